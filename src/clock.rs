@@ -1,0 +1,72 @@
+//! Points in time.
+//!
+//! Decides nothing: a [`Moment`] is a number of milliseconds, read once per request by the shell
+//! and handed down as an argument, so that every rule about time can be tested without waiting.
+//! Nothing else in the crate reads the clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point in time: milliseconds since 1970-01-01 00:00 UTC, the unit Lucia stores expiries in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// The present, by the system's clock. A clock that stands before 1970 reads as 1970.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(millis(since))
+    }
+
+    /// The moment that lies `millis` milliseconds after 1970.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `span` later. The far end of time is never passed: it saturates.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// How long it is from here until `later`; zero when `later` has passed already.
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+}
+
+impl From<Moment> for SystemTime {
+    /// For libraries that print dates. A moment before 1970 prints as 1970.
+    fn from(moment: Moment) -> Self {
+        UNIX_EPOCH + Duration::from_millis(u64::try_from(moment.0).unwrap_or(0))
+    }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_and_measures_in_milliseconds() {
+        let noon = Moment::from_millis(1_000);
+        let later = noon.after(Duration::from_millis(250));
+        assert_eq!(later.millis(), 1_250);
+        assert_eq!(noon.until(later), Duration::from_millis(250));
+        assert_eq!(later.until(noon), Duration::ZERO);
+    }
+
+    #[test]
+    fn saturates_at_the_end_of_time() {
+        assert_eq!(Moment::from_millis(5).after(Duration::MAX).millis(), i64::MAX);
+        let end = SystemTime::from(Moment::from_millis(-1));
+        assert_eq!(end, UNIX_EPOCH);
+    }
+}

@@ -1,0 +1,20 @@
+//! **vestibule** is the entrance to a web app: it signs people up, signs them in, remembers them,
+//! shows them who they are and lets them out. This crate is the server and, for other programs,
+//! the library it is made of.
+//!
+//! # The house
+//!
+//! Files stand on floors. A file uses its own floor and those below, never one above; what a floor
+//! must *not* know is the useful half of the rule, and a test holds it (`tests/it/house.rs`).
+//!
+//! | floor  | files                 | may know      | must not know                          |
+//! |--------|-----------------------|---------------|----------------------------------------|
+//! | store  | `store`               | store, ground | policy: lifetimes, limits, wording     |
+//! | ground | `password token clock`| crates        | anything of ours                       |
+//!
+//! The modules below are in reading order, from the outside in.
+
+pub mod store;
+pub mod password;
+pub mod token;
+pub mod clock;

@@ -1,0 +1,451 @@
+//! Slow hashes of passwords: making one, checking one, and how many run at once.
+//!
+//! Decides the scheme (Argon2id), its parameters, and that memory is bounded: a [`Hasher`] owns a
+//! fixed number of blocks of hash memory and lends each to one hash at a time. Does not know whose
+//! password it is, where the hash is kept, or which passwords are good enough.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use argon2::password_hash::phc;
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use icu_normalizer::ComposingNormalizerBorrowed;
+
+use crate::token::random_bytes;
+
+/// Bytes of the random salt in a new hash (NIST SP 800-63B-4 § 3.1.1.2 wants 4, RFC 9106 wants 16).
+const SALT_BYTES: usize = 16;
+
+/// Bytes of a new hash.
+const OUTPUT_BYTES: usize = 32;
+
+/// The most memory that a stored hash may ask for, in KiB: RFC 9106's second choice. A hash that
+/// asks for more is not computed, so that no row in the database can exhaust the machine.
+pub const MEMORY_KIB_MAX: u32 = 64 * 1024;
+
+/// A password as somebody typed it, ready to be hashed.
+///
+/// It is normalised to Unicode NFKC, as Lucia does, so that the same password typed on another
+/// keyboard is the same password. Nothing is trimmed, cut or folded. It has neither `Debug` nor
+/// `Display`.
+pub struct Password {
+    normal: String,
+    units: usize,
+    characters: usize,
+}
+
+impl Password {
+    /// Takes a password as it was typed.
+    pub fn new(typed: &str) -> Self {
+        let nfc = ComposingNormalizerBorrowed::new_nfc().normalize(typed);
+        Self {
+            normal: ComposingNormalizerBorrowed::new_nfkc().normalize(typed).into_owned(),
+            units: typed.encode_utf16().count(),
+            characters: nfc.chars().count(),
+        }
+    }
+
+    /// Its length as JavaScript's `.length` counts: UTF-16 units, as typed.
+    pub const fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Its length in characters: code points after NFC (NIST SP 800-63B-4 § 3.1.1.2 counts so).
+    pub const fn characters(&self) -> usize {
+        self.characters
+    }
+
+    /// The normalised password in clear.
+    pub fn reveal(&self) -> &str {
+        &self.normal
+    }
+}
+
+/// A stored hash: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`, which names its
+/// own scheme and parameters. It has neither `Debug` nor `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// A hash as it was stored. Whether it can be read shows when it is verified.
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text to store.
+    pub fn as_stored(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a comparison of a password with a stored hash found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The password is right.
+    Right,
+    /// The password is right, but the hash was made by other rules than today's: hash it anew.
+    Stale,
+    /// The password is wrong, or there was no hash to compare with.
+    Wrong,
+    /// The stored hash is of no scheme we know, or asks for more than [`MEMORY_KIB_MAX`]. Nobody
+    /// gets in with it; the operator should hear of it.
+    Unreadable,
+}
+
+/// How costly a hash is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes, computed one after the other.
+    pub lanes: u32,
+}
+
+impl Cost {
+    /// The first choice of the OWASP Password Storage Cheat Sheet for Argon2id, approved by ASVS
+    /// 5.0 appendix C: 19 MiB, two passes, one lane. About 15 ms on a core of 2025.
+    pub const OWASP: Self = Self { memory_kib: 19_456, passes: 2, lanes: 1 };
+}
+
+/// Computes slow hashes, at most a fixed number at once.
+pub struct Hasher {
+    ours: Scheme,
+    decoy: Stored,
+    blocks: Mutex<Vec<Vec<Block>>>,
+    returned: Condvar,
+    computed: AtomicU64,
+}
+
+impl Hasher {
+    /// A hasher that computes at most `at_once` hashes at the same time (at least one). More
+    /// callers than that wait for each other. Memory is taken at the first use and kept:
+    /// `at_once` × `cost.memory_kib`.
+    ///
+    /// Panics if `cost` is none that Argon2 allows.
+    pub fn new(at_once: usize, cost: Cost) -> Self {
+        let ours = Scheme::argon2id(cost);
+        // Nobody ever computed these 32 random bytes from a password: a comparison with them costs
+        // what any comparison costs, and fails.
+        let decoy = Stored {
+            scheme: ours.clone(),
+            salt: random_bytes::<SALT_BYTES>().to_vec(),
+            output: phc::Output::new(&random_bytes::<OUTPUT_BYTES>()).expect("32 bytes fit"),
+        };
+        Self {
+            ours,
+            decoy,
+            blocks: Mutex::new(vec![Vec::new(); at_once.max(1)]),
+            returned: Condvar::new(),
+            computed: AtomicU64::new(0),
+        }
+    }
+
+    /// A new hash of `password`, with a new salt.
+    pub fn hash(&self, password: &Password) -> PasswordHash {
+        let salt = random_bytes::<SALT_BYTES>();
+        let output = self.compute(&self.ours, password, &salt, OUTPUT_BYTES);
+        PasswordHash(self.ours.write(&salt, output))
+    }
+
+    /// Compares `password` with a stored hash, in constant time.
+    ///
+    /// With `None` (an unknown name, a key without password) and with an unreadable hash the same
+    /// work is done against a decoy, so that the time taken tells nothing (OWASP ASVS 6.3.8).
+    pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
+        match stored.map(|it| Stored::read(&it.0)) {
+            Some(Some(target)) if !self.matches(password, &target) => Verdict::Wrong,
+            Some(Some(target)) if self.is_ours(&target) => Verdict::Right,
+            Some(Some(_)) => Verdict::Stale,
+            Some(None) => {
+                self.matches(password, &self.decoy);
+                Verdict::Unreadable
+            }
+            None => {
+                self.matches(password, &self.decoy);
+                Verdict::Wrong
+            }
+        }
+    }
+
+    /// How many hashes have been computed so far: this is how a test sees that two answers cost
+    /// the same.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
+    fn matches(&self, password: &Password, target: &Stored) -> bool {
+        let length = target.output.len();
+        // `Output` compares in constant time.
+        self.compute(&target.scheme, password, &target.salt, length) == target.output
+    }
+
+    fn is_ours(&self, target: &Stored) -> bool {
+        let enough = target.salt.len() >= SALT_BYTES && target.output.len() == OUTPUT_BYTES;
+        enough && target.scheme.is(&self.ours)
+    }
+
+    fn compute(
+        &self,
+        scheme: &Scheme,
+        password: &Password,
+        salt: &[u8],
+        length: usize,
+    ) -> phc::Output {
+        let mut loan = self.borrow(scheme.params.block_count());
+        self.computed.fetch_add(1, Ordering::Relaxed);
+        let argon2 = Argon2::new(scheme.algorithm, scheme.version, scheme.params.clone());
+        let mut output = [0; phc::Output::MAX_LENGTH];
+        argon2
+            .hash_password_into_with_memory(
+                password.normal.as_bytes(),
+                salt,
+                &mut output[..length],
+                &mut loan.blocks,
+            )
+            .expect("salt and length were checked when the hash was read, and memory just now");
+        phc::Output::new(&output[..length]).expect("the length was checked when the hash was read")
+    }
+
+    /// Waits for hash memory of at least `blocks` KiB.
+    fn borrow(&self, blocks: usize) -> Loan<'_> {
+        let mut free = self.free();
+        let mut memory = loop {
+            match free.pop() {
+                Some(memory) => break memory,
+                None => free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(free);
+        if memory.len() < blocks {
+            memory.resize(blocks, Block::new());
+        }
+        Loan { hasher: self, blocks: memory }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hash memory on loan; it goes back even when the borrower panics.
+struct Loan<'a> {
+    hasher: &'a Hasher,
+    blocks: Vec<Block>,
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let mut blocks = std::mem::take(&mut self.blocks);
+        if blocks.len() > self.hasher.ours.params.block_count() {
+            // A stored hash asked for more than ours do; that much is not kept.
+            blocks = Vec::new();
+        }
+        self.hasher.free().push(blocks);
+        self.hasher.returned.notify_one();
+    }
+}
+
+/// A member of the Argon2 family, with its cost.
+#[derive(Clone)]
+struct Scheme {
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+}
+
+impl Scheme {
+    fn argon2id(cost: Cost) -> Self {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
+            .expect("the cost is one that Argon2 allows");
+        Self { algorithm: Algorithm::Argon2id, version: Version::V0x13, params }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        let cost = |it: &Self| (it.params.m_cost(), it.params.t_cost(), it.params.p_cost());
+        (self.algorithm, self.version) == (other.algorithm, other.version)
+            && cost(self) == cost(other)
+    }
+
+    fn write(&self, salt: &[u8], output: phc::Output) -> String {
+        let params = phc::ParamsString::try_from(&self.params).expect("three numbers fit");
+        phc::PasswordHash {
+            algorithm: self.algorithm.ident(),
+            version: Some(self.version.into()),
+            params,
+            salt: Some(phc::Salt::new(salt).expect("16 bytes fit")),
+            hash: Some(output),
+        }
+        .to_string()
+    }
+}
+
+/// A stored hash, taken apart.
+struct Stored {
+    scheme: Scheme,
+    salt: Vec<u8>,
+    output: phc::Output,
+}
+
+impl Stored {
+    fn read(text: &str) -> Option<Self> {
+        let hash = phc::PasswordHash::new(text).ok()?;
+        let params = Params::try_from(&hash).ok()?;
+        let salt = hash.salt?.to_vec();
+        if params.m_cost() > MEMORY_KIB_MAX || salt.len() < argon2::MIN_SALT_LEN {
+            return None;
+        }
+        let scheme = Scheme {
+            algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
+            // A string without a version is of the first one, by the PHC string specification.
+            version: Version::try_from(hash.version.unwrap_or(0x10)).ok()?,
+            params,
+        };
+        Some(Self { scheme, salt, output: hash.hash? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cheap, so that the tests are quick.
+    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+    fn stored(text: &str) -> PasswordHash {
+        PasswordHash::from_stored(text.to_owned())
+    }
+
+    #[test]
+    fn admits_the_password_and_no_other() {
+        let hasher = Hasher::new(1, CHEAP);
+        let hash = hasher.hash(&Password::new("correct horse"));
+        assert_eq!(hasher.verify(&Password::new("correct horse"), Some(&hash)), Verdict::Right);
+        for other in ["correct horse ", " correct horse", "Correct horse", "correct hors", ""] {
+            let verdict = hasher.verify(&Password::new(other), Some(&hash));
+            assert_eq!(verdict, Verdict::Wrong, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn compares_every_character_of_a_long_password() {
+        let hasher = Hasher::new(1, CHEAP);
+        let long = "p".repeat(255);
+        let hash = hasher.hash(&Password::new(&long));
+        let other = format!("{}q", &long[..254]);
+        assert_eq!(hasher.verify(&Password::new(&other), Some(&hash)), Verdict::Wrong);
+    }
+
+    #[test]
+    fn stores_a_phc_string_with_the_owasp_cost_and_a_new_salt_each_time() {
+        let hasher = Hasher::new(1, Cost::OWASP);
+        let (one, two) = (hasher.hash(&Password::new("x")), hasher.hash(&Password::new("x")));
+        assert!(one.as_stored().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert_ne!(one.as_stored(), two.as_stored());
+        let fields: Vec<_> = one.as_stored().split('$').collect();
+        assert_eq!((fields[4].len(), fields[5].len()), (22, 43), "16 and 32 bytes in base64");
+    }
+
+    #[test]
+    fn reads_the_hashes_that_other_implementations_write() {
+        // From the argon2 command of the reference implementation, 20171227.
+        let hasher = Hasher::new(1, CHEAP);
+        for (hash, verdict) in [
+            (
+                "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$bIKRw3Ua1pluirFy81fnppmR01EnUxY3hLEBwbWxBG8",
+                Verdict::Right,
+            ),
+            (
+                "$argon2i$v=19$m=64,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$w51sDnGUbAVcVTsxSiNNG7N2LYmQNO3hvuuGwK16WkU",
+                Verdict::Stale,
+            ),
+            (
+                "$argon2id$v=19$m=256,t=2,p=4$c29tZXNhbHRzb21lc2FsdA$L7GysXRwygxnhb30db/WQK9lk1zFrj7v",
+                Verdict::Stale,
+            ),
+        ] {
+            let password = Password::new("correct horse");
+            assert_eq!(hasher.verify(&password, Some(&stored(hash))), verdict, "{hash}");
+            let wrong = Password::new("wrong horse");
+            assert_eq!(hasher.verify(&wrong, Some(&stored(hash))), Verdict::Wrong, "{hash}");
+        }
+    }
+
+    #[test]
+    fn calls_a_hash_of_another_cost_stale() {
+        let before = Hasher::new(1, Cost { memory_kib: 32, ..CHEAP });
+        let hash = before.hash(&Password::new("secret"));
+        let now = Hasher::new(1, CHEAP);
+        assert_eq!(now.verify(&Password::new("secret"), Some(&hash)), Verdict::Stale);
+        assert_eq!(now.verify(&Password::new("wrong"), Some(&hash)), Verdict::Wrong);
+    }
+
+    #[test]
+    fn computes_no_hash_that_asks_for_too_much_memory_or_is_none() {
+        let hasher = Hasher::new(1, CHEAP);
+        let huge = "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        for bad in
+            [huge, "", "plain", "$argon2id$v=19$m=64,t=1,p=1", "$2b$10$abcdefghijklmnopqrstuv"]
+        {
+            let verdict = hasher.verify(&Password::new("x"), Some(&stored(bad)));
+            assert_eq!(verdict, Verdict::Unreadable, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn works_as_hard_for_an_unknown_name_as_for_a_wrong_password() {
+        let hasher = Hasher::new(1, CHEAP);
+        let hash = hasher.hash(&Password::new("secret"));
+        let before = hasher.computed();
+        assert_eq!(hasher.verify(&Password::new("guess"), Some(&hash)), Verdict::Wrong);
+        let wrong = hasher.computed() - before;
+        assert_eq!(hasher.verify(&Password::new("guess"), None), Verdict::Wrong);
+        let unknown = hasher.computed() - before - wrong;
+        assert_eq!((wrong, unknown), (1, 1));
+    }
+
+    #[test]
+    fn takes_the_same_password_from_another_keyboard() {
+        let hasher = Hasher::new(1, CHEAP);
+        let hash = hasher.hash(&Password::new("\u{c5}ngstr\u{f6}m fish"));
+        for same in ["A\u{30a}ngstro\u{308}m fish", "\u{212b}ngstr\u{f6}m \u{fb01}sh"] {
+            assert_eq!(hasher.verify(&Password::new(same), Some(&hash)), Verdict::Right, "{same}");
+        }
+    }
+
+    #[test]
+    fn counts_length_as_javascript_does_and_as_nist_does() {
+        let emoji = Password::new("\u{1f600}\u{1f600}\u{1f600}");
+        assert_eq!((emoji.units(), emoji.characters()), (6, 3));
+        let decomposed = Password::new("a\u{30a}");
+        assert_eq!((decomposed.units(), decomposed.characters()), (2, 1));
+        // NFKC would make 18 characters of this one; what counts is what was typed.
+        let ligature = Password::new("\u{fdfa}");
+        assert_eq!((ligature.units(), ligature.characters()), (1, 1));
+    }
+
+    #[test]
+    fn never_runs_more_hashes_at_once_than_it_has_memory_for() {
+        let hasher = Hasher::new(2, CHEAP);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..20).for_each(|_| drop(hasher.hash(&Password::new("x")))));
+            }
+        });
+        assert_eq!(hasher.computed(), 160);
+        assert_eq!(hasher.free().len(), 2);
+    }
+
+    #[test]
+    fn lends_its_memory_again_after_a_panic() {
+        let hasher = Hasher::new(1, CHEAP);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _loan = hasher.borrow(1);
+            panic!("a bug");
+        }));
+        assert!(panicked.is_err());
+        hasher.hash(&Password::new("still works"));
+    }
+}

@@ -1,0 +1,771 @@
+//! Everything that is written down: people, keys and sessions, in one SQLite file.
+//!
+//! The only file that knows SQL. One method is one transaction and one intention; records go in
+//! and come out, and no type of the library crosses this boundary, so that another engine can
+//! stand behind it. What it refuses to know is policy: how long a session lives, which names and
+//! passwords are allowed, what anybody is told.
+//!
+//! Reads run on connections of their own, one for each thread that reads at the same moment, and
+//! wait for nobody. Writes queue for one connection, each for a limited time.
+
+mod file;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::types::ToSql;
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, ffi,
+};
+
+use crate::clock::Moment;
+use crate::password::PasswordHash;
+use crate::token::TokenHash;
+
+/// How long a write waits for its turn before it is given up as [`Error::Busy`].
+pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a renewal waits. It is a convenience that the next request can repeat, so it must not
+/// hold up the page that triggered it.
+pub const RENEWAL_PATIENCE: Duration = Duration::from_millis(20);
+
+/// Why the store could not do what was asked. Nothing was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// It may pass: somebody else holds the lock, the disk is full, no file descriptor is left.
+    Busy(String),
+    /// It will not pass by waiting: the file is damaged, read-only or not ours.
+    Broken(String),
+}
+
+impl std::fmt::Display for Error {
+    /// The cause, for the operator.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Busy(cause) | Self::Broken(cause)) = self;
+        f.write_str(cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What the store answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Names a user. Never shown as a secret, never used again.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct UserId(String);
+
+impl UserId {
+    /// An id as it was made or stored.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Names a key: `provider:id`, as in Lucia. The provider ends at the first colon.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// The key that `provider` knows as `id`. `None` if the provider is empty or has a colon,
+    /// which would make two different keys one.
+    pub fn new(provider: &str, id: &str) -> Option<Self> {
+        let splits = !provider.is_empty() && !provider.contains(':');
+        splits.then(|| Self(format!("{provider}:{id}")))
+    }
+
+    /// The key of somebody who signs in with a name: `username:` and the canonical name.
+    pub fn username(canonical: &str) -> Self {
+        Self(format!("username:{canonical}"))
+    }
+
+    /// The whole id, as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the first colon.
+    pub fn provider(&self) -> &str {
+        self.0.split_once(':').map_or("", |(provider, _)| provider)
+    }
+
+    /// The part after the first colon.
+    pub fn provider_user_id(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, id)| id)
+    }
+}
+
+/// Somebody with an account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// 15 random characters.
+    pub id: UserId,
+    /// The name as first typed.
+    pub username: String,
+    /// The name that decides who is who.
+    pub canonical_username: String,
+    /// When the account was made.
+    pub created_at: Moment,
+}
+
+/// A way to prove who one is. It holds a hash and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    /// `provider:id`.
+    pub id: KeyId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// `None`: this key has no password.
+    pub hashed_password: Option<PasswordHash>,
+}
+
+/// A browser that was let in. It holds the hash of a token and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The hash of the token that the browser holds.
+    pub id: TokenHash,
+    /// Who was let in.
+    pub user_id: UserId,
+    /// The last moment at which it is active.
+    pub active_expires: Moment,
+    /// The last moment at which it is good at all.
+    pub idle_expires: Moment,
+    /// The moment that no renewal passes.
+    pub absolute_expires: Moment,
+    /// When it was let in.
+    pub created_at: Moment,
+}
+
+/// What became of a record that was to be added or renamed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// It is written, and survives a power cut.
+    Done,
+    /// Somebody has that name or key already. Nothing was written.
+    Taken,
+    /// There is no such user, or no longer. Nothing was written.
+    NoUser,
+}
+
+/// The database. Shared by all threads.
+pub struct Store {
+    path: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Option<Connection>>,
+    writer_returned: Condvar,
+}
+
+impl Store {
+    /// Opens the database at `path`, and makes it first where there is none (mode 0600).
+    ///
+    /// A file that is not ours, was made by a newer version, is damaged or cannot be written is
+    /// refused and left as it was; the error says which. Two processes may open the same file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (path, writer) = file::open(path)?;
+        Ok(Self {
+            path,
+            readers: Mutex::default(),
+            writer: Mutex::new(Some(writer)),
+            writer_returned: Condvar::new(),
+        })
+    }
+
+    /// Moves everything from the write-ahead log into the file. To be called when serving ends;
+    /// a process that is killed instead loses nothing, as the next start reads the log.
+    pub fn checkpoint(&self) -> Result<()> {
+        let writer = self.writer(WRITE_PATIENCE)?;
+        let row = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        row.map_err(|err| Fault::from(err).into())
+    }
+
+    // People.
+
+    /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a
+    /// key exists.
+    pub fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            insert_user(tx, user)?;
+            keys.iter().try_for_each(|key| insert_key(tx, key))
+        });
+        written(done)
+    }
+
+    /// Adds a user with a key and a first session, and ends the session `replaced`, all or
+    /// nothing. [`Written::Taken`] if the canonical name or the key exists: of any number of
+    /// simultaneous calls for one name exactly one is [`Written::Done`].
+    pub fn sign_up(
+        &self,
+        user: &User,
+        key: &Key,
+        session: &Session,
+        replaced: Option<&TokenHash>,
+    ) -> Result<Written> {
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            insert_user(tx, user)?;
+            insert_key(tx, key)?;
+            insert_session(tx, session, replaced)
+        });
+        written(done)
+    }
+
+    /// The user with this id.
+    pub fn user(&self, id: &UserId) -> Result<Option<User>> {
+        self.read_one(
+            "SELECT id, username, canonical_username, created_at FROM user WHERE id = ?1",
+            [id.as_str()],
+            |row| user_at(row, 0),
+        )
+    }
+
+    /// The user with this canonical name.
+    pub fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
+        self.read_one(
+            "SELECT id, username, canonical_username, created_at FROM user
+              WHERE canonical_username = ?1",
+            [canonical],
+            |row| user_at(row, 0),
+        )
+    }
+
+    /// Gives a user another name, and their `username:` key with it.
+    pub fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written> {
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            let before: Option<String> = tx
+                .prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
+                .query_row([id.as_str()], |row| row.get(0))
+                .optional()?;
+            let before = before.ok_or(Fault::NoUser)?;
+            tx.prepare_cached(
+                "UPDATE user SET username = ?2, canonical_username = ?3 WHERE id = ?1",
+            )?
+            .execute([id.as_str(), username, canonical])?;
+            tx.prepare_cached("UPDATE user_key SET id = ?3 WHERE id = ?2 AND user_id = ?1")?
+                .execute([
+                    id.as_str(),
+                    KeyId::username(&before).as_str(),
+                    KeyId::username(canonical).as_str(),
+                ])?;
+            Ok(())
+        });
+        written(done)
+    }
+
+    /// Deletes a user with their keys and sessions. `false` if there was none.
+    pub fn delete_user(&self, id: &UserId) -> Result<bool> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([id.as_str()])?;
+            tx.prepare_cached("DELETE FROM user_key WHERE user_id = ?1")?.execute([id.as_str()])?;
+            Ok(tx.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([id.as_str()])?)
+        });
+        Ok(deleted? > 0)
+    }
+
+    // Keys.
+
+    /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is.
+    pub fn add_key(&self, key: &Key) -> Result<Written> {
+        written(self.write(WRITE_PATIENCE, |tx| insert_key(tx, key)))
+    }
+
+    /// The key with this id.
+    pub fn key(&self, id: &KeyId) -> Result<Option<Key>> {
+        self.read_one(
+            "SELECT id, user_id, hashed_password FROM user_key WHERE id = ?1",
+            [id.as_str()],
+            |row| key_at(row, 0),
+        )
+    }
+
+    /// The key with this id, and the user whose it is.
+    pub fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>> {
+        self.read_one(
+            "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                    user_key.id, user_key.user_id, user_key.hashed_password
+               FROM user_key JOIN user ON user.id = user_key.user_id
+              WHERE user_key.id = ?1",
+            [id.as_str()],
+            |row| Ok((user_at(row, 0)?, key_at(row, 4)?)),
+        )
+    }
+
+    /// All keys of a user, by their ids; empty if there is no such user.
+    pub fn keys_of(&self, id: &UserId) -> Result<Vec<Key>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT id, user_id, hashed_password FROM user_key WHERE user_id = ?1 ORDER BY id",
+            )?
+            .query_map([id.as_str()], |row| key_at(row, 0))?
+            .collect()
+        })
+    }
+
+    /// Deletes a key. `false` if there was none.
+    pub fn delete_key(&self, id: &KeyId) -> Result<bool> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx.prepare_cached("DELETE FROM user_key WHERE id = ?1")?.execute([id.as_str()])?)
+        });
+        Ok(deleted? > 0)
+    }
+
+    /// Sets or removes the password of a key and ends every session of its user, in one
+    /// transaction: whoever knew the old password is out. `false` if there is no such key.
+    pub fn set_password(&self, id: &KeyId, hash: Option<&PasswordHash>) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            tx.prepare_cached(
+                "DELETE FROM user_session
+                  WHERE user_id = (SELECT user_id FROM user_key WHERE id = ?1)",
+            )?
+            .execute([id.as_str()])?;
+            Ok(tx
+                .prepare_cached("UPDATE user_key SET hashed_password = ?2 WHERE id = ?1")?
+                .execute((id.as_str(), hash.map(PasswordHash::as_stored)))?)
+        });
+        Ok(changed? > 0)
+    }
+
+    /// Puts `new` in the place of `old`: the same password, hashed anew. `false` if the key is
+    /// gone or holds another hash by now, as a password changed meanwhile must stand.
+    pub fn replace_hash(&self, id: &KeyId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE user_key SET hashed_password = ?3
+                      WHERE id = ?1 AND hashed_password = ?2",
+                )?
+                .execute([id.as_str(), old.as_stored(), new.as_stored()])?)
+        });
+        Ok(changed? > 0)
+    }
+
+    // Sessions.
+
+    /// Adds a session, ends the session `replaced`, and removes those of this user that were dead
+    /// when the new one was made. [`Written::NoUser`] if the user is gone.
+    pub fn start_session(
+        &self,
+        session: &Session,
+        replaced: Option<&TokenHash>,
+    ) -> Result<Written> {
+        written(self.write(WRITE_PATIENCE, |tx| insert_session(tx, session, replaced)))
+    }
+
+    /// The session with this id, dead or alive, and the user whose it is.
+    pub fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>> {
+        self.read_one(
+            "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                    user_session.id, user_session.user_id, user_session.active_expires,
+                    user_session.idle_expires, user_session.absolute_expires,
+                    user_session.created_at
+               FROM user_session JOIN user ON user.id = user_session.user_id
+              WHERE user_session.id = ?1",
+            [id.as_bytes()],
+            |row| Ok((user_at(row, 0)?, session_at(row, 4)?)),
+        )
+    }
+
+    /// All sessions of a user, dead or alive, oldest first; empty if there is no such user.
+    pub fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at
+                   FROM user_session WHERE user_id = ?1 ORDER BY created_at, id",
+            )?
+            .query_map([id.as_str()], |row| session_at(row, 0))?
+            .collect()
+        })
+    }
+
+    /// Moves the expiries of a session later, never earlier, whatever else renews it at the same
+    /// time. `false` if the session is gone. Gives up as [`Error::Busy`] after
+    /// [`RENEWAL_PATIENCE`].
+    pub fn renew_session(
+        &self,
+        id: &TokenHash,
+        active_expires: Moment,
+        idle_expires: Moment,
+    ) -> Result<bool> {
+        let changed = self.write(RENEWAL_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE user_session SET active_expires = max(active_expires, ?2),
+                                             idle_expires = max(idle_expires, ?3)
+                      WHERE id = ?1",
+                )?
+                .execute((id.as_bytes(), active_expires.millis(), idle_expires.millis()))?)
+        });
+        Ok(changed? > 0)
+    }
+
+    /// Deletes a session. `false` if there was none.
+    pub fn end_session(&self, id: &TokenHash) -> Result<bool> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| Ok(delete_session(tx, id)?));
+        Ok(deleted? > 0)
+    }
+
+    /// Deletes all sessions of a user and says how many there were.
+    pub fn end_sessions_of(&self, id: &UserId) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([id.as_str()])?)
+        });
+        Ok(deleted?)
+    }
+
+    /// Deletes up to `limit` sessions whose last good moment lies before `now`, whoever's they
+    /// are, and says how many: fewer than `limit` means that none is left.
+    pub fn delete_dead_sessions(&self, now: Moment, limit: u32) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "DELETE FROM user_session WHERE id IN
+                       (SELECT id FROM user_session WHERE idle_expires < ?1 LIMIT ?2)",
+                )?
+                .execute((now.millis(), limit))?)
+        });
+        Ok(deleted?)
+    }
+
+    /// Deletes the sessions of one user whose last good moment lies before `now`, and says how
+    /// many.
+    pub fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize> {
+        Ok(self.write(WRITE_PATIENCE, |tx| Ok(delete_dead_of(tx, id, now)?))?)
+    }
+
+    // How it runs.
+
+    /// Runs one read on a connection that nobody else uses meanwhile. A connection that met an
+    /// error is not used again.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let spare = self.readers().pop();
+        let conn = match spare {
+            Some(conn) => conn,
+            None => file::open_reader(&self.path).map_err(Fault::from)?,
+        };
+        let value = query(&conn).map_err(Fault::from)?;
+        self.readers().push(conn);
+        Ok(value)
+    }
+
+    fn read_one<T>(
+        &self,
+        sql: &str,
+        key: [impl ToSql; 1],
+        record: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        self.read(|conn| conn.prepare_cached(sql)?.query_row(key, record).optional())
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
+    fn write<T>(
+        &self,
+        patience: Duration,
+        unit: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Fault>,
+    ) -> std::result::Result<T, Fault> {
+        let mut writer = self.writer(patience)?;
+        // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
+        // later is refused without waiting if another one wrote in between.
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = unit(&tx)?;
+        tx.commit()?;
+        Ok(value)
+    }
+
+    /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
+    /// other processes.
+    fn writer(&self, patience: Duration) -> std::result::Result<Writer<'_>, Fault> {
+        let deadline = Instant::now() + patience;
+        let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut slot, _) = self
+            .writer_returned
+            .wait_timeout_while(slot, patience, |slot| slot.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(conn) = slot.take() else {
+            return Err(Fault::Error(Error::Busy("too many writes are waiting".to_owned())));
+        };
+        let writer = Writer { store: self, conn: Some(conn) };
+        writer.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        Ok(writer)
+    }
+}
+
+/// The writing connection on loan; it goes back even when the borrower panics.
+struct Writer<'a> {
+    store: &'a Store,
+    conn: Option<Connection>,
+}
+
+impl std::ops::Deref for Writer<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.conn.as_ref().expect("it is there until the loan ends")
+    }
+}
+
+impl std::ops::DerefMut for Writer<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.conn.as_mut().expect("it is there until the loan ends")
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        *self.store.writer.lock().unwrap_or_else(PoisonError::into_inner) = self.conn.take();
+        self.store.writer_returned.notify_one();
+    }
+}
+
+/// Why a transaction did not happen: two answers that some callers expect, or an error.
+enum Fault {
+    Duplicate,
+    NoUser,
+    Error(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    /// By code, never by the text of a message.
+    fn from(err: rusqlite::Error) -> Self {
+        let Some(code) = err.sqlite_error().copied() else {
+            return Self::Error(Error::Broken(err.to_string()));
+        };
+        match code.extended_code {
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => Self::Duplicate,
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::NoUser,
+            _ => Self::Error(match code.code {
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory => Error::Busy(err.to_string()),
+                _ => Error::Broken(err.to_string()),
+            }),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Error(err) => err,
+            Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
+            Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
+        }
+    }
+}
+
+fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
+    match done {
+        Ok(()) => Ok(Written::Done),
+        Err(Fault::Duplicate) => Ok(Written::Taken),
+        Err(Fault::NoUser) => Ok(Written::NoUser),
+        Err(Fault::Error(err)) => Err(err),
+    }
+}
+
+fn insert_user(tx: &Transaction<'_>, user: &User) -> std::result::Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT INTO user (id, username, canonical_username, created_at) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute((
+        user.id.as_str(),
+        &user.username,
+        &user.canonical_username,
+        user.created_at.millis(),
+    ))?;
+    Ok(())
+}
+
+fn insert_key(tx: &Transaction<'_>, key: &Key) -> std::result::Result<(), Fault> {
+    tx.prepare_cached("INSERT INTO user_key (id, user_id, hashed_password) VALUES (?1, ?2, ?3)")?
+        .execute((
+        key.id.as_str(),
+        key.user_id.as_str(),
+        key.hashed_password.as_ref().map(PasswordHash::as_stored),
+    ))?;
+    Ok(())
+}
+
+fn insert_session(
+    tx: &Transaction<'_>,
+    session: &Session,
+    replaced: Option<&TokenHash>,
+) -> std::result::Result<(), Fault> {
+    if let Some(replaced) = replaced {
+        delete_session(tx, replaced)?;
+    }
+    delete_dead_of(tx, &session.user_id, session.created_at)?;
+    tx.prepare_cached(
+        "INSERT INTO user_session
+           (id, user_id, active_expires, idle_expires, absolute_expires, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute((
+        session.id.as_bytes(),
+        session.user_id.as_str(),
+        session.active_expires.millis(),
+        session.idle_expires.millis(),
+        session.absolute_expires.millis(),
+        session.created_at.millis(),
+    ))?;
+    Ok(())
+}
+
+fn delete_session(tx: &Transaction<'_>, id: &TokenHash) -> rusqlite::Result<usize> {
+    tx.prepare_cached("DELETE FROM user_session WHERE id = ?1")?.execute([id.as_bytes()])
+}
+
+fn delete_dead_of(tx: &Transaction<'_>, id: &UserId, now: Moment) -> rusqlite::Result<usize> {
+    tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1 AND idle_expires < ?2")?
+        .execute((id.as_str(), now.millis()))
+}
+
+fn user_at(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
+    Ok(User {
+        id: UserId(row.get(first)?),
+        username: row.get(first + 1)?,
+        canonical_username: row.get(first + 2)?,
+        created_at: moment_at(row, first + 3)?,
+    })
+}
+
+fn key_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Key> {
+    Ok(Key {
+        id: KeyId(row.get(first)?),
+        user_id: UserId(row.get(first + 1)?),
+        hashed_password: row.get::<_, Option<String>>(first + 2)?.map(PasswordHash::from_stored),
+    })
+}
+
+fn session_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: TokenHash::from_bytes(row.get(first)?),
+        user_id: UserId(row.get(first + 1)?),
+        active_expires: moment_at(row, first + 2)?,
+        idle_expires: moment_at(row, first + 3)?,
+        absolute_expires: moment_at(row, first + 4)?,
+        created_at: moment_at(row, first + 5)?,
+    })
+}
+
+fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
+    Ok(Moment::from_millis(row.get(column)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Token;
+
+    fn user(id: &str) -> User {
+        User {
+            id: UserId::new(id.to_owned()),
+            username: id.to_owned(),
+            canonical_username: id.to_owned(),
+            created_at: Moment::from_millis(0),
+        }
+    }
+
+    fn session(user: &User) -> Session {
+        Session {
+            id: Token::random().hash(),
+            user_id: user.id.clone(),
+            active_expires: Moment::from_millis(1),
+            idle_expires: Moment::from_millis(2),
+            absolute_expires: Moment::from_millis(3),
+            created_at: Moment::from_millis(0),
+        }
+    }
+
+    fn open() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("test.db")).unwrap();
+        (folder, store)
+    }
+
+    fn is_busy<T>(result: &Result<T>) -> bool {
+        matches!(result, Err(Error::Busy(_)))
+    }
+
+    #[test]
+    fn keeps_reading_and_says_busy_when_the_disk_is_full_and_recovers() {
+        let (_folder, store) = open();
+        let ann = user("ann");
+        store.add_user(&ann, &[]).unwrap();
+        let limit = |pages: u32| {
+            let writer = store.writer(WRITE_PATIENCE).ok().unwrap();
+            writer.pragma_update(None, "max_page_count", pages).unwrap();
+        };
+        limit(1);
+        let full = (0..100)
+            .map(|_| store.start_session(&session(&ann), None))
+            .find(Result::is_err)
+            .expect("a hundred sessions do not fit into the pages there are");
+        assert!(is_busy(&full), "{full:?}");
+        assert_eq!(store.user(&ann.id).unwrap(), Some(ann.clone()));
+        limit(1_000_000);
+        assert_eq!(store.start_session(&session(&ann), None), Ok(Written::Done));
+    }
+
+    #[test]
+    fn keeps_reading_while_another_process_holds_the_lock_and_gives_a_renewal_up_soon() {
+        let (_folder, store) = open();
+        let ann = user("ann");
+        store.add_user(&ann, &[]).unwrap();
+        let other = Connection::open(&store.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let soon = Moment::from_millis(5);
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon)));
+        assert_eq!(store.user(&ann.id).unwrap(), Some(ann));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(store.renew_session(&Token::random().hash(), soon, soon), Ok(false));
+    }
+
+    #[test]
+    fn gives_a_write_up_that_waits_too_long_behind_others() {
+        let (_folder, store) = open();
+        let _held = store.writer(WRITE_PATIENCE).ok().unwrap();
+        let soon = Moment::from_millis(5);
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon)));
+    }
+
+    #[test]
+    fn says_broken_when_the_file_cannot_be_written_any_more() {
+        let (_folder, store) = open();
+        store.writer(WRITE_PATIENCE).ok().unwrap().pragma_update(None, "query_only", true).unwrap();
+        let refused = store.add_user(&user("ann"), &[]);
+        assert!(matches!(refused, Err(Error::Broken(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn writes_nothing_and_goes_on_after_a_panic_within_a_transaction() {
+        let (_folder, store) = open();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write(WRITE_PATIENCE, |tx| -> std::result::Result<(), Fault> {
+                insert_user(tx, &user("ann"))?;
+                panic!("a bug");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(store.user(&user("ann").id), Ok(None));
+        assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
+    }
+
+    #[test]
+    fn splits_a_key_at_its_first_colon() {
+        let key = KeyId::new("email", "a:b@x").unwrap();
+        assert_eq!((key.provider(), key.provider_user_id()), ("email", "a:b@x"));
+        assert_eq!(KeyId::new("", "x"), None);
+        assert_eq!(KeyId::new("a:b", "x"), None);
+    }
+}

@@ -1,0 +1,372 @@
+//! The database file: is it ours, may it be used, is it up to date.
+//!
+//! Everything here happens once, at start. A file that is refused is left as it was: what can be
+//! told from its first 100 bytes is told before SQLite ever opens it, as opening alone may replay
+//! a journal.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::{Error, Fault, WRITE_PATIENCE};
+
+/// "vest", in the header of every file of ours.
+const APPLICATION_ID: i32 = 0x7665_7374;
+
+/// The tables of a new file.
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// What brings an older file up to date: step `n` leads from schema `n + 1` to `n + 2`. Steps are
+/// never changed once released; schema.sql always shows where the last one leads.
+const MIGRATIONS: &[&str] = &[];
+
+/// SQLite before this version can corrupt a file that two connections write and checkpoint at the
+/// same time (the WAL-reset bug, 2026-03).
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// A file larger than this is not checked whole after a crash: it would take seconds.
+const CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Statements that a connection keeps prepared; there are about thirty.
+const STATEMENTS_MAX: usize = 64;
+
+/// Opens the file at `path` for writing, making or upgrading it where needed. Comes back with its
+/// absolute path and the one connection that writes.
+pub(super) fn open(path: &Path) -> super::Result<(PathBuf, Connection)> {
+    prepare(path).map_err(|refusal| {
+        let say = |cause| format!("cannot open the database {}: {cause}", path.display());
+        match refusal.0 {
+            Error::Busy(cause) => Error::Busy(say(cause)),
+            Error::Broken(cause) => Error::Broken(say(cause)),
+        }
+    })
+}
+
+/// Why a file is not opened. Unlike [`Error`] it can be made from the library's errors by `?`.
+struct Refusal(Error);
+
+type Result<T> = std::result::Result<T, Refusal>;
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(err: rusqlite::Error) -> Self {
+        Self(Fault::from(err).into())
+    }
+}
+
+impl From<std::io::Error> for Refusal {
+    fn from(err: std::io::Error) -> Self {
+        Self(Error::Broken(err.to_string()))
+    }
+}
+
+fn prepare(path: &Path) -> Result<(PathBuf, Connection)> {
+    let version = rusqlite::version_number();
+    if version < SQLITE_VERSION_MIN {
+        return broken(format!("SQLite {version} can corrupt files; 3.51.3 is needed"));
+    }
+    let path = absolute(path)?;
+    let found = inspect(&path, newest(MIGRATIONS))?;
+    refuse_network(&path)?;
+    narrow_modes(&path)?;
+    let conn = connect(&path, found)?;
+    Ok((path, conn))
+}
+
+/// A connection that only reads. It shares nothing with other connections.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    configure(&conn)?;
+    Ok(conn)
+}
+
+/// What stands at the path before anything was done to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found {
+    /// Nothing, or an empty file: it is to be made.
+    New,
+    /// A file of ours. `clean` if its last user closed it.
+    Ours { clean: bool },
+}
+
+/// Names the file without symbolic links on the way, so that a relative path means the same file
+/// for good and a name like `:memory:` means a file at all.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let Some(name) = path.file_name() else {
+        return broken("the path names no file");
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match folder.canonicalize() {
+        Ok(folder) => Ok(folder.join(name)),
+        Err(err) => broken(format!("its folder {} is not there: {err}", folder.display())),
+    }
+}
+
+/// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
+fn inspect(path: &Path, newest: i32) -> Result<Found> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(err) if err.kind() == ErrorKind::NotFound => return make(path),
+        Err(err) => return broken(err),
+    };
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return broken("it is not a regular file");
+    }
+    if about.len() == 0 {
+        return Ok(Found::New);
+    }
+    let mut header = [0; 100];
+    if file.read_exact(&mut header).is_err() || !header.starts_with(b"SQLite format 3\0") {
+        return broken("it is not a SQLite database; it was left as it is");
+    }
+    let number = |at: usize| {
+        i32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes are four bytes"))
+    };
+    if number(68) != APPLICATION_ID {
+        return broken("it belongs to another program; it was left as it is");
+    }
+    refuse_newer(number(60), newest)?;
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |about| about.len());
+    Ok(Found::Ours { clean: log == 0 })
+}
+
+/// Makes an empty file that nobody else may read. SQLite gives its companions the same mode.
+fn make(path: &Path) -> Result<Found> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(Found::New),
+        // Another process was quicker; what it makes is ours as well.
+        Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(Found::New),
+        Err(err) => broken(err),
+    }
+}
+
+/// WAL needs shared memory, which network file systems do not have.
+fn refuse_network(path: &Path) -> Result<()> {
+    // The magic numbers of NFS, SMB 1 (CIFS) and SMB 2, from statfs(2).
+    const NETWORKS: [i64; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
+    let kind = rustix::fs::statfs(path).map_err(std::io::Error::from)?.f_type;
+    if NETWORKS.contains(&(kind & 0xffff_ffff)) {
+        return broken("it lies on a network file system; SQLite needs a local one");
+    }
+    Ok(())
+}
+
+/// Takes everybody else's access to the file and its companions away: they hold password hashes.
+fn narrow_modes(path: &Path) -> Result<()> {
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        let Ok(about) = fs::metadata(&file) else { continue };
+        if about.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
+}
+
+fn connect(path: &Path, found: Found) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags)?;
+    configure(&conn)?;
+    if found == (Found::Ours { clean: false }) {
+        // If it is refused, closing it must not fold the log into it.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        check_whole(&conn, path)?;
+    }
+    upgrade(&mut conn, SCHEMA, MIGRATIONS)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    patiently(|| use_wal(&conn))?;
+    Ok(conn)
+}
+
+/// The settings of every connection, each with its reason.
+fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(WRITE_PATIENCE)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Without it SQLite parses a join anew at each use of its prepared statement.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // No SQL, not even our own, may write to the schema tables or take "x" for a string.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    // FULL: with NORMAL a power cut may take back what was committed, and somebody who signed out
+    // would be signed in again. The cache is 8 MiB. Deleted rows are overwritten with zeros.
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA cell_size_check = ON;
+         PRAGMA secure_delete = ON;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -8192;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA mmap_size = 0;",
+    )
+}
+
+/// Reads the whole file once, if its last user did not close it.
+fn check_whole(conn: &Connection, path: &Path) -> Result<()> {
+    if fs::metadata(path)?.len() > CHECKED_BYTES_MAX {
+        return Ok(());
+    }
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        damage => broken(format!("it is damaged: {damage}; restore it from a backup")),
+    }
+}
+
+/// Makes the tables, or runs the migrations that are missing, and sees that all is there, in one
+/// transaction. It also shows whether the file can be written at all.
+fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> Result<()> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    refuse_newer(version, newest(migrations))?;
+    match usize::try_from(version) {
+        Ok(0) => {
+            tx.execute_batch(schema)?;
+            // Within the transaction: no crash leaves a file that has tables but no owner.
+            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        Ok(version) => {
+            for step in &migrations[version - 1..] {
+                tx.execute_batch(step)?;
+            }
+        }
+        Err(_) => return broken(format!("its schema number is {version}")),
+    }
+    if version < newest(migrations) {
+        tx.pragma_update(None, "user_version", newest(migrations))?;
+    }
+    check_shape(&tx, schema)?;
+    Ok(tx.commit()?)
+}
+
+fn newest(migrations: &[&str]) -> i32 {
+    i32::try_from(migrations.len()).expect("there are few migrations") + 1
+}
+
+fn refuse_newer(version: i32, newest: i32) -> Result<()> {
+    if version > newest {
+        return broken(format!(
+            "a newer vestibule made it (schema {version}, this one knows up to {newest}); \
+             it was left as it is"
+        ));
+    }
+    Ok(())
+}
+
+/// Sees that every table of schema.sql is there with its columns, so that a file that somebody
+/// altered is refused at start and not in the middle of a sign-up.
+fn check_shape(conn: &Connection, schema: &str) -> Result<()> {
+    let model = Connection::open_in_memory()?;
+    model.execute_batch(schema)?;
+    let have = columns(conn)?;
+    for column in columns(&model)? {
+        if !have.contains(&column) {
+            return broken(format!("its tables were altered: {column} is not as it should be"));
+        }
+    }
+    Ok(())
+}
+
+/// `table.column TYPE` with its constraints, for every column there is.
+fn columns(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    conn.prepare(
+        "SELECT format('%s.%s %s notnull=%d pk=%d', t.name, c.name, c.type, c.\"notnull\", c.pk)
+           FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+          WHERE t.type = 'table' ORDER BY t.name, c.cid",
+    )?
+    .query_map([], |row| row.get(0))?
+    .collect()
+}
+
+fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
+    conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+}
+
+/// SQLite does not wait for another process that changes the journal mode at the same moment, as
+/// when two servers start on a new file; so we do.
+fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> Result<()> {
+    let deadline = Instant::now() + WRITE_PATIENCE;
+    loop {
+        match step() {
+            Err(err)
+                if err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn broken<T>(cause: impl std::fmt::Display) -> Result<T> {
+    Err(Refusal(Error::Broken(cause.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that the first release made, to be brought up by steps of our own.
+    fn first() -> Connection {
+        let mut conn = Connection::open_in_memory().unwrap();
+        upgrade(&mut conn, "CREATE TABLE t (a)", &[]).ok().unwrap();
+        conn
+    }
+
+    fn version(conn: &Connection) -> i32 {
+        conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn migrates_from_every_older_schema_to_the_newest() {
+        let steps = ["ALTER TABLE t ADD b", "ALTER TABLE t ADD c"];
+        for done in 0..=steps.len() {
+            let mut conn = first();
+            upgrade(&mut conn, "", &steps[..done]).ok().unwrap();
+            upgrade(&mut conn, "", &steps).ok().unwrap();
+            assert_eq!(version(&conn), 3);
+            assert_eq!(columns(&conn).unwrap().len(), 3, "a, b and c, from step {done}");
+        }
+    }
+
+    #[test]
+    fn leaves_the_file_as_it_was_when_a_migration_fails() {
+        let mut conn = first();
+        let failed = upgrade(&mut conn, "", &["ALTER TABLE t ADD b", "ALTER TABLE missing ADD c"]);
+        assert!(failed.is_err());
+        assert_eq!(version(&conn), 1);
+        assert_eq!(columns(&conn).unwrap(), ["t.a  notnull=0 pk=0"]);
+    }
+
+    #[test]
+    fn runs_no_join_through_the_parser_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _writer) = open(&folder.path().join("a.db")).unwrap();
+        let conn = open_reader(&path).unwrap();
+        let sql = "SELECT username FROM user_session JOIN user ON user.id = user_id
+                    WHERE user_session.id = ?1";
+        for _ in 0..100 {
+            let mut statement = conn.prepare_cached(sql).unwrap();
+            assert!(!statement.exists([[0_u8; 32]]).unwrap());
+        }
+        let statement = conn.prepare_cached(sql).unwrap();
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
+}

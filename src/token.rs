@@ -1,0 +1,166 @@
+//! Random secrets, and the hash they are stored under.
+//!
+//! Decides how long a secret is and which alphabet it is written in. Does not know what a secret
+//! is for, whom it belongs to or how long it lives.
+
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+/// Characters of a [`Token`], as in Lucia's session ids: 40 × log2(36) = 206.8 bits
+/// (OWASP ASVS 7.2.3 wants 128).
+pub const TOKEN_LENGTH: usize = 40;
+
+const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+/// The secret a browser holds. The database never sees it, only its [`TokenHash`].
+///
+/// It has neither `Debug` nor `Display`: the only way to see it is [`Token::reveal`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A new secret from the operating system's random source.
+    pub fn random() -> Self {
+        Self(random_text(TOKEN_LENGTH))
+    }
+
+    /// Reads a token that somebody presents. `None` unless it has the exact length and alphabet,
+    /// so that nothing else ever reaches a query.
+    pub fn parse(text: &str) -> Option<Self> {
+        let well_formed = text.len() == TOKEN_LENGTH
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        well_formed.then(|| Self(text.to_owned()))
+    }
+
+    /// The secret in clear: for the browser it is meant for, and for nobody else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the database holds in its place. A plain fast hash suffices, as nobody can guess 206
+    /// bits (OWASP ASVS 6.5.2; the Copenhagen Book).
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(blake2b_256(self.0.as_bytes()))
+    }
+}
+
+/// BLAKE2b-256 of a [`Token`]: the primary key of a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// A hash as it was stored.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes to store.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Eight hex digits that name the session in a log. It is a hash of the hash: whoever reads the
+    /// log can tell sessions apart, but can neither use one nor find its row.
+    pub fn handle(&self) -> String {
+        hex(&blake2b_256(&self.0)[..4])
+    }
+}
+
+/// `length` characters of `a-z0-9` from the operating system's random source, each as likely as
+/// any other.
+///
+/// Panics if that source fails: the kernel refuses only before it is seeded, in early boot.
+pub fn random_text(length: usize) -> String {
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        let bytes: [u8; 64] = random_bytes();
+        let fair = bytes.iter().filter_map(|&byte| character(byte));
+        text.extend(fair.take(length - text.len()));
+    }
+    text
+}
+
+/// `N` bytes from the operating system's random source. Panics as [`random_text`] does.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).expect("the kernel's random source answers once seeded");
+    bytes
+}
+
+/// Lower-case hex digits of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
+}
+
+/// 252 is the largest multiple of 36 in a byte: beyond it the first letters would come up more often.
+fn character(byte: u8) -> Option<char> {
+    (byte < 252).then(|| char::from(ALPHABET[usize::from(byte % 36)]))
+}
+
+fn blake2b_256(bytes: &[u8]) -> [u8; 32] {
+    Blake2b::<U32>::digest(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn makes_tokens_of_forty_lowercase_letters_and_digits() {
+        let token = Token::random();
+        assert_eq!(token.reveal().len(), 40);
+        assert!(Token::parse(token.reveal()).is_some_and(|again| again == token));
+    }
+
+    #[test]
+    fn never_makes_the_same_token_twice() {
+        let mut seen = std::collections::HashSet::new();
+        assert!((0..1_000).all(|_| seen.insert(random_text(TOKEN_LENGTH))));
+    }
+
+    #[test]
+    fn uses_every_character_about_equally_often() {
+        let text = random_text(36_000);
+        for &letter in ALPHABET {
+            let count = text.bytes().filter(|&byte| byte == letter).count();
+            assert!((800..1_200).contains(&count), "{} came {count} times", char::from(letter));
+        }
+    }
+
+    #[test]
+    fn draws_no_character_from_the_bytes_that_would_favour_some() {
+        assert_eq!(character(251), Some('9'));
+        assert_eq!(character(252), None);
+        assert_eq!(character(255), None);
+    }
+
+    #[test]
+    fn reads_nothing_but_forty_characters_of_the_alphabet() {
+        let good = "abcdefghijklmnopqrstuvwxyz0123456789abcd";
+        assert!(Token::parse(good).is_some());
+        for bad in ["", &good[1..], &format!("{good}a"), &good.to_uppercase(), &"é".repeat(20)] {
+            assert!(Token::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn stores_blake2b_256_of_the_token() {
+        // From `b2sum -l 256` of coreutils.
+        let token = Token::parse("abcdefghijklmnopqrstuvwxyz0123456789abcd").unwrap();
+        let expected = "f087fb0568ab8a01972c5eab04c0766d4212b6954a6694bffce65af0e9564f91";
+        assert_eq!(hex(token.hash().as_bytes()), expected);
+    }
+
+    #[test]
+    fn names_a_session_in_the_log_without_giving_its_row_away() {
+        let hash = Token::random().hash();
+        assert_eq!(hash.handle().len(), 8);
+        assert!(!hex(hash.as_bytes()).contains(&hash.handle()));
+    }
+}

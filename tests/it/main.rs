@@ -1,0 +1,3 @@
+//! Everything that is tested through the crate's public face, from the store up to the binary.
+
+mod store;

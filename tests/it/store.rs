@@ -1,0 +1,524 @@
+//! The store's contract: what each method promises. Another engine has to pass the same tests.
+//! Writes are checked through a second way into the tables, and so are reads.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use vestibule::clock::Moment;
+use vestibule::password::PasswordHash;
+use vestibule::store::{Error, Key, KeyId, Session, Store, User, UserId, Written};
+use vestibule::token::Token;
+
+/// A store over its own empty file, and a second way into that file.
+struct Desk {
+    folder: TempDir,
+    store: Store,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("test.db")).unwrap();
+        Self { folder, store }
+    }
+
+    /// A desk whose store knows `ann`, with a key and a session that ends at 3.
+    fn with_ann() -> (Self, Session) {
+        let desk = Self::new();
+        let session = session("ann", [1, 2, 3]);
+        desk.store.sign_up(&user("ann"), &key("ann"), &session, None).unwrap();
+        (desk, session)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("test.db")
+    }
+
+    fn raw(&self) -> Connection {
+        Connection::open(self.file()).unwrap()
+    }
+
+    fn count(&self, table: &str) -> i64 {
+        self.raw()
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .unwrap()
+    }
+}
+
+fn user(name: &str) -> User {
+    User {
+        id: UserId::new(format!("id-{name}")),
+        username: name.to_uppercase(),
+        canonical_username: name.to_owned(),
+        created_at: Moment::from_millis(7),
+    }
+}
+
+fn key(name: &str) -> Key {
+    Key { id: KeyId::username(name), user_id: user(name).id, hashed_password: Some(hash("$one")) }
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.to_owned())
+}
+
+/// A session of `name` that is active, idle and alive at all until the three moments.
+fn session(name: &str, until: [i64; 3]) -> Session {
+    Session {
+        id: Token::random().hash(),
+        user_id: user(name).id,
+        active_expires: Moment::from_millis(until[0]),
+        idle_expires: Moment::from_millis(until[1]),
+        absolute_expires: Moment::from_millis(until[2]),
+        created_at: Moment::from_millis(0),
+    }
+}
+
+fn is_alive(desk: &Desk, session: &Session) -> bool {
+    desk.store.user_of_session(&session.id).unwrap().is_some()
+}
+
+#[test]
+fn gives_back_a_user_as_they_were_added() {
+    let desk = Desk::new();
+    assert_eq!(desk.store.add_user(&user("ann"), &[key("ann")]), Ok(Written::Done));
+    assert_eq!(desk.store.user(&user("ann").id), Ok(Some(user("ann"))));
+    assert_eq!(desk.store.user_by_name("ann"), Ok(Some(user("ann"))));
+    assert_eq!(
+        desk.store.user_by_name("ANN"),
+        Ok(None),
+        "the name shown is not the name looked up"
+    );
+    assert_eq!(desk.store.user(&user("bob").id), Ok(None));
+}
+
+#[test]
+fn keeps_lucias_names_and_units_in_the_tables() {
+    let (desk, session) = Desk::with_ann();
+    let raw = desk.raw();
+    let row: (String, String, String) = raw
+        .query_row(
+            "SELECT user.id, username, hashed_password FROM user JOIN user_key ON user_id = user.id
+              WHERE user_key.id = 'username:ann'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(row, ("id-ann".into(), "ANN".into(), "$one".into()));
+    let row: (Vec<u8>, i64, i64) = raw
+        .query_row("SELECT id, active_expires, idle_expires FROM user_session", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert_eq!(row, (session.id.as_bytes().to_vec(), 1, 2));
+}
+
+#[test]
+fn reads_what_others_wrote() {
+    let desk = Desk::new();
+    desk.raw()
+        .execute_batch(
+            "INSERT INTO user VALUES ('u1', 'Bob', 'bob', 5);
+             INSERT INTO user_key VALUES ('github:1:2', 'u1', NULL);
+             INSERT INTO user_session VALUES (zeroblob(32), 'u1', 10, 20, 30, 4);",
+        )
+        .unwrap();
+    let bob = desk.store.user_by_name("bob").unwrap().unwrap();
+    assert_eq!((bob.id.as_str(), &*bob.username, bob.created_at.millis()), ("u1", "Bob", 5));
+    let key = desk.store.keys_of(&bob.id).unwrap().remove(0);
+    assert_eq!((key.id.provider(), key.id.provider_user_id()), ("github", "1:2"));
+    assert!(key.hashed_password.is_none());
+    let session = desk.store.sessions_of(&bob.id).unwrap().remove(0);
+    let times = [session.active_expires, session.idle_expires, session.absolute_expires];
+    assert_eq!(times.map(Moment::millis), [10, 20, 30]);
+    assert_eq!(session.created_at.millis(), 4);
+}
+
+#[test]
+fn takes_a_canonical_name_once() {
+    let desk = Desk::new();
+    desk.store.add_user(&user("ann"), &[]).unwrap();
+    let other = User { id: UserId::new("other".into()), ..user("ann") };
+    assert_eq!(desk.store.add_user(&other, &[]), Ok(Written::Taken));
+    assert_eq!(desk.count("user"), 1);
+}
+
+#[test]
+fn writes_neither_user_nor_session_when_the_key_is_taken() {
+    let (desk, _) = Desk::with_ann();
+    let stolen = Key { user_id: user("bob").id, ..key("ann") };
+    let done = desk.store.sign_up(&user("bob"), &stolen, &session("bob", [1, 2, 3]), None);
+    assert_eq!(done, Ok(Written::Taken));
+    assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
+}
+
+#[test]
+fn lets_one_of_fifty_simultaneous_sign_ups_for_a_name_win() {
+    let desk = Desk::new();
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let ask = |n: usize| {
+            let mine = User { id: UserId::new(format!("id-{n}")), ..user("ann") };
+            let key = Key { user_id: mine.id.clone(), ..key("ann") };
+            let session = Session { user_id: mine.id.clone(), ..session("ann", [1, 2, 3]) };
+            desk.store.sign_up(&mine, &key, &session, None).unwrap()
+        };
+        let threads: Vec<_> = (0..50).map(|n| scope.spawn(move || ask(n))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|&&it| it == Written::Done).count(), 1);
+    assert_eq!(outcomes.iter().filter(|&&it| it == Written::Taken).count(), 49);
+    assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
+}
+
+#[test]
+fn ends_the_replaced_session_when_somebody_signs_up() {
+    let (desk, before) = Desk::with_ann();
+    let after = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &after, Some(&before.id)).unwrap();
+    assert!(!is_alive(&desk, &before));
+    assert!(is_alive(&desk, &after));
+}
+
+#[test]
+fn renames_a_user_and_their_username_key_together() {
+    let (desk, _) = Desk::with_ann();
+    let github = Key { id: KeyId::new("github", "1").unwrap(), ..key("ann") };
+    desk.store.add_key(&github).unwrap();
+    let id = user("ann").id;
+    assert_eq!(desk.store.rename_user(&id, "Anna", "anna"), Ok(Written::Done));
+    assert_eq!(desk.store.user(&id).unwrap().unwrap().username, "Anna");
+    let keys = desk.store.keys_of(&id).unwrap();
+    let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
+    assert_eq!(ids, ["github:1", "username:anna"]);
+}
+
+#[test]
+fn renames_nobody_to_a_name_that_is_taken_and_no_one_who_is_not_there() {
+    let (desk, _) = Desk::with_ann();
+    desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
+    assert_eq!(desk.store.rename_user(&user("bob").id, "Ann", "ann"), Ok(Written::Taken));
+    assert_eq!(desk.store.user(&user("bob").id), Ok(Some(user("bob"))));
+    assert_eq!(desk.store.rename_user(&user("eve").id, "Eve", "eve"), Ok(Written::NoUser));
+}
+
+#[test]
+fn deletes_a_user_with_everything_that_is_theirs() {
+    let (desk, session) = Desk::with_ann();
+    desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
+    assert_eq!(desk.store.delete_user(&user("ann").id), Ok(true));
+    assert!(!is_alive(&desk, &session));
+    assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 0]);
+    assert_eq!(desk.store.delete_user(&user("ann").id), Ok(false));
+}
+
+#[test]
+fn gives_several_keys_to_a_user_and_each_key_to_one_user() {
+    let (desk, _) = Desk::with_ann();
+    desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
+    let github = KeyId::new("github", "1").unwrap();
+    let of = |name| Key { id: github.clone(), user_id: user(name).id, hashed_password: None };
+    assert_eq!(desk.store.add_key(&of("ann")), Ok(Written::Done));
+    assert_eq!(desk.store.add_key(&of("bob")), Ok(Written::Taken));
+    assert_eq!(desk.store.add_key(&of("bob")), Ok(Written::Taken));
+    assert_eq!(desk.store.key(&github).unwrap().unwrap().user_id, user("ann").id);
+    let (found, key) = desk.store.user_of_key(&github).unwrap().unwrap();
+    assert!(found == user("ann") && key.hashed_password.is_none());
+    assert_eq!(desk.store.delete_key(&github), Ok(true));
+    assert_eq!(desk.store.delete_key(&github), Ok(false));
+    assert!(desk.store.user_of_key(&github).unwrap().is_none());
+}
+
+#[test]
+fn gives_no_key_and_no_session_to_somebody_who_is_not_there() {
+    let desk = Desk::new();
+    assert_eq!(desk.store.add_key(&key("eve")), Ok(Written::NoUser));
+    assert_eq!(desk.store.start_session(&session("eve", [1, 2, 3]), None), Ok(Written::NoUser));
+    assert_eq!([desk.count("user_key"), desk.count("user_session")], [0, 0]);
+}
+
+#[test]
+fn ends_every_session_of_the_user_whose_password_changes() {
+    let (desk, anns) = Desk::with_ann();
+    let bobs = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
+    assert_eq!(desk.store.set_password(&key("ann").id, Some(&hash("$two"))), Ok(true));
+    assert!(!is_alive(&desk, &anns));
+    assert!(is_alive(&desk, &bobs));
+    let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
+    assert!(stored == Some(hash("$two")));
+    assert_eq!(desk.store.set_password(&key("ann").id, None), Ok(true));
+    assert!(desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password.is_none());
+    assert_eq!(desk.store.set_password(&key("eve").id, None), Ok(false));
+}
+
+#[test]
+fn puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for() {
+    let (desk, session) = Desk::with_ann();
+    let id = key("ann").id;
+    assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$anew")), Ok(true));
+    assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$late")), Ok(false));
+    assert!(desk.store.key(&id).unwrap().unwrap().hashed_password == Some(hash("$anew")));
+    assert!(is_alive(&desk, &session), "the password is the same, so nobody is put out");
+}
+
+#[test]
+fn starts_a_session_and_ends_the_one_it_replaces() {
+    let (desk, before) = Desk::with_ann();
+    let after = session("ann", [10, 20, 30]);
+    assert_eq!(desk.store.start_session(&after, Some(&before.id)), Ok(Written::Done));
+    assert!(!is_alive(&desk, &before));
+    let (found, stored) = desk.store.user_of_session(&after.id).unwrap().unwrap();
+    assert!(found == user("ann") && stored == after);
+}
+
+#[test]
+fn sweeps_a_users_dead_sessions_when_they_sign_in() {
+    let (desk, old) = Desk::with_ann();
+    let bobs = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
+    let start = |at| {
+        let new = Session { created_at: Moment::from_millis(at), ..session("ann", [90, 90, 90]) };
+        desk.store.start_session(&new, None).unwrap();
+    };
+    start(2);
+    assert!(is_alive(&desk, &old), "at its last good moment");
+    start(3);
+    assert!(!is_alive(&desk, &old));
+    assert!(is_alive(&desk, &bobs), "somebody else's");
+}
+
+#[test]
+fn renews_a_session_later_and_never_earlier() {
+    let (desk, session) = Desk::with_ann();
+    let renew = |active, idle| {
+        let [active, idle] = [active, idle].map(Moment::from_millis);
+        desk.store.renew_session(&session.id, active, idle).unwrap()
+    };
+    let times = || {
+        let (_, now) = desk.store.user_of_session(&session.id).unwrap().unwrap();
+        [now.active_expires.millis(), now.idle_expires.millis()]
+    };
+    assert!(renew(2, 3));
+    assert_eq!(times(), [2, 3]);
+    assert!(renew(1, 1), "a slower request that read the clock earlier");
+    assert_eq!(times(), [2, 3]);
+    assert!(desk.store.end_session(&session.id).unwrap());
+    assert!(!renew(2, 3), "a session that was ended does not come back");
+    assert!(!is_alive(&desk, &session));
+}
+
+#[test]
+fn ends_one_session_or_all_of_one_user() {
+    let (desk, first) = Desk::with_ann();
+    let second = session("ann", [1, 2, 3]);
+    desk.store.start_session(&second, None).unwrap();
+    let bobs = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
+    assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
+    assert_eq!(desk.store.end_session(&first.id), Ok(true));
+    assert_eq!(desk.store.end_session(&first.id), Ok(false));
+    assert!(is_alive(&desk, &second));
+    assert_eq!(desk.store.end_sessions_of(&user("ann").id), Ok(1));
+    assert!(!is_alive(&desk, &second) && is_alive(&desk, &bobs));
+}
+
+#[test]
+fn deletes_dead_sessions_in_batches_and_no_living_one() {
+    let (desk, _) = Desk::with_ann();
+    for idle in [5, 5, 5, 6] {
+        desk.store.start_session(&session("ann", [idle, idle, idle]), None).unwrap();
+    }
+    let now = Moment::from_millis(6);
+    assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(3));
+    assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(1));
+    assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(0));
+    assert_eq!(desk.count("user_session"), 1, "the one whose last good moment is now");
+    let later = Moment::from_millis(7);
+    assert_eq!(desk.store.delete_dead_sessions_of(&user("bob").id, later), Ok(0));
+    assert_eq!(desk.store.delete_dead_sessions_of(&user("ann").id, later), Ok(1));
+}
+
+#[test]
+fn shows_a_sign_out_at_once_to_another_process_on_the_same_file() {
+    let (desk, session) = Desk::with_ann();
+    let other = Store::open(&desk.file()).unwrap();
+    assert!(other.user_of_session(&session.id).unwrap().is_some());
+    desk.store.end_session(&session.id).unwrap();
+    assert!(other.user_of_session(&session.id).unwrap().is_none());
+}
+
+#[test]
+fn opens_a_new_file_from_many_processes_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.db");
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Store::open(&file))).collect();
+        for thread in threads {
+            let opened = thread.join().unwrap();
+            assert!(opened.is_ok(), "{:?}", opened.err());
+        }
+    });
+}
+
+#[test]
+fn keeps_everything_over_a_restart_and_leaves_no_log_behind_after_a_checkpoint() {
+    let (desk, session) = Desk::with_ann();
+    desk.store.checkpoint().unwrap();
+    assert_eq!(fs::metadata(desk.folder.path().join("test.db-wal")).unwrap().len(), 0);
+    let Desk { folder, store } = desk;
+    drop(store);
+    let store = Store::open(&folder.path().join("test.db")).unwrap();
+    assert!(store.user_of_session(&session.id).unwrap().is_some());
+    assert_eq!(store.user_by_name("ann"), Ok(Some(user("ann"))));
+}
+
+#[test]
+fn lets_nobody_else_read_the_file_or_its_companions() {
+    let (desk, _) = Desk::with_ann();
+    let modes = || {
+        ["", "-wal", "-shm"].map(|suffix| {
+            let file = desk.folder.path().join(format!("test.db{suffix}"));
+            fs::metadata(file).unwrap().permissions().mode() & 0o777
+        })
+    };
+    assert_eq!(modes(), [0o600; 3]);
+    fs::set_permissions(desk.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    drop(Store::open(&desk.file()).unwrap());
+    assert_eq!(modes(), [0o600; 3], "narrowed when opened again");
+}
+
+/// Opens `file`, which has to be refused for a reason that names `cause`, and left as it is.
+fn is_refused(file: &Path, cause: &str) {
+    let before = fs::read(file).unwrap();
+    let Err(Error::Broken(reason)) = Store::open(file).map(drop) else {
+        panic!("{} was opened", file.display());
+    };
+    assert!(reason.contains(cause), "{reason}");
+    assert!(reason.contains("cannot open the database") && !reason.contains('\n'), "{reason}");
+    assert!(fs::read(file).unwrap() == before, "the file was touched");
+    let folder = fs::read_dir(file.parent().unwrap()).unwrap();
+    assert_eq!(folder.count(), 1, "nothing was left beside the file");
+}
+
+#[test]
+fn refuses_a_file_that_is_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("letter.txt");
+    for content in ["x", "Dear Sir or Madam, ", &"SQLite format 3\0".repeat(3)] {
+        fs::write(&file, content).unwrap();
+        is_refused(&file, "not a SQLite database");
+    }
+}
+
+#[test]
+fn refuses_the_database_of_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.db");
+    Connection::open(&file).unwrap().execute_batch("CREATE TABLE user (id)").unwrap();
+    is_refused(&file, "another program");
+    Connection::open(&file).unwrap().execute_batch("PRAGMA application_id = 1").unwrap();
+    is_refused(&file, "another program");
+}
+
+/// A database of ours after `change` was made to it behind our back.
+fn altered(change: &str) -> (TempDir, PathBuf) {
+    let (desk, _) = Desk::with_ann();
+    let file = desk.file();
+    let Desk { folder, store } = desk;
+    drop(store);
+    let raw = Connection::open(&file).unwrap();
+    raw.execute_batch(change).unwrap();
+    // Back in one file: the change itself went to a log.
+    raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(raw);
+    (folder, file)
+}
+
+#[test]
+fn refuses_a_file_from_a_newer_version() {
+    let (_folder, file) = altered("PRAGMA user_version = 99");
+    is_refused(&file, "a newer vestibule made it (schema 99");
+}
+
+#[test]
+fn refuses_a_file_whose_tables_were_altered() {
+    let (_folder, file) = altered("ALTER TABLE user_session DROP COLUMN created_at");
+    is_refused(&file, "user_session.created_at");
+    let (_folder, file) = altered("DROP TABLE user_key");
+    is_refused(&file, "user_key.id");
+}
+
+#[test]
+fn refuses_a_file_that_was_cut_short() {
+    let (_folder, file) = altered("");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..5_000]).unwrap();
+    is_refused(&file, "malformed");
+}
+
+#[test]
+fn finds_damage_after_a_crash() {
+    let (desk, _) = Desk::with_ann();
+    for n in 0..300 {
+        desk.store.add_user(&user(&format!("user{n}")), &[]).unwrap();
+    }
+    desk.store.checkpoint().unwrap();
+    desk.store.start_session(&session("ann", [1, 2, 3]), None).unwrap();
+    // What a crash leaves: the file, and a log that nobody has folded in. Then the disk forgets a
+    // page that the log does not hold.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.db");
+    fs::copy(desk.folder.path().join("test.db-wal"), folder.path().join("test.db-wal")).unwrap();
+    let mut bytes = fs::read(desk.file()).unwrap();
+    let last_page = bytes.len() - 4096;
+    bytes[last_page..].fill(0xaa);
+    fs::write(&file, &bytes).unwrap();
+    let refused = Store::open(&file).map(drop);
+    let Err(Error::Broken(reason)) = refused else { panic!("opened: {refused:?}") };
+    assert!(reason.contains("damaged"), "{reason}");
+    assert!(fs::read(&file).unwrap() == bytes, "the file was touched");
+}
+
+#[test]
+fn opens_after_a_crash_with_everything_that_was_written() {
+    let (desk, session) = Desk::with_ann();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["test.db", "test.db-wal"] {
+        fs::copy(desk.folder.path().join(name), folder.path().join(name)).unwrap();
+    }
+    let store = Store::open(&folder.path().join("test.db")).unwrap();
+    assert!(store.user_of_session(&session.id).unwrap().is_some());
+}
+
+#[test]
+fn makes_an_empty_file_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("empty.db");
+    fs::write(&file, "").unwrap();
+    assert!(Store::open(&file).is_ok());
+}
+
+#[test]
+fn says_what_is_wrong_with_the_path() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, cause) in [
+        (folder.path().to_owned(), "not a regular file"),
+        (folder.path().join("no/such/folder.db"), "its folder"),
+        (PathBuf::from("/dev/null"), "not a regular file"),
+        (PathBuf::from("/"), "names no file"),
+    ] {
+        let Err(err) = Store::open(&path) else { panic!("{} was opened", path.display()) };
+        assert!(err.to_string().contains(cause), "{err}");
+    }
+}
+
+#[test]
+fn takes_a_special_name_for_a_file_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(":memory:");
+    Store::open(&file).unwrap().add_user(&user("ann"), &[]).unwrap();
+    assert!(fs::metadata(&file).unwrap().len() > 0);
+}
