@@ -9,11 +9,17 @@
 //!
 //! | floor  | files                 | may know      | must not know                          |
 //! |--------|-----------------------|---------------|----------------------------------------|
+//! | auth   | `login users keys sessions policy` | store, ground | HTTP, cookies, HTML, flags |
 //! | store  | `store`               | store, ground | policy: lifetimes, limits, wording     |
 //! | ground | `password token clock`| crates        | anything of ours                       |
 //!
 //! The modules below are in reading order, from the outside in.
 
+pub mod login;
+pub mod users;
+pub mod keys;
+pub mod sessions;
+pub mod policy;
 pub mod store;
 pub mod password;
 pub mod token;

@@ -1,3 +1,4 @@
 //! Everything that is tested through the crate's public face, from the store up to the binary.
 
+mod auth;
 mod store;

@@ -1,0 +1,182 @@
+//! Browsers that were let in.
+//!
+//! Decides how long a session lives and what use does to it. These are Lucia v2's rules with its
+//! faults mended: a session is *active*, then *idle*, then *dead*; an idle session that is used
+//! becomes active again; and there is an end that no use moves. Knows nothing of cookies.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::store::{Error, Result, Session, Store, User, UserId, Written};
+use crate::token::{Token, TokenHash};
+
+/// How long sessions live.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Periods {
+    /// From sign-in or renewal until the session is idle.
+    pub active: Duration,
+    /// From then until it is dead.
+    pub idle: Duration,
+    /// From sign-in until it is dead whatever happens (NIST SP 800-63B-4 § 2.1.3).
+    pub absolute: Duration,
+}
+
+impl Default for Periods {
+    /// Lucia's 24 hours and 14 days, and 30 days.
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self { active: DAY, idle: 14 * DAY, absolute: 30 * DAY }
+    }
+}
+
+/// What a session is worth at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Good. Using it changes nothing.
+    Active,
+    /// Good. Using it makes it active again.
+    Idle,
+    /// Worth nothing.
+    Dead,
+}
+
+/// A session that was just started, with the one copy of its token.
+pub struct Started {
+    /// For the browser.
+    pub token: Token,
+    /// As it is stored.
+    pub session: Session,
+}
+
+/// A living session that somebody presented.
+#[derive(Clone)]
+pub struct Resumed {
+    /// Whose it is.
+    pub user: User,
+    /// As it is now.
+    pub session: Session,
+    /// It was idle and is active again: the browser's cookie should learn the new end. (Lucia
+    /// forgets to send it.)
+    pub renewed: bool,
+}
+
+/// The state of a session. The very moment at which a state ends still belongs to it, as in Lucia.
+pub fn state(session: &Session, now: Moment) -> State {
+    if now > session.idle_expires {
+        State::Dead
+    } else if now > session.active_expires {
+        State::Idle
+    } else {
+        State::Active
+    }
+}
+
+/// Lets somebody in, and ends the session they came with (`replaced`), if any. `None` if the user
+/// is gone. (Lucia: `createSession`, which leaves the old one alive; OWASP ASVS 7.2.4.)
+pub fn start(
+    store: &Store,
+    periods: &Periods,
+    user: &UserId,
+    replaced: Option<&TokenHash>,
+    now: Moment,
+) -> Result<Option<Started>> {
+    let started = new(periods, user, now);
+    Ok(match store.start_session(&started.session, replaced)? {
+        Written::Done => Some(started),
+        Written::Taken | Written::NoUser => None,
+    })
+}
+
+/// The living session that this token opens, and its user; renewed, if it was idle. `None` if
+/// there is no such session or if it is dead. (Lucia: `validateSession`.)
+///
+/// An active session costs one read and no write. When a renewal cannot be written because the
+/// database is busy, the session is good all the same and the next use renews it.
+pub fn resume(
+    store: &Store,
+    periods: &Periods,
+    token: &Token,
+    now: Moment,
+) -> Result<Option<Resumed>> {
+    let Some((user, session)) = store.user_of_session(&token.hash())? else { return Ok(None) };
+    match state(&session, now) {
+        State::Dead => Ok(None),
+        State::Active => Ok(Some(Resumed { user, session, renewed: false })),
+        State::Idle => match renew(store, periods, &session, now) {
+            Ok(renewed) => Ok(renewed.map(|session| Resumed { user, session, renewed: true })),
+            Err(Error::Busy(_)) => Ok(Some(Resumed { user, session, renewed: false })),
+            Err(err) => Err(err),
+        },
+    }
+}
+
+/// The living session with this id, and its user, without renewing it. (Lucia: `getSession`.)
+pub fn get(store: &Store, id: &TokenHash, now: Moment) -> Result<Option<(User, Session)>> {
+    let found = store.user_of_session(id)?;
+    Ok(found.filter(|(_, session)| state(session, now) != State::Dead))
+}
+
+/// The living sessions of a user, oldest first. (Lucia: `getAllUserSessions`.)
+pub fn of_user(store: &Store, user: &UserId, now: Moment) -> Result<Vec<Session>> {
+    let mut sessions = store.sessions_of(user)?;
+    sessions.retain(|session| state(session, now) != State::Dead);
+    Ok(sessions)
+}
+
+/// Makes a session active again, up to its absolute end, and comes back with it as it is then.
+/// `None` if it is gone: a session that was ended does not come back. (Lucia: `renewSession`.)
+pub fn renew(
+    store: &Store,
+    periods: &Periods,
+    session: &Session,
+    now: Moment,
+) -> Result<Option<Session>> {
+    let (active, idle) = expiries(periods, session.absolute_expires, now);
+    let renewed = Session { active_expires: active, idle_expires: idle, ..session.clone() };
+    Ok(store.renew_session(&session.id, active, idle)?.then_some(renewed))
+}
+
+/// Ends a session, durably, before it returns. `false` if there was none. (Lucia:
+/// `invalidateSession`.)
+pub fn end(store: &Store, id: &TokenHash) -> Result<bool> {
+    store.end_session(id)
+}
+
+/// Ends all sessions of a user and says how many there were. (Lucia: `invalidateAllUserSessions`.)
+pub fn end_all(store: &Store, user: &UserId) -> Result<usize> {
+    store.end_sessions_of(user)
+}
+
+/// Deletes the dead sessions of a user and says how many there were. (Lucia:
+/// `deleteDeadUserSessions`.)
+pub fn delete_dead_of_user(store: &Store, user: &UserId, now: Moment) -> Result<usize> {
+    store.delete_dead_sessions_of(user, now)
+}
+
+/// Deletes up to `limit` dead sessions, whoever's they are, and says how many: fewer than `limit`
+/// means that none is left.
+pub fn delete_dead(store: &Store, limit: u32, now: Moment) -> Result<usize> {
+    store.delete_dead_sessions(now, limit)
+}
+
+/// A session that is not written down yet.
+pub(crate) fn new(periods: &Periods, user: &UserId, now: Moment) -> Started {
+    let token = Token::random();
+    let absolute_expires = now.after(periods.absolute);
+    let (active_expires, idle_expires) = expiries(periods, absolute_expires, now);
+    let session = Session {
+        id: token.hash(),
+        user_id: user.clone(),
+        active_expires,
+        idle_expires,
+        absolute_expires,
+        created_at: now,
+    };
+    Started { token, session }
+}
+
+fn expiries(periods: &Periods, absolute: Moment, now: Moment) -> (Moment, Moment) {
+    let active = now.after(periods.active).min(absolute);
+    let idle = now.after(periods.active).after(periods.idle).min(absolute);
+    (active, idle)
+}

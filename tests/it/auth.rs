@@ -1,0 +1,385 @@
+//! The auth floor as a library: every operation that Lucia's `Auth` has, and the rules of time.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+use vestibule::clock::Moment;
+use vestibule::keys::{self, NewKey, Proof, Refusal};
+use vestibule::login::{self, Admission, SignIn, SignUp};
+use vestibule::password::{Cost, Hasher, Password, PasswordHash};
+use vestibule::sessions::{self, Periods, State};
+use vestibule::store::{KeyId, Store, User, Written};
+use vestibule::token::{Token, TokenHash};
+use vestibule::users::{self, Username};
+
+const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+const NOW: Moment = Moment::from_millis(1_000_000);
+
+/// The auth floor over its own empty file.
+struct Hall {
+    folder: TempDir,
+    store: Store,
+    hasher: Hasher,
+    periods: Periods,
+}
+
+impl Hall {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("test.db")).unwrap();
+        let second = Duration::from_secs(1);
+        let periods = Periods { active: 10 * second, idle: 20 * second, absolute: 100 * second };
+        Self { folder, store, hasher: Hasher::new(2, CHEAP), periods }
+    }
+
+    /// A hall that knows Ann, whose password is `secret`, and her first session.
+    fn with_ann() -> (Self, Admission) {
+        let hall = Self::new();
+        let SignUp::Admitted(ann) = hall.sign_up("Ann Onym", None) else { panic!("not admitted") };
+        (hall, ann)
+    }
+
+    fn sign_up(&self, who: &str, presented: Option<&TokenHash>) -> SignUp {
+        let password = Password::new("secret");
+        let Self { store, hasher, periods, .. } = self;
+        login::sign_up(store, hasher, periods, &name(who), &password, presented, NOW).unwrap()
+    }
+
+    fn sign_in(&self, who: &str, password: &str, presented: Option<&TokenHash>) -> SignIn {
+        let (name, password) = (Username::for_sign_in(who).unwrap(), Password::new(password));
+        let Self { store, hasher, periods, .. } = self;
+        login::with_password(store, hasher, periods, &name, &password, presented, NOW).unwrap()
+    }
+
+    fn is_admitted(&self, who: &str, password: &str) -> bool {
+        matches!(self.sign_in(who, password, None), SignIn::Admitted(_))
+    }
+
+    fn resume(&self, token: &Token, now: Moment) -> Option<sessions::Resumed> {
+        sessions::resume(&self.store, &self.periods, token, now).unwrap()
+    }
+}
+
+fn name(typed: &str) -> Username {
+    Username::for_sign_up(typed).unwrap()
+}
+
+fn seconds(count: u64) -> Moment {
+    NOW.after(Duration::from_secs(count))
+}
+
+fn just_after(moment: Moment) -> Moment {
+    moment.after(Duration::from_millis(1))
+}
+
+#[test]
+fn lets_somebody_in_who_signs_up_and_knows_them_afterwards() {
+    let (hall, ann) = Hall::with_ann();
+    assert_eq!(ann.user.username, "Ann Onym");
+    assert_eq!(ann.user.id.as_str().len(), 15);
+    assert!(ann.user.id.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+    let resumed = hall.resume(&ann.started.token, NOW).unwrap();
+    assert_eq!(resumed.user, ann.user);
+    assert!(!resumed.renewed);
+}
+
+#[test]
+fn makes_one_account_of_all_spellings_of_a_name() {
+    let (hall, _) = Hall::with_ann();
+    for spelling in ["Ann Onym", "ANN ONYM", "ann onym", "Ａｎｎ Onym"] {
+        assert!(matches!(hall.sign_up(spelling, None), SignUp::NameTaken), "{spelling}");
+        assert!(hall.is_admitted(spelling, "secret"), "{spelling}");
+    }
+}
+
+#[test]
+fn computes_no_hash_for_a_name_that_is_taken() {
+    let (hall, _) = Hall::with_ann();
+    let before = hall.hasher.computed();
+    assert!(matches!(hall.sign_up("ann onym", None), SignUp::NameTaken));
+    assert_eq!(hall.hasher.computed(), before);
+}
+
+#[test]
+fn admits_one_of_many_simultaneous_sign_ups_for_a_name() {
+    let hall = Hall::new();
+    let admitted = std::thread::scope(|scope| {
+        let ask = || matches!(hall.sign_up("Ann Onym", None), SignUp::Admitted(_));
+        let threads: Vec<_> = (0..20).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|it| it.join().unwrap()).filter(|&it| it).count()
+    });
+    assert_eq!(admitted, 1);
+}
+
+#[test]
+fn refuses_a_wrong_password_and_an_unknown_name_at_the_same_cost() {
+    let (hall, _) = Hall::with_ann();
+    let mut last = hall.hasher.computed();
+    let mut cost = |who, password| {
+        let SignIn::Refused(reason) = hall.sign_in(who, password, None) else { panic!("admitted") };
+        let before = std::mem::replace(&mut last, hall.hasher.computed());
+        (reason, last - before)
+    };
+    assert_eq!(cost("Ann Onym", "wrong"), (Refusal::WrongPassword, 1));
+    assert_eq!(cost("Nobody", "secret"), (Refusal::UnknownKey, 1));
+    assert_eq!(cost("\0", "secret"), (Refusal::UnknownKey, 1));
+}
+
+#[test]
+fn gives_a_new_token_at_every_sign_in_and_ends_the_session_that_was_presented() {
+    let (hall, ann) = Hall::with_ann();
+    let presented = ann.started.session.id;
+    let SignIn::Admitted(again) = hall.sign_in("Ann Onym", "secret", Some(&presented)) else {
+        panic!("refused")
+    };
+    assert!(again.started.token != ann.started.token);
+    assert!(hall.resume(&ann.started.token, NOW).is_none());
+    assert!(hall.resume(&again.started.token, NOW).is_some());
+}
+
+#[test]
+fn leaves_the_presented_session_alone_when_the_sign_in_is_refused() {
+    let (hall, ann) = Hall::with_ann();
+    let presented = ann.started.session.id;
+    assert!(matches!(hall.sign_in("Ann Onym", "wrong", Some(&presented)), SignIn::Refused(_)));
+    assert!(matches!(hall.sign_up("Ann Onym", Some(&presented)), SignUp::NameTaken));
+    assert!(hall.resume(&ann.started.token, NOW).is_some());
+}
+
+#[test]
+fn ends_the_session_of_whoever_signs_up_from_the_same_browser() {
+    let (hall, ann) = Hall::with_ann();
+    let bob = hall.sign_up("Bob Bobson", Some(&ann.started.session.id));
+    assert!(matches!(bob, SignUp::Admitted(_)));
+    assert!(hall.resume(&ann.started.token, NOW).is_none());
+}
+
+#[test]
+fn keeps_other_sessions_alive_when_somebody_signs_in_elsewhere() {
+    let (hall, ann) = Hall::with_ann();
+    assert!(hall.is_admitted("Ann Onym", "secret"));
+    assert!(hall.resume(&ann.started.token, NOW).is_some());
+    assert_eq!(sessions::of_user(&hall.store, &ann.user.id, NOW).unwrap().len(), 2);
+}
+
+#[test]
+fn is_active_then_idle_then_dead_each_to_the_last_millisecond() {
+    let (_hall, ann) = Hall::with_ann();
+    let state = |now| sessions::state(&ann.started.session, now);
+    assert_eq!(state(seconds(10)), State::Active);
+    assert_eq!(state(just_after(seconds(10))), State::Idle);
+    assert_eq!(state(seconds(30)), State::Idle);
+    assert_eq!(state(just_after(seconds(30))), State::Dead);
+}
+
+#[test]
+fn writes_nothing_while_a_session_is_active() {
+    let (hall, ann) = Hall::with_ann();
+    let resumed = hall.resume(&ann.started.token, seconds(10)).unwrap();
+    assert!(!resumed.renewed && resumed.session == ann.started.session);
+    let stored = sessions::get(&hall.store, &ann.started.session.id, NOW).unwrap().unwrap().1;
+    assert!(stored == ann.started.session);
+}
+
+#[test]
+fn makes_an_idle_session_active_again_and_says_so() {
+    let (hall, ann) = Hall::with_ann();
+    let resumed = hall.resume(&ann.started.token, seconds(11)).unwrap();
+    assert!(resumed.renewed);
+    assert_eq!(resumed.session.active_expires, seconds(21));
+    assert_eq!(resumed.session.idle_expires, seconds(41));
+    let again = hall.resume(&ann.started.token, seconds(21)).unwrap();
+    assert!(!again.renewed && again.session == resumed.session);
+}
+
+#[test]
+fn does_not_wake_a_dead_session() {
+    let (hall, ann) = Hall::with_ann();
+    assert!(hall.resume(&ann.started.token, just_after(seconds(30))).is_none());
+    assert!(hall.resume(&ann.started.token, seconds(30)).is_some(), "its last good moment");
+}
+
+#[test]
+fn ends_a_session_at_its_absolute_end_however_often_it_is_used() {
+    let (hall, ann) = Hall::with_ann();
+    for second in (0..=100).step_by(5) {
+        let resumed = hall.resume(&ann.started.token, seconds(second)).unwrap();
+        assert!(resumed.session.idle_expires <= seconds(100), "at {second} s");
+        assert_eq!(resumed.session.absolute_expires, seconds(100));
+    }
+    assert!(hall.resume(&ann.started.token, just_after(seconds(100))).is_none());
+}
+
+#[test]
+fn lets_no_period_reach_beyond_the_absolute_one() {
+    let mut hall = Hall::new();
+    hall.periods.absolute = Duration::from_secs(5);
+    let SignUp::Admitted(ann) = hall.sign_up("Ann Onym", None) else { panic!("not admitted") };
+    let session = ann.started.session;
+    assert_eq!([session.active_expires, session.idle_expires], [seconds(5); 2]);
+    assert_eq!(sessions::state(&session, just_after(seconds(5))), State::Dead);
+}
+
+#[test]
+fn ends_a_session_for_good() {
+    let (hall, ann) = Hall::with_ann();
+    assert_eq!(sessions::end(&hall.store, &ann.started.session.id), Ok(true));
+    assert!(hall.resume(&ann.started.token, NOW).is_none());
+    let renewed = sessions::renew(&hall.store, &hall.periods, &ann.started.session, NOW);
+    assert!(renewed.unwrap().is_none(), "a renewal does not bring it back");
+    assert_eq!(sessions::end(&hall.store, &ann.started.session.id), Ok(false));
+}
+
+#[test]
+fn adopts_no_token_that_it_did_not_make() {
+    let (hall, _) = Hall::with_ann();
+    assert!(hall.resume(&Token::random(), NOW).is_none());
+}
+
+#[test]
+fn lists_and_ends_the_living_sessions_of_one_user() {
+    let (hall, ann) = Hall::with_ann();
+    let SignUp::Admitted(bob) = hall.sign_up("Bob Bobson", None) else { panic!("not admitted") };
+    let start = |now| sessions::start(&hall.store, &hall.periods, &ann.user.id, None, now).unwrap();
+    start(seconds(5)).unwrap();
+    let list = |now| sessions::of_user(&hall.store, &ann.user.id, now).unwrap().len();
+    assert_eq!(list(seconds(30)), 2);
+    assert_eq!(list(just_after(seconds(30))), 1, "the dead are not listed");
+    let later = just_after(seconds(30));
+    assert_eq!(sessions::delete_dead_of_user(&hall.store, &ann.user.id, later), Ok(1));
+    assert_eq!(sessions::end_all(&hall.store, &ann.user.id), Ok(1));
+    assert_eq!(list(NOW), 0);
+    assert!(hall.resume(&bob.started.token, NOW).is_some());
+    assert_eq!(sessions::delete_dead(&hall.store, 10, later), Ok(1));
+}
+
+#[test]
+fn starts_no_session_for_somebody_who_is_gone() {
+    let (hall, ann) = Hall::with_ann();
+    assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(true));
+    let started = sessions::start(&hall.store, &hall.periods, &ann.user.id, None, NOW).unwrap();
+    assert!(started.is_none());
+}
+
+#[test]
+fn forgets_a_deleted_user_with_their_sessions_and_frees_the_name() {
+    let (hall, ann) = Hall::with_ann();
+    assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(true));
+    assert_eq!(users::get(&hall.store, &ann.user.id), Ok(None));
+    assert!(hall.resume(&ann.started.token, NOW).is_none());
+    assert!(!hall.is_admitted("Ann Onym", "secret"));
+    assert!(matches!(hall.sign_up("Ann Onym", None), SignUp::Admitted(_)));
+    assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(false));
+}
+
+#[test]
+fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
+    let (hall, ann) = Hall::with_ann();
+    let id = &ann.user.id;
+    assert_eq!(users::rename(&hall.store, id, &name("Anna")), Ok(Written::Done));
+    assert!(hall.is_admitted("anna", "secret"));
+    assert!(!hall.is_admitted("Ann Onym", "secret"));
+    let found: Option<User> = users::by_name(&hall.store, &name("ANNA")).unwrap();
+    assert_eq!(found.unwrap().username, "Anna");
+    assert!(hall.resume(&ann.started.token, NOW).is_some(), "who they are has not changed");
+}
+
+#[test]
+fn creates_a_user_with_a_key_or_without_and_none_twice() {
+    let hall = Hall::new();
+    let Hall { store, hasher, .. } = &hall;
+    let bare = users::create(store, hasher, &name("Bare"), None, NOW).unwrap().unwrap();
+    assert!(keys::of_user(store, &bare.id).unwrap().is_empty());
+    let github = KeyId::new("github", "1234567").unwrap();
+    let key = NewKey { id: &github, password: None };
+    let linked = users::create(store, hasher, &name("Linked"), Some(&key), NOW).unwrap().unwrap();
+    assert_eq!(keys::of_user(store, &linked.id).unwrap().len(), 1);
+    assert_eq!(users::create(store, hasher, &name("bare"), None, NOW), Ok(None));
+    assert_eq!(users::create(store, hasher, &name("Other"), Some(&key), NOW), Ok(None));
+    assert_eq!(users::by_name(store, &name("Other")), Ok(None), "not even half of it");
+}
+
+#[test]
+fn takes_several_keys_each_with_its_own_password_or_with_none() {
+    let (hall, ann) = Hall::with_ann();
+    let Hall { store, hasher, .. } = &hall;
+    let email = KeyId::new("email", "ann@example.com").unwrap();
+    let github = KeyId::new("github", "1").unwrap();
+    let other = Password::new("other");
+    let create = |id, password| keys::create(store, hasher, &ann.user.id, &NewKey { id, password });
+    assert_eq!(create(&email, Some(&other)), Ok(Written::Done));
+    assert_eq!(create(&github, None), Ok(Written::Done));
+    assert_eq!(create(&github, None), Ok(Written::Taken));
+
+    let by_password = |id, text| keys::user_by_password(store, hasher, id, &Password::new(text));
+    assert_eq!(by_password(&email, "other"), Ok(Proof::Of(ann.user.clone())));
+    assert_eq!(by_password(&email, "secret"), Ok(Proof::Refused(Refusal::WrongPassword)));
+    assert_eq!(by_password(&github, ""), Ok(Proof::Refused(Refusal::WrongPassword)));
+    assert_eq!(keys::user_by_provider(store, &github), Ok(Some(ann.user.clone())));
+    assert_eq!(keys::user_by_provider(store, &email), Ok(None), "the password is not skipped");
+
+    assert!(keys::get(store, &email).unwrap().is_some());
+    assert_eq!(keys::delete(store, &email), Ok(true));
+    assert!(keys::get(store, &email).unwrap().is_none());
+    assert_eq!(keys::delete(store, &email), Ok(false));
+    assert_eq!(by_password(&email, "other"), Ok(Proof::Refused(Refusal::UnknownKey)));
+}
+
+#[test]
+fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
+    let (hall, ann) = Hall::with_ann();
+    let Hall { store, hasher, .. } = &hall;
+    let id = KeyId::username("ann onym");
+    let new = Password::new("changed");
+    assert_eq!(keys::set_password(store, hasher, &id, Some(&new)), Ok(true));
+    assert!(hall.resume(&ann.started.token, NOW).is_none());
+    assert!(hall.is_admitted("Ann Onym", "changed"));
+    assert!(!hall.is_admitted("Ann Onym", "secret"));
+    assert_eq!(keys::set_password(store, hasher, &id, None), Ok(true));
+    assert!(!hall.is_admitted("Ann Onym", "changed"));
+    let nobody = KeyId::username("nobody");
+    assert_eq!(keys::set_password(store, hasher, &nobody, None), Ok(false));
+}
+
+fn stored_hash(hall: &Hall) -> PasswordHash {
+    let key = keys::get(&hall.store, &KeyId::username("ann onym")).unwrap().unwrap();
+    key.hashed_password.unwrap()
+}
+
+#[test]
+fn hashes_a_stale_password_anew_at_the_next_sign_in() {
+    let (mut hall, ann) = Hall::with_ann();
+    hall.hasher = Hasher::new(1, Cost { passes: 2, ..CHEAP });
+    let before = stored_hash(&hall);
+    assert!(!hall.is_admitted("Ann Onym", "wrong"));
+    assert!(stored_hash(&hall) == before, "a wrong password changes nothing");
+    assert!(hall.is_admitted("Ann Onym", "secret"));
+    let after = stored_hash(&hall);
+    assert!(after.as_stored().contains("t=2") && !before.as_stored().contains("t=2"));
+    assert!(hall.is_admitted("Ann Onym", "secret"));
+    assert!(stored_hash(&hall) == after, "once is enough");
+    assert!(hall.resume(&ann.started.token, NOW).is_some(), "nobody is put out by it");
+}
+
+#[test]
+fn refuses_a_hash_that_it_cannot_read() {
+    let (hall, ann) = Hall::with_ann();
+    let broken = PasswordHash::from_stored("plain text".to_owned());
+    hall.store.set_password(&KeyId::username("ann onym"), Some(&broken)).unwrap();
+    let SignIn::Refused(reason) = hall.sign_in("Ann Onym", "plain text", None) else {
+        panic!("admitted")
+    };
+    assert_eq!(reason, Refusal::UnreadableHash);
+    assert_eq!(hall.store.user(&ann.user.id), Ok(Some(ann.user)));
+}
+
+#[test]
+fn serves_an_idle_session_that_cannot_be_renewed_because_the_database_is_busy() {
+    let (hall, ann) = Hall::with_ann();
+    let other = rusqlite::Connection::open(hall.folder.path().join("test.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let resumed = hall.resume(&ann.started.token, seconds(11)).unwrap();
+    assert!(!resumed.renewed);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(hall.resume(&ann.started.token, seconds(11)).unwrap().renewed);
+}
