@@ -9,12 +9,17 @@
 //!
 //! | floor  | files                 | may know      | must not know                          |
 //! |--------|-----------------------|---------------|----------------------------------------|
+//! | site | `routes pages origin http` | auth, ground | sockets, threads, the clock, SQL |
 //! | auth   | `login users keys sessions policy` | store, ground | HTTP, cookies, HTML, flags |
 //! | store  | `store`               | store, ground | policy: lifetimes, limits, wording     |
 //! | ground | `password token clock`| crates        | anything of ours                       |
 //!
 //! The modules below are in reading order, from the outside in.
 
+pub mod routes;
+pub mod pages;
+pub mod origin;
+pub mod http;
 pub mod login;
 pub mod users;
 pub mod keys;

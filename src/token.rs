@@ -64,7 +64,7 @@ impl TokenHash {
     /// Eight hex digits that name the session in a log. It is a hash of the hash: whoever reads the
     /// log can tell sessions apart, but can neither use one nor find its row.
     pub fn handle(&self) -> String {
-        hex(&blake2b_256(&self.0)[..4])
+        handle(&self.0)
     }
 }
 
@@ -87,6 +87,18 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).expect("the kernel's random source answers once seeded");
     bytes
+}
+
+/// Eight hex digits that stand for `text` in a log, made with a random `key` so that nobody who
+/// reads the log can try out what the text was: people type passwords into the wrong field.
+pub fn keyed_handle(key: &[u8; 32], text: &str) -> String {
+    // BLAKE2 takes a prefix for a key; unlike with SHA-256 nothing can be appended to the text.
+    handle(&[key, text.as_bytes()].concat())
+}
+
+/// Eight hex digits that tell `content` from other content.
+pub fn handle(content: &[u8]) -> String {
+    hex(&blake2b_256(content)[..4])
 }
 
 /// Lower-case hex digits of `bytes`.
@@ -155,6 +167,14 @@ mod tests {
         let token = Token::parse("abcdefghijklmnopqrstuvwxyz0123456789abcd").unwrap();
         let expected = "f087fb0568ab8a01972c5eab04c0766d4212b6954a6694bffce65af0e9564f91";
         assert_eq!(hex(token.hash().as_bytes()), expected);
+    }
+
+    #[test]
+    fn stands_for_a_text_in_the_log_by_a_key() {
+        let (one, other) = ([1; 32], [2; 32]);
+        assert_eq!(keyed_handle(&one, "ann"), keyed_handle(&one, "ann"));
+        assert_ne!(keyed_handle(&one, "ann"), keyed_handle(&one, "bob"));
+        assert_ne!(keyed_handle(&one, "ann"), keyed_handle(&other, "ann"));
     }
 
     #[test]

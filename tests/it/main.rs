@@ -1,4 +1,6 @@
 //! Everything that is tested through the crate's public face, from the store up to the binary.
 
 mod auth;
+mod site;
 mod store;
+mod visit;

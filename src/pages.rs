@@ -1,0 +1,250 @@
+//! What people see: values in, markup out.
+//!
+//! Decides every word and every element of a page. Each works without scripts, has one stylesheet
+//! and loads nothing from elsewhere. Knows no request and no store. All text from people goes
+//! through maud's escaping; nothing is ever pre-escaped.
+
+use std::sync::LazyLock;
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::token;
+
+/// The stylesheet.
+pub const STYLE: &str = include_str!("pages/style.css");
+
+/// The icon that browsers put beside the title.
+pub const ICON: &str = include_str!("pages/icon.svg");
+
+/// The addresses of both, with a mark of their content, so that a browser which keeps an old copy
+/// asks for the new one after an upgrade.
+static STYLE_HREF: LazyLock<String> = LazyLock::new(|| marked("/style.css", STYLE));
+static ICON_HREF: LazyLock<String> = LazyLock::new(|| marked("/icon.svg", ICON));
+
+/// A field of a form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    /// The name.
+    Username,
+    /// The password.
+    Password,
+}
+
+/// Why a form comes back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The sentence of the contract.
+    pub text: &'static str,
+    /// What to do about it.
+    pub advice: &'static str,
+    /// The field that needs another look: it gets the focus.
+    pub field: Field,
+}
+
+/// A form as it is shown: what was typed before, and why it comes back.
+#[derive(Clone, Copy, Default)]
+pub struct Filled<'a> {
+    /// The name that was typed. The password is never shown again.
+    pub username: &'a str,
+    /// `None`: it is shown for the first time.
+    pub refusal: Option<Refusal>,
+}
+
+impl Filled<'_> {
+    fn is_wrong(&self, field: Field) -> bool {
+        self.refusal.is_some_and(|refusal| refusal.field == field)
+    }
+
+    /// The first field gets the focus, or the one that was wrong.
+    fn is_focused(&self, field: Field) -> bool {
+        self.refusal.map_or(Field::Username, |refusal| refusal.field) == field
+    }
+}
+
+/// The form that makes an account.
+pub fn sign_up(filled: &Filled<'_>, advice: &str) -> Markup {
+    let body = html! {
+        form method="post" {
+            (alert(filled))
+            (username(filled))
+            (password(filled, "new-password", Some(advice)))
+            button { "Sign up" }
+        }
+        p.aside { "Been here before? " a href="/login" { "Sign in" } }
+    };
+    page("Sign up", &body)
+}
+
+/// The form that lets somebody in.
+pub fn sign_in(filled: &Filled<'_>) -> Markup {
+    let body = html! {
+        form method="post" {
+            (alert(filled))
+            (username(filled))
+            (password(filled, "current-password", None))
+            button { "Sign in" }
+        }
+        p.aside { "New here? " a href="/signup" { "Create an account" } }
+    };
+    page("Sign in", &body)
+}
+
+/// What a person sees of themselves.
+pub fn profile(user_id: &str, username: &str) -> Markup {
+    let body = html! {
+        p.fact { "User id: " (user_id) }
+        p.fact { "Username: " (username) }
+        form method="post" action="/logout" { button { "Sign out" } }
+    };
+    page("Profile", &body)
+}
+
+/// A page for what went wrong: what happened, and what to do next.
+pub fn problem(title: &str, advice: &str) -> Markup {
+    let body = html! {
+        p.aside { (advice) }
+        p.aside { a href="/" { "Back to the entrance" } }
+    };
+    page(title, &body)
+}
+
+fn alert(filled: &Filled<'_>) -> Markup {
+    html! {
+        @if let Some(refusal) = filled.refusal {
+            p #refusal role="alert" { strong { (refusal.text) } (refusal.advice) }
+        }
+    }
+}
+
+fn username(filled: &Filled<'_>) -> Markup {
+    let wrong = filled.is_wrong(Field::Username);
+    html! {
+        label for="username" { "Username" }
+        // No maxlength on either field: a browser would cut what is pasted without a word.
+        input #username name="username" value=(filled.username) required
+            autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
+            autofocus[filled.is_focused(Field::Username)]
+            aria-invalid=[wrong.then_some("true")]
+            aria-describedby=[wrong.then_some("refusal")];
+    }
+}
+
+fn password(filled: &Filled<'_>, autocomplete: &str, advice: Option<&str>) -> Markup {
+    let wrong = filled.is_wrong(Field::Password);
+    let described_by = match (wrong, advice.is_some()) {
+        (true, true) => Some("refusal password-advice"),
+        (true, false) => Some("refusal"),
+        (false, true) => Some("password-advice"),
+        (false, false) => None,
+    };
+    html! {
+        label for="password" { "Password" }
+        input #password type="password" name="password" required autocomplete=(autocomplete)
+            autofocus[filled.is_focused(Field::Password)]
+            aria-invalid=[wrong.then_some("true")]
+            aria-describedby=[described_by];
+        @if let Some(advice) = advice {
+            p.hint #password-advice { (advice) }
+        }
+    }
+}
+
+fn page(title: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title) " · vestibule" }
+                link rel="icon" type="image/svg+xml" href=(*ICON_HREF);
+                link rel="stylesheet" href=(*STYLE_HREF);
+            }
+            body {
+                main {
+                    (mark())
+                    h1 { (title) }
+                    (body)
+                }
+            }
+        }
+    }
+}
+
+/// The sign of the house: a door in an arch.
+fn mark() -> Markup {
+    html! {
+        svg.mark viewBox="0 0 48 48" aria-hidden="true" {
+            path d="M6.5 45V23a17.5 17.5 0 0 1 35 0v22z" fill="none" stroke="currentColor"
+                stroke-width="3" stroke-linejoin="round" {}
+            path d="M15 45V23.5a9 9 0 0 1 18 0V45z" fill="currentColor" {}
+        }
+    }
+}
+
+fn marked(path: &str, content: &str) -> String {
+    format!("{path}?v={}", token::handle(content.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_whatever_people_typed() {
+        let hostile = "<script>\"'&";
+        let filled = Filled { username: hostile, refusal: None };
+        let pages = [
+            sign_up(&filled, hostile),
+            sign_in(&filled),
+            profile(hostile, hostile),
+            problem(hostile, ""),
+        ];
+        for page in pages.map(Markup::into_string) {
+            assert!(!page.contains("<script>") && page.contains("&lt;script&gt;&quot;"), "{page}");
+        }
+    }
+
+    #[test]
+    fn has_no_script_no_inline_style_and_loads_nothing_from_elsewhere() {
+        let filled = Filled::default();
+        for page in [sign_up(&filled, ""), sign_in(&filled), profile("u", "n"), problem("x", "y")] {
+            let page = page.into_string();
+            for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {
+                assert!(!page.contains(bad), "{bad} in {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn gives_the_focus_to_the_field_that_was_wrong() {
+        let refused = |field| {
+            let refusal = Some(Refusal { text: "No", advice: "Try again.", field });
+            sign_in(&Filled { username: "ann", refusal }).into_string()
+        };
+        let input = |page: &str, name: &str| {
+            let from = page.find(&format!("<input id=\"{name}\"")).unwrap();
+            page[from..].split_once('>').unwrap().0.to_owned()
+        };
+        for (field, name, other) in
+            [(Field::Username, "username", "password"), (Field::Password, "password", "username")]
+        {
+            let page = refused(field);
+            assert!(input(&page, name).contains(" autofocus aria-invalid=\"true\""), "{page}");
+            assert!(!input(&page, other).contains("autofocus"), "{page}");
+            assert!(!input(&page, other).contains("aria-invalid"), "{page}");
+        }
+    }
+
+    #[test]
+    fn marks_the_address_of_a_file_with_its_content() {
+        assert!(STYLE_HREF.starts_with("/style.css?v="));
+        assert_ne!(marked("/a", "one"), marked("/a", "two"));
+    }
+
+    #[test]
+    fn keeps_the_stylesheet_small() {
+        assert!(STYLE.len() < 8_000);
+    }
+}

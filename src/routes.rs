@@ -1,0 +1,519 @@
+//! The table of what is answered: a request and a moment in, a response out.
+//!
+//! Decides which request means what, which sentence a visitor reads, and which headers an answer
+//! carries. It is a function: no socket, no thread and no clock is known here, so that nearly
+//! every test runs without them.
+
+use std::borrow::Cow;
+
+use crate::clock::Moment;
+use crate::http::{Cookie, CookieKind, Form, Method, Note, Request, Response, Unreadable};
+use crate::keys;
+use crate::login::{self, Admission, SignIn, SignUp};
+use crate::origin::{self, Origin};
+use crate::pages::{self, Field, Filled};
+use crate::password::{Hasher, Password};
+use crate::policy::{self, Flaw, Policy};
+use crate::sessions::{self, Periods, Resumed};
+use crate::store::{Error, Store};
+use crate::token::{self, Token, TokenHash};
+use crate::users::{self, Username};
+
+/// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
+/// referrer is not withheld on our own pages: with `no-referrer` browsers would call our own forms'
+/// origin `null`.
+const HEADERS: [(&str, &str); 8] = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), \
+         usb=()",
+    ),
+    ("Server", "vestibule"),
+];
+
+/// Sent only where browsers reach the site over TLS: two years, this host alone.
+const HSTS: &str = "max-age=63072000";
+
+/// Seconds after which somebody who found us busy should try again.
+const RETRY_SECONDS: &str = "1";
+
+/// How the site is set up.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Which requests are this site's own, and where it is.
+    pub rule: origin::Rule,
+    /// How long sessions live.
+    pub periods: Periods,
+    /// Which passwords may be chosen; `None`: the guide's without an origin, `standard` with one.
+    pub policy: Option<Policy>,
+}
+
+/// Which workers should answer a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// Answered at once.
+    Page,
+    /// Computes a password hash: some 15 ms of work.
+    Slow,
+}
+
+/// The site. Shared by all workers.
+pub struct Site {
+    store: Store,
+    hasher: Hasher,
+    rule: origin::Rule,
+    periods: Periods,
+    policy: Policy,
+    /// Words that an attacker would try first as a password here.
+    words: Vec<String>,
+    cookie: CookieKind,
+    /// Makes handles of names for the log; new at every start.
+    log_key: [u8; 32],
+}
+
+/// The two forms that lead in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    SignUp,
+    SignIn,
+}
+
+/// Why somebody is turned away at a door.
+#[derive(Clone, Copy)]
+struct Turned {
+    /// What they read.
+    refusal: pages::Refusal,
+    /// What the operator reads.
+    reason: &'static str,
+}
+
+/// What a request presents to be recognised by.
+enum Presented {
+    Nothing,
+    /// `None`: it cannot be a token, or there are two.
+    Cookie(Option<Token>),
+    Bearer(Option<Token>),
+}
+
+/// Who is asking.
+struct Visitor {
+    presented: Presented,
+    resumed: Option<Resumed>,
+}
+
+impl Visitor {
+    fn token(&self) -> Option<&Token> {
+        match &self.presented {
+            Presented::Cookie(token) | Presented::Bearer(token) => token.as_ref(),
+            Presented::Nothing => None,
+        }
+    }
+}
+
+/// An answer, or the store's failure to give one.
+type Answer = Result<Response, Error>;
+
+impl Site {
+    /// A site over this store.
+    pub fn new(store: Store, hasher: Hasher, settings: Settings) -> Self {
+        let own = settings.rule.own.as_ref();
+        let secure = own.is_some_and(Origin::is_https);
+        let name = if secure { "__Host-auth_session" } else { "auth_session" };
+        let default = if own.is_some() { Policy::Standard } else { Policy::Seed };
+        Self {
+            store,
+            hasher,
+            policy: settings.policy.unwrap_or(default),
+            periods: settings.periods,
+            words: words(own),
+            rule: settings.rule,
+            cookie: CookieKind { name, secure },
+            log_key: token::random_bytes(),
+        }
+    }
+
+    /// Answers a request. It always has an answer, also when the store fails.
+    pub fn answer(&self, request: &Request, now: Moment) -> Response {
+        let answer = self.route(request, now).unwrap_or_else(|err| failure(request, &err));
+        self.dress(answer)
+    }
+
+    /// The lane for a request: the slow one only if a password really will be hashed, so that
+    /// mistakes are told at once even while that lane is full.
+    pub fn lane(&self, request: &Request) -> Lane {
+        let door = match (request.method, &*request.path) {
+            (Method::Post, "/signup") => Door::SignUp,
+            (Method::Post, "/login") => Door::SignIn,
+            _ => return Lane::Page,
+        };
+        let reads = |form| self.read(door, form).is_ok();
+        let hashes = !origin::is_foreign(request, &self.rule) && request.form().is_ok_and(reads);
+        if hashes { Lane::Slow } else { Lane::Page }
+    }
+
+    /// The answer when no worker is free.
+    pub fn busy(&self, request: &Request) -> Response {
+        self.dress(busy(request).noting(Note::of("overload")))
+    }
+
+    /// The answer when answering panicked.
+    pub fn failed(&self, request: &Request) -> Response {
+        self.dress(unknown_error(request).noting(Note::of("panic")))
+    }
+
+    /// The answer to a body of more than [`crate::http::BODY_BYTES_MAX`] bytes.
+    pub fn too_large(&self, request: &Request) -> Response {
+        self.dress(problem(request, 413, "Request too large", "Please send less."))
+    }
+
+    /// The answer to a request that can be read in more than one way, or in none.
+    pub fn malformed(&self, request: &Request) -> Response {
+        self.dress(problem(request, 400, "Bad request", "This is not a request we understand."))
+    }
+
+    /// Folds the database's log into its file, when serving ends.
+    pub fn close(&self) -> Result<(), Error> {
+        self.store.checkpoint()
+    }
+
+    fn route(&self, request: &Request, now: Moment) -> Answer {
+        if origin::is_foreign(request, &self.rule) {
+            return Ok(foreign(request));
+        }
+        let allowed = match &*request.path {
+            "/" | "/style.css" | "/icon.svg" => "GET, HEAD",
+            "/signup" | "/login" => "GET, HEAD, POST",
+            "/logout" => "POST",
+            _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
+        };
+        match (request.method, &*request.path) {
+            (Method::Get | Method::Head, "/") => self.show_profile(request, now),
+            (Method::Get | Method::Head, "/signup") => self.show(Door::SignUp, request, now),
+            (Method::Get | Method::Head, "/login") => self.show(Door::SignIn, request, now),
+            (Method::Get | Method::Head, "/style.css") => {
+                Ok(file("text/css; charset=utf-8", pages::STYLE))
+            }
+            (Method::Get | Method::Head, "/icon.svg") => Ok(file("image/svg+xml", pages::ICON)),
+            (Method::Post, "/signup") => self.enter(Door::SignUp, request, now),
+            (Method::Post, "/login") => self.enter(Door::SignIn, request, now),
+            (Method::Post, "/logout") => self.sign_out(request, now),
+            _ => Ok(not_allowed(request, allowed)),
+        }
+    }
+
+    fn show_profile(&self, request: &Request, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let answer = match &visitor.resumed {
+            Some(it) => Response::html(200, pages::profile(it.user.id.as_str(), &it.user.username)),
+            None => Response::see("/login"),
+        };
+        Ok(self.with_cookie(answer, &visitor, now))
+    }
+
+    /// A form, or for somebody who is signed in already, the way to their profile.
+    fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let answer = match visitor.resumed {
+            Some(_) => Response::see("/"),
+            None => Response::html(200, self.form(door, &Filled::default())),
+        };
+        Ok(self.with_cookie(answer, &visitor, now))
+    }
+
+    fn enter(&self, door: Door, request: &Request, now: Moment) -> Answer {
+        let form = match request.form() {
+            Ok(form) => form,
+            Err(why) => return Ok(unreadable(request, why)),
+        };
+        let visitor = self.visitor(request, now)?;
+        let presented = visitor.token().map(Token::hash);
+        let outcome = match self.read(door, form) {
+            Ok((name, password)) => self.pass(door, &name, &password, presented.as_ref(), now)?,
+            Err(turned) => Err(turned),
+        };
+        Ok(match outcome {
+            Ok(admission) => self.admit(door, &admission, now),
+            Err(turned) => {
+                let answer = self.turn_away(door, request, form, turned);
+                self.with_cookie(answer, &visitor, now)
+            }
+        })
+    }
+
+    fn sign_out(&self, request: &Request, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let Some(resumed) = &visitor.resumed else {
+            return Ok(self.with_cookie(unauthorized(), &visitor, now));
+        };
+        sessions::end(&self.store, &resumed.session.id)?;
+        let note = Note::of("logout")
+            .with("uid", resumed.user.id.as_str())
+            .with("sess", resumed.session.id.handle());
+        Ok(Response::see("/login").with("Set-Cookie", self.cookie.clear()).noting(note))
+    }
+
+    // At the doors.
+
+    /// The name and the password in a form, if they are worth looking up.
+    fn read(&self, door: Door, form: Form<'_>) -> Result<(Username, Password), Turned> {
+        let name = form.field("username").and_then(|typed| match door {
+            Door::SignUp => Username::for_sign_up(&typed),
+            Door::SignIn => Username::for_sign_in(&typed),
+        });
+        let Some(name) = name else { return Err(Turned::for_username(door)) };
+        let Some(password) = form.field("password").map(|typed| Password::new(&typed)) else {
+            return Err(Turned::for_password("Please enter a password."));
+        };
+        match door {
+            Door::SignUp => match self.policy.flaw(&password, &name, &self.words) {
+                Some(flaw) => Err(Turned::for_password(self.advice_on(flaw))),
+                None => Ok((name, password)),
+            },
+            Door::SignIn if policy::is_bearable(&password) => Ok((name, password)),
+            Door::SignIn => Err(Turned::for_password("Passwords have 1 to 255 characters.")),
+        }
+    }
+
+    fn pass(
+        &self,
+        door: Door,
+        name: &Username,
+        password: &Password,
+        presented: Option<&TokenHash>,
+        now: Moment,
+    ) -> Result<Result<Admission, Turned>, Error> {
+        let Self { store, hasher, periods, .. } = self;
+        Ok(match door {
+            Door::SignUp => {
+                match login::sign_up(store, hasher, periods, name, password, presented, now)? {
+                    SignUp::Admitted(admission) => Ok(admission),
+                    SignUp::NameTaken => Err(Turned::NAME_TAKEN),
+                }
+            }
+            Door::SignIn => {
+                match login::with_password(store, hasher, periods, name, password, presented, now)?
+                {
+                    SignIn::Admitted(admission) => Ok(admission),
+                    SignIn::Refused(why) => Err(Turned::for_credentials(why)),
+                }
+            }
+        })
+    }
+
+    fn admit(&self, door: Door, admission: &Admission, now: Moment) -> Response {
+        let started = &admission.started;
+        let cookie = self.cookie.set(started.token.reveal(), started.session.idle_expires, now);
+        let event = if door == Door::SignUp { "signup_ok" } else { "login_ok" };
+        let note = Note::of(event)
+            .with("uid", admission.user.id.as_str())
+            .with("sess", started.session.id.handle());
+        Response::see("/").with("Set-Cookie", cookie).noting(note)
+    }
+
+    /// The sentence alone for a script; for a person the form again, with what they typed.
+    fn turn_away(&self, door: Door, request: &Request, form: Form<'_>, turned: Turned) -> Response {
+        let username = form.field("username").unwrap_or_default();
+        let answer = if request.wants_html() {
+            let filled = Filled { username: &username, refusal: Some(turned.refusal) };
+            Response::html(400, self.form(door, &filled))
+        } else {
+            Response::text(400, turned.refusal.text)
+        };
+        let event = if door == Door::SignUp { "signup_fail" } else { "login_fail" };
+        let name = token::keyed_handle(&self.log_key, &users::canonical(&username));
+        let note = Note::of(event).with("reason", turned.reason).with("name", format!("h:{name}"));
+        answer.noting(note)
+    }
+
+    fn form(&self, door: Door, filled: &Filled<'_>) -> maud::Markup {
+        match door {
+            Door::SignUp => pages::sign_up(filled, self.advice_on(Flaw::TooShort)),
+            Door::SignIn => pages::sign_in(filled),
+        }
+    }
+
+    fn advice_on(&self, flaw: Flaw) -> &'static str {
+        match (flaw, self.policy) {
+            (Flaw::TooShort, Policy::Seed) => "At least 6 characters.",
+            (Flaw::TooShort, Policy::Standard) => {
+                "At least 8 characters; three unrelated words make a good one."
+            }
+            (Flaw::TooShort, Policy::Nist) => {
+                "At least 15 characters; three unrelated words make a good one."
+            }
+            (Flaw::TooLong, _) => "At most 255 characters.",
+            (Flaw::Common, _) => "Many people use this one, so it would be guessed first.",
+            (Flaw::Name, _) => "A name would be guessed first. Please choose something else.",
+        }
+    }
+
+    // Who is asking.
+
+    fn visitor(&self, request: &Request, now: Moment) -> Result<Visitor, Error> {
+        let presented = match request.cookie(self.cookie.name) {
+            Cookie::Value(value) => Presented::Cookie(Token::parse(value)),
+            Cookie::Ambiguous => Presented::Cookie(None),
+            Cookie::Absent => match request.bearer() {
+                Some(token) => Presented::Bearer(Token::parse(token)),
+                None => Presented::Nothing,
+            },
+        };
+        let mut visitor = Visitor { presented, resumed: None };
+        if let Some(token) = visitor.token() {
+            visitor.resumed = sessions::resume(&self.store, &self.periods, token, now)?;
+        }
+        Ok(visitor)
+    }
+
+    /// Adds the cookie that the visitor's browser needs: the new end of a session that was renewed,
+    /// or none any more if it holds a cookie that opens nothing.
+    fn with_cookie(&self, answer: Response, visitor: &Visitor, now: Moment) -> Response {
+        match (&visitor.presented, &visitor.resumed) {
+            (Presented::Cookie(Some(token)), Some(it)) if it.renewed => {
+                let cookie = self.cookie.set(token.reveal(), it.session.idle_expires, now);
+                answer.with("Set-Cookie", cookie)
+            }
+            (Presented::Cookie(_), None) => answer.with("Set-Cookie", self.cookie.clear()),
+            _ => answer,
+        }
+    }
+
+    /// Adds the headers that every answer carries.
+    fn dress(&self, mut answer: Response) -> Response {
+        answer.headers.extend(HEADERS.map(|(name, value)| (name, Cow::Borrowed(value))));
+        if self.cookie.secure {
+            answer.headers.push(("Strict-Transport-Security", HSTS.into()));
+        }
+        if answer.value("Cache-Control").is_none() {
+            answer.headers.push(("Cache-Control", "no-store".into()));
+        }
+        answer
+    }
+}
+
+impl Turned {
+    const NAME_TAKEN: Self = Self {
+        refusal: pages::Refusal {
+            text: "Username already taken",
+            advice: "Please choose another one.",
+            field: Field::Username,
+        },
+        reason: "name_taken",
+    };
+
+    const fn for_username(door: Door) -> Self {
+        let advice = match door {
+            Door::SignUp => "4 to 31 visible characters, with no space at either end.",
+            Door::SignIn => "Names have 1 to 31 characters.",
+        };
+        let refusal = pages::Refusal { text: "Invalid username", advice, field: Field::Username };
+        Self { refusal, reason: "invalid_username" }
+    }
+
+    const fn for_password(advice: &'static str) -> Self {
+        let refusal = pages::Refusal { text: "Invalid password", advice, field: Field::Password };
+        Self { refusal, reason: "invalid_password" }
+    }
+
+    /// One sentence for whatever was wrong: who has an account here is nobody's business.
+    const fn for_credentials(why: keys::Refusal) -> Self {
+        let refusal = pages::Refusal {
+            text: "Incorrect username or password",
+            advice: "Please check both and try again.",
+            field: Field::Password,
+        };
+        let reason = match why {
+            keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => "bad_credentials",
+            keys::Refusal::UnreadableHash => "unreadable_hash",
+        };
+        Self { refusal, reason }
+    }
+}
+
+/// Words that an attacker would try first as a password here: ours, and those of the host name.
+fn words(own: Option<&Origin>) -> Vec<String> {
+    let host = own.map_or("", Origin::host);
+    let parts = host.split('.').chain([host, "vestibule"]);
+    parts.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// A file that is part of the program. Its address changes with its content, and so a browser may
+/// keep it for a day.
+fn file(kind: &'static str, content: &'static str) -> Response {
+    Response::file(kind, content).with("Cache-Control", "public, max-age=86400")
+}
+
+/// The answer to a request that another site made: nothing was looked at, nothing was changed. On
+/// the way out it is Lucia's 401, as for somebody who is not signed in.
+fn foreign(request: &Request) -> Response {
+    let answer = match &*request.path {
+        "/logout" => unauthorized(),
+        _ => problem(
+            request,
+            403,
+            "Forbidden",
+            "Another site made this request, so nothing was done. Please use our own pages.",
+        ),
+    };
+    answer.noting(Note::of("csrf_reject"))
+}
+
+fn unauthorized() -> Response {
+    // RFC 9110 § 15.5.2 wants the header; no browser opens a pop-up for this scheme.
+    Response::text(401, "Unauthorized").with("WWW-Authenticate", "Bearer")
+}
+
+fn not_allowed(request: &Request, allowed: &'static str) -> Response {
+    problem(request, 405, "Method not allowed", "This page cannot be asked for in that way.")
+        .with("Allow", allowed)
+}
+
+fn unreadable(request: &Request, why: Unreadable) -> Response {
+    match why {
+        Unreadable::Encoding => {
+            problem(request, 415, "Unsupported media type", "Please send the form as plain UTF-8.")
+        }
+        Unreadable::TooManyFields => {
+            problem(request, 413, "Request too large", "Please send fewer fields.")
+        }
+    }
+}
+
+/// What a visitor reads when the store fails; the operator reads the cause.
+fn failure(request: &Request, err: &Error) -> Response {
+    match err {
+        Error::Busy(cause) => busy(request).noting(Note::of("db_busy").with("cause", cause)),
+        Error::Broken(cause) => {
+            unknown_error(request).noting(Note::of("db_error").with("cause", cause))
+        }
+    }
+}
+
+fn busy(request: &Request) -> Response {
+    let advice = "Too much is going on at once. Please try again in a moment.";
+    problem(request, 503, "Busy", advice).with("Retry-After", RETRY_SECONDS)
+}
+
+fn unknown_error(request: &Request) -> Response {
+    let advice = "It is our fault, and it has been noted. Please try again later.";
+    problem(request, 500, "An unknown error occurred", advice)
+}
+
+/// The title alone for a script; for a person a page with some advice.
+fn problem(request: &Request, status: u16, title: &'static str, advice: &'static str) -> Response {
+    if request.wants_html() {
+        Response::html(status, pages::problem(title, advice))
+    } else {
+        Response::text(status, title)
+    }
+}

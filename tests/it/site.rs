@@ -1,0 +1,791 @@
+//! The site as a function: the contract's routes, texts, codes and cookies, and each attack.
+
+use std::time::Duration;
+
+use vestibule::http::Response;
+use vestibule::origin::{Origin, Rule};
+use vestibule::policy::Policy;
+use vestibule::routes::{Lane, Settings};
+
+use crate::visit::{Visit, body, plain, way};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MOMENT: Duration = Duration::from_millis(1);
+const DEAD_COOKIE: &str = "auth_session=; Path=/; HttpOnly; SameSite=Lax; \
+                           Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0";
+const ANN: [(&str, &str); 2] = [("username", "anna"), ("password", "correct horse")];
+
+fn with_origin() -> Visit {
+    let rule = Rule { own: Origin::parse("https://auth.test"), ..Rule::default() };
+    Visit::with(Settings { rule, ..Settings::default() })
+}
+
+fn field<'a>(name: &'a str, value: &'a str) -> [(&'a str, &'a str); 2] {
+    if name == "username" {
+        [(name, value), ("password", "correct horse")]
+    } else {
+        [("username", "anna"), (name, value)]
+    }
+}
+
+// The guide's way through the house.
+
+#[test]
+fn leads_from_sign_up_to_the_profile_out_and_in_again() {
+    let mut visit = Visit::new();
+    assert_eq!(way(&visit.get("/")), (302, Some("/login")));
+    assert_eq!(visit.get("/signup").status, 200);
+    assert_eq!(way(&visit.post("/signup", &ANN)), (302, Some("/")));
+    let profile = visit.get("/");
+    assert_eq!(profile.status, 200);
+    assert!(body(&profile).contains("Username: anna"));
+    assert_eq!(way(&visit.post("/logout", &[])), (302, Some("/login")));
+    assert_eq!(visit.cookie, None);
+    assert_eq!(way(&visit.get("/")), (302, Some("/login")));
+    assert_eq!(way(&visit.post("/login", &ANN)), (302, Some("/")));
+    assert!(visit.is_signed_in());
+}
+
+#[test]
+fn shows_the_guides_forms() {
+    let mut visit = Visit::new();
+    for (path, title, other) in
+        [("/signup", "Sign up", "href=\"/login\""), ("/login", "Sign in", "href=\"/signup\"")]
+    {
+        let answer = visit.get(path);
+        let page = body(&answer);
+        assert_eq!(answer.status, 200);
+        for part in [
+            &*format!("<h1>{title}</h1>"),
+            "<form method=\"post\">",
+            "<label for=\"username\">Username</label>",
+            "name=\"username\"",
+            "<label for=\"password\">Password</label>",
+            "type=\"password\" name=\"password\"",
+            other,
+        ] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+    }
+}
+
+#[test]
+fn shows_who_is_signed_in_and_a_way_out() {
+    let mut visit = Visit::with_ann();
+    let answer = visit.get("/");
+    let id: String = visit.raw().query_row("SELECT id FROM user", [], |row| row.get(0)).unwrap();
+    for part in [
+        "<h1>Profile</h1>",
+        &format!("User id: {id}"),
+        "Username: anna",
+        "<form method=\"post\" action=\"/logout\">",
+        "Sign out",
+    ] {
+        assert!(body(&answer).contains(part), "{part} in {}", body(&answer));
+    }
+}
+
+#[test]
+fn sends_somebody_who_is_signed_in_away_from_the_forms() {
+    let mut visit = Visit::with_ann();
+    assert_eq!(way(&visit.get("/signup")), (302, Some("/")));
+    assert_eq!(way(&visit.get("/login")), (302, Some("/")));
+}
+
+#[test]
+fn refuses_to_sign_out_somebody_who_is_not_signed_in() {
+    let mut visit = Visit::new();
+    let answer = visit.post("/logout", &[]);
+    assert_eq!(plain(&answer), (401, "Unauthorized"));
+    assert_eq!(answer.value("Set-Cookie"), None);
+}
+
+// Names and passwords.
+
+#[test]
+fn counts_the_lengths_of_the_guide_at_sign_up() {
+    let (short, long) = ("x".repeat(3), "x".repeat(32));
+    for (name, value, refusal) in [
+        ("username", "", Some("Invalid username")),
+        ("username", &*short, Some("Invalid username")),
+        ("username", "xxxx", None),
+        ("username", &*"y".repeat(31), None),
+        ("username", &*long, Some("Invalid username")),
+        ("username", "😀😀", None),
+        ("username", &*"😀".repeat(16), Some("Invalid username")),
+        ("password", "", Some("Invalid password")),
+        ("password", "12345", Some("Invalid password")),
+        ("password", "123456", None),
+        ("password", "😀😀😀", None),
+        ("password", &*"p".repeat(255), None),
+        ("password", &*"p".repeat(256), Some("Invalid password")),
+    ] {
+        let mut visit = Visit::new();
+        let answer = visit.post("/signup", &field(name, value));
+        let expected = refusal.map_or((302, ""), |text| (400, text));
+        assert_eq!(plain(&answer), expected, "{name} {value}");
+        assert_eq!(visit.count("user"), i64::from(refusal.is_none()));
+    }
+}
+
+#[test]
+fn counts_the_lengths_of_the_guide_at_sign_in() {
+    let mut visit = Visit::with_ann();
+    visit.forget_cookie();
+    for (name, value, refusal) in [
+        ("username", "", "Invalid username"),
+        ("username", "a", "Incorrect username or password"),
+        ("username", &*"a".repeat(31), "Incorrect username or password"),
+        ("username", &*"a".repeat(32), "Invalid username"),
+        ("password", "", "Invalid password"),
+        ("password", "a", "Incorrect username or password"),
+        ("password", &*"a".repeat(255), "Incorrect username or password"),
+        ("password", &*"a".repeat(256), "Invalid password"),
+    ] {
+        assert_eq!(plain(&visit.post("/login", &field(name, value))), (400, refusal), "{value}");
+    }
+}
+
+#[test]
+fn finds_fault_with_the_name_first() {
+    let mut visit = Visit::new();
+    let both = [("username", ""), ("password", "")];
+    assert_eq!(plain(&visit.post("/signup", &both)), (400, "Invalid username"));
+    assert_eq!(plain(&visit.post("/login", &both)), (400, "Invalid username"));
+    assert_eq!(plain(&visit.post("/login", &[])), (400, "Invalid username"));
+}
+
+#[test]
+fn takes_a_field_that_is_missing_doubled_bracketed_or_not_utf_8_for_invalid() {
+    let mut visit = Visit::new();
+    for (fields, text) in [
+        ("password=correct+horse", "Invalid username"),
+        ("username=anna", "Invalid password"),
+        ("username=anna&username=anna&password=correct+horse", "Invalid username"),
+        ("username[]=anna&password=correct+horse", "Invalid username"),
+        ("username=anna&username[a]=b&password=correct+horse", "Invalid username"),
+        ("username=%ff%ff%ff%ff&password=correct+horse", "Invalid username"),
+        ("username=anna&password=correct&password=horse", "Invalid password"),
+        ("username=anna&password[]=correct+horse", "Invalid password"),
+        ("username=anna&password=%ff%ff%ff%ff%ff%ff", "Invalid password"),
+    ] {
+        for path in ["/signup", "/login"] {
+            assert_eq!(plain(&visit.post_body(path, fields)), (400, text), "{path} {fields}");
+        }
+    }
+    assert_eq!(visit.count("user"), 0);
+}
+
+#[test]
+fn never_reads_fields_from_the_address_or_from_another_kind_of_body() {
+    let mut visit = Visit::new();
+    let fields = "username=anna&password=correct+horse";
+    for kind in ["text/plain", "application/json", "multipart/form-data; boundary=x"] {
+        let answer = visit.ask("POST", "/signup", &[("Content-Type", kind)], fields);
+        assert_eq!(plain(&answer), (400, "Invalid username"), "{kind}");
+    }
+    assert_eq!(visit.ask("POST", "/signup", &[], fields).status, 400);
+}
+
+#[test]
+fn refuses_a_body_in_another_charset_or_compressed() {
+    let mut visit = Visit::new();
+    let form = "application/x-www-form-urlencoded";
+    for headers in [
+        &[("Content-Type", &*format!("{form}; charset=utf-7"))][..],
+        &[("Content-Type", form), ("Content-Encoding", "gzip")],
+    ] {
+        let answer = visit.ask("POST", "/signup", headers, "username=anna&password=correct+horse");
+        assert_eq!(answer.status, 415);
+    }
+    let many = format!("{}username=anna", "a=1&".repeat(1_000));
+    assert_eq!(visit.post_body("/signup", &many).status, 413);
+}
+
+#[test]
+fn says_that_a_name_is_taken_in_every_spelling() {
+    let mut visit = Visit::with_ann();
+    visit.forget_cookie();
+    for name in ["anna", "ANNA", "Ａnna", "aNNA"] {
+        let answer = visit.post("/signup", &field("username", name));
+        assert_eq!(plain(&answer), (400, "Username already taken"), "{name}");
+        assert_eq!(answer.value("Set-Cookie"), None);
+    }
+    assert_eq!(visit.count("user"), 1);
+    let other = [("username", "ANNA"), ("password", "correct horse")];
+    assert_eq!(way(&visit.post("/login", &other)), (302, Some("/")));
+    assert!(body(&visit.get("/")).contains("Username: anna"), "shown as first typed");
+}
+
+#[test]
+fn refuses_names_that_hide_something_and_keeps_odd_ones_that_do_not() {
+    let mut visit = Visit::new();
+    for name in ["ann\0x", "ann\r\nx", " annax", "annax ", "ann\u{202e}x", "    "] {
+        let answer = visit.post("/signup", &field("username", name));
+        assert_eq!(plain(&answer), (400, "Invalid username"), "{name:?}");
+    }
+    for name in ["<b>ann</b>", "ann: x", "ann & \"co\"", "name+x@y.example"] {
+        assert_eq!(visit.post("/signup", &field("username", name)).status, 302, "{name}");
+    }
+}
+
+#[test]
+fn keeps_every_character_of_a_password() {
+    let mut visit = Visit::new();
+    let password = "  p\u{e4}ss %+&=  \u{1f511} ";
+    assert_eq!(visit.post("/signup", &field("password", password)).status, 302);
+    visit.forget_cookie();
+    assert_eq!(visit.post("/login", &field("password", password.trim())).status, 400);
+    assert_eq!(visit.post("/login", &field("password", password)).status, 302);
+}
+
+#[test]
+fn says_the_same_of_a_wrong_password_and_an_unknown_name() {
+    let mut visit = Visit::with_ann();
+    visit.forget_cookie();
+    let known = visit.post("/login", &field("password", "wrong"));
+    let unknown = visit.post("/login", &field("username", "nobody"));
+    assert_eq!(plain(&known), (400, "Incorrect username or password"));
+    assert_eq!(plain(&known), plain(&unknown));
+    assert_eq!(known.headers, unknown.headers);
+}
+
+#[test]
+fn demands_a_better_password_where_an_origin_is_set() {
+    let mut visit = with_origin();
+    for (password, status) in [
+        ("seven77", 400),
+        ("password", 400),
+        ("PASSWORD", 400),
+        ("auth.test", 400),
+        ("vestibule", 400),
+        ("a fine pass", 302),
+    ] {
+        let answer = visit.post("/signup", &field("password", password));
+        assert_eq!(answer.status, status, "{password}");
+        if status == 400 {
+            assert_eq!(body(&answer), "Invalid password");
+        }
+    }
+}
+
+#[test]
+fn lets_the_operator_choose_the_password_policy() {
+    let nist = Settings { policy: Some(Policy::Nist), ..Settings::default() };
+    let mut visit = Visit::with(nist);
+    assert_eq!(visit.post("/signup", &field("password", "only twelve!")).status, 400);
+    assert_eq!(visit.post("/signup", &field("password", "fifteen and more")).status, 302);
+    let own = Rule { own: Origin::parse("https://auth.test"), ..Rule::default() };
+    let mut visit =
+        Visit::with(Settings { rule: own, policy: Some(Policy::Seed), ..Settings::default() });
+    assert_eq!(visit.post("/signup", &field("password", "123456")).status, 302);
+}
+
+// Scripts and people.
+
+#[test]
+fn gives_a_script_the_sentence_alone_and_a_person_the_form_again() {
+    let mut script = Visit::with_ann().send("Accept", "*/*");
+    let answer = script.post("/login", &field("password", "wrong"));
+    assert_eq!(answer.value("Content-Type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(plain(&answer), (400, "Incorrect username or password"));
+
+    let mut person = Visit::with_ann().send("Accept", "text/html,*/*;q=0.8");
+    for (path, fields, sentence) in [
+        ("/login", field("password", "wrong-<secret>"), "Incorrect username or password"),
+        ("/login", field("username", &"x".repeat(40)), "Invalid username"),
+        ("/signup", field("password", "short"), "Invalid password"),
+        ("/signup", ANN, "Username already taken"),
+    ] {
+        let answer = person.post(path, &fields);
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.value("Content-Type"), Some("text/html; charset=utf-8"));
+        let page = body(&answer);
+        assert!(page.contains("role=\"alert\""), "{page}");
+        assert!(page.contains(&format!("<strong>{sentence}</strong>")), "{page}");
+        assert!(page.contains(&format!("value=\"{}\"", fields[0].1)), "the name is kept: {page}");
+        let password = fields[1].1.replace('<', "&lt;").replace('>', "&gt;");
+        assert!(!page.contains(&password) && !page.contains(fields[1].1), "{page}");
+    }
+}
+
+#[test]
+fn has_a_page_and_a_sentence_for_what_is_not_there() {
+    let mut script = Visit::new();
+    assert_eq!(plain(&script.get("/nowhere")), (404, "Not found"));
+    let mut person = Visit::new().send("Accept", "text/html");
+    let answer = person.get("/nowhere");
+    assert_eq!(answer.status, 404);
+    assert!(body(&answer).contains("<h1>Not found</h1>"));
+}
+
+#[test]
+fn knows_a_page_by_one_address_only() {
+    let mut visit = Visit::with_ann();
+    for path in
+        ["/login/", "/LOGIN", "//login", "/./login", "/%6cogin", "/profile.css", "/index.html", ""]
+    {
+        assert_eq!(visit.get(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn answers_a_method_that_a_page_does_not_know_with_those_it_does() {
+    let mut visit = Visit::new();
+    for (path, allowed) in [
+        ("/", "GET, HEAD"),
+        ("/signup", "GET, HEAD, POST"),
+        ("/login", "GET, HEAD, POST"),
+        ("/logout", "POST"),
+        ("/style.css", "GET, HEAD"),
+    ] {
+        for method in ["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "get", "BREW"] {
+            let answer = visit.ask(method, path, &[], "");
+            assert_eq!(
+                (answer.status, answer.value("Allow")),
+                (405, Some(allowed)),
+                "{method} {path}"
+            );
+        }
+    }
+    assert_eq!(visit.get("/logout").status, 405);
+    assert_eq!(visit.post("/", &[]).status, 405);
+    assert_eq!(visit.ask("DELETE", "/nowhere", &[], "").status, 404);
+}
+
+#[test]
+fn changes_nothing_for_a_request_that_only_looks() {
+    let mut visit = Visit::with_ann();
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        visit.ask(method, "/logout", &[], "");
+        visit.ask(method, "/logout", &[("X-HTTP-Method-Override", "POST")], "");
+    }
+    assert!(visit.is_signed_in());
+}
+
+// Cookies and sessions.
+
+#[test]
+fn sets_the_cookie_of_the_contract() {
+    let mut visit = Visit::new();
+    let answer = visit.post("/signup", &ANN);
+    let expected = format!(
+        "auth_session={}; Path=/; HttpOnly; SameSite=Lax; \
+         Expires=Wed, 09 Dec 2026 08:00:00 GMT; Max-Age=1296000",
+        visit.token()
+    );
+    assert_eq!(answer.value("Set-Cookie"), Some(&*expected));
+    assert_eq!(visit.token().len(), 40);
+    assert!(visit.token().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+}
+
+#[test]
+fn sets_a_cookie_for_https_only_where_the_origin_is_https() {
+    let mut visit = with_origin();
+    let answer = visit.post("/signup", &ANN);
+    let expected = format!(
+        "__Host-auth_session={}; Path=/; Secure; HttpOnly; SameSite=Lax; \
+         Expires=Wed, 09 Dec 2026 08:00:00 GMT; Max-Age=1296000",
+        visit.token()
+    );
+    assert_eq!(answer.value("Set-Cookie"), Some(&*expected));
+    assert!(visit.is_signed_in());
+    let out = visit.post("/logout", &[]);
+    assert_eq!(
+        out.value("Set-Cookie"),
+        Some(&*format!("__Host-{}", DEAD_COOKIE.replace("Path=/; ", "Path=/; Secure; ")))
+    );
+}
+
+#[test]
+fn keeps_to_plain_cookies_where_the_origin_is_http() {
+    let rule = Rule { own: Origin::parse("http://localhost:8080"), ..Rule::default() };
+    let mut visit = Visit::with(Settings { rule, ..Settings::default() });
+    let answer = visit.post("/signup", &ANN);
+    assert!(answer.value("Set-Cookie").unwrap().starts_with("auth_session="));
+    assert_eq!(answer.value("Strict-Transport-Security"), None);
+}
+
+#[test]
+fn accepts_the_token_only_under_the_one_name_of_the_mode() {
+    let mut visit = with_origin();
+    visit.post("/signup", &ANN);
+    let token = visit.token();
+    visit.cookie = Some(format!("auth_session={token}"));
+    assert!(!visit.is_signed_in());
+    visit.cookie = Some(format!("__Host-auth_session={token}"));
+    assert!(visit.is_signed_in());
+}
+
+#[test]
+fn stays_signed_in_for_fifteen_days_without_use_and_no_longer() {
+    let mut visit = Visit::with_ann();
+    visit.wait(15 * DAY);
+    assert!(visit.is_signed_in(), "the last good moment");
+    let mut visit = Visit::with_ann();
+    visit.wait(15 * DAY + MOMENT);
+    let answer = visit.get("/");
+    assert_eq!(way(&answer), (302, Some("/login")));
+    assert_eq!(answer.value("Set-Cookie"), Some(DEAD_COOKIE));
+}
+
+#[test]
+fn sends_no_cookie_while_the_session_is_active_and_sends_it_again_on_renewal() {
+    let mut visit = Visit::with_ann();
+    let token = visit.token();
+    visit.wait(DAY);
+    assert_eq!(visit.get("/").value("Set-Cookie"), None);
+    visit.wait(MOMENT);
+    let answer = visit.get("/");
+    let cookie = answer.value("Set-Cookie").expect("the cookie with its new end");
+    assert!(cookie.starts_with(&format!("auth_session={token}; ")), "{cookie}");
+    assert!(cookie.contains("Expires=Thu, 10 Dec 2026 08:00:00 GMT; Max-Age=1296000"), "{cookie}");
+    assert_eq!(visit.get("/").value("Set-Cookie"), None, "it is active again");
+}
+
+#[test]
+fn renews_on_every_page_that_looks_at_the_session() {
+    for path in ["/", "/login", "/signup"] {
+        let mut visit = Visit::with_ann();
+        visit.wait(2 * DAY);
+        assert!(visit.get(path).value("Set-Cookie").is_some(), "{path}");
+    }
+}
+
+#[test]
+fn ends_a_session_after_thirty_days_however_often_it_is_used() {
+    let mut visit = Visit::with_ann();
+    for _ in 0..30 {
+        visit.wait(DAY);
+        assert!(visit.is_signed_in());
+    }
+    visit.wait(MOMENT);
+    assert!(!visit.is_signed_in());
+}
+
+#[test]
+fn promises_the_browser_no_more_than_the_absolute_end() {
+    let mut visit = Visit::with_ann();
+    for _ in 0..2 {
+        visit.wait(12 * DAY);
+        visit.get("/");
+    }
+    visit.wait(25 * HOUR);
+    let answer = visit.get("/");
+    assert!(answer.value("Set-Cookie").unwrap().contains("Expires=Thu, 24 Dec 2026 08:00:00 GMT"));
+}
+
+#[test]
+fn clears_a_cookie_that_names_no_live_session_on_sight() {
+    let mut visit = Visit::new();
+    for value in ["x".repeat(40), "short".into(), String::new(), "UPPER".repeat(8)] {
+        for (method, path, status) in [
+            ("GET", "/", 302),
+            ("GET", "/login", 200),
+            ("GET", "/signup", 200),
+            ("POST", "/logout", 401),
+            ("POST", "/login", 400),
+            ("POST", "/signup", 400),
+        ] {
+            visit.cookie = Some(format!("auth_session={value}"));
+            let answer = visit.ask(method, path, &[], "");
+            assert_eq!(answer.status, status, "{method} {path}");
+            assert_eq!(answer.value("Set-Cookie"), Some(DEAD_COOKIE), "{method} {path} {value}");
+        }
+    }
+}
+
+#[test]
+fn sets_no_cookie_for_somebody_who_has_none() {
+    let mut visit = Visit::new();
+    for path in ["/", "/login", "/signup", "/nowhere", "/style.css"] {
+        assert_eq!(visit.get(path).value("Set-Cookie"), None, "{path}");
+    }
+}
+
+#[test]
+fn takes_two_different_session_cookies_for_none() {
+    let mut visit = Visit::with_ann();
+    let mine = visit.token();
+    visit.cookie = Some(format!("auth_session={mine}; auth_session={}", "x".repeat(40)));
+    assert!(!visit.is_signed_in(), "a neighbour's cookie must not choose who I am");
+    visit.cookie = Some(format!("auth_session={mine}; auth_session={mine}"));
+    assert!(visit.is_signed_in());
+}
+
+#[test]
+fn deletes_the_session_before_it_says_goodbye() {
+    let mut visit = Visit::with_ann();
+    let stolen = visit.cookie.clone();
+    let answer = visit.post("/logout", &[]);
+    assert_eq!(answer.value("Set-Cookie"), Some(DEAD_COOKIE));
+    assert_eq!(visit.count("user_session"), 0);
+    visit.cookie = stolen;
+    assert!(!visit.is_signed_in(), "a token that was signed out is worth nothing");
+}
+
+#[test]
+fn ends_the_session_that_somebody_signs_in_with() {
+    let mut visit = Visit::with_ann();
+    let before = visit.token();
+    assert_eq!(visit.post("/login", &ANN).status, 302);
+    assert_ne!(visit.token(), before);
+    assert_eq!(visit.count("user_session"), 1);
+    assert_eq!(visit.post("/signup", &field("username", "bobo")).status, 302);
+    assert_eq!(visit.count("user_session"), 1);
+}
+
+#[test]
+fn adopts_no_token_that_somebody_brings_along() {
+    let mut visit = Visit::with_ann();
+    visit.forget_cookie();
+    let planted = "z".repeat(40);
+    visit.cookie = Some(format!("auth_session={planted}"));
+    assert_eq!(visit.post("/login", &ANN).status, 302);
+    assert_ne!(visit.token(), planted);
+    visit.cookie = Some(format!("auth_session={planted}"));
+    assert!(!visit.is_signed_in());
+}
+
+#[test]
+fn keeps_the_session_when_a_sign_in_is_refused() {
+    let mut visit = Visit::with_ann();
+    assert_eq!(visit.post("/login", &field("password", "wrong")).status, 400);
+    assert_eq!(visit.post("/signup", &ANN).status, 400);
+    assert!(visit.is_signed_in());
+}
+
+#[test]
+fn accepts_a_bearer_token_where_no_cookie_is_presented() {
+    let mut visit = Visit::with_ann();
+    let bearer = format!("Bearer {}", visit.token());
+    let cookie = visit.forget_cookie();
+    let with = [("Authorization", &*bearer)];
+    assert_eq!(visit.ask("GET", "/", &with, "").status, 200);
+    visit.cookie = Some("auth_session=".to_owned() + &"x".repeat(40));
+    assert_eq!(visit.ask("GET", "/", &with, "").status, 302, "the cookie counts, be it worthless");
+    visit.forget_cookie();
+    visit.wait(2 * DAY);
+    assert_eq!(visit.ask("GET", "/", &with, "").value("Set-Cookie"), None, "it sent no cookie");
+    let wrong = [("Authorization", "Bearer xyz")];
+    assert_eq!(visit.ask("GET", "/", &wrong, "").value("Set-Cookie"), None);
+    assert_eq!(visit.ask("POST", "/logout", &with, "").status, 302);
+    visit.cookie = cookie;
+    assert!(!visit.is_signed_in());
+}
+
+#[test]
+fn stores_no_token_and_no_password() {
+    let visit = Visit::with_ann();
+    let token = visit.token();
+    drop(visit.site);
+    for file in std::fs::read_dir(visit.folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for secret in [token.as_bytes(), b"correct horse"] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+        }
+    }
+}
+
+// Other sites.
+
+#[test]
+fn refuses_what_another_site_posts_and_makes_nothing() {
+    let mut visit = Visit::with_ann().send("Host", "127.0.0.1:8080");
+    let evil =
+        [("Content-Type", "application/x-www-form-urlencoded"), ("Origin", "https://evil.example")];
+    let fields = "username=evie&password=correct+horse";
+    for path in ["/signup", "/login"] {
+        let answer = visit.ask("POST", path, &evil, fields);
+        assert_eq!((answer.status, answer.value("Set-Cookie")), (403, None), "{path}");
+    }
+    let null = [("Content-Type", "application/x-www-form-urlencoded"), ("Origin", "null")];
+    assert_eq!(visit.ask("POST", "/signup", &null, fields).status, 403);
+    assert_eq!(visit.count("user"), 1);
+    let out = visit.ask("POST", "/logout", &evil, "");
+    assert_eq!((out.status, out.value("Set-Cookie")), (401, None), "as Lucia answers");
+    assert!(visit.is_signed_in(), "the session is kept");
+}
+
+#[test]
+fn accepts_what_our_own_pages_post() {
+    let mut visit = Visit::new().send("Host", "127.0.0.1:8080");
+    let own = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Origin", "http://127.0.0.1:8080"),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    let answer = visit.ask("POST", "/signup", &own, "username=anna&password=correct+horse");
+    assert_eq!(answer.status, 302);
+}
+
+#[test]
+fn believes_no_forwarded_host_when_it_compares_origins() {
+    let mut visit = with_origin();
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Host", "evil.example"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Forwarded-Proto", "https"),
+        ("Forwarded", "host=evil.example;proto=https"),
+        ("Origin", "https://evil.example"),
+    ];
+    let answer = visit.ask("POST", "/signup", &headers, "username=anna&password=a+fine+pass");
+    assert_eq!(answer.status, 403);
+}
+
+#[test]
+fn refuses_a_script_that_says_nothing_only_where_that_is_asked_for() {
+    let rule = Rule { strict: true, ..Rule::default() };
+    let mut visit = Visit::with(Settings { rule, ..Settings::default() });
+    assert_eq!(visit.post("/signup", &ANN).status, 403);
+    assert_eq!(visit.get("/signup").status, 200);
+}
+
+// Headers.
+
+fn answers_of_every_kind(visit: &mut Visit) -> Vec<Response> {
+    let mut answers = vec![
+        visit.get("/"),
+        visit.get("/signup"),
+        visit.get("/nowhere"),
+        visit.ask("PUT", "/", &[], ""),
+        visit.post("/signup", &field("password", "x")),
+        visit.post("/signup", &ANN),
+        visit.get("/"),
+        visit.get("/style.css"),
+        visit.post("/logout", &[]),
+        visit.post("/logout", &[]),
+        visit.ask("POST", "/login", &[("Origin", "null")], ""),
+    ];
+    let request = visit.request("GET", "/", &[], "");
+    answers.extend([
+        visit.site.busy(&request),
+        visit.site.failed(&request),
+        visit.site.too_large(&request),
+        visit.site.malformed(&request),
+    ]);
+    answers
+}
+
+#[test]
+fn sends_the_same_defences_with_every_answer() {
+    let csp = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+               frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+    let permissions = "accelerometer=(), camera=(), geolocation=(), gyroscope=(), \
+                       microphone=(), payment=(), usb=()";
+    for answer in answers_of_every_kind(&mut Visit::new()) {
+        let status = answer.status;
+        for (name, value) in [
+            ("Content-Security-Policy", csp),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
+            ("Referrer-Policy", "same-origin"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
+            ("Permissions-Policy", permissions),
+            ("Server", "vestibule"),
+        ] {
+            assert_eq!(answer.value(name), Some(value), "{status} {name}");
+        }
+        for name in
+            ["Strict-Transport-Security", "Access-Control-Allow-Origin", "ETag", "X-Powered-By"]
+        {
+            assert_eq!(answer.value(name), None, "{status} {name}");
+        }
+        assert!(answer.value("Content-Type").unwrap().ends_with("; charset=utf-8"), "{status}");
+        let names: Vec<_> = answer.headers.iter().map(|(name, _)| name).collect();
+        let unique: std::collections::HashSet<_> = names.iter().collect();
+        assert_eq!(names.len(), unique.len(), "{names:?}");
+    }
+}
+
+#[test]
+fn asks_browsers_to_keep_to_https_where_the_origin_is_https() {
+    for answer in answers_of_every_kind(&mut with_origin()) {
+        assert_eq!(answer.value("Strict-Transport-Security"), Some("max-age=63072000"));
+    }
+}
+
+#[test]
+fn lets_nobody_keep_a_copy_of_anything_but_the_stylesheet_and_the_icon() {
+    for answer in answers_of_every_kind(&mut Visit::new()) {
+        let is_style = answer.value("Content-Type").unwrap().starts_with("text/css");
+        let expected = if is_style { "public, max-age=86400" } else { "no-store" };
+        assert_eq!(answer.value("Cache-Control"), Some(expected));
+    }
+    let icon = Visit::new().get("/icon.svg");
+    assert_eq!(icon.value("Content-Type"), Some("image/svg+xml"));
+}
+
+#[test]
+fn says_when_to_come_back_when_it_is_busy() {
+    let visit = Visit::new();
+    let answer = visit.site.busy(&visit.request("POST", "/login", &[], ""));
+    assert_eq!(plain(&answer), (503, "Busy"));
+    assert_eq!(answer.value("Retry-After"), Some("1"));
+}
+
+#[test]
+fn tells_a_visitor_nothing_about_a_failure_and_the_operator_everything() {
+    let mut visit = Visit::with_ann();
+    visit.raw().execute_batch("DROP TABLE user_session").unwrap();
+    let answer = visit.get("/");
+    assert_eq!(plain(&answer), (500, "An unknown error occurred"));
+    assert_eq!(answer.note.event, "db_error");
+    assert!(answer.note.fields[0].1.contains("no such table"), "{:?}", answer.note);
+}
+
+// Lanes.
+
+#[test]
+fn sends_to_the_slow_lane_only_what_will_hash_a_password() {
+    let visit = Visit::new();
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let good = "username=anna&password=correct+horse";
+    for (method, path, headers, body, lane) in [
+        ("POST", "/login", &[form][..], good, Lane::Slow),
+        ("POST", "/signup", &[form], good, Lane::Slow),
+        ("GET", "/login", &[form], good, Lane::Page),
+        ("POST", "/logout", &[form], good, Lane::Page),
+        ("POST", "/nowhere", &[form], good, Lane::Page),
+        ("POST", "/login", &[], good, Lane::Page),
+        ("POST", "/login", &[form], "username=&password=x", Lane::Page),
+        ("POST", "/signup", &[form], "username=anna&password=short", Lane::Page),
+        ("POST", "/login", &[form, ("Origin", "null")], good, Lane::Page),
+        ("POST", "/login", &[form, ("Content-Encoding", "gzip")], good, Lane::Page),
+    ] {
+        let request = visit.request(method, path, headers, body);
+        assert_eq!(visit.site.lane(&request), lane, "{method} {path} {body}");
+    }
+}
+
+// The log.
+
+#[test]
+fn notes_every_security_event_without_a_secret() {
+    let mut visit = Visit::new().send("Host", "h");
+    let mut events = Vec::new();
+    let mut secrets = vec!["correct horse".to_owned(), "hunter2 in the name".to_owned()];
+    let mut see = |answer: Response, secrets: &[String]| {
+        let text = format!("{:?}", answer.note);
+        for secret in secrets {
+            assert!(!text.contains(secret.as_str()), "{secret} in {text}");
+        }
+        events.push(answer.note.event);
+    };
+    see(visit.post("/signup", &field("username", "x")), &secrets);
+    see(visit.post("/signup", &ANN), &secrets);
+    secrets.push(visit.token());
+    see(visit.get("/"), &secrets);
+    see(visit.post("/login", &field("username", "hunter2 in the name")), &secrets);
+    see(visit.post("/login", &ANN), &secrets);
+    secrets.push(visit.token());
+    see(visit.post("/logout", &[]), &secrets);
+    see(visit.ask("POST", "/login", &[("Origin", "null")], ""), &secrets);
+    assert_eq!(
+        events,
+        ["signup_fail", "signup_ok", "request", "login_fail", "login_ok", "logout", "csrf_reject"]
+    );
+}

@@ -1,0 +1,143 @@
+//! A visit: a site over its own empty file, and a browser that keeps the site's cookie.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+use vestibule::clock::Moment;
+use vestibule::http::{Method, Request, Response};
+use vestibule::password::{Cost, Hasher};
+use vestibule::routes::{Settings, Site};
+use vestibule::store::Store;
+
+/// When every visit begins: 2026-11-24 08:00 UTC.
+pub const MORNING: Moment = Moment::from_millis(1_795_507_200_000);
+
+pub const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+pub struct Visit {
+    pub folder: TempDir,
+    pub site: Site,
+    pub now: Moment,
+    /// What the browser sends as `Cookie`: whatever the site last set.
+    pub cookie: Option<String>,
+    /// What it sends with every request.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Visit {
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub fn with(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("test.db")).unwrap();
+        let site = Site::new(store, Hasher::new(2, CHEAP), settings);
+        Self { folder, site, now: MORNING, cookie: None, headers: Vec::new() }
+    }
+
+    /// A visit in which `anna` has just signed up with the password `correct horse`.
+    pub fn with_ann() -> Self {
+        let mut visit = Self::new();
+        let answer = visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+        assert_eq!(answer.status, 302);
+        visit
+    }
+
+    /// Another browser on the same site.
+    pub fn forget_cookie(&mut self) -> Option<String> {
+        self.cookie.take()
+    }
+
+    /// Sends this header with every request from now on.
+    pub fn send(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn wait(&mut self, span: Duration) {
+        self.now = self.now.after(span);
+    }
+
+    pub fn get(&mut self, path: &str) -> Response {
+        self.ask("GET", path, &[], "")
+    }
+
+    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        self.post_body(path, &form.extend_pairs(fields).finish())
+    }
+
+    pub fn post_body(&mut self, path: &str, body: &str) -> Response {
+        self.ask("POST", path, &[("Content-Type", "application/x-www-form-urlencoded")], body)
+    }
+
+    pub fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
+        let request = self.request(method, path, headers, body);
+        let answer = self.site.answer(&request, self.now);
+        if let Some(set) = answer.value("Set-Cookie") {
+            let (pair, rest) = set.split_once(';').unwrap();
+            self.cookie = (!rest.contains("Max-Age=0")).then(|| pair.to_owned());
+        }
+        answer
+    }
+
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Request {
+        let mut all = self.headers.clone();
+        all.extend(headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        all.extend(self.cookie.iter().map(|pair| ("Cookie".to_owned(), pair.clone())));
+        Request {
+            method: Method::parse(method),
+            path: path.to_owned(),
+            headers: all,
+            body: body.as_bytes().to_vec(),
+            peer: None,
+        }
+    }
+
+    /// The token in the browser's cookie.
+    pub fn token(&self) -> String {
+        self.cookie.as_ref().unwrap().split_once('=').unwrap().1.to_owned()
+    }
+
+    pub fn is_signed_in(&mut self) -> bool {
+        self.get("/").status == 200
+    }
+
+    pub fn count(&self, table: &str) -> i64 {
+        self.raw()
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// A second way into the database.
+    pub fn raw(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("test.db")).unwrap()
+    }
+}
+
+pub fn body(answer: &Response) -> &str {
+    std::str::from_utf8(&answer.body).unwrap()
+}
+
+/// Status and body of an answer: what a script compares.
+pub fn plain(answer: &Response) -> (u16, &str) {
+    (answer.status, body(answer))
+}
+
+/// Status and `Location` of an answer.
+pub fn way(answer: &Response) -> (u16, Option<&str>) {
+    (answer.status, answer.value("Location"))
+}
