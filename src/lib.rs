@@ -7,15 +7,20 @@
 //! Files stand on floors. A file uses its own floor and those below, never one above; what a floor
 //! must *not* know is the useful half of the rule, and a test holds it (`tests/it/house.rs`).
 //!
-//! | floor  | files                 | may know      | must not know                          |
-//! |--------|-----------------------|---------------|----------------------------------------|
-//! | site | `routes pages origin http` | auth, ground | sockets, threads, the clock, SQL |
-//! | auth   | `login users keys sessions policy` | store, ground | HTTP, cookies, HTML, flags |
-//! | store  | `store`               | store, ground | policy: lifetimes, limits, wording     |
-//! | ground | `password token clock`| crates        | anything of ours                       |
+//! | floor   | files                              | may know      | must not know                    |
+//! |---------|------------------------------------|---------------|----------------------------------|
+//! | program | `main config`                      | everything    | –                                |
+//! | shell   | `serve log`                        | site, clock   | routes by name, users, SQL       |
+//! | site    | `routes pages origin http`         | auth, ground  | sockets, threads, the clock, SQL |
+//! | auth    | `login users keys sessions policy` | store, ground | HTTP, cookies, HTML, flags       |
+//! | store   | `store`                            | ground        | policy: lifetimes, limits, words |
+//! | ground  | `password token clock`             | crates        | anything of ours                 |
 //!
 //! The modules below are in reading order, from the outside in.
 
+pub mod config;
+pub mod serve;
+pub mod log;
 pub mod routes;
 pub mod pages;
 pub mod origin;

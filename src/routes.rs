@@ -181,9 +181,9 @@ impl Site {
         self.dress(problem(request, 400, "Bad request", "This is not a request we understand."))
     }
 
-    /// Folds the database's log into its file, when serving ends.
+    /// Closes the database, when serving ends.
     pub fn close(&self) -> Result<(), Error> {
-        self.store.checkpoint()
+        self.store.close()
     }
 
     fn route(&self, request: &Request, now: Moment) -> Answer {

@@ -176,11 +176,14 @@ impl Store {
         })
     }
 
-    /// Moves everything from the write-ahead log into the file. To be called when serving ends;
-    /// a process that is killed instead loses nothing, as the next start reads the log.
-    pub fn checkpoint(&self) -> Result<()> {
-        let writer = self.writer(WRITE_PATIENCE)?;
+    /// Folds the write-ahead log into the file and closes it, when serving ends. A process that is
+    /// killed instead loses nothing, as the next start reads the log.
+    pub fn close(&self) -> Result<()> {
+        self.readers().clear();
+        let mut writer = self.writer(WRITE_PATIENCE)?;
         let row = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        // The last connection that closes takes the log and the shared memory away with it.
+        drop(writer.conn.take());
         row.map_err(|err| Fault::from(err).into())
     }
 

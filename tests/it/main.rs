@@ -1,6 +1,8 @@
 //! Everything that is tested through the crate's public face, from the store up to the binary.
 
 mod auth;
+mod binary;
+mod server;
 mod site;
 mod store;
 mod visit;

@@ -1,0 +1,339 @@
+//! The settings: flags and environment, checked once, and nothing of them read anywhere else.
+//!
+//! Decides what an operator may set and what is refused as unsafe or meaningless. There is no
+//! configuration file.
+
+use std::ffi::OsString;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::origin::{Origin, Rule};
+use crate::policy::Policy;
+use crate::routes::Settings;
+use crate::sessions::Periods;
+
+/// The longest period that can be set. Beyond it a cookie's date would leave four-digit years, and
+/// browsers keep none for longer than 400 days anyway.
+const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// The most workers of either lane.
+const COUNT_MAX: usize = 256;
+
+/// The command line.
+#[derive(Parser)]
+#[command(
+    name = "vestibule",
+    version,
+    about = "The entrance to your web app: signs people up, signs them in, remembers them, shows \
+             them who they are and lets them out.",
+    after_help = "Try it out:\n  vestibule serve                  then open http://127.0.0.1:8080\n\n\
+                  Every flag of a command can be set in the environment; `vestibule serve --help` \
+                  names both.",
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Serve the site until SIGTERM or SIGINT.
+    #[command(after_help = "Examples:\n  \
+            vestibule serve\n      try it out on http://127.0.0.1:8080, with vestibule.db in this \
+            folder\n  \
+            vestibule serve --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n      \
+            for real, behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n\n\
+            The log goes to standard error, one logfmt line an event. Exit codes: 0 stopped as asked; \
+            1 could not start or go on; 2 a setting is wrong.")]
+    Serve(Flags),
+}
+
+/// The settings of `vestibule serve`, each for itself.
+#[derive(Args)]
+pub struct Flags {
+    /// Where to listen: ADDR:PORT, or unix:/path for a Unix socket.
+    #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS", value_parser = listen)]
+    #[arg(default_value = "127.0.0.1:8080")]
+    listen: Listen,
+
+    /// The SQLite file with users, keys and sessions. Made at first start, readable by nobody else.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    database: PathBuf,
+
+    /// Where browsers reach the site, as in https://auth.example.com. With https, cookies are
+    /// Secure and browsers are told to keep to it. Without an origin: plain http, for trying out.
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+    origin: Option<Origin>,
+
+    /// Other sites whose pages may post here, comma-separated.
+    #[arg(long, env = "VESTIBULE_TRUSTED_ORIGIN", value_name = "URL,...", value_parser = origin)]
+    #[arg(value_delimiter = ',')]
+    trusted_origin: Vec<Origin>,
+
+    /// Refuse requests that would change something and do not say which site they come from.
+    /// Browsers always say it; curl does not.
+    #[arg(long, env = "VESTIBULE_STRICT_ORIGIN")]
+    strict_origin: bool,
+
+    /// Allow plain http on an address that others can reach: passwords cross the network in clear.
+    #[arg(long, env = "VESTIBULE_INSECURE_HTTP")]
+    insecure_http: bool,
+
+    /// How long a session stays active. After that it is idle, and using it makes it active again.
+    #[arg(long, env = "VESTIBULE_ACTIVE", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "24h")]
+    active: Duration,
+
+    /// How long a session stays idle before it ends.
+    #[arg(long, env = "VESTIBULE_IDLE", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "14d")]
+    idle: Duration,
+
+    /// How long after sign-in a session ends, however much it is used.
+    #[arg(long, env = "VESTIBULE_ABSOLUTE", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "30d")]
+    absolute: Duration,
+
+    /// Which passwords may be chosen: seed (6 to 255 characters), standard (8 to 255, not a common
+    /// one, not a name) or nist (15 to 255, likewise). [default: seed without --origin, standard
+    /// with it]
+    #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY", value_parser = policy)]
+    password_policy: Option<Policy>,
+
+    /// Workers that answer pages. [default: one for each core, at least 2]
+    #[arg(long, env = "VESTIBULE_WORKERS", value_name = "COUNT", value_parser = count)]
+    workers: Option<usize>,
+
+    /// Passwords that are hashed at once; each takes 19 MiB. [default: one for each core]
+    #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
+    hashers: Option<usize>,
+}
+
+/// Where to listen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// An address of this machine.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// The settings, checked.
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// What the site needs to know.
+    pub site: Settings,
+    /// Workers of the page lane.
+    pub workers: usize,
+    /// Workers of the slow lane.
+    pub hashers: usize,
+}
+
+impl CommandLine {
+    /// Reads the command line and the environment. An error is one line for the operator; asking
+    /// for help or the version prints it and ends the program.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+        Self::try_parse_from(arguments).map_err(|err| {
+            if !err.use_stderr() {
+                err.exit();
+            }
+            one_line(&err.to_string())
+        })
+    }
+}
+
+/// What clap says in several paragraphs, without its heading and its pointer to the help.
+fn one_line(text: &str) -> String {
+    let paragraphs = text.trim_start_matches("error: ").split("\n\n");
+    let said = paragraphs.take_while(|it| !it.starts_with("Usage") && !it.starts_with("For more"));
+    said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+impl Flags {
+    /// Checks the settings together. An error is one line that says what would do.
+    pub fn check(self) -> Result<Config, String> {
+        let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_MAX);
+        let is_https = self.origin.as_ref().is_some_and(Origin::is_https);
+        refuse_clear_text(&self.listen, is_https || self.insecure_http)?;
+        let Self { active, idle, absolute, .. } = self;
+        let rule =
+            Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
+        Ok(Config {
+            listen: self.listen,
+            database: self.database,
+            site: Settings {
+                rule,
+                periods: Periods { active, idle, absolute },
+                policy: self.password_policy,
+            },
+            workers: self.workers.unwrap_or(cores.max(2)),
+            hashers: self.hashers.unwrap_or(cores),
+        })
+    }
+}
+
+/// Plain http is for trying out on one machine: on any other address passwords and cookies would
+/// cross a network in clear, so that has to be said to be meant.
+fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
+    match listen {
+        Listen::Tcp(address) if !address.ip().is_loopback() && !may => Err(format!(
+            "other machines can reach {address}, and without an https --origin passwords would \
+             cross the network in clear; set --origin, or --insecure-http if that is meant"
+        )),
+        Listen::Tcp(_) | Listen::Unix(_) => Ok(()),
+    }
+}
+
+fn listen(text: &str) -> Result<Listen, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match path {
+            "" => Err("the path of the socket is missing".to_owned()),
+            path => Ok(Listen::Unix(PathBuf::from(path))),
+        };
+    }
+    // A host name may stand for several addresses; the first is as good as any.
+    let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
+    found.map(Listen::Tcp).ok_or_else(|| "write it as in 127.0.0.1:8080 or unix:/path".to_owned())
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    Origin::parse(text).ok_or_else(|| "write it as in https://auth.example.com".to_owned())
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Err(_) => Err("write it as in 90s, 15m, 24h or 14d".to_owned()),
+        Ok(period) if period.is_zero() || period > PERIOD_MAX => {
+            Err("it must be more than 0 and at most 3650d".to_owned())
+        }
+        Ok(period) => Ok(period),
+    }
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    match text {
+        "seed" => Ok(Policy::Seed),
+        "standard" => Ok(Policy::Standard),
+        "nist" => Ok(Policy::Nist),
+        _ => Err("it must be seed, standard or nist".to_owned()),
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=COUNT_MAX).contains(count));
+    count.ok_or_else(|| format!("it must be a number from 1 to {COUNT_MAX}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `vestibule serve` with these flags comes to.
+    fn check(flags: &[&str]) -> Result<Config, String> {
+        let words = ["vestibule", "serve"].iter().chain(flags).map(OsString::from);
+        match CommandLine::read(words)?.command {
+            Some(Command::Serve(flags)) => flags.check(),
+            None => Err("no command".to_owned()),
+        }
+    }
+
+    fn refused(flags: &[&str]) -> String {
+        check(flags).err().unwrap_or_else(|| panic!("{flags:?} was accepted"))
+    }
+
+    #[test]
+    fn has_the_defaults_of_the_contract() {
+        let config = check(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.database.to_str(), Some("vestibule.db"));
+        assert_eq!(config.site.periods, Periods::default());
+        assert_eq!(config.site.rule, Rule::default());
+        assert_eq!(config.site.policy, None);
+        assert!(config.workers >= 2 && config.hashers >= 1);
+    }
+
+    #[test]
+    fn reads_every_setting() {
+        let config = check(&[
+            "--listen=unix:/run/x.sock",
+            "--database=/tmp/x.db",
+            "--origin=https://auth.example.com",
+            "--trusted-origin=https://a.example.com,https://b.example.com",
+            "--strict-origin",
+            "--active=90s",
+            "--idle=15m",
+            "--absolute=14d",
+            "--password-policy=nist",
+            "--workers=3",
+            "--hashers=1",
+        ])
+        .unwrap();
+        assert_eq!(config.listen, Listen::Unix(PathBuf::from("/run/x.sock")));
+        let periods = config.site.periods;
+        let seconds = [periods.active, periods.idle, periods.absolute].map(|it| it.as_secs());
+        assert_eq!(seconds, [90, 900, 14 * 86_400]);
+        assert_eq!(config.site.rule.own, Origin::parse("https://auth.example.com"));
+        assert_eq!((config.site.rule.trusted.len(), config.site.rule.strict), (2, true));
+        assert_eq!(config.site.policy, Some(Policy::Nist));
+        assert_eq!((config.workers, config.hashers), (3, 1));
+    }
+
+    #[test]
+    fn names_the_setting_that_is_wrong_in_one_line_and_says_what_would_do() {
+        for (flag, advice) in [
+            ("--listen=8080", "127.0.0.1:8080"),
+            ("--listen=127.0.0.1:99999", "127.0.0.1:8080"),
+            ("--listen=unix:", "path"),
+            ("--origin=auth.example.com", "https://auth.example.com"),
+            ("--origin=https://auth.example.com/login", "https://auth.example.com"),
+            ("--trusted-origin=*", "https://auth.example.com"),
+            ("--active=soon", "24h"),
+            ("--active=0s", "more than 0"),
+            ("--idle=-1d", "24h"),
+            ("--absolute=9999999d", "3650d"),
+            ("--password-policy=none", "seed, standard or nist"),
+            ("--workers=0", "from 1 to"),
+            ("--hashers=many", "from 1 to"),
+            ("--databas=x", "--database"),
+            ("--listen", "--listen"),
+        ] {
+            let text = refused(&[flag]);
+            let name = flag.split('=').next().unwrap();
+            assert!(text.contains(name) && text.contains(advice), "{text}");
+            assert!(!text.contains('\n') && !text.starts_with("error"), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_to_send_passwords_over_a_network_in_clear_unless_that_is_meant() {
+        for address in ["--listen=0.0.0.0:8080", "--listen=[::]:8080", "--listen=192.0.2.1:80"] {
+            assert!(refused(&[address]).contains("in clear"), "{address}");
+            assert!(refused(&[address, "--origin=http://auth.test"]).contains("in clear"));
+            assert!(check(&[address, "--origin=https://auth.test"]).is_ok());
+            assert!(check(&[address, "--insecure-http"]).is_ok());
+        }
+        for address in ["--listen=127.0.0.2:8080", "--listen=[::1]:8080", "--listen=unix:/x"] {
+            assert!(check(&[address]).is_ok(), "{address}");
+        }
+    }
+}

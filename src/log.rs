@@ -1,0 +1,311 @@
+//! The operator's log: one line an event, in logfmt, on standard error.
+//!
+//! Decides how a line looks and that writing one never holds up a request: lines go through a
+//! bounded queue to a thread of their own. When standard error is closed, full or slow, lines are
+//! lost and counted, and the service goes on (OWASP Logging Cheat Sheet). Knows no event by name.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::thread;
+use std::time::Duration;
+
+use crate::clock::Moment;
+
+/// Lines that wait to be written, at most.
+const LINES_WAITING_MAX: usize = 1_024;
+
+/// Lines a second that requests may cause, of each kind; beyond it they are only counted.
+pub const LINES_A_SECOND_MAX: u64 = 100;
+
+/// Characters of a value, at most.
+const VALUE_CHARS_MAX: usize = 256;
+
+/// What a line is about, as far as its number is limited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The program itself: always written.
+    Program,
+    /// Something that matters for security: limited apart from the rest, so that a flood of plain
+    /// requests cannot hide it.
+    Security,
+    /// A plain request.
+    Request,
+}
+
+/// Where lines are handed in. Shared by all threads.
+pub struct Log {
+    queue: SyncSender<Entry>,
+    lost: AtomicU64,
+    security: Limit,
+    requests: Limit,
+}
+
+enum Entry {
+    Line(String),
+    /// Tell the sender when everything before this is written.
+    Flush(SyncSender<()>),
+}
+
+impl Log {
+    /// A log that a thread of its own writes to `out`.
+    pub fn to(out: impl Write + Send + 'static) -> Self {
+        let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
+        thread::spawn(move || write_all(out, &entries));
+        Self {
+            queue,
+            lost: AtomicU64::new(0),
+            security: Limit::default(),
+            requests: Limit::default(),
+        }
+    }
+
+    /// Hands in a line: the time, `event` and the fields. It may be lost, and then it is counted.
+    pub fn write(&self, kind: Kind, event: &str, fields: &[(&str, &str)], now: Moment) {
+        let limit = match kind {
+            Kind::Program => None,
+            Kind::Security => Some(&self.security),
+            Kind::Request => Some(&self.requests),
+        };
+        if let Some(limit) = limit {
+            let (admitted, left_out) = limit.admit(now);
+            if left_out > 0 {
+                self.queue(line("log_limited", &[("lines", &left_out.to_string())], now));
+            }
+            if !admitted {
+                return;
+            }
+        }
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            self.queue(line("log_lost", &[("lines", &lost.to_string())], now));
+        }
+        self.queue(line(event, fields, now));
+    }
+
+    /// Waits until everything is written, for `patience` at most.
+    pub fn flush(&self, patience: Duration) {
+        let (tell, told) = mpsc::sync_channel(1);
+        if self.queue.try_send(Entry::Flush(tell)).is_ok() {
+            // If the time is up there is nobody left to tell.
+            let _ = told.recv_timeout(patience);
+        }
+    }
+
+    fn queue(&self, line: String) {
+        match self.queue.try_send(Entry::Line(line)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// A number of lines a second.
+#[derive(Default)]
+struct Limit {
+    second: AtomicI64,
+    count: AtomicU64,
+}
+
+impl Limit {
+    /// Whether one more line may be written, and how many were left out in a second that is over.
+    fn admit(&self, now: Moment) -> (bool, u64) {
+        let second = now.millis().div_euclid(1_000);
+        let mut left_out = 0;
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            let before = self.count.swap(0, Ordering::Relaxed);
+            left_out = before.saturating_sub(LINES_A_SECOND_MAX);
+        }
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        (count < LINES_A_SECOND_MAX, left_out)
+    }
+}
+
+fn write_all(mut out: impl Write, entries: &Receiver<Entry>) {
+    while let Ok(entry) = entries.recv() {
+        match entry {
+            // A log that cannot be written is no reason to stop serving.
+            Entry::Line(line) => drop(out.write_all(line.as_bytes())),
+            Entry::Flush(tell) => {
+                drop(out.flush());
+                // Whoever asked may have lost patience.
+                let _ = tell.send(());
+            }
+        }
+    }
+}
+
+/// `ts=2026-11-24T08:00:00.000Z ev=login_ok uid=…`, with its line feed.
+fn line(event: &str, fields: &[(&str, &str)], now: Moment) -> String {
+    let mut line = format!("ts={} ev={event}", humantime::format_rfc3339_millis(now.into()));
+    for (name, value) in fields {
+        line.push(' ');
+        line.push_str(name);
+        line.push('=');
+        push_value(&mut line, value);
+    }
+    line.push('\n');
+    line
+}
+
+/// Writes a value so that it ends where it ends: in quotes where needed, with everything but
+/// visible ASCII escaped, and cut where it is long. One event stays one line whatever it holds.
+fn push_value(line: &mut String, value: &str) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+    if !value.is_empty() && value.len() <= VALUE_CHARS_MAX && value.bytes().all(is_plain) {
+        line.push_str(value);
+        return;
+    }
+    line.push('"');
+    for character in value.chars().take(VALUE_CHARS_MAX) {
+        match character {
+            '"' => line.push_str("\\\""),
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            ' '..='~' => line.push(character),
+            other => write!(line, "\\u{{{:x}}}", u32::from(other)).expect("a String takes all"),
+        }
+    }
+    if value.chars().nth(VALUE_CHARS_MAX).is_some() {
+        line.push_str("...");
+    }
+    line.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::{Arc, Mutex};
+
+    const NOW: Moment = Moment::from_millis(1_795_507_200_123);
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn read(paper: &Paper, log: &Log) -> String {
+        log.flush(Duration::from_secs(10));
+        String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn value(text: &str) -> String {
+        let mut line = String::new();
+        push_value(&mut line, text);
+        line
+    }
+
+    #[test]
+    fn writes_one_line_an_event() {
+        let paper = Paper::default();
+        let log = Log::to(paper.clone());
+        log.write(Kind::Program, "start", &[("version", "1"), ("path", "/a b")], NOW);
+        log.write(Kind::Program, "stop", &[], NOW);
+        assert_eq!(
+            read(&paper, &log),
+            "ts=2026-11-24T08:00:00.123Z ev=start version=1 path=\"/a b\"\n\
+             ts=2026-11-24T08:00:00.123Z ev=stop\n"
+        );
+    }
+
+    #[test]
+    fn lets_no_value_forge_a_line_or_a_field() {
+        assert_eq!(value("plain-/._~"), "plain-/._~");
+        assert_eq!(value(""), "\"\"");
+        assert_eq!(value("a b"), "\"a b\"");
+        assert_eq!(value("x ev=login_ok"), "\"x ev=login_ok\"");
+        assert_eq!(value("x\nts=0 ev=login_ok"), "\"x\\nts=0 ev=login_ok\"");
+        assert_eq!(value("\"\\\r\t"), "\"\\\"\\\\\\r\\t\"");
+        assert_eq!(value("é\u{1b}[2J\u{202e}"), "\"\\u{e9}\\u{1b}[2J\\u{202e}\"");
+        assert_eq!(value(&"x".repeat(300)), format!("\"{}...\"", "x".repeat(256)));
+    }
+
+    proptest! {
+        #[test]
+        fn keeps_every_value_on_its_line_in_visible_ascii(text in any::<String>()) {
+            prop_assert!(value(&text).bytes().all(|byte| matches!(byte, b' '..=b'~')));
+        }
+    }
+
+    #[test]
+    fn counts_what_it_leaves_out_in_a_flood() {
+        let paper = Paper::default();
+        let log = Log::to(paper.clone());
+        for _ in 0..250 {
+            log.write(Kind::Request, "request", &[], NOW);
+        }
+        log.write(Kind::Security, "login_fail", &[], NOW);
+        log.write(Kind::Request, "request", &[], NOW.after(Duration::from_secs(1)));
+        let text = read(&paper, &log);
+        assert_eq!(text.matches("ev=request").count(), 101);
+        assert_eq!(text.matches("ev=login_fail").count(), 1, "plain requests do not drown it");
+        assert!(text.contains("ev=log_limited lines=150\n"), "{text}");
+    }
+
+    /// Blocks until its gate is opened, as a full pipe does.
+    struct Stuck(Arc<Mutex<()>>, Paper);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _open = self.0.lock().unwrap();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn never_waits_for_a_reader_that_does_not_read() {
+        let (gate, paper) = (Arc::new(Mutex::new(())), Paper::default());
+        let log = Log::to(Stuck(gate.clone(), paper.clone()));
+        let closed = gate.lock().unwrap();
+        for _ in 0..2_000 {
+            log.write(Kind::Program, "start", &[], NOW);
+        }
+        drop(closed);
+        log.flush(Duration::from_secs(10));
+        while log.lost.load(Ordering::Relaxed) > 0 {
+            log.write(Kind::Program, "after", &[], NOW);
+        }
+        assert!(read(&paper, &log).contains("ev=log_lost lines="));
+    }
+
+    /// Fails as a closed descriptor does.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn goes_on_when_standard_error_is_closed() {
+        let log = Log::to(Closed);
+        for _ in 0..10 {
+            log.write(Kind::Program, "start", &[], NOW);
+        }
+        log.flush(Duration::from_secs(10));
+        log.write(Kind::Program, "stop", &[], NOW);
+    }
+}

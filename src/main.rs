@@ -1,0 +1,68 @@
+//! vestibule: the entrance to your web app as one binary.
+//!
+//! `vestibule serve` opens the database, listens, and answers until it is told to stop. All it
+//! needs comes from flags or the environment (`vestibule serve --help`); all it keeps is one SQLite
+//! file; all it says goes to standard error.
+//!
+//! The order at start, each step refused with one line on standard error:
+//!
+//! 1. the settings are read and checked (exit code 2);
+//! 2. the database is opened, made or upgraded (exit code 1);
+//! 3. the socket is bound (exit code 1).
+//!
+//! SIGTERM and SIGINT stop it: requests in flight are answered, the database is left in one file,
+//! and the exit code is 0. Killing it loses nothing that was answered.
+//!
+//! To audit it, read `lib.rs` first: it lists the files in reading order and says what each floor
+//! of the house must not know.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use vestibule::config::{Command, CommandLine, Flags};
+use vestibule::log::Log;
+use vestibule::password::{Cost, Hasher};
+use vestibule::routes::Site;
+use vestibule::serve;
+use vestibule::store::Store;
+
+/// What `vestibule` alone says.
+const BEGINNING: &str = "\
+vestibule is the entrance to your web app. To begin:
+
+  vestibule serve          serve it on http://127.0.0.1:8080, to try it out
+  vestibule serve --help   all settings, with examples
+  vestibule --help         all commands
+";
+
+/// Why the program ends with an error: the exit code and one line.
+struct Failure(u8, String);
+
+fn main() -> ExitCode {
+    let ended = CommandLine::read(std::env::args_os()).map_err(|text| Failure(2, text));
+    let ended = ended.and_then(|line| match line.command {
+        None => {
+            // Whoever closed standard output does not want to read it.
+            drop(std::io::stdout().write_all(BEGINNING.as_bytes()));
+            Ok(())
+        }
+        Some(Command::Serve(flags)) => run(flags),
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(code, text)) => {
+            drop(writeln!(std::io::stderr(), "vestibule: {text}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(flags: Flags) -> Result<(), Failure> {
+    let config = flags.check().map_err(|text| Failure(2, text))?;
+    let store = Store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
+    let log = Arc::new(Log::to(std::io::stderr()));
+    let hasher = Hasher::new(config.hashers, Cost::OWASP);
+    let site = Site::new(store, hasher, config.site.clone());
+    serve::serve(&config, site, log).map_err(|text| Failure(1, text))
+}

@@ -1,0 +1,161 @@
+//! The real program: started, asked over HTTP, stopped and killed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longer than anything takes, so that a test which hangs fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server. It is killed when the test is over.
+pub struct Binary {
+    child: Child,
+    pub address: SocketAddr,
+    /// Reads the log to its end, and comes back with it.
+    log: Option<JoinHandle<String>>,
+}
+
+/// The program with these arguments, cut off from the environment of whoever runs the tests.
+pub fn vestibule(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VESTIBULE_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+impl Binary {
+    /// A server over `folder/test.db`, on a port of its own.
+    pub fn start(folder: &Path, flags: &[&str]) -> Self {
+        let database = folder.join("test.db");
+        let mut all =
+            vec!["serve", "--listen=127.0.0.1:0", "--database", database.to_str().unwrap()];
+        all.extend(flags);
+        let mut child = vestibule(&all).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (tell, told) = mpsc::channel();
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            for line in lines {
+                if let Some((_, rest)) = line.split_once("ev=listening address=") {
+                    tell.send(rest.split(' ').next().unwrap().parse().unwrap()).unwrap();
+                }
+                log.push_str(&line);
+                log.push('\n');
+            }
+            log
+        });
+        let address = told.recv_timeout(PATIENCE).expect("it says where it listens");
+        Self { child, address, log: Some(log) }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// Stops it as an operator does, and comes back with everything it logged.
+    pub fn stop(mut self) -> String {
+        self.signal(Signal::TERM);
+        assert!(self.wait().success());
+        self.log.take().unwrap().join().unwrap()
+    }
+
+    pub fn get(&self, path: &str, cookie: Option<&str>) -> Answer {
+        let cookie = cookie.map_or(String::new(), |pair| format!("Cookie: {pair}\r\n"));
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n{cookie}\r\n"))
+    }
+
+    pub fn post(&self, path: &str, body: &str, cookie: Option<&str>) -> Answer {
+        let cookie = cookie.map_or(String::new(), |pair| format!("Cookie: {pair}\r\n"));
+        self.ask(&format!(
+            "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n{cookie}\r\n{body}",
+            body.len()
+        ))
+    }
+
+    /// Signs up, and comes back with the cookie.
+    pub fn sign_up(&self, name: &str) -> String {
+        let answer = self.post("/signup", &format!("username={name}&password=correct+horse"), None);
+        assert_eq!(answer.status, 302, "{}", answer.body);
+        answer.cookie().unwrap()
+    }
+
+    pub fn is_signed_in(&self, cookie: &str) -> bool {
+        self.get("/", Some(cookie)).status == 200
+    }
+
+    /// Sends the bytes and reads the answer.
+    pub fn ask(&self, bytes: &str) -> Answer {
+        self.try_ask(bytes.as_bytes()).expect("an answer")
+    }
+
+    /// The same, where the server may hang up instead.
+    pub fn try_ask(&self, bytes: &[u8]) -> Option<Answer> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(bytes).ok()?;
+        Answer::read(stream, bytes.starts_with(b"HEAD "))
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer as it came over the wire.
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// `None` unless the answer comes, whole.
+    pub fn read(stream: impl Read, is_to_head: bool) -> Option<Self> {
+        let mut stream = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if stream.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+        }
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        let mut answer = Self { status, head, body: String::new() };
+        if !is_to_head {
+            let length: usize = answer.value("Content-Length")?.parse().ok()?;
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).ok()?;
+            answer.body = String::from_utf8(body).ok()?;
+        }
+        Some(answer)
+    }
+
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (given, value) = line.split_once(": ")?;
+            given.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// `name=value` of the cookie that is set.
+    pub fn cookie(&self) -> Option<String> {
+        Some(self.value("Set-Cookie")?.split(';').next()?.to_owned())
+    }
+}

@@ -1,0 +1,389 @@
+//! The release as its users meet it: HTTP, signals, crashes, two processes, wrong settings.
+
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::{Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::binary::{Answer, Binary, PATIENCE, vestibule};
+
+const ANNA: &str = "username=anna&password=correct+horse";
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn leads_from_sign_up_to_the_profile_out_and_in_again() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    let profile = server.get("/", Some(&cookie));
+    assert_eq!(profile.status, 200);
+    assert!(profile.body.contains("Username: anna"));
+    let out = server.post("/logout", "", Some(&cookie));
+    assert_eq!((out.status, out.value("Location")), (302, Some("/login")));
+    assert!(!server.is_signed_in(&cookie));
+    let cookie = server.post("/login", ANNA, None).cookie().unwrap();
+    assert!(server.is_signed_in(&cookie));
+}
+
+#[test]
+fn keeps_people_signed_in_over_a_restart() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    server.stop();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "one file is left behind");
+    let server = Binary::start(folder.path(), &[]);
+    assert!(server.is_signed_in(&cookie));
+}
+
+#[test]
+fn ends_with_success_when_it_is_asked_to_stop() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let folder = folder();
+        let mut server = Binary::start(folder.path(), &[]);
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{signal:?}");
+    }
+}
+
+#[test]
+fn answers_what_is_in_flight_before_it_stops() {
+    let folder = folder();
+    let mut server = Binary::start(folder.path(), &["--hashers=1"]);
+    server.sign_up("anna");
+    let request = format!(
+        "POST /login HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{ANNA}",
+        ANNA.len()
+    );
+    // Three, since tiny_http leaves a fourth connection unread while others are open.
+    let streams: Vec<_> = (0..3)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    server.signal(Signal::TERM);
+    for stream in streams {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let answer = Answer::read(stream, false).expect("an answer");
+        assert_eq!((answer.status, answer.value("Location")), (302, Some("/")));
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn loses_nothing_that_was_answered_when_it_is_killed() {
+    let folder = folder();
+    let mut answered = Vec::new();
+    for round in 0..3 {
+        let server = Binary::start(folder.path(), &[]);
+        let names: Vec<_> = thread::scope(|scope| {
+            let ask = |worker: usize| {
+                let mut names = Vec::new();
+                loop {
+                    let name = format!("user-{round}-{worker}-{}", names.len());
+                    let body = format!("username={name}&password=correct+horse");
+                    let request = format!(
+                        "POST /signup HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\
+                         Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}",
+                        body.len()
+                    );
+                    match server.try_ask(request.as_bytes()) {
+                        Some(Answer { status: 302, .. }) => names.push(name),
+                        _ => return names,
+                    }
+                }
+            };
+            let workers: Vec<_> = (0..4).map(|worker| scope.spawn(move || ask(worker))).collect();
+            thread::sleep(Duration::from_millis(300));
+            server.signal(Signal::KILL);
+            workers.into_iter().flat_map(|it| it.join().unwrap()).collect()
+        });
+        assert!(!names.is_empty());
+        answered.extend(names);
+    }
+    let database = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    let one = |sql: &str| database.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(one("PRAGMA integrity_check"), "ok");
+    for name in &answered {
+        let found = one(&format!("SELECT count(*) || '' FROM user WHERE username = '{name}'"));
+        assert_eq!(found, "1", "{name}");
+    }
+    let half = "SELECT count(*) || '' FROM user
+                 WHERE id NOT IN (SELECT user_id FROM user_key)
+                    OR id NOT IN (SELECT user_id FROM user_session)";
+    assert_eq!(one(half), "0", "users without a key or a session");
+    let server = Binary::start(folder.path(), &[]);
+    let last = answered.last().unwrap();
+    let body = format!("username={last}&password=correct+horse");
+    assert_eq!(server.post("/login", &body, None).status, 302);
+}
+
+#[test]
+fn lets_one_of_fifty_simultaneous_sign_ups_for_a_name_win() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let answers: Vec<_> = thread::scope(|scope| {
+        let ask = || server.post("/signup", ANNA, None);
+        let asking: Vec<_> = (0..50).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    let won = answers.iter().filter(|it| it.status == 302).count();
+    let taken = answers.iter().filter(|it| it.body == "Username already taken").count();
+    assert_eq!((won, taken), (1, 49));
+}
+
+#[test]
+fn shows_a_sign_out_at_once_to_another_server_on_the_same_file() {
+    let folder = folder();
+    let (one, other) = (Binary::start(folder.path(), &[]), Binary::start(folder.path(), &[]));
+    let cookie = one.sign_up("anna");
+    assert!(other.is_signed_in(&cookie));
+    assert_eq!(one.post("/logout", "", Some(&cookie)).status, 302);
+    assert!(!other.is_signed_in(&cookie));
+    let cookie = other.post("/login", ANNA, None).cookie().unwrap();
+    assert!(one.is_signed_in(&cookie));
+}
+
+/// Signs in from many places at once, and comes back with the status codes.
+fn storm(server: &Binary, count: usize) -> Vec<u16> {
+    thread::scope(|scope| {
+        let ask = || {
+            let answer = server.post("/login", ANNA, None);
+            if answer.status == 503 {
+                assert_eq!(answer.value("Retry-After"), Some("1"));
+                assert_eq!(answer.body, "Busy");
+            }
+            answer.status
+        };
+        let asking: Vec<_> = (0..count).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|it| it.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn says_that_it_is_busy_when_too_many_sign_in_at_once() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &["--hashers=1"]);
+    server.sign_up("anna");
+    let codes = storm(&server, 300);
+    let (let_in, busy) =
+        (codes.iter().filter(|&&it| it == 302), codes.iter().filter(|&&it| it == 503));
+    let (let_in, busy) = (let_in.count(), busy.count());
+    assert_eq!(let_in + busy, 300);
+    assert!(let_in >= 65 && busy > 0, "{let_in} let in, {busy} told to come back");
+    assert_eq!(storm(&server, 1), [302], "and afterwards all is well");
+}
+
+#[test]
+fn answers_a_page_at_once_while_fifty_people_sign_in() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    thread::scope(|scope| {
+        let storm = scope.spawn(|| storm(&server, 50));
+        let mut pages = 0;
+        while !storm.is_finished() {
+            assert_eq!(server.get("/", Some(&cookie)).status, 200);
+            pages += 1;
+        }
+        assert_eq!(storm.join().unwrap(), vec![302; 50]);
+        // Some five hundred are measured. Behind the passwords it would be one or two.
+        assert!(pages >= 50, "{pages}");
+    });
+}
+
+#[test]
+fn keeps_reading_and_says_busy_while_another_process_holds_the_database() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    let other = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    thread::scope(|scope| {
+        let asked = Instant::now();
+        let waiting = scope.spawn(|| server.post("/signup", "username=bobo&password=123456", None));
+        while !waiting.is_finished() {
+            assert!(server.is_signed_in(&cookie));
+        }
+        let answer = waiting.join().unwrap();
+        assert_eq!((answer.status, answer.value("Retry-After")), (503, Some("1")));
+        assert!(asked.elapsed() < Duration::from_secs(30), "three seconds are meant");
+    });
+    other.execute_batch("ROLLBACK").unwrap();
+    server.sign_up("bobo");
+}
+
+#[test]
+fn serves_on_when_nobody_reads_its_log() {
+    let folder = folder();
+    let socket = folder.path().join("v.sock");
+    let database = folder.path().join("test.db");
+    let listen = format!("--listen=unix:{}", socket.display());
+    let arguments = ["serve", &listen, "--database", database.to_str().unwrap()];
+    let mut child = vestibule(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    let ask = || -> Option<Answer> {
+        let mut stream = UnixStream::connect(&socket).ok()?;
+        stream.write_all(b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n").ok()?;
+        Answer::read(stream, false)
+    };
+    let started = Instant::now();
+    while ask().is_none() {
+        assert!(started.elapsed() < PATIENCE, "it does not listen");
+        thread::yield_now();
+    }
+    for _ in 0..20 {
+        assert_eq!(ask().unwrap().status, 200);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(socket.exists(), "what a killed server leaves behind");
+    let mut child = vestibule(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    while ask().is_none() {
+        assert!(started.elapsed() < PATIENCE, "it does not take the stale socket's place");
+        thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn writes_no_secret_into_its_log() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    let (_, token) = cookie.split_once('=').unwrap();
+    server.post("/login", "username=my+other+password&password=hunter2%21", None);
+    server.post("/login?password=in-the-address", ANNA, Some(&cookie));
+    server.get("/nowhere%0aev=forged?token=also-here", Some(&cookie));
+    server.ask(&format!("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"));
+    let log = server.stop();
+    for secret in [
+        "correct",
+        "hunter2",
+        token,
+        "my other",
+        "my+other",
+        "in-the-address",
+        "also-here",
+        "Bearer",
+    ] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+    for event in ["ev=signup_ok", "ev=login_fail", "ev=login_ok", "ip=127.0.0.1", "ev=stop"] {
+        assert!(log.contains(event), "{event} in {log}");
+    }
+    assert!(!log.contains(" ev=forged"), "{log}");
+}
+
+// What arrives over the wire.
+
+#[test]
+fn answers_head_as_get_without_the_body() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let get = server.get("/login", None);
+    let head = server.ask("HEAD /login HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(head.body, "");
+    assert_eq!(head.value("Content-Length"), Some(&*get.body.len().to_string()));
+    assert_eq!(head.value("Content-Type"), get.value("Content-Type"));
+}
+
+#[test]
+fn refuses_what_is_too_large_and_what_can_be_read_in_two_ways() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    for (status, request) in [
+        (413, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 102401\r\n\r\n".to_owned() + &"x".repeat(102_401)),
+        (400, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 102400\r\n\
+               Content-Type: application/x-www-form-urlencoded\r\n\r\n".to_owned() + &"x".repeat(102_400)),
+        (400, "GET / HTTP/1.1\r\n\r\n".to_owned()),
+        (400, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_owned()),
+        (400, "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
+        (400, "GET * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
+        (400, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx".to_owned()),
+        (400, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned()),
+    ] {
+        let answer = server.ask(&request);
+        assert_eq!(answer.status, status, "{}", &request[..60.min(request.len())]);
+        assert!(answer.value("Content-Security-Policy").is_some());
+    }
+}
+
+#[test]
+fn reads_a_form_that_comes_in_chunks() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let answer = server.ask(
+        "POST /signup HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n\
+         9\r\nusername=\r\n1b\r\nanna&password=correct+horse\r\n0\r\n\r\n",
+    );
+    assert_eq!(answer.status, 302, "{}", answer.body);
+}
+
+// Starting.
+
+fn fails(arguments: &[&str], folder: &std::path::Path) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } =
+        vestibule(arguments).current_dir(folder).output().unwrap();
+    assert_eq!(String::from_utf8(stdout).unwrap(), "");
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(said.starts_with("vestibule: ") && said.lines().count() == 1, "{said}");
+    (status.code(), said)
+}
+
+#[test]
+fn says_in_one_line_what_is_wrong_with_a_setting_and_exits_with_2() {
+    let folder = folder();
+    for flag in ["--listen=0.0.0.0:0", "--active=x", "--password-policy=x", "--nonsense", "extra"] {
+        assert_eq!(fails(&["serve", flag], folder.path()).0, Some(2), "{flag}");
+    }
+    assert_eq!(fails(&["nonsense"], folder.path()).0, Some(2));
+    let output = vestibule(&["serve"]).env("VESTIBULE_IDLE", "x").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "and in the environment");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn says_in_one_line_why_it_cannot_start_and_exits_with_1() {
+    let folder = folder();
+    fs::write(folder.path().join("letter.txt"), "Dear Sir or Madam").unwrap();
+    let (code, said) = fails(&["serve", "--database=letter.txt"], folder.path());
+    assert!(
+        code == Some(1) && said.contains("letter.txt") && said.contains("not a SQLite"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(folder.path().join("letter.txt")).unwrap(), "Dear Sir or Madam");
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let (code, said) = fails(&["serve", &listen], folder.path());
+    assert!(code == Some(1) && said.contains("cannot listen on"), "{said}");
+}
+
+#[test]
+fn tells_a_newcomer_how_to_begin() {
+    for (arguments, part) in [
+        (&[][..], "vestibule serve"),
+        (&["--help"], "serve"),
+        (&["serve", "--help"], "--password-policy"),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+    ] {
+        let output = vestibule(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains(part) && output.stderr.is_empty(), "{said}");
+    }
+}
