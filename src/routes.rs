@@ -47,6 +47,9 @@ const HSTS: &str = "max-age=63072000";
 /// Seconds after which somebody who found us busy should try again.
 const RETRY_SECONDS: &str = "1";
 
+/// Dead sessions that are deleted in one transaction, at most, so that nobody waits long behind it.
+pub const SWEEP_MAX: u32 = 500;
+
 /// How the site is set up.
 #[derive(Clone, Default)]
 pub struct Settings {
@@ -179,6 +182,12 @@ impl Site {
     /// The answer to a request that can be read in more than one way, or in none.
     pub fn malformed(&self, request: &Request) -> Response {
         self.dress(problem(request, 400, "Bad request", "This is not a request we understand."))
+    }
+
+    /// Deletes a batch of sessions that are dead by now, and says how many: fewer than
+    /// [`SWEEP_MAX`] means that none is left.
+    pub fn sweep(&self, now: Moment) -> Result<usize, Error> {
+        sessions::delete_dead(&self.store, SWEEP_MAX, now)
     }
 
     /// Closes the database, when serving ends.

@@ -18,7 +18,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,6 +50,9 @@ const LAST_CALL: Duration = Duration::from_millis(200);
 /// [`RECOVERY_MAX`].
 const RECOVERY: Duration = Duration::from_millis(50);
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
+
+/// How often dead sessions are looked for.
+const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// A request on its way through the slow lane.
 struct Job {
@@ -128,7 +131,7 @@ impl Shell {
         loop {
             let started = Instant::now();
             let house = House::open(self, door, workers, tell)?;
-            let event = events.recv().expect("we hold a sender ourselves");
+            let event = self.sweep_until(events);
             if let Event::Stop = event {
                 self.clone().watch_farewell();
             }
@@ -143,6 +146,28 @@ impl Shell {
                 RECOVERY_MAX.min(pause * 2)
             };
             thread::sleep(pause);
+        }
+    }
+
+    /// Deletes dead sessions, a batch at a time, until something happens.
+    fn sweep_until(&self, events: &Receiver<Event>) -> Event {
+        loop {
+            let swept = self.site.sweep(Moment::now());
+            let pause = match &swept {
+                Ok(count) if *count > 0 => Duration::ZERO,
+                Ok(_) | Err(_) => SWEEP,
+            };
+            match swept {
+                Ok(0) => {}
+                Ok(count) => self.say("swept", &[("sessions", &count.to_string())]),
+                // The dead do no harm; the next round has them.
+                Err(err) => self.say("sweep_failed", &[("cause", &err.to_string())]),
+            }
+            match events.recv_timeout(pause) {
+                Ok(event) => return event,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => unreachable!("we hold a sender ourselves"),
+            }
         }
     }
 

@@ -10,6 +10,9 @@ use crate::clock::Moment;
 use crate::store::{Error, Result, Session, Store, User, UserId, Written};
 use crate::token::{Token, TokenHash};
 
+/// Living sessions of one user, at most; beyond it the oldest end (OWASP ASVS 7.1.2).
+pub const SESSIONS_MAX: u32 = 100;
+
 /// How long sessions live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Periods {
@@ -71,8 +74,8 @@ pub fn state(session: &Session, now: Moment) -> State {
     }
 }
 
-/// Lets somebody in, and ends the session they came with (`replaced`), if any. `None` if the user
-/// is gone. (Lucia: `createSession`, which leaves the old one alive; OWASP ASVS 7.2.4.)
+/// Lets somebody in, and ends the session they came with (`replaced`), if any, and the oldest ones
+/// beyond [`SESSIONS_MAX`]. `None` if the user is gone. (Lucia: `createSession`, which leaves the old one alive; OWASP ASVS 7.2.4.)
 pub fn start(
     store: &Store,
     periods: &Periods,
@@ -81,7 +84,7 @@ pub fn start(
     now: Moment,
 ) -> Result<Option<Started>> {
     let started = new(periods, user, now);
-    Ok(match store.start_session(&started.session, replaced)? {
+    Ok(match store.start_session(&started.session, replaced, SESSIONS_MAX)? {
         Written::Done => Some(started),
         Written::Taken | Written::NoUser => None,
     })

@@ -349,14 +349,25 @@ impl Store {
 
     // Sessions.
 
-    /// Adds a session, ends the session `replaced`, and removes those of this user that were dead
-    /// when the new one was made. [`Written::NoUser`] if the user is gone.
+    /// Adds a session and ends the session `replaced`. Of this user's other sessions those go that
+    /// were dead when the new one was made, and then the oldest, until there are `most` in all.
+    /// [`Written::NoUser`] if the user is gone.
     pub fn start_session(
         &self,
         session: &Session,
         replaced: Option<&TokenHash>,
+        most: u32,
     ) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| insert_session(tx, session, replaced)))
+        written(self.write(WRITE_PATIENCE, |tx| {
+            insert_session(tx, session, replaced)?;
+            tx.prepare_cached(
+                "DELETE FROM user_session WHERE id IN
+                   (SELECT id FROM user_session WHERE user_id = ?1
+                     ORDER BY id = ?2 DESC, created_at DESC, id LIMIT -1 OFFSET ?3)",
+            )?
+            .execute((session.user_id.as_str(), session.id.as_bytes(), most))?;
+            Ok(())
+        }))
     }
 
     /// The session with this id, dead or alive, and the user whose it is.
@@ -711,13 +722,13 @@ mod tests {
         };
         limit(1);
         let full = (0..100)
-            .map(|_| store.start_session(&session(&ann), None))
+            .map(|_| store.start_session(&session(&ann), None, 1_000))
             .find(Result::is_err)
             .expect("a hundred sessions do not fit into the pages there are");
         assert!(is_busy(&full), "{full:?}");
         assert_eq!(store.user(&ann.id).unwrap(), Some(ann.clone()));
         limit(1_000_000);
-        assert_eq!(store.start_session(&session(&ann), None), Ok(Written::Done));
+        assert_eq!(store.start_session(&session(&ann), None, 1_000), Ok(Written::Done));
     }
 
     #[test]

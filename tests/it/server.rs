@@ -204,6 +204,32 @@ fn answers_a_page_at_once_while_fifty_people_sign_in() {
 }
 
 #[test]
+fn sweeps_dead_sessions_away_and_no_living_one() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    server.stop();
+    let database = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    database
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+             INSERT INTO user_session SELECT randomblob(32), (SELECT id FROM user), 1, 2, 3, 0 FROM n",
+        )
+        .unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    let count = || {
+        let sql = "SELECT count(*) FROM user_session";
+        database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let started = Instant::now();
+    while count() > 1 {
+        assert!(started.elapsed() < PATIENCE, "{} are left", count());
+        thread::yield_now();
+    }
+    assert!(server.is_signed_in(&cookie));
+}
+
+#[test]
 fn keeps_reading_and_says_busy_while_another_process_holds_the_database() {
     let folder = folder();
     let server = Binary::start(folder.path(), &[]);

@@ -12,6 +12,9 @@ use vestibule::password::PasswordHash;
 use vestibule::store::{Error, Key, KeyId, Session, Store, User, UserId, Written};
 use vestibule::token::Token;
 
+/// More sessions than any test has.
+const MANY: u32 = 1_000;
+
 /// A store over its own empty file, and a second way into that file.
 struct Desk {
     folder: TempDir,
@@ -235,7 +238,10 @@ fn gives_several_keys_to_a_user_and_each_key_to_one_user() {
 fn gives_no_key_and_no_session_to_somebody_who_is_not_there() {
     let desk = Desk::new();
     assert_eq!(desk.store.add_key(&key("eve")), Ok(Written::NoUser));
-    assert_eq!(desk.store.start_session(&session("eve", [1, 2, 3]), None), Ok(Written::NoUser));
+    assert_eq!(
+        desk.store.start_session(&session("eve", [1, 2, 3]), None, MANY),
+        Ok(Written::NoUser)
+    );
     assert_eq!([desk.count("user_key"), desk.count("user_session")], [0, 0]);
 }
 
@@ -268,7 +274,7 @@ fn puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for() {
 fn starts_a_session_and_ends_the_one_it_replaces() {
     let (desk, before) = Desk::with_ann();
     let after = session("ann", [10, 20, 30]);
-    assert_eq!(desk.store.start_session(&after, Some(&before.id)), Ok(Written::Done));
+    assert_eq!(desk.store.start_session(&after, Some(&before.id), MANY), Ok(Written::Done));
     assert!(!is_alive(&desk, &before));
     let (found, stored) = desk.store.user_of_session(&after.id).unwrap().unwrap();
     assert!(found == user("ann") && stored == after);
@@ -281,7 +287,7 @@ fn sweeps_a_users_dead_sessions_when_they_sign_in() {
     desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
     let start = |at| {
         let new = Session { created_at: Moment::from_millis(at), ..session("ann", [90, 90, 90]) };
-        desk.store.start_session(&new, None).unwrap();
+        desk.store.start_session(&new, None, MANY).unwrap();
     };
     start(2);
     assert!(is_alive(&desk, &old), "at its last good moment");
@@ -314,7 +320,7 @@ fn renews_a_session_later_and_never_earlier() {
 fn ends_one_session_or_all_of_one_user() {
     let (desk, first) = Desk::with_ann();
     let second = session("ann", [1, 2, 3]);
-    desk.store.start_session(&second, None).unwrap();
+    desk.store.start_session(&second, None, MANY).unwrap();
     let bobs = session("bob", [1, 2, 3]);
     desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
     assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
@@ -326,10 +332,25 @@ fn ends_one_session_or_all_of_one_user() {
 }
 
 #[test]
+fn ends_the_oldest_sessions_of_a_user_beyond_the_limit() {
+    let (desk, _) = Desk::with_ann();
+    let at = |n| Session { created_at: Moment::from_millis(n), ..session("ann", [9, 9, 9]) };
+    let (old, middle, new) = (at(2), at(3), at(4));
+    for it in [&old, &middle, &new] {
+        desk.store.start_session(it, None, 2).unwrap();
+    }
+    assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
+    assert!(!is_alive(&desk, &old) && is_alive(&desk, &middle) && is_alive(&desk, &new));
+    let slow = at(0);
+    desk.store.start_session(&slow, None, 2).unwrap();
+    assert!(is_alive(&desk, &slow), "the new one stays, even if its clock is behind");
+}
+
+#[test]
 fn deletes_dead_sessions_in_batches_and_no_living_one() {
     let (desk, _) = Desk::with_ann();
     for idle in [5, 5, 5, 6] {
-        desk.store.start_session(&session("ann", [idle, idle, idle]), None).unwrap();
+        desk.store.start_session(&session("ann", [idle, idle, idle]), None, MANY).unwrap();
     }
     let now = Moment::from_millis(6);
     assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(3));
@@ -468,7 +489,7 @@ fn finds_damage_after_a_crash() {
     }
     desk.store.close().unwrap();
     let desk = Desk { store: Store::open(&desk.file()).unwrap(), ..desk };
-    desk.store.start_session(&session("ann", [1, 2, 3]), None).unwrap();
+    desk.store.start_session(&session("ann", [1, 2, 3]), None, MANY).unwrap();
     // What a crash leaves: the file, and a log that nobody has folded in. Then the disk forgets a
     // page that the log does not hold.
     let folder = tempfile::tempdir().unwrap();
