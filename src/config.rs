@@ -4,7 +4,7 @@
 //! configuration file.
 
 use std::ffi::OsString;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::origin::{Origin, Rule};
 use crate::policy::Policy;
 use crate::routes::Settings;
+use crate::serve::{Listen, Setup};
 use crate::sessions::Periods;
 
 /// The longest period that can be set. Beyond it a cookie's date would leave four-digit years, and
@@ -117,36 +118,14 @@ pub struct Flags {
     hashers: Option<usize>,
 }
 
-/// Where to listen.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Listen {
-    /// An address of this machine.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
 /// The settings, checked.
 pub struct Config {
-    /// Where to listen.
-    pub listen: Listen,
     /// The SQLite file.
     pub database: PathBuf,
     /// What the site needs to know.
     pub site: Settings,
-    /// Workers of the page lane.
-    pub workers: usize,
-    /// Workers of the slow lane.
-    pub hashers: usize,
+    /// What the shell around it needs to know.
+    pub setup: Setup,
 }
 
 impl CommandLine {
@@ -176,18 +155,22 @@ impl Flags {
         let is_https = self.origin.as_ref().is_some_and(Origin::is_https);
         refuse_clear_text(&self.listen, is_https || self.insecure_http)?;
         let Self { active, idle, absolute, .. } = self;
+        let setup = Setup {
+            listen: self.listen,
+            url: self.origin.as_ref().map(ToString::to_string),
+            workers: self.workers.unwrap_or(cores.max(2)),
+            hashers: self.hashers.unwrap_or(cores),
+        };
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
         Ok(Config {
-            listen: self.listen,
             database: self.database,
             site: Settings {
                 rule,
                 periods: Periods { active, idle, absolute },
                 policy: self.password_policy,
             },
-            workers: self.workers.unwrap_or(cores.max(2)),
-            hashers: self.hashers.unwrap_or(cores),
+            setup,
         })
     }
 }
@@ -264,12 +247,12 @@ mod tests {
     #[test]
     fn has_the_defaults_of_the_contract() {
         let config = check(&[]).unwrap();
-        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.setup.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.database.to_str(), Some("vestibule.db"));
         assert_eq!(config.site.periods, Periods::default());
         assert_eq!(config.site.rule, Rule::default());
         assert_eq!(config.site.policy, None);
-        assert!(config.workers >= 2 && config.hashers >= 1);
+        assert!(config.setup.workers >= 2 && config.setup.hashers >= 1);
     }
 
     #[test]
@@ -288,14 +271,14 @@ mod tests {
             "--hashers=1",
         ])
         .unwrap();
-        assert_eq!(config.listen, Listen::Unix(PathBuf::from("/run/x.sock")));
+        assert_eq!(config.setup.listen, Listen::Unix(PathBuf::from("/run/x.sock")));
         let periods = config.site.periods;
         let seconds = [periods.active, periods.idle, periods.absolute].map(|it| it.as_secs());
         assert_eq!(seconds, [90, 900, 14 * 86_400]);
         assert_eq!(config.site.rule.own, Origin::parse("https://auth.example.com"));
         assert_eq!((config.site.rule.trusted.len(), config.site.rule.strict), (2, true));
         assert_eq!(config.site.policy, Some(Policy::Nist));
-        assert_eq!((config.workers, config.hashers), (3, 1));
+        assert_eq!((config.setup.workers, config.setup.hashers), (3, 1));
     }
 
     #[test]

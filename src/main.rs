@@ -20,11 +20,12 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use vestibule::clock::Moment;
 use vestibule::config::{Command, CommandLine, Flags};
-use vestibule::log::Log;
+use vestibule::log::{Kind, Log};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::Site;
-use vestibule::serve;
+use vestibule::serve::{self, Door};
 use vestibule::store::Store;
 
 /// What `vestibule` alone says.
@@ -61,8 +62,12 @@ fn main() -> ExitCode {
 fn run(flags: Flags) -> Result<(), Failure> {
     let config = flags.check().map_err(|text| Failure(2, text))?;
     let store = Store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
+    let door = Door::open(&config.setup.listen).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
-    let hasher = Hasher::new(config.hashers, Cost::OWASP);
-    let site = Site::new(store, hasher, config.site.clone());
-    serve::serve(&config, site, log).map_err(|text| Failure(1, text))
+    let hasher = Hasher::new(config.setup.hashers, Cost::OWASP);
+    let site = Site::new(store, hasher, config.site);
+    let database = config.database.display().to_string();
+    let facts = [("version", env!("CARGO_PKG_VERSION")), ("database", &*database)];
+    log.write(Kind::Program, "start", &facts, Moment::now());
+    serve::serve(&door, &config.setup, site, log).map_err(|text| Failure(1, text))
 }

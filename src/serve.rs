@@ -11,7 +11,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -28,7 +28,6 @@ use signal_hook::iterator::Signals;
 use tiny_http::StatusCode;
 
 use crate::clock::Moment;
-use crate::config::{Config, Listen};
 use crate::http::{BODY_BYTES_MAX, Method, Note, Request, Response};
 use crate::log::{Kind, Log};
 use crate::routes::{Lane, Site};
@@ -53,6 +52,36 @@ const RECOVERY_MAX: Duration = Duration::from_secs(2);
 
 /// How often dead sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
+
+/// How the site is served.
+pub struct Setup {
+    /// Where to listen.
+    pub listen: Listen,
+    /// Where browsers reach the site, if that is not where we listen: for the log.
+    pub url: Option<String>,
+    /// Workers of the page lane.
+    pub workers: usize,
+    /// Workers of the slow lane.
+    pub hashers: usize,
+}
+
+/// Where to listen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// An address of this machine.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
 
 /// A request on its way through the slow lane.
 struct Job {
@@ -85,29 +114,24 @@ struct Shell {
 
 /// Serves the site until SIGTERM or SIGINT, then ends what is in flight and folds the database's
 /// log into its file. An error is one line for the operator.
-pub fn serve(config: &Config, site: Site, log: Arc<Log>) -> Result<(), String> {
-    let door = Door::open(&config.listen)
-        .map_err(|err| format!("cannot listen on {}: {err}", config.listen))?;
+pub fn serve(door: &Door, setup: &Setup, site: Site, log: Arc<Log>) -> Result<(), String> {
     let (tell, events) = mpsc::channel();
     listen_to_signals(tell.clone()).map_err(|err| format!("cannot listen to signals: {err}"))?;
     note_panics(log.clone());
 
-    let (slow, jobs) = mpsc::sync_channel(WAITING_MIN.max(WAITING_A_HASHER * config.hashers));
+    let (slow, jobs) = mpsc::sync_channel(WAITING_MIN.max(WAITING_A_HASHER * setup.hashers));
     let shell = Arc::new(Shell { site, log, slow, requests: AtomicU64::new(0) });
     let jobs = Arc::new(Mutex::new(jobs));
     let hasher = || {
         let (shell, jobs) = (shell.clone(), jobs.clone());
         thread::spawn(move || shell.hash(&jobs))
     };
-    let hashers: Vec<_> = (0..config.hashers).map(|_| hasher()).collect();
+    let hashers: Vec<_> = (0..setup.hashers).map(|_| hasher()).collect();
 
     let address = door.to_string();
-    let database = config.database.display().to_string();
-    shell.say("start", &[("version", env!("CARGO_PKG_VERSION")), ("database", &database)]);
-    let url =
-        config.site.rule.own.as_ref().map_or(format!("http://{address}"), ToString::to_string);
+    let url = setup.url.clone().unwrap_or_else(|| format!("http://{address}"));
     shell.say("listening", &[("address", &address), ("url", &url)]);
-    let served = shell.supervise(&door, config.workers, &tell, &events);
+    let served = shell.supervise(door, setup.workers, &tell, &events);
     for _ in &hashers {
         shell.slow.send(None).expect("the hashers stay until they are told to leave");
     }
@@ -115,7 +139,7 @@ pub fn serve(config: &Config, site: Site, log: Arc<Log>) -> Result<(), String> {
         hasher.join().expect("a hasher catches its panics");
     }
     shell.stop();
-    served.map_err(|err| format!("cannot go on listening on {}: {err}", config.listen))
+    served.map_err(|err| format!("cannot go on listening on {}: {err}", setup.listen))
 }
 
 impl Shell {
@@ -333,12 +357,32 @@ impl House {
 }
 
 /// Where people come in.
-enum Door {
+pub struct Door(Socket);
+
+enum Socket {
     Tcp(TcpListener),
     Unix(PathBuf),
 }
 
 impl Door {
+    /// Begins to listen. An error is one line for the operator.
+    pub fn open(listen: &Listen) -> Result<Self, String> {
+        match Socket::open(listen) {
+            Ok(socket) => Ok(Self(socket)),
+            Err(err) => Err(format!("cannot listen on {listen}: {err}")),
+        }
+    }
+
+    /// A listener for tiny_http to own: it closes this one, and for a Unix socket removes its path.
+    fn listener(&self) -> io::Result<tiny_http::Listener> {
+        Ok(match &self.0 {
+            Socket::Tcp(listener) => listener.try_clone()?.into(),
+            Socket::Unix(path) => UnixListener::bind(path)?.into(),
+        })
+    }
+}
+
+impl Socket {
     fn open(listen: &Listen) -> io::Result<Self> {
         match listen {
             Listen::Tcp(address) => {
@@ -354,24 +398,16 @@ impl Door {
             }
         }
     }
-
-    /// A listener for tiny_http to own: it closes this one, and for a Unix socket removes its path.
-    fn listener(&self) -> io::Result<tiny_http::Listener> {
-        Ok(match self {
-            Self::Tcp(listener) => listener.try_clone()?.into(),
-            Self::Unix(path) => UnixListener::bind(path)?.into(),
-        })
-    }
 }
 
 impl std::fmt::Display for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(listener) => match listener.local_addr() {
+        match &self.0 {
+            Socket::Tcp(listener) => match listener.local_addr() {
                 Ok(address) => write!(f, "{address}"),
                 Err(_) => f.write_str("unknown"),
             },
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Socket::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -397,7 +433,7 @@ fn read(incoming: &mut tiny_http::Request) -> (Request, Option<Flaw>) {
         path: target.split('?').next().unwrap_or("").to_owned(),
         headers: incoming.headers().iter().map(header).collect(),
         body: Vec::new(),
-        peer: incoming.remote_addr().map(std::net::SocketAddr::ip),
+        peer: incoming.remote_addr().map(SocketAddr::ip),
     };
     let flaw = if !target.starts_with('/') || is_ambiguous(&request) {
         Some(Flaw::Malformed)

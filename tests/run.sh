@@ -6,15 +6,24 @@ cd "$(dirname "$0")/.."
 
 tests/setup.sh
 
-step() { printf '\n== %s\n' "$*"; "$@"; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Output goes through a file and not a pipe, which would hide the exit code.
+step() {
+    printf '\n== %s\n' "$*"
+    "$@" >"$work/log" 2>&1 || { cat "$work/log"; echo "FAILED: $*"; exit 1; }
+}
+
 step cargo fmt --check
 step cargo clippy --locked --all-targets --quiet -- --deny warnings
+step cargo test --locked --no-fail-fast
+grep -E '^(test |running|test result|.*Running|.*Doc-tests)' "$work/log"
+tests=$(awk '/^test result: ok/ { ran += $4 } END { print ran }' "$work/log")
+ignored=$(awk '/^test result: ok/ { ignored += $8 } END { print ignored }' "$work/log")
+step tests/curl/run.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
+grep -E '^(--|FAIL|All)' "$work/log"
+checks=$(grep -c '^ok' "$work/log")
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-printf '\n== cargo test\n'
-# Not through a pipe, which would hide the exit code.
-cargo test --locked --no-fail-fast >"$log" 2>&1 || { cat "$log"; echo "FAILED: see above"; exit 1; }
-grep -E '^(test |running|test result|.*Running|.*Doc-tests)' "$log"
-awk '/^test result: ok/ { ran += $4; ignored += $8 }
-     END { printf "\nAll passed: %d tests ran, %d were ignored.\n", ran, ignored }' "$log"
+printf '\nAll passed: %d tests ran, %d were ignored; curl checked %d answers.\n' \
+    "$tests" "$ignored" "$checks"

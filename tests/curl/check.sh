@@ -1,0 +1,41 @@
+# What the scripts beside this file share. Each is run as `URL=http://… script.sh`, on its own or by
+# run.sh, against a server that listens at $URL; they leave accounts behind, so let it be a new one.
+# shellcheck shell=sh disable=SC2034
+
+set -eu
+
+: "${URL:=http://127.0.0.1:8080}"
+# The name of the session cookie: auth_session, or __Host-auth_session with an https origin.
+: "${COOKIE:=auth_session}"
+# The policy for new passwords that the server follows: seed, standard or nist.
+: "${POLICY:=seed}"
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# A browser's memory: curl reads and writes its cookies here.
+jar=$folder/jar
+# A name nobody has, and a password that every policy accepts.
+name=curl-$$-$(date +%s)
+password='three unrelated words'
+
+# curl without its progress meter, and not for ever.
+web() { curl --silent --show-error --max-time 30 "$@"; }
+
+# check 'what should happen' 'what is expected' 'what came'
+check() {
+    if [ "$2" = "$3" ]; then
+        printf 'ok    %s\n' "$1"
+    else
+        printf 'FAIL  %s\n      expected: %s\n      came:     %s\n' "$1" "$2" "$3"
+        exit 1
+    fi
+}
+
+# has 'what should happen' 'a part of what is expected' 'what came'
+has() {
+    case $3 in
+    *"$2"*) printf 'ok    %s\n' "$1" ;;
+    *) check "$1" "…$2…" "$3" ;;
+    esac
+}
