@@ -4,17 +4,19 @@
 //! configuration file.
 
 use std::ffi::OsString;
-use std::net::ToSocketAddrs;
-use std::path::PathBuf;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 
+use crate::gate::{self, Listen};
 use crate::origin::{Origin, Rule};
 use crate::policy::Policy;
 use crate::routes::Settings;
-use crate::serve::{Listen, Setup};
+use crate::serve::Setup;
 use crate::sessions::Periods;
 
 /// The longest period that can be set. Beyond it a cookie's date would leave four-digit years, and
@@ -60,10 +62,16 @@ pub enum Command {
 /// The settings of `vestibule serve`, each for itself.
 #[derive(Args)]
 pub struct Flags {
-    /// Where to listen: ADDR:PORT, or unix:/path for a Unix socket.
-    #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS", value_parser = listen)]
-    #[arg(default_value = "127.0.0.1:8080")]
-    listen: Listen,
+    /// Where to listen: ADDR:PORT, or unix:/path for a Unix socket; several, comma-separated.
+    /// Sockets that systemd passes take their place.
+    #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS,...", value_parser = listen)]
+    #[arg(default_value = "127.0.0.1:8080", value_delimiter = ',')]
+    listen: Vec<Listen>,
+
+    /// Who may connect to a Unix socket: its mode, in octal.
+    #[arg(long, env = "VESTIBULE_SOCKET_MODE", value_name = "MODE", value_parser = mode)]
+    #[arg(default_value = "660")]
+    socket_mode: u32,
 
     /// The SQLite file with users, keys and sessions. Made at first start, readable by nobody else.
     #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
@@ -116,10 +124,47 @@ pub struct Flags {
     /// Passwords that are hashed at once; each takes 19 MiB. [default: one for each core]
     #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
     hashers: Option<usize>,
+
+    /// Connections at once; fewer if the limit of open files leaves no room for them. When all are
+    /// taken, those go that have been idle the longest.
+    #[arg(long, env = "VESTIBULE_CONNECTIONS", value_name = "COUNT", value_parser = connections)]
+    #[arg(default_value_t = gate::CONNECTIONS_MAX)]
+    connections: usize,
+
+    /// Connections at once from one address, or from one IPv6 /64. This machine itself and
+    /// --trusted-proxy are exempt.
+    #[arg(long, env = "VESTIBULE_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    #[arg(default_value = "64", value_parser = connections)]
+    connections_per_address: usize,
+
+    /// Networks of reverse proxies that connect from other machines, as in 10.0.0.0/8,
+    /// comma-separated.
+    #[arg(long, env = "VESTIBULE_TRUSTED_PROXY", value_name = "CIDR,...", value_parser = network)]
+    #[arg(value_delimiter = ',')]
+    trusted_proxy: Vec<IpNet>,
+
+    /// How long a request may take to arrive whole.
+    #[arg(long, env = "VESTIBULE_REQUEST_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "10s", value_parser = period)]
+    request_timeout: Duration,
+
+    /// How long a connection may stay open without a request.
+    #[arg(long, env = "VESTIBULE_IDLE_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "15s", value_parser = period)]
+    idle_timeout: Duration,
+
+    /// How long a client may take to read an answer.
+    #[arg(long, env = "VESTIBULE_ANSWER_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "20s", value_parser = period)]
+    answer_timeout: Duration,
 }
 
 /// The settings, checked.
 pub struct Config {
+    /// Where to listen.
+    pub listen: Vec<Listen>,
+    /// The mode of a Unix socket.
+    pub socket_mode: u32,
     /// The SQLite file.
     pub database: PathBuf,
     /// What the site needs to know.
@@ -151,19 +196,17 @@ fn one_line(text: &str) -> String {
 impl Flags {
     /// Checks the settings together. An error is one line that says what would do.
     pub fn check(self) -> Result<Config, String> {
-        let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_MAX);
         let is_https = self.origin.as_ref().is_some_and(Origin::is_https);
-        refuse_clear_text(&self.listen, is_https || self.insecure_http)?;
+        for listen in &self.listen {
+            refuse_clear_text(listen, is_https || self.insecure_http)?;
+        }
+        let setup = self.setup();
         let Self { active, idle, absolute, .. } = self;
-        let setup = Setup {
-            listen: self.listen,
-            url: self.origin.as_ref().map(ToString::to_string),
-            workers: self.workers.unwrap_or(cores.max(2)),
-            hashers: self.hashers.unwrap_or(cores),
-        };
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
         Ok(Config {
+            listen: self.listen,
+            socket_mode: self.socket_mode,
             database: self.database,
             site: Settings {
                 rule,
@@ -173,6 +216,36 @@ impl Flags {
             setup,
         })
     }
+
+    fn setup(&self) -> Setup {
+        let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_MAX);
+        Setup {
+            limits: gate::Limits {
+                request: self.request_timeout,
+                idle: self.idle_timeout,
+                answer: self.answer_timeout,
+                connections: self.connections,
+                connections_per_address: self.connections_per_address,
+                trusted_proxies: self.trusted_proxy.clone(),
+                workers: self.workers.unwrap_or(cores.max(2)),
+                hashers: self.hashers.unwrap_or(cores),
+            },
+            url: self.origin.as_ref().map(ToString::to_string),
+            private_folders: private_folders(&self.database),
+        }
+    }
+}
+
+/// Where private sockets may lie: where the service manager says (the first of systemd's
+/// `RuntimeDirectory=`), else beside the database, else where temporary files go.
+fn private_folders(database: &Path) -> Vec<PathBuf> {
+    let runtime = std::env::var_os("RUNTIME_DIRECTORY");
+    let runtime = runtime.and_then(|it| std::env::split_paths(&it).next());
+    let beside = match database.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    runtime.into_iter().chain([beside.to_owned(), std::env::temp_dir()]).collect()
 }
 
 /// Plain http is for trying out on one machine: on any other address passwords and cookies would
@@ -222,6 +295,21 @@ fn policy(text: &str) -> Result<Policy, String> {
     }
 }
 
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "write it as in 660".to_owned())
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| one()).map_err(|_| "write it as in 10.0.0.0/8 or ::1".to_owned())
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=gate::CONNECTIONS_MAX).contains(count));
+    count.ok_or_else(|| format!("it must be a number from 1 to {}", gate::CONNECTIONS_MAX))
+}
+
 fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=COUNT_MAX).contains(count));
     count.ok_or_else(|| format!("it must be a number from 1 to {COUNT_MAX}"))
@@ -247,18 +335,18 @@ mod tests {
     #[test]
     fn has_the_defaults_of_the_contract() {
         let config = check(&[]).unwrap();
-        assert_eq!(config.setup.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.listen[0].to_string(), "127.0.0.1:8080");
         assert_eq!(config.database.to_str(), Some("vestibule.db"));
         assert_eq!(config.site.periods, Periods::default());
         assert_eq!(config.site.rule, Rule::default());
         assert_eq!(config.site.policy, None);
-        assert!(config.setup.workers >= 2 && config.setup.hashers >= 1);
+        assert!(config.setup.limits.workers >= 2 && config.setup.limits.hashers >= 1);
     }
 
     #[test]
     fn reads_every_setting() {
         let config = check(&[
-            "--listen=unix:/run/x.sock",
+            "--listen=unix:/run/x.sock,[::1]:1",
             "--database=/tmp/x.db",
             "--origin=https://auth.example.com",
             "--trusted-origin=https://a.example.com,https://b.example.com",
@@ -269,16 +357,31 @@ mod tests {
             "--password-policy=nist",
             "--workers=3",
             "--hashers=1",
+            "--socket-mode=600",
+            "--connections=100",
+            "--connections-per-address=5",
+            "--trusted-proxy=10.0.0.0/8,2001:db8::1",
+            "--request-timeout=1s",
+            "--idle-timeout=2s",
+            "--answer-timeout=3s",
         ])
         .unwrap();
-        assert_eq!(config.setup.listen, Listen::Unix(PathBuf::from("/run/x.sock")));
+        assert_eq!(
+            config.listen,
+            [Listen::Unix(PathBuf::from("/run/x.sock")), listen("[::1]:1").unwrap()]
+        );
         let periods = config.site.periods;
         let seconds = [periods.active, periods.idle, periods.absolute].map(|it| it.as_secs());
         assert_eq!(seconds, [90, 900, 14 * 86_400]);
         assert_eq!(config.site.rule.own, Origin::parse("https://auth.example.com"));
         assert_eq!((config.site.rule.trusted.len(), config.site.rule.strict), (2, true));
         assert_eq!(config.site.policy, Some(Policy::Nist));
-        assert_eq!((config.setup.workers, config.setup.hashers), (3, 1));
+        let limits = config.setup.limits;
+        assert_eq!((limits.workers, limits.hashers), (3, 1));
+        assert_eq!((limits.connections, limits.connections_per_address), (100, 5));
+        let seconds = [limits.request, limits.idle, limits.answer].map(|it| it.as_secs());
+        assert_eq!((seconds, limits.trusted_proxies.len()), ([1, 2, 3], 2));
+        assert_eq!(config.socket_mode, 0o600);
     }
 
     #[test]
@@ -297,6 +400,11 @@ mod tests {
             ("--password-policy=none", "seed, standard or nist"),
             ("--workers=0", "from 1 to"),
             ("--hashers=many", "from 1 to"),
+            ("--socket-mode=9", "660"),
+            ("--connections=0", "from 1 to"),
+            ("--connections-per-address=x", "from 1 to"),
+            ("--trusted-proxy=proxy.test", "10.0.0.0/8"),
+            ("--request-timeout=0s", "more than 0"),
             ("--databas=x", "--database"),
             ("--listen", "--listen"),
         ] {

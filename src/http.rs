@@ -173,6 +173,29 @@ pub enum Unreadable {
     TooManyFields,
 }
 
+/// Why a request is answered without being looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Problem {
+    /// It can be read in more than one way, or in none.
+    Malformed,
+    /// It did not arrive whole in time.
+    TooSlow,
+    /// Its body has more than [`BODY_BYTES_MAX`] bytes.
+    TooLarge,
+    /// Its target is too long.
+    TargetTooLong,
+    /// It expects something that we do not know.
+    Expectation,
+    /// Its head is too long, or has too many fields.
+    HeadTooLarge,
+    /// It is of a version of HTTP that we do not speak.
+    Version,
+    /// Too much is going on at once, or whoever was to answer is gone: it may pass.
+    Busy,
+    /// Answering it failed, by a bug of ours.
+    Failed,
+}
+
 /// The fields of an `application/x-www-form-urlencoded` body.
 #[derive(Clone, Copy)]
 pub struct Form<'a> {
@@ -261,8 +284,54 @@ impl Response {
         self.headers.iter().find(named).map(|(_, value)| value.as_ref())
     }
 
+    /// The answer as it goes over the wire; with `is_to_head` only its head. What becomes of the
+    /// connection is not said: that is for whoever holds it.
+    pub fn write(&self, is_to_head: bool, now: Moment) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1_024 + self.body.len());
+        let mut push = |parts: &[&str]| {
+            for part in parts {
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        };
+        let status = self.status.to_string();
+        push(&["HTTP/1.1 ", &status, " ", reason(self.status)]);
+        push(&["\r\nDate: ", &httpdate::fmt_http_date(now.into())]);
+        push(&["\r\nContent-Length: ", &self.body.len().to_string(), "\r\n"]);
+        for (name, value) in &self.headers {
+            push(&[name, ": ", value, "\r\n"]);
+        }
+        push(&["\r\n"]);
+        if !is_to_head {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
     fn new(status: u16, kind: &'static str, body: Cow<'static, [u8]>) -> Self {
         Self { status, headers: vec![("Content-Type", kind.into())], body, note: Note::default() }
+    }
+}
+
+/// What a status code means in words (RFC 9110 § 15, RFC 6585). No client needs it.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        302 => "Found",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "",
     }
 }
 
@@ -495,6 +564,18 @@ mod tests {
             let split = std::panic::catch_unwind(|| Response::see("/").with("X", value));
             assert!(split.is_err(), "{value:?}");
         }
+    }
+
+    #[test]
+    fn writes_an_answer_as_it_goes_over_the_wire() {
+        let answer = Response::text(400, "Invalid username").with("X", "y");
+        let head = "HTTP/1.1 400 Bad Request\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
+                    Content-Length: 16\r\nContent-Type: text/plain; charset=utf-8\r\nX: y\r\n\r\n";
+        let text = |is_to_head| {
+            String::from_utf8(answer.write(is_to_head, Moment::from_millis(0))).unwrap()
+        };
+        assert_eq!(text(true), head);
+        assert_eq!(text(false), format!("{head}Invalid username"));
     }
 
     proptest! {

@@ -10,7 +10,7 @@
 //! | floor   | files                              | may know      | must not know                    |
 //! |---------|------------------------------------|---------------|----------------------------------|
 //! | program | `main config`                      | everything    | –                                |
-//! | shell   | `serve log`                        | site, clock   | routes by name, users, SQL       |
+//! | shell   | `gate serve log`                   | site, clock   | routes by name, users, SQL       |
 //! | site    | `routes pages origin http`         | auth, ground  | sockets, threads, the clock, SQL |
 //! | auth    | `login users keys sessions policy` | store, ground | HTTP, cookies, HTML, flags       |
 //! | store   | `store`                            | ground        | policy: lifetimes, limits, words |
@@ -19,6 +19,7 @@
 //! The modules below are in reading order, from the outside in.
 
 pub mod config;
+pub mod gate;
 pub mod serve;
 pub mod log;
 pub mod routes;

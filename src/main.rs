@@ -22,10 +22,11 @@ use std::sync::Arc;
 
 use vestibule::clock::Moment;
 use vestibule::config::{Command, CommandLine, Flags};
+use vestibule::gate::Doors;
 use vestibule::log::{Kind, Log};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::Site;
-use vestibule::serve::{self, Door};
+use vestibule::serve;
 use vestibule::store::Store;
 
 /// What `vestibule` alone says.
@@ -62,12 +63,12 @@ fn main() -> ExitCode {
 fn run(flags: Flags) -> Result<(), Failure> {
     let config = flags.check().map_err(|text| Failure(2, text))?;
     let store = Store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
-    let door = Door::open(&config.setup.listen).map_err(|text| Failure(1, text))?;
+    let doors = Doors::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
-    let hasher = Hasher::new(config.setup.hashers, Cost::OWASP);
+    let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
     let site = Site::new(store, hasher, config.site);
     let database = config.database.display().to_string();
     let facts = [("version", env!("CARGO_PKG_VERSION")), ("database", &*database)];
     log.write(Kind::Program, "start", &facts, Moment::now());
-    serve::serve(&door, &config.setup, site, log).map_err(|text| Failure(1, text))
+    serve::serve(doors, config.setup, site, log).map_err(|text| Failure(1, text))
 }

@@ -3,6 +3,8 @@
 //! Applies to new passwords only: somebody who has an account signs in with whatever they have.
 //! Knows nothing of hashes, accounts or pages.
 
+use std::cmp::Ordering;
+
 use crate::password::Password;
 use crate::users::{self, Username};
 
@@ -83,11 +85,22 @@ pub const fn is_bearable(password: &Password) -> bool {
     1 <= password.units() && password.units() <= UNITS_MAX
 }
 
-/// Reads the list from its beginning. That takes some 50 µs, against the 15 ms of the hash that
-/// follows, and holds no memory.
+/// Looks the password up in the list, which is sorted by bytes: some fourteen comparisons.
 fn is_common(folded: &str) -> bool {
     let (_heading, list) = COMMON.split_once("\n\n").expect("the list has a heading");
-    list.lines().any(|line| line == folded)
+    let mut rest = list.as_bytes();
+    while !rest.is_empty() {
+        let middle = rest.len() / 2;
+        let start = rest[..middle].iter().rposition(|&it| it == b'\n').map_or(0, |at| at + 1);
+        let line = &rest[start..];
+        let length = line.iter().position(|&it| it == b'\n').unwrap_or(line.len());
+        match folded.as_bytes().cmp(&line[..length]) {
+            Ordering::Equal => return true,
+            Ordering::Less => rest = &rest[..start],
+            Ordering::Greater => rest = line.get(length + 1..).unwrap_or(&[]),
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -158,7 +171,10 @@ mod tests {
             let matching = words.iter().filter(|word| word.len() >= policy.shortest());
             assert!(matching.count() >= 3_000, "{policy:?}");
         }
+        assert!(words.is_sorted(), "the list is searched by halves");
         for word in &words {
+            assert!(is_common(word), "{word}");
+            assert!(!is_common(&format!("{word}\n")), "{word}");
             assert_eq!(users::canonical(word), **word, "no password could ever match");
         }
     }

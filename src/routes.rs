@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::clock::Moment;
-use crate::http::{Cookie, CookieKind, Form, Method, Note, Request, Response, Unreadable};
+use crate::http::{Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable};
 use crate::keys;
 use crate::login::{self, Admission, SignIn, SignUp};
 use crate::origin::{self, Origin};
@@ -164,24 +164,27 @@ impl Site {
         if hashes { Lane::Slow } else { Lane::Page }
     }
 
-    /// The answer when no worker is free.
-    pub fn busy(&self, request: &Request) -> Response {
-        self.dress(busy(request).noting(Note::of("overload")))
-    }
-
-    /// The answer when answering panicked.
-    pub fn failed(&self, request: &Request) -> Response {
-        self.dress(unknown_error(request).noting(Note::of("panic")))
-    }
-
-    /// The answer to a body of more than [`crate::http::BODY_BYTES_MAX`] bytes.
-    pub fn too_large(&self, request: &Request) -> Response {
-        self.dress(problem(request, 413, "Request too large", "Please send less."))
-    }
-
-    /// The answer to a request that can be read in more than one way, or in none.
-    pub fn malformed(&self, request: &Request) -> Response {
-        self.dress(problem(request, 400, "Bad request", "This is not a request we understand."))
+    /// The answer to a request that is not looked at, as far as it is known.
+    pub fn refuse(&self, problem: Problem, request: Option<&Request>) -> Response {
+        let say = |status, title, advice| {
+            sentence(request.is_some_and(Request::wants_html), status, title, advice)
+        };
+        let answer = match problem {
+            Problem::Malformed => say(400, "Bad request", "This is no request we understand."),
+            Problem::TooSlow => say(408, "Request timeout", "Please send it again."),
+            Problem::TooLarge => say(413, "Request too large", "Please send less."),
+            Problem::TargetTooLong => say(414, "Address too long", "Please check the address."),
+            Problem::Expectation => say(417, "Expectation failed", "Please send it as it is."),
+            Problem::HeadTooLarge => {
+                say(431, "Request header fields too large", "Please clear this site's cookies.")
+            }
+            Problem::Version => say(505, "HTTP version not supported", "We speak HTTP/1.1."),
+            Problem::Busy => return self.dress(busy(request).noting(Note::of("overload"))),
+            Problem::Failed => {
+                return self.dress(unknown_error(request).noting(Note::of("panic")));
+            }
+        };
+        self.dress(answer.noting(Note::of("bad_request")))
     }
 
     /// Deletes a batch of sessions that are dead by now, and says how many: fewer than
@@ -200,7 +203,7 @@ impl Site {
             return Ok(foreign(request));
         }
         let allowed = match &*request.path {
-            "/" | "/style.css" | "/icon.svg" => "GET, HEAD",
+            "/" | "/style.css" | "/icon.svg" | "/healthz" => "GET, HEAD",
             "/signup" | "/login" => "GET, HEAD, POST",
             "/logout" => "POST",
             _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
@@ -213,11 +216,18 @@ impl Site {
                 Ok(file("text/css; charset=utf-8", pages::STYLE))
             }
             (Method::Get | Method::Head, "/icon.svg") => Ok(file("image/svg+xml", pages::ICON)),
+            (Method::Get | Method::Head, "/healthz") => self.report_health(),
             (Method::Post, "/signup") => self.enter(Door::SignUp, request, now),
             (Method::Post, "/login") => self.enter(Door::SignIn, request, now),
             (Method::Post, "/logout") => self.sign_out(request, now),
             _ => Ok(not_allowed(request, allowed)),
         }
+    }
+
+    /// For whoever watches the server: a worker answers, and the database can be read.
+    fn report_health(&self) -> Answer {
+        self.store.probe()?;
+        Ok(Response::text(200, "ok").noting(Note::of("health")))
     }
 
     fn show_profile(&self, request: &Request, now: Moment) -> Answer {
@@ -501,26 +511,32 @@ fn unreadable(request: &Request, why: Unreadable) -> Response {
 /// What a visitor reads when the store fails; the operator reads the cause.
 fn failure(request: &Request, err: &Error) -> Response {
     match err {
-        Error::Busy(cause) => busy(request).noting(Note::of("db_busy").with("cause", cause)),
+        Error::Busy(cause) => busy(Some(request)).noting(Note::of("db_busy").with("cause", cause)),
         Error::Broken(cause) => {
-            unknown_error(request).noting(Note::of("db_error").with("cause", cause))
+            unknown_error(Some(request)).noting(Note::of("db_error").with("cause", cause))
         }
     }
 }
 
-fn busy(request: &Request) -> Response {
+fn busy(request: Option<&Request>) -> Response {
     let advice = "Too much is going on at once. Please try again in a moment.";
-    problem(request, 503, "Busy", advice).with("Retry-After", RETRY_SECONDS)
+    let for_person = request.is_some_and(Request::wants_html);
+    sentence(for_person, 503, "Busy", advice).with("Retry-After", RETRY_SECONDS)
 }
 
-fn unknown_error(request: &Request) -> Response {
+fn unknown_error(request: Option<&Request>) -> Response {
     let advice = "It is our fault, and it has been noted. Please try again later.";
-    problem(request, 500, "An unknown error occurred", advice)
+    let for_person = request.is_some_and(Request::wants_html);
+    sentence(for_person, 500, "An unknown error occurred", advice)
+}
+
+fn problem(request: &Request, status: u16, title: &'static str, advice: &'static str) -> Response {
+    sentence(request.wants_html(), status, title, advice)
 }
 
 /// The title alone for a script; for a person a page with some advice.
-fn problem(request: &Request, status: u16, title: &'static str, advice: &'static str) -> Response {
-    if request.wants_html() {
+fn sentence(for_person: bool, status: u16, title: &'static str, advice: &'static str) -> Response {
+    if for_person {
         Response::html(status, pages::problem(title, advice))
     } else {
         Response::text(status, title)

@@ -1,51 +1,43 @@
-//! tiny_http and its workers: the shell around the site.
+//! tiny_http and its workers: the shell around the site, behind the gate.
 //!
-//! Decides who answers what and when to stop. Two lanes, each with its own workers and a bounded
-//! queue: pages, and requests that hash a password. So a page never waits behind a password, and
-//! when too many sign in at once they are told so at once. It is the one place that reads the
-//! clock, catches panics and touches sockets; it knows no route, no user and no SQL.
+//! Decides who answers what and when to stop. Two lanes, each with a tiny_http and workers of its
+//! own: pages, and requests that hash a password. So a page never waits behind a password. It is
+//! the one place that reads the clock and catches panics; it knows no route, no user and no SQL.
 //!
-//! LIMIT: tiny_http 0.12 faces the public by itself here. It has no timeouts and no limits of its
-//! own, and a declared body of terabytes ends the process; until the gate stands in front of it,
-//! a reverse proxy has to.
+//! tiny_http listens on private Unix sockets, which only the gate uses. When one of them stops
+//! accepting, as it does for ever after its first error, a new generation of both takes over while
+//! the public connections stay as they are.
 
-use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::fs::{self, DirBuilder};
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixListener;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tiny_http::StatusCode;
 
 use crate::clock::Moment;
-use crate::http::{BODY_BYTES_MAX, Method, Note, Request, Response};
+use crate::gate::{self, Doors, Gate, News, Remote, Workers};
+use crate::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
 use crate::log::{Kind, Log};
-use crate::routes::{Lane, Site};
+use crate::routes::Site;
+use crate::token;
 
-/// Requests that wait for a hasher, at most, for each of them: about half a second of work.
-const WAITING_A_HASHER: usize = 32;
-
-/// And at least so many in all, so that fifty people can sign in at the same moment on one core.
-const WAITING_MIN: usize = 64;
-
-/// How long requests in flight may take to end when serving ends.
+/// When serving that was to end is ended, whatever is left of it.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// How long a request may still come in then from a connection that was made before: tiny_http
-/// does not say which of them it is reading.
-const LAST_CALL: Duration = Duration::from_millis(200);
-
-/// How long to wait before listening again after accepting has failed: doubled each time, up to
+/// How long to wait before the workers are replaced once more: doubled each time, up to
 /// [`RECOVERY_MAX`].
 const RECOVERY: Duration = Duration::from_millis(50);
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
@@ -53,250 +45,385 @@ const RECOVERY_MAX: Duration = Duration::from_secs(2);
 /// How often dead sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
+/// Descriptors for everything but connections, workers and the database.
+const DESCRIPTORS_SPARE: u64 = 16;
+
+/// Connections without which serving makes no sense.
+const CONNECTIONS_MIN: usize = 4;
+
+/// Bytes of a Unix socket's path, at most, by the size of `sun_path`.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
 /// How the site is served.
 pub struct Setup {
-    /// Where to listen.
-    pub listen: Listen,
+    /// What the gate lets through.
+    pub limits: gate::Limits,
     /// Where browsers reach the site, if that is not where we listen: for the log.
     pub url: Option<String>,
-    /// Workers of the page lane.
-    pub workers: usize,
-    /// Workers of the slow lane.
-    pub hashers: usize,
-}
-
-/// Where to listen.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Listen {
-    /// An address of this machine.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-/// A request on its way through the slow lane.
-struct Job {
-    incoming: tiny_http::Request,
-    request: Request,
+    /// Folders for the private sockets; the first that will do is taken.
+    pub private_folders: Vec<PathBuf>,
 }
 
 /// What the supervisor waits for.
 enum Event {
     /// Somebody asked us to stop.
     Stop,
-    /// Accepting connections failed, and tiny_http never tries again.
-    Deaf(io::Error),
-}
-
-/// Why a request is answered without the site.
-enum Flaw {
-    TooLarge,
-    Malformed,
+    /// Workers of this generation heard that no connection will ever be accepted again.
+    Deaf(u64, io::Error),
+    /// A thread of tiny_http's panicked, and perhaps it was the one that accepts.
+    Panicked,
+    Gate(News),
+    GateEnded(io::Result<()>),
 }
 
 /// What all workers share.
-struct Shell {
-    site: Site,
+struct House {
+    site: Arc<Site>,
     log: Arc<Log>,
-    /// `None` tells a hasher that there will be no more.
-    slow: SyncSender<Option<Job>>,
     requests: AtomicU64,
 }
 
 /// Serves the site until SIGTERM or SIGINT, then ends what is in flight and folds the database's
 /// log into its file. An error is one line for the operator.
-pub fn serve(door: &Door, setup: &Setup, site: Site, log: Arc<Log>) -> Result<(), String> {
+pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<(), String> {
+    let limits = fit_descriptors(setup.limits, &log)?;
+    let private = Private::make(&setup.private_folders)?;
     let (tell, events) = mpsc::channel();
     listen_to_signals(tell.clone()).map_err(|err| format!("cannot listen to signals: {err}"))?;
-    note_panics(log.clone());
+    note_panics(log.clone(), tell.clone());
 
-    let (slow, jobs) = mpsc::sync_channel(WAITING_MIN.max(WAITING_A_HASHER * setup.hashers));
-    let shell = Arc::new(Shell { site, log, slow, requests: AtomicU64::new(0) });
-    let jobs = Arc::new(Mutex::new(jobs));
-    let hasher = || {
-        let (shell, jobs) = (shell.clone(), jobs.clone());
-        thread::spawn(move || shell.hash(&jobs))
-    };
-    let hashers: Vec<_> = (0..setup.hashers).map(|_| hasher()).collect();
-
-    let address = door.to_string();
-    let url = setup.url.clone().unwrap_or_else(|| format!("http://{address}"));
-    shell.say("listening", &[("address", &address), ("url", &url)]);
-    let served = shell.supervise(door, setup.workers, &tell, &events);
-    for _ in &hashers {
-        shell.slow.send(None).expect("the hashers stay until they are told to leave");
+    let site = Arc::new(site);
+    let house = Arc::new(House { site: site.clone(), log, requests: AtomicU64::new(0) });
+    let crew = Crew { house: house.clone(), private, limits: limits.clone(), tell: tell.clone() };
+    let first = crew.muster(1).map_err(|err| format!("cannot start the workers: {err}"))?;
+    for address in doors.addresses() {
+        let url = setup.url.clone().unwrap_or_else(|| format!("http://{address}"));
+        house.say("listening", &[("address", &address), ("url", &url)]);
     }
-    for hasher in hashers {
-        hasher.join().expect("a hasher catches its panics");
-    }
-    shell.stop();
-    served.map_err(|err| format!("cannot go on listening on {}: {err}", setup.listen))
+    let news = tell.clone();
+    let news = move |it| drop(news.send(Event::Gate(it)));
+    let (gate, remote) = Gate::new(doors, limits, site, house.log.clone(), news)
+        .map_err(|err| format!("cannot open the gate: {err}"))?;
+    remote.follow(first.workers.clone());
+    spawn("gate", move || {
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
+        let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+        // Nobody listens any more if the program is ending.
+        let _ = tell.send(Event::GateEnded(ended));
+    });
+    // Without a service manager there is nobody to tell.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let served = Supervisor { crew, remote, events, generations: vec![first] }.supervise();
+    house.stop();
+    served.map_err(|err| format!("cannot go on: the gate ended: {err}"))
 }
 
-impl Shell {
-    /// Serves, and listens again whenever accepting has failed, until it is time to stop.
-    fn supervise(
-        self: &Arc<Self>,
-        door: &Door,
-        workers: usize,
-        tell: &Sender<Event>,
-        events: &Receiver<Event>,
-    ) -> io::Result<()> {
+/// tiny_http on a public socket with the same workers and no gate, until `stop` says something: for
+/// benchmarks, and for the tests that show what the gate is for. It faces nobody else.
+#[doc(hidden)]
+pub fn serve_without_gate(
+    listener: TcpListener,
+    workers: usize,
+    site: Site,
+    log: Arc<Log>,
+    stop: &Receiver<()>,
+) -> io::Result<()> {
+    // Linux gives the option to accepted sockets too.
+    TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
+    let house = Arc::new(House { site: Arc::new(site), log, requests: AtomicU64::new(0) });
+    let (tell, _events) = mpsc::channel();
+    let room = Room::open(&house, listener.into(), workers, 1, &tell)?;
+    // Nobody who could say something is left.
+    let _ = stop.recv();
+    room.close();
+    Ok(())
+}
+
+/// Raises the limit of descriptors as far as it may be raised, and lets in no more connections
+/// than leave enough of them for everything else.
+fn fit_descriptors(mut limits: gate::Limits, log: &Log) -> Result<gate::Limits, String> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // What cannot be raised stays as it is.
+    let _ = setrlimit(Resource::Nofile, limit);
+    let available = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let count = |it: usize| u64::try_from(it).expect("counts are small");
+    // The gate's end of a connection to the workers, and tiny_http's two. Two files for each thread
+    // that reads the database and for the one connection that writes, and one they share.
+    let away = 3 * count(limits.links_max());
+    let files = 2 * count(limits.workers + limits.hashers + 1) + 1;
+    let needed = DESCRIPTORS_SPARE + away + files;
+    let room = usize::try_from(available.saturating_sub(needed)).unwrap_or(usize::MAX);
+    if room < CONNECTIONS_MIN {
+        return Err(format!(
+            "the limit of {available} open files leaves no room for connections; \
+             raise it to {} or more",
+            needed + 256
+        ));
+    }
+    if room < limits.connections {
+        let (wanted, room) = (limits.connections.to_string(), room.to_string());
+        let facts = [("wanted", &*wanted), ("connections", &*room)];
+        log.write(Kind::Program, "few_descriptors", &facts, Moment::now());
+    }
+    limits.connections = limits.connections.min(room);
+    Ok(limits)
+}
+
+/// Watches over the gate and the workers until serving ends.
+struct Supervisor {
+    crew: Crew,
+    remote: Remote,
+    events: Receiver<Event>,
+    /// The present one is the last; before it, those that are still being left.
+    generations: Vec<Generation>,
+}
+
+impl Supervisor {
+    fn supervise(mut self) -> io::Result<()> {
+        let mut sweep_at = Instant::now();
+        let mut replace_at = None;
         let mut pause = RECOVERY;
         loop {
-            let started = Instant::now();
-            let house = House::open(self, door, workers, tell)?;
-            let event = self.sweep_until(events);
-            if let Event::Stop = event {
-                self.clone().watch_farewell();
+            let next = replace_at.map_or(sweep_at, |it: Instant| it.min(sweep_at));
+            match self.events.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Event::Stop) => self.begin_to_stop(),
+                Ok(Event::Deaf(number, cause)) if number == self.present() => {
+                    self.crew.house.say("workers_deaf", &[("cause", &cause.to_string())]);
+                    replace_at.get_or_insert_with(|| Instant::now() + pause);
+                }
+                Ok(Event::Panicked) => {
+                    replace_at.get_or_insert_with(|| Instant::now() + pause);
+                }
+                Ok(Event::Gate(News::Unreachable(number))) if number == self.present() => {
+                    self.crew.house.say("workers_unreachable", &[]);
+                    replace_at.get_or_insert_with(|| Instant::now() + pause);
+                }
+                Ok(Event::Gate(News::Left(number))) => self.dismiss_before(number),
+                // Of a generation that was replaced meanwhile.
+                Ok(Event::Deaf(..) | Event::Gate(News::Unreachable(_))) => {}
+                Ok(Event::GateEnded(ended)) => {
+                    self.dismiss_before(u64::MAX);
+                    return ended;
+                }
+                Err(RecvTimeoutError::Timeout)
+                    if replace_at.is_some_and(|at| at <= Instant::now()) =>
+                {
+                    let is_replaced = self.replace();
+                    pause = if is_replaced { RECOVERY } else { RECOVERY_MAX.min(pause * 2) };
+                    replace_at = (!is_replaced).then(|| Instant::now() + pause);
+                }
+                Err(RecvTimeoutError::Timeout) => sweep_at = Instant::now() + self.sweep(),
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the crew holds a sender"),
             }
-            house.close();
-            match event {
-                Event::Stop => return Ok(()),
-                Event::Deaf(err) => self.say("accept_failed", &[("cause", &err.to_string())]),
-            }
-            pause = if started.elapsed() > RECOVERY_MAX {
-                RECOVERY
-            } else {
-                RECOVERY_MAX.min(pause * 2)
-            };
-            thread::sleep(pause);
         }
     }
 
-    /// Deletes dead sessions, a batch at a time, until something happens.
-    fn sweep_until(&self, events: &Receiver<Event>) -> Event {
-        loop {
-            let swept = self.site.sweep(Moment::now());
-            let pause = match &swept {
-                Ok(count) if *count > 0 => Duration::ZERO,
-                Ok(_) | Err(_) => SWEEP,
-            };
-            match swept {
-                Ok(0) => {}
-                Ok(count) => self.say("swept", &[("sessions", &count.to_string())]),
+    fn present(&self) -> u64 {
+        self.generations.last().map_or(0, |it| it.workers.generation)
+    }
+
+    fn begin_to_stop(&self) {
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        self.remote.stop();
+        let house = self.crew.house.clone();
+        spawn("farewell", move || {
+            thread::sleep(FAREWELL);
+            house.say("farewell_cut", &[]);
+            house.stop();
+            std::process::exit(0);
+        });
+    }
+
+    /// Lets new workers take over. `false` if there are none to be had now.
+    fn replace(&mut self) -> bool {
+        match self.crew.muster(self.present() + 1) {
+            Ok(generation) => {
+                self.remote.follow(generation.workers.clone());
+                self.generations.push(generation);
+                true
+            }
+            Err(err) => {
+                self.crew.house.say("workers_missing", &[("cause", &err.to_string())]);
+                false
+            }
+        }
+    }
+
+    fn dismiss_before(&mut self, number: u64) {
+        for old in self.generations.extract_if(.., |it| it.workers.generation < number) {
+            old.dismiss();
+        }
+    }
+
+    /// Deletes a batch of dead sessions, and says how long to wait before the next one.
+    fn sweep(&self) -> Duration {
+        let house = &self.crew.house;
+        match house.site.sweep(Moment::now()) {
+            Ok(0) => SWEEP,
+            Ok(count) => {
+                house.say("swept", &[("sessions", &count.to_string())]);
+                Duration::ZERO
+            }
+            Err(err) => {
                 // The dead do no harm; the next round has them.
-                Err(err) => self.say("sweep_failed", &[("cause", &err.to_string())]),
+                house.say("sweep_failed", &[("cause", &err.to_string())]);
+                SWEEP
             }
-            match events.recv_timeout(pause) {
-                Ok(event) => return event,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => unreachable!("we hold a sender ourselves"),
+        }
+    }
+}
+
+/// What it takes to call up workers.
+struct Crew {
+    house: Arc<House>,
+    private: Private,
+    limits: gate::Limits,
+    tell: Sender<Event>,
+}
+
+impl Crew {
+    fn muster(&self, number: u64) -> io::Result<Generation> {
+        let path = |name: &str| self.private.folder.join(format!("{name}{number}"));
+        let workers = Workers { generation: number, pages: path("p"), slow: path("s") };
+        let pages = self.open(&workers.pages, self.limits.workers, number)?;
+        match self.open(&workers.slow, self.limits.hashers, number) {
+            Ok(slow) => Ok(Generation { workers, rooms: [pages, slow] }),
+            Err(err) => {
+                pages.close();
+                Err(err)
             }
         }
     }
 
-    /// A worker of the page lane, until the house closes.
-    fn answer_pages(&self, server: &tiny_http::Server, closing: &AtomicBool, tell: &Sender<Event>) {
+    fn open(&self, path: &Path, count: usize, number: u64) -> io::Result<Room> {
+        // An earlier try may have come this far.
+        let _ = fs::remove_file(path);
+        let listener = UnixListener::bind(path)?;
+        Room::open(&self.house, listener.into(), count, number, &self.tell)
+    }
+}
+
+/// The workers of both lanes. They last until a tiny_http of theirs stops accepting, or we stop.
+struct Generation {
+    workers: Workers,
+    rooms: [Room; 2],
+}
+
+impl Generation {
+    fn dismiss(self) {
+        self.rooms.into_iter().for_each(Room::close);
+    }
+}
+
+/// A tiny_http, and the workers that answer there.
+struct Room {
+    server: Arc<tiny_http::Server>,
+    closing: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Room {
+    fn open(
+        house: &Arc<House>,
+        listener: tiny_http::Listener,
+        count: usize,
+        number: u64,
+        tell: &Sender<Event>,
+    ) -> io::Result<Self> {
+        // It panics where no thread is to be had.
+        let server = panic::catch_unwind(AssertUnwindSafe(|| {
+            tiny_http::Server::from_listener(listener, None)
+        }));
+        let server = server.map_err(|_| io::Error::other("no thread is left"))?;
+        let server = Arc::new(server.map_err(io::Error::other)?);
+        let closing = Arc::new(AtomicBool::new(false));
+        let worker = |_| {
+            let (house, server) = (house.clone(), server.clone());
+            let (closing, tell) = (closing.clone(), tell.clone());
+            spawn("worker", move || house.answer_all(&server, &closing, number, &tell))
+        };
+        let workers = (0..count).map(worker).collect();
+        Ok(Self { server, closing, workers })
+    }
+
+    /// Lets the workers go once they have answered what waits for them.
+    fn close(self) {
+        self.closing.store(true, Ordering::Release);
+        // tiny_http hands these out in their turn, behind the requests that wait already.
+        for _ in &self.workers {
+            self.server.unblock();
+        }
+        for worker in self.workers {
+            worker.join().expect("a worker catches its panics");
+        }
+    }
+}
+
+impl House {
+    /// What a worker does until its room closes.
+    fn answer_all(
+        &self,
+        server: &tiny_http::Server,
+        closing: &AtomicBool,
+        generation: u64,
+        tell: &Sender<Event>,
+    ) {
         loop {
             match server.recv() {
-                Ok(incoming) => self.receive(incoming),
+                Ok(incoming) => self.answer(incoming),
                 Err(_) if closing.load(Ordering::Acquire) => return,
                 // Nobody listens any more if the program is ending.
-                Err(err) => drop(tell.send(Event::Deaf(err))),
+                Err(err) => drop(tell.send(Event::Deaf(generation, err))),
             }
         }
     }
 
-    /// A worker of the slow lane.
-    fn hash(&self, jobs: &Mutex<Receiver<Option<Job>>>) {
-        loop {
-            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            match next {
-                Ok(Some(Job { incoming, request })) => self.answer(incoming, &request),
-                Ok(None) | Err(_) => return,
-            }
-        }
-    }
-
-    fn receive(&self, mut incoming: tiny_http::Request) {
-        let (request, flaw) = read(&mut incoming);
-        match flaw {
-            Some(Flaw::TooLarge) => self.send(incoming, &self.site.too_large(&request), None),
-            Some(Flaw::Malformed) => self.send(incoming, &self.site.malformed(&request), None),
-            None if self.site.lane(&request) == Lane::Page => self.answer(incoming, &request),
-            None => self.queue(Job { incoming, request }),
-        }
-    }
-
-    /// Hands a request to the slow lane, or answers that it is full.
-    fn queue(&self, job: Job) {
-        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
-            self.slow.try_send(Some(job))
-        {
-            let Job { incoming, request } = job.expect("what comes back is what was sent");
-            self.send(incoming, &self.site.busy(&request), None);
-        }
-    }
-
-    fn answer(&self, incoming: tiny_http::Request, request: &Request) {
+    fn answer(&self, mut incoming: tiny_http::Request) {
         let (now, began) = (Moment::now(), Instant::now());
+        let (request, is_whole) = read(&mut incoming);
         // The site holds nothing that a panic could leave half done: the store rolls back.
-        let answered = panic::catch_unwind(AssertUnwindSafe(|| self.site.answer(request, now)));
-        let answer = answered.unwrap_or_else(|_| self.site.failed(request));
-        self.send(incoming, &answer, Some(began));
-    }
-
-    fn send(&self, incoming: tiny_http::Request, answer: &Response, began: Option<Instant>) {
-        let now = Moment::now();
-        self.note(&incoming, answer, began, now);
-        let bytes = write(answer, incoming.method() == &tiny_http::Method::Head, now);
+        let answered = panic::catch_unwind(AssertUnwindSafe(|| {
+            if is_whole {
+                self.site.answer(&request, now)
+            } else {
+                self.site.refuse(Problem::Malformed, Some(&request))
+            }
+        }));
+        let answer = answered.unwrap_or_else(|_| self.site.refuse(Problem::Failed, Some(&request)));
+        self.note(incoming.method().as_str(), &request, &answer, began);
+        let bytes = answer.write(request.method == Method::Head, now);
         let mut writer = incoming.into_writer();
-        // In one write: in two, the second would wait 40 ms for the client to acknowledge the
-        // first. Whoever has hung up is not answered.
+        // The gate may have given up on it.
         drop(writer.write_all(&bytes).and_then(|()| writer.flush()));
     }
 
     /// One line for a request: what happened, and how it came and went. Never a field, a cookie or
     /// what stands behind the question mark.
-    fn note(
-        &self,
-        incoming: &tiny_http::Request,
-        answer: &Response,
-        began: Option<Instant>,
-        now: Moment,
-    ) {
-        let path = incoming.url().split('?').next().unwrap_or("");
-        let status = answer.status.to_string();
-        let micros = began.map_or(0, |it| it.elapsed().as_micros()).to_string();
-        let ip = incoming.remote_addr().map_or("-".to_owned(), |it| it.ip().to_string());
-        let number = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
+    fn note(&self, method: &str, request: &Request, answer: &Response, began: Instant) {
         let Note { event, fields } = &answer.note;
+        if *event == "health" {
+            return;
+        }
+        let status = answer.status.to_string();
+        let micros = began.elapsed().as_micros().to_string();
+        let ip = request.peer.map_or("-".to_owned(), |it| it.to_string());
+        let number = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
         let mut line: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         line.extend([
-            ("method", incoming.method().as_str()),
-            ("path", path),
+            ("method", method),
+            ("path", &request.path),
             ("status", &status),
             ("us", &micros),
             ("ip", &ip),
             ("rid", &number),
         ]);
         let kind = if *event == "request" { Kind::Request } else { Kind::Security };
-        self.log.write(kind, event, &line, now);
+        self.log.write(kind, event, &line, Moment::now());
     }
 
     fn say(&self, event: &str, fields: &[(&str, &str)]) {
         self.log.write(Kind::Program, event, fields, Moment::now());
-    }
-
-    /// Ends the program when requests in flight take too long to end: a client that sends half a
-    /// body would otherwise keep it up for ever.
-    fn watch_farewell(self: Arc<Self>) {
-        thread::spawn(move || {
-            thread::sleep(FAREWELL);
-            self.say("farewell_cut", &[]);
-            self.stop();
-            std::process::exit(0);
-        });
     }
 
     fn stop(&self) {
@@ -308,186 +435,89 @@ impl Shell {
     }
 }
 
-/// A generation of tiny_http with its workers: it lasts until accepting fails or we stop.
-struct House {
-    shell: Arc<Shell>,
-    server: Arc<tiny_http::Server>,
-    closing: Arc<AtomicBool>,
-    workers: Vec<thread::JoinHandle<()>>,
-}
-
-impl House {
-    fn open(
-        shell: &Arc<Shell>,
-        door: &Door,
-        workers: usize,
-        tell: &Sender<Event>,
-    ) -> io::Result<Self> {
-        let server = tiny_http::Server::from_listener(door.listener()?, None);
-        let server = Arc::new(server.map_err(io::Error::other)?);
-        let closing = Arc::new(AtomicBool::new(false));
-        let worker = || {
-            let (shell, server) = (shell.clone(), server.clone());
-            let (closing, tell) = (closing.clone(), tell.clone());
-            thread::spawn(move || shell.answer_pages(&server, &closing, &tell))
-        };
-        let workers = (0..workers).map(|_| worker()).collect();
-        Ok(Self { shell: shell.clone(), server, closing, workers })
-    }
-
-    /// Lets the workers answer what was read before this moment, takes what is being read, and
-    /// closes.
-    fn close(self) {
-        self.closing.store(true, Ordering::Release);
-        // tiny_http hands these out in their turn, behind the requests that wait already.
-        for _ in &self.workers {
-            self.server.unblock();
-        }
-        for worker in self.workers {
-            worker.join().expect("a worker catches its panics");
-        }
-        let began = Instant::now();
-        while let Some(patience) = LAST_CALL.checked_sub(began.elapsed()) {
-            match self.server.recv_timeout(patience) {
-                Ok(Some(incoming)) => self.shell.receive(incoming),
-                Ok(None) | Err(_) => break,
-            }
-        }
-    }
-}
-
-/// Where people come in.
-pub struct Door(Socket);
-
-enum Socket {
-    Tcp(TcpListener),
-    Unix(PathBuf),
-}
-
-impl Door {
-    /// Begins to listen. An error is one line for the operator.
-    pub fn open(listen: &Listen) -> Result<Self, String> {
-        match Socket::open(listen) {
-            Ok(socket) => Ok(Self(socket)),
-            Err(err) => Err(format!("cannot listen on {listen}: {err}")),
-        }
-    }
-
-    /// A listener for tiny_http to own: it closes this one, and for a Unix socket removes its path.
-    fn listener(&self) -> io::Result<tiny_http::Listener> {
-        Ok(match &self.0 {
-            Socket::Tcp(listener) => listener.try_clone()?.into(),
-            Socket::Unix(path) => UnixListener::bind(path)?.into(),
-        })
-    }
-}
-
-impl Socket {
-    fn open(listen: &Listen) -> io::Result<Self> {
-        match listen {
-            Listen::Tcp(address) => {
-                let listener = TcpListener::bind(address)?;
-                // Linux gives the option to accepted sockets too, which tiny_http does not set.
-                let socket = TcpStream::from(OwnedFd::from(listener.try_clone()?));
-                socket.set_nodelay(true)?;
-                Ok(Self::Tcp(listener))
-            }
-            Listen::Unix(path) => {
-                remove_stale(path)?;
-                Ok(Self::Unix(path.clone()))
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Door {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
-            Socket::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => write!(f, "{address}"),
-                Err(_) => f.write_str("unknown"),
-            },
-            Socket::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-/// Removes a socket that a process left behind when it was killed. One that somebody answers on,
-/// or anything that is no socket, is left alone: binding to it will fail.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
-    match UnixStream::connect(path) {
-        Err(err) if is_socket && err.kind() == ErrorKind::ConnectionRefused => {
-            fs::remove_file(path)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Turns tiny_http's request into a plain one, and says why it must not go to the site.
-fn read(incoming: &mut tiny_http::Request) -> (Request, Option<Flaw>) {
-    let target = incoming.url();
+/// Turns tiny_http's request into a plain one, and says whether it is whole.
+fn read(incoming: &mut tiny_http::Request) -> (Request, bool) {
     let header = |it: &tiny_http::Header| (it.field.to_string(), it.value.to_string());
-    let mut request = Request {
+    let mut headers: Vec<_> = incoming.headers().iter().map(header).collect();
+    // The gate alone can have written it, and it writes it last.
+    let peer = headers.pop_if(|(name, _)| name.eq_ignore_ascii_case(gate::head::PEER_FIELD));
+    let mut body = Vec::new();
+    let limit = u64::try_from(BODY_BYTES_MAX).expect("it is a small number");
+    let read = incoming.as_reader().take(limit).read_to_end(&mut body);
+    // tiny_http takes a connection that broke off for the end of the body.
+    let is_whole = read.is_ok_and(|length| length == incoming.body_length().unwrap_or(0));
+    let request = Request {
         method: Method::parse(incoming.method().as_str()),
-        path: target.split('?').next().unwrap_or("").to_owned(),
-        headers: incoming.headers().iter().map(header).collect(),
-        body: Vec::new(),
-        peer: incoming.remote_addr().map(SocketAddr::ip),
+        path: incoming.url().split('?').next().unwrap_or("").to_owned(),
+        headers,
+        body,
+        peer: peer.and_then(|(_, address)| address.parse().ok()),
     };
-    let flaw = if !target.starts_with('/') || is_ambiguous(&request) {
-        Some(Flaw::Malformed)
-    } else {
-        read_body(incoming, &mut request.body).err()
-    };
-    (request, flaw)
+    (request, is_whole)
 }
 
-/// Whether two readers could understand the request in two ways (RFC 9112 § 3.2, § 6.3).
-fn is_ambiguous(request: &Request) -> bool {
-    let framed_twice =
-        request.value("transfer-encoding").is_some() && request.value("content-length").is_some();
-    framed_twice || request.repeats("content-length") || request.values("host").count() != 1
+/// A folder that only we may enter, for the private sockets. It goes when serving ends.
+struct Private {
+    folder: PathBuf,
 }
 
-fn read_body(incoming: &mut tiny_http::Request, body: &mut Vec<u8>) -> Result<(), Flaw> {
-    let declared = incoming.body_length();
-    if declared.is_some_and(|length| length > BODY_BYTES_MAX) {
-        return Err(Flaw::TooLarge);
+impl Private {
+    const PREFIX: &str = ".vestibule-";
+
+    /// Makes it in the first of the folders that will do.
+    fn make(folders: &[PathBuf]) -> Result<Self, String> {
+        let mut causes = Vec::new();
+        for parent in folders {
+            remove_stale(parent);
+            let folder = parent.join(format!("{}{}", Self::PREFIX, token::random_text(8)));
+            // A name like s18446744073709551615 has to fit behind it.
+            let is_short = folder.as_os_str().len() + 22 <= SOCKET_PATH_BYTES_MAX;
+            let made = if is_short {
+                DirBuilder::new().mode(0o700).create(&folder)
+            } else {
+                Err(io::Error::other("its path is too long for a socket"))
+            };
+            match made {
+                Ok(()) => return Ok(Self { folder }),
+                Err(err) => causes.push(format!("{}: {err}", parent.display())),
+            }
+        }
+        Err(format!("no folder for private sockets; {}", causes.join("; ")))
     }
-    let limit = u64::try_from(BODY_BYTES_MAX).expect("it is a small number") + 1;
-    let read = incoming.as_reader().take(limit).read_to_end(body);
-    match read {
-        Ok(length) if length > BODY_BYTES_MAX => Err(Flaw::TooLarge),
-        // tiny_http takes a connection that broke off for the end of the body.
-        Ok(length) if declared.is_none_or(|it| it == length) => Ok(()),
-        Ok(_) | Err(_) => Err(Flaw::Malformed),
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        // What is left behind is removed at the next start.
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The answer as it goes over the wire.
-fn write(answer: &Response, is_head: bool, now: Moment) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1_024 + answer.body.len());
-    let reason = StatusCode(answer.status).default_reason_phrase();
-    let date = httpdate::fmt_http_date(now.into());
-    let length = answer.body.len();
-    // Every answer ends its connection: tiny_http leaves a connection unread while others that
-    // are kept alive hold its threads.
-    let head = format!(
-        "HTTP/1.1 {} {reason}\r\nDate: {date}\r\nContent-Length: {length}\r\nConnection: close\r\n",
-        answer.status
-    );
-    bytes.extend_from_slice(head.as_bytes());
-    for (name, value) in &answer.headers {
-        for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            bytes.extend_from_slice(part);
+/// Removes the private folders that killed processes left: those in which there are sockets and
+/// nobody answers on any of them.
+fn remove_stale(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let is_private =
+            entry.file_name().to_str().is_some_and(|it| it.starts_with(Private::PREFIX));
+        let Ok(sockets) = fs::read_dir(entry.path()) else { continue };
+        let sockets: Vec<_> = sockets.flatten().map(|it| it.path()).collect();
+        let is_dead = |it: &PathBuf| {
+            let answer = std::os::unix::net::UnixStream::connect(it);
+            answer.is_err_and(|err| err.kind() == io::ErrorKind::ConnectionRefused)
+        };
+        if is_private && !sockets.is_empty() && sockets.iter().all(is_dead) {
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
-    bytes.extend_from_slice(b"\r\n");
-    if !is_head {
-        bytes.extend_from_slice(&answer.body);
-    }
-    bytes
+}
+
+/// A thread with a name, as debuggers and `top` show it.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .expect("threads are started at the beginning, when they are to be had")
 }
 
 /// The first SIGTERM or SIGINT asks to stop, the second ends the program at once.
@@ -507,9 +537,13 @@ fn listen_to_signals(tell: Sender<Event>) -> io::Result<()> {
 
 /// A panic is a bug of ours: the log says where. Not what: the message may quote what was being
 /// read at that moment, and that may be a password.
-fn note_panics(log: Arc<Log>) {
+fn note_panics(log: Arc<Log>, tell: Sender<Event>) {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map_or("unknown".to_owned(), ToString::to_string);
         log.write(Kind::Security, "panicked", &[("at", &place)], Moment::now());
+        // Our threads have names, and catch their panics.
+        if thread::current().name().is_none() {
+            let _ = tell.send(Event::Panicked);
+        }
     }));
 }

@@ -187,6 +187,11 @@ impl Store {
         row.map_err(|err| Fault::from(err).into())
     }
 
+    /// Reads one row, or the fact that there is none: whether the file can be read at all.
+    pub fn probe(&self) -> Result<()> {
+        self.read(|conn| conn.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])).map(drop)
+    }
+
     // People.
 
     /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a

@@ -1,5 +1,6 @@
 //! The real program: started, asked over HTTP, stopped and killed.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -23,12 +24,17 @@ pub struct Binary {
 
 /// The program with these arguments, cut off from the environment of whoever runs the tests.
 pub fn vestibule(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    let mut command = Command::new(program());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VESTIBULE_")) {
         command.env_remove(name);
     }
     command.args(arguments).stdin(Stdio::null());
     command
+}
+
+/// The program, or what is to be tested in its place: benches/bare.rs shows what the gate is for.
+pub fn program() -> OsString {
+    std::env::var_os("UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_vestibule").into())
 }
 
 impl Binary {
@@ -38,14 +44,30 @@ impl Binary {
         let mut all =
             vec!["serve", "--listen=127.0.0.1:0", "--database", database.to_str().unwrap()];
         all.extend(flags);
-        let mut child = vestibule(&all).stderr(Stdio::piped()).spawn().unwrap();
+        Self::run(vestibule(&all))
+    }
+
+    /// The same with no more than `limit` open files.
+    pub fn start_with_descriptors(folder: &Path, limit: u32, flags: &[&str]) -> Self {
+        let database = folder.join("test.db");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(program());
+        command.args(["serve", "--listen=127.0.0.1:0", "--database"]).arg(database).args(flags);
+        Self::run(command)
+    }
+
+    /// Runs a command that serves, and waits until it listens.
+    pub fn run(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let (tell, told) = mpsc::channel();
         let log = thread::spawn(move || {
             let mut log = String::new();
             for line in lines {
                 if let Some((_, rest)) = line.split_once("ev=listening address=") {
-                    tell.send(rest.split(' ').next().unwrap().parse().unwrap()).unwrap();
+                    // Where it is a Unix socket, whoever asks knows its path.
+                    let address = rest.split(' ').next().unwrap().parse();
+                    let _ = tell.send(address.unwrap_or(([127, 0, 0, 1], 0).into()));
                 }
                 log.push_str(&line);
                 log.push('\n');
@@ -54,6 +76,37 @@ impl Binary {
         });
         let address = told.recv_timeout(PATIENCE).expect("it says where it listens");
         Self { child, address, log: Some(log) }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    pub fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap().count()
+    }
+
+    /// Bytes of memory that it has in use.
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1_024
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// A connection on which nothing was sent yet.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
     }
 
     pub fn signal(&self, signal: Signal) {

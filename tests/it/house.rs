@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
+    ("mio", &["gate"]),
+    ("httparse", &["gate"]),
     ("clap", &["config"]),
     ("rusqlite", &["store"]),
     ("argon2", &["password"]),
     ("blake2", &["token"]),
     ("rand", &["token"]),
-    ("httpdate", &["http", "serve"]),
+    ("httpdate", &["http"]),
     ("humantime", &["config", "log"]),
     ("maud", &["pages", "http", "routes"]),
 ];
@@ -129,7 +131,7 @@ fn names_each_big_library_in_its_home_alone() {
 #[test]
 fn reads_the_clock_in_the_shell_alone() {
     for (noun, code) in sources() {
-        if ["main", "serve", "clock"].contains(&noun.as_str()) {
+        if ["main", "gate", "serve", "clock"].contains(&noun.as_str()) {
             continue;
         }
         assert!(!code.contains("Moment::now") && !code.contains("SystemTime::now"), "{noun}");
@@ -185,7 +187,7 @@ fn tells_no_setting_in_the_readme_that_does_not_exist() {
     let table = readme.split("## Settings").nth(1).unwrap().split("\n## ").next().unwrap();
     for row in table.lines().filter(|line| line.starts_with("| `--")) {
         let flag = row.split(['`', ' ']).nth(2).unwrap();
-        assert!(help.contains(&format!("{flag} ")), "{flag} of the README is unknown");
+        assert!(help.split_whitespace().any(|word| word == flag), "{flag} is unknown");
     }
 }
 

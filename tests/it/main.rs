@@ -2,6 +2,7 @@
 
 mod auth;
 mod binary;
+mod gate;
 mod house;
 mod server;
 mod site;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::http::Response;
+use vestibule::http::{Problem, Response};
 use vestibule::origin::{Origin, Rule};
 use vestibule::policy::Policy;
 use vestibule::routes::{Lane, Settings};
@@ -661,10 +661,11 @@ fn answers_of_every_kind(visit: &mut Visit) -> Vec<Response> {
     ];
     let request = visit.request("GET", "/", &[], "");
     answers.extend([
-        visit.site.busy(&request),
-        visit.site.failed(&request),
-        visit.site.too_large(&request),
-        visit.site.malformed(&request),
+        visit.site.refuse(Problem::Busy, Some(&request)),
+        visit.site.refuse(Problem::Failed, Some(&request)),
+        visit.site.refuse(Problem::TooLarge, None),
+        visit.site.refuse(Problem::Malformed, None),
+        visit.get("/healthz"),
     ]);
     answers
 }
@@ -720,9 +721,35 @@ fn lets_nobody_keep_a_copy_of_anything_but_the_stylesheet_and_the_icon() {
 }
 
 #[test]
+fn says_what_is_wrong_with_a_request_that_is_not_looked_at() {
+    let visit = Visit::new();
+    for (problem, expected) in [
+        (Problem::Malformed, (400, "Bad request")),
+        (Problem::TooSlow, (408, "Request timeout")),
+        (Problem::TooLarge, (413, "Request too large")),
+        (Problem::TargetTooLong, (414, "Address too long")),
+        (Problem::Expectation, (417, "Expectation failed")),
+        (Problem::HeadTooLarge, (431, "Request header fields too large")),
+        (Problem::Failed, (500, "An unknown error occurred")),
+        (Problem::Version, (505, "HTTP version not supported")),
+    ] {
+        assert_eq!(plain(&visit.site.refuse(problem, None)), expected, "{problem:?}");
+    }
+}
+
+#[test]
+fn says_whether_it_is_healthy() {
+    let mut visit = Visit::new();
+    assert_eq!(plain(&visit.get("/healthz")), (200, "ok"));
+    std::fs::write(visit.folder.path().join("test.db"), "not a database any more").unwrap();
+    assert_eq!(visit.get("/healthz").status, 500);
+}
+
+#[test]
 fn says_when_to_come_back_when_it_is_busy() {
     let visit = Visit::new();
-    let answer = visit.site.busy(&visit.request("POST", "/login", &[], ""));
+    let request = visit.request("POST", "/login", &[], "");
+    let answer = visit.site.refuse(Problem::Busy, Some(&request));
     assert_eq!(plain(&answer), (503, "Busy"));
     assert_eq!(answer.value("Retry-After"), Some("1"));
 }

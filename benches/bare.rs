@@ -1,0 +1,33 @@
+//! vestibule on bare tiny_http: the same site and the same workers on a public socket, without the
+//! gate. It is what the gate's cost is measured against, and what the tests of `tests/it/gate.rs`
+//! are run against to see that they fail. It takes the place of the binary there, so it reads the
+//! same flags; of the limits none means anything to it.
+
+use std::net::TcpListener;
+use std::sync::{Arc, mpsc};
+
+use vestibule::clock::Moment;
+use vestibule::config::{Command, CommandLine};
+use vestibule::gate::Listen;
+use vestibule::log::{Kind, Log};
+use vestibule::password::{Cost, Hasher};
+use vestibule::routes::Site;
+use vestibule::serve;
+use vestibule::store::Store;
+
+fn main() {
+    let line = CommandLine::read(std::env::args_os()).expect("flags of vestibule serve");
+    let Some(Command::Serve(flags)) = line.command else { panic!("nothing but serve") };
+    let config = flags.check().expect("flags that fit together");
+    let Listen::Tcp(address) = config.listen[0] else { panic!("TCP alone") };
+    let listener = TcpListener::bind(address).expect("an address that is free");
+    let store = Store::open(&config.database).expect("a database");
+    let site = Site::new(store, Hasher::new(config.setup.limits.hashers, Cost::OWASP), config.site);
+    let log = Arc::new(Log::to(std::io::stderr()));
+    let address = listener.local_addr().expect("it is bound").to_string();
+    log.write(Kind::Program, "listening", &[("address", &address)], Moment::now());
+    // It runs until it is killed.
+    let (_tell, stop) = mpsc::channel();
+    serve::serve_without_gate(listener, config.setup.limits.workers, site, log, &stop)
+        .expect("workers");
+}

@@ -1,0 +1,877 @@
+//! The gate: the only owner of the public sockets.
+//!
+//! tiny_http cannot face untrusted bytes: one request can end the process, five idle connections
+//! can starve a sixth, and it has no timeout and no limit. So nothing reaches it but what the gate
+//! lets through: requests that have arrived whole, within a deadline and within limits, that can
+//! be read in one way only, and that were written anew. They go to the workers over private Unix
+//! sockets, a few at a time; the others wait here, where waiting costs memory and no thread.
+//! Answers come back the same way, and leave only when they are whole.
+//!
+//! One thread does all this, woken by the kernel when there is something to do, so that ten
+//! thousand idle connections cost nobody anything. It knows no route and no user: the site says
+//! which lane a request belongs to and what a refusal looks like.
+//!
+//! The files beside this one are pure (`head`, `chunks`, `arrival`, `answer`) or hold one thing
+//! (`socket`, `visitor`, `lane`); here is what moves them.
+
+mod answer;
+pub mod arrival;
+mod chunks;
+pub mod head;
+mod lane;
+mod socket;
+mod visitor;
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Write};
+use std::net::IpAddr;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use mio::event::Event as Readiness;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+
+use crate::clock::Moment;
+use crate::http::{Problem, Request};
+use crate::log::{Kind, Log};
+use crate::routes::{self, Site};
+
+use arrival::{Arrival, Step};
+use head::{Head, Persistence};
+use lane::{Bounds, Errand, Lane, Link, NoAnswer, Ticket};
+pub use socket::Listen;
+use socket::{Door, Moved, Stream};
+use visitor::{Neighbourhood, Phase, Then, Visitor};
+
+/// Bytes that all connections together may hold. Beyond it the request that has been on its way
+/// the longest is refused.
+const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Connections at once, at most, however many descriptors there are.
+pub const CONNECTIONS_MAX: usize = 16_384;
+
+/// How long a whole request may wait and be worked on.
+const WORK: Duration = Duration::from_secs(20);
+
+/// How long what still comes is thrown away after a refusal, and how much of it.
+const LINGER: Duration = Duration::from_secs(2);
+const SWALLOWED_BYTES_MAX: usize = 512 * 1024;
+
+/// How long the gate stays open for what is on its way in or out when serving ends.
+const FAREWELL: Duration = Duration::from_secs(9);
+
+/// How long somebody who has just come in may still take to ask their first question then.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// How often deadlines are looked at. They are kept to within this.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How long no connection is accepted after accepting has failed, for want of descriptors, say.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections that are accepted before those that are here get their turn.
+const ACCEPTED_A_TURN: usize = 64;
+
+/// Bytes read at once.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// Requests for pages that may wait.
+const PAGES_WAITING_MAX: usize = 256;
+
+/// Requests that wait for a hasher, at most, for each of them: about half a second of work. And at
+/// least so many in all, so that fifty people can sign in at the same moment on one core.
+const WAITING_A_HASHER: usize = 32;
+const WAITING_MIN: usize = 64;
+
+/// Requests for pages on one connection to the workers, one behind the other: they are quick.
+const PAGES_A_LINK: usize = 8;
+
+/// Connections to the workers for each hasher: the next request is there when it is done with one.
+const LINKS_A_HASHER: usize = 2;
+
+/// How the gate is set up.
+#[derive(Clone)]
+pub struct Limits {
+    /// How long a request may take to arrive whole, from its first byte.
+    pub request: Duration,
+    /// How long a connection may be open without one.
+    pub idle: Duration,
+    /// How long a client may take to read an answer.
+    pub answer: Duration,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once from one address, or from one IPv6 network of 64 bits. This machine
+    /// itself is exempt, as the reverse proxy stands there.
+    pub connections_per_address: usize,
+    /// Reverse proxies elsewhere: exempt as well.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Workers of the page lane.
+    pub workers: usize,
+    /// Workers of the slow lane.
+    pub hashers: usize,
+}
+
+impl Limits {
+    /// Connections to the workers at once.
+    pub const fn links_max(&self) -> usize {
+        self.workers + LINKS_A_HASHER * self.hashers
+    }
+}
+
+/// The sockets that people come in by, before anybody is let in.
+pub struct Doors(Vec<Door>);
+
+impl Doors {
+    /// Begins to listen. Sockets that a service manager passes take the place of `listen`. A Unix
+    /// socket gets the mode `mode`. An error is one line for the operator.
+    pub fn open(listen: &[Listen], mode: u32) -> Result<Self, String> {
+        let inherited =
+            Door::inherited().map_err(|err| format!("cannot use the sockets passed: {err}"))?;
+        if !inherited.is_empty() {
+            return Ok(Self(inherited));
+        }
+        let open = |it: &Listen| {
+            Door::open(it, mode).map_err(|err| format!("cannot listen on {it}: {err}"))
+        };
+        listen.iter().map(open).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Where they are, as text: the port is the one that was found if any would do.
+    pub fn addresses(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// The workers that the gate hands requests to: a generation of them, and where each lane listens.
+#[derive(Clone)]
+pub struct Workers {
+    /// Counts up.
+    pub generation: u64,
+    /// The socket of the page lane.
+    pub pages: PathBuf,
+    /// The socket of the slow lane.
+    pub slow: PathBuf,
+}
+
+/// What the gate has to tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum News {
+    /// The workers of this generation do not take connections any more.
+    Unreachable(u64),
+    /// No connection to workers older than this generation is left.
+    Left(u64),
+}
+
+/// What the gate is told.
+enum Command {
+    Follow(Workers),
+    Stop,
+}
+
+/// Speaks to a gate that runs in its own thread.
+pub struct Remote {
+    commands: Sender<Command>,
+    waker: Arc<Waker>,
+}
+
+impl Remote {
+    /// Hands requests to these workers from now on.
+    pub fn follow(&self, workers: Workers) {
+        self.say(Command::Follow(workers));
+    }
+
+    /// Lets nobody in any more, and ends when everybody is served.
+    pub fn stop(&self) {
+        self.say(Command::Stop);
+    }
+
+    fn say(&self, command: Command) {
+        // A gate that is gone needs no more commands.
+        let _ = self.commands.send(command);
+        let _ = self.waker.wake();
+    }
+}
+
+const WAKER: Token = Token(0);
+const DOORS: usize = 1;
+const DOORS_MAX: usize = 63;
+/// Places of visitors have even numbers from here, places of links odd ones.
+const PLACES: usize = 64;
+
+const PAGES: usize = 0;
+const SLOW: usize = 1;
+
+/// See the top of this file.
+pub struct Gate {
+    poll: Poll,
+    commands: Receiver<Command>,
+    news: Box<dyn Fn(News) + Send>,
+    site: Arc<Site>,
+    log: Arc<Log>,
+    limits: Limits,
+    doors: Vec<Door>,
+    /// Doors at which somebody may be waiting.
+    knocked: Vec<bool>,
+    accept_after: Option<Instant>,
+    visitors: Slab<Visitor>,
+    homes: HashMap<Neighbourhood, usize>,
+    links: Slab<Link>,
+    lanes: [Lane; 2],
+    generation: u64,
+    /// The generation that was found dead, so that it is said once.
+    unreachable: u64,
+    serial: u64,
+    held: usize,
+    scratch: Vec<u8>,
+    now: Instant,
+    look_at: Instant,
+    /// When the gate closes for good, once it is to stop.
+    closing: Option<Instant>,
+}
+
+impl Gate {
+    /// A gate at these doors. `news` is called from its thread and must not block.
+    pub fn new(
+        doors: Doors,
+        limits: Limits,
+        site: Arc<Site>,
+        log: Arc<Log>,
+        news: impl Fn(News) + Send + 'static,
+    ) -> io::Result<(Self, Remote)> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let (tell, commands) = mpsc::channel();
+        let Doors(mut doors) = doors;
+        if doors.len() > DOORS_MAX {
+            return Err(io::Error::other(format!("more than {DOORS_MAX} sockets")));
+        }
+        for (at, door) in doors.iter_mut().enumerate() {
+            poll.registry().register(door.source(), Token(DOORS + at), Interest::READABLE)?;
+        }
+        let now = Instant::now();
+        let pages =
+            Bounds { waiting: PAGES_WAITING_MAX, links: limits.workers, depth: PAGES_A_LINK };
+        let slow = Bounds {
+            waiting: WAITING_MIN.max(WAITING_A_HASHER * limits.hashers),
+            links: LINKS_A_HASHER * limits.hashers,
+            depth: 1,
+        };
+        let gate = Self {
+            poll,
+            commands,
+            news: Box::new(news),
+            site,
+            log,
+            lanes: [Lane::new(pages), Lane::new(slow)],
+            limits,
+            knocked: vec![true; doors.len()],
+            doors,
+            accept_after: None,
+            visitors: Slab::new(),
+            homes: HashMap::new(),
+            links: Slab::new(),
+            generation: 0,
+            unreachable: 0,
+            serial: 0,
+            held: 0,
+            scratch: vec![0; SCRATCH_BYTES],
+            now,
+            look_at: now,
+            closing: None,
+        };
+        Ok((gate, Remote { commands: tell, waker }))
+    }
+
+    /// Lets people in and answers out, until it is told to stop and everybody is served. An error
+    /// means that the kernel no longer tells what happens: nothing can go on then.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1_024);
+        loop {
+            match self.poll.poll(&mut events, self.patience()) {
+                Ok(()) => {}
+                Err(err) if err.kind() == ErrorKind::Interrupted => continue,
+                Err(err) => return Err(err),
+            }
+            self.now = Instant::now();
+            for event in &events {
+                self.heed(event);
+            }
+            self.let_in();
+            self.send_off(PAGES);
+            self.send_off(SLOW);
+            if self.now >= self.look_at {
+                self.look();
+            }
+            if self.closing.is_some_and(|end| self.visitors.is_empty() || self.now >= end) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long nothing needs to be done if nothing happens.
+    fn patience(&self) -> Option<Duration> {
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        if self.knocked.contains(&true) {
+            return Some(self.accept_after.map_or(Duration::ZERO, until));
+        }
+        let is_still = self.visitors.is_empty() && self.closing.is_none();
+        (!is_still).then(|| until(self.look_at).max(Duration::from_millis(1)))
+    }
+
+    fn heed(&mut self, event: &Readiness) {
+        match event.token() {
+            WAKER => self.obey(),
+            Token(door) if door < PLACES => {
+                // A door may be closed by now.
+                if let Some(knocked) = self.knocked.get_mut(door - DOORS) {
+                    *knocked = true;
+                }
+            }
+            Token(place) if (place - PLACES).is_multiple_of(2) => {
+                self.heed_visitor((place - PLACES) / 2, event);
+            }
+            Token(place) => self.heed_link((place - PLACES) / 2, event),
+        }
+    }
+
+    fn obey(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Follow(workers) => {
+                    self.generation = workers.generation;
+                    self.lanes[PAGES].follow(workers.pages);
+                    self.lanes[SLOW].follow(workers.slow);
+                    self.leave_old_workers();
+                }
+                Command::Stop => self.stop(),
+            }
+        }
+    }
+
+    // Letting in.
+
+    fn let_in(&mut self) {
+        if self.accept_after.is_some_and(|at| self.now < at) {
+            return;
+        }
+        self.accept_after = None;
+        for door in 0..self.doors.len() {
+            let mut accepted = 0;
+            while self.knocked[door] && accepted < ACCEPTED_A_TURN && self.accept_after.is_none() {
+                self.accept(door);
+                accepted += 1;
+            }
+        }
+    }
+
+    fn accept(&mut self, door: usize) {
+        match self.doors[door].accept() {
+            Ok((stream, peer)) => self.admit(stream, peer),
+            Err(err) if err.kind() == ErrorKind::WouldBlock => self.knocked[door] = false,
+            Err(err)
+                if matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+            Err(err) => {
+                // No descriptor or no memory is left: give one back, and let some time pass.
+                self.note("accept_failed", &[("cause", &err.to_string())]);
+                // The kernel says so even when nobody is waiting: who has just come in may stay.
+                self.evict(ACCEPT_PAUSE);
+                self.accept_after = Some(self.now + ACCEPT_PAUSE);
+            }
+        }
+    }
+
+    /// Takes a connection in. At the cap those go that have been without a request the longest, so
+    /// that the newest visitor always gets in while anybody is idle.
+    fn admit(&mut self, mut stream: Stream, peer: Option<IpAddr>) {
+        if self.visitors.len() >= self.limits.connections {
+            self.evict(Duration::ZERO);
+        }
+        if self.visitors.len() >= self.limits.connections {
+            return self.turn_away(stream);
+        }
+        let home = peer.filter(|it| !self.is_exempt(*it)).map(Neighbourhood::from);
+        if let Some(home) = home {
+            let count = self.homes.entry(home).or_default();
+            if *count >= self.limits.connections_per_address {
+                return self.turn_away(stream);
+            }
+            *count += 1;
+        }
+        let entry = self.visitors.vacant_entry();
+        let place = entry.key();
+        let registered = stream.register(self.poll.registry(), Token(PLACES + 2 * place));
+        let deadline = self.now + self.limits.idle;
+        entry.insert(Visitor::new(stream, peer, home, self.now, deadline));
+        match registered {
+            Ok(()) => self.drive(place),
+            Err(_) => self.close(place),
+        }
+    }
+
+    fn is_exempt(&self, peer: IpAddr) -> bool {
+        peer.is_loopback() || self.limits.trusted_proxies.iter().any(|it| it.contains(&peer))
+    }
+
+    /// Says that there is no room, if that fits into the first packet.
+    fn turn_away(&mut self, mut stream: Stream) {
+        self.note("turned_away", &[]);
+        let answer = self.refusal(Problem::Busy, None, Persistence::Closed);
+        let _ = stream.write(&answer);
+    }
+
+    /// Closes the connections that have been without a whole request the longest, for `age` at
+    /// least: one in 64, as looking for them costs as much as for one.
+    fn evict(&mut self, age: Duration) {
+        let is_old = |it: &Visitor| it.is_evictable() && it.since + age <= self.now;
+        let waiting = self.visitors.iter().filter(|(_, it)| is_old(it));
+        let mut waiting: Vec<_> = waiting.map(|(place, it)| (it.since, place)).collect();
+        let count = waiting.len().div_ceil(64);
+        if count == 0 {
+            return;
+        }
+        waiting.select_nth_unstable(count - 1);
+        for &(_, place) in &waiting[..count] {
+            self.close(place);
+        }
+        self.note("evicted", &[("connections", &count.to_string())]);
+    }
+
+    // A visitor.
+
+    fn heed_visitor(&mut self, place: usize, event: &Readiness) {
+        let Some(visitor) = self.visitors.get_mut(place) else { return };
+        visitor.is_ending |= event.is_read_closed();
+        visitor.is_readable |= event.is_readable() || event.is_read_closed();
+        if event.is_error() || (event.is_read_closed() && event.is_write_closed()) {
+            // Nobody is left to read the answer.
+            return self.close(place);
+        }
+        self.drive(place);
+    }
+
+    /// Goes as far with a visitor as the sockets allow.
+    fn drive(&mut self, place: usize) {
+        while let Some(visitor) = self.visitors.get(place) {
+            let has_moved = match visitor.phase {
+                Phase::Reading => self.receive(place),
+                Phase::Writing => self.write_on(place),
+                Phase::Lingering => self.swallow(place),
+                Phase::Waiting | Phase::Away => false,
+            };
+            if !has_moved {
+                break;
+            }
+        }
+        self.weigh(place);
+    }
+
+    fn receive(&mut self, place: usize) -> bool {
+        let visitor = &mut self.visitors[place];
+        match visitor.arrival.advance() {
+            Ok(Step::Whole(head, body)) => self.line_up(place, &head, &body),
+            Ok(Step::Continue) => self.say_continue(place),
+            Ok(Step::Partial) if visitor.is_readable => self.read(place),
+            Ok(Step::Partial) => false,
+            Err(problem) => self.refuse(place, problem),
+        }
+    }
+
+    fn read(&mut self, place: usize) -> bool {
+        let visitor = &mut self.visitors[place];
+        let had_begun = !visitor.arrival.is_empty();
+        match visitor.read(&mut self.scratch) {
+            Moved::Bytes(0) | Moved::Gone => self.close(place),
+            Moved::Later => return false,
+            Moved::Bytes(count) => {
+                visitor.arrival.push(&self.scratch[..count]);
+                if !had_begun {
+                    visitor.deadline = self.now + self.limits.request;
+                }
+            }
+        }
+        true
+    }
+
+    fn say_continue(&mut self, place: usize) -> bool {
+        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        match socket::moved(|| self.visitors[place].stream.write(CONTINUE)) {
+            // Without it, clients send the body after a while all the same.
+            Moved::Later => {}
+            Moved::Bytes(count) if count == CONTINUE.len() => {}
+            Moved::Bytes(_) | Moved::Gone => self.close(place),
+        }
+        true
+    }
+
+    /// Puts a whole request into its lane, or says that the lane is full.
+    fn line_up(&mut self, place: usize, head: &Head, body: &[u8]) -> bool {
+        let visitor = &mut self.visitors[place];
+        let request = || head.request(body, visitor.peer);
+        let index = if head.method().is_safe() { PAGES } else { lane_of(&self.site, &request()) };
+        let is_full = self.lanes[index].queue.len() >= self.lanes[index].bounds.waiting;
+        let request = is_full.then(request);
+        visitor.persistence = head.persistence;
+        visitor.is_to_head = head.method() == crate::http::Method::Head;
+        if let Some(request) = request {
+            self.answer(place, Problem::Busy, Some(&request));
+            return true;
+        }
+        self.serial += 1;
+        visitor.serial = self.serial;
+        visitor.job = head.write(body, visitor.peer);
+        visitor.phase = Phase::Waiting;
+        visitor.deadline = self.now + WORK;
+        self.lanes[index].queue.push_back(Ticket { visitor: place, serial: self.serial });
+        false
+    }
+
+    /// Answers a request that is not looked at any further, and says goodbye: what follows it can
+    /// not be told from its rest.
+    fn refuse(&mut self, place: usize, problem: Problem) -> bool {
+        let visitor = &mut self.visitors[place];
+        visitor.arrival = Arrival::default();
+        visitor.persistence = Persistence::Closed;
+        visitor.is_to_head = false;
+        self.answer(place, problem, None);
+        true
+    }
+
+    /// Answers in the place of a worker.
+    fn answer(&mut self, place: usize, problem: Problem, request: Option<&Request>) {
+        let visitor = &self.visitors[place];
+        let persistence = self.persistence(visitor.persistence);
+        let peer = visitor.peer.map_or("-".to_owned(), |it| it.to_string());
+        let answer = self.refusal(problem, request, persistence);
+        let event = if problem == Problem::Busy { "overload" } else { "bad_request" };
+        let status = std::str::from_utf8(answer.get(9..12).unwrap_or(b"")).unwrap_or("");
+        self.note(event, &[("status", status), ("ip", &peer)]);
+        let deadline = self.now + self.limits.answer;
+        self.visitors[place].begin_to_write(&answer, persistence, deadline);
+    }
+
+    fn refusal(
+        &self,
+        problem: Problem,
+        request: Option<&Request>,
+        persistence: Persistence,
+    ) -> Vec<u8> {
+        let is_to_head = request.is_some_and(|it| it.method == crate::http::Method::Head);
+        let answer = self.site.refuse(problem, request).write(is_to_head, Moment::now());
+        answer::with_connection(&answer, persistence)
+    }
+
+    /// What becomes of a connection: none is kept when serving ends.
+    const fn persistence(&self, wanted: Persistence) -> Persistence {
+        if self.closing.is_some() { Persistence::Closed } else { wanted }
+    }
+
+    fn write_on(&mut self, place: usize) -> bool {
+        let visitor = &mut self.visitors[place];
+        match visitor.write_on() {
+            Some(Moved::Gone) => self.close(place),
+            Some(_) => return false,
+            None if visitor.then == Then::Close => self.say_goodbye(place),
+            None => {
+                visitor.phase = Phase::Reading;
+                visitor.since = self.now;
+                let begun = !visitor.arrival.is_empty();
+                let limits = &self.limits;
+                visitor.deadline = self.now + if begun { limits.request } else { limits.idle };
+            }
+        }
+        true
+    }
+
+    /// Closes a connection so that its last answer arrives: hanging up while something unread is
+    /// here would reset it, and the client might never see what we wrote.
+    fn say_goodbye(&mut self, place: usize) {
+        let visitor = &mut self.visitors[place];
+        if visitor.is_ending || visitor.stream.shut().is_err() {
+            return self.close(place);
+        }
+        visitor.phase = Phase::Lingering;
+        visitor.since = self.now;
+        visitor.deadline = self.now + LINGER;
+    }
+
+    fn swallow(&mut self, place: usize) -> bool {
+        let visitor = &mut self.visitors[place];
+        if !visitor.is_readable {
+            return false;
+        }
+        match visitor.read(&mut self.scratch) {
+            Moved::Later => return false,
+            Moved::Bytes(0) | Moved::Gone => self.close(place),
+            Moved::Bytes(count) => {
+                visitor.swallowed += count;
+                if visitor.swallowed > SWALLOWED_BYTES_MAX {
+                    self.close(place);
+                }
+            }
+        }
+        true
+    }
+
+    fn close(&mut self, place: usize) {
+        let visitor = self.visitors.remove(place);
+        self.held -= visitor.weighed;
+        if let Some(home) = visitor.home
+            && let Some(count) = self.homes.get_mut(&home)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.homes.remove(&home);
+            }
+        }
+    }
+
+    /// Counts the memory that a visitor holds, and takes some back if all of them hold too much.
+    fn weigh(&mut self, place: usize) {
+        let Some(visitor) = self.visitors.get_mut(place) else { return };
+        let weight = visitor.weight();
+        self.held = self.held - visitor.weighed + weight;
+        visitor.weighed = weight;
+        while self.held > HELD_BYTES_MAX {
+            let half = |it: &Visitor| it.phase == Phase::Reading && !it.arrival.is_empty();
+            let halves = self.visitors.iter().filter(|(_, it)| half(it));
+            let Some((oldest, _)) = halves.min_by_key(|(_, it)| it.since) else { return };
+            self.refuse(oldest, Problem::Busy);
+            self.drive(oldest);
+        }
+    }
+
+    // To the workers and back.
+
+    /// Sends requests of a lane off, as long as there is somebody to take them.
+    fn send_off(&mut self, index: usize) {
+        while let Some(&ticket) = self.lanes[index].queue.front() {
+            if let Some(visitor) = self.waiting(ticket) {
+                let errand = Errand { ticket, is_to_head: visitor.is_to_head };
+                let Some(place) = self.free_link(index) else { break };
+                let visitor = &mut self.visitors[ticket.visitor];
+                self.links[place].load(errand, &std::mem::take(&mut visitor.job));
+                visitor.phase = Phase::Away;
+                self.weigh(ticket.visitor);
+            }
+            self.lanes[index].queue.pop_front();
+        }
+        // Only now, so that what goes the same way goes in one write.
+        let broken = |place: &usize| !self.links[*place].write_on();
+        let broken: Vec<_> = self.lanes[index].links.iter().copied().filter(broken).collect();
+        for place in broken {
+            self.fail_link(place);
+        }
+    }
+
+    /// The visitor with this ticket, if their request still waits.
+    fn waiting(&self, ticket: Ticket) -> Option<&Visitor> {
+        let visitor = self.visitors.get(ticket.visitor)?;
+        (visitor.serial == ticket.serial && visitor.phase == Phase::Waiting).then_some(visitor)
+    }
+
+    /// A connection to the workers that can take a request: a free one, a new one, or one that has
+    /// room behind others.
+    fn free_link(&mut self, index: usize) -> Option<usize> {
+        let lane = &self.lanes[index];
+        let load = |place: usize| (self.links[place].errands.len(), place);
+        let least = lane.links.iter().map(|&it| load(it)).min();
+        match least {
+            Some((0, place)) => Some(place),
+            Some((load, place)) => {
+                let has_room = load < lane.bounds.depth;
+                self.open_link(index).or(has_room.then_some(place))
+            }
+            None => self.open_link(index),
+        }
+    }
+
+    fn open_link(&mut self, index: usize) -> Option<usize> {
+        let lane = &mut self.lanes[index];
+        if !lane.may_open() || self.unreachable == self.generation {
+            return None;
+        }
+        let entry = self.links.vacant_entry();
+        let place = entry.key();
+        let linked = Link::connect(lane, index, self.generation).and_then(|mut link| {
+            let token = Token(PLACES + 2 * place + 1);
+            link.stream.register(self.poll.registry(), token).map(|()| link)
+        });
+        match linked {
+            Ok(link) => {
+                entry.insert(link);
+                lane.links.push(place);
+                lane.unproven = true;
+                Some(place)
+            }
+            // No descriptor is left for the moment.
+            Err(err)
+                if !matches!(err.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) =>
+            {
+                self.evict(ACCEPT_PAUSE);
+                None
+            }
+            Err(_) => {
+                self.unreachable = self.generation;
+                (self.news)(News::Unreachable(self.generation));
+                None
+            }
+        }
+    }
+
+    fn heed_link(&mut self, place: usize, event: &Readiness) {
+        let Some(link) = self.links.get_mut(place) else { return };
+        let mut is_sound = !event.is_writable() || link.write_on();
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            is_sound &= link.read_on(&mut self.scratch);
+            is_sound &= self.deliver_all(place);
+        }
+        let link = &self.links[place];
+        if !is_sound {
+            self.fail_link(place);
+        } else if link.generation != self.generation && link.errands.is_empty() {
+            self.drop_link(place);
+        }
+    }
+
+    /// Gives every answer that is whole to the visitor who waits for it. `false` if something came
+    /// that is no answer.
+    fn deliver_all(&mut self, place: usize) -> bool {
+        loop {
+            let link = &mut self.links[place];
+            let (errand, answer) = match link.next() {
+                Ok(Some(found)) => found,
+                Ok(None) => return true,
+                Err(NoAnswer) => return false,
+            };
+            let ticket = errand.ticket;
+            let awaited = self.visitors.get(ticket.visitor).filter(|it| it.is_away_with(ticket));
+            if let Some(visitor) = awaited {
+                let persistence = match self.closing {
+                    Some(_) => Persistence::Closed,
+                    None => visitor.persistence,
+                };
+                let deadline = self.now + self.limits.answer;
+                let visitor = &mut self.visitors[ticket.visitor];
+                if persistence == Persistence::Kept {
+                    visitor.begin_to_write(answer, persistence, deadline);
+                } else {
+                    let answer = answer::with_connection(answer, persistence);
+                    visitor.begin_to_write(&answer, persistence, deadline);
+                }
+            }
+            if !std::mem::replace(&mut link.is_proven, true) && link.generation == self.generation {
+                self.lanes[link.lane].unproven = false;
+            }
+            self.drive(ticket.visitor);
+        }
+    }
+
+    /// A connection to the workers that broke off. Nobody can say whether the requests on it were
+    /// acted on, so they are not repeated.
+    fn fail_link(&mut self, place: usize) {
+        for errand in std::mem::take(&mut self.links[place].errands) {
+            let ticket = errand.ticket;
+            let visitor = self.visitors.get_mut(ticket.visitor);
+            if let Some(visitor) = visitor.filter(|it| it.is_away_with(ticket)) {
+                visitor.persistence = Persistence::Closed;
+                self.answer(ticket.visitor, Problem::Busy, None);
+                self.drive(ticket.visitor);
+            }
+        }
+        self.drop_link(place);
+    }
+
+    fn drop_link(&mut self, place: usize) {
+        let link = self.links.remove(place);
+        if link.generation == self.generation {
+            let lane = &mut self.lanes[link.lane];
+            lane.links.retain(|&it| it != place);
+            lane.unproven &= link.is_proven;
+        } else {
+            self.leave_old_workers();
+        }
+    }
+
+    /// Closes what is free of the connections to older workers, and tells when none is left.
+    fn leave_old_workers(&mut self) {
+        let generation = self.generation;
+        self.links.retain(|_, link| link.generation == generation || !link.errands.is_empty());
+        if self.links.iter().all(|(_, link)| link.generation == generation) {
+            (self.news)(News::Left(generation));
+        }
+    }
+
+    // Time.
+
+    /// Looks at every deadline.
+    fn look(&mut self) {
+        self.look_at = self.now + LOOK;
+        let late = self.visitors.iter().filter(|(_, it)| self.now >= it.deadline);
+        let late: Vec<_> = late.map(|(place, it)| (place, it.phase)).collect();
+        for (place, phase) in late {
+            let visitor = &mut self.visitors[place];
+            match phase {
+                Phase::Reading if !visitor.arrival.is_empty() => {
+                    self.refuse(place, Problem::TooSlow);
+                    self.drive(place);
+                }
+                Phase::Waiting | Phase::Away => {
+                    visitor.persistence = Persistence::Closed;
+                    self.answer(place, Problem::Busy, None);
+                    self.drive(place);
+                }
+                Phase::Reading | Phase::Writing | Phase::Lingering => self.close(place),
+            }
+        }
+    }
+
+    /// Lets in who has knocked already, closes the doors, and sends away who has nothing here.
+    fn stop(&mut self) {
+        if self.closing.is_some() {
+            return;
+        }
+        for door in 0..self.doors.len() {
+            self.knocked[door] = true;
+            while self.knocked[door] && self.accept_after.is_none() {
+                self.accept(door);
+            }
+        }
+        self.doors.clear();
+        self.knocked.clear();
+        self.closing = Some(self.now + FAREWELL);
+        let places: Vec<_> = self.visitors.iter().map(|(place, _)| place).collect();
+        for place in places {
+            // One last read: a request may lie in the kernel, its event not yet here.
+            if let Some(visitor) = self.visitors.get_mut(place) {
+                visitor.is_readable = true;
+            }
+            self.drive(place);
+            let Some(visitor) = self.visitors.get_mut(place) else { continue };
+            if visitor.phase == Phase::Reading && visitor.arrival.is_empty() {
+                if visitor.serial == 0 {
+                    visitor.deadline = visitor.deadline.min(self.now + LAST_CALL);
+                } else {
+                    self.close(place);
+                }
+            }
+        }
+    }
+
+    fn note(&self, event: &str, fields: &[(&str, &str)]) {
+        self.log.write(Kind::Request, event, fields, Moment::now());
+    }
+}
+
+/// The lane of a request. A panic of the site's is noted where it happens and must not end the
+/// gate; a worker will meet it again, and answer.
+fn lane_of(site: &Site, request: &Request) -> usize {
+    match panic::catch_unwind(AssertUnwindSafe(|| site.lane(request))) {
+        Ok(routes::Lane::Slow) => SLOW,
+        Ok(routes::Lane::Page) | Err(_) => PAGES,
+    }
+}

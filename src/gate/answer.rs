@@ -1,0 +1,93 @@
+//! An answer on its way out: gathered whole, checked, and told how the connection goes on.
+//!
+//! Pure. A worker that dies or errs gives no half answer to anybody.
+
+use super::head::Persistence;
+
+/// Bytes of an answer, at most. Ours are a few kilobytes.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// How far an answer has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gathered {
+    /// More is to come.
+    Partial,
+    /// It is whole with this many bytes.
+    Whole(usize),
+    /// It is none of ours: too long, cut short or not framed as ours are.
+    Broken,
+}
+
+/// Looks how far the answer in `bytes` has come. One to a HEAD request has no body.
+pub fn gathered(bytes: &[u8], is_to_head: bool) -> Gathered {
+    let mut slots = [httparse::EMPTY_HEADER; 64];
+    let mut answer = httparse::Response::new(&mut slots);
+    let head = match answer.parse(bytes) {
+        Ok(httparse::Status::Complete(head)) => head,
+        Ok(httparse::Status::Partial) if bytes.len() < ANSWER_BYTES_MAX => {
+            return Gathered::Partial;
+        }
+        Ok(_) | Err(_) => return Gathered::Broken,
+    };
+    let length = answer.headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.parse().ok());
+    let Some(length) = length.filter(|&length: &usize| length <= ANSWER_BYTES_MAX) else {
+        return Gathered::Broken;
+    };
+    let expected = if is_to_head { head } else { head + length };
+    if bytes.len() < expected { Gathered::Partial } else { Gathered::Whole(expected) }
+}
+
+/// The line that tells a client how the connection goes on; none where its version says it.
+const fn connection_line(persistence: Persistence) -> &'static [u8] {
+    match persistence {
+        Persistence::Kept => b"",
+        Persistence::KeptAloud => b"Connection: keep-alive\r\n",
+        Persistence::Closed => b"Connection: close\r\n",
+    }
+}
+
+/// The answer with that line behind its status line.
+pub fn with_connection(answer: &[u8], persistence: Persistence) -> Vec<u8> {
+    let end = answer.iter().position(|&byte| byte == b'\n').map_or(answer.len(), |at| at + 1);
+    [&answer[..end], connection_line(persistence), &answer[end..]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 3\r\n\r\nabc";
+
+    #[test]
+    fn knows_when_an_answer_is_whole() {
+        for cut in 0..ANSWER.len() {
+            assert_eq!(gathered(&ANSWER[..cut], false), Gathered::Partial, "{cut}");
+        }
+        let length = ANSWER.len();
+        assert_eq!(gathered(ANSWER, false), Gathered::Whole(length));
+        assert_eq!(gathered(ANSWER, true), Gathered::Whole(length - 3), "to HEAD there is no body");
+        assert_eq!(gathered(&[ANSWER, ANSWER].concat(), false), Gathered::Whole(length));
+    }
+
+    #[test]
+    fn hands_nothing_on_that_is_no_answer_of_ours() {
+        for bad in [
+            &b"nonsense\r\n\r\n"[..],
+            b"HTTP/1.1 200 OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ] {
+            assert_eq!(gathered(bad, false), Gathered::Broken, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn says_how_the_connection_goes_on() {
+        assert_eq!(with_connection(ANSWER, Persistence::Kept), ANSWER);
+        let closed = with_connection(ANSWER, Persistence::Closed);
+        assert!(closed.starts_with(b"HTTP/1.1 200 OK\r\nConnection: close\r\nX: y\r\n"));
+        assert!(closed.ends_with(b"\r\n\r\nabc"));
+    }
+}

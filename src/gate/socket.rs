@@ -1,0 +1,214 @@
+//! The public sockets: where to listen, and what comes in there.
+//!
+//! Decides how a listener is opened, made safe and given back. TCP, Unix and those that a service
+//! manager opened are the same from here on.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+
+/// Where to listen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// An address of this machine.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A socket that people come in by.
+pub(super) enum Door {
+    Tcp(mio::net::TcpListener),
+    /// With the path that is ours to remove, if it is.
+    Unix(mio::net::UnixListener, Option<Place>),
+}
+
+/// A path with a socket of ours, known by its inode: another server may have put its own there.
+pub(super) struct Place {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl Door {
+    /// Begins to listen. A Unix socket gets `mode`; one that a killed server left is replaced.
+    pub(super) fn open(listen: &Listen, mode: u32) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(address) => Ok(Self::Tcp(mio::net::TcpListener::bind(*address)?)),
+            Listen::Unix(path) => {
+                remove_stale(path)?;
+                let listener = mio::net::UnixListener::bind(path)?;
+                fs::set_permissions(path, Permissions::from_mode(mode))?;
+                let about = fs::symlink_metadata(path)?;
+                let place = Place { path: path.clone(), inode: (about.dev(), about.ino()) };
+                Ok(Self::Unix(listener, Some(place)))
+            }
+        }
+    }
+
+    /// The sockets that a service manager opened for us (systemd's `LISTEN_FDS`), if any.
+    pub(super) fn inherited() -> io::Result<Vec<Self>> {
+        let mut sockets = ListenFd::from_env();
+        (0..sockets.len()).map(|at| Self::take(&mut sockets, at)).collect()
+    }
+
+    fn take(sockets: &mut ListenFd, at: usize) -> io::Result<Self> {
+        if let Ok(Some(listener)) = sockets.take_tcp_listener(at) {
+            listener.set_nonblocking(true)?;
+            return Ok(Self::Tcp(mio::net::TcpListener::from_std(listener)));
+        }
+        match sockets.take_unix_listener(at)? {
+            Some(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Self::Unix(mio::net::UnixListener::from_std(listener), None))
+            }
+            None => Err(io::Error::other("a socket was passed twice")),
+        }
+    }
+
+    /// The next visitor, and the address they come from.
+    pub(super) fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                // In two writes the second would wait 40 ms for the client to acknowledge the
+                // first. A connection that is gone already shows when it is read.
+                let _ = stream.set_nodelay(true);
+                Ok((Stream::Tcp(stream), Some(peer.ip().to_canonical())))
+            }
+            Self::Unix(listener, _) => Ok((Stream::Unix(listener.accept()?.0), None)),
+        }
+    }
+
+    pub(super) fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(listener) => listener,
+            Self::Unix(listener, _) => listener,
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Self::Unix(_, Some(place)) = self {
+            let is_ours = |it: fs::Metadata| (it.dev(), it.ino()) == place.inode;
+            if fs::symlink_metadata(&place.path).is_ok_and(is_ours) {
+                // What cannot be removed is replaced at the next start.
+                let _ = fs::remove_file(&place.path);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => write!(f, "{address}"),
+                Err(_) => f.write_str("unknown"),
+            },
+            Self::Unix(listener, _) => {
+                let address = listener.local_addr().ok();
+                match address.as_ref().and_then(|it| it.as_pathname()) {
+                    Some(path) => write!(f, "unix:{}", path.display()),
+                    None => f.write_str("unix:unknown"),
+                }
+            }
+        }
+    }
+}
+
+/// Removes a socket that a process left behind when it was killed. One that somebody answers on,
+/// or anything that is no socket, is left alone: binding to it will fail.
+pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(err) if is_socket && err.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A connection, to a visitor or to the workers.
+pub(super) enum Stream {
+    Tcp(mio::net::TcpStream),
+    Unix(mio::net::UnixStream),
+}
+
+impl Stream {
+    /// Says that nothing more will be written.
+    pub(super) fn shut(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+
+    /// Asks to be told when it can be read or written again.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Self::Tcp(stream) => registry.register(stream, token, interests),
+            Self::Unix(stream) => registry.register(stream, token, interests),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(bytes),
+            Self::Unix(stream) => stream.read(bytes),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a non-blocking call came to.
+pub(super) enum Moved {
+    /// So many bytes; at a read, none means that the other side is done.
+    Bytes(usize),
+    /// Nothing for now.
+    Later,
+    /// The connection is of no use any more.
+    Gone,
+}
+
+/// Does a non-blocking read or write, and sorts out what it came to.
+pub(super) fn moved(mut call: impl FnMut() -> io::Result<usize>) -> Moved {
+    loop {
+        match call() {
+            Ok(count) => return Moved::Bytes(count),
+            Err(err) if err.kind() == ErrorKind::WouldBlock => return Moved::Later,
+            Err(err) if err.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Moved::Gone,
+        }
+    }
+}

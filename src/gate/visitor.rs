@@ -1,0 +1,195 @@
+//! A connection from outside, and where it stands.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+
+use super::arrival::Arrival;
+use super::head::Persistence;
+use super::lane::Ticket;
+use super::socket::{Moved, Stream, moved};
+
+/// Where a connection stands. Each phase has one absolute deadline, and nothing a client does
+/// moves it except finishing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// It may send a request.
+    Reading,
+    /// Its request waits for a worker.
+    Waiting,
+    /// Its request is with a worker.
+    Away,
+    /// Its answer is being written.
+    Writing,
+    /// It was refused before all of its request was read. What still comes is thrown away for a
+    /// while: if we hung up at once, the refusal itself would be lost on the way.
+    Lingering,
+}
+
+/// What comes after the answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Then {
+    /// The next request.
+    Next,
+    /// The end.
+    Close,
+}
+
+/// The part of the network that counts as one client: an IPv4 address, or an IPv6 network of 64
+/// bits, as a household has them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Neighbourhood {
+    V4(Ipv4Addr),
+    V6([u16; 4]),
+}
+
+impl From<IpAddr> for Neighbourhood {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+/// A connection from outside.
+pub(super) struct Visitor {
+    pub(super) stream: Stream,
+    /// `None` behind a Unix socket.
+    pub(super) peer: Option<IpAddr>,
+    /// Where its connections are counted, if they are.
+    pub(super) home: Option<Neighbourhood>,
+    pub(super) phase: Phase,
+    pub(super) deadline: Instant,
+    /// Since when it has had no whole request.
+    pub(super) since: Instant,
+    pub(super) arrival: Arrival,
+    /// Changes with each request.
+    pub(super) serial: u64,
+    pub(super) is_to_head: bool,
+    pub(super) persistence: Persistence,
+    /// The request as the workers will get it, while it waits for them.
+    pub(super) job: Vec<u8>,
+    /// What is left to write, and how much of it was written.
+    pub(super) outbox: Vec<u8>,
+    pub(super) sent: usize,
+    pub(super) then: Then,
+    /// There may be something to read.
+    pub(super) is_readable: bool,
+    /// The client has said that it will send no more.
+    pub(super) is_ending: bool,
+    /// Bytes that were swallowed after a refusal.
+    pub(super) swallowed: usize,
+    /// The memory it was last counted with.
+    pub(super) weighed: usize,
+}
+
+impl Visitor {
+    pub(super) fn new(
+        stream: Stream,
+        peer: Option<IpAddr>,
+        home: Option<Neighbourhood>,
+        now: Instant,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            stream,
+            peer,
+            home,
+            phase: Phase::Reading,
+            deadline,
+            since: now,
+            arrival: Arrival::default(),
+            serial: 0,
+            is_to_head: false,
+            persistence: Persistence::Kept,
+            job: Vec::new(),
+            outbox: Vec::new(),
+            sent: 0,
+            then: Then::Next,
+            is_readable: true,
+            is_ending: false,
+            swallowed: 0,
+            weighed: 0,
+        }
+    }
+
+    /// Whether it may be sent away to make room: it has no whole request here.
+    pub(super) const fn is_evictable(&self) -> bool {
+        matches!(self.phase, Phase::Reading | Phase::Lingering)
+    }
+
+    /// Whether it waits for the answer to the request with this ticket.
+    pub(super) fn is_away_with(&self, ticket: Ticket) -> bool {
+        self.phase == Phase::Away && self.serial == ticket.serial
+    }
+
+    /// Bytes of memory in use.
+    pub(super) fn weight(&self) -> usize {
+        self.arrival.weight() + self.job.capacity() + self.outbox.capacity()
+    }
+
+    /// Reads into `scratch`. Nothing more is expected once less than all of it was filled, unless
+    /// the client is ending: then the end itself is still to be read.
+    pub(super) fn read(&mut self, scratch: &mut [u8]) -> Moved {
+        let result = moved(|| self.stream.read(scratch));
+        self.is_readable = match result {
+            Moved::Bytes(count) => count == scratch.len() || self.is_ending,
+            Moved::Later | Moved::Gone => false,
+        };
+        result
+    }
+
+    /// Writes what is left. `None` if all of it is written.
+    pub(super) fn write_on(&mut self) -> Option<Moved> {
+        while self.sent < self.outbox.len() {
+            match moved(|| self.stream.write(&self.outbox[self.sent..])) {
+                Moved::Bytes(0) => return Some(Moved::Gone),
+                Moved::Bytes(count) => self.sent += count,
+                stuck => return Some(stuck),
+            }
+        }
+        self.outbox = Vec::new();
+        self.sent = 0;
+        None
+    }
+
+    /// Writes a whole answer, and keeps what the client does not take at once.
+    pub(super) fn begin_to_write(
+        &mut self,
+        answer: &[u8],
+        persistence: Persistence,
+        deadline: Instant,
+    ) {
+        self.phase = Phase::Writing;
+        self.deadline = deadline;
+        self.then = match persistence {
+            Persistence::Kept | Persistence::KeptAloud => Then::Next,
+            Persistence::Closed => Then::Close,
+        };
+        let written = match moved(|| self.stream.write(answer)) {
+            Moved::Bytes(count) => count,
+            // If it is gone, the next write tells.
+            Moved::Later | Moved::Gone => 0,
+        };
+        self.outbox = answer[written..].to_vec();
+        self.sent = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_an_ipv4_address_and_an_ipv6_network_as_one_client() {
+        let home = |text: &str| Neighbourhood::from(text.parse::<IpAddr>().unwrap());
+        assert_ne!(home("192.0.2.1"), home("192.0.2.2"));
+        assert_eq!(home("192.0.2.1"), home("::ffff:192.0.2.1"));
+        assert_eq!(home("2001:db8:1:2::1"), home("2001:db8:1:2:ffff::9"));
+        assert_ne!(home("2001:db8:1:2::1"), home("2001:db8:1:3::1"));
+    }
+}
