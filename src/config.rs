@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::FalseyValueParser;
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
 
 use crate::gate::{self, Listen};
@@ -19,9 +20,11 @@ use crate::routes::Settings;
 use crate::serve::Setup;
 use crate::sessions::Periods;
 
-/// The longest period that can be set. Beyond it a cookie's date would leave four-digit years, and
-/// browsers keep none for longer than 400 days anyway.
+/// The longest period that can be set. Browsers keep no cookie for longer than 400 days anyway.
 const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// The shortest: what cookies count in.
+const PERIOD_MIN: Duration = Duration::from_secs(1);
 
 /// The most workers of either lane.
 const COUNT_MAX: usize = 256;
@@ -34,8 +37,8 @@ const COUNT_MAX: usize = 256;
     about = "The entrance to your web app: signs people up, signs them in, remembers them, shows \
              them who they are and lets them out.",
     after_help = "Try it out:\n  vestibule serve                  then open http://127.0.0.1:8080\n\n\
-                  Every flag of a command can be set in the environment; `vestibule serve --help` \
-                  names both.",
+                  Every flag of a command can be set in the environment, a switch with `true` or \
+                  `false`; `vestibule serve --help` names both.",
     max_term_width = 100,
     disable_help_subcommand = true
 )]
@@ -60,6 +63,8 @@ pub enum Command {
 }
 
 /// The settings of `vestibule serve`, each for itself.
+// A comment here is the text of a flag in --help, where angle brackets would be noise.
+#[allow(rustdoc::bare_urls)]
 #[derive(Args)]
 pub struct Flags {
     /// Where to listen: ADDR:PORT, or unix:/path for a Unix socket; several, comma-separated.
@@ -89,11 +94,11 @@ pub struct Flags {
 
     /// Refuse requests that would change something and do not say which site they come from.
     /// Browsers always say it; curl does not.
-    #[arg(long, env = "VESTIBULE_STRICT_ORIGIN")]
+    #[arg(long, env = "VESTIBULE_STRICT_ORIGIN", value_parser = FalseyValueParser::new())]
     strict_origin: bool,
 
     /// Allow plain http on an address that others can reach: passwords cross the network in clear.
-    #[arg(long, env = "VESTIBULE_INSECURE_HTTP")]
+    #[arg(long, env = "VESTIBULE_INSECURE_HTTP", value_parser = FalseyValueParser::new())]
     insecure_http: bool,
 
     /// How long a session stays active. After that it is idle, and using it makes it active again.
@@ -177,13 +182,21 @@ impl CommandLine {
     /// Reads the command line and the environment. An error is one line for the operator; asking
     /// for help or the version prints it and ends the program.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
-        Self::try_parse_from(arguments).map_err(|err| {
+        let command = Self::command().mut_subcommand("serve", |it| it.mut_args(forget_if_empty));
+        let matches = command.try_get_matches_from(arguments);
+        matches.and_then(|it| Self::from_arg_matches(&it)).map_err(|err| {
             if !err.use_stderr() {
                 err.exit();
             }
             one_line(&err.to_string())
         })
     }
+}
+
+/// A variable that is set to nothing, as files of variables often have it, counts as not set.
+fn forget_if_empty(arg: Arg) -> Arg {
+    let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|it| it.is_empty());
+    if is_empty { arg.env(None::<&str>) } else { arg }
 }
 
 /// What clap says in several paragraphs, without its heading and its pointer to the help.
@@ -199,6 +212,11 @@ impl Flags {
         let is_https = self.origin.as_ref().is_some_and(Origin::is_https);
         for listen in &self.listen {
             refuse_clear_text(listen, is_https || self.insecure_http)?;
+        }
+        if self.active > self.absolute {
+            return Err("--active must not be longer than --absolute, which ends a session \
+                        however much it is used"
+                .to_owned());
         }
         let setup = self.setup();
         let Self { active, idle, absolute, .. } = self;
@@ -279,8 +297,8 @@ fn origin(text: &str) -> Result<Origin, String> {
 fn period(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Err(_) => Err("write it as in 90s, 15m, 24h or 14d".to_owned()),
-        Ok(period) if period.is_zero() || period > PERIOD_MAX => {
-            Err("it must be more than 0 and at most 3650d".to_owned())
+        Ok(period) if period < PERIOD_MIN || period > PERIOD_MAX => {
+            Err("it must be at least 1s and at most 3650d".to_owned())
         }
         Ok(period) => Ok(period),
     }
@@ -394,7 +412,7 @@ mod tests {
             ("--origin=https://auth.example.com/login", "https://auth.example.com"),
             ("--trusted-origin=*", "https://auth.example.com"),
             ("--active=soon", "24h"),
-            ("--active=0s", "more than 0"),
+            ("--active=0s", "at least 1s"),
             ("--idle=-1d", "24h"),
             ("--absolute=9999999d", "3650d"),
             ("--password-policy=none", "seed, standard or nist"),
@@ -404,7 +422,7 @@ mod tests {
             ("--connections=0", "from 1 to"),
             ("--connections-per-address=x", "from 1 to"),
             ("--trusted-proxy=proxy.test", "10.0.0.0/8"),
-            ("--request-timeout=0s", "more than 0"),
+            ("--request-timeout=0s", "at least 1s"),
             ("--databas=x", "--database"),
             ("--listen", "--listen"),
         ] {
@@ -413,6 +431,12 @@ mod tests {
             assert!(text.contains(name) && text.contains(advice), "{text}");
             assert!(!text.contains('\n') && !text.starts_with("error"), "{text}");
         }
+    }
+
+    #[test]
+    fn refuses_periods_that_contradict_each_other() {
+        assert!(refused(&["--active=40d"]).contains("--absolute"));
+        assert!(check(&["--active=30d"]).is_ok());
     }
 
     #[test]

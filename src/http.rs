@@ -278,6 +278,12 @@ impl Response {
         self
     }
 
+    /// The same, unless something is said already.
+    #[must_use]
+    pub fn noting_if_plain(self, note: Note) -> Self {
+        if self.note == Note::default() { self.noting(note) } else { self }
+    }
+
     /// The first value of a header.
     pub fn value(&self, name: &str) -> Option<&str> {
         let named = |(given, _): &&(&str, _)| given.eq_ignore_ascii_case(name);

@@ -24,14 +24,14 @@ pub enum Proof {
 }
 
 /// Why a proof failed: for the operator's log, never for the visitor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
     /// There is no such key.
     UnknownKey,
     /// The key has another password, or none.
     WrongPassword,
-    /// The stored hash cannot be read; see [`Verdict::Unreadable`].
-    UnreadableHash,
+    /// The stored hash of this user cannot be read; see [`Verdict::Unreadable`].
+    UnreadableHash(UserId),
 }
 
 /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is; [`Written::NoUser`]
@@ -68,7 +68,7 @@ pub fn user_by_password(
             store.replace_hash(id, &old, &hasher.hash(password))?;
             Proof::Of(user)
         }
-        (Verdict::Unreadable, _) => Proof::Refused(Refusal::UnreadableHash),
+        (Verdict::Unreadable, _) => Proof::Refused(Refusal::UnreadableHash(user.id)),
         (Verdict::Stale | Verdict::Wrong, _) => Proof::Refused(Refusal::WrongPassword),
     })
 }

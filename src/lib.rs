@@ -11,7 +11,7 @@
 //! |---------|------------------------------------|---------------|----------------------------------|
 //! | program | `main config`                      | everything    | –                                |
 //! | shell   | `gate serve log`                   | site, clock   | routes by name, users, SQL       |
-//! | site    | `routes pages origin http`         | auth, ground  | sockets, threads, the clock, SQL |
+//! | site    | `routes pages origin http`         | auth, store   | sockets, threads, the clock, SQL |
 //! | auth    | `login users keys sessions policy` | store, ground | HTTP, cookies, HTML, flags       |
 //! | store   | `store`                            | ground        | policy: lifetimes, limits, words |
 //! | ground  | `password token clock`             | crates        | anything of ours                 |

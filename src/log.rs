@@ -4,10 +4,12 @@
 //! bounded queue to a thread of their own. When standard error is closed, full or slow, lines are
 //! lost and counted, and the service goes on (OWASP Logging Cheat Sheet). Knows no event by name.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ use crate::clock::Moment;
 /// Lines that wait to be written, at most.
 const LINES_WAITING_MAX: usize = 1_024;
 
-/// Lines a second that requests may cause, of each kind; beyond it they are only counted.
+/// Lines a second about requests that one thing may cause; beyond it they are only counted. One
+/// thing is an event with its reason, so that a flood of one cannot hide another.
 pub const LINES_A_SECOND_MAX: u64 = 100;
 
 /// Characters of a value, at most.
@@ -27,10 +30,7 @@ const VALUE_CHARS_MAX: usize = 256;
 pub enum Kind {
     /// The program itself: always written.
     Program,
-    /// Something that matters for security: limited apart from the rest, so that a flood of plain
-    /// requests cannot hide it.
-    Security,
-    /// A plain request.
+    /// A request: as many as [`LINES_A_SECOND_MAX`].
     Request,
 }
 
@@ -38,8 +38,9 @@ pub enum Kind {
 pub struct Log {
     queue: SyncSender<Entry>,
     lost: AtomicU64,
-    security: Limit,
-    requests: Limit,
+    /// What each thing has caused in its present second. Events and reasons are ours, so there are
+    /// a few dozen.
+    limits: Mutex<BTreeMap<String, Limit>>,
 }
 
 enum Entry {
@@ -53,44 +54,59 @@ impl Log {
     pub fn to(out: impl Write + Send + 'static) -> Self {
         let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
         thread::spawn(move || write_all(out, &entries));
-        Self {
-            queue,
-            lost: AtomicU64::new(0),
-            security: Limit::default(),
-            requests: Limit::default(),
-        }
+        Self { queue, lost: AtomicU64::new(0), limits: Mutex::default() }
     }
 
     /// Hands in a line: the time, `event` and the fields. It may be lost, and then it is counted.
     pub fn write(&self, kind: Kind, event: &str, fields: &[(&str, &str)], now: Moment) {
-        let limit = match kind {
-            Kind::Program => None,
-            Kind::Security => Some(&self.security),
-            Kind::Request => Some(&self.requests),
-        };
-        if let Some(limit) = limit {
-            let (admitted, left_out) = limit.admit(now);
-            if left_out > 0 {
-                self.queue(line("log_limited", &[("lines", &left_out.to_string())], now));
-            }
-            if !admitted {
-                return;
-            }
+        if kind == Kind::Request && !self.admits(event, fields, now) {
+            return;
         }
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            self.queue(line("log_lost", &[("lines", &lost.to_string())], now));
-        }
+        self.tell_lost(now);
         self.queue(line(event, fields, now));
     }
 
-    /// Waits until everything is written, for `patience` at most.
-    pub fn flush(&self, patience: Duration) {
+    /// Writes what was only counted so far, and waits until everything is written, for `patience`
+    /// at most.
+    pub fn flush(&self, patience: Duration, now: Moment) {
+        let limits = std::mem::take(&mut *self.limits());
+        for (thing, limit) in limits {
+            self.tell_left_out(&thing, limit.left_out(), now);
+        }
+        self.tell_lost(now);
         let (tell, told) = mpsc::sync_channel(1);
         if self.queue.try_send(Entry::Flush(tell)).is_ok() {
             // If the time is up there is nobody left to tell.
             let _ = told.recv_timeout(patience);
         }
+    }
+
+    fn admits(&self, event: &str, fields: &[(&str, &str)], now: Moment) -> bool {
+        let reason = fields.iter().find(|(name, _)| *name == "reason").map(|(_, it)| *it);
+        let thing = reason.map_or(event.to_owned(), |reason| format!("{event}:{reason}"));
+        let mut limits = self.limits();
+        let (is_admitted, left_out) = limits.entry(thing.clone()).or_default().admit(now);
+        drop(limits);
+        self.tell_left_out(&thing, left_out, now);
+        is_admitted
+    }
+
+    fn tell_left_out(&self, thing: &str, lines: u64, now: Moment) {
+        if lines > 0 {
+            let facts = [("of", thing), ("lines", &lines.to_string())];
+            self.queue(line("log_limited", &facts, now));
+        }
+    }
+
+    fn tell_lost(&self, now: Moment) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            self.queue(line("log_lost", &[("lines", &lost.to_string())], now));
+        }
+    }
+
+    fn limits(&self) -> MutexGuard<'_, BTreeMap<String, Limit>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self, line: String) {
@@ -103,24 +119,28 @@ impl Log {
     }
 }
 
-/// A number of lines a second.
+/// How many lines one thing has caused in a second.
 #[derive(Default)]
 struct Limit {
-    second: AtomicI64,
-    count: AtomicU64,
+    second: i64,
+    count: u64,
 }
 
 impl Limit {
     /// Whether one more line may be written, and how many were left out in a second that is over.
-    fn admit(&self, now: Moment) -> (bool, u64) {
+    fn admit(&mut self, now: Moment) -> (bool, u64) {
         let second = now.millis().div_euclid(1_000);
         let mut left_out = 0;
-        if self.second.swap(second, Ordering::Relaxed) != second {
-            let before = self.count.swap(0, Ordering::Relaxed);
-            left_out = before.saturating_sub(LINES_A_SECOND_MAX);
+        if self.second != second {
+            left_out = self.left_out();
+            *self = Self { second, count: 0 };
         }
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        (count < LINES_A_SECOND_MAX, left_out)
+        self.count += 1;
+        (self.count <= LINES_A_SECOND_MAX, left_out)
+    }
+
+    const fn left_out(&self) -> u64 {
+        self.count.saturating_sub(LINES_A_SECOND_MAX)
     }
 }
 
@@ -181,7 +201,7 @@ fn push_value(line: &mut String, value: &str) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     const NOW: Moment = Moment::from_millis(1_795_507_200_123);
 
@@ -199,7 +219,7 @@ mod tests {
     }
 
     fn read(paper: &Paper, log: &Log) -> String {
-        log.flush(Duration::from_secs(10));
+        log.flush(Duration::from_secs(10), NOW);
         String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -247,13 +267,16 @@ mod tests {
         let log = Log::to(paper.clone());
         for _ in 0..250 {
             log.write(Kind::Request, "request", &[], NOW);
+            log.write(Kind::Request, "login_fail", &[("reason", "invalid_username")], NOW);
         }
-        log.write(Kind::Security, "login_fail", &[], NOW);
+        log.write(Kind::Request, "login_fail", &[("reason", "bad_credentials")], NOW);
         log.write(Kind::Request, "request", &[], NOW.after(Duration::from_secs(1)));
         let text = read(&paper, &log);
         assert_eq!(text.matches("ev=request").count(), 101);
-        assert_eq!(text.matches("ev=login_fail").count(), 1, "plain requests do not drown it");
-        assert!(text.contains("ev=log_limited lines=150\n"), "{text}");
+        assert_eq!(text.matches("reason=bad_credentials").count(), 1, "another reason drowns it");
+        assert!(text.contains("ev=log_limited of=request lines=150\n"), "{text}");
+        let rest = "ev=log_limited of=login_fail:invalid_username lines=150\n";
+        assert_eq!(text.matches(rest).count(), 1, "counted until the end: {text}");
     }
 
     /// Blocks until its gate is opened, as a full pipe does.
@@ -279,7 +302,7 @@ mod tests {
             log.write(Kind::Program, "start", &[], NOW);
         }
         drop(closed);
-        log.flush(Duration::from_secs(10));
+        log.flush(Duration::from_secs(10), NOW);
         while log.lost.load(Ordering::Relaxed) > 0 {
             log.write(Kind::Program, "after", &[], NOW);
         }
@@ -305,7 +328,7 @@ mod tests {
         for _ in 0..10 {
             log.write(Kind::Program, "start", &[], NOW);
         }
-        log.flush(Duration::from_secs(10));
+        log.flush(Duration::from_secs(10), NOW);
         log.write(Kind::Program, "stop", &[], NOW);
     }
 }

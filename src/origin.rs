@@ -23,7 +23,7 @@ impl Origin {
         let origin = Self::of(text)?;
         // What browsers send is the canonical form; an operator may write capitals or a final /.
         let bare = text.trim_end_matches('/').to_ascii_lowercase();
-        let plain = !bare.contains(['@', '?', '#', '\\']) && bare.matches('/').count() == 2;
+        let plain = !bare.contains(['@', '?', '#', '\\', '*']) && bare.matches('/').count() == 2;
         plain.then_some(origin)
     }
 
@@ -276,6 +276,7 @@ mod tests {
             "https://auth.example.com#x",
             "https://ann@auth.example.com",
             "https:\\\\auth.example.com",
+            "https://*.example.com",
             "https://auth.example.com:99999",
         ] {
             assert!(Origin::parse(bad).is_none(), "{bad}");

@@ -63,7 +63,7 @@ impl Policy {
         if length < self.shortest() {
             return Some(Flaw::TooShort);
         }
-        if !is_bearable(password) {
+        if password.units() > UNITS_MAX {
             return Some(Flaw::TooLong);
         }
         if self == Self::Seed {
@@ -80,9 +80,11 @@ impl Policy {
     }
 }
 
-/// Whether a password has a length that is looked at all at sign-in: 1 to 255 UTF-16 units.
-pub const fn is_bearable(password: &Password) -> bool {
-    1 <= password.units() && password.units() <= UNITS_MAX
+/// A password as it was typed, if it has a length that is looked at at all: 1 to 255 UTF-16 units.
+/// It is counted first, as normalising a hundred thousand characters takes longer than a hash.
+pub fn read(typed: &str) -> Option<Password> {
+    let units = typed.encode_utf16().take(UNITS_MAX + 1).count();
+    (1..=UNITS_MAX).contains(&units).then(|| Password::new(typed))
 }
 
 /// Looks the password up in the list, which is sorted by bytes: some fourteen comparisons.
@@ -125,6 +127,20 @@ mod tests {
             ("      ", None),
         ] {
             assert_eq!(flaw(Policy::Seed, password), expected, "{password}");
+        }
+    }
+
+    #[test]
+    fn looks_at_no_password_that_is_empty_or_too_long() {
+        for (typed, expected) in [
+            ("", false),
+            ("x", true),
+            (&*"x".repeat(255), true),
+            (&*"x".repeat(256), false),
+            (&*"😀".repeat(127), true),
+            (&*"😀".repeat(128), false),
+        ] {
+            assert_eq!(read(typed).is_some(), expected, "{typed}");
         }
     }
 

@@ -15,9 +15,9 @@ use crate::pages::{self, Field, Filled};
 use crate::password::{Hasher, Password};
 use crate::policy::{self, Flaw, Policy};
 use crate::sessions::{self, Periods, Resumed};
-use crate::store::{Error, Store};
+use crate::store::{Error, Store, UserId};
 use crate::token::{self, Token, TokenHash};
-use crate::users::{self, Username};
+use crate::users::Username;
 
 /// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
 /// referrer is not withheld on our own pages: with `no-referrer` browsers would call our own forms'
@@ -92,12 +92,13 @@ enum Door {
 }
 
 /// Why somebody is turned away at a door.
-#[derive(Clone, Copy)]
 struct Turned {
     /// What they read.
     refusal: pages::Refusal,
     /// What the operator reads.
     reason: &'static str,
+    /// Whose account the operator should look after, if so.
+    user: Option<UserId>,
 }
 
 /// What a request presents to be recognised by.
@@ -151,7 +152,7 @@ impl Site {
         self.dress(answer)
     }
 
-    /// The lane for a request: the slow one only if a password really will be hashed, so that
+    /// The lane for a request: the slow one only if a password may have to be hashed, so that most
     /// mistakes are told at once even while that lane is full.
     pub fn lane(&self, request: &Request) -> Lane {
         let door = match (request.method, &*request.path) {
@@ -272,7 +273,7 @@ impl Site {
     fn sign_out(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(resumed) = &visitor.resumed else {
-            return Ok(self.with_cookie(unauthorized(), &visitor, now));
+            return Ok(self.with_cookie(unauthorized(request), &visitor, now));
         };
         sessions::end(&self.store, &resumed.session.id)?;
         let note = Note::of("logout")
@@ -290,16 +291,16 @@ impl Site {
             Door::SignIn => Username::for_sign_in(&typed),
         });
         let Some(name) = name else { return Err(Turned::for_username(door)) };
-        let Some(password) = form.field("password").map(|typed| Password::new(&typed)) else {
-            return Err(Turned::for_password("Please enter a password."));
+        let typed = form.field("password");
+        let Some(password) = typed.and_then(|typed| policy::read(&typed)) else {
+            return Err(Turned::for_password("Passwords have 1 to 255 characters."));
         };
         match door {
             Door::SignUp => match self.policy.flaw(&password, &name, &self.words) {
                 Some(flaw) => Err(Turned::for_password(self.advice_on(flaw))),
                 None => Ok((name, password)),
             },
-            Door::SignIn if policy::is_bearable(&password) => Ok((name, password)),
-            Door::SignIn => Err(Turned::for_password("Passwords have 1 to 255 characters.")),
+            Door::SignIn => Ok((name, password)),
         }
     }
 
@@ -349,9 +350,14 @@ impl Site {
             Response::text(400, turned.refusal.text)
         };
         let event = if door == Door::SignUp { "signup_fail" } else { "login_fail" };
-        let name = token::keyed_handle(&self.log_key, &users::canonical(&username));
-        let note = Note::of(event).with("reason", turned.reason).with("name", format!("h:{name}"));
-        answer.noting(note)
+        let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
+        let name = canonical.as_deref().unwrap_or(&username);
+        let name = format!("h:{}", token::keyed_handle(&self.log_key, name));
+        let note = Note::of(event).with("reason", turned.reason).with("name", name);
+        answer.noting(match turned.user {
+            Some(id) => note.with("uid", id.as_str()),
+            None => note,
+        })
     }
 
     fn form(&self, door: Door, filled: &Filled<'_>) -> maud::Markup {
@@ -400,9 +406,15 @@ impl Site {
         match (&visitor.presented, &visitor.resumed) {
             (Presented::Cookie(Some(token)), Some(it)) if it.renewed => {
                 let cookie = self.cookie.set(token.reveal(), it.session.idle_expires, now);
-                answer.with("Set-Cookie", cookie)
+                let note = Note::of("session_renew")
+                    .with("uid", it.user.id.as_str())
+                    .with("sess", it.session.id.handle());
+                answer.with("Set-Cookie", cookie).noting_if_plain(note)
             }
-            (Presented::Cookie(_), None) => answer.with("Set-Cookie", self.cookie.clear()),
+            (Presented::Cookie(_), None) => {
+                let note = Note::of("session_invalid");
+                answer.with("Set-Cookie", self.cookie.clear()).noting_if_plain(note)
+            }
             _ => answer,
         }
     }
@@ -428,6 +440,7 @@ impl Turned {
             field: Field::Username,
         },
         reason: "name_taken",
+        user: None,
     };
 
     const fn for_username(door: Door) -> Self {
@@ -436,26 +449,26 @@ impl Turned {
             Door::SignIn => "Names have 1 to 31 characters.",
         };
         let refusal = pages::Refusal { text: "Invalid username", advice, field: Field::Username };
-        Self { refusal, reason: "invalid_username" }
+        Self { refusal, reason: "invalid_username", user: None }
     }
 
     const fn for_password(advice: &'static str) -> Self {
         let refusal = pages::Refusal { text: "Invalid password", advice, field: Field::Password };
-        Self { refusal, reason: "invalid_password" }
+        Self { refusal, reason: "invalid_password", user: None }
     }
 
     /// One sentence for whatever was wrong: who has an account here is nobody's business.
-    const fn for_credentials(why: keys::Refusal) -> Self {
+    fn for_credentials(why: keys::Refusal) -> Self {
         let refusal = pages::Refusal {
             text: "Incorrect username or password",
             advice: "Please check both and try again.",
             field: Field::Password,
         };
-        let reason = match why {
-            keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => "bad_credentials",
-            keys::Refusal::UnreadableHash => "unreadable_hash",
+        let (reason, user) = match why {
+            keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
+            keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
         };
-        Self { refusal, reason }
+        Self { refusal, reason, user }
     }
 }
 
@@ -476,7 +489,7 @@ fn file(kind: &'static str, content: &'static str) -> Response {
 /// the way out it is Lucia's 401, as for somebody who is not signed in.
 fn foreign(request: &Request) -> Response {
     let answer = match &*request.path {
-        "/logout" => unauthorized(),
+        "/logout" => unauthorized(request),
         _ => problem(
             request,
             403,
@@ -487,9 +500,10 @@ fn foreign(request: &Request) -> Response {
     answer.noting(Note::of("csrf_reject"))
 }
 
-fn unauthorized() -> Response {
+fn unauthorized(request: &Request) -> Response {
     // RFC 9110 § 15.5.2 wants the header; no browser opens a pop-up for this scheme.
-    Response::text(401, "Unauthorized").with("WWW-Authenticate", "Bearer")
+    problem(request, 401, "Unauthorized", "You are not signed in, or not any more.")
+        .with("WWW-Authenticate", "Bearer")
 }
 
 fn not_allowed(request: &Request, allowed: &'static str) -> Response {

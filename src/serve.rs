@@ -97,7 +97,11 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     let crew = Crew { house: house.clone(), private, limits: limits.clone(), tell: tell.clone() };
     let first = crew.muster(1).map_err(|err| format!("cannot start the workers: {err}"))?;
     for address in doors.addresses() {
-        let url = setup.url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let url = match &setup.url {
+            Some(url) => url.clone(),
+            None if address.starts_with("unix:") => "-".to_owned(),
+            None => format!("http://{address}"),
+        };
         house.say("listening", &[("address", &address), ("url", &url)]);
     }
     let news = tell.clone();
@@ -382,20 +386,25 @@ impl House {
     fn answer(&self, mut incoming: tiny_http::Request) {
         let (now, began) = (Moment::now(), Instant::now());
         let (request, is_whole) = read(&mut incoming);
-        // The site holds nothing that a panic could leave half done: the store rolls back.
-        let answered = panic::catch_unwind(AssertUnwindSafe(|| {
+        let answer = self.survive(&request, || {
             if is_whole {
                 self.site.answer(&request, now)
             } else {
                 self.site.refuse(Problem::Malformed, Some(&request))
             }
-        }));
-        let answer = answered.unwrap_or_else(|_| self.site.refuse(Problem::Failed, Some(&request)));
+        });
         self.note(incoming.method().as_str(), &request, &answer, began);
         let bytes = answer.write(request.method == Method::Head, now);
         let mut writer = incoming.into_writer();
         // The gate may have given up on it.
         drop(writer.write_all(&bytes).and_then(|()| writer.flush()));
+    }
+
+    /// A panic ends one request, and neither a worker nor the program. The site holds nothing that
+    /// it could leave half done: the store rolls back.
+    fn survive(&self, request: &Request, answer: impl FnOnce() -> Response) -> Response {
+        let answered = panic::catch_unwind(AssertUnwindSafe(answer));
+        answered.unwrap_or_else(|_| self.site.refuse(Problem::Failed, Some(request)))
     }
 
     /// One line for a request: what happened, and how it came and went. Never a field, a cookie or
@@ -418,8 +427,7 @@ impl House {
             ("ip", &ip),
             ("rid", &number),
         ]);
-        let kind = if *event == "request" { Kind::Request } else { Kind::Security };
-        self.log.write(kind, event, &line, Moment::now());
+        self.log.write(Kind::Request, event, &line, Moment::now());
     }
 
     fn say(&self, event: &str, fields: &[(&str, &str)]) {
@@ -431,7 +439,7 @@ impl House {
             self.say("db_error", &[("cause", &err.to_string())]);
         }
         self.say("stop", &[]);
-        self.log.flush(Duration::from_secs(1));
+        self.log.flush(Duration::from_secs(1), Moment::now());
     }
 }
 
@@ -540,10 +548,40 @@ fn listen_to_signals(tell: Sender<Event>) -> io::Result<()> {
 fn note_panics(log: Arc<Log>, tell: Sender<Event>) {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map_or("unknown".to_owned(), ToString::to_string);
-        log.write(Kind::Security, "panicked", &[("at", &place)], Moment::now());
+        log.write(Kind::Request, "panicked", &[("at", &place)], Moment::now());
         // Our threads have names, and catch their panics.
         if thread::current().name().is_none() {
             let _ = tell.send(Event::Panicked);
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::{Cost, Hasher};
+    use crate::routes::Settings;
+    use crate::store::Store;
+
+    #[test]
+    fn h19_ends_one_request_with_a_panic_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("a.db")).unwrap();
+        let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
+        let site = Arc::new(Site::new(store, hasher, Settings::default()));
+        let log = Arc::new(Log::to(io::sink()));
+        let house = House { site, log, requests: AtomicU64::new(0) };
+        let request = Request {
+            method: Method::Get,
+            path: "/".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            peer: None,
+        };
+        for _ in 0..20 {
+            let answer = house.survive(&request, || panic!("a bug"));
+            assert_eq!((answer.status, &*answer.body), (500, &b"An unknown error occurred"[..]));
+            assert_eq!(answer.note.event, "panic");
+        }
+    }
 }

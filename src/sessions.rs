@@ -75,7 +75,8 @@ pub fn state(session: &Session, now: Moment) -> State {
 }
 
 /// Lets somebody in, and ends the session they came with (`replaced`), if any, and the oldest ones
-/// beyond [`SESSIONS_MAX`]. `None` if the user is gone. (Lucia: `createSession`, which leaves the old one alive; OWASP ASVS 7.2.4.)
+/// beyond [`SESSIONS_MAX`]. `None` if the user is gone. (Lucia: `createSession`, which leaves the
+/// old one alive; OWASP ASVS 7.2.4.)
 pub fn start(
     store: &Store,
     periods: &Periods,

@@ -30,7 +30,9 @@ pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);
 /// hold up the page that triggered it.
 pub const RENEWAL_PATIENCE: Duration = Duration::from_millis(20);
 
-/// Why the store could not do what was asked. Nothing was written.
+/// Why the store could not do what was asked. Nothing of it was written.
+// LIMIT: after a failed fsync the disk may hold what was not acknowledged, and the next start may
+// find it: a sign-out that was answered with an error can have happened all the same.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Error {
     /// It may pass: somebody else holds the lock, the disk is full, no file descriptor is left.

@@ -34,7 +34,7 @@ impl Username {
     /// space at either end. `None` if it is not such a name.
     pub fn for_sign_up(typed: &str) -> Option<Self> {
         let long_enough = typed.encode_utf16().count() >= UNITS_MIN;
-        let stands_free = typed.trim() == typed;
+        let stands_free = typed.trim() == typed && stands_by_itself(typed);
         let acceptable = long_enough && stands_free && typed.chars().all(is_visible);
         if acceptable { Self::for_sign_in(typed) } else { None }
     }
@@ -93,6 +93,24 @@ fn fold(name: &str) -> String {
     nfkc.normalize(&folded).into_owned()
 }
 
+/// Characters that are drawn as nothing although their properties do not say so: the blank Braille
+/// pattern, the object replacement character and the Khitan filler.
+const BLANKS: [char; 3] = ['\u{2800}', '\u{fffc}', '\u{16fe4}'];
+
+/// Whether a name begins with a character of its own and not with a mark on the one before.
+fn stands_by_itself(name: &str) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new();
+    let is_mark = |it| {
+        matches!(
+            category.get(it),
+            GeneralCategory::NonspacingMark
+                | GeneralCategory::SpacingMark
+                | GeneralCategory::EnclosingMark
+        )
+    };
+    !name.starts_with(is_mark)
+}
+
 /// Control, format, private-use and unassigned characters, line separators, and whatever is drawn
 /// as nothing: with them two names could look the same, or a name could rearrange a line of text.
 fn is_visible(character: char) -> bool {
@@ -106,7 +124,7 @@ fn is_visible(character: char) -> bool {
             | GeneralCategory::ParagraphSeparator
     );
     let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character);
-    !hidden && !ignorable
+    !hidden && !ignorable && !BLANKS.contains(&character)
 }
 
 /// Makes a user, with a key or without. `None` if somebody has the name or the key already; then
@@ -257,6 +275,10 @@ mod tests {
             ("trailing space", "abcd "),
             ("ideographic space outside", "\u{3000}abcd"),
             ("nothing but spaces", "    "),
+            ("blank Braille pattern", "abcd\u{2800}"),
+            ("object replacement", "abcd\u{fffc}"),
+            ("Khitan filler", "\u{16fe4}abcd"),
+            ("marks with nothing under them", "\u{301}\u{301}\u{301}\u{301}"),
         ] {
             assert!(!is_name(name), "{what}");
         }

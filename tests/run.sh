@@ -17,6 +17,7 @@ step() {
 
 step cargo fmt --check
 step cargo clippy --locked --all-targets --quiet -- --deny warnings
+RUSTDOCFLAGS='--deny warnings' step cargo doc --locked --no-deps --quiet
 step cargo test --locked --no-fail-fast
 grep -E '^(test |running|test result|.*Running|.*Doc-tests)' "$work/log"
 tests=$(awk '/^test result: ok/ { ran += $4 } END { print ran }' "$work/log")

@@ -95,8 +95,15 @@ enum Found {
 }
 
 /// Names the file without symbolic links on the way, so that a relative path means the same file
-/// for good and a name like `:memory:` means a file at all.
+/// for good, a name like `:memory:` means a file at all, and SQLite's companions of the file are
+/// looked for where SQLite keeps them.
 fn absolute(path: &Path) -> Result<PathBuf> {
+    if let Ok(whole) = path.canonicalize() {
+        return Ok(whole);
+    }
+    if path.is_symlink() {
+        return broken("it is a symbolic link to a file that is not there");
+    }
     let Some(name) = path.file_name() else {
         return broken("the path names no file");
     };
@@ -112,18 +119,19 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
 fn inspect(path: &Path, newest: i32) -> Result<Found> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+    // Asked before it is opened, as opening a pipe would wait for somebody to write to it.
+    let about = match fs::metadata(path) {
+        Ok(about) => about,
         Err(err) if err.kind() == ErrorKind::NotFound => return make(path),
         Err(err) => return broken(err),
     };
-    let about = file.metadata()?;
     if !about.is_file() {
         return broken("it is not a regular file");
     }
     if about.len() == 0 {
         return Ok(Found::New);
     }
+    let mut file = File::open(path)?;
     let mut header = [0; 100];
     if file.read_exact(&mut header).is_err() || !header.starts_with(b"SQLite format 3\0") {
         return broken("it is not a SQLite database; it was left as it is");
@@ -164,8 +172,11 @@ fn refuse_network(path: &Path) -> Result<()> {
 fn narrow_modes(path: &Path) -> Result<()> {
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
         let Ok(about) = fs::metadata(&file) else { continue };
-        if about.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        if about.permissions().mode() & 0o077 != 0
+            && let Err(err) = fs::set_permissions(&file, Permissions::from_mode(0o600))
+        {
+            let file = file.display();
+            return broken(format!("others may read {file}, and its mode cannot be set: {err}"));
         }
     }
     Ok(())
@@ -174,6 +185,10 @@ fn narrow_modes(path: &Path) -> Result<()> {
 fn connect(path: &Path, found: Found) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
+    // SQLite opens a file that it may only read without a word, and its companions with it.
+    if conn.is_readonly("main")? {
+        return broken("it cannot be written: see its mode, its owner and where it is mounted");
+    }
     configure(&conn)?;
     if found == (Found::Ours { clean: false }) {
         // If it is refused, closing it must not fold the log into it.
@@ -224,7 +239,7 @@ fn check_whole(conn: &Connection, path: &Path) -> Result<()> {
 }
 
 /// Makes the tables, or runs the migrations that are missing, and sees that all is there, in one
-/// transaction. It also shows whether the file can be written at all.
+/// transaction.
 fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -322,6 +337,7 @@ fn broken<T>(cause: impl std::fmt::Display) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::types::Value;
 
     /// A file that the first release made, to be brought up by steps of our own.
     fn first() -> Connection {
@@ -353,6 +369,43 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(version(&conn), 1);
         assert_eq!(columns(&conn).unwrap(), ["t.a  notnull=0 pk=0"]);
+    }
+
+    #[test]
+    fn sets_every_connection_up_for_safety() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, writer) = open(&folder.path().join("a.db")).unwrap();
+        for conn in [writer, open_reader(&path).unwrap()] {
+            let pragma = |name: &str| {
+                let value: Value =
+                    conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap();
+                match value {
+                    Value::Integer(number) => number.to_string(),
+                    Value::Text(text) => text,
+                    other => panic!("{name} is {other:?}"),
+                }
+            };
+            for (name, expected) in [
+                ("journal_mode", "wal"),
+                ("synchronous", "2"),
+                ("foreign_keys", "1"),
+                ("secure_delete", "1"),
+                ("cell_size_check", "1"),
+                ("trusted_schema", "0"),
+                ("mmap_size", "0"),
+                ("journal_size_limit", "67108864"),
+            ] {
+                assert_eq!(pragma(name), expected, "{name}");
+            }
+            for (config, expected) in [
+                (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
+                (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+                (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+            ] {
+                assert_eq!(conn.db_config(config), Ok(expected), "{config:?}");
+            }
+        }
+        assert!(rusqlite::version_number() >= SQLITE_VERSION_MIN);
     }
 
     #[test]

@@ -254,6 +254,23 @@ fn lists_and_ends_the_living_sessions_of_one_user() {
 }
 
 #[test]
+fn ends_the_oldest_session_of_somebody_who_has_too_many() {
+    let (hall, ann) = Hall::with_ann();
+    let start = |n| {
+        let now = seconds(n);
+        sessions::start(&hall.store, &hall.periods, &ann.user.id, None, now).unwrap().unwrap()
+    };
+    let second = start(1);
+    for _ in 2..sessions::SESSIONS_MAX {
+        start(2);
+    }
+    assert!(hall.resume(&ann.started.token, NOW).is_some(), "as many as there may be");
+    start(3);
+    assert!(hall.resume(&ann.started.token, NOW).is_none());
+    assert!(hall.resume(&second.token, NOW).is_some());
+}
+
+#[test]
 fn starts_no_session_for_somebody_who_is_gone() {
     let (hall, ann) = Hall::with_ann();
     assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(true));
@@ -369,7 +386,7 @@ fn refuses_a_hash_that_it_cannot_read() {
     let SignIn::Refused(reason) = hall.sign_in("Ann Onym", "plain text", None) else {
         panic!("admitted")
     };
-    assert_eq!(reason, Refusal::UnreadableHash);
+    assert!(matches!(reason, Refusal::UnreadableHash(_)));
     assert_eq!(hall.store.user(&ann.user.id), Ok(Some(ann.user)));
 }
 

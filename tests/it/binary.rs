@@ -182,7 +182,11 @@ pub struct Answer {
 impl Answer {
     /// `None` unless the answer comes, whole.
     pub fn read(stream: impl Read, is_to_head: bool) -> Option<Self> {
-        let mut stream = BufReader::new(stream);
+        Self::read_next(&mut BufReader::new(stream), is_to_head)
+    }
+
+    /// The same where others may follow on the connection.
+    pub fn read_next(stream: &mut impl BufRead, is_to_head: bool) -> Option<Self> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if stream.read_line(&mut head).ok()? == 0 {

@@ -254,7 +254,7 @@ fn h9_answers_one_connection_in_order_and_others_meanwhile() {
     page(&server);
     let mut greedy = std::io::BufReader::new(greedy);
     for expected in [vec![400; 5], vec![200; 50]].concat() {
-        assert_eq!(Answer::read(&mut greedy, false).unwrap().status, expected);
+        assert_eq!(Answer::read_next(&mut greedy, false).unwrap().status, expected);
     }
 }
 

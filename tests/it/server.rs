@@ -1,9 +1,11 @@
 //! The release as its users meet it: HTTP, signals, crashes, two processes, wrong settings.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -291,7 +293,8 @@ fn writes_no_secret_into_its_log() {
     let (_, token) = cookie.split_once('=').unwrap();
     server.post("/login", "username=my+other+password&password=hunter2%21", None);
     server.post("/login?password=in-the-address", ANNA, Some(&cookie));
-    server.get("/nowhere%0aev=forged?token=also-here", Some(&cookie));
+    server.get("/nowhere\"ev=forged?token=also-here", Some(&cookie));
+    server.ask("GET /login HTTP/1.1\r\nHost: x\r\nUser-Agent: x ev=forged\r\n\r\n");
     server.ask(&format!("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"));
     let log = server.stop();
     for secret in [
@@ -309,6 +312,7 @@ fn writes_no_secret_into_its_log() {
     for event in ["ev=signup_ok", "ev=login_fail", "ev=login_ok", "ip=127.0.0.1", "ev=stop"] {
         assert!(log.contains(event), "{event} in {log}");
     }
+    assert!(log.contains("path=\"/nowhere\\\"ev=forged\""), "quoted and escaped: {log}");
     assert!(!log.contains(" ev=forged"), "{log}");
 }
 
@@ -396,6 +400,56 @@ fn says_in_one_line_why_it_cannot_start_and_exits_with_1() {
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let (code, said) = fails(&["serve", &listen], folder.path());
     assert!(code == Some(1) && said.contains("cannot listen on"), "{said}");
+}
+
+#[test]
+fn reads_switches_in_the_environment_and_takes_an_empty_variable_for_none() {
+    let folder = folder();
+    let try_out = |name: &str, value: &str| {
+        let output = vestibule(&["serve", "--listen=0.0.0.0:0", "--database=/nowhere/x.db"])
+            .env(name, value)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        output.status.code()
+    };
+    for value in ["true", "1", "yes"] {
+        assert_eq!(try_out("VESTIBULE_INSECURE_HTTP", value), Some(1), "{value}");
+    }
+    for value in ["false", "0", "no", ""] {
+        assert_eq!(try_out("VESTIBULE_INSECURE_HTTP", value), Some(2), "{value:?}");
+    }
+    assert_eq!(try_out("VESTIBULE_ORIGIN", ""), Some(2), "refused for plain http, not for this");
+    assert_eq!(try_out("VESTIBULE_ORIGIN", "https://auth.test"), Some(1));
+}
+
+#[test]
+fn refuses_a_database_that_it_may_not_write() {
+    // Root may write whatever its mode says, so somebody else has to try: a copy of the program
+    // where they can reach it, and a folder that is theirs.
+    const NOBODY: u32 = 65_534;
+    let folder = folder();
+    let program = folder.path().join("vestibule");
+    fs::copy(crate::binary::program(), &program).unwrap();
+    let file = folder.path().join("test.db");
+    drop(::vestibule::store::Store::open(&file).unwrap());
+    fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let mut command = std::process::Command::new(&program);
+    command.args(["serve", "--listen=127.0.0.1:0", "--database"]).arg(&file);
+    if rustix::process::geteuid().is_root() {
+        for it in [folder.path(), &file] {
+            chown(it, Some(NOBODY), None).unwrap();
+        }
+        command.uid(NOBODY);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("it cannot be written"), "{said}");
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "nothing is left beside it: {left:?}");
 }
 
 #[test]

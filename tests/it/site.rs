@@ -186,6 +186,9 @@ fn never_reads_fields_from_the_address_or_from_another_kind_of_body() {
         assert_eq!(plain(&answer), (400, "Invalid username"), "{kind}");
     }
     assert_eq!(visit.ask("POST", "/signup", &[], fields).status, 400);
+    // The path of a request ends at its question mark; whoever leaves more of it there finds no
+    // page at all.
+    assert_eq!(visit.post_body(&format!("/signup?{fields}"), "").status, 404);
 }
 
 #[test]
@@ -735,6 +738,28 @@ fn says_what_is_wrong_with_a_request_that_is_not_looked_at() {
     ] {
         assert_eq!(plain(&visit.site.refuse(problem, None)), expected, "{problem:?}");
     }
+}
+
+#[test]
+fn takes_two_different_cookies_for_none_and_heeds_no_token_beside_them() {
+    let mut visit = Visit::with_ann();
+    let token = visit.token();
+    visit.forget_cookie();
+    let two = format!("auth_session={token}; auth_session={}", "x".repeat(40));
+    let bearer = format!("Bearer {token}");
+    let headers = [("Cookie", &*two), ("Authorization", &*bearer)];
+    let answer = visit.ask("GET", "/", &headers, "");
+    assert_eq!(way(&answer), (302, Some("/login")));
+    assert_eq!(answer.value("Set-Cookie"), Some(DEAD_COOKIE));
+}
+
+#[test]
+fn says_unauthorized_on_a_page_to_somebody_who_can_read_one() {
+    let mut visit = Visit::new();
+    let answer = visit.ask("POST", "/logout", &[("Accept", "text/html")], "");
+    assert_eq!(answer.status, 401);
+    assert!(body(&answer).contains("<h1>Unauthorized</h1>"));
+    assert_eq!(plain(&visit.post("/logout", &[])), (401, "Unauthorized"));
 }
 
 #[test]

@@ -531,11 +531,34 @@ fn says_what_is_wrong_with_the_path() {
         (folder.path().to_owned(), "not a regular file"),
         (folder.path().join("no/such/folder.db"), "its folder"),
         (PathBuf::from("/dev/null"), "not a regular file"),
-        (PathBuf::from("/"), "names no file"),
+        (PathBuf::from("/"), "not a regular file"),
+        (PathBuf::new(), "names no file"),
     ] {
         let Err(err) = Store::open(&path) else { panic!("{} was opened", path.display()) };
         assert!(err.to_string().contains(cause), "{err}");
     }
+}
+
+#[test]
+fn follows_a_link_to_the_file_so_that_it_is_checked_where_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (folder.path().join("real/x.db"), folder.path().join("x.db"));
+    fs::create_dir(folder.path().join("real")).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let Err(err) = Store::open(&link) else { panic!("a link to nothing was opened") };
+    assert!(err.to_string().contains("symbolic link"), "{err}");
+    let open = Store::open(&real).unwrap();
+    open.add_user(&user("ann"), &[]).unwrap();
+    for name in ["real/x.db", "real/x.db-wal", "real/x.db-shm"] {
+        let public = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(folder.path().join(name), public).unwrap();
+    }
+    let other = Store::open(&link).unwrap();
+    for name in ["real/x.db", "real/x.db-wal", "real/x.db-shm"] {
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop((open, other));
 }
 
 #[test]
