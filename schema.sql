@@ -57,3 +57,44 @@ CREATE INDEX user_session_by_user ON user_session (user_id);
 
 -- For deleting the dead without reading the living.
 CREATE INDEX user_session_by_end ON user_session (idle_expires);
+
+-- Random keys of this database, shared by all servers on it.
+CREATE TABLE secret (
+    -- What it is for. `handle`: stands behind the handles by which the log and `throttle` know names
+    -- and addresses, so that neither tells what somebody typed into the wrong field.
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL CHECK (length(value) = 32)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO secret VALUES ('handle', randomblob(32));
+
+-- Browsers in which somebody has signed in before. They keep an allowance of their own for wrong
+-- passwords, so that nobody else can lock the owner out.
+CREATE TABLE device (
+    -- BLAKE2b-256 of the secret in the device cookie. One browser has one secret for all accounts.
+    id           BLOB    NOT NULL CHECK (length(id) = 32),
+    user_id      TEXT    NOT NULL REFERENCES user (id),
+    -- When somebody last signed in to this account there. It is good for a year from then.
+    last_used_at INTEGER NOT NULL,
+    PRIMARY KEY (id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_by_user ON device (user_id, last_used_at);
+
+CREATE INDEX device_by_end ON device (last_used_at);
+
+-- Failed tries. Rows come with failures and go with success or with quiet; throttle.rs says when.
+CREATE TABLE throttle (
+    -- 16 bytes of a keyed hash of what is counted: a name (whether anybody has it or not), a name in
+    -- a known browser, or an address.
+    id       BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    -- How many tries have failed since the last success.
+    failures INTEGER NOT NULL,
+    -- When the last one did.
+    last_at  INTEGER NOT NULL,
+    -- Names: no try before this. Addresses: when the allowance will be whole again.
+    until    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- For deleting those first that matter least.
+CREATE INDEX throttle_by_worth ON throttle (until, last_at);

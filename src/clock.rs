@@ -33,6 +33,12 @@ impl Moment {
         Self(self.0.saturating_add(millis(span)))
     }
 
+    /// The moment `span` earlier; saturates as [`Moment::after`] does.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+
     /// How long it is from here until `later`; zero when `later` has passed already.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))

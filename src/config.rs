@@ -14,11 +14,13 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
 
 use crate::gate::{self, Listen};
+use crate::login::Rules;
 use crate::origin::{Origin, Rule};
 use crate::policy::Policy;
 use crate::routes::Settings;
 use crate::serve::Setup;
 use crate::sessions::Periods;
+use crate::throttle;
 
 /// The longest period that can be set. Browsers keep no cookie for longer than 400 days anyway.
 const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -142,8 +144,8 @@ pub struct Flags {
     #[arg(default_value = "64", value_parser = connections)]
     connections_per_address: usize,
 
-    /// Networks of reverse proxies that connect from other machines, as in 10.0.0.0/8,
-    /// comma-separated.
+    /// Networks of reverse proxies, as in 127.0.0.1 or 10.0.0.0/8, comma-separated: their
+    /// X-Forwarded-For is believed, and what is counted by address is counted by it.
     #[arg(long, env = "VESTIBULE_TRUSTED_PROXY", value_name = "CIDR,...", value_parser = network)]
     #[arg(value_delimiter = ',')]
     trusted_proxy: Vec<IpNet>,
@@ -162,6 +164,42 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_ANSWER_TIMEOUT", value_name = "DURATION")]
     #[arg(default_value = "20s", value_parser = period)]
     answer_timeout: Duration,
+
+    /// Wrong passwords for one name before anybody has to wait. A browser that has signed in to the
+    /// account before has as many of its own.
+    #[arg(long, env = "VESTIBULE_THROTTLE_FREE", value_name = "COUNT", default_value = "5")]
+    throttle_free: u32,
+
+    /// The longest wait then. It doubles from one second up to this.
+    #[arg(long, env = "VESTIBULE_THROTTLE_WAIT", value_name = "DURATION")]
+    #[arg(default_value = "30m", value_parser = period)]
+    throttle_wait: Duration,
+
+    /// Wrong passwords from one address, or from one IPv6 /64, whatever the names.
+    #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_FREE", value_name = "COUNT")]
+    #[arg(default_value = "20", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    throttle_address_free: u32,
+
+    /// Then one more in this time.
+    #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_EVERY", value_name = "DURATION")]
+    #[arg(default_value = "6s", value_parser = period)]
+    throttle_address_every: Duration,
+
+    /// Names and addresses that are counted at once, at most. When there are more, those are
+    /// forgotten that matter least.
+    #[arg(long, env = "VESTIBULE_THROTTLE_ROWS", value_name = "COUNT")]
+    #[arg(default_value = "100000", value_parser = clap::value_parser!(u32).range(1_000..))]
+    throttle_rows: u32,
+
+    /// Accounts that may be made from one address, if there is an --origin.
+    #[arg(long, env = "VESTIBULE_SIGNUP_FREE", value_name = "COUNT")]
+    #[arg(default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    signup_free: u32,
+
+    /// Then one more in this time.
+    #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
+    #[arg(default_value = "1m", value_parser = period)]
+    signup_every: Duration,
 }
 
 /// The settings, checked.
@@ -219,6 +257,15 @@ impl Flags {
                 .to_owned());
         }
         let setup = self.setup();
+        let limits = throttle::Limits {
+            free: self.throttle_free,
+            wait_max: self.throttle_wait,
+            address_free: self.throttle_address_free,
+            address_every: self.throttle_address_every,
+            sign_up_free: self.signup_free,
+            sign_up_every: self.signup_every,
+            rows: self.throttle_rows,
+        };
         let Self { active, idle, absolute, .. } = self;
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
@@ -228,7 +275,8 @@ impl Flags {
             database: self.database,
             site: Settings {
                 rule,
-                periods: Periods { active, idle, absolute },
+                rules: Rules { periods: Periods { active, idle, absolute }, limits },
+                trusted_proxies: setup.limits.trusted_proxies.clone(),
                 policy: self.password_policy,
             },
             setup,
@@ -355,7 +403,7 @@ mod tests {
         let config = check(&[]).unwrap();
         assert_eq!(config.listen[0].to_string(), "127.0.0.1:8080");
         assert_eq!(config.database.to_str(), Some("vestibule.db"));
-        assert_eq!(config.site.periods, Periods::default());
+        assert_eq!(config.site.rules.periods, Periods::default());
         assert_eq!(config.site.rule, Rule::default());
         assert_eq!(config.site.policy, None);
         assert!(config.setup.limits.workers >= 2 && config.setup.limits.hashers >= 1);
@@ -388,7 +436,7 @@ mod tests {
             config.listen,
             [Listen::Unix(PathBuf::from("/run/x.sock")), listen("[::1]:1").unwrap()]
         );
-        let periods = config.site.periods;
+        let periods = config.site.rules.periods;
         let seconds = [periods.active, periods.idle, periods.absolute].map(|it| it.as_secs());
         assert_eq!(seconds, [90, 900, 14 * 86_400]);
         assert_eq!(config.site.rule.own, Origin::parse("https://auth.example.com"));

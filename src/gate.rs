@@ -41,6 +41,7 @@ use slab::Slab;
 use crate::clock::Moment;
 use crate::http::{Problem, Request};
 use crate::log::{Kind, Log};
+use crate::network::Neighbourhood;
 use crate::routes::{self, Site};
 
 use arrival::{Arrival, Step};
@@ -48,7 +49,7 @@ use head::{Head, Persistence};
 use lane::{Bounds, Lane, Link, Ticket};
 pub use socket::Listen;
 use socket::{Door, Moved, Stream};
-use visitor::{Neighbourhood, Phase, Then, Visitor};
+use visitor::{Phase, Then, Visitor};
 
 /// Bytes that all connections together may hold. Beyond it the request that has been on its way
 /// the longest is refused.

@@ -245,8 +245,12 @@ impl Response {
     }
 
     /// A sentence, alone.
-    pub fn text(status: u16, sentence: &'static str) -> Self {
-        Self::new(status, "text/plain; charset=utf-8", sentence.as_bytes().into())
+    pub fn text(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
+        let body = match sentence.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        Self::new(status, "text/plain; charset=utf-8", body)
     }
 
     /// A file that is part of the program.
@@ -333,6 +337,7 @@ const fn reason(status: u16) -> &'static str {
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         503 => "Service Unavailable",

@@ -7,14 +7,14 @@
 //! Files stand on floors. A file uses its own floor and those below, never one above; what a floor
 //! must *not* know is the useful half of the rule, and a test holds it (`tests/it/house.rs`).
 //!
-//! | floor   | files                              | may know      | must not know                    |
-//! |---------|------------------------------------|---------------|----------------------------------|
-//! | program | `main config`                      | everything    | –                                |
-//! | shell   | `gate serve log`                   | site, clock   | routes by name, users, SQL       |
-//! | site    | `routes pages origin http`         | auth, store   | sockets, threads, the clock, SQL |
-//! | auth    | `login users keys sessions policy` | store, ground | HTTP, cookies, HTML, flags       |
-//! | store   | `store`                            | ground        | policy: lifetimes, limits, words |
-//! | ground  | `password token clock`             | crates        | anything of ours                 |
+//! | floor   | files                                      | may know      | must not know                  |
+//! |---------|--------------------------------------------|---------------|--------------------------------|
+//! | program | `main config`                              | everything    | –                              |
+//! | shell   | `gate serve log`                           | site, clock   | routes by name, users, SQL     |
+//! | site    | `routes pages origin client http`          | auth, store   | sockets, threads, clock, SQL   |
+//! | auth    | `login users keys sessions policy throttle`| store, ground | HTTP, cookies, HTML, flags     |
+//! | store   | `store`                                    | ground        | policy: lifetimes, limits      |
+//! | ground  | `password token network clock`             | crates        | anything of ours               |
 //!
 //! The modules below are in reading order, from the outside in.
 
@@ -25,13 +25,16 @@ pub mod log;
 pub mod routes;
 pub mod pages;
 pub mod origin;
+pub mod client;
 pub mod http;
 pub mod login;
 pub mod users;
 pub mod keys;
 pub mod sessions;
 pub mod policy;
+pub mod throttle;
 pub mod store;
 pub mod password;
 pub mod token;
+pub mod network;
 pub mod clock;

@@ -5,18 +5,24 @@
 //! every test runs without them.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
 
+use ipnet::IpNet;
+
+use crate::client;
 use crate::clock::Moment;
 use crate::http::{Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable};
 use crate::keys;
-use crate::login::{self, Admission, SignIn, SignUp};
+use crate::login::{self, Admission, Caller, Rules, SignIn, SignUp};
 use crate::origin::{self, Origin};
 use crate::pages::{self, Field, Filled};
 use crate::password::{Hasher, Password};
 use crate::policy::{self, Flaw, Policy};
-use crate::sessions::{self, Periods, Resumed};
+use crate::sessions::{self, Resumed};
 use crate::store::{Error, Store, UserId};
-use crate::token::{self, Token, TokenHash};
+use crate::throttle;
+use crate::token::{self, Token};
 use crate::users::Username;
 
 /// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
@@ -47,7 +53,7 @@ const HSTS: &str = "max-age=63072000";
 /// Seconds after which somebody who found us busy should try again.
 const RETRY_SECONDS: &str = "1";
 
-/// Dead sessions that are deleted in one transaction, at most, so that nobody waits long behind it.
+/// Rows that are deleted in one transaction, at most, so that nobody waits long behind it.
 pub const SWEEP_MAX: u32 = 500;
 
 /// How the site is set up.
@@ -55,8 +61,10 @@ pub const SWEEP_MAX: u32 = 500;
 pub struct Settings {
     /// Which requests are this site's own, and where it is.
     pub rule: origin::Rule,
-    /// How long sessions live.
-    pub periods: Periods,
+    /// How long sessions live, and how often somebody may guess.
+    pub rules: Rules,
+    /// Reverse proxies that are believed about where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// Which passwords may be chosen; `None`: the guide's without an origin, `standard` with one.
     pub policy: Option<Policy>,
 }
@@ -75,13 +83,14 @@ pub struct Site {
     store: Store,
     hasher: Hasher,
     rule: origin::Rule,
-    periods: Periods,
+    rules: Rules,
+    trusted_proxies: Vec<IpNet>,
     policy: Policy,
     /// Words that an attacker would try first as a password here.
     words: Vec<String>,
     cookie: CookieKind,
-    /// Makes handles of names for the log; new at every start.
-    log_key: [u8; 32],
+    /// The cookie by which a browser is known.
+    device_cookie: CookieKind,
 }
 
 /// The two forms that lead in.
@@ -93,6 +102,9 @@ enum Door {
 
 /// Why somebody is turned away at a door.
 struct Turned {
+    status: u16,
+    /// How long they should wait before they try again.
+    wait: Option<Duration>,
     /// What they read.
     refusal: pages::Refusal,
     /// What the operator reads.
@@ -132,18 +144,28 @@ impl Site {
     pub fn new(store: Store, hasher: Hasher, settings: Settings) -> Self {
         let own = settings.rule.own.as_ref();
         let secure = own.is_some_and(Origin::is_https);
-        let name = if secure { "__Host-auth_session" } else { "auth_session" };
+        let (name, device_name) = if secure {
+            ("__Host-auth_session", "__Host-auth_device")
+        } else {
+            ("auth_session", "auth_device")
+        };
         let default = if own.is_some() { Policy::Standard } else { Policy::Seed };
         Self {
             store,
             hasher,
             policy: settings.policy.unwrap_or(default),
-            periods: settings.periods,
+            rules: settings.rules,
+            trusted_proxies: settings.trusted_proxies,
             words: words(own),
             rule: settings.rule,
             cookie: CookieKind { name, secure },
-            log_key: token::random_bytes(),
+            device_cookie: CookieKind { name: device_name, secure },
         }
+    }
+
+    /// Where a request comes from: the peer, or what a trusted proxy says.
+    pub fn client(&self, request: &Request) -> Option<IpAddr> {
+        client::address(request, &self.trusted_proxies)
     }
 
     /// Answers a request. It always has an answer, also when the store fails.
@@ -188,10 +210,13 @@ impl Site {
         self.dress(answer.noting(Note::of("bad_request")))
     }
 
-    /// Deletes a batch of sessions that are dead by now, and says how many: fewer than
+    /// Deletes a batch of what is dead or forgotten by now, and says how many: fewer than
     /// [`SWEEP_MAX`] means that none is left.
     pub fn sweep(&self, now: Moment) -> Result<usize, Error> {
-        sessions::delete_dead(&self.store, SWEEP_MAX, now)
+        let dead = sessions::delete_dead(&self.store, SWEEP_MAX, now)?;
+        let quiet = now.before(throttle::QUIET);
+        let unused = now.before(login::DEVICE_LIFE);
+        Ok(dead + self.store.delete_forgotten(quiet, unused, SWEEP_MAX)?)
     }
 
     /// Closes the database, when serving ends.
@@ -204,7 +229,7 @@ impl Site {
             return Ok(foreign(request));
         }
         let allowed = match &*request.path {
-            "/" | "/style.css" | "/icon.svg" | "/healthz" => "GET, HEAD",
+            "/" | "/style.css" | "/icon.svg" | "/healthz" | "/whoami" => "GET, HEAD",
             "/signup" | "/login" => "GET, HEAD, POST",
             "/logout" => "POST",
             _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
@@ -218,6 +243,7 @@ impl Site {
             }
             (Method::Get | Method::Head, "/icon.svg") => Ok(file("image/svg+xml", pages::ICON)),
             (Method::Get | Method::Head, "/healthz") => self.report_health(),
+            (Method::Get | Method::Head, "/whoami") => self.tell_address(request, now),
             (Method::Post, "/signup") => self.enter(Door::SignUp, request, now),
             (Method::Post, "/login") => self.enter(Door::SignIn, request, now),
             (Method::Post, "/logout") => self.sign_out(request, now),
@@ -229,6 +255,19 @@ impl Site {
     fn report_health(&self) -> Answer {
         self.store.probe()?;
         Ok(Response::text(200, "ok").noting(Note::of("health")))
+    }
+
+    /// For an operator who sets up a proxy: which address is believed.
+    fn tell_address(&self, request: &Request, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let answer = match &visitor.resumed {
+            Some(_) => match self.client(request) {
+                Some(address) => Response::text(200, address.to_string()),
+                None => Response::text(200, "unknown"),
+            },
+            None => unauthorized(request),
+        };
+        Ok(self.with_cookie(answer, &visitor, now))
     }
 
     fn show_profile(&self, request: &Request, now: Moment) -> Answer {
@@ -256,9 +295,9 @@ impl Site {
             Err(why) => return Ok(unreadable(request, why)),
         };
         let visitor = self.visitor(request, now)?;
-        let presented = visitor.token().map(Token::hash);
+        let caller = self.caller(door, request, visitor.token());
         let outcome = match self.read(door, form) {
-            Ok((name, password)) => self.pass(door, &name, &password, presented.as_ref(), now)?,
+            Ok((name, password)) => self.pass(door, &name, &password, &caller, now)?,
             Err(turned) => Err(turned),
         };
         Ok(match outcome {
@@ -309,25 +348,43 @@ impl Site {
         door: Door,
         name: &Username,
         password: &Password,
-        presented: Option<&TokenHash>,
+        caller: &Caller,
         now: Moment,
     ) -> Result<Result<Admission, Turned>, Error> {
-        let Self { store, hasher, periods, .. } = self;
+        let Self { store, hasher, rules, .. } = self;
         Ok(match door {
             Door::SignUp => {
-                match login::sign_up(store, hasher, periods, name, password, presented, now)? {
+                match login::sign_up(store, hasher, rules, name, password, caller, now)? {
                     SignUp::Admitted(admission) => Ok(admission),
                     SignUp::NameTaken => Err(Turned::NAME_TAKEN),
+                    SignUp::Wait(wait) => Err(Turned::for_now(wait)),
                 }
             }
             Door::SignIn => {
-                match login::with_password(store, hasher, periods, name, password, presented, now)?
-                {
+                match login::with_password(store, hasher, rules, name, password, caller, now)? {
                     SignIn::Admitted(admission) => Ok(admission),
                     SignIn::Refused(why) => Err(Turned::for_credentials(why)),
+                    SignIn::Wait(wait) => Err(Turned::for_now(wait)),
                 }
             }
         })
+    }
+
+    /// Who asks, as far as the request tells. Sign-ups are limited only where the site is served for
+    /// real: whoever tries it out makes accounts by the dozen.
+    fn caller(&self, door: Door, request: &Request, presented: Option<&Token>) -> Caller {
+        let address = self.client(request);
+        let is_counted = door == Door::SignIn || self.rule.own.is_some();
+        let is_one = |it: &IpAddr| client::is_one_client(*it, &self.trusted_proxies);
+        let device = match request.cookie(self.device_cookie.name) {
+            Cookie::Value(value) => Token::parse(value),
+            Cookie::Absent | Cookie::Ambiguous => None,
+        };
+        Caller {
+            presented: presented.map(Token::hash),
+            device,
+            address: address.filter(is_one).filter(|_| is_counted),
+        }
     }
 
     fn admit(&self, door: Door, admission: &Admission, now: Moment) -> Response {
@@ -337,7 +394,9 @@ impl Site {
         let note = Note::of(event)
             .with("uid", admission.user.id.as_str())
             .with("sess", started.session.id.handle());
-        Response::see("/").with("Set-Cookie", cookie).noting(note)
+        let life = now.after(login::DEVICE_LIFE);
+        let device = self.device_cookie.set(admission.device.reveal(), life, now);
+        Response::see("/").with("Set-Cookie", cookie).with("Set-Cookie", device).noting(note)
     }
 
     /// The sentence alone for a script; for a person the form again, with what they typed.
@@ -345,14 +404,22 @@ impl Site {
         let username = form.field("username").unwrap_or_default();
         let answer = if request.wants_html() {
             let filled = Filled { username: &username, refusal: Some(turned.refusal) };
-            Response::html(400, self.form(door, &filled))
+            Response::html(turned.status, self.form(door, &filled))
         } else {
-            Response::text(400, turned.refusal.text)
+            Response::text(turned.status, turned.refusal.text)
         };
-        let event = if door == Door::SignUp { "signup_fail" } else { "login_fail" };
+        let answer = match turned.wait {
+            Some(wait) => answer.with("Retry-After", seconds_of(wait).to_string()),
+            None => answer,
+        };
+        let event = match door {
+            _ if turned.wait.is_some() => "throttled",
+            Door::SignUp => "signup_fail",
+            Door::SignIn => "login_fail",
+        };
         let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
         let name = canonical.as_deref().unwrap_or(&username);
-        let name = format!("h:{}", token::keyed_handle(&self.log_key, name));
+        let name = format!("h:{}", token::keyed_handle(self.store.handle_key(), name));
         let note = Note::of(event).with("reason", turned.reason).with("name", name);
         answer.noting(match turned.user {
             Some(id) => note.with("uid", id.as_str()),
@@ -395,7 +462,7 @@ impl Site {
         };
         let mut visitor = Visitor { presented, resumed: None };
         if let Some(token) = visitor.token() {
-            visitor.resumed = sessions::resume(&self.store, &self.periods, token, now)?;
+            visitor.resumed = sessions::resume(&self.store, &self.rules.periods, token, now)?;
         }
         Ok(visitor)
     }
@@ -441,6 +508,8 @@ impl Turned {
         },
         reason: "name_taken",
         user: None,
+        status: 400,
+        wait: None,
     };
 
     const fn for_username(door: Door) -> Self {
@@ -449,12 +518,12 @@ impl Turned {
             Door::SignIn => "Names have 1 to 31 characters.",
         };
         let refusal = pages::Refusal { text: "Invalid username", advice, field: Field::Username };
-        Self { refusal, reason: "invalid_username", user: None }
+        Self { refusal, reason: "invalid_username", user: None, status: 400, wait: None }
     }
 
     const fn for_password(advice: &'static str) -> Self {
         let refusal = pages::Refusal { text: "Invalid password", advice, field: Field::Password };
-        Self { refusal, reason: "invalid_password", user: None }
+        Self { refusal, reason: "invalid_password", user: None, status: 400, wait: None }
     }
 
     /// One sentence for whatever was wrong: who has an account here is nobody's business.
@@ -468,8 +537,23 @@ impl Turned {
             keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
             keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
         };
-        Self { refusal, reason, user }
+        Self { refusal, reason, user, status: 400, wait: None }
     }
+
+    /// The same for a name that somebody has and for one that nobody has.
+    const fn for_now(wait: Duration) -> Self {
+        let refusal = pages::Refusal {
+            text: "Too many attempts",
+            advice: "Please wait a while and try again.",
+            field: Field::Password,
+        };
+        Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
+    }
+}
+
+/// Whole seconds, rounded up: whoever comes back then is not sent away again.
+fn seconds_of(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// Words that an attacker would try first as a password here: ours, and those of the host name.

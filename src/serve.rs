@@ -416,7 +416,7 @@ impl House {
         }
         let status = answer.status.to_string();
         let micros = began.elapsed().as_micros().to_string();
-        let ip = request.peer.map_or("-".to_owned(), |it| it.to_string());
+        let ip = self.site.client(request).map_or("-".to_owned(), |it| it.to_string());
         let number = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
         let mut line: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         line.extend([

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::store::{Error, Result, Session, Store, User, UserId, Written};
+use crate::store::{Entry, Error, Result, Session, Store, User, UserId, Written};
 use crate::token::{Token, TokenHash};
 
 /// Living sessions of one user, at most; beyond it the oldest end (OWASP ASVS 7.1.2).
@@ -74,18 +74,18 @@ pub fn state(session: &Session, now: Moment) -> State {
     }
 }
 
-/// Lets somebody in, and ends the session they came with (`replaced`), if any, and the oldest ones
-/// beyond [`SESSIONS_MAX`]. `None` if the user is gone. (Lucia: `createSession`, which leaves the
-/// old one alive; OWASP ASVS 7.2.4.)
+/// Lets somebody in, with what `entry` says, and ends their oldest sessions beyond [`SESSIONS_MAX`].
+/// `None` if the user is gone. (Lucia: `createSession`, which leaves the session that was presented
+/// alive; OWASP ASVS 7.2.4.)
 pub fn start(
     store: &Store,
     periods: &Periods,
     user: &UserId,
-    replaced: Option<&TokenHash>,
+    entry: &Entry,
     now: Moment,
 ) -> Result<Option<Started>> {
     let started = new(periods, user, now);
-    Ok(match store.start_session(&started.session, replaced, SESSIONS_MAX)? {
+    Ok(match store.start_session(&started.session, SESSIONS_MAX, entry)? {
         Written::Done => Some(started),
         Written::Taken | Written::NoUser => None,
     })

@@ -11,6 +11,7 @@
 mod file;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,12 @@ pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a renewal waits. It is a convenience that the next request can repeat, so it must not
 /// hold up the page that triggered it.
 pub const RENEWAL_PATIENCE: Duration = Duration::from_millis(20);
+
+/// Known browsers of one user, at most.
+const DEVICES_MAX: u32 = 100;
+
+/// How many failures are counted between two looks at the number of rows: looking reads them all.
+const COUNTED_EVERY: u32 = 256;
 
 /// Why the store could not do what was asked. Nothing of it was written.
 // LIMIT: after a failed fsync the disk may hold what was not acknowledged, and the next start may
@@ -144,6 +151,51 @@ pub struct Session {
     pub created_at: Moment,
 }
 
+/// A browser in which somebody has signed in to an account. It holds the hash of a secret and so has
+/// no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The hash of the secret that the browser holds.
+    pub id: TokenHash,
+    /// The account.
+    pub user_id: UserId,
+    /// When somebody last signed in to it there.
+    pub last_used_at: Moment,
+}
+
+/// Names a thing whose failures are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CountId([u8; 16]);
+
+impl CountId {
+    /// The id of a thing, by its keyed hash.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// How often a thing has failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Count {
+    /// How many times, since the last success.
+    pub failures: u32,
+    /// When it last did.
+    pub last_at: Moment,
+    /// What follows from it, until when. Rows with an earlier one matter less.
+    pub until: Moment,
+}
+
+/// What is written when somebody is let in, beside their session.
+#[derive(Clone, Default)]
+pub struct Entry {
+    /// The session they came with: it ends.
+    pub replaced: Option<TokenHash>,
+    /// The count that success clears.
+    pub cleared: Option<CountId>,
+    /// The browser, known from now on or still.
+    pub device: Option<Device>,
+}
+
 /// What became of a record that was to be added or renamed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
@@ -161,6 +213,9 @@ pub struct Store {
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Connection>>,
     writer_returned: Condvar,
+    handle_key: [u8; 32],
+    /// Failures that were counted since the rows were.
+    uncounted: AtomicU32,
 }
 
 impl Store {
@@ -170,7 +225,13 @@ impl Store {
     /// refused and left as it was; the error says which. Two processes may open the same file.
     pub fn open(path: &Path) -> Result<Self> {
         let (path, writer) = file::open(path)?;
+        let handle_key = writer
+            .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
+            .map_err(Fault::from)?;
         Ok(Self {
+            handle_key,
+            // The first failure looks how many rows there are.
+            uncounted: AtomicU32::new(u32::MAX / 2),
             path,
             readers: Mutex::default(),
             writer: Mutex::new(Some(writer)),
@@ -194,6 +255,11 @@ impl Store {
         self.read(|conn| conn.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])).map(drop)
     }
 
+    /// A random key of this database, the same for all servers on it: for handles.
+    pub const fn handle_key(&self) -> &[u8; 32] {
+        &self.handle_key
+    }
+
     // People.
 
     /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a
@@ -206,20 +272,19 @@ impl Store {
         written(done)
     }
 
-    /// Adds a user with a key and a first session, and ends the session `replaced`, all or
-    /// nothing. [`Written::Taken`] if the canonical name or the key exists: of any number of
+    /// Adds a user with a key and a first session, and does what `entry` says, all or nothing. [`Written::Taken`] if the canonical name or the key exists: of any number of
     /// simultaneous calls for one name exactly one is [`Written::Done`].
     pub fn sign_up(
         &self,
         user: &User,
         key: &Key,
         session: &Session,
-        replaced: Option<&TokenHash>,
+        entry: &Entry,
     ) -> Result<Written> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             insert_user(tx, user)?;
             insert_key(tx, key)?;
-            insert_session(tx, session, replaced)
+            insert_session(tx, session, entry)
         });
         written(done)
     }
@@ -266,12 +331,13 @@ impl Store {
         written(done)
     }
 
-    /// Deletes a user with their keys and sessions. `false` if there was none.
+    /// Deletes a user with their keys, sessions and devices. `false` if there was none.
     pub fn delete_user(&self, id: &UserId) -> Result<bool> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
             tx.prepare_cached("DELETE FROM user_key WHERE user_id = ?1")?.execute([id.as_str()])?;
+            tx.prepare_cached("DELETE FROM device WHERE user_id = ?1")?.execute([id.as_str()])?;
             Ok(tx.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([id.as_str()])?)
         });
         Ok(deleted? > 0)
@@ -356,17 +422,11 @@ impl Store {
 
     // Sessions.
 
-    /// Adds a session and ends the session `replaced`. Of this user's other sessions those go that
-    /// were dead when the new one was made, and then the oldest, until there are `most` in all.
-    /// [`Written::NoUser`] if the user is gone.
-    pub fn start_session(
-        &self,
-        session: &Session,
-        replaced: Option<&TokenHash>,
-        most: u32,
-    ) -> Result<Written> {
+    /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
+    /// dead when the new one was made, and then the oldest, until there are `most` in all. [`Written::NoUser`] if the user is gone.
+    pub fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {
         written(self.write(WRITE_PATIENCE, |tx| {
-            insert_session(tx, session, replaced)?;
+            insert_session(tx, session, entry)?;
             tx.prepare_cached(
                 "DELETE FROM user_session WHERE id IN
                    (SELECT id FROM user_session WHERE user_id = ?1
@@ -458,6 +518,104 @@ impl Store {
     /// many.
     pub fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize> {
         Ok(self.write(WRITE_PATIENCE, |tx| Ok(delete_dead_of(tx, id, now)?))?)
+    }
+
+    // Devices.
+
+    /// Whether somebody has signed in with the account of this key in this browser since `earliest`.
+    pub fn has_device(&self, id: &TokenHash, key: &KeyId, earliest: Moment) -> Result<bool> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT 1 FROM user_key JOIN device ON device.user_id = user_key.user_id
+                  WHERE user_key.id = ?2 AND device.id = ?1 AND device.last_used_at >= ?3",
+            )?
+            .exists((id.as_bytes(), key.as_str(), earliest.millis()))
+        })
+    }
+
+    /// Whether this browser's secret is one that was given out: to whomever.
+    pub fn knows_device(&self, id: &TokenHash) -> Result<bool> {
+        self.read(|conn| {
+            conn.prepare_cached("SELECT 1 FROM device WHERE id = ?1")?.exists([id.as_bytes()])
+        })
+    }
+
+    // Failures.
+
+    /// How often this thing has failed.
+    pub fn count(&self, id: &CountId) -> Result<Option<Count>> {
+        self.read_one(
+            "SELECT failures, last_at, until FROM throttle WHERE id = ?1",
+            [&id.0],
+            count_at,
+        )
+    }
+
+    /// Replaces the counts of these things by what `after` makes of them (of the thing at this place
+    /// in `ids`, and of its count before), in one transaction: of failures at the same moment each
+    /// counts. When there are more than `most` rows, those go that matter least.
+    pub fn change_counts(
+        &self,
+        ids: &[CountId],
+        after: impl Fn(usize, Option<Count>) -> Count,
+        most: u32,
+    ) -> Result<()> {
+        let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
+        let is_due = uncounted >= (most / 8).min(COUNTED_EVERY);
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            for (at, id) in ids.iter().enumerate() {
+                let before = tx
+                    .prepare_cached("SELECT failures, last_at, until FROM throttle WHERE id = ?1")?
+                    .query_row([id.0], count_at)
+                    .optional()?;
+                let Count { failures, last_at, until } = after(at, before);
+                tx.prepare_cached(
+                    "INSERT INTO throttle (id, failures, last_at, until) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (id) DO UPDATE SET failures = ?2, last_at = ?3, until = ?4",
+                )?
+                .execute((id.0, failures, last_at.millis(), until.millis()))?;
+            }
+            if is_due {
+                tx.prepare_cached(
+                    "DELETE FROM throttle WHERE id IN
+                       (SELECT id FROM throttle ORDER BY until, last_at
+                         LIMIT max(0, (SELECT count(*) FROM throttle) - ?1))",
+                )?
+                .execute([most])?;
+            }
+            Ok(())
+        });
+        if is_due {
+            self.uncounted.store(0, Ordering::Relaxed);
+        }
+        Ok(changed?)
+    }
+
+    /// Deletes up to `limit` counts that ended before `earliest` and devices that were not used since
+    /// `earliest_use`, and says how many.
+    pub fn delete_forgotten(
+        &self,
+        earliest: Moment,
+        earliest_use: Moment,
+        limit: u32,
+    ) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            let counts = tx
+                .prepare_cached(
+                    "DELETE FROM throttle WHERE id IN
+                       (SELECT id FROM throttle
+                         WHERE until < ?1 AND last_at < ?1 ORDER BY until LIMIT ?2)",
+                )?
+                .execute((earliest.millis(), limit))?;
+            let devices = tx
+                .prepare_cached(
+                    "DELETE FROM device WHERE (id, user_id) IN
+                       (SELECT id, user_id FROM device WHERE last_used_at < ?1 LIMIT ?2)",
+                )?
+                .execute((earliest_use.millis(), limit))?;
+            Ok(counts + devices)
+        });
+        Ok(deleted?)
     }
 
     // How it runs.
@@ -620,10 +778,13 @@ fn insert_key(tx: &Transaction<'_>, key: &Key) -> std::result::Result<(), Fault>
 fn insert_session(
     tx: &Transaction<'_>,
     session: &Session,
-    replaced: Option<&TokenHash>,
+    entry: &Entry,
 ) -> std::result::Result<(), Fault> {
-    if let Some(replaced) = replaced {
+    if let Some(replaced) = &entry.replaced {
         delete_session(tx, replaced)?;
+    }
+    if let Some(id) = entry.cleared {
+        tx.prepare_cached("DELETE FROM throttle WHERE id = ?1")?.execute([id.0])?;
     }
     delete_dead_of(tx, &session.user_id, session.created_at)?;
     tx.prepare_cached(
@@ -639,7 +800,10 @@ fn insert_session(
         session.absolute_expires.millis(),
         session.created_at.millis(),
     ))?;
-    Ok(())
+    match &entry.device {
+        Some(device) => upsert_device(tx, device),
+        None => Ok(()),
+    }
 }
 
 fn delete_session(tx: &Transaction<'_>, id: &TokenHash) -> rusqlite::Result<usize> {
@@ -649,6 +813,26 @@ fn delete_session(tx: &Transaction<'_>, id: &TokenHash) -> rusqlite::Result<usiz
 fn delete_dead_of(tx: &Transaction<'_>, id: &UserId, now: Moment) -> rusqlite::Result<usize> {
     tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1 AND idle_expires < ?2")?
         .execute((id.as_str(), now.millis()))
+}
+
+/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user the oldest go.
+fn upsert_device(tx: &Transaction<'_>, device: &Device) -> std::result::Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT INTO device (id, user_id, last_used_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (id, user_id) DO UPDATE SET last_used_at = ?3",
+    )?
+    .execute((device.id.as_bytes(), device.user_id.as_str(), device.last_used_at.millis()))?;
+    tx.prepare_cached(
+        "DELETE FROM device WHERE (id, user_id) IN
+           (SELECT id, user_id FROM device WHERE user_id = ?1
+             ORDER BY last_used_at DESC LIMIT -1 OFFSET ?2)",
+    )?
+    .execute((device.user_id.as_str(), DEVICES_MAX))?;
+    Ok(())
+}
+
+fn count_at(row: &Row<'_>) -> rusqlite::Result<Count> {
+    Ok(Count { failures: row.get(0)?, last_at: moment_at(row, 1)?, until: moment_at(row, 2)? })
 }
 
 fn user_at(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
@@ -729,13 +913,16 @@ mod tests {
         };
         limit(1);
         let full = (0..100)
-            .map(|_| store.start_session(&session(&ann), None, 1_000))
+            .map(|_| store.start_session(&session(&ann), 1_000, &Entry::default()))
             .find(Result::is_err)
             .expect("a hundred sessions do not fit into the pages there are");
         assert!(is_busy(&full), "{full:?}");
         assert_eq!(store.user(&ann.id).unwrap(), Some(ann.clone()));
         limit(1_000_000);
-        assert_eq!(store.start_session(&session(&ann), None, 1_000), Ok(Written::Done));
+        assert_eq!(
+            store.start_session(&session(&ann), 1_000, &Entry::default()),
+            Ok(Written::Done)
+        );
     }
 
     #[test]

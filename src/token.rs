@@ -92,8 +92,14 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 /// Eight hex digits that stand for `text` in a log, made with a random `key` so that nobody who
 /// reads the log can try out what the text was: people type passwords into the wrong field.
 pub fn keyed_handle(key: &[u8; 32], text: &str) -> String {
+    hex(&keyed_hash(key, text)[..4])
+}
+
+/// 16 bytes that stand for `text` where it must not be read, and by which it is found again.
+pub fn keyed_hash(key: &[u8; 32], text: &str) -> [u8; 16] {
     // BLAKE2 takes a prefix for a key; unlike with SHA-256 nothing can be appended to the text.
-    handle(&[key, text.as_bytes()].concat())
+    let whole = blake2b_256(&[key, text.as_bytes()].concat());
+    whole[..16].try_into().expect("16 of 32 bytes")
 }
 
 /// Eight hex digits that tell `content` from other content.

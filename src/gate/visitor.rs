@@ -1,13 +1,14 @@
 //! A connection from outside, and where it stands.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::arrival::Arrival;
 use super::head::Persistence;
 use super::lane::Ticket;
 use super::socket::{Moved, Stream, moved};
+use crate::network::Neighbourhood;
 
 /// Where a connection stands. Each phase has one absolute deadline, and nothing a client does
 /// moves it except finishing.
@@ -33,26 +34,6 @@ pub(super) enum Then {
     Next,
     /// The end.
     Close,
-}
-
-/// The part of the network that counts as one client: an IPv4 address, or an IPv6 network of 64
-/// bits, as a household has them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Neighbourhood {
-    V4(Ipv4Addr),
-    V6([u16; 4]),
-}
-
-impl From<IpAddr> for Neighbourhood {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
-        }
-    }
 }
 
 /// A connection from outside.
@@ -177,19 +158,5 @@ impl Visitor {
         };
         self.outbox = answer[written..].to_vec();
         self.sent = 0;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_an_ipv4_address_and_an_ipv6_network_as_one_client() {
-        let home = |text: &str| Neighbourhood::from(text.parse::<IpAddr>().unwrap());
-        assert_ne!(home("192.0.2.1"), home("192.0.2.2"));
-        assert_eq!(home("192.0.2.1"), home("::ffff:192.0.2.1"));
-        assert_eq!(home("2001:db8:1:2::1"), home("2001:db8:1:2:ffff::9"));
-        assert_ne!(home("2001:db8:1:2::1"), home("2001:db8:1:3::1"));
     }
 }

@@ -23,7 +23,7 @@ const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// What brings an older file up to date: step `n` leads from schema `n + 1` to `n + 2`. Steps are
 /// never changed once released; schema.sql always shows where the last one leads.
-const MIGRATIONS: &[&str] = &[];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/2.sql")];
 
 /// SQLite before this version can corrupt a file that two connections write and checkpoint at the
 /// same time (the WAL-reset bug, 2026-03).
@@ -360,6 +360,24 @@ mod tests {
             assert_eq!(version(&conn), 3);
             assert_eq!(columns(&conn).unwrap().len(), 3, "a, b and c, from step {done}");
         }
+    }
+
+    #[test]
+    fn leads_from_the_first_release_to_the_schema_of_today() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        upgrade(&mut conn, include_str!("migrations/1.sql"), &[]).ok().unwrap();
+        upgrade(&mut conn, SCHEMA, MIGRATIONS).ok().unwrap();
+        let mut new = Connection::open_in_memory().unwrap();
+        upgrade(&mut new, SCHEMA, MIGRATIONS).ok().unwrap();
+        let everything = |conn: &Connection| {
+            let sql = "SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1";
+            let mut statement = conn.prepare(sql).unwrap();
+            let names = statement.query_map([], |row| row.get(0)).unwrap();
+            names.collect::<rusqlite::Result<Vec<String>>>().unwrap()
+        };
+        assert_eq!(columns(&conn).unwrap(), columns(&new).unwrap());
+        assert_eq!(everything(&conn), everything(&new));
+        assert_eq!(version(&conn), version(&new));
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::keys::{self, NewKey, Proof, Refusal};
-use vestibule::login::{self, Admission, SignIn, SignUp};
+use vestibule::login::{self, Admission, Caller, Rules, SignIn, SignUp};
 use vestibule::password::{Cost, Hasher, Password, PasswordHash};
 use vestibule::sessions::{self, Periods, State};
-use vestibule::store::{KeyId, Store, User, Written};
+use vestibule::store::{Entry, KeyId, Store, User, Written};
+use vestibule::throttle::Limits;
 use vestibule::token::{Token, TokenHash};
 use vestibule::users::{self, Username};
 
@@ -41,14 +42,20 @@ impl Hall {
 
     fn sign_up(&self, who: &str, presented: Option<&TokenHash>) -> SignUp {
         let password = Password::new("secret");
-        let Self { store, hasher, periods, .. } = self;
-        login::sign_up(store, hasher, periods, &name(who), &password, presented, NOW).unwrap()
+        let caller = Caller { presented: presented.copied(), ..Caller::default() };
+        let Self { store, hasher, .. } = self;
+        login::sign_up(store, hasher, &self.rules(), &name(who), &password, &caller, NOW).unwrap()
     }
 
     fn sign_in(&self, who: &str, password: &str, presented: Option<&TokenHash>) -> SignIn {
         let (name, password) = (Username::for_sign_in(who).unwrap(), Password::new(password));
-        let Self { store, hasher, periods, .. } = self;
-        login::with_password(store, hasher, periods, &name, &password, presented, NOW).unwrap()
+        let caller = Caller { presented: presented.copied(), ..Caller::default() };
+        let Self { store, hasher, .. } = self;
+        login::with_password(store, hasher, &self.rules(), &name, &password, &caller, NOW).unwrap()
+    }
+
+    fn rules(&self) -> Rules {
+        Rules { periods: self.periods, limits: Limits::default() }
     }
 
     fn is_admitted(&self, who: &str, password: &str) -> bool {
@@ -240,7 +247,9 @@ fn adopts_no_token_that_it_did_not_make() {
 fn lists_and_ends_the_living_sessions_of_one_user() {
     let (hall, ann) = Hall::with_ann();
     let SignUp::Admitted(bob) = hall.sign_up("Bob Bobson", None) else { panic!("not admitted") };
-    let start = |now| sessions::start(&hall.store, &hall.periods, &ann.user.id, None, now).unwrap();
+    let start = |now| {
+        sessions::start(&hall.store, &hall.periods, &ann.user.id, &Entry::default(), now).unwrap()
+    };
     start(seconds(5)).unwrap();
     let list = |now| sessions::of_user(&hall.store, &ann.user.id, now).unwrap().len();
     assert_eq!(list(seconds(30)), 2);
@@ -258,7 +267,9 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
     let (hall, ann) = Hall::with_ann();
     let start = |n| {
         let now = seconds(n);
-        sessions::start(&hall.store, &hall.periods, &ann.user.id, None, now).unwrap().unwrap()
+        sessions::start(&hall.store, &hall.periods, &ann.user.id, &Entry::default(), now)
+            .unwrap()
+            .unwrap()
     };
     let second = start(1);
     for _ in 2..sessions::SESSIONS_MAX {
@@ -274,7 +285,8 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
 fn starts_no_session_for_somebody_who_is_gone() {
     let (hall, ann) = Hall::with_ann();
     assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(true));
-    let started = sessions::start(&hall.store, &hall.periods, &ann.user.id, None, NOW).unwrap();
+    let started =
+        sessions::start(&hall.store, &hall.periods, &ann.user.id, &Entry::default(), NOW).unwrap();
     assert!(started.is_none());
 }
 

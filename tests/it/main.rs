@@ -3,6 +3,7 @@
 mod auth;
 mod binary;
 mod gate;
+mod guessing;
 mod house;
 mod server;
 mod site;

@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,8 +89,9 @@ fn loses_nothing_that_was_answered_when_it_is_killed() {
     let mut answered = Vec::new();
     for round in 0..3 {
         let server = Binary::start(folder.path(), &[]);
+        let (server, made) = (&server, &AtomicUsize::new(0));
         let names: Vec<_> = thread::scope(|scope| {
-            let ask = |worker: usize| {
+            let ask = move |worker: usize| {
                 let mut names = Vec::new();
                 loop {
                     let name = format!("user-{round}-{worker}-{}", names.len());
@@ -100,13 +102,19 @@ fn loses_nothing_that_was_answered_when_it_is_killed() {
                         body.len()
                     );
                     match server.try_ask(request.as_bytes()) {
-                        Some(Answer { status: 302, .. }) => names.push(name),
+                        Some(Answer { status: 302, .. }) => {
+                            names.push(name);
+                            made.fetch_add(1, Ordering::Relaxed);
+                        }
                         _ => return names,
                     }
                 }
             };
             let workers: Vec<_> = (0..4).map(|worker| scope.spawn(move || ask(worker))).collect();
-            thread::sleep(Duration::from_millis(300));
+            // In the middle of it: some are answered, some are on their way.
+            while made.load(Ordering::Relaxed) < 10 {
+                thread::yield_now();
+            }
             server.signal(Signal::KILL);
             workers.into_iter().flat_map(|it| it.join().unwrap()).collect()
         });

@@ -9,7 +9,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
-use vestibule::store::{Error, Key, KeyId, Session, Store, User, UserId, Written};
+use vestibule::store::{
+    Count, CountId, Device, Entry, Error, Key, KeyId, Session, Store, User, UserId, Written,
+};
 use vestibule::token::Token;
 
 /// More sessions than any test has.
@@ -32,7 +34,7 @@ impl Desk {
     fn with_ann() -> (Self, Session) {
         let desk = Self::new();
         let session = session("ann", [1, 2, 3]);
-        desk.store.sign_up(&user("ann"), &key("ann"), &session, None).unwrap();
+        desk.store.sign_up(&user("ann"), &key("ann"), &session, &Entry::default()).unwrap();
         (desk, session)
     }
 
@@ -58,6 +60,10 @@ fn user(name: &str) -> User {
         canonical_username: name.to_owned(),
         created_at: Moment::from_millis(7),
     }
+}
+
+fn replacing(session: &Session) -> Entry {
+    Entry { replaced: Some(session.id), ..Entry::default() }
 }
 
 fn key(name: &str) -> Key {
@@ -153,7 +159,8 @@ fn takes_a_canonical_name_once() {
 fn writes_neither_user_nor_session_when_the_key_is_taken() {
     let (desk, _) = Desk::with_ann();
     let stolen = Key { user_id: user("bob").id, ..key("ann") };
-    let done = desk.store.sign_up(&user("bob"), &stolen, &session("bob", [1, 2, 3]), None);
+    let done =
+        desk.store.sign_up(&user("bob"), &stolen, &session("bob", [1, 2, 3]), &Entry::default());
     assert_eq!(done, Ok(Written::Taken));
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
 }
@@ -166,7 +173,7 @@ fn lets_one_of_fifty_simultaneous_sign_ups_for_a_name_win() {
             let mine = User { id: UserId::new(format!("id-{n}")), ..user("ann") };
             let key = Key { user_id: mine.id.clone(), ..key("ann") };
             let session = Session { user_id: mine.id.clone(), ..session("ann", [1, 2, 3]) };
-            desk.store.sign_up(&mine, &key, &session, None).unwrap()
+            desk.store.sign_up(&mine, &key, &session, &Entry::default()).unwrap()
         };
         let threads: Vec<_> = (0..50).map(|n| scope.spawn(move || ask(n))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -180,7 +187,7 @@ fn lets_one_of_fifty_simultaneous_sign_ups_for_a_name_win() {
 fn ends_the_replaced_session_when_somebody_signs_up() {
     let (desk, before) = Desk::with_ann();
     let after = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &after, Some(&before.id)).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &after, &replacing(&before)).unwrap();
     assert!(!is_alive(&desk, &before));
     assert!(is_alive(&desk, &after));
 }
@@ -239,7 +246,7 @@ fn gives_no_key_and_no_session_to_somebody_who_is_not_there() {
     let desk = Desk::new();
     assert_eq!(desk.store.add_key(&key("eve")), Ok(Written::NoUser));
     assert_eq!(
-        desk.store.start_session(&session("eve", [1, 2, 3]), None, MANY),
+        desk.store.start_session(&session("eve", [1, 2, 3]), MANY, &Entry::default()),
         Ok(Written::NoUser)
     );
     assert_eq!([desk.count("user_key"), desk.count("user_session")], [0, 0]);
@@ -249,7 +256,7 @@ fn gives_no_key_and_no_session_to_somebody_who_is_not_there() {
 fn ends_every_session_of_the_user_whose_password_changes() {
     let (desk, anns) = Desk::with_ann();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, &Entry::default()).unwrap();
     assert_eq!(desk.store.set_password(&key("ann").id, Some(&hash("$two"))), Ok(true));
     assert!(!is_alive(&desk, &anns));
     assert!(is_alive(&desk, &bobs));
@@ -274,7 +281,7 @@ fn puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for() {
 fn starts_a_session_and_ends_the_one_it_replaces() {
     let (desk, before) = Desk::with_ann();
     let after = session("ann", [10, 20, 30]);
-    assert_eq!(desk.store.start_session(&after, Some(&before.id), MANY), Ok(Written::Done));
+    assert_eq!(desk.store.start_session(&after, MANY, &replacing(&before)), Ok(Written::Done));
     assert!(!is_alive(&desk, &before));
     let (found, stored) = desk.store.user_of_session(&after.id).unwrap().unwrap();
     assert!(found == user("ann") && stored == after);
@@ -284,10 +291,10 @@ fn starts_a_session_and_ends_the_one_it_replaces() {
 fn sweeps_a_users_dead_sessions_when_they_sign_in() {
     let (desk, old) = Desk::with_ann();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, &Entry::default()).unwrap();
     let start = |at| {
         let new = Session { created_at: Moment::from_millis(at), ..session("ann", [90, 90, 90]) };
-        desk.store.start_session(&new, None, MANY).unwrap();
+        desk.store.start_session(&new, MANY, &Entry::default()).unwrap();
     };
     start(2);
     assert!(is_alive(&desk, &old), "at its last good moment");
@@ -320,9 +327,9 @@ fn renews_a_session_later_and_never_earlier() {
 fn ends_one_session_or_all_of_one_user() {
     let (desk, first) = Desk::with_ann();
     let second = session("ann", [1, 2, 3]);
-    desk.store.start_session(&second, None, MANY).unwrap();
+    desk.store.start_session(&second, MANY, &Entry::default()).unwrap();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, &Entry::default()).unwrap();
     assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
     assert_eq!(desk.store.end_session(&first.id), Ok(true));
     assert_eq!(desk.store.end_session(&first.id), Ok(false));
@@ -337,12 +344,12 @@ fn ends_the_oldest_sessions_of_a_user_beyond_the_limit() {
     let at = |n| Session { created_at: Moment::from_millis(n), ..session("ann", [9, 9, 9]) };
     let (old, middle, new) = (at(2), at(3), at(4));
     for it in [&old, &middle, &new] {
-        desk.store.start_session(it, None, 2).unwrap();
+        desk.store.start_session(it, 2, &Entry::default()).unwrap();
     }
     assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
     assert!(!is_alive(&desk, &old) && is_alive(&desk, &middle) && is_alive(&desk, &new));
     let slow = at(0);
-    desk.store.start_session(&slow, None, 2).unwrap();
+    desk.store.start_session(&slow, 2, &Entry::default()).unwrap();
     assert!(is_alive(&desk, &slow), "the new one stays, even if its clock is behind");
 }
 
@@ -350,7 +357,9 @@ fn ends_the_oldest_sessions_of_a_user_beyond_the_limit() {
 fn deletes_dead_sessions_in_batches_and_no_living_one() {
     let (desk, _) = Desk::with_ann();
     for idle in [5, 5, 5, 6] {
-        desk.store.start_session(&session("ann", [idle, idle, idle]), None, MANY).unwrap();
+        desk.store
+            .start_session(&session("ann", [idle, idle, idle]), MANY, &Entry::default())
+            .unwrap();
     }
     let now = Moment::from_millis(6);
     assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(3));
@@ -360,6 +369,82 @@ fn deletes_dead_sessions_in_batches_and_no_living_one() {
     let later = Moment::from_millis(7);
     assert_eq!(desk.store.delete_dead_sessions_of(&user("bob").id, later), Ok(0));
     assert_eq!(desk.store.delete_dead_sessions_of(&user("ann").id, later), Ok(1));
+}
+
+#[test]
+fn knows_a_browser_by_account_until_it_was_not_used_for_long() {
+    let (desk, _) = Desk::with_ann();
+    let secret = Token::random().hash();
+    let used =
+        |at| Device { id: secret, user_id: user("ann").id, last_used_at: Moment::from_millis(at) };
+    let sign_in = |at| {
+        let entry = Entry { device: Some(used(at)), ..Entry::default() };
+        desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &entry).unwrap();
+    };
+    let knows = |name: &str, earliest| {
+        let key = KeyId::username(name);
+        desk.store.has_device(&secret, &key, Moment::from_millis(earliest)).unwrap()
+    };
+    assert!(!knows("ann", 0) && !desk.store.knows_device(&secret).unwrap());
+    sign_in(5);
+    assert!(knows("ann", 5) && !knows("ann", 6) && !knows("bob", 0));
+    sign_in(8);
+    assert!(knows("ann", 8));
+    assert_eq!(desk.count("device"), 1);
+    let now = Moment::from_millis(9);
+    assert_eq!(desk.store.delete_forgotten(now, Moment::from_millis(8), 10), Ok(0));
+    assert_eq!(desk.store.delete_forgotten(now, now, 10), Ok(1));
+    sign_in(8);
+    assert!(desk.store.delete_user(&user("ann").id).unwrap());
+    assert_eq!(desk.count("device"), 0, "they go with the user");
+}
+
+#[test]
+fn counts_every_one_of_many_failures_at_the_same_moment() {
+    let desk = Desk::new();
+    let ids = [CountId::new([1; 16]), CountId::new([2; 16])];
+    let more = |_, before: Option<Count>| Count {
+        failures: before.map_or(0, |it| it.failures) + 1,
+        last_at: Moment::from_millis(1),
+        until: Moment::from_millis(2),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    desk.store.change_counts(&ids, more, MANY).unwrap();
+                }
+            });
+        }
+    });
+    for id in &ids {
+        assert_eq!(desk.store.count(id).unwrap().unwrap().failures, 80);
+    }
+    let entry = Entry { cleared: Some(ids[0]), ..Entry::default() };
+    desk.store.sign_up(&user("ann"), &key("ann"), &session("ann", [1, 2, 3]), &entry).unwrap();
+    assert_eq!(desk.store.count(&ids[0]), Ok(None));
+    assert_eq!(desk.count("throttle"), 1);
+}
+
+#[test]
+fn keeps_a_bounded_number_of_counts_and_forgets_those_first_that_matter_least() {
+    let desk = Desk::new();
+    let count = |until| {
+        move |_: usize, _: Option<Count>| Count {
+            failures: 1,
+            last_at: Moment::from_millis(1),
+            until: Moment::from_millis(until),
+        }
+    };
+    let live = CountId::new([0xff; 16]);
+    desk.store.change_counts(&[live], count(1_000), 100).unwrap();
+    for n in 0..500_u16 {
+        let mut id = [0; 16];
+        id[..2].copy_from_slice(&n.to_be_bytes());
+        desk.store.change_counts(&[CountId::new(id)], count(2), 100).unwrap();
+    }
+    assert!(desk.count("throttle") <= 113, "{} rows", desk.count("throttle"));
+    assert!(desk.store.count(&live).unwrap().is_some(), "a live penalty");
 }
 
 #[test]
@@ -489,7 +574,7 @@ fn finds_damage_after_a_crash() {
     }
     desk.store.close().unwrap();
     let desk = Desk { store: Store::open(&desk.file()).unwrap(), ..desk };
-    desk.store.start_session(&session("ann", [1, 2, 3]), None, MANY).unwrap();
+    desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default()).unwrap();
     // What a crash leaves: the file, and a log that nobody has folded in. Then the disk forgets a
     // page that the log does not hold.
     let folder = tempfile::tempdir().unwrap();

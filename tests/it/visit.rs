@@ -1,5 +1,6 @@
 //! A visit: a site over its own empty file, and a browser that keeps the site's cookie.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -18,8 +19,12 @@ pub struct Visit {
     pub folder: TempDir,
     pub site: Site,
     pub now: Moment,
-    /// What the browser sends as `Cookie`: whatever the site last set.
+    /// The session cookie that the browser sends: whatever the site last set.
     pub cookie: Option<String>,
+    /// The cookie by which the site knows the browser.
+    pub device: Option<String>,
+    /// Where it comes from.
+    pub peer: Option<IpAddr>,
     /// What it sends with every request.
     pub headers: Vec<(String, String)>,
 }
@@ -30,10 +35,26 @@ impl Visit {
     }
 
     pub fn with(settings: Settings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), settings)
+    }
+
+    /// The site of an earlier visit, started again.
+    pub fn over(folder: TempDir) -> Self {
+        Self::open(folder, Settings::default())
+    }
+
+    fn open(folder: TempDir, settings: Settings) -> Self {
         let store = Store::open(&folder.path().join("test.db")).unwrap();
         let site = Site::new(store, Hasher::new(2, CHEAP), settings);
-        Self { folder, site, now: MORNING, cookie: None, headers: Vec::new() }
+        Self {
+            folder,
+            site,
+            now: MORNING,
+            cookie: None,
+            device: None,
+            peer: None,
+            headers: Vec::new(),
+        }
     }
 
     /// A visit in which `anna` has just signed up with the password `correct horse`.
@@ -44,7 +65,12 @@ impl Visit {
         visit
     }
 
-    /// Another browser on the same site.
+    /// Another browser altogether.
+    pub fn forget_everything(&mut self) -> (Option<String>, Option<String>) {
+        (self.cookie.take(), self.device.take())
+    }
+
+    /// The same browser, but signed out without the site's knowledge.
     pub fn forget_cookie(&mut self) -> Option<String> {
         self.cookie.take()
     }
@@ -81,9 +107,14 @@ impl Visit {
     ) -> Response {
         let request = self.request(method, path, headers, body);
         let answer = self.site.answer(&request, self.now);
-        if let Some(set) = answer.value("Set-Cookie") {
+        for (_, set) in answer.headers.iter().filter(|(name, _)| *name == "Set-Cookie") {
             let (pair, rest) = set.split_once(';').unwrap();
-            self.cookie = (!rest.contains("Max-Age=0")).then(|| pair.to_owned());
+            let kept = (!rest.contains("Max-Age=0")).then(|| pair.to_owned());
+            if pair.contains("auth_device=") {
+                self.device = kept;
+            } else {
+                self.cookie = kept;
+            }
         }
         answer
     }
@@ -97,13 +128,14 @@ impl Visit {
     ) -> Request {
         let mut all = self.headers.clone();
         all.extend(headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        all.extend(self.cookie.iter().map(|pair| ("Cookie".to_owned(), pair.clone())));
+        let cookies = self.cookie.iter().chain(&self.device);
+        all.extend(cookies.map(|pair| ("Cookie".to_owned(), pair.clone())));
         Request {
             method: Method::parse(method),
             path: path.to_owned(),
             headers: all,
             body: body.as_bytes().to_vec(),
-            peer: None,
+            peer: self.peer,
         }
     }
 

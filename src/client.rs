@@ -1,0 +1,135 @@
+//! Which address does a request come from? Pure.
+//!
+//! A peer is believed about others only if the operator trusts it. Of all the fields in which
+//! addresses travel, `X-Forwarded-For` alone is read, and never more of it than was written by
+//! somebody who is trusted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::http::Request;
+
+/// The address of the client: the peer, or where a trusted peer says that the request comes from.
+///
+/// The right-most address that is not itself a trusted proxy counts, since everything left of it may
+/// have been made up by the client. What cannot be read ends the search at the last good address, and
+/// is never a reason to count nobody. `None` behind a Unix socket, if nothing better is known.
+pub fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
+    let is_trusted = |it: IpAddr| trusted.iter().any(|network| network.contains(&it));
+    // Whoever reaches the Unix socket is on this machine, and is a proxy if any is spoken of.
+    let may_speak = request.peer.map_or(!trusted.is_empty(), is_trusted);
+    let mut best = request.peer;
+    if !may_speak {
+        return best;
+    }
+    let values: Vec<_> = request.values("x-forwarded-for").collect();
+    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+        let Some(address) = read(hop.trim()) else { break };
+        best = Some(address);
+        if !is_trusted(address) {
+            break;
+        }
+    }
+    best
+}
+
+/// Whether the address stands for one client. A proxy that nobody spoke of would make all clients
+/// one, so addresses of this machine and of private networks count only behind a trusted proxy.
+pub fn is_one_client(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let is_near = match address {
+        IpAddr::V4(it) => it.is_loopback() || it.is_private() || it.is_link_local(),
+        IpAddr::V6(it) => it.is_loopback() || it.is_unique_local() || it.is_unicast_link_local(),
+    };
+    !is_near || !trusted.is_empty()
+}
+
+/// An address as proxies write it: alone, or with a port.
+fn read(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|it| it.ip()));
+    address.ok().map(|it: IpAddr| it.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Method;
+    use proptest::prelude::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn networks(texts: &[&str]) -> Vec<IpNet> {
+        texts.iter().map(|it| it.parse().unwrap()).collect()
+    }
+
+    fn asked(peer: Option<&str>, forwarded: &[&str], trusted: &[&str]) -> Option<String> {
+        let mut headers: Vec<_> =
+            forwarded.iter().map(|it| ("X-Forwarded-For".to_owned(), (*it).to_owned())).collect();
+        for name in ["X-Real-IP", "Forwarded", "True-Client-IP", "CF-Connecting-IP"] {
+            headers.push((name.to_owned(), "for=198.51.100.66".to_owned()));
+        }
+        let request = Request {
+            method: Method::Get,
+            path: "/".to_owned(),
+            headers,
+            body: Vec::new(),
+            peer: peer.map(ip),
+        };
+        address(&request, &networks(trusted)).map(|it| it.to_string())
+    }
+
+    #[test]
+    fn believes_nobody_who_is_not_trusted() {
+        let peer = Some("192.0.2.9");
+        for trusted in [&[][..], &["10.0.0.0/8"]] {
+            assert_eq!(asked(peer, &["1.2.3.4"], trusted).as_deref(), peer);
+        }
+        assert_eq!(asked(None, &["1.2.3.4"], &[]), None);
+    }
+
+    #[test]
+    fn believes_a_trusted_proxy_about_the_last_hop_and_no_further() {
+        let trusted = ["10.0.0.0/8", "2001:db8::/32"];
+        for (forwarded, expected) in [
+            (&["1.2.3.4"][..], "1.2.3.4"),
+            (&["evil, 1.2.3.4"], "1.2.3.4"),
+            (&["9.9.9.9, 1.2.3.4"], "1.2.3.4"),
+            (&["9.9.9.9", "1.2.3.4"], "1.2.3.4"),
+            (&["9.9.9.9, 1.2.3.4, 10.1.1.1"], "1.2.3.4"),
+            (&["9.9.9.9, 1.2.3.4", "10.1.1.1,10.2.2.2"], "1.2.3.4"),
+            (&["1.2.3.4:5678"], "1.2.3.4"),
+            (&["[2001:470::1]:5678"], "2001:470::1"),
+            (&["[2001:470::1]"], "2001:470::1"),
+            (&["::ffff:1.2.3.4"], "1.2.3.4"),
+            (&["10.1.1.1"], "10.1.1.1"),
+            (&[], "10.0.0.1"),
+            (&["1.2.3.4, evil"], "10.0.0.1"),
+            (&["1.2.3.4, "], "10.0.0.1"),
+            (&["1.2.3.4, unknown, 10.1.1.1"], "10.1.1.1"),
+            (&["1.2.3"], "10.0.0.1"),
+        ] {
+            let found = asked(Some("10.0.0.1"), forwarded, &trusted);
+            assert_eq!(found.as_deref(), Some(expected), "{forwarded:?}");
+        }
+        assert_eq!(asked(None, &["1.2.3.4"], &trusted).as_deref(), Some("1.2.3.4"));
+    }
+
+    #[test]
+    fn takes_near_addresses_for_one_client_only_behind_a_trusted_proxy() {
+        for near in ["127.0.0.1", "10.1.2.3", "192.168.1.1", "::1", "fd00::1", "fe80::1"] {
+            assert!(!is_one_client(ip(near), &[]), "{near}");
+            assert!(is_one_client(ip(near), &networks(&["172.16.0.1/32"])), "{near}");
+        }
+        assert!(is_one_client(ip("1.2.3.4"), &[]) && is_one_client(ip("2001:470::1"), &[]));
+    }
+
+    proptest! {
+        #[test]
+        fn finds_an_address_whatever_stands_in_the_field(text in "[0-9a-f:., \\[\\]x]{0,60}") {
+            prop_assert!(asked(Some("10.0.0.1"), &[&text], &["10.0.0.0/8"]).is_some());
+        }
+    }
+}

@@ -1,0 +1,28 @@
+-- From schema 1 to 2: throttling, and the secrets it needs.
+
+CREATE TABLE secret (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL CHECK (length(value) = 32)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO secret VALUES ('handle', randomblob(32));
+
+CREATE TABLE device (
+    id           BLOB    NOT NULL CHECK (length(id) = 32),
+    user_id      TEXT    NOT NULL REFERENCES user (id),
+    last_used_at INTEGER NOT NULL,
+    PRIMARY KEY (id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_by_user ON device (user_id, last_used_at);
+
+CREATE INDEX device_by_end ON device (last_used_at);
+
+CREATE TABLE throttle (
+    id       BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    failures INTEGER NOT NULL,
+    last_at  INTEGER NOT NULL,
+    until    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX throttle_by_worth ON throttle (until, last_at);

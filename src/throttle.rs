@@ -1,0 +1,229 @@
+//! How often may somebody guess?
+//!
+//! Only failures count, and nobody is ever refused for being right. Three things are counted: a name
+//! (whether anybody has it or not), a name in a browser that has signed in to it before, and an
+//! address. A known browser is asked about its own count and not about the name's: whoever guesses
+//! from elsewhere slows themselves down and not the owner (OWASP ASVS 6.1.1; Lucia's guidebook, device
+//! cookies). Knows nothing of HTTP; what it decides is kept by the store, so that neither a restart
+//! nor a second server forgets it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::network::Neighbourhood;
+use crate::store::{Count, CountId, Result, Store};
+use crate::token::{self, TokenHash};
+
+/// What an operator may set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Wrong passwords for one name before anybody has to wait.
+    pub free: u32,
+    /// The longest wait. It doubles from one second up to this: at 30 minutes, 48 tries a day are
+    /// left (NIST SP 800-63B-4 § 3.2.2 allows 100 in all).
+    pub wait_max: Duration,
+    /// Wrong passwords from one address, whatever the names, before it has to wait.
+    pub address_free: u32,
+    /// Then one more in this time.
+    pub address_every: Duration,
+    /// Accounts that may be made from one address.
+    pub sign_up_free: u32,
+    /// Then one more in this time.
+    pub sign_up_every: Duration,
+    /// Things that are counted at once, at most.
+    pub rows: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            free: 5,
+            wait_max: Duration::from_secs(30 * 60),
+            address_free: 20,
+            address_every: Duration::from_secs(6),
+            sign_up_free: 10,
+            sign_up_every: Duration::from_secs(60),
+            rows: 100_000,
+        }
+    }
+}
+
+/// Failures are forgotten after so much quiet. They are not halved on the way: that would leave more
+/// than 100 tries a day to somebody who waits for it.
+pub const QUIET: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How a thing is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// Some failures are free, then waits grow.
+    Growing,
+    /// An allowance of so many that grows back by one in each such time.
+    Bucket(u32, Duration),
+}
+
+/// What a try is counted under.
+pub struct Subject {
+    things: Vec<(CountId, Way)>,
+}
+
+impl Subject {
+    /// A sign-in with this canonical name: from a browser that is known to the account, or from
+    /// elsewhere; from this address, if it stands for one client.
+    pub fn sign_in(
+        store: &Store,
+        limits: &Limits,
+        canonical: &str,
+        device: Option<&TokenHash>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        let name = match device {
+            Some(device) => format!("device:{}:{canonical}", token::hex(device.as_bytes())),
+            None => format!("name:{canonical}"),
+        };
+        let mut things = vec![(count_id(store, &name), Way::Growing)];
+        if let Some(address) = address {
+            let way = Way::Bucket(limits.address_free, limits.address_every);
+            things
+                .push((count_id(store, &format!("address:{}", Neighbourhood::from(address))), way));
+        }
+        Self { things }
+    }
+
+    /// A sign-up from this address. Nothing is counted where the address stands for many clients.
+    pub fn sign_up(store: &Store, limits: &Limits, address: Option<IpAddr>) -> Self {
+        let way = Way::Bucket(limits.sign_up_free, limits.sign_up_every);
+        let thing = |it| (count_id(store, &format!("sign-up:{}", Neighbourhood::from(it))), way);
+        Self { things: address.map(thing).into_iter().collect() }
+    }
+
+    /// What a success clears: the name's count, but not the address's, which would let somebody with
+    /// one account guess at others for ever.
+    pub fn cleared_by_success(&self) -> Option<CountId> {
+        self.things.iter().find(|(_, way)| *way == Way::Growing).map(|(id, _)| *id)
+    }
+}
+
+/// How long to wait before the next try; `None` if it may be now. One read, no write.
+pub fn wait(store: &Store, subject: &Subject, now: Moment) -> Result<Option<Duration>> {
+    let mut longest = None;
+    for (id, way) in &subject.things {
+        let wait = store.count(id)?.and_then(|count| wait_of(*way, &count, now));
+        longest = longest.max(wait);
+    }
+    Ok(longest)
+}
+
+/// Counts a try that failed, or an account that was made. One write, or none if there is nothing to
+/// count it under.
+pub fn note(store: &Store, limits: &Limits, subject: &Subject, now: Moment) -> Result<()> {
+    if subject.things.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = subject.things.iter().map(|(id, _)| *id).collect();
+    let after = |at: usize, before: Option<Count>| after(limits, subject.things[at].1, before, now);
+    store.change_counts(&ids, after, limits.rows)
+}
+
+fn wait_of(way: Way, count: &Count, now: Moment) -> Option<Duration> {
+    let until = match way {
+        Way::Growing if is_quiet(count, now) => return None,
+        Way::Growing => count.until,
+        // The allowance is used up when it will take longer than all of it to be whole again.
+        Way::Bucket(free, every) => count.until.before(every * free.saturating_sub(1)),
+    };
+    let wait = now.until(until);
+    (!wait.is_zero()).then_some(wait)
+}
+
+fn after(limits: &Limits, way: Way, before: Option<Count>, now: Moment) -> Count {
+    let before = before.filter(|it| way != Way::Growing || !is_quiet(it, now));
+    let failures = before.map_or(0, |it| it.failures).saturating_add(1);
+    let until = match way {
+        Way::Growing => now.after(delay(limits, failures)),
+        Way::Bucket(_, every) => before.map_or(now, |it| it.until.max(now)).after(every),
+    };
+    Count { failures, last_at: now, until }
+}
+
+/// The wait after so many failures: nothing, then 1, 2, 4… seconds.
+fn delay(limits: &Limits, failures: u32) -> Duration {
+    match failures.checked_sub(limits.free + 1) {
+        None => Duration::ZERO,
+        Some(doublings) => {
+            let seconds = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
+            Duration::from_secs(seconds).min(limits.wait_max)
+        }
+    }
+}
+
+fn is_quiet(count: &Count, now: Moment) -> bool {
+    count.last_at.until(now) >= QUIET
+}
+
+fn count_id(store: &Store, thing: &str) -> CountId {
+    CountId::new(token::keyed_hash(store.handle_key(), thing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment::from_millis(1_000_000_000);
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn doubles_the_wait_after_the_free_tries_up_to_a_limit() {
+        let limits = Limits::default();
+        let waits: Vec<_> = (1..=9).map(|it| delay(&limits, it).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8]);
+        for failures in [17, 40, 100, u32::MAX] {
+            assert_eq!(delay(&limits, failures), limits.wait_max, "{failures}");
+        }
+    }
+
+    #[test]
+    fn leaves_fewer_than_a_hundred_tries_a_day() {
+        let limits = Limits::default();
+        let (mut count, mut now, mut tries) = (None, NOW, 0);
+        // Somebody who tries again at the first moment they may, for a week.
+        while NOW.until(now) < 7 * QUIET {
+            let next = after(&limits, Way::Growing, count, now);
+            now = now.after(wait_of(Way::Growing, &next, now).unwrap_or_default());
+            count = Some(next);
+            tries += 1;
+        }
+        assert!(tries < 7 * 60, "{tries} in a week");
+    }
+
+    #[test]
+    fn forgets_after_a_day_of_quiet() {
+        let limits = Limits::default();
+        let count = Count { failures: 30, last_at: NOW, until: NOW.after(limits.wait_max) };
+        let almost = NOW.after(QUIET).before(seconds(1));
+        assert_eq!(after(&limits, Way::Growing, Some(count), almost).failures, 31);
+        let later = NOW.after(QUIET);
+        assert_eq!(after(&limits, Way::Growing, Some(count), later).failures, 1);
+        assert_eq!(wait_of(Way::Growing, &count, later), None);
+    }
+
+    #[test]
+    fn lets_an_allowance_grow_back() {
+        let (limits, way) = (Limits::default(), Way::Bucket(3, seconds(10)));
+        let mut count = None;
+        for _ in 0..3 {
+            assert!(count.is_none_or(|it| wait_of(way, &it, NOW).is_none()));
+            count = Some(after(&limits, way, count, NOW));
+        }
+        let used_up = count.unwrap();
+        assert_eq!(wait_of(way, &used_up, NOW), Some(seconds(10)));
+        assert_eq!(wait_of(way, &used_up, NOW.after(seconds(9))), Some(seconds(1)));
+        let later = NOW.after(seconds(10));
+        assert_eq!(wait_of(way, &used_up, later), None);
+        let again = after(&limits, way, Some(used_up), later);
+        assert_eq!(wait_of(way, &again, later), Some(seconds(10)));
+    }
+}
