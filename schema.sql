@@ -48,8 +48,18 @@ CREATE TABLE user_session (
     idle_expires     INTEGER NOT NULL,
     -- No use moves this one (NIST SP 800-63B-4 § 2.1.3: an overall timeout).
     absolute_expires INTEGER NOT NULL,
-    -- When the password was given.
+    -- When it began.
     created_at       INTEGER NOT NULL,
+    -- When the password was last given in it: what matters most wants that to be recent.
+    proven_at        INTEGER NOT NULL DEFAULT 0,
+    -- When it was last used, to within ten minutes: a page is not worth a write.
+    seen_at          INTEGER NOT NULL DEFAULT 0,
+    -- 1: its browser was told to forget it when it is closed, so it ends soon on the server as well.
+    is_transient     INTEGER NOT NULL DEFAULT 0 CHECK (is_transient IN (0, 1)),
+    -- What its owner recognises it by: the browser in a few words, as `Firefox on Linux`, and the
+    -- address it began at. Empty: not known.
+    browser          TEXT    NOT NULL DEFAULT '',
+    address          TEXT    NOT NULL DEFAULT '',
     CHECK (active_expires <= idle_expires AND idle_expires <= absolute_expires)
 ) STRICT, WITHOUT ROWID;
 

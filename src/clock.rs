@@ -27,6 +27,13 @@ impl Moment {
         self.0
     }
 
+    /// The minute it is in, for people: `2026-11-25 14:30 UTC`.
+    pub fn minute(self) -> String {
+        let text = humantime::format_rfc3339_seconds(self.into()).to_string();
+        let (date, time) = text.split_at(10);
+        format!("{date} {} UTC", &time[1..6])
+    }
+
     /// The moment `span` later. The far end of time is never passed: it saturates.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
@@ -67,6 +74,11 @@ mod tests {
         assert_eq!(later.millis(), 1_250);
         assert_eq!(noon.until(later), Duration::from_millis(250));
         assert_eq!(later.until(noon), Duration::ZERO);
+    }
+
+    #[test]
+    fn tells_people_the_minute() {
+        assert_eq!(Moment::from_millis(1_795_507_259_999).minute(), "2026-11-24 08:00 UTC");
     }
 
     #[test]

@@ -118,6 +118,11 @@ pub struct Flags {
     #[arg(default_value = "30d")]
     absolute: Duration,
 
+    /// How long a session lasts whose browser forgets it when it is closed.
+    #[arg(long, env = "VESTIBULE_TRANSIENT", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "12h")]
+    transient: Duration,
+
     /// Which passwords may be chosen: seed (6 to 255 characters), standard (8 to 255, not a common
     /// one, not a name) or nist (15 to 255, likewise). [default: seed without --origin, standard
     /// with it]
@@ -266,7 +271,7 @@ impl Flags {
             sign_up_every: self.signup_every,
             rows: self.throttle_rows,
         };
-        let Self { active, idle, absolute, .. } = self;
+        let Self { active, idle, absolute, transient, .. } = self;
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
         Ok(Config {
@@ -275,7 +280,7 @@ impl Flags {
             database: self.database,
             site: Settings {
                 rule,
-                rules: Rules { periods: Periods { active, idle, absolute }, limits },
+                rules: Rules { periods: Periods { active, idle, absolute, transient }, limits },
                 trusted_proxies: setup.limits.trusted_proxies.clone(),
                 policy: self.password_policy,
             },

@@ -3,7 +3,7 @@
 //! Decides what counts as proof. Knows nothing of sessions, of which passwords are good enough, or
 //! of what somebody who fails is told.
 
-use crate::password::{Hasher, Password, Verdict};
+use crate::password::{Hasher, Password, PasswordHash, Verdict};
 use crate::store::{Key, KeyId, Result, Store, User, UserId, Written};
 
 /// A key to be made.
@@ -15,10 +15,10 @@ pub struct NewKey<'a> {
 }
 
 /// What became of an attempt to prove who one is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// The password is this user's.
-    Of(User),
+    /// The password is this user's, by this hash.
+    Of(User, PasswordHash),
     /// It is nobody's. All refusals take the same time and are told the same.
     Refused(Refusal),
 }
@@ -63,13 +63,16 @@ pub fn user_by_password(
     let verdict = hasher.verify(password, hash);
     let Some((user, key)) = found else { return Ok(Proof::Refused(Refusal::UnknownKey)) };
     Ok(match (verdict, key.hashed_password) {
-        (Verdict::Right, _) => Proof::Of(user),
+        (Verdict::Right, Some(hash)) => Proof::Of(user, hash),
         (Verdict::Stale, Some(old)) => {
-            store.replace_hash(id, &old, &hasher.hash(password))?;
-            Proof::Of(user)
+            let new = hasher.hash(password);
+            let is_replaced = store.replace_hash(id, &old, &new)?;
+            Proof::Of(user, if is_replaced { new } else { old })
         }
         (Verdict::Unreadable, _) => Proof::Refused(Refusal::UnreadableHash(user.id)),
-        (Verdict::Stale | Verdict::Wrong, _) => Proof::Refused(Refusal::WrongPassword),
+        (Verdict::Right | Verdict::Stale | Verdict::Wrong, _) => {
+            Proof::Refused(Refusal::WrongPassword)
+        }
     })
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::keys::{self, NewKey, Proof, Refusal};
-use crate::password::{Hasher, Password};
+use crate::password::{Hasher, Password, PasswordHash};
 use crate::sessions::{self, Periods, Started};
-use crate::store::{Device, Entry, KeyId, Result, Store, User, UserId, Written};
+use crate::store::{Device, Entry, KeyId, Place, Result, Session, Store, User, UserId, Written};
 use crate::throttle::{self, Limits, Subject};
 use crate::token::{Token, TokenHash};
 use crate::users::{self, Username};
@@ -36,6 +36,8 @@ pub struct Caller {
     pub device: Option<Token>,
     /// Where they come from, if that stands for one client.
     pub address: Option<IpAddr>,
+    /// What they will recognise the session by.
+    pub place: Place,
 }
 
 /// Somebody who was let in.
@@ -51,7 +53,7 @@ pub struct Admission {
 /// What became of a sign-up.
 pub enum SignUp {
     /// The account is made and its owner is let in.
-    Admitted(Admission),
+    Admitted(Box<Admission>),
     /// Somebody has this name, in some spelling. Nothing was written.
     NameTaken,
     /// Too many accounts were made from there. Nothing was looked at.
@@ -61,7 +63,7 @@ pub enum SignUp {
 /// What became of a sign-in.
 pub enum SignIn {
     /// The password is right.
-    Admitted(Admission),
+    Admitted(Box<Admission>),
     /// Name or password is wrong. Which of them is for the operator alone.
     Refused(Refusal),
     /// Too many tries have failed. No password was looked at, and nothing was counted.
@@ -91,15 +93,15 @@ pub fn sign_up(
     let user = users::new(name, now);
     let id = KeyId::username(name.canonical());
     let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
-    let started = sessions::new(&rules.periods, &user.id, now);
     let device = device_of(store, caller)?;
-    let entry = entry(caller, &device, &user.id, None, now);
+    let entry = entry(caller, &device, &user.id, now);
+    let started = sessions::new(&rules.periods, &user.id, &entry, now);
     match store.sign_up(&user, &key, &started.session, &entry)? {
         Written::Done => {}
         Written::Taken | Written::NoUser => return Ok(SignUp::NameTaken),
     }
     throttle::note(store, &rules.limits, &subject, now)?;
-    Ok(SignUp::Admitted(Admission { user, started, device }))
+    Ok(SignUp::Admitted(Box::new(Admission { user, started, device })))
 }
 
 /// Lets somebody in who knows the password of this name. The new session has a new token.
@@ -116,24 +118,137 @@ pub fn with_password(
     caller: &Caller,
     now: Moment,
 ) -> Result<SignIn> {
-    let id = KeyId::username(name.canonical());
-    let subject = subject(store, rules, name, caller, now)?;
+    let Proven { user, key, hash, subject } =
+        match prove(store, hasher, rules, name.canonical(), password, caller, now)? {
+            Check::Proven(proven) => proven,
+            Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
+            Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
+        };
+    let device = device_of(store, caller)?;
+    let mut entry = entry(caller, &device, &user.id, now);
+    entry.cleared = subject.cleared_by_success();
+    entry.proof = Some((key, hash));
+    Ok(match sessions::start(store, &rules.periods, &user.id, &entry, now)? {
+        Some(started) => SignIn::Admitted(Box::new(Admission { user, started, device })),
+        // The account was deleted, or its password changed, while this one was being checked.
+        None => SignIn::Refused(Refusal::UnknownKey),
+    })
+}
+
+/// What became of a password that was given once more, by somebody who is signed in.
+pub enum Again {
+    /// It is right.
+    Right,
+    /// It is not.
+    Refused(Refusal),
+    /// Too many tries have failed. It was not looked at.
+    Wait(Duration),
+}
+
+/// Asks somebody who is signed in for their password once more, and notes in their session that it
+/// was right. It counts as a sign-in does: a session that was stolen is no way to guess (OWASP ASVS
+/// 7.5.1).
+pub fn again(
+    store: &Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    (user, session): (&User, &Session),
+    password: &Password,
+    caller: &Caller,
+    now: Moment,
+) -> Result<Again> {
+    let name = &user.canonical_username;
+    Ok(match prove(store, hasher, rules, name, password, caller, now)? {
+        Check::Proven(proven) if proven.user.id == user.id => {
+            if let Some(id) = proven.subject.cleared_by_success() {
+                store.clear_count(&id)?;
+            }
+            store.see_session(&session.id, true, now)?;
+            Again::Right
+        }
+        Check::Proven(_) => Again::Refused(Refusal::UnknownKey),
+        Check::Refused(refusal) => Again::Refused(refusal),
+        Check::Wait(wait) => Again::Wait(wait),
+    })
+}
+
+/// What became of a change of password.
+pub enum Change {
+    /// It is changed, every session has ended, and this is the one that takes their place.
+    Done(Started),
+    /// The present password was wrong.
+    Refused(Refusal),
+    /// Too many tries have failed. Nothing was looked at.
+    Wait(Duration),
+}
+
+/// Gives somebody who is signed in a new password, if they know the present one. Every session of
+/// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4).
+pub fn change_password(
+    store: &Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    user: &User,
+    (present, new): (&Password, &Password),
+    caller: &Caller,
+    now: Moment,
+) -> Result<Change> {
+    let name = &user.canonical_username;
+    let Proven { key, hash, subject, .. } =
+        match prove(store, hasher, rules, name, present, caller, now)? {
+            Check::Proven(proven) if proven.user.id == user.id => proven,
+            Check::Proven(_) => return Ok(Change::Refused(Refusal::UnknownKey)),
+            Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
+            Check::Wait(wait) => return Ok(Change::Wait(wait)),
+        };
+    let device = device_of(store, caller)?;
+    let mut entry = entry(caller, &device, &user.id, now);
+    entry.cleared = subject.cleared_by_success();
+    let started = sessions::new(&rules.periods, &user.id, &entry, now);
+    let new = hasher.hash(new);
+    Ok(match store.change_password(&key, &hash, &new, &started.session, &entry)? {
+        Written::Done => Change::Done(started),
+        // Somebody else was quicker with another one.
+        Written::Taken | Written::NoUser => Change::Refused(Refusal::WrongPassword),
+    })
+}
+
+/// Somebody whose password was right: who, by which key and hash, and what failures are counted
+/// under.
+struct Proven {
+    user: User,
+    key: KeyId,
+    hash: PasswordHash,
+    subject: Subject,
+}
+
+enum Check {
+    Proven(Proven),
+    Refused(Refusal),
+    Wait(Duration),
+}
+
+/// The one place where a password is compared: throttled first, counted if wrong.
+fn prove(
+    store: &Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    canonical: &str,
+    password: &Password,
+    caller: &Caller,
+    now: Moment,
+) -> Result<Check> {
+    let key = KeyId::username(canonical);
+    let subject = subject(store, rules, canonical, caller, now)?;
     if let Some(wait) = throttle::wait(store, &subject, now)? {
-        return Ok(SignIn::Wait(wait));
+        return Ok(Check::Wait(wait));
     }
-    let user = match keys::user_by_password(store, hasher, &id, password)? {
-        Proof::Of(user) => user,
+    Ok(match keys::user_by_password(store, hasher, &key, password)? {
+        Proof::Of(user, hash) => Check::Proven(Proven { user, key, hash, subject }),
         Proof::Refused(refusal) => {
             throttle::note(store, &rules.limits, &subject, now)?;
-            return Ok(SignIn::Refused(refusal));
+            Check::Refused(refusal)
         }
-    };
-    let device = device_of(store, caller)?;
-    let entry = entry(caller, &device, &user.id, Some(&subject), now);
-    Ok(match sessions::start(store, &rules.periods, &user.id, &entry, now)? {
-        Some(started) => SignIn::Admitted(Admission { user, started, device }),
-        // The account was deleted while its password was being checked.
-        None => SignIn::Refused(Refusal::UnknownKey),
     })
 }
 
@@ -142,20 +257,20 @@ pub fn with_password(
 fn subject(
     store: &Store,
     rules: &Rules,
-    name: &Username,
+    canonical: &str,
     caller: &Caller,
     now: Moment,
 ) -> Result<Subject> {
     let presented = caller.device.as_ref().map(Token::hash);
     let known = match presented {
         Some(device) => {
-            let key = KeyId::username(name.canonical());
+            let key = KeyId::username(canonical);
             store.has_device(&device, &key, now.before(DEVICE_LIFE))?.then_some(device)
         }
         None => None,
     };
     let (limits, address) = (&rules.limits, caller.address);
-    Ok(Subject::sign_in(store, limits, name.canonical(), known.as_ref(), address))
+    Ok(Subject::sign_in(store, limits, canonical, known.as_ref(), address))
 }
 
 /// The secret that the browser has, if we gave it out, else a new one: what we did not make we do
@@ -167,17 +282,12 @@ fn device_of(store: &Store, caller: &Caller) -> Result<Token> {
     }
 }
 
-fn entry(
-    caller: &Caller,
-    device: &Token,
-    user: &UserId,
-    subject: Option<&Subject>,
-    now: Moment,
-) -> Entry {
+fn entry(caller: &Caller, device: &Token, user: &UserId, now: Moment) -> Entry {
     let device = Device { id: device.hash(), user_id: user.clone(), last_used_at: now };
     Entry {
         replaced: caller.presented,
-        cleared: subject.and_then(Subject::cleared_by_success),
         device: Some(device),
+        place: caller.place.clone(),
+        ..Entry::default()
     }
 }

@@ -4,6 +4,8 @@
 //! and loads nothing from elsewhere. Knows no request and no store. All text from people goes
 //! through maud's escaping; nothing is ever pre-escaped.
 
+pub mod account;
+
 use std::sync::LazyLock;
 
 use maud::{DOCTYPE, Markup, html};
@@ -26,8 +28,10 @@ static ICON_HREF: LazyLock<String> = LazyLock::new(|| marked("/icon.svg", ICON))
 pub enum Field {
     /// The name.
     Username,
-    /// The password.
+    /// The password; a new one, where there are two.
     Password,
+    /// The present password, where there are two.
+    Current,
 }
 
 /// Why a form comes back.
@@ -95,6 +99,7 @@ pub fn profile(user_id: &str, username: &str) -> Markup {
         p.fact { "User id: " (user_id) }
         p.fact { "Username: " (username) }
         form method="post" action="/logout" { button { "Sign out" } }
+        p.aside { a href="/account" { "Account" } }
     };
     page("Profile", &body)
 }
@@ -130,21 +135,44 @@ fn username(filled: &Filled<'_>) -> Markup {
 }
 
 fn password(filled: &Filled<'_>, autocomplete: &str, advice: Option<&str>) -> Markup {
-    let wrong = filled.is_wrong(Field::Password);
-    let described_by = match (wrong, advice.is_some()) {
-        (true, true) => Some("refusal password-advice"),
-        (true, false) => Some("refusal"),
-        (false, true) => Some("password-advice"),
-        (false, false) => None,
-    };
+    password_input(&PasswordInput {
+        id: "password",
+        label: "Password",
+        autocomplete,
+        advice,
+        refusal_id: filled.is_wrong(Field::Password).then_some("refusal"),
+        is_focused: filled.is_focused(Field::Password),
+        ..PasswordInput::default()
+    })
+}
+
+/// A field for a password, with what is said about it.
+#[derive(Default)]
+struct PasswordInput<'a> {
+    id: &'a str,
+    /// As the form sends it; `None`: as `id`.
+    name: Option<&'a str>,
+    label: &'a str,
+    autocomplete: &'a str,
+    advice: Option<&'a str>,
+    /// What it was refused with, if it was.
+    refusal_id: Option<&'a str>,
+    is_focused: bool,
+}
+
+fn password_input(it: &PasswordInput<'_>) -> Markup {
+    let advice_id = format!("{}-advice", it.id);
+    let described_by = [it.refusal_id, it.advice.map(|_| &*advice_id)];
+    let described_by = described_by.into_iter().flatten().collect::<Vec<_>>().join(" ");
     html! {
-        label for="password" { "Password" }
-        input #password type="password" name="password" required autocomplete=(autocomplete)
-            autofocus[filled.is_focused(Field::Password)]
-            aria-invalid=[wrong.then_some("true")]
-            aria-describedby=[described_by];
-        @if let Some(advice) = advice {
-            p.hint #password-advice { (advice) }
+        label for=(it.id) { (it.label) }
+        input id=(it.id) type="password" name=(it.name.unwrap_or(it.id)) required
+            autocomplete=(it.autocomplete)
+            autofocus[it.is_focused || it.refusal_id.is_some()]
+            aria-invalid=[it.refusal_id.map(|_| "true")]
+            aria-describedby=[(!described_by.is_empty()).then_some(described_by)];
+        @if let Some(advice) = it.advice {
+            p.hint id=(advice_id) { (advice) }
         }
     }
 }

@@ -4,6 +4,8 @@
 //! carries. It is a function: no socket, no thread and no clock is known here, so that nearly
 //! every test runs without them.
 
+mod account;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,10 +21,10 @@ use crate::origin::{self, Origin};
 use crate::pages::{self, Field, Filled};
 use crate::password::{Hasher, Password};
 use crate::policy::{self, Flaw, Policy};
-use crate::sessions::{self, Resumed};
+use crate::sessions::{self, Resumed, Started};
 use crate::store::{Error, Store, UserId};
 use crate::throttle;
-use crate::token::{self, Token};
+use crate::token::{self, Token, TokenHash};
 use crate::users::Username;
 
 /// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
@@ -177,13 +179,13 @@ impl Site {
     /// The lane for a request: the slow one only if a password may have to be hashed, so that most
     /// mistakes are told at once even while that lane is full.
     pub fn lane(&self, request: &Request) -> Lane {
-        let door = match (request.method, &*request.path) {
-            (Method::Post, "/signup") => Door::SignUp,
-            (Method::Post, "/login") => Door::SignIn,
-            _ => return Lane::Page,
+        let hashes = |form| match (request.method, &*request.path) {
+            (Method::Post, "/signup") => self.read(Door::SignUp, form).is_ok(),
+            (Method::Post, "/login") => self.read(Door::SignIn, form).is_ok(),
+            (Method::Post, path) => Self::account_hashes(path, form),
+            _ => false,
         };
-        let reads = |form| self.read(door, form).is_ok();
-        let hashes = !origin::is_foreign(request, &self.rule) && request.form().is_ok_and(reads);
+        let hashes = !origin::is_foreign(request, &self.rule) && request.form().is_ok_and(hashes);
         if hashes { Lane::Slow } else { Lane::Page }
     }
 
@@ -229,9 +231,14 @@ impl Site {
             return Ok(foreign(request));
         }
         let allowed = match &*request.path {
-            "/" | "/style.css" | "/icon.svg" | "/healthz" | "/whoami" => "GET, HEAD",
+            "/" | "/style.css" | "/icon.svg" | "/healthz" | "/whoami" | "/account"
+            | "/account/sessions" => "GET, HEAD",
             "/signup" | "/login" => "GET, HEAD, POST",
-            "/logout" => "POST",
+            "/logout"
+            | "/account/password"
+            | "/account/sessions/end"
+            | "/account/sessions/end-others"
+            | "/account/delete" => "POST",
             _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
         };
         match (request.method, &*request.path) {
@@ -244,11 +251,30 @@ impl Site {
             (Method::Get | Method::Head, "/icon.svg") => Ok(file("image/svg+xml", pages::ICON)),
             (Method::Get | Method::Head, "/healthz") => self.report_health(),
             (Method::Get | Method::Head, "/whoami") => self.tell_address(request, now),
-            (Method::Post, "/signup") => self.enter(Door::SignUp, request, now),
-            (Method::Post, "/login") => self.enter(Door::SignIn, request, now),
+            (Method::Get | Method::Head, "/account") => self.show_account(request, now),
+            (Method::Get | Method::Head, "/account/sessions") => self.show_sessions(request, now),
             (Method::Post, "/logout") => self.sign_out(request, now),
+            (Method::Post, path) => match request.form() {
+                Ok(form) => self
+                    .take(path, request, form, now)
+                    .unwrap_or_else(|| Ok(not_allowed(request, allowed))),
+                Err(why) => Ok(unreadable(request, why)),
+            },
             _ => Ok(not_allowed(request, allowed)),
         }
+    }
+
+    /// The forms. `None` where none is taken.
+    fn take(&self, path: &str, request: &Request, form: Form<'_>, now: Moment) -> Option<Answer> {
+        Some(match path {
+            "/signup" => self.enter(Door::SignUp, request, form, now),
+            "/login" => self.enter(Door::SignIn, request, form, now),
+            "/account/password" => self.change_password(request, form, now),
+            "/account/sessions/end" => self.end_session(request, form, now),
+            "/account/sessions/end-others" => self.end_other_sessions(request, form, now),
+            "/account/delete" => self.delete_account(request, form, now),
+            _ => return None,
+        })
     }
 
     /// For whoever watches the server: a worker answers, and the database can be read.
@@ -289,13 +315,10 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    fn enter(&self, door: Door, request: &Request, now: Moment) -> Answer {
-        let form = match request.form() {
-            Ok(form) => form,
-            Err(why) => return Ok(unreadable(request, why)),
-        };
+    fn enter(&self, door: Door, request: &Request, form: Form<'_>, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
-        let caller = self.caller(door, request, visitor.token());
+        let presented = visitor.token().map(Token::hash);
+        let caller = self.caller(door, request, presented);
         let outcome = match self.read(door, form) {
             Ok((name, password)) => self.pass(door, &name, &password, &caller, now)?,
             Err(turned) => Err(turned),
@@ -350,7 +373,7 @@ impl Site {
         password: &Password,
         caller: &Caller,
         now: Moment,
-    ) -> Result<Result<Admission, Turned>, Error> {
+    ) -> Result<Result<Box<Admission>, Turned>, Error> {
         let Self { store, hasher, rules, .. } = self;
         Ok(match door {
             Door::SignUp => {
@@ -372,7 +395,7 @@ impl Site {
 
     /// Who asks, as far as the request tells. Sign-ups are limited only where the site is served for
     /// real: whoever tries it out makes accounts by the dozen.
-    fn caller(&self, door: Door, request: &Request, presented: Option<&Token>) -> Caller {
+    fn caller(&self, door: Door, request: &Request, presented: Option<TokenHash>) -> Caller {
         let address = self.client(request);
         let is_counted = door == Door::SignIn || self.rule.own.is_some();
         let is_one = |it: &IpAddr| client::is_one_client(*it, &self.trusted_proxies);
@@ -381,15 +404,16 @@ impl Site {
             Cookie::Absent | Cookie::Ambiguous => None,
         };
         Caller {
-            presented: presented.map(Token::hash),
+            presented,
             device,
             address: address.filter(is_one).filter(|_| is_counted),
+            place: self.place(request, false),
         }
     }
 
     fn admit(&self, door: Door, admission: &Admission, now: Moment) -> Response {
         let started = &admission.started;
-        let cookie = self.cookie.set(started.token.reveal(), started.session.idle_expires, now);
+        let cookie = self.session_cookie(started, now);
         let event = if door == Door::SignUp { "signup_ok" } else { "login_ok" };
         let note = Note::of(event)
             .with("uid", admission.user.id.as_str())
@@ -397,6 +421,10 @@ impl Site {
         let life = now.after(login::DEVICE_LIFE);
         let device = self.device_cookie.set(admission.device.reveal(), life, now);
         Response::see("/").with("Set-Cookie", cookie).with("Set-Cookie", device).noting(note)
+    }
+
+    fn session_cookie(&self, started: &Started, now: Moment) -> String {
+        self.cookie.set(started.token.reveal(), started.session.idle_expires, now)
     }
 
     /// The sentence alone for a script; for a person the form again, with what they typed.
@@ -408,10 +436,7 @@ impl Site {
         } else {
             Response::text(turned.status, turned.refusal.text)
         };
-        let answer = match turned.wait {
-            Some(wait) => answer.with("Retry-After", seconds_of(wait).to_string()),
-            None => answer,
-        };
+        let answer = turned.with_retry(answer);
         let event = match door {
             _ if turned.wait.is_some() => "throttled",
             Door::SignUp => "signup_fail",
@@ -538,6 +563,14 @@ impl Turned {
             keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
         };
         Self { refusal, reason, user, status: 400, wait: None }
+    }
+
+    /// Tells somebody who has to wait how long.
+    fn with_retry(&self, answer: Response) -> Response {
+        match self.wait {
+            Some(wait) => answer.with("Retry-After", seconds_of(wait).to_string()),
+            None => answer,
+        }
     }
 
     /// The same for a name that somebody has and for one that nobody has.

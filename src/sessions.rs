@@ -10,6 +10,12 @@ use crate::clock::Moment;
 use crate::store::{Entry, Error, Result, Session, Store, User, UserId, Written};
 use crate::token::{Token, TokenHash};
 
+/// How exactly it is kept when a session was last used.
+pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// For how long a password that was given is proof enough for what matters most.
+pub const FRESH: Duration = Duration::from_secs(10 * 60);
+
 /// Living sessions of one user, at most; beyond it the oldest end (OWASP ASVS 7.1.2).
 pub const SESSIONS_MAX: u32 = 100;
 
@@ -22,13 +28,16 @@ pub struct Periods {
     pub idle: Duration,
     /// From sign-in until it is dead whatever happens (NIST SP 800-63B-4 § 2.1.3).
     pub absolute: Duration,
+    /// The same for a session that its browser forgets when it is closed: nobody can tell whether
+    /// that has happened.
+    pub transient: Duration,
 }
 
 impl Default for Periods {
-    /// Lucia's 24 hours and 14 days, and 30 days.
+    /// Lucia's 24 hours and 14 days, and 30 days; 12 hours.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { active: DAY, idle: 14 * DAY, absolute: 30 * DAY }
+        Self { active: DAY, idle: 14 * DAY, absolute: 30 * DAY, transient: DAY / 2 }
     }
 }
 
@@ -84,7 +93,7 @@ pub fn start(
     entry: &Entry,
     now: Moment,
 ) -> Result<Option<Started>> {
-    let started = new(periods, user, now);
+    let started = new(periods, user, entry, now);
     Ok(match store.start_session(&started.session, SESSIONS_MAX, entry)? {
         Written::Done => Some(started),
         Written::Taken | Written::NoUser => None,
@@ -94,8 +103,9 @@ pub fn start(
 /// The living session that this token opens, and its user; renewed, if it was idle. `None` if
 /// there is no such session or if it is dead. (Lucia: `validateSession`.)
 ///
-/// An active session costs one read and no write. When a renewal cannot be written because the
-/// database is busy, the session is good all the same and the next use renews it.
+/// An active session costs one read, and one write in ten minutes ([`SEEN_EVERY`]). When a renewal
+/// cannot be written because the database is busy, the session is good all the same and the next
+/// use renews it.
 pub fn resume(
     store: &Store,
     periods: &Periods,
@@ -105,7 +115,16 @@ pub fn resume(
     let Some((user, session)) = store.user_of_session(&token.hash())? else { return Ok(None) };
     match state(&session, now) {
         State::Dead => Ok(None),
-        State::Active => Ok(Some(Resumed { user, session, renewed: false })),
+        State::Active => {
+            if session.seen_at.after(SEEN_EVERY) <= now {
+                // Nobody waits for this, and nobody is told if it fails.
+                match store.see_session(&session.id, false, now) {
+                    Ok(_) | Err(Error::Busy(_)) => {}
+                    Err(err) => return Err(err),
+                }
+            }
+            Ok(Some(Resumed { user, session, renewed: false }))
+        }
         State::Idle => match renew(store, periods, &session, now) {
             Ok(renewed) => Ok(renewed.map(|session| Resumed { user, session, renewed: true })),
             Err(Error::Busy(_)) => Ok(Some(Resumed { user, session, renewed: false })),
@@ -136,6 +155,7 @@ pub fn renew(
     now: Moment,
 ) -> Result<Option<Session>> {
     let (active, idle) = expiries(periods, session.absolute_expires, now);
+    // It is used, after all.
     let renewed = Session { active_expires: active, idle_expires: idle, ..session.clone() };
     Ok(store.renew_session(&session.id, active, idle)?.then_some(renewed))
 }
@@ -163,10 +183,35 @@ pub fn delete_dead(store: &Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_dead_sessions(now, limit)
 }
 
+/// Whether the password was given in this session a short while ago.
+pub fn is_fresh(session: &Session, now: Moment) -> bool {
+    now <= session.proven_at.after(FRESH)
+}
+
+/// The living session of this user that has this handle, if there is one. Handles are public; those
+/// of other people's sessions name nothing here.
+pub fn by_handle(
+    store: &Store,
+    user: &UserId,
+    handle: &str,
+    now: Moment,
+) -> Result<Option<Session>> {
+    let sessions = of_user(store, user, now)?;
+    Ok(sessions.into_iter().find(|it| it.id.public_handle() == handle))
+}
+
+/// Ends all sessions of a user but this one, and says how many there were.
+pub fn end_others(store: &Store, session: &Session) -> Result<usize> {
+    store.end_other_sessions(&session.user_id, &session.id)
+}
+
 /// A session that is not written down yet.
-pub(crate) fn new(periods: &Periods, user: &UserId, now: Moment) -> Started {
+pub(crate) fn new(periods: &Periods, user: &UserId, entry: &Entry, now: Moment) -> Started {
     let token = Token::random();
-    let absolute_expires = now.after(periods.absolute);
+    let is_transient = entry.place.is_transient;
+    let life =
+        if is_transient { periods.transient.min(periods.absolute) } else { periods.absolute };
+    let absolute_expires = now.after(life);
     let (active_expires, idle_expires) = expiries(periods, absolute_expires, now);
     let session = Session {
         id: token.hash(),
@@ -175,6 +220,9 @@ pub(crate) fn new(periods: &Periods, user: &UserId, now: Moment) -> Started {
         idle_expires,
         absolute_expires,
         created_at: now,
+        proven_at: now,
+        seen_at: now,
+        place: entry.place.clone(),
     };
     Started { token, session }
 }

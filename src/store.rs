@@ -149,6 +149,23 @@ pub struct Session {
     pub absolute_expires: Moment,
     /// When it was let in.
     pub created_at: Moment,
+    /// When the password was last given in it.
+    pub proven_at: Moment,
+    /// When it was last used, roughly.
+    pub seen_at: Moment,
+    /// What its owner recognises it by.
+    pub place: Place,
+}
+
+/// What somebody recognises a session by.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// The browser in a few words; empty if not known.
+    pub browser: String,
+    /// The address; empty if not known.
+    pub address: String,
+    /// The browser forgets the session when it is closed.
+    pub is_transient: bool,
 }
 
 /// A browser in which somebody has signed in to an account. It holds the hash of a secret and so has
@@ -190,6 +207,11 @@ pub struct Count {
 pub struct Entry {
     /// The session they came with: it ends.
     pub replaced: Option<TokenHash>,
+    /// The key and the hash by which they have just been recognised. If the key has another one by
+    /// now, nobody is let in: a password that was changed meanwhile opens nothing any more.
+    pub proof: Option<(KeyId, PasswordHash)>,
+    /// Where they are.
+    pub place: Place,
     /// The count that success clears.
     pub cleared: Option<CountId>,
     /// The browser, known from now on or still.
@@ -443,7 +465,8 @@ impl Store {
             "SELECT user.id, user.username, user.canonical_username, user.created_at,
                     user_session.id, user_session.user_id, user_session.active_expires,
                     user_session.idle_expires, user_session.absolute_expires,
-                    user_session.created_at
+                    user_session.created_at, user_session.proven_at, user_session.seen_at,
+                    user_session.is_transient, user_session.browser, user_session.address
                FROM user_session JOIN user ON user.id = user_session.user_id
               WHERE user_session.id = ?1",
             [id.as_bytes()],
@@ -455,7 +478,8 @@ impl Store {
     pub fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>> {
         self.read(|conn| {
             conn.prepare_cached(
-                "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at
+                "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at,
+                        proven_at, seen_at, is_transient, browser, address
                    FROM user_session WHERE user_id = ?1 ORDER BY created_at, id",
             )?
             .query_map([id.as_str()], |row| session_at(row, 0))?
@@ -482,6 +506,58 @@ impl Store {
                 .execute((id.as_bytes(), active_expires.millis(), idle_expires.millis()))?)
         });
         Ok(changed? > 0)
+    }
+
+    /// Notes that a session was used, or with `proven` that the password was given in it. `false` if
+    /// the session is gone. Gives up as [`Error::Busy`] after [`RENEWAL_PATIENCE`].
+    pub fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
+        let changed = self.write(RENEWAL_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE user_session SET seen_at = max(seen_at, ?2),
+                                             proven_at = iif(?3, max(proven_at, ?2), proven_at)
+                      WHERE id = ?1",
+                )?
+                .execute((id.as_bytes(), now.millis(), proven))?)
+        });
+        Ok(changed? > 0)
+    }
+
+    /// Ends all sessions of a user but one, and says how many there were.
+    pub fn end_other_sessions(&self, user: &UserId, kept: &TokenHash) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached("DELETE FROM user_session WHERE user_id = ?1 AND id <> ?2")?
+                .execute((user.as_str(), kept.as_bytes()))?)
+        });
+        Ok(deleted?)
+    }
+
+    /// Puts a new password in the place of the one whose hash is `old`, ends every session of the
+    /// user, and starts `session` with what `entry` says, all or nothing. [`Written::NoUser`] if the
+    /// key is gone or has another password by now.
+    pub fn change_password(
+        &self,
+        id: &KeyId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+        session: &Session,
+        entry: &Entry,
+    ) -> Result<Written> {
+        written(self.write(WRITE_PATIENCE, |tx| {
+            let changed = tx
+                .prepare_cached(
+                    "UPDATE user_key SET hashed_password = ?3
+                      WHERE id = ?1 AND hashed_password = ?2",
+                )?
+                .execute([id.as_str(), old.as_stored(), new.as_stored()])?;
+            if changed == 0 {
+                return Err(Fault::NoUser);
+            }
+            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([session.user_id.as_str()])?;
+            insert_session(tx, session, entry)
+        }))
     }
 
     /// Deletes a session. `false` if there was none.
@@ -549,6 +625,18 @@ impl Store {
             [&id.0],
             count_at,
         )
+    }
+
+    /// Forgets the failures of this thing.
+    pub fn clear_count(&self, id: &CountId) -> Result<()> {
+        if self.count(id)?.is_none() {
+            return Ok(());
+        }
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            tx.prepare_cached("DELETE FROM throttle WHERE id = ?1")?.execute([id.0])?;
+            Ok(())
+        });
+        Ok(done?)
     }
 
     /// Replaces the counts of these things by what `after` makes of them (of the thing at this place
@@ -780,6 +868,13 @@ fn insert_session(
     session: &Session,
     entry: &Entry,
 ) -> std::result::Result<(), Fault> {
+    if let Some((key, hash)) = &entry.proof
+        && !tx
+            .prepare_cached("SELECT 1 FROM user_key WHERE id = ?1 AND hashed_password = ?2")?
+            .exists([key.as_str(), hash.as_stored()])?
+    {
+        return Err(Fault::NoUser);
+    }
     if let Some(replaced) = &entry.replaced {
         delete_session(tx, replaced)?;
     }
@@ -789,8 +884,9 @@ fn insert_session(
     delete_dead_of(tx, &session.user_id, session.created_at)?;
     tx.prepare_cached(
         "INSERT INTO user_session
-           (id, user_id, active_expires, idle_expires, absolute_expires, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+           (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
+            seen_at, is_transient, browser, address)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute((
         session.id.as_bytes(),
@@ -799,6 +895,11 @@ fn insert_session(
         session.idle_expires.millis(),
         session.absolute_expires.millis(),
         session.created_at.millis(),
+        session.proven_at.millis(),
+        session.seen_at.millis(),
+        session.place.is_transient,
+        &session.place.browser,
+        &session.place.address,
     ))?;
     match &entry.device {
         Some(device) => upsert_device(tx, device),
@@ -860,6 +961,13 @@ fn session_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Session> {
         idle_expires: moment_at(row, first + 3)?,
         absolute_expires: moment_at(row, first + 4)?,
         created_at: moment_at(row, first + 5)?,
+        proven_at: moment_at(row, first + 6)?,
+        seen_at: moment_at(row, first + 7)?,
+        place: Place {
+            is_transient: row.get(first + 8)?,
+            browser: row.get(first + 9)?,
+            address: row.get(first + 10)?,
+        },
     })
 }
 
@@ -889,6 +997,9 @@ mod tests {
             idle_expires: Moment::from_millis(2),
             absolute_expires: Moment::from_millis(3),
             created_at: Moment::from_millis(0),
+            proven_at: Moment::from_millis(0),
+            seen_at: Moment::from_millis(0),
+            place: Place::default(),
         }
     }
 

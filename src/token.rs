@@ -61,6 +61,12 @@ impl TokenHash {
         &self.0
     }
 
+    /// Sixteen hex digits by which its owner names the session: public, as [`TokenHash::handle`] is,
+    /// and long enough to mean one session only.
+    pub fn public_handle(&self) -> String {
+        hex(&blake2b_256(&self.0)[..8])
+    }
+
     /// Eight hex digits that name the session in a log. It is a hash of the hash: whoever reads the
     /// log can tell sessions apart, but can neither use one nor find its row.
     pub fn handle(&self) -> String {

@@ -19,7 +19,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("blake2", &["token"]),
     ("rand", &["token"]),
     ("httpdate", &["http"]),
-    ("humantime", &["config", "log"]),
+    ("humantime", &["config", "log", "clock"]),
     ("maud", &["pages", "http", "routes"]),
     ("ipnet", &["gate", "config", "client", "routes"]),
 ];

@@ -1,5 +1,6 @@
 //! Everything that is tested through the crate's public face, from the store up to the binary.
 
+mod account;
 mod auth;
 mod binary;
 mod gate;

@@ -222,7 +222,8 @@ fn sweeps_dead_sessions_away_and_no_living_one() {
     database
         .execute_batch(
             "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
-             INSERT INTO user_session SELECT randomblob(32), (SELECT id FROM user), 1, 2, 3, 0 FROM n",
+             INSERT INTO user_session (id, user_id, active_expires, idle_expires, absolute_expires, created_at)
+             SELECT randomblob(32), (SELECT id FROM user), 1, 2, 3, 0 FROM n",
         )
         .unwrap();
     let server = Binary::start(folder.path(), &[]);

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
 use vestibule::store::{
-    Count, CountId, Device, Entry, Error, Key, KeyId, Session, Store, User, UserId, Written,
+    Count, CountId, Device, Entry, Error, Key, KeyId, Place, Session, Store, User, UserId, Written,
 };
 use vestibule::token::Token;
 
@@ -83,6 +83,9 @@ fn session(name: &str, until: [i64; 3]) -> Session {
         idle_expires: Moment::from_millis(until[1]),
         absolute_expires: Moment::from_millis(until[2]),
         created_at: Moment::from_millis(0),
+        proven_at: Moment::from_millis(0),
+        seen_at: Moment::from_millis(0),
+        place: Place::default(),
     }
 }
 
@@ -132,7 +135,8 @@ fn reads_what_others_wrote() {
         .execute_batch(
             "INSERT INTO user VALUES ('u1', 'Bob', 'bob', 5);
              INSERT INTO user_key VALUES ('github:1:2', 'u1', NULL);
-             INSERT INTO user_session VALUES (zeroblob(32), 'u1', 10, 20, 30, 4);",
+             INSERT INTO user_session VALUES
+               (zeroblob(32), 'u1', 10, 20, 30, 4, 4, 4, 0, 'curl', '192.0.2.1');",
         )
         .unwrap();
     let bob = desk.store.user_by_name("bob").unwrap().unwrap();

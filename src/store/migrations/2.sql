@@ -1,4 +1,12 @@
--- From schema 1 to 2: throttling, and the secrets it needs.
+-- From schema 1 to 2: throttling, the secrets it needs, and what owners see of their sessions.
+
+ALTER TABLE user_session ADD COLUMN proven_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE user_session ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE user_session ADD COLUMN is_transient INTEGER NOT NULL DEFAULT 0
+    CHECK (is_transient IN (0, 1));
+ALTER TABLE user_session ADD COLUMN browser TEXT NOT NULL DEFAULT '';
+ALTER TABLE user_session ADD COLUMN address TEXT NOT NULL DEFAULT '';
+UPDATE user_session SET proven_at = created_at, seen_at = created_at;
 
 CREATE TABLE secret (
     name  TEXT NOT NULL PRIMARY KEY,

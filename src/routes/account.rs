@@ -1,0 +1,314 @@
+//! What people do with their own account: another password, fewer sessions, none at all.
+
+use super::{Answer, Site, Turned, Visitor, problem, unauthorized};
+use crate::browser;
+use crate::clock::Moment;
+use crate::http::{Form, Note, Request, Response};
+use crate::login::{self, Again, Caller, Change};
+use crate::pages::account::{self as pages, Account, Row};
+use crate::pages::{Field, Refusal};
+use crate::password::Password;
+use crate::policy;
+use crate::sessions::{self, Resumed};
+use crate::store::{Error, Place};
+use crate::token::Token;
+use crate::users::{self, Username};
+
+/// Why something is not done, or that it may be.
+type Allowed = Result<(), Turned>;
+
+impl Site {
+    /// Whether a request to one of these pages computes a hash.
+    pub(super) fn account_hashes(path: &str, form: Form<'_>) -> bool {
+        let field = match path {
+            "/account/password" | "/account/sessions/end" | "/account/sessions/end-others" => {
+                "current_password"
+            }
+            "/account/delete" => "password",
+            _ => return false,
+        };
+        form.field(field).is_some_and(|typed| policy::read(&typed).is_some())
+    }
+
+    pub(super) fn show_account(&self, request: &Request, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let answer = match &visitor.resumed {
+            Some(it) => Response::html(200, pages::account(&self.account_of(it, None))),
+            None => Response::see("/login"),
+        };
+        Ok(self.with_cookie(answer, &visitor, now))
+    }
+
+    pub(super) fn show_sessions(&self, request: &Request, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let answer = match &visitor.resumed {
+            Some(it) => self.sessions_page(200, it, None, now)?,
+            None => Response::see("/login"),
+        };
+        Ok(self.with_cookie(answer, &visitor, now))
+    }
+
+    pub(super) fn change_password(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
+        let turned = match self.read_change(form, it) {
+            Ok((present, new)) => {
+                match self.pass_change(request, &visitor, it, (&present, &new), now)? {
+                    Ok(answer) => return Ok(answer),
+                    Err(turned) => turned,
+                }
+            }
+            Err(turned) => turned,
+        };
+        let answer = if request.wants_html() {
+            let refused = Some((pages::Form::Password, turned.refusal));
+            Response::html(turned.status, pages::account(&self.account_of(it, refused)))
+        } else {
+            Response::text(turned.status, turned.refusal.text)
+        };
+        let answer = turned.finish(answer, "password_change_fail", it);
+        Ok(self.with_cookie(answer, &visitor, now))
+    }
+
+    pub(super) fn end_session(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
+        let handle = form.field("session").unwrap_or_default();
+        let found = sessions::by_handle(&self.store, &it.user.id, &handle, now)?;
+        let Some(session) = found else {
+            let answer = problem(request, 404, "Not found", "There is no such session.");
+            return Ok(self.with_cookie(answer, &visitor, now));
+        };
+        if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
+            return self.refuse_sessions(request, &visitor, it, &turned, now);
+        }
+        sessions::end(&self.store, &session.id)?;
+        let note = note("session_end", it).with("ended", session.id.handle());
+        if session.id == it.session.id {
+            let clear = self.cookie.clear();
+            return Ok(Response::see("/login").with("Set-Cookie", clear).noting(note));
+        }
+        Ok(self.with_cookie(Response::see("/account/sessions").noting(note), &visitor, now))
+    }
+
+    pub(super) fn end_other_sessions(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        now: Moment,
+    ) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
+        if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
+            return self.refuse_sessions(request, &visitor, it, &turned, now);
+        }
+        let count = sessions::end_others(&self.store, &it.session)?;
+        let note = note("session_end", it).with("others", count.to_string());
+        Ok(self.with_cookie(Response::see("/account/sessions").noting(note), &visitor, now))
+    }
+
+    pub(super) fn delete_account(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+        let visitor = self.visitor(request, now)?;
+        let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
+        let proof = self.prove(request, form, "password", &visitor, it, now)?;
+        if let Err(turned) = proof {
+            let answer = if request.wants_html() {
+                let refused = Some((pages::Form::Delete, turned.refusal));
+                Response::html(turned.status, pages::account(&self.account_of(it, refused)))
+            } else {
+                Response::text(turned.status, turned.refusal.text)
+            };
+            let answer = turned.finish(answer, "account_delete_fail", it);
+            return Ok(self.with_cookie(answer, &visitor, now));
+        }
+        users::delete(&self.store, &it.user.id)?;
+        let note = note("account_delete", it);
+        let clear = self.cookie.clear();
+        Ok(Response::see("/login").with("Set-Cookie", clear).noting(note))
+    }
+
+    // Reading and passing.
+
+    fn read_change(&self, form: Form<'_>, it: &Resumed) -> Result<(Password, Password), Turned> {
+        let read = |name: &str| form.field(name).and_then(|typed| policy::read(&typed));
+        let Some(present) = read("current_password") else {
+            return Err(Turned::for_present_password());
+        };
+        let Some(new) = read("password") else {
+            return Err(Turned::for_password("Passwords have 1 to 255 characters."));
+        };
+        // An old name may be none that would be taken today; the password must not be it all the same.
+        let flaw = Username::for_sign_in(&it.user.username)
+            .and_then(|name| self.policy.flaw(&new, &name, &self.words));
+        match flaw {
+            Some(flaw) => Err(Turned::for_password(self.advice_on(flaw))),
+            None => Ok((present, new)),
+        }
+    }
+
+    fn pass_change(
+        &self,
+        request: &Request,
+        visitor: &Visitor,
+        it: &Resumed,
+        passwords: (&Password, &Password),
+        now: Moment,
+    ) -> Result<Result<Response, Turned>, Error> {
+        let Self { store, hasher, rules, .. } = self;
+        let caller = self.caller_again(request, visitor, it);
+        Ok(match login::change_password(store, hasher, rules, &it.user, passwords, &caller, now)? {
+            Change::Done(started) => {
+                let cookie = self.session_cookie(&started, now);
+                let answer = Response::see("/account").with("Set-Cookie", cookie);
+                Ok(answer.noting(note("password_change", it)))
+            }
+            Change::Refused(_) => Err(Turned::for_present_password()),
+            Change::Wait(wait) => Err(Turned::for_now(wait)),
+        })
+    }
+
+    /// What matters most wants a password that was given a short while ago, or with the request.
+    fn fresh(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        visitor: &Visitor,
+        it: &Resumed,
+        now: Moment,
+    ) -> Result<Allowed, Error> {
+        if sessions::is_fresh(&it.session, now) {
+            return Ok(Ok(()));
+        }
+        if form.field("current_password").is_none() {
+            return Ok(Err(Turned::for_missing_proof()));
+        }
+        self.prove(request, form, "current_password", visitor, it, now)
+    }
+
+    fn prove(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        field: &str,
+        visitor: &Visitor,
+        it: &Resumed,
+        now: Moment,
+    ) -> Result<Allowed, Error> {
+        let Some(password) = form.field(field).and_then(|typed| policy::read(&typed)) else {
+            return Ok(Err(Turned::for_present_password()));
+        };
+        let Self { store, hasher, rules, .. } = self;
+        let caller = self.caller_again(request, visitor, it);
+        let who = (&it.user, &it.session);
+        Ok(match login::again(store, hasher, rules, who, &password, &caller, now)? {
+            Again::Right => Ok(()),
+            Again::Refused(_) => Err(Turned::for_present_password()),
+            Again::Wait(wait) => Err(Turned::for_now(wait)),
+        })
+    }
+
+    fn caller_again(&self, request: &Request, visitor: &Visitor, it: &Resumed) -> Caller {
+        let presented = visitor.token().map(Token::hash);
+        let caller = self.caller(super::Door::SignIn, request, presented);
+        let is_transient = it.session.place.is_transient;
+        Caller { place: Place { is_transient, ..caller.place }, ..caller }
+    }
+
+    // Answers.
+
+    fn stranger(&self, request: &Request, visitor: &Visitor, now: Moment) -> Response {
+        self.with_cookie(unauthorized(request), visitor, now)
+    }
+
+    fn refuse_sessions(
+        &self,
+        request: &Request,
+        visitor: &Visitor,
+        it: &Resumed,
+        turned: &Turned,
+        now: Moment,
+    ) -> Answer {
+        let answer = if request.wants_html() {
+            self.sessions_page(turned.status, it, Some(turned.refusal), now)?
+        } else {
+            Response::text(turned.status, turned.refusal.text)
+        };
+        let answer = turned.finish(answer, "session_end_fail", it);
+        Ok(self.with_cookie(answer, visitor, now))
+    }
+
+    fn account_of<'a>(
+        &self,
+        it: &'a Resumed,
+        refused: Option<(pages::Form, Refusal)>,
+    ) -> Account<'a> {
+        let advice = self.advice_on(policy::Flaw::TooShort);
+        Account { username: &it.user.username, advice, refused }
+    }
+
+    fn sessions_page(
+        &self,
+        status: u16,
+        it: &Resumed,
+        refusal: Option<Refusal>,
+        now: Moment,
+    ) -> Answer {
+        let mut all = sessions::of_user(&self.store, &it.user.id, now)?;
+        // The one that asks first, then the one that was used last.
+        all.sort_by_key(|session| {
+            (session.id != it.session.id, std::cmp::Reverse(session.seen_at.millis()))
+        });
+        let rows: Vec<_> = all
+            .into_iter()
+            .map(|session| Row {
+                handle: session.id.public_handle(),
+                is_this: session.id == it.session.id,
+                since: session.created_at.minute(),
+                seen: session.seen_at.minute(),
+                browser: session.place.browser,
+                address: session.place.address,
+            })
+            .collect();
+        let asks = !sessions::is_fresh(&it.session, now);
+        Ok(Response::html(status, pages::sessions(&rows, asks, refusal)))
+    }
+
+    /// Where a request comes from, in words that its owner recognises.
+    pub(super) fn place(&self, request: &Request, is_transient: bool) -> Place {
+        Place {
+            browser: request.value("user-agent").map_or_else(String::new, browser::name),
+            address: self.client(request).map_or_else(String::new, |it| it.to_string()),
+            is_transient,
+        }
+    }
+}
+
+impl Turned {
+    const fn for_present_password() -> Self {
+        let refusal = Refusal {
+            text: "Incorrect password",
+            advice: "Please check it and try again.",
+            field: Field::Current,
+        };
+        Self { refusal, reason: "bad_credentials", user: None, status: 400, wait: None }
+    }
+
+    const fn for_missing_proof() -> Self {
+        let refusal = Refusal {
+            text: "Password required",
+            advice: "You gave it some time ago. Please give it once more.",
+            field: Field::Current,
+        };
+        Self { refusal, reason: "not_fresh", user: None, status: 403, wait: None }
+    }
+
+    /// Adds to an answer what somebody who has to wait needs, and what the operator reads.
+    fn finish(&self, answer: Response, event: &'static str, it: &Resumed) -> Response {
+        let event = if self.wait.is_some() { "throttled" } else { event };
+        self.with_retry(answer).noting(note(event, it).with("reason", self.reason))
+    }
+}
+
+fn note(event: &'static str, it: &Resumed) -> Note {
+    Note::of(event).with("uid", it.user.id.as_str()).with("sess", it.session.id.handle())
+}

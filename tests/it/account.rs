@@ -1,0 +1,265 @@
+//! People look after their own account.
+
+use std::time::Duration;
+
+use vestibule::http::Response;
+
+use crate::visit::{Visit, body, plain, way};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+fn change(visit: &mut Visit, present: &str, new: &str) -> Response {
+    visit.post("/account/password", &[("current_password", present), ("password", new)])
+}
+
+fn sign_in(visit: &mut Visit, password: &str) -> Response {
+    visit.post("/login", &[("username", "anna"), ("password", password)])
+}
+
+/// Signs in once more in another browser, and comes back with its cookie.
+fn elsewhere(visit: &mut Visit) -> Option<String> {
+    let here = visit.forget_everything();
+    assert_eq!(sign_in(visit, "correct horse").status, 302);
+    let there = visit.cookie.take();
+    (visit.cookie, visit.device) = here;
+    there
+}
+
+/// The handles on the page of sessions, the present one first.
+fn handles(visit: &mut Visit) -> Vec<String> {
+    let answer = visit.get("/account/sessions");
+    let handle = |part: &str| part.split('"').next().unwrap().to_owned();
+    body(&answer).split("name=\"session\" value=\"").skip(1).map(handle).collect()
+}
+
+#[test]
+fn leads_from_the_profile_to_the_account() {
+    let mut visit = Visit::with_ann();
+    assert!(body(&visit.get("/")).contains("href=\"/account\""));
+    let answer = visit.get("/account");
+    assert_eq!(answer.status, 200);
+    for part in ["action=\"/account/password\"", "/account/sessions", "action=\"/account/delete\""]
+    {
+        assert!(body(&answer).contains(part), "{part}");
+    }
+    visit.forget_everything();
+    for path in ["/account", "/account/sessions"] {
+        assert_eq!(way(&visit.get(path)), (302, Some("/login")), "{path}");
+    }
+    for path in [
+        "/account/password",
+        "/account/sessions/end",
+        "/account/sessions/end-others",
+        "/account/delete",
+    ] {
+        assert_eq!(plain(&visit.post(path, &[])), (401, "Unauthorized"), "{path}");
+        assert_eq!(visit.get(path).value("Allow"), Some("POST"), "{path}");
+    }
+}
+
+// The password.
+
+#[test]
+fn changes_a_password_and_ends_every_other_session() {
+    let mut visit = Visit::with_ann();
+    let other = elsewhere(&mut visit);
+    let before = visit.cookie.clone();
+    assert_eq!(
+        way(&change(&mut visit, "correct horse", "battery staple")),
+        (302, Some("/account"))
+    );
+    assert_ne!(visit.cookie, before, "a new token");
+    assert!(visit.is_signed_in());
+    let after = visit.cookie.clone();
+    for ended in [other, before] {
+        visit.cookie = ended;
+        assert!(!visit.is_signed_in());
+    }
+    visit.cookie = after;
+    assert_eq!(visit.count("user_session"), 1);
+    visit.forget_cookie();
+    assert_eq!(sign_in(&mut visit, "correct horse").status, 400);
+    assert_eq!(sign_in(&mut visit, "battery staple").status, 302);
+}
+
+#[test]
+fn changes_nothing_for_somebody_who_does_not_know_the_present_password() {
+    let mut visit = Visit::with_ann();
+    for present in ["wrong", "", "Correct horse"] {
+        let answer = change(&mut visit, present, "battery staple");
+        assert_eq!(plain(&answer), (400, "Incorrect password"), "{present:?}");
+    }
+    assert!(visit.is_signed_in());
+    visit.forget_cookie();
+    assert_eq!(sign_in(&mut visit, "correct horse").status, 302);
+}
+
+#[test]
+fn asks_of_a_new_password_what_sign_up_asks() {
+    let mut visit = Visit::with_ann();
+    for new in ["", "12345", &*"x".repeat(256)] {
+        let answer = change(&mut visit, "correct horse", new);
+        assert_eq!(plain(&answer), (400, "Invalid password"), "{} characters", new.len());
+    }
+    assert_eq!(change(&mut visit, "correct horse", "123456").status, 302);
+}
+
+#[test]
+fn throttles_who_guesses_in_a_stolen_session_by_account_and_not_by_session() {
+    let mut visit = Visit::with_ann();
+    visit.device = None;
+    for _ in 0..6 {
+        assert_eq!(change(&mut visit, "wrong guess", "battery staple").status, 400);
+    }
+    let answer = change(&mut visit, "correct horse", "battery staple");
+    assert_eq!(
+        (plain(&answer), answer.value("Retry-After")),
+        ((429, "Too many attempts"), Some("1"))
+    );
+    assert_eq!(visit.post("/account/delete", &[("password", "correct horse")]).status, 429);
+    visit.forget_cookie();
+    assert_eq!(sign_in(&mut visit, "correct horse").status, 429, "the same count");
+}
+
+#[test]
+fn gives_the_form_again_with_what_is_wrong_and_never_a_password() {
+    let mut visit = Visit::with_ann().send("Accept", "text/html");
+    let answer = change(&mut visit, "wrong guess", "battery staple");
+    let page = body(&answer);
+    assert!(page.contains("role=\"alert\"") && page.contains("Incorrect password"));
+    assert!(!page.contains("wrong guess") && !page.contains("battery staple"));
+    let input = page.split("id=\"current_password\"").nth(1).unwrap().split('>').next().unwrap();
+    assert!(input.contains("aria-invalid=\"true\"") && input.contains("autofocus"), "{input}");
+}
+
+// Sessions.
+
+#[test]
+fn shows_where_somebody_is_signed_in() {
+    let mut visit = Visit::new().send("User-Agent", LINUX);
+    visit.peer = "192.0.2.7".parse().ok();
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    let answer = visit.get("/account/sessions");
+    let page = body(&answer);
+    for part in ["Firefox on Linux", "this one", "from 192.0.2.7", "Signed in 2026-11-24 08:00 UTC"]
+    {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains(&visit.token()));
+    let [handle] = &*handles(&mut visit) else { panic!("one session") };
+    assert_eq!(handle.len(), 16);
+    let stored: Vec<u8> =
+        visit.raw().query_row("SELECT id FROM user_session", [], |row| row.get(0)).unwrap();
+    assert!(!vestibule::token::hex(&stored).contains(handle), "neither token nor stored hash");
+}
+
+#[test]
+fn ends_one_session_or_all_others() {
+    let mut visit = Visit::with_ann();
+    let first = elsewhere(&mut visit);
+    let second = elsewhere(&mut visit);
+    let all = handles(&mut visit);
+    assert_eq!(all.len(), 3);
+    let answer = visit.post("/account/sessions/end", &[("session", &all[1])]);
+    assert_eq!(way(&answer), (302, Some("/account/sessions")));
+    assert_eq!(handles(&mut visit), [all[0].clone(), all[2].clone()]);
+    assert_eq!(visit.post("/account/sessions/end-others", &[]).status, 302);
+    assert_eq!(handles(&mut visit), [all[0].clone()]);
+    for ended in [first, second] {
+        let here = std::mem::replace(&mut visit.cookie, ended);
+        assert!(!visit.is_signed_in());
+        visit.cookie = here;
+    }
+    let answer = visit.post("/account/sessions/end", &[("session", &all[0])]);
+    assert_eq!(way(&answer), (302, Some("/login")), "one's own: that is signing out");
+    assert_eq!((visit.cookie.as_ref(), visit.count("user_session")), (None, 0));
+}
+
+#[test]
+fn knows_nobody_elses_session() {
+    let mut visit = Visit::with_ann();
+    let anns = handles(&mut visit);
+    visit.forget_everything();
+    visit.post("/signup", &[("username", "bobo"), ("password", "correct horse")]);
+    for handle in [&*anns[0], "0000000000000000", "", "x"] {
+        let answer = visit.post("/account/sessions/end", &[("session", handle)]);
+        assert_eq!(plain(&answer), (404, "Not found"), "{handle}");
+    }
+    assert_eq!(visit.count("user_session"), 2);
+}
+
+#[test]
+fn wants_a_password_that_was_given_a_short_while_ago() {
+    let mut visit = Visit::with_ann();
+    elsewhere(&mut visit);
+    let end = |visit: &mut Visit, fields: &[(&str, &str)]| {
+        let answer = visit.post("/account/sessions/end-others", fields);
+        (answer.status, body(&answer).to_owned())
+    };
+    visit.wait(10 * MINUTE);
+    assert_eq!(end(&mut visit, &[]).0, 302, "the last good moment");
+    elsewhere(&mut visit);
+    visit.wait(Duration::from_millis(1));
+    assert_eq!(end(&mut visit, &[]), (403, "Password required".to_owned()));
+    assert!(body(&visit.get("/account/sessions")).contains("name=\"current_password\""));
+    let wrong = [("current_password", "wrong guess")];
+    assert_eq!(end(&mut visit, &wrong), (400, "Incorrect password".to_owned()));
+    assert_eq!(visit.count("user_session"), 2);
+    assert_eq!(end(&mut visit, &[("current_password", "correct horse")]).0, 302);
+    assert_eq!(visit.count("user_session"), 1);
+    visit.wait(9 * MINUTE);
+    assert_eq!(end(&mut visit, &[]).0, 302, "it counts from the last time");
+}
+
+#[test]
+fn keeps_when_a_session_was_last_seen_with_one_write_in_ten_minutes() {
+    let mut visit = Visit::with_ann();
+    let seen = |visit: &Visit| -> i64 {
+        visit.raw().query_row("SELECT seen_at FROM user_session", [], |row| row.get(0)).unwrap()
+    };
+    let began = seen(&visit);
+    visit.wait(9 * MINUTE);
+    visit.get("/");
+    assert_eq!(seen(&visit), began);
+    visit.wait(MINUTE);
+    visit.get("/");
+    assert_eq!(seen(&visit), began + 600_000);
+}
+
+// Deletion.
+
+#[test]
+fn deletes_an_account_with_everything_that_belongs_to_it() {
+    let mut visit = Visit::with_ann();
+    elsewhere(&mut visit);
+    for wrong in ["wrong guess", ""] {
+        let answer = visit.post("/account/delete", &[("password", wrong)]);
+        assert_eq!(plain(&answer), (400, "Incorrect password"), "{wrong:?}");
+    }
+    assert!(visit.is_signed_in());
+    let answer = visit.post("/account/delete", &[("password", "correct horse")]);
+    assert_eq!(way(&answer), (302, Some("/login")));
+    for table in ["user", "user_key", "user_session", "device"] {
+        assert_eq!(visit.count(table), 0, "{table}");
+    }
+    assert_eq!(visit.cookie, None);
+    assert_eq!(sign_in(&mut visit, "correct horse").status, 400);
+    let again = [("username", "anna"), ("password", "another one")];
+    assert_eq!(visit.post("/signup", &again).status, 302, "the name is free again");
+}
+
+#[test]
+fn takes_no_step_for_another_site() {
+    let mut visit = Visit::with_ann().send("Origin", "https://evil.example");
+    for path in [
+        "/account/password",
+        "/account/sessions/end",
+        "/account/sessions/end-others",
+        "/account/delete",
+    ] {
+        let fields = [("current_password", "correct horse"), ("password", "correct horse")];
+        assert_eq!(visit.post(path, &fields).status, 403, "{path}");
+    }
+    assert_eq!((visit.count("user"), visit.count("user_session")), (1, 1));
+}
