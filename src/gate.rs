@@ -61,7 +61,7 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 /// How long a whole request may wait and be worked on.
 const WORK: Duration = Duration::from_secs(20);
 
-/// How long what still comes is thrown away after a refusal, and how much of it.
+/// How long what still comes is thrown away after the last answer, and how much of it.
 const LINGER: Duration = Duration::from_secs(2);
 const SWALLOWED_BYTES_MAX: usize = 512 * 1024;
 
@@ -303,8 +303,10 @@ impl Gate {
             self.now = Instant::now();
             for event in &events {
                 self.heed(event);
+                self.shed();
             }
             self.let_in();
+            self.shed();
             self.send_off(PAGES);
             self.send_off(SLOW);
             if self.now >= self.look_at {
@@ -423,7 +425,7 @@ impl Gate {
     /// Says that there is no room, if that fits into the first packet.
     fn turn_away(&mut self, mut stream: Stream) {
         self.note("turned_away", &[]);
-        let answer = self.refusal(Problem::Busy, None, Persistence::Closed);
+        let answer = self.refusal(Problem::Busy, None, false, Persistence::Closed);
         let _ = stream.write(&answer);
     }
 
@@ -549,7 +551,7 @@ impl Gate {
         let visitor = &self.visitors[place];
         let persistence = self.persistence(visitor.persistence);
         let peer = visitor.peer.map_or("-".to_owned(), |it| it.to_string());
-        let answer = self.refusal(problem, request, persistence);
+        let answer = self.refusal(problem, request, visitor.is_to_head, persistence);
         let event = if problem == Problem::Busy { "overload" } else { "bad_request" };
         let status = std::str::from_utf8(answer.get(9..12).unwrap_or(b"")).unwrap_or("");
         self.note(event, &[("status", status), ("ip", &peer)]);
@@ -561,9 +563,9 @@ impl Gate {
         &self,
         problem: Problem,
         request: Option<&Request>,
+        is_to_head: bool,
         persistence: Persistence,
     ) -> Vec<u8> {
-        let is_to_head = request.is_some_and(|it| it.method == crate::http::Method::Head);
         let answer = self.site.refuse(problem, request).write(is_to_head, Moment::now());
         answer::with_connection(&answer, persistence)
     }
@@ -575,10 +577,11 @@ impl Gate {
 
     fn write_on(&mut self, place: usize) -> bool {
         let visitor = &mut self.visitors[place];
+        let is_last = self.closing.is_some() && visitor.arrival.is_empty();
         match visitor.write_on() {
             Some(Moved::Gone) => self.close(place),
             Some(_) => return false,
-            None if visitor.then == Then::Close => self.say_goodbye(place),
+            None if visitor.then == Then::Close || is_last => self.say_goodbye(place),
             None => {
                 visitor.phase = Phase::Reading;
                 visitor.since = self.now;
@@ -594,7 +597,7 @@ impl Gate {
     /// here would reset it, and the client might never see what we wrote.
     fn say_goodbye(&mut self, place: usize) {
         let visitor = &mut self.visitors[place];
-        if visitor.is_ending || visitor.stream.shut().is_err() {
+        if visitor.stream.shut().is_err() {
             return self.close(place);
         }
         visitor.phase = Phase::Lingering;
@@ -633,19 +636,33 @@ impl Gate {
         }
     }
 
-    /// Counts the memory that a visitor holds, and takes some back if all of them hold too much.
+    /// Counts the memory that a visitor holds.
     fn weigh(&mut self, place: usize) {
         let Some(visitor) = self.visitors.get_mut(place) else { return };
         let weight = visitor.weight();
         self.held = self.held - visitor.weighed + weight;
         visitor.weighed = weight;
+    }
+
+    /// Takes memory back while all visitors together hold too much: first from the request that has
+    /// been on its way the longest, then from whoever has not read their answer the longest.
+    fn shed(&mut self) {
         while self.held > HELD_BYTES_MAX {
-            let half = |it: &Visitor| it.phase == Phase::Reading && !it.arrival.is_empty();
-            let halves = self.visitors.iter().filter(|(_, it)| half(it));
-            let Some((oldest, _)) = halves.min_by_key(|(_, it)| it.since) else { return };
-            self.refuse(oldest, Problem::Busy);
-            self.drive(oldest);
+            if let Some(place) = self.first_to_go(Phase::Reading) {
+                self.refuse(place, Problem::Busy);
+                self.drive(place);
+            } else if let Some(place) = self.first_to_go(Phase::Writing) {
+                self.close(place);
+            } else {
+                return;
+            }
         }
+    }
+
+    fn first_to_go(&self, phase: Phase) -> Option<usize> {
+        let holds = |it: &Visitor| it.phase == phase && it.weighed > 0;
+        let all = self.visitors.iter().filter(|(_, it)| holds(it));
+        all.min_by_key(|(_, it)| it.deadline).map(|(place, _)| place)
     }
 
     // Time.
@@ -656,7 +673,7 @@ impl Gate {
         let late = self.visitors.iter().filter(|(_, it)| self.now >= it.deadline);
         let late: Vec<_> = late.map(|(place, it)| (place, it.phase)).collect();
         for (place, phase) in late {
-            let visitor = &mut self.visitors[place];
+            let Some(visitor) = self.visitors.get_mut(place) else { continue };
             match phase {
                 Phase::Reading if !visitor.arrival.is_empty() => {
                     self.refuse(place, Problem::TooSlow);

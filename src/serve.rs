@@ -438,6 +438,8 @@ impl House {
         if let Err(err) = self.site.close() {
             self.say("db_error", &[("cause", &err.to_string())]);
         }
+        // What was only counted comes before the last line, which comes last.
+        self.log.flush(Duration::from_secs(1), Moment::now());
         self.say("stop", &[]);
         self.log.flush(Duration::from_secs(1), Moment::now());
     }

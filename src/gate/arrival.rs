@@ -17,6 +17,8 @@ pub struct Arrival {
     /// The head, once it is here, while the body is still coming.
     head: Option<Head>,
     chunks: Decoder,
+    /// An empty line before the head was passed over.
+    has_skipped: bool,
 }
 
 /// How far a request has come.
@@ -42,7 +44,8 @@ impl Arrival {
 
     /// Bytes of memory in use.
     pub fn weight(&self) -> usize {
-        self.inbox.capacity() + self.chunks.weight()
+        let head = self.head.as_ref().map_or(0, Head::weight);
+        self.inbox.capacity() + self.chunks.weight() + head
     }
 
     /// Goes as far as the bytes allow. After a problem nothing that follows can be trusted.
@@ -62,9 +65,11 @@ impl Arrival {
     }
 
     fn read_head(&mut self) -> Result<Step, Problem> {
-        while self.seen == 0 && self.inbox.starts_with(b"\r\n") {
-            // RFC 9112 § 2.2: old clients end a form with an empty line too many.
-            self.inbox.drain(..2);
+        if !self.has_skipped && self.seen == 0 && self.inbox.starts_with(b"\r\n") {
+            // RFC 9112 § 2.2: old clients end a form with an empty line too many. One, not more: a
+            // stream of them would never come to an end.
+            self.has_skipped = true;
+            self.take(2);
         }
         if matches!(*self.inbox, [] | [b'\r']) {
             return Ok(Step::Partial);
@@ -81,6 +86,7 @@ impl Arrival {
                 let head = Head::parse(&self.inbox[..at])?;
                 self.take(at);
                 self.seen = 0;
+                self.has_skipped = false;
                 let waits = head.expects_continue
                     && self.inbox.is_empty()
                     && !matches!(head.framing, Framing::Empty | Framing::Length(0));
@@ -111,9 +117,7 @@ impl Arrival {
     /// The first `length` bytes. An inbox that they empty gives its memory back.
     fn take(&mut self, length: usize) -> Vec<u8> {
         let rest = self.inbox.split_off(length);
-        let mut taken = std::mem::replace(&mut self.inbox, rest);
-        taken.truncate(length);
-        taken
+        std::mem::replace(&mut self.inbox, rest)
     }
 }
 
@@ -207,6 +211,28 @@ mod tests {
         assert!(matches!(arrival.advance(), Ok(Step::Whole(_, body)) if body == b"a=1"));
         arrival.push([head, "a=1"].concat().as_bytes());
         assert!(matches!(arrival.advance(), Ok(Step::Whole(..))), "the body is here already");
+    }
+
+    #[test]
+    fn passes_over_one_empty_line_and_refuses_a_stream_of_them() {
+        let once = ["\r\n", GET, "\r\n", GET].concat();
+        assert_eq!(arrive(once.as_bytes(), 3).0.len(), 2);
+        for pieces in [1, 2, 1_000] {
+            let stream = [&*"\r\n".repeat(1_000), GET].concat();
+            assert_eq!(arrive(stream.as_bytes(), pieces), (Vec::new(), Some(Problem::Malformed)));
+        }
+    }
+
+    #[test]
+    fn weighs_a_head_whose_body_has_not_come() {
+        let mut arrival = Arrival::default();
+        let fields = "a: b\r\n".repeat(90);
+        let long = "x".repeat(10_000);
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n{fields}Content-Length: 9\r\n\r\n");
+        arrival.push(head.as_bytes());
+        assert!(matches!(arrival.advance(), Ok(Step::Partial)));
+        assert!(arrival.weight() > head.len(), "{}", arrival.weight());
     }
 
     #[test]

@@ -153,6 +153,13 @@ impl Head {
         bytes
     }
 
+    /// Bytes of memory in use, about.
+    pub fn weight(&self) -> usize {
+        // A name and a value are two strings, each with its own overhead in the allocator.
+        let field = |(name, value): &(String, String)| 80 + name.len() + value.len();
+        self.method.len() + self.target.len() + self.fields.iter().map(field).sum::<usize>()
+    }
+
     /// The same as a plain value, for whoever decides on the way of a request.
     pub fn request(&self, body: &[u8], peer: Option<IpAddr>) -> Request {
         Request {

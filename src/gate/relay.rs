@@ -117,10 +117,8 @@ impl Gate {
             let ticket = errand.ticket;
             let awaited = self.visitors.get(ticket.visitor).filter(|it| it.is_away_with(ticket));
             if let Some(visitor) = awaited {
-                let persistence = match self.closing {
-                    Some(_) => Persistence::Closed,
-                    None => visitor.persistence,
-                };
+                let wanted = visitor.persistence;
+                let persistence = if self.closing.is_some() { Persistence::Closed } else { wanted };
                 let deadline = self.now + self.limits.answer;
                 let visitor = &mut self.visitors[ticket.visitor];
                 if persistence == Persistence::Kept {

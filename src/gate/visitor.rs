@@ -22,8 +22,8 @@ pub(super) enum Phase {
     Away,
     /// Its answer is being written.
     Writing,
-    /// It was refused before all of its request was read. What still comes is thrown away for a
-    /// while: if we hung up at once, the refusal itself would be lost on the way.
+    /// It has its last answer. What still comes is thrown away until it hangs up, or for a while: if
+    /// we hung up while something unread is here, the answer itself could be lost on the way.
     Lingering,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Visitor {
     pub(super) is_readable: bool,
     /// The client has said that it will send no more.
     pub(super) is_ending: bool,
-    /// Bytes that were swallowed after a refusal.
+    /// Bytes that were swallowed after the last answer.
     pub(super) swallowed: usize,
     /// The memory it was last counted with.
     pub(super) weighed: usize,
@@ -115,6 +115,7 @@ impl Visitor {
 
     /// Reads into `scratch`. Nothing more is expected once less than all of it was filled, unless
     /// the client is ending: then the end itself is still to be read.
+    // LIMIT: TCP urgent data ends a read early. Who sends it waits until they send something more.
     pub(super) fn read(&mut self, scratch: &mut [u8]) -> Moved {
         let result = moved(|| self.stream.read(scratch));
         self.is_readable = match result {

@@ -259,6 +259,35 @@ fn h9_answers_one_connection_in_order_and_others_meanwhile() {
 }
 
 #[test]
+fn h9_serves_others_while_somebody_sends_empty_lines_without_end() {
+    let (_folder, server) = start(&[]);
+    let mut endless = server.connect();
+    let lines = "\r\n".repeat(32_768);
+    let flood = thread::spawn(move || {
+        // Until it is refused, and cut off.
+        (0..10_000).take_while(|_| endless.write_all(lines.as_bytes()).is_ok()).count()
+    });
+    for _ in 0..20 {
+        page(&server);
+    }
+    assert!(flood.join().unwrap() < 10_000, "it is refused");
+}
+
+#[test]
+fn h13_resets_no_connection_whose_refusal_may_not_have_been_read() {
+    let (_folder, server) = start(&[]);
+    let request = post("200000", &"x".repeat(90_000));
+    for _ in 0..50 {
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an orderly end");
+        assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
+    }
+}
+
+#[test]
 fn h10_refuses_a_head_without_end() {
     let (_folder, server) = start(&[]);
     let fields = |n: usize| format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "a: b\r\n".repeat(n));
