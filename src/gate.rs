@@ -734,3 +734,88 @@ fn lane_of(site: &Site, request: &Request) -> usize {
         Ok(routes::Lane::Page) | Err(_) => PAGES,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::{Cost, Hasher};
+    use crate::routes::Settings;
+    use crate::store::Store;
+
+    /// A gate without doors, with two connections for an address and a proxy at 10.0.0.1.
+    fn gate(folder: &tempfile::TempDir) -> Gate {
+        let store = Store::open(&folder.path().join("a.db")).unwrap();
+        let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
+        let site = Arc::new(Site::new(store, hasher, Settings::default()));
+        let limits = Limits {
+            request: LINGER,
+            idle: LINGER,
+            answer: LINGER,
+            connections: 100,
+            connections_per_address: 2,
+            trusted_proxies: vec!["10.0.0.1/32".parse().unwrap()],
+            workers: 1,
+            hashers: 1,
+        };
+        let log = Arc::new(Log::to(io::sink()));
+        Gate::new(Doors(Vec::new()), limits, site, log, |_| {}).unwrap().0
+    }
+
+    /// Somebody knocks from there; their end of the connection, and whether they were let in.
+    fn knock(gate: &mut Gate, from: &str) -> (std::os::unix::net::UnixStream, bool) {
+        let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        let before = gate.visitors.len();
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(here));
+        gate.admit(stream, Some(from.parse().unwrap()));
+        (there, gate.visitors.len() > before)
+    }
+
+    #[test]
+    fn lets_in_a_limited_number_from_one_address_or_network_and_counts_who_leaves() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = gate(&folder);
+        for (there, elsewhere) in
+            [("192.0.2.1", "192.0.2.2"), ("2001:db8:1:2::1", "2001:db8:1:3::1")]
+        {
+            let first = knock(&mut gate, there);
+            let second = knock(&mut gate, there);
+            assert!(first.1 && second.1);
+            let (mut third, is_in) = knock(&mut gate, there);
+            assert!(!is_in);
+            let mut answer = String::new();
+            io::Read::read_to_string(&mut third, &mut answer).unwrap();
+            assert!(
+                answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: 1\r\n")
+            );
+            assert!(knock(&mut gate, elsewhere).1);
+            drop(first);
+            let places: Vec<_> = gate.visitors.iter().map(|(place, _)| place).collect();
+            for place in places {
+                gate.visitors[place].is_readable = true;
+                gate.drive(place);
+            }
+            assert!(knock(&mut gate, there).1, "one has left");
+        }
+    }
+
+    #[test]
+    fn takes_an_ipv6_network_for_one_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = gate(&folder);
+        let all = ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:1"].map(|it| knock(&mut gate, it));
+        assert_eq!(all.map(|(_, is_in)| is_in), [true, true, false]);
+    }
+
+    #[test]
+    fn exempts_this_machine_and_trusted_proxies_from_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = gate(&folder);
+        for from in ["127.0.0.1", "::1", "10.0.0.1"] {
+            let all: Vec<_> = (0..5).map(|_| knock(&mut gate, from)).collect();
+            assert!(all.iter().all(|(_, is_in)| *is_in), "{from}");
+        }
+        let others: Vec<_> = (0..3).map(|_| knock(&mut gate, "10.0.0.2")).collect();
+        assert!(!others[2].1, "a neighbour of the proxy");
+    }
+}

@@ -249,7 +249,7 @@ impl Site {
                 Ok(file("text/css; charset=utf-8", pages::STYLE))
             }
             (Method::Get | Method::Head, "/icon.svg") => Ok(file("image/svg+xml", pages::ICON)),
-            (Method::Get | Method::Head, "/healthz") => self.report_health(),
+            (Method::Get | Method::Head, "/healthz") => Ok(self.report_health(request)),
             (Method::Get | Method::Head, "/whoami") => self.tell_address(request, now),
             (Method::Get | Method::Head, "/account") => self.show_account(request, now),
             (Method::Get | Method::Head, "/account/sessions") => self.show_sessions(request, now),
@@ -278,9 +278,12 @@ impl Site {
     }
 
     /// For whoever watches the server: a worker answers, and the database can be read.
-    fn report_health(&self) -> Answer {
-        self.store.probe()?;
-        Ok(Response::text(200, "ok").noting(Note::of("health")))
+    fn report_health(&self, request: &Request) -> Response {
+        if let Err(err) = self.store.probe() {
+            // Whatever the cause: whoever watches should send people elsewhere.
+            return failure(request, &Error::Busy(err.to_string()));
+        }
+        Response::text(200, "ok").noting(Note::of("health"))
     }
 
     /// For an operator who sets up a proxy: which address is believed.

@@ -769,7 +769,8 @@ fn says_whether_it_is_healthy() {
     let mut visit = Visit::new();
     assert_eq!(plain(&visit.get("/healthz")), (200, "ok"));
     std::fs::write(visit.folder.path().join("test.db"), "not a database any more").unwrap();
-    assert_eq!(visit.get("/healthz").status, 500);
+    let answer = visit.get("/healthz");
+    assert_eq!((answer.status, answer.value("Retry-After")), (503, Some("1")));
 }
 
 #[test]
