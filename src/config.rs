@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use crate::gate::{self, Listen};
 use crate::login::Rules;
 use crate::origin::{Origin, Rule};
+use crate::pages::Remember;
 use crate::policy::Policy;
 use crate::routes::Settings;
 use crate::serve::Setup;
@@ -117,6 +118,12 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_ABSOLUTE", value_name = "DURATION", value_parser = period)]
     #[arg(default_value = "30d")]
     absolute: Duration,
+
+    /// What the sign-in form offers: ticked or unticked (a box "Stay signed in"), always (no box,
+    /// everybody stays) or never (no box, nobody does). Scripts that send no such field stay.
+    #[arg(long, env = "VESTIBULE_REMEMBER", value_name = "CHOICE", value_parser = remember)]
+    #[arg(default_value = "ticked")]
+    remember: Remember,
 
     /// How long a session lasts whose browser forgets it when it is closed.
     #[arg(long, env = "VESTIBULE_TRANSIENT", value_name = "DURATION", value_parser = period)]
@@ -282,6 +289,7 @@ impl Flags {
                 rule,
                 rules: Rules { periods: Periods { active, idle, absolute, transient }, limits },
                 trusted_proxies: setup.limits.trusted_proxies.clone(),
+                remember: Some(self.remember),
                 policy: self.password_policy,
             },
             setup,
@@ -363,6 +371,16 @@ fn policy(text: &str) -> Result<Policy, String> {
         "standard" => Ok(Policy::Standard),
         "nist" => Ok(Policy::Nist),
         _ => Err("it must be seed, standard or nist".to_owned()),
+    }
+}
+
+fn remember(text: &str) -> Result<Remember, String> {
+    match text {
+        "ticked" => Ok(Remember::Offered(true)),
+        "unticked" => Ok(Remember::Offered(false)),
+        "always" => Ok(Remember::Always),
+        "never" => Ok(Remember::Never),
+        _ => Err("it must be ticked, unticked, always or never".to_owned()),
     }
 }
 
@@ -471,6 +489,7 @@ mod tests {
             ("--password-policy=none", "seed, standard or nist"),
             ("--workers=0", "from 1 to"),
             ("--hashers=many", "from 1 to"),
+            ("--remember=maybe", "ticked, unticked"),
             ("--socket-mode=9", "660"),
             ("--connections=0", "from 1 to"),
             ("--connections-per-address=x", "from 1 to"),

@@ -399,6 +399,12 @@ impl CookieKind {
         )
     }
 
+    /// The value of a `Set-Cookie` header that keeps `value` until the browser is closed.
+    pub fn set_transient(self, value: &str) -> String {
+        let secure = self.secure_attribute();
+        format!("{}={value}; Path=/; {secure}HttpOnly; SameSite=Lax", self.name)
+    }
+
     /// The value of a `Set-Cookie` header that makes a browser forget it.
     pub fn clear(self) -> String {
         format!(
@@ -561,6 +567,7 @@ mod tests {
             "auth_session=abc; Path=/; HttpOnly; SameSite=Lax; \
              Expires=Thu, 01 Jan 1970 00:01:30 GMT; Max-Age=90"
         );
+        assert_eq!(plain.set_transient("abc"), "auth_session=abc; Path=/; HttpOnly; SameSite=Lax");
         let secure = CookieKind { name: "__Host-auth_session", secure: true };
         assert_eq!(
             secure.clear(),

@@ -46,8 +46,9 @@ pub struct Admission {
     pub user: User,
     /// The session they have from now on, with its token.
     pub started: Started,
-    /// The secret by which their browser is known from now on. It is good for [`DEVICE_LIFE`].
-    pub device: Token,
+    /// The secret by which their browser is known from now on, for [`DEVICE_LIFE`]. `None`: it is
+    /// not, as they want it to forget them.
+    pub device: Option<Token>,
 }
 
 /// What became of a sign-up.
@@ -94,7 +95,7 @@ pub fn sign_up(
     let id = KeyId::username(name.canonical());
     let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
     let device = device_of(store, caller)?;
-    let entry = entry(caller, &device, &user.id, now);
+    let entry = entry(caller, device.as_ref(), &user.id, now);
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
     match store.sign_up(&user, &key, &started.session, &entry)? {
         Written::Done => {}
@@ -125,7 +126,7 @@ pub fn with_password(
             Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
         };
     let device = device_of(store, caller)?;
-    let mut entry = entry(caller, &device, &user.id, now);
+    let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = subject.cleared_by_success();
     entry.proof = Some((key, hash));
     Ok(match sessions::start(store, &rules.periods, &user.id, &entry, now)? {
@@ -201,8 +202,8 @@ pub fn change_password(
             Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
             Check::Wait(wait) => return Ok(Change::Wait(wait)),
         };
-    let device = device_of(store, caller)?;
-    let mut entry = entry(caller, &device, &user.id, now);
+    let device = known_device(store, caller)?;
+    let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = subject.cleared_by_success();
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
     let new = hasher.hash(new);
@@ -273,21 +274,22 @@ fn subject(
     Ok(Subject::sign_in(store, limits, canonical, known.as_ref(), address))
 }
 
-/// The secret that the browser has, if we gave it out, else a new one: what we did not make we do
-/// not adopt.
-fn device_of(store: &Store, caller: &Caller) -> Result<Token> {
-    match &caller.device {
-        Some(device) if store.knows_device(&device.hash())? => Ok(device.clone()),
-        Some(_) | None => Ok(Token::random()),
-    }
+/// The secret that the browser has, if we gave it out: what we did not make we do not adopt.
+fn known_device(store: &Store, caller: &Caller) -> Result<Option<Token>> {
+    Ok(match &caller.device {
+        Some(device) if store.knows_device(&device.hash())? => Some(device.clone()),
+        Some(_) | None => None,
+    })
 }
 
-fn entry(caller: &Caller, device: &Token, user: &UserId, now: Moment) -> Entry {
-    let device = Device { id: device.hash(), user_id: user.clone(), last_used_at: now };
-    Entry {
-        replaced: caller.presented,
-        device: Some(device),
-        place: caller.place.clone(),
-        ..Entry::default()
-    }
+/// The same, or a new one for a browser that may remember.
+fn device_of(store: &Store, caller: &Caller) -> Result<Option<Token>> {
+    let known = known_device(store, caller)?;
+    Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })
+}
+
+fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> Entry {
+    let device =
+        device.map(|it| Device { id: it.hash(), user_id: user.clone(), last_used_at: now });
+    Entry { replaced: caller.presented, device, place: caller.place.clone(), ..Entry::default() }
 }

@@ -54,6 +54,17 @@ pub struct Filled<'a> {
     pub refusal: Option<Refusal>,
 }
 
+/// What the sign-in form offers about being remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remember {
+    /// A box, ticked or not.
+    Offered(bool),
+    /// Nothing: everybody is remembered.
+    Always,
+    /// Nothing: nobody is.
+    Never,
+}
+
 impl Filled<'_> {
     fn is_wrong(&self, field: Field) -> bool {
         self.refusal.is_some_and(|refusal| refusal.field == field)
@@ -80,12 +91,13 @@ pub fn sign_up(filled: &Filled<'_>, advice: &str) -> Markup {
 }
 
 /// The form that lets somebody in.
-pub fn sign_in(filled: &Filled<'_>) -> Markup {
+pub fn sign_in(filled: &Filled<'_>, remember: Remember) -> Markup {
     let body = html! {
         form method="post" {
             (alert(filled))
             (username(filled))
             (password(filled, "current-password", None))
+            (remember_me(remember))
             button { "Sign in" }
         }
         p.aside { "New here? " a href="/signup" { "Create an account" } }
@@ -144,6 +156,21 @@ fn password(filled: &Filled<'_>, autocomplete: &str, advice: Option<&str>) -> Ma
         is_focused: filled.is_focused(Field::Password),
         ..PasswordInput::default()
     })
+}
+
+/// A box that is not ticked sends nothing, so the form says by another field that it had one.
+fn remember_me(remember: Remember) -> Markup {
+    html! {
+        @if remember != Remember::Always {
+            input type="hidden" name="remember_asked" value="yes";
+        }
+        @if let Remember::Offered(is_ticked) = remember {
+            label.choice {
+                input type="checkbox" name="remember" value="yes" checked[is_ticked];
+                " Stay signed in"
+            }
+        }
+    }
 }
 
 /// A field for a password, with what is said about it.
@@ -225,7 +252,7 @@ mod tests {
         let filled = Filled { username: hostile, refusal: None };
         let pages = [
             sign_up(&filled, hostile),
-            sign_in(&filled),
+            sign_in(&filled, Remember::Offered(true)),
             profile(hostile, hostile),
             problem(hostile, ""),
         ];
@@ -237,7 +264,8 @@ mod tests {
     #[test]
     fn has_no_script_no_inline_style_and_loads_nothing_from_elsewhere() {
         let filled = Filled::default();
-        for page in [sign_up(&filled, ""), sign_in(&filled), profile("u", "n"), problem("x", "y")] {
+        let sign_in = sign_in(&filled, Remember::Never);
+        for page in [sign_up(&filled, ""), sign_in, profile("u", "n"), problem("x", "y")] {
             let page = page.into_string();
             for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {
                 assert!(!page.contains(bad), "{bad} in {page}");
@@ -249,7 +277,7 @@ mod tests {
     fn gives_the_focus_to_the_field_that_was_wrong() {
         let refused = |field| {
             let refusal = Some(Refusal { text: "No", advice: "Try again.", field });
-            sign_in(&Filled { username: "ann", refusal }).into_string()
+            sign_in(&Filled { username: "ann", refusal }, Remember::Always).into_string()
         };
         let input = |page: &str, name: &str| {
             let from = page.find(&format!("<input id=\"{name}\"")).unwrap();

@@ -18,11 +18,11 @@ use crate::http::{Cookie, CookieKind, Form, Method, Note, Problem, Request, Resp
 use crate::keys;
 use crate::login::{self, Admission, Caller, Rules, SignIn, SignUp};
 use crate::origin::{self, Origin};
-use crate::pages::{self, Field, Filled};
+use crate::pages::{self, Field, Filled, Remember};
 use crate::password::{Hasher, Password};
 use crate::policy::{self, Flaw, Policy};
 use crate::sessions::{self, Resumed, Started};
-use crate::store::{Error, Store, UserId};
+use crate::store::{Error, Session, Store, UserId};
 use crate::throttle;
 use crate::token::{self, Token, TokenHash};
 use crate::users::Username;
@@ -67,6 +67,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Reverse proxies that are believed about where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// What the sign-in form offers about being remembered; `None`: a box that is ticked.
+    pub remember: Option<Remember>,
     /// Which passwords may be chosen; `None`: the guide's without an origin, `standard` with one.
     pub policy: Option<Policy>,
 }
@@ -88,6 +90,7 @@ pub struct Site {
     rules: Rules,
     trusted_proxies: Vec<IpNet>,
     policy: Policy,
+    remember: Remember,
     /// Words that an attacker would try first as a password here.
     words: Vec<String>,
     cookie: CookieKind,
@@ -157,6 +160,7 @@ impl Site {
             hasher,
             policy: settings.policy.unwrap_or(default),
             rules: settings.rules,
+            remember: settings.remember.unwrap_or(Remember::Offered(true)),
             trusted_proxies: settings.trusted_proxies,
             words: words(own),
             rule: settings.rule,
@@ -313,7 +317,7 @@ impl Site {
         let visitor = self.visitor(request, now)?;
         let answer = match visitor.resumed {
             Some(_) => Response::see("/"),
-            None => Response::html(200, self.form(door, &Filled::default())),
+            None => Response::html(200, self.form(door, &Filled::default(), self.remember)),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -321,7 +325,8 @@ impl Site {
     fn enter(&self, door: Door, request: &Request, form: Form<'_>, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let presented = visitor.token().map(Token::hash);
-        let caller = self.caller(door, request, presented);
+        let mut caller = self.caller(door, request, presented);
+        caller.place.is_transient = is_transient(form);
         let outcome = match self.read(door, form) {
             Ok((name, password)) => self.pass(door, &name, &password, &caller, now)?,
             Err(turned) => Err(turned),
@@ -410,7 +415,7 @@ impl Site {
             presented,
             device,
             address: address.filter(is_one).filter(|_| is_counted),
-            place: self.place(request, false),
+            place: self.place(request),
         }
     }
 
@@ -421,13 +426,26 @@ impl Site {
         let note = Note::of(event)
             .with("uid", admission.user.id.as_str())
             .with("sess", started.session.id.handle());
-        let life = now.after(login::DEVICE_LIFE);
-        let device = self.device_cookie.set(admission.device.reveal(), life, now);
-        Response::see("/").with("Set-Cookie", cookie).with("Set-Cookie", device).noting(note)
+        let answer = Response::see("/").with("Set-Cookie", cookie).noting(note);
+        match &admission.device {
+            Some(device) => {
+                let life = now.after(login::DEVICE_LIFE);
+                answer.with("Set-Cookie", self.device_cookie.set(device.reveal(), life, now))
+            }
+            None => answer,
+        }
     }
 
     fn session_cookie(&self, started: &Started, now: Moment) -> String {
-        self.cookie.set(started.token.reveal(), started.session.idle_expires, now)
+        self.cookie_of(&started.token, &started.session, now)
+    }
+
+    fn cookie_of(&self, token: &Token, session: &Session, now: Moment) -> String {
+        if session.place.is_transient {
+            self.cookie.set_transient(token.reveal())
+        } else {
+            self.cookie.set(token.reveal(), session.idle_expires, now)
+        }
     }
 
     /// The sentence alone for a script; for a person the form again, with what they typed.
@@ -435,7 +453,12 @@ impl Site {
         let username = form.field("username").unwrap_or_default();
         let answer = if request.wants_html() {
             let filled = Filled { username: &username, refusal: Some(turned.refusal) };
-            Response::html(turned.status, self.form(door, &filled))
+            // The box comes back as it was left.
+            let remember = match self.remember {
+                Remember::Offered(_) => Remember::Offered(!is_transient(form)),
+                other => other,
+            };
+            Response::html(turned.status, self.form(door, &filled, remember))
         } else {
             Response::text(turned.status, turned.refusal.text)
         };
@@ -455,10 +478,10 @@ impl Site {
         })
     }
 
-    fn form(&self, door: Door, filled: &Filled<'_>) -> maud::Markup {
+    fn form(&self, door: Door, filled: &Filled<'_>, remember: Remember) -> maud::Markup {
         match door {
             Door::SignUp => pages::sign_up(filled, self.advice_on(Flaw::TooShort)),
-            Door::SignIn => pages::sign_in(filled),
+            Door::SignIn => pages::sign_in(filled, remember),
         }
     }
 
@@ -500,7 +523,7 @@ impl Site {
     fn with_cookie(&self, answer: Response, visitor: &Visitor, now: Moment) -> Response {
         match (&visitor.presented, &visitor.resumed) {
             (Presented::Cookie(Some(token)), Some(it)) if it.renewed => {
-                let cookie = self.cookie.set(token.reveal(), it.session.idle_expires, now);
+                let cookie = self.cookie_of(token, &it.session, now);
                 let note = Note::of("session_renew")
                     .with("uid", it.user.id.as_str())
                     .with("sess", it.session.id.handle());
@@ -590,6 +613,12 @@ impl Turned {
 /// Whole seconds, rounded up: whoever comes back then is not sent away again.
 fn seconds_of(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// Whether a form was sent by somebody who does not want to be remembered. A script that sends neither
+/// field is remembered, as ever.
+fn is_transient(form: Form<'_>) -> bool {
+    form.field("remember_asked").is_some() && form.field("remember").is_none()
 }
 
 /// Words that an attacker would try first as a password here: ours, and those of the host name.

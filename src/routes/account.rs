@@ -274,11 +274,11 @@ impl Site {
     }
 
     /// Where a request comes from, in words that its owner recognises.
-    pub(super) fn place(&self, request: &Request, is_transient: bool) -> Place {
+    pub(super) fn place(&self, request: &Request) -> Place {
         Place {
             browser: request.value("user-agent").map_or_else(String::new, browser::name),
             address: self.client(request).map_or_else(String::new, |it| it.to_string()),
-            is_transient,
+            is_transient: false,
         }
     }
 }

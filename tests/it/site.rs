@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vestibule::http::{Problem, Response};
 use vestibule::origin::{Origin, Rule};
+use vestibule::pages::Remember;
 use vestibule::policy::Policy;
 use vestibule::routes::{Lane, Settings};
 
@@ -739,6 +740,73 @@ fn says_what_is_wrong_with_a_request_that_is_not_looked_at() {
         (Problem::Version, (505, "HTTP version not supported")),
     ] {
         assert_eq!(plain(&visit.site.refuse(problem, None)), expected, "{problem:?}");
+    }
+}
+
+// Being remembered.
+
+/// Signs in as the form does, with the box ticked or not.
+fn by_form(visit: &mut Visit, is_ticked: bool) -> Response {
+    let mut fields = ANN.to_vec();
+    fields.push(("remember_asked", "yes"));
+    if is_ticked {
+        fields.push(("remember", "yes"));
+    }
+    visit.post("/login", &fields)
+}
+
+#[test]
+fn forgets_somebody_who_does_not_tick_the_box_when_the_browser_is_closed() {
+    let mut visit = Visit::with_ann();
+    visit.forget_everything();
+    let answer = by_form(&mut visit, false);
+    let cookie = answer.value("Set-Cookie").unwrap();
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "no end of its own: {cookie}");
+    assert_eq!(visit.device, None, "and the browser is not known either");
+    visit.wait(12 * HOUR);
+    assert!(visit.is_signed_in(), "the last good moment");
+    visit.wait(MOMENT);
+    assert!(!visit.is_signed_in(), "on the server it ends as well");
+}
+
+#[test]
+fn remembers_somebody_who_ticks_the_box_and_every_script() {
+    let mut visit = Visit::with_ann();
+    for answer in [by_form(&mut visit, true), visit.post("/login", &ANN)] {
+        assert!(answer.value("Set-Cookie").unwrap().ends_with("; Max-Age=1296000"));
+    }
+    visit.wait(14 * DAY);
+    assert!(visit.is_signed_in());
+}
+
+#[test]
+fn sends_a_transient_cookie_again_as_it_was_when_it_renews() {
+    let mut visit = Visit::with_ann();
+    visit.forget_everything();
+    by_form(&mut visit, false);
+    visit.raw().execute("UPDATE user_session SET active_expires = 0", []).unwrap();
+    let answer = visit.get("/");
+    assert!(!answer.value("Set-Cookie").unwrap().contains("Max-Age"));
+    let fields = [("current_password", "correct horse"), ("password", "battery staple")];
+    let answer = visit.post("/account/password", &fields);
+    assert!(!answer.value("Set-Cookie").unwrap().contains("Max-Age"), "nor with a new password");
+}
+
+#[test]
+fn offers_to_be_remembered_as_the_operator_sets() {
+    let form = |remember| {
+        let settings = Settings { remember: Some(remember), ..Settings::default() };
+        body(&Visit::with(settings).get("/login")).to_owned()
+    };
+    let (asks, boxed, ticked) = ("name=\"remember_asked\"", "type=\"checkbox\"", " checked");
+    for (remember, expected) in [
+        (Remember::Offered(true), [true, true, true]),
+        (Remember::Offered(false), [true, true, false]),
+        (Remember::Always, [false, false, false]),
+        (Remember::Never, [true, false, false]),
+    ] {
+        let page = form(remember);
+        assert_eq!([asks, boxed, ticked].map(|it| page.contains(it)), expected, "{remember:?}");
     }
 }
 
