@@ -108,3 +108,26 @@ CREATE TABLE throttle (
 
 -- For deleting those first that matter least.
 CREATE INDEX throttle_by_worth ON throttle (until, last_at);
+
+-- What happened that matters for security: the same as the log's lines about it, kept for a time that
+-- the operator sets. Nothing secret: no password, token, cookie, form field, query or unknown name.
+CREATE TABLE audit (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    -- As in the log: `login_ok`, `login_fail`, `throttled`, `password_change`…
+    event      TEXT    NOT NULL,
+    -- Whose account, where that is known. It outlives the user, so it refers to nothing.
+    user_id    TEXT,
+    -- Where the request came from; NULL behind a Unix socket.
+    address    TEXT,
+    -- The public name of the session in the log.
+    session    TEXT,
+    -- The log's name for the request.
+    request    TEXT,
+    -- Anything else, as in the log: `reason=bad_credentials name=h:3fa9c1d2`.
+    detail     TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX audit_by_time ON audit (at);
+
+CREATE INDEX audit_by_user ON audit (user_id, at);

@@ -119,6 +119,11 @@ pub struct Flags {
     #[arg(default_value = "30d")]
     absolute: Duration,
 
+    /// How long the audit trail is kept: what happened that matters for security, in the table audit.
+    #[arg(long, env = "VESTIBULE_AUDIT", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "90d")]
+    audit: Duration,
+
     /// What the sign-in form offers: ticked or unticked (a box "Stay signed in"), always (no box,
     /// everybody stays) or never (no box, nobody does). Scripts that send no such field stay.
     #[arg(long, env = "VESTIBULE_REMEMBER", value_name = "CHOICE", value_parser = remember)]
@@ -290,6 +295,7 @@ impl Flags {
                 rules: Rules { periods: Periods { active, idle, absolute, transient }, limits },
                 trusted_proxies: setup.limits.trusted_proxies.clone(),
                 remember: Some(self.remember),
+                audit_life: Some(self.audit),
                 policy: self.password_policy,
             },
             setup,

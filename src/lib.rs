@@ -10,7 +10,7 @@
 //! | floor   | files                                      | may know      | must not know                  |
 //! |---------|--------------------------------------------|---------------|--------------------------------|
 //! | program | `main config`                              | everything    | –                              |
-//! | shell   | `gate serve log`                           | site, clock   | routes by name, users, SQL     |
+//! | shell   | `gate serve audit log`                     | site, clock   | routes by name, users, SQL     |
 //! | site    | `routes pages origin client browser http`  | auth, store   | sockets, threads, clock, SQL   |
 //! | auth    | `login users keys sessions policy throttle`| store, ground | HTTP, cookies, HTML, flags     |
 //! | store   | `store`                                    | ground        | policy: lifetimes, limits      |
@@ -21,6 +21,7 @@
 pub mod config;
 pub mod gate;
 pub mod serve;
+pub mod audit;
 pub mod log;
 pub mod routes;
 pub mod pages;

@@ -161,14 +161,26 @@ fn write_all(mut out: impl Write, entries: &Receiver<Entry>) {
 /// `ts=2026-11-24T08:00:00.000Z ev=login_ok uid=…`, with its line feed.
 fn line(event: &str, fields: &[(&str, &str)], now: Moment) -> String {
     let mut line = format!("ts={} ev={event}", humantime::format_rfc3339_millis(now.into()));
-    for (name, value) in fields {
-        line.push(' ');
-        line.push_str(name);
-        line.push('=');
-        push_value(&mut line, value);
-    }
+    push_fields(&mut line, fields);
     line.push('\n');
     line
+}
+
+/// Fields alone, written as in a line.
+pub fn fields(fields: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    push_fields(&mut text, fields);
+    text.split_off(text.len().min(1))
+}
+
+/// Each with a space before it.
+fn push_fields(text: &mut String, fields: &[(&str, &str)]) {
+    for (name, value) in fields {
+        text.push(' ');
+        text.push_str(name);
+        text.push('=');
+        push_value(text, value);
+    }
 }
 
 /// Writes a value so that it ends where it ends: in quotes where needed, with everything but

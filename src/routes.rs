@@ -22,7 +22,7 @@ use crate::pages::{self, Field, Filled, Remember};
 use crate::password::{Hasher, Password};
 use crate::policy::{self, Flaw, Policy};
 use crate::sessions::{self, Resumed, Started};
-use crate::store::{Error, Session, Store, UserId};
+use crate::store::{Error, Record, Session, Store, UserId};
 use crate::throttle;
 use crate::token::{self, Token, TokenHash};
 use crate::users::Username;
@@ -67,6 +67,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Reverse proxies that are believed about where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long the audit trail is kept; `None`: for good.
+    pub audit_life: Option<Duration>,
     /// What the sign-in form offers about being remembered; `None`: a box that is ticked.
     pub remember: Option<Remember>,
     /// Which passwords may be chosen; `None`: the guide's without an origin, `standard` with one.
@@ -90,6 +92,7 @@ pub struct Site {
     rules: Rules,
     trusted_proxies: Vec<IpNet>,
     policy: Policy,
+    audit_life: Option<Duration>,
     remember: Remember,
     /// Words that an attacker would try first as a password here.
     words: Vec<String>,
@@ -160,6 +163,7 @@ impl Site {
             hasher,
             policy: settings.policy.unwrap_or(default),
             rules: settings.rules,
+            audit_life: settings.audit_life,
             remember: settings.remember.unwrap_or(Remember::Offered(true)),
             trusted_proxies: settings.trusted_proxies,
             words: words(own),
@@ -222,7 +226,17 @@ impl Site {
         let dead = sessions::delete_dead(&self.store, SWEEP_MAX, now)?;
         let quiet = now.before(throttle::QUIET);
         let unused = now.before(login::DEVICE_LIFE);
-        Ok(dead + self.store.delete_forgotten(quiet, unused, SWEEP_MAX)?)
+        let forgotten = self.store.delete_forgotten(quiet, unused, SWEEP_MAX)?;
+        let old = match self.audit_life {
+            Some(life) => self.store.delete_records(now.before(life), SWEEP_MAX)?,
+            None => 0,
+        };
+        Ok(dead + forgotten + old)
+    }
+
+    /// Keeps records in the audit trail.
+    pub fn keep(&self, records: &[Record]) -> Result<(), Error> {
+        self.store.add_records(records)
     }
 
     /// Closes the database, when serving ends.

@@ -27,6 +27,7 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::audit::Audit;
 use crate::clock::Moment;
 use crate::gate::{self, Doors, Gate, News, Remote, Workers};
 use crate::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
@@ -80,7 +81,17 @@ enum Event {
 struct House {
     site: Arc<Site>,
     log: Arc<Log>,
+    audit: Audit,
     requests: AtomicU64,
+    /// Tells the requests of this run from those of others.
+    run: String,
+}
+
+impl House {
+    fn new(site: Arc<Site>, log: Arc<Log>) -> Self {
+        let audit = Audit::of(site.clone(), log.clone());
+        Self { site, log, audit, requests: AtomicU64::new(0), run: token::random_text(4) }
+    }
 }
 
 /// Serves the site until SIGTERM or SIGINT, then ends what is in flight and folds the database's
@@ -93,7 +104,7 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     note_panics(log.clone(), tell.clone());
 
     let site = Arc::new(site);
-    let house = Arc::new(House { site: site.clone(), log, requests: AtomicU64::new(0) });
+    let house = Arc::new(House::new(site.clone(), log));
     let crew = Crew { house: house.clone(), private, limits: limits.clone(), tell: tell.clone() };
     let first = crew.muster(1).map_err(|err| format!("cannot start the workers: {err}"))?;
     for address in doors.addresses() {
@@ -134,7 +145,7 @@ pub fn serve_without_gate(
 ) -> io::Result<()> {
     // Linux gives the option to accepted sockets too.
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
-    let house = Arc::new(House { site: Arc::new(site), log, requests: AtomicU64::new(0) });
+    let house = Arc::new(House::new(Arc::new(site), log));
     let (tell, _events) = mpsc::channel();
     let room = Room::open(&house, listener.into(), workers, 1, &tell)?;
     // Nobody who could say something is left.
@@ -416,18 +427,21 @@ impl House {
         }
         let status = answer.status.to_string();
         let micros = began.elapsed().as_micros().to_string();
-        let ip = self.site.client(request).map_or("-".to_owned(), |it| it.to_string());
-        let number = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
+        let address = self.site.client(request).map(|it| it.to_string());
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let number = format!("{}-{number}", self.run);
         let mut line: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         line.extend([
             ("method", method),
             ("path", &request.path),
             ("status", &status),
             ("us", &micros),
-            ("ip", &ip),
+            ("ip", address.as_deref().unwrap_or("-")),
             ("rid", &number),
         ]);
-        self.log.write(Kind::Request, event, &line, Moment::now());
+        let now = Moment::now();
+        self.log.write(Kind::Request, event, &line, now);
+        self.audit.keep(&answer.note, address, &number, now);
     }
 
     fn say(&self, event: &str, fields: &[(&str, &str)]) {
@@ -435,6 +449,10 @@ impl House {
     }
 
     fn stop(&self) {
+        let lost = self.audit.flush(Duration::from_secs(3));
+        if lost > 0 {
+            self.say("audit_lost", &[("records", &lost.to_string())]);
+        }
         if let Err(err) = self.site.close() {
             self.say("db_error", &[("cause", &err.to_string())]);
         }
@@ -572,7 +590,7 @@ mod tests {
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
         let site = Arc::new(Site::new(store, hasher, Settings::default()));
         let log = Arc::new(Log::to(io::sink()));
-        let house = House { site, log, requests: AtomicU64::new(0) };
+        let house = House::new(site, log);
         let request = Request {
             method: Method::Get,
             path: "/".to_owned(),

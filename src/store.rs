@@ -202,6 +202,25 @@ pub struct Count {
     pub until: Moment,
 }
 
+/// Something that happened, for the audit trail. It holds nothing secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// When.
+    pub at: Moment,
+    /// What, as in the log.
+    pub event: String,
+    /// To whose account, if that is known.
+    pub user_id: Option<String>,
+    /// From which address, if that is known.
+    pub address: Option<String>,
+    /// In which session, by its handle in the log.
+    pub session: Option<String>,
+    /// By which request, by its name in the log.
+    pub request: Option<String>,
+    /// Anything else, as in the log.
+    pub detail: String,
+}
+
 /// What is written when somebody is let in, beside their session.
 #[derive(Clone, Default)]
 pub struct Entry {
@@ -702,6 +721,66 @@ impl Store {
                 )?
                 .execute((earliest_use.millis(), limit))?;
             Ok(counts + devices)
+        });
+        Ok(deleted?)
+    }
+
+    // The audit trail.
+
+    /// Adds records, all or nothing.
+    pub fn add_records(&self, records: &[Record]) -> Result<()> {
+        let added = self.write(WRITE_PATIENCE, |tx| {
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO audit (at, event, user_id, address, session, request, detail)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?;
+            for it in records {
+                insert.execute((
+                    it.at.millis(),
+                    &it.event,
+                    &it.user_id,
+                    &it.address,
+                    &it.session,
+                    &it.request,
+                    &it.detail,
+                ))?;
+            }
+            Ok(())
+        });
+        Ok(added?)
+    }
+
+    /// The records since a moment, oldest first, `limit` at most.
+    pub fn records(&self, since: Moment, limit: u32) -> Result<Vec<Record>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT at, event, user_id, address, session, request, detail FROM audit
+                  WHERE at >= ?1 ORDER BY at, id LIMIT ?2",
+            )?
+            .query_map((since.millis(), limit), |row| {
+                Ok(Record {
+                    at: moment_at(row, 0)?,
+                    event: row.get(1)?,
+                    user_id: row.get(2)?,
+                    address: row.get(3)?,
+                    session: row.get(4)?,
+                    request: row.get(5)?,
+                    detail: row.get(6)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// Deletes up to `limit` records from before `earliest`, and says how many.
+    pub fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "DELETE FROM audit WHERE id IN
+                       (SELECT id FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
+                )?
+                .execute((earliest.millis(), limit))?)
         });
         Ok(deleted?)
     }

@@ -325,6 +325,51 @@ fn writes_no_secret_into_its_log() {
     assert!(!log.contains(" ev=forged"), "{log}");
 }
 
+#[test]
+fn keeps_what_matters_for_security_in_the_database_and_nothing_secret() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    server.get("/", Some(&cookie));
+    server.post("/login", "username=my+other+password&password=hunter2%21", None);
+    server.post("/logout", "", Some(&cookie));
+    let again = server.post("/login", ANNA, None).cookie().unwrap();
+    server.ask("POST /login HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\n\r\n");
+    for _ in 0..7 {
+        server.post("/login", "username=nobody&password=hunter2%21", None);
+    }
+    server.post("/account/delete", "password=correct+horse", Some(&again));
+    let log = server.stop();
+    let database = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    let mut statement = database
+        .prepare(
+            "SELECT event || ' ' || ifnull(user_id, '-') || ' ' || ifnull(address, '-') || ' '
+                    || ifnull(session, '-') || ' ' || request || ' ' || detail FROM audit ORDER BY id",
+        )
+        .unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    let rows: Vec<String> = rows.map(Result::unwrap).collect();
+    let events: Vec<_> = rows.iter().map(|row| row.split(' ').next().unwrap()).collect();
+    let mut expected = vec!["signup_ok", "login_fail", "logout", "login_ok", "csrf_reject"];
+    expected.extend(["login_fail"; 6]);
+    expected.extend(["throttled", "account_delete"]);
+    assert_eq!(events, expected, "{rows:#?}");
+    for row in &rows {
+        let fields: Vec<_> = row.split(' ').collect();
+        assert_eq!(fields[2], "127.0.0.1", "{row}");
+        assert!(log.contains(&format!("rid={}", fields[4])), "the log tells the same: {row}");
+    }
+    assert!(rows[0].split(' ').nth(1).unwrap().len() == 15, "{}", rows[0]);
+    assert!(rows[1].contains("reason=bad_credentials name=h:"), "{}", rows[1]);
+    let (_, token) = cookie.split_once('=').unwrap();
+    let file = fs::read(folder.path().join("test.db")).unwrap();
+    for secret in ["correct horse", "correct+horse", "hunter2", "my other", "nobody", token] {
+        assert!(!rows.iter().any(|row| row.contains(secret)), "{secret}");
+        let bytes = secret.as_bytes();
+        assert!(!file.windows(bytes.len()).any(|it| it == bytes), "{secret} in the database");
+    }
+}
+
 // What arrives over the wire.
 
 #[test]

@@ -1,4 +1,5 @@
--- From schema 1 to 2: throttling, the secrets it needs, and what owners see of their sessions.
+-- From schema 1 to 2: throttling, the secrets it needs, what owners see of their sessions, and the
+-- audit trail.
 
 ALTER TABLE user_session ADD COLUMN proven_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE user_session ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
@@ -34,3 +35,18 @@ CREATE TABLE throttle (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX throttle_by_worth ON throttle (until, last_at);
+
+CREATE TABLE audit (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    event      TEXT    NOT NULL,
+    user_id    TEXT,
+    address    TEXT,
+    session    TEXT,
+    request    TEXT,
+    detail     TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX audit_by_time ON audit (at);
+
+CREATE INDEX audit_by_user ON audit (user_id, at);
