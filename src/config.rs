@@ -104,6 +104,11 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_INSECURE_HTTP", value_parser = FalseyValueParser::new())]
     insecure_http: bool,
 
+    /// Living sessions of one user; beyond it the oldest end.
+    #[arg(long, env = "VESTIBULE_SESSIONS_PER_USER", value_name = "COUNT", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    sessions_per_user: u32,
+
     /// How long a session stays active. After that it is idle, and using it makes it active again.
     #[arg(long, env = "VESTIBULE_ACTIVE", value_name = "DURATION", value_parser = period)]
     #[arg(default_value = "24h")]
@@ -283,7 +288,7 @@ impl Flags {
             sign_up_every: self.signup_every,
             rows: self.throttle_rows,
         };
-        let Self { active, idle, absolute, transient, .. } = self;
+        let Self { active, idle, absolute, transient, sessions_per_user: most, .. } = self;
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
         Ok(Config {
@@ -292,7 +297,10 @@ impl Flags {
             database: self.database,
             site: Settings {
                 rule,
-                rules: Rules { periods: Periods { active, idle, absolute, transient }, limits },
+                rules: Rules {
+                    periods: Periods { active, idle, absolute, transient, most },
+                    limits,
+                },
                 trusted_proxies: setup.limits.trusted_proxies.clone(),
                 remember: Some(self.remember),
                 audit_life: Some(self.audit),

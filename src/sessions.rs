@@ -16,10 +16,7 @@ pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
 /// For how long a password that was given is proof enough for what matters most.
 pub const FRESH: Duration = Duration::from_secs(10 * 60);
 
-/// Living sessions of one user, at most; beyond it the oldest end (OWASP ASVS 7.1.2).
-pub const SESSIONS_MAX: u32 = 100;
-
-/// How long sessions live.
+/// How long sessions live, and how many of one user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Periods {
     /// From sign-in or renewal until the session is idle.
@@ -31,13 +28,15 @@ pub struct Periods {
     /// The same for a session that its browser forgets when it is closed: nobody can tell whether
     /// that has happened.
     pub transient: Duration,
+    /// Living sessions of one user, at most; beyond it the oldest end (OWASP ASVS 7.1.2).
+    pub most: u32,
 }
 
 impl Default for Periods {
-    /// Lucia's 24 hours and 14 days, and 30 days; 12 hours.
+    /// Lucia's 24 hours and 14 days, and 30 days; 12 hours; a hundred.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { active: DAY, idle: 14 * DAY, absolute: 30 * DAY, transient: DAY / 2 }
+        Self { active: DAY, idle: 14 * DAY, absolute: 30 * DAY, transient: DAY / 2, most: 100 }
     }
 }
 
@@ -83,7 +82,7 @@ pub fn state(session: &Session, now: Moment) -> State {
     }
 }
 
-/// Lets somebody in, with what `entry` says, and ends their oldest sessions beyond [`SESSIONS_MAX`].
+/// Lets somebody in, with what `entry` says, and ends their oldest sessions beyond [`Periods::most`].
 /// `None` if the user is gone. (Lucia: `createSession`, which leaves the session that was presented
 /// alive; OWASP ASVS 7.2.4.)
 pub fn start(
@@ -94,7 +93,7 @@ pub fn start(
     now: Moment,
 ) -> Result<Option<Started>> {
     let started = new(periods, user, entry, now);
-    Ok(match store.start_session(&started.session, SESSIONS_MAX, entry)? {
+    Ok(match store.start_session(&started.session, periods.most, entry)? {
         Written::Done => Some(started),
         Written::Taken | Written::NoUser => None,
     })

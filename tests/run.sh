@@ -25,6 +25,8 @@ ignored=$(awk '/^test result: ok/ { ignored += $8 } END { print ignored }' "$wor
 step tests/curl/run.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
 grep -E '^(--|FAIL|All)' "$work/log"
 checks=$(grep -c '^ok' "$work/log")
+step tests/fail2ban.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
+cat "$work/log"
 
 printf '\nAll passed: %d tests ran, %d were ignored; curl checked %d answers.\n' \
     "$tests" "$ignored" "$checks"

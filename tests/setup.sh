@@ -4,7 +4,7 @@
 set -eu
 
 # command:package
-needed="cc:gcc curl:curl awk:mawk"
+needed="cc:gcc curl:curl awk:mawk fail2ban-regex:fail2ban"
 
 missing=""
 for pair in $needed; do

@@ -34,6 +34,7 @@ impl Hall {
             idle: 20 * second,
             absolute: 100 * second,
             transient: 5 * second,
+            most: 10,
         };
         Self { folder, store, hasher: Hasher::new(2, CHEAP), periods }
     }
@@ -277,7 +278,7 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
             .unwrap()
     };
     let second = start(1);
-    for _ in 2..sessions::SESSIONS_MAX {
+    for _ in 2..hall.periods.most {
         start(2);
     }
     assert!(hall.resume(&ann.started.token, NOW).is_some(), "as many as there may be");
