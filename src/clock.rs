@@ -27,6 +27,11 @@ impl Moment {
         self.0
     }
 
+    /// For programs: `2026-11-25T14:30:00.000Z` (RFC 3339).
+    pub fn rfc3339(self) -> String {
+        humantime::format_rfc3339_millis(self.into()).to_string()
+    }
+
     /// The minute it is in, for people: `2026-11-25 14:30 UTC`.
     pub fn minute(self) -> String {
         let text = humantime::format_rfc3339_seconds(self.into()).to_string();

@@ -87,12 +87,22 @@ impl Request {
         self.values(name).nth(1).is_some()
     }
 
-    /// Whether whoever asks can show a page: `Accept` names `text/html`. A script that says `*/*`
-    /// or nothing does not.
-    pub fn wants_html(&self) -> bool {
+    /// What whoever asks can read: a page if `Accept` names `text/html`, else JSON if it names
+    /// `application/json`. A script that says `*/*` or nothing gets the sentence alone.
+    pub fn wants(&self) -> Wants {
+        if self.accepts("text/html") {
+            Wants::Html
+        } else if self.accepts("application/json") {
+            Wants::Json
+        } else {
+            Wants::Text
+        }
+    }
+
+    fn accepts(&self, kind: &str) -> bool {
         self.values("accept").flat_map(|value| value.split(',')).any(|range| {
             let mut parts = range.split(';').map(str::trim);
-            let names = parts.next().is_some_and(|it| it.eq_ignore_ascii_case("text/html"));
+            let names = parts.next().is_some_and(|it| it.eq_ignore_ascii_case(kind));
             let refused = |it: &str| matches!(it, "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
             names && !parts.any(refused)
         })
@@ -150,6 +160,17 @@ fn is_utf8_charset(parameter: &str) -> Option<bool> {
     let (name, value) = parameter.split_once('=')?;
     let is_charset = name.trim().eq_ignore_ascii_case("charset");
     is_charset.then(|| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
+}
+
+/// What whoever asks can read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wants {
+    /// Pages.
+    Html,
+    /// Data.
+    Json,
+    /// Sentences.
+    Text,
 }
 
 /// What a request presents under the name of a cookie.
@@ -253,6 +274,11 @@ impl Response {
         Self::new(status, "text/plain; charset=utf-8", body)
     }
 
+    /// Data, for a script that asked for it.
+    pub fn json(status: u16, data: &serde_json::Value) -> Self {
+        Self::new(status, "application/json", data.to_string().into_bytes().into())
+    }
+
     /// A file that is part of the program.
     pub fn file(kind: &'static str, content: &'static str) -> Self {
         Self::new(200, kind, content.as_bytes().into())
@@ -332,11 +358,13 @@ const fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
         408 => "Request Timeout",
         413 => "Content Too Large",
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",
+        422 => "Unprocessable Content",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
@@ -547,7 +575,7 @@ mod tests {
 
     #[test]
     fn shows_pages_to_those_who_name_html() {
-        let wants = |accept| request(&[("Accept", accept)], b"").wants_html();
+        let wants = |accept| request(&[("Accept", accept)], b"").wants() == Wants::Html;
         assert!(wants("text/html"));
         assert!(wants("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
         assert!(wants("application/json, Text/HTML;q=0.5"));
@@ -555,7 +583,11 @@ mod tests {
         assert!(!wants("text/*"));
         assert!(!wants("text/html;q=0, */*"));
         assert!(!wants("application/json"));
-        assert!(!request(&[], b"").wants_html());
+        assert_eq!(request(&[], b"").wants(), Wants::Text);
+        let wants = |accept| request(&[("Accept", accept)], b"").wants();
+        assert_eq!(wants("application/json"), Wants::Json);
+        assert_eq!(wants("application/json;q=0"), Wants::Text);
+        assert_eq!(wants("application/json, text/html"), Wants::Html);
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn write_all(mut out: impl Write, entries: &Receiver<Entry>) {
 
 /// `ts=2026-11-24T08:00:00.000Z ev=login_ok uid=…`, with its line feed.
 fn line(event: &str, fields: &[(&str, &str)], now: Moment) -> String {
-    let mut line = format!("ts={} ev={event}", humantime::format_rfc3339_millis(now.into()));
+    let mut line = format!("ts={} ev={event}", now.rfc3339());
     push_fields(&mut line, fields);
     line.push('\n');
     line

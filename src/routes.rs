@@ -5,16 +5,20 @@
 //! every test runs without them.
 
 mod account;
+mod data;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde_json::{Value, json};
 
 use crate::client;
 use crate::clock::Moment;
-use crate::http::{Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable};
+use crate::http::{
+    Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable, Wants,
+};
 use crate::keys;
 use crate::login::{self, Admission, Caller, Rules, SignIn, SignUp};
 use crate::origin::{self, Origin};
@@ -193,14 +197,14 @@ impl Site {
             (Method::Post, path) => Self::account_hashes(path, form),
             _ => false,
         };
-        let hashes = !origin::is_foreign(request, &self.rule) && request.form().is_ok_and(hashes);
+        let hashes = !self.is_foreign(request) && request.form().is_ok_and(hashes);
         if hashes { Lane::Slow } else { Lane::Page }
     }
 
     /// The answer to a request that is not looked at, as far as it is known.
     pub fn refuse(&self, problem: Problem, request: Option<&Request>) -> Response {
         let say = |status, title, advice| {
-            sentence(request.is_some_and(Request::wants_html), status, title, advice)
+            sentence(request.map_or(Wants::Text, Request::wants), status, title, advice)
         };
         let answer = match problem {
             Problem::Malformed => say(400, "Bad request", "This is no request we understand."),
@@ -244,8 +248,16 @@ impl Site {
         self.store.close()
     }
 
+    /// Whether another site made this request. One that brings its token in `Authorization`, and no
+    /// session cookie, is none: no page can make a browser send that field to us.
+    fn is_foreign(&self, request: &Request) -> bool {
+        let is_bearer =
+            request.bearer().is_some() && request.cookie(self.cookie.name) == Cookie::Absent;
+        !is_bearer && origin::is_foreign(request, &self.rule)
+    }
+
     fn route(&self, request: &Request, now: Moment) -> Answer {
-        if origin::is_foreign(request, &self.rule) {
+        if self.is_foreign(request) {
             return Ok(foreign(request));
         }
         let allowed = match &*request.path {
@@ -301,17 +313,24 @@ impl Site {
             // Whatever the cause: whoever watches should send people elsewhere.
             return failure(request, &Error::Busy(err.to_string()));
         }
-        Response::text(200, "ok").noting(Note::of("health"))
+        let answer = match request.wants() {
+            Wants::Json => Response::json(200, &json!({ "status": "ok" })),
+            Wants::Html | Wants::Text => Response::text(200, "ok"),
+        };
+        answer.noting(Note::of("health"))
     }
 
     /// For an operator who sets up a proxy: which address is believed.
     fn tell_address(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
-            Some(_) => match self.client(request) {
-                Some(address) => Response::text(200, address.to_string()),
-                None => Response::text(200, "unknown"),
-            },
+            Some(_) => {
+                let address = self.client(request).map(|it| it.to_string());
+                match request.wants() {
+                    Wants::Json => Response::json(200, &json!({ "address": address })),
+                    _ => Response::text(200, address.unwrap_or("unknown".to_owned())),
+                }
+            }
             None => unauthorized(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
@@ -320,8 +339,11 @@ impl Site {
     fn show_profile(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
+            Some(it) if request.wants() == Wants::Json => {
+                Response::json(200, &data::profile(it, now))
+            }
             Some(it) => Response::html(200, pages::profile(it.user.id.as_str(), &it.user.username)),
-            None => Response::see("/login"),
+            None => to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -330,6 +352,10 @@ impl Site {
     fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match visitor.resumed {
+            _ if request.wants() == Wants::Json => {
+                let is_signed_in = visitor.resumed.is_some();
+                Response::json(200, &data::form(door, is_signed_in, self.policy.shortest()))
+            }
             Some(_) => Response::see("/"),
             None => Response::html(200, self.form(door, &Filled::default(), self.remember)),
         };
@@ -346,7 +372,7 @@ impl Site {
             Err(turned) => Err(turned),
         };
         Ok(match outcome {
-            Ok(admission) => self.admit(door, &admission, now),
+            Ok(admission) => self.admit(door, request, &admission, now),
             Err(turned) => {
                 let answer = self.turn_away(door, request, form, turned);
                 self.with_cookie(answer, &visitor, now)
@@ -363,7 +389,8 @@ impl Site {
         let note = Note::of("logout")
             .with("uid", resumed.user.id.as_str())
             .with("sess", resumed.session.id.handle());
-        Ok(Response::see("/login").with("Set-Cookie", self.cookie.clear()).noting(note))
+        let answer = done(request, "/login", &json!({ "signed_in": false }));
+        Ok(answer.with("Set-Cookie", self.cookie.clear()).noting(note))
     }
 
     // At the doors.
@@ -433,14 +460,18 @@ impl Site {
         }
     }
 
-    fn admit(&self, door: Door, admission: &Admission, now: Moment) -> Response {
+    fn admit(&self, door: Door, request: &Request, admission: &Admission, now: Moment) -> Response {
         let started = &admission.started;
         let cookie = self.session_cookie(started, now);
         let event = if door == Door::SignUp { "signup_ok" } else { "login_ok" };
         let note = Note::of(event)
             .with("uid", admission.user.id.as_str())
             .with("sess", started.session.id.handle());
-        let answer = Response::see("/").with("Set-Cookie", cookie).noting(note);
+        let answer = match request.wants() {
+            Wants::Json => Response::json(200, &data::admitted(&admission.user, started, now)),
+            Wants::Html | Wants::Text => Response::see("/"),
+        };
+        let answer = answer.with("Set-Cookie", cookie).noting(note);
         match &admission.device {
             Some(device) => {
                 let life = now.after(login::DEVICE_LIFE);
@@ -465,7 +496,7 @@ impl Site {
     /// The sentence alone for a script; for a person the form again, with what they typed.
     fn turn_away(&self, door: Door, request: &Request, form: Form<'_>, turned: Turned) -> Response {
         let username = form.field("username").unwrap_or_default();
-        let answer = if request.wants_html() {
+        let answer = if request.wants() == Wants::Html {
             let filled = Filled { username: &username, refusal: Some(turned.refusal) };
             // The box comes back as it was left.
             let remember = match self.remember {
@@ -474,7 +505,7 @@ impl Site {
             };
             Response::html(turned.status, self.form(door, &filled, remember))
         } else {
-            Response::text(turned.status, turned.refusal.text)
+            turned.plainly(request)
         };
         let answer = turned.with_retry(answer);
         let event = match door {
@@ -605,6 +636,14 @@ impl Turned {
         Self { refusal, reason, user, status: 400, wait: None }
     }
 
+    /// The sentence alone, or data if that is asked for.
+    fn plainly(&self, request: &Request) -> Response {
+        match request.wants() {
+            Wants::Json => data::turned(self),
+            Wants::Html | Wants::Text => Response::text(self.status, self.refusal.text),
+        }
+    }
+
     /// Tells somebody who has to wait how long.
     fn with_retry(&self, answer: Response) -> Response {
         match self.wait {
@@ -627,6 +666,22 @@ impl Turned {
 /// Whole seconds, rounded up: whoever comes back then is not sent away again.
 fn seconds_of(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// What was asked for is done: the way on for a browser, data for a script that asks for it.
+fn done(request: &Request, path: &'static str, data: &Value) -> Response {
+    match request.wants() {
+        Wants::Json => Response::json(200, data),
+        Wants::Html | Wants::Text => Response::see(path),
+    }
+}
+
+/// A page that is for people who are signed in, asked for by somebody who is not.
+fn to_sign_in(request: &Request) -> Response {
+    match request.wants() {
+        Wants::Json => unauthorized(request),
+        Wants::Html | Wants::Text => Response::see("/login"),
+    }
 }
 
 /// Whether a form was sent by somebody who does not want to be remembered. A script that sends neither
@@ -697,25 +752,25 @@ fn failure(request: &Request, err: &Error) -> Response {
 
 fn busy(request: Option<&Request>) -> Response {
     let advice = "Too much is going on at once. Please try again in a moment.";
-    let for_person = request.is_some_and(Request::wants_html);
-    sentence(for_person, 503, "Busy", advice).with("Retry-After", RETRY_SECONDS)
+    let wants = request.map_or(Wants::Text, Request::wants);
+    sentence(wants, 503, "Busy", advice).with("Retry-After", RETRY_SECONDS)
 }
 
 fn unknown_error(request: Option<&Request>) -> Response {
     let advice = "It is our fault, and it has been noted. Please try again later.";
-    let for_person = request.is_some_and(Request::wants_html);
-    sentence(for_person, 500, "An unknown error occurred", advice)
+    let wants = request.map_or(Wants::Text, Request::wants);
+    sentence(wants, 500, "An unknown error occurred", advice)
 }
 
 fn problem(request: &Request, status: u16, title: &'static str, advice: &'static str) -> Response {
-    sentence(request.wants_html(), status, title, advice)
+    sentence(request.wants(), status, title, advice)
 }
 
-/// The title alone for a script; for a person a page with some advice.
-fn sentence(for_person: bool, status: u16, title: &'static str, advice: &'static str) -> Response {
-    if for_person {
-        Response::html(status, pages::problem(title, advice))
-    } else {
-        Response::text(status, title)
+/// The title alone for a script, or data if it asks for that; for a person a page with some advice.
+fn sentence(wants: Wants, status: u16, title: &'static str, advice: &'static str) -> Response {
+    match wants {
+        Wants::Html => Response::html(status, pages::problem(title, advice)),
+        Wants::Json => data::problem(status, title, advice),
+        Wants::Text => Response::text(status, title),
     }
 }

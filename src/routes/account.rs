@@ -1,9 +1,11 @@
 //! What people do with their own account: another password, fewer sessions, none at all.
 
-use super::{Answer, Site, Turned, Visitor, problem, unauthorized};
+use serde_json::json;
+
+use super::{Answer, Site, Turned, Visitor, data, done, problem, to_sign_in, unauthorized};
 use crate::browser;
 use crate::clock::Moment;
-use crate::http::{Form, Note, Request, Response};
+use crate::http::{Form, Note, Request, Response, Wants};
 use crate::login::{self, Again, Caller, Change};
 use crate::pages::account::{self as pages, Account, Row};
 use crate::pages::{Field, Refusal};
@@ -33,8 +35,11 @@ impl Site {
     pub(super) fn show_account(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
+            Some(it) if request.wants() == Wants::Json => {
+                Response::json(200, &data::profile(it, now))
+            }
             Some(it) => Response::html(200, pages::account(&self.account_of(it, None))),
-            None => Response::see("/login"),
+            None => to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -42,8 +47,8 @@ impl Site {
     pub(super) fn show_sessions(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
-            Some(it) => self.sessions_page(200, it, None, now)?,
-            None => Response::see("/login"),
+            Some(it) => self.sessions_page(request, 200, it, None, now)?,
+            None => to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -60,11 +65,11 @@ impl Site {
             }
             Err(turned) => turned,
         };
-        let answer = if request.wants_html() {
+        let answer = if request.wants() == Wants::Html {
             let refused = Some((pages::Form::Password, turned.refusal));
             Response::html(turned.status, pages::account(&self.account_of(it, refused)))
         } else {
-            Response::text(turned.status, turned.refusal.text)
+            turned.plainly(request)
         };
         let answer = turned.finish(answer, "password_change_fail", it);
         Ok(self.with_cookie(answer, &visitor, now))
@@ -85,10 +90,11 @@ impl Site {
         sessions::end(&self.store, &session.id)?;
         let note = note("session_end", it).with("ended", session.id.handle());
         if session.id == it.session.id {
-            let clear = self.cookie.clear();
-            return Ok(Response::see("/login").with("Set-Cookie", clear).noting(note));
+            let answer = done(request, "/login", &json!({ "ended": 1 }));
+            return Ok(answer.with("Set-Cookie", self.cookie.clear()).noting(note));
         }
-        Ok(self.with_cookie(Response::see("/account/sessions").noting(note), &visitor, now))
+        let answer = done(request, "/account/sessions", &json!({ "ended": 1 })).noting(note);
+        Ok(self.with_cookie(answer, &visitor, now))
     }
 
     pub(super) fn end_other_sessions(
@@ -104,7 +110,8 @@ impl Site {
         }
         let count = sessions::end_others(&self.store, &it.session)?;
         let note = note("session_end", it).with("others", count.to_string());
-        Ok(self.with_cookie(Response::see("/account/sessions").noting(note), &visitor, now))
+        let answer = done(request, "/account/sessions", &json!({ "ended": count })).noting(note);
+        Ok(self.with_cookie(answer, &visitor, now))
     }
 
     pub(super) fn delete_account(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
@@ -112,19 +119,19 @@ impl Site {
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let proof = self.prove(request, form, "password", &visitor, it, now)?;
         if let Err(turned) = proof {
-            let answer = if request.wants_html() {
+            let answer = if request.wants() == Wants::Html {
                 let refused = Some((pages::Form::Delete, turned.refusal));
                 Response::html(turned.status, pages::account(&self.account_of(it, refused)))
             } else {
-                Response::text(turned.status, turned.refusal.text)
+                turned.plainly(request)
             };
             let answer = turned.finish(answer, "account_delete_fail", it);
             return Ok(self.with_cookie(answer, &visitor, now));
         }
         users::delete(&self.store, &it.user.id)?;
         let note = note("account_delete", it);
-        let clear = self.cookie.clear();
-        Ok(Response::see("/login").with("Set-Cookie", clear).noting(note))
+        let answer = done(request, "/login", &json!({ "deleted": true }));
+        Ok(answer.with("Set-Cookie", self.cookie.clear()).noting(note))
     }
 
     // Reading and passing.
@@ -159,7 +166,8 @@ impl Site {
         Ok(match login::change_password(store, hasher, rules, &it.user, passwords, &caller, now)? {
             Change::Done(started) => {
                 let cookie = self.session_cookie(&started, now);
-                let answer = Response::see("/account").with("Set-Cookie", cookie);
+                let data = data::admitted(&it.user, &started, now);
+                let answer = done(request, "/account", &data).with("Set-Cookie", cookie);
                 Ok(answer.noting(note("password_change", it)))
             }
             Change::Refused(_) => Err(Turned::for_present_password()),
@@ -228,10 +236,10 @@ impl Site {
         turned: &Turned,
         now: Moment,
     ) -> Answer {
-        let answer = if request.wants_html() {
-            self.sessions_page(turned.status, it, Some(turned.refusal), now)?
+        let answer = if request.wants() == Wants::Html {
+            self.sessions_page(request, turned.status, it, Some(turned.refusal), now)?
         } else {
-            Response::text(turned.status, turned.refusal.text)
+            turned.plainly(request)
         };
         let answer = turned.finish(answer, "session_end_fail", it);
         Ok(self.with_cookie(answer, visitor, now))
@@ -248,6 +256,7 @@ impl Site {
 
     fn sessions_page(
         &self,
+        request: &Request,
         status: u16,
         it: &Resumed,
         refusal: Option<Refusal>,
@@ -258,6 +267,11 @@ impl Site {
         all.sort_by_key(|session| {
             (session.id != it.session.id, std::cmp::Reverse(session.seen_at.millis()))
         });
+        if request.wants() == Wants::Json {
+            let all: Vec<_> = all.iter().map(|session| data::session(session, now)).collect();
+            let this = it.session.id.public_handle();
+            return Ok(Response::json(200, &json!({ "sessions": all, "this": this })));
+        }
         let rows: Vec<_> = all
             .into_iter()
             .map(|session| Row {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
@@ -21,6 +21,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("httpdate", &["http"]),
     ("humantime", &["config", "log", "clock"]),
     ("maud", &["pages", "http", "routes"]),
+    ("serde_json", &["routes", "http"]),
     ("ipnet", &["gate", "config", "client", "routes"]),
 ];
 

@@ -3,6 +3,7 @@
 mod account;
 mod auth;
 mod binary;
+mod data;
 mod gate;
 mod guessing;
 mod house;
