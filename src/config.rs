@@ -238,6 +238,32 @@ pub struct Config {
     pub setup: Setup,
 }
 
+impl Config {
+    /// What the log and the audit trail say about the settings at start: those that matter for
+    /// security.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let Settings { rule, rules, policy, .. } = &self.site;
+        let Periods { active, idle, absolute, most, .. } = rules.periods;
+        let time = |it| humantime::format_duration(it).to_string().replace(' ', "");
+        let list =
+            |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(",") };
+        let proxies = self.setup.limits.trusted_proxies.iter().map(ToString::to_string);
+        vec![
+            ("origin", rule.own.as_ref().map_or("none".to_owned(), ToString::to_string)),
+            ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
+            ("strict_origin", rule.strict.to_string()),
+            ("trusted_proxy", list(proxies.collect())),
+            ("password_policy", policy.map_or("by origin".to_owned(), |it| format!("{it:?}"))),
+            ("active", time(active)),
+            ("idle", time(idle)),
+            ("absolute", time(absolute)),
+            ("sessions_per_user", most.to_string()),
+            ("throttle_free", rules.limits.free.to_string()),
+            ("throttle_wait", time(rules.limits.wait_max)),
+        ]
+    }
+}
+
 impl CommandLine {
     /// Reads the command line and the environment. An error is one line for the operator; asking
     /// for help or the version prints it and ends the program.
@@ -279,15 +305,7 @@ impl Flags {
                 .to_owned());
         }
         let setup = self.setup();
-        let limits = throttle::Limits {
-            free: self.throttle_free,
-            wait_max: self.throttle_wait,
-            address_free: self.throttle_address_free,
-            address_every: self.throttle_address_every,
-            sign_up_free: self.signup_free,
-            sign_up_every: self.signup_every,
-            rows: self.throttle_rows,
-        };
+        let limits = self.throttle();
         let Self { active, idle, absolute, transient, sessions_per_user: most, .. } = self;
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
@@ -308,6 +326,18 @@ impl Flags {
             },
             setup,
         })
+    }
+
+    fn throttle(&self) -> throttle::Limits {
+        throttle::Limits {
+            free: self.throttle_free,
+            wait_max: self.throttle_wait,
+            address_free: self.throttle_address_free,
+            address_every: self.throttle_address_every,
+            sign_up_free: self.signup_free,
+            sign_up_every: self.signup_every,
+            rows: self.throttle_rows,
+        }
     }
 
     fn setup(&self) -> Setup {

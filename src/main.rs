@@ -23,11 +23,11 @@ use std::sync::Arc;
 use vestibule::clock::Moment;
 use vestibule::config::{Command, CommandLine, Flags};
 use vestibule::gate::Doors;
-use vestibule::log::{Kind, Log};
+use vestibule::log::{self, Kind, Log};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::Site;
 use vestibule::serve;
-use vestibule::store::Store;
+use vestibule::store::{Record, Store};
 
 /// What `vestibule` alone says.
 const BEGINNING: &str = "\
@@ -66,9 +66,16 @@ fn run(flags: Flags) -> Result<(), Failure> {
     let doors = Doors::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
+    let told = config.facts();
     let site = Site::new(store, hasher, config.site);
-    let database = config.database.display().to_string();
+    let (now, database) = (Moment::now(), config.database.display().to_string());
     let facts = [("version", env!("CARGO_PKG_VERSION")), ("database", &*database)];
-    log.write(Kind::Program, "start", &facts, Moment::now());
+    log.write(Kind::Program, "start", &facts, now);
+    let told: Vec<_> = told.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    log.write(Kind::Program, "settings", &told, now);
+    if let Err(err) = site.keep(&[Record::of_program("settings", log::fields(&told), now)]) {
+        // Another server may hold the lock; that is no reason not to serve.
+        log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
+    }
     serve::serve(doors, config.setup, site, log).map_err(|text| Failure(1, text))
 }

@@ -221,6 +221,14 @@ pub struct Record {
     pub detail: String,
 }
 
+impl Record {
+    /// A record of what the program itself did, and no request.
+    pub fn of_program(event: &str, detail: String, at: Moment) -> Self {
+        let (user_id, address, session, request) = (None, None, None, None);
+        Self { at, event: event.to_owned(), user_id, address, session, request, detail }
+    }
+}
+
 /// What is written when somebody is let in, beside their session.
 #[derive(Clone, Default)]
 pub struct Entry {

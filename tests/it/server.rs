@@ -344,11 +344,14 @@ fn keeps_what_matters_for_security_in_the_database_and_nothing_secret() {
     let mut statement = database
         .prepare(
             "SELECT event || ' ' || ifnull(user_id, '-') || ' ' || ifnull(address, '-') || ' '
-                    || ifnull(session, '-') || ' ' || request || ' ' || detail FROM audit ORDER BY id",
+                    || ifnull(session, '-') || ' ' || ifnull(request, '-') || ' ' || detail
+               FROM audit ORDER BY id",
         )
         .unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    let rows: Vec<String> = rows.map(Result::unwrap).collect();
+    let mut rows: Vec<String> = rows.map(Result::unwrap).collect();
+    let settings = rows.remove(0);
+    assert!(settings.starts_with("settings - - - - origin=none ") && log.contains("ev=settings "));
     let events: Vec<_> = rows.iter().map(|row| row.split(' ').next().unwrap()).collect();
     let mut expected = vec!["signup_ok", "login_fail", "logout", "login_ok", "csrf_reject"];
     expected.extend(["login_fail"; 6]);
