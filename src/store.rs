@@ -9,6 +9,7 @@
 //! wait for nobody. Writes queue for one connection, each for a limited time.
 
 mod file;
+mod records;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +24,9 @@ use rusqlite::{
 use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::token::TokenHash;
+pub use records::{
+    Count, CountId, Device, Entry, Key, KeyId, Place, Record, Session, User, UserId, Written,
+};
 
 /// How long a write waits for its turn before it is given up as [`Error::Busy`].
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);
@@ -60,201 +64,6 @@ impl std::error::Error for Error {}
 
 /// What the store answers.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Names a user. Never shown as a secret, never used again.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct UserId(String);
-
-impl UserId {
-    /// An id as it was made or stored.
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Names a key: `provider:id`, as in Lucia. The provider ends at the first colon.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct KeyId(String);
-
-impl KeyId {
-    /// The key that `provider` knows as `id`. `None` if the provider is empty or has a colon,
-    /// which would make two different keys one.
-    pub fn new(provider: &str, id: &str) -> Option<Self> {
-        let splits = !provider.is_empty() && !provider.contains(':');
-        splits.then(|| Self(format!("{provider}:{id}")))
-    }
-
-    /// The key of somebody who signs in with a name: `username:` and the canonical name.
-    pub fn username(canonical: &str) -> Self {
-        Self(format!("username:{canonical}"))
-    }
-
-    /// The whole id, as it is stored.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The part before the first colon.
-    pub fn provider(&self) -> &str {
-        self.0.split_once(':').map_or("", |(provider, _)| provider)
-    }
-
-    /// The part after the first colon.
-    pub fn provider_user_id(&self) -> &str {
-        self.0.split_once(':').map_or("", |(_, id)| id)
-    }
-}
-
-/// Somebody with an account.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct User {
-    /// 15 random characters.
-    pub id: UserId,
-    /// The name as first typed.
-    pub username: String,
-    /// The name that decides who is who.
-    pub canonical_username: String,
-    /// When the account was made.
-    pub created_at: Moment,
-}
-
-/// A way to prove who one is. It holds a hash and so has no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key {
-    /// `provider:id`.
-    pub id: KeyId,
-    /// Whose it is.
-    pub user_id: UserId,
-    /// `None`: this key has no password.
-    pub hashed_password: Option<PasswordHash>,
-}
-
-/// A browser that was let in. It holds the hash of a token and so has no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Session {
-    /// The hash of the token that the browser holds.
-    pub id: TokenHash,
-    /// Who was let in.
-    pub user_id: UserId,
-    /// The last moment at which it is active.
-    pub active_expires: Moment,
-    /// The last moment at which it is good at all.
-    pub idle_expires: Moment,
-    /// The moment that no renewal passes.
-    pub absolute_expires: Moment,
-    /// When it was let in.
-    pub created_at: Moment,
-    /// When the password was last given in it.
-    pub proven_at: Moment,
-    /// When it was last used, roughly.
-    pub seen_at: Moment,
-    /// What its owner recognises it by.
-    pub place: Place,
-}
-
-/// What somebody recognises a session by.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Place {
-    /// The browser in a few words; empty if not known.
-    pub browser: String,
-    /// The address; empty if not known.
-    pub address: String,
-    /// The browser forgets the session when it is closed.
-    pub is_transient: bool,
-}
-
-/// A browser in which somebody has signed in to an account. It holds the hash of a secret and so has
-/// no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Device {
-    /// The hash of the secret that the browser holds.
-    pub id: TokenHash,
-    /// The account.
-    pub user_id: UserId,
-    /// When somebody last signed in to it there.
-    pub last_used_at: Moment,
-}
-
-/// Names a thing whose failures are counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CountId([u8; 16]);
-
-impl CountId {
-    /// The id of a thing, by its keyed hash.
-    pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-}
-
-/// How often a thing has failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Count {
-    /// How many times, since the last success.
-    pub failures: u32,
-    /// When it last did.
-    pub last_at: Moment,
-    /// What follows from it, until when. Rows with an earlier one matter less.
-    pub until: Moment,
-}
-
-/// Something that happened, for the audit trail. It holds nothing secret.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Record {
-    /// When.
-    pub at: Moment,
-    /// What, as in the log.
-    pub event: String,
-    /// To whose account, if that is known.
-    pub user_id: Option<String>,
-    /// From which address, if that is known.
-    pub address: Option<String>,
-    /// In which session, by its handle in the log.
-    pub session: Option<String>,
-    /// By which request, by its name in the log.
-    pub request: Option<String>,
-    /// Anything else, as in the log.
-    pub detail: String,
-}
-
-impl Record {
-    /// A record of what the program itself did, and no request.
-    pub fn of_program(event: &str, detail: String, at: Moment) -> Self {
-        let (user_id, address, session, request) = (None, None, None, None);
-        Self { at, event: event.to_owned(), user_id, address, session, request, detail }
-    }
-}
-
-/// What is written when somebody is let in, beside their session.
-#[derive(Clone, Default)]
-pub struct Entry {
-    /// The session they came with: it ends.
-    pub replaced: Option<TokenHash>,
-    /// The key and the hash by which they have just been recognised. If the key has another one by
-    /// now, nobody is let in: a password that was changed meanwhile opens nothing any more.
-    pub proof: Option<(KeyId, PasswordHash)>,
-    /// Where they are.
-    pub place: Place,
-    /// The count that success clears.
-    pub cleared: Option<CountId>,
-    /// The browser, known from now on or still.
-    pub device: Option<Device>,
-}
-
-/// What became of a record that was to be added or renamed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Written {
-    /// It is written, and survives a power cut.
-    Done,
-    /// Somebody has that name or key already. Nothing was written.
-    Taken,
-    /// There is no such user, or no longer. Nothing was written.
-    NoUser,
-}
 
 /// The database. Shared by all threads.
 pub struct Store {
@@ -1165,13 +974,5 @@ mod tests {
         assert!(panicked.is_err());
         assert_eq!(store.user(&user("ann").id), Ok(None));
         assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
-    }
-
-    #[test]
-    fn splits_a_key_at_its_first_colon() {
-        let key = KeyId::new("email", "a:b@x").unwrap();
-        assert_eq!((key.provider(), key.provider_user_id()), ("email", "a:b@x"));
-        assert_eq!(KeyId::new("", "x"), None);
-        assert_eq!(KeyId::new("a:b", "x"), None);
     }
 }
