@@ -6,6 +6,7 @@
 
 mod account;
 mod data;
+mod doors;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -14,22 +15,22 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use doors::Door;
+
 use crate::client;
 use crate::clock::Moment;
 use crate::http::{
     Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable, Wants,
 };
-use crate::keys;
-use crate::login::{self, Admission, Caller, Rules, SignIn, SignUp};
+use crate::login::{self, Rules};
 use crate::origin::{self, Origin};
-use crate::pages::{self, Field, Filled, Remember};
-use crate::password::{Hasher, Password};
-use crate::policy::{self, Flaw, Policy};
-use crate::sessions::{self, Resumed, Started};
-use crate::store::{Error, Record, Session, Store, UserId};
+use crate::pages::{self, Remember};
+use crate::password::Hasher;
+use crate::policy::Policy;
+use crate::sessions::{self, Resumed};
+use crate::store::{Error, Record, Store};
 use crate::throttle;
-use crate::token::{self, Token, TokenHash};
-use crate::users::Username;
+use crate::token::Token;
 
 /// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
 /// referrer is not withheld on our own pages: with `no-referrer` browsers would call our own forms'
@@ -103,26 +104,6 @@ pub struct Site {
     cookie: CookieKind,
     /// The cookie by which a browser is known.
     device_cookie: CookieKind,
-}
-
-/// The two forms that lead in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Door {
-    SignUp,
-    SignIn,
-}
-
-/// Why somebody is turned away at a door.
-struct Turned {
-    status: u16,
-    /// How long they should wait before they try again.
-    wait: Option<Duration>,
-    /// What they read.
-    refusal: pages::Refusal,
-    /// What the operator reads.
-    reason: &'static str,
-    /// Whose account the operator should look after, if so.
-    user: Option<UserId>,
 }
 
 /// What a request presents to be recognised by.
@@ -348,38 +329,6 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    /// A form, or for somebody who is signed in already, the way to their profile.
-    fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
-        let visitor = self.visitor(request, now)?;
-        let answer = match visitor.resumed {
-            _ if request.wants() == Wants::Json => {
-                let is_signed_in = visitor.resumed.is_some();
-                Response::json(200, &data::form(door, is_signed_in, self.policy.shortest()))
-            }
-            Some(_) => Response::see("/"),
-            None => Response::html(200, self.form(door, &Filled::default(), self.remember)),
-        };
-        Ok(self.with_cookie(answer, &visitor, now))
-    }
-
-    fn enter(&self, door: Door, request: &Request, form: Form<'_>, now: Moment) -> Answer {
-        let visitor = self.visitor(request, now)?;
-        let presented = visitor.token().map(Token::hash);
-        let mut caller = self.caller(door, request, presented);
-        caller.place.is_transient = is_transient(form);
-        let outcome = match self.read(door, form) {
-            Ok((name, password)) => self.pass(door, &name, &password, &caller, now)?,
-            Err(turned) => Err(turned),
-        };
-        Ok(match outcome {
-            Ok(admission) => self.admit(door, request, &admission, now),
-            Err(turned) => {
-                let answer = self.turn_away(door, request, form, turned);
-                self.with_cookie(answer, &visitor, now)
-            }
-        })
-    }
-
     fn sign_out(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(resumed) = &visitor.resumed else {
@@ -391,158 +340,6 @@ impl Site {
             .with("sess", resumed.session.id.handle());
         let answer = done(request, "/login", &json!({ "signed_in": false }));
         Ok(answer.with("Set-Cookie", self.cookie.clear()).noting(note))
-    }
-
-    // At the doors.
-
-    /// The name and the password in a form, if they are worth looking up.
-    fn read(&self, door: Door, form: Form<'_>) -> Result<(Username, Password), Turned> {
-        let name = form.field("username").and_then(|typed| match door {
-            Door::SignUp => Username::for_sign_up(&typed),
-            Door::SignIn => Username::for_sign_in(&typed),
-        });
-        let Some(name) = name else { return Err(Turned::for_username(door)) };
-        let typed = form.field("password");
-        let Some(password) = typed.and_then(|typed| policy::read(&typed)) else {
-            return Err(Turned::for_password("Passwords have 1 to 255 characters."));
-        };
-        match door {
-            Door::SignUp => match self.policy.flaw(&password, &name, &self.words) {
-                Some(flaw) => Err(Turned::for_password(self.advice_on(flaw))),
-                None => Ok((name, password)),
-            },
-            Door::SignIn => Ok((name, password)),
-        }
-    }
-
-    fn pass(
-        &self,
-        door: Door,
-        name: &Username,
-        password: &Password,
-        caller: &Caller,
-        now: Moment,
-    ) -> Result<Result<Box<Admission>, Turned>, Error> {
-        let Self { store, hasher, rules, .. } = self;
-        Ok(match door {
-            Door::SignUp => {
-                match login::sign_up(store, hasher, rules, name, password, caller, now)? {
-                    SignUp::Admitted(admission) => Ok(admission),
-                    SignUp::NameTaken => Err(Turned::NAME_TAKEN),
-                    SignUp::Wait(wait) => Err(Turned::for_now(wait)),
-                }
-            }
-            Door::SignIn => {
-                match login::with_password(store, hasher, rules, name, password, caller, now)? {
-                    SignIn::Admitted(admission) => Ok(admission),
-                    SignIn::Refused(why) => Err(Turned::for_credentials(why)),
-                    SignIn::Wait(wait) => Err(Turned::for_now(wait)),
-                }
-            }
-        })
-    }
-
-    /// Who asks, as far as the request tells. Sign-ups are limited only where the site is served for
-    /// real: whoever tries it out makes accounts by the dozen.
-    fn caller(&self, door: Door, request: &Request, presented: Option<TokenHash>) -> Caller {
-        let address = self.client(request);
-        let is_counted = door == Door::SignIn || self.rule.own.is_some();
-        let is_one = |it: &IpAddr| client::is_one_client(*it, &self.trusted_proxies);
-        let device = match request.cookie(self.device_cookie.name) {
-            Cookie::Value(value) => Token::parse(value),
-            Cookie::Absent | Cookie::Ambiguous => None,
-        };
-        Caller {
-            presented,
-            device,
-            address: address.filter(is_one).filter(|_| is_counted),
-            place: self.place(request),
-        }
-    }
-
-    fn admit(&self, door: Door, request: &Request, admission: &Admission, now: Moment) -> Response {
-        let started = &admission.started;
-        let cookie = self.session_cookie(started, now);
-        let event = if door == Door::SignUp { "signup_ok" } else { "login_ok" };
-        let note = Note::of(event)
-            .with("uid", admission.user.id.as_str())
-            .with("sess", started.session.id.handle());
-        let answer = match request.wants() {
-            Wants::Json => Response::json(200, &data::admitted(&admission.user, started, now)),
-            Wants::Html | Wants::Text => Response::see("/"),
-        };
-        let answer = answer.with("Set-Cookie", cookie).noting(note);
-        match &admission.device {
-            Some(device) => {
-                let life = now.after(login::DEVICE_LIFE);
-                answer.with("Set-Cookie", self.device_cookie.set(device.reveal(), life, now))
-            }
-            None => answer,
-        }
-    }
-
-    fn session_cookie(&self, started: &Started, now: Moment) -> String {
-        self.cookie_of(&started.token, &started.session, now)
-    }
-
-    fn cookie_of(&self, token: &Token, session: &Session, now: Moment) -> String {
-        if session.place.is_transient {
-            self.cookie.set_transient(token.reveal())
-        } else {
-            self.cookie.set(token.reveal(), session.idle_expires, now)
-        }
-    }
-
-    /// The sentence alone for a script; for a person the form again, with what they typed.
-    fn turn_away(&self, door: Door, request: &Request, form: Form<'_>, turned: Turned) -> Response {
-        let username = form.field("username").unwrap_or_default();
-        let answer = if request.wants() == Wants::Html {
-            let filled = Filled { username: &username, refusal: Some(turned.refusal) };
-            // The box comes back as it was left.
-            let remember = match self.remember {
-                Remember::Offered(_) => Remember::Offered(!is_transient(form)),
-                other => other,
-            };
-            Response::html(turned.status, self.form(door, &filled, remember))
-        } else {
-            turned.plainly(request)
-        };
-        let answer = turned.with_retry(answer);
-        let event = match door {
-            _ if turned.wait.is_some() => "throttled",
-            Door::SignUp => "signup_fail",
-            Door::SignIn => "login_fail",
-        };
-        let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
-        let name = canonical.as_deref().unwrap_or(&username);
-        let name = format!("h:{}", token::keyed_handle(self.store.handle_key(), name));
-        let note = Note::of(event).with("reason", turned.reason).with("name", name);
-        answer.noting(match turned.user {
-            Some(id) => note.with("uid", id.as_str()),
-            None => note,
-        })
-    }
-
-    fn form(&self, door: Door, filled: &Filled<'_>, remember: Remember) -> maud::Markup {
-        match door {
-            Door::SignUp => pages::sign_up(filled, self.advice_on(Flaw::TooShort)),
-            Door::SignIn => pages::sign_in(filled, remember),
-        }
-    }
-
-    fn advice_on(&self, flaw: Flaw) -> &'static str {
-        match (flaw, self.policy) {
-            (Flaw::TooShort, Policy::Seed) => "At least 6 characters.",
-            (Flaw::TooShort, Policy::Standard) => {
-                "At least 8 characters; three unrelated words make a good one."
-            }
-            (Flaw::TooShort, Policy::Nist) => {
-                "At least 15 characters; three unrelated words make a good one."
-            }
-            (Flaw::TooLong, _) => "At most 255 characters.",
-            (Flaw::Common, _) => "Many people use this one, so it would be guessed first.",
-            (Flaw::Name, _) => "A name would be guessed first. Please choose something else.",
-        }
     }
 
     // Who is asking.
@@ -595,79 +392,6 @@ impl Site {
     }
 }
 
-impl Turned {
-    const NAME_TAKEN: Self = Self {
-        refusal: pages::Refusal {
-            text: "Username already taken",
-            advice: "Please choose another one.",
-            field: Field::Username,
-        },
-        reason: "name_taken",
-        user: None,
-        status: 400,
-        wait: None,
-    };
-
-    const fn for_username(door: Door) -> Self {
-        let advice = match door {
-            Door::SignUp => "4 to 31 visible characters, with no space at either end.",
-            Door::SignIn => "Names have 1 to 31 characters.",
-        };
-        let refusal = pages::Refusal { text: "Invalid username", advice, field: Field::Username };
-        Self { refusal, reason: "invalid_username", user: None, status: 400, wait: None }
-    }
-
-    const fn for_password(advice: &'static str) -> Self {
-        let refusal = pages::Refusal { text: "Invalid password", advice, field: Field::Password };
-        Self { refusal, reason: "invalid_password", user: None, status: 400, wait: None }
-    }
-
-    /// One sentence for whatever was wrong: who has an account here is nobody's business.
-    fn for_credentials(why: keys::Refusal) -> Self {
-        let refusal = pages::Refusal {
-            text: "Incorrect username or password",
-            advice: "Please check both and try again.",
-            field: Field::Password,
-        };
-        let (reason, user) = match why {
-            keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
-            keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
-        };
-        Self { refusal, reason, user, status: 400, wait: None }
-    }
-
-    /// The sentence alone, or data if that is asked for.
-    fn plainly(&self, request: &Request) -> Response {
-        match request.wants() {
-            Wants::Json => data::turned(self),
-            Wants::Html | Wants::Text => Response::text(self.status, self.refusal.text),
-        }
-    }
-
-    /// Tells somebody who has to wait how long.
-    fn with_retry(&self, answer: Response) -> Response {
-        match self.wait {
-            Some(wait) => answer.with("Retry-After", seconds_of(wait).to_string()),
-            None => answer,
-        }
-    }
-
-    /// The same for a name that somebody has and for one that nobody has.
-    const fn for_now(wait: Duration) -> Self {
-        let refusal = pages::Refusal {
-            text: "Too many attempts",
-            advice: "Please wait a while and try again.",
-            field: Field::Password,
-        };
-        Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
-    }
-}
-
-/// Whole seconds, rounded up: whoever comes back then is not sent away again.
-fn seconds_of(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
 /// What was asked for is done: the way on for a browser, data for a script that asks for it.
 fn done(request: &Request, path: &'static str, data: &Value) -> Response {
     match request.wants() {
@@ -682,12 +406,6 @@ fn to_sign_in(request: &Request) -> Response {
         Wants::Json => unauthorized(request),
         Wants::Html | Wants::Text => Response::see("/login"),
     }
-}
-
-/// Whether a form was sent by somebody who does not want to be remembered. A script that sends neither
-/// field is remembered, as ever.
-fn is_transient(form: Form<'_>) -> bool {
-    form.field("remember_asked").is_some() && form.field("remember").is_none()
 }
 
 /// Words that an attacker would try first as a password here: ours, and those of the host name.

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Answer, Site, Turned, Visitor, data, done, problem, to_sign_in, unauthorized};
+use super::doors::{Door, Turned};
+use super::{Answer, Site, Visitor, data, done, problem, to_sign_in, unauthorized};
 use crate::browser;
 use crate::clock::Moment;
 use crate::http::{Form, Note, Request, Response, Wants};
@@ -65,14 +66,8 @@ impl Site {
             }
             Err(turned) => turned,
         };
-        let answer = if request.wants() == Wants::Html {
-            let refused = Some((pages::Form::Password, turned.refusal));
-            Response::html(turned.status, pages::account(&self.account_of(it, refused)))
-        } else {
-            turned.plainly(request)
-        };
-        let answer = turned.finish(answer, "password_change_fail", it);
-        Ok(self.with_cookie(answer, &visitor, now))
+        let form = pages::Form::Password;
+        Ok(self.refuse_account(request, &visitor, it, form, &turned, now))
     }
 
     pub(super) fn end_session(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
@@ -119,14 +114,8 @@ impl Site {
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let proof = self.prove(request, form, "password", &visitor, it, now)?;
         if let Err(turned) = proof {
-            let answer = if request.wants() == Wants::Html {
-                let refused = Some((pages::Form::Delete, turned.refusal));
-                Response::html(turned.status, pages::account(&self.account_of(it, refused)))
-            } else {
-                turned.plainly(request)
-            };
-            let answer = turned.finish(answer, "account_delete_fail", it);
-            return Ok(self.with_cookie(answer, &visitor, now));
+            let form = pages::Form::Delete;
+            return Ok(self.refuse_account(request, &visitor, it, form, &turned, now));
         }
         users::delete(&self.store, &it.user.id)?;
         let note = note("account_delete", it);
@@ -217,7 +206,7 @@ impl Site {
 
     fn caller_again(&self, request: &Request, visitor: &Visitor, it: &Resumed) -> Caller {
         let presented = visitor.token().map(Token::hash);
-        let caller = self.caller(super::Door::SignIn, request, presented);
+        let caller = self.caller(Door::SignIn, request, presented);
         let is_transient = it.session.place.is_transient;
         Caller { place: Place { is_transient, ..caller.place }, ..caller }
     }
@@ -226,6 +215,29 @@ impl Site {
 
     fn stranger(&self, request: &Request, visitor: &Visitor, now: Moment) -> Response {
         self.with_cookie(unauthorized(request), visitor, now)
+    }
+
+    /// The account page again, with the form that was refused.
+    fn refuse_account(
+        &self,
+        request: &Request,
+        visitor: &Visitor,
+        it: &Resumed,
+        form: pages::Form,
+        turned: &Turned,
+        now: Moment,
+    ) -> Response {
+        let answer = if request.wants() == Wants::Html {
+            let refused = Some((form, turned.refusal));
+            Response::html(turned.status, pages::account(&self.account_of(it, refused)))
+        } else {
+            turned.plainly(request)
+        };
+        let event = match form {
+            pages::Form::Password => "password_change_fail",
+            pages::Form::Delete => "account_delete_fail",
+        };
+        self.with_cookie(turned.finish(answer, event, it), visitor, now)
     }
 
     fn refuse_sessions(

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Door, Turned, seconds_of};
+use super::doors::{Door, Turned, seconds_of};
 use crate::clock::Moment;
 use crate::http::Response;
 use crate::sessions::{self, Resumed, Started, State};
