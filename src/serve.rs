@@ -43,7 +43,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const RECOVERY: Duration = Duration::from_millis(50);
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
 
-/// How often dead sessions are looked for.
+/// How often what is dead or forgotten is looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// Descriptors for everything but connections, workers and the database.
@@ -271,13 +271,13 @@ impl Supervisor {
         }
     }
 
-    /// Deletes a batch of dead sessions, and says how long to wait before the next one.
+    /// Deletes a batch of what is dead or forgotten, and says how long to wait before the next one.
     fn sweep(&self) -> Duration {
         let house = &self.crew.house;
         match house.site.sweep(Moment::now()) {
             Ok(0) => SWEEP,
             Ok(count) => {
-                house.say("swept", &[("sessions", &count.to_string())]);
+                house.say("swept", &[("rows", &count.to_string())]);
                 Duration::ZERO
             }
             Err(err) => {
