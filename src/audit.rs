@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::http::Note;
-use crate::log::{self, Kind, Log};
+use crate::log::{self, Kind, Limits, Log};
 use crate::routes::Site;
 use crate::store::Record;
 
@@ -22,6 +22,15 @@ const WAITING_MAX: usize = 4_096;
 /// Records that are written in one transaction, at most.
 const BATCH_MAX: usize = 256;
 
+/// Events that take a slow hash, or a session that took one: nobody causes many of them.
+const AT_A_PRICE: [&str; 5] =
+    ["signup_ok", "login_ok", "logout", "password_change", "account_delete"];
+
+/// Records a minute of each other event; beyond it they are only counted. So a flood can neither fill
+/// the disk nor hide anything else.
+const RECORDS_A_MINUTE_MAX: u64 = 100;
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Events of the log that are no matter of security, or no news: a cookie that opens nothing any
 /// more, a session that goes on.
 const LEFT_OUT: [&str; 5] = ["request", "health", "session_renew", "session_invalid", "overload"];
@@ -30,6 +39,7 @@ const LEFT_OUT: [&str; 5] = ["request", "health", "session_renew", "session_inva
 pub struct Audit {
     queue: SyncSender<Entry>,
     lost: AtomicU64,
+    limits: Limits,
 }
 
 enum Entry {
@@ -43,12 +53,15 @@ impl Audit {
     pub fn of(site: Arc<Site>, log: Arc<Log>) -> Self {
         let (queue, entries) = mpsc::sync_channel(WAITING_MAX);
         thread::spawn(move || write_all(&site, &log, &entries));
-        Self { queue, lost: AtomicU64::new(0) }
+        Self { queue, lost: AtomicU64::new(0), limits: Limits::default() }
     }
 
     /// Hands in what a request came to, if it is a matter of security.
     pub fn keep(&self, note: &Note, address: Option<String>, request: &str, now: Moment) {
         if LEFT_OUT.contains(&note.event) {
+            return;
+        }
+        if !self.admits(note, now) {
             return;
         }
         let field = |name: &str| {
@@ -65,14 +78,39 @@ impl Audit {
             request: Some(request.to_owned()),
             detail: log::fields(&others),
         };
+        self.queue(record);
+    }
+
+    /// Whether there is room for one more of this; what was left out before is kept as a number.
+    fn admits(&self, note: &Note, now: Moment) -> bool {
+        if AT_A_PRICE.contains(&note.event) {
+            return true;
+        }
+        let (is_admitted, left_out) =
+            self.limits.admit(note.event, RECORDS_A_MINUTE_MAX, MINUTE, now);
+        self.tell_left_out(note.event, left_out, now);
+        is_admitted
+    }
+
+    fn tell_left_out(&self, event: &str, count: u64, now: Moment) {
+        if count > 0 {
+            let detail = log::fields(&[("of", event), ("records", &count.to_string())]);
+            self.queue(Record::of_program("audit_limited", detail, now));
+        }
+    }
+
+    fn queue(&self, record: Record) {
         if self.queue.try_send(Entry::Record(record)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Waits until everything is written, for `patience` at most, and says how many records were
-    /// lost.
-    pub fn flush(&self, patience: Duration) -> u64 {
+    /// Writes what was only counted so far, waits until everything is written, for `patience` at
+    /// most, and says how many records were lost.
+    pub fn flush(&self, patience: Duration, now: Moment) -> u64 {
+        for (event, left_out) in self.limits.take(RECORDS_A_MINUTE_MAX) {
+            self.tell_left_out(&event, left_out, now);
+        }
         let (tell, told) = mpsc::sync_channel(1);
         if self.queue.try_send(Entry::Flush(tell)).is_ok() {
             // If the time is up there is nobody left to tell.
@@ -102,5 +140,37 @@ fn write_all(site: &Site, log: &Log, entries: &Receiver<Entry>) {
             // Whoever asked may have lost patience.
             let _ = tell.send(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::{Cost, Hasher};
+    use crate::routes::Settings;
+    use crate::store::Store;
+
+    #[test]
+    fn keeps_a_limited_number_of_what_anybody_can_cause_and_counts_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
+        let site = Site::new(Store::open(&path).unwrap(), hasher, Settings::default());
+        let audit = Audit::of(Arc::new(site), Arc::new(Log::to(std::io::sink())));
+        let now = Moment::from_millis(60_000_000);
+        for _ in 0..250 {
+            audit.keep(&Note::of("throttled"), None, "r", now);
+            audit.keep(&Note::of("login_ok").with("uid", "u"), None, "r", now);
+            audit.keep(&Note::of("request"), None, "r", now);
+        }
+        audit.keep(&Note::of("csrf_reject"), None, "r", now);
+        audit.keep(&Note::of("throttled"), None, "r", now.after(MINUTE));
+        assert_eq!(audit.flush(Duration::from_secs(60), now), 0);
+        let records = Store::open(&path).unwrap().records(Moment::from_millis(0), 1_000).unwrap();
+        let count = |event: &str| records.iter().filter(|it| it.event == event).count();
+        assert_eq!([count("throttled"), count("login_ok"), count("csrf_reject")], [101, 250, 1]);
+        let limited = records.iter().find(|it| it.event == "audit_limited").unwrap();
+        assert_eq!(limited.detail, "of=throttled records=150");
+        assert_eq!(records.len(), 353);
     }
 }

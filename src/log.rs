@@ -40,7 +40,7 @@ pub struct Log {
     lost: AtomicU64,
     /// What each thing has caused in its present second. Events and reasons are ours, so there are
     /// a few dozen.
-    limits: Mutex<BTreeMap<String, Limit>>,
+    limits: Limits,
 }
 
 enum Entry {
@@ -54,7 +54,7 @@ impl Log {
     pub fn to(out: impl Write + Send + 'static) -> Self {
         let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
         thread::spawn(move || write_all(out, &entries));
-        Self { queue, lost: AtomicU64::new(0), limits: Mutex::default() }
+        Self { queue, lost: AtomicU64::new(0), limits: Limits::default() }
     }
 
     /// Hands in a line: the time, `event` and the fields. It may be lost, and then it is counted.
@@ -69,9 +69,8 @@ impl Log {
     /// Writes what was only counted so far, and waits until everything is written, for `patience`
     /// at most.
     pub fn flush(&self, patience: Duration, now: Moment) {
-        let limits = std::mem::take(&mut *self.limits());
-        for (thing, limit) in limits {
-            self.tell_left_out(&thing, limit.left_out(), now);
+        for (thing, left_out) in self.limits.take(LINES_A_SECOND_MAX) {
+            self.tell_left_out(&thing, left_out, now);
         }
         self.tell_lost(now);
         let (tell, told) = mpsc::sync_channel(1);
@@ -84,9 +83,8 @@ impl Log {
     fn admits(&self, event: &str, fields: &[(&str, &str)], now: Moment) -> bool {
         let reason = fields.iter().find(|(name, _)| *name == "reason").map(|(_, it)| *it);
         let thing = reason.map_or(event.to_owned(), |reason| format!("{event}:{reason}"));
-        let mut limits = self.limits();
-        let (is_admitted, left_out) = limits.entry(thing.clone()).or_default().admit(now);
-        drop(limits);
+        let second = Duration::from_secs(1);
+        let (is_admitted, left_out) = self.limits.admit(&thing, LINES_A_SECOND_MAX, second, now);
         self.tell_left_out(&thing, left_out, now);
         is_admitted
     }
@@ -105,10 +103,6 @@ impl Log {
         }
     }
 
-    fn limits(&self) -> MutexGuard<'_, BTreeMap<String, Limit>> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn queue(&self, line: String) {
         match self.queue.try_send(Entry::Line(line)) {
             Ok(()) => {}
@@ -119,28 +113,43 @@ impl Log {
     }
 }
 
-/// How many lines one thing has caused in a second.
+/// How often things happen that anybody can make happen: so many in a window of time count, the
+/// others are only counted.
+#[derive(Default)]
+pub struct Limits(Mutex<BTreeMap<String, Limit>>);
+
 #[derive(Default)]
 struct Limit {
-    second: i64,
+    window: i64,
     count: u64,
 }
 
-impl Limit {
-    /// Whether one more line may be written, and how many were left out in a second that is over.
-    fn admit(&mut self, now: Moment) -> (bool, u64) {
-        let second = now.millis().div_euclid(1_000);
+impl Limits {
+    /// Whether this thing may happen once more in its window, of which each has room for `most`; and
+    /// how many of it were left out in a window that is over.
+    pub fn admit(&self, thing: &str, most: u64, window: Duration, now: Moment) -> (bool, u64) {
+        let mut all = self.lock();
+        let limit = all.entry(thing.to_owned()).or_default();
+        let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        let window = now.millis().div_euclid(length);
         let mut left_out = 0;
-        if self.second != second {
-            left_out = self.left_out();
-            *self = Self { second, count: 0 };
+        if limit.window != window {
+            left_out = limit.count.saturating_sub(most);
+            *limit = Limit { window, count: 0 };
         }
-        self.count += 1;
-        (self.count <= LINES_A_SECOND_MAX, left_out)
+        limit.count += 1;
+        (limit.count <= most, left_out)
     }
 
-    const fn left_out(&self) -> u64 {
-        self.count.saturating_sub(LINES_A_SECOND_MAX)
+    /// Begins anew, and says of each thing how many were left out last, if any were.
+    pub fn take(&self, most: u64) -> Vec<(String, u64)> {
+        let all = std::mem::take(&mut *self.lock()).into_iter();
+        let left_out = all.map(|(thing, limit)| (thing, limit.count.saturating_sub(most)));
+        left_out.filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Limit>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -449,7 +449,7 @@ impl House {
     }
 
     fn stop(&self) {
-        let lost = self.audit.flush(Duration::from_secs(3));
+        let lost = self.audit.flush(Duration::from_secs(3), Moment::now());
         if lost > 0 {
             self.say("audit_lost", &[("records", &lost.to_string())]);
         }
