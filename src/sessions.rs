@@ -154,9 +154,9 @@ pub fn renew(
     now: Moment,
 ) -> Result<Option<Session>> {
     let (active, idle) = expiries(periods, session.absolute_expires, now);
-    // It is used, after all.
-    let renewed = Session { active_expires: active, idle_expires: idle, ..session.clone() };
-    Ok(store.renew_session(&session.id, active, idle)?.then_some(renewed))
+    let renewed =
+        Session { active_expires: active, idle_expires: idle, seen_at: now, ..session.clone() };
+    Ok(store.renew_session(&session.id, active, idle, now)?.then_some(renewed))
 }
 
 /// Ends a session, durably, before it returns. `false` if there was none. (Lucia:

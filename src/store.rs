@@ -323,23 +323,26 @@ impl Store {
         })
     }
 
-    /// Moves the expiries of a session later, never earlier, whatever else renews it at the same
-    /// time. `false` if the session is gone. Gives up as [`Error::Busy`] after
+    /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews
+    /// it at the same time. `false` if the session is gone. Gives up as [`Error::Busy`] after
     /// [`RENEWAL_PATIENCE`].
     pub fn renew_session(
         &self,
         id: &TokenHash,
         active_expires: Moment,
         idle_expires: Moment,
+        now: Moment,
     ) -> Result<bool> {
+        let times = (active_expires.millis(), idle_expires.millis(), now.millis());
         let changed = self.write(RENEWAL_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(
                     "UPDATE user_session SET active_expires = max(active_expires, ?2),
-                                             idle_expires = max(idle_expires, ?3)
+                                             idle_expires = max(idle_expires, ?3),
+                                             seen_at = max(seen_at, ?4)
                       WHERE id = ?1",
                 )?
-                .execute((id.as_bytes(), active_expires.millis(), idle_expires.millis()))?)
+                .execute((id.as_bytes(), times.0, times.1, times.2))?)
         });
         Ok(changed? > 0)
     }
@@ -940,10 +943,10 @@ mod tests {
         let other = Connection::open(&store.path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let soon = Moment::from_millis(5);
-        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon)));
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
         assert_eq!(store.user(&ann.id).unwrap(), Some(ann));
         other.execute_batch("ROLLBACK").unwrap();
-        assert_eq!(store.renew_session(&Token::random().hash(), soon, soon), Ok(false));
+        assert_eq!(store.renew_session(&Token::random().hash(), soon, soon, soon), Ok(false));
     }
 
     #[test]
@@ -951,7 +954,7 @@ mod tests {
         let (_folder, store) = open();
         let _held = store.writer(WRITE_PATIENCE).ok().unwrap();
         let soon = Moment::from_millis(5);
-        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon)));
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
     }
 
     #[test]

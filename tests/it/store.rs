@@ -312,16 +312,16 @@ fn renews_a_session_later_and_never_earlier() {
     let (desk, session) = Desk::with_ann();
     let renew = |active, idle| {
         let [active, idle] = [active, idle].map(Moment::from_millis);
-        desk.store.renew_session(&session.id, active, idle).unwrap()
+        desk.store.renew_session(&session.id, active, idle, active).unwrap()
     };
     let times = || {
         let (_, now) = desk.store.user_of_session(&session.id).unwrap().unwrap();
-        [now.active_expires.millis(), now.idle_expires.millis()]
+        [now.active_expires, now.idle_expires, now.seen_at].map(Moment::millis)
     };
     assert!(renew(2, 3));
-    assert_eq!(times(), [2, 3]);
+    assert_eq!(times(), [2, 3, 2]);
     assert!(renew(1, 1), "a slower request that read the clock earlier");
-    assert_eq!(times(), [2, 3]);
+    assert_eq!(times(), [2, 3, 2]);
     assert!(desk.store.end_session(&session.id).unwrap());
     assert!(!renew(2, 3), "a session that was ended does not come back");
     assert!(!is_alive(&desk, &session));
