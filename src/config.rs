@@ -242,7 +242,7 @@ impl Config {
     /// What the log and the audit trail say about the settings at start: those that matter for
     /// security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let Settings { rule, rules, policy, .. } = &self.site;
+        let Settings { rule, rules, .. } = &self.site;
         let Periods { active, idle, absolute, most, .. } = rules.periods;
         let time = |it| humantime::format_duration(it).to_string().replace(' ', "");
         let list =
@@ -253,7 +253,7 @@ impl Config {
             ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
             ("strict_origin", rule.strict.to_string()),
             ("trusted_proxy", list(proxies.collect())),
-            ("password_policy", policy.map_or("by origin".to_owned(), |it| format!("{it:?}"))),
+            ("password_policy", format!("{:?}", self.site.policy()).to_lowercase()),
             ("active", time(active)),
             ("idle", time(idle)),
             ("absolute", time(absolute)),
@@ -472,7 +472,11 @@ mod tests {
         assert_eq!(config.database.to_str(), Some("vestibule.db"));
         assert_eq!(config.site.rules.periods, Periods::default());
         assert_eq!(config.site.rule, Rule::default());
-        assert_eq!(config.site.policy, None);
+        assert_eq!(config.site.policy(), Policy::Seed);
+        let told = config.facts();
+        assert!(told.contains(&("password_policy", "seed".to_owned())), "{told:?}");
+        let config = check(&["--origin=https://auth.example.com"]).unwrap();
+        assert_eq!(config.site.policy(), Policy::Standard);
         assert!(config.setup.limits.workers >= 2 && config.setup.limits.hashers >= 1);
     }
 

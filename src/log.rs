@@ -4,6 +4,7 @@
 //! bounded queue to a thread of their own. When standard error is closed, full or slow, lines are
 //! lost and counted, and the service goes on (OWASP Logging Cheat Sheet). Knows no event by name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -82,7 +83,7 @@ impl Log {
 
     fn admits(&self, event: &str, fields: &[(&str, &str)], now: Moment) -> bool {
         let reason = fields.iter().find(|(name, _)| *name == "reason").map(|(_, it)| *it);
-        let thing = reason.map_or(event.to_owned(), |reason| format!("{event}:{reason}"));
+        let thing = reason.map_or(Cow::Borrowed(event), |it| format!("{event}:{it}").into());
         let second = Duration::from_secs(1);
         let (is_admitted, left_out) = self.limits.admit(&thing, LINES_A_SECOND_MAX, second, now);
         self.tell_left_out(&thing, left_out, now);
@@ -129,7 +130,11 @@ impl Limits {
     /// how many of it were left out in a window that is over.
     pub fn admit(&self, thing: &str, most: u64, window: Duration, now: Moment) -> (bool, u64) {
         let mut all = self.lock();
-        let limit = all.entry(thing.to_owned()).or_default();
+        // A page asks here as well, so only a new thing costs a copy of its name.
+        if !all.contains_key(thing) {
+            all.insert(thing.to_owned(), Limit::default());
+        }
+        let limit = all.get_mut(thing).expect("it was put there");
         let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let window = now.millis().div_euclid(length);
         let mut left_out = 0;

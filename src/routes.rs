@@ -80,6 +80,14 @@ pub struct Settings {
     pub policy: Option<Policy>,
 }
 
+impl Settings {
+    /// Which passwords may be chosen, in the end.
+    pub fn policy(&self) -> Policy {
+        let is_real = self.rule.own.is_some();
+        self.policy.unwrap_or(if is_real { Policy::Standard } else { Policy::Seed })
+    }
+}
+
 /// Which workers should answer a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
@@ -142,11 +150,10 @@ impl Site {
         } else {
             ("auth_session", "auth_device")
         };
-        let default = if own.is_some() { Policy::Standard } else { Policy::Seed };
         Self {
             store,
             hasher,
-            policy: settings.policy.unwrap_or(default),
+            policy: settings.policy(),
             rules: settings.rules,
             audit_life: settings.audit_life,
             remember: settings.remember.unwrap_or(Remember::Offered(true)),

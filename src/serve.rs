@@ -1,8 +1,8 @@
 //! tiny_http and its workers: the shell around the site, behind the gate.
 //!
 //! Decides who answers what and when to stop. Two lanes, each with a tiny_http and workers of its
-//! own: pages, and requests that hash a password. So a page never waits behind a password. It is
-//! the one place that reads the clock and catches panics; it knows no route, no user and no SQL.
+//! own: pages, and requests that hash a password. So a page never waits behind a password. A request
+//! reads the clock here, once, and its panic ends here; no route, no user and no SQL is known.
 //!
 //! tiny_http listens on private Unix sockets, which only the gate uses. When one of them stops
 //! accepting, as it does for ever after its first error, a new generation of both takes over while

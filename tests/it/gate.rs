@@ -197,6 +197,7 @@ fn h6_lets_no_client_move_its_deadline_by_sending_a_little_at_a_time() {
         if stream.write_all(b"x").is_err() {
             break;
         }
+        // Slowly is the point of it: at full speed the head would be too long first.
         thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(&answered.join().unwrap().unwrap(), b"HTTP/1.1 408");
