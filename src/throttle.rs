@@ -68,8 +68,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A sign-in with this canonical name: from a browser that is known to the account, or from
-    /// elsewhere; from this address, if it stands for one client.
+    /// A sign-in with this canonical name: from a browser that is known to the account; or from
+    /// elsewhere, and from this address, if it stands for one client.
     pub fn sign_in(
         store: &Store,
         limits: &Limits,
@@ -82,7 +82,9 @@ impl Subject {
             None => format!("name:{canonical}"),
         };
         let mut things = vec![(count_id(store, &name), Way::Growing)];
-        if let Some(address) = address {
+        // A known browser is held back by its own count alone: somebody behind the same address could
+        // lock its owner out otherwise.
+        if let Some(address) = address.filter(|_| device.is_none()) {
             let way = Way::Bucket(limits.address_free, limits.address_every);
             things
                 .push((count_id(store, &format!("address:{}", Neighbourhood::from(address))), way));

@@ -236,6 +236,20 @@ fn limits_an_address_whatever_names_it_tries() {
 }
 
 #[test]
+fn lets_the_owner_in_whatever_is_guessed_from_the_same_address() {
+    let mut visit = behind_a_proxy();
+    visit.headers = vec![("X-Forwarded-For".to_owned(), "1.2.3.4".to_owned())];
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    let (_, owner) = visit.forget_everything();
+    for n in 0..20 {
+        assert_eq!(guess_from(&mut visit, "1.2.3.4", &format!("name{n}")), 400, "{n}");
+    }
+    assert_eq!(sign_in(&mut visit, "anna", "correct horse").status, 429, "from a new browser");
+    visit.device = owner;
+    assert_eq!(sign_in(&mut visit, "anna", "correct horse").status, 302);
+}
+
+#[test]
 fn takes_an_ipv6_network_for_one_address() {
     let mut visit = behind_a_proxy();
     for n in 0..20 {
