@@ -20,7 +20,16 @@ CREATE TABLE user (
     -- Written by users.rs alone; SQLite's own lower() knows only ASCII and is never used.
     canonical_username TEXT    NOT NULL UNIQUE,
     -- When the account was made.
-    created_at         INTEGER NOT NULL
+    created_at         INTEGER NOT NULL,
+    -- Groups that the operator has put them in: names of a-z0-9._- in order, with a comma between
+    -- them; empty: none. Apps behind a proxy are told, and may be closed to everybody else.
+    group_names        TEXT    NOT NULL DEFAULT '',
+    -- Where apps may write to them, if the operator has said so; empty: not known. Never checked.
+    email              TEXT    NOT NULL DEFAULT '',
+    -- Since when they are shut out; NULL: they are not. Nothing of theirs opens anything then.
+    disabled_at        INTEGER,
+    -- Why, in the operator's words, for operators.
+    disabled_reason    TEXT    NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 -- Ways to prove who one is. A user may have several, each with its own password or with none.
@@ -67,6 +76,26 @@ CREATE INDEX user_session_by_user ON user_session (user_id);
 
 -- For deleting the dead without reading the living.
 CREATE INDEX user_session_by_end ON user_session (idle_expires);
+
+-- Secrets that people make for their scripts: good for the check endpoints of a reverse proxy, and
+-- for nothing else. A new password ends them all.
+CREATE TABLE access_token (
+    -- BLAKE2b-256 of the token, without its prefix. The token itself was shown once.
+    id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id    TEXT    NOT NULL REFERENCES user (id),
+    -- What its owner calls it.
+    name       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    -- The last moment at which it is good.
+    expires_at INTEGER NOT NULL,
+    -- When it was last used, to within ten minutes; NULL: never.
+    used_at    INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX access_token_by_user ON access_token (user_id);
+
+-- For deleting those that ended long ago.
+CREATE INDEX access_token_by_end ON access_token (expires_at);
 
 -- Random keys of this database, shared by all servers on it.
 CREATE TABLE secret (

@@ -74,6 +74,7 @@ mod tests {
         let request = Request {
             method: Method::Get,
             path: "/".to_owned(),
+            query: String::new(),
             headers,
             body: Vec::new(),
             peer: peer.map(ip),

@@ -57,6 +57,8 @@ pub struct Request {
     /// To what: the target up to its question mark, as it was sent. Nothing is decoded or
     /// normalised, so that no two paths are one.
     pub path: String,
+    /// What stands behind the question mark, as it was sent; empty if nothing does.
+    pub query: String,
     /// Names and values in the order they came.
     pub headers: Vec<(String, String)>,
     /// At most [`BODY_BYTES_MAX`] bytes.
@@ -132,6 +134,12 @@ impl Request {
         let (scheme, token) = self.value("authorization")?.split_once(' ')?;
         let is_bearer = scheme.eq_ignore_ascii_case("bearer") && !self.repeats("authorization");
         is_bearer.then(|| token.trim())
+    }
+
+    /// The parameters behind the question mark. They say where somebody wants to go and what an
+    /// operator asks of a check; they never stand for a field of a form.
+    pub fn parameters(&self) -> Form<'_> {
+        Form { body: self.query.as_bytes() }
     }
 
     /// The form in the body. One without fields if the body is something else than a form, as no
@@ -217,7 +225,8 @@ pub enum Problem {
     Failed,
 }
 
-/// The fields of an `application/x-www-form-urlencoded` body.
+/// The fields of an `application/x-www-form-urlencoded` text: a body, or what stands behind a
+/// question mark.
 #[derive(Clone, Copy)]
 pub struct Form<'a> {
     body: &'a [u8],
@@ -458,6 +467,7 @@ mod tests {
         Request {
             method: Method::Post,
             path: "/login".to_owned(),
+            query: String::new(),
             headers: headers.iter().map(owned).collect(),
             body: body.to_vec(),
             peer: None,

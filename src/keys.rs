@@ -32,6 +32,8 @@ pub enum Refusal {
     WrongPassword,
     /// The stored hash of this user cannot be read; see [`Verdict::Unreadable`].
     UnreadableHash(UserId),
+    /// The password is right, and this user is shut out.
+    Disabled(UserId),
 }
 
 /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is; [`Written::NoUser`]
@@ -62,6 +64,13 @@ pub fn user_by_password(
     let hash = found.as_ref().and_then(|(_, key)| key.hashed_password.as_ref());
     let verdict = hasher.verify(password, hash);
     let Some((user, key)) = found else { return Ok(Proof::Refused(Refusal::UnknownKey)) };
+    if user.disabled_at.is_some() {
+        // Costs and looks the same as a wrong password, the right one included.
+        return Ok(Proof::Refused(match verdict {
+            Verdict::Right | Verdict::Stale => Refusal::Disabled(user.id),
+            Verdict::Wrong | Verdict::Unreadable => Refusal::WrongPassword,
+        }));
+    }
     Ok(match (verdict, key.hashed_password) {
         (Verdict::Right, Some(hash)) => Proof::Of(user, hash),
         (Verdict::Stale, Some(old)) => {
@@ -77,14 +86,16 @@ pub fn user_by_password(
 }
 
 /// The user whose key this is, for a provider that has vouched for them. `None` if there is no
-/// such key, or if it has a password: then only the password is proof. (Lucia: `useKey` with
+/// such key, if its user is shut out, or if it has a password: then only the password is proof. (Lucia: `useKey` with
 /// `null`.)
 pub fn user_by_provider(store: &Store, id: &KeyId) -> Result<Option<User>> {
     let found = store.user_of_key(id)?;
-    Ok(found.filter(|(_, key)| key.hashed_password.is_none()).map(|(user, _)| user))
+    let is_proof =
+        |(user, key): &(User, Key)| key.hashed_password.is_none() && user.disabled_at.is_none();
+    Ok(found.filter(is_proof).map(|(user, _)| user))
 }
 
-/// Sets the password of a key, or removes it, and ends every session of its user. `false` if there
+/// Sets the password of a key, or removes it, and ends every session and access token of its user. `false` if there
 /// is no such key. (Lucia: `updateKeyPassword`, which leaves the sessions alive; OWASP ASVS 7.4.3
 /// wants them to end.)
 pub fn set_password(

@@ -121,7 +121,7 @@ pub fn with_password(
 ) -> Result<SignIn> {
     let Proven { user, key, hash, subject } =
         match prove(store, hasher, rules, name.canonical(), password, caller, now)? {
-            Check::Proven(proven) => proven,
+            Check::Proven(proven) => *proven,
             Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
             Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
         };
@@ -197,7 +197,7 @@ pub fn change_password(
     let name = &user.canonical_username;
     let Proven { key, hash, subject, .. } =
         match prove(store, hasher, rules, name, present, caller, now)? {
-            Check::Proven(proven) if proven.user.id == user.id => proven,
+            Check::Proven(proven) if proven.user.id == user.id => *proven,
             Check::Proven(_) => return Ok(Change::Refused(Refusal::UnknownKey)),
             Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
             Check::Wait(wait) => return Ok(Change::Wait(wait)),
@@ -224,7 +224,7 @@ struct Proven {
 }
 
 enum Check {
-    Proven(Proven),
+    Proven(Box<Proven>),
     Refused(Refusal),
     Wait(Duration),
 }
@@ -245,7 +245,7 @@ fn prove(
         return Ok(Check::Wait(wait));
     }
     Ok(match keys::user_by_password(store, hasher, &key, password)? {
-        Proof::Of(user, hash) => Check::Proven(Proven { user, key, hash, subject }),
+        Proof::Of(user, hash) => Check::Proven(Box::new(Proven { user, key, hash, subject })),
         Proof::Refused(refusal) => {
             throttle::note(store, &rules.limits, &subject, now)?;
             Check::Refused(refusal)

@@ -129,6 +129,7 @@ mod tests {
         let request = Request {
             method: Method::Post,
             path: "/login".to_owned(),
+            query: String::new(),
             headers: headers.iter().map(owned).collect(),
             body: Vec::new(),
             peer: None,
@@ -246,6 +247,7 @@ mod tests {
             let request = Request {
                 method: Method::parse(name),
                 path: "/".to_owned(),
+                query: String::new(),
                 headers: vec![("Origin".to_owned(), "https://evil.example".to_owned())],
                 body: Vec::new(),
                 peer: None,

@@ -474,9 +474,11 @@ fn read(incoming: &mut tiny_http::Request) -> (Request, bool) {
     let read = incoming.as_reader().take(limit).read_to_end(&mut body);
     // tiny_http takes a connection that broke off for the end of the body.
     let is_whole = read.is_ok_and(|length| length == incoming.body_length().unwrap_or(0));
+    let (path, query) = incoming.url().split_once('?').unwrap_or((incoming.url(), ""));
     let request = Request {
         method: Method::parse(incoming.method().as_str()),
-        path: incoming.url().split('?').next().unwrap_or("").to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
         headers,
         body,
         peer: peer.and_then(|(_, address)| address.parse().ok()),
@@ -594,6 +596,7 @@ mod tests {
         let request = Request {
             method: Method::Get,
             path: "/".to_owned(),
+            query: String::new(),
             headers: Vec::new(),
             body: Vec::new(),
             peer: None,

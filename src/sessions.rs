@@ -100,7 +100,7 @@ pub fn start(
 }
 
 /// The living session that this token opens, and its user; renewed, if it was idle. `None` if
-/// there is no such session or if it is dead. (Lucia: `validateSession`.)
+/// there is no such session, if it is dead, or if the user is shut out. (Lucia: `validateSession`.)
 ///
 /// An active session costs one read, and one write in ten minutes ([`SEEN_EVERY`]). When a renewal
 /// cannot be written because the database is busy, the session is good all the same and the next
@@ -112,6 +112,9 @@ pub fn resume(
     now: Moment,
 ) -> Result<Option<Resumed>> {
     let Some((user, session)) = store.user_of_session(&token.hash())? else { return Ok(None) };
+    if user.disabled_at.is_some() {
+        return Ok(None);
+    }
     match state(&session, now) {
         State::Dead => Ok(None),
         State::Active => {

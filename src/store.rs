@@ -8,6 +8,7 @@
 //! Reads run on connections of their own, one for each thread that reads at the same moment, and
 //! wait for nobody. Writes queue for one connection, each for a limited time.
 
+mod access_tokens;
 mod file;
 mod records;
 
@@ -25,7 +26,8 @@ use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::token::TokenHash;
 pub use records::{
-    Count, CountId, Device, Entry, Key, KeyId, Place, Record, Session, User, UserId, Written,
+    AccessToken, Count, CountId, Device, Entry, Groups, Key, KeyId, Place, Record, Session, User,
+    UserId, Written,
 };
 
 /// How long a write waits for its turn before it is given up as [`Error::Busy`].
@@ -150,7 +152,9 @@ impl Store {
     /// The user with this id.
     pub fn user(&self, id: &UserId) -> Result<Option<User>> {
         self.read_one(
-            "SELECT id, username, canonical_username, created_at FROM user WHERE id = ?1",
+            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                    disabled_reason
+               FROM user WHERE id = ?1",
             [id.as_str()],
             |row| user_at(row, 0),
         )
@@ -159,8 +163,9 @@ impl Store {
     /// The user with this canonical name.
     pub fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
         self.read_one(
-            "SELECT id, username, canonical_username, created_at FROM user
-              WHERE canonical_username = ?1",
+            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                    disabled_reason
+               FROM user WHERE canonical_username = ?1",
             [canonical],
             |row| user_at(row, 0),
         )
@@ -189,11 +194,59 @@ impl Store {
         written(done)
     }
 
-    /// Deletes a user with their keys, sessions and devices. `false` if there was none.
+    /// Puts a user in these groups and in no others. `false` if there is no such user.
+    pub fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached("UPDATE user SET group_names = ?2 WHERE id = ?1")?
+                .execute([id.as_str(), groups.as_str()])?)
+        });
+        Ok(changed? > 0)
+    }
+
+    /// Says where apps may write to a user; empty: nowhere. `false` if there is no such user.
+    pub fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached("UPDATE user SET email = ?2 WHERE id = ?1")?
+                .execute([id.as_str(), email])?)
+        });
+        Ok(changed? > 0)
+    }
+
+    /// Shuts a user out and ends all their sessions: none can begin any more. `false` if there is no
+    /// such user.
+    pub fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([id.as_str()])?;
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE user SET disabled_at = ?2, disabled_reason = ?3 WHERE id = ?1",
+                )?
+                .execute((id.as_str(), now.millis(), reason))?)
+        });
+        Ok(changed? > 0)
+    }
+
+    /// Lets a user in again who was shut out. `false` if there is no such user.
+    pub fn enable_user(&self, id: &UserId) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?1",
+                )?
+                .execute([id.as_str()])?)
+        });
+        Ok(changed? > 0)
+    }
+
+    /// Deletes a user with their keys, sessions, access tokens and devices. `false` if there was none.
     pub fn delete_user(&self, id: &UserId) -> Result<bool> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
+            access_tokens::delete_all_of(tx, id)?;
             tx.prepare_cached("DELETE FROM user_key WHERE user_id = ?1")?.execute([id.as_str()])?;
             tx.prepare_cached("DELETE FROM device WHERE user_id = ?1")?.execute([id.as_str()])?;
             Ok(tx.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([id.as_str()])?)
@@ -221,11 +274,12 @@ impl Store {
     pub fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>> {
         self.read_one(
             "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
                     user_key.id, user_key.user_id, user_key.hashed_password
                FROM user_key JOIN user ON user.id = user_key.user_id
               WHERE user_key.id = ?1",
             [id.as_str()],
-            |row| Ok((user_at(row, 0)?, key_at(row, 4)?)),
+            |row| Ok((user_at(row, 0)?, key_at(row, 8)?)),
         )
     }
 
@@ -248,15 +302,18 @@ impl Store {
         Ok(deleted? > 0)
     }
 
-    /// Sets or removes the password of a key and ends every session of its user, in one
-    /// transaction: whoever knew the old password is out. `false` if there is no such key.
+    /// Sets or removes the password of a key and ends every session and access token of its user, in
+    /// one transaction: whoever knew the old password is out. `false` if there is no such key.
     pub fn set_password(&self, id: &KeyId, hash: Option<&PasswordHash>) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
-            tx.prepare_cached(
-                "DELETE FROM user_session
-                  WHERE user_id = (SELECT user_id FROM user_key WHERE id = ?1)",
-            )?
-            .execute([id.as_str()])?;
+            let owner = tx
+                .prepare_cached("SELECT user_id FROM user_key WHERE id = ?1")?
+                .query_row([id.as_str()], |row| row.get(0))
+                .optional()?;
+            let Some(owner) = owner.map(UserId) else { return Ok(0) };
+            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([owner.as_str()])?;
+            access_tokens::delete_all_of(tx, &owner)?;
             Ok(tx
                 .prepare_cached("UPDATE user_key SET hashed_password = ?2 WHERE id = ?1")?
                 .execute((id.as_str(), hash.map(PasswordHash::as_stored)))?)
@@ -281,7 +338,8 @@ impl Store {
     // Sessions.
 
     /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
-    /// dead when the new one was made, and then the oldest, until there are `most` in all. [`Written::NoUser`] if the user is gone.
+    /// dead when the new one was made, and then the oldest, until there are `most` in all.
+    /// [`Written::NoUser`] if the user is gone or shut out.
     pub fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {
         written(self.write(WRITE_PATIENCE, |tx| {
             insert_session(tx, session, entry)?;
@@ -299,6 +357,7 @@ impl Store {
     pub fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>> {
         self.read_one(
             "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
                     user_session.id, user_session.user_id, user_session.active_expires,
                     user_session.idle_expires, user_session.absolute_expires,
                     user_session.created_at, user_session.proven_at, user_session.seen_at,
@@ -306,7 +365,7 @@ impl Store {
                FROM user_session JOIN user ON user.id = user_session.user_id
               WHERE user_session.id = ?1",
             [id.as_bytes()],
-            |row| Ok((user_at(row, 0)?, session_at(row, 4)?)),
+            |row| Ok((user_at(row, 0)?, session_at(row, 8)?)),
         )
     }
 
@@ -372,8 +431,8 @@ impl Store {
         Ok(deleted?)
     }
 
-    /// Puts a new password in the place of the one whose hash is `old`, ends every session of the
-    /// user, and starts `session` with what `entry` says, all or nothing. [`Written::NoUser`] if the
+    /// Puts a new password in the place of the one whose hash is `old`, ends every session and access
+    /// token of the user, and starts `session` with what `entry` says, all or nothing. [`Written::NoUser`] if the
     /// key is gone or has another password by now.
     pub fn change_password(
         &self,
@@ -395,6 +454,7 @@ impl Store {
             }
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([session.user_id.as_str()])?;
+            access_tokens::delete_all_of(tx, &session.user_id)?;
             insert_session(tx, session, entry)
         }))
     }
@@ -741,13 +801,19 @@ fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
 
 fn insert_user(tx: &Transaction<'_>, user: &User) -> std::result::Result<(), Fault> {
     tx.prepare_cached(
-        "INSERT INTO user (id, username, canonical_username, created_at) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
+                           disabled_at, disabled_reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute((
         user.id.as_str(),
         &user.username,
         &user.canonical_username,
         user.created_at.millis(),
+        user.groups.as_str(),
+        &user.email,
+        user.disabled_at.map(Moment::millis),
+        &user.disabled_reason,
     ))?;
     Ok(())
 }
@@ -767,6 +833,13 @@ fn insert_session(
     session: &Session,
     entry: &Entry,
 ) -> std::result::Result<(), Fault> {
+    // Whoever was shut out while their password was being checked stays out.
+    let is_disabled = tx
+        .prepare_cached("SELECT 1 FROM user WHERE id = ?1 AND disabled_at IS NOT NULL")?
+        .exists([session.user_id.as_str()])?;
+    if is_disabled {
+        return Err(Fault::NoUser);
+    }
     if let Some((key, hash)) = &entry.proof
         && !tx
             .prepare_cached("SELECT 1 FROM user_key WHERE id = ?1 AND hashed_password = ?2")?
@@ -841,6 +914,10 @@ fn user_at(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
         username: row.get(first + 1)?,
         canonical_username: row.get(first + 2)?,
         created_at: moment_at(row, first + 3)?,
+        groups: Groups(row.get(first + 4)?),
+        email: row.get(first + 5)?,
+        disabled_at: row.get::<_, Option<i64>>(first + 6)?.map(Moment::from_millis),
+        disabled_reason: row.get(first + 7)?,
     })
 }
 
@@ -885,6 +962,10 @@ mod tests {
             username: id.to_owned(),
             canonical_username: id.to_owned(),
             created_at: Moment::from_millis(0),
+            groups: Groups::default(),
+            email: String::new(),
+            disabled_at: None,
+            disabled_reason: String::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 use crate::clock::Moment;
 use crate::keys::{self, NewKey};
 use crate::password::Hasher;
-use crate::store::{Result, Store, User, UserId, Written};
+use crate::store::{Groups, Result, Store, User, UserId, Written};
 use crate::token;
 
 /// Characters of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
@@ -21,6 +21,13 @@ pub const UNITS_MIN: usize = 4;
 
 /// UTF-16 units of a name, at most, whenever one is given (the guide).
 pub const UNITS_MAX: usize = 31;
+
+/// Bytes of a group's name, and groups of one user, at most: what fits into a header.
+const GROUP_BYTES_MAX: usize = 63;
+const GROUPS_MAX: usize = 100;
+
+/// Bytes of an address to write to, at most.
+const EMAIL_BYTES_MAX: usize = 254;
 
 /// A name that somebody gave: as they typed it, and in the canonical form that decides who it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -160,6 +167,55 @@ pub fn rename(store: &Store, id: &UserId, username: &Username) -> Result<Written
     store.rename_user(id, username.typed(), username.canonical())
 }
 
+/// Groups as somebody writes them, with commas between them; empty: none. `None` unless each is 1 to
+/// 63 characters of `a-z0-9._-`, and there are no more than a hundred: apps get them in a header.
+pub fn groups(text: &str) -> Option<Groups> {
+    let mut names: Vec<_> = text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let is_good = |name: &&str| {
+        let is_character = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-')
+        };
+        name.len() <= GROUP_BYTES_MAX && name.bytes().all(is_character)
+    };
+    let all_good = names.len() <= GROUPS_MAX && names.iter().all(is_good);
+    all_good.then(|| Groups::new(names.join(",")))
+}
+
+/// An address to write to, as somebody writes it. `None` unless it is visible ASCII with a part on
+/// either side of its one `@`, and no longer than mail allows (RFC 5321 § 4.5.3.1.3).
+pub fn email(text: &str) -> Option<String> {
+    let (local, domain) = text.split_once('@')?;
+    let is_good = !local.is_empty()
+        && !domain.is_empty()
+        && !domain.contains('@')
+        && text.len() <= EMAIL_BYTES_MAX
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+    is_good.then(|| text.to_owned())
+}
+
+/// Puts a user in these groups and in no others. `false` if there is no such user.
+pub fn set_groups(store: &Store, id: &UserId, groups: &Groups) -> Result<bool> {
+    store.set_groups(id, groups)
+}
+
+/// Says where apps may write to a user; empty: nowhere. `false` if there is no such user.
+pub fn set_email(store: &Store, id: &UserId, email: &str) -> Result<bool> {
+    store.set_email(id, email)
+}
+
+/// Shuts a user out at once: their sessions end, and neither their password nor an access token of
+/// theirs opens anything (OWASP ASVS 7.4.2). `false` if there is no such user.
+pub fn disable(store: &Store, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
+    store.disable_user(id, reason, now)
+}
+
+/// Lets a user in again who was shut out; their sessions stay ended. `false` if there is no such user.
+pub fn enable(store: &Store, id: &UserId) -> Result<bool> {
+    store.enable_user(id)
+}
+
 /// Deletes a user with their keys and sessions. `false` if there was none. (Lucia: `deleteUser`,
 /// which leaves keys and sessions to the caller.)
 pub fn delete(store: &Store, id: &UserId) -> Result<bool> {
@@ -173,6 +229,10 @@ pub(crate) fn new(username: &Username, now: Moment) -> User {
         username: username.typed().to_owned(),
         canonical_username: username.canonical().to_owned(),
         created_at: now,
+        groups: Groups::default(),
+        email: String::new(),
+        disabled_at: None,
+        disabled_reason: String::new(),
     }
 }
 
@@ -281,6 +341,25 @@ mod tests {
             ("marks with nothing under them", "\u{301}\u{301}\u{301}\u{301}"),
         ] {
             assert!(!is_name(name), "{what}");
+        }
+    }
+
+    #[test]
+    fn reads_groups_in_order_and_each_once() {
+        assert_eq!(groups("ops, admin,ops,,").unwrap().as_str(), "admin,ops");
+        assert_eq!(groups("").unwrap().iter().count(), 0);
+        for bad in ["Admin", "a b", "ä", "a\nb", "a;b", "a\"", &"x".repeat(64)] {
+            assert!(groups(bad).is_none(), "{bad:?}");
+        }
+        let many = (0..101).map(|it| it.to_string()).collect::<Vec<_>>().join(",");
+        assert!(groups(&many).is_none());
+    }
+
+    #[test]
+    fn reads_an_address_that_can_stand_in_a_header() {
+        assert!(email("ann+x@mail.example.com").is_some());
+        for bad in ["", "ann", "@x", "ann@", "a@b@c", "a b@c", "ä@c", "a@b\r\nX: y", "a,b@c"] {
+            assert!(email(bad).is_none(), "{bad:?}");
         }
     }
 

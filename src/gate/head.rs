@@ -162,9 +162,11 @@ impl Head {
 
     /// The same as a plain value, for whoever decides on the way of a request.
     pub fn request(&self, body: &[u8], peer: Option<IpAddr>) -> Request {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         Request {
             method: self.method(),
-            path: self.target.split('?').next().unwrap_or("").to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
             headers: self.fields.clone(),
             body: body.to_vec(),
             peer,

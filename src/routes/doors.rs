@@ -281,6 +281,7 @@ impl Turned {
         let (reason, user) = match why {
             keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
             keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
+            keys::Refusal::Disabled(user) => ("disabled", Some(user)),
         };
         Self { refusal, reason, user, status: 400, wait: None }
     }

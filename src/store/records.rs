@@ -64,6 +64,52 @@ pub struct User {
     pub canonical_username: String,
     /// When the account was made.
     pub created_at: Moment,
+    /// The groups that the operator has put them in.
+    pub groups: Groups,
+    /// Where apps may write to them; empty: not known.
+    pub email: String,
+    /// Since when they are shut out, if they are.
+    pub disabled_at: Option<Moment>,
+    /// Why, for operators.
+    pub disabled_reason: String,
+}
+
+/// Names of groups, in order, each once. As text they have a comma between them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Groups(pub(super) String);
+
+impl Groups {
+    /// Groups as they were checked or stored.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// All of them, with a comma between them; empty: none.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Each name.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(',').filter(|it| !it.is_empty())
+    }
+}
+
+/// A secret that somebody made for their scripts. It holds its hash and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken {
+    /// The hash of the token that the script holds.
+    pub id: TokenHash,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What they call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Moment,
+    /// The last moment at which it is good.
+    pub expires_at: Moment,
+    /// When it was last used, roughly; `None`: never.
+    pub used_at: Option<Moment>,
 }
 
 /// A way to prove who one is. It holds a hash and so has no `Debug`.

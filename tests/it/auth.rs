@@ -435,3 +435,21 @@ fn serves_an_idle_session_that_cannot_be_renewed_because_the_database_is_busy() 
     other.execute_batch("ROLLBACK").unwrap();
     assert!(hall.resume(&ann.started.token, seconds(11)).unwrap().renewed);
 }
+
+#[test]
+fn lets_nobody_in_who_is_shut_out_and_looks_at_their_password_all_the_same() {
+    let (hall, ann) = Hall::with_ann();
+    users::disable(&hall.store, &ann.user.id, "left", NOW).unwrap();
+    let before = hall.hasher.computed();
+    for (typed, reason) in
+        [("secret", Refusal::Disabled(ann.user.id.clone())), ("wrong", Refusal::WrongPassword)]
+    {
+        let refused = hall.sign_in("Ann Onym", typed, None);
+        assert!(matches!(refused, SignIn::Refused(why) if why == reason), "{typed}");
+    }
+    assert_eq!(hall.hasher.computed() - before, 2);
+    assert!(hall.resume(&ann.started.token, NOW).is_none());
+    users::enable(&hall.store, &ann.user.id).unwrap();
+    assert!(hall.is_admitted("Ann Onym", "secret"));
+    assert!(hall.resume(&ann.started.token, NOW).is_none(), "ended sessions stay ended");
+}

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
 use vestibule::store::{
-    Count, CountId, Device, Entry, Error, Key, KeyId, Place, Session, Store, User, UserId, Written,
+    AccessToken, Count, CountId, Device, Entry, Error, Groups, Key, KeyId, Place, Session, Store,
+    User, UserId, Written,
 };
 use vestibule::token::Token;
 
@@ -59,6 +60,10 @@ fn user(name: &str) -> User {
         username: name.to_uppercase(),
         canonical_username: name.to_owned(),
         created_at: Moment::from_millis(7),
+        groups: Groups::default(),
+        email: String::new(),
+        disabled_at: None,
+        disabled_reason: String::new(),
     }
 }
 
@@ -133,7 +138,7 @@ fn reads_what_others_wrote() {
     let desk = Desk::new();
     desk.raw()
         .execute_batch(
-            "INSERT INTO user VALUES ('u1', 'Bob', 'bob', 5);
+            "INSERT INTO user VALUES ('u1', 'Bob', 'bob', 5, 'a,b', 'bob@example.com', NULL, '');
              INSERT INTO user_key VALUES ('github:1:2', 'u1', NULL);
              INSERT INTO user_session VALUES
                (zeroblob(32), 'u1', 10, 20, 30, 4, 4, 4, 0, 'curl', '192.0.2.1');",
@@ -141,6 +146,7 @@ fn reads_what_others_wrote() {
         .unwrap();
     let bob = desk.store.user_by_name("bob").unwrap().unwrap();
     assert_eq!((bob.id.as_str(), &*bob.username, bob.created_at.millis()), ("u1", "Bob", 5));
+    assert_eq!((bob.groups.as_str(), &*bob.email), ("a,b", "bob@example.com"));
     let key = desk.store.keys_of(&bob.id).unwrap().remove(0);
     assert_eq!((key.id.provider(), key.id.provider_user_id()), ("github", "1:2"));
     assert!(key.hashed_password.is_none());
@@ -226,6 +232,110 @@ fn deletes_a_user_with_everything_that_is_theirs() {
     assert!(!is_alive(&desk, &session));
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 0]);
     assert_eq!(desk.store.delete_user(&user("ann").id), Ok(false));
+}
+
+#[test]
+fn keeps_what_the_operator_says_of_a_user() {
+    let (desk, _) = Desk::with_ann();
+    let ann = user("ann").id;
+    let groups = Groups::new("admin,ops".to_owned());
+    assert_eq!(desk.store.set_groups(&ann, &groups), Ok(true));
+    assert_eq!(desk.store.set_email(&ann, "ann@example.com"), Ok(true));
+    let found = desk.store.user(&ann).unwrap().unwrap();
+    assert_eq!(found.groups.iter().collect::<Vec<_>>(), ["admin", "ops"]);
+    assert_eq!(found.email, "ann@example.com");
+    assert_eq!(desk.store.set_groups(&user("bob").id, &groups), Ok(false));
+    assert_eq!(desk.store.set_email(&user("bob").id, "x@y"), Ok(false));
+}
+
+#[test]
+fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again() {
+    let (desk, live) = Desk::with_ann();
+    let ann = user("ann").id;
+    assert_eq!(desk.store.disable_user(&ann, "left", Moment::from_millis(9)), Ok(true));
+    assert!(!is_alive(&desk, &live));
+    let found = desk.store.user(&ann).unwrap().unwrap();
+    let since = found.disabled_at.map(Moment::millis);
+    assert_eq!((since, &*found.disabled_reason), (Some(9), "left"));
+    let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
+    assert_eq!(started, Ok(Written::NoUser), "whoever was being let in meanwhile");
+    assert_eq!(desk.store.enable_user(&ann), Ok(true));
+    let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
+    assert_eq!(started, Ok(Written::Done));
+    assert_eq!(desk.store.user(&ann).unwrap().unwrap().disabled_at, None);
+    assert_eq!(desk.store.disable_user(&user("bob").id, "", Moment::from_millis(9)), Ok(false));
+    assert_eq!(desk.store.enable_user(&user("bob").id), Ok(false));
+}
+
+fn access_token(name: &str, expires_at: i64) -> AccessToken {
+    AccessToken {
+        id: Token::random().hash(),
+        user_id: user(name).id,
+        name: "backup".to_owned(),
+        created_at: Moment::from_millis(1),
+        expires_at: Moment::from_millis(expires_at),
+        used_at: None,
+    }
+}
+
+#[test]
+fn keeps_access_tokens_with_their_user() {
+    let (desk, live) = Desk::with_ann();
+    let token = access_token("ann", 50);
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(Written::Done));
+    let (found, same) = desk.store.user_of_access_token(&token.id).unwrap().unwrap();
+    assert!(found.id == user("ann").id && same == token);
+    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(7)), Ok(true));
+    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(6)), Ok(true));
+    let used = desk.store.access_tokens_of(&user("ann").id).unwrap().remove(0).used_at;
+    assert_eq!(used, Some(Moment::from_millis(7)), "never earlier than it was");
+    assert_eq!(desk.store.delete_access_token(&user("bob").id, &token.id), Ok(false));
+    assert_eq!(desk.store.delete_access_token(&user("ann").id, &token.id), Ok(true));
+    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(8)), Ok(false));
+    assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none());
+}
+
+#[test]
+fn makes_no_access_token_beyond_the_limit_or_in_a_session_that_has_ended() {
+    let (desk, live) = Desk::with_ann();
+    for expected in [Written::Done, Written::Done, Written::Taken] {
+        let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 2);
+        assert_eq!(added, Ok(expected));
+    }
+    desk.store.end_session(&live.id).unwrap();
+    let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 9);
+    assert_eq!(added, Ok(Written::NoUser));
+}
+
+#[test]
+fn ends_access_tokens_with_the_password_and_with_the_user() {
+    for end in ["password", "change", "user"] {
+        let (desk, live) = Desk::with_ann();
+        desk.store.add_access_token(&access_token("ann", 50), &live.id, 2).unwrap();
+        let id = key("ann").id;
+        match end {
+            "password" => drop(desk.store.set_password(&id, Some(&hash("$two")))),
+            "change" => {
+                let (next, entry) = (session("ann", [1, 2, 3]), Entry::default());
+                let changed =
+                    desk.store.change_password(&id, &hash("$one"), &hash("$two"), &next, &entry);
+                assert_eq!(changed, Ok(Written::Done));
+            }
+            _ => drop(desk.store.delete_user(&user("ann").id)),
+        }
+        assert_eq!(desk.count("access_token"), 0, "{end}");
+    }
+}
+
+#[test]
+fn deletes_access_tokens_that_ended_long_ago() {
+    let (desk, live) = Desk::with_ann();
+    for end in [10, 20, 30] {
+        desk.store.add_access_token(&access_token("ann", end), &live.id, 9).unwrap();
+    }
+    assert_eq!(desk.store.delete_ended_access_tokens(Moment::from_millis(20), 9), Ok(1));
+    assert_eq!(desk.store.delete_ended_access_tokens(Moment::from_millis(99), 1), Ok(1));
+    assert_eq!(desk.count("access_token"), 1);
 }
 
 #[test]

@@ -130,9 +130,11 @@ impl Visit {
         all.extend(headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
         let cookies = self.cookie.iter().chain(&self.device);
         all.extend(cookies.map(|pair| ("Cookie".to_owned(), pair.clone())));
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Request {
             method: Method::parse(method),
             path: path.to_owned(),
+            query: query.to_owned(),
             headers: all,
             body: body.as_bytes().to_vec(),
             peer: self.peer,

@@ -1,0 +1,129 @@
+//! Access tokens as they are written down.
+
+use rusqlite::{OptionalExtension, Row, Transaction};
+
+use super::{
+    AccessToken, Error, Fault, RENEWAL_PATIENCE, Result, Store, User, UserId, WRITE_PATIENCE,
+    Written, moment_at, user_at, written,
+};
+use crate::clock::Moment;
+use crate::token::TokenHash;
+
+impl Store {
+    /// Adds an access token that is made in `session`. [`Written::Taken`] if its user has `most` of
+    /// them already; [`Written::NoUser`] if the session has ended: somebody who was shut out, or whose
+    /// password was changed meanwhile, leaves none behind.
+    pub fn add_access_token(
+        &self,
+        token: &AccessToken,
+        session: &TokenHash,
+        most: u32,
+    ) -> Result<Written> {
+        written(self.write(WRITE_PATIENCE, |tx| {
+            let is_live = tx
+                .prepare_cached("SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2")?
+                .exists((session.as_bytes(), token.user_id.as_str()))?;
+            if !is_live {
+                return Err(Fault::NoUser);
+            }
+            let count: u32 = tx
+                .prepare_cached("SELECT count(*) FROM access_token WHERE user_id = ?1")?
+                .query_row([token.user_id.as_str()], |row| row.get(0))?;
+            if count >= most {
+                return Err(Fault::Duplicate);
+            }
+            tx.prepare_cached(
+                "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((
+                token.id.as_bytes(),
+                token.user_id.as_str(),
+                &token.name,
+                token.created_at.millis(),
+                token.expires_at.millis(),
+                token.used_at.map(Moment::millis),
+            ))?;
+            Ok(())
+        }))
+    }
+
+    /// All access tokens of a user, good or not any more, oldest first.
+    pub fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT id, user_id, name, created_at, expires_at, used_at
+                   FROM access_token WHERE user_id = ?1 ORDER BY created_at, id",
+            )?
+            .query_map([id.as_str()], |row| access_token_at(row, 0))?
+            .collect()
+        })
+    }
+
+    /// The access token with this id, good or not any more, and the user whose it is.
+    pub fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                        user.group_names, user.email, user.disabled_at, user.disabled_reason,
+                        access_token.id, access_token.user_id, access_token.name,
+                        access_token.created_at, access_token.expires_at, access_token.used_at
+                   FROM access_token JOIN user ON user.id = access_token.user_id
+                  WHERE access_token.id = ?1",
+            )?
+            .query_row([id.as_bytes()], |row| Ok((user_at(row, 0)?, access_token_at(row, 8)?)))
+            .optional()
+        })
+    }
+
+    /// Notes that an access token was used. `false` if it is gone. Gives up as [`Error::Busy`] after
+    /// [`RENEWAL_PATIENCE`].
+    pub fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+        let changed = self.write(RENEWAL_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE access_token SET used_at = max(ifnull(used_at, 0), ?2) WHERE id = ?1",
+                )?
+                .execute((id.as_bytes(), now.millis()))?)
+        });
+        changed.map(|count| count > 0).map_err(Error::from)
+    }
+
+    /// Deletes an access token of this user. `false` if there was none.
+    pub fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached("DELETE FROM access_token WHERE id = ?1 AND user_id = ?2")?
+                .execute((id.as_bytes(), user.as_str()))?)
+        });
+        Ok(deleted? > 0)
+    }
+
+    /// Deletes up to `limit` access tokens that ended before `earliest`, and says how many.
+    pub fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "DELETE FROM access_token WHERE id IN
+                       (SELECT id FROM access_token WHERE expires_at < ?1 LIMIT ?2)",
+                )?
+                .execute((earliest.millis(), limit))?)
+        });
+        Ok(deleted?)
+    }
+}
+
+pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<usize> {
+    tx.prepare_cached("DELETE FROM access_token WHERE user_id = ?1")?.execute([id.as_str()])
+}
+
+fn access_token_at(row: &Row<'_>, first: usize) -> rusqlite::Result<AccessToken> {
+    Ok(AccessToken {
+        id: TokenHash::from_bytes(row.get(first)?),
+        user_id: UserId(row.get(first + 1)?),
+        name: row.get(first + 2)?,
+        created_at: moment_at(row, first + 3)?,
+        expires_at: moment_at(row, first + 4)?,
+        used_at: row.get::<_, Option<i64>>(first + 5)?.map(Moment::from_millis),
+    })
+}
