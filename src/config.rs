@@ -15,7 +15,7 @@ use ipnet::IpNet;
 
 use crate::gate::{self, Listen};
 use crate::login::Rules;
-use crate::origin::{Origin, Rule};
+use crate::origin::{Domain, Origin, Rule};
 use crate::pages::Remember;
 use crate::policy::Policy;
 use crate::routes::Settings;
@@ -89,6 +89,17 @@ pub struct Flags {
     /// Secure and browsers are told to keep to it. Without an origin: plain http, for trying out.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
     origin: Option<Origin>,
+
+    /// Apps behind this sign-in, comma-separated: where people may be sent back to once they are in.
+    /// Without it: every https site under --cookie-domain.
+    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
+    #[arg(value_delimiter = ',')]
+    app: Vec<Origin>,
+
+    /// The domain whose hosts all share one sign-in, as in example.com for auth.example.com and
+    /// app.example.com. Every app there gets the session cookie. Without it: this host alone.
+    #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
+    cookie_domain: Option<Domain>,
 
     /// Other sites whose pages may post here, comma-separated.
     #[arg(long, env = "VESTIBULE_TRUSTED_ORIGIN", value_name = "URL,...", value_parser = origin)]
@@ -243,6 +254,7 @@ impl Config {
     /// security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let Settings { rule, rules, .. } = &self.site;
+        let domain = self.site.cookie_domain.as_ref();
         let Periods { active, idle, absolute, most, .. } = rules.periods;
         let time = |it| humantime::format_duration(it).to_string().replace(' ', "");
         let list =
@@ -252,6 +264,8 @@ impl Config {
             ("origin", rule.own.as_ref().map_or("none".to_owned(), ToString::to_string)),
             ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
             ("strict_origin", rule.strict.to_string()),
+            ("app", list(self.site.apps.iter().map(ToString::to_string).collect())),
+            ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
             ("trusted_proxy", list(proxies.collect())),
             ("password_policy", format!("{:?}", self.site.policy()).to_lowercase()),
             ("active", time(active)),
@@ -304,6 +318,8 @@ impl Flags {
                         however much it is used"
                 .to_owned());
         }
+        let own = self.origin.as_ref();
+        refuse_foreign(own, self.cookie_domain.as_ref(), &self.app)?;
         let setup = self.setup();
         let limits = self.throttle();
         let Self { active, idle, absolute, transient, sessions_per_user: most, .. } = self;
@@ -323,6 +339,8 @@ impl Flags {
                 remember: Some(self.remember),
                 audit_life: Some(self.audit),
                 policy: self.password_policy,
+                cookie_domain: self.cookie_domain,
+                apps: self.app,
             },
             setup,
         })
@@ -381,6 +399,52 @@ fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
         )),
         Listen::Tcp(_) | Listen::Unix(_) => Ok(()),
     }
+}
+
+/// One sign-in for several hosts works only where browsers send its cookie to all of them, and that
+/// cookie must not cross a network in clear.
+fn refuse_foreign(
+    own: Option<&Origin>,
+    domain: Option<&Domain>,
+    apps: &[Origin],
+) -> Result<(), String> {
+    let Some(own) = own else {
+        return match (domain, apps) {
+            (None, []) => Ok(()),
+            _ => {
+                Err("--cookie-domain and --app need an --origin: where browsers sign in".to_owned())
+            }
+        };
+    };
+    if let Some(domain) = domain {
+        let name = domain.as_str();
+        if !own.is_https() {
+            return Err(format!("--cookie-domain needs an https --origin, and {own} is none"));
+        }
+        if !domain.covers(own.host()) {
+            return Err(format!(
+                "{own} does not lie under --cookie-domain {name}, so no browser would keep its cookie"
+            ));
+        }
+    }
+    for app in apps {
+        let is_reached =
+            app.host() == own.host() || domain.is_some_and(|domain| domain.covers(app.host()));
+        if !is_reached {
+            return Err(format!(
+                "--app {app} would never get the session cookie of {own}; set --cookie-domain to the \
+                 domain that both lie under"
+            ));
+        }
+        if own.is_https() && !app.is_https() {
+            return Err(format!("--app {app} would never get a Secure cookie; it has to be https"));
+        }
+    }
+    Ok(())
+}
+
+fn domain(text: &str) -> Result<Domain, String> {
+    Domain::parse(text).ok_or_else(|| "write it as in example.com".to_owned())
 }
 
 fn listen(text: &str) -> Result<Listen, String> {
@@ -530,6 +594,8 @@ mod tests {
             ("--origin=auth.example.com", "https://auth.example.com"),
             ("--origin=https://auth.example.com/login", "https://auth.example.com"),
             ("--trusted-origin=*", "https://auth.example.com"),
+            ("--app=app.example.com", "https://auth.example.com"),
+            ("--cookie-domain=com", "example.com"),
             ("--active=soon", "24h"),
             ("--active=0s", "at least 1s"),
             ("--idle=-1d", "24h"),
@@ -550,6 +616,31 @@ mod tests {
             let name = flag.split('=').next().unwrap();
             assert!(text.contains(name) && text.contains(advice), "{text}");
             assert!(!text.contains('\n') && !text.starts_with("error"), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_sign_in_for_several_hosts_that_could_not_work() {
+        let own = "--origin=https://auth.example.com";
+        let domain = "--cookie-domain=example.com";
+        for (flags, advice) in [
+            (&[domain][..], "--origin"),
+            (&["--app=https://app.example.com"], "--origin"),
+            (&[domain, "--origin=http://auth.example.com"], "https"),
+            (&[domain, "--origin=https://auth.example.org"], "auth.example.org"),
+            (&[own, "--app=https://app.example.com"], "--cookie-domain"),
+            (&[own, domain, "--app=https://app.example.org"], "app.example.org"),
+            (&[own, domain, "--app=http://app.example.com"], "https"),
+        ] {
+            assert!(refused(flags).contains(advice), "{flags:?}: {}", refused(flags));
+        }
+        for flags in [
+            &[own, domain][..],
+            &[own, domain, "--app=https://app.example.com,https://wiki.example.com:8443"],
+            &[own, "--app=https://auth.example.com:8443"],
+            &["--origin=http://127.0.0.1:8080", "--app=http://127.0.0.1:3000"],
+        ] {
+            assert!(check(flags).is_ok(), "{flags:?}");
         }
     }
 

@@ -293,9 +293,9 @@ impl Response {
         Self::new(200, kind, content.as_bytes().into())
     }
 
-    /// Sends a browser to another page of ours, which it asks for with GET.
-    pub fn see(path: &'static str) -> Self {
-        Self::text(302, "").with("Location", path)
+    /// Sends a browser to another page, which it asks for with GET.
+    pub fn see(address: impl Into<Cow<'static, str>>) -> Self {
+        Self::text(302, "").with("Location", address)
     }
 
     /// Adds a header.
@@ -416,44 +416,46 @@ impl Note {
 
 /// A cookie of ours. All of them are for the whole site, for no script, and for requests that
 /// begin on this site or by following a link to it (OWASP ASVS 3.3).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CookieKind {
     /// Its name.
     pub name: &'static str,
     /// Whether browsers send it over https only.
     pub secure: bool,
+    /// The domain whose hosts all get it. `None`: the host that sets it, and no other.
+    pub domain: Option<String>,
 }
 
 impl CookieKind {
     /// The value of a `Set-Cookie` header that keeps `value` until `expires`.
-    pub fn set(self, value: &str, expires: Moment, now: Moment) -> String {
+    pub fn set(&self, value: &str, expires: Moment, now: Moment) -> String {
         let date = httpdate::fmt_http_date(expires.into());
         format!(
-            "{}={value}; Path=/; {}HttpOnly; SameSite=Lax; Expires={date}; Max-Age={}",
+            "{}={value}; {}; Expires={date}; Max-Age={}",
             self.name,
-            self.secure_attribute(),
+            self.attributes(),
             now.until(expires).as_secs()
         )
     }
 
     /// The value of a `Set-Cookie` header that keeps `value` until the browser is closed.
-    pub fn set_transient(self, value: &str) -> String {
-        let secure = self.secure_attribute();
-        format!("{}={value}; Path=/; {secure}HttpOnly; SameSite=Lax", self.name)
+    pub fn set_transient(&self, value: &str) -> String {
+        format!("{}={value}; {}", self.name, self.attributes())
     }
 
     /// The value of a `Set-Cookie` header that makes a browser forget it.
-    pub fn clear(self) -> String {
+    pub fn clear(&self) -> String {
         format!(
-            "{}=; Path=/; {}HttpOnly; SameSite=Lax; Expires=Thu, 01 Jan 1970 00:00:00 GMT; \
-             Max-Age=0",
+            "{}=; {}; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0",
             self.name,
-            self.secure_attribute()
+            self.attributes()
         )
     }
 
-    const fn secure_attribute(self) -> &'static str {
-        if self.secure { "Secure; " } else { "" }
+    fn attributes(&self) -> String {
+        let domain = self.domain.as_ref().map_or(String::new(), |it| format!("Domain={it}; "));
+        let secure = if self.secure { "Secure; " } else { "" };
+        format!("Path=/; {domain}{secure}HttpOnly; SameSite=Lax")
     }
 }
 
@@ -602,7 +604,7 @@ mod tests {
 
     #[test]
     fn writes_cookies_that_only_this_site_gets() {
-        let plain = CookieKind { name: "auth_session", secure: false };
+        let plain = CookieKind { name: "auth_session", secure: false, domain: None };
         let (now, end) = (Moment::from_millis(0), Moment::from_millis(90_500));
         assert_eq!(
             plain.set("abc", end, now),
@@ -610,7 +612,7 @@ mod tests {
              Expires=Thu, 01 Jan 1970 00:01:30 GMT; Max-Age=90"
         );
         assert_eq!(plain.set_transient("abc"), "auth_session=abc; Path=/; HttpOnly; SameSite=Lax");
-        let secure = CookieKind { name: "__Host-auth_session", secure: true };
+        let secure = CookieKind { name: "__Host-auth_session", secure: true, domain: None };
         assert_eq!(
             secure.clear(),
             "__Host-auth_session=; Path=/; Secure; HttpOnly; SameSite=Lax; \

@@ -11,7 +11,7 @@
 //! |---------|--------------------------------------------|---------------|--------------------------------|
 //! | program | `main config`                              | everything    | –                              |
 //! | shell   | `gate serve audit log`                     | site, clock   | routes by name, users, SQL     |
-//! | site    | `routes pages origin client browser http`  | auth, store   | sockets, threads, clock, SQL   |
+//! | site    | `routes pages origin redirect client browser http` | auth, store   | sockets, threads, clock, SQL   |
 //! | auth    | `login users keys sessions policy throttle`| store, ground | HTTP, cookies, HTML, flags     |
 //! | store   | `store`                                    | ground        | policy: lifetimes, limits      |
 //! | ground  | `password token network clock`             | crates        | anything of ours               |
@@ -26,6 +26,7 @@ pub mod log;
 pub mod routes;
 pub mod pages;
 pub mod origin;
+pub mod redirect;
 pub mod client;
 pub mod browser;
 pub mod http;

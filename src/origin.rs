@@ -29,7 +29,11 @@ impl Origin {
 
     /// The origin of any `http` or `https` address.
     fn of(address: &str) -> Option<Self> {
-        let url = Url::parse(address).ok()?;
+        Self::of_url(&Url::parse(address).ok()?)
+    }
+
+    /// The origin of an address that was read. `None` unless it is `http` or `https`.
+    pub fn of_url(url: &Url) -> Option<Self> {
         if !matches!(url.scheme(), "http" | "https") {
             return None;
         }
@@ -46,11 +50,59 @@ impl Origin {
     pub fn host(&self) -> &str {
         &self.host
     }
+
+    /// Its port, be it the one that the scheme implies.
+    pub fn port(&self) -> u16 {
+        match &self.url {
+            url::Origin::Tuple(_, _, port) => *port,
+            url::Origin::Opaque(_) => unreachable!("http and https have hosts"),
+        }
+    }
+
+    /// Whether its port is the one that the scheme implies.
+    pub fn is_at_default_port(&self) -> bool {
+        self.port() == if self.is_https { 443 } else { 80 }
+    }
 }
 
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.url.ascii_serialization())
+    }
+}
+
+/// A domain and all that is below it, as in the `Domain` of a cookie (RFC 6265 § 5.1.3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Domain(String);
+
+impl Domain {
+    /// Reads a domain as an operator writes it. `None` unless it is a host name of two labels or more:
+    /// browsers keep no cookie for a whole top-level domain, and none for the neighbours of an address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let is_name = name.len() <= 253 && name.contains('.') && name.split('.').all(is_label);
+        let ends_in_digits =
+            name.rsplit('.').next().is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit()));
+        (is_name && !ends_in_digits).then_some(Self(name))
+    }
+
+    /// Whether this host is the domain itself or below it.
+    pub fn covers(&self, host: &str) -> bool {
+        host.strip_suffix(&*self.0).is_some_and(|rest| match rest.strip_suffix('.') {
+            Some(labels) => labels.split('.').all(|label| !label.is_empty()),
+            None => rest.is_empty(),
+        })
+    }
+
+    /// The domain, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -253,6 +305,43 @@ mod tests {
                 peer: None,
             };
             assert_eq!(is_foreign(&request, &of_example()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn reads_a_domain_that_a_browser_would_keep_a_cookie_for() {
+        let domain = Domain::parse(".Example.com").unwrap();
+        assert_eq!(domain.as_str(), "example.com");
+        for (host, expected) in [
+            ("example.com", true),
+            ("app.example.com", true),
+            ("a.b.example.com", true),
+            ("evilexample.com", false),
+            ("example.com.evil.example", false),
+            ("app.example.com.", false),
+            (".example.com", false),
+            ("a..example.com", false),
+            ("com", false),
+        ] {
+            assert_eq!(domain.covers(host), expected, "{host}");
+        }
+        assert!(Domain::parse("my.home").is_some());
+        for bad in [
+            "",
+            "com",
+            "home",
+            "192.0.2.1",
+            "[::1]",
+            "a..b",
+            "-a.com",
+            "a_b.com",
+            "a.com/",
+            "https://a.com",
+            "ä.com",
+            "a.com.",
+            "*.a.com",
+        ] {
+            assert!(Domain::parse(bad).is_none(), "{bad}");
         }
     }
 

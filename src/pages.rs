@@ -9,6 +9,7 @@ pub mod account;
 use std::sync::LazyLock;
 
 use maud::{DOCTYPE, Markup, html};
+use url::form_urlencoded;
 
 use crate::token;
 
@@ -52,6 +53,8 @@ pub struct Filled<'a> {
     pub username: &'a str,
     /// `None`: it is shown for the first time.
     pub refusal: Option<Refusal>,
+    /// Where they want to go once they are in. It was checked, and will be again.
+    pub next: Option<&'a str>,
 }
 
 /// What the sign-in form offers about being remembered.
@@ -83,9 +86,10 @@ pub fn sign_up(filled: &Filled<'_>, advice: &str) -> Markup {
             (alert(filled))
             (username(filled))
             (password(filled, "new-password", Some(advice)))
+            (next(filled))
             button { "Sign up" }
         }
-        p.aside { "Been here before? " a href="/login" { "Sign in" } }
+        p.aside { "Been here before? " a href=(with_next("/login", filled)) { "Sign in" } }
     };
     page("Sign up", &body)
 }
@@ -98,9 +102,10 @@ pub fn sign_in(filled: &Filled<'_>, remember: Remember) -> Markup {
             (username(filled))
             (password(filled, "current-password", None))
             (remember_me(remember))
+            (next(filled))
             button { "Sign in" }
         }
-        p.aside { "New here? " a href="/signup" { "Create an account" } }
+        p.aside { "New here? " a href=(with_next("/signup", filled)) { "Create an account" } }
     };
     page("Sign in", &body)
 }
@@ -130,6 +135,23 @@ fn alert(filled: &Filled<'_>) -> Markup {
         @if let Some(refusal) = filled.refusal {
             p #refusal role="alert" { strong { (refusal.text) } (refusal.advice) }
         }
+    }
+}
+
+fn next(filled: &Filled<'_>) -> Markup {
+    html! {
+        @if let Some(next) = filled.next { input type="hidden" name="next" value=(next); }
+    }
+}
+
+/// The way to the other form, which leads to the same place.
+fn with_next(path: &str, filled: &Filled<'_>) -> String {
+    match filled.next {
+        Some(next) => {
+            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            format!("{path}?next={next}")
+        }
+        None => path.to_owned(),
     }
 }
 
@@ -249,7 +271,7 @@ mod tests {
     #[test]
     fn escapes_whatever_people_typed() {
         let hostile = "<script>\"'&";
-        let filled = Filled { username: hostile, refusal: None };
+        let filled = Filled { username: hostile, refusal: None, next: Some(hostile) };
         let pages = [
             sign_up(&filled, hostile),
             sign_in(&filled, Remember::Offered(true)),
@@ -277,7 +299,8 @@ mod tests {
     fn gives_the_focus_to_the_field_that_was_wrong() {
         let refused = |field| {
             let refusal = Some(Refusal { text: "No", advice: "Try again.", field });
-            sign_in(&Filled { username: "ann", refusal }, Remember::Always).into_string()
+            sign_in(&Filled { username: "ann", refusal, next: None }, Remember::Always)
+                .into_string()
         };
         let input = |page: &str, name: &str| {
             let from = page.find(&format!("<input id=\"{name}\"")).unwrap();

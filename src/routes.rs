@@ -23,24 +23,27 @@ use crate::http::{
     Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable, Wants,
 };
 use crate::login::{self, Rules};
-use crate::origin::{self, Origin};
+use crate::origin::{self, Domain, Origin};
 use crate::pages::{self, Remember};
 use crate::password::Hasher;
 use crate::policy::Policy;
+use crate::redirect::{Allowed, Target};
 use crate::sessions::{self, Resumed};
 use crate::store::{Error, Record, Store};
 use crate::throttle;
 use crate::token::Token;
 
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+    frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+
+/// Under which names somebody may say where they want to go: ours, and those of gates whose links
+/// people have.
+const NEXT: [&str; 4] = ["next", "rd", "url", "redirect_uri"];
+
 /// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
 /// referrer is not withheld on our own pages: with `no-referrer` browsers would call our own forms'
 /// origin `null`.
-const HEADERS: [(&str, &str); 8] = [
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-         frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
-    ),
+const HEADERS: [(&str, &str); 7] = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
@@ -78,6 +81,10 @@ pub struct Settings {
     pub remember: Option<Remember>,
     /// Which passwords may be chosen; `None`: the guide's without an origin, `standard` with one.
     pub policy: Option<Policy>,
+    /// The domain whose hosts all get the session cookie; `None`: this host and no other.
+    pub cookie_domain: Option<Domain>,
+    /// Apps behind this sign-in: where people may be sent back to.
+    pub apps: Vec<Origin>,
 }
 
 impl Settings {
@@ -110,6 +117,7 @@ pub struct Site {
     /// Words that an attacker would try first as a password here.
     words: Vec<String>,
     cookie: CookieKind,
+    allowed: Allowed,
     /// The cookie by which a browser is known.
     device_cookie: CookieKind,
 }
@@ -145,10 +153,17 @@ impl Site {
     pub fn new(store: Store, hasher: Hasher, settings: Settings) -> Self {
         let own = settings.rule.own.as_ref();
         let secure = own.is_some_and(Origin::is_https);
-        let (name, device_name) = if secure {
-            ("__Host-auth_session", "__Host-auth_device")
-        } else {
-            ("auth_session", "auth_device")
+        let domain = settings.cookie_domain.as_ref().map(|it| it.as_str().to_owned());
+        let name = match (secure, &domain) {
+            (true, None) => "__Host-auth_session",
+            (true, Some(_)) => "__Secure-auth_session",
+            (false, _) => "auth_session",
+        };
+        let device_name = if secure { "__Host-auth_device" } else { "auth_device" };
+        let allowed = Allowed {
+            own: own.cloned(),
+            apps: settings.apps.clone(),
+            domain: settings.cookie_domain.clone(),
         };
         Self {
             store,
@@ -160,8 +175,9 @@ impl Site {
             trusted_proxies: settings.trusted_proxies,
             words: words(own),
             rule: settings.rule,
-            cookie: CookieKind { name, secure },
-            device_cookie: CookieKind { name: device_name, secure },
+            cookie: CookieKind { name, secure, domain },
+            device_cookie: CookieKind { name: device_name, secure, domain: None },
+            allowed,
         }
     }
 
@@ -386,9 +402,19 @@ impl Site {
         }
     }
 
+    /// Where somebody asks to be sent back to. `None`: nowhere in particular, or not where anybody may
+    /// be sent.
+    fn next(&self, fields: Form<'_>) -> Option<Target> {
+        let asked = NEXT.iter().find_map(|name| fields.field(name));
+        asked.and_then(|address| self.allowed.target(&address))
+    }
+
     /// Adds the headers that every answer carries.
     fn dress(&self, mut answer: Response) -> Response {
         answer.headers.extend(HEADERS.map(|(name, value)| (name, Cow::Borrowed(value))));
+        if answer.value("Content-Security-Policy").is_none() {
+            answer.headers.push(("Content-Security-Policy", POLICY.into()));
+        }
         if self.cookie.secure {
             answer.headers.push(("Strict-Transport-Security", HSTS.into()));
         }
@@ -396,6 +422,18 @@ impl Site {
             answer.headers.push(("Cache-Control", "no-store".into()));
         }
         answer
+    }
+}
+
+/// Lets the form on a page lead to another site: browsers apply `form-action` to where the answer to a
+/// form sends them as well.
+fn leading_to(page: Response, next: Option<&Target>) -> Response {
+    match next.and_then(Target::other_origin) {
+        Some(origin) => {
+            let own = "form-action 'self'";
+            page.with("Content-Security-Policy", POLICY.replace(own, &format!("{own} {origin}")))
+        }
+        None => page,
     }
 }
 

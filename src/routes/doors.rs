@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Answer, Site, data};
+use super::{Answer, Site, data, leading_to};
 use crate::client;
 use crate::clock::Moment;
 use crate::http::{Cookie, Form, Note, Request, Response, Wants};
@@ -12,10 +12,14 @@ use crate::login::{self, Admission, Caller, SignIn, SignUp};
 use crate::pages::{self, Field, Filled, Remember};
 use crate::password::Password;
 use crate::policy::{self, Flaw, Policy};
+use crate::redirect::Target;
 use crate::sessions::Started;
 use crate::store::{Error, Session, UserId};
 use crate::token::{self, Token, TokenHash};
 use crate::users::Username;
+
+/// How long a browser keeps a cookie, at most (RFC 6265bis § 5.5).
+const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The two forms that lead in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,16 +42,23 @@ pub(super) struct Turned {
 }
 
 impl Site {
-    /// A form, or for somebody who is signed in already, the way to their profile.
+    /// A form, or for somebody who is signed in already, the way to where they want to go or to their
+    /// profile.
     pub(super) fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
+        let next = self.next(request.parameters());
         let answer = match visitor.resumed {
             _ if request.wants() == Wants::Json => {
                 let is_signed_in = visitor.resumed.is_some();
                 Response::json(200, &data::form(door, is_signed_in, self.policy.shortest()))
             }
-            Some(_) => Response::see("/"),
-            None => Response::html(200, self.form(door, &Filled::default(), self.remember)),
+            Some(_) => see(next.as_ref()),
+            None => {
+                let filled =
+                    Filled { next: next.as_ref().map(Target::as_str), ..Filled::default() };
+                let page = Response::html(200, self.form(door, &filled, self.remember));
+                leading_to(page, next.as_ref())
+            }
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -68,7 +79,7 @@ impl Site {
             Err(turned) => Err(turned),
         };
         Ok(match outcome {
-            Ok(admission) => self.admit(door, request, &admission, now),
+            Ok(admission) => self.admit(door, request, &admission, self.next(form).as_ref(), now),
             Err(turned) => {
                 let answer = self.turn_away(door, request, form, turned);
                 self.with_cookie(answer, &visitor, now)
@@ -151,6 +162,7 @@ impl Site {
         door: Door,
         request: &Request,
         admission: &Admission,
+        next: Option<&Target>,
         now: Moment,
     ) -> Response {
         let started = &admission.started;
@@ -160,8 +172,14 @@ impl Site {
             .with("uid", admission.user.id.as_str())
             .with("sess", started.session.id.handle());
         let answer = match request.wants() {
-            Wants::Json => Response::json(200, &data::admitted(&admission.user, started, now)),
-            Wants::Html | Wants::Text => Response::see("/"),
+            Wants::Json => {
+                let mut data = data::admitted(&admission.user, started, now);
+                if let Some(next) = next {
+                    data["next"] = next.as_str().into();
+                }
+                Response::json(200, &data)
+            }
+            Wants::Html | Wants::Text => see(next),
         };
         let answer = answer.with("Set-Cookie", cookie).noting(note);
         match &admission.device {
@@ -179,10 +197,15 @@ impl Site {
 
     pub(super) fn cookie_of(&self, token: &Token, session: &Session, now: Moment) -> String {
         if session.place.is_transient {
-            self.cookie.set_transient(token.reveal())
-        } else {
-            self.cookie.set(token.reveal(), session.idle_expires, now)
+            return self.cookie.set_transient(token.reveal());
         }
+        // A check for a proxy renews the session and cannot send the cookie again, so the cookie of
+        // many hosts is kept for as long as the session may be renewed, or a browser keeps one.
+        let expires = match self.cookie.domain {
+            Some(_) => session.absolute_expires.min(now.after(COOKIE_LIFE_MAX)),
+            None => session.idle_expires,
+        };
+        self.cookie.set(token.reveal(), expires, now)
     }
 
     /// The sentence alone for a script; for a person the form again, with what they typed.
@@ -195,13 +218,19 @@ impl Site {
     ) -> Response {
         let username = form.field("username").unwrap_or_default();
         let answer = if request.wants() == Wants::Html {
-            let filled = Filled { username: &username, refusal: Some(turned.refusal) };
+            let next = self.next(form);
+            let filled = Filled {
+                username: &username,
+                refusal: Some(turned.refusal),
+                next: next.as_ref().map(Target::as_str),
+            };
             // The box comes back as it was left.
             let remember = match self.remember {
                 Remember::Offered(_) => Remember::Offered(!is_transient(form)),
                 other => other,
             };
-            Response::html(turned.status, self.form(door, &filled, remember))
+            let page = Response::html(turned.status, self.form(door, &filled, remember));
+            leading_to(page, next.as_ref())
         } else {
             turned.plainly(request)
         };
@@ -311,6 +340,11 @@ impl Turned {
         };
         Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
     }
+}
+
+/// Sends somebody who is in to where they want to go, or to their profile.
+fn see(next: Option<&Target>) -> Response {
+    Response::see(next.map_or_else(|| "/".to_owned(), |it| it.as_str().to_owned()))
 }
 
 /// Whole seconds, rounded up: whoever comes back then is not sent away again.

@@ -7,6 +7,7 @@ mod data;
 mod gate;
 mod guessing;
 mod house;
+mod next;
 mod server;
 mod site;
 mod store;

@@ -1,0 +1,154 @@
+//! Where people are sent back to, and one sign-in for several hosts.
+
+use std::time::Duration;
+
+use vestibule::origin::{Domain, Origin, Rule};
+use vestibule::routes::Settings;
+
+use crate::visit::{Visit, body, way};
+
+const APP: &str = "https://app.example.com/a%20b?x=1&y=%C3%A4&z=a%26b";
+const ANNA: [(&str, &str); 2] = [("username", "anna"), ("password", "correct horse")];
+
+fn of_example() -> Settings {
+    Settings {
+        rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
+        cookie_domain: Domain::parse("example.com"),
+        ..Settings::default()
+    }
+}
+
+fn with_next(next: &str) -> String {
+    format!(
+        "/login?{}",
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish()
+    )
+}
+
+fn a_browser() -> Visit {
+    Visit::with(of_example()).send("Accept", "text/html")
+}
+
+#[test]
+fn brings_somebody_back_to_the_very_address_they_asked_for() {
+    let mut visit = a_browser();
+    let page = visit.get(&with_next(APP));
+    let hidden = r#"<input type="hidden" name="next" value="https://app.example.com/a%20b?x=1&amp;y=%C3%A4&amp;z=a%26b">"#;
+    assert!(body(&page).contains(hidden), "{}", body(&page));
+    for door in ["/signup", "/login"] {
+        visit.forget_cookie();
+        let fields = [ANNA[0], ANNA[1], ("next", APP)];
+        assert_eq!(way(&visit.post(door, &fields)), (302, Some(APP)), "{door}");
+    }
+    assert_eq!(way(&visit.get(&with_next(APP))), (302, Some(APP)), "signed in already");
+}
+
+#[test]
+fn knows_the_names_under_which_other_gates_send_people() {
+    let mut visit = a_browser();
+    visit.post("/signup", &ANNA);
+    for name in ["next", "rd", "url", "redirect_uri"] {
+        let asked = with_next(APP).replace("next=", &format!("{name}="));
+        assert_eq!(way(&visit.get(&asked)), (302, Some(APP)), "{name}");
+        visit.forget_cookie();
+        let answer = visit.post("/login", &[ANNA[0], ANNA[1], (name, APP)]);
+        assert_eq!(way(&answer), (302, Some(APP)), "{name}");
+    }
+}
+
+#[test]
+fn sends_somebody_to_their_profile_who_asks_for_anything_else() {
+    let mut visit = a_browser();
+    visit.post("/signup", &ANNA);
+    for hostile in ["https://e.com/", "//e.com", "/\\e.com", "/.//e.com", "javascript:alert(1)", ""]
+    {
+        assert_eq!(way(&visit.get(&with_next(hostile))), (302, Some("/")), "{hostile}");
+        visit.forget_cookie();
+        let page = visit.get(&with_next(hostile));
+        assert!(!body(&page).contains("e.com") && !body(&page).contains("javascript"), "{hostile}");
+        let answer = visit.post("/login", &[ANNA[0], ANNA[1], ("next", hostile)]);
+        assert_eq!(way(&answer), (302, Some("/")), "{hostile}");
+    }
+    visit.forget_cookie();
+    let twice = visit.post("/login", &[ANNA[0], ANNA[1], ("next", APP), ("next", APP)]);
+    assert_eq!(way(&twice), (302, Some("/")));
+}
+
+#[test]
+fn never_takes_the_way_back_from_the_address_that_a_form_is_posted_to() {
+    let mut visit = a_browser();
+    visit.post("/signup", &ANNA);
+    visit.forget_cookie();
+    assert_eq!(way(&visit.post(&with_next(APP), &ANNA)), (302, Some("/")));
+}
+
+#[test]
+fn keeps_the_way_back_when_a_form_comes_back_and_on_the_way_to_the_other_form() {
+    let mut visit = a_browser();
+    let page = visit.post("/login", &[ANNA[0], ("password", "wrong"), ("next", APP)]);
+    assert_eq!(page.status, 400);
+    assert!(body(&page).contains(r#"name="next" value="https://app.example.com/a%20b"#));
+    let link = r#"href="/signup?next=https%3A%2F%2Fapp.example.com%2Fa%2520b%3Fx"#;
+    assert!(body(&page).contains(link), "{}", body(&page));
+}
+
+#[test]
+fn lets_a_form_lead_to_the_app_it_is_for_and_to_no_other() {
+    let mut visit = a_browser();
+    let form_action = |answer: &vestibule::http::Response| {
+        let policy = answer.value("Content-Security-Policy").unwrap();
+        let rule = policy.split("; ").find(|it| it.starts_with("form-action")).unwrap();
+        rule.to_owned()
+    };
+    let own = "form-action 'self'";
+    assert_eq!(form_action(&visit.get("/login")), own);
+    assert_eq!(form_action(&visit.get(&with_next("https://e.com/"))), own);
+    assert_eq!(form_action(&visit.get(&with_next("/account"))), own);
+    let app = format!("{own} https://app.example.com");
+    assert_eq!(form_action(&visit.get(&with_next(APP))), app);
+    let back = visit.post("/login", &[ANNA[0], ("password", "wrong"), ("next", APP)]);
+    assert_eq!(form_action(&back), app);
+}
+
+#[test]
+fn tells_a_script_where_to_go_on() {
+    let mut visit = Visit::with(of_example()).send("Accept", "application/json");
+    let answer = visit.post("/signup", &[ANNA[0], ANNA[1], ("next", APP)]);
+    let data: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(data["next"], APP);
+    let answer = visit.post("/login", &ANNA);
+    let data: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert!(data.get("next").is_none());
+}
+
+#[test]
+fn shares_one_cookie_with_every_host_of_the_domain_and_takes_it_back_everywhere() {
+    let mut visit = a_browser();
+    let answer = visit.post("/signup", &ANNA);
+    let cookie = answer.value("Set-Cookie").unwrap();
+    assert!(cookie.starts_with("__Secure-auth_session="), "{cookie}");
+    assert!(cookie.contains("; Path=/; Domain=example.com; Secure; HttpOnly; SameSite=Lax; "));
+    // The browser keeps it until the absolute end, as a check cannot send it again.
+    assert!(cookie.ends_with("; Max-Age=2592000"), "{cookie}");
+    let answer = visit.post("/logout", &[]);
+    let cookie = answer.value("Set-Cookie").unwrap();
+    assert!(cookie.starts_with("__Secure-auth_session=; Path=/; Domain=example.com; Secure; "));
+    assert!(cookie.ends_with("Max-Age=0"));
+}
+
+#[test]
+fn keeps_no_cookie_for_longer_than_browsers_do() {
+    let mut settings = of_example();
+    settings.rules.periods.absolute = Duration::from_secs(900 * 24 * 60 * 60);
+    let mut visit = Visit::with(settings);
+    let answer = visit.post("/signup", &ANNA);
+    assert!(answer.value("Set-Cookie").unwrap().ends_with("; Max-Age=34560000"));
+}
+
+#[test]
+fn knows_a_browser_on_this_host_alone() {
+    let mut visit = a_browser();
+    let answer = visit.post("/signup", &ANNA);
+    let device = answer.headers.iter().rfind(|(name, _)| *name == "Set-Cookie").unwrap();
+    assert!(device.1.starts_with("__Host-auth_device=") && !device.1.contains("Domain"));
+}
