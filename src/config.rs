@@ -18,7 +18,7 @@ use crate::login::Rules;
 use crate::origin::{Domain, Origin, Rule};
 use crate::pages::Remember;
 use crate::policy::Policy;
-use crate::routes::Settings;
+use crate::routes::{Alias, IdentityHeaders, Settings};
 use crate::serve::Setup;
 use crate::sessions::Periods;
 use crate::throttle;
@@ -100,6 +100,23 @@ pub struct Flags {
     /// app.example.com. Every app there gets the session cookie. Without it: this host alone.
     #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
     cookie_domain: Option<Domain>,
+
+    /// Answer the check endpoints of other gates too, so that a set-up moves by changing a host name:
+    /// authelia, tinyauth, oauth2-proxy, vouch; comma-separated.
+    #[arg(long, env = "VESTIBULE_ALIAS", value_name = "GATE,...", value_parser = alias)]
+    #[arg(value_delimiter = ',')]
+    alias: Vec<Alias>,
+
+    /// Other names for the headers that tell apps who somebody is, as in user=X-WEBAUTH-USER; for
+    /// user, id, name, groups and email, comma-separated. By default Remote-User and so on.
+    #[arg(long, env = "VESTIBULE_IDENTITY_HEADER", value_name = "WHAT=NAME,...")]
+    #[arg(value_delimiter = ',', value_parser = identity_header)]
+    identity_header: Vec<(Told, &'static str)>,
+
+    /// Let scripts and mobile clients through to apps with a name and a password, or with an access
+    /// token that their owner makes on the account page (HTTP Basic, Bearer).
+    #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
+    basic_auth: bool,
 
     /// Other sites whose pages may post here, comma-separated.
     #[arg(long, env = "VESTIBULE_TRUSTED_ORIGIN", value_name = "URL,...", value_parser = origin)]
@@ -265,6 +282,7 @@ impl Config {
             ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
             ("strict_origin", rule.strict.to_string()),
             ("app", list(self.site.apps.iter().map(ToString::to_string).collect())),
+            ("basic_auth", self.site.basic_auth.to_string()),
             ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
             ("trusted_proxy", list(proxies.collect())),
             ("password_policy", format!("{:?}", self.site.policy()).to_lowercase()),
@@ -320,6 +338,7 @@ impl Flags {
         }
         let own = self.origin.as_ref();
         refuse_foreign(own, self.cookie_domain.as_ref(), &self.app)?;
+        let identity = identity_headers(&self.identity_header)?;
         let setup = self.setup();
         let limits = self.throttle();
         let Self { active, idle, absolute, transient, sessions_per_user: most, .. } = self;
@@ -341,6 +360,9 @@ impl Flags {
                 policy: self.password_policy,
                 cookie_domain: self.cookie_domain,
                 apps: self.app,
+                aliases: self.alias,
+                identity,
+                basic_auth: self.basic_auth,
             },
             setup,
         })
@@ -441,6 +463,86 @@ fn refuse_foreign(
         }
     }
     Ok(())
+}
+
+/// What an app is told of somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Told {
+    User,
+    Id,
+    Name,
+    Groups,
+    Email,
+}
+
+/// The headers with their new names. Each has to be one of its own.
+fn identity_headers(renamed: &[(Told, &'static str)]) -> Result<IdentityHeaders, String> {
+    let mut headers = IdentityHeaders::default();
+    for (told, name) in renamed {
+        *match told {
+            Told::User => &mut headers.user,
+            Told::Id => &mut headers.id,
+            Told::Name => &mut headers.name,
+            Told::Groups => &mut headers.groups,
+            Told::Email => &mut headers.email,
+        } = name;
+    }
+    let mut names = headers.all().map(str::to_ascii_lowercase);
+    names.sort();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!("--identity-header gives two things the name {}", pair[0])),
+        None => Ok(headers),
+    }
+}
+
+/// What proxies say of a request, and what every answer of ours carries.
+const TAKEN: [&str; 9] = [
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-uri",
+    "x-forwarded-method",
+    "x-original-url",
+    "x-original-method",
+    "x-content-type-options",
+    "x-frame-options",
+];
+
+fn identity_header(text: &str) -> Result<(Told, &'static str), String> {
+    let advice = || "write it as in user=X-WEBAUTH-USER, email=X-WEBAUTH-EMAIL".to_owned();
+    let (told, name) = text.split_once('=').ok_or_else(advice)?;
+    let told = match told {
+        "user" => Told::User,
+        "id" => Told::Id,
+        "name" => Told::Name,
+        "groups" => Told::Groups,
+        "email" => Told::Email,
+        _ => return Err(advice()),
+    };
+    let lower = name.to_ascii_lowercase();
+    let is_name = lower.len() <= 64
+        && lower.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+        && (lower.starts_with("remote-") || lower.starts_with("x-"));
+    if !is_name {
+        return Err(
+            "a name has to begin with Remote- or X-, and to hold a-z, 0-9 and - only".to_owned()
+        );
+    }
+    if TAKEN.contains(&&*lower) || lower.starts_with("x-gate-") {
+        return Err(format!("{name} means something else already"));
+    }
+    // Read once, at start, and needed until the program ends.
+    Ok((told, Box::leak(name.to_owned().into_boxed_str())))
+}
+
+fn alias(text: &str) -> Result<Alias, String> {
+    match text {
+        "authelia" => Ok(Alias::Authelia),
+        "tinyauth" => Ok(Alias::Tinyauth),
+        "oauth2-proxy" => Ok(Alias::Oauth2Proxy),
+        "vouch" => Ok(Alias::Vouch),
+        _ => Err("it must be authelia, tinyauth, oauth2-proxy or vouch".to_owned()),
+    }
 }
 
 fn domain(text: &str) -> Result<Domain, String> {
@@ -596,6 +698,12 @@ mod tests {
             ("--trusted-origin=*", "https://auth.example.com"),
             ("--app=app.example.com", "https://auth.example.com"),
             ("--cookie-domain=com", "example.com"),
+            ("--alias=okta", "tinyauth"),
+            ("--identity-header=X-User", "user=X-WEBAUTH-USER"),
+            ("--identity-header=who=X-User", "user=X-WEBAUTH-USER"),
+            ("--identity-header=user=Set-Cookie", "Remote-"),
+            ("--identity-header=user=X-Forwarded-For", "something else"),
+            ("--identity-header=user=X_User", "a-z"),
             ("--active=soon", "24h"),
             ("--active=0s", "at least 1s"),
             ("--idle=-1d", "24h"),
@@ -642,6 +750,17 @@ mod tests {
         ] {
             assert!(check(flags).is_ok(), "{flags:?}");
         }
+    }
+
+    #[test]
+    fn gives_the_identity_headers_other_names_each_its_own() {
+        let renamed =
+            check(&["--identity-header=user=X-WEBAUTH-USER,email=X-WEBAUTH-EMAIL"]).unwrap();
+        let names = renamed.site.identity.all();
+        let expected =
+            ["X-WEBAUTH-USER", "Remote-Id", "Remote-Name", "Remote-Groups", "X-WEBAUTH-EMAIL"];
+        assert_eq!(names, expected);
+        assert!(refused(&["--identity-header=user=Remote-id"]).contains("remote-id"));
     }
 
     #[test]

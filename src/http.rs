@@ -233,6 +233,16 @@ pub struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
+    /// The names of all fields, in the order they came.
+    pub fn names(&self) -> impl Iterator<Item = Cow<'a, str>> {
+        form_urlencoded::parse(self.body).map(|(name, _)| name)
+    }
+
+    /// Whether there is a field of this name, be it one that cannot be read.
+    pub fn has(&self, name: &str) -> bool {
+        self.names().any(|given| given == name)
+    }
+
     /// The value of a field. `None` if the field is missing, comes twice, comes with brackets
     /// (`name[]=`, which other servers read as a list), or is not UTF-8.
     ///

@@ -214,6 +214,39 @@ pub fn change_password(
     })
 }
 
+/// What became of a password that came without a wish for a session.
+pub enum Known {
+    /// It is this user's, by this hash.
+    User(Box<User>, PasswordHash),
+    /// It is nobody's. Which part of it is wrong is for the operator alone.
+    Refused(Refusal),
+    /// Too many tries have failed. It was not looked at.
+    Wait(Duration),
+}
+
+/// Finds out whose name and password these are, and starts no session: for scripts that send them with
+/// each request. It counts as a sign-in does (OWASP ASVS 6.3.1: on every way in).
+pub fn without_session(
+    store: &Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    name: &Username,
+    password: &Password,
+    caller: &Caller,
+    now: Moment,
+) -> Result<Known> {
+    Ok(match prove(store, hasher, rules, name.canonical(), password, caller, now)? {
+        Check::Proven(proven) => {
+            if let Some(id) = proven.subject.cleared_by_success() {
+                store.clear_count(&id)?;
+            }
+            Known::User(Box::new(proven.user), proven.hash)
+        }
+        Check::Refused(refusal) => Known::Refused(refusal),
+        Check::Wait(wait) => Known::Wait(wait),
+    })
+}
+
 /// Somebody whose password was right: who, by which key and hash, and what failures are counted
 /// under.
 struct Proven {

@@ -7,6 +7,7 @@
 mod account;
 mod data;
 mod doors;
+mod forward;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,7 +17,9 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use doors::Door;
+pub use forward::{Alias, IdentityHeaders};
 
+use crate::access;
 use crate::client;
 use crate::clock::Moment;
 use crate::http::{
@@ -85,6 +88,12 @@ pub struct Settings {
     pub cookie_domain: Option<Domain>,
     /// Apps behind this sign-in: where people may be sent back to.
     pub apps: Vec<Origin>,
+    /// Other gates whose check endpoints are answered.
+    pub aliases: Vec<Alias>,
+    /// The headers that tell apps who somebody is.
+    pub identity: IdentityHeaders,
+    /// Whether checks take passwords and access tokens.
+    pub basic_auth: bool,
 }
 
 impl Settings {
@@ -118,6 +127,11 @@ pub struct Site {
     words: Vec<String>,
     cookie: CookieKind,
     allowed: Allowed,
+    aliases: Vec<Alias>,
+    identity: IdentityHeaders,
+    basic_auth: bool,
+    /// Passwords that scripts send with each request.
+    memory: access::Memory,
     /// The cookie by which a browser is known.
     device_cookie: CookieKind,
 }
@@ -178,6 +192,10 @@ impl Site {
             cookie: CookieKind { name, secure, domain },
             device_cookie: CookieKind { name: device_name, secure, domain: None },
             allowed,
+            aliases: settings.aliases,
+            identity: settings.identity,
+            basic_auth: settings.basic_auth,
+            memory: access::Memory::default(),
         }
     }
 
@@ -188,6 +206,9 @@ impl Site {
 
     /// Answers a request. It always has an answer, also when the store fails.
     pub fn answer(&self, request: &Request, now: Moment) -> Response {
+        if let Some(answer) = self.check(request, now) {
+            return answer;
+        }
         let answer = self.route(request, now).unwrap_or_else(|err| failure(request, &err));
         self.dress(answer)
     }
@@ -201,7 +222,8 @@ impl Site {
             (Method::Post, path) => Self::account_hashes(path, form),
             _ => false,
         };
-        let hashes = !self.is_foreign(request) && request.form().is_ok_and(hashes);
+        let hashes = !self.is_foreign(request) && request.form().is_ok_and(hashes)
+            || self.check_hashes(request);
         if hashes { Lane::Slow } else { Lane::Page }
     }
 
@@ -220,9 +242,13 @@ impl Site {
                 say(431, "Request header fields too large", "Please clear this site's cookies.")
             }
             Problem::Version => say(505, "HTTP version not supported", "We speak HTTP/1.1."),
-            Problem::Busy => return self.dress(busy(request).noting(Note::of("overload"))),
+            Problem::Busy => {
+                let answer = busy(request).noting(Note::of("overload"));
+                return self.dress(self.refuse_check(request, answer));
+            }
             Problem::Failed => {
-                return self.dress(unknown_error(request).noting(Note::of("panic")));
+                let answer = unknown_error(request).noting(Note::of("panic"));
+                return self.dress(self.refuse_check(request, answer));
             }
         };
         self.dress(answer.noting(Note::of("bad_request")))
@@ -239,12 +265,18 @@ impl Site {
             Some(life) => self.store.delete_records(now.before(life), SWEEP_MAX)?,
             None => 0,
         };
-        Ok(dead + forgotten + old)
+        let ended = access::delete_ended(&self.store, SWEEP_MAX, now)?;
+        Ok(dead + forgotten + old + ended)
     }
 
     /// Keeps records in the audit trail.
     pub fn keep(&self, records: &[Record]) -> Result<(), Error> {
         self.store.add_records(records)
+    }
+
+    /// How many password hashes were computed: for tests, which must not measure time.
+    pub fn hashes_computed(&self) -> u64 {
+        self.hasher.computed()
     }
 
     /// Closes the database, when serving ends.
@@ -273,6 +305,11 @@ impl Site {
             | "/account/sessions/end"
             | "/account/sessions/end-others"
             | "/account/delete" => "POST",
+            "/oauth2/start" | "/oauth2/sign_in" | "/oauth2/sign_out"
+                if self.aliases.contains(&Alias::Oauth2Proxy) =>
+            {
+                return Ok(self.show_way(request));
+            }
             _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
         };
         match (request.method, &*request.path) {

@@ -23,7 +23,9 @@ pub const PEER_FIELD: &str = "X-Gate-Peer";
 const OURS: &str = "x-gate-";
 
 /// Fields that speak of the connection and not of the request (RFC 9110 § 7.6.1). They end here.
-const HOP_BY_HOP: [&str; 9] = [
+/// `Upgrade` goes on without `Connection`, which alone would give it a meaning: a check for a proxy has
+/// to know who asks for a WebSocket.
+const HOP_BY_HOP: [&str; 8] = [
     "connection",
     "content-length",
     "expect",
@@ -32,7 +34,6 @@ const HOP_BY_HOP: [&str; 9] = [
     "te",
     "trailer",
     "transfer-encoding",
-    "upgrade",
 ];
 
 /// How far the bytes of a head have come.
@@ -299,7 +300,7 @@ mod tests {
         let bytes = head.unwrap().write(b"a=1", Some("192.0.2.1".parse().unwrap()));
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
-            "POST /login?x=1 HTTP/1.1\r\nHost: a.test:8080\r\nCookie: a=b\r\nAccept: */*\r\n\
+            "POST /login?x=1 HTTP/1.1\r\nHost: a.test:8080\r\nUpgrade: h2c\r\nCookie: a=b\r\nAccept: */*\r\n\
              Content-Length: 3\r\nX-Gate-Peer: 192.0.2.1\r\n\r\na=1"
         );
     }

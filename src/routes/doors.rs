@@ -242,12 +242,17 @@ impl Site {
         };
         let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
         let name = canonical.as_deref().unwrap_or(&username);
-        let name = format!("h:{}", token::keyed_handle(self.store.handle_key(), name));
+        let name = self.name_handle(name);
         let note = Note::of(event).with("reason", turned.reason).with("name", name);
         answer.noting(match turned.user {
             Some(id) => note.with("uid", id.as_str()),
             None => note,
         })
+    }
+
+    /// What the log knows a name as: people type passwords into the wrong field.
+    pub(super) fn name_handle(&self, name: &str) -> String {
+        format!("h:{}", token::keyed_handle(self.store.handle_key(), name))
     }
 
     pub(super) fn form(&self, door: Door, filled: &Filled<'_>, remember: Remember) -> maud::Markup {
@@ -307,11 +312,7 @@ impl Turned {
             advice: "Please check both and try again.",
             field: Field::Password,
         };
-        let (reason, user) = match why {
-            keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
-            keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
-            keys::Refusal::Disabled(user) => ("disabled", Some(user)),
-        };
+        let (reason, user) = told_of(why);
         Self { refusal, reason, user, status: 400, wait: None }
     }
 
@@ -339,6 +340,15 @@ impl Turned {
             field: Field::Password,
         };
         Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
+    }
+}
+
+/// What the operator reads of a refusal: why, and whose account to look after.
+pub(super) fn told_of(why: keys::Refusal) -> (&'static str, Option<UserId>) {
+    match why {
+        keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
+        keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
+        keys::Refusal::Disabled(user) => ("disabled", Some(user)),
     }
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod auth;
 mod binary;
 mod data;
+mod forward;
 mod gate;
 mod guessing;
 mod house;

@@ -1,0 +1,638 @@
+//! Checks for a reverse proxy: who is let through to an app, and what becomes of everybody else.
+
+use std::time::Duration;
+
+use vestibule::http::Response;
+use vestibule::origin::{Domain, Origin, Rule};
+use vestibule::routes::{Alias, IdentityHeaders, Lane, Settings};
+use vestibule::store::Store;
+use vestibule::users::{self, Username};
+
+use crate::visit::{Visit, body, way};
+
+const NAMES: [&str; 5] =
+    ["Remote-User", "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"];
+
+const APP: &str = "https://app.example.com/a%20b?x=1&y=%C3%A4";
+const WAY_IN: &str = "https://auth.example.com/login?next=https%3A%2F%2Fapp.example.com%2Fa%2520b%3Fx%3D1%26y%3D%25C3%25A4";
+
+/// What a browser sends that goes somewhere.
+const PAGE: (&str, &str) = ("Accept", "text/html,application/xhtml+xml");
+
+/// What Caddy and Traefik say of a request for [`APP`].
+const FORWARDED: [(&str, &str); 4] = [
+    ("X-Forwarded-Proto", "https"),
+    ("X-Forwarded-Host", "app.example.com"),
+    ("X-Forwarded-Uri", "/a%20b?x=1&y=%C3%A4"),
+    ("X-Forwarded-Method", "GET"),
+];
+
+fn of_example() -> Settings {
+    Settings {
+        rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
+        cookie_domain: Domain::parse("example.com"),
+        ..Settings::default()
+    }
+}
+
+/// A gate at which `Anna` has signed up in this browser.
+fn with_anna(settings: Settings) -> Visit {
+    let mut visit = Visit::with(settings);
+    visit.post("/signup", &[("username", "Anna"), ("password", "correct horse")]);
+    visit
+}
+
+/// As nginx asks about [`APP`].
+fn nginx(visit: &mut Visit) -> Response {
+    visit.ask("GET", "/auth/nginx", &[("X-Original-URL", APP), ("X-Original-Method", "GET")], "")
+}
+
+/// As Caddy and Traefik ask about [`APP`], with these headers of the request besides.
+fn forward(visit: &mut Visit, path: &str, more: &[(&str, &str)]) -> Response {
+    let said = |(name, _): &&(&str, &str)| !more.iter().any(|(given, _)| given == name);
+    let headers: Vec<_> = FORWARDED.iter().filter(said).chain(more).copied().collect();
+    visit.ask("GET", path, &headers, "")
+}
+
+/// Changes a user as an operator does.
+fn operate(visit: &Visit, change: impl Fn(&Store, &vestibule::store::UserId)) {
+    let store = Store::open(&visit.folder.path().join("test.db")).unwrap();
+    let anna = users::by_name(&store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
+    change(&store, &anna.id);
+}
+
+fn has_identity(answer: &Response) -> bool {
+    let names = NAMES.iter().chain(&["X-Auth-Request-User", "X-Vouch-User", "Remote-Sub"]);
+    names.into_iter().any(|name| answer.value(name).is_some())
+}
+
+#[test]
+fn lets_somebody_through_who_is_signed_in_and_says_who_it_is() {
+    let mut visit = with_anna(of_example());
+    operate(&visit, |store, id| {
+        users::set_groups(store, id, &users::groups("ops,admin").unwrap()).unwrap();
+        users::set_email(store, id, "anna@example.com").unwrap();
+    });
+    let id =
+        visit.raw().query_row("SELECT id FROM user", [], |row| row.get::<_, String>(0)).unwrap();
+    for answer in [nginx(&mut visit), forward(&mut visit, "/auth/forward", &[PAGE])] {
+        assert_eq!(answer.status, 200);
+        let said = NAMES.map(|name| answer.value(name).unwrap().to_owned());
+        assert_eq!(said, ["anna", &*id, "Anna", "admin,ops", "anna@example.com"]);
+        assert_eq!(answer.value("Cache-Control"), Some("no-store"));
+        assert_eq!(answer.value("Set-Cookie"), None);
+    }
+}
+
+#[test]
+fn sends_every_identity_header_though_there_is_nothing_to_say() {
+    let mut visit = with_anna(of_example());
+    let answer = nginx(&mut visit);
+    assert_eq!(answer.value("Remote-Groups"), Some(""));
+    assert_eq!(answer.value("Remote-Email"), Some(""));
+}
+
+#[test]
+fn tells_nginx_where_to_send_a_stranger_with_the_address_whole() {
+    let mut visit = Visit::with(of_example());
+    let answer = nginx(&mut visit);
+    assert_eq!(way(&answer), (401, Some(WAY_IN)));
+    assert!(!has_identity(&answer));
+    assert_eq!(answer.value("WWW-Authenticate"), Some("Bearer"));
+    // The way in leads to a page that leads back to that very address.
+    let next = WAY_IN.split_once("next=").unwrap().1;
+    let page = visit.ask("GET", &format!("/login?next={next}"), &[PAGE], "");
+    assert!(body(&page).contains(&APP.replace('&', "&amp;")));
+}
+
+#[test]
+fn answers_nginx_with_what_nginx_knows_whatever_is_asked() {
+    let mut visit = Visit::with(of_example());
+    for bad in [
+        "",
+        "x",
+        "//",
+        "https://",
+        "https://e.com/",
+        "javascript:alert(1)",
+        "/path",
+        "https://app.example.com:99999/",
+        "https://app.example.com/\u{1}",
+        "http://[::1",
+        "\\\\e.com",
+        "https://auth.example.com@e.com/",
+        &"x".repeat(4_000),
+    ] {
+        let answer = visit.ask("GET", "/auth/nginx", &[("X-Original-URL", bad)], "");
+        assert_eq!(way(&answer), (401, Some("https://auth.example.com/login")), "{bad}");
+    }
+    let twice = [("X-Original-URL", APP), ("X-Original-URL", APP)];
+    for (method, headers) in [
+        ("GET", &[][..]),
+        ("GET", &twice),
+        ("HEAD", &[]),
+        ("POST", &[("Content-Type", "text/plain; charset=utf-7")]),
+        ("DELETE", &[("Content-Encoding", "x")]),
+        ("BREW", &[("Cookie", "__Secure-auth_session=x; __Secure-auth_session=y")]),
+        ("GET", &[("Authorization", "Basic %%%")]),
+        ("POST", &[("Origin", "https://app.example.com"), ("Sec-Fetch-Site", "cross-site")]),
+    ] {
+        let answer = visit.ask(method, "/auth/nginx", headers, "\u{ff}");
+        assert_eq!(way(&answer), (401, Some("https://auth.example.com/login")), "{headers:?}");
+        assert!(!has_identity(&answer));
+    }
+}
+
+#[test]
+fn never_reads_the_headers_of_the_other_family() {
+    let mut visit = Visit::with(of_example());
+    let answer = visit.ask("GET", "/auth/nginx", &FORWARDED, "");
+    assert_eq!(way(&answer), (401, Some("https://auth.example.com/login")));
+    let original = [("X-Original-URL", APP), ("X-Original-Method", "POST"), PAGE];
+    let answer = visit.ask("GET", "/auth/forward", &original, "");
+    assert_eq!(way(&answer), (302, Some("https://auth.example.com/login")));
+    let both: Vec<_> =
+        FORWARDED.into_iter().chain([("X-Original-URL", "https://b.example.com/"), PAGE]).collect();
+    assert_eq!(way(&visit.ask("GET", "/auth/forward", &both, "")), (302, Some(WAY_IN)));
+}
+
+#[test]
+fn leads_a_browser_to_the_sign_in_page_and_repeats_nothing_that_changes_something() {
+    let mut visit = Visit::with(of_example());
+    for (method, expected) in
+        [("GET", 302), ("HEAD", 302), ("POST", 303), ("PUT", 303), ("DELETE", 303), ("get", 303)]
+    {
+        let answer = forward(&mut visit, "/auth/forward", &[PAGE, ("X-Forwarded-Method", method)]);
+        assert_eq!(way(&answer), (expected, Some(WAY_IN)), "{method}");
+        assert!(!has_identity(&answer));
+    }
+    let twice = [PAGE, ("X-Forwarded-Method", "GET"), ("X-Forwarded-Method", "GET")];
+    assert_eq!(forward(&mut visit, "/auth/forward", &twice).status, 303);
+}
+
+#[test]
+fn leads_nobody_who_asks_for_no_page() {
+    let mut visit = Visit::with(of_example());
+    for headers in [
+        &[][..],
+        &[("Accept", "*/*")],
+        &[("Accept", "application/json")],
+        &[("Accept", "image/avif,image/webp,*/*;q=0.8")],
+        &[PAGE, ("Sec-Fetch-Mode", "cors")],
+        &[PAGE, ("Sec-Fetch-Mode", "no-cors")],
+        &[PAGE, ("Sec-Fetch-Mode", "websocket")],
+        &[PAGE, ("X-Requested-With", "XMLHttpRequest")],
+        &[PAGE, ("Upgrade", "websocket")],
+        &[PAGE, ("Upgrade", "WebSocket, h2c")],
+        &[PAGE, ("Sec-WebSocket-Key", "x")],
+        &[PAGE, ("Sec-WebSocket-Version", "13")],
+    ] {
+        let answer = forward(&mut visit, "/auth/forward", headers);
+        assert_eq!(way(&answer), (401, None), "{headers:?}");
+        assert_eq!(answer.value("Content-Type"), Some("application/json"), "{headers:?}");
+        assert!(!has_identity(&answer));
+    }
+    let navigates = [PAGE, ("Sec-Fetch-Mode", "navigate")];
+    assert_eq!(forward(&mut visit, "/auth/forward", &navigates).status, 302);
+}
+
+#[test]
+fn leads_back_to_no_app_that_is_not_ours() {
+    let mut visit = Visit::with(of_example());
+    for more in [
+        ("X-Forwarded-Host", "e.com"),
+        ("X-Forwarded-Host", "app.example.com@e.com"),
+        ("X-Forwarded-Host", "app.example.com.e.com"),
+        ("X-Forwarded-Host", "e.com/app.example.com"),
+        ("X-Forwarded-Host", "app.example.com:8443"),
+        ("X-Forwarded-Proto", "javascript"),
+        ("X-Forwarded-Proto", "https://e.com/"),
+        ("X-Forwarded-Uri", "@e.com/"),
+        ("X-Forwarded-Uri", ".e.com/"),
+        ("X-Forwarded-Uri", ""),
+    ] {
+        let answer = forward(&mut visit, "/auth/forward", &[PAGE, more]);
+        assert_eq!(way(&answer), (302, Some("https://auth.example.com/login")), "{more:?}");
+    }
+}
+
+#[test]
+fn asks_a_preflight_for_nothing_where_the_operator_says_so_and_it_is_one() {
+    let mut visit = Visit::with(of_example());
+    let origin = ("Origin", "https://other.example.com");
+    let wish = ("Access-Control-Request-Method", "PUT");
+    let options = ("X-Forwarded-Method", "OPTIONS");
+    let allow = "/auth/forward?preflight=allow";
+    assert_eq!(forward(&mut visit, "/auth/forward", &[options, origin, wish]).status, 401);
+    let passed = forward(&mut visit, allow, &[options, origin, wish]);
+    assert_eq!(passed.status, 200);
+    assert_eq!(NAMES.map(|name| passed.value(name)), [Some(""); 5]);
+    for lacking in [&[options, origin][..], &[options, wish], &[origin, wish]] {
+        assert_eq!(forward(&mut visit, allow, lacking).status, 401, "{lacking:?}");
+    }
+}
+
+#[test]
+fn answers_nobody_but_trusted_proxies_and_this_machine() {
+    let own = ("/auth/nginx", "/auth/forward");
+    for (settings, peer, may) in [
+        (of_example(), Some("127.0.0.1"), true),
+        (of_example(), Some("::1"), true),
+        (of_example(), None, true),
+        (of_example(), Some("10.0.0.1"), false),
+        (of_example(), Some("192.0.2.1"), false),
+        (Settings::default(), Some("127.0.0.1"), false),
+        (Settings::default(), None, false),
+        (
+            Settings { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..of_example() },
+            Some("10.0.0.1"),
+            true,
+        ),
+        (
+            Settings {
+                trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+                ..Settings::default()
+            },
+            Some("127.0.0.1"),
+            true,
+        ),
+    ] {
+        let mut visit = with_anna(settings);
+        visit.peer = peer.map(|it| it.parse().unwrap());
+        for path in [own.0, own.1] {
+            let answer = visit.ask("GET", path, &[("X-Forwarded-For", "127.0.0.1")], "");
+            assert_eq!(answer.status, if may { 200 } else { 403 }, "{path} for {peer:?}");
+            assert_eq!(has_identity(&answer), may);
+        }
+    }
+}
+
+#[test]
+fn opens_an_app_to_groups_and_users_alone() {
+    let mut visit = with_anna(of_example());
+    operate(&visit, |store, id| {
+        users::set_groups(store, id, &users::groups("ops,admin").unwrap()).unwrap();
+    });
+    for (query, expected) in [
+        ("", 200),
+        ("?groups=ops", 200),
+        ("?groups=staff,ops", 200),
+        ("?groups=staff, ops", 200),
+        ("?groups=staff", 403),
+        ("?groups=op", 403),
+        ("?groups=Ops", 403),
+        ("?groups=", 403),
+        ("?users=anna", 200),
+        ("?users=ANNA,bob", 200),
+        ("?users=bob", 403),
+        ("?users=", 403),
+        ("?groups=ops&users=anna", 200),
+        ("?groups=staff&users=anna", 403),
+        ("?groups=ops&users=bob", 403),
+        // A restriction that cannot be understood is never none.
+        ("?groups=ops&groups=staff", 403),
+        ("?groups[]=ops", 403),
+        ("?group=ops", 403),
+        ("?Groups=ops", 403),
+        ("?groups=%ff", 403),
+        ("?allowed_groups=ops", 403),
+    ] {
+        for answer in [
+            visit.ask("GET", &format!("/auth/nginx{query}"), &[("X-Original-URL", APP)], ""),
+            forward(&mut visit, &format!("/auth/forward{query}"), &[]),
+        ] {
+            assert_eq!(answer.status, expected, "{query}");
+            assert_eq!(has_identity(&answer), expected == 200, "{query}");
+        }
+    }
+    visit.forget_cookie();
+    assert_eq!(visit.get("/auth/nginx?groups=ops").status, 401, "a stranger may be one of them");
+    let closed = {
+        let mut visit = with_anna(of_example());
+        forward(&mut visit, "/auth/forward?groups=staff", &[PAGE])
+    };
+    assert!(body(&closed).contains("You are signed in as <strong>Anna</strong>"));
+    assert!(body(&closed).contains(r#"href="https://auth.example.com/""#));
+}
+
+#[test]
+fn shuts_somebody_out_at_once_who_signs_out_or_is_disabled_or_deleted() {
+    type End = fn(&mut Visit);
+    let ends: [End; 4] = [
+        |visit| {
+            let cookie = visit.cookie.clone();
+            assert_eq!(visit.post("/logout", &[]).status, 302);
+            visit.cookie = cookie;
+        },
+        |visit| {
+            operate(visit, |store, id| {
+                assert!(users::disable(store, id, "left", crate::visit::MORNING).unwrap());
+            });
+        },
+        |visit| operate(visit, |store, id| drop(users::delete(store, id))),
+        // Disabled by a hand that does not know of sessions.
+        |visit| drop(visit.raw().execute("UPDATE user SET disabled_at = 1", [])),
+    ];
+    for end in ends {
+        let mut visit = with_anna(of_example());
+        assert_eq!(nginx(&mut visit).status, 200);
+        end(&mut visit);
+        assert_eq!(nginx(&mut visit).status, 401);
+        assert_eq!(forward(&mut visit, "/auth/forward", &[PAGE]).status, 302);
+    }
+}
+
+#[test]
+fn keeps_a_session_alive_by_checks_alone() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let mut visit = with_anna(of_example());
+    for _ in 0..2 {
+        visit.wait(14 * DAY);
+        let answer = nginx(&mut visit);
+        assert_eq!((answer.status, answer.value("Set-Cookie")), (200, None));
+    }
+    visit.wait(3 * DAY);
+    assert_eq!(nginx(&mut visit).status, 401, "the absolute end");
+    assert_eq!(nginx(&mut visit).value("Set-Cookie"), None);
+}
+
+#[test]
+fn makes_ascii_of_every_name_and_one_of_no_two() {
+    for (name, user, shown) in [
+        ("Zoë Ann", "zo%C3%AB%20ann", "Zo%C3%AB Ann"),
+        (
+            "李小龙先生",
+            "%E6%9D%8E%E5%B0%8F%E9%BE%99%E5%85%88%E7%94%9F",
+            "%E6%9D%8E%E5%B0%8F%E9%BE%99%E5%85%88%E7%94%9F",
+        ),
+        ("100%sure", "100%25sure", "100%25sure"),
+        ("%C3%AB", "%25c3%25ab", "%25C3%25AB"),
+        ("a,b;c:d", "a%2Cb;c:d", "a,b;c:d"),
+        ("<b>x</b>", "<b>x</b>", "<b>x</b>"),
+    ] {
+        let mut visit = Visit::with(of_example());
+        visit.post("/signup", &[("username", name), ("password", "correct horse")]);
+        let answer = nginx(&mut visit);
+        assert_eq!(answer.value("Remote-User"), Some(user));
+        assert_eq!(answer.value("Remote-Name"), Some(shown));
+    }
+}
+
+#[test]
+fn uses_the_names_of_headers_that_the_operator_gives() {
+    let identity = IdentityHeaders {
+        user: "X-WEBAUTH-USER",
+        email: "X-WEBAUTH-EMAIL",
+        ..IdentityHeaders::default()
+    };
+    let mut visit = with_anna(Settings { identity, ..of_example() });
+    let answer = nginx(&mut visit);
+    assert_eq!(answer.value("X-WEBAUTH-USER"), Some("anna"));
+    assert_eq!((answer.value("Remote-User"), answer.value("Remote-Email")), (None, None));
+    assert!(answer.value("Remote-Id").is_some());
+}
+
+#[test]
+fn fails_closed_when_the_database_does() {
+    let mut visit = with_anna(of_example());
+    visit.raw().execute_batch("DROP TABLE user_session").unwrap();
+    let answer = nginx(&mut visit);
+    assert_eq!(answer.status, 403, "nginx knows no 500 here");
+    assert_eq!(answer.note.event, "db_error");
+    assert!(!has_identity(&answer));
+    assert_eq!(forward(&mut visit, "/auth/forward", &[PAGE]).status, 500);
+}
+
+// Other gates' endpoints.
+
+#[test]
+fn knows_no_other_gates_endpoints_unless_told_to() {
+    let mut visit = with_anna(of_example());
+    for path in [
+        "/api/authz/auth-request",
+        "/api/authz/forward-auth",
+        "/api/verify",
+        "/api/auth/nginx",
+        "/api/auth/caddy",
+        "/api/auth/traefik",
+        "/oauth2/auth",
+        "/validate",
+        "/auth/",
+        "/auth/caddy",
+        "/auth/nginx/",
+        "/auth//nginx",
+    ] {
+        assert_eq!(visit.get(path).status, 404, "{path}");
+    }
+}
+
+fn aliased(alias: Alias) -> Settings {
+    Settings { aliases: vec![alias], ..of_example() }
+}
+
+#[test]
+fn answers_as_authelia_does() {
+    let mut visit = with_anna(aliased(Alias::Authelia));
+    let original = [("X-Original-URL", APP)];
+    let rd = "/api/verify?rd=https://auth.example.com/";
+    for path in ["/api/authz/auth-request", "/api/verify", "/api/authz/forward-auth", rd] {
+        let answer = visit.get(path);
+        assert_eq!((answer.status, answer.value("Remote-User")), (200, Some("anna")), "{path}");
+    }
+    visit.forget_cookie();
+    for path in ["/api/authz/auth-request", "/api/verify"] {
+        assert_eq!(way(&visit.ask("GET", path, &original, "")), (401, Some(WAY_IN)), "{path}");
+    }
+    for path in ["/api/authz/forward-auth", rd] {
+        for (method, status) in [("GET", 302), ("HEAD", 302), ("OPTIONS", 302), ("POST", 303)] {
+            let answer = forward(&mut visit, path, &[PAGE, ("X-Forwarded-Method", method)]);
+            assert_eq!(way(&answer), (status, Some(WAY_IN)), "{path} {method}");
+        }
+        assert_eq!(forward(&mut visit, path, &[]).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn answers_as_tinyauth_does_but_repeats_no_body() {
+    let mut visit = with_anna(aliased(Alias::Tinyauth));
+    let answer = visit.get("/api/auth/nginx");
+    assert_eq!((answer.status, answer.value("Remote-User")), (200, Some("anna")));
+    assert_eq!(answer.value("Remote-Sub"), answer.value("Remote-Id"));
+    visit.forget_cookie();
+    let answer = visit.ask("GET", "/api/auth/nginx", &[("X-Original-URL", APP)], "");
+    assert_eq!((answer.status, answer.value("x-tinyauth-location")), (401, Some(WAY_IN)));
+    for path in ["/api/auth/caddy", "/api/auth/traefik"] {
+        assert_eq!(way(&forward(&mut visit, path, &[PAGE])), (307, Some(WAY_IN)));
+        let post = [PAGE, ("X-Forwarded-Method", "POST")];
+        assert_eq!(way(&forward(&mut visit, path, &post)), (303, Some(WAY_IN)));
+        assert_eq!(forward(&mut visit, path, &[]).status, 401);
+    }
+}
+
+#[test]
+fn answers_as_oauth2_proxy_does() {
+    let mut visit = with_anna(aliased(Alias::Oauth2Proxy));
+    operate(&visit, |store, id| {
+        users::set_groups(store, id, &users::groups("ops").unwrap()).unwrap();
+    });
+    let answer = visit.get("/oauth2/auth?allowed_groups=ops");
+    assert_eq!(answer.status, 202);
+    let names = [
+        "X-Auth-Request-User",
+        "X-Auth-Request-Preferred-Username",
+        "X-Auth-Request-Groups",
+        "X-Auth-Request-Email",
+    ];
+    assert_eq!(names.map(|it| answer.value(it).unwrap()), ["anna", "anna", "ops", ""]);
+    assert_eq!(answer.value("Remote-User"), None);
+    assert_eq!(visit.get("/oauth2/auth?allowed_groups=staff").status, 403);
+    assert_eq!(visit.get("/oauth2/auth?allowed_emails=a@b").status, 403);
+    visit.forget_cookie();
+    assert_eq!(way(&visit.ask("GET", "/oauth2/auth", &[PAGE], "")), (401, None));
+}
+
+#[test]
+fn answers_as_vouch_does() {
+    let mut visit = with_anna(aliased(Alias::Vouch));
+    let answer = visit.get("/validate");
+    assert_eq!((answer.status, answer.value("X-Vouch-User")), (200, Some("anna")));
+    visit.forget_cookie();
+    assert_eq!(way(&visit.get("/validate")), (401, None));
+}
+
+#[test]
+fn leads_in_from_the_sign_in_links_of_oauth2_proxy() {
+    let mut visit = Visit::with(aliased(Alias::Oauth2Proxy));
+    let to = "/login?next=https%3A%2F%2Fapp.example.com%2Fx";
+    for path in ["/oauth2/start", "/oauth2/sign_in"] {
+        let answer = visit.get(&format!("{path}?rd=https://app.example.com/x"));
+        assert_eq!(way(&answer), (302, Some(to)));
+        assert_eq!(way(&visit.get(&format!("{path}?rd=https://e.com/"))), (302, Some("/login")));
+    }
+    assert_eq!(way(&visit.get("/oauth2/sign_out")), (302, Some("/")), "it only shows the way out");
+    assert_eq!(Visit::new().get("/oauth2/start").status, 404);
+}
+
+// Scripts.
+
+fn basic(name: &str, password: &str) -> String {
+    use base64ct::{Base64, Encoding};
+    format!("Basic {}", Base64::encode_string(format!("{name}:{password}").as_bytes()))
+}
+
+fn with_basic() -> Visit {
+    let mut visit = with_anna(Settings { basic_auth: true, ..of_example() });
+    visit.forget_everything();
+    visit
+}
+
+fn ask_with(visit: &mut Visit, authorization: &str) -> Response {
+    visit.ask("GET", "/auth/nginx", &[("Authorization", authorization)], "")
+}
+
+#[test]
+fn takes_no_password_on_a_check_unless_told_to() {
+    let mut visit = with_anna(of_example());
+    visit.forget_cookie();
+    assert_eq!(ask_with(&mut visit, &basic("anna", "correct horse")).status, 401);
+    let request =
+        visit.request("GET", "/auth/nginx", &[("Authorization", &basic("anna", "x"))], "");
+    assert_eq!(visit.site.lane(&request), Lane::Page);
+}
+
+#[test]
+fn lets_a_script_through_with_name_and_password() {
+    let mut visit = with_basic();
+    for name in ["anna", "ANNA"] {
+        let answer = ask_with(&mut visit, &basic(name, "correct horse"));
+        assert_eq!((answer.status, answer.value("Remote-User")), (200, Some("anna")));
+    }
+    assert_eq!(visit.count("user_session"), 1, "no session is made for it");
+    for wrong in [
+        basic("anna", "wrong"),
+        basic("nobody", "correct horse"),
+        basic("", ""),
+        basic("anna", ""),
+        "Basic".to_owned(),
+        "Basic !!!".to_owned(),
+        "Basic YW5uYQ==".to_owned(),
+        "Digest x".to_owned(),
+    ] {
+        let answer = ask_with(&mut visit, &wrong);
+        assert_eq!(answer.status, 401, "{wrong}");
+        assert!(!has_identity(&answer));
+    }
+    assert_eq!(
+        visit.ask("GET", "/", &[("Authorization", &basic("anna", "correct horse"))], "").status,
+        302,
+        "it opens no page of ours"
+    );
+}
+
+#[test]
+fn never_raises_the_browsers_pop_up_unasked() {
+    let mut visit = with_basic();
+    for authorization in ["", &basic("anna", "wrong")] {
+        assert_eq!(ask_with(&mut visit, authorization).value("WWW-Authenticate"), Some("Bearer"));
+        assert_eq!(forward(&mut visit, "/auth/forward", &[PAGE]).status, 302);
+    }
+    let challenge = Some("Basic realm=\"vestibule\", charset=\"UTF-8\"");
+    assert_eq!(visit.get("/auth/nginx?basic=1").value("WWW-Authenticate"), challenge);
+    let answer = forward(&mut visit, "/auth/forward?basic=1", &[PAGE]);
+    assert_eq!((answer.status, answer.value("WWW-Authenticate")), (401, challenge));
+    let mut off = Visit::with(of_example());
+    assert_eq!(off.get("/auth/nginx?basic=1").value("WWW-Authenticate"), Some("Bearer"));
+}
+
+#[test]
+fn counts_a_wrong_password_on_a_check_like_any_other() {
+    let mut visit = with_basic();
+    for _ in 0..6 {
+        assert_eq!(ask_with(&mut visit, &basic("anna", "wrong")).status, 401);
+    }
+    let answer = ask_with(&mut visit, &basic("anna", "correct horse"));
+    assert_eq!((answer.status, answer.value("Retry-After")), (401, Some("1")));
+    assert_eq!(answer.note.event, "throttled");
+    let answer = visit.post("/login", &[("username", "anna"), ("password", "correct horse")]);
+    assert_eq!(answer.status, 429, "the sign-in form counts the same");
+    let authorization = basic("anna", "correct horse");
+    let answer = forward(&mut visit, "/auth/forward", &[("Authorization", &authorization)]);
+    assert_eq!((answer.status, answer.value("Retry-After")), (429, Some("1")));
+    visit.wait(Duration::from_secs(1));
+    assert_eq!(ask_with(&mut visit, &authorization).status, 200);
+}
+
+#[test]
+fn remembers_a_password_for_a_minute_and_no_longer_than_it_holds() {
+    let mut visit = with_basic();
+    let authorization = basic("anna", "correct horse");
+    let lane = |visit: &Visit| {
+        let headers = [("Authorization", &*authorization)];
+        visit.site.lane(&visit.request("GET", "/auth/nginx", &headers, ""))
+    };
+    let computed = |visit: &mut Visit| {
+        let before = visit.site.hashes_computed();
+        assert_eq!(ask_with(visit, &authorization).status, 200);
+        visit.site.hashes_computed() - before
+    };
+    assert_eq!(lane(&visit), Lane::Slow);
+    assert_eq!(computed(&mut visit), 1);
+    assert_eq!((lane(&visit), computed(&mut visit)), (Lane::Page, 0));
+    visit.wait(Duration::from_secs(60));
+    assert_eq!(computed(&mut visit), 0);
+    visit.wait(Duration::from_millis(1));
+    assert_eq!(computed(&mut visit), 1);
+    // Disabled, changed or gone, it opens nothing from that moment on.
+    operate(&visit, |store, id| drop(users::disable(store, id, "", crate::visit::MORNING)));
+    assert_eq!(ask_with(&mut visit, &authorization).status, 401);
+    operate(&visit, |store, id| drop(users::enable(store, id)));
+    assert_eq!(ask_with(&mut visit, &authorization).status, 200);
+    visit.post("/login", &[("username", "anna"), ("password", "correct horse")]);
+    let passwords = [("current_password", "correct horse"), ("password", "battery staple")];
+    assert_eq!(visit.post("/account/password", &passwords).status, 302);
+    visit.forget_cookie();
+    assert_eq!(ask_with(&mut visit, &authorization).status, 401);
+    assert_eq!(ask_with(&mut visit, &basic("anna", "battery staple")).status, 200);
+    operate(&visit, |store, id| drop(users::delete(store, id)));
+    assert_eq!(ask_with(&mut visit, &basic("anna", "battery staple")).status, 401);
+}
