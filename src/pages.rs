@@ -5,6 +5,7 @@
 //! through maud's escaping; nothing is ever pre-escaped.
 
 pub mod account;
+pub mod tokens;
 
 use std::sync::LazyLock;
 
@@ -33,6 +34,10 @@ pub enum Field {
     Password,
     /// The present password, where there are two.
     Current,
+    /// What an access token is called.
+    Name,
+    /// How long an access token is good.
+    Days,
 }
 
 /// Why a form comes back.

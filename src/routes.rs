@@ -8,6 +8,7 @@ mod account;
 mod data;
 mod doors;
 mod forward;
+mod tokens;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -300,6 +301,8 @@ impl Site {
             "/" | "/style.css" | "/icon.svg" | "/healthz" | "/whoami" | "/account"
             | "/account/sessions" => "GET, HEAD",
             "/signup" | "/login" => "GET, HEAD, POST",
+            "/account/tokens" if self.basic_auth => "GET, HEAD, POST",
+            "/account/tokens/revoke" if self.basic_auth => "POST",
             "/logout"
             | "/account/password"
             | "/account/sessions/end"
@@ -324,6 +327,7 @@ impl Site {
             (Method::Get | Method::Head, "/whoami") => self.tell_address(request, now),
             (Method::Get | Method::Head, "/account") => self.show_account(request, now),
             (Method::Get | Method::Head, "/account/sessions") => self.show_sessions(request, now),
+            (Method::Get | Method::Head, "/account/tokens") => self.show_tokens(request, now),
             (Method::Post, "/logout") => self.sign_out(request, now),
             (Method::Post, path) => match request.form() {
                 Ok(form) => self
@@ -344,6 +348,8 @@ impl Site {
             "/account/sessions/end" => self.end_session(request, form, now),
             "/account/sessions/end-others" => self.end_other_sessions(request, form, now),
             "/account/delete" => self.delete_account(request, form, now),
+            "/account/tokens" => self.make_token(request, form, now),
+            "/account/tokens/revoke" => self.revoke_token(request, form, now),
             _ => return None,
         })
     }

@@ -19,6 +19,8 @@ pub struct Account<'a> {
     pub username: &'a str,
     /// What new passwords have to be like.
     pub advice: &'a str,
+    /// There are access tokens.
+    pub has_tokens: bool,
     /// The form that comes back, and why. Passwords never come back.
     pub refused: Option<(Form, Refusal)>,
 }
@@ -69,11 +71,21 @@ pub fn account(it: &Account<'_>) -> Markup {
                 }))
                 button { "Change password" }
             }
-            p.hint { "All other browsers are signed out." }
+            p.hint {
+                "All other browsers are signed out"
+                @if it.has_tokens { ", and access tokens end" }
+                "."
+            }
         }
         section aria-labelledby="sessions-heading" {
             h2 #sessions-heading { "Sessions" }
             p { a href="/account/sessions" { "See where you are signed in" } }
+        }
+        @if it.has_tokens {
+            section aria-labelledby="tokens-heading" {
+                h2 #tokens-heading { "Access tokens" }
+                p { a href="/account/tokens" { "Let scripts use the apps behind this sign-in" } }
+            }
         }
         section aria-labelledby="delete-heading" {
             h2 #delete-heading { "Delete account" }
@@ -115,7 +127,7 @@ pub fn sessions(rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
                     }
                     form method="post" action="/account/sessions/end" {
                         input type="hidden" name="session" value=(row.handle);
-                        @if asks { (proof(&format!("proof-{}", row.handle))) }
+                        @if asks { (proof(&format!("proof-{}", row.handle), None)) }
                         button.small aria-label=(format!("End the session of {}", row.browser)) { "End" }
                     }
                 }
@@ -123,7 +135,7 @@ pub fn sessions(rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
         }
         @if rows.len() > 1 {
             form method="post" action="/account/sessions/end-others" {
-                @if asks { (proof("proof-others")) }
+                @if asks { (proof("proof-others", None)) }
                 button { "End all others" }
             }
         }
@@ -132,17 +144,18 @@ pub fn sessions(rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
     page("Sessions", &body)
 }
 
-fn proof(id: &str) -> Markup {
+pub(super) fn proof(id: &str, refusal_id: Option<&str>) -> Markup {
     password_input(&PasswordInput {
         id,
         name: Some("current_password"),
         label: "Your password",
         autocomplete: "current-password",
+        refusal_id,
         ..PasswordInput::default()
     })
 }
 
-fn alert(refusal: Option<Refusal>, id: &str) -> Markup {
+pub(super) fn alert(refusal: Option<Refusal>, id: &str) -> Markup {
     html! {
         @if let Some(refusal) = refusal {
             p id=(id) role="alert" { strong { (refusal.text) } (refusal.advice) }

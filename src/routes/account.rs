@@ -24,9 +24,10 @@ impl Site {
     /// Whether a request to one of these pages computes a hash.
     pub(super) fn account_hashes(path: &str, form: Form<'_>) -> bool {
         let field = match path {
-            "/account/password" | "/account/sessions/end" | "/account/sessions/end-others" => {
-                "current_password"
-            }
+            "/account/password"
+            | "/account/sessions/end"
+            | "/account/sessions/end-others"
+            | "/account/tokens" => "current_password",
             "/account/delete" => "password",
             _ => return false,
         };
@@ -165,7 +166,7 @@ impl Site {
     }
 
     /// What matters most wants a password that was given a short while ago, or with the request.
-    fn fresh(
+    pub(super) fn fresh(
         &self,
         request: &Request,
         form: Form<'_>,
@@ -213,7 +214,7 @@ impl Site {
 
     // Answers.
 
-    fn stranger(&self, request: &Request, visitor: &Visitor, now: Moment) -> Response {
+    pub(super) fn stranger(&self, request: &Request, visitor: &Visitor, now: Moment) -> Response {
         self.with_cookie(unauthorized(request), visitor, now)
     }
 
@@ -263,7 +264,7 @@ impl Site {
         refused: Option<(pages::Form, Refusal)>,
     ) -> Account<'a> {
         let advice = self.advice_on(policy::Flaw::TooShort);
-        Account { username: &it.user.username, advice, refused }
+        Account { username: &it.user.username, advice, has_tokens: self.basic_auth, refused }
     }
 
     fn sessions_page(
@@ -329,12 +330,12 @@ impl Turned {
     }
 
     /// Adds to an answer what somebody who has to wait needs, and what the operator reads.
-    fn finish(&self, answer: Response, event: &'static str, it: &Resumed) -> Response {
+    pub(super) fn finish(&self, answer: Response, event: &'static str, it: &Resumed) -> Response {
         let event = if self.wait.is_some() { "throttled" } else { event };
         self.with_retry(answer).noting(note(event, it).with("reason", self.reason))
     }
 }
 
-fn note(event: &'static str, it: &Resumed) -> Note {
+pub(super) fn note(event: &'static str, it: &Resumed) -> Note {
     Note::of(event).with("uid", it.user.id.as_str()).with("sess", it.session.id.handle())
 }

@@ -12,4 +12,5 @@ mod next;
 mod server;
 mod site;
 mod store;
+mod tokens;
 mod visit;

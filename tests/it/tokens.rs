@@ -1,0 +1,212 @@
+//! Access tokens: made and revoked by their owner, and what they open.
+
+use std::time::Duration;
+
+use vestibule::http::Response;
+use vestibule::origin::{Domain, Origin, Rule};
+use vestibule::routes::{Lane, Settings};
+
+use crate::visit::{Visit, body, plain, way};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HTML: (&str, &str) = ("Accept", "text/html");
+
+/// A gate that takes access tokens, at which `anna` has just signed up.
+fn visit() -> Visit {
+    let mut visit = Visit::with(Settings {
+        rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
+        cookie_domain: Domain::parse("example.com"),
+        basic_auth: true,
+        ..Settings::default()
+    });
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    visit
+}
+
+fn make(visit: &mut Visit, name: &str) -> String {
+    let answer = visit.post("/account/tokens", &[("name", name), ("days", "30")]);
+    assert_eq!(answer.status, 200, "{}", body(&answer));
+    body(&answer).to_owned()
+}
+
+fn ask(visit: &mut Visit, authorization: &str) -> Response {
+    let cookie = visit.cookie.take();
+    let answer = visit.ask("GET", "/auth/nginx", &[("Authorization", authorization)], "");
+    visit.cookie = cookie;
+    answer
+}
+
+fn bearer(visit: &mut Visit, token: &str) -> u16 {
+    ask(visit, &format!("Bearer {token}")).status
+}
+
+fn basic(visit: &mut Visit, name: &str, token: &str) -> Response {
+    use base64ct::{Base64, Encoding};
+    ask(visit, &format!("Basic {}", Base64::encode_string(format!("{name}:{token}").as_bytes())))
+}
+
+fn handle(page: &str) -> String {
+    page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn lets_a_script_through_with_an_access_token_at_no_cost_of_a_hash() {
+    let mut visit = visit();
+    let token = make(&mut visit, "backup");
+    assert!(token.starts_with("vst_") && token.len() == 44);
+    let before = visit.site.hashes_computed();
+    assert_eq!(bearer(&mut visit, &token), 200);
+    let answer = basic(&mut visit, "Anna", &token);
+    assert_eq!((answer.status, answer.value("Remote-User")), (200, Some("anna")));
+    assert_eq!(basic(&mut visit, "bob", &token).status, 401, "it has to be the owner's name");
+    assert_eq!(visit.site.hashes_computed(), before);
+    let headers = [("Authorization", &*format!("Bearer {token}"))];
+    let request = visit.request("GET", "/auth/nginx", &headers, "");
+    assert_eq!(visit.site.lane(&request), Lane::Page);
+}
+
+#[test]
+fn opens_nothing_but_checks_with_an_access_token() {
+    let mut visit = visit();
+    let token = make(&mut visit, "backup");
+    visit.forget_everything();
+    let headers = [("Authorization", &*format!("Bearer {token}"))];
+    for path in ["/", "/account", "/account/tokens", "/account/sessions"] {
+        assert_eq!(way(&visit.ask("GET", path, &headers, "")), (302, Some("/login")), "{path}");
+    }
+    for path in ["/account/password", "/account/tokens", "/account/delete", "/logout"] {
+        assert_eq!(visit.ask("POST", path, &headers, "").status, 401, "{path}");
+    }
+    let wrong = format!("vst_{}", "a".repeat(40));
+    assert_eq!(bearer(&mut visit, &wrong), 401);
+    assert_eq!(bearer(&mut visit, token.strip_prefix("vst_").unwrap()), 401);
+}
+
+#[test]
+fn shows_a_token_once_and_keeps_only_its_hash() {
+    let mut visit = visit();
+    let page = visit.ask(
+        "POST",
+        "/account/tokens",
+        &[HTML, ("Content-Type", "application/x-www-form-urlencoded")],
+        "name=The+wiki%27s+%3Cb%3E&days=90",
+    );
+    let token = body(&page).split("<code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(body(&page).contains("The wiki's &lt;b&gt;"), "{}", body(&page));
+    assert_eq!(bearer(&mut visit, &token), 200);
+    let list = visit.ask("GET", "/account/tokens", &[HTML], "");
+    assert!(!body(&list).contains(&token) && body(&list).contains("Last used 2026-11-24"));
+    let bare = token.strip_prefix("vst_").unwrap().as_bytes();
+    for file in std::fs::read_dir(visit.folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(bare.len()).any(|it| it == bare));
+    }
+}
+
+#[test]
+fn ends_a_token_when_its_owner_revokes_it_and_lets_nobody_else_do_that() {
+    let mut visit = visit();
+    let token = make(&mut visit, "backup");
+    let page = visit.ask("GET", "/account/tokens", &[HTML], "");
+    let handle = handle(body(&page));
+    let anna = visit.forget_everything();
+    visit.post("/signup", &[("username", "bobby"), ("password", "correct horse")]);
+    assert_eq!(visit.post("/account/tokens/revoke", &[("token", &handle)]).status, 404);
+    assert_eq!(bearer(&mut visit, &token), 200);
+    (visit.cookie, visit.device) = anna;
+    let answer = visit.post("/account/tokens/revoke", &[("token", &handle)]);
+    assert_eq!(way(&answer), (302, Some("/account/tokens")));
+    assert_eq!(answer.note.event, "token_revoke");
+    assert_eq!(bearer(&mut visit, &token), 401);
+    assert_eq!(visit.post("/account/tokens/revoke", &[("token", &handle)]).status, 404);
+}
+
+#[test]
+fn ends_a_token_at_its_expiry_and_with_the_password() {
+    let mut visit = visit();
+    let token = make(&mut visit, "backup");
+    visit.wait(30 * DAY);
+    assert_eq!(bearer(&mut visit, &token), 200, "the last good moment");
+    visit.wait(Duration::from_millis(1));
+    assert_eq!(bearer(&mut visit, &token), 401);
+    visit.post("/login", &[("username", "anna"), ("password", "correct horse")]);
+    let page = visit.ask("GET", "/account/tokens", &[HTML], "");
+    assert!(body(&page).contains("· ended"), "it is still listed");
+    let token = make(&mut visit, "another");
+    let passwords = [("current_password", "correct horse"), ("password", "battery staple")];
+    assert_eq!(visit.post("/account/password", &passwords).status, 302);
+    assert_eq!(bearer(&mut visit, &token), 401);
+    assert_eq!(visit.count("access_token"), 0);
+}
+
+#[test]
+fn sweeps_tokens_away_that_ended_long_ago() {
+    let mut visit = visit();
+    make(&mut visit, "backup");
+    visit.wait(60 * DAY);
+    visit.site.sweep(visit.now).unwrap();
+    assert_eq!(visit.count("access_token"), 1);
+    visit.wait(Duration::from_millis(1));
+    visit.site.sweep(visit.now).unwrap();
+    assert_eq!(visit.count("access_token"), 0);
+}
+
+#[test]
+fn makes_a_token_for_somebody_who_has_given_their_password_lately() {
+    let mut visit = visit();
+    visit.wait(Duration::from_secs(11 * 60));
+    let fields = [("name", "backup"), ("days", "30")];
+    let answer = visit.post("/account/tokens", &fields);
+    assert_eq!(plain(&answer), (403, "Password required"));
+    let wrong = [fields[0], fields[1], ("current_password", "wrong")];
+    assert_eq!(plain(&visit.post("/account/tokens", &wrong)), (400, "Incorrect password"));
+    let right = [fields[0], fields[1], ("current_password", "correct horse")];
+    assert_eq!(visit.post("/account/tokens", &right).status, 200);
+    assert_eq!(visit.count("access_token"), 1);
+}
+
+#[test]
+fn says_what_is_wrong_with_a_token_that_it_does_not_make() {
+    let mut visit = visit();
+    for (name, days, expected) in [
+        ("", "30", "Invalid name"),
+        ("x\ny", "30", "Invalid name"),
+        ("backup", "", "Invalid expiry"),
+        ("backup", "0", "Invalid expiry"),
+        ("backup", "-1", "Invalid expiry"),
+        ("backup", "367", "Invalid expiry"),
+        ("backup", "99999999999", "Invalid expiry"),
+    ] {
+        let answer = visit.post("/account/tokens", &[("name", name), ("days", days)]);
+        assert_eq!(plain(&answer), (400, expected), "{name:?} {days}");
+    }
+    for number in 0..50 {
+        make(&mut visit, &number.to_string());
+    }
+    let answer = visit.post("/account/tokens", &[("name", "51"), ("days", "30")]);
+    assert_eq!(plain(&answer), (400, "Too many access tokens"));
+}
+
+#[test]
+fn gives_tokens_as_data_to_a_script_that_asks_for_it() {
+    let mut visit = visit().send("Accept", "application/json");
+    let data =
+        |answer: &Response| serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap();
+    let made = data(&visit.post("/account/tokens", &[("name", "ci"), ("days", "365")]));
+    assert!(made["token"].as_str().unwrap().starts_with("vst_"));
+    assert_eq!(made["expires_at"], "2027-11-24T08:00:00.000Z");
+    let list = data(&visit.get("/account/tokens"));
+    assert_eq!(list["tokens"][0]["name"], "ci");
+    assert_eq!(list["tokens"][0]["used_at"], serde_json::Value::Null);
+    let handle = list["tokens"][0]["handle"].as_str().unwrap().to_owned();
+    assert_eq!(data(&visit.post("/account/tokens/revoke", &[("token", &handle)]))["revoked"], 1);
+    assert_eq!(visit.post("/account/tokens", &[("name", ""), ("days", "1")]).status, 422);
+}
+
+#[test]
+fn has_no_tokens_where_checks_take_none() {
+    let mut visit = Visit::with_ann();
+    assert_eq!(visit.get("/account/tokens").status, 404);
+    assert_eq!(visit.post("/account/tokens", &[("name", "x"), ("days", "1")]).status, 404);
+    assert!(!body(&visit.get("/account")).contains("token"));
+}
