@@ -13,6 +13,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
 
+use crate::admin::UserFlags;
 use crate::gate::{self, Listen};
 use crate::login::Rules;
 use crate::origin::{Domain, Origin, Rule};
@@ -62,7 +63,10 @@ pub enum Command {
             for real, behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n\n\
             The log goes to standard error, one logfmt line an event. Exit codes: 0 stopped as asked; \
             1 could not start or go on; 2 a setting is wrong.")]
-    Serve(Flags),
+    Serve(Box<Flags>),
+
+    /// Look after people: what apps are told of them, and who is shut out.
+    User(UserFlags),
 }
 
 /// The settings of `vestibule serve`, each for itself.
@@ -300,7 +304,7 @@ impl CommandLine {
     /// Reads the command line and the environment. An error is one line for the operator; asking
     /// for help or the version prints it and ends the program.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
-        let command = Self::command().mut_subcommand("serve", |it| it.mut_args(forget_if_empty));
+        let command = forget_empty(Self::command());
         let matches = command.try_get_matches_from(arguments);
         matches.and_then(|it| Self::from_arg_matches(&it)).map_err(|err| {
             if !err.use_stderr() {
@@ -309,6 +313,11 @@ impl CommandLine {
             one_line(&err.to_string())
         })
     }
+}
+
+/// The same for a command and all below it.
+fn forget_empty(command: clap::Command) -> clap::Command {
+    command.mut_args(forget_if_empty).mut_subcommands(forget_empty)
 }
 
 /// A variable that is set to nothing, as files of variables often have it, counts as not set.
@@ -623,7 +632,7 @@ mod tests {
         let words = ["vestibule", "serve"].iter().chain(flags).map(OsString::from);
         match CommandLine::read(words)?.command {
             Some(Command::Serve(flags)) => flags.check(),
-            None => Err("no command".to_owned()),
+            _ => Err("it is another command".to_owned()),
         }
     }
 

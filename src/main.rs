@@ -20,6 +20,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use vestibule::admin;
 use vestibule::clock::Moment;
 use vestibule::config::{Command, CommandLine, Flags};
 use vestibule::gate::Doors;
@@ -45,11 +46,15 @@ fn main() -> ExitCode {
     let ended = CommandLine::read(std::env::args_os()).map_err(|text| Failure(2, text));
     let ended = ended.and_then(|line| match line.command {
         None => {
-            // Whoever closed standard output does not want to read it.
-            drop(std::io::stdout().write_all(BEGINNING.as_bytes()));
+            print(BEGINNING);
             Ok(())
         }
-        Some(Command::Serve(flags)) => run(flags),
+        Some(Command::Serve(flags)) => run(*flags),
+        Some(Command::User(flags)) => {
+            let said = admin::user(flags, Moment::now()).map_err(|text| Failure(1, text))?;
+            print(&said);
+            Ok(())
+        }
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,6 +63,11 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+fn print(text: &str) {
+    // Whoever closed standard output does not want to read it.
+    drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
 fn run(flags: Flags) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
     ("httparse", &["gate"]),
-    ("clap", &["config"]),
+    ("clap", &["config", "admin"]),
     ("rusqlite", &["store"]),
     ("argon2", &["password"]),
     ("blake2", &["token"]),
@@ -21,7 +21,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("httpdate", &["http"]),
     ("humantime", &["config", "log", "clock"]),
     ("maud", &["pages", "http", "routes"]),
-    ("serde_json", &["routes", "http"]),
+    ("serde_json", &["routes", "http", "admin"]),
     ("ipnet", &["gate", "config", "client", "routes"]),
 ];
 

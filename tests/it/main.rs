@@ -1,6 +1,7 @@
 //! Everything that is tested through the crate's public face, from the store up to the binary.
 
 mod account;
+mod admin;
 mod auth;
 mod binary;
 mod data;
