@@ -3,6 +3,8 @@
 //! Decides what an operator may set and what is refused as unsafe or meaningless. There is no
 //! configuration file.
 
+mod proxy;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
+
+pub use proxy::ProxyFlags;
 
 use crate::admin::UserFlags;
 use crate::gate::{self, Listen};
@@ -67,6 +71,14 @@ pub enum Command {
 
     /// Look after people: what apps are told of them, and who is shut out.
     User(UserFlags),
+
+    /// Print the configuration of a reverse proxy that guards apps.
+    #[command(after_help = "Example:\n  \
+            vestibule proxy-config nginx --origin https://auth.example.com --cookie-domain example.com \
+            --app https://app.example.com --upstream http://127.0.0.1:3000 \
+            > /etc/nginx/conf.d/vestibule.conf\n\n\
+            Then `vestibule doctor https://app.example.com` tells whether it holds.")]
+    ProxyConfig(Box<ProxyFlags>),
 }
 
 /// The settings of `vestibule serve`, each for itself.
@@ -476,12 +488,26 @@ fn refuse_foreign(
 
 /// What an app is told of somebody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Told {
+pub(crate) enum Told {
     User,
     Id,
     Name,
     Groups,
     Email,
+}
+
+impl Told {
+    const ALL: [Self; 5] = [Self::User, Self::Id, Self::Name, Self::Groups, Self::Email];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Id => "id",
+            Self::Name => "name",
+            Self::Groups => "groups",
+            Self::Email => "email",
+        }
+    }
 }
 
 /// The headers with their new names. Each has to be one of its own.
@@ -520,14 +546,7 @@ const TAKEN: [&str; 9] = [
 fn identity_header(text: &str) -> Result<(Told, &'static str), String> {
     let advice = || "write it as in user=X-WEBAUTH-USER, email=X-WEBAUTH-EMAIL".to_owned();
     let (told, name) = text.split_once('=').ok_or_else(advice)?;
-    let told = match told {
-        "user" => Told::User,
-        "id" => Told::Id,
-        "name" => Told::Name,
-        "groups" => Told::Groups,
-        "email" => Told::Email,
-        _ => return Err(advice()),
-    };
+    let told = Told::ALL.into_iter().find(|it| it.as_str() == told).ok_or_else(advice)?;
     let lower = name.to_ascii_lowercase();
     let is_name = lower.len() <= 64
         && lower.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')

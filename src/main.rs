@@ -26,6 +26,7 @@ use vestibule::config::{Command, CommandLine, Flags};
 use vestibule::gate::Doors;
 use vestibule::log::{self, Kind, Log};
 use vestibule::password::{Cost, Hasher};
+use vestibule::proxy;
 use vestibule::routes::Site;
 use vestibule::serve;
 use vestibule::store::{Record, Store};
@@ -50,6 +51,11 @@ fn main() -> ExitCode {
             Ok(())
         }
         Some(Command::Serve(flags)) => run(*flags),
+        Some(Command::ProxyConfig(flags)) => {
+            let (kind, plan) = flags.check().map_err(|text| Failure(2, text))?;
+            print(&proxy::write(kind, &plan));
+            Ok(())
+        }
         Some(Command::User(flags)) => {
             let said = admin::user(flags, Moment::now()).map_err(|text| Failure(1, text))?;
             print(&said);

@@ -16,7 +16,7 @@ use super::doors::{Door, seconds_of};
 use super::{Answer, Site, data, failure};
 use crate::access;
 use crate::clock::Moment;
-use crate::http::{Form, Note, Request, Response, Wants};
+use crate::http::{Note, Request, Response, Wants};
 use crate::login::{self, Known};
 use crate::pages;
 use crate::password::Password;
@@ -257,17 +257,15 @@ impl Site {
             let note = Note::of("check_refused").with("reason", "not_a_trusted_proxy");
             return Ok(plainly(403, "Forbidden").noting(note));
         }
-        let asked = request.parameters();
         let method = method(check, request);
-        if is_preflight(request, method) && asked.field("preflight").is_some_and(|it| it == "allow")
-        {
+        if is_preflight(request, method) && is_asked(check, request, "preflight", "allow") {
             return Ok(self.let_through(check, None));
         }
         let user = match self.who(request, now)? {
             Who::Known(user) => user,
             who => return Ok(self.send_away(check, request, method, who)),
         };
-        Ok(match is_open_to(&user, check, asked) {
+        Ok(match is_open_to(&user, check, request) {
             Ok(()) => self.let_through(check, Some(&user)),
             Err(why) => self.deny(request, &user, &why),
         })
@@ -373,8 +371,7 @@ impl Site {
 
     /// Sends somebody away who is not signed in.
     fn send_away(&self, check: Check, request: &Request, method: Method<'_>, who: Who) -> Response {
-        let is_challenged =
-            self.basic_auth && request.parameters().field("basic").is_some_and(|it| it == "1");
+        let is_challenged = self.basic_auth && is_asked(check, request, "basic", "1");
         let own = self.allowed.own.as_ref().map_or(String::new(), ToString::to_string);
         let way = || way_in(&own, self.target(check, request).as_ref());
         let answer = match (check.turn, &who) {
@@ -517,9 +514,25 @@ fn basic(request: &Request) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
+/// Whether the parameters of a check may be those of the request that it is about. Caddy passes these on
+/// where its configuration has none (`uri /auth/forward` without a question mark).
+fn may_be_the_clients(check: Check, request: &Request) -> bool {
+    check.original == Original::Forwarded
+        && only(request, "x-forwarded-uri")
+            .and_then(|it| it.split_once('?'))
+            .is_some_and(|(_, query)| query == request.query)
+}
+
+/// Whether the operator asks for this. It opens something, and so is never taken from a client.
+fn is_asked(check: Check, request: &Request, name: &str, value: &str) -> bool {
+    request.parameters().field(name).is_some_and(|it| it == value)
+        && !may_be_the_clients(check, request)
+}
+
 /// Whether the parameters of a check let this user through. What cannot be understood lets nobody
-/// through: a misspelt restriction must not be none.
-fn is_open_to(user: &User, check: Check, asked: Form<'_>) -> Result<(), Closed> {
+/// through: a misspelt restriction must not be none. A restriction holds whoever asks for it.
+fn is_open_to(user: &User, check: Check, request: &Request) -> Result<(), Closed> {
+    let asked = request.parameters();
     let list = |name: &str| -> Result<Option<Vec<String>>, Closed> {
         if !asked.has(name) {
             return Ok(None);
@@ -528,7 +541,7 @@ fn is_open_to(user: &User, check: Check, asked: Form<'_>) -> Result<(), Closed> 
         Ok(Some(value.split(',').map(|it| it.trim().to_owned()).collect()))
     };
     let known = ["groups", "users", "basic", "preflight", "rd", check.groups.unwrap_or("groups")];
-    if asked.names().any(|name| !known.contains(&&*name)) {
+    if asked.names().any(|name| !known.contains(&&*name)) && !may_be_the_clients(check, request) {
         return Err(Closed::ToAll);
     }
     for name in ["groups", check.groups.unwrap_or("groups")] {

@@ -315,6 +315,33 @@ fn opens_an_app_to_groups_and_users_alone() {
     assert!(body(&closed).contains(r#"href="https://auth.example.com/""#));
 }
 
+/// Caddy passes the query of the request on where its configuration has none.
+#[test]
+fn takes_nothing_that_opens_something_from_the_query_of_the_request_itself() {
+    let mut visit = with_anna(of_example());
+    let passed_on = |visit: &mut Visit, query: &str, more: &[(&str, &str)]| {
+        let uri = format!("/page?{query}");
+        let more: Vec<_> = more.iter().copied().chain([("X-Forwarded-Uri", &*uri)]).collect();
+        forward(visit, &format!("/auth/forward?{query}"), &more).status
+    };
+    assert_eq!(passed_on(&mut visit, "x=1&next=https://e.com/", &[]), 200);
+    assert_eq!(passed_on(&mut visit, "groups=staff", &[]), 403, "a restriction holds");
+    assert_eq!(passed_on(&mut visit, "users=anna", &[]), 200);
+    // A restriction of the operator's is none that a client could take back by asking for the same.
+    let same = [("X-Forwarded-Uri", "/page?groups=staff")];
+    assert_eq!(forward(&mut visit, "/auth/forward?groups=staff", &same).status, 403);
+    visit.forget_cookie();
+    let options = [
+        ("X-Forwarded-Method", "OPTIONS"),
+        ("Origin", "https://other.example.com"),
+        ("Access-Control-Request-Method", "PUT"),
+    ];
+    assert_eq!(passed_on(&mut visit, "preflight=allow", &options), 401);
+    let mut visit = with_basic();
+    let uri = [PAGE, ("X-Forwarded-Uri", "/page?basic=1")];
+    assert_eq!(forward(&mut visit, "/auth/forward?basic=1", &uri).status, 302);
+}
+
 #[test]
 fn shuts_somebody_out_at_once_who_signs_out_or_is_disabled_or_deleted() {
     type End = fn(&mut Visit);

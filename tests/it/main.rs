@@ -10,6 +10,7 @@ mod gate;
 mod guessing;
 mod house;
 mod next;
+mod proxy;
 mod server;
 mod site;
 mod store;

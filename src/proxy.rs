@@ -1,0 +1,437 @@
+//! The configuration of a reverse proxy that guards apps.
+//!
+//! Decides what a proxy has to be told so that nothing reaches an app unasked: which headers it has to
+//! overwrite or drop, in every location and every spelling, and where it sends somebody who is not
+//! signed in. Values in, text out.
+
+use std::fmt::Write;
+
+use crate::gate::Listen;
+use crate::origin::Origin;
+use crate::routes::IdentityHeaders;
+
+/// A reverse proxy that we can write for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// nginx, with its module `auth_request`.
+    Nginx,
+    /// Caddy 2.
+    Caddy,
+    /// Traefik, as a file for its file provider.
+    Traefik,
+}
+
+/// What is to be guarded, and how.
+pub struct Plan {
+    /// The sign-in.
+    pub own: Origin,
+    /// Where it listens, as the proxy reaches it.
+    pub listen: Listen,
+    /// The apps, each with the address at which the proxy reaches it.
+    pub apps: Vec<(Origin, String)>,
+    /// The name of the session cookie, which is kept from apps.
+    pub cookie: &'static str,
+    /// The headers that tell apps who somebody is.
+    pub identity: IdentityHeaders,
+    /// The parameters of the checks: who is let through; empty: everybody who is signed in.
+    pub query: String,
+    /// Whether checks take passwords and access tokens.
+    pub basic_auth: bool,
+    /// Certificate and key, where the proxy does not get them itself.
+    pub certificate: Option<(String, String)>,
+    /// The command that serves what this is written for.
+    pub command: String,
+}
+
+/// The configuration for this proxy.
+pub fn write(kind: Kind, plan: &Plan) -> String {
+    match kind {
+        Kind::Nginx => nginx(plan),
+        Kind::Caddy => caddy(plan),
+        Kind::Traefik => traefik(plan),
+    }
+}
+
+impl Plan {
+    /// How the proxy reaches us: a host and a port, or what stands before the path of a socket.
+    fn place(&self, socket: &str) -> String {
+        match &self.listen {
+            Listen::Tcp(address) if address.ip().is_unspecified() => {
+                format!("127.0.0.1:{}", address.port())
+            }
+            Listen::Tcp(address) => address.to_string(),
+            Listen::Unix(path) => format!("{socket}{}", path.display()),
+        }
+    }
+
+    fn question(&self) -> String {
+        if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
+    }
+}
+
+/// Every spelling of a header that some server takes for this one: WSGI, CGI and PHP make the same
+/// variable of a hyphen and an underscore, and some of a dot.
+fn spellings(name: &str) -> Vec<String> {
+    let mut all = vec![String::new()];
+    for character in name.chars() {
+        let written: &[char] = if character == '-' { &['-', '_', '.'] } else { &[character] };
+        all = all
+            .iter()
+            .flat_map(|begun| written.iter().map(move |it| format!("{begun}{it}")))
+            .collect();
+    }
+    all
+}
+
+/// The name of a variable or a router for a host.
+fn word(text: &str) -> String {
+    text.replace(|it: char| !it.is_ascii_alphanumeric(), "_").to_ascii_lowercase()
+}
+
+// nginx.
+
+fn nginx(plan: &Plan) -> String {
+    let mut text = String::new();
+    push(&mut text, &nginx_preamble(plan));
+    for (app, upstream) in &plan.apps {
+        push(&mut text, &nginx_app(plan, app, upstream));
+    }
+    push(&mut text, &nginx_own(plan));
+    text
+}
+
+fn nginx_preamble(plan: &Plan) -> String {
+    let Plan { command, cookie, .. } = plan;
+    let place = plan.place("unix:");
+    format!(
+        r#"# Guards apps behind vestibule. For the http context of nginx 1.18 or newer, as in
+# /etc/nginx/conf.d/vestibule.conf; check it with `nginx -t`. It belongs to
+#   {command}
+
+upstream vestibule {{
+    server {place};
+    keepalive 32;
+}}
+
+# Who goes to a page, and would see another one in its place: no script, no picture, no WebSocket.
+map "$http_sec_fetch_mode:$http_upgrade:$http_x_requested_with:$http_accept" $vestibule_goes {{
+    default                     no;
+    "~*^(navigate)?:::.*text/html" yes;
+}}
+
+# What somebody gets who is not signed in. 303 makes a GET of whatever it was: no body is posted twice.
+map "$vestibule_goes:$request_method" $vestibule_sends {{
+    default              401;
+    "~^yes:(GET|HEAD)$"  302;
+    "~^yes:"             303;
+}}
+
+map $http_upgrade $vestibule_connection {{
+    default upgrade;
+    ""      "";
+}}
+
+# The session is none of the apps' business.
+map $http_cookie $vestibule_cookie {{
+    default $http_cookie;
+    "~^(?<vestibule_before>(?:.*; ?)?){cookie}=[^;]*(?:; ?)?(?<vestibule_after>.*)$" $vestibule_before$vestibule_after;
+}}
+"#
+    )
+}
+
+fn nginx_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
+    let check = nginx_check(plan);
+    let [set, tell] = nginx_identity(plan);
+    let begin = nginx_server(plan, app);
+    // What opened the check is none of the app's business either.
+    let authorization =
+        if plan.basic_auth { "\n    proxy_set_header Authorization \"\";" } else { "" };
+    format!(
+        r"
+{begin}
+    # Nothing that another server could read as one of the headers below gets past here.
+    underscores_in_headers off;
+    ignore_invalid_headers on;
+
+    # At this level every location has them. A location with a proxy_set_header of its own loses all of
+    # these, and anybody could say who they are there: repeat them, or have none.
+    auth_request /_vestibule;
+    auth_request_set $vestibule_way_in $upstream_http_location;
+{set}
+{tell}
+    proxy_set_header Host $http_host;
+    proxy_set_header Cookie $vestibule_cookie;{authorization}
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $vestibule_connection;
+    proxy_http_version 1.1;
+    error_page 401 = @vestibule_way_in;
+
+    location / {{
+        proxy_pass {upstream};
+    }}
+
+    location = /_vestibule {{
+        internal;
+        auth_request off;
+{check}
+    }}
+
+    location @vestibule_way_in {{
+        auth_request off;
+        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
+        if ($vestibule_sends = 303) {{ return 303 $vestibule_way_in; }}
+        return 401;
+    }}
+}}
+"
+    )
+}
+
+/// The check itself: nothing of the request but what it needs goes there.
+fn nginx_check(plan: &Plan) -> String {
+    let question = plan.question();
+    let authorization = if plan.basic_auth {
+        "\n        proxy_set_header Authorization $http_authorization;"
+    } else {
+        ""
+    };
+    format!(
+        r#"        proxy_pass http://vestibule/auth/nginx{question};
+        proxy_pass_request_body off;
+        proxy_pass_request_headers off;
+        proxy_set_header Host $host;
+        proxy_set_header Content-Length "";
+        proxy_set_header Connection "";
+        proxy_set_header Cookie $http_cookie;{authorization}
+        proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
+        proxy_set_header X-Original-Method $request_method;
+        proxy_set_header X-Forwarded-For $remote_addr;"#
+    )
+}
+
+/// Where each identity header comes from, and that nobody else's gets through: an empty value removes
+/// it.
+fn nginx_identity(plan: &Plan) -> [String; 2] {
+    let mut set = String::new();
+    let mut tell = String::new();
+    for name in plan.identity.all() {
+        let word = word(name);
+        push(&mut set, &format!("    auth_request_set $vestibule_{word} $upstream_http_{word};\n"));
+        push(&mut tell, &format!("    proxy_set_header {name} $vestibule_{word};\n"));
+    }
+    [set, tell].map(|it| it.trim_end().to_owned())
+}
+
+fn nginx_own(plan: &Plan) -> String {
+    let begin = nginx_server(plan, &plan.own);
+    let hosts: Vec<_> = plan.apps.iter().map(|(app, _)| app).chain([&plan.own]).collect();
+    let redirect = if hosts.iter().all(|it| it.is_at_default_port()) {
+        let names: Vec<_> = hosts.iter().map(|it| it.host()).collect();
+        format!(
+            r"
+server {{
+    listen 80;
+    listen [::]:80;
+    server_name {};
+    return 308 https://$host$request_uri;
+}}
+",
+            names.join(" ")
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        r#"
+{begin}
+    client_max_body_size 128k;
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header Connection "";
+    proxy_http_version 1.1;
+
+    location / {{
+        proxy_pass http://vestibule;
+    }}
+
+    # Checks are for nginx itself.
+    location /auth/ {{
+        return 404;
+    }}
+}}
+{redirect}"#
+    )
+}
+
+fn nginx_server(plan: &Plan, origin: &Origin) -> String {
+    let (host, port) = (origin.host(), origin.port());
+    let (certificate, key) = plan
+        .certificate
+        .clone()
+        .unwrap_or_else(|| (format!("/etc/ssl/{host}.pem"), format!("/etc/ssl/{host}.key")));
+    format!(
+        "server {{
+    listen {port} ssl;
+    listen [::]:{port} ssl;
+    server_name {host};
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+"
+    )
+}
+
+// Caddy.
+
+fn caddy(plan: &Plan) -> String {
+    let mut text = format!(
+        "# Guards apps behind vestibule. A Caddyfile for Caddy 2.6 or newer; check it with \
+         `caddy validate`.\n# It belongs to\n#   {}\n",
+        plan.command
+    );
+    for (app, upstream) in &plan.apps {
+        push(&mut text, &caddy_app(plan, app, upstream));
+    }
+    push(&mut text, &caddy_own(plan));
+    text
+}
+
+fn caddy_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
+    let (tls, place, query) = (caddy_tls(plan), plan.place("unix/"), &plan.query);
+    let names = plan.identity.all();
+    let mut drops = String::new();
+    for name in names.iter().flat_map(|name| spellings(name)) {
+        push(&mut drops, &format!("        request_header -{name}\n"));
+    }
+    let (names, cookie) = (names.join(" "), plan.cookie);
+    let authorization = if plan.basic_auth { "\n            header_up -Authorization" } else { "" };
+    format!(
+        r#"
+{app} {{{tls}
+    route {{
+        # What a client says of itself goes first: Caddy would order this after the check by itself.
+{drops}
+        forward_auth {place} {{
+            # The question mark keeps the client's own parameters from the check.
+            uri /auth/forward?{query}
+            copy_headers {names}
+        }}
+
+        reverse_proxy {upstream} {{
+            # The session is none of the app's business.
+            header_up Cookie "(\b){cookie}=[^;]*;? ?" "$1"{authorization}
+        }}
+    }}
+}}
+"#
+    )
+}
+
+fn caddy_own(plan: &Plan) -> String {
+    let (own, tls, place) = (&plan.own, caddy_tls(plan), plan.place("unix/"));
+    format!(
+        "
+{own} {{{tls}
+    # Checks are for Caddy itself.
+    respond /auth/* 404
+    reverse_proxy {place}
+}}
+"
+    )
+}
+
+fn caddy_tls(plan: &Plan) -> String {
+    match &plan.certificate {
+        Some((certificate, key)) => format!("\n    tls {certificate} {key}"),
+        None => String::new(),
+    }
+}
+
+// Traefik.
+
+fn traefik(plan: &Plan) -> String {
+    let (own, place) = (plan.own.host(), plan.place(""));
+    let mut text = format!(
+        "# Guards apps behind vestibule. A dynamic configuration for Traefik 2 or 3 (file provider), with \
+         an\n# entry point called websecure. It belongs to\n#   {}\n\nhttp:\n  routers:\n",
+        plan.command
+    );
+    for (app, _) in &plan.apps {
+        let (host, name) = (app.host(), word(app.host()));
+        push(
+            &mut text,
+            &format!(
+                "    {name}:
+      rule: Host(`{host}`)
+      entryPoints: [websecure]
+      middlewares: [vestibule-spellings, vestibule]
+      service: {name}
+      tls: {{}}
+"
+            ),
+        );
+    }
+    push(
+        &mut text,
+        &format!(
+            "    vestibule:
+      # Checks are for Traefik itself.
+      rule: Host(`{own}`) && !PathPrefix(`/auth/`)
+      entryPoints: [websecure]
+      service: vestibule
+      tls: {{}}
+"
+        ),
+    );
+    push(&mut text, &traefik_middlewares(plan));
+    push(&mut text, "  services:\n");
+    for (app, upstream) in &plan.apps {
+        push(&mut text, &traefik_service(&word(app.host()), upstream));
+    }
+    push(&mut text, &traefik_service("vestibule", &format!("http://{place}")));
+    text
+}
+
+fn traefik_middlewares(plan: &Plan) -> String {
+    let (place, question) = (plan.place(""), plan.question());
+    let names = plan.identity.all();
+    let mut drops = String::new();
+    for name in names {
+        for spelling in spellings(name).iter().filter(|it| *it != name) {
+            push(&mut drops, &format!("          {spelling}: \"\"\n"));
+        }
+    }
+    let names = names.join(", ");
+    format!(
+        "  middlewares:
+    vestibule-spellings:
+      headers:
+        # An empty value removes what a client says of itself in another spelling.
+        customRequestHeaders:
+{drops}    vestibule:
+      forwardAuth:
+        address: \"http://{place}/auth/forward{question}\"
+        # Each of these replaces what the client sent.
+        authResponseHeaders: [{names}]
+        # true only behind another proxy that you trust.
+        trustForwardHeader: false
+"
+    )
+}
+
+fn traefik_service(name: &str, upstream: &str) -> String {
+    format!(
+        "    {name}:
+      loadBalancer:
+        servers:
+          - url: \"{upstream}\"
+"
+    )
+}
+
+fn push(text: &mut String, part: &str) {
+    text.write_str(part).expect("a string takes whatever is written to it");
+}

@@ -1,0 +1,150 @@
+//! The configurations of reverse proxies. tests/proxies runs them; here is what they say.
+
+use crate::binary::vestibule;
+
+const EXAMPLE: [&str; 4] = [
+    "--origin=https://auth.example.com",
+    "--cookie-domain=example.com",
+    "--app=https://app.example.com",
+    "--upstream=http://127.0.0.1:3000",
+];
+
+const PROXIES: [&str; 3] = ["nginx", "caddy", "traefik"];
+
+fn configuration(proxy: &str, flags: &[&str]) -> String {
+    let mut words = vec!["proxy-config", proxy];
+    words.extend(flags);
+    let output = vestibule(&words).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refusal(proxy: &str, flags: &[&str]) -> String {
+    let mut words = vec!["proxy-config", proxy];
+    words.extend(flags);
+    let output = vestibule(&words).output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(2), &b""[..]), "{flags:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+#[test]
+fn shows_in_the_documentation_what_it_prints() {
+    for proxy in PROXIES {
+        let path = format!("{}/docs/{proxy}.md", env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(path).unwrap();
+        assert!(page.contains(&configuration(proxy, &EXAMPLE)), "docs/{proxy}.md is out of date");
+    }
+}
+
+#[test]
+fn takes_every_identity_header_from_the_client_in_every_spelling() {
+    let names = "--identity-header=user=X-WEBAUTH-USER";
+    for (proxy, flag) in
+        [("nginx", None), ("caddy", None), ("caddy", Some(names)), ("traefik", Some(names))]
+    {
+        let flags: Vec<_> = EXAMPLE.into_iter().chain(flag).collect();
+        let text = configuration(proxy, &flags);
+        let user = if flag.is_some() { "X-WEBAUTH-USER" } else { "Remote-User" };
+        for name in [user, "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"] {
+            match proxy {
+                // It drops underscores and dots by itself, if it is not told otherwise.
+                "nginx" => assert!(text.contains(&format!("    proxy_set_header {name} $"))),
+                "caddy" => {
+                    for spelling in
+                        [name.to_owned(), name.replace('-', "_"), name.replace('-', ".")]
+                    {
+                        assert!(
+                            text.contains(&format!("request_header -{spelling}\n")),
+                            "{spelling}"
+                        );
+                    }
+                }
+                _ => {
+                    assert!(text.contains(&format!("{}: \"\"\n", name.replace('-', "_"))));
+                    assert!(text.contains(name));
+                }
+            }
+        }
+        assert!(
+            flag.is_none() || text.contains("request_header -X-WEBAUTH_USER") || proxy != "caddy"
+        );
+    }
+    assert!(configuration("nginx", &EXAMPLE).contains("underscores_in_headers off;"));
+}
+
+#[test]
+fn guards_several_apps_and_tells_who_may_see_them() {
+    let flags = [
+        "--origin=https://auth.example.com:8443",
+        "--cookie-domain=example.com",
+        "--app=https://app.example.com:8443,https://wiki.example.com",
+        "--upstream=http://127.0.0.1:3000,http://127.0.0.1:3001",
+        "--listen=unix:/run/vestibule/http.sock",
+        "--groups=staff,admin",
+        "--users=anna b",
+        "--basic-auth",
+    ];
+    let nginx = configuration("nginx", &flags);
+    for part in [
+        "server unix:/run/vestibule/http.sock;",
+        "listen 8443 ssl;",
+        "server_name wiki.example.com;",
+        "proxy_pass http://127.0.0.1:3001;",
+        "/auth/nginx?groups=admin%2Cstaff&users=anna+b;",
+        "proxy_set_header Authorization $http_authorization;",
+        "proxy_set_header Authorization \"\";",
+        "--listen unix:/run/vestibule/http.sock --basic-auth\n",
+    ] {
+        assert!(nginx.contains(part), "{part} is not in {nginx}");
+    }
+    assert!(!nginx.contains("listen 80;"), "it leads nobody from port 80 to another than 443");
+    let caddy = configuration("caddy", &flags);
+    for part in
+        ["forward_auth unix//run/vestibule/http.sock {", "/auth/forward?groups=admin%2Cstaff&"]
+    {
+        assert!(caddy.contains(part), "{part} is not in {caddy}");
+    }
+}
+
+#[test]
+fn reads_the_settings_that_serve_has_from_the_same_environment() {
+    let output = vestibule(&["proxy-config", "caddy"])
+        .env("VESTIBULE_ORIGIN", "https://auth.example.com")
+        .env("VESTIBULE_COOKIE_DOMAIN", "example.com")
+        .env("VESTIBULE_APP", "https://app.example.com")
+        .env("VESTIBULE_LISTEN", "127.0.0.1:9000")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("https://app.example.com {") && text.contains("forward_auth 127.0.0.1:9000")
+    );
+}
+
+#[test]
+fn prints_nothing_that_could_not_work() {
+    let with = |flags: &[&'static str]| -> Vec<&'static str> {
+        let given = |it: &&&str| {
+            let name = it.split('=').next().unwrap();
+            !flags.iter().any(|flag| flag.split('=').next() == Some(name))
+        };
+        EXAMPLE.iter().filter(given).chain(flags).copied().collect()
+    };
+    for (proxy, flags, advice) in [
+        ("nginx", &["--origin=http://auth.example.com"][..], "https"),
+        ("nginx", &["--app=https://app.example.org"], "--cookie-domain"),
+        ("nginx", &["--upstream=http://127.0.0.1:1,http://127.0.0.1:2"], "one for each"),
+        ("nginx", &["--upstream=127.0.0.1:3000"], "http://127.0.0.1:3000"),
+        ("nginx", &["--upstream=http://127.0.0.1:3000/x;y"], "http://127.0.0.1:3000"),
+        ("nginx", &["--certificate=cert.pem", "--certificate-key=/k.pem"], "whole path"),
+        ("nginx", &["--certificate=/c.pem"], "--certificate-key"),
+        ("nginx", &["--groups=Staff"], "a-z"),
+        ("traefik", &["--listen=unix:/run/x.sock"], "Traefik"),
+        ("apache", &[], "nginx"),
+    ] {
+        let text = refusal(proxy, &with(flags));
+        assert!(text.contains(advice), "{flags:?}: {text}");
+    }
+}

@@ -1,0 +1,154 @@
+# What somebody sees of an app that a reverse proxy guards, and what the app sees of them. Run by run.sh.
+# shellcheck shell=sh
+set -eu
+
+: "${KIND:?}" "${PORT:?}" "${CA:?}" "${BINARY:?}" "${DATABASE:?}"
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+jar=$folder/jar
+auth=https://auth.example.test:$PORT
+app=https://app.example.test:$PORT
+wiki=https://wiki.example.test:$PORT
+password='three unrelated words'
+
+web() {
+    curl --silent --show-error --max-time 30 --cacert "$CA" --http1.1 \
+        --resolve "auth.example.test:$PORT:127.0.0.1" --resolve "app.example.test:$PORT:127.0.0.1" \
+        --resolve "wiki.example.test:$PORT:127.0.0.1" "$@"
+}
+# A browser that goes to a page, and one that remembers.
+page() { web --header 'Accept: text/html,*/*;q=0.8' --header 'Sec-Fetch-Mode: navigate' "$@"; }
+known() { page --cookie "$jar" --cookie-jar "$jar" "$@"; }
+
+# check 'what should happen' 'what is expected' 'what came'
+check() {
+    if [ "$2" = "$3" ]; then
+        printf 'ok    %s\n' "$1"
+    else
+        printf 'FAIL  %s\n      expected: %s\n      came:     %s\n' "$1" "$2" "$3"
+        exit 1
+    fi
+}
+# status and Location of an answer
+way() { "$@" --output /dev/null --write-out '%{http_code} %{redirect_url}'; }
+status() { "$@" --output /dev/null --write-out '%{http_code}'; }
+# the value of a header that reached the app
+value() { tr -d '\r' <"$folder/echo" | sed -n "s/^$1: //Ip"; }
+
+# From a link to an app, through the sign-in, to the very address.
+asked="$app/a%20b/%C3%A4?x=1&y=%C3%A4%26z&next=https://e.com/&empty="
+next='https%3A%2F%2Fapp.example.test%3A'$PORT'%2Fa%2520b%2F%25C3%25A4%3Fx%3D1%26y%3D%25C3%25A4%2526z%26next%3Dhttps%3A%2F%2Fe.com%2F%26empty%3D'
+check 'a stranger is led to the sign-in page' "302 $auth/login?next=$next" "$(way page "$asked")"
+check 'HEAD is led there too' "302 $auth/login?next=$next" "$(way page --head "$asked")"
+known "$auth/login?next=$next" --output "$folder/form"
+hidden=$(sed -n 's/.*name="next" value="\([^"]*\)".*/\1/p' "$folder/form" | sed 's/&amp;/\&/g')
+check 'the form keeps the address whole' "$asked" "$hidden"
+known "$auth/signup" --output /dev/null --header "Origin: $auth" \
+    --data-urlencode username=Anna --data-urlencode "password=$password"
+known "$auth/logout" --output /dev/null --header "Origin: $auth" --data ''
+answer=$(way known "$auth/login" --header "Origin: $auth" --data-urlencode username=anna \
+    --data-urlencode "password=$password" --data-urlencode "next=$hidden")
+check 'signing in leads back to the very address' "302 $asked" "$answer"
+known "$asked" --cookie-jar "$folder/unused" --header 'Cookie: theme=dark' --output "$folder/echo"
+check 'the app gets the very address' "GET /a%20b/%C3%A4?x=1&y=%C3%A4%26z&next=https://e.com/&empty= HTTP/1.1" \
+    "$(head -n 1 "$folder/echo" | tr -d '\r')"
+
+# What the app is told.
+"$BINARY" user groups anna ops,staff --database "$DATABASE" >/dev/null
+"$BINARY" user email anna anna@example.test --database "$DATABASE" >/dev/null
+known "$app/" --output "$folder/echo"
+check 'the app is told the name' anna "$(value Remote-User)"
+check 'the app is told the name to show' Anna "$(value Remote-Name)"
+check 'the app is told the groups' ops,staff "$(value Remote-Groups)"
+check 'the app is told the address' anna@example.test "$(value Remote-Email)"
+check 'the app is told the id' 15 "$(value Remote-Id | tr -d '\n' | wc -c | tr -d ' ')"
+check 'the app does not get the session' '' "$(grep -i auth_session "$folder/echo" || true)"
+token=$(awk '$6 ~ /auth_session/ { print $7 }' "$jar")
+web --header "Cookie: a=b; __Secure-auth_session=$token; c=d" "$app/" --output "$folder/echo"
+check 'the app gets its own cookies' 'a=b; c=d' "$(value Cookie)"
+
+# A request that changes something arrives whole, for somebody who is in.
+known "$app/form" --data 'a=b&c=d' --output "$folder/echo"
+check 'a form reaches the app' 'a=b&c=d' "$(tail -n 1 "$folder/echo")"
+
+# Forged identity, in every spelling and on every path.
+"$BINARY" user groups anna '' --database "$DATABASE" >/dev/null
+"$BINARY" user email anna '' --database "$DATABASE" >/dev/null
+: >"$folder/forged"
+for what in User Id Name Groups Email; do
+    lower=$(printf %s "$what" | tr '[:upper:]' '[:lower:]')
+    upper=$(printf %s "$what" | tr '[:lower:]' '[:upper:]')
+    for name in "Remote-$what" "remote-$lower" "REMOTE-$upper" "Remote_$what" "remote_$lower" \
+        "REMOTE_$upper" "Remote.$what" "rEmOtE-$lower" "Remote-_$what"; do
+        printf 'header = "%s: forged"\n' "$name" >>"$folder/forged"
+    done
+done
+for path in / /api/ /static/x.png /.well-known/x /a/../b '/?x=/auth/' //x /_vestibule/x /auth/nginx; do
+    known "$app$path" --path-as-is --config "$folder/forged" --output "$folder/echo"
+    check "no forged header reaches $path" 'anna Anna   ' \
+        "$(value Remote-User) $(value Remote-Name) $(value Remote-Groups) $(value Remote-Email) $(
+            grep -v -i 'Remote-_' "$folder/echo" | grep -i forged || true)"
+    check "no forged header opens $path" 302 \
+        "$(status page "$app$path" --path-as-is --config "$folder/forged")"
+done
+for header in 'X-Forwarded-Host: evil.example' 'X-Forwarded-Uri: //evil.example/' \
+    'X-Forwarded-Proto: http' 'X-Original-URL: https://evil.example/' 'X-Forwarded-Method: POST' \
+    'Forwarded: host=evil.example'; do
+    check "nothing follows from $header" "302 $auth/login?next=$next" \
+        "$(way page "$asked" --header "$header")"
+done
+known "$auth/whoami" --header 'Accept: text/plain' --header 'X-Forwarded-For: 203.0.113.9' \
+    --output "$folder/whoami"
+check 'nobody is believed about their address' 127.0.0.1 "$(cat "$folder/whoami")"
+
+# Whoever is no browser that goes to a page is told so, and no body is sent on.
+check 'a form of a stranger is posted nowhere' "303 $auth/login?next=https%3A%2F%2Fapp.example.test%3A$PORT%2Fform" \
+    "$(way page "$app/form" --data 'secret=1')"
+check 'a script of a stranger gets 401' 401 \
+    "$(status web "$app/api" --header 'Accept: application/json' --header 'Sec-Fetch-Mode: cors')"
+check 'a script that posts gets 401' 401 \
+    "$(status web "$app/api" --header 'Accept: application/json' --data 'a=b')"
+check 'XMLHttpRequest gets 401' 401 "$(status page "$app/" --header 'X-Requested-With: XMLHttpRequest')"
+check 'a picture gets 401' 401 "$(status web "$app/x.png" --header 'Accept: image/*' \
+    --header 'Sec-Fetch-Mode: no-cors')"
+socket() {
+    status web "$app/socket" --header 'Connection: Upgrade' --header 'Upgrade: websocket' \
+        --header 'Sec-WebSocket-Version: 13' --header 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' "$@"
+}
+check 'a WebSocket of a stranger gets 401' 401 "$(socket)"
+check 'a WebSocket that claims to be a page gets 401' 401 "$(socket --header 'Accept: text/html')"
+
+# Scripts.
+basic() {
+    user=$1
+    shift
+    web --basic --user "$user" "$app/" "$@"
+}
+basic "anna:$password" >"$folder/echo"
+check 'a script gets through with name and password' anna "$(value Remote-User)"
+check 'the app does not get the password' '' "$(value Authorization)"
+check 'a wrong password gets 401' 401 "$(status basic anna:wrong)"
+access=$(web --cookie "$jar" "$auth/account/tokens" --header "Origin: $auth" \
+    --data-urlencode 'name=script' --data days=1)
+web --header "Authorization: Bearer $access" "$app/" >"$folder/echo"
+check 'a script gets through with an access token' anna "$(value Remote-User)"
+
+# Groups.
+check 'an app of a group is closed to others' 403 "$(status known "$wiki/")"
+"$BINARY" user groups anna staff --database "$DATABASE" >/dev/null
+check 'an app of a group is open to it' 200 "$(status known "$wiki/")"
+
+# Out at once.
+check 'a check is for the proxy itself' 404 "$(status known "$auth/auth/nginx")"
+"$BINARY" user disable anna --database "$DATABASE" >/dev/null
+check 'somebody who is shut out is out at once' 302 "$(status known "$app/")"
+check 'their password is too' 401 "$(status basic "anna:$password")"
+check 'their access token is too' 401 "$(status web --header "Authorization: Bearer $access" "$app/")"
+"$BINARY" user enable anna --database "$DATABASE" >/dev/null
+known "$auth/login" --output /dev/null --header "Origin: $auth" \
+    --data-urlencode username=anna --data-urlencode "password=$password"
+cp "$jar" "$folder/kept"
+check 'somebody who signs in again is in' 200 "$(status known "$app/")"
+check 'signing out works' 302 "$(status known "$auth/logout" --header "Origin: $auth" --data '')"
+check 'the cookie that was kept opens nothing' 302 "$(status page --cookie "$folder/kept" "$app/")"
