@@ -7,20 +7,21 @@
 //! Files stand on floors. A file uses its own floor and those below, never one above; what a floor
 //! must *not* know is the useful half of the rule, and a test holds it (`tests/it/house.rs`).
 //!
-//! | floor   | files                                      | may know      | must not know                  |
-//! |---------|--------------------------------------------|---------------|--------------------------------|
-//! | program | `main config admin proxy`                  | everything    | –                              |
-//! | shell   | `gate serve audit log`                     | site, clock   | routes by name, users, SQL     |
-//! | site    | `routes pages origin redirect client browser http` | auth, store   | sockets, threads, clock, SQL   |
-//! | auth    | `login access users keys sessions policy throttle` | store, ground | HTTP, cookies, HTML, flags     |
-//! | store   | `store`                                    | ground        | policy: lifetimes, limits      |
-//! | ground  | `password token network clock`             | crates        | anything of ours               |
+//! | floor     | files                                              | may know        | must not know                    |
+//! |-----------|----------------------------------------------------|-----------------|----------------------------------|
+//! | program   | `main config admin proxy doctor`                   | everything      | –                                |
+//! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
+//! | site      | `routes pages origin redirect client browser http` | auth, store     | sockets, threads, clock, SQL     |
+//! | auth      | `login access users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
+//! | store     | `store`                                            | ground          | policy: lifetimes, limits        |
+//! | ground    | `password token network clock`                     | crates          | anything of ours                 |
 //!
 //! The modules below are in reading order, from the outside in.
 
 pub mod config;
 pub mod admin;
 pub mod proxy;
+pub mod doctor;
 pub mod gate;
 pub mod serve;
 pub mod audit;

@@ -1,0 +1,368 @@
+//! Questions over the network, and the answers as plain values.
+//!
+//! Decides which certificates are trusted, where a host name leads and how the names of headers
+//! are spelled on the wire. Follows no redirect and keeps no cookie: what an answer means is for
+//! others to say.
+//!
+//! LIMIT: only HTTP/1.1 is spoken, so that what a proxy does with HTTP/2 and HTTP/3 alone stays
+//! unseen.
+
+use std::io::{ErrorKind, Read};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::{self, Uri};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
+};
+use ureq::{Agent, Error};
+use url::Url;
+
+/// The most of an answer's body that is read.
+const BODY_BYTES_MAX: u64 = 256 * 1_024;
+
+/// Some gates send only what looks like a browser to their sign-in page.
+const USER_AGENT: &str = concat!("Mozilla/5.0 (vestibule doctor ", env!("CARGO_PKG_VERSION"), ")");
+
+/// Where a host and port lead, whatever the name service says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pin {
+    /// The host name, in lower case.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The address to connect to in its place.
+    pub address: IpAddr,
+}
+
+/// How the names of headers are written on the wire. They mean the same, but not every program
+/// that filters them knows that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Casing {
+    /// `remote-user`
+    Lower,
+    /// `Remote-User`
+    Title,
+    /// `REMOTE-USER`
+    Upper,
+}
+
+/// A request.
+pub(super) struct Question {
+    pub method: &'static str,
+    pub url: Url,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<String>,
+    pub casing: Casing,
+}
+
+impl Question {
+    /// What a browser asks for when somebody follows a link.
+    pub fn navigation(url: &Url) -> Self {
+        let accept = "text/html,application/xhtml+xml,*/*;q=0.8";
+        let headers = [
+            ("Accept", accept),
+            ("Sec-Fetch-Mode", "navigate"),
+            ("Sec-Fetch-Dest", "document"),
+            ("Sec-Fetch-Site", "none"),
+        ];
+        Self::bare("GET", url).with(&headers)
+    }
+
+    /// Nothing but a method and an address.
+    pub fn bare(method: &'static str, url: &Url) -> Self {
+        let (headers, body) = (Vec::new(), None);
+        Self { method, url: url.clone(), headers, body, casing: Casing::Title }
+    }
+
+    /// Adds headers.
+    pub fn with<T: AsRef<str>>(mut self, headers: &[(T, T)]) -> Self {
+        let owned = headers.iter().map(|(name, it)| (name.as_ref().into(), it.as_ref().into()));
+        self.headers.extend(owned);
+        self
+    }
+
+    /// Adds a form.
+    pub fn form(mut self, body: String) -> Self {
+        self.body = Some(body);
+        self.with(&[("Content-Type", "application/x-www-form-urlencoded")])
+    }
+
+    /// Spells its headers in this way.
+    pub fn spelled(mut self, casing: Casing) -> Self {
+        self.casing = casing;
+        self
+    }
+}
+
+/// An answer. It may hold a session's cookie, so it cannot be printed.
+pub(super) struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Reply {
+    /// The values of a header, in the order they came.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = move |it: &&(String, String)| it.0.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(named).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The way to the network.
+pub(super) struct Wire {
+    /// Tried in turn until one trusts the server.
+    roots: Vec<RootCerts>,
+    pins: Vec<Pin>,
+    timeout: Duration,
+}
+
+impl Wire {
+    /// Trusts what browsers trust, and the authorities in `ca`, which is PEM. An error says that
+    /// none is in there.
+    pub fn new(ca: Option<&[u8]>, pins: Vec<Pin>, timeout: Duration) -> Result<Self, String> {
+        let mut roots = Vec::new();
+        if let Some(pem) = ca {
+            let certificate = |item| match item {
+                Ok(PemItem::Certificate(it)) => Some(it),
+                _ => None,
+            };
+            let own: Vec<_> = parse_pem(pem).filter_map(certificate).collect();
+            if own.is_empty() {
+                return Err("there is no PEM certificate in the file of --ca".to_owned());
+            }
+            roots.push(RootCerts::from(own));
+        }
+        roots.push(RootCerts::WebPki);
+        Ok(Self { roots, pins, timeout })
+    }
+
+    /// Asks, on a connection of its own. An error is the cause why there is no answer.
+    pub fn ask(&self, question: &Question) -> Result<Reply, String> {
+        let mut asked = self.roots.iter().map(|roots| self.ask_trusting(roots, question));
+        let first = asked.next().expect("browsers' authorities are always there");
+        let distrusts = |it: &Result<Reply, Error>| it.as_ref().is_err_and(is_about_trust);
+        let last = if distrusts(&first) { asked.next().unwrap_or(first) } else { first };
+        last.map_err(|err| cause(&err, self.timeout))
+    }
+
+    fn ask_trusting(&self, roots: &RootCerts, question: &Question) -> Result<Reply, Error> {
+        let mut request =
+            http::Request::builder().method(question.method).uri(question.url.as_str());
+        for (name, value) in &question.headers {
+            request = request.header(name, value);
+        }
+        let agent = self.agent(roots, question.casing);
+        let answer = match &question.body {
+            Some(body) => agent.run(request.body(body.as_str())?)?,
+            None => agent.run(request.body(())?)?,
+        };
+        Ok(reply(answer))
+    }
+
+    fn agent(&self, roots: &RootCerts, casing: Casing) -> Agent {
+        let config = Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
+            // The question is what the set-up answers, not what somebody in between does.
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .user_agent(USER_AGENT)
+            .timeout_global(Some(self.timeout))
+            .build();
+        let connector = DefaultConnector::new().chain(Pen(casing));
+        Agent::with_parts(config, connector, Names { pins: self.pins.clone() })
+    }
+}
+
+fn reply(answer: http::Response<ureq::Body>) -> Reply {
+    let (head, body) = answer.into_parts();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers =
+        head.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes())));
+    let headers = headers.collect();
+    let mut bytes = Vec::new();
+    if !head.status.is_informational() {
+        // What came until it broke off or took too long is enough: some pages never end.
+        drop(body.into_reader().take(BODY_BYTES_MAX).read_to_end(&mut bytes));
+    }
+    Reply { status: head.status.as_u16(), headers, body: text(&bytes) }
+}
+
+/// Whether the server's certificate may be the reason. If it is another, asking once more does no
+/// harm.
+fn is_about_trust(err: &Error) -> bool {
+    match err {
+        Error::Rustls(_) | Error::Tls(_) => true,
+        Error::Io(err) => err.kind() == ErrorKind::InvalidData,
+        _ => false,
+    }
+}
+
+fn cause(err: &Error, timeout: Duration) -> String {
+    match err {
+        Error::HostNotFound => "the name service does not know the host".to_owned(),
+        Error::Timeout(_) => format!("nothing came within {} s", timeout.as_secs_f32()),
+        Error::Io(err) => err.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Looks names up, except those that are pinned.
+#[derive(Debug)]
+struct Names {
+    pins: Vec<Pin>,
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let host = uri.host().unwrap_or_default();
+        let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default);
+        let pin = self.pins.iter().find(|it| it.host.eq_ignore_ascii_case(host) && it.port == port);
+        match pin {
+            Some(pin) => {
+                let mut found = self.empty();
+                found.push(SocketAddr::new(pin.address, port));
+                Ok(found)
+            }
+            None => DefaultResolver::default().resolve(uri, config, timeout),
+        }
+    }
+}
+
+/// Writes the names of headers as [`Casing`] says: the library writes them in lower case.
+#[derive(Debug)]
+struct Pen(Casing);
+
+impl<In: Transport> Connector<In> for Pen {
+    type Out = Written;
+
+    fn connect(
+        &self,
+        _details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Written>, Error> {
+        let hand = Hand { casing: self.0, place: Place::FirstLine };
+        Ok(chained.map(|inner| Written { inner: Box::new(inner), hand }))
+    }
+}
+
+#[derive(Debug)]
+struct Written {
+    inner: Box<dyn Transport>,
+    hand: Hand,
+}
+
+impl Transport for Written {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.hand.rewrite(&mut self.inner.buffers().output()[..amount]);
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.inner.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+/// How far the head of a request is written.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    FirstLine,
+    /// At the beginning of a header's name or of a word in it.
+    Word,
+    Name,
+    Value,
+    Body,
+}
+
+#[derive(Debug)]
+struct Hand {
+    casing: Casing,
+    place: Place,
+}
+
+impl Hand {
+    /// Rewrites the next bytes of a request, which may be cut anywhere.
+    fn rewrite(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            let is_first = matches!(self.place, Place::Word);
+            self.place = match (self.place, *byte) {
+                (Place::FirstLine | Place::Value, b'\n')
+                | (Place::Word | Place::Name, b'-' | b'_' | b'.') => Place::Word,
+                (Place::FirstLine | Place::Value | Place::Body, _) => self.place,
+                (Place::Word, b'\r') => Place::Body,
+                (Place::Word | Place::Name, b':') => Place::Value,
+                (Place::Word | Place::Name, _) => Place::Name,
+            };
+            let is_upper = match self.casing {
+                Casing::Lower => false,
+                Casing::Title => is_first,
+                Casing::Upper => true,
+            };
+            if matches!(self.place, Place::Name) && is_upper {
+                byte.make_ascii_uppercase();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(casing: Casing, cut: usize) -> String {
+        let mut head =
+            b"POST /a:b HTTP/1.1\r\nhost: a.test\r\nremote_user.x-y: d-e\r\n\r\nk: v".to_vec();
+        let mut hand = Hand { casing, place: Place::FirstLine };
+        let (front, back) = head.split_at_mut(cut);
+        hand.rewrite(front);
+        hand.rewrite(back);
+        String::from_utf8(head).unwrap()
+    }
+
+    #[test]
+    fn spells_the_names_of_headers_and_nothing_else_wherever_the_bytes_are_cut() {
+        for (casing, host, user) in [
+            (Casing::Lower, "host", "remote_user.x-y"),
+            (Casing::Title, "Host", "Remote_User.X-Y"),
+            (Casing::Upper, "HOST", "REMOTE_USER.X-Y"),
+        ] {
+            let expected =
+                format!("POST /a:b HTTP/1.1\r\n{host}: a.test\r\n{user}: d-e\r\n\r\nk: v");
+            for cut in 0..expected.len() {
+                assert_eq!(written(casing, cut), expected, "{casing:?} {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_an_authority_that_is_none() {
+        for pem in ["", "hello", "-----BEGIN CERTIFICATE-----\n"] {
+            let refused = Wire::new(Some(pem.as_bytes()), Vec::new(), Duration::from_secs(1));
+            assert!(refused.err().is_some_and(|text| text.contains("--ca")), "{pem}");
+        }
+    }
+}
