@@ -6,6 +6,8 @@
 mod proxy;
 
 use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, Read};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -14,10 +16,12 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
+use url::Url;
 
 pub use proxy::ProxyFlags;
 
 use crate::admin::UserFlags;
+use crate::doctor::{self, Credentials, Pin, Plan};
 use crate::gate::{self, Listen};
 use crate::login::Rules;
 use crate::origin::{Domain, Origin, Rule};
@@ -37,6 +41,9 @@ const PERIOD_MIN: Duration = Duration::from_secs(1);
 /// The most workers of either lane.
 const COUNT_MAX: usize = 256;
 
+/// The most of standard input that may be a password's line.
+const LINE_BYTES_MAX: u64 = 4_096;
+
 /// The command line.
 #[derive(Parser)]
 #[command(
@@ -45,7 +52,7 @@ const COUNT_MAX: usize = 256;
     about = "The entrance to your web app: signs people up, signs them in, remembers them, shows \
              them who they are and lets them out.",
     after_help = "Try it out:\n  vestibule serve                  then open http://127.0.0.1:8080\n\n\
-                  Every flag of a command can be set in the environment, a switch with `true` or \
+                  Every flag of `serve` can be set in the environment, a switch with `true` or \
                   `false`; `vestibule serve --help` names both.",
     max_term_width = 100,
     disable_help_subcommand = true
@@ -58,6 +65,8 @@ pub struct CommandLine {
 
 /// What the program can do.
 #[derive(Subcommand)]
+// There is one of it, for a moment at start.
+#[allow(clippy::large_enum_variant)]
 pub enum Command {
     /// Serve the site until SIGTERM or SIGINT.
     #[command(after_help = "Examples:\n  \
@@ -79,6 +88,19 @@ pub enum Command {
             > /etc/nginx/conf.d/vestibule.conf\n\n\
             Then `vestibule doctor https://app.example.com` tells whether it holds.")]
     ProxyConfig(Box<ProxyFlags>),
+
+    /// Examine from outside whether a reverse proxy guards an app.
+    #[command(after_help = "Examples:\n  \
+            vestibule doctor https://app.example.com\n      \
+            ask it as a stranger would: pages, forms, scripts, sockets, forged headers\n  \
+            vestibule doctor https://app.example.com --path /metrics,/ws --sign-in ann < password\n      \
+            try two more paths, and what the app receives when ann has signed in\n  \
+            vestibule doctor https://app.test --ca ca.pem --resolve app.test:443:10.0.0.5 \\\n      \
+            --resolve auth.test:443:10.0.0.5\n      \
+            before the names lead there and with certificates of one's own\n\n\
+            What is found goes to standard output, a line each: ok, FAIL with what to do, or skip. \
+            Exit codes: 0 nothing is wrong; 1 something is, or nothing answers; 2 a flag is wrong.")]
+    Doctor(DoctorFlags),
 }
 
 /// The settings of `vestibule serve`, each for itself.
@@ -266,6 +288,76 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
     #[arg(default_value = "1m", value_parser = period)]
     signup_every: Duration,
+}
+
+/// The settings of `vestibule doctor`, each for itself.
+#[allow(rustdoc::bare_urls)]
+#[derive(Args)]
+pub struct DoctorFlags {
+    /// The app, as browsers reach it: https://app.example.com, perhaps with a path. Plain http only
+    /// on this machine.
+    #[arg(value_name = "URL", value_parser = app)]
+    app: Url,
+
+    /// More paths to try, comma-separated. / and /api/, /static/x, /favicon.ico, /.well-known/x and
+    /// one that nobody knows, all below the app's own path, are tried anyway.
+    #[arg(long, value_name = "PATH,...", value_parser = path, value_delimiter = ',')]
+    path: Vec<String>,
+
+    /// The headers by which the gate names people to the app, comma-separated.
+    #[arg(long, value_name = "NAME,...", value_parser = header, value_delimiter = ',')]
+    #[arg(default_value = "Remote-User,Remote-Id,Remote-Name,Remote-Groups,Remote-Email")]
+    identity_header: Vec<String>,
+
+    /// A file of certificate authorities, in PEM, to trust as well as those that browsers trust.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Where a host is, whatever the name service says: app.example.com:443:192.0.2.1. May be given
+    /// several times.
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = pin)]
+    resolve: Vec<Pin>,
+
+    /// Sign in as this user, to see what the app receives, and out again. The password is read from
+    /// standard input, one line.
+    #[arg(long, value_name = "NAME")]
+    sign_in: Option<String>,
+
+    /// How long one answer may take.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = period)]
+    timeout: Duration,
+}
+
+impl DoctorFlags {
+    /// Checks the settings together and reads what they name: the file of authorities, and the
+    /// password from `input`. An error is one line that says what would do.
+    pub fn check(self, input: &mut impl BufRead) -> Result<Plan, String> {
+        let read = |path: PathBuf| {
+            fs::read(&path).map_err(|err| format!("cannot read {}: {err}", path.display()))
+        };
+        let credentials = |name| Ok::<_, String>(Credentials { name, password: line(input)? });
+        Ok(Plan {
+            app: self.app,
+            paths: self.path,
+            identity: self.identity_header,
+            ca: self.ca.map(read).transpose()?,
+            pins: self.resolve,
+            credentials: self.sign_in.map(credentials).transpose()?,
+            timeout: self.timeout,
+        })
+    }
+}
+
+/// A password, as one line.
+fn line(input: &mut impl BufRead) -> Result<String, String> {
+    let mut line = String::new();
+    let read = input.take(LINE_BYTES_MAX).read_line(&mut line);
+    read.map_err(|err| format!("cannot read the password from standard input: {err}"))?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    match password {
+        "" => Err("--sign-in needs the password on standard input, as one line".to_owned()),
+        password => Ok(password.to_owned()),
+    }
 }
 
 /// The settings, checked.
@@ -593,6 +685,44 @@ fn origin(text: &str) -> Result<Origin, String> {
     Origin::parse(text).ok_or_else(|| "write it as in https://auth.example.com".to_owned())
 }
 
+fn app(text: &str) -> Result<Url, String> {
+    let wrong = || "write it as in https://app.example.com or https://example.com/app".to_owned();
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let is_bare = url.username().is_empty() && url.password().is_none();
+    match url.scheme() {
+        _ if !is_bare || url.query().is_some() || url.fragment().is_some() => Err(wrong()),
+        "https" => Ok(url),
+        "http" if doctor::is_near(&url) => Ok(url),
+        "http" => Err("other machines are asked over https only: what is sent and answered could \
+                       be read on the way"
+            .to_owned()),
+        _ => Err(wrong()),
+    }
+}
+
+fn path(text: &str) -> Result<String, String> {
+    let is_path = text.starts_with('/') && !text.contains('#');
+    is_path.then(|| text.to_owned()).ok_or_else(|| "write it as in /metrics".to_owned())
+}
+
+fn header(text: &str) -> Result<String, String> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let is_header = !text.is_empty() && text.bytes().all(is_name);
+    is_header.then(|| text.to_owned()).ok_or_else(|| "write it as in Remote-User".to_owned())
+}
+
+fn pin(text: &str) -> Result<Pin, String> {
+    let mut parts = text.splitn(3, ':');
+    let (host, port, address) = (parts.next(), parts.next(), parts.next());
+    let bare = address.map(|it| it.trim_start_matches('[').trim_end_matches(']'));
+    match (host, port.map(str::parse), bare.map(str::parse)) {
+        (Some(host), Some(Ok(port)), Some(Ok(address))) if !host.is_empty() => {
+            Ok(Pin { host: host.to_ascii_lowercase(), port, address })
+        }
+        _ => Err("write it as in app.example.com:443:192.0.2.1".to_owned()),
+    }
+}
+
 fn period(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Err(_) => Err("write it as in 90s, 15m, 24h or 14d".to_owned()),
@@ -651,7 +781,16 @@ mod tests {
         let words = ["vestibule", "serve"].iter().chain(flags).map(OsString::from);
         match CommandLine::read(words)?.command {
             Some(Command::Serve(flags)) => flags.check(),
-            _ => Err("it is another command".to_owned()),
+            _ => Err("another command".to_owned()),
+        }
+    }
+
+    /// What `vestibule doctor` with these arguments, and this on standard input, comes to.
+    fn examine(arguments: &[&str], input: &str) -> Result<Plan, String> {
+        let words = ["vestibule", "doctor"].iter().chain(arguments).map(OsString::from);
+        match CommandLine::read(words)?.command {
+            Some(Command::Doctor(flags)) => flags.check(&mut input.as_bytes()),
+            _ => Err("another command".to_owned()),
         }
     }
 
@@ -807,6 +946,60 @@ mod tests {
         }
         for address in ["--listen=127.0.0.2:8080", "--listen=[::1]:8080", "--listen=unix:/x"] {
             assert!(check(&[address]).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn reads_what_is_to_be_examined() {
+        let plan = examine(&["https://app.example.com"], "").unwrap();
+        assert_eq!((plan.app.as_str(), plan.timeout.as_secs()), ("https://app.example.com/", 10));
+        assert_eq!((plan.identity.len(), &*plan.identity[3]), (5, "Remote-Groups"));
+        assert!(plan.credentials.is_none() && plan.ca.is_none() && plan.paths.is_empty());
+        let plan = examine(
+            &[
+                "https://example.com/wiki/",
+                "--path=/a,/b?c=1",
+                "--identity-header=X-User",
+                "--resolve=App.Example.com:443:192.0.2.1",
+                "--resolve=auth.example.com:8443:[2001:db8::1]",
+                "--sign-in=ann",
+                "--timeout=2s",
+            ],
+            "correct horse \r\nmore",
+        )
+        .unwrap();
+        assert_eq!(
+            (plan.paths, plan.identity),
+            (vec!["/a".into(), "/b?c=1".into()], vec!["X-User".into()])
+        );
+        let hosts: Vec<_> = plan.pins.iter().map(|it| (&*it.host, it.port)).collect();
+        assert_eq!(hosts, [("app.example.com", 443), ("auth.example.com", 8443)]);
+        assert_eq!(plan.pins[1].address, "2001:db8::1".parse::<IpAddr>().unwrap());
+        let credentials = plan.credentials.unwrap();
+        assert_eq!((&*credentials.name, &*credentials.password), ("ann", "correct horse "));
+    }
+
+    #[test]
+    fn refuses_to_examine_what_makes_no_sense() {
+        for (arguments, advice) in [
+            (&["app.example.com"][..], "https://app.example.com"),
+            (&["ftp://app.example.com"], "https://app.example.com"),
+            (&["https://ann@app.example.com"], "https://app.example.com"),
+            (&["https://app.example.com/?x=1"], "https://app.example.com"),
+            (&["http://app.example.com"], "https only"),
+            (&["https://a.test", "--path=metrics"], "/metrics"),
+            (&["https://a.test", "--identity-header=Remote User"], "Remote-User"),
+            (&["https://a.test", "--resolve=a.test:443"], "443:192.0.2.1"),
+            (&["https://a.test", "--resolve=a.test:443:b.test"], "443:192.0.2.1"),
+            (&["https://a.test", "--ca=/nowhere/ca.pem"], "/nowhere/ca.pem"),
+            (&["https://a.test", "--sign-in=ann"], "standard input"),
+            (&["https://a.test", "--timeout=0s"], "at least 1s"),
+        ] {
+            let text = examine(arguments, "\n").err().unwrap_or_else(|| panic!("{arguments:?}"));
+            assert!(text.contains(advice) && !text.contains('\n'), "{text}");
+        }
+        for near in ["http://127.0.0.1:8080", "http://[::1]/x", "http://app.localhost"] {
+            assert!(examine(&[near], "").is_ok(), "{near}");
         }
     }
 }

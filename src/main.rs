@@ -13,6 +13,9 @@
 //! SIGTERM and SIGINT stop it: requests in flight are answered, the database is left in one file,
 //! and the exit code is 0. Killing it loses nothing that was answered.
 //!
+//! `vestibule doctor` is another program in the same file: it asks a running set-up as a stranger
+//! would, writes what it finds to standard output, and ends with 1 if anything is wrong.
+//!
 //! To audit it, read `lib.rs` first: it lists the files in reading order and says what each floor
 //! of the house must not know.
 
@@ -22,7 +25,8 @@ use std::sync::Arc;
 
 use vestibule::admin;
 use vestibule::clock::Moment;
-use vestibule::config::{Command, CommandLine, Flags};
+use vestibule::config::{Command, CommandLine, DoctorFlags, Flags};
+use vestibule::doctor;
 use vestibule::gate::Doors;
 use vestibule::log::{self, Kind, Log};
 use vestibule::password::{Cost, Hasher};
@@ -37,6 +41,7 @@ vestibule is the entrance to your web app. To begin:
 
   vestibule serve          serve it on http://127.0.0.1:8080, to try it out
   vestibule serve --help   all settings, with examples
+  vestibule doctor URL     see whether a reverse proxy guards the app at URL
   vestibule --help         all commands
 ";
 
@@ -48,22 +53,23 @@ fn main() -> ExitCode {
     let ended = ended.and_then(|line| match line.command {
         None => {
             print(BEGINNING);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Serve(flags)) => run(*flags),
+        Some(Command::Serve(flags)) => run(*flags).map(|()| ExitCode::SUCCESS),
         Some(Command::ProxyConfig(flags)) => {
             let (kind, plan) = flags.check().map_err(|text| Failure(2, text))?;
             print(&proxy::write(kind, &plan));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Some(Command::User(flags)) => {
             let said = admin::user(flags, Moment::now()).map_err(|text| Failure(1, text))?;
             print(&said);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Doctor(flags)) => examine(flags),
     });
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(Failure(code, text)) => {
             drop(writeln!(std::io::stderr(), "vestibule: {text}"));
             ExitCode::from(code)
@@ -94,4 +100,11 @@ fn run(flags: Flags) -> Result<(), Failure> {
         log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
     serve::serve(doors, config.setup, site, log).map_err(|text| Failure(1, text))
+}
+
+fn examine(flags: DoctorFlags) -> Result<ExitCode, Failure> {
+    let wrong = |text| Failure(2, text);
+    let plan = flags.check(&mut std::io::stdin().lock()).map_err(wrong)?;
+    let findings = doctor::examine(&plan, &mut std::io::stdout()).map_err(wrong)?;
+    Ok(ExitCode::from(u8::from(findings > 0)))
 }
