@@ -5,6 +5,7 @@ mod admin;
 mod auth;
 mod binary;
 mod data;
+mod doctor;
 mod forward;
 mod gate;
 mod guessing;

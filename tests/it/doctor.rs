@@ -1,0 +1,447 @@
+//! `vestibule doctor` against small set-ups on this machine: one that guards well, and one for each
+//! fault that it should find. A single server plays all parts, by the host that is asked for: the
+//! proxy with the app behind it, and the sign-in site.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use url::form_urlencoded::byte_serialize;
+
+use crate::binary::{PATIENCE, vestibule};
+
+const TOKEN: &str = "auth_session=0123456789012345678901234567890123456789";
+const FORM: &str = "username=ann&password=correct+horse";
+
+/// What a set-up does wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    None,
+    OpenPath,
+    OpenToPosts,
+    OpenToSockets,
+    HeaderOpens,
+    HeaderPassedOn,
+    HostBelieved,
+    PostsAgain,
+    PostsFound,
+    PageForScripts,
+    PageForSockets,
+    NextCut,
+    NoWayBack,
+    InClear,
+    NoDomain,
+    NoCookie,
+    GateBroken,
+    GateInTheOpen,
+    AddressBelieved,
+    SessionOutlivesLogout,
+    NoPage,
+}
+
+/// A request as it came.
+struct Asked {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Asked {
+    /// `None` when there is none.
+    fn read(stream: &TcpStream) -> Option<Self> {
+        let mut lines = BufReader::new(stream);
+        let mut line = || {
+            let mut line = String::new();
+            lines.read_line(&mut line).ok()?;
+            Some(line.trim_end().to_owned())
+        };
+        let first = line()?;
+        let mut words = first.split(' ').map(str::to_owned);
+        let (method, target) = (words.next()?, words.next()?);
+        let mut headers = Vec::new();
+        while let Some((name, value)) = line()?.split_once(": ") {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        let mut asked = Self { method, target, headers, body: String::new() };
+        let length = asked.value("content-length").parse().unwrap_or(0);
+        let mut body = vec![0; length];
+        lines.read_exact(&mut body).ok()?;
+        asked.body = String::from_utf8(body).ok()?;
+        Some(asked)
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+
+    fn path(&self) -> &str {
+        self.target.split('?').next().unwrap()
+    }
+}
+
+/// The set-up. It ends with the test.
+struct Town {
+    address: SocketAddr,
+    server: Option<JoinHandle<()>>,
+}
+
+struct Server {
+    port: u16,
+    fault: Fault,
+    is_signed_in: AtomicBool,
+}
+
+impl Town {
+    fn with(fault: Fault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server { port: address.port(), fault, is_signed_in: AtomicBool::new(false) };
+        let server = Arc::new(server);
+        let serve = move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                let Some(asked) = Asked::read(&stream) else { break };
+                drop((&stream).write_all(server.answer(&asked).as_bytes()));
+                drop(stream.shutdown(Shutdown::Write));
+            }
+        };
+        Self { address, server: Some(thread::spawn(serve)) }
+    }
+
+    /// What the doctor writes, and its exit code.
+    fn examine(&self, flags: &[&str], input: &str) -> (String, i32) {
+        let port = self.address.port();
+        let app = format!("http://app.localhost:{port}/");
+        let pins = ["app.localhost", "auth.localhost", "auth.example.com"]
+            .map(|host| format!("--resolve={host}:{port}:127.0.0.1"));
+        let mut all = vec!["doctor", &*app];
+        all.extend(pins.iter().map(String::as_str).chain(flags.iter().copied()));
+        run(&all, input)
+    }
+}
+
+impl Drop for Town {
+    fn drop(&mut self) {
+        // A connection without a request tells the server to end.
+        drop(TcpStream::connect(self.address));
+        self.server.take().unwrap().join().unwrap();
+    }
+}
+
+fn run(arguments: &[&str], input: &str) -> (String, i32) {
+    let mut command = vestibule(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have ended without reading it.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let ended = child.wait_with_output().unwrap();
+    let text = [ended.stdout, ended.stderr].concat();
+    (String::from_utf8(text).unwrap(), ended.status.code().unwrap())
+}
+
+impl Server {
+    fn answer(&self, asked: &Asked) -> String {
+        match asked.value("host").split('.').next() {
+            Some("app") => self.answer_as_app(asked),
+            _ => self.answer_as_site(asked),
+        }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn has_session(&self, asked: &Asked) -> bool {
+        asked.value("cookie") == TOKEN && self.is_signed_in.load(Ordering::SeqCst)
+    }
+
+    fn answer_as_app(&self, asked: &Asked) -> String {
+        let is_open = (self.has(Fault::OpenPath) && asked.path() == "/api/")
+            || (self.has(Fault::OpenToPosts) && asked.method == "POST")
+            || (self.has(Fault::HeaderOpens) && !asked.value("remote_user").is_empty());
+        if self.has(Fault::OpenToSockets) && asked.value("upgrade") == "websocket" {
+            return "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+                .to_owned();
+        }
+        if is_open || self.has_session(asked) { self.show_app(asked) } else { self.guard(asked) }
+    }
+
+    /// What the app makes of the headers that reach it: it spells `-` and `_` alike.
+    fn show_app(&self, asked: &Asked) -> String {
+        let passed = if self.has(Fault::HeaderPassedOn) { asked.value("REMOTE_USER") } else { "" };
+        answer(200, &[], &format!("Hello ann {passed}"))
+    }
+
+    fn guard(&self, asked: &Asked) -> String {
+        if self.has(Fault::GateBroken) {
+            return answer(500, &[], "");
+        }
+        let is_socket = asked.value("upgrade") == "websocket";
+        let is_page = asked.value("accept").contains("text/html");
+        let leads = is_page
+            || (is_socket && self.has(Fault::PageForSockets))
+            || (!is_socket && self.has(Fault::PageForScripts));
+        if !leads || self.has(Fault::NoPage) {
+            return answer(401, &[], "");
+        }
+        let status = match &*asked.method {
+            "POST" if self.has(Fault::PostsAgain) => 307,
+            "POST" if self.has(Fault::PostsFound) => 302,
+            "POST" => 303,
+            _ => 302,
+        };
+        answer(status, &[("Location", &self.location(asked))], "")
+    }
+
+    fn location(&self, asked: &Asked) -> String {
+        let told = asked.value("x-forwarded-host");
+        let is_fooled = self.has(Fault::HostBelieved) && !told.is_empty();
+        let host = if is_fooled { told } else { asked.value("host") };
+        let site = if self.has(Fault::InClear) { "auth.example.com" } else { "auth.localhost" };
+        let login = format!("http://{site}:{}/login", self.port);
+        let url = format!("http://{host}{}", asked.target);
+        let encoded: String = byte_serialize(url.as_bytes()).collect();
+        match self.fault {
+            Fault::NextCut => format!("{login}?rd={url}"),
+            Fault::NoWayBack => login,
+            _ => format!("{login}?next={encoded}"),
+        }
+    }
+
+    fn answer_as_site(&self, asked: &Asked) -> String {
+        let domain = if self.has(Fault::NoDomain) { "" } else { "; Domain=localhost" };
+        let rest = format!("; Path=/; HttpOnly; SameSite=Lax{domain}");
+        let cleared = format!("auth_session=; Max-Age=0{rest}");
+        let is_ours = asked.value("origin") == format!("http://auth.localhost:{}", self.port);
+        match (&*asked.method, asked.path()) {
+            ("GET", "/login") => {
+                let presents = asked.value("cookie").starts_with("auth_session=");
+                let clears = presents && !self.has(Fault::NoCookie);
+                let headers = if clears { vec![("Set-Cookie", &*cleared)] } else { vec![] };
+                answer(200, &headers, "<!DOCTYPE html><title>Sign in</title>")
+            }
+            ("POST", "/login") if is_ours && asked.body == FORM => {
+                self.is_signed_in.store(true, Ordering::SeqCst);
+                let cookie = format!("{TOKEN}; Max-Age=60{rest}");
+                answer(302, &[("Set-Cookie", &cookie), ("Location", "/")], "")
+            }
+            ("POST", "/login") => answer(400, &[], "Incorrect username or password"),
+            ("GET", "/whoami") if self.has_session(asked) => {
+                let told = asked.value("x-forwarded-for");
+                let is_fooled = self.has(Fault::AddressBelieved);
+                answer(200, &[], if is_fooled { told } else { "127.0.0.1" })
+            }
+            ("POST", "/logout") if is_ours && self.has_session(asked) => {
+                let lives_on = self.has(Fault::SessionOutlivesLogout);
+                self.is_signed_in.store(lives_on, Ordering::SeqCst);
+                answer(302, &[("Set-Cookie", &cleared), ("Location", "/login")], "")
+            }
+            ("GET", "/auth/nginx") if self.has(Fault::GateInTheOpen) => answer(200, &[], ""),
+            _ => answer(404, &[], "Not found"),
+        }
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+    let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let headers: String = headers.collect();
+    let length = body.len();
+    format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+}
+
+/// Expects one line of the report, or a part of it, and that something is wrong.
+fn finds(fault: Fault, expected: &[&str]) {
+    let (report, code) = Town::with(fault).examine(&["--sign-in=ann"], "correct horse\n");
+    for expected in expected {
+        let is_there = |line: &str| line.starts_with("FAIL  ") && line.contains(expected);
+        assert!(report.lines().any(is_there), "{fault:?}: {expected}\n{report}");
+    }
+    let wrong = report.lines().filter(|line| line.starts_with("FAIL  ")).count();
+    let count = report.lines().last().unwrap();
+    assert!(count.starts_with(&format!("{wrong} wrong, ")), "{report}");
+    assert_eq!(code, 1, "{report}");
+}
+
+#[test]
+fn finds_nothing_wrong_where_everything_is_guarded() {
+    let town = Town::with(Fault::None);
+    let (report, code) = town.examine(&["--sign-in=ann", "--path=/a?b=c"], "correct horse\n");
+    let login = format!("http://auth.localhost:{}/login", town.address.port());
+    assert!(!report.contains("FAIL") && !report.contains("skip  "), "{report}");
+    for expected in [
+        format!("ok    GET / without a session leads to {login}"),
+        "ok    GET /a?b=c tells the sign-in page the whole address".to_owned(),
+        "ok    GET /api/ with forged headers that name a user is answered as without them".into(),
+        "ok    GET / with forged headers that name another address is answered as without them"
+            .into(),
+        format!("ok    POST / without a session leads to {login} with 303"),
+        "ok    GET / by a script without a session answers 401".into(),
+        "ok    a WebSocket to / without a session answers 401".into(),
+        "ok    the cookie auth_session is kept safe and reaches the app".into(),
+        "ok    GET / with a session shows nothing of 15 forged headers".into(),
+        "ok    GET / with the session that has ended does not enter".into(),
+    ] {
+        assert!(report.lines().any(|line| line == expected), "{expected}\n{report}");
+    }
+    assert!(report.lines().last().unwrap().starts_with("0 wrong, "), "{report}");
+    assert!(!report.contains(TOKEN) && !report.contains("horse"), "a secret is told: {report}");
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn says_what_it_leaves_out_when_nobody_signs_in() {
+    let (report, code) = Town::with(Fault::None).examine(&[], "");
+    assert!(report.contains("skip  what the app receives with a session: needs --sign-in"));
+    assert!(report.ends_with(", 1 skipped\n"), "{report}");
+    assert_eq!(code, 0, "{report}");
+}
+
+#[test]
+fn finds_a_path_that_is_open() {
+    finds(Fault::OpenPath, &["GET /api/ answered 200 without a session: the app is open; guard"]);
+}
+
+#[test]
+fn finds_an_app_that_is_open_to_forms() {
+    finds(Fault::OpenToPosts, &["POST / answered 200 without a session: the app is open; guard"]);
+}
+
+#[test]
+fn finds_an_app_that_is_open_to_sockets() {
+    finds(
+        Fault::OpenToSockets,
+        &["a WebSocket to / answered 101 without a session: the app talks"],
+    );
+}
+
+#[test]
+fn finds_a_header_that_opens_the_app() {
+    finds(
+        Fault::HeaderOpens,
+        &["GET /api/ with a forged Remote_User: it answered 200: the app is open; clear it"],
+    );
+}
+
+#[test]
+fn finds_a_header_that_reaches_the_app() {
+    finds(
+        Fault::HeaderPassedOn,
+        &[
+            "GET / with a session: the app received forged Remote_User, and",
+            "GET /static/x with a session: the app received forged Remote_User, and",
+        ],
+    );
+}
+
+#[test]
+fn finds_a_proxy_that_believes_the_client_about_the_host() {
+    finds(
+        Fault::HostBelieved,
+        &["GET / with a forged X-Forwarded-Host: it will lead back to http://evil.example/"],
+    );
+}
+
+#[test]
+fn finds_a_body_that_is_sent_to_the_sign_in_page() {
+    finds(Fault::PostsAgain, &["POST / answered 307: browsers send the body again"]);
+    finds(Fault::PostsFound, &["POST / answered 302: a client may post again"]);
+}
+
+#[test]
+fn finds_machines_that_are_led_to_a_page() {
+    finds(Fault::PageForScripts, &["GET / by a script answered 302"]);
+    finds(Fault::PageForSockets, &["a WebSocket to / answered 302"]);
+}
+
+#[test]
+fn finds_an_address_to_lead_back_to_that_is_cut_off_or_missing() {
+    finds(Fault::NextCut, &["GET /: the address to lead back to is cut at its first &"]);
+    finds(Fault::NoWayBack, &["GET / does not tell the sign-in page where to lead back to"]);
+}
+
+#[test]
+fn finds_a_cookie_that_does_not_reach_the_app() {
+    finds(
+        Fault::NoDomain,
+        &["the cookie auth_session has no Domain, so browsers send it to auth."],
+    );
+    finds(Fault::NoCookie, &["clears no session cookie that is invalid"]);
+}
+
+#[test]
+fn finds_a_gate_that_is_broken_or_in_the_open() {
+    finds(Fault::GateBroken, &["GET / answered 500 without a session: the gate cannot be reached"]);
+    finds(Fault::GateInTheOpen, &["/auth/nginx from outside answered 200"]);
+    finds(Fault::NoPage, &["no path leads to a sign-in page"]);
+}
+
+#[test]
+fn finds_a_proxy_that_lets_clients_choose_their_address() {
+    finds(
+        Fault::AddressBelieved,
+        &["/whoami with a forged X-Forwarded-For: vestibule believes it"],
+    );
+}
+
+#[test]
+fn finds_a_session_that_outlives_sign_out() {
+    finds(
+        Fault::SessionOutlivesLogout,
+        &["GET / with the session that has ended answered 200; let the proxy keep no answer"],
+    );
+}
+
+#[test]
+fn finds_a_password_that_is_wrong() {
+    let (report, code) = Town::with(Fault::None).examine(&["--sign-in=ann"], "wrong\n");
+    let expected = "as ann gave no session: 400 Incorrect username or password; check";
+    assert!(report.contains(expected), "{report}");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn sends_the_password_to_nobody_but_vestibule_and_never_in_clear() {
+    for fault in [Fault::InClear, Fault::NoCookie] {
+        let (report, code) = Town::with(fault).examine(&["--sign-in=ann"], "correct horse\n");
+        assert!(report.contains("skip  what the app receives with a session: needs"), "{report}");
+        assert!(!report.contains(" as ann"), "{report}");
+        assert_eq!(code, 1);
+    }
+    finds(Fault::InClear, &["and passwords would cross the network in clear; give vestibule"]);
+}
+
+#[test]
+fn finds_that_nobody_answers_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let app = format!("http://{}", silent.local_addr().unwrap());
+    let (report, code) = run(&["doctor", &app, "--timeout=1s"], "");
+    assert!(report.starts_with("FAIL  GET / got no answer: nothing came within 1 s"), "{report}");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn finds_that_nobody_answers_and_why() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (report, code) = run(&["doctor", &format!("http://127.0.0.1:{port}")], "");
+    assert!(report.starts_with("FAIL  GET / got no answer: Connection refused"), "{report}");
+    assert_eq!((report.matches("FAIL").count(), code), (1, 1), "{report}");
+}
+
+#[test]
+fn refuses_what_cannot_be_examined_in_one_line() {
+    for (arguments, expected) in [
+        (&["doctor"][..], "URL"),
+        (&["doctor", "http://app.example.com"], "https only"),
+        (&["doctor", "https://app.example.com", "--sign-in=ann"], "standard input"),
+        (&["doctor", "https://app.example.com", "--ca=Cargo.toml"], "no PEM certificate"),
+    ] {
+        let (text, code) = run(arguments, "");
+        assert!(text.starts_with("vestibule: ") && text.contains(expected), "{text}");
+        assert_eq!((text.lines().count(), code), (1, 2), "{text}");
+    }
+}
