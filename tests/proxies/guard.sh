@@ -152,3 +152,26 @@ cp "$jar" "$folder/kept"
 check 'somebody who signs in again is in' 200 "$(status known "$app/")"
 check 'signing out works' 302 "$(status known "$auth/logout" --header "Origin: $auth" --data '')"
 check 'the cookie that was kept opens nothing' 302 "$(status page --cookie "$folder/kept" "$app/")"
+
+# From outside.
+doctor() {
+    "$BINARY" doctor "$app/" --ca "$CA" --resolve "auth.example.test:$PORT:127.0.0.1" \
+        --resolve "app.example.test:$PORT:127.0.0.1" "$@" >"$folder/doctor" && echo well || {
+        echo ill
+        [ "$verbose" = no ] || cat "$folder/doctor" >&2
+    }
+}
+verbose=$([ "${SICK:-no}" = no ] && echo yes || echo no)
+if [ "$verbose" = no ]; then
+    # Faults that run.sh has put into the configuration.
+    check 'doctor finds a location without a check' ill "$(doctor --path /open/)"
+    grep -q '^FAIL .*/open/.*200' "$folder/doctor" || { cat "$folder/doctor"; exit 1; }
+    check 'doctor finds a location that lets forged headers through' ill \
+        "$(printf '%s\n' "$password" | doctor --path /bare/ --sign-in anna)"
+    grep -q '^FAIL .*/bare/.*Remote-' "$folder/doctor" || { cat "$folder/doctor"; exit 1; }
+    exit 0
+fi
+check 'doctor finds nothing wrong for a stranger' well "$(doctor)"
+check 'doctor finds nothing wrong for somebody who is in' well \
+    "$(printf '%s\n' "$password" | doctor --sign-in anna)"
+check 'doctor could check everything' 0 "$(grep -c '^skip' "$folder/doctor" || true)"

@@ -140,6 +140,21 @@ for kind in nginx caddy; do
     done
     KIND=$kind PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db sh ./guard.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
+    if [ "$kind" = nginx ]; then
+        # Two faults that people make: a location that is open, and one that loses the headers.
+        sed -i '0,/location \/ {/s||location /open/ { auth_request off; proxy_pass http://127.0.0.1:'"$app"'; }\n    location /bare/ { proxy_set_header X-Mine 1; proxy_pass http://127.0.0.1:'"$app"'; }\n    location / {|' "$work/nginx.conf"
+        kill -HUP "$proxy"
+        tries=0
+        until curl --silent --fail --output /dev/null --cacert "$work/ca.pem" \
+            --resolve "app.example.test:$port:127.0.0.1" "https://app.example.test:$port/open/"; do
+            tries=$((tries + 1))
+            [ "$tries" -lt 200 ] || { echo 'FAIL  nginx does not reload'; exit 1; }
+            sleep 0.05
+        done
+        SICK=yes KIND=$kind PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db \
+            sh ./guard.sh >"$work/sick" || { cat "$work/sick"; exit 1; }
+        grep doctor "$work/sick"
+    fi
     kill "$proxy" "$server"
     wait "$proxy" "$server" || true
 done
