@@ -82,6 +82,9 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     configure(&conn)?;
+    // What is read for 20,000 people at once, of a million sessions: with 8 MiB each look-up reads three
+    // pages anew. A small file never fills it.
+    conn.pragma_update(None, "cache_size", -32_768)?;
     Ok(conn)
 }
 
