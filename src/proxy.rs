@@ -64,6 +64,16 @@ impl Plan {
         }
     }
 
+    /// What a configuration belongs to, and whom it lets in, as comments.
+    fn remark(&self) -> String {
+        let warning = if self.query.is_empty() {
+            "# Everybody with an account gets in, and anybody can make one: --groups and --users restrict it.\n"
+        } else {
+            ""
+        };
+        format!("# It belongs to\n#   {}\n{warning}", self.command)
+    }
+
     fn question(&self) -> String {
         if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
     }
@@ -101,13 +111,11 @@ fn nginx(plan: &Plan) -> String {
 }
 
 fn nginx_preamble(plan: &Plan) -> String {
-    let Plan { command, cookie, .. } = plan;
-    let place = plan.place("unix:");
+    let (cookie, place, remark) = (plan.cookie, plan.place("unix:"), plan.remark());
     format!(
         r#"# Guards apps behind vestibule. For the http context of nginx 1.18 or newer, as in
-# /etc/nginx/conf.d/vestibule.conf; check it with `nginx -t`. It belongs to
-#   {command}
-
+# /etc/nginx/conf.d/vestibule.conf; check it with `nginx -t`.
+{remark}
 upstream vestibule {{
     server {place};
     keepalive 32;
@@ -289,8 +297,8 @@ fn nginx_server(plan: &Plan, origin: &Origin) -> String {
 fn caddy(plan: &Plan) -> String {
     let mut text = format!(
         "# Guards apps behind vestibule. A Caddyfile for Caddy 2.6 or newer; check it with \
-         `caddy validate`.\n# It belongs to\n#   {}\n",
-        plan.command
+         `caddy validate`.\n{}",
+        plan.remark()
     );
     for (app, upstream) in &plan.apps {
         push(&mut text, &caddy_app(plan, app, upstream));
@@ -356,8 +364,8 @@ fn traefik(plan: &Plan) -> String {
     let (own, place) = (plan.own.host(), plan.place(""));
     let mut text = format!(
         "# Guards apps behind vestibule. A dynamic configuration for Traefik 2 or 3 (file provider), with \
-         an\n# entry point called websecure. It belongs to\n#   {}\n\nhttp:\n  routers:\n",
-        plan.command
+         an\n# entry point called websecure.\n{}\nhttp:\n  routers:\n",
+        plan.remark()
     );
     for (app, _) in &plan.apps {
         let (host, name) = (app.host(), word(app.host()));
