@@ -80,13 +80,8 @@ impl Domain {
     /// browsers keep no cookie for a whole top-level domain, and none for the neighbours of an address.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
-        let is_label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        let is_name = name.len() <= 253 && name.contains('.') && name.split('.').all(is_label);
+        let is_host = !name.contains('_') && name.split('.').all(is_label);
+        let is_name = name.len() <= 253 && name.contains('.') && is_host;
         let ends_in_digits =
             name.rsplit('.').next().is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit()));
         (is_name && !ends_in_digits).then_some(Self(name))
@@ -95,7 +90,7 @@ impl Domain {
     /// Whether this host is the domain itself or below it.
     pub fn covers(&self, host: &str) -> bool {
         host.strip_suffix(&*self.0).is_some_and(|rest| match rest.strip_suffix('.') {
-            Some(labels) => labels.split('.').all(|label| !label.is_empty()),
+            Some(labels) => labels.split('.').all(is_label),
             None => rest.is_empty(),
         })
     }
@@ -104,6 +99,15 @@ impl Domain {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A part of a host name (RFC 1123 § 2.1), or one with the underscores that some have. A URL may have
+/// other characters in its host, even some that would end a directive of a content security policy.
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))
+        && !label.starts_with('-')
+        && !label.ends_with('-')
 }
 
 /// Which requests belong to this site.
@@ -321,6 +325,9 @@ mod tests {
             ("app.example.com.", false),
             (".example.com", false),
             ("a..example.com", false),
+            (";app.example.com", false),
+            ("'none'.example.com", false),
+            ("my_app.example.com", true),
             ("com", false),
         ] {
             assert_eq!(domain.covers(host), expected, "{host}");
