@@ -37,6 +37,9 @@ pub const REMEMBERED: Duration = Duration::from_secs(60);
 /// Passwords that are remembered at once, at most.
 const REMEMBERED_MOST: usize = 1_024;
 
+/// What passes at most between the choice of a lane and the answer.
+const MARGIN: Duration = Duration::from_secs(1);
+
 /// UTF-16 units of an access token's name, at most.
 const NAME_UNITS_MAX: usize = 60;
 
@@ -101,7 +104,7 @@ pub fn user_of(store: &Store, token: &Token, now: Moment) -> Result<Option<User>
         return Ok(None);
     }
     if record.used_at.is_none_or(|it| it.after(SEEN_EVERY) <= now) {
-        // Nobody waits for this, and nobody is told if it fails.
+        // Nobody waits for this, and nobody is told if the database is busy.
         match store.see_access_token(&record.id, now) {
             Ok(_) | Err(Error::Busy(_)) => {}
             Err(err) => return Err(err),
@@ -171,15 +174,20 @@ impl Memory {
             found.map(|it| (it.key.clone(), it.hash.clone()))
         };
         let Some((key, hash)) = remembered else { return Ok(None) };
+        // As soon as it does not hold any more, nothing is left to recall.
         let found = store.user_of_key(&key)?.filter(|(user, key)| {
             key.hashed_password.as_ref() == Some(&hash) && user.disabled_at.is_none()
         });
+        if found.is_none() {
+            self.entries().remove(&self.id(name, password));
+        }
         Ok(found.map(|(user, _)| user))
     }
 
-    /// Whether there is anything to recall of them.
-    pub fn has(&self, name: &Username, password: &Password) -> bool {
-        self.entries().contains_key(&self.id(name, password))
+    /// Whether there is something to recall of them, for a moment yet.
+    pub fn has(&self, name: &Username, password: &Password, now: Moment) -> bool {
+        let soon = now.after(MARGIN);
+        self.entries().get(&self.id(name, password)).is_some_and(|it| soon <= it.until)
     }
 
     /// Remembers for [`REMEMBERED`] that the password of this name matched this hash.
@@ -246,7 +254,7 @@ mod tests {
         assert_eq!(memory.entries().len(), REMEMBERED_MOST);
         let knows = |number: usize| {
             let (name, password) = pair(&number.to_string(), "secret");
-            memory.has(&name, &password)
+            memory.has(&name, &password, NOW)
         };
         assert!(!knows(9) && knows(10) && knows(REMEMBERED_MOST + 9));
     }
@@ -257,6 +265,6 @@ mod tests {
         let (name, password) = pair("a", "bc");
         memory.remember(&name, &password, PasswordHash::from_stored("$x".to_owned()), NOW);
         let (other, rest) = pair("ab", "c");
-        assert!(memory.has(&name, &password) && !memory.has(&other, &rest));
+        assert!(memory.has(&name, &password, NOW) && !memory.has(&other, &rest, NOW));
     }
 }

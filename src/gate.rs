@@ -517,7 +517,7 @@ impl Gate {
     fn line_up(&mut self, place: usize, head: &Head, body: &[u8]) -> bool {
         let visitor = &mut self.visitors[place];
         let request = || head.request(body, visitor.peer);
-        let index = if head.method().is_safe() { PAGES } else { lane_of(&self.site, &request()) };
+        let index = if head.has_password() { lane_of(&self.site, &request()) } else { PAGES };
         let is_full = self.lanes[index].queue.len() >= self.lanes[index].bounds.waiting;
         let request = is_full.then(request);
         visitor.persistence = head.persistence;
@@ -539,10 +539,19 @@ impl Gate {
     /// not be told from its rest.
     fn refuse(&mut self, place: usize, problem: Problem) -> bool {
         let visitor = &mut self.visitors[place];
+        // Whoever asks on behalf of a proxy gets an answer that the proxy understands.
+        let request = visitor.arrival.path().map(|path| Request {
+            method: crate::http::Method::Get,
+            path: path.to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            peer: visitor.peer,
+        });
         visitor.arrival = Arrival::default();
         visitor.persistence = Persistence::Closed;
         visitor.is_to_head = false;
-        self.answer(place, problem, None);
+        self.answer(place, problem, request.as_ref());
         true
     }
 
@@ -729,7 +738,7 @@ impl Gate {
 /// The lane of a request. A panic of the site's is noted where it happens and must not end the
 /// gate; a worker will meet it again, and answer.
 fn lane_of(site: &Site, request: &Request) -> usize {
-    match panic::catch_unwind(AssertUnwindSafe(|| site.lane(request))) {
+    match panic::catch_unwind(AssertUnwindSafe(|| site.lane(request, Moment::now()))) {
         Ok(routes::Lane::Slow) => SLOW,
         Ok(routes::Lane::Page) | Err(_) => PAGES,
     }

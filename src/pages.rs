@@ -5,6 +5,7 @@
 //! through maud's escaping; nothing is ever pre-escaped.
 
 pub mod account;
+pub mod elsewhere;
 pub mod tokens;
 
 use std::sync::LazyLock;
@@ -133,27 +134,6 @@ pub fn problem(title: &str, advice: &str) -> Markup {
         p.aside { a href="/" { "Back to the entrance" } }
     };
     page(title, &body)
-}
-
-/// For somebody who is signed in and may not see an app. It stands on the app's own host, where our
-/// stylesheet is not.
-pub fn closed(username: &str, own: &str) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Forbidden" }
-            }
-            body {
-                h1 { "Forbidden" }
-                p { "You are signed in as " strong { (username) } ", and this is not open to you." }
-                p { a href=(format!("{own}/")) { "Sign in as somebody else" } }
-            }
-        }
-    }
 }
 
 fn alert(filled: &Filled<'_>) -> Markup {

@@ -216,7 +216,7 @@ impl Site {
 
     /// The lane for a request: the slow one only if a password may have to be hashed, so that most
     /// mistakes are told at once even while that lane is full.
-    pub fn lane(&self, request: &Request) -> Lane {
+    pub fn lane(&self, request: &Request, now: Moment) -> Lane {
         let hashes = |form| match (request.method, &*request.path) {
             (Method::Post, "/signup") => self.read(Door::SignUp, form).is_ok(),
             (Method::Post, "/login") => self.read(Door::SignIn, form).is_ok(),
@@ -224,7 +224,7 @@ impl Site {
             _ => false,
         };
         let hashes = !self.is_foreign(request) && request.form().is_ok_and(hashes)
-            || self.check_hashes(request);
+            || self.check_hashes(request, now);
         if hashes { Lane::Slow } else { Lane::Page }
     }
 
@@ -243,16 +243,15 @@ impl Site {
                 say(431, "Request header fields too large", "Please clear this site's cookies.")
             }
             Problem::Version => say(505, "HTTP version not supported", "We speak HTTP/1.1."),
-            Problem::Busy => {
-                let answer = busy(request).noting(Note::of("overload"));
-                return self.dress(self.refuse_check(request, answer));
-            }
-            Problem::Failed => {
-                let answer = unknown_error(request).noting(Note::of("panic"));
-                return self.dress(self.refuse_check(request, answer));
-            }
+            Problem::Busy => busy(request),
+            Problem::Failed => unknown_error(request),
         };
-        self.dress(answer.noting(Note::of("bad_request")))
+        let event = match problem {
+            Problem::Busy => "overload",
+            Problem::Failed => "panic",
+            _ => "bad_request",
+        };
+        self.dress(self.refuse_check(request, answer.noting(Note::of(event))))
     }
 
     /// Deletes a batch of what is dead or forgotten by now, and says how many: fewer than

@@ -42,6 +42,13 @@ impl Arrival {
         self.inbox.is_empty() && self.head.is_none()
     }
 
+    /// The path that a request asks for whose head cannot be read, as far as its first line tells.
+    pub fn path(&self) -> Option<&str> {
+        let end = self.inbox.iter().position(|&it| it == b'\r')?;
+        let line = std::str::from_utf8(&self.inbox[..end]).ok()?;
+        line.split(' ').nth(1)?.split('?').next()
+    }
+
     /// Bytes of memory in use.
     pub fn weight(&self) -> usize {
         let head = self.head.as_ref().map_or(0, Head::weight);

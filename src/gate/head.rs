@@ -143,6 +143,10 @@ impl Head {
         for (name, value) in &self.fields {
             push(&[name, ": ", value, "\r\n"]);
         }
+        // HTTP/1.0 knew no Host; what is written here is HTTP/1.1, which wants one.
+        if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            push(&["Host: \r\n"]);
+        }
         if self.framing != Framing::Empty {
             push(&["Content-Length: ", &body.len().to_string(), "\r\n"]);
         }
@@ -172,6 +176,15 @@ impl Head {
             body: body.to_vec(),
             peer,
         }
+    }
+
+    /// Whether it may come with a password: in a form, or in the header of HTTP Basic.
+    pub fn has_password(&self) -> bool {
+        let is_basic = |(name, value): &(String, String)| {
+            name.eq_ignore_ascii_case("authorization")
+                && value.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("basic "))
+        };
+        !self.method().is_safe() || self.fields.iter().any(is_basic)
     }
 
     /// What the request asks to be done.
@@ -303,6 +316,25 @@ mod tests {
             "POST /login?x=1 HTTP/1.1\r\nHost: a.test:8080\r\nUpgrade: h2c\r\nCookie: a=b\r\nAccept: */*\r\n\
              Content-Length: 3\r\nX-Gate-Peer: 192.0.2.1\r\n\r\na=1"
         );
+    }
+
+    #[test]
+    fn sees_a_password_in_a_form_and_in_a_header() {
+        for (line, expected) in [
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: bASIC x\r\n\r\n", true),
+            ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", true),
+        ] {
+            assert_eq!(parse(line).unwrap().has_password(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn writes_an_old_request_without_a_host_so_that_it_can_be_read_again() {
+        let head = parse("GET / HTTP/1.0\r\n\r\n").unwrap();
+        let again = String::from_utf8(head.write(b"", None)).unwrap();
+        assert!(parse(&again).is_ok(), "{again}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::doors::{Door, seconds_of};
 use super::{Answer, Site, data, failure};
 use crate::access;
 use crate::clock::Moment;
-use crate::http::{Note, Request, Response, Wants};
+use crate::http::{Cookie, Note, Request, Response, Wants};
 use crate::login::{self, Known};
 use crate::pages;
 use crate::password::Password;
@@ -137,6 +137,9 @@ enum Who {
     },
     /// Too many tries have failed.
     Wait(Duration),
+    /// Somebody with two session cookies. At the sign-in page they may have one, which would lead them
+    /// back here, and so on without end.
+    Confused,
 }
 
 /// Why a check is not answered with yes.
@@ -188,7 +191,7 @@ impl Site {
     }
 
     /// Whether a check computes a hash.
-    pub(super) fn check_hashes(&self, request: &Request) -> bool {
+    pub(super) fn check_hashes(&self, request: &Request, now: Moment) -> bool {
         self.basic_auth
             && self.check_at(request).is_some()
             && self.may_check(request)
@@ -197,7 +200,7 @@ impl Site {
                     Some((Username::for_sign_in(&name)?, policy::read(&typed)?, typed))
                 })
                 .is_some_and(|(name, password, typed)| {
-                    access::read(&typed).is_none() && !self.memory.has(&name, &password)
+                    access::read(&typed).is_none() && !self.memory.has(&name, &password, now)
                 })
     }
 
@@ -258,11 +261,12 @@ impl Site {
             return Ok(plainly(403, "Forbidden").noting(note));
         }
         let method = method(check, request);
-        if is_preflight(request, method) && is_asked(check, request, "preflight", "allow") {
+        if is_preflight(request, method) && is_asked(request, "preflight", "allow") {
             return Ok(self.let_through(check, None));
         }
         let user = match self.who(request, now)? {
             Who::Known(user) => user,
+            Who::Confused => return Ok(self.clear_up(request)),
             who => return Ok(self.send_away(check, request, method, who)),
         };
         Ok(match is_open_to(&user, check, request) {
@@ -272,6 +276,9 @@ impl Site {
     }
 
     fn who(&self, request: &Request, now: Moment) -> Result<Who, Error> {
+        if request.cookie(self.cookie.name) == Cookie::Ambiguous {
+            return Ok(Who::Confused);
+        }
         let visitor = self.visitor(request, now)?;
         if let Some(resumed) = visitor.resumed {
             return Ok(Who::Known(Box::new(resumed.user)));
@@ -371,13 +378,12 @@ impl Site {
 
     /// Sends somebody away who is not signed in.
     fn send_away(&self, check: Check, request: &Request, method: Method<'_>, who: Who) -> Response {
-        let is_challenged = self.basic_auth && is_asked(check, request, "basic", "1");
-        let own = self.allowed.own.as_ref().map_or(String::new(), ToString::to_string);
-        let way = || way_in(&own, self.target(check, request).as_ref());
+        let is_challenged = self.basic_auth && is_asked(request, "basic", "1");
+        let way = || way_in(&self.own(), self.target(check, request).as_ref());
         let answer = match (check.turn, &who) {
             (Turn::Lead(_), Who::Wait(_)) => told(request, 429, "Too many attempts"),
             (Turn::Lead(status), _) if is_navigation(request) && !is_challenged => {
-                let status = if method.is_repeatable() { status } else { 303 };
+                let status = if method.is_repeatable(status) { status } else { 303 };
                 plainly(status, "").with("Location", way())
             }
             (Turn::Tell(header), _) => told(request, 401, "Unauthorized").with(header, way()),
@@ -392,7 +398,7 @@ impl Site {
             _ => answer,
         };
         match who {
-            Who::Known(_) | Who::Stranger => answer,
+            Who::Known(_) | Who::Stranger | Who::Confused => answer,
             Who::Wait(wait) => {
                 let note = Note::of("throttled").with("reason", "throttled");
                 answer.with("Retry-After", seconds_of(wait).to_string()).noting(note)
@@ -420,13 +426,30 @@ impl Site {
         let note = Note::of("check_denied").with("uid", user.id.as_str()).with("reason", reason);
         let answer = match request.wants() {
             Wants::Html => {
-                let own = self.allowed.own.as_ref().map_or(String::new(), ToString::to_string);
-                Response::html(403, pages::closed(&user.username, &own))
+                Response::html(403, pages::elsewhere::closed(&user.username, &self.own()))
             }
             Wants::Json => data::problem(403, "Forbidden", "This is not open to you."),
             Wants::Text => plainly(403, "Forbidden"),
         };
         answer.noting(note)
+    }
+
+    /// Tells somebody to get rid of a cookie that a neighbouring host has set, or that we set under other
+    /// settings.
+    fn clear_up(&self, request: &Request) -> Response {
+        let note = Note::of("check_refused").with("reason", "two_session_cookies");
+        let answer = match request.wants() {
+            Wants::Html => Response::html(403, pages::elsewhere::confused(&self.own())),
+            Wants::Json | Wants::Text => {
+                data::problem(403, "Forbidden", "There are two session cookies; please clear both.")
+            }
+        };
+        answer.noting(note)
+    }
+
+    /// Where this site is; empty if that is not known.
+    fn own(&self) -> String {
+        self.allowed.own.as_ref().map_or(String::new(), ToString::to_string)
     }
 
     /// What was asked for, if it can be read and is an app of ours.
@@ -458,9 +481,10 @@ fn closed(check: Check, failed: Response) -> Response {
 struct Method<'a>(Option<&'a str>);
 
 impl Method<'_> {
-    /// Whether a browser that is sent elsewhere and back may ask again in the same way.
-    fn is_repeatable(self) -> bool {
-        self.0.is_none_or(|it| matches!(it, "GET" | "HEAD" | "OPTIONS"))
+    /// Whether a browser that is sent elsewhere with this status may ask there in the same way. 302 makes
+    /// a GET of a form; 307 sends it again, so it has to be known to be none.
+    fn is_repeatable(self, status: u16) -> bool {
+        self.0.map_or(status == 302, |it| matches!(it, "GET" | "HEAD" | "OPTIONS"))
     }
 }
 
@@ -516,17 +540,16 @@ fn basic(request: &Request) -> Option<(String, String)> {
 
 /// Whether the parameters of a check may be those of the request that it is about. Caddy passes these on
 /// where its configuration has none (`uri /auth/forward` without a question mark).
-fn may_be_the_clients(check: Check, request: &Request) -> bool {
-    check.original == Original::Forwarded
-        && only(request, "x-forwarded-uri")
-            .and_then(|it| it.split_once('?'))
-            .is_some_and(|(_, query)| query == request.query)
+fn may_be_the_clients(request: &Request) -> bool {
+    request
+        .values("x-forwarded-uri")
+        .filter_map(|it| it.split_once('?'))
+        .any(|(_, query)| query == request.query)
 }
 
 /// Whether the operator asks for this. It opens something, and so is never taken from a client.
-fn is_asked(check: Check, request: &Request, name: &str, value: &str) -> bool {
-    request.parameters().field(name).is_some_and(|it| it == value)
-        && !may_be_the_clients(check, request)
+fn is_asked(request: &Request, name: &str, value: &str) -> bool {
+    request.parameters().field(name).is_some_and(|it| it == value) && !may_be_the_clients(request)
 }
 
 /// Whether the parameters of a check let this user through. What cannot be understood lets nobody
@@ -541,7 +564,9 @@ fn is_open_to(user: &User, check: Check, request: &Request) -> Result<(), Closed
         Ok(Some(value.split(',').map(|it| it.trim().to_owned()).collect()))
     };
     let known = ["groups", "users", "basic", "preflight", "rd", check.groups.unwrap_or("groups")];
-    if asked.names().any(|name| !known.contains(&&*name)) && !may_be_the_clients(check, request) {
+    let is_theirs = may_be_the_clients(request);
+    let may_be = |name: &str| known.contains(&name) || (is_theirs && is_of_an_app(name));
+    if !asked.names().all(|name| may_be(&name)) {
         return Err(Closed::ToAll);
     }
     for name in ["groups", check.groups.unwrap_or("groups")] {
@@ -567,6 +592,12 @@ fn way_in(own: &str, target: Option<&Target>) -> String {
         }
         None => format!("{own}/login"),
     }
+}
+
+/// Whether a parameter is plainly none that an operator meant for a check and misspelt.
+fn is_of_an_app(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !["group", "user", "allow", "role"].iter().any(|it| name.contains(it))
 }
 
 /// A name to be shown, as ASCII. Escapes are read back as in an address.

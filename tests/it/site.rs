@@ -879,7 +879,7 @@ fn sends_to_the_slow_lane_only_what_will_hash_a_password() {
         ("POST", "/login", &[form, ("Content-Encoding", "gzip")], good, Lane::Page),
     ] {
         let request = visit.request(method, path, headers, body);
-        assert_eq!(visit.site.lane(&request), lane, "{method} {path} {body}");
+        assert_eq!(visit.site.lane(&request, visit.now), lane, "{method} {path} {body}");
     }
 }
 
