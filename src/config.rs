@@ -622,17 +622,23 @@ fn identity_headers(renamed: &[(Told, &'static str)]) -> Result<IdentityHeaders,
     }
 }
 
-/// What proxies say of a request, and what every answer of ours carries.
-const TAKEN: [&str; 9] = [
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-uri",
-    "x-forwarded-method",
-    "x-original-url",
-    "x-original-method",
+/// What means something else already, in what proxies say of a request and in our own answers.
+const TAKEN: [&str; 6] = [
+    "remote-sub",
     "x-content-type-options",
     "x-frame-options",
+    "x-real-ip",
+    "x-requested-with",
+    "x-vouch-user",
+];
+const TAKEN_PREFIXES: [&str; 3] = ["x-forwarded-", "x-original-", "x-gate-"];
+
+/// But for these, which apps read, though they have the prefix.
+const FREE: [&str; 4] = [
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
 ];
 
 fn identity_header(text: &str) -> Result<(Told, &'static str), String> {
@@ -648,7 +654,8 @@ fn identity_header(text: &str) -> Result<(Told, &'static str), String> {
             "a name has to begin with Remote- or X-, and to hold a-z, 0-9 and - only".to_owned()
         );
     }
-    if TAKEN.contains(&&*lower) || lower.starts_with("x-gate-") {
+    let has_prefix = TAKEN_PREFIXES.iter().any(|it| lower.starts_with(it));
+    if TAKEN.contains(&&*lower) || (has_prefix && !FREE.contains(&&*lower)) {
         return Err(format!("{name} means something else already"));
     }
     // Read once, at start, and needed until the program ends.

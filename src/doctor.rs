@@ -18,9 +18,10 @@ use url::{Url, form_urlencoded};
 
 pub use wire::Pin;
 
+use crate::http::SESSION_COOKIES;
 use crate::token::{hex, random_bytes, random_text};
 
-use verdict::{COOKIE_NAMES, Finding, Forged, Guard};
+use verdict::{Finding, Forged, Guard};
 use wire::{Casing, Question, Reply, Wire};
 
 /// What every address is asked with: gates lose the rest behind `&`, and decode once too often.
@@ -345,7 +346,7 @@ impl Examination<'_> {
     /// Comes back with whether it did.
     fn check_cookie(&mut self, login: &Url) -> bool {
         let mut is_cleared = false;
-        for name in COOKIE_NAMES {
+        for name in SESSION_COOKIES {
             let what = format!("GET {login} with an invalid {name}");
             let value = format!("{name}={}", random_text(40));
             let question = Question::navigation(login).with(&[("Cookie", &*value)]);

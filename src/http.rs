@@ -424,6 +424,20 @@ impl Note {
     }
 }
 
+/// The names that the session cookie may have: of a host that is reached over https and keeps it to
+/// itself, of a domain, and of a site that is tried out.
+pub const SESSION_COOKIES: [&str; 3] =
+    ["__Host-auth_session", "__Secure-auth_session", "auth_session"];
+
+/// The name of the session cookie. The prefixes are promises that browsers keep (RFC 6265bis § 4.1.3).
+pub const fn session_cookie(is_secure: bool, has_domain: bool) -> &'static str {
+    match (is_secure, has_domain) {
+        (true, false) => SESSION_COOKIES[0],
+        (true, true) => SESSION_COOKIES[1],
+        (false, _) => SESSION_COOKIES[2],
+    }
+}
+
 /// A cookie of ours. All of them are for the whole site, for no script, and for requests that
 /// begin on this site or by following a link to it (OWASP ASVS 3.3).
 #[derive(Clone, PartialEq, Eq, Debug)]

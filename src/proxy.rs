@@ -79,9 +79,9 @@ impl Plan {
     }
 }
 
-/// Every spelling of a header that some server takes for this one: WSGI, CGI and PHP make the same
+/// The other spellings of a header that some server takes for this one: WSGI, CGI and PHP make the same
 /// variable of a hyphen and an underscore, and some of a dot.
-fn spellings(name: &str) -> Vec<String> {
+pub(crate) fn other_spellings(name: &str) -> Vec<String> {
     let mut all = vec![String::new()];
     for character in name.chars() {
         let written: &[char] = if character == '-' { &['-', '_', '.'] } else { &[character] };
@@ -90,10 +90,11 @@ fn spellings(name: &str) -> Vec<String> {
             .flat_map(|begun| written.iter().map(move |it| format!("{begun}{it}")))
             .collect();
     }
+    all.retain(|it| it != name);
     all
 }
 
-/// The name of a variable or a router for a host.
+/// The name of nginx's variable for a header.
 fn word(text: &str) -> String {
     text.replace(|it: char| !it.is_ascii_alphanumeric(), "_").to_ascii_lowercase()
 }
@@ -123,8 +124,10 @@ upstream vestibule {{
 
 # Who goes to a page, and would see another one in its place: no script, no picture, no WebSocket.
 map "$http_sec_fetch_mode:$http_upgrade:$http_x_requested_with:$http_accept" $vestibule_goes {{
-    default                     no;
-    "~*^(navigate)?:::.*text/html" yes;
+    default                               no;
+    "~*^[^:]*:[^:]*websocket"             no;
+    "~*^[^:]*:[^:]*:[^:]*xmlhttprequest"  no;
+    "~*^(navigate)?:.*text/html"          yes;
 }}
 
 # What somebody gets who is not signed in. 303 makes a GET of whatever it was: no body is posted twice.
@@ -134,9 +137,15 @@ map "$vestibule_goes:$request_method" $vestibule_sends {{
     "~^yes:"             303;
 }}
 
-map $http_upgrade $vestibule_connection {{
-    default upgrade;
-    ""      "";
+# Of all upgrades a WebSocket alone gets through: behind another one, as h2c, nobody would look at what
+# a client says of itself.
+map $http_upgrade $vestibule_upgrade {{
+    default          "";
+    "~*^websocket$"  websocket;
+}}
+map $vestibule_upgrade $vestibule_connection {{
+    default "";
+    websocket upgrade;
 }}
 
 # The session is none of the apps' business.
@@ -158,7 +167,8 @@ fn nginx_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
     format!(
         r"
 {begin}
-    # Nothing that another server could read as one of the headers below gets past here.
+    # Nothing that another server could read as one of the headers below gets past here. (What stands
+    # before Host in a request is read by the settings of the first server; hence the empty ones.)
     underscores_in_headers off;
     ignore_invalid_headers on;
 
@@ -173,7 +183,7 @@ fn nginx_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Upgrade $vestibule_upgrade;
     proxy_set_header Connection $vestibule_connection;
     proxy_http_version 1.1;
     error_page 401 = @vestibule_way_in;
@@ -217,7 +227,10 @@ fn nginx_check(plan: &Plan) -> String {
         proxy_set_header Cookie $http_cookie;{authorization}
         proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
         proxy_set_header X-Original-Method $request_method;
-        proxy_set_header X-Forwarded-For $remote_addr;"#
+        proxy_set_header X-Forwarded-For $remote_addr;
+        # A long address comes back encoded, in one header.
+        proxy_buffer_size 16k;
+        proxy_buffers 8 16k;"#
     )
 }
 
@@ -230,6 +243,9 @@ fn nginx_identity(plan: &Plan) -> [String; 2] {
         let word = word(name);
         push(&mut set, &format!("    auth_request_set $vestibule_{word} $upstream_http_{word};\n"));
         push(&mut tell, &format!("    proxy_set_header {name} $vestibule_{word};\n"));
+    }
+    for spelling in plan.identity.all().into_iter().flat_map(other_spellings) {
+        push(&mut tell, &format!("    proxy_set_header {spelling} \"\";\n"));
     }
     [set, tell].map(|it| it.trim_end().to_owned())
 }
@@ -267,7 +283,7 @@ server {{
     }}
 
     # Checks are for nginx itself.
-    location /auth/ {{
+    location ~ ^/(auth|api/(authz|auth|verify)|oauth2/auth|validate)(/|$) {{
         return 404;
     }}
 }}
@@ -311,8 +327,17 @@ fn caddy_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
     let (tls, place, query) = (caddy_tls(plan), plan.place("unix/"), &plan.query);
     let names = plan.identity.all();
     let mut drops = String::new();
-    for name in names.iter().flat_map(|name| spellings(name)) {
-        push(&mut drops, &format!("        request_header -{name}\n"));
+    if names.iter().any(|name| name.starts_with("Remote-")) {
+        push(&mut drops, "        request_header -Remote*\n");
+    }
+    for name in names.iter().filter(|name| !name.starts_with("Remote-")) {
+        for spelling in other_spellings(name).iter().map(String::as_str).chain([*name]) {
+            push(&mut drops, &format!("        request_header -{spelling}\n"));
+        }
+    }
+    let mut keeps = String::new();
+    for name in names {
+        push(&mut keeps, &format!("\n            header_up {name} {{http.request.header.{name}}}"));
     }
     let (names, cookie) = (names.join(" "), plan.cookie);
     let authorization = if plan.basic_auth { "\n            header_up -Authorization" } else { "" };
@@ -322,6 +347,14 @@ fn caddy_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
     route {{
         # What a client says of itself goes first: Caddy would order this after the check by itself.
 {drops}
+        # Of all upgrades a WebSocket alone gets through: behind another one, as h2c, nobody would look at
+        # what a client says of itself.
+        @upgrades {{
+            header Upgrade *
+            not header_regexp Upgrade (?i)^websocket$
+        }}
+        request_header @upgrades -Upgrade
+
         forward_auth {place} {{
             # The question mark keeps the client's own parameters from the check.
             uri /auth/forward?{query}
@@ -331,6 +364,8 @@ fn caddy_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
         reverse_proxy {upstream} {{
             # The session is none of the app's business.
             header_up Cookie "(\b){cookie}=[^;]*;? ?" "$1"{authorization}
+
+            # A client could have them dropped on the way, as headers of the connection.{keeps}
         }}
     }}
 }}
@@ -344,7 +379,8 @@ fn caddy_own(plan: &Plan) -> String {
         "
 {own} {{{tls}
     # Checks are for Caddy itself.
-    respond /auth/* 404
+    @checks path /auth/* /api/authz/* /api/auth/* /api/verify /oauth2/auth /validate
+    respond @checks 404
     reverse_proxy {place}
 }}
 "
@@ -362,21 +398,25 @@ fn caddy_tls(plan: &Plan) -> String {
 
 fn traefik(plan: &Plan) -> String {
     let (own, place) = (plan.own.host(), plan.place(""));
+    let checks =
+        ["/auth/", "/api/authz/", "/api/auth/", "/api/verify", "/oauth2/auth", "/validate"];
+    let closed = checks.map(|path| format!(" && !PathPrefix(`{path}`)")).concat();
     let mut text = format!(
         "# Guards apps behind vestibule. A dynamic configuration for Traefik 2 or 3 (file provider), with \
          an\n# entry point called websecure.\n{}\nhttp:\n  routers:\n",
         plan.remark()
     );
-    for (app, _) in &plan.apps {
-        let (host, name) = (app.host(), word(app.host()));
+    let authorization = if plan.basic_auth { ", vestibule-authorization" } else { "" };
+    for (number, (app, _)) in (1..).zip(&plan.apps) {
+        let host = app.host();
         push(
             &mut text,
             &format!(
-                "    {name}:
+                "    app{number}:
       rule: Host(`{host}`)
       entryPoints: [websecure]
-      middlewares: [vestibule-spellings, vestibule]
-      service: {name}
+      middlewares: [vestibule-spellings, vestibule{authorization}]
+      service: app{number}
       tls: {{}}
 "
             ),
@@ -387,7 +427,7 @@ fn traefik(plan: &Plan) -> String {
         &format!(
             "    vestibule:
       # Checks are for Traefik itself.
-      rule: Host(`{own}`) && !PathPrefix(`/auth/`)
+      rule: Host(`{own}`){closed}
       entryPoints: [websecure]
       service: vestibule
       tls: {{}}
@@ -396,8 +436,8 @@ fn traefik(plan: &Plan) -> String {
     );
     push(&mut text, &traefik_middlewares(plan));
     push(&mut text, "  services:\n");
-    for (app, upstream) in &plan.apps {
-        push(&mut text, &traefik_service(&word(app.host()), upstream));
+    for (number, (_, upstream)) in (1..).zip(&plan.apps) {
+        push(&mut text, &traefik_service(&format!("app{number}"), upstream));
     }
     push(&mut text, &traefik_service("vestibule", &format!("http://{place}")));
     text
@@ -408,18 +448,28 @@ fn traefik_middlewares(plan: &Plan) -> String {
     let names = plan.identity.all();
     let mut drops = String::new();
     for name in names {
-        for spelling in spellings(name).iter().filter(|it| *it != name) {
+        for spelling in other_spellings(name) {
             push(&mut drops, &format!("          {spelling}: \"\"\n"));
         }
     }
     let names = names.join(", ");
+    let authorization = if plan.basic_auth {
+        "    vestibule-authorization:
+      headers:
+        # What opened the check is none of the apps' business.
+        customRequestHeaders:
+          Authorization: \"\"
+"
+    } else {
+        ""
+    };
     format!(
         "  middlewares:
     vestibule-spellings:
       headers:
         # An empty value removes what a client says of itself in another spelling.
         customRequestHeaders:
-{drops}    vestibule:
+{drops}{authorization}    vestibule:
       forwardAuth:
         address: \"http://{place}/auth/forward{question}\"
         # Each of these replaces what the client sent.

@@ -25,6 +25,7 @@ use crate::client;
 use crate::clock::Moment;
 use crate::http::{
     Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable, Wants,
+    session_cookie,
 };
 use crate::login::{self, Rules};
 use crate::origin::{self, Domain, Origin};
@@ -169,11 +170,7 @@ impl Site {
         let own = settings.rule.own.as_ref();
         let secure = own.is_some_and(Origin::is_https);
         let domain = settings.cookie_domain.as_ref().map(|it| it.as_str().to_owned());
-        let name = match (secure, &domain) {
-            (true, None) => "__Host-auth_session",
-            (true, Some(_)) => "__Secure-auth_session",
-            (false, _) => "auth_session",
-        };
+        let name = session_cookie(secure, domain.is_some());
         let device_name = if secure { "__Host-auth_device" } else { "auth_device" };
         let allowed = Allowed {
             own: own.cloned(),

@@ -32,6 +32,6 @@ proxies=$(grep -c '^ok' "$work/log")
 step tests/fail2ban.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
 cat "$work/log"
 
-echo 'Not tried: Traefik, which Debian does not have.'
+echo 'Not tried: Traefik.'
 printf '\nAll passed: %d tests ran, %d were ignored; curl checked %d answers, and %d behind proxies.\n' \
     "$tests" "$ignored" "$checks" "$proxies"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs beside Rust, where it is missing and where root may do so.
-# Debian's package names; elsewhere it says what to install and stops. Debian has no Traefik.
+# Debian's package names; elsewhere it says what to install and stops.
 set -eu
 
 # command:package

@@ -8,6 +8,7 @@ use url::{Url, form_urlencoded};
 
 use super::{Told, domain, identity_header, identity_headers, listen, origin, refuse_foreign};
 use crate::gate::Listen;
+use crate::http::session_cookie;
 use crate::origin::{Domain, Origin};
 use crate::proxy::{Kind, Plan};
 use crate::users;
@@ -65,12 +66,12 @@ pub struct ProxyFlags {
     basic_auth: bool,
 
     /// Let in only who is in one of these groups, comma-separated.
-    #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
-    groups: String,
+    #[arg(long, value_name = "GROUP,...")]
+    groups: Option<String>,
 
     /// Let in only these users, comma-separated.
-    #[arg(long, value_name = "NAME,...", default_value = "", hide_default_value = true)]
-    users: String,
+    #[arg(long, value_name = "NAME,...")]
+    users: Option<String>,
 
     /// The certificate of all hosts, where the proxy does not get one itself; with --certificate-key.
     #[arg(long, value_name = "FILE", requires = "certificate_key", value_parser = path)]
@@ -88,6 +89,7 @@ impl ProxyFlags {
             return Err(format!("--origin {} has to be https behind a proxy", self.origin));
         }
         refuse_foreign(Some(&self.origin), self.cookie_domain.as_ref(), &self.app)?;
+        self.refuse_same_host()?;
         if self.upstream.len() != self.app.len() {
             return Err(format!(
                 "there are {} apps and {} addresses for them; give --upstream one for each",
@@ -100,20 +102,12 @@ impl ProxyFlags {
             Name::Caddy => Kind::Caddy,
             Name::Traefik => Kind::Traefik,
         };
-        if let (Kind::Traefik, Listen::Unix(path)) = (kind, &self.listen) {
-            return Err(format!(
-                "Traefik cannot ask unix:{}; listen on an address",
-                path.display()
-            ));
-        }
+        self.refuse_for(kind)?;
         let plan = Plan {
             identity: identity_headers(&self.identity_header)?,
             query: self.query()?,
             command: self.command(),
-            cookie: match self.cookie_domain {
-                Some(_) => "__Secure-auth_session",
-                None => "__Host-auth_session",
-            },
+            cookie: session_cookie(true, self.cookie_domain.is_some()),
             own: self.origin,
             listen: self.listen,
             apps: self.app.into_iter().zip(self.upstream).collect(),
@@ -123,18 +117,60 @@ impl ProxyFlags {
         Ok((kind, plan))
     }
 
-    /// Who is let through, as the checks understand it.
+    /// One server cannot be the sign-in and what stands behind it, nor two apps at once.
+    fn refuse_same_host(&self) -> Result<(), String> {
+        for (at, app) in self.app.iter().enumerate() {
+            if *app == self.origin {
+                return Err(format!("--app {app} is the sign-in itself, which has to stay open"));
+            }
+            if self.app[..at].contains(app) {
+                return Err(format!("--app names {app} twice"));
+            }
+        }
+        match self.app.iter().chain([&self.origin]).find(|it| !is_plain_host(it.host())) {
+            Some(odd) => Err(format!("{odd} has a host that no configuration can name")),
+            None => Ok(()),
+        }
+    }
+
+    /// What one of the proxies cannot do.
+    fn refuse_for(&self, kind: Kind) -> Result<(), String> {
+        if let Listen::Unix(place) = &self.listen {
+            let place = place.display().to_string();
+            if kind == Kind::Traefik {
+                return Err(format!("Traefik cannot ask unix:{place}; listen on an address"));
+            }
+            path(&place).map_err(|advice| format!("--listen unix:{place}: {advice}"))?;
+        }
+        if kind != Kind::Traefik {
+            return Ok(());
+        }
+        if self.certificate.is_some() {
+            return Err("Traefik takes certificates in its own settings; leave --certificate out"
+                .to_owned());
+        }
+        match self.app.iter().find(|app| app.host() == self.origin.host()) {
+            Some(app) => Err(format!("Traefik cannot tell {app} from the sign-in by its host")),
+            None => Ok(()),
+        }
+    }
+
+    /// Who is let through, as the checks understand it. A list that names nobody is a mistake, and would
+    /// otherwise let in everybody.
     fn query(&self) -> Result<String, String> {
-        let groups = users::groups(&self.groups).ok_or(
-            "--groups: a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
-        )?;
-        let names: Vec<_> =
-            self.users.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
         let mut query = form_urlencoded::Serializer::new(String::new());
-        if !groups.as_str().is_empty() {
+        if let Some(text) = &self.groups {
+            let groups = users::groups(text).filter(|it| !it.as_str().is_empty()).ok_or(
+                "--groups: name groups of 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
+            )?;
             query.append_pair("groups", groups.as_str());
         }
-        if !names.is_empty() {
+        if let Some(text) = &self.users {
+            let names: Vec<_> =
+                text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+            if names.is_empty() {
+                return Err("--users: name users, with commas between them".to_owned());
+            }
             query.append_pair("users", &names.join(","));
         }
         Ok(query.finish())
@@ -147,7 +183,11 @@ impl ProxyFlags {
         if let Some(domain) = &self.cookie_domain {
             words.push(format!("--cookie-domain {}", domain.as_str()));
         }
-        words.push(format!("--app {} --trusted-proxy 127.0.0.1", apps.join(",")));
+        let proxy = match &self.listen {
+            Listen::Tcp(address) if address.is_ipv6() => "::1",
+            Listen::Tcp(_) | Listen::Unix(_) => "127.0.0.1",
+        };
+        words.push(format!("--app {} --trusted-proxy {proxy}", apps.join(",")));
         if self.listen.to_string() != "127.0.0.1:8080" {
             words.push(format!("--listen {}", self.listen));
         }
@@ -163,7 +203,7 @@ impl ProxyFlags {
     }
 }
 
-/// The address of an app: scheme, host and port, or a Unix socket.
+/// The address of an app: scheme, host and port.
 fn upstream(text: &str) -> Result<String, String> {
     let bare = text.strip_suffix('/').unwrap_or(text);
     let is_origin = Origin::parse(bare).is_some() && Url::parse(bare).is_ok();
@@ -174,6 +214,11 @@ fn upstream(text: &str) -> Result<String, String> {
     } else {
         Err("write it as in http://127.0.0.1:3000".to_owned())
     }
+}
+
+/// Whether a host can stand in a configuration without quotes.
+fn is_plain_host(host: &str) -> bool {
+    host.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'-' | b'_'))
 }
 
 /// The path of a file, as it can stand in a configuration without quotes.

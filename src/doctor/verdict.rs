@@ -6,10 +6,7 @@
 use url::Url;
 
 use super::wire::Reply;
-
-/// The names that a session's cookie may have, the ones with promises to the browser first.
-pub(super) const COOKIE_NAMES: [&str; 3] =
-    ["__Host-auth_session", "__Secure-auth_session", "auth_session"];
+use crate::http::SESSION_COOKIES;
 
 /// The parameters in which gates say where to lead back to; the first is ours.
 const BACK_NAMES: [&str; 4] = ["next", "rd", "redirect_uri", "url"];
@@ -288,7 +285,7 @@ pub(super) fn cleared(reply: &Reply, name: &str) -> Option<SetCookie> {
 
 /// The session's cookie that an answer sets.
 pub(super) fn session(reply: &Reply) -> Option<SetCookie> {
-    let is_session = |it: &SetCookie| COOKIE_NAMES.contains(&&*it.name) && !it.clears();
+    let is_session = |it: &SetCookie| SESSION_COOKIES.contains(&&*it.name) && !it.clears();
     reply.values("set-cookie").filter_map(SetCookie::parse).find(is_session)
 }
 

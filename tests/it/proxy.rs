@@ -34,44 +34,50 @@ fn shows_in_the_documentation_what_it_prints() {
     for proxy in PROXIES {
         let path = format!("{}/docs/{proxy}.md", env!("CARGO_MANIFEST_DIR"));
         let page = std::fs::read_to_string(path).unwrap();
-        assert!(page.contains(&configuration(proxy, &EXAMPLE)), "docs/{proxy}.md is out of date");
+        let flags: Vec<_> = EXAMPLE.into_iter().chain(["--groups=staff"]).collect();
+        assert!(page.contains(&configuration(proxy, &flags)), "docs/{proxy}.md is out of date");
     }
 }
 
 #[test]
 fn takes_every_identity_header_from_the_client_in_every_spelling() {
-    let names = "--identity-header=user=X-WEBAUTH-USER";
-    for (proxy, flag) in
-        [("nginx", None), ("caddy", None), ("caddy", Some(names)), ("traefik", Some(names))]
-    {
-        let flags: Vec<_> = EXAMPLE.into_iter().chain(flag).collect();
+    let renamed = "--identity-header=user=X-WEBAUTH-USER";
+    for proxy in PROXIES {
+        let flags: Vec<_> = EXAMPLE.into_iter().chain([renamed]).collect();
         let text = configuration(proxy, &flags);
-        let user = if flag.is_some() { "X-WEBAUTH-USER" } else { "Remote-User" };
-        for name in [user, "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"] {
+        for name in ["X-WEBAUTH-USER", "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"]
+        {
+            let others =
+                [name.replace('-', "_"), name.replace('-', "."), name.replacen('-', "_", 1)];
+            let is_other = |it: &&String| *it != name;
             match proxy {
-                // It drops underscores and dots by itself, if it is not told otherwise.
-                "nginx" => assert!(text.contains(&format!("    proxy_set_header {name} $"))),
-                "caddy" => {
-                    for spelling in
-                        [name.to_owned(), name.replace('-', "_"), name.replace('-', ".")]
-                    {
+                "nginx" => {
+                    assert!(text.contains(&format!("    proxy_set_header {name} $vestibule_")));
+                    for other in others.iter().filter(is_other) {
                         assert!(
-                            text.contains(&format!("request_header -{spelling}\n")),
-                            "{spelling}"
+                            text.contains(&format!("proxy_set_header {other} \"\";")),
+                            "{other}"
                         );
                     }
                 }
+                "caddy" if name.starts_with("Remote-") => {
+                    assert!(text.contains("request_header -Remote*\n"));
+                }
+                "caddy" => {
+                    for other in others.iter().map(String::as_str).chain([name]) {
+                        assert!(text.contains(&format!("request_header -{other}\n")), "{other}");
+                    }
+                }
                 _ => {
-                    assert!(text.contains(&format!("{}: \"\"\n", name.replace('-', "_"))));
-                    assert!(text.contains(name));
+                    for other in others.iter().filter(is_other) {
+                        assert!(text.contains(&format!("{other}: \"\"\n")), "{other}");
+                    }
+                    let list = text.split("authResponseHeaders: [").nth(1).unwrap();
+                    assert!(list.split(']').next().unwrap().split(", ").any(|it| it == name));
                 }
             }
         }
-        assert!(
-            flag.is_none() || text.contains("request_header -X-WEBAUTH_USER") || proxy != "caddy"
-        );
     }
-    assert!(configuration("nginx", &EXAMPLE).contains("underscores_in_headers off;"));
 }
 
 #[test]
@@ -141,6 +147,21 @@ fn prints_nothing_that_could_not_work() {
         ("nginx", &["--certificate=cert.pem", "--certificate-key=/k.pem"], "whole path"),
         ("nginx", &["--certificate=/c.pem"], "--certificate-key"),
         ("nginx", &["--groups=Staff"], "a-z"),
+        ("nginx", &["--groups="], "--groups"),
+        ("nginx", &["--groups=,"], "--groups"),
+        ("nginx", &["--users= , "], "--users"),
+        ("nginx", &["--app=https://auth.example.com"], "the sign-in itself"),
+        (
+            "nginx",
+            &[
+                "--app=https://a.example.com,https://a.example.com",
+                "--upstream=http://[::1]:1,http://[::1]:2",
+            ],
+            "twice",
+        ),
+        ("nginx", &["--app=https://a;b.example.com"], "example.com"),
+        ("nginx", &["--listen=unix:/run/x y;z.sock"], "without spaces"),
+        ("traefik", &["--certificate=/c.pem", "--certificate-key=/k.pem"], "Traefik"),
         ("traefik", &["--listen=unix:/run/x.sock"], "Traefik"),
         ("apache", &[], "nginx"),
     ] {

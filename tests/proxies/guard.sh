@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 set -eu
 
-: "${KIND:?}" "${PORT:?}" "${CA:?}" "${BINARY:?}" "${DATABASE:?}"
+: "${PORT:?}" "${CA:?}" "${BINARY:?}" "${DATABASE:?}"
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -102,6 +102,24 @@ known "$auth/whoami" --header 'Accept: text/plain' --header 'X-Forwarded-For: 20
     --output "$folder/whoami"
 check 'nobody is believed about their address' 127.0.0.1 "$(cat "$folder/whoami")"
 
+# Headers of the connection, with which a client could have others dropped, and upgrades behind which
+# nobody would look at what it says of itself.
+for drop in 'close, Remote-User, Remote-Groups' 'Remote-Name, Remote-Id'; do
+    known "$app/" --header "Connection: $drop" --output "$folder/echo"
+    check "no header is lost by Connection: $drop" 'anna Anna' "$(value Remote-User) $(value Remote-Name)"
+done
+known "$app/" --header 'Connection: Upgrade, HTTP2-Settings' --header 'Upgrade: h2c' \
+    --header 'HTTP2-Settings: AAMAAABkAAQAAP__' --output "$folder/echo"
+check 'the app is asked for no upgrade but a WebSocket' ' ' "$(value Upgrade) $(value Connection | grep -i upgrade || true)"
+known "$app/" --header 'Connection: Upgrade' --header 'Upgrade: websocket' --header 'Sec-WebSocket-Version: 13' \
+    --header 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' --output "$folder/echo"
+check 'the app is asked for a WebSocket' 'websocket' "$(value Upgrade)"
+# shellcheck disable=SC2046 # Numbers.
+long="$app/?$(printf 'x=%%C3%%A4&%.0s' $(seq 210))end"
+check 'a long address comes back whole' 302 "$(status page "$long")"
+page "$long" --output /dev/null --dump-header "$folder/head"
+check 'with its end' yes "$(grep -q 'end' "$folder/head" && echo yes)"
+
 # Whoever is no browser that goes to a page is told so, and no body is sent on.
 check 'a form of a stranger is posted nowhere' "303 $auth/login?next=https%3A%2F%2Fapp.example.test%3A$PORT%2Fform" \
     "$(way page "$app/form" --data 'secret=1')"
@@ -140,7 +158,9 @@ check 'an app of a group is closed to others' 403 "$(status known "$wiki/")"
 check 'an app of a group is open to it' 200 "$(status known "$wiki/")"
 
 # Out at once.
-check 'a check is for the proxy itself' 404 "$(status known "$auth/auth/nginx")"
+for path in /auth/nginx /auth/forward /api/verify /api/authz/forward-auth /oauth2/auth /validate; do
+    check "$path is for the proxy itself" 404 "$(status known "$auth$path")"
+done
 "$BINARY" user disable anna --database "$DATABASE" >/dev/null
 check 'somebody who is shut out is out at once' 302 "$(status known "$app/")"
 check 'their password is too' 401 "$(status basic "anna:$password")"
@@ -155,6 +175,7 @@ check 'the cookie that was kept opens nothing' 302 "$(status page --cookie "$fol
 
 # From outside.
 doctor() {
+    # shellcheck disable=SC2015 # Whatever fails, it is ill.
     "$BINARY" doctor "$app/" --ca "$CA" --resolve "auth.example.test:$PORT:127.0.0.1" \
         --resolve "app.example.test:$PORT:127.0.0.1" "$@" >"$folder/doctor" && echo well || {
         echo ill

@@ -63,7 +63,7 @@ configure() {
 # serve PORT starts vestibule for a proxy at that port, and sets $vestibule and $server.
 serve() {
     : >"$work/vestibule.log"
-    "$binary" serve --listen 127.0.0.1:0 --database "$work/$1.db" --trusted-proxy 127.0.0.1 \
+    "$binary" serve --listen 127.0.0.1:0 --database "$work/$1.db" --trusted-proxy 127.0.0.1 --alias authelia,tinyauth,oauth2-proxy,vouch \
         --origin "https://auth.example.test:$1" --cookie-domain example.test --basic-auth \
         --app "https://app.example.test:$1,https://wiki.example.test:$1" 2>"$work/vestibule.log" &
     server=$!
@@ -138,7 +138,7 @@ for kind in nginx caddy; do
         [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
         sleep 0.05
     done
-    KIND=$kind PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db sh ./guard.sh ||
+    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db sh ./guard.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
     if [ "$kind" = nginx ]; then
         # Two faults that people make: a location that is open, and one that loses the headers.
@@ -151,7 +151,7 @@ for kind in nginx caddy; do
             [ "$tries" -lt 200 ] || { echo 'FAIL  nginx does not reload'; exit 1; }
             sleep 0.05
         done
-        SICK=yes KIND=$kind PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db \
+        SICK=yes PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db \
             sh ./guard.sh >"$work/sick" || { cat "$work/sick"; exit 1; }
         grep doctor "$work/sick"
     fi
