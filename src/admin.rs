@@ -3,75 +3,16 @@
 //! Decides what is printed and with which exit code. Every change is one transaction that a running
 //! server sees at its next request, and leaves a record in the audit trail.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::clock::Moment;
+use crate::config::{UserAction, UserFlags};
 use crate::log;
 use crate::sessions;
 use crate::store::{self, Record, Store, User};
 use crate::users::{self, Username};
-
-/// `vestibule user`.
-#[derive(Args)]
-#[command(after_help = "Examples:\n  \
-    vestibule user groups anna admin,staff\n  \
-    vestibule user disable anna --reason 'left the company'\n\n\
-    Exit codes: 0 done; 1 it could not be done, or there is no such user; 2 wrong usage.")]
-pub struct UserFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    #[arg(global = true)]
-    database: PathBuf,
-
-    /// What to do.
-    #[command(subcommand)]
-    action: UserAction,
-}
-
-/// What can be done with a user.
-#[derive(Subcommand)]
-enum UserAction {
-    /// Show what is known of a user.
-    Show {
-        /// The name, in any spelling.
-        name: String,
-        /// As data, for scripts.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Put a user in these groups and in no others.
-    Groups {
-        /// The name, in any spelling.
-        name: String,
-        /// Names of a-z, 0-9, dots, hyphens and underscores, comma-separated; '' for none.
-        #[arg(value_name = "GROUP,...")]
-        groups: String,
-    },
-    /// Say where apps may write to a user.
-    Email {
-        /// The name, in any spelling.
-        name: String,
-        /// The address; '' for none.
-        #[arg(value_name = "ADDRESS")]
-        email: String,
-    },
-    /// Shut a user out at once: sessions end, and nothing of theirs opens anything.
-    Disable {
-        /// The name, in any spelling.
-        name: String,
-        /// Why, for operators.
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        reason: String,
-    },
-    /// Let a user in again who was shut out.
-    Enable {
-        /// The name, in any spelling.
-        name: String,
-    },
-}
 
 /// Does what was asked for, and comes back with what to print. An error is one line.
 pub fn user(flags: UserFlags, now: Moment) -> Result<String, String> {
@@ -149,7 +90,7 @@ fn printable(text: &str) -> String {
 fn set_groups(store: &Store, user: &User, text: &str, now: Moment) -> Result<String, String> {
     let groups = users::groups(text).ok_or(
         "a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores, and nobody is in \
-         more than a hundred",
+         more than a hundred, with 2,048 characters in all",
     )?;
     let is_done = users::set_groups(store, &user.id, &groups);
     finish(store, user, is_done, ("user_groups", &[("groups", groups.as_str())]), now)

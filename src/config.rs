@@ -3,11 +3,11 @@
 //! Decides what an operator may set and what is refused as unsafe or meaningless. There is no
 //! configuration file.
 
+mod doctor;
 mod proxy;
+mod user;
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::{BufRead, Read};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -16,12 +16,11 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
-use url::Url;
 
+pub use doctor::DoctorFlags;
 pub use proxy::ProxyFlags;
+pub use user::{UserAction, UserFlags};
 
-use crate::admin::UserFlags;
-use crate::doctor::{self, Credentials, Pin, Plan};
 use crate::gate::{self, Listen};
 use crate::login::Rules;
 use crate::origin::{Domain, Origin, Rule};
@@ -40,9 +39,6 @@ const PERIOD_MIN: Duration = Duration::from_secs(1);
 
 /// The most workers of either lane.
 const COUNT_MAX: usize = 256;
-
-/// The most of standard input that may be a password's line.
-const LINE_BYTES_MAX: u64 = 4_096;
 
 /// The command line.
 #[derive(Parser)]
@@ -93,7 +89,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
             vestibule doctor https://app.example.com\n      \
             ask it as a stranger would: pages, forms, scripts, sockets, forged headers\n  \
-            vestibule doctor https://app.example.com --path /metrics,/ws --sign-in ann < password\n      \
+            vestibule doctor https://app.example.com --path /metrics,/ws \\\n      \
+            --sign-in ann --origin https://auth.example.com < password\n      \
             try two more paths, and what the app receives when ann has signed in\n  \
             vestibule doctor https://app.test --ca ca.pem --resolve app.test:443:10.0.0.5 \\\n      \
             --resolve auth.test:443:10.0.0.5\n      \
@@ -290,76 +287,6 @@ pub struct Flags {
     signup_every: Duration,
 }
 
-/// The settings of `vestibule doctor`, each for itself.
-#[allow(rustdoc::bare_urls)]
-#[derive(Args)]
-pub struct DoctorFlags {
-    /// The app, as browsers reach it: https://app.example.com, perhaps with a path. Plain http only
-    /// on this machine.
-    #[arg(value_name = "URL", value_parser = app)]
-    app: Url,
-
-    /// More paths to try, comma-separated. / and /api/, /static/x, /favicon.ico, /.well-known/x and
-    /// one that nobody knows, all below the app's own path, are tried anyway.
-    #[arg(long, value_name = "PATH,...", value_parser = path, value_delimiter = ',')]
-    path: Vec<String>,
-
-    /// The headers by which the gate names people to the app, comma-separated.
-    #[arg(long, value_name = "NAME,...", value_parser = header, value_delimiter = ',')]
-    #[arg(default_value = "Remote-User,Remote-Id,Remote-Name,Remote-Groups,Remote-Email")]
-    identity_header: Vec<String>,
-
-    /// A file of certificate authorities, in PEM, to trust as well as those that browsers trust.
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-
-    /// Where a host is, whatever the name service says: app.example.com:443:192.0.2.1. May be given
-    /// several times.
-    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = pin)]
-    resolve: Vec<Pin>,
-
-    /// Sign in as this user, to see what the app receives, and out again. The password is read from
-    /// standard input, one line.
-    #[arg(long, value_name = "NAME")]
-    sign_in: Option<String>,
-
-    /// How long one answer may take.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = period)]
-    timeout: Duration,
-}
-
-impl DoctorFlags {
-    /// Checks the settings together and reads what they name: the file of authorities, and the
-    /// password from `input`. An error is one line that says what would do.
-    pub fn check(self, input: &mut impl BufRead) -> Result<Plan, String> {
-        let read = |path: PathBuf| {
-            fs::read(&path).map_err(|err| format!("cannot read {}: {err}", path.display()))
-        };
-        let credentials = |name| Ok::<_, String>(Credentials { name, password: line(input)? });
-        Ok(Plan {
-            app: self.app,
-            paths: self.path,
-            identity: self.identity_header,
-            ca: self.ca.map(read).transpose()?,
-            pins: self.resolve,
-            credentials: self.sign_in.map(credentials).transpose()?,
-            timeout: self.timeout,
-        })
-    }
-}
-
-/// A password, as one line.
-fn line(input: &mut impl BufRead) -> Result<String, String> {
-    let mut line = String::new();
-    let read = input.take(LINE_BYTES_MAX).read_line(&mut line);
-    read.map_err(|err| format!("cannot read the password from standard input: {err}"))?;
-    let password = line.trim_end_matches(['\r', '\n']);
-    match password {
-        "" => Err("--sign-in needs the password on standard input, as one line".to_owned()),
-        password => Ok(password.to_owned()),
-    }
-}
-
 /// The settings, checked.
 pub struct Config {
     /// Where to listen.
@@ -390,6 +317,8 @@ impl Config {
             ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
             ("strict_origin", rule.strict.to_string()),
             ("app", list(self.site.apps.iter().map(ToString::to_string).collect())),
+            ("alias", list(self.site.aliases.iter().map(|it| it.as_str().to_owned()).collect())),
+            ("identity_header", self.site.identity.all().join(",")),
             ("basic_auth", self.site.basic_auth.to_string()),
             ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
             ("trusted_proxy", list(proxies.collect())),
@@ -663,13 +592,8 @@ fn identity_header(text: &str) -> Result<(Told, &'static str), String> {
 }
 
 fn alias(text: &str) -> Result<Alias, String> {
-    match text {
-        "authelia" => Ok(Alias::Authelia),
-        "tinyauth" => Ok(Alias::Tinyauth),
-        "oauth2-proxy" => Ok(Alias::Oauth2Proxy),
-        "vouch" => Ok(Alias::Vouch),
-        _ => Err("it must be authelia, tinyauth, oauth2-proxy or vouch".to_owned()),
-    }
+    let found = Alias::ALL.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "it must be authelia, tinyauth, oauth2-proxy or vouch".to_owned())
 }
 
 fn domain(text: &str) -> Result<Domain, String> {
@@ -690,44 +614,6 @@ fn listen(text: &str) -> Result<Listen, String> {
 
 fn origin(text: &str) -> Result<Origin, String> {
     Origin::parse(text).ok_or_else(|| "write it as in https://auth.example.com".to_owned())
-}
-
-fn app(text: &str) -> Result<Url, String> {
-    let wrong = || "write it as in https://app.example.com or https://example.com/app".to_owned();
-    let url = Url::parse(text).map_err(|_| wrong())?;
-    let is_bare = url.username().is_empty() && url.password().is_none();
-    match url.scheme() {
-        _ if !is_bare || url.query().is_some() || url.fragment().is_some() => Err(wrong()),
-        "https" => Ok(url),
-        "http" if doctor::is_near(&url) => Ok(url),
-        "http" => Err("other machines are asked over https only: what is sent and answered could \
-                       be read on the way"
-            .to_owned()),
-        _ => Err(wrong()),
-    }
-}
-
-fn path(text: &str) -> Result<String, String> {
-    let is_path = text.starts_with('/') && !text.contains('#');
-    is_path.then(|| text.to_owned()).ok_or_else(|| "write it as in /metrics".to_owned())
-}
-
-fn header(text: &str) -> Result<String, String> {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let is_header = !text.is_empty() && text.bytes().all(is_name);
-    is_header.then(|| text.to_owned()).ok_or_else(|| "write it as in Remote-User".to_owned())
-}
-
-fn pin(text: &str) -> Result<Pin, String> {
-    let mut parts = text.splitn(3, ':');
-    let (host, port, address) = (parts.next(), parts.next(), parts.next());
-    let bare = address.map(|it| it.trim_start_matches('[').trim_end_matches(']'));
-    match (host, port.map(str::parse), bare.map(str::parse)) {
-        (Some(host), Some(Ok(port)), Some(Ok(address))) if !host.is_empty() => {
-            Ok(Pin { host: host.to_ascii_lowercase(), port, address })
-        }
-        _ => Err("write it as in app.example.com:443:192.0.2.1".to_owned()),
-    }
 }
 
 fn period(text: &str) -> Result<Duration, String> {
@@ -782,6 +668,7 @@ fn count(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Plan;
 
     /// What `vestibule serve` with these flags comes to.
     fn check(flags: &[&str]) -> Result<Config, String> {
@@ -966,10 +853,11 @@ mod tests {
             &[
                 "https://example.com/wiki/",
                 "--path=/a,/b?c=1",
-                "--identity-header=X-User",
+                "--identity-header=user=X-User",
                 "--resolve=App.Example.com:443:192.0.2.1",
                 "--resolve=auth.example.com:8443:[2001:db8::1]",
                 "--sign-in=ann",
+                "--origin=https://auth.example.com",
                 "--timeout=2s",
             ],
             "correct horse \r\nmore",
@@ -999,7 +887,8 @@ mod tests {
             (&["https://a.test", "--resolve=a.test:443"], "443:192.0.2.1"),
             (&["https://a.test", "--resolve=a.test:443:b.test"], "443:192.0.2.1"),
             (&["https://a.test", "--ca=/nowhere/ca.pem"], "/nowhere/ca.pem"),
-            (&["https://a.test", "--sign-in=ann"], "standard input"),
+            (&["https://a.test", "--sign-in=ann"], "--origin"),
+            (&["https://a.test", "--sign-in=ann", "--origin=https://b.test"], "standard input"),
             (&["https://a.test", "--timeout=0s"], "at least 1s"),
         ] {
             let text = examine(arguments, "\n").err().unwrap_or_else(|| panic!("{arguments:?}"));

@@ -32,6 +32,16 @@ const FOREIGN_ADDRESS: &str = "203.0.113.77";
 
 const CASINGS: [Casing; 3] = [Casing::Lower, Casing::Title, Casing::Upper];
 
+/// Where gates are asked by their proxies, ours first.
+const HIDDEN: [&str; 6] = [
+    "/auth/forward",
+    "/auth/nginx",
+    "/api/authz/forward-auth",
+    "/api/verify",
+    "/oauth2/auth",
+    "/validate",
+];
+
 /// What a sample of the handshake of RFC 6455 holds; any 16 bytes will do.
 const SOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
@@ -57,6 +67,8 @@ pub struct Plan {
     pub pins: Vec<Pin>,
     /// Who signs in; `None`: nobody.
     pub credentials: Option<Credentials>,
+    /// Where they do, and the only place that a password is sent to; `None`: not known.
+    pub origin: Option<String>,
     /// How long one answer may take.
     pub timeout: Duration,
 }
@@ -90,6 +102,8 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn line(&mut self, kind: &str, text: &str) {
+        // What was found is told in words of the host that is examined: they must not move the cursor.
+        let text = text.replace(char::is_control, "\u{fffd}");
         // Whoever closed the output does not want to read on; the exit code still tells.
         drop(writeln!(self.out, "{kind:<4}  {text}"));
     }
@@ -153,12 +167,16 @@ impl Examination<'_> {
         };
         let login = at(page, "/login");
         // The app alone says where the page is, and a password goes to no stranger.
-        let is_known = self.ask_sign_in(&login) && (login.scheme() == "https" || is_near(&login));
+        let is_named = self.plan.origin.as_ref().is_some_and(|it| *it == origin(&login));
+        let is_known =
+            self.ask_sign_in(&login) && is_named && (login.scheme() == "https" || is_near(&login));
         let what = "what the app receives with a session";
         match &self.plan.credentials {
             Some(credentials) if is_known => self.sign_in(&login, credentials, &visits),
             Some(_) => {
-                self.report.skip(&format!("{what}: needs vestibule's sign-in page, by https"));
+                self.report.skip(&format!(
+                    "{what}: {login} is not vestibule's sign-in page at --origin, by https"
+                ));
             }
             None => self.report.skip(&format!("{what}: needs --sign-in")),
         }
@@ -191,8 +209,9 @@ impl Examination<'_> {
                 Some(reply) => {
                     let guard = Guard::of(&reply);
                     let others = visits.iter().find_map(|it| it.guard.page());
-                    let finding = verdict::navigation(&what, &guard, others);
-                    self.report.tell(finding);
+                    if !matches!(guard, Guard::Locked(_)) {
+                        self.report.tell(verdict::navigation(&what, &guard, others));
+                    }
                     self.check_way_back(&what, &url, &guard);
                     visits.push(Visit { path, url, guard });
                 }
@@ -200,7 +219,26 @@ impl Examination<'_> {
                 None => {}
             }
         }
+        self.tell_locked(&visits);
         visits
+    }
+
+    /// The gate leads people who go to a page to the sign-in page. Where one gets 401 or 403 instead
+    /// while others are led there, the app may have said so.
+    fn tell_locked(&mut self, visits: &[Visit]) {
+        let leads = visits.iter().any(|it| it.guard.page().is_some());
+        for Visit { path, guard, .. } in visits {
+            let Guard::Locked(status) = guard else { continue };
+            let what = format!("GET {path}");
+            if leads {
+                self.report.skip(&format!(
+                    "{what} answers {status} without a session; see that the gate says so and not the \
+                     app, as other paths lead to the sign-in page"
+                ));
+            } else {
+                self.report.tell(verdict::navigation(&what, guard, None));
+            }
+        }
     }
 
     fn check_way_back(&mut self, what: &str, url: &Url, guard: &Guard) {
@@ -336,7 +374,7 @@ impl Examination<'_> {
             });
         }
         let is_vestibule = self.check_cookie(login);
-        for path in ["/auth/forward", "/auth/nginx"] {
+        for path in HIDDEN {
             self.check_hidden(&at(login, path));
         }
         is_vestibule
@@ -380,8 +418,10 @@ impl Examination<'_> {
         let what = format!("GET {url}");
         let Some(reply) = self.ask(&what, &Question::bare("GET", url)) else { return };
         self.report.tell(match reply.status {
-            status @ 200..=299 => Err(format!(
-                "{what} from outside answered {status}; let only the proxy itself ask the gate"
+            // Whoever is not let through is answered all the same.
+            status @ (200..=399 | 401) => Err(format!(
+                "{what} from outside answered {status}; let only the proxy itself ask the gate (in \
+                 nginx: location /auth/ {{ return 404; }})"
             )),
             status => Ok(format!("{what} from outside answers {status}")),
         });
@@ -539,6 +579,7 @@ mod tests {
             ca: None,
             pins: Vec::new(),
             credentials: None,
+            origin: None,
             timeout: Duration::from_secs(1),
         }
     }

@@ -139,7 +139,7 @@ impl Request {
     /// The parameters behind the question mark. They say where somebody wants to go and what an
     /// operator asks of a check; they never stand for a field of a form.
     pub fn parameters(&self) -> Form<'_> {
-        Form { body: self.query.as_bytes() }
+        Form { text: self.query.as_bytes() }
     }
 
     /// The form in the body. One without fields if the body is something else than a form, as no
@@ -151,7 +151,7 @@ impl Request {
         let mut parts = self.value("content-type").unwrap_or("").split(';').map(str::trim);
         let kind = parts.next().unwrap_or("");
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Ok(Form { body: b"" });
+            return Ok(Form { text: b"" });
         }
         if !parts.all(|parameter| is_utf8_charset(parameter).unwrap_or(true)) {
             return Err(Unreadable::Encoding);
@@ -159,7 +159,7 @@ impl Request {
         if self.body.split(|&byte| byte == b'&').nth(FIELDS_MAX).is_some() {
             return Err(Unreadable::TooManyFields);
         }
-        Ok(Form { body: &self.body })
+        Ok(Form { text: &self.body })
     }
 }
 
@@ -229,13 +229,13 @@ pub enum Problem {
 /// question mark.
 #[derive(Clone, Copy)]
 pub struct Form<'a> {
-    body: &'a [u8],
+    text: &'a [u8],
 }
 
 impl<'a> Form<'a> {
     /// The names of all fields, in the order they came.
     pub fn names(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        form_urlencoded::parse(self.body).map(|(name, _)| name)
+        form_urlencoded::parse(self.text).map(|(name, _)| name)
     }
 
     /// Whether there is a field of this name, be it one that cannot be read.
@@ -250,7 +250,7 @@ impl<'a> Form<'a> {
     /// bytes it cannot read, and then two different passwords would be one.
     pub fn field(&self, name: &str) -> Option<Cow<'a, str>> {
         let mut found = None;
-        for (given, value) in form_urlencoded::parse(self.body) {
+        for (given, value) in form_urlencoded::parse(self.text) {
             if given
                 .strip_prefix(name)
                 .is_none_or(|rest| !matches!(rest.as_bytes(), [] | [b'[', ..]))

@@ -2,7 +2,9 @@
 //!
 //! `vestibule serve` opens the database, listens, and answers until it is told to stop. All it
 //! needs comes from flags or the environment (`vestibule serve --help`); all it keeps is one SQLite
-//! file; all it says goes to standard error.
+//! file; all it says goes to standard error. `vestibule user` works on the same file while it serves;
+//! `vestibule proxy-config` writes what a reverse proxy needs to ask it, and `vestibule doctor` looks
+//! from outside whether that holds.
 //!
 //! The order at start, each step refused with one line on standard error:
 //!
@@ -41,6 +43,7 @@ vestibule is the entrance to your web app. To begin:
 
   vestibule serve          serve it on http://127.0.0.1:8080, to try it out
   vestibule serve --help   all settings, with examples
+  vestibule proxy-config   how a reverse proxy asks it about every request to an app
   vestibule doctor URL     see whether a reverse proxy guards the app at URL
   vestibule --help         all commands
 ";

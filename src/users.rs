@@ -25,6 +25,7 @@ pub const UNITS_MAX: usize = 31;
 /// Bytes of a group's name, and groups of one user, at most: what fits into a header.
 const GROUP_BYTES_MAX: usize = 63;
 const GROUPS_MAX: usize = 100;
+const GROUPS_BYTES_MAX: usize = 2_048;
 
 /// Bytes of an address to write to, at most.
 const EMAIL_BYTES_MAX: usize = 254;
@@ -168,7 +169,8 @@ pub fn rename(store: &Store, id: &UserId, username: &Username) -> Result<Written
 }
 
 /// Groups as somebody writes them, with commas between them; empty: none. `None` unless each is 1 to
-/// 63 characters of `a-z0-9._-`, and there are no more than a hundred: apps get them in a header.
+/// 63 characters of `a-z0-9._-`, and there are no more than a hundred with 2,048 characters in all: apps
+/// get them in one header.
 pub fn groups(text: &str) -> Option<Groups> {
     let mut names: Vec<_> = text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
     names.sort_unstable();
@@ -179,8 +181,9 @@ pub fn groups(text: &str) -> Option<Groups> {
         };
         name.len() <= GROUP_BYTES_MAX && name.bytes().all(is_character)
     };
-    let all_good = names.len() <= GROUPS_MAX && names.iter().all(is_good);
-    all_good.then(|| Groups::new(names.join(",")))
+    let all = names.join(",");
+    let fits = names.len() <= GROUPS_MAX && all.len() <= GROUPS_BYTES_MAX;
+    (fits && names.iter().all(is_good)).then(|| Groups::new(all))
 }
 
 /// An address to write to, as somebody writes it. `None` unless it is visible ASCII with a part on
@@ -211,7 +214,8 @@ pub fn disable(store: &Store, id: &UserId, reason: &str, now: Moment) -> Result<
     store.disable_user(id, reason, now)
 }
 
-/// Lets a user in again who was shut out; their sessions stay ended. `false` if there is no such user.
+/// Lets a user in again who was shut out: their sessions stay ended, their access tokens are good again.
+/// `false` if there is no such user.
 pub fn enable(store: &Store, id: &UserId) -> Result<bool> {
     store.enable_user(id)
 }

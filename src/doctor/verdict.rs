@@ -7,6 +7,7 @@ use url::Url;
 
 use super::wire::Reply;
 use crate::http::SESSION_COOKIES;
+use crate::proxy::other_spellings;
 
 /// The parameters in which gates say where to lead back to; the first is ours.
 const BACK_NAMES: [&str; 4] = ["next", "rd", "redirect_uri", "url"];
@@ -373,20 +374,16 @@ pub(super) struct Forged {
 /// Every spelling of the headers by which the gate names people to the app. Apps behind CGI or WSGI
 /// see no difference between `-`, `_` and often `.`.
 pub(super) fn forged_identity(names: &[String], mark: &str) -> Vec<Forged> {
-    let mut spellings: Vec<(String, &String)> = Vec::new();
-    for means in names {
-        for separator in ["-", "_", "."] {
-            let spelling = means.replace(['-', '_', '.'], separator);
-            if spellings.iter().all(|(given, _)| *given != spelling) {
-                spellings.push((spelling, means));
-            }
-        }
-    }
-    let forged = |(index, (name, means)): (usize, (String, &String))| {
+    let all = |means: &String| {
+        let all = std::iter::once(means.clone()).chain(other_spellings(means));
+        all.map(|it| (it, means.clone())).collect::<Vec<_>>()
+    };
+    let spellings: Vec<_> = names.iter().flat_map(all).collect();
+    let forged = |(index, (name, means)): (usize, (String, String))| {
         let mark = format!("{mark}-{index:02}-");
         let is_groups = name.to_ascii_lowercase().contains("group");
         let value = if is_groups { format!("admin,{mark}") } else { mark.clone() };
-        Forged { name, means: means.clone(), value, mark }
+        Forged { name, means, value, mark }
     };
     spellings.into_iter().enumerate().map(forged).collect()
 }

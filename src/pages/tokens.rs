@@ -12,6 +12,8 @@ pub struct Page<'a> {
     pub made: Option<&'a str>,
     /// The name that was typed for one that was refused.
     pub name: &'a str,
+    /// And how many days were chosen for it.
+    pub days: &'a str,
     /// Why it was.
     pub refusal: Option<Refusal>,
 }
@@ -37,6 +39,7 @@ const LIVES: [(u16, &str); 3] = [(30, "30 days"), (90, "90 days"), (365, "a year
 
 /// The tokens of somebody, and the form that makes one. With `asks`, the password has to be given.
 pub fn tokens(rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
+    let chosen = if it.days.is_empty() { "90" } else { it.days };
     let wrong = |field| it.refusal.filter(|it| it.field == field).map(|_| "refusal");
     let body = html! {
         p.aside { "For scripts and apps that cannot show a sign-in page. They open the apps behind this "
@@ -63,7 +66,7 @@ pub fn tokens(rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
             label for="days" { "Good for" }
             select #days name="days" {
                 @for (days, words) in LIVES {
-                    option value=(days) selected[days == 90] { (words) }
+                    option value=(days) selected[days.to_string() == chosen] { (words) }
                 }
             }
             @if asks { (proof("proof", wrong(Field::Current))) }

@@ -39,6 +39,21 @@ pub enum Alias {
     Vouch,
 }
 
+impl Alias {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Authelia, Self::Tinyauth, Self::Oauth2Proxy, Self::Vouch];
+
+    /// The name of the gate.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authelia => "authelia",
+            Self::Tinyauth => "tinyauth",
+            Self::Oauth2Proxy => "oauth2-proxy",
+            Self::Vouch => "vouch",
+        }
+    }
+}
+
 /// The headers that tell an app who somebody is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IdentityHeaders {
@@ -159,9 +174,6 @@ const NGINX: Check = Check {
 };
 const FORWARD: Check = Check { original: Original::Forwarded, turn: Turn::Lead(302), ..NGINX };
 
-/// Addresses below which every check lives, ours and those of other gates.
-const PLACES: [&str; 5] = ["/auth/", "/api/authz/", "/api/auth/", "/api/verify", "/oauth2/"];
-
 impl Site {
     /// The answer to a check; `None` if the request is none.
     pub(super) fn check(&self, request: &Request, now: Moment) -> Option<Response> {
@@ -205,13 +217,9 @@ impl Site {
     }
 
     fn check_at(&self, request: &Request) -> Option<Check> {
-        let path = &*request.path;
-        if !PLACES.iter().any(|it| path.starts_with(it)) && path != "/validate" {
-            return None;
-        }
         let has = |alias| self.aliases.contains(&alias);
         let is_legacy_redirect = || request.parameters().has("rd");
-        Some(match path {
+        Some(match &*request.path {
             "/auth/nginx" => NGINX,
             "/auth/forward" => FORWARD,
             "/api/authz/forward-auth" if has(Alias::Authelia) => FORWARD,

@@ -91,7 +91,9 @@ impl Site {
     ) -> Answer {
         let answer = if request.wants() == Wants::Html {
             let name = form.field("name").unwrap_or_default();
-            let page = Page { name: &name, refusal: Some(turned.refusal), ..Page::default() };
+            let days = form.field("days").unwrap_or_default();
+            let refusal = Some(turned.refusal);
+            let page = Page { name: &name, days: &days, refusal, ..Page::default() };
             self.tokens_page(request, turned.status, it, &page, now)?
         } else {
             turned.plainly(request)

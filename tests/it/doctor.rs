@@ -37,6 +37,7 @@ enum Fault {
     NoCookie,
     GateBroken,
     GateInTheOpen,
+    AppSaysNo,
     AddressBelieved,
     SessionOutlivesLogout,
     NoPage,
@@ -121,6 +122,10 @@ impl Town {
             .map(|host| format!("--resolve={host}:{port}:127.0.0.1"));
         let mut all = vec!["doctor", &*app];
         all.extend(pins.iter().map(String::as_str).chain(flags.iter().copied()));
+        let origin = format!("--origin=http://auth.localhost:{port}");
+        if !flags.iter().any(|flag| flag.starts_with("--origin")) {
+            all.push(&origin);
+        }
         run(&all, input)
     }
 }
@@ -167,6 +172,9 @@ impl Server {
         if self.has(Fault::OpenToSockets) && asked.value("upgrade") == "websocket" {
             return "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
                 .to_owned();
+        }
+        if self.has(Fault::AppSaysNo) && asked.path() == "/api/" {
+            return answer(401, &[], "Who are you?");
         }
         if is_open || self.has_session(asked) { self.show_app(asked) } else { self.guard(asked) }
     }
@@ -241,7 +249,7 @@ impl Server {
                 self.is_signed_in.store(lives_on, Ordering::SeqCst);
                 answer(302, &[("Set-Cookie", &cleared), ("Location", "/login")], "")
             }
-            ("GET", "/auth/nginx") if self.has(Fault::GateInTheOpen) => answer(200, &[], ""),
+            ("GET", "/auth/nginx") if self.has(Fault::GateInTheOpen) => answer(401, &[], ""),
             _ => answer(404, &[], "Not found"),
         }
     }
@@ -376,7 +384,7 @@ fn finds_a_cookie_that_does_not_reach_the_app() {
 #[test]
 fn finds_a_gate_that_is_broken_or_in_the_open() {
     finds(Fault::GateBroken, &["GET / answered 500 without a session: the gate cannot be reached"]);
-    finds(Fault::GateInTheOpen, &["/auth/nginx from outside answered 200"]);
+    finds(Fault::GateInTheOpen, &["/auth/nginx from outside answered 401"]);
     finds(Fault::NoPage, &["no path leads to a sign-in page"]);
 }
 
@@ -408,7 +416,10 @@ fn finds_a_password_that_is_wrong() {
 fn sends_the_password_to_nobody_but_vestibule_and_never_in_clear() {
     for fault in [Fault::InClear, Fault::NoCookie] {
         let (report, code) = Town::with(fault).examine(&["--sign-in=ann"], "correct horse\n");
-        assert!(report.contains("skip  what the app receives with a session: needs"), "{report}");
+        assert!(
+            report.contains("is not vestibule's sign-in page at --origin, by https"),
+            "{report}"
+        );
         assert!(!report.contains(" as ann"), "{report}");
         assert_eq!(code, 1);
     }
@@ -437,11 +448,32 @@ fn refuses_what_cannot_be_examined_in_one_line() {
     for (arguments, expected) in [
         (&["doctor"][..], "URL"),
         (&["doctor", "http://app.example.com"], "https only"),
-        (&["doctor", "https://app.example.com", "--sign-in=ann"], "standard input"),
+        (&["doctor", "https://app.example.com", "--sign-in=ann"], "--origin"),
+        (
+            &["doctor", "https://a.test", "--sign-in=ann", "--origin=https://b.test"],
+            "standard input",
+        ),
         (&["doctor", "https://app.example.com", "--ca=Cargo.toml"], "no PEM certificate"),
     ] {
         let (text, code) = run(arguments, "");
         assert!(text.starts_with("vestibule: ") && text.contains(expected), "{text}");
         assert_eq!((text.lines().count(), code), (1, 2), "{text}");
     }
+}
+
+#[test]
+fn takes_no_refusal_of_the_app_for_one_of_the_gate() {
+    let (report, code) = Town::with(Fault::AppSaysNo).examine(&[], "");
+    assert!(report.contains("skip  GET /api/ answers 401 without a session"), "{report}");
+    assert!(!report.contains("ok    GET /api/ without"), "{report}");
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn sends_a_password_to_no_other_place_than_the_one_that_is_named() {
+    let town = Town::with(Fault::None);
+    let flags = ["--sign-in=ann", "--origin=https://auth.example.com"];
+    let (report, _) = town.examine(&flags, "correct horse\n");
+    assert!(report.contains("is not vestibule's sign-in page at --origin"), "{report}");
+    assert!(!report.contains("POST http://auth.localhost"), "{report}");
 }

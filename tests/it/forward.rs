@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use vestibule::http::Response;
-use vestibule::origin::{Domain, Origin, Rule};
 use vestibule::routes::{Alias, IdentityHeaders, Lane, Settings};
 use vestibule::store::Store;
 use vestibule::users::{self, Username};
 
 use crate::binary::Binary;
-use crate::visit::{Visit, body, way};
+use crate::visit::{Visit, basic, body, of_example, way};
 
 const NAMES: [&str; 5] =
     ["Remote-User", "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"];
@@ -27,14 +26,6 @@ const FORWARDED: [(&str, &str); 4] = [
     ("X-Forwarded-Uri", "/a%20b?x=1&y=%C3%A4"),
     ("X-Forwarded-Method", "GET"),
 ];
-
-fn of_example() -> Settings {
-    Settings {
-        rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
-        cookie_domain: Domain::parse("example.com"),
-        ..Settings::default()
-    }
-}
 
 /// A gate at which `Anna` has signed up in this browser.
 fn with_anna(settings: Settings) -> Visit {
@@ -581,11 +572,6 @@ fn leads_in_from_the_sign_in_links_of_oauth2_proxy() {
 }
 
 // Scripts.
-
-fn basic(name: &str, password: &str) -> String {
-    use base64ct::{Base64, Encoding};
-    format!("Basic {}", Base64::encode_string(format!("{name}:{password}").as_bytes()))
-}
 
 fn with_basic() -> Visit {
     let mut visit = with_anna(Settings { basic_auth: true, ..of_example() });

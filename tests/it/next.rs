@@ -2,21 +2,11 @@
 
 use std::time::Duration;
 
-use vestibule::origin::{Domain, Origin, Rule};
-use vestibule::routes::Settings;
 
-use crate::visit::{Visit, body, way};
+use crate::visit::{Visit, body, of_example, way};
 
 const APP: &str = "https://app.example.com/a%20b?x=1&y=%C3%A4&z=a%26b";
 const ANNA: [(&str, &str); 2] = [("username", "anna"), ("password", "correct horse")];
-
-fn of_example() -> Settings {
-    Settings {
-        rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
-        cookie_domain: Domain::parse("example.com"),
-        ..Settings::default()
-    }
-}
 
 fn with_next(next: &str) -> String {
     format!(

@@ -3,22 +3,16 @@
 use std::time::Duration;
 
 use vestibule::http::Response;
-use vestibule::origin::{Domain, Origin, Rule};
 use vestibule::routes::{Lane, Settings};
 
-use crate::visit::{Visit, body, plain, way};
+use crate::visit::{Visit, basic, body, of_example, plain, way};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HTML: (&str, &str) = ("Accept", "text/html");
 
 /// A gate that takes access tokens, at which `anna` has just signed up.
 fn visit() -> Visit {
-    let mut visit = Visit::with(Settings {
-        rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
-        cookie_domain: Domain::parse("example.com"),
-        basic_auth: true,
-        ..Settings::default()
-    });
+    let mut visit = Visit::with(Settings { basic_auth: true, ..of_example() });
     visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
     visit
 }
@@ -40,9 +34,8 @@ fn bearer(visit: &mut Visit, token: &str) -> u16 {
     ask(visit, &format!("Bearer {token}")).status
 }
 
-fn basic(visit: &mut Visit, name: &str, token: &str) -> Response {
-    use base64ct::{Base64, Encoding};
-    ask(visit, &format!("Basic {}", Base64::encode_string(format!("{name}:{token}").as_bytes())))
+fn with_name(visit: &mut Visit, name: &str, token: &str) -> Response {
+    ask(visit, &basic(name, token))
 }
 
 fn handle(page: &str) -> String {
@@ -56,9 +49,9 @@ fn lets_a_script_through_with_an_access_token_at_no_cost_of_a_hash() {
     assert!(token.starts_with("vst_") && token.len() == 44);
     let before = visit.site.hashes_computed();
     assert_eq!(bearer(&mut visit, &token), 200);
-    let answer = basic(&mut visit, "Anna", &token);
+    let answer = with_name(&mut visit, "Anna", &token);
     assert_eq!((answer.status, answer.value("Remote-User")), (200, Some("anna")));
-    assert_eq!(basic(&mut visit, "bob", &token).status, 401, "it has to be the owner's name");
+    assert_eq!(with_name(&mut visit, "bob", &token).status, 401, "it has to be the owner's name");
     assert_eq!(visit.site.hashes_computed(), before);
     let headers = [("Authorization", &*format!("Bearer {token}"))];
     let request = visit.request("GET", "/auth/nginx", &headers, "");

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::http::{Method, Request, Response};
+use vestibule::origin::{Domain, Origin, Rule};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::{Settings, Site};
 use vestibule::store::Store;
@@ -160,6 +162,20 @@ impl Visit {
     pub fn raw(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.folder.path().join("test.db")).unwrap()
     }
+}
+
+/// A site for the hosts of example.com, at `https://auth.example.com`.
+pub fn of_example() -> Settings {
+    Settings {
+        rule: Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() },
+        cookie_domain: Domain::parse("example.com"),
+        ..Settings::default()
+    }
+}
+
+/// What `Authorization` says of this name and password.
+pub fn basic(name: &str, password: &str) -> String {
+    format!("Basic {}", Base64::encode_string(format!("{name}:{password}").as_bytes()))
 }
 
 pub fn body(answer: &Response) -> &str {

@@ -188,11 +188,11 @@ if [ "$verbose" = no ]; then
     check 'doctor finds a location without a check' ill "$(doctor --path /open/)"
     grep -q '^FAIL .*/open/.*200' "$folder/doctor" || { cat "$folder/doctor"; exit 1; }
     check 'doctor finds a location that lets forged headers through' ill \
-        "$(printf '%s\n' "$password" | doctor --path /bare/ --sign-in anna)"
+        "$(printf '%s\n' "$password" | doctor --path /bare/ --sign-in anna --origin "$auth")"
     grep -q '^FAIL .*/bare/.*Remote-' "$folder/doctor" || { cat "$folder/doctor"; exit 1; }
     exit 0
 fi
 check 'doctor finds nothing wrong for a stranger' well "$(doctor)"
 check 'doctor finds nothing wrong for somebody who is in' well \
-    "$(printf '%s\n' "$password" | doctor --sign-in anna)"
+    "$(printf '%s\n' "$password" | doctor --sign-in anna --origin "$auth")"
 check 'doctor could check everything' 0 "$(grep -c '^skip' "$folder/doctor" || true)"
