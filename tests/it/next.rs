@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use crate::visit::{Visit, body, of_example, way};
 
 const APP: &str = "https://app.example.com/a%20b?x=1&y=%C3%A4&z=a%26b";
