@@ -26,7 +26,7 @@ use crate::login::Rules;
 use crate::origin::{Domain, Origin, Rule};
 use crate::pages::Remember;
 use crate::policy::Policy;
-use crate::routes::{Alias, IdentityHeaders, Settings};
+use crate::routes::{Alias, IdentityHeaders, Settings, SignUps};
 use crate::serve::Setup;
 use crate::sessions::Periods;
 use crate::throttle;
@@ -171,6 +171,12 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_SESSIONS_PER_USER", value_name = "COUNT", default_value = "100")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     sessions_per_user: u32,
+
+    /// Who may make an account: open (everybody) or closed (the operator alone, with vestibule user
+    /// add).
+    #[arg(long, env = "VESTIBULE_SIGNUP", value_name = "CHOICE", value_parser = signup)]
+    #[arg(default_value = "open")]
+    signup: SignUps,
 
     /// How long a session stays active. After that it is idle, and using it makes it active again.
     #[arg(long, env = "VESTIBULE_ACTIVE", value_name = "DURATION", value_parser = period)]
@@ -322,6 +328,7 @@ impl Config {
             ("basic_auth", self.site.basic_auth.to_string()),
             ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
             ("trusted_proxy", list(proxies.collect())),
+            ("signup", format!("{:?}", self.site.sign_ups).to_lowercase()),
             ("password_policy", format!("{:?}", self.site.policy()).to_lowercase()),
             ("active", time(active)),
             ("idle", time(idle)),
@@ -405,6 +412,7 @@ impl Flags {
                 aliases: self.alias,
                 identity,
                 basic_auth: self.basic_auth,
+                sign_ups: self.signup,
             },
             setup,
         })
@@ -635,6 +643,14 @@ fn policy(text: &str) -> Result<Policy, String> {
     }
 }
 
+fn signup(text: &str) -> Result<SignUps, String> {
+    match text {
+        "open" => Ok(SignUps::Open),
+        "closed" => Ok(SignUps::Closed),
+        _ => Err("it must be open or closed".to_owned()),
+    }
+}
+
 fn remember(text: &str) -> Result<Remember, String> {
     match text {
         "ticked" => Ok(Remember::Offered(true)),
@@ -773,6 +789,7 @@ mod tests {
             ("--workers=0", "from 1 to"),
             ("--hashers=many", "from 1 to"),
             ("--remember=maybe", "ticked, unticked"),
+            ("--signup=maybe", "open or closed"),
             ("--socket-mode=9", "660"),
             ("--connections=0", "from 1 to"),
             ("--connections-per-address=x", "from 1 to"),

@@ -61,6 +61,8 @@ pub struct Filled<'a> {
     pub refusal: Option<Refusal>,
     /// Where they want to go once they are in. It was checked, and will be again.
     pub next: Option<&'a str>,
+    /// Whether nobody can make an account: then no link leads to the form.
+    pub is_closed: bool,
 }
 
 /// What the sign-in form offers about being remembered.
@@ -111,7 +113,9 @@ pub fn sign_in(filled: &Filled<'_>, remember: Remember) -> Markup {
             (next(filled))
             button { "Sign in" }
         }
-        p.aside { "New here? " a href=(with_next("/signup", filled)) { "Create an account" } }
+        @if !filled.is_closed {
+            p.aside { "New here? " a href=(with_next("/signup", filled)) { "Create an account" } }
+        }
     };
     page("Sign in", &body)
 }
@@ -277,7 +281,8 @@ mod tests {
     #[test]
     fn escapes_whatever_people_typed() {
         let hostile = "<script>\"'&";
-        let filled = Filled { username: hostile, refusal: None, next: Some(hostile) };
+        let filled =
+            Filled { username: hostile, refusal: None, next: Some(hostile), is_closed: false };
         let pages = [
             sign_up(&filled, hostile),
             sign_in(&filled, Remember::Offered(true)),
@@ -305,7 +310,7 @@ mod tests {
     fn gives_the_focus_to_the_field_that_was_wrong() {
         let refused = |field| {
             let refusal = Some(Refusal { text: "No", advice: "Try again.", field });
-            sign_in(&Filled { username: "ann", refusal, next: None }, Remember::Always)
+            sign_in(&Filled { username: "ann", refusal, ..Filled::default() }, Remember::Always)
                 .into_string()
         };
         let input = |page: &str, name: &str| {

@@ -67,7 +67,7 @@ impl Plan {
     /// What a configuration belongs to, and whom it lets in, as comments.
     fn remark(&self) -> String {
         let warning = if self.query.is_empty() {
-            "# Everybody with an account gets in, and anybody can make one: --groups and --users restrict it.\n"
+            "# Everybody with an account gets in, and anybody can make one unless sign-up is closed: --groups and\n# --users restrict it.\n"
         } else {
             ""
         };

@@ -96,6 +96,18 @@ pub struct Settings {
     pub identity: IdentityHeaders,
     /// Whether checks take passwords and access tokens.
     pub basic_auth: bool,
+    /// Who may make an account.
+    pub sign_ups: SignUps,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SignUps {
+    /// Everybody.
+    #[default]
+    Open,
+    /// The operator alone.
+    Closed,
 }
 
 impl Settings {
@@ -132,6 +144,7 @@ pub struct Site {
     aliases: Vec<Alias>,
     identity: IdentityHeaders,
     basic_auth: bool,
+    sign_ups: SignUps,
     /// Passwords that scripts send with each request.
     memory: access::Memory,
     /// The cookie by which a browser is known.
@@ -193,6 +206,7 @@ impl Site {
             aliases: settings.aliases,
             identity: settings.identity,
             basic_auth: settings.basic_auth,
+            sign_ups: settings.sign_ups,
             memory: access::Memory::default(),
         }
     }
@@ -215,7 +229,9 @@ impl Site {
     /// mistakes are told at once even while that lane is full.
     pub fn lane(&self, request: &Request, now: Moment) -> Lane {
         let hashes = |form| match (request.method, &*request.path) {
-            (Method::Post, "/signup") => self.read(Door::SignUp, form).is_ok(),
+            (Method::Post, "/signup") => {
+                self.sign_ups == SignUps::Open && self.read(Door::SignUp, form).is_ok()
+            }
             (Method::Post, "/login") => self.read(Door::SignIn, form).is_ok(),
             (Method::Post, path) => Self::account_hashes(path, form),
             _ => false,
@@ -311,6 +327,12 @@ impl Site {
             }
             _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
         };
+        if self.sign_ups == SignUps::Closed && request.path == "/signup" {
+            let advice =
+                "Nobody can make an account here by themselves. Please ask whoever runs it.";
+            let answer = problem(request, 403, "Sign-up is closed", advice);
+            return Ok(answer.noting(Note::of("signup_fail").with("reason", "closed")));
+        }
         match (request.method, &*request.path) {
             (Method::Get | Method::Head, "/") => self.show_profile(request, now),
             (Method::Get | Method::Head, "/signup") => self.show(Door::SignUp, request, now),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Answer, Site, data, leading_to};
+use super::{Answer, SignUps, Site, data, leading_to};
 use crate::client;
 use crate::clock::Moment;
 use crate::http::{Cookie, Form, Note, Request, Response, Wants};
@@ -54,8 +54,11 @@ impl Site {
             }
             Some(_) => see(next.as_ref()),
             None => {
-                let filled =
-                    Filled { next: next.as_ref().map(Target::as_str), ..Filled::default() };
+                let filled = Filled {
+                    next: next.as_ref().map(Target::as_str),
+                    is_closed: self.sign_ups == SignUps::Closed,
+                    ..Filled::default()
+                };
                 let page = Response::html(200, self.form(door, &filled, self.remember));
                 leading_to(page, next.as_ref())
             }
@@ -223,6 +226,7 @@ impl Site {
                 username: &username,
                 refusal: Some(turned.refusal),
                 next: next.as_ref().map(Target::as_str),
+                is_closed: self.sign_ups == SignUps::Closed,
             };
             // The box comes back as it was left.
             let remember = match self.remember {

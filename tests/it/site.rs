@@ -6,7 +6,7 @@ use vestibule::http::{Problem, Response};
 use vestibule::origin::{Origin, Rule};
 use vestibule::pages::Remember;
 use vestibule::policy::Policy;
-use vestibule::routes::{Lane, Settings};
+use vestibule::routes::{Lane, Settings, SignUps};
 
 use crate::visit::{Visit, body, plain, way};
 
@@ -176,6 +176,21 @@ fn takes_a_field_that_is_missing_doubled_bracketed_or_not_utf_8_for_invalid() {
         }
     }
     assert_eq!(visit.count("user"), 0);
+}
+
+#[test]
+fn lets_nobody_make_an_account_where_sign_up_is_closed() {
+    let mut visit = Visit::with(Settings { sign_ups: SignUps::Closed, ..Settings::default() });
+    let fields = [("username", "anna"), ("password", "correct horse")];
+    assert_eq!(plain(&visit.post("/signup", &fields)), (403, "Sign-up is closed"));
+    assert_eq!(visit.get("/signup").status, 403);
+    let request = visit.request("POST", "/signup", &[], "username=anna&password=correct+horse");
+    assert_eq!(visit.site.lane(&request, visit.now), Lane::Page);
+    assert_eq!(visit.count("user"), 0);
+    let page = visit.ask("GET", "/login", &[("Accept", "text/html")], "");
+    assert!(!body(&page).contains("/signup"), "no link leads there");
+    let again = visit.ask("POST", "/login", &[("Accept", "text/html")], "");
+    assert!(again.status == 400 && !body(&again).contains("/signup"));
 }
 
 #[test]
