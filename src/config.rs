@@ -4,10 +4,12 @@
 //! configuration file.
 
 mod doctor;
+mod operator;
 mod proxy;
 mod user;
 
 use std::ffi::OsString;
+use std::io::{BufRead, Read};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -18,6 +20,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
 
 pub use doctor::DoctorFlags;
+pub use operator::{BackupFlags, SessionAction, SessionFlags, TokenAction, TokenFlags};
 pub use proxy::ProxyFlags;
 pub use user::{UserAction, UserFlags};
 
@@ -74,8 +77,17 @@ pub enum Command {
             1 could not start or go on; 2 a setting is wrong.")]
     Serve(Box<Flags>),
 
-    /// Look after people: what apps are told of them, and who is shut out.
-    User(UserFlags),
+    /// Look after people: accounts, passwords, groups, who is shut out.
+    User(Box<UserFlags>),
+
+    /// Look after sessions.
+    Session(SessionFlags),
+
+    /// Look after access tokens.
+    Token(TokenFlags),
+
+    /// Copy the database while people sign in.
+    Backup(BackupFlags),
 
     /// Print the configuration of a reverse proxy that guards apps.
     #[command(after_help = "Example:\n  \
@@ -291,6 +303,21 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
     #[arg(default_value = "1m", value_parser = period)]
     signup_every: Duration,
+}
+
+/// The most of standard input that may be a password's line.
+const LINE_BYTES_MAX: u64 = 4_096;
+
+/// A password, as one line of `input`. An error is one line that says what would do.
+pub fn line(input: &mut impl BufRead) -> Result<String, String> {
+    let mut line = String::new();
+    let read = input.take(LINE_BYTES_MAX).read_line(&mut line);
+    read.map_err(|err| format!("cannot read the password from standard input: {err}"))?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    match password {
+        "" => Err("give the password on standard input, as one line".to_owned()),
+        password => Ok(password.to_owned()),
+    }
 }
 
 /// The settings, checked.

@@ -21,13 +21,13 @@
 //! To audit it, read `lib.rs` first: it lists the files in reading order and says what each floor
 //! of the house must not know.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use vestibule::admin;
 use vestibule::clock::Moment;
-use vestibule::config::{Command, CommandLine, DoctorFlags, Flags};
+use vestibule::config::{self, Command, CommandLine, DoctorFlags, Flags};
 use vestibule::doctor;
 use vestibule::gate::Doors;
 use vestibule::log::{self, Kind, Log};
@@ -64,11 +64,10 @@ fn main() -> ExitCode {
             print(&proxy::write(kind, &plan));
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::User(flags)) => {
-            let said = admin::user(flags, Moment::now()).map_err(|text| Failure(1, text))?;
-            print(&said);
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(Command::User(flags)) => tell(admin::user(*flags, password, Moment::now())),
+        Some(Command::Session(flags)) => tell(admin::session(flags, Moment::now())),
+        Some(Command::Token(flags)) => tell(admin::token(flags, Moment::now())),
+        Some(Command::Backup(flags)) => tell(admin::backup(&flags)),
         Some(Command::Doctor(flags)) => examine(flags),
     });
     match ended {
@@ -78,6 +77,24 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// Prints what an operator's command has to say.
+fn tell(done: Result<String, String>) -> Result<ExitCode, Failure> {
+    print(&done.map_err(|text| Failure(1, text))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A password for this name: asked for twice at a terminal, where it is not shown; else one line of
+/// standard input.
+fn password(name: &str) -> Result<String, String> {
+    let failed = |err: std::io::Error| format!("cannot read the password: {err}");
+    if !std::io::stdin().is_terminal() {
+        return config::line(&mut std::io::stdin().lock());
+    }
+    let typed = rpassword::prompt_password(format!("Password for {name}: ")).map_err(failed)?;
+    let again = rpassword::prompt_password("Once more: ").map_err(failed)?;
+    if typed == again { Ok(typed) } else { Err("the two passwords differ".to_owned()) }
 }
 
 fn print(text: &str) {

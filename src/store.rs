@@ -10,6 +10,7 @@
 
 mod access_tokens;
 mod file;
+mod operator;
 mod records;
 
 use std::path::{Path, PathBuf};

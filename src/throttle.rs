@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::network::Neighbourhood;
-use crate::store::{Count, CountId, Result, Store};
+use crate::store::{Count, CountId, KeyId, Result, Store};
 use crate::token::{self, TokenHash};
 
 /// What an operator may set.
@@ -125,6 +125,16 @@ pub fn note(store: &Store, limits: &Limits, subject: &Subject, now: Moment) -> R
     let ids: Vec<_> = subject.things.iter().map(|(id, _)| *id).collect();
     let after = |at: usize, before: Option<Count>| after(limits, subject.things[at].1, before, now);
     store.change_counts(&ids, after, limits.rows)
+}
+
+/// Forgets the failures for a name, and those of every browser that is known to its account.
+pub fn forget(store: &Store, canonical: &str) -> Result<()> {
+    store.clear_count(&count_id(store, &format!("name:{canonical}")))?;
+    for device in store.devices_of_key(&KeyId::username(canonical))? {
+        let name = format!("device:{}:{canonical}", token::hex(device.as_bytes()));
+        store.clear_count(&count_id(store, &name))?;
+    }
+    Ok(())
 }
 
 fn wait_of(way: Way, count: &Count, now: Moment) -> Option<Duration> {

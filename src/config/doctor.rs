@@ -1,19 +1,16 @@
 //! The settings of `vestibule doctor`.
 
 use std::fs;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use url::Url;
 
-use super::{origin, period};
+use super::{line, origin, period};
 use crate::doctor::{self, Credentials, Pin, Plan};
 use crate::origin::Origin;
-
-/// The most of standard input that may be a password's line.
-const LINE_BYTES_MAX: u64 = 4_096;
 
 /// The settings of `vestibule doctor`, each for itself.
 #[allow(rustdoc::bare_urls)]
@@ -76,18 +73,6 @@ impl DoctorFlags {
             origin: self.origin.as_ref().map(ToString::to_string),
             timeout: self.timeout,
         })
-    }
-}
-
-/// A password, as one line.
-fn line(input: &mut impl BufRead) -> Result<String, String> {
-    let mut line = String::new();
-    let read = input.take(LINE_BYTES_MAX).read_line(&mut line);
-    read.map_err(|err| format!("cannot read the password from standard input: {err}"))?;
-    let password = line.trim_end_matches(['\r', '\n']);
-    match password {
-        "" => Err("--sign-in needs the password on standard input, as one line".to_owned()),
-        password => Ok(password.to_owned()),
     }
 }
 

@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::policy;
+use crate::policy::Policy;
+
 /// `vestibule user`.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
+    vestibule user add anna --groups staff\n  \
     vestibule user groups anna admin,staff\n  \
     vestibule user disable anna --reason 'left the company'\n\n\
     Exit codes: 0 done; 1 it could not be done, or there is no such user; 2 wrong usage.")]
@@ -24,6 +28,57 @@ pub struct UserFlags {
 /// What can be done with a user.
 #[derive(Subcommand)]
 pub enum UserAction {
+    /// Make an account. The password is asked for, or read from standard input as one line.
+    Add {
+        /// The name.
+        name: String,
+        /// Make it without a password.
+        #[arg(long)]
+        no_password: bool,
+        /// Groups, comma-separated.
+        #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
+        groups: String,
+        /// Which passwords may be chosen: seed, standard or nist.
+        #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY")]
+        #[arg(value_parser = policy, default_value = "standard")]
+        password_policy: Policy,
+    },
+    /// List all users.
+    List {
+        /// As data, for scripts: an object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a password, asked for or read from standard input as one line. Sessions and access tokens
+    /// end.
+    Passwd {
+        /// The name, in any spelling.
+        name: String,
+        /// Which passwords may be chosen: seed, standard or nist.
+        #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY")]
+        #[arg(value_parser = policy, default_value = "standard")]
+        password_policy: Policy,
+    },
+    /// Give a user another name. They sign in with it from then on.
+    Rename {
+        /// The name, in any spelling.
+        name: String,
+        /// The new name.
+        new_name: String,
+    },
+    /// Delete a user with all that is theirs, for good.
+    Delete {
+        /// The name, in any spelling.
+        name: String,
+        /// It is meant.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Forget the failed tries for a name, so that nobody has to wait.
+    Unlock {
+        /// The name, in any spelling.
+        name: String,
+    },
     /// Show what is known of a user.
     Show {
         /// The name, in any spelling.

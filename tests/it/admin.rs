@@ -1,16 +1,26 @@
 //! What an operator does on the database of a running server.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use crate::binary::{Binary, vestibule};
 
+/// Runs a command on this folder's database, with this on standard input.
+fn run(folder: &Path, words: &[&str], input: &str) -> Output {
+    let database = folder.join("test.db");
+    let mut command = vestibule(words);
+    command.args(["--database", database.to_str().unwrap()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have ended without reading it.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    child.wait_with_output().unwrap()
+}
+
 /// Runs `vestibule user` on this folder's database.
 fn user(folder: &Path, words: &[&str]) -> Output {
-    let database = folder.join("test.db");
-    let mut all = vec!["user", "--database", database.to_str().unwrap()];
-    all.extend(words);
-    vestibule(&all).output().unwrap()
+    run(folder, &[&["user"], words].concat(), "")
 }
 
 fn said(output: &Output) -> String {
@@ -86,7 +96,176 @@ fn says_in_one_line_what_cannot_be_done() {
         (&["show", "bob"][..], "there is no user bob"),
         (&["groups", "anna", "Admin"], "a-z"),
         (&["email", "anna", "anna"], "anna@example.com"),
+        (&["delete", "anna"], "--yes"),
+        (&["add", "Anna", "--no-password"], "already"),
+        (&["add", "abc", "--no-password"], "4 to 31"),
+        (&["add", "bertha"], "standard input"),
     ] {
         assert!(refusal(&user(folder.path(), words)).contains(text), "{words:?}");
     }
+}
+
+fn sign_in(server: &Binary, name: &str, password: &str) -> u16 {
+    server.post("/login", &format!("username={name}&password={password}"), None).status
+}
+
+#[test]
+fn makes_an_account_with_a_password_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--signup=closed", "--trusted-proxy=127.0.0.1"]);
+    assert_eq!(server.post("/signup", "username=anna&password=correct+horse", None).status, 403);
+    let words = ["user", "add", "Anna", "--groups", "staff"];
+    let told = said(&run(folder.path(), &words, "three unrelated words\nmore\n"));
+    assert!(told.contains("groups    staff\n"), "{told}");
+    assert_eq!(sign_in(&server, "anna", "three+unrelated+words"), 302);
+    for (password, text) in
+        [("short", "at least 8"), ("password1", "many people"), ("bertha-bertha", "")]
+    {
+        let output = run(folder.path(), &["user", "add", "bertha-bertha"], password);
+        let expected = if text.is_empty() { "a name is no password" } else { text };
+        assert!(refusal(&output).contains(expected), "{password}");
+    }
+    let output = run(folder.path(), &["user", "add", "bertha", "--password-policy=seed"], "simple");
+    said(&output);
+    said(&user(folder.path(), &["add", "carla", "--no-password"]));
+    assert_eq!(sign_in(&server, "carla", "x"), 400);
+}
+
+#[test]
+fn sets_a_password_and_ends_every_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    said(&run(folder.path(), &["user", "passwd", "anna"], "three unrelated words"));
+    assert!(!server.is_signed_in(&cookie));
+    assert_eq!(sign_in(&server, "anna", "correct+horse"), 400);
+    assert_eq!(sign_in(&server, "anna", "three+unrelated+words"), 302);
+    said(&user(folder.path(), &["add", "carla", "--no-password"]));
+    said(&run(folder.path(), &["user", "passwd", "carla"], "three unrelated words"));
+    assert_eq!(sign_in(&server, "carla", "three+unrelated+words"), 302);
+}
+
+#[test]
+fn renames_lists_and_deletes_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("anna");
+    let bertha = server.sign_up("Bertha");
+    said(&user(folder.path(), &["rename", "anna", "Hannah"]));
+    assert_eq!(sign_in(&server, "hannah", "correct+horse"), 302);
+    assert_eq!(sign_in(&server, "anna", "correct+horse"), 400);
+    assert!(refusal(&user(folder.path(), &["rename", "hannah", "bertha"])).contains("already"));
+    let told = said(&user(folder.path(), &["list"]));
+    let names: Vec<_> = told.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["NAME", "Bertha", "Hannah"]);
+    let told = said(&user(folder.path(), &["list", "--json"]));
+    let data: Vec<serde_json::Value> =
+        told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((data.len(), &data[0]["username"]), (2, &"Bertha".into()));
+    said(&user(folder.path(), &["delete", "bertha", "--yes"]));
+    assert!(!server.is_signed_in(&bertha));
+    assert!(refusal(&user(folder.path(), &["show", "bertha"])).contains("no user"));
+}
+
+#[test]
+fn lets_somebody_try_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--throttle-free=1"]);
+    server.sign_up("anna");
+    for expected in [400, 400, 429] {
+        assert_eq!(sign_in(&server, "anna", "wrong"), expected);
+    }
+    said(&user(folder.path(), &["unlock", "ANNA"]));
+    assert_eq!(sign_in(&server, "anna", "correct+horse"), 302);
+}
+
+#[test]
+fn ends_sessions_one_by_one_and_all_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    sign_in(&server, "anna", "correct+horse");
+    let list = || {
+        let told = said(&run(folder.path(), &["session", "list", "anna", "--json"], ""));
+        let handle = |line: &str| {
+            let data: serde_json::Value = serde_json::from_str(line).unwrap();
+            data["handle"].as_str().unwrap().to_owned()
+        };
+        told.lines().map(handle).collect::<Vec<_>>()
+    };
+    let handles = list();
+    assert_eq!(handles.len(), 2);
+    said(&run(folder.path(), &["session", "end", "anna", &handles[0]], ""));
+    assert!(!server.is_signed_in(&cookie) && list() == handles[1..]);
+    let output = run(folder.path(), &["session", "end", "anna", &handles[0]], "");
+    assert!(refusal(&output).contains("no session"));
+    assert!(said(&run(folder.path(), &["session", "end-all", "anna"], "")).starts_with("1 "));
+    assert!(list().is_empty());
+    let told = said(&run(folder.path(), &["session", "list", "anna"], ""));
+    assert!(told.starts_with("HANDLE  SINCE"), "{told}");
+    let raw = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    sign_in(&server, "anna", "correct+horse");
+    raw.execute("UPDATE user_session SET active_expires = 1, idle_expires = 1", []).unwrap();
+    assert!(said(&run(folder.path(), &["session", "purge"], "")).starts_with("1 dead"));
+}
+
+#[test]
+fn lists_and_revokes_access_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--basic-auth", "--trusted-proxy=127.0.0.1"]);
+    let cookie = server.sign_up("anna");
+    let token = server.post("/account/tokens", "name=backup&days=30", Some(&cookie)).body;
+    let ask = || {
+        let head =
+            format!("GET /auth/nginx HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+        server.ask(&head).status
+    };
+    assert_eq!(ask(), 200);
+    let told = said(&run(folder.path(), &["token", "list", "anna", "--json"], ""));
+    let data: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert!(!told.contains(&token) && data["name"] == "backup");
+    let handle = data["handle"].as_str().unwrap();
+    assert!(said(&run(folder.path(), &["token", "list", "anna"], "")).contains(handle));
+    said(&run(folder.path(), &["token", "revoke", "anna", handle], ""));
+    assert_eq!(ask(), 401);
+    assert!(
+        refusal(&run(folder.path(), &["token", "revoke", "anna", handle], ""))
+            .contains("no access token")
+    );
+}
+
+#[test]
+fn copies_the_database_while_people_sign_up_and_the_copy_can_be_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    let copy = folder.path().join("copy.db");
+    let words = ["backup", copy.to_str().unwrap()];
+    std::thread::scope(|scope| {
+        let signing =
+            scope.spawn(|| (0..20).for_each(|it| drop(server.sign_up(&format!("user{it}")))));
+        for number in 0..5 {
+            let name = folder.path().join(format!("{number}.db"));
+            said(&run(folder.path(), &["backup", name.to_str().unwrap()], ""));
+            let raw = rusqlite::Connection::open(&name).unwrap();
+            let ask = |sql: &str| raw.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+            assert_eq!(ask("PRAGMA integrity_check"), "ok");
+            let orphans = "SELECT (SELECT count(*) FROM user) || ' ' ||
+                (SELECT count(*) FROM user_key JOIN user ON user.id = user_id)";
+            let counts = ask(orphans);
+            let (users, keys) = counts.split_once(' ').unwrap();
+            assert_eq!(users, keys, "no user without a key");
+        }
+        signing.join().unwrap();
+    });
+    said(&run(folder.path(), &words, ""));
+    assert!(refusal(&run(folder.path(), &words, "")).contains("exists"), "it is never overwritten");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    server.stop();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::rename(&copy, elsewhere.path().join("test.db")).unwrap();
+    let again = Binary::start(elsewhere.path(), &[]);
+    assert!(again.is_signed_in(&cookie));
 }

@@ -1,0 +1,240 @@
+//! What an operator does with people.
+
+use serde_json::{Value, json};
+
+use super::{Done, cause, find, lines, open, printable, record, table};
+use crate::clock::Moment;
+use crate::config::{UserAction, UserFlags};
+use crate::keys::{self, NewKey};
+use crate::password::{Cost, Hasher, Password};
+use crate::policy::{self, Policy};
+use crate::sessions;
+use crate::store::{self, KeyId, Store, User, Written};
+use crate::throttle;
+use crate::users::{self, Username};
+
+/// Users that are read at once for a list.
+const PAGE: u32 = 1_000;
+
+/// Does what was asked for, and comes back with what to print. `ask` gets a password from whoever runs
+/// it, with what it is for. An error is one line.
+pub fn user(flags: UserFlags, ask: impl FnOnce(&str) -> Done, now: Moment) -> Done {
+    let store = open(&flags.database)?;
+    let find = |name: &str| find(&store, name);
+    match flags.action {
+        UserAction::Add { name, no_password, groups, password_policy } => {
+            let password = if no_password { None } else { Some(ask(&name)?) };
+            add(&store, &name, password.as_deref(), (&groups, password_policy), now)
+        }
+        UserAction::List { json } => list(&store, json),
+        UserAction::Show { name, json } => show(&store, &find(&name)?, json, now),
+        UserAction::Passwd { name, password_policy } => {
+            let user = find(&name)?;
+            let typed = ask(&name)?;
+            set_password(&store, &user, &typed, password_policy, now)
+        }
+        UserAction::Rename { name, new_name } => rename(&store, &find(&name)?, &new_name, now),
+        UserAction::Delete { name, yes } => delete(&store, &find(&name)?, yes, now),
+        UserAction::Unlock { name } => unlock(&store, &name),
+        UserAction::Groups { name, groups } => set_groups(&store, &find(&name)?, &groups, now),
+        UserAction::Email { name, email } => set_email(&store, &find(&name)?, &email, now),
+        UserAction::Disable { name, reason } => disable(&store, &find(&name)?, &reason, now),
+        UserAction::Enable { name } => enable(&store, &find(&name)?, now),
+    }
+}
+
+fn add(
+    store: &Store,
+    typed: &str,
+    password: Option<&str>,
+    (groups, policy): (&str, Policy),
+    now: Moment,
+) -> Done {
+    let name = Username::for_sign_up(typed)
+        .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
+    let groups = read_groups(groups)?;
+    let password = password.map(|typed| read_password(typed, &name, policy)).transpose()?;
+    let hasher = Hasher::new(1, Cost::OWASP);
+    let id = KeyId::username(name.canonical());
+    let key = NewKey { id: &id, password: password.as_ref() };
+    let made = users::create(store, &hasher, &name, Some(&key), now).map_err(cause)?;
+    let user = made.ok_or_else(|| format!("somebody is called {typed} already"))?;
+    users::set_groups(store, &user.id, &groups).map_err(cause)?;
+    finish(store, &user, Ok(true), ("user_add", &[]), now)
+}
+
+fn list(store: &Store, as_json: bool) -> Done {
+    let mut all: Vec<User> = Vec::new();
+    loop {
+        let after = all.last().map_or("", |it| &it.canonical_username).to_owned();
+        let page = store.users_after(&after, PAGE).map_err(cause)?;
+        let is_last = page.len() < PAGE as usize;
+        all.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    if as_json {
+        return Ok(lines(all.iter().map(data)));
+    }
+    let row = |user: &User| {
+        let state = if user.disabled_at.is_some() { "disabled" } else { "" };
+        vec![
+            printable(&user.username),
+            user.id.as_str().to_owned(),
+            user.created_at.minute(),
+            user.groups.as_str().to_owned(),
+            state.to_owned(),
+        ]
+    };
+    Ok(table(
+        &["name", "id", "created", "groups", "state"],
+        &all.iter().map(row).collect::<Vec<_>>(),
+    ))
+}
+
+fn data(user: &User) -> Value {
+    let groups: Vec<_> = user.groups.iter().collect();
+    json!({
+        "id": user.id.as_str(),
+        "username": user.username,
+        "canonical_username": user.canonical_username,
+        "groups": groups,
+        "email": user.email,
+        "created_at": user.created_at.rfc3339(),
+        "disabled_at": user.disabled_at.map(Moment::rfc3339),
+        "disabled_reason": user.disabled_reason,
+    })
+}
+
+fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
+    let sessions = sessions::of_user(store, &user.id, now).map_err(cause)?.len();
+    let disabled = user.disabled_at.map(Moment::rfc3339);
+    if as_json {
+        let mut data = data(user);
+        data["sessions"] = sessions.into();
+        return Ok(format!("{data}\n"));
+    }
+    let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+    let disabled = match disabled {
+        Some(since) if user.disabled_reason.is_empty() => format!("since {since}"),
+        Some(since) => format!("since {since}: {}", printable(&user.disabled_reason)),
+        None => "no".to_owned(),
+    };
+    let rows = [
+        ("id", user.id.as_str().to_owned()),
+        ("username", printable(&user.username)),
+        ("groups", or_none(user.groups.as_str())),
+        ("email", or_none(&user.email)),
+        ("created", user.created_at.rfc3339()),
+        ("disabled", disabled),
+        ("sessions", sessions.to_string()),
+    ];
+    Ok(rows.map(|(name, value)| format!("{name:<10}{value}\n")).concat())
+}
+
+/// Ends every session and access token, as a new password always does.
+fn set_password(store: &Store, user: &User, typed: &str, policy: Policy, now: Moment) -> Done {
+    let name = Username::for_sign_in(&user.username).ok_or("the name is none to sign in with")?;
+    let password = read_password(typed, &name, policy)?;
+    let hasher = Hasher::new(1, Cost::OWASP);
+    let id = KeyId::username(&user.canonical_username);
+    let is_done = keys::set_password(store, &hasher, &id, Some(&password)).and_then(|is_set| {
+        // Somebody who was added without a password, or signs in with another provider.
+        let key = NewKey { id: &id, password: Some(&password) };
+        Ok(is_set || keys::create(store, &hasher, &user.id, &key)? == Written::Done)
+    });
+    finish(store, user, is_done, ("user_passwd", &[]), now)
+}
+
+fn rename(store: &Store, user: &User, typed: &str, now: Moment) -> Done {
+    let name = Username::for_sign_up(typed)
+        .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
+    match users::rename(store, &user.id, &name).map_err(cause)? {
+        Written::Done => finish(store, user, Ok(true), ("user_rename", &[]), now),
+        Written::Taken => Err(format!("somebody is called {typed} already")),
+        Written::NoUser => finish(store, user, Ok(false), ("user_rename", &[]), now),
+    }
+}
+
+fn delete(store: &Store, user: &User, is_meant: bool, now: Moment) -> Done {
+    if !is_meant {
+        return Err(format!(
+            "{} and all that is theirs would be gone for good; say --yes if that is meant",
+            printable(&user.username)
+        ));
+    }
+    let is_done = users::delete(store, &user.id);
+    finish(store, user, is_done, ("user_delete", &[]), now)
+}
+
+/// Works for names that nobody has, too: they are counted alike.
+fn unlock(store: &Store, typed: &str) -> Done {
+    let name = Username::for_sign_in(typed).ok_or("names have 1 to 31 characters")?;
+    throttle::forget(store, name.canonical()).map_err(cause)?;
+    Ok(format!("failed tries for {} are forgotten\n", printable(typed)))
+}
+
+fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Password, String> {
+    let password = policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
+    match policy.flaw(&password, name, &[]) {
+        None => Ok(password),
+        Some(policy::Flaw::TooShort) => {
+            Err(format!("passwords have at least {} characters", policy.shortest()))
+        }
+        Some(policy::Flaw::TooLong) => Err("passwords have at most 255 characters".to_owned()),
+        Some(policy::Flaw::Common) => Err("many people use this password".to_owned()),
+        Some(policy::Flaw::Name) => Err("a name is no password".to_owned()),
+    }
+}
+
+fn read_groups(text: &str) -> Result<store::Groups, String> {
+    users::groups(text).ok_or_else(|| {
+        "a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores, and nobody is in \
+         more than a hundred, with 2,048 characters in all"
+            .to_owned()
+    })
+}
+
+fn set_groups(store: &Store, user: &User, text: &str, now: Moment) -> Done {
+    let groups = read_groups(text)?;
+    let is_done = users::set_groups(store, &user.id, &groups);
+    finish(store, user, is_done, ("user_groups", &[("groups", groups.as_str())]), now)
+}
+
+fn set_email(store: &Store, user: &User, text: &str, now: Moment) -> Done {
+    let email = match text {
+        "" => String::new(),
+        text => users::email(text).ok_or("write the address as in anna@example.com, in ASCII")?,
+    };
+    let is_done = users::set_email(store, &user.id, &email);
+    finish(store, user, is_done, ("user_email", &[]), now)
+}
+
+fn disable(store: &Store, user: &User, reason: &str, now: Moment) -> Done {
+    let is_done = users::disable(store, &user.id, reason, now);
+    finish(store, user, is_done, ("user_disable", &[("reason", reason)]), now)
+}
+
+fn enable(store: &Store, user: &User, now: Moment) -> Done {
+    let is_done = users::enable(store, &user.id);
+    finish(store, user, is_done, ("user_enable", &[]), now)
+}
+
+/// Keeps what was done in the audit trail, and shows what it led to.
+fn finish(
+    store: &Store,
+    user: &User,
+    is_done: store::Result<bool>,
+    event: (&str, &[(&str, &str)]),
+    now: Moment,
+) -> Done {
+    if !is_done.map_err(cause)? {
+        return Err(format!("there is no user {} any more", printable(&user.username)));
+    }
+    record(store, user, event, now)?;
+    match users::get(store, &user.id).map_err(cause)? {
+        Some(user) => show(store, &user, false, now),
+        None => Ok(format!("{} is gone\n", printable(&user.username))),
+    }
+}

@@ -1,0 +1,92 @@
+//! The settings of `vestibule session`, `token` and `backup`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `vestibule session`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  vestibule session end-all anna")]
+pub struct SessionFlags {
+    /// The SQLite file that the server uses.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    #[arg(global = true)]
+    pub(crate) database: PathBuf,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: SessionAction,
+}
+
+/// What can be done with sessions.
+#[derive(Subcommand)]
+pub enum SessionAction {
+    /// List the living sessions of a user.
+    List {
+        /// The name, in any spelling.
+        name: String,
+        /// As data, for scripts: an object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a session of a user.
+    End {
+        /// The name, in any spelling.
+        name: String,
+        /// Its handle, as the list has it.
+        handle: String,
+    },
+    /// End all sessions of a user.
+    EndAll {
+        /// The name, in any spelling.
+        name: String,
+    },
+    /// Delete the dead sessions of everybody, as the server does by itself.
+    Purge,
+}
+
+/// `vestibule token`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  vestibule token list anna")]
+pub struct TokenFlags {
+    /// The SQLite file that the server uses.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    #[arg(global = true)]
+    pub(crate) database: PathBuf,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: TokenAction,
+}
+
+/// What can be done with access tokens.
+#[derive(Subcommand)]
+pub enum TokenAction {
+    /// List the access tokens of a user.
+    List {
+        /// The name, in any spelling.
+        name: String,
+        /// As data, for scripts: an object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End an access token of a user.
+    Revoke {
+        /// The name, in any spelling.
+        name: String,
+        /// Its handle, as the list has it.
+        handle: String,
+    },
+}
+
+/// `vestibule backup`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  vestibule backup /var/backups/vestibule-$(date +%F).db")]
+pub struct BackupFlags {
+    /// The SQLite file that the server uses.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    pub(crate) database: PathBuf,
+
+    /// The copy. It must not be there yet.
+    pub(crate) file: PathBuf,
+}
