@@ -4,6 +4,7 @@
 //! server sees at its next request, and leaves a record in the audit trail.
 
 mod access;
+mod audit;
 mod backup;
 mod user;
 
@@ -18,6 +19,7 @@ use crate::store::{Record, Store, User};
 use crate::users::{self, Username};
 
 pub use access::{session, token};
+pub use audit::audit;
 pub use backup::backup;
 pub use user::user;
 

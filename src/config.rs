@@ -20,7 +20,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
 
 pub use doctor::DoctorFlags;
-pub use operator::{BackupFlags, SessionAction, SessionFlags, TokenAction, TokenFlags};
+pub use operator::{AuditFlags, BackupFlags, SessionAction, SessionFlags, TokenAction, TokenFlags};
 pub use proxy::ProxyFlags;
 pub use user::{UserAction, UserFlags};
 
@@ -85,6 +85,9 @@ pub enum Command {
 
     /// Look after access tokens.
     Token(TokenFlags),
+
+    /// Show what happened that matters for security.
+    Audit(AuditFlags),
 
     /// Copy the database while people sign in.
     Backup(BackupFlags),

@@ -67,6 +67,10 @@ fn main() -> ExitCode {
         Some(Command::User(flags)) => tell(admin::user(*flags, password, Moment::now())),
         Some(Command::Session(flags)) => tell(admin::session(flags, Moment::now())),
         Some(Command::Token(flags)) => tell(admin::token(flags, Moment::now())),
+        Some(Command::Audit(flags)) => {
+            let told = admin::audit(&flags, &mut std::io::stdout(), Moment::now());
+            told.map(|()| ExitCode::SUCCESS).map_err(|text| Failure(1, text))
+        }
         Some(Command::Backup(flags)) => tell(admin::backup(&flags)),
         Some(Command::Doctor(flags)) => examine(flags),
     });

@@ -638,17 +638,7 @@ impl Store {
                 "SELECT at, event, user_id, address, session, request, detail FROM audit
                   WHERE at >= ?1 ORDER BY at, id LIMIT ?2",
             )?
-            .query_map((since.millis(), limit), |row| {
-                Ok(Record {
-                    at: moment_at(row, 0)?,
-                    event: row.get(1)?,
-                    user_id: row.get(2)?,
-                    address: row.get(3)?,
-                    session: row.get(4)?,
-                    request: row.get(5)?,
-                    detail: row.get(6)?,
-                })
-            })?
+            .query_map((since.millis(), limit), |row| record_at(row, 0))?
             .collect()
         })
     }
@@ -945,6 +935,18 @@ fn session_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Session> {
             browser: row.get(first + 9)?,
             address: row.get(first + 10)?,
         },
+    })
+}
+
+fn record_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Record> {
+    Ok(Record {
+        at: moment_at(row, first)?,
+        event: row.get(first + 1)?,
+        user_id: row.get(first + 2)?,
+        address: row.get(first + 3)?,
+        session: row.get(first + 4)?,
+        request: row.get(first + 5)?,
+        detail: row.get(first + 6)?,
     })
 }
 

@@ -1,8 +1,11 @@
-//! The settings of `vestibule session`, `token` and `backup`.
+//! The settings of `vestibule session`, `token`, `audit` and `backup`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+
+use super::period;
 
 /// `vestibule session`.
 #[derive(Args)]
@@ -77,6 +80,31 @@ pub enum TokenAction {
         /// Its handle, as the list has it.
         handle: String,
     },
+}
+
+/// `vestibule audit`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  vestibule audit --since 7d --user anna")]
+pub struct AuditFlags {
+    /// The SQLite file that the server uses.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    pub(crate) database: PathBuf,
+
+    /// How far back.
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = period)]
+    pub(crate) since: Duration,
+
+    /// Of this user alone, in any spelling of the name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// Go on with what happens from now on, until it is interrupted.
+    #[arg(long)]
+    pub(crate) follow: bool,
+
+    /// As data, for scripts: an object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `vestibule backup`.

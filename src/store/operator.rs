@@ -7,7 +7,8 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
 
-use super::{Error, Fault, KeyId, Result, Store, User, user_at};
+use super::{Error, Fault, KeyId, Record, Result, Store, User, record_at, user_at};
+use crate::clock::Moment;
 use crate::token::TokenHash;
 
 impl Store {
@@ -33,6 +34,26 @@ impl Store {
                   WHERE user_key.id = ?1",
             )?
             .query_map([key.as_str()], |row| Ok(TokenHash::from_bytes(row.get(0)?)))?
+            .collect()
+        })
+    }
+
+    /// Up to `limit` records of the audit trail with their numbers: those with a higher number than
+    /// `number`, and none from before `since`, in the order they were kept.
+    pub fn records_after(
+        &self,
+        number: i64,
+        since: Moment,
+        limit: u32,
+    ) -> Result<Vec<(i64, Record)>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT id, at, event, user_id, address, session, request, detail FROM audit
+                  WHERE id > ?1 AND at >= ?2 ORDER BY id LIMIT ?3",
+            )?
+            .query_map((number, since.millis(), limit), |row| {
+                Ok((row.get(0)?, record_at(row, 1)?))
+            })?
             .collect()
         })
     }

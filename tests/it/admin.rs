@@ -1,6 +1,6 @@
 //! What an operator does on the database of a running server.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -268,4 +268,27 @@ fn copies_the_database_while_people_sign_up_and_the_copy_can_be_served() {
     std::fs::rename(&copy, elsewhere.path().join("test.db")).unwrap();
     let again = Binary::start(elsewhere.path(), &[]);
     assert!(again.is_signed_in(&cookie));
+}
+
+#[test]
+fn shows_what_happened_and_goes_on_with_what_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("anna");
+    server.sign_up("bertha");
+    let database = folder.path().join("test.db");
+    let mut command = vestibule(&["audit", "--follow", "--user", "anna", "--database"]);
+    let mut child = command.arg(&database).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains(" signup_ok uid="));
+    sign_in(&server, "anna", "correct+horse");
+    assert!(lines.next().unwrap().contains(" login_ok uid="), "what bertha did is left out");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = said(&run(folder.path(), &["audit", "--json"], ""));
+    let events: Vec<_> = told
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["event"].clone())
+        .collect();
+    assert_eq!(events, ["settings", "signup_ok", "signup_ok", "login_ok"]);
 }
