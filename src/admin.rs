@@ -20,7 +20,7 @@ use crate::users::{self, Username};
 
 pub use access::{session, token};
 pub use audit::audit;
-pub use backup::backup;
+pub use backup::{backup, check, restore};
 pub use user::user;
 
 /// Why something was not done, as one line.

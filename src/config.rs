@@ -20,7 +20,9 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
 
 pub use doctor::DoctorFlags;
-pub use operator::{AuditFlags, BackupFlags, SessionAction, SessionFlags, TokenAction, TokenFlags};
+pub use operator::{
+    AuditFlags, BackupFlags, RestoreFlags, SessionAction, SessionFlags, TokenAction, TokenFlags,
+};
 pub use proxy::ProxyFlags;
 pub use user::{UserAction, UserFlags};
 
@@ -91,6 +93,16 @@ pub enum Command {
 
     /// Copy the database while people sign in.
     Backup(BackupFlags),
+
+    /// Put a backup in the place of the database, without its sessions.
+    Restore(RestoreFlags),
+
+    /// See whether the settings of serve and the database are in order.
+    #[command(after_help = "Example:\n  \
+            vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n\n\
+            A line for each thing; exit codes: 0 all in order; 1 the database is not; 2 a setting is \
+            wrong.")]
+    Check(Box<Flags>),
 
     /// Print the configuration of a reverse proxy that guards apps.
     #[command(after_help = "Example:\n  \

@@ -72,6 +72,10 @@ fn main() -> ExitCode {
             told.map(|()| ExitCode::SUCCESS).map_err(|text| Failure(1, text))
         }
         Some(Command::Backup(flags)) => tell(admin::backup(&flags)),
+        Some(Command::Restore(flags)) => tell(admin::restore(&flags)),
+        Some(Command::Check(flags)) => {
+            tell(admin::check(&flags.check().map_err(|text| Failure(2, text))?))
+        }
         Some(Command::Doctor(flags)) => examine(flags),
     });
     match ended {

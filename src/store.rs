@@ -26,6 +26,7 @@ use rusqlite::{
 use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::token::TokenHash;
+pub use operator::restore;
 pub use records::{
     AccessToken, Count, CountId, Device, Entry, Groups, Key, KeyId, Place, Record, Session, User,
     UserId, Written,

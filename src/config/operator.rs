@@ -107,6 +107,22 @@ pub struct AuditFlags {
     pub(crate) json: bool,
 }
 
+/// `vestibule restore`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  vestibule restore /var/backups/vestibule-2026-11-25.db")]
+pub struct RestoreFlags {
+    /// The SQLite file that the server uses. It must not run meanwhile.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    pub(crate) database: PathBuf,
+
+    /// The backup.
+    pub(crate) file: PathBuf,
+
+    /// Keep the sessions in it, those too that were signed out since.
+    #[arg(long)]
+    pub(crate) keep_sessions: bool,
+}
+
 /// `vestibule backup`.
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule backup /var/backups/vestibule-$(date +%F).db")]

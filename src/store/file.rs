@@ -88,6 +88,37 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
+/// A file of ours to read from, which nothing is done to.
+pub(super) fn inspected(path: &Path) -> super::Result<Connection> {
+    let opened = || -> Result<Connection> {
+        let whole = path.canonicalize().or_else(broken)?;
+        if inspect(&whole, newest(MIGRATIONS))? == Found::New {
+            return broken("it is empty");
+        }
+        Ok(open_reader(&whole)?)
+    };
+    opened().map_err(|refusal| match refusal.0 {
+        Error::Busy(cause) | Error::Broken(cause) => {
+            Error::Broken(format!("cannot read {}: {cause}", path.display()))
+        }
+    })
+}
+
+/// Whether nobody else has the database at `path` open; then it is left in one file.
+pub(super) fn is_alone(path: &Path) -> super::Result<bool> {
+    let tried = || -> rusqlite::Result<String> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        conn.busy_timeout(Duration::ZERO)?;
+        // SQLite leaves the log on while another connection is there.
+        conn.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
+    };
+    match tried() {
+        Ok(mode) => Ok(mode == "delete"),
+        Err(err) if err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+        Err(err) => Err(Fault::from(err).into()),
+    }
+}
+
 /// What stands at the path before anything was done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Found {

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
 
-use super::{Error, Fault, KeyId, Record, Result, Store, User, record_at, user_at};
+use super::{Error, Fault, KeyId, Record, Result, Store, User, file, record_at, user_at};
 use crate::clock::Moment;
 use crate::token::TokenHash;
 
@@ -58,6 +58,55 @@ impl Store {
         })
     }
 
+    /// What is wrong with the file and what stands in it; empty: nothing. It reads everything.
+    pub fn faults(&self) -> Result<Vec<String>> {
+        self.read(|conn| {
+            let mut faults: Vec<String> = conn
+                .prepare("PRAGMA integrity_check(20)")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            faults.retain(|it| it != "ok");
+            let orphans = conn
+                .prepare("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1")?
+                .query_map([], |row| {
+                    let (table, count): (String, i64) = (row.get(0)?, row.get(1)?);
+                    Ok(format!("{count} rows of {table} belong to nobody"))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            faults.extend(orphans);
+            let names: i64 = conn.query_row(
+                "SELECT count(*) FROM user_key JOIN user ON user.id = user_key.user_id
+                  WHERE user_key.id LIKE 'username:%'
+                    AND user_key.id <> 'username:' || user.canonical_username",
+                [],
+                |row| row.get(0),
+            )?;
+            if names > 0 {
+                faults.push(format!("{names} users sign in with another name than they have"));
+            }
+            Ok(faults)
+        })
+    }
+
+    /// How many rows there are of users, keys, sessions and access tokens.
+    pub fn counts(&self) -> Result<[(&'static str, i64); 4]> {
+        self.read(|conn| {
+            conn.query_row(
+                "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
+                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token)",
+                [],
+                |row| {
+                    Ok([
+                        ("users", row.get(0)?),
+                        ("keys", row.get(1)?),
+                        ("sessions", row.get(2)?),
+                        ("access tokens", row.get(3)?),
+                    ])
+                },
+            )
+        })
+    }
+
     /// Writes a copy of the database, whole as of one moment, to a new file that nobody else may read.
     /// Nobody waits for it: it reads, as everybody does. What is there already is refused and left.
     pub fn back_up(&self, to: &Path) -> Result<()> {
@@ -86,4 +135,54 @@ impl Store {
             copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
         })
     }
+}
+
+/// Puts a copy of the backup `from` in the place of the database `to`, and says how many sessions were
+/// left out: all of them, unless they are to be kept, since some may have been signed out since.
+///
+/// Nothing is changed unless the backup is whole and ours, and nobody uses the database.
+pub fn restore(from: &Path, to: &Path, keeps_sessions: bool) -> Result<usize> {
+    let say = |cause: &str| Error::Broken(cause.to_owned());
+    let source = file::inspected(from)?;
+    let damage: String =
+        source.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(Fault::from)?;
+    if damage != "ok" {
+        return Err(Error::Broken(format!("the backup is damaged: {damage}")));
+    }
+    if to.exists() {
+        // Another program's file is nothing to be replaced.
+        drop(file::inspected(to)?);
+    }
+    if to.exists() && !file::is_alone(to)? {
+        return Err(Error::Busy("the database is in use; stop the server first".to_owned()));
+    }
+    let mut name = to.as_os_str().to_owned();
+    name.push(".restored");
+    let fresh = Path::new(&name);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(fresh)
+        .map_err(|err| say(&format!("cannot write {}: {err}", fresh.display())))?;
+    let done = copy_without(&source, fresh, keeps_sessions);
+    let done = done.and_then(|count| {
+        std::fs::rename(fresh, to).map_err(|err| say(&err.to_string())).map(|()| count)
+    });
+    if done.is_err() {
+        let _ = std::fs::remove_file(fresh);
+    }
+    done
+}
+
+fn copy_without(source: &Connection, fresh: &Path, keeps_sessions: bool) -> Result<usize> {
+    let mut copy = Connection::open(fresh).map_err(Fault::from)?;
+    let done = || -> rusqlite::Result<usize> {
+        Backup::new(source, &mut copy)?.step(-1)?;
+        copy.execute_batch("PRAGMA synchronous = FULL")?;
+        copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+        if keeps_sessions { Ok(0) } else { copy.execute("DELETE FROM user_session", []) }
+    };
+    let mut done = done;
+    Ok(done().map_err(Fault::from)?)
 }

@@ -292,3 +292,53 @@ fn shows_what_happened_and_goes_on_with_what_happens() {
         .collect();
     assert_eq!(events, ["settings", "signup_ok", "signup_ok", "login_ok"]);
 }
+
+#[test]
+fn puts_a_backup_back_without_its_sessions_where_nobody_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    let copy = folder.path().join("copy.db");
+    let copy = copy.to_str().unwrap();
+    said(&run(folder.path(), &["backup", copy], ""));
+    server.sign_up("bertha");
+    assert!(refusal(&run(folder.path(), &["restore", copy], "")).contains("in use"));
+    server.stop();
+    let told = said(&run(folder.path(), &["restore", copy], ""));
+    assert!(told.contains("1 sessions were left out"), "{told}");
+    let server = Binary::start(folder.path(), &[]);
+    assert!(!server.is_signed_in(&cookie));
+    assert_eq!(sign_in(&server, "anna", "correct+horse"), 302);
+    assert_eq!(sign_in(&server, "bertha", "correct+horse"), 400);
+    server.stop();
+    said(&run(folder.path(), &["restore", copy, "--keep-sessions"], ""));
+    assert!(Binary::start(folder.path(), &[]).is_signed_in(&cookie));
+    for (bad, content) in [("garbage.db", &b"garbage"[..]), ("empty.db", b"")] {
+        let path = folder.path().join(bad);
+        std::fs::write(&path, content).unwrap();
+        assert!(
+            refusal(&run(folder.path(), &["restore", path.to_str().unwrap()], "")).contains(bad)
+        );
+    }
+    assert!(Binary::start(folder.path(), &[]).is_signed_in(&cookie), "nothing was changed");
+    let other = tempfile::tempdir().unwrap();
+    let foreign = rusqlite::Connection::open(other.path().join("test.db")).unwrap();
+    foreign.execute_batch("CREATE TABLE t (a); PRAGMA journal_mode = WAL;").unwrap();
+    drop(foreign);
+    assert!(refusal(&run(other.path(), &["restore", copy], "")).contains("another program"));
+}
+
+#[test]
+fn tells_whether_the_database_is_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("anna");
+    let told = said(&run(folder.path(), &["check"], ""));
+    assert!(told.contains("users             1\n") && told.ends_with("in order\n"), "{told}");
+    let raw = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    raw.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM user").unwrap();
+    let text = refusal(&run(folder.path(), &["check"], ""));
+    assert!(text.contains("rows of user_session belong to nobody"), "{text}");
+    let wrong = run(folder.path(), &["check", "--active=40d"], "");
+    assert_eq!(wrong.status.code(), Some(2));
+}
