@@ -1,6 +1,6 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
-# make release  the binary, at target/release/vestibule
+# make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
 .PHONY: help run test release
 
@@ -15,4 +15,9 @@ test:
 
 release:
 	cargo build --release --locked
+	@mkdir -p target/release/man target/release/completions
+	@target/release/vestibule manual target/release/man
+	@for shell in bash zsh fish; do \
+		target/release/vestibule completions $$shell >target/release/completions/vestibule.$$shell; \
+	done
 	@ls -l target/release/vestibule

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use ipnet::IpNet;
 
 pub use doctor::DoctorFlags;
@@ -96,6 +97,22 @@ pub enum Command {
 
     /// Put a backup in the place of the database, without its sessions.
     Restore(RestoreFlags),
+
+    /// Print what makes a shell complete commands and flags.
+    #[command(after_help = "Example:\n  \
+            vestibule completions bash > /etc/bash_completion.d/vestibule")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+
+    /// Write the manual pages, one for each command.
+    #[command(after_help = "Example:\n  vestibule manual /usr/local/share/man/man1")]
+    Manual {
+        /// The folder to write them to.
+        folder: PathBuf,
+    },
 
     /// See whether the settings of serve and the database are in order.
     #[command(after_help = "Example:\n  \
@@ -395,6 +412,20 @@ impl CommandLine {
             one_line(&err.to_string())
         })
     }
+}
+
+/// What makes this shell complete commands and flags.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut CommandLine::command(), "vestibule", &mut text);
+    text
+}
+
+/// Writes a manual page for each command into the folder, and says how many there are.
+pub fn write_manual(folder: &Path) -> std::io::Result<usize> {
+    let before = std::fs::read_dir(folder)?.count();
+    clap_mangen::generate_to(CommandLine::command(), folder)?;
+    Ok(std::fs::read_dir(folder)?.count() - before)
 }
 
 /// The same for a command and all below it.

@@ -73,6 +73,15 @@ fn main() -> ExitCode {
         }
         Some(Command::Backup(flags)) => tell(admin::backup(&flags)),
         Some(Command::Restore(flags)) => tell(admin::restore(&flags)),
+        Some(Command::Completions { shell }) => {
+            // Whoever closed standard output does not want to read it.
+            drop(std::io::stdout().write_all(&config::completions(shell)));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Manual { folder }) => {
+            let failed = |err| Failure(1, format!("cannot write into {}: {err}", folder.display()));
+            config::write_manual(&folder).map(|_| ExitCode::SUCCESS).map_err(failed)
+        }
         Some(Command::Check(flags)) => {
             tell(admin::check(&flags.check().map_err(|text| Failure(2, text))?))
         }

@@ -342,3 +342,19 @@ fn tells_whether_the_database_is_in_order() {
     let wrong = run(folder.path(), &["check", "--active=40d"], "");
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn writes_completions_and_a_manual_page_for_each_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let text = said(&vestibule(&["completions", shell]).output().unwrap());
+        assert!(text.contains("vestibule") && text.contains("cookie-domain"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    said(&vestibule(&["manual", folder.path().to_str().unwrap()]).output().unwrap());
+    for page in ["vestibule.1", "vestibule-serve.1", "vestibule-user-add.1", "vestibule-doctor.1"] {
+        assert!(folder.path().join(page).exists(), "{page}");
+    }
+    let nowhere = folder.path().join("nowhere");
+    let text = refusal(&vestibule(&["manual", nowhere.to_str().unwrap()]).output().unwrap());
+    assert!(text.contains("cannot write into"), "{text}");
+}

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 17] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
     ("httparse", &["gate"]),
     ("clap", &["config"]),
+    ("clap_complete", &["config"]),
+    ("clap_mangen", &["config"]),
     ("rusqlite", &["store"]),
     ("argon2", &["password"]),
     ("blake2", &["token"]),
