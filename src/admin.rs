@@ -31,7 +31,7 @@ fn open(path: &Path) -> Result<Store, String> {
     if !path.exists() {
         return Err(format!("there is no database {}; say which with --database", path.display()));
     }
-    Store::open(path).map_err(|err| err.to_string())
+    Store::open_beside(path).map_err(|err| err.to_string())
 }
 
 fn find(store: &Store, name: &str) -> Result<User, String> {

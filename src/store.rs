@@ -86,7 +86,17 @@ impl Store {
     /// A file that is not ours, was made by a newer version, is damaged or cannot be written is
     /// refused and left as it was; the error says which. Two processes may open the same file.
     pub fn open(path: &Path) -> Result<Self> {
-        let (path, writer) = file::open(path)?;
+        Self::open_as(path, file::Use::ToServe)
+    }
+
+    /// The same for a database that a server may be using meanwhile: its log tells of no crash, and so
+    /// the file is not read whole.
+    pub fn open_beside(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::Beside)
+    }
+
+    fn open_as(path: &Path, purpose: file::Use) -> Result<Self> {
+        let (path, writer) = file::open(path, purpose)?;
         let handle_key = writer
             .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
             .map_err(Fault::from)?;

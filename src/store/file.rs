@@ -35,10 +35,19 @@ const CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Statements that a connection keeps prepared; there are about thirty.
 const STATEMENTS_MAX: usize = 64;
 
+/// What a file is opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    /// To be served: after a crash it is read whole once.
+    ToServe,
+    /// For a moment, beside a server that may be running.
+    Beside,
+}
+
 /// Opens the file at `path` for writing, making or upgrading it where needed. Comes back with its
 /// absolute path and the one connection that writes.
-pub(super) fn open(path: &Path) -> super::Result<(PathBuf, Connection)> {
-    prepare(path).map_err(|refusal| {
+pub(super) fn open(path: &Path, purpose: Use) -> super::Result<(PathBuf, Connection)> {
+    prepare(path, purpose).map_err(|refusal| {
         let say = |cause| format!("cannot open the database {}: {cause}", path.display());
         match refusal.0 {
             Error::Busy(cause) => Error::Busy(say(cause)),
@@ -64,7 +73,7 @@ impl From<std::io::Error> for Refusal {
     }
 }
 
-fn prepare(path: &Path) -> Result<(PathBuf, Connection)> {
+fn prepare(path: &Path, purpose: Use) -> Result<(PathBuf, Connection)> {
     let version = rusqlite::version_number();
     if version < SQLITE_VERSION_MIN {
         return broken(format!("SQLite {version} can corrupt files; 3.51.3 is needed"));
@@ -73,7 +82,7 @@ fn prepare(path: &Path) -> Result<(PathBuf, Connection)> {
     let found = inspect(&path, newest(MIGRATIONS))?;
     refuse_network(&path)?;
     narrow_modes(&path)?;
-    let conn = connect(&path, found)?;
+    let conn = connect(&path, found, purpose)?;
     Ok((path, conn))
 }
 
@@ -216,7 +225,7 @@ fn narrow_modes(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn connect(path: &Path, found: Found) -> Result<Connection> {
+fn connect(path: &Path, found: Found, purpose: Use) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may only read without a word, and its companions with it.
@@ -227,7 +236,9 @@ fn connect(path: &Path, found: Found) -> Result<Connection> {
     if found == (Found::Ours { clean: false }) {
         // If it is refused, closing it must not fold the log into it.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        check_whole(&conn, path)?;
+        if purpose == Use::ToServe {
+            check_whole(&conn, path)?;
+        }
     }
     upgrade(&mut conn, SCHEMA, MIGRATIONS)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
@@ -426,7 +437,7 @@ mod tests {
     #[test]
     fn sets_every_connection_up_for_safety() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, writer) = open(&folder.path().join("a.db")).unwrap();
+        let (path, writer) = open(&folder.path().join("a.db"), Use::ToServe).unwrap();
         for conn in [writer, open_reader(&path).unwrap()] {
             let pragma = |name: &str| {
                 let value: Value =
@@ -463,7 +474,7 @@ mod tests {
     #[test]
     fn runs_no_join_through_the_parser_twice() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, _writer) = open(&folder.path().join("a.db")).unwrap();
+        let (path, _writer) = open(&folder.path().join("a.db"), Use::ToServe).unwrap();
         let conn = open_reader(&path).unwrap();
         let sql = "SELECT username FROM user_session JOIN user ON user.id = user_id
                     WHERE user_session.id = ?1";
