@@ -97,6 +97,21 @@ CREATE INDEX access_token_by_user ON access_token (user_id);
 -- For deleting those that ended long ago.
 CREATE INDEX access_token_by_end ON access_token (expires_at);
 
+-- One-time links with which somebody sets a password without the present one. An operator makes them;
+-- the last one of a user alone is good, for an hour, once.
+CREATE TABLE ticket (
+    -- BLAKE2b-256 of the token in the link.
+    id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id    TEXT    NOT NULL REFERENCES user (id),
+    created_at INTEGER NOT NULL,
+    -- The last moment at which it is good.
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ticket_by_user ON ticket (user_id);
+
+CREATE INDEX ticket_by_end ON ticket (expires_at);
+
 -- Random keys of this database, shared by all servers on it.
 CREATE TABLE secret (
     -- What it is for. `handle`: stands behind the handles by which the log and `throttle` know names

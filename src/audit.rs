@@ -23,8 +23,8 @@ const WAITING_MAX: usize = 4_096;
 const BATCH_MAX: usize = 256;
 
 /// Events that take a slow hash, or a session that took one: nobody causes many of them.
-const AT_A_PRICE: [&str; 5] =
-    ["signup_ok", "login_ok", "logout", "password_change", "account_delete"];
+const AT_A_PRICE: [&str; 6] =
+    ["signup_ok", "login_ok", "logout", "password_change", "password_reset", "account_delete"];
 
 /// Records a minute of each other event; beyond it they are only counted. So a flood can neither fill
 /// the disk nor hide anything else.

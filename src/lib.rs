@@ -12,7 +12,7 @@
 //! | program   | `main config admin proxy doctor`                   | everything      | –                                |
 //! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
 //! | site      | `routes pages origin redirect client browser http` | auth, store     | sockets, threads, clock, SQL     |
-//! | auth      | `login access users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
+//! | auth      | `login access tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
 //! | store     | `store`                                            | ground          | policy: lifetimes, limits        |
 //! | ground    | `password token network clock`                     | crates          | anything of ours                 |
 //!
@@ -35,6 +35,7 @@ pub mod browser;
 pub mod http;
 pub mod login;
 pub mod access;
+pub mod tickets;
 pub mod users;
 pub mod keys;
 pub mod sessions;

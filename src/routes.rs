@@ -8,6 +8,7 @@ mod account;
 mod data;
 mod doors;
 mod forward;
+mod reset;
 mod tokens;
 
 use std::borrow::Cow;
@@ -36,6 +37,7 @@ use crate::redirect::{Allowed, Target};
 use crate::sessions::{self, Resumed};
 use crate::store::{Error, Record, Store};
 use crate::throttle;
+use crate::tickets;
 use crate::token::Token;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -233,6 +235,7 @@ impl Site {
                 self.sign_ups == SignUps::Open && self.read(Door::SignUp, form).is_ok()
             }
             (Method::Post, "/login") => self.read(Door::SignIn, form).is_ok(),
+            (Method::Post, "/reset") => Self::reset_hashes(form),
             (Method::Post, path) => Self::account_hashes(path, form),
             _ => false,
         };
@@ -279,7 +282,8 @@ impl Site {
             None => 0,
         };
         let ended = access::delete_ended(&self.store, SWEEP_MAX, now)?;
-        Ok(dead + forgotten + old + ended)
+        let tickets = tickets::delete_ended(&self.store, SWEEP_MAX, now)?;
+        Ok(dead + forgotten + old + ended + tickets)
     }
 
     /// Keeps records in the audit trail.
@@ -312,7 +316,7 @@ impl Site {
         let allowed = match &*request.path {
             "/" | "/style.css" | "/icon.svg" | "/healthz" | "/whoami" | "/account"
             | "/account/sessions" => "GET, HEAD",
-            "/signup" | "/login" => "GET, HEAD, POST",
+            "/signup" | "/login" | "/reset" => "GET, HEAD, POST",
             "/account/tokens" if self.basic_auth => "GET, HEAD, POST",
             "/account/tokens/revoke" if self.basic_auth => "POST",
             "/logout"
@@ -336,6 +340,7 @@ impl Site {
         match (request.method, &*request.path) {
             (Method::Get | Method::Head, "/") => self.show_profile(request, now),
             (Method::Get | Method::Head, "/signup") => self.show(Door::SignUp, request, now),
+            (Method::Get | Method::Head, "/reset") => self.show_reset(request, now),
             (Method::Get | Method::Head, "/login") => self.show(Door::SignIn, request, now),
             (Method::Get | Method::Head, "/style.css") => {
                 Ok(file("text/css; charset=utf-8", pages::STYLE))
@@ -362,6 +367,7 @@ impl Site {
         Some(match path {
             "/signup" => self.enter(Door::SignUp, request, form, now),
             "/login" => self.enter(Door::SignIn, request, form, now),
+            "/reset" => self.reset_password(request, form, now),
             "/account/password" => self.change_password(request, form, now),
             "/account/sessions/end" => self.end_session(request, form, now),
             "/account/sessions/end-others" => self.end_other_sessions(request, form, now),

@@ -12,6 +12,7 @@ mod access_tokens;
 mod file;
 mod operator;
 mod records;
+mod tickets;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,8 +29,8 @@ use crate::password::PasswordHash;
 use crate::token::TokenHash;
 pub use operator::restore;
 pub use records::{
-    AccessToken, Count, CountId, Device, Entry, Groups, Key, KeyId, Place, Record, Session, User,
-    UserId, Written,
+    AccessToken, Count, CountId, Device, Entry, Groups, Key, KeyId, Place, Record, Session, Ticket,
+    User, UserId, Written,
 };
 
 /// How long a write waits for its turn before it is given up as [`Error::Busy`].
@@ -259,6 +260,7 @@ impl Store {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
             access_tokens::delete_all_of(tx, id)?;
+            tickets::delete_all_of(tx, id)?;
             tx.prepare_cached("DELETE FROM user_key WHERE user_id = ?1")?.execute([id.as_str()])?;
             tx.prepare_cached("DELETE FROM device WHERE user_id = ?1")?.execute([id.as_str()])?;
             Ok(tx.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([id.as_str()])?)
@@ -326,6 +328,7 @@ impl Store {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([owner.as_str()])?;
             access_tokens::delete_all_of(tx, &owner)?;
+            tickets::delete_all_of(tx, &owner)?;
             Ok(tx
                 .prepare_cached("UPDATE user_key SET hashed_password = ?2 WHERE id = ?1")?
                 .execute((id.as_str(), hash.map(PasswordHash::as_stored)))?)
@@ -467,6 +470,7 @@ impl Store {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([session.user_id.as_str()])?;
             access_tokens::delete_all_of(tx, &session.user_id)?;
+            tickets::delete_all_of(tx, &session.user_id)?;
             insert_session(tx, session, entry)
         }))
     }

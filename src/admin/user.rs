@@ -6,11 +6,13 @@ use super::{Done, cause, find, lines, open, printable, record, table};
 use crate::clock::Moment;
 use crate::config::{UserAction, UserFlags};
 use crate::keys::{self, NewKey};
+use crate::origin::Origin;
 use crate::password::{Cost, Hasher, Password};
 use crate::policy::{self, Policy};
 use crate::sessions;
 use crate::store::{self, KeyId, Store, User, Written};
 use crate::throttle;
+use crate::tickets;
 use crate::users::{self, Username};
 
 /// Users that are read at once for a list.
@@ -35,6 +37,7 @@ pub fn user(flags: UserFlags, ask: impl FnOnce(&str) -> Done, now: Moment) -> Do
         }
         UserAction::Rename { name, new_name } => rename(&store, &find(&name)?, &new_name, now),
         UserAction::Delete { name, yes } => delete(&store, &find(&name)?, yes, now),
+        UserAction::ResetLink { name, origin } => reset_link(&store, &find(&name)?, &origin, now),
         UserAction::Unlock { name } => unlock(&store, &name),
         UserAction::Groups { name, groups } => set_groups(&store, &find(&name)?, &groups, now),
         UserAction::Email { name, email } => set_email(&store, &find(&name)?, &email, now),
@@ -166,6 +169,16 @@ fn delete(store: &Store, user: &User, is_meant: bool, now: Moment) -> Done {
     }
     let is_done = users::delete(store, &user.id);
     finish(store, user, is_done, ("user_delete", &[]), now)
+}
+
+fn reset_link(store: &Store, user: &User, origin: &Origin, now: Moment) -> Done {
+    if user.disabled_at.is_some() {
+        return Err(format!("{} is disabled; enable them first", printable(&user.username)));
+    }
+    let made = tickets::create(store, &user.id, now).map_err(cause)?;
+    let token = made.ok_or_else(|| format!("there is no user {} any more", user.username))?;
+    record(store, user, ("reset_link", &[]), now)?;
+    Ok(format!("{origin}/reset?token={}\n", token.reveal()))
 }
 
 /// Works for names that nobody has, too: they are counted alike.

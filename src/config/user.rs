@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::policy;
+use super::{origin, policy};
+use crate::origin::Origin;
 use crate::policy::Policy;
 
 /// `vestibule user`.
@@ -73,6 +74,15 @@ pub enum UserAction {
         /// It is meant.
         #[arg(long)]
         yes: bool,
+    },
+    /// Make a link with which a user sets a new password: good for an hour, once. Hand it over in
+    /// private.
+    ResetLink {
+        /// The name, in any spelling.
+        name: String,
+        /// Where people sign in, as for serve.
+        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+        origin: Origin,
     },
     /// Forget the failed tries for a name, so that nobody has to wait.
     Unlock {

@@ -108,6 +108,31 @@ pub fn account(it: &Account<'_>) -> Markup {
     page("Account", &body)
 }
 
+/// The form that a one-time link leads to.
+pub fn reset(username: &str, token: &str, advice: &str, refusal: Option<Refusal>) -> Markup {
+    let body = html! {
+        p.aside { "For " strong { (username) } }
+        form method="post" action="/reset" {
+            (alert(refusal, "refusal"))
+            input type="hidden" name="token" value=(token);
+            // A password manager needs to know whose it is.
+            input type="hidden" name="username" value=(username) autocomplete="username";
+            (password_input(&PasswordInput {
+                id: "password",
+                label: "New password",
+                autocomplete: "new-password",
+                advice: Some(advice),
+                refusal_id: refusal.map(|_| "refusal"),
+                is_focused: true,
+                ..PasswordInput::default()
+            }))
+            button { "Set the password" }
+        }
+        p.hint { "You are signed out everywhere, and sign in with it then." }
+    };
+    page("New password", &body)
+}
+
 /// Where somebody is signed in. With `asks`, the password has to be given to end a session.
 pub fn sessions(rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
     let body = html! {

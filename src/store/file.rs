@@ -23,7 +23,11 @@ const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// What brings an older file up to date: step `n` leads from schema `n + 1` to `n + 2`. Steps are
 /// never changed once released; schema.sql always shows where the last one leads.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// SQLite before this version can corrupt a file that two connections write and checkpoint at the
 /// same time (the WAL-reset bug, 2026-03).

@@ -157,6 +157,19 @@ pub struct Place {
     pub is_transient: bool,
 }
 
+/// A one-time link. It holds the hash of a token and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// The hash of the token in the link.
+    pub id: TokenHash,
+    /// Whose password it sets.
+    pub user_id: UserId,
+    /// When it was made.
+    pub created_at: Moment,
+    /// The last moment at which it is good.
+    pub expires_at: Moment,
+}
+
 /// A browser in which somebody has signed in to an account. It holds the hash of a secret and so has
 /// no `Debug`.
 #[derive(Clone, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod guessing;
 mod house;
 mod next;
 mod proxy;
+mod reset;
 mod server;
 mod site;
 mod store;

@@ -1,0 +1,100 @@
+//! One-time links as they are written down.
+
+use rusqlite::{OptionalExtension, Transaction};
+
+use super::{
+    Fault, KeyId, PasswordHash, Result, Store, Ticket, User, UserId, WRITE_PATIENCE, Written,
+    access_tokens, insert_key, user_at, written,
+};
+use crate::clock::Moment;
+use crate::store::Key;
+use crate::token::TokenHash;
+
+impl Store {
+    /// Adds a ticket, in the place of every other one of its user: the last link alone is good.
+    /// [`Written::NoUser`] if the user is gone.
+    pub fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {
+        written(self.write(WRITE_PATIENCE, |tx| {
+            delete_all_of(tx, &ticket.user_id)?;
+            tx.prepare_cached(
+                "INSERT INTO ticket (id, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((
+                ticket.id.as_bytes(),
+                ticket.user_id.as_str(),
+                ticket.created_at.millis(),
+                ticket.expires_at.millis(),
+            ))?;
+            Ok(())
+        }))
+    }
+
+    /// The user whom this ticket lets set a password at this moment.
+    pub fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                        user.group_names, user.email, user.disabled_at, user.disabled_reason
+                   FROM ticket JOIN user ON user.id = ticket.user_id
+                  WHERE ticket.id = ?1 AND ticket.expires_at >= ?2",
+            )?
+            .query_row((id.as_bytes(), now.millis()), |row| user_at(row, 0))
+            .optional()
+        })
+    }
+
+    /// Uses a ticket up: sets the password of its user's name, and ends every session, access token and
+    /// ticket of theirs. `false` if the ticket is not good, or not any more: of any number of
+    /// simultaneous calls one is `true`.
+    pub fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            let owner: Option<(String, String)> = tx
+                .prepare_cached(
+                    "SELECT user.id, user.canonical_username
+                       FROM ticket JOIN user ON user.id = ticket.user_id
+                      WHERE ticket.id = ?1 AND ticket.expires_at >= ?2",
+                )?
+                .query_row((id.as_bytes(), now.millis()), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let Some((user, canonical)) = owner else { return Ok(false) };
+            let (user_id, key) = (UserId(user), KeyId::username(&canonical));
+            let changed = tx
+                .prepare_cached(
+                    "UPDATE user_key SET hashed_password = ?2 WHERE id = ?1 AND user_id = ?3",
+                )?
+                .execute([key.as_str(), hash.as_stored(), user_id.as_str()])?;
+            if changed == 0 {
+                let hashed_password = Some(hash.clone());
+                insert_key(tx, &Key { id: key, user_id: user_id.clone(), hashed_password })?;
+            }
+            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([user_id.as_str()])?;
+            access_tokens::delete_all_of(tx, &user_id)?;
+            delete_all_of(tx, &user_id)?;
+            Ok(true)
+        });
+        match done {
+            Ok(is_done) => Ok(is_done),
+            // Somebody else has the key of that name.
+            Err(Fault::Duplicate) => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Deletes up to `limit` tickets that ended before `now`, and says how many.
+    pub fn delete_ended_tickets(&self, now: Moment, limit: u32) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "DELETE FROM ticket WHERE id IN
+                       (SELECT id FROM ticket WHERE expires_at < ?1 LIMIT ?2)",
+                )?
+                .execute((now.millis(), limit))?)
+        });
+        Ok(deleted?)
+    }
+}
+
+pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<usize> {
+    tx.prepare_cached("DELETE FROM ticket WHERE user_id = ?1")?.execute([id.as_str()])
+}

@@ -1,0 +1,145 @@
+//! One-time links that set a password.
+
+use std::time::Duration;
+
+use vestibule::store::Store;
+use vestibule::tickets;
+use vestibule::token::Token;
+use vestibule::users::{self, Username};
+
+use crate::binary::{Binary, vestibule};
+use crate::visit::{Visit, body, plain, way};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// A visit in which `anna` is signed in, and the token of a link that an operator has made for her.
+fn with_link() -> (Visit, Token) {
+    let visit = Visit::with_ann();
+    let token = link(&visit);
+    (visit, token)
+}
+
+fn link(visit: &Visit) -> Token {
+    let store = Store::open_beside(&visit.folder.path().join("test.db")).unwrap();
+    let anna = users::by_name(&store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
+    tickets::create(&store, &anna.id, visit.now).unwrap().unwrap()
+}
+
+fn reset(visit: &mut Visit, token: &str, password: &str) -> (u16, String) {
+    let answer = visit.post("/reset", &[("token", token), ("password", password)]);
+    (answer.status, body(&answer).to_owned())
+}
+
+fn sign_in(visit: &mut Visit, password: &str) -> u16 {
+    visit.post("/login", &[("username", "anna"), ("password", password)]).status
+}
+
+#[test]
+fn sets_a_password_once_ends_every_session_and_lets_nobody_in() {
+    let (mut visit, token) = with_link();
+    let page = visit.ask(
+        "GET",
+        &format!("/reset?token={}", token.reveal()),
+        &[("Accept", "text/html")],
+        "",
+    );
+    assert!(page.status == 200 && body(&page).contains("<strong>anna</strong>"));
+    let old = visit.cookie.clone();
+    let answer = visit.post("/reset", &[("token", token.reveal()), ("password", "battery staple")]);
+    assert_eq!((way(&answer), answer.value("Set-Cookie")), ((302, Some("/login")), None));
+    visit.cookie = old;
+    assert!(!visit.is_signed_in());
+    assert_eq!(sign_in(&mut visit, "correct horse"), 400);
+    assert_eq!(sign_in(&mut visit, "battery staple"), 302);
+    assert_eq!(reset(&mut visit, token.reveal(), "another one").0, 404, "it is used up");
+    assert_eq!(sign_in(&mut visit, "battery staple"), 302);
+}
+
+#[test]
+fn takes_no_link_that_is_altered_old_replaced_or_for_somebody_who_is_shut_out() {
+    let (mut visit, token) = with_link();
+    let refused = (404, "This link is not good".to_owned());
+    for bad in ["", "x", &"a".repeat(40), &token.reveal().to_uppercase()] {
+        assert_eq!(reset(&mut visit, bad, "battery staple"), refused, "{bad}");
+        assert_eq!(visit.get(&format!("/reset?token={bad}")).status, 404);
+    }
+    let newer = link(&visit);
+    assert_eq!(
+        reset(&mut visit, token.reveal(), "battery staple"),
+        refused,
+        "the last one is good"
+    );
+    visit.wait(HOUR);
+    assert_eq!(visit.get(&format!("/reset?token={}", newer.reveal())).status, 200);
+    visit.wait(Duration::from_millis(1));
+    assert_eq!(reset(&mut visit, newer.reveal(), "battery staple"), refused, "an hour is over");
+    let newest = link(&visit);
+    visit.raw().execute("UPDATE user SET disabled_at = 1", []).unwrap();
+    assert_eq!(reset(&mut visit, newest.reveal(), "battery staple"), refused);
+    visit.site.sweep(visit.now.after(2 * HOUR)).unwrap();
+    assert_eq!(visit.count("ticket"), 0);
+}
+
+#[test]
+fn keeps_a_link_when_the_new_password_is_refused_and_drops_it_with_the_old_one() {
+    let (mut visit, token) = with_link();
+    assert_eq!(reset(&mut visit, token.reveal(), "short"), (400, "Invalid password".to_owned()));
+    let passwords = [("current_password", "correct horse"), ("password", "battery staple")];
+    assert_eq!(visit.post("/account/password", &passwords).status, 302);
+    assert_eq!(reset(&mut visit, token.reveal(), "another one").0, 404);
+}
+
+#[test]
+fn sets_one_password_though_a_link_is_used_many_times_at_once() {
+    let (visit, token) = with_link();
+    let store = Store::open_beside(&visit.folder.path().join("test.db")).unwrap();
+    let hasher = vestibule::password::Hasher::new(4, crate::visit::CHEAP);
+    let won: usize = std::thread::scope(|scope| {
+        let set = |number: usize| {
+            let password = vestibule::password::Password::new(&format!("battery staple {number}"));
+            tickets::set_password(&store, &hasher, &token, &password, visit.now).unwrap()
+        };
+        let all: Vec<_> = (0..8).map(|number| scope.spawn(move || set(number))).collect();
+        all.into_iter().map(|it| usize::from(it.join().unwrap())).sum()
+    });
+    assert_eq!(won, 1);
+}
+
+#[test]
+fn refuses_a_form_that_another_site_posts() {
+    let (mut visit, token) = with_link();
+    let form = format!("token={}&password=battery+staple", token.reveal());
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Origin", "https://evil.example"),
+    ];
+    let answer = visit.ask("POST", "/reset", &headers, &form);
+    assert_eq!(plain(&answer).0, 403);
+    assert_eq!(sign_in(&mut visit, "correct horse"), 302);
+}
+
+#[test]
+fn takes_the_address_of_a_link_from_the_settings_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("anna");
+    let database = folder.path().join("test.db");
+    let link = |origin: &[&str]| {
+        let mut command = vestibule(&["user", "reset-link", "anna", "--database"]);
+        command.arg(&database).args(origin).output().unwrap()
+    };
+    assert_eq!(link(&[]).status.code(), Some(2), "where people sign in has to be said");
+    let told = String::from_utf8(link(&["--origin=https://auth.example.com"]).stdout).unwrap();
+    let token = told.trim().strip_prefix("https://auth.example.com/reset?token=").unwrap();
+    let form = format!("token={token}&password=battery+staple");
+    let head = format!(
+        "POST /reset HTTP/1.1\r\nHost: evil.example\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    let answer = server.ask(&head);
+    assert_eq!((answer.status, answer.value("Location")), (302, Some("/login")));
+    let log = server.stop();
+    assert!(log.contains("ev=password_reset uid=") && !log.contains(token));
+}
