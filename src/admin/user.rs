@@ -1,5 +1,7 @@
 //! What an operator does with people.
 
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
 use super::{Done, cause, find, lines, open, printable, record, table};
@@ -37,7 +39,9 @@ pub fn user(flags: UserFlags, ask: impl FnOnce(&str) -> Done, now: Moment) -> Do
         }
         UserAction::Rename { name, new_name } => rename(&store, &find(&name)?, &new_name, now),
         UserAction::Delete { name, yes } => delete(&store, &find(&name)?, yes, now),
-        UserAction::ResetLink { name, origin } => reset_link(&store, &find(&name)?, &origin, now),
+        UserAction::ResetLink { name, origin, qr } => {
+            reset_link(&store, &find(&name)?, &origin, qr, now)
+        }
         UserAction::Unlock { name } => unlock(&store, &name),
         UserAction::Groups { name, groups } => set_groups(&store, &find(&name)?, &groups, now),
         UserAction::Email { name, email } => set_email(&store, &find(&name)?, &email, now),
@@ -171,14 +175,25 @@ fn delete(store: &Store, user: &User, is_meant: bool, now: Moment) -> Done {
     finish(store, user, is_done, ("user_delete", &[]), now)
 }
 
-fn reset_link(store: &Store, user: &User, origin: &Origin, now: Moment) -> Done {
+fn reset_link(store: &Store, user: &User, origin: &Origin, qr: bool, now: Moment) -> Done {
     if user.disabled_at.is_some() {
         return Err(format!("{} is disabled; enable them first", printable(&user.username)));
     }
     let made = tickets::create(store, &user.id, now).map_err(cause)?;
     let token = made.ok_or_else(|| format!("there is no user {} any more", user.username))?;
     record(store, user, ("reset_link", &[]), now)?;
-    Ok(format!("{origin}/reset?token={}\n", token.reveal()))
+    let link = format!("{origin}/reset?token={}", token.reveal());
+    let drawn = if qr { drawn(&link)? } else { String::new() };
+    Ok(format!("{link}\n{drawn}"))
+}
+
+/// A QR code in characters of half a line, for a terminal that writes light on dark; telephones read it
+/// the other way round as well.
+fn drawn(text: &str) -> Done {
+    let code = QrCode::new(text).map_err(|err| format!("the link cannot be drawn: {err}"))?;
+    let light = Dense1x2::Light;
+    let image = code.render::<Dense1x2>().dark_color(light).light_color(Dense1x2::Dark).build();
+    Ok(format!("\n{image}\n"))
 }
 
 /// Works for names that nobody has, too: they are counted alike.

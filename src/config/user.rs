@@ -83,6 +83,9 @@ pub enum UserAction {
         /// Where people sign in, as for serve.
         #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
         origin: Origin,
+        /// Draw it as well, to be read by a telephone.
+        #[arg(long)]
+        qr: bool,
     },
     /// Forget the failed tries for a name, so that nobody has to wait.
     Unlock {

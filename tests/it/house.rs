@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 17] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
     ("httparse", &["gate"]),
     ("clap", &["config"]),
     ("clap_complete", &["config"]),
+    ("qrcode", &["admin"]),
     ("clap_mangen", &["config"]),
     ("rusqlite", &["store"]),
     ("argon2", &["password"]),

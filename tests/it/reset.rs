@@ -131,7 +131,11 @@ fn takes_the_address_of_a_link_from_the_settings_alone() {
     };
     assert_eq!(link(&[]).status.code(), Some(2), "where people sign in has to be said");
     let told = String::from_utf8(link(&["--origin=https://auth.example.com"]).stdout).unwrap();
-    let token = told.trim().strip_prefix("https://auth.example.com/reset?token=").unwrap();
+    assert!(told.starts_with("https://auth.example.com/reset?token="), "{told}");
+    let drawn = link(&["--origin=https://auth.example.com", "--qr"]).stdout;
+    let drawn = String::from_utf8(drawn).unwrap();
+    assert!(drawn.lines().count() > 15 && drawn.contains('█'), "{drawn}");
+    let token = drawn.lines().next().unwrap().split_once("token=").unwrap().1;
     let form = format!("token={token}&password=battery+staple");
     let head = format!(
         "POST /reset HTTP/1.1\r\nHost: evil.example\r\nContent-Length: {}\r\n\
