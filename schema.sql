@@ -39,7 +39,8 @@ CREATE TABLE user_key (
     id              TEXT NOT NULL PRIMARY KEY CHECK (instr(id, ':') > 1),
     user_id         TEXT NOT NULL REFERENCES user (id),
     -- A PHC string, which names its scheme and cost: `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
-    -- NULL: this key has no password. Written by password.rs.
+    -- NULL: this key has no password. Written by password.rs; or by another system and brought over,
+    -- until its owner signs in: `s2:salt:hex` (Lucia), `$2b$…` (bcrypt), `pbkdf2_sha256$…` (Django).
     hashed_password TEXT
 ) STRICT, WITHOUT ROWID;
 

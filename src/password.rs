@@ -2,7 +2,10 @@
 //!
 //! Decides the scheme (Argon2id), its parameters, and that memory is bounded: a [`Hasher`] owns a
 //! fixed number of blocks of hash memory and lends each to one hash at a time. Does not know whose
-//! password it is, where the hash is kept, or which passwords are good enough.
+//! password it is, where the hash is kept, or which passwords are good enough. What other systems
+//! have hashed is checked as well, so that their users can come over.
+
+mod foreign;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +15,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::token::random_bytes;
+use foreign::Foreign;
 
 /// Bytes of the random salt in a new hash (NIST SP 800-63B-4 § 3.1.1.2 wants 4, RFC 9106 wants 16).
 const SALT_BYTES: usize = 16;
@@ -66,7 +70,8 @@ impl Password {
 }
 
 /// A stored hash: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`, which names its
-/// own scheme and parameters. It has neither `Debug` nor `Display`.
+/// own scheme and parameters, or what another system wrote: `s2:salt:hex` and `salt:hex` (Lucia),
+/// `$2b$…` (bcrypt), `pbkdf2_sha256$…` (Django). It has neither `Debug` nor `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
@@ -80,6 +85,11 @@ impl PasswordHash {
     pub fn as_stored(&self) -> &str {
         &self.0
     }
+
+    /// Whether any password can match it: if not, verifying it says [`Verdict::Unreadable`].
+    pub fn is_readable(&self) -> bool {
+        Stored::read(&self.0).is_some() || Foreign::read(&self.0).is_some()
+    }
 }
 
 /// What a comparison of a password with a stored hash found.
@@ -91,8 +101,8 @@ pub enum Verdict {
     Stale,
     /// The password is wrong, or there was no hash to compare with.
     Wrong,
-    /// The stored hash is of no scheme we know, or asks for more than [`MEMORY_KIB_MAX`] or
-    /// [`WORK_KIB_MAX`]. Nobody gets in with it; the operator should hear of it.
+    /// The stored hash is of no scheme we know, or asks for more than [`MEMORY_KIB_MAX`],
+    /// [`WORK_KIB_MAX`], a bcrypt cost of 14 or 2,000,000 iterations of PBKDF2. Nobody gets in with it; the operator should hear of it.
     Unreadable,
 }
 
@@ -125,7 +135,7 @@ pub struct Hasher {
 impl Hasher {
     /// A hasher that computes at most `at_once` hashes at the same time (at least one). More
     /// callers than that wait for each other. Memory is taken at the first use and kept:
-    /// `at_once` × `cost.memory_kib`.
+    /// `at_once` × `cost.memory_kib`. While a hash of Lucia's is checked it takes 32 MiB more.
     ///
     /// Panics if `cost` is none that Argon2 allows.
     pub fn new(at_once: usize, cost: Cost) -> Self {
@@ -157,18 +167,22 @@ impl Hasher {
     ///
     /// With `None` (an unknown name, a key without password) and with an unreadable hash the same
     /// work is done against a decoy, so that the time taken tells nothing (OWASP ASVS 6.3.8).
+    // LIMIT: a hash of another system takes its own time, so until its owner has signed in once, a
+    // patient guesser can tell that the name was brought over.
     pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
-        match stored.map(|it| Stored::read(&it.0)) {
-            Some(Some(target)) if !self.matches(password, &target) => Verdict::Wrong,
-            Some(Some(target)) if self.is_ours(&target) => Verdict::Right,
-            Some(Some(_)) => Verdict::Stale,
-            Some(None) => {
+        let Some(PasswordHash(text)) = stored else {
+            self.matches(password, &self.decoy);
+            return Verdict::Wrong;
+        };
+        match (Stored::read(text), Foreign::read(text)) {
+            (Some(target), _) if !self.matches(password, &target) => Verdict::Wrong,
+            (Some(target), _) if self.is_ours(&target) => Verdict::Right,
+            (Some(_), _) => Verdict::Stale,
+            (None, Some(target)) if self.matches_foreign(password, &target) => Verdict::Stale,
+            (None, Some(_)) => Verdict::Wrong,
+            (None, None) => {
                 self.matches(password, &self.decoy);
                 Verdict::Unreadable
-            }
-            None => {
-                self.matches(password, &self.decoy);
-                Verdict::Wrong
             }
         }
     }
@@ -183,6 +197,15 @@ impl Hasher {
         let length = target.output.len();
         // `Output` compares in constant time.
         self.compute(&target.scheme, password, &target.salt, length) == target.output
+    }
+
+    fn matches_foreign(&self, password: &Password, target: &Foreign) -> bool {
+        // A permit like any other. What scrypt needs beside it, 32 MiB at most, it takes and gives
+        // back itself.
+        let _loan = self.borrow(0);
+        target.matches(&password.normal, || {
+            self.computed.fetch_add(1, Ordering::Relaxed);
+        })
     }
 
     fn is_ours(&self, target: &Stored) -> bool {
@@ -321,6 +344,13 @@ mod tests {
     /// Cheap, so that the tests are quick.
     const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
+    /// `correct horse` as Node's scrypt hashes it, with the salt `0123456789abcdef` twice and blocks of
+    /// 16 and of 8.
+    const HEX_16: &str = "c967f8a4438e68448871a4fbb9b41b2aacaa6d9d98bf76d9740467af6a3305c6\
+         601235ae3706eaeaafd4c037201f630b3c3670caf74d8be1d22256672828773e";
+    const HEX_8: &str = "f6503180133c5866a0128d169a19873afdbe5d33e24508f3b243b7741c46d31c\
+         530643354185fd3e12ee10a516c8c2fa8973269f6e827512500f8aaf9649182b";
+
     fn stored(text: &str) -> PasswordHash {
         PasswordHash::from_stored(text.to_owned())
     }
@@ -406,10 +436,105 @@ mod tests {
             "plain",
             "$argon2id$v=19$m=64,t=1,p=1",
             "$2b$10$abcdefghijklmnopqrstuv",
+            "$2b$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2b$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2b$05$CCCCCCCCCCCCCCCCCCCC\u{e4}.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+            "$2b$xx$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "s2:",
+            "s2:salt",
+            "s2:salt:",
+            "s2:salt:00",
+            &format!("s2::{HEX_16}"),
+            &format!("s2:salt:{HEX_16}0"),
+            &format!("s2:salt:{HEX_16}:"),
+            &format!("s2:salt:{}g", &HEX_16[1..]),
+            &format!("s2:salt:{}\u{e4}", &HEX_16[2..]),
+            &format!("s2:{}:{HEX_16}", "s".repeat(129)),
+            &format!("s2:s\u{e4}lt:{HEX_16}"),
+            &format!(":{HEX_16}"),
+            HEX_16,
+            ":",
+            "pbkdf2_sha256$",
+            "pbkdf2_sha256$1000$salt",
+            "pbkdf2_sha256$1000$salt$AAAA",
+            "pbkdf2_sha256$1000$salt$not base64",
+            "pbkdf2_sha256$0$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "pbkdf2_sha256$2000001$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "pbkdf2_sha256$99999999999$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "pbkdf2_sha256$1000$$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "pbkdf2_sha256$1000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=$",
         ] {
+            assert!(!stored(bad).is_readable(), "{bad:?}");
             let verdict = hasher.verify(&Password::new("x"), Some(&stored(bad)));
             assert_eq!(verdict, Verdict::Unreadable, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn takes_what_other_systems_have_hashed_for_stale() {
+        let hasher = Hasher::new(1, CHEAP);
+        let legacy = "bff529a7e37dec2e542af20d67be4b150206b9a07d57566ab5e786ca41bd4b921ee0a4c8511d\
+                      3109c93400d2c0758408376976efbf4a7aa9cc03de9547cd9f56";
+        let lucia = "2f0fddd228e4af4f90da87d27427fadeea9c6baf4f74864f6d3390875b3f7d38808bf7770a589\
+                     d978fd0dae9a50998e3877a5056e539ae051f5df217603df7d4";
+        let nfkc = "4a8589a981b837b417b6d63f1c0b34424112d56043d7a09c552ee288f310e4779a8a05da8cf647\
+                    6b7a7f679f4a7cf22747d750cbf06bb2ef7b3d7dc599dc3e18";
+        let hex_salt = "0123456789abcdef0123456789abcdef";
+        for (password, hash, computed) in [
+            ("correct horse", format!("s2:abcdefghij123456:{lucia}"), 1),
+            ("correct horse", format!("abcdefghij123456:{legacy}"), 1),
+            ("correct horse", format!("abcdefghij123456:{lucia}"), 2),
+            ("correct horse", format!("{hex_salt}:{HEX_16}"), 1),
+            ("correct horse", format!("{hex_salt}:{HEX_8}"), 2),
+            ("correct horse", format!("{hex_salt}:{}", HEX_8.to_uppercase()), 2),
+            ("\u{c5}ngstr\u{f6}m fish", format!("s2:{hex_salt}:{nfkc}"), 1),
+            ("\u{212b}ngstr\u{f6}m \u{fb01}sh", format!("s2:{hex_salt}:{nfkc}"), 1),
+            // From the tests of crypt_blowfish.
+            ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".into(), 1),
+            (
+                "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars \
+                 after 72 are ignored",
+                "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui".into(),
+                1,
+            ),
+            ("", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy".into(), 1),
+            ("U*U", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".into(), 1),
+            // From Python's hashlib.
+            (
+                "correct horse",
+                "pbkdf2_sha256$1000$seasalt$mQnueSakb748zqBAC1tmWVZsZbi2zPGZarEzTGdfmso=".into(),
+                1,
+            ),
+            (
+                "\u{c5}ngstr\u{f6}m fish",
+                "pbkdf2_sha256$1000$ab.c-1$GDz4IbaBUxmNS9qKU+RCgiY8GOam9NJxfnPMXHdEX+I=".into(),
+                1,
+            ),
+        ] {
+            let stored = stored(&hash);
+            assert!(stored.is_readable(), "{hash}");
+            let before = hasher.computed();
+            let verdict = hasher.verify(&Password::new(password), Some(&stored));
+            assert_eq!(verdict, Verdict::Stale, "{hash}");
+            assert_eq!(hasher.computed() - before, computed, "{hash}");
+            let wrong = Password::new("wrong horse");
+            assert_eq!(hasher.verify(&wrong, Some(&stored)), Verdict::Wrong, "{hash}");
+        }
+    }
+
+    #[test]
+    fn waits_for_its_turn_with_the_hashes_of_other_systems_too() {
+        let hasher = Hasher::new(1, CHEAP);
+        let hash = stored("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW");
+        let loan = hasher.borrow(0);
+        std::thread::scope(|scope| {
+            let check = scope.spawn(|| hasher.verify(&Password::new("U*U"), Some(&hash)));
+            std::thread::yield_now();
+            assert_eq!(hasher.computed(), 0);
+            drop(loan);
+            assert_eq!(check.join().unwrap(), Verdict::Stale);
+        });
     }
 
     #[test]

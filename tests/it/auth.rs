@@ -414,6 +414,28 @@ fn hashes_a_stale_password_anew_at_the_next_sign_in() {
 }
 
 #[test]
+fn hashes_a_password_anew_that_another_system_has_hashed() {
+    let (hall, _) = Hall::with_ann();
+    // `correct horse`, as Lucia (both ways) and Django hash it.
+    for foreign in [
+        "s2:abcdefghij123456:2f0fddd228e4af4f90da87d27427fadeea9c6baf4f74864f6d3390875b3f7d38808bf7\
+         770a589d978fd0dae9a50998e3877a5056e539ae051f5df217603df7d4",
+        "abcdefghij123456:bff529a7e37dec2e542af20d67be4b150206b9a07d57566ab5e786ca41bd4b921ee0a4c85\
+         11d3109c93400d2c0758408376976efbf4a7aa9cc03de9547cd9f56",
+        "pbkdf2_sha256$1000$seasalt$mQnueSakb748zqBAC1tmWVZsZbi2zPGZarEzTGdfmso=",
+    ] {
+        let hash = PasswordHash::from_stored(foreign.to_owned());
+        hall.store.set_password(&KeyId::username("ann onym"), Some(&hash)).unwrap();
+        assert!(!hall.is_admitted("Ann Onym", "wrong"));
+        assert!(stored_hash(&hall) == hash, "a wrong password changes nothing");
+        assert!(hall.is_admitted("Ann Onym", "correct horse"), "{foreign}");
+        assert!(stored_hash(&hall).as_stored().starts_with("$argon2id$"), "{foreign}");
+        assert!(hall.is_admitted("Ann Onym", "correct horse"));
+        assert!(!hall.is_admitted("Ann Onym", "wrong"));
+    }
+}
+
+#[test]
 fn refuses_a_hash_that_it_cannot_read() {
     let (hall, ann) = Hall::with_ann();
     let broken = PasswordHash::from_stored("plain text".to_owned());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 21] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
@@ -19,6 +19,9 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("clap_mangen", &["config"]),
     ("rusqlite", &["store"]),
     ("argon2", &["password"]),
+    ("scrypt", &["password"]),
+    ("bcrypt", &["password"]),
+    ("pbkdf2", &["password"]),
     ("blake2", &["token"]),
     ("rand", &["token"]),
     ("httpdate", &["http"]),

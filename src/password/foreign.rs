@@ -1,0 +1,132 @@
+//! Hashes that other systems made: Lucia's scrypt, bcrypt, Django's PBKDF2.
+//!
+//! Decides how they are read and what they may cost. They are only ever checked: whoever proves a
+//! password by one of them gets an Argon2id hash in its place, so none is made here.
+//!
+//! All see the password as [`Password`](super::Password) has it, in NFKC and UTF-8. Lucia hashes that
+//! form. The others hash what was typed.
+// LIMIT: a password that NFKC alters (a ligature, a letter and its accent as two characters) and that
+// bcrypt or PBKDF2 hashed as it was typed is not recognised; its owner needs a new one.
+
+use argon2::password_hash::phc::Output;
+use base64ct::{Base64, Encoding};
+use bcrypt::HashParts;
+use pbkdf2::sha2::Sha256;
+
+/// scrypt's N as a power of two: 16,384 in every version of Lucia.
+const SCRYPT_LOG_N: u8 = 14;
+
+/// Bytes of an scrypt hash.
+const SCRYPT_BYTES: usize = 64;
+
+/// Bytes of a salt, at most.
+const SALT_BYTES_MAX: usize = 128;
+
+/// The most that a bcrypt hash may cost: 2^14 rounds take about a second.
+const BCRYPT_COST_MAX: u32 = 14;
+
+/// The most iterations that a PBKDF2 hash may ask for: a quarter of a second on a processor with
+/// instructions for SHA-256. Django of 2026 uses 1,200,000.
+const PBKDF2_ITERATIONS_MAX: u32 = 2_000_000;
+
+/// A hash of another system, taken apart.
+pub(super) enum Foreign {
+    /// With each of these block sizes in turn: 16 takes 32 MiB, 8 half of it.
+    Scrypt { salt: String, block_sizes: &'static [u32], output: Output },
+    /// `$2a$`, `$2b$` or `$2y$`, whole: they differ in what faulty programs wrote long ago.
+    Bcrypt(String),
+    /// HMAC-SHA-256.
+    Pbkdf2 { salt: String, iterations: u32, output: Output },
+}
+
+impl Foreign {
+    /// `None` if it is of no system known here, malformed, or too costly.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        if let Some(rest) = text.strip_prefix("pbkdf2_sha256$") {
+            return Self::read_pbkdf2(rest);
+        }
+        if ["$2a$", "$2b$", "$2y$"].iter().any(|it| text.starts_with(it)) {
+            let cost = text.parse::<HashParts>().ok()?.get_cost();
+            return (4..=BCRYPT_COST_MAX).contains(&cost).then(|| Self::Bcrypt(text.to_owned()));
+        }
+        match text.strip_prefix("s2:") {
+            Some(rest) => Self::read_scrypt(rest, &[16]),
+            // Two systems write this shape: Lucia v1 (8) with salts of 16 characters, Lucia v3 and
+            // better-auth (16) with 16 bytes in hex. The other is tried after the likelier one.
+            None if has_hex_salt(text) => Self::read_scrypt(text, &[16, 8]),
+            None => Self::read_scrypt(text, &[8, 16]),
+        }
+    }
+
+    fn read_scrypt(text: &str, block_sizes: &'static [u32]) -> Option<Self> {
+        let (salt, hash) = text.split_once(':')?;
+        let output = Output::new(&hex(hash)?).ok()?;
+        is_salt(salt).then(|| Self::Scrypt { salt: salt.to_owned(), block_sizes, output })
+    }
+
+    fn read_pbkdf2(text: &str) -> Option<Self> {
+        let mut parts = text.split('$');
+        let (iterations, salt, hash) = (parts.next()?, parts.next()?, parts.next()?);
+        let iterations = iterations.parse().ok()?;
+        let output = Output::new(&Base64::decode_vec(hash).ok()?).ok()?;
+        let is_good = parts.next().is_none()
+            && (1..=PBKDF2_ITERATIONS_MAX).contains(&iterations)
+            && is_salt(salt)
+            && output.len() == 32;
+        is_good.then(|| Self::Pbkdf2 { salt: salt.to_owned(), iterations, output })
+    }
+
+    /// Whether it was made of this password. `count` is called for each hash that is computed: two,
+    /// if it takes two to tell.
+    pub(super) fn matches(&self, password: &str, count: impl Fn()) -> bool {
+        match self {
+            Self::Scrypt { salt, block_sizes, output } => block_sizes.iter().any(|&size| {
+                count();
+                scrypt(password, salt, size) == *output
+            }),
+            Self::Bcrypt(hash) => {
+                count();
+                bcrypt::verify(password, hash).unwrap_or(false)
+            }
+            Self::Pbkdf2 { salt, iterations, output } => {
+                count();
+                let bytes = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(
+                    password.as_bytes(),
+                    salt.as_bytes(),
+                    *iterations,
+                );
+                // `Output` compares in constant time; so does bcrypt::verify.
+                Output::new(&bytes).expect("32 bytes fit") == *output
+            }
+        }
+    }
+}
+
+fn scrypt(password: &str, salt: &str, block_size: u32) -> Output {
+    let params = scrypt::Params::new(SCRYPT_LOG_N, block_size, 1).expect("scrypt allows these");
+    let mut bytes = [0; SCRYPT_BYTES];
+    scrypt::scrypt(password.as_bytes(), salt.as_bytes(), &params, &mut bytes)
+        .expect("scrypt writes 64 bytes");
+    Output::new(&bytes).expect("64 bytes fit")
+}
+
+fn is_salt(text: &str) -> bool {
+    (1..=SALT_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn has_hex_salt(text: &str) -> bool {
+    let salt = text.split(':').next().unwrap_or_default();
+    salt.len() == 32 && salt.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The 64 bytes that 128 hex digits stand for.
+fn hex(text: &str) -> Option<[u8; SCRYPT_BYTES]> {
+    if text.len() != 2 * SCRYPT_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; SCRYPT_BYTES];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
