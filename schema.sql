@@ -29,7 +29,10 @@ CREATE TABLE user (
     -- Since when they are shut out; NULL: they are not. Nothing of theirs opens anything then.
     disabled_at        INTEGER,
     -- Why, in the operator's words, for operators.
-    disabled_reason    TEXT    NOT NULL DEFAULT ''
+    disabled_reason    TEXT    NOT NULL DEFAULT '',
+    -- What else was known of them where they came from, for apps that ask this file: an object in JSON,
+    -- a value for each column, bytes in base64; empty: nothing. Written by an import and never again.
+    attributes         TEXT    NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 -- Ways to prove who one is. A user may have several, each with its own password or with none.

@@ -4,6 +4,7 @@
 //! configuration file.
 
 mod doctor;
+mod import;
 mod operator;
 mod proxy;
 mod user;
@@ -21,6 +22,7 @@ use clap_complete::Shell;
 use ipnet::IpNet;
 
 pub use doctor::DoctorFlags;
+pub use import::ImportFlags;
 pub use operator::{
     AuditFlags, BackupFlags, RestoreFlags, SessionAction, SessionFlags, TokenAction, TokenFlags,
 };
@@ -120,6 +122,9 @@ pub enum Command {
             A line for each thing; exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<Flags>),
+
+    /// Bring people over from another system, with their passwords and sessions.
+    Import(ImportFlags),
 
     /// Print the configuration of a reverse proxy that guards apps.
     #[command(after_help = "Example:\n  \

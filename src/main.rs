@@ -3,8 +3,8 @@
 //! `vestibule serve` opens the database, listens, and answers until it is told to stop. All it
 //! needs comes from flags or the environment (`vestibule serve --help`); all it keeps is one SQLite
 //! file; all it says goes to standard error. `vestibule user` works on the same file while it serves;
-//! `vestibule proxy-config` writes what a reverse proxy needs to ask it, and `vestibule doctor` looks
-//! from outside whether that holds.
+//! `vestibule import` brings people over into it from another system; `vestibule proxy-config` writes
+//! what a reverse proxy needs to ask it, and `vestibule doctor` looks from outside whether that holds.
 //!
 //! The order at start, each step refused with one line on standard error:
 //!
@@ -27,9 +27,10 @@ use std::sync::Arc;
 
 use vestibule::admin;
 use vestibule::clock::Moment;
-use vestibule::config::{self, Command, CommandLine, DoctorFlags, Flags};
+use vestibule::config::{self, Command, CommandLine, DoctorFlags, Flags, ImportFlags};
 use vestibule::doctor;
 use vestibule::gate::Doors;
+use vestibule::import;
 use vestibule::log::{self, Kind, Log};
 use vestibule::password::{Cost, Hasher};
 use vestibule::proxy;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         Some(Command::Check(flags)) => {
             tell(admin::check(&flags.check().map_err(|text| Failure(2, text))?))
         }
+        Some(Command::Import(flags)) => bring(flags),
         Some(Command::Doctor(flags)) => examine(flags),
     });
     match ended {
@@ -137,6 +139,26 @@ fn run(flags: Flags) -> Result<(), Failure> {
         log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
     serve::serve(doors, config.setup, site, log).map_err(|text| Failure(1, text))
+}
+
+/// Brings people over, and shows on a terminal how far it is.
+fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
+    let mut terminal = Some(std::io::stderr()).filter(IsTerminal::is_terminal);
+    let mut show = |text: &str| {
+        if let Some(terminal) = &mut terminal {
+            // The line is written over until the end, when it goes.
+            drop(write!(terminal, "\r\x1b[K{text}"));
+        }
+    };
+    let mut progress = |what: &str, rows: usize| show(&format!("{rows} {what}"));
+    let done = import::lucia(&flags.order(), Moment::now(), &mut progress);
+    show("");
+    let outcome = done.map_err(|text| Failure(1, text))?;
+    print(&outcome.report);
+    match outcome.refusal {
+        None => Ok(ExitCode::SUCCESS),
+        Some(text) => Err(Failure(1, text)),
+    }
 }
 
 fn examine(flags: DoctorFlags) -> Result<ExitCode, Failure> {

@@ -9,7 +9,9 @@
 //! wait for nobody. Writes queue for one connection, each for a limited time.
 
 mod access_tokens;
+mod arrivals;
 mod file;
+mod lucia;
 mod operator;
 mod records;
 mod tickets;
@@ -27,6 +29,8 @@ use rusqlite::{
 use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::token::TokenHash;
+pub use arrivals::{Arrival, Standing};
+pub use lucia::{Attribute, Lucia, LuciaKey, LuciaSession, LuciaTables, LuciaUser, Progress};
 pub use operator::restore;
 pub use records::{
     AccessToken, Count, CountId, Device, Entry, Groups, Key, KeyId, Place, Record, Session, Ticket,
@@ -860,6 +864,14 @@ fn insert_session(
         tx.prepare_cached("DELETE FROM throttle WHERE id = ?1")?.execute([id.0])?;
     }
     delete_dead_of(tx, &session.user_id, session.created_at)?;
+    insert_session_row(tx, session)?;
+    match &entry.device {
+        Some(device) => upsert_device(tx, device),
+        None => Ok(()),
+    }
+}
+
+fn insert_session_row(tx: &Transaction<'_>, session: &Session) -> std::result::Result<(), Fault> {
     tx.prepare_cached(
         "INSERT INTO user_session
            (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
@@ -879,10 +891,7 @@ fn insert_session(
         &session.place.browser,
         &session.place.address,
     ))?;
-    match &entry.device {
-        Some(device) => upsert_device(tx, device),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn delete_session(tx: &Transaction<'_>, id: &TokenHash) -> rusqlite::Result<usize> {

@@ -117,9 +117,15 @@ fn data(user: &User) -> Value {
 fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
     let sessions = sessions::of_user(store, &user.id, now).map_err(cause)?.len();
     let disabled = user.disabled_at.map(Moment::rfc3339);
+    let attributes = store.attributes(&user.id).map_err(cause)?.unwrap_or_default();
     if as_json {
         let mut data = data(user);
         data["sessions"] = sessions.into();
+        // What an import has written; should somebody else have, it is shown as the text it is.
+        data["attributes"] = match attributes.as_str() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        };
         return Ok(format!("{data}\n"));
     }
     let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
@@ -128,7 +134,7 @@ fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
         Some(since) => format!("since {since}: {}", printable(&user.disabled_reason)),
         None => "no".to_owned(),
     };
-    let rows = [
+    let mut rows = vec![
         ("id", user.id.as_str().to_owned()),
         ("username", printable(&user.username)),
         ("groups", or_none(user.groups.as_str())),
@@ -137,7 +143,11 @@ fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
         ("disabled", disabled),
         ("sessions", sessions.to_string()),
     ];
-    Ok(rows.map(|(name, value)| format!("{name:<10}{value}\n")).concat())
+    if !attributes.is_empty() {
+        rows.push(("also", printable(&attributes)));
+    }
+    let lines: Vec<_> = rows.iter().map(|(name, value)| format!("{name:<10}{value}\n")).collect();
+    Ok(lines.concat())
 }
 
 /// Ends every session and access token, as a new password always does.

@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use super::{Error, Fault, WRITE_PATIENCE};
 
 /// "vest", in the header of every file of ours.
-const APPLICATION_ID: i32 = 0x7665_7374;
+pub(super) const APPLICATION_ID: i32 = 0x7665_7374;
 
 /// The tables of a new file.
 const SCHEMA: &str = include_str!("../../schema.sql");
@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 
 /// SQLite before this version can corrupt a file that two connections write and checkpoint at the
@@ -373,7 +374,7 @@ fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> Result<()> {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

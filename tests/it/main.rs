@@ -10,6 +10,7 @@ mod forward;
 mod gate;
 mod guessing;
 mod house;
+mod import;
 mod next;
 mod proxy;
 mod reset;

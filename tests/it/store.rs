@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
 use vestibule::store::{
-    AccessToken, Count, CountId, Device, Entry, Error, Groups, Key, KeyId, Place, Session, Store,
-    User, UserId, Written,
+    AccessToken, Arrival, Count, CountId, Device, Entry, Error, Groups, Key, KeyId, Place, Session,
+    Standing, Store, User, UserId, Written,
 };
 use vestibule::token::Token;
 
@@ -134,11 +134,40 @@ fn keeps_lucias_names_and_units_in_the_tables() {
 }
 
 #[test]
+fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here() {
+    let (desk, there) = Desk::with_ann();
+    let arrival = |name: &str, attributes: &str| Arrival {
+        user: user(name),
+        attributes: attributes.to_owned(),
+        keys: vec![key(name)],
+        sessions: vec![session(name, [4, 5, 6])],
+    };
+    let ann = Arrival { sessions: vec![there], ..arrival("ann", "{}") };
+    let stranger = Arrival { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
+    let is_admitted = |all: &[Arrival], skip| {
+        let expected = desk.store.standings(all).unwrap();
+        assert!(desk.store.admit(all, skip, &mut |_, _| {}).unwrap() == expected);
+        expected
+    };
+    let here = Standing::Here { keys: 1, sessions: 1 };
+    let all = [ann.clone(), arrival("bob", "{\"age\":7}"), stranger];
+    assert_eq!(is_admitted(&all, false), [here.clone(), Standing::New, Standing::IdTaken]);
+    assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [1, 1, 1]);
+    assert_eq!(is_admitted(&all, true), [here.clone(), Standing::New, Standing::IdTaken]);
+    assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [2, 2, 2]);
+    assert_eq!(is_admitted(&all[..2], false), [here.clone(), here]);
+    let attributes = |name: &str| desk.store.attributes(&user(name).id).unwrap();
+    assert_eq!(attributes("bob").as_deref(), Some("{\"age\":7}"));
+    assert_eq!((attributes("ann").as_deref(), attributes("eve")), (Some(""), None));
+    assert_eq!(desk.store.user(&user("bob").id), Ok(Some(user("bob"))));
+}
+
+#[test]
 fn reads_what_others_wrote() {
     let desk = Desk::new();
     desk.raw()
         .execute_batch(
-            "INSERT INTO user VALUES ('u1', 'Bob', 'bob', 5, 'a,b', 'bob@example.com', NULL, '');
+            "INSERT INTO user VALUES ('u1', 'Bob', 'bob', 5, 'a,b', 'bob@example.com', NULL, '', '');
              INSERT INTO user_key VALUES ('github:1:2', 'u1', NULL);
              INSERT INTO user_session VALUES
                (zeroblob(32), 'u1', 10, 20, 30, 4, 4, 4, 0, 'curl', '192.0.2.1');",

@@ -1,0 +1,81 @@
+//! The settings of `vestibule import`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::import::Order;
+use crate::store::LuciaTables;
+
+/// `vestibule import`.
+#[derive(Args)]
+pub struct ImportFlags {
+    /// From what.
+    #[command(subcommand)]
+    source: Source,
+}
+
+/// What people can be brought over from.
+#[derive(Subcommand)]
+enum Source {
+    /// A SQLite database of Lucia v2: users, keys, passwords and sessions, so that nobody has to sign
+    /// in again.
+    #[command(after_help = "Examples:\n  \
+        vestibule import lucia app.db --database vestibule.db --dry-run\n      \
+        see what would come over, and who could not\n  \
+        vestibule import lucia app.db --tables auth_user,auth_key,auth_session --json\n\n\
+        FILE is only read, and may be in use. Either everybody comes over or nobody. Whoever is there \
+        already is left as they are, so it can be run again.\n\
+        Exit codes: 0 done; 1 it could not be done, and nothing was written; 2 wrong usage.")]
+    Lucia(LuciaFlags),
+}
+
+#[derive(Args)]
+struct LuciaFlags {
+    /// The database of Lucia.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The tables of users, keys and sessions, comma-separated, without the last if sessions are kept
+    /// elsewhere. Without it they are found by their columns.
+    #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
+    tables: Option<LuciaTables>,
+
+    /// Say what would come over, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Leave those out who cannot come over as they are, in place of refusing all.
+    #[arg(long)]
+    skip_conflicts: bool,
+
+    /// As data, for scripts.
+    #[arg(long)]
+    json: bool,
+
+    /// The SQLite file that the server uses. Made if it is not there.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    database: PathBuf,
+}
+
+impl ImportFlags {
+    /// What is to be done.
+    pub fn order(self) -> Order {
+        let Source::Lucia(flags) = self.source;
+        let LuciaFlags { file, tables, dry_run, skip_conflicts, json, database } = flags;
+        Order { file, tables, dry_run, skip_conflicts, json, database }
+    }
+}
+
+fn tables(text: &str) -> Result<LuciaTables, String> {
+    let names: Vec<_> = text.split(',').map(|it| it.trim().to_owned()).collect();
+    let (user, key, session) = match names.as_slice() {
+        [user, key] => (user, key, None),
+        [user, key, session] => (user, key, Some(session)),
+        _ => return Err("write it as in user,user_key,user_session".to_owned()),
+    };
+    if names.iter().any(String::is_empty) {
+        return Err("write it as in user,user_key,user_session".to_owned());
+    }
+    Ok(LuciaTables { user: user.clone(), key: key.clone(), session: session.cloned() })
+}
