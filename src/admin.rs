@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::clock::Moment;
 use crate::log;
-use crate::store::{Record, Store, User};
+use crate::store::{Error, Record, Store, User};
 use crate::users::{self, Username};
 
 pub use access::{session, token};
@@ -88,7 +88,7 @@ fn record(
 }
 
 /// What is said when the database fails.
-#[allow(clippy::needless_pass_by_value)] // As `map_err` needs it.
-fn cause(err: crate::store::Error) -> String {
-    err.to_string()
+fn cause(err: Error) -> String {
+    let (Error::Busy(cause) | Error::Broken(cause)) = err;
+    cause
 }

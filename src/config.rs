@@ -69,8 +69,6 @@ pub struct CommandLine {
 
 /// What the program can do.
 #[derive(Subcommand)]
-// There is one of it, for a moment at start.
-#[allow(clippy::large_enum_variant)]
 pub enum Command {
     /// Serve the site until SIGTERM or SIGINT.
     #[command(after_help = "Examples:\n  \
@@ -97,7 +95,7 @@ pub enum Command {
     /// Copy the database while people sign in.
     Backup(BackupFlags),
 
-    /// Put a backup in the place of the database, without its sessions.
+    /// Put a backup in the place of the database, without its sessions and access tokens.
     Restore(RestoreFlags),
 
     /// Print what makes a shell complete commands and flags.
@@ -146,7 +144,7 @@ pub enum Command {
             before the names lead there and with certificates of one's own\n\n\
             What is found goes to standard output, a line each: ok, FAIL with what to do, or skip. \
             Exit codes: 0 nothing is wrong; 1 something is, or nothing answers; 2 a flag is wrong.")]
-    Doctor(DoctorFlags),
+    Doctor(Box<DoctorFlags>),
 }
 
 /// The settings of `vestibule serve`, each for itself.

@@ -87,7 +87,7 @@ fn main() -> ExitCode {
             tell(admin::check(&flags.check().map_err(|text| Failure(2, text))?))
         }
         Some(Command::Import(flags)) => bring(flags),
-        Some(Command::Doctor(flags)) => examine(flags),
+        Some(Command::Doctor(flags)) => examine(*flags),
     });
     match ended {
         Ok(code) => code,

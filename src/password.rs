@@ -102,7 +102,8 @@ pub enum Verdict {
     /// The password is wrong, or there was no hash to compare with.
     Wrong,
     /// The stored hash is of no scheme we know, or asks for more than [`MEMORY_KIB_MAX`],
-    /// [`WORK_KIB_MAX`], a bcrypt cost of 14 or 2,000,000 iterations of PBKDF2. Nobody gets in with it; the operator should hear of it.
+    /// [`WORK_KIB_MAX`], a bcrypt cost of 14 or 2,000,000 iterations of PBKDF2. Nobody gets in with
+    /// it; the operator should hear of it.
     Unreadable,
 }
 

@@ -118,7 +118,7 @@ pub struct RestoreFlags {
     /// The backup.
     pub(crate) file: PathBuf,
 
-    /// Keep the sessions in it, those too that were signed out since.
+    /// Keep the sessions, access tokens and reset links in it, those too that have ended since.
     #[arg(long)]
     pub(crate) keep_sessions: bool,
 }

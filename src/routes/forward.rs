@@ -385,7 +385,13 @@ impl Site {
     }
 
     /// Sends somebody away who is not signed in.
-    fn send_away(&self, check: Check, request: &Request, method: Method<'_>, who: Who) -> Response {
+    fn send_away(
+        &self,
+        check: Check,
+        request: &Request,
+        method: OriginalMethod<'_>,
+        who: Who,
+    ) -> Response {
         let is_challenged = self.basic_auth && is_asked(request, "basic", "1");
         let way = || way_in(&self.own(), self.target(check, request).as_ref());
         let answer = match (check.turn, &who) {
@@ -486,9 +492,9 @@ fn closed(check: Check, failed: Response) -> Response {
 
 /// The method of the request that the check is about. `None`: it is not said.
 #[derive(Clone, Copy)]
-struct Method<'a>(Option<&'a str>);
+struct OriginalMethod<'a>(Option<&'a str>);
 
-impl Method<'_> {
+impl OriginalMethod<'_> {
     /// Whether a browser that is sent elsewhere with this status may ask there in the same way. 302 makes
     /// a GET of a form; 307 sends it again, so it has to be known to be none.
     fn is_repeatable(self, status: u16) -> bool {
@@ -496,15 +502,15 @@ impl Method<'_> {
     }
 }
 
-fn method(check: Check, request: &Request) -> Method<'_> {
+fn method(check: Check, request: &Request) -> OriginalMethod<'_> {
     let name = match check.original {
         Original::Url => "x-original-method",
         Original::Forwarded => "x-forwarded-method",
-        Original::Unsaid => return Method(None),
+        Original::Unsaid => return OriginalMethod(None),
     };
     let is_said = request.value(name).is_some();
     // Said twice, it is none that may be repeated.
-    Method(is_said.then(|| only(request, name).unwrap_or("")))
+    OriginalMethod(is_said.then(|| only(request, name).unwrap_or("")))
 }
 
 /// The value of a header that comes once.
@@ -513,7 +519,7 @@ fn only<'a>(request: &'a Request, name: &'a str) -> Option<&'a str> {
 }
 
 /// Whether a browser asks on behalf of a page of another site what that page may ask.
-fn is_preflight(request: &Request, method: Method<'_>) -> bool {
+fn is_preflight(request: &Request, method: OriginalMethod<'_>) -> bool {
     method.0 == Some("OPTIONS")
         && request.value("origin").is_some()
         && request.value("access-control-request-method").is_some()

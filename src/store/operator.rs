@@ -123,14 +123,7 @@ impl Store {
     fn copy_into(&self, to: &Path) -> Result<()> {
         let mut copy = Connection::open(to).map_err(Fault::from)?;
         self.read(|conn| {
-            // In one step it is one read; in several, every write would make it begin anew.
-            let step = Backup::new(conn, &mut copy)?.step(-1)?;
-            if step != StepResult::Done {
-                return Err(rusqlite::Error::SqliteFailure(
-                    ffi::Error::new(ffi::SQLITE_BUSY),
-                    None,
-                ));
-            }
+            copy_whole(conn, &mut copy)?;
             // Whoever serves it turns the log on again; until then it is one file.
             copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
         })
@@ -138,7 +131,8 @@ impl Store {
 }
 
 /// Puts a copy of the backup `from` in the place of the database `to`, and says how many sessions were
-/// left out: all of them, unless they are to be kept, since some may have been signed out since.
+/// left out: all of them, and all access tokens and tickets, unless they are to be kept, since some may
+/// have been ended since.
 ///
 /// Nothing is changed unless the backup is whole and ours, and nobody uses the database.
 pub fn restore(from: &Path, to: &Path, keeps_sessions: bool) -> Result<usize> {
@@ -177,12 +171,34 @@ pub fn restore(from: &Path, to: &Path, keeps_sessions: bool) -> Result<usize> {
 
 fn copy_without(source: &Connection, fresh: &Path, keeps_sessions: bool) -> Result<usize> {
     let mut copy = Connection::open(fresh).map_err(Fault::from)?;
-    let done = || -> rusqlite::Result<usize> {
-        Backup::new(source, &mut copy)?.step(-1)?;
+    let mut done = || -> rusqlite::Result<usize> {
+        copy_whole(source, &mut copy)?;
         copy.execute_batch("PRAGMA synchronous = FULL")?;
         copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
-        if keeps_sessions { Ok(0) } else { copy.execute("DELETE FROM user_session", []) }
+        if keeps_sessions {
+            return Ok(0);
+        }
+        // What was ended, revoked or used since must not come back.
+        let tx = copy.transaction()?;
+        // An older backup has no such tables yet; it is brought up to date when it is served.
+        for (table, sql) in
+            [("access_token", "DELETE FROM access_token"), ("ticket", "DELETE FROM ticket")]
+        {
+            if tx.table_exists(None, table)? {
+                tx.execute(sql, [])?;
+            }
+        }
+        let count = tx.execute("DELETE FROM user_session", [])?;
+        tx.commit()?;
+        Ok(count)
     };
-    let mut done = done;
     Ok(done().map_err(Fault::from)?)
+}
+
+/// Copies everything in one step, which is one read: in several, every write would make it begin anew.
+fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    match Backup::new(from, to)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+    }
 }

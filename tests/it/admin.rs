@@ -328,6 +328,29 @@ fn puts_a_backup_back_without_its_sessions_where_nobody_serves() {
     assert!(refusal(&run(other.path(), &["restore", copy], "")).contains("another program"));
 }
 
+/// What was revoked or used since the backup must not come back, nor may an older schema stop it.
+#[test]
+fn puts_a_backup_back_without_its_access_tokens_be_it_of_an_older_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--basic-auth"]);
+    let cookie = server.sign_up("anna");
+    server.post("/account/tokens", "name=backup&days=30", Some(&cookie));
+    let copy = folder.path().join("copy.db");
+    said(&run(folder.path(), &["backup", copy.to_str().unwrap()], ""));
+    server.stop();
+    let restore = ["restore", copy.to_str().unwrap()];
+    said(&run(folder.path(), &restore, ""));
+    assert!(said(&run(folder.path(), &["token", "list", "anna", "--json"], "")).is_empty());
+    let raw = rusqlite::Connection::open(&copy).unwrap();
+    raw.execute_batch(
+        "DROP TABLE ticket; ALTER TABLE user DROP COLUMN attributes; PRAGMA user_version = 3;",
+    )
+    .unwrap();
+    drop(raw);
+    said(&run(folder.path(), &restore, ""));
+    assert_eq!(sign_in(&Binary::start(folder.path(), &[]), "anna", "correct+horse"), 302);
+}
+
 #[test]
 fn tells_whether_the_database_is_in_order() {
     let folder = tempfile::tempdir().unwrap();

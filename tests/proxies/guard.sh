@@ -196,3 +196,11 @@ check 'doctor finds nothing wrong for a stranger' well "$(doctor)"
 check 'doctor finds nothing wrong for somebody who is in' well \
     "$(printf '%s\n' "$password" | doctor --sign-in anna --origin "$auth")"
 check 'doctor could check everything' 0 "$(grep -c '^skip' "$folder/doctor" || true)"
+
+# And gone.
+known "$auth/login" --output /dev/null --header "Origin: $auth" \
+    --data-urlencode username=anna --data-urlencode "password=$password"
+check 'somebody who is in is in' 200 "$(status known "$app/")"
+"$BINARY" user delete anna --yes --database "$DATABASE" >/dev/null
+check 'somebody who is deleted is out at once' 302 "$(status known "$app/")"
+check 'and so is their password' 401 "$(status basic "anna:$password")"
