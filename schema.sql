@@ -116,6 +116,26 @@ CREATE INDEX ticket_by_user ON ticket (user_id);
 
 CREATE INDEX ticket_by_end ON ticket (expires_at);
 
+-- Links with which somebody makes an account where sign-up is not open to everybody, or gets groups
+-- with it. A row goes with its last use, and when it is too old.
+CREATE TABLE invite (
+    -- BLAKE2b-256 of the token in the link.
+    id          BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    -- What it is for, in the operator's words, for operators.
+    note        TEXT    NOT NULL,
+    -- The groups that whoever comes with it is put in, as in `user`.
+    group_names TEXT    NOT NULL,
+    -- How many accounts may still be made with it.
+    uses_left   INTEGER NOT NULL CHECK (uses_left > 0),
+    -- 1: it makes the first account, and is good only while there is none.
+    is_first    INTEGER NOT NULL DEFAULT 0 CHECK (is_first IN (0, 1)),
+    created_at  INTEGER NOT NULL,
+    -- The last moment at which it is good.
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX invite_by_end ON invite (expires_at);
+
 -- Random keys of this database, shared by all servers on it.
 CREATE TABLE secret (
     -- What it is for. `handle`: stands behind the handles by which the log and `throttle` know names

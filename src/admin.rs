@@ -6,21 +6,25 @@
 mod access;
 mod audit;
 mod backup;
+mod invite;
 mod user;
 
 use std::fmt::Write;
 use std::path::Path;
 
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 
 use crate::clock::Moment;
 use crate::log;
-use crate::store::{Error, Record, Store, User};
+use crate::store::{Error, Groups, Record, Store, User};
 use crate::users::{self, Username};
 
 pub use access::{session, token};
 pub use audit::audit;
 pub use backup::{backup, check, restore};
+pub use invite::invite;
 pub use user::user;
 
 /// Why something was not done, as one line.
@@ -84,7 +88,38 @@ fn record(
 ) -> Result<(), String> {
     let mut record = Record::of_program(event, log::fields(fields), now);
     record.user_id = Some(user.id.as_str().to_owned());
+    keep(store, record)
+}
+
+/// Keeps what was done to nobody in particular.
+fn record_of(
+    store: &Store,
+    event: &str,
+    fields: &[(&str, &str)],
+    now: Moment,
+) -> Result<(), String> {
+    keep(store, Record::of_program(event, log::fields(fields), now))
+}
+
+fn keep(store: &Store, record: Record) -> Result<(), String> {
     store.add_records(&[record]).map_err(|err| format!("it is done, but not on record: {err}"))
+}
+
+fn read_groups(text: &str) -> Result<Groups, String> {
+    users::groups(text).ok_or_else(|| {
+        "a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores, and nobody is in \
+         more than a hundred, with 2,048 characters in all"
+            .to_owned()
+    })
+}
+
+/// A QR code in characters of half a line, for a terminal that writes light on dark; telephones read it
+/// the other way round as well.
+fn drawn(text: &str) -> Done {
+    let code = QrCode::new(text).map_err(|err| format!("the link cannot be drawn: {err}"))?;
+    let light = Dense1x2::Light;
+    let image = code.render::<Dense1x2>().dark_color(light).light_color(Dense1x2::Dark).build();
+    Ok(format!("\n{image}\n"))
 }
 
 /// What is said when the database fails.

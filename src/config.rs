@@ -5,6 +5,7 @@
 
 mod doctor;
 mod import;
+mod invite;
 mod operator;
 mod proxy;
 mod user;
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 
 pub use doctor::DoctorFlags;
 pub use import::ImportFlags;
+pub use invite::{InviteAction, InviteFlags};
 pub use operator::{
     AuditFlags, BackupFlags, RestoreFlags, SessionAction, SessionFlags, TokenAction, TokenFlags,
 };
@@ -30,11 +32,12 @@ pub use proxy::ProxyFlags;
 pub use user::{UserAction, UserFlags};
 
 use crate::gate::{self, Listen};
+use crate::invites::SignUps;
 use crate::login::Rules;
 use crate::origin::{Domain, Origin, Rule};
 use crate::pages::Remember;
 use crate::policy::Policy;
-use crate::routes::{Alias, IdentityHeaders, Settings, SignUps};
+use crate::routes::{Alias, IdentityHeaders, Settings};
 use crate::serve::Setup;
 use crate::sessions::Periods;
 use crate::throttle;
@@ -85,6 +88,9 @@ pub enum Command {
 
     /// Look after sessions.
     Session(SessionFlags),
+
+    /// Look after invitations: links with which somebody makes an account.
+    Invite(InviteFlags),
 
     /// Look after access tokens.
     Token(TokenFlags),
@@ -219,8 +225,9 @@ pub struct Flags {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     sessions_per_user: u32,
 
-    /// Who may make an account: open (everybody) or closed (the operator alone, with vestibule user
-    /// add).
+    /// Who may make an account: open (everybody), invite (whoever has a link that vestibule invite new
+    /// has made) or closed (the operator alone, with vestibule user add). Under invite and closed, a
+    /// start with nobody in the database prints a link to make the first account.
     #[arg(long, env = "VESTIBULE_SIGNUP", value_name = "CHOICE", value_parser = signup)]
     #[arg(default_value = "open")]
     signup: SignUps,
@@ -266,7 +273,8 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_WORKERS", value_name = "COUNT", value_parser = count)]
     workers: Option<usize>,
 
-    /// Passwords that are hashed at once; each takes 19 MiB. [default: one for each core]
+    /// Passwords that are hashed at once; each takes 19 MiB, and 32 MiB more while it checks one that
+    /// Lucia has hashed. [default: one for each core]
     #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
     hashers: Option<usize>,
 
@@ -370,6 +378,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where the site is reached, without a slash at the end: its origin, or without one the first TCP
+    /// socket. `None` if there is neither.
+    pub fn address(&self) -> Option<String> {
+        let listens = self.listen.iter().find_map(|it| match it {
+            Listen::Tcp(address) => Some(format!("http://{address}")),
+            Listen::Unix(_) => None,
+        });
+        self.site.rule.own.as_ref().map(ToString::to_string).or(listens)
+    }
+
     /// What the log and the audit trail say about the settings at start: those that matter for
     /// security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
@@ -722,8 +740,9 @@ fn policy(text: &str) -> Result<Policy, String> {
 fn signup(text: &str) -> Result<SignUps, String> {
     match text {
         "open" => Ok(SignUps::Open),
+        "invite" => Ok(SignUps::Invite),
         "closed" => Ok(SignUps::Closed),
-        _ => Err("it must be open or closed".to_owned()),
+        _ => Err("it must be open, invite or closed".to_owned()),
     }
 }
 
@@ -865,7 +884,7 @@ mod tests {
             ("--workers=0", "from 1 to"),
             ("--hashers=many", "from 1 to"),
             ("--remember=maybe", "ticked, unticked"),
-            ("--signup=maybe", "open or closed"),
+            ("--signup=maybe", "open, invite or closed"),
             ("--socket-mode=9", "660"),
             ("--connections=0", "from 1 to"),
             ("--connections-per-address=x", "from 1 to"),

@@ -12,7 +12,7 @@
 //! | program   | `main config admin import proxy doctor`            | everything      | –                                |
 //! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
 //! | site      | `routes pages origin redirect client browser http` | auth, store     | sockets, threads, clock, SQL     |
-//! | auth      | `login access tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
+//! | auth      | `login access invites tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
 //! | store     | `store`                                            | ground          | policy: lifetimes, limits        |
 //! | ground    | `password token network clock`                     | crates          | anything of ours                 |
 //!
@@ -36,6 +36,7 @@ pub mod browser;
 pub mod http;
 pub mod login;
 pub mod access;
+pub mod invites;
 pub mod tickets;
 pub mod users;
 pub mod keys;

@@ -10,7 +10,9 @@ use crate::clock::Moment;
 use crate::keys::{self, NewKey, Proof, Refusal};
 use crate::password::{Hasher, Password, PasswordHash};
 use crate::sessions::{self, Periods, Started};
-use crate::store::{Device, Entry, KeyId, Place, Result, Session, Store, User, UserId, Written};
+use crate::store::{
+    Device, Entry, Invite, KeyId, Place, Result, Session, SignedUp, Store, User, UserId, Written,
+};
 use crate::throttle::{self, Limits, Subject};
 use crate::token::{Token, TokenHash};
 use crate::users::{self, Username};
@@ -38,6 +40,8 @@ pub struct Caller {
     pub address: Option<IpAddr>,
     /// What they will recognise the session by.
     pub place: Place,
+    /// The invitation they came with, if they make an account.
+    pub invite: Option<Invite>,
 }
 
 /// Somebody who was let in.
@@ -49,6 +53,8 @@ pub struct Admission {
     /// The secret by which their browser is known from now on, for [`DEVICE_LIFE`]. `None`: it is
     /// not, as they want it to forget them.
     pub device: Option<Token>,
+    /// The invitation that was used.
+    pub invite: Option<TokenHash>,
 }
 
 /// What became of a sign-up.
@@ -57,6 +63,8 @@ pub enum SignUp {
     Admitted(Box<Admission>),
     /// Somebody has this name, in some spelling. Nothing was written.
     NameTaken,
+    /// The invitation is not good any more. Nothing was written.
+    NotInvited,
     /// Too many accounts were made from there. Nothing was looked at.
     Wait(Duration),
 }
@@ -71,7 +79,8 @@ pub enum SignIn {
     Wait(Duration),
 }
 
-/// Makes an account and lets its owner in: user, key and session in one transaction.
+/// Makes an account and lets its owner in: user, key and session in one transaction, with the groups of
+/// the invitation that they came with.
 ///
 /// A name that is taken is refused before the slow hash is computed. Of simultaneous sign-ups for
 /// one name the database decides, and exactly one is admitted.
@@ -91,18 +100,23 @@ pub fn sign_up(
     if users::by_name(store, name)?.is_some() {
         return Ok(SignUp::NameTaken);
     }
-    let user = users::new(name, now);
+    let mut user = users::new(name, now);
+    if let Some(invite) = &caller.invite {
+        user.groups = invite.groups.clone();
+    }
     let id = KeyId::username(name.canonical());
     let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
     let device = device_of(store, caller)?;
     let entry = entry(caller, device.as_ref(), &user.id, now);
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
-    match store.sign_up(&user, &key, &started.session, &entry)? {
-        Written::Done => {}
-        Written::Taken | Written::NoUser => return Ok(SignUp::NameTaken),
+    let invite = caller.invite.as_ref().map(|it| it.id);
+    match store.sign_up(&user, &key, &started.session, invite.as_ref(), &entry)? {
+        SignedUp::Done => {}
+        SignedUp::NameTaken => return Ok(SignUp::NameTaken),
+        SignedUp::NotInvited => return Ok(SignUp::NotInvited),
     }
     throttle::note(store, &rules.limits, &subject, now)?;
-    Ok(SignUp::Admitted(Box::new(Admission { user, started, device })))
+    Ok(SignUp::Admitted(Box::new(Admission { user, started, device, invite })))
 }
 
 /// Lets somebody in who knows the password of this name. The new session has a new token.
@@ -130,7 +144,9 @@ pub fn with_password(
     entry.cleared = subject.cleared_by_success();
     entry.proof = Some((key, hash));
     Ok(match sessions::start(store, &rules.periods, &user.id, &entry, now)? {
-        Some(started) => SignIn::Admitted(Box::new(Admission { user, started, device })),
+        Some(started) => {
+            SignIn::Admitted(Box::new(Admission { user, started, device, invite: None }))
+        }
         // The account was deleted, or its password changed, while this one was being checked.
         None => SignIn::Refused(Refusal::UnknownKey),
     })

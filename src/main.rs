@@ -31,12 +31,14 @@ use vestibule::config::{self, Command, CommandLine, DoctorFlags, Flags, ImportFl
 use vestibule::doctor;
 use vestibule::gate::Doors;
 use vestibule::import;
+use vestibule::invites;
 use vestibule::log::{self, Kind, Log};
 use vestibule::password::{Cost, Hasher};
 use vestibule::proxy;
 use vestibule::routes::Site;
 use vestibule::serve;
 use vestibule::store::{Record, Store};
+use vestibule::token::Token;
 
 /// What `vestibule` alone says.
 const BEGINNING: &str = "\
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         }
         Some(Command::User(flags)) => tell(admin::user(*flags, password, Moment::now())),
         Some(Command::Session(flags)) => tell(admin::session(flags, Moment::now())),
+        Some(Command::Invite(flags)) => tell(admin::invite(flags, Moment::now())),
         Some(Command::Token(flags)) => tell(admin::token(flags, Moment::now())),
         Some(Command::Audit(flags)) => {
             let told = admin::audit(&flags, &mut std::io::stdout(), Moment::now());
@@ -128,6 +131,8 @@ fn run(flags: Flags) -> Result<(), Failure> {
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
     let told = config.facts();
+    let first = invites::create_first(&store, config.site.sign_ups, Moment::now());
+    let address = config.address();
     let site = Site::new(store, hasher, config.site);
     let (now, database) = (Moment::now(), config.database.display().to_string());
     let facts = [("version", env!("CARGO_PKG_VERSION")), ("database", &*database)];
@@ -138,7 +143,23 @@ fn run(flags: Flags) -> Result<(), Failure> {
         // Another server may hold the lock; that is no reason not to serve.
         log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
+    match first {
+        Ok(Some(token)) => print(&first_link(address.as_deref(), &token)),
+        Ok(None) => {}
+        // Another server may hold the lock, and then it has made one.
+        Err(err) => log.write(Kind::Program, "no_first_link", &[("cause", &err.to_string())], now),
+    }
     serve::serve(doors, config.setup, site, log).map_err(|text| Failure(1, text))
+}
+
+/// What is said where nobody can sign up by themselves and nobody is there yet. It goes to standard
+/// output: a link is a secret, and the log holds none.
+fn first_link(address: Option<&str>, token: &Token) -> String {
+    let path = format!("/signup?invite={}", token.reveal());
+    let link = address.map_or(path.clone(), |it| it.to_owned() + &path);
+    format!(
+        "Nobody is in the database yet. Within an hour, and once, the first account is made at\n  {link}\n"
+    )
 }
 
 /// Brings people over, and shows on a terminal how far it is.

@@ -61,8 +61,10 @@ pub struct Filled<'a> {
     pub refusal: Option<Refusal>,
     /// Where they want to go once they are in. It was checked, and will be again.
     pub next: Option<&'a str>,
-    /// Whether nobody can make an account: then no link leads to the form.
-    pub is_closed: bool,
+    /// The invitation they came with, as a token.
+    pub invite: Option<&'a str>,
+    /// Whether everybody can make an account: else no link leads to the form.
+    pub is_open: bool,
 }
 
 /// What the sign-in form offers about being remembered.
@@ -95,6 +97,9 @@ pub fn sign_up(filled: &Filled<'_>, advice: &str) -> Markup {
             (username(filled))
             (password(filled, "new-password", Some(advice)))
             (next(filled))
+            @if let Some(invite) = filled.invite {
+                input type="hidden" name="invite" value=(invite);
+            }
             button { "Sign up" }
         }
         p.aside { "Been here before? " a href=(with_next("/login", filled)) { "Sign in" } }
@@ -113,7 +118,7 @@ pub fn sign_in(filled: &Filled<'_>, remember: Remember) -> Markup {
             (next(filled))
             button { "Sign in" }
         }
-        @if !filled.is_closed {
+        @if filled.is_open {
             p.aside { "New here? " a href=(with_next("/signup", filled)) { "Create an account" } }
         }
     };
@@ -281,8 +286,13 @@ mod tests {
     #[test]
     fn escapes_whatever_people_typed() {
         let hostile = "<script>\"'&";
-        let filled =
-            Filled { username: hostile, refusal: None, next: Some(hostile), is_closed: false };
+        let filled = Filled {
+            username: hostile,
+            refusal: None,
+            next: Some(hostile),
+            invite: Some(hostile),
+            is_open: true,
+        };
         let pages = [
             sign_up(&filled, hostile),
             sign_in(&filled, Remember::Offered(true)),

@@ -28,6 +28,7 @@ use crate::http::{
     Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable, Wants,
     session_cookie,
 };
+use crate::invites::{self, SignUps};
 use crate::login::{self, Rules};
 use crate::origin::{self, Domain, Origin};
 use crate::pages::{self, Remember};
@@ -100,16 +101,6 @@ pub struct Settings {
     pub basic_auth: bool,
     /// Who may make an account.
     pub sign_ups: SignUps,
-}
-
-/// Who may make an account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum SignUps {
-    /// Everybody.
-    #[default]
-    Open,
-    /// The operator alone.
-    Closed,
 }
 
 impl Settings {
@@ -232,7 +223,7 @@ impl Site {
     pub fn lane(&self, request: &Request, now: Moment) -> Lane {
         let hashes = |form| match (request.method, &*request.path) {
             (Method::Post, "/signup") => {
-                self.sign_ups == SignUps::Open && self.read(Door::SignUp, form).is_ok()
+                self.may_be_invited(form) && self.read(Door::SignUp, form).is_ok()
             }
             (Method::Post, "/login") => self.read(Door::SignIn, form).is_ok(),
             (Method::Post, "/reset") => Self::reset_hashes(form),
@@ -283,7 +274,8 @@ impl Site {
         };
         let ended = access::delete_ended(&self.store, SWEEP_MAX, now)?;
         let tickets = tickets::delete_ended(&self.store, SWEEP_MAX, now)?;
-        Ok(dead + forgotten + old + ended + tickets)
+        let invites = invites::delete_ended(&self.store, SWEEP_MAX, now)?;
+        Ok(dead + forgotten + old + ended + tickets + invites)
     }
 
     /// Keeps records in the audit trail.
@@ -331,12 +323,6 @@ impl Site {
             }
             _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
         };
-        if self.sign_ups == SignUps::Closed && request.path == "/signup" {
-            let advice =
-                "Nobody can make an account here by themselves. Please ask whoever runs it.";
-            let answer = problem(request, 403, "Sign-up is closed", advice);
-            return Ok(answer.noting(Note::of("signup_fail").with("reason", "closed")));
-        }
         match (request.method, &*request.path) {
             (Method::Get | Method::Head, "/") => self.show_profile(request, now),
             (Method::Get | Method::Head, "/signup") => self.show(Door::SignUp, request, now),

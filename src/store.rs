@@ -11,6 +11,7 @@
 mod access_tokens;
 mod arrivals;
 mod file;
+mod invites;
 mod lucia;
 mod operator;
 mod records;
@@ -33,8 +34,8 @@ pub use arrivals::{Arrival, Standing};
 pub use lucia::{Attribute, Lucia, LuciaKey, LuciaSession, LuciaTables, LuciaUser, Progress};
 pub use operator::restore;
 pub use records::{
-    AccessToken, Count, CountId, Device, Entry, Groups, Key, KeyId, Place, Record, Session, Ticket,
-    User, UserId, Written,
+    AccessToken, Count, CountId, Device, Entry, Groups, Invite, Key, KeyId, Place, Record, Session,
+    SignedUp, Ticket, User, UserId, Written,
 };
 
 /// How long a write waits for its turn before it is given up as [`Error::Busy`].
@@ -149,21 +150,31 @@ impl Store {
         written(done)
     }
 
-    /// Adds a user with a key and a first session, and does what `entry` says, all or nothing. [`Written::Taken`] if the canonical name or the key exists: of any number of
-    /// simultaneous calls for one name exactly one is [`Written::Done`].
+    /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
+    /// does what `entry` says, all or nothing. Of any number of simultaneous calls for one name exactly
+    /// one is [`SignedUp::Done`], and of those with one invitation as many as it has uses left.
     pub fn sign_up(
         &self,
         user: &User,
         key: &Key,
         session: &Session,
+        invite: Option<&TokenHash>,
         entry: &Entry,
-    ) -> Result<Written> {
+    ) -> Result<SignedUp> {
         let done = self.write(WRITE_PATIENCE, |tx| {
+            if let Some(id) = invite {
+                invites::take(tx, id, user.created_at)?;
+            }
             insert_user(tx, user)?;
             insert_key(tx, key)?;
             insert_session(tx, session, entry)
         });
-        written(done)
+        match done {
+            Ok(()) => Ok(SignedUp::Done),
+            Err(Fault::Duplicate) => Ok(SignedUp::NameTaken),
+            Err(Fault::NotInvited) => Ok(SignedUp::NotInvited),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     /// The user with this id.
@@ -766,6 +777,7 @@ impl Drop for Writer<'_> {
 enum Fault {
     Duplicate,
     NoUser,
+    NotInvited,
     Error(Error),
 }
 
@@ -796,6 +808,7 @@ impl From<Fault> for Error {
             Fault::Error(err) => err,
             Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
             Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
+            Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
         }
     }
 }
@@ -805,7 +818,7 @@ fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
         Ok(()) => Ok(Written::Done),
         Err(Fault::Duplicate) => Ok(Written::Taken),
         Err(Fault::NoUser) => Ok(Written::NoUser),
-        Err(Fault::Error(err)) => Err(err),
+        Err(fault) => Err(fault.into()),
     }
 }
 

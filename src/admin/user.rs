@@ -1,10 +1,8 @@
 //! What an operator does with people.
 
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
-use super::{Done, cause, find, lines, open, printable, record, table};
+use super::{Done, cause, drawn, find, lines, open, printable, read_groups, record, table};
 use crate::clock::Moment;
 use crate::config::{UserAction, UserFlags};
 use crate::keys::{self, NewKey};
@@ -63,10 +61,12 @@ fn add(
     let password = password.map(|typed| read_password(typed, &name, policy)).transpose()?;
     let hasher = Hasher::new(1, Cost::OWASP);
     let id = KeyId::username(name.canonical());
-    let key = NewKey { id: &id, password: password.as_ref() };
-    let made = users::create(store, &hasher, &name, Some(&key), now).map_err(cause)?;
-    let user = made.ok_or_else(|| format!("somebody is called {typed} already"))?;
-    users::set_groups(store, &user.id, &groups).map_err(cause)?;
+    let mut user = users::new(&name, now);
+    user.groups = groups;
+    let key = keys::new(&hasher, &user.id, &NewKey { id: &id, password: password.as_ref() });
+    if store.add_user(&user, &[key]).map_err(cause)? != Written::Done {
+        return Err(format!("somebody is called {typed} already"));
+    }
     finish(store, &user, Ok(true), ("user_add", &[]), now)
 }
 
@@ -197,15 +197,6 @@ fn reset_link(store: &Store, user: &User, origin: &Origin, qr: bool, now: Moment
     Ok(format!("{link}\n{drawn}"))
 }
 
-/// A QR code in characters of half a line, for a terminal that writes light on dark; telephones read it
-/// the other way round as well.
-fn drawn(text: &str) -> Done {
-    let code = QrCode::new(text).map_err(|err| format!("the link cannot be drawn: {err}"))?;
-    let light = Dense1x2::Light;
-    let image = code.render::<Dense1x2>().dark_color(light).light_color(Dense1x2::Dark).build();
-    Ok(format!("\n{image}\n"))
-}
-
 /// Works for names that nobody has, too: they are counted alike.
 fn unlock(store: &Store, typed: &str) -> Done {
     let name = Username::for_sign_in(typed).ok_or("names have 1 to 31 characters")?;
@@ -224,14 +215,6 @@ fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Passwor
         Some(policy::Flaw::Common) => Err("many people use this password".to_owned()),
         Some(policy::Flaw::Name) => Err("a name is no password".to_owned()),
     }
-}
-
-fn read_groups(text: &str) -> Result<store::Groups, String> {
-    users::groups(text).ok_or_else(|| {
-        "a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores, and nobody is in \
-         more than a hundred, with 2,048 characters in all"
-            .to_owned()
-    })
 }
 
 fn set_groups(store: &Store, user: &User, text: &str, now: Moment) -> Done {

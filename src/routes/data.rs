@@ -34,6 +34,7 @@ pub(super) fn turned(turned: &Turned) -> Response {
         "invalid_password" => (422, "invalid_password"),
         "name_taken" => (409, "username_taken"),
         "invalid_name" | "invalid_days" | "too_many_tokens" => (422, turned.reason),
+        "bad_invite" => (403, "forbidden"),
         "not_fresh" => (403, "password_required"),
         "throttled" => (429, "too_many_attempts"),
         _ => (401, "incorrect_credentials"),

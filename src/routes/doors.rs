@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Answer, SignUps, Site, data, leading_to};
+use super::{Answer, Site, data, leading_to, problem};
 use crate::client;
 use crate::clock::Moment;
 use crate::http::{Cookie, Form, Note, Request, Response, Wants};
+use crate::invites::{self, SignUps};
 use crate::keys;
 use crate::login::{self, Admission, Caller, SignIn, SignUp};
 use crate::pages::{self, Field, Filled, Remember};
@@ -14,7 +15,7 @@ use crate::password::Password;
 use crate::policy::{self, Flaw, Policy};
 use crate::redirect::Target;
 use crate::sessions::Started;
-use crate::store::{Error, Session, UserId};
+use crate::store::{Error, Invite, Session, UserId};
 use crate::token::{self, Token, TokenHash};
 use crate::users::Username;
 
@@ -45,7 +46,11 @@ impl Site {
     /// A form, or for somebody who is signed in already, the way to where they want to go or to their
     /// profile.
     pub(super) fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
+        if let Err(uninvited) = self.invite(door, request.parameters(), now)? {
+            return Ok(uninvited.answer(request));
+        }
         let visitor = self.visitor(request, now)?;
+        let invite = request.parameters().field("invite");
         let next = self.next(request.parameters());
         let answer = match visitor.resumed {
             _ if request.wants() == Wants::Json => {
@@ -56,7 +61,8 @@ impl Site {
             None => {
                 let filled = Filled {
                     next: next.as_ref().map(Target::as_str),
-                    is_closed: self.sign_ups == SignUps::Closed,
+                    invite: invite.as_deref(),
+                    is_open: self.sign_ups == SignUps::Open,
                     ..Filled::default()
                 };
                 let page = Response::html(200, self.form(door, &filled, self.remember));
@@ -73,9 +79,14 @@ impl Site {
         form: Form<'_>,
         now: Moment,
     ) -> Answer {
+        let invite = match self.invite(door, form, now)? {
+            Ok(invite) => invite,
+            Err(uninvited) => return Ok(uninvited.answer(request)),
+        };
         let visitor = self.visitor(request, now)?;
         let presented = visitor.token().map(Token::hash);
         let mut caller = self.caller(door, request, presented);
+        caller.invite = invite;
         caller.place.is_transient = is_transient(form);
         let outcome = match self.read(door, form) {
             Ok((name, password)) => self.pass(door, &name, &password, &caller, now)?,
@@ -88,6 +99,37 @@ impl Site {
                 self.with_cookie(answer, &visitor, now)
             }
         })
+    }
+
+    /// The invitation that somebody comes with to this door, if any. An error is why they may not make
+    /// an account.
+    fn invite(
+        &self,
+        door: Door,
+        fields: Form<'_>,
+        now: Moment,
+    ) -> Result<Result<Option<Invite>, Uninvited>, Error> {
+        let presented = fields.field("invite").filter(|_| door == Door::SignUp);
+        let Some(presented) = presented else {
+            return Ok(match (door, self.sign_ups) {
+                (Door::SignIn, _) | (_, SignUps::Open) => Ok(None),
+                (_, SignUps::Invite) => Err(Uninvited::ByInvitation),
+                (_, SignUps::Closed) => Err(Uninvited::Closed),
+            });
+        };
+        let found = match Token::parse(&presented) {
+            Some(token) => invites::find(&self.store, self.sign_ups, &token, now)?,
+            None => None,
+        };
+        Ok(found.map(Some).ok_or(Uninvited::BadInvite))
+    }
+
+    /// Whether somebody may make an account, as far as their form alone tells.
+    pub(super) fn may_be_invited(&self, form: Form<'_>) -> bool {
+        match form.field("invite") {
+            Some(invite) => Token::parse(&invite).is_some(),
+            None => self.sign_ups == SignUps::Open,
+        }
     }
 
     /// The name and the password in a form, if they are worth looking up.
@@ -124,6 +166,7 @@ impl Site {
                 match login::sign_up(store, hasher, rules, name, password, caller, now)? {
                     SignUp::Admitted(admission) => Ok(admission),
                     SignUp::NameTaken => Err(Turned::NAME_TAKEN),
+                    SignUp::NotInvited => Err(Turned::NOT_INVITED),
                     SignUp::Wait(wait) => Err(Turned::for_now(wait)),
                 }
             }
@@ -157,6 +200,7 @@ impl Site {
             device,
             address: address.filter(is_one).filter(|_| is_counted),
             place: self.place(request),
+            invite: None,
         }
     }
 
@@ -174,6 +218,10 @@ impl Site {
         let note = Note::of(event)
             .with("uid", admission.user.id.as_str())
             .with("sess", started.session.id.handle());
+        let note = match &admission.invite {
+            Some(invite) => note.with("invite", invite.handle()),
+            None => note,
+        };
         let answer = match request.wants() {
             Wants::Json => {
                 let mut data = data::admitted(&admission.user, started, now);
@@ -222,11 +270,13 @@ impl Site {
         let username = form.field("username").unwrap_or_default();
         let answer = if request.wants() == Wants::Html {
             let next = self.next(form);
+            let invite = form.field("invite");
             let filled = Filled {
                 username: &username,
                 refusal: Some(turned.refusal),
                 next: next.as_ref().map(Target::as_str),
-                is_closed: self.sign_ups == SignUps::Closed,
+                invite: invite.as_deref(),
+                is_open: self.sign_ups == SignUps::Open,
             };
             // The box comes back as it was left.
             let remember = match self.remember {
@@ -282,7 +332,60 @@ impl Site {
     }
 }
 
+/// Why somebody may not make an account.
+#[derive(Clone, Copy)]
+enum Uninvited {
+    /// Nobody may.
+    Closed,
+    /// It takes an invitation.
+    ByInvitation,
+    /// Theirs is not good, or not any more.
+    BadInvite,
+}
+
+impl Uninvited {
+    const BAD: (&str, &str) = (
+        "This invitation is not good",
+        "It may have been used already, or be too old. Please ask for a new one.",
+    );
+
+    fn answer(self, request: &Request) -> Response {
+        let (reason, (title, advice)) = match self {
+            Self::Closed => (
+                "closed",
+                (
+                    "Sign-up is closed",
+                    "Nobody can make an account here by themselves. Please ask whoever runs it.",
+                ),
+            ),
+            Self::ByInvitation => (
+                "by_invitation",
+                (
+                    "Sign-up is by invitation",
+                    "Please ask whoever runs this for a link that lets you make an account.",
+                ),
+            ),
+            Self::BadInvite => ("bad_invite", Self::BAD),
+        };
+        let answer = problem(request, 403, title, advice);
+        answer.noting(Note::of("signup_fail").with("reason", reason))
+    }
+}
+
 impl Turned {
+    /// Others were quicker.
+    pub(super) const NOT_INVITED: Self = Self {
+        refusal: pages::Refusal {
+            text: Uninvited::BAD.0,
+            advice: Uninvited::BAD.1,
+            field: Field::Username,
+        },
+        reason: "bad_invite",
+        user: None,
+        status: 403,
+        wait: None,
+    };
+
     pub(super) const NAME_TAKEN: Self = Self {
         refusal: pages::Refusal {
             text: "Username already taken",

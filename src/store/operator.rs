@@ -131,8 +131,8 @@ impl Store {
 }
 
 /// Puts a copy of the backup `from` in the place of the database `to`, and says how many sessions were
-/// left out: all of them, and all access tokens and tickets, unless they are to be kept, since some may
-/// have been ended since.
+/// left out: all of them, and all access tokens, tickets and invitations, unless they are to be kept, since
+/// some may have been ended since.
 ///
 /// Nothing is changed unless the backup is whole and ours, and nobody uses the database.
 pub fn restore(from: &Path, to: &Path, keeps_sessions: bool) -> Result<usize> {
@@ -181,9 +181,11 @@ fn copy_without(source: &Connection, fresh: &Path, keeps_sessions: bool) -> Resu
         // What was ended, revoked or used since must not come back.
         let tx = copy.transaction()?;
         // An older backup has no such tables yet; it is brought up to date when it is served.
-        for (table, sql) in
-            [("access_token", "DELETE FROM access_token"), ("ticket", "DELETE FROM ticket")]
-        {
+        for (table, sql) in [
+            ("access_token", "DELETE FROM access_token"),
+            ("ticket", "DELETE FROM ticket"),
+            ("invite", "DELETE FROM invite"),
+        ] {
             if tx.table_exists(None, table)? {
                 tx.execute(sql, [])?;
             }

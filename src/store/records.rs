@@ -170,6 +170,25 @@ pub struct Ticket {
     pub expires_at: Moment,
 }
 
+/// A link with which somebody makes an account. It holds the hash of a token and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invite {
+    /// The hash of the token in the link.
+    pub id: TokenHash,
+    /// What it is for, for operators.
+    pub note: String,
+    /// The groups that whoever comes with it is put in.
+    pub groups: Groups,
+    /// How many accounts may still be made with it: at least one.
+    pub uses_left: u32,
+    /// It makes the first account, and is good only while there is none.
+    pub is_first: bool,
+    /// When it was made.
+    pub created_at: Moment,
+    /// The last moment at which it is good.
+    pub expires_at: Moment,
+}
+
 /// A browser in which somebody has signed in to an account. It holds the hash of a secret and so has
 /// no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -256,6 +275,17 @@ pub enum Written {
     Taken,
     /// There is no such user, or no longer. Nothing was written.
     NoUser,
+}
+
+/// What became of somebody who makes an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignedUp {
+    /// It is written, and survives a power cut.
+    Done,
+    /// Somebody has that name or key already. Nothing was written.
+    NameTaken,
+    /// The invitation is not good, or not any more. Nothing was written.
+    NotInvited,
 }
 
 #[cfg(test)]

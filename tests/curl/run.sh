@@ -32,14 +32,17 @@ start() {
 ran=0
 start plain
 plain=$url
+plain_database=$database
 start origin --origin https://auth.test
 origin=$url
+origin_database=$database
+export BINARY="$binary"
 for script in *.sh; do
     case $script in run.sh | check.sh) continue ;; esac
     printf '\n-- %s\n' "$script"
-    URL=$plain COOKIE=auth_session POLICY=seed sh "$script"
+    URL=$plain COOKIE=auth_session POLICY=seed VESTIBULE_DATABASE=$plain_database sh "$script"
     printf '\n-- %s, with --origin https://auth.test\n' "$script"
-    URL=$origin COOKIE=__Host-auth_session POLICY=standard sh "$script"
+    URL=$origin COOKIE=__Host-auth_session POLICY=standard VESTIBULE_DATABASE=$origin_database sh "$script"
     ran=$((ran + 2))
 done
 printf '\nAll curl scripts passed: %d runs.\n' "$ran"

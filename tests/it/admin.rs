@@ -343,7 +343,8 @@ fn puts_a_backup_back_without_its_access_tokens_be_it_of_an_older_schema() {
     assert!(said(&run(folder.path(), &["token", "list", "anna", "--json"], "")).is_empty());
     let raw = rusqlite::Connection::open(&copy).unwrap();
     raw.execute_batch(
-        "DROP TABLE ticket; ALTER TABLE user DROP COLUMN attributes; PRAGMA user_version = 3;",
+        "DROP TABLE invite; DROP TABLE ticket; ALTER TABLE user DROP COLUMN attributes;
+         PRAGMA user_version = 3;",
     )
     .unwrap();
     drop(raw);

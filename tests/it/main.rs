@@ -11,6 +11,7 @@ mod gate;
 mod guessing;
 mod house;
 mod import;
+mod invites;
 mod next;
 mod proxy;
 mod reset;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use vestibule::http::{Problem, Response};
+use vestibule::invites::SignUps;
 use vestibule::origin::{Origin, Rule};
 use vestibule::pages::Remember;
 use vestibule::policy::Policy;
-use vestibule::routes::{Lane, Settings, SignUps};
+use vestibule::routes::{Lane, Settings};
 
 use crate::visit::{Visit, body, plain, way};
 

@@ -11,7 +11,7 @@ use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
 use vestibule::store::{
     AccessToken, Arrival, Count, CountId, Device, Entry, Error, Groups, Key, KeyId, Place, Session,
-    Standing, Store, User, UserId, Written,
+    SignedUp, Standing, Store, User, UserId, Written,
 };
 use vestibule::token::Token;
 
@@ -35,7 +35,7 @@ impl Desk {
     fn with_ann() -> (Self, Session) {
         let desk = Self::new();
         let session = session("ann", [1, 2, 3]);
-        desk.store.sign_up(&user("ann"), &key("ann"), &session, &Entry::default()).unwrap();
+        desk.store.sign_up(&user("ann"), &key("ann"), &session, None, &Entry::default()).unwrap();
         (desk, session)
     }
 
@@ -198,9 +198,14 @@ fn takes_a_canonical_name_once() {
 fn writes_neither_user_nor_session_when_the_key_is_taken() {
     let (desk, _) = Desk::with_ann();
     let stolen = Key { user_id: user("bob").id, ..key("ann") };
-    let done =
-        desk.store.sign_up(&user("bob"), &stolen, &session("bob", [1, 2, 3]), &Entry::default());
-    assert_eq!(done, Ok(Written::Taken));
+    let done = desk.store.sign_up(
+        &user("bob"),
+        &stolen,
+        &session("bob", [1, 2, 3]),
+        None,
+        &Entry::default(),
+    );
+    assert_eq!(done, Ok(SignedUp::NameTaken));
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
 }
 
@@ -212,13 +217,13 @@ fn lets_one_of_fifty_simultaneous_sign_ups_for_a_name_win() {
             let mine = User { id: UserId::new(format!("id-{n}")), ..user("ann") };
             let key = Key { user_id: mine.id.clone(), ..key("ann") };
             let session = Session { user_id: mine.id.clone(), ..session("ann", [1, 2, 3]) };
-            desk.store.sign_up(&mine, &key, &session, &Entry::default()).unwrap()
+            desk.store.sign_up(&mine, &key, &session, None, &Entry::default()).unwrap()
         };
         let threads: Vec<_> = (0..50).map(|n| scope.spawn(move || ask(n))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(outcomes.iter().filter(|&&it| it == Written::Done).count(), 1);
-    assert_eq!(outcomes.iter().filter(|&&it| it == Written::Taken).count(), 49);
+    assert_eq!(outcomes.iter().filter(|&&it| it == SignedUp::Done).count(), 1);
+    assert_eq!(outcomes.iter().filter(|&&it| it == SignedUp::NameTaken).count(), 49);
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
 }
 
@@ -226,7 +231,7 @@ fn lets_one_of_fifty_simultaneous_sign_ups_for_a_name_win() {
 fn ends_the_replaced_session_when_somebody_signs_up() {
     let (desk, before) = Desk::with_ann();
     let after = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &after, &replacing(&before)).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &after, None, &replacing(&before)).unwrap();
     assert!(!is_alive(&desk, &before));
     assert!(is_alive(&desk, &after));
 }
@@ -399,7 +404,7 @@ fn gives_no_key_and_no_session_to_somebody_who_is_not_there() {
 fn ends_every_session_of_the_user_whose_password_changes() {
     let (desk, anns) = Desk::with_ann();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, &Entry::default()).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
     assert_eq!(desk.store.set_password(&key("ann").id, Some(&hash("$two"))), Ok(true));
     assert!(!is_alive(&desk, &anns));
     assert!(is_alive(&desk, &bobs));
@@ -434,7 +439,7 @@ fn starts_a_session_and_ends_the_one_it_replaces() {
 fn sweeps_a_users_dead_sessions_when_they_sign_in() {
     let (desk, old) = Desk::with_ann();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, &Entry::default()).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
     let start = |at| {
         let new = Session { created_at: Moment::from_millis(at), ..session("ann", [90, 90, 90]) };
         desk.store.start_session(&new, MANY, &Entry::default()).unwrap();
@@ -472,7 +477,7 @@ fn ends_one_session_or_all_of_one_user() {
     let second = session("ann", [1, 2, 3]);
     desk.store.start_session(&second, MANY, &Entry::default()).unwrap();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, &Entry::default()).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
     assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
     assert_eq!(desk.store.end_session(&first.id), Ok(true));
     assert_eq!(desk.store.end_session(&first.id), Ok(false));
@@ -564,7 +569,9 @@ fn counts_every_one_of_many_failures_at_the_same_moment() {
         assert_eq!(desk.store.count(id).unwrap().unwrap().failures, 80);
     }
     let entry = Entry { cleared: Some(ids[0]), ..Entry::default() };
-    desk.store.sign_up(&user("ann"), &key("ann"), &session("ann", [1, 2, 3]), &entry).unwrap();
+    desk.store
+        .sign_up(&user("ann"), &key("ann"), &session("ann", [1, 2, 3]), None, &entry)
+        .unwrap();
     assert_eq!(desk.store.count(&ids[0]), Ok(None));
     assert_eq!(desk.count("throttle"), 1);
 }

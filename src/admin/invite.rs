@@ -1,0 +1,87 @@
+//! What an operator does with invitations.
+
+use serde_json::{Value, json};
+
+use super::{Done, cause, drawn, lines, open, printable, read_groups, record_of, table};
+use crate::clock::Moment;
+use crate::config::{InviteAction, InviteFlags};
+use crate::invites::{self, NewInvite};
+use crate::origin::Origin;
+use crate::store::{Invite, Store};
+
+/// How a link is to be shown.
+struct Look {
+    qr: bool,
+    json: bool,
+}
+
+/// `vestibule invite`: comes back with what to print, or with one line about why it is not done.
+pub fn invite(flags: InviteFlags, now: Moment) -> Done {
+    let store = open(&flags.database)?;
+    match flags.action {
+        InviteAction::New { origin, uses, life, groups, note, qr, json } => {
+            let new = NewInvite { note, groups: read_groups(&groups)?, uses, life };
+            make(&store, new, &origin, &Look { qr, json }, now)
+        }
+        InviteAction::List { json } => list(&store, json, now),
+        InviteAction::Revoke { handle } => {
+            let revoked = invites::revoke(&store, &handle, now).map_err(cause)?;
+            let revoked =
+                revoked.ok_or_else(|| format!("there is no invitation {}", printable(&handle)))?;
+            record_of(&store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
+            Ok("1 invitation is revoked\n".to_owned())
+        }
+    }
+}
+
+fn make(store: &Store, new: NewInvite, origin: &Origin, look: &Look, now: Moment) -> Done {
+    let (invite, token) = invites::create(store, new, now).map_err(cause)?;
+    let (handle, uses) = (invite.id.handle(), invite.uses_left.to_string());
+    let until = invite.expires_at.rfc3339();
+    let facts = [
+        ("invite", &*handle),
+        ("uses", &*uses),
+        ("groups", invite.groups.as_str()),
+        ("until", &*until),
+        ("note", &*invite.note),
+    ];
+    record_of(store, "invite_new", &facts, now)?;
+    let link = format!("{origin}/signup?invite={}", token.reveal());
+    if look.json {
+        let mut data = data(&invite);
+        data["link"] = link.into();
+        return Ok(format!("{data}\n"));
+    }
+    let drawn = if look.qr { drawn(&link)? } else { String::new() };
+    Ok(format!("{link}\n{drawn}"))
+}
+
+fn list(store: &Store, as_json: bool, now: Moment) -> Done {
+    let all = invites::all(store, now).map_err(cause)?;
+    if as_json {
+        return Ok(lines(all.iter().map(data)));
+    }
+    let row = |it: &Invite| {
+        vec![
+            it.id.public_handle(),
+            it.uses_left.to_string(),
+            it.expires_at.minute(),
+            it.groups.as_str().to_owned(),
+            printable(&it.note),
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    Ok(table(&["handle", "uses left", "good until", "groups", "note"], &rows))
+}
+
+fn data(it: &Invite) -> Value {
+    json!({
+        "handle": it.id.public_handle(),
+        "uses_left": it.uses_left,
+        "groups": it.groups.iter().collect::<Vec<_>>(),
+        "note": it.note,
+        "first": it.is_first,
+        "created_at": it.created_at.rfc3339(),
+        "expires_at": it.expires_at.rfc3339(),
+    })
+}

@@ -1,0 +1,76 @@
+//! The settings of `vestibule invite`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::{origin, period};
+use crate::invites::{LIFE_MAX, USES_MAX};
+use crate::origin::Origin;
+
+/// `vestibule invite`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  \
+    vestibule invite new --origin https://auth.example.com --groups staff --uses 5 --life 7d\n\n\
+    Exit codes: 0 done; 1 it could not be done, or there is no such invitation; 2 wrong usage.")]
+pub struct InviteFlags {
+    /// The SQLite file that the server uses.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    #[arg(global = true)]
+    pub(crate) database: PathBuf,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: InviteAction,
+}
+
+/// What can be done with invitations.
+#[derive(Subcommand)]
+pub enum InviteAction {
+    /// Make a link with which somebody makes an account. Hand it over in private.
+    #[command(after_help = "Example:\n  \
+        vestibule invite new --origin https://auth.example.com --groups staff --note 'for the new office'")]
+    New {
+        /// Where people sign in, as for serve.
+        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+        origin: Origin,
+        /// How many accounts can be made with it.
+        #[arg(long, value_name = "COUNT", default_value = "1")]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(USES_MAX)))]
+        uses: u32,
+        /// How long it is good, up to 90d.
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = life)]
+        life: Duration,
+        /// Groups that whoever comes with it is put in, comma-separated.
+        #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
+        groups: String,
+        /// What it is for, for operators.
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        note: String,
+        /// Draw it as well, to be read by a telephone.
+        #[arg(long)]
+        qr: bool,
+        /// As data, for scripts.
+        #[arg(long, conflicts_with = "qr")]
+        json: bool,
+    },
+    /// List the invitations that are good.
+    #[command(after_help = "Example:\n  vestibule invite list --json")]
+    List {
+        /// As data, for scripts: an object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an invitation good no more. Accounts that were made with it stay.
+    #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d2")]
+    Revoke {
+        /// Its handle, as the list has it.
+        handle: String,
+    },
+}
+
+fn life(text: &str) -> Result<Duration, String> {
+    let life = period(text)?;
+    if life > LIFE_MAX { Err("it must be at most 90d".to_owned()) } else { Ok(life) }
+}
