@@ -25,8 +25,8 @@ use crate::access;
 use crate::client;
 use crate::clock::Moment;
 use crate::http::{
-    Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, Unreadable, Wants,
-    session_cookie,
+    Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, SESSION_COOKIES,
+    Unreadable, Wants, session_cookie,
 };
 use crate::invites::{self, SignUps};
 use crate::login::{self, Rules};
@@ -43,6 +43,9 @@ use crate::token::Token;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+
+/// The name that Lucia gives its cookie, and so do we where the site is tried out.
+const LUCIA_COOKIE: &str = SESSION_COOKIES[2];
 
 /// Under which names somebody may say where they want to go: ours, and those of gates whose links
 /// people have.
@@ -150,6 +153,8 @@ enum Presented {
     /// `None`: it cannot be a token, or there are two.
     Cookie(Option<Token>),
     Bearer(Option<Token>),
+    /// The cookie that Lucia gave out, where ours has another name.
+    Old(Token),
 }
 
 /// Who is asking.
@@ -162,6 +167,7 @@ impl Visitor {
     fn token(&self) -> Option<&Token> {
         match &self.presented {
             Presented::Cookie(token) | Presented::Bearer(token) => token.as_ref(),
+            Presented::Old(token) => Some(token),
             Presented::Nothing => None,
         }
     }
@@ -415,7 +421,11 @@ impl Site {
             .with("uid", resumed.user.id.as_str())
             .with("sess", resumed.session.id.handle());
         let answer = done(request, "/login", &json!({ "signed_in": false }));
-        Ok(answer.with("Set-Cookie", self.cookie.clear()).noting(note))
+        let answer = answer.with("Set-Cookie", self.cookie.clear()).noting(note);
+        Ok(match visitor.presented {
+            Presented::Old(_) => self.without_old_cookie(answer),
+            _ => answer,
+        })
     }
 
     // Who is asking.
@@ -426,7 +436,7 @@ impl Site {
             Cookie::Ambiguous => Presented::Cookie(None),
             Cookie::Absent => match request.bearer() {
                 Some(token) => Presented::Bearer(Token::parse(token)),
-                None => Presented::Nothing,
+                None => self.presented_of_old(request, now)?,
             },
         };
         let mut visitor = Visitor { presented, resumed: None };
@@ -434,6 +444,26 @@ impl Site {
             visitor.resumed = sessions::resume(&self.store, &self.rules.periods, token, now)?;
         }
         Ok(visitor)
+    }
+
+    /// Somebody who came over from Lucia with the cookie that they have: nobody is to be signed out by
+    /// that. A neighbouring host can set a cookie of that name, so it opens sessions that came over and
+    /// no others; there are none a month later.
+    fn presented_of_old(&self, request: &Request, now: Moment) -> Result<Presented, Error> {
+        let old = match request.cookie(LUCIA_COOKIE) {
+            Cookie::Value(value) => Token::parse(value),
+            Cookie::Absent | Cookie::Ambiguous => None,
+        };
+        let Some(token) = old else { return Ok(Presented::Nothing) };
+        let found = sessions::get(&self.store, &token.hash(), now)?;
+        let is_good = found.is_some_and(|(_, session)| sessions::is_imported(&session));
+        Ok(if is_good { Presented::Old(token) } else { Presented::Nothing })
+    }
+
+    /// Takes the cookie that Lucia gave out from a browser that has ours from now on.
+    fn without_old_cookie(&self, answer: Response) -> Response {
+        let old = CookieKind { name: LUCIA_COOKIE, domain: None, ..self.cookie.clone() };
+        answer.with("Set-Cookie", old.clear())
     }
 
     /// Adds the cookie that the visitor's browser needs: the new end of a session that was renewed,
@@ -446,6 +476,14 @@ impl Site {
                     .with("uid", it.user.id.as_str())
                     .with("sess", it.session.id.handle());
                 answer.with("Set-Cookie", cookie).noting_if_plain(note)
+            }
+            (Presented::Old(token), Some(it)) => {
+                let cookie = self.cookie_of(token, &it.session, now);
+                let note = Note::of("session_moved")
+                    .with("uid", it.user.id.as_str())
+                    .with("sess", it.session.id.handle());
+                let answer = answer.with("Set-Cookie", cookie).noting_if_plain(note);
+                self.without_old_cookie(answer)
             }
             (Presented::Cookie(_), None) => {
                 let note = Note::of("session_invalid");

@@ -135,6 +135,11 @@ pub fn resume(
     }
 }
 
+/// Whether a session came over from another system: nobody has given a password in it here.
+pub const fn is_imported(session: &Session) -> bool {
+    session.proven_at.millis() == 0
+}
+
 /// The living session with this id, and its user, without renewing it. (Lucia: `getSession`.)
 pub fn get(store: &Store, id: &TokenHash, now: Moment) -> Result<Option<(User, Session)>> {
     let found = store.user_of_session(id)?;

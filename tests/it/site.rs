@@ -8,6 +8,7 @@ use vestibule::origin::{Origin, Rule};
 use vestibule::pages::Remember;
 use vestibule::policy::Policy;
 use vestibule::routes::{Lane, Settings};
+use vestibule::token::Token;
 
 use crate::visit::{Visit, body, plain, way};
 
@@ -926,4 +927,69 @@ fn notes_every_security_event_without_a_secret() {
         events,
         ["signup_fail", "signup_ok", "request", "login_fail", "login_ok", "logout", "csrf_reject"]
     );
+}
+
+/// A site with an https origin, and a session that came over from Lucia, in a browser that has the
+/// cookie of that time.
+fn with_a_session_of_lucia() -> Visit {
+    let rule = Rule { own: Origin::parse("https://auth.example.com"), ..Rule::default() };
+    let mut visit = Visit::with(Settings { rule, ..Settings::default() });
+    let fields = [("username", "anna"), ("password", "three unrelated words")];
+    assert_eq!(visit.post("/signup", &fields).status, 302);
+    visit.raw().execute("UPDATE user_session SET proven_at = 0", []).unwrap();
+    visit.cookie = Some(format!("auth_session={}", visit.token()));
+    visit.device = None;
+    visit
+}
+
+#[test]
+fn gives_whoever_comes_with_the_cookie_of_lucia_one_of_ours() {
+    let mut visit = with_a_session_of_lucia();
+    let token = visit.token();
+    let request = visit.request("GET", "/", &[], "");
+    let answer = visit.site.answer(&request, visit.now);
+    assert_eq!(answer.status, 200);
+    let set: Vec<_> = answer.headers.iter().filter(|(name, _)| *name == "Set-Cookie").collect();
+    assert!(
+        set[0].1.starts_with(&format!("__Host-auth_session={token}; Path=/; Secure")),
+        "{set:?}"
+    );
+    assert!(set[1].1.starts_with("auth_session=; Path=/; Secure; HttpOnly"), "{set:?}");
+    assert!(set[1].1.ends_with("Max-Age=0") && set.len() == 2, "{set:?}");
+    visit.cookie = Some(format!("__Host-auth_session={token}"));
+    assert_eq!(visit.get("/").value("Set-Cookie"), None);
+    // From now on the old name stands for nothing beside ours.
+    let strangers = format!("auth_session={}", Token::random().reveal());
+    let answer = visit.ask("GET", "/", &[("Cookie", &strangers)], "");
+    assert_eq!((answer.status, answer.value("Set-Cookie")), (200, None));
+}
+
+#[test]
+fn signs_out_whoever_comes_with_the_cookie_of_lucia() {
+    let mut visit = with_a_session_of_lucia();
+    let request = visit.request("POST", "/logout", &[], "");
+    let answer = visit.site.answer(&request, visit.now);
+    assert_eq!(way(&answer), (302, Some("/login")));
+    let cleared = answer
+        .headers
+        .iter()
+        .filter(|(name, value)| *name == "Set-Cookie" && value.contains("auth_session=;"));
+    assert_eq!(cleared.count(), 2);
+    assert!(!visit.is_signed_in());
+}
+
+#[test]
+fn opens_no_session_of_our_own_by_a_cookie_that_a_neighbour_could_set() {
+    let mut visit = with_a_session_of_lucia();
+    visit.raw().execute("UPDATE user_session SET proven_at = created_at", []).unwrap();
+    let answer = visit.get("/");
+    assert_eq!((way(&answer), answer.value("Set-Cookie")), ((302, Some("/login")), None));
+    // Nor one that is dead, and two are none.
+    let mut visit = with_a_session_of_lucia();
+    let another = format!("auth_session={}", Token::random().reveal());
+    assert_eq!(visit.ask("GET", "/", &[("Cookie", &another)], "").status, 302);
+    assert!(visit.is_signed_in());
+    let mut visit = with_a_session_of_lucia();
+    visit.wait(Duration::from_secs(31 * 24 * 60 * 60));
+    assert!(!visit.is_signed_in());
 }
