@@ -125,7 +125,7 @@ pub enum Command {
             vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n\n\
             A line for each thing; exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
-    Check(Box<Flags>),
+    Check(Box<CheckFlags>),
 
     /// Bring people over from another system, with their passwords and sessions.
     Import(ImportFlags),
@@ -151,6 +151,18 @@ pub enum Command {
             What is found goes to standard output, a line each: ok, FAIL with what to do, or skip. \
             Exit codes: 0 nothing is wrong; 1 something is, or nothing answers; 2 a flag is wrong.")]
     Doctor(Box<DoctorFlags>),
+}
+
+/// `vestibule check`.
+#[derive(Args)]
+pub struct CheckFlags {
+    /// As data, for scripts.
+    #[arg(long)]
+    pub json: bool,
+
+    /// What is to be checked.
+    #[command(flatten)]
+    pub flags: Flags,
 }
 
 /// The settings of `vestibule serve`, each for itself.
@@ -1008,6 +1020,23 @@ mod tests {
         }
         for near in ["http://127.0.0.1:8080", "http://[::1]/x", "http://app.localhost"] {
             assert!(examine(&[near], "").is_ok(), "{near}");
+        }
+    }
+
+    #[test]
+    fn gives_an_example_in_the_help_of_every_command() {
+        fn leaves(command: &clap::Command, path: &str) -> Vec<(String, String)> {
+            let path = format!("{path} {}", command.get_name());
+            if command.has_subcommands() {
+                return command.get_subcommands().flat_map(|it| leaves(it, &path)).collect();
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            vec![(path, help)]
+        }
+        let all = leaves(&CommandLine::command(), "");
+        assert!(all.len() > 30, "{all:?}");
+        for (path, help) in all {
+            assert!(help.starts_with("Example") && help.contains(path.trim()), "{path}: {help}");
         }
     }
 }

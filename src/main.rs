@@ -87,7 +87,11 @@ fn main() -> ExitCode {
             config::write_manual(&folder).map(|_| ExitCode::SUCCESS).map_err(failed)
         }
         Some(Command::Check(flags)) => {
-            tell(admin::check(&flags.check().map_err(|text| Failure(2, text))?))
+            let config = flags.flags.check().map_err(|text| Failure(2, text))?;
+            let (report, is_good) =
+                admin::check(&config, flags.json).map_err(|text| Failure(1, text))?;
+            print(&report);
+            Ok(ExitCode::from(u8::from(!is_good)))
         }
         Some(Command::Import(flags)) => bring(flags),
         Some(Command::Doctor(flags)) => examine(*flags),

@@ -1,6 +1,10 @@
 //! Copies of the database, and whether it is in order.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use serde_json::json;
 
 use super::{Done, cause, open, printable};
 use crate::config::{BackupFlags, Config, RestoreFlags};
@@ -26,18 +30,54 @@ pub fn restore(flags: &RestoreFlags) -> Done {
     Ok(format!("{to} is as {from} was; {count} sessions were left out\n"))
 }
 
-/// `vestibule check`: what the settings come to, and whether the database is in order. An error says
-/// what is not, in one line or more.
-pub fn check(config: &Config) -> Done {
-    let row = |name: &str, value: &str| format!("{name:<18}{value}");
-    let mut told: Vec<_> = config.facts().iter().map(|(name, value)| row(name, value)).collect();
+/// `vestibule check`: what the settings come to, what the database holds, and what is not in order; and
+/// whether all is.
+pub fn check(config: &Config, as_json: bool) -> Result<(String, bool), String> {
+    let was_open = mode(&config.database).is_some_and(|mode| mode & 0o077 != 0);
     let store = open(&config.database)?;
+    let mut settings = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+    settings.extend(store.versions().map_err(cause)?);
+    settings.extend(config.facts());
     let counts = store.counts().map_err(cause)?;
-    told.extend(counts.iter().map(|(name, count)| row(name, &count.to_string())));
-    let faults = store.faults().map_err(cause)?;
-    if faults.is_empty() {
-        return Ok(format!("{}\nthe database is in order\n", told.join("\n")));
+    let mut faults = store.faults().map_err(cause)?;
+    faults.extend(exposed_folder(&config.database));
+    let mut notes = Vec::new();
+    if was_open {
+        notes.push("others could read the database; its mode is 600 now".to_owned());
     }
-    let faults: Vec<_> = faults.iter().map(|it| printable(it)).collect();
-    Err(format!("{} is not in order: {}", config.database.display(), faults.join("; ")))
+    let report = if as_json {
+        let data = json!({
+            "settings": settings.into_iter().collect::<BTreeMap<_, _>>(),
+            "counts": counts.into_iter().collect::<BTreeMap<_, _>>(),
+            "notes": notes,
+            "faults": faults,
+            "in_order": faults.is_empty(),
+        });
+        format!("{data}\n")
+    } else {
+        let counts = counts.map(|(name, count)| (name, count.to_string()));
+        let notes = notes.into_iter().map(|it| ("note", it));
+        let found = faults.iter().map(|it| ("FAULT", printable(it)));
+        let rows = settings.into_iter().chain(counts).chain(notes).chain(found);
+        let rows: Vec<_> = rows.map(|(name, it)| format!("{name:<18}{it}\n")).collect();
+        let end = match faults.len() {
+            0 => "the database is in order\n",
+            _ => "the database is NOT in order\n",
+        };
+        rows.concat() + end
+    };
+    Ok((report, faults.is_empty()))
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    path.metadata().ok().map(|about| about.mode())
+}
+
+/// Whoever may write to the folder can put another file in the place of the database.
+fn exposed_folder(database: &Path) -> Option<String> {
+    let folder = database.canonicalize().ok()?.parent()?.to_owned();
+    let mode = mode(&folder)?;
+    // In a folder like /tmp people can touch only what is theirs.
+    let is_sticky = mode & 0o1000 != 0;
+    (mode & 0o002 != 0 && !is_sticky).then(|| format!("anybody may write to {}", folder.display()))
 }

@@ -63,7 +63,7 @@ pub enum InviteAction {
         json: bool,
     },
     /// Make an invitation good no more. Accounts that were made with it stay.
-    #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d2")]
+    #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d20b7e4a65")]
     Revoke {
         /// Its handle, as the list has it.
         handle: String,

@@ -25,6 +25,7 @@ pub struct SessionFlags {
 #[derive(Subcommand)]
 pub enum SessionAction {
     /// List the living sessions of a user.
+    #[command(after_help = "Example:\n  vestibule session list anna")]
     List {
         /// The name, in any spelling.
         name: String,
@@ -33,6 +34,7 @@ pub enum SessionAction {
         json: bool,
     },
     /// End a session of a user.
+    #[command(after_help = "Example:\n  vestibule session end anna 3fa9c1d20b7e4a65")]
     End {
         /// The name, in any spelling.
         name: String,
@@ -40,11 +42,13 @@ pub enum SessionAction {
         handle: String,
     },
     /// End all sessions of a user.
+    #[command(after_help = "Example:\n  vestibule session end-all anna")]
     EndAll {
         /// The name, in any spelling.
         name: String,
     },
     /// Delete the dead sessions of everybody, as the server does by itself.
+    #[command(after_help = "Example:\n  vestibule session purge")]
     Purge,
 }
 
@@ -66,6 +70,7 @@ pub struct TokenFlags {
 #[derive(Subcommand)]
 pub enum TokenAction {
     /// List the access tokens of a user.
+    #[command(after_help = "Example:\n  vestibule token list anna --json")]
     List {
         /// The name, in any spelling.
         name: String,
@@ -74,6 +79,7 @@ pub enum TokenAction {
         json: bool,
     },
     /// End an access token of a user.
+    #[command(after_help = "Example:\n  vestibule token revoke anna 3fa9c1d20b7e4a65")]
     Revoke {
         /// The name, in any spelling.
         name: String,

@@ -30,6 +30,7 @@ pub struct UserFlags {
 #[derive(Subcommand)]
 pub enum UserAction {
     /// Make an account. The password is asked for, or read from standard input as one line.
+    #[command(after_help = "Example:\n  vestibule user add anna --groups staff < password")]
     Add {
         /// The name.
         name: String,
@@ -45,6 +46,7 @@ pub enum UserAction {
         password_policy: Policy,
     },
     /// List all users.
+    #[command(after_help = "Example:\n  vestibule user list --json")]
     List {
         /// As data, for scripts: an object a line.
         #[arg(long)]
@@ -52,6 +54,7 @@ pub enum UserAction {
     },
     /// Set a password, asked for or read from standard input as one line. Sessions and access tokens
     /// end.
+    #[command(after_help = "Example:\n  vestibule user passwd anna < password")]
     Passwd {
         /// The name, in any spelling.
         name: String,
@@ -61,6 +64,7 @@ pub enum UserAction {
         password_policy: Policy,
     },
     /// Give a user another name. They sign in with it from then on.
+    #[command(after_help = "Example:\n  vestibule user rename anna anna.onym")]
     Rename {
         /// The name, in any spelling.
         name: String,
@@ -68,6 +72,7 @@ pub enum UserAction {
         new_name: String,
     },
     /// Delete a user with all that is theirs, for good.
+    #[command(after_help = "Example:\n  vestibule user delete anna --yes")]
     Delete {
         /// The name, in any spelling.
         name: String,
@@ -77,6 +82,9 @@ pub enum UserAction {
     },
     /// Make a link with which a user sets a new password: good for an hour, once. Hand it over in
     /// private.
+    #[command(
+        after_help = "Example:\n  vestibule user reset-link anna --origin https://auth.example.com --qr"
+    )]
     ResetLink {
         /// The name, in any spelling.
         name: String,
@@ -88,11 +96,13 @@ pub enum UserAction {
         qr: bool,
     },
     /// Forget the failed tries for a name, so that nobody has to wait.
+    #[command(after_help = "Example:\n  vestibule user unlock anna")]
     Unlock {
         /// The name, in any spelling.
         name: String,
     },
     /// Show what is known of a user.
+    #[command(after_help = "Example:\n  vestibule user show anna --json")]
     Show {
         /// The name, in any spelling.
         name: String,
@@ -101,6 +111,7 @@ pub enum UserAction {
         json: bool,
     },
     /// Put a user in these groups and in no others.
+    #[command(after_help = "Example:\n  vestibule user groups anna admin,staff")]
     Groups {
         /// The name, in any spelling.
         name: String,
@@ -109,6 +120,7 @@ pub enum UserAction {
         groups: String,
     },
     /// Say where apps may write to a user.
+    #[command(after_help = "Example:\n  vestibule user email anna anna@example.com")]
     Email {
         /// The name, in any spelling.
         name: String,
@@ -117,6 +129,7 @@ pub enum UserAction {
         email: String,
     },
     /// Shut a user out at once: sessions end, and nothing of theirs opens anything.
+    #[command(after_help = "Example:\n  vestibule user disable anna --reason 'left the company'")]
     Disable {
         /// The name, in any spelling.
         name: String,
@@ -125,6 +138,7 @@ pub enum UserAction {
         reason: String,
     },
     /// Let a user in again who was shut out.
+    #[command(after_help = "Example:\n  vestibule user enable anna")]
     Enable {
         /// The name, in any spelling.
         name: String,

@@ -88,6 +88,13 @@ impl Store {
         })
     }
 
+    /// Of what makes the database is: the schema's number, and SQLite's version.
+    pub fn versions(&self) -> Result<[(&'static str, String); 2]> {
+        let schema = self
+            .read(|conn| conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)))?;
+        Ok([("schema", schema.to_string()), ("sqlite", rusqlite::version().to_owned())])
+    }
+
     /// How many rows there are of users, keys, sessions and access tokens.
     pub fn counts(&self) -> Result<[(&'static str, i64); 4]> {
         self.read(|conn| {
@@ -100,7 +107,7 @@ impl Store {
                         ("users", row.get(0)?),
                         ("keys", row.get(1)?),
                         ("sessions", row.get(2)?),
-                        ("access tokens", row.get(3)?),
+                        ("access_tokens", row.get(3)?),
                     ])
                 },
             )

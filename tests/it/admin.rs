@@ -1,6 +1,8 @@
 //! What an operator does on the database of a running server.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -358,11 +360,26 @@ fn tells_whether_the_database_is_in_order() {
     let server = Binary::start(folder.path(), &[]);
     server.sign_up("anna");
     let told = said(&run(folder.path(), &["check"], ""));
-    assert!(told.contains("users             1\n") && told.ends_with("in order\n"), "{told}");
+    assert!(told.contains("users             1\n") && told.ends_with("is in order\n"), "{told}");
+    let path = folder.path().join("test.db");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let told = said(&run(folder.path(), &["check", "--json", "--signup=closed"], ""));
+    let data: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&data["in_order"], &data["counts"]["users"]), (&true.into(), &1.into()));
+    assert_eq!(data["settings"]["signup"], "closed");
+    assert!(data["notes"][0].as_str().unwrap().contains("others could read"), "{told}");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let exposed = run(folder.path(), &["check"], "");
+    let told = String::from_utf8(exposed.stdout).unwrap();
+    assert!(exposed.status.code() == Some(1) && told.contains("anybody may write to"), "{told}");
     let raw = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
     raw.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM user").unwrap();
-    let text = refusal(&run(folder.path(), &["check"], ""));
-    assert!(text.contains("rows of user_session belong to nobody"), "{text}");
+    let faulty = run(folder.path(), &["check"], "");
+    let text = String::from_utf8(faulty.stdout).unwrap();
+    assert_eq!(faulty.status.code(), Some(1));
+    assert!(text.contains("FAULT             1 rows of user_session belong to nobody"), "{text}");
+    assert!(text.ends_with("NOT in order\n"), "{text}");
     let wrong = run(folder.path(), &["check", "--active=40d"], "");
     assert_eq!(wrong.status.code(), Some(2));
 }
