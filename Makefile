@@ -1,8 +1,9 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
+# make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
-.PHONY: help run test release
+.PHONY: help run test bench release
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -12,6 +13,9 @@ run:
 
 test:
 	tests/run.sh
+
+bench:
+	benches/run.sh
 
 release:
 	cargo build --release --locked

@@ -1,0 +1,93 @@
+//! A database of a million users and three million sessions, made once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use vestibule::store::Store;
+use vestibule::token::Token;
+
+const USERS: usize = 1_000_000;
+const SESSIONS_EACH: usize = 3;
+
+/// Sessions whose cookies are kept: every so many.
+const KEPT: usize = 1_000;
+
+/// Where it lies, and the cookies of some of its sessions.
+pub struct Large {
+    pub database: PathBuf,
+    pub cookies: Vec<String>,
+}
+
+/// Makes it in this folder, unless it is there from an earlier run of the same version.
+pub fn make(folder: &Path) -> Large {
+    let (database, list) = (folder.join("large.db"), folder.join("large.cookies"));
+    if let Ok(text) = fs::read_to_string(&list) {
+        return Large { database, cookies: text.lines().map(str::to_owned).collect() };
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(format!("{}{suffix}", database.display())));
+    }
+    Store::open(&database).and_then(|it| it.close()).expect("a new database");
+    let mut conn = Connection::open(&database).expect("it is there");
+    conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;")
+        .expect("settings");
+    let cookies = fill(&mut conn);
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
+    fs::write(&list, cookies.join("\n")).expect("a list of cookies");
+    Large { database, cookies }
+}
+
+fn fill(conn: &mut Connection) -> Vec<String> {
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let now = i64::try_from(now.as_millis()).expect("a time");
+    let (day, ids) = (86_400_000, (0..USERS).map(|it| format!("{it:015}")).collect::<Vec<_>>());
+    let tx = conn.transaction().expect("a transaction");
+    {
+        let mut user = tx
+            .prepare(
+                "INSERT INTO user (id, username, canonical_username, created_at)
+                 VALUES (?1, ?2, ?2, ?3)",
+            )
+            .expect("a statement");
+        let mut key =
+            tx.prepare("INSERT INTO user_key (id, user_id) VALUES (?1, ?2)").expect("a statement");
+        for (at, id) in ids.iter().enumerate() {
+            let name = format!("user{at:07}");
+            user.execute((id, &name, now)).expect("a user");
+            key.execute((format!("username:{name}"), id)).expect("a key");
+        }
+    }
+    let mut tokens: Vec<_> = (0..USERS * SESSIONS_EACH).map(|_| Token::random()).collect();
+    // In the order of the tree, so that each page is written once.
+    tokens.sort_by_cached_key(|it| *it.hash().as_bytes());
+    {
+        let mut session = tx
+            .prepare(
+                "INSERT INTO user_session (id, user_id, active_expires, idle_expires,
+                   absolute_expires, created_at, proven_at, seen_at, browser, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, 'Firefox on Linux', '192.0.2.1')",
+            )
+            .expect("a statement");
+        for (at, token) in tokens.iter().enumerate() {
+            let user = &ids[at % USERS];
+            let ends = (now + 20 * day, now + 25 * day, now + 30 * day);
+            // Seen in the future: nothing is written while it is measured.
+            session
+                .execute((
+                    token.hash().as_bytes(),
+                    user,
+                    ends.0,
+                    ends.1,
+                    ends.2,
+                    now,
+                    now + 20 * day,
+                ))
+                .expect("a session");
+        }
+    }
+    tx.commit().expect("it is written");
+    let step = tokens.len() / KEPT;
+    tokens.iter().step_by(step).map(|it| format!("auth_session={}", it.reveal())).collect()
+}
