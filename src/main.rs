@@ -176,7 +176,7 @@ fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
         }
     };
     let mut progress = |what: &str, rows: usize| show(&format!("{rows} {what}"));
-    let done = import::lucia(&flags.order(), Moment::now(), &mut progress);
+    let done = import::bring(&flags.order(), Moment::now(), &mut progress);
     show("");
     let outcome = done.map_err(|text| Failure(1, text))?;
     print(&outcome.report);

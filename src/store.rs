@@ -15,6 +15,7 @@ mod invites;
 mod lucia;
 mod operator;
 mod records;
+mod strangers;
 mod tickets;
 
 use std::path::{Path, PathBuf};
@@ -31,12 +32,13 @@ use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::token::TokenHash;
 pub use arrivals::{Arrival, Standing};
-pub use lucia::{Attribute, Lucia, LuciaKey, LuciaSession, LuciaTables, LuciaUser, Progress};
+pub use lucia::{LuciaTables, lucia};
 pub use operator::restore;
 pub use records::{
     AccessToken, Count, CountId, Device, Entry, Groups, Invite, Key, KeyId, Place, Record, Session,
     SignedUp, Ticket, User, UserId, Written,
 };
+pub use strangers::{Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers};
 
 /// How long a write waits for its turn before it is given up as [`Error::Busy`].
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);

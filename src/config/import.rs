@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::import::Order;
+use crate::import::{self, Order};
 use crate::store::LuciaTables;
 
 /// `vestibule import`.
@@ -63,7 +63,8 @@ impl ImportFlags {
     pub fn order(self) -> Order {
         let Source::Lucia(flags) = self.source;
         let LuciaFlags { file, tables, dry_run, skip_conflicts, json, database } = flags;
-        Order { file, tables, dry_run, skip_conflicts, json, database }
+        let source = import::Source::Lucia { tables };
+        Order { source, file, dry_run, skip_conflicts, json, database }
     }
 }
 

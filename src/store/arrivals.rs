@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::lucia::{Progress, tell};
+use super::strangers::{Progress, tell};
 use super::{
     Fault, Key, KeyId, Result, Session, Store, User, UserId, WRITE_PATIENCE, insert_key,
     insert_session_row, insert_user,

@@ -11,8 +11,8 @@ use rusqlite::types::Value as Cell;
 use serde_json::Value;
 use tempfile::TempDir;
 use vestibule::clock::Moment;
-use vestibule::import::{self, Order, Outcome};
-use vestibule::store::{Lucia, LuciaTables};
+use vestibule::import::{self, Order, Outcome, Source};
+use vestibule::store::{self, LuciaTables};
 
 use crate::binary::vestibule;
 use crate::visit::{Visit, body};
@@ -52,8 +52,8 @@ impl Move {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("test.db");
         let order = Order {
+            source: Source::Lucia { tables: None },
             file,
-            tables: None,
             dry_run: false,
             skip_conflicts: false,
             json: true,
@@ -75,7 +75,7 @@ impl Move {
     }
 
     fn run(&self, now: Moment) -> Result<Outcome, String> {
-        import::lucia(&self.order, now, &mut |_, _| {})
+        import::bring(&self.order, now, &mut |_, _| {})
     }
 
     /// What is told when all goes well.
@@ -242,14 +242,14 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
     assert_eq!(sign_in(&mut visit, "alice", "correct horse battery"), 302);
     let before = rows(&visit.raw());
     let again = Order {
+        source: Source::Lucia { tables: None },
         file: fixture(),
-        tables: None,
         dry_run: false,
         skip_conflicts: false,
         json: true,
         database: visit.folder.path().join("test.db"),
     };
-    let outcome = import::lucia(&again, now, &mut |_, _| {}).unwrap();
+    let outcome = import::bring(&again, now, &mut |_, _| {}).unwrap();
     let report: Value = serde_json::from_str(&outcome.report).unwrap();
     assert_eq!(report["sessions"]["left_out"]["of users who are here already"], 1);
     assert!(rows(&visit.raw()) == before);
@@ -347,11 +347,14 @@ fn finds_the_tables_under_other_names_and_takes_those_that_are_named() {
     assert!(it.run(NOW).is_err());
     let tables =
         LuciaTables { user: "auth \"user".to_owned(), key: "auth_key".to_owned(), session: None };
-    it.order.tables = Some(LuciaTables { key: "post".to_owned(), ..tables.clone() });
+    let named = |key: &str| Source::Lucia {
+        tables: Some(LuciaTables { key: key.to_owned(), ..tables.clone() }),
+    };
+    it.order.source = named("post");
     assert!(it.run(NOW).err().unwrap().contains("has not the columns"));
-    it.order.tables = Some(LuciaTables { key: "none".to_owned(), ..tables.clone() });
+    it.order.source = named("none");
     assert!(it.run(NOW).err().unwrap().contains("no table none"));
-    it.order.tables = Some(tables);
+    it.order.source = named("auth_key");
     assert_eq!(counts(&it.done(NOW), "users"), (1, 0));
 }
 
@@ -536,9 +539,12 @@ fn tells_how_far_it_is() {
          INSERT INTO user SELECT i, 'user' || i FROM n;",
     );
     let mut told = Vec::new();
-    import::lucia(&it.order, NOW, &mut |what, rows| told.push(format!("{rows} {what}"))).unwrap();
+    import::bring(&it.order, NOW, &mut |what, rows| told.push(format!("{rows} {what}"))).unwrap();
     assert_eq!(told, ["10000 users read", "10000 users written"]);
-    assert_eq!(Lucia::read(&it.order.file, None, &mut |_, _| {}).ok().unwrap().users.len(), 10_000);
+    assert_eq!(
+        store::lucia(&it.order.file, None, &mut |_, _| {}).ok().unwrap().users.len(),
+        10_000
+    );
 }
 
 #[test]

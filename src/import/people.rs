@@ -1,0 +1,170 @@
+//! Who can come over as they are, and who cannot and why.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::luggage::{Luggage, OldKey, OldSession};
+use super::report::Report;
+use crate::clock::Moment;
+use crate::password::PasswordHash;
+use crate::store::{Arrival, Key, KeyId, Place, Session, UserId};
+use crate::token::Token;
+use crate::users::{self, Username};
+
+/// How long a session may be used that came over, at least, if its own idle end lets it: other systems
+/// know no absolute end.
+const ABSOLUTE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Makes ready whoever can come over, and notes in the report who and what cannot.
+pub(super) fn pack(all: Vec<Luggage>, report: &mut Report, now: Moment) -> Vec<Arrival> {
+    let arrivals: Vec<_> = all.into_iter().filter_map(|it| arrival(it, report, now)).collect();
+    without_collisions(arrivals, report)
+}
+
+/// Somebody as they come over. `None` if they cannot; then the report says why.
+fn arrival(luggage: Luggage, report: &mut Report, now: Moment) -> Option<Arrival> {
+    let (keys, sessions) = (luggage.keys.len(), luggage.sessions.len());
+    let (id, shown) = (luggage.id.clone(), luggage.name.clone());
+    match prepare(luggage, report, now) {
+        Ok(arrival) => Some(arrival),
+        Err(why) => {
+            report.refuse(id.as_deref(), &shown.unwrap_or_default(), why, keys, sessions);
+            None
+        }
+    }
+}
+
+fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival, String> {
+    if luggage.id.as_ref().is_some_and(String::is_empty) {
+        return Err("has an empty id".to_owned());
+    }
+    if let Some(why) = luggage.fault {
+        return Err(why);
+    }
+    let username = name(luggage.name, &luggage.keys)?;
+    let mut user = users::new(&username, luggage.created_at.unwrap_or(now));
+    if let Some(id) = luggage.id {
+        user.id = UserId::new(id);
+    }
+    user.groups = luggage.groups;
+    user.email = luggage.email;
+    user.disabled_at = luggage.disabled_at;
+    user.disabled_reason = luggage.disabled_reason;
+    let keys = luggage.keys.into_iter().map(|it| key(it, &user.id));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    for (at, key) in keys.iter().enumerate() {
+        if keys[..at].iter().any(|it| it.id == key.id) {
+            return Err(format!("has two keys that are one here: {}", key.id.as_str()));
+        }
+    }
+    note(&keys, &username, report);
+    let sessions = luggage.sessions.into_iter();
+    let sessions = sessions.filter_map(|it| session(it, &user.id, report, now)).collect();
+    Ok(Arrival { user, attributes: luggage.attributes, keys, sessions })
+}
+
+/// The name that somebody has, or else the one that they sign in with.
+fn name(name: Option<String>, keys: &[OldKey]) -> Result<Username, String> {
+    let of_key = |it: &OldKey| match it {
+        OldKey::Of { provider, id, .. } => (provider == "username").then(|| id.clone()),
+    };
+    let typed = name.filter(|it| !it.is_empty());
+    let typed = typed.or_else(|| keys.iter().find_map(of_key)).ok_or("has no name")?;
+    let fits = Username::for_sign_in(&typed);
+    Ok(fits.ok_or("has a name of more than 31 characters")?)
+}
+
+/// A `username:` key is kept under the canonical name, as sign-in looks for it there.
+fn key(old: OldKey, user: &UserId) -> Result<Key, String> {
+    let (id, hash) = match old {
+        OldKey::Of { provider, id, hash } if provider == "username" => {
+            let name = Username::for_sign_in(&id)
+                .ok_or("has a username key that is empty or of more than 31 characters")?;
+            (KeyId::username(name.canonical()), hash)
+        }
+        OldKey::Of { provider, id, hash } => {
+            let whole = KeyId::new(&provider, &id);
+            (whole.ok_or_else(|| format!("has a key without a provider: {id}"))?, hash)
+        }
+    };
+    let hashed_password = hash.map(PasswordHash::from_stored);
+    Ok(Key { id, user_id: user.clone(), hashed_password })
+}
+
+/// Tells what the operator should look after.
+fn note(keys: &[Key], username: &Username, report: &mut Report) {
+    let own = KeyId::username(username.canonical());
+    let mut names = keys.iter().filter(|it| it.id.provider() == "username").peekable();
+    if names.peek().is_none() {
+        report.notes.add(1, "users without a username key: they cannot sign in by name");
+    } else if !names.any(|it| it.id == own) {
+        report.notes.add(1, "users who sign in by another name than the one they are shown by");
+    }
+    let hashes = keys.iter().filter_map(|it| it.hashed_password.as_ref());
+    let unreadable = hashes.filter(|it| !it.is_readable()).count();
+    report.notes.add(unreadable, "passwords of a kind that is not known: they need new ones");
+}
+
+/// A session that lives. `None` if it is dead or its id is no token of ours; the report counts it.
+fn session(old: OldSession, user: &UserId, report: &mut Report, now: Moment) -> Option<Session> {
+    let OldSession::Of { token, active_expires, idle_expires } = old;
+    if now > idle_expires {
+        report.dead += 1;
+        return None;
+    }
+    let Some(token) = Token::parse(&token) else {
+        report.sessions.leave_out(1, "with an id that is not 40 characters a-z0-9");
+        return None;
+    };
+    Some(Session {
+        id: token.hash(),
+        user_id: user.clone(),
+        active_expires: active_expires.min(idle_expires),
+        idle_expires,
+        absolute_expires: idle_expires.max(now.after(ABSOLUTE)),
+        created_at: now,
+        // Nobody has given a password here: what matters most asks for it again.
+        proven_at: Moment::from_millis(0),
+        seen_at: now,
+        place: Place::default(),
+    })
+}
+
+/// Leaves everybody out who has an id, a name, a key or a session in common with somebody else: which of them
+/// is meant is not for us to say.
+fn without_collisions(arrivals: Vec<Arrival>, report: &mut Report) -> Vec<Arrival> {
+    fn claims(it: &Arrival) -> impl Iterator<Item = (String, String)> {
+        let claim = |kind: &str, what: &str| (format!("{kind}\n{what}"), format!("{kind} {what}"));
+        let id = claim("the id", it.user.id.as_str());
+        let own = &it.user.canonical_username;
+        // Whom a name lets in and whom it shows must be one person.
+        let others = it.keys.iter().map(|key| &key.id).filter(|id| id.provider() == "username");
+        let others = others.map(KeyId::provider_user_id).filter(move |name| name != own);
+        let names = std::iter::once(own.as_str()).chain(others);
+        let names = names.map(move |name| claim("the name", name));
+        let keys = it.keys.iter().map(move |key| claim("the key", key.id.as_str()));
+        let sessions = it.sessions.iter().map(|session| {
+            let handle = session.id.public_handle();
+            (format!("session\n{handle}"), "a session".to_owned())
+        });
+        std::iter::once(id).chain(names).chain(keys).chain(sessions)
+    }
+    let mut owners: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, it) in arrivals.iter().enumerate() {
+        for (claim, _) in claims(it) {
+            owners.entry(claim).or_default().push(at);
+        }
+    }
+    let shared = |it: &Arrival| claims(it).find(|(claim, _)| owners[claim].len() > 1);
+    let whys: Vec<_> = arrivals.iter().map(shared).collect();
+    let mut kept = Vec::with_capacity(arrivals.len());
+    for (arrival, why) in arrivals.into_iter().zip(whys) {
+        match why {
+            None => kept.push(arrival),
+            Some((_, what)) => {
+                report.refuse_arrival(&arrival, format!("shares {what} with another user"));
+            }
+        }
+    }
+    kept
+}
