@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod backup;
+mod export;
 mod invite;
 mod user;
 
@@ -24,6 +25,7 @@ use crate::users::{self, Username};
 pub use access::{session, token};
 pub use audit::audit;
 pub use backup::{backup, check, restore};
+pub use export::export;
 pub use invite::invite;
 pub use user::user;
 

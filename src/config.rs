@@ -26,7 +26,8 @@ pub use doctor::DoctorFlags;
 pub use import::ImportFlags;
 pub use invite::{InviteAction, InviteFlags};
 pub use operator::{
-    AuditFlags, BackupFlags, RestoreFlags, SessionAction, SessionFlags, TokenAction, TokenFlags,
+    AuditFlags, BackupFlags, ExportFlags, RestoreFlags, SessionAction, SessionFlags, TokenAction,
+    TokenFlags,
 };
 pub use proxy::ProxyFlags;
 pub use user::{UserAction, UserFlags};
@@ -126,6 +127,9 @@ pub enum Command {
             A line for each thing; exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<CheckFlags>),
+
+    /// Write everybody with their hashes of passwords as lines of JSON, while people sign in.
+    Export(ExportFlags),
 
     /// Bring people over from another system, with their passwords and sessions.
     Import(ImportFlags),

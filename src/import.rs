@@ -11,13 +11,17 @@ mod luggage;
 mod people;
 mod report;
 mod strangers;
+mod text;
+mod vestibule;
 
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use crate::clock::Moment;
 use crate::store::{self, LuciaTables, Progress, Record, Standing, Store};
 use luggage::Luggage;
 use report::{Report, many};
+use text::Text;
 
 /// What people are brought over from.
 pub enum Source {
@@ -26,6 +30,8 @@ pub enum Source {
         /// Its tables; `None`: they are found by their columns.
         tables: Option<LuciaTables>,
     },
+    /// What `vestibule export` writes.
+    Vestibule,
 }
 
 impl Source {
@@ -33,6 +39,7 @@ impl Source {
     const fn name(&self) -> &'static str {
         match self {
             Self::Lucia { .. } => "lucia",
+            Self::Vestibule => "vestibule",
         }
     }
 }
@@ -41,7 +48,7 @@ impl Source {
 pub struct Order {
     /// From what.
     pub source: Source,
-    /// The file.
+    /// The file; `-` is standard input, where it is a text.
     pub file: PathBuf,
     /// Only look.
     pub dry_run: bool,
@@ -64,11 +71,16 @@ pub struct Outcome {
 /// Brings everybody over, or nobody. An error is one line, and nothing is written then.
 ///
 /// Whoever is here by the same id and name already is left as they are. Sessions that are dead at `now`
-/// stay behind.
-pub fn bring(order: &Order, now: Moment, progress: Progress<'_>) -> Result<Outcome, String> {
+/// stay behind. `input` is what is read for the file `-`.
+pub fn bring(
+    order: &Order,
+    input: &mut dyn BufRead,
+    now: Moment,
+    progress: Progress<'_>,
+) -> Result<Outcome, String> {
     let text = |err: store::Error| err.to_string();
     let mut report = Report::of(order.source.name());
-    let luggage = read(order, &mut report, progress)?;
+    let luggage = read(order, input, &mut report, progress)?;
     let arrivals = people::pack(luggage, &mut report, now);
     let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
     // Only looking makes no database. (One that is there is opened, and so brought up to date.)
@@ -104,6 +116,7 @@ pub fn bring(order: &Order, now: Moment, progress: Progress<'_>) -> Result<Outco
 /// Everybody in the file, in the one form.
 fn read(
     order: &Order,
+    input: &mut dyn BufRead,
     report: &mut Report,
     progress: Progress<'_>,
 ) -> Result<Vec<Luggage>, String> {
@@ -112,5 +125,6 @@ fn read(
             let old = store::lucia(&order.file, tables.as_ref(), progress);
             Ok(strangers::read(old.map_err(|err| err.to_string())?, report))
         }
+        Source::Vestibule => vestibule::read(Text::open(&order.file, input)?, progress),
     }
 }

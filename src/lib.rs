@@ -9,7 +9,7 @@
 //!
 //! | floor     | files                                              | may know        | must not know                    |
 //! |-----------|----------------------------------------------------|-----------------|----------------------------------|
-//! | program   | `main config admin import proxy doctor`            | everything      | –                                |
+//! | program   | `main config admin import lines proxy doctor`      | everything      | –                                |
 //! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
 //! | site      | `routes pages origin redirect client browser http` | auth, store     | sockets, threads, clock, SQL     |
 //! | auth      | `login access invites tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
@@ -21,6 +21,7 @@
 pub mod config;
 pub mod admin;
 pub mod import;
+pub mod lines;
 pub mod proxy;
 pub mod doctor;
 pub mod gate;

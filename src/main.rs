@@ -77,6 +77,11 @@ fn main() -> ExitCode {
         }
         Some(Command::Backup(flags)) => tell(admin::backup(&flags)),
         Some(Command::Restore(flags)) => tell(admin::restore(&flags)),
+        Some(Command::Export(flags)) => {
+            let mut out = std::io::stdout();
+            let is_terminal = out.is_terminal();
+            tell(admin::export(&flags, &mut out, is_terminal, Moment::now()))
+        }
         Some(Command::Completions { shell }) => {
             // Whoever closed standard output does not want to read it.
             drop(std::io::stdout().write_all(&config::completions(shell)));
@@ -176,7 +181,8 @@ fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
         }
     };
     let mut progress = |what: &str, rows: usize| show(&format!("{rows} {what}"));
-    let done = import::bring(&flags.order(), Moment::now(), &mut progress);
+    let mut input = std::io::stdin().lock();
+    let done = import::bring(&flags.order(), &mut input, Moment::now(), &mut progress);
     show("");
     let outcome = done.map_err(|text| Failure(1, text))?;
     print(&outcome.report);

@@ -10,6 +10,7 @@
 
 mod access_tokens;
 mod arrivals;
+mod departures;
 mod file;
 mod invites;
 mod lucia;
@@ -32,6 +33,7 @@ use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::token::TokenHash;
 pub use arrivals::{Arrival, Standing};
+pub use departures::Departure;
 pub use lucia::{LuciaTables, lucia};
 pub use operator::restore;
 pub use records::{

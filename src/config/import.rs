@@ -9,6 +9,11 @@ use crate::store::LuciaTables;
 
 /// `vestibule import`.
 #[derive(Args)]
+#[command(
+    after_help = "Either everybody comes over or nobody. Whoever is there already is left as they are, \
+    so it can be run again.\n\
+    Exit codes: 0 done; 1 it could not be done, and nothing was written; 2 wrong usage."
+)]
 pub struct ImportFlags {
     /// From what.
     #[command(subcommand)]
@@ -27,20 +32,39 @@ enum Source {
         FILE is only read, and may be in use. Either everybody comes over or nobody. Whoever is there \
         already is left as they are, so it can be run again.\n\
         Exit codes: 0 done; 1 it could not be done, and nothing was written; 2 wrong usage.")]
-    Lucia(LuciaFlags),
+    Lucia {
+        /// The database of Lucia.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// The tables of users, keys and sessions, comma-separated, without the last if sessions are
+        /// kept elsewhere. Without it they are found by their columns.
+        #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
+        tables: Option<LuciaTables>,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// What `vestibule export` wrote: everybody as they were, to the byte.
+    #[command(after_help = "Examples:\n  \
+        vestibule import vestibule people.jsonl\n  \
+        zcat people.jsonl.gz | vestibule import vestibule - --dry-run\n\n\
+        A file that is cut short, or that a newer vestibule wrote, is refused. Sessions come with it if they \
+        are in it and live still.")]
+    Vestibule {
+        /// The export; `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        way: Way,
+    },
 }
 
+/// How everybody is brought over, from wherever.
 #[derive(Args)]
-struct LuciaFlags {
-    /// The database of Lucia.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-
-    /// The tables of users, keys and sessions, comma-separated, without the last if sessions are kept
-    /// elsewhere. Without it they are found by their columns.
-    #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
-    tables: Option<LuciaTables>,
-
+struct Way {
     /// Say what would come over, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -61,9 +85,11 @@ struct LuciaFlags {
 impl ImportFlags {
     /// What is to be done.
     pub fn order(self) -> Order {
-        let Source::Lucia(flags) = self.source;
-        let LuciaFlags { file, tables, dry_run, skip_conflicts, json, database } = flags;
-        let source = import::Source::Lucia { tables };
+        let (source, file, way) = match self.source {
+            Source::Lucia { file, tables, way } => (import::Source::Lucia { tables }, file, way),
+            Source::Vestibule { file, way } => (import::Source::Vestibule, file, way),
+        };
+        let Way { dry_run, skip_conflicts, json, database } = way;
         Order { source, file, dry_run, skip_conflicts, json, database }
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of `vestibule session`, `token`, `audit` and `backup`.
+//! The settings of `vestibule session`, `token`, `audit`, `backup`, `restore` and `export`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -139,4 +139,28 @@ pub struct BackupFlags {
 
     /// The copy. It must not be there yet.
     pub(crate) file: PathBuf,
+}
+
+/// `vestibule export`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    vestibule export --sessions people.jsonl\n  \
+    vestibule export | gzip > people.jsonl.gz\n\n\
+    A line says what follows, then each user has one, and the last one counts them; times are milliseconds \
+    since 1970. `vestibule import vestibule FILE` reads it back. It holds the hashes of passwords, and with \
+    --sessions those of session tokens: keep it as private as the database.\n\
+    Access tokens, invitations, reset links, known browsers and the audit trail are not in it; `vestibule backup` has \
+    them.")]
+pub struct ExportFlags {
+    /// The SQLite file that the server uses.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
+    pub(crate) database: PathBuf,
+
+    /// Where to write it, readable for its owner alone; it must not be there yet. Without it: to standard
+    /// output, unless that is a terminal.
+    pub(crate) file: Option<PathBuf>,
+
+    /// With the living sessions, so that whoever is signed in stays so.
+    #[arg(long)]
+    pub(crate) sessions: bool,
 }

@@ -3,7 +3,7 @@
 //! Decides nothing: whether they can come over is decided in `people.rs`.
 
 use crate::clock::Moment;
-use crate::store::Groups;
+use crate::store::{Groups, Key, Session};
 
 /// Somebody with all that is theirs. It holds tokens and hashes and so has no `Debug`.
 #[derive(Default)]
@@ -36,10 +36,14 @@ pub(super) struct Luggage {
 pub(super) enum OldKey {
     /// What `provider` knows as `id`; with a password or none.
     Of { provider: String, id: String, hash: Option<String> },
+    /// One of ours, as it was written down.
+    Ours(Key),
 }
 
 /// A browser that was let in.
 pub(super) enum OldSession {
     /// By a token of another system, in clear, and until when.
     Of { token: String, active_expires: Moment, idle_expires: Moment },
+    /// One of ours, as it was written down.
+    Ours(Session),
 }

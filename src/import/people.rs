@@ -66,7 +66,8 @@ fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival
 /// The name that somebody has, or else the one that they sign in with.
 fn name(name: Option<String>, keys: &[OldKey]) -> Result<Username, String> {
     let of_key = |it: &OldKey| match it {
-        OldKey::Of { provider, id, .. } => (provider == "username").then(|| id.clone()),
+        OldKey::Of { provider, id, .. } if provider == "username" => Some(id.clone()),
+        OldKey::Of { .. } | OldKey::Ours(_) => None,
     };
     let typed = name.filter(|it| !it.is_empty());
     let typed = typed.or_else(|| keys.iter().find_map(of_key)).ok_or("has no name")?;
@@ -77,6 +78,7 @@ fn name(name: Option<String>, keys: &[OldKey]) -> Result<Username, String> {
 /// A `username:` key is kept under the canonical name, as sign-in looks for it there.
 fn key(old: OldKey, user: &UserId) -> Result<Key, String> {
     let (id, hash) = match old {
+        OldKey::Ours(key) => return Ok(key),
         OldKey::Of { provider, id, hash } if provider == "username" => {
             let name = Username::for_sign_in(&id)
                 .ok_or("has a username key that is empty or of more than 31 characters")?;
@@ -107,11 +109,18 @@ fn note(keys: &[Key], username: &Username, report: &mut Report) {
 
 /// A session that lives. `None` if it is dead or its id is no token of ours; the report counts it.
 fn session(old: OldSession, user: &UserId, report: &mut Report, now: Moment) -> Option<Session> {
-    let OldSession::Of { token, active_expires, idle_expires } = old;
+    let idle_expires = match &old {
+        OldSession::Of { idle_expires, .. } => *idle_expires,
+        OldSession::Ours(session) => session.idle_expires,
+    };
     if now > idle_expires {
         report.dead += 1;
         return None;
     }
+    let (token, active_expires) = match old {
+        OldSession::Ours(session) => return Some(session),
+        OldSession::Of { token, active_expires, .. } => (token, active_expires),
+    };
     let Some(token) = Token::parse(&token) else {
         report.sessions.leave_out(1, "with an id that is not 40 characters a-z0-9");
         return None;

@@ -41,25 +41,25 @@ fn then(manifest: &Value) -> Moment {
     made.after(Duration::from_secs(60))
 }
 
-/// A folder with a database of Lucia, which the test fills, and the server's beside it.
-struct Move {
-    folder: TempDir,
-    order: Order,
+/// A folder with the server's database, and what is to be brought over into it.
+pub struct Move {
+    pub folder: TempDir,
+    pub order: Order,
+    /// What stands on standard input.
+    pub input: Vec<u8>,
 }
 
 impl Move {
     fn of(file: PathBuf) -> Self {
+        Self::from(Source::Lucia { tables: None }, file)
+    }
+
+    pub fn from(source: Source, file: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("test.db");
-        let order = Order {
-            source: Source::Lucia { tables: None },
-            file,
-            dry_run: false,
-            skip_conflicts: false,
-            json: true,
-            database,
-        };
-        Self { folder, order }
+        let (dry_run, skip_conflicts, json) = (false, false, true);
+        let order = Order { source, file, dry_run, skip_conflicts, json, database };
+        Self { folder, order, input: Vec::new() }
     }
 
     /// Out of a database with Lucia's usual tables and these rows.
@@ -74,48 +74,48 @@ impl Move {
         it
     }
 
-    fn run(&self, now: Moment) -> Result<Outcome, String> {
-        import::bring(&self.order, now, &mut |_, _| {})
+    pub fn run(&self, now: Moment) -> Result<Outcome, String> {
+        import::bring(&self.order, &mut self.input.as_slice(), now, &mut |_, _| {})
     }
 
     /// What is told when all goes well.
-    fn done(&self, now: Moment) -> Value {
+    pub fn done(&self, now: Moment) -> Value {
         let outcome = self.run(now).unwrap();
         assert_eq!(outcome.refusal, None, "{}", outcome.report);
         serde_json::from_str(&outcome.report).unwrap()
     }
 
     /// What is told when somebody cannot come over.
-    fn refused(&self) -> Value {
+    pub fn refused(&self) -> Value {
         let outcome = self.run(NOW).unwrap();
         let refusal = outcome.refusal.expect("it is refused");
         assert!(refusal.contains("--skip-conflicts") && !refusal.contains('\n'), "{refusal}");
         serde_json::from_str(&outcome.report).unwrap()
     }
 
-    fn raw(&self) -> Connection {
+    pub fn raw(&self) -> Connection {
         Connection::open(&self.order.database).unwrap()
     }
 
     /// Every row of every table.
-    fn rows(&self) -> Vec<Vec<Cell>> {
+    pub fn rows(&self) -> Vec<Vec<Cell>> {
         rows(&self.raw())
     }
 
-    fn texts(&self, sql: &str) -> Vec<String> {
+    pub fn texts(&self, sql: &str) -> Vec<String> {
         let raw = self.raw();
         let mut statement = raw.prepare(sql).unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    fn visit(self, now: Moment) -> Visit {
+    pub fn visit(self, now: Moment) -> Visit {
         let mut visit = Visit::over(self.folder);
         visit.now = now;
         visit
     }
 }
 
-fn rows(raw: &Connection) -> Vec<Vec<Cell>> {
+pub fn rows(raw: &Connection) -> Vec<Vec<Cell>> {
     let mut all = Vec::new();
     for table in ["user", "user_key", "user_session", "audit", "device", "throttle"] {
         let mut statement = raw.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
@@ -126,7 +126,7 @@ fn rows(raw: &Connection) -> Vec<Vec<Cell>> {
     all
 }
 
-fn counts(report: &Value, what: &str) -> (u64, u64) {
+pub fn counts(report: &Value, what: &str) -> (u64, u64) {
     let count = |name| report[what][name].as_u64().unwrap();
     (count("imported"), count("already_there"))
 }
@@ -136,7 +136,7 @@ fn token(name: &str) -> String {
     name.chars().cycle().take(40).collect()
 }
 
-fn sign_in(visit: &mut Visit, name: &str, password: &str) -> u16 {
+pub fn sign_in(visit: &mut Visit, name: &str, password: &str) -> u16 {
     visit.forget_everything();
     visit.post("/login", &[("username", name), ("password", password)]).status
 }
@@ -249,7 +249,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
         json: true,
         database: visit.folder.path().join("test.db"),
     };
-    let outcome = import::bring(&again, now, &mut |_, _| {}).unwrap();
+    let outcome = import::bring(&again, &mut std::io::empty(), now, &mut |_, _| {}).unwrap();
     let report: Value = serde_json::from_str(&outcome.report).unwrap();
     assert_eq!(report["sessions"]["left_out"]["of users who are here already"], 1);
     assert!(rows(&visit.raw()) == before);
@@ -539,7 +539,10 @@ fn tells_how_far_it_is() {
          INSERT INTO user SELECT i, 'user' || i FROM n;",
     );
     let mut told = Vec::new();
-    import::bring(&it.order, NOW, &mut |what, rows| told.push(format!("{rows} {what}"))).unwrap();
+    import::bring(&it.order, &mut std::io::empty(), NOW, &mut |what, rows| {
+        told.push(format!("{rows} {what}"));
+    })
+    .unwrap();
     assert_eq!(told, ["10000 users read", "10000 users written"]);
     assert_eq!(
         store::lucia(&it.order.file, None, &mut |_, _| {}).ok().unwrap().users.len(),

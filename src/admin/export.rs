@@ -1,0 +1,93 @@
+//! Everybody as lines of JSON.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::{Done, cause, open};
+use crate::clock::Moment;
+use crate::config::ExportFlags;
+use crate::lines::{self, Counts, LINE_BYTES_MAX};
+use crate::log;
+use crate::store::{Record, Store};
+
+/// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
+/// to print beside. A file that is there is never overwritten, and a terminal is shown nothing.
+pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: Moment) -> Done {
+    if flags.file.is_none() && is_terminal {
+        return Err(
+            "an export holds hashes of passwords and is not for a terminal; name a file, or \
+                    send it on with > or |"
+                .to_owned(),
+        );
+    }
+    let store = open(&flags.database)?;
+    let living = flags.sessions.then_some(now);
+    let counts = match &flags.file {
+        None => write(&store, out, living, now)?,
+        Some(path) => write_file(&store, path, living, now)?,
+    };
+    let Counts { users, keys, sessions } = counts;
+    let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
+    let facts = log::fields(&[("users", &users), ("keys", &keys), ("sessions", &sessions)]);
+    let kept = store.add_records(&[Record::of_program("export", facts, now)]);
+    kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
+    Ok(match &flags.file {
+        None => String::new(),
+        Some(path) => format!(
+            "{} holds {users} users, {keys} keys and {sessions} sessions; keep it as private as {}\n",
+            path.display(),
+            flags.database.display()
+        ),
+    })
+}
+
+/// The same into a new file that nobody else may read.
+fn write_file(
+    store: &Store,
+    path: &Path,
+    living: Option<Moment>,
+    now: Moment,
+) -> Result<Counts, String> {
+    let failed = |err: std::io::Error| format!("cannot write {}: {err}", path.display());
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file: File = made.map_err(failed)?;
+    let done = write(store, &mut file, living, now);
+    let done = done.and_then(|counts| file.sync_all().map_err(failed).map(|()| counts));
+    if done.is_err() {
+        // A part of an export is worse than none.
+        let _ = std::fs::remove_file(path);
+    }
+    done
+}
+
+fn write(
+    store: &Store,
+    out: &mut dyn Write,
+    living: Option<Moment>,
+    now: Moment,
+) -> Result<Counts, String> {
+    let has_sessions = living.is_some();
+    let failed = |err: std::io::Error| format!("cannot write the export: {err}");
+    let mut out = BufWriter::with_capacity(256 * 1024, out);
+    writeln!(out, "{}", lines::header(has_sessions, now)).map_err(failed)?;
+    let mut counts = Counts::default();
+    let mut fault = None;
+    let shown = store.each_departure(living, &mut |it| {
+        let line = lines::person(&it, has_sessions);
+        counts.add(&it);
+        fault = if line.len() > LINE_BYTES_MAX {
+            Some(format!("user {} has more to them than a line takes", it.user.id.as_str()))
+        } else {
+            writeln!(out, "{line}").err().map(failed)
+        };
+        fault.is_none()
+    });
+    shown.map_err(cause)?;
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    writeln!(out, "{}", lines::end(&counts)).and_then(|()| out.flush()).map_err(failed)?;
+    Ok(counts)
+}
