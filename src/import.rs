@@ -7,9 +7,11 @@
 //! Each source turns its rows into one form (`luggage.rs`); from there on all are treated alike: it is
 //! decided who can come over (`people.rs`), they are admitted, and it is told (`report.rs`).
 
+mod htpasswd;
 mod luggage;
 mod people;
 mod report;
+mod rows;
 mod strangers;
 mod text;
 mod vestibule;
@@ -30,6 +32,10 @@ pub enum Source {
         /// Its tables; `None`: they are found by their columns.
         tables: Option<LuciaTables>,
     },
+    /// What `htpasswd` of Apache writes.
+    Htpasswd,
+    /// A table as text, with commas.
+    Csv,
     /// What `vestibule export` writes.
     Vestibule,
 }
@@ -39,6 +45,8 @@ impl Source {
     const fn name(&self) -> &'static str {
         match self {
             Self::Lucia { .. } => "lucia",
+            Self::Htpasswd => "htpasswd",
+            Self::Csv => "csv",
             Self::Vestibule => "vestibule",
         }
     }
@@ -70,7 +78,8 @@ pub struct Outcome {
 
 /// Brings everybody over, or nobody. An error is one line, and nothing is written then.
 ///
-/// Whoever is here by the same id and name already is left as they are. Sessions that are dead at `now`
+/// Whoever is here by the same id and name already is left as they are; by the same name, if there are
+/// no ids where they come from. Sessions that are dead at `now`
 /// stay behind. `input` is what is read for the file `-`.
 pub fn bring(
     order: &Order,
@@ -113,6 +122,16 @@ pub fn bring(
     Ok(Outcome { report: if order.json { report.json() } else { report.text() }, refusal })
 }
 
+/// Lines of a text between two reports of progress.
+const PROGRESS_LINES: usize = 10_000;
+
+/// Told of so many lines of a text.
+fn tell(progress: &mut dyn FnMut(&str, usize), lines: usize) {
+    if lines.is_multiple_of(PROGRESS_LINES) {
+        progress("lines read", lines);
+    }
+}
+
 /// Everybody in the file, in the one form.
 fn read(
     order: &Order,
@@ -125,6 +144,8 @@ fn read(
             let old = store::lucia(&order.file, tables.as_ref(), progress);
             Ok(strangers::read(old.map_err(|err| err.to_string())?, report))
         }
+        Source::Htpasswd => htpasswd::read(Text::open(&order.file, input)?, report, progress),
+        Source::Csv => rows::read(Text::open(&order.file, input)?, report, progress),
         Source::Vestibule => vestibule::read(Text::open(&order.file, input)?, progress),
     }
 }

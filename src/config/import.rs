@@ -46,6 +46,38 @@ enum Source {
         way: Way,
     },
 
+    /// A file of passwords of Apache or nginx: a line for each name. Hashes of bcrypt come over; who has
+    /// another kind comes over without a password and needs a new one.
+    #[command(after_help = "Example:\n  \
+        vestibule import htpasswd /etc/nginx/htpasswd --dry-run\n\n\
+        Then `vestibule user reset-link NAME` lets somebody choose a password. Whoever is there by the same \
+        name already is left as they are.")]
+    Htpasswd {
+        /// The file of passwords; `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// A table as text, with commas: from any system that can write one.
+    #[command(after_help = "Example:\n  \
+        printf 'username,hash,groups\\nanna,$2b$12$…,staff;admin\\n' | vestibule import csv -\n\n\
+        The first line names the columns: username, and one of hash, password_hash, hashed_password. There \
+        may be id, email and groups (with ; or , between them). Every other one is kept as an attribute, \
+        unless its name tells of a password or a secret. Hashes of Argon2, bcrypt, scrypt as Lucia writes it \
+        and PBKDF2 as Django writes it come over; who has another kind, or none, comes over without a \
+        password. Without an id, whoever is there by the same name already is left as they are.")]
+    Csv {
+        /// The table; `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
     /// What `vestibule export` wrote: everybody as they were, to the byte.
     #[command(after_help = "Examples:\n  \
         vestibule import vestibule people.jsonl\n  \
@@ -87,6 +119,8 @@ impl ImportFlags {
     pub fn order(self) -> Order {
         let (source, file, way) = match self.source {
             Source::Lucia { file, tables, way } => (import::Source::Lucia { tables }, file, way),
+            Source::Htpasswd { file, way } => (import::Source::Htpasswd, file, way),
+            Source::Csv { file, way } => (import::Source::Csv, file, way),
             Source::Vestibule { file, way } => (import::Source::Vestibule, file, way),
         };
         let Way { dry_run, skip_conflicts, json, database } = way;

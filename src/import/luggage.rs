@@ -34,6 +34,8 @@ pub(super) struct Luggage {
 
 /// A way to prove who one is.
 pub(super) enum OldKey {
+    /// The name that they have; with a password or none.
+    OfName { hash: Option<String> },
     /// What `provider` knows as `id`; with a password or none.
     Of { provider: String, id: String, hash: Option<String> },
     /// One of ours, as it was written down.

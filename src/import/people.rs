@@ -43,6 +43,7 @@ fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival
     }
     let username = name(luggage.name, &luggage.keys)?;
     let mut user = users::new(&username, luggage.created_at.unwrap_or(now));
+    let is_known_by_name = luggage.id.is_none();
     if let Some(id) = luggage.id {
         user.id = UserId::new(id);
     }
@@ -50,7 +51,7 @@ fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival
     user.email = luggage.email;
     user.disabled_at = luggage.disabled_at;
     user.disabled_reason = luggage.disabled_reason;
-    let keys = luggage.keys.into_iter().map(|it| key(it, &user.id));
+    let keys = luggage.keys.into_iter().map(|it| key(it, &user.id, &username));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     for (at, key) in keys.iter().enumerate() {
         if keys[..at].iter().any(|it| it.id == key.id) {
@@ -60,14 +61,14 @@ fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival
     note(&keys, &username, report);
     let sessions = luggage.sessions.into_iter();
     let sessions = sessions.filter_map(|it| session(it, &user.id, report, now)).collect();
-    Ok(Arrival { user, attributes: luggage.attributes, keys, sessions })
+    Ok(Arrival { user, is_known_by_name, attributes: luggage.attributes, keys, sessions })
 }
 
 /// The name that somebody has, or else the one that they sign in with.
 fn name(name: Option<String>, keys: &[OldKey]) -> Result<Username, String> {
     let of_key = |it: &OldKey| match it {
         OldKey::Of { provider, id, .. } if provider == "username" => Some(id.clone()),
-        OldKey::Of { .. } | OldKey::Ours(_) => None,
+        OldKey::Of { .. } | OldKey::OfName { .. } | OldKey::Ours(_) => None,
     };
     let typed = name.filter(|it| !it.is_empty());
     let typed = typed.or_else(|| keys.iter().find_map(of_key)).ok_or("has no name")?;
@@ -76,9 +77,10 @@ fn name(name: Option<String>, keys: &[OldKey]) -> Result<Username, String> {
 }
 
 /// A `username:` key is kept under the canonical name, as sign-in looks for it there.
-fn key(old: OldKey, user: &UserId) -> Result<Key, String> {
+fn key(old: OldKey, user: &UserId, username: &Username) -> Result<Key, String> {
     let (id, hash) = match old {
         OldKey::Ours(key) => return Ok(key),
+        OldKey::OfName { hash } => (KeyId::username(username.canonical()), hash),
         OldKey::Of { provider, id, hash } if provider == "username" => {
             let name = Username::for_sign_in(&id)
                 .ok_or("has a username key that is empty or of more than 31 characters")?;

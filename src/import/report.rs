@@ -102,7 +102,8 @@ impl Report {
 
     /// The same for somebody who was ready to.
     pub(super) fn refuse_arrival(&mut self, it: &Arrival, why: String) {
-        let id = Some(it.user.id.as_str());
+        // An id that was made here would tell nobody anything.
+        let id = (!it.is_known_by_name).then(|| it.user.id.as_str());
         self.refuse(id, &it.user.username, why, it.keys.len(), it.sessions.len());
     }
 

@@ -27,6 +27,11 @@ impl<'a> Text<'a> {
         Ok(Self { reader, name, line: Vec::new(), number: 0 })
     }
 
+    /// What it is read from, and its name.
+    pub(super) fn into_parts(self) -> (Box<dyn BufRead + 'a>, String) {
+        (self.reader, self.name)
+    }
+
     /// The next line without its end, and its number. `None` after the last.
     pub(super) fn next(&mut self) -> Result<Option<(usize, &str)>, String> {
         self.line.clear();

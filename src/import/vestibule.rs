@@ -1,13 +1,11 @@
 //! People out of what `vestibule export` writes.
 
 use super::luggage::{Luggage, OldKey, OldSession};
+use super::tell;
 use super::text::Text;
 use crate::lines::{self, Counts, Line};
 use crate::store::{Departure, Progress};
 use crate::users;
-
-/// Lines between two reports of progress.
-const PROGRESS_LINES: usize = 10_000;
 
 /// Everybody in the text. It is refused unless it is whole: a part of it would look like all.
 pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Luggage>, String> {
@@ -33,9 +31,7 @@ pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Lug
             Ok(Line::Header { .. }) => return Err(text.fault_here("another export begins here")),
             Err(why) => return Err(text.fault_here(&why)),
         }
-        if number.is_multiple_of(PROGRESS_LINES) {
-            progress("lines read", number);
-        }
+        tell(progress, number);
     }
     match text.next()? {
         None => Ok(all),

@@ -13,6 +13,9 @@ use super::{
 pub struct Arrival {
     /// Who.
     pub user: User,
+    /// Whoever is here by the same name is them: where they come from there are no ids, and the one in
+    /// `user` is new.
+    pub is_known_by_name: bool,
     /// What else was known of them: an object in JSON; empty: nothing.
     pub attributes: String,
     /// Their ways to prove who they are.
@@ -125,10 +128,18 @@ fn insert(
 }
 
 fn standing(conn: &Connection, arrival: &Arrival) -> rusqlite::Result<Standing> {
-    let (id, canonical) = (arrival.user.id.as_str(), &arrival.user.canonical_username);
+    let canonical = &arrival.user.canonical_username;
+    let mut id = arrival.user.id.as_str().to_owned();
+    if arrival.is_known_by_name {
+        let found = conn
+            .prepare_cached("SELECT id FROM user WHERE canonical_username = ?1")?
+            .query_row([canonical], |row| row.get(0))
+            .optional()?;
+        id = found.unwrap_or(id);
+    }
     let name: Option<String> = conn
         .prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
+        .query_row([&id], |row| row.get(0))
         .optional()?;
     match &name {
         Some(name) if name == canonical => {}
@@ -161,7 +172,7 @@ fn standing(conn: &Connection, arrival: &Arrival) -> rusqlite::Result<Standing> 
     for session in &arrival.sessions {
         sessions += usize::from(
             conn.prepare_cached("SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2")?
-                .exists((session.id.as_bytes(), id))?,
+                .exists((session.id.as_bytes(), &id))?,
         );
     }
     Ok(Standing::Here { keys, sessions })

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 21] = [
+const HOMES: [(&str, &[&str]); 22] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
@@ -27,6 +27,7 @@ const HOMES: [(&str, &[&str]); 21] = [
     ("httpdate", &["http"]),
     ("humantime", &["config", "log", "clock"]),
     ("maud", &["pages", "http", "routes"]),
+    ("csv", &["import"]),
     ("serde_json", &["routes", "http", "admin", "import", "lines"]),
     ("ipnet", &["gate", "config", "client", "routes"]),
     ("ureq", &["doctor"]),

@@ -138,6 +138,7 @@ fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here() {
     let (desk, there) = Desk::with_ann();
     let arrival = |name: &str, attributes: &str| Arrival {
         user: user(name),
+        is_known_by_name: false,
         attributes: attributes.to_owned(),
         keys: vec![key(name)],
         sessions: vec![session(name, [4, 5, 6])],

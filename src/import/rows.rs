@@ -1,0 +1,157 @@
+//! People out of a table as text: comma-separated values (RFC 4180) under a row of headings.
+
+use std::io::{self, Read};
+
+use csv::{ReaderBuilder, StringRecord};
+use serde_json::{Map, Value};
+
+use super::luggage::{Luggage, OldKey};
+use super::report::Report;
+use super::tell;
+use super::text::Text;
+use crate::password::PasswordHash;
+use crate::store::Progress;
+use crate::users;
+
+/// Headings of the column of hashes.
+const HASHES: [&str; 3] = ["hash", "password_hash", "hashed_password"];
+
+/// Everybody in the table. It is refused unless every row has a value for each heading.
+pub(super) fn read(
+    text: Text<'_>,
+    report: &mut Report,
+    progress: Progress<'_>,
+) -> Result<Vec<Luggage>, String> {
+    let (input, name) = text.into_parts();
+    let fault = |why: &str| format!("cannot import {name}: {why}");
+    let mut input = Marks { input, are_odd: false };
+    let mut rows = ReaderBuilder::new().from_reader(&mut input);
+    let headings = rows.headers().map_err(|err| fault(&cause(&err)))?;
+    let columns = Columns::of(headings).map_err(|why| fault(&why))?;
+    let mut all = Vec::new();
+    let mut row = StringRecord::new();
+    while rows.read_record(&mut row).map_err(|err| fault(&cause(&err)))? {
+        all.push(columns.luggage(&row, report));
+        tell(progress, all.len());
+    }
+    drop(rows);
+    if input.are_odd {
+        return Err(fault("a quotation mark is not closed"));
+    }
+    report.notes.add(columns.secrets, "columns of passwords or secrets, left behind");
+    Ok(all)
+}
+
+/// What is wrong with a row, without repeating anything of it.
+fn cause(err: &csv::Error) -> String {
+    let line = err.position().map_or_else(String::new, |it| format!("line {}: ", it.line()));
+    match err.kind() {
+        csv::ErrorKind::Io(err) => err.to_string(),
+        csv::ErrorKind::Utf8 { .. } => format!("{line}it is no UTF-8"),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{line}it has {len} values, and the first line has {expected_len}")
+        }
+        _ => format!("{line}it is no row of values with commas between them"),
+    }
+}
+
+/// Which column is which.
+struct Columns {
+    username: usize,
+    hash: usize,
+    id: Option<usize>,
+    email: Option<usize>,
+    groups: Option<usize>,
+    others: Vec<(usize, String)>,
+    /// How many are not read.
+    secrets: usize,
+}
+
+impl Columns {
+    fn of(headings: &StringRecord) -> Result<Self, String> {
+        let names: Vec<_> = headings.iter().map(str::trim).collect();
+        if let Some(at) = (1..names.len()).find(|&at| names[..at].contains(&names[at])) {
+            return Err(format!("two columns are called {}", shown(names[at])));
+        }
+        let find = |name: &str| names.iter().position(|it| *it == name);
+        let missing = |what: &str| {
+            format!("its first line names no column {what}, or not with commas between them")
+        };
+        let username = find("username").ok_or_else(|| missing("username"))?;
+        let hash = match HASHES.iter().filter_map(|it| find(it)).collect::<Vec<_>>()[..] {
+            [one] => one,
+            [] => return Err(missing("hash (or password_hash, or hashed_password)")),
+            _ => return Err("several columns hold hashes; leave one".to_owned()),
+        };
+        let (id, email, groups) = (find("id"), find("email"), find("groups"));
+        let known = [Some(username), Some(hash), id, email, groups];
+        let rest = names.iter().enumerate().filter(|(at, _)| !known.contains(&Some(*at)));
+        let (secrets, others): (Vec<_>, Vec<_>) = rest.partition(|(_, name)| is_secret(name));
+        let others = others.into_iter().map(|(at, name)| (at, (*name).to_owned())).collect();
+        Ok(Self { username, hash, id, email, groups, others, secrets: secrets.len() })
+    }
+
+    fn luggage(&self, row: &StringRecord, report: &mut Report) -> Luggage {
+        let value = |at: usize| row.get(at).unwrap_or_default();
+        let optional = |at: Option<usize>| at.map(value).filter(|it| !it.is_empty());
+        let mut attributes: Map<_, _> =
+            self.others.iter().map(|(at, name)| (name.clone(), value(*at).into())).collect();
+        let email = optional(self.email).map(|it| users::email(it).ok_or(it));
+        let email = email.transpose().unwrap_or_else(|odd| {
+            report.notes.add(1, "addresses that cannot be one here, kept as attributes");
+            attributes.insert("email".to_owned(), odd.into());
+            None
+        });
+        let groups = users::groups(&optional(self.groups).unwrap_or_default().replace(';', ","));
+        let fault = groups.is_none().then(|| "has groups that cannot be groups here".to_owned());
+        let given = optional(Some(self.hash)).map(str::to_owned);
+        let hash = given.clone().filter(|it| PasswordHash::from_stored(it.clone()).is_readable());
+        let is_left = given.is_some() && hash.is_none();
+        report
+            .notes
+            .add(usize::from(is_left), "passwords of a kind that is not known, left behind");
+        report.notes.add(
+            usize::from(hash.is_none()),
+            "users without a password: they need one (vestibule user reset-link)",
+        );
+        Luggage {
+            id: optional(self.id).map(str::to_owned),
+            name: Some(value(self.username).to_owned()),
+            groups: groups.unwrap_or_default(),
+            email: email.unwrap_or_default(),
+            attributes: if attributes.is_empty() {
+                String::new()
+            } else {
+                Value::Object(attributes).to_string()
+            },
+            keys: vec![OldKey::OfName { hash }],
+            fault,
+            ..Luggage::default()
+        }
+    }
+}
+
+/// Whether a column of this name is nothing to be kept beside a name.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["password", "passwd", "secret"].iter().any(|it| name.contains(it))
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(40).map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect()
+}
+
+/// Counts quotation marks as they pass. One that is not closed makes one value of all that follows, and
+/// the library says nothing; but in a table that is well formed their number is even.
+struct Marks<R> {
+    input: R,
+    are_odd: bool,
+}
+
+impl<R: Read> Read for Marks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.are_odd ^= buffer[..count].iter().fold(false, |odd, byte| odd ^ (*byte == b'"'));
+        Ok(count)
+    }
+}

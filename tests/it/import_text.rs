@@ -1,0 +1,183 @@
+//! People who come over out of texts: files of passwords and tables.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use vestibule::clock::Moment;
+use vestibule::import::Source;
+
+use crate::binary::vestibule;
+use crate::import::{Move, counts, sign_in};
+
+const NOW: Moment = Moment::from_millis(1_000_000);
+
+/// `open sesame` by bcrypt, at its lowest cost, in the form that `htpasswd -B` writes.
+const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy";
+
+fn from(source: Source, text: &str) -> Move {
+    let mut it = Move::from(source, "-".into());
+    it.input = text.replace("BCRYPT", BCRYPT).into_bytes();
+    it
+}
+
+fn htpasswd(text: &str) -> Move {
+    from(Source::Htpasswd, text)
+}
+
+fn csv(text: &str) -> Move {
+    from(Source::Csv, text)
+}
+
+#[test]
+fn brings_a_file_of_passwords_over_and_keeps_no_weak_hash() {
+    let it = htpasswd(
+        "# people\n\nAnna:BCRYPT\r\nbob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\ncarl:$apr1$x$y:more\n\
+         dora:plain text\neve:rqXexS6ZhobKA\nfay:$2y$04$short",
+    );
+    let report = it.done(NOW);
+    assert_eq!((counts(&report, "users"), counts(&report, "keys")), ((6, 0), (6, 0)));
+    let notes = report["notes"].as_object().unwrap();
+    assert_eq!((notes.len(), notes.values().next()), (1, Some(&json!(5))), "{report}");
+    assert!(notes.keys().next().unwrap().contains("reset-link"));
+    let kept = "SELECT hashed_password FROM user_key WHERE hashed_password IS NOT NULL";
+    assert_eq!(it.texts(kept), [BCRYPT]);
+    assert_eq!(it.texts("SELECT username FROM user ORDER BY canonical_username")[0], "Anna");
+    assert!(it.texts("SELECT id FROM user").iter().all(|id| id.len() == 15));
+    assert!(it.texts("SELECT detail FROM audit")[0].starts_with("from=htpasswd users=6 keys=6"));
+    let mut visit = it.visit(NOW);
+    assert_eq!(sign_in(&mut visit, "anna", "not it"), 400);
+    assert_eq!(sign_in(&mut visit, "anna", "open sesame"), 302);
+    assert_eq!(sign_in(&mut visit, "dora", "plain text"), 400);
+    let sql = "SELECT hashed_password FROM user_key WHERE id = 'username:anna'";
+    let hash: String = visit.raw().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(hash.starts_with("$argon2id$"));
+}
+
+#[test]
+fn refuses_a_line_that_is_malformed_by_its_number() {
+    for (text, line) in [
+        ("a:BCRYPT\n\nno colon\n", "line 3: "),
+        ("a:BCRYPT\n:BCRYPT\n", "line 2: "),
+        ("a:\n", "line 1: "),
+        ("SQLite format 3\0", "line 1: "),
+    ] {
+        let it = htpasswd(text);
+        let said = it.run(NOW).err().unwrap();
+        assert!(said.contains(line) && !said.contains('\n') && !said.contains("colon\n"), "{said}");
+        assert!(!said.contains("$2y$"), "no hash is repeated");
+        assert!(!it.order.database.exists());
+    }
+}
+
+#[test]
+fn knows_people_without_an_id_by_their_name() {
+    for it in [htpasswd("anna:BCRYPT\nbob:BCRYPT\n"), csv("username,hash\nanna,BCRYPT\nbob,\n")] {
+        it.done(NOW);
+        let before = it.rows();
+        let report = it.done(NOW);
+        assert_eq!((counts(&report, "users"), counts(&report, "keys")), ((0, 2), (0, 2)));
+        assert!(it.rows() == before, "a second run changes nothing");
+    }
+    let mut it = htpasswd("ANNA:BCRYPT\nbob:BCRYPT\n");
+    drop(vestibule::store::Store::open(&it.order.database).unwrap());
+    let ours = "INSERT INTO user (id, username, canonical_username, created_at)
+                VALUES ('1', 'anna', 'anna', 0), ('2', 'carl', 'carl', 0);
+                INSERT INTO user_key VALUES ('email:a', '1', NULL);";
+    it.raw().execute_batch(ours).unwrap();
+    let report = it.done(NOW);
+    assert_eq!(counts(&report, "users"), (1, 1));
+    assert_eq!(report["keys"]["left_out"]["of users who are here already"], 1);
+    assert_eq!(it.texts("SELECT username FROM user ORDER BY username"), ["anna", "bob", "carl"]);
+    assert_eq!(it.texts("SELECT id FROM user_key ORDER BY id"), ["email:a", "username:bob"]);
+    it.input = b"Carl:x\ncarl:y\n".to_vec();
+    let report = it.refused();
+    assert_eq!(report["conflicts"][0]["id"], Value::Null, "an id that was made tells nothing");
+    it.raw().execute("INSERT INTO user_key VALUES ('username:dan', '1', NULL)", []).unwrap();
+    it.input = b"dan:x\n".to_vec();
+    assert!(it.refused()["conflicts"][0]["why"].as_str().unwrap().contains("a key of somebody"));
+}
+
+#[test]
+fn brings_a_table_over_with_what_else_is_in_it() {
+    let it =
+        csv("\u{feff}username, hashed_password ,id,email,groups,country,password,totp_secret\n\
+         Anna,BCRYPT,a1,anna@example.com,\"staff,admin\",NL,open sesame,x\n\
+         bob,,,not one,admin;ops,\"Ä \"\"x\"\"\nb\",,\n\
+         carl,{SHA}x,c3,,,,,\n");
+    let report = it.done(NOW);
+    assert_eq!(counts(&report, "users"), (3, 0));
+    let note = |what: &str| {
+        let notes = report["notes"].as_object().unwrap();
+        notes.iter().find(|(note, _)| note.contains(what)).map(|(_, count)| count.clone())
+    };
+    assert_eq!(note("columns of passwords"), Some(json!(2)), "{report}");
+    assert_eq!(note("not known"), Some(json!(1)));
+    assert_eq!(note("without a password"), Some(json!(2)));
+    assert_eq!(note("addresses"), Some(json!(1)));
+    let all = it.texts(
+        "SELECT username || ' ' || group_names || ' ' || email || ' ' || attributes FROM user
+          ORDER BY canonical_username",
+    );
+    assert_eq!(all[0], "Anna admin,staff anna@example.com {\"country\":\"NL\"}");
+    assert_eq!(all[1], "bob admin,ops  {\"country\":\"Ä \\\"x\\\"\\nb\",\"email\":\"not one\"}");
+    assert_eq!(it.texts("SELECT id FROM user WHERE length(id) < 15 ORDER BY id"), ["a1", "c3"]);
+    assert_eq!(
+        it.texts("SELECT hashed_password FROM user_key WHERE hashed_password IS NOT NULL"),
+        [BCRYPT]
+    );
+    assert_eq!(sign_in(&mut it.visit(NOW), "anna", "open sesame"), 302);
+}
+
+#[test]
+fn refuses_a_table_that_is_not_whole() {
+    for (text, cause) in [
+        ("", "no column username"),
+        ("name,hash\n", "no column username"),
+        ("username;hash\nanna;x\n", "with commas"),
+        ("username,id\n", "no column hash"),
+        ("username,hash,password_hash\n", "several columns"),
+        ("username,hash,a,a\n", "two columns are called a"),
+        ("username,hash\nanna,\nbob\n", "line 3: it has 1 values"),
+        ("username,hash,note\nanna,,\"cut\nbob,,\n", "quotation mark"),
+        ("SQLite format 3\0\n", "no column username"),
+    ] {
+        let it = csv(text);
+        let said = it.run(NOW).err().unwrap();
+        assert!(said.contains(cause) && !said.contains('\n'), "{said}");
+        assert!(!it.order.database.exists());
+    }
+    let mut it = csv("");
+    it.input = b"username,hash\n\xff,\n".to_vec();
+    assert!(it.run(NOW).err().unwrap().contains("line 2: it is no UTF-8"));
+}
+
+#[test]
+fn leaves_rows_out_that_cannot_be_people() {
+    let long = "x".repeat(32);
+    let rows = format!("username,hash,groups\n{long},,\nanna,,Staff!\nbob,,\nBOB,,\n,,\nzoe,,\n");
+    let mut it = csv(&rows);
+    assert_eq!(it.refused()["conflicts"].as_array().unwrap().len(), 5);
+    it.order.skip_conflicts = true;
+    it.done(NOW);
+    assert_eq!(it.texts("SELECT username FROM user"), ["zoe"]);
+}
+
+#[test]
+fn reads_texts_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("test.db");
+    for (source, text) in [("htpasswd", "anna:x\n"), ("csv", "username,hash\nbob,\n")] {
+        let words = ["import", source, "-", "--database", database.to_str().unwrap()];
+        let mut child = vestibule(&words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert!(done.status.success() && said.contains("users     1 imported"), "{said}");
+    }
+}
