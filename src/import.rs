@@ -7,6 +7,7 @@
 //! Each source turns its rows into one form (`luggage.rs`); from there on all are treated alike: it is
 //! decided who can come over (`people.rs`), they are admitted, and it is told (`report.rs`).
 
+mod attributes;
 mod htpasswd;
 mod luggage;
 mod people;
@@ -20,7 +21,7 @@ use std::io::BufRead;
 use std::path::PathBuf;
 
 use crate::clock::Moment;
-use crate::store::{self, LuciaTables, Progress, Record, Standing, Store};
+use crate::store::{self, LuciaTables, Progress, Record, Standing, Store, TableNames};
 use luggage::Luggage;
 use report::{Report, many};
 use text::Text;
@@ -31,6 +32,13 @@ pub enum Source {
     Lucia {
         /// Its tables; `None`: they are found by their columns.
         tables: Option<LuciaTables>,
+    },
+    /// A SQLite database of Lucia v3.
+    LuciaV3 {
+        /// Its tables, as far as they are not found by their columns.
+        tables: TableNames,
+        /// The column of names; `None`: `username`, or else `email`.
+        username: Option<String>,
     },
     /// What `htpasswd` of Apache writes.
     Htpasswd,
@@ -45,6 +53,7 @@ impl Source {
     const fn name(&self) -> &'static str {
         match self {
             Self::Lucia { .. } => "lucia",
+            Self::LuciaV3 { .. } => "lucia-v3",
             Self::Htpasswd => "htpasswd",
             Self::Csv => "csv",
             Self::Vestibule => "vestibule",
@@ -139,13 +148,16 @@ fn read(
     report: &mut Report,
     progress: Progress<'_>,
 ) -> Result<Vec<Luggage>, String> {
-    match &order.source {
-        Source::Lucia { tables } => {
-            let old = store::lucia(&order.file, tables.as_ref(), progress);
-            Ok(strangers::read(old.map_err(|err| err.to_string())?, report))
+    let old = match &order.source {
+        Source::Lucia { tables } => store::lucia(&order.file, tables.as_ref(), progress),
+        Source::LuciaV3 { tables, username } => {
+            store::lucia_v3(&order.file, tables, username.as_deref(), progress)
         }
-        Source::Htpasswd => htpasswd::read(Text::open(&order.file, input)?, report, progress),
-        Source::Csv => rows::read(Text::open(&order.file, input)?, report, progress),
-        Source::Vestibule => vestibule::read(Text::open(&order.file, input)?, progress),
-    }
+        Source::Htpasswd => {
+            return htpasswd::read(Text::open(&order.file, input)?, report, progress);
+        }
+        Source::Csv => return rows::read(Text::open(&order.file, input)?, report, progress),
+        Source::Vestibule => return vestibule::read(Text::open(&order.file, input)?, progress),
+    };
+    Ok(strangers::read(old.map_err(|err| err.to_string())?, report))
 }

@@ -14,6 +14,7 @@ mod departures;
 mod file;
 mod invites;
 mod lucia;
+mod lucia_v3;
 mod operator;
 mod records;
 mod strangers;
@@ -35,12 +36,15 @@ use crate::token::TokenHash;
 pub use arrivals::{Arrival, Standing};
 pub use departures::Departure;
 pub use lucia::{LuciaTables, lucia};
+pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};
 pub use operator::restore;
 pub use records::{
     AccessToken, Count, CountId, Device, Entry, Groups, Invite, Key, KeyId, Place, Record, Session,
     SignedUp, Ticket, User, UserId, Written,
 };
-pub use strangers::{Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers};
+pub use strangers::{
+    Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers, TableNames,
+};
 
 /// How long a write waits for its turn before it is given up as [`Error::Busy`].
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);

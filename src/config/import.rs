@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::import::{self, Order};
-use crate::store::LuciaTables;
+use crate::store::{LUCIA_V3_TABLES, LuciaTables, TableNames};
 
 /// `vestibule import`.
 #[derive(Args)]
@@ -41,6 +41,32 @@ enum Source {
         /// kept elsewhere. Without it they are found by their columns.
         #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
         tables: Option<LuciaTables>,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// A SQLite database of Lucia v3: users, passwords, accounts of other providers and sessions, so that
+    /// nobody has to sign in again.
+    #[command(after_help = "Examples:\n  \
+        vestibule import lucia-v3 app.db --dry-run\n  \
+        vestibule import lucia-v3 app.db --tables user=app_user,session= --username nick\n\n\
+        FILE is only read, and may be in use. Passwords are looked for in the columns password_hash and \
+        hashed_password, of the users or of a table of their own. A verified address becomes that of the \
+        user; every other column is kept as an attribute, unless its name tells of a password or a secret.")]
+    LuciaV3 {
+        /// The database of Lucia.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Tables that are not found by their columns: user, session, password, oauth_account. Nothing
+        /// after = says that there is none.
+        #[arg(long, value_name = "WHAT=TABLE,…", value_parser = lucia_v3_tables)]
+        tables: Option<TableNames>,
+
+        /// The column of the name to sign in with. Without it: username, or email for those who have none.
+        #[arg(long, value_name = "COLUMN")]
+        username: Option<String>,
 
         #[command(flatten)]
         way: Way,
@@ -119,6 +145,10 @@ impl ImportFlags {
     pub fn order(self) -> Order {
         let (source, file, way) = match self.source {
             Source::Lucia { file, tables, way } => (import::Source::Lucia { tables }, file, way),
+            Source::LuciaV3 { file, tables, username, way } => {
+                let tables = tables.unwrap_or_default();
+                (import::Source::LuciaV3 { tables, username }, file, way)
+            }
             Source::Htpasswd { file, way } => (import::Source::Htpasswd, file, way),
             Source::Csv { file, way } => (import::Source::Csv, file, way),
             Source::Vestibule { file, way } => (import::Source::Vestibule, file, way),
@@ -139,4 +169,21 @@ fn tables(text: &str) -> Result<LuciaTables, String> {
         return Err("write it as in user,user_key,user_session".to_owned());
     }
     Ok(LuciaTables { user: user.clone(), key: key.clone(), session: session.cloned() })
+}
+
+fn lucia_v3_tables(text: &str) -> Result<TableNames, String> {
+    table_names(text, &LUCIA_V3_TABLES)
+}
+
+fn table_names(text: &str, known: &[&str]) -> Result<TableNames, String> {
+    let mut names: Vec<(String, String)> = Vec::new();
+    for part in text.split(',') {
+        let (what, name) = part.split_once('=').ok_or("write it as in user=app_user")?;
+        let what = what.trim();
+        if !known.contains(&what) || names.iter().any(|(it, _)| it == what) {
+            return Err(format!("name each of these once at most: {}", known.join(", ")));
+        }
+        names.push((what.to_owned(), name.trim().to_owned()));
+    }
+    Ok(TableNames(names))
 }

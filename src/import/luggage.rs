@@ -44,8 +44,9 @@ pub(super) enum OldKey {
 
 /// A browser that was let in.
 pub(super) enum OldSession {
-    /// By a token of another system, in clear, and until when.
-    Of { token: String, active_expires: Moment, idle_expires: Moment },
+    /// By a token of another system, in clear, and until when. Without an end of its active time, the next
+    /// use makes it active.
+    Of { token: String, active_expires: Option<Moment>, idle_expires: Moment },
     /// One of ours, as it was written down.
     Ours(Session),
 }

@@ -130,7 +130,7 @@ fn session(old: OldSession, user: &UserId, report: &mut Report, now: Moment) -> 
     Some(Session {
         id: token.hash(),
         user_id: user.clone(),
-        active_expires: active_expires.min(idle_expires),
+        active_expires: active_expires.unwrap_or(now).min(idle_expires),
         idle_expires,
         absolute_expires: idle_expires.max(now.after(ABSOLUTE)),
         created_at: now,

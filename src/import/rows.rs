@@ -3,8 +3,9 @@
 use std::io::{self, Read};
 
 use csv::{ReaderBuilder, StringRecord};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::attributes::{self, SECRETS, is_secret};
 use super::luggage::{Luggage, OldKey};
 use super::report::Report;
 use super::tell;
@@ -38,7 +39,7 @@ pub(super) fn read(
     if input.are_odd {
         return Err(fault("a quotation mark is not closed"));
     }
-    report.notes.add(columns.secrets, "columns of passwords or secrets, left behind");
+    report.notes.add(columns.secrets, SECRETS);
     Ok(all)
 }
 
@@ -94,12 +95,12 @@ impl Columns {
     fn luggage(&self, row: &StringRecord, report: &mut Report) -> Luggage {
         let value = |at: usize| row.get(at).unwrap_or_default();
         let optional = |at: Option<usize>| at.map(value).filter(|it| !it.is_empty());
-        let mut attributes: Map<_, _> =
-            self.others.iter().map(|(at, name)| (name.clone(), value(*at).into())).collect();
+        let others = self.others.iter().map(|(at, name)| (name.clone(), value(*at).into()));
+        let mut others: Vec<(String, Value)> = others.collect();
         let email = optional(self.email).map(|it| users::email(it).ok_or(it));
         let email = email.transpose().unwrap_or_else(|odd| {
             report.notes.add(1, "addresses that cannot be one here, kept as attributes");
-            attributes.insert("email".to_owned(), odd.into());
+            others.push(("email".to_owned(), odd.into()));
             None
         });
         let groups = users::groups(&optional(self.groups).unwrap_or_default().replace(';', ","));
@@ -119,22 +120,12 @@ impl Columns {
             name: Some(value(self.username).to_owned()),
             groups: groups.unwrap_or_default(),
             email: email.unwrap_or_default(),
-            attributes: if attributes.is_empty() {
-                String::new()
-            } else {
-                Value::Object(attributes).to_string()
-            },
+            attributes: attributes::object(others.into_iter()),
             keys: vec![OldKey::OfName { hash }],
             fault,
             ..Luggage::default()
         }
     }
-}
-
-/// Whether a column of this name is nothing to be kept beside a name.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["password", "passwd", "secret"].iter().any(|it| name.contains(it))
 }
 
 fn shown(name: &str) -> String {

@@ -1,27 +1,34 @@
 //! People out of a SQLite file of another program.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base64ct::{Base64, Encoding};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::attributes::{self, SECRETS, is_secret};
 use super::luggage::{Luggage, OldKey, OldSession};
 use super::report::Report;
 use crate::clock::Moment;
 use crate::store::{Attribute, Stranger, Strangers};
+use crate::users;
 
-/// Gives everybody what is theirs, and notes in the report where it was found and what is nobody's.
+/// Gives everybody what is theirs, and notes in the report where it was found, what is nobody's, and what
+/// cannot be brought over.
 pub(super) fn read(old: Strangers, report: &mut Report) -> Vec<Luggage> {
     let owners: HashMap<String, usize> =
         old.users.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
-    let mut all: Vec<_> = old.users.into_iter().map(luggage).collect();
+    let mut secrets = BTreeSet::new();
+    let mut all: Vec<_> = old.users.into_iter().map(|it| luggage(it, &mut secrets)).collect();
     for key in old.keys {
         let Some(&at) = owners.get(&key.user_id) else {
             report.keys.leave_out(1, "of no user");
             continue;
         };
-        let (provider, id, hash) = (key.provider, key.id, key.hashed_password);
-        all[at].keys.push(OldKey::Of { provider, id, hash });
+        let hash = key.hashed_password;
+        all[at].keys.push(match key.id {
+            Some((provider, id)) => OldKey::Of { provider, id, hash },
+            None => OldKey::OfName { hash },
+        });
     }
     for session in old.sessions {
         let Some(&at) = owners.get(&session.user_id) else {
@@ -30,31 +37,48 @@ pub(super) fn read(old: Strangers, report: &mut Report) -> Vec<Luggage> {
         };
         all[at].sessions.push(OldSession::Of {
             token: session.id,
-            active_expires: Moment::from_millis(session.active_expires),
+            active_expires: session.active_expires.map(Moment::from_millis),
             idle_expires: Moment::from_millis(session.idle_expires),
         });
     }
+    let why = "as their cookies are signed with a secret: those people sign in again";
+    report.sessions.leave_out(old.sealed_sessions, why);
+    report.notes.add(secrets.len(), SECRETS);
     report.tables = old.tables;
     all
 }
 
-fn luggage(it: Stranger) -> Luggage {
-    let attributes = object(it.attributes);
-    Luggage { id: Some(it.id), name: it.username, attributes, ..Luggage::default() }
+fn luggage(mut it: Stranger, secrets: &mut BTreeSet<String>) -> Luggage {
+    let email = it.verified_email.and_then(|email| {
+        let accepted = users::email(&email);
+        if accepted.is_none() {
+            it.attributes.push(("email".to_owned(), Attribute::Text(email)));
+        }
+        accepted
+    });
+    let mut kept = Vec::with_capacity(it.attributes.len());
+    for (name, attribute) in it.attributes {
+        if !is_secret(&name) {
+            kept.push((name, value(attribute)));
+        } else if !secrets.contains(&name) {
+            secrets.insert(name);
+        }
+    }
+    Luggage {
+        id: Some(it.id),
+        name: it.username,
+        email: email.unwrap_or_default(),
+        attributes: attributes::object(kept.into_iter()),
+        ..Luggage::default()
+    }
 }
 
-/// Columns and their values as an object in JSON; empty if there are none.
-fn object(attributes: Vec<(String, Attribute)>) -> String {
-    if attributes.is_empty() {
-        return String::new();
-    }
-    let value = |it| match it {
+fn value(it: Attribute) -> Value {
+    match it {
         Attribute::Null => Value::Null,
         Attribute::Integer(number) => number.into(),
         Attribute::Real(number) => number.into(),
         Attribute::Text(text) => text.into(),
         Attribute::Bytes(bytes) => Base64::encode_string(&bytes).into(),
-    };
-    let object: Map<_, _> = attributes.into_iter().map(|(name, it)| (name, value(it))).collect();
-    Value::Object(object).to_string()
+    }
 }

@@ -8,15 +8,20 @@ use rusqlite::Connection;
 
 use super::Result;
 use super::strangers::{
-    self, Progress, Reading, Stranger, StrangerKey, StrangerSession, Strangers, Table, attribute,
-    broken, named, number, only, optional_text, owners, quoted, tell, text,
+    self, Columns, Progress, Reading, Shape, StrangerKey, StrangerSession, Strangers, Table,
+    broken, listed, named, number, only, optional_text, owners, tell, text, users,
 };
 
 /// What the file is if it is one.
 const PROGRAM: &str = "Lucia v2";
 
-const KEY_COLUMNS: [&str; 3] = ["id", "user_id", "hashed_password"];
-const SESSION_COLUMNS: [&str; 4] = ["id", "user_id", "active_expires", "idle_expires"];
+const USER_ID: &[&str] = &["user_id"];
+const KEY: Columns = &[&["id"], USER_ID, &["hashed_password"]];
+const SESSION: Columns = &[&["id"], USER_ID, &["active_expires"], &["idle_expires"]];
+
+/// Every column but the name is an attribute.
+const SHAPE: Shape<'_> =
+    Shape { name: "username", falls_back: false, has_email: false, hash: None };
 
 /// Names of Lucia's tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,85 +48,62 @@ pub fn lucia(
             Some(named) => check(all, named)?,
             None => find(conn, all)?,
         };
-        let users = users(conn, &tables.user, progress)?;
-        let keys = keys(conn, &tables.key, progress)?;
-        let sessions = match &tables.session {
+        let (users, _) = users(conn, tables.user, &SHAPE, progress)?;
+        let keys = keys(conn, tables.key, progress)?;
+        let sessions = match tables.session {
             Some(table) => sessions(conn, table, progress)?,
             None => Vec::new(),
         };
-        let LuciaTables { user, key, session } = tables;
-        let tables = vec![("user", Some(user)), ("user_key", Some(key)), ("user_session", session)];
-        Ok(Strangers { tables, users, keys, sessions })
+        let found = [Some(tables.user), Some(tables.key), tables.session];
+        let found = found.map(|it| it.map(|it| it.name.clone()));
+        let tables = ["user", "user_key", "user_session"].into_iter().zip(found).collect();
+        Ok(Strangers { tables, users, keys, sessions, sealed_sessions: 0 })
     })
 }
 
-/// Sees that the tables that were named are there, with Lucia's columns.
-fn check(all: &[Table], tables: &LuciaTables) -> Reading<LuciaTables> {
-    named(all, &tables.user, &["id"])?;
-    named(all, &tables.key, &KEY_COLUMNS)?;
-    if let Some(session) = &tables.session {
-        named(all, session, &SESSION_COLUMNS)?;
-    }
-    Ok(tables.clone())
+struct Tables<'a> {
+    user: &'a Table,
+    key: &'a Table,
+    session: Option<&'a Table>,
 }
 
-fn find(conn: &Connection, all: &[Table]) -> Reading<LuciaTables> {
-    let (is_key, is_session) =
-        (|it: &&Table| it.has(&KEY_COLUMNS), |it: &&Table| it.has(&SESSION_COLUMNS));
-    let key = only(all.iter().filter(is_key), &KEY_COLUMNS, PROGRAM)?;
+/// The tables that were named, which must be there, with Lucia's columns.
+fn check<'a>(all: &'a [Table], names: &LuciaTables) -> Reading<Tables<'a>> {
+    let user = named(all, &names.user, &[&["id"]])?;
+    let key = named(all, &names.key, KEY)?;
+    let session = names.session.as_ref().map(|name| named(all, name, SESSION)).transpose()?;
+    Ok(Tables { user, key, session })
+}
+
+fn find<'a>(conn: &Connection, all: &'a [Table]) -> Reading<Tables<'a>> {
+    let (is_key, is_session) = (|it: &&Table| it.has(KEY), |it: &&Table| it.has(SESSION));
+    let key = only(all.iter().filter(is_key), KEY, PROGRAM)?;
     let mut sessions = all.iter().filter(is_session).peekable();
     if sessions.peek().is_none() {
         return broken(format!(
             "no table has the columns {}; if sessions are kept elsewhere, say so with --tables USER,{}",
-            SESSION_COLUMNS.join(", "),
+            listed(SESSION),
             key.name
         ));
     }
-    let session = only(sessions, &SESSION_COLUMNS, PROGRAM)?;
-    let among = all.iter().filter(|it| it.has(&["id"]) && !is_key(it) && !is_session(it));
-    let user = owners(conn, (&key.name, "user_id"), among)?;
-    Ok(LuciaTables {
-        user: user.name.clone(),
-        key: key.name.clone(),
-        session: Some(session.name.clone()),
-    })
+    let session = only(sessions, SESSION, PROGRAM)?;
+    let among = all.iter().filter(|it| it.has(&[&["id"]]) && !is_key(it) && !is_session(it));
+    let user = owners(conn, key, USER_ID, among)?;
+    Ok(Tables { user, key, session: Some(session) })
 }
 
-fn users(conn: &Connection, table: &str, progress: Progress<'_>) -> Reading<Vec<Stranger>> {
-    let sql = format!("SELECT * FROM {}", quoted(table));
-    let mut statement = conn.prepare(&sql)?;
-    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let mut rows = statement.query([])?;
-    let mut users = Vec::new();
-    while let Some(row) = rows.next()? {
-        let mut user = Stranger { id: String::new(), username: None, attributes: Vec::new() };
-        for (column, name) in names.iter().enumerate() {
-            match name.as_str() {
-                "id" => user.id = text(row, column, table)?,
-                "username" => user.username = optional_text(row, column, table)?,
-                _ => user.attributes.push((name.clone(), attribute(row, column)?)),
-            }
-        }
-        users.push(user);
-        tell(progress, "users read", users.len());
-    }
-    Ok(users)
-}
-
-fn keys(conn: &Connection, table: &str, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
-    let sql = format!("SELECT id, user_id, hashed_password FROM {}", quoted(table));
-    let mut statement = conn.prepare(&sql)?;
+fn keys(conn: &Connection, table: &Table, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
+    let mut statement = conn.prepare(&table.select(KEY))?;
     let mut rows = statement.query([])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
-        let whole = text(row, 0, table)?;
+        let whole = text(row, 0, &table.name)?;
         // A key that is not split has no provider, and its owner is told of with the whole of it.
         let (provider, id) = whole.split_once(':').unwrap_or(("", &whole));
         keys.push(StrangerKey {
-            provider: provider.to_owned(),
-            id: id.to_owned(),
-            user_id: text(row, 1, table)?,
-            hashed_password: optional_text(row, 2, table)?,
+            id: Some((provider.to_owned(), id.to_owned())),
+            user_id: text(row, 1, &table.name)?,
+            hashed_password: optional_text(row, 2, &table.name)?,
         });
         tell(progress, "keys read", keys.len());
     }
@@ -130,19 +112,18 @@ fn keys(conn: &Connection, table: &str, progress: Progress<'_>) -> Reading<Vec<S
 
 fn sessions(
     conn: &Connection,
-    table: &str,
+    table: &Table,
     progress: Progress<'_>,
 ) -> Reading<Vec<StrangerSession>> {
-    let sql = format!("SELECT id, user_id, active_expires, idle_expires FROM {}", quoted(table));
-    let mut statement = conn.prepare(&sql)?;
+    let mut statement = conn.prepare(&table.select(SESSION))?;
     let mut rows = statement.query([])?;
     let mut sessions = Vec::new();
     while let Some(row) = rows.next()? {
         sessions.push(StrangerSession {
-            id: text(row, 0, table)?,
-            user_id: text(row, 1, table)?,
-            active_expires: number(row, 2, table)?,
-            idle_expires: number(row, 3, table)?,
+            id: text(row, 0, &table.name)?,
+            user_id: text(row, 1, &table.name)?,
+            active_expires: Some(number(row, 2, &table.name)?),
+            idle_expires: number(row, 3, &table.name)?,
         });
         tell(progress, "sessions read", sessions.len());
     }

@@ -35,6 +35,19 @@ pub struct Strangers {
     pub keys: Vec<StrangerKey>,
     /// Browsers that were let in.
     pub sessions: Vec<StrangerSession>,
+    /// How many more there were whose tokens nobody else can check.
+    pub sealed_sessions: usize,
+}
+
+/// Tables that somebody has named, by what they hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TableNames(pub Vec<(String, String)>);
+
+impl TableNames {
+    /// The table that holds this; empty: there is none. `None`: it is not named, and to be found.
+    pub fn get(&self, what: &str) -> Option<&str> {
+        self.0.iter().find(|(it, _)| it == what).map(|(_, name)| name.as_str())
+    }
 }
 
 /// Somebody with an account elsewhere.
@@ -43,6 +56,8 @@ pub struct Stranger {
     pub id: String,
     /// What they are called there, if they are called something.
     pub username: Option<String>,
+    /// Where they can be written to, if it says there that this was tried.
+    pub verified_email: Option<String>,
     /// What every other column says, by its name.
     pub attributes: Vec<(String, Attribute)>,
 }
@@ -63,10 +78,9 @@ pub enum Attribute {
 
 /// A way to prove who one is. It holds a hash and so has no `Debug`.
 pub struct StrangerKey {
-    /// Who vouches for the id. Empty: nobody, and then it is no key.
-    pub provider: String,
-    /// What they know the person as.
-    pub id: String,
+    /// Who vouches for them (empty: nobody, and then it is no key), and what they know them as. `None`: it
+    /// is the name that they have.
+    pub id: Option<(String, String)>,
     /// Whose it is.
     pub user_id: String,
     /// `None`: it has no password.
@@ -79,8 +93,8 @@ pub struct StrangerSession {
     pub id: String,
     /// Who was let in.
     pub user_id: String,
-    /// The last millisecond at which it is active.
-    pub active_expires: i64,
+    /// The last millisecond at which it is active. `None`: that is not known there.
+    pub active_expires: Option<i64>,
     /// The last millisecond at which it is good at all.
     pub idle_expires: i64,
 }
@@ -171,6 +185,12 @@ fn connect(path: &Path, is_unused: bool) -> Reading<Connection> {
     Ok(Connection::open_with_flags(url, flags | OpenFlags::SQLITE_OPEN_URI)?)
 }
 
+/// What a column may be called; the first is what messages call it.
+pub(super) type Names = &'static [&'static str];
+
+/// Columns that a table must have.
+pub(super) type Columns<'a> = &'a [Names];
+
 /// A table and its columns.
 pub(super) struct Table {
     pub(super) name: String,
@@ -178,8 +198,25 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn has(&self, columns: &[&str]) -> bool {
-        columns.iter().all(|column| self.columns.iter().any(|it| it == column))
+    /// Whether it has all of these.
+    pub(super) fn has(&self, columns: Columns<'_>) -> bool {
+        columns.iter().all(|names| self.column(names).is_some())
+    }
+
+    /// Whether it has a column of this very name.
+    pub(super) fn holds(&self, column: &str) -> bool {
+        self.columns.iter().any(|it| it == column)
+    }
+
+    /// What the column is called here, if it is here.
+    pub(super) fn column(&self, names: Names) -> Option<&'static str> {
+        names.iter().copied().find(|name| self.holds(name))
+    }
+
+    /// All rows, by these columns, which it must have.
+    pub(super) fn select(&self, columns: Columns<'_>) -> String {
+        let names = columns.iter().map(|it| quoted(self.column(it).unwrap_or(it[0])));
+        format!("SELECT {} FROM {}", names.collect::<Vec<_>>().join(", "), quoted(&self.name))
     }
 }
 
@@ -202,21 +239,41 @@ fn tables(conn: &Connection) -> Reading<Vec<Table>> {
 }
 
 /// The table that was named, which must have these columns.
-pub(super) fn named<'a>(all: &'a [Table], name: &str, columns: &[&str]) -> Reading<&'a Table> {
+pub(super) fn named<'a>(all: &'a [Table], name: &str, columns: Columns<'_>) -> Reading<&'a Table> {
     match all.iter().find(|it| it.name == name) {
         None => broken(format!("it has no table {name}")),
         Some(table) if table.has(columns) => Ok(table),
-        Some(_) => broken(format!("its table {name} has not the columns {}", columns.join(", "))),
+        Some(_) => broken(format!("its table {name} has not the columns {}", listed(columns))),
     }
+}
+
+/// The table that was named (empty: there is none), or the only one that `is_it`. `None` if there is none.
+pub(super) fn optional<'a>(
+    name: Option<&str>,
+    all: &'a [Table],
+    is_it: impl Fn(&&Table) -> bool,
+    columns: Columns<'_>,
+) -> Reading<Option<&'a Table>> {
+    match name {
+        Some("") => Ok(None),
+        Some(name) => named(all, name, columns).map(Some),
+        None if !all.iter().any(|it| is_it(&it)) => Ok(None),
+        None => only(all.iter().filter(|it| is_it(it)), columns, "").map(Some),
+    }
+}
+
+/// Columns, for messages.
+pub(super) fn listed(columns: Columns<'_>) -> String {
+    columns.iter().map(|names| names[0]).collect::<Vec<_>>().join(", ")
 }
 
 /// The one table of those found; `program` has one with these columns.
 pub(super) fn only<'a>(
     mut found: impl Iterator<Item = &'a Table>,
-    columns: &[&str],
+    columns: Columns<'_>,
     program: &str,
 ) -> Reading<&'a Table> {
-    let columns = columns.join(", ");
+    let columns = listed(columns);
     match (found.next(), found.next()) {
         (Some(table), None) => Ok(table),
         (None, _) => broken(format!("it is not of {program}: no table has the columns {columns}")),
@@ -231,7 +288,8 @@ pub(super) fn only<'a>(
 /// the column `owner`; of two alike the one that has a column `username`.
 pub(super) fn owners<'a>(
     conn: &Connection,
-    (child, owner): (&str, &str),
+    child: &Table,
+    owner: Names,
     among: impl Iterator<Item = &'a Table>,
 ) -> Reading<&'a Table> {
     let mut best: Option<(i64, &Table)> = None;
@@ -239,24 +297,126 @@ pub(super) fn owners<'a>(
         let known = conn.query_row(
             &format!(
                 "SELECT count(*) FROM {} WHERE {} IN (SELECT id FROM {})",
-                quoted(child),
-                quoted(owner),
+                quoted(&child.name),
+                quoted(child.column(owner).unwrap_or(owner[0])),
                 quoted(&table.name)
             ),
             [],
             |row| row.get(0),
         )?;
         let is_better = |(most, other): (i64, &Table)| {
-            (known, table.has(&["username"])) > (most, other.has(&["username"]))
+            (known, table.holds("username")) > (most, other.holds("username"))
         };
         if best.is_none_or(is_better) {
             best = Some((known, table));
         }
     }
     match best {
-        Some((known, table)) if known > 0 || table.has(&["username"]) => Ok(table),
-        _ => broken(format!("no table holds the users of {child}; name it with --tables")),
+        Some((known, table)) if known > 0 || table.holds("username") => Ok(table),
+        _ => broken(format!("no table holds the users of {}; name it with --tables", child.name)),
     }
+}
+
+/// Columns that say whether an address was tried.
+const VERIFIED: [&str; 2] = ["email_verified", "emailVerified"];
+
+/// How a table of users is read.
+pub(super) struct Shape<'a> {
+    /// The column of names.
+    pub(super) name: &'a str,
+    /// Whoever has no name is called by their address.
+    pub(super) falls_back: bool,
+    /// Whether an `email` may be one to write to.
+    pub(super) has_email: bool,
+    /// The column of hashes of passwords, if they stand there.
+    pub(super) hash: Option<&'a str>,
+}
+
+impl<'a> Shape<'a> {
+    /// Users who are called what the column `named` says, which the table must have; or else by their
+    /// `username`, or their address.
+    pub(super) fn by(
+        table: &Table,
+        named: Option<&'a str>,
+        hash: Option<&'a str>,
+    ) -> Reading<Self> {
+        if let Some(column) = named.filter(|column| !table.holds(column)) {
+            return broken(format!("its table {} has no column {column}", table.name));
+        }
+        let name = named.unwrap_or("username");
+        Ok(Self { name, falls_back: named.is_none(), has_email: true, hash })
+    }
+}
+
+/// Everybody in a table, and their passwords if they stand there.
+pub(super) fn users(
+    conn: &Connection,
+    table: &Table,
+    shape: &Shape<'_>,
+    progress: Progress<'_>,
+) -> Reading<(Vec<Stranger>, Vec<StrangerKey>)> {
+    let mut statement = conn.prepare(&format!("SELECT * FROM {}", quoted(&table.name)))?;
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let mut rows = statement.query([])?;
+    let (mut users, mut keys) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let (user, hashed_password) = user(row, &columns, &table.name, shape)?;
+        if hashed_password.is_some() {
+            keys.push(StrangerKey { id: None, user_id: user.id.clone(), hashed_password });
+        }
+        users.push(user);
+        tell(progress, "users read", users.len());
+    }
+    Ok((users, keys))
+}
+
+fn user(
+    row: &Row<'_>,
+    columns: &[String],
+    table: &str,
+    shape: &Shape<'_>,
+) -> Reading<(Stranger, Option<String>)> {
+    let mut it = Stranger {
+        id: String::new(),
+        username: None,
+        verified_email: None,
+        attributes: Vec::with_capacity(columns.len()),
+    };
+    let (mut hash, mut email, mut is_verified) = (None, None, false);
+    for (column, name) in columns.iter().enumerate() {
+        if name == shape.name {
+            it.username = optional_text(row, column, table)?;
+        }
+        match name.as_str() {
+            "id" => it.id = text(row, column, table)?,
+            "email" if shape.has_email => email = optional_text(row, column, table)?,
+            name if name == shape.name => {}
+            name if Some(name) == shape.hash => hash = optional_text(row, column, table)?,
+            _ => {
+                is_verified |= VERIFIED.contains(&name.as_str()) && is_true(row, column)?;
+                it.attributes.push((name.clone(), attribute(row, column)?));
+            }
+        }
+    }
+    if shape.falls_back && it.username.as_ref().is_none_or(String::is_empty) {
+        it.username.clone_from(&email);
+    }
+    match email {
+        Some(email) if is_verified => it.verified_email = Some(email),
+        Some(email) => it.attributes.push(("email".to_owned(), Attribute::Text(email))),
+        None => {}
+    }
+    Ok((it, hash))
+}
+
+/// A truth as libraries write it: a number, a word, or the time since when it is one.
+fn is_true(row: &Row<'_>, column: usize) -> Reading<bool> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(number) => number != 0,
+        ValueRef::Real(number) => number != 0.0,
+        ValueRef::Text(word) => !matches!(word, b"" | b"0" | b"false" | b"FALSE" | b"False"),
+        ValueRef::Null | ValueRef::Blob(_) => false,
+    })
 }
 
 pub(super) fn tell(progress: &mut dyn FnMut(&str, usize), what: &str, rows: usize) {

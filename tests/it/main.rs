@@ -12,6 +12,7 @@ mod gate;
 mod guessing;
 mod house;
 mod import;
+mod import_sqlite;
 mod import_text;
 mod invites;
 mod next;

@@ -1,0 +1,172 @@
+//! A database of Lucia v3, as its SQLite adapters or Prisma write it.
+//!
+//! Decides which of its tables are which. Lucia v3 itself knows a table of users and one of sessions; where
+//! passwords and accounts of other providers stand is up to the app, and its guides name the columns.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::Result;
+use super::strangers::{
+    self, Columns, Progress, Reading, Shape, StrangerKey, StrangerSession, Strangers, Table,
+    TableNames, broken, named, number, only, optional, optional_text, owners, tell, text, users,
+};
+
+/// What the file is if it is one.
+const PROGRAM: &str = "Lucia v3";
+
+/// The same where its sessions are looked for.
+const PROGRAM_OR_ELSEWHERE: &str = "Lucia v3, or keeps no sessions (--tables session= says so)";
+
+/// What the tables are called in messages and with `--tables`.
+pub const LUCIA_V3_TABLES: [&str; 4] = ["user", "session", "password", "oauth_account"];
+
+const ID: &[&str] = &["id"];
+const USER_ID: &[&str] = &["user_id", "userId"];
+const HASH: &[&str] = &["password_hash", "hashed_password", "passwordHash", "hashedPassword"];
+const SESSION: Columns = &[ID, USER_ID, &["expires_at", "expiresAt"]];
+const PASSWORD: Columns = &[USER_ID, HASH];
+const ACCOUNT: Columns =
+    &[&["provider_id", "providerId"], &["provider_user_id", "providerUserId"], USER_ID];
+
+/// Columns by which a table with the columns of sessions is one of something else: codes and links that
+/// are sent by mail, or the sessions of Lucia v2 and better-auth.
+const NO_SESSION: [&str; 5] = ["code", "token", "token_hash", "tokenHash", "active_expires"];
+
+/// Expiries from here on are milliseconds, as Prisma writes them: in seconds it would be the year 5138.
+const MILLIS_MIN: i64 = 100_000_000_000;
+
+struct Tables<'a> {
+    user: &'a Table,
+    session: Option<&'a Table>,
+    /// `None`: passwords stand with the users, or there are none.
+    password: Option<&'a Table>,
+    account: Option<&'a Table>,
+}
+
+/// All people in a database of Lucia v3. Its tables are found by their columns, but for those that `names`
+/// has. They are called what the column `username` says, or else their address; or what the column says
+/// that is named.
+///
+/// A file that is none, is cut short or damaged, or has no such tables is refused:
+/// [`Error::Broken`](super::Error::Broken) says which.
+pub fn lucia_v3(
+    path: &Path,
+    names: &TableNames,
+    username: Option<&str>,
+    progress: Progress<'_>,
+) -> Result<Strangers> {
+    strangers::read(path, |conn, all| {
+        let tables = find(conn, all, names)?;
+        let hash = if tables.password.is_none() { tables.user.column(HASH) } else { None };
+        let shape = Shape::by(tables.user, username, hash)?;
+        let (users, mut keys) = users(conn, tables.user, &shape, progress)?;
+        if let Some(table) = tables.password {
+            passwords(conn, table, &mut keys, progress)?;
+        }
+        if let Some(table) = tables.account {
+            accounts(conn, table, &mut keys, progress)?;
+        }
+        let sessions = match tables.session {
+            Some(table) => sessions(conn, table, progress)?,
+            None => Vec::new(),
+        };
+        let found = [Some(tables.user), tables.session, tables.password, tables.account];
+        let found = found.map(|it| it.map(|it| it.name.clone()));
+        let tables = LUCIA_V3_TABLES.into_iter().zip(found).collect();
+        Ok(Strangers { tables, users, keys, sessions, sealed_sessions: 0 })
+    })
+}
+
+fn find<'a>(conn: &Connection, all: &'a [Table], names: &TableNames) -> Reading<Tables<'a>> {
+    let is_session = |it: &&Table| it.has(SESSION) && !NO_SESSION.iter().any(|name| it.holds(name));
+    let session = match names.get("session") {
+        Some("") => None,
+        Some(name) => Some(named(all, name, SESSION)?),
+        None if !all.iter().any(|it| is_session(&it)) && all.iter().any(is_v2_session) => {
+            return broken("it is of Lucia v2; that is vestibule import lucia");
+        }
+        None => Some(only(all.iter().filter(is_session), SESSION, PROGRAM_OR_ELSEWHERE)?),
+    };
+    let is_password = |it: &&Table| it.has(PASSWORD) && !it.has(SESSION);
+    let password = optional(names.get("password"), all, is_password, PASSWORD)?;
+    let account = optional(names.get("oauth_account"), all, |it| it.has(ACCOUNT), ACCOUNT)?;
+    let has_own = |it: &&Table| it.has(&[ID, HASH]) && !it.has(&[USER_ID]);
+    let others = [session, password, account].map(|it| it.map(|it| &it.name));
+    let rest = all.iter().filter(|it| it.has(&[ID]) && !others.contains(&Some(&it.name)));
+    let user = match (names.get("user"), password, account) {
+        (Some(name), _, _) => named(all, name, &[ID])?,
+        (None, None, _) if all.iter().any(|it| has_own(&it)) => {
+            only(all.iter().filter(has_own), &[ID, HASH], PROGRAM)?
+        }
+        (None, Some(child), _) | (None, None, Some(child)) => owners(conn, child, USER_ID, rest)?,
+        (None, None, None) => {
+            return broken("no table holds passwords; name that of users with --tables user=NAME");
+        }
+    };
+    Ok(Tables { user, session, password, account })
+}
+
+fn is_v2_session(it: &Table) -> bool {
+    it.has(&[ID, USER_ID]) && it.holds("active_expires") && it.holds("idle_expires")
+}
+
+fn passwords(
+    conn: &Connection,
+    table: &Table,
+    keys: &mut Vec<StrangerKey>,
+    progress: Progress<'_>,
+) -> Reading<()> {
+    let mut statement = conn.prepare(&table.select(PASSWORD))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let user_id = text(row, 0, &table.name)?;
+        let hashed_password = optional_text(row, 1, &table.name)?;
+        keys.push(StrangerKey { id: None, user_id, hashed_password });
+        tell(progress, "keys read", keys.len());
+    }
+    Ok(())
+}
+
+fn accounts(
+    conn: &Connection,
+    table: &Table,
+    keys: &mut Vec<StrangerKey>,
+    progress: Progress<'_>,
+) -> Reading<()> {
+    let mut statement = conn.prepare(&table.select(ACCOUNT))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let column = |at| text(row, at, &table.name);
+        let id = Some((column(0)?, column(1)?));
+        keys.push(StrangerKey { id, user_id: column(2)?, hashed_password: None });
+        tell(progress, "keys read", keys.len());
+    }
+    Ok(())
+}
+
+fn sessions(
+    conn: &Connection,
+    table: &Table,
+    progress: Progress<'_>,
+) -> Reading<Vec<StrangerSession>> {
+    let mut statement = conn.prepare(&table.select(SESSION))?;
+    let mut rows = statement.query([])?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let expires = number(row, 2, &table.name)?;
+        sessions.push(StrangerSession {
+            id: text(row, 0, &table.name)?,
+            user_id: text(row, 1, &table.name)?,
+            active_expires: None,
+            idle_expires: if expires < MILLIS_MIN {
+                expires.saturating_mul(1_000)
+            } else {
+                expires
+            },
+        });
+        tell(progress, "sessions read", sessions.len());
+    }
+    Ok(sessions)
+}

@@ -1,0 +1,279 @@
+//! People who come over from Lucia v3.
+//!
+//! `data/lucia-v3/` holds databases that Lucia 3.2.2 wrote, and what is in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use vestibule::clock::Moment;
+use vestibule::import::Source;
+use vestibule::store::TableNames;
+
+use crate::import::{Move, counts, sign_in};
+use crate::visit::body;
+
+/// When people come over, where the test says nothing else.
+const NOW: Moment = Moment::from_millis(1_000_000);
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+fn manifest(folder: &str) -> Value {
+    let text = fs::read_to_string(data(folder).join("manifest.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A minute after the fixtures were made.
+fn then(manifest: &Value) -> Moment {
+    let made = Moment::from_millis(manifest["created_at_ms"].as_i64().unwrap());
+    made.after(Duration::from_secs(60))
+}
+
+fn names(pairs: &[(&str, &str)]) -> TableNames {
+    let pairs = pairs.iter().map(|(what, name)| ((*what).to_owned(), (*name).to_owned()));
+    TableNames(pairs.collect())
+}
+
+fn lucia_v3() -> Source {
+    Source::LuciaV3 { tables: TableNames::default(), username: None }
+}
+
+/// Out of a database with these tables.
+fn with_tables(source: Source, sql: &str) -> Move {
+    let mut it = Move::from(source, PathBuf::new());
+    it.order.file = it.folder.path().join("theirs.db");
+    Connection::open(&it.order.file).unwrap().execute_batch(sql).unwrap();
+    it
+}
+
+/// A move for each database of a manifest, its users, and when it is made.
+fn moves(folder: &str, source: fn() -> Source) -> Vec<(Move, Vec<Value>, Moment)> {
+    let manifest = manifest(folder);
+    let databases = manifest["databases"].as_array().unwrap().iter();
+    let all = databases.map(|it| {
+        let file = data(folder).join(it["file"].as_str().unwrap());
+        (Move::from(source(), file), it["users"].as_array().unwrap().clone(), then(&manifest))
+    });
+    all.collect()
+}
+
+/// What is to be seen of everybody whatever they come from.
+fn comes_over(it: Move, users: &[Value], now: Moment) -> Move {
+    it.done(now);
+    let before = it.rows();
+    let count = users.len() as u64;
+    assert_eq!(counts(&it.done(now.after(Duration::from_secs(5))), "users"), (0, count));
+    assert!(it.rows() == before, "a second run changes nothing");
+    for user in users {
+        let id = user["id"].as_str().unwrap();
+        let row = |column: &str| {
+            it.texts(&format!("SELECT {column} FROM user WHERE id = '{id}'")).pop().unwrap()
+        };
+        assert_eq!(row("username"), user["username"]);
+        let is_verified = user["email_verified"] == true && user["email"] != "not an address";
+        let (email, attributes) = (row("email"), row("attributes"));
+        let attributes: Value = serde_json::from_str(&attributes).unwrap();
+        if is_verified {
+            assert_eq!(
+                (email.as_str(), attributes.get("email")),
+                (user["email"].as_str().unwrap(), None)
+            );
+        } else {
+            assert_eq!(email, "");
+            assert_eq!(attributes.get("email").unwrap_or(&Value::Null), &user["email"]);
+        }
+        assert!(!attributes.to_string().contains("password"), "{attributes}");
+        let keys = it.texts(&format!("SELECT id FROM user_key WHERE user_id = '{id}' ORDER BY id"));
+        let name = user["username"].as_str().unwrap().to_lowercase();
+        let own = user["password"].is_string().then(|| format!("username:{name}"));
+        let other = user["oauth"].as_str().map(str::to_owned);
+        assert_eq!(keys, other.into_iter().chain(own).collect::<Vec<_>>());
+    }
+    it
+}
+
+/// Everybody signs in with their password, and has a hash of ours then.
+fn sign_in_all(it: Move, users: &[Value], now: Moment) {
+    let mut visit = it.visit(now);
+    for user in users.iter().filter(|user| user["password"].is_string()) {
+        let [id, name, password] =
+            ["id", "username", "password"].map(|field| user[field].as_str().unwrap());
+        assert_eq!(sign_in(&mut visit, name, "not it"), 400, "{name}");
+        assert_eq!(sign_in(&mut visit, name, password), 302, "{name}");
+        assert!(body(&visit.get("/")).contains(id), "{name}");
+        assert_eq!(sign_in(&mut visit, &name.to_uppercase(), password), 302, "{name}");
+    }
+    let sql = "SELECT count(*) FROM user_key
+                WHERE hashed_password NOT LIKE '$argon2id$%'";
+    assert_eq!(visit.raw().query_row(sql, [], |row| row.get(0)), Ok(0));
+}
+
+#[test]
+fn brings_people_over_from_lucia_v3_and_signs_them_in_with_their_passwords() {
+    for (it, users, now) in moves("lucia-v3", lucia_v3) {
+        let it = comes_over(it, &users, now);
+        assert!(it.texts("SELECT detail FROM audit")[0].starts_with("from=lucia-v3 users="));
+        sign_in_all(it, &users, now);
+    }
+}
+
+#[test]
+fn keeps_people_of_lucia_v3_signed_in_and_sends_their_cookie_again() {
+    for (it, users, now) in moves("lucia-v3", lucia_v3) {
+        let report = it.done(now);
+        let sessions = users.iter().flat_map(|user| user["sessions"].as_array().unwrap());
+        let live = sessions.filter(|it| it["state"] == "live").count() as u64;
+        assert_eq!(counts(&report, "sessions"), (live, 0));
+        assert_eq!(report["dead_sessions"], 1 + u64::from(users.len() > 2));
+        let mut visit = it.visit(now.after(Duration::from_millis(1)));
+        for user in &users {
+            for session in user["sessions"].as_array().unwrap() {
+                let is_live = session["state"] == "live";
+                visit.cookie = Some(format!("auth_session={}", session["id"].as_str().unwrap()));
+                let answer = visit.get("/");
+                assert_eq!(answer.status, if is_live { 200 } else { 302 });
+                if is_live {
+                    assert!(body(&answer).contains(user["id"].as_str().unwrap()));
+                    let sent = answer.value("Set-Cookie").unwrap();
+                    assert!(sent.contains(session["id"].as_str().unwrap()), "it is renewed");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn reads_seconds_and_the_milliseconds_of_prisma() {
+    let token = |name: &str| name.chars().cycle().take(40).collect::<String>();
+    let it = with_tables(
+        lucia_v3(),
+        &format!(
+            "CREATE TABLE User (id TEXT, username TEXT, passwordHash TEXT);
+             CREATE TABLE Session (id TEXT, userId TEXT, expiresAt DATETIME);
+             CREATE TABLE Code (id TEXT, userId TEXT, expiresAt DATETIME, code TEXT);
+             INSERT INTO User VALUES ('1', 'ann', 's2:x:y');
+             INSERT INTO Session VALUES ('{}', '1', 2000), ('{}', '1', 100000000000),
+               ('{}', '1', 99999999999), ('{}', '1', 999), ('{}', 'nobody', 2000), ('short', '1', 2000);",
+            token("a"),
+            token("b"),
+            token("c"),
+            token("d"),
+            token("e")
+        ),
+    );
+    let report = it.done(NOW);
+    assert_eq!((counts(&report, "sessions"), &report["dead_sessions"]), ((3, 0), &1.into()));
+    let left_out = &report["sessions"]["left_out"];
+    assert_eq!((&left_out["of no user"], left_out.as_object().unwrap().len()), (&1.into(), 2));
+    let ends =
+        "SELECT active_expires || ' ' || idle_expires FROM user_session ORDER BY idle_expires";
+    assert_eq!(
+        it.texts(ends),
+        ["1000000 2000000", "1000000 100000000000", "1000000 99999999999000"]
+    );
+}
+
+const V3: &str = "CREATE TABLE session (id TEXT, user_id TEXT, expires_at INTEGER);";
+
+#[test]
+fn finds_the_tables_of_lucia_v3_or_says_which_it_cannot_tell() {
+    let user = "CREATE TABLE user (id TEXT, email TEXT, nick TEXT, hashed_password TEXT);
+                INSERT INTO user VALUES ('1', 'ann@x', 'Annie', NULL);";
+    let members = "CREATE TABLE member (id TEXT, email TEXT, nick TEXT);
+                   INSERT INTO member VALUES ('7', 'ann@x', 'Annie');";
+    for (tables, named, cause) in [
+        ("CREATE TABLE notes (id, text);".to_owned(), vec![], "it is not of Lucia v3"),
+        (user.to_owned(), vec![], "--tables session= says so"),
+        (V3.to_owned(), vec![], "no table holds passwords"),
+        (format!("{V3}{}", V3.replace("session", "s2")), vec![], "s2 and session both"),
+        (format!("{V3}{user}"), vec![("session", "user")], "has not the columns"),
+        (format!("{V3}{user}"), vec![("user", "none")], "no table none"),
+        (
+            "CREATE TABLE user (id, username); CREATE TABLE k (id, user_id, hashed_password);
+             CREATE TABLE s (id, user_id, active_expires, idle_expires);"
+                .to_owned(),
+            vec![],
+            "of Lucia v2",
+        ),
+    ] {
+        let tables =
+            with_tables(Source::LuciaV3 { tables: names(&named), username: None }, &tables);
+        let Err(said) = tables.run(NOW) else { panic!("{cause}") };
+        assert!(said.contains(cause) && !said.contains('\n'), "{said}");
+        assert!(!tables.order.database.exists());
+    }
+    for (tables, named, username, shown) in [
+        (format!("{V3}{user}"), vec![], None, "ann@x"),
+        (user.to_owned(), vec![("session", "")], Some("nick"), "Annie"),
+        (format!("{V3}{members}"), vec![("user", "member")], Some("nick"), "Annie"),
+    ] {
+        let source =
+            Source::LuciaV3 { tables: names(&named), username: username.map(str::to_owned) };
+        let it = with_tables(source, &tables);
+        assert_eq!(counts(&it.done(NOW), "users"), (1, 0));
+        assert_eq!(it.texts("SELECT username FROM user"), [shown]);
+        assert!(it.texts("SELECT attributes FROM user")[0].contains("\"email\":\"ann@x\""));
+    }
+    let source = Source::LuciaV3 { tables: names(&[]), username: Some("nick2".to_owned()) };
+    let said = with_tables(source, &format!("{V3}{user}")).run(NOW).err().unwrap();
+    assert!(said.contains("no column nick2"), "{said}");
+}
+
+#[test]
+fn keeps_no_secret_of_lucia_v3_as_an_attribute() {
+    let it = with_tables(
+        lucia_v3(),
+        &format!(
+            "{V3} CREATE TABLE user (id, username, password_hash, totp_secret, old_password, age);
+             INSERT INTO user VALUES ('1', 'ann', NULL, 'a', 'b', 7), ('2', 'bob', NULL, 'a', 'b', 8);"
+        ),
+    );
+    let report = it.done(NOW);
+    assert_eq!(it.texts("SELECT attributes FROM user ORDER BY id")[0], "{\"age\":7}");
+    assert_eq!(report["notes"]["columns of passwords or secrets, left behind"], 2);
+}
+
+#[test]
+fn takes_an_address_of_lucia_v3_that_was_verified_alone() {
+    let it = with_tables(
+        lucia_v3(),
+        &format!(
+            "{V3} CREATE TABLE user (id, username, password_hash, email, email_verified);
+             INSERT INTO user VALUES ('1', 'a', NULL, 'a@x', 1), ('2', 'b', NULL, 'b@x', 0),
+               ('3', 'c', NULL, 'c@x', 'false'), ('4', 'd', NULL, 'd@x', '2026-01-01'),
+               ('5', 'e', NULL, 'e@x', NULL), ('6', 'f', NULL, 'x', 1), ('7', 'g', NULL, NULL, 1);"
+        ),
+    );
+    it.done(NOW);
+    assert_eq!(it.texts("SELECT email FROM user WHERE email <> '' ORDER BY id"), ["a@x", "d@x"]);
+    let last = it.texts("SELECT attributes FROM user WHERE id = '6'");
+    assert_eq!(serde_json::from_str::<Value>(&last[0]).unwrap()["email"], json!("x"));
+}
+
+#[test]
+fn refuses_users_of_lucia_v3_who_cannot_come_over() {
+    let long = "x".repeat(32);
+    let mut it = with_tables(
+        lucia_v3(),
+        &format!(
+            "{V3} CREATE TABLE user (id, username, email, password_hash);
+             CREATE TABLE oauth_account (provider_id, provider_user_id, user_id);
+             INSERT INTO user VALUES ('1', 'Ann', NULL, NULL), ('2', 'ANN', NULL, NULL),
+               ('3', '{long}', NULL, NULL), ('4', '', NULL, NULL), ('5', 'eve', NULL, NULL),
+               ('6', 'fay', NULL, NULL), ('7', 'zoe', NULL, 'x');
+             INSERT INTO oauth_account VALUES ('a:b', 'x', '5'), ('github', '1', '6'), ('github', '1', '7');"
+        ),
+    );
+    let report = it.refused();
+    let whys = report["conflicts"].to_string();
+    assert_eq!(report["conflicts"].as_array().unwrap().len(), 7);
+    for why in ["the name ann", "more than 31", "no name", "without a provider", "github:1"] {
+        assert!(whys.contains(why), "{whys}");
+    }
+    it.order.skip_conflicts = true;
+    assert_eq!(counts(&it.done(NOW), "users"), (0, 0));
+}
