@@ -40,6 +40,13 @@ pub enum Source {
         /// The column of names; `None`: `username`, or else `email`.
         username: Option<String>,
     },
+    /// A SQLite database of better-auth.
+    BetterAuth {
+        /// Its tables, as far as they are not found by their columns.
+        tables: TableNames,
+        /// The column of names; `None`: `username`, or else `email`.
+        username: Option<String>,
+    },
     /// What `htpasswd` of Apache writes.
     Htpasswd,
     /// A table as text, with commas.
@@ -54,6 +61,7 @@ impl Source {
         match self {
             Self::Lucia { .. } => "lucia",
             Self::LuciaV3 { .. } => "lucia-v3",
+            Self::BetterAuth { .. } => "better-auth",
             Self::Htpasswd => "htpasswd",
             Self::Csv => "csv",
             Self::Vestibule => "vestibule",
@@ -152,6 +160,9 @@ fn read(
         Source::Lucia { tables } => store::lucia(&order.file, tables.as_ref(), progress),
         Source::LuciaV3 { tables, username } => {
             store::lucia_v3(&order.file, tables, username.as_deref(), progress)
+        }
+        Source::BetterAuth { tables, username } => {
+            store::better_auth(&order.file, tables, username.as_deref(), progress)
         }
         Source::Htpasswd => {
             return htpasswd::read(Text::open(&order.file, input)?, report, progress);

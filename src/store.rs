@@ -10,6 +10,7 @@
 
 mod access_tokens;
 mod arrivals;
+mod better_auth;
 mod departures;
 mod file;
 mod invites;
@@ -34,6 +35,7 @@ use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::token::TokenHash;
 pub use arrivals::{Arrival, Standing};
+pub use better_auth::{BETTER_AUTH_TABLES, better_auth};
 pub use departures::Departure;
 pub use lucia::{LuciaTables, lucia};
 pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};

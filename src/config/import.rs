@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::import::{self, Order};
-use crate::store::{LUCIA_V3_TABLES, LuciaTables, TableNames};
+use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames};
 
 /// `vestibule import`.
 #[derive(Args)]
@@ -62,6 +62,31 @@ enum Source {
         /// Tables that are not found by their columns: user, session, password, oauth_account. Nothing
         /// after = says that there is none.
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = lucia_v3_tables)]
+        tables: Option<TableNames>,
+
+        /// The column of the name to sign in with. Without it: username, or email for those who have none.
+        #[arg(long, value_name = "COLUMN")]
+        username: Option<String>,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// A SQLite database of better-auth: users, passwords and accounts of other providers. Sessions stay
+    /// behind, as their cookies are signed with a secret.
+    #[command(after_help = "Examples:\n  \
+        vestibule import better-auth app.db --dry-run\n  \
+        vestibule import better-auth app.db --tables user=users,account=accounts --username email\n\n\
+        FILE is only read, and may be in use. A verified address becomes that of the user; every other \
+        column is kept as an attribute, unless its name tells of a password or a secret.")]
+    BetterAuth {
+        /// The database of better-auth.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Tables that are not found by their columns: user, account, session. Nothing after session= says
+        /// that there is none.
+        #[arg(long, value_name = "WHAT=TABLE,…", value_parser = better_auth_tables)]
         tables: Option<TableNames>,
 
         /// The column of the name to sign in with. Without it: username, or email for those who have none.
@@ -149,6 +174,10 @@ impl ImportFlags {
                 let tables = tables.unwrap_or_default();
                 (import::Source::LuciaV3 { tables, username }, file, way)
             }
+            Source::BetterAuth { file, tables, username, way } => {
+                let tables = tables.unwrap_or_default();
+                (import::Source::BetterAuth { tables, username }, file, way)
+            }
             Source::Htpasswd { file, way } => (import::Source::Htpasswd, file, way),
             Source::Csv { file, way } => (import::Source::Csv, file, way),
             Source::Vestibule { file, way } => (import::Source::Vestibule, file, way),
@@ -173,6 +202,10 @@ fn tables(text: &str) -> Result<LuciaTables, String> {
 
 fn lucia_v3_tables(text: &str) -> Result<TableNames, String> {
     table_names(text, &LUCIA_V3_TABLES)
+}
+
+fn better_auth_tables(text: &str) -> Result<TableNames, String> {
+    table_names(text, &BETTER_AUTH_TABLES)
 }
 
 fn table_names(text: &str, known: &[&str]) -> Result<TableNames, String> {

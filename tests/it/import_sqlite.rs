@@ -1,6 +1,7 @@
-//! People who come over from Lucia v3.
+//! People who come over from Lucia v3 and from better-auth.
 //!
-//! `data/lucia-v3/` holds databases that Lucia 3.2.2 wrote, and what is in them.
+//! `data/lucia-v3/` holds databases that Lucia 3.2.2 wrote, and what is in them; `data/better-auth/`
+//! those of better-auth 1.7.25.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,10 @@ fn names(pairs: &[(&str, &str)]) -> TableNames {
 
 fn lucia_v3() -> Source {
     Source::LuciaV3 { tables: TableNames::default(), username: None }
+}
+
+fn better_auth() -> Source {
+    Source::BetterAuth { tables: TableNames::default(), username: None }
 }
 
 /// Out of a database with these tables.
@@ -276,4 +281,138 @@ fn refuses_users_of_lucia_v3_who_cannot_come_over() {
     }
     it.order.skip_conflicts = true;
     assert_eq!(counts(&it.done(NOW), "users"), (0, 0));
+}
+
+#[test]
+fn brings_people_over_from_better_auth_and_signs_them_in_with_their_passwords() {
+    for (it, users, now) in moves("better-auth", better_auth) {
+        let it = comes_over(it, &users, now);
+        assert!(it.texts("SELECT detail FROM audit")[0].starts_with("from=better-auth users=4"));
+        assert_eq!(it.texts("SELECT id FROM user_key WHERE hashed_password IS NOT NULL").len(), 3);
+        it.raw().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let bytes = fs::read(&it.order.database).unwrap();
+        let tokens = bytes.windows(15).filter(|it| *it == b"an access token").count();
+        assert_eq!(tokens, 0, "what opens an account elsewhere stays there");
+        sign_in_all(it, &users, now);
+    }
+}
+
+#[test]
+fn counts_the_sessions_of_better_auth_that_stay_behind() {
+    let all = manifest("better-auth");
+    let expected = all["databases"].as_array().unwrap().iter().map(|it| &it["sessions"]);
+    for ((it, _, now), sessions) in moves("better-auth", better_auth).into_iter().zip(expected) {
+        let report = it.done(now);
+        assert_eq!(counts(&report, "sessions"), (0, 0));
+        let left_out = report["sessions"]["left_out"].as_object().unwrap();
+        assert_eq!(left_out.values().collect::<Vec<_>>(), [sessions]);
+        assert!(left_out.keys().next().unwrap().contains("sign in again"));
+        assert_eq!(
+            report["tables"],
+            json!({"user": "user", "account": "account", "session": "session"})
+        );
+    }
+}
+
+const USERS: &str = "
+    CREATE TABLE members (id, name, email, email_verified, username, nick);
+    CREATE TABLE accounts (id, account_id, provider_id, user_id, password);
+    INSERT INTO members VALUES ('1', 'A', 'ann@x', 1, 'ann', 'Annie'), ('2', 'B', 'bob@x', 0, NULL, 'Bob');
+    INSERT INTO accounts VALUES ('a', '1', 'credential', '1', NULL), ('b', '7', 'github', '2', NULL),
+      ('c', '8', 'github', 'nobody', NULL);";
+
+#[test]
+fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_for_the_name() {
+    let it = with_tables(better_auth(), USERS);
+    let report = it.done(NOW);
+    assert_eq!((counts(&report, "users"), counts(&report, "keys")), ((2, 0), (2, 0)));
+    assert_eq!(report["keys"]["left_out"]["of no user"], 1);
+    assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), ["ann", "bob@x"]);
+    for (username, shown) in [("nick", ["Annie", "Bob"]), ("email", ["ann@x", "bob@x"])] {
+        let tables = names(&[("user", "members"), ("account", "accounts"), ("session", "")]);
+        let source = Source::BetterAuth { tables, username: Some(username.to_owned()) };
+        let it = with_tables(source, USERS);
+        it.done(NOW);
+        assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), shown);
+        assert_eq!(it.texts("SELECT email FROM user ORDER BY id"), ["ann@x", ""]);
+        let first = it.texts("SELECT attributes FROM user ORDER BY id");
+        assert_eq!(serde_json::from_str::<Value>(&first[0]).unwrap()["username"], "ann");
+    }
+    let source = Source::BetterAuth { tables: names(&[]), username: Some("username".to_owned()) };
+    let report = with_tables(source, USERS).refused();
+    assert_eq!(report["conflicts"][0]["why"], "has no name", "no other column is taken unasked");
+}
+
+#[test]
+fn refuses_what_is_no_database_of_better_auth() {
+    for (sql, cause) in [
+        ("CREATE TABLE notes (id, text);", "it is not of better-auth"),
+        (&USERS.replace("email_verified", "verified"), "it is not of better-auth"),
+        (
+            &USERS.replace(
+                "CREATE TABLE accounts",
+                "CREATE TABLE a2 (accountId, providerId, userId, password);
+            CREATE TABLE accounts",
+            ),
+            "a2 and accounts both",
+        ),
+    ] {
+        let it = with_tables(better_auth(), sql);
+        let said = it.run(NOW).err().unwrap();
+        assert!(said.contains(cause) && !said.contains('\n'), "{said}");
+        assert!(!it.order.database.exists());
+    }
+    for (folder, file) in [("lucia-v3", "lucia-v3.db"), ("lucia", "lucia-v2.db")] {
+        let it = Move::from(better_auth(), data(folder).join(file));
+        assert!(it.run(NOW).err().unwrap().contains("not of better-auth"));
+    }
+    let it = Move::from(lucia_v3(), data("better-auth").join("better-auth.db"));
+    assert!(it.run(NOW).err().unwrap().contains("not of Lucia v3"));
+    let it = Move::from(lucia_v3(), data("lucia").join("lucia-v2.db"));
+    assert!(it.run(NOW).err().unwrap().contains("of Lucia v2"));
+}
+
+#[test]
+fn refuses_a_file_of_any_source_that_is_cut_short() {
+    for (source, path) in [
+        (lucia_v3 as fn() -> Source, data("lucia-v3").join("lucia-v3.db")),
+        (better_auth, data("better-auth").join("better-auth.db")),
+    ] {
+        let whole = fs::read(path).unwrap();
+        let mut it = Move::from(source(), PathBuf::new());
+        it.order.file = it.folder.path().join("bad.db");
+        for length in [0, 99, 4_096, whole.len() - 1] {
+            fs::write(&it.order.file, &whole[..length]).unwrap();
+            let said = it.run(NOW).err().unwrap();
+            assert!(said.contains("bad.db") && !said.contains('\n'), "{said}");
+            assert!(!it.order.database.exists());
+        }
+    }
+}
+
+#[test]
+fn names_tables_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("test.db");
+    let fixture = data("lucia-v3").join("lucia-v3-passwords.db");
+    let run = |tables: &str| {
+        let file = fixture.to_str().unwrap();
+        let database = database.to_str().unwrap();
+        let words = [
+            "import",
+            "lucia-v3",
+            file,
+            "--tables",
+            tables,
+            "--username",
+            "email",
+            "--database",
+            database,
+        ];
+        crate::binary::vestibule(&words).output().unwrap().status.code()
+    };
+    assert_eq!(run("user=app_user, session=,password=password"), Some(0));
+    for bad in ["app_user", "users=app_user", "user=a,user=b", ""] {
+        assert_eq!(run(bad), Some(2), "{bad}");
+    }
 }
