@@ -3,8 +3,9 @@
 //! `vestibule serve` opens the database, listens, and answers until it is told to stop. All it
 //! needs comes from flags or the environment (`vestibule serve --help`); all it keeps is one SQLite
 //! file; all it says goes to standard error. `vestibule user` works on the same file while it serves;
-//! `vestibule import` brings people over into it from another system; `vestibule proxy-config` writes
-//! what a reverse proxy needs to ask it, and `vestibule doctor` looks from outside whether that holds.
+//! `vestibule import` brings people over into it from another system, and `vestibule export` writes
+//! them out; `vestibule proxy-config` writes what a reverse proxy needs to ask it, and `vestibule
+//! doctor` looks from outside whether that holds.
 //!
 //! The order at start, each step refused with one line on standard error:
 //!
