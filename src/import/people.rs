@@ -141,38 +141,53 @@ fn session(old: OldSession, user: &UserId, report: &mut Report, now: Moment) -> 
     })
 }
 
+/// What no two people may have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Claim<'a> {
+    Id(&'a str),
+    Name(&'a str),
+    Key(&'a str),
+    Session(&'a [u8; 32]),
+}
+
+impl Claim<'_> {
+    /// What it is, for the operator.
+    fn told(self) -> String {
+        match self {
+            Self::Id(id) => format!("the id {id}"),
+            Self::Name(name) => format!("the name {name}"),
+            Self::Key(id) => format!("the key {id}"),
+            Self::Session(_) => "a session".to_owned(),
+        }
+    }
+}
+
+fn claims(it: &Arrival) -> impl Iterator<Item = Claim<'_>> {
+    let own = it.user.canonical_username.as_str();
+    // Whom a name lets in and whom it shows must be one person.
+    let others = it.keys.iter().map(|key| &key.id).filter(|id| id.provider() == "username");
+    let others = others.map(KeyId::provider_user_id).filter(move |name| *name != own);
+    let names = std::iter::once(own).chain(others).map(Claim::Name);
+    let keys = it.keys.iter().map(|key| Claim::Key(key.id.as_str()));
+    let sessions = it.sessions.iter().map(|session| Claim::Session(session.id.as_bytes()));
+    std::iter::once(Claim::Id(it.user.id.as_str())).chain(names).chain(keys).chain(sessions)
+}
+
 /// Leaves everybody out who has an id, a name, a key or a session in common with somebody else: which of them
 /// is meant is not for us to say.
 fn without_collisions(arrivals: Vec<Arrival>, report: &mut Report) -> Vec<Arrival> {
-    fn claims(it: &Arrival) -> impl Iterator<Item = (String, String)> {
-        let claim = |kind: &str, what: &str| (format!("{kind}\n{what}"), format!("{kind} {what}"));
-        let id = claim("the id", it.user.id.as_str());
-        let own = &it.user.canonical_username;
-        // Whom a name lets in and whom it shows must be one person.
-        let others = it.keys.iter().map(|key| &key.id).filter(|id| id.provider() == "username");
-        let others = others.map(KeyId::provider_user_id).filter(move |name| name != own);
-        let names = std::iter::once(own.as_str()).chain(others);
-        let names = names.map(move |name| claim("the name", name));
-        let keys = it.keys.iter().map(move |key| claim("the key", key.id.as_str()));
-        let sessions = it.sessions.iter().map(|session| {
-            let handle = session.id.public_handle();
-            (format!("session\n{handle}"), "a session".to_owned())
-        });
-        std::iter::once(id).chain(names).chain(keys).chain(sessions)
+    let mut owners: HashMap<Claim<'_>, u32> = HashMap::new();
+    for claim in arrivals.iter().flat_map(claims) {
+        *owners.entry(claim).or_default() += 1;
     }
-    let mut owners: HashMap<String, Vec<usize>> = HashMap::new();
-    for (at, it) in arrivals.iter().enumerate() {
-        for (claim, _) in claims(it) {
-            owners.entry(claim).or_default().push(at);
-        }
-    }
-    let shared = |it: &Arrival| claims(it).find(|(claim, _)| owners[claim].len() > 1);
+    let shared = |it: &Arrival| claims(it).find(|claim| owners[claim] > 1).map(Claim::told);
     let whys: Vec<_> = arrivals.iter().map(shared).collect();
+    drop(owners);
     let mut kept = Vec::with_capacity(arrivals.len());
     for (arrival, why) in arrivals.into_iter().zip(whys) {
         match why {
             None => kept.push(arrival),
-            Some((_, what)) => {
+            Some(what) => {
                 report.refuse_arrival(&arrival, format!("shares {what} with another user"));
             }
         }
