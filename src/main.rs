@@ -76,7 +76,7 @@ fn main() -> ExitCode {
             let told = admin::audit(&flags, &mut std::io::stdout(), Moment::now());
             told.map(|()| ExitCode::SUCCESS).map_err(|text| Failure(1, text))
         }
-        Some(Command::Backup(flags)) => tell(admin::backup(&flags)),
+        Some(Command::Backup(flags)) => tell(admin::backup(&flags, Moment::now())),
         Some(Command::Restore(flags)) => tell(admin::restore(&flags)),
         Some(Command::Export(flags)) => {
             let mut out = std::io::stdout();

@@ -6,16 +6,18 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Done, cause, open, printable};
+use super::{Done, cause, open, printable, record_of};
+use crate::clock::Moment;
 use crate::config::{BackupFlags, Config, RestoreFlags};
 use crate::store;
 
 /// `vestibule backup`: writes a copy that is whole as of one moment, and comes back with what to print.
 /// A file that is there is never overwritten.
-pub fn backup(flags: &BackupFlags) -> Done {
+pub fn backup(flags: &BackupFlags, now: Moment) -> Done {
     let store = open(&flags.database)?;
     let to: &Path = &flags.file;
     store.back_up(to).map_err(|err| format!("cannot write {}: {err}", to.display()))?;
+    record_of(&store, "backup", &[], now)?;
     Ok(format!(
         "{} holds a copy of {}; keep it as private as that\n",
         to.display(),

@@ -5,12 +5,11 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Done, cause, open};
+use super::{Done, cause, open, record_of};
 use crate::clock::Moment;
 use crate::config::ExportFlags;
 use crate::lines::{self, Counts, LINE_BYTES_MAX};
-use crate::log;
-use crate::store::{Record, Store};
+use crate::store::Store;
 
 /// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
 /// to print beside. A file that is there is never overwritten, and a terminal is shown nothing.
@@ -30,9 +29,8 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
     };
     let Counts { users, keys, sessions } = counts;
     let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
-    let facts = log::fields(&[("users", &users), ("keys", &keys), ("sessions", &sessions)]);
-    let kept = store.add_records(&[Record::of_program("export", facts, now)]);
-    kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
+    let facts = [("users", &*users), ("keys", &*keys), ("sessions", &*sessions)];
+    record_of(&store, "export", &facts, now)?;
     Ok(match &flags.file {
         None => String::new(),
         Some(path) => format!(

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, cause, drawn, find, lines, open, printable, read_groups, record, table};
+use super::{
+    Done, cause, drawn, find, lines, open, printable, read_groups, record, record_of, table,
+};
 use crate::clock::Moment;
 use crate::config::{UserAction, UserFlags};
 use crate::keys::{self, NewKey};
@@ -13,6 +15,7 @@ use crate::sessions;
 use crate::store::{self, KeyId, Store, User, Written};
 use crate::throttle;
 use crate::tickets;
+use crate::token;
 use crate::users::{self, Username};
 
 /// Users that are read at once for a list.
@@ -40,7 +43,7 @@ pub fn user(flags: UserFlags, ask: impl FnOnce(&str) -> Done, now: Moment) -> Do
         UserAction::ResetLink { name, origin, qr } => {
             reset_link(&store, &find(&name)?, &origin, qr, now)
         }
-        UserAction::Unlock { name } => unlock(&store, &name),
+        UserAction::Unlock { name } => unlock(&store, &name, now),
         UserAction::Groups { name, groups } => set_groups(&store, &find(&name)?, &groups, now),
         UserAction::Email { name, email } => set_email(&store, &find(&name)?, &email, now),
         UserAction::Disable { name, reason } => disable(&store, &find(&name)?, &reason, now),
@@ -198,9 +201,11 @@ fn reset_link(store: &Store, user: &User, origin: &Origin, qr: bool, now: Moment
 }
 
 /// Works for names that nobody has, too: they are counted alike.
-fn unlock(store: &Store, typed: &str) -> Done {
+fn unlock(store: &Store, typed: &str, now: Moment) -> Done {
     let name = Username::for_sign_in(typed).ok_or("names have 1 to 31 characters")?;
     throttle::forget(store, name.canonical()).map_err(cause)?;
+    let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
+    record_of(store, "user_unlock", &[("name", &handle)], now)?;
     Ok(format!("failed tries for {} are forgotten\n", printable(typed)))
 }
 

@@ -179,6 +179,8 @@ fn lets_somebody_try_again_at_once() {
     }
     said(&user(folder.path(), &["unlock", "ANNA"]));
     assert_eq!(sign_in(&server, "anna", "correct+horse"), 302);
+    let kept = said(&run(folder.path(), &["audit", "--json"], ""));
+    assert!(kept.contains(r#""event":"user_unlock""#) && kept.contains("name=h:"), "{kept}");
 }
 
 #[test]
@@ -260,6 +262,8 @@ fn copies_the_database_while_people_sign_up_and_the_copy_can_be_served() {
         }
         signing.join().unwrap();
     });
+    let kept = said(&run(folder.path(), &["audit", "--json"], ""));
+    assert_eq!(kept.matches(r#""event":"backup""#).count(), 5, "{kept}");
     said(&run(folder.path(), &words, ""));
     assert!(refusal(&run(folder.path(), &words, "")).contains("exists"), "it is never overwritten");
     let mode =
