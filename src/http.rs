@@ -363,7 +363,10 @@ impl Response {
     }
 
     fn new(status: u16, kind: &'static str, body: Cow<'static, [u8]>) -> Self {
-        Self { status, headers: vec![("Content-Type", kind.into())], body, note: Note::default() }
+        // Room for those that every answer carries.
+        let mut headers = Vec::with_capacity(16);
+        headers.push(("Content-Type", kind.into()));
+        Self { status, headers, body, note: Note::default() }
     }
 }
 

@@ -44,7 +44,9 @@ impl Binary {
         let mut all =
             vec!["serve", "--listen=127.0.0.1:0", "--database", database.to_str().unwrap()];
         all.extend(flags);
-        Self::run(vestibule(&all))
+        let mut command = vestibule(&all);
+        command.stdout(Stdio::null());
+        Self::run(command)
     }
 
     /// The same with no more than `limit` open files.
