@@ -49,7 +49,7 @@ fn find(store: &Store, name: &str) -> Result<User, String> {
 }
 
 /// A text as a terminal may show it: nothing in it moves the cursor.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
@@ -62,7 +62,8 @@ fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..headings.len()).map(width).collect();
     let mut text = String::new();
     let mut line = |cells: &[String]| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let padded =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{:<width$}", printable(cell)));
         let line = padded.collect::<Vec<_>>().join("  ");
         writeln!(text, "{}", line.trim_end()).expect("a string takes whatever is written to it");
     };

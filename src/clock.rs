@@ -6,6 +6,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The last millisecond of the year 9999.
+const PRINTED_MAX: u64 = 253_402_300_799_999;
+
 /// A point in time: milliseconds since 1970-01-01 00:00 UTC, the unit Lucia stores expiries in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Moment(i64);
@@ -25,6 +28,13 @@ impl Moment {
     /// Milliseconds since 1970.
     pub const fn millis(self) -> i64 {
         self.0
+    }
+
+    /// A date with a time, as programs write them: `2026-11-25T14:30:00.000Z` (RFC 3339), or with a space
+    /// for the `T` and no `Z`. `None` if it is none, or lies before 1970.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let time = humantime::parse_rfc3339_weak(text).ok()?;
+        Some(Self(millis(time.duration_since(UNIX_EPOCH).ok()?)))
     }
 
     /// For programs: `2026-11-25T14:30:00.000Z` (RFC 3339).
@@ -58,9 +68,11 @@ impl Moment {
 }
 
 impl From<Moment> for SystemTime {
-    /// For libraries that print dates. A moment before 1970 prints as 1970.
+    /// For libraries that print dates, and know none before 1970 or after 9999: what lies beyond is
+    /// printed as the nearer end.
     fn from(moment: Moment) -> Self {
-        UNIX_EPOCH + Duration::from_millis(u64::try_from(moment.0).unwrap_or(0))
+        let millis = u64::try_from(moment.0).unwrap_or(0).min(PRINTED_MAX);
+        UNIX_EPOCH + Duration::from_millis(millis)
     }
 }
 
@@ -84,6 +96,17 @@ mod tests {
     #[test]
     fn tells_people_the_minute() {
         assert_eq!(Moment::from_millis(1_795_507_259_999).minute(), "2026-11-24 08:00 UTC");
+    }
+
+    #[test]
+    fn prints_every_moment_there_is() {
+        for millis in [i64::MIN, -1, 0, 253_402_300_799_999, 253_402_300_800_000, i64::MAX] {
+            let moment = Moment::from_millis(millis);
+            assert_eq!(moment.rfc3339().len(), "2026-11-25T14:30:00.000Z".len());
+            assert_eq!(moment.minute().len(), "2026-11-25 14:30 UTC".len());
+            assert_eq!(httpdate::fmt_http_date(moment.into()).len(), 29);
+        }
+        assert!(Moment::from_millis(i64::MAX).rfc3339().starts_with("9999-12-31T23:59:59.999"));
     }
 
     #[test]

@@ -398,8 +398,10 @@ impl Config {
     /// socket. `None` if there is neither.
     pub fn address(&self) -> Option<String> {
         let listens = self.listen.iter().find_map(|it| match it {
-            Listen::Tcp(address) => Some(format!("http://{address}")),
-            Listen::Unix(_) => None,
+            Listen::Tcp(address) if !address.ip().is_unspecified() => {
+                Some(format!("http://{address}"))
+            }
+            Listen::Tcp(_) | Listen::Unix(_) => None,
         });
         self.site.rule.own.as_ref().map(ToString::to_string).or(listens)
     }

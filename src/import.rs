@@ -96,8 +96,7 @@ pub struct Outcome {
 /// Brings everybody over, or nobody. An error is one line, and nothing is written then.
 ///
 /// Whoever is here by the same id and name already is left as they are; by the same name, if there are
-/// no ids where they come from. Sessions that are dead at `now`
-/// stay behind. `input` is what is read for the file `-`.
+/// no ids where they come from. Sessions that are dead at `now` stay behind. `input` is what is read for the file `-`.
 pub fn bring(
     order: &Order,
     input: &mut dyn BufRead,
@@ -106,7 +105,7 @@ pub fn bring(
 ) -> Result<Outcome, String> {
     let text = |err: store::Error| err.to_string();
     let mut report = Report::of(order.source.name());
-    let luggage = read(order, input, &mut report, progress)?;
+    let luggage = read(order, input, &mut report, now, progress)?;
     let arrivals = people::pack(luggage, &mut report, now);
     let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
     // Only looking makes no database. (One that is there is opened, and so brought up to date.)
@@ -154,6 +153,7 @@ fn read(
     order: &Order,
     input: &mut dyn BufRead,
     report: &mut Report,
+    now: Moment,
     progress: Progress<'_>,
 ) -> Result<Vec<Luggage>, String> {
     let old = match &order.source {
@@ -170,5 +170,5 @@ fn read(
         Source::Csv => return rows::read(Text::open(&order.file, input)?, report, progress),
         Source::Vestibule => return vestibule::read(Text::open(&order.file, input)?, progress),
     };
-    Ok(strangers::read(old.map_err(|err| err.to_string())?, report))
+    Ok(strangers::read(old.map_err(|err| err.to_string())?, report, now))
 }

@@ -14,6 +14,9 @@ use crate::token::{self, TokenHash};
 /// The version of the form. A program that knows a lower one only must not read the file.
 const FORMAT: u64 = 1;
 
+/// How deep attributes nest that stand in a line as an object; readers give up at 128.
+const DEPTH_MAX: usize = 100;
+
 /// Bytes of a line, at most.
 pub const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -36,6 +39,9 @@ impl Counts {
         self.sessions += it.sessions.len() as u64;
     }
 }
+
+/// What says that a file is of a later form.
+pub const NEWER: &str = "a newer vestibule made it";
 
 /// What a line says. It may hold hashes and so has no `Debug`.
 pub enum Line {
@@ -89,15 +95,25 @@ pub fn end(counts: &Counts) -> String {
 }
 
 /// An object as it is if it is written the way we write one, or else its text: what is read back must
-/// be the same to the byte.
+/// be the same to the byte. One that nests so deep that a line with it could not be read stays a text.
 fn attributes(text: &str) -> Value {
     match serde_json::from_str::<Map<_, _>>(text) {
-        Ok(object) => {
+        Ok(object) if object.values().all(|it| is_flat(it, DEPTH_MAX)) => {
             let object = Value::Object(object);
             let again = object.to_string();
             if again == text { object } else { text.into() }
         }
-        Err(_) => text.into(),
+        Ok(_) | Err(_) => text.into(),
+    }
+}
+
+/// Whether nothing in it nests deeper than that.
+fn is_flat(value: &Value, depth: usize) -> bool {
+    let deeper = |it: &Value| depth > 0 && is_flat(it, depth - 1);
+    match value {
+        Value::Array(list) => list.iter().all(deeper),
+        Value::Object(object) => object.values().all(deeper),
+        _ => true,
     }
 }
 
@@ -122,6 +138,8 @@ fn session(it: &Session) -> Value {
 }
 
 /// Reads a line. An error says what is wrong with it, without repeating anything of it.
+///
+/// Of two fields with one name the last counts (RFC 8259 § 4), as with every reader of JSON.
 pub fn read(text: &str) -> Result<Line, String> {
     let mut fields = Fields::of(serde_json::from_str(text).map_err(|_| "it is no JSON")?)?;
     if let Some(about) = fields.0.remove("vestibule_export") {
@@ -138,9 +156,7 @@ pub fn read(text: &str) -> Result<Line, String> {
 fn read_header(mut fields: Fields) -> Result<Line, String> {
     let format = fields.take("format", Value::as_u64)?;
     if format != FORMAT {
-        return Err(format!(
-            "it has the form {format}, and this program knows {FORMAT}: a newer vestibule made it"
-        ));
+        return Err(format!("it has the form {format}, and this program knows {FORMAT}: {NEWER}"));
     }
     fields.take("made_at", Value::as_i64)?;
     fields.text("version")?;
@@ -159,8 +175,8 @@ fn read_end(mut fields: Fields) -> Result<Line, String> {
 fn read_person(mut fields: Fields) -> Result<Departure, String> {
     let id = UserId::new(fields.text("id")?);
     let groups = fields.list("groups")?.into_iter().map(|it| match it {
-        Value::String(name) => Ok(name),
-        _ => Err("a group is no text"),
+        Value::String(name) if !name.contains(',') => Ok(name),
+        _ => Err("a group is no name"),
     });
     let groups = groups.collect::<Result<Vec<_>, _>>()?.join(",");
     let user = User {

@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(Failure(code, text)) => {
-            drop(writeln!(std::io::stderr(), "vestibule: {text}"));
+            drop(writeln!(std::io::stderr(), "vestibule: {}", admin::printable(&text)));
             ExitCode::from(code)
         }
     }

@@ -448,7 +448,7 @@ impl Site {
 
     /// Somebody who came over from Lucia with the cookie that they have: nobody is to be signed out by
     /// that. A neighbouring host can set a cookie of that name, so it opens sessions that came over and
-    /// no others; there are none a month later.
+    /// no others. All of those end within 30 days of the import.
     fn presented_of_old(&self, request: &Request, now: Moment) -> Result<Presented, Error> {
         let old = match request.cookie(LUCIA_COOKIE) {
             Cookie::Value(value) => Token::parse(value),

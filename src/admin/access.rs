@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Done, cause, find, lines, open, printable, record, table};
+use super::{Done, cause, find, lines, open, record, table};
 use crate::access;
 use crate::clock::Moment;
 use crate::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
@@ -58,7 +58,7 @@ fn list(store: &Store, name: &str, as_json: bool, now: Moment) -> Done {
                 it.id.public_handle(),
                 it.created_at.minute(),
                 it.seen_at.minute(),
-                printable(&it.place.browser),
+                it.place.browser.clone(),
                 it.place.address.clone(),
             ]
         })
@@ -114,7 +114,7 @@ fn list_tokens(store: &Store, name: &str, as_json: bool, now: Moment) -> Done {
         .map(|it| {
             vec![
                 it.id.public_handle(),
-                printable(&it.name),
+                it.name.clone(),
                 it.created_at.minute(),
                 it.expires_at.minute(),
                 it.used_at.map_or_else(|| "never".to_owned(), Moment::minute),

@@ -14,7 +14,8 @@ use crate::store::Store;
 /// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
 /// to print beside. A file that is there is never overwritten, and a terminal is shown nothing.
 pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: Moment) -> Done {
-    if flags.file.is_none() && is_terminal {
+    let file = flags.file.as_ref().filter(|it| it.as_os_str() != "-");
+    if file.is_none() && is_terminal {
         return Err(
             "an export holds hashes of passwords and is not for a terminal; name a file, or \
                     send it on with > or |"
@@ -23,7 +24,7 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
     }
     let store = open(&flags.database)?;
     let living = flags.sessions.then_some(now);
-    let counts = match &flags.file {
+    let counts = match file {
         None => write(&store, out, living, now)?,
         Some(path) => write_file(&store, path, living, now)?,
     };
@@ -31,7 +32,7 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
     let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
     let facts = [("users", &*users), ("keys", &*keys), ("sessions", &*sessions)];
     record_of(&store, "export", &facts, now)?;
-    Ok(match &flags.file {
+    Ok(match file {
         None => String::new(),
         Some(path) => format!(
             "{} holds {users} users, {keys} keys and {sessions} sessions; keep it as private as {}\n",

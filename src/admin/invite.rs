@@ -67,7 +67,7 @@ fn list(store: &Store, as_json: bool, now: Moment) -> Done {
             it.uses_left.to_string(),
             it.expires_at.minute(),
             it.groups.as_str().to_owned(),
-            printable(&it.note),
+            it.note.clone(),
         ]
     };
     let rows: Vec<_> = all.iter().map(row).collect();

@@ -90,7 +90,7 @@ fn list(store: &Store, as_json: bool) -> Done {
     let row = |user: &User| {
         let state = if user.disabled_at.is_some() { "disabled" } else { "" };
         vec![
-            printable(&user.username),
+            user.username.clone(),
             user.id.as_str().to_owned(),
             user.created_at.minute(),
             user.groups.as_str().to_owned(),
@@ -134,12 +134,12 @@ fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
     let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
     let disabled = match disabled {
         Some(since) if user.disabled_reason.is_empty() => format!("since {since}"),
-        Some(since) => format!("since {since}: {}", printable(&user.disabled_reason)),
+        Some(since) => format!("since {since}: {}", user.disabled_reason),
         None => "no".to_owned(),
     };
     let mut rows = vec![
         ("id", user.id.as_str().to_owned()),
-        ("username", printable(&user.username)),
+        ("username", user.username.clone()),
         ("groups", or_none(user.groups.as_str())),
         ("email", or_none(&user.email)),
         ("created", user.created_at.rfc3339()),
@@ -147,9 +147,10 @@ fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
         ("sessions", sessions.to_string()),
     ];
     if !attributes.is_empty() {
-        rows.push(("also", printable(&attributes)));
+        rows.push(("also", attributes));
     }
-    let lines: Vec<_> = rows.iter().map(|(name, value)| format!("{name:<10}{value}\n")).collect();
+    let line = |(name, value): &(&str, String)| format!("{name:<10}{}\n", printable(value));
+    let lines: Vec<_> = rows.iter().map(line).collect();
     Ok(lines.concat())
 }
 
@@ -159,6 +160,10 @@ fn set_password(store: &Store, user: &User, typed: &str, policy: Policy, now: Mo
     let password = read_password(typed, &name, policy)?;
     let hasher = Hasher::new(1, Cost::OWASP);
     let id = KeyId::username(&user.canonical_username);
+    let key = store.key(&id).map_err(cause)?;
+    if key.is_some_and(|key| key.user_id != user.id) {
+        return Err(format!("somebody else signs in as {}", printable(&user.username)));
+    }
     let is_done = keys::set_password(store, &hasher, &id, Some(&password)).and_then(|is_set| {
         // Somebody who was added without a password, or signs in with another provider.
         let key = NewKey { id: &id, password: Some(&password) };

@@ -12,7 +12,7 @@ use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames}
 #[command(
     after_help = "Either everybody comes over or nobody. Whoever is there already is left as they are, \
     so it can be run again.\n\
-    Exit codes: 0 done; 1 it could not be done, and nothing was written; 2 wrong usage."
+    Exit codes: 0 done; 1 it could not be done; 2 wrong usage."
 )]
 pub struct ImportFlags {
     /// From what.
@@ -31,7 +31,7 @@ enum Source {
         vestibule import lucia app.db --tables auth_user,auth_key,auth_session --json\n\n\
         FILE is only read, and may be in use. Either everybody comes over or nobody. Whoever is there \
         already is left as they are, so it can be run again.\n\
-        Exit codes: 0 done; 1 it could not be done, and nothing was written; 2 wrong usage.")]
+        Exit codes: 0 done; 1 it could not be done; 2 wrong usage.")]
     Lucia {
         /// The database of Lucia.
         #[arg(value_name = "FILE")]

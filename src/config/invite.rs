@@ -28,7 +28,8 @@ pub struct InviteFlags {
 /// What can be done with invitations.
 #[derive(Subcommand)]
 pub enum InviteAction {
-    /// Make a link with which somebody makes an account. Hand it over in private.
+    /// Make a link with which somebody makes an account. Hand it over in private. It does nothing where
+    /// the server runs with --signup closed.
     #[command(after_help = "Example:\n  \
         vestibule invite new --origin https://auth.example.com --groups staff --note 'for the new office'")]
     New {

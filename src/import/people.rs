@@ -1,6 +1,6 @@
 //! Who can come over as they are, and who cannot and why.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::luggage::{Luggage, OldKey, OldSession};
@@ -11,8 +11,8 @@ use crate::store::{Arrival, Key, KeyId, Place, Session, UserId};
 use crate::token::Token;
 use crate::users::{self, Username};
 
-/// How long a session may be used that came over, at least, if its own idle end lets it: other systems
-/// know no absolute end.
+/// How long a session that came over is good at most, however much it is used: as one that begins here
+/// (the design's 30 days). Other systems know no such end.
 const ABSOLUTE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Makes ready whoever can come over, and notes in the report who and what cannot.
@@ -35,8 +35,12 @@ fn arrival(luggage: Luggage, report: &mut Report, now: Moment) -> Option<Arrival
 }
 
 fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival, String> {
-    if luggage.id.as_ref().is_some_and(String::is_empty) {
-        return Err("has an empty id".to_owned());
+    match &luggage.id {
+        Some(id) if id.is_empty() => return Err("has an empty id".to_owned()),
+        Some(id) if id.contains(char::is_control) => {
+            return Err("has an id with control characters in it".to_owned());
+        }
+        _ => {}
     }
     if let Some(why) = luggage.fault {
         return Err(why);
@@ -53,13 +57,18 @@ fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival
     user.disabled_reason = luggage.disabled_reason;
     let keys = luggage.keys.into_iter().map(|it| key(it, &user.id, &username));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
-    for (at, key) in keys.iter().enumerate() {
-        if keys[..at].iter().any(|it| it.id == key.id) {
-            return Err(format!("has two keys that are one here: {}", key.id.as_str()));
-        }
+    let mut seen = HashSet::with_capacity(keys.len());
+    if let Some(key) = keys.iter().find(|key| !seen.insert(&key.id)) {
+        return Err(format!("has two keys that are one here: {}", key.id.as_str()));
     }
     note(&keys, &username, report);
-    let sessions = luggage.sessions.into_iter();
+    let mut sessions = luggage.sessions;
+    if user.disabled_at.is_some() {
+        // Our own way of shutting somebody out ends them all.
+        report.sessions.leave_out(sessions.len(), "of users who are shut out");
+        sessions.clear();
+    }
+    let sessions = sessions.into_iter();
     let sessions = sessions.filter_map(|it| session(it, &user.id, report, now)).collect();
     Ok(Arrival { user, is_known_by_name, attributes: luggage.attributes, keys, sessions })
 }
@@ -120,19 +129,21 @@ fn session(old: OldSession, user: &UserId, report: &mut Report, now: Moment) -> 
         return None;
     }
     let (token, active_expires) = match old {
-        OldSession::Ours(session) => return Some(session),
+        OldSession::Ours(session) => return Some(not_of_the_future(session, now)),
         OldSession::Of { token, active_expires, .. } => (token, active_expires),
     };
     let Some(token) = Token::parse(&token) else {
         report.sessions.leave_out(1, "with an id that is not 40 characters a-z0-9");
         return None;
     };
+    let absolute_expires = now.after(ABSOLUTE);
+    let idle_expires = idle_expires.min(absolute_expires);
     Some(Session {
         id: token.hash(),
         user_id: user.clone(),
         active_expires: active_expires.unwrap_or(now).min(idle_expires),
         idle_expires,
-        absolute_expires: idle_expires.max(now.after(ABSOLUTE)),
+        absolute_expires,
         created_at: now,
         // Nobody has given a password here: what matters most asks for it again.
         proven_at: Moment::from_millis(0),
@@ -171,6 +182,15 @@ fn claims(it: &Arrival) -> impl Iterator<Item = Claim<'_>> {
     let keys = it.keys.iter().map(|key| Claim::Key(key.id.as_str()));
     let sessions = it.sessions.iter().map(|session| Claim::Session(session.id.as_bytes()));
     std::iter::once(Claim::Id(it.user.id.as_str())).chain(names).chain(keys).chain(sessions)
+}
+
+/// A session of ours whose past does not lie ahead: a password that was given tomorrow would be fresh for
+/// good.
+fn not_of_the_future(mut session: Session, now: Moment) -> Session {
+    session.created_at = session.created_at.min(now);
+    session.proven_at = session.proven_at.min(now);
+    session.seen_at = session.seen_at.min(now);
+    session
 }
 
 /// Leaves everybody out who has an id, a name, a key or a session in common with somebody else: which of them

@@ -11,6 +11,9 @@ use crate::store::{Arrival, Standing};
 /// Why what belongs to somebody stays behind with them.
 const OF_CONFLICT: &str = "of users who cannot come over";
 
+/// Characters that are shown of a name or a reason.
+const CUT: usize = 200;
+
 /// How many of a kind came over, and how many did not.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -68,6 +71,8 @@ pub(super) struct Report {
     from: &'static str,
     /// In which table each thing was found, if there are tables.
     pub(super) tables: Vec<(&'static str, Option<String>)>,
+    /// Tables of theirs that are not read, and how many rows of somebody are in them.
+    pub(super) left_behind: Vec<(String, usize)>,
     pub(super) is_written: bool,
     pub(super) users: Tally,
     pub(super) keys: Tally,
@@ -130,6 +135,9 @@ impl Report {
             Standing::NameTaken => {
                 self.refuse_arrival(it, "has the name of somebody else here".to_owned());
             }
+            Standing::SessionTaken => {
+                self.refuse_arrival(it, "has a session of somebody else here".to_owned());
+            }
             Standing::KeyTaken(key) => {
                 self.refuse_arrival(
                     it,
@@ -158,7 +166,9 @@ impl Report {
             |it: &Conflict| json!({ "id": it.id, "username": it.username, "why": it.why });
         let tables = self.tables.iter().map(|(what, name)| ((*what).to_owned(), json!(name)));
         let tables: Map<_, _> = tables.collect();
+        let left = self.left_behind.iter().map(|(name, count)| (name.clone(), json!(count)));
         let data = json!({
+            "left_behind": left.collect::<Map<_, _>>(),
             "written": self.is_written,
             "tables": tables,
             "users": self.users.json(),
@@ -178,14 +188,19 @@ impl Report {
             let id = it.id.as_deref().unwrap_or_default();
             let shown = if it.username.is_empty() { id } else { &it.username };
             let id = if id.is_empty() { String::new() } else { format!(" ({id})") };
-            let line = format!("user {shown}{id} {}", it.why);
-            text += &line.replace(char::is_control, "\u{fffd}");
-            text.push('\n');
+            writeln!(text, "user {}{} {}", cut(shown), cut(&id), cut(&it.why))
+                .expect("a text takes all");
         }
         text += &self.users.line("users");
         text += &self.keys.line("keys");
         text += &self.sessions.line("sessions");
-        writeln!(text, "dead      {} sessions, left behind", self.dead).expect("a text takes all");
+        writeln!(text, "dead      {}, left behind", many(self.dead, "session"))
+            .expect("a text takes all");
+        for (name, count) in &self.left_behind {
+            let count = many(*count, "row");
+            writeln!(text, "left      {count} of the table {}, which is not read", cut(name))
+                .expect("a text takes all");
+        }
         for (what, count) in &self.notes.0 {
             writeln!(text, "note      {count} {what}").expect("a text takes all");
         }
@@ -199,4 +214,14 @@ impl Report {
 /// So many of a thing.
 pub(super) fn many(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// As much of a text as fits on a line, with nothing in it that moves a cursor.
+pub(super) fn cut(text: &str) -> String {
+    let visible = |it: char| if it.is_control() { '\u{fffd}' } else { it };
+    let mut shown: String = text.chars().take(CUT).map(visible).collect();
+    if text.chars().nth(CUT).is_some() {
+        shown.push('…');
+    }
+    shown
 }

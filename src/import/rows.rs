@@ -1,5 +1,7 @@
 //! People out of a table as text: comma-separated values (RFC 4180) under a row of headings.
 
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::io::{self, Read};
 
 use csv::{ReaderBuilder, StringRecord};
@@ -7,9 +9,10 @@ use serde_json::Value;
 
 use super::attributes::{self, SECRETS, is_secret};
 use super::luggage::{Luggage, OldKey};
-use super::report::Report;
+use super::report::{Report, cut};
 use super::tell;
 use super::text::Text;
+use crate::lines::LINE_BYTES_MAX;
 use crate::password::PasswordHash;
 use crate::store::Progress;
 use crate::users;
@@ -25,18 +28,22 @@ pub(super) fn read(
 ) -> Result<Vec<Luggage>, String> {
     let (input, name) = text.into_parts();
     let fault = |why: &str| format!("cannot import {name}: {why}");
-    let mut input = Marks { input, are_odd: false };
-    let mut rows = ReaderBuilder::new().from_reader(&mut input);
+    let marks = Cell::new(Marks::default());
+    let input = Watched { input, marks: &marks };
+    let mut rows = ReaderBuilder::new().from_reader(input);
     let headings = rows.headers().map_err(|err| fault(&cause(&err)))?;
     let columns = Columns::of(headings).map_err(|why| fault(&why))?;
     let mut all = Vec::new();
     let mut row = StringRecord::new();
-    while rows.read_record(&mut row).map_err(|err| fault(&cause(&err)))? {
+    loop {
+        marks.set(Marks { of_row: 0, ..marks.get() });
+        if !rows.read_record(&mut row).map_err(|err| fault(&cause(&err)))? {
+            break;
+        }
         all.push(columns.luggage(&row, report));
         tell(progress, all.len());
     }
-    drop(rows);
-    if input.are_odd {
+    if marks.get().are_odd {
         return Err(fault("a quotation mark is not closed"));
     }
     report.notes.add(columns.secrets, SECRETS);
@@ -71,8 +78,9 @@ struct Columns {
 impl Columns {
     fn of(headings: &StringRecord) -> Result<Self, String> {
         let names: Vec<_> = headings.iter().map(str::trim).collect();
-        if let Some(at) = (1..names.len()).find(|&at| names[..at].contains(&names[at])) {
-            return Err(format!("two columns are called {}", shown(names[at])));
+        let mut seen = HashSet::with_capacity(names.len());
+        if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
+            return Err(format!("two columns are called {}", cut(twice)));
         }
         let find = |name: &str| names.iter().position(|it| *it == name);
         let missing = |what: &str| {
@@ -128,21 +136,32 @@ impl Columns {
     }
 }
 
-fn shown(name: &str) -> String {
-    name.chars().take(40).map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect()
-}
-
-/// Counts quotation marks as they pass. One that is not closed makes one value of all that follows, and
-/// the library says nothing; but in a table that is well formed their number is even.
-struct Marks<R> {
-    input: R,
+/// What is known of the text so far.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    /// Whether the number of quotation marks is odd. One that is not closed makes one value of all that
+    /// follows, and the library says nothing; but in a table that is well formed their number is even.
     are_odd: bool,
+    /// Bytes that were read for the row: some of them may be of later ones.
+    of_row: usize,
 }
 
-impl<R: Read> Read for Marks<R> {
+/// A text that is watched as it passes.
+struct Watched<'a, R> {
+    input: R,
+    marks: &'a Cell<Marks>,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
-        self.are_odd ^= buffer[..count].iter().fold(false, |odd, byte| odd ^ (*byte == b'"'));
+        let mut marks = self.marks.get();
+        marks.are_odd ^= buffer[..count].iter().fold(false, |odd, byte| odd ^ (*byte == b'"'));
+        marks.of_row += count;
+        self.marks.set(marks);
+        if marks.of_row > LINE_BYTES_MAX {
+            return Err(io::Error::other("a row of it is too long"));
+        }
         Ok(count)
     }
 }

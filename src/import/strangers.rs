@@ -14,11 +14,11 @@ use crate::users;
 
 /// Gives everybody what is theirs, and notes in the report where it was found, what is nobody's, and what
 /// cannot be brought over.
-pub(super) fn read(old: Strangers, report: &mut Report) -> Vec<Luggage> {
+pub(super) fn read(old: Strangers, report: &mut Report, now: Moment) -> Vec<Luggage> {
     let owners: HashMap<String, usize> =
         old.users.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
     let mut secrets = BTreeSet::new();
-    let mut all: Vec<_> = old.users.into_iter().map(|it| luggage(it, &mut secrets)).collect();
+    let mut all: Vec<_> = old.users.into_iter().map(|it| luggage(it, &mut secrets, now)).collect();
     for key in old.keys {
         let Some(&at) = owners.get(&key.user_id) else {
             report.keys.leave_out(1, "of no user");
@@ -45,10 +45,11 @@ pub(super) fn read(old: Strangers, report: &mut Report) -> Vec<Luggage> {
     report.sessions.leave_out(old.sealed_sessions, why);
     report.notes.add(secrets.len(), SECRETS);
     report.tables = old.tables;
+    report.left_behind = old.left_behind;
     all
 }
 
-fn luggage(mut it: Stranger, secrets: &mut BTreeSet<String>) -> Luggage {
+fn luggage(mut it: Stranger, secrets: &mut BTreeSet<String>, now: Moment) -> Luggage {
     let email = it.verified_email.and_then(|email| {
         let accepted = users::email(&email);
         if accepted.is_none() {
@@ -67,7 +68,10 @@ fn luggage(mut it: Stranger, secrets: &mut BTreeSet<String>) -> Luggage {
     Luggage {
         id: Some(it.id),
         name: it.username,
+        created_at: it.created_at.map(Moment::from_millis),
         email: email.unwrap_or_default(),
+        disabled_at: it.banned.is_some().then_some(now),
+        disabled_reason: it.banned.unwrap_or_default(),
         attributes: attributes::object(kept.into_iter()),
         ..Luggage::default()
     }

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::lines::LINE_BYTES_MAX;
 
+/// What some editors put before everything else.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A text that is being read.
 pub(super) struct Text<'a> {
     reader: Box<dyn BufRead + 'a>,
@@ -41,6 +44,9 @@ impl<'a> Text<'a> {
             return Ok(None);
         }
         self.number += 1;
+        if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+        }
         if self.line.ends_with(b"\n") {
             self.line.pop();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Answer, Site, data, leading_to, problem};
 use crate::client;
 use crate::clock::Moment;
-use crate::http::{Cookie, Form, Note, Request, Response, Wants};
+use crate::http::{Cookie, Form, Method, Note, Request, Response, Wants};
 use crate::invites::{self, SignUps};
 use crate::keys;
 use crate::login::{self, Admission, Caller, SignIn, SignUp};
@@ -368,7 +368,11 @@ impl Uninvited {
             Self::BadInvite => ("bad_invite", Self::BAD),
         };
         let answer = problem(request, 403, title, advice);
-        answer.noting(Note::of("signup_fail").with("reason", reason))
+        // Whoever only looks has not failed at anything.
+        match request.method {
+            Method::Post => answer.noting(Note::of("signup_fail").with("reason", reason)),
+            _ => answer,
+        }
     }
 }
 

@@ -38,16 +38,18 @@ pub enum Standing {
     },
     /// Somebody with another name has the id.
     IdTaken,
-    /// Somebody with another id has the name.
+    /// Somebody with another id has the name, or signs in with it.
     NameTaken,
-    /// Somebody else has this key.
+    /// Somebody else has this key, or is called by the name in it.
     KeyTaken(KeyId),
+    /// Somebody else has one of the sessions.
+    SessionTaken,
 }
 
 impl Standing {
     /// Whether somebody else is in their place.
     pub const fn is_conflict(&self) -> bool {
-        matches!(self, Self::IdTaken | Self::NameTaken | Self::KeyTaken(_))
+        matches!(self, Self::IdTaken | Self::NameTaken | Self::KeyTaken(_) | Self::SessionTaken)
     }
 }
 
@@ -128,52 +130,68 @@ fn insert(
 }
 
 fn standing(conn: &Connection, arrival: &Arrival) -> rusqlite::Result<Standing> {
-    let canonical = &arrival.user.canonical_username;
-    let mut id = arrival.user.id.as_str().to_owned();
-    if arrival.is_known_by_name {
-        let found = conn
-            .prepare_cached("SELECT id FROM user WHERE canonical_username = ?1")?
-            .query_row([canonical], |row| row.get(0))
-            .optional()?;
-        id = found.unwrap_or(id);
-    }
-    let name: Option<String> = conn
-        .prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
-        .query_row([&id], |row| row.get(0))
-        .optional()?;
-    match &name {
-        Some(name) if name == canonical => {}
+    let canonical = arrival.user.canonical_username.as_str();
+    let by_name = user_by_name(conn, canonical)?;
+    let id = match &by_name {
+        Some(found) if arrival.is_known_by_name => found.clone(),
+        _ => arrival.user.id.as_str().to_owned(),
+    };
+    let is_here = match name_of(conn, &id)? {
+        Some(name) if name == canonical => true,
         Some(_) => return Ok(Standing::IdTaken),
-        None => {
-            let is_taken = conn
-                .prepare_cached("SELECT 1 FROM user WHERE canonical_username = ?1")?
-                .exists([canonical])?;
-            if is_taken {
-                return Ok(Standing::NameTaken);
-            }
-        }
+        None if by_name.is_some() => return Ok(Standing::NameTaken),
+        None => false,
+    };
+    // Whom a name lets in and whom it shows must be one person.
+    if !is_here && owner_of_key(conn, &KeyId::username(canonical))?.is_some() {
+        return Ok(Standing::NameTaken);
     }
     let mut keys = 0;
     for key in &arrival.keys {
-        let owner: Option<String> = conn
-            .prepare_cached("SELECT user_id FROM user_key WHERE id = ?1")?
-            .query_row([key.id.as_str()], |row| row.get(0))
-            .optional()?;
-        match owner {
+        match owner_of_key(conn, &key.id)? {
             Some(owner) if owner == id => keys += 1,
             Some(_) => return Ok(Standing::KeyTaken(key.id.clone())),
             None => {}
         }
-    }
-    if name.is_none() {
-        return Ok(Standing::New);
+        let shown = match key.id.provider() {
+            "username" => user_by_name(conn, key.id.provider_user_id())?,
+            _ => None,
+        };
+        if shown.is_some_and(|owner| owner != id) {
+            return Ok(Standing::KeyTaken(key.id.clone()));
+        }
     }
     let mut sessions = 0;
     for session in &arrival.sessions {
-        sessions += usize::from(
-            conn.prepare_cached("SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2")?
-                .exists((session.id.as_bytes(), &id))?,
-        );
+        match owner_of_session(conn, session)? {
+            Some(owner) if owner == id => sessions += 1,
+            Some(_) => return Ok(Standing::SessionTaken),
+            None => {}
+        }
     }
-    Ok(Standing::Here { keys, sessions })
+    Ok(if is_here { Standing::Here { keys, sessions } } else { Standing::New })
+}
+
+fn name_of(conn: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
+}
+
+fn user_by_name(conn: &Connection, canonical: &str) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT id FROM user WHERE canonical_username = ?1")?
+        .query_row([canonical], |row| row.get(0))
+        .optional()
+}
+
+fn owner_of_key(conn: &Connection, id: &KeyId) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT user_id FROM user_key WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()
+}
+
+fn owner_of_session(conn: &Connection, session: &Session) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT user_id FROM user_session WHERE id = ?1")?
+        .query_row([session.id.as_bytes()], |row| row.get(0))
+        .optional()
 }

@@ -47,7 +47,7 @@ pub fn better_auth(
         };
         let (account, user) = (table("account", ACCOUNT)?, table("user", USER)?);
         let session = optional(names.get("session"), all, |it| it.has(SESSION), SESSION)?;
-        let shape = Shape::by(user, username, None)?;
+        let shape = Shape { has_ban: true, ..Shape::by(user, username, None)? };
         let (users, mut keys) = users(conn, user, &shape, progress)?;
         accounts(conn, account, &mut keys, progress)?;
         let sealed_sessions = match session {
@@ -56,7 +56,7 @@ pub fn better_auth(
         };
         let found = [Some(user), Some(account), session].map(|it| it.map(|it| it.name.clone()));
         let tables = BETTER_AUTH_TABLES.into_iter().zip(found).collect();
-        Ok(Strangers { tables, users, keys, sessions: Vec::new(), sealed_sessions })
+        Ok(Strangers { tables, users, keys, sealed_sessions, ..Strangers::default() })
     })
 }
 

@@ -21,7 +21,7 @@ const SESSION: Columns = &[&["id"], USER_ID, &["active_expires"], &["idle_expire
 
 /// Every column but the name is an attribute.
 const SHAPE: Shape<'_> =
-    Shape { name: "username", falls_back: false, has_email: false, hash: None };
+    Shape { name: "username", falls_back: false, has_email: false, has_ban: false, hash: None };
 
 /// Names of Lucia's tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ pub fn lucia(
         let found = [Some(tables.user), Some(tables.key), tables.session];
         let found = found.map(|it| it.map(|it| it.name.clone()));
         let tables = ["user", "user_key", "user_session"].into_iter().zip(found).collect();
-        Ok(Strangers { tables, users, keys, sessions, sealed_sessions: 0 })
+        Ok(Strangers { tables, users, keys, sessions, ..Strangers::default() })
     })
 }
 

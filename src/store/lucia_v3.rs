@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use super::Result;
 use super::strangers::{
     self, Columns, Progress, Reading, Shape, StrangerKey, StrangerSession, Strangers, Table,
-    TableNames, broken, named, number, only, optional, optional_text, owners, tell, text, users,
+    TableNames, broken, millis, named, number, only, optional, optional_text, owners, tell, text,
+    users,
 };
 
 /// What the file is if it is one.
@@ -33,9 +34,6 @@ const ACCOUNT: Columns =
 /// Columns by which a table with the columns of sessions is one of something else: codes and links that
 /// are sent by mail, or the sessions of Lucia v2 and better-auth.
 const NO_SESSION: [&str; 5] = ["code", "token", "token_hash", "tokenHash", "active_expires"];
-
-/// Expiries from here on are milliseconds, as Prisma writes them: in seconds it would be the year 5138.
-const MILLIS_MIN: i64 = 100_000_000_000;
 
 struct Tables<'a> {
     user: &'a Table,
@@ -75,7 +73,7 @@ pub fn lucia_v3(
         let found = [Some(tables.user), tables.session, tables.password, tables.account];
         let found = found.map(|it| it.map(|it| it.name.clone()));
         let tables = LUCIA_V3_TABLES.into_iter().zip(found).collect();
-        Ok(Strangers { tables, users, keys, sessions, sealed_sessions: 0 })
+        Ok(Strangers { tables, users, keys, sessions, ..Strangers::default() })
     })
 }
 
@@ -160,11 +158,7 @@ fn sessions(
             id: text(row, 0, &table.name)?,
             user_id: text(row, 1, &table.name)?,
             active_expires: None,
-            idle_expires: if expires < MILLIS_MIN {
-                expires.saturating_mul(1_000)
-            } else {
-                expires
-            },
+            idle_expires: millis(expires),
         });
         tell(progress, "sessions read", sessions.len());
     }

@@ -17,6 +17,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 
 use super::file::{APPLICATION_ID, beside};
 use super::{Error, Fault, Result};
+use crate::clock::Moment;
 
 /// Rows between two reports of progress.
 const PROGRESS_ROWS: usize = 10_000;
@@ -26,6 +27,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, usize);
 
 /// All people that another program's file holds, and what is theirs. It holds the tokens of sessions
 /// and so has no `Debug`.
+#[derive(Default)]
 pub struct Strangers {
     /// Which table each thing was found in; `None`: in no table.
     pub tables: Vec<(&'static str, Option<String>)>,
@@ -37,6 +39,8 @@ pub struct Strangers {
     pub sessions: Vec<StrangerSession>,
     /// How many more there were whose tokens nobody else can check.
     pub sealed_sessions: usize,
+    /// Other tables with rows that belong to somebody, and how many: they stay behind.
+    pub left_behind: Vec<(String, usize)>,
 }
 
 /// Tables that somebody has named, by what they hold.
@@ -58,6 +62,10 @@ pub struct Stranger {
     pub username: Option<String>,
     /// Where they can be written to, if it says there that this was tried.
     pub verified_email: Option<String>,
+    /// Since when they have an account, in milliseconds, if that is known.
+    pub created_at: Option<i64>,
+    /// Why they are shut out, if they are.
+    pub banned: Option<String>,
     /// What every other column says, by its name.
     pub attributes: Vec<(String, Attribute)>,
 }
@@ -106,10 +114,10 @@ pub(super) type Reading<T> = std::result::Result<T, Fault>;
 ///
 /// A file that is no SQLite database, is cut short or damaged, or is one of ours is refused:
 /// [`Error::Broken`] says which.
-pub(super) fn read<T>(
+pub(super) fn read(
     path: &Path,
-    reader: impl FnOnce(&Connection, &[Table]) -> Reading<T>,
-) -> Result<T> {
+    reader: impl FnOnce(&Connection, &[Table]) -> Reading<Strangers>,
+) -> Result<Strangers> {
     let whole = || {
         let conn = open(path)?;
         // One view of the whole file, whatever the app does meanwhile.
@@ -119,7 +127,9 @@ pub(super) fn read<T>(
             return broken(format!("it is damaged: {}", damage.replace('\n', " ")));
         }
         let tables = tables(&tx)?;
-        reader(&tx, &tables)
+        let mut found = reader(&tx, &tables)?;
+        found.left_behind = left_behind(&tx, &tables, &found)?;
+        Ok(found)
     };
     whole().map_err(|fault| {
         let say = |cause| format!("cannot import {}: {cause}", path.display());
@@ -191,6 +201,9 @@ pub(super) type Names = &'static [&'static str];
 /// Columns that a table must have.
 pub(super) type Columns<'a> = &'a [Names];
 
+/// What the column is called that says whose a row is.
+const OWNER: Names = &["user_id", "userId"];
+
 /// A table and its columns.
 pub(super) struct Table {
     pub(super) name: String,
@@ -236,6 +249,27 @@ fn tables(conn: &Connection) -> Reading<Vec<Table>> {
             Ok(Table { name, columns })
         })
         .collect()
+}
+
+/// Tables that were not read and have rows of somebody, with how many.
+fn left_behind(
+    conn: &Connection,
+    all: &[Table],
+    found: &Strangers,
+) -> Reading<Vec<(String, usize)>> {
+    let is_read =
+        |it: &&Table| found.tables.iter().any(|(_, name)| name.as_ref() == Some(&it.name));
+    let mut left = Vec::new();
+    for table in all.iter().filter(|it| !is_read(it)) {
+        if let Some(column) = table.column(OWNER) {
+            let (table_name, column) = (quoted(&table.name), quoted(column));
+            let sql = format!("SELECT count({column}) FROM {table_name}");
+            let count: i64 = conn.query_row(&sql, [], |row| row.get(0))?;
+            left.push((table.name.clone(), usize::try_from(count).unwrap_or(0)));
+        }
+    }
+    left.retain(|(_, count)| *count > 0);
+    Ok(left)
 }
 
 /// The table that was named, which must have these columns.
@@ -328,6 +362,8 @@ pub(super) struct Shape<'a> {
     pub(super) falls_back: bool,
     /// Whether an `email` may be one to write to.
     pub(super) has_email: bool,
+    /// Whether `banned` says who is shut out.
+    pub(super) has_ban: bool,
     /// The column of hashes of passwords, if they stand there.
     pub(super) hash: Option<&'a str>,
 }
@@ -344,7 +380,7 @@ impl<'a> Shape<'a> {
             return broken(format!("its table {} has no column {column}", table.name));
         }
         let name = named.unwrap_or("username");
-        Ok(Self { name, falls_back: named.is_none(), has_email: true, hash })
+        Ok(Self { name, falls_back: named.is_none(), has_email: true, has_ban: false, hash })
     }
 }
 
@@ -380,9 +416,12 @@ fn user(
         id: String::new(),
         username: None,
         verified_email: None,
+        created_at: None,
+        banned: None,
         attributes: Vec::with_capacity(columns.len()),
     };
     let (mut hash, mut email, mut is_verified) = (None, None, false);
+    let (mut is_banned, mut why) = (false, None);
     for (column, name) in columns.iter().enumerate() {
         if name == shape.name {
             it.username = optional_text(row, column, table)?;
@@ -393,11 +432,18 @@ fn user(
             name if name == shape.name => {}
             name if Some(name) == shape.hash => hash = optional_text(row, column, table)?,
             _ => {
+                match name.as_str() {
+                    "createdAt" | "created_at" => it.created_at = date(row, column)?,
+                    "banned" if shape.has_ban => is_banned = is_true(row, column)?,
+                    "banReason" if shape.has_ban => why = optional_text(row, column, table)?,
+                    _ => {}
+                }
                 is_verified |= VERIFIED.contains(&name.as_str()) && is_true(row, column)?;
                 it.attributes.push((name.clone(), attribute(row, column)?));
             }
         }
     }
+    it.banned = is_banned.then(|| why.unwrap_or_default());
     if shape.falls_back && it.username.as_ref().is_none_or(String::is_empty) {
         it.username.clone_from(&email);
     }
@@ -409,12 +455,37 @@ fn user(
     Ok((it, hash))
 }
 
-/// A truth as libraries write it: a number, a word, or the time since when it is one.
+/// A moment as libraries write it: milliseconds, seconds, or a date with a time. `None` if it is neither.
+fn date(row: &Row<'_>, column: usize) -> Reading<Option<i64>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(number) => Some(millis(number)),
+        ValueRef::Text(text) => {
+            std::str::from_utf8(text).ok().and_then(Moment::from_rfc3339).map(Moment::millis)
+        }
+        _ => None,
+    })
+}
+
+/// Times from here on are milliseconds, as Prisma writes them: in seconds it would be the year 5138.
+const MILLIS_MIN: i64 = 100_000_000_000;
+
+/// A time in milliseconds that may be in seconds.
+pub(super) fn millis(number: i64) -> i64 {
+    if number < MILLIS_MIN { number.saturating_mul(1_000) } else { number }
+}
+
+/// A truth as libraries write it: a number, a word, or the time since when it is one. What is not known
+/// to be true is not.
 fn is_true(row: &Row<'_>, column: usize) -> Reading<bool> {
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(number) => number != 0,
         ValueRef::Real(number) => number != 0.0,
-        ValueRef::Text(word) => !matches!(word, b"" | b"0" | b"false" | b"FALSE" | b"False"),
+        ValueRef::Text(word) => {
+            let is_date =
+                word.len() > 8 && word[4] == b'-' && word[..4].iter().all(u8::is_ascii_digit);
+            let word = word.to_ascii_lowercase();
+            is_date || matches!(&*word, b"1" | b"t" | b"true" | b"y" | b"yes")
+        }
         ValueRef::Null | ValueRef::Blob(_) => false,
     })
 }
@@ -466,6 +537,8 @@ pub(super) fn attribute(row: &Row<'_>, column: usize) -> Reading<Attribute> {
     Ok(match row.get_ref(column)? {
         ValueRef::Null => Attribute::Null,
         ValueRef::Integer(number) => Attribute::Integer(number),
+        // JSON knows neither an infinite number nor one that is none.
+        ValueRef::Real(number) if !number.is_finite() => Attribute::Text(number.to_string()),
         ValueRef::Real(number) => Attribute::Real(number),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Attribute::Text(text.to_owned()),

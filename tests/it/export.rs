@@ -167,6 +167,8 @@ fn takes_nothing_that_no_program_of_ours_wrote() {
         ("\"admin\"", "\"Admin x\"", "groups"),
         ("anna@example.com", "a@b\\r\\nX: y", "address"),
         ("\"id\":\"1\"", "\"id\":\"\"", "empty id"),
+        ("\"id\":\"1\"", "\"id\":\"\\u00001\"", "control characters"),
+        ("\"id\":\"username:anna\"", "\"id\":\"username:ANNA\"", "not canonical"),
         ("\"id\":\"3\"", "\"id\":\"1\"", "shares the id"),
     ] {
         assert!(text.contains(one));

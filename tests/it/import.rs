@@ -441,6 +441,77 @@ fn takes_nobodys_place() {
 }
 
 #[test]
+fn lets_nobody_have_the_name_that_somebody_else_is_called_by_or_signs_in_with() {
+    // Somebody who signs in elsewhere, and has no key by their name.
+    let mut it = Move::with(
+        "INSERT INTO user VALUES ('1', 'admin'); INSERT INTO user_key VALUES ('github:1', '1', NULL);",
+    );
+    it.done(NOW);
+    let theirs = |it: &Move, rows: &str| {
+        let file = it.folder.path().join(format!("{}.db", rows.len()));
+        Connection::open(&file).unwrap().execute_batch(&format!("{SCHEMA}{rows}")).unwrap();
+        file
+    };
+    for (rows, why) in [
+        (
+            "INSERT INTO user VALUES ('2', 'eve');
+             INSERT INTO user_key VALUES ('username:admin', '2', 'x');",
+            "has a key of somebody else here: username:admin",
+        ),
+        (
+            "INSERT INTO user VALUES ('3', 'name1');
+             INSERT INTO user_key VALUES ('username:other', '3', 'x');",
+            "",
+        ),
+        ("INSERT INTO user VALUES ('44', 'other');", "has the name of somebody else here"),
+    ] {
+        it.order.file = theirs(&it, rows);
+        let report = if why.is_empty() { it.done(NOW) } else { it.refused() };
+        assert!(report["conflicts"].to_string().contains(why), "{report}");
+    }
+}
+
+#[test]
+fn takes_nobodys_session() {
+    let session = |user: &str| {
+        format!(
+            "INSERT INTO user VALUES ('{user}', 'name{user}');
+             INSERT INTO user_session VALUES ('{}', '{user}', 2000000, 3000000);",
+            token("a")
+        )
+    };
+    let mut it = Move::with(&session("1"));
+    it.done(NOW);
+    it.order.file = it.folder.path().join("other.db");
+    let sql = format!("{SCHEMA}{}", session("2"));
+    Connection::open(&it.order.file).unwrap().execute_batch(&sql).unwrap();
+    it.order.dry_run = true;
+    assert!(it.refused()["conflicts"].to_string().contains("has a session of somebody else here"));
+    it.order.dry_run = false;
+    it.refused();
+    it.order.skip_conflicts = true;
+    assert_eq!(counts(&it.done(NOW), "users"), (0, 0));
+}
+
+#[test]
+fn ends_within_a_month_what_would_never_end() {
+    let end = i64::MAX;
+    let it = Move::with(&format!(
+        "INSERT INTO user VALUES ('1', 'anna');
+         INSERT INTO user_session VALUES ('{}', '1', {end}, {end});",
+        token("a")
+    ));
+    it.done(NOW);
+    let mut visit = it.visit(NOW);
+    visit.cookie = Some(format!("auth_session={}", token("a")));
+    for kind in ["text/html", "application/json"] {
+        assert_eq!(visit.ask("GET", "/", &[("Accept", kind)], "").status, 200);
+    }
+    visit.wait(Duration::from_secs(30 * 24 * 60 * 60 + 1));
+    assert!(!visit.is_signed_in());
+}
+
+#[test]
 fn keeps_the_last_good_millisecond_of_a_session_and_counts_what_stays_behind() {
     let (live, dead) = (token("live"), token("dead"));
     let it = Move::with(&format!(

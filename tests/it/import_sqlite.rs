@@ -13,6 +13,7 @@ use vestibule::clock::Moment;
 use vestibule::import::Source;
 use vestibule::store::TableNames;
 
+use crate::binary::vestibule;
 use crate::import::{Move, counts, sign_in};
 use crate::visit::body;
 
@@ -53,6 +54,11 @@ fn with_tables(source: Source, sql: &str) -> Move {
     it.order.file = it.folder.path().join("theirs.db");
     Connection::open(&it.order.file).unwrap().execute_batch(sql).unwrap();
     it
+}
+
+/// Out of a database that is there, into a new one.
+fn with_file(source: Source, file: &Path) -> Move {
+    Move::from(source, file.to_owned())
 }
 
 /// A move for each database of a manifest, its users, and when it is made.
@@ -178,8 +184,15 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
         "SELECT active_expires || ' ' || idle_expires FROM user_session ORDER BY idle_expires";
     assert_eq!(
         it.texts(ends),
-        ["1000000 2000000", "1000000 100000000000", "1000000 99999999999000"]
+        ["1000000 2000000", "1000000 2593000000", "1000000 2593000000"],
+        "none is good for more than 30 days"
     );
+    // A day before 10^11 milliseconds, which are read as such; one less is seconds.
+    let raw = Connection::open(&it.order.file).unwrap();
+    raw.execute_batch("DELETE FROM Session WHERE expiresAt <> 100000000000").unwrap();
+    let now = Moment::from_millis(99_913_600_000);
+    let report = with_file(lucia_v3(), &it.order.file).done(now);
+    assert_eq!(counts(&report, "sessions"), (1, 0));
 }
 
 const V3: &str = "CREATE TABLE session (id TEXT, user_id TEXT, expires_at INTEGER);";
@@ -415,4 +428,69 @@ fn names_tables_on_the_command_line() {
     for bad in ["app_user", "users=app_user", "user=a,user=b", ""] {
         assert_eq!(run(bad), Some(2), "{bad}");
     }
+}
+
+#[test]
+fn shuts_out_whoever_is_banned_and_tells_of_every_table_that_it_does_not_read() {
+    let it = with_tables(
+        better_auth(),
+        "CREATE TABLE user (id TEXT, email TEXT, emailVerified INTEGER, username TEXT, createdAt DATE,
+                            banned INTEGER, banReason TEXT);
+         CREATE TABLE account (providerId TEXT, accountId TEXT, userId TEXT, password TEXT);
+         CREATE TABLE twoFactor (id TEXT, secret TEXT, userId TEXT);
+         CREATE TABLE passkey (id TEXT, userId TEXT);
+         INSERT INTO user VALUES ('1', 'a@b.c', 1, 'anna', '2026-01-02T03:04:05.678Z', 1, 'spam'),
+                                 ('2', 'd@e.f', 1, 'bert', 1767323045, 0, NULL);
+         INSERT INTO twoFactor VALUES ('x', 'y', '1');",
+    );
+    let report = it.done(NOW);
+    assert_eq!(report["left_behind"], json!({ "twoFactor": 1 }));
+    let users = "SELECT username || ' ' || created_at || ' ' || ifnull(disabled_at, '-') || ' ' ||
+                   disabled_reason FROM user ORDER BY id";
+    assert_eq!(it.texts(users), ["anna 1767323045678 1000000 spam", "bert 1767323045000 - "]);
+}
+
+#[test]
+fn takes_no_word_for_true_that_is_not_known_to_be() {
+    for (word, is_true) in [
+        ("1", true),
+        ("'true'", true),
+        ("'t'", true),
+        ("'2026-01-02 03:04:05'", true),
+        ("1767323045678", true),
+        ("0", false),
+        ("NULL", false),
+        ("'f'", false),
+        ("'no'", false),
+        ("'False '", false),
+        ("'0.0'", false),
+        ("'null'", false),
+        ("''", false),
+    ] {
+        let it = with_tables(
+            lucia_v3(),
+            &format!(
+                "{V3} CREATE TABLE user (id TEXT, username TEXT, password_hash TEXT, email TEXT,
+                                         email_verified);
+                 INSERT INTO user VALUES ('1', 'anna', NULL, 'a@b.c', {word});"
+            ),
+        );
+        it.done(NOW);
+        let expected = if is_true { "a@b.c" } else { "" };
+        assert_eq!(it.texts("SELECT email FROM user"), [expected], "{word}");
+    }
+}
+
+#[test]
+fn says_in_one_clean_line_what_is_wrong_with_a_hostile_file() {
+    let it = with_tables(
+        lucia_v3(),
+        "CREATE TABLE \"a\u{1b}[2J\n b\" (id TEXT, user_id TEXT, expires_at INTEGER);
+         CREATE TABLE session (id TEXT, user_id TEXT, expires_at INTEGER);",
+    );
+    let mut command = vestibule(&["import", "lucia-v3"]);
+    let output = command.arg(&it.order.file).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && told.lines().count() == 1, "{told}");
+    assert!(!told.contains('\u{1b}') && told.contains("\u{fffd}[2J"), "{told}");
 }

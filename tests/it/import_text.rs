@@ -95,7 +95,27 @@ fn knows_people_without_an_id_by_their_name() {
     assert_eq!(report["conflicts"][0]["id"], Value::Null, "an id that was made tells nothing");
     it.raw().execute("INSERT INTO user_key VALUES ('username:dan', '1', NULL)", []).unwrap();
     it.input = b"dan:x\n".to_vec();
-    assert!(it.refused()["conflicts"][0]["why"].as_str().unwrap().contains("a key of somebody"));
+    let why = it.refused()["conflicts"][0]["why"].clone();
+    assert!(why.as_str().unwrap().contains("the name of somebody"), "he signs in with it: {why}");
+}
+
+#[test]
+fn refuses_a_row_without_an_end_before_it_fills_the_memory() {
+    for start in ["username,hash\nanna,", "username,hash\nanna,\""] {
+        let mut it = csv("");
+        let mut text = start.as_bytes().to_vec();
+        text.resize(65 * 1024 * 1024, b'x');
+        it.input = text;
+        let why = it.run(NOW).err().unwrap();
+        assert!(why.contains("too long"), "{why}");
+    }
+}
+
+#[test]
+fn reads_a_text_with_the_mark_that_editors_put_before_it() {
+    let it = htpasswd("\u{feff}anna:BCRYPT\n");
+    it.done(NOW);
+    assert_eq!(it.texts("SELECT username FROM user"), ["anna"]);
 }
 
 #[test]
