@@ -11,7 +11,7 @@
 //! |-----------|----------------------------------------------------|-----------------|----------------------------------|
 //! | program   | `main config admin import lines proxy doctor`      | everything      | –                                |
 //! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
-//! | site      | `routes pages origin redirect client browser http` | auth, store     | sockets, threads, clock, SQL     |
+//! | site      | `routes pages text origin redirect client browser http` | auth, store | sockets, threads, clock, SQL     |
 //! | auth      | `login access invites tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
 //! | store     | `store`                                            | ground          | policy: lifetimes, limits        |
 //! | ground    | `password token network clock`                     | crates          | anything of ours                 |
@@ -30,6 +30,7 @@ pub mod audit;
 pub mod log;
 pub mod routes;
 pub mod pages;
+pub mod text;
 pub mod origin;
 pub mod redirect;
 pub mod client;

@@ -1,7 +1,7 @@
 //! What people see: values in, markup out.
 //!
-//! Decides every word and every element of a page. Each works without scripts, has one stylesheet
-//! and loads nothing from elsewhere. Knows no request and no store. All text from people goes
+//! Decides every element of a page; the words come from `text`. Each works without scripts, has one
+//! stylesheet and loads nothing from elsewhere. Knows no request and no store. All text from people goes
 //! through maud's escaping; nothing is ever pre-escaped.
 
 pub mod account;
@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use maud::{DOCTYPE, Markup, html};
 use url::form_urlencoded;
 
+use crate::text::{Around, Say, Text};
 use crate::token;
 
 /// The stylesheet.
@@ -25,6 +26,13 @@ pub const ICON: &str = include_str!("pages/icon.svg");
 /// asks for the new one after an upgrade.
 static STYLE_HREF: LazyLock<String> = LazyLock::new(|| marked("/style.css", STYLE));
 static ICON_HREF: LazyLock<String> = LazyLock::new(|| marked("/icon.svg", ICON));
+
+/// What is the same on every page that somebody gets.
+#[derive(Clone, Copy)]
+pub struct Frame {
+    /// The language that they read.
+    pub text: &'static Text,
+}
 
 /// A field of a form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,12 +50,10 @@ pub enum Field {
 }
 
 /// Why a form comes back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Refusal {
-    /// The sentence of the contract.
-    pub text: &'static str,
-    /// What to do about it.
-    pub advice: &'static str,
+    /// What is said: the sentence of the contract, and what to do about it.
+    pub say: Say,
     /// The field that needs another look: it gets the focus.
     pub field: Field,
 }
@@ -90,67 +96,76 @@ impl Filled<'_> {
 }
 
 /// The form that makes an account.
-pub fn sign_up(filled: &Filled<'_>, advice: &str) -> Markup {
+pub fn sign_up(frame: Frame, filled: &Filled<'_>, advice: Say) -> Markup {
+    let t = frame.text;
     let body = html! {
         form method="post" {
-            (alert(filled))
-            (username(filled))
-            (password(filled, "new-password", Some(advice)))
+            (alert(frame, filled.refusal, "refusal"))
+            (username(frame, filled))
+            (password(frame, filled, "new-password", Some(advice(t).advice)))
             (next(filled))
             @if let Some(invite) = filled.invite {
                 input type="hidden" name="invite" value=(invite);
             }
-            button { "Sign up" }
+            button { (t.sign_up) }
         }
-        p.aside { "Been here before? " a href=(with_next("/login", filled)) { "Sign in" } }
+        p.aside { (t.been_here) " " a href=(with_next("/login", filled)) { (t.sign_in) } }
     };
-    page("Sign up", &body)
+    page(frame, t.sign_up, &body)
 }
 
 /// The form that lets somebody in.
-pub fn sign_in(filled: &Filled<'_>, remember: Remember) -> Markup {
+pub fn sign_in(frame: Frame, filled: &Filled<'_>, remember: Remember) -> Markup {
+    let t = frame.text;
     let body = html! {
         form method="post" {
-            (alert(filled))
-            (username(filled))
-            (password(filled, "current-password", None))
-            (remember_me(remember))
+            (alert(frame, filled.refusal, "refusal"))
+            (username(frame, filled))
+            (password(frame, filled, "current-password", None))
+            (remember_me(frame, remember))
             (next(filled))
-            button { "Sign in" }
+            button { (t.sign_in) }
         }
         @if filled.is_open {
-            p.aside { "New here? " a href=(with_next("/signup", filled)) { "Create an account" } }
+            p.aside { (t.new_here) " " a href=(with_next("/signup", filled)) { (t.create_account) } }
         }
     };
-    page("Sign in", &body)
+    page(frame, t.sign_in, &body)
 }
 
 /// What a person sees of themselves.
-pub fn profile(user_id: &str, username: &str) -> Markup {
+pub fn profile(frame: Frame, user_id: &str, username: &str) -> Markup {
+    let t = frame.text;
     let body = html! {
-        p.fact { "User id: " (user_id) }
-        p.fact { "Username: " (username) }
-        form method="post" action="/logout" { button { "Sign out" } }
-        p.aside { a href="/account" { "Account" } }
+        p.fact { (t.user_id_is) (user_id) }
+        p.fact { (t.username_is) (username) }
+        form method="post" action="/logout" { button { (t.sign_out) } }
+        p.aside { a href="/account" { (t.account) } }
     };
-    page("Profile", &body)
+    page(frame, t.profile, &body)
 }
 
 /// A page for what went wrong: what happened, and what to do next.
-pub fn problem(title: &str, advice: &str) -> Markup {
+pub fn problem(frame: Frame, say: Say) -> Markup {
+    let told = say(frame.text);
     let body = html! {
-        p.aside { (advice) }
-        p.aside { a href="/" { "Back to the entrance" } }
+        p.aside { (told.advice) }
+        p.aside { a href="/" { (frame.text.back) } }
     };
-    page(title, &body)
+    page(frame, told.title, &body)
 }
 
-fn alert(filled: &Filled<'_>) -> Markup {
+/// Why a form comes back. With what is not there it is nothing.
+fn alert(frame: Frame, refusal: Option<Refusal>, id: &str) -> Markup {
     html! {
-        @if let Some(refusal) = filled.refusal {
-            p #refusal role="alert" { strong { (refusal.text) } (refusal.advice) }
+        @if let Some(told) = refusal.map(|it| (it.say)(frame.text)) {
+            p id=(id) role="alert" { strong { (told.title) } (told.advice) }
         }
     }
+}
+
+fn around(words: Around, value: &str) -> String {
+    format!("{}{value}{}", words.0, words.1)
 }
 
 fn next(filled: &Filled<'_>) -> Markup {
@@ -170,10 +185,10 @@ fn with_next(path: &str, filled: &Filled<'_>) -> String {
     }
 }
 
-fn username(filled: &Filled<'_>) -> Markup {
+fn username(frame: Frame, filled: &Filled<'_>) -> Markup {
     let wrong = filled.is_wrong(Field::Username);
     html! {
-        label for="username" { "Username" }
+        label for="username" { (frame.text.username) }
         // No maxlength on either field: a browser would cut what is pasted without a word.
         input #username name="username" value=(filled.username) required
             autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
@@ -183,10 +198,10 @@ fn username(filled: &Filled<'_>) -> Markup {
     }
 }
 
-fn password(filled: &Filled<'_>, autocomplete: &str, advice: Option<&str>) -> Markup {
+fn password(frame: Frame, filled: &Filled<'_>, autocomplete: &str, advice: Option<&str>) -> Markup {
     password_input(&PasswordInput {
         id: "password",
-        label: "Password",
+        label: frame.text.password,
         autocomplete,
         advice,
         refusal_id: filled.is_wrong(Field::Password).then_some("refusal"),
@@ -196,7 +211,7 @@ fn password(filled: &Filled<'_>, autocomplete: &str, advice: Option<&str>) -> Ma
 }
 
 /// A box that is not ticked sends nothing, so the form says by another field that it had one.
-fn remember_me(remember: Remember) -> Markup {
+fn remember_me(frame: Frame, remember: Remember) -> Markup {
     html! {
         @if remember != Remember::Always {
             input type="hidden" name="remember_asked" value="yes";
@@ -204,7 +219,7 @@ fn remember_me(remember: Remember) -> Markup {
         @if let Remember::Offered(is_ticked) = remember {
             label.choice {
                 input type="checkbox" name="remember" value="yes" checked[is_ticked];
-                " Stay signed in"
+                " " (frame.text.stay_signed_in)
             }
         }
     }
@@ -241,10 +256,10 @@ fn password_input(it: &PasswordInput<'_>) -> Markup {
     }
 }
 
-fn page(title: &str, body: &Markup) -> Markup {
+fn page(frame: Frame, title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(frame.text.code) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -282,6 +297,9 @@ fn marked(path: &str, content: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::EN;
+
+    const FRAME: Frame = Frame { text: &EN };
 
     #[test]
     fn escapes_whatever_people_typed() {
@@ -294,10 +312,9 @@ mod tests {
             is_open: true,
         };
         let pages = [
-            sign_up(&filled, hostile),
-            sign_in(&filled, Remember::Offered(true)),
-            profile(hostile, hostile),
-            problem(hostile, ""),
+            sign_up(FRAME, &filled, |t| t.bad_password),
+            sign_in(FRAME, &filled, Remember::Offered(true)),
+            profile(FRAME, hostile, hostile),
         ];
         for page in pages.map(Markup::into_string) {
             assert!(!page.contains("<script>") && page.contains("&lt;script&gt;&quot;"), "{page}");
@@ -307,9 +324,13 @@ mod tests {
     #[test]
     fn has_no_script_no_inline_style_and_loads_nothing_from_elsewhere() {
         let filled = Filled::default();
-        let sign_in = sign_in(&filled, Remember::Never);
-        for page in [sign_up(&filled, ""), sign_in, profile("u", "n"), problem("x", "y")] {
-            let page = page.into_string();
+        let pages = [
+            sign_up(FRAME, &filled, |t| t.bad_password),
+            sign_in(FRAME, &filled, Remember::Never),
+            profile(FRAME, "u", "n"),
+            problem(FRAME, |t| t.not_found),
+        ];
+        for page in pages.map(Markup::into_string) {
             for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {
                 assert!(!page.contains(bad), "{bad} in {page}");
             }
@@ -319,9 +340,9 @@ mod tests {
     #[test]
     fn gives_the_focus_to_the_field_that_was_wrong() {
         let refused = |field| {
-            let refusal = Some(Refusal { text: "No", advice: "Try again.", field });
-            sign_in(&Filled { username: "ann", refusal, ..Filled::default() }, Remember::Always)
-                .into_string()
+            let refusal = Some(Refusal { say: |t| t.incorrect_credentials, field });
+            let filled = Filled { username: "ann", refusal, ..Filled::default() };
+            sign_in(FRAME, &filled, Remember::Always).into_string()
         };
         let input = |page: &str, name: &str| {
             let from = page.find(&format!("<input id=\"{name}\"")).unwrap();

@@ -31,12 +31,13 @@ use crate::http::{
 use crate::invites::{self, SignUps};
 use crate::login::{self, Rules};
 use crate::origin::{self, Domain, Origin};
-use crate::pages::{self, Remember};
+use crate::pages::{self, Frame, Remember};
 use crate::password::Hasher;
 use crate::policy::Policy;
 use crate::redirect::{Allowed, Target};
 use crate::sessions::{self, Resumed};
 use crate::store::{Error, Record, Store};
+use crate::text::{EN, Say};
 use crate::throttle;
 use crate::tickets;
 use crate::token::Token;
@@ -220,7 +221,7 @@ impl Site {
         if let Some(answer) = self.check(request, now) {
             return answer;
         }
-        let answer = self.route(request, now).unwrap_or_else(|err| failure(request, &err));
+        let answer = self.route(request, now).unwrap_or_else(|err| self.failure(request, &err));
         self.dress(answer)
     }
 
@@ -243,21 +244,16 @@ impl Site {
 
     /// The answer to a request that is not looked at, as far as it is known.
     pub fn refuse(&self, problem: Problem, request: Option<&Request>) -> Response {
-        let say = |status, title, advice| {
-            sentence(request.map_or(Wants::Text, Request::wants), status, title, advice)
-        };
         let answer = match problem {
-            Problem::Malformed => say(400, "Bad request", "This is no request we understand."),
-            Problem::TooSlow => say(408, "Request timeout", "Please send it again."),
-            Problem::TooLarge => say(413, "Request too large", "Please send less."),
-            Problem::TargetTooLong => say(414, "Address too long", "Please check the address."),
-            Problem::Expectation => say(417, "Expectation failed", "Please send it as it is."),
-            Problem::HeadTooLarge => {
-                say(431, "Request header fields too large", "Please clear this site's cookies.")
-            }
-            Problem::Version => say(505, "HTTP version not supported", "We speak HTTP/1.1."),
-            Problem::Busy => busy(request),
-            Problem::Failed => unknown_error(request),
+            Problem::Malformed => self.sentence(request, 400, |t| t.malformed),
+            Problem::TooSlow => self.sentence(request, 408, |t| t.too_slow),
+            Problem::TooLarge => self.sentence(request, 413, |t| t.too_large),
+            Problem::TargetTooLong => self.sentence(request, 414, |t| t.target_too_long),
+            Problem::Expectation => self.sentence(request, 417, |t| t.expectation),
+            Problem::HeadTooLarge => self.sentence(request, 431, |t| t.head_too_large),
+            Problem::Version => self.sentence(request, 505, |t| t.version),
+            Problem::Busy => self.busy(request),
+            Problem::Failed => self.unknown_error(request),
         };
         let event = match problem {
             Problem::Busy => "overload",
@@ -309,7 +305,7 @@ impl Site {
 
     fn route(&self, request: &Request, now: Moment) -> Answer {
         if self.is_foreign(request) {
-            return Ok(foreign(request));
+            return Ok(self.foreign(request));
         }
         let allowed = match &*request.path {
             "/" | "/style.css" | "/icon.svg" | "/healthz" | "/whoami" | "/account"
@@ -327,7 +323,7 @@ impl Site {
             {
                 return Ok(self.show_way(request));
             }
-            _ => return Ok(problem(request, 404, "Not found", "There is no page here.")),
+            _ => return Ok(self.problem(request, 404, |t| t.not_found)),
         };
         match (request.method, &*request.path) {
             (Method::Get | Method::Head, "/") => self.show_profile(request, now),
@@ -347,10 +343,10 @@ impl Site {
             (Method::Post, path) => match request.form() {
                 Ok(form) => self
                     .take(path, request, form, now)
-                    .unwrap_or_else(|| Ok(not_allowed(request, allowed))),
-                Err(why) => Ok(unreadable(request, why)),
+                    .unwrap_or_else(|| Ok(self.not_allowed(request, allowed))),
+                Err(why) => Ok(self.unreadable(request, why)),
             },
-            _ => Ok(not_allowed(request, allowed)),
+            _ => Ok(self.not_allowed(request, allowed)),
         }
     }
 
@@ -374,7 +370,7 @@ impl Site {
     fn report_health(&self, request: &Request) -> Response {
         if let Err(err) = self.store.probe() {
             // Whatever the cause: whoever watches should send people elsewhere.
-            return failure(request, &Error::Busy(err.to_string()));
+            return self.failure(request, &Error::Busy(err.to_string()));
         }
         let answer = match request.wants() {
             Wants::Json => Response::json(200, &json!({ "status": "ok" })),
@@ -394,7 +390,7 @@ impl Site {
                     _ => Response::text(200, address.unwrap_or("unknown".to_owned())),
                 }
             }
-            None => unauthorized(request),
+            None => self.unauthorized(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -405,8 +401,12 @@ impl Site {
             Some(it) if request.wants() == Wants::Json => {
                 Response::json(200, &data::profile(it, now))
             }
-            Some(it) => Response::html(200, pages::profile(it.user.id.as_str(), &it.user.username)),
-            None => to_sign_in(request),
+            Some(it) => {
+                let frame = self.frame(request);
+                let page = pages::profile(frame, it.user.id.as_str(), &it.user.username);
+                Response::html(200, page)
+            }
+            None => self.to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -414,7 +414,7 @@ impl Site {
     fn sign_out(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(resumed) = &visitor.resumed else {
-            return Ok(self.with_cookie(unauthorized(request), &visitor, now));
+            return Ok(self.with_cookie(self.unauthorized(request), &visitor, now));
         };
         sessions::end(&self.store, &resumed.session.id)?;
         let note = Note::of("logout")
@@ -500,6 +500,83 @@ impl Site {
         asked.and_then(|address| self.allowed.target(&address))
     }
 
+    // Instead of what was asked for.
+
+    /// What is the same on every page that this request gets.
+    #[expect(clippy::unused_self, reason = "the site's own look comes with it")]
+    fn frame(&self, _request: &Request) -> Frame {
+        Frame { text: &EN }
+    }
+
+    /// A page that is for people who are signed in, asked for by somebody who is not.
+    fn to_sign_in(&self, request: &Request) -> Response {
+        match request.wants() {
+            Wants::Json => self.unauthorized(request),
+            Wants::Html | Wants::Text => Response::see("/login"),
+        }
+    }
+
+    /// The answer to a request that another site made: nothing was looked at, nothing was changed. On
+    /// the way out it is Lucia's 401, as for somebody who is not signed in.
+    fn foreign(&self, request: &Request) -> Response {
+        let answer = match &*request.path {
+            "/logout" => self.unauthorized(request),
+            _ => self.problem(request, 403, |t| t.foreign),
+        };
+        answer.noting(Note::of("csrf_reject"))
+    }
+
+    fn unauthorized(&self, request: &Request) -> Response {
+        // RFC 9110 § 15.5.2 wants the header; no browser opens a pop-up for this scheme.
+        self.problem(request, 401, |t| t.unauthorized).with("WWW-Authenticate", "Bearer")
+    }
+
+    fn not_allowed(&self, request: &Request, allowed: &'static str) -> Response {
+        self.problem(request, 405, |t| t.not_allowed).with("Allow", allowed)
+    }
+
+    fn unreadable(&self, request: &Request, why: Unreadable) -> Response {
+        match why {
+            Unreadable::Encoding => self.problem(request, 415, |t| t.unsupported),
+            Unreadable::TooManyFields => self.problem(request, 413, |t| t.too_many_fields),
+        }
+    }
+
+    /// What a visitor reads when the store fails; the operator reads the cause.
+    fn failure(&self, request: &Request, err: &Error) -> Response {
+        match err {
+            Error::Busy(cause) => {
+                self.busy(Some(request)).noting(Note::of("db_busy").with("cause", cause))
+            }
+            Error::Broken(cause) => {
+                self.unknown_error(Some(request)).noting(Note::of("db_error").with("cause", cause))
+            }
+        }
+    }
+
+    fn busy(&self, request: Option<&Request>) -> Response {
+        self.sentence(request, 503, |t| t.busy).with("Retry-After", RETRY_SECONDS)
+    }
+
+    fn unknown_error(&self, request: Option<&Request>) -> Response {
+        self.sentence(request, 500, |t| t.unknown_error)
+    }
+
+    fn problem(&self, request: &Request, status: u16, say: Say) -> Response {
+        self.sentence(Some(request), status, say)
+    }
+
+    /// The title alone for a script, or data if it asks for that; for a person a page with some advice.
+    fn sentence(&self, request: Option<&Request>, status: u16, say: Say) -> Response {
+        match request.map(|it| (it, it.wants())) {
+            Some((request, Wants::Html)) => {
+                Response::html(status, pages::problem(self.frame(request), say))
+            }
+            Some((_, Wants::Json)) => data::problem(status, say),
+            Some((_, Wants::Text)) | None => Response::text(status, say(&EN).title),
+        }
+    }
+
     /// Adds the headers that every answer carries.
     fn dress(&self, mut answer: Response) -> Response {
         answer.headers.extend(HEADERS.map(|(name, value)| (name, Cow::Borrowed(value))));
@@ -536,14 +613,6 @@ fn done(request: &Request, path: &'static str, data: &Value) -> Response {
     }
 }
 
-/// A page that is for people who are signed in, asked for by somebody who is not.
-fn to_sign_in(request: &Request) -> Response {
-    match request.wants() {
-        Wants::Json => unauthorized(request),
-        Wants::Html | Wants::Text => Response::see("/login"),
-    }
-}
-
 /// Words that an attacker would try first as a password here: ours, and those of the host name.
 fn words(own: Option<&Origin>) -> Vec<String> {
     let host = own.map_or("", Origin::host);
@@ -555,76 +624,4 @@ fn words(own: Option<&Origin>) -> Vec<String> {
 /// keep it for a day.
 fn file(kind: &'static str, content: &'static str) -> Response {
     Response::file(kind, content).with("Cache-Control", "public, max-age=86400")
-}
-
-/// The answer to a request that another site made: nothing was looked at, nothing was changed. On
-/// the way out it is Lucia's 401, as for somebody who is not signed in.
-fn foreign(request: &Request) -> Response {
-    let answer = match &*request.path {
-        "/logout" => unauthorized(request),
-        _ => problem(
-            request,
-            403,
-            "Forbidden",
-            "Another site made this request, so nothing was done. Please use our own pages.",
-        ),
-    };
-    answer.noting(Note::of("csrf_reject"))
-}
-
-fn unauthorized(request: &Request) -> Response {
-    // RFC 9110 § 15.5.2 wants the header; no browser opens a pop-up for this scheme.
-    problem(request, 401, "Unauthorized", "You are not signed in, or not any more.")
-        .with("WWW-Authenticate", "Bearer")
-}
-
-fn not_allowed(request: &Request, allowed: &'static str) -> Response {
-    problem(request, 405, "Method not allowed", "This page cannot be asked for in that way.")
-        .with("Allow", allowed)
-}
-
-fn unreadable(request: &Request, why: Unreadable) -> Response {
-    match why {
-        Unreadable::Encoding => {
-            problem(request, 415, "Unsupported media type", "Please send the form as plain UTF-8.")
-        }
-        Unreadable::TooManyFields => {
-            problem(request, 413, "Request too large", "Please send fewer fields.")
-        }
-    }
-}
-
-/// What a visitor reads when the store fails; the operator reads the cause.
-fn failure(request: &Request, err: &Error) -> Response {
-    match err {
-        Error::Busy(cause) => busy(Some(request)).noting(Note::of("db_busy").with("cause", cause)),
-        Error::Broken(cause) => {
-            unknown_error(Some(request)).noting(Note::of("db_error").with("cause", cause))
-        }
-    }
-}
-
-fn busy(request: Option<&Request>) -> Response {
-    let advice = "Too much is going on at once. Please try again in a moment.";
-    let wants = request.map_or(Wants::Text, Request::wants);
-    sentence(wants, 503, "Busy", advice).with("Retry-After", RETRY_SECONDS)
-}
-
-fn unknown_error(request: Option<&Request>) -> Response {
-    let advice = "It is our fault, and it has been noted. Please try again later.";
-    let wants = request.map_or(Wants::Text, Request::wants);
-    sentence(wants, 500, "An unknown error occurred", advice)
-}
-
-fn problem(request: &Request, status: u16, title: &'static str, advice: &'static str) -> Response {
-    sentence(request.wants(), status, title, advice)
-}
-
-/// The title alone for a script, or data if it asks for that; for a person a page with some advice.
-fn sentence(wants: Wants, status: u16, title: &'static str, advice: &'static str) -> Response {
-    match wants {
-        Wants::Html => Response::html(status, pages::problem(title, advice)),
-        Wants::Json => data::problem(status, title, advice),
-        Wants::Text => Response::text(status, title),
-    }
 }

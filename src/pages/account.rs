@@ -1,8 +1,10 @@
 //! The pages on which people look after their own account.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 
-use super::{Field, PasswordInput, Refusal, page, password_input};
+use super::{Field, Frame, PasswordInput, Refusal, alert, around, page, password_input};
 
 /// Which form of a page comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,7 +20,7 @@ pub struct Account<'a> {
     /// The name as first typed.
     pub username: &'a str,
     /// What new passwords have to be like.
-    pub advice: &'a str,
+    pub advice: &'static str,
     /// There are access tokens.
     pub has_tokens: bool,
     /// The form that comes back, and why. Passwords never come back.
@@ -42,148 +44,157 @@ pub struct Row {
 }
 
 /// Password, sessions, deletion.
-pub fn account(it: &Account<'_>) -> Markup {
+pub fn account(frame: Frame, it: &Account<'_>) -> Markup {
+    let t = frame.text;
     let refusal = |form| it.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why);
     let (password, delete) = (refusal(Form::Password), refusal(Form::Delete));
     let wrong = |field| password.filter(|it| it.field == field).map(|_| "password-refusal");
     let body = html! {
-        p.aside { "Signed in as " strong { (it.username) } }
+        p.aside { (t.signed_in_as) strong { (it.username) } }
         section aria-labelledby="password-heading" {
-            h2 #password-heading { "Password" }
+            h2 #password-heading { (t.password) }
             form method="post" action="/account/password" {
                 // A password manager needs to know whose it is.
                 input type="hidden" name="username" value=(it.username) autocomplete="username";
-                (alert(password, "password-refusal"))
+                (alert(frame, password, "password-refusal"))
                 (password_input(&PasswordInput {
                     id: "current_password",
-                    label: "Present password",
+                    label: t.present_password,
                     autocomplete: "current-password",
                     refusal_id: wrong(Field::Current),
                     ..PasswordInput::default()
                 }))
                 (password_input(&PasswordInput {
                     id: "password",
-                    label: "New password",
+                    label: t.new_password,
                     autocomplete: "new-password",
                     advice: Some(it.advice),
                     refusal_id: wrong(Field::Password),
                     ..PasswordInput::default()
                 }))
-                button { "Change password" }
+                button { (t.change_password) }
             }
             p.hint {
-                "All other browsers are signed out"
-                @if it.has_tokens { ", and access tokens end" }
-                "."
+                @if it.has_tokens { (t.others_and_tokens_end) } @else { (t.others_end) }
             }
         }
         section aria-labelledby="sessions-heading" {
-            h2 #sessions-heading { "Sessions" }
-            p { a href="/account/sessions" { "See where you are signed in" } }
+            h2 #sessions-heading { (t.sessions) }
+            p { a href="/account/sessions" { (t.see_sessions) } }
         }
         @if it.has_tokens {
             section aria-labelledby="tokens-heading" {
-                h2 #tokens-heading { "Access tokens" }
-                p { a href="/account/tokens" { "Let scripts use the apps behind this sign-in" } }
+                h2 #tokens-heading { (t.access_tokens) }
+                p { a href="/account/tokens" { (t.see_tokens) } }
             }
         }
         section aria-labelledby="delete-heading" {
-            h2 #delete-heading { "Delete account" }
+            h2 #delete-heading { (t.delete_account) }
             form method="post" action="/account/delete" {
-                (alert(delete, "delete-refusal"))
+                (alert(frame, delete, "delete-refusal"))
                 (password_input(&PasswordInput {
                     id: "delete-password",
                     name: Some("password"),
-                    label: "Password",
+                    label: t.password,
                     autocomplete: "current-password",
-                    advice: Some("Your name, your password and all sessions are gone at once, for good."),
+                    advice: Some(t.delete_advice),
                     refusal_id: delete.is_some().then_some("delete-refusal"),
                     ..PasswordInput::default()
                 }))
-                button.grave { "Delete account" }
+                button.grave { (t.delete_account) }
             }
         }
-        p.aside { a href="/" { "Profile" } }
+        p.aside { a href="/" { (t.profile) } }
     };
-    page("Account", &body)
+    page(frame, t.account, &body)
 }
 
 /// The form that a one-time link leads to.
-pub fn reset(username: &str, token: &str, advice: &str, refusal: Option<Refusal>) -> Markup {
+pub fn reset(
+    frame: Frame,
+    username: &str,
+    token: &str,
+    advice: &str,
+    refusal: Option<Refusal>,
+) -> Markup {
+    let t = frame.text;
     let body = html! {
-        p.aside { "For " strong { (username) } }
+        p.aside { (t.reset_for) strong { (username) } }
         form method="post" action="/reset" {
-            (alert(refusal, "refusal"))
+            (alert(frame, refusal, "refusal"))
             input type="hidden" name="token" value=(token);
             // A password manager needs to know whose it is.
             input type="hidden" name="username" value=(username) autocomplete="username";
             (password_input(&PasswordInput {
                 id: "password",
-                label: "New password",
+                label: t.new_password,
                 autocomplete: "new-password",
                 advice: Some(advice),
                 refusal_id: refusal.map(|_| "refusal"),
                 is_focused: true,
                 ..PasswordInput::default()
             }))
-            button { "Set the password" }
+            button { (t.set_password) }
         }
-        p.hint { "You are signed out everywhere, and sign in with it then." }
+        p.hint { (t.reset_advice) }
     };
-    page("New password", &body)
+    page(frame, t.new_password, &body)
 }
 
 /// Where somebody is signed in. With `asks`, the password has to be given to end a session.
-pub fn sessions(rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
+pub fn sessions(frame: Frame, rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
+    let t = frame.text;
     let body = html! {
-        (alert(refusal, "refusal"))
+        (alert(frame, refusal, "refusal"))
         ul.rows {
             @for row in rows {
+                @let browser = browser(frame, &row.browser);
                 li {
                     p.what {
-                        strong { @if row.browser.is_empty() { "Unknown browser" } @else { (row.browser) } }
-                        @if row.is_this { " · this one" }
+                        strong { (browser) }
+                        @if row.is_this { " · " (t.this_one) }
                     }
                     p.hint {
-                        "Signed in " (row.since)
-                        @if !row.address.is_empty() { " from " (row.address) }
+                        (t.signed_in_at) (row.since)
+                        @if !row.address.is_empty() { (t.from_address) (row.address) }
                         br;
-                        "Last seen " (row.seen)
+                        (t.last_seen) (row.seen)
                     }
                     form method="post" action="/account/sessions/end" {
                         input type="hidden" name="session" value=(row.handle);
-                        @if asks { (proof(&format!("proof-{}", row.handle), None)) }
-                        button.small aria-label=(format!("End the session of {}", row.browser)) { "End" }
+                        @if asks { (proof(frame, &format!("proof-{}", row.handle), None)) }
+                        button.small aria-label=(around(t.end_session_of, &browser)) { (t.end) }
                     }
                 }
             }
         }
         @if rows.len() > 1 {
             form method="post" action="/account/sessions/end-others" {
-                @if asks { (proof("proof-others", None)) }
-                button { "End all others" }
+                @if asks { (proof(frame, "proof-others", None)) }
+                button { (t.end_others) }
             }
         }
-        p.aside { a href="/account" { "Account" } }
+        p.aside { a href="/account" { (t.account) } }
     };
-    page("Sessions", &body)
+    page(frame, t.sessions, &body)
 }
 
-pub(super) fn proof(id: &str, refusal_id: Option<&str>) -> Markup {
+/// A browser in the words of its owner.
+fn browser(frame: Frame, name: &str) -> Cow<'_, str> {
+    match name.split_once(" on ") {
+        _ if name.is_empty() => frame.text.unknown_browser.into(),
+        Some((product, system)) => format!("{product}{}{system}", frame.text.on_system).into(),
+        None => name.into(),
+    }
+}
+
+pub(super) fn proof(frame: Frame, id: &str, refusal_id: Option<&str>) -> Markup {
     password_input(&PasswordInput {
         id,
         name: Some("current_password"),
-        label: "Your password",
+        label: frame.text.your_password,
         autocomplete: "current-password",
         refusal_id,
         ..PasswordInput::default()
     })
-}
-
-pub(super) fn alert(refusal: Option<Refusal>, id: &str) -> Markup {
-    html! {
-        @if let Some(refusal) = refusal {
-            p id=(id) role="alert" { strong { (refusal.text) } (refusal.advice) }
-        }
-    }
 }

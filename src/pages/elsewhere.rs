@@ -2,34 +2,47 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::Frame;
+
 /// For somebody who is signed in and may not see an app. `own`: where this site is.
-pub fn closed(username: &str, own: &str) -> Markup {
-    page(&html! {
-        p { "You are signed in as " strong { (username) } ", and this is not open to you." }
-        p { a href=(format!("{own}/")) { "Sign in as somebody else" } }
-    })
+pub fn closed(frame: Frame, username: &str, own: &str) -> Markup {
+    let t = frame.text;
+    page(
+        frame,
+        &html! {
+            p { (t.closed_to.0) strong { (username) } (t.closed_to.1) }
+            p { a href=(format!("{own}/")) { (t.as_somebody_else) } }
+        },
+    )
 }
 
 /// For somebody whose browser sends two session cookies.
-pub fn confused(own: &str) -> Markup {
-    page(&html! {
-        p { "Your browser sends two sign-ins at once, and nobody can tell which one is yours." }
-        p { "Please clear the cookies of this site, and " a href=(format!("{own}/")) { "sign in again" } "." }
-    })
+pub fn confused(frame: Frame, own: &str) -> Markup {
+    let t = frame.text;
+    page(
+        frame,
+        &html! {
+            p { (t.two_sign_ins) }
+            p {
+                (t.clear_cookies_and.0) a href=(format!("{own}/")) { (t.sign_in_again) } (t.clear_cookies_and.1)
+            }
+        },
+    )
 }
 
-fn page(body: &Markup) -> Markup {
+fn page(frame: Frame, body: &Markup) -> Markup {
+    let title = frame.text.closed.title;
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(frame.text.code) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Forbidden" }
+                title { (title) }
             }
             body {
-                h1 { "Forbidden" }
+                h1 { (title) }
                 (body)
             }
         }

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::account::{alert, proof};
-use super::{Field, Refusal, page};
+use super::account::proof;
+use super::{Field, Frame, Refusal, alert, around, page};
 
 /// What the page shows beside the tokens.
 #[derive(Default)]
@@ -34,64 +34,64 @@ pub struct Row {
     pub is_ended: bool,
 }
 
-/// How long a token may be good, in days, and in words.
-const LIVES: [(u16, &str); 3] = [(30, "30 days"), (90, "90 days"), (365, "a year")];
-
 /// The tokens of somebody, and the form that makes one. With `asks`, the password has to be given.
-pub fn tokens(rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
+pub fn tokens(frame: Frame, rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
+    let t = frame.text;
+    let lives = [("30", t.thirty_days), ("90", t.ninety_days), ("365", t.a_year)];
     let chosen = if it.days.is_empty() { "90" } else { it.days };
     let wrong = |field| it.refusal.filter(|it| it.field == field).map(|_| "refusal");
     let body = html! {
-        p.aside { "For scripts and apps that cannot show a sign-in page. They open the apps behind this "
-            "sign-in and nothing here; a new password ends them all." }
+        p.aside { (t.tokens_advice) }
         @if let Some(token) = it.made {
             p role="status" {
-                strong { "Your new access token" }
-                "It is shown this once. Please copy it now."
+                strong { (t.your_new_token) }
+                (t.shown_once)
             }
             p.token { code { (token) } }
         }
-        (alert(it.refusal, "refusal"))
+        (alert(frame, it.refusal, "refusal"))
         @if !rows.is_empty() {
             ul.rows {
-                @for row in rows { (token(row)) }
+                @for row in rows { (token(frame, row)) }
             }
         }
         form method="post" action="/account/tokens" {
-            label for="name" { "Name" }
+            label for="name" { (t.name) }
             input #name name="name" value=(it.name) required autocomplete="off"
                 autofocus[wrong(Field::Name).is_some()]
                 aria-invalid=[wrong(Field::Name).map(|_| "true")]
                 aria-describedby=[wrong(Field::Name)];
-            label for="days" { "Good for" }
+            label for="days" { (t.good_for) }
             select #days name="days" {
-                @for (days, words) in LIVES {
-                    option value=(days) selected[days.to_string() == chosen] { (words) }
+                @for (days, words) in lives {
+                    option value=(days) selected[days == chosen] { (words) }
                 }
             }
-            @if asks { (proof("proof", wrong(Field::Current))) }
-            button { "Make an access token" }
+            @if asks { (proof(frame, "proof", wrong(Field::Current))) }
+            button { (t.make_token) }
         }
-        p.aside { a href="/account" { "Account" } }
+        p.aside { a href="/account" { (t.account) } }
     };
-    page("Access tokens", &body)
+    page(frame, t.access_tokens, &body)
 }
 
-fn token(row: &Row) -> Markup {
+fn token(frame: Frame, row: &Row) -> Markup {
+    let t = frame.text;
     html! {
         li {
-            p.what { strong { (row.name) } @if row.is_ended { " · ended" } }
+            p.what { strong { (row.name) } @if row.is_ended { " · " (t.ended) } }
             p.hint {
-                "Made " (row.created) ", " @if row.is_ended { "ended " } @else { "good until " } (row.expires)
+                (t.made_at) (row.created) ", "
+                @if row.is_ended { (t.ended_at) } @else { (t.good_until) } (row.expires)
                 br;
                 @match &row.used {
-                    Some(used) => { "Last used " (used) }
-                    None => "Never used",
+                    Some(used) => { (t.last_used) (used) }
+                    None => (t.never_used),
                 }
             }
             form method="post" action="/account/tokens/revoke" {
                 input type="hidden" name="token" value=(row.handle);
-                button.small aria-label=(format!("Revoke {}", row.name)) { "Revoke" }
+                button.small aria-label=(around(t.revoke_it, &row.name)) { (t.revoke) }
             }
         }
     }

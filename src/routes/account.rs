@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::doors::{Door, Turned};
-use super::{Answer, Site, Visitor, data, done, problem, to_sign_in, unauthorized};
+use super::{Answer, Site, Visitor, data, done};
 use crate::browser;
 use crate::clock::Moment;
 use crate::http::{Form, Note, Request, Response, Wants};
@@ -40,8 +40,11 @@ impl Site {
             Some(it) if request.wants() == Wants::Json => {
                 Response::json(200, &data::profile(it, now))
             }
-            Some(it) => Response::html(200, pages::account(&self.account_of(it, None))),
-            None => to_sign_in(request),
+            Some(it) => {
+                let page = self.account_page(request, it, None);
+                Response::html(200, page)
+            }
+            None => self.to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -50,7 +53,7 @@ impl Site {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
             Some(it) => self.sessions_page(request, 200, it, None, now)?,
-            None => to_sign_in(request),
+            None => self.to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -77,7 +80,7 @@ impl Site {
         let handle = form.field("session").unwrap_or_default();
         let found = sessions::by_handle(&self.store, &it.user.id, &handle, now)?;
         let Some(session) = found else {
-            let answer = problem(request, 404, "Not found", "There is no such session.");
+            let answer = self.problem(request, 404, |t| t.no_session);
             return Ok(self.with_cookie(answer, &visitor, now));
         };
         if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
@@ -132,7 +135,7 @@ impl Site {
             return Err(Turned::for_present_password());
         };
         let Some(new) = read("password") else {
-            return Err(Turned::for_password("Passwords have 1 to 255 characters."));
+            return Err(Turned::for_password(|t| t.bad_password));
         };
         // An old name may be none that would be taken today; the password must not be it all the same.
         let flaw = Username::for_sign_in(&it.user.username)
@@ -215,7 +218,7 @@ impl Site {
     // Answers.
 
     pub(super) fn stranger(&self, request: &Request, visitor: &Visitor, now: Moment) -> Response {
-        self.with_cookie(unauthorized(request), visitor, now)
+        self.with_cookie(self.unauthorized(request), visitor, now)
     }
 
     /// The account page again, with the form that was refused.
@@ -230,7 +233,7 @@ impl Site {
     ) -> Response {
         let answer = if request.wants() == Wants::Html {
             let refused = Some((form, turned.refusal));
-            Response::html(turned.status, pages::account(&self.account_of(it, refused)))
+            Response::html(turned.status, self.account_page(request, it, refused))
         } else {
             turned.plainly(request)
         };
@@ -258,13 +261,17 @@ impl Site {
         Ok(self.with_cookie(answer, visitor, now))
     }
 
-    fn account_of<'a>(
+    fn account_page(
         &self,
-        it: &'a Resumed,
+        request: &Request,
+        it: &Resumed,
         refused: Option<(pages::Form, Refusal)>,
-    ) -> Account<'a> {
-        let advice = self.advice_on(policy::Flaw::TooShort);
-        Account { username: &it.user.username, advice, has_tokens: self.basic_auth, refused }
+    ) -> maud::Markup {
+        let frame = self.frame(request);
+        let advice = self.advice_on(policy::Flaw::TooShort)(frame.text).advice;
+        let username = &it.user.username;
+        let has_tokens = self.basic_auth;
+        pages::account(frame, &Account { username, advice, has_tokens, refused })
     }
 
     fn sessions_page(
@@ -297,7 +304,7 @@ impl Site {
             })
             .collect();
         let asks = !sessions::is_fresh(&it.session, now);
-        Ok(Response::html(status, pages::sessions(&rows, asks, refusal)))
+        Ok(Response::html(status, pages::sessions(self.frame(request), &rows, asks, refusal)))
     }
 
     /// Where a request comes from, in words that its owner recognises.
@@ -312,20 +319,12 @@ impl Site {
 
 impl Turned {
     const fn for_present_password() -> Self {
-        let refusal = Refusal {
-            text: "Incorrect password",
-            advice: "Please check it and try again.",
-            field: Field::Current,
-        };
+        let refusal = Refusal { say: |t| t.incorrect_password, field: Field::Current };
         Self { refusal, reason: "bad_credentials", user: None, status: 400, wait: None }
     }
 
     const fn for_missing_proof() -> Self {
-        let refusal = Refusal {
-            text: "Password required",
-            advice: "You gave it some time ago. Please give it once more.",
-            field: Field::Current,
-        };
+        let refusal = Refusal { say: |t| t.password_required, field: Field::Current };
         Self { refusal, reason: "not_fresh", user: None, status: 403, wait: None }
     }
 

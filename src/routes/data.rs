@@ -10,9 +10,10 @@ use crate::clock::Moment;
 use crate::http::Response;
 use crate::sessions::{self, Resumed, Started, State};
 use crate::store::{Session, User};
+use crate::text::{EN, Say, Told};
 
 /// What went wrong: a word for scripts, a sentence for people.
-pub(super) fn problem(status: u16, title: &str, advice: &str) -> Response {
+pub(super) fn problem(status: u16, say: Say) -> Response {
     let error = match status {
         401 => "not_signed_in",
         403 => "forbidden",
@@ -24,7 +25,7 @@ pub(super) fn problem(status: u16, title: &str, advice: &str) -> Response {
         503 => "busy",
         _ => "bad_request",
     };
-    failure(status, error, &format!("{title}. {advice}"))
+    Response::json(status, &json!({ "error": error, "message": message(say) }))
 }
 
 /// Why somebody is turned away. Who has an account is told here no more than elsewhere.
@@ -39,17 +40,16 @@ pub(super) fn turned(turned: &Turned) -> Response {
         "throttled" => (429, "too_many_attempts"),
         _ => (401, "incorrect_credentials"),
     };
-    let refusal = turned.refusal;
-    let message = format!("{}. {}", refusal.text, refusal.advice);
-    let mut data = json!({ "error": error, "message": message });
+    let mut data = json!({ "error": error, "message": message(turned.refusal.say) });
     if let Some(wait) = turned.wait {
         data["retry_after"] = seconds_of(wait).into();
     }
     Response::json(status, &data)
 }
 
-fn failure(status: u16, error: &str, message: &str) -> Response {
-    Response::json(status, &json!({ "error": error, "message": message }))
+fn message(say: Say) -> String {
+    let Told { title, advice } = say(&EN);
+    format!("{title}. {advice}")
 }
 
 /// Somebody who was just let in, with the one copy of their token.

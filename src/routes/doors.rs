@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Answer, Site, data, leading_to, problem};
+use super::{Answer, Site, data, leading_to};
 use crate::client;
 use crate::clock::Moment;
 use crate::http::{Cookie, Form, Method, Note, Request, Response, Wants};
@@ -16,6 +16,7 @@ use crate::policy::{self, Flaw, Policy};
 use crate::redirect::Target;
 use crate::sessions::Started;
 use crate::store::{Error, Invite, Session, UserId};
+use crate::text::{EN, Say};
 use crate::token::{self, Token, TokenHash};
 use crate::users::Username;
 
@@ -47,7 +48,7 @@ impl Site {
     /// profile.
     pub(super) fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
         if let Err(uninvited) = self.invite(door, request.parameters(), now)? {
-            return Ok(uninvited.answer(request));
+            return Ok(self.not_invited(uninvited, request));
         }
         let visitor = self.visitor(request, now)?;
         let invite = request.parameters().field("invite");
@@ -65,7 +66,7 @@ impl Site {
                     is_open: self.sign_ups == SignUps::Open,
                     ..Filled::default()
                 };
-                let page = Response::html(200, self.form(door, &filled, self.remember));
+                let page = Response::html(200, self.form(door, request, &filled, self.remember));
                 leading_to(page, next.as_ref())
             }
         };
@@ -81,7 +82,7 @@ impl Site {
     ) -> Answer {
         let invite = match self.invite(door, form, now)? {
             Ok(invite) => invite,
-            Err(uninvited) => return Ok(uninvited.answer(request)),
+            Err(uninvited) => return Ok(self.not_invited(uninvited, request)),
         };
         let visitor = self.visitor(request, now)?;
         let presented = visitor.token().map(Token::hash);
@@ -141,7 +142,7 @@ impl Site {
         let Some(name) = name else { return Err(Turned::for_username(door)) };
         let typed = form.field("password");
         let Some(password) = typed.and_then(|typed| policy::read(&typed)) else {
-            return Err(Turned::for_password("Passwords have 1 to 255 characters."));
+            return Err(Turned::for_password(|t| t.bad_password));
         };
         match door {
             Door::SignUp => match self.policy.flaw(&password, &name, &self.words) {
@@ -283,7 +284,7 @@ impl Site {
                 Remember::Offered(_) => Remember::Offered(!is_transient(form)),
                 other => other,
             };
-            let page = Response::html(turned.status, self.form(door, &filled, remember));
+            let page = Response::html(turned.status, self.form(door, request, &filled, remember));
             leading_to(page, next.as_ref())
         } else {
             turned.plainly(request)
@@ -309,25 +310,42 @@ impl Site {
         format!("h:{}", token::keyed_handle(self.store.handle_key(), name))
     }
 
-    pub(super) fn form(&self, door: Door, filled: &Filled<'_>, remember: Remember) -> maud::Markup {
+    fn form(
+        &self,
+        door: Door,
+        request: &Request,
+        filled: &Filled<'_>,
+        remember: Remember,
+    ) -> maud::Markup {
+        let frame = self.frame(request);
         match door {
-            Door::SignUp => pages::sign_up(filled, self.advice_on(Flaw::TooShort)),
-            Door::SignIn => pages::sign_in(filled, remember),
+            Door::SignUp => pages::sign_up(frame, filled, self.advice_on(Flaw::TooShort)),
+            Door::SignIn => pages::sign_in(frame, filled, remember),
         }
     }
 
-    pub(super) fn advice_on(&self, flaw: Flaw) -> &'static str {
+    pub(super) fn advice_on(&self, flaw: Flaw) -> Say {
         match (flaw, self.policy) {
-            (Flaw::TooShort, Policy::Seed) => "At least 6 characters.",
-            (Flaw::TooShort, Policy::Standard) => {
-                "At least 8 characters; three unrelated words make a good one."
-            }
-            (Flaw::TooShort, Policy::Nist) => {
-                "At least 15 characters; three unrelated words make a good one."
-            }
-            (Flaw::TooLong, _) => "At most 255 characters.",
-            (Flaw::Common, _) => "Many people use this one, so it would be guessed first.",
-            (Flaw::Name, _) => "A name would be guessed first. Please choose something else.",
+            (Flaw::TooShort, Policy::Seed) => |t| t.short_password_of_seed,
+            (Flaw::TooShort, Policy::Standard) => |t| t.short_password_of_standard,
+            (Flaw::TooShort, Policy::Nist) => |t| t.short_password_of_nist,
+            (Flaw::TooLong, _) => |t| t.long_password,
+            (Flaw::Common, _) => |t| t.common_password,
+            (Flaw::Name, _) => |t| t.password_is_name,
+        }
+    }
+
+    fn not_invited(&self, why: Uninvited, request: &Request) -> Response {
+        let (reason, say): (_, Say) = match why {
+            Uninvited::Closed => ("closed", |t| t.sign_up_closed),
+            Uninvited::ByInvitation => ("by_invitation", |t| t.sign_up_by_invitation),
+            Uninvited::BadInvite => ("bad_invite", |t| t.bad_invite),
+        };
+        let answer = self.problem(request, 403, say);
+        // Whoever only looks has not failed at anything.
+        match request.method {
+            Method::Post => answer.noting(Note::of("signup_fail").with("reason", reason)),
+            _ => answer,
         }
     }
 }
@@ -343,47 +361,10 @@ enum Uninvited {
     BadInvite,
 }
 
-impl Uninvited {
-    const BAD: (&str, &str) = (
-        "This invitation is not good",
-        "It may have been used already, or be too old. Please ask for a new one.",
-    );
-
-    fn answer(self, request: &Request) -> Response {
-        let (reason, (title, advice)) = match self {
-            Self::Closed => (
-                "closed",
-                (
-                    "Sign-up is closed",
-                    "Nobody can make an account here by themselves. Please ask whoever runs it.",
-                ),
-            ),
-            Self::ByInvitation => (
-                "by_invitation",
-                (
-                    "Sign-up is by invitation",
-                    "Please ask whoever runs this for a link that lets you make an account.",
-                ),
-            ),
-            Self::BadInvite => ("bad_invite", Self::BAD),
-        };
-        let answer = problem(request, 403, title, advice);
-        // Whoever only looks has not failed at anything.
-        match request.method {
-            Method::Post => answer.noting(Note::of("signup_fail").with("reason", reason)),
-            _ => answer,
-        }
-    }
-}
-
 impl Turned {
     /// Others were quicker.
     pub(super) const NOT_INVITED: Self = Self {
-        refusal: pages::Refusal {
-            text: Uninvited::BAD.0,
-            advice: Uninvited::BAD.1,
-            field: Field::Username,
-        },
+        refusal: pages::Refusal { say: |t| t.bad_invite, field: Field::Username },
         reason: "bad_invite",
         user: None,
         status: 403,
@@ -391,11 +372,7 @@ impl Turned {
     };
 
     pub(super) const NAME_TAKEN: Self = Self {
-        refusal: pages::Refusal {
-            text: "Username already taken",
-            advice: "Please choose another one.",
-            field: Field::Username,
-        },
+        refusal: pages::Refusal { say: |t| t.name_taken, field: Field::Username },
         reason: "name_taken",
         user: None,
         status: 400,
@@ -403,26 +380,22 @@ impl Turned {
     };
 
     pub(super) const fn for_username(door: Door) -> Self {
-        let advice = match door {
-            Door::SignUp => "4 to 31 visible characters, with no space at either end.",
-            Door::SignIn => "Names have 1 to 31 characters.",
+        let say: Say = match door {
+            Door::SignUp => |t| t.bad_username,
+            Door::SignIn => |t| t.bad_username_at_sign_in,
         };
-        let refusal = pages::Refusal { text: "Invalid username", advice, field: Field::Username };
+        let refusal = pages::Refusal { say, field: Field::Username };
         Self { refusal, reason: "invalid_username", user: None, status: 400, wait: None }
     }
 
-    pub(super) const fn for_password(advice: &'static str) -> Self {
-        let refusal = pages::Refusal { text: "Invalid password", advice, field: Field::Password };
+    pub(super) const fn for_password(say: Say) -> Self {
+        let refusal = pages::Refusal { say, field: Field::Password };
         Self { refusal, reason: "invalid_password", user: None, status: 400, wait: None }
     }
 
     /// One sentence for whatever was wrong: who has an account here is nobody's business.
     pub(super) fn for_credentials(why: keys::Refusal) -> Self {
-        let refusal = pages::Refusal {
-            text: "Incorrect username or password",
-            advice: "Please check both and try again.",
-            field: Field::Password,
-        };
+        let refusal = pages::Refusal { say: |t| t.incorrect_credentials, field: Field::Password };
         let (reason, user) = told_of(why);
         Self { refusal, reason, user, status: 400, wait: None }
     }
@@ -431,7 +404,7 @@ impl Turned {
     pub(super) fn plainly(&self, request: &Request) -> Response {
         match request.wants() {
             Wants::Json => data::turned(self),
-            Wants::Html | Wants::Text => Response::text(self.status, self.refusal.text),
+            Wants::Html | Wants::Text => Response::text(self.status, (self.refusal.say)(&EN).title),
         }
     }
 
@@ -445,11 +418,7 @@ impl Turned {
 
     /// The same for a name that somebody has and for one that nobody has.
     pub(super) const fn for_now(wait: Duration) -> Self {
-        let refusal = pages::Refusal {
-            text: "Too many attempts",
-            advice: "Please wait a while and try again.",
-            field: Field::Password,
-        };
+        let refusal = pages::Refusal { say: |t| t.too_many_attempts, field: Field::Password };
         Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
     }
 }

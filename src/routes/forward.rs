@@ -13,7 +13,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::doors::{Door, seconds_of};
-use super::{Answer, Site, data, failure};
+use super::{Answer, Site, data};
 use crate::access;
 use crate::clock::Moment;
 use crate::http::{Cookie, Note, Request, Response, Wants};
@@ -179,7 +179,7 @@ impl Site {
     pub(super) fn check(&self, request: &Request, now: Moment) -> Option<Response> {
         let check = self.check_at(request)?;
         let answer = self.answer_check(check, request, now);
-        let answer = answer.unwrap_or_else(|err| closed(check, failure(request, &err)));
+        let answer = answer.unwrap_or_else(|err| closed(check, self.failure(request, &err)));
         let is_passed = matches!(answer.status, 200..300);
         Some(if is_passed { answer.with("Cache-Control", "no-store") } else { self.dress(answer) })
     }
@@ -439,10 +439,11 @@ impl Site {
         };
         let note = Note::of("check_denied").with("uid", user.id.as_str()).with("reason", reason);
         let answer = match request.wants() {
-            Wants::Html => {
-                Response::html(403, pages::elsewhere::closed(&user.username, &self.own()))
-            }
-            Wants::Json => data::problem(403, "Forbidden", "This is not open to you."),
+            Wants::Html => Response::html(
+                403,
+                pages::elsewhere::closed(self.frame(request), &user.username, &self.own()),
+            ),
+            Wants::Json => data::problem(403, |t| t.closed),
             Wants::Text => plainly(403, "Forbidden"),
         };
         answer.noting(note)
@@ -453,10 +454,10 @@ impl Site {
     fn clear_up(&self, request: &Request) -> Response {
         let note = Note::of("check_refused").with("reason", "two_session_cookies");
         let answer = match request.wants() {
-            Wants::Html => Response::html(403, pages::elsewhere::confused(&self.own())),
-            Wants::Json | Wants::Text => {
-                data::problem(403, "Forbidden", "There are two session cookies; please clear both.")
+            Wants::Html => {
+                Response::html(403, pages::elsewhere::confused(self.frame(request), &self.own()))
             }
+            Wants::Json | Wants::Text => data::problem(403, |t| t.two_cookies),
         };
         answer.noting(note)
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::doors::Turned;
-use super::{Answer, Site, done, problem};
+use super::{Answer, Site, done};
 use crate::clock::Moment;
 use crate::http::{Form, Note, Request, Response, Wants};
 use crate::pages;
@@ -16,7 +16,7 @@ use crate::users::Username;
 
 impl Site {
     pub(super) fn show_reset(&self, request: &Request, now: Moment) -> Answer {
-        let Some(token) = token_of(request.parameters()) else { return Ok(no_link(request)) };
+        let Some(token) = token_of(request.parameters()) else { return Ok(self.no_link(request)) };
         Ok(match tickets::user_of(&self.store, &token, now)? {
             Some(user) if request.wants() == Wants::Json => {
                 let shortest = self.policy.shortest();
@@ -24,24 +24,24 @@ impl Site {
                     json!({ "username": user.username, "password_characters_min": shortest });
                 Response::json(200, &data)
             }
-            Some(user) => Response::html(200, self.reset_page(&user, &token, None)),
-            None => no_link(request),
+            Some(user) => Response::html(200, self.reset_page(request, &user, &token, None)),
+            None => self.no_link(request),
         })
     }
 
     /// It lets nobody in: whoever has found a link still has to sign in, and the owner is told by the
     /// sessions that are gone.
     pub(super) fn reset_password(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
-        let Some(token) = token_of(form) else { return Ok(no_link(request)) };
+        let Some(token) = token_of(form) else { return Ok(self.no_link(request)) };
         let Some(user) = tickets::user_of(&self.store, &token, now)? else {
-            return Ok(no_link(request));
+            return Ok(self.no_link(request));
         };
         let note = |event| Note::of(event).with("uid", user.id.as_str());
         let password = match self.read_new(form, &user) {
             Ok(password) => password,
             Err(turned) => {
                 let answer = if request.wants() == Wants::Html {
-                    let page = self.reset_page(&user, &token, Some(turned.refusal));
+                    let page = self.reset_page(request, &user, &token, Some(turned.refusal));
                     Response::html(turned.status, page)
                 } else {
                     turned.plainly(request)
@@ -53,7 +53,7 @@ impl Site {
         Ok(if is_done {
             done(request, "/login", &json!({ "reset": true })).noting(note("password_reset"))
         } else {
-            no_link(request)
+            self.no_link(request)
         })
     }
 
@@ -66,7 +66,7 @@ impl Site {
     fn read_new(&self, form: Form<'_>, user: &User) -> Result<Password, Turned> {
         let typed = form.field("password");
         let Some(password) = typed.and_then(|typed| policy::read(&typed)) else {
-            return Err(Turned::for_password("Passwords have 1 to 255 characters."));
+            return Err(Turned::for_password(|t| t.bad_password));
         };
         let flaw = Username::for_sign_in(&user.username)
             .and_then(|name| self.policy.flaw(&password, &name, &self.words));
@@ -78,22 +78,22 @@ impl Site {
 
     fn reset_page(
         &self,
+        request: &Request,
         user: &User,
         token: &Token,
         refusal: Option<pages::Refusal>,
     ) -> maud::Markup {
-        let advice = self.advice_on(Flaw::TooShort);
-        pages::account::reset(&user.username, token.reveal(), advice, refusal)
+        let frame = self.frame(request);
+        let advice = self.advice_on(Flaw::TooShort)(frame.text).advice;
+        pages::account::reset(frame, &user.username, token.reveal(), advice, refusal)
+    }
+
+    /// The same for a link that never was one, that was used, and that is too old.
+    fn no_link(&self, request: &Request) -> Response {
+        self.problem(request, 404, |t| t.bad_link).noting(Note::of("bad_link"))
     }
 }
 
 fn token_of(fields: Form<'_>) -> Option<Token> {
     Token::parse(&fields.field("token")?)
-}
-
-/// The same for a link that never was one, that was used, and that is too old.
-fn no_link(request: &Request) -> Response {
-    let advice =
-        "It may have been used already, or be more than an hour old. Please ask for a new one.";
-    problem(request, 404, "This link is not good", advice).noting(Note::of("bad_link"))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::account::note;
 use super::doors::Turned;
-use super::{Answer, Site, Visitor, done, problem, to_sign_in};
+use super::{Answer, Site, Visitor, done};
 use crate::access::{self, Made};
 use crate::clock::Moment;
 use crate::http::{Form, Request, Response, Wants};
@@ -22,7 +22,7 @@ impl Site {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
             Some(it) => self.tokens_page(request, 200, it, &Page::default(), now)?,
-            None => to_sign_in(request),
+            None => self.to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -75,7 +75,7 @@ impl Site {
         let answer = match access::revoke(&self.store, &it.user.id, &handle)? {
             Some(record) => done(request, "/account/tokens", &json!({ "revoked": 1 }))
                 .noting(note("token_revoke", it).with("token", record.id.handle())),
-            None => problem(request, 404, "Not found", "There is no such access token."),
+            None => self.problem(request, 404, |t| t.no_token),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -126,7 +126,7 @@ impl Site {
             })
             .collect();
         let asks = !sessions::is_fresh(&it.session, now);
-        Ok(Response::html(status, pages::tokens(&rows, page, asks)))
+        Ok(Response::html(status, pages::tokens(self.frame(request), &rows, page, asks)))
     }
 }
 
@@ -151,29 +151,17 @@ fn data(it: &AccessToken, now: Moment) -> Value {
 
 impl Turned {
     const fn for_token_name() -> Self {
-        let refusal = Refusal {
-            text: "Invalid name",
-            advice: "1 to 60 characters by which you will know it again.",
-            field: Field::Name,
-        };
+        let refusal = Refusal { say: |t| t.bad_token_name, field: Field::Name };
         Self { refusal, reason: "invalid_name", user: None, status: 400, wait: None }
     }
 
     const fn for_life() -> Self {
-        let refusal = Refusal {
-            text: "Invalid expiry",
-            advice: "1 to 366 days, please.",
-            field: Field::Days,
-        };
+        let refusal = Refusal { say: |t| t.bad_token_life, field: Field::Days };
         Self { refusal, reason: "invalid_days", user: None, status: 400, wait: None }
     }
 
     const fn for_too_many_tokens() -> Self {
-        let refusal = Refusal {
-            text: "Too many access tokens",
-            advice: "Please revoke one that you no longer need.",
-            field: Field::Name,
-        };
+        let refusal = Refusal { say: |t| t.too_many_tokens, field: Field::Name };
         Self { refusal, reason: "too_many_tokens", user: None, status: 400, wait: None }
     }
 }
