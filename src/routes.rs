@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use maud::Markup;
 use serde_json::{Value, json};
 
 use doors::Door;
@@ -37,7 +38,7 @@ use crate::policy::Policy;
 use crate::redirect::{Allowed, Target};
 use crate::sessions::{self, Resumed};
 use crate::store::{Error, Record, Store};
-use crate::text::{EN, Say};
+use crate::text::{self, EN, Say};
 use crate::throttle;
 use crate::tickets;
 use crate::token::Token;
@@ -401,11 +402,9 @@ impl Site {
             Some(it) if request.wants() == Wants::Json => {
                 Response::json(200, &data::profile(it, now))
             }
-            Some(it) => {
-                let frame = self.frame(request);
-                let page = pages::profile(frame, it.user.id.as_str(), &it.user.username);
-                Response::html(200, page)
-            }
+            Some(it) => self.page(request, 200, |frame| {
+                pages::profile(frame, it.user.id.as_str(), &it.user.username)
+            }),
             None => self.to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
@@ -500,12 +499,15 @@ impl Site {
         asked.and_then(|address| self.allowed.target(&address))
     }
 
-    // Instead of what was asked for.
+    // Pages, and what is said instead of one.
 
-    /// What is the same on every page that this request gets.
+    /// A page, in the language that the visitor likes best.
     #[expect(clippy::unused_self, reason = "the site's own look comes with it")]
-    fn frame(&self, _request: &Request) -> Frame {
-        Frame { text: &EN }
+    fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
+        let frame = Frame { text: text::preferred(request.values("accept-language")) };
+        Response::html(status, draw(frame))
+            .with("Content-Language", frame.text.code)
+            .with("Vary", "Accept, Accept-Language")
     }
 
     /// A page that is for people who are signed in, asked for by somebody who is not.
@@ -570,7 +572,7 @@ impl Site {
     fn sentence(&self, request: Option<&Request>, status: u16, say: Say) -> Response {
         match request.map(|it| (it, it.wants())) {
             Some((request, Wants::Html)) => {
-                Response::html(status, pages::problem(self.frame(request), say))
+                self.page(request, status, |frame| pages::problem(frame, say))
             }
             Some((_, Wants::Json)) => data::problem(status, say),
             Some((_, Wants::Text)) | None => Response::text(status, say(&EN).title),

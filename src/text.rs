@@ -4,9 +4,22 @@
 //! complete. Scripts are told the English sentences whatever they prefer ([`EN`]): those are part of
 //! the contract. Knows no request and no markup.
 
+mod de;
 mod en;
 
+use std::cmp::Reverse;
+
+pub use de::DE;
 pub use en::EN;
+
+/// All languages. The first is for whoever prefers none of them.
+static ALL: [&Text; 2] = [&EN, &DE];
+
+/// Ranges of an `Accept-Language` that are looked at, at most. Browsers send a handful.
+const RANGES_MAX: usize = 32;
+
+/// The longest that is looked at (RFC 5646 § 4.4.1 has none that is longer).
+const RANGE_BYTES_MAX: usize = 35;
 
 /// What somebody is told who does not get what they asked for.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +162,179 @@ pub struct Text {
     pub busy: Told,
 }
 
+/// The language for somebody whose browser sends these values of `Accept-Language` (RFC 9110
+/// § 12.5.4): of ours the one they like best, found as in RFC 4647 § 3.4, so that `de` is found for
+/// `de-AT`. What cannot be read counts as not said.
+pub fn preferred<'a>(values: impl Iterator<Item = &'a str>) -> &'static Text {
+    // How much each is liked, and all others by `*`; of two as much the one that is named first.
+    let (mut liked, mut others) = ([None; ALL.len()], None);
+    let ranges = values.flat_map(|value| value.split(',')).take(RANGES_MAX);
+    for (place, (tag, quality)) in ranges.filter_map(range).enumerate() {
+        let found = match tag {
+            "*" => Some(&mut others),
+            _ => find(tag).map(|it| &mut liked[it]),
+        };
+        if let Some(found) = found {
+            *found = (*found).max(Some((quality, Reverse(place))));
+        }
+    }
+    let best = ALL.iter().zip(liked).rev().filter_map(|(text, it)| Some((text, it.or(others)?)));
+    let best = best.filter(|(_, (quality, _))| 0 < *quality).max_by_key(|(_, it)| *it);
+    best.map_or(ALL[0], |(text, _)| text)
+}
+
+/// A language range and how much it is liked, in thousandths. `None` if it cannot be read.
+fn range(text: &str) -> Option<(&str, u16)> {
+    let space = [' ', '\t'];
+    let (tag, quality) = match text.split_once(';') {
+        Some((tag, weight)) => (tag, quality(weight.trim_matches(space))?),
+        None => (text, 1_000),
+    };
+    let tag = tag.trim_matches(space);
+    let is_subtag = |it: &str| {
+        (1..=8).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let is_tag = tag.len() <= RANGE_BYTES_MAX && tag.split('-').all(is_subtag);
+    (tag == "*" || is_tag).then_some((tag, quality))
+}
+
+/// A weight, in thousandths (RFC 9110 § 12.4.2).
+fn quality(weight: &str) -> Option<u16> {
+    let value = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q="))?;
+    let (whole, part) = value.split_once('.').unwrap_or((value, ""));
+    if part.len() > 3 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = part.bytes().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'))
+        * [1_000, 100, 10, 1][part.len()];
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1_000),
+        _ => None,
+    }
+}
+
+/// Which of ours a range names: itself, or what is left of it without its last parts.
+fn find(tag: &str) -> Option<usize> {
+    let mut rest = tag;
+    loop {
+        match ALL.iter().position(|text| text.code.eq_ignore_ascii_case(rest)) {
+            Some(found) => return Some(found),
+            None => rest = rest.rsplit_once('-')?.0,
+        }
+    }
+}
+
 const fn told(title: &'static str, advice: &'static str) -> Told {
     Told { title, advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(values: &[&str]) -> &'static str {
+        preferred(values.iter().copied()).code
+    }
+
+    #[test]
+    fn speaks_the_language_that_is_liked_best_of_those_there_are() {
+        for (asked, expected) in [
+            ("de", "de"),
+            ("en", "en"),
+            ("DE", "de"),
+            ("de-AT", "de"),
+            ("de-Latn-CH-1996", "de"),
+            ("de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7", "de"),
+            ("en-US,en;q=0.9,de;q=0.8", "en"),
+            ("en;q=0.8, de;q=0.801", "de"),
+            ("en;q=0.2\t,\tde ; q=0.3", "de"),
+            ("en;Q=0.2,de;Q=0.3", "de"),
+            ("fr-FR,fr;q=0.9,de;q=0.1", "de"),
+            // Named first, liked as much.
+            ("de,en", "de"),
+            ("en,de", "en"),
+            ("en;q=0.5,de;q=0.500", "en"),
+            // A range that names a dialect does not take back one that is liked less.
+            ("de-CH;q=0,de", "de"),
+        ] {
+            assert_eq!(chosen(&[asked]), expected, "{asked}");
+        }
+        assert_eq!(chosen(&["fr", "de;q=0.5"]), "de");
+    }
+
+    #[test]
+    fn speaks_english_to_whoever_prefers_nothing_that_there_is() {
+        for asked in
+            ["", "fr", "fr-CA,es;q=0.5", "*", "de;q=0", "de;q=0.000", "den", "deu", "*;q=0"]
+        {
+            assert_eq!(chosen(&[asked]), "en", "{asked}");
+        }
+        assert_eq!(chosen(&[]), "en");
+    }
+
+    #[test]
+    fn takes_a_star_for_all_that_are_not_named() {
+        assert_eq!(chosen(&["*,en;q=0"]), "de");
+        assert_eq!(chosen(&["*,en;q=0.5"]), "de");
+        assert_eq!(chosen(&["*;q=0.5,de"]), "de");
+        assert_eq!(chosen(&["fr,*;q=0.5"]), "en");
+        assert_eq!(chosen(&["*,de;q=0.5"]), "en");
+    }
+
+    #[test]
+    fn passes_over_what_cannot_be_read() {
+        for asked in [
+            "de;q=2",
+            "de;q=1.001",
+            "de;q=0.1234",
+            "de;q=-1",
+            "de;q=.5",
+            "de;q=",
+            "de;q",
+            "de;",
+            "de;x=1",
+            "de;q=0.5;q=1",
+            "de;q=1e0",
+            "de;q=+1",
+            "de;q= 1",
+            "de--",
+            "-de",
+            "de_DE",
+            "d e",
+            "dé",
+            "de-abcdefghi",
+            ",;,;q=1",
+            "\u{0}",
+            "de\u{0}",
+        ] {
+            assert_eq!(chosen(&[asked]), "en", "{asked}");
+            assert_eq!(chosen(&[&format!("{asked},de;q=0.1")]), "de", "{asked}");
+        }
+        assert_eq!(chosen(&["de;q=1.000"]), "de");
+        assert_eq!(chosen(&["de;q=1."]), "de");
+    }
+
+    #[test]
+    fn looks_at_a_few_dozen_ranges_and_no_more() {
+        let padded = |count| format!("{}de", "fr,".repeat(count));
+        assert_eq!(chosen(&[&padded(RANGES_MAX - 1)]), "de");
+        assert_eq!(chosen(&[&padded(RANGES_MAX)]), "en");
+        assert_eq!(chosen(&[&format!("de{}", "-a".repeat(8_000))]), "en");
+    }
+
+    /// The sentences of a language, each with its name.
+    fn sentences(text: &Text) -> Vec<String> {
+        format!("{text:#?}").lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn leaves_no_sentence_in_english() {
+        let (english, german) = (sentences(&EN), sentences(&DE));
+        assert!(english.len() > 150 && english.len() == german.len());
+        let same = |line: &&String| line.contains(char::is_alphabetic) && german.contains(line);
+        let same: Vec<_> = english.iter().filter(same).collect();
+        let same: Vec<_> = same.into_iter().filter(|line| line.contains('"')).collect();
+        assert!(same.is_empty(), "{same:?}");
+    }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::{Field, Frame, PasswordInput, Refusal, alert, around, page, password_input};
+use crate::text::Say;
 
 /// Which form of a page comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +21,7 @@ pub struct Account<'a> {
     /// The name as first typed.
     pub username: &'a str,
     /// What new passwords have to be like.
-    pub advice: &'static str,
+    pub advice: Say,
     /// There are access tokens.
     pub has_tokens: bool,
     /// The form that comes back, and why. Passwords never come back.
@@ -68,7 +69,7 @@ pub fn account(frame: Frame, it: &Account<'_>) -> Markup {
                     id: "password",
                     label: t.new_password,
                     autocomplete: "new-password",
-                    advice: Some(it.advice),
+                    advice: Some((it.advice)(t).advice),
                     refusal_id: wrong(Field::Password),
                     ..PasswordInput::default()
                 }))
@@ -114,7 +115,7 @@ pub fn reset(
     frame: Frame,
     username: &str,
     token: &str,
-    advice: &str,
+    advice: Say,
     refusal: Option<Refusal>,
 ) -> Markup {
     let t = frame.text;
@@ -129,7 +130,7 @@ pub fn reset(
                 id: "password",
                 label: t.new_password,
                 autocomplete: "new-password",
-                advice: Some(advice),
+                advice: Some(advice(t).advice),
                 refusal_id: refusal.map(|_| "refusal"),
                 is_focused: true,
                 ..PasswordInput::default()

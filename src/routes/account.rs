@@ -40,10 +40,7 @@ impl Site {
             Some(it) if request.wants() == Wants::Json => {
                 Response::json(200, &data::profile(it, now))
             }
-            Some(it) => {
-                let page = self.account_page(request, it, None);
-                Response::html(200, page)
-            }
+            Some(it) => self.account_page(request, 200, it, None),
             None => self.to_sign_in(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
@@ -233,7 +230,7 @@ impl Site {
     ) -> Response {
         let answer = if request.wants() == Wants::Html {
             let refused = Some((form, turned.refusal));
-            Response::html(turned.status, self.account_page(request, it, refused))
+            self.account_page(request, turned.status, it, refused)
         } else {
             turned.plainly(request)
         };
@@ -264,14 +261,14 @@ impl Site {
     fn account_page(
         &self,
         request: &Request,
+        status: u16,
         it: &Resumed,
         refused: Option<(pages::Form, Refusal)>,
-    ) -> maud::Markup {
-        let frame = self.frame(request);
-        let advice = self.advice_on(policy::Flaw::TooShort)(frame.text).advice;
-        let username = &it.user.username;
-        let has_tokens = self.basic_auth;
-        pages::account(frame, &Account { username, advice, has_tokens, refused })
+    ) -> Response {
+        let advice = self.advice_on(policy::Flaw::TooShort);
+        let (username, has_tokens) = (&it.user.username, self.basic_auth);
+        let account = Account { username, advice, has_tokens, refused };
+        self.page(request, status, |frame| pages::account(frame, &account))
     }
 
     fn sessions_page(
@@ -304,7 +301,7 @@ impl Site {
             })
             .collect();
         let asks = !sessions::is_fresh(&it.session, now);
-        Ok(Response::html(status, pages::sessions(self.frame(request), &rows, asks, refusal)))
+        Ok(self.page(request, status, |frame| pages::sessions(frame, &rows, asks, refusal)))
     }
 
     /// Where a request comes from, in words that its owner recognises.

@@ -66,7 +66,7 @@ impl Site {
                     is_open: self.sign_ups == SignUps::Open,
                     ..Filled::default()
                 };
-                let page = Response::html(200, self.form(door, request, &filled, self.remember));
+                let page = self.form(door, request, 200, &filled, self.remember);
                 leading_to(page, next.as_ref())
             }
         };
@@ -284,7 +284,7 @@ impl Site {
                 Remember::Offered(_) => Remember::Offered(!is_transient(form)),
                 other => other,
             };
-            let page = Response::html(turned.status, self.form(door, request, &filled, remember));
+            let page = self.form(door, request, turned.status, &filled, remember);
             leading_to(page, next.as_ref())
         } else {
             turned.plainly(request)
@@ -314,14 +314,15 @@ impl Site {
         &self,
         door: Door,
         request: &Request,
+        status: u16,
         filled: &Filled<'_>,
         remember: Remember,
-    ) -> maud::Markup {
-        let frame = self.frame(request);
-        match door {
-            Door::SignUp => pages::sign_up(frame, filled, self.advice_on(Flaw::TooShort)),
+    ) -> Response {
+        let advice = self.advice_on(Flaw::TooShort);
+        self.page(request, status, |frame| match door {
+            Door::SignUp => pages::sign_up(frame, filled, advice),
             Door::SignIn => pages::sign_in(frame, filled, remember),
-        }
+        })
     }
 
     pub(super) fn advice_on(&self, flaw: Flaw) -> Say {

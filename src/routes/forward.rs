@@ -439,10 +439,9 @@ impl Site {
         };
         let note = Note::of("check_denied").with("uid", user.id.as_str()).with("reason", reason);
         let answer = match request.wants() {
-            Wants::Html => Response::html(
-                403,
-                pages::elsewhere::closed(self.frame(request), &user.username, &self.own()),
-            ),
+            Wants::Html => self.page(request, 403, |frame| {
+                pages::elsewhere::closed(frame, &user.username, &self.own())
+            }),
             Wants::Json => data::problem(403, |t| t.closed),
             Wants::Text => plainly(403, "Forbidden"),
         };
@@ -455,7 +454,7 @@ impl Site {
         let note = Note::of("check_refused").with("reason", "two_session_cookies");
         let answer = match request.wants() {
             Wants::Html => {
-                Response::html(403, pages::elsewhere::confused(self.frame(request), &self.own()))
+                self.page(request, 403, |frame| pages::elsewhere::confused(frame, &self.own()))
             }
             Wants::Json | Wants::Text => data::problem(403, |t| t.two_cookies),
         };

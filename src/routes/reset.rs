@@ -24,7 +24,7 @@ impl Site {
                     json!({ "username": user.username, "password_characters_min": shortest });
                 Response::json(200, &data)
             }
-            Some(user) => Response::html(200, self.reset_page(request, &user, &token, None)),
+            Some(user) => self.reset_page(request, 200, &user, &token, None),
             None => self.no_link(request),
         })
     }
@@ -41,8 +41,7 @@ impl Site {
             Ok(password) => password,
             Err(turned) => {
                 let answer = if request.wants() == Wants::Html {
-                    let page = self.reset_page(request, &user, &token, Some(turned.refusal));
-                    Response::html(turned.status, page)
+                    self.reset_page(request, turned.status, &user, &token, Some(turned.refusal))
                 } else {
                     turned.plainly(request)
                 };
@@ -79,13 +78,15 @@ impl Site {
     fn reset_page(
         &self,
         request: &Request,
+        status: u16,
         user: &User,
         token: &Token,
         refusal: Option<pages::Refusal>,
-    ) -> maud::Markup {
-        let frame = self.frame(request);
-        let advice = self.advice_on(Flaw::TooShort)(frame.text).advice;
-        pages::account::reset(frame, &user.username, token.reveal(), advice, refusal)
+    ) -> Response {
+        let advice = self.advice_on(Flaw::TooShort);
+        self.page(request, status, |frame| {
+            pages::account::reset(frame, &user.username, token.reveal(), advice, refusal)
+        })
     }
 
     /// The same for a link that never was one, that was used, and that is too old.

@@ -126,7 +126,7 @@ impl Site {
             })
             .collect();
         let asks = !sessions::is_fresh(&it.session, now);
-        Ok(Response::html(status, pages::tokens(self.frame(request), &rows, page, asks)))
+        Ok(self.page(request, status, |frame| pages::tokens(frame, &rows, page, asks)))
     }
 }
 

@@ -15,6 +15,7 @@ mod import;
 mod import_sqlite;
 mod import_text;
 mod invites;
+mod look;
 mod next;
 mod proxy;
 mod reset;
