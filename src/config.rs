@@ -6,6 +6,7 @@
 mod doctor;
 mod import;
 mod invite;
+mod look;
 mod operator;
 mod proxy;
 mod user;
@@ -362,6 +363,10 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
     #[arg(default_value = "1m", value_parser = period)]
     signup_every: Duration,
+
+    /// How the pages look.
+    #[command(flatten)]
+    look: look::LookFlags,
 }
 
 /// The most of standard input that may be a password's line.
@@ -502,6 +507,7 @@ impl Flags {
         let identity = identity_headers(&self.identity_header)?;
         let setup = self.setup();
         let limits = self.throttle();
+        let look = self.look.check()?;
         let Self { active, idle, absolute, transient, sessions_per_user: most, .. } = self;
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
@@ -525,6 +531,7 @@ impl Flags {
                 identity,
                 basic_auth: self.basic_auth,
                 sign_ups: self.signup,
+                look,
             },
             setup,
         })

@@ -298,9 +298,9 @@ impl Response {
         Self::new(status, "application/json", data.to_string().into_bytes().into())
     }
 
-    /// A file that is part of the program.
-    pub fn file(kind: &'static str, content: &'static str) -> Self {
-        Self::new(200, kind, content.as_bytes().into())
+    /// A file that is the same for everybody.
+    pub fn file(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Self {
+        Self::new(200, kind, content.into())
     }
 
     /// Sends a browser to another page, which it asks for with GET.

@@ -6,13 +6,13 @@
 
 pub mod account;
 pub mod elsewhere;
+pub mod look;
 pub mod tokens;
-
-use std::sync::LazyLock;
 
 use maud::{DOCTYPE, Markup, html};
 use url::form_urlencoded;
 
+use self::look::Look;
 use crate::text::{Around, Say, Text};
 use crate::token;
 
@@ -22,16 +22,13 @@ pub const STYLE: &str = include_str!("pages/style.css");
 /// The icon that browsers put beside the title.
 pub const ICON: &str = include_str!("pages/icon.svg");
 
-/// The addresses of both, with a mark of their content, so that a browser which keeps an old copy
-/// asks for the new one after an upgrade.
-static STYLE_HREF: LazyLock<String> = LazyLock::new(|| marked("/style.css", STYLE));
-static ICON_HREF: LazyLock<String> = LazyLock::new(|| marked("/icon.svg", ICON));
-
 /// What is the same on every page that somebody gets.
 #[derive(Clone, Copy)]
-pub struct Frame {
+pub struct Frame<'a> {
     /// The language that they read.
     pub text: &'static Text,
+    /// How it looks here.
+    pub look: &'a Look,
 }
 
 /// A field of a form.
@@ -96,7 +93,7 @@ impl Filled<'_> {
 }
 
 /// The form that makes an account.
-pub fn sign_up(frame: Frame, filled: &Filled<'_>, advice: Say) -> Markup {
+pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
     let t = frame.text;
     let body = html! {
         form method="post" {
@@ -115,7 +112,7 @@ pub fn sign_up(frame: Frame, filled: &Filled<'_>, advice: Say) -> Markup {
 }
 
 /// The form that lets somebody in.
-pub fn sign_in(frame: Frame, filled: &Filled<'_>, remember: Remember) -> Markup {
+pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
     let t = frame.text;
     let body = html! {
         form method="post" {
@@ -129,12 +126,13 @@ pub fn sign_in(frame: Frame, filled: &Filled<'_>, remember: Remember) -> Markup 
         @if filled.is_open {
             p.aside { (t.new_here) " " a href=(with_next("/signup", filled)) { (t.create_account) } }
         }
+        @if let Some(help) = &frame.look.help { p.aside { (help) } }
     };
     page(frame, t.sign_in, &body)
 }
 
 /// What a person sees of themselves.
-pub fn profile(frame: Frame, user_id: &str, username: &str) -> Markup {
+pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
     let t = frame.text;
     let body = html! {
         p.fact { (t.user_id_is) (user_id) }
@@ -146,7 +144,7 @@ pub fn profile(frame: Frame, user_id: &str, username: &str) -> Markup {
 }
 
 /// A page for what went wrong: what happened, and what to do next.
-pub fn problem(frame: Frame, say: Say) -> Markup {
+pub fn problem(frame: Frame<'_>, say: Say) -> Markup {
     let told = say(frame.text);
     let body = html! {
         p.aside { (told.advice) }
@@ -156,7 +154,7 @@ pub fn problem(frame: Frame, say: Say) -> Markup {
 }
 
 /// Why a form comes back. With what is not there it is nothing.
-fn alert(frame: Frame, refusal: Option<Refusal>, id: &str) -> Markup {
+fn alert(frame: Frame<'_>, refusal: Option<Refusal>, id: &str) -> Markup {
     html! {
         @if let Some(told) = refusal.map(|it| (it.say)(frame.text)) {
             p id=(id) role="alert" { strong { (told.title) } (told.advice) }
@@ -185,7 +183,7 @@ fn with_next(path: &str, filled: &Filled<'_>) -> String {
     }
 }
 
-fn username(frame: Frame, filled: &Filled<'_>) -> Markup {
+fn username(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
     let wrong = filled.is_wrong(Field::Username);
     html! {
         label for="username" { (frame.text.username) }
@@ -198,7 +196,12 @@ fn username(frame: Frame, filled: &Filled<'_>) -> Markup {
     }
 }
 
-fn password(frame: Frame, filled: &Filled<'_>, autocomplete: &str, advice: Option<&str>) -> Markup {
+fn password(
+    frame: Frame<'_>,
+    filled: &Filled<'_>,
+    autocomplete: &str,
+    advice: Option<&str>,
+) -> Markup {
     password_input(&PasswordInput {
         id: "password",
         label: frame.text.password,
@@ -211,7 +214,7 @@ fn password(frame: Frame, filled: &Filled<'_>, autocomplete: &str, advice: Optio
 }
 
 /// A box that is not ticked sends nothing, so the form says by another field that it had one.
-fn remember_me(frame: Frame, remember: Remember) -> Markup {
+fn remember_me(frame: Frame<'_>, remember: Remember) -> Markup {
     html! {
         @if remember != Remember::Always {
             input type="hidden" name="remember_asked" value="yes";
@@ -256,7 +259,8 @@ fn password_input(it: &PasswordInput<'_>) -> Markup {
     }
 }
 
-fn page(frame: Frame, title: &str, body: &Markup) -> Markup {
+fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
+    let (icon_kind, icon_href) = frame.look.icon();
     html! {
         (DOCTYPE)
         html lang=(frame.text.code) {
@@ -264,13 +268,13 @@ fn page(frame: Frame, title: &str, body: &Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
-                title { (title) " · vestibule" }
-                link rel="icon" type="image/svg+xml" href=(*ICON_HREF);
-                link rel="stylesheet" href=(*STYLE_HREF);
+                title { (title) " · " (frame.look.title) }
+                link rel="icon" type=(icon_kind) href=(icon_href);
+                link rel="stylesheet" href=(frame.look.style_href);
             }
             body {
                 main {
-                    (mark())
+                    (mark(frame.look))
                     h1 { (title) }
                     (body)
                 }
@@ -279,27 +283,42 @@ fn page(frame: Frame, title: &str, body: &Markup) -> Markup {
     }
 }
 
-/// The sign of the house: a door in an arch.
-fn mark() -> Markup {
+/// The sign of the house, a door in an arch, or the operator's own.
+fn mark(look: &Look) -> Markup {
     html! {
-        svg.mark viewBox="0 0 48 48" aria-hidden="true" {
-            path d="M6.5 45V23a17.5 17.5 0 0 1 35 0v22z" fill="none" stroke="currentColor"
-                stroke-width="3" stroke-linejoin="round" {}
-            path d="M15 45V23.5a9 9 0 0 1 18 0V45z" fill="currentColor" {}
+        @match look.logo_href() {
+            // The name stands beside it.
+            Some(href) => img.mark src=(href) alt="";,
+            None => svg.mark viewBox="0 0 48 48" aria-hidden="true" {
+                path d="M6.5 45V23a17.5 17.5 0 0 1 35 0v22z" fill="none" stroke="currentColor"
+                    stroke-width="3" stroke-linejoin="round" {}
+                path d="M15 45V23.5a9 9 0 0 1 18 0V45z" fill="currentColor" {}
+            },
         }
+        @if look.is_named { p.house { (look.title) } }
     }
 }
 
-fn marked(path: &str, content: &str) -> String {
-    format!("{path}?v={}", token::handle(content.as_bytes()))
+/// The address of a file, with a mark of its content.
+fn marked(path: &str, content: &[u8]) -> String {
+    format!("{path}?v={}", token::handle(content))
 }
 
 #[cfg(test)]
 mod tests {
+    use self::look::Look;
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::text::EN;
 
-    const FRAME: Frame = Frame { text: &EN };
+    static LOOK: LazyLock<Look> = LazyLock::new(|| {
+        Look::new(Some("<script>\"".to_owned()), None, None, Some("<script>\"".to_owned()))
+    });
+
+    fn frame() -> Frame<'static> {
+        Frame { text: &EN, look: &LOOK }
+    }
 
     #[test]
     fn escapes_whatever_people_typed() {
@@ -312,9 +331,9 @@ mod tests {
             is_open: true,
         };
         let pages = [
-            sign_up(FRAME, &filled, |t| t.bad_password),
-            sign_in(FRAME, &filled, Remember::Offered(true)),
-            profile(FRAME, hostile, hostile),
+            sign_up(frame(), &filled, |t| t.bad_password),
+            sign_in(frame(), &filled, Remember::Offered(true)),
+            profile(frame(), hostile, hostile),
         ];
         for page in pages.map(Markup::into_string) {
             assert!(!page.contains("<script>") && page.contains("&lt;script&gt;&quot;"), "{page}");
@@ -325,10 +344,10 @@ mod tests {
     fn has_no_script_no_inline_style_and_loads_nothing_from_elsewhere() {
         let filled = Filled::default();
         let pages = [
-            sign_up(FRAME, &filled, |t| t.bad_password),
-            sign_in(FRAME, &filled, Remember::Never),
-            profile(FRAME, "u", "n"),
-            problem(FRAME, |t| t.not_found),
+            sign_up(frame(), &filled, |t| t.bad_password),
+            sign_in(frame(), &filled, Remember::Never),
+            profile(frame(), "u", "n"),
+            problem(frame(), |t| t.not_found),
         ];
         for page in pages.map(Markup::into_string) {
             for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {
@@ -342,7 +361,7 @@ mod tests {
         let refused = |field| {
             let refusal = Some(Refusal { say: |t| t.incorrect_credentials, field });
             let filled = Filled { username: "ann", refusal, ..Filled::default() };
-            sign_in(FRAME, &filled, Remember::Always).into_string()
+            sign_in(frame(), &filled, Remember::Always).into_string()
         };
         let input = |page: &str, name: &str| {
             let from = page.find(&format!("<input id=\"{name}\"")).unwrap();
@@ -356,12 +375,6 @@ mod tests {
             assert!(!input(&page, other).contains("autofocus"), "{page}");
             assert!(!input(&page, other).contains("aria-invalid"), "{page}");
         }
-    }
-
-    #[test]
-    fn marks_the_address_of_a_file_with_its_content() {
-        assert!(STYLE_HREF.starts_with("/style.css?v="));
-        assert_ne!(marked("/a", "one"), marked("/a", "two"));
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::http::{
 use crate::invites::{self, SignUps};
 use crate::login::{self, Rules};
 use crate::origin::{self, Domain, Origin};
+use crate::pages::look::Look;
 use crate::pages::{self, Frame, Remember};
 use crate::password::Hasher;
 use crate::policy::Policy;
@@ -45,6 +46,11 @@ use crate::token::Token;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+
+/// For the operator's mark, which may be an SVG with a script in it. In a page no picture runs one; this
+/// is for whoever opens it alone.
+const POLICY_OF_LOGO: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 /// The name that Lucia gives its cookie, and so do we where the site is tried out.
 const LUCIA_COOKIE: &str = SESSION_COOKIES[2];
@@ -106,6 +112,8 @@ pub struct Settings {
     pub basic_auth: bool,
     /// Who may make an account.
     pub sign_ups: SignUps,
+    /// How the pages look.
+    pub look: Look,
 }
 
 impl Settings {
@@ -143,6 +151,7 @@ pub struct Site {
     identity: IdentityHeaders,
     basic_auth: bool,
     sign_ups: SignUps,
+    look: Look,
     /// Passwords that scripts send with each request.
     memory: access::Memory,
     /// The cookie by which a browser is known.
@@ -208,6 +217,7 @@ impl Site {
             identity: settings.identity,
             basic_auth: settings.basic_auth,
             sign_ups: settings.sign_ups,
+            look: settings.look,
             memory: access::Memory::default(),
         }
     }
@@ -309,7 +319,7 @@ impl Site {
             return Ok(self.foreign(request));
         }
         let allowed = match &*request.path {
-            "/" | "/style.css" | "/icon.svg" | "/healthz" | "/whoami" | "/account"
+            "/" | "/style.css" | "/icon.svg" | "/logo" | "/healthz" | "/whoami" | "/account"
             | "/account/sessions" => "GET, HEAD",
             "/signup" | "/login" | "/reset" => "GET, HEAD, POST",
             "/account/tokens" if self.basic_auth => "GET, HEAD, POST",
@@ -332,9 +342,12 @@ impl Site {
             (Method::Get | Method::Head, "/reset") => self.show_reset(request, now),
             (Method::Get | Method::Head, "/login") => self.show(Door::SignIn, request, now),
             (Method::Get | Method::Head, "/style.css") => {
-                Ok(file("text/css; charset=utf-8", pages::STYLE))
+                Ok(file("text/css; charset=utf-8", self.look.style()))
             }
-            (Method::Get | Method::Head, "/icon.svg") => Ok(file("image/svg+xml", pages::ICON)),
+            (Method::Get | Method::Head, "/icon.svg") => {
+                Ok(file("image/svg+xml", pages::ICON.as_bytes()))
+            }
+            (Method::Get | Method::Head, "/logo") => Ok(self.show_logo(request)),
             (Method::Get | Method::Head, "/healthz") => Ok(self.report_health(request)),
             (Method::Get | Method::Head, "/whoami") => self.tell_address(request, now),
             (Method::Get | Method::Head, "/account") => self.show_account(request, now),
@@ -394,6 +407,15 @@ impl Site {
             None => self.unauthorized(request),
         };
         Ok(self.with_cookie(answer, &visitor, now))
+    }
+
+    fn show_logo(&self, request: &Request) -> Response {
+        match self.look.logo() {
+            Some(logo) => {
+                file(logo.kind, logo.bytes.clone()).with("Content-Security-Policy", POLICY_OF_LOGO)
+            }
+            None => self.problem(request, 404, |t| t.not_found),
+        }
     }
 
     fn show_profile(&self, request: &Request, now: Moment) -> Answer {
@@ -502,9 +524,9 @@ impl Site {
     // Pages, and what is said instead of one.
 
     /// A page, in the language that the visitor likes best.
-    #[expect(clippy::unused_self, reason = "the site's own look comes with it")]
     fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
-        let frame = Frame { text: text::preferred(request.values("accept-language")) };
+        let text = text::preferred(request.values("accept-language"));
+        let frame = Frame { text, look: &self.look };
         Response::html(status, draw(frame))
             .with("Content-Language", frame.text.code)
             .with("Vary", "Accept, Accept-Language")
@@ -622,8 +644,8 @@ fn words(own: Option<&Origin>) -> Vec<String> {
     parts.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// A file that is part of the program. Its address changes with its content, and so a browser may
+/// A file that is the same for everybody. Its address changes with its content, and so a browser may
 /// keep it for a day.
-fn file(kind: &'static str, content: &'static str) -> Response {
+fn file(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
     Response::file(kind, content).with("Cache-Control", "public, max-age=86400")
 }

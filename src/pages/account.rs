@@ -45,7 +45,7 @@ pub struct Row {
 }
 
 /// Password, sessions, deletion.
-pub fn account(frame: Frame, it: &Account<'_>) -> Markup {
+pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     let t = frame.text;
     let refusal = |form| it.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why);
     let (password, delete) = (refusal(Form::Password), refusal(Form::Delete));
@@ -112,7 +112,7 @@ pub fn account(frame: Frame, it: &Account<'_>) -> Markup {
 
 /// The form that a one-time link leads to.
 pub fn reset(
-    frame: Frame,
+    frame: Frame<'_>,
     username: &str,
     token: &str,
     advice: Say,
@@ -143,7 +143,7 @@ pub fn reset(
 }
 
 /// Where somebody is signed in. With `asks`, the password has to be given to end a session.
-pub fn sessions(frame: Frame, rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
+pub fn sessions(frame: Frame<'_>, rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
     let t = frame.text;
     let body = html! {
         (alert(frame, refusal, "refusal"))
@@ -181,7 +181,7 @@ pub fn sessions(frame: Frame, rows: &[Row], asks: bool, refusal: Option<Refusal>
 }
 
 /// A browser in the words of its owner.
-fn browser(frame: Frame, name: &str) -> Cow<'_, str> {
+fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
     match name.split_once(" on ") {
         _ if name.is_empty() => frame.text.unknown_browser.into(),
         Some((product, system)) => format!("{product}{}{system}", frame.text.on_system).into(),
@@ -189,7 +189,7 @@ fn browser(frame: Frame, name: &str) -> Cow<'_, str> {
     }
 }
 
-pub(super) fn proof(frame: Frame, id: &str, refusal_id: Option<&str>) -> Markup {
+pub(super) fn proof(frame: Frame<'_>, id: &str, refusal_id: Option<&str>) -> Markup {
     password_input(&PasswordInput {
         id,
         name: Some("current_password"),

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::Frame;
 
 /// For somebody who is signed in and may not see an app. `own`: where this site is.
-pub fn closed(frame: Frame, username: &str, own: &str) -> Markup {
+pub fn closed(frame: Frame<'_>, username: &str, own: &str) -> Markup {
     let t = frame.text;
     page(
         frame,
@@ -17,7 +17,7 @@ pub fn closed(frame: Frame, username: &str, own: &str) -> Markup {
 }
 
 /// For somebody whose browser sends two session cookies.
-pub fn confused(frame: Frame, own: &str) -> Markup {
+pub fn confused(frame: Frame<'_>, own: &str) -> Markup {
     let t = frame.text;
     page(
         frame,
@@ -30,7 +30,7 @@ pub fn confused(frame: Frame, own: &str) -> Markup {
     )
 }
 
-fn page(frame: Frame, body: &Markup) -> Markup {
+fn page(frame: Frame<'_>, body: &Markup) -> Markup {
     let title = frame.text.closed.title;
     html! {
         (DOCTYPE)

@@ -35,7 +35,7 @@ pub struct Row {
 }
 
 /// The tokens of somebody, and the form that makes one. With `asks`, the password has to be given.
-pub fn tokens(frame: Frame, rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
+pub fn tokens(frame: Frame<'_>, rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
     let t = frame.text;
     let lives = [("30", t.thirty_days), ("90", t.ninety_days), ("365", t.a_year)];
     let chosen = if it.days.is_empty() { "90" } else { it.days };
@@ -75,7 +75,7 @@ pub fn tokens(frame: Frame, rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
     page(frame, t.access_tokens, &body)
 }
 
-fn token(frame: Frame, row: &Row) -> Markup {
+fn token(frame: Frame<'_>, row: &Row) -> Markup {
     let t = frame.text;
     html! {
         li {

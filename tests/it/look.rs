@@ -1,5 +1,8 @@
 //! In which language people read, and how the pages look.
 
+use vestibule::pages::look::{Look, Picture};
+use vestibule::routes::Settings;
+
 use crate::visit::{Visit, body, plain};
 
 const HTML: (&str, &str) = ("Accept", "text/html");
@@ -60,4 +63,71 @@ fn tells_scripts_the_same_sentences_whatever_language_they_prefer() {
     let answer = script.ask("GET", "/nowhere", &[("Accept", "application/json")], "");
     let data = r#"{"error":"not_found","message":"Not found. There is no page here."}"#;
     assert_eq!(plain(&answer), (404, data));
+}
+
+/// A site that looks like somebody's own, with a mark that would like to run a script.
+fn of_one_s_own() -> Visit {
+    let logo = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
+    let look = Look::new(
+        Some("House & Garden".to_owned()),
+        Picture::read(logo.to_vec()),
+        Some("main { border-color: red }"),
+        Some("Call 1 < 2.".to_owned()),
+    );
+    Visit::with(Settings { look, ..Settings::default() })
+}
+
+/// What stands behind `name="` in a page, up to the next quotation mark.
+fn attribute<'a>(page: &'a str, before: &str) -> &'a str {
+    page.split_once(before)
+        .unwrap_or_else(|| panic!("{before} in {page}"))
+        .1
+        .split('"')
+        .next()
+        .unwrap()
+}
+
+#[test]
+fn shows_the_operators_title_mark_and_help() {
+    let mut visit = of_one_s_own();
+    let answer = visit.get("/login");
+    let page = body(&answer);
+    assert!(page.contains("<title>Sign in · House &amp; Garden</title>"), "{page}");
+    assert!(page.contains("<p class=\"house\">House &amp; Garden</p>"), "{page}");
+    assert!(page.contains("Call 1 &lt; 2."), "{page}");
+    assert!(!page.contains("<svg") && !page.contains("vestibule"), "{page}");
+    assert!(!body(&visit.get("/signup")).contains("Call 1"));
+    // The mark, which is the icon as well.
+    for before in ["<img class=\"mark\" src=\"", "type=\"image/svg+xml\" href=\""] {
+        let logo = visit.get(attribute(page, before));
+        assert_eq!((logo.status, logo.value("Content-Type")), (200, Some("image/svg+xml")));
+        assert_eq!(logo.value("Cache-Control"), Some("public, max-age=86400"));
+    }
+}
+
+#[test]
+fn lets_no_script_in_the_operators_mark_run() {
+    let answer = of_one_s_own().get("/logo");
+    assert!(body(&answer).contains("<script>"));
+    let policy = answer.value("Content-Security-Policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{policy}");
+    assert!(!policy.contains("script-src") && !policy.contains("allow-scripts"), "{policy}");
+    assert_eq!(answer.value("X-Content-Type-Options"), Some("nosniff"));
+}
+
+#[test]
+fn sends_the_operators_rules_in_the_one_stylesheet() {
+    let mut visit = of_one_s_own();
+    let page = visit.get("/login");
+    assert_eq!(body(&page).matches("rel=\"stylesheet\"").count(), 1);
+    let style = visit.get(attribute(body(&page), "rel=\"stylesheet\" href=\""));
+    assert!(body(&style).starts_with("/* One door"));
+    assert!(body(&style).ends_with("main { border-color: red }"));
+    let plain = Visit::new().get("/login");
+    assert!(!body(&plain).contains(attribute(body(&page), "rel=\"stylesheet\" href=\"")));
+}
+
+#[test]
+fn has_no_mark_to_send_where_the_operator_gave_none() {
+    assert_eq!(plain(&Visit::new().get("/logo")), (404, "Not found"));
 }

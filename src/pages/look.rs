@@ -1,0 +1,176 @@
+//! What the operator may change about the look of the pages.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{ICON, STYLE, marked};
+
+/// The look of all pages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Look {
+    /// What stands in titles.
+    pub(super) title: String,
+    /// Whether it is the operator's own, and so stands beside the mark as well.
+    pub(super) is_named: bool,
+    /// What stands under the sign-in form.
+    pub(super) help: Option<String>,
+    /// What takes the place of the mark, and where it is.
+    logo: Option<(Picture, String)>,
+    /// Our stylesheet with the operator's behind it; `None`: ours alone.
+    style: Option<String>,
+    /// Addresses with a mark of their content, so that a browser which keeps an old copy asks for the
+    /// new one after an upgrade.
+    pub(super) style_href: String,
+    icon_href: String,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self::new(None, None, None, None)
+    }
+}
+
+impl Look {
+    /// The house's own look, but for what is given.
+    pub fn new(
+        title: Option<String>,
+        logo: Option<Picture>,
+        css: Option<&str>,
+        help: Option<String>,
+    ) -> Self {
+        let style = css.map(|css| format!("{STYLE}\n{css}"));
+        Self {
+            is_named: title.is_some(),
+            title: title.unwrap_or_else(|| "vestibule".to_owned()),
+            help,
+            style_href: marked("/style.css", style.as_deref().unwrap_or(STYLE).as_bytes()),
+            icon_href: marked("/icon.svg", ICON.as_bytes()),
+            logo: logo.map(|it| {
+                let href = marked("/logo", &it.bytes);
+                (it, href)
+            }),
+            style,
+        }
+    }
+
+    /// The one stylesheet.
+    pub fn style(&self) -> Cow<'static, [u8]> {
+        match &self.style {
+            Some(style) => style.clone().into_bytes().into(),
+            None => STYLE.as_bytes().into(),
+        }
+    }
+
+    /// The operator's mark.
+    pub fn logo(&self) -> Option<&Picture> {
+        self.logo.as_ref().map(|(it, _)| it)
+    }
+
+    pub(super) fn logo_href(&self) -> Option<&str> {
+        self.logo.as_ref().map(|(_, href)| &**href)
+    }
+
+    /// What browsers put beside the title: its kind and its address.
+    pub(super) fn icon(&self) -> (&'static str, &str) {
+        match &self.logo {
+            Some((it, href)) => (it.kind, href),
+            None => ("image/svg+xml", &self.icon_href),
+        }
+    }
+}
+
+/// A picture of a kind that all browsers show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Its media type.
+    pub kind: &'static str,
+    /// The file as it is.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes", self.kind, self.bytes.len())
+    }
+}
+
+impl Picture {
+    /// A PNG, JPEG, WebP or SVG, by its content and not by its name; `None` for anything else.
+    pub fn read(bytes: Vec<u8>) -> Option<Self> {
+        let kind = match &*bytes {
+            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
+            [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
+            _ if is_svg(std::str::from_utf8(&bytes).ok()?) => "image/svg+xml",
+            _ => return None,
+        };
+        Some(Self { kind, bytes })
+    }
+}
+
+/// Whether the first element is `svg`. A document type that declares something is none that a picture
+/// needs.
+fn is_svg(text: &str) -> bool {
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    for (begin, end) in [("<?xml", "?>"), ("<!--", "-->"), ("<!DOCTYPE", ">"), ("<!--", "-->")] {
+        if rest.starts_with(begin) {
+            let Some((_, after)) = rest.split_once(end) else { return false };
+            rest = after.trim_start();
+        }
+    }
+    let element = rest.strip_prefix("<svg");
+    element.is_some_and(|it| it.starts_with(|next: char| next.is_whitespace() || next == '>'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_pictures_by_their_content() {
+        for (bytes, kind) in [
+            (&b"\x89PNG\r\n\x1a\n...."[..], Some("image/png")),
+            (b"\xff\xd8\xff\xe0....", Some("image/jpeg")),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", Some("image/webp")),
+            (b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", Some("image/svg+xml")),
+            (b"\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- x -->\n<svg>", Some("image/svg+xml")),
+            (
+                b"<?xml version=\"1.0\"?><!DOCTYPE svg PUBLIC \"x\" \"y\"><svg\n",
+                Some("image/svg+xml"),
+            ),
+            (b"<!DOCTYPE svg [<!ENTITY a \"b\">]><svg>", None),
+            (b"<!doctype html><svg>", None),
+            (b"<html><svg></svg></html>", None),
+            (b"<svgx>", None),
+            (b"<?xml <svg>", None),
+            (b"GIF89a", None),
+            (b"RIFF\x10\0\0\0WAVE", None),
+            (b"\xff\xfe<\0s\0v\0g\0", None),
+            (b"", None),
+        ] {
+            let found = Picture::read(bytes.to_vec()).map(|it| it.kind);
+            assert_eq!(found, kind, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn marks_the_address_of_a_file_with_its_content() {
+        let plain = Look::default();
+        let styled = Look::new(None, None, Some("p { margin: 0 }"), None);
+        assert!(plain.style_href.starts_with("/style.css?v="));
+        assert_ne!(plain.style_href, styled.style_href);
+        let logo = |bytes: &[u8]| Some(Picture { kind: "image/png", bytes: bytes.to_vec() });
+        let (one, other) = (logo(b"1"), logo(b"2"));
+        let href = |logo| Look::new(None, logo, None, None).logo_href().unwrap().to_owned();
+        assert!(href(one.clone()).starts_with("/logo?v="));
+        assert_ne!(href(one), href(other));
+    }
+
+    #[test]
+    fn sends_the_operators_rules_behind_our_own() {
+        let styled = Look::new(None, None, Some("p { margin: 0 }"), None);
+        let style = String::from_utf8(styled.style().into_owned()).unwrap();
+        assert!(style.starts_with(STYLE) && style.ends_with("\np { margin: 0 }"));
+        assert_eq!(&*Look::default().style(), STYLE.as_bytes());
+    }
+}
