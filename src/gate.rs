@@ -539,12 +539,13 @@ impl Gate {
     /// not be told from its rest.
     fn refuse(&mut self, place: usize, problem: Problem) -> bool {
         let visitor = &mut self.visitors[place];
-        // Whoever asks on behalf of a proxy gets an answer that the proxy understands.
+        // Whoever asks on behalf of a proxy gets an answer that the proxy understands, and a person gets
+        // a page.
         let request = visitor.arrival.path().map(|path| Request {
             method: crate::http::Method::Get,
             path: path.to_owned(),
             query: String::new(),
-            headers: Vec::new(),
+            headers: visitor.arrival.preferences(),
             body: Vec::new(),
             peer: visitor.peer,
         });

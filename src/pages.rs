@@ -143,12 +143,25 @@ pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
     page(frame, t.profile, &body)
 }
 
+/// Where a page leads that shows what went wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// To the entrance.
+    Back,
+    /// To the sign-in form.
+    SignIn,
+}
+
 /// A page for what went wrong: what happened, and what to do next.
-pub fn problem(frame: Frame<'_>, say: Say) -> Markup {
+pub fn problem(frame: Frame<'_>, say: Say, way: Way) -> Markup {
     let told = say(frame.text);
+    let (path, words) = match way {
+        Way::Back => ("/", frame.text.back),
+        Way::SignIn => ("/login", frame.text.sign_in),
+    };
     let body = html! {
         p.aside { (told.advice) }
-        p.aside { a href="/" { (frame.text.back) } }
+        p.aside { a href=(path) { (words) } }
     };
     page(frame, told.title, &body)
 }
@@ -347,7 +360,7 @@ mod tests {
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Never),
             profile(frame(), "u", "n"),
-            problem(frame(), |t| t.not_found),
+            problem(frame(), |t| t.not_found, Way::Back),
         ];
         for page in pages.map(Markup::into_string) {
             for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {

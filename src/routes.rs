@@ -33,7 +33,7 @@ use crate::invites::{self, SignUps};
 use crate::login::{self, Rules};
 use crate::origin::{self, Domain, Origin};
 use crate::pages::look::Look;
-use crate::pages::{self, Frame, Remember};
+use crate::pages::{self, Frame, Remember, Way};
 use crate::password::Hasher;
 use crate::policy::Policy;
 use crate::redirect::{Allowed, Target};
@@ -442,7 +442,7 @@ impl Site {
             .with("uid", resumed.user.id.as_str())
             .with("sess", resumed.session.id.handle());
         let answer = done(request, "/login", &json!({ "signed_in": false }));
-        let answer = answer.with("Set-Cookie", self.cookie.clear()).noting(note);
+        let answer = self.forget(answer).noting(note);
         Ok(match visitor.presented {
             Presented::Old(_) => self.without_old_cookie(answer),
             _ => answer,
@@ -479,6 +479,14 @@ impl Site {
         let found = sessions::get(&self.store, &token.hash(), now)?;
         let is_good = found.is_some_and(|(_, session)| sessions::is_imported(&session));
         Ok(if is_good { Presented::Old(token) } else { Presented::Nothing })
+    }
+
+    /// Takes everything from the browser of somebody who has gone: the cookie, and the pages that it keeps
+    /// whole for the way back. Chromium keeps them there in spite of `no-store`. Of `Clear-Site-Data`
+    /// only this part: that for cookies clears those of all neighbours.
+    fn forget(&self, answer: Response) -> Response {
+        let answer = answer.with("Set-Cookie", self.cookie.clear());
+        answer.with("Clear-Site-Data", "\"cache\"")
     }
 
     /// Takes the cookie that Lucia gave out from a browser that has ours from now on.
@@ -594,7 +602,8 @@ impl Site {
     fn sentence(&self, request: Option<&Request>, status: u16, say: Say) -> Response {
         match request.map(|it| (it, it.wants())) {
             Some((request, Wants::Html)) => {
-                self.page(request, status, |frame| pages::problem(frame, say))
+                let way = if status == 401 { Way::SignIn } else { Way::Back };
+                self.page(request, status, |frame| pages::problem(frame, say, way))
             }
             Some((_, Wants::Json)) => data::problem(status, say),
             Some((_, Wants::Text)) | None => Response::text(status, say(&EN).title),

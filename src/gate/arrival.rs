@@ -7,6 +7,12 @@ use super::chunks::{Decoder, Progress};
 use super::head::{self, Framing, HEAD_BYTES_MAX, Head, Scan};
 use crate::http::Problem;
 
+/// The fields in which clients say what they can read.
+const PREFERENCES: [&str; 2] = ["accept", "accept-language"];
+
+/// Of these so many are looked at. Browsers send one of each.
+const PREFERENCES_MAX: usize = 8;
+
 /// What came from a client and was not used yet.
 #[derive(Default)]
 pub struct Arrival {
@@ -47,6 +53,18 @@ impl Arrival {
         let end = self.inbox.iter().position(|&it| it == b'\r')?;
         let line = std::str::from_utf8(&self.inbox[..end]).ok()?;
         line.split(' ').nth(1)?.split('?').next()
+    }
+
+    /// What whoever asks can read, as far as the lines of a head tell that cannot be read. It decides
+    /// how a refusal looks, and nothing else.
+    pub fn preferences(&self) -> Vec<(String, String)> {
+        let head = &self.inbox[..self.inbox.len().min(HEAD_BYTES_MAX)];
+        let text = String::from_utf8_lossy(head);
+        let lines = text.split("\r\n").skip(1).take_while(|line| !line.is_empty());
+        let fields = lines.filter_map(|line| line.split_once(':'));
+        let is_said = |name: &str| PREFERENCES.iter().any(|it| name.eq_ignore_ascii_case(it));
+        let said = fields.filter(|(name, _)| is_said(name)).take(PREFERENCES_MAX);
+        said.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
     }
 
     /// Bytes of memory in use.

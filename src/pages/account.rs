@@ -55,8 +55,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
         section aria-labelledby="password-heading" {
             h2 #password-heading { (t.password) }
             form method="post" action="/account/password" {
-                // A password manager needs to know whose it is.
-                input type="hidden" name="username" value=(it.username) autocomplete="username";
+                (owner(it.username))
                 (alert(frame, password, "password-refusal"))
                 (password_input(&PasswordInput {
                     id: "current_password",
@@ -92,6 +91,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
         section aria-labelledby="delete-heading" {
             h2 #delete-heading { (t.delete_account) }
             form method="post" action="/account/delete" {
+                (owner(it.username))
                 (alert(frame, delete, "delete-refusal"))
                 (password_input(&PasswordInput {
                     id: "delete-password",
@@ -124,8 +124,7 @@ pub fn reset(
         form method="post" action="/reset" {
             (alert(frame, refusal, "refusal"))
             input type="hidden" name="token" value=(token);
-            // A password manager needs to know whose it is.
-            input type="hidden" name="username" value=(username) autocomplete="username";
+            (owner(username))
             (password_input(&PasswordInput {
                 id: "password",
                 label: t.new_password,
@@ -143,7 +142,13 @@ pub fn reset(
 }
 
 /// Where somebody is signed in. With `asks`, the password has to be given to end a session.
-pub fn sessions(frame: Frame<'_>, rows: &[Row], asks: bool, refusal: Option<Refusal>) -> Markup {
+pub fn sessions(
+    frame: Frame<'_>,
+    username: &str,
+    rows: &[Row],
+    asks: bool,
+    refusal: Option<Refusal>,
+) -> Markup {
     let t = frame.text;
     let body = html! {
         (alert(frame, refusal, "refusal"))
@@ -156,14 +161,14 @@ pub fn sessions(frame: Frame<'_>, rows: &[Row], asks: bool, refusal: Option<Refu
                         @if row.is_this { " · " (t.this_one) }
                     }
                     p.hint {
-                        (t.signed_in_at) (row.since)
+                        (t.signed_in_at) span.when { (row.since) }
                         @if !row.address.is_empty() { (t.from_address) (row.address) }
                         br;
-                        (t.last_seen) (row.seen)
+                        (t.last_seen) span.when { (row.seen) }
                     }
                     form method="post" action="/account/sessions/end" {
                         input type="hidden" name="session" value=(row.handle);
-                        @if asks { (proof(frame, &format!("proof-{}", row.handle), None)) }
+                        @if asks { (proof(frame, username, &format!("proof-{}", row.handle), None)) }
                         button.small aria-label=(around(t.end_session_of, &browser)) { (t.end) }
                     }
                 }
@@ -171,7 +176,7 @@ pub fn sessions(frame: Frame<'_>, rows: &[Row], asks: bool, refusal: Option<Refu
         }
         @if rows.len() > 1 {
             form method="post" action="/account/sessions/end-others" {
-                @if asks { (proof(frame, "proof-others", None)) }
+                @if asks { (proof(frame, username, "proof-others", None)) }
                 button { (t.end_others) }
             }
         }
@@ -189,13 +194,25 @@ fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
     }
 }
 
-pub(super) fn proof(frame: Frame<'_>, id: &str, refusal_id: Option<&str>) -> Markup {
-    password_input(&PasswordInput {
+/// Whose password is asked for: a password manager needs to know. Those of browsers look at text fields
+/// alone, be they hidden.
+fn owner(username: &str) -> Markup {
+    html! { input type="text" name="username" value=(username) autocomplete="username" hidden; }
+}
+
+pub(super) fn proof(
+    frame: Frame<'_>,
+    username: &str,
+    id: &str,
+    refusal_id: Option<&str>,
+) -> Markup {
+    let input = password_input(&PasswordInput {
         id,
         name: Some("current_password"),
         label: frame.text.your_password,
         autocomplete: "current-password",
         refusal_id,
         ..PasswordInput::default()
-    })
+    });
+    html! { (owner(username)) (input) }
 }

@@ -6,8 +6,10 @@ use super::account::proof;
 use super::{Field, Frame, Refusal, alert, around, page};
 
 /// What the page shows beside the tokens.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Page<'a> {
+    /// Whose tokens they are.
+    pub username: &'a str,
     /// The token that was just made. It is shown this once.
     pub made: Option<&'a str>,
     /// The name that was typed for one that was refused.
@@ -67,7 +69,7 @@ pub fn tokens(frame: Frame<'_>, rows: &[Row], it: &Page<'_>, asks: bool) -> Mark
                     option value=(days) selected[days == chosen] { (words) }
                 }
             }
-            @if asks { (proof(frame, "proof", wrong(Field::Current))) }
+            @if asks { (proof(frame, it.username, "proof", wrong(Field::Current))) }
             button { (t.make_token) }
         }
         p.aside { a href="/account" { (t.account) } }
@@ -81,11 +83,12 @@ fn token(frame: Frame<'_>, row: &Row) -> Markup {
         li {
             p.what { strong { (row.name) } @if row.is_ended { " · " (t.ended) } }
             p.hint {
-                (t.made_at) (row.created) ", "
-                @if row.is_ended { (t.ended_at) } @else { (t.good_until) } (row.expires)
+                (t.made_at) span.when { (row.created) } ", "
+                @if row.is_ended { (t.ended_at) } @else { (t.good_until) }
+                span.when { (row.expires) }
                 br;
                 @match &row.used {
-                    Some(used) => { (t.last_used) (used) }
+                    Some(used) => { (t.last_used) span.when { (used) } }
                     None => (t.never_used),
                 }
             }

@@ -87,7 +87,7 @@ impl Site {
         let note = note("session_end", it).with("ended", session.id.handle());
         if session.id == it.session.id {
             let answer = done(request, "/login", &json!({ "ended": 1 }));
-            return Ok(answer.with("Set-Cookie", self.cookie.clear()).noting(note));
+            return Ok(self.forget(answer).noting(note));
         }
         let answer = done(request, "/account/sessions", &json!({ "ended": 1 })).noting(note);
         Ok(self.with_cookie(answer, &visitor, now))
@@ -121,7 +121,7 @@ impl Site {
         users::delete(&self.store, &it.user.id)?;
         let note = note("account_delete", it);
         let answer = done(request, "/login", &json!({ "deleted": true }));
-        Ok(answer.with("Set-Cookie", self.cookie.clear()).noting(note))
+        Ok(self.forget(answer).noting(note))
     }
 
     // Reading and passing.
@@ -301,7 +301,9 @@ impl Site {
             })
             .collect();
         let asks = !sessions::is_fresh(&it.session, now);
-        Ok(self.page(request, status, |frame| pages::sessions(frame, &rows, asks, refusal)))
+        Ok(self.page(request, status, |frame| {
+            pages::sessions(frame, &it.user.username, &rows, asks, refusal)
+        }))
     }
 
     /// Where a request comes from, in words that its owner recognises.

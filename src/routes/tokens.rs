@@ -126,6 +126,7 @@ impl Site {
             })
             .collect();
         let asks = !sessions::is_fresh(&it.session, now);
+        let page = &Page { username: &it.user.username, ..*page };
         Ok(self.page(request, status, |frame| pages::tokens(frame, &rows, page, asks)))
     }
 }

@@ -83,6 +83,25 @@ fn h1_survives_a_body_of_any_declared_size() {
 }
 
 #[test]
+fn shows_a_person_a_page_in_their_language_when_a_request_is_not_looked_at() {
+    let (_folder, server) = start(&[]);
+    let cookie = format!("Cookie: {}\r\n", "x".repeat(20_000));
+    for (more, status, words) in [
+        ("Content-Length: 200000\r\n", 413, "<h1>Anfrage zu groß</h1>"),
+        (&*cookie, 431, "<h1>Kopf der Anfrage zu groß</h1>"),
+    ] {
+        let ask = |accept: &str| {
+            server.ask(&format!(
+                "POST /login HTTP/1.1\r\nHost: x\r\n{accept}aCCEPT-lANGUAGE: de\r\n{more}\r\n"
+            ))
+        };
+        let answer = ask("aCCEPT: text/html\r\n");
+        assert!(answer.status == status && answer.body.contains(words), "{}", answer.body);
+        assert!(!ask("").body.contains('<'));
+    }
+}
+
+#[test]
 fn h2_answers_newer_versions_of_http_and_keeps_nothing_of_them() {
     let (_folder, server) = start(&[]);
     page(&server);

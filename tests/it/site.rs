@@ -97,6 +97,28 @@ fn sends_somebody_who_is_signed_in_away_from_the_forms() {
 }
 
 #[test]
+fn lets_no_browser_keep_a_page_of_somebody_who_has_gone() {
+    let (mut one, mut other, mut third) = (Visit::with_ann(), Visit::with_ann(), Visit::with_ann());
+    let handle = handle_on_the_page(&mut third);
+    for answer in [
+        one.post("/logout", &[]),
+        other.post("/account/delete", &[("password", "correct horse")]),
+        third.post("/account/sessions/end", &[("session", &handle)]),
+    ] {
+        assert_eq!(way(&answer), (302, Some("/login")));
+        assert_eq!(answer.value("Clear-Site-Data"), Some("\"cache\""));
+    }
+    assert_eq!(one.get("/login").value("Clear-Site-Data"), None);
+}
+
+/// The handle of the one session on the page.
+fn handle_on_the_page(visit: &mut Visit) -> String {
+    let answer = visit.get("/account/sessions");
+    let behind = body(&answer).split_once("name=\"session\" value=\"").unwrap().1;
+    behind.split('"').next().unwrap().to_owned()
+}
+
+#[test]
 fn refuses_to_sign_out_somebody_who_is_not_signed_in() {
     let mut visit = Visit::new();
     let answer = visit.post("/logout", &[]);
