@@ -31,7 +31,11 @@ grep -E '^(--|FAIL|All)' "$work/log"
 proxies=$(grep -c '^ok' "$work/log")
 step tests/fail2ban.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
 cat "$work/log"
+step cargo build --locked --release --quiet
+step tests/browser/run.sh "${CARGO_TARGET_DIR:-$PWD/target}/release/vestibule"
+grep -E '^(--|FAIL|All)' "$work/log"
+browser=$(grep -c '^ok' "$work/log")
 
 echo 'Not tried: Traefik.'
-printf '\nAll passed: %d tests ran, %d were ignored; curl checked %d answers, and %d behind proxies.\n' \
-    "$tests" "$ignored" "$checks" "$proxies"
+printf '\nAll passed: %d tests ran, %d were ignored; curl checked %d answers, and %d behind proxies; %d checks in a browser.\n' \
+    "$tests" "$ignored" "$checks" "$proxies" "$browser"

@@ -4,7 +4,8 @@
 set -eu
 
 # command:package
-needed="cc:gcc curl:curl awk:mawk openssl:openssl fail2ban-regex:fail2ban nginx:nginx caddy:caddy"
+needed="cc:gcc curl:curl awk:mawk openssl:openssl fail2ban-regex:fail2ban nginx:nginx caddy:caddy
+    chromium:chromium node:nodejs npm:npm"
 
 missing=""
 PATH=$PATH:/usr/sbin

@@ -1,0 +1,242 @@
+// What people do, with scripts and without.
+
+import assert from "node:assert/strict";
+
+import { browse, link, serve } from "./site.mjs";
+import { somebody, visit } from "./visitor.mjs";
+
+const PASSWORD = "three unrelated words";
+
+export async function register(check, browser) {
+    const site = await serve("--password-policy", "standard", "--throttle-free", "50");
+    const short = await serve("--active", "1s", "--idle", "1s", "--absolute", "2s");
+
+    for (const javaScriptEnabled of [false, true]) {
+        const how = javaScriptEnabled ? "with scripts on" : "with scripts off";
+        const flow = (name, body) =>
+            check(`${name}, ${how}`, async () => {
+                const visitor = await visit(browser, site, { javaScriptEnabled });
+                await body(visitor, visitor.page);
+                await visitor.leave();
+            });
+
+        flow("leads from sign-up to the profile, out and in again", async (visitor, page) => {
+            const username = somebody();
+            await visitor.open("/");
+            assert.equal(await visitor.path(), "/login");
+            await visitor.click('a[href="/signup"]');
+            await visitor.send({ username, password: PASSWORD });
+            assert.equal(await visitor.path(), "/");
+            assert.match(await page.textContent("main"), new RegExp(username));
+            await visitor.click("form[action='/logout'] button");
+            assert.equal(await visitor.path(), "/login");
+            await visitor.send({ username, password: PASSWORD });
+            assert.equal(await visitor.path(), "/");
+        });
+
+        flow("says what was wrong where the eye and the screen reader are", async (visitor, page) => {
+            const username = somebody();
+            await visitor.signUp(username);
+            await visitor.click("form[action='/logout'] button");
+            assert.equal(await visitor.focused(), "username");
+            await refused(visitor, { username, password: "wrong words" }, {
+                says: "Incorrect username or password",
+                focus: "password",
+                username,
+            });
+            await visitor.open("/signup");
+            await refused(visitor, { username, password: PASSWORD }, {
+                says: "Username already taken",
+                focus: "username",
+                username,
+            });
+            await refused(visitor, { username: somebody(), password: "seven77" }, {
+                says: "Invalid password",
+                focus: "password",
+            });
+            assert.match(await page.textContent("[role=alert]"), /At least 8 characters/);
+            await refused(visitor, { username: "a", password: PASSWORD }, {
+                says: "Invalid username",
+                focus: "username",
+                username: "a",
+            });
+        });
+
+        flow("tells somebody whose session has ended meanwhile, and leads to the sign-in", async (visitor, page) => {
+            const username = somebody();
+            await visitor.signUp(username);
+            await visitor.open("/account");
+            const other = await visit(browser, site);
+            await other.open("/login");
+            await other.send({ username, password: PASSWORD });
+            await other.open("/account/sessions");
+            await other.click("form[action='/account/sessions/end-others'] button");
+            await other.leave();
+            await visitor.send({ current_password: PASSWORD, password: "four more unrelated words" });
+            assert.equal(await page.textContent("h1"), "Unauthorized");
+            await visitor.click("main a");
+            assert.equal(await visitor.path(), "/login");
+            await visitor.send({ username, password: PASSWORD });
+            assert.equal(await visitor.path(), "/");
+        });
+
+        flow("makes one account and stays signed in when the button is clicked twice", async (visitor, page) => {
+            for (const delay of [0, 60]) {
+                const username = somebody();
+                for (const path of ["/signup", "/login"]) {
+                    await visitor.open(path);
+                    await page.fill("#username", username);
+                    await page.fill("#password", PASSWORD);
+                    await page.click("button", { clickCount: 2, delay });
+                    await page.waitForURL((url) => url.pathname !== path);
+                    // The second click may have come when the next page was there already.
+                    await page.waitForTimeout(200);
+                    await visitor.open("/");
+                    assert.equal(await visitor.path(), "/");
+                    assert.ok((await page.textContent("main")).includes(username));
+                    await visitor.click("form[action='/logout'] button");
+                }
+            }
+        });
+
+        flow("keeps two tabs in step", async (visitor, page) => {
+            const username = somebody();
+            await visitor.signUp(username);
+            await visitor.click("form[action='/logout'] button");
+            const other = await visitor.context.newPage();
+            await other.goto(`${site.url}/login`);
+            await visitor.send({ username, password: PASSWORD });
+            // The form that is still open there works, and the session that it begins is that of both.
+            await other.fill("#username", username);
+            await other.fill("#password", PASSWORD);
+            await other.click("button");
+            await other.waitForURL(`${site.url}/`);
+            await page.reload();
+            assert.equal(await visitor.path(), "/");
+            await other.click("form[action='/logout'] button");
+            await other.waitForURL(`${site.url}/login`);
+            await visitor.click("a[href='/account']");
+            assert.equal(await visitor.path(), "/login");
+        });
+
+        flow("asks nothing when the page behind a form is loaded again", async (visitor, page) => {
+            const username = somebody();
+            const reloads = async (path) => {
+                const answer = await page.reload();
+                assert.equal(answer.request().method(), "GET", path);
+                assert.equal(await visitor.path(), path);
+            };
+            await visitor.signUp(username);
+            await reloads("/");
+            await visitor.open("/account");
+            await visitor.send({ current_password: PASSWORD, password: "four more unrelated words" });
+            await reloads("/account");
+            await visitor.open("/");
+            await visitor.click("form[action='/logout'] button");
+            await reloads("/login");
+        });
+
+        flow("needs no mouse", async (visitor, page) => {
+            const username = somebody();
+            const { keyboard } = page;
+            const at = async (id) => assert.equal(await visitor.focused(), id);
+            const press = async (...keys) => {
+                for (const key of keys) await keyboard.press(key);
+            };
+            await visitor.open("/signup");
+            await at("username");
+            await keyboard.type(username);
+            await press("Tab");
+            await at("password");
+            await keyboard.type("short");
+            await arrive(page, () => press("Enter"));
+            await at("password");
+            await keyboard.type(PASSWORD);
+            await arrive(page, () => press("Tab", "Enter"));
+            assert.equal(await visitor.path(), "/");
+            await arrive(page, () => press("Tab", "Enter"));
+            assert.equal(await visitor.path(), "/login");
+            await at("username");
+            await keyboard.type(username);
+            await press("Tab");
+            await keyboard.type(PASSWORD);
+            await press("Tab", "Space");
+            assert.equal(await page.isChecked("[name=remember]"), false);
+            await arrive(page, () => press("Tab", "Enter"));
+            assert.equal(await visitor.path(), "/");
+            await arrive(page, () => press("Tab", "Tab", "Enter"));
+            assert.equal(await visitor.path(), "/account");
+            // Deleting it: the last field and the last button.
+            await page.focus("#delete-password");
+            await keyboard.type(PASSWORD);
+            await arrive(page, () => press("Tab", "Space"));
+            assert.equal(await visitor.path(), "/login");
+        });
+    }
+
+    check("shows nothing private to who goes back after signing out", async () => {
+        // With the cache in which browsers keep whole pages, which Playwright turns off.
+        const ignored = ["--disable-back-forward-cache"];
+        const own = await browse({ ignoreDefaultArgs: ignored });
+        for (const javaScriptEnabled of [false, true]) {
+            const visitor = await visit(own, site, { javaScriptEnabled });
+            const username = somebody("private");
+            await visitor.signUp(username);
+            await visitor.open("/account");
+            await visitor.open("/");
+            await visitor.click("form[action='/logout'] button");
+            for (let steps = 0; steps < 3; steps += 1) {
+                // A page that is brought back whole has no event to wait for.
+                await visitor.page.goBack({ waitUntil: "commit", timeout: 1_000 }).catch(() => {});
+                await visitor.page.waitForTimeout(300);
+                const text = await visitor.page.content();
+                assert.ok(!text.includes(username), `${await visitor.path()}: ${text}`);
+            }
+            await visitor.leave();
+        }
+        await own.close();
+    });
+
+    check("leads to the sign-in when a session has run out", async () => {
+        const visitor = await visit(browser, short);
+        await visitor.signUp(somebody());
+        await visitor.page.waitForTimeout(2_100);
+        await visitor.click("a[href='/account']");
+        assert.equal(await visitor.path(), "/login");
+        await visitor.leave();
+    });
+
+    check("sets a password by a link, and lets the link work once", async () => {
+        const visitor = await visit(browser, site);
+        const username = somebody();
+        await visitor.signUp(username);
+        const path = link(site, "user", "reset-link", username);
+        await visitor.open(path);
+        await visitor.send({ password: "an altogether new one" });
+        assert.equal(await visitor.path(), "/login");
+        await visitor.send({ username, password: "an altogether new one" });
+        assert.equal(await visitor.path(), "/");
+        assert.equal((await visitor.open(path)).status(), 404);
+        await visitor.leave();
+    });
+}
+
+/** Sends what will be refused and looks at the form that comes back. */
+async function refused(visitor, fields, expected) {
+    await visitor.send(fields);
+    const { page } = visitor;
+    const alert = page.getByRole("alert");
+    assert.equal(await alert.locator("strong").textContent(), expected.says);
+    assert.equal(await visitor.focused(), expected.focus);
+    const field = page.locator(`#${expected.focus}`);
+    assert.equal(await field.getAttribute("aria-invalid"), "true");
+    const described = (await field.getAttribute("aria-describedby")).split(" ");
+    assert.ok(described.includes(await alert.getAttribute("id")));
+    assert.equal(await page.inputValue("#username"), fields.username);
+    assert.equal(await page.inputValue("#password"), "");
+}
+
+/** Does what leads to another page, and waits for it. */
+async function arrive(page, act) {
+    await Promise.all([page.waitForNavigation(), act()]);
+}

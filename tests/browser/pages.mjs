@@ -1,0 +1,366 @@
+// Every page in every state, looked at: by axe, by its figures, by a picture for whoever wants to see it.
+
+import assert from "node:assert/strict";
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { axe, link, pictures, serve, work } from "./site.mjs";
+import { somebody, visit } from "./visitor.mjs";
+
+const PASSWORD = "three unrelated words";
+const BYTES_MAX = 15_000;
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const WIDTHS = [[320, 640], [390, 844], [768, 1024], [1440, 900]];
+
+const weights = [];
+let axed = 0;
+let taken = 0;
+let states = 0;
+
+export async function register(check, browser) {
+    const logo = join(work, "logo.svg");
+    writeFileSync(
+        logo,
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 48"><script>alert(1)</script>' +
+            '<path d="M0 40L30 8l22 24L72 4l48 36z" fill="#3f7d4e"/></svg>',
+    );
+    const css = join(work, "own.css");
+    writeFileSync(css, ":root { --accent: #7a3b10; --accent-over: #5c2b0a }\n" +
+        "@media (prefers-color-scheme: dark) { :root { --accent: #f0b58a; --accent-over: #f7d0b3 } }\n");
+    const site = await serve("--password-policy", "standard", "--basic-auth", "--throttle-free", "3");
+    const plain = await serve();
+    const invite = await serve("--signup", "invite");
+    const own = await serve(
+        "--signup", "closed", "--title", "Haus am See & Söhne", "--logo", logo, "--css", css,
+        "--help-text", "Questions? Ask at the front desk, extension 12.",
+    );
+    const busy = await serve("--hashers", "1");
+
+    /** A state: where it is, and how somebody comes there. */
+    const state = (name, where, come, expected = {}) =>
+        check(`shows ${name} well`, () => look(browser, name, where, come, expected));
+    const open = (path) => (visitor) => visitor.open(path);
+    const enter = (path, fields, form) => async (visitor) => {
+        await visitor.open(path);
+        await visitor.send(typeof fields === "function" ? fields(visitor) : fields, form);
+    };
+    const known = async (visitor) => {
+        visitor.username = somebody();
+        await visitor.signUp(visitor.username);
+    };
+
+    state("sign-up", site, open("/signup"));
+    state("sign-up, password too short", site, enter("/signup", { username: "anna", password: "short" }), { status: 400 });
+    state("sign-up, password too common", site, enter("/signup", { username: "anna", password: "password1" }), { status: 400 });
+    state("sign-up, name not good", site, enter("/signup", { username: "a", password: PASSWORD }), { status: 400 });
+    state("sign-up, name taken", site, async (visitor) => {
+        await known(visitor);
+        await visitor.context.clearCookies();
+        await visitor.open("/signup");
+        await visitor.send({ username: visitor.username, password: PASSWORD });
+    }, { status: 400 });
+    state("sign-up by invitation", invite, async (visitor) => {
+        await visitor.open(link(invite, "invite", "new"));
+    });
+    state("sign-up without an invitation", invite, open("/signup"), { status: 403 });
+    state("sign-up with a bad invitation", invite, open("/signup?invite=x"), { status: 403 });
+    state("sign-up that is closed", own, open("/signup"), { status: 403 });
+    state("sign-in", site, open("/login"));
+    state("sign-in, refused", site, enter("/login", () => ({ username: somebody(), password: "wrong" })), { status: 400 });
+    state("sign-in, too many attempts (429)", site, async (visitor) => {
+        const username = somebody();
+        for (let tries = 0; tries < 5; tries += 1) {
+            await visitor.open("/login");
+            await visitor.send({ username, password: "wrong" });
+        }
+    }, { status: 429 });
+    state("sign-in in the operator's look", own, open("/login"));
+    state("the profile", site, known);
+    state("the profile of somebody with a long name", site, async (visitor) => {
+        await visitor.signUp(`${"W".repeat(27)}${Math.floor(Math.random() * 9_000) + 1_000}`);
+    });
+    state("the account", plain, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account");
+    });
+    state("the account, with access tokens", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account");
+    });
+    state("the account, new password refused", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account");
+        await visitor.send({ current_password: PASSWORD, password: "short" }, "form[action='/account/password']");
+    }, { status: 400 });
+    state("the account, present password refused", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account");
+        await visitor.send({ current_password: "wrong", password: PASSWORD }, "form[action='/account/password']");
+    }, { status: 400 });
+    state("the account, not deleted", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account");
+        await visitor.send({ password: "wrong" }, "form[action='/account/delete']");
+    }, { status: 400 });
+    state("sessions", site, async (visitor) => {
+        await known(visitor);
+        for (let others = 0; others < 2; others += 1) {
+            const body = new URLSearchParams({ username: visitor.username, password: PASSWORD });
+            const userAgent = ["curl/8.0", "something else"][others];
+            await fetch(`${site.url}/login`, { method: "POST", body, redirect: "manual", headers: { "user-agent": userAgent } });
+        }
+        await visitor.open("/account/sessions");
+    });
+    state("access tokens, none yet", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account/tokens");
+    });
+    state("access tokens, one just made", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account/tokens");
+        await visitor.page.fill("#name", "Backup of the wiki");
+        await visitor.page.selectOption("#days", "365");
+        await visitor.click("form[action='/account/tokens'] button");
+    });
+    state("access tokens, refused", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account/tokens");
+        await visitor.page.fill("#name", "   ");
+        await visitor.click("form[action='/account/tokens'] button");
+    }, { status: 400 });
+    state("a new password by a link", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open(link(site, "user", "reset-link", visitor.username));
+    });
+    state("a new password by a link, refused", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open(link(site, "user", "reset-link", visitor.username));
+        await visitor.send({ password: "short" });
+    }, { status: 400 });
+    state("a link that is not good", site, open("/reset?token=x"), { status: 404 });
+    state("a form of somebody who is not signed in any more (401)", site, async (visitor) => {
+        await known(visitor);
+        await visitor.context.clearCookies();
+        await visitor.click("form[action='/logout'] button");
+    }, { status: 401 });
+    state("a form of another site (403)", site, async (visitor) => {
+        await visitor.page.goto(`data:text/html,<form method=post action="${site.url}/login"><button>x</button></form>`);
+        await visitor.click("button");
+        await visitor.page.waitForURL(`${site.url}/login`);
+    }, { status: 403 });
+    state("a page that is not there (404)", site, open("/nowhere"), { status: 404 });
+    state("a page that is asked for in another way (405)", site, open("/logout"), { status: 405 });
+    state("a form that is too large (413)", site, async (visitor) => {
+        await visitor.open("/signup");
+        await visitor.page.fill("#username", "x".repeat(110_000));
+        await visitor.page.fill("#password", PASSWORD);
+        await visitor.click("button");
+    }, { status: 413 });
+    state("a failure of ours (500)", site, async (visitor) => {
+        // A database that is written over while it is served.
+        const broken = await serve();
+        visitor.turnTo(broken);
+        await visitor.open("/login");
+        for (const file of [broken.database, `${broken.database}-wal`]) {
+            writeFileSync(file, Buffer.alloc(statSync(file).size, 0xff), { flag: "r+" });
+        }
+        // What is kept in memory is kept only while this says that nothing has changed.
+        writeFileSync(`${broken.database}-shm`, Buffer.alloc(136), { flag: "r+" });
+        await visitor.send({ username: somebody(), password: PASSWORD });
+    }, { status: 500 });
+    state("a server that is busy (503)", busy, async (visitor) => {
+        // A crowd that keeps the queue before the one hasher full.
+        let isOver = false;
+        const crowd = Array.from({ length: 90 }, async () => {
+            while (!isOver) {
+                const body = new URLSearchParams({ username: somebody("crowd"), password: PASSWORD });
+                const answer = await fetch(`${busy.url}/signup`, { method: "POST", body, redirect: "manual" });
+                if (answer.status === 503) await pause(200);
+            }
+        });
+        await pause(100);
+        try {
+            for (let tries = 0, status = 0; tries < 9 && status !== 503; tries += 1) {
+                await visitor.open("/signup");
+                await visitor.page.fill("#username", somebody());
+                await visitor.page.fill("#password", PASSWORD);
+                const answer = visitor.page.waitForResponse((it) => it.request().method() === "POST");
+                await visitor.click("button");
+                status = (await answer).status();
+                await visitor.context.clearCookies();
+            }
+        } finally {
+            isOver = true;
+            await Promise.all(crowd);
+        }
+        await visitor.page.waitForLoadState();
+    }, { status: 503 });
+
+    check("asks for one stylesheet and one icon at the first page, and for neither again", async () => {
+        const fresh = await serve();
+        const visitor = await visit(browser, fresh);
+        const asked = () => [...fresh.log.matchAll(/ method=(\w+) path=(\S+)/g)].map((it) => `${it[1]} ${it[2]}`);
+        await visitor.open("/login");
+        await visitor.page.waitForTimeout(500);
+        assert.deepEqual(asked().sort(), ["GET /icon.svg", "GET /login", "GET /style.css"]);
+        await visitor.open("/signup");
+        await visitor.page.waitForTimeout(500);
+        assert.deepEqual(asked().slice(3), ["GET /signup"]);
+        await visitor.leave();
+    });
+
+    check("runs no script of the operator's logo, not even where it is opened alone", async () => {
+        const visitor = await visit(browser, own);
+        let ran = false;
+        visitor.page.on("dialog", (dialog) => {
+            ran = true;
+            dialog.dismiss();
+        });
+        await visitor.open("/login");
+        const image = visitor.page.locator("img.mark");
+        assert.ok(await image.evaluate((it) => it.complete && it.naturalWidth > 0));
+        await visitor.context.newPage().then((page) => page.close());
+        const alone = await browser.newContext();
+        const page = await alone.newPage();
+        page.on("dialog", (dialog) => {
+            ran = true;
+            dialog.dismiss();
+        });
+        await page.goto(own.url + (await image.getAttribute("src")));
+        await page.waitForTimeout(300);
+        assert.equal(ran, false);
+        await alone.close();
+        await visitor.leave();
+    });
+}
+
+/** Looks at a state in both languages. */
+async function look(browser, name, where, come, { status = 200 }) {
+    states += 1;
+    let isDark = states % 2 === 0;
+    // A locale would have the last word on the language that is asked for.
+    const visitor = await visit(browser, where, { locale: undefined });
+    const { page, context } = visitor;
+    for (const [language, asked] of [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"]]) {
+        await context.clearCookies();
+        await context.setExtraHTTPHeaders({ "Accept-Language": asked });
+        await page.setViewportSize({ width: 1440, height: 900 });
+        await page.emulateMedia({ colorScheme: "light", reducedMotion: "no-preference" });
+        await come(visitor);
+        const document = visitor.requests.filter((it) => it.isNavigationRequest()).at(-1);
+        assert.equal((await document.response()).status(), status, await page.textContent("body"));
+        await page.waitForLoadState("load");
+
+        assert.equal(await page.getAttribute("html", "lang"), language);
+        const heading = await page.textContent("h1");
+        assert.ok((await page.title()).startsWith(`${heading} · `), await page.title());
+        assert.equal(await page.locator("script, [style], style, iframe").count(), 0);
+
+        await page.evaluate(axe.source);
+        await inspect(page, name, RULES);
+        await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+        if (language === "en") await inspect(page, name, undefined, ["color-contrast"]);
+        assert.equal(await moves(page), 0, "something moves though less motion is asked for");
+
+        const file = join(pictures, name.replace(/[^a-z0-9]+/g, "-"));
+        for (const [width, height] of WIDTHS) {
+            await page.setViewportSize({ width, height });
+            if (language === "en" || width < 500) {
+                // In German what matters is how long its words are. Light and dark by turns.
+                isDark = !isDark;
+                const colorScheme = isDark ? "dark" : "light";
+                await page.emulateMedia({ colorScheme });
+                await page.screenshot({ path: `${file}-${language}-${width}-${colorScheme}.png`, fullPage: true });
+                taken += 1;
+            }
+            assert.ok(await fits(page), `it scrolls sideways at ${width} px`);
+        }
+        // 200 % zoom at 640 px is the layout of 320 px; this is text of twice the size besides.
+        await page.setViewportSize({ width: 640, height: 800 });
+        await page.evaluate(() => {
+            document.documentElement.style.fontSize = "200%";
+        });
+        assert.ok(await fits(page), "it scrolls sideways when text is twice as large");
+        if (language === "en") {
+            await weigh(visitor, document, name);
+            await followFocus(page);
+        }
+    }
+    await visitor.leave();
+}
+
+async function inspect(page, name, tags, rules) {
+    const values = rules ? { type: "rule", values: rules } : { type: "tag", values: tags };
+    const found = await page.evaluate((runOnly) => globalThis.axe.run(document, { runOnly }), values);
+    axed += 1;
+    assert.ok(found.passes.length > 0);
+    const told = ({ violations, incomplete }) =>
+        [...violations, ...incomplete].map((it) => `${it.id}: ${it.nodes.map((node) => `${node.html} ${node.failureSummary}`).join("; ")}`);
+    assert.deepEqual(told(found), [], name);
+}
+
+const fits = (page) =>
+    page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return scrollWidth <= clientWidth;
+    });
+
+const moves = (page) =>
+    page.evaluate(() => {
+        const isStill = ({ transitionDuration, animationName }) => transitionDuration === "0s" && animationName === "none";
+        return [...document.querySelectorAll("*")].filter((it) => !isStill(getComputedStyle(it))).length;
+    });
+
+/** The page, its stylesheet and its icon: bodies and heads, as they come over the wire. */
+async function weigh(visitor, document, name) {
+    let bytes = 0;
+    // The first of each: later ones come from the browser's own memory.
+    const once = new Map([...visitor.requests].reverse().map((it) => [new URL(it.url()).pathname, it]));
+    for (const request of [document, once.get("/style.css"), once.get("/icon.svg") ?? once.get("/logo")]) {
+        const { responseBodySize, responseHeadersSize } = await request.sizes();
+        bytes += responseBodySize + responseHeadersSize;
+    }
+    weights.push([bytes, name]);
+    assert.ok(bytes < BYTES_MAX, `${bytes} bytes`);
+}
+
+/** Goes through the page by Tab: all that can be used is reached, in the order in which it stands there,
+ *  and the eye sees where one is. */
+async function followFocus(page) {
+    await page.evaluate(() => {
+        document.activeElement.blur();
+        document.getSelection().removeAllRanges();
+    });
+    const there = await page.evaluate(() => {
+        const all = [...document.querySelectorAll("a, button, input:not([type=hidden]):not([hidden]), select")];
+        all.forEach((it, place) => it.setAttribute("data-place", place));
+        return all.length;
+    });
+    await page.evaluate(() => {
+        document.body.tabIndex = -1;
+        document.body.focus();
+    });
+    for (let place = 0; place < there; place += 1) {
+        await page.keyboard.press("Tab");
+        const at = await page.evaluate(() => {
+            const it = document.activeElement;
+            const { outlineStyle, outlineWidth } = getComputedStyle(it);
+            const { top, bottom } = it.getBoundingClientRect();
+            const isShown = top >= -1 && bottom <= innerHeight + 1;
+            return { place: Number(it.dataset.place), isShown, ring: outlineStyle === "solid" && parseFloat(outlineWidth) >= 2 };
+        });
+        assert.deepEqual(at, { place, isShown: true, ring: true });
+    }
+}
+
+/** What is to be told at the end. */
+export function figures() {
+    weights.sort(([one], [other]) => other - one);
+    const [least, most] = [weights.at(-1), weights[0]];
+    return weights.length === 0 ? [] : [
+        `${weights.length} pages and states weigh ${least[0]} (${least[1]}) to ${most[0]} (${most[1]}) bytes, with stylesheet and icon`,
+        `axe-core looked ${axed} times and found nothing`,
+        `${taken} pictures are in ${pictures}`,
+    ];
+}

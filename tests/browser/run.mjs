@@ -1,0 +1,51 @@
+// Runs all checks, a few at a time, and ends with how many there were.
+// node run.mjs [PART OF A NAME], with BINARY, BROWSER_MODULES and PICTURES in the environment.
+
+import { availableParallelism } from "node:os";
+
+import * as flows from "./flows.mjs";
+import * as managers from "./managers.mjs";
+import * as pages from "./pages.mjs";
+import { browse, cleanUp } from "./site.mjs";
+
+const LONGEST = 60_000;
+
+const began = Date.now();
+const browser = await browse();
+const checks = [];
+for (const part of [pages, flows, managers]) {
+    await part.register((name, body) => checks.push({ name, body }), browser);
+}
+const wanted = checks.filter(({ name }) => name.includes(process.argv[2] ?? ""));
+let passed = 0;
+const failed = [];
+
+async function lane() {
+    for (let check = wanted.shift(); check; check = wanted.shift()) {
+        const start = Date.now();
+        const tooLong = new Promise((_, late) => {
+            setTimeout(() => late(new Error("it takes too long")), LONGEST).unref();
+        });
+        try {
+            await Promise.race([check.body(), tooLong]);
+            passed += 1;
+            console.log(`ok    ${check.name} (${Date.now() - start} ms)`);
+        } catch (error) {
+            failed.push(check.name);
+            console.log(`FAIL  ${check.name}\n${error.stack}`);
+        }
+    }
+}
+
+try {
+    await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, lane));
+    await browser.close();
+} finally {
+    cleanUp();
+}
+for (const line of pages.figures()) {
+    console.log(`--    ${line}`);
+}
+const seconds = Math.round((Date.now() - began) / 1000);
+console.log(`${failed.length ? "FAIL " : "All  "} ${passed} of ${passed + failed.length} in a browser, in ${seconds} s`);
+process.exit(failed.length ? 1 : 0);

@@ -1,0 +1,77 @@
+// Servers to look at, each over a new database, and the browser that looks at them.
+
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+// Where the modules are: outside the source tree.
+const require = createRequire(join(process.env.BROWSER_MODULES, "x"));
+const { chromium } = require("playwright-core");
+export const axe = require("axe-core");
+
+export const binary = process.env.BINARY;
+export const work = mkdtempSync(join(tmpdir(), "vestibule-browser-"));
+
+const running = [];
+
+/** Serves with these flags on a free port. */
+export async function serve(...flags) {
+    const database = join(work, `${running.length}.db`);
+    const server = spawn(
+        binary,
+        ["serve", "--listen", "127.0.0.1:0", "--database", database, ...flags],
+        { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    const site = { database, log: "", url: undefined, server };
+    running.push(server);
+    await new Promise((found, failed) => {
+        server.stderr.setEncoding("utf8").on("data", (text) => {
+            site.log += text;
+            const address = /ev=listening address=(\S+)/.exec(site.log);
+            if (address) {
+                site.url = `http://${address[1]}`;
+                found();
+            }
+        });
+        server.on("exit", () => failed(new Error(`the server has ended: ${site.log}`)));
+    });
+    return site;
+}
+
+/** The path of the link that an operator's command about this site prints. */
+export function link(site, ...words) {
+    const env = { ...process.env, VESTIBULE_DATABASE: site.database };
+    const told = execFileSync(binary, [...words, "--origin", site.url], { env, encoding: "utf8" });
+    return told.split(site.url)[1].trim().split(/\s/)[0];
+}
+
+/** A browser. `flags` are of Chromium. */
+export function browse(options = {}) {
+    return chromium.launch({
+        executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+        args: [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ],
+        ...options,
+    });
+}
+
+/** Ends all servers and removes what they have written. */
+export function cleanUp() {
+    for (const server of running) {
+        server.removeAllListeners("exit").kill();
+    }
+    rmSync(work, { recursive: true, force: true });
+}
+
+/** The folder for pictures. */
+export const pictures = process.env.PICTURES;
+mkdirSync(pictures, { recursive: true });
