@@ -143,11 +143,11 @@ pub static DE: Text = Text {
     ),
     bad_invite: told(
         "Diese Einladung gilt nicht",
-        "Vielleicht ist sie schon benutzt oder zu alt. Bitte um eine neue bitten.",
+        "Vielleicht ist sie schon benutzt oder zu alt. Eine neue gibt es auf Nachfrage.",
     ),
     bad_link: told(
         "Dieser Link gilt nicht",
-        "Vielleicht ist er schon benutzt oder älter als eine Stunde. Bitte um einen neuen bitten.",
+        "Vielleicht ist er schon benutzt oder älter als eine Stunde. Einen neuen gibt es auf Nachfrage.",
     ),
     not_found: told("Nicht gefunden", "Unter dieser Adresse ist keine Seite."),
     no_session: told("Nicht gefunden", "Diese Sitzung gibt es nicht."),
