@@ -231,6 +231,8 @@ const fn told(title: &'static str, advice: &'static str) -> Told {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn chosen(values: &[&str]) -> &'static str {
@@ -321,6 +323,22 @@ mod tests {
         assert_eq!(chosen(&[&padded(RANGES_MAX - 1)]), "de");
         assert_eq!(chosen(&[&padded(RANGES_MAX)]), "en");
         assert_eq!(chosen(&[&format!("de{}", "-a".repeat(8_000))]), "en");
+    }
+
+    proptest! {
+        #[test]
+        fn has_a_language_for_whatever_is_sent(values in prop::collection::vec(".*", 0..4)) {
+            let values: Vec<_> = values.iter().map(|it| &**it).collect();
+            prop_assert!(["en", "de"].contains(&chosen(&values)));
+        }
+
+        #[test]
+        fn takes_no_notice_of_what_is_liked_less(
+            less in "[a-z,;=q*. -]{0,40}",
+        ) {
+            // `de` with the highest weight, named first, and nothing that follows can be liked more.
+            prop_assert_eq!(chosen(&["de", &less]), "de");
+        }
     }
 
     /// The sentences of a language, each with its name.
