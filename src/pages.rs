@@ -66,6 +66,8 @@ pub struct Filled<'a> {
     pub next: Option<&'a str>,
     /// The invitation they came with, as a token.
     pub invite: Option<&'a str>,
+    /// What tells this form from every other one, so that it can be known when it is sent twice.
+    pub once: Option<&'a str>,
     /// Whether everybody can make an account: else no link leads to the form.
     pub is_open: bool,
 }
@@ -104,6 +106,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
             @if let Some(invite) = filled.invite {
                 input type="hidden" name="invite" value=(invite);
             }
+            @if let Some(once) = filled.once { input type="hidden" name="once" value=(once); }
             button { (t.sign_up) }
         }
         p.aside { (t.been_here) " " a href=(with_next("/login", filled)) { (t.sign_in) } }
@@ -341,6 +344,7 @@ mod tests {
             refusal: None,
             next: Some(hostile),
             invite: Some(hostile),
+            once: Some(hostile),
             is_open: true,
         };
         let pages = [

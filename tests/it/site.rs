@@ -126,6 +126,58 @@ fn refuses_to_sign_out_somebody_who_is_not_signed_in() {
     assert_eq!(answer.value("Set-Cookie"), None);
 }
 
+/// The fields of the sign-up form as a page shows it, with a name and a password.
+fn form_on_the_page(page: &str, password: &str) -> Vec<(&'static str, String)> {
+    let hidden = |name: &str| {
+        let behind = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap().1;
+        behind.split('"').next().unwrap().to_owned()
+    };
+    vec![
+        ("username", "anna".to_owned()),
+        ("password", password.to_owned()),
+        ("once", hidden("once")),
+    ]
+}
+
+fn send(visit: &mut Visit, form: &[(&'static str, String)]) -> Response {
+    let fields: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    visit.post("/signup", &fields)
+}
+
+#[test]
+fn lets_whoever_clicks_twice_in_instead_of_telling_them_that_their_name_is_taken() {
+    let mut visit = Visit::new().send("Accept", "text/html");
+    let form = form_on_the_page(body(&visit.get("/signup")), "correct horse");
+    assert_eq!(way(&send(&mut visit, &form)), (302, Some("/")));
+    // The browser did not read the first answer, and so has no cookie.
+    visit.forget_everything();
+    assert_eq!(way(&send(&mut visit, &form)), (302, Some("/")));
+    assert!(visit.is_signed_in());
+    assert_eq!(visit.count("user"), 1);
+    // Neither later nor with another form, though the password is right.
+    visit.wait(Duration::from_secs(10) + MOMENT);
+    assert_eq!(send(&mut visit, &form).status, 400);
+    visit.forget_everything();
+    let other = form_on_the_page(body(&visit.get("/signup")), "correct horse");
+    assert_eq!(send(&mut visit, &other).status, 400);
+}
+
+#[test]
+fn lets_nobody_in_who_clicks_twice_with_a_password_that_is_not_right() {
+    let mut visit = Visit::with_ann().send("Accept", "text/html");
+    visit.forget_everything();
+    let form = form_on_the_page(body(&visit.get("/signup")), "battery staple");
+    for _ in 0..3 {
+        let answer = send(&mut visit, &form);
+        assert_eq!(answer.status, 400);
+        assert!(body(&answer).contains("<strong>Username already taken</strong>"));
+    }
+    // Each but the first was a try like any other, and is counted.
+    let counted: i64 =
+        visit.raw().query_row("SELECT count(*) FROM throttle", [], |row| row.get(0)).unwrap();
+    assert!(counted > 0);
+}
+
 // Names and passwords.
 
 #[test]
