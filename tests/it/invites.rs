@@ -267,3 +267,26 @@ fn prints_a_link_for_the_first_account_to_standard_output_and_not_to_the_log() {
     output.read_to_string(&mut told).unwrap();
     assert_eq!(told, "");
 }
+
+#[test]
+fn lets_whoever_clicks_twice_in_with_an_invitation_for_one() {
+    let mut visit = site(SignUps::Invite);
+    let token = invite(&visit, 1, "");
+    let once = Token::random();
+    let fields = [
+        ("username", "anna"),
+        ("password", "correct horse"),
+        ("invite", token.reveal()),
+        ("once", once.reveal()),
+    ];
+    for _ in 0..2 {
+        visit.forget_everything();
+        assert_eq!(way(&visit.post("/signup", &fields)), (302, Some("/")));
+    }
+    assert!(visit.is_signed_in());
+    assert_eq!((visit.count("user"), visit.count("invite")), (1, 0));
+    // Somebody else with the same link, and the same form, gets nothing by it.
+    let others = [("username", "berta"), fields[1], fields[2], fields[3]];
+    visit.forget_everything();
+    assert_eq!(plain(&visit.post("/signup", &others)), BAD);
+}
