@@ -66,8 +66,6 @@ pub struct Filled<'a> {
     pub next: Option<&'a str>,
     /// The invitation they came with, as a token.
     pub invite: Option<&'a str>,
-    /// What tells this form from every other one, so that it can be known when it is sent twice.
-    pub once: Option<&'a str>,
     /// Whether everybody can make an account: else no link leads to the form.
     pub is_open: bool,
 }
@@ -106,7 +104,8 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
             @if let Some(invite) = filled.invite {
                 input type="hidden" name="invite" value=(invite);
             }
-            @if let Some(once) = filled.once { input type="hidden" name="once" value=(once); }
+            // Scripts do not send it; of people it tells that they may have clicked twice.
+            input type="hidden" name="by_page" value="yes";
             button { (t.sign_up) }
         }
         p.aside { (t.been_here) " " a href=(with_next("/login", filled)) { (t.sign_in) } }
@@ -344,7 +343,6 @@ mod tests {
             refusal: None,
             next: Some(hostile),
             invite: Some(hostile),
-            once: Some(hostile),
             is_open: true,
         };
         let pages = [

@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use maud::Markup;
 use serde_json::{Value, json};
 
-use doors::{Door, Forms};
+use doors::Door;
 pub use forward::{Alias, IdentityHeaders};
 
 use crate::access;
@@ -152,8 +152,6 @@ pub struct Site {
     basic_auth: bool,
     sign_ups: SignUps,
     look: Look,
-    /// Forms that were sent a short while ago.
-    forms: Forms,
     /// Passwords that scripts send with each request.
     memory: access::Memory,
     /// The cookie by which a browser is known.
@@ -220,7 +218,6 @@ impl Site {
             basic_auth: settings.basic_auth,
             sign_ups: settings.sign_ups,
             look: settings.look,
-            forms: Forms::default(),
             memory: access::Memory::default(),
         }
     }

@@ -1,8 +1,6 @@
 //! The two forms that lead in: who is let in, and what somebody reads who is not.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Answer, Site, data, leading_to};
@@ -20,53 +18,13 @@ use crate::sessions::Started;
 use crate::store::{Error, Invite, Session, UserId};
 use crate::text::{EN, Say};
 use crate::token::{self, Token, TokenHash};
-use crate::users::Username;
+use crate::users::{self, Username};
 
 /// How long a browser keeps a cookie, at most (RFC 6265bis § 5.5).
 const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// How long after a form was sent it counts as the same click when it is sent again.
+/// How long after an account was made its sign-up form may have been sent twice.
 const REPEATED: Duration = Duration::from_secs(10);
-
-/// Forms that are remembered, at most; when there are more, all are forgotten.
-const FORMS_MOST: usize = 10_000;
-
-/// Forms that were sent a short while ago: when last, and how often.
-#[derive(Default)]
-pub(super) struct Forms(Mutex<HashMap<String, (Moment, u32)>>);
-
-impl Forms {
-    /// Notes that this form was sent. One that nothing tells from others, as scripts send it, is not
-    /// noted.
-    fn note(&self, form: Form<'_>, now: Moment) {
-        let Some(once) = once(form) else { return };
-        let mut sent = self.sent();
-        if sent.len() >= FORMS_MOST {
-            sent.retain(|_, (last, _)| now <= last.after(REPEATED));
-        }
-        if sent.len() >= FORMS_MOST {
-            sent.clear();
-        }
-        let (last, count) = sent.entry(once.reveal().to_owned()).or_insert((now, 0));
-        *count = if now <= last.after(REPEATED) { count.saturating_add(1) } else { 1 };
-        *last = now;
-    }
-
-    /// Whether this very form was sent more than once, be it at the same time.
-    fn is_repeated(&self, form: Form<'_>) -> bool {
-        let once = once(form);
-        once.is_some_and(|it| self.sent().get(it.reveal()).is_some_and(|(_, count)| *count > 1))
-    }
-
-    /// Whoever held it and panicked has left nothing half done.
-    fn sent(&self) -> MutexGuard<'_, HashMap<String, (Moment, u32)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn once(form: Form<'_>) -> Option<Token> {
-    Token::parse(&form.field("once")?)
-}
 
 /// The two forms that lead in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,11 +63,9 @@ impl Site {
             }
             Some(_) => see(next.as_ref()),
             None => {
-                let once = Token::random();
                 let filled = Filled {
                     next: next.as_ref().map(Target::as_str),
                     invite: invite.as_deref(),
-                    once: Some(once.reveal()),
                     is_open: self.sign_ups == SignUps::Open,
                     ..Filled::default()
                 };
@@ -127,9 +83,6 @@ impl Site {
         form: Form<'_>,
         now: Moment,
     ) -> Answer {
-        if door == Door::SignUp {
-            self.forms.note(form, now);
-        }
         let invite = self.invite(door, form, now)?;
         let visitor = self.visitor(request, now)?;
         let presented = visitor.token().map(Token::hash);
@@ -166,7 +119,8 @@ impl Site {
 
     /// Lets in whoever has sent a form twice that made their account the first time, as by clicking twice:
     /// the browser shows the second answer alone, which would be that the name is taken. It is a sign-in
-    /// like any other, with the password in the form.
+    /// like any other, with the password in the form, to an account that is seconds old. What scripts send
+    /// has not the field of our page, and is answered as ever.
     fn enter_again(
         &self,
         form: Form<'_>,
@@ -174,10 +128,14 @@ impl Site {
         now: Moment,
     ) -> Result<Option<Box<Admission>>, Error> {
         // As in `lane`: no other sign-up may compute a hash.
-        if !self.forms.is_repeated(form) || !self.may_be_invited(form) {
+        if form.field("by_page").is_none() || !self.may_be_invited(form) {
             return Ok(None);
         }
         let Ok((name, password)) = self.read(Door::SignUp, form) else { return Ok(None) };
+        let user = users::by_name(&self.store, &name)?;
+        if user.is_none_or(|user| user.created_at.after(REPEATED) < now) {
+            return Ok(None);
+        }
         Ok(self.pass(Door::SignIn, &name, &password, caller, now)?.ok())
     }
 
@@ -351,13 +309,11 @@ impl Site {
         let answer = if request.wants() == Wants::Html {
             let next = self.next(form);
             let invite = form.field("invite");
-            let once = Token::random();
             let filled = Filled {
                 username: &username,
                 refusal: Some(turned.refusal),
                 next: next.as_ref().map(Target::as_str),
                 invite: invite.as_deref(),
-                once: Some(once.reveal()),
                 is_open: self.sign_ups == SignUps::Open,
             };
             // The box comes back as it was left.

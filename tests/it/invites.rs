@@ -272,12 +272,11 @@ fn prints_a_link_for_the_first_account_to_standard_output_and_not_to_the_log() {
 fn lets_whoever_clicks_twice_in_with_an_invitation_for_one() {
     let mut visit = site(SignUps::Invite);
     let token = invite(&visit, 1, "");
-    let once = Token::random();
     let fields = [
         ("username", "anna"),
         ("password", "correct horse"),
         ("invite", token.reveal()),
-        ("once", once.reveal()),
+        ("by_page", "yes"),
     ];
     for _ in 0..2 {
         visit.forget_everything();
