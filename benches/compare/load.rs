@@ -31,6 +31,13 @@ pub struct Figures {
     pub failed: f64,
 }
 
+impl Figures {
+    /// Whether nobody got an answer.
+    pub fn is_empty(&self) -> bool {
+        self.per_second == 0.0
+    }
+}
+
 /// A load that runs.
 pub struct Running(Child);
 

@@ -21,7 +21,9 @@ impl Table {
         let shown = if self.last == work { "" } else { work };
         work.clone_into(&mut self.last);
         let rate = thousands(it.per_second);
-        let cells = if it.p50 > 0.0 {
+        let cells = if it.is_empty() {
+            "none answered | | | | |".to_owned()
+        } else if it.p50 > 0.0 {
             let failed =
                 if it.failed > 0.0 { format!(" ({} failed)", it.failed) } else { String::new() };
             format!(
@@ -48,7 +50,8 @@ impl Table {
     /// Something that should be at least `target`.
     pub fn verdict(&mut self, work: &str, what: &str, found: f64, target: f64) {
         let met = if found >= target { "met" } else { "**not met**" };
-        writeln!(self.verdicts, "| {work} | {found:.2} {what} | ≥ {target} | {met} |")
+        let found = if found.is_finite() { format!("{found:.2}") } else { "∞".to_owned() };
+        writeln!(self.verdicts, "| {work} | {found} {what} | ≥ {target} | {met} |")
             .expect("a text takes all");
     }
 

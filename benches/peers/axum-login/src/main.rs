@@ -4,11 +4,11 @@
 
 use std::str::FromStr;
 
+use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend, UserId};
 use serde::Deserialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -85,9 +85,7 @@ async fn profile(session: AuthSession<Backend>) -> Response {
 async fn sign_in(mut session: AuthSession<Backend>, Form(typed): Form<Credentials>) -> Response {
     match session.authenticate(typed).await {
         Ok(Some(user)) => enter(&mut session, &user).await,
-        Ok(None) => {
-            (StatusCode::BAD_REQUEST, "Incorrect username or password").into_response()
-        }
+        Ok(None) => (StatusCode::BAD_REQUEST, "Incorrect username or password").into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
