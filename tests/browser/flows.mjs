@@ -45,7 +45,7 @@ export async function register(check, browser) {
                 username,
             });
             await visitor.open("/signup");
-            await refused(visitor, { username, password: PASSWORD }, {
+            await refused(visitor, { username, password: "somebody else's words" }, {
                 says: "Username already taken",
                 focus: "username",
                 username,
