@@ -541,14 +541,7 @@ impl Gate {
         let visitor = &mut self.visitors[place];
         // Whoever asks on behalf of a proxy gets an answer that the proxy understands, and a person gets
         // a page.
-        let request = visitor.arrival.path().map(|path| Request {
-            method: crate::http::Method::Get,
-            path: path.to_owned(),
-            query: String::new(),
-            headers: visitor.arrival.preferences(),
-            body: Vec::new(),
-            peer: visitor.peer,
-        });
+        let request = visitor.arrival.known(visitor.peer);
         visitor.arrival = Arrival::default();
         visitor.persistence = Persistence::Closed;
         visitor.is_to_head = false;

@@ -533,7 +533,11 @@ impl Site {
 
     /// A page, in the language that the visitor likes best.
     fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
-        let text = text::preferred(request.values("accept-language"));
+        // Scripts that ask for a page read what they have always read.
+        let text = match request.wants() {
+            Wants::Html => text::preferred(request.values("accept-language")),
+            Wants::Text | Wants::Json => &EN,
+        };
         let frame = Frame { text, look: &self.look };
         Response::html(status, draw(frame))
             .with("Content-Language", frame.text.code)

@@ -28,8 +28,8 @@ pub(super) struct LookFlags {
     #[arg(long, env = "VESTIBULE_LOGO", value_name = "FILE")]
     logo: Option<PathBuf>,
 
-    /// A stylesheet that is sent behind our own, of at most 64 KiB. Pictures and fonts from elsewhere
-    /// are not loaded.
+    /// A stylesheet that is sent behind our own, of at most 64 KiB. It can load neither pictures nor
+    /// fonts.
     #[arg(long, env = "VESTIBULE_CSS", value_name = "FILE")]
     css: Option<PathBuf>,
 
@@ -61,8 +61,12 @@ impl LookFlags {
 fn read(flag: &str, path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let most = u64::try_from(FILE_BYTES_MAX).expect("it is small") + 1;
-    let done = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
     let shown = path.display();
+    // Opening a pipe would wait for somebody to write to it.
+    if path.metadata().is_ok_and(|about| !about.is_file()) {
+        return Err(format!("cannot read {flag} {shown}: it is not a regular file"));
+    }
+    let done = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
     match done {
         Err(err) => Err(format!("cannot read {flag} {shown}: {err}")),
         Ok(0) => Err(format!("{flag} {shown} is empty")),

@@ -3,9 +3,11 @@
 //! Decides when it is whole, and refuses it as early as its first bytes allow. Pure: it is fed by
 //! whoever reads the socket, and by the fuzzer.
 
+use std::net::IpAddr;
+
 use super::chunks::{Decoder, Progress};
 use super::head::{self, Framing, HEAD_BYTES_MAX, Head, Scan};
-use crate::http::Problem;
+use crate::http::{Method, Problem, Request};
 
 /// The fields in which clients say what they can read.
 const PREFERENCES: [&str; 2] = ["accept", "accept-language"];
@@ -48,8 +50,24 @@ impl Arrival {
         self.inbox.is_empty() && self.head.is_none()
     }
 
-    /// The path that a request asks for whose head cannot be read, as far as its first line tells.
-    pub fn path(&self) -> Option<&str> {
+    /// What is known of a request that is refused: its head, once that was read; before, the path and what
+    /// whoever asks can read, as far as its lines tell. `None` if not even that.
+    pub fn known(&self, peer: Option<IpAddr>) -> Option<Request> {
+        if let Some(head) = &self.head {
+            return Some(head.request(&[], peer));
+        }
+        Some(Request {
+            method: Method::Get,
+            path: self.path()?.to_owned(),
+            query: String::new(),
+            headers: self.preferences(),
+            body: Vec::new(),
+            peer,
+        })
+    }
+
+    /// The path in a first line that may be of no request at all.
+    fn path(&self) -> Option<&str> {
         let end = self.inbox.iter().position(|&it| it == b'\r')?;
         let line = std::str::from_utf8(&self.inbox[..end]).ok()?;
         line.split(' ').nth(1)?.split('?').next()
@@ -57,7 +75,7 @@ impl Arrival {
 
     /// What whoever asks can read, as far as the lines of a head tell that cannot be read. It decides
     /// how a refusal looks, and nothing else.
-    pub fn preferences(&self) -> Vec<(String, String)> {
+    fn preferences(&self) -> Vec<(String, String)> {
         let head = &self.inbox[..self.inbox.len().min(HEAD_BYTES_MAX)];
         let text = String::from_utf8_lossy(head);
         let lines = text.split("\r\n").skip(1).take_while(|line| !line.is_empty());
@@ -80,7 +98,13 @@ impl Arrival {
             Framing::Empty => Some(Vec::new()),
             Framing::Length(length) if self.inbox.len() < length => None,
             Framing::Length(length) => Some(self.take(length)),
-            Framing::Chunked => self.read_chunks()?,
+            Framing::Chunked => match self.read_chunks() {
+                Ok(body) => body,
+                Err(problem) => {
+                    self.head = Some(head);
+                    return Err(problem);
+                }
+            },
         };
         let Some(body) = body else {
             self.head = Some(head);

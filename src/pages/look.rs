@@ -38,7 +38,8 @@ impl Look {
         css: Option<&str>,
         help: Option<String>,
     ) -> Self {
-        let style = css.map(|css| format!("{STYLE}\n{css}"));
+        // The mark that editors put before a text would be part of the first rule.
+        let style = css.map(|css| format!("{STYLE}\n{}", css.trim_start_matches('\u{feff}')));
         Self {
             is_named: title.is_some(),
             title: title.unwrap_or_else(|| "vestibule".to_owned()),
@@ -112,7 +113,8 @@ impl Picture {
 /// needs.
 fn is_svg(text: &str) -> bool {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
-    for (begin, end) in [("<?xml", "?>"), ("<!--", "-->"), ("<!DOCTYPE", ">"), ("<!--", "-->")] {
+    for (begin, end) in [("<?xml ", "?>"), ("<!--", "-->"), ("<!DOCTYPE svg", ">"), ("<!--", "-->")]
+    {
         if rest.starts_with(begin) {
             let Some((_, after)) = rest.split_once(end) else { return false };
             rest = after.trim_start();
@@ -142,6 +144,8 @@ mod tests {
             (b"<!doctype html><svg>", None),
             (b"<html><svg></svg></html>", None),
             (b"<svgx>", None),
+            (b"<!DOCTYPE html><svg>", None),
+            (b"<?xml-stylesheet href=\"x\"?><svg>", None),
             (b"<?xml <svg>", None),
             (b"GIF89a", None),
             (b"RIFF\x10\0\0\0WAVE", None),
@@ -168,7 +172,7 @@ mod tests {
 
     #[test]
     fn sends_the_operators_rules_behind_our_own() {
-        let styled = Look::new(None, None, Some("p { margin: 0 }"), None);
+        let styled = Look::new(None, None, Some("\u{feff}p { margin: 0 }"), None);
         let style = String::from_utf8(styled.style().into_owned()).unwrap();
         assert!(style.starts_with(STYLE) && style.ends_with("\np { margin: 0 }"));
         assert_eq!(&*Look::default().style(), STYLE.as_bytes());

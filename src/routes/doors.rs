@@ -90,53 +90,56 @@ impl Site {
         caller.place.is_transient = is_transient(form);
         let invite = match invite {
             Ok(invite) => invite,
-            Err(uninvited) => {
-                let again = self.enter_again(form, &caller, now)?;
-                return Ok(match again {
-                    Some(it) => self.admit(door, request, &it, self.next(form).as_ref(), now),
-                    None => self.not_invited(uninvited, request),
-                });
-            }
+            Err(uninvited) => return Ok(self.not_invited(uninvited, request)),
         };
         caller.invite = invite;
-        let mut outcome = match self.read(door, form) {
+        let outcome = match self.read(door, form) {
             Ok((name, password)) => self.pass(door, &name, &password, &caller, now)?,
             Err(turned) => Err(turned),
         };
-        if outcome.as_ref().is_err_and(|it| matches!(it.reason, "name_taken" | "bad_invite"))
-            && let Some(admission) = self.enter_again(form, &caller, now)?
-        {
-            outcome = Ok(admission);
-        }
-        Ok(match outcome {
-            Ok(admission) => self.admit(door, request, &admission, self.next(form).as_ref(), now),
-            Err(turned) => {
-                let answer = self.turn_away(door, request, form, turned);
-                self.with_cookie(answer, &visitor, now)
+        let next = self.next(form);
+        let turned = match outcome {
+            Ok(admission) => return Ok(self.admit(door, request, &admission, next.as_ref(), now)),
+            Err(turned) => turned,
+        };
+        let again = match door {
+            Door::SignUp if turned.may_be_second_click() => self.enter_again(request, form, now)?,
+            _ => None,
+        };
+        let answer = match again {
+            Some(Ok(admission)) => {
+                return Ok(self.admit(Door::SignIn, request, &admission, next.as_ref(), now));
             }
-        })
+            // They read what they would have read; the operator reads that a password was tried.
+            Some(Err(refused)) => {
+                let note = self.note_of(Door::SignIn, form, &refused);
+                self.turn_away(door, request, form, &turned).noting(note)
+            }
+            None => self.turn_away(door, request, form, &turned),
+        };
+        Ok(self.with_cookie(answer, &visitor, now))
     }
 
     /// Lets in whoever has sent a form twice that made their account the first time, as by clicking twice:
     /// the browser shows the second answer alone, which would be that the name is taken. It is a sign-in
     /// like any other, with the password in the form, to an account that is seconds old. What scripts send
-    /// has not the field of our page, and is answered as ever.
+    /// has not the field of our page, and is answered as ever. `None`: it is no such form.
+    // LIMIT: an invitation for one is used up by the first click, and the second is told so.
     fn enter_again(
         &self,
+        request: &Request,
         form: Form<'_>,
-        caller: &Caller,
         now: Moment,
-    ) -> Result<Option<Box<Admission>>, Error> {
-        // As in `lane`: no other sign-up may compute a hash.
-        if form.field("by_page").is_none() || !self.may_be_invited(form) {
-            return Ok(None);
-        }
+    ) -> Result<Option<Result<Box<Admission>, Turned>>, Error> {
         let Ok((name, password)) = self.read(Door::SignUp, form) else { return Ok(None) };
         let user = users::by_name(&self.store, &name)?;
-        if user.is_none_or(|user| user.created_at.after(REPEATED) < now) {
+        let is_new = user.is_some_and(|user| now <= user.created_at.after(REPEATED));
+        if form.field("by_page").is_none() || !is_new {
             return Ok(None);
         }
-        Ok(self.pass(Door::SignIn, &name, &password, caller, now)?.ok())
+        let mut caller = self.caller(Door::SignIn, request, None);
+        caller.place.is_transient = is_transient(form);
+        self.pass(Door::SignIn, &name, &password, &caller, now).map(Some)
     }
 
     /// The invitation that somebody comes with to this door, if any. An error is why they may not make
@@ -303,7 +306,7 @@ impl Site {
         door: Door,
         request: &Request,
         form: Form<'_>,
-        turned: Turned,
+        turned: &Turned,
     ) -> Response {
         let username = form.field("username").unwrap_or_default();
         let answer = if request.wants() == Wants::Html {
@@ -327,19 +330,26 @@ impl Site {
             turned.plainly(request)
         };
         let answer = turned.with_retry(answer);
+        let note = self.note_of(door, form, turned);
+        answer.noting(note)
+    }
+
+    /// What the operator reads of somebody who is turned away.
+    fn note_of(&self, door: Door, form: Form<'_>, turned: &Turned) -> Note {
         let event = match door {
             _ if turned.wait.is_some() => "throttled",
             Door::SignUp => "signup_fail",
             Door::SignIn => "login_fail",
         };
+        let username = form.field("username").unwrap_or_default();
         let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
         let name = canonical.as_deref().unwrap_or(&username);
         let name = self.name_handle(name);
         let note = Note::of(event).with("reason", turned.reason).with("name", name);
-        answer.noting(match turned.user {
+        match &turned.user {
             Some(id) => note.with("uid", id.as_str()),
             None => note,
-        })
+        }
     }
 
     /// What the log knows a name as: people type passwords into the wrong field.
@@ -416,6 +426,12 @@ impl Turned {
         status: 400,
         wait: None,
     };
+
+    /// Whether somebody reads this who has just made an account with the same form: their name is taken, or
+    /// their invitation used, or it was the last account for a while.
+    fn may_be_second_click(&self) -> bool {
+        matches!(self.reason, "name_taken" | "bad_invite" | "throttled")
+    }
 
     pub(super) const fn for_username(door: Door) -> Self {
         let say: Say = match door {

@@ -36,7 +36,7 @@ pub static DE: Text = Text {
 
     reset_for: "Für ",
     set_password: "Passwort setzen",
-    reset_advice: "Danach ist das Konto überall abgemeldet; mit dem neuen Passwort geht es wieder hinein.",
+    reset_advice: "Danach ist das Konto überall abgemeldet; mit dem neuen Passwort ist die Anmeldung wieder möglich.",
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",

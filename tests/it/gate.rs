@@ -99,6 +99,20 @@ fn shows_a_person_a_page_in_their_language_when_a_request_is_not_looked_at() {
         assert!(answer.status == status && answer.body.contains(words), "{}", answer.body);
         assert!(!ask("").body.contains('<'));
     }
+    // When it is the body that is wrong, it is still the head that tells what whoever asks can read.
+    let body = "x\r\nAccept: text/html\r\nAccept-Language: de\r\n\r\n";
+    for (accept, is_page) in [("text/html", true), ("*/*", false)] {
+        let answer = server.ask(&format!(
+            "POST /login HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nAccept-Language: de\r\n\
+             Transfer-Encoding: chunked\r\n\r\n{body}"
+        ));
+        assert_eq!(
+            (answer.status, answer.body.contains("<h1>")),
+            (400, is_page),
+            "{}",
+            answer.body
+        );
+    }
 }
 
 #[test]

@@ -269,9 +269,9 @@ fn prints_a_link_for_the_first_account_to_standard_output_and_not_to_the_log() {
 }
 
 #[test]
-fn lets_whoever_clicks_twice_in_with_an_invitation_for_one() {
+fn lets_whoever_clicks_twice_in_with_an_invitation_that_is_good_for_more() {
     let mut visit = site(SignUps::Invite);
-    let token = invite(&visit, 1, "");
+    let token = invite(&visit, 2, "");
     let fields = [
         ("username", "anna"),
         ("password", "correct horse"),
@@ -283,9 +283,27 @@ fn lets_whoever_clicks_twice_in_with_an_invitation_for_one() {
         assert_eq!(way(&visit.post("/signup", &fields)), (302, Some("/")));
     }
     assert!(visit.is_signed_in());
-    assert_eq!((visit.count("user"), visit.count("invite")), (1, 0));
-    // Somebody else with the same link, and the same form, gets nothing by it.
-    let others = [("username", "berta"), fields[1], fields[2], fields[3]];
-    visit.forget_everything();
-    assert_eq!(plain(&visit.post("/signup", &others)), BAD);
+    assert_eq!((visit.count("user"), visit.count("invite")), (1, 1), "it was used once");
+}
+
+#[test]
+fn computes_no_hash_for_whoever_has_no_good_invitation_though_an_account_is_new() {
+    for sign_ups in [SignUps::Closed, SignUps::Invite] {
+        let mut visit = site(sign_ups);
+        let first = invites::create_first(&store(&visit), sign_ups, visit.now).unwrap().unwrap();
+        assert_eq!(sign_up(&mut visit, "anna", first.reveal()).0, 302);
+        visit.forget_everything();
+        let hashes = visit.site.hashes_computed();
+        let invented = Token::random();
+        for password in ["correct horse", "battery staple"] {
+            let fields = [
+                ("username", "anna"),
+                ("password", password),
+                ("invite", invented.reveal()),
+                ("by_page", "yes"),
+            ];
+            assert_eq!(plain(&visit.post("/signup", &fields)), BAD);
+        }
+        assert_eq!(visit.site.hashes_computed(), hashes);
+    }
 }

@@ -151,7 +151,8 @@ fn lets_whoever_clicks_twice_in_instead_of_telling_them_that_their_name_is_taken
     assert_eq!(way(&send(&mut visit, &form)), (302, Some("/")));
     // The browser did not read the first answer, and so has no cookie.
     visit.forget_everything();
-    assert_eq!(way(&send(&mut visit, &form)), (302, Some("/")));
+    let answer = send(&mut visit, &form);
+    assert_eq!((way(&answer), answer.note.event), ((302, Some("/")), "login_ok"));
     assert!(visit.is_signed_in());
     assert_eq!(visit.count("user"), 1);
     // Not without what the page alone sends, nor later, though the password is right.
@@ -171,7 +172,9 @@ fn lets_nobody_in_who_clicks_twice_with_a_password_that_is_not_right() {
         assert_eq!(answer.status, 400);
         assert!(body(&answer).contains("<strong>Username already taken</strong>"));
     }
-    // Each but the first was a try like any other, and is counted.
+    let note = send(&mut visit, &form).note;
+    assert_eq!(note.event, "login_fail", "the operator reads that a password was tried");
+    // Each was a try like any other, and is counted.
     let counted: i64 =
         visit.raw().query_row("SELECT count(*) FROM throttle", [], |row| row.get(0)).unwrap();
     assert!(counted > 0);
@@ -1065,4 +1068,15 @@ fn opens_no_session_of_our_own_by_a_cookie_that_a_neighbour_could_set() {
     let mut visit = with_a_session_of_lucia();
     visit.wait(Duration::from_secs(31 * 24 * 60 * 60));
     assert!(!visit.is_signed_in());
+}
+
+#[test]
+fn speaks_english_to_scripts_whatever_they_prefer() {
+    let mut visit = Visit::with_ann();
+    for accept in ["*/*", "text/plain", "text/html;q=0"] {
+        let headers = [("Accept", accept), ("Accept-Language", "de")];
+        assert!(body(&visit.ask("GET", "/", &headers, "")).contains("User id: "), "{accept}");
+    }
+    let headers = [("Accept", "text/html"), ("Accept-Language", "de")];
+    assert!(body(&visit.ask("GET", "/", &headers, "")).contains("Benutzer-ID: "));
 }
