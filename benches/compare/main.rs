@@ -187,6 +187,7 @@ impl Bench {
         for _ in 0..self.rounds {
             for (found, (server, list)) in all.iter_mut().zip(&servers) {
                 let storm = load::start(server, Ask::SignIn(USERS), 16, self.seconds + 2);
+                // Until every hasher is at work and the queue before them is full.
                 std::thread::sleep(std::time::Duration::from_secs(1));
                 let list = some(list, 16);
                 found.push(load::run(server, Ask::Page(&list), 16, self.seconds));
@@ -245,6 +246,7 @@ impl Bench {
                 .collect();
             times.sort_by(f64::total_cmp);
             let server = Server::start(system, &self.places, database);
+            // What was needed to start is given back by then.
             std::thread::sleep(std::time::Duration::from_millis(500));
             let idle = server.memory(false);
             let bytes = system.program(&self.places.folder, &self.places.programs);
@@ -253,7 +255,7 @@ impl Bench {
             if system == PEERS[0] {
                 self.table.bound("start on 1,000,000 users", "ms", times[4], 30.0);
                 self.table.bound("idle", "MB resident", idle, 12.0);
-                #[allow(clippy::cast_precision_loss)]
+                #[expect(clippy::cast_precision_loss, reason = "a megabyte more or less")]
                 let size = size.expect("a file") as f64 / 1e6;
                 self.table.bound("the program", "MB", size, 10.0);
             }

@@ -85,6 +85,7 @@ impl Server {
         let child = command.spawn().expect("the program is built");
         while try_ask(port, "GET", "/", "", "").is_none() {
             assert!(start.elapsed() < Duration::from_secs(30), "{} does not answer", system.name());
+            // As exact as the time to the first answer is told.
             thread::sleep(Duration::from_micros(500));
         }
         Self { system, port, started_in: start.elapsed(), child }

@@ -41,7 +41,7 @@ impl Table {
     }
 
     pub fn start(&mut self, system: &str, ms: f64, idle: f64, bytes: Option<u64>) {
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
         let size = bytes.map_or("–".to_owned(), |it| format!("{:.1}", it as f64 / 1e6));
         writeln!(self.starts, "| {system} | {ms:.1} | {idle:.1} | {size} |")
             .expect("a text takes all");

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::Result;
 use super::strangers::{
     self, Columns, Progress, Reading, Shape, StrangerKey, Strangers, Table, TableNames, named,
-    only, optional, optional_text, quoted, tell, text, users,
+    only, optional, optional_text, quoted, rows, text, users,
 };
 
 /// What the file is if it is one.
@@ -49,7 +49,7 @@ pub fn better_auth(
         let session = optional(names.get("session"), all, |it| it.has(SESSION), SESSION)?;
         let shape = Shape { has_ban: true, ..Shape::by(user, username, None)? };
         let (users, mut keys) = users(conn, user, &shape, progress)?;
-        accounts(conn, account, &mut keys, progress)?;
+        keys.extend(accounts(conn, account, progress)?);
         let sealed_sessions = match session {
             Some(table) => count(conn, table)?,
             None => 0,
@@ -60,26 +60,16 @@ pub fn better_auth(
     })
 }
 
-fn accounts(
-    conn: &Connection,
-    table: &Table,
-    keys: &mut Vec<StrangerKey>,
-    progress: Progress<'_>,
-) -> Reading<()> {
-    let mut statement = conn.prepare(&table.select(ACCOUNT))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+fn accounts(conn: &Connection, table: &Table, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
+    rows(conn, (table, ACCOUNT), "keys read", progress, |row| {
         let (provider, user_id) = (text(row, 0, &table.name)?, text(row, 2, &table.name)?);
-        keys.push(if provider == CREDENTIAL {
+        if provider == CREDENTIAL {
             let hashed_password = optional_text(row, 3, &table.name)?;
-            StrangerKey { id: None, user_id, hashed_password }
-        } else {
-            let id = Some((provider, text(row, 1, &table.name)?));
-            StrangerKey { id, user_id, hashed_password: None }
-        });
-        tell(progress, "keys read", keys.len());
-    }
-    Ok(())
+            return Ok(StrangerKey { id: None, user_id, hashed_password });
+        }
+        let id = Some((provider, text(row, 1, &table.name)?));
+        Ok(StrangerKey { id, user_id, hashed_password: None })
+    })
 }
 
 fn count(conn: &Connection, table: &Table) -> Reading<usize> {

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::Result;
 use super::strangers::{
     self, Columns, Progress, Reading, Shape, StrangerKey, StrangerSession, Strangers, Table,
-    broken, listed, named, number, only, optional_text, owners, tell, text, users,
+    broken, listed, named, number, only, optional_text, owners, rows, text, users,
 };
 
 /// What the file is if it is one.
@@ -93,21 +93,16 @@ fn find<'a>(conn: &Connection, all: &'a [Table]) -> Reading<Tables<'a>> {
 }
 
 fn keys(conn: &Connection, table: &Table, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
-    let mut statement = conn.prepare(&table.select(KEY))?;
-    let mut rows = statement.query([])?;
-    let mut keys = Vec::new();
-    while let Some(row) = rows.next()? {
+    rows(conn, (table, KEY), "keys read", progress, |row| {
         let whole = text(row, 0, &table.name)?;
         // A key that is not split has no provider, and its owner is told of with the whole of it.
         let (provider, id) = whole.split_once(':').unwrap_or(("", &whole));
-        keys.push(StrangerKey {
+        Ok(StrangerKey {
             id: Some((provider.to_owned(), id.to_owned())),
             user_id: text(row, 1, &table.name)?,
             hashed_password: optional_text(row, 2, &table.name)?,
-        });
-        tell(progress, "keys read", keys.len());
-    }
-    Ok(keys)
+        })
+    })
 }
 
 fn sessions(
@@ -115,17 +110,12 @@ fn sessions(
     table: &Table,
     progress: Progress<'_>,
 ) -> Reading<Vec<StrangerSession>> {
-    let mut statement = conn.prepare(&table.select(SESSION))?;
-    let mut rows = statement.query([])?;
-    let mut sessions = Vec::new();
-    while let Some(row) = rows.next()? {
-        sessions.push(StrangerSession {
+    rows(conn, (table, SESSION), "sessions read", progress, |row| {
+        Ok(StrangerSession {
             id: text(row, 0, &table.name)?,
             user_id: text(row, 1, &table.name)?,
             active_expires: Some(number(row, 2, &table.name)?),
             idle_expires: number(row, 3, &table.name)?,
-        });
-        tell(progress, "sessions read", sessions.len());
-    }
-    Ok(sessions)
+        })
+    })
 }

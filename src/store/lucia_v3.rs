@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::Result;
 use super::strangers::{
     self, Columns, Progress, Reading, Shape, StrangerKey, StrangerSession, Strangers, Table,
-    TableNames, broken, millis, named, number, only, optional, optional_text, owners, tell, text,
+    TableNames, broken, millis, named, number, only, optional, optional_text, owners, rows, text,
     users,
 };
 
@@ -61,10 +61,10 @@ pub fn lucia_v3(
         let shape = Shape::by(tables.user, username, hash)?;
         let (users, mut keys) = users(conn, tables.user, &shape, progress)?;
         if let Some(table) = tables.password {
-            passwords(conn, table, &mut keys, progress)?;
+            keys.extend(passwords(conn, table, progress)?);
         }
         if let Some(table) = tables.account {
-            accounts(conn, table, &mut keys, progress)?;
+            keys.extend(accounts(conn, table, progress)?);
         }
         let sessions = match tables.session {
             Some(table) => sessions(conn, table, progress)?,
@@ -113,35 +113,21 @@ fn is_v2_session(it: &Table) -> bool {
 fn passwords(
     conn: &Connection,
     table: &Table,
-    keys: &mut Vec<StrangerKey>,
     progress: Progress<'_>,
-) -> Reading<()> {
-    let mut statement = conn.prepare(&table.select(PASSWORD))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+) -> Reading<Vec<StrangerKey>> {
+    rows(conn, (table, PASSWORD), "keys read", progress, |row| {
         let user_id = text(row, 0, &table.name)?;
         let hashed_password = optional_text(row, 1, &table.name)?;
-        keys.push(StrangerKey { id: None, user_id, hashed_password });
-        tell(progress, "keys read", keys.len());
-    }
-    Ok(())
+        Ok(StrangerKey { id: None, user_id, hashed_password })
+    })
 }
 
-fn accounts(
-    conn: &Connection,
-    table: &Table,
-    keys: &mut Vec<StrangerKey>,
-    progress: Progress<'_>,
-) -> Reading<()> {
-    let mut statement = conn.prepare(&table.select(ACCOUNT))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+fn accounts(conn: &Connection, table: &Table, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
+    rows(conn, (table, ACCOUNT), "keys read", progress, |row| {
         let column = |at| text(row, at, &table.name);
         let id = Some((column(0)?, column(1)?));
-        keys.push(StrangerKey { id, user_id: column(2)?, hashed_password: None });
-        tell(progress, "keys read", keys.len());
-    }
-    Ok(())
+        Ok(StrangerKey { id, user_id: column(2)?, hashed_password: None })
+    })
 }
 
 fn sessions(
@@ -149,18 +135,12 @@ fn sessions(
     table: &Table,
     progress: Progress<'_>,
 ) -> Reading<Vec<StrangerSession>> {
-    let mut statement = conn.prepare(&table.select(SESSION))?;
-    let mut rows = statement.query([])?;
-    let mut sessions = Vec::new();
-    while let Some(row) = rows.next()? {
-        let expires = number(row, 2, &table.name)?;
-        sessions.push(StrangerSession {
+    rows(conn, (table, SESSION), "sessions read", progress, |row| {
+        Ok(StrangerSession {
             id: text(row, 0, &table.name)?,
             user_id: text(row, 1, &table.name)?,
             active_expires: None,
-            idle_expires: millis(expires),
-        });
-        tell(progress, "sessions read", sessions.len());
-    }
-    Ok(sessions)
+            idle_expires: millis(number(row, 2, &table.name)?),
+        })
+    })
 }

@@ -496,6 +496,24 @@ pub(super) fn tell(progress: &mut dyn FnMut(&str, usize), what: &str, rows: usiz
     }
 }
 
+/// Everything in a table, by these columns, each row as `read` makes it. `what` is told as it goes.
+pub(super) fn rows<T>(
+    conn: &Connection,
+    (table, columns): (&Table, Columns<'_>),
+    what: &str,
+    progress: Progress<'_>,
+    read: impl Fn(&Row<'_>) -> Reading<T>,
+) -> Reading<Vec<T>> {
+    let mut statement = conn.prepare(&table.select(columns))?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(read(row)?);
+        tell(progress, what, all.len());
+    }
+    Ok(all)
+}
+
 pub(super) fn text(row: &Row<'_>, column: usize, table: &str) -> Reading<String> {
     match optional_text(row, column, table)? {
         Some(text) => Ok(text),
@@ -524,8 +542,10 @@ pub(super) fn optional_text(row: &Row<'_>, column: usize, table: &str) -> Readin
 pub(super) fn number(row: &Row<'_>, column: usize, table: &str) -> Reading<i64> {
     match row.get_ref(column)? {
         ValueRef::Integer(number) => Ok(number),
-        // JavaScript has one kind of number, and a driver may write it as this one.
-        #[allow(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "JavaScript has one kind of number, and a driver may write it as this one"
+        )]
         ValueRef::Real(number) => Ok(number as i64),
         _ => {
             broken(format!("the {} of a row of its table {table} is no number", name(row, column)))
