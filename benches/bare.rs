@@ -13,7 +13,7 @@ use vestibule::log::{Kind, Log};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::Site;
 use vestibule::serve;
-use vestibule::store::Store;
+use vestibule::store;
 
 fn main() {
     let line = CommandLine::read(std::env::args_os()).expect("flags of vestibule serve");
@@ -21,7 +21,7 @@ fn main() {
     let config = flags.check().expect("flags that fit together");
     let Listen::Tcp(address) = config.listen[0] else { panic!("TCP alone") };
     let listener = TcpListener::bind(address).expect("an address that is free");
-    let store = Store::open(&config.database).expect("a database");
+    let store = store::open(&config.database).expect("a database");
     let site = Site::new(store, Hasher::new(config.setup.limits.hashers, Cost::OWASP), config.site);
     let log = Arc::new(Log::to(std::io::stderr()));
     let address = listener.local_addr().expect("it is bound").to_string();

@@ -8,7 +8,7 @@ use vestibule::gate::head::Head;
 use vestibule::http::{Method, Request};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::{Settings, Site};
-use vestibule::store::Store;
+use vestibule::store::Sqlite;
 
 const NOW: Moment = Moment::from_millis(1_795_507_200_000);
 
@@ -78,9 +78,9 @@ fn part_of(part: &str, folder: &std::path::Path) -> Box<dyn FnMut()> {
 
 /// A site, and a request for the profile of somebody who is signed in.
 fn signed_in(folder: &std::path::Path) -> (Site, Request) {
-    let store = Store::open(&folder.join("pure.db")).expect("a database");
+    let store = Sqlite::open(&folder.join("pure.db")).expect("a database");
     let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-    let site = Site::new(store, Hasher::new(1, cost), Settings::default());
+    let site = Site::new(Box::new(store), Hasher::new(1, cost), Settings::default());
     let kind = ("Content-Type", "application/x-www-form-urlencoded");
     let answer = site.answer(&request(Method::Post, "/signup", &[kind], FORM), NOW);
     let cookie = answer.value("Set-Cookie").and_then(|it| it.split(';').next()).expect("a cookie");

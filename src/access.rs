@@ -64,7 +64,7 @@ pub fn name(typed: &str) -> Option<&str> {
 
 /// Makes an access token for the owner of this session, good for `life` and at most [`LIFE_MAX`].
 pub fn create(
-    store: &Store,
+    store: &dyn Store,
     session: &Session,
     name: &str,
     life: Duration,
@@ -98,7 +98,7 @@ pub fn read(text: &str) -> Option<Token> {
 
 /// The user whose access token this is. `None` if there is none such, if it has ended, or if the user
 /// is shut out. One read, and one write in ten minutes.
-pub fn user_of(store: &Store, token: &Token, now: Moment) -> Result<Option<User>> {
+pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<User>> {
     let Some((user, record)) = store.user_of_access_token(&token.hash())? else { return Ok(None) };
     if is_ended(&record, now) || user.disabled_at.is_some() {
         return Ok(None);
@@ -106,7 +106,7 @@ pub fn user_of(store: &Store, token: &Token, now: Moment) -> Result<Option<User>
     if record.used_at.is_none_or(|it| it.after(SEEN_EVERY) <= now) {
         // Nobody waits for this, and nobody is told if the database is busy.
         match store.see_access_token(&record.id, now) {
-            Ok(_) | Err(Error::Busy(_)) => {}
+            Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
             Err(err) => return Err(err),
         }
     }
@@ -119,13 +119,13 @@ pub fn is_ended(record: &AccessToken, now: Moment) -> bool {
 }
 
 /// All access tokens of a user, those that ended lately too, oldest first.
-pub fn of_user(store: &Store, user: &UserId) -> Result<Vec<AccessToken>> {
+pub fn of_user(store: &dyn Store, user: &UserId) -> Result<Vec<AccessToken>> {
     store.access_tokens_of(user)
 }
 
 /// Ends the access token of this user that has this public handle, and says which it was. `None` if
 /// there is none such.
-pub fn revoke(store: &Store, user: &UserId, handle: &str) -> Result<Option<AccessToken>> {
+pub fn revoke(store: &dyn Store, user: &UserId, handle: &str) -> Result<Option<AccessToken>> {
     let all = store.access_tokens_of(user)?;
     let Some(found) = all.into_iter().find(|it| it.id.public_handle() == handle) else {
         return Ok(None);
@@ -134,7 +134,7 @@ pub fn revoke(store: &Store, user: &UserId, handle: &str) -> Result<Option<Acces
 }
 
 /// Deletes up to `limit` access tokens that ended long ago, and says how many.
-pub fn delete_ended(store: &Store, limit: u32, now: Moment) -> Result<usize> {
+pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_ended_access_tokens(now.before(LISTED), limit)
 }
 
@@ -163,7 +163,7 @@ impl Memory {
     /// holds. One read.
     pub fn recall(
         &self,
-        store: &Store,
+        store: &dyn Store,
         name: &Username,
         password: &Password,
         now: Moment,

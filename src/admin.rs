@@ -11,15 +11,15 @@ mod invite;
 mod user;
 
 use std::fmt::Write;
-use std::path::Path;
 
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 
 use crate::clock::Moment;
+use crate::config::DatabaseFlags;
 use crate::log;
-use crate::store::{Error, Groups, Record, Store, User};
+use crate::store::{self, Database, Groups, Record, Store, User};
 use crate::users::{self, Username};
 
 pub use access::{session, token};
@@ -33,14 +33,18 @@ pub use user::user;
 type Done = Result<String, String>;
 
 /// Opens a database that is there: a mistyped path must not make a new one.
-fn open(path: &Path) -> Result<Store, String> {
-    if !path.exists() {
-        return Err(format!("there is no database {}; say which with --database", path.display()));
-    }
-    Store::open_beside(path).map_err(|err| err.to_string())
+fn open(flags: &DatabaseFlags) -> Result<Box<dyn Store>, String> {
+    open_at(&flags.check()?)
 }
 
-fn find(store: &Store, name: &str) -> Result<User, String> {
+fn open_at(database: &Database) -> Result<Box<dyn Store>, String> {
+    if database.file().is_some_and(|it| !it.exists()) {
+        return Err(format!("there is no database {database}; say which with --database"));
+    }
+    store::open_beside(database).map_err(|err| err.to_string())
+}
+
+fn find(store: &dyn Store, name: &str) -> Result<User, String> {
     let found = match Username::for_sign_in(name) {
         Some(name) => users::by_name(store, &name).map_err(|err| err.to_string())?,
         None => None,
@@ -84,7 +88,7 @@ fn lines(data: impl Iterator<Item = Value>) -> String {
 
 /// Keeps what was done to a user in the audit trail.
 fn record(
-    store: &Store,
+    store: &dyn Store,
     user: &User,
     (event, fields): (&str, &[(&str, &str)]),
     now: Moment,
@@ -96,7 +100,7 @@ fn record(
 
 /// Keeps what was done to nobody in particular.
 fn record_of(
-    store: &Store,
+    store: &dyn Store,
     event: &str,
     fields: &[(&str, &str)],
     now: Moment,
@@ -104,7 +108,7 @@ fn record_of(
     keep(store, Record::of_program(event, log::fields(fields), now))
 }
 
-fn keep(store: &Store, record: Record) -> Result<(), String> {
+fn keep(store: &dyn Store, record: Record) -> Result<(), String> {
     store.add_records(&[record]).map_err(|err| format!("it is done, but not on record: {err}"))
 }
 
@@ -123,10 +127,4 @@ fn drawn(text: &str) -> Done {
     let light = Dense1x2::Light;
     let image = code.render::<Dense1x2>().dark_color(light).light_color(Dense1x2::Dark).build();
     Ok(format!("\n{image}\n"))
-}
-
-/// What is said when the database fails.
-fn cause(err: Error) -> String {
-    let (Error::Busy(cause) | Error::Broken(cause)) = err;
-    cause
 }

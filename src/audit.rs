@@ -148,14 +148,14 @@ mod tests {
     use super::*;
     use crate::password::{Cost, Hasher};
     use crate::routes::Settings;
-    use crate::store::Store;
+    use crate::store::{Sqlite, Trail};
 
     #[test]
     fn keeps_a_limited_number_of_what_anybody_can_cause_and_counts_the_rest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
-        let site = Site::new(Store::open(&path).unwrap(), hasher, Settings::default());
+        let site = Site::new(Box::new(Sqlite::open(&path).unwrap()), hasher, Settings::default());
         let audit = Audit::of(Arc::new(site), Arc::new(Log::to(std::io::sink())));
         let now = Moment::from_millis(60_000_000);
         for _ in 0..250 {
@@ -166,7 +166,7 @@ mod tests {
         audit.keep(&Note::of("csrf_reject"), None, "r", now);
         audit.keep(&Note::of("throttled"), None, "r", now.after(MINUTE));
         assert_eq!(audit.flush(Duration::from_secs(60), now), 0);
-        let records = Store::open(&path).unwrap().records(Moment::from_millis(0), 1_000).unwrap();
+        let records = Sqlite::open(&path).unwrap().records(Moment::from_millis(0), 1_000).unwrap();
         let count = |event: &str| records.iter().filter(|it| it.event == event).count();
         assert_eq!([count("throttled"), count("login_ok"), count("csrf_reject")], [101, 250, 1]);
         let limited = records.iter().find(|it| it.event == "audit_limited").unwrap();

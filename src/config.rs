@@ -3,6 +3,7 @@
 //! Decides what an operator may set and what is refused as unsafe or meaningless. There is no
 //! configuration file.
 
+mod database;
 mod doctor;
 mod import;
 mod invite;
@@ -23,6 +24,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+pub use database::DatabaseFlags;
 pub use doctor::DoctorFlags;
 pub use import::ImportFlags;
 pub use invite::{InviteAction, InviteFlags};
@@ -42,6 +44,7 @@ use crate::policy::Policy;
 use crate::routes::{Alias, IdentityHeaders, Settings};
 use crate::serve::Setup;
 use crate::sessions::Periods;
+use crate::store::Database;
 use crate::throttle;
 
 /// The longest period that can be set. Browsers keep no cookie for longer than 400 days anyway.
@@ -186,9 +189,9 @@ pub struct Flags {
     #[arg(default_value = "660")]
     socket_mode: u32,
 
-    /// The SQLite file with users, keys and sessions. Made at first start, readable by nobody else.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    database: DatabaseFlags,
 
     /// Where browsers reach the site, as in https://auth.example.com. With https, cookies are
     /// Secure and browsers are told to keep to it. Without an origin: plain http, for trying out.
@@ -390,8 +393,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// The mode of a Unix socket.
     pub socket_mode: u32,
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// Where the database is.
+    pub database: Database,
     /// What the site needs to know.
     pub site: Settings,
     /// What the shell around it needs to know.
@@ -504,8 +507,9 @@ impl Flags {
         }
         let own = self.origin.as_ref();
         refuse_foreign(own, self.cookie_domain.as_ref(), &self.app)?;
+        let database = self.database.check()?;
         let identity = identity_headers(&self.identity_header)?;
-        let setup = self.setup();
+        let setup = self.setup(&database);
         let limits = self.throttle();
         let look = self.look.check()?;
         let Self { active, idle, absolute, transient, sessions_per_user: most, .. } = self;
@@ -514,7 +518,7 @@ impl Flags {
         Ok(Config {
             listen: self.listen,
             socket_mode: self.socket_mode,
-            database: self.database,
+            database,
             site: Settings {
                 rule,
                 rules: Rules {
@@ -549,7 +553,7 @@ impl Flags {
         }
     }
 
-    fn setup(&self) -> Setup {
+    fn setup(&self, database: &Database) -> Setup {
         let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_MAX);
         Setup {
             limits: gate::Limits {
@@ -563,17 +567,17 @@ impl Flags {
                 hashers: self.hashers.unwrap_or(cores),
             },
             url: self.origin.as_ref().map(ToString::to_string),
-            private_folders: private_folders(&self.database),
+            private_folders: private_folders(database),
         }
     }
 }
 
 /// Where private sockets may lie: where the service manager says (the first of systemd's
-/// `RuntimeDirectory=`), else beside the database, else where temporary files go.
-fn private_folders(database: &Path) -> Vec<PathBuf> {
+/// `RuntimeDirectory=`), else beside the database's file, else where temporary files go.
+fn private_folders(database: &Database) -> Vec<PathBuf> {
     let runtime = std::env::var_os("RUNTIME_DIRECTORY");
     let runtime = runtime.and_then(|it| std::env::split_paths(&it).next());
-    let beside = match database.parent() {
+    let beside = match database.file().and_then(Path::parent) {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
@@ -832,7 +836,7 @@ mod tests {
     fn has_the_defaults_of_the_contract() {
         let config = check(&[]).unwrap();
         assert_eq!(config.listen[0].to_string(), "127.0.0.1:8080");
-        assert_eq!(config.database.to_str(), Some("vestibule.db"));
+        assert_eq!(config.database.to_string(), "vestibule.db");
         assert_eq!(config.site.rules.periods, Periods::default());
         assert_eq!(config.site.rule, Rule::default());
         assert_eq!(config.site.policy(), Policy::Seed);

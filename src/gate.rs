@@ -743,13 +743,13 @@ mod tests {
     use super::*;
     use crate::password::{Cost, Hasher};
     use crate::routes::Settings;
-    use crate::store::Store;
+    use crate::store::Sqlite;
 
     /// A gate without doors, with two connections for an address and a proxy at 10.0.0.1.
     fn gate(folder: &tempfile::TempDir) -> Gate {
-        let store = Store::open(&folder.path().join("a.db")).unwrap();
+        let store = Sqlite::open(&folder.path().join("a.db")).unwrap();
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
-        let site = Arc::new(Site::new(store, hasher, Settings::default()));
+        let site = Arc::new(Site::new(Box::new(store), hasher, Settings::default()));
         let limits = Limits {
             request: LINGER,
             idle: LINGER,

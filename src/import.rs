@@ -21,7 +21,7 @@ use std::io::BufRead;
 use std::path::PathBuf;
 
 use crate::clock::Moment;
-use crate::store::{self, LuciaTables, Progress, Record, Standing, Store, TableNames};
+use crate::store::{self, Database, LuciaTables, Progress, Record, Standing, TableNames};
 use luggage::Luggage;
 use report::{Report, many};
 use text::Text;
@@ -82,7 +82,7 @@ pub struct Order {
     /// Report as data.
     pub json: bool,
     /// The server's database.
-    pub database: PathBuf,
+    pub database: Database,
 }
 
 /// What came of it.
@@ -110,10 +110,10 @@ pub fn bring(
     let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
     // Only looking makes no database. (One that is there is opened, and so brought up to date.)
     let only_looks = order.dry_run || refused(&report);
-    let store = if only_looks && !order.database.exists() {
+    let store = if only_looks && order.database.file().is_some_and(|it| !it.exists()) {
         None
     } else {
-        Some(Store::open(&order.database).map_err(text)?)
+        Some(store::open(&order.database).map_err(text)?)
     };
     let standings = match &store {
         None => vec![Standing::New; arrivals.len()],

@@ -45,7 +45,7 @@ pub struct NewInvite {
 }
 
 /// Makes an invitation, and comes back with its token, of which there is no other copy.
-pub fn create(store: &Store, new: NewInvite, now: Moment) -> Result<(Invite, Token)> {
+pub fn create(store: &dyn Store, new: NewInvite, now: Moment) -> Result<(Invite, Token)> {
     let (invite, token) = build(new, now);
     store.add_invite(&invite)?;
     Ok((invite, token))
@@ -53,7 +53,7 @@ pub fn create(store: &Store, new: NewInvite, now: Moment) -> Result<(Invite, Tok
 
 /// Makes the invitation with which the first account is made, in the place of any other such. `None` if
 /// there is an account, or if everybody may make one anyway.
-pub fn create_first(store: &Store, sign_ups: SignUps, now: Moment) -> Result<Option<Token>> {
+pub fn create_first(store: &dyn Store, sign_ups: SignUps, now: Moment) -> Result<Option<Token>> {
     if sign_ups == SignUps::Open {
         return Ok(None);
     }
@@ -80,7 +80,7 @@ fn build(new: NewInvite, now: Moment) -> (Invite, Token) {
 
 /// The invitation with this token. `None` if it is not good, or not any more, or if nobody is invited.
 pub fn find(
-    store: &Store,
+    store: &dyn Store,
     sign_ups: SignUps,
     token: &Token,
     now: Moment,
@@ -90,12 +90,12 @@ pub fn find(
 }
 
 /// All invitations that are good, the oldest first.
-pub fn all(store: &Store, now: Moment) -> Result<Vec<Invite>> {
+pub fn all(store: &dyn Store, now: Moment) -> Result<Vec<Invite>> {
     store.invites(now)
 }
 
 /// Deletes the invitation with this handle and comes back with it. `None` if there is none that is good.
-pub fn revoke(store: &Store, handle: &str, now: Moment) -> Result<Option<Invite>> {
+pub fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Result<Option<Invite>> {
     let found = store.invites(now)?.into_iter().find(|it| it.id.public_handle() == handle);
     match found {
         Some(invite) => Ok(store.delete_invite(&invite.id)?.then_some(invite)),
@@ -104,6 +104,6 @@ pub fn revoke(store: &Store, handle: &str, now: Moment) -> Result<Option<Invite>
 }
 
 /// Deletes up to `limit` invitations that have ended, and says how many.
-pub fn delete_ended(store: &Store, limit: u32, now: Moment) -> Result<usize> {
+pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_ended_invites(now, limit)
 }

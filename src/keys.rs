@@ -38,24 +38,29 @@ pub enum Refusal {
 
 /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is; [`Written::NoUser`]
 /// if there is no such user. (Lucia: `createKey`.)
-pub fn create(store: &Store, hasher: &Hasher, user: &UserId, key: &NewKey<'_>) -> Result<Written> {
+pub fn create(
+    store: &dyn Store,
+    hasher: &Hasher,
+    user: &UserId,
+    key: &NewKey<'_>,
+) -> Result<Written> {
     store.add_key(&new(hasher, user, key))
 }
 
 /// The key with this id, if there is one. (Lucia: `getKey`.)
-pub fn get(store: &Store, id: &KeyId) -> Result<Option<Key>> {
+pub fn get(store: &dyn Store, id: &KeyId) -> Result<Option<Key>> {
     store.key(id)
 }
 
 /// All keys of a user, by their ids; none if there is no such user. (Lucia: `getAllUserKeys`.)
-pub fn of_user(store: &Store, user: &UserId) -> Result<Vec<Key>> {
+pub fn of_user(store: &dyn Store, user: &UserId) -> Result<Vec<Key>> {
     store.keys_of(user)
 }
 
 /// The user whose key this is, proven by their password. One look-up and one slow hash, whatever
 /// the outcome; a hash made by older rules is replaced on the way. (Lucia: `useKey`.)
 pub fn user_by_password(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     id: &KeyId,
     password: &Password,
@@ -88,7 +93,7 @@ pub fn user_by_password(
 /// The user whose key this is, for a provider that has vouched for them. `None` if there is no
 /// such key, if its user is shut out, or if it has a password: then only the password is proof. (Lucia: `useKey` with
 /// `null`.)
-pub fn user_by_provider(store: &Store, id: &KeyId) -> Result<Option<User>> {
+pub fn user_by_provider(store: &dyn Store, id: &KeyId) -> Result<Option<User>> {
     let found = store.user_of_key(id)?;
     let is_proof =
         |(user, key): &(User, Key)| key.hashed_password.is_none() && user.disabled_at.is_none();
@@ -99,7 +104,7 @@ pub fn user_by_provider(store: &Store, id: &KeyId) -> Result<Option<User>> {
 /// is no such key. (Lucia: `updateKeyPassword`, which leaves the sessions alive; OWASP ASVS 7.4.3
 /// wants them to end.)
 pub fn set_password(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     id: &KeyId,
     password: Option<&Password>,
@@ -109,7 +114,7 @@ pub fn set_password(
 }
 
 /// Deletes a key. `false` if there was none. (Lucia: `deleteKey`.)
-pub fn delete(store: &Store, id: &KeyId) -> Result<bool> {
+pub fn delete(store: &dyn Store, id: &KeyId) -> Result<bool> {
     store.delete_key(id)
 }
 

@@ -85,7 +85,7 @@ pub enum SignIn {
 /// A name that is taken is refused before the slow hash is computed. Of simultaneous sign-ups for
 /// one name the database decides, and exactly one is admitted.
 pub fn sign_up(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     name: &Username,
@@ -125,7 +125,7 @@ pub fn sign_up(
 /// Somebody who has to wait costs no hash and no write, and is told the same whether anybody has the
 /// name or not.
 pub fn with_password(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     name: &Username,
@@ -166,7 +166,7 @@ pub enum Again {
 /// was right. It counts as a sign-in does: a session that was stolen is no way to guess (OWASP ASVS
 /// 7.5.1).
 pub fn again(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     (user, session): (&User, &Session),
@@ -202,7 +202,7 @@ pub enum Change {
 /// Gives somebody who is signed in a new password, if they know the present one. Every session of
 /// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4).
 pub fn change_password(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     user: &User,
@@ -243,7 +243,7 @@ pub enum Known {
 /// Finds out whose name and password these are, and starts no session: for scripts that send them with
 /// each request. It counts as a sign-in does (OWASP ASVS 6.3.1: on every way in).
 pub fn without_session(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     name: &Username,
@@ -280,7 +280,7 @@ enum Check {
 
 /// The one place where a password is compared: throttled first, counted if wrong.
 fn prove(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     canonical: &str,
@@ -305,7 +305,7 @@ fn prove(
 /// What a try with this name is counted under: the name, or the browser if it is known to the
 /// account.
 fn subject(
-    store: &Store,
+    store: &dyn Store,
     rules: &Rules,
     canonical: &str,
     caller: &Caller,
@@ -324,7 +324,7 @@ fn subject(
 }
 
 /// The secret that the browser has, if we gave it out: what we did not make we do not adopt.
-fn known_device(store: &Store, caller: &Caller) -> Result<Option<Token>> {
+fn known_device(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     Ok(match &caller.device {
         Some(device) if store.knows_device(&device.hash())? => Some(device.clone()),
         Some(_) | None => None,
@@ -332,7 +332,7 @@ fn known_device(store: &Store, caller: &Caller) -> Result<Option<Token>> {
 }
 
 /// The same, or a new one for a browser that may remember.
-fn device_of(store: &Store, caller: &Caller) -> Result<Option<Token>> {
+fn device_of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     let known = known_device(store, caller)?;
     Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })
 }

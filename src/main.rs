@@ -38,7 +38,7 @@ use vestibule::password::{Cost, Hasher};
 use vestibule::proxy;
 use vestibule::routes::Site;
 use vestibule::serve;
-use vestibule::store::{Record, Store};
+use vestibule::store::{self, Record};
 use vestibule::token::Token;
 
 /// What `vestibule` alone says.
@@ -136,15 +136,15 @@ fn print(text: &str) {
 
 fn run(flags: Flags) -> Result<(), Failure> {
     let config = flags.check().map_err(|text| Failure(2, text))?;
-    let store = Store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
+    let store = store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
     let doors = Doors::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
     let told = config.facts();
-    let first = invites::create_first(&store, config.site.sign_ups, Moment::now());
+    let first = invites::create_first(&*store, config.site.sign_ups, Moment::now());
     let address = config.address();
     let site = Site::new(store, hasher, config.site);
-    let (now, database) = (Moment::now(), config.database.display().to_string());
+    let (now, database) = (Moment::now(), config.database.to_string());
     let facts = [("version", env!("CARGO_PKG_VERSION")), ("database", &*database)];
     log.write(Kind::Program, "start", &facts, now);
     let told: Vec<_> = told.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -183,7 +183,8 @@ fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
     };
     let mut progress = |what: &str, rows: usize| show(&format!("{rows} {what}"));
     let mut input = std::io::stdin().lock();
-    let done = import::bring(&flags.order(), &mut input, Moment::now(), &mut progress);
+    let order = flags.order().map_err(|text| Failure(2, text))?;
+    let done = import::bring(&order, &mut input, Moment::now(), &mut progress);
     show("");
     let outcome = done.map_err(|text| Failure(1, text))?;
     print(&outcome.report);

@@ -135,7 +135,7 @@ pub enum Lane {
 
 /// The site. Shared by all workers.
 pub struct Site {
-    store: Store,
+    store: Box<dyn Store>,
     hasher: Hasher,
     rule: origin::Rule,
     rules: Rules,
@@ -189,7 +189,7 @@ type Answer = Result<Response, Error>;
 
 impl Site {
     /// A site over this store.
-    pub fn new(store: Store, hasher: Hasher, settings: Settings) -> Self {
+    pub fn new(store: Box<dyn Store>, hasher: Hasher, settings: Settings) -> Self {
         let own = settings.rule.own.as_ref();
         let secure = own.is_some_and(Origin::is_https);
         let domain = settings.cookie_domain.as_ref().map(|it| it.as_str().to_owned());
@@ -277,7 +277,7 @@ impl Site {
     /// Deletes a batch of what is dead or forgotten by now, and says how many: fewer than
     /// [`SWEEP_MAX`] means that none is left.
     pub fn sweep(&self, now: Moment) -> Result<usize, Error> {
-        let dead = sessions::delete_dead(&self.store, SWEEP_MAX, now)?;
+        let dead = sessions::delete_dead(&*self.store, SWEEP_MAX, now)?;
         let quiet = now.before(throttle::QUIET);
         let unused = now.before(login::DEVICE_LIFE);
         let forgotten = self.store.delete_forgotten(quiet, unused, SWEEP_MAX)?;
@@ -285,9 +285,9 @@ impl Site {
             Some(life) => self.store.delete_records(now.before(life), SWEEP_MAX)?,
             None => 0,
         };
-        let ended = access::delete_ended(&self.store, SWEEP_MAX, now)?;
-        let tickets = tickets::delete_ended(&self.store, SWEEP_MAX, now)?;
-        let invites = invites::delete_ended(&self.store, SWEEP_MAX, now)?;
+        let ended = access::delete_ended(&*self.store, SWEEP_MAX, now)?;
+        let tickets = tickets::delete_ended(&*self.store, SWEEP_MAX, now)?;
+        let invites = invites::delete_ended(&*self.store, SWEEP_MAX, now)?;
         Ok(dead + forgotten + old + ended + tickets + invites)
     }
 
@@ -384,7 +384,7 @@ impl Site {
     fn report_health(&self, request: &Request) -> Response {
         if let Err(err) = self.store.probe() {
             // Whatever the cause: whoever watches should send people elsewhere.
-            return self.failure(request, &Error::Busy(err.to_string()));
+            return self.failure(request, &Error::Unavailable(err.to_string()));
         }
         let answer = match request.wants() {
             Wants::Json => Response::json(200, &json!({ "status": "ok" })),
@@ -437,7 +437,7 @@ impl Site {
         let Some(resumed) = &visitor.resumed else {
             return Ok(self.with_cookie(self.unauthorized(request), &visitor, now));
         };
-        sessions::end(&self.store, &resumed.session.id)?;
+        sessions::end(&*self.store, &resumed.session.id)?;
         let note = Note::of("logout")
             .with("uid", resumed.user.id.as_str())
             .with("sess", resumed.session.id.handle());
@@ -462,7 +462,7 @@ impl Site {
         };
         let mut visitor = Visitor { presented, resumed: None };
         if let Some(token) = visitor.token() {
-            visitor.resumed = sessions::resume(&self.store, &self.rules.periods, token, now)?;
+            visitor.resumed = sessions::resume(&*self.store, &self.rules.periods, token, now)?;
         }
         Ok(visitor)
     }
@@ -476,7 +476,7 @@ impl Site {
             Cookie::Absent | Cookie::Ambiguous => None,
         };
         let Some(token) = old else { return Ok(Presented::Nothing) };
-        let found = sessions::get(&self.store, &token.hash(), now)?;
+        let found = sessions::get(&*self.store, &token.hash(), now)?;
         let is_good = found.is_some_and(|(_, session)| sessions::is_imported(&session));
         Ok(if is_good { Presented::Old(token) } else { Presented::Nothing })
     }
@@ -581,7 +581,7 @@ impl Site {
     /// What a visitor reads when the store fails; the operator reads the cause.
     fn failure(&self, request: &Request, err: &Error) -> Response {
         match err {
-            Error::Busy(cause) => {
+            Error::Unavailable(cause) | Error::Unknown(cause) => {
                 self.busy(Some(request)).noting(Note::of("db_busy").with("cause", cause))
             }
             Error::Broken(cause) => {

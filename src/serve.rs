@@ -583,14 +583,14 @@ mod tests {
     use super::*;
     use crate::password::{Cost, Hasher};
     use crate::routes::Settings;
-    use crate::store::Store;
+    use crate::store::Sqlite;
 
     #[test]
     fn h19_ends_one_request_with_a_panic_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("a.db")).unwrap();
+        let store = Sqlite::open(&folder.path().join("a.db")).unwrap();
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
-        let site = Arc::new(Site::new(store, hasher, Settings::default()));
+        let site = Arc::new(Site::new(Box::new(store), hasher, Settings::default()));
         let log = Arc::new(Log::to(io::sink()));
         let house = House::new(site, log);
         let request = Request {

@@ -86,7 +86,7 @@ pub fn state(session: &Session, now: Moment) -> State {
 /// `None` if the user is gone. (Lucia: `createSession`, which leaves the session that was presented
 /// alive; OWASP ASVS 7.2.4.)
 pub fn start(
-    store: &Store,
+    store: &dyn Store,
     periods: &Periods,
     user: &UserId,
     entry: &Entry,
@@ -106,7 +106,7 @@ pub fn start(
 /// cannot be written because the database is busy, the session is good all the same and the next
 /// use renews it.
 pub fn resume(
-    store: &Store,
+    store: &dyn Store,
     periods: &Periods,
     token: &Token,
     now: Moment,
@@ -121,7 +121,7 @@ pub fn resume(
             if session.seen_at.after(SEEN_EVERY) <= now {
                 // Nobody waits for this, and nobody is told if it fails.
                 match store.see_session(&session.id, false, now) {
-                    Ok(_) | Err(Error::Busy(_)) => {}
+                    Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
                     Err(err) => return Err(err),
                 }
             }
@@ -129,7 +129,9 @@ pub fn resume(
         }
         State::Idle => match renew(store, periods, &session, now) {
             Ok(renewed) => Ok(renewed.map(|session| Resumed { user, session, renewed: true })),
-            Err(Error::Busy(_)) => Ok(Some(Resumed { user, session, renewed: false })),
+            Err(Error::Unavailable(_) | Error::Unknown(_)) => {
+                Ok(Some(Resumed { user, session, renewed: false }))
+            }
             Err(err) => Err(err),
         },
     }
@@ -141,13 +143,13 @@ pub const fn is_imported(session: &Session) -> bool {
 }
 
 /// The living session with this id, and its user, without renewing it. (Lucia: `getSession`.)
-pub fn get(store: &Store, id: &TokenHash, now: Moment) -> Result<Option<(User, Session)>> {
+pub fn get(store: &dyn Store, id: &TokenHash, now: Moment) -> Result<Option<(User, Session)>> {
     let found = store.user_of_session(id)?;
     Ok(found.filter(|(_, session)| state(session, now) != State::Dead))
 }
 
 /// The living sessions of a user, oldest first. (Lucia: `getAllUserSessions`.)
-pub fn of_user(store: &Store, user: &UserId, now: Moment) -> Result<Vec<Session>> {
+pub fn of_user(store: &dyn Store, user: &UserId, now: Moment) -> Result<Vec<Session>> {
     let mut sessions = store.sessions_of(user)?;
     sessions.retain(|session| state(session, now) != State::Dead);
     Ok(sessions)
@@ -156,7 +158,7 @@ pub fn of_user(store: &Store, user: &UserId, now: Moment) -> Result<Vec<Session>
 /// Makes a session active again, up to its absolute end, and comes back with it as it is then.
 /// `None` if it is gone: a session that was ended does not come back. (Lucia: `renewSession`.)
 pub fn renew(
-    store: &Store,
+    store: &dyn Store,
     periods: &Periods,
     session: &Session,
     now: Moment,
@@ -169,24 +171,24 @@ pub fn renew(
 
 /// Ends a session, durably, before it returns. `false` if there was none. (Lucia:
 /// `invalidateSession`.)
-pub fn end(store: &Store, id: &TokenHash) -> Result<bool> {
+pub fn end(store: &dyn Store, id: &TokenHash) -> Result<bool> {
     store.end_session(id)
 }
 
 /// Ends all sessions of a user and says how many there were. (Lucia: `invalidateAllUserSessions`.)
-pub fn end_all(store: &Store, user: &UserId) -> Result<usize> {
+pub fn end_all(store: &dyn Store, user: &UserId) -> Result<usize> {
     store.end_sessions_of(user)
 }
 
 /// Deletes the dead sessions of a user and says how many there were. (Lucia:
 /// `deleteDeadUserSessions`.)
-pub fn delete_dead_of_user(store: &Store, user: &UserId, now: Moment) -> Result<usize> {
+pub fn delete_dead_of_user(store: &dyn Store, user: &UserId, now: Moment) -> Result<usize> {
     store.delete_dead_sessions_of(user, now)
 }
 
 /// Deletes up to `limit` dead sessions, whoever's they are, and says how many: fewer than `limit`
 /// means that none is left.
-pub fn delete_dead(store: &Store, limit: u32, now: Moment) -> Result<usize> {
+pub fn delete_dead(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_dead_sessions(now, limit)
 }
 
@@ -198,7 +200,7 @@ pub fn is_fresh(session: &Session, now: Moment) -> bool {
 /// The living session of this user that has this handle, if there is one. Handles are public; those
 /// of other people's sessions name nothing here.
 pub fn by_handle(
-    store: &Store,
+    store: &dyn Store,
     user: &UserId,
     handle: &str,
     now: Moment,
@@ -208,7 +210,7 @@ pub fn by_handle(
 }
 
 /// Ends all sessions of a user but this one, and says how many there were.
-pub fn end_others(store: &Store, session: &Session) -> Result<usize> {
+pub fn end_others(store: &dyn Store, session: &Session) -> Result<usize> {
     store.end_other_sessions(&session.user_id, &session.id)
 }
 

@@ -71,7 +71,7 @@ impl Subject {
     /// A sign-in with this canonical name: from a browser that is known to the account; or from
     /// elsewhere, and from this address, if it stands for one client.
     pub fn sign_in(
-        store: &Store,
+        store: &dyn Store,
         limits: &Limits,
         canonical: &str,
         device: Option<&TokenHash>,
@@ -93,7 +93,7 @@ impl Subject {
     }
 
     /// A sign-up from this address. Nothing is counted where the address stands for many clients.
-    pub fn sign_up(store: &Store, limits: &Limits, address: Option<IpAddr>) -> Self {
+    pub fn sign_up(store: &dyn Store, limits: &Limits, address: Option<IpAddr>) -> Self {
         let way = Way::Bucket(limits.sign_up_free, limits.sign_up_every);
         let thing = |it| (count_id(store, &format!("sign-up:{}", Neighbourhood::from(it))), way);
         Self { things: address.map(thing).into_iter().collect() }
@@ -107,7 +107,7 @@ impl Subject {
 }
 
 /// How long to wait before the next try; `None` if it may be now. One read, no write.
-pub fn wait(store: &Store, subject: &Subject, now: Moment) -> Result<Option<Duration>> {
+pub fn wait(store: &dyn Store, subject: &Subject, now: Moment) -> Result<Option<Duration>> {
     let mut longest = None;
     for (id, way) in &subject.things {
         let wait = store.count(id)?.and_then(|count| wait_of(*way, &count, now));
@@ -118,17 +118,17 @@ pub fn wait(store: &Store, subject: &Subject, now: Moment) -> Result<Option<Dura
 
 /// Counts a try that failed, or an account that was made. One write, or none if there is nothing to
 /// count it under.
-pub fn note(store: &Store, limits: &Limits, subject: &Subject, now: Moment) -> Result<()> {
+pub fn note(store: &dyn Store, limits: &Limits, subject: &Subject, now: Moment) -> Result<()> {
     if subject.things.is_empty() {
         return Ok(());
     }
     let ids: Vec<_> = subject.things.iter().map(|(id, _)| *id).collect();
     let after = |at: usize, before: Option<Count>| after(limits, subject.things[at].1, before, now);
-    store.change_counts(&ids, after, limits.rows)
+    store.change_counts(&ids, &after, limits.rows)
 }
 
 /// Forgets the failures for a name, and those of every browser that is known to its account.
-pub fn forget(store: &Store, canonical: &str) -> Result<()> {
+pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
     store.clear_count(&count_id(store, &format!("name:{canonical}")))?;
     for device in store.devices_of_key(&KeyId::username(canonical))? {
         let name = format!("device:{}:{canonical}", token::hex(device.as_bytes()));
@@ -173,7 +173,7 @@ fn is_quiet(count: &Count, now: Moment) -> bool {
     count.last_at.until(now) >= QUIET
 }
 
-fn count_id(store: &Store, thing: &str) -> CountId {
+fn count_id(store: &dyn Store, thing: &str) -> CountId {
     CountId::new(token::keyed_hash(store.handle_key(), thing))
 }
 

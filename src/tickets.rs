@@ -15,7 +15,7 @@ use crate::token::Token;
 pub const LIFE: Duration = Duration::from_secs(60 * 60);
 
 /// Makes a ticket for this user, in the place of any other of theirs. `None` if there is no such user.
-pub fn create(store: &Store, user: &UserId, now: Moment) -> Result<Option<Token>> {
+pub fn create(store: &dyn Store, user: &UserId, now: Moment) -> Result<Option<Token>> {
     let token = Token::random();
     let ticket = Ticket {
         id: token.hash(),
@@ -31,7 +31,7 @@ pub fn create(store: &Store, user: &UserId, now: Moment) -> Result<Option<Token>
 
 /// The user whose password this ticket sets. `None` if it is not good, or not any more, or if the user is
 /// shut out.
-pub fn user_of(store: &Store, token: &Token, now: Moment) -> Result<Option<User>> {
+pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<User>> {
     let found = store.user_of_ticket(&token.hash(), now)?;
     Ok(found.filter(|user| user.disabled_at.is_none()))
 }
@@ -39,7 +39,7 @@ pub fn user_of(store: &Store, token: &Token, now: Moment) -> Result<Option<User>
 /// Sets the password, once, and ends every session and access token of the user. `false` if the ticket is
 /// not good any more.
 pub fn set_password(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     token: &Token,
     password: &Password,
@@ -50,6 +50,6 @@ pub fn set_password(
 }
 
 /// Deletes up to `limit` tickets that have ended, and says how many.
-pub fn delete_ended(store: &Store, limit: u32, now: Moment) -> Result<usize> {
+pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_ended_tickets(now, limit)
 }

@@ -138,7 +138,7 @@ fn is_visible(character: char) -> bool {
 /// Makes a user, with a key or without. `None` if somebody has the name or the key already; then
 /// nothing is written. (Lucia: `createUser`.)
 pub fn create(
-    store: &Store,
+    store: &dyn Store,
     hasher: &Hasher,
     username: &Username,
     key: Option<&NewKey<'_>>,
@@ -153,18 +153,18 @@ pub fn create(
 }
 
 /// The user with this id, if there is one. (Lucia: `getUser`.)
-pub fn get(store: &Store, id: &UserId) -> Result<Option<User>> {
+pub fn get(store: &dyn Store, id: &UserId) -> Result<Option<User>> {
     store.user(id)
 }
 
 /// The user who has this name in any spelling, if there is one.
-pub fn by_name(store: &Store, username: &Username) -> Result<Option<User>> {
+pub fn by_name(store: &dyn Store, username: &Username) -> Result<Option<User>> {
     store.user_by_name(username.canonical())
 }
 
 /// Gives a user another name; they sign in with it from now on. [`Written::Taken`] if somebody
 /// else has it. The name is the one attribute that a user has. (Lucia: `updateUserAttributes`.)
-pub fn rename(store: &Store, id: &UserId, username: &Username) -> Result<Written> {
+pub fn rename(store: &dyn Store, id: &UserId, username: &Username) -> Result<Written> {
     store.rename_user(id, username.typed(), username.canonical())
 }
 
@@ -199,30 +199,30 @@ pub fn email(text: &str) -> Option<String> {
 }
 
 /// Puts a user in these groups and in no others. `false` if there is no such user.
-pub fn set_groups(store: &Store, id: &UserId, groups: &Groups) -> Result<bool> {
+pub fn set_groups(store: &dyn Store, id: &UserId, groups: &Groups) -> Result<bool> {
     store.set_groups(id, groups)
 }
 
 /// Says where apps may write to a user; empty: nowhere. `false` if there is no such user.
-pub fn set_email(store: &Store, id: &UserId, email: &str) -> Result<bool> {
+pub fn set_email(store: &dyn Store, id: &UserId, email: &str) -> Result<bool> {
     store.set_email(id, email)
 }
 
 /// Shuts a user out at once: their sessions end, and neither their password nor an access token of
 /// theirs opens anything (OWASP ASVS 7.4.2). `false` if there is no such user.
-pub fn disable(store: &Store, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
+pub fn disable(store: &dyn Store, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
     store.disable_user(id, reason, now)
 }
 
 /// Lets a user in again who was shut out: their sessions stay ended, their access tokens are good again.
 /// `false` if there is no such user.
-pub fn enable(store: &Store, id: &UserId) -> Result<bool> {
+pub fn enable(store: &dyn Store, id: &UserId) -> Result<bool> {
     store.enable_user(id)
 }
 
 /// Deletes a user with their keys and sessions. `false` if there was none. (Lucia: `deleteUser`,
 /// which leaves keys and sessions to the caller.)
-pub fn delete(store: &Store, id: &UserId) -> Result<bool> {
+pub fn delete(store: &dyn Store, id: &UserId) -> Result<bool> {
     store.delete_user(id)
 }
 

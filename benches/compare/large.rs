@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use vestibule::store::Store;
+use vestibule::store::{Sqlite, Upkeep};
 use vestibule::token::Token;
 
 const USERS: usize = 1_000_000;
@@ -28,7 +28,7 @@ pub fn make(folder: &Path) -> Large {
     for suffix in ["", "-wal", "-shm"] {
         drop(fs::remove_file(format!("{}{suffix}", database.display())));
     }
-    Store::open(&database).and_then(|it| it.close()).expect("a new database");
+    Sqlite::open(&database).and_then(|it| it.close()).expect("a new database");
     let mut conn = Connection::open(&database).expect("it is there");
     conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;")
         .expect("settings");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Done, cause, find, lines, open, record, table};
+use super::{Done, find, lines, open, record, table};
 use crate::access;
 use crate::clock::Moment;
 use crate::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
@@ -15,29 +15,31 @@ const BATCH: u32 = 500;
 /// `vestibule session`: comes back with what to print, or with one line about why it is not done.
 pub fn session(flags: SessionFlags, now: Moment) -> Done {
     let store = open(&flags.database)?;
+    let store = &*store;
     match flags.action {
-        SessionAction::List { name, json } => list(&store, &name, json, now),
+        SessionAction::List { name, json } => list(store, &name, json, now),
         SessionAction::End { name, handle } => {
-            let user = find(&store, &name)?;
-            let found = sessions::by_handle(&store, &user.id, &handle, now).map_err(cause)?;
+            let user = find(store, &name)?;
+            let found = sessions::by_handle(store, &user.id, &handle, now)
+                .map_err(|err| err.to_string())?;
             let session = found.ok_or_else(|| format!("{name} has no session {handle}"))?;
-            sessions::end(&store, &session.id).map_err(cause)?;
-            record(&store, &user, ("session_end", &[("ended", &session.id.handle())]), now)?;
+            sessions::end(store, &session.id).map_err(|err| err.to_string())?;
+            record(store, &user, ("session_end", &[("ended", &session.id.handle())]), now)?;
             Ok("1 session has ended\n".to_owned())
         }
         SessionAction::EndAll { name } => {
-            let user = find(&store, &name)?;
-            let count = sessions::end_all(&store, &user.id).map_err(cause)?;
-            record(&store, &user, ("session_end", &[("sessions", &count.to_string())]), now)?;
+            let user = find(store, &name)?;
+            let count = sessions::end_all(store, &user.id).map_err(|err| err.to_string())?;
+            record(store, &user, ("session_end", &[("sessions", &count.to_string())]), now)?;
             Ok(format!("{count} sessions have ended\n"))
         }
-        SessionAction::Purge => purge(&store, now),
+        SessionAction::Purge => purge(store, now),
     }
 }
 
-fn list(store: &Store, name: &str, as_json: bool, now: Moment) -> Done {
+fn list(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
     let user = find(store, name)?;
-    let all = sessions::of_user(store, &user.id, now).map_err(cause)?;
+    let all = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?;
     if as_json {
         let data = all.iter().map(|it| {
             json!({
@@ -67,10 +69,10 @@ fn list(store: &Store, name: &str, as_json: bool, now: Moment) -> Done {
 }
 
 /// Deletes what is dead, in batches.
-fn purge(store: &Store, now: Moment) -> Done {
+fn purge(store: &dyn Store, now: Moment) -> Done {
     let mut count = 0;
     loop {
-        let deleted = sessions::delete_dead(store, BATCH, now).map_err(cause)?;
+        let deleted = sessions::delete_dead(store, BATCH, now).map_err(|err| err.to_string())?;
         count += deleted;
         if deleted < BATCH as usize {
             return Ok(format!("{count} dead sessions are deleted\n"));
@@ -81,21 +83,22 @@ fn purge(store: &Store, now: Moment) -> Done {
 /// `vestibule token`: comes back with what to print, or with one line about why it is not done.
 pub fn token(flags: TokenFlags, now: Moment) -> Done {
     let store = open(&flags.database)?;
+    let store = &*store;
     match flags.action {
-        TokenAction::List { name, json } => list_tokens(&store, &name, json, now),
+        TokenAction::List { name, json } => list_tokens(store, &name, json, now),
         TokenAction::Revoke { name, handle } => {
-            let user = find(&store, &name)?;
-            let found = access::revoke(&store, &user.id, &handle).map_err(cause)?;
+            let user = find(store, &name)?;
+            let found = access::revoke(store, &user.id, &handle).map_err(|err| err.to_string())?;
             let token = found.ok_or_else(|| format!("{name} has no access token {handle}"))?;
-            record(&store, &user, ("token_revoke", &[("token", &token.id.handle())]), now)?;
+            record(store, &user, ("token_revoke", &[("token", &token.id.handle())]), now)?;
             Ok("1 access token is revoked\n".to_owned())
         }
     }
 }
 
-fn list_tokens(store: &Store, name: &str, as_json: bool, now: Moment) -> Done {
+fn list_tokens(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
     let user = find(store, name)?;
-    let all = access::of_user(store, &user.id).map_err(cause)?;
+    let all = access::of_user(store, &user.id).map_err(|err| err.to_string())?;
     if as_json {
         let data = all.iter().map(|it| {
             json!({

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{cause, find, open, printable};
+use super::{find, open, printable};
 use crate::clock::Moment;
 use crate::config::AuditFlags;
 use crate::store::Record;
@@ -21,7 +21,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// output, or with one line about why it cannot go on.
 pub fn audit(flags: &AuditFlags, out: &mut dyn Write, now: Moment) -> Result<(), String> {
     let store = open(&flags.database)?;
-    let user = flags.user.as_ref().map(|name| find(&store, name)).transpose()?;
+    let store = &*store;
+    let user = flags.user.as_ref().map(|name| find(store, name)).transpose()?;
     let is_asked_for = |record: &Record| {
         let is_theirs = |id: &str| record.user_id.as_deref() == Some(id);
         user.as_ref().is_none_or(|user| is_theirs(user.id.as_str()))
@@ -29,7 +30,7 @@ pub fn audit(flags: &AuditFlags, out: &mut dyn Write, now: Moment) -> Result<(),
     let since = now.before(flags.since);
     let mut last = 0;
     loop {
-        let page = store.records_after(last, since, PAGE).map_err(cause)?;
+        let page = store.records_after(last, since, PAGE).map_err(|err| err.to_string())?;
         let is_all = page.len() < PAGE as usize;
         for (id, record) in page {
             last = id;

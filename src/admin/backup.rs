@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Done, cause, open, printable, record_of};
+use super::{Done, open, open_at, printable, record_of};
 use crate::clock::Moment;
 use crate::config::{BackupFlags, Config, RestoreFlags};
 use crate::store;
@@ -15,34 +15,43 @@ use crate::store;
 /// A file that is there is never overwritten.
 pub fn backup(flags: &BackupFlags, now: Moment) -> Done {
     let store = open(&flags.database)?;
+    let store = &*store;
     let to: &Path = &flags.file;
     store.back_up(to).map_err(|err| format!("cannot write {}: {err}", to.display()))?;
-    record_of(&store, "backup", &[], now)?;
+    record_of(store, "backup", &[], now)?;
     Ok(format!(
         "{} holds a copy of {}; keep it as private as that\n",
         to.display(),
-        flags.database.display()
+        flags.database.check()?
     ))
 }
 
 /// `vestibule restore`: puts a backup in the place of a database that nobody uses.
 pub fn restore(flags: &RestoreFlags) -> Done {
-    let count = store::restore(&flags.file, &flags.database, flags.keep_sessions).map_err(cause)?;
-    let (to, from) = (flags.database.display(), flags.file.display());
+    let database = flags.database.check()?;
+    let Some(to) = database.file() else {
+        return Err(
+            "a server's database is restored by its own tools, as mariadb-backup".to_owned()
+        );
+    };
+    let count =
+        store::restore(&flags.file, to, flags.keep_sessions).map_err(|err| err.to_string())?;
+    let (to, from) = (to.display(), flags.file.display());
     Ok(format!("{to} is as {from} was; {count} sessions were left out\n"))
 }
 
 /// `vestibule check`: what the settings come to, what the database holds, and what is not in order; and
 /// whether all is.
 pub fn check(config: &Config, as_json: bool) -> Result<(String, bool), String> {
-    let was_open = mode(&config.database).is_some_and(|mode| mode & 0o077 != 0);
-    let store = open(&config.database)?;
+    let was_open = config.database.file().and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
+    let store = open_at(&config.database)?;
+    let store = &*store;
     let mut settings = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-    settings.extend(store.versions().map_err(cause)?);
+    settings.extend(store.versions().map_err(|err| err.to_string())?);
     settings.extend(config.facts());
-    let counts = store.counts().map_err(cause)?;
-    let mut faults = store.faults().map_err(cause)?;
-    faults.extend(exposed_folder(&config.database));
+    let counts = store.counts().map_err(|err| err.to_string())?;
+    let mut faults = store.faults().map_err(|err| err.to_string())?;
+    faults.extend(config.database.file().and_then(exposed_folder));
     let mut notes = Vec::new();
     if was_open {
         notes.push("others could read the database; its mode is 600 now".to_owned());

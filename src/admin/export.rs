@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Done, cause, open, record_of};
+use super::{Done, open, record_of};
 use crate::clock::Moment;
 use crate::config::ExportFlags;
 use crate::lines::{self, Counts, LINE_BYTES_MAX};
@@ -23,28 +23,29 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
         );
     }
     let store = open(&flags.database)?;
+    let store = &*store;
     let living = flags.sessions.then_some(now);
     let counts = match file {
-        None => write(&store, out, living, now)?,
-        Some(path) => write_file(&store, path, living, now)?,
+        None => write(store, out, living, now)?,
+        Some(path) => write_file(store, path, living, now)?,
     };
     let Counts { users, keys, sessions } = counts;
     let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
     let facts = [("users", &*users), ("keys", &*keys), ("sessions", &*sessions)];
-    record_of(&store, "export", &facts, now)?;
+    record_of(store, "export", &facts, now)?;
     Ok(match file {
         None => String::new(),
         Some(path) => format!(
             "{} holds {users} users, {keys} keys and {sessions} sessions; keep it as private as {}\n",
             path.display(),
-            flags.database.display()
+            flags.database.check()?
         ),
     })
 }
 
 /// The same into a new file that nobody else may read.
 fn write_file(
-    store: &Store,
+    store: &dyn Store,
     path: &Path,
     living: Option<Moment>,
     now: Moment,
@@ -62,7 +63,7 @@ fn write_file(
 }
 
 fn write(
-    store: &Store,
+    store: &dyn Store,
     out: &mut dyn Write,
     living: Option<Moment>,
     now: Moment,
@@ -83,7 +84,7 @@ fn write(
         };
         fault.is_none()
     });
-    shown.map_err(cause)?;
+    shown.map_err(|err| err.to_string())?;
     if let Some(fault) = fault {
         return Err(fault);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, cause, drawn, lines, open, printable, read_groups, record_of, table};
+use super::{Done, drawn, lines, open, printable, read_groups, record_of, table};
 use crate::clock::Moment;
 use crate::config::{InviteAction, InviteFlags};
 use crate::invites::{self, NewInvite};
@@ -18,24 +18,25 @@ struct Look {
 /// `vestibule invite`: comes back with what to print, or with one line about why it is not done.
 pub fn invite(flags: InviteFlags, now: Moment) -> Done {
     let store = open(&flags.database)?;
+    let store = &*store;
     match flags.action {
         InviteAction::New { origin, uses, life, groups, note, qr, json } => {
             let new = NewInvite { note, groups: read_groups(&groups)?, uses, life };
-            make(&store, new, &origin, &Look { qr, json }, now)
+            make(store, new, &origin, &Look { qr, json }, now)
         }
-        InviteAction::List { json } => list(&store, json, now),
+        InviteAction::List { json } => list(store, json, now),
         InviteAction::Revoke { handle } => {
-            let revoked = invites::revoke(&store, &handle, now).map_err(cause)?;
+            let revoked = invites::revoke(store, &handle, now).map_err(|err| err.to_string())?;
             let revoked =
                 revoked.ok_or_else(|| format!("there is no invitation {}", printable(&handle)))?;
-            record_of(&store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
+            record_of(store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
             Ok("1 invitation is revoked\n".to_owned())
         }
     }
 }
 
-fn make(store: &Store, new: NewInvite, origin: &Origin, look: &Look, now: Moment) -> Done {
-    let (invite, token) = invites::create(store, new, now).map_err(cause)?;
+fn make(store: &dyn Store, new: NewInvite, origin: &Origin, look: &Look, now: Moment) -> Done {
+    let (invite, token) = invites::create(store, new, now).map_err(|err| err.to_string())?;
     let (handle, uses) = (invite.id.handle(), invite.uses_left.to_string());
     let until = invite.expires_at.rfc3339();
     let facts = [
@@ -56,8 +57,8 @@ fn make(store: &Store, new: NewInvite, origin: &Origin, look: &Look, now: Moment
     Ok(format!("{link}\n{drawn}"))
 }
 
-fn list(store: &Store, as_json: bool, now: Moment) -> Done {
-    let all = invites::all(store, now).map_err(cause)?;
+fn list(store: &dyn Store, as_json: bool, now: Moment) -> Done {
+    let all = invites::all(store, now).map_err(|err| err.to_string())?;
     if as_json {
         return Ok(lines(all.iter().map(data)));
     }

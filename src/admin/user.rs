@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Done, cause, drawn, find, lines, open, printable, read_groups, record, record_of, table,
-};
+use super::{Done, drawn, find, lines, open, printable, read_groups, record, record_of, table};
 use crate::clock::Moment;
 use crate::config::{UserAction, UserFlags};
 use crate::keys::{self, NewKey};
@@ -25,34 +23,35 @@ const PAGE: u32 = 1_000;
 /// it, with what it is for. An error is one line.
 pub fn user(flags: UserFlags, ask: impl FnOnce(&str) -> Done, now: Moment) -> Done {
     let store = open(&flags.database)?;
-    let find = |name: &str| find(&store, name);
+    let store = &*store;
+    let find = |name: &str| find(store, name);
     match flags.action {
         UserAction::Add { name, no_password, groups, password_policy } => {
             let password = if no_password { None } else { Some(ask(&name)?) };
-            add(&store, &name, password.as_deref(), (&groups, password_policy), now)
+            add(store, &name, password.as_deref(), (&groups, password_policy), now)
         }
-        UserAction::List { json } => list(&store, json),
-        UserAction::Show { name, json } => show(&store, &find(&name)?, json, now),
+        UserAction::List { json } => list(store, json),
+        UserAction::Show { name, json } => show(store, &find(&name)?, json, now),
         UserAction::Passwd { name, password_policy } => {
             let user = find(&name)?;
             let typed = ask(&name)?;
-            set_password(&store, &user, &typed, password_policy, now)
+            set_password(store, &user, &typed, password_policy, now)
         }
-        UserAction::Rename { name, new_name } => rename(&store, &find(&name)?, &new_name, now),
-        UserAction::Delete { name, yes } => delete(&store, &find(&name)?, yes, now),
+        UserAction::Rename { name, new_name } => rename(store, &find(&name)?, &new_name, now),
+        UserAction::Delete { name, yes } => delete(store, &find(&name)?, yes, now),
         UserAction::ResetLink { name, origin, qr } => {
-            reset_link(&store, &find(&name)?, &origin, qr, now)
+            reset_link(store, &find(&name)?, &origin, qr, now)
         }
-        UserAction::Unlock { name } => unlock(&store, &name, now),
-        UserAction::Groups { name, groups } => set_groups(&store, &find(&name)?, &groups, now),
-        UserAction::Email { name, email } => set_email(&store, &find(&name)?, &email, now),
-        UserAction::Disable { name, reason } => disable(&store, &find(&name)?, &reason, now),
-        UserAction::Enable { name } => enable(&store, &find(&name)?, now),
+        UserAction::Unlock { name } => unlock(store, &name, now),
+        UserAction::Groups { name, groups } => set_groups(store, &find(&name)?, &groups, now),
+        UserAction::Email { name, email } => set_email(store, &find(&name)?, &email, now),
+        UserAction::Disable { name, reason } => disable(store, &find(&name)?, &reason, now),
+        UserAction::Enable { name } => enable(store, &find(&name)?, now),
     }
 }
 
 fn add(
-    store: &Store,
+    store: &dyn Store,
     typed: &str,
     password: Option<&str>,
     (groups, policy): (&str, Policy),
@@ -67,17 +66,17 @@ fn add(
     let mut user = users::new(&name, now);
     user.groups = groups;
     let key = keys::new(&hasher, &user.id, &NewKey { id: &id, password: password.as_ref() });
-    if store.add_user(&user, &[key]).map_err(cause)? != Written::Done {
+    if store.add_user(&user, &[key]).map_err(|err| err.to_string())? != Written::Done {
         return Err(format!("somebody is called {typed} already"));
     }
     finish(store, &user, Ok(true), ("user_add", &[]), now)
 }
 
-fn list(store: &Store, as_json: bool) -> Done {
+fn list(store: &dyn Store, as_json: bool) -> Done {
     let mut all: Vec<User> = Vec::new();
     loop {
         let after = all.last().map_or("", |it| &it.canonical_username).to_owned();
-        let page = store.users_after(&after, PAGE).map_err(cause)?;
+        let page = store.users_after(&after, PAGE).map_err(|err| err.to_string())?;
         let is_last = page.len() < PAGE as usize;
         all.extend(page);
         if is_last {
@@ -117,10 +116,10 @@ fn data(user: &User) -> Value {
     })
 }
 
-fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
-    let sessions = sessions::of_user(store, &user.id, now).map_err(cause)?.len();
+fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
+    let sessions = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?.len();
     let disabled = user.disabled_at.map(Moment::rfc3339);
-    let attributes = store.attributes(&user.id).map_err(cause)?.unwrap_or_default();
+    let attributes = store.attributes(&user.id).map_err(|err| err.to_string())?.unwrap_or_default();
     if as_json {
         let mut data = data(user);
         data["sessions"] = sessions.into();
@@ -155,12 +154,12 @@ fn show(store: &Store, user: &User, as_json: bool, now: Moment) -> Done {
 }
 
 /// Ends every session and access token, as a new password always does.
-fn set_password(store: &Store, user: &User, typed: &str, policy: Policy, now: Moment) -> Done {
+fn set_password(store: &dyn Store, user: &User, typed: &str, policy: Policy, now: Moment) -> Done {
     let name = Username::for_sign_in(&user.username).ok_or("the name is none to sign in with")?;
     let password = read_password(typed, &name, policy)?;
     let hasher = Hasher::new(1, Cost::OWASP);
     let id = KeyId::username(&user.canonical_username);
-    let key = store.key(&id).map_err(cause)?;
+    let key = store.key(&id).map_err(|err| err.to_string())?;
     if key.is_some_and(|key| key.user_id != user.id) {
         return Err(format!("somebody else signs in as {}", printable(&user.username)));
     }
@@ -172,17 +171,17 @@ fn set_password(store: &Store, user: &User, typed: &str, policy: Policy, now: Mo
     finish(store, user, is_done, ("user_passwd", &[]), now)
 }
 
-fn rename(store: &Store, user: &User, typed: &str, now: Moment) -> Done {
+fn rename(store: &dyn Store, user: &User, typed: &str, now: Moment) -> Done {
     let name = Username::for_sign_up(typed)
         .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
-    match users::rename(store, &user.id, &name).map_err(cause)? {
+    match users::rename(store, &user.id, &name).map_err(|err| err.to_string())? {
         Written::Done => finish(store, user, Ok(true), ("user_rename", &[]), now),
         Written::Taken => Err(format!("somebody is called {typed} already")),
         Written::NoUser => finish(store, user, Ok(false), ("user_rename", &[]), now),
     }
 }
 
-fn delete(store: &Store, user: &User, is_meant: bool, now: Moment) -> Done {
+fn delete(store: &dyn Store, user: &User, is_meant: bool, now: Moment) -> Done {
     if !is_meant {
         return Err(format!(
             "{} and all that is theirs would be gone for good; say --yes if that is meant",
@@ -193,11 +192,11 @@ fn delete(store: &Store, user: &User, is_meant: bool, now: Moment) -> Done {
     finish(store, user, is_done, ("user_delete", &[]), now)
 }
 
-fn reset_link(store: &Store, user: &User, origin: &Origin, qr: bool, now: Moment) -> Done {
+fn reset_link(store: &dyn Store, user: &User, origin: &Origin, qr: bool, now: Moment) -> Done {
     if user.disabled_at.is_some() {
         return Err(format!("{} is disabled; enable them first", printable(&user.username)));
     }
-    let made = tickets::create(store, &user.id, now).map_err(cause)?;
+    let made = tickets::create(store, &user.id, now).map_err(|err| err.to_string())?;
     let token = made.ok_or_else(|| format!("there is no user {} any more", user.username))?;
     record(store, user, ("reset_link", &[]), now)?;
     let link = format!("{origin}/reset?token={}", token.reveal());
@@ -206,9 +205,9 @@ fn reset_link(store: &Store, user: &User, origin: &Origin, qr: bool, now: Moment
 }
 
 /// Works for names that nobody has, too: they are counted alike.
-fn unlock(store: &Store, typed: &str, now: Moment) -> Done {
+fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
     let name = Username::for_sign_in(typed).ok_or("names have 1 to 31 characters")?;
-    throttle::forget(store, name.canonical()).map_err(cause)?;
+    throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
     let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
     record_of(store, "user_unlock", &[("name", &handle)], now)?;
     Ok(format!("failed tries for {} are forgotten\n", printable(typed)))
@@ -227,13 +226,13 @@ fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Passwor
     }
 }
 
-fn set_groups(store: &Store, user: &User, text: &str, now: Moment) -> Done {
+fn set_groups(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     let groups = read_groups(text)?;
     let is_done = users::set_groups(store, &user.id, &groups);
     finish(store, user, is_done, ("user_groups", &[("groups", groups.as_str())]), now)
 }
 
-fn set_email(store: &Store, user: &User, text: &str, now: Moment) -> Done {
+fn set_email(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     let email = match text {
         "" => String::new(),
         text => users::email(text).ok_or("write the address as in anna@example.com, in ASCII")?,
@@ -242,29 +241,29 @@ fn set_email(store: &Store, user: &User, text: &str, now: Moment) -> Done {
     finish(store, user, is_done, ("user_email", &[]), now)
 }
 
-fn disable(store: &Store, user: &User, reason: &str, now: Moment) -> Done {
+fn disable(store: &dyn Store, user: &User, reason: &str, now: Moment) -> Done {
     let is_done = users::disable(store, &user.id, reason, now);
     finish(store, user, is_done, ("user_disable", &[("reason", reason)]), now)
 }
 
-fn enable(store: &Store, user: &User, now: Moment) -> Done {
+fn enable(store: &dyn Store, user: &User, now: Moment) -> Done {
     let is_done = users::enable(store, &user.id);
     finish(store, user, is_done, ("user_enable", &[]), now)
 }
 
 /// Keeps what was done in the audit trail, and shows what it led to.
 fn finish(
-    store: &Store,
+    store: &dyn Store,
     user: &User,
     is_done: store::Result<bool>,
     event: (&str, &[(&str, &str)]),
     now: Moment,
 ) -> Done {
-    if !is_done.map_err(cause)? {
+    if !is_done.map_err(|err| err.to_string())? {
         return Err(format!("there is no user {} any more", printable(&user.username)));
     }
     record(store, user, event, now)?;
-    match users::get(store, &user.id).map_err(cause)? {
+    match users::get(store, &user.id).map_err(|err| err.to_string())? {
         Some(user) => show(store, &user, false, now),
         None => Ok(format!("{} is gone\n", printable(&user.username))),
     }

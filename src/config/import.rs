@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::DatabaseFlags;
 use crate::import::{self, Order};
 use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames};
 
@@ -160,14 +161,14 @@ struct Way {
     #[arg(long)]
     json: bool,
 
-    /// The SQLite file that the server uses. Made if it is not there.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    database: DatabaseFlags,
 }
 
 impl ImportFlags {
     /// What is to be done.
-    pub fn order(self) -> Order {
+    pub fn order(self) -> Result<Order, String> {
         let (source, file, way) = match self.source {
             Source::Lucia { file, tables, way } => (import::Source::Lucia { tables }, file, way),
             Source::LuciaV3 { file, tables, username, way } => {
@@ -183,7 +184,8 @@ impl ImportFlags {
             Source::Vestibule { file, way } => (import::Source::Vestibule, file, way),
         };
         let Way { dry_run, skip_conflicts, json, database } = way;
-        Order { source, file, dry_run, skip_conflicts, json, database }
+        let database = database.check()?;
+        Ok(Order { source, file, dry_run, skip_conflicts, json, database })
     }
 }
 

@@ -1,11 +1,10 @@
 //! The settings of `vestibule invite`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{origin, period};
+use super::{DatabaseFlags, origin, period};
 use crate::invites::{LIFE_MAX, USES_MAX};
 use crate::origin::Origin;
 
@@ -15,10 +14,9 @@ use crate::origin::Origin;
     vestibule invite new --origin https://auth.example.com --groups staff --uses 5 --life 7d\n\n\
     Exit codes: 0 done; 1 it could not be done, or there is no such invitation; 2 wrong usage.")]
 pub struct InviteFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    #[arg(global = true)]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// What to do.
     #[command(subcommand)]

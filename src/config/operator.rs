@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::period;
+use super::{DatabaseFlags, period};
 
 /// `vestibule session`.
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule session end-all anna")]
 pub struct SessionFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    #[arg(global = true)]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// What to do.
     #[command(subcommand)]
@@ -56,10 +55,9 @@ pub enum SessionAction {
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule token list anna")]
 pub struct TokenFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    #[arg(global = true)]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// What to do.
     #[command(subcommand)]
@@ -92,9 +90,9 @@ pub enum TokenAction {
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule audit --since 7d --user anna")]
 pub struct AuditFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// How far back.
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = period)]
@@ -117,9 +115,9 @@ pub struct AuditFlags {
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule restore /var/backups/vestibule-2026-11-25.db")]
 pub struct RestoreFlags {
-    /// The SQLite file that the server uses. It must not run meanwhile.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// The backup.
     pub(crate) file: PathBuf,
@@ -133,9 +131,9 @@ pub struct RestoreFlags {
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule backup /var/backups/vestibule-$(date +%F).db")]
 pub struct BackupFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// The copy. It must not be there yet.
     pub(crate) file: PathBuf,
@@ -152,9 +150,9 @@ pub struct BackupFlags {
     Access tokens, invitations, reset links, known browsers and the audit trail are not in it; `vestibule backup` has \
     them.")]
 pub struct ExportFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// Where to write it, readable for its owner alone; it must not be there yet. Without it: to standard
     /// output, unless that is a terminal.

@@ -1,10 +1,8 @@
 //! The settings of `vestibule user`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 
-use super::{origin, policy};
+use super::{DatabaseFlags, origin, policy};
 use crate::origin::Origin;
 use crate::policy::Policy;
 
@@ -16,10 +14,9 @@ use crate::policy::Policy;
     vestibule user disable anna --reason 'left the company'\n\n\
     Exit codes: 0 done; 1 it could not be done, or there is no such user; 2 wrong usage.")]
 pub struct UserFlags {
-    /// The SQLite file that the server uses.
-    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "FILE", default_value = "vestibule.db")]
-    #[arg(global = true)]
-    pub(crate) database: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
 
     /// What to do.
     #[command(subcommand)]

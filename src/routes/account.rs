@@ -75,7 +75,7 @@ impl Site {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let handle = form.field("session").unwrap_or_default();
-        let found = sessions::by_handle(&self.store, &it.user.id, &handle, now)?;
+        let found = sessions::by_handle(&*self.store, &it.user.id, &handle, now)?;
         let Some(session) = found else {
             let answer = self.problem(request, 404, |t| t.no_session);
             return Ok(self.with_cookie(answer, &visitor, now));
@@ -83,7 +83,7 @@ impl Site {
         if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
             return self.refuse_sessions(request, &visitor, it, &turned, now);
         }
-        sessions::end(&self.store, &session.id)?;
+        sessions::end(&*self.store, &session.id)?;
         let note = note("session_end", it).with("ended", session.id.handle());
         if session.id == it.session.id {
             let answer = done(request, "/login", &json!({ "ended": 1 }));
@@ -104,7 +104,7 @@ impl Site {
         if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
             return self.refuse_sessions(request, &visitor, it, &turned, now);
         }
-        let count = sessions::end_others(&self.store, &it.session)?;
+        let count = sessions::end_others(&*self.store, &it.session)?;
         let note = note("session_end", it).with("others", count.to_string());
         let answer = done(request, "/account/sessions", &json!({ "ended": count })).noting(note);
         Ok(self.with_cookie(answer, &visitor, now))
@@ -118,7 +118,7 @@ impl Site {
             let form = pages::Form::Delete;
             return Ok(self.refuse_account(request, &visitor, it, form, &turned, now));
         }
-        users::delete(&self.store, &it.user.id)?;
+        users::delete(&*self.store, &it.user.id)?;
         let note = note("account_delete", it);
         let answer = done(request, "/login", &json!({ "deleted": true }));
         Ok(self.forget(answer).noting(note))
@@ -151,7 +151,8 @@ impl Site {
         passwords: (&Password, &Password),
         now: Moment,
     ) -> Result<Result<Response, Turned>, Error> {
-        let Self { store, hasher, rules, .. } = self;
+        let store = &*self.store;
+        let Self { hasher, rules, .. } = self;
         let caller = self.caller_again(request, visitor, it);
         Ok(match login::change_password(store, hasher, rules, &it.user, passwords, &caller, now)? {
             Change::Done(started) => {
@@ -195,7 +196,8 @@ impl Site {
         let Some(password) = form.field(field).and_then(|typed| policy::read(&typed)) else {
             return Ok(Err(Turned::for_present_password()));
         };
-        let Self { store, hasher, rules, .. } = self;
+        let store = &*self.store;
+        let Self { hasher, rules, .. } = self;
         let caller = self.caller_again(request, visitor, it);
         let who = (&it.user, &it.session);
         Ok(match login::again(store, hasher, rules, who, &password, &caller, now)? {
@@ -279,7 +281,7 @@ impl Site {
         refusal: Option<Refusal>,
         now: Moment,
     ) -> Answer {
-        let mut all = sessions::of_user(&self.store, &it.user.id, now)?;
+        let mut all = sessions::of_user(&*self.store, &it.user.id, now)?;
         // The one that asks first, then the one that was used last.
         all.sort_by_key(|session| {
             (session.id != it.session.id, std::cmp::Reverse(session.seen_at.millis()))

@@ -132,7 +132,7 @@ impl Site {
         now: Moment,
     ) -> Result<Option<Result<Box<Admission>, Turned>>, Error> {
         let Ok((name, password)) = self.read(Door::SignUp, form) else { return Ok(None) };
-        let user = users::by_name(&self.store, &name)?;
+        let user = users::by_name(&*self.store, &name)?;
         let is_new = user.is_some_and(|user| now <= user.created_at.after(REPEATED));
         if form.field("by_page").is_none() || !is_new {
             return Ok(None);
@@ -159,7 +159,7 @@ impl Site {
             });
         };
         let found = match Token::parse(&presented) {
-            Some(token) => invites::find(&self.store, self.sign_ups, &token, now)?,
+            Some(token) => invites::find(&*self.store, self.sign_ups, &token, now)?,
             None => None,
         };
         Ok(found.map(Some).ok_or(Uninvited::BadInvite))
@@ -201,7 +201,8 @@ impl Site {
         caller: &Caller,
         now: Moment,
     ) -> Result<Result<Box<Admission>, Turned>, Error> {
-        let Self { store, hasher, rules, .. } = self;
+        let store = &*self.store;
+        let Self { hasher, rules, .. } = self;
         Ok(match door {
             Door::SignUp => {
                 match login::sign_up(store, hasher, rules, name, password, caller, now)? {

@@ -317,7 +317,7 @@ impl Site {
     ) -> Result<Who, Error> {
         let is_theirs =
             |user: &User| name.as_ref().is_none_or(|it| it.canonical() == user.canonical_username);
-        Ok(match access::user_of(&self.store, token, now)?.filter(is_theirs) {
+        Ok(match access::user_of(&*self.store, token, now)?.filter(is_theirs) {
             Some(user) => Who::Known(Box::new(user)),
             // Nobody can guess one, so that it is no try to be counted.
             None => Who::Refused { reason: "bad_access_token", name, user: None },
@@ -331,7 +331,8 @@ impl Site {
         password: &Password,
         now: Moment,
     ) -> Result<Who, Error> {
-        let Self { store, hasher, rules, memory, .. } = self;
+        let store = &*self.store;
+        let Self { hasher, rules, memory, .. } = self;
         if let Some(user) = memory.recall(store, &name, password, now)? {
             return Ok(Who::Known(Box::new(user)));
         }

@@ -17,7 +17,7 @@ use crate::users::Username;
 impl Site {
     pub(super) fn show_reset(&self, request: &Request, now: Moment) -> Answer {
         let Some(token) = token_of(request.parameters()) else { return Ok(self.no_link(request)) };
-        Ok(match tickets::user_of(&self.store, &token, now)? {
+        Ok(match tickets::user_of(&*self.store, &token, now)? {
             Some(user) if request.wants() == Wants::Json => {
                 let shortest = self.policy.shortest();
                 let data =
@@ -33,7 +33,7 @@ impl Site {
     /// sessions that are gone.
     pub(super) fn reset_password(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
         let Some(token) = token_of(form) else { return Ok(self.no_link(request)) };
-        let Some(user) = tickets::user_of(&self.store, &token, now)? else {
+        let Some(user) = tickets::user_of(&*self.store, &token, now)? else {
             return Ok(self.no_link(request));
         };
         let note = |event| Note::of(event).with("uid", user.id.as_str());
@@ -48,7 +48,7 @@ impl Site {
                 return Ok(answer.noting(note("password_reset_fail").with("reason", turned.reason)));
             }
         };
-        let is_done = tickets::set_password(&self.store, &self.hasher, &token, &password, now)?;
+        let is_done = tickets::set_password(&*self.store, &self.hasher, &token, &password, now)?;
         Ok(if is_done {
             done(request, "/login", &json!({ "reset": true })).noting(note("password_reset"))
         } else {

@@ -41,7 +41,7 @@ impl Site {
         if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
             return self.refuse_token(request, &visitor, it, form, &turned, now);
         }
-        let answer = match access::create(&self.store, &it.session, name, life, now)? {
+        let answer = match access::create(&*self.store, &it.session, name, life, now)? {
             Made::Done(token, record) => {
                 let token = access::reveal(&token);
                 let made = note("token_make", it).with("token", record.id.handle());
@@ -72,7 +72,7 @@ impl Site {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let handle = form.field("token").unwrap_or_default();
-        let answer = match access::revoke(&self.store, &it.user.id, &handle)? {
+        let answer = match access::revoke(&*self.store, &it.user.id, &handle)? {
             Some(record) => done(request, "/account/tokens", &json!({ "revoked": 1 }))
                 .noting(note("token_revoke", it).with("token", record.id.handle())),
             None => self.problem(request, 404, |t| t.no_token),
@@ -109,7 +109,7 @@ impl Site {
         page: &Page<'_>,
         now: Moment,
     ) -> Answer {
-        let all = access::of_user(&self.store, &it.user.id)?;
+        let all = access::of_user(&*self.store, &it.user.id)?;
         if request.wants() == Wants::Json {
             let all: Vec<_> = all.iter().map(|record| data(record, now)).collect();
             return Ok(Response::json(status, &json!({ "tokens": all })));

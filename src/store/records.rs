@@ -288,6 +288,64 @@ pub enum SignedUp {
     NotInvited,
 }
 
+/// Somebody who comes over. It holds hashes of passwords and tokens and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who.
+    pub user: User,
+    /// Whoever is here by the same name is them: where they come from there are no ids, and the one in
+    /// `user` is new.
+    pub is_known_by_name: bool,
+    /// What else was known of them: an object in JSON; empty: nothing.
+    pub attributes: String,
+    /// Their ways to prove who they are.
+    pub keys: Vec<Key>,
+    /// The browsers that they are signed in with.
+    pub sessions: Vec<Session>,
+}
+
+/// What there is already of somebody who comes over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Nothing.
+    New,
+    /// The user, and this many of their keys and sessions.
+    Here {
+        /// Keys that are there.
+        keys: usize,
+        /// Sessions that are there.
+        sessions: usize,
+    },
+    /// Somebody with another name has the id.
+    IdTaken,
+    /// Somebody with another id has the name, or signs in with it.
+    NameTaken,
+    /// Somebody else has this key, or is called by the name in it.
+    KeyTaken(KeyId),
+    /// Somebody else has one of the sessions.
+    SessionTaken,
+}
+
+impl Standing {
+    /// Whether somebody else is in their place.
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::IdTaken | Self::NameTaken | Self::KeyTaken(_) | Self::SessionTaken)
+    }
+}
+
+/// Somebody with their keys and sessions. It holds hashes of passwords and tokens and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// Who.
+    pub user: User,
+    /// What else was known of them where they came from: an object in JSON; empty: nothing.
+    pub attributes: String,
+    /// Their ways to prove who they are, by their ids.
+    pub keys: Vec<Key>,
+    /// The browsers that they are signed in with, oldest first.
+    pub sessions: Vec<Session>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,8 +15,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::file::{APPLICATION_ID, beside};
-use super::{Error, Fault, Result};
+use super::sqlite::Fault;
+use super::sqlite::file::{APPLICATION_ID, beside};
+use super::{Error, Result};
 use crate::clock::Moment;
 
 /// Rows between two reports of progress.
@@ -133,10 +134,7 @@ pub(super) fn read(
     };
     whole().map_err(|fault| {
         let say = |cause| format!("cannot import {}: {cause}", path.display());
-        match Error::from(fault) {
-            Error::Busy(cause) => Error::Busy(say(cause)),
-            Error::Broken(cause) => Error::Broken(say(cause)),
-        }
+        Error::from(fault).saying(say)
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::engine;
 use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::keys::{self, NewKey, Proof, Refusal};
@@ -19,7 +20,7 @@ const NOW: Moment = Moment::from_millis(1_000_000);
 /// The auth floor over its own empty file.
 struct Hall {
     folder: TempDir,
-    store: Store,
+    store: Box<dyn Store>,
     hasher: Hasher,
     periods: Periods,
 }
@@ -27,7 +28,7 @@ struct Hall {
 impl Hall {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("test.db")).unwrap();
+        let store = engine::open(folder.path());
         let second = Duration::from_secs(1);
         let periods = Periods {
             active: 10 * second,
@@ -49,14 +50,14 @@ impl Hall {
     fn sign_up(&self, who: &str, presented: Option<&TokenHash>) -> SignUp {
         let password = Password::new("secret");
         let caller = Caller { presented: presented.copied(), ..Caller::default() };
-        let Self { store, hasher, .. } = self;
+        let (store, hasher) = (&*self.store, &self.hasher);
         login::sign_up(store, hasher, &self.rules(), &name(who), &password, &caller, NOW).unwrap()
     }
 
     fn sign_in(&self, who: &str, password: &str, presented: Option<&TokenHash>) -> SignIn {
         let (name, password) = (Username::for_sign_in(who).unwrap(), Password::new(password));
         let caller = Caller { presented: presented.copied(), ..Caller::default() };
-        let Self { store, hasher, .. } = self;
+        let (store, hasher) = (&*self.store, &self.hasher);
         login::with_password(store, hasher, &self.rules(), &name, &password, &caller, NOW).unwrap()
     }
 
@@ -69,7 +70,7 @@ impl Hall {
     }
 
     fn resume(&self, token: &Token, now: Moment) -> Option<sessions::Resumed> {
-        sessions::resume(&self.store, &self.periods, token, now).unwrap()
+        sessions::resume(&*self.store, &self.periods, token, now).unwrap()
     }
 }
 
@@ -172,7 +173,7 @@ fn keeps_other_sessions_alive_when_somebody_signs_in_elsewhere() {
     let (hall, ann) = Hall::with_ann();
     assert!(hall.is_admitted("Ann Onym", "secret"));
     assert!(hall.resume(&ann.started.token, NOW).is_some());
-    assert_eq!(sessions::of_user(&hall.store, &ann.user.id, NOW).unwrap().len(), 2);
+    assert_eq!(sessions::of_user(&*hall.store, &ann.user.id, NOW).unwrap().len(), 2);
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn writes_nothing_while_a_session_is_active() {
     let (hall, ann) = Hall::with_ann();
     let resumed = hall.resume(&ann.started.token, seconds(10)).unwrap();
     assert!(!resumed.renewed && resumed.session == ann.started.session);
-    let stored = sessions::get(&hall.store, &ann.started.session.id, NOW).unwrap().unwrap().1;
+    let stored = sessions::get(&*hall.store, &ann.started.session.id, NOW).unwrap().unwrap().1;
     assert!(stored == ann.started.session);
 }
 
@@ -236,11 +237,11 @@ fn lets_no_period_reach_beyond_the_absolute_one() {
 #[test]
 fn ends_a_session_for_good() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(sessions::end(&hall.store, &ann.started.session.id), Ok(true));
+    assert_eq!(sessions::end(&*hall.store, &ann.started.session.id), Ok(true));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
-    let renewed = sessions::renew(&hall.store, &hall.periods, &ann.started.session, NOW);
+    let renewed = sessions::renew(&*hall.store, &hall.periods, &ann.started.session, NOW);
     assert!(renewed.unwrap().is_none(), "a renewal does not bring it back");
-    assert_eq!(sessions::end(&hall.store, &ann.started.session.id), Ok(false));
+    assert_eq!(sessions::end(&*hall.store, &ann.started.session.id), Ok(false));
 }
 
 #[test]
@@ -254,18 +255,18 @@ fn lists_and_ends_the_living_sessions_of_one_user() {
     let (hall, ann) = Hall::with_ann();
     let SignUp::Admitted(bob) = hall.sign_up("Bob Bobson", None) else { panic!("not admitted") };
     let start = |now| {
-        sessions::start(&hall.store, &hall.periods, &ann.user.id, &Entry::default(), now).unwrap()
+        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &Entry::default(), now).unwrap()
     };
     start(seconds(5)).unwrap();
-    let list = |now| sessions::of_user(&hall.store, &ann.user.id, now).unwrap().len();
+    let list = |now| sessions::of_user(&*hall.store, &ann.user.id, now).unwrap().len();
     assert_eq!(list(seconds(30)), 2);
     assert_eq!(list(just_after(seconds(30))), 1, "the dead are not listed");
     let later = just_after(seconds(30));
-    assert_eq!(sessions::delete_dead_of_user(&hall.store, &ann.user.id, later), Ok(1));
-    assert_eq!(sessions::end_all(&hall.store, &ann.user.id), Ok(1));
+    assert_eq!(sessions::delete_dead_of_user(&*hall.store, &ann.user.id, later), Ok(1));
+    assert_eq!(sessions::end_all(&*hall.store, &ann.user.id), Ok(1));
     assert_eq!(list(NOW), 0);
     assert!(hall.resume(&bob.started.token, NOW).is_some());
-    assert_eq!(sessions::delete_dead(&hall.store, 10, later), Ok(1));
+    assert_eq!(sessions::delete_dead(&*hall.store, 10, later), Ok(1));
 }
 
 #[test]
@@ -273,7 +274,7 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
     let (hall, ann) = Hall::with_ann();
     let start = |n| {
         let now = seconds(n);
-        sessions::start(&hall.store, &hall.periods, &ann.user.id, &Entry::default(), now)
+        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &Entry::default(), now)
             .unwrap()
             .unwrap()
     };
@@ -291,46 +292,46 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
 fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
     let (hall, ann) = Hall::with_ann();
     let id = KeyId::username("ann onym");
-    let old = keys::get(&hall.store, &id).unwrap().unwrap().hashed_password.unwrap();
+    let old = keys::get(&*hall.store, &id).unwrap().unwrap().hashed_password.unwrap();
     let entry = Entry { proof: Some((id.clone(), old)), ..Entry::default() };
     let start = || {
-        sessions::start(&hall.store, &hall.periods, &ann.user.id, &entry, NOW).unwrap().is_some()
+        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &entry, NOW).unwrap().is_some()
     };
     assert!(start());
     let new = Password::new("another");
-    assert!(keys::set_password(&hall.store, &hall.hasher, &id, Some(&new)).unwrap());
+    assert!(keys::set_password(&*hall.store, &hall.hasher, &id, Some(&new)).unwrap());
     assert!(!start());
-    assert!(sessions::of_user(&hall.store, &ann.user.id, NOW).unwrap().is_empty());
+    assert!(sessions::of_user(&*hall.store, &ann.user.id, NOW).unwrap().is_empty());
 }
 
 #[test]
 fn starts_no_session_for_somebody_who_is_gone() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(true));
+    assert_eq!(users::delete(&*hall.store, &ann.user.id), Ok(true));
     let started =
-        sessions::start(&hall.store, &hall.periods, &ann.user.id, &Entry::default(), NOW).unwrap();
+        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &Entry::default(), NOW).unwrap();
     assert!(started.is_none());
 }
 
 #[test]
 fn forgets_a_deleted_user_with_their_sessions_and_frees_the_name() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(true));
-    assert_eq!(users::get(&hall.store, &ann.user.id), Ok(None));
+    assert_eq!(users::delete(&*hall.store, &ann.user.id), Ok(true));
+    assert_eq!(users::get(&*hall.store, &ann.user.id), Ok(None));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
     assert!(!hall.is_admitted("Ann Onym", "secret"));
     assert!(matches!(hall.sign_up("Ann Onym", None), SignUp::Admitted(_)));
-    assert_eq!(users::delete(&hall.store, &ann.user.id), Ok(false));
+    assert_eq!(users::delete(&*hall.store, &ann.user.id), Ok(false));
 }
 
 #[test]
 fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
     let (hall, ann) = Hall::with_ann();
     let id = &ann.user.id;
-    assert_eq!(users::rename(&hall.store, id, &name("Anna")), Ok(Written::Done));
+    assert_eq!(users::rename(&*hall.store, id, &name("Anna")), Ok(Written::Done));
     assert!(hall.is_admitted("anna", "secret"));
     assert!(!hall.is_admitted("Ann Onym", "secret"));
-    let found: Option<User> = users::by_name(&hall.store, &name("ANNA")).unwrap();
+    let found: Option<User> = users::by_name(&*hall.store, &name("ANNA")).unwrap();
     assert_eq!(found.unwrap().username, "Anna");
     assert!(hall.resume(&ann.started.token, NOW).is_some(), "who they are has not changed");
 }
@@ -338,7 +339,7 @@ fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
 #[test]
 fn creates_a_user_with_a_key_or_without_and_none_twice() {
     let hall = Hall::new();
-    let Hall { store, hasher, .. } = &hall;
+    let (store, hasher) = (&*hall.store, &hall.hasher);
     let bare = users::create(store, hasher, &name("Bare"), None, NOW).unwrap().unwrap();
     assert!(keys::of_user(store, &bare.id).unwrap().is_empty());
     let github = KeyId::new("github", "1234567").unwrap();
@@ -353,7 +354,7 @@ fn creates_a_user_with_a_key_or_without_and_none_twice() {
 #[test]
 fn takes_several_keys_each_with_its_own_password_or_with_none() {
     let (hall, ann) = Hall::with_ann();
-    let Hall { store, hasher, .. } = &hall;
+    let (store, hasher) = (&*hall.store, &hall.hasher);
     let email = KeyId::new("email", "ann@example.com").unwrap();
     let github = KeyId::new("github", "1").unwrap();
     let other = Password::new("other");
@@ -380,7 +381,7 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
 #[test]
 fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
     let (hall, ann) = Hall::with_ann();
-    let Hall { store, hasher, .. } = &hall;
+    let (store, hasher) = (&*hall.store, &hall.hasher);
     let id = KeyId::username("ann onym");
     let new = Password::new("changed");
     assert_eq!(keys::set_password(store, hasher, &id, Some(&new)), Ok(true));
@@ -394,7 +395,7 @@ fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
 }
 
 fn stored_hash(hall: &Hall) -> PasswordHash {
-    let key = keys::get(&hall.store, &KeyId::username("ann onym")).unwrap().unwrap();
+    let key = keys::get(&*hall.store, &KeyId::username("ann onym")).unwrap().unwrap();
     key.hashed_password.unwrap()
 }
 
@@ -461,7 +462,7 @@ fn serves_an_idle_session_that_cannot_be_renewed_because_the_database_is_busy() 
 #[test]
 fn lets_nobody_in_who_is_shut_out_and_looks_at_their_password_all_the_same() {
     let (hall, ann) = Hall::with_ann();
-    users::disable(&hall.store, &ann.user.id, "left", NOW).unwrap();
+    users::disable(&*hall.store, &ann.user.id, "left", NOW).unwrap();
     let before = hall.hasher.computed();
     for (typed, reason) in
         [("secret", Refusal::Disabled(ann.user.id.clone())), ("wrong", Refusal::WrongPassword)]
@@ -471,7 +472,7 @@ fn lets_nobody_in_who_is_shut_out_and_looks_at_their_password_all_the_same() {
     }
     assert_eq!(hall.hasher.computed() - before, 2);
     assert!(hall.resume(&ann.started.token, NOW).is_none());
-    users::enable(&hall.store, &ann.user.id).unwrap();
+    users::enable(&*hall.store, &ann.user.id).unwrap();
     assert!(hall.is_admitted("Ann Onym", "secret"));
     assert!(hall.resume(&ann.started.token, NOW).is_none(), "ended sessions stay ended");
 }

@@ -9,9 +9,9 @@ use rusqlite::Connection;
 use serde_json::Value;
 use vestibule::clock::Moment;
 use vestibule::import::Source;
-use vestibule::store::Store;
 
 use crate::binary::{Binary, vestibule};
+use crate::engine;
 use crate::import::{Move, counts, sign_in};
 use crate::visit::{MORNING, Visit};
 
@@ -35,7 +35,7 @@ struct Exported {
 impl Exported {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        drop(Store::open(&folder.path().join("test.db")).unwrap());
+        drop(engine::open(folder.path()));
         let raw = Connection::open(folder.path().join("test.db")).unwrap();
         raw.execute_batch(PEOPLE).unwrap();
         Self { folder }
@@ -81,7 +81,7 @@ fn comes_back_to_the_byte() {
             (counts(&report, "sessions"), &report["dead_sessions"]),
             ((sessions, 0), &dead.into())
         );
-        let again = export(&it.order.database, has_sessions, MORNING);
+        let again = export(it.order.database.file().unwrap(), has_sessions, MORNING);
         assert_eq!(again, text);
         let before = it.rows();
         assert_eq!(counts(&it.done(MORNING), "users"), (0, 3));
@@ -145,7 +145,7 @@ fn refuses_an_export_that_is_not_whole_and_writes_nothing() {
         let Err(said) = it.run(MORNING) else { panic!("{bad} is taken") };
         assert!(said.contains(cause) && !said.contains('\n'), "{said}");
         assert!(said.starts_with("cannot import standard input: "), "{said}");
-        assert!(!it.order.database.exists());
+        assert!(!it.order.database.file().unwrap().exists());
     }
     let mut it = incoming("");
     for bytes in [b"SQLite format 3\0\xff\xfe".to_vec(), vec![0xff; 70_000_000]] {
@@ -156,7 +156,7 @@ fn refuses_an_export_that_is_not_whole_and_writes_nothing() {
     assert!(it.run(MORNING).is_err());
     it.order.file = it.folder.path().join("missing");
     assert!(it.run(MORNING).is_err());
-    assert!(!it.order.database.exists());
+    assert!(!it.order.database.file().unwrap().exists());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use vestibule::store::Store;
 use vestibule::users::{self, Username};
 
 use crate::binary::Binary;
+use crate::engine;
 use crate::visit::{Visit, basic, body, of_example, way};
 
 const NAMES: [&str; 5] =
@@ -47,10 +48,10 @@ fn forward(visit: &mut Visit, path: &str, more: &[(&str, &str)]) -> Response {
 }
 
 /// Changes a user as an operator does.
-fn operate(visit: &Visit, change: impl Fn(&Store, &vestibule::store::UserId)) {
-    let store = Store::open(&visit.folder.path().join("test.db")).unwrap();
-    let anna = users::by_name(&store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
-    change(&store, &anna.id);
+fn operate(visit: &Visit, change: impl Fn(&dyn Store, &vestibule::store::UserId)) {
+    let store = engine::open(visit.folder.path());
+    let anna = users::by_name(&*store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
+    change(&*store, &anna.id);
 }
 
 fn has_identity(answer: &Response) -> bool {

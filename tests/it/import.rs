@@ -12,9 +12,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::import::{self, Order, Outcome, Source};
-use vestibule::store::{self, LuciaTables};
+use vestibule::store::{self, Database, LuciaTables};
 
 use crate::binary::vestibule;
+use crate::engine;
 use crate::visit::{Visit, body};
 
 const SCHEMA: &str = "
@@ -58,7 +59,8 @@ impl Move {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("test.db");
         let (dry_run, skip_conflicts, json) = (false, false, true);
-        let order = Order { source, file, dry_run, skip_conflicts, json, database };
+        let order =
+            Order { source, file, dry_run, skip_conflicts, json, database: database.into() };
         Self { folder, order, input: Vec::new() }
     }
 
@@ -94,7 +96,7 @@ impl Move {
     }
 
     pub fn raw(&self) -> Connection {
-        Connection::open(&self.order.database).unwrap()
+        Connection::open(self.order.database.file().unwrap()).unwrap()
     }
 
     /// Every row of every table.
@@ -247,7 +249,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
         dry_run: false,
         skip_conflicts: false,
         json: true,
-        database: visit.folder.path().join("test.db"),
+        database: Database::File(visit.folder.path().join("test.db")),
     };
     let outcome = import::bring(&again, &mut std::io::empty(), now, &mut |_, _| {}).unwrap();
     let report: Value = serde_json::from_str(&outcome.report).unwrap();
@@ -263,8 +265,8 @@ fn only_looks_when_it_is_told_to() {
     it.order.dry_run = true;
     let report = it.done(then(&manifest()));
     assert_eq!((counts(&report, "users"), &report["written"]), ((6, 0), &false.into()));
-    assert!(!it.order.database.exists());
-    drop(vestibule::store::Store::open(&it.order.database).unwrap());
+    assert!(!it.order.database.file().unwrap().exists());
+    drop(engine::file(it.order.database.file().unwrap()));
     let before = it.rows();
     it.done(then(&manifest()));
     assert!(it.rows() == before);
@@ -292,14 +294,14 @@ fn refuses_a_file_that_is_cut_short_or_of_something_else_and_writes_nothing() {
         fs::write(&it.order.file, &bytes).unwrap();
         let Err(said) = it.run(NOW) else { panic!("{} bytes are taken", bytes.len()) };
         assert!(said.contains(cause) && said.contains("bad.db") && !said.contains('\n'), "{said}");
-        assert!(!it.order.database.exists());
+        assert!(!it.order.database.file().unwrap().exists());
         assert!(fs::read(&it.order.file).unwrap() == bytes, "it is left as it is");
     }
     it.order.file = it.folder.path().join("missing.db");
     assert!(it.run(NOW).is_err());
     it.order.file = it.folder.path().to_owned();
     assert!(it.run(NOW).is_err());
-    assert!(!it.order.database.exists());
+    assert!(!it.order.database.file().unwrap().exists());
 }
 
 #[test]
@@ -317,11 +319,11 @@ fn refuses_a_database_without_the_tables_of_lucia() {
         let it = Move::with_tables(&tables);
         let Err(said) = it.run(NOW) else { panic!("{tables} is taken") };
         assert!(said.contains(cause) && !said.contains('\n'), "{said}");
-        assert!(!it.order.database.exists());
+        assert!(!it.order.database.file().unwrap().exists());
     }
     let mut it = Move::of(PathBuf::new());
     it.order.file = it.folder.path().join("ours.db");
-    drop(vestibule::store::Store::open(&it.order.file).unwrap());
+    drop(engine::file(&it.order.file));
     assert!(it.run(NOW).err().unwrap().contains("vestibule's own"));
 }
 
@@ -406,7 +408,7 @@ fn tells_who_cannot_come_over_and_leaves_all_or_those_behind() {
         let report = it.refused();
         assert!(report["conflicts"][0]["why"].as_str().unwrap().contains(why), "{what}: {report}");
         assert_eq!(report["written"], false);
-        assert!(!it.order.database.exists(), "{what}");
+        assert!(!it.order.database.file().unwrap().exists(), "{what}");
         it.order.skip_conflicts = true;
         let report = it.done(NOW);
         assert_eq!(counts(&report, "users"), (1, 0), "{what}");
@@ -425,7 +427,7 @@ fn takes_nobodys_place() {
          INSERT INTO user_key VALUES ('username:Anna', '2', NULL);",
     ] {
         let mut it = Move::with(&format!("{rows} INSERT INTO user VALUES ('9', 'zoe');"));
-        drop(vestibule::store::Store::open(&it.order.database).unwrap());
+        drop(engine::file(it.order.database.file().unwrap()));
         let ours = "INSERT INTO user (id, username, canonical_username, created_at)
                     VALUES ('ours', 'Anna', 'anna', 0);
                     INSERT INTO user_key VALUES ('username:anna', 'ours', NULL);";
@@ -566,7 +568,7 @@ fn keeps_what_else_was_known_of_people() {
         })
     );
     assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), ["ann", "Bob"]);
-    let database = it.order.database.to_str().unwrap();
+    let database = it.order.database.file().unwrap().to_str().unwrap();
     let told = vestibule(&["user", "show", "ann", "--json", "--database", database]).output();
     let told: Value = serde_json::from_slice(&told.unwrap().stdout).unwrap();
     assert_eq!(told["attributes"], first);

@@ -222,7 +222,7 @@ fn finds_the_tables_of_lucia_v3_or_says_which_it_cannot_tell() {
             with_tables(Source::LuciaV3 { tables: names(&named), username: None }, &tables);
         let Err(said) = tables.run(NOW) else { panic!("{cause}") };
         assert!(said.contains(cause) && !said.contains('\n'), "{said}");
-        assert!(!tables.order.database.exists());
+        assert!(!tables.order.database.file().unwrap().exists());
     }
     for (tables, named, username, shown) in [
         (format!("{V3}{user}"), vec![], None, "ann@x"),
@@ -303,7 +303,7 @@ fn brings_people_over_from_better_auth_and_signs_them_in_with_their_passwords() 
         assert!(it.texts("SELECT detail FROM audit")[0].starts_with("from=better-auth users=4"));
         assert_eq!(it.texts("SELECT id FROM user_key WHERE hashed_password IS NOT NULL").len(), 3);
         it.raw().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-        let bytes = fs::read(&it.order.database).unwrap();
+        let bytes = fs::read(it.order.database.file().unwrap()).unwrap();
         let tokens = bytes.windows(15).filter(|it| *it == b"an access token").count();
         assert_eq!(tokens, 0, "what opens an account elsewhere stays there");
         sign_in_all(it, &users, now);
@@ -373,7 +373,7 @@ fn refuses_what_is_no_database_of_better_auth() {
         let it = with_tables(better_auth(), sql);
         let said = it.run(NOW).err().unwrap();
         assert!(said.contains(cause) && !said.contains('\n'), "{said}");
-        assert!(!it.order.database.exists());
+        assert!(!it.order.database.file().unwrap().exists());
     }
     for (folder, file) in [("lucia-v3", "lucia-v3.db"), ("lucia", "lucia-v2.db")] {
         let it = Move::from(better_auth(), data(folder).join(file));
@@ -398,7 +398,7 @@ fn refuses_a_file_of_any_source_that_is_cut_short() {
             fs::write(&it.order.file, &whole[..length]).unwrap();
             let said = it.run(NOW).err().unwrap();
             assert!(said.contains("bad.db") && !said.contains('\n'), "{said}");
-            assert!(!it.order.database.exists());
+            assert!(!it.order.database.file().unwrap().exists());
         }
     }
 }

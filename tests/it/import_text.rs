@@ -8,6 +8,7 @@ use vestibule::clock::Moment;
 use vestibule::import::Source;
 
 use crate::binary::vestibule;
+use crate::engine;
 use crate::import::{Move, counts, sign_in};
 
 const NOW: Moment = Moment::from_millis(1_000_000);
@@ -66,7 +67,7 @@ fn refuses_a_line_that_is_malformed_by_its_number() {
         let said = it.run(NOW).err().unwrap();
         assert!(said.contains(line) && !said.contains('\n') && !said.contains("colon\n"), "{said}");
         assert!(!said.contains("$2y$"), "no hash is repeated");
-        assert!(!it.order.database.exists());
+        assert!(!it.order.database.file().unwrap().exists());
     }
 }
 
@@ -80,7 +81,7 @@ fn knows_people_without_an_id_by_their_name() {
         assert!(it.rows() == before, "a second run changes nothing");
     }
     let mut it = htpasswd("ANNA:BCRYPT\nbob:BCRYPT\n");
-    drop(vestibule::store::Store::open(&it.order.database).unwrap());
+    drop(engine::file(it.order.database.file().unwrap()));
     let ours = "INSERT INTO user (id, username, canonical_username, created_at)
                 VALUES ('1', 'anna', 'anna', 0), ('2', 'carl', 'carl', 0);
                 INSERT INTO user_key VALUES ('email:a', '1', NULL);";
@@ -165,7 +166,7 @@ fn refuses_a_table_that_is_not_whole() {
         let it = csv(text);
         let said = it.run(NOW).err().unwrap();
         assert!(said.contains(cause) && !said.contains('\n'), "{said}");
-        assert!(!it.order.database.exists());
+        assert!(!it.order.database.file().unwrap().exists());
     }
     let mut it = csv("");
     it.input = b"username,hash\n\xff,\n".to_vec();

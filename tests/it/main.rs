@@ -6,6 +6,7 @@ mod auth;
 mod binary;
 mod data;
 mod doctor;
+mod engine;
 mod export;
 mod forward;
 mod gate;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use vestibule::store::Store;
 use vestibule::tickets;
 use vestibule::token::Token;
 use vestibule::users::{self, Username};
 
 use crate::binary::{Binary, vestibule};
+use crate::engine;
 use crate::visit::{Visit, body, plain, way};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -20,9 +20,9 @@ fn with_link() -> (Visit, Token) {
 }
 
 fn link(visit: &Visit) -> Token {
-    let store = Store::open_beside(&visit.folder.path().join("test.db")).unwrap();
-    let anna = users::by_name(&store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
-    tickets::create(&store, &anna.id, visit.now).unwrap().unwrap()
+    let store = engine::open(visit.folder.path());
+    let anna = users::by_name(&*store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
+    tickets::create(&*store, &anna.id, visit.now).unwrap().unwrap()
 }
 
 fn reset(visit: &mut Visit, token: &str, password: &str) -> (u16, String) {
@@ -92,12 +92,12 @@ fn keeps_a_link_when_the_new_password_is_refused_and_drops_it_with_the_old_one()
 #[test]
 fn sets_one_password_though_a_link_is_used_many_times_at_once() {
     let (visit, token) = with_link();
-    let store = Store::open_beside(&visit.folder.path().join("test.db")).unwrap();
+    let store = engine::open(visit.folder.path());
     let hasher = vestibule::password::Hasher::new(4, crate::visit::CHEAP);
     let won: usize = std::thread::scope(|scope| {
         let set = |number: usize| {
             let password = vestibule::password::Password::new(&format!("battery staple {number}"));
-            tickets::set_password(&store, &hasher, &token, &password, visit.now).unwrap()
+            tickets::set_password(&*store, &hasher, &token, &password, visit.now).unwrap()
         };
         let all: Vec<_> = (0..8).map(|number| scope.spawn(move || set(number))).collect();
         all.into_iter().map(|it| usize::from(it.join().unwrap())).sum()

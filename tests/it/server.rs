@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::binary::{Answer, Binary, PATIENCE, vestibule};
+use crate::engine;
 
 const ANNA: &str = "username=anna&password=correct+horse";
 
@@ -493,7 +494,7 @@ fn refuses_a_database_that_it_may_not_write() {
     let program = folder.path().join("vestibule");
     fs::copy(crate::binary::program(), &program).unwrap();
     let file = folder.path().join("test.db");
-    drop(::vestibule::store::Store::open(&file).unwrap());
+    drop(engine::file(&file));
     fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let mut command = std::process::Command::new(&program);

@@ -5,13 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::engine;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
 use vestibule::store::{
     AccessToken, Arrival, Count, CountId, Device, Entry, Error, Groups, Key, KeyId, Place, Session,
-    SignedUp, Standing, Store, User, UserId, Written,
+    SignedUp, Sqlite, Standing, Store, User, UserId, Written,
 };
 use vestibule::token::Token;
 
@@ -21,13 +22,13 @@ const MANY: u32 = 1_000;
 /// A store over its own empty file, and a second way into that file.
 struct Desk {
     folder: TempDir,
-    store: Store,
+    store: Box<dyn Store>,
 }
 
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("test.db")).unwrap();
+        let store = engine::open(folder.path());
         Self { folder, store }
     }
 
@@ -561,7 +562,7 @@ fn counts_every_one_of_many_failures_at_the_same_moment() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..10 {
-                    desk.store.change_counts(&ids, more, MANY).unwrap();
+                    desk.store.change_counts(&ids, &more, MANY).unwrap();
                 }
             });
         }
@@ -588,11 +589,11 @@ fn keeps_a_bounded_number_of_counts_and_forgets_those_first_that_matter_least() 
         }
     };
     let live = CountId::new([0xff; 16]);
-    desk.store.change_counts(&[live], count(1_000), 100).unwrap();
+    desk.store.change_counts(&[live], &count(1_000), 100).unwrap();
     for n in 0..500_u16 {
         let mut id = [0; 16];
         id[..2].copy_from_slice(&n.to_be_bytes());
-        desk.store.change_counts(&[CountId::new(id)], count(2), 100).unwrap();
+        desk.store.change_counts(&[CountId::new(id)], &count(2), 100).unwrap();
     }
     assert!(desk.count("throttle") <= 113, "{} rows", desk.count("throttle"));
     assert!(desk.store.count(&live).unwrap().is_some(), "a live penalty");
@@ -601,7 +602,7 @@ fn keeps_a_bounded_number_of_counts_and_forgets_those_first_that_matter_least() 
 #[test]
 fn shows_a_sign_out_at_once_to_another_process_on_the_same_file() {
     let (desk, session) = Desk::with_ann();
-    let other = Store::open(&desk.file()).unwrap();
+    let other = engine::file(&desk.file());
     assert!(other.user_of_session(&session.id).unwrap().is_some());
     desk.store.end_session(&session.id).unwrap();
     assert!(other.user_of_session(&session.id).unwrap().is_none());
@@ -612,7 +613,7 @@ fn opens_a_new_file_from_many_processes_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.db");
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Store::open(&file))).collect();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Sqlite::open(&file))).collect();
         for thread in threads {
             let opened = thread.join().unwrap();
             assert!(opened.is_ok(), "{:?}", opened.err());
@@ -628,7 +629,7 @@ fn keeps_everything_over_a_restart_and_leaves_one_file_behind() {
     assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), 1);
     let Desk { folder, store } = desk;
     drop(store);
-    let store = Store::open(&folder.path().join("test.db")).unwrap();
+    let store = engine::open(folder.path());
     assert!(store.user_of_session(&session.id).unwrap().is_some());
     assert_eq!(store.user_by_name("ann"), Ok(Some(user("ann"))));
 }
@@ -644,14 +645,14 @@ fn lets_nobody_else_read_the_file_or_its_companions() {
     };
     assert_eq!(modes(), [0o600; 3]);
     fs::set_permissions(desk.file(), fs::Permissions::from_mode(0o644)).unwrap();
-    drop(Store::open(&desk.file()).unwrap());
+    drop(engine::file(&desk.file()));
     assert_eq!(modes(), [0o600; 3], "narrowed when opened again");
 }
 
 /// Opens `file`, which has to be refused for a reason that names `cause`, and left as it is.
 fn is_refused(file: &Path, cause: &str) {
     let before = fs::read(file).unwrap();
-    let Err(Error::Broken(reason)) = Store::open(file).map(drop) else {
+    let Err(Error::Broken(reason)) = Sqlite::open(file).map(drop) else {
         panic!("{} was opened", file.display());
     };
     assert!(reason.contains(cause), "{reason}");
@@ -724,7 +725,7 @@ fn finds_damage_after_a_crash() {
         desk.store.add_user(&user(&format!("user{n}")), &[]).unwrap();
     }
     desk.store.close().unwrap();
-    let desk = Desk { store: Store::open(&desk.file()).unwrap(), ..desk };
+    let desk = Desk { store: engine::file(&desk.file()), ..desk };
     desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default()).unwrap();
     // What a crash leaves: the file, and a log that nobody has folded in. Then the disk forgets a
     // page that the log does not hold.
@@ -735,7 +736,7 @@ fn finds_damage_after_a_crash() {
     let last_page = bytes.len() - 4096;
     bytes[last_page..].fill(0xaa);
     fs::write(&file, &bytes).unwrap();
-    let refused = Store::open(&file).map(drop);
+    let refused = Sqlite::open(&file).map(drop);
     let Err(Error::Broken(reason)) = refused else { panic!("opened: {refused:?}") };
     assert!(reason.contains("damaged"), "{reason}");
     assert!(fs::read(&file).unwrap() == bytes, "the file was touched");
@@ -748,7 +749,7 @@ fn opens_after_a_crash_with_everything_that_was_written() {
     for name in ["test.db", "test.db-wal"] {
         fs::copy(desk.folder.path().join(name), folder.path().join(name)).unwrap();
     }
-    let store = Store::open(&folder.path().join("test.db")).unwrap();
+    let store = engine::open(folder.path());
     assert!(store.user_of_session(&session.id).unwrap().is_some());
 }
 
@@ -757,7 +758,7 @@ fn makes_an_empty_file_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("empty.db");
     fs::write(&file, "").unwrap();
-    assert!(Store::open(&file).is_ok());
+    assert!(Sqlite::open(&file).is_ok());
 }
 
 #[test]
@@ -770,7 +771,7 @@ fn says_what_is_wrong_with_the_path() {
         (PathBuf::from("/"), "not a regular file"),
         (PathBuf::new(), "names no file"),
     ] {
-        let Err(err) = Store::open(&path) else { panic!("{} was opened", path.display()) };
+        let Err(err) = Sqlite::open(&path) else { panic!("{} was opened", path.display()) };
         assert!(err.to_string().contains(cause), "{err}");
     }
 }
@@ -781,15 +782,15 @@ fn follows_a_link_to_the_file_so_that_it_is_checked_where_it_lies() {
     let (real, link) = (folder.path().join("real/x.db"), folder.path().join("x.db"));
     fs::create_dir(folder.path().join("real")).unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();
-    let Err(err) = Store::open(&link) else { panic!("a link to nothing was opened") };
+    let Err(err) = Sqlite::open(&link) else { panic!("a link to nothing was opened") };
     assert!(err.to_string().contains("symbolic link"), "{err}");
-    let open = Store::open(&real).unwrap();
+    let open = engine::file(&real);
     open.add_user(&user("ann"), &[]).unwrap();
     for name in ["real/x.db", "real/x.db-wal", "real/x.db-shm"] {
         let public = fs::Permissions::from_mode(0o644);
         fs::set_permissions(folder.path().join(name), public).unwrap();
     }
-    let other = Store::open(&link).unwrap();
+    let other = engine::file(&link);
     for name in ["real/x.db", "real/x.db-wal", "real/x.db-shm"] {
         let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -801,6 +802,6 @@ fn follows_a_link_to_the_file_so_that_it_is_checked_where_it_lies() {
 fn takes_a_special_name_for_a_file_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(":memory:");
-    Store::open(&file).unwrap().add_user(&user("ann"), &[]).unwrap();
+    engine::file(&file).add_user(&user("ann"), &[]).unwrap();
     assert!(fs::metadata(&file).unwrap().len() > 0);
 }

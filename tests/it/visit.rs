@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::engine;
 use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
 use vestibule::clock::Moment;
@@ -10,7 +11,6 @@ use vestibule::http::{Method, Request, Response};
 use vestibule::origin::{Domain, Origin, Rule};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::{Settings, Site};
-use vestibule::store::Store;
 
 /// When every visit begins: 2026-11-24 08:00 UTC.
 pub const MORNING: Moment = Moment::from_millis(1_795_507_200_000);
@@ -46,7 +46,7 @@ impl Visit {
     }
 
     fn open(folder: TempDir, settings: Settings) -> Self {
-        let store = Store::open(&folder.path().join("test.db")).unwrap();
+        let store = engine::open(folder.path());
         let site = Site::new(store, Hasher::new(2, CHEAP), settings);
         Self {
             folder,

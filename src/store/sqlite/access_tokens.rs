@@ -2,18 +2,13 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::{
-    AccessToken, Error, Fault, RENEWAL_PATIENCE, Result, Store, User, UserId, WRITE_PATIENCE,
-    Written, moment_at, user_at, written,
-};
+use super::{Fault, RENEWAL_PATIENCE, Sqlite, WRITE_PATIENCE, moment_at, user_at, written};
 use crate::clock::Moment;
+use crate::store::{AccessToken, AccessTokens, Error, Result, User, UserId, Written};
 use crate::token::TokenHash;
 
-impl Store {
-    /// Adds an access token that is made in `session`. [`Written::Taken`] if its user has `most` of
-    /// them already; [`Written::NoUser`] if the session has ended: somebody who was shut out, or whose
-    /// password was changed meanwhile, leaves none behind.
-    pub fn add_access_token(
+impl AccessTokens for Sqlite {
+    fn add_access_token(
         &self,
         token: &AccessToken,
         session: &TokenHash,
@@ -48,8 +43,7 @@ impl Store {
         }))
     }
 
-    /// All access tokens of a user, good or not any more, oldest first.
-    pub fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>> {
+    fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>> {
         self.read(|conn| {
             conn.prepare_cached(
                 "SELECT id, user_id, name, created_at, expires_at, used_at
@@ -60,8 +54,7 @@ impl Store {
         })
     }
 
-    /// The access token with this id, good or not any more, and the user whose it is.
-    pub fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>> {
+    fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>> {
         self.read(|conn| {
             conn.prepare_cached(
                 "SELECT user.id, user.username, user.canonical_username, user.created_at,
@@ -76,9 +69,7 @@ impl Store {
         })
     }
 
-    /// Notes that an access token was used. `false` if it is gone. Gives up as [`Error::Busy`] after
-    /// [`RENEWAL_PATIENCE`].
-    pub fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+    fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
         let changed = self.write(RENEWAL_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(
@@ -89,8 +80,7 @@ impl Store {
         changed.map(|count| count > 0).map_err(Error::from)
     }
 
-    /// Deletes an access token of this user. `false` if there was none.
-    pub fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool> {
+    fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached("DELETE FROM access_token WHERE id = ?1 AND user_id = ?2")?
@@ -99,8 +89,7 @@ impl Store {
         Ok(deleted? > 0)
     }
 
-    /// Deletes up to `limit` access tokens that ended before `earliest`, and says how many.
-    pub fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize> {
+    fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(

@@ -2,19 +2,17 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::{Fault, Groups, Invite, Result, Store, WRITE_PATIENCE, moment_at};
+use super::{Fault, Sqlite, WRITE_PATIENCE, moment_at};
 use crate::clock::Moment;
+use crate::store::{Groups, Invite, Invites, Result};
 use crate::token::TokenHash;
 
-impl Store {
-    /// Adds an invitation.
-    pub fn add_invite(&self, invite: &Invite) -> Result<()> {
+impl Invites for Sqlite {
+    fn add_invite(&self, invite: &Invite) -> Result<()> {
         Ok(self.write(WRITE_PATIENCE, |tx| insert(tx, invite))?)
     }
 
-    /// Adds an invitation to make the first account, in the place of any other such. `false`, and
-    /// nothing is written, if there is an account.
-    pub fn add_first_invite(&self, invite: &Invite) -> Result<bool> {
+    fn add_first_invite(&self, invite: &Invite) -> Result<bool> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             if has_users(tx)? {
                 return Ok(false);
@@ -26,8 +24,7 @@ impl Store {
         Ok(done?)
     }
 
-    /// The invitation with this token, if it is good at this moment.
-    pub fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>> {
+    fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>> {
         self.read(|conn| {
             conn.prepare_cached(
                 "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
@@ -40,8 +37,7 @@ impl Store {
         })
     }
 
-    /// All invitations that are good at this moment, the oldest first.
-    pub fn invites(&self, now: Moment) -> Result<Vec<Invite>> {
+    fn invites(&self, now: Moment) -> Result<Vec<Invite>> {
         self.read(|conn| {
             conn.prepare_cached(
                 "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
@@ -55,16 +51,14 @@ impl Store {
         })
     }
 
-    /// Deletes an invitation. `false` if there was none.
-    pub fn delete_invite(&self, id: &TokenHash) -> Result<bool> {
+    fn delete_invite(&self, id: &TokenHash) -> Result<bool> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             Ok(tx.prepare_cached("DELETE FROM invite WHERE id = ?1")?.execute([id.as_bytes()])?)
         });
         Ok(deleted? > 0)
     }
 
-    /// Deletes up to `limit` invitations that ended before `now`, and says how many.
-    pub fn delete_ended_invites(&self, now: Moment, limit: u32) -> Result<usize> {
+    fn delete_ended_invites(&self, now: Moment, limit: u32) -> Result<usize> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(

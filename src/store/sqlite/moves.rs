@@ -1,72 +1,24 @@
-//! People who come over from elsewhere with their keys and sessions, many at once.
+//! Many people at once, from elsewhere and to it.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Statement, Transaction};
 
-use super::strangers::{Progress, tell};
 use super::{
-    Fault, Key, KeyId, Result, Session, Store, User, UserId, WRITE_PATIENCE, insert_key,
-    insert_session_row, insert_user,
+    Fault, Sqlite, WRITE_PATIENCE, insert_key, insert_session_row, insert_user, key_at, session_at,
+    user_at,
+};
+use crate::clock::Moment;
+use crate::store::strangers::tell;
+use crate::store::{
+    Arrival, Departure, KeyId, Moves, Progress, Result, Session, Standing, User, UserId,
 };
 
-/// Somebody who comes over. It holds hashes of passwords and tokens and so has no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Arrival {
-    /// Who.
-    pub user: User,
-    /// Whoever is here by the same name is them: where they come from there are no ids, and the one in
-    /// `user` is new.
-    pub is_known_by_name: bool,
-    /// What else was known of them: an object in JSON; empty: nothing.
-    pub attributes: String,
-    /// Their ways to prove who they are.
-    pub keys: Vec<Key>,
-    /// The browsers that they are signed in with.
-    pub sessions: Vec<Session>,
-}
-
-/// What there is already of somebody who comes over.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Standing {
-    /// Nothing.
-    New,
-    /// The user, and this many of their keys and sessions.
-    Here {
-        /// Keys that are there.
-        keys: usize,
-        /// Sessions that are there.
-        sessions: usize,
-    },
-    /// Somebody with another name has the id.
-    IdTaken,
-    /// Somebody with another id has the name, or signs in with it.
-    NameTaken,
-    /// Somebody else has this key, or is called by the name in it.
-    KeyTaken(KeyId),
-    /// Somebody else has one of the sessions.
-    SessionTaken,
-}
-
-impl Standing {
-    /// Whether somebody else is in their place.
-    pub const fn is_conflict(&self) -> bool {
-        matches!(self, Self::IdTaken | Self::NameTaken | Self::KeyTaken(_) | Self::SessionTaken)
-    }
-}
-
-impl Store {
-    /// What there is already of each of these people.
-    pub fn standings(&self, arrivals: &[Arrival]) -> Result<Vec<Standing>> {
+impl Moves for Sqlite {
+    fn standings(&self, arrivals: &[Arrival]) -> Result<Vec<Standing>> {
         self.read(|conn| arrivals.iter().map(|it| standing(conn, it)).collect())
     }
 
-    /// Adds everybody of whom there is nothing yet, in one transaction, and says what there was of each
-    /// before. Whoever is here already is left as they are: a password that they changed since and a
-    /// session that they ended must not come back. If there is a conflict, nothing is written, unless
-    /// `skip_conflicts`: then those are left out.
-    ///
-    /// No two of `arrivals` may have an id, a name, a key or a session in common.
     // LIMIT: other writers wait meanwhile, and give up if it takes longer than they are patient.
-    pub fn admit(
+    fn admit(
         &self,
         arrivals: &[Arrival],
         skip_conflicts: bool,
@@ -91,10 +43,22 @@ impl Store {
         Ok(done?)
     }
 
-    /// What else was known of a user where they came from: an object in JSON; empty: nothing. `None`
-    /// if there is no such user.
-    pub fn attributes(&self, id: &UserId) -> Result<Option<String>> {
+    fn attributes(&self, id: &UserId) -> Result<Option<String>> {
         self.read_one("SELECT attributes FROM user WHERE id = ?1", [id.as_str()], |row| row.get(0))
+    }
+
+    // LIMIT: the log grows as long as this goes on, as nothing that was written since is folded into the
+    // file.
+    fn each_departure(
+        &self,
+        living: Option<Moment>,
+        each: &mut dyn FnMut(Departure) -> bool,
+    ) -> Result<()> {
+        self.read(|conn| {
+            // One view of the whole file.
+            let tx = conn.unchecked_transaction()?;
+            show(&tx, living, each)
+        })
     }
 }
 
@@ -194,4 +158,46 @@ fn owner_of_session(conn: &Connection, session: &Session) -> rusqlite::Result<Op
     conn.prepare_cached("SELECT user_id FROM user_session WHERE id = ?1")?
         .query_row([session.id.as_bytes()], |row| row.get(0))
         .optional()
+}
+
+fn show(
+    conn: &Connection,
+    living: Option<Moment>,
+    each: &mut dyn FnMut(Departure) -> bool,
+) -> rusqlite::Result<()> {
+    let mut users = conn.prepare(
+        "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                disabled_reason, attributes
+           FROM user ORDER BY id",
+    )?;
+    let mut keys = conn.prepare(
+        "SELECT id, user_id, hashed_password FROM user_key WHERE user_id = ?1 ORDER BY id",
+    )?;
+    let mut sessions = conn.prepare(
+        "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
+                seen_at, is_transient, browser, address
+           FROM user_session WHERE user_id = ?1 AND idle_expires >= ?2 ORDER BY created_at, id",
+    )?;
+    let mut rows = users.query([])?;
+    while let Some(row) = rows.next()? {
+        let user = user_at(row, 0)?;
+        let keys = keys.query_map([user.id.as_str()], |row| key_at(row, 0))?;
+        let keys = keys.collect::<rusqlite::Result<_>>()?;
+        let sessions = match living {
+            Some(now) => living_of(&mut sessions, &user, now)?,
+            None => Vec::new(),
+        };
+        if !each(Departure { user, attributes: row.get(8)?, keys, sessions }) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn living_of(
+    sessions: &mut Statement<'_>,
+    user: &User,
+    now: Moment,
+) -> rusqlite::Result<Vec<Session>> {
+    sessions.query_map((user.id.as_str(), now.millis()), |row| session_at(row, 0))?.collect()
 }

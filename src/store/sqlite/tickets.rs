@@ -2,18 +2,14 @@
 
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::{
-    Fault, KeyId, PasswordHash, Result, Store, Ticket, User, UserId, WRITE_PATIENCE, Written,
-    access_tokens, insert_key, user_at, written,
-};
+use super::{Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, user_at, written};
 use crate::clock::Moment;
-use crate::store::Key;
+use crate::password::PasswordHash;
+use crate::store::{Key, KeyId, Result, Ticket, Tickets, User, UserId, Written};
 use crate::token::TokenHash;
 
-impl Store {
-    /// Adds a ticket, in the place of every other one of its user: the last link alone is good.
-    /// [`Written::NoUser`] if the user is gone.
-    pub fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {
+impl Tickets for Sqlite {
+    fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {
         written(self.write(WRITE_PATIENCE, |tx| {
             delete_all_of(tx, &ticket.user_id)?;
             tx.prepare_cached(
@@ -29,8 +25,7 @@ impl Store {
         }))
     }
 
-    /// The user whom this ticket lets set a password at this moment.
-    pub fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>> {
+    fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>> {
         self.read(|conn| {
             conn.prepare_cached(
                 "SELECT user.id, user.username, user.canonical_username, user.created_at,
@@ -43,10 +38,7 @@ impl Store {
         })
     }
 
-    /// Uses a ticket up: sets the password of its user's name, and ends every session, access token and
-    /// ticket of theirs. `false` if the ticket is not good, or not any more: of any number of
-    /// simultaneous calls one is `true`.
-    pub fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
+    fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             let owner: Option<(String, String)> = tx
                 .prepare_cached(
@@ -81,8 +73,7 @@ impl Store {
         }
     }
 
-    /// Deletes up to `limit` tickets that ended before `now`, and says how many.
-    pub fn delete_ended_tickets(&self, now: Moment, limit: u32) -> Result<usize> {
+    fn delete_ended_tickets(&self, now: Moment, limit: u32) -> Result<usize> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(

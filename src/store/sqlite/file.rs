@@ -13,22 +13,23 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::{Error, Fault, WRITE_PATIENCE};
+use super::{Fault, WRITE_PATIENCE};
+use crate::store::Error;
 
 /// "vest", in the header of every file of ours.
-pub(super) const APPLICATION_ID: i32 = 0x7665_7374;
+pub(in crate::store) const APPLICATION_ID: i32 = 0x7665_7374;
 
 /// The tables of a new file.
-const SCHEMA: &str = include_str!("../../schema.sql");
+const SCHEMA: &str = include_str!("../../../schema.sql");
 
 /// What brings an older file up to date: step `n` leads from schema `n + 1` to `n + 2`. Steps are
 /// never changed once released; schema.sql always shows where the last one leads.
 const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/2.sql"),
-    include_str!("migrations/3.sql"),
-    include_str!("migrations/4.sql"),
-    include_str!("migrations/5.sql"),
-    include_str!("migrations/6.sql"),
+    include_str!("../migrations/2.sql"),
+    include_str!("../migrations/3.sql"),
+    include_str!("../migrations/4.sql"),
+    include_str!("../migrations/5.sql"),
+    include_str!("../migrations/6.sql"),
 ];
 
 /// SQLite before this version can corrupt a file that two connections write and checkpoint at the
@@ -52,13 +53,10 @@ pub(super) enum Use {
 
 /// Opens the file at `path` for writing, making or upgrading it where needed. Comes back with its
 /// absolute path and the one connection that writes.
-pub(super) fn open(path: &Path, purpose: Use) -> super::Result<(PathBuf, Connection)> {
+pub(super) fn open(path: &Path, purpose: Use) -> crate::store::Result<(PathBuf, Connection)> {
     prepare(path, purpose).map_err(|refusal| {
         let say = |cause| format!("cannot open the database {}: {cause}", path.display());
-        match refusal.0 {
-            Error::Busy(cause) => Error::Busy(say(cause)),
-            Error::Broken(cause) => Error::Broken(say(cause)),
-        }
+        refusal.0.saying(say)
     })
 }
 
@@ -104,7 +102,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// A file of ours to read from, which nothing is done to.
-pub(super) fn inspected(path: &Path) -> super::Result<Connection> {
+pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
     let opened = || -> Result<Connection> {
         let whole = path.canonicalize().or_else(broken)?;
         if inspect(&whole, newest(MIGRATIONS))? == Found::New {
@@ -112,15 +110,12 @@ pub(super) fn inspected(path: &Path) -> super::Result<Connection> {
         }
         Ok(open_reader(&whole)?)
     };
-    opened().map_err(|refusal| match refusal.0 {
-        Error::Busy(cause) | Error::Broken(cause) => {
-            Error::Broken(format!("cannot read {}: {cause}", path.display()))
-        }
-    })
+    opened()
+        .map_err(|refusal| Error::Broken(format!("cannot read {}: {}", path.display(), refusal.0)))
 }
 
 /// Whether nobody else has the database at `path` open; then it is left in one file.
-pub(super) fn is_alone(path: &Path) -> super::Result<bool> {
+pub(super) fn is_alone(path: &Path) -> crate::store::Result<bool> {
     let tried = || -> rusqlite::Result<String> {
         let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         conn.busy_timeout(Duration::ZERO)?;
@@ -375,7 +370,7 @@ fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> Result<()> {
     }
 }
 
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(in crate::store) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -416,7 +411,7 @@ mod tests {
     #[test]
     fn leads_from_the_first_release_to_the_schema_of_today() {
         let mut conn = Connection::open_in_memory().unwrap();
-        upgrade(&mut conn, include_str!("migrations/1.sql"), &[]).ok().unwrap();
+        upgrade(&mut conn, include_str!("../migrations/1.sql"), &[]).ok().unwrap();
         upgrade(&mut conn, SCHEMA, MIGRATIONS).ok().unwrap();
         let mut new = Connection::open_in_memory().unwrap();
         upgrade(&mut new, SCHEMA, MIGRATIONS).ok().unwrap();

@@ -1,4 +1,4 @@
-//! What an operator asks of the store.
+//! The file as a whole: is it in order, copies of it, its end.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,59 +7,43 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
 
-use super::{Error, Fault, KeyId, Record, Result, Store, User, file, record_at, user_at};
-use crate::clock::Moment;
-use crate::token::TokenHash;
+use super::{Fault, Sqlite, WRITE_PATIENCE, file};
+use crate::store::{Error, Result, Upkeep};
 
-impl Store {
-    /// Up to `limit` users whose canonical names come after this one, in their order; fewer mean that
-    /// these are the last.
-    pub fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
+impl Upkeep for Sqlite {
+    fn handle_key(&self) -> &[u8; 32] {
+        &self.handle_key
+    }
+
+    fn probe(&self) -> Result<()> {
+        self.read(|conn| conn.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])).map(drop)
+    }
+
+    fn counts(&self) -> Result<[(&'static str, i64); 4]> {
         self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                        disabled_reason
-                   FROM user WHERE canonical_username > ?1 ORDER BY canonical_username LIMIT ?2",
-            )?
-            .query_map((canonical, limit), |row| user_at(row, 0))?
-            .collect()
+            conn.query_row(
+                "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
+                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token)",
+                [],
+                |row| {
+                    Ok([
+                        ("users", row.get(0)?),
+                        ("keys", row.get(1)?),
+                        ("sessions", row.get(2)?),
+                        ("access_tokens", row.get(3)?),
+                    ])
+                },
+            )
         })
     }
 
-    /// The browsers in which somebody has signed in with the account of this key.
-    pub fn devices_of_key(&self, key: &KeyId) -> Result<Vec<TokenHash>> {
-        self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT device.id FROM user_key JOIN device ON device.user_id = user_key.user_id
-                  WHERE user_key.id = ?1",
-            )?
-            .query_map([key.as_str()], |row| Ok(TokenHash::from_bytes(row.get(0)?)))?
-            .collect()
-        })
+    fn versions(&self) -> Result<[(&'static str, String); 2]> {
+        let schema = self
+            .read(|conn| conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)))?;
+        Ok([("schema", schema.to_string()), ("sqlite", rusqlite::version().to_owned())])
     }
 
-    /// Up to `limit` records of the audit trail with their numbers: those with a higher number than
-    /// `number`, and none from before `since`, in the order they were kept.
-    pub fn records_after(
-        &self,
-        number: i64,
-        since: Moment,
-        limit: u32,
-    ) -> Result<Vec<(i64, Record)>> {
-        self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT id, at, event, user_id, address, session, request, detail FROM audit
-                  WHERE id > ?1 AND at >= ?2 ORDER BY id LIMIT ?3",
-            )?
-            .query_map((number, since.millis(), limit), |row| {
-                Ok((row.get(0)?, record_at(row, 1)?))
-            })?
-            .collect()
-        })
-    }
-
-    /// What is wrong with the file and what stands in it; empty: nothing. It reads everything.
-    pub fn faults(&self) -> Result<Vec<String>> {
+    fn faults(&self) -> Result<Vec<String>> {
         self.read(|conn| {
             let mut faults: Vec<String> = conn
                 .prepare("PRAGMA integrity_check(20)")?
@@ -88,35 +72,7 @@ impl Store {
         })
     }
 
-    /// Of what makes the database is: the schema's number, and SQLite's version.
-    pub fn versions(&self) -> Result<[(&'static str, String); 2]> {
-        let schema = self
-            .read(|conn| conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)))?;
-        Ok([("schema", schema.to_string()), ("sqlite", rusqlite::version().to_owned())])
-    }
-
-    /// How many rows there are of users, keys, sessions and access tokens.
-    pub fn counts(&self) -> Result<[(&'static str, i64); 4]> {
-        self.read(|conn| {
-            conn.query_row(
-                "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
-                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token)",
-                [],
-                |row| {
-                    Ok([
-                        ("users", row.get(0)?),
-                        ("keys", row.get(1)?),
-                        ("sessions", row.get(2)?),
-                        ("access_tokens", row.get(3)?),
-                    ])
-                },
-            )
-        })
-    }
-
-    /// Writes a copy of the database, whole as of one moment, to a new file that nobody else may read.
-    /// Nobody waits for it: it reads, as everybody does. What is there already is refused and left.
-    pub fn back_up(&self, to: &Path) -> Result<()> {
+    fn back_up(&self, to: &Path) -> Result<()> {
         let broken = |err: std::io::Error| Error::Broken(err.to_string());
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(broken)?;
         let done = self.copy_into(to);
@@ -127,6 +83,17 @@ impl Store {
         done
     }
 
+    fn close(&self) -> Result<()> {
+        self.readers().clear();
+        let mut writer = self.writer(WRITE_PATIENCE)?;
+        let row = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        // The last connection that closes takes the log and the shared memory away with it.
+        drop(writer.conn.take());
+        row.map_err(|err| Fault::from(err).into())
+    }
+}
+
+impl Sqlite {
     fn copy_into(&self, to: &Path) -> Result<()> {
         let mut copy = Connection::open(to).map_err(Fault::from)?;
         self.read(|conn| {
@@ -155,7 +122,7 @@ pub fn restore(from: &Path, to: &Path, keeps_sessions: bool) -> Result<usize> {
         drop(file::inspected(to)?);
     }
     if to.exists() && !file::is_alone(to)? {
-        return Err(Error::Busy("the database is in use; stop the server first".to_owned()));
+        return Err(Error::Unavailable("the database is in use; stop the server first".to_owned()));
     }
     let mut name = to.as_os_str().to_owned();
     name.push(".restored");

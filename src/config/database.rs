@@ -1,0 +1,68 @@
+//! Where the database is.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::store::Database;
+
+/// Where the database is, and how its server lets us in.
+#[derive(Args)]
+pub struct DatabaseFlags {
+    /// The SQLite file with users, keys and sessions, made at first start and readable by nobody else;
+    /// or servers of MariaDB: mysql://USER@HOST:PORT,.../NAME?tls=off|system|CA-FILE.
+    #[arg(long, env = "VESTIBULE_DATABASE", value_name = "DATABASE")]
+    #[arg(default_value = "vestibule.db", global = true, hide_env_values = true)]
+    // Read later, as a refusal by the library would repeat it, with its password.
+    database: OsString,
+
+    /// The file with the password for the database's server. Or the environment variable
+    /// VESTIBULE_DATABASE_PASSWORD holds it, never an argument, which everybody on the machine can read.
+    #[arg(long, env = "VESTIBULE_DATABASE_PASSWORD_FILE", value_name = "FILE", global = true)]
+    database_password_file: Option<PathBuf>,
+}
+
+impl DatabaseFlags {
+    /// The database with its password, or one line that says what to do.
+    pub(crate) fn check(&self) -> Result<Database, String> {
+        let mut database = match self.database.to_str() {
+            Some(text) => Database::parse(text)
+                .map_err(|cause| format!("--database cannot be used: {cause}"))?,
+            None => Database::File(PathBuf::from(&self.database)),
+        };
+        let Database::Mysql(cluster) = &mut database else {
+            return match self.database_password_file {
+                Some(_) => Err("--database-password-file is for a server, and --database names a \
+                                file"
+                    .to_owned()),
+                None => Ok(database),
+            };
+        };
+        if cluster.password.is_some() && is_in_arguments() {
+            return Err(
+                "everybody on this machine can read a password in an argument; put it into \
+                        --database-password-file, or set VESTIBULE_DATABASE"
+                    .to_owned(),
+            );
+        }
+        if let Some(file) = &self.database_password_file {
+            let text = fs::read_to_string(file)
+                .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
+            cluster.password = Some(text.trim_end_matches(['\r', '\n']).to_owned());
+        } else if let Ok(password) = std::env::var("VESTIBULE_DATABASE_PASSWORD") {
+            cluster.password = Some(password);
+        }
+        Ok(database)
+    }
+}
+
+/// Whether the process list shows the database's address.
+fn is_in_arguments() -> bool {
+    let is_address = |it: &OsString| {
+        let text = it.to_string_lossy();
+        text.contains("mysql://") || text.contains("mariadb://")
+    };
+    std::env::args_os().any(|it| is_address(&it))
+}

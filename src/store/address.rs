@@ -1,0 +1,217 @@
+//! Where the database is, as an operator says it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use percent_encoding::percent_decode_str;
+use url::form_urlencoded;
+
+/// The port that servers of this protocol listen on by default.
+const PORT: u16 = 3306;
+
+/// Where the database is. It may hold a password and so has no `Debug`; shown, it tells none.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// One SQLite file.
+    File(PathBuf),
+    /// A server, or several that hold the same, spoken to in MySQL's protocol.
+    Mysql(Cluster),
+}
+
+/// Servers that hold the same database, and how to sign in to them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Each with its port, the one that is preferred first. Never empty.
+    pub hosts: Vec<(String, u16)>,
+    /// Who signs in.
+    pub user: String,
+    /// With which password, if with one.
+    pub password: Option<String>,
+    /// The name of the database.
+    pub name: String,
+    /// How the way there is kept from others.
+    pub tls: Tls,
+}
+
+/// How the way to a server is kept from others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tls {
+    /// It is not: what is said goes over the network as it is.
+    Off,
+    /// The server proves who it is, by an authority that this machine trusts.
+    System,
+    /// The server proves who it is, by the authority in this file (PEM).
+    Authority(PathBuf),
+}
+
+impl Database {
+    /// Reads `mysql://USER[:PASSWORD]@HOST[:PORT],…/NAME[?tls=…]`; anything else names a file. What is not
+    /// percent-encoded stands for itself. An error says what is wrong and repeats no password.
+    ///
+    /// Without `tls` it is [`Tls::System`], or [`Tls::Off`] if all hosts are this machine.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            Some(("mysql" | "mariadb", rest)) => cluster(rest).map(Self::Mysql),
+            Some((scheme, _)) if scheme.bytes().all(|it| it.is_ascii_alphanumeric()) => {
+                Err(format!(
+                    "{scheme} is none of the engines there are: a path names a SQLite file, \
+                 mysql://USER@HOST/NAME a server of MariaDB"
+                ))
+            }
+            _ if text.is_empty() => Err("it is empty".to_owned()),
+            _ => Ok(Self::File(PathBuf::from(text))),
+        }
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Mysql(_) => None,
+        }
+    }
+}
+
+impl From<PathBuf> for Database {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl From<&Path> for Database {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+impl fmt::Display for Database {
+    /// As it is said, without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Mysql(Cluster { hosts, user, name, .. }) => {
+                let hosts: Vec<_> =
+                    hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect();
+                write!(f, "mysql://{user}@{}/{name}", hosts.join(","))
+            }
+        }
+    }
+}
+
+fn cluster(rest: &str) -> Result<Cluster, String> {
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (access, rest) = rest.rsplit_once('@').ok_or("it names no user: mysql://USER@HOST/NAME")?;
+    let (hosts, name) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, password) = match access.split_once(':') {
+        Some((user, password)) => (decoded(user)?, Some(decoded(password)?)),
+        None => (decoded(access)?, None),
+    };
+    let hosts = hosts.split(',').map(host).collect::<Result<Vec<_>, _>>()?;
+    let name = decoded(name)?;
+    if user.is_empty() || name.is_empty() || name.contains(['/', '`', '\0']) {
+        return Err("it has to name a user and a database: mysql://USER@HOST/NAME".to_owned());
+    }
+    let tls = tls(query, &hosts)?;
+    Ok(Cluster { hosts, user, password, name, tls })
+}
+
+fn decoded(text: &str) -> Result<String, String> {
+    let text = percent_decode_str(text).decode_utf8();
+    text.map(std::borrow::Cow::into_owned).map_err(|_| "what is percent-encoded is no UTF-8".into())
+}
+
+/// A name or an address; one of IPv6 stands in brackets.
+fn host(text: &str) -> Result<(String, u16), String> {
+    let (host, port) = match text.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.map_or(Some(PORT), |it| it.parse().ok().filter(|it| *it > 0));
+    match port {
+        Some(port) if !host.is_empty() => Ok((host.to_owned(), port)),
+        _ => Err(format!("{text} is no HOST or HOST:PORT")),
+    }
+}
+
+fn tls(query: &str, hosts: &[(String, u16)]) -> Result<Tls, String> {
+    let stays_here = hosts.iter().all(|(host, _)| is_this_machine(host));
+    let mut tls = if stays_here { Tls::Off } else { Tls::System };
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        tls = match (&*name, &*value) {
+            ("tls", "off") => Tls::Off,
+            ("tls", "system") => Tls::System,
+            ("tls", path) if path.contains('/') => Tls::Authority(PathBuf::from(path)),
+            ("tls", _) => return Err("tls is off, system or the path of a CA's file".to_owned()),
+            _ => return Err(format!("it knows no {name}; there is tls=off, system or FILE")),
+        };
+    }
+    Ok(tls)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|it: std::net::IpAddr| it.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Cluster {
+        match Database::parse(text) {
+            Ok(Database::Mysql(cluster)) => cluster,
+            Ok(Database::File(path)) => panic!("a file {}", path.display()),
+            Err(cause) => panic!("{cause}"),
+        }
+    }
+
+    #[test]
+    fn reads_several_hosts_and_shows_no_password() {
+        let text = "mysql://ann:p%40ss:w@db1,db2:3307,[::1]:3308/front%20door";
+        let it = parsed(text);
+        let host = |name: &str, port| (name.to_owned(), port);
+        assert_eq!(it.hosts, [host("db1", 3306), host("db2", 3307), host("::1", 3308)]);
+        assert_eq!((&*it.user, it.password.as_deref()), ("ann", Some("p@ss:w")));
+        assert_eq!((&*it.name, &it.tls), ("front door", &Tls::System));
+        let shown = Database::Mysql(it).to_string();
+        assert_eq!(shown, "mysql://ann@db1:3306,db2:3307,::1:3308/front door");
+    }
+
+    #[test]
+    fn crosses_a_network_in_clear_only_where_it_is_said() {
+        assert_eq!(parsed("mysql://u@127.0.0.1,localhost/v").tls, Tls::Off);
+        assert_eq!(parsed("mysql://u@127.0.0.1,db2/v").tls, Tls::System);
+        assert_eq!(parsed("mysql://u@db/v?tls=off").tls, Tls::Off);
+        let ca = Tls::Authority(PathBuf::from("/etc/ca.pem"));
+        assert_eq!(parsed("mysql://u@db/v?tls=/etc/ca.pem").tls, ca);
+        assert_eq!(parsed("mysql://u@db/v?tls=%2Fetc%2Fca.pem").tls, ca);
+    }
+
+    #[test]
+    fn refuses_what_names_no_database_and_repeats_no_password() {
+        for text in [
+            "mysql://",
+            "mysql://db/v",
+            "mysql://u:s3cret@/v",
+            "mysql://u:s3cret@db",
+            "mysql://u:s3cret@db/",
+            "mysql://u:s3cret@db:port/v",
+            "mysql://u:s3cret@db:0/v",
+            "mysql://u:s3cret@db,,db2/v",
+            "mysql://u:s3cret@db/v?tls=yes",
+            "mysql://u:s3cret@db/v?sslmode=off",
+            "mysql://u:%ff@db/v",
+            "postgres://u:s3cret@db/v",
+            "",
+        ] {
+            let cause = Database::parse(text).err().unwrap_or_else(|| panic!("{text}: taken"));
+            assert!(!cause.contains("s3cret"), "{cause}");
+        }
+    }
+
+    #[test]
+    fn takes_everything_else_for_a_file() {
+        for text in ["vestibule.db", "/var/lib/x.db", "./a:b@c/d.db", "mysql:x", ":memory:"] {
+            assert_eq!(Database::parse(text).ok().unwrap().file(), Some(Path::new(text)));
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The store in one SQLite file.
+//!
+//! Decides what a transaction is here: one that takes the lock at once, and waits for it for a limited
+//! time.
+
+mod access_tokens;
+mod counts;
+pub(super) mod file;
+mod invites;
+mod keys;
+mod moves;
+mod sessions;
+mod tickets;
+mod trail;
+mod upkeep;
+mod users;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::types::ToSql;
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, ffi,
+};
+
+use super::{Error, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
+use crate::clock::Moment;
+use counts::upsert_device;
+use keys::{insert_key, key_at};
+use sessions::{insert_session, insert_session_row, session_at};
+pub use upkeep::restore;
+use users::{insert_user, user_at};
+
+/// A SQLite file. Shared by all threads.
+///
+/// Reads run on connections of their own, one for each thread that reads at the same moment, and wait
+/// for nobody. Writes queue for one connection, each for a limited time.
+pub struct Sqlite {
+    path: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Option<Connection>>,
+    writer_returned: Condvar,
+    handle_key: [u8; 32],
+    /// Failures that were counted since the rows were.
+    uncounted: AtomicU32,
+}
+
+impl Sqlite {
+    /// Opens the database at `path`, and makes it first where there is none (mode 0600).
+    ///
+    /// A file that is not ours, was made by a newer version, is damaged or cannot be written is
+    /// refused and left as it was; the error says which. Two processes may open the same file.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::ToServe)
+    }
+
+    /// The same for a database that a server may be using meanwhile: its log tells of no crash, and so
+    /// the file is not read whole.
+    pub fn open_beside(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::Beside)
+    }
+
+    fn open_as(path: &Path, purpose: file::Use) -> Result<Self> {
+        let (path, writer) = file::open(path, purpose)?;
+        let handle_key = writer
+            .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
+            .map_err(Fault::from)?;
+        Ok(Self {
+            handle_key,
+            // The first failure looks how many rows there are.
+            uncounted: AtomicU32::new(u32::MAX / 2),
+            path,
+            readers: Mutex::default(),
+            writer: Mutex::new(Some(writer)),
+            writer_returned: Condvar::new(),
+        })
+    }
+
+    /// Runs one read on a connection that nobody else uses meanwhile. A connection that met an
+    /// error is not used again.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let spare = self.readers().pop();
+        let conn = match spare {
+            Some(conn) => conn,
+            None => file::open_reader(&self.path).map_err(Fault::from)?,
+        };
+        let value = query(&conn).map_err(Fault::from)?;
+        self.readers().push(conn);
+        Ok(value)
+    }
+
+    fn read_one<T>(
+        &self,
+        sql: &str,
+        key: [impl ToSql; 1],
+        record: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        self.read(|conn| conn.prepare_cached(sql)?.query_row(key, record).optional())
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
+    fn write<T>(
+        &self,
+        patience: Duration,
+        unit: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Fault>,
+    ) -> std::result::Result<T, Fault> {
+        let mut writer = self.writer(patience)?;
+        // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
+        // later is refused without waiting if another one wrote in between.
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = unit(&tx)?;
+        tx.commit()?;
+        Ok(value)
+    }
+
+    /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
+    /// other processes.
+    fn writer(&self, patience: Duration) -> std::result::Result<Writer<'_>, Fault> {
+        let deadline = Instant::now() + patience;
+        let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut slot, _) = self
+            .writer_returned
+            .wait_timeout_while(slot, patience, |slot| slot.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(conn) = slot.take() else {
+            return Err(Fault::Error(Error::Unavailable("too many writes are waiting".to_owned())));
+        };
+        let writer = Writer { store: self, conn: Some(conn) };
+        writer.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        Ok(writer)
+    }
+}
+
+impl Store for Sqlite {}
+
+/// The writing connection on loan; it goes back even when the borrower panics.
+struct Writer<'a> {
+    store: &'a Sqlite,
+    conn: Option<Connection>,
+}
+
+impl std::ops::Deref for Writer<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.conn.as_ref().expect("it is there until the loan ends")
+    }
+}
+
+impl std::ops::DerefMut for Writer<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.conn.as_mut().expect("it is there until the loan ends")
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        *self.store.writer.lock().unwrap_or_else(PoisonError::into_inner) = self.conn.take();
+        self.store.writer_returned.notify_one();
+    }
+}
+
+/// Why a transaction did not happen: two answers that some callers expect, or an error.
+pub(super) enum Fault {
+    Duplicate,
+    NoUser,
+    NotInvited,
+    Error(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    /// By code, never by the text of a message.
+    fn from(err: rusqlite::Error) -> Self {
+        let Some(code) = err.sqlite_error().copied() else {
+            return Self::Error(Error::Broken(err.to_string()));
+        };
+        match code.extended_code {
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => Self::Duplicate,
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::NoUser,
+            _ => Self::Error(match code.code {
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory => Error::Unavailable(err.to_string()),
+                _ => Error::Broken(err.to_string()),
+            }),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Error(err) => err,
+            Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
+            Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
+            Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
+        }
+    }
+}
+
+fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
+    match done {
+        Ok(()) => Ok(Written::Done),
+        Err(Fault::Duplicate) => Ok(Written::Taken),
+        Err(Fault::NoUser) => Ok(Written::NoUser),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
+    Ok(Moment::from_millis(row.get(column)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Entry, Groups, Place, Session, Sessions, User, UserId, Users};
+    use crate::token::Token;
+
+    fn user(id: &str) -> User {
+        User {
+            id: UserId::new(id.to_owned()),
+            username: id.to_owned(),
+            canonical_username: id.to_owned(),
+            created_at: Moment::from_millis(0),
+            groups: Groups::default(),
+            email: String::new(),
+            disabled_at: None,
+            disabled_reason: String::new(),
+        }
+    }
+
+    fn session(user: &User) -> Session {
+        Session {
+            id: Token::random().hash(),
+            user_id: user.id.clone(),
+            active_expires: Moment::from_millis(1),
+            idle_expires: Moment::from_millis(2),
+            absolute_expires: Moment::from_millis(3),
+            created_at: Moment::from_millis(0),
+            proven_at: Moment::from_millis(0),
+            seen_at: Moment::from_millis(0),
+            place: Place::default(),
+        }
+    }
+
+    fn open() -> (tempfile::TempDir, Sqlite) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("test.db")).unwrap();
+        (folder, store)
+    }
+
+    fn is_busy<T>(result: &Result<T>) -> bool {
+        matches!(result, Err(Error::Unavailable(_)))
+    }
+
+    #[test]
+    fn keeps_reading_and_says_busy_when_the_disk_is_full_and_recovers() {
+        let (_folder, store) = open();
+        let ann = user("ann");
+        store.add_user(&ann, &[]).unwrap();
+        let limit = |pages: u32| {
+            let writer = store.writer(WRITE_PATIENCE).ok().unwrap();
+            writer.pragma_update(None, "max_page_count", pages).unwrap();
+        };
+        limit(1);
+        let full = (0..100)
+            .map(|_| store.start_session(&session(&ann), 1_000, &Entry::default()))
+            .find(Result::is_err)
+            .expect("a hundred sessions do not fit into the pages there are");
+        assert!(is_busy(&full), "{full:?}");
+        assert_eq!(store.user(&ann.id).unwrap(), Some(ann.clone()));
+        limit(1_000_000);
+        assert_eq!(
+            store.start_session(&session(&ann), 1_000, &Entry::default()),
+            Ok(Written::Done)
+        );
+    }
+
+    #[test]
+    fn keeps_reading_while_another_process_holds_the_lock_and_gives_a_renewal_up_soon() {
+        let (_folder, store) = open();
+        let ann = user("ann");
+        store.add_user(&ann, &[]).unwrap();
+        let other = Connection::open(&store.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let soon = Moment::from_millis(5);
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
+        assert_eq!(store.user(&ann.id).unwrap(), Some(ann));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(store.renew_session(&Token::random().hash(), soon, soon, soon), Ok(false));
+    }
+
+    #[test]
+    fn gives_a_write_up_that_waits_too_long_behind_others() {
+        let (_folder, store) = open();
+        let _held = store.writer(WRITE_PATIENCE).ok().unwrap();
+        let soon = Moment::from_millis(5);
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
+    }
+
+    #[test]
+    fn says_broken_when_the_file_cannot_be_written_any_more() {
+        let (_folder, store) = open();
+        store.writer(WRITE_PATIENCE).ok().unwrap().pragma_update(None, "query_only", true).unwrap();
+        let refused = store.add_user(&user("ann"), &[]);
+        assert!(matches!(refused, Err(Error::Broken(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn writes_nothing_and_goes_on_after_a_panic_within_a_transaction() {
+        let (_folder, store) = open();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write(WRITE_PATIENCE, |tx| -> std::result::Result<(), Fault> {
+                insert_user(tx, &user("ann"))?;
+                panic!("a bug");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(store.user(&user("ann").id), Ok(None));
+        assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
+    }
+}

@@ -1,0 +1,188 @@
+//! People as they are written down.
+
+use rusqlite::{OptionalExtension, Row, Transaction};
+
+use super::{
+    Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invites, moment_at,
+    tickets, written,
+};
+use crate::clock::Moment;
+use crate::store::{
+    Entry, Groups, Key, KeyId, Result, Session, SignedUp, User, UserId, Users, Written,
+};
+use crate::token::TokenHash;
+
+impl Users for Sqlite {
+    fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            insert_user(tx, user)?;
+            keys.iter().try_for_each(|key| insert_key(tx, key))
+        });
+        written(done)
+    }
+
+    fn sign_up(
+        &self,
+        user: &User,
+        key: &Key,
+        session: &Session,
+        invite: Option<&TokenHash>,
+        entry: &Entry,
+    ) -> Result<SignedUp> {
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            if let Some(id) = invite {
+                invites::take(tx, id, user.created_at)?;
+            }
+            insert_user(tx, user)?;
+            insert_key(tx, key)?;
+            insert_session(tx, session, entry)
+        });
+        match done {
+            Ok(()) => Ok(SignedUp::Done),
+            Err(Fault::Duplicate) => Ok(SignedUp::NameTaken),
+            Err(Fault::NotInvited) => Ok(SignedUp::NotInvited),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    fn user(&self, id: &UserId) -> Result<Option<User>> {
+        self.read_one(
+            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                    disabled_reason
+               FROM user WHERE id = ?1",
+            [id.as_str()],
+            |row| user_at(row, 0),
+        )
+    }
+
+    fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
+        self.read_one(
+            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                    disabled_reason
+               FROM user WHERE canonical_username = ?1",
+            [canonical],
+            |row| user_at(row, 0),
+        )
+    }
+
+    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                        disabled_reason
+                   FROM user WHERE canonical_username > ?1 ORDER BY canonical_username LIMIT ?2",
+            )?
+            .query_map((canonical, limit), |row| user_at(row, 0))?
+            .collect()
+        })
+    }
+
+    fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written> {
+        let done = self.write(WRITE_PATIENCE, |tx| {
+            let before: Option<String> = tx
+                .prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
+                .query_row([id.as_str()], |row| row.get(0))
+                .optional()?;
+            let before = before.ok_or(Fault::NoUser)?;
+            tx.prepare_cached(
+                "UPDATE user SET username = ?2, canonical_username = ?3 WHERE id = ?1",
+            )?
+            .execute([id.as_str(), username, canonical])?;
+            tx.prepare_cached("UPDATE user_key SET id = ?3 WHERE id = ?2 AND user_id = ?1")?
+                .execute([
+                    id.as_str(),
+                    KeyId::username(&before).as_str(),
+                    KeyId::username(canonical).as_str(),
+                ])?;
+            Ok(())
+        });
+        written(done)
+    }
+
+    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached("UPDATE user SET group_names = ?2 WHERE id = ?1")?
+                .execute([id.as_str(), groups.as_str()])?)
+        });
+        Ok(changed? > 0)
+    }
+
+    fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached("UPDATE user SET email = ?2 WHERE id = ?1")?
+                .execute([id.as_str(), email])?)
+        });
+        Ok(changed? > 0)
+    }
+
+    fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([id.as_str()])?;
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE user SET disabled_at = ?2, disabled_reason = ?3 WHERE id = ?1",
+                )?
+                .execute((id.as_str(), now.millis(), reason))?)
+        });
+        Ok(changed? > 0)
+    }
+
+    fn enable_user(&self, id: &UserId) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?1",
+                )?
+                .execute([id.as_str()])?)
+        });
+        Ok(changed? > 0)
+    }
+
+    fn delete_user(&self, id: &UserId) -> Result<bool> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
+                .execute([id.as_str()])?;
+            access_tokens::delete_all_of(tx, id)?;
+            tickets::delete_all_of(tx, id)?;
+            tx.prepare_cached("DELETE FROM user_key WHERE user_id = ?1")?.execute([id.as_str()])?;
+            tx.prepare_cached("DELETE FROM device WHERE user_id = ?1")?.execute([id.as_str()])?;
+            Ok(tx.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([id.as_str()])?)
+        });
+        Ok(deleted? > 0)
+    }
+}
+
+pub(super) fn insert_user(tx: &Transaction<'_>, user: &User) -> std::result::Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
+                           disabled_at, disabled_reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute((
+        user.id.as_str(),
+        &user.username,
+        &user.canonical_username,
+        user.created_at.millis(),
+        user.groups.as_str(),
+        &user.email,
+        user.disabled_at.map(Moment::millis),
+        &user.disabled_reason,
+    ))?;
+    Ok(())
+}
+
+pub(super) fn user_at(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
+    Ok(User {
+        id: UserId(row.get(first)?),
+        username: row.get(first + 1)?,
+        canonical_username: row.get(first + 2)?,
+        created_at: moment_at(row, first + 3)?,
+        groups: Groups(row.get(first + 4)?),
+        email: row.get(first + 5)?,
+        disabled_at: row.get::<_, Option<i64>>(first + 6)?.map(Moment::from_millis),
+        disabled_reason: row.get(first + 7)?,
+    })
+}
