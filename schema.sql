@@ -32,7 +32,10 @@ CREATE TABLE user (
     disabled_reason    TEXT    NOT NULL DEFAULT '',
     -- What else was known of them where they came from, for apps that ask this file: an object in JSON,
     -- a value for each column, bytes in base64; empty: nothing. Written by an import and never again.
-    attributes         TEXT    NOT NULL DEFAULT ''
+    attributes         TEXT    NOT NULL DEFAULT '',
+    -- Raised with every new password and when they are shut out. What was let in under another epoch is
+    -- not let in any more, even if it was written down at the same moment.
+    epoch              INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 -- Ways to prove who one is. A user may have several, each with its own password or with none.
@@ -73,6 +76,8 @@ CREATE TABLE user_session (
     -- address it began at. Empty: not known.
     browser          TEXT    NOT NULL DEFAULT '',
     address          TEXT    NOT NULL DEFAULT '',
+    -- The epoch of its user at that time.
+    epoch            INTEGER NOT NULL DEFAULT 0,
     CHECK (active_expires <= idle_expires AND idle_expires <= absolute_expires)
 ) STRICT, WITHOUT ROWID;
 
@@ -93,7 +98,9 @@ CREATE TABLE access_token (
     -- The last moment at which it is good.
     expires_at INTEGER NOT NULL,
     -- When it was last used, to within ten minutes; NULL: never.
-    used_at    INTEGER
+    used_at    INTEGER,
+    -- The epoch of its user when it was made.
+    epoch      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX access_token_by_user ON access_token (user_id);

@@ -28,7 +28,7 @@ use rusqlite::{
 use super::{Error, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
 use crate::clock::Moment;
 use counts::upsert_device;
-use keys::{insert_key, key_at};
+use keys::{end_everything_of, insert_key, key_at};
 use sessions::{insert_session, insert_session_row, session_at};
 pub use upkeep::restore;
 use users::{insert_user, user_at};

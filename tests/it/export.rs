@@ -17,13 +17,15 @@ use crate::visit::{MORNING, Visit};
 
 /// A database with every kind of thing in it, and one session that is dead at [`MORNING`].
 const PEOPLE: &str = r#"
-    INSERT INTO user VALUES
+    INSERT INTO user (id, username, canonical_username, created_at, group_names, email, disabled_at,
+      disabled_reason, attributes) VALUES
       ('1', 'Anna', 'anna', 5, 'admin,staff', 'anna@example.com', NULL, '', '{"age":1.1,"name":"Ä"}'),
       ('2', 'bob' || char(10), 'bob' || char(10), -1, '', '', 7, 'left', '{ "spaced": 1}'),
       ('3', 'carl', 'carl', 0, '', '', NULL, '', '');
     INSERT INTO user_key VALUES ('username:anna', '1', 's2:x:y'), ('email:a:b@x', '1', NULL),
       ('github:7', '3', NULL);
-    INSERT INTO user_session VALUES
+    INSERT INTO user_session (id, user_id, active_expires, idle_expires, absolute_expires,
+      created_at, proven_at, seen_at, is_transient, browser, address) VALUES
       (zeroblob(32), '1', 1795507200000, 1795507200000, 1795507200001, 3, 2, 1, 1, 'Firefox', '::1'),
       (randomblob(32), '1', 1795507200005, 1795507200006, 1795507200007, 2, 0, 0, 0, '', ''),
       (randomblob(32), '3', 1, 1795507199999, 1795507200007, 2, 0, 0, 0, '', '');"#;

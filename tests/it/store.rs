@@ -169,9 +169,11 @@ fn reads_what_others_wrote() {
     let desk = Desk::new();
     desk.raw()
         .execute_batch(
-            "INSERT INTO user VALUES ('u1', 'Bob', 'bob', 5, 'a,b', 'bob@example.com', NULL, '', '');
-             INSERT INTO user_key VALUES ('github:1:2', 'u1', NULL);
-             INSERT INTO user_session VALUES
+            "INSERT INTO user (id, username, canonical_username, created_at, group_names, email)
+               VALUES ('u1', 'Bob', 'bob', 5, 'a,b', 'bob@example.com');
+             INSERT INTO user_key (id, user_id, hashed_password) VALUES ('github:1:2', 'u1', NULL);
+             INSERT INTO user_session (id, user_id, active_expires, idle_expires, absolute_expires,
+               created_at, proven_at, seen_at, is_transient, browser, address) VALUES
                (zeroblob(32), 'u1', 10, 20, 30, 4, 4, 4, 0, 'curl', '192.0.2.1');",
         )
         .unwrap();
@@ -185,6 +187,24 @@ fn reads_what_others_wrote() {
     let times = [session.active_expires, session.idle_expires, session.absolute_expires];
     assert_eq!(times.map(Moment::millis), [10, 20, 30]);
     assert_eq!(session.created_at.millis(), 4);
+}
+
+#[test]
+fn lets_nobody_in_by_what_was_written_under_an_older_epoch() {
+    let (desk, session) = Desk::with_ann();
+    let token = access_token("ann", 1_000);
+    assert_eq!(desk.store.add_access_token(&token, &session.id, MANY), Ok(Written::Done));
+    assert!(
+        is_alive(&desk, &session) && desk.store.user_of_access_token(&token.id).unwrap().is_some()
+    );
+    // As a sign-in on another server leaves them that saw the old password in the same moment.
+    desk.raw().execute_batch("UPDATE user SET epoch = epoch + 1").unwrap();
+    assert!(!is_alive(&desk, &session));
+    assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none());
+    assert!(desk.store.sessions_of(&session.user_id).unwrap().is_empty());
+    assert!(desk.store.access_tokens_of(&session.user_id).unwrap().is_empty());
+    let late = access_token("ann", 2_000);
+    assert_eq!(desk.store.add_access_token(&late, &session.id, MANY), Ok(Written::NoUser));
 }
 
 #[test]

@@ -16,7 +16,8 @@ impl AccessTokens for Sqlite {
     ) -> Result<Written> {
         written(self.write(WRITE_PATIENCE, |tx| {
             let is_live = tx
-                .prepare_cached("SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2")?
+                .prepare_cached("SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2
+                        AND epoch = (SELECT epoch FROM user WHERE id = ?2)")?
                 .exists((session.as_bytes(), token.user_id.as_str()))?;
             if !is_live {
                 return Err(Fault::NoUser);
@@ -28,8 +29,8 @@ impl AccessTokens for Sqlite {
                 return Err(Fault::Duplicate);
             }
             tx.prepare_cached(
-                "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT epoch FROM user WHERE id = ?2))",
             )?
             .execute((
                 token.id.as_bytes(),
@@ -47,7 +48,9 @@ impl AccessTokens for Sqlite {
         self.read(|conn| {
             conn.prepare_cached(
                 "SELECT id, user_id, name, created_at, expires_at, used_at
-                   FROM access_token WHERE user_id = ?1 ORDER BY created_at, id",
+                   FROM access_token
+                  WHERE user_id = ?1 AND epoch = (SELECT epoch FROM user WHERE id = ?1)
+                  ORDER BY created_at, id",
             )?
             .query_map([id.as_str()], |row| access_token_at(row, 0))?
             .collect()
@@ -62,6 +65,7 @@ impl AccessTokens for Sqlite {
                         access_token.id, access_token.user_id, access_token.name,
                         access_token.created_at, access_token.expires_at, access_token.used_at
                    FROM access_token JOIN user ON user.id = access_token.user_id
+                        AND user.epoch = access_token.epoch
                   WHERE access_token.id = ?1",
             )?
             .query_row([id.as_bytes()], |row| Ok((user_at(row, 0)?, access_token_at(row, 8)?)))

@@ -57,10 +57,7 @@ impl Keys for Sqlite {
                 .query_row([id.as_str()], |row| row.get(0))
                 .optional()?;
             let Some(owner) = owner.map(UserId) else { return Ok(0) };
-            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
-                .execute([owner.as_str()])?;
-            access_tokens::delete_all_of(tx, &owner)?;
-            tickets::delete_all_of(tx, &owner)?;
+            end_everything_of(tx, &owner)?;
             Ok(tx
                 .prepare_cached("UPDATE user_key SET hashed_password = ?2 WHERE id = ?1")?
                 .execute((id.as_str(), hash.map(PasswordHash::as_stored)))?)
@@ -98,10 +95,7 @@ impl Keys for Sqlite {
             if changed == 0 {
                 return Err(Fault::NoUser);
             }
-            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
-                .execute([session.user_id.as_str()])?;
-            access_tokens::delete_all_of(tx, &session.user_id)?;
-            tickets::delete_all_of(tx, &session.user_id)?;
+            end_everything_of(tx, &session.user_id)?;
             insert_session(tx, session, entry)
         }))
     }
@@ -123,4 +117,13 @@ pub(super) fn key_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Key> {
         user_id: UserId(row.get(first + 1)?),
         hashed_password: row.get::<_, Option<String>>(first + 2)?.map(PasswordHash::from_stored),
     })
+}
+
+/// Ends what was let in under the password that this user has had until now.
+pub(super) fn end_everything_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE user SET epoch = epoch + 1 WHERE id = ?1")?.execute([id.as_str()])?;
+    tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?.execute([id.as_str()])?;
+    access_tokens::delete_all_of(tx, id)?;
+    tickets::delete_all_of(tx, id)?;
+    Ok(())
 }

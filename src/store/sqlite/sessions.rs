@@ -32,6 +32,7 @@ impl Sessions for Sqlite {
                     user_session.created_at, user_session.proven_at, user_session.seen_at,
                     user_session.is_transient, user_session.browser, user_session.address
                FROM user_session JOIN user ON user.id = user_session.user_id
+                    AND user.epoch = user_session.epoch
               WHERE user_session.id = ?1",
             [id.as_bytes()],
             |row| Ok((user_at(row, 0)?, session_at(row, 8)?)),
@@ -43,7 +44,9 @@ impl Sessions for Sqlite {
             conn.prepare_cached(
                 "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at,
                         proven_at, seen_at, is_transient, browser, address
-                   FROM user_session WHERE user_id = ?1 ORDER BY created_at, id",
+                   FROM user_session
+                  WHERE user_id = ?1 AND epoch = (SELECT epoch FROM user WHERE id = ?1)
+                  ORDER BY created_at, id",
             )?
             .query_map([id.as_str()], |row| session_at(row, 0))?
             .collect()
@@ -164,8 +167,9 @@ pub(super) fn insert_session_row(
     tx.prepare_cached(
         "INSERT INTO user_session
            (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
-            seen_at, is_transient, browser, address)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            seen_at, is_transient, browser, address, epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                 ifnull((SELECT epoch FROM user WHERE id = ?2), 0))",
     )?
     .execute((
         session.id.as_bytes(),

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::{Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, user_at, written};
+use super::{Fault, Sqlite, WRITE_PATIENCE, end_everything_of, insert_key, user_at, written};
 use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::store::{Key, KeyId, Result, Ticket, Tickets, User, UserId, Written};
@@ -59,10 +59,7 @@ impl Tickets for Sqlite {
                 let hashed_password = Some(hash.clone());
                 insert_key(tx, &Key { id: key, user_id: user_id.clone(), hashed_password })?;
             }
-            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
-                .execute([user_id.as_str()])?;
-            access_tokens::delete_all_of(tx, &user_id)?;
-            delete_all_of(tx, &user_id)?;
+            end_everything_of(tx, &user_id)?;
             Ok(true)
         });
         match done {

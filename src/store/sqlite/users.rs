@@ -123,7 +123,8 @@ impl Users for Sqlite {
                 .execute([id.as_str()])?;
             Ok(tx
                 .prepare_cached(
-                    "UPDATE user SET disabled_at = ?2, disabled_reason = ?3 WHERE id = ?1",
+                    "UPDATE user SET disabled_at = ?2, disabled_reason = ?3, epoch = epoch + 1
+                      WHERE id = ?1",
                 )?
                 .execute((id.as_str(), now.millis(), reason))?)
         });
