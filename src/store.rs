@@ -9,8 +9,11 @@ mod address;
 mod better_auth;
 mod lucia;
 mod lucia_v3;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod records;
 mod sqlite;
+mod standing;
 mod strangers;
 
 use std::path::Path;
@@ -23,6 +26,8 @@ pub use address::{Cluster, Database, Tls};
 pub use better_auth::{BETTER_AUTH_TABLES, better_auth};
 pub use lucia::{LuciaTables, lucia};
 pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};
+#[cfg(feature = "mysql")]
+pub use mysql::Mysql;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Departure, Device, Entry, Groups, Invite, Key, KeyId,
     Place, Record, Session, SignedUp, Standing, Ticket, User, UserId, Written,
@@ -108,7 +113,13 @@ pub trait Store:
 pub fn open(database: &Database) -> Result<Box<dyn Store>> {
     Ok(match database {
         Database::File(path) => Box::new(Sqlite::open(path)?),
-        Database::Mysql(_) => todo!(),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Box::new(Mysql::open(cluster)?),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => {
+            let cause = "this vestibule was built without servers (cargo feature mysql)";
+            return Err(Error::Broken(cause.to_owned()));
+        }
     })
 }
 
@@ -408,8 +419,13 @@ pub trait Upkeep {
     /// A random key of this database, the same for all servers on it: for handles.
     fn handle_key(&self) -> &[u8; 32];
 
-    /// Reads one row, or the fact that there is none: whether the file can be read at all.
+    /// Whether the database can be read at all, as far as that can be said at once: a file is read, and of
+    /// servers it is known whether the last try reached one.
     fn probe(&self) -> Result<()>;
+
+    /// To be called every few seconds: goes back to the server that is preferred, and looks whether any is
+    /// there again. May wait for a few seconds.
+    fn tend(&self);
 
     /// How many rows there are of users, keys, sessions and access tokens.
     fn counts(&self) -> Result<[(&'static str, i64); 4]>;

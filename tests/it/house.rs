@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 22] = [
+const HOMES: [(&str, &[&str]); 23] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
@@ -18,6 +18,7 @@ const HOMES: [(&str, &[&str]); 22] = [
     ("qrcode", &["admin"]),
     ("clap_mangen", &["config"]),
     ("rusqlite", &["store"]),
+    ("mysql", &["store"]),
     ("argon2", &["password"]),
     ("scrypt", &["password"]),
     ("bcrypt", &["password"]),
@@ -156,6 +157,7 @@ fn gives_no_secret_a_face_that_could_be_printed() {
         ("password", "pub struct Password {"),
         ("password", "pub struct PasswordHash("),
         ("http", "pub struct Request {"),
+        ("store", "pub struct Cluster {"),
         ("store", "pub struct Key {"),
         ("store", "pub struct Session {"),
         ("store", "pub struct AccessToken {"),

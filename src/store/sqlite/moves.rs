@@ -1,5 +1,6 @@
 //! Many people at once, from elsewhere and to it.
 
+use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Statement, Transaction};
 
 use super::{
@@ -7,10 +8,12 @@ use super::{
     user_at,
 };
 use crate::clock::Moment;
+use crate::store::standing::{Present, standing};
 use crate::store::strangers::tell;
 use crate::store::{
     Arrival, Departure, KeyId, Moves, Progress, Result, Session, Standing, User, UserId,
 };
+use crate::token::TokenHash;
 
 impl Moves for Sqlite {
     fn standings(&self, arrivals: &[Arrival]) -> Result<Vec<Standing>> {
@@ -27,7 +30,7 @@ impl Moves for Sqlite {
         let done = self.write(WRITE_PATIENCE, |tx| {
             let standings = arrivals
                 .iter()
-                .map(|arrival| standing(tx, arrival))
+                .map(|arrival| standing(&**tx, arrival))
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             if !skip_conflicts && standings.iter().any(Standing::is_conflict) {
                 return Ok(standings);
@@ -93,71 +96,28 @@ fn insert(
     Ok(())
 }
 
-fn standing(conn: &Connection, arrival: &Arrival) -> rusqlite::Result<Standing> {
-    let canonical = arrival.user.canonical_username.as_str();
-    let by_name = user_by_name(conn, canonical)?;
-    let id = match &by_name {
-        Some(found) if arrival.is_known_by_name => found.clone(),
-        _ => arrival.user.id.as_str().to_owned(),
-    };
-    let is_here = match name_of(conn, &id)? {
-        Some(name) if name == canonical => true,
-        Some(_) => return Ok(Standing::IdTaken),
-        None if by_name.is_some() => return Ok(Standing::NameTaken),
-        None => false,
-    };
-    // Whom a name lets in and whom it shows must be one person.
-    if !is_here && owner_of_key(conn, &KeyId::username(canonical))?.is_some() {
-        return Ok(Standing::NameTaken);
+impl Present for Connection {
+    type Error = rusqlite::Error;
+
+    fn name_of(&self, id: &str) -> rusqlite::Result<Option<String>> {
+        one(self, "SELECT canonical_username FROM user WHERE id = ?1", id)
     }
-    let mut keys = 0;
-    for key in &arrival.keys {
-        match owner_of_key(conn, &key.id)? {
-            Some(owner) if owner == id => keys += 1,
-            Some(_) => return Ok(Standing::KeyTaken(key.id.clone())),
-            None => {}
-        }
-        let shown = match key.id.provider() {
-            "username" => user_by_name(conn, key.id.provider_user_id())?,
-            _ => None,
-        };
-        if shown.is_some_and(|owner| owner != id) {
-            return Ok(Standing::KeyTaken(key.id.clone()));
-        }
+
+    fn user_by_name(&self, canonical: &str) -> rusqlite::Result<Option<String>> {
+        one(self, "SELECT id FROM user WHERE canonical_username = ?1", canonical)
     }
-    let mut sessions = 0;
-    for session in &arrival.sessions {
-        match owner_of_session(conn, session)? {
-            Some(owner) if owner == id => sessions += 1,
-            Some(_) => return Ok(Standing::SessionTaken),
-            None => {}
-        }
+
+    fn owner_of_key(&self, id: &KeyId) -> rusqlite::Result<Option<String>> {
+        one(self, "SELECT user_id FROM user_key WHERE id = ?1", id.as_str())
     }
-    Ok(if is_here { Standing::Here { keys, sessions } } else { Standing::New })
+
+    fn owner_of_session(&self, id: &TokenHash) -> rusqlite::Result<Option<String>> {
+        one(self, "SELECT user_id FROM user_session WHERE id = ?1", id.as_bytes())
+    }
 }
 
-fn name_of(conn: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
-    conn.prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()
-}
-
-fn user_by_name(conn: &Connection, canonical: &str) -> rusqlite::Result<Option<String>> {
-    conn.prepare_cached("SELECT id FROM user WHERE canonical_username = ?1")?
-        .query_row([canonical], |row| row.get(0))
-        .optional()
-}
-
-fn owner_of_key(conn: &Connection, id: &KeyId) -> rusqlite::Result<Option<String>> {
-    conn.prepare_cached("SELECT user_id FROM user_key WHERE id = ?1")?
-        .query_row([id.as_str()], |row| row.get(0))
-        .optional()
-}
-
-fn owner_of_session(conn: &Connection, session: &Session) -> rusqlite::Result<Option<String>> {
-    conn.prepare_cached("SELECT user_id FROM user_session WHERE id = ?1")?
-        .query_row([session.id.as_bytes()], |row| row.get(0))
-        .optional()
+fn one(conn: &Connection, sql: &str, key: impl ToSql) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached(sql)?.query_row([key], |row| row.get(0)).optional()
 }
 
 fn show(

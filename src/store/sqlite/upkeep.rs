@@ -19,6 +19,8 @@ impl Upkeep for Sqlite {
         self.read(|conn| conn.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])).map(drop)
     }
 
+    fn tend(&self) {}
+
     fn counts(&self) -> Result<[(&'static str, i64); 4]> {
         self.read(|conn| {
             conn.query_row(

@@ -1,0 +1,294 @@
+//! The way to the servers: which one is asked, how a connection is made, and when it is left.
+
+use std::io::{self, ErrorKind};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mysql::consts::CapabilityFlags;
+use mysql::prelude::Queryable;
+use mysql::{Conn, Opts, OptsBuilder, SslOpts};
+
+use super::{Answer, Fault};
+use crate::store::{Cluster, Error, Result, Tls};
+
+/// How long a server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How long it may then take to say its first word: a server that hangs accepts, and says nothing.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long it may take to answer. A cluster that leaves a dead server answers nobody for 6 s.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS_MAX: usize = 128;
+
+/// What is said first on every connection, each with its reason.
+const FIRST: [&str; 2] = [
+    // Without the strict mode what is too long is cut with a mere warning. A lock that is waited for
+    // longer than this may be one of a transaction that hangs.
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5",
+    // What all these engines agree on best.
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+];
+
+/// A server of a cluster waits before every statement until it has what the others had acknowledged.
+/// Without it one in six sessions is not there yet when another server is asked for it; 1 waits before
+/// reads alone, and an INSERT … SELECT missed a user who was just made.
+const CAUSAL: &str = "SET SESSION wsrep_sync_wait = 7";
+
+/// Where a machine keeps the certificates of the authorities that it trusts.
+const AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// A connection on loan.
+pub(super) struct Loan {
+    pub(super) conn: Conn,
+    /// Which server it leads to.
+    host: usize,
+    /// Whether it was used before: the server may have closed it meanwhile.
+    is_used: bool,
+    since: Instant,
+}
+
+impl Loan {
+    fn of(conn: Conn, host: usize) -> Self {
+        Self { conn, host, is_used: false, since: Instant::now() }
+    }
+}
+
+/// The servers, of which one is asked by everybody until it is left for the next.
+pub(super) struct Ring {
+    servers: Vec<Server>,
+    /// The one that is asked.
+    present: AtomicUsize,
+    /// Connections to it that nobody uses.
+    spare: Mutex<Vec<Loan>>,
+    /// Whether the last try reached nobody.
+    is_lost: AtomicBool,
+}
+
+struct Server {
+    host: String,
+    port: u16,
+    opts: Opts,
+}
+
+impl Ring {
+    pub(super) fn of(cluster: &Cluster) -> Result<Self> {
+        let ssl = ssl(&cluster.tls)?;
+        let server = |(host, port): &(String, u16)| {
+            let opts = OptsBuilder::new()
+                .ip_or_hostname(Some(host))
+                .tcp_port(*port)
+                .user(Some(&cluster.user))
+                .pass(cluster.password.as_ref())
+                .db_name(Some(&cluster.name))
+                .ssl_opts(ssl.clone())
+                // It would move to a socket that the server names.
+                .prefer_socket(false)
+                .tcp_connect_timeout(Some(CONNECT_TIMEOUT))
+                .read_timeout(Some(ANSWER_TIMEOUT))
+                .write_timeout(Some(ANSWER_TIMEOUT))
+                .stmt_cache_size(STATEMENTS_MAX)
+                .init(FIRST.to_vec())
+                // The rows that were met, as SQLite counts, and not those that were changed.
+                .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS);
+            Server { host: host.clone(), port: *port, opts: opts.into() }
+        };
+        Ok(Self {
+            servers: cluster.hosts.iter().map(server).collect(),
+            present: AtomicUsize::new(0),
+            spare: Mutex::default(),
+            is_lost: AtomicBool::new(false),
+        })
+    }
+
+    /// Knocks at each server until one lets us in. What is refused for good is told at once; that nobody
+    /// is there may pass, and is told later.
+    pub(super) fn knock(&self) -> Result<()> {
+        for (host, server) in self.servers.iter().enumerate() {
+            match server.connect() {
+                Ok(conn) => {
+                    self.present.store(host, Ordering::Release);
+                    self.give_back(Loan::of(conn, host));
+                    return Ok(());
+                }
+                Err(Fault::Away { .. }) => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the last try reached a server. Asks nobody.
+    pub(super) fn is_reached(&self) -> bool {
+        !self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// A connection that nobody else uses meanwhile, to the server that is asked at present.
+    pub(super) fn borrow(&self) -> Answer<Loan> {
+        if let Some(mut loan) = self.spare().pop() {
+            (loan.is_used, loan.since) = (true, Instant::now());
+            return Ok(loan);
+        }
+        let host = self.present.load(Ordering::Acquire);
+        match self.servers[host].connect() {
+            Ok(conn) => Ok(Loan::of(conn, host)),
+            Err(fault) => {
+                self.is_lost.store(true, Ordering::Relaxed);
+                self.leave_for_next(host);
+                Err(match fault {
+                    // One that lets nobody in may be on its way back into its cluster.
+                    Fault::Error(Error::Broken(cause)) if self.servers.len() > 1 => {
+                        Fault::Away { cause, may_be_written: false }
+                    }
+                    fault => fault,
+                })
+            }
+        }
+    }
+
+    /// Takes a connection back that did its work.
+    pub(super) fn give_back(&self, loan: Loan) {
+        self.is_lost.store(false, Ordering::Relaxed);
+        if loan.host == self.present.load(Ordering::Acquire) {
+            self.spare().push(loan);
+        }
+    }
+
+    /// Takes a connection back on which something went wrong.
+    pub(super) fn settle(&self, loan: Loan, fault: &Fault) {
+        match fault {
+            Fault::Away { .. } => {
+                let is_hung = loan.since.elapsed() >= ANSWER_TIMEOUT;
+                if loan.is_used && !is_hung {
+                    // The server may have been started again meanwhile, and then it is as good as before.
+                    self.spare().clear();
+                } else {
+                    self.is_lost.store(true, Ordering::Relaxed);
+                    self.leave_for_next(loan.host);
+                }
+            }
+            _ => self.give_back(loan),
+        }
+    }
+
+    /// Leaves the server that is asked at present.
+    pub(super) fn leave(&self) {
+        self.leave_for_next(self.present.load(Ordering::Acquire));
+    }
+
+    /// Goes back to the server that is preferred, if another one is asked at present and it is of use
+    /// again; and looks whether any is, if none was.
+    pub(super) fn tend(&self) {
+        if self.present.load(Ordering::Acquire) != 0
+            && let Ok(conn) = self.servers[0].connect()
+        {
+            self.spare().clear();
+            self.present.store(0, Ordering::Release);
+            self.give_back(Loan::of(conn, 0));
+        } else if !self.is_reached()
+            && let Ok(loan) = self.borrow()
+        {
+            self.give_back(loan);
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.spare().clear();
+    }
+
+    fn leave_for_next(&self, host: usize) {
+        let next = (host + 1) % self.servers.len();
+        // Whoever is first decides; the others have left it already.
+        let left = self.present.compare_exchange(host, next, Ordering::AcqRel, Ordering::Acquire);
+        if left.is_ok() {
+            self.spare().clear();
+        }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Loan>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    /// A connection on which everything is set up, to a server that takes part.
+    fn connect(&self) -> Answer<Conn> {
+        self.greet().map_err(|err| self.away(&err))?;
+        let mut conn = Conn::new(self.opts.clone()).map_err(|err| match Fault::from(err) {
+            Fault::Away { cause, .. } => self.away(&cause),
+            fault => fault,
+        })?;
+        match conn.query_drop(CAUSAL) {
+            // A server by itself does not know the setting, and has nobody to wait for.
+            Err(mysql::Error::MySqlError(err)) if err.code == 1193 => {}
+            done => {
+                done?;
+                // One that has lost the others says so at the first statement that reads a table.
+                if is_clustered(&mut conn)? && !is_ready(&mut conn)? {
+                    return Err(self.away(&"it takes no part in its cluster"));
+                }
+            }
+        }
+        Ok(conn)
+    }
+
+    /// Waits for the first word of the server, so that one that hangs costs two seconds and not as long as
+    /// an answer may take.
+    fn greet(&self) -> io::Result<()> {
+        let mut last = io::Error::from(ErrorKind::NotFound);
+        for address in (&*self.host, self.port).to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                Ok(stream) => {
+                    stream.set_read_timeout(Some(GREETING_TIMEOUT))?;
+                    return match stream.peek(&mut [0])? {
+                        0 => Err(ErrorKind::UnexpectedEof.into()),
+                        _ => Ok(()),
+                    };
+                }
+                Err(err) => last = err,
+            }
+        }
+        Err(last)
+    }
+
+    fn away(&self, cause: &dyn std::fmt::Display) -> Fault {
+        let cause = format!("{}:{} cannot be used: {cause}", self.host, self.port);
+        Fault::Away { cause, may_be_written: false }
+    }
+}
+
+fn is_clustered(conn: &mut Conn) -> Answer<bool> {
+    says_on(conn, "SHOW VARIABLES LIKE 'wsrep_on'")
+}
+
+fn is_ready(conn: &mut Conn) -> Answer<bool> {
+    says_on(conn, "SHOW STATUS LIKE 'wsrep_ready'")
+}
+
+fn says_on(conn: &mut Conn, question: &str) -> Answer<bool> {
+    let rows: Vec<(String, String)> = conn.query(question)?;
+    Ok(rows.iter().any(|(_, value)| value == "ON"))
+}
+
+fn ssl(tls: &Tls) -> Result<Option<SslOpts>> {
+    let of = |path: PathBuf| Some(SslOpts::default().with_root_cert_path(Some(path)));
+    match tls {
+        Tls::Off => Ok(None),
+        Tls::Authority(path) if path.is_file() => Ok(of(path.clone())),
+        Tls::Authority(path) => Err(Error::Broken(format!("there is no file {}", path.display()))),
+        // The library trusts those that browsers do, beside these.
+        Tls::System => Ok(authorities().map_or_else(|| Some(SslOpts::default()), of)),
+    }
+}
+
+fn authorities() -> Option<PathBuf> {
+    let given = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let known = AUTHORITIES.iter().map(PathBuf::from);
+    given.into_iter().chain(known).find(|it| Path::is_file(it))
+}

@@ -1,0 +1,311 @@
+//! Many people at once, from elsewhere and to it.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use mysql::prelude::Queryable;
+use mysql::{Params, Row, Value};
+
+use super::{
+    Answer, Fault, Kind, Mysql, Patience, Unit, blob, get, has_user, key_at, marks, rows_of_marks,
+    session_at, session_values, token_hash, user_at,
+};
+use crate::clock::Moment;
+use crate::password::PasswordHash;
+use crate::store::standing::{Present, standing};
+use crate::store::strangers::tell;
+use crate::store::{
+    Arrival, Departure, Key, KeyId, Moves, Progress, Result, Session, Standing, User, UserId,
+};
+use crate::token::TokenHash;
+
+/// People in one transaction: a cluster stands still while it takes in a large one.
+const BATCH: usize = 500;
+
+/// Rows in one statement.
+const ROWS: usize = 500;
+
+impl Moves for Mysql {
+    fn standings(&self, arrivals: &[Arrival]) -> Result<Vec<Standing>> {
+        let mut all = Vec::with_capacity(arrivals.len());
+        for batch in arrivals.chunks(BATCH) {
+            all.extend(self.read(|unit| standings(unit, batch))?);
+        }
+        Ok(all)
+    }
+
+    // LIMIT: not one transaction but one for so many people. Conflicts are looked for before the first; if
+    // it breaks off later, or somebody signs up with one of the names meanwhile, those before are written.
+    // It can be run again, as whoever is here is left as they are.
+    fn admit(
+        &self,
+        arrivals: &[Arrival],
+        skip_conflicts: bool,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Standing>> {
+        let standings = self.standings(arrivals)?;
+        if !skip_conflicts && standings.iter().any(Standing::is_conflict) {
+            return Ok(standings);
+        }
+        let new: Vec<_> = arrivals
+            .iter()
+            .zip(&standings)
+            .filter_map(|(arrival, it)| (*it == Standing::New).then_some(arrival))
+            .collect();
+        let mut written = 0;
+        for batch in new.chunks(BATCH) {
+            self.write(|unit| {
+                let is_there = unit.is_again && has_user(unit, &batch[0].user.id)?;
+                if is_there { Ok(()) } else { insert(unit, batch) }
+            })?;
+            for _ in batch {
+                written += 1;
+                tell(progress, "users written", written);
+            }
+        }
+        Ok(standings)
+    }
+
+    fn attributes(&self, id: &UserId) -> Result<Option<String>> {
+        let sql = "SELECT attributes FROM user WHERE id = ?";
+        self.read_one(sql, (id.as_str(),), |row| get(row, 0))
+    }
+
+    fn each_departure(
+        &self,
+        living: Option<Moment>,
+        each: &mut dyn FnMut(Departure) -> bool,
+    ) -> Result<()> {
+        self.as_of_now(|unit| {
+            let mut last = String::new();
+            loop {
+                let people = departures_after(unit, &last, living)?;
+                let Some(end) = people.last() else { return Ok(()) };
+                end.user.id.as_str().clone_into(&mut last);
+                for it in people {
+                    if !each(it) {
+                        return Ok(());
+                    }
+                }
+            }
+        })
+    }
+}
+
+impl Mysql {
+    /// Reads everything as of one moment, on one connection, once: what was shown cannot be taken back.
+    pub(super) fn as_of_now<T>(
+        &self,
+        mut show: impl FnMut(&mut Unit<'_>) -> Answer<T>,
+    ) -> Result<T> {
+        let done = self.until_done(Patience::Once, Kind::Read, |unit| {
+            unit.conn.query_drop("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+            unit.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
+            let shown = show(unit);
+            if !matches!(shown, Err(Fault::Away { .. })) {
+                unit.conn.query_drop("ROLLBACK")?;
+            }
+            shown
+        });
+        Ok(done?)
+    }
+}
+
+/// Adds people with all that is theirs.
+fn insert(unit: &mut Unit<'_>, people: &[&Arrival]) -> Answer<()> {
+    let users = people.iter().map(|it| user_values(&it.user, &it.attributes));
+    insert_rows(unit, USER, users)?;
+    insert_rows(unit, KEY, people.iter().flat_map(|it| &it.keys).map(key_values))?;
+    let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| {
+        let mut values = session_values(it);
+        values.push(0.into());
+        values
+    });
+    insert_rows(unit, SESSION, sessions)
+}
+
+/// A table with its columns, as an INSERT names them.
+pub(super) type Columns = (&'static str, usize);
+
+pub(super) const USER: Columns = (
+    "user (id, username, canonical_username, created_at, group_names, email, disabled_at,
+           disabled_reason, attributes)",
+    9,
+);
+
+pub(super) const KEY: Columns = ("user_key (id, user_id, hashed_password)", 3);
+
+pub(super) const SESSION: Columns = (
+    "user_session (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
+                   seen_at, is_transient, browser, address, epoch)",
+    12,
+);
+
+pub(super) fn user_values(user: &User, attributes: &str) -> Vec<Value> {
+    vec![
+        user.id.as_str().into(),
+        user.username.as_str().into(),
+        user.canonical_username.as_str().into(),
+        user.created_at.millis().into(),
+        user.groups.as_str().into(),
+        user.email.as_str().into(),
+        user.disabled_at.map(Moment::millis).into(),
+        user.disabled_reason.as_str().into(),
+        attributes.into(),
+    ]
+}
+
+pub(super) fn key_values(key: &Key) -> Vec<Value> {
+    vec![
+        key.id.as_str().into(),
+        key.user_id.as_str().into(),
+        key.hashed_password.as_ref().map(PasswordHash::as_stored).into(),
+    ]
+}
+
+/// Adds rows, many with one statement.
+pub(super) fn insert_rows(
+    unit: &mut Unit<'_>,
+    (table, columns): Columns,
+    rows: impl Iterator<Item = Vec<Value>>,
+) -> Answer<()> {
+    let rows: Vec<_> = rows.collect();
+    for some in rows.chunks(ROWS) {
+        let sql = format!("INSERT INTO {table} VALUES {}", rows_of_marks(some.len(), columns));
+        unit.run(&sql, Params::Positional(some.concat()))?;
+    }
+    Ok(())
+}
+
+/// What there is of some people.
+#[derive(Default)]
+struct Known {
+    names: HashMap<String, String>,
+    users: HashMap<String, String>,
+    keys: HashMap<String, String>,
+    sessions: HashMap<[u8; 32], String>,
+}
+
+impl Present for Known {
+    type Error = Infallible;
+
+    fn name_of(&self, id: &str) -> std::result::Result<Option<String>, Infallible> {
+        Ok(self.names.get(id).cloned())
+    }
+
+    fn user_by_name(&self, canonical: &str) -> std::result::Result<Option<String>, Infallible> {
+        Ok(self.users.get(canonical).cloned())
+    }
+
+    fn owner_of_key(&self, id: &KeyId) -> std::result::Result<Option<String>, Infallible> {
+        Ok(self.keys.get(id.as_str()).cloned())
+    }
+
+    fn owner_of_session(&self, id: &TokenHash) -> std::result::Result<Option<String>, Infallible> {
+        Ok(self.sessions.get(id.as_bytes()).cloned())
+    }
+}
+
+fn standings(unit: &mut Unit<'_>, people: &[Arrival]) -> Answer<Vec<Standing>> {
+    let known = known(unit, people)?;
+    Ok(people
+        .iter()
+        .map(|it| {
+            let Ok(found) = standing(&known, it);
+            found
+        })
+        .collect())
+}
+
+/// Everything that these people could meet.
+fn known(unit: &mut Unit<'_>, people: &[Arrival]) -> Answer<Known> {
+    let names = || people.iter().map(|it| it.user.canonical_username.as_str());
+    let keys = || people.iter().flat_map(|it| &it.keys);
+    let by_name = keys().filter(|it| it.id.provider() == "username");
+    let ids = people.iter().map(|it| it.user.id.as_str().into());
+    let all_names = names().chain(by_name.map(|it| it.id.provider_user_id())).map(Value::from);
+    let all_keys = keys().map(|it| Value::from(it.id.as_str()));
+    let all_keys = all_keys.chain(names().map(|it| KeyId::username(it).as_str().into()));
+    let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| blob(it.id.as_bytes()));
+    let mut known = Known::default();
+    let mut note = |mut row: Row| -> Answer<()> {
+        let (id, name): (String, String) = (get(&mut row, 0)?, get(&mut row, 1)?);
+        known.users.insert(name.clone(), id.clone());
+        known.names.insert(id, name);
+        Ok(())
+    };
+    each_of(unit, "SELECT id, canonical_username FROM user WHERE id IN", ids, &mut note)?;
+    let sql = "SELECT id, canonical_username FROM user WHERE canonical_username IN";
+    each_of(unit, sql, all_names, &mut note)?;
+    each_of(unit, "SELECT id, user_id FROM user_key WHERE id IN", all_keys, &mut |mut row| {
+        known.keys.insert(get(&mut row, 0)?, get(&mut row, 1)?);
+        Ok(())
+    })?;
+    each_of(unit, "SELECT id, user_id FROM user_session WHERE id IN", sessions, &mut |mut row| {
+        known.sessions.insert(*token_hash(&mut row, 0)?.as_bytes(), get(&mut row, 1)?);
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+/// Shows the rows of a query that ends with IN and a list.
+fn each_of(
+    unit: &mut Unit<'_>,
+    query: &str,
+    list: impl Iterator<Item = Value>,
+    each: &mut dyn FnMut(Row) -> Answer<()>,
+) -> Answer<()> {
+    let list: Vec<_> = list.collect();
+    for some in list.chunks(ROWS) {
+        let sql = format!("{query} ({})", marks(some.len()));
+        unit.rows(&sql, Params::Positional(some.to_vec()))?.into_iter().try_for_each(&mut *each)?;
+    }
+    Ok(())
+}
+
+/// Some people whose ids come after this one, in their order; none: there are no more.
+fn departures_after(
+    unit: &mut Unit<'_>,
+    last: &str,
+    living: Option<Moment>,
+) -> Answer<Vec<Departure>> {
+    let rows = unit.rows(
+        "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                disabled_reason, attributes
+           FROM user WHERE id > ? ORDER BY id LIMIT ?",
+        (last, BATCH),
+    )?;
+    let mut people: Vec<Departure> = rows
+        .into_iter()
+        .map(|mut row| {
+            let (user, attributes) = (user_at(&mut row, 0)?, get(&mut row, 8)?);
+            Ok(Departure { user, attributes, keys: Vec::new(), sessions: Vec::new() })
+        })
+        .collect::<Answer<_>>()?;
+    let places: HashMap<String, usize> =
+        people.iter().enumerate().map(|(at, it)| (it.user.id.as_str().to_owned(), at)).collect();
+    let ids = || places.keys().map(|it| it.as_str().into());
+    let sql = "SELECT id, user_id, hashed_password FROM user_key WHERE user_id IN";
+    each_of(unit, sql, ids(), &mut |mut row| {
+        let key = key_at(&mut row, 0)?;
+        people[places[key.user_id.as_str()]].keys.push(key);
+        Ok(())
+    })?;
+    if let Some(now) = living {
+        let sql = "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at,
+                          proven_at, seen_at, is_transient, browser, address
+                     FROM user_session WHERE user_id IN";
+        each_of(unit, sql, ids(), &mut |mut row| {
+            let session: Session = session_at(&mut row, 0)?;
+            if session.idle_expires >= now {
+                people[places[session.user_id.as_str()]].sessions.push(session);
+            }
+            Ok(())
+        })?;
+    }
+    for it in &mut people {
+        it.keys.sort_unstable_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
+        it.sessions.sort_unstable_by_key(|it| (it.created_at.millis(), *it.id.as_bytes()));
+    }
+    Ok(people)
+}

@@ -1,0 +1,174 @@
+//! The tables: are they ours, are they up to date, and who brings them there.
+//!
+//! Statements that change tables commit by themselves on these engines, so there is no transaction around
+//! them. Instead each does no harm when it is run twice, one process at a time holds a lease to run them,
+//! and the number of the schema is raised last.
+
+use std::time::{Duration, Instant};
+
+use mysql::prelude::Queryable;
+
+use super::{Answer, Fault, Mysql, Unit, blob, bytes, get, pause};
+use crate::store::{Error, Result};
+use crate::token;
+
+/// The tables of a new database, which are those of [`NEWEST`].
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// The number of the schema, the same as a file's.
+const NEWEST: u32 = 7;
+
+/// The first number that servers of this kind have had.
+const FIRST: u32 = 7;
+
+/// What brings an older database up to date: each with the number that it leads to, and one statement.
+/// Steps are never changed once released, and only add, as older processes go on meanwhile.
+const STEPS: &[(u32, &str)] = &[];
+
+/// How long somebody may take to bring the tables up to date before another one may.
+const LEASE_SECONDS: u32 = 60;
+
+/// How long another process is waited for.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Sees that the tables are there, ours and up to date, and makes or changes them where they are not.
+pub(super) fn prepare(store: &Mysql) -> Result<()> {
+    let found = store.read(look)?;
+    if found.has_ours && found.version == NEWEST {
+        return Ok(());
+    }
+    bring_up(store).map(drop)
+}
+
+/// What there is before anything was done.
+struct Found {
+    has_ours: bool,
+    version: u32,
+}
+
+/// Looks at what there is. A database of another program, or of a newer one of ours, is refused.
+fn look(unit: &mut Unit<'_>) -> Answer<Found> {
+    let names = unit.rows(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+        (),
+    )?;
+    let names: Vec<String> =
+        names.into_iter().map(|mut row| get(&mut row, 0)).collect::<Answer<_>>()?;
+    if !names.iter().any(|it| it == "vestibule_schema") {
+        return match names.iter().find(|it| is_ours(it)) {
+            Some(name) => broken(format!(
+                "it has a table {name} of another program, and was left as it is; give vestibule a \
+                 database of its own"
+            )),
+            None => Ok(Found { has_ours: false, version: 0 }),
+        };
+    }
+    let row = unit.first("SELECT version FROM vestibule_schema WHERE id = 1", ())?;
+    let version = row.map_or(Ok(0), |mut row| get(&mut row, 0))?;
+    match version {
+        0 | FIRST..=NEWEST => Ok(Found { has_ours: true, version }),
+        _ => broken(format!(
+            "a newer vestibule made it (schema {version}, this one knows up to {NEWEST}); it was left \
+             as it is"
+        )),
+    }
+}
+
+fn is_ours(table: &str) -> bool {
+    SCHEMA.lines().any(|line| {
+        line.strip_prefix("CREATE TABLE IF NOT EXISTS ")
+            .is_some_and(|it| it.strip_suffix(" (") == Some(table))
+    })
+}
+
+fn bring_up(store: &Mysql) -> Result<()> {
+    run(
+        store,
+        "CREATE TABLE IF NOT EXISTS vestibule_schema (
+             id      TINYINT       NOT NULL PRIMARY KEY,
+             version INT           NOT NULL,
+             owner   VARBINARY(64) NOT NULL,
+             lease   BIGINT        NOT NULL
+         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    )?;
+    run(
+        store,
+        "INSERT INTO vestibule_schema (id, version, owner, lease) VALUES (1, 0, '', 0)
+         ON DUPLICATE KEY UPDATE id = id",
+    )?;
+    let owner = token::random_text(20);
+    let deadline = Instant::now() + PATIENCE;
+    let mut tries = 0;
+    while store.read(look)?.version < NEWEST {
+        let has_lease = store.write_one(
+            "UPDATE vestibule_schema SET owner = ?, lease = UNIX_TIMESTAMP() + ?
+              WHERE id = 1 AND version < ? AND (lease < UNIX_TIMESTAMP() OR owner = ?)",
+            (&owner, LEASE_SECONDS, NEWEST, &owner),
+        )?;
+        if has_lease > 0 {
+            take_steps(store)?;
+            store.write_one(
+                "UPDATE vestibule_schema SET version = ?, owner = '', lease = 0
+                  WHERE id = 1 AND owner = ?",
+                (NEWEST, &owner),
+            )?;
+        } else if Instant::now() >= deadline {
+            let cause = "another process has not brought its tables up to date yet";
+            return Err(Error::Unavailable(cause.to_owned()));
+        } else {
+            tries += 1;
+            std::thread::sleep(pause(tries) * 10);
+        }
+    }
+    Ok(())
+}
+
+fn take_steps(store: &Mysql) -> Result<()> {
+    match store.read(look)?.version {
+        0 => {
+            let text: Vec<_> = SCHEMA.lines().filter(|line| !line.starts_with("--")).collect();
+            let text = text.join("\n");
+            text.split(";\n")
+                .map(str::trim)
+                .filter(|it| !it.is_empty())
+                .try_for_each(|it| run(store, it))
+        }
+        before => STEPS
+            .iter()
+            .filter(|(number, _)| *number > before)
+            .try_for_each(|(_, statement)| run(store, statement)),
+    }
+}
+
+/// Runs a statement that changes tables: what it would make and is there already is well.
+fn run(store: &Mysql, statement: &str) -> Result<()> {
+    store.read(|unit| match unit.conn.query_drop(statement) {
+        // The table, the column or the index is there, or the column is gone.
+        Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1050 | 1060 | 1061 | 1091) => Ok(()),
+        Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1044 | 1142) => broken(format!(
+            "{}; its tables are missing or older than this vestibule, and this user may not change them: \
+             run vestibule migrate as one who may",
+            err.message
+        )),
+        done => Ok(done?),
+    })
+}
+
+/// The random key of this database, which the first to ask makes.
+pub(super) fn handle_key(store: &Mysql) -> Result<[u8; 32]> {
+    let select = "SELECT value FROM secret WHERE name = 'handle'";
+    let find = || store.read_one(select, (), |row| bytes(row, 0));
+    if let Some(key) = find()? {
+        return Ok(key);
+    }
+    let key: [u8; 32] = token::random_bytes();
+    store.write_one(
+        "INSERT INTO secret (name, value) VALUES ('handle', ?) ON DUPLICATE KEY UPDATE name = name",
+        (blob(&key),),
+    )?;
+    find()?.ok_or_else(|| Error::Broken("its random key is not kept".to_owned()))
+}
+
+fn broken<T>(cause: String) -> Answer<T> {
+    Err(Fault::Error(Error::Broken(cause)))
+}

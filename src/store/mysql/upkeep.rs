@@ -1,0 +1,107 @@
+//! The database as a whole: is it in order, how much is in it, its end.
+
+use std::path::Path;
+
+use mysql::Row;
+
+use super::{Answer, Mysql, Unit, get};
+use crate::store::{Error, Result, Upkeep};
+
+/// What belongs to nobody, by its table.
+const ORPHANS: [&str; 5] = ["user_key", "user_session", "access_token", "ticket", "device"];
+
+impl Upkeep for Mysql {
+    fn handle_key(&self) -> &[u8; 32] {
+        &self.handle_key
+    }
+
+    fn probe(&self) -> Result<()> {
+        if self.ring.is_reached() {
+            return Ok(());
+        }
+        Err(Error::Unavailable("no server of the database can be reached".to_owned()))
+    }
+
+    fn tend(&self) {
+        self.ring.tend();
+    }
+
+    fn counts(&self) -> Result<[(&'static str, i64); 4]> {
+        self.read(|unit| {
+            let row = unit.first(
+                "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
+                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token)",
+                (),
+            )?;
+            let mut row = row.unwrap_or_else(|| unreachable!("a count always has a row"));
+            let mut count = |at| get(&mut row, at);
+            Ok([
+                ("users", count(0)?),
+                ("keys", count(1)?),
+                ("sessions", count(2)?),
+                ("access_tokens", count(3)?),
+            ])
+        })
+    }
+
+    fn versions(&self) -> Result<[(&'static str, String); 2]> {
+        let first = |sql: &str| self.read_one(sql, (), |row| get::<String>(row, 0));
+        let schema = first("SELECT CAST(version AS CHAR) FROM vestibule_schema WHERE id = 1")?;
+        let server = first("SELECT VERSION()")?;
+        Ok([("schema", schema.unwrap_or_default()), ("server", server.unwrap_or_default())])
+    }
+
+    fn faults(&self) -> Result<Vec<String>> {
+        self.read(|unit| {
+            let mut faults = Vec::new();
+            for table in ORPHANS {
+                let sql = format!(
+                    "SELECT count(*) FROM {table} AS it
+                      WHERE NOT EXISTS (SELECT 1 FROM user WHERE user.id = it.user_id)"
+                );
+                match count(unit, &sql)? {
+                    0 => {}
+                    rows => faults.push(format!("{rows} rows of {table} belong to nobody")),
+                }
+            }
+            let names = count(
+                unit,
+                "SELECT count(*) FROM user_key JOIN user ON user.id = user_key.user_id
+                  WHERE user_key.id LIKE 'username:%'
+                    AND user_key.id <> CONCAT('username:', user.canonical_username)",
+            )?;
+            if names > 0 {
+                faults.push(format!("{names} users sign in with another name than they have"));
+            }
+            faults.extend(loses_writes(unit)?);
+            Ok(faults)
+        })
+    }
+
+    fn back_up(&self, _to: &Path) -> Result<()> {
+        let cause = "a server's database is backed up by its own tools, as mariadb-backup; and \
+                     vestibule copy writes it into a file";
+        Err(Error::Broken(cause.to_owned()))
+    }
+
+    fn close(&self) -> Result<()> {
+        self.ring.close();
+        Ok(())
+    }
+}
+
+/// Says if what was acknowledged may be lost in a power cut.
+fn loses_writes(unit: &mut Unit<'_>) -> Answer<Option<String>> {
+    let sql = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS CHAR)";
+    let found = unit.first(sql, ())?.map(|mut row: Row| get::<String>(&mut row, 0)).transpose()?;
+    Ok(found.filter(|it| it != "1").map(|value| {
+        format!(
+            "innodb_flush_log_at_trx_commit is {value}: a power cut may take back what was answered; \
+             set it to 1 on every server"
+        )
+    }))
+}
+
+fn count(unit: &mut Unit<'_>, sql: &str) -> Answer<i64> {
+    unit.first(sql, ())?.map_or(Ok(0), |mut row| get(&mut row, 0))
+}

@@ -1,0 +1,178 @@
+//! People as they are written down.
+
+use mysql::Row;
+
+use super::{
+    Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invites, moment,
+    optional_moment, tickets, written,
+};
+use crate::clock::Moment;
+use crate::store::{
+    Entry, Groups, Key, KeyId, Result, Session, SignedUp, User, UserId, Users, Written,
+};
+use crate::token::TokenHash;
+
+impl Users for Mysql {
+    fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
+        written(self.write(|unit| {
+            if unit.is_again && has_user(unit, &user.id)? {
+                return Ok(());
+            }
+            insert_user(unit, user, "")?;
+            keys.iter().try_for_each(|key| insert_key(unit, key))
+        }))
+    }
+
+    fn sign_up(
+        &self,
+        user: &User,
+        key: &Key,
+        session: &Session,
+        invite: Option<&TokenHash>,
+        entry: &Entry,
+    ) -> Result<SignedUp> {
+        let done = self.write(|unit| {
+            // Its id is random and was made for this one sign-up.
+            if unit.is_again && has_user(unit, &user.id)? {
+                return Ok(());
+            }
+            if let Some(id) = invite {
+                invites::take(unit, id, user.created_at)?;
+            }
+            insert_user(unit, user, "")?;
+            insert_key(unit, key)?;
+            insert_session(unit, session, entry)
+        });
+        match done {
+            Ok(()) => Ok(SignedUp::Done),
+            Err(Fault::Duplicate) => Ok(SignedUp::NameTaken),
+            Err(Fault::NotInvited) => Ok(SignedUp::NotInvited),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    fn user(&self, id: &UserId) -> Result<Option<User>> {
+        self.read_one(
+            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                    disabled_reason
+               FROM user WHERE id = ?",
+            (id.as_str(),),
+            |row| user_at(row, 0),
+        )
+    }
+
+    fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
+        self.read_one(
+            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                    disabled_reason
+               FROM user WHERE canonical_username = ?",
+            (canonical,),
+            |row| user_at(row, 0),
+        )
+    }
+
+    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
+        self.read_all(
+            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
+                    disabled_reason
+               FROM user WHERE canonical_username > ? ORDER BY canonical_username LIMIT ?",
+            (canonical, limit),
+            |row| user_at(row, 0),
+        )
+    }
+
+    fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written> {
+        written(self.write(|unit| {
+            let before =
+                unit.first("SELECT canonical_username FROM user WHERE id = ?", (id.as_str(),))?;
+            let before: String = get(&mut before.ok_or(Fault::NoUser)?, 0)?;
+            unit.run(
+                "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?",
+                (username, canonical, id.as_str()),
+            )?;
+            unit.run(
+                "UPDATE user_key SET id = ? WHERE id = ? AND user_id = ?",
+                (
+                    KeyId::username(canonical).as_str(),
+                    KeyId::username(&before).as_str(),
+                    id.as_str(),
+                ),
+            )?;
+            Ok(())
+        }))
+    }
+
+    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
+        let sql = "UPDATE user SET group_names = ? WHERE id = ?";
+        Ok(self.write_one(sql, (groups.as_str(), id.as_str()))? > 0)
+    }
+
+    fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
+        Ok(self.write_one("UPDATE user SET email = ? WHERE id = ?", (email, id.as_str()))? > 0)
+    }
+
+    fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
+        let met = self.write(|unit| {
+            unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
+            unit.run(
+                "UPDATE user SET disabled_at = ?, disabled_reason = ?, epoch = epoch + 1 WHERE id = ?",
+                (now.millis(), reason, id.as_str()),
+            )
+        });
+        Ok(met? > 0)
+    }
+
+    fn enable_user(&self, id: &UserId) -> Result<bool> {
+        let sql = "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?";
+        Ok(self.write_one(sql, (id.as_str(),))? > 0)
+    }
+
+    fn delete_user(&self, id: &UserId) -> Result<bool> {
+        Ok(self.write(|unit| {
+            unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
+            access_tokens::delete_all_of(unit, id.as_str())?;
+            tickets::delete_all_of(unit, id.as_str())?;
+            unit.run("DELETE FROM user_key WHERE user_id = ?", (id.as_str(),))?;
+            unit.run("DELETE FROM device WHERE user_id = ?", (id.as_str(),))?;
+            let met = unit.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
+            Ok(met > 0 || unit.is_again)
+        })?)
+    }
+}
+
+pub(super) fn has_user(unit: &mut Unit<'_>, id: &UserId) -> Answer<bool> {
+    unit.exists("SELECT 1 FROM user WHERE id = ?", (id.as_str(),))
+}
+
+pub(super) fn insert_user(unit: &mut Unit<'_>, user: &User, attributes: &str) -> Answer<()> {
+    unit.run(
+        "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
+                           disabled_at, disabled_reason, attributes)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            user.id.as_str(),
+            &user.username,
+            &user.canonical_username,
+            user.created_at.millis(),
+            user.groups.as_str(),
+            &user.email,
+            user.disabled_at.map(Moment::millis),
+            &user.disabled_reason,
+            attributes,
+        ),
+    )?;
+    Ok(())
+}
+
+pub(super) fn user_at(row: &mut Row, first: usize) -> Answer<User> {
+    Ok(User {
+        id: UserId(get(row, first)?),
+        username: get(row, first + 1)?,
+        canonical_username: get(row, first + 2)?,
+        created_at: moment(row, first + 3)?,
+        groups: Groups(get(row, first + 4)?),
+        email: get(row, first + 5)?,
+        disabled_at: optional_moment(row, first + 6)?,
+        disabled_reason: get(row, first + 7)?,
+    })
+}

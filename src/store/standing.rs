@@ -1,0 +1,61 @@
+//! What there is already of somebody who comes over, on whichever engine.
+
+use super::{Arrival, KeyId, Standing};
+use crate::token::TokenHash;
+
+/// What there is, as far as it matters for whoever comes over. Users are told by their ids.
+pub(super) trait Present {
+    type Error;
+    /// The canonical name of a user.
+    fn name_of(&self, id: &str) -> Result<Option<String>, Self::Error>;
+    /// The user with this canonical name.
+    fn user_by_name(&self, canonical: &str) -> Result<Option<String>, Self::Error>;
+    /// Whose key this is.
+    fn owner_of_key(&self, id: &KeyId) -> Result<Option<String>, Self::Error>;
+    /// Whose session this is.
+    fn owner_of_session(&self, id: &TokenHash) -> Result<Option<String>, Self::Error>;
+}
+
+/// What there is already of somebody who comes over.
+pub(super) fn standing<P: Present>(present: &P, arrival: &Arrival) -> Result<Standing, P::Error> {
+    let canonical = arrival.user.canonical_username.as_str();
+    let by_name = present.user_by_name(canonical)?;
+    let id = match &by_name {
+        Some(found) if arrival.is_known_by_name => found.clone(),
+        _ => arrival.user.id.as_str().to_owned(),
+    };
+    let is_here = match present.name_of(&id)? {
+        Some(name) if name == canonical => true,
+        Some(_) => return Ok(Standing::IdTaken),
+        None if by_name.is_some() => return Ok(Standing::NameTaken),
+        None => false,
+    };
+    // Whom a name lets in and whom it shows must be one person.
+    if !is_here && present.owner_of_key(&KeyId::username(canonical))?.is_some() {
+        return Ok(Standing::NameTaken);
+    }
+    let mut keys = 0;
+    for key in &arrival.keys {
+        match present.owner_of_key(&key.id)? {
+            Some(owner) if owner == id => keys += 1,
+            Some(_) => return Ok(Standing::KeyTaken(key.id.clone())),
+            None => {}
+        }
+        let shown = match key.id.provider() {
+            "username" => present.user_by_name(key.id.provider_user_id())?,
+            _ => None,
+        };
+        if shown.is_some_and(|owner| owner != id) {
+            return Ok(Standing::KeyTaken(key.id.clone()));
+        }
+    }
+    let mut sessions = 0;
+    for session in &arrival.sessions {
+        match present.owner_of_session(&session.id)? {
+            Some(owner) if owner == id => sessions += 1,
+            Some(_) => return Ok(Standing::SessionTaken),
+            None => {}
+        }
+    }
+    Ok(if is_here { Standing::Here { keys, sessions } } else { Standing::New })
+}
