@@ -146,7 +146,8 @@ CREATE INDEX invite_by_end ON invite (expires_at);
 -- Random keys of this database, shared by all servers on it.
 CREATE TABLE secret (
     -- What it is for. `handle`: stands behind the handles by which the log and `throttle` know names
-    -- and addresses, so that neither tells what somebody typed into the wrong field.
+    -- and addresses, so that neither tells what somebody typed into the wrong field. `copy`: no key; it
+    -- is there as long as a copy into this database has begun and has not ended.
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL CHECK (length(value) = 32)
 ) STRICT, WITHOUT ROWID;

@@ -30,7 +30,7 @@ pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};
 pub use mysql::Mysql;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Departure, Device, Entry, Groups, Invite, Key, KeyId,
-    Place, Record, Session, SignedUp, Standing, Ticket, User, UserId, Written,
+    Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, User, UserId, Written,
 };
 pub use sqlite::{Sqlite, restore};
 pub use strangers::{
@@ -46,6 +46,18 @@ pub const RENEWAL_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Known browsers of one user, at most.
 const DEVICES_MAX: u32 = 100;
+
+/// The mark on a database into which a copy has begun and has not ended: a row of `secret` with this
+/// name, and zeros as its value. Whatever has it is neither served nor looked into.
+const HALF_COPIED: &str = "copy";
+
+/// What is said of a database that has the mark.
+const HALF_COPIED_TEXT: &str =
+    "a copy into it has begun and has not ended; run vestibule copy again, which begins anew";
+
+/// What is said of a database that cannot be copied into.
+const INHABITED_TEXT: &str = "there are users in it; what is to be copied into is a database without \
+                              any, or none yet";
 
 /// How many failures are counted between two looks at the number of rows: looking reads them all.
 const COUNTED_EVERY: u32 = 256;
@@ -100,6 +112,7 @@ pub trait Store:
     + Counts
     + Trail
     + Moves
+    + Copies
     + Upkeep
     + Send
     + Sync
@@ -108,8 +121,8 @@ pub trait Store:
 
 /// Opens the database for a server, and makes its tables first where there are none.
 ///
-/// A database that is not ours, was made by a newer version, is damaged or cannot be written is refused
-/// and left as it was; the error says which. Several processes may use the same one.
+/// A database that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
+/// written is refused and left as it was; the error says which. Several processes may use the same one.
 pub fn open(database: &Database) -> Result<Box<dyn Store>> {
     Ok(match database {
         Database::File(path) => Box::new(Sqlite::open(path)?),
@@ -128,6 +141,41 @@ pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
     match database {
         Database::File(path) => Ok(Box::new(Sqlite::open_beside(path)?)),
         Database::Mysql(_) => open(database),
+    }
+}
+
+/// The same for a copy that is to be put into it; and one that is copied in half is opened as well. A
+/// file that another process uses is refused.
+pub fn open_for_copy(database: &Database) -> Result<Box<dyn Store>> {
+    match database {
+        Database::File(path) => Ok(Box::new(Sqlite::open_for_copy(path)?)),
+        Database::Mysql(_) => open(database),
+    }
+}
+
+/// Whether another process has the database open; `None`: it cannot be told. Nobody is disturbed.
+pub fn is_in_use(database: &Database) -> Option<bool> {
+    match database {
+        Database::File(path) => sqlite::is_in_use(path).ok(),
+        Database::Mysql(_) => None,
+    }
+}
+
+/// The number of the schema that a database has, and that of the newest one. Nothing is changed. A file
+/// that is not there is refused; a server's database without tables has 0.
+pub fn schema(database: &Database) -> Result<(u32, u32)> {
+    match database {
+        Database::File(path) => sqlite::schema(path),
+        Database::Mysql(_) => Err(Error::Broken("it is not known yet".to_owned())),
+    }
+}
+
+/// Brings a database to the newest schema, as [`open`] does where it may, and says from which number
+/// to which. A file that is not there is refused; a server's database gets its tables.
+pub fn migrate(database: &Database) -> Result<(u32, u32)> {
+    match database {
+        Database::File(path) => sqlite::migrate(path),
+        Database::Mysql(_) => Err(Error::Broken("it is not known yet".to_owned())),
     }
 }
 
@@ -412,6 +460,39 @@ pub trait Moves {
         living: Option<Moment>,
         each: &mut dyn FnMut(Departure) -> bool,
     ) -> Result<()>;
+}
+
+/// Everything there is, from one database into another, whatever the engines: what is equal afterwards
+/// is every row, with ids, hashes, epochs, numbers and random keys.
+pub trait Copies {
+    /// Shows every row of every table to `each`, as of one moment: table by table as in [`TABLES`], and
+    /// each in the order of its key. It stops at the first error of `each`, and comes back with it.
+    ///
+    /// One row is in memory at a time, and nobody waits.
+    fn each_row(
+        &self,
+        progress: Progress<'_>,
+        each: &mut dyn FnMut(Row) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Gets ready to be copied into: deletes what there is, but for its random keys, and notes that a copy
+    /// has begun. From then on nobody can open it except with [`open_for_copy`].
+    ///
+    /// A database with users is refused and left as it was, unless they are there by a copy that has begun
+    /// and has not ended.
+    fn begin_copy(&self) -> Result<()>;
+
+    /// Adds these rows, all or nothing; a random key takes the place of the one with its name. No more than
+    /// 1,000 rows should come at once, and none before those of [`TABLES`] it refers to.
+    ///
+    /// [`Upkeep::handle_key`] stays what it was until the database is opened again.
+    fn add_rows(&self, rows: &[Row]) -> Result<()>;
+
+    /// Notes that the copy has ended: the database is like any other.
+    fn end_copy(&self) -> Result<()>;
+
+    /// How many rows each of [`TABLES`] has. That a copy has begun counts for none.
+    fn rows(&self) -> Result<Vec<(&'static str, u64)>>;
 }
 
 /// The database as a whole.

@@ -1,6 +1,7 @@
 //! Where the database is, as an operator says it.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -68,6 +69,20 @@ impl Database {
         match self {
             Self::File(path) => Some(path),
             Self::Mysql(_) => None,
+        }
+    }
+
+    /// Whether both are one database, as far as it shows from outside: a server may have two names.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => {
+                let place = |it: &Path| it.metadata().ok().map(|it| (it.dev(), it.ino()));
+                one == other || place(one).is_some_and(|it| Some(it) == place(other))
+            }
+            (Self::Mysql(one), Self::Mysql(other)) => {
+                one.name == other.name && one.hosts.iter().any(|it| other.hosts.contains(it))
+            }
+            _ => false,
         }
     }
 }
@@ -206,6 +221,20 @@ mod tests {
             let cause = Database::parse(text).err().unwrap_or_else(|| panic!("{text}: taken"));
             assert!(!cause.contains("s3cret"), "{cause}");
         }
+    }
+
+    #[test]
+    fn knows_one_database_under_two_addresses() {
+        let is_same = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|it| Database::parse(it).ok().unwrap());
+            one.is_same(&other) && other.is_same(&one)
+        };
+        assert!(is_same("mysql://a@db1,db2/v", "mysql://b@db3,db2:3306/v?tls=off"));
+        assert!(!is_same("mysql://a@db1/v", "mysql://a@db1/w"));
+        assert!(!is_same("mysql://a@db1/v", "mysql://a@db1:3307/v"));
+        assert!(!is_same("mysql://a@db1/v", "v"));
+        assert!(is_same("Cargo.toml", "./src/../Cargo.toml") && is_same("none", "none"));
+        assert!(!is_same("Cargo.toml", "Cargo.lock") && !is_same("none", "no"));
     }
 
     #[test]

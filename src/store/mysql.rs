@@ -14,6 +14,7 @@
 //! - Every text that names something is stored as bytes: a collation takes `bob` and `bob ` for one.
 
 mod access_tokens;
+mod copies;
 mod counts;
 mod invites;
 mod keys;

@@ -346,6 +346,95 @@ pub struct Departure {
     pub sessions: Vec<Session>,
 }
 
+/// All tables. Whatever refers to a row of another table comes after it.
+pub const TABLES: [&str; 10] = [
+    "secret",
+    "user",
+    "user_key",
+    "user_session",
+    "access_token",
+    "ticket",
+    "invite",
+    "device",
+    "throttle",
+    "audit",
+];
+
+/// A row of any table with all that is in it. It holds hashes and keys and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Row {
+    /// A random key of the database.
+    Secret {
+        /// What it is for.
+        name: String,
+        /// The key.
+        value: [u8; 32],
+    },
+    /// Somebody.
+    User {
+        /// Who.
+        user: User,
+        /// What else was known of them where they came from: an object in JSON; empty: nothing.
+        attributes: String,
+        /// What was let in under another one is not let in any more.
+        epoch: i64,
+    },
+    /// A way to prove who one is.
+    Key(Key),
+    /// A browser that was let in.
+    Session {
+        /// Which.
+        session: Session,
+        /// The epoch of its user at that time.
+        epoch: i64,
+    },
+    /// A secret for a script.
+    AccessToken {
+        /// Which.
+        token: AccessToken,
+        /// The epoch of its user when it was made.
+        epoch: i64,
+    },
+    /// A one-time link.
+    Ticket(Ticket),
+    /// A link with which somebody makes an account.
+    Invite(Invite),
+    /// A browser that is known.
+    Device(Device),
+    /// Failed tries.
+    Count {
+        /// Of what.
+        id: CountId,
+        /// How many.
+        count: Count,
+    },
+    /// Something that happened.
+    Record {
+        /// Its number in the audit trail.
+        number: i64,
+        /// What.
+        record: Record,
+    },
+}
+
+impl Row {
+    /// The table that it stands in: one of [`TABLES`].
+    pub const fn table(&self) -> &'static str {
+        match self {
+            Self::Secret { .. } => "secret",
+            Self::User { .. } => "user",
+            Self::Key(_) => "user_key",
+            Self::Session { .. } => "user_session",
+            Self::AccessToken { .. } => "access_token",
+            Self::Ticket(_) => "ticket",
+            Self::Invite(_) => "invite",
+            Self::Device(_) => "device",
+            Self::Count { .. } => "throttle",
+            Self::Record { .. } => "audit",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

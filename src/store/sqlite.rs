@@ -4,6 +4,7 @@
 //! time.
 
 mod access_tokens;
+mod copies;
 mod counts;
 pub(super) mod file;
 mod invites;
@@ -28,6 +29,7 @@ use rusqlite::{
 use super::{Error, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
 use crate::clock::Moment;
 use counts::upsert_device;
+pub(super) use file::{is_in_use, migrate, schema};
 use keys::{end_everything_of, insert_key, key_at};
 use sessions::{insert_session, insert_session_row, session_at};
 pub use upkeep::restore;
@@ -50,8 +52,8 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the database at `path`, and makes it first where there is none (mode 0600).
     ///
-    /// A file that is not ours, was made by a newer version, is damaged or cannot be written is
-    /// refused and left as it was; the error says which. Two processes may open the same file.
+    /// A file that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
+    /// written is refused and left as it was; the error says which. Two processes may open the same file.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_as(path, file::Use::ToServe)
     }
@@ -60,6 +62,12 @@ impl Sqlite {
     /// the file is not read whole.
     pub fn open_beside(path: &Path) -> Result<Self> {
         Self::open_as(path, file::Use::Beside)
+    }
+
+    /// The same for a copy that is to be put into it, be it copied in half. Refused if another process
+    /// uses it.
+    pub fn open_for_copy(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::ToFill)
     }
 
     fn open_as(path: &Path, purpose: file::Use) -> Result<Self> {

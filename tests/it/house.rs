@@ -163,6 +163,7 @@ fn gives_no_secret_a_face_that_could_be_printed() {
         ("store", "pub struct AccessToken {"),
         ("store", "pub struct Arrival {"),
         ("store", "pub struct Departure {"),
+        ("store", "pub enum Row {"),
         ("lines", "pub enum Line {"),
         ("import", "pub(super) struct Luggage {"),
         ("import", "pub(super) enum OldKey {"),

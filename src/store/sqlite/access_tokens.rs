@@ -110,7 +110,7 @@ pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Resu
     tx.prepare_cached("DELETE FROM access_token WHERE user_id = ?1")?.execute([id.as_str()])
 }
 
-fn access_token_at(row: &Row<'_>, first: usize) -> rusqlite::Result<AccessToken> {
+pub(super) fn access_token_at(row: &Row<'_>, first: usize) -> rusqlite::Result<AccessToken> {
     Ok(AccessToken {
         id: TokenHash::from_bytes(row.get(first)?),
         user_id: UserId(row.get(first + 1)?),

@@ -138,6 +138,6 @@ pub(super) fn upsert_device(
     Ok(())
 }
 
-fn count_at(row: &Row<'_>) -> rusqlite::Result<Count> {
+pub(super) fn count_at(row: &Row<'_>) -> rusqlite::Result<Count> {
     Ok(Count { failures: row.get(0)?, last_at: moment_at(row, 1)?, until: moment_at(row, 2)? })
 }

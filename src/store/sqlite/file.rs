@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rustix::process::{FlockType, fcntl_getlk};
 
 use super::{Fault, WRITE_PATIENCE};
-use crate::store::Error;
+use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT};
 
 /// "vest", in the header of every file of ours.
 pub(in crate::store) const APPLICATION_ID: i32 = 0x7665_7374;
@@ -50,6 +51,8 @@ pub(super) enum Use {
     ToServe,
     /// For a moment, beside a server that may be running.
     Beside,
+    /// To be copied into: nobody else may be using it, and it may be copied in half.
+    ToFill,
 }
 
 /// Opens the file at `path` for writing, making or upgrading it where needed. Comes back with its
@@ -86,6 +89,9 @@ fn prepare(path: &Path, purpose: Use) -> Result<(PathBuf, Connection)> {
     let path = absolute(path)?;
     let found = inspect(&path, newest(MIGRATIONS))?;
     refuse_network(&path)?;
+    if purpose == Use::ToFill && is_in_use(&path)? {
+        return unavailable("another process uses it; stop its server first");
+    }
     narrow_modes(&path)?;
     let conn = connect(&path, found, purpose)?;
     Ok((path, conn))
@@ -128,6 +134,33 @@ pub(super) fn is_alone(path: &Path) -> crate::store::Result<bool> {
         Err(err) if err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
         Err(err) => Err(Fault::from(err).into()),
     }
+}
+
+/// Whether another process has the file at `path` open as a database. Nobody is disturbed.
+///
+/// To be asked before this process opens it: closing any descriptor of a file gives up the locks that
+/// the process has on it.
+pub(in crate::store) fn is_in_use(path: &Path) -> std::io::Result<bool> {
+    // Whoever uses a file with a log holds a lock on it for as long as it is open.
+    let lock = fcntl_getlk(File::open(path)?, &FlockType::WriteLock.into())?;
+    Ok(lock.is_some())
+}
+
+/// The number of the schema of the file at `path`, and the newest one. Nothing is changed.
+pub(in crate::store) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
+    let conn = inspected(path)?;
+    Ok((version(&conn).map_err(Fault::from)?, newest(MIGRATIONS).unsigned_abs()))
+}
+
+/// Brings the file at `path` to the newest schema, and says from which number to which.
+pub(in crate::store) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
+    let (before, _) = schema(path)?;
+    let (_, conn) = open(path, Use::Beside)?;
+    Ok((before, version(&conn).map_err(Fault::from)?))
+}
+
+fn version(conn: &Connection) -> rusqlite::Result<u32> {
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// What stands at the path before anything was done to it.
@@ -238,11 +271,14 @@ fn connect(path: &Path, found: Found, purpose: Use) -> Result<Connection> {
     if found == (Found::Ours { clean: false }) {
         // If it is refused, closing it must not fold the log into it.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        if purpose == Use::ToServe {
+        if purpose != Use::Beside {
             check_whole(&conn, path)?;
         }
     }
     upgrade(&mut conn, SCHEMA, MIGRATIONS)?;
+    if purpose != Use::ToFill && is_half_copied(&conn)? {
+        return broken(HALF_COPIED_TEXT);
+    }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     patiently(|| use_wal(&conn))?;
     Ok(conn)
@@ -325,6 +361,11 @@ fn refuse_newer(version: i32, newest: i32) -> Result<()> {
     Ok(())
 }
 
+/// Whether a copy into it has begun and has not ended.
+pub(super) fn is_half_copied(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.prepare("SELECT 1 FROM secret WHERE name = ?1")?.exists([HALF_COPIED])
+}
+
 /// Sees that every table of schema.sql is there with its columns, so that a file that somebody
 /// altered is refused at start and not in the middle of a sign-up.
 fn check_shape(conn: &Connection, schema: &str) -> Result<()> {
@@ -377,6 +418,10 @@ pub(in crate::store) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+fn unavailable<T>(cause: &str) -> Result<T> {
+    Err(Refusal(Error::Unavailable(cause.to_owned())))
+}
+
 fn broken<T>(cause: impl std::fmt::Display) -> Result<T> {
     Err(Refusal(Error::Broken(cause.to_string())))
 }
@@ -393,10 +438,6 @@ mod tests {
         conn
     }
 
-    fn version(conn: &Connection) -> i32 {
-        conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
-    }
-
     #[test]
     fn migrates_from_every_older_schema_to_the_newest() {
         let steps = ["ALTER TABLE t ADD b", "ALTER TABLE t ADD c"];
@@ -404,7 +445,7 @@ mod tests {
             let mut conn = first();
             upgrade(&mut conn, "", &steps[..done]).ok().unwrap();
             upgrade(&mut conn, "", &steps).ok().unwrap();
-            assert_eq!(version(&conn), 3);
+            assert_eq!(version(&conn), Ok(3));
             assert_eq!(columns(&conn).unwrap().len(), 3, "a, b and c, from step {done}");
         }
     }
@@ -432,7 +473,7 @@ mod tests {
         let mut conn = first();
         let failed = upgrade(&mut conn, "", &["ALTER TABLE t ADD b", "ALTER TABLE missing ADD c"]);
         assert!(failed.is_err());
-        assert_eq!(version(&conn), 1);
+        assert_eq!(version(&conn), Ok(1));
         assert_eq!(columns(&conn).unwrap(), ["t.a  notnull=0 pk=0"]);
     }
 

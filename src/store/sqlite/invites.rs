@@ -96,11 +96,11 @@ pub(super) fn take(
     Ok(())
 }
 
-fn has_users(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
+pub(super) fn has_users(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
     tx.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])
 }
 
-fn insert(tx: &Transaction<'_>, invite: &Invite) -> std::result::Result<(), Fault> {
+pub(super) fn insert(tx: &Transaction<'_>, invite: &Invite) -> std::result::Result<(), Fault> {
     tx.prepare_cached(
         "INSERT INTO invite (id, note, group_names, uses_left, is_first, created_at, expires_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -117,7 +117,7 @@ fn insert(tx: &Transaction<'_>, invite: &Invite) -> std::result::Result<(), Faul
     Ok(())
 }
 
-fn invite_at(row: &Row<'_>) -> rusqlite::Result<Invite> {
+pub(super) fn invite_at(row: &Row<'_>) -> rusqlite::Result<Invite> {
     Ok(Invite {
         id: TokenHash::from_bytes(row.get(0)?),
         note: row.get(1)?,

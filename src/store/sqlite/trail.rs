@@ -66,7 +66,7 @@ impl Trail for Sqlite {
     }
 }
 
-fn record_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Record> {
+pub(super) fn record_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Record> {
     Ok(Record {
         at: moment_at(row, first)?,
         event: row.get(first + 1)?,
