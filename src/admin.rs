@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod backup;
+mod copy;
 mod export;
 mod invite;
 mod user;
@@ -25,6 +26,7 @@ use crate::users::{self, Username};
 pub use access::{session, token};
 pub use audit::audit;
 pub use backup::{backup, check, restore};
+pub use copy::copy;
 pub use export::export;
 pub use invite::invite;
 pub use user::user;
@@ -38,10 +40,17 @@ fn open(flags: &DatabaseFlags) -> Result<Box<dyn Store>, String> {
 }
 
 fn open_at(database: &Database) -> Result<Box<dyn Store>, String> {
-    if database.file().is_some_and(|it| !it.exists()) {
-        return Err(format!("there is no database {database}; say which with --database"));
-    }
+    see_that_it_is_there(database, "--database")?;
     store::open_beside(database).map_err(|err| err.to_string())
+}
+
+fn see_that_it_is_there(database: &Database, flag: &str) -> Result<(), String> {
+    match database.file() {
+        Some(path) if !path.exists() => {
+            Err(format!("there is no database {database}; say which with {flag}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn find(store: &dyn Store, name: &str) -> Result<User, String> {

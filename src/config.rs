@@ -3,6 +3,7 @@
 //! Decides what an operator may set and what is refused as unsafe or meaningless. There is no
 //! configuration file.
 
+mod copy;
 mod database;
 mod doctor;
 mod import;
@@ -24,6 +25,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+pub use copy::{CopyFlags, Copying};
 pub use database::DatabaseFlags;
 pub use doctor::DoctorFlags;
 pub use import::ImportFlags;
@@ -137,6 +139,9 @@ pub enum Command {
 
     /// Bring people over from another system, with their passwords and sessions.
     Import(ImportFlags),
+
+    /// Copy everything into another database, be it a file or on servers, so that nobody is signed out.
+    Copy(CopyFlags),
 
     /// Print the configuration of a reverse proxy that guards apps.
     #[command(after_help = "Example:\n  \

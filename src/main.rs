@@ -4,7 +4,7 @@
 //! needs comes from flags or the environment (`vestibule serve --help`); all it keeps is one SQLite
 //! file; all it says goes to standard error. `vestibule user` works on the same file while it serves;
 //! `vestibule import` brings people over into it from another system, and `vestibule export` writes
-//! them out; `vestibule proxy-config` writes what a reverse proxy needs to ask it, and `vestibule
+//! them out; `vestibule copy` moves everything into another database; `vestibule proxy-config` writes what a reverse proxy needs to ask it, and `vestibule
 //! doctor` looks from outside whether that holds.
 //!
 //! The order at start, each step refused with one line on standard error:
@@ -38,7 +38,7 @@ use vestibule::password::{Cost, Hasher};
 use vestibule::proxy;
 use vestibule::routes::Site;
 use vestibule::serve;
-use vestibule::store::{self, Record};
+use vestibule::store::{self, Progress, Record};
 use vestibule::token::Token;
 
 /// What `vestibule` alone says.
@@ -100,6 +100,10 @@ fn main() -> ExitCode {
             Ok(ExitCode::from(u8::from(!is_good)))
         }
         Some(Command::Import(flags)) => bring(flags),
+        Some(Command::Copy(flags)) => {
+            let order = flags.order().map_err(|text| Failure(2, text))?;
+            tell(watched(|progress| admin::copy(&order, Moment::now(), progress)))
+        }
         Some(Command::Doctor(flags)) => examine(*flags),
     });
     match ended {
@@ -172,8 +176,8 @@ fn first_link(address: Option<&str>, token: &Token) -> String {
     )
 }
 
-/// Brings people over, and shows on a terminal how far it is.
-fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
+/// Does what takes a while, and shows on a terminal how far it is.
+fn watched<T>(work: impl FnOnce(Progress<'_>) -> T) -> T {
     let mut terminal = Some(std::io::stderr()).filter(IsTerminal::is_terminal);
     let mut show = |text: &str| {
         if let Some(terminal) = &mut terminal {
@@ -181,11 +185,15 @@ fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
             drop(write!(terminal, "\r\x1b[K{text}"));
         }
     };
-    let mut progress = |what: &str, rows: usize| show(&format!("{rows} {what}"));
+    let done = work(&mut |what, rows| show(&format!("{rows} {what}")));
+    show("");
+    done
+}
+
+fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
     let mut input = std::io::stdin().lock();
     let order = flags.order().map_err(|text| Failure(2, text))?;
-    let done = import::bring(&order, &mut input, Moment::now(), &mut progress);
-    show("");
+    let done = watched(|progress| import::bring(&order, &mut input, Moment::now(), progress));
     let outcome = done.map_err(|text| Failure(1, text))?;
     print(&outcome.report);
     match outcome.refusal {

@@ -1,8 +1,8 @@
 //! Where the database is.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -27,35 +27,47 @@ pub struct DatabaseFlags {
 impl DatabaseFlags {
     /// The database with its password, or one line that says what to do.
     pub(crate) fn check(&self) -> Result<Database, String> {
-        let mut database = match self.database.to_str() {
-            Some(text) => Database::parse(text)
-                .map_err(|cause| format!("--database cannot be used: {cause}"))?,
-            None => Database::File(PathBuf::from(&self.database)),
-        };
-        let Database::Mysql(cluster) = &mut database else {
-            return match self.database_password_file {
-                Some(_) => Err("--database-password-file is for a server, and --database names a \
-                                file"
-                    .to_owned()),
-                None => Ok(database),
-            };
-        };
-        if cluster.password.is_some() && is_in_arguments() {
-            return Err(
-                "everybody on this machine can read a password in an argument; put it into \
-                        --database-password-file, or set VESTIBULE_DATABASE"
-                    .to_owned(),
-            );
-        }
-        if let Some(file) = &self.database_password_file {
-            let text = fs::read_to_string(file)
-                .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
-            cluster.password = Some(text.trim_end_matches(['\r', '\n']).to_owned());
-        } else if let Ok(password) = std::env::var("VESTIBULE_DATABASE_PASSWORD") {
-            cluster.password = Some(password);
-        }
-        Ok(database)
+        let file = self.database_password_file.as_deref();
+        read("database", &self.database, file, is_in_arguments())
     }
+}
+
+/// A database as the flag `--database` names it, or another of this name, with the password that
+/// `--database-password-file` or the environment has for it. `is_shown`: everybody can read the address.
+pub(super) fn read(
+    flag: &str,
+    text: &OsStr,
+    password_file: Option<&Path>,
+    is_shown: bool,
+) -> Result<Database, String> {
+    let mut database = match text.to_str() {
+        Some(text) => {
+            Database::parse(text).map_err(|cause| format!("--{flag} cannot be used: {cause}"))?
+        }
+        None => Database::File(PathBuf::from(text)),
+    };
+    let Database::Mysql(cluster) = &mut database else {
+        return match password_file {
+            Some(_) => {
+                Err(format!("--{flag}-password-file is for a server, and --{flag} names a file"))
+            }
+            None => Ok(database),
+        };
+    };
+    if cluster.password.is_some() && is_shown {
+        return Err(format!(
+            "everybody on this machine can read a password in an argument; put it into \
+             --{flag}-password-file, or set VESTIBULE_DATABASE_PASSWORD"
+        ));
+    }
+    if let Some(file) = password_file {
+        let text = fs::read_to_string(file)
+            .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
+        cluster.password = Some(text.trim_end_matches(['\r', '\n']).to_owned());
+    } else if let Ok(password) = std::env::var("VESTIBULE_DATABASE_PASSWORD") {
+        cluster.password = Some(password);
+    }
+    Ok(database)
 }
 
 /// Whether the process list shows the database's address.

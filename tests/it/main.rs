@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod auth;
 mod binary;
+mod copy;
 mod data;
 mod doctor;
 mod engine;
