@@ -9,6 +9,7 @@ mod backup;
 mod copy;
 mod export;
 mod invite;
+mod migrate;
 mod user;
 
 use std::fmt::Write;
@@ -29,6 +30,7 @@ pub use backup::{backup, check, restore};
 pub use copy::copy;
 pub use export::export;
 pub use invite::invite;
+pub use migrate::migrate;
 pub use user::user;
 
 /// Why something was not done, as one line.

@@ -31,8 +31,8 @@ pub use doctor::DoctorFlags;
 pub use import::ImportFlags;
 pub use invite::{InviteAction, InviteFlags};
 pub use operator::{
-    AuditFlags, BackupFlags, ExportFlags, RestoreFlags, SessionAction, SessionFlags, TokenAction,
-    TokenFlags,
+    AuditFlags, BackupFlags, ExportFlags, MigrateFlags, RestoreFlags, SessionAction, SessionFlags,
+    TokenAction, TokenFlags,
 };
 pub use proxy::ProxyFlags;
 pub use user::{UserAction, UserFlags};
@@ -142,6 +142,9 @@ pub enum Command {
 
     /// Copy everything into another database, be it a file or on servers, so that nobody is signed out.
     Copy(CopyFlags),
+
+    /// Bring the tables of a database up to date, as serve does at its start.
+    Migrate(MigrateFlags),
 
     /// Print the configuration of a reverse proxy that guards apps.
     #[command(after_help = "Example:\n  \

@@ -104,6 +104,11 @@ fn main() -> ExitCode {
             let order = flags.order().map_err(|text| Failure(2, text))?;
             tell(watched(|progress| admin::copy(&order, Moment::now(), progress)))
         }
+        Some(Command::Migrate(flags)) => {
+            let (report, is_newest) = admin::migrate(&flags).map_err(|text| Failure(1, text))?;
+            print(&report);
+            Ok(ExitCode::from(u8::from(!is_newest)))
+        }
         Some(Command::Doctor(flags)) => examine(*flags),
     });
     match ended {

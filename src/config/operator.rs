@@ -1,4 +1,5 @@
-//! The settings of `vestibule session`, `token`, `audit`, `backup`, `restore` and `export`.
+//! The settings of `vestibule session`, `token`, `audit`, `backup`, `restore`, `export` and
+//! `migrate`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -161,4 +162,21 @@ pub struct ExportFlags {
     /// With the living sessions, so that whoever is signed in stays so.
     #[arg(long)]
     pub(crate) sessions: bool,
+}
+
+/// `vestibule migrate`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    vestibule migrate --database mysql://admin@db1/vestibule --database-password-file password\n  \
+    vestibule migrate --check --database vestibule.db\n\n\
+    `vestibule serve` does it by itself at its start. This is for those who let it change no tables.\n\
+    Exit codes: 0 it has the newest schema; 1 it has not; 2 wrong usage.")]
+pub struct MigrateFlags {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseFlags,
+
+    /// Only say whether it has the newest schema.
+    #[arg(long)]
+    pub(crate) check: bool,
 }

@@ -230,7 +230,7 @@ fn is_not_served_by_halves_and_ends_when_it_is_run_again() {
     drop((source, target));
     let before = rows(&it.new_one());
     // Nothing can listen there, so that this ends even if the database is taken.
-    for words in [&["serve", "--listen=unix:/no/where"][..], &["user", "list"]] {
+    for words in [&["serve", "--listen=unix:/no/where"][..], &["user", "list"], &["migrate"]] {
         let text = refusal(&on(&it.new_one(), words), 1);
         assert!(text.contains("has begun and has not ended; run vestibule copy again"), "{text}");
     }

@@ -18,6 +18,7 @@ mod import_sqlite;
 mod import_text;
 mod invites;
 mod look;
+mod migrate;
 mod next;
 mod proxy;
 mod reset;
