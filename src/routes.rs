@@ -291,6 +291,11 @@ impl Site {
         Ok(dead + forgotten + old + ended + tickets + invites)
     }
 
+    /// Looks after the way to the database; to be called every few seconds.
+    pub fn tend(&self) {
+        self.store.tend();
+    }
+
     /// Keeps records in the audit trail.
     pub fn keep(&self, records: &[Record]) -> Result<(), Error> {
         self.store.add_records(records)

@@ -46,6 +46,9 @@ const RECOVERY_MAX: Duration = Duration::from_secs(2);
 /// How often what is dead or forgotten is looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
+/// How often the way to the database is looked after.
+const TEND: Duration = Duration::from_secs(5);
+
 /// Descriptors for everything but connections, workers and the database.
 const DESCRIPTORS_SPARE: u64 = 16;
 
@@ -128,6 +131,9 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     });
     // Without a service manager there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let (_stay, leave) = mpsc::channel::<()>();
+    let keeper = house.clone();
+    spawn("housekeeper", move || keep_house(&keeper, &leave));
     let served = Supervisor { crew, remote, events, generations: vec![first] }.supervise();
     house.stop();
     served.map_err(|err| format!("cannot go on: the gate ended: {err}"))
@@ -196,12 +202,12 @@ struct Supervisor {
 
 impl Supervisor {
     fn supervise(mut self) -> io::Result<()> {
-        let mut sweep_at = Instant::now();
         let mut replace_at = None;
         let mut pause = RECOVERY;
         loop {
-            let next = replace_at.map_or(sweep_at, |it: Instant| it.min(sweep_at));
-            match self.events.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            let wait = replace_at
+                .map_or(Duration::MAX, |it: Instant| it.saturating_duration_since(Instant::now()));
+            match self.events.recv_timeout(wait) {
                 Ok(Event::Stop) => self.begin_to_stop(),
                 Ok(Event::Deaf(number, cause)) if number == self.present() => {
                     self.crew.house.say("workers_deaf", &[("cause", &cause.to_string())]);
@@ -221,14 +227,11 @@ impl Supervisor {
                     self.dismiss_before(u64::MAX);
                     return ended;
                 }
-                Err(RecvTimeoutError::Timeout)
-                    if replace_at.is_some_and(|at| at <= Instant::now()) =>
-                {
+                Err(RecvTimeoutError::Timeout) => {
                     let is_replaced = self.replace();
                     pause = if is_replaced { RECOVERY } else { RECOVERY_MAX.min(pause * 2) };
                     replace_at = (!is_replaced).then(|| Instant::now() + pause);
                 }
-                Err(RecvTimeoutError::Timeout) => sweep_at = Instant::now() + self.sweep(),
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the crew holds a sender"),
             }
         }
@@ -270,21 +273,36 @@ impl Supervisor {
             old.dismiss();
         }
     }
+}
 
-    /// Deletes a batch of what is dead or forgotten, and says how long to wait before the next one.
-    fn sweep(&self) -> Duration {
-        let house = &self.crew.house;
-        match house.site.sweep(Moment::now()) {
-            Ok(0) => SWEEP,
-            Ok(count) => {
-                house.say("swept", &[("rows", &count.to_string())]);
-                Duration::ZERO
-            }
-            Err(err) => {
-                // The dead do no harm; the next round has them.
-                house.say("sweep_failed", &[("cause", &err.to_string())]);
-                SWEEP
-            }
+/// Looks after what nobody waits for, on a thread of its own, as the database may take its time; until the
+/// other end of `leave` is gone.
+fn keep_house(house: &House, leave: &Receiver<()>) {
+    let mut sweep_at = Instant::now();
+    loop {
+        if sweep_at <= Instant::now() {
+            sweep_at = Instant::now() + sweep(house);
+        }
+        house.site.tend();
+        let wait = TEND.min(sweep_at.saturating_duration_since(Instant::now()));
+        if leave.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+/// Deletes a batch of what is dead or forgotten, and says how long to wait before the next one.
+fn sweep(house: &House) -> Duration {
+    match house.site.sweep(Moment::now()) {
+        Ok(0) => SWEEP,
+        Ok(count) => {
+            house.say("swept", &[("rows", &count.to_string())]);
+            Duration::ZERO
+        }
+        Err(err) => {
+            // The dead do no harm; the next round has them.
+            house.say("sweep_failed", &[("cause", &err.to_string())]);
+            SWEEP
         }
     }
 }
