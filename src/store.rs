@@ -59,6 +59,20 @@ const HALF_COPIED_TEXT: &str =
 const INHABITED_TEXT: &str = "there are users in it; what is to be copied into is a database without \
                               any, or none yet";
 
+/// What is told as the rows of each of [`TABLES`] are read.
+const READ_TEXTS: [&str; TABLES.len()] = [
+    "secrets copied",
+    "users copied",
+    "keys copied",
+    "sessions copied",
+    "access tokens copied",
+    "reset links copied",
+    "invitations copied",
+    "known browsers copied",
+    "counts of failed tries copied",
+    "records of the audit trail copied",
+];
+
 /// How many failures are counted between two looks at the number of rows: looking reads them all.
 const COUNTED_EVERY: u32 = 256;
 
@@ -129,11 +143,13 @@ pub fn open(database: &Database) -> Result<Box<dyn Store>> {
         #[cfg(feature = "mysql")]
         Database::Mysql(cluster) => Box::new(Mysql::open(cluster)?),
         #[cfg(not(feature = "mysql"))]
-        Database::Mysql(_) => {
-            let cause = "this vestibule was built without servers (cargo feature mysql)";
-            return Err(Error::Broken(cause.to_owned()));
-        }
+        Database::Mysql(_) => return Err(left_out()),
     })
+}
+
+#[cfg(not(feature = "mysql"))]
+fn left_out() -> Error {
+    Error::Broken("this vestibule was built without servers (cargo feature mysql)".to_owned())
 }
 
 /// The same beside a server that may be using it meanwhile, for a moment.
@@ -149,7 +165,10 @@ pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
 pub fn open_for_copy(database: &Database) -> Result<Box<dyn Store>> {
     match database {
         Database::File(path) => Ok(Box::new(Sqlite::open_for_copy(path)?)),
-        Database::Mysql(_) => open(database),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_for_copy(cluster)?)),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
     }
 }
 
@@ -166,7 +185,10 @@ pub fn is_in_use(database: &Database) -> Option<bool> {
 pub fn schema(database: &Database) -> Result<(u32, u32)> {
     match database {
         Database::File(path) => sqlite::schema(path),
-        Database::Mysql(_) => Err(Error::Broken("it is not known yet".to_owned())),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => mysql::schema(cluster),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
     }
 }
 
@@ -175,7 +197,10 @@ pub fn schema(database: &Database) -> Result<(u32, u32)> {
 pub fn migrate(database: &Database) -> Result<(u32, u32)> {
     match database {
         Database::File(path) => sqlite::migrate(path),
-        Database::Mysql(_) => Err(Error::Broken("it is not known yet".to_owned())),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => mysql::migrate(cluster),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
     }
 }
 

@@ -34,12 +34,13 @@ use std::time::{Duration, Instant};
 use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
-use super::{Cluster, Error, Result, Store, Written};
+use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store, Written};
 use crate::clock::Moment;
 use crate::token::TokenHash;
 use counts::upsert_device;
 use keys::{end_everything_of, insert_key, key_at};
 use link::{Loan, Ring};
+pub(super) use schema::{migrate, schema};
 use sessions::{has_session, insert_session, session_at, session_values};
 use users::{has_user, user_at};
 
@@ -69,13 +70,35 @@ impl Mysql {
     /// A database that holds tables of another program, or was brought up to date by a newer version, is
     /// refused and left as it was; the error says which.
     pub fn open(cluster: &Cluster) -> Result<Self> {
+        let opened = Self::open_for_copy(cluster)?;
+        if copies::is_half_copied(&opened)? {
+            return Err(Error::Broken(HALF_COPIED_TEXT.to_owned()).saying(Self::say(cluster)));
+        }
+        Ok(opened)
+    }
+
+    /// The same for a copy that is to be put into it; and one that is copied in half is opened as well.
+    pub fn open_for_copy(cluster: &Cluster) -> Result<Self> {
+        let prepared = || {
+            let mut store = Self::reach(cluster)?;
+            schema::prepare(&store)?;
+            store.handle_key = schema::handle_key(&store)?;
+            Ok(store)
+        };
+        prepared().map_err(|err: Error| err.saying(Self::say(cluster)))
+    }
+
+    /// A database of which nothing is known yet.
+    fn reach(cluster: &Cluster) -> Result<Self> {
         let ring = Ring::of(cluster)?;
-        let mut store = Self { ring, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) };
-        let say = |cause| format!("cannot use the database {}: {cause}", cluster.name);
-        store.ring.knock().map_err(|err| err.saying(say))?;
-        schema::prepare(&store).map_err(|err| err.saying(say))?;
-        store.handle_key = schema::handle_key(&store).map_err(|err| err.saying(say))?;
-        Ok(store)
+        ring.knock()?;
+        // The first failure looks how many rows there are.
+        Ok(Self { ring, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })
+    }
+
+    fn say(cluster: &Cluster) -> impl Fn(String) -> String {
+        let name = cluster.name.clone();
+        move |cause| format!("cannot use the database {name}: {cause}")
     }
 
     /// Runs one read: statements that change nothing.

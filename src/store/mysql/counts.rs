@@ -155,6 +155,6 @@ pub(super) fn upsert_device(unit: &mut Unit<'_>, device: &Device) -> Answer<()> 
     Ok(())
 }
 
-fn count_at(row: &mut Row) -> Answer<Count> {
+pub(super) fn count_at(row: &mut Row) -> Answer<Count> {
     Ok(Count { failures: get(row, 0)?, last_at: moment(row, 1)?, until: moment(row, 2)? })
 }

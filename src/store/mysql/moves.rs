@@ -113,7 +113,7 @@ impl Mysql {
 
 /// Adds people with all that is theirs.
 fn insert(unit: &mut Unit<'_>, people: &[&Arrival]) -> Answer<()> {
-    let users = people.iter().map(|it| user_values(&it.user, &it.attributes));
+    let users = people.iter().map(|it| user_values(&it.user, &it.attributes, 0));
     insert_rows(unit, USER, users)?;
     insert_rows(unit, KEY, people.iter().flat_map(|it| &it.keys).map(key_values))?;
     let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| {
@@ -129,8 +129,8 @@ pub(super) type Columns = (&'static str, usize);
 
 pub(super) const USER: Columns = (
     "user (id, username, canonical_username, created_at, group_names, email, disabled_at,
-           disabled_reason, attributes)",
-    9,
+           disabled_reason, attributes, epoch)",
+    10,
 );
 
 pub(super) const KEY: Columns = ("user_key (id, user_id, hashed_password)", 3);
@@ -141,7 +141,7 @@ pub(super) const SESSION: Columns = (
     12,
 );
 
-pub(super) fn user_values(user: &User, attributes: &str) -> Vec<Value> {
+pub(super) fn user_values(user: &User, attributes: &str, epoch: i64) -> Vec<Value> {
     vec![
         user.id.as_str().into(),
         user.username.as_str().into(),
@@ -152,6 +152,7 @@ pub(super) fn user_values(user: &User, attributes: &str) -> Vec<Value> {
         user.disabled_at.map(Moment::millis).into(),
         user.disabled_reason.as_str().into(),
         attributes.into(),
+        epoch.into(),
     ]
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 
 use super::{Answer, Fault, Mysql, Unit, blob, bytes, get, pause};
-use crate::store::{Error, Result};
+use crate::store::{Cluster, Error, Result};
 use crate::token;
 
 /// The tables of a new database, which are those of [`NEWEST`].
@@ -38,6 +38,22 @@ pub(super) fn prepare(store: &Mysql) -> Result<()> {
         return Ok(());
     }
     bring_up(store).map(drop)
+}
+
+/// The number of the schema that a database has, and that of the newest one; 0: there are no tables.
+pub(in crate::store) fn schema(cluster: &Cluster) -> Result<(u32, u32)> {
+    Ok((Mysql::reach(cluster)?.read(look)?.version, NEWEST))
+}
+
+/// Brings the tables up to date, and says from which number to which.
+pub(in crate::store) fn migrate(cluster: &Cluster) -> Result<(u32, u32)> {
+    let store = Mysql::reach(cluster)?;
+    let before = store.read(look)?.version;
+    if before < NEWEST {
+        bring_up(&store)?;
+    }
+    handle_key(&store)?;
+    Ok((before, NEWEST))
 }
 
 /// What there is before anything was done.

@@ -66,24 +66,26 @@ fn holds(unit: &mut Unit<'_>, number: Option<i64>, record: &Record) -> Answer<bo
 }
 
 pub(super) fn insert(unit: &mut Unit<'_>, numbered: &[(i64, &Record)]) -> Answer<()> {
-    let values = numbered.iter().flat_map(|(number, it)| -> [Value; 8] {
-        [
-            (*number).into(),
-            it.at.millis().into(),
-            (&*it.event).into(),
-            it.user_id.as_deref().into(),
-            it.address.as_deref().into(),
-            it.session.as_deref().into(),
-            it.request.as_deref().into(),
-            (&*it.detail).into(),
-        ]
-    });
+    let values = numbered.iter().flat_map(|(number, it)| record_values(*number, it));
     let sql = format!(
         "INSERT INTO audit (id, at, event, user_id, address, session, request, detail) VALUES {}",
         rows_of_marks(numbered.len(), 8)
     );
     unit.run(&sql, Params::Positional(values.collect()))?;
     Ok(())
+}
+
+pub(super) fn record_values(number: i64, it: &Record) -> [Value; 8] {
+    [
+        number.into(),
+        it.at.millis().into(),
+        (&*it.event).into(),
+        it.user_id.as_deref().into(),
+        it.address.as_deref().into(),
+        it.session.as_deref().into(),
+        it.request.as_deref().into(),
+        (&*it.detail).into(),
+    ]
 }
 
 pub(super) fn record_at(row: &mut Row, first: usize) -> Answer<Record> {

@@ -12,14 +12,13 @@ use super::{
 use crate::clock::Moment;
 use crate::store::strangers::tell;
 use crate::store::{
-    Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, Result, Row, TABLES,
-    Ticket, UserId,
+    Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,
+    TABLES, Ticket, UserId,
 };
 use crate::token::TokenHash;
 
 /// How a table is read: all of it, in the order of its key, which is the one that it is stored in.
 struct Reading {
-    what: &'static str,
     sql: &'static str,
     row: fn(&rusqlite::Row<'_>) -> rusqlite::Result<Row>,
 }
@@ -27,12 +26,10 @@ struct Reading {
 /// As in [`TABLES`].
 const READINGS: [Reading; TABLES.len()] = [
     Reading {
-        what: "secrets copied",
         sql: "SELECT name, value FROM secret ORDER BY name",
         row: |it| Ok(Row::Secret { name: it.get(0)?, value: it.get(1)? }),
     },
     Reading {
-        what: "users copied",
         sql: "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
                      disabled_reason, attributes, epoch
                 FROM user ORDER BY id",
@@ -41,25 +38,21 @@ const READINGS: [Reading; TABLES.len()] = [
         },
     },
     Reading {
-        what: "keys copied",
         sql: "SELECT id, user_id, hashed_password FROM user_key ORDER BY id",
         row: |it| Ok(Row::Key(key_at(it, 0)?)),
     },
     Reading {
-        what: "sessions copied",
         sql: "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
                      seen_at, is_transient, browser, address, epoch
                 FROM user_session ORDER BY id",
         row: |it| Ok(Row::Session { session: session_at(it, 0)?, epoch: it.get(11)? }),
     },
     Reading {
-        what: "access tokens copied",
         sql: "SELECT id, user_id, name, created_at, expires_at, used_at, epoch
                 FROM access_token ORDER BY id",
         row: |it| Ok(Row::AccessToken { token: access_token_at(it, 0)?, epoch: it.get(6)? }),
     },
     Reading {
-        what: "reset links copied",
         sql: "SELECT id, user_id, created_at, expires_at FROM ticket ORDER BY id",
         row: |it| {
             Ok(Row::Ticket(Ticket {
@@ -71,13 +64,11 @@ const READINGS: [Reading; TABLES.len()] = [
         },
     },
     Reading {
-        what: "invitations copied",
         sql: "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
                 FROM invite ORDER BY id",
         row: |it| Ok(Row::Invite(invites::invite_at(it)?)),
     },
     Reading {
-        what: "known browsers copied",
         sql: "SELECT id, user_id, last_used_at FROM device ORDER BY id, user_id",
         row: |it| {
             Ok(Row::Device(Device {
@@ -88,12 +79,10 @@ const READINGS: [Reading; TABLES.len()] = [
         },
     },
     Reading {
-        what: "counts of failed tries copied",
         sql: "SELECT failures, last_at, until, id FROM throttle ORDER BY id",
         row: |it| Ok(Row::Count { id: CountId(it.get(3)?), count: count_at(it)? }),
     },
     Reading {
-        what: "records of the audit trail copied",
         sql: "SELECT id, at, event, user_id, address, session, request, detail
                 FROM audit ORDER BY id",
         row: |it| Ok(Row::Record { number: it.get(0)?, record: record_at(it, 1)? }),
@@ -111,8 +100,8 @@ impl Copies for Sqlite {
         let conn = file::open_reader(&self.path).map_err(Fault::from)?;
         // One view of the whole file.
         let tx = conn.unchecked_transaction().map_err(Fault::from)?;
-        for table in &READINGS {
-            show(&tx, table, progress, each)?;
+        for (table, what) in READINGS.iter().zip(READ_TEXTS) {
+            show(&tx, table, what, progress, each)?;
         }
         Ok(())
     }
@@ -196,6 +185,7 @@ impl Copies for Sqlite {
 fn show(
     conn: &Connection,
     table: &Reading,
+    what: &str,
     progress: Progress<'_>,
     each: &mut dyn FnMut(Row) -> Result<()>,
 ) -> std::result::Result<(), Fault> {
@@ -205,7 +195,7 @@ fn show(
     while let Some(row) = rows.next()? {
         each((table.row)(row)?).map_err(Fault::Error)?;
         shown += 1;
-        tell(progress, table.what, shown);
+        tell(progress, what, shown);
     }
     Ok(())
 }
