@@ -48,12 +48,15 @@ use users::{has_user, user_at};
 /// to leave a dead server (6 s), and shorter than a reverse proxy waits (nginx: 60 s).
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long, when no server was reached for some time already.
+const PATIENCE_WHEN_LOST: Duration = Duration::from_secs(1);
+
 /// How often a transaction is run that loses against others.
-const TRIES_MAX: u32 = 40;
+const LOST_MAX: u64 = 40;
 
 /// After so many lost tries another server is asked: what looks like a conflict may be a server that has
 /// lost the others.
-const TRIES_AT_ONE: u32 = 20;
+const LOST_AT_ONE: u64 = 20;
 
 /// Servers that hold the database. Shared by all threads.
 pub struct Mysql {
@@ -160,8 +163,10 @@ impl Mysql {
         kind: Kind,
         mut unit: impl FnMut(&mut Unit<'_>) -> Answer<T>,
     ) -> Answer<T> {
-        let deadline = Instant::now() + PATIENCE;
-        let (mut is_again, mut tries) = (false, 0);
+        // Once it is known that nobody is there, nobody waits for long to hear it.
+        let is_reached = self.ring.is_reached();
+        let deadline = Instant::now() + if is_reached { PATIENCE } else { PATIENCE_WHEN_LOST };
+        let (mut is_again, mut lost, mut away) = (false, 0, 0);
         loop {
             let fault = match self.ring.borrow() {
                 Ok(mut loan) => {
@@ -177,25 +182,26 @@ impl Mysql {
                 }
                 Err(fault) => fault,
             };
-            let cause = match fault {
+            let (cause, wait) = match fault {
                 Fault::Lost(cause) => {
-                    if tries == TRIES_AT_ONE {
+                    lost += 1;
+                    if lost == LOST_AT_ONE {
                         self.ring.leave();
                     }
-                    cause
+                    (cause, pause(4 * lost.min(50)))
                 }
-                Fault::Away { cause, may_be_written, .. } => {
+                Fault::Away { cause, may_be_written } => {
                     is_again |= may_be_written;
-                    cause
+                    away += 1;
+                    (cause, pause(30 * away.min(10)))
                 }
                 fault => return Err(fault),
             };
-            tries += 1;
-            if patience == Patience::Once || tries >= TRIES_MAX || Instant::now() >= deadline {
+            if patience == Patience::Once || lost >= LOST_MAX || Instant::now() + wait >= deadline {
                 let err = if is_again { Error::Unknown(cause) } else { Error::Unavailable(cause) };
                 return Err(Fault::Error(err));
             }
-            std::thread::sleep(pause(tries));
+            std::thread::sleep(wait);
         }
     }
 }
@@ -247,11 +253,10 @@ fn attempt<T>(
     }
 }
 
-/// A little longer with every try, and never for two the same, so that those who met do not meet again.
-fn pause(tries: u32) -> Duration {
+/// At most so many milliseconds, and never the same for two, so that those who met do not meet again.
+fn pause(millis: u64) -> Duration {
     let random = RandomState::new().build_hasher().finish();
-    let most = 4_000 * u64::from(tries.min(50));
-    Duration::from_micros(500 + random % most)
+    Duration::from_micros(500 + random % (millis * 1_000))
 }
 
 /// Statements that belong together, on one connection.
@@ -322,13 +327,17 @@ impl From<mysql::Error> for Fault {
         match &err {
             mysql::Error::MySqlError(refusal) => match refusal.code {
                 1062 => Self::Duplicate,
-                // Lost against another server's transaction, waited too long for a lock, or could not be
-                // committed: run again.
-                1213 | 1205 | 1180 => Self::Lost(cause),
+                // Lost against another transaction, waited too long for a lock, or was interrupted for
+                // one: run again. (The last five are TiDB's.)
+                1213 | 1205 | 1317 | 1020 | 8002 | 8005 | 8022 | 8028 | 9007 => Self::Lost(cause),
+                // Could not be committed, and does not say what became of it.
+                1180 => Self::Away { cause, may_be_written: true },
                 // Not part of the cluster, shutting down, full, read-only, or ended by an operator.
-                1047 | 1053 | 1040 | 1203 | 1290 | 1792 | 1927 => {
+                1040 | 1047 | 1053 | 1129 | 1203 | 1226 | 1290 | 1792 | 1836 | 1927 | 4031 => {
                     Self::Away { cause, may_be_written: false }
                 }
+                // The disk or the memory is full.
+                1021 | 1041 | 1114 => Self::Error(Error::Unavailable(cause)),
                 _ => Self::Error(Error::Broken(cause)),
             },
             // A timeout arrives as any of the first two.

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long it may take to answer. A cluster that leaves a dead server answers nobody for 6 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A cluster that leaves a dead server reaches nobody for 6 s, and that is no reason to send people away.
+const LOST_AFTER_MILLIS: u64 = 10_000;
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_MAX: usize = 128;
@@ -67,8 +70,9 @@ pub(super) struct Ring {
     present: AtomicUsize,
     /// Connections to it that nobody uses.
     spare: Mutex<Vec<Loan>>,
-    /// Whether the last try reached nobody.
-    is_lost: AtomicBool,
+    /// Since when no try has reached anybody, in milliseconds after the beginning; 0: the last one has.
+    lost_since: AtomicU64,
+    beginning: Instant,
 }
 
 struct Server {
@@ -103,7 +107,8 @@ impl Ring {
             servers: cluster.hosts.iter().map(server).collect(),
             present: AtomicUsize::new(0),
             spare: Mutex::default(),
-            is_lost: AtomicBool::new(false),
+            lost_since: AtomicU64::new(0),
+            beginning: Instant::now(),
         })
     }
 
@@ -124,22 +129,35 @@ impl Ring {
         Ok(())
     }
 
-    /// Whether the last try reached a server. Asks nobody.
+    /// Whether a server was reached lately. Asks nobody.
     pub(super) fn is_reached(&self) -> bool {
-        !self.is_lost.load(Ordering::Relaxed)
+        let lost_since = self.lost_since.load(Ordering::Relaxed);
+        lost_since == 0 || self.millis() < lost_since + LOST_AFTER_MILLIS
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.beginning.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn note_lost(&self) {
+        let now = self.millis().max(1);
+        // The first one counts.
+        let _ = self.lost_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// A connection that nobody else uses meanwhile, to the server that is asked at present.
     pub(super) fn borrow(&self) -> Answer<Loan> {
-        if let Some(mut loan) = self.spare().pop() {
+        let host = self.present.load(Ordering::Acquire);
+        // One that was given back while everybody left leads elsewhere.
+        let spare = self.spare().pop().filter(|it| it.host == host);
+        if let Some(mut loan) = spare {
             (loan.is_used, loan.since) = (true, Instant::now());
             return Ok(loan);
         }
-        let host = self.present.load(Ordering::Acquire);
         match self.servers[host].connect() {
             Ok(conn) => Ok(Loan::of(conn, host)),
             Err(fault) => {
-                self.is_lost.store(true, Ordering::Relaxed);
+                self.note_lost();
                 self.leave_for_next(host);
                 Err(match fault {
                     // One that lets nobody in may be on its way back into its cluster.
@@ -154,7 +172,7 @@ impl Ring {
 
     /// Takes a connection back that did its work.
     pub(super) fn give_back(&self, loan: Loan) {
-        self.is_lost.store(false, Ordering::Relaxed);
+        self.lost_since.store(0, Ordering::Relaxed);
         if loan.host == self.present.load(Ordering::Acquire) {
             self.spare().push(loan);
         }
@@ -167,9 +185,9 @@ impl Ring {
                 let is_hung = loan.since.elapsed() >= ANSWER_TIMEOUT;
                 if loan.is_used && !is_hung {
                     // The server may have been started again meanwhile, and then it is as good as before.
-                    self.spare().clear();
+                    self.close();
                 } else {
-                    self.is_lost.store(true, Ordering::Relaxed);
+                    self.note_lost();
                     self.leave_for_next(loan.host);
                 }
             }
@@ -188,18 +206,21 @@ impl Ring {
         if self.present.load(Ordering::Acquire) != 0
             && let Ok(conn) = self.servers[0].connect()
         {
-            self.spare().clear();
+            self.close();
             self.present.store(0, Ordering::Release);
             self.give_back(Loan::of(conn, 0));
-        } else if !self.is_reached()
+        } else if self.lost_since.load(Ordering::Relaxed) != 0
             && let Ok(loan) = self.borrow()
         {
             self.give_back(loan);
         }
     }
 
+    /// Closes the connections that nobody uses.
     pub(super) fn close(&self) {
-        self.spare().clear();
+        let spare = std::mem::take(&mut *self.spare());
+        // With nobody waiting for them: a server may be slow to hear it.
+        drop(spare);
     }
 
     fn leave_for_next(&self, host: usize) {
@@ -207,7 +228,7 @@ impl Ring {
         // Whoever is first decides; the others have left it already.
         let left = self.present.compare_exchange(host, next, Ordering::AcqRel, Ordering::Acquire);
         if left.is_ok() {
-            self.spare().clear();
+            self.close();
         }
     }
 

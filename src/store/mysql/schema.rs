@@ -114,7 +114,6 @@ fn bring_up(store: &Mysql) -> Result<()> {
     )?;
     let owner = token::random_text(20);
     let deadline = Instant::now() + PATIENCE;
-    let mut tries = 0;
     while store.read(look)?.version < NEWEST {
         let has_lease = store.write_one(
             "UPDATE vestibule_schema SET owner = ?, lease = UNIX_TIMESTAMP() + ?
@@ -132,8 +131,7 @@ fn bring_up(store: &Mysql) -> Result<()> {
             let cause = "another process has not brought its tables up to date yet";
             return Err(Error::Unavailable(cause.to_owned()));
         } else {
-            tries += 1;
-            std::thread::sleep(pause(tries) * 10);
+            std::thread::sleep(pause(200));
         }
     }
     Ok(())
