@@ -12,7 +12,7 @@ use vestibule::import::Source;
 
 use crate::binary::{Binary, vestibule};
 use crate::engine;
-use crate::import::{Move, counts, sign_in};
+use crate::import::{Move, counts, raw, sign_in};
 use crate::visit::{MORNING, Visit};
 
 /// A database with every kind of thing in it, and one session that is dead at [`MORNING`].
@@ -37,7 +37,7 @@ struct Exported {
 impl Exported {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        drop(engine::open(folder.path()));
+        drop(engine::file(&folder.path().join("test.db")));
         let raw = Connection::open(folder.path().join("test.db")).unwrap();
         raw.execute_batch(PEOPLE).unwrap();
         Self { folder }
@@ -105,7 +105,9 @@ fn leaves_sessions_behind_that_died_on_the_way() {
 
 #[test]
 fn keeps_passwords_sessions_and_who_is_shut_out() {
-    let visit = Visit::with_ann();
+    let mut visit = Visit::over_file(tempfile::tempdir().unwrap());
+    let fields = [("username", "anna"), ("password", "correct horse")];
+    assert_eq!(visit.post("/signup", &fields).status, 302);
     let token = visit.token();
     let text = export(&visit.folder.path().join("test.db"), true, visit.now);
     assert!(!text.contains(&token), "a token is in no database");
@@ -115,7 +117,7 @@ fn keeps_passwords_sessions_and_who_is_shut_out() {
     here.cookie = Some(format!("auth_session={token}"));
     assert!(here.is_signed_in());
     assert_eq!(sign_in(&mut here, "Anna", "correct horse"), 302);
-    visit.raw().execute("UPDATE user SET disabled_at = 1", []).unwrap();
+    raw(&visit).execute("UPDATE user SET disabled_at = 1", []).unwrap();
     let it = incoming(&export(&visit.folder.path().join("test.db"), true, visit.now));
     it.done(visit.now);
     assert_eq!(sign_in(&mut it.visit(MORNING), "anna", "correct horse"), 400);

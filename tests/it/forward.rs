@@ -66,8 +66,7 @@ fn lets_somebody_through_who_is_signed_in_and_says_who_it_is() {
         users::set_groups(store, id, &users::groups("ops,admin").unwrap()).unwrap();
         users::set_email(store, id, "anna@example.com").unwrap();
     });
-    let id =
-        visit.raw().query_row("SELECT id FROM user", [], |row| row.get::<_, String>(0)).unwrap();
+    let id = visit.raw().text("SELECT id FROM user");
     for answer in [nginx(&mut visit), forward(&mut visit, "/auth/forward", &[PAGE])] {
         assert_eq!(answer.status, 200);
         let said = NAMES.map(|name| answer.value(name).unwrap().to_owned());
@@ -362,7 +361,7 @@ fn shuts_somebody_out_at_once_who_signs_out_or_is_disabled_or_deleted() {
         },
         |visit| operate(visit, |store, id| drop(users::delete(store, id))),
         // Disabled by a hand that does not know of sessions.
-        |visit| drop(visit.raw().execute("UPDATE user SET disabled_at = 1", [])),
+        |visit| visit.raw().run("UPDATE user SET disabled_at = 1"),
     ];
     for end in ends {
         let mut visit = with_anna(of_example());
@@ -426,7 +425,7 @@ fn uses_the_names_of_headers_that_the_operator_gives() {
 #[test]
 fn fails_closed_when_the_database_does() {
     let mut visit = with_anna(of_example());
-    visit.raw().execute_batch("DROP TABLE user_session").unwrap();
+    visit.raw().run("DROP TABLE user_session");
     let answer = nginx(&mut visit);
     assert_eq!(answer.status, 403, "nginx knows no 500 here");
     assert_eq!(answer.note.event, "db_error");

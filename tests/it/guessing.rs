@@ -7,6 +7,7 @@ use vestibule::login::Rules;
 use vestibule::origin::{Origin, Rule};
 use vestibule::routes::Settings;
 use vestibule::throttle::Limits;
+use vestibule::token::hex;
 
 use crate::visit::{Visit, body, plain, way};
 
@@ -88,10 +89,7 @@ fn says_the_same_of_a_name_that_exists_and_of_one_that_does_not_while_it_makes_w
 fn computes_no_hash_and_writes_nothing_for_somebody_who_has_to_wait() {
     let mut visit = with_stranger();
     burn(&mut visit, "anna");
-    let rows = |visit: &Visit| -> (i64, i64) {
-        let sql = "SELECT sum(failures), sum(until) FROM throttle";
-        visit.raw().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
-    };
+    let rows = |visit: &Visit| visit.raw().row("SELECT sum(failures), sum(until) FROM throttle");
     let before = rows(&visit);
     assert_eq!(guess(&mut visit, "anna"), Some(1));
     assert_eq!(rows(&visit), before);
@@ -199,9 +197,8 @@ fn sets_the_device_cookie_for_a_year_and_for_no_script() {
     assert_eq!(token.len(), 40);
     assert!(set[1].ends_with("; Max-Age=31536000"), "{}", set[1]);
     assert!(set[1].contains("; HttpOnly; SameSite=Lax; "), "{}", set[1]);
-    let stored: Vec<u8> =
-        visit.raw().query_row("SELECT id FROM device", [], |row| row.get(0)).unwrap();
-    assert_ne!(stored, token.as_bytes(), "stored hashed");
+    let stored = visit.raw().text("SELECT hex(id) FROM device");
+    assert_ne!(stored.to_lowercase(), hex(token.as_bytes()), "stored hashed");
 }
 
 // Addresses.

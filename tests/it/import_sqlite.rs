@@ -14,7 +14,7 @@ use vestibule::import::Source;
 use vestibule::store::TableNames;
 
 use crate::binary::vestibule;
-use crate::import::{Move, counts, sign_in};
+use crate::import::{Move, counts, raw, sign_in};
 use crate::visit::body;
 
 /// When people come over, where the test says nothing else.
@@ -120,7 +120,7 @@ fn sign_in_all(it: Move, users: &[Value], now: Moment) {
     }
     let sql = "SELECT count(*) FROM user_key
                 WHERE hashed_password NOT LIKE '$argon2id$%'";
-    assert_eq!(visit.raw().query_row(sql, [], |row| row.get(0)), Ok(0));
+    assert_eq!(raw(&visit).query_row(sql, [], |row| row.get(0)), Ok(0));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use vestibule::import::Source;
 
 use crate::binary::vestibule;
 use crate::engine;
-use crate::import::{Move, counts, sign_in};
+use crate::import::{Move, counts, raw, sign_in};
 
 const NOW: Moment = Moment::from_millis(1_000_000);
 
@@ -51,7 +51,7 @@ fn brings_a_file_of_passwords_over_and_keeps_no_weak_hash() {
     assert_eq!(sign_in(&mut visit, "anna", "open sesame"), 302);
     assert_eq!(sign_in(&mut visit, "dora", "plain text"), 400);
     let sql = "SELECT hashed_password FROM user_key WHERE id = 'username:anna'";
-    let hash: String = visit.raw().query_row(sql, [], |row| row.get(0)).unwrap();
+    let hash: String = raw(&visit).query_row(sql, [], |row| row.get(0)).unwrap();
     assert!(hash.starts_with("$argon2id$"));
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod auth;
 mod binary;
+mod conformance;
 mod copy;
 mod data;
 mod doctor;

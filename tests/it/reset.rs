@@ -74,7 +74,7 @@ fn takes_no_link_that_is_altered_old_replaced_or_for_somebody_who_is_shut_out() 
     visit.wait(Duration::from_millis(1));
     assert_eq!(reset(&mut visit, newer.reveal(), "battery staple"), refused, "an hour is over");
     let newest = link(&visit);
-    visit.raw().execute("UPDATE user SET disabled_at = 1", []).unwrap();
+    visit.raw().run("UPDATE user SET disabled_at = 1");
     assert_eq!(reset(&mut visit, newest.reveal(), "battery staple"), refused);
     visit.site.sweep(visit.now.after(2 * HOUR)).unwrap();
     assert_eq!(visit.count("ticket"), 0);

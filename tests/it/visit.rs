@@ -11,6 +11,7 @@ use vestibule::http::{Method, Request, Response};
 use vestibule::origin::{Domain, Origin, Rule};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::{Settings, Site};
+use vestibule::store::Store;
 
 /// When every visit begins: 2026-11-24 08:00 UTC.
 pub const MORNING: Moment = Moment::from_millis(1_795_507_200_000);
@@ -45,8 +46,18 @@ impl Visit {
         Self::open(folder, Settings::default())
     }
 
+    /// A site over the file `test.db` in this folder, whatever the other tests run on.
+    pub fn over_file(folder: TempDir) -> Self {
+        let store = engine::file(&folder.path().join("test.db"));
+        Self::of(folder, store, Settings::default())
+    }
+
     fn open(folder: TempDir, settings: Settings) -> Self {
         let store = engine::open(folder.path());
+        Self::of(folder, store, settings)
+    }
+
+    fn of(folder: TempDir, store: Box<dyn Store>, settings: Settings) -> Self {
         let site = Site::new(store, Hasher::new(2, CHEAP), settings);
         Self {
             folder,
@@ -153,14 +164,12 @@ impl Visit {
     }
 
     pub fn count(&self, table: &str) -> i64 {
-        self.raw()
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-            .unwrap()
+        self.raw().count(table)
     }
 
     /// A second way into the database.
-    pub fn raw(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.folder.path().join("test.db")).unwrap()
+    pub fn raw(&self) -> Box<dyn engine::Raw> {
+        engine::raw(self.folder.path())
     }
 }
 

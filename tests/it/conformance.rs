@@ -1,0 +1,1219 @@
+//! The store's contract: what each method promises, whichever engine keeps it. Writes are checked through
+//! a second way into the tables, and so are reads.
+//!
+//! A case is a function of a desk, and a test on each engine: `conformance::sqlite::…` runs always,
+//! `conformance::mysql::…` where `STORE_MYSQL` names a server or several (tests/run.sh starts one).
+
+mod nodes;
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use vestibule::clock::Moment;
+use vestibule::password::PasswordHash;
+use vestibule::store::{
+    self, AccessToken, Arrival, Count, CountId, Database, Device, Entry, Error, Groups, Invite,
+    Key, KeyId, Place, Record, Session, SignedUp, Standing, Store, Ticket, User, UserId, Written,
+};
+use vestibule::token::{Token, hex};
+
+#[cfg(feature = "mysql")]
+use crate::engine::server;
+use crate::engine::{self, Raw};
+use nodes::{
+    counts_every_one_of_many_failures_at_the_same_moment,
+    ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in,
+    lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win,
+    lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node,
+    lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up,
+    makes_as_many_accounts_with_an_invitation_as_it_has_uses,
+    makes_one_account_with_the_invitation_for_the_first,
+    makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once,
+    moves_no_renewal_earlier_on_whichever_node,
+    no_access_token_outlives_the_password_of_the_session_it_was_made_in,
+    no_session_outlives_the_password_that_it_was_let_in_with,
+    shows_a_session_at_once_to_another_node,
+    shows_a_session_at_once_to_another_node_while_others_write,
+    shows_a_sign_out_at_once_to_another_node,
+    shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some,
+    uses_a_ticket_once_on_whichever_node,
+};
+
+/// More sessions than any test has.
+const MANY: u32 = 1_000;
+
+/// Ways to the database, each with connections of its own.
+const NODES: usize = 3;
+
+/// A store over its own empty database, and other ways into it.
+pub struct Desk {
+    /// The store at the first node.
+    store: Box<dyn Store>,
+    others: [OnceLock<Box<dyn Store>>; NODES - 1],
+    room: Box<dyn Room>,
+}
+
+/// Where an empty database is, until this is dropped.
+trait Room: Send + Sync {
+    /// The database, as it is told to this node.
+    fn database(&self, node: usize) -> Database;
+
+    fn raw(&self) -> Box<dyn Raw>;
+
+    /// Another empty one on the same engine.
+    fn another(&self) -> Box<dyn Room>;
+
+    /// How many rounds find a race here that is found in this many on servers.
+    fn rounds(&self, count: usize) -> usize;
+}
+
+impl Desk {
+    fn over(room: Box<dyn Room>) -> Self {
+        let store = store::open(&room.database(0)).unwrap();
+        Self { store, others: Default::default(), room }
+    }
+
+    /// The store as another process has it, at another node where there are several; 0: the first.
+    fn node(&self, number: usize) -> &dyn Store {
+        match number % NODES {
+            0 => &*self.store,
+            node => &**self.others[node - 1]
+                .get_or_init(|| store::open(&self.room.database(node)).unwrap()),
+        }
+    }
+
+    fn raw(&self) -> Box<dyn Raw> {
+        self.room.raw()
+    }
+
+    fn count(&self, table: &str) -> i64 {
+        self.raw().count(table)
+    }
+}
+
+struct File(TempDir);
+
+impl File {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+}
+
+impl Room for File {
+    fn database(&self, _node: usize) -> Database {
+        Database::File(self.0.path().join("test.db"))
+    }
+
+    fn raw(&self) -> Box<dyn Raw> {
+        engine::raw_file(&self.0.path().join("test.db"))
+    }
+
+    fn another(&self) -> Box<dyn Room> {
+        Box::new(Self::new())
+    }
+
+    // One writes at a time, in a turn that all wait for.
+    fn rounds(&self, count: usize) -> usize {
+        count.div_ceil(15)
+    }
+}
+
+#[cfg(feature = "mysql")]
+struct Servers(String);
+
+#[cfg(feature = "mysql")]
+impl Servers {
+    fn new() -> Self {
+        let name = format!("t_{}", vestibule::token::random_text(15));
+        server::make(&name);
+        Self(name)
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl Room for Servers {
+    fn database(&self, node: usize) -> Database {
+        Database::Mysql(server::database(&self.0, node))
+    }
+
+    fn raw(&self) -> Box<dyn Raw> {
+        Box::new(server::connect(&self.database(0)))
+    }
+
+    fn another(&self) -> Box<dyn Room> {
+        Box::new(Self::new())
+    }
+
+    fn rounds(&self, count: usize) -> usize {
+        count
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl Drop for Servers {
+    fn drop(&mut self) {
+        server::drop(&self.0);
+    }
+}
+
+/// Makes of each case a test on each engine.
+macro_rules! suite {
+    ($($case:ident)*) => {
+        mod sqlite {
+            $(#[test]
+            fn $case() {
+                super::$case(&super::Desk::over(Box::new(super::File::new())));
+            })*
+        }
+
+        #[cfg(feature = "mysql")]
+        mod mysql {
+            $(#[test]
+            #[ignore = "needs STORE_MYSQL"]
+            fn $case() {
+                super::$case(&super::Desk::over(Box::new(super::Servers::new())));
+            })*
+        }
+    };
+}
+
+suite! {
+    gives_back_a_user_as_they_were_added
+    admits_everybody_or_nobody_and_leaves_those_alone_who_are_here
+    lets_nobody_in_by_what_was_written_under_an_older_epoch
+    takes_a_canonical_name_once
+    writes_neither_user_nor_session_when_the_key_is_taken
+    ends_the_replaced_session_when_somebody_signs_up
+    renames_a_user_and_their_username_key_together
+    renames_nobody_to_a_name_that_is_taken_and_no_one_who_is_not_there
+    deletes_a_user_with_everything_that_is_theirs
+    keeps_what_the_operator_says_of_a_user
+    shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again
+    keeps_access_tokens_with_their_user
+    makes_no_access_token_beyond_the_limit_or_in_a_session_that_has_ended
+    deletes_access_tokens_that_ended_long_ago
+    gives_several_keys_to_a_user_and_each_key_to_one_user
+    gives_no_key_and_no_session_to_somebody_who_is_not_there
+    ends_every_session_of_the_user_whose_password_changes
+    puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for
+    starts_a_session_and_ends_the_one_it_replaces
+    sweeps_a_users_dead_sessions_when_they_sign_in
+    renews_a_session_later_and_never_earlier
+    ends_one_session_or_all_of_one_user
+    ends_the_oldest_sessions_of_a_user_beyond_the_limit
+    deletes_dead_sessions_in_batches_and_no_living_one
+    knows_a_browser_by_account_until_it_was_not_used_for_long
+    keeps_a_bounded_number_of_counts_and_forgets_those_first_that_matter_least
+    keeps_lucias_names_and_units_in_the_tables
+    reads_what_others_wrote
+    ends_access_tokens_with_the_password_and_with_the_user
+    copies_every_row_as_it_is_into_another_database
+    changes_a_password_only_in_the_place_of_the_one_it_was_made_for
+    lets_nobody_in_by_a_hash_that_was_replaced_meanwhile
+    ends_all_other_sessions_of_a_user
+    keeps_one_ticket_of_a_user_and_uses_it_once
+    takes_an_invitation_until_its_uses_or_its_time_are_over
+    keeps_one_invitation_for_the_first_account_while_there_is_none
+    deletes_what_has_ended_in_batches_and_nothing_else
+    forgets_the_browsers_first_that_were_used_least_lately
+    tells_names_apart_that_differ_in_a_space_in_case_or_in_an_accent
+    takes_a_change_that_changes_nothing_for_a_change
+    gives_back_every_text_as_it_was
+    cuts_no_text_however_long_it_is
+    keeps_every_moment_there_is
+    keeps_nothing_where_nothing_is_known
+    adds_records_all_or_nothing_and_tells_them_in_their_order
+    shows_everybody_once_with_what_is_theirs
+    counts_what_there_is
+    gives_a_renewal_up_soon_that_would_hold_a_page_up
+    lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node
+    lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win
+    uses_a_ticket_once_on_whichever_node
+    makes_as_many_accounts_with_an_invitation_as_it_has_uses
+    makes_one_account_with_the_invitation_for_the_first
+    counts_every_one_of_many_failures_at_the_same_moment
+    no_session_outlives_the_password_that_it_was_let_in_with
+    no_access_token_outlives_the_password_of_the_session_it_was_made_in
+    shows_a_session_at_once_to_another_node
+    shows_a_session_at_once_to_another_node_while_others_write
+    shows_a_sign_out_at_once_to_another_node
+    lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up
+    moves_no_renewal_earlier_on_whichever_node
+    makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once
+    shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some
+    ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in
+}
+
+/// Signs `ann` up, with a key and a session that ends at 3.
+fn with_ann(desk: &Desk) -> Session {
+    let session = session("ann", [1, 2, 3]);
+    sign_up(&*desk.store, "ann", &session);
+    session
+}
+
+fn sign_up(store: &dyn Store, name: &str, session: &Session) {
+    let done = store.sign_up(&user(name), &key(name), session, None, &Entry::default());
+    assert_eq!(done, Ok(SignedUp::Done));
+}
+
+pub fn user(name: &str) -> User {
+    User {
+        id: UserId::new(format!("id-{name}")),
+        username: name.to_uppercase(),
+        canonical_username: name.to_owned(),
+        created_at: Moment::from_millis(7),
+        groups: Groups::default(),
+        email: String::new(),
+        disabled_at: None,
+        disabled_reason: String::new(),
+    }
+}
+
+fn replacing(session: &Session) -> Entry {
+    Entry { replaced: Some(session.id), ..Entry::default() }
+}
+
+pub fn key(name: &str) -> Key {
+    Key { id: KeyId::username(name), user_id: user(name).id, hashed_password: Some(hash("$one")) }
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.to_owned())
+}
+
+/// A session of `name` that is active, idle and alive at all until the three moments.
+pub fn session(name: &str, until: [i64; 3]) -> Session {
+    Session {
+        id: Token::random().hash(),
+        user_id: user(name).id,
+        active_expires: Moment::from_millis(until[0]),
+        idle_expires: Moment::from_millis(until[1]),
+        absolute_expires: Moment::from_millis(until[2]),
+        created_at: Moment::from_millis(0),
+        proven_at: Moment::from_millis(0),
+        seen_at: Moment::from_millis(0),
+        place: Place::default(),
+    }
+}
+
+fn access_token(name: &str, expires_at: i64) -> AccessToken {
+    AccessToken {
+        id: Token::random().hash(),
+        user_id: user(name).id,
+        name: "backup".to_owned(),
+        created_at: Moment::from_millis(1),
+        expires_at: Moment::from_millis(expires_at),
+        used_at: None,
+    }
+}
+
+fn ticket(name: &str, expires_at: i64) -> Ticket {
+    Ticket {
+        id: Token::random().hash(),
+        user_id: user(name).id,
+        created_at: Moment::from_millis(1),
+        expires_at: Moment::from_millis(expires_at),
+    }
+}
+
+fn invite(uses: u32, expires_at: i64) -> Invite {
+    Invite {
+        id: Token::random().hash(),
+        note: "for a test".to_owned(),
+        groups: Groups::default(),
+        uses_left: uses,
+        is_first: false,
+        created_at: Moment::from_millis(1),
+        expires_at: Moment::from_millis(expires_at),
+    }
+}
+
+fn record(at: i64, detail: &str) -> Record {
+    Record::of_program("start", detail.to_owned(), Moment::from_millis(at))
+}
+
+fn is_alive(desk: &Desk, session: &Session) -> bool {
+    desk.store.user_of_session(&session.id).unwrap().is_some()
+}
+
+fn gives_back_a_user_as_they_were_added(desk: &Desk) {
+    assert_eq!(desk.store.add_user(&user("ann"), &[key("ann")]), Ok(Written::Done));
+    assert_eq!(desk.store.user(&user("ann").id), Ok(Some(user("ann"))));
+    assert_eq!(desk.store.user_by_name("ann"), Ok(Some(user("ann"))));
+    assert_eq!(
+        desk.store.user_by_name("ANN"),
+        Ok(None),
+        "the name shown is not the name looked up"
+    );
+    assert_eq!(desk.store.user(&user("bob").id), Ok(None));
+}
+
+fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here(desk: &Desk) {
+    let there = with_ann(desk);
+    let arrival = |name: &str, attributes: &str| Arrival {
+        user: user(name),
+        is_known_by_name: false,
+        attributes: attributes.to_owned(),
+        keys: vec![key(name)],
+        sessions: vec![session(name, [4, 5, 6])],
+    };
+    let ann = Arrival { sessions: vec![there], ..arrival("ann", "{}") };
+    let stranger = Arrival { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
+    let is_admitted = |all: &[Arrival], skip| {
+        let expected = desk.store.standings(all).unwrap();
+        assert!(desk.store.admit(all, skip, &mut |_, _| {}).unwrap() == expected);
+        expected
+    };
+    let here = Standing::Here { keys: 1, sessions: 1 };
+    let all = [ann.clone(), arrival("bob", "{\"age\":7}"), stranger];
+    assert_eq!(is_admitted(&all, false), [here.clone(), Standing::New, Standing::IdTaken]);
+    assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [1, 1, 1]);
+    assert_eq!(is_admitted(&all, true), [here.clone(), Standing::New, Standing::IdTaken]);
+    assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [2, 2, 2]);
+    assert_eq!(is_admitted(&all[..2], false), [here.clone(), here]);
+    let attributes = |name: &str| desk.store.attributes(&user(name).id).unwrap();
+    assert_eq!(attributes("bob").as_deref(), Some("{\"age\":7}"));
+    assert_eq!((attributes("ann").as_deref(), attributes("eve")), (Some(""), None));
+    assert_eq!(desk.store.user(&user("bob").id), Ok(Some(user("bob"))));
+}
+
+fn lets_nobody_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
+    let session = with_ann(desk);
+    let token = access_token("ann", 1_000);
+    assert_eq!(desk.store.add_access_token(&token, &session.id, MANY), Ok(Written::Done));
+    assert!(
+        is_alive(desk, &session) && desk.store.user_of_access_token(&token.id).unwrap().is_some()
+    );
+    // As a sign-in on another server leaves them that saw the old password in the same moment.
+    desk.raw().run("UPDATE user SET epoch = epoch + 1");
+    assert!(!is_alive(desk, &session));
+    assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none());
+    assert!(desk.store.sessions_of(&session.user_id).unwrap().is_empty());
+    assert!(desk.store.access_tokens_of(&session.user_id).unwrap().is_empty());
+    let late = access_token("ann", 2_000);
+    assert_eq!(desk.store.add_access_token(&late, &session.id, MANY), Ok(Written::NoUser));
+}
+
+fn takes_a_canonical_name_once(desk: &Desk) {
+    desk.store.add_user(&user("ann"), &[]).unwrap();
+    let other = User { id: UserId::new("other".into()), ..user("ann") };
+    assert_eq!(desk.store.add_user(&other, &[]), Ok(Written::Taken));
+    assert_eq!(desk.count("user"), 1);
+}
+
+fn writes_neither_user_nor_session_when_the_key_is_taken(desk: &Desk) {
+    with_ann(desk);
+    let stolen = Key { user_id: user("bob").id, ..key("ann") };
+    let done = desk.store.sign_up(
+        &user("bob"),
+        &stolen,
+        &session("bob", [1, 2, 3]),
+        None,
+        &Entry::default(),
+    );
+    assert_eq!(done, Ok(SignedUp::NameTaken));
+    assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
+}
+
+fn ends_the_replaced_session_when_somebody_signs_up(desk: &Desk) {
+    let before = with_ann(desk);
+    let after = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &after, None, &replacing(&before)).unwrap();
+    assert!(!is_alive(desk, &before));
+    assert!(is_alive(desk, &after));
+}
+
+fn renames_a_user_and_their_username_key_together(desk: &Desk) {
+    with_ann(desk);
+    let github = Key { id: KeyId::new("github", "1").unwrap(), ..key("ann") };
+    desk.store.add_key(&github).unwrap();
+    let id = user("ann").id;
+    assert_eq!(desk.store.rename_user(&id, "Anna", "anna"), Ok(Written::Done));
+    assert_eq!(desk.store.user(&id).unwrap().unwrap().username, "Anna");
+    let keys = desk.store.keys_of(&id).unwrap();
+    let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
+    assert_eq!(ids, ["github:1", "username:anna"]);
+}
+
+fn renames_nobody_to_a_name_that_is_taken_and_no_one_who_is_not_there(desk: &Desk) {
+    with_ann(desk);
+    desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
+    assert_eq!(desk.store.rename_user(&user("bob").id, "Ann", "ann"), Ok(Written::Taken));
+    assert_eq!(desk.store.user(&user("bob").id), Ok(Some(user("bob"))));
+    assert_eq!(desk.store.rename_user(&user("eve").id, "Eve", "eve"), Ok(Written::NoUser));
+}
+
+fn deletes_a_user_with_everything_that_is_theirs(desk: &Desk) {
+    let session = with_ann(desk);
+    desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
+    assert_eq!(desk.store.delete_user(&user("ann").id), Ok(true));
+    assert!(!is_alive(desk, &session));
+    assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 0]);
+    assert_eq!(desk.store.delete_user(&user("ann").id), Ok(false));
+}
+
+fn keeps_what_the_operator_says_of_a_user(desk: &Desk) {
+    with_ann(desk);
+    let ann = user("ann").id;
+    let groups = Groups::new("admin,ops".to_owned());
+    assert_eq!(desk.store.set_groups(&ann, &groups), Ok(true));
+    assert_eq!(desk.store.set_email(&ann, "ann@example.com"), Ok(true));
+    let found = desk.store.user(&ann).unwrap().unwrap();
+    assert_eq!(found.groups.iter().collect::<Vec<_>>(), ["admin", "ops"]);
+    assert_eq!(found.email, "ann@example.com");
+    assert_eq!(desk.store.set_groups(&user("bob").id, &groups), Ok(false));
+    assert_eq!(desk.store.set_email(&user("bob").id, "x@y"), Ok(false));
+}
+
+fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &Desk) {
+    let live = with_ann(desk);
+    let ann = user("ann").id;
+    assert_eq!(desk.store.disable_user(&ann, "left", Moment::from_millis(9)), Ok(true));
+    assert!(!is_alive(desk, &live));
+    let found = desk.store.user(&ann).unwrap().unwrap();
+    let since = found.disabled_at.map(Moment::millis);
+    assert_eq!((since, &*found.disabled_reason), (Some(9), "left"));
+    let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
+    assert_eq!(started, Ok(Written::NoUser), "whoever was being let in meanwhile");
+    assert_eq!(desk.store.enable_user(&ann), Ok(true));
+    let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
+    assert_eq!(started, Ok(Written::Done));
+    assert_eq!(desk.store.user(&ann).unwrap().unwrap().disabled_at, None);
+    assert_eq!(desk.store.disable_user(&user("bob").id, "", Moment::from_millis(9)), Ok(false));
+    assert_eq!(desk.store.enable_user(&user("bob").id), Ok(false));
+}
+
+fn keeps_access_tokens_with_their_user(desk: &Desk) {
+    let live = with_ann(desk);
+    let token = access_token("ann", 50);
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(Written::Done));
+    let (found, same) = desk.store.user_of_access_token(&token.id).unwrap().unwrap();
+    assert!(found.id == user("ann").id && same == token);
+    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(7)), Ok(true));
+    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(6)), Ok(true));
+    let used = desk.store.access_tokens_of(&user("ann").id).unwrap().remove(0).used_at;
+    assert_eq!(used, Some(Moment::from_millis(7)), "never earlier than it was");
+    assert_eq!(desk.store.delete_access_token(&user("bob").id, &token.id), Ok(false));
+    assert_eq!(desk.store.delete_access_token(&user("ann").id, &token.id), Ok(true));
+    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(8)), Ok(false));
+    assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none());
+}
+
+fn makes_no_access_token_beyond_the_limit_or_in_a_session_that_has_ended(desk: &Desk) {
+    let live = with_ann(desk);
+    for expected in [Written::Done, Written::Done, Written::Taken] {
+        let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 2);
+        assert_eq!(added, Ok(expected));
+    }
+    desk.store.end_session(&live.id).unwrap();
+    let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 9);
+    assert_eq!(added, Ok(Written::NoUser));
+}
+
+fn deletes_access_tokens_that_ended_long_ago(desk: &Desk) {
+    let live = with_ann(desk);
+    for end in [10, 20, 30] {
+        desk.store.add_access_token(&access_token("ann", end), &live.id, 9).unwrap();
+    }
+    assert_eq!(desk.store.delete_ended_access_tokens(Moment::from_millis(20), 9), Ok(1));
+    assert_eq!(desk.store.delete_ended_access_tokens(Moment::from_millis(99), 1), Ok(1));
+    assert_eq!(desk.count("access_token"), 1);
+}
+
+fn gives_several_keys_to_a_user_and_each_key_to_one_user(desk: &Desk) {
+    with_ann(desk);
+    desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
+    let github = KeyId::new("github", "1").unwrap();
+    let of = |name| Key { id: github.clone(), user_id: user(name).id, hashed_password: None };
+    assert_eq!(desk.store.add_key(&of("ann")), Ok(Written::Done));
+    assert_eq!(desk.store.add_key(&of("bob")), Ok(Written::Taken));
+    assert_eq!(desk.store.add_key(&of("bob")), Ok(Written::Taken));
+    assert_eq!(desk.store.key(&github).unwrap().unwrap().user_id, user("ann").id);
+    let (found, key) = desk.store.user_of_key(&github).unwrap().unwrap();
+    assert!(found == user("ann") && key.hashed_password.is_none());
+    assert_eq!(desk.store.delete_key(&github), Ok(true));
+    assert_eq!(desk.store.delete_key(&github), Ok(false));
+    assert!(desk.store.user_of_key(&github).unwrap().is_none());
+}
+
+fn gives_no_key_and_no_session_to_somebody_who_is_not_there(desk: &Desk) {
+    assert_eq!(desk.store.add_key(&key("eve")), Ok(Written::NoUser));
+    assert_eq!(
+        desk.store.start_session(&session("eve", [1, 2, 3]), MANY, &Entry::default()),
+        Ok(Written::NoUser)
+    );
+    assert_eq!([desk.count("user_key"), desk.count("user_session")], [0, 0]);
+}
+
+fn ends_every_session_of_the_user_whose_password_changes(desk: &Desk) {
+    let anns = with_ann(desk);
+    let bobs = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
+    assert_eq!(desk.store.set_password(&key("ann").id, Some(&hash("$two"))), Ok(true));
+    assert!(!is_alive(desk, &anns));
+    assert!(is_alive(desk, &bobs));
+    let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
+    assert!(stored == Some(hash("$two")));
+    assert_eq!(desk.store.set_password(&key("ann").id, None), Ok(true));
+    assert!(desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password.is_none());
+    assert_eq!(desk.store.set_password(&key("eve").id, None), Ok(false));
+}
+
+fn puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for(desk: &Desk) {
+    let session = with_ann(desk);
+    let id = key("ann").id;
+    assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$anew")), Ok(true));
+    assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$late")), Ok(false));
+    assert!(desk.store.key(&id).unwrap().unwrap().hashed_password == Some(hash("$anew")));
+    assert!(is_alive(desk, &session), "the password is the same, so nobody is put out");
+}
+
+fn starts_a_session_and_ends_the_one_it_replaces(desk: &Desk) {
+    let before = with_ann(desk);
+    let after = session("ann", [10, 20, 30]);
+    assert_eq!(desk.store.start_session(&after, MANY, &replacing(&before)), Ok(Written::Done));
+    assert!(!is_alive(desk, &before));
+    let (found, stored) = desk.store.user_of_session(&after.id).unwrap().unwrap();
+    assert!(found == user("ann") && stored == after);
+}
+
+fn sweeps_a_users_dead_sessions_when_they_sign_in(desk: &Desk) {
+    let old = with_ann(desk);
+    let bobs = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
+    let start = |at| {
+        let new = Session { created_at: Moment::from_millis(at), ..session("ann", [90, 90, 90]) };
+        desk.store.start_session(&new, MANY, &Entry::default()).unwrap();
+    };
+    start(2);
+    assert!(is_alive(desk, &old), "at its last good moment");
+    start(3);
+    assert!(!is_alive(desk, &old));
+    assert!(is_alive(desk, &bobs), "somebody else's");
+}
+
+fn renews_a_session_later_and_never_earlier(desk: &Desk) {
+    let session = with_ann(desk);
+    let renew = |active, idle| {
+        let [active, idle] = [active, idle].map(Moment::from_millis);
+        desk.store.renew_session(&session.id, active, idle, active).unwrap()
+    };
+    let times = || {
+        let (_, now) = desk.store.user_of_session(&session.id).unwrap().unwrap();
+        [now.active_expires, now.idle_expires, now.seen_at].map(Moment::millis)
+    };
+    assert!(renew(2, 3));
+    assert_eq!(times(), [2, 3, 2]);
+    assert!(renew(1, 1), "a slower request that read the clock earlier");
+    assert_eq!(times(), [2, 3, 2]);
+    assert!(desk.store.end_session(&session.id).unwrap());
+    assert!(!renew(2, 3), "a session that was ended does not come back");
+    assert!(!is_alive(desk, &session));
+}
+
+fn ends_one_session_or_all_of_one_user(desk: &Desk) {
+    let first = with_ann(desk);
+    let second = session("ann", [1, 2, 3]);
+    desk.store.start_session(&second, MANY, &Entry::default()).unwrap();
+    let bobs = session("bob", [1, 2, 3]);
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
+    assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
+    assert_eq!(desk.store.end_session(&first.id), Ok(true));
+    assert_eq!(desk.store.end_session(&first.id), Ok(false));
+    assert!(is_alive(desk, &second));
+    assert_eq!(desk.store.end_sessions_of(&user("ann").id), Ok(1));
+    assert!(!is_alive(desk, &second) && is_alive(desk, &bobs));
+}
+
+fn ends_the_oldest_sessions_of_a_user_beyond_the_limit(desk: &Desk) {
+    with_ann(desk);
+    let at = |n| Session { created_at: Moment::from_millis(n), ..session("ann", [9, 9, 9]) };
+    let (old, middle, new) = (at(2), at(3), at(4));
+    for it in [&old, &middle, &new] {
+        desk.store.start_session(it, 2, &Entry::default()).unwrap();
+    }
+    assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
+    assert!(!is_alive(desk, &old) && is_alive(desk, &middle) && is_alive(desk, &new));
+    let slow = at(0);
+    desk.store.start_session(&slow, 2, &Entry::default()).unwrap();
+    assert!(is_alive(desk, &slow), "the new one stays, even if its clock is behind");
+}
+
+fn deletes_dead_sessions_in_batches_and_no_living_one(desk: &Desk) {
+    with_ann(desk);
+    for idle in [5, 5, 5, 6] {
+        desk.store
+            .start_session(&session("ann", [idle, idle, idle]), MANY, &Entry::default())
+            .unwrap();
+    }
+    let now = Moment::from_millis(6);
+    assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(3));
+    assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(1));
+    assert_eq!(desk.store.delete_dead_sessions(now, 3), Ok(0));
+    assert_eq!(desk.count("user_session"), 1, "the one whose last good moment is now");
+    let later = Moment::from_millis(7);
+    assert_eq!(desk.store.delete_dead_sessions_of(&user("bob").id, later), Ok(0));
+    assert_eq!(desk.store.delete_dead_sessions_of(&user("ann").id, later), Ok(1));
+}
+
+fn knows_a_browser_by_account_until_it_was_not_used_for_long(desk: &Desk) {
+    with_ann(desk);
+    let secret = Token::random().hash();
+    let used =
+        |at| Device { id: secret, user_id: user("ann").id, last_used_at: Moment::from_millis(at) };
+    let sign_in = |at| {
+        let entry = Entry { device: Some(used(at)), ..Entry::default() };
+        desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &entry).unwrap();
+    };
+    let knows = |name: &str, earliest| {
+        let key = KeyId::username(name);
+        desk.store.has_device(&secret, &key, Moment::from_millis(earliest)).unwrap()
+    };
+    assert!(!knows("ann", 0) && !desk.store.knows_device(&secret).unwrap());
+    sign_in(5);
+    assert!(knows("ann", 5) && !knows("ann", 6) && !knows("bob", 0));
+    sign_in(8);
+    assert!(knows("ann", 8));
+    assert_eq!(desk.count("device"), 1);
+    let now = Moment::from_millis(9);
+    assert_eq!(desk.store.delete_forgotten(now, Moment::from_millis(8), 10), Ok(0));
+    assert_eq!(desk.store.delete_forgotten(now, now, 10), Ok(1));
+    sign_in(8);
+    assert!(desk.store.delete_user(&user("ann").id).unwrap());
+    assert_eq!(desk.count("device"), 0, "they go with the user");
+}
+
+fn keeps_a_bounded_number_of_counts_and_forgets_those_first_that_matter_least(desk: &Desk) {
+    let count = |until| {
+        move |_: usize, _: Option<Count>| Count {
+            failures: 1,
+            last_at: Moment::from_millis(1),
+            until: Moment::from_millis(until),
+        }
+    };
+    let live = CountId::new([0xff; 16]);
+    desk.store.change_counts(&[live], &count(1_000), 100).unwrap();
+    for n in 0..500_u16 {
+        let mut id = [0; 16];
+        id[..2].copy_from_slice(&n.to_be_bytes());
+        desk.store.change_counts(&[CountId::new(id)], &count(2), 100).unwrap();
+    }
+    assert!(desk.count("throttle") <= 113, "{} rows", desk.count("throttle"));
+    assert!(desk.store.count(&live).unwrap().is_some(), "a live penalty");
+}
+
+fn keeps_lucias_names_and_units_in_the_tables(desk: &Desk) {
+    let session = with_ann(desk);
+    let row = desk.raw().row(
+        "SELECT user.id, username, hashed_password FROM user JOIN user_key ON user_id = user.id
+          WHERE user_key.id = 'username:ann'",
+    );
+    assert_eq!(row, ["id-ann", "ANN", "$one"]);
+    let row =
+        desk.raw().row("SELECT lower(hex(id)), active_expires, idle_expires FROM user_session");
+    assert_eq!(row, [&*hex(session.id.as_bytes()), "1", "2"]);
+}
+
+fn reads_what_others_wrote(desk: &Desk) {
+    let mut raw = desk.raw();
+    raw.run(
+        "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
+                           attributes)
+         VALUES ('u1', 'Bob', 'bob', 5, 'a,b', 'bob@example.com', '{}')",
+    );
+    raw.run(
+        "INSERT INTO user_key (id, user_id, hashed_password) VALUES ('github:1:2', 'u1', NULL)",
+    );
+    raw.run(
+        "INSERT INTO user_session (id, user_id, active_expires, idle_expires, absolute_expires,
+           created_at, proven_at, seen_at, is_transient, browser, address) VALUES
+           (x'00010203040506070809101112131415161718192021222324252627282930ff', 'u1', 10, 20, 30,
+            4, 4, 4, 0, 'curl', '192.0.2.1')",
+    );
+    let bob = desk.store.user_by_name("bob").unwrap().unwrap();
+    assert_eq!((bob.id.as_str(), &*bob.username, bob.created_at.millis()), ("u1", "Bob", 5));
+    assert_eq!((bob.groups.as_str(), &*bob.email), ("a,b", "bob@example.com"));
+    assert_eq!(desk.store.attributes(&bob.id), Ok(Some("{}".to_owned())));
+    let key = desk.store.keys_of(&bob.id).unwrap().remove(0);
+    assert_eq!((key.id.provider(), key.id.provider_user_id()), ("github", "1:2"));
+    assert!(key.hashed_password.is_none());
+    let session = desk.store.sessions_of(&bob.id).unwrap().remove(0);
+    let times = [session.active_expires, session.idle_expires, session.absolute_expires];
+    assert_eq!(times.map(Moment::millis), [10, 20, 30]);
+    assert_eq!((session.created_at.millis(), session.id.as_bytes()[31]), (4, 0xff));
+    assert_eq!((&*session.place.browser, &*session.place.address), ("curl", "192.0.2.1"));
+}
+
+fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
+    for end in ["password", "change", "user"] {
+        let live = session(end, [1, 2, 3]);
+        sign_up(&*desk.store, end, &live);
+        let token = access_token(end, 50);
+        assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(Written::Done));
+        let id = key(end).id;
+        match end {
+            "password" => drop(desk.store.set_password(&id, Some(&hash("$two")))),
+            "change" => {
+                let (next, entry) = (session(end, [1, 2, 3]), Entry::default());
+                let changed =
+                    desk.store.change_password(&id, &hash("$one"), &hash("$two"), &next, &entry);
+                assert_eq!(changed, Ok(Written::Done));
+            }
+            _ => drop(desk.store.delete_user(&user(end).id)),
+        }
+        assert_eq!(desk.count("access_token"), 0, "{end}");
+    }
+}
+
+fn changes_a_password_only_in_the_place_of_the_one_it_was_made_for(desk: &Desk) {
+    let before = with_ann(desk);
+    let (id, entry) = (key("ann").id, Entry::default());
+    let change = |old: &str, new: &str, session: &Session| {
+        desk.store.change_password(&id, &hash(old), &hash(new), session, &entry)
+    };
+    let (late, next) = (session("ann", [1, 2, 3]), session("ann", [1, 2, 3]));
+    assert_eq!(change("$zero", "$late", &late), Ok(Written::NoUser));
+    assert!(is_alive(desk, &before) && !is_alive(desk, &late));
+    assert_eq!(change("$one", "$two", &next), Ok(Written::Done));
+    assert!(!is_alive(desk, &before) && is_alive(desk, &next));
+    assert!(desk.store.key(&id).unwrap().unwrap().hashed_password == Some(hash("$two")));
+}
+
+fn lets_nobody_in_by_a_hash_that_was_replaced_meanwhile(desk: &Desk) {
+    with_ann(desk);
+    let id = key("ann").id;
+    let start = |text: &str| {
+        let entry = Entry { proof: Some((id.clone(), hash(text))), ..Entry::default() };
+        desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &entry)
+    };
+    assert_eq!(start("$one"), Ok(Written::Done));
+    assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$anew")), Ok(true));
+    assert_eq!(start("$one"), Ok(Written::NoUser));
+    assert_eq!(start("$anew"), Ok(Written::Done));
+    assert_eq!(desk.count("user_session"), 3);
+}
+
+fn ends_all_other_sessions_of_a_user(desk: &Desk) {
+    let kept = with_ann(desk);
+    let bobs = session("bob", [1, 2, 3]);
+    sign_up(&*desk.store, "bob", &bobs);
+    for _ in 0..3 {
+        let other = session("ann", [1, 2, 3]);
+        desk.store.start_session(&other, MANY, &Entry::default()).unwrap();
+    }
+    assert_eq!(desk.store.end_other_sessions(&user("ann").id, &kept.id), Ok(3));
+    assert_eq!(desk.store.end_other_sessions(&user("ann").id, &kept.id), Ok(0));
+    assert!(is_alive(desk, &kept) && is_alive(desk, &bobs));
+}
+
+fn keeps_one_ticket_of_a_user_and_uses_it_once(desk: &Desk) {
+    let before = with_ann(desk);
+    let at = Moment::from_millis;
+    let (first, last) = (ticket("ann", 50), ticket("ann", 50));
+    assert_eq!(desk.store.add_ticket(&first), Ok(Written::Done));
+    assert_eq!(desk.store.add_ticket(&last), Ok(Written::Done));
+    assert_eq!(desk.store.add_ticket(&ticket("eve", 50)), Ok(Written::NoUser));
+    assert_eq!(desk.count("ticket"), 1);
+    assert_eq!(desk.store.user_of_ticket(&first.id, at(9)), Ok(None));
+    assert_eq!(desk.store.user_of_ticket(&last.id, at(50)), Ok(Some(user("ann"))));
+    assert_eq!(desk.store.user_of_ticket(&last.id, at(51)), Ok(None));
+    assert_eq!(desk.store.use_ticket(&last.id, &hash("$late"), at(51)), Ok(false));
+    assert!(is_alive(desk, &before));
+    assert_eq!(desk.store.use_ticket(&last.id, &hash("$two"), at(50)), Ok(true));
+    assert_eq!(desk.store.use_ticket(&last.id, &hash("$three"), at(50)), Ok(false));
+    assert!(!is_alive(desk, &before));
+    let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
+    assert!(stored == Some(hash("$two")));
+}
+
+fn takes_an_invitation_until_its_uses_or_its_time_are_over(desk: &Desk) {
+    let at = Moment::from_millis;
+    let (one, two, late) = (invite(1, 50), invite(2, 50), invite(1, 6));
+    for it in [&one, &two, &late] {
+        desk.store.add_invite(it).unwrap();
+    }
+    assert!(desk.store.invite(&two.id, at(50)).unwrap() == Some(two.clone()));
+    assert!(desk.store.invite(&two.id, at(51)).unwrap().is_none());
+    assert_eq!(desk.store.invites(at(7)).unwrap().len(), 2);
+    // Whoever signs up here does so at 7.
+    let sign_up = |name: &str, it: &Invite| {
+        let session = session(name, [1, 2, 3]);
+        desk.store.sign_up(&user(name), &key(name), &session, Some(&it.id), &Entry::default())
+    };
+    assert_eq!(sign_up("eve", &late), Ok(SignedUp::NotInvited));
+    assert_eq!(sign_up("ann", &two), Ok(SignedUp::Done));
+    assert_eq!(sign_up("ann", &two), Ok(SignedUp::NameTaken), "and no use is gone");
+    assert_eq!(sign_up("bob", &two), Ok(SignedUp::Done));
+    assert_eq!(sign_up("eve", &two), Ok(SignedUp::NotInvited));
+    assert_eq!(sign_up("eve", &one), Ok(SignedUp::Done));
+    assert_eq!([desk.count("user"), desk.count("user_session"), desk.count("invite")], [3, 3, 1]);
+    assert_eq!(desk.store.delete_invite(&late.id), Ok(true));
+    assert_eq!(desk.store.delete_invite(&late.id), Ok(false));
+}
+
+fn keeps_one_invitation_for_the_first_account_while_there_is_none(desk: &Desk) {
+    let at = Moment::from_millis;
+    let first = || Invite { is_first: true, ..invite(1, 50) };
+    let (old, new) = (first(), first());
+    assert_eq!(desk.store.add_first_invite(&old), Ok(true));
+    assert_eq!(desk.store.add_first_invite(&new), Ok(true));
+    assert!(desk.store.invite(&old.id, at(7)).unwrap().is_none());
+    assert!(desk.store.invite(&new.id, at(7)).unwrap() == Some(new.clone()));
+    desk.store.add_user(&user("ann"), &[]).unwrap();
+    assert!(desk.store.invite(&new.id, at(7)).unwrap().is_none());
+    let session = session("bob", [1, 2, 3]);
+    let entry = Entry::default();
+    let done = desk.store.sign_up(&user("bob"), &key("bob"), &session, Some(&new.id), &entry);
+    assert_eq!(done, Ok(SignedUp::NotInvited));
+    assert_eq!(desk.store.add_first_invite(&first()), Ok(false));
+    assert_eq!(desk.count("user"), 1);
+}
+
+fn deletes_what_has_ended_in_batches_and_nothing_else(desk: &Desk) {
+    let at = Moment::from_millis;
+    let store = &desk.store;
+    for (name, end) in [("a", 5), ("b", 5), ("c", 5), ("d", 6)] {
+        store.add_user(&user(name), &[]).unwrap();
+        assert_eq!(store.add_ticket(&ticket(name, end)), Ok(Written::Done));
+        store.add_invite(&invite(1, end)).unwrap();
+        store.add_records(&[record(end, name)]).unwrap();
+        let mut id = [0; 16];
+        id[0] = name.as_bytes()[0];
+        let count = Count { failures: 1, last_at: at(end), until: at(end) };
+        store.change_counts(&[CountId::new(id)], &|_, _| count, MANY).unwrap();
+    }
+    let batches: [&dyn Fn() -> store::Result<usize>; 4] = [
+        &|| store.delete_ended_tickets(at(6), 2),
+        &|| store.delete_ended_invites(at(6), 2),
+        &|| store.delete_records(at(6), 2),
+        &|| store.delete_forgotten(at(6), at(6), 2),
+    ];
+    for (table, delete) in ["ticket", "invite", "audit", "throttle"].into_iter().zip(batches) {
+        for expected in [2, 1, 0] {
+            assert_eq!(delete(), Ok(expected), "{table}");
+        }
+        assert_eq!(desk.count(table), 1, "the one of {table} whose last moment is now");
+    }
+}
+
+fn forgets_the_browsers_first_that_were_used_least_lately(desk: &Desk) {
+    with_ann(desk);
+    let secrets: Vec<_> = (0..103).map(|_| Token::random().hash()).collect();
+    for (at, secret) in (0..).zip(&secrets) {
+        let (id, user_id) = (*secret, user("ann").id);
+        let device = Some(Device { id, user_id, last_used_at: Moment::from_millis(at) });
+        let entry = Entry { device, ..Entry::default() };
+        desk.store.start_session(&session("ann", [1, 2, 3]), 2, &entry).unwrap();
+    }
+    let known = desk.store.devices_of_key(&key("ann").id).unwrap();
+    assert_eq!(known.len(), 100);
+    assert!(secrets[..3].iter().all(|it| !known.contains(it)));
+}
+
+fn tells_names_apart_that_differ_in_a_space_in_case_or_in_an_accent(desk: &Desk) {
+    // In the order of their bytes.
+    let names = ["BOB", "bob", "bob ", "bo\u{308}b", "bo\u{dc}b", "bob\u{a0}", "b\u{f6}b"];
+    let mut names = names.to_vec();
+    names.sort_unstable_by_key(|it| it.as_bytes());
+    for name in &names {
+        sign_up(&*desk.store, name, &session(name, [1, 2, 3]));
+    }
+    for name in &names {
+        assert_eq!(desk.store.user_by_name(name), Ok(Some(user(name))), "{name:?}");
+        assert_eq!(desk.store.user(&user(name).id), Ok(Some(user(name))), "{name:?}");
+        let (found, _) = desk.store.user_of_key(&key(name).id).unwrap().unwrap();
+        assert_eq!(found, user(name));
+        assert_eq!(desk.store.sessions_of(&user(name).id).unwrap().len(), 1, "{name:?}");
+    }
+    let after = |name: &str, limit| -> Vec<String> {
+        let found = desk.store.users_after(name, limit).unwrap();
+        found.into_iter().map(|it| it.canonical_username).collect()
+    };
+    assert_eq!(after("", 99), names);
+    assert_eq!(after("bob", 1), ["bob "]);
+    assert_eq!(desk.store.delete_user(&user("bob ").id), Ok(true));
+    assert_eq!(desk.count("user"), 6);
+    assert_eq!(desk.store.rename_user(&user("bob").id, "Bob ", "bob "), Ok(Written::Done));
+}
+
+fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
+    let live = with_ann(desk);
+    let (ann, at) = (user("ann").id, Moment::from_millis);
+    let store = &desk.store;
+    let token = access_token("ann", 50);
+    store.add_access_token(&token, &live.id, 9).unwrap();
+    for time in ["first", "again"] {
+        assert_eq!(store.set_email(&ann, "a@b"), Ok(true), "{time}");
+        assert_eq!(store.set_groups(&ann, &Groups::new("a".to_owned())), Ok(true), "{time}");
+        assert_eq!(store.enable_user(&ann), Ok(true), "{time}");
+        assert_eq!(store.see_session(&live.id, true, at(2)), Ok(true), "{time}");
+        assert_eq!(store.renew_session(&live.id, at(2), at(3), at(2)), Ok(true), "{time}");
+        assert_eq!(store.see_access_token(&token.id, at(2)), Ok(true), "{time}");
+        let replaced = store.replace_hash(&key("ann").id, &hash("$one"), &hash("$one"));
+        assert_eq!(replaced, Ok(true), "{time}");
+        assert_eq!(store.rename_user(&ann, "Ann", "ann"), Ok(Written::Done), "{time}");
+    }
+    for time in ["first", "again"] {
+        assert_eq!(store.disable_user(&ann, "left", at(9)), Ok(true), "{time}");
+        assert_eq!(store.set_password(&key("ann").id, None), Ok(true), "{time}");
+    }
+}
+
+/// Texts that somebody has cut, folded or taken for a command before.
+fn texts() -> [String; 8] {
+    [
+        String::new(),
+        "  spaces at both ends ".to_owned(),
+        "quotes ' \" ` and ; -- /* # %".to_owned(),
+        "back\\slash \\0 \\' \\\\".to_owned(),
+        "nothing \0 and more".to_owned(),
+        "lines\r\n\ttab \u{1a} \u{85}".to_owned(),
+        "e\u{301} \u{e9} \u{fb01} \u{202e} \u{feff}".to_owned(),
+        "\u{1f99c}\u{10ffff}".to_owned(),
+    ]
+}
+
+fn gives_back_every_text_as_it_was(desk: &Desk) {
+    let live = with_ann(desk);
+    let (ann, store) = (user("ann").id, &desk.store);
+    let long = ["\u{1f99c}".repeat(60), "x".repeat(300), "\u{e9}".repeat(255)];
+    for (n, text) in texts().iter().chain(&long).enumerate() {
+        store.set_email(&ann, text).unwrap();
+        assert_eq!(store.user(&ann).unwrap().unwrap().email, *text);
+        let place = Place { browser: text.clone(), ..Place::default() };
+        let session = Session { place, ..session("ann", [1, 2, 3]) };
+        store.start_session(&session, MANY, &Entry::default()).unwrap();
+        let (_, found) = store.user_of_session(&session.id).unwrap().unwrap();
+        assert_eq!(found.place.browser, *text);
+        let token = AccessToken { name: text.clone(), ..access_token("ann", 50) };
+        store.add_access_token(&token, &live.id, MANY).unwrap();
+        assert!(store.user_of_access_token(&token.id).unwrap().unwrap().1 == token);
+        let other = User {
+            id: UserId::new(format!("{n}{}", text.chars().take(30).collect::<String>())),
+            username: text.chars().take(60).collect(),
+            canonical_username: text.chars().take(60).collect(),
+            ..user("other")
+        };
+        let id = KeyId::username(&other.canonical_username);
+        let hashed_password = Some(hash(text));
+        let key = Key { id, user_id: other.id.clone(), hashed_password };
+        assert_eq!(store.add_user(&other, std::slice::from_ref(&key)), Ok(Written::Done));
+        assert_eq!(store.user(&other.id), Ok(Some(other.clone())));
+        assert_eq!(store.user_by_name(&other.canonical_username), Ok(Some(other)));
+        assert!(store.key(&key.id).unwrap() == Some(key));
+        let notes = [record(1, text)];
+        store.add_records(&notes).unwrap();
+        assert_eq!(store.records_after(0, Moment::from_millis(0), 99).unwrap()[n].1, notes[0]);
+    }
+    for note in texts().iter().chain([&"\u{1f99c}".repeat(4_000), &"n".repeat(4_000)]) {
+        let invite = Invite { note: note.clone(), ..invite(1, 50) };
+        store.add_invite(&invite).unwrap();
+        assert!(store.invite(&invite.id, Moment::from_millis(7)).unwrap() == Some(invite));
+    }
+}
+
+fn cuts_no_text_however_long_it_is(desk: &Desk) {
+    let live = with_ann(desk);
+    let (ann, store) = (user("ann").id, &desk.store);
+    for length in [1_000, 10_000, 100_000] {
+        let long = "\u{e9}".repeat(length);
+        let before = store.user(&ann).unwrap().unwrap().email;
+        let is_kept = store.set_email(&ann, &long).is_ok();
+        let found = store.user(&ann).unwrap().unwrap().email;
+        assert!(found == if is_kept { long.clone() } else { before }, "an address of {length}");
+        let invite = Invite { note: long.clone(), ..invite(1, 50) };
+        let is_kept = store.add_invite(&invite).is_ok();
+        let found = store.invite(&invite.id, Moment::from_millis(7)).unwrap();
+        assert!(found == is_kept.then_some(invite), "a note of {length}");
+        let token = AccessToken { name: long.clone(), ..access_token("ann", 50) };
+        let is_kept = store.add_access_token(&token, &live.id, MANY).is_ok();
+        let found = store.user_of_access_token(&token.id).unwrap().map(|(_, it)| it);
+        assert!(found == is_kept.then_some(token), "a token's name of {length}");
+        let many = Record { detail: long.clone(), ..record(1, "") };
+        let before = desk.count("audit");
+        let is_kept = store.add_records(&[record(1, "first"), many.clone()]).is_ok();
+        let all = store.records_after(0, Moment::from_millis(0), 99).unwrap();
+        assert_eq!(desk.count("audit") - before, if is_kept { 2 } else { 0 });
+        assert!(!is_kept || all.last().unwrap().1 == many, "a record of {length}");
+        let named = User { canonical_username: long.clone(), ..user("bob") };
+        let is_kept = store.add_user(&named, &[]).is_ok();
+        assert!(store.user(&named.id).unwrap() == is_kept.then_some(named), "a name of {length}");
+        store.delete_user(&user("bob").id).unwrap();
+    }
+    // And the connection is as good as before.
+    assert!(is_alive(desk, &live));
+}
+
+fn keeps_every_moment_there_is(desk: &Desk) {
+    let store = &desk.store;
+    let moments = [i64::MIN, -1, 0, 2_147_483_647_999, 4_102_444_800_000, i64::MAX];
+    for (n, at) in moments.into_iter().enumerate() {
+        let (name, now) = (format!("n{n}"), Moment::from_millis(at));
+        let who = User { created_at: now, disabled_at: None, ..user(&name) };
+        let session =
+            Session { created_at: now, proven_at: now, seen_at: now, ..session(&name, [at; 3]) };
+        let done = store.sign_up(&who, &key(&name), &session, None, &Entry::default());
+        assert_eq!(done, Ok(SignedUp::Done), "{at}");
+        assert!(store.user_of_session(&session.id).unwrap() == Some((who.clone(), session)));
+        let who = User { disabled_at: Some(now), ..who };
+        assert_eq!(store.disable_user(&who.id, "", now), Ok(true));
+        assert_eq!(store.user(&who.id), Ok(Some(who)));
+        let id = CountId::new([u8::try_from(n).unwrap(); 16]);
+        let count = Count { failures: u32::MAX, last_at: now, until: now };
+        store.change_counts(&[id], &|_, _| count, MANY).unwrap();
+        assert_eq!(store.count(&id), Ok(Some(count)));
+        store.add_records(&[record(at, "")]).unwrap();
+        let found = store.records_after(0, Moment::from_millis(i64::MIN), 99).unwrap();
+        assert_eq!(found[n].1.at, now);
+    }
+}
+
+fn keeps_nothing_where_nothing_is_known(desk: &Desk) {
+    let live = with_ann(desk);
+    let github = Key {
+        id: KeyId::new("github", "1").unwrap(),
+        user_id: user("ann").id,
+        hashed_password: None,
+    };
+    desk.store.add_key(&github).unwrap();
+    assert!(desk.store.key(&github.id).unwrap().unwrap().hashed_password.is_none());
+    desk.store.add_access_token(&access_token("ann", 5), &live.id, 9).unwrap();
+    let full = Record {
+        user_id: Some("id-ann".to_owned()),
+        address: Some(String::new()),
+        session: Some("s".to_owned()),
+        request: Some("r".to_owned()),
+        ..record(1, "")
+    };
+    let records = [record(1, "empty"), full];
+    desk.store.add_records(&records).unwrap();
+    assert_eq!(desk.store.records(Moment::from_millis(1), 9), Ok(records.to_vec()));
+    let mut raw = desk.raw();
+    let nulls = raw.row("SELECT user_id, address, session, request FROM audit WHERE detail <> ''");
+    assert_eq!(nulls, ["NULL"; 4]);
+    assert_eq!(raw.text("SELECT hashed_password FROM user_key WHERE id = 'github:1'"), "NULL");
+    assert_eq!(raw.text("SELECT used_at FROM access_token"), "NULL");
+    assert_eq!(raw.text("SELECT disabled_at FROM user"), "NULL");
+}
+
+fn adds_records_all_or_nothing_and_tells_them_in_their_order(desk: &Desk) {
+    let at = Moment::from_millis;
+    desk.store.add_records(&[]).unwrap();
+    desk.store.add_records(&[record(5, "a"), record(3, "b")]).unwrap();
+    desk.store.add_records(&[record(4, "c")]).unwrap();
+    let details =
+        |records: Vec<Record>| -> Vec<_> { records.into_iter().map(|it| it.detail).collect() };
+    assert_eq!(details(desk.store.records(at(0), 9).unwrap()), ["b", "c", "a"]);
+    assert_eq!(details(desk.store.records(at(4), 1).unwrap()), ["c"]);
+    let after = |number, since| desk.store.records_after(number, at(since), 9).unwrap();
+    let all = after(0, 0);
+    assert!(all.is_sorted_by(|one, next| one.0 < next.0) && all[0].0 > 0);
+    assert_eq!(details(all.iter().map(|it| it.1.clone()).collect()), ["a", "b", "c"]);
+    assert_eq!(details(after(all[0].0, 4).into_iter().map(|it| it.1).collect()), ["c"]);
+    assert!(after(all[2].0, 0).is_empty());
+}
+
+fn shows_everybody_once_with_what_is_theirs(desk: &Desk) {
+    let old = session("bob", [1, 2, 3]);
+    sign_up(&*desk.store, "bob", &old);
+    let new = Session { created_at: Moment::from_millis(1), ..session("bob", [5, 5, 5]) };
+    desk.store.start_session(&new, MANY, &Entry::default()).unwrap();
+    with_ann(desk);
+    let shown = |living: Option<i64>, most: usize| {
+        let mut all = Vec::new();
+        let show = &mut |it: store::Departure| {
+            all.push((it.user.canonical_username, it.keys.len(), it.sessions));
+            all.len() < most
+        };
+        desk.store.each_departure(living.map(Moment::from_millis), show).unwrap();
+        all
+    };
+    let all = shown(Some(0), 9);
+    assert_eq!((&*all[0].0, all[0].1, &*all[1].0, all.len()), ("ann", 1, "bob", 2));
+    assert!(all[1].2 == [old, new.clone()]);
+    assert!(shown(Some(3), 9)[1].2 == [new]);
+    assert!(shown(None, 9).iter().all(|it| it.2.is_empty()));
+    assert_eq!(shown(None, 1).len(), 1);
+}
+
+fn counts_what_there_is(desk: &Desk) {
+    let live = with_ann(desk);
+    desk.store.add_user(&user("bob"), &[]).unwrap();
+    desk.store.add_access_token(&access_token("ann", 5), &live.id, 9).unwrap();
+    let counts = [("users", 2), ("keys", 1), ("sessions", 1), ("access_tokens", 1)];
+    assert_eq!(desk.store.counts(), Ok(counts));
+    assert_eq!(desk.store.probe(), Ok(()));
+}
+
+fn gives_a_renewal_up_soon_that_would_hold_a_page_up(desk: &Desk) {
+    let live = with_ann(desk);
+    let at = Moment::from_millis;
+    let token = access_token("ann", 50);
+    desk.store.add_access_token(&token, &live.id, 9).unwrap();
+    let mut other = desk.raw();
+    other.run("BEGIN");
+    other.run("UPDATE user_session SET seen_at = seen_at");
+    other.run("UPDATE access_token SET used_at = used_at");
+    let began = Instant::now();
+    let is_unavailable = |done| matches!(done, Err(Error::Unavailable(_)));
+    assert!(is_unavailable(desk.store.renew_session(&live.id, at(2), at(3), at(2))));
+    assert!(is_unavailable(desk.store.see_session(&live.id, true, at(2))));
+    assert!(is_unavailable(desk.store.see_access_token(&token.id, at(2))));
+    let waited = began.elapsed();
+    other.run("ROLLBACK");
+    assert_eq!(desk.store.renew_session(&live.id, at(2), at(3), at(2)), Ok(true));
+    assert!(waited < Duration::from_secs(1), "three of them took {waited:?}");
+}
+
+/// All rows, with the table of each, in the order in which they are shown.
+fn rows(store: &dyn Store) -> Vec<store::Row> {
+    let mut all = Vec::new();
+    let mut keep = |row| {
+        all.push(row);
+        Ok(())
+    };
+    store.each_row(&mut |_, _| {}, &mut keep).unwrap();
+    all
+}
+
+fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
+    let store = &*desk.store;
+    for (n, text) in texts().iter().enumerate() {
+        let name = format!("{n}{text}");
+        let live = session(&name, [-1, 2, i64::MAX]);
+        let id = CountId::new([u8::try_from(n).unwrap(); 16]);
+        let device =
+            Device { id: live.id, user_id: user(&name).id, last_used_at: user("").created_at };
+        let entry = Entry { device: Some(device), ..Entry::default() };
+        let done = store.sign_up(&user(&name), &key(&name), &live, None, &entry);
+        assert_eq!(done, Ok(SignedUp::Done));
+        store.set_password(&key(&name).id, Some(&hash(text))).unwrap();
+        let live = session(&name, [-1, 2, i64::MAX]);
+        store.start_session(&live, MANY, &entry).unwrap();
+        let token = AccessToken { name: text.clone(), ..access_token(&name, 50) };
+        store.add_access_token(&token, &live.id, 9).unwrap();
+        store.add_ticket(&ticket(&name, 50)).unwrap();
+        store.add_invite(&Invite { note: text.clone(), ..invite(u32::MAX, 50) }).unwrap();
+        let count = Count { failures: 1, last_at: token.created_at, until: token.expires_at };
+        store.change_counts(&[id], &|_, _| count, MANY).unwrap();
+        store.add_records(&[record(1, text)]).unwrap();
+    }
+    let all = rows(store);
+    assert_eq!(all.len(), 1 + 9 * texts().len());
+    let room = desk.room.another();
+    let other = store::open_for_copy(&room.database(0)).unwrap();
+    other.begin_copy().unwrap();
+    assert!(store::open(&room.database(1)).is_err(), "a half of it");
+    all.chunks(7).for_each(|some| other.add_rows(some).unwrap());
+    other.end_copy().unwrap();
+    drop(other);
+    let other = store::open(&room.database(1)).unwrap();
+    assert!(rows(&*other) == all);
+    assert_eq!(other.rows(), store.rows());
+    assert_eq!(other.handle_key(), store.handle_key());
+    other.add_records(&[record(2, "goes on")]).unwrap();
+    let records = other.records_after(0, Moment::from_millis(2), 9).unwrap();
+    assert_eq!(records.len(), 1);
+    assert!(records[0].0 > i64::try_from(texts().len()).unwrap(), "a number that was given out");
+}

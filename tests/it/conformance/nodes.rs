@@ -1,0 +1,432 @@
+//! Cases of the contract over several nodes: what one writes the others see at once, and of those who want
+//! the same at the same moment as many get it as may.
+
+use std::collections::HashSet;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vestibule::clock::Moment;
+use vestibule::store::{
+    self, Count, CountId, Entry, Error, Invite, Key, KeyId, Record, Session, SignedUp, Store, User,
+    UserId, Written,
+};
+use vestibule::token::TokenHash;
+
+use super::{
+    Desk, MANY, NODES, access_token, hash, invite, is_alive, key, record, session, sign_up, ticket,
+    user, with_ann,
+};
+
+/// Lets this many threads at each node go at the same instant, and gives back what each of them said.
+fn race<T: Send>(
+    desk: &Desk,
+    threads: usize,
+    act: impl Fn(&dyn Store, usize) -> T + Sync,
+) -> Vec<T> {
+    let count = NODES * threads;
+    let (start, act) = (&Barrier::new(count), &act);
+    thread::scope(|scope| {
+        let begin = |number| {
+            let node = desk.node(number);
+            scope.spawn(move || {
+                start.wait();
+                act(node, number)
+            })
+        };
+        let all: Vec<_> = (0..count).map(begin).collect();
+        all.into_iter().map(|it| it.join().unwrap()).collect()
+    })
+}
+
+/// Does again what was given up when too many others were in the way: nothing of it is written.
+fn patiently<T>(mut act: impl FnMut() -> store::Result<T>) -> T {
+    let began = Instant::now();
+    loop {
+        match act() {
+            Err(Error::Unavailable(_)) if began.elapsed() < Duration::from_secs(10) => {}
+            done => return done.unwrap(),
+        }
+    }
+}
+
+/// Signs up under this name as the one with this number, of several who want it.
+fn try_to_sign_up(
+    node: &dyn Store,
+    name: &str,
+    number: usize,
+    invite: Option<&Invite>,
+) -> SignedUp {
+    let mine = User { id: UserId::new(format!("{name}-{number}")), ..user(name) };
+    let key = Key { user_id: mine.id.clone(), ..key(name) };
+    let session = Session { user_id: mine.id.clone(), ..session(name, [1, 2, 3]) };
+    let invite = invite.map(|it| &it.id);
+    patiently(|| node.sign_up(&mine, &key, &session, invite, &Entry::default()))
+}
+
+fn won(outcomes: &[SignedUp]) -> usize {
+    outcomes.iter().filter(|it| **it == SignedUp::Done).count()
+}
+
+pub fn lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node(desk: &Desk) {
+    for round in 0..desk.room.rounds(30) {
+        let name = format!("n{round}");
+        let outcomes = race(desk, 2, |node, number| try_to_sign_up(node, &name, number, None));
+        let winner = outcomes.iter().position(|it| *it == SignedUp::Done).unwrap();
+        let lost = outcomes.iter().filter(|it| **it == SignedUp::NameTaken).count();
+        assert_eq!((won(&outcomes), lost), (1, outcomes.len() - 1), "{outcomes:?}");
+        let id = format!("{name}-{winner}");
+        let mut raw = desk.raw();
+        for sql in [
+            format!("SELECT id FROM user WHERE canonical_username = '{name}'"),
+            format!("SELECT user_id FROM user_key WHERE id = 'username:{name}'"),
+            format!("SELECT user_id FROM user_session WHERE user_id LIKE '{name}-%'"),
+        ] {
+            assert_eq!(raw.texts(&sql), [&*id], "{sql}");
+        }
+    }
+}
+
+pub fn lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win(desk: &Desk) {
+    let each = 50_usize.div_ceil(NODES);
+    let outcomes = race(desk, each, |node, number| try_to_sign_up(node, "ann", number, None));
+    let lost = outcomes.iter().filter(|it| **it == SignedUp::NameTaken).count();
+    assert_eq!((won(&outcomes), lost), (1, outcomes.len() - 1), "{outcomes:?}");
+    assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [1, 1, 1]);
+}
+
+pub fn uses_a_ticket_once_on_whichever_node(desk: &Desk) {
+    with_ann(desk);
+    for _ in 0..desk.room.rounds(30) {
+        let ticket = ticket("ann", 50);
+        assert_eq!(desk.store.add_ticket(&ticket), Ok(Written::Done));
+        let used = race(desk, 2, |node, number| {
+            let hash = hash(&format!("${number}"));
+            patiently(|| node.use_ticket(&ticket.id, &hash, Moment::from_millis(9)))
+        });
+        let winner = used.iter().position(|it| *it).unwrap();
+        assert_eq!(used.iter().filter(|it| **it).count(), 1, "{used:?}");
+        let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
+        assert!(stored == Some(hash(&format!("${winner}"))), "another password than the winner's");
+        assert_eq!(desk.count("ticket"), 0);
+    }
+}
+
+pub fn makes_as_many_accounts_with_an_invitation_as_it_has_uses(desk: &Desk) {
+    for (round, uses) in (0..desk.room.rounds(24)).zip([4_u32, 1, 5, 3].into_iter().cycle()) {
+        let invite = invite(uses, 50);
+        desk.store.add_invite(&invite).unwrap();
+        let outcomes = race(desk, 2, |node, number| {
+            try_to_sign_up(node, &format!("n{round}x{number}"), number, Some(&invite))
+        });
+        let refused = outcomes.iter().filter(|it| **it == SignedUp::NotInvited).count();
+        let uses = usize::try_from(uses).unwrap();
+        assert_eq!((won(&outcomes), refused), (uses, outcomes.len() - uses), "{outcomes:?}");
+        let sql = format!("SELECT id FROM user WHERE id LIKE 'n{round}x%'");
+        assert_eq!(desk.raw().texts(&sql).len(), uses);
+        assert_eq!(desk.count("invite"), 0, "one without uses");
+    }
+}
+
+pub fn makes_one_account_with_the_invitation_for_the_first(desk: &Desk) {
+    for _ in 0..desk.room.rounds(20) {
+        let first = Invite { is_first: true, ..invite(1, 50) };
+        assert_eq!(desk.store.add_first_invite(&first), Ok(true));
+        let outcomes = race(desk, 2, |node, number| {
+            try_to_sign_up(node, &format!("n{number}"), number, Some(&first))
+        });
+        assert_eq!(won(&outcomes), 1, "{outcomes:?}");
+        let ids = desk.raw().texts("SELECT id FROM user");
+        assert_eq!((ids.len(), desk.count("invite")), (1, 0));
+        assert_eq!(desk.node(1).delete_user(&UserId::new(ids[0].clone())), Ok(true));
+    }
+}
+
+pub fn counts_every_one_of_many_failures_at_the_same_moment(desk: &Desk) {
+    let ids = [CountId::new([1; 16]), CountId::new([2; 16])];
+    let more = |_, before: Option<Count>| Count {
+        failures: before.map_or(0, |it| it.failures) + 1,
+        last_at: Moment::from_millis(1),
+        until: Moment::from_millis(2),
+    };
+    let times = desk.room.rounds(25).max(10);
+    race(desk, 2, |node, number| {
+        let mut ids = ids;
+        // In another order, so that they get in each other's way.
+        ids.rotate_left(number % 2);
+        (0..times).for_each(|_| patiently(|| node.change_counts(&ids, &more, MANY)));
+    });
+    for id in &ids {
+        let counted = desk.node(1).count(id).unwrap().unwrap().failures;
+        assert_eq!(counted, u32::try_from(2 * NODES * times).unwrap());
+    }
+    let entry = Entry { cleared: Some(ids[0]), ..Entry::default() };
+    let session = session("ann", [1, 2, 3]);
+    desk.store.sign_up(&user("ann"), &key("ann"), &session, None, &entry).unwrap();
+    assert_eq!(desk.node(1).count(&ids[0]), Ok(None));
+    assert_eq!(desk.count("throttle"), 1);
+}
+
+/// How somebody's password comes to be another one, or they are shut out.
+const ENDS: [&str; 4] = ["set", "change", "ticket", "shut out"];
+
+/// Ends at this node what was let in under the old password of `name`, in this way.
+fn end_everything(node: &dyn Store, end: &str, name: &str, ticket: &TokenHash) {
+    let (id, now) = (key(name).id, Moment::from_millis(9));
+    let is_done = match end {
+        "set" => patiently(|| node.set_password(&id, Some(&hash("$two")))),
+        "change" => {
+            let (next, entry) = (session(name, [1, 2, 3]), Entry::default());
+            let (old, new) = (hash("$one"), hash("$two"));
+            patiently(|| node.change_password(&id, &old, &new, &next, &entry)) == Written::Done
+        }
+        "ticket" => patiently(|| node.use_ticket(ticket, &hash("$two"), now)),
+        _ => patiently(|| node.disable_user(&user(name).id, "left", now)),
+    };
+    assert!(is_done, "{end}");
+}
+
+/// Lets everybody but the first do something again and again, until the first has ended what was let in
+/// under the old password of a user, a moment after somebody was let in. Gives back the ids of all that was
+/// begun, and how many of them were told that it was done.
+fn race_with_the_end(
+    desk: &Desk,
+    end: &str,
+    name: &str,
+    begin: impl Fn(&dyn Store, &TokenHash) -> Written + Sync,
+) -> (Vec<TokenHash>, usize) {
+    let ticket = ticket(name, 50);
+    assert_eq!(desk.store.add_ticket(&ticket), Ok(Written::Done));
+    let (done, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let ids = race(desk, 2, |node, number| {
+        let mut mine = Vec::new();
+        if number == 0 {
+            let start = Instant::now();
+            while done.load(Ordering::Acquire) < 3 && start.elapsed() < Duration::from_secs(5) {
+                thread::yield_now();
+            }
+            end_everything(node, end, name, &ticket.id);
+            is_over.store(true, Ordering::Release);
+            return mine;
+        }
+        while mine.len() < desk.room.rounds(100) {
+            let was_over = is_over.load(Ordering::Acquire);
+            let id = vestibule::token::Token::random().hash();
+            mine.push(id);
+            if begin(node, &id) == Written::Done {
+                done.fetch_add(1, Ordering::AcqRel);
+                assert!(!was_over, "{end}: somebody was let in by what was over");
+            }
+            if was_over {
+                break;
+            }
+        }
+        mine
+    });
+    (ids.concat(), done.into_inner())
+}
+
+pub fn no_session_outlives_the_password_that_it_was_let_in_with(desk: &Desk) {
+    for end in ENDS {
+        for round in 0..desk.room.rounds(15) {
+            let name = format!("{end}{round}");
+            sign_up(&*desk.store, &name, &session(&name, [1, 2, 3]));
+            let proof = Some((key(&name).id, hash("$one")));
+            let entry = Entry { proof, ..Entry::default() };
+            let (ids, done) = race_with_the_end(desk, end, &name, |node, id| {
+                let session = Session { id: *id, ..session(&name, [1, 2, 3]) };
+                patiently(|| node.start_session(&session, MANY, &entry))
+            });
+            assert!(done > 0, "nobody was let in");
+            if end == "shut out" {
+                assert_eq!(desk.store.enable_user(&user(&name).id), Ok(true));
+            }
+            for id in &ids {
+                for node in 0..NODES {
+                    assert!(desk.node(node).user_of_session(id).unwrap().is_none(), "{end}");
+                }
+            }
+            let left = usize::from(end == "change");
+            assert_eq!(desk.store.sessions_of(&user(&name).id).unwrap().len(), left, "{end}");
+        }
+    }
+}
+
+pub fn no_access_token_outlives_the_password_of_the_session_it_was_made_in(desk: &Desk) {
+    for end in ENDS {
+        for round in 0..desk.room.rounds(15) {
+            let name = format!("{end}{round}");
+            let live = session(&name, [1, 2, 3]);
+            sign_up(&*desk.store, &name, &live);
+            let (ids, done) = race_with_the_end(desk, end, &name, |node, id| {
+                let token = store::AccessToken { id: *id, ..access_token(&name, 50) };
+                patiently(|| node.add_access_token(&token, &live.id, MANY))
+            });
+            assert!(done > 0, "nobody made one");
+            if end == "shut out" {
+                assert_eq!(desk.store.enable_user(&user(&name).id), Ok(true));
+            }
+            for id in &ids {
+                assert!(desk.node(1).user_of_access_token(id).unwrap().is_none(), "{end}");
+            }
+            assert!(desk.store.access_tokens_of(&user(&name).id).unwrap().is_empty(), "{end}");
+        }
+    }
+}
+
+pub fn shows_a_session_at_once_to_another_node(desk: &Desk) {
+    with_ann(desk);
+    for round in 0..desk.room.rounds(200) {
+        let new = session("ann", [1, 2, 3]);
+        patiently(|| desk.node(round).start_session(&new, 5, &Entry::default()));
+        let found = desk.node(round + 1).user_of_session(&new.id).unwrap();
+        assert!(found == Some((user("ann"), new)), "round {round}");
+    }
+}
+
+pub fn shows_a_session_at_once_to_another_node_while_others_write(desk: &Desk) {
+    let name = |number| format!("n{number}");
+    (0..2 * NODES).for_each(|it| sign_up(&*desk.store, &name(it), &session(&name(it), [1, 2, 3])));
+    for round in 0..desk.room.rounds(60) {
+        race(desk, 2, |node, number| {
+            for _ in 0..3 {
+                let new = session(&name(number), [1, 2, 3]);
+                patiently(|| node.start_session(&new, 5, &Entry::default()));
+                let found = desk.node(number + 1).user_of_session(&new.id).unwrap();
+                assert!(found == Some((user(&name(number)), new)), "round {round}");
+            }
+        });
+    }
+}
+
+pub fn shows_a_sign_out_at_once_to_another_node(desk: &Desk) {
+    with_ann(desk);
+    for round in 0..desk.room.rounds(100) {
+        let new = session("ann", [1, 2, 3]);
+        patiently(|| desk.node(round).start_session(&new, 5, &Entry::default()));
+        assert!(desk.node(round + 1).user_of_session(&new.id).unwrap().is_some());
+        assert_eq!(desk.node(round).end_session(&new.id), Ok(true));
+        assert!(desk.node(round + 1).user_of_session(&new.id).unwrap().is_none(), "round {round}");
+    }
+}
+
+pub fn lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up(desk: &Desk) {
+    for round in 0..desk.room.rounds(100) {
+        let name = format!("n{round}");
+        let first = session(&name, [1, 2, 3]);
+        sign_up(desk.node(round), &name, &first);
+        let node = desk.node(round + 1);
+        let done = match round % 4 {
+            0 => node.start_session(&session(&name, [1, 2, 3]), MANY, &Entry::default()),
+            1 => node.add_access_token(&access_token(&name, 50), &first.id, 9),
+            2 => node.add_ticket(&ticket(&name, 50)),
+            _ => {
+                let id = KeyId::new("github", &name).unwrap();
+                node.add_key(&Key { id, ..key(&name) })
+            }
+        };
+        assert_eq!(done, Ok(Written::Done), "round {round}");
+        assert_eq!(desk.node(round + 2).set_email(&user(&name).id, "a@b"), Ok(true));
+    }
+}
+
+pub fn moves_no_renewal_earlier_on_whichever_node(desk: &Desk) {
+    let live = session("ann", [1, 2, 1_000_000]);
+    sign_up(&*desk.store, "ann", &live);
+    let times = i64::try_from(desk.room.rounds(20)).unwrap();
+    race(desk, 2, |node, number| {
+        let number = i64::try_from(number).unwrap();
+        for round in 0..times {
+            // Some of them read the clock long before they are written.
+            let [active, idle, seen] =
+                [0, 1, 2].map(|it| Moment::from_millis(100 * round + 7 * number + it));
+            let is_there = patiently(|| node.renew_session(&live.id, active, idle, seen));
+            assert!(is_there);
+            let (_, found) = node.user_of_session(&live.id).unwrap().unwrap();
+            assert!(found.active_expires >= active && found.idle_expires >= idle);
+            assert!(found.seen_at >= seen);
+        }
+    });
+    let (_, found) = desk.store.user_of_session(&live.id).unwrap().unwrap();
+    let last = 100 * (times - 1) + 7 * (2 * i64::try_from(NODES).unwrap() - 1);
+    let found = [found.active_expires, found.idle_expires, found.seen_at].map(Moment::millis);
+    assert_eq!(found, [last, last + 1, last + 2]);
+}
+
+pub fn makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once(desk: &Desk) {
+    for _ in 0..desk.room.rounds(3) {
+        let room = desk.room.another();
+        let keys = race(desk, 2, |_, number| {
+            let store = store::open(&room.database(number)).unwrap();
+            let name = format!("n{number}");
+            sign_up(&*store, &name, &session(&name, [1, 2, 3]));
+            store.add_records(&[record(1, &name)]).unwrap();
+            *store.handle_key()
+        });
+        assert!(keys.iter().all(|it| *it == keys[0]), "another key");
+        let mut raw = room.raw();
+        assert_eq!(raw.texts("SELECT name FROM secret"), ["handle"]);
+        assert_eq!(raw.text("SELECT lower(hex(value)) FROM secret"), super::hex(&keys[0]));
+        assert_eq!((raw.count("user"), raw.count("audit")), (6, 6));
+        let again = store::open(&room.database(1)).unwrap();
+        assert_eq!(*again.handle_key(), keys[0]);
+    }
+}
+
+/// What somebody reads who asks again and again for what came after what they have.
+fn follow(node: &dyn Store, count: usize) -> Vec<(i64, Record)> {
+    let began = Instant::now();
+    let mut all: Vec<(i64, Record)> = Vec::new();
+    while all.len() < count && began.elapsed() < Duration::from_secs(10) {
+        let last = all.last().map_or(0, |it| it.0);
+        all.extend(node.records_after(last, Moment::from_millis(0), 7).unwrap());
+    }
+    all
+}
+
+pub fn shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some(desk: &Desk) {
+    // One, two or three at once: two on average.
+    let times = 3 * desk.room.rounds(13).max(3);
+    let count = 2 * NODES * times * 2;
+    let seen = thread::scope(|scope| {
+        let follower = |number| {
+            let node = desk.node(number);
+            scope.spawn(move || follow(node, count))
+        };
+        let followers: Vec<_> = (0..NODES).map(follower).collect();
+        race(desk, 2, |node, number| {
+            for round in 0..times {
+                let some = 1 + (round + number) % 3;
+                let named = |it| record(1, &format!("{number} {round} {it}"));
+                let records: Vec<_> = (0..some).map(named).collect();
+                patiently(|| node.add_records(&records));
+            }
+        });
+        followers.into_iter().map(|it| it.join().unwrap()).collect::<Vec<_>>()
+    });
+    for all in seen {
+        assert!(all.is_sorted_by(|one, next| one.0 < next.0));
+        let details: HashSet<_> = all.iter().map(|it| &it.1.detail).collect();
+        assert_eq!((all.len(), details.len()), (count, count), "missed some, or saw some again");
+    }
+}
+
+pub fn ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in(desk: &Desk) {
+    for round in 0..desk.room.rounds(20) {
+        let name = format!("n{round}");
+        let first = session(&name, [1, 2, 3]);
+        sign_up(&*desk.store, &name, &first);
+        let outcomes = race(desk, 2, |node, number| {
+            if number == 0 {
+                return patiently(|| node.delete_user(&user(&name).id));
+            }
+            let new = session(&name, [1, 2, 3]);
+            patiently(|| node.start_session(&new, MANY, &Entry::default())) != Written::Taken
+        });
+        assert_eq!(outcomes, [true; 2 * NODES]);
+        assert!(!is_alive(desk, &first));
+        assert_eq!(desk.node(1).user(&user(&name).id), Ok(None));
+        assert!(desk.node(1).sessions_of(&user(&name).id).unwrap().is_empty());
+    }
+}
