@@ -6,16 +6,25 @@ set -eu
 # command:package
 needed="cc:gcc curl:curl awk:mawk openssl:openssl fail2ban-regex:fail2ban nginx:nginx caddy:caddy
     chromium:chromium node:nodejs npm:npm"
+# Without these the rest can be tried all the same.
+wanted="mariadbd:mariadb-server"
 
-missing=""
 PATH=$PATH:/usr/sbin
-for pair in $needed; do
-    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
-done
+# The packages of those that are missing.
+missing_of() {
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || printf ' %s' "${pair##*:}"
+    done
+}
+# shellcheck disable=SC2086 # Lists of pairs.
+lacking=$(missing_of $needed) spare=$(missing_of $wanted)
+missing=$lacking$spare
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "setup: please install:$missing" >&2
+    [ -z "$spare" ] || echo "setup: without$spare not everything is tried" >&2
+    [ -n "$lacking" ] || exit 0
+    echo "setup: please install:$lacking" >&2
     exit 1
 fi
 echo "setup: installing$missing"
