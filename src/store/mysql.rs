@@ -141,18 +141,26 @@ impl Mysql {
     /// Runs one statement that writes, and says how many rows it met. If it may have met them before, it
     /// met one.
     fn write_one(&self, sql: &str, params: impl Into<Params>) -> Result<usize> {
-        self.run_one(Patience::Whole, sql, &params.into())
-    }
-
-    /// The same for what the next request can repeat: it is tried once and must not hold a page up.
-    fn write_at_once(&self, sql: &str, params: impl Into<Params>) -> Result<usize> {
-        self.run_one(Patience::Once, sql, &params.into())
-    }
-
-    fn run_one(&self, patience: Patience, sql: &str, params: &Params) -> Result<usize> {
-        Ok(self.until_done(patience, Kind::Statement, |unit| {
+        let params = params.into();
+        Ok(self.until_done(Patience::Whole, Kind::Statement, |unit| {
             let met = unit.run(sql, params.clone())?;
             Ok(if unit.is_again { met.max(1) } else { met })
+        })?)
+    }
+
+    /// Runs one statement on the row of `table` with this id, for what the next request can repeat: it is
+    /// tried once, waits for nobody who holds the row, and so holds no page up.
+    fn write_at_once(
+        &self,
+        (table, id): (&str, &TokenHash),
+        sql: &str,
+        params: impl Into<Params>,
+    ) -> Result<usize> {
+        let (params, id) = (params.into(), blob(id.as_bytes()));
+        let lock = format!("SELECT 1 FROM {table} WHERE id = ? FOR UPDATE NOWAIT");
+        Ok(self.until_done(Patience::Once, Kind::Transaction, |unit| {
+            let is_there = unit.exists(&lock, (id.clone(),))?;
+            if is_there { unit.run(sql, params.clone()) } else { Ok(0) }
         })?)
     }
 
@@ -329,7 +337,9 @@ impl From<mysql::Error> for Fault {
                 1062 => Self::Duplicate,
                 // Lost against another transaction, waited too long for a lock, or was interrupted for
                 // one: run again. (The last five are TiDB's.)
-                1213 | 1205 | 1317 | 1020 | 8002 | 8005 | 8022 | 8028 | 9007 => Self::Lost(cause),
+                1213 | 1205 | 1317 | 1020 | 3572 | 8002 | 8005 | 8022 | 8028 | 9007 => {
+                    Self::Lost(cause)
+                }
                 // Could not be committed, and does not say what became of it.
                 1180 => Self::Away { cause, may_be_written: true },
                 // Not part of the cluster, shutting down, full, read-only, or ended by an operator.

@@ -76,6 +76,7 @@ impl AccessTokens for Mysql {
 
     fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
         let met = self.write_at_once(
+            ("access_token", id),
             "UPDATE access_token SET used_at = GREATEST(IFNULL(used_at, 0), ?) WHERE id = ?",
             (now.millis(), blob(id.as_bytes())),
         );

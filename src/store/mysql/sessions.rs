@@ -64,6 +64,7 @@ impl Sessions for Mysql {
         now: Moment,
     ) -> Result<bool> {
         let met = self.write_at_once(
+            ("user_session", id),
             "UPDATE user_session SET active_expires = GREATEST(active_expires, ?),
                                      idle_expires = GREATEST(idle_expires, ?),
                                      seen_at = GREATEST(seen_at, ?)
@@ -75,6 +76,7 @@ impl Sessions for Mysql {
 
     fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
         let met = self.write_at_once(
+            ("user_session", id),
             "UPDATE user_session SET seen_at = GREATEST(seen_at, ?),
                                      proven_at = IF(?, GREATEST(proven_at, ?), proven_at)
               WHERE id = ?",
