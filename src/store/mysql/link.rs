@@ -112,9 +112,11 @@ impl Ring {
         })
     }
 
-    /// Knocks at each server until one lets us in. What is refused for good is told at once; that nobody
-    /// is there may pass, and is told later.
+    /// Knocks at each server until one lets us in. That they refuse to is told at once; that nobody is there
+    /// may pass, and is told later.
     pub(super) fn knock(&self) -> Result<()> {
+        // One that comes back into its cluster may not know the user or the database yet.
+        let mut refused = Ok(());
         for (host, server) in self.servers.iter().enumerate() {
             match server.connect() {
                 Ok(conn) => {
@@ -123,10 +125,10 @@ impl Ring {
                     return Ok(());
                 }
                 Err(Fault::Away { .. }) => {}
-                Err(fault) => return Err(fault.into()),
+                Err(fault) => refused = Err(fault.into()),
             }
         }
-        Ok(())
+        refused
     }
 
     /// Whether a server was reached lately. Asks nobody.
