@@ -114,8 +114,9 @@ impl fmt::Display for Database {
 }
 
 fn cluster(rest: &str) -> Result<Cluster, String> {
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // The last one, as a password may hold anything.
     let (access, rest) = rest.rsplit_once('@').ok_or("it names no user: mysql://USER@HOST/NAME")?;
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, name) = rest.split_once('/').unwrap_or((rest, ""));
     let (user, password) = match access.split_once(':') {
         Some((user, password)) => (decoded(user)?, Some(decoded(password)?)),
@@ -144,7 +145,7 @@ fn host(text: &str) -> Result<(String, u16), String> {
     let port = port.map_or(Some(PORT), |it| it.parse().ok().filter(|it| *it > 0));
     match port {
         Some(port) if !host.is_empty() => Ok((host.to_owned(), port)),
-        _ => Err(format!("{text} is no HOST or HOST:PORT")),
+        _ => Err("a host is given as HOST or HOST:PORT".to_owned()),
     }
 }
 
@@ -157,7 +158,11 @@ fn tls(query: &str, hosts: &[(String, u16)]) -> Result<Tls, String> {
             ("tls", "system") => Tls::System,
             ("tls", path) if path.contains('/') => Tls::Authority(PathBuf::from(path)),
             ("tls", _) => return Err("tls is off, system or the path of a CA's file".to_owned()),
-            _ => return Err(format!("it knows no {name}; there is tls=off, system or FILE")),
+            _ => {
+                return Err(
+                    "after the ? there is tls=off, system or FILE, and nothing else".to_owned()
+                );
+            }
         };
     }
     Ok(tls)
@@ -215,6 +220,8 @@ mod tests {
             "mysql://u:s3cret@db/v?tls=yes",
             "mysql://u:s3cret@db/v?sslmode=off",
             "mysql://u:%ff@db/v",
+            "mysql://u:s@s3cret:c?d@db",
+            "mysql://u:s/s3cret?x=s3cret@db?y",
             "postgres://u:s3cret@db/v",
             "",
         ] {

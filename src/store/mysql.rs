@@ -42,7 +42,7 @@ use keys::{end_everything_of, insert_key, key_at};
 use link::{Loan, Ring};
 pub(super) use schema::{migrate, schema};
 use sessions::{has_session, insert_session, session_at, session_values};
-use users::{has_user, user_at};
+use users::{has_user, lock_user, user_at};
 
 /// How long something may take in all, over any number of servers and tries. Longer than a cluster takes
 /// to leave a dead server (6 s), and shorter than a reverse proxy waits (nginx: 60 s).
@@ -176,8 +176,10 @@ impl Mysql {
         let deadline = Instant::now() + if is_reached { PATIENCE } else { PATIENCE_WHEN_LOST };
         let (mut is_again, mut lost, mut away) = (false, 0, 0);
         loop {
+            let mut host = None;
             let fault = match self.ring.borrow() {
                 Ok(mut loan) => {
+                    host = Some(loan.host);
                     let fault = match attempt(&mut loan, kind, is_again, &mut unit) {
                         Ok(value) => {
                             self.ring.give_back(loan);
@@ -193,12 +195,12 @@ impl Mysql {
             let (cause, wait) = match fault {
                 Fault::Lost(cause) => {
                     lost += 1;
-                    if lost == LOST_AT_ONE {
-                        self.ring.leave();
+                    if let Some(host) = host.filter(|_| lost == LOST_AT_ONE) {
+                        self.ring.leave_for_next(host);
                     }
                     (cause, pause(4 * lost.min(50)))
                 }
-                Fault::Away { cause, may_be_written } => {
+                Fault::Away { cause, may_be_written, .. } => {
                     is_again |= may_be_written;
                     away += 1;
                     (cause, pause(30 * away.min(10)))
@@ -312,8 +314,10 @@ enum Fault {
     /// The server is away, or of no use.
     Away {
         cause: String,
-        /// It was acknowledging a write meanwhile.
+        /// It was acknowledging a write meanwhile, and did not say what became of it.
         may_be_written: bool,
+        /// It said itself that it is of no use, and so wrote nothing.
+        is_said: bool,
     },
     Error(Error),
 }
@@ -322,7 +326,9 @@ impl Fault {
     /// The same, met while a write was being acknowledged.
     fn while_writing(self) -> Self {
         match self {
-            Self::Away { cause, .. } => Self::Away { cause, may_be_written: true },
+            Self::Away { cause, is_said: false, .. } => {
+                Self::Away { cause, may_be_written: true, is_said: false }
+            }
             other => other,
         }
     }
@@ -335,26 +341,29 @@ impl From<mysql::Error> for Fault {
         match &err {
             mysql::Error::MySqlError(refusal) => match refusal.code {
                 1062 => Self::Duplicate,
-                // Lost against another transaction, waited too long for a lock, or was interrupted for
-                // one: run again. (The last five are TiDB's.)
-                1213 | 1205 | 1317 | 1020 | 3572 | 8002 | 8005 | 8022 | 8028 | 9007 => {
+                // Lost against another transaction, waited too long for a lock, was interrupted for one,
+                // or is to be prepared anew: run again. (The last five are TiDB's.)
+                1213 | 1205 | 1317 | 1020 | 3572 | 1615 | 8002 | 8005 | 8022 | 8028 | 9007 => {
                     Self::Lost(cause)
                 }
-                // Could not be committed, and does not say what became of it.
-                1180 => Self::Away { cause, may_be_written: true },
-                // Not part of the cluster, shutting down, full, read-only, or ended by an operator.
-                1040 | 1047 | 1053 | 1129 | 1203 | 1226 | 1290 | 1792 | 1836 | 1927 | 4031 => {
-                    Self::Away { cause, may_be_written: false }
+                // Could not be committed, shuts down, or was ended by an operator, and does not say what
+                // became of it.
+                1180 => Self::Away { cause, may_be_written: true, is_said: false },
+                1053 | 1927 => Self::Away { cause, may_be_written: false, is_said: false },
+                // Not part of the cluster, full of connections, read-only, out of disk, memory or threads.
+                1040 | 1047 | 1129 | 1203 | 1226 | 1290 | 1792 | 1836 | 4031 | 1021 | 1026
+                | 1030 | 1037 | 1041 | 1114 | 1135 => {
+                    Self::Away { cause, may_be_written: false, is_said: true }
                 }
-                // The disk or the memory is full.
-                1021 | 1041 | 1114 => Self::Error(Error::Unavailable(cause)),
                 _ => Self::Error(Error::Broken(cause)),
             },
             // A timeout arrives as any of the first two.
             mysql::Error::IoError(_)
             | mysql::Error::CodecError(_)
             | mysql::Error::DriverError(_)
-            | mysql::Error::TlsError(_) => Self::Away { cause, may_be_written: false },
+            | mysql::Error::TlsError(_) => {
+                Self::Away { cause, may_be_written: false, is_said: false }
+            }
             mysql::Error::UrlError(_)
             | mysql::Error::FromValueError(_)
             | mysql::Error::FromRowError(_) => Self::Error(Error::Broken(cause)),

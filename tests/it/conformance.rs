@@ -24,6 +24,10 @@ use crate::engine::{self, Raw};
 use nodes::{
     counts_every_one_of_many_failures_at_the_same_moment,
     ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in,
+    ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands,
+    keeps_a_users_name_and_their_key_one_whoever_renames_them,
+    keeps_the_last_link_alone_good_whoever_makes_one,
+    leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added,
     lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win,
     lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node,
     lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up,
@@ -32,6 +36,7 @@ use nodes::{
     makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once,
     moves_no_renewal_earlier_on_whichever_node,
     no_access_token_outlives_the_password_of_the_session_it_was_made_in,
+    no_old_password_outlives_a_reset_beside_a_rename,
     no_session_outlives_the_password_that_it_was_let_in_with,
     shows_a_session_at_once_to_another_node,
     shows_a_session_at_once_to_another_node_while_others_write,
@@ -243,6 +248,12 @@ suite! {
     makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once
     shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some
     ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in
+    keeps_a_users_name_and_their_key_one_whoever_renames_them
+    no_old_password_outlives_a_reset_beside_a_rename
+    ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands
+    keeps_the_last_link_alone_good_whoever_makes_one
+    leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added
+    lets_access_tokens_be_good_again_when_their_owner_is_let_in_again
 }
 
 /// Signs `ann` up, with a key and a session that ends at 3.
@@ -1135,6 +1146,18 @@ fn shows_everybody_once_with_what_is_theirs(desk: &Desk) {
     assert!(shown(Some(3), 9)[1].2 == [new]);
     assert!(shown(None, 9).iter().all(|it| it.2.is_empty()));
     assert_eq!(shown(None, 1).len(), 1);
+}
+
+fn lets_access_tokens_be_good_again_when_their_owner_is_let_in_again(desk: &Desk) {
+    let live = with_ann(desk);
+    let token = access_token("ann", 50);
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(Written::Done));
+    let id = user("ann").id;
+    assert_eq!(desk.store.disable_user(&id, "left", Moment::from_millis(5)), Ok(true));
+    assert_eq!(desk.store.enable_user(&id), Ok(true));
+    assert!(desk.store.user_of_access_token(&token.id).unwrap().is_some());
+    assert!(desk.store.access_tokens_of(&id).unwrap() == [token]);
+    assert!(!is_alive(desk, &live), "a session came back");
 }
 
 fn counts_what_there_is(desk: &Desk) {

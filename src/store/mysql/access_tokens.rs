@@ -22,19 +22,12 @@ impl AccessTokens for Mysql {
             if unit.is_again && unit.exists(find, (blob(token.id.as_bytes()),))? {
                 return Ok(());
             }
-            let count = unit.rows(
-                "SELECT 1 FROM access_token WHERE user_id = ?",
-                (token.user_id.as_str(),),
-            )?;
-            if count.len() >= most as usize {
-                return Err(Fault::Duplicate);
-            }
             let met = unit.run(
                 "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
                  SELECT ?, user.id, ?, ?, ?, ?, user.epoch
                    FROM user_session JOIN user ON user.id = user_session.user_id
                         AND user.epoch = user_session.epoch
-                  WHERE user_session.id = ? AND user.id = ?",
+                  WHERE user_session.id = ? AND user.id = ? LOCK IN SHARE MODE",
                 (
                     blob(token.id.as_bytes()),
                     &token.name,
@@ -45,7 +38,19 @@ impl AccessTokens for Mysql {
                     token.user_id.as_str(),
                 ),
             )?;
-            if met == 0 { Err(Fault::NoUser) } else { Ok(()) }
+            if met == 0 {
+                return Err(Fault::NoUser);
+            }
+            let count = unit.rows(
+                "SELECT 1 FROM access_token JOIN user ON user.id = access_token.user_id
+                        AND user.epoch = access_token.epoch
+                  WHERE user_id = ?",
+                (token.user_id.as_str(),),
+            )?;
+            if count.len() > most as usize {
+                return Err(Fault::Duplicate);
+            }
+            Ok(())
         }))
     }
 

@@ -22,7 +22,8 @@ use crate::store::{
 /// Rows that are deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 
-/// How a table is read, in the order of its key.
+/// How a table is read, in the order of its key. What belongs to nobody is left out: a user was deleted
+/// while it was written on another server.
 struct Reading {
     sql: &'static str,
     row: fn(&mut mysql::Row) -> Answer<Row>,
@@ -43,22 +44,22 @@ const READINGS: [Reading; TABLES.len()] = [
         },
     },
     Reading {
-        sql: "SELECT id, user_id, hashed_password FROM user_key ORDER BY id",
+        sql: "SELECT id, user_id, hashed_password FROM user_key WHERE user_id IN (SELECT id FROM user) ORDER BY id",
         row: |it| Ok(Row::Key(key_at(it, 0)?)),
     },
     Reading {
         sql: "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
                      seen_at, is_transient, browser, address, epoch
-                FROM user_session ORDER BY id",
+                FROM user_session WHERE user_id IN (SELECT id FROM user) ORDER BY id",
         row: |it| Ok(Row::Session { session: session_at(it, 0)?, epoch: get(it, 11)? }),
     },
     Reading {
         sql: "SELECT id, user_id, name, created_at, expires_at, used_at, epoch
-                FROM access_token ORDER BY id",
+                FROM access_token WHERE user_id IN (SELECT id FROM user) ORDER BY id",
         row: |it| Ok(Row::AccessToken { token: access_token_at(it, 0)?, epoch: get(it, 6)? }),
     },
     Reading {
-        sql: "SELECT id, user_id, created_at, expires_at FROM ticket ORDER BY id",
+        sql: "SELECT id, user_id, created_at, expires_at FROM ticket WHERE user_id IN (SELECT id FROM user) ORDER BY id",
         row: |it| {
             Ok(Row::Ticket(Ticket {
                 id: token_hash(it, 0)?,
@@ -74,7 +75,7 @@ const READINGS: [Reading; TABLES.len()] = [
         row: |it| Ok(Row::Invite(invite_at(it)?)),
     },
     Reading {
-        sql: "SELECT id, user_id, last_used_at FROM device ORDER BY id, user_id",
+        sql: "SELECT id, user_id, last_used_at FROM device WHERE user_id IN (SELECT id FROM user) ORDER BY id, user_id",
         row: |it| {
             Ok(Row::Device(Device {
                 id: token_hash(it, 0)?,

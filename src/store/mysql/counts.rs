@@ -38,9 +38,10 @@ impl Counts for Mysql {
             let mut places = ids.iter().enumerate();
             places.try_for_each(|(at, id)| change(unit, *id, &|before| after(at, before)))
         })?;
-        if uncounted >= (most / 8).min(COUNTED_EVERY) {
+        let due = (most / 8).min(COUNTED_EVERY);
+        // Of several to whom it is due one does it.
+        if uncounted >= due && self.uncounted.swap(0, Ordering::Relaxed) >= due {
             self.forget_beyond(most)?;
-            self.uncounted.store(0, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use mysql::Row;
 
 use super::{
-    Answer, Fault, Mysql, Unit, access_tokens, get, has_session, insert_session, tickets, user_at,
-    written,
+    Answer, Fault, Mysql, Unit, access_tokens, get, has_session, insert_session, lock_user,
+    tickets, user_at, written,
 };
 use crate::password::PasswordHash;
 use crate::store::{Entry, Key, KeyId, Keys, Result, Session, User, UserId, Written};
@@ -50,13 +50,18 @@ impl Keys for Mysql {
 
     fn set_password(&self, id: &KeyId, hash: Option<&PasswordHash>) -> Result<bool> {
         let met = self.write(|unit| {
-            let owner = unit.first("SELECT user_id FROM user_key WHERE id = ?", (id.as_str(),))?;
-            let Some(mut owner) = owner else { return Ok(0) };
-            end_everything_of(unit, &get::<String>(&mut owner, 0)?)?;
-            unit.run(
-                "UPDATE user_key SET hashed_password = ? WHERE id = ?",
-                (hash.map(PasswordHash::as_stored), id.as_str()),
-            )
+            let Some(key) = find(unit, id)? else { return Ok(0) };
+            if unit.is_again && hash.is_some() && key.hashed_password.as_ref() == hash {
+                return Ok(1);
+            }
+            lock_user(unit, key.user_id.as_str())?;
+            end_everything_of(unit, key.user_id.as_str())?;
+            let met = unit.run(
+                "UPDATE user_key SET hashed_password = ? WHERE id = ? AND user_id = ?",
+                (hash.map(PasswordHash::as_stored), id.as_str(), key.user_id.as_str()),
+            )?;
+            // It is somebody else's by now.
+            if met == 0 { Err(Fault::Lost("the key was given away".to_owned())) } else { Ok(met) }
         });
         Ok(met? > 0)
     }
@@ -81,6 +86,7 @@ impl Keys for Mysql {
             if unit.is_again && has_session(unit, &session.id)? {
                 return Ok(());
             }
+            lock_user(unit, session.user_id.as_str())?;
             let met = unit.run(
                 "UPDATE user_key SET hashed_password = ? WHERE id = ? AND hashed_password = ?",
                 (new.as_stored(), id.as_str(), old.as_stored()),
@@ -102,14 +108,19 @@ fn find(unit: &mut Unit<'_>, id: &KeyId) -> Answer<Option<Key>> {
 /// Adds a key, if its user is there.
 pub(super) fn insert_key(unit: &mut Unit<'_>, key: &Key) -> Answer<()> {
     let met = unit.run(
-        "INSERT INTO user_key (id, user_id, hashed_password) SELECT ?, id, ? FROM user WHERE id = ?",
+        "INSERT INTO user_key (id, user_id, hashed_password)
+         SELECT ?, id, ? FROM user WHERE id = ? LOCK IN SHARE MODE",
         (
             key.id.as_str(),
             key.hashed_password.as_ref().map(PasswordHash::as_stored),
             key.user_id.as_str(),
         ),
     )?;
-    if met == 0 { Err(Fault::NoUser) } else { Ok(()) }
+    match met {
+        0 if find(unit, &key.id)?.is_some() => Err(Fault::Duplicate),
+        0 => Err(Fault::NoUser),
+        _ => Ok(()),
+    }
 }
 
 /// Ends what was let in under the password that this user has had until now.

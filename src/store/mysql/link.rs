@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,14 @@ const FIRST: [&str; 2] = [
 /// reads alone, and an INSERT … SELECT missed a user who was just made.
 const CAUSAL: &str = "SET SESSION wsrep_sync_wait = 7";
 
+/// The locks of a machine that lost its power are given back after so many seconds. Servers that do not
+/// know it wait for hours.
+const LOCKS: &str = "SET SESSION idle_write_transaction_timeout = 10";
+
+/// How long the preferred server is left alone at least that had to be left, and at most. Each time that it
+/// has to be left again soon the pause is doubled.
+const RETURN_MILLIS: (u64, u64) = (5_000, 300_000);
+
 /// Where a machine keeps the certificates of the authorities that it trusts.
 const AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -51,7 +59,7 @@ const AUTHORITIES: [&str; 3] =
 pub(super) struct Loan {
     pub(super) conn: Conn,
     /// Which server it leads to.
-    host: usize,
+    pub(super) host: usize,
     /// Whether it was used before: the server may have closed it meanwhile.
     is_used: bool,
     since: Instant,
@@ -73,12 +81,17 @@ pub(super) struct Ring {
     /// Since when no try has reached anybody, in milliseconds after the beginning; 0: the last one has.
     lost_since: AtomicU64,
     beginning: Instant,
+    /// When the preferred server was left last, and for how long; in milliseconds.
+    left_at: AtomicU64,
+    leave_for: AtomicU64,
 }
 
 struct Server {
     host: String,
     port: u16,
     opts: Opts,
+    /// The last time it said nothing for as long as it had.
+    is_doubtful: AtomicBool,
 }
 
 impl Ring {
@@ -101,7 +114,8 @@ impl Ring {
                 .init(FIRST.to_vec())
                 // The rows that were met, as SQLite counts, and not those that were changed.
                 .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS);
-            Server { host: host.clone(), port: *port, opts: opts.into() }
+            let is_doubtful = AtomicBool::new(false);
+            Server { host: host.clone(), port: *port, opts: opts.into(), is_doubtful }
         };
         Ok(Self {
             servers: cluster.hosts.iter().map(server).collect(),
@@ -109,6 +123,8 @@ impl Ring {
             spare: Mutex::default(),
             lost_since: AtomicU64::new(0),
             beginning: Instant::now(),
+            left_at: AtomicU64::new(0),
+            leave_for: AtomicU64::new(RETURN_MILLIS.0),
         })
     }
 
@@ -164,7 +180,7 @@ impl Ring {
                 Err(match fault {
                     // One that lets nobody in may be on its way back into its cluster.
                     Fault::Error(Error::Broken(cause)) if self.servers.len() > 1 => {
-                        Fault::Away { cause, may_be_written: false }
+                        Fault::Away { cause, may_be_written: false, is_said: true }
                     }
                     fault => fault,
                 })
@@ -185,6 +201,7 @@ impl Ring {
         match fault {
             Fault::Away { .. } => {
                 let is_hung = loan.since.elapsed() >= ANSWER_TIMEOUT;
+                self.servers[loan.host].is_doubtful.store(is_hung, Ordering::Relaxed);
                 if loan.is_used && !is_hung {
                     // The server may have been started again meanwhile, and then it is as good as before.
                     self.close();
@@ -197,25 +214,37 @@ impl Ring {
         }
     }
 
-    /// Leaves the server that is asked at present.
-    pub(super) fn leave(&self) {
-        self.leave_for_next(self.present.load(Ordering::Acquire));
-    }
-
     /// Goes back to the server that is preferred, if another one is asked at present and it is of use
-    /// again; and looks whether any is, if none was.
+    /// again; else sees that the present one answers, so that it is known when nobody does.
     pub(super) fn tend(&self) {
         if self.present.load(Ordering::Acquire) != 0
+            && self.may_return()
             && let Ok(conn) = self.servers[0].connect()
         {
-            self.close();
             self.present.store(0, Ordering::Release);
+            self.close();
             self.give_back(Loan::of(conn, 0));
-        } else if self.lost_since.load(Ordering::Relaxed) != 0
-            && let Ok(loan) = self.borrow()
-        {
-            self.give_back(loan);
+        } else if let Ok(mut loan) = self.borrow() {
+            match loan.conn.ping().map_err(Fault::from) {
+                Ok(()) => self.give_back(loan),
+                Err(fault) => self.settle(loan, &fault),
+            }
         }
+    }
+
+    fn may_return(&self) -> bool {
+        let left_at = self.left_at.load(Ordering::Relaxed);
+        self.millis() >= left_at + self.leave_for.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the preferred server had to be left.
+    fn note_left(&self) {
+        let (least, most) = RETURN_MILLIS;
+        let (now, pause) = (self.millis(), self.leave_for.load(Ordering::Relaxed));
+        let before = self.left_at.swap(now, Ordering::Relaxed);
+        let is_again = before != 0 && now < before + 4 * pause;
+        let pause = if is_again { (2 * pause).min(most) } else { least };
+        self.leave_for.store(pause, Ordering::Relaxed);
     }
 
     /// Closes the connections that nobody uses.
@@ -225,11 +254,15 @@ impl Ring {
         drop(spare);
     }
 
-    fn leave_for_next(&self, host: usize) {
+    /// Leaves a server, if it is still the one that is asked.
+    pub(super) fn leave_for_next(&self, host: usize) {
         let next = (host + 1) % self.servers.len();
         // Whoever is first decides; the others have left it already.
         let left = self.present.compare_exchange(host, next, Ordering::AcqRel, Ordering::Acquire);
         if left.is_ok() {
+            if host == 0 {
+                self.note_left();
+            }
             self.close();
         }
     }
@@ -242,27 +275,34 @@ impl Ring {
 impl Server {
     /// A connection on which everything is set up, to a server that takes part.
     fn connect(&self) -> Answer<Conn> {
-        self.greet().map_err(|err| self.away(&err))?;
+        if self.is_doubtful.load(Ordering::Relaxed) {
+            self.greet().map_err(|err| self.away(&err))?;
+        }
+        let began = Instant::now();
+        let connected = self.sign_in();
+        let is_hung = connected.is_err() && began.elapsed() >= GREETING_TIMEOUT;
+        self.is_doubtful.store(is_hung, Ordering::Relaxed);
+        connected
+    }
+
+    fn sign_in(&self) -> Answer<Conn> {
         let mut conn = Conn::new(self.opts.clone()).map_err(|err| match Fault::from(err) {
             Fault::Away { cause, .. } => self.away(&cause),
             fault => fault,
         })?;
-        match conn.query_drop(CAUSAL) {
-            // A server by itself does not know the setting, and has nobody to wait for.
-            Err(mysql::Error::MySqlError(err)) if err.code == 1193 => {}
-            done => {
-                done?;
-                // One that has lost the others says so at the first statement that reads a table.
-                if is_clustered(&mut conn)? && !is_ready(&mut conn)? {
-                    return Err(self.away(&"it takes no part in its cluster"));
-                }
-            }
+        // A server by itself does not know the first, and other makes do not know the second.
+        let is_clustered = set_if_known(&mut conn, CAUSAL)? && says_on(&mut conn, WSREP_ON)?;
+        set_if_known(&mut conn, LOCKS)?;
+        // One that has lost the others says so at the first statement that reads a table.
+        if is_clustered && !says_on(&mut conn, WSREP_READY)? {
+            return Err(self.away(&"it takes no part in its cluster"));
         }
         Ok(conn)
     }
 
     /// Waits for the first word of the server, so that one that hangs costs two seconds and not as long as
-    /// an answer may take.
+    /// an answer may take. Only one that has hung is asked so: servers count what is broken off, and shut out
+    /// who does it often.
     fn greet(&self) -> io::Result<()> {
         let mut last = io::Error::from(ErrorKind::NotFound);
         for address in (&*self.host, self.port).to_socket_addrs()? {
@@ -282,16 +322,19 @@ impl Server {
 
     fn away(&self, cause: &dyn std::fmt::Display) -> Fault {
         let cause = format!("{}:{} cannot be used: {cause}", self.host, self.port);
-        Fault::Away { cause, may_be_written: false }
+        Fault::Away { cause, may_be_written: false, is_said: false }
     }
 }
 
-fn is_clustered(conn: &mut Conn) -> Answer<bool> {
-    says_on(conn, "SHOW VARIABLES LIKE 'wsrep_on'")
-}
+const WSREP_ON: &str = "SHOW VARIABLES LIKE 'wsrep_on'";
+const WSREP_READY: &str = "SHOW STATUS LIKE 'wsrep_ready'";
 
-fn is_ready(conn: &mut Conn) -> Answer<bool> {
-    says_on(conn, "SHOW STATUS LIKE 'wsrep_ready'")
+/// Sets what not every server knows, and says whether this one does.
+fn set_if_known(conn: &mut Conn, setting: &str) -> Answer<bool> {
+    match conn.query_drop(setting) {
+        Err(mysql::Error::MySqlError(err)) if err.code == 1193 => Ok(false),
+        done => Ok(done.map(|()| true)?),
+    }
 }
 
 fn says_on(conn: &mut Conn, question: &str) -> Answer<bool> {

@@ -293,9 +293,11 @@ fn departures_after(
         Ok(())
     })?;
     if let Some(now) = living {
-        let sql = "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at,
-                          proven_at, seen_at, is_transient, browser, address
-                     FROM user_session WHERE user_id IN";
+        let sql = "SELECT user_session.id, user_id, active_expires, idle_expires, absolute_expires,
+                          user_session.created_at, proven_at, seen_at, is_transient, browser, address
+                     FROM user_session JOIN user ON user.id = user_session.user_id
+                          AND user.epoch = user_session.epoch
+                    WHERE user_id IN";
         each_of(unit, sql, ids(), &mut |mut row| {
             let session: Session = session_at(&mut row, 0)?;
             if session.idle_expires >= now {

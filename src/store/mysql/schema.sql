@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS ticket (
     user_id    VARBINARY(255) NOT NULL,
     created_at BIGINT         NOT NULL,
     expires_at BIGINT         NOT NULL,
-    KEY ticket_by_user (user_id),
+    UNIQUE KEY ticket_by_user (user_id),
     KEY ticket_by_end (expires_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

@@ -129,7 +129,7 @@ pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Ent
                (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
                 seen_at, is_transient, browser, address, epoch)
              SELECT ?, user.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, user.epoch
-               FROM user WHERE user.id = ? AND user.disabled_at IS NULL",
+               FROM user WHERE user.id = ? AND user.disabled_at IS NULL LOCK IN SHARE MODE",
             Params::Positional(values),
         )?,
         Some((key, hash)) => {
@@ -141,7 +141,7 @@ pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Ent
                  SELECT ?, user.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, user.epoch
                    FROM user JOIN user_key
                   WHERE user.id = ? AND user.disabled_at IS NULL
-                    AND user_key.id = ? AND user_key.hashed_password = ?",
+                    AND user_key.id = ? AND user_key.hashed_password = ? LOCK IN SHARE MODE",
                 Params::Positional(values),
             )?
         }

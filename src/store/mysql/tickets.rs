@@ -1,7 +1,8 @@
 //! One-time links as they are written down.
 
 use super::{
-    Answer, Fault, Mysql, Unit, blob, end_everything_of, get, insert_key, user_at, written,
+    Answer, Fault, Mysql, Unit, blob, end_everything_of, get, insert_key, lock_user, user_at,
+    written,
 };
 use crate::clock::Moment;
 use crate::password::PasswordHash;
@@ -11,8 +12,9 @@ use crate::token::TokenHash;
 impl Tickets for Mysql {
     fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {
         written(self.write(|unit| {
+            lock_user(unit, ticket.user_id.as_str())?;
             delete_all_of(unit, ticket.user_id.as_str())?;
-            let met = unit.run(
+            let added = unit.run(
                 "INSERT INTO ticket (id, user_id, created_at, expires_at)
                  SELECT ?, id, ?, ? FROM user WHERE id = ?",
                 (
@@ -21,8 +23,13 @@ impl Tickets for Mysql {
                     ticket.expires_at.millis(),
                     ticket.user_id.as_str(),
                 ),
-            )?;
-            if met == 0 { Err(Fault::NoUser) } else { Ok(()) }
+            );
+            match added {
+                Ok(0) => Err(Fault::NoUser),
+                // Another server makes one for the same user; the last one is to be good.
+                Err(Fault::Duplicate) => Err(Fault::Lost("another link is being made".to_owned())),
+                added => added.map(drop),
+            }
         }))
     }
 
@@ -45,13 +52,12 @@ impl Tickets for Mysql {
                 return Ok(true);
             }
             let owner = unit.first(
-                "SELECT user.id, user.canonical_username
-                   FROM ticket JOIN user ON user.id = ticket.user_id
-                  WHERE ticket.id = ? AND ticket.expires_at >= ?",
+                "SELECT user_id FROM ticket WHERE id = ? AND expires_at >= ?",
                 (blob(id.as_bytes()), now.millis()),
             )?;
             let Some(mut owner) = owner else { return Ok(false) };
-            let (user, canonical): (String, String) = (get(&mut owner, 0)?, get(&mut owner, 1)?);
+            let user: String = get(&mut owner, 0)?;
+            let Some(canonical) = lock_user(unit, &user)? else { return Ok(false) };
             let id_of_key = KeyId::username(&canonical);
             key = Some(id_of_key.clone());
             if unit.run("DELETE FROM ticket WHERE id = ?", (blob(id.as_bytes()),))? == 0 {

@@ -83,9 +83,7 @@ impl Users for Mysql {
 
     fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written> {
         written(self.write(|unit| {
-            let before =
-                unit.first("SELECT canonical_username FROM user WHERE id = ?", (id.as_str(),))?;
-            let before: String = get(&mut before.ok_or(Fault::NoUser)?, 0)?;
+            let before = lock_user(unit, id.as_str())?.ok_or(Fault::NoUser)?;
             unit.run(
                 "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?",
                 (username, canonical, id.as_str()),
@@ -113,7 +111,14 @@ impl Users for Mysql {
 
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
         let met = self.write(|unit| {
+            lock_user(unit, id.as_str())?;
             unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
+            // They are good again when their owner is let in again.
+            unit.run(
+                "UPDATE access_token SET epoch = epoch + 1
+                  WHERE user_id = ? AND epoch = (SELECT epoch FROM user WHERE id = ?)",
+                (id.as_str(), id.as_str()),
+            )?;
             unit.run(
                 "UPDATE user SET disabled_at = ?, disabled_reason = ?, epoch = epoch + 1 WHERE id = ?",
                 (now.millis(), reason, id.as_str()),
@@ -129,6 +134,7 @@ impl Users for Mysql {
 
     fn delete_user(&self, id: &UserId) -> Result<bool> {
         Ok(self.write(|unit| {
+            lock_user(unit, id.as_str())?;
             unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
             access_tokens::delete_all_of(unit, id.as_str())?;
             tickets::delete_all_of(unit, id.as_str())?;
@@ -142,6 +148,14 @@ impl Users for Mysql {
 
 pub(super) fn has_user(unit: &mut Unit<'_>, id: &UserId) -> Answer<bool> {
     unit.exists("SELECT 1 FROM user WHERE id = ?", (id.as_str(),))
+}
+
+/// Lets nobody else on this server change a user or add to what is theirs until the transaction ends, and
+/// comes back with their canonical name, if they are there. (Of two on two servers that change a user, one
+/// loses.)
+pub(super) fn lock_user(unit: &mut Unit<'_>, id: &str) -> Answer<Option<String>> {
+    let found = unit.first("SELECT canonical_username FROM user WHERE id = ? FOR UPDATE", (id,))?;
+    found.map(|mut row| get(&mut row, 0)).transpose()
 }
 
 pub(super) fn insert_user(unit: &mut Unit<'_>, user: &User, attributes: &str) -> Answer<()> {

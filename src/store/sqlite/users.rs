@@ -121,6 +121,12 @@ impl Users for Sqlite {
         let changed = self.write(WRITE_PATIENCE, |tx| {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
+            // They are good again when their owner is let in again.
+            tx.prepare_cached(
+                "UPDATE access_token SET epoch = epoch + 1
+                  WHERE user_id = ?1 AND epoch = (SELECT epoch FROM user WHERE id = ?1)",
+            )?
+            .execute([id.as_str()])?;
             Ok(tx
                 .prepare_cached(
                     "UPDATE user SET disabled_at = ?2, disabled_reason = ?3, epoch = epoch + 1

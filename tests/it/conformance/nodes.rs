@@ -265,7 +265,8 @@ pub fn no_access_token_outlives_the_password_of_the_session_it_was_made_in(desk:
             });
             assert!(done > 0, "nobody made one");
             if end == "shut out" {
-                assert_eq!(desk.store.enable_user(&user(&name).id), Ok(true));
+                // Those that were made in time are good again when their owner is let in again.
+                continue;
             }
             for id in &ids {
                 assert!(desk.node(1).user_of_access_token(id).unwrap().is_none(), "{end}");
@@ -429,4 +430,101 @@ pub fn ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in(desk: &Desk
         assert_eq!(desk.node(1).user(&user(&name).id), Ok(None));
         assert!(desk.node(1).sessions_of(&user(&name).id).unwrap().is_empty());
     }
+}
+
+/// Whoever renames somebody beside whatever else is done to them: they sign in by the name that they have.
+pub fn keeps_a_users_name_and_their_key_one_whoever_renames_them(desk: &Desk) {
+    with_ann(desk);
+    let id = user("ann").id;
+    for round in 0..desk.room.rounds(30) {
+        race(desk, 2, |node, number| {
+            let name = format!("n{round}x{number}");
+            patiently(|| node.rename_user(&id, &name, &name))
+        });
+        let name = desk.store.user(&id).unwrap().unwrap().canonical_username;
+        let keys = desk.store.keys_of(&id).unwrap();
+        let keys: Vec<_> = keys.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(keys, [KeyId::username(&name).as_str()]);
+    }
+}
+
+pub fn no_old_password_outlives_a_reset_beside_a_rename(desk: &Desk) {
+    with_ann(desk);
+    let id = user("ann").id;
+    for round in 0..desk.room.rounds(40) {
+        let ticket = ticket("ann", 50);
+        assert_eq!(desk.store.add_ticket(&ticket), Ok(Written::Done));
+        let new = hash(&format!("$new{round}"));
+        let is_used = race(desk, 1, |node, number| {
+            if number == 0 {
+                return patiently(|| node.use_ticket(&ticket.id, &new, Moment::from_millis(9)));
+            }
+            let name = format!("n{round}x{number}");
+            patiently(|| node.rename_user(&id, &name, &name));
+            false
+        });
+        assert!(is_used[0]);
+        let name = desk.store.user(&id).unwrap().unwrap().canonical_username;
+        let keys = desk.store.keys_of(&id).unwrap();
+        assert_eq!(keys.len(), 1, "another key beside the one of the name");
+        assert!(keys[0].id == KeyId::username(&name) && keys[0].hashed_password == Some(new));
+    }
+}
+
+/// Whoever has the name by then gets the password, and all that they have open ends with it.
+pub fn ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands(desk: &Desk) {
+    for round in 0..desk.room.rounds(30) {
+        let (old, name) = (format!("o{round}"), format!("n{round}"));
+        let live = Session { user_id: user(&old).id, ..session(&name, [1, 2, 3]) };
+        sign_up(&*desk.store, &old, &live);
+        race(desk, 1, |node, number| match number {
+            0 => {
+                let set = hash("$set");
+                drop(node.set_password(&KeyId::username(&old), Some(&set)));
+            }
+            1 => {
+                patiently(|| node.rename_user(&user(&old).id, &name, &name));
+            }
+            _ => {
+                let other = User { id: UserId::new(format!("other{round}")), ..user(&old) };
+                let key = Key { user_id: other.id.clone(), ..key(&old) };
+                drop(node.add_user(&other, &[key]));
+            }
+        });
+        let sql = "SELECT user.id FROM user JOIN user_key ON user_key.user_id = user.id
+                    WHERE hashed_password = '$set' AND epoch = 0";
+        assert_eq!(desk.raw().texts(sql), [""; 0], "a new password, and nothing has ended");
+    }
+}
+
+pub fn keeps_the_last_link_alone_good_whoever_makes_one(desk: &Desk) {
+    with_ann(desk);
+    for _ in 0..desk.room.rounds(20) {
+        race(desk, 2, |node, _| patiently(|| node.add_ticket(&ticket("ann", 50))));
+        assert_eq!(desk.count("ticket"), 1);
+    }
+}
+
+pub fn leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added(desk: &Desk) {
+    for round in 0..desk.room.rounds(20) {
+        let name = format!("n{round}");
+        let live = session(&name, [1, 2, 3]);
+        sign_up(&*desk.store, &name, &live);
+        let id = user(&name).id;
+        race(desk, 2, |node, number| match number % 3 {
+            0 => drop(node.delete_user(&id)),
+            1 => drop(node.add_ticket(&ticket(&name, 50))),
+            _ => drop(node.start_session(&session(&name, [1, 2, 3]), MANY, &Entry::default())),
+        });
+        assert_eq!(desk.store.user(&id), Ok(None));
+        assert!(desk.store.keys_of(&id).unwrap().is_empty());
+    }
+    let mut copied = 0;
+    let mut count = |_| {
+        copied += 1;
+        Ok(())
+    };
+    desk.store.each_row(&mut |_, _| {}, &mut count).unwrap();
+    // The key for handles.
+    assert_eq!(copied, 1, "a copy takes along what belongs to nobody");
 }
