@@ -28,9 +28,16 @@ pub fn of_folder(folder: &Path) -> Database {
     Database::Mysql(database(&name, 0))
 }
 
-/// Makes an empty database, if it is not there.
+/// Makes an empty database, if it is not there, and waits until each server has it: no connection to it
+/// can be made before, and so none that would wait.
 pub fn make(name: &str) {
-    to(&servers()).run(&format!("CREATE DATABASE IF NOT EXISTS {name}"));
+    let mut servers = servers();
+    to(&servers).run(&format!("CREATE DATABASE IF NOT EXISTS {name}"));
+    let sql = format!("SELECT 1 FROM information_schema.schemata WHERE schema_name = '{name}'");
+    for _ in 1..servers.hosts.len() {
+        servers.hosts.rotate_left(1);
+        assert_eq!(to(&servers).rows(&sql).len(), 1, "{name} at {:?}", servers.hosts[0]);
+    }
 }
 
 /// Drops a database with everything in it.
