@@ -71,6 +71,9 @@ trait Room: Send + Sync {
 
     /// How many rounds find a race here that is found in this many on servers.
     fn rounds(&self, count: usize) -> usize;
+
+    /// Whether a write may be given up because too many others wait for their turn.
+    fn may_give_up(&self) -> bool;
 }
 
 impl Desk {
@@ -122,6 +125,10 @@ impl Room for File {
     fn rounds(&self, count: usize) -> usize {
         count.div_ceil(15)
     }
+
+    fn may_give_up(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(feature = "mysql")]
@@ -152,6 +159,10 @@ impl Room for Servers {
 
     fn rounds(&self, count: usize) -> usize {
         count
+    }
+
+    fn may_give_up(&self) -> bool {
+        false
     }
 }
 
