@@ -196,6 +196,7 @@ macro_rules! suite {
 
 suite! {
     gives_back_a_user_as_they_were_added
+    admits_many_of_whom_much_is_known
     admits_everybody_or_nobody_and_leaves_those_alone_who_are_here
     lets_nobody_in_by_what_was_written_under_an_older_epoch
     takes_a_canonical_name_once
@@ -735,6 +736,23 @@ fn keeps_lucias_names_and_units_in_the_tables(desk: &Desk) {
     let row =
         desk.raw().row("SELECT lower(hex(id)), active_expires, idle_expires FROM user_session");
     assert_eq!(row, [&*hex(session.id.as_bytes()), "1", "2"]);
+}
+
+fn admits_many_of_whom_much_is_known(desk: &Desk) {
+    // More than servers take in one packet, and each less than a page of a form.
+    let attributes = format!("{{\"about\":\"{}\"}}", "x".repeat(60_000));
+    let arrival = |n: u32| Arrival {
+        user: user(&format!("n{n}")),
+        is_known_by_name: false,
+        attributes: attributes.clone(),
+        keys: vec![key(&format!("n{n}"))],
+        sessions: Vec::new(),
+    };
+    let all: Vec<_> = (0..300).map(arrival).collect();
+    let standings = desk.store.admit(&all, false, &mut |_, _| {}).unwrap();
+    assert!(standings.iter().all(|it| *it == Standing::New));
+    assert_eq!([desk.count("user"), desk.count("user_key")], [300, 300]);
+    assert_eq!(desk.store.attributes(&user("n299").id), Ok(Some(attributes)));
 }
 
 fn reads_what_others_wrote(desk: &Desk) {
