@@ -1,9 +1,10 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
+# make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
-.PHONY: help run test bench release
+.PHONY: help run test test-cluster bench release
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -13,6 +14,9 @@ run:
 
 test:
 	tests/run.sh
+
+test-cluster:
+	tests/cluster.sh
 
 bench:
 	benches/run.sh
