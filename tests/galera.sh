@@ -83,7 +83,7 @@ datadir=$folder/n$1/data
 tmpdir=$folder/n$1/tmp
 socket=$folder/n$1/sock
 pid-file=$folder/n$1/mysqld.pid
-log-error=$folder/n$1/log
+log-error=$folder/n$1/log.err
 port=$(port "$1")
 bind-address=$(address "$1")
 user=$owner
@@ -124,7 +124,7 @@ launch() {
     set -- setsid mariadbd --defaults-file="$folder/n$node/my.cnf" "$@"
     [ -z "$netns" ] || set -- ip netns exec "$netns$node" "$@"
     # With exec the process id is the server's; with setsid it outlives whoever calls.
-    (exec "$@") >>"$folder/n$node/log" 2>&1 </dev/null &
+    (exec "$@") >>"$folder/n$node/log.err" 2>&1 </dev/null &
     echo $! >"$folder/n$node/pid"
 }
 
@@ -133,7 +133,7 @@ synced() {
     deadline=$(($(date +%s) + ${GALERA_WAIT:-90}))
     until [ "$(wsrep "$1" local_state_comment)" = Synced ]; do
         if ! runs "$(pid "$1")" || [ "$(date +%s)" -ge "$deadline" ]; then
-            tail -n 25 "$folder/n$1/log" >&2
+            tail -n 25 "$folder/n$1/log.err" >&2
             echo "galera: node $1 did not join in" >&2
             return 1
         fi
@@ -141,19 +141,24 @@ synced() {
     done
 }
 
+# Whether every node sees all others, and answers a question for which it has to hear from them.
 is_whole() {
     for i in $nodes; do
         [ "$(wsrep "$i" cluster_size)" = "${GALERA_NODES:-3}" ] || return 1
-        [ "$(wsrep "$i" cluster_status)" = Primary ] || return 1
         [ "$(wsrep "$i" local_state_comment)" = Synced ] || return 1
+        timeout 3 mariadb --no-defaults --connect-timeout=2 -uroot -S "$folder/n$i/sock" \
+            -NBe "SET SESSION wsrep_sync_wait = 1; SHOW DATABASES" >/dev/null 2>&1 || return 1
     done
 }
 
+# A node that was gone for a moment looks well until the others notice: so it has to be whole for a while.
 settle() {
     deadline=$(($(date +%s) + ${GALERA_WAIT:-90}))
-    until is_whole; do
+    well=0
+    until [ "$well" -eq 4 ]; do
         [ "$(date +%s)" -lt "$deadline" ] || { status >&2; return 1; }
-        sleep 0.2
+        if is_whole; then well=$((well + 1)); else well=0; fi
+        sleep 0.7
     done
 }
 

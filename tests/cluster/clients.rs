@@ -11,7 +11,7 @@ use crate::watch::{Breach, Deed, Watch};
 use crate::web::SERVERS;
 
 /// Clients that go from server to server.
-pub const CLIENTS: usize = 6;
+pub const CLIENTS: usize = 8;
 
 /// Password hashes a second that all of them ask for. Two cores make a hundred or so: it is the database
 /// that is to be tested.
@@ -36,25 +36,26 @@ pub struct Client<'a> {
     ledger: Ledger,
     /// What its names begin with.
     prefix: String,
+    /// Or only comes and goes.
+    looks_at_pages: bool,
 }
 
 impl<'a> Client<'a> {
-    pub fn new(watch: &'a Watch, ports: [u16; SERVERS], dice: Dice, prefix: String) -> Self {
-        Self { caller: Caller::new(watch, ports), dice, ledger: Ledger::default(), prefix }
+    pub fn new(watch: &'a Watch, ports: [u16; SERVERS], seed: u64, number: usize) -> Self {
+        Self {
+            caller: Caller::new(watch, ports),
+            dice: Dice::new(seed.wrapping_mul(31).wrapping_add(number as u64)),
+            ledger: Ledger::default(),
+            prefix: format!("c{number}"),
+            looks_at_pages: number.is_multiple_of(2),
+        }
     }
 
     /// What it knows in the end.
     pub fn run(mut self, stop: &AtomicBool) -> Ledger {
         let every =
             Duration::from_secs(1) * u32::try_from(CLIENTS).expect("few") / HASHES_PER_SECOND;
-        let mut next = self.caller.watch.now();
         while !stop.load(Ordering::Relaxed) {
-            if self.caller.watch.now() < next {
-                self.view();
-                thread::sleep(PAGE_PAUSE);
-                continue;
-            }
-            next = self.caller.watch.now() + every;
             if self.dice.falls(50) {
                 self.sign_up();
             } else {
@@ -63,11 +64,23 @@ impl<'a> Client<'a> {
             if self.dice.falls(20) {
                 self.sign_up_as_somebody_there();
             }
+            self.pause(every / 2);
             if self.dice.falls(55) {
                 self.sign_out();
             }
+            self.pause(every / 2);
         }
         self.ledger
+    }
+
+    /// Looks at pages meanwhile, or at none: whoever only writes is met by a fault while they write.
+    fn pause(&mut self, time: Duration) {
+        let end = self.caller.watch.now() + time;
+        while self.looks_at_pages && self.caller.watch.now() < end {
+            self.view();
+            thread::sleep(PAGE_PAUSE);
+        }
+        thread::sleep(end.saturating_sub(self.caller.watch.now()));
     }
 
     fn any_server(&mut self) -> usize {

@@ -156,8 +156,7 @@ fn load(
     thread::scope(|scope| {
         let mut all = Vec::new();
         for number in 0..CLIENTS {
-            let dice = Dice::new(plan.seed.wrapping_mul(31).wrapping_add(number as u64));
-            let client = Client::new(watch, ports, dice, format!("c{number}"));
+            let client = Client::new(watch, ports, plan.seed, number);
             all.push(scope.spawn(move || client.run(stop)));
         }
         for server in 0..SERVERS {
@@ -185,7 +184,9 @@ fn do_harm(harm: &str, seconds: u64, store: &Store) {
         "user" => store
             .harm(&format!("PRAGMA foreign_keys = OFF; DELETE FROM user WHERE id = {one_user}")),
         "key" => store.harm(&format!("DELETE FROM user_key WHERE user_id = {one_user}")),
-        "session" => store.harm(&format!("DELETE FROM user_session WHERE user_id = {one_user}")),
+        "session" => {
+            store.harm("DELETE FROM user_session WHERE id = (SELECT id FROM user_session LIMIT 1)");
+        }
         "sign-out" => {
             store.harm("CREATE TABLE before AS SELECT * FROM user_session");
             thread::sleep(third);

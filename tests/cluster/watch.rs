@@ -10,6 +10,9 @@ use crate::web::SERVERS;
 /// Breaches that are told one by one; of the others only the number.
 const TOLD_MAX: usize = 20;
 
+/// How long after its end a silence is still the fault's.
+const AFTERMATH: Duration = Duration::from_secs(8);
+
 /// What is asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Deed {
@@ -172,8 +175,7 @@ impl Seen {
             let mut longest: BTreeMap<&str, Duration> = BTreeMap::new();
             for pair in times.windows(2) {
                 let gap = pair[1].saturating_sub(pair[0]);
-                let fault = self.faults.iter().find(|it| it.from < pair[1] && pair[0] < it.to);
-                let longest = longest.entry(fault.map_or("none", |it| it.kind.name())).or_default();
+                let longest = longest.entry(self.cause(pair[0], pair[1])).or_default();
                 *longest = gap.max(*longest);
             }
             let told: Vec<_> = longest
@@ -182,5 +184,16 @@ impl Seen {
                 .collect();
             println!("  {what:22} {}", told.join(", "));
         }
+    }
+    /// The fault that most of this time belongs to. What follows a fault is its own until the next.
+    fn cause(&self, from: Duration, to: Duration) -> &'static str {
+        let nexts = self.faults.iter().skip(1).map(|it| it.from).chain([Duration::MAX]);
+        let spans = self.faults.iter().zip(nexts);
+        let shared = spans.map(|(it, next)| {
+            let end = (it.to + AFTERMATH).min(next).min(to);
+            (end.saturating_sub(it.from.max(from)), it.kind.name())
+        });
+        let most = shared.max_by_key(|(shared, _)| *shared);
+        most.filter(|(shared, _)| !shared.is_zero()).map_or("none", |(_, name)| name)
     }
 }
