@@ -12,6 +12,7 @@
 #   galera.sh rejoin N         starts it again, and waits until it has what the others have
 #   galera.sh pause N | resume N    SIGSTOP, SIGCONT: a machine that hangs
 #   galera.sh part N | heal N       with GALERA_NETNS: cut off from the other nodes, but not from clients
+#   galera.sh deafen N | heal N     with GALERA_NETNS: it hears no other node any more, but they hear it
 #   galera.sh cut N | plug N        with GALERA_NETNS: the cable is pulled
 #   galera.sh net-up | net-down     makes and removes the namespaces of GALERA_NETNS; both as root
 #   galera.sh sql N "SQL"      runs it at node N as the database's root
@@ -261,12 +262,17 @@ net_down() {
     for i in 0 $nodes; do ip netns del "${netns:?}$i" 2>/dev/null || true; done
 }
 
-# between N add|del: whether node N and the others see each other.
-between() {
+# deafen N add|del: whether the others find the way to node N.
+deafen() {
     for i in $nodes; do
-        [ "$i" = "$1" ] && continue
-        ip -n "${netns:?}$1" route "$2" blackhole "10.99.0.$i/32"
-        ip -n "$netns$i" route "$2" blackhole "10.99.0.$1/32"
+        [ "$i" = "$1" ] || ip -n "${netns:?}$i" route "$2" blackhole "10.99.0.$1/32"
+    done
+}
+
+# silence N add|del: whether node N finds the way to the others.
+silence() {
+    for i in $nodes; do
+        [ "$i" = "$1" ] || ip -n "${netns:?}$1" route "$2" blackhole "10.99.0.$i/32"
     done
 }
 
@@ -282,8 +288,13 @@ shutdown) stop "$2" ;;
 rejoin) configure "$2" && launch "$2" && synced "$2" ;;
 pause) kill -STOP "$(pid "$2")" ;;
 resume) kill -CONT "$(pid "$2")" ;;
-part) between "$2" add ;;
-heal) between "$2" del ;;
+part) silence "$2" add && deafen "$2" add ;;
+deafen) deafen "$2" add ;;
+heal)
+    deafen "$2" del
+    # It may only have been deaf.
+    silence "$2" del 2>/dev/null || true
+    ;;
 cut) ip -n "${netns:?}0" link set "v$2" down ;;
 plug) ip -n "${netns:?}0" link set "v$2" up ;;
 net-up) net_up ;;

@@ -23,17 +23,24 @@ pub enum Kind {
     Pause,
     /// The other nodes do not reach it; servers do.
     Part,
+    /// It reaches the other nodes, and they do not reach it: what it sends last may be kept by them, and
+    /// it does not know.
+    Deafen,
     /// Nobody reaches it.
     Cut,
 }
 
 impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Kill, Self::Pause, Self::Shutdown, Self::Part, Self::Deafen, Self::Cut];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
             Self::Shutdown => "shutdown",
             Self::Pause => "pause",
             Self::Part => "part",
+            Self::Deafen => "deafen",
             Self::Cut => "cut",
         }
     }
@@ -43,7 +50,7 @@ impl Kind {
         match self {
             Self::Kill | Self::Shutdown => "rejoin",
             Self::Pause => "resume",
-            Self::Part => "heal",
+            Self::Part | Self::Deafen => "heal",
             Self::Cut => "plug",
         }
     }
@@ -57,15 +64,28 @@ pub struct Fault {
 }
 
 /// Makes faults until the time is over, and leaves the cluster whole. A file has none.
-pub fn run(store: &Store, watch: &Watch, dice: &mut Dice, seconds: u64) -> Result<(), String> {
+///
+/// `only` names the one kind there is to be.
+pub fn run(
+    store: &Store,
+    watch: &Watch,
+    dice: &mut Dice,
+    seconds: u64,
+    only: Option<&str>,
+) -> Result<(), String> {
     let end = watch.now() + Duration::from_secs(seconds);
     let Store::Cluster { .. } = store else {
         thread::sleep(end.saturating_sub(watch.now()));
         return Ok(());
     };
-    let mut kinds = vec![Kind::Kill, Kind::Pause, Kind::Shutdown];
-    if std::env::var_os("GALERA_NETNS").is_some_and(|it| !it.is_empty()) {
-        kinds.extend([Kind::Part, Kind::Cut]);
+    let has_network = std::env::var_os("GALERA_NETNS").is_some_and(|it| !it.is_empty());
+    let is_meant = |kind: &Kind| match only {
+        Some(name) => kind.name() == name,
+        None => has_network || !matches!(kind, Kind::Part | Kind::Deafen | Kind::Cut),
+    };
+    let kinds: Vec<_> = Kind::ALL.into_iter().filter(is_meant).collect();
+    if kinds.is_empty() {
+        return Err("there is no such fault".to_owned());
     }
     thread::sleep(QUIET);
     let mut next = Vec::new();

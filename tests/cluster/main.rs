@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! cluster race BINARY [--names 1000]
-//! cluster faults BINARY [--seconds 300] [--seed NUMBER] [--harm user|key|name|session|sign-out|node]
+//! cluster faults BINARY [--seconds 300] [--seed NUMBER] [--only kill|pause|shutdown|part|deafen|cut]
+//!                       [--harm user|key|name|session|sign-out|node]
 //! both: [--order same|own] [--database FILE]
 //! ```
 //!
@@ -55,6 +56,7 @@ struct Plan {
     order: Order,
     database: Option<PathBuf>,
     harm: Option<String>,
+    only: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -92,6 +94,7 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
         order: Order::Own,
         database: None,
         harm: None,
+        only: None,
     };
     while let Some(flag) = words.next() {
         let value = words.next().ok_or_else(|| format!("{flag} needs a value"))?;
@@ -104,6 +107,7 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
             "--order" if value == "own" => plan.order = Order::Own,
             "--database" => plan.database = Some(value.into()),
             "--harm" => plan.harm = Some(value),
+            "--only" => plan.only = Some(value),
             _ => return Err(format!("{flag} {value}?")),
         }
     }
@@ -167,7 +171,7 @@ fn load(
         if let Some(harm) = &plan.harm {
             scope.spawn(move || do_harm(harm, plan.seconds, store));
         }
-        let end = faults::run(store, watch, dice, plan.seconds);
+        let end = faults::run(store, watch, dice, plan.seconds, plan.only.as_deref());
         stop.store(true, Ordering::Relaxed);
         let ledgers = all.into_iter().map(|it| it.join().expect("it has not panicked"));
         let ledger = ledgers.fold(Ledger::default(), Ledger::join);
