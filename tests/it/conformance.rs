@@ -23,6 +23,7 @@ use crate::engine::server;
 use crate::engine::{self, Raw};
 use nodes::{
     counts_every_one_of_many_failures_at_the_same_moment,
+    counts_what_is_counted_together_or_nothing_of_it,
     ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in,
     ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands,
     keeps_a_users_name_and_their_key_one_whoever_renames_them,
@@ -250,6 +251,7 @@ suite! {
     makes_as_many_accounts_with_an_invitation_as_it_has_uses
     makes_one_account_with_the_invitation_for_the_first
     counts_every_one_of_many_failures_at_the_same_moment
+    counts_what_is_counted_together_or_nothing_of_it
     no_session_outlives_the_password_that_it_was_let_in_with
     no_access_token_outlives_the_password_of_the_session_it_was_made_in
     shows_a_session_at_once_to_another_node

@@ -176,6 +176,29 @@ pub fn counts_every_one_of_many_failures_at_the_same_moment(desk: &Desk) {
     assert_eq!(desk.count("throttle"), 1);
 }
 
+/// What is counted together stands together, also when a transaction is gone in its middle, as a cluster
+/// says behind the rows of a query.
+pub fn counts_what_is_counted_together_or_nothing_of_it(desk: &Desk) {
+    let shared = CountId::new([0; 16]);
+    let more = |_, before: Option<Count>| Count {
+        failures: before.map_or(0, |it| it.failures) + 1,
+        last_at: Moment::from_millis(1),
+        until: Moment::from_millis(2),
+    };
+    let times = desk.room.rounds(60).max(5);
+    race(desk, 2, |node, number| {
+        let own = (1..9).map(|it| CountId::new([u8::try_from(10 * it + number).unwrap(); 16]));
+        let ids: Vec<_> = std::iter::once(shared).chain(own).collect();
+        (0..times).for_each(|_| patiently(|| node.change_counts(&ids, &more, MANY)));
+        for id in &ids[1..] {
+            let counted = node.count(id).unwrap().unwrap().failures;
+            assert_eq!(counted, u32::try_from(times).unwrap());
+        }
+    });
+    let counted = desk.node(1).count(&shared).unwrap().unwrap().failures;
+    assert_eq!(counted, u32::try_from(2 * NODES * times).unwrap());
+}
+
 /// How somebody's password comes to be another one, or they are shut out.
 const ENDS: [&str; 4] = ["set", "change", "ticket", "shut out"];
 
