@@ -70,7 +70,7 @@ impl Servers {
         let mut found = BTreeMap::new();
         for log in &self.logs {
             let log = fs::read_to_string(log).expect("its log");
-            for line in log.lines().filter(|line| line.contains("error=") || line.contains("panic"))
+            for line in log.lines().filter(|line| line.contains("cause=") || line.contains("panic"))
             {
                 let words = line.split(' ').filter(|word| {
                     !["ts=", "us=", "rid=", "uid=", "sess=", "name=", "ip="]
