@@ -189,7 +189,7 @@ pub fn counts_what_is_counted_together_or_nothing_of_it(desk: &Desk) {
     race(desk, 2, |node, number| {
         let own = (1..9).map(|it| CountId::new([u8::try_from(10 * it + number).unwrap(); 16]));
         let ids: Vec<_> = std::iter::once(shared).chain(own).collect();
-        (0..times).for_each(|_| patiently(|| node.change_counts(&ids, &more, MANY)));
+        (0..times).for_each(|_| patiently(desk, || node.change_counts(&ids, &more, MANY)));
         for id in &ids[1..] {
             let counted = node.count(id).unwrap().unwrap().failures;
             assert_eq!(counted, u32::try_from(times).unwrap());
