@@ -42,7 +42,7 @@ use crate::clock::Moment;
 use crate::http::{Problem, Request};
 use crate::log::{Kind, Log};
 use crate::network::Neighbourhood;
-use crate::routes::{self, Site};
+use crate::routes::{self, HEALTH, Site};
 
 use arrival::{Arrival, Step};
 use head::{Head, Persistence};
@@ -515,6 +515,9 @@ impl Gate {
 
     /// Puts a whole request into its lane, or says that the lane is full.
     fn line_up(&mut self, place: usize, head: &Head, body: &[u8]) -> bool {
+        if head.path() == HEALTH && self.answer_at_once(place, head, body) {
+            return true;
+        }
         let visitor = &mut self.visitors[place];
         let request = || head.request(body, visitor.peer);
         let index = if head.has_password() { lane_of(&self.site, &request()) } else { PAGES };
@@ -533,6 +536,23 @@ impl Gate {
         visitor.deadline = self.now + WORK;
         self.lanes[index].queue.push_back(Ticket { visitor: place, serial: self.serial });
         false
+    }
+
+    /// Answers a request whose answer waits for nobody. `false`: it has to go to a worker.
+    fn answer_at_once(&mut self, place: usize, head: &Head, body: &[u8]) -> bool {
+        let request = head.request(body, self.visitors[place].peer);
+        let Some(answer) = self.site.answer_at_once(&request) else { return false };
+        if answer.status != 200 {
+            let status = answer.status.to_string();
+            self.note(answer.note.event, &[("status", &status), ("path", HEALTH)]);
+        }
+        let is_to_head = head.method() == crate::http::Method::Head;
+        let persistence = self.persistence(head.persistence);
+        let answer = answer.write(is_to_head, Moment::now());
+        let answer = answer::with_connection(&answer, persistence);
+        let deadline = self.now + self.limits.answer;
+        self.visitors[place].begin_to_write(&answer, persistence, deadline);
+        true
     }
 
     /// Answers a request that is not looked at any further, and says goodbye: what follows it can

@@ -82,6 +82,9 @@ const HSTS: &str = "max-age=63072000";
 /// Seconds after which somebody who found us busy should try again.
 const RETRY_SECONDS: &str = "1";
 
+/// Where whoever watches the site asks how it is.
+pub const HEALTH: &str = "/healthz";
+
 /// Rows that are deleted in one transaction, at most, so that nobody waits long behind it.
 pub const SWEEP_MAX: u32 = 500;
 
@@ -236,6 +239,14 @@ impl Site {
         self.dress(answer)
     }
 
+    /// The answer to a request that is known without asking anybody, so that no worker is waited for that
+    /// waits for a server: how the site is, when its database is on servers.
+    pub fn answer_at_once(&self, request: &Request) -> Option<Response> {
+        let is_asked = matches!(request.method, Method::Get | Method::Head);
+        let is_known = is_asked && request.path == HEALTH && self.store.asks_servers();
+        (is_known && !self.is_foreign(request)).then(|| self.dress(self.report_health(request)))
+    }
+
     /// The lane for a request: the slow one only if a password may have to be hashed, so that most
     /// mistakes are told at once even while that lane is full.
     pub fn lane(&self, request: &Request, now: Moment) -> Lane {
@@ -324,7 +335,7 @@ impl Site {
             return Ok(self.foreign(request));
         }
         let allowed = match &*request.path {
-            "/" | "/style.css" | "/icon.svg" | "/logo" | "/healthz" | "/whoami" | "/account"
+            "/" | "/style.css" | "/icon.svg" | "/logo" | HEALTH | "/whoami" | "/account"
             | "/account/sessions" => "GET, HEAD",
             "/signup" | "/login" | "/reset" => "GET, HEAD, POST",
             "/account/tokens" if self.basic_auth => "GET, HEAD, POST",
@@ -353,7 +364,7 @@ impl Site {
                 Ok(file("image/svg+xml", pages::ICON.as_bytes()))
             }
             (Method::Get | Method::Head, "/logo") => Ok(self.show_logo(request)),
-            (Method::Get | Method::Head, "/healthz") => Ok(self.report_health(request)),
+            (Method::Get | Method::Head, HEALTH) => Ok(self.report_health(request)),
             (Method::Get | Method::Head, "/whoami") => self.tell_address(request, now),
             (Method::Get | Method::Head, "/account") => self.show_account(request, now),
             (Method::Get | Method::Head, "/account/sessions") => self.show_sessions(request, now),

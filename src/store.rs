@@ -529,6 +529,9 @@ pub trait Upkeep {
     /// servers it is known whether the last try reached one.
     fn probe(&self) -> Result<()>;
 
+    /// Whether servers are asked, which may take their time: [`Upkeep::probe`] asks none.
+    fn asks_servers(&self) -> bool;
+
     /// To be called every few seconds: goes back to the server that is preferred, and looks whether any is
     /// there again. May wait for a few seconds.
     fn tend(&self);

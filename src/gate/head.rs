@@ -167,10 +167,10 @@ impl Head {
 
     /// The same as a plain value, for whoever decides on the way of a request.
     pub fn request(&self, body: &[u8], peer: Option<IpAddr>) -> Request {
-        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
         Request {
             method: self.method(),
-            path: path.to_owned(),
+            path: self.path().to_owned(),
             query: query.to_owned(),
             headers: self.fields.clone(),
             body: body.to_vec(),
@@ -185,6 +185,11 @@ impl Head {
                 && value.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("basic "))
         };
         !self.method().is_safe() || self.fields.iter().any(is_basic)
+    }
+
+    /// What it asks for, without a query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
     }
 
     /// What the request asks to be done.

@@ -55,7 +55,7 @@ const PATIENCE_WHEN_LOST: Duration = Duration::from_secs(1);
 const LOST_MAX: u64 = 40;
 
 /// After so many lost tries another server is asked: what looks like a conflict may be a server that has
-/// lost the others.
+/// lost the others. (A read conflicts with nobody, and leaves at once.)
 const LOST_AT_ONE: u64 = 20;
 
 /// Servers that hold the database. Shared by all threads.
@@ -195,7 +195,7 @@ impl Mysql {
             let (cause, wait) = match fault {
                 Fault::Lost(cause) => {
                     lost += 1;
-                    if let Some(host) = host.filter(|_| lost == LOST_AT_ONE) {
+                    if let Some(host) = host.filter(|_| lost == LOST_AT_ONE || kind == Kind::Read) {
                         self.ring.leave_for_next(host);
                     }
                     (cause, pause(4 * lost.min(50)))

@@ -10,6 +10,8 @@ mod data;
 mod doctor;
 mod engine;
 mod export;
+#[cfg(feature = "mysql")]
+mod failover;
 mod forward;
 mod gate;
 mod guessing;

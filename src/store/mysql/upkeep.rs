@@ -22,6 +22,10 @@ impl Upkeep for Mysql {
         Err(Error::Unavailable("no server of the database can be reached".to_owned()))
     }
 
+    fn asks_servers(&self) -> bool {
+        true
+    }
+
     fn tend(&self) {
         self.ring.tend();
     }

@@ -19,6 +19,10 @@ impl Upkeep for Sqlite {
         self.read(|conn| conn.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])).map(drop)
     }
 
+    fn asks_servers(&self) -> bool {
+        false
+    }
+
     fn tend(&self) {}
 
     fn counts(&self) -> Result<[(&'static str, i64); 4]> {
