@@ -156,7 +156,10 @@ fn left_out() -> Error {
 pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
     match database {
         Database::File(path) => Ok(Box::new(Sqlite::open_beside(path)?)),
-        Database::Mysql(_) => open(database),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_beside(cluster)?)),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
     }
 }
 

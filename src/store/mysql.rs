@@ -39,7 +39,7 @@ use crate::clock::Moment;
 use crate::token::TokenHash;
 use counts::upsert_device;
 use keys::{end_everything_of, insert_key, key_at};
-use link::{Loan, Ring};
+use link::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
 pub(super) use schema::{migrate, schema};
 use sessions::{has_session, insert_session, session_at, session_values};
 use users::{has_user, lock_user, user_at};
@@ -73,17 +73,29 @@ impl Mysql {
     /// A database that holds tables of another program, or was brought up to date by a newer version, is
     /// refused and left as it was; the error says which.
     pub fn open(cluster: &Cluster) -> Result<Self> {
-        let opened = Self::open_for_copy(cluster)?;
+        Self::whole(cluster, Self::prepared(cluster, ANSWER_TIMEOUT)?)
+    }
+
+    /// The same for an operator, who reads and counts everything and waits for it.
+    pub fn open_beside(cluster: &Cluster) -> Result<Self> {
+        Self::whole(cluster, Self::prepared(cluster, LONG_ANSWER_TIMEOUT)?)
+    }
+
+    /// The same for a copy that is to be put into it; and one that is copied in half is opened as well.
+    pub fn open_for_copy(cluster: &Cluster) -> Result<Self> {
+        Self::prepared(cluster, LONG_ANSWER_TIMEOUT)
+    }
+
+    fn whole(cluster: &Cluster, opened: Self) -> Result<Self> {
         if copies::is_half_copied(&opened)? {
             return Err(Error::Broken(HALF_COPIED_TEXT.to_owned()).saying(Self::say(cluster)));
         }
         Ok(opened)
     }
 
-    /// The same for a copy that is to be put into it; and one that is copied in half is opened as well.
-    pub fn open_for_copy(cluster: &Cluster) -> Result<Self> {
+    fn prepared(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
         let prepared = || {
-            let mut store = Self::reach(cluster)?;
+            let mut store = Self::reach(cluster, answer_timeout)?;
             schema::prepare(&store)?;
             store.handle_key = schema::handle_key(&store)?;
             Ok(store)
@@ -92,8 +104,8 @@ impl Mysql {
     }
 
     /// A database of which nothing is known yet.
-    fn reach(cluster: &Cluster) -> Result<Self> {
-        let ring = Ring::of(cluster)?;
+    fn reach(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
+        let ring = Ring::of(cluster, answer_timeout)?;
         ring.knock()?;
         // The first failure looks how many rows there are.
         Ok(Self { ring, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })

@@ -22,10 +22,13 @@ use crate::store::{
 /// Rows that are deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 
-/// How a table is read, in the order of its key. What belongs to nobody is left out: a user was deleted
-/// while it was written on another server.
+/// How a table is read, in the order of its key, which is the one that it is stored in: an answer that has
+/// to be sorted first comes too late.
 struct Reading {
     sql: &'static str,
+    /// The column with the id of the user whose it is. What belongs to nobody is left out: its user was
+    /// deleted while it was written on another server.
+    owner: Option<usize>,
     row: fn(&mut mysql::Row) -> Answer<Row>,
 }
 
@@ -33,33 +36,47 @@ struct Reading {
 const READINGS: [Reading; TABLES.len()] = [
     Reading {
         sql: "SELECT name, value FROM secret ORDER BY name",
+        owner: None,
         row: |it| Ok(Row::Secret { name: get(it, 0)?, value: bytes(it, 1)? }),
     },
     Reading {
         sql: "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
                      disabled_reason, attributes, epoch
                 FROM user ORDER BY id",
+        owner: None,
         row: |it| {
             Ok(Row::User { user: user_at(it, 0)?, attributes: get(it, 8)?, epoch: get(it, 9)? })
         },
     },
     Reading {
-        sql: "SELECT id, user_id, hashed_password FROM user_key WHERE user_id IN (SELECT id FROM user) ORDER BY id",
+        sql: "SELECT user_key.id, user_id, hashed_password, user.id
+                FROM user_key LEFT JOIN user ON user.id = user_key.user_id
+               ORDER BY user_key.id",
+        owner: Some(3),
         row: |it| Ok(Row::Key(key_at(it, 0)?)),
     },
     Reading {
-        sql: "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
-                     seen_at, is_transient, browser, address, epoch
-                FROM user_session WHERE user_id IN (SELECT id FROM user) ORDER BY id",
+        sql: "SELECT user_session.id, user_id, active_expires, idle_expires,
+                     absolute_expires, user_session.created_at, proven_at, seen_at,
+                     is_transient, browser, address, user_session.epoch, user.id
+                FROM user_session LEFT JOIN user ON user.id = user_session.user_id
+               ORDER BY user_session.id",
+        owner: Some(12),
         row: |it| Ok(Row::Session { session: session_at(it, 0)?, epoch: get(it, 11)? }),
     },
     Reading {
-        sql: "SELECT id, user_id, name, created_at, expires_at, used_at, epoch
-                FROM access_token WHERE user_id IN (SELECT id FROM user) ORDER BY id",
+        sql: "SELECT access_token.id, user_id, name, access_token.created_at, expires_at,
+                     used_at, access_token.epoch, user.id
+                FROM access_token LEFT JOIN user ON user.id = access_token.user_id
+               ORDER BY access_token.id",
+        owner: Some(7),
         row: |it| Ok(Row::AccessToken { token: access_token_at(it, 0)?, epoch: get(it, 6)? }),
     },
     Reading {
-        sql: "SELECT id, user_id, created_at, expires_at FROM ticket WHERE user_id IN (SELECT id FROM user) ORDER BY id",
+        sql: "SELECT ticket.id, user_id, ticket.created_at, expires_at, user.id
+                FROM ticket LEFT JOIN user ON user.id = ticket.user_id
+               ORDER BY ticket.id",
+        owner: Some(4),
         row: |it| {
             Ok(Row::Ticket(Ticket {
                 id: token_hash(it, 0)?,
@@ -72,10 +89,14 @@ const READINGS: [Reading; TABLES.len()] = [
     Reading {
         sql: "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
                 FROM invite ORDER BY id",
+        owner: None,
         row: |it| Ok(Row::Invite(invite_at(it)?)),
     },
     Reading {
-        sql: "SELECT id, user_id, last_used_at FROM device WHERE user_id IN (SELECT id FROM user) ORDER BY id, user_id",
+        sql: "SELECT device.id, user_id, last_used_at, user.id
+                FROM device LEFT JOIN user ON user.id = device.user_id
+               ORDER BY device.id, user_id",
+        owner: Some(3),
         row: |it| {
             Ok(Row::Device(Device {
                 id: token_hash(it, 0)?,
@@ -86,11 +107,13 @@ const READINGS: [Reading; TABLES.len()] = [
     },
     Reading {
         sql: "SELECT failures, last_at, until, id FROM throttle ORDER BY id",
+        owner: None,
         row: |it| Ok(Row::Count { id: CountId(bytes(it, 3)?), count: count_at(it)? }),
     },
     Reading {
         sql: "SELECT id, at, event, user_id, address, session, request, detail
                 FROM audit ORDER BY id",
+        owner: None,
         row: |it| Ok(Row::Record { number: get(it, 0)?, record: record_at(it, 1)? }),
     },
 ];
@@ -183,7 +206,13 @@ fn show(
 ) -> Answer<()> {
     let mut shown = 0;
     for row in unit.conn.exec_iter(table.sql, ())? {
-        each((table.row)(&mut row?)?).map_err(Fault::Error)?;
+        let mut row = row?;
+        if let Some(owner) = table.owner
+            && get::<Option<String>>(&mut row, owner)?.is_none()
+        {
+            continue;
+        }
+        each((table.row)(&mut row)?).map_err(Fault::Error)?;
         shown += 1;
         tell(progress, what, shown);
     }

@@ -20,8 +20,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// How long it may then take to say its first word: a server that hangs accepts, and says nothing.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long it may take to answer. A cluster that leaves a dead server answers nobody for 6 s.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long it may take to answer a visitor. A cluster that leaves a dead server answers nobody for 6 s.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long it may take to answer an operator, who reads and counts everything.
+pub(super) const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A cluster that leaves a dead server reaches nobody for 6 s, and that is no reason to send people away.
 const LOST_AFTER_MILLIS: u64 = 10_000;
@@ -81,6 +84,7 @@ pub(super) struct Ring {
     /// Since when no try has reached anybody, in milliseconds after the beginning; 0: the last one has.
     lost_since: AtomicU64,
     beginning: Instant,
+    answer_timeout: Duration,
     /// When the preferred server was left last, and for how long; in milliseconds.
     left_at: AtomicU64,
     leave_for: AtomicU64,
@@ -95,7 +99,8 @@ struct Server {
 }
 
 impl Ring {
-    pub(super) fn of(cluster: &Cluster) -> Result<Self> {
+    /// Servers that may take so long to answer.
+    pub(super) fn of(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
         let ssl = ssl(&cluster.tls)?;
         let server = |(host, port): &(String, u16)| {
             let opts = OptsBuilder::new()
@@ -108,8 +113,8 @@ impl Ring {
                 // It would move to a socket that the server names.
                 .prefer_socket(false)
                 .tcp_connect_timeout(Some(CONNECT_TIMEOUT))
-                .read_timeout(Some(ANSWER_TIMEOUT))
-                .write_timeout(Some(ANSWER_TIMEOUT))
+                .read_timeout(Some(answer_timeout))
+                .write_timeout(Some(answer_timeout))
                 .stmt_cache_size(STATEMENTS_MAX)
                 .init(FIRST.to_vec())
                 // The rows that were met, as SQLite counts, and not those that were changed.
@@ -123,6 +128,7 @@ impl Ring {
             spare: Mutex::default(),
             lost_since: AtomicU64::new(0),
             beginning: Instant::now(),
+            answer_timeout,
             left_at: AtomicU64::new(0),
             leave_for: AtomicU64::new(RETURN_MILLIS.0),
         })
@@ -200,7 +206,7 @@ impl Ring {
     pub(super) fn settle(&self, loan: Loan, fault: &Fault) {
         match fault {
             Fault::Away { .. } => {
-                let is_hung = loan.since.elapsed() >= ANSWER_TIMEOUT;
+                let is_hung = loan.since.elapsed() >= self.answer_timeout;
                 self.servers[loan.host].is_doubtful.store(is_hung, Ordering::Relaxed);
                 if loan.is_used && !is_hung {
                     // The server may have been started again meanwhile, and then it is as good as before.

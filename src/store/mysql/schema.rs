@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 
-use super::{Answer, Fault, Mysql, Unit, blob, bytes, get, pause};
+use super::{Answer, Fault, LONG_ANSWER_TIMEOUT, Mysql, Unit, blob, bytes, get, pause};
 use crate::store::{Cluster, Error, Result};
 use crate::token;
 
@@ -42,12 +42,12 @@ pub(super) fn prepare(store: &Mysql) -> Result<()> {
 
 /// The number of the schema that a database has, and that of the newest one; 0: there are no tables.
 pub(in crate::store) fn schema(cluster: &Cluster) -> Result<(u32, u32)> {
-    Ok((Mysql::reach(cluster)?.read(look)?.version, NEWEST))
+    Ok((Mysql::reach(cluster, LONG_ANSWER_TIMEOUT)?.read(look)?.version, NEWEST))
 }
 
 /// Brings the tables up to date, and says from which number to which.
 pub(in crate::store) fn migrate(cluster: &Cluster) -> Result<(u32, u32)> {
-    let store = Mysql::reach(cluster)?;
+    let store = Mysql::reach(cluster, LONG_ANSWER_TIMEOUT)?;
     let before = store.read(look)?.version;
     if before < NEWEST {
         bring_up(&store)?;
