@@ -94,30 +94,27 @@ fn main() -> ExitCode {
         }
         Some(Command::Check(flags)) => {
             let config = flags.flags.check().map_err(|text| Failure(2, text))?;
-            let (report, is_good) =
-                admin::check(&config, flags.json).map_err(|text| Failure(1, text))?;
-            print(&report);
-            Ok(ExitCode::from(u8::from(!is_good)))
+            judge(admin::check(&config, flags.json))
         }
         Some(Command::Import(flags)) => bring(flags),
         Some(Command::Copy(flags)) => {
             let order = flags.order().map_err(|text| Failure(2, text))?;
             tell(watched(|progress| admin::copy(&order, Moment::now(), progress)))
         }
-        Some(Command::Migrate(flags)) => {
-            let (report, is_newest) = admin::migrate(&flags).map_err(|text| Failure(1, text))?;
-            print(&report);
-            Ok(ExitCode::from(u8::from(!is_newest)))
-        }
+        Some(Command::Migrate(flags)) => judge(admin::migrate(&flags)),
         Some(Command::Doctor(flags)) => examine(*flags),
     });
-    match ended {
-        Ok(code) => code,
-        Err(Failure(code, text)) => {
-            drop(writeln!(std::io::stderr(), "vestibule: {}", admin::printable(&text)));
-            ExitCode::from(code)
-        }
-    }
+    ended.unwrap_or_else(|Failure(code, text)| {
+        drop(writeln!(std::io::stderr(), "vestibule: {}", admin::printable(&text)));
+        ExitCode::from(code)
+    })
+}
+
+/// Prints a report; the exit code says whether all is as it should be.
+fn judge(done: Result<(String, bool), String>) -> Result<ExitCode, Failure> {
+    let (report, is_good) = done.map_err(|text| Failure(1, text))?;
+    print(&report);
+    Ok(ExitCode::from(u8::from(!is_good)))
 }
 
 /// Prints what an operator's command has to say.

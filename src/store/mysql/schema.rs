@@ -131,6 +131,7 @@ fn bring_up(store: &Mysql) -> Result<()> {
             let cause = "another process has not brought its tables up to date yet";
             return Err(Error::Unavailable(cause.to_owned()));
         } else {
+            // Somebody else is at it, and says in the table when it is done.
             std::thread::sleep(pause(200));
         }
     }

@@ -16,8 +16,10 @@ impl AccessTokens for Sqlite {
     ) -> Result<Written> {
         written(self.write(WRITE_PATIENCE, |tx| {
             let is_live = tx
-                .prepare_cached("SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2
-                        AND epoch = (SELECT epoch FROM user WHERE id = ?2)")?
+                .prepare_cached(
+                    "SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2
+                        AND epoch = (SELECT epoch FROM user WHERE id = ?2)",
+                )?
                 .exists((session.as_bytes(), token.user_id.as_str()))?;
             if !is_live {
                 return Err(Fault::NoUser);
@@ -28,19 +30,7 @@ impl AccessTokens for Sqlite {
             if count >= most {
                 return Err(Fault::Duplicate);
             }
-            tx.prepare_cached(
-                "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT epoch FROM user WHERE id = ?2))",
-            )?
-            .execute((
-                token.id.as_bytes(),
-                token.user_id.as_str(),
-                &token.name,
-                token.created_at.millis(),
-                token.expires_at.millis(),
-                token.used_at.map(Moment::millis),
-            ))?;
-            Ok(())
+            Ok(insert(tx, token, None)?)
         }))
     }
 
@@ -104,6 +94,28 @@ impl AccessTokens for Sqlite {
         });
         Ok(deleted?)
     }
+}
+
+/// Adds a token under this epoch; `None`: the one that its user has.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    token: &AccessToken,
+    epoch: Option<i64>,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ifnull(?7, (SELECT epoch FROM user WHERE id = ?2)))",
+    )?
+    .execute((
+        token.id.as_bytes(),
+        token.user_id.as_str(),
+        &token.name,
+        token.created_at.millis(),
+        token.expires_at.millis(),
+        token.used_at.map(Moment::millis),
+        epoch,
+    ))?;
+    Ok(())
 }
 
 pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<usize> {

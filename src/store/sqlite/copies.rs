@@ -2,14 +2,13 @@
 
 use rusqlite::{Connection, Transaction};
 
-use super::access_tokens::access_token_at;
-use super::counts::count_at;
-use super::trail::record_at;
+use super::access_tokens::{self, access_token_at};
+use super::counts::{count_at, insert_device, upsert_count};
+use super::trail::{insert_record, record_at};
 use super::{
     Fault, Sqlite, WRITE_PATIENCE, file, insert_key, insert_session_row, insert_user, invites,
-    key_at, moment_at, session_at, user_at,
+    key_at, moment_at, session_at, tickets, user_at,
 };
-use crate::clock::Moment;
 use crate::store::strangers::tell;
 use crate::store::{
     Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,
@@ -220,70 +219,12 @@ fn insert(tx: &Transaction<'_>, row: &Row) -> std::result::Result<(), Fault> {
             tx.prepare_cached("UPDATE user_session SET epoch = ?2 WHERE id = ?1")?
                 .execute((session.id.as_bytes(), epoch))?;
         }
-        Row::AccessToken { token, epoch } => {
-            tx.prepare_cached(
-                "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                token.id.as_bytes(),
-                token.user_id.as_str(),
-                &token.name,
-                token.created_at.millis(),
-                token.expires_at.millis(),
-                token.used_at.map(Moment::millis),
-                epoch,
-            ))?;
-        }
-        Row::Ticket(it) => {
-            tx.prepare_cached(
-                "INSERT INTO ticket (id, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute((
-                it.id.as_bytes(),
-                it.user_id.as_str(),
-                it.created_at.millis(),
-                it.expires_at.millis(),
-            ))?;
-        }
+        Row::AccessToken { token, epoch } => access_tokens::insert(tx, token, Some(*epoch))?,
+        Row::Ticket(ticket) => tickets::insert(tx, ticket)?,
         Row::Invite(invite) => invites::insert(tx, invite)?,
-        Row::Device(it) => {
-            tx.prepare_cached(
-                "INSERT INTO device (id, user_id, last_used_at) VALUES (?1, ?2, ?3)",
-            )?
-            .execute((
-                it.id.as_bytes(),
-                it.user_id.as_str(),
-                it.last_used_at.millis(),
-            ))?;
-        }
-        Row::Count { id, count } => {
-            tx.prepare_cached(
-                "INSERT INTO throttle (id, failures, last_at, until) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute((
-                id.0,
-                count.failures,
-                count.last_at.millis(),
-                count.until.millis(),
-            ))?;
-        }
-        Row::Record { number, record: it } => {
-            tx.prepare_cached(
-                "INSERT INTO audit (id, at, event, user_id, address, session, request, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute((
-                number,
-                it.at.millis(),
-                &it.event,
-                &it.user_id,
-                &it.address,
-                &it.session,
-                &it.request,
-                &it.detail,
-            ))?;
-        }
+        Row::Device(device) => insert_device(tx, device)?,
+        Row::Count { id, count } => upsert_count(tx, *id, *count)?,
+        Row::Record { number, record } => insert_record(tx, Some(*number), record)?,
     }
     Ok(())
 }

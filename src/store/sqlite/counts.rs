@@ -43,12 +43,7 @@ impl Counts for Sqlite {
                     .prepare_cached("SELECT failures, last_at, until FROM throttle WHERE id = ?1")?
                     .query_row([id.0], count_at)
                     .optional()?;
-                let Count { failures, last_at, until } = after(at, before);
-                tx.prepare_cached(
-                    "INSERT INTO throttle (id, failures, last_at, until) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (id) DO UPDATE SET failures = ?2, last_at = ?3, until = ?4",
-                )?
-                .execute((id.0, failures, last_at.millis(), until.millis()))?;
+                upsert_count(tx, *id, after(at, before))?;
             }
             if is_due {
                 tx.prepare_cached(
@@ -124,17 +119,36 @@ pub(super) fn upsert_device(
     tx: &Transaction<'_>,
     device: &Device,
 ) -> std::result::Result<(), Fault> {
-    tx.prepare_cached(
-        "INSERT INTO device (id, user_id, last_used_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (id, user_id) DO UPDATE SET last_used_at = ?3",
-    )?
-    .execute((device.id.as_bytes(), device.user_id.as_str(), device.last_used_at.millis()))?;
+    insert_device(tx, device)?;
     tx.prepare_cached(
         "DELETE FROM device WHERE (id, user_id) IN
            (SELECT id, user_id FROM device WHERE user_id = ?1
              ORDER BY last_used_at DESC LIMIT -1 OFFSET ?2)",
     )?
     .execute((device.user_id.as_str(), DEVICES_MAX))?;
+    Ok(())
+}
+
+pub(super) fn insert_device(tx: &Transaction<'_>, device: &Device) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO device (id, user_id, last_used_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (id, user_id) DO UPDATE SET last_used_at = ?3",
+    )?
+    .execute((device.id.as_bytes(), device.user_id.as_str(), device.last_used_at.millis()))?;
+    Ok(())
+}
+
+pub(super) fn upsert_count(
+    tx: &Transaction<'_>,
+    id: CountId,
+    count: Count,
+) -> rusqlite::Result<()> {
+    let Count { failures, last_at, until } = count;
+    tx.prepare_cached(
+        "INSERT INTO throttle (id, failures, last_at, until) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET failures = ?2, last_at = ?3, until = ?4",
+    )?
+    .execute((id.0, failures, last_at.millis(), until.millis()))?;
     Ok(())
 }
 

@@ -12,16 +12,7 @@ impl Tickets for Sqlite {
     fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {
         written(self.write(WRITE_PATIENCE, |tx| {
             delete_all_of(tx, &ticket.user_id)?;
-            tx.prepare_cached(
-                "INSERT INTO ticket (id, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute((
-                ticket.id.as_bytes(),
-                ticket.user_id.as_str(),
-                ticket.created_at.millis(),
-                ticket.expires_at.millis(),
-            ))?;
-            Ok(())
+            Ok(insert(tx, ticket)?)
         }))
     }
 
@@ -85,4 +76,17 @@ impl Tickets for Sqlite {
 
 pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<usize> {
     tx.prepare_cached("DELETE FROM ticket WHERE user_id = ?1")?.execute([id.as_str()])
+}
+
+pub(super) fn insert(tx: &Transaction<'_>, ticket: &Ticket) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO ticket (id, user_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute((
+        ticket.id.as_bytes(),
+        ticket.user_id.as_str(),
+        ticket.created_at.millis(),
+        ticket.expires_at.millis(),
+    ))?;
+    Ok(())
 }

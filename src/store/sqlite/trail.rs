@@ -1,6 +1,6 @@
 //! The audit trail as it is written down.
 
-use rusqlite::Row;
+use rusqlite::{Row, Transaction};
 
 use super::{Sqlite, WRITE_PATIENCE, moment_at};
 use crate::clock::Moment;
@@ -9,22 +9,7 @@ use crate::store::{Record, Result, Trail};
 impl Trail for Sqlite {
     fn add_records(&self, records: &[Record]) -> Result<()> {
         let added = self.write(WRITE_PATIENCE, |tx| {
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO audit (at, event, user_id, address, session, request, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?;
-            for it in records {
-                insert.execute((
-                    it.at.millis(),
-                    &it.event,
-                    &it.user_id,
-                    &it.address,
-                    &it.session,
-                    &it.request,
-                    &it.detail,
-                ))?;
-            }
-            Ok(())
+            Ok(records.iter().try_for_each(|it| insert_record(tx, None, it))?)
         });
         Ok(added?)
     }
@@ -64,6 +49,29 @@ impl Trail for Sqlite {
         });
         Ok(deleted?)
     }
+}
+
+/// Adds a record under this number; `None`: the next one.
+pub(super) fn insert_record(
+    tx: &Transaction<'_>,
+    number: Option<i64>,
+    it: &Record,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO audit (id, at, event, user_id, address, session, request, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute((
+        number,
+        it.at.millis(),
+        &it.event,
+        &it.user_id,
+        &it.address,
+        &it.session,
+        &it.request,
+        &it.detail,
+    ))?;
+    Ok(())
 }
 
 pub(super) fn record_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Record> {
