@@ -123,6 +123,10 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     let (gate, remote) = Gate::new(doors, limits, site, house.log.clone(), news)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
     remote.follow(first.workers.clone());
+    // Before anybody is answered: who counts threads then finds all of them.
+    let (_stay, leave) = mpsc::channel::<()>();
+    let keeper = house.clone();
+    spawn("housekeeper", move || keep_house(&keeper, &leave));
     spawn("gate", move || {
         let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
         let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
@@ -131,9 +135,6 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     });
     // Without a service manager there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    let (_stay, leave) = mpsc::channel::<()>();
-    let keeper = house.clone();
-    spawn("housekeeper", move || keep_house(&keeper, &leave));
     let served = Supervisor { crew, remote, events, generations: vec![first] }.supervise();
     house.stop();
     served.map_err(|err| format!("cannot go on: the gate ended: {err}"))
