@@ -269,7 +269,10 @@ impl Site {
             return Ok(plainly(403, "Forbidden").noting(note));
         }
         let method = method(check, request);
-        if is_preflight(request, method) && is_asked(request, "preflight", "allow") {
+        if is_preflight(request, method)
+            && is_asked(request, "preflight", "allow")
+            && has_known_parameters(check, request)
+        {
             return Ok(self.let_through(check, None));
         }
         let user = match self.who(request, now)? {
@@ -436,6 +439,8 @@ impl Site {
     fn deny(&self, request: &Request, user: &User, why: &Closed) -> Response {
         let reason = match why {
             Closed::ToThem => "not_in_group_or_list",
+            // Caddy passes these on where its configuration lacks a question mark: the operator reads why.
+            Closed::ToAll if may_be_the_clients(request) => "parameters_of_the_client",
             Closed::ToAll => "unreadable_parameters",
         };
         let note = Note::of("check_denied").with("uid", user.id.as_str()).with("reason", reason);
@@ -567,9 +572,19 @@ fn is_asked(request: &Request, name: &str, value: &str) -> bool {
     request.parameters().field(name).is_some_and(|it| it == value) && !may_be_the_clients(request)
 }
 
+/// Whether each parameter of a check is one that checks have. A misspelt restriction must not be none, and
+/// that a client's own query is the same proves nothing: the client chooses it.
+fn has_known_parameters(check: Check, request: &Request) -> bool {
+    let known = ["groups", "users", "basic", "preflight", "rd", check.groups.unwrap_or("groups")];
+    request.parameters().names().all(|name| known.contains(&&*name))
+}
+
 /// Whether the parameters of a check let this user through. What cannot be understood lets nobody
-/// through: a misspelt restriction must not be none. A restriction holds whoever asks for it.
+/// through. A restriction holds whoever asks for it.
 fn is_open_to(user: &User, check: Check, request: &Request) -> Result<(), Closed> {
+    if !has_known_parameters(check, request) {
+        return Err(Closed::ToAll);
+    }
     let asked = request.parameters();
     let list = |name: &str| -> Result<Option<Vec<String>>, Closed> {
         if !asked.has(name) {
@@ -578,12 +593,6 @@ fn is_open_to(user: &User, check: Check, request: &Request) -> Result<(), Closed
         let value = asked.field(name).ok_or(Closed::ToAll)?;
         Ok(Some(value.split(',').map(|it| it.trim().to_owned()).collect()))
     };
-    let known = ["groups", "users", "basic", "preflight", "rd", check.groups.unwrap_or("groups")];
-    let is_theirs = may_be_the_clients(request);
-    let may_be = |name: &str| known.contains(&name) || (is_theirs && is_of_an_app(name));
-    if !asked.names().all(|name| may_be(&name)) {
-        return Err(Closed::ToAll);
-    }
     for name in ["groups", check.groups.unwrap_or("groups")] {
         if let Some(groups) = list(name)?
             && !user.groups.iter().any(|it| groups.iter().any(|asked| asked == it))
@@ -607,12 +616,6 @@ fn way_in(own: &str, target: Option<&Target>) -> String {
         }
         None => format!("{own}/login"),
     }
-}
-
-/// Whether a parameter is plainly none that an operator meant for a check and misspelt.
-fn is_of_an_app(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    !["group", "user", "allow", "role"].iter().any(|it| name.contains(it))
 }
 
 /// A name to be shown, as ASCII. Escapes are read back as in an address.
