@@ -133,8 +133,10 @@ pub fn with_password(
     caller: &Caller,
     now: Moment,
 ) -> Result<SignIn> {
+    let name = name.canonical();
+    let subject = subject(store, rules, name, caller, now)?;
     let Proven { user, key, hash, subject } =
-        match prove(store, hasher, rules, name.canonical(), password, caller, now)? {
+        match prove(store, hasher, rules, name, password, subject, now)? {
             Check::Proven(proven) => *proven,
             Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
             Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
@@ -163,19 +165,19 @@ pub enum Again {
 }
 
 /// Asks somebody who is signed in for their password once more, and notes in their session that it
-/// was right. It counts as a sign-in does: a session that was stolen is no way to guess (OWASP ASVS
-/// 7.5.1).
+/// was right (OWASP ASVS 7.5.1). Failures count against the session alone: see
+/// [`Subject::reauthentication`].
 pub fn again(
     store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     (user, session): (&User, &Session),
     password: &Password,
-    caller: &Caller,
     now: Moment,
 ) -> Result<Again> {
     let name = &user.canonical_username;
-    Ok(match prove(store, hasher, rules, name, password, caller, now)? {
+    let subject = Subject::reauthentication(store, &session.id);
+    Ok(match prove(store, hasher, rules, name, password, subject, now)? {
         Check::Proven(proven) if proven.user.id == user.id => {
             if let Some(id) = proven.subject.cleared_by_success() {
                 store.clear_count(&id)?;
@@ -200,19 +202,21 @@ pub enum Change {
 }
 
 /// Gives somebody who is signed in a new password, if they know the present one. Every session of
-/// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4).
+/// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4). Failures count
+/// as in [`again`].
 pub fn change_password(
     store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
-    user: &User,
+    (user, session): (&User, &Session),
     (present, new): (&Password, &Password),
     caller: &Caller,
     now: Moment,
 ) -> Result<Change> {
     let name = &user.canonical_username;
+    let subject = Subject::reauthentication(store, &session.id);
     let Proven { key, hash, subject, .. } =
-        match prove(store, hasher, rules, name, present, caller, now)? {
+        match prove(store, hasher, rules, name, present, subject, now)? {
             Check::Proven(proven) if proven.user.id == user.id => *proven,
             Check::Proven(_) => return Ok(Change::Refused(Refusal::UnknownKey)),
             Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
@@ -251,7 +255,9 @@ pub fn without_session(
     caller: &Caller,
     now: Moment,
 ) -> Result<Known> {
-    Ok(match prove(store, hasher, rules, name.canonical(), password, caller, now)? {
+    let name = name.canonical();
+    let subject = subject(store, rules, name, caller, now)?;
+    Ok(match prove(store, hasher, rules, name, password, subject, now)? {
         Check::Proven(proven) => {
             if let Some(id) = proven.subject.cleared_by_success() {
                 store.clear_count(&id)?;
@@ -278,18 +284,17 @@ enum Check {
     Wait(Duration),
 }
 
-/// The one place where a password is compared: throttled first, counted if wrong.
+/// The one place where a password is compared: throttled first, counted under `subject` if wrong.
 fn prove(
     store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
     canonical: &str,
     password: &Password,
-    caller: &Caller,
+    subject: Subject,
     now: Moment,
 ) -> Result<Check> {
     let key = KeyId::username(canonical);
-    let subject = subject(store, rules, canonical, caller, now)?;
     if let Some(wait) = throttle::wait(store, &subject, now)? {
         return Ok(Check::Wait(wait));
     }

@@ -1,10 +1,10 @@
 //! How often may somebody guess?
 //!
-//! Only failures count, and nobody is ever refused for being right. Three things are counted: a name
-//! (whether anybody has it or not), a name in a browser that has signed in to it before, and an
-//! address. A known browser is asked about its own count and not about the name's: whoever guesses
-//! from elsewhere slows themselves down and not the owner (OWASP ASVS 6.1.1; Lucia's guidebook, device
-//! cookies). Knows nothing of HTTP; what it decides is kept by the store, so that neither a restart
+//! Only failures count, and nobody is ever refused for being right. Four things are counted: a name
+//! (whether anybody has it or not), a name in a browser that has signed in to it before, a session in
+//! which the password is asked for again, and an address. A known browser and a session are asked about
+//! their own counts and not about the name's: whoever guesses from elsewhere slows themselves down and
+//! not the owner (OWASP ASVS 6.1.1; Lucia's guidebook, device cookies). Knows nothing of HTTP; what it decides is kept by the store, so that neither a restart
 //! nor a second server forgets it.
 
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::network::Neighbourhood;
-use crate::store::{Count, CountId, KeyId, Result, Store};
+use crate::store::{Count, CountId, KeyId, Result, Store, User};
 use crate::token::{self, TokenHash};
 
 /// What an operator may set.
@@ -92,6 +92,14 @@ impl Subject {
         Self { things }
     }
 
+    /// A password that is given once more in this session. It has an allowance of its own: guesses at the
+    /// name, from elsewhere or from the same address, must not keep a signed-in owner from changing the
+    /// password, and a stolen session must not be a way to guess it (OWASP ASVS 6.3.1).
+    pub fn reauthentication(store: &dyn Store, session: &TokenHash) -> Self {
+        let thing = format!("session:{}", token::hex(session.as_bytes()));
+        Self { things: vec![(count_id(store, &thing), Way::Growing)] }
+    }
+
     /// A sign-up from this address. Nothing is counted where the address stands for many clients.
     pub fn sign_up(store: &dyn Store, limits: &Limits, address: Option<IpAddr>) -> Self {
         let way = Way::Bucket(limits.sign_up_free, limits.sign_up_every);
@@ -125,6 +133,21 @@ pub fn note(store: &dyn Store, limits: &Limits, subject: &Subject, now: Moment) 
     let ids: Vec<_> = subject.things.iter().map(|(id, _)| *id).collect();
     let after = |at: usize, before: Option<Count>| after(limits, subject.things[at].1, before, now);
     store.change_counts(&ids, &after, limits.rows)
+}
+
+/// Forgets the failures for every name that a user signs in with, those of the browsers that are known
+/// to the account, and those of its sessions.
+pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
+    for session in store.sessions_of(&user.id)? {
+        let [(id, _)] = &Subject::reauthentication(store, &session.id).things[..] else { continue };
+        store.clear_count(id)?;
+    }
+    forget(store, &user.canonical_username)?;
+    let keys = store.keys_of(&user.id)?;
+    let names = keys.iter().filter(|it| it.id.provider() == "username");
+    let mut others =
+        names.map(|it| it.id.provider_user_id()).filter(|name| *name != user.canonical_username);
+    others.try_for_each(|name| forget(store, name))
 }
 
 /// Forgets the failures for a name, and those of every browser that is known to its account.

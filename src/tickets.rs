@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::password::{Hasher, Password};
 use crate::store::{Result, Store, Ticket, User, UserId, Written};
+use crate::throttle;
 use crate::token::Token;
 
 /// How long a link is good.
@@ -38,6 +39,10 @@ pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<U
 
 /// Sets the password, once, and ends every session and access token of the user. `false` if the ticket is
 /// not good any more.
+///
+/// The failures for the user's names are forgotten with it: guesses at the old password must not keep
+/// the owner from signing in with the new one. They are forgotten first, so that nothing is left to fail
+/// once the password is set; whoever has the link has no need to guess.
 pub fn set_password(
     store: &dyn Store,
     hasher: &Hasher,
@@ -45,7 +50,9 @@ pub fn set_password(
     password: &Password,
     now: Moment,
 ) -> Result<bool> {
+    let Some(user) = user_of(store, token, now)? else { return Ok(false) };
     let hash = hasher.hash(password);
+    throttle::forget_user(store, &user)?;
     store.use_ticket(&token.hash(), &hash, now)
 }
 

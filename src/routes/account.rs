@@ -80,7 +80,7 @@ impl Site {
             let answer = self.problem(request, 404, |t| t.no_session);
             return Ok(self.with_cookie(answer, &visitor, now));
         };
-        if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
+        if let Err(turned) = self.fresh(form, it, now)? {
             return self.refuse_sessions(request, &visitor, it, &turned, now);
         }
         sessions::end(&*self.store, &session.id)?;
@@ -101,7 +101,7 @@ impl Site {
     ) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
-        if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
+        if let Err(turned) = self.fresh(form, it, now)? {
             return self.refuse_sessions(request, &visitor, it, &turned, now);
         }
         let count = sessions::end_others(&*self.store, &it.session)?;
@@ -113,7 +113,7 @@ impl Site {
     pub(super) fn delete_account(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
-        let proof = self.prove(request, form, "password", &visitor, it, now)?;
+        let proof = self.prove(form, "password", it, now)?;
         if let Err(turned) = proof {
             let form = pages::Form::Delete;
             return Ok(self.refuse_account(request, &visitor, it, form, &turned, now));
@@ -154,7 +154,8 @@ impl Site {
         let store = &*self.store;
         let Self { hasher, rules, .. } = self;
         let caller = self.caller_again(request, visitor, it);
-        Ok(match login::change_password(store, hasher, rules, &it.user, passwords, &caller, now)? {
+        let who = (&it.user, &it.session);
+        Ok(match login::change_password(store, hasher, rules, who, passwords, &caller, now)? {
             Change::Done(started) => {
                 let cookie = self.session_cookie(&started, now);
                 let data = data::admitted(&it.user, &started, now);
@@ -169,9 +170,7 @@ impl Site {
     /// What matters most wants a password that was given a short while ago, or with the request.
     pub(super) fn fresh(
         &self,
-        request: &Request,
         form: Form<'_>,
-        visitor: &Visitor,
         it: &Resumed,
         now: Moment,
     ) -> Result<Allowed, Error> {
@@ -181,15 +180,13 @@ impl Site {
         if form.field("current_password").is_none() {
             return Ok(Err(Turned::for_missing_proof()));
         }
-        self.prove(request, form, "current_password", visitor, it, now)
+        self.prove(form, "current_password", it, now)
     }
 
     fn prove(
         &self,
-        request: &Request,
         form: Form<'_>,
         field: &str,
-        visitor: &Visitor,
         it: &Resumed,
         now: Moment,
     ) -> Result<Allowed, Error> {
@@ -198,9 +195,8 @@ impl Site {
         };
         let store = &*self.store;
         let Self { hasher, rules, .. } = self;
-        let caller = self.caller_again(request, visitor, it);
         let who = (&it.user, &it.session);
-        Ok(match login::again(store, hasher, rules, who, &password, &caller, now)? {
+        Ok(match login::again(store, hasher, rules, who, &password, now)? {
             Again::Right => Ok(()),
             Again::Refused(_) => Err(Turned::for_present_password()),
             Again::Wait(wait) => Err(Turned::for_now(wait)),

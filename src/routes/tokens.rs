@@ -38,7 +38,7 @@ impl Site {
         let Some(life) = life(form) else {
             return self.refuse_token(request, &visitor, it, form, &Turned::for_life(), now);
         };
-        if let Err(turned) = self.fresh(request, form, &visitor, it, now)? {
+        if let Err(turned) = self.fresh(form, it, now)? {
             return self.refuse_token(request, &visitor, it, form, &turned, now);
         }
         let answer = match access::create(&*self.store, &it.session, name, life, now)? {

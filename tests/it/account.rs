@@ -105,21 +105,78 @@ fn asks_of_a_new_password_what_sign_up_asks() {
     assert_eq!(change(&mut visit, "correct horse", "123456").status, 302);
 }
 
-#[test]
-fn throttles_who_guesses_in_a_stolen_session_by_account_and_not_by_session() {
-    let mut visit = Visit::with_ann();
-    visit.device = None;
+/// Guesses six times in this session, after which there is a second to wait.
+fn guess_in_session(visit: &mut Visit) {
     for _ in 0..6 {
-        assert_eq!(change(&mut visit, "wrong guess", "battery staple").status, 400);
+        assert_eq!(change(visit, "wrong guess", "battery staple").status, 400);
     }
-    let answer = change(&mut visit, "correct horse", "battery staple");
+    let answer = change(visit, "correct horse", "battery staple");
     assert_eq!(
         (plain(&answer), answer.value("Retry-After")),
         ((429, "Too many attempts"), Some("1"))
     );
-    assert_eq!(visit.post("/account/delete", &[("password", "correct horse")]).status, 429);
+}
+
+#[test]
+fn throttles_who_guesses_in_a_stolen_session_and_nobody_else() {
+    let mut visit = Visit::with_ann();
+    let thief = visit.cookie.clone();
+    let owner = elsewhere(&mut visit);
+    visit.cookie.clone_from(&thief);
+    guess_in_session(&mut visit);
+    visit.raw().run("UPDATE user_session SET proven_at = 1");
+    for path in ["/account/delete", "/account/sessions/end-others"] {
+        let fields = [("password", "correct horse"), ("current_password", "correct horse")];
+        assert_eq!(visit.post(path, &fields).status, 429, "{path}");
+    }
+    // A known browser is no further allowance.
+    visit.device = None;
+    assert_eq!(change(&mut visit, "correct horse", "battery staple").status, 429);
     visit.forget_cookie();
-    assert_eq!(sign_in(&mut visit, "correct horse").status, 429, "the same count");
+    assert_eq!(sign_in(&mut visit, "correct horse").status, 302, "the name has its own count");
+    visit.cookie = owner;
+    assert_eq!(change(&mut visit, "correct horse", "battery staple").status, 302);
+    visit.cookie = thief;
+    assert!(!visit.is_signed_in());
+}
+
+#[test]
+fn forgets_the_failures_of_a_session_in_which_the_password_was_right() {
+    let mut visit = Visit::with_ann();
+    visit.raw().run("UPDATE user_session SET proven_at = 1");
+    guess_in_session(&mut visit);
+    visit.wait(Duration::from_secs(1));
+    let fields = [("current_password", "correct horse")];
+    assert_eq!(visit.post("/account/sessions/end-others", &fields).status, 302);
+    guess_in_session(&mut visit);
+}
+
+/// Neither the name's count nor the address's is asked: whoever guesses from elsewhere fills both.
+#[test]
+fn lets_an_owner_who_is_signed_in_change_the_password_while_others_guess_at_the_account() {
+    for (path, field) in [
+        ("/account/password", "current_password"),
+        ("/account/sessions/end-others", "current_password"),
+        ("/account/delete", "password"),
+    ] {
+        let mut visit = Visit::with_ann();
+        visit.peer = "192.0.2.1".parse().ok();
+        let (owner, _) = visit.forget_everything();
+        for _ in 0..30 {
+            visit.post("/login", &[("username", "anna"), ("password", "wrong guess")]);
+            visit.post("/login", &[("username", "nobody"), ("password", "wrong guess")]);
+        }
+        assert_eq!(sign_in(&mut visit, "correct horse").status, 429);
+        visit.raw().run("UPDATE user_session SET proven_at = 1");
+        visit.cookie = owner;
+        // Without "stay signed in" the browser is not known by a cookie of its own.
+        let new = ("password", "battery staple");
+        let mut fields = vec![(field, "correct horse")];
+        if path == "/account/password" {
+            fields.push(new);
+        }
+        assert_eq!(visit.post(path, &fields).status, 302, "{path}");
+    }
 }
 
 #[test]

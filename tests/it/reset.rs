@@ -90,6 +90,47 @@ fn keeps_a_link_when_the_new_password_is_refused_and_drops_it_with_the_old_one()
 }
 
 #[test]
+fn forgets_the_failures_for_the_name_when_a_link_is_used_and_not_before() {
+    let (mut visit, token) = with_link();
+    let known = visit.device.clone();
+    visit.forget_cookie();
+    for device in [None, known.clone()] {
+        visit.device = device;
+        for _ in 0..7 {
+            sign_in(&mut visit, "wrong guess");
+        }
+        assert_eq!(sign_in(&mut visit, "correct horse"), 429);
+    }
+    visit.get(&format!("/reset?token={}", token.reveal()));
+    assert_eq!(reset(&mut visit, token.reveal(), "short").0, 400);
+    assert_eq!(reset(&mut visit, &"a".repeat(40), "battery staple").0, 404);
+    assert_eq!(sign_in(&mut visit, "correct horse"), 429, "nothing is forgotten yet");
+    assert_eq!(reset(&mut visit, token.reveal(), "battery staple").0, 302);
+    for device in [None, known] {
+        visit.device = device;
+        assert_eq!(sign_in(&mut visit, "battery staple"), 302);
+        visit.forget_cookie();
+    }
+}
+
+/// Somebody who came over may sign in with another name than the one that is shown.
+#[test]
+fn forgets_the_failures_for_every_name_that_the_user_signs_in_with() {
+    let (mut visit, token) = with_link();
+    visit.raw().run(
+        "INSERT INTO user_key (id, user_id, hashed_password)
+         SELECT 'username:before', user_id, hashed_password FROM user_key",
+    );
+    visit.forget_everything();
+    (0..7).for_each(|_| {
+        visit.post("/login", &[("username", "before"), ("password", "wrong guess")]);
+    });
+    assert!(visit.count("throttle") > 0);
+    assert_eq!(reset(&mut visit, token.reveal(), "battery staple").0, 302);
+    assert_eq!(visit.count("throttle"), 0);
+}
+
+#[test]
 fn sets_one_password_though_a_link_is_used_many_times_at_once() {
     let (visit, token) = with_link();
     let store = engine::open(visit.folder.path());
