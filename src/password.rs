@@ -31,13 +31,15 @@ pub const MEMORY_KIB_MAX: u32 = 64 * 1024;
 /// three passes. It takes five times as long as a hash of ours.
 pub const WORK_KIB_MAX: u64 = 3 * 64 * 1024;
 
-/// A password as somebody typed it, ready to be hashed.
+/// A password as it was typed, ready to be hashed.
 ///
-/// It is normalised to Unicode NFKC, as Lucia does, so that the same password typed on another
-/// keyboard is the same password. Nothing is trimmed, cut or folded. It has neither `Debug` nor
-/// `Display`.
+/// New hashes are made of its NFKC form, as Lucia does, so that the same password typed on another
+/// keyboard is the same password. The form that was typed is kept beside it for the hashes of systems
+/// that do not normalise. Nothing is trimmed, cut or folded. It has neither `Debug` nor `Display`.
 pub struct Password {
     normal: String,
+    /// `None`: NFKC changes nothing.
+    typed: Option<String>,
     units: usize,
     characters: usize,
 }
@@ -46,8 +48,10 @@ impl Password {
     /// Takes a password as it was typed.
     pub fn new(typed: &str) -> Self {
         let nfc = ComposingNormalizerBorrowed::new_nfc().normalize(typed);
+        let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(typed).into_owned();
         Self {
-            normal: ComposingNormalizerBorrowed::new_nfkc().normalize(typed).into_owned(),
+            typed: (normal != typed).then(|| typed.to_owned()),
+            normal,
             units: typed.encode_utf16().count(),
             characters: nfc.chars().count(),
         }
@@ -66,6 +70,12 @@ impl Password {
     /// The normalised password in clear.
     pub fn reveal(&self) -> &str {
         &self.normal
+    }
+
+    /// The normalised password, and the typed one if it differs: what a stored Argon2 hash is compared
+    /// with. One that another program made may be of either.
+    fn forms(&self) -> impl DoubleEndedIterator<Item = &str> {
+        std::iter::once(self.normal.as_str()).chain(self.typed.as_deref())
     }
 }
 
@@ -160,7 +170,7 @@ impl Hasher {
     /// A new hash of `password`, with a new salt.
     pub fn hash(&self, password: &Password) -> PasswordHash {
         let salt = random_bytes::<SALT_BYTES>();
-        let output = self.compute(&self.ours, password, &salt, OUTPUT_BYTES);
+        let output = self.compute(&self.ours, &password.normal, &salt, OUTPUT_BYTES);
         PasswordHash(self.ours.write(&salt, output))
     }
 
@@ -172,17 +182,17 @@ impl Hasher {
     // patient guesser can tell that the name was brought over.
     pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
         let Some(PasswordHash(text)) = stored else {
-            self.matches(password, &self.decoy);
+            self.compare(password, &self.decoy);
             return Verdict::Wrong;
         };
-        match (Stored::read(text), Foreign::read(text)) {
-            (Some(target), _) if !self.matches(password, &target) => Verdict::Wrong,
-            (Some(target), _) if self.is_ours(&target) => Verdict::Right,
-            (Some(_), _) => Verdict::Stale,
-            (None, Some(target)) if self.matches_foreign(password, &target) => Verdict::Stale,
-            (None, Some(_)) => Verdict::Wrong,
-            (None, None) => {
-                self.matches(password, &self.decoy);
+        if let Some(target) = Stored::read(text) {
+            return self.compare(password, &target);
+        }
+        match Foreign::read(text) {
+            Some(target) if self.matches_foreign(password, &target) => Verdict::Stale,
+            Some(_) => Verdict::Wrong,
+            None => {
+                self.compare(password, &self.decoy);
                 Verdict::Unreadable
             }
         }
@@ -194,7 +204,18 @@ impl Hasher {
         self.computed.load(Ordering::Relaxed)
     }
 
-    fn matches(&self, password: &Password, target: &Stored) -> bool {
+    /// Compares both forms of a password with an Argon2 hash, the normalised one first: ours are of that.
+    /// A hash of the typed form was made by another program, and is stale.
+    fn compare(&self, password: &Password, target: &Stored) -> Verdict {
+        let matching = password.forms().find(|form| self.matches(form, target));
+        match matching {
+            None => Verdict::Wrong,
+            Some(form) if form == password.normal && self.is_ours(target) => Verdict::Right,
+            Some(_) => Verdict::Stale,
+        }
+    }
+
+    fn matches(&self, password: &str, target: &Stored) -> bool {
         let length = target.output.len();
         // `Output` compares in constant time.
         self.compute(&target.scheme, password, &target.salt, length) == target.output
@@ -204,7 +225,7 @@ impl Hasher {
         // A permit like any other. What scrypt needs beside it, 32 MiB at most, it takes and gives
         // back itself.
         let _loan = self.borrow(0);
-        target.matches(&password.normal, || {
+        target.matches(password, || {
             self.computed.fetch_add(1, Ordering::Relaxed);
         })
     }
@@ -214,20 +235,14 @@ impl Hasher {
         enough && target.scheme.is(&self.ours)
     }
 
-    fn compute(
-        &self,
-        scheme: &Scheme,
-        password: &Password,
-        salt: &[u8],
-        length: usize,
-    ) -> phc::Output {
+    fn compute(&self, scheme: &Scheme, password: &str, salt: &[u8], length: usize) -> phc::Output {
         let mut loan = self.borrow(scheme.params.block_count());
         self.computed.fetch_add(1, Ordering::Relaxed);
         let argon2 = Argon2::new(scheme.algorithm, scheme.version, scheme.params.clone());
         let mut output = [0; phc::Output::MAX_LENGTH];
         argon2
             .hash_password_into_with_memory(
-                password.normal.as_bytes(),
+                password.as_bytes(),
                 salt,
                 &mut output[..length],
                 &mut loan.blocks,
@@ -522,6 +537,47 @@ mod tests {
             let wrong = Password::new("wrong horse");
             assert_eq!(hasher.verify(&wrong, Some(&stored)), Verdict::Wrong, "{hash}");
         }
+    }
+
+    /// `x2\u{3bc} fish 7` in NFKC.
+    const TYPED: &str = "x\u{b2}\u{b5} \u{fb01}sh\u{a0}7";
+
+    #[test]
+    fn compares_the_hashes_of_systems_that_do_not_normalise_with_what_was_typed_too() {
+        let hasher = Hasher::new(1, CHEAP);
+        let argon2 = |password: &str| {
+            let output = hasher.compute(&hasher.ours, password, b"somesaltsomesalt", OUTPUT_BYTES);
+            hasher.ours.write(b"somesaltsomesalt", output)
+        };
+        // From libxcrypt and from Python's hashlib: of the typed form, then of the normalised one.
+        for (hash, computed) in [
+            ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.6AWONTZ6st8xQ4swpKIk/P6N.47X0eu".to_owned(), 1),
+            ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.QpnP6qdLfZj4Mbad03JlbPhRwc0LMtu".to_owned(), 2),
+            ("pbkdf2_sha256$1000$seasalt$UyHHCqM+9gG9ET+Cp3A+C8fa4cDUADEMkMEXfNprYIs=".into(), 1),
+            ("pbkdf2_sha256$1000$seasalt$E6NnqUIKtRBZgG37PMlWbVzkYQZeszjp8pVhQCnHSF0=".into(), 2),
+            (argon2(TYPED), 2),
+        ] {
+            let before = hasher.computed();
+            let verdict = hasher.verify(&Password::new(TYPED), Some(&stored(&hash)));
+            assert_eq!((verdict, hasher.computed() - before), (Verdict::Stale, computed), "{hash}");
+            let other = Password::new("x\u{b2}\u{b5} \u{fb01}sh\u{a0}8");
+            assert_eq!(hasher.verify(&other, Some(&stored(&hash))), Verdict::Wrong, "{hash}");
+        }
+        let ours = stored(&argon2("x2\u{3bc} fish 7"));
+        assert_eq!(hasher.verify(&Password::new(TYPED), Some(&ours)), Verdict::Right);
+    }
+
+    #[test]
+    fn works_as_hard_for_an_unknown_name_whatever_form_was_typed() {
+        let hasher = Hasher::new(1, CHEAP);
+        let hash = hasher.hash(&Password::new("secret"));
+        let unreadable = stored("plain");
+        let work = |stored: Option<&PasswordHash>| {
+            let before = hasher.computed();
+            hasher.verify(&Password::new(TYPED), stored);
+            hasher.computed() - before
+        };
+        assert_eq!([work(Some(&hash)), work(None), work(Some(&unreadable))], [2, 2, 2]);
     }
 
     #[test]

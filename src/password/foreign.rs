@@ -3,15 +3,15 @@
 //! Decides how they are read and what they may cost. They are only ever checked: whoever proves a
 //! password by one of them gets an Argon2id hash in its place, so none is made here.
 //!
-//! All see the password as [`Password`](super::Password) has it, in NFKC and UTF-8. Lucia hashes that
-//! form. The others hash what was typed.
-// LIMIT: a password that NFKC alters (a ligature, a letter and its accent as two characters) and that
-// bcrypt or PBKDF2 hashed as it was typed is not recognised; its owner needs a new one.
+//! Lucia hashes a password in NFKC, the others as it was typed. So bcrypt and PBKDF2 are compared with what
+//! was typed first and with its NFKC form then, as the same password may come from another keyboard.
 
 use argon2::password_hash::phc::Output;
 use base64ct::{Base64, Encoding};
 use bcrypt::HashParts;
 use pbkdf2::sha2::Sha256;
+
+use super::Password;
 
 /// scrypt's N as a power of two: 16,384 in every version of Lucia.
 const SCRYPT_LOG_N: u8 = 14;
@@ -78,28 +78,26 @@ impl Foreign {
 
     /// Whether it was made of this password. `count` is called for each hash that is computed: two,
     /// if it takes two to tell.
-    pub(super) fn matches(&self, password: &str, count: impl Fn()) -> bool {
+    pub(super) fn matches(&self, password: &Password, count: impl Fn()) -> bool {
+        let mut typed_first = password.forms().rev().inspect(|_| count());
         match self {
             Self::Scrypt { salt, block_sizes, output } => block_sizes.iter().any(|&size| {
                 count();
-                scrypt(password, salt, size) == *output
+                scrypt(&password.normal, salt, size) == *output
             }),
-            Self::Bcrypt(hash) => {
-                count();
-                bcrypt::verify(password, hash).unwrap_or(false)
-            }
+            Self::Bcrypt(hash) => typed_first.any(|it| bcrypt::verify(it, hash).unwrap_or(false)),
+            // `Output` compares in constant time; so does bcrypt::verify.
             Self::Pbkdf2 { salt, iterations, output } => {
-                count();
-                let bytes = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(
-                    password.as_bytes(),
-                    salt.as_bytes(),
-                    *iterations,
-                );
-                // `Output` compares in constant time; so does bcrypt::verify.
-                Output::new(&bytes).expect("32 bytes fit") == *output
+                typed_first.any(|it| pbkdf2(it, salt, *iterations) == *output)
             }
         }
     }
+}
+
+fn pbkdf2(password: &str, salt: &str, iterations: u32) -> Output {
+    let (password, salt) = (password.as_bytes(), salt.as_bytes());
+    let bytes = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt, iterations);
+    Output::new(&bytes).expect("32 bytes fit")
 }
 
 fn scrypt(password: &str, salt: &str, block_size: u32) -> Output {

@@ -56,6 +56,21 @@ fn brings_a_file_of_passwords_over_and_keeps_no_weak_hash() {
 }
 
 #[test]
+fn signs_people_in_with_a_password_that_the_other_system_hashed_as_it_was_typed() {
+    let typed = "x\u{b2}\u{b5} \u{fb01}sh\u{a0}7";
+    let it = csv("username,hash\n\
+         anna,$2b$05$CCCCCCCCCCCCCCCCCCCCC.6AWONTZ6st8xQ4swpKIk/P6N.47X0eu\n\
+         bertha,pbkdf2_sha256$1000$seasalt$UyHHCqM+9gG9ET+Cp3A+C8fa4cDUADEMkMEXfNprYIs=\n");
+    it.done(NOW);
+    let mut visit = it.visit(NOW);
+    for name in ["anna", "bertha"] {
+        assert_eq!(sign_in(&mut visit, name, "x2\u{3bc} fish 8"), 400, "{name}");
+        assert_eq!(sign_in(&mut visit, name, typed), 302, "{name}");
+        assert_eq!(sign_in(&mut visit, name, "x2\u{3bc} fish 7"), 302, "{name}: it is hashed anew");
+    }
+}
+
+#[test]
 fn refuses_a_line_that_is_malformed_by_its_number() {
     for (text, line) in [
         ("a:BCRYPT\n\nno colon\n", "line 3: "),
