@@ -269,6 +269,12 @@ pub fn without_session(
     })
 }
 
+/// The account that a sign-in with this canonical name is tried on, if there is one: one look-up.
+pub fn account_of(store: &dyn Store, canonical: &str) -> Result<Option<UserId>> {
+    let found = store.user_of_key(&KeyId::username(canonical))?;
+    Ok(found.map(|(user, _)| user.id))
+}
+
 /// Somebody whose password was right: who, by which key and hash, and what failures are counted
 /// under.
 struct Proven {

@@ -105,8 +105,12 @@ impl Site {
             return self.refuse_sessions(request, &visitor, it, &turned, now);
         }
         let count = sessions::end_others(&*self.store, &it.session)?;
-        let note = note("session_end", it).with("others", count.to_string());
-        let answer = done(request, "/account/sessions", &json!({ "ended": count })).noting(note);
+        let answer = done(request, "/account/sessions", &json!({ "ended": count }));
+        // Where none was left, nothing has happened that is worth a record.
+        let answer = match count {
+            0 => answer,
+            _ => answer.noting(note("session_end", it).with("others", count.to_string())),
+        };
         Ok(self.with_cookie(answer, &visitor, now))
     }
 

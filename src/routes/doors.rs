@@ -347,10 +347,18 @@ impl Site {
         let name = canonical.as_deref().unwrap_or(&username);
         let name = self.name_handle(name);
         let note = Note::of(event).with("reason", turned.reason).with("name", name);
-        match &turned.user {
-            Some(id) => note.with("uid", id.as_str()),
-            None => note,
-        }
+        let tried_on = match (door, &canonical) {
+            (Door::SignIn, Some(canonical)) => self.tried_on(canonical),
+            _ => None,
+        };
+        noting_user(note, tried_on.or_else(|| turned.user.clone()).as_ref())
+    }
+
+    /// The account that a refused sign-in with this canonical name was tried on, for the operator's
+    /// record. It is looked up after every refusal in the same way, so that neither the answer nor its
+    /// time tells whether there is one; for the same reason a failure of the store is no account.
+    pub(super) fn tried_on(&self, canonical: &str) -> Option<UserId> {
+        login::account_of(&*self.store, canonical).ok().flatten()
     }
 
     /// What the log knows a name as: people type passwords into the wrong field.
@@ -475,6 +483,14 @@ impl Turned {
     pub(super) const fn for_now(wait: Duration) -> Self {
         let refusal = pages::Refusal { say: |t| t.too_many_attempts, field: Field::Password };
         Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
+    }
+}
+
+/// A note with the account that it is about, if there is one.
+pub(super) fn noting_user(note: Note, user: Option<&UserId>) -> Note {
+    match user {
+        Some(id) => note.with("uid", id.as_str()),
+        None => note,
     }
 }
 

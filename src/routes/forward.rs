@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::doors::{Door, seconds_of};
+use super::doors::{Door, noting_user, seconds_of};
 use super::{Answer, Site, data};
 use crate::access;
 use crate::clock::Moment;
@@ -150,8 +150,8 @@ enum Who {
         name: Option<Username>,
         user: Option<UserId>,
     },
-    /// Too many tries have failed.
-    Wait(Duration),
+    /// Too many tries with this name have failed.
+    Wait(Duration, Username),
     /// Somebody with two session cookies. At the sign-in page they may have one, which would lead them
     /// back here, and so on without end.
     Confused,
@@ -301,9 +301,9 @@ impl Site {
             return self.by_access_token(&token, None, now);
         }
         let Some((name, typed)) = basic(request) else { return Ok(Who::Stranger) };
-        let (Some(name), Some(password)) = (Username::for_sign_in(&name), policy::read(&typed))
-        else {
-            return Ok(Who::Refused { reason: "bad_credentials", name: None, user: None });
+        let name = Username::for_sign_in(&name);
+        let (Some(name), Some(password)) = (name.clone(), policy::read(&typed)) else {
+            return Ok(Who::Refused { reason: "bad_credentials", name, user: None });
         };
         match access::read(&typed) {
             Some(token) => self.by_access_token(&token, Some(name), now),
@@ -349,7 +349,7 @@ impl Site {
                 let (reason, user) = super::doors::told_of(why);
                 Who::Refused { reason, name: Some(name), user }
             }
-            Known::Wait(wait) => Who::Wait(wait),
+            Known::Wait(wait) => Who::Wait(wait, name),
         })
     }
 
@@ -399,7 +399,7 @@ impl Site {
         let is_challenged = self.basic_auth && is_asked(request, "basic", "1");
         let way = || way_in(&self.own(), self.target(check, request).as_ref());
         let answer = match (check.turn, &who) {
-            (Turn::Lead(_), Who::Wait(_)) => told(request, 429, "Too many attempts"),
+            (Turn::Lead(_), Who::Wait(..)) => told(request, 429, "Too many attempts"),
             (Turn::Lead(status), _) if is_navigation(request) && !is_challenged => {
                 let status = if method.is_repeatable(status) { status } else { 303 };
                 plainly(status, "").with("Location", way())
@@ -417,22 +417,23 @@ impl Site {
         };
         match who {
             Who::Known(_) | Who::Stranger | Who::Confused => answer,
-            Who::Wait(wait) => {
-                let note = Note::of("throttled").with("reason", "throttled");
+            Who::Wait(wait, name) => {
+                let note = Note::of("throttled").with("reason", "throttled").with("by", "basic");
+                let note = self.noting_try(note, Some(&name), None);
                 answer.with("Retry-After", seconds_of(wait).to_string()).noting(note)
             }
             Who::Refused { reason, name, user } => {
                 let note = Note::of("login_fail").with("reason", reason).with("by", "basic");
-                let note = match name {
-                    Some(name) => note.with("name", self.name_handle(name.canonical())),
-                    None => note,
-                };
-                answer.noting(match user {
-                    Some(id) => note.with("uid", id.as_str()),
-                    None => note,
-                })
+                answer.noting(self.noting_try(note, name.as_ref(), user))
             }
         }
+    }
+
+    /// A note of a refused try, with the name's handle and the account that it was tried on.
+    fn noting_try(&self, note: Note, name: Option<&Username>, user: Option<UserId>) -> Note {
+        let Some(name) = name else { return noting_user(note, user.as_ref()) };
+        let note = note.with("name", self.name_handle(name.canonical()));
+        noting_user(note, self.tried_on(name.canonical()).or(user).as_ref())
     }
 
     /// Sends somebody away who is signed in and may not see this.

@@ -9,6 +9,7 @@ use vestibule::users::{self, Username};
 
 use crate::binary::Binary;
 use crate::engine;
+use crate::guessing::account_in;
 use crate::visit::{Visit, basic, body, of_example, way};
 
 const NAMES: [&str; 5] =
@@ -709,6 +710,23 @@ fn counts_a_wrong_password_on_a_check_like_any_other() {
     assert_eq!((answer.status, answer.value("Retry-After")), (429, Some("1")));
     visit.wait(Duration::from_secs(1));
     assert_eq!(ask_with(&mut visit, &authorization).status, 200);
+}
+
+#[test]
+fn tells_the_operator_on_which_account_a_check_was_tried() {
+    let mut visit = with_basic();
+    let id = visit.raw().text("SELECT id FROM user");
+    let token = format!("vst_{}", "a".repeat(40));
+    for (name, account) in [("anna", Some(&*id)), ("nobody", None)] {
+        for password in ["", &token, "wrong", "wrong", "wrong", "wrong", "wrong", "wrong"] {
+            let answer = ask_with(&mut visit, &basic(name, password));
+            assert_eq!(answer.note.event, "login_fail");
+            assert_eq!(account_in(&answer), account, "{name} {password}");
+        }
+        let answer = ask_with(&mut visit, &basic(name, "wrong"));
+        assert_eq!((answer.note.event, account_in(&answer)), ("throttled", account));
+        assert!(answer.note.fields.iter().any(|(field, _)| *field == "name"));
+    }
 }
 
 #[test]

@@ -85,6 +85,31 @@ fn says_the_same_of_a_name_that_exists_and_of_one_that_does_not_while_it_makes_w
     assert_eq!(answers[0], answers[1]);
 }
 
+/// The account that the operator reads of.
+pub fn account_in(answer: &Response) -> Option<&str> {
+    let field = answer.note.fields.iter().find(|(name, _)| *name == "uid");
+    field.map(|(_, id)| &**id)
+}
+
+#[test]
+fn tells_the_operator_on_which_account_a_try_failed_and_nobody_else() {
+    let [anna, nobody] = ["anna", "nobody"].map(|name| {
+        let mut visit = with_stranger();
+        let id = visit.raw().text("SELECT id FROM user");
+        let mut answers = vec![sign_in(&mut visit, name, ""), sign_in(&mut visit, name, "wrong")];
+        (1..6).for_each(|_| assert_eq!(guess(&mut visit, name), None));
+        answers.push(sign_in(&mut visit, name, "wrong"));
+        let accounts: Vec<_> = answers.iter().map(|it| account_in(it) == Some(&id)).collect();
+        let events: Vec<_> = answers.iter().map(|it| it.note.event).collect();
+        assert_eq!(events, ["login_fail", "login_fail", "throttled"]);
+        assert!(answers.iter().all(|it| account_in(it).is_none_or(|it| it == id)));
+        let seen: Vec<_> = answers.into_iter().map(|it| (it.status, it.headers, it.body)).collect();
+        (accounts, seen)
+    });
+    assert_eq!([anna.0, nobody.0], [vec![true; 3], vec![false; 3]]);
+    assert!(anna.1 == nobody.1, "no answer and no header tells whether anybody has the name");
+}
+
 #[test]
 fn computes_no_hash_and_writes_nothing_for_somebody_who_has_to_wait() {
     let mut visit = with_stranger();
