@@ -285,6 +285,7 @@ fn keep_house(house: &House, leave: &Receiver<()>) {
             sweep_at = Instant::now() + sweep(house);
         }
         house.site.tend();
+        house.audit.settle(Moment::now());
         let wait = TEND.min(sweep_at.saturating_duration_since(Instant::now()));
         if leave.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
             return;
@@ -446,7 +447,8 @@ impl House {
         }
         let status = answer.status.to_string();
         let micros = began.elapsed().as_micros().to_string();
-        let address = self.site.client(request).map(|it| it.to_string());
+        let client = self.site.client(request);
+        let address = client.map(|it| it.to_string());
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let number = format!("{}-{number}", self.run);
         let mut line: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -460,7 +462,7 @@ impl House {
         ]);
         let now = Moment::now();
         self.log.write(Kind::Request, event, &line, now);
-        self.audit.keep(&answer.note, address, &number, now);
+        self.audit.keep(&answer.note, client, &number, now);
     }
 
     fn say(&self, event: &str, fields: &[(&str, &str)]) {
