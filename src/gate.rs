@@ -20,6 +20,7 @@ pub mod arrival;
 mod chunks;
 pub mod head;
 mod lane;
+mod reception;
 mod relay;
 mod socket;
 mod visitor;
@@ -27,7 +28,6 @@ mod visitor;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -47,13 +47,14 @@ use crate::routes::{self, HEALTH, Site};
 use arrival::{Arrival, Step};
 use head::{Head, Persistence};
 use lane::{Bounds, Lane, Link, Ticket};
+use reception::{Reception, Said};
 pub use socket::Listen;
 use socket::{Door, Moved, Stream};
 use visitor::{Phase, Then, Visitor};
 
 /// Bytes that all connections together may hold. Beyond it the request that has been on its way
 /// the longest is refused.
-const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Connections at once, at most, however many descriptors there are.
 pub const CONNECTIONS_MAX: usize = 16_384;
@@ -121,8 +122,30 @@ pub struct Limits {
 
 impl Limits {
     /// Connections to the workers at once.
-    pub const fn links_max(&self) -> usize {
-        self.workers + LINKS_A_HASHER * self.hashers
+    pub fn links_max(&self) -> usize {
+        self.lanes().iter().map(|(_, bounds)| bounds.links).sum()
+    }
+
+    /// Threads of all lanes: their workers, and for each lane one of tiny_http's that accepts and one for each
+    /// connection, of which it never has less than four.
+    pub fn lane_threads(&self) -> usize {
+        self.lanes().iter().map(|(workers, bounds)| workers + 1 + bounds.links.max(4)).sum()
+    }
+
+    /// Threads that may read the database at the same moment: all workers, and those that look after it.
+    pub const fn threads_that_read(&self) -> usize {
+        self.workers + self.hashers + 3
+    }
+
+    /// The workers of each lane, and what it may hold.
+    fn lanes(&self) -> [(usize, Bounds); 2] {
+        let pages = Bounds { waiting: PAGES_WAITING_MAX, links: self.workers, depth: PAGES_A_LINK };
+        let slow = Bounds {
+            waiting: WAITING_MIN.max(WAITING_A_HASHER * self.hashers),
+            links: LINKS_A_HASHER * self.hashers,
+            depth: 1,
+        };
+        [(self.workers, pages), (self.hashers, slow)]
     }
 }
 
@@ -214,7 +237,7 @@ pub struct Gate {
     poll: Poll,
     commands: Receiver<Command>,
     news: Box<dyn Fn(News) + Send>,
-    site: Arc<Site>,
+    reception: Reception,
     log: Arc<Log>,
     limits: Limits,
     doors: Vec<Door>,
@@ -257,20 +280,13 @@ impl Gate {
             poll.registry().register(door.source(), Token(DOORS + at), Interest::READABLE)?;
         }
         let now = Instant::now();
-        let pages =
-            Bounds { waiting: PAGES_WAITING_MAX, links: limits.workers, depth: PAGES_A_LINK };
-        let slow = Bounds {
-            waiting: WAITING_MIN.max(WAITING_A_HASHER * limits.hashers),
-            links: LINKS_A_HASHER * limits.hashers,
-            depth: 1,
-        };
         let gate = Self {
             poll,
             commands,
             news: Box::new(news),
-            site,
+            reception: Reception::of(site),
             log,
-            lanes: [Lane::new(pages), Lane::new(slow)],
+            lanes: limits.lanes().map(|(_, bounds)| Lane::new(bounds)),
             limits,
             knocked: vec![true; doors.len()],
             doors,
@@ -425,8 +441,8 @@ impl Gate {
     /// Says that there is no room, if that fits into the first packet.
     fn turn_away(&mut self, mut stream: Stream) {
         self.note("turned_away", &[]);
-        let answer = self.refusal(Problem::Busy, None, false, Persistence::Closed);
-        let _ = stream.write(&answer);
+        let said = self.reception.refuse(Problem::Busy, None, false);
+        let _ = stream.write(&answer::with_connection(&said.bytes, Persistence::Closed));
     }
 
     /// Closes the connections that have been without a whole request the longest, for `age` at
@@ -520,7 +536,10 @@ impl Gate {
         }
         let visitor = &mut self.visitors[place];
         let request = || head.request(body, visitor.peer);
-        let index = if head.has_password() { lane_of(&self.site, &request()) } else { PAGES };
+        let index = match head.has_password().then(|| self.reception.lane(&request())) {
+            Some(routes::Lane::Slow) => SLOW,
+            Some(routes::Lane::Page) | None => PAGES,
+        };
         let is_full = self.lanes[index].queue.len() >= self.lanes[index].bounds.waiting;
         let request = is_full.then(request);
         visitor.persistence = head.persistence;
@@ -541,17 +560,13 @@ impl Gate {
     /// Answers a request whose answer waits for nobody. `false`: it has to go to a worker.
     fn answer_at_once(&mut self, place: usize, head: &Head, body: &[u8]) -> bool {
         let request = head.request(body, self.visitors[place].peer);
-        let Some(answer) = self.site.answer_at_once(&request) else { return false };
-        if answer.status != 200 {
-            let status = answer.status.to_string();
-            self.note(answer.note.event, &[("status", &status), ("path", HEALTH)]);
-        }
         let is_to_head = head.method() == crate::http::Method::Head;
-        let persistence = self.persistence(head.persistence);
-        let answer = answer.write(is_to_head, Moment::now());
-        let answer = answer::with_connection(&answer, persistence);
-        let deadline = self.now + self.limits.answer;
-        self.visitors[place].begin_to_write(&answer, persistence, deadline);
+        let Some(said) = self.reception.answer_at_once(&request, is_to_head) else { return false };
+        if said.status != 200 {
+            let status = said.status.to_string();
+            self.note(said.event, &[("status", &status), ("path", HEALTH)]);
+        }
+        self.say(place, &said, head.persistence);
         true
     }
 
@@ -562,9 +577,9 @@ impl Gate {
         // Whoever asks on behalf of a proxy gets an answer that the proxy understands, and a person gets
         // a page.
         let request = visitor.arrival.known(visitor.peer);
+        visitor.is_to_head = visitor.arrival.is_to_head();
         visitor.arrival = Arrival::default();
         visitor.persistence = Persistence::Closed;
-        visitor.is_to_head = false;
         self.answer(place, problem, request.as_ref());
         true
     }
@@ -572,25 +587,20 @@ impl Gate {
     /// Answers in the place of a worker.
     fn answer(&mut self, place: usize, problem: Problem, request: Option<&Request>) {
         let visitor = &self.visitors[place];
-        let persistence = self.persistence(visitor.persistence);
+        let persistence = visitor.persistence;
         let peer = visitor.peer.map_or("-".to_owned(), |it| it.to_string());
-        let answer = self.refusal(problem, request, visitor.is_to_head, persistence);
+        let said = self.reception.refuse(problem, request, visitor.is_to_head);
         let event = if problem == Problem::Busy { "overload" } else { "bad_request" };
-        let status = std::str::from_utf8(answer.get(9..12).unwrap_or(b"")).unwrap_or("");
-        self.note(event, &[("status", status), ("ip", &peer)]);
-        let deadline = self.now + self.limits.answer;
-        self.visitors[place].begin_to_write(&answer, persistence, deadline);
+        self.note(event, &[("status", &said.status.to_string()), ("ip", &peer)]);
+        self.say(place, &said, persistence);
     }
 
-    fn refusal(
-        &self,
-        problem: Problem,
-        request: Option<&Request>,
-        is_to_head: bool,
-        persistence: Persistence,
-    ) -> Vec<u8> {
-        let answer = self.site.refuse(problem, request).write(is_to_head, Moment::now());
-        answer::with_connection(&answer, persistence)
+    /// Begins to write an answer of the gate's own.
+    fn say(&mut self, place: usize, said: &Said, wanted: Persistence) {
+        let persistence = self.persistence(wanted);
+        let bytes = answer::with_connection(&said.bytes, persistence);
+        let deadline = self.now + self.limits.answer;
+        self.visitors[place].begin_to_write(&bytes, persistence, deadline);
     }
 
     /// What becomes of a connection: none is kept when serving ends.
@@ -746,15 +756,6 @@ impl Gate {
 
     fn note(&self, event: &str, fields: &[(&str, &str)]) {
         self.log.write(Kind::Request, event, fields, Moment::now());
-    }
-}
-
-/// The lane of a request. A panic of the site's is noted where it happens and must not end the
-/// gate; a worker will meet it again, and answer.
-fn lane_of(site: &Site, request: &Request) -> usize {
-    match panic::catch_unwind(AssertUnwindSafe(|| site.lane(request, Moment::now()))) {
-        Ok(routes::Lane::Slow) => SLOW,
-        Ok(routes::Lane::Page) | Err(_) => PAGES,
     }
 }
 

@@ -308,6 +308,13 @@ impl Response {
         Self::text(302, "").with("Location", address)
     }
 
+    /// The answer when a bug of ours leaves nothing else to say: it asks nothing of whatever has just
+    /// failed.
+    pub fn after_panic() -> Self {
+        let answer = Self::text(500, "An unknown error occurred").with("Cache-Control", "no-store");
+        answer.noting(Note::of("panic"))
+    }
+
     /// Adds a header.
     ///
     /// Panics if the value holds anything but visible ASCII and spaces: it could end the header

@@ -66,6 +66,16 @@ impl Arrival {
         })
     }
 
+    /// Whether a request that is refused asks for no body with its answer: its method is HEAD, as far as its
+    /// first bytes tell.
+    pub fn is_to_head(&self) -> bool {
+        if let Some(head) = &self.head {
+            return head.method() == Method::Head;
+        }
+        let rest = self.inbox.strip_prefix(b"HEAD");
+        rest.is_some_and(|it| !it.first().is_some_and(u8::is_ascii_alphanumeric))
+    }
+
     /// The path in a first line that may be of no request at all.
     fn path(&self) -> Option<&str> {
         let end = self.inbox.iter().position(|&it| it == b'\r')?;

@@ -411,6 +411,40 @@ fn h11_h16_refuses_what_can_be_read_in_two_ways() {
 }
 
 #[test]
+fn refuses_a_head_request_without_a_body_however_little_of_it_can_be_read() {
+    let (_folder, server) = start(&["--request-timeout=1s"]);
+    let long = format!("HEAD /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(5_000));
+    let fields = format!("HEAD / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    for (status, request) in [
+        (400, "HEAD / HTTP/1.1\r\n\r\n"),
+        (400, "HEAD  / HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (400, "HEAD / HTTP/1.1\r\nHost: x\r\nA\0: b\r\n\r\n"),
+        (400, "\r\nHEAD / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"),
+        (400, "HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"),
+        (408, "HEAD / HTTP/1.1\r\nHo"),
+        (408, "HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nx"),
+        (408, "HEAD"),
+        (413, "HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 102401\r\n\r\n"),
+        (414, &long),
+        (417, "HEAD / HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n"),
+        (431, &fields),
+        (505, "HEAD / HTTP/2.0\r\nHost: x\r\n\r\n"),
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let answer = rest(stream);
+        let start = &request[..40.min(request.len())];
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{start:?}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "a body to {start:?}: {answer}");
+        assert!(answer.contains("\r\nContent-Length: "), "{answer}");
+    }
+    // Other methods whose names begin alike have one.
+    for request in ["HEADER  / HTTP/1.1\r\nHost: x\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n"] {
+        assert_eq!(server.ask(request).body, "Bad request");
+    }
+}
+
+#[test]
 fn h12_lets_no_upgrade_take_the_limit_off_a_body() {
     let (_folder, server) = start(&[]);
     server.sign_up("anna");
