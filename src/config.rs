@@ -58,6 +58,11 @@ const PERIOD_MIN: Duration = Duration::from_secs(1);
 /// The most workers of either lane.
 const COUNT_MAX: usize = 256;
 
+/// The most of them by default, however many cores there are: more than the one thread of the gate hands
+/// pages to, and hashes for some 500 sign-ins a second. The limits of contrib/vestibule.service have room
+/// for so many; a test holds that.
+const COUNT_DEFAULT_MAX: usize = 8;
+
 /// The command line.
 #[derive(Parser)]
 #[command(
@@ -80,13 +85,14 @@ pub struct CommandLine {
 /// What the program can do.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Serve the site until SIGTERM or SIGINT.
+    /// Serve the site until SIGTERM, SIGINT or SIGHUP.
     #[command(after_help = "Examples:\n  \
             vestibule serve\n      try it out on http://127.0.0.1:8080, with vestibule.db in this \
             folder\n  \
             vestibule serve --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n      \
             for real, behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n\n\
-            The log goes to standard error, one logfmt line an event. Exit codes: 0 stopped as asked; \
+            The log goes to standard error, one logfmt line an event. SIGTERM, SIGINT and SIGHUP stop it \
+            when what is in flight is answered; under nohup SIGHUP does nothing. Exit codes: 0 stopped as asked; \
             1 could not start or go on; 2 a setting is wrong.")]
     Serve(Box<Flags>),
 
@@ -297,12 +303,12 @@ pub struct Flags {
     #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY", value_parser = policy)]
     password_policy: Option<Policy>,
 
-    /// Workers that answer pages. [default: one for each core, at least 2]
+    /// Workers that answer pages. [default: one for each core, from 2 to 8]
     #[arg(long, env = "VESTIBULE_WORKERS", value_name = "COUNT", value_parser = count)]
     workers: Option<usize>,
 
     /// Passwords that are hashed at once; each takes 19 MiB, and 32 MiB more while it checks one that
-    /// Lucia has hashed. [default: one for each core]
+    /// Lucia has hashed. [default: one for each core, up to 8]
     #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
     hashers: Option<usize>,
 
@@ -562,7 +568,7 @@ impl Flags {
     }
 
     fn setup(&self, database: &Database) -> Setup {
-        let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_MAX);
+        let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_DEFAULT_MAX);
         Setup {
             limits: gate::Limits {
                 request: self.request_timeout,
@@ -853,6 +859,34 @@ mod tests {
         let config = check(&["--origin=https://auth.example.com"]).unwrap();
         assert_eq!(config.site.policy(), Policy::Standard);
         assert!(config.setup.limits.workers >= 2 && config.setup.limits.hashers >= 1);
+    }
+
+    #[test]
+    fn fits_into_the_limits_of_the_systemd_unit_by_default_on_any_machine() {
+        let unit = include_str!("../contrib/vestibule.service");
+        let value = |name: &str| {
+            let line = unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            line.unwrap_or_else(|| panic!("{name} is not set"))
+        };
+        let number = |name: &str| value(name).trim_end_matches('M').parse::<usize>().unwrap();
+        let most = ["--workers", "--hashers"].map(|it| format!("{it}={COUNT_DEFAULT_MAX}"));
+        let limits = check(&most.each_ref().map(String::as_str)).unwrap().setup.limits;
+        let default = check(&[]).unwrap().setup.limits;
+        assert!(default.workers.max(default.hashers) <= COUNT_DEFAULT_MAX);
+
+        // While new workers take the place of old ones there are two of each.
+        let threads = crate::serve::OWN_THREADS + 2 * limits.lane_threads();
+        assert!(threads <= number("TasksMax"), "{threads} threads");
+        let descriptors = crate::serve::descriptors_beside(&limits) + limits.connections;
+        assert!(descriptors <= number("LimitNOFILE"), "{descriptors} descriptors");
+
+        // What the largest hashes and a large database take, what requests may hold, and for everything
+        // else: connections, stacks, the program.
+        let readers = limits.threads_that_read() * crate::store::READER_CACHE_KIB / 1_024;
+        let hashes = limits.hashers * crate::password::MEMORY_KIB_MAX as usize / 1_024;
+        let megabytes = readers + hashes + gate::HELD_BYTES_MAX / 1_048_576 + 256;
+        assert!(megabytes <= number("MemoryMax"), "{megabytes} MiB");
+        assert_eq!(value("RestartPreventExitStatus"), "2", "a wrong setting stays wrong");
     }
 
     #[test]

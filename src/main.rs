@@ -11,10 +11,11 @@
 //!
 //! 1. the settings are read and checked (exit code 2);
 //! 2. the database is opened, made or upgraded (exit code 1);
-//! 3. the socket is bound (exit code 1).
+//! 3. the socket is bound, and all threads can be had (exit code 1).
 //!
-//! SIGTERM and SIGINT stop it: requests in flight are answered, the database is left in one file,
-//! and the exit code is 0. Killing it loses nothing that was answered.
+//! SIGTERM, SIGINT and SIGHUP stop it: requests in flight are answered, the database is left in one file,
+//! and the exit code is 0. Under nohup it goes on when SIGHUP comes. Killing it loses nothing that was
+//! answered.
 //!
 //! `vestibule doctor` is another program in the same file: it asks a running set-up as a stranger
 //! would, writes what it finds to standard output, and ends with 1 if anything is wrong.
@@ -144,6 +145,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
     let config = flags.check().map_err(|text| Failure(2, text))?;
     let store = store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
     let doors = Doors::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
+    serve::prove_threads(&config.setup.limits).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
     let told = config.facts();

@@ -16,15 +16,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::audit::Audit;
@@ -49,8 +49,12 @@ const SWEEP: Duration = Duration::from_secs(10 * 60);
 /// How often the way to the database is looked after.
 const TEND: Duration = Duration::from_secs(5);
 
+/// Threads beside those of the lanes: the log's, the audit trail's, the one for signals, the gate, the
+/// housekeeper and the farewell; and some in reserve.
+pub(crate) const OWN_THREADS: usize = 10;
+
 /// Descriptors for everything but connections, workers and the database.
-const DESCRIPTORS_SPARE: u64 = 16;
+const DESCRIPTORS_SPARE: usize = 16;
 
 /// Connections without which serving makes no sense.
 const CONNECTIONS_MIN: usize = 4;
@@ -97,7 +101,7 @@ impl House {
     }
 }
 
-/// Serves the site until SIGTERM or SIGINT, then ends what is in flight and folds the database's
+/// Serves the site until SIGTERM, SIGINT or SIGHUP, then ends what is in flight and folds the database's
 /// log into its file. An error is one line for the operator.
 pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<(), String> {
     let limits = fit_descriptors(setup.limits, &log)?;
@@ -126,13 +130,19 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     // Before anybody is answered: who counts threads then finds all of them.
     let (_stay, leave) = mpsc::channel::<()>();
     let keeper = house.clone();
-    spawn("housekeeper", move || keep_house(&keeper, &leave));
-    spawn("gate", move || {
-        let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
-        let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
-        // Nobody listens any more if the program is ending.
-        let _ = tell.send(Event::GateEnded(ended));
-    });
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        spawn(name, work).map_err(|err| format!("cannot start a thread ({name}): {err}"))
+    };
+    spawn("housekeeper", Box::new(move || keep_house(&keeper, &leave)))?;
+    spawn(
+        "gate",
+        Box::new(move || {
+            let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
+            let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+            // Nobody listens any more if the program is ending.
+            let _ = tell.send(Event::GateEnded(ended));
+        }),
+    )?;
     // Without a service manager there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let served = Supervisor { crew, remote, events, generations: vec![first] }.supervise();
@@ -169,13 +179,9 @@ fn fit_descriptors(mut limits: gate::Limits, log: &Log) -> Result<gate::Limits, 
     // What cannot be raised stays as it is.
     let _ = setrlimit(Resource::Nofile, limit);
     let available = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let count = |it: usize| u64::try_from(it).expect("counts are small");
-    // The gate's end of a connection to the workers, and tiny_http's two. Two files for each thread
-    // that reads the database and for the one connection that writes, and one they share.
-    let away = 3 * count(limits.links_max());
-    let files = 2 * count(limits.workers + limits.hashers + 1) + 1;
-    let needed = DESCRIPTORS_SPARE + away + files;
-    let room = usize::try_from(available.saturating_sub(needed)).unwrap_or(usize::MAX);
+    let available = usize::try_from(available).unwrap_or(usize::MAX);
+    let needed = descriptors_beside(&limits);
+    let room = available.saturating_sub(needed);
     if room < CONNECTIONS_MIN {
         return Err(format!(
             "the limit of {available} open files leaves no room for connections; \
@@ -190,6 +196,15 @@ fn fit_descriptors(mut limits: gate::Limits, log: &Log) -> Result<gate::Limits, 
     }
     limits.connections = limits.connections.min(room);
     Ok(limits)
+}
+
+/// Descriptors for everything but connections from outside.
+pub(crate) fn descriptors_beside(limits: &gate::Limits) -> usize {
+    // The gate's end of a connection to the workers, and tiny_http's two. Two files for each thread
+    // that reads the database and for the one connection that writes, and one they share.
+    let away = 3 * limits.links_max();
+    let files = 2 * (limits.workers + limits.hashers + 1) + 1;
+    DESCRIPTORS_SPARE + away + files
 }
 
 /// Watches over the gate and the workers until serving ends.
@@ -246,7 +261,8 @@ impl Supervisor {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
         self.remote.stop();
         let house = self.crew.house.clone();
-        spawn("farewell", move || {
+        // Without it, it is the gate that ends in time, unless that is what hangs.
+        let _ = spawn("farewell", move || {
             thread::sleep(FAREWELL);
             house.say("farewell_cut", &[]);
             house.stop();
@@ -373,13 +389,20 @@ impl Room {
         let server = server.map_err(|_| io::Error::other("no thread is left"))?;
         let server = Arc::new(server.map_err(io::Error::other)?);
         let closing = Arc::new(AtomicBool::new(false));
-        let worker = |_| {
-            let (house, server) = (house.clone(), server.clone());
-            let (closing, tell) = (closing.clone(), tell.clone());
-            spawn("worker", move || house.answer_all(&server, &closing, number, &tell))
-        };
-        let workers = (0..count).map(worker).collect();
-        Ok(Self { server, closing, workers })
+        let mut room = Self { server, closing, workers: Vec::with_capacity(count) };
+        for _ in 0..count {
+            let (house, server) = (house.clone(), room.server.clone());
+            let (closing, tell) = (room.closing.clone(), tell.clone());
+            let work = move || house.answer_all(&server, &closing, number, &tell);
+            match spawn("worker", work) {
+                Ok(worker) => room.workers.push(worker),
+                Err(err) => {
+                    room.close();
+                    return Err(err);
+                }
+            }
+        }
+        Ok(room)
     }
 
     /// Lets the workers go once they have answered what waits for them.
@@ -417,25 +440,35 @@ impl House {
     fn answer(&self, mut incoming: tiny_http::Request) {
         let (now, began) = (Moment::now(), Instant::now());
         let (request, is_whole) = read(&mut incoming);
-        let answer = self.survive(&request, || {
-            if is_whole {
-                self.site.answer(&request, now)
-            } else {
-                self.site.refuse(Problem::Malformed, Some(&request))
-            }
-        });
-        self.note(incoming.method().as_str(), &request, &answer, began);
-        let bytes = answer.write(request.method == Method::Head, now);
+        let method = incoming.method().as_str();
+        let finish = |answer: &Response| self.finish(method, &request, answer, (began, now));
+        let bytes = survive(
+            || {
+                finish(&if is_whole {
+                    self.site.answer(&request, now)
+                } else {
+                    self.site.refuse(Problem::Malformed, Some(&request))
+                })
+            },
+            || finish(&self.site.refuse(Problem::Failed, Some(&request))),
+            || Response::after_panic().write(request.method == Method::Head, now),
+        );
         let mut writer = incoming.into_writer();
         // The gate may have given up on it.
         drop(writer.write_all(&bytes).and_then(|()| writer.flush()));
     }
 
-    /// A panic ends one request, and neither a worker nor the program. The site holds nothing that
-    /// it could leave half done: the store rolls back.
-    fn survive(&self, request: &Request, answer: impl FnOnce() -> Response) -> Response {
-        let answered = panic::catch_unwind(AssertUnwindSafe(answer));
-        answered.unwrap_or_else(|_| self.site.refuse(Problem::Failed, Some(request)))
+    /// Writes the line for an answer, and the answer as it goes over the wire.
+    fn finish(
+        &self,
+        method: &str,
+        request: &Request,
+        answer: &Response,
+        (began, now): (Instant, Moment),
+    ) -> Vec<u8> {
+        let bytes = answer.write(request.method == Method::Head, now);
+        self.note(method, request, answer, began);
+        bytes
     }
 
     /// One line for a request: what happened, and how it came and went. Never a field, a cookie or
@@ -482,6 +515,18 @@ impl House {
         self.say("stop", &[]);
         self.log.flush(Duration::from_secs(1), Moment::now());
     }
+}
+
+/// What the first of these comes to, or if it panics the next: a panic ends one request, and neither a worker
+/// nor the program. The site holds nothing that it could leave half done, as the store rolls back.
+fn survive<T>(
+    answer: impl FnOnce() -> T,
+    refuse: impl FnOnce() -> T,
+    last: impl FnOnce() -> T,
+) -> T {
+    let answered = panic::catch_unwind(AssertUnwindSafe(answer));
+    let answered = answered.or_else(|_| panic::catch_unwind(AssertUnwindSafe(refuse)));
+    answered.unwrap_or_else(|_| last())
 }
 
 /// Turns tiny_http's request into a plain one, and says whether it is whole.
@@ -564,26 +609,64 @@ fn remove_stale(parent: &Path) {
 }
 
 /// A thread with a name, as debuggers and `top` show it.
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .expect("threads are started at the beginning, when they are to be had")
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-/// The first SIGTERM or SIGINT asks to stop, the second ends the program at once.
+/// Sees that all threads that serving takes can be had, those that tiny_http starts as it needs them
+/// included: where one is missing later, nobody could be told. An error is one line for the operator.
+pub fn prove_threads(limits: &gate::Limits) -> Result<(), String> {
+    let count = OWN_THREADS + limits.lane_threads();
+    let door = Arc::new(Mutex::new(()));
+    let shut = door.lock();
+    let mut threads = Vec::with_capacity(count);
+    let mut missing = Ok(());
+    while missing.is_ok() && threads.len() < count {
+        let door = door.clone();
+        match spawn("proof", move || drop(door.lock())) {
+            Ok(thread) => threads.push(thread),
+            Err(err) => {
+                missing = Err(format!(
+                    "cannot start {count} threads: {err}; allow for more of them (TasksMax= of systemd, \
+                     ulimit), or set fewer --workers and --hashers"
+                ));
+            }
+        }
+    }
+    drop(shut);
+    for thread in threads {
+        thread.join().expect("it does nothing that could panic");
+    }
+    missing
+}
+
+/// The first SIGTERM, SIGINT or SIGHUP asks to stop; one more ends the program at once, but for SIGHUP: a
+/// terminal that is closed may send it twice. Under nohup, which has it ignored, it stays ignored.
 fn listen_to_signals(tell: Sender<Event>) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    thread::spawn(move || {
-        let mut signals = signals.forever();
-        if signals.next().is_some() {
-            drop(tell.send(Event::Stop));
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP)?;
+    }
+    spawn("signals", move || {
+        let mut is_stopping = false;
+        for signal in signals.forever() {
+            if !is_stopping {
+                is_stopping = true;
+                drop(tell.send(Event::Stop));
+            } else if signal != SIGHUP {
+                std::process::exit(128 + signal);
+            }
         }
-        if let Some(signal) = signals.next() {
-            std::process::exit(128 + signal);
-        }
-    });
+    })?;
     Ok(())
+}
+
+/// Whether whoever started the program has a signal ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|it| u64::from_str_radix(it.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// A panic is a bug of ours: the log says where. Not what: the message may quote what was being
@@ -602,30 +685,14 @@ fn note_panics(log: Arc<Log>, tell: Sender<Event>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::{Cost, Hasher};
-    use crate::routes::Settings;
-    use crate::store::Sqlite;
 
     #[test]
     fn h19_ends_one_request_with_a_panic_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("a.db")).unwrap();
-        let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
-        let site = Arc::new(Site::new(Box::new(store), hasher, Settings::default()));
-        let log = Arc::new(Log::to(io::sink()));
-        let house = House::new(site, log);
-        let request = Request {
-            method: Method::Get,
-            path: "/".to_owned(),
-            query: String::new(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            peer: None,
-        };
+        let bug = || -> u8 { panic!("a bug") };
         for _ in 0..20 {
-            let answer = house.survive(&request, || panic!("a bug"));
-            assert_eq!((answer.status, &*answer.body), (500, &b"An unknown error occurred"[..]));
-            assert_eq!(answer.note.event, "panic");
+            assert_eq!(survive(|| 1, bug, bug), 1);
+            assert_eq!(survive(bug, || 2, bug), 2);
+            assert_eq!(survive(bug, bug, || 3), 3, "what was to be said of it fails as well");
         }
     }
 }

@@ -32,7 +32,7 @@ pub use records::{
     AccessToken, Arrival, Count, CountId, Departure, Device, Entry, Groups, Invite, Key, KeyId,
     Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, User, UserId, Written,
 };
-pub use sqlite::{Sqlite, restore};
+pub use sqlite::{READER_CACHE_KIB, Sqlite, restore};
 pub use strangers::{
     Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers, TableNames,
 };

@@ -29,6 +29,7 @@ use rusqlite::{
 use super::{Error, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
 use crate::clock::Moment;
 use counts::upsert_device;
+pub use file::READER_CACHE_KIB;
 pub(super) use file::{is_in_use, migrate, schema};
 use keys::{end_everything_of, insert_key, key_at};
 use sessions::{insert_session, insert_session_row, session_at};

@@ -50,11 +50,51 @@ fn keeps_people_signed_in_over_a_restart() {
 
 #[test]
 fn ends_with_success_when_it_is_asked_to_stop() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let folder = folder();
         let mut server = Binary::start(folder.path(), &[]);
+        server.sign_up("anna");
         server.signal(signal);
+        // A terminal that is closed may say so twice; that is no second order to stop at once.
+        if signal == Signal::HUP {
+            server.signal(signal);
+        }
         assert_eq!(server.wait().code(), Some(0), "{signal:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{signal:?}: one file is left");
+    }
+}
+
+#[test]
+fn goes_on_when_its_terminal_is_closed_if_nohup_started_it() {
+    let folder = folder();
+    let database = folder.path().join("test.db");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(crate::binary::program());
+    command.args(["serve", "--listen=127.0.0.1:0", "--database"]).arg(database);
+    let mut server = Binary::run(command);
+    server.signal(Signal::HUP);
+    let cookie = server.sign_up("anna");
+    server.signal(Signal::HUP);
+    assert!(server.is_signed_in(&cookie) && server.is_running());
+    server.stop();
+}
+
+#[test]
+fn says_in_one_line_that_threads_are_missing_and_exits_with_1() {
+    let folder = folder();
+    let database = folder.path().join("test.db");
+    // Root may start as many as there are, so it is the room for their stacks that is limited: for some
+    // of the workers of a lane, for all workers but not for tiny_http's threads, and for neither lane.
+    for megabytes in [400, 800, 1_600, 2_400] {
+        let mut command = std::process::Command::new("sh");
+        let script = format!("ulimit -v {}; exec \"$0\" \"$@\"", megabytes * 1_024);
+        command.args(["-c", &script]).arg(crate::binary::program());
+        command.args(["serve", "--listen=127.0.0.1:0", "--workers=256", "--hashers=256"]);
+        let output = command.arg("--database").arg(&database).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{megabytes}: {said}");
+        assert!(said.starts_with("vestibule: ") && said.lines().count() == 1, "{said}");
+        assert!(said.contains("threads") && said.contains("--workers"), "{said}");
     }
 }
 
