@@ -9,6 +9,7 @@ mod doctor;
 mod import;
 mod invite;
 mod look;
+mod manual;
 mod operator;
 mod proxy;
 mod user;
@@ -30,6 +31,7 @@ pub use database::DatabaseFlags;
 pub use doctor::DoctorFlags;
 pub use import::ImportFlags;
 pub use invite::{InviteAction, InviteFlags};
+pub use manual::{completions, write_manual, write_reference};
 pub use operator::{
     AuditFlags, BackupFlags, ExportFlags, MigrateFlags, RestoreFlags, SessionAction, SessionFlags,
     TokenAction, TokenFlags,
@@ -63,16 +65,20 @@ const COUNT_MAX: usize = 256;
 /// for so many; a test holds that.
 const COUNT_DEFAULT_MAX: usize = 8;
 
-/// The command line.
+/// The command line. Its texts are what `--help` says, and docs/commands.md and docs/settings.md.
 #[derive(Parser)]
 #[command(
     name = "vestibule",
     version,
     about = "The entrance to your web app: signs people up, signs them in, remembers them, shows \
              them who they are and lets them out.",
-    after_help = "Try it out:\n  vestibule serve                  then open http://127.0.0.1:8080\n\n\
-                  Every flag of `serve` can be set in the environment, a switch with `true` or \
-                  `false`; `vestibule serve --help` names both.",
+    after_help = "Example:\n  # try it out on http://127.0.0.1:8080\n  vestibule serve\n\n\
+                  Every command may run beside the server, on the same --database (or VESTIBULE_DATABASE), as \
+                  the user that the server runs as, or as root while it runs. A change takes effect at the \
+                  next request and is recorded in the audit log; so are backups and copies.\n\n\
+                  A setting that serve has too, such as --origin, is read from the same environment variable. \
+                  Passwords come from a prompt or from standard input. With --json a command prints one \
+                  object per line. Exit codes: 0 done; 1 not done; 2 wrong usage.",
     max_term_width = 100,
     disable_help_subcommand = true
 )]
@@ -87,37 +93,44 @@ pub struct CommandLine {
 pub enum Command {
     /// Serve the site until SIGTERM, SIGINT or SIGHUP.
     #[command(after_help = "Examples:\n  \
-            vestibule serve\n      try it out on http://127.0.0.1:8080, with vestibule.db in this \
-            folder\n  \
-            vestibule serve --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n      \
-            for real, behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n\n\
-            The log goes to standard error, one logfmt line an event. SIGTERM, SIGINT and SIGHUP stop it \
-            when what is in flight is answered; under nohup SIGHUP does nothing. Exit codes: 0 stopped as asked; \
+            # try it out on http://127.0.0.1:8080, with vestibule.db in this folder\n  \
+            vestibule serve\n  \
+            # behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n  \
+            vestibule serve --origin https://auth.example.com --trusted-proxy 127.0.0.1 \
+            --database /var/lib/vestibule/vestibule.db\n\n\
+            Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen, and a switch \
+            with true or false. A flag takes precedence, and an empty variable counts as not set. There is no \
+            configuration file.\n\n\
+            The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT and SIGHUP stop the \
+            server once requests in flight are answered; under nohup SIGHUP is ignored.\n\n\
+            Exit codes: 0 stopped as asked; \
             1 could not start or go on; 2 a setting is wrong.")]
     Serve(Box<Flags>),
 
-    /// Look after people: accounts, passwords, groups, who is shut out.
+    /// Manage accounts: passwords, groups, addresses, access.
     User(Box<UserFlags>),
 
-    /// Look after sessions.
+    /// List and end sessions.
     Session(SessionFlags),
 
-    /// Look after invitations: links with which somebody makes an account.
+    /// Manage invitations: links with which people create their accounts.
     Invite(InviteFlags),
 
-    /// Look after access tokens.
+    /// List and revoke access tokens.
     Token(TokenFlags),
 
-    /// Show what happened that matters for security.
+    /// Show the audit log: what happened that matters for security.
     Audit(AuditFlags),
 
-    /// Copy the database while people sign in.
+    /// Copy the database file while the server runs, consistent as of one moment; nobody waits for it.
+    /// Keep the copy as private as the database.
     Backup(BackupFlags),
 
-    /// Put a backup in the place of the database, without its sessions and access tokens.
+    /// Replace the database file by a backup, with the server stopped. Sessions, access tokens, invitations
+    /// and reset links in it are dropped, as some may have ended since.
     Restore(RestoreFlags),
 
-    /// Print what makes a shell complete commands and flags.
+    /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  \
             vestibule completions bash > /etc/bash_completion.d/vestibule")]
     Completions {
@@ -127,29 +140,37 @@ pub enum Command {
     },
 
     /// Write the manual pages, one for each command.
-    #[command(after_help = "Example:\n  vestibule manual /usr/local/share/man/man1")]
+    #[command(after_help = "Examples:\n  \
+            vestibule manual /usr/local/share/man/man1\n  \
+            # settings.md and commands.md, as in the project's docs\n  \
+            vestibule manual --markdown docs")]
     Manual {
-        /// The folder to write them to.
+        /// The folder to write to.
         folder: PathBuf,
+        /// Write the reference of settings and commands in Markdown instead.
+        #[arg(long)]
+        markdown: bool,
     },
 
-    /// See whether the settings of serve and the database are in order.
+    /// Check the settings of serve and the database: versions, integrity, orphaned rows, who else may
+    /// access the file.
     #[command(after_help = "Example:\n  \
             vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n\n\
-            A line for each thing; exit codes: 0 all in order; 1 the database is not; 2 a setting is \
+            Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<CheckFlags>),
 
-    /// Write everybody with their hashes of passwords as lines of JSON, while people sign in.
+    /// Write all users with their password hashes as JSON lines, while the server runs and consistent as
+    /// of one moment.
     Export(ExportFlags),
 
-    /// Bring people over from another system, with their passwords and sessions.
+    /// Import users from another system, with their passwords and, where possible, their sessions.
     Import(ImportFlags),
 
-    /// Copy everything into another database, be it a file or on servers, so that nobody is signed out.
+    /// Copy everything into another database, a file or servers, so that everyone stays signed in.
     Copy(CopyFlags),
 
-    /// Bring the tables of a database up to date, as serve does at its start.
+    /// Bring the tables of a database up to date, as serve does when it starts.
     Migrate(MigrateFlags),
 
     /// Print the configuration of a reverse proxy that guards apps.
@@ -157,20 +178,20 @@ pub enum Command {
             vestibule proxy-config nginx --origin https://auth.example.com --cookie-domain example.com \
             --app https://app.example.com --upstream http://127.0.0.1:3000 \
             > /etc/nginx/conf.d/vestibule.conf\n\n\
-            Then `vestibule doctor https://app.example.com` tells whether it holds.")]
+            Then `vestibule doctor https://app.example.com` checks that it holds.")]
     ProxyConfig(Box<ProxyFlags>),
 
-    /// Examine from outside whether a reverse proxy guards an app.
+    /// Check from outside whether a reverse proxy guards an app.
     #[command(after_help = "Examples:\n  \
-            vestibule doctor https://app.example.com\n      \
-            ask it as a stranger would: pages, forms, scripts, sockets, forged headers\n  \
-            vestibule doctor https://app.example.com --path /metrics,/ws \\\n      \
-            --sign-in ann --origin https://auth.example.com < password\n      \
-            try two more paths, and what the app receives when ann has signed in\n  \
-            vestibule doctor https://app.test --ca ca.pem --resolve app.test:443:10.0.0.5 \\\n      \
-            --resolve auth.test:443:10.0.0.5\n      \
-            before the names lead there and with certificates of one's own\n\n\
-            What is found goes to standard output, a line each: ok, FAIL with what to do, or skip. \
+            # ask it as an unauthenticated client: pages, forms, scripts, sockets, forged headers\n  \
+            vestibule doctor https://app.example.com\n  \
+            # also try two more paths, and what the app receives when ann has signed in\n  \
+            vestibule doctor https://app.example.com --path /metrics,/ws \\\n    \
+            --sign-in ann --origin https://auth.example.com < password\n  \
+            # before DNS points there, with a private certificate authority\n  \
+            vestibule doctor https://app.test --ca ca.pem --resolve app.test:443:10.0.0.5 \\\n    \
+            --resolve auth.test:443:10.0.0.5\n\n\
+            Prints one line per finding on standard output: ok, FAIL with what to do, or skip. \
             Exit codes: 0 nothing is wrong; 1 something is, or nothing answers; 2 a flag is wrong.")]
     Doctor(Box<DoctorFlags>),
 }
@@ -178,213 +199,246 @@ pub enum Command {
 /// `vestibule check`.
 #[derive(Args)]
 pub struct CheckFlags {
-    /// As data, for scripts.
+    /// Print JSON, for scripts.
     #[arg(long)]
     pub json: bool,
 
-    /// What is to be checked.
+    /// The settings to check.
     #[command(flatten)]
     pub flags: Flags,
 }
 
-/// The settings of `vestibule serve`, each for itself.
-// A comment here is the text of a flag in --help, where angle brackets would be noise.
+/// The settings of `vestibule serve`, as they were given. A doc comment here is the text of the flag
+/// in `--help`, in the manual pages and in docs/settings.md; `help_heading` is its section there.
+// Angle brackets would be noise in --help.
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
 pub struct Flags {
-    /// Where to listen: ADDR:PORT, or unix:/path for a Unix socket; several, comma-separated.
-    /// Sockets that systemd passes take their place.
+    /// Where to listen: ADDR:PORT, or unix:/path for a Unix socket; several are comma-separated.
+    /// Sockets that systemd passes (LISTEN_FDS) are used instead.
     #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS,...", value_parser = listen)]
-    #[arg(default_value = "127.0.0.1:8080", value_delimiter = ',')]
+    #[arg(default_value = "127.0.0.1:8080", value_delimiter = ',', help_heading = NETWORK)]
     listen: Vec<Listen>,
 
-    /// Who may connect to a Unix socket: its mode, in octal.
+    /// Permissions of a Unix socket, in octal: who may connect to it.
     #[arg(long, env = "VESTIBULE_SOCKET_MODE", value_name = "MODE", value_parser = mode)]
-    #[arg(default_value = "660")]
+    #[arg(default_value = "660", help_heading = NETWORK)]
     socket_mode: u32,
+
+    /// Reverse proxies whose X-Forwarded-For is trusted: addresses or networks such as 127.0.0.1 or
+    /// 10.0.0.0/8, comma-separated. The client address they report is used in the log and for
+    /// throttling, and `GET /whoami` shows it to a signed-in user. Without it the field is ignored.
+    #[arg(long, env = "VESTIBULE_TRUSTED_PROXY", value_name = "CIDR,...", value_parser = network)]
+    #[arg(value_delimiter = ',', help_heading = NETWORK)]
+    trusted_proxy: Vec<IpNet>,
+
+    /// Allow plain http on an address that other machines can reach. Passwords then cross the network
+    /// unencrypted.
+    #[arg(long, env = "VESTIBULE_INSECURE_HTTP", value_parser = FalseyValueParser::new())]
+    #[arg(help_heading = NETWORK)]
+    insecure_http: bool,
 
     /// Where the database is.
     #[command(flatten)]
     database: DatabaseFlags,
 
-    /// Where browsers reach the site, as in https://auth.example.com. With https, cookies are
-    /// Secure and browsers are told to keep to it. Without an origin: plain http, for trying out.
+    /// URL at which browsers reach the site, as in https://auth.example.com. With https, cookies are
+    /// Secure and named `__Host-auth_session`, HSTS is sent, and forms are accepted from this origin
+    /// alone. Without an origin the site is served over plain http, for trying it out.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+    #[arg(help_heading = ORIGIN)]
     origin: Option<Origin>,
 
-    /// Apps behind this sign-in, comma-separated: where people may be sent back to once they are in.
-    /// Without it: every https site under --cookie-domain.
-    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
-    #[arg(value_delimiter = ',')]
-    app: Vec<Origin>,
-
-    /// The domain whose hosts all share one sign-in, as in example.com for auth.example.com and
-    /// app.example.com. Every app there gets the session cookie. Without it: this host alone.
-    #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
-    cookie_domain: Option<Domain>,
-
-    /// Answer the check endpoints of other gates too, so that a set-up moves by changing a host name:
-    /// authelia, tinyauth, oauth2-proxy, vouch; comma-separated.
-    #[arg(long, env = "VESTIBULE_ALIAS", value_name = "GATE,...", value_parser = alias)]
-    #[arg(value_delimiter = ',')]
-    alias: Vec<Alias>,
-
-    /// Other names for the headers that tell apps who somebody is, as in user=X-WEBAUTH-USER; for
-    /// user, id, name, groups and email, comma-separated. By default Remote-User and so on.
-    #[arg(long, env = "VESTIBULE_IDENTITY_HEADER", value_name = "WHAT=NAME,...")]
-    #[arg(value_delimiter = ',', value_parser = identity_header)]
-    identity_header: Vec<(Told, &'static str)>,
-
-    /// Let scripts and mobile clients through to apps with a name and a password, or with an access
-    /// token that their owner makes on the account page (HTTP Basic, Bearer).
-    #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
-    basic_auth: bool,
-
-    /// Other sites whose pages may post here, comma-separated.
+    /// Other origins whose pages may submit forms here, comma-separated.
     #[arg(long, env = "VESTIBULE_TRUSTED_ORIGIN", value_name = "URL,...", value_parser = origin)]
-    #[arg(value_delimiter = ',')]
+    #[arg(value_delimiter = ',', help_heading = ORIGIN)]
     trusted_origin: Vec<Origin>,
 
-    /// Refuse requests that would change something and do not say which site they come from.
-    /// Browsers always say it; curl does not.
+    /// Refuse requests that would change something and do not say which site they come from. Browsers
+    /// always say it; curl does not.
     #[arg(long, env = "VESTIBULE_STRICT_ORIGIN", value_parser = FalseyValueParser::new())]
+    #[arg(help_heading = ORIGIN)]
     strict_origin: bool,
 
-    /// Allow plain http on an address that others can reach: passwords cross the network in clear.
-    #[arg(long, env = "VESTIBULE_INSECURE_HTTP", value_parser = FalseyValueParser::new())]
-    insecure_http: bool,
+    /// Share one sign-in between all hosts of this domain, as in example.com for auth.example.com and
+    /// app.example.com. The session cookie is then named `__Secure-auth_session`, carries this domain,
+    /// and is sent to every app there. Without it the sign-in is for one host alone.
+    #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
+    #[arg(help_heading = APPS)]
+    cookie_domain: Option<Domain>,
 
-    /// Living sessions of one user; beyond it the oldest end.
-    #[arg(long, env = "VESTIBULE_SESSIONS_PER_USER", value_name = "COUNT", default_value = "100")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    sessions_per_user: u32,
+    /// Apps behind this sign-in, comma-separated: the only other sites to which users are redirected
+    /// after signing in. Without it, every https site under --cookie-domain.
+    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
+    #[arg(value_delimiter = ',', help_heading = APPS)]
+    app: Vec<Origin>,
 
-    /// Who may make an account: open (everybody), invite (whoever has a link that vestibule invite new
-    /// has made) or closed (the operator alone, with vestibule user add). Under invite and closed, a
-    /// start with nobody in the database prints a link to make the first account.
+    /// Also answer the check endpoints of other forward-auth servers, so that a set-up moves by changing
+    /// a host name: authelia, tinyauth, oauth2-proxy, vouch; comma-separated.
+    #[arg(long, env = "VESTIBULE_ALIAS", value_name = "NAME,...", value_parser = alias)]
+    #[arg(value_delimiter = ',', help_heading = APPS)]
+    alias: Vec<Alias>,
+
+    /// Other names for the headers that tell apps who the user is, as in
+    /// `user=X-WEBAUTH-USER,email=X-WEBAUTH-EMAIL`; for user, id, name, groups and email.
+    /// [default: Remote-User, Remote-Id, Remote-Name, Remote-Groups, Remote-Email]
+    #[arg(long, env = "VESTIBULE_IDENTITY_HEADER", value_name = "WHAT=NAME,...")]
+    #[arg(value_delimiter = ',', value_parser = identity_header, help_heading = APPS)]
+    identity_header: Vec<(Told, &'static str)>,
+
+    /// Let scripts and mobile clients reach apps with a name and password (HTTP Basic), or with an
+    /// access token that its owner creates on the account page (HTTP Basic or Bearer).
+    #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
+    #[arg(help_heading = APPS)]
+    basic_auth: bool,
+
+    /// Who may create an account: open (anyone), invite (anyone with a link from `vestibule invite new`)
+    /// or closed (only the operator, with `vestibule user add`). With invite or closed, a start on a
+    /// database without users prints a one-time link, valid for an hour, that creates the first account.
+    /// It is printed on standard output and is not in the log; a service manager may keep both.
     #[arg(long, env = "VESTIBULE_SIGNUP", value_name = "CHOICE", value_parser = signup)]
-    #[arg(default_value = "open")]
+    #[arg(default_value = "open", help_heading = ACCOUNTS)]
     signup: SignUps,
 
-    /// How long a session stays active. After that it is idle, and using it makes it active again.
+    /// Which passwords users may choose: seed (6 to 255 characters), standard (8 to 255, not a common
+    /// password, not the username) or nist (15 to 255, otherwise as standard). [default: seed without
+    /// --origin, standard with it]
+    #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY", value_parser = policy)]
+    #[arg(help_heading = ACCOUNTS)]
+    password_policy: Option<Policy>,
+
+    /// How long a session stays active. Then it is idle; the next request makes it active again, and its
+    /// cookie is sent again.
     #[arg(long, env = "VESTIBULE_ACTIVE", value_name = "DURATION", value_parser = period)]
-    #[arg(default_value = "24h")]
+    #[arg(default_value = "24h", help_heading = SESSIONS)]
     active: Duration,
 
-    /// How long a session stays idle before it ends.
+    /// How long an idle session can still be used before it ends.
     #[arg(long, env = "VESTIBULE_IDLE", value_name = "DURATION", value_parser = period)]
-    #[arg(default_value = "14d")]
+    #[arg(default_value = "14d", help_heading = SESSIONS)]
     idle: Duration,
 
     /// How long after sign-in a session ends, however much it is used.
     #[arg(long, env = "VESTIBULE_ABSOLUTE", value_name = "DURATION", value_parser = period)]
-    #[arg(default_value = "30d")]
+    #[arg(default_value = "30d", help_heading = SESSIONS)]
     absolute: Duration,
 
-    /// How long the audit trail is kept: what happened that matters for security, in the table audit.
-    #[arg(long, env = "VESTIBULE_AUDIT", value_name = "DURATION", value_parser = period)]
-    #[arg(default_value = "90d")]
-    audit: Duration,
-
-    /// What the sign-in form offers: ticked or unticked (a box "Stay signed in"), always (no box,
-    /// everybody stays) or never (no box, nobody does). Scripts that send no such field stay.
+    /// What the sign-in form offers: ticked or unticked (a box "Stay signed in"), always (no box, every
+    /// session is kept) or never (no box, none is). A script that sends no field `remember_asked` stays
+    /// signed in.
     #[arg(long, env = "VESTIBULE_REMEMBER", value_name = "CHOICE", value_parser = remember)]
-    #[arg(default_value = "ticked")]
+    #[arg(default_value = "ticked", help_heading = SESSIONS)]
     remember: Remember,
 
-    /// How long a session lasts whose browser forgets it when it is closed.
+    /// How long a session lasts without "Stay signed in", where the browser drops the cookie when it is
+    /// closed.
     #[arg(long, env = "VESTIBULE_TRANSIENT", value_name = "DURATION", value_parser = period)]
-    #[arg(default_value = "12h")]
+    #[arg(default_value = "12h", help_heading = SESSIONS)]
     transient: Duration,
 
-    /// Which passwords may be chosen: seed (6 to 255 characters), standard (8 to 255, not a common
-    /// one, not a name) or nist (15 to 255, likewise). [default: seed without --origin, standard
-    /// with it]
-    #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY", value_parser = policy)]
-    password_policy: Option<Policy>,
+    /// Maximum number of live sessions per user; signing in once more ends the oldest.
+    #[arg(long, env = "VESTIBULE_SESSIONS_PER_USER", value_name = "COUNT", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = SESSIONS)]
+    sessions_per_user: u32,
 
-    /// Workers that answer pages. [default: one for each core, from 2 to 8]
-    #[arg(long, env = "VESTIBULE_WORKERS", value_name = "COUNT", value_parser = count)]
-    workers: Option<usize>,
+    /// How long records stay in the audit log, the table audit.
+    #[arg(long, env = "VESTIBULE_AUDIT", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "90d", help_heading = GUESSING)]
+    audit: Duration,
 
-    /// Passwords that are hashed at once; each takes 19 MiB, and 32 MiB more while it checks one that
-    /// Lucia has hashed. [default: one for each core, up to 8]
-    #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
-    hashers: Option<usize>,
-
-    /// Connections at once; fewer if the limit of open files leaves no room for them. When all are
-    /// taken, those go that have been idle the longest.
-    #[arg(long, env = "VESTIBULE_CONNECTIONS", value_name = "COUNT", value_parser = connections)]
-    #[arg(default_value_t = gate::CONNECTIONS_MAX)]
-    connections: usize,
-
-    /// Connections at once from one address, or from one IPv6 /64. This machine itself and
-    /// --trusted-proxy are exempt.
-    #[arg(long, env = "VESTIBULE_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
-    #[arg(default_value = "64", value_parser = connections)]
-    connections_per_address: usize,
-
-    /// Networks of reverse proxies, as in 127.0.0.1 or 10.0.0.0/8, comma-separated: their
-    /// X-Forwarded-For is believed, and what is counted by address is counted by it.
-    #[arg(long, env = "VESTIBULE_TRUSTED_PROXY", value_name = "CIDR,...", value_parser = network)]
-    #[arg(value_delimiter = ',')]
-    trusted_proxy: Vec<IpNet>,
-
-    /// How long a request may take to arrive whole.
-    #[arg(long, env = "VESTIBULE_REQUEST_TIMEOUT", value_name = "DURATION")]
-    #[arg(default_value = "10s", value_parser = period)]
-    request_timeout: Duration,
-
-    /// How long a connection may stay open without a request.
-    #[arg(long, env = "VESTIBULE_IDLE_TIMEOUT", value_name = "DURATION")]
-    #[arg(default_value = "15s", value_parser = period)]
-    idle_timeout: Duration,
-
-    /// How long a client may take to read an answer.
-    #[arg(long, env = "VESTIBULE_ANSWER_TIMEOUT", value_name = "DURATION")]
-    #[arg(default_value = "20s", value_parser = period)]
-    answer_timeout: Duration,
-
-    /// Wrong passwords for one name before anybody has to wait. A browser that has signed in to the
-    /// account before has as many of its own.
+    /// Wrong passwords for one name before further attempts have to wait. A browser that has signed in
+    /// to the account before has an allowance of its own.
     #[arg(long, env = "VESTIBULE_THROTTLE_FREE", value_name = "COUNT", default_value = "5")]
+    #[arg(help_heading = GUESSING)]
     throttle_free: u32,
 
-    /// The longest wait then. It doubles from one second up to this.
+    /// The longest such wait. The first is one second, and each further failure doubles it.
     #[arg(long, env = "VESTIBULE_THROTTLE_WAIT", value_name = "DURATION")]
-    #[arg(default_value = "30m", value_parser = period)]
+    #[arg(default_value = "30m", value_parser = period, help_heading = GUESSING)]
     throttle_wait: Duration,
 
     /// Wrong passwords from one address, or from one IPv6 /64, whatever the names.
     #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_FREE", value_name = "COUNT")]
     #[arg(default_value = "20", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(help_heading = GUESSING)]
     throttle_address_free: u32,
 
-    /// Then one more in this time.
+    /// Once these are used up, the address is allowed one more in each period of this length.
     #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_EVERY", value_name = "DURATION")]
-    #[arg(default_value = "6s", value_parser = period)]
+    #[arg(default_value = "6s", value_parser = period, help_heading = GUESSING)]
     throttle_address_every: Duration,
 
-    /// Names and addresses that are counted at once, at most. When there are more, those are
-    /// forgotten that matter least.
+    /// Maximum number of names and addresses whose failures are counted. Beyond it the least important
+    /// counts are dropped.
     #[arg(long, env = "VESTIBULE_THROTTLE_ROWS", value_name = "COUNT")]
     #[arg(default_value = "100000", value_parser = clap::value_parser!(u32).range(1_000..))]
+    #[arg(help_heading = GUESSING)]
     throttle_rows: u32,
 
-    /// Accounts that may be made from one address, if there is an --origin.
+    /// Accounts that may be created from one address; only with --origin.
     #[arg(long, env = "VESTIBULE_SIGNUP_FREE", value_name = "COUNT")]
     #[arg(default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(help_heading = GUESSING)]
     signup_free: u32,
 
-    /// Then one more in this time.
+    /// Once these are used up, the address is allowed one more in each period of this length.
     #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
-    #[arg(default_value = "1m", value_parser = period)]
+    #[arg(default_value = "1m", value_parser = period, help_heading = GUESSING)]
     signup_every: Duration,
 
     /// How the pages look.
     #[command(flatten)]
     look: look::LookFlags,
+
+    /// Worker threads that answer pages. [default: one per core, from 2 to 8]
+    #[arg(long, env = "VESTIBULE_WORKERS", value_name = "COUNT", value_parser = count)]
+    #[arg(help_heading = CAPACITY)]
+    workers: Option<usize>,
+
+    /// Passwords hashed at the same time. Each takes 19 MiB, and 32 MiB more while it verifies a hash
+    /// that came from Lucia. [default: one per core, up to 8]
+    #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
+    #[arg(help_heading = CAPACITY)]
+    hashers: Option<usize>,
+
+    /// Maximum number of connections; fewer if the limit on open files is too low for them. When all are
+    /// taken, those that have been idle longest are closed.
+    #[arg(long, env = "VESTIBULE_CONNECTIONS", value_name = "COUNT", value_parser = connections)]
+    #[arg(default_value_t = gate::CONNECTIONS_MAX, help_heading = CAPACITY)]
+    connections: usize,
+
+    /// Maximum number of connections from one address, or from one IPv6 /64. This machine and
+    /// --trusted-proxy are exempt.
+    #[arg(long, env = "VESTIBULE_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    #[arg(default_value = "64", value_parser = connections, help_heading = CAPACITY)]
+    connections_per_address: usize,
+
+    /// How long a request may take to arrive completely.
+    #[arg(long, env = "VESTIBULE_REQUEST_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "10s", value_parser = period, help_heading = CAPACITY)]
+    request_timeout: Duration,
+
+    /// How long a connection may stay open without a request.
+    #[arg(long, env = "VESTIBULE_IDLE_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "15s", value_parser = period, help_heading = CAPACITY)]
+    idle_timeout: Duration,
+
+    /// How long a client may take to read a response.
+    #[arg(long, env = "VESTIBULE_ANSWER_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "20s", value_parser = period, help_heading = CAPACITY)]
+    answer_timeout: Duration,
 }
+
+/// The sections of `vestibule serve --help`, in their order.
+const NETWORK: &str = "Network";
+const DATABASE: &str = "Database";
+const ORIGIN: &str = "Origin";
+const APPS: &str = "Apps behind the sign-in";
+const ACCOUNTS: &str = "Accounts";
+const SESSIONS: &str = "Sessions";
+const GUESSING: &str = "Throttling and audit log";
+const APPEARANCE: &str = "Appearance";
+const CAPACITY: &str = "Capacity and timeouts";
 
 /// The most of standard input that may be a password's line.
 const LINE_BYTES_MAX: u64 = 4_096;
@@ -475,21 +529,7 @@ impl CommandLine {
     }
 }
 
-/// What makes this shell complete commands and flags.
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut CommandLine::command(), "vestibule", &mut text);
-    text
-}
-
-/// Writes a manual page for each command into the folder, and says how many there are.
-pub fn write_manual(folder: &Path) -> std::io::Result<usize> {
-    let before = std::fs::read_dir(folder)?.count();
-    clap_mangen::generate_to(CommandLine::command(), folder)?;
-    Ok(std::fs::read_dir(folder)?.count() - before)
-}
-
-/// The same for a command and all below it.
+/// Drops empty environment variables from a command and its subcommands.
 fn forget_empty(command: clap::Command) -> clap::Command {
     command.mut_args(forget_if_empty).mut_subcommands(forget_empty)
 }

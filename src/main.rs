@@ -89,9 +89,14 @@ fn main() -> ExitCode {
             drop(std::io::stdout().write_all(&config::completions(shell)));
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Manual { folder }) => {
+        Some(Command::Manual { folder, markdown }) => {
             let failed = |err| Failure(1, format!("cannot write into {}: {err}", folder.display()));
-            config::write_manual(&folder).map(|_| ExitCode::SUCCESS).map_err(failed)
+            let done = if markdown {
+                config::write_reference(&folder)
+            } else {
+                config::write_manual(&folder).map(drop)
+            };
+            done.map(|()| ExitCode::SUCCESS).map_err(failed)
         }
         Some(Command::Check(flags)) => {
             let config = flags.flags.check().map_err(|text| Failure(2, text))?;

@@ -13,32 +13,33 @@ use crate::store::Database;
 #[command(after_help = "Examples:\n  \
     vestibule copy --from vestibule.db --to mysql://vestibule@db1,db2,db3/vestibule --to-password-file password\n  \
     vestibule copy --from mysql://vestibule@db1/vestibule --to vestibule.db\n\n\
-    A DATABASE is what --database of serve takes: a file, or servers of MariaDB. The password for a server is \
-    in a file, or in the environment variable VESTIBULE_DATABASE_PASSWORD, and never an argument.\n\
-    Everything comes over as it is: ids, passwords, sessions, access tokens, invitations, reset links, known \
-    browsers, failed tries and the audit trail; nobody is signed out. Stop the server before, as what it writes \
-    meanwhile does not come over, and start it afterwards with the new --database. The old \
-    one stays as it is, but for a record in its audit trail. If it does not end, the new database is not served; run it again, and it begins anew.\n\
-    Exit codes: 0 done, and all rows are counted; 1 it could not be done; 2 wrong usage.")]
+    A DATABASE is what --database of serve takes: a file, or MariaDB servers. Passwords for servers are in \
+    files or in VESTIBULE_DATABASE_PASSWORD, and never an argument.\n\
+    Everything is copied as it is: ids, passwords, sessions, access tokens, invitations, reset links, known \
+    browsers, failed attempts, the audit log and the random keys; everyone stays signed in. Stop the server \
+    first, as what it writes meanwhile is not copied, and start it afterwards with the new --database. The \
+    source stays as it is, except for a record in its audit log. A copy that was interrupted is not served; \
+    run the command again, and it starts over.\n\
+    Exit codes: 0 done, and the rows of both databases are the same in number; 1 not done; 2 wrong usage.")]
 pub struct CopyFlags {
-    /// What is copied.
+    /// The database to copy.
     #[arg(long, value_name = "DATABASE")]
     // Read later, as a refusal by the library would repeat it, with its password.
     from: OsString,
 
-    /// Where to: a database without users. A file is made if it is not there yet, and tables in any case.
+    /// Where to copy it: a database without users. A missing file and missing tables are created.
     #[arg(long, value_name = "DATABASE")]
     to: OsString,
 
-    /// The file with the password for the server that is copied from.
+    /// File with the password for the servers that are copied from.
     #[arg(long, value_name = "FILE")]
     from_password_file: Option<PathBuf>,
 
-    /// The file with the password for the server that is copied to.
+    /// File with the password for the servers that are copied to.
     #[arg(long, value_name = "FILE")]
     to_password_file: Option<PathBuf>,
 
-    /// As data, for scripts.
+    /// Print JSON, for scripts.
     #[arg(long)]
     json: bool,
 }

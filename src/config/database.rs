@@ -6,21 +6,24 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::DATABASE;
 use crate::store::Database;
 
 /// Where the database is, and how its server lets us in.
 #[derive(Args)]
 pub struct DatabaseFlags {
-    /// The SQLite file with users, keys and sessions, made at first start and readable by nobody else;
-    /// or servers of MariaDB: mysql://USER@HOST:PORT,.../NAME?tls=off|system|CA-FILE.
+    /// The SQLite file that holds everything, created at first start with mode 0600; or MariaDB servers:
+    /// mysql://USER@HOST:PORT,.../NAME?tls=off|system|CA-FILE.
     #[arg(long, env = "VESTIBULE_DATABASE", value_name = "DATABASE")]
     #[arg(default_value = "vestibule.db", global = true, hide_env_values = true)]
+    #[arg(help_heading = DATABASE)]
     // Read later, as a refusal by the library would repeat it, with its password.
     database: OsString,
 
-    /// The file with the password for the database's server. Or the environment variable
-    /// VESTIBULE_DATABASE_PASSWORD holds it, never an argument, which everybody on the machine can read.
+    /// File with the password for those servers; or VESTIBULE_DATABASE_PASSWORD holds the password. It is
+    /// never an argument, as every user of the machine can read those.
     #[arg(long, env = "VESTIBULE_DATABASE_PASSWORD_FILE", value_name = "FILE", global = true)]
+    #[arg(help_heading = DATABASE)]
     database_password_file: Option<PathBuf>,
 }
 

@@ -16,41 +16,41 @@ use crate::origin::Origin;
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
 pub struct DoctorFlags {
-    /// The app, as browsers reach it: https://app.example.com, perhaps with a path. Plain http only
-    /// on this machine.
+    /// The app as browsers reach it, as in https://app.example.com, optionally with a path. Plain http is
+    /// for this machine only.
     #[arg(value_name = "URL", value_parser = app)]
     app: Url,
 
-    /// More paths to try, comma-separated. / and /api/, /static/x, /favicon.ico, /.well-known/x and
-    /// one that nobody knows, all below the app's own path, are tried anyway.
+    /// More paths to try, comma-separated. Below the app's own path, /, /api/, /static/x, /favicon.ico,
+    /// /.well-known/x and a random one are tried anyway.
     #[arg(long, value_name = "PATH,...", value_parser = path, value_delimiter = ',')]
     path: Vec<String>,
 
-    /// The headers by which the gate names people to the app, comma-separated; also as serve has
-    /// them, in user=X-WEBAUTH-USER.
+    /// Headers that tell the app who the user is, comma-separated; also written as for serve, as in
+    /// `user=X-WEBAUTH-USER`.
     #[arg(long, value_name = "NAME,...", value_parser = header, value_delimiter = ',')]
     #[arg(default_value = "Remote-User,Remote-Id,Remote-Name,Remote-Groups,Remote-Email")]
     identity_header: Vec<String>,
 
-    /// A file of certificate authorities, in PEM, to trust as well as those that browsers trust.
+    /// File of certificate authorities in PEM, trusted in addition to those that browsers trust.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// Where a host is, whatever the name service says: app.example.com:443:192.0.2.1. May be given
-    /// several times.
+    /// Address of a host, whatever DNS says, as in app.example.com:443:192.0.2.1. May be given several
+    /// times.
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = pin)]
     resolve: Vec<Pin>,
 
-    /// Sign in as this user, to see what the app receives, and out again; with --origin. The password
-    /// is read from standard input, one line.
+    /// Sign in as this user, look at what the app receives, and sign out again; needs --origin. The
+    /// password is read from standard input, as one line.
     #[arg(long, value_name = "NAME", requires = "origin")]
     sign_in: Option<String>,
 
-    /// Where people sign in, as for serve: the only place that the password is sent to.
+    /// URL of the sign-in, as for serve. The password is sent nowhere else.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
     origin: Option<Origin>,
 
-    /// How long one answer may take.
+    /// How long one response may take.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = period)]
     timeout: Duration,
 }

@@ -11,12 +11,12 @@ use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames}
 /// `vestibule import`.
 #[derive(Args)]
 #[command(
-    after_help = "Either everybody comes over or nobody. Whoever is there already is left as they are, \
-    so it can be run again.\n\
-    Exit codes: 0 done; 1 it could not be done; 2 wrong usage."
+    after_help = "Either all users are imported or none. Users who exist already are left as they are, so a \
+    second run changes nothing. Every row is reported.\n\
+    Exit codes: 0 done; 1 not done; 2 wrong usage."
 )]
 pub struct ImportFlags {
-    /// From what.
+    /// What to import from.
     #[command(subcommand)]
     source: Source,
 }
@@ -24,22 +24,21 @@ pub struct ImportFlags {
 /// What people can be brought over from.
 #[derive(Subcommand)]
 enum Source {
-    /// A SQLite database of Lucia v2: users, keys, passwords and sessions, so that nobody has to sign
-    /// in again.
+    /// Import a SQLite database of Lucia v2: users, keys, passwords and sessions, so that everyone stays
+    /// signed in.
     #[command(after_help = "Examples:\n  \
-        vestibule import lucia app.db --database vestibule.db --dry-run\n      \
-        see what would come over, and who could not\n  \
+        # see what would be imported, and what could not\n  \
+        vestibule import lucia app.db --database vestibule.db --dry-run\n  \
         vestibule import lucia app.db --tables auth_user,auth_key,auth_session --json\n\n\
-        FILE is only read, and may be in use. Either everybody comes over or nobody. Whoever is there \
-        already is left as they are, so it can be run again.\n\
-        Exit codes: 0 done; 1 it could not be done; 2 wrong usage.")]
+        FILE is only read, and may be in use. Other columns of a user are kept as attributes, which \
+        `vestibule user show` prints.")]
     Lucia {
-        /// The database of Lucia.
+        /// The Lucia database.
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// The tables of users, keys and sessions, comma-separated, without the last if sessions are
-        /// kept elsewhere. Without it they are found by their columns.
+        /// Tables of users, keys and sessions, comma-separated; leave out the last one if sessions are kept
+        /// elsewhere. [default: found by their columns]
         #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
         tables: Option<LuciaTables>,
 
@@ -47,25 +46,26 @@ enum Source {
         way: Way,
     },
 
-    /// A SQLite database of Lucia v3: users, passwords, accounts of other providers and sessions, so that
-    /// nobody has to sign in again.
+    /// Import a SQLite database of Lucia v3: users, passwords, accounts with other providers and sessions,
+    /// so that everyone stays signed in.
     #[command(after_help = "Examples:\n  \
         vestibule import lucia-v3 app.db --dry-run\n  \
         vestibule import lucia-v3 app.db --tables user=app_user,session= --username nick\n\n\
         FILE is only read, and may be in use. Passwords are looked for in the columns password_hash and \
-        hashed_password, of the users or of a table of their own. A verified address becomes that of the \
-        user; every other column is kept as an attribute, unless its name tells of a password or a secret.")]
+        hashed_password, of the users or of a table of their own. An e-mail address is kept only if the \
+        source marks it as verified. Other columns are kept as attributes, unless their name suggests a \
+        password or a secret.")]
     LuciaV3 {
-        /// The database of Lucia.
+        /// The Lucia database.
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Tables that are not found by their columns: user, session, password, oauth_account. Nothing
-        /// after = says that there is none.
+        /// Tables that are not found by their columns: user, session, password, oauth_account. An empty name
+        /// says that there is none.
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = lucia_v3_tables)]
         tables: Option<TableNames>,
 
-        /// The column of the name to sign in with. Without it: username, or email for those who have none.
+        /// Column that becomes the sign-in name. [default: username, or email where there is none]
         #[arg(long, value_name = "COLUMN")]
         username: Option<String>,
 
@@ -73,24 +73,25 @@ enum Source {
         way: Way,
     },
 
-    /// A SQLite database of better-auth: users, passwords and accounts of other providers. Sessions stay
-    /// behind, as their cookies are signed with a secret.
+    /// Import a SQLite database of better-auth: users, passwords and accounts with other providers.
+    /// Sessions are not imported, as their cookies are signed with a secret.
     #[command(after_help = "Examples:\n  \
         vestibule import better-auth app.db --dry-run\n  \
         vestibule import better-auth app.db --tables user=users,account=accounts --username email\n\n\
-        FILE is only read, and may be in use. A verified address becomes that of the user; every other \
-        column is kept as an attribute, unless its name tells of a password or a secret.")]
+        FILE is only read, and may be in use. An e-mail address is kept only if the source marks it as \
+        verified. Other columns are kept as attributes, unless their name suggests a password or a \
+        secret.")]
     BetterAuth {
-        /// The database of better-auth.
+        /// The better-auth database.
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Tables that are not found by their columns: user, account, session. Nothing after session= says
-        /// that there is none.
+        /// Tables that are not found by their columns: user, account, session. An empty name of the session
+        /// table says that there is none.
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = better_auth_tables)]
         tables: Option<TableNames>,
 
-        /// The column of the name to sign in with. Without it: username, or email for those who have none.
+        /// Column that becomes the sign-in name. [default: username, or email where there is none]
         #[arg(long, value_name = "COLUMN")]
         username: Option<String>,
 
@@ -98,14 +99,14 @@ enum Source {
         way: Way,
     },
 
-    /// A file of passwords of Apache or nginx: a line for each name. Hashes of bcrypt come over; who has
-    /// another kind comes over without a password and needs a new one.
+    /// Import a password file of Apache or nginx. Users whose hash is bcrypt keep their password; all
+    /// others are imported without one and need a new one.
     #[command(after_help = "Example:\n  \
         vestibule import htpasswd /etc/nginx/htpasswd --dry-run\n\n\
-        Then `vestibule user reset-link NAME` lets somebody choose a password. Whoever is there by the same \
-        name already is left as they are.")]
+        `vestibule user reset-link NAME` then lets a user choose a password. There are no ids, so a user who \
+        exists by the same name is taken for the same person and left as they are.")]
     Htpasswd {
-        /// The file of passwords; `-` for standard input.
+        /// The password file; `-` for standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
@@ -113,16 +114,17 @@ enum Source {
         way: Way,
     },
 
-    /// A table as text, with commas: from any system that can write one.
+    /// Import a CSV file, from any system that can write one.
     #[command(after_help = "Example:\n  \
         printf 'username,hash,groups\\nanna,$2b$12$…,staff;admin\\n' | vestibule import csv -\n\n\
-        The first line names the columns: username, and one of hash, password_hash, hashed_password. There \
-        may be id, email and groups (with ; or , between them). Every other one is kept as an attribute, \
-        unless its name tells of a password or a secret. Hashes of Argon2, bcrypt, scrypt as Lucia writes it \
-        and PBKDF2 as Django writes it come over; who has another kind, or none, comes over without a \
-        password. Without an id, whoever is there by the same name already is left as they are.")]
+        The first line names the columns: username, and one of hash, password_hash or hashed_password. \
+        Optional are id, email and groups (separated by ; or ,). Other columns are kept as attributes, unless \
+        their name suggests a password or a secret. Hashes may be Argon2, bcrypt, scrypt as Lucia writes it \
+        or PBKDF2 as Django writes it; users with another kind, or none, are imported without a password. \
+        Without an id, a user who exists by the same name is taken for the same person and left as they \
+        are.")]
     Csv {
-        /// The table; `-` for standard input.
+        /// The CSV file; `-` for standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
@@ -130,12 +132,12 @@ enum Source {
         way: Way,
     },
 
-    /// What `vestibule export` wrote: everybody as they were, to the byte.
+    /// Import what `vestibule export` wrote: all users exactly as they were.
     #[command(after_help = "Examples:\n  \
         vestibule import vestibule people.jsonl\n  \
         zcat people.jsonl.gz | vestibule import vestibule - --dry-run\n\n\
-        A file that is cut short, or that a newer vestibule wrote, is refused. Sessions come with it if they \
-        are in it and live still.")]
+        A file that is cut short, or that a newer vestibule wrote, is refused. Sessions in it are imported if \
+        they are still live.")]
     Vestibule {
         /// The export; `-` for standard input.
         #[arg(value_name = "FILE")]
@@ -149,15 +151,15 @@ enum Source {
 /// How everybody is brought over, from wherever.
 #[derive(Args)]
 struct Way {
-    /// Say what would come over, and write nothing.
+    /// Report what would be imported, and write nothing.
     #[arg(long)]
     dry_run: bool,
 
-    /// Leave those out who cannot come over as they are, in place of refusing all.
+    /// Leave out users who cannot be imported as they are, instead of refusing all.
     #[arg(long)]
     skip_conflicts: bool,
 
-    /// As data, for scripts.
+    /// Print JSON, for scripts.
     #[arg(long)]
     json: bool,
 

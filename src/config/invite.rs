@@ -12,7 +12,7 @@ use crate::origin::Origin;
 #[derive(Args)]
 #[command(after_help = "Example:\n  \
     vestibule invite new --origin https://auth.example.com --groups staff --uses 5 --life 7d\n\n\
-    Exit codes: 0 done; 1 it could not be done, or there is no such invitation; 2 wrong usage.")]
+    Exit codes: 0 done; 1 not done, or there is no such invitation; 2 wrong usage.")]
 pub struct InviteFlags {
     /// Where the database is.
     #[command(flatten)]
@@ -26,45 +26,45 @@ pub struct InviteFlags {
 /// What can be done with invitations.
 #[derive(Subcommand)]
 pub enum InviteAction {
-    /// Make a link with which somebody makes an account. Hand it over in private. It does nothing where
-    /// the server runs with --signup closed.
+    /// Print a link with which people create their accounts, where --signup is invite or open. Hand it
+    /// over in private.
     #[command(after_help = "Example:\n  \
         vestibule invite new --origin https://auth.example.com --groups staff --note 'for the new office'")]
     New {
-        /// Where people sign in, as for serve.
+        /// URL of the sign-in, as for serve.
         #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
         origin: Origin,
-        /// How many accounts can be made with it.
+        /// How many accounts can be created with it.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(USES_MAX)))]
         uses: u32,
-        /// How long it is good, up to 90d.
+        /// How long it is valid, at most 90d.
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = life)]
         life: Duration,
-        /// Groups that whoever comes with it is put in, comma-separated.
+        /// Groups for the accounts created with it, comma-separated.
         #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
         groups: String,
-        /// What it is for, for operators.
+        /// What it is for; only operators see this.
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         note: String,
-        /// Draw it as well, to be read by a telephone.
+        /// Also draw it as a QR code.
         #[arg(long)]
         qr: bool,
-        /// As data, for scripts.
+        /// Print JSON, for scripts.
         #[arg(long, conflicts_with = "qr")]
         json: bool,
     },
-    /// List the invitations that are good.
+    /// List the valid invitations.
     #[command(after_help = "Example:\n  vestibule invite list --json")]
     List {
-        /// As data, for scripts: an object a line.
+        /// Print one JSON object per line, for scripts.
         #[arg(long)]
         json: bool,
     },
-    /// Make an invitation good no more. Accounts that were made with it stay.
+    /// Revoke an invitation. Accounts created with it stay.
     #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d20b7e4a65")]
     Revoke {
-        /// Its handle, as the list has it.
+        /// Its handle, as listed.
         handle: String,
     },
 }

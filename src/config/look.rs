@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::APPEARANCE;
 use crate::pages::look::{Look, Picture};
 
 /// Bytes of a file that is sent with every page, at most.
@@ -20,21 +21,22 @@ const HELP_MAX: usize = 300;
 /// What the operator may change about the look of the pages.
 #[derive(Args)]
 pub(super) struct LookFlags {
-    /// What stands in the titles of pages in place of "vestibule", and beside the mark.
+    /// Name of the site, in page titles and beside the logo. [default: vestibule]
     #[arg(long, env = "VESTIBULE_TITLE", value_name = "TEXT", value_parser = title)]
+    #[arg(help_heading = APPEARANCE)]
     title: Option<String>,
 
-    /// A picture that takes the place of the mark: SVG, PNG, JPEG or WebP, of at most 64 KiB.
-    #[arg(long, env = "VESTIBULE_LOGO", value_name = "FILE")]
+    /// Image file that replaces the built-in logo and icon: SVG, PNG, JPEG or WebP, at most 64 KiB.
+    #[arg(long, env = "VESTIBULE_LOGO", value_name = "FILE", help_heading = APPEARANCE)]
     logo: Option<PathBuf>,
 
-    /// A stylesheet that is sent behind our own, of at most 64 KiB. It can load neither pictures nor
-    /// fonts.
-    #[arg(long, env = "VESTIBULE_CSS", value_name = "FILE")]
+    /// Stylesheet appended to the built-in one, at most 64 KiB. It cannot load images or fonts.
+    #[arg(long, env = "VESTIBULE_CSS", value_name = "FILE", help_heading = APPEARANCE)]
     css: Option<PathBuf>,
 
-    /// A sentence under the sign-in form, such as whom to ask.
+    /// A sentence under the sign-in form, such as whom to ask for help.
     #[arg(long, env = "VESTIBULE_HELP_TEXT", value_name = "TEXT", value_parser = help)]
+    #[arg(help_heading = APPEARANCE)]
     help_text: Option<String>,
 }
 

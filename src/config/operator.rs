@@ -24,30 +24,30 @@ pub struct SessionFlags {
 /// What can be done with sessions.
 #[derive(Subcommand)]
 pub enum SessionAction {
-    /// List the living sessions of a user.
+    /// List the live sessions of a user.
     #[command(after_help = "Example:\n  vestibule session list anna")]
     List {
-        /// The name, in any spelling.
+        /// The username, in any spelling.
         name: String,
-        /// As data, for scripts: an object a line.
+        /// Print one JSON object per line, for scripts.
         #[arg(long)]
         json: bool,
     },
-    /// End a session of a user.
+    /// End one session of a user.
     #[command(after_help = "Example:\n  vestibule session end anna 3fa9c1d20b7e4a65")]
     End {
-        /// The name, in any spelling.
+        /// The username, in any spelling.
         name: String,
-        /// Its handle, as the list has it.
+        /// Its handle, as listed.
         handle: String,
     },
     /// End all sessions of a user.
     #[command(after_help = "Example:\n  vestibule session end-all anna")]
     EndAll {
-        /// The name, in any spelling.
+        /// The username, in any spelling.
         name: String,
     },
-    /// Delete the dead sessions of everybody, as the server does by itself.
+    /// Delete all dead sessions, as the server also does by itself.
     #[command(after_help = "Example:\n  vestibule session purge")]
     Purge,
 }
@@ -71,18 +71,18 @@ pub enum TokenAction {
     /// List the access tokens of a user.
     #[command(after_help = "Example:\n  vestibule token list anna --json")]
     List {
-        /// The name, in any spelling.
+        /// The username, in any spelling.
         name: String,
-        /// As data, for scripts: an object a line.
+        /// Print one JSON object per line, for scripts.
         #[arg(long)]
         json: bool,
     },
-    /// End an access token of a user.
+    /// Revoke an access token of a user.
     #[command(after_help = "Example:\n  vestibule token revoke anna 3fa9c1d20b7e4a65")]
     Revoke {
-        /// The name, in any spelling.
+        /// The username, in any spelling.
         name: String,
-        /// Its handle, as the list has it.
+        /// Its handle, as listed.
         handle: String,
     },
 }
@@ -95,19 +95,19 @@ pub struct AuditFlags {
     #[command(flatten)]
     pub(crate) database: DatabaseFlags,
 
-    /// How far back.
+    /// How far back to begin.
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = period)]
     pub(crate) since: Duration,
 
-    /// Of this user alone, in any spelling of the name.
+    /// Only records of this user; the username in any spelling.
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
 
-    /// Go on with what happens from now on, until it is interrupted.
+    /// Keep printing new records until interrupted.
     #[arg(long)]
     pub(crate) follow: bool,
 
-    /// As data, for scripts: an object a line.
+    /// Print one JSON object per line, for scripts.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -120,10 +120,10 @@ pub struct RestoreFlags {
     #[command(flatten)]
     pub(crate) database: DatabaseFlags,
 
-    /// The backup.
+    /// The backup to restore.
     pub(crate) file: PathBuf,
 
-    /// Keep the sessions, access tokens and reset links in it, those too that have ended since.
+    /// Keep its sessions, access tokens, invitations and reset links, even those that have ended since.
     #[arg(long)]
     pub(crate) keep_sessions: bool,
 }
@@ -136,7 +136,7 @@ pub struct BackupFlags {
     #[command(flatten)]
     pub(crate) database: DatabaseFlags,
 
-    /// The copy. It must not be there yet.
+    /// The copy; it must not exist yet.
     pub(crate) file: PathBuf,
 }
 
@@ -145,21 +145,21 @@ pub struct BackupFlags {
 #[command(after_help = "Examples:\n  \
     vestibule export --sessions people.jsonl\n  \
     vestibule export | gzip > people.jsonl.gz\n\n\
-    A line says what follows, then each user has one, and the last one counts them; times are milliseconds \
-    since 1970. `vestibule import vestibule FILE` reads it back. It holds the hashes of passwords, and with \
-    --sessions those of session tokens: keep it as private as the database.\n\
-    Access tokens, invitations, reset links, known browsers and the audit trail are not in it; `vestibule backup` has \
-    them.")]
+    The first line says what follows, then there is one line per user, and the last line has their number; \
+    times are milliseconds since 1970. `vestibule import vestibule FILE` reads it back. It holds password \
+    hashes, and with --sessions the hashes of session tokens: keep it as private as the database.\n\
+    It does not hold access tokens, invitations, reset links, known browsers and the audit log; a \
+    `vestibule backup` does.")]
 pub struct ExportFlags {
     /// Where the database is.
     #[command(flatten)]
     pub(crate) database: DatabaseFlags,
 
-    /// Where to write it, readable for its owner alone; it must not be there yet. Without it: to standard
-    /// output, unless that is a terminal.
+    /// The file to write, with mode 0600; it must not exist yet. Without it, standard output, unless that
+    /// is a terminal.
     pub(crate) file: Option<PathBuf>,
 
-    /// With the living sessions, so that whoever is signed in stays so.
+    /// Include live sessions, so that users stay signed in.
     #[arg(long)]
     pub(crate) sessions: bool,
 }
@@ -169,14 +169,15 @@ pub struct ExportFlags {
 #[command(after_help = "Examples:\n  \
     vestibule migrate --database mysql://admin@db1/vestibule --database-password-file password\n  \
     vestibule migrate --check --database vestibule.db\n\n\
-    `vestibule serve` does it by itself at its start. This is for those who let it change no tables.\n\
-    Exit codes: 0 it has the newest schema; 1 it has not; 2 wrong usage.")]
+    `vestibule serve` does this when it starts. The command is for set-ups in which the database user of \
+    serve may not change tables.\n\
+    Exit codes: 0 the schema is current; 1 it is not; 2 wrong usage.")]
 pub struct MigrateFlags {
     /// Where the database is.
     #[command(flatten)]
     pub(crate) database: DatabaseFlags,
 
-    /// Only say whether it has the newest schema.
+    /// Only say whether the schema is current.
     #[arg(long)]
     pub(crate) check: bool,
 }

@@ -33,20 +33,20 @@ pub struct ProxyFlags {
     #[arg(value_enum)]
     proxy: Name,
 
-    /// Where browsers sign in, as in https://auth.example.com.
+    /// URL of the sign-in, as in https://auth.example.com.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
     origin: Origin,
 
-    /// The domain whose hosts share the sign-in, as for serve.
+    /// Domain whose hosts share the sign-in, as for serve.
     #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
     cookie_domain: Option<Domain>,
 
-    /// The apps to guard, comma-separated.
+    /// Apps to guard, comma-separated.
     #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
     #[arg(value_delimiter = ',', required = true)]
     app: Vec<Origin>,
 
-    /// Where the proxy reaches the apps, one for each and in the same order.
+    /// Where the proxy reaches the apps: one address for each, in the same order.
     #[arg(long, value_name = "URL,...", value_parser = upstream, value_delimiter = ',')]
     #[arg(default_value = "http://127.0.0.1:3000")]
     upstream: Vec<String>,
@@ -61,23 +61,23 @@ pub struct ProxyFlags {
     #[arg(value_delimiter = ',', value_parser = identity_header)]
     identity_header: Vec<(Told, &'static str)>,
 
-    /// Pass passwords and access tokens on to the checks, as for serve.
+    /// Pass passwords and access tokens to the checks, as for serve.
     #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
     basic_auth: bool,
 
-    /// Let in only who is in one of these groups, comma-separated.
+    /// Admit only members of one of these groups, comma-separated.
     #[arg(long, value_name = "GROUP,...")]
     groups: Option<String>,
 
-    /// Let in only these users, comma-separated.
+    /// Admit only these users, comma-separated.
     #[arg(long, value_name = "NAME,...")]
     users: Option<String>,
 
-    /// The certificate of all hosts, where the proxy does not get one itself; with --certificate-key.
+    /// Certificate for all hosts, if the proxy does not obtain its own; needs --certificate-key.
     #[arg(long, value_name = "FILE", requires = "certificate_key", value_parser = path)]
     certificate: Option<String>,
 
-    /// The key of the certificate.
+    /// Private key of the certificate.
     #[arg(long, value_name = "FILE", requires = "certificate", value_parser = path)]
     certificate_key: Option<String>,
 }

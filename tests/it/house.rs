@@ -190,34 +190,105 @@ fn gives_no_secret_a_face_that_could_be_printed() {
 }
 
 #[test]
-fn tells_every_setting_in_the_readme() {
-    let help = vestibule(&["serve", "--help"]).output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
-    let readme = read("README.md");
-    let mut flags = 0;
-    for word in help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2) {
-        let flag = word.trim_end_matches([',', '.', ')', ';']);
-        if flag == "--help" {
-            continue;
+fn documents_settings_and_commands_as_the_program_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let done =
+        vestibule(&["manual", "--markdown", folder.path().to_str().unwrap()]).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    for name in ["docs/settings.md", "docs/commands.md"] {
+        let rendered = read(folder.path().join(Path::new(name).file_name().unwrap()));
+        let committed = fs::read_to_string(root().join(name)).unwrap_or_default();
+        if let Some(at) = first_difference(&committed, &rendered) {
+            let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
+            panic!(
+                "{name} is not what the program says. Renew it with\n\n    \
+                 cargo run -- manual --markdown docs\n\nand commit it. Line {} is\n    {}\nand has to be\n    {}",
+                at + 1,
+                line(&committed),
+                line(&rendered)
+            );
         }
-        flags += 1;
-        assert!(readme.contains(&format!("`{flag}")), "the README does not name {flag}");
-        let variable = format!("VESTIBULE_{}", flag[2..].to_uppercase().replace('-', "_"));
-        assert!(help.contains(&variable), "{flag} has no {variable}");
     }
-    assert!(flags >= 12, "the test no longer sees the flags: {flags}");
+}
+
+/// The first line, counted from 0, in which two texts differ.
+fn first_difference(one: &str, other: &str) -> Option<usize> {
+    let (mut ones, mut others) = (one.lines(), other.lines());
+    let mut at = 0;
+    loop {
+        match (ones.next(), others.next()) {
+            (None, None) => return None,
+            (mine, theirs) if mine != theirs => return Some(at),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The documents for people, each with its text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut paths: Vec<_> =
+        ["README.md", "SECURITY.md", "CONTRIBUTING.md"].map(PathBuf::from).into();
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|it| it == "md") {
+            paths.push(path.strip_prefix(root()).unwrap().to_owned());
+        }
+    }
+    paths.into_iter().map(|path| (path.clone(), read(path))).collect()
+}
+
+/// What a heading is called in a link, as GitHub has it.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'));
+    kept.map(|it| if it == ' ' { '-' } else { it }).collect()
 }
 
 #[test]
-fn tells_no_setting_in_the_readme_that_does_not_exist() {
-    let help = vestibule(&["serve", "--help"]).output().unwrap().stdout;
-    let help = String::from_utf8(help).unwrap();
-    let readme = read("README.md");
-    let table = readme.split("## Settings").nth(1).unwrap().split("\n## ").next().unwrap();
-    for row in table.lines().filter(|line| line.starts_with("| `--")) {
-        let flag = row.split(['`', ' ']).nth(2).unwrap();
-        assert!(help.split_whitespace().any(|word| word == flag), "{flag} is unknown");
+fn links_only_to_files_and_headings_that_are_there() {
+    let mut links = 0;
+    for (path, text) in documents() {
+        for part in text.split("](").skip(1) {
+            let target = part.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => root().join(&path),
+                file => root().join(&path).parent().unwrap().join(file),
+            };
+            assert!(file.exists(), "{}: there is no {target}", path.display());
+            let is_there = heading.is_empty()
+                || read(&file).lines().any(|it| it.starts_with('#') && anchor(it) == heading);
+            assert!(is_there, "{}: no heading is {target}", path.display());
+            links += 1;
+        }
     }
+    assert!(links > 50, "the test no longer sees the links: {links}");
+}
+
+#[test]
+fn names_only_flags_that_exist() {
+    let known = read("docs/settings.md") + &read("docs/commands.md");
+    let is_known =
+        |flag: &str| known.contains(&format!("`{flag}`")) || known.contains(&format!("`{flag} "));
+    let mut flags = 0;
+    for (path, text) in documents() {
+        // Every other piece is code: in a line, or between fences.
+        let lines = text.split('`').skip(1).step_by(2).flat_map(str::lines);
+        let is_ours = |line: &&str| line.starts_with("--") || line.starts_with("vestibule ");
+        for line in lines.filter(is_ours) {
+            let words = line.split([' ', '=', ',', ')', ']']);
+            // A dot makes it one of Traefik's.
+            let is_flag = |it: &&str| it.starts_with("--") && *it != "--help" && !it.contains('.');
+            for flag in words.filter(is_flag) {
+                assert!(is_known(flag), "{}: there is no {flag}: {line}", path.display());
+                flags += 1;
+            }
+        }
+    }
+    assert!(flags > 100, "the test no longer sees the flags: {flags}");
 }
 
 #[test]
