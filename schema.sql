@@ -2,6 +2,8 @@
 --
 -- Names and core columns are Lucia v2's: `user`, `user_key`, `user_session`, with expiries in
 -- milliseconds since 1970-01-01 00:00 UTC. Every time in this file has that unit.
+-- What is said to have happened more than five minutes in the future was written under a wrong clock;
+-- src/clock.rs says what it is worth.
 --
 -- A new database gets this file as it stands. An older one is brought here step by step by the
 -- migrations in src/store/file.rs, and `PRAGMA user_version` counts the steps.

@@ -103,7 +103,7 @@ pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<U
     if is_ended(&record, now) || user.disabled_at.is_some() {
         return Ok(None);
     }
-    if record.used_at.is_none_or(|it| it.after(SEEN_EVERY) <= now) {
+    if record.used_at.is_none_or(|it| it.after(SEEN_EVERY) <= now || !it.has_passed(now)) {
         // Nobody waits for this, and nobody is told if the database is busy.
         match store.see_access_token(&record.id, now) {
             Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
@@ -113,9 +113,10 @@ pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<U
     Ok(Some(user))
 }
 
-/// Whether an access token is good no more. The very moment at which it ends is still good.
+/// Whether an access token is good no more. The very moment at which it ends is still good. One that was
+/// made in the future is not good: it would outlive [`LIFE_MAX`].
 pub fn is_ended(record: &AccessToken, now: Moment) -> bool {
-    now > record.expires_at
+    now > record.expires_at || !record.created_at.has_passed(now)
 }
 
 /// All access tokens of a user, those that ended lately too, oldest first.
@@ -149,7 +150,14 @@ pub struct Memory {
 struct Remembered {
     key: KeyId,
     hash: PasswordHash,
-    until: Moment,
+    at: Moment,
+}
+
+impl Remembered {
+    /// Remembered for [`REMEMBERED`], and no longer if the clock is set back meanwhile.
+    fn holds(&self, now: Moment) -> bool {
+        now <= self.at.after(REMEMBERED) && self.at.has_passed(now)
+    }
 }
 
 impl Default for Memory {
@@ -170,7 +178,7 @@ impl Memory {
     ) -> Result<Option<User>> {
         let remembered = {
             let entries = self.entries();
-            let found = entries.get(&self.id(name, password)).filter(|it| now <= it.until);
+            let found = entries.get(&self.id(name, password)).filter(|it| it.holds(now));
             found.map(|it| (it.key.clone(), it.hash.clone()))
         };
         let Some((key, hash)) = remembered else { return Ok(None) };
@@ -187,22 +195,22 @@ impl Memory {
     /// Whether there is something to recall of them, for a moment yet.
     pub fn has(&self, name: &Username, password: &Password, now: Moment) -> bool {
         let soon = now.after(MARGIN);
-        self.entries().get(&self.id(name, password)).is_some_and(|it| soon <= it.until)
+        let entries = self.entries();
+        entries.get(&self.id(name, password)).is_some_and(|it| it.holds(now) && it.holds(soon))
     }
 
     /// Remembers for [`REMEMBERED`] that the password of this name matched this hash.
     pub fn remember(&self, name: &Username, password: &Password, hash: PasswordHash, now: Moment) {
         let mut entries = self.entries();
         if entries.len() >= REMEMBERED_MOST {
-            entries.retain(|_, it| now <= it.until);
+            entries.retain(|_, it| it.holds(now));
         }
         if entries.len() >= REMEMBERED_MOST {
-            let first = entries.iter().min_by_key(|(_, it)| it.until.millis()).map(|(id, _)| *id);
+            let first = entries.iter().min_by_key(|(_, it)| it.at.millis()).map(|(id, _)| *id);
             first.map(|id| entries.remove(&id));
         }
         let key = KeyId::username(name.canonical());
-        let until = now.after(REMEMBERED);
-        entries.insert(self.id(name, password), Remembered { key, hash, until });
+        entries.insert(self.id(name, password), Remembered { key, hash, at: now });
     }
 
     fn id(&self, name: &Username, password: &Password) -> [u8; 16] {

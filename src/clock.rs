@@ -1,10 +1,23 @@
-//! Points in time.
+//! Points in time, and what is believed of one that was written under a wrong clock.
 //!
-//! Decides nothing: a [`Moment`] is a number of milliseconds, read once per request by the shell
-//! and handed down as an argument, so that every rule about time can be tested without waiting.
-//! Nothing else in the crate reads the clock.
+//! A [`Moment`] is a number of milliseconds, read once per request by the shell and handed down as an
+//! argument, so that every rule about time can be tested without waiting. Nothing else in the crate
+//! reads the clock.
+//!
+//! A machine's clock can be wrong for a while: a battery is empty, a virtual machine wakes up, an
+//! operator mistypes a year. What is written then outlasts it. One rule decides for both engines and for
+//! the auth layer what such a row is worth: what is said to have happened more than [`SKEW_MAX`] from now
+//! has not happened yet ([`Moment::has_passed`]). A session, a link or an access token that was made then
+//! is not good; failures that are counted then count as if they were of now.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How far the clocks of two servers on one database may differ. A recorded past that lies further ahead
+/// was written under a wrong clock.
+pub const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// A step back by less than this is no news: it is how clocks are kept right.
+const STEP_MIN: Duration = Duration::from_secs(10);
 
 /// The last millisecond of the year 9999.
 const PRINTED_MAX: u64 = 253_402_300_799_999;
@@ -61,9 +74,43 @@ impl Moment {
         Self(self.0.saturating_sub(millis(span)))
     }
 
+    /// Whether something that is recorded for this moment can have happened by `now`. `false`: it lies
+    /// more than [`SKEW_MAX`] ahead, and so was written under a wrong clock.
+    pub fn has_passed(self, now: Self) -> bool {
+        self <= now.latest_past()
+    }
+
+    /// The latest moment that [`Moment::has_passed`] when it is now: the rule for a statement in SQL.
+    #[must_use]
+    pub fn latest_past(self) -> Self {
+        self.after(SKEW_MAX)
+    }
+
     /// How long it is from here until `later`; zero when `later` has passed already.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+}
+
+/// Watches whether the machine's clock is set back, by comparing it with one that nobody can set.
+pub struct Watch {
+    moment: Moment,
+    instant: Instant,
+}
+
+impl Watch {
+    /// A watch that begins when it is `moment` by the one clock and `instant` by the other.
+    pub const fn new(moment: Moment, instant: Instant) -> Self {
+        Self { moment, instant }
+    }
+
+    /// By how much the clock was set back since this was last asked; `None`: it was not, or only by so
+    /// little that it is no news. Each step is told once.
+    pub fn step_back(&mut self, moment: Moment, instant: Instant) -> Option<Duration> {
+        let expected = self.moment.after(instant.saturating_duration_since(self.instant));
+        *self = Self { moment, instant };
+        let step = moment.until(expected);
+        (step >= STEP_MIN).then_some(step)
     }
 }
 
@@ -91,6 +138,37 @@ mod tests {
         assert_eq!(later.millis(), 1_250);
         assert_eq!(noon.until(later), Duration::from_millis(250));
         assert_eq!(later.until(noon), Duration::ZERO);
+    }
+
+    #[test]
+    fn takes_nothing_for_past_that_lies_further_ahead_than_clocks_differ() {
+        let now = Moment::from_millis(1_795_507_200_000);
+        let minute = Duration::from_secs(60);
+        for past in [now, now.before(400 * minute), now.after(minute), now.after(5 * minute)] {
+            assert!(past.has_passed(now));
+        }
+        for hours in [2, 8, 24, 10 * 365 * 24] {
+            assert!(!now.after(60 * hours * minute).has_passed(now), "{hours} h");
+        }
+        assert!(!now.latest_past().after(Duration::from_millis(1)).has_passed(now));
+        let end = Moment::from_millis(i64::MAX);
+        assert!(end.has_passed(end) && !end.has_passed(now));
+    }
+
+    #[test]
+    fn notices_once_that_the_clock_was_set_back_and_not_that_it_was_set_forward() {
+        let (noon, began) = (Moment::from_millis(1_000_000_000), Instant::now());
+        let seconds = Duration::from_secs;
+        let mut watch = Watch::new(noon, began);
+        assert_eq!(watch.step_back(noon.after(seconds(5)), began + seconds(5)), None);
+        let back = noon.before(seconds(3_600));
+        assert_eq!(watch.step_back(back, began + seconds(10)), Some(seconds(3_610)));
+        assert_eq!(watch.step_back(back.after(seconds(5)), began + seconds(15)), None);
+        let forward = noon.after(seconds(7_200));
+        assert_eq!(watch.step_back(forward, began + seconds(20)), None);
+        assert_eq!(watch.step_back(noon, began + seconds(25)), Some(seconds(7_205)));
+        // What keeps a clock right is no news.
+        assert_eq!(watch.step_back(noon.before(seconds(4)), began + seconds(30)), None);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub fn sign_up(
     now: Moment,
 ) -> Result<SignUp> {
     let subject = Subject::sign_up(store, &rules.limits, caller.address);
-    if let Some(wait) = throttle::wait(store, &subject, now)? {
+    if let Some(wait) = throttle::wait(store, &rules.limits, &subject, now)? {
         return Ok(SignUp::Wait(wait));
     }
     if users::by_name(store, name)?.is_some() {
@@ -301,7 +301,7 @@ fn prove(
     now: Moment,
 ) -> Result<Check> {
     let key = KeyId::username(canonical);
-    if let Some(wait) = throttle::wait(store, &subject, now)? {
+    if let Some(wait) = throttle::wait(store, &rules.limits, &subject, now)? {
         return Ok(Check::Wait(wait));
     }
     Ok(match keys::user_by_password(store, hasher, &key, password)? {
@@ -326,7 +326,7 @@ fn subject(
     let known = match presented {
         Some(device) => {
             let key = KeyId::username(canonical);
-            store.has_device(&device, &key, now.before(DEVICE_LIFE))?.then_some(device)
+            store.has_device(&device, &key, now.before(DEVICE_LIFE), now)?.then_some(device)
         }
         None => None,
     };

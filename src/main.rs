@@ -162,6 +162,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
     log.write(Kind::Program, "start", &facts, now);
     let told: Vec<_> = told.iter().map(|(name, value)| (*name, value.as_str())).collect();
     log.write(Kind::Program, "settings", &told, now);
+    serve::compare_clock(&site, &log, now);
     if let Err(err) = site.keep(&[Record::of_program("settings", log::fields(&told), now)]) {
         // Another server may hold the lock; that is no reason not to serve.
         log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);

@@ -285,12 +285,14 @@ impl Site {
         self.dress(self.refuse_check(request, answer.noting(Note::of(event))))
     }
 
-    /// Deletes a batch of what is dead or forgotten by now, and says how many: fewer than
-    /// [`SWEEP_MAX`] means that none is left.
+    /// Deletes a batch of what is dead or forgotten by now, lets failures of the future be of now, and says
+    /// how many there were: fewer than [`SWEEP_MAX`] means that none is left.
     pub fn sweep(&self, now: Moment) -> Result<usize, Error> {
         let dead = sessions::delete_dead(&*self.store, SWEEP_MAX, now)?;
         let quiet = now.before(throttle::QUIET);
         let unused = now.before(login::DEVICE_LIFE);
+        let limits = &self.rules.limits;
+        let ahead = throttle::bring_back_all(&*self.store, limits, SWEEP_MAX, now)?;
         let forgotten = self.store.delete_forgotten(quiet, unused, SWEEP_MAX)?;
         let old = match self.audit_life {
             Some(life) => self.store.delete_records(now.before(life), SWEEP_MAX)?,
@@ -299,7 +301,7 @@ impl Site {
         let ended = access::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let tickets = tickets::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let invites = invites::delete_ended(&*self.store, SWEEP_MAX, now)?;
-        Ok(dead + forgotten + old + ended + tickets + invites)
+        Ok(dead + ahead + forgotten + old + ended + tickets + invites)
     }
 
     /// Looks after the way to the database; to be called every few seconds.
@@ -310,6 +312,11 @@ impl Site {
     /// Keeps records in the audit trail.
     pub fn keep(&self, records: &[Record]) -> Result<(), Error> {
         self.store.add_records(records)
+    }
+
+    /// The record that was kept last in the audit trail, by whichever server.
+    pub fn last_record(&self) -> Result<Option<Record>, Error> {
+        self.store.last_record()
     }
 
     /// How many password hashes were computed: for tests, which must not measure time.

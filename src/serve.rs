@@ -28,11 +28,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::audit::Audit;
-use crate::clock::Moment;
+use crate::clock::{Moment, Watch};
 use crate::gate::{self, Doors, Gate, News, Remote, Workers};
 use crate::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
-use crate::log::{Kind, Log};
+use crate::log::{self, Kind, Log};
 use crate::routes::Site;
+use crate::store::Record;
 use crate::token;
 
 /// When serving that was to end is ended, whatever is left of it.
@@ -296,7 +297,12 @@ impl Supervisor {
 /// other end of `leave` is gone.
 fn keep_house(house: &House, leave: &Receiver<()>) {
     let mut sweep_at = Instant::now();
+    let mut watch = Watch::new(Moment::now(), Instant::now());
     loop {
+        let now = Moment::now();
+        if let Some(step) = watch.step_back(now, Instant::now()) {
+            tell_step_back(&house.site, &house.log, step, now);
+        }
         if sweep_at <= Instant::now() {
             sweep_at = Instant::now() + sweep(house);
         }
@@ -306,6 +312,28 @@ fn keep_house(house: &House, leave: &Receiver<()>) {
         if leave.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
             return;
         }
+    }
+}
+
+/// Says so if the clock shows less than it did when the last record of the audit trail was kept: by this
+/// server before it was stopped, or by another. The next record tells the next start that it was said.
+pub fn compare_clock(site: &Site, log: &Log, now: Moment) {
+    // What keeps the trail from being read is said where it is written.
+    if let Ok(Some(last)) = site.last_record()
+        && !last.at.has_passed(now)
+    {
+        tell_step_back(site, log, now.until(last.at), now);
+    }
+}
+
+/// For the operator, who wonders why sessions and links of the future are not good.
+fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
+    let seconds = step.as_secs().to_string();
+    let facts = [("seconds", &*seconds)];
+    log.write(Kind::Program, "clock_went_back", &facts, now);
+    let record = Record::of_program("clock_went_back", log::fields(&facts), now);
+    if let Err(err) = site.keep(&[record]) {
+        log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
 }
 

@@ -71,9 +71,10 @@ pub struct Resumed {
     pub renewed: bool,
 }
 
-/// The state of a session. The very moment at which a state ends still belongs to it, as in Lucia.
+/// The state of a session. The very moment at which a state ends still belongs to it, as in Lucia. One that
+/// begins in the future is dead: it would be good for as long as the clock was wrong.
 pub fn state(session: &Session, now: Moment) -> State {
-    if now > session.idle_expires {
+    if now > session.idle_expires || !session.created_at.has_passed(now) {
         State::Dead
     } else if now > session.active_expires {
         State::Idle
@@ -118,7 +119,7 @@ pub fn resume(
     match state(&session, now) {
         State::Dead => Ok(None),
         State::Active => {
-            if session.seen_at.after(SEEN_EVERY) <= now {
+            if session.seen_at.after(SEEN_EVERY) <= now || !session.seen_at.has_passed(now) {
                 // Nobody waits for this, and nobody is told if it fails.
                 match store.see_session(&session.id, false, now) {
                     Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
@@ -194,7 +195,7 @@ pub fn delete_dead(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> 
 
 /// Whether the password was given in this session a short while ago.
 pub fn is_fresh(session: &Session, now: Moment) -> bool {
-    now <= session.proven_at.after(FRESH)
+    now <= session.proven_at.after(FRESH) && session.proven_at.has_passed(now)
 }
 
 /// The living session of this user that has this handle, if there is one. Handles are public; those

@@ -296,7 +296,8 @@ pub trait Keys {
 /// Browsers that were let in.
 pub trait Sessions {
     /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
-    /// dead when the new one was made, and then the oldest, until there are `most` in all.
+    /// dead when the new one was made, then those of the future (see [`Moment::has_passed`]), and then the
+    /// oldest, until there are `most` in all.
     /// [`Written::NoUser`] if the user is gone or shut out.
     fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written>;
 
@@ -307,7 +308,7 @@ pub trait Sessions {
     fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>>;
 
     /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews
-    /// it at the same time. `false` if the session is gone. Gives up as [`Error::Unavailable`] after
+    /// it at the same time. A last use of the future is put right. `false` if the session is gone. Gives up as [`Error::Unavailable`] after
     /// [`RENEWAL_PATIENCE`].
     fn renew_session(
         &self,
@@ -317,8 +318,9 @@ pub trait Sessions {
         now: Moment,
     ) -> Result<bool>;
 
-    /// Notes that a session was used, or with `proven` that the password was given in it. `false` if
-    /// the session is gone. Gives up as [`Error::Unavailable`] after [`RENEWAL_PATIENCE`].
+    /// Notes that a session was used, or with `proven` that the password was given in it: never earlier
+    /// than is noted already, unless that is of the future (see [`Moment::has_passed`]). `false` if the
+    /// session is gone. Gives up as [`Error::Unavailable`] after [`RENEWAL_PATIENCE`].
     fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool>;
 
     /// Deletes a session. `false` if there was none.
@@ -357,7 +359,8 @@ pub trait AccessTokens {
     /// The access token with this id, good or not any more, and the user whose it is.
     fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>>;
 
-    /// Notes that an access token was used. `false` if it is gone. Gives up as [`Error::Unavailable`] after
+    /// Notes that an access token was used: never earlier than is noted already, unless that is of the
+    /// future (see [`Moment::has_passed`]). `false` if it is gone. Gives up as [`Error::Unavailable`] after
     /// [`RENEWAL_PATIENCE`].
     fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool>;
 
@@ -374,7 +377,8 @@ pub trait Tickets {
     /// [`Written::NoUser`] if the user is gone.
     fn add_ticket(&self, ticket: &Ticket) -> Result<Written>;
 
-    /// The user whom this ticket lets set a password at this moment.
+    /// The user whom this ticket lets set a password at this moment. A ticket that was made in the future is
+    /// not good: see [`Moment::has_passed`].
     fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>>;
 
     /// Uses a ticket up: sets the password of its user's name, and ends every session, access token and
@@ -395,7 +399,8 @@ pub trait Invites {
     /// nothing is written, if there is an account.
     fn add_first_invite(&self, invite: &Invite) -> Result<bool>;
 
-    /// The invitation with this token, if it is good at this moment.
+    /// The invitation with this token, if it is good at this moment. One that was made in the future is not:
+    /// see [`Moment::has_passed`].
     fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>>;
 
     /// All invitations that are good at this moment, the oldest first.
@@ -426,8 +431,18 @@ pub trait Counts {
         most: u32,
     ) -> Result<()>;
 
-    /// Whether somebody has signed in with the account of this key in this browser since `earliest`.
-    fn has_device(&self, id: &TokenHash, key: &KeyId, earliest: Moment) -> Result<bool>;
+    /// Up to `limit` things whose last failure is said to be later than this moment.
+    fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>>;
+
+    /// Whether somebody has signed in with the account of this key in this browser since `earliest`, and
+    /// not in the future: see [`Moment::has_passed`].
+    fn has_device(
+        &self,
+        id: &TokenHash,
+        key: &KeyId,
+        earliest: Moment,
+        now: Moment,
+    ) -> Result<bool>;
 
     /// Whether this browser's secret is one that was given out: to whomever.
     fn knows_device(&self, id: &TokenHash) -> Result<bool>;
@@ -452,6 +467,9 @@ pub trait Trail {
     /// Up to `limit` records of the audit trail with their numbers: those with a higher number than
     /// `number`, and none from before `since`, in the order they were kept.
     fn records_after(&self, number: i64, since: Moment, limit: u32) -> Result<Vec<(i64, Record)>>;
+
+    /// The record that was kept last, whichever moment it is of; `None`: there is none.
+    fn last_record(&self) -> Result<Option<Record>>;
 
     /// Deletes up to `limit` records from before `earliest`, and says how many.
     fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize>;
@@ -480,7 +498,8 @@ pub trait Moves {
     fn attributes(&self, id: &UserId) -> Result<Option<String>>;
 
     /// Shows everybody to `each`, by their ids and as of one moment, until it says `false`. Their sessions
-    /// are with them that are good at `living` still; `None`: no session is.
+    /// are with them that are good at `living` still, and so are not of the future (see
+    /// [`Moment::has_passed`]); `None`: no session is.
     ///
     /// One user is in memory at a time, and nobody waits.
     fn each_departure(

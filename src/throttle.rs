@@ -114,12 +114,21 @@ impl Subject {
     }
 }
 
-/// How long to wait before the next try; `None` if it may be now. One read, no write.
-pub fn wait(store: &dyn Store, subject: &Subject, now: Moment) -> Result<Option<Duration>> {
+/// How long to wait before the next try; `None` if it may be now. One read, and no write unless the
+/// clock went back since the last failure: then that counts from now on as one of now.
+pub fn wait(
+    store: &dyn Store,
+    limits: &Limits,
+    subject: &Subject,
+    now: Moment,
+) -> Result<Option<Duration>> {
     let mut longest = None;
     for (id, way) in &subject.things {
-        let wait = store.count(id)?.and_then(|count| wait_of(*way, &count, now));
-        longest = longest.max(wait);
+        let Some(count) = store.count(id)? else { continue };
+        if !count.last_at.has_passed(now) {
+            bring_back(store, limits, &[*id], now)?;
+        }
+        longest = longest.max(wait_of(limits, *way, &as_of(count, now), now));
     }
     Ok(longest)
 }
@@ -150,6 +159,12 @@ pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
     others.try_for_each(|name| forget(store, name))
 }
 
+/// Forgets the failures that were counted for an address, and the accounts that were made from there.
+pub fn forget_address(store: &dyn Store, client: Neighbourhood) -> Result<()> {
+    store.clear_count(&count_id(store, &format!("address:{client}")))?;
+    store.clear_count(&count_id(store, &format!("sign-up:{client}")))
+}
+
 /// Forgets the failures for a name, and those of every browser that is known to its account.
 pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
     store.clear_count(&count_id(store, &format!("name:{canonical}")))?;
@@ -160,18 +175,59 @@ pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
     Ok(())
 }
 
-fn wait_of(way: Way, count: &Count, now: Moment) -> Option<Duration> {
-    let until = match way {
+/// Lets up to `limit` counts whose last failure lies in the future be of now, and says how many there
+/// were. Otherwise nothing would ever forget them, and rows that matter would make room for them.
+pub fn bring_back_all(
+    store: &dyn Store,
+    limits: &Limits,
+    limit: u32,
+    now: Moment,
+) -> Result<usize> {
+    let ids = store.counts_after(now.latest_past(), limit)?;
+    bring_back(store, limits, &ids, now)?;
+    Ok(ids.len())
+}
+
+fn bring_back(store: &dyn Store, limits: &Limits, ids: &[CountId], now: Moment) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // A success may have cleared it meanwhile.
+    let none = Count { failures: 0, last_at: now, until: now };
+    let after = |_: usize, before: Option<Count>| before.map_or(none, |it| as_of(it, now));
+    store.change_counts(ids, &after, limits.rows)
+}
+
+/// A count as it stands at this moment. A last failure that lies in the future counts as one of now, and
+/// what follows from it as from now.
+fn as_of(count: Count, now: Moment) -> Count {
+    if count.last_at.has_passed(now) {
+        return count;
+    }
+    let until = count.until.before(now.until(count.last_at));
+    Count { last_at: now, until, ..count }
+}
+
+/// The wait that follows from a count. It is never longer than the settings say, counted from the last
+/// failure and from now, whatever they were or the clock showed when the count was written.
+fn wait_of(limits: &Limits, way: Way, count: &Count, now: Moment) -> Option<Duration> {
+    let (until, longest) = match way {
         Way::Growing if is_quiet(count, now) => return None,
-        Way::Growing => count.until,
+        Way::Growing => {
+            let until = count.last_at.after(delay(limits, count.failures));
+            (count.until.min(until), limits.wait_max)
+        }
         // The allowance is used up when it will take longer than all of it to be whole again.
-        Way::Bucket(free, every) => count.until.before(every * free.saturating_sub(1)),
+        Way::Bucket(free, every) => {
+            (count.until.before(every * free.saturating_sub(1)), every * free)
+        }
     };
-    let wait = now.until(until);
+    let wait = now.until(until).min(longest);
     (!wait.is_zero()).then_some(wait)
 }
 
 fn after(limits: &Limits, way: Way, before: Option<Count>, now: Moment) -> Count {
+    let before = before.map(|it| as_of(it, now));
     let before = before.filter(|it| way != Way::Growing || !is_quiet(it, now));
     let failures = before.map_or(0, |it| it.failures).saturating_add(1);
     let until = match way {
@@ -227,11 +283,56 @@ mod tests {
         // Somebody who tries again at the first moment they may, for a week.
         while NOW.until(now) < 7 * QUIET {
             let next = after(&limits, Way::Growing, count, now);
-            now = now.after(wait_of(Way::Growing, &next, now).unwrap_or_default());
+            now = now.after(wait_of(&limits, Way::Growing, &next, now).unwrap_or_default());
             count = Some(next);
             tries += 1;
         }
         assert!(tries < 7 * 60, "{tries} in a week");
+    }
+
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    #[test]
+    fn counts_a_failure_of_the_future_as_one_of_now() {
+        let limits = Limits::default();
+        for ahead in [seconds(2 * 3_600), seconds(8 * 3_600), seconds(24 * 3_600), 10 * YEAR] {
+            let then = NOW.after(ahead);
+            let fail = |way, count| Some(after(&limits, way, count, then));
+            let count = (0..8).fold(None, |it, _| fail(Way::Growing, it)).unwrap();
+            let wait = wait_of(&limits, Way::Growing, &as_of(count, NOW), NOW);
+            assert_eq!(wait, Some(seconds(4)), "as it was when it failed");
+            let next = after(&limits, Way::Growing, Some(count), NOW);
+            assert_eq!((next.failures, next.last_at, next.until), (9, NOW, NOW.after(seconds(8))));
+
+            let bucket = Way::Bucket(3, seconds(10));
+            let count = (0..3).fold(None, |it, _| fail(bucket, it)).unwrap();
+            let wait = wait_of(&limits, bucket, &as_of(count, NOW), NOW);
+            assert_eq!(wait, Some(seconds(10)));
+            let next = after(&limits, bucket, Some(count), NOW);
+            assert_eq!(wait_of(&limits, bucket, &next, NOW), Some(seconds(20)));
+        }
+    }
+
+    #[test]
+    fn makes_nobody_wait_longer_than_the_settings_say_whatever_a_count_holds() {
+        let limits = Limits { wait_max: seconds(60), ..Limits::default() };
+        for (last_at, until) in [
+            (NOW, NOW.after(seconds(1_800))),
+            (NOW.after(seconds(240)), NOW.after(seconds(2_040))),
+            (NOW.before(seconds(10)), NOW.after(10 * YEAR)),
+            (NOW, Moment::from_millis(i64::MAX)),
+            (Moment::from_millis(i64::MAX), Moment::from_millis(i64::MAX)),
+        ] {
+            let count = Count { failures: 40, last_at, until };
+            let wait = wait_of(&limits, Way::Growing, &as_of(count, NOW), NOW).unwrap_or_default();
+            assert!(wait <= limits.wait_max, "{wait:?}");
+            let bucket = Way::Bucket(3, seconds(10));
+            let wait = wait_of(&limits, bucket, &as_of(count, NOW), NOW).unwrap_or_default();
+            assert!(wait <= seconds(30), "{wait:?}");
+        }
+        // A shorter setting holds for failures from before, and the wait ends.
+        let count = Count { failures: 40, last_at: NOW, until: NOW.after(seconds(1_800)) };
+        assert_eq!(wait_of(&limits, Way::Growing, &count, NOW.after(seconds(60))), None);
     }
 
     #[test]
@@ -242,7 +343,7 @@ mod tests {
         assert_eq!(after(&limits, Way::Growing, Some(count), almost).failures, 31);
         let later = NOW.after(QUIET);
         assert_eq!(after(&limits, Way::Growing, Some(count), later).failures, 1);
-        assert_eq!(wait_of(Way::Growing, &count, later), None);
+        assert_eq!(wait_of(&limits, Way::Growing, &count, later), None);
     }
 
     #[test]
@@ -250,15 +351,15 @@ mod tests {
         let (limits, way) = (Limits::default(), Way::Bucket(3, seconds(10)));
         let mut count = None;
         for _ in 0..3 {
-            assert!(count.is_none_or(|it| wait_of(way, &it, NOW).is_none()));
+            assert!(count.is_none_or(|it| wait_of(&limits, way, &it, NOW).is_none()));
             count = Some(after(&limits, way, count, NOW));
         }
         let used_up = count.unwrap();
-        assert_eq!(wait_of(way, &used_up, NOW), Some(seconds(10)));
-        assert_eq!(wait_of(way, &used_up, NOW.after(seconds(9))), Some(seconds(1)));
+        assert_eq!(wait_of(&limits, way, &used_up, NOW), Some(seconds(10)));
+        assert_eq!(wait_of(&limits, way, &used_up, NOW.after(seconds(9))), Some(seconds(1)));
         let later = NOW.after(seconds(10));
-        assert_eq!(wait_of(way, &used_up, later), None);
+        assert_eq!(wait_of(&limits, way, &used_up, later), None);
         let again = after(&limits, way, Some(used_up), later);
-        assert_eq!(wait_of(way, &again, later), Some(seconds(10)));
+        assert_eq!(wait_of(&limits, way, &again, later), Some(seconds(10)));
     }
 }

@@ -120,11 +120,11 @@ fn note(keys: &[Key], username: &Username, report: &mut Report) {
 
 /// A session that lives. `None` if it is dead or its id is no token of ours; the report counts it.
 fn session(old: OldSession, user: &UserId, report: &mut Report, now: Moment) -> Option<Session> {
-    let idle_expires = match &old {
-        OldSession::Of { idle_expires, .. } => *idle_expires,
-        OldSession::Ours(session) => session.idle_expires,
+    let (idle_expires, is_of_future) = match &old {
+        OldSession::Of { idle_expires, .. } => (*idle_expires, false),
+        OldSession::Ours(session) => (session.idle_expires, !session.created_at.has_passed(now)),
     };
-    if now > idle_expires {
+    if now > idle_expires || is_of_future {
         report.dead += 1;
         return None;
     }
@@ -184,8 +184,8 @@ fn claims(it: &Arrival) -> impl Iterator<Item = Claim<'_>> {
     std::iter::once(Claim::Id(it.user.id.as_str())).chain(names).chain(keys).chain(sessions)
 }
 
-/// A session of ours whose past does not lie ahead: a password that was given tomorrow would be fresh for
-/// good.
+/// A session of ours whose past does not lie ahead, be it by as little as the clocks of two machines differ:
+/// a password that was given tomorrow would be fresh for good.
 fn not_of_the_future(mut session: Session, now: Moment) -> Session {
     session.created_at = session.created_at.min(now);
     session.proven_at = session.proven_at.min(now);

@@ -223,6 +223,12 @@ suite! {
     deletes_dead_sessions_in_batches_and_no_living_one
     knows_a_browser_by_account_until_it_was_not_used_for_long
     keeps_a_bounded_number_of_counts_and_forgets_those_first_that_matter_least
+    takes_no_link_or_invitation_that_is_made_in_the_future
+    lets_a_later_use_stand_unless_it_is_of_the_future
+    knows_no_browser_and_keeps_no_session_of_the_future_before_others
+    finds_the_counts_whose_last_failure_is_of_the_future
+    shows_no_session_of_the_future_to_somebody_who_takes_them_elsewhere
+    says_which_record_was_kept_last_whichever_moment_it_is_of
     keeps_lucias_names_and_units_in_the_tables
     reads_what_others_wrote
     ends_access_tokens_with_the_password_and_with_the_user
@@ -693,7 +699,8 @@ fn knows_a_browser_by_account_until_it_was_not_used_for_long(desk: &Desk) {
     };
     let knows = |name: &str, earliest| {
         let key = KeyId::username(name);
-        desk.store.has_device(&secret, &key, Moment::from_millis(earliest)).unwrap()
+        let (earliest, now) = (Moment::from_millis(earliest), Moment::from_millis(9));
+        desk.store.has_device(&secret, &key, earliest, now).unwrap()
     };
     assert!(!knows("ann", 0) && !desk.store.knows_device(&secret).unwrap());
     sign_in(5);
@@ -726,6 +733,144 @@ fn keeps_a_bounded_number_of_counts_and_forgets_those_first_that_matter_least(de
     }
     assert!(desk.count("throttle") <= 113, "{} rows", desk.count("throttle"));
     assert!(desk.store.count(&live).unwrap().is_some(), "a live penalty");
+}
+
+// A clock that was wrong. It is 10,000,000 here, and five minutes later is the last moment that can pass for
+// the past of another server.
+
+const NOW: Moment = Moment::from_millis(10_000_000);
+const LATEST: Moment = Moment::from_millis(10_300_000);
+const AHEAD: Moment = Moment::from_millis(10_300_001);
+const END: i64 = 900_000_000;
+
+fn takes_no_link_or_invitation_that_is_made_in_the_future(desk: &Desk) {
+    let store = &desk.store;
+    for (name, created_at, is_good) in [("ann", LATEST, true), ("bob", AHEAD, false)] {
+        store.add_user(&user(name), &[key(name)]).unwrap();
+        let link = Ticket { created_at, ..ticket(name, END) };
+        store.add_ticket(&link).unwrap();
+        assert_eq!(store.user_of_ticket(&link.id, NOW).unwrap().is_some(), is_good, "{name}");
+        assert_eq!(store.use_ticket(&link.id, &hash("$two"), NOW), Ok(is_good), "{name}");
+        let stored = store.key(&key(name).id).unwrap().unwrap().hashed_password;
+        assert!((stored == Some(hash("$two"))) == is_good, "{name}");
+    }
+    for (name, created_at, uses, is_good) in [
+        ("eve", LATEST, 1, true),
+        ("flo", LATEST, 2, true),
+        ("gus", AHEAD, 1, false),
+        ("hal", AHEAD, 2, false),
+    ] {
+        let it = Invite { created_at, ..invite(uses, END) };
+        store.add_invite(&it).unwrap();
+        assert_eq!(store.invite(&it.id, NOW).unwrap().is_some(), is_good, "{name}");
+        assert_eq!(store.invites(NOW).unwrap().contains(&it), is_good, "{name}");
+        let user = User { created_at: NOW, ..user(name) };
+        let session = session(name, [1, 2, 3]);
+        let done = store.sign_up(&user, &key(name), &session, Some(&it.id), &Entry::default());
+        let expected = if is_good { SignedUp::Done } else { SignedUp::NotInvited };
+        assert_eq!(done, Ok(expected), "{name}");
+    }
+}
+
+fn lets_a_later_use_stand_unless_it_is_of_the_future(desk: &Desk) {
+    with_ann(desk);
+    let store = &desk.store;
+    for (noted, expected) in [(LATEST, LATEST), (AHEAD, NOW)] {
+        let ends = Moment::from_millis(END);
+        let started = |noted| {
+            let session = session("ann", [1, 2, END]);
+            let session = Session { seen_at: noted, proven_at: noted, ..session };
+            store.start_session(&session, MANY, &Entry::default()).unwrap();
+            session
+        };
+        let found = |it: &Session| store.user_of_session(&it.id).unwrap().unwrap().1;
+        let session = started(noted);
+        assert_eq!(store.see_session(&session.id, false, NOW), Ok(true));
+        let seen = found(&session);
+        assert_eq!((seen.seen_at, seen.proven_at), (expected, noted), "no password was given");
+        assert_eq!(store.see_session(&session.id, true, NOW), Ok(true));
+        assert_eq!(found(&session).proven_at, expected);
+        let session = started(noted);
+        assert_eq!(store.renew_session(&session.id, ends, ends, NOW), Ok(true));
+        assert_eq!(found(&session).seen_at, expected);
+        let token = access_token("ann", END);
+        store.add_access_token(&token, &session.id, 9).unwrap();
+        assert_eq!(store.see_access_token(&token.id, noted), Ok(true));
+        assert_eq!(store.see_access_token(&token.id, NOW), Ok(true));
+        let (_, token) = store.user_of_access_token(&token.id).unwrap().unwrap();
+        assert_eq!(token.used_at, Some(expected));
+    }
+}
+
+fn knows_no_browser_and_keeps_no_session_of_the_future_before_others(desk: &Desk) {
+    with_ann(desk);
+    let store = &desk.store;
+    let sign_in = |at: Moment| {
+        let device =
+            Device { id: Token::random().hash(), user_id: user("ann").id, last_used_at: at };
+        let session = Session { created_at: at, ..session("ann", [END, END, END]) };
+        let secret = device.id;
+        let entry = Entry { device: Some(device), ..Entry::default() };
+        assert_eq!(store.start_session(&session, 100, &entry), Ok(Written::Done));
+        (session, secret)
+    };
+    let knows = |secret, now| {
+        let earliest = Moment::from_millis(0);
+        store.has_device(secret, &KeyId::username("ann"), earliest, now).unwrap()
+    };
+    let (_, late) = sign_in(LATEST);
+    let (_, ahead) = sign_in(AHEAD);
+    assert!(knows(&late, NOW) && !knows(&ahead, NOW) && knows(&ahead, AHEAD));
+    // As many as a user may have.
+    (0..100).for_each(|_| drop(sign_in(AHEAD)));
+    let (first, secret) = sign_in(NOW);
+    sign_in(NOW);
+    assert!(is_alive(desk, &first) && knows(&secret, NOW), "others of the future go before it");
+    assert_eq!([desk.count("user_session"), desk.count("device")], [100, 100]);
+}
+
+fn finds_the_counts_whose_last_failure_is_of_the_future(desk: &Desk) {
+    let id = |number| CountId::new([number; 16]);
+    for (number, last_at, until) in [
+        (1, NOW, AHEAD),
+        (2, LATEST, LATEST),
+        (3, AHEAD, AHEAD),
+        (4, AHEAD, Moment::from_millis(END)),
+    ] {
+        let count = Count { failures: 1, last_at, until };
+        desk.store.change_counts(&[id(number)], &|_, _| count, MANY).unwrap();
+    }
+    let mut found = desk.store.counts_after(LATEST, 9).unwrap();
+    found.sort_by_key(|it| *it != id(3));
+    assert_eq!(found, [id(3), id(4)]);
+    assert_eq!(desk.store.counts_after(LATEST, 1).unwrap().len(), 1);
+    assert_eq!(desk.store.counts_after(AHEAD, 9), Ok(Vec::new()));
+}
+
+fn shows_no_session_of_the_future_to_somebody_who_takes_them_elsewhere(desk: &Desk) {
+    with_ann(desk);
+    let store = &desk.store;
+    let made = |created_at| Session { created_at, ..session("ann", [END, END, END]) };
+    let (late, ahead) = (made(LATEST), made(AHEAD));
+    for it in [&late, &ahead] {
+        store.start_session(it, MANY, &Entry::default()).unwrap();
+    }
+    let mut shown = Vec::new();
+    store
+        .each_departure(Some(NOW), &mut |it| {
+            shown.extend(it.sessions);
+            true
+        })
+        .unwrap();
+    assert!(shown == [late]);
+}
+
+fn says_which_record_was_kept_last_whichever_moment_it_is_of(desk: &Desk) {
+    assert_eq!(desk.store.last_record(), Ok(None));
+    desk.store.add_records(&[record(9, "first"), record(5, "second")]).unwrap();
+    assert_eq!(desk.store.last_record(), Ok(Some(record(5, "second"))));
+    desk.store.add_records(&[record(7, "third")]).unwrap();
+    assert_eq!(desk.store.last_record(), Ok(Some(record(7, "third"))));
 }
 
 fn keeps_lucias_names_and_units_in_the_tables(desk: &Desk) {

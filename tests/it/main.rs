@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod auth;
 mod binary;
+mod clocks;
 mod conformance;
 mod copy;
 mod data;

@@ -80,10 +80,12 @@ impl AccessTokens for Mysql {
     }
 
     fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+        let (now, latest) = (now.millis(), now.latest_past().millis());
         let met = self.write_at_once(
             ("access_token", id),
-            "UPDATE access_token SET used_at = GREATEST(IFNULL(used_at, 0), ?) WHERE id = ?",
-            (now.millis(), blob(id.as_bytes())),
+            "UPDATE access_token SET used_at = IF(used_at > ?, ?, GREATEST(IFNULL(used_at, 0), ?))
+              WHERE id = ?",
+            (latest, now, now, blob(id.as_bytes())),
         );
         Ok(met? > 0)
     }

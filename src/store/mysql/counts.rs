@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mysql::Row;
 
-use super::{Answer, Fault, Mysql, Unit, blob, get, moment, token_hash};
+use super::{Answer, Fault, Mysql, Unit, blob, bytes, get, moment, token_hash};
 use crate::clock::Moment;
 use crate::store::{COUNTED_EVERY, Count, CountId, Counts, DEVICES_MAX, Device, KeyId, Result};
 use crate::token::TokenHash;
@@ -46,12 +46,29 @@ impl Counts for Mysql {
         Ok(())
     }
 
-    fn has_device(&self, id: &TokenHash, key: &KeyId, earliest: Moment) -> Result<bool> {
+    fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>> {
+        // No count ends before its last failure, so the index on `until` finds them.
+        self.read_all(
+            "SELECT id FROM throttle WHERE until > ? AND last_at > ? LIMIT ?",
+            (latest.millis(), latest.millis(), limit),
+            |row| Ok(CountId(bytes(row, 0)?)),
+        )
+    }
+
+    fn has_device(
+        &self,
+        id: &TokenHash,
+        key: &KeyId,
+        earliest: Moment,
+        now: Moment,
+    ) -> Result<bool> {
+        let latest = now.latest_past().millis();
         self.read(|unit| {
             unit.exists(
                 "SELECT 1 FROM user_key JOIN device ON device.user_id = user_key.user_id
-                  WHERE user_key.id = ? AND device.id = ? AND device.last_used_at >= ?",
-                (key.as_str(), blob(id.as_bytes()), earliest.millis()),
+                  WHERE user_key.id = ? AND device.id = ?
+                    AND device.last_used_at BETWEEN ? AND ?",
+                (key.as_str(), blob(id.as_bytes()), earliest.millis(), latest),
             )
         })
     }
@@ -137,7 +154,8 @@ fn change(unit: &mut Unit<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Cou
     }
 }
 
-/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user the oldest go.
+/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
+/// then the oldest.
 pub(super) fn upsert_device(unit: &mut Unit<'_>, device: &Device) -> Answer<()> {
     let user = device.user_id.as_str();
     unit.run(
@@ -146,8 +164,9 @@ pub(super) fn upsert_device(unit: &mut Unit<'_>, device: &Device) -> Answer<()> 
         (blob(device.id.as_bytes()), user, device.last_used_at.millis()),
     )?;
     let beyond = unit.rows(
-        "SELECT id FROM device WHERE user_id = ? ORDER BY last_used_at DESC LIMIT 1000 OFFSET ?",
-        (user, DEVICES_MAX),
+        "SELECT id FROM device WHERE user_id = ?
+          ORDER BY last_used_at > ?, last_used_at DESC LIMIT 1000 OFFSET ?",
+        (user, device.last_used_at.latest_past().millis(), DEVICES_MAX),
     )?;
     for mut row in beyond {
         let id: Vec<u8> = get(&mut row, 0)?;

@@ -30,9 +30,9 @@ impl Invites for Mysql {
         self.read_one(
             "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
                FROM invite
-              WHERE id = ? AND expires_at >= ?
+              WHERE id = ? AND expires_at >= ? AND created_at <= ?
                 AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))",
-            (blob(id.as_bytes()), now.millis()),
+            (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
             invite_at,
         )
     }
@@ -41,9 +41,10 @@ impl Invites for Mysql {
         self.read_all(
             "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
                FROM invite
-              WHERE expires_at >= ? AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))
+              WHERE expires_at >= ? AND created_at <= ?
+                AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))
               ORDER BY created_at, id",
-            (now.millis(),),
+            (now.millis(), now.latest_past().millis()),
             invite_at,
         )
     }
@@ -63,9 +64,11 @@ impl Invites for Mysql {
 /// Uses an invitation once, before its user is written. [`Fault::NotInvited`] if it is not good, or not
 /// any more: of any number of simultaneous uses no more succeed than it has.
 pub(super) fn take(unit: &mut Unit<'_>, id: &TokenHash, now: Moment) -> Answer<()> {
-    let params = (blob(id.as_bytes()), now.millis());
-    let found =
-        unit.first("SELECT is_first FROM invite WHERE id = ? AND expires_at >= ?", params.clone())?;
+    let params = (blob(id.as_bytes()), now.millis(), now.latest_past().millis());
+    let found = unit.first(
+        "SELECT is_first FROM invite WHERE id = ? AND expires_at >= ? AND created_at <= ?",
+        params.clone(),
+    )?;
     let is_first: bool = get(&mut found.ok_or(Fault::NotInvited)?, 0)?;
     if is_first {
         if has_users(unit)? {
@@ -76,11 +79,12 @@ pub(super) fn take(unit: &mut Unit<'_>, id: &TokenHash, now: Moment) -> Answer<(
         return if met == 0 { Err(Fault::NotInvited) } else { Ok(()) };
     }
     let sql = "UPDATE invite SET uses_left = uses_left - 1
-                WHERE id = ? AND expires_at >= ? AND uses_left > 1";
+                WHERE id = ? AND expires_at >= ? AND created_at <= ? AND uses_left > 1";
     if unit.run(sql, params.clone())? > 0 {
         return Ok(());
     }
-    let sql = "DELETE FROM invite WHERE id = ? AND expires_at >= ? AND uses_left <= 1";
+    let sql = "DELETE FROM invite
+                WHERE id = ? AND expires_at >= ? AND created_at <= ? AND uses_left <= 1";
     if unit.run(sql, params)? == 0 { Err(Fault::NotInvited) } else { Ok(()) }
 }
 

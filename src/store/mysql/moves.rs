@@ -300,7 +300,7 @@ fn departures_after(
                     WHERE user_id IN";
         each_of(unit, sql, ids(), &mut |mut row| {
             let session: Session = session_at(&mut row, 0)?;
-            if session.idle_expires >= now {
+            if session.idle_expires >= now && session.created_at.has_passed(now) {
                 people[places[session.user_id.as_str()]].sessions.push(session);
             }
             Ok(())

@@ -18,8 +18,14 @@ impl Sessions for Mysql {
             insert_session(unit, session, entry)?;
             let beyond = unit.rows(
                 "SELECT id FROM user_session WHERE user_id = ?
-                  ORDER BY id = ? DESC, created_at DESC, id LIMIT 1000000 OFFSET ?",
-                (session.user_id.as_str(), blob(session.id.as_bytes()), most),
+                  ORDER BY id = ? DESC, created_at > ?, created_at DESC, id
+                  LIMIT 1000000 OFFSET ?",
+                (
+                    session.user_id.as_str(),
+                    blob(session.id.as_bytes()),
+                    session.created_at.latest_past().millis(),
+                    most,
+                ),
             )?;
             for mut row in beyond {
                 delete_session(unit, &token_hash(&mut row, 0)?)?;
@@ -63,24 +69,28 @@ impl Sessions for Mysql {
         idle_expires: Moment,
         now: Moment,
     ) -> Result<bool> {
+        let (active, idle) = (active_expires.millis(), idle_expires.millis());
+        let (now, latest) = (now.millis(), now.latest_past().millis());
         let met = self.write_at_once(
             ("user_session", id),
             "UPDATE user_session SET active_expires = GREATEST(active_expires, ?),
                                      idle_expires = GREATEST(idle_expires, ?),
-                                     seen_at = GREATEST(seen_at, ?)
+                                     seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?))
               WHERE id = ?",
-            (active_expires.millis(), idle_expires.millis(), now.millis(), blob(id.as_bytes())),
+            (active, idle, latest, now, now, blob(id.as_bytes())),
         );
         Ok(met? > 0)
     }
 
     fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
+        let (now, latest) = (now.millis(), now.latest_past().millis());
         let met = self.write_at_once(
             ("user_session", id),
-            "UPDATE user_session SET seen_at = GREATEST(seen_at, ?),
-                                     proven_at = IF(?, GREATEST(proven_at, ?), proven_at)
+            "UPDATE user_session
+                SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)),
+                    proven_at = IF(?, IF(proven_at > ?, ?, GREATEST(proven_at, ?)), proven_at)
               WHERE id = ?",
-            (now.millis(), proven, now.millis(), blob(id.as_bytes())),
+            (latest, now, now, proven, latest, now, now, blob(id.as_bytes())),
         );
         Ok(met? > 0)
     }

@@ -38,8 +38,8 @@ impl Tickets for Mysql {
             "SELECT user.id, user.username, user.canonical_username, user.created_at,
                     user.group_names, user.email, user.disabled_at, user.disabled_reason
                FROM ticket JOIN user ON user.id = ticket.user_id
-              WHERE ticket.id = ? AND ticket.expires_at >= ?",
-            (blob(id.as_bytes()), now.millis()),
+              WHERE ticket.id = ? AND ticket.expires_at >= ? AND ticket.created_at <= ?",
+            (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
             |row| user_at(row, 0),
         )
     }
@@ -52,8 +52,8 @@ impl Tickets for Mysql {
                 return Ok(true);
             }
             let owner = unit.first(
-                "SELECT user_id FROM ticket WHERE id = ? AND expires_at >= ?",
-                (blob(id.as_bytes()), now.millis()),
+                "SELECT user_id FROM ticket WHERE id = ? AND expires_at >= ? AND created_at <= ?",
+                (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
             )?;
             let Some(mut owner) = owner else { return Ok(false) };
             let user: String = get(&mut owner, 0)?;

@@ -49,6 +49,15 @@ impl Trail for Mysql {
         )
     }
 
+    fn last_record(&self) -> Result<Option<Record>> {
+        self.read_one(
+            "SELECT at, event, user_id, address, session, request, detail FROM audit
+              ORDER BY id DESC LIMIT 1",
+            (),
+            |row| record_at(row, 0),
+        )
+    }
+
     fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize> {
         self.write_one(
             "DELETE FROM audit WHERE at < ? ORDER BY at LIMIT ?",

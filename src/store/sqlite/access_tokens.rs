@@ -67,9 +67,11 @@ impl AccessTokens for Sqlite {
         let changed = self.write(RENEWAL_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(
-                    "UPDATE access_token SET used_at = max(ifnull(used_at, 0), ?2) WHERE id = ?1",
+                    "UPDATE access_token
+                        SET used_at = iif(used_at > ?3, ?2, max(ifnull(used_at, 0), ?2))
+                      WHERE id = ?1",
                 )?
-                .execute((id.as_bytes(), now.millis()))?)
+                .execute((id.as_bytes(), now.millis(), now.latest_past().millis()))?)
         });
         changed.map(|count| count > 0).map_err(Error::from)
     }

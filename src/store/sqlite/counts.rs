@@ -61,13 +61,32 @@ impl Counts for Sqlite {
         Ok(changed?)
     }
 
-    fn has_device(&self, id: &TokenHash, key: &KeyId, earliest: Moment) -> Result<bool> {
+    fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>> {
+        self.read(|conn| {
+            // No count ends before its last failure, so the index on `until` finds them.
+            conn.prepare_cached(
+                "SELECT id FROM throttle WHERE until > ?1 AND last_at > ?1 LIMIT ?2",
+            )?
+            .query_map((latest.millis(), limit), |row| Ok(CountId(row.get(0)?)))?
+            .collect()
+        })
+    }
+
+    fn has_device(
+        &self,
+        id: &TokenHash,
+        key: &KeyId,
+        earliest: Moment,
+        now: Moment,
+    ) -> Result<bool> {
+        let latest = now.latest_past().millis();
         self.read(|conn| {
             conn.prepare_cached(
                 "SELECT 1 FROM user_key JOIN device ON device.user_id = user_key.user_id
-                  WHERE user_key.id = ?2 AND device.id = ?1 AND device.last_used_at >= ?3",
+                  WHERE user_key.id = ?2 AND device.id = ?1
+                    AND device.last_used_at BETWEEN ?3 AND ?4",
             )?
-            .exists((id.as_bytes(), key.as_str(), earliest.millis()))
+            .exists((id.as_bytes(), key.as_str(), earliest.millis(), latest))
         })
     }
 
@@ -114,7 +133,8 @@ impl Counts for Sqlite {
     }
 }
 
-/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user the oldest go.
+/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
+/// then the oldest.
 pub(super) fn upsert_device(
     tx: &Transaction<'_>,
     device: &Device,
@@ -123,9 +143,13 @@ pub(super) fn upsert_device(
     tx.prepare_cached(
         "DELETE FROM device WHERE (id, user_id) IN
            (SELECT id, user_id FROM device WHERE user_id = ?1
-             ORDER BY last_used_at DESC LIMIT -1 OFFSET ?2)",
+             ORDER BY last_used_at > ?3, last_used_at DESC LIMIT -1 OFFSET ?2)",
     )?
-    .execute((device.user_id.as_str(), DEVICES_MAX))?;
+    .execute((
+        device.user_id.as_str(),
+        DEVICES_MAX,
+        device.last_used_at.latest_past().millis(),
+    ))?;
     Ok(())
 }
 

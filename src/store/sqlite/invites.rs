@@ -29,10 +29,10 @@ impl Invites for Sqlite {
             conn.prepare_cached(
                 "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
                    FROM invite
-                  WHERE id = ?1 AND expires_at >= ?2
+                  WHERE id = ?1 AND expires_at >= ?2 AND created_at <= ?3
                     AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))",
             )?
-            .query_row((id.as_bytes(), now.millis()), invite_at)
+            .query_row((id.as_bytes(), now.millis(), now.latest_past().millis()), invite_at)
             .optional()
         })
     }
@@ -42,11 +42,11 @@ impl Invites for Sqlite {
             conn.prepare_cached(
                 "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
                    FROM invite
-                  WHERE expires_at >= ?1
+                  WHERE expires_at >= ?1 AND created_at <= ?2
                     AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))
                   ORDER BY created_at, id",
             )?
-            .query_map([now.millis()], invite_at)?
+            .query_map([now.millis(), now.latest_past().millis()], invite_at)?
             .collect()
         })
     }
@@ -80,9 +80,12 @@ pub(super) fn take(
 ) -> std::result::Result<(), Fault> {
     let found: Option<(u32, bool)> = tx
         .prepare_cached(
-            "SELECT uses_left, is_first FROM invite WHERE id = ?1 AND expires_at >= ?2",
+            "SELECT uses_left, is_first FROM invite
+              WHERE id = ?1 AND expires_at >= ?2 AND created_at <= ?3",
         )?
-        .query_row((id.as_bytes(), now.millis()), |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row((id.as_bytes(), now.millis(), now.latest_past().millis()), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let Some((uses_left, is_first)) = found else { return Err(Fault::NotInvited) };
     if is_first && has_users(tx)? {

@@ -136,7 +136,8 @@ fn show(
     let mut sessions = conn.prepare(
         "SELECT id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
                 seen_at, is_transient, browser, address
-           FROM user_session WHERE user_id = ?1 AND idle_expires >= ?2 ORDER BY created_at, id",
+           FROM user_session WHERE user_id = ?1 AND idle_expires >= ?2 AND created_at <= ?3
+          ORDER BY created_at, id",
     )?;
     let mut rows = users.query([])?;
     while let Some(row) = rows.next()? {
@@ -159,5 +160,6 @@ fn living_of(
     user: &User,
     now: Moment,
 ) -> rusqlite::Result<Vec<Session>> {
-    sessions.query_map((user.id.as_str(), now.millis()), |row| session_at(row, 0))?.collect()
+    let params = (user.id.as_str(), now.millis(), now.latest_past().millis());
+    sessions.query_map(params, |row| session_at(row, 0))?.collect()
 }

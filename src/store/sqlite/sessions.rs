@@ -16,9 +16,15 @@ impl Sessions for Sqlite {
             tx.prepare_cached(
                 "DELETE FROM user_session WHERE id IN
                    (SELECT id FROM user_session WHERE user_id = ?1
-                     ORDER BY id = ?2 DESC, created_at DESC, id LIMIT -1 OFFSET ?3)",
+                     ORDER BY id = ?2 DESC, created_at > ?4, created_at DESC, id
+                     LIMIT -1 OFFSET ?3)",
             )?
-            .execute((session.user_id.as_str(), session.id.as_bytes(), most))?;
+            .execute((
+                session.user_id.as_str(),
+                session.id.as_bytes(),
+                most,
+                session.created_at.latest_past().millis(),
+            ))?;
             Ok(())
         }))
     }
@@ -60,29 +66,33 @@ impl Sessions for Sqlite {
         idle_expires: Moment,
         now: Moment,
     ) -> Result<bool> {
-        let times = (active_expires.millis(), idle_expires.millis(), now.millis());
+        let (active, idle) = (active_expires.millis(), idle_expires.millis());
+        let (now, latest) = (now.millis(), now.latest_past().millis());
         let changed = self.write(RENEWAL_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(
                     "UPDATE user_session SET active_expires = max(active_expires, ?2),
                                              idle_expires = max(idle_expires, ?3),
-                                             seen_at = max(seen_at, ?4)
+                                             seen_at = iif(seen_at > ?5, ?4, max(seen_at, ?4))
                       WHERE id = ?1",
                 )?
-                .execute((id.as_bytes(), times.0, times.1, times.2))?)
+                .execute((id.as_bytes(), active, idle, now, latest))?)
         });
         Ok(changed? > 0)
     }
 
     fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
+        let (now, latest) = (now.millis(), now.latest_past().millis());
         let changed = self.write(RENEWAL_PATIENCE, |tx| {
             Ok(tx
                 .prepare_cached(
-                    "UPDATE user_session SET seen_at = max(seen_at, ?2),
-                                             proven_at = iif(?3, max(proven_at, ?2), proven_at)
+                    "UPDATE user_session
+                        SET seen_at = iif(seen_at > ?4, ?2, max(seen_at, ?2)),
+                            proven_at = iif(?3, iif(proven_at > ?4, ?2, max(proven_at, ?2)),
+                                            proven_at)
                       WHERE id = ?1",
                 )?
-                .execute((id.as_bytes(), now.millis(), proven))?)
+                .execute((id.as_bytes(), now, proven, latest))?)
         });
         Ok(changed? > 0)
     }

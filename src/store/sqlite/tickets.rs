@@ -22,9 +22,11 @@ impl Tickets for Sqlite {
                 "SELECT user.id, user.username, user.canonical_username, user.created_at,
                         user.group_names, user.email, user.disabled_at, user.disabled_reason
                    FROM ticket JOIN user ON user.id = ticket.user_id
-                  WHERE ticket.id = ?1 AND ticket.expires_at >= ?2",
+                  WHERE ticket.id = ?1 AND ticket.expires_at >= ?2 AND ticket.created_at <= ?3",
             )?
-            .query_row((id.as_bytes(), now.millis()), |row| user_at(row, 0))
+            .query_row((id.as_bytes(), now.millis(), now.latest_past().millis()), |row| {
+                user_at(row, 0)
+            })
             .optional()
         })
     }
@@ -35,9 +37,12 @@ impl Tickets for Sqlite {
                 .prepare_cached(
                     "SELECT user.id, user.canonical_username
                        FROM ticket JOIN user ON user.id = ticket.user_id
-                      WHERE ticket.id = ?1 AND ticket.expires_at >= ?2",
+                      WHERE ticket.id = ?1 AND ticket.expires_at >= ?2
+                        AND ticket.created_at <= ?3",
                 )?
-                .query_row((id.as_bytes(), now.millis()), |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row((id.as_bytes(), now.millis(), now.latest_past().millis()), |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .optional()?;
             let Some((user, canonical)) = owner else { return Ok(false) };
             let (user_id, key) = (UserId(user), KeyId::username(&canonical));

@@ -1,6 +1,6 @@
 //! The audit trail as it is written down.
 
-use rusqlite::{Row, Transaction};
+use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{Sqlite, WRITE_PATIENCE, moment_at};
 use crate::clock::Moment;
@@ -35,6 +35,17 @@ impl Trail for Sqlite {
                 Ok((row.get(0)?, record_at(row, 1)?))
             })?
             .collect()
+        })
+    }
+
+    fn last_record(&self) -> Result<Option<Record>> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT at, event, user_id, address, session, request, detail FROM audit
+                  ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([], |row| record_at(row, 0))
+            .optional()
         })
     }
 
