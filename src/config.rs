@@ -844,7 +844,8 @@ fn mode(text: &str) -> Result<u32, String> {
     mode.ok_or_else(|| "write it as in 660".to_owned())
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
+/// An address or a network. An error is one line that says what would do.
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     let one = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse().or_else(|_| one()).map_err(|_| "write it as in 10.0.0.0/8 or ::1".to_owned())
 }

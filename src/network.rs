@@ -24,6 +24,36 @@ impl From<IpAddr> for Neighbourhood {
     }
 }
 
+/// Clients of a network that can be named one by one, at most.
+pub const CLIENTS_MAX: u32 = 65_536;
+
+impl Neighbourhood {
+    /// Every client of the network that this address lies in, with a prefix of so many bits. `None` if there
+    /// are more than [`CLIENTS_MAX`], so that an IPv4 network has to be a /16 or smaller, and an IPv6 network
+    /// a /48.
+    pub fn all_of(address: IpAddr, prefix: u8) -> Option<Vec<Self>> {
+        let free_bits = match address {
+            IpAddr::V4(_) => 32_u8.saturating_sub(prefix),
+            IpAddr::V6(_) => 64_u8.saturating_sub(prefix),
+        };
+        let count = 1_u32.checked_shl(free_bits.into()).filter(|it| *it <= CLIENTS_MAX)?;
+        let clients = match address {
+            IpAddr::V4(it) => {
+                let first = u32::from(it) & !(count - 1);
+                (0..count).map(|at| Self::V4(Ipv4Addr::from(first | at))).collect()
+            }
+            IpAddr::V6(it) => {
+                let [one, two, three, four, ..] = it.segments();
+                // As no more than 16 bits are free, the last of the four segments has them all.
+                let free = u16::try_from(count - 1).expect("it is the largest of 16 bits at most");
+                let fourth = |at| (four & !free) | at;
+                (0..=free).map(|at| Self::V6([one, two, three, fourth(at)])).collect()
+            }
+        };
+        Some(clients)
+    }
+}
+
 impl std::fmt::Display for Neighbourhood {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -39,6 +69,28 @@ impl std::fmt::Display for Neighbourhood {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_the_clients_of_a_network_one_by_one() {
+        let all = |text: &str, prefix| {
+            let all = Neighbourhood::all_of(text.parse().unwrap(), prefix)?;
+            let ends = [all.first()?, all.last()?].map(ToString::to_string);
+            Some((all.len(), ends))
+        };
+        let expected = |count, first: &str, last: &str| Some((count, [first.into(), last.into()]));
+        assert_eq!(all("192.0.2.9", 32), expected(1, "192.0.2.9", "192.0.2.9"));
+        assert_eq!(all("192.0.2.9", 24), expected(256, "192.0.2.0", "192.0.2.255"));
+        assert_eq!(all("10.1.2.3", 16), expected(65_536, "10.1.0.0", "10.1.255.255"));
+        let one = "2001:db8:1:2::/64";
+        for prefix in [64, 128] {
+            assert_eq!(all("2001:db8:1:2::9", prefix), expected(1, one, one));
+        }
+        let (first, last) = ("2001:db8:1:0::/64", "2001:db8:1:ffff::/64");
+        assert_eq!(all("2001:db8:1:2::9", 48), expected(65_536, first, last));
+        for (wide, prefix) in [("10.0.0.0", 15), ("10.0.0.0", 0), ("2001:db8::", 47), ("::", 0)] {
+            assert_eq!(all(wide, prefix), None, "{wide}/{prefix}");
+        }
+    }
 
     #[test]
     fn counts_an_ipv4_address_and_an_ipv6_network_as_one_client() {

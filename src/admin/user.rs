@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Done, drawn, find, lines, open, printable, read_groups, record, record_of, table};
 use crate::clock::Moment;
-use crate::config::{UserAction, UserFlags};
+use crate::config::{UserAction, UserFlags, network};
 use crate::keys::{self, NewKey};
+use crate::network::Neighbourhood;
 use crate::origin::Origin;
 use crate::password::{Cost, Hasher, Password};
 use crate::policy::{self, Policy};
@@ -204,13 +205,41 @@ fn reset_link(store: &dyn Store, user: &User, origin: &Origin, qr: bool, now: Mo
     Ok(format!("{link}\n{drawn}"))
 }
 
-/// Works for names that nobody has, too: they are counted alike.
+/// Works for names that nobody has, too: they are counted alike. What reads as an address may be a name as
+/// well, and is taken for both.
 fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
-    let name = Username::for_sign_in(typed).ok_or("names have 1 to 31 characters")?;
-    throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
-    let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
-    record_of(store, "user_unlock", &[("name", &handle)], now)?;
-    Ok(format!("failed tries for {} are forgotten\n", printable(typed)))
+    let name = Username::for_sign_in(typed);
+    let network = network(typed).ok();
+    if name.is_none() && network.is_none() {
+        return Err(
+            "names have 1 to 31 characters, and networks are written as in 10.0.0.0/8".to_owned()
+        );
+    }
+    if let Some(name) = &name {
+        unlock_name(store, name).map_err(|err| err.to_string())?;
+    }
+    let Some(network) = network else {
+        let canonical = name.as_ref().map_or(typed, Username::canonical);
+        let handle = format!("h:{}", token::keyed_handle(store.handle_key(), canonical));
+        record_of(store, "user_unlock", &[("name", &handle)], now)?;
+        return Ok(format!("failed tries for {} are forgotten\n", printable(typed)));
+    };
+    let clients = Neighbourhood::all_of(network.addr(), network.prefix_len())
+        .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
+    let mut clients = clients.into_iter();
+    clients
+        .try_for_each(|it| throttle::forget_address(store, it))
+        .map_err(|err| err.to_string())?;
+    record_of(store, "user_unlock", &[("network", &network.to_string())], now)?;
+    Ok(format!("failed tries from {network} are forgotten\n"))
+}
+
+fn unlock_name(store: &dyn Store, name: &Username) -> store::Result<()> {
+    throttle::forget(store, name.canonical())?;
+    match users::by_name(store, name)? {
+        Some(user) => throttle::forget_user(store, &user),
+        None => Ok(()),
+    }
 }
 
 fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Password, String> {

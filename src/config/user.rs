@@ -93,10 +93,13 @@ pub enum UserAction {
         #[arg(long)]
         qr: bool,
     },
-    /// Forget the failed attempts for a name, which ends the wait.
-    #[command(after_help = "Example:\n  vestibule user unlock anna")]
+    /// Forget the failed attempts for a name, or from an address or a network, which ends the wait.
+    #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
+        vestibule user unlock 203.0.113.7\n  vestibule user unlock 2001:db8:1::/48")]
     Unlock {
-        /// The username, in any spelling.
+        /// The username, in any spelling; or an IP address; or a network, such as 10.1.0.0/16 or
+        /// 2001:db8:1::/48, which are the largest sizes.
+        #[arg(value_name = "NAME|ADDRESS|NETWORK")]
         name: String,
     },
     /// Show everything stored about a user.

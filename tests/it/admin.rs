@@ -184,6 +184,55 @@ fn lets_somebody_try_again_at_once() {
 }
 
 #[test]
+fn lets_an_address_or_a_network_try_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags =
+        ["--throttle-address-free=1", "--throttle-address-every=1h", "--trusted-proxy=127.0.0.1"];
+    let server = Binary::start(folder.path(), &flags);
+    server.sign_up("anna");
+    let try_from = |address: &str, password: &str| {
+        let form = format!("username=anna&password={password}");
+        let head = format!(
+            "POST /login HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        server.ask(&head).status
+    };
+    for (address, unlocked) in [
+        ("203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7", "203.0.113.0/24"),
+        ("2001:470:1:2::3", "2001:470:1:2::4"),
+        ("2001:470:1:2::3", "2001:470:1::/48"),
+    ] {
+        assert_eq!(try_from(address, "wrong"), 400);
+        assert_eq!(try_from(address, "correct+horse"), 429, "{address}");
+        said(&user(folder.path(), &["unlock", "203.0.114.0/24"]));
+        assert_eq!(try_from(address, "correct+horse"), 429, "{address}");
+        let told = said(&user(folder.path(), &["unlock", unlocked]));
+        assert!(told.contains(unlocked.trim_end_matches("/48")), "{told}");
+        assert_eq!(try_from(address, "correct+horse"), 302, "{unlocked}");
+        said(&user(folder.path(), &["unlock", "anna"]));
+    }
+    let kept = said(&run(folder.path(), &["audit", "--json"], ""));
+    assert!(kept.contains("network=203.0.113.0/24"), "{kept}");
+    for wide in ["10.0.0.0/8", "2001:470::/32", "0.0.0.0/0"] {
+        assert!(refusal(&user(folder.path(), &["unlock", wide])).contains("/16"), "{wide}");
+    }
+}
+
+#[test]
+fn lets_somebody_try_again_whose_name_looks_like_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--throttle-free=1"]);
+    for expected in [400, 400, 429] {
+        assert_eq!(sign_in(&server, "10.0.0.1", "wrong"), expected);
+    }
+    said(&user(folder.path(), &["unlock", "10.0.0.1"]));
+    assert_eq!(sign_in(&server, "10.0.0.1", "wrong"), 400);
+}
+
+#[test]
 fn ends_sessions_one_by_one_and_all_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &[]);
