@@ -4,9 +4,9 @@
 //! addresses travel, `X-Forwarded-For` alone is read, and never more of it than was written by
 //! somebody who is trusted.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::http::Request;
 
@@ -16,13 +16,11 @@ use crate::http::Request;
 /// have been made up by the client. What cannot be read ends the search at the last good address, and
 /// is never a reason to count nobody. `None` behind a Unix socket, if nothing better is known.
 pub fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
-    let is_trusted = |it: IpAddr| trusted.iter().any(|network| network.contains(&it));
-    // Whoever reaches the Unix socket is on this machine, and is a proxy if any is spoken of.
-    let may_speak = request.peer.map_or(!trusted.is_empty(), is_trusted);
     let mut best = request.peer;
-    if !may_speak {
+    if !may_speak(request, trusted) {
         return best;
     }
+    let is_trusted = |it: IpAddr| trusted.iter().any(|network| network.contains(&it));
     let values: Vec<_> = request.values("x-forwarded-for").collect();
     for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
         let Some(address) = read(hop.trim()) else { break };
@@ -32,6 +30,34 @@ pub fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
         }
     }
     best
+}
+
+/// Whether a peer that is not trusted says where the request comes from: an operator who has a reverse
+/// proxy has forgotten to name it, and all its clients count as one.
+pub fn is_ignored(request: &Request, trusted: &[IpNet]) -> bool {
+    !may_speak(request, trusted) && request.value("x-forwarded-for").is_some()
+}
+
+/// Whoever reaches the Unix socket is on this machine, and is a proxy if any is spoken of.
+fn may_speak(request: &Request, trusted: &[IpNet]) -> bool {
+    request.peer.map_or(!trusted.is_empty(), |it| trusted.iter().any(|net| net.contains(&it)))
+}
+
+/// Whether a network is too large to be that of reverse proxies: strangers are in it, and each of them could
+/// claim any address. That is a public network as large as an IPv4 /8 or an IPv6 /19, which are the largest
+/// that anybody was given, or a network that is not private as a whole.
+pub fn is_too_wide(network: &IpNet) -> bool {
+    let private: [IpNet; 4] = [
+        Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8).into(),
+        Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into(),
+        Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7).into(),
+        Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10).into(),
+    ];
+    let widest = match network {
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 19,
+    };
+    network.prefix_len() <= widest && !private.iter().any(|it| it.contains(network))
 }
 
 /// Whether the address stands for one client. A proxy that nobody spoke of would make all clients
@@ -116,6 +142,41 @@ mod tests {
             assert_eq!(found.as_deref(), Some(expected), "{forwarded:?}");
         }
         assert_eq!(asked(None, &["1.2.3.4"], &trusted).as_deref(), Some("1.2.3.4"));
+    }
+
+    #[test]
+    fn finds_networks_too_wide_in_which_there_are_strangers() {
+        for wide in [
+            "0.0.0.0/0",
+            "0.0.0.0/1",
+            "128.0.0.0/1",
+            "8.0.0.0/7",
+            "10.0.0.0/7",
+            "17.0.0.0/8",
+            "::/0",
+            "::/1",
+            "2000::/3",
+            "2a00::/12",
+            "fc00::/6",
+        ] {
+            assert!(is_too_wide(&networks(&[wide])[0]), "{wide}");
+        }
+        for good in [
+            "127.0.0.1/32",
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "104.16.0.0/13",
+            "2400:cb00::/32",
+            "2a06:98c0::/29",
+            "fc00::/7",
+            "fd00::/8",
+            "fe80::/10",
+            "::1/128",
+        ] {
+            assert!(!is_too_wide(&networks(&[good])[0]), "{good}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub use operator::{
 pub use proxy::ProxyFlags;
 pub use user::{UserAction, UserFlags};
 
+use crate::client;
 use crate::gate::{self, Listen};
 use crate::invites::SignUps;
 use crate::login::Rules;
@@ -480,6 +481,14 @@ impl Config {
             Listen::Tcp(_) | Listen::Unix(_) => None,
         });
         self.site.rule.own.as_ref().map(ToString::to_string).or(listens)
+    }
+
+    /// Trusted networks in which there are strangers, who could claim any address: see
+    /// [`client::is_too_wide`].
+    pub fn wide_proxies(&self) -> Option<String> {
+        let wide = self.site.trusted_proxies.iter().filter(|it| client::is_too_wide(it));
+        let wide: Vec<_> = wide.map(ToString::to_string).collect();
+        (!wide.is_empty()).then(|| wide.join(","))
     }
 
     /// What the log and the audit trail say about the settings at start: those that matter for

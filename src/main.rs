@@ -153,7 +153,7 @@ fn run(flags: Flags) -> Result<(), Failure> {
     serve::prove_threads(&config.setup.limits).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
-    let told = config.facts();
+    let (told, wide) = (config.facts(), config.wide_proxies());
     let first = invites::create_first(&*store, config.site.sign_ups, Moment::now());
     let address = config.address();
     let site = Site::new(store, hasher, config.site);
@@ -162,6 +162,11 @@ fn run(flags: Flags) -> Result<(), Failure> {
     log.write(Kind::Program, "start", &facts, now);
     let told: Vec<_> = told.iter().map(|(name, value)| (*name, value.as_str())).collect();
     log.write(Kind::Program, "settings", &told, now);
+    if let Some(networks) = wide {
+        let hint = "whoever connects from there can claim any address; name your proxies alone";
+        let facts = [("networks", &*networks), ("hint", hint)];
+        log.write(Kind::Program, "trusted_proxy_wide", &facts, now);
+    }
     serve::compare_clock(&site, &log, now);
     if let Err(err) = site.keep(&[Record::of_program("settings", log::fields(&told), now)]) {
         // Another server may hold the lock; that is no reason not to serve.

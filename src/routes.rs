@@ -230,6 +230,11 @@ impl Site {
         client::address(request, &self.trusted_proxies)
     }
 
+    /// Whether a peer that is not trusted says where the request comes from.
+    pub fn ignores_forwarded(&self, request: &Request) -> bool {
+        client::is_ignored(request, &self.trusted_proxies)
+    }
+
     /// Answers a request. It always has an answer, also when the store fails.
     pub fn answer(&self, request: &Request, now: Moment) -> Response {
         if let Some(answer) = self.check(request, now) {

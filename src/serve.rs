@@ -93,12 +93,21 @@ struct House {
     requests: AtomicU64,
     /// Tells the requests of this run from those of others.
     run: String,
+    /// That a peer which is not trusted sends X-Forwarded-For was said.
+    ignored_forwarded: AtomicBool,
 }
 
 impl House {
     fn new(site: Arc<Site>, log: Arc<Log>) -> Self {
         let audit = Audit::of(site.clone(), log.clone());
-        Self { site, log, audit, requests: AtomicU64::new(0), run: token::random_text(4) }
+        Self {
+            site,
+            log,
+            audit,
+            requests: AtomicU64::new(0),
+            run: token::random_text(4),
+            ignored_forwarded: AtomicBool::new(false),
+        }
     }
 }
 
@@ -495,8 +504,24 @@ impl House {
         (began, now): (Instant, Moment),
     ) -> Vec<u8> {
         let bytes = answer.write(request.method == Method::Head, now);
+        self.notice_forwarded(request, now);
         self.note(method, request, answer, began);
         bytes
+    }
+
+    /// Says once that X-Forwarded-For of a peer is ignored: where it is a reverse proxy that was not named,
+    /// all its clients count as one. Once, as any stranger can send the field.
+    fn notice_forwarded(&self, request: &Request, now: Moment) {
+        if self.ignored_forwarded.load(Ordering::Relaxed) || !self.site.ignores_forwarded(request) {
+            return;
+        }
+        if self.ignored_forwarded.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let peer = request.peer.map_or("unix".to_owned(), |it| it.to_string());
+        let hint = "if it is your reverse proxy, name it with --trusted-proxy";
+        let facts = [("peer", &*peer), ("hint", hint)];
+        self.log.write(Kind::Program, "forwarded_for_ignored", &facts, now);
     }
 
     /// One line for a request: what happened, and how it came and went. Never a field, a cookie or

@@ -335,6 +335,46 @@ fn serves_on_when_nobody_reads_its_log() {
     child.wait().unwrap();
 }
 
+/// The lines of a log about this event.
+fn lines_about<'a>(log: &'a str, event: &str) -> Vec<&'a str> {
+    let event = format!(" ev={event} ");
+    log.lines().filter(|line| line.contains(&event)).collect()
+}
+
+#[test]
+fn says_once_at_start_that_a_trusted_network_is_too_wide() {
+    let folder = tempfile::tempdir().unwrap();
+    let flag = "--trusted-proxy=0.0.0.0/0,127.0.0.1,::/0,10.0.0.0/8";
+    let log = Binary::start(folder.path(), &[flag]).stop();
+    let said = lines_about(&log, "trusted_proxy_wide");
+    assert!(said.len() == 1 && said[0].contains("networks=0.0.0.0/0,::/0 "), "{log}");
+    let log = Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1,10.0.0.0/8"]).stop();
+    assert!(lines_about(&log, "trusted_proxy_wide").is_empty(), "{log}");
+}
+
+#[test]
+fn says_once_that_it_ignores_what_a_peer_says_who_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |server: &Binary, field: &str| {
+        server.ask(&format!("GET /login HTTP/1.1\r\nHost: x\r\n{field}\r\n")).status
+    };
+    let field = "X-Forwarded-For: 203.0.113.66\r\n";
+    for (flags, lines) in
+        [(&[][..], 1), (&["--trusted-proxy=192.0.2.1"], 1), (&["--trusted-proxy=127.0.0.1"], 0)]
+    {
+        let server = Binary::start(folder.path(), flags);
+        (0..3).for_each(|_| assert_eq!(ask(&server, field), 200));
+        let log = server.stop();
+        let said = lines_about(&log, "forwarded_for_ignored");
+        assert_eq!(said.len(), lines, "{flags:?}: {log}");
+        assert!(said.iter().all(|it| it.contains("peer=127.0.0.1 ")), "{said:?}");
+        assert!(!log.contains("203.0.113.66") || lines == 0, "what it says is not believed: {log}");
+    }
+    let server = Binary::start(folder.path(), &[]);
+    assert_eq!(ask(&server, ""), 200);
+    assert!(lines_about(&server.stop(), "forwarded_for_ignored").is_empty());
+}
+
 #[test]
 fn writes_no_secret_into_its_log() {
     let folder = folder();
