@@ -79,7 +79,9 @@ const COUNT_DEFAULT_MAX: usize = 8;
                   next request and is recorded in the audit log; so are backups and copies.\n\n\
                   A setting that serve has too, such as --origin, is read from the same environment variable. \
                   Passwords come from a prompt or from standard input. With --json a command prints one \
-                  object per line. Exit codes: 0 done; 1 not done; 2 wrong usage.",
+                  object per line. Exit codes: 0 done; 1 not done, or the output could not be written; 2 wrong \
+                  usage. A reader that closes the pipe early, as head does, is no error, unless an export or a \
+                  new link is lost.",
     max_term_width = 100,
     disable_help_subcommand = true
 )]
@@ -523,18 +525,26 @@ impl Config {
     }
 }
 
+/// Why a command line names nothing to do.
+#[derive(Debug)]
+pub enum Unread {
+    /// It asks for help or for the version, which is this text.
+    Help(String),
+    /// It is wrong; one line for the operator.
+    Wrong(String),
+}
+
 impl CommandLine {
-    /// Reads the command line and the environment. An error is one line for the operator; asking
-    /// for help or the version prints it and ends the program.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
-        let command = forget_empty(Self::command());
-        let matches = command.try_get_matches_from(arguments);
-        matches.and_then(|it| Self::from_arg_matches(&it)).map_err(|err| {
-            if !err.use_stderr() {
-                err.exit();
-            }
-            one_line(&err.to_string())
-        })
+    /// Reads the command line and the environment.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Unread> {
+        let matches = forget_empty(Self::command()).try_get_matches_from(arguments);
+        if let Err(err) = &matches
+            && !err.use_stderr()
+        {
+            return Err(Unread::Help(err.to_string()));
+        }
+        let line = matches.and_then(|it| Self::from_arg_matches(&it));
+        line.map_err(|err| Unread::Wrong(one_line(&err.to_string())))
     }
 }
 
@@ -874,10 +884,16 @@ mod tests {
     use super::*;
     use crate::doctor::Plan;
 
+    fn wrong(unread: Unread) -> String {
+        match unread {
+            Unread::Help(text) | Unread::Wrong(text) => text,
+        }
+    }
+
     /// What `vestibule serve` with these flags comes to.
     fn check(flags: &[&str]) -> Result<Config, String> {
         let words = ["vestibule", "serve"].iter().chain(flags).map(OsString::from);
-        match CommandLine::read(words)?.command {
+        match CommandLine::read(words).map_err(wrong)?.command {
             Some(Command::Serve(flags)) => flags.check(),
             _ => Err("another command".to_owned()),
         }
@@ -886,7 +902,7 @@ mod tests {
     /// What `vestibule doctor` with these arguments, and this on standard input, comes to.
     fn examine(arguments: &[&str], input: &str) -> Result<Plan, String> {
         let words = ["vestibule", "doctor"].iter().chain(arguments).map(OsString::from);
-        match CommandLine::read(words)?.command {
+        match CommandLine::read(words).map_err(wrong)?.command {
             Some(Command::Doctor(flags)) => flags.check(&mut input.as_bytes()),
             _ => Err("another command".to_owned()),
         }

@@ -104,7 +104,7 @@ impl Report<'_> {
     fn line(&mut self, kind: &str, text: &str) {
         // What was found is told in words of the host that is examined: they must not move the cursor.
         let text = text.replace(char::is_control, "\u{fffd}");
-        // Whoever closed the output does not want to read on; the exit code still tells.
+        // Whoever gave us `out` knows whether it could be written; the exit code still tells.
         drop(writeln!(self.out, "{kind:<4}  {text}"));
     }
 

@@ -9,7 +9,7 @@
 //!
 //! | floor     | files                                              | may know        | must not know                    |
 //! |-----------|----------------------------------------------------|-----------------|----------------------------------|
-//! | program   | `main config admin import lines proxy doctor`      | everything      | –                                |
+//! | program   | `main config output admin import lines proxy doctor` | everything      | –                                |
 //! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
 //! | site      | `routes pages text origin redirect client browser http` | auth, store | sockets, threads, clock, SQL     |
 //! | auth      | `login access invites tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
@@ -19,6 +19,7 @@
 //! The modules below are in reading order, from the outside in.
 
 pub mod config;
+pub mod output;
 pub mod admin;
 pub mod import;
 pub mod lines;

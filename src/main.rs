@@ -29,12 +29,13 @@ use std::sync::Arc;
 
 use vestibule::admin;
 use vestibule::clock::Moment;
-use vestibule::config::{self, Command, CommandLine, DoctorFlags, Flags, ImportFlags};
+use vestibule::config::{self, Command, CommandLine, DoctorFlags, Flags, ImportFlags, Unread};
 use vestibule::doctor;
 use vestibule::gate::Doors;
 use vestibule::import;
 use vestibule::invites;
 use vestibule::log::{self, Kind, Log};
+use vestibule::output::{Output, Printout};
 use vestibule::password::{Cost, Hasher};
 use vestibule::proxy;
 use vestibule::routes::Site;
@@ -57,38 +58,48 @@ vestibule is the entrance to your web app. To begin:
 struct Failure(u8, String);
 
 fn main() -> ExitCode {
-    let ended = CommandLine::read(std::env::args_os()).map_err(|text| Failure(2, text));
-    let ended = ended.and_then(|line| match line.command {
-        None => {
-            print(BEGINNING);
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(Command::Serve(flags)) => run(*flags).map(|()| ExitCode::SUCCESS),
+    let mut out = Output::standard();
+    let ended = obey(&mut out);
+    // Why a command failed comes before what became of its output.
+    let ended = match (ended, out.check()) {
+        (Ok(_), Err(text)) => Err(Failure(1, text)),
+        (ended, _) => ended,
+    };
+    ended.unwrap_or_else(|Failure(code, text)| {
+        drop(writeln!(std::io::stderr(), "vestibule: {}", admin::printable(&text)));
+        ExitCode::from(code)
+    })
+}
+
+/// Does what the command line says.
+fn obey(out: &mut Output) -> Result<ExitCode, Failure> {
+    let line = match CommandLine::read(std::env::args_os()) {
+        Ok(line) => line,
+        Err(Unread::Help(text)) => return tell(out, Ok(text)),
+        Err(Unread::Wrong(text)) => return Err(Failure(2, text)),
+    };
+    match line.command {
+        None => tell(out, Ok(BEGINNING.to_owned())),
+        Some(Command::Serve(flags)) => run(*flags, out).map(|()| ExitCode::SUCCESS),
         Some(Command::ProxyConfig(flags)) => {
             let (kind, plan) = flags.check().map_err(|text| Failure(2, text))?;
-            print(&proxy::write(kind, &plan));
-            Ok(ExitCode::SUCCESS)
+            tell(out, Ok(proxy::write(kind, &plan)))
         }
-        Some(Command::User(flags)) => tell(admin::user(*flags, password, Moment::now())),
-        Some(Command::Session(flags)) => tell(admin::session(flags, Moment::now())),
-        Some(Command::Invite(flags)) => tell(admin::invite(flags, Moment::now())),
-        Some(Command::Token(flags)) => tell(admin::token(flags, Moment::now())),
+        Some(Command::User(flags)) => tell(out, admin::user(*flags, password, Moment::now())),
+        Some(Command::Session(flags)) => tell(out, admin::session(flags, Moment::now())),
+        Some(Command::Invite(flags)) => tell(out, admin::invite(flags, Moment::now())),
+        Some(Command::Token(flags)) => tell(out, admin::token(flags, Moment::now())),
         Some(Command::Audit(flags)) => {
-            let told = admin::audit(&flags, &mut std::io::stdout(), Moment::now());
+            let told = admin::audit(&flags, out, Moment::now());
             told.map(|()| ExitCode::SUCCESS).map_err(|text| Failure(1, text))
         }
-        Some(Command::Backup(flags)) => tell(admin::backup(&flags, Moment::now())),
-        Some(Command::Restore(flags)) => tell(admin::restore(&flags)),
+        Some(Command::Backup(flags)) => tell(out, admin::backup(&flags, Moment::now())),
+        Some(Command::Restore(flags)) => tell(out, admin::restore(&flags)),
         Some(Command::Export(flags)) => {
-            let mut out = std::io::stdout();
-            let is_terminal = out.is_terminal();
-            tell(admin::export(&flags, &mut out, is_terminal, Moment::now()))
+            let done = admin::export(&flags, out, Output::is_terminal(), Moment::now());
+            tell(out, done)
         }
-        Some(Command::Completions { shell }) => {
-            // Whoever closed standard output does not want to read it.
-            drop(std::io::stdout().write_all(&config::completions(shell)));
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(Command::Completions { shell }) => tell(out, Ok(config::completions(shell))),
         Some(Command::Manual { folder, markdown }) => {
             let failed = |err| Failure(1, format!("cannot write into {}: {err}", folder.display()));
             let done = if markdown {
@@ -100,32 +111,28 @@ fn main() -> ExitCode {
         }
         Some(Command::Check(flags)) => {
             let config = flags.flags.check().map_err(|text| Failure(2, text))?;
-            judge(admin::check(&config, flags.json))
+            judge(out, admin::check(&config, flags.json))
         }
-        Some(Command::Import(flags)) => bring(flags),
+        Some(Command::Import(flags)) => bring(flags, out),
         Some(Command::Copy(flags)) => {
             let order = flags.order().map_err(|text| Failure(2, text))?;
-            tell(watched(|progress| admin::copy(&order, Moment::now(), progress)))
+            tell(out, watched(|progress| admin::copy(&order, Moment::now(), progress)))
         }
-        Some(Command::Migrate(flags)) => judge(admin::migrate(&flags)),
-        Some(Command::Doctor(flags)) => examine(*flags),
-    });
-    ended.unwrap_or_else(|Failure(code, text)| {
-        drop(writeln!(std::io::stderr(), "vestibule: {}", admin::printable(&text)));
-        ExitCode::from(code)
-    })
+        Some(Command::Migrate(flags)) => judge(out, admin::migrate(&flags)),
+        Some(Command::Doctor(flags)) => examine(*flags, out),
+    }
 }
 
 /// Prints a report; the exit code says whether all is as it should be.
-fn judge(done: Result<(String, bool), String>) -> Result<ExitCode, Failure> {
+fn judge(out: &mut Output, done: Result<(String, bool), String>) -> Result<ExitCode, Failure> {
     let (report, is_good) = done.map_err(|text| Failure(1, text))?;
-    print(&report);
+    out.print(report);
     Ok(ExitCode::from(u8::from(!is_good)))
 }
 
-/// Prints what an operator's command has to say.
-fn tell(done: Result<String, String>) -> Result<ExitCode, Failure> {
-    print(&done.map_err(|text| Failure(1, text))?);
+/// Prints what a command has to say.
+fn tell(out: &mut Output, done: Result<impl Into<Printout>, String>) -> Result<ExitCode, Failure> {
+    out.print(done.map_err(|text| Failure(1, text))?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,12 +148,7 @@ fn password(name: &str) -> Result<String, String> {
     if typed == again { Ok(typed) } else { Err("the two passwords differ".to_owned()) }
 }
 
-fn print(text: &str) {
-    // Whoever closed standard output does not want to read it.
-    drop(std::io::stdout().write_all(text.as_bytes()));
-}
-
-fn run(flags: Flags) -> Result<(), Failure> {
+fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     let config = flags.check().map_err(|text| Failure(2, text))?;
     let store = store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
     let doors = Doors::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
@@ -173,7 +175,10 @@ fn run(flags: Flags) -> Result<(), Failure> {
         log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
     match first {
-        Ok(Some(token)) => print(&first_link(address.as_deref(), &token)),
+        Ok(Some(token)) => {
+            out.print(first_link(address.as_deref(), &token));
+            out.check().map_err(|text| Failure(1, text))?;
+        }
         Ok(None) => {}
         // Another server may hold the lock, and then it has made one.
         Err(err) => log.write(Kind::Program, "no_first_link", &[("cause", &err.to_string())], now),
@@ -183,12 +188,19 @@ fn run(flags: Flags) -> Result<(), Failure> {
 
 /// What is said where nobody can sign up by themselves and nobody is there yet. It goes to standard
 /// output: a link is a secret, and the log holds none.
-fn first_link(address: Option<&str>, token: &Token) -> String {
+fn first_link(address: Option<&str>, token: &Token) -> Printout {
     let path = format!("/signup?invite={}", token.reveal());
     let link = address.map_or(path.clone(), |it| it.to_owned() + &path);
-    format!(
-        "Nobody is in the database yet. Within an hour, and once, the first account is made at\n  {link}\n"
-    )
+    Printout {
+        text: format!(
+            "Nobody is in the database yet. Within an hour, and once, the first account is made at\n  {link}\n"
+        ),
+        lost: Some(
+            "the link for the first account was made and not shown; the next start makes another in its \
+             place"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Does what takes a while, and shows on a terminal how far it is.
@@ -205,21 +217,21 @@ fn watched<T>(work: impl FnOnce(Progress<'_>) -> T) -> T {
     done
 }
 
-fn bring(flags: ImportFlags) -> Result<ExitCode, Failure> {
+fn bring(flags: ImportFlags, out: &mut Output) -> Result<ExitCode, Failure> {
     let mut input = std::io::stdin().lock();
     let order = flags.order().map_err(|text| Failure(2, text))?;
     let done = watched(|progress| import::bring(&order, &mut input, Moment::now(), progress));
     let outcome = done.map_err(|text| Failure(1, text))?;
-    print(&outcome.report);
+    out.print(outcome.report);
     match outcome.refusal {
         None => Ok(ExitCode::SUCCESS),
         Some(text) => Err(Failure(1, text)),
     }
 }
 
-fn examine(flags: DoctorFlags) -> Result<ExitCode, Failure> {
+fn examine(flags: DoctorFlags, out: &mut Output) -> Result<ExitCode, Failure> {
     let wrong = |text| Failure(2, text);
     let plan = flags.check(&mut std::io::stdin().lock()).map_err(wrong)?;
-    let findings = doctor::examine(&plan, &mut std::io::stdout()).map_err(wrong)?;
+    let findings = doctor::examine(&plan, out).map_err(wrong)?;
     Ok(ExitCode::from(u8::from(findings > 0)))
 }

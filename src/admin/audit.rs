@@ -17,8 +17,8 @@ const PAGE: u32 = 1_000;
 /// How often new records are looked for.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// `vestibule audit`: a line for each record. It comes back at the end, when whoever reads has closed the
-/// output, or with one line about why it cannot go on.
+/// `vestibule audit`: a line for each record. Returns at the end, when nothing more can be written to
+/// `out`, or with one line about why it cannot go on.
 pub fn audit(flags: &AuditFlags, out: &mut dyn Write, now: Moment) -> Result<(), String> {
     let store = open(&flags.database)?;
     let store = &*store;

@@ -7,6 +7,7 @@ use crate::clock::Moment;
 use crate::config::{InviteAction, InviteFlags};
 use crate::invites::{self, NewInvite};
 use crate::origin::Origin;
+use crate::output::Printout;
 use crate::store::{Invite, Store};
 
 /// How a link is to be shown.
@@ -16,7 +17,7 @@ struct Look {
 }
 
 /// `vestibule invite`: comes back with what to print, or with one line about why it is not done.
-pub fn invite(flags: InviteFlags, now: Moment) -> Done {
+pub fn invite(flags: InviteFlags, now: Moment) -> Result<Printout, String> {
     let store = open(&flags.database)?;
     let store = &*store;
     match flags.action {
@@ -24,18 +25,24 @@ pub fn invite(flags: InviteFlags, now: Moment) -> Done {
             let new = NewInvite { note, groups: read_groups(&groups)?, uses, life };
             make(store, new, &origin, &Look { qr, json }, now)
         }
-        InviteAction::List { json } => list(store, json, now),
+        InviteAction::List { json } => list(store, json, now).map(Printout::from),
         InviteAction::Revoke { handle } => {
             let revoked = invites::revoke(store, &handle, now).map_err(|err| err.to_string())?;
             let revoked =
                 revoked.ok_or_else(|| format!("there is no invitation {}", printable(&handle)))?;
             record_of(store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
-            Ok("1 invitation is revoked\n".to_owned())
+            Ok("1 invitation is revoked\n".to_owned().into())
         }
     }
 }
 
-fn make(store: &dyn Store, new: NewInvite, origin: &Origin, look: &Look, now: Moment) -> Done {
+fn make(
+    store: &dyn Store,
+    new: NewInvite,
+    origin: &Origin,
+    look: &Look,
+    now: Moment,
+) -> Result<Printout, String> {
     let (invite, token) = invites::create(store, new, now).map_err(|err| err.to_string())?;
     let (handle, uses) = (invite.id.handle(), invite.uses_left.to_string());
     let until = invite.expires_at.rfc3339();
@@ -48,13 +55,19 @@ fn make(store: &dyn Store, new: NewInvite, origin: &Origin, look: &Look, now: Mo
     ];
     record_of(store, "invite_new", &facts, now)?;
     let link = format!("{origin}/signup?invite={}", token.reveal());
-    if look.json {
+    let text = if look.json {
         let mut data = data(&invite);
         data["link"] = link.into();
-        return Ok(format!("{data}\n"));
-    }
-    let drawn = if look.qr { drawn(&link)? } else { String::new() };
-    Ok(format!("{link}\n{drawn}"))
+        format!("{data}\n")
+    } else {
+        let drawn = if look.qr { drawn(&link)? } else { String::new() };
+        format!("{link}\n{drawn}")
+    };
+    let handle = invite.id.public_handle();
+    let lost = format!(
+        "an invitation was made and its link not shown; revoke it with vestibule invite revoke {handle}"
+    );
+    Ok(Printout { text, lost: Some(lost) })
 }
 
 fn list(store: &dyn Store, as_json: bool, now: Moment) -> Done {

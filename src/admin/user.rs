@@ -8,6 +8,7 @@ use crate::config::{UserAction, UserFlags, network};
 use crate::keys::{self, NewKey};
 use crate::network::Neighbourhood;
 use crate::origin::Origin;
+use crate::output::Printout;
 use crate::password::{Cost, Hasher, Password};
 use crate::policy::{self, Policy};
 use crate::sessions;
@@ -22,11 +23,15 @@ const PAGE: u32 = 1_000;
 
 /// Does what was asked for, and comes back with what to print. `ask` gets a password from whoever runs
 /// it, with what it is for. An error is one line.
-pub fn user(flags: UserFlags, ask: impl FnOnce(&str) -> Done, now: Moment) -> Done {
+pub fn user(
+    flags: UserFlags,
+    ask: impl FnOnce(&str) -> Done,
+    now: Moment,
+) -> Result<Printout, String> {
     let store = open(&flags.database)?;
     let store = &*store;
     let find = |name: &str| find(store, name);
-    match flags.action {
+    let done = match flags.action {
         UserAction::Add { name, no_password, groups, password_policy } => {
             let password = if no_password { None } else { Some(ask(&name)?) };
             add(store, &name, password.as_deref(), (&groups, password_policy), now)
@@ -41,14 +46,15 @@ pub fn user(flags: UserFlags, ask: impl FnOnce(&str) -> Done, now: Moment) -> Do
         UserAction::Rename { name, new_name } => rename(store, &find(&name)?, &new_name, now),
         UserAction::Delete { name, yes } => delete(store, &find(&name)?, yes, now),
         UserAction::ResetLink { name, origin, qr } => {
-            reset_link(store, &find(&name)?, &origin, qr, now)
+            return reset_link(store, &find(&name)?, &origin, qr, now);
         }
         UserAction::Unlock { name } => unlock(store, &name, now),
         UserAction::Groups { name, groups } => set_groups(store, &find(&name)?, &groups, now),
         UserAction::Email { name, email } => set_email(store, &find(&name)?, &email, now),
         UserAction::Disable { name, reason } => disable(store, &find(&name)?, &reason, now),
         UserAction::Enable { name } => enable(store, &find(&name)?, now),
-    }
+    };
+    done.map(Printout::from)
 }
 
 fn add(
@@ -193,7 +199,13 @@ fn delete(store: &dyn Store, user: &User, is_meant: bool, now: Moment) -> Done {
     finish(store, user, is_done, ("user_delete", &[]), now)
 }
 
-fn reset_link(store: &dyn Store, user: &User, origin: &Origin, qr: bool, now: Moment) -> Done {
+fn reset_link(
+    store: &dyn Store,
+    user: &User,
+    origin: &Origin,
+    qr: bool,
+    now: Moment,
+) -> Result<Printout, String> {
     if user.disabled_at.is_some() {
         return Err(format!("{} is disabled; enable them first", printable(&user.username)));
     }
@@ -202,7 +214,10 @@ fn reset_link(store: &dyn Store, user: &User, origin: &Origin, qr: bool, now: Mo
     record(store, user, ("reset_link", &[]), now)?;
     let link = format!("{origin}/reset?token={}", token.reveal());
     let drawn = if qr { drawn(&link)? } else { String::new() };
-    Ok(format!("{link}\n{drawn}"))
+    let name = printable(&user.username);
+    let lost =
+        format!("a reset link for {name} was made and not shown; another one will take its place");
+    Ok(Printout { text: format!("{link}\n{drawn}"), lost: Some(lost) })
 }
 
 /// Works for names that nobody has, too: they are counted alike. What reads as an address may be a name as

@@ -15,10 +15,10 @@ const NOTICE: &str = "<!-- Rendered from the definitions in src/config: change t
                       `cargo run -- manual --markdown docs`. -->";
 
 /// A script that makes this shell complete commands and flags.
-pub fn completions(shell: Shell) -> Vec<u8> {
+pub fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut CommandLine::command(), "vestibule", &mut text);
-    text
+    String::from_utf8(text).expect("names and texts of flags are UTF-8")
 }
 
 /// Writes a manual page for each command into the folder, and says how many there are.

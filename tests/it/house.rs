@@ -151,6 +151,14 @@ fn reads_the_clock_in_the_shell_alone() {
 }
 
 #[test]
+fn writes_to_standard_output_in_one_place_that_sees_it_fail() {
+    for (noun, code) in sources() {
+        let prints = ["stdout()", " println!", " print!"].iter().any(|it| code.contains(it));
+        assert!(!prints || noun == "output", "{noun} prints by itself");
+    }
+}
+
+#[test]
 fn gives_no_secret_a_face_that_could_be_printed() {
     for (noun, name) in [
         ("token", "pub struct Token("),

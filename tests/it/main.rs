@@ -25,6 +25,7 @@ mod invites;
 mod look;
 mod migrate;
 mod next;
+mod output;
 mod proxy;
 mod reset;
 mod server;
