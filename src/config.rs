@@ -6,6 +6,7 @@
 mod copy;
 mod database;
 mod doctor;
+mod environment;
 mod import;
 mod invite;
 mod look;
@@ -102,8 +103,9 @@ pub enum Command {
             vestibule serve --origin https://auth.example.com --trusted-proxy 127.0.0.1 \
             --database /var/lib/vestibule/vestibule.db\n\n\
             Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen, and a switch \
-            with true or false. A flag takes precedence, and an empty variable counts as not set. There is no \
-            configuration file.\n\n\
+            with true or false. A flag takes precedence, and an empty variable counts as not set. A variable \
+            that begins with VESTIBULE_ and is no setting of any command is refused, except for those with \
+            which Kubernetes tells where services are. There is no configuration file.\n\n\
             The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT and SIGHUP stop the \
             server once requests in flight are answered; under nohup SIGHUP is ignored.\n\n\
             Exit codes: 0 stopped as asked; \
@@ -530,7 +532,7 @@ impl Config {
 pub enum Unread {
     /// It asks for help or for the version, which is this text.
     Help(String),
-    /// It is wrong; one line for the operator.
+    /// It is wrong, or the environment is; one line for the operator.
     Wrong(String),
 }
 
@@ -543,6 +545,8 @@ impl CommandLine {
         {
             return Err(Unread::Help(err.to_string()));
         }
+        // Before what is wrong on the command line, which may lack what a misspelt variable says.
+        environment::check(&Self::command(), std::env::vars_os()).map_err(Unread::Wrong)?;
         let line = matches.and_then(|it| Self::from_arg_matches(&it));
         line.map_err(|err| Unread::Wrong(one_line(&err.to_string())))
     }

@@ -9,6 +9,10 @@ use clap::Args;
 use super::DATABASE;
 use crate::store::Database;
 
+/// The variable that holds the password for the database's server. No flag is the same, as everybody on
+/// the machine can read a flag.
+pub(super) const PASSWORD_VARIABLE: &str = "VESTIBULE_DATABASE_PASSWORD";
+
 /// Where the database is, and how its server lets us in.
 #[derive(Args)]
 pub struct DatabaseFlags {
@@ -60,14 +64,14 @@ pub(super) fn read(
     if cluster.password.is_some() && is_shown {
         return Err(format!(
             "everybody on this machine can read a password in an argument; put it into \
-             --{flag}-password-file, or set VESTIBULE_DATABASE_PASSWORD"
+             --{flag}-password-file, or set {PASSWORD_VARIABLE}"
         ));
     }
     if let Some(file) = password_file {
         let text = fs::read_to_string(file)
             .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
         cluster.password = Some(text.trim_end_matches(['\r', '\n']).to_owned());
-    } else if let Ok(password) = std::env::var("VESTIBULE_DATABASE_PASSWORD") {
+    } else if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
         cluster.password = Some(password);
     }
     Ok(database)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
@@ -32,6 +32,7 @@ const HOMES: [(&str, &[&str]); 23] = [
     ("serde_json", &["routes", "http", "admin", "import", "lines"]),
     ("ipnet", &["gate", "config", "client", "routes"]),
     ("ureq", &["doctor"]),
+    ("strsim", &["config"]),
 ];
 
 fn root() -> &'static Path {

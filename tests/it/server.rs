@@ -528,6 +528,41 @@ fn says_in_one_line_what_is_wrong_with_a_setting_and_exits_with_2() {
 }
 
 #[test]
+fn refuses_a_variable_that_no_setting_has_whatever_the_command() {
+    let folder = folder();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    for words in [
+        &[][..],
+        &["serve", &listen],
+        &["user", "list"],
+        &["invite", "new"],
+        &["check"],
+        &["doctor", "http://127.0.0.1:1"],
+        &["completions", "bash"],
+    ] {
+        let run = |name: &str, value: &str| {
+            let mut command = vestibule(words);
+            command.env(name, value).current_dir(folder.path());
+            let Output { status, stderr, .. } = command.output().unwrap();
+            (status.code(), String::from_utf8(stderr).unwrap())
+        };
+        let (code, told) = run("VESTIBULE_SINGUP", "closed");
+        assert_eq!((code, told.lines().count()), (Some(2), 1), "{words:?}: {told}");
+        assert!(told.contains("SINGUP") && told.contains("is VESTIBULE_SIGNUP"), "{told}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+    let mut command = vestibule(&["completions", "bash"]);
+    command.env("VESTIBULE_PORT", "tcp://10.0.0.1:80").env("VESTIBULE_SERVICE_HOST", "10.0.0.1");
+    assert!(command.output().unwrap().status.success(), "Kubernetes tells where services are");
+    let mut command = vestibule(&["serve", "--help"]);
+    assert!(
+        command.env("VESTIBULE_SINGUP", "x").output().unwrap().status.success(),
+        "help is help"
+    );
+}
+
+#[test]
 fn says_in_one_line_why_it_cannot_start_and_exits_with_1() {
     let folder = folder();
     fs::write(folder.path().join("letter.txt"), "Dear Sir or Madam").unwrap();
