@@ -35,15 +35,18 @@ CREATE TABLE user (
     -- What else was known of them where they came from, for apps that ask this file: an object in JSON,
     -- a value for each column, bytes in base64; empty: nothing. Written by an import and never again.
     attributes         TEXT    NOT NULL DEFAULT '',
-    -- Raised with every new password and when they are shut out. What was let in under another epoch is
-    -- not let in any more, even if it was written down at the same moment.
+    -- Raised with every new password, with a key that is removed and when they are shut out. A session or
+    -- access token is valid only while its own epoch equals this one, so that one which is written at
+    -- the same moment as a new password is invalid already. Hashing a password anew does not raise it.
     epoch              INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
--- Ways to prove who one is. A user may have several, each with its own password or with none.
+-- Ways to prove who one is. A user may have several. An import may bring over several passwords of one
+-- user; the next one that is set replaces them all, as a password belongs to the user.
 CREATE TABLE user_key (
-    -- `provider:id`, split at the first colon: `username:alice`, `github:1234567`. For the
-    -- provider `username` the id is the canonical name.
+    -- `provider:id`, split at the first colon: `username:alice`, `github:1234567`. For the provider
+    -- `username` the id is a sign-in name in its canonical form: mostly that of the user, and never one
+    -- by which another user is shown. An import may bring over others, or none.
     id              TEXT NOT NULL PRIMARY KEY CHECK (instr(id, ':') > 1),
     user_id         TEXT NOT NULL REFERENCES user (id),
     -- A PHC string, which names its scheme and cost: `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
@@ -111,7 +114,8 @@ CREATE INDEX access_token_by_user ON access_token (user_id);
 CREATE INDEX access_token_by_end ON access_token (expires_at);
 
 -- One-time links with which somebody sets a password without the present one. An operator makes them;
--- the last one of a user alone is good, for an hour, once.
+-- the last one of a user alone is good, for an hour, once. They go with a new password, a key that is
+-- removed, another name or address, and when the user is shut out.
 CREATE TABLE ticket (
     -- BLAKE2b-256 of the token in the link.
     id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),

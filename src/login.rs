@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::keys::{self, NewKey, Proof, Refusal};
+use crate::keys::{self, NewKey, Proof, Proven, Refusal};
 use crate::password::{Hasher, Password, PasswordHash};
 use crate::sessions::{self, Periods, Started};
 use crate::store::{
@@ -133,18 +133,18 @@ pub fn with_password(
     caller: &Caller,
     now: Moment,
 ) -> Result<SignIn> {
-    let name = name.canonical();
-    let subject = subject(store, rules, name, caller, now)?;
-    let Proven { user, key, hash, subject } =
-        match prove(store, hasher, rules, name, password, subject, now)? {
+    let subject = subject(store, rules, name.canonical(), caller, now)?;
+    let cleared = subject.cleared_by_success();
+    let Proven { user, epoch, .. } =
+        match prove(store, hasher, rules, Whose::Name(name), password, &subject, now)? {
             Check::Proven(proven) => *proven,
             Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
             Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
         };
     let device = device_of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
-    entry.cleared = subject.cleared_by_success();
-    entry.proof = Some((key, hash));
+    entry.cleared = cleared;
+    entry.proof = Some(epoch);
     Ok(match sessions::start(store, &rules.periods, &user.id, &entry, now)? {
         Some(started) => {
             SignIn::Admitted(Box::new(Admission { user, started, device, invite: None }))
@@ -165,8 +165,8 @@ pub enum Again {
 }
 
 /// Asks somebody who is signed in for their password once more, and notes in their session that it
-/// was right (OWASP ASVS 7.5.1). Failures count against the session alone: see
-/// [`Subject::reauthentication`].
+/// was right (OWASP ASVS 7.5.1). Any password of theirs is, whatever its key is called. Failures count
+/// against the session alone: see [`Subject::reauthentication`].
 pub fn again(
     store: &dyn Store,
     hasher: &Hasher,
@@ -175,17 +175,19 @@ pub fn again(
     password: &Password,
     now: Moment,
 ) -> Result<Again> {
-    let name = &user.canonical_username;
     let subject = Subject::reauthentication(store, &session.id);
-    Ok(match prove(store, hasher, rules, name, password, subject, now)? {
-        Check::Proven(proven) if proven.user.id == user.id => {
-            if let Some(id) = proven.subject.cleared_by_success() {
+    Ok(match prove(store, hasher, rules, Whose::User(&user.id), password, &subject, now)? {
+        Check::Proven(_) => {
+            if let Some(id) = subject.cleared_by_success() {
                 store.clear_count(&id)?;
             }
-            store.see_session(&session.id, true, now)?;
-            Again::Right
+            if store.see_session(&session.id, true, now)? {
+                Again::Right
+            } else {
+                // The session has ended meanwhile, as it does when the password changes.
+                Again::Refused(Refusal::WrongPassword)
+            }
         }
-        Check::Proven(_) => Again::Refused(Refusal::UnknownKey),
         Check::Refused(refusal) => Again::Refused(refusal),
         Check::Wait(wait) => Again::Wait(wait),
     })
@@ -213,12 +215,10 @@ pub fn change_password(
     caller: &Caller,
     now: Moment,
 ) -> Result<Change> {
-    let name = &user.canonical_username;
     let subject = Subject::reauthentication(store, &session.id);
-    let Proven { key, hash, subject, .. } =
-        match prove(store, hasher, rules, name, present, subject, now)? {
-            Check::Proven(proven) if proven.user.id == user.id => *proven,
-            Check::Proven(_) => return Ok(Change::Refused(Refusal::UnknownKey)),
+    let Proven { epoch, .. } =
+        match prove(store, hasher, rules, Whose::User(&user.id), present, &subject, now)? {
+            Check::Proven(proven) => *proven,
             Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
             Check::Wait(wait) => return Ok(Change::Wait(wait)),
         };
@@ -227,9 +227,9 @@ pub fn change_password(
     entry.cleared = subject.cleared_by_success();
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
     let new = hasher.hash(new);
-    Ok(match store.change_password(&key, &hash, &new, &started.session, &entry)? {
+    Ok(match store.change_password(epoch, &new, &started.session, &entry)? {
         Written::Done => Change::Done(started),
-        // Somebody else was quicker with another one.
+        // The password was changed meanwhile, or the user is gone or shut out.
         Written::Taken | Written::NoUser => Change::Refused(Refusal::WrongPassword),
     })
 }
@@ -255,11 +255,10 @@ pub fn without_session(
     caller: &Caller,
     now: Moment,
 ) -> Result<Known> {
-    let name = name.canonical();
-    let subject = subject(store, rules, name, caller, now)?;
-    Ok(match prove(store, hasher, rules, name, password, subject, now)? {
+    let subject = subject(store, rules, name.canonical(), caller, now)?;
+    Ok(match prove(store, hasher, rules, Whose::Name(name), password, &subject, now)? {
         Check::Proven(proven) => {
-            if let Some(id) = proven.subject.cleared_by_success() {
+            if let Some(id) = subject.cleared_by_success() {
                 store.clear_count(&id)?;
             }
             Known::User(Box::new(proven.user), proven.hash)
@@ -275,13 +274,13 @@ pub fn account_of(store: &dyn Store, canonical: &str) -> Result<Option<UserId>> 
     Ok(found.map(|(user, _)| user.id))
 }
 
-/// Somebody whose password was right: who, by which key and hash, and what failures are counted
-/// under.
-struct Proven {
-    user: User,
-    key: KeyId,
-    hash: PasswordHash,
-    subject: Subject,
+/// Whose password is given.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// That of the key of this sign-in name.
+    Name(&'a Username),
+    /// That of any key of this user, who is signed in.
+    User(&'a UserId),
 }
 
 enum Check {
@@ -295,19 +294,25 @@ fn prove(
     store: &dyn Store,
     hasher: &Hasher,
     rules: &Rules,
-    canonical: &str,
+    whose: Whose<'_>,
     password: &Password,
-    subject: Subject,
+    subject: &Subject,
     now: Moment,
 ) -> Result<Check> {
-    let key = KeyId::username(canonical);
-    if let Some(wait) = throttle::wait(store, &rules.limits, &subject, now)? {
+    if let Some(wait) = throttle::wait(store, &rules.limits, subject, now)? {
         return Ok(Check::Wait(wait));
     }
-    Ok(match keys::user_by_password(store, hasher, &key, password)? {
-        Proof::Of(user, hash) => Check::Proven(Box::new(Proven { user, key, hash, subject })),
+    let proof = match whose {
+        Whose::Name(name) => {
+            let key = KeyId::username(name.canonical());
+            keys::user_by_password(store, hasher, &key, password)?
+        }
+        Whose::User(id) => keys::user_again_by_password(store, hasher, id, password)?,
+    };
+    Ok(match proof {
+        Proof::Of(proven) => Check::Proven(proven),
         Proof::Refused(refusal) => {
-            throttle::note(store, &rules.limits, &subject, now)?;
+            throttle::note(store, &rules.limits, subject, now)?;
             Check::Refused(refusal)
         }
     })

@@ -29,8 +29,9 @@ pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
 pub use records::{
-    AccessToken, Arrival, Count, CountId, Departure, Device, Entry, Groups, Invite, Key, KeyId,
-    Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, User, UserId, Written,
+    AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
+    Invite, Key, KeyId, Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, User,
+    UserId, Written,
 };
 pub use sqlite::{READER_CACHE_KIB, Sqlite, restore};
 pub use strangers::{
@@ -72,6 +73,39 @@ const READ_TEXTS: [&str; TABLES.len()] = [
     "counts of failed tries copied",
     "records of the audit trail copied",
 ];
+
+/// The fault that so many names show one user and let another one in.
+fn shared_names(count: i64) -> Option<String> {
+    told(
+        count,
+        "name shows one user and lets another one in",
+        "names show one user and let another one in",
+    )
+}
+
+/// What may surprise an operator about the sign-in names of users, most of whom an import has brought over.
+fn odd_names(others: i64, nameless: i64) -> Vec<String> {
+    let others = told(
+        others,
+        "user signs in by another name than the one shown (vestibule user rename moves it)",
+        "users sign in by another name than the one shown (vestibule user rename moves it)",
+    );
+    let nameless = told(
+        nameless,
+        "user signs in by no name (vestibule user passwd makes one)",
+        "users sign in by no name (vestibule user passwd makes one)",
+    );
+    others.into_iter().chain(nameless).collect()
+}
+
+/// So many of something, with words for one and for more. `None`: there are none.
+fn told(count: i64, one: &str, more: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {more}")),
+    }
+}
 
 /// How many failures are counted between two looks at the number of rows: looking reads them all.
 const COUNTED_EVERY: u32 = 256;
@@ -210,7 +244,7 @@ pub fn migrate(database: &Database) -> Result<(u32, u32)> {
 /// People.
 pub trait Users {
     /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a
-    /// key exists.
+    /// key exists, or if another user signs in with the name.
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written>;
 
     /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
@@ -235,20 +269,24 @@ pub trait Users {
     /// these are the last.
     fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>>;
 
-    /// Gives a user another name, and their `username:` key with it.
+    /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
+    /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
+    /// without any gets none. [`Written::Taken`] if another user has the name or signs in with it.
     fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written>;
 
     /// Puts a user in these groups and in no others. `false` if there is no such user.
     fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool>;
 
-    /// Says where apps may write to a user; empty: nowhere. `false` if there is no such user.
+    /// Says where apps may write to a user; empty: nowhere. Deletes their reset links, which may have been
+    /// sent to the old address. `false` if there is no such user.
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool>;
 
-    /// Shuts a user out and ends all their sessions: none can begin any more. `false` if there is no
-    /// such user.
+    /// Shuts a user out and ends all their sessions and reset links: none can begin any more. `false` if
+    /// there is no such user.
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool>;
 
-    /// Lets a user in again who was shut out. `false` if there is no such user.
+    /// Lets a user in again who was shut out; no reset link from before is good. `false` if there is no
+    /// such user.
     fn enable_user(&self, id: &UserId) -> Result<bool>;
 
     /// Deletes a user with their keys, sessions, access tokens and devices. `false` if there was none.
@@ -257,8 +295,13 @@ pub trait Users {
 
 /// Ways to prove who one is.
 pub trait Keys {
-    /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is.
+    /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is, or if it is a sign-in
+    /// name by which another user is shown.
     fn add_key(&self, key: &Key) -> Result<Written>;
+
+    /// Adds a sign-in name to a user, with the password that they have, if any: of several that of their
+    /// own name, or else of the first key. [`Written::Taken`] as for [`Keys::add_key`].
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<Written>;
 
     /// The key with this id.
     fn key(&self, id: &KeyId) -> Result<Option<Key>>;
@@ -269,24 +312,36 @@ pub trait Keys {
     /// All keys of a user, by their ids; empty if there is no such user.
     fn keys_of(&self, id: &UserId) -> Result<Vec<Key>>;
 
-    /// Deletes a key. `false` if there was none.
-    fn delete_key(&self, id: &KeyId) -> Result<bool>;
+    /// What a password is compared with that is given with this key: its hash alone. `None`: there is no
+    /// such key.
+    fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>>;
 
-    /// Sets or removes the password of a key and ends every session and access token of its user, in
-    /// one transaction: whoever knew the old password is out. `false` if there is no such key.
-    fn set_password(&self, id: &KeyId, hash: Option<&PasswordHash>) -> Result<bool>;
+    /// What a password is compared with that this user gives once more: the hashes of all their keys,
+    /// those of sign-in names first. `None`: there is no such user.
+    fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>>;
 
-    /// Puts `new` in the place of `old`: the same password, hashed anew. `false` if the key is
-    /// gone or holds another hash by now, as a password changed meanwhile must stand.
-    fn replace_hash(&self, id: &KeyId, old: &PasswordHash, new: &PasswordHash) -> Result<bool>;
+    /// Deletes a key of this user, raises their epoch and ends every session, access token and reset link
+    /// of theirs, in one transaction: one of them may have begun with it. `false` if they have no such key.
+    fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool>;
 
-    /// Puts a new password in the place of the one whose hash is `old`, ends every session and access
-    /// token of the user, and starts `session` with what `entry` says, all or nothing. [`Written::NoUser`] if the
-    /// key is gone or has another password by now.
+    /// Sets or removes the password of a user, raises their epoch and ends every session, access token and
+    /// reset link of theirs, in one transaction: nothing is left that the old one opened.
+    ///
+    /// It replaces the password of every key that has one, and is that of every sign-in name. A user who
+    /// has no sign-in name gets their own. [`Written::Taken`] if that is another user's and there is no
+    /// other key to set it on.
+    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<Written>;
+
+    /// Puts `new` in the place of `old` on every key of the user: the same password, hashed anew. `false`
+    /// if no key has `old` by now, as a password changed meanwhile must stand.
+    fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool>;
+
+    /// Sets the password of the owner of `session` as [`Keys::set_password`] does, and starts that session
+    /// with what `entry` says, all or nothing. [`Written::NoUser`] if the user is gone or shut out, or has
+    /// another epoch than `proof`: what was proven then holds no more.
     fn change_password(
         &self,
-        id: &KeyId,
-        old: &PasswordHash,
+        proof: Epoch,
         new: &PasswordHash,
         session: &Session,
         entry: &Entry,
@@ -298,7 +353,8 @@ pub trait Sessions {
     /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
     /// dead when the new one was made, then those of the future (see [`Moment::has_passed`]), and then the
     /// oldest, until there are `most` in all.
-    /// [`Written::NoUser`] if the user is gone or shut out.
+    /// [`Written::NoUser`] if the user is gone or shut out, or has another epoch than `entry` was proven
+    /// under.
     fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written>;
 
     /// The session with this id, dead or alive, and the user whose it is.
@@ -377,13 +433,13 @@ pub trait Tickets {
     /// [`Written::NoUser`] if the user is gone.
     fn add_ticket(&self, ticket: &Ticket) -> Result<Written>;
 
-    /// The user whom this ticket lets set a password at this moment. A ticket that was made in the future is
-    /// not good: see [`Moment::has_passed`].
+    /// The user whom this ticket lets set a password at this moment, shut out or not. A ticket that was made
+    /// in the future is not good: see [`Moment::has_passed`].
     fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>>;
 
-    /// Uses a ticket up: sets the password of its user's name, and ends every session, access token and
-    /// ticket of theirs. `false` if the ticket is not good, or not any more: of any number of
-    /// simultaneous calls one is `true`.
+    /// Uses a ticket up: sets the password of its user as [`Keys::set_password`] does. `false` if the
+    /// ticket is not good, or not any more, or if the user is shut out: of any number of simultaneous
+    /// calls one is `true`.
     fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
 
     /// Deletes up to `limit` tickets that ended before `now`, and says how many.
@@ -566,6 +622,10 @@ pub trait Upkeep {
 
     /// What is wrong with the file and what stands in it; empty: nothing. It reads everything.
     fn faults(&self) -> Result<Vec<String>>;
+
+    /// What is in order and may surprise an operator, as users whom an import has brought over without a
+    /// sign-in name; empty: nothing.
+    fn oddities(&self) -> Result<Vec<String>>;
 
     /// Writes a copy of the database, whole as of one moment, to a new file that nobody else may read.
     /// Nobody waits for it: it reads, as everybody does. What is there already is refused and left.

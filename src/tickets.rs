@@ -37,8 +37,8 @@ pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<U
     Ok(found.filter(|user| user.disabled_at.is_none()))
 }
 
-/// Sets the password, once, and ends every session and access token of the user. `false` if the ticket is
-/// not good any more.
+/// Sets the password of the user, once, as [`crate::keys::set_password`] does. `false` if the ticket is not
+/// good any more.
 ///
 /// The failures for the user's names are forgotten with it: guesses at the old password must not keep
 /// the owner from signing in with the new one. They are forgotten first, so that nothing is left to fail

@@ -162,8 +162,9 @@ pub fn by_name(store: &dyn Store, username: &Username) -> Result<Option<User>> {
     store.user_by_name(username.canonical())
 }
 
-/// Gives a user another name; they sign in with it from now on. [`Written::Taken`] if somebody
-/// else has it. The name is the one attribute that a user has. (Lucia: `updateUserAttributes`.)
+/// Gives a user another name; they sign in with it from now on, whatever they signed in with before, and
+/// reset links made before are not good. [`Written::Taken`] if another user has it or signs in with it.
+/// The name is the one attribute that a user has. (Lucia: `updateUserAttributes`.)
 pub fn rename(store: &dyn Store, id: &UserId, username: &Username) -> Result<Written> {
     store.rename_user(id, username.typed(), username.canonical())
 }
@@ -208,14 +209,14 @@ pub fn set_email(store: &dyn Store, id: &UserId, email: &str) -> Result<bool> {
     store.set_email(id, email)
 }
 
-/// Shuts a user out at once: their sessions end, and neither their password nor an access token of
+/// Shuts a user out at once: their sessions and reset links end, and neither their password nor an access token of
 /// theirs opens anything (OWASP ASVS 7.4.2). `false` if there is no such user.
 pub fn disable(store: &dyn Store, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
     store.disable_user(id, reason, now)
 }
 
-/// Lets a user in again who was shut out: their sessions stay ended, their access tokens are good again.
-/// `false` if there is no such user.
+/// Lets a user in again who was shut out: their sessions and reset links stay ended, their access tokens
+/// are good again. `false` if there is no such user.
 pub fn enable(store: &dyn Store, id: &UserId) -> Result<bool> {
     store.enable_user(id)
 }

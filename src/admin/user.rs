@@ -160,21 +160,17 @@ fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     Ok(lines.concat())
 }
 
-/// Ends every session and access token, as a new password always does.
+/// Sets the password of all keys that have one, and ends every session, access token and reset link, as a
+/// new password always does.
 fn set_password(store: &dyn Store, user: &User, typed: &str, policy: Policy, now: Moment) -> Done {
     let name = Username::for_sign_in(&user.username).ok_or("the name is none to sign in with")?;
     let password = read_password(typed, &name, policy)?;
     let hasher = Hasher::new(1, Cost::OWASP);
-    let id = KeyId::username(&user.canonical_username);
-    let key = store.key(&id).map_err(|err| err.to_string())?;
-    if key.is_some_and(|key| key.user_id != user.id) {
+    let written = keys::set_password(store, &hasher, &user.id, Some(&password));
+    if written == Ok(Written::Taken) {
         return Err(format!("somebody else signs in as {}", printable(&user.username)));
     }
-    let is_done = keys::set_password(store, &hasher, &id, Some(&password)).and_then(|is_set| {
-        // Somebody who was added without a password, or signs in with another provider.
-        let key = NewKey { id: &id, password: Some(&password) };
-        Ok(is_set || keys::create(store, &hasher, &user.id, &key)? == Written::Done)
-    });
+    let is_done = written.map(|it| it == Written::Done);
     finish(store, user, is_done, ("user_passwd", &[]), now)
 }
 

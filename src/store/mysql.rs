@@ -38,7 +38,7 @@ use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store, Written};
 use crate::clock::Moment;
 use crate::token::TokenHash;
 use counts::upsert_device;
-use keys::{end_everything_of, insert_key, key_at};
+use keys::{insert_key, key_at, put_password};
 use link::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
 pub(super) use schema::{migrate, schema};
 use sessions::{has_session, insert_session, session_at, session_values};

@@ -37,6 +37,11 @@ impl KeyId {
         Self(format!("username:{canonical}"))
     }
 
+    /// The canonical name that this key lets its user sign in with. `None`: it is of another provider.
+    pub fn sign_in_name(&self) -> Option<&str> {
+        self.0.strip_prefix("username:")
+    }
+
     /// The whole id, as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -121,6 +126,60 @@ pub struct Key {
     pub user_id: UserId,
     /// `None`: this key has no password.
     pub hashed_password: Option<PasswordHash>,
+}
+
+/// The state of a user's credentials: raised whenever one of them changes. What was proven under one epoch
+/// opens nothing under another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Epoch(pub(super) i64);
+
+/// What a password is compared with: read in one statement, so that hashes and epoch belong together. It
+/// holds hashes and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Whose they are.
+    pub user: User,
+    /// The epoch of the user.
+    pub epoch: Epoch,
+    /// The hashes that the password may match, each once; empty: there is no password.
+    pub hashes: Vec<PasswordHash>,
+}
+
+impl Credentials {
+    /// The credentials that these rows tell of, which name one user and a hash each. `None`: no rows.
+    pub(super) fn of(rows: Vec<(User, Epoch, Option<PasswordHash>)>) -> Option<Self> {
+        let mut hashes: Vec<PasswordHash> = Vec::with_capacity(rows.len());
+        let mut owner = None;
+        for (user, epoch, hash) in rows {
+            owner = Some((user, epoch));
+            hashes.extend(hash.filter(|it| !hashes.contains(it)));
+        }
+        owner.map(|(user, epoch)| Self { user, epoch, hashes })
+    }
+}
+
+/// How a sign-in name moves when its user is renamed. It holds a hash and so has no `Debug`.
+pub(super) struct Renaming {
+    /// The key that goes.
+    pub(super) from: KeyId,
+    /// The key that comes in its place, and in the place of one with its id.
+    pub(super) to: Key,
+}
+
+/// Which of the sign-in names of a user moves when the user, called `before`, is called `after`: that of
+/// the old name, or else the first, since an import may have brought others over. `None`: the user signs in
+/// with no name, or with the new one already.
+pub(super) fn renaming(names: &[Key], before: &str, after: &str) -> Option<Renaming> {
+    let of = |name: &str| names.iter().find(|it| it.id.sign_in_name() == Some(name));
+    let there = of(after);
+    let moved = of(before).or(there).or(names.first())?;
+    if there.is_some_and(|it| it.id == moved.id) {
+        return None;
+    }
+    let hash = moved.hashed_password.as_ref().or(there.and_then(|it| it.hashed_password.as_ref()));
+    let (id, user_id) = (KeyId::username(after), moved.user_id.clone());
+    let to = Key { id, user_id, hashed_password: hash.cloned() };
+    Some(Renaming { from: moved.id.clone(), to })
 }
 
 /// A browser that was let in. It holds the hash of a token and so has no `Debug`.
@@ -255,9 +314,10 @@ impl Record {
 pub struct Entry {
     /// The session they came with: it ends.
     pub replaced: Option<TokenHash>,
-    /// The key and the hash by which they have just been recognised. If the key has another one by
-    /// now, nobody is let in: a password that was changed meanwhile opens nothing any more.
-    pub proof: Option<(KeyId, PasswordHash)>,
+    /// The epoch under which the password was compared. If the user has another one by now, no session
+    /// begins: a password that was changed meanwhile opens nothing any more, and one that was only hashed
+    /// anew still does.
+    pub proof: Option<Epoch>,
     /// Where they are.
     pub place: Place,
     /// The count that success clears.

@@ -31,7 +31,7 @@ use crate::clock::Moment;
 use counts::upsert_device;
 pub use file::READER_CACHE_KIB;
 pub(super) use file::{is_in_use, migrate, schema};
-use keys::{end_everything_of, insert_key, key_at};
+use keys::{insert_key, key_at, put_password};
 use sessions::{insert_session, insert_session_row, session_at};
 pub use upkeep::restore;
 use users::{insert_user, user_at};

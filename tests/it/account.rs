@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use vestibule::http::Response;
+use vestibule::password::{Hasher, Password};
+use vestibule::routes::Settings;
 
-use crate::visit::{Visit, body, plain, way};
+use crate::visit::{CHEAP, Visit, body, plain, way};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -93,6 +95,63 @@ fn changes_nothing_for_somebody_who_does_not_know_the_present_password() {
     assert!(visit.is_signed_in());
     visit.forget_cookie();
     assert_eq!(sign_in(&mut visit, "correct horse").status, 302);
+}
+
+/// Gives `anna` the name `hannah` and leaves her key, as Lucia's `updateUserAttributes` does.
+fn rename_without_the_key(visit: &Visit) {
+    visit.raw().run("UPDATE user SET username = 'hannah', canonical_username = 'hannah'");
+}
+
+/// Adds a key to the one user there is, with this password.
+pub fn add_key(visit: &Visit, id: &str, password: &str) {
+    let hash = Hasher::new(1, CHEAP).hash(&Password::new(password));
+    let hash = hash.as_stored();
+    visit.raw().run(&format!(
+        "INSERT INTO user_key (id, user_id, hashed_password) SELECT '{id}', id, '{hash}' FROM user"
+    ));
+}
+
+#[test]
+fn knows_the_owner_again_whatever_their_key_is_called() {
+    let mut visit = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    rename_without_the_key(&visit);
+    visit.wait(60 * MINUTE);
+    let token = [("name", "backup"), ("days", "30"), ("current_password", "correct horse")];
+    assert_eq!(visit.post("/account/tokens", &token).status, 200);
+    assert_eq!(plain(&change(&mut visit, "wrong guess", "battery staple")).0, 400);
+    assert_eq!(change(&mut visit, "correct horse", "battery staple").status, 302);
+    visit.forget_cookie();
+    assert_eq!(sign_in(&mut visit, "correct horse").status, 400);
+    assert_eq!(sign_in(&mut visit, "battery staple").status, 302);
+    assert_eq!(visit.count("user_key"), 1, "another key was added");
+    let confirmed = visit.post("/account/delete", &[("password", "battery staple")]);
+    assert_eq!(way(&confirmed), (302, Some("/login")));
+    assert_eq!(visit.count("user"), 0);
+}
+
+#[test]
+fn replaces_the_password_of_every_key_and_takes_any_of_them_for_the_present_one() {
+    for present in ["correct horse", "of the address", "of the other name"] {
+        let mut visit = Visit::with_ann();
+        add_key(&visit, "email:anna@example.com", "of the address");
+        add_key(&visit, "username:anni", "of the other name");
+        assert_eq!(plain(&change(&mut visit, "wrong guess", "battery staple")).0, 400);
+        assert_eq!(change(&mut visit, present, "battery staple").status, 302, "{present}");
+        for (name, password, status) in [
+            ("anna", "correct horse", 400),
+            ("anni", "of the other name", 400),
+            ("anna", "battery staple", 302),
+            ("anni", "battery staple", 302),
+        ] {
+            let fields = [("username", name), ("password", password)];
+            visit.forget_cookie();
+            assert_eq!(visit.post("/login", &fields).status, status, "{name}: {password}");
+        }
+        assert_eq!(visit.count("user_key"), 3);
+        let distinct = "SELECT count(DISTINCT hashed_password) FROM user_key";
+        assert_eq!(visit.raw().number(distinct), 1, "an old hash is left");
+    }
 }
 
 #[test]

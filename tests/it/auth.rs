@@ -6,10 +6,10 @@ use crate::engine;
 use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::keys::{self, NewKey, Proof, Refusal};
-use vestibule::login::{self, Admission, Caller, Rules, SignIn, SignUp};
+use vestibule::login::{self, Admission, Again, Caller, Rules, SignIn, SignUp};
 use vestibule::password::{Cost, Hasher, Password, PasswordHash};
 use vestibule::sessions::{self, Periods, State};
-use vestibule::store::{Entry, KeyId, Store, User, Written};
+use vestibule::store::{Entry, KeyId, Store, User, UserId, Written};
 use vestibule::throttle::Limits;
 use vestibule::token::{Token, TokenHash};
 use vestibule::users::{self, Username};
@@ -291,15 +291,15 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
 #[test]
 fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
     let (hall, ann) = Hall::with_ann();
-    let id = KeyId::username("ann onym");
-    let old = keys::get(&*hall.store, &id).unwrap().unwrap().hashed_password.unwrap();
-    let entry = Entry { proof: Some((id.clone(), old)), ..Entry::default() };
+    let found = hall.store.credentials_of_user(&ann.user.id).unwrap().unwrap();
+    let entry = Entry { proof: Some(found.epoch), ..Entry::default() };
     let start = || {
         sessions::start(&*hall.store, &hall.periods, &ann.user.id, &entry, NOW).unwrap().is_some()
     };
     assert!(start());
     let new = Password::new("another");
-    assert!(keys::set_password(&*hall.store, &hall.hasher, &id, Some(&new)).unwrap());
+    let set = keys::set_password(&*hall.store, &hall.hasher, &ann.user.id, Some(&new));
+    assert_eq!(set, Ok(Written::Done));
     assert!(!start());
     assert!(sessions::of_user(&*hall.store, &ann.user.id, NOW).unwrap().is_empty());
 }
@@ -365,16 +365,16 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
 
     let by_password = |id, text| keys::user_by_password(store, hasher, id, &Password::new(text));
     let proof = by_password(&email, "other").unwrap();
-    assert!(matches!(proof, Proof::Of(user, _) if user == ann.user));
+    assert!(matches!(proof, Proof::Of(proven) if proven.user == ann.user));
     assert!(by_password(&email, "secret") == Ok(Proof::Refused(Refusal::WrongPassword)));
     assert!(by_password(&github, "") == Ok(Proof::Refused(Refusal::WrongPassword)));
     assert_eq!(keys::user_by_provider(store, &github), Ok(Some(ann.user.clone())));
     assert_eq!(keys::user_by_provider(store, &email), Ok(None), "the password is not skipped");
 
     assert!(keys::get(store, &email).unwrap().is_some());
-    assert_eq!(keys::delete(store, &email), Ok(true));
+    assert_eq!(keys::delete(store, &ann.user.id, &email), Ok(true));
     assert!(keys::get(store, &email).unwrap().is_none());
-    assert_eq!(keys::delete(store, &email), Ok(false));
+    assert_eq!(keys::delete(store, &ann.user.id, &email), Ok(false));
     assert!(by_password(&email, "other") == Ok(Proof::Refused(Refusal::UnknownKey)));
 }
 
@@ -382,16 +382,65 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
 fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
     let (hall, ann) = Hall::with_ann();
     let (store, hasher) = (&*hall.store, &hall.hasher);
-    let id = KeyId::username("ann onym");
+    let id = &ann.user.id;
     let new = Password::new("changed");
-    assert_eq!(keys::set_password(store, hasher, &id, Some(&new)), Ok(true));
+    assert_eq!(keys::set_password(store, hasher, id, Some(&new)), Ok(Written::Done));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
     assert!(hall.is_admitted("Ann Onym", "changed"));
     assert!(!hall.is_admitted("Ann Onym", "secret"));
-    assert_eq!(keys::set_password(store, hasher, &id, None), Ok(true));
+    assert_eq!(keys::set_password(store, hasher, id, None), Ok(Written::Done));
     assert!(!hall.is_admitted("Ann Onym", "changed"));
-    let nobody = KeyId::username("nobody");
-    assert_eq!(keys::set_password(store, hasher, &nobody, None), Ok(false));
+    let nobody = UserId::new("nobody".to_owned());
+    assert_eq!(keys::set_password(store, hasher, &nobody, None), Ok(Written::NoUser));
+}
+
+#[test]
+fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
+    let (hall, ann) = Hall::with_ann();
+    let (store, hasher, id) = (&*hall.store, &hall.hasher, &ann.user.id);
+    let cost = |text: &str| {
+        let before = hasher.computed();
+        let proof = keys::user_again_by_password(store, hasher, id, &Password::new(text)).unwrap();
+        (matches!(proof, Proof::Of(_)), hasher.computed() - before)
+    };
+    assert_eq!([cost("secret"), cost("wrong")], [(true, 1), (false, 1)]);
+    for number in 1..9 {
+        let key = KeyId::new("email", &number.to_string()).unwrap();
+        let password = Password::new(&format!("secret {number}"));
+        let key = NewKey { id: &key, password: Some(&password) };
+        assert_eq!(keys::create(store, hasher, id, &key), Ok(Written::Done));
+    }
+    assert_eq!([cost("secret"), cost("secret 3")], [(true, 1), (true, 4)]);
+    assert_eq!([cost("wrong"), cost("secret 8")], [(false, 4), (false, 4)], "four at most");
+    store.set_password(id, None).unwrap();
+    assert_eq!(cost("secret"), (false, 1), "who has no password costs as much");
+    let nobody = UserId::new("nobody".to_owned());
+    let proof = keys::user_again_by_password(store, hasher, &nobody, &Password::new("secret"));
+    assert!(proof == Ok(Proof::Refused(Refusal::UnknownKey)));
+}
+
+#[test]
+fn lets_everybody_in_who_gives_a_stale_password_at_the_same_moment() {
+    let (mut hall, _) = Hall::with_ann();
+    hall.hasher = Hasher::new(4, Cost { passes: 2, ..CHEAP });
+    let admitted = std::thread::scope(|scope| {
+        let ask = || hall.is_admitted("Ann Onym", "secret");
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|it| it.join().unwrap()).filter(|&it| it).count()
+    });
+    assert_eq!(admitted, 8, "whoever hashes it anew second is right as well");
+}
+
+#[test]
+fn believes_no_proof_in_a_session_that_has_ended_meanwhile() {
+    let (hall, ann) = Hall::with_ann();
+    let (store, hasher) = (&*hall.store, &hall.hasher);
+    let who = (&ann.user, &ann.started.session);
+    let ask =
+        || login::again(store, hasher, &hall.rules(), who, &Password::new("secret"), NOW).unwrap();
+    assert!(matches!(ask(), Again::Right));
+    sessions::end(store, &ann.started.session.id).unwrap();
+    assert!(matches!(ask(), Again::Refused(_)));
 }
 
 fn stored_hash(hall: &Hall) -> PasswordHash {
@@ -416,7 +465,7 @@ fn hashes_a_stale_password_anew_at_the_next_sign_in() {
 
 #[test]
 fn hashes_a_password_anew_that_another_system_has_hashed() {
-    let (hall, _) = Hall::with_ann();
+    let (hall, ann) = Hall::with_ann();
     // `correct horse`, as Lucia (both ways) and Django hash it.
     for foreign in [
         "s2:abcdefghij123456:2f0fddd228e4af4f90da87d27427fadeea9c6baf4f74864f6d3390875b3f7d38808bf7\
@@ -426,7 +475,7 @@ fn hashes_a_password_anew_that_another_system_has_hashed() {
         "pbkdf2_sha256$1000$seasalt$mQnueSakb748zqBAC1tmWVZsZbi2zPGZarEzTGdfmso=",
     ] {
         let hash = PasswordHash::from_stored(foreign.to_owned());
-        hall.store.set_password(&KeyId::username("ann onym"), Some(&hash)).unwrap();
+        hall.store.set_password(&ann.user.id, Some(&hash)).unwrap();
         assert!(!hall.is_admitted("Ann Onym", "wrong"));
         assert!(stored_hash(&hall) == hash, "a wrong password changes nothing");
         assert!(hall.is_admitted("Ann Onym", "correct horse"), "{foreign}");
@@ -440,7 +489,7 @@ fn hashes_a_password_anew_that_another_system_has_hashed() {
 fn refuses_a_hash_that_it_cannot_read() {
     let (hall, ann) = Hall::with_ann();
     let broken = PasswordHash::from_stored("plain text".to_owned());
-    hall.store.set_password(&KeyId::username("ann onym"), Some(&broken)).unwrap();
+    hall.store.set_password(&ann.user.id, Some(&broken)).unwrap();
     let SignIn::Refused(reason) = hall.sign_in("Ann Onym", "plain text", None) else {
         panic!("admitted")
     };

@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
 use vestibule::store::{
-    self, AccessToken, Arrival, Count, CountId, Database, Device, Entry, Error, Groups, Invite,
-    Key, KeyId, Place, Record, Session, SignedUp, Standing, Store, Ticket, User, UserId, Written,
+    self, AccessToken, Arrival, Count, CountId, Database, Device, Entry, Epoch, Error, Groups,
+    Invite, Key, KeyId, Place, Record, Session, SignedUp, Standing, Store, Ticket, User, UserId,
+    Written,
 };
 use vestibule::token::{Token, hex};
 
@@ -37,8 +38,9 @@ use nodes::{
     makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once,
     moves_no_renewal_earlier_on_whichever_node,
     no_access_token_outlives_the_password_of_the_session_it_was_made_in,
-    no_old_password_outlives_a_reset_beside_a_rename,
+    no_old_password_outlives_a_new_one_beside_a_rename,
     no_session_outlives_the_password_that_it_was_let_in_with,
+    no_sign_in_name_is_added_with_a_password_that_is_replaced_meanwhile,
     shows_a_session_at_once_to_another_node,
     shows_a_session_at_once_to_another_node_while_others_write,
     shows_a_sign_out_at_once_to_another_node,
@@ -233,8 +235,17 @@ suite! {
     reads_what_others_wrote
     ends_access_tokens_with_the_password_and_with_the_user
     copies_every_row_as_it_is_into_another_database
-    changes_a_password_only_in_the_place_of_the_one_it_was_made_for
-    lets_nobody_in_by_a_hash_that_was_replaced_meanwhile
+    changes_a_password_only_under_the_epoch_of_the_proof
+    lets_nobody_in_by_what_was_proven_before_a_credential_changed
+    sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_name
+    gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set
+    reads_what_a_password_is_compared_with_by_key_and_by_user
+    moves_the_sign_in_name_of_a_user_whatever_it_was_called
+    gives_a_name_that_shows_or_lets_in_one_user_to_no_other
+    adds_a_sign_in_name_with_the_password_of_the_user_and_ends_nothing
+    deletes_a_key_with_everything_that_may_have_begun_with_it
+    keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address
+    no_sign_in_name_is_added_with_a_password_that_is_replaced_meanwhile
     ends_all_other_sessions_of_a_user
     keeps_one_ticket_of_a_user_and_uses_it_once
     takes_an_invitation_until_its_uses_or_its_time_are_over
@@ -269,7 +280,7 @@ suite! {
     shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some
     ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in
     keeps_a_users_name_and_their_key_one_whoever_renames_them
-    no_old_password_outlives_a_reset_beside_a_rename
+    no_old_password_outlives_a_new_one_beside_a_rename
     ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands
     keeps_the_last_link_alone_good_whoever_makes_one
     leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added
@@ -563,8 +574,9 @@ fn gives_several_keys_to_a_user_and_each_key_to_one_user(desk: &Desk) {
     assert_eq!(desk.store.key(&github).unwrap().unwrap().user_id, user("ann").id);
     let (found, key) = desk.store.user_of_key(&github).unwrap().unwrap();
     assert!(found == user("ann") && key.hashed_password.is_none());
-    assert_eq!(desk.store.delete_key(&github), Ok(true));
-    assert_eq!(desk.store.delete_key(&github), Ok(false));
+    assert_eq!(desk.store.delete_key(&user("bob").id, &github), Ok(false), "it is not his");
+    assert_eq!(desk.store.delete_key(&user("ann").id, &github), Ok(true));
+    assert_eq!(desk.store.delete_key(&user("ann").id, &github), Ok(false));
     assert!(desk.store.user_of_key(&github).unwrap().is_none());
 }
 
@@ -581,22 +593,235 @@ fn ends_every_session_of_the_user_whose_password_changes(desk: &Desk) {
     let anns = with_ann(desk);
     let bobs = session("bob", [1, 2, 3]);
     desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
-    assert_eq!(desk.store.set_password(&key("ann").id, Some(&hash("$two"))), Ok(true));
+    let ann = user("ann").id;
+    assert_eq!(desk.store.set_password(&ann, Some(&hash("$two"))), Ok(Written::Done));
     assert!(!is_alive(desk, &anns));
     assert!(is_alive(desk, &bobs));
-    let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
-    assert!(stored == Some(hash("$two")));
-    assert_eq!(desk.store.set_password(&key("ann").id, None), Ok(true));
-    assert!(desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password.is_none());
-    assert_eq!(desk.store.set_password(&key("eve").id, None), Ok(false));
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann $two"]);
+    assert_eq!(desk.store.set_password(&ann, None), Ok(Written::Done));
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann NULL"]);
+    assert_eq!(desk.store.set_password(&user("eve").id, None), Ok(Written::NoUser));
+    assert_eq!(desk.store.set_password(&user("eve").id, Some(&hash("$x"))), Ok(Written::NoUser));
+}
+
+/// The keys of a user with the hash of each.
+fn hashes_of(desk: &Desk, name: &str) -> Vec<String> {
+    let hash = |key: &Key| {
+        let hash = key.hashed_password.as_ref().map_or("NULL", PasswordHash::as_stored);
+        format!("{} {hash}", key.id.as_str())
+    };
+    desk.store.keys_of(&user(name).id).unwrap().iter().map(hash).collect()
+}
+
+/// Adds a key to a user, with this hash.
+fn give_key(desk: &Desk, name: &str, (provider, id): (&str, &str), text: Option<&str>) {
+    let (id, user_id) = (KeyId::new(provider, id).unwrap(), user(name).id);
+    let key = Key { id, user_id, hashed_password: text.map(hash) };
+    assert_eq!(desk.store.add_key(&key), Ok(Written::Done));
+}
+
+fn epoch_of(desk: &Desk, name: &str) -> Epoch {
+    desk.store.credentials_of_user(&user(name).id).unwrap().unwrap().epoch
+}
+
+fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_name(desk: &Desk) {
+    for how in ["set", "ticket", "change"] {
+        let live = session(how, [1, 2, 3]);
+        sign_up(&*desk.store, how, &live);
+        let id = |id: &str| format!("{how}{id}");
+        give_key(desk, how, ("username", &id("2")), Some("$other"));
+        give_key(desk, how, ("username", &id("3")), None);
+        give_key(desk, how, ("email", &id("@x")), Some("$old"));
+        give_key(desk, how, ("github", &id("1")), None);
+        give_key(desk, how, ("USERNAME", &id("1")), None);
+        let token = access_token(how, 50);
+        assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(Written::Done));
+        let (link, next) = (ticket(how, 50), session(how, [1, 2, 3]));
+        assert_eq!(desk.store.add_ticket(&link), Ok(Written::Done));
+        let (before, new, now) = (epoch_of(desk, how), hash("$new"), Moment::from_millis(9));
+        match how {
+            "set" => drop(desk.store.set_password(&user(how).id, Some(&new)).unwrap()),
+            "ticket" => drop(desk.store.use_ticket(&link.id, &new, now).unwrap()),
+            _ => drop(desk.store.change_password(before, &new, &next, &Entry::default()).unwrap()),
+        }
+        let expected = [
+            format!("USERNAME:{how}1 NULL"),
+            format!("email:{how}@x $new"),
+            format!("github:{how}1 NULL"),
+            format!("username:{how} $new"),
+            format!("username:{how}2 $new"),
+            format!("username:{how}3 $new"),
+        ];
+        assert_eq!(hashes_of(desk, how), expected);
+        assert_ne!(epoch_of(desk, how), before, "{how}");
+        assert!(!is_alive(desk, &live), "{how}");
+        assert_eq!(is_alive(desk, &next), how == "change");
+        assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none(), "{how}");
+        assert_eq!(desk.count("ticket"), 0, "{how}");
+    }
+}
+
+fn gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set(desk: &Desk) {
+    let set = |name: &str| desk.store.set_password(&user(name).id, Some(&hash("$new")));
+    for name in ["ann", "bob", "eve", "fay"] {
+        desk.store.add_user(&user(name), &[]).unwrap();
+    }
+    assert_eq!(set("ann"), Ok(Written::Done));
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann $new"]);
+    give_key(desk, "bob", ("email", "b@x"), Some("$old"));
+    assert_eq!(set("bob"), Ok(Written::Done));
+    assert_eq!(hashes_of(desk, "bob"), ["email:b@x $new", "username:bob $new"]);
+    // As older versions let it be: others sign in with the names of eve and fay.
+    for name in ["eve", "fay"] {
+        desk.raw().run(&format!("INSERT INTO user_key VALUES ('username:{name}', 'id-ann', NULL)"));
+    }
+    give_key(desk, "fay", ("email", "f@x"), Some("$old"));
+    let live = session("eve", [1, 2, 3]);
+    desk.store.start_session(&live, MANY, &Entry::default()).unwrap();
+    assert_eq!(set("eve"), Ok(Written::Taken));
+    assert!(is_alive(desk, &live) && hashes_of(desk, "eve").is_empty(), "something was written");
+    assert_eq!(set("fay"), Ok(Written::Done), "the old password ends all the same");
+    assert_eq!(hashes_of(desk, "fay"), ["email:f@x $new"]);
+}
+
+fn reads_what_a_password_is_compared_with_by_key_and_by_user(desk: &Desk) {
+    with_ann(desk);
+    give_key(desk, "ann", ("email", "a@x"), Some("$mail"));
+    give_key(desk, "ann", ("github", "1"), None);
+    give_key(desk, "ann", ("username", "anni"), Some("$one"));
+    let texts = |found: Option<store::Credentials>| {
+        let found = found.unwrap();
+        assert_eq!((found.user, found.epoch), (user("ann"), epoch_of(desk, "ann")));
+        found.hashes.iter().map(|it| it.as_stored().to_owned()).collect::<Vec<_>>()
+    };
+    let of_key = |id: &str| texts(desk.store.credentials_of_key(&KeyId::username(id)).unwrap());
+    assert_eq!((of_key("ann"), of_key("anni")), (vec!["$one".into()], vec!["$one".into()]));
+    let github = KeyId::new("github", "1").unwrap();
+    assert_eq!(texts(desk.store.credentials_of_key(&github).unwrap()), [""; 0]);
+    let of_user = |name: &str| desk.store.credentials_of_user(&user(name).id).unwrap();
+    assert_eq!(texts(of_user("ann")), ["$one", "$mail"], "each once, sign-in names first");
+    desk.store.add_user(&user("bob"), &[]).unwrap();
+    assert!(of_user("bob").unwrap().hashes.is_empty() && of_user("eve").is_none());
+    assert!(desk.store.credentials_of_key(&KeyId::username("eve")).unwrap().is_none());
+}
+
+fn moves_the_sign_in_name_of_a_user_whatever_it_was_called(desk: &Desk) {
+    let keys = |name: &str| hashes_of(desk, name);
+    let rename = |id: &str, name: &str| desk.store.rename_user(&user(id).id, name, name);
+    // As Lucia's `updateUserAttributes` leaves somebody.
+    let ann = User { canonical_username: "after".to_owned(), ..user("ann") };
+    let before = Key { id: KeyId::username("before"), ..key("ann") };
+    desk.store.add_user(&ann, &[before]).unwrap();
+    assert_eq!(rename("ann", "later"), Ok(Written::Done));
+    assert_eq!(keys("ann"), ["username:later $one"]);
+    desk.raw().run("UPDATE user SET canonical_username = 'x', username = 'x'");
+    assert_eq!(rename("ann", "x"), Ok(Written::Done), "to the name that they have");
+    assert_eq!(keys("ann"), ["username:x $one"]);
+    // Of several the one of the old name.
+    give_key(desk, "ann", ("username", "alias"), Some("$two"));
+    assert_eq!(rename("ann", "y"), Ok(Written::Done));
+    assert_eq!(keys("ann"), ["username:alias $two", "username:y $one"]);
+    assert_eq!(rename("ann", "alias"), Ok(Written::Done), "to another name of their own");
+    assert_eq!(keys("ann"), ["username:alias $one"]);
+    desk.store.add_user(&user("bob"), &[]).unwrap();
+    assert_eq!(rename("bob", "bert"), Ok(Written::Done));
+    assert_eq!(keys("bob"), [""; 0], "who signs in with no name");
+}
+
+fn gives_a_name_that_shows_or_lets_in_one_user_to_no_other(desk: &Desk) {
+    with_ann(desk);
+    give_key(desk, "ann", ("username", "anni"), Some("$one"));
+    desk.store.add_user(&user("bob"), &[]).unwrap();
+    let store = &desk.store;
+    let taken = Ok(Written::Taken);
+    let of_bob = |name: &str| Key { user_id: user("bob").id, ..key(name) };
+    for name in ["ann", "anni"] {
+        assert_eq!(store.add_user(&user(name), &[]), taken, "{name}");
+        assert_eq!(store.add_key(&of_bob(name)), taken, "{name}");
+        assert_eq!(store.add_sign_in_name(&user("bob").id, name), taken, "{name}");
+        assert_eq!(store.rename_user(&user("bob").id, name, name), taken, "{name}");
+    }
+    let of_eve = Key { user_id: user("eve").id, ..key("bob") };
+    assert_eq!(store.add_user(&user("eve"), &[of_eve]), taken);
+    assert_eq!(store.add_sign_in_name(&user("ann").id, "bob"), taken);
+    assert_eq!(store.add_sign_in_name(&user("ann").id, "anni"), taken);
+    assert_eq!((desk.count("user"), desk.count("user_key")), (2, 2));
+    let has_fault = || {
+        let faults = store.faults().unwrap();
+        faults.contains(&"1 name shows one user and lets another one in".to_owned())
+    };
+    assert!(!has_fault());
+    desk.raw().run("INSERT INTO user_key VALUES ('username:bob', 'id-ann', NULL)");
+    assert!(has_fault());
+}
+
+fn adds_a_sign_in_name_with_the_password_of_the_user_and_ends_nothing(desk: &Desk) {
+    let live = with_ann(desk);
+    let token = access_token("ann", 50);
+    desk.store.add_access_token(&token, &live.id, 9).unwrap();
+    give_key(desk, "ann", ("email", "a@x"), Some("$mail"));
+    let add = |name: &str, to: &str| desk.store.add_sign_in_name(&user(name).id, to);
+    assert_eq!(add("ann", "anni"), Ok(Written::Done));
+    let keys = ["email:a@x $mail", "username:ann $one", "username:anni $one"];
+    assert_eq!(hashes_of(desk, "ann"), keys);
+    assert!(is_alive(desk, &live));
+    assert!(desk.store.user_of_access_token(&token.id).unwrap().is_some());
+    desk.store.add_user(&user("bob"), &[]).unwrap();
+    assert_eq!(add("bob", "bob"), Ok(Written::Done));
+    assert_eq!(hashes_of(desk, "bob"), ["username:bob NULL"]);
+    assert_eq!(add("eve", "eve"), Ok(Written::NoUser));
+}
+
+fn deletes_a_key_with_everything_that_may_have_begun_with_it(desk: &Desk) {
+    let live = with_ann(desk);
+    give_key(desk, "ann", ("github", "1"), None);
+    let (token, link) = (access_token("ann", 50), ticket("ann", 50));
+    desk.store.add_access_token(&token, &live.id, 9).unwrap();
+    desk.store.add_ticket(&link).unwrap();
+    let (ann, before) = (user("ann").id, epoch_of(desk, "ann"));
+    assert_eq!(desk.store.delete_key(&ann, &KeyId::username("anni")), Ok(false));
+    assert!(is_alive(desk, &live));
+    assert_eq!(desk.store.delete_key(&ann, &KeyId::new("github", "1").unwrap()), Ok(true));
+    assert!(!is_alive(desk, &live) && epoch_of(desk, "ann") != before);
+    assert_eq!((desk.count("access_token"), desk.count("ticket")), (0, 0));
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
+}
+
+fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk: &Desk) {
+    with_ann(desk);
+    let (store, ann, now) = (&desk.store, user("ann").id, Moment::from_millis(9));
+    let rename = || store.rename_user(&ann, "Ann", "ann").map(|it| it == Written::Done);
+    let ways: [&dyn Fn() -> store::Result<bool>; 4] =
+        [&|| store.disable_user(&ann, "left", now), &|| store.enable_user(&ann), &rename, &|| {
+            store.set_email(&ann, "a@x")
+        }];
+    for (number, way) in ways.into_iter().enumerate() {
+        let link = ticket("ann", 50);
+        assert_eq!(store.add_ticket(&link), Ok(Written::Done));
+        assert_eq!(way(), Ok(true), "{number}");
+        assert_eq!(desk.count("ticket"), 0, "{number}");
+        assert_eq!(store.use_ticket(&link.id, &hash("$two"), now), Ok(false), "{number}");
+    }
+    let link = ticket("ann", 50);
+    assert_eq!(store.add_ticket(&link), Ok(Written::Done));
+    desk.raw().run("UPDATE user SET disabled_at = 5");
+    assert_eq!(store.use_ticket(&link.id, &hash("$two"), now), Ok(false), "shut out meanwhile");
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
 }
 
 fn puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for(desk: &Desk) {
     let session = with_ann(desk);
-    let id = key("ann").id;
+    give_key(desk, "ann", ("username", "anni"), Some("$one"));
+    give_key(desk, "ann", ("email", "a@x"), Some("$mail"));
+    desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
+    let id = user("ann").id;
     assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$anew")), Ok(true));
     assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$late")), Ok(false));
-    assert!(desk.store.key(&id).unwrap().unwrap().hashed_password == Some(hash("$anew")));
+    let keys = ["email:a@x $mail", "username:ann $anew", "username:anni $anew"];
+    assert_eq!(
+        (hashes_of(desk, "ann"), hashes_of(desk, "bob")),
+        (keys.map(str::to_owned).into(), vec!["username:bob $one".to_owned()])
+    );
     assert!(is_alive(desk, &session), "the password is the same, so nobody is put out");
 }
 
@@ -938,13 +1163,12 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
         sign_up(&*desk.store, end, &live);
         let token = access_token(end, 50);
         assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(Written::Done));
-        let id = key(end).id;
         match end {
-            "password" => drop(desk.store.set_password(&id, Some(&hash("$two")))),
+            "password" => drop(desk.store.set_password(&user(end).id, Some(&hash("$two")))),
             "change" => {
                 let (next, entry) = (session(end, [1, 2, 3]), Entry::default());
-                let changed =
-                    desk.store.change_password(&id, &hash("$one"), &hash("$two"), &next, &entry);
+                let proof = epoch_of(desk, end);
+                let changed = desk.store.change_password(proof, &hash("$two"), &next, &entry);
                 assert_eq!(changed, Ok(Written::Done));
             }
             _ => drop(desk.store.delete_user(&user(end).id)),
@@ -953,32 +1177,54 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
     }
 }
 
-fn changes_a_password_only_in_the_place_of_the_one_it_was_made_for(desk: &Desk) {
+fn changes_a_password_only_under_the_epoch_of_the_proof(desk: &Desk) {
     let before = with_ann(desk);
-    let (id, entry) = (key("ann").id, Entry::default());
-    let change = |old: &str, new: &str, session: &Session| {
-        desk.store.change_password(&id, &hash(old), &hash(new), session, &entry)
+    let entry = Entry::default();
+    let change = |proof: Epoch, new: &str, session: &Session| {
+        desk.store.change_password(proof, &hash(new), session, &entry)
     };
     let (late, next) = (session("ann", [1, 2, 3]), session("ann", [1, 2, 3]));
-    assert_eq!(change("$zero", "$late", &late), Ok(Written::NoUser));
-    assert!(is_alive(desk, &before) && !is_alive(desk, &late));
-    assert_eq!(change("$one", "$two", &next), Ok(Written::Done));
+    let proof = epoch_of(desk, "ann");
+    desk.store.replace_hash(&user("ann").id, &hash("$one"), &hash("$anew")).unwrap();
+    assert_eq!(change(proof, "$two", &next), Ok(Written::Done), "it was only hashed anew");
     assert!(!is_alive(desk, &before) && is_alive(desk, &next));
-    assert!(desk.store.key(&id).unwrap().unwrap().hashed_password == Some(hash("$two")));
+    assert_eq!(change(proof, "$late", &late), Ok(Written::NoUser));
+    assert!(is_alive(desk, &next) && !is_alive(desk, &late));
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann $two"]);
+    let proof = epoch_of(desk, "ann");
+    assert_eq!(change(proof, "$late", &session("eve", [1, 2, 3])), Ok(Written::NoUser));
+    desk.raw().run("UPDATE user SET disabled_at = 5");
+    assert_eq!(change(proof, "$late", &late), Ok(Written::NoUser), "shut out");
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann $two"]);
 }
 
-fn lets_nobody_in_by_a_hash_that_was_replaced_meanwhile(desk: &Desk) {
+fn lets_nobody_in_by_what_was_proven_before_a_credential_changed(desk: &Desk) {
     with_ann(desk);
-    let id = key("ann").id;
-    let start = |text: &str| {
-        let entry = Entry { proof: Some((id.clone(), hash(text))), ..Entry::default() };
-        desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &entry)
+    give_key(desk, "ann", ("github", "1"), None);
+    let (store, ann) = (&desk.store, user("ann").id);
+    let start = |proof| {
+        let entry = Entry { proof: Some(proof), ..Entry::default() };
+        store.start_session(&session("ann", [1, 2, 3]), MANY, &entry)
     };
-    assert_eq!(start("$one"), Ok(Written::Done));
-    assert_eq!(desk.store.replace_hash(&id, &hash("$one"), &hash("$anew")), Ok(true));
-    assert_eq!(start("$one"), Ok(Written::NoUser));
-    assert_eq!(start("$anew"), Ok(Written::Done));
-    assert_eq!(desk.count("user_session"), 3);
+    let proof = epoch_of(desk, "ann");
+    assert_eq!(start(proof), Ok(Written::Done));
+    assert_eq!(store.replace_hash(&ann, &hash("$one"), &hash("$anew")), Ok(true));
+    assert_eq!(start(proof), Ok(Written::Done), "the password is the same");
+    let shut_out_for_a_moment = || {
+        store.disable_user(&ann, "", Moment::from_millis(9))?;
+        store.enable_user(&ann)
+    };
+    let ways: [&dyn Fn() -> store::Result<bool>; 3] = [
+        &|| store.set_password(&ann, Some(&hash("$two"))).map(|it| it == Written::Done),
+        &|| store.delete_key(&ann, &KeyId::new("github", "1").unwrap()),
+        &shut_out_for_a_moment,
+    ];
+    for (number, change) in ways.into_iter().enumerate() {
+        let proof = epoch_of(desk, "ann");
+        assert_eq!(change(), Ok(true), "{number}");
+        assert_eq!(start(proof), Ok(Written::NoUser), "{number}");
+        assert_eq!(start(epoch_of(desk, "ann")), Ok(Written::Done), "{number}");
+    }
 }
 
 fn ends_all_other_sessions_of_a_user(desk: &Desk) {
@@ -1137,13 +1383,13 @@ fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
         assert_eq!(store.see_session(&live.id, true, at(2)), Ok(true), "{time}");
         assert_eq!(store.renew_session(&live.id, at(2), at(3), at(2)), Ok(true), "{time}");
         assert_eq!(store.see_access_token(&token.id, at(2)), Ok(true), "{time}");
-        let replaced = store.replace_hash(&key("ann").id, &hash("$one"), &hash("$one"));
+        let replaced = store.replace_hash(&ann, &hash("$one"), &hash("$one"));
         assert_eq!(replaced, Ok(true), "{time}");
         assert_eq!(store.rename_user(&ann, "Ann", "ann"), Ok(Written::Done), "{time}");
     }
     for time in ["first", "again"] {
         assert_eq!(store.disable_user(&ann, "left", at(9)), Ok(true), "{time}");
-        assert_eq!(store.set_password(&key("ann").id, None), Ok(true), "{time}");
+        assert_eq!(store.set_password(&ann, None), Ok(Written::Done), "{time}");
     }
 }
 
@@ -1387,7 +1633,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         let entry = Entry { device: Some(device), ..Entry::default() };
         let done = store.sign_up(&user(&name), &key(&name), &live, None, &entry);
         assert_eq!(done, Ok(SignedUp::Done));
-        store.set_password(&key(&name).id, Some(&hash(text))).unwrap();
+        store.set_password(&user(&name).id, Some(&hash(text))).unwrap();
         let live = session(&name, [-1, 2, i64::MAX]);
         store.start_session(&live, MANY, &entry).unwrap();
         let token = AccessToken { name: text.clone(), ..access_token(&name, 50) };

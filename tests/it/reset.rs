@@ -6,6 +6,7 @@ use vestibule::tickets;
 use vestibule::token::Token;
 use vestibule::users::{self, Username};
 
+use crate::account::add_key;
 use crate::binary::{Binary, vestibule};
 use crate::engine;
 use crate::visit::{Visit, body, plain, way};
@@ -128,6 +129,52 @@ fn forgets_the_failures_for_every_name_that_the_user_signs_in_with() {
     assert!(visit.count("throttle") > 0);
     assert_eq!(reset(&mut visit, token.reveal(), "battery staple").0, 302);
     assert_eq!(visit.count("throttle"), 0);
+}
+
+#[test]
+fn replaces_the_password_whatever_the_keys_are_called() {
+    let (mut visit, token) = with_link();
+    visit.raw().run("UPDATE user SET username = 'hannah', canonical_username = 'hannah'");
+    add_key(&visit, "email:anna@example.com", "of the address");
+    assert_eq!(reset(&mut visit, token.reveal(), "battery staple").0, 302);
+    assert!(!visit.is_signed_in());
+    assert_eq!(sign_in(&mut visit, "correct horse"), 400);
+    assert_eq!(sign_in(&mut visit, "battery staple"), 302);
+    assert_eq!(visit.count("user_key"), 2, "another key was added");
+    let distinct = "SELECT count(DISTINCT hashed_password) FROM user_key";
+    assert_eq!(visit.raw().number(distinct), 1, "an old hash is left");
+}
+
+#[test]
+fn gives_a_password_to_somebody_who_has_had_none() {
+    for keys in ["DELETE FROM user_key", "UPDATE user_key SET hashed_password = NULL"] {
+        let (mut visit, token) = with_link();
+        visit.raw().run(keys);
+        assert_eq!(sign_in(&mut visit, "correct horse"), 400);
+        assert_eq!(reset(&mut visit, token.reveal(), "battery staple").0, 302);
+        assert_eq!(sign_in(&mut visit, "battery staple"), 302, "{keys}");
+        assert_eq!(visit.count("user_key"), 1);
+    }
+}
+
+#[test]
+fn takes_no_link_from_before_something_that_the_operator_has_done_to_the_account() {
+    for (what, undo) in [("disabled", true), ("renamed", false), ("another address", false)] {
+        let (mut visit, token) = with_link();
+        let store = engine::open(visit.folder.path());
+        let name = |typed| Username::for_sign_in(typed).unwrap();
+        let anna = users::by_name(&*store, &name("anna")).unwrap().unwrap().id;
+        match what {
+            "disabled" => drop(users::disable(&*store, &anna, "left", visit.now).unwrap()),
+            "renamed" => drop(users::rename(&*store, &anna, &name("hannah")).unwrap()),
+            _ => drop(users::set_email(&*store, &anna, "new@example.com").unwrap()),
+        }
+        if undo {
+            users::enable(&*store, &anna).unwrap();
+        }
+        assert_eq!(reset(&mut visit, token.reveal(), "battery staple").0, 404, "{what}");
+        assert_eq!(visit.count("ticket"), 0, "{what}");
+    }
 }
 
 #[test]

@@ -7,7 +7,13 @@ use super::{
     tickets, user_at, written,
 };
 use crate::password::PasswordHash;
-use crate::store::{Entry, Key, KeyId, Keys, Result, Session, User, UserId, Written};
+use crate::store::records::renaming;
+use crate::store::{
+    Credentials, Entry, Epoch, Key, KeyId, Keys, Result, Session, User, UserId, Written,
+};
+
+/// Picks the keys of sign-in names: `;` comes after `:`.
+const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
 
 impl Keys for Mysql {
     fn add_key(&self, key: &Key) -> Result<Written> {
@@ -16,7 +22,31 @@ impl Keys for Mysql {
             if unit.is_again && is_ours(find(unit, &key.id)?) {
                 return Ok(());
             }
-            insert_key(unit, key)
+            add_key(unit, key)
+        }))
+    }
+
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<Written> {
+        let (id, user_id) = (KeyId::username(canonical), user.clone());
+        written(self.write(|unit| {
+            let is_ours = |found: Option<Key>| found.is_some_and(|it| it.user_id == *user);
+            if unit.is_again && is_ours(find(unit, &id)?) {
+                return Ok(());
+            }
+            lock_user(unit, user.as_str())?.ok_or(Fault::NoUser)?;
+            let found = unit.first(
+                &format!(
+                    "SELECT hashed_password FROM user_key JOIN user ON user.id = user_key.user_id
+                      WHERE user_id = ? AND hashed_password IS NOT NULL
+                      ORDER BY user_key.id = CONCAT('username:', user.canonical_username) DESC,
+                               {IS_SIGN_IN_NAME} DESC, user_key.id LIMIT 1"
+                ),
+                (user.as_str(),),
+            )?;
+            let hash: Option<String> = found.map(|mut row| get(&mut row, 0)).transpose()?;
+            let hashed_password = hash.map(PasswordHash::from_stored);
+            carry_into_next_epoch(unit, user.as_str())?;
+            add_key(unit, &Key { id: id.clone(), user_id: user_id.clone(), hashed_password })
         }))
     }
 
@@ -44,60 +74,186 @@ impl Keys for Mysql {
         )
     }
 
-    fn delete_key(&self, id: &KeyId) -> Result<bool> {
-        Ok(self.write_one("DELETE FROM user_key WHERE id = ?", (id.as_str(),))? > 0)
+    fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>> {
+        self.credentials(
+            "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
+                    user.epoch, user_key.hashed_password
+               FROM user_key JOIN user ON user.id = user_key.user_id
+              WHERE user_key.id = ?",
+            id.as_str(),
+        )
     }
 
-    fn set_password(&self, id: &KeyId, hash: Option<&PasswordHash>) -> Result<bool> {
-        let met = self.write(|unit| {
-            let Some(key) = find(unit, id)? else { return Ok(0) };
-            if unit.is_again && hash.is_some() && key.hashed_password.as_ref() == hash {
-                return Ok(1);
+    fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>> {
+        let sql = format!(
+            "SELECT user.id, user.username, user.canonical_username, user.created_at,
+                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
+                    user.epoch, user_key.hashed_password
+               FROM user LEFT JOIN user_key ON user_key.user_id = user.id
+              WHERE user.id = ? ORDER BY {IS_SIGN_IN_NAME} DESC, user_key.id"
+        );
+        self.credentials(&sql, id.as_str())
+    }
+
+    fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool> {
+        Ok(self.write(|unit| {
+            lock_user(unit, user.as_str())?;
+            let sql = "DELETE FROM user_key WHERE id = ? AND user_id = ?";
+            if unit.run(sql, (id.as_str(), user.as_str()))? == 0 {
+                return Ok(unit.is_again);
             }
-            lock_user(unit, key.user_id.as_str())?;
-            end_everything_of(unit, key.user_id.as_str())?;
-            let met = unit.run(
-                "UPDATE user_key SET hashed_password = ? WHERE id = ? AND user_id = ?",
-                (hash.map(PasswordHash::as_stored), id.as_str(), key.user_id.as_str()),
-            )?;
-            // It is somebody else's by now.
-            if met == 0 { Err(Fault::Lost("the key was given away".to_owned())) } else { Ok(met) }
-        });
-        Ok(met? > 0)
+            end_everything_of(unit, user.as_str())?;
+            Ok(true)
+        })?)
     }
 
-    fn replace_hash(&self, id: &KeyId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<Written> {
+        written(self.write(|unit| match hash {
+            Some(hash) if unit.is_again && has_hash(unit, user, hash)? => Ok(()),
+            hash => put_password(unit, user, hash),
+        }))
+    }
+
+    fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
         let met = self.write_one(
-            "UPDATE user_key SET hashed_password = ? WHERE id = ? AND hashed_password = ?",
-            (new.as_stored(), id.as_str(), old.as_stored()),
+            "UPDATE user_key SET hashed_password = ? WHERE user_id = ? AND hashed_password = ?",
+            (new.as_stored(), user.as_str(), old.as_stored()),
         );
         Ok(met? > 0)
     }
 
     fn change_password(
         &self,
-        id: &KeyId,
-        old: &PasswordHash,
+        proof: Epoch,
         new: &PasswordHash,
         session: &Session,
         entry: &Entry,
     ) -> Result<Written> {
+        let user = &session.user_id;
         written(self.write(|unit| {
             if unit.is_again && has_session(unit, &session.id)? {
                 return Ok(());
             }
-            lock_user(unit, session.user_id.as_str())?;
-            let met = unit.run(
-                "UPDATE user_key SET hashed_password = ? WHERE id = ? AND hashed_password = ?",
-                (new.as_stored(), id.as_str(), old.as_stored()),
-            )?;
-            if met == 0 {
+            lock_user(unit, user.as_str())?;
+            let sql = "SELECT 1 FROM user WHERE id = ? AND epoch = ?";
+            if !unit.exists(sql, (user.as_str(), proof.0))? {
                 return Err(Fault::NoUser);
             }
-            end_everything_of(unit, session.user_id.as_str())?;
+            put_password(unit, user, Some(new))?;
             insert_session(unit, session, entry)
         }))
     }
+}
+
+impl Mysql {
+    fn credentials(&self, sql: &str, id: &str) -> Result<Option<Credentials>> {
+        let rows = self.read_all(sql, (id,), |row| {
+            let hash = get::<Option<String>>(row, 9)?.map(PasswordHash::from_stored);
+            Ok((user_at(row, 0)?, Epoch(get(row, 8)?), hash))
+        });
+        Ok(Credentials::of(rows?))
+    }
+}
+
+/// Sets the password of a user on every key it belongs to, as [`Keys::set_password`] says, and ends what
+/// the old one opened.
+pub(super) fn put_password(
+    unit: &mut Unit<'_>,
+    user: &UserId,
+    hash: Option<&PasswordHash>,
+) -> Answer<()> {
+    let canonical = lock_user(unit, user.as_str())?.ok_or(Fault::NoUser)?;
+    let replaced = unit.run(
+        &format!(
+            "UPDATE user_key SET hashed_password = ?
+              WHERE user_id = ? AND (hashed_password IS NOT NULL OR {IS_SIGN_IN_NAME})"
+        ),
+        (hash.map(PasswordHash::as_stored), user.as_str()),
+    )?;
+    if hash.is_some() && sign_in_names(unit, user)?.is_empty() {
+        let (id, user_id) = (KeyId::username(&canonical), user.clone());
+        match insert_key(unit, &Key { id, user_id, hashed_password: hash.cloned() }) {
+            // Another user signs in with the name. The old password ends all the same.
+            Err(Fault::Duplicate) if replaced > 0 => {}
+            done => done?,
+        }
+    }
+    end_everything_of(unit, user.as_str())
+}
+
+/// Whether a key of the user holds this very hash, which has a salt of its own.
+pub(super) fn has_hash(unit: &mut Unit<'_>, user: &UserId, hash: &PasswordHash) -> Answer<bool> {
+    let sql = "SELECT 1 FROM user_key WHERE user_id = ? AND hashed_password = ?";
+    unit.exists(sql, (user.as_str(), hash.as_stored()))
+}
+
+/// The keys of the sign-in names of a user, by their ids.
+fn sign_in_names(unit: &mut Unit<'_>, user: &UserId) -> Answer<Vec<Key>> {
+    let rows = unit.rows(
+        &format!(
+            "SELECT id, user_id, hashed_password FROM user_key
+              WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id"
+        ),
+        (user.as_str(),),
+    )?;
+    rows.into_iter().map(|mut row| key_at(&mut row, 0)).collect()
+}
+
+/// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all.
+pub(super) fn move_sign_in_name(
+    unit: &mut Unit<'_>,
+    user: &UserId,
+    before: &str,
+    after: &str,
+) -> Answer<()> {
+    see_that_nobody_else_signs_in_as(unit, user, after)?;
+    let Some(moved) = renaming(&sign_in_names(unit, user)?, before, after) else { return Ok(()) };
+    for id in [&moved.from, &moved.to.id] {
+        let sql = "DELETE FROM user_key WHERE id = ? AND user_id = ?";
+        unit.run(sql, (id.as_str(), user.as_str()))?;
+    }
+    insert_key(unit, &moved.to)
+}
+
+/// Adds a key. A name that lets one user in must not show another.
+// LIMIT: a user who is renamed on one server to a name that another one adds to a key in the same moment
+// has it as well, if the rename moves no key; `check` tells.
+pub(super) fn add_key(unit: &mut Unit<'_>, key: &Key) -> Answer<()> {
+    if let Some(name) = key.id.sign_in_name() {
+        let sql = "SELECT 1 FROM user WHERE canonical_username = ? AND id <> ?";
+        if unit.exists(sql, (name, key.user_id.as_str()))? {
+            return Err(Fault::Duplicate);
+        }
+    }
+    insert_key(unit, key)
+}
+
+/// A name that shows one user must not let another in.
+pub(super) fn see_that_nobody_else_signs_in_as(
+    unit: &mut Unit<'_>,
+    user: &UserId,
+    canonical: &str,
+) -> Answer<()> {
+    match find(unit, &KeyId::username(canonical))? {
+        Some(key) if key.user_id != *user => Err(Fault::Duplicate),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Raises the epoch of a user and takes along what is good: a password that is set on another server in
+/// the same moment changes the same row, so that one of the two is run again and none is overlooked.
+fn carry_into_next_epoch(unit: &mut Unit<'_>, user: &str) -> Answer<()> {
+    for table in ["user_session", "access_token"] {
+        unit.run(
+            &format!(
+                "UPDATE {table} SET epoch = epoch + 1
+                  WHERE user_id = ? AND epoch = (SELECT epoch FROM user WHERE id = ?)"
+            ),
+            (user, user),
+        )?;
+    }
+    unit.run("UPDATE user SET epoch = epoch + 1 WHERE id = ?", (user,)).map(drop)
 }
 
 fn find(unit: &mut Unit<'_>, id: &KeyId) -> Answer<Option<Key>> {
@@ -123,8 +279,8 @@ pub(super) fn insert_key(unit: &mut Unit<'_>, key: &Key) -> Answer<()> {
     }
 }
 
-/// Ends what was let in under the password that this user has had until now.
-pub(super) fn end_everything_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {
+/// Ends what was let in under the credentials that this user has had until now.
+fn end_everything_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {
     unit.run("UPDATE user SET epoch = epoch + 1 WHERE id = ?", (id,))?;
     unit.run("DELETE FROM user_session WHERE user_id = ?", (id,))?;
     access_tokens::delete_all_of(unit, id)?;

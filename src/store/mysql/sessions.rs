@@ -126,36 +126,23 @@ impl Sessions for Mysql {
     }
 }
 
-/// Adds a session under the epoch that its user has while the key still holds the hash: both are read by
-/// one statement, so that a password that is changed meanwhile ends this session too.
+/// Adds a session under the epoch that its user has, if that is the one it was proven under: both are read
+/// by one statement, so that a password that is changed meanwhile ends this session too.
 pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Entry) -> Answer<()> {
     let mut values = session_values(session);
     // The user's id comes from the table.
     let user_id = values.remove(1);
-    values.push(user_id);
-    let met = match &entry.proof {
-        None => unit.run(
-            "INSERT INTO user_session
-               (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
-                seen_at, is_transient, browser, address, epoch)
-             SELECT ?, user.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, user.epoch
-               FROM user WHERE user.id = ? AND user.disabled_at IS NULL LOCK IN SHARE MODE",
-            Params::Positional(values),
-        )?,
-        Some((key, hash)) => {
-            values.extend([key.as_str().into(), hash.as_stored().into()]);
-            unit.run(
-                "INSERT INTO user_session
-                   (id, user_id, active_expires, idle_expires, absolute_expires, created_at,
-                    proven_at, seen_at, is_transient, browser, address, epoch)
-                 SELECT ?, user.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, user.epoch
-                   FROM user JOIN user_key
-                  WHERE user.id = ? AND user.disabled_at IS NULL
-                    AND user_key.id = ? AND user_key.hashed_password = ? LOCK IN SHARE MODE",
-                Params::Positional(values),
-            )?
-        }
-    };
+    values.extend([user_id, entry.proof.map(|it| it.0).into()]);
+    let met = unit.run(
+        "INSERT INTO user_session
+           (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
+            seen_at, is_transient, browser, address, epoch)
+         SELECT ?, user.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, user.epoch
+           FROM user
+          WHERE user.id = ? AND user.disabled_at IS NULL AND user.epoch = IFNULL(?, user.epoch)
+                LOCK IN SHARE MODE",
+        Params::Positional(values),
+    )?;
     if met == 0 {
         return Err(Fault::NoUser);
     }

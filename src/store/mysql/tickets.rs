@@ -1,12 +1,10 @@
 //! One-time links as they are written down.
 
-use super::{
-    Answer, Fault, Mysql, Unit, blob, end_everything_of, get, insert_key, lock_user, user_at,
-    written,
-};
+use super::keys::has_hash;
+use super::{Answer, Fault, Mysql, Unit, blob, get, lock_user, put_password, user_at, written};
 use crate::clock::Moment;
 use crate::password::PasswordHash;
-use crate::store::{Key, KeyId, Result, Ticket, Tickets, User, UserId, Written};
+use crate::store::{Result, Ticket, Tickets, User, UserId, Written};
 use crate::token::TokenHash;
 
 impl Tickets for Mysql {
@@ -46,38 +44,35 @@ impl Tickets for Mysql {
 
     fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
         // Whose it was when it was tried first.
-        let mut key = None;
+        let mut owner: Option<UserId> = None;
         let done = self.write(|unit| {
-            if unit.is_again && has_hash(unit, key.as_ref(), hash)? {
+            if let Some(user) = &owner
+                && unit.is_again
+                && has_hash(unit, user, hash)?
+            {
                 return Ok(true);
             }
-            let owner = unit.first(
+            let found = unit.first(
                 "SELECT user_id FROM ticket WHERE id = ? AND expires_at >= ? AND created_at <= ?",
                 (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
             )?;
-            let Some(mut owner) = owner else { return Ok(false) };
-            let user: String = get(&mut owner, 0)?;
-            let Some(canonical) = lock_user(unit, &user)? else { return Ok(false) };
-            let id_of_key = KeyId::username(&canonical);
-            key = Some(id_of_key.clone());
-            if unit.run("DELETE FROM ticket WHERE id = ?", (blob(id.as_bytes()),))? == 0 {
+            let Some(mut found) = found else { return Ok(false) };
+            let user = UserId(get(&mut found, 0)?);
+            owner = Some(user.clone());
+            lock_user(unit, user.as_str())?;
+            let is_shut_out = "SELECT 1 FROM user WHERE id = ? AND disabled_at IS NOT NULL";
+            if unit.exists(is_shut_out, (user.as_str(),))?
+                || unit.run("DELETE FROM ticket WHERE id = ?", (blob(id.as_bytes()),))? == 0
+            {
                 return Ok(false);
             }
-            let met = unit.run(
-                "UPDATE user_key SET hashed_password = ? WHERE id = ? AND user_id = ?",
-                (hash.as_stored(), id_of_key.as_str(), &user),
-            )?;
-            if met == 0 {
-                let (user_id, hashed_password) = (UserId(user.clone()), Some(hash.clone()));
-                insert_key(unit, &Key { id: id_of_key, user_id, hashed_password })?;
-            }
-            end_everything_of(unit, &user)?;
+            put_password(unit, &user, Some(hash))?;
             Ok(true)
         });
         match done {
             Ok(is_done) => Ok(is_done),
-            // Somebody else has the key of that name.
-            Err(Fault::Duplicate) => Ok(false),
+            // The user is gone; or another one signs in with the name, and there is no other key.
+            Err(Fault::NoUser | Fault::Duplicate) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -88,13 +83,6 @@ impl Tickets for Mysql {
             (now.millis(), limit),
         )
     }
-}
-
-/// Whether the key holds this very hash, which has a salt of its own.
-fn has_hash(unit: &mut Unit<'_>, key: Option<&KeyId>, hash: &PasswordHash) -> Answer<bool> {
-    let Some(key) = key else { return Ok(false) };
-    let sql = "SELECT 1 FROM user_key WHERE id = ? AND hashed_password = ?";
-    unit.exists(sql, (key.as_str(), hash.as_stored()))
 }
 
 pub(super) fn delete_all_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use mysql::Row;
 
 use super::{Answer, Mysql, Unit, get};
-use crate::store::{Error, Result, Upkeep};
+use crate::store::{Error, Result, Upkeep, odd_names, shared_names};
 
 /// What belongs to nobody, by its table.
 const ORPHANS: [&str; 5] = ["user_key", "user_session", "access_token", "ticket", "device"];
@@ -68,17 +68,35 @@ impl Upkeep for Mysql {
                     rows => faults.push(format!("{rows} rows of {table} belong to nobody")),
                 }
             }
-            let names = count(
+            let shared = count(
                 unit,
-                "SELECT count(*) FROM user_key JOIN user ON user.id = user_key.user_id
-                  WHERE user_key.id LIKE 'username:%'
-                    AND user_key.id <> CONCAT('username:', user.canonical_username)",
+                "SELECT count(*) FROM user
+                   JOIN user_key ON user_key.id = CONCAT('username:', user.canonical_username)
+                  WHERE user_key.user_id <> user.id",
             )?;
-            if names > 0 {
-                faults.push(format!("{names} users sign in with another name than they have"));
-            }
+            faults.extend(shared_names(shared));
             faults.extend(loses_writes(unit)?);
             Ok(faults)
+        })
+    }
+
+    fn oddities(&self) -> Result<Vec<String>> {
+        self.read(|unit| {
+            let others = count(
+                unit,
+                "SELECT count(DISTINCT user_id) FROM user_key AS it
+                  WHERE id >= 'username:' AND id < 'username;' AND NOT EXISTS
+                        (SELECT 1 FROM user_key JOIN user ON user.id = user_key.user_id
+                          WHERE user.id = it.user_id
+                            AND user_key.id = CONCAT('username:', user.canonical_username))",
+            )?;
+            let nameless = count(
+                unit,
+                "SELECT count(*) FROM user WHERE NOT EXISTS
+                   (SELECT 1 FROM user_key WHERE user_id = user.id
+                       AND user_key.id >= 'username:' AND user_key.id < 'username;')",
+            )?;
+            Ok(odd_names(others, nameless))
         })
     }
 

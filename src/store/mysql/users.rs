@@ -2,14 +2,13 @@
 
 use mysql::Row;
 
+use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invites, moment,
     optional_moment, tickets, written,
 };
 use crate::clock::Moment;
-use crate::store::{
-    Entry, Groups, Key, KeyId, Result, Session, SignedUp, User, UserId, Users, Written,
-};
+use crate::store::{Entry, Groups, Key, Result, Session, SignedUp, User, UserId, Users, Written};
 use crate::token::TokenHash;
 
 impl Users for Mysql {
@@ -18,8 +17,9 @@ impl Users for Mysql {
             if unit.is_again && has_user(unit, &user.id)? {
                 return Ok(());
             }
+            see_that_nobody_else_signs_in_as(unit, &user.id, &user.canonical_username)?;
             insert_user(unit, user, "")?;
-            keys.iter().try_for_each(|key| insert_key(unit, key))
+            keys.iter().try_for_each(|key| add_key(unit, key))
         }))
     }
 
@@ -88,15 +88,8 @@ impl Users for Mysql {
                 "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?",
                 (username, canonical, id.as_str()),
             )?;
-            unit.run(
-                "UPDATE user_key SET id = ? WHERE id = ? AND user_id = ?",
-                (
-                    KeyId::username(canonical).as_str(),
-                    KeyId::username(&before).as_str(),
-                    id.as_str(),
-                ),
-            )?;
-            Ok(())
+            move_sign_in_name(unit, id, &before, canonical)?;
+            tickets::delete_all_of(unit, id.as_str())
         }))
     }
 
@@ -106,13 +99,19 @@ impl Users for Mysql {
     }
 
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
-        Ok(self.write_one("UPDATE user SET email = ? WHERE id = ?", (email, id.as_str()))? > 0)
+        let met = self.write(|unit| {
+            lock_user(unit, id.as_str())?;
+            tickets::delete_all_of(unit, id.as_str())?;
+            unit.run("UPDATE user SET email = ? WHERE id = ?", (email, id.as_str()))
+        });
+        Ok(met? > 0)
     }
 
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
         let met = self.write(|unit| {
             lock_user(unit, id.as_str())?;
             unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
+            tickets::delete_all_of(unit, id.as_str())?;
             // They are good again when their owner is let in again.
             unit.run(
                 "UPDATE access_token SET epoch = epoch + 1
@@ -128,8 +127,14 @@ impl Users for Mysql {
     }
 
     fn enable_user(&self, id: &UserId) -> Result<bool> {
-        let sql = "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?";
-        Ok(self.write_one(sql, (id.as_str(),))? > 0)
+        let met = self.write(|unit| {
+            lock_user(unit, id.as_str())?;
+            // One that was made on another server while the user was being shut out.
+            tickets::delete_all_of(unit, id.as_str())?;
+            let sql = "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?";
+            unit.run(sql, (id.as_str(),))
+        });
+        Ok(met? > 0)
     }
 
     fn delete_user(&self, id: &UserId) -> Result<bool> {

@@ -1,12 +1,12 @@
 //! Sessions as they are written down.
 
-use rusqlite::{Row, Transaction};
+use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{
     Fault, RENEWAL_PATIENCE, Sqlite, WRITE_PATIENCE, moment_at, upsert_device, user_at, written,
 };
 use crate::clock::Moment;
-use crate::store::{Entry, Place, Result, Session, Sessions, User, UserId, Written};
+use crate::store::{Entry, Epoch, Place, Result, Session, Sessions, User, UserId, Written};
 use crate::token::TokenHash;
 
 impl Sessions for Sqlite {
@@ -142,18 +142,14 @@ pub(super) fn insert_session(
     session: &Session,
     entry: &Entry,
 ) -> std::result::Result<(), Fault> {
-    // Whoever was shut out while their password was being checked stays out.
-    let is_disabled = tx
-        .prepare_cached("SELECT 1 FROM user WHERE id = ?1 AND disabled_at IS NOT NULL")?
-        .exists([session.user_id.as_str()])?;
-    if is_disabled {
-        return Err(Fault::NoUser);
-    }
-    if let Some((key, hash)) = &entry.proof
-        && !tx
-            .prepare_cached("SELECT 1 FROM user_key WHERE id = ?1 AND hashed_password = ?2")?
-            .exists([key.as_str(), hash.as_stored()])?
-    {
+    // A user who was shut out while the password was compared stays out, and one whose credentials
+    // changed meanwhile has proven nothing.
+    let epoch: Option<i64> = tx
+        .prepare_cached("SELECT epoch FROM user WHERE id = ?1 AND disabled_at IS NULL")?
+        .query_row([session.user_id.as_str()], |row| row.get(0))
+        .optional()?;
+    let epoch = epoch.map(Epoch).ok_or(Fault::NoUser)?;
+    if entry.proof.is_some_and(|proven| proven != epoch) {
         return Err(Fault::NoUser);
     }
     if let Some(replaced) = &entry.replaced {

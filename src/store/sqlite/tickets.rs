@@ -2,10 +2,10 @@
 
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::{Fault, Sqlite, WRITE_PATIENCE, end_everything_of, insert_key, user_at, written};
+use super::{Fault, Sqlite, WRITE_PATIENCE, put_password, user_at, written};
 use crate::clock::Moment;
 use crate::password::PasswordHash;
-use crate::store::{Key, KeyId, Result, Ticket, Tickets, User, UserId, Written};
+use crate::store::{Result, Ticket, Tickets, User, UserId, Written};
 use crate::token::TokenHash;
 
 impl Tickets for Sqlite {
@@ -33,34 +33,23 @@ impl Tickets for Sqlite {
 
     fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
         let done = self.write(WRITE_PATIENCE, |tx| {
-            let owner: Option<(String, String)> = tx
+            let owner: Option<String> = tx
                 .prepare_cached(
-                    "SELECT user.id, user.canonical_username
-                       FROM ticket JOIN user ON user.id = ticket.user_id
+                    "SELECT user.id FROM ticket JOIN user ON user.id = ticket.user_id
                       WHERE ticket.id = ?1 AND ticket.expires_at >= ?2
-                        AND ticket.created_at <= ?3",
+                        AND ticket.created_at <= ?3 AND disabled_at IS NULL",
                 )?
                 .query_row((id.as_bytes(), now.millis(), now.latest_past().millis()), |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                    row.get(0)
                 })
                 .optional()?;
-            let Some((user, canonical)) = owner else { return Ok(false) };
-            let (user_id, key) = (UserId(user), KeyId::username(&canonical));
-            let changed = tx
-                .prepare_cached(
-                    "UPDATE user_key SET hashed_password = ?2 WHERE id = ?1 AND user_id = ?3",
-                )?
-                .execute([key.as_str(), hash.as_stored(), user_id.as_str()])?;
-            if changed == 0 {
-                let hashed_password = Some(hash.clone());
-                insert_key(tx, &Key { id: key, user_id: user_id.clone(), hashed_password })?;
-            }
-            end_everything_of(tx, &user_id)?;
+            let Some(user) = owner.map(UserId) else { return Ok(false) };
+            put_password(tx, &user, Some(hash))?;
             Ok(true)
         });
         match done {
             Ok(is_done) => Ok(is_done),
-            // Somebody else has the key of that name.
+            // Another user signs in with the name, and there is no other key to set it on.
             Err(Fault::Duplicate) => Ok(false),
             Err(fault) => Err(fault.into()),
         }

@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
 
 use super::{Fault, Sqlite, WRITE_PATIENCE, file};
-use crate::store::{Error, Result, Upkeep};
+use crate::store::{Error, Result, Upkeep, odd_names, shared_names};
 
 impl Upkeep for Sqlite {
     fn handle_key(&self) -> &[u8; 32] {
@@ -64,17 +64,34 @@ impl Upkeep for Sqlite {
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             faults.extend(orphans);
-            let names: i64 = conn.query_row(
-                "SELECT count(*) FROM user_key JOIN user ON user.id = user_key.user_id
-                  WHERE user_key.id LIKE 'username:%'
-                    AND user_key.id <> 'username:' || user.canonical_username",
+            let shared: i64 = conn.query_row(
+                "SELECT count(*) FROM user
+                   JOIN user_key ON user_key.id = 'username:' || user.canonical_username
+                  WHERE user_key.user_id <> user.id",
                 [],
                 |row| row.get(0),
             )?;
-            if names > 0 {
-                faults.push(format!("{names} users sign in with another name than they have"));
-            }
+            faults.extend(shared_names(shared));
             Ok(faults)
+        })
+    }
+
+    fn oddities(&self) -> Result<Vec<String>> {
+        self.read(|conn| {
+            let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
+            let others = count(
+                "SELECT count(DISTINCT user_id) FROM user_key AS it
+                  WHERE id >= 'username:' AND id < 'username;' AND NOT EXISTS
+                        (SELECT 1 FROM user_key JOIN user ON user.id = user_key.user_id
+                          WHERE user.id = it.user_id
+                            AND user_key.id = 'username:' || user.canonical_username)",
+            )?;
+            let nameless = count(
+                "SELECT count(*) FROM user WHERE NOT EXISTS
+                   (SELECT 1 FROM user_key WHERE user_id = user.id
+                       AND user_key.id >= 'username:' AND user_key.id < 'username;')",
+            )?;
+            Ok(odd_names(others, nameless))
         })
     }
 

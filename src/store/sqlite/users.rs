@@ -2,21 +2,21 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
+use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invites, moment_at,
     tickets, written,
 };
 use crate::clock::Moment;
-use crate::store::{
-    Entry, Groups, Key, KeyId, Result, Session, SignedUp, User, UserId, Users, Written,
-};
+use crate::store::{Entry, Groups, Key, Result, Session, SignedUp, User, UserId, Users, Written};
 use crate::token::TokenHash;
 
 impl Users for Sqlite {
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
         let done = self.write(WRITE_PATIENCE, |tx| {
+            see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
             insert_user(tx, user)?;
-            keys.iter().try_for_each(|key| insert_key(tx, key))
+            keys.iter().try_for_each(|key| add_key(tx, key))
         });
         written(done)
     }
@@ -88,12 +88,8 @@ impl Users for Sqlite {
                 "UPDATE user SET username = ?2, canonical_username = ?3 WHERE id = ?1",
             )?
             .execute([id.as_str(), username, canonical])?;
-            tx.prepare_cached("UPDATE user_key SET id = ?3 WHERE id = ?2 AND user_id = ?1")?
-                .execute([
-                    id.as_str(),
-                    KeyId::username(&before).as_str(),
-                    KeyId::username(canonical).as_str(),
-                ])?;
+            move_sign_in_name(tx, id, &before, canonical)?;
+            tickets::delete_all_of(tx, id)?;
             Ok(())
         });
         written(done)
@@ -110,6 +106,7 @@ impl Users for Sqlite {
 
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
+            tickets::delete_all_of(tx, id)?;
             Ok(tx
                 .prepare_cached("UPDATE user SET email = ?2 WHERE id = ?1")?
                 .execute([id.as_str(), email])?)
@@ -121,6 +118,7 @@ impl Users for Sqlite {
         let changed = self.write(WRITE_PATIENCE, |tx| {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
+            tickets::delete_all_of(tx, id)?;
             // They are good again when their owner is let in again.
             tx.prepare_cached(
                 "UPDATE access_token SET epoch = epoch + 1
@@ -139,6 +137,7 @@ impl Users for Sqlite {
 
     fn enable_user(&self, id: &UserId) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
+            tickets::delete_all_of(tx, id)?;
             Ok(tx
                 .prepare_cached(
                     "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?1",

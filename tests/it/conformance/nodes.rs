@@ -15,8 +15,8 @@ use vestibule::store::{
 use vestibule::token::TokenHash;
 
 use super::{
-    Desk, MANY, NODES, access_token, hash, invite, is_alive, key, record, session, sign_up, ticket,
-    user, with_ann,
+    Desk, MANY, NODES, access_token, epoch_of, hash, invite, is_alive, key, record, session,
+    sign_up, ticket, user, with_ann,
 };
 
 /// Lets this many threads at each node go at the same instant, and gives back what each of them said.
@@ -204,14 +204,14 @@ const ENDS: [&str; 4] = ["set", "change", "ticket", "shut out"];
 
 /// Ends at this node what was let in under the old password of `name`, in this way.
 fn end_everything(desk: &Desk, node: &dyn Store, end: &str, name: &str, ticket: &TokenHash) {
-    let (id, now) = (key(name).id, Moment::from_millis(9));
+    let (id, now) = (user(name).id, Moment::from_millis(9));
+    let new = hash("$two");
     let is_done = match end {
-        "set" => patiently(desk, || node.set_password(&id, Some(&hash("$two")))),
+        "set" => patiently(desk, || node.set_password(&id, Some(&new))) == Written::Done,
         "change" => {
             let (next, entry) = (session(name, [1, 2, 3]), Entry::default());
-            let (old, new) = (hash("$one"), hash("$two"));
-            patiently(desk, || node.change_password(&id, &old, &new, &next, &entry))
-                == Written::Done
+            let proof = epoch_of(desk, name);
+            patiently(desk, || node.change_password(proof, &new, &next, &entry)) == Written::Done
         }
         "ticket" => patiently(desk, || node.use_ticket(ticket, &hash("$two"), now)),
         _ => patiently(desk, || node.disable_user(&user(name).id, "left", now)),
@@ -264,7 +264,7 @@ pub fn no_session_outlives_the_password_that_it_was_let_in_with(desk: &Desk) {
         for round in 0..desk.room.rounds(15) {
             let name = format!("{end}{round}");
             sign_up(&*desk.store, &name, &session(&name, [1, 2, 3]));
-            let proof = Some((key(&name).id, hash("$one")));
+            let proof = Some(epoch_of(desk, &name));
             let entry = Entry { proof, ..Entry::default() };
             let (ids, done) = race_with_the_end(desk, end, &name, |node, id| {
                 let session = Session { id: *id, ..session(&name, [1, 2, 3]) };
@@ -480,24 +480,18 @@ pub fn keeps_a_users_name_and_their_key_one_whoever_renames_them(desk: &Desk) {
     }
 }
 
-pub fn no_old_password_outlives_a_reset_beside_a_rename(desk: &Desk) {
+pub fn no_old_password_outlives_a_new_one_beside_a_rename(desk: &Desk) {
     with_ann(desk);
     let id = user("ann").id;
     for round in 0..desk.room.rounds(40) {
-        let ticket = ticket("ann", 50);
-        assert_eq!(desk.store.add_ticket(&ticket), Ok(Written::Done));
         let new = hash(&format!("$new{round}"));
-        let is_used = race(desk, 1, |node, number| {
+        race(desk, 1, |node, number| {
             if number == 0 {
-                return patiently(desk, || {
-                    node.use_ticket(&ticket.id, &new, Moment::from_millis(9))
-                });
+                return patiently(desk, || node.set_password(&id, Some(&new)));
             }
             let name = format!("n{round}x{number}");
-            patiently(desk, || node.rename_user(&id, &name, &name));
-            false
+            patiently(desk, || node.rename_user(&id, &name, &name))
         });
-        assert!(is_used[0]);
         let name = desk.store.user(&id).unwrap().unwrap().canonical_username;
         let keys = desk.store.keys_of(&id).unwrap();
         assert_eq!(keys.len(), 1, "another key beside the one of the name");
@@ -505,7 +499,7 @@ pub fn no_old_password_outlives_a_reset_beside_a_rename(desk: &Desk) {
     }
 }
 
-/// Whoever has the name by then gets the password, and all that they have open ends with it.
+/// The password is the user's and not the name's: whoever takes the name has no part in it.
 pub fn ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands(desk: &Desk) {
     for round in 0..desk.room.rounds(30) {
         let (old, name) = (format!("o{round}"), format!("n{round}"));
@@ -514,7 +508,7 @@ pub fn ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_ha
         race(desk, 1, |node, number| match number {
             0 => {
                 let set = hash("$set");
-                drop(node.set_password(&KeyId::username(&old), Some(&set)));
+                patiently(desk, || node.set_password(&user(&old).id, Some(&set)));
             }
             1 => {
                 patiently(desk, || node.rename_user(&user(&old).id, &name, &name));
@@ -525,9 +519,31 @@ pub fn ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_ha
                 drop(node.add_user(&other, &[key]));
             }
         });
-        let sql = "SELECT user.id FROM user JOIN user_key ON user_key.user_id = user.id
-                    WHERE hashed_password = '$set' AND epoch = 0";
-        assert_eq!(desk.raw().texts(sql), [""; 0], "a new password, and nothing has ended");
+        let hashes = |id: &str| {
+            let sql = format!("SELECT hashed_password FROM user_key WHERE user_id = '{id}'");
+            desk.raw().texts(&sql)
+        };
+        assert_eq!(hashes(user(&old).id.as_str()), ["$set"]);
+        assert!(hashes(&format!("other{round}")).iter().all(|it| it == "$one"));
+        assert!(!is_alive(desk, &live));
+    }
+}
+
+pub fn no_sign_in_name_is_added_with_a_password_that_is_replaced_meanwhile(desk: &Desk) {
+    with_ann(desk);
+    let id = user("ann").id;
+    for round in 0..desk.room.rounds(30) {
+        let new = hash(&format!("$new{round}"));
+        race(desk, 1, |node, number| {
+            if number == 0 {
+                return patiently(desk, || node.set_password(&id, Some(&new)));
+            }
+            let name = format!("n{round}x{number}");
+            patiently(desk, || node.add_sign_in_name(&id, &name))
+        });
+        let keys = desk.store.keys_of(&id).unwrap();
+        assert_eq!(keys.len(), 1 + (round + 1) * (NODES - 1));
+        assert!(keys.iter().all(|it| it.hashed_password.as_ref() == Some(&new)), "an old one");
     }
 }
 
