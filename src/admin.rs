@@ -9,6 +9,7 @@ mod backup;
 mod copy;
 mod export;
 mod invite;
+mod keys;
 mod migrate;
 mod user;
 
@@ -57,7 +58,7 @@ fn see_that_it_is_there(database: &Database, flag: &str) -> Result<(), String> {
 
 fn find(store: &dyn Store, name: &str) -> Result<User, String> {
     let found = match Username::for_sign_in(name) {
-        Some(name) => users::by_name(store, &name).map_err(|err| err.to_string())?,
+        Some(name) => users::by_any_name(store, &name).map_err(|err| err.to_string())?,
         None => None,
     };
     found.ok_or_else(|| format!("there is no user {name}"))

@@ -38,7 +38,7 @@ pub use operator::{
     TokenAction, TokenFlags,
 };
 pub use proxy::ProxyFlags;
-pub use user::{UserAction, UserFlags};
+pub use user::{KeyAction, UserAction, UserFlags};
 
 use crate::client;
 use crate::gate::{self, Listen};

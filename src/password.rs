@@ -100,6 +100,15 @@ impl PasswordHash {
     pub fn is_readable(&self) -> bool {
         Stored::read(&self.0).is_some() || Foreign::read(&self.0).is_some()
     }
+
+    /// The scheme that it is made by, as `argon2id` or `bcrypt`; `unknown` if it is not readable.
+    pub fn kind(&self) -> &'static str {
+        match (Stored::read(&self.0), Foreign::read(&self.0)) {
+            (Some(stored), _) => stored.scheme.algorithm.as_str(),
+            (None, Some(foreign)) => foreign.kind(),
+            (None, None) => "unknown",
+        }
+    }
 }
 
 /// What a comparison of a password with a stored hash found.

@@ -10,7 +10,7 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 use crate::clock::Moment;
 use crate::keys::{self, NewKey};
 use crate::password::Hasher;
-use crate::store::{Groups, Result, Store, User, UserId, Written};
+use crate::store::{Groups, KeyId, Result, Store, User, UserId, Written};
 use crate::token;
 
 /// Characters of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
@@ -160,6 +160,15 @@ pub fn get(store: &dyn Store, id: &UserId) -> Result<Option<User>> {
 /// The user who has this name in any spelling, if there is one.
 pub fn by_name(store: &dyn Store, username: &Username) -> Result<Option<User>> {
     store.user_by_name(username.canonical())
+}
+
+/// The user who has this name in any spelling, or else the one who signs in with it.
+pub fn by_any_name(store: &dyn Store, username: &Username) -> Result<Option<User>> {
+    if let Some(user) = by_name(store, username)? {
+        return Ok(Some(user));
+    }
+    let owner = store.user_of_key(&KeyId::username(username.canonical()))?;
+    Ok(owner.map(|(user, _)| user))
 }
 
 /// Gives a user another name; they sign in with it from now on, whatever they signed in with before, and

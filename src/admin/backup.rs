@@ -56,6 +56,7 @@ pub fn check(config: &Config, as_json: bool) -> Result<(String, bool), String> {
     if was_open {
         notes.push("others could read the database; its mode is 600 now".to_owned());
     }
+    notes.extend(store.oddities().map_err(|err| err.to_string())?);
     let report = if as_json {
         let data = json!({
             "settings": settings.into_iter().collect::<BTreeMap<_, _>>(),
@@ -67,7 +68,7 @@ pub fn check(config: &Config, as_json: bool) -> Result<(String, bool), String> {
         format!("{data}\n")
     } else {
         let counts = counts.map(|(name, count)| (name, count.to_string()));
-        let notes = notes.into_iter().map(|it| ("note", it));
+        let notes = notes.iter().map(|it| ("note", printable(it)));
         let found = faults.iter().map(|it| ("FAULT", printable(it)));
         let rows = settings.into_iter().chain(counts).chain(notes).chain(found);
         let rows: Vec<_> = rows.map(|(name, it)| format!("{name:<18}{it}\n")).collect();

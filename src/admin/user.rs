@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Done, drawn, find, lines, open, printable, read_groups, record, record_of, table};
 use crate::clock::Moment;
-use crate::config::{UserAction, UserFlags, network};
+use crate::config::{KeyAction, UserAction, UserFlags, network};
 use crate::keys::{self, NewKey};
 use crate::network::Neighbourhood;
 use crate::origin::Origin;
@@ -43,6 +43,15 @@ pub fn user(
             let typed = ask(&name)?;
             set_password(store, &user, &typed, password_policy, now)
         }
+        UserAction::Key { action: KeyAction::Add { name, key } } => {
+            super::keys::add(store, &find(&name)?, &key, now)
+        }
+        UserAction::Key { action: KeyAction::Remove { name, key } } => {
+            super::keys::remove(store, &find(&name)?, &key, now)
+        }
+        UserAction::Key { action: KeyAction::List { name, json } } => {
+            super::keys::list(store, &find(&name)?, json)
+        }
         UserAction::Rename { name, new_name } => rename(store, &find(&name)?, &new_name, now),
         UserAction::Delete { name, yes } => delete(store, &find(&name)?, yes, now),
         UserAction::ResetLink { name, origin, qr } => {
@@ -74,7 +83,7 @@ fn add(
     user.groups = groups;
     let key = keys::new(&hasher, &user.id, &NewKey { id: &id, password: password.as_ref() });
     if store.add_user(&user, &[key]).map_err(|err| err.to_string())? != Written::Done {
-        return Err(format!("somebody is called {typed} already"));
+        return Err(format!("somebody is called {typed} already, or signs in with it"));
     }
     finish(store, &user, Ok(true), ("user_add", &[]), now)
 }
@@ -127,8 +136,12 @@ fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     let sessions = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?.len();
     let disabled = user.disabled_at.map(Moment::rfc3339);
     let attributes = store.attributes(&user.id).map_err(|err| err.to_string())?.unwrap_or_default();
+    let keys = super::keys::of(store, user)?;
+    let names = super::keys::sign_in_names(&keys);
     if as_json {
         let mut data = data(user);
+        data["sign_in_names"] = names.into();
+        data["keys"] = keys.iter().map(super::keys::data).collect();
         data["sessions"] = sessions.into();
         // What an import has written; should somebody else have, it is shown as the text it is.
         data["attributes"] = match attributes.as_str() {
@@ -146,12 +159,14 @@ fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     let mut rows = vec![
         ("id", user.id.as_str().to_owned()),
         ("username", user.username.clone()),
+        ("signs in", if names.is_empty() { "by no name".to_owned() } else { names.join(", ") }),
         ("groups", or_none(user.groups.as_str())),
         ("email", or_none(&user.email)),
         ("created", user.created_at.rfc3339()),
         ("disabled", disabled),
         ("sessions", sessions.to_string()),
     ];
+    rows.extend(keys.iter().map(|it| ("key", super::keys::line(it))));
     if !attributes.is_empty() {
         rows.push(("also", attributes));
     }
@@ -179,7 +194,7 @@ fn rename(store: &dyn Store, user: &User, typed: &str, now: Moment) -> Done {
         .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
     match users::rename(store, &user.id, &name).map_err(|err| err.to_string())? {
         Written::Done => finish(store, user, Ok(true), ("user_rename", &[]), now),
-        Written::Taken => Err(format!("somebody is called {typed} already")),
+        Written::Taken => Err(format!("somebody is called {typed} already, or signs in with it")),
         Written::NoUser => finish(store, user, Ok(false), ("user_rename", &[]), now),
     }
 }
@@ -292,7 +307,7 @@ fn enable(store: &dyn Store, user: &User, now: Moment) -> Done {
 }
 
 /// Keeps what was done in the audit trail, and shows what it led to.
-fn finish(
+pub(super) fn finish(
     store: &dyn Store,
     user: &User,
     is_done: store::Result<bool>,

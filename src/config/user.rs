@@ -50,8 +50,8 @@ pub enum UserAction {
         #[arg(long)]
         json: bool,
     },
-    /// Set a user's password, from a prompt or from standard input as one line. Sessions and access
-    /// tokens end.
+    /// Set a user's password, from a prompt or from standard input as one line. It replaces the password
+    /// of every key of the user; sessions, access tokens and reset links end.
     #[command(after_help = "Example:\n  vestibule user passwd anna < password")]
     Passwd {
         /// The username, in any spelling.
@@ -61,13 +61,19 @@ pub enum UserAction {
         #[arg(value_parser = policy, default_value = "standard")]
         password_policy: Policy,
     },
-    /// Rename a user, who signs in with the new name from then on.
+    /// Rename a user, who signs in with the new name from then on. Reset links end.
     #[command(after_help = "Example:\n  vestibule user rename anna anna.onym")]
     Rename {
         /// The username, in any spelling.
         name: String,
         /// The new username.
         new_name: String,
+    },
+    /// List, add and remove the keys of a user: sign-in names and IDs of other providers.
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        action: KeyAction,
     },
     /// Delete a user and all their data. This cannot be undone.
     #[command(after_help = "Example:\n  vestibule user delete anna --yes")]
@@ -120,7 +126,7 @@ pub enum UserAction {
         #[arg(value_name = "GROUP,...")]
         groups: String,
     },
-    /// Set the e-mail address of a user, which apps are told.
+    /// Set the e-mail address of a user, which apps are told. Reset links end.
     #[command(after_help = "Example:\n  vestibule user email anna anna@example.com")]
     Email {
         /// The username, in any spelling.
@@ -129,8 +135,8 @@ pub enum UserAction {
         #[arg(value_name = "ADDRESS")]
         email: String,
     },
-    /// Disable an account at once: its sessions end, its access tokens stop working, and signing in is
-    /// answered as for a wrong password.
+    /// Disable an account at once: its sessions and reset links end, its access tokens stop working, and
+    /// signing in is answered as for a wrong password.
     #[command(after_help = "Example:\n  vestibule user disable anna --reason 'left the company'")]
     Disable {
         /// The username, in any spelling.
@@ -144,5 +150,39 @@ pub enum UserAction {
     Enable {
         /// The username, in any spelling.
         name: String,
+    },
+}
+
+/// What can be done with the keys of a user.
+#[derive(Subcommand)]
+pub enum KeyAction {
+    /// List the keys of a user and the kind of hash of each password.
+    #[command(after_help = "Example:\n  vestibule user key list anna --json")]
+    List {
+        /// The username, in any spelling.
+        name: String,
+        /// Print one JSON object per line, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a key. A sign-in name gets the user's current password; a key of another provider has none.
+    #[command(after_help = "Examples:\n  \
+        vestibule user key add anna username:anna.onym\n  \
+        vestibule user key add anna github:1234567")]
+    Add {
+        /// The username, in any spelling.
+        name: String,
+        /// The provider, a colon, and the ID there; for a sign-in name, username: and the name.
+        #[arg(value_name = "PROVIDER:ID")]
+        key: String,
+    },
+    /// Remove a key. The user's sessions, access tokens and reset links end.
+    #[command(after_help = "Example:\n  vestibule user key remove anna github:1234567")]
+    Remove {
+        /// The username, in any spelling.
+        name: String,
+        /// The key, as vestibule user key list shows it.
+        #[arg(value_name = "PROVIDER:ID")]
+        key: String,
     },
 }

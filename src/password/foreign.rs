@@ -76,6 +76,15 @@ impl Foreign {
         is_good.then(|| Self::Pbkdf2 { salt: salt.to_owned(), iterations, output })
     }
 
+    /// What the scheme is called.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Scrypt { .. } => "scrypt",
+            Self::Bcrypt(_) => "bcrypt",
+            Self::Pbkdf2 { .. } => "pbkdf2-sha256",
+        }
+    }
+
     /// Whether it was made of this password. `count` is called for each hash that is computed: two,
     /// if it takes two to tell.
     pub(super) fn matches(&self, password: &Password, count: impl Fn()) -> bool {

@@ -147,6 +147,99 @@ fn sets_a_password_and_ends_every_session() {
     assert_eq!(sign_in(&server, "carla", "three+unrelated+words"), 302);
 }
 
+/// Lets the one user there is be called `after-rename`, as an import does with somebody whom Lucia's
+/// `updateUserAttributes` has renamed.
+fn rename_without_the_key(folder: &Path) {
+    let raw = rusqlite::Connection::open(folder.join("test.db")).unwrap();
+    let sql = "UPDATE user SET username = 'after-rename', canonical_username = 'after-rename'";
+    assert_eq!(raw.execute(sql, []), Ok(1));
+}
+
+fn keys_of(folder: &Path, name: &str) -> Vec<String> {
+    let told = said(&user(folder, &["key", "list", name, "--json"]));
+    let id = |line: &str| {
+        let data: serde_json::Value = serde_json::from_str(line).unwrap();
+        format!("{}:{} {}", data["provider"], data["id"], data["hash"]).replace('"', "")
+    };
+    told.lines().map(id).collect()
+}
+
+#[test]
+fn ends_the_old_password_of_somebody_whose_key_has_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1"]);
+    let cookie = server.sign_up("before-rename");
+    rename_without_the_key(folder.path());
+    said(&run(folder.path(), &["user", "passwd", "after-rename"], "three unrelated words"));
+    assert_eq!(sign_in(&server, "before-rename", "correct+horse"), 400, "the old password");
+    assert!(!server.is_signed_in(&cookie));
+    assert_eq!(sign_in(&server, "before-rename", "three+unrelated+words"), 302);
+    assert_eq!(keys_of(folder.path(), "after-rename"), ["username:before-rename argon2id"]);
+    said(&run(folder.path(), &["check"], ""));
+}
+
+#[test]
+fn moves_the_sign_in_name_when_somebody_is_renamed_whatever_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("before-rename");
+    rename_without_the_key(folder.path());
+    let told = said(&user(folder.path(), &["rename", "after-rename", "After-Rename"]));
+    assert!(told.contains("signs in  after-rename\n"), "{told}");
+    assert_eq!(sign_in(&server, "before-rename", "correct+horse"), 400);
+    assert_eq!(sign_in(&server, "after-rename", "correct+horse"), 302);
+    said(&user(folder.path(), &["rename", "after-rename", "before-rename"]));
+    assert_eq!(sign_in(&server, "before-rename", "correct+horse"), 302);
+    assert_eq!(keys_of(folder.path(), "before-rename"), ["username:before-rename argon2id"]);
+    said(&run(folder.path(), &["user", "passwd", "before-rename"], "three unrelated words"));
+    assert_eq!(sign_in(&server, "before-rename", "correct+horse"), 400);
+    assert_eq!(sign_in(&server, "before-rename", "three+unrelated+words"), 302);
+}
+
+#[test]
+fn shows_adds_and_removes_the_keys_of_a_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("Anna");
+    let bertha = server.sign_up("bertha");
+    said(&user(folder.path(), &["key", "add", "anna", "github:1:2"]));
+    let told = said(&user(folder.path(), &["key", "add", "anna", "username:Anni"]));
+    assert!(told.contains("signs in  anna, anni\n"), "{told}");
+    let all = ["github:1:2 null", "username:anna argon2id", "username:anni argon2id"];
+    assert_eq!(keys_of(folder.path(), "anna"), all);
+    assert_eq!(sign_in(&server, "ANNI", "correct+horse"), 302, "with the password she has");
+    let told = said(&user(folder.path(), &["show", "anni", "--json"]));
+    let data: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(data["sign_in_names"], serde_json::json!(["anna", "anni"]));
+    assert_eq!(data["keys"][0]["provider"], "github");
+    assert!(!told.contains('$'), "a hash is shown");
+    let told = said(&user(folder.path(), &["key", "list", "anna"]));
+    assert!(told.contains("github    1:2   no password\n"), "{told}");
+    for (words, why) in [
+        (["key", "add", "anna", "username:Bertha"], "somebody else"),
+        (["key", "add", "bertha", "github:1:2"], "somebody else"),
+        (["key", "add", "anna", "github:1:2"], "has the key"),
+        (["key", "add", "anna", "github"], "provider:id"),
+        (["key", "add", "anna", ":github"], "provider:id"),
+        (["key", "add", "anna", "github:"], "provider:id"),
+        (["key", "add", "anna", "username:abc"], "4 to 31"),
+        (["key", "remove", "anna", "username:bertha"], "has no key"),
+        (["key", "remove", "anna", "github:3"], "has no key"),
+    ] {
+        assert!(refusal(&user(folder.path(), &words)).contains(why), "{words:?}");
+    }
+    assert!(server.is_signed_in(&cookie));
+    said(&user(folder.path(), &["key", "remove", "anna", "username:ANNI"]));
+    assert_eq!(sign_in(&server, "anni", "correct+horse"), 400);
+    assert!(!server.is_signed_in(&cookie), "a session may have begun with it");
+    assert!(server.is_signed_in(&bertha));
+    said(&user(folder.path(), &["key", "remove", "anna", "username:anna"]));
+    let told = said(&user(folder.path(), &["show", "anna"]));
+    assert!(told.contains("signs in  by no name\n"), "{told}");
+    let kept = said(&run(folder.path(), &["audit", "--json"], ""));
+    assert!(kept.contains("user_key_add") && kept.contains("user_key_remove"), "{kept}");
+}
+
 #[test]
 fn renames_lists_and_deletes_people() {
     let folder = tempfile::tempdir().unwrap();
@@ -437,6 +530,30 @@ fn tells_whether_the_database_is_in_order() {
     assert!(text.ends_with("NOT in order\n"), "{text}");
     let wrong = run(folder.path(), &["check", "--active=40d"], "");
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn takes_what_an_import_brings_for_order_and_a_name_of_two_people_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Binary::start(folder.path(), &[]));
+    let raw = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    raw.execute_batch(
+        "INSERT INTO user (id, username, canonical_username, created_at) VALUES
+           ('1', 'after-rename', 'after-rename', 0), ('2', 'bob', 'bob', 0), ('3', 'eve', 'eve', 0);
+         INSERT INTO user_key VALUES ('username:before-rename', '1', '$x'), ('USERNAME:b', '2', '$x')",
+    )
+    .unwrap();
+    let told = said(&run(folder.path(), &["check"], ""));
+    assert!(told.contains("note              1 user signs in by another name"), "{told}");
+    assert!(told.contains("note              2 users sign in by no name"), "{told}");
+    raw.execute_batch("INSERT INTO user_key VALUES ('username:bob', '3', '$x')").unwrap();
+    let faulty = run(folder.path(), &["check"], "");
+    let text = String::from_utf8(faulty.stdout).unwrap();
+    assert_eq!(faulty.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("FAULT             1 name shows one user and lets another one in"),
+        "{text}"
+    );
 }
 
 #[test]
