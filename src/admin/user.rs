@@ -262,7 +262,7 @@ fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
 
 fn unlock_name(store: &dyn Store, name: &Username) -> store::Result<()> {
     throttle::forget(store, name.canonical())?;
-    match users::by_name(store, name)? {
+    match users::by_any_name(store, name)? {
         Some(user) => throttle::forget_user(store, &user),
         None => Ok(()),
     }

@@ -311,19 +311,21 @@ impl Site {
         }
     }
 
-    /// With a name, it has to be the owner's.
+    /// With a name, it has to be one of the owner's: the one that is shown or one to sign in with.
     fn by_access_token(
         &self,
         token: &token::Token,
         name: Option<Username>,
         now: Moment,
     ) -> Result<Who, Error> {
-        let is_theirs =
-            |user: &User| name.as_ref().is_none_or(|it| it.canonical() == user.canonical_username);
-        Ok(match access::user_of(&*self.store, token, now)?.filter(is_theirs) {
-            Some(user) => Who::Known(Box::new(user)),
+        let store = &*self.store;
+        let user = access::user_of(store, token, now)?;
+        let named = name.as_ref().map(|it| users::by_any_name(store, it)).transpose()?;
+        Ok(match (user, named) {
+            (Some(user), None) => Who::Known(Box::new(user)),
+            (Some(user), Some(Some(named))) if named.id == user.id => Who::Known(Box::new(user)),
             // Nobody can guess one, so that it is no try to be counted.
-            None => Who::Refused { reason: "bad_access_token", name, user: None },
+            _ => Who::Refused { reason: "bad_access_token", name, user: None },
         })
     }
 

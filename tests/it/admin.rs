@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use crate::binary::{Binary, vestibule};
 
 /// Runs a command on this folder's database, with this on standard input.
-fn run(folder: &Path, words: &[&str], input: &str) -> Output {
+pub fn run(folder: &Path, words: &[&str], input: &str) -> Output {
     let database = folder.join("test.db");
     let mut command = vestibule(words);
     command.args(["--database", database.to_str().unwrap()]);
@@ -323,6 +323,21 @@ fn lets_somebody_try_again_whose_name_looks_like_an_address() {
     }
     said(&user(folder.path(), &["unlock", "10.0.0.1"]));
     assert_eq!(sign_in(&server, "10.0.0.1", "wrong"), 400);
+}
+
+#[test]
+fn lets_a_user_try_again_at_once_whatever_they_sign_in_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--throttle-free=1"]);
+    server.sign_up("before-rename");
+    rename_without_the_key(folder.path());
+    for name in ["after-rename", "before-rename"] {
+        for expected in [400, 400, 429] {
+            assert_eq!(sign_in(&server, "before-rename", "wrong"), expected);
+        }
+        said(&user(folder.path(), &["unlock", name]));
+        assert_eq!(sign_in(&server, "before-rename", "correct+horse"), 302, "{name}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use vestibule::clock::Moment;
 use vestibule::import::{self, Order, Outcome, Source};
 use vestibule::store::{self, Database, LuciaTables};
 
+use crate::admin::run;
 use crate::binary::vestibule;
 use crate::engine;
 use crate::visit::{Visit, body};
@@ -593,6 +594,90 @@ fn notes_what_the_operator_should_look_after() {
     let notes = report["notes"].as_object().unwrap();
     assert_eq!(notes.len(), 3, "{report}");
     assert!(notes.values().all(|count| *count == 1), "{report}");
+}
+
+/// Runs an operator's command on the database that people were brought over into.
+fn operate(it: &Move, words: &[&str], input: &str) -> (Option<i32>, String) {
+    let output = run(it.folder.path(), words, input);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// `open sesame`, as Node's bcrypt and `htpasswd -B` hash it at the lowest cost.
+const OLD: &str = "$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy";
+
+/// Somebody whom Lucia's `updateUserAttributes` has renamed, somebody with a password of another provider,
+/// and somebody with none at all.
+fn of_many_kinds() -> Move {
+    Move::with(&format!(
+        "INSERT INTO user VALUES ('1', 'after-rename'), ('2', 'mailed'), ('3', 'linked');
+         INSERT INTO user_key VALUES ('username:before-rename', '1', '{OLD}'),
+                ('email:m@x', '2', '{OLD}'), ('github:3', '3', NULL);
+         INSERT INTO user_session VALUES ('{}', '1', 9000000, 9000000), ('{}', '2', 9000000, 9000000);",
+        token("a"),
+        token("b"),
+    ))
+}
+
+#[test]
+fn takes_whomever_it_brings_over_for_order() {
+    for it in [of_many_kinds(), Move::of(fixture())] {
+        it.done(NOW);
+        let (code, told) = operate(&it, &["check"], "");
+        assert!(code == Some(0) && told.ends_with("is in order\n"), "{told}");
+    }
+}
+
+#[test]
+fn ends_the_old_password_of_everybody_who_came_over_when_they_get_a_new_one() {
+    for (name, signs_in_as) in
+        [("after-rename", "before-rename"), ("mailed", "mailed"), ("linked", "linked")]
+    {
+        let it = of_many_kinds();
+        it.done(NOW);
+        let (code, told) = operate(&it, &["user", "passwd", name], "three unrelated words");
+        assert!(code == Some(0) && told.contains(&format!("signs in  {signs_in_as}\n")), "{told}");
+        let of = |what: &str| {
+            let sql = format!("SELECT {what} FROM user JOIN user_key ON user_id = user.id");
+            it.texts(&format!("{sql} WHERE username = '{name}'"))
+        };
+        assert!(!of("coalesce(hashed_password, '')").contains(&OLD.to_owned()), "{name}");
+        let left = it.texts("SELECT user_id FROM user_session");
+        assert!(!left.contains(&of("user.id")[0]), "{name}");
+        let mut visit = it.visit(NOW);
+        for old in [name, signs_in_as] {
+            assert_eq!(sign_in(&mut visit, old, "open sesame"), 400, "{old}");
+        }
+        assert_eq!(sign_in(&mut visit, signs_in_as, "three unrelated words"), 302, "{name}");
+    }
+}
+
+#[test]
+fn ends_the_old_password_after_a_rename_as_well() {
+    let it = of_many_kinds();
+    it.done(NOW);
+    for words in
+        [["user", "rename", "after-rename", "after-again"], ["user", "rename", "mailed", "posted"]]
+    {
+        assert_eq!(operate(&it, &words, "").0, Some(0));
+    }
+    for name in ["after-again", "posted"] {
+        assert_eq!(operate(&it, &["user", "passwd", name], "three unrelated words").0, Some(0));
+    }
+    assert_eq!(
+        it.texts("SELECT id FROM user_key ORDER BY id"),
+        ["email:m@x", "github:3", "username:after-again", "username:posted"]
+    );
+    let mut visit = it.visit(NOW);
+    for (name, password, status) in [
+        ("before-rename", "open sesame", 400),
+        ("after-rename", "open sesame", 400),
+        ("after-again", "open sesame", 400),
+        ("after-again", "three unrelated words", 302),
+        ("posted", "open sesame", 400),
+        ("posted", "three unrelated words", 302),
+    ] {
+        assert_eq!(sign_in(&mut visit, name, password), status, "{name}: {password}");
+    }
 }
 
 #[test]

@@ -60,6 +60,19 @@ fn lets_a_script_through_with_an_access_token_at_no_cost_of_a_hash() {
 }
 
 #[test]
+fn takes_an_access_token_under_any_name_of_its_owner() {
+    let mut visit = visit();
+    let token = make(&mut visit, "backup");
+    visit.raw().run("UPDATE user SET username = 'hannah', canonical_username = 'hannah'");
+    for (name, status) in [("hannah", 200), ("Anna", 200), ("bertha", 401), ("x", 401)] {
+        assert_eq!(with_name(&mut visit, name, &token).status, status, "{name}");
+    }
+    visit.forget_everything();
+    visit.post("/signup", &[("username", "bertha"), ("password", "correct horse")]);
+    assert_eq!(with_name(&mut visit, "bertha", &token).status, 401, "another user's name");
+}
+
+#[test]
 fn opens_nothing_but_checks_with_an_access_token() {
     let mut visit = visit();
     let token = make(&mut visit, "backup");
