@@ -103,6 +103,24 @@ fn leaves_sessions_behind_that_died_on_the_way() {
     assert_eq!((counts(&report, "sessions"), &report["dead_sessions"]), ((1, 0), &1.into()));
 }
 
+/// It would be good for as long as the clock was wrong.
+#[test]
+fn takes_no_session_along_that_begins_in_the_future() {
+    let there = Exported::new();
+    let hours = |count: u64| MORNING.after(Duration::from_secs(count * 60 * 60));
+    let (then, end) = (hours(2).millis(), hours(9_000).millis());
+    engine::raw_file(&there.database()).run(&format!(
+        "UPDATE user_session SET created_at = {then}, active_expires = {end}, idle_expires = {end},
+                absolute_expires = {end} WHERE id = zeroblob(32)"
+    ));
+    let text = export(&there.database(), true, MORNING);
+    assert_eq!(counts(&incoming(&text).done(MORNING), "sessions"), (1, 0), "the other one");
+    let text = export(&there.database(), true, hours(2));
+    assert_eq!(counts(&incoming(&text).done(hours(2)), "sessions"), (1, 0));
+    let report = incoming(&text).done(MORNING);
+    assert_eq!((counts(&report, "sessions"), &report["dead_sessions"]), ((0, 0), &1.into()));
+}
+
 #[test]
 fn keeps_passwords_sessions_and_who_is_shut_out() {
     let mut visit = Visit::over_file(tempfile::tempdir().unwrap());
