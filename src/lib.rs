@@ -14,7 +14,7 @@
 //! | site      | `routes pages text origin redirect client browser http` | auth, store | sockets, threads, clock, SQL     |
 //! | auth      | `login access invites tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
 //! | store     | `store`                                            | ground          | policy: lifetimes, limits        |
-//! | ground    | `password token network clock`                     | crates          | anything of ours                 |
+//! | ground    | `password token network new_file clock`            | crates          | anything of ours                 |
 //!
 //! The modules below are in reading order, from the outside in.
 
@@ -50,4 +50,5 @@ pub mod store;
 pub mod password;
 pub mod token;
 pub mod network;
+pub mod new_file;
 pub mod clock;

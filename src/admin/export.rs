@@ -1,14 +1,13 @@
 //! Everybody as lines of JSON.
 
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::{Done, open, record_of};
 use crate::clock::Moment;
 use crate::config::ExportFlags;
 use crate::lines::{self, Counts, LINE_BYTES_MAX};
+use crate::new_file::NewFile;
 use crate::store::Store;
 
 /// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
@@ -51,15 +50,10 @@ fn write_file(
     now: Moment,
 ) -> Result<Counts, String> {
     let failed = |err: std::io::Error| format!("cannot write {}: {err}", path.display());
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file: File = made.map_err(failed)?;
-    let done = write(store, &mut file, living, now);
-    let done = done.and_then(|counts| file.sync_all().map_err(failed).map(|()| counts));
-    if done.is_err() {
-        // A part of an export is worse than none.
-        let _ = std::fs::remove_file(path);
-    }
-    done
+    let file = NewFile::create(path).map_err(failed)?;
+    let counts = write(store, &mut file.file(), living, now)?;
+    file.finish().map_err(failed)?;
+    Ok(counts)
 }
 
 fn write(
