@@ -37,14 +37,30 @@ pub use user::user;
 /// Why something was not done, as one line.
 type Done = Result<String, String>;
 
-/// Opens a database that is there: a mistyped path must not make a new one.
-fn open(flags: &DatabaseFlags) -> Result<Box<dyn Store>, String> {
-    open_at(&flags.check()?)
+/// What a command does with a database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// It reads, and leaves the tables as they are. An older schema is refused.
+    Read,
+    /// It changes what is there: a mistyped path must not make a new database.
+    Change,
+    /// It adds something, and makes the database where there is none.
+    Add,
 }
 
-fn open_at(database: &Database) -> Result<Box<dyn Store>, String> {
-    see_that_it_is_there(database, "--database")?;
-    store::open_beside(database).map_err(|err| err.to_string())
+fn open(flags: &DatabaseFlags, access: Access) -> Result<Box<dyn Store>, String> {
+    open_at(&flags.check()?, access)
+}
+
+fn open_at(database: &Database, access: Access) -> Result<Box<dyn Store>, String> {
+    if access != Access::Add {
+        see_that_it_is_there(database, "--database")?;
+    }
+    let opened = match access {
+        Access::Read => store::open_to_read(database),
+        Access::Change | Access::Add => store::open_beside(database),
+    };
+    opened.map_err(|err| err.to_string())
 }
 
 fn see_that_it_is_there(database: &Database, flag: &str) -> Result<(), String> {

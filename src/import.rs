@@ -108,12 +108,14 @@ pub fn bring(
     let luggage = read(order, input, &mut report, now, progress)?;
     let arrivals = people::pack(luggage, &mut report, now);
     let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
-    // Only looking makes no database. (One that is there is opened, and so brought up to date.)
+    // Only looking makes no database, and leaves the tables of one that is there as they are.
     let only_looks = order.dry_run || refused(&report);
     let store = if only_looks && order.database.file().is_some_and(|it| !it.exists()) {
         None
+    } else if only_looks {
+        Some(store::open_to_read(&order.database).map_err(text)?)
     } else {
-        Some(store::open(&order.database).map_err(text)?)
+        Some(store::open_beside(&order.database).map_err(text)?)
     };
     let standings = match &store {
         None => vec![Standing::New; arrivals.len()],

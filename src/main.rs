@@ -94,7 +94,7 @@ fn obey(out: &mut Output) -> Result<ExitCode, Failure> {
             told.map(|()| ExitCode::SUCCESS).map_err(|text| Failure(1, text))
         }
         Some(Command::Backup(flags)) => tell(out, admin::backup(&flags, Moment::now())),
-        Some(Command::Restore(flags)) => tell(out, admin::restore(&flags)),
+        Some(Command::Restore(flags)) => tell(out, admin::restore(&flags, Moment::now())),
         Some(Command::Export(flags)) => {
             let done = admin::export(&flags, out, Output::is_terminal(), Moment::now());
             tell(out, done)

@@ -16,7 +16,6 @@ mod sqlite;
 mod standing;
 mod strangers;
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -33,7 +32,7 @@ pub use records::{
     Invite, Key, KeyId, Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, User,
     UserId, Written,
 };
-pub use sqlite::{READER_CACHE_KIB, Sqlite, restore};
+pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
 pub use strangers::{
     Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers, TableNames,
 };
@@ -59,6 +58,13 @@ const HALF_COPIED_TEXT: &str =
 /// What is said of a database that cannot be copied into.
 const INHABITED_TEXT: &str = "there are users in it; what is to be copied into is a database without \
                               any, or none yet";
+
+/// What is said of a database whose schema is older than the one that a command reads.
+fn older(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> String {
+    format!(
+        "it has schema {version}, and this vestibule reads schema {newest}: run vestibule migrate"
+    )
+}
 
 /// What is told as the rows of each of [`TABLES`] are read.
 const READ_TEXTS: [&str; TABLES.len()] = [
@@ -186,12 +192,24 @@ fn left_out() -> Error {
     Error::Broken("this vestibule was built without servers (cargo feature mysql)".to_owned())
 }
 
-/// The same beside a server that may be using it meanwhile, for a moment.
+/// Opens the database to change something in it, as [`open`] does, beside a server that may be using it.
 pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
     match database {
         Database::File(path) => Ok(Box::new(Sqlite::open_beside(path)?)),
         #[cfg(feature = "mysql")]
         Database::Mysql(cluster) => Ok(Box::new(Mysql::open_beside(cluster)?)),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
+    }
+}
+
+/// Opens the database to read from it, beside a server that may be using it: no table is made or changed,
+/// and one that is not there, or has an older schema, is refused with what to do.
+pub fn open_to_read(database: &Database) -> Result<Box<dyn Store>> {
+    match database {
+        Database::File(path) => Ok(Box::new(Sqlite::open_to_read(path)?)),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_to_read(cluster)?)),
         #[cfg(not(feature = "mysql"))]
         Database::Mysql(_) => Err(left_out()),
     }
@@ -229,8 +247,8 @@ pub fn schema(database: &Database) -> Result<(u32, u32)> {
     }
 }
 
-/// Brings a database to the newest schema, as [`open`] does where it may, and says from which number
-/// to which. A file that is not there is refused; a server's database gets its tables.
+/// Brings a database to the newest schema, as [`open`] does, and says from which number to which; 0: it had
+/// no tables.
 pub fn migrate(database: &Database) -> Result<(u32, u32)> {
     match database {
         Database::File(path) => sqlite::migrate(path),
@@ -598,21 +616,33 @@ pub trait Copies {
     fn rows(&self) -> Result<Vec<(&'static str, u64)>>;
 }
 
+/// What [`Upkeep::tend`] has noticed, each change once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tended {
+    /// Nothing has changed.
+    Unchanged,
+    /// The path no longer leads to the file that is open, and why.
+    Lost(String),
+    /// It leads there again.
+    Recovered,
+}
+
 /// The database as a whole.
 pub trait Upkeep {
     /// A random key of this database, the same for all servers on it: for handles.
     fn handle_key(&self) -> &[u8; 32];
 
-    /// Whether the database can be read at all, as far as that can be said at once: a file is read, and of
-    /// servers it is known whether the last try reached one.
+    /// Whether the database is well, as far as that can be said at once: a file is read, and its path has to
+    /// lead to it; of servers it is known whether the last try reached one.
     fn probe(&self) -> Result<()>;
 
     /// Whether servers are asked, which may take their time: [`Upkeep::probe`] asks none.
     fn asks_servers(&self) -> bool;
 
-    /// To be called every few seconds: goes back to the server that is preferred, and looks whether any is
-    /// there again. May wait for a few seconds.
-    fn tend(&self);
+    /// To be called every few seconds, and says what has changed. On servers it goes back to the one that
+    /// is preferred, and looks whether any is there again. A file that its path no longer leads to is not
+    /// written from then on, and opened again once it is back. May wait for a few seconds.
+    fn tend(&self) -> Tended;
 
     /// How many rows there are of users, keys, sessions and access tokens.
     fn counts(&self) -> Result<[(&'static str, i64); 4]>;
@@ -626,10 +656,6 @@ pub trait Upkeep {
     /// What is in order and may surprise an operator, as users whom an import has brought over without a
     /// sign-in name; empty: nothing.
     fn oddities(&self) -> Result<Vec<String>>;
-
-    /// Writes a copy of the database, whole as of one moment, to a new file that nobody else may read.
-    /// Nobody waits for it: it reads, as everybody does. What is there already is refused and left.
-    fn back_up(&self, to: &Path) -> Result<()>;
 
     /// Folds the write-ahead log into the file and closes it, when serving ends. A process that is
     /// killed instead loses nothing, as the next start reads the log.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Done, find, lines, open, record, table};
+use super::{Access, Done, find, lines, open, record, table};
 use crate::access;
 use crate::clock::Moment;
 use crate::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
@@ -14,7 +14,11 @@ const BATCH: u32 = 500;
 
 /// `vestibule session`: comes back with what to print, or with one line about why it is not done.
 pub fn session(flags: SessionFlags, now: Moment) -> Done {
-    let store = open(&flags.database)?;
+    let access = match flags.action {
+        SessionAction::List { .. } => Access::Read,
+        _ => Access::Change,
+    };
+    let store = open(&flags.database, access)?;
     let store = &*store;
     match flags.action {
         SessionAction::List { name, json } => list(store, &name, json, now),
@@ -82,7 +86,11 @@ fn purge(store: &dyn Store, now: Moment) -> Done {
 
 /// `vestibule token`: comes back with what to print, or with one line about why it is not done.
 pub fn token(flags: TokenFlags, now: Moment) -> Done {
-    let store = open(&flags.database)?;
+    let access = match flags.action {
+        TokenAction::List { .. } => Access::Read,
+        TokenAction::Revoke { .. } => Access::Change,
+    };
+    let store = open(&flags.database, access)?;
     let store = &*store;
     match flags.action {
         TokenAction::List { name, json } => list_tokens(store, &name, json, now),

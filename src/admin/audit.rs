@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{find, open, printable};
+use super::{Access, find, open, printable};
 use crate::clock::Moment;
 use crate::config::AuditFlags;
 use crate::store::Record;
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// `vestibule audit`: a line for each record. Returns at the end, when nothing more can be written to
 /// `out`, or with one line about why it cannot go on.
 pub fn audit(flags: &AuditFlags, out: &mut dyn Write, now: Moment) -> Result<(), String> {
-    let store = open(&flags.database)?;
+    let store = open(&flags.database, Access::Read)?;
     let store = &*store;
     let user = flags.user.as_ref().map(|name| find(store, name)).transpose()?;
     let is_asked_for = |record: &Record| {

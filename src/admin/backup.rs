@@ -6,45 +6,73 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Done, open, open_at, printable, record_of};
+use super::{Access, Done, open_at, printable, record_of, see_that_it_is_there};
 use crate::clock::Moment;
 use crate::config::{BackupFlags, Config, RestoreFlags};
-use crate::store;
+use crate::log;
+use crate::store::{self, Record};
 
-/// `vestibule backup`: writes a copy that is whole as of one moment, and comes back with what to print.
-/// A file that is there is never overwritten.
+/// `vestibule backup`: writes a copy that is complete as of one moment, and comes back with what to print.
+/// A file that is there is never overwritten, and a database of an older schema stays as it is.
 pub fn backup(flags: &BackupFlags, now: Moment) -> Done {
-    let store = open(&flags.database)?;
-    let store = &*store;
+    let database = flags.database.check()?;
+    let Some(from) = database.file() else {
+        return Err(
+            "a server's database is backed up by its own tools, as mariadb-backup; and vestibule \
+                    copy writes it into a file"
+                .to_owned(),
+        );
+    };
+    see_that_it_is_there(&database, "--database")?;
     let to: &Path = &flags.file;
-    store.back_up(to).map_err(|err| format!("cannot write {}: {err}", to.display()))?;
-    record_of(store, "backup", &[], now)?;
-    Ok(format!(
-        "{} holds a copy of {}; keep it as private as that\n",
-        to.display(),
-        flags.database.check()?
-    ))
+    let (schema, newest) = store::back_up(from, to).map_err(|err| err.to_string())?;
+    let copied =
+        format!("{} holds a copy of {database}; keep it as private as that\n", to.display());
+    if schema < newest {
+        return Ok(format!(
+            "{copied}Both have schema {schema}, and vestibule migrate leads to {newest}; until then no record \
+             of this is kept\n"
+        ));
+    }
+    record_of(&*open_at(&database, Access::Read)?, "backup", &[], now)?;
+    Ok(copied)
 }
 
 /// `vestibule restore`: puts a backup in the place of a database that nobody uses.
-pub fn restore(flags: &RestoreFlags) -> Done {
+pub fn restore(flags: &RestoreFlags, now: Moment) -> Done {
     let database = flags.database.check()?;
     let Some(to) = database.file() else {
         return Err(
             "a server's database is restored by its own tools, as mariadb-backup".to_owned()
         );
     };
-    let count =
-        store::restore(&flags.file, to, flags.keep_sessions).map_err(|err| err.to_string())?;
-    let (to, from) = (to.display(), flags.file.display());
-    Ok(format!("{to} is as {from} was; {count} sessions were left out\n"))
+    let from = flags.file.display();
+    if to.exists() && !flags.yes {
+        return Err(format!(
+            "{database} would be moved aside, and {from} take its place; say --yes if that is meant"
+        ));
+    }
+    let record = |sessions: usize| {
+        let (from, sessions) = (from.to_string(), sessions.to_string());
+        let fields = [("from", &*from), ("sessions_left_out", &*sessions)];
+        Record::of_program("restore", log::fields(&fields), now)
+    };
+    let restored = store::restore(&flags.file, to, flags.keep_sessions, &record, now)
+        .map_err(|err| err.to_string())?;
+    let kept =
+        restored.kept.iter().map(|it| format!("what was there before is {}\n", it.display()));
+    Ok(format!(
+        "{database} is as {from} was; {} sessions were left out\n{}",
+        restored.sessions,
+        kept.collect::<String>()
+    ))
 }
 
 /// `vestibule check`: what the settings come to, what the database holds, and what is not in order; and
 /// whether all is.
 pub fn check(config: &Config, as_json: bool) -> Result<(String, bool), String> {
     let was_open = config.database.file().and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
-    let store = open_at(&config.database)?;
+    let store = open_at(&config.database, Access::Read)?;
     let store = &*store;
     let mut settings = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
     settings.extend(store.versions().map_err(|err| err.to_string())?);

@@ -27,7 +27,7 @@ pub fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
     // Asked first: it has to be before the database is open here.
     let is_in_use = store::is_in_use(from);
     see_that_it_is_there(from, "--from")?;
-    let source = store::open_beside(from).map_err(text)?;
+    let source = store::open_to_read(from).map_err(text)?;
     if source.rows().map_err(text)?.contains(&("user", 0)) {
         return Err(format!("there are no users in {from}; there is nothing to copy"));
     }

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::{Done, open, record_of};
+use super::{Access, Done, open, record_of};
 use crate::clock::Moment;
 use crate::config::ExportFlags;
 use crate::lines::{self, Counts, LINE_BYTES_MAX};
@@ -21,7 +21,7 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
                 .to_owned(),
         );
     }
-    let store = open(&flags.database)?;
+    let store = open(&flags.database, Access::Read)?;
     let store = &*store;
     let living = flags.sessions.then_some(now);
     let counts = match file {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, drawn, lines, open, printable, read_groups, record_of, table};
+use super::{Access, Done, drawn, lines, open, printable, read_groups, record_of, table};
 use crate::clock::Moment;
 use crate::config::{InviteAction, InviteFlags};
 use crate::invites::{self, NewInvite};
@@ -18,22 +18,24 @@ struct Look {
 
 /// `vestibule invite`: comes back with what to print, or with one line about why it is not done.
 pub fn invite(flags: InviteFlags, now: Moment) -> Result<Printout, String> {
-    let store = open(&flags.database)?;
-    let store = &*store;
+    let open = |access| open(&flags.database, access);
     match flags.action {
         InviteAction::New { origin, uses, life, groups, note, qr, json } => {
             let new = NewInvite { note, groups: read_groups(&groups)?, uses, life };
-            make(store, new, &origin, &Look { qr, json }, now)
+            make(&*open(Access::Add)?, new, &origin, &Look { qr, json }, now)
         }
-        InviteAction::List { json } => list(store, json, now).map(Printout::from),
+        InviteAction::List { json } => list(&*open(Access::Read)?, json, now).map(Printout::from),
         InviteAction::Revoke { handle } => {
-            let revoked = invites::revoke(store, &handle, now).map_err(|err| err.to_string())?;
-            let revoked =
-                revoked.ok_or_else(|| format!("there is no invitation {}", printable(&handle)))?;
-            record_of(store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
-            Ok("1 invitation is revoked\n".to_owned().into())
+            revoke(&*open(Access::Change)?, &handle, now).map(Printout::from)
         }
     }
+}
+
+fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Done {
+    let revoked = invites::revoke(store, handle, now).map_err(|err| err.to_string())?;
+    let revoked = revoked.ok_or_else(|| format!("there is no invitation {}", printable(handle)))?;
+    record_of(store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
+    Ok("1 invitation is revoked\n".to_owned())
 }
 
 fn make(

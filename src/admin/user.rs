@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Done, drawn, find, lines, open, printable, read_groups, record, record_of, table};
+use super::{
+    Access, Done, drawn, find, lines, open, printable, read_groups, record, record_of, table,
+};
 use crate::clock::Moment;
 use crate::config::{KeyAction, UserAction, UserFlags, network};
 use crate::keys::{self, NewKey};
@@ -28,14 +30,22 @@ pub fn user(
     ask: impl FnOnce(&str) -> Done,
     now: Moment,
 ) -> Result<Printout, String> {
-    let store = open(&flags.database)?;
+    let access = match flags.action {
+        UserAction::Add { .. } => Access::Add,
+        UserAction::List { .. } | UserAction::Show { .. } => Access::Read,
+        _ => Access::Change,
+    };
+    let open = || open(&flags.database, access);
+    if let UserAction::Add { name, no_password, groups, password_policy } = &flags.action {
+        let password = if *no_password { None } else { Some(ask(name)?) };
+        let added = add(open, name, password.as_deref(), (groups, *password_policy), now);
+        return added.map(Printout::from);
+    }
+    let store = open()?;
     let store = &*store;
     let find = |name: &str| find(store, name);
     let done = match flags.action {
-        UserAction::Add { name, no_password, groups, password_policy } => {
-            let password = if no_password { None } else { Some(ask(&name)?) };
-            add(store, &name, password.as_deref(), (&groups, password_policy), now)
-        }
+        UserAction::Add { .. } => unreachable!("it is done before the database is opened"),
         UserAction::List { json } => list(store, json),
         UserAction::Show { name, json } => show(store, &find(&name)?, json, now),
         UserAction::Passwd { name, password_policy } => {
@@ -66,8 +76,9 @@ pub fn user(
     done.map(Printout::from)
 }
 
+/// Opens the database last, so that none is made for a user who cannot be added.
 fn add(
-    store: &dyn Store,
+    open: impl FnOnce() -> Result<Box<dyn Store>, String>,
     typed: &str,
     password: Option<&str>,
     (groups, policy): (&str, Policy),
@@ -77,6 +88,8 @@ fn add(
         .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
     let groups = read_groups(groups)?;
     let password = password.map(|typed| read_password(typed, &name, policy)).transpose()?;
+    let store = open()?;
+    let store = &*store;
     let hasher = Hasher::new(1, Cost::OWASP);
     let id = KeyId::username(name.canonical());
     let mut user = users::new(&name, now);

@@ -114,7 +114,11 @@ pub struct AuditFlags {
 
 /// `vestibule restore`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  vestibule restore /var/backups/vestibule-2026-11-25.db")]
+#[command(
+    after_help = "Example:\n  vestibule restore /var/backups/vestibule-2026-11-25.db --yes\n\n\
+    Stop the server first. What was there before is kept beside it, as DATABASE.before-restore-TIME; the \
+    new file has its owner, group and mode, or else those of the folder."
+)]
 pub struct RestoreFlags {
     /// Where the database is.
     #[command(flatten)]
@@ -126,6 +130,10 @@ pub struct RestoreFlags {
     /// Keep its sessions, access tokens, invitations and reset links, even those that have ended since.
     #[arg(long)]
     pub(crate) keep_sessions: bool,
+
+    /// Replace the database that is there.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// `vestibule backup`.
@@ -169,8 +177,9 @@ pub struct ExportFlags {
 #[command(after_help = "Examples:\n  \
     vestibule migrate --database mysql://admin@db1/vestibule --database-password-file password\n  \
     vestibule migrate --check --database vestibule.db\n\n\
-    `vestibule serve` does this when it starts. The command is for set-ups in which the database user of \
-    serve may not change tables.\n\
+    `vestibule serve` and the commands that write do this by themselves, and those that only read refuse an \
+    older schema. The command is for set-ups in which the database user of serve may not change tables. Where \
+    there is no database yet, it is made.\n\
     Exit codes: 0 the schema is current; 1 it is not; 2 wrong usage.")]
 pub struct MigrateFlags {
     /// Where the database is.

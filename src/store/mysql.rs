@@ -81,6 +81,19 @@ impl Mysql {
         Self::whole(cluster, Self::prepared(cluster, LONG_ANSWER_TIMEOUT)?)
     }
 
+    /// The same for an operator who only reads: no table is made or changed, and what has none, or an older
+    /// schema, is refused with what to do.
+    pub fn open_to_read(cluster: &Cluster) -> Result<Self> {
+        let opened = || {
+            let mut store = Self::reach(cluster, LONG_ANSWER_TIMEOUT)?;
+            schema::check(&store)?;
+            store.handle_key = schema::handle_key(&store)?;
+            Ok(store)
+        };
+        let opened = opened().map_err(|err: Error| err.saying(Self::say(cluster)))?;
+        Self::whole(cluster, opened)
+    }
+
     /// The same for a copy that is to be put into it; and one that is copied in half is opened as well.
     pub fn open_for_copy(cluster: &Cluster) -> Result<Self> {
         Self::prepared(cluster, LONG_ANSWER_TIMEOUT)

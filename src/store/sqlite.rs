@@ -1,15 +1,17 @@
 //! The store in one SQLite file.
 //!
-//! Decides what a transaction is here: one that takes the lock at once, and waits for it for a limited
-//! time.
+//! Decides what a transaction is here: one that takes the lock at once, waits for it for a limited time, and
+//! counts as written only if the path still leads to the file it went into.
 
 mod access_tokens;
+mod backup;
 mod copies;
 mod counts;
 pub(super) mod file;
 mod invites;
 mod keys;
 mod moves;
+mod place;
 mod sessions;
 mod tickets;
 mod trail;
@@ -18,7 +20,7 @@ mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rusqlite::types::ToSql;
@@ -28,12 +30,13 @@ use rusqlite::{
 
 use super::{Error, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
 use crate::clock::Moment;
+pub use backup::{Restored, back_up, restore};
 use counts::upsert_device;
 pub use file::READER_CACHE_KIB;
 pub(super) use file::{is_in_use, migrate, schema};
 use keys::{insert_key, key_at, put_password};
+use place::Place;
 use sessions::{insert_session, insert_session_row, session_at};
-pub use upkeep::restore;
 use users::{insert_user, user_at};
 
 /// A SQLite file. Shared by all threads.
@@ -42,12 +45,25 @@ use users::{insert_user, user_at};
 /// for nobody. Writes queue for one connection, each for a limited time.
 pub struct Sqlite {
     path: PathBuf,
-    readers: Mutex<Vec<Connection>>,
+    place: RwLock<Place>,
+    readers: Mutex<Readers>,
+    reader_returned: Condvar,
     writer: Mutex<Option<Connection>>,
     writer_returned: Condvar,
     handle_key: [u8; 32],
     /// Failures that were counted since the rows were.
     uncounted: AtomicU32,
+}
+
+/// The connections that read.
+#[derive(Default)]
+struct Readers {
+    spare: Vec<Connection>,
+    lent: usize,
+    /// The path no longer leads to the file: what is open is still read, and nothing is opened or written.
+    is_lost: bool,
+    /// No connection is open at all: the file is back, and could not be opened yet.
+    is_closed: bool,
 }
 
 impl Sqlite {
@@ -59,30 +75,38 @@ impl Sqlite {
         Self::open_as(path, file::Use::ToServe)
     }
 
-    /// The same for a database that a server may be using meanwhile: its log tells of no crash, and so
-    /// the file is not read whole.
+    /// The same for a command that changes something, beside a server that may be running.
     pub fn open_beside(path: &Path) -> Result<Self> {
         Self::open_as(path, file::Use::Beside)
     }
 
-    /// The same for a copy that is to be put into it, be it copied in half. Refused if another process
-    /// uses it.
+    /// Opens the database that is at `path`, to read from it: no table is made or changed, and an older
+    /// schema is refused.
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::ToRead)
+    }
+
+    /// The same as [`Sqlite::open`] for a copy that is to be put into it, be it copied in half. Refused if
+    /// another process uses it.
     pub fn open_for_copy(path: &Path) -> Result<Self> {
         Self::open_as(path, file::Use::ToFill)
     }
 
     fn open_as(path: &Path, purpose: file::Use) -> Result<Self> {
-        let (path, writer) = file::open(path, purpose)?;
-        let handle_key = writer
+        let opened = file::open(path, purpose)?;
+        let handle_key = opened
+            .conn
             .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
             .map_err(Fault::from)?;
         Ok(Self {
             handle_key,
             // The first failure looks how many rows there are.
             uncounted: AtomicU32::new(u32::MAX / 2),
-            path,
+            path: opened.path,
+            place: RwLock::new(opened.place),
             readers: Mutex::default(),
-            writer: Mutex::new(Some(writer)),
+            reader_returned: Condvar::new(),
+            writer: Mutex::new(Some(opened.conn)),
             writer_returned: Condvar::new(),
         })
     }
@@ -90,14 +114,46 @@ impl Sqlite {
     /// Runs one read on a connection that nobody else uses meanwhile. A connection that met an
     /// error is not used again.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let spare = self.readers().pop();
-        let conn = match spare {
-            Some(conn) => conn,
-            None => file::open_reader(&self.path).map_err(Fault::from)?,
+        let Some(mut reader) = self.reader()? else {
+            // No other can be opened by the path, and this one has the right file open.
+            let writer = self.writer(WRITE_PATIENCE)?;
+            return Ok(query(&writer).map_err(Fault::from)?);
         };
-        let value = query(&conn).map_err(Fault::from)?;
-        self.readers().push(conn);
+        let value = query(reader.conn()).map_err(Fault::from)?;
+        reader.is_well = true;
         Ok(value)
+    }
+
+    /// A connection that reads. `None` if all are on loan and the path no longer leads to the file.
+    fn reader(&self) -> Result<Option<Reader<'_>>> {
+        let mut readers = self.readers();
+        readers.lent += 1;
+        let mut reader = Reader { store: self, conn: readers.spare.pop(), is_well: false };
+        let is_lost = readers.is_lost;
+        drop(readers);
+        if reader.conn.is_none() {
+            if is_lost || self.lost().is_some() {
+                return Ok(None);
+            }
+            reader.conn = Some(self.open_reader()?);
+        }
+        Ok(Some(reader))
+    }
+
+    /// Another connection that reads the same file as all the others.
+    fn open_reader(&self) -> Result<Connection> {
+        let conn = file::open_reader(&self.path).map_err(Fault::from)?;
+        self.see_that_it_is_there()?;
+        Ok(conn)
+    }
+
+    /// Why the path no longer leads to the file that is open; `None`: it does.
+    fn lost(&self) -> Option<String> {
+        self.place.read().unwrap_or_else(PoisonError::into_inner).lost()
+    }
+
+    fn see_that_it_is_there(&self) -> Result<()> {
+        self.lost().map_or(Ok(()), |cause| Err(Error::Unavailable(cause)))
     }
 
     fn read_one<T>(
@@ -109,7 +165,7 @@ impl Sqlite {
         self.read(|conn| conn.prepare_cached(sql)?.query_row(key, record).optional())
     }
 
-    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn readers(&self) -> MutexGuard<'_, Readers> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -119,13 +175,16 @@ impl Sqlite {
         patience: Duration,
         unit: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Fault>,
     ) -> std::result::Result<T, Fault> {
+        self.see_that_it_is_there()?;
         let mut writer = self.writer(patience)?;
         // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
         // later is refused without waiting if another one wrote in between.
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.see_that_it_is_there()?;
         let value = unit(&tx)?;
         tx.commit()?;
-        Ok(value)
+        // What went into a file that was taken away meanwhile must not be acknowledged.
+        self.lost().map_or(Ok(value), |cause| Err(Error::Unknown(cause).into()))
     }
 
     /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
@@ -174,6 +233,29 @@ impl Drop for Writer<'_> {
     }
 }
 
+/// A reading connection on loan. It goes back if it is well, and the loan ends even when the borrower panics.
+struct Reader<'a> {
+    store: &'a Sqlite,
+    conn: Option<Connection>,
+    is_well: bool,
+}
+
+impl Reader<'_> {
+    fn conn(&self) -> &Connection {
+        self.conn.as_ref().expect("it is there until the loan ends")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut readers = self.store.readers();
+        readers.lent -= 1;
+        readers.spare.extend(self.conn.take().filter(|_| self.is_well));
+        drop(readers);
+        self.store.reader_returned.notify_all();
+    }
+}
+
 /// Why a transaction did not happen: two answers that some callers expect, or an error.
 pub(super) enum Fault {
     Duplicate,
@@ -200,6 +282,12 @@ impl From<rusqlite::Error> for Fault {
                 _ => Error::Broken(err.to_string()),
             }),
         }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(err: Error) -> Self {
+        Self::Error(err)
     }
 }
 

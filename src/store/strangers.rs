@@ -10,15 +10,15 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::sqlite::Fault;
-use super::sqlite::file::{APPLICATION_ID, beside};
+use super::sqlite::file::{APPLICATION_ID, open_immutable};
 use super::{Error, Result};
 use crate::clock::Moment;
+use crate::new_file::with_suffix;
 
 /// Rows between two reports of progress.
 const PROGRESS_ROWS: usize = 10_000;
@@ -159,7 +159,7 @@ fn open(path: &Path) -> Reading<Connection> {
     if number(68) == APPLICATION_ID.cast_unsigned() {
         return broken("it is a database of vestibule's own, not of another program");
     }
-    let log = fs::metadata(beside(path, "-wal")).ok().map(|about| about.len());
+    let log = fs::metadata(with_suffix(path, "-wal")).ok().map(|about| about.len());
     let page_bytes = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
         // 65,536 does not fit into the two bytes.
         1 => 65_536,
@@ -188,9 +188,7 @@ fn connect(path: &Path, is_unused: bool) -> Reading<Connection> {
     if !is_unused {
         return Ok(Connection::open_with_flags(path, flags)?);
     }
-    let encoded = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
-    let url = format!("file:{encoded}?immutable=1");
-    Ok(Connection::open_with_flags(url, flags | OpenFlags::SQLITE_OPEN_URI)?)
+    Ok(open_immutable(path)?)
 }
 
 /// What a column may be called; the first is what messages call it.

@@ -465,22 +465,23 @@ fn puts_a_backup_back_without_its_sessions_where_nobody_serves() {
     let copy = copy.to_str().unwrap();
     said(&run(folder.path(), &["backup", copy], ""));
     server.sign_up("bertha");
-    assert!(refusal(&run(folder.path(), &["restore", copy], "")).contains("in use"));
+    assert!(refusal(&run(folder.path(), &["restore", copy, "--yes"], "")).contains("in use"));
     server.stop();
-    let told = said(&run(folder.path(), &["restore", copy], ""));
+    let told = said(&run(folder.path(), &["restore", copy, "--yes"], ""));
     assert!(told.contains("1 sessions were left out"), "{told}");
     let server = Binary::start(folder.path(), &[]);
     assert!(!server.is_signed_in(&cookie));
     assert_eq!(sign_in(&server, "anna", "correct+horse"), 302);
     assert_eq!(sign_in(&server, "bertha", "correct+horse"), 400);
     server.stop();
-    said(&run(folder.path(), &["restore", copy, "--keep-sessions"], ""));
+    said(&run(folder.path(), &["restore", copy, "--keep-sessions", "--yes"], ""));
     assert!(Binary::start(folder.path(), &[]).is_signed_in(&cookie));
     for (bad, content) in [("garbage.db", &b"garbage"[..]), ("empty.db", b"")] {
         let path = folder.path().join(bad);
         std::fs::write(&path, content).unwrap();
         assert!(
-            refusal(&run(folder.path(), &["restore", path.to_str().unwrap()], "")).contains(bad)
+            refusal(&run(folder.path(), &["restore", path.to_str().unwrap(), "--yes"], ""))
+                .contains(bad)
         );
     }
     assert!(Binary::start(folder.path(), &[]).is_signed_in(&cookie), "nothing was changed");
@@ -488,7 +489,8 @@ fn puts_a_backup_back_without_its_sessions_where_nobody_serves() {
     let foreign = rusqlite::Connection::open(other.path().join("test.db")).unwrap();
     foreign.execute_batch("CREATE TABLE t (a); PRAGMA journal_mode = WAL;").unwrap();
     drop(foreign);
-    assert!(refusal(&run(other.path(), &["restore", copy], "")).contains("another program"));
+    let words = ["restore", copy, "--yes"];
+    assert!(refusal(&run(other.path(), &words, "")).contains("another program"));
 }
 
 /// What was revoked or used since the backup must not come back, nor may an older schema stop it.
@@ -501,7 +503,7 @@ fn puts_a_backup_back_without_its_access_tokens_be_it_of_an_older_schema() {
     let copy = folder.path().join("copy.db");
     said(&run(folder.path(), &["backup", copy.to_str().unwrap()], ""));
     server.stop();
-    let restore = ["restore", copy.to_str().unwrap()];
+    let restore = ["restore", copy.to_str().unwrap(), "--yes"];
     said(&run(folder.path(), &restore, ""));
     assert!(said(&run(folder.path(), &["token", "list", "anna", "--json"], "")).is_empty());
     let raw = rusqlite::Connection::open(&copy).unwrap();

@@ -261,6 +261,7 @@ suite! {
     adds_records_all_or_nothing_and_tells_them_in_their_order
     shows_everybody_once_with_what_is_theirs
     counts_what_there_is
+    makes_and_changes_no_table_for_one_who_only_reads
     gives_a_renewal_up_soon_that_would_hold_a_page_up
     lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node
     lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win
@@ -1580,6 +1581,37 @@ fn lets_access_tokens_be_good_again_when_their_owner_is_let_in_again(desk: &Desk
     assert!(desk.store.user_of_access_token(&token.id).unwrap().is_some());
     assert!(desk.store.access_tokens_of(&id).unwrap() == [token]);
     assert!(!is_alive(desk, &live), "a session came back");
+}
+
+fn makes_and_changes_no_table_for_one_who_only_reads(desk: &Desk) {
+    let room = desk.room.another();
+    let database = room.database(0);
+    let refusal = || match store::open_to_read(&database) {
+        Err(Error::Broken(text)) => text,
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was opened"),
+    };
+    let number = || store::schema(&database).map_or(0, |(number, _)| number);
+    refusal();
+    assert_eq!(number(), 0, "no table was made");
+    drop(store::open(&database).unwrap());
+    let newest = number();
+    let mut raw = room.raw();
+    let (older, mut set): (u32, Box<dyn FnMut(u32)>) = if database.file().is_some() {
+        (1, Box::new(move |number| raw.run(&format!("PRAGMA user_version = {number}"))))
+    } else {
+        (
+            0,
+            Box::new(move |number| {
+                raw.run(&format!("UPDATE vestibule_schema SET version = {number}"));
+            }),
+        )
+    };
+    set(older);
+    assert!(refusal().contains("vestibule migrate"));
+    assert_eq!(number(), older);
+    set(newest);
+    assert_eq!(store::open_to_read(&database).unwrap().counts().unwrap()[0], ("users", 0));
 }
 
 fn counts_what_there_is(desk: &Desk) {

@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod audit;
 mod auth;
+mod backup;
 mod binary;
 mod clocks;
 mod conformance;

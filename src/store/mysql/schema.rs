@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 
 use super::{Answer, Fault, LONG_ANSWER_TIMEOUT, Mysql, Unit, blob, bytes, get, pause};
-use crate::store::{Cluster, Error, Result};
+use crate::store::{Cluster, Error, Result, older};
 use crate::token;
 
 /// The tables of a new database, which are those of [`NEWEST`].
@@ -38,6 +38,17 @@ pub(super) fn prepare(store: &Mysql) -> Result<()> {
         return Ok(());
     }
     bring_up(store).map(drop)
+}
+
+/// Sees that the tables are there and up to date, and changes nothing.
+pub(super) fn check(store: &Mysql) -> Result<()> {
+    match store.read(look)?.version {
+        NEWEST => Ok(()),
+        0 => Err(Error::Broken(
+            "it has no tables yet; vestibule serve or vestibule migrate makes them".to_owned(),
+        )),
+        version => Err(Error::Broken(older(version, NEWEST))),
+    }
 }
 
 /// The number of the schema that a database has, and that of the newest one; 0: there are no tables.

@@ -1,11 +1,9 @@
 //! The database as a whole: is it in order, how much is in it, its end.
 
-use std::path::Path;
-
 use mysql::Row;
 
 use super::{Answer, Mysql, Unit, get};
-use crate::store::{Error, Result, Upkeep, odd_names, shared_names};
+use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
 /// What belongs to nobody, by its table.
 const ORPHANS: [&str; 5] = ["user_key", "user_session", "access_token", "ticket", "device"];
@@ -26,8 +24,9 @@ impl Upkeep for Mysql {
         true
     }
 
-    fn tend(&self) {
+    fn tend(&self) -> Tended {
         self.ring.tend();
+        Tended::Unchanged
     }
 
     fn counts(&self) -> Result<[(&'static str, i64); 4]> {
@@ -98,12 +97,6 @@ impl Upkeep for Mysql {
             )?;
             Ok(odd_names(others, nameless))
         })
-    }
-
-    fn back_up(&self, _to: &Path) -> Result<()> {
-        let cause = "a server's database is backed up by its own tools, as mariadb-backup; and \
-                     vestibule copy writes it into a file";
-        Err(Error::Broken(cause.to_owned()))
     }
 
     fn close(&self) -> Result<()> {

@@ -96,7 +96,7 @@ impl Copies for Sqlite {
         progress: Progress<'_>,
         each: &mut dyn FnMut(Row) -> Result<()>,
     ) -> Result<()> {
-        let conn = file::open_reader(&self.path).map_err(Fault::from)?;
+        let conn = self.open_reader()?;
         // One view of the whole file.
         let tx = conn.unchecked_transaction().map_err(Fault::from)?;
         for (table, what) in READINGS.iter().zip(READ_TEXTS) {

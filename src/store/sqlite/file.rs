@@ -2,20 +2,24 @@
 //!
 //! Everything here happens once, at start. A file that is refused is left as it was: what can be
 //! told from its first 100 bytes is told before SQLite ever opens it, as opening alone may replay
-//! a journal.
+//! a journal. What a power cut during the very first start has left holds nothing, and is made anew.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{FlockType, fcntl_getlk};
 
+use super::place::Place;
 use super::{Fault, WRITE_PATIENCE};
-use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT};
+use crate::new_file::{folder_of, with_suffix};
+use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, older};
 
 /// "vest", in the header of every file of ours.
 pub(in crate::store) const APPLICATION_ID: i32 = 0x7665_7374;
@@ -45,23 +49,52 @@ const CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// million sessions: with 8 MiB each look-up reads three pages anew. A small file never fills it.
 pub const READER_CACHE_KIB: usize = 32 * 1_024;
 
+/// A larger file of zeros is not what a first start can have left.
+const ZEROS_MAX: u64 = 16 * 1024 * 1024;
+
+/// How every rollback journal begins.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+
+/// How often a file is opened again that was replaced at that very moment.
+const OPENINGS_MAX: usize = 3;
+
 /// Statements that a connection keeps prepared; there are about thirty.
 const STATEMENTS_MAX: usize = 64;
 
 /// What a file is opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Use {
-    /// To be served: after a crash it is read whole once.
+    /// To be served.
     ToServe,
-    /// For a moment, beside a server that may be running.
+    /// To be changed by a command, beside a server that may be running.
     Beside,
-    /// To be copied into: nobody else may be using it, and it may be copied in half.
+    /// To be copied into: no other process may be using it, and it may be copied in half.
     ToFill,
+    /// To be read by a command: no table is made or changed, and an older schema is refused.
+    ToRead,
+    /// To be backed up: no table is made or changed, and an older schema is copied as it is.
+    ToBackUp,
 }
 
-/// Opens the file at `path` for writing, making or upgrading it where needed. Comes back with its
-/// absolute path and the one connection that writes.
-pub(super) fn open(path: &Path, purpose: Use) -> crate::store::Result<(PathBuf, Connection)> {
+impl Use {
+    /// Whether tables are made where there are none, and brought up to date where they are older.
+    fn upgrades(self) -> bool {
+        !matches!(self, Self::ToRead | Self::ToBackUp)
+    }
+}
+
+/// A file that is open.
+pub(super) struct Opened {
+    /// Its path, absolute and without symbolic links.
+    pub(super) path: PathBuf,
+    /// Where it is, to see later whether the path still leads to it.
+    pub(super) place: Place,
+    /// The one connection that writes.
+    pub(super) conn: Connection,
+}
+
+/// Opens the file at `path` for writing; it is made or upgraded where needed and `purpose` asks for it.
+pub(super) fn open(path: &Path, purpose: Use) -> crate::store::Result<Opened> {
     prepare(path, purpose).map_err(|refusal| {
         let say = |cause| format!("cannot open the database {}: {cause}", path.display());
         refusal.0.saying(say)
@@ -85,21 +118,40 @@ impl From<std::io::Error> for Refusal {
     }
 }
 
-fn prepare(path: &Path, purpose: Use) -> Result<(PathBuf, Connection)> {
+fn prepare(path: &Path, purpose: Use) -> Result<Opened> {
     let version = rusqlite::version_number();
     if version < SQLITE_VERSION_MIN {
         return broken(format!("SQLite {version} can corrupt files; 3.51.3 is needed"));
     }
-    let path = absolute(path)?;
-    let found = inspect(&path, newest(MIGRATIONS))?;
+    let path = find(path)?;
+    let found = match inspect(&path, newest(MIGRATIONS))? {
+        Found::Nothing if purpose.upgrades() => make(&path)?,
+        Found::Zeros if purpose.upgrades() => make_anew(&path)?,
+        Found::Nothing => return broken("it is not there"),
+        Found::New | Found::Zeros if !purpose.upgrades() => return broken(EMPTY_TEXT),
+        found => found,
+    };
     refuse_network(&path)?;
-    if purpose == Use::ToFill && is_in_use(&path)? {
+    refuse_foreign_log(&path)?;
+    let is_in_use = is_in_use(&path)?;
+    if purpose == Use::ToFill && is_in_use {
         return unavailable("another process uses it; stop its server first");
     }
     narrow_modes(&path)?;
-    let conn = connect(&path, found, purpose)?;
-    Ok((path, conn))
+    // What is in use was checked by the one who opened it first.
+    let is_checked = found == (Found::Ours { is_clean: false }) && !is_in_use;
+    for _ in 0..OPENINGS_MAX {
+        let before = Place::of(&path)?;
+        let conn = connect(&path, found, is_checked, purpose)?;
+        if before.is_there() {
+            return Ok(Opened { place: Place::of(&path)?, path, conn });
+        }
+    }
+    unavailable("it was replaced while it was being opened")
 }
+
+/// What is said of a file without tables where none are made.
+const EMPTY_TEXT: &str = "it is empty; vestibule serve or vestibule migrate makes its tables";
 
 /// A connection that only reads. It shares nothing with other connections.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
@@ -111,12 +163,23 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// A file of ours to read from, which nothing is done to.
+/// A file of ours to read from. Nothing is done to it, except that a transaction which a crash has cut off
+/// is rolled back, as it cannot be read before.
 pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
     let opened = || -> Result<Connection> {
         let whole = path.canonicalize().or_else(broken)?;
-        if inspect(&whole, newest(MIGRATIONS))? == Found::New {
-            return broken("it is empty");
+        match inspect(&whole, newest(MIGRATIONS))? {
+            Found::Ours { .. } => {}
+            Found::Nothing | Found::New | Found::Zeros => return broken("it is empty"),
+        }
+        if length(&with_suffix(&whole, "-journal")) > 0 {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let conn = Connection::open_with_flags(&whole, flags)?;
+            configure(&conn)?;
+            if version(&conn)? == 0 {
+                return broken("it is empty");
+            }
+            return Ok(conn);
         }
         Ok(open_reader(&whole)?)
     };
@@ -124,19 +187,13 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
         .map_err(|refusal| Error::Broken(format!("cannot read {}: {}", path.display(), refusal.0)))
 }
 
-/// Whether nobody else has the database at `path` open; then it is left in one file.
-pub(super) fn is_alone(path: &Path) -> crate::store::Result<bool> {
-    let tried = || -> rusqlite::Result<String> {
-        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        conn.busy_timeout(Duration::ZERO)?;
-        // SQLite leaves the log on while another connection is there.
-        conn.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
-    };
-    match tried() {
-        Ok(mode) => Ok(mode == "delete"),
-        Err(err) if err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
-        Err(err) => Err(Fault::from(err).into()),
-    }
+/// A connection that reads the file alone, whatever lies beside it, and neither takes nor heeds a lock.
+pub(in crate::store) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let encoded = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
 }
 
 /// Whether another process has the file at `path` open as a database. Nobody is disturbed.
@@ -149,36 +206,58 @@ pub(in crate::store) fn is_in_use(path: &Path) -> std::io::Result<bool> {
     Ok(lock.is_some())
 }
 
+/// Whether another process uses the log beside `path`, and not what lies at `path`: it has opened a file
+/// that was there before. To be asked before this process opens it, as [`is_in_use`].
+pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
+    let is_used = |path: &Path| is_in_use(path).unwrap_or(false);
+    // One who opens it takes the lock on the file first, and gives it up last. One who closes it at this
+    // moment is not seen twice.
+    (0..3).all(|turn| {
+        if turn > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        is_used(&with_suffix(path, "-shm")) && !is_used(path)
+    })
+}
+
 /// The number of the schema of the file at `path`, and the newest one. Nothing is changed.
 pub(in crate::store) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
     let conn = inspected(path)?;
-    Ok((version(&conn).map_err(Fault::from)?, newest(MIGRATIONS).unsigned_abs()))
+    Ok((version(&conn).map_err(Fault::from)?, newest_schema()))
 }
 
-/// Brings the file at `path` to the newest schema, and says from which number to which.
+/// Brings the file at `path` to the newest schema, or makes it, and says from which number to which; 0:
+/// there were no tables.
 pub(in crate::store) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
-    let (before, _) = schema(path)?;
-    let (_, conn) = open(path, Use::Beside)?;
-    Ok((before, version(&conn).map_err(Fault::from)?))
+    let has_tables = find(path)
+        .and_then(|whole| inspect(&whole, newest(MIGRATIONS)))
+        .is_ok_and(|found| matches!(found, Found::Ours { .. }));
+    let before = if has_tables { schema(path)?.0 } else { 0 };
+    let opened = open(path, Use::Beside)?;
+    Ok((before, version(&opened.conn).map_err(Fault::from)?))
 }
 
-fn version(conn: &Connection) -> rusqlite::Result<u32> {
+pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// What stands at the path before anything was done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Found {
-    /// Nothing, or an empty file: it is to be made.
+    /// Nothing at all.
+    Nothing,
+    /// An empty file, or one whose first transaction was cut off: it is to be made.
     New,
-    /// A file of ours. `clean` if its last user closed it.
-    Ours { clean: bool },
+    /// Zeros, as a file system may leave of a file that was being made when the power went out.
+    Zeros,
+    /// A file of ours. `is_clean` if its last user closed it.
+    Ours { is_clean: bool },
 }
 
 /// Names the file without symbolic links on the way, so that a relative path means the same file
 /// for good, a name like `:memory:` means a file at all, and SQLite's companions of the file are
 /// looked for where SQLite keeps them.
-fn absolute(path: &Path) -> Result<PathBuf> {
+fn find(path: &Path) -> Result<PathBuf> {
     if let Ok(whole) = path.canonicalize() {
         return Ok(whole);
     }
@@ -188,14 +267,22 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     let Some(name) = path.file_name() else {
         return broken("the path names no file");
     };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     match folder.canonicalize() {
         Ok(folder) => Ok(folder.join(name)),
         Err(err) => broken(format!("its folder {} is not there: {err}", folder.display())),
     }
+}
+
+/// The path where a database is or is to be, with the links followed that lead to nothing yet.
+pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
+    let mut place = path.to_owned();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        let Ok(next) = fs::read_link(&place) else { break };
+        place = folder_of(&place).join(next);
+    }
+    find(&place).map_err(|refusal| Error::Broken(format!("{}: {}", path.display(), refusal.0)))
 }
 
 /// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
@@ -203,29 +290,98 @@ fn inspect(path: &Path, newest: i32) -> Result<Found> {
     // Asked before it is opened, as opening a pipe would wait for somebody to write to it.
     let about = match fs::metadata(path) {
         Ok(about) => about,
-        Err(err) if err.kind() == ErrorKind::NotFound => return make(path),
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            refuse_orphans(path, "is not there")?;
+            return Ok(Found::Nothing);
+        }
         Err(err) => return broken(err),
     };
     if !about.is_file() {
         return broken("it is not a regular file");
     }
     if about.len() == 0 {
+        refuse_orphans(path, "is empty")?;
         return Ok(Found::New);
     }
-    let mut file = File::open(path)?;
+    let header = header(path)?;
+    let is_sqlite = header.is_some_and(|it| it.starts_with(b"SQLite format 3\0"));
+    let id = header.map_or(0, |it| number(&it, 68));
+    if !(is_sqlite && id == APPLICATION_ID) {
+        return if journal_of_pages(path) == Some(0) {
+            // SQLite rolls it back to nothing when it is opened.
+            Ok(Found::New)
+        } else if is_zeros(path, about.len())? {
+            Ok(Found::Zeros)
+        } else if is_sqlite {
+            broken(FOREIGN_TEXT)
+        } else {
+            broken("it is not a SQLite database; it was left as it is")
+        };
+    }
+    refuse_newer(header.map_or(0, |it| number(&it, 60)), newest)?;
+    let is_clean = ["-wal", "-journal"].iter().all(|it| length(&with_suffix(path, it)) == 0);
+    Ok(Found::Ours { is_clean })
+}
+
+/// What is said of another program's database.
+pub(super) const FOREIGN_TEXT: &str = "it belongs to another program; it was left as it is";
+
+/// The first 100 bytes; `None` if there are fewer.
+pub(super) fn header(path: &Path) -> std::io::Result<Option<[u8; 100]>> {
     let mut header = [0; 100];
-    if file.read_exact(&mut header).is_err() || !header.starts_with(b"SQLite format 3\0") {
-        return broken("it is not a SQLite database; it was left as it is");
-    }
-    let number = |at: usize| {
-        i32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes are four bytes"))
+    let read = File::open(path)?.read_exact(&mut header);
+    Ok(read.is_ok().then_some(header))
+}
+
+/// The number that stands in a header at this place.
+pub(super) fn number(header: &[u8; 100], at: usize) -> i32 {
+    i32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes are four bytes"))
+}
+
+/// How long a file is; 0 if there is none.
+pub(super) fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |about| about.len())
+}
+
+/// How many pages the database had when the transaction began that the journal beside it undoes; `None`:
+/// there is no such journal.
+fn journal_of_pages(path: &Path) -> Option<u32> {
+    let mut start = [0; 20];
+    File::open(with_suffix(path, "-journal")).ok()?.read_exact(&mut start).ok()?;
+    let pages = u32::from_be_bytes(start[16..20].try_into().expect("four bytes are four bytes"));
+    start.starts_with(&JOURNAL_MAGIC).then_some(pages)
+}
+
+/// Refuses to make a file beside the log or the journal of one that is gone: SQLite would delete what was
+/// written there, or take it for the new one's.
+fn refuse_orphans(path: &Path, state: &str) -> Result<()> {
+    let log = with_suffix(path, "-wal");
+    let left = if length(&log) > 0 {
+        log
+    } else if journal_of_pages(path).is_some_and(|pages| pages > 0) {
+        with_suffix(path, "-journal")
+    } else {
+        return Ok(());
     };
-    if number(68) != APPLICATION_ID {
-        return broken("it belongs to another program; it was left as it is");
+    broken(format!(
+        "it {state}, but {} is there and belongs to it: put the database back beside it, or run vestibule \
+         restore, which moves it aside",
+        left.display()
+    ))
+}
+
+fn refuse_foreign_log(path: &Path) -> Result<()> {
+    if is_foreign_log_in_use(path) {
+        return unavailable(
+            "a process is using the file that was here before, and its log is still here; stop its \
+             server first",
+        );
     }
-    refuse_newer(number(60), newest)?;
-    let log = fs::metadata(beside(path, "-wal")).map_or(0, |about| about.len());
-    Ok(Found::Ours { clean: log == 0 })
+    Ok(())
+}
+
+fn is_zeros(path: &Path, length: u64) -> std::io::Result<bool> {
+    Ok(length <= ZEROS_MAX && fs::read(path)?.iter().all(|it| *it == 0))
 }
 
 /// Makes an empty file that nobody else may read. SQLite gives its companions the same mode.
@@ -236,6 +392,21 @@ fn make(path: &Path) -> Result<Found> {
         Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(Found::New),
         Err(err) => broken(err),
     }
+}
+
+/// Empties a file of zeros, unless another process is making something of it.
+fn make_anew(path: &Path) -> Result<Found> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return unavailable("another process is making it");
+    }
+    let mut content = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut content)?;
+    if content.iter().all(|it| *it == 0) {
+        file.set_len(0)?;
+    }
+    Ok(Found::New)
 }
 
 /// WAL needs shared memory, which network file systems do not have.
@@ -251,7 +422,7 @@ fn refuse_network(path: &Path) -> Result<()> {
 
 /// Takes everybody else's access to the file and its companions away: they hold password hashes.
 fn narrow_modes(path: &Path) -> Result<()> {
-    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+    for file in [path.to_owned(), with_suffix(path, "-wal"), with_suffix(path, "-shm")] {
         let Ok(about) = fs::metadata(&file) else { continue };
         if about.permissions().mode() & 0o077 != 0
             && let Err(err) = fs::set_permissions(&file, Permissions::from_mode(0o600))
@@ -263,7 +434,7 @@ fn narrow_modes(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn connect(path: &Path, found: Found, purpose: Use) -> Result<Connection> {
+fn connect(path: &Path, found: Found, is_checked: bool, purpose: Use) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may only read without a word, and its companions with it.
@@ -271,19 +442,27 @@ fn connect(path: &Path, found: Found, purpose: Use) -> Result<Connection> {
         return broken("it cannot be written: see its mode, its owner and where it is mounted");
     }
     configure(&conn)?;
-    if found == (Found::Ours { clean: false }) {
+    if found == (Found::Ours { is_clean: false }) {
         // If it is refused, closing it must not fold the log into it.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        if purpose != Use::Beside {
-            check_whole(&conn, path)?;
-        }
     }
-    upgrade(&mut conn, SCHEMA, MIGRATIONS)?;
+    if is_checked {
+        check_whole(&conn, path)?;
+    }
+    if purpose.upgrades() {
+        upgrade(&mut conn, SCHEMA, MIGRATIONS)?;
+    } else {
+        check_schema(&conn, purpose)?;
+    }
     if purpose != Use::ToFill && is_half_copied(&conn)? {
         return broken(HALF_COPIED_TEXT);
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    patiently(|| use_wal(&conn))?;
+    if purpose.upgrades() {
+        patiently(|| use_wal(&conn))?;
+    }
+    // The first read opens the log, so that it is known from now on which file that is.
+    version(&conn)?;
     Ok(conn)
 }
 
@@ -312,16 +491,53 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-/// Reads the whole file once, if its last user did not close it.
+/// Reads the whole file once.
 fn check_whole(conn: &Connection, path: &Path) -> Result<()> {
     if fs::metadata(path)?.len() > CHECKED_BYTES_MAX {
         return Ok(());
     }
-    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    match found.as_str() {
-        "ok" => Ok(()),
-        damage => broken(format!("it is damaged: {damage}; restore it from a backup")),
+    let damage = match damage(conn) {
+        Ok(None) => return Ok(()),
+        Ok(Some(damage)) => damage,
+        Err(err) if is_damage(&err) => err.to_string(),
+        Err(err) => return Err(err.into()),
+    };
+    let log = with_suffix(path, "-wal");
+    if length(&log) > 0 && open_immutable(path).and_then(|it| self::damage(&it)) == Ok(None) {
+        return broken(format!(
+            "it is in order, but with its log it is damaged ({damage}): {} may be the log of a file that was \
+             here before; move it away if that is so",
+            log.display()
+        ));
     }
+    broken(format!("it is damaged: {damage}; restore it from a backup"))
+}
+
+/// The first thing that is wrong in the file; `None`: nothing.
+pub(super) fn damage(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
+}
+
+/// Whether it is the file that is at fault.
+pub(super) fn is_damage(err: &rusqlite::Error) -> bool {
+    matches!(err.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Sees that the tables are there without making any, and for a reader that they are up to date.
+fn check_schema(conn: &Connection, purpose: Use) -> Result<()> {
+    let (version, newest) = (version(conn)?.cast_signed(), newest(MIGRATIONS));
+    refuse_newer(version, newest)?;
+    if version <= 0 {
+        return broken(EMPTY_TEXT);
+    }
+    if purpose == Use::ToBackUp {
+        return Ok(());
+    }
+    if version < newest {
+        return broken(older(version, newest));
+    }
+    check_shape(conn, SCHEMA)
 }
 
 /// Makes the tables, or runs the migrations that are missing, and sees that all is there, in one
@@ -350,6 +566,11 @@ fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> Result<(
     Ok(tx.commit()?)
 }
 
+/// The number of the newest schema.
+pub(super) fn newest_schema() -> u32 {
+    newest(MIGRATIONS).unsigned_abs()
+}
+
 fn newest(migrations: &[&str]) -> i32 {
     i32::try_from(migrations.len()).expect("there are few migrations") + 1
 }
@@ -366,6 +587,10 @@ fn refuse_newer(version: i32, newest: i32) -> Result<()> {
 
 /// Whether a copy into it has begun and has not ended.
 pub(super) fn is_half_copied(conn: &Connection) -> rusqlite::Result<bool> {
+    // The first schema has no such table.
+    if !conn.table_exists(None, "secret")? {
+        return Ok(false);
+    }
     conn.prepare("SELECT 1 FROM secret WHERE name = ?1")?.exists([HALF_COPIED])
 }
 
@@ -413,12 +638,6 @@ fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> Result<()> {
             done => return Ok(done?),
         }
     }
-}
-
-pub(in crate::store) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 fn unavailable<T>(cause: &str) -> Result<T> {
@@ -483,7 +702,8 @@ mod tests {
     #[test]
     fn sets_every_connection_up_for_safety() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, writer) = open(&folder.path().join("a.db"), Use::ToServe).unwrap();
+        let opened = open(&folder.path().join("a.db"), Use::ToServe).ok().unwrap();
+        let (path, writer) = (opened.path, opened.conn);
         for conn in [writer, open_reader(&path).unwrap()] {
             let pragma = |name: &str| {
                 let value: Value =
@@ -520,8 +740,8 @@ mod tests {
     #[test]
     fn runs_no_join_through_the_parser_twice() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, _writer) = open(&folder.path().join("a.db"), Use::ToServe).unwrap();
-        let conn = open_reader(&path).unwrap();
+        let opened = open(&folder.path().join("a.db"), Use::ToServe).ok().unwrap();
+        let conn = open_reader(&opened.path).unwrap();
         let sql = "SELECT username FROM user_session JOIN user ON user.id = user_id
                     WHERE user_session.id = ?1";
         for _ in 0..100 {

@@ -1,14 +1,11 @@
-//! The file as a whole: is it in order, copies of it, its end.
+//! The file as a whole: is it in order, is it where it was, its end.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::sync::PoisonError;
 
-use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ffi};
+use rusqlite::config::DbConfig;
 
-use super::{Fault, Sqlite, WRITE_PATIENCE, file};
-use crate::store::{Error, Result, Upkeep, odd_names, shared_names};
+use super::{Fault, Sqlite, WRITE_PATIENCE, Writer, file};
+use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
 impl Upkeep for Sqlite {
     fn handle_key(&self) -> &[u8; 32] {
@@ -16,6 +13,7 @@ impl Upkeep for Sqlite {
     }
 
     fn probe(&self) -> Result<()> {
+        self.see_that_it_is_there()?;
         self.read(|conn| conn.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])).map(drop)
     }
 
@@ -23,7 +21,9 @@ impl Upkeep for Sqlite {
         false
     }
 
-    fn tend(&self) {}
+    fn tend(&self) -> Tended {
+        self.look_after_place()
+    }
 
     fn counts(&self) -> Result<[(&'static str, i64); 4]> {
         self.read(|conn| {
@@ -95,19 +95,11 @@ impl Upkeep for Sqlite {
         })
     }
 
-    fn back_up(&self, to: &Path) -> Result<()> {
-        let broken = |err: std::io::Error| Error::Broken(err.to_string());
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(broken)?;
-        let done = self.copy_into(to);
-        if done.is_err() {
-            // A part of a copy is worse than none.
-            let _ = std::fs::remove_file(to);
-        }
-        done
-    }
-
     fn close(&self) -> Result<()> {
-        self.readers().clear();
+        if self.lost().is_some() {
+            return self.leave();
+        }
+        self.readers().spare.clear();
         let mut writer = self.writer(WRITE_PATIENCE)?;
         let row = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         // The last connection that closes takes the log and the shared memory away with it.
@@ -117,87 +109,79 @@ impl Upkeep for Sqlite {
 }
 
 impl Sqlite {
-    fn copy_into(&self, to: &Path) -> Result<()> {
-        let mut copy = Connection::open(to).map_err(Fault::from)?;
-        self.read(|conn| {
-            copy_whole(conn, &mut copy)?;
-            // Whoever serves it turns the log on again; until then it is one file.
-            copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
-        })
-    }
-}
-
-/// Puts a copy of the backup `from` in the place of the database `to`, and says how many sessions were
-/// left out: all of them, and all access tokens, tickets and invitations, unless they are to be kept, since
-/// some may have been ended since.
-///
-/// Nothing is changed unless the backup is whole and ours, and nobody uses the database.
-pub fn restore(from: &Path, to: &Path, keeps_sessions: bool) -> Result<usize> {
-    let say = |cause: &str| Error::Broken(cause.to_owned());
-    let source = file::inspected(from)?;
-    let damage: String =
-        source.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(Fault::from)?;
-    if damage != "ok" {
-        return Err(Error::Broken(format!("the backup is damaged: {damage}")));
-    }
-    if to.exists() {
-        // Another program's file is nothing to be replaced.
-        drop(file::inspected(to)?);
-    }
-    if to.exists() && !file::is_alone(to)? {
-        return Err(Error::Unavailable("the database is in use; stop the server first".to_owned()));
-    }
-    let mut name = to.as_os_str().to_owned();
-    name.push(".restored");
-    let fresh = Path::new(&name);
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(fresh)
-        .map_err(|err| say(&format!("cannot write {}: {err}", fresh.display())))?;
-    let done = copy_without(&source, fresh, keeps_sessions);
-    let done = done.and_then(|count| {
-        std::fs::rename(fresh, to).map_err(|err| say(&err.to_string())).map(|()| count)
-    });
-    if done.is_err() {
-        let _ = std::fs::remove_file(fresh);
-    }
-    done
-}
-
-fn copy_without(source: &Connection, fresh: &Path, keeps_sessions: bool) -> Result<usize> {
-    let mut copy = Connection::open(fresh).map_err(Fault::from)?;
-    let mut done = || -> rusqlite::Result<usize> {
-        copy_whole(source, &mut copy)?;
-        copy.execute_batch("PRAGMA synchronous = FULL")?;
-        copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
-        if keeps_sessions {
-            return Ok(0);
-        }
-        // What was ended, revoked or used since must not come back.
-        let tx = copy.transaction()?;
-        // An older backup has no such tables yet; it is brought up to date when it is served.
-        for (table, sql) in [
-            ("access_token", "DELETE FROM access_token"),
-            ("ticket", "DELETE FROM ticket"),
-            ("invite", "DELETE FROM invite"),
-        ] {
-            if tx.table_exists(None, table)? {
-                tx.execute(sql, [])?;
+    /// Sees whether the path still leads to the file that is open, and says if that has changed.
+    fn look_after_place(&self) -> Tended {
+        let was_lost = self.readers().is_lost;
+        match self.lost() {
+            None => Tended::Unchanged,
+            Some(cause) if !was_lost => {
+                self.readers().is_lost = true;
+                // If it fails, the next turn tries again.
+                let _ = self.leave();
+                Tended::Lost(cause)
+            }
+            Some(_) if self.is_back() => match self.open_again() {
+                Ok(()) => Tended::Recovered,
+                // A read is still under way, or another process holds the lock.
+                Err(_) => Tended::Unchanged,
+            },
+            Some(_) => {
+                let _ = self.leave();
+                Tended::Unchanged
             }
         }
-        let count = tx.execute("DELETE FROM user_session", [])?;
-        tx.commit()?;
-        Ok(count)
-    };
-    Ok(done().map_err(Fault::from)?)
-}
+    }
 
-/// Copies everything in one step, which is one read: in several, every write would make it begin anew.
-fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
-    match Backup::new(from, to)?.step(-1)? {
-        StepResult::Done => Ok(()),
-        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+    /// Folds the log into the file that it belongs to, wherever that is now, and takes it away from its path,
+    /// so that it cannot be taken for the log of another file there. What is not ours is left.
+    fn leave(&self) -> Result<()> {
+        if self.readers().is_closed {
+            return Ok(());
+        }
+        let place = self.place.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let writer = self.writer(WRITE_PATIENCE)?;
+        let set = writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        set.map_err(Fault::from)?;
+        // A process that has the other file open may be using our log for it.
+        let is_replaced = !place.is_there() && file::is_in_use(&self.path).unwrap_or(false);
+        if is_replaced || place.has_foreign_log() {
+            return Ok(());
+        }
+        let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool = writer.query_row(fold, [], |row| row.get(0)).map_err(Fault::from)?;
+        if !is_busy {
+            place.remove_log();
+        }
+        Ok(())
+    }
+
+    fn is_back(&self) -> bool {
+        self.place.read().unwrap_or_else(PoisonError::into_inner).is_there()
+    }
+
+    /// Opens the file again that is back at its path, with a new log. Every other connection is closed
+    /// before, as closing one later would give up the locks of the new ones.
+    fn open_again(&self) -> Result<()> {
+        let (mut readers, _) = self
+            .reader_returned
+            .wait_timeout_while(self.readers(), WRITE_PATIENCE, |readers| readers.lent > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        if readers.lent > 0 {
+            return Err(Error::Unavailable("a read is under way".to_owned()));
+        }
+        let mut writer = if readers.is_closed {
+            Writer { store: self, conn: None }
+        } else {
+            self.writer(WRITE_PATIENCE)?
+        };
+        readers.spare.clear();
+        readers.is_closed = true;
+        drop(writer.conn.take());
+        let opened = file::open(&self.path, file::Use::Beside)?;
+        *self.place.write().unwrap_or_else(PoisonError::into_inner) = opened.place;
+        writer.conn = Some(opened.conn);
+        readers.is_closed = false;
+        readers.is_lost = false;
+        Ok(())
     }
 }

@@ -1,0 +1,305 @@
+//! Backups: a copy of the file, and a copy in the place of the file.
+//!
+//! Whatever happens meanwhile, at each path there is either what was there before or what is to be there,
+//! complete.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, ffi};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::geteuid;
+
+use super::trail::insert_record;
+use super::{Fault, file};
+use crate::clock::Moment;
+use crate::new_file::{NewFile, folder_of, sync_folder, with_suffix};
+use crate::store::{Error, Record, Result};
+
+/// What SQLite keeps beside a file: the log, its index, and the journal of a transaction.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Writes a copy of the database `from`, complete as of one moment, to a new file that only its owner can
+/// read, and says which schema both have and which one is the newest. An older one is copied as it is.
+///
+/// Other processes can go on meanwhile. A file that is there already is refused and left, and nothing is
+/// left of a copy that fails.
+pub fn back_up(from: &Path, to: &Path) -> Result<(u32, u32)> {
+    let failed = |cause: String| Error::Broken(format!("cannot write {}: {cause}", to.display()));
+    let source = file::open(from, file::Use::ToBackUp)?.conn;
+    let schema = file::version(&source).map_err(Fault::from)?;
+    let copy = NewFile::create(to).map_err(|err| failed(err.to_string()))?;
+    copy_into(&source, copy.part(), |_| Ok(())).map_err(|err| failed(err.to_string()))?;
+    copy.finish().map_err(|err| failed(err.to_string()))?;
+    Ok((schema, file::newest_schema()))
+}
+
+/// What came of [`restore`].
+#[derive(Debug)]
+pub struct Restored {
+    /// How many sessions were left out.
+    pub sessions: usize,
+    /// Where that is now which was there before.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Puts a copy of the backup `from` in the place of the database `to`, with the owner, group and mode of the
+/// file that is there, or else those of the folder, and with a record that says so in its audit trail.
+/// Sessions, access tokens, reset links and invitations are left out unless they are to be kept, since some
+/// may have been ended since.
+///
+/// What is there is moved aside, be it damaged, and nothing is changed unless the backup is in order and ours,
+/// and no other process uses the database.
+pub fn restore(
+    from: &Path,
+    to: &Path,
+    keeps_sessions: bool,
+    record: &dyn Fn(usize) -> Record,
+    now: Moment,
+) -> Result<Restored> {
+    let source = file::inspected(from)?;
+    let damage = file::damage(&source).map_err(Fault::from)?;
+    if let Some(damage) = damage {
+        return Err(Error::Broken(format!("the backup is damaged: {damage}")));
+    }
+    let to = &file::destination(to)?;
+    let failed = |err: io::Error| Error::Broken(format!("cannot replace {}: {err}", to.display()));
+    refuse_to_replace(from, to)?;
+    // Asked before anything is written, and again when it is.
+    drop(take_over(to)?);
+    let fresh = NewFile::beside(to).map_err(failed)?;
+    let sessions = copy_into(&source, fresh.part(), |copy| {
+        let sessions = if keeps_sessions { 0 } else { leave_sessions_out(copy)? };
+        // The first schema has no audit trail.
+        if copy.table_exists(None, "audit")? {
+            let tx = copy.transaction()?;
+            insert_record(&tx, None, &record(sessions))?;
+            tx.commit()?;
+        }
+        Ok(sessions)
+    })
+    .map_err(|err| failed(io::Error::other(err.to_string())))?;
+    give_owner(&fresh, to).map_err(failed)?;
+    let held = take_over(to)?;
+    let kept = move_aside(to, now).map_err(failed)?;
+    fresh.replace().map_err(failed)?;
+    drop(held);
+    Ok(Restored { sessions, kept })
+}
+
+/// Puts everything into the empty file `part`, which no other process knows, and changes something in it.
+/// Flushing it to the disk is left to the caller.
+fn copy_into<T>(
+    source: &Connection,
+    part: &Path,
+    change: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+) -> Result<T> {
+    let filled = || -> rusqlite::Result<T> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let mut copy = Connection::open_with_flags(part, flags)?;
+        copy.execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE;
+             PRAGMA synchronous = OFF;
+             PRAGMA secure_delete = ON;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA journal_mode = MEMORY;",
+        )?;
+        copy_whole(source, &mut copy)?;
+        // The source says that there is a log. A server turns it on again; until then it is one file.
+        copy.query_row("PRAGMA journal_mode = MEMORY", [], |_| Ok(()))?;
+        let value = change(&mut copy)?;
+        copy.close().map_err(|(_, err)| err)?;
+        Ok(value)
+    };
+    Ok(filled().map_err(Fault::from)?)
+}
+
+/// Copies everything in one step, which is one read: in several, every write would make it begin anew.
+fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    match Backup::new(from, to)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+    }
+}
+
+/// Deletes what must not come back if it was ended, revoked or used since, and says how many sessions.
+fn leave_sessions_out(copy: &mut Connection) -> rusqlite::Result<usize> {
+    let tx = copy.transaction()?;
+    // An older backup has no such tables yet.
+    for (table, sql) in [
+        ("access_token", "DELETE FROM access_token"),
+        ("ticket", "DELETE FROM ticket"),
+        ("invite", "DELETE FROM invite"),
+    ] {
+        if tx.table_exists(None, table)? {
+            tx.execute(sql, [])?;
+        }
+    }
+    let count = tx.execute("DELETE FROM user_session", [])?;
+    tx.commit()?;
+    Ok(count)
+}
+
+/// Refuses what is no database of ours, as far as it is still to be seen: what is damaged can be replaced.
+fn refuse_to_replace(from: &Path, to: &Path) -> Result<()> {
+    let refusal =
+        |cause: &str| Err(Error::Broken(format!("cannot replace {}: {cause}", to.display())));
+    let Ok(about) = to.metadata() else { return Ok(()) };
+    if !about.is_file() {
+        return refusal("it is not a regular file");
+    }
+    if from.metadata().is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino())) {
+        return refusal("it is the backup itself");
+    }
+    // Of an empty one SQLite would delete the log.
+    let Some(header) = file::header(to).ok().flatten() else { return Ok(()) };
+    let has_our_tables = || file::open_immutable(to)?.table_exists(None, "user_session");
+    match has_our_tables() {
+        Ok(false) if file::number(&header, 68) != file::APPLICATION_ID => {
+            refusal(file::FOREIGN_TEXT)
+        }
+        // What cannot be read is damaged, or no database at all; it is kept in either case.
+        _ => Ok(()),
+    }
+}
+
+/// Sees that no other process uses the database at `to`, folds its log into it as far as it is in order, and
+/// keeps others from opening it until what comes back is dropped. `None`: there is no file.
+fn take_over(to: &Path) -> Result<Option<File>> {
+    let in_use =
+        || Err(Error::Unavailable("the database is in use; stop the server first".to_owned()));
+    if file::is_foreign_log_in_use(to) {
+        return in_use();
+    }
+    let failed = |err: io::Error| Error::Broken(format!("cannot replace {}: {err}", to.display()));
+    if !to.try_exists().map_err(failed)? {
+        return Ok(None);
+    }
+    if file::is_in_use(to).map_err(failed)? {
+        return in_use();
+    }
+    // What cannot be folded in is moved aside as it is.
+    let _ = fold(to);
+    let held = OpenOptions::new().read(true).write(true).open(to).map_err(failed)?;
+    if fcntl_lock(held.as_fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
+        return in_use();
+    }
+    Ok(Some(held))
+}
+
+/// Leaves the database in one file, if it is in order.
+fn fold(path: &Path) -> rusqlite::Result<()> {
+    let has_log = COMPANIONS.iter().any(|it| file::length(&with_suffix(path, it)) > 0);
+    // Of an empty one SQLite would delete the log.
+    if !has_log || file::length(path) == 0 {
+        return Ok(());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    // What is damaged stays as it is.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    if file::damage(&conn)?.is_none() {
+        conn.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Gives the file the owner, group and mode of the one it is to replace; or, if there is none, the owner and
+/// group of the folder, as far as this process may.
+fn give_owner(fresh: &NewFile, to: &Path) -> io::Result<()> {
+    let is_root = geteuid().is_root();
+    let (like, mode) = match to.metadata() {
+        Ok(about) => {
+            let mode = about.mode() & 0o777;
+            (about, mode)
+        }
+        Err(_) => (folder_of(to).metadata()?, 0o600),
+    };
+    let file = fresh.file();
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) && (is_root || like.is_file()) {
+        let given = fchown(file, Some(like.uid()), Some(like.gid()));
+        // A group that may do nothing is no loss.
+        if given.is_err() && (own.uid() != like.uid() || mode & 0o070 != 0) {
+            return Err(io::Error::other(format!(
+                "it cannot be given the owner {} and group {} of the file there; run it as root, or as that \
+                 user",
+                like.uid(),
+                like.gid()
+            )));
+        }
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Gives the database at `to` a second name beside it, moves there what lies beside it, and says what is kept.
+/// The database keeps its name as well, until another file takes it.
+fn move_aside(to: &Path, now: Moment) -> io::Result<Vec<PathBuf>> {
+    let aside = name_aside(to, now)?;
+    let mut kept = Vec::new();
+    if to.try_exists()? {
+        if !aside.try_exists()? {
+            // Where there are no second names, there is none at all for a moment.
+            fs::hard_link(to, &aside).or_else(|_| fs::rename(to, &aside))?;
+        }
+        kept.push(aside.clone());
+    }
+    for suffix in COMPANIONS {
+        let left = with_suffix(to, suffix);
+        if suffix == "-shm" || file::length(&left) == 0 {
+            // It says nothing that the log does not say.
+            match fs::remove_file(&left) {
+                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+                _ => continue,
+            }
+        }
+        let aside = with_suffix(&aside, suffix);
+        fs::rename(&left, &aside)?;
+        kept.push(aside);
+    }
+    sync_folder(to)?;
+    Ok(kept)
+}
+
+/// `NAME.before-restore-TIME`: one that nothing has yet, or the one that a restore which was killed has
+/// given to this very file.
+fn name_aside(to: &Path, now: Moment) -> io::Result<PathBuf> {
+    let start = with_suffix(to, ".before-restore-");
+    if let Ok(about) = to.metadata()
+        && about.nlink() > 1
+    {
+        for entry in fs::read_dir(folder_of(to))? {
+            let path = entry?.path();
+            let is_ours = path
+                .as_os_str()
+                .as_encoded_bytes()
+                .starts_with(start.as_os_str().as_encoded_bytes());
+            if is_ours
+                && path
+                    .symlink_metadata()
+                    .is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino()))
+            {
+                return Ok(path);
+            }
+        }
+    }
+    let time: String = now.rfc3339().chars().filter(|it| !matches!(it, '-' | ':')).collect();
+    let time = time.split('.').next().unwrap_or_default();
+    let is_free = |path: &PathBuf| {
+        ["", "-wal", "-shm", "-journal"]
+            .iter()
+            .all(|it| with_suffix(path, it).symlink_metadata().is_err())
+    };
+    let number = |n: u32| if n == 1 { String::new() } else { format!("-{n}") };
+    (1..100)
+        .map(|n| with_suffix(&start, format!("{time}Z{}", number(n))))
+        .find(is_free)
+        .ok_or_else(|| io::Error::other("there are too many copies from this second"))
+}
