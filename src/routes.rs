@@ -38,7 +38,7 @@ use crate::password::Hasher;
 use crate::policy::Policy;
 use crate::redirect::{Allowed, Target};
 use crate::sessions::{self, Resumed};
-use crate::store::{Error, Record, Store};
+use crate::store::{Error, Record, Store, Tended};
 use crate::text::{self, EN, Say};
 use crate::throttle;
 use crate::tickets;
@@ -309,9 +309,9 @@ impl Site {
         Ok(dead + ahead + forgotten + old + ended + tickets + invites)
     }
 
-    /// Looks after the way to the database; to be called every few seconds.
-    pub fn tend(&self) {
-        self.store.tend();
+    /// Looks after the way to the database, and says what has changed; to be called every few seconds.
+    pub fn tend(&self) -> Tended {
+        self.store.tend()
     }
 
     /// Keeps records in the audit trail.

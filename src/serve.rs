@@ -33,7 +33,7 @@ use crate::gate::{self, Doors, Gate, News, Remote, Workers};
 use crate::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
 use crate::log::{self, Kind, Log};
 use crate::routes::Site;
-use crate::store::Record;
+use crate::store::{Record, Tended};
 use crate::token;
 
 /// When serving that was to end is ended, whatever is left of it.
@@ -315,7 +315,11 @@ fn keep_house(house: &House, leave: &Receiver<()>) {
         if sweep_at <= Instant::now() {
             sweep_at = Instant::now() + sweep(house);
         }
-        house.site.tend();
+        match house.site.tend() {
+            Tended::Unchanged => {}
+            Tended::Lost(cause) => house.say("db_lost", &[("cause", &cause)]),
+            Tended::Recovered => house.say("db_recovered", &[]),
+        }
         house.audit.settle(Moment::now());
         let wait = TEND.min(sweep_at.saturating_duration_since(Instant::now()));
         if leave.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {

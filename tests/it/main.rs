@@ -27,6 +27,7 @@ mod look;
 mod migrate;
 mod next;
 mod output;
+mod place;
 mod proxy;
 mod reset;
 mod server;
