@@ -20,6 +20,7 @@ pub use wire::Pin;
 
 use crate::http::SESSION_COOKIES;
 use crate::token::{hex, random_bytes, random_text};
+use crate::routes::check_paths;
 
 use verdict::{Finding, Forged, Guard};
 use wire::{Casing, Question, Reply, Wire};
@@ -31,16 +32,6 @@ const QUERY: &str = "doctor=1&plus=a%20b&utf8=%C3%A9";
 const FOREIGN_ADDRESS: &str = "203.0.113.77";
 
 const CASINGS: [Casing; 3] = [Casing::Lower, Casing::Title, Casing::Upper];
-
-/// Where gates are asked by their proxies, ours first.
-const HIDDEN: [&str; 6] = [
-    "/auth/forward",
-    "/auth/nginx",
-    "/api/authz/forward-auth",
-    "/api/verify",
-    "/oauth2/auth",
-    "/validate",
-];
 
 /// What a sample of the handshake of RFC 6455 holds; any 16 bytes will do.
 const SOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -374,7 +365,7 @@ impl Examination<'_> {
             });
         }
         let is_vestibule = self.check_cookie(login);
-        for path in HIDDEN {
+        for path in check_paths() {
             self.check_hidden(&at(login, path));
         }
         is_vestibule

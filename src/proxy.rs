@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::gate::Listen;
 use crate::origin::Origin;
-use crate::routes::IdentityHeaders;
+use crate::routes::{IdentityHeaders, check_paths};
 
 /// A reverse proxy that we can write for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,6 +92,21 @@ pub(crate) fn other_spellings(name: &str) -> Vec<String> {
     }
     all.retain(|it| it != name);
     all
+}
+
+/// What a proxy keeps from strangers: the path of each check endpoint, or, where several lie in one
+/// folder, the folder, with a slash at its end.
+fn closed() -> Vec<&'static str> {
+    let folder = |path: &'static str| &path[..=path.rfind('/').expect("a path begins with one")];
+    let mut closed = Vec::new();
+    for path in check_paths() {
+        let is_shared = check_paths().filter(|it| folder(it) == folder(path)).count() > 1;
+        let place = if is_shared { folder(path) } else { path };
+        if !closed.contains(&place) {
+            closed.push(place);
+        }
+    }
+    closed
 }
 
 /// The name of nginx's variable for a header.
@@ -252,6 +267,8 @@ fn nginx_identity(plan: &Plan) -> [String; 2] {
 
 fn nginx_own(plan: &Plan) -> String {
     let begin = nginx_server(plan, &plan.own);
+    let part = |path: &str| if path.ends_with('/') { path.to_owned() } else { format!("{path}$") };
+    let checks = closed().into_iter().map(part).collect::<Vec<_>>().join("|");
     let hosts: Vec<_> = plan.apps.iter().map(|(app, _)| app).chain([&plan.own]).collect();
     let redirect = if hosts.iter().all(|it| it.is_at_default_port()) {
         let names: Vec<_> = hosts.iter().map(|it| it.host()).collect();
@@ -283,7 +300,7 @@ server {{
     }}
 
     # Checks are for nginx itself.
-    location ~ ^/(auth|api/(authz|auth|verify)|oauth2/auth|validate)(/|$) {{
+    location ~ ^({checks}) {{
         return 404;
     }}
 }}
@@ -375,11 +392,13 @@ fn caddy_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
 
 fn caddy_own(plan: &Plan) -> String {
     let (own, tls, place) = (&plan.own, caddy_tls(plan), plan.place("unix/"));
+    let part = |path: &str| if path.ends_with('/') { format!("{path}*") } else { path.to_owned() };
+    let checks = closed().into_iter().map(part).collect::<Vec<_>>().join(" ");
     format!(
         "
 {own} {{{tls}
     # Checks are for Caddy itself.
-    @checks path /auth/* /api/authz/* /api/auth/* /api/verify /oauth2/auth /validate
+    @checks path {checks}
     respond @checks 404
     reverse_proxy {place}
 }}
@@ -398,9 +417,8 @@ fn caddy_tls(plan: &Plan) -> String {
 
 fn traefik(plan: &Plan) -> String {
     let (own, place) = (plan.own.host(), plan.place(""));
-    let checks =
-        ["/auth/", "/api/authz/", "/api/auth/", "/api/verify", "/oauth2/auth", "/validate"];
-    let closed = checks.map(|path| format!(" && !PathPrefix(`{path}`)")).concat();
+    let part = |path: &str| format!(" && !PathPrefix(`{path}`)");
+    let closed: String = closed().into_iter().map(part).collect();
     let mut text = format!(
         "# Guards apps behind vestibule. A dynamic configuration for Traefik 2 or 3 (file provider), with \
          an\n# entry point called websecure.\n{}\nhttp:\n  routers:\n",

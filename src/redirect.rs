@@ -13,6 +13,10 @@ use crate::origin::{Domain, Origin};
 /// Bytes of a target, at most.
 pub const TARGET_BYTES_MAX: usize = 2_048;
 
+/// The parameters and fields in which a request says where to send somebody back to: ours, and those of
+/// gates whose links people have. The first that is there counts.
+pub const NEXT_NAMES: [&str; 4] = ["next", "rd", "url", "redirect_uri"];
+
 /// Where people may be sent back to, beside the paths of this site.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Allowed {

@@ -20,7 +20,7 @@ use maud::Markup;
 use serde_json::{Value, json};
 
 use doors::Door;
-pub use forward::{Alias, IdentityHeaders};
+pub use forward::{Alias, IdentityHeaders, check_paths};
 
 use crate::access;
 use crate::client;
@@ -36,7 +36,7 @@ use crate::pages::look::Look;
 use crate::pages::{self, Frame, Remember, Way};
 use crate::password::Hasher;
 use crate::policy::Policy;
-use crate::redirect::{Allowed, Target};
+use crate::redirect::{Allowed, NEXT_NAMES, Target};
 use crate::sessions::{self, Resumed};
 use crate::store::{Error, Record, Store, Tended};
 use crate::text::{self, EN, Say};
@@ -54,10 +54,6 @@ const POLICY_OF_LOGO: &str =
 
 /// The name that Lucia gives its cookie, and so do we where the site is tried out.
 const LUCIA_COOKIE: &str = SESSION_COOKIES[2];
-
-/// Under which names somebody may say where they want to go: ours, and those of gates whose links
-/// people have.
-const NEXT: [&str; 4] = ["next", "rd", "url", "redirect_uri"];
 
 /// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
 /// referrer is not withheld on our own pages: with `no-referrer` browsers would call our own forms'
@@ -553,7 +549,7 @@ impl Site {
     /// Where somebody asks to be sent back to. `None`: nowhere in particular, or not where anybody may
     /// be sent.
     fn next(&self, fields: Form<'_>) -> Option<Target> {
-        let asked = NEXT.iter().find_map(|name| fields.field(name));
+        let asked = NEXT_NAMES.iter().find_map(|name| fields.field(name));
         asked.and_then(|address| self.allowed.target(&address))
     }
 

@@ -8,9 +8,7 @@ use url::Url;
 use super::wire::Reply;
 use crate::http::SESSION_COOKIES;
 use crate::proxy::other_spellings;
-
-/// The parameters in which gates say where to lead back to; the first is ours.
-const BACK_NAMES: [&str; 4] = ["next", "rd", "redirect_uri", "url"];
+use crate::redirect::NEXT_NAMES;
 
 /// A host that is nobody's (RFC 2606). Named in what is forged, and so easy to find again.
 pub(super) const STRANGER: &str = "evil.example";
@@ -94,7 +92,7 @@ fn leads_to_sign_in(page: &Url) -> bool {
 
 fn back_of(page: &Url) -> Option<String> {
     let value = |name| page.query_pairs().find(|(given, _)| given == name);
-    BACK_NAMES.iter().find_map(|name| value(*name)).map(|(_, value)| value.into_owned())
+    NEXT_NAMES.iter().find_map(|name| value(*name)).map(|(_, value)| value.into_owned())
 }
 
 /// What everybody who follows a link to the app without a session should meet. `others` is the

@@ -29,13 +29,13 @@ use crate::users::{self, Username};
 /// Other gates whose check endpoints we can answer, so that a set-up moves by changing a host name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Alias {
-    /// `/api/authz/auth-request`, `/api/authz/forward-auth`, `/api/verify`.
+    /// Authelia.
     Authelia,
-    /// `/api/auth/nginx`, `/api/auth/caddy`, `/api/auth/traefik`.
+    /// tinyauth.
     Tinyauth,
-    /// `/oauth2/auth`.
+    /// oauth2-proxy.
     Oauth2Proxy,
-    /// `/validate`.
+    /// Vouch Proxy.
     Vouch,
 }
 
@@ -173,6 +173,53 @@ const NGINX: Check = Check {
     groups: None,
 };
 const FORWARD: Check = Check { original: Original::Forwarded, turn: Turn::Lead(302), ..NGINX };
+const TINYAUTH_NGINX: Check =
+    Check { turn: Turn::Tell("x-tinyauth-location"), tells: Tells::OursAndSub, ..NGINX };
+const TINYAUTH_FORWARD: Check =
+    Check { turn: Turn::Lead(307), tells: Tells::OursAndSub, ..FORWARD };
+const OAUTH2_PROXY: Check = Check {
+    original: Original::Unsaid,
+    passed: 202,
+    turn: Turn::Refuse,
+    tells: Tells::Oauth2Proxy,
+    groups: Some("allowed_groups"),
+};
+const VOUCH: Check =
+    Check { original: Original::Unsaid, turn: Turn::Refuse, tells: Tells::Vouch, ..NGINX };
+
+/// Where a proxy asks.
+struct Endpoint {
+    path: &'static str,
+    /// The gate that it belongs to, if it is not ours: it is answered if that one's alias is set.
+    of: Option<Alias>,
+    check: Check,
+    /// The check in its place if the operator's parameters have `rd`. They decide which family of
+    /// headers is read, and no header does.
+    check_with_rd: Option<Check>,
+}
+
+const fn at(path: &'static str, of: Option<Alias>, check: Check) -> Endpoint {
+    Endpoint { path, of, check, check_with_rd: None }
+}
+
+/// All check endpoints: what the site answers, what a proxy keeps to itself, and what `doctor` tries.
+const ENDPOINTS: [Endpoint; 10] = [
+    at("/auth/nginx", None, NGINX),
+    at("/auth/forward", None, FORWARD),
+    at("/api/authz/auth-request", Some(Alias::Authelia), NGINX),
+    at("/api/authz/forward-auth", Some(Alias::Authelia), FORWARD),
+    Endpoint { check_with_rd: Some(FORWARD), ..at("/api/verify", Some(Alias::Authelia), NGINX) },
+    at("/api/auth/nginx", Some(Alias::Tinyauth), TINYAUTH_NGINX),
+    at("/api/auth/caddy", Some(Alias::Tinyauth), TINYAUTH_FORWARD),
+    at("/api/auth/traefik", Some(Alias::Tinyauth), TINYAUTH_FORWARD),
+    at("/oauth2/auth", Some(Alias::Oauth2Proxy), OAUTH2_PROXY),
+    at("/validate", Some(Alias::Vouch), VOUCH),
+];
+
+/// The paths of all check endpoints, ours and those of every alias. Only a proxy may ask there.
+pub fn check_paths() -> impl Iterator<Item = &'static str> {
+    ENDPOINTS.iter().map(|it| it.path)
+}
 
 impl Site {
     /// The answer to a check; `None` if the request is none.
@@ -217,36 +264,12 @@ impl Site {
     }
 
     fn check_at(&self, request: &Request) -> Option<Check> {
-        let has = |alias| self.aliases.contains(&alias);
-        let is_legacy_redirect = || request.parameters().has("rd");
-        Some(match &*request.path {
-            "/auth/nginx" => NGINX,
-            "/auth/forward" => FORWARD,
-            "/api/authz/forward-auth" if has(Alias::Authelia) => FORWARD,
-            // The operator's parameter decides which family is read, and no header does.
-            "/api/verify" if has(Alias::Authelia) && is_legacy_redirect() => FORWARD,
-            "/api/authz/auth-request" | "/api/verify" if has(Alias::Authelia) => NGINX,
-            "/api/auth/nginx" if has(Alias::Tinyauth) => {
-                Check { turn: Turn::Tell("x-tinyauth-location"), tells: Tells::OursAndSub, ..NGINX }
-            }
-            "/api/auth/caddy" | "/api/auth/traefik" if has(Alias::Tinyauth) => {
-                Check { turn: Turn::Lead(307), tells: Tells::OursAndSub, ..FORWARD }
-            }
-            "/oauth2/auth" if has(Alias::Oauth2Proxy) => Check {
-                original: Original::Unsaid,
-                passed: 202,
-                turn: Turn::Refuse,
-                tells: Tells::Oauth2Proxy,
-                groups: Some("allowed_groups"),
-            },
-            "/validate" if has(Alias::Vouch) => Check {
-                original: Original::Unsaid,
-                turn: Turn::Refuse,
-                tells: Tells::Vouch,
-                ..NGINX
-            },
-            _ => return None,
-        })
+        let is_answered = |it: &&Endpoint| it.of.is_none_or(|alias| self.aliases.contains(&alias));
+        let at = ENDPOINTS.iter().filter(is_answered).find(|it| it.path == request.path)?;
+        match at.check_with_rd {
+            Some(check) if request.parameters().has("rd") => Some(check),
+            _ => Some(at.check),
+        }
     }
 
     /// Whether whoever asks may ask: a proxy that is trusted, or once checks are set up, anybody on

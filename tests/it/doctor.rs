@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use url::form_urlencoded::byte_serialize;
+use vestibule::routes::check_paths;
 
 use crate::binary::{PATIENCE, vestibule};
 
@@ -249,7 +250,11 @@ impl Server {
                 self.is_signed_in.store(lives_on, Ordering::SeqCst);
                 answer(302, &[("Set-Cookie", &cleared), ("Location", "/login")], "")
             }
-            ("GET", "/auth/nginx") if self.has(Fault::GateInTheOpen) => answer(401, &[], ""),
+            ("GET", path)
+                if self.has(Fault::GateInTheOpen) && check_paths().any(|it| it == path) =>
+            {
+                answer(401, &[], "")
+            }
             _ => answer(404, &[], "Not found"),
         }
     }
@@ -384,7 +389,10 @@ fn finds_a_cookie_that_does_not_reach_the_app() {
 #[test]
 fn finds_a_gate_that_is_broken_or_in_the_open() {
     finds(Fault::GateBroken, &["GET / answered 500 without a session: the gate cannot be reached"]);
-    finds(Fault::GateInTheOpen, &["/auth/nginx from outside answered 401"]);
+    let open = check_paths().map(|path| format!("{path} from outside answered 401; let only"));
+    let open: Vec<_> = open.collect();
+    assert_eq!(open.len(), 10);
+    finds(Fault::GateInTheOpen, &open.iter().map(String::as_str).collect::<Vec<_>>());
     finds(Fault::NoPage, &["no path leads to a sign-in page"]);
 }
 

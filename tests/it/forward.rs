@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vestibule::http::Response;
-use vestibule::routes::{Alias, IdentityHeaders, Lane, Settings};
+use vestibule::routes::{Alias, IdentityHeaders, Lane, Settings, check_paths};
 use vestibule::store::Store;
 use vestibule::users::{self, Username};
 
@@ -562,6 +562,32 @@ fn answers_as_authelia_does() {
             assert_eq!(way(&answer), (status, Some(WAY_IN)), "{path} {method}");
         }
         assert_eq!(forward(&mut visit, path, &[]).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn answers_the_endpoints_of_one_list_and_those_of_a_gate_under_its_alias_alone() {
+    let ours = ["/auth/nginx", "/auth/forward"];
+    let theirs = [
+        (
+            Alias::Authelia,
+            &["/api/authz/auth-request", "/api/authz/forward-auth", "/api/verify"][..],
+        ),
+        (Alias::Tinyauth, &["/api/auth/nginx", "/api/auth/caddy", "/api/auth/traefik"]),
+        (Alias::Oauth2Proxy, &["/oauth2/auth"]),
+        (Alias::Vouch, &["/validate"]),
+    ];
+    let all: Vec<_> = ours
+        .into_iter()
+        .chain(theirs.iter().flat_map(|(_, paths)| paths.iter().copied()))
+        .collect();
+    assert_eq!(check_paths().collect::<Vec<_>>(), all);
+    for (alias, paths) in theirs {
+        let mut visit = Visit::with(aliased(alias));
+        for path in &all {
+            let is_answered = ours.contains(path) || paths.contains(path);
+            assert_eq!(visit.get(path).status != 404, is_answered, "{path} under {alias:?}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The configurations of reverse proxies. tests/proxies runs them; here is what they say.
 
+use vestibule::routes::check_paths;
+
 use crate::binary::vestibule;
 
 const EXAMPLE: [&str; 4] = [
@@ -76,6 +78,28 @@ fn takes_every_identity_header_from_the_client_in_every_spelling() {
                     assert!(list.split(']').next().unwrap().split(", ").any(|it| it == name));
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn keeps_every_check_endpoint_from_strangers() {
+    for proxy in PROXIES {
+        let text = configuration(proxy, &EXAMPLE);
+        let start = text.find("Checks are for").unwrap();
+        // The rule is the first line below the comment, and goes on to the end of its line.
+        let rule = text[start..].lines().nth(1).unwrap();
+        for path in check_paths() {
+            let folder = &path[..=path.rfind('/').unwrap()];
+            let ends = |place: &str, ends: &[char]| {
+                rule.match_indices(place).any(|(at, _)| rule[at + place.len()..].starts_with(ends))
+            };
+            let is_closed = match proxy {
+                "nginx" => ends(folder, &['|', ')']) || ends(&format!("{path}$"), &['|', ')']),
+                "caddy" => rule.split(' ').any(|it| it == path || it == format!("{folder}*")),
+                _ => ends(&format!("`{folder}`"), &[')']) || ends(&format!("`{path}`"), &[')']),
+            };
+            assert!(is_closed, "{proxy} leaves {path} open: {rule}");
         }
     }
 }

@@ -158,7 +158,8 @@ check 'an app of a group is closed to others' 403 "$(status known "$wiki/")"
 check 'an app of a group is open to it' 200 "$(status known "$wiki/")"
 
 # Out at once.
-for path in /auth/nginx /auth/forward /api/verify /api/authz/forward-auth /oauth2/auth /validate; do
+for path in /auth/nginx /auth/forward /api/authz/auth-request /api/authz/forward-auth /api/verify \
+    /api/auth/nginx /api/auth/caddy /api/auth/traefik /oauth2/auth /validate; do
     check "$path is for the proxy itself" 404 "$(status known "$auth$path")"
 done
 "$BINARY" user disable anna --database "$DATABASE" >/dev/null
