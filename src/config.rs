@@ -44,7 +44,7 @@ use crate::client;
 use crate::gate::{self, Listen};
 use crate::invites::SignUps;
 use crate::login::Rules;
-use crate::origin::{Domain, Origin, Rule};
+use crate::origin::{Domain, Origin, Rule, is_public_suffix, own_domain};
 use crate::pages::Remember;
 use crate::policy::Policy;
 use crate::routes::{Alias, IdentityHeaders, Settings};
@@ -703,9 +703,15 @@ fn refuse_foreign(
         let is_reached =
             app.host() == own.host() || domain.is_some_and(|domain| domain.covers(app.host()));
         if !is_reached {
+            let shared = own_domain(own.host()).filter(|it| own_domain(app.host()) == Some(it));
+            let advice = match shared {
+                Some(shared) => format!("set --cookie-domain {shared}"),
+                None => "no cookie reaches both, as they lie under no domain of your own (publicsuffix.org): \
+                         put them under one, and set --cookie-domain to it"
+                    .to_owned(),
+            };
             return Err(format!(
-                "--app {app} would never get the session cookie of {own}; set --cookie-domain to the \
-                 domain that both lie under"
+                "--app {app} would never get the session cookie of {own}; {advice}"
             ));
         }
         if own.is_https() && !app.is_https() {
@@ -805,7 +811,15 @@ fn alias(text: &str) -> Result<Alias, String> {
 }
 
 fn domain(text: &str) -> Result<Domain, String> {
-    Domain::parse(text).ok_or_else(|| "write it as in example.com".to_owned())
+    let domain = Domain::parse(text).ok_or_else(|| "write it as in example.com".to_owned())?;
+    let name = domain.as_str();
+    if is_public_suffix(name) {
+        return Err(format!(
+            "browsers keep no cookie for all of {name}, where anybody can have a host \
+             (publicsuffix.org); write your own domain, as in example.{name}"
+        ));
+    }
+    Ok(domain)
 }
 
 fn listen(text: &str) -> Result<Listen, String> {
@@ -1011,6 +1025,9 @@ mod tests {
             ("--trusted-origin=*", "https://auth.example.com"),
             ("--app=app.example.com", "https://auth.example.com"),
             ("--cookie-domain=com", "example.com"),
+            ("--cookie-domain=duckdns.org", "as in example.duckdns.org"),
+            ("--cookie-domain=Co.UK", "as in example.co.uk"),
+            ("--cookie-domain=.github.io", "publicsuffix.org"),
             ("--alias=okta", "tinyauth"),
             ("--identity-header=X-User", "user=X-WEBAUTH-USER"),
             ("--identity-header=who=X-User", "user=X-WEBAUTH-USER"),
@@ -1050,7 +1067,16 @@ mod tests {
             (&["--app=https://app.example.com"], "--origin"),
             (&[domain, "--origin=http://auth.example.com"], "https"),
             (&[domain, "--origin=https://auth.example.org"], "auth.example.org"),
-            (&[own, "--app=https://app.example.com"], "--cookie-domain"),
+            (&[own, "--app=https://app.example.com"], "--cookie-domain example.com"),
+            (&[own, "--app=https://app.example.org"], "no cookie reaches both"),
+            (
+                &["--origin=https://anna.duckdns.org", "--app=https://app.duckdns.org"],
+                "no cookie reaches both",
+            ),
+            (
+                &["--origin=https://auth.anna.duckdns.org", "--app=https://app.anna.duckdns.org"],
+                "--cookie-domain anna.duckdns.org",
+            ),
             (&[own, domain, "--app=https://app.example.org"], "app.example.org"),
             (&[own, domain, "--app=http://app.example.com"], "https"),
         ] {

@@ -8,6 +8,7 @@
 //!
 //! Nothing is changed but by signing in and out again, which is done only if that is asked for.
 
+mod cookie;
 mod verdict;
 mod wire;
 
@@ -19,9 +20,10 @@ use url::{Url, form_urlencoded};
 pub use wire::Pin;
 
 use crate::http::SESSION_COOKIES;
-use crate::token::{hex, random_bytes, random_text};
 use crate::routes::check_paths;
+use crate::token::{hex, random_bytes, random_text};
 
+use cookie::SetCookie;
 use verdict::{Finding, Forged, Guard};
 use wire::{Casing, Question, Reply, Wire};
 
@@ -380,7 +382,7 @@ impl Examination<'_> {
             let value = format!("{name}={}", random_text(40));
             let question = Question::navigation(login).with(&[("Cookie", &*value)]);
             let Some(reply) = self.ask(&what, &question) else { return false };
-            if let Some(cookie) = verdict::cleared(&reply, name) {
+            if let Some(cookie) = cookie::cleared(&reply, name) {
                 is_cleared = true;
                 self.judge_cookie(&cookie, login);
             }
@@ -394,8 +396,8 @@ impl Examination<'_> {
         is_cleared
     }
 
-    fn judge_cookie(&mut self, cookie: &verdict::SetCookie, login: &Url) {
-        let flaws = verdict::cookie_flaws(cookie, login, &self.plan.app);
+    fn judge_cookie(&mut self, cookie: &SetCookie, login: &Url) {
+        let flaws = cookie::flaws(cookie, login, &self.plan.app);
         if flaws.is_empty() {
             let name = &cookie.name;
             self.report.tell(Ok(format!("the cookie {name} is kept safe and reaches the app")));
@@ -431,7 +433,7 @@ impl Examination<'_> {
         let mut question = Question::bare("POST", login).form(form);
         question = question.with(&[("Origin", &*origin), ("Accept", "*/*")]);
         let Some(reply) = self.ask(&what, &question) else { return };
-        let Some(cookie) = verdict::session(&reply) else {
+        let Some(cookie) = cookie::session(&reply) else {
             return self.report.tell(Err(format!(
                 "{what} gave no session: {}; check the name and the password",
                 verdict::refusal(&reply)
@@ -439,12 +441,20 @@ impl Examination<'_> {
         };
         self.report.tell(Ok(format!("{what} gave a session")));
         self.judge_cookie(&cookie, login);
-        let cookie = format!("{}={}", cookie.name, cookie.value);
+        let pair = format!("{}={}", cookie.name, cookie.value);
+        let mut reached = Vec::new();
         for visit in visits {
-            self.enter(visit, &cookie);
+            if cookie.is_sent(login, &visit.url) {
+                self.enter(visit, &pair);
+                reached.push(visit);
+            } else {
+                let what = format!("GET {} with a session", visit.path);
+                self.report.skip(&format!("{what}: no browser would send {} there", cookie.name));
+            }
         }
-        self.check_address(login, &cookie);
-        self.sign_out(login, &origin, &cookie, visits);
+        // The session is there, whatever a browser would make of its cookie, and has to end.
+        self.check_address(login, &pair);
+        self.sign_out(login, &origin, &pair, &reached);
     }
 
     /// Asks the app as its user, and sends what only the gate should.
@@ -493,7 +503,7 @@ impl Examination<'_> {
         }
     }
 
-    fn sign_out(&mut self, login: &Url, origin: &str, cookie: &str, visits: &[Visit]) {
+    fn sign_out(&mut self, login: &Url, origin: &str, cookie: &str, visits: &[&Visit]) {
         let url = at(login, "/logout");
         let what = format!("POST {url}");
         let headers = [("Origin", origin), ("Cookie", cookie), ("Accept", "*/*")];

@@ -4,6 +4,7 @@
 //! cross-site request forgery, sign-in and sign-up included; the session cookie's `SameSite=Lax`
 //! stands behind it.
 
+use public_suffix::{DEFAULT_PROVIDER, EffectiveTLDProvider};
 use url::Url;
 
 use crate::http::Request;
@@ -99,6 +100,18 @@ impl Domain {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether hosts right below this name, which is in lower case, belong to different people, as those of
+/// `com`, `co.uk` and `duckdns.org` do (publicsuffix.org). Browsers keep no cookie for all of them.
+pub fn is_public_suffix(name: &str) -> bool {
+    own_domain(name).is_none()
+}
+
+/// The domain of whoever this host belongs to: a public suffix and the label before it. `None` if it is a
+/// public suffix itself.
+pub fn own_domain(host: &str) -> Option<&str> {
+    DEFAULT_PROVIDER.effective_tld_plus_one(host).ok()
 }
 
 /// A part of a host name (RFC 1123 § 2.1), or one with the underscores that some have. A URL may have
@@ -349,6 +362,37 @@ mod tests {
             "*.a.com",
         ] {
             assert!(Domain::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn knows_the_names_below_which_hosts_belong_to_different_people() {
+        for suffix in [
+            "com",
+            "co.uk",
+            "com.au",
+            "duckdns.org",
+            "github.io",
+            "foo.ck",
+            "home",
+            "localhost",
+            "xn--55qx5d.cn",
+            "s3.amazonaws.com",
+            "ngrok.io",
+            "pages.dev",
+            "herokuapp.com",
+        ] {
+            assert!(is_public_suffix(suffix), "{suffix}");
+        }
+        for (host, own) in [
+            ("example.com", "example.com"),
+            ("auth.example.co.uk", "example.co.uk"),
+            ("a.anna.duckdns.org", "anna.duckdns.org"),
+            ("www.ck", "www.ck"),
+            ("my.home", "my.home"),
+            ("a.b.test", "b.test"),
+        ] {
+            assert_eq!(own_domain(host), Some(own));
         }
     }
 

@@ -6,7 +6,6 @@
 use url::Url;
 
 use super::wire::Reply;
-use crate::http::SESSION_COOKIES;
 use crate::proxy::other_spellings;
 use crate::redirect::NEXT_NAMES;
 
@@ -238,114 +237,6 @@ pub(super) fn admission(what: &str, guard: &Guard) -> Option<Finding> {
         )),
         Guard::Open(_) => Ok(format!("{what} gets through")),
     })
-}
-
-/// A cookie as an answer sets it. Its value may be a secret.
-pub(super) struct SetCookie {
-    pub name: String,
-    pub value: String,
-    /// Names in lower case, and values.
-    attributes: Vec<(String, String)>,
-}
-
-impl SetCookie {
-    /// Reads one `Set-Cookie`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split(';').map(|part| part.split_once('=').unwrap_or((part, "")));
-        let (name, value) = parts.next()?;
-        let attribute = |(name, value): (&str, &str)| {
-            (name.trim().to_ascii_lowercase(), value.trim().to_owned())
-        };
-        let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
-        Some(Self { name, value, attributes: parts.map(attribute).collect() })
-    }
-
-    fn attribute(&self, name: &str) -> Option<&str> {
-        // The last one counts (RFC 6265 § 5.3).
-        let found = self.attributes.iter().rev().find(|(given, _)| given == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    /// Whether it makes a browser forget the cookie.
-    fn clears(&self) -> bool {
-        self.attribute("max-age").is_some_and(|it| it.parse().is_ok_and(|it: i64| it <= 0))
-    }
-
-    fn domain(&self) -> Option<&str> {
-        self.attribute("domain").map(|it| it.trim_start_matches('.')).filter(|it| !it.is_empty())
-    }
-}
-
-/// The session's cookie of this name that an answer clears.
-pub(super) fn cleared(reply: &Reply, name: &str) -> Option<SetCookie> {
-    let mut cookies = reply.values("set-cookie").filter_map(SetCookie::parse);
-    cookies.find(|it| it.name == name && it.clears())
-}
-
-/// The session's cookie that an answer sets.
-pub(super) fn session(reply: &Reply) -> Option<SetCookie> {
-    let is_session = |it: &SetCookie| SESSION_COOKIES.contains(&&*it.name) && !it.clears();
-    reply.values("set-cookie").filter_map(SetCookie::parse).find(is_session)
-}
-
-/// What is wrong with a session's cookie that `sign_in` sets and `app` has to receive.
-pub(super) fn cookie_flaws(cookie: &SetCookie, sign_in: &Url, app: &Url) -> Vec<String> {
-    let name = &cookie.name;
-    let has = |attribute| cookie.attribute(attribute).is_some();
-    let same_site = cookie.attribute("samesite").unwrap_or_default().to_ascii_lowercase();
-    let mut flaws = Vec::new();
-    if !has("httponly") {
-        flaws.push(format!("the cookie {name} is not HttpOnly, so scripts can steal it; set it"));
-    }
-    if !has("secure") && (sign_in.scheme() == "https" || name.starts_with("__")) {
-        flaws.push(format!(
-            "the cookie {name} is not Secure, so it crosses networks in clear; give vestibule an \
-             https --origin"
-        ));
-    }
-    if !matches!(&*same_site, "lax" | "strict") {
-        flaws.push(format!(
-            "the cookie {name} has no SameSite=Lax, so other sites can use it; set it"
-        ));
-    }
-    if cookie.attribute("path") != Some("/") {
-        flaws.push(format!("the cookie {name} is not for Path=/; set it"));
-    }
-    flaws.extend(domain_flaw(cookie, host(sign_in), host(app)));
-    flaws
-}
-
-/// Why a browser would not send the cookie to the app.
-fn domain_flaw(cookie: &SetCookie, sign_in: &str, app: &str) -> Option<String> {
-    let name = &cookie.name;
-    match cookie.domain() {
-        Some(domain) if name.starts_with("__Host-") => Some(format!(
-            "the cookie {name} has Domain={domain}, so browsers refuse it; a name that begins with \
-             __Host- allows no domain"
-        )),
-        Some(domain) if !is_within(sign_in, domain) => Some(format!(
-            "the cookie {name} has Domain={domain}, so browsers refuse it from {sign_in}; give it \
-             the domain above both hosts"
-        )),
-        Some(domain) if !is_within(app, domain) => Some(format!(
-            "the cookie {name} has Domain={domain}, so browsers do not send it to {app}; give it \
-             the domain above both hosts"
-        )),
-        None if sign_in != app => Some(format!(
-            "the cookie {name} has no Domain, so browsers send it to {sign_in} alone and never to \
-             {app}; give it the domain above both hosts"
-        )),
-        _ => None,
-    }
-}
-
-fn is_within(host: &str, domain: &str) -> bool {
-    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
-    host == domain || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
-}
-
-fn host(url: &Url) -> &str {
-    url.host_str().unwrap_or_default()
 }
 
 /// Whether the host is this machine, where nothing crosses a network.
@@ -609,53 +500,6 @@ mod tests {
         assert_eq!(found(&Guard::Locked(401)), Some(false));
         assert_eq!(found(&sign_in(302, ASKED)), Some(false));
         assert_eq!(found(&Guard::Broken(500)), Some(false));
-    }
-
-    #[test]
-    fn finds_what_is_wrong_with_a_cookie() {
-        let good = "__Secure-auth_session=; Path=/; Secure; HttpOnly; SameSite=Lax; \
-                    Domain=example.com; Max-Age=0";
-        let host = "__Host-auth_session=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0";
-        let (auth, app) = ("https://auth.example.com/login", "https://app.example.com/");
-        for (cookie, sign_in, app, expected) in [
-            (good, auth, app, None),
-            (&good.replace("Domain=", "domain=."), auth, app, None),
-            (good, "https://example.com/login", "https://a.b.Example.com/", None),
-            (host, auth, "https://auth.example.com:8443/", None),
-            (&good.replace("HttpOnly; ", ""), auth, app, Some("HttpOnly")),
-            (&good.replace("Secure; ", ""), auth, app, Some("not Secure")),
-            (&good.replace("=Lax", "=None"), auth, app, Some("SameSite")),
-            (&good.replace("SameSite=Lax; ", ""), auth, app, Some("SameSite")),
-            (&good.replace("Path=/", "Path=/x"), auth, app, Some("Path")),
-            (&good.replace("=example.com", "=ample.com"), auth, app, Some("refuse it from")),
-            (&good.replace("=example.com", "=auth.example.com"), auth, app, Some("do not send")),
-            (host, auth, app, Some("no Domain")),
-            (&format!("{host}; Domain=example.com"), auth, app, Some("__Host- allows no")),
-        ] {
-            let cookie = SetCookie::parse(cookie).unwrap();
-            let flaws = cookie_flaws(&cookie, &url(sign_in), &url(app));
-            match expected {
-                None => assert_eq!(flaws, Vec::<String>::new()),
-                Some(expected) => {
-                    assert!(flaws.len() == 1 && flaws[0].contains(expected), "{flaws:?}");
-                }
-            }
-        }
-        let plain = SetCookie::parse("auth_session=; Path=/; HttpOnly; SameSite=Lax").unwrap();
-        let local = url("http://127.0.0.1:8080/");
-        assert_eq!(cookie_flaws(&plain, &local, &local), Vec::<String>::new());
-    }
-
-    #[test]
-    fn tells_a_cookie_that_is_cleared_from_one_that_is_set() {
-        let device = ("Set-Cookie", "auth_device=x; Max-Age=9");
-        let set = reply(302, &[device, ("set-cookie", "auth_session=abc; Max-Age=9")], "");
-        let clear = reply(200, &[device, ("Set-Cookie", "auth_session=; Max-Age=0")], "");
-        assert_eq!(session(&set).map(|it| it.value), Some("abc".to_owned()));
-        assert!(cleared(&set, "auth_session").is_none());
-        assert!(session(&clear).is_none() && cleared(&clear, "auth_session").is_some());
-        assert!(cleared(&clear, "__Host-auth_session").is_none());
-        assert!(session(&reply(302, &[device], "")).is_none());
     }
 
     #[test]

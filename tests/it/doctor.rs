@@ -36,6 +36,10 @@ enum Fault {
     InClear,
     NoDomain,
     NoCookie,
+    PublicDomain,
+    OtherDomain,
+    SecureInClear,
+    ForAllSites,
     GateBroken,
     GateInTheOpen,
     AppSaysNo,
@@ -118,12 +122,12 @@ impl Town {
     /// What the doctor writes, and its exit code.
     fn examine(&self, flags: &[&str], input: &str) -> (String, i32) {
         let port = self.address.port();
-        let app = format!("http://app.localhost:{port}/");
-        let pins = ["app.localhost", "auth.localhost", "auth.example.com"]
+        let app = format!("http://app.town.localhost:{port}/");
+        let pins = ["app.town.localhost", "auth.town.localhost", "auth.example.com"]
             .map(|host| format!("--resolve={host}:{port}:127.0.0.1"));
         let mut all = vec!["doctor", &*app];
         all.extend(pins.iter().map(String::as_str).chain(flags.iter().copied()));
-        let origin = format!("--origin=http://auth.localhost:{port}");
+        let origin = format!("--origin=http://auth.town.localhost:{port}");
         if !flags.iter().any(|flag| flag.starts_with("--origin")) {
             all.push(&origin);
         }
@@ -211,7 +215,8 @@ impl Server {
         let told = asked.value("x-forwarded-host");
         let is_fooled = self.has(Fault::HostBelieved) && !told.is_empty();
         let host = if is_fooled { told } else { asked.value("host") };
-        let site = if self.has(Fault::InClear) { "auth.example.com" } else { "auth.localhost" };
+        let site =
+            if self.has(Fault::InClear) { "auth.example.com" } else { "auth.town.localhost" };
         let login = format!("http://{site}:{}/login", self.port);
         let url = format!("http://{host}{}", asked.target);
         let encoded: String = byte_serialize(url.as_bytes()).collect();
@@ -223,10 +228,18 @@ impl Server {
     }
 
     fn answer_as_site(&self, asked: &Asked) -> String {
-        let domain = if self.has(Fault::NoDomain) { "" } else { "; Domain=localhost" };
+        let domain = match self.fault {
+            Fault::NoDomain => "",
+            // To a browser all of it is a public suffix.
+            Fault::PublicDomain => "; Domain=localhost",
+            Fault::OtherDomain => "; Domain=village.localhost",
+            Fault::SecureInClear => "; Domain=town.localhost; Secure",
+            Fault::ForAllSites => "; Domain=town.localhost; SameSite=None",
+            _ => "; Domain=town.localhost",
+        };
         let rest = format!("; Path=/; HttpOnly; SameSite=Lax{domain}");
         let cleared = format!("auth_session=; Max-Age=0{rest}");
-        let is_ours = asked.value("origin") == format!("http://auth.localhost:{}", self.port);
+        let is_ours = asked.value("origin") == format!("http://auth.town.localhost:{}", self.port);
         match (&*asked.method, asked.path()) {
             ("GET", "/login") => {
                 let presents = asked.value("cookie").starts_with("auth_session=");
@@ -284,7 +297,7 @@ fn finds(fault: Fault, expected: &[&str]) {
 fn finds_nothing_wrong_where_everything_is_guarded() {
     let town = Town::with(Fault::None);
     let (report, code) = town.examine(&["--sign-in=ann", "--path=/a?b=c"], "correct horse\n");
-    let login = format!("http://auth.localhost:{}/login", town.address.port());
+    let login = format!("http://auth.town.localhost:{}/login", town.address.port());
     assert!(!report.contains("FAIL") && !report.contains("skip  "), "{report}");
     for expected in [
         format!("ok    GET / without a session leads to {login}"),
@@ -387,6 +400,37 @@ fn finds_a_cookie_that_does_not_reach_the_app() {
 }
 
 #[test]
+fn takes_a_session_no_further_than_a_browser_would() {
+    for (fault, expected) in [
+        (
+            Fault::PublicDomain,
+            "the cookie auth_session has Domain=localhost, so browsers refuse it",
+        ),
+        (Fault::OtherDomain, "has Domain=village.localhost, so browsers refuse it; auth.town."),
+        (
+            Fault::SecureInClear,
+            "the cookie auth_session is Secure and comes over http, so browsers",
+        ),
+        (Fault::ForAllSites, "the cookie auth_session is not Secure, so browsers refuse it"),
+        (
+            Fault::NoDomain,
+            "so browsers send it to auth.town.localhost alone and never to app.town.",
+        ),
+    ] {
+        let (report, code) = Town::with(fault).examine(&["--sign-in=ann"], "correct horse\n");
+        assert_eq!(report.matches("FAIL  ").count(), 1, "{report}");
+        assert!(
+            report.lines().any(|it| it.starts_with("FAIL") && it.contains(expected)),
+            "{report}"
+        );
+        let skipped = "skip  GET / with a session: no browser would send auth_session there";
+        assert!(report.lines().any(|line| line == skipped), "{report}");
+        assert!(!report.contains("gets through") && report.contains("/logout ends the session"));
+        assert_eq!(code, 1);
+    }
+}
+
+#[test]
 fn finds_a_gate_that_is_broken_or_in_the_open() {
     finds(Fault::GateBroken, &["GET / answered 500 without a session: the gate cannot be reached"]);
     let open = check_paths().map(|path| format!("{path} from outside answered 401; let only"));
@@ -483,5 +527,5 @@ fn sends_a_password_to_no_other_place_than_the_one_that_is_named() {
     let flags = ["--sign-in=ann", "--origin=https://auth.example.com"];
     let (report, _) = town.examine(&flags, "correct horse\n");
     assert!(report.contains("is not vestibule's sign-in page at --origin"), "{report}");
-    assert!(!report.contains("POST http://auth.localhost"), "{report}");
+    assert!(!report.contains("POST http://auth.town.localhost"), "{report}");
 }
