@@ -31,6 +31,7 @@ mod place;
 mod proxy;
 mod reset;
 mod server;
+mod setup;
 mod site;
 mod store;
 mod tokens;
