@@ -1,7 +1,7 @@
-//! What people see: values in, markup out.
+//! The pages: values in, markup out.
 //!
-//! Decides every element of a page; the words come from `text`. Each works without scripts, has one
-//! stylesheet and loads nothing from elsewhere. Knows no request and no store. All text from people goes
+//! Decides every element of a page; the words come from `text`. A page works without scripts, has one
+//! stylesheet and loads nothing from other sites. Knows no request and no store. All text from users goes
 //! through maud's escaping; nothing is ever pre-escaped.
 
 pub mod account;
@@ -16,68 +16,68 @@ use self::look::Look;
 use crate::text::{Around, Say, Text};
 use crate::token;
 
-/// The stylesheet.
+/// The built-in stylesheet, of all pages.
 pub const STYLE: &str = include_str!("pages/style.css");
 
-/// The icon that browsers put beside the title.
+/// The built-in logo, which is also the site's icon.
 pub const ICON: &str = include_str!("pages/icon.svg");
 
-/// What is the same on every page that somebody gets.
+/// What all pages of one response have in common.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
-    /// The language that they read.
+    /// The language of the page.
     pub text: &'static Text,
-    /// How it looks here.
+    /// Title, logo and stylesheet of this site.
     pub look: &'a Look,
 }
 
-/// A field of a form.
+/// A form field that can be refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Field {
-    /// The name.
+    /// The username.
     Username,
-    /// The password; a new one, where there are two.
+    /// The password; the new one, where there are two.
     Password,
-    /// The present password, where there are two.
+    /// The current password, where there are two.
     Current,
-    /// What an access token is called.
+    /// The name of an access token.
     Name,
-    /// How long an access token is good.
+    /// In how many days an access token expires.
     Days,
 }
 
-/// Why a form comes back.
+/// Why a form is shown again.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
-    /// What is said: the sentence of the contract, and what to do about it.
+    /// The message: the sentence of the contract, and a hint.
     pub say: Say,
-    /// The field that needs another look: it gets the focus.
+    /// The field to correct, which gets the focus.
     pub field: Field,
 }
 
-/// A form as it is shown: what was typed before, and why it comes back.
+/// A sign-up or sign-in form with what was entered before and why it was refused.
 #[derive(Clone, Copy, Default)]
 pub struct Filled<'a> {
-    /// The name that was typed. The password is never shown again.
+    /// The username that was entered. A password is never shown again.
     pub username: &'a str,
-    /// `None`: it is shown for the first time.
+    /// Why the form was refused; `None` when it is shown for the first time.
     pub refusal: Option<Refusal>,
-    /// Where they want to go once they are in. It was checked, and will be again.
+    /// Where to go after signing in. It has been checked, and is checked again when the form is sent.
     pub next: Option<&'a str>,
-    /// The invitation they came with, as a token.
+    /// The token of the invitation in the link.
     pub invite: Option<&'a str>,
-    /// Whether everybody can make an account: else no link leads to the form.
+    /// Whether anyone may create an account. If not, no link leads to the sign-up form.
     pub is_open: bool,
 }
 
-/// What the sign-in form offers about being remembered.
+/// Whether the sign-in form has a "Stay signed in" box.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Remember {
-    /// A box, ticked or not.
+    /// It has one, ticked or not.
     Offered(bool),
-    /// Nothing: everybody is remembered.
+    /// No box: every session outlives the browser.
     Always,
-    /// Nothing: nobody is.
+    /// No box: no session outlives the browser.
     Never,
 }
 
@@ -86,13 +86,13 @@ impl Filled<'_> {
         self.refusal.is_some_and(|refusal| refusal.field == field)
     }
 
-    /// The first field gets the focus, or the one that was wrong.
+    /// Whether the field gets the focus: the refused one does, else the first.
     fn is_focused(&self, field: Field) -> bool {
         self.refusal.map_or(Field::Username, |refusal| refusal.field) == field
     }
 }
 
-/// The form that makes an account.
+/// The sign-up page.
 pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
     let t = frame.text;
     let body = html! {
@@ -104,7 +104,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
             @if let Some(invite) = filled.invite {
                 input type="hidden" name="invite" value=(invite);
             }
-            // Scripts do not send it; of people it tells that they may have clicked twice.
+            // Scripts do not send it. In a browser it tells a double click from a taken name.
             input type="hidden" name="by_page" value="yes";
             button { (t.sign_up) }
         }
@@ -113,7 +113,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
     page(frame, t.sign_up, &body)
 }
 
-/// The form that lets somebody in.
+/// The sign-in page.
 pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
     let t = frame.text;
     let body = html! {
@@ -133,7 +133,7 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
     page(frame, t.sign_in, &body)
 }
 
-/// What a person sees of themselves.
+/// The profile page.
 pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
     let t = frame.text;
     let body = html! {
@@ -145,16 +145,16 @@ pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
     page(frame, t.profile, &body)
 }
 
-/// Where a page leads that shows what went wrong.
+/// Where the link of an error page leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
-    /// To the entrance.
+    /// The home page.
     Back,
-    /// To the sign-in form.
+    /// The sign-in page.
     SignIn,
 }
 
-/// A page for what went wrong: what happened, and what to do next.
+/// An error page: what happened, a hint, and a link.
 pub fn problem(frame: Frame<'_>, say: Say, way: Way) -> Markup {
     let told = say(frame.text);
     let (path, words) = match way {
@@ -168,7 +168,7 @@ pub fn problem(frame: Frame<'_>, say: Say, way: Way) -> Markup {
     page(frame, told.title, &body)
 }
 
-/// Why a form comes back. With what is not there it is nothing.
+/// The message above a form that was refused; nothing if it was not.
 fn alert(frame: Frame<'_>, refusal: Option<Refusal>, id: &str) -> Markup {
     html! {
         @if let Some(told) = refusal.map(|it| (it.say)(frame.text)) {

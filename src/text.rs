@@ -1,8 +1,8 @@
-//! What people read: every sentence of every page, in each language.
+//! Every sentence of every page, in each language.
 //!
-//! A language is a value of [`Text`] in a file of its own, and the compiler sees whether it is
-//! complete. Scripts are told the English sentences whatever they prefer ([`EN`]): those are part of
-//! the contract. Knows no request and no markup.
+//! A language is a value of [`Text`] in a file of its own, and the compiler checks that it is complete.
+//! Scripts get the English titles whatever they prefer ([`EN`]): those are part of the contract. Knows no
+//! request and no markup.
 
 mod de;
 mod en;
@@ -12,36 +12,36 @@ use std::cmp::Reverse;
 pub use de::DE;
 pub use en::EN;
 
-/// All languages. The first is for whoever prefers none of them.
+/// All languages. The first is the one for clients that prefer none of them.
 static ALL: [&Text; 2] = [&EN, &DE];
 
-/// Ranges of an `Accept-Language` that are looked at, at most. Browsers send a handful.
+/// Maximum number of ranges read from `Accept-Language`. Browsers send a handful.
 const RANGES_MAX: usize = 32;
 
-/// The longest that is looked at (RFC 5646 § 4.4.1 has none that is longer).
+/// The longest range that is read (RFC 5646 § 4.4.1 has none that is longer).
 const RANGE_BYTES_MAX: usize = 35;
 
-/// What somebody is told who does not get what they asked for.
+/// A message to a visitor whose request was refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
-    /// What happened: the heading of a page, and all that a script reads.
+    /// What happened: the heading of a page, and the whole text for a script.
     pub title: &'static str,
-    /// What to do about it.
+    /// What to do about it: the hint below the heading.
     pub advice: &'static str,
 }
 
-/// What somebody is told, in whatever language they read.
+/// Picks a message from a language.
 pub type Say = fn(&'static Text) -> Told;
 
-/// What stands before a value and after it.
+/// A sentence with one gap: what stands before the value and after it.
 #[derive(Clone, Copy, Debug)]
 pub struct Around(pub &'static str, pub &'static str);
 
-/// A language. The English file says best what each field is.
+/// The texts of one language. The English file shows best what each field is.
 #[expect(missing_docs, reason = "a field is named after its English words")]
 #[derive(Debug)]
 pub struct Text {
-    /// Its tag (RFC 5646).
+    /// The language tag (RFC 5646), as in `en`.
     pub code: &'static str,
 
     // The ways in and out.
@@ -62,7 +62,7 @@ pub struct Text {
     // The account.
     pub account: &'static str,
     pub signed_in_as: &'static str,
-    pub present_password: &'static str,
+    pub current_password: &'static str,
     pub new_password: &'static str,
     pub change_password: &'static str,
     pub others_end: &'static str,
@@ -82,7 +82,7 @@ pub struct Text {
     // Sessions.
     pub unknown_browser: &'static str,
     pub on_system: &'static str,
-    pub this_one: &'static str,
+    pub this_browser: &'static str,
     pub signed_in_at: &'static str,
     pub from_address: &'static str,
     pub last_seen: &'static str,
@@ -96,15 +96,15 @@ pub struct Text {
     pub your_new_token: &'static str,
     pub shown_once: &'static str,
     pub name: &'static str,
-    pub good_for: &'static str,
+    pub expires_in: &'static str,
     pub thirty_days: &'static str,
     pub ninety_days: &'static str,
     pub a_year: &'static str,
-    pub make_token: &'static str,
-    pub ended: &'static str,
-    pub made_at: &'static str,
-    pub good_until: &'static str,
-    pub ended_at: &'static str,
+    pub create_token: &'static str,
+    pub expired: &'static str,
+    pub created_at: &'static str,
+    pub expires_at: &'static str,
+    pub expired_at: &'static str,
     pub last_used: &'static str,
     pub never_used: &'static str,
     pub revoke: &'static str,
@@ -112,8 +112,8 @@ pub struct Text {
 
     // On the host of an app.
     pub closed_to: Around,
-    pub as_somebody_else: &'static str,
-    pub two_sign_ins: &'static str,
+    pub with_another_account: &'static str,
+    pub two_cookies_sent: &'static str,
     pub clear_cookies_and: Around,
     pub sign_in_again: &'static str,
 
@@ -162,11 +162,11 @@ pub struct Text {
     pub busy: Told,
 }
 
-/// The language for somebody whose browser sends these values of `Accept-Language` (RFC 9110
-/// § 12.5.4): of ours the one they like best, found as in RFC 4647 § 3.4, so that `de` is found for
-/// `de-AT`. What cannot be read counts as not said.
+/// The language for a browser that sends these values of `Accept-Language` (RFC 9110 § 12.5.4): the most
+/// preferred of ours, looked up as in RFC 4647 § 3.4, so that `de` is found for `de-AT`. Ranges that
+/// cannot be parsed are ignored.
 pub fn preferred<'a>(values: impl Iterator<Item = &'a str>) -> &'static Text {
-    // How much each is liked, and all others by `*`; of two as much the one that is named first.
+    // The preference for each, and by `*` for all others; among equals the first one named wins.
     let (mut liked, mut others) = ([None; ALL.len()], None);
     let ranges = values.flat_map(|value| value.split(',')).take(RANGES_MAX);
     for (place, (tag, quality)) in ranges.filter_map(range).enumerate() {
@@ -183,7 +183,7 @@ pub fn preferred<'a>(values: impl Iterator<Item = &'a str>) -> &'static Text {
     best.map_or(ALL[0], |(text, _)| text)
 }
 
-/// A language range and how much it is liked, in thousandths. `None` if it cannot be read.
+/// A language range and its weight in thousandths. `None` if it cannot be parsed.
 fn range(text: &str) -> Option<(&str, u16)> {
     let space = [' ', '\t'];
     let (tag, quality) = match text.split_once(';') {
@@ -198,7 +198,7 @@ fn range(text: &str) -> Option<(&str, u16)> {
     (tag == "*" || is_tag).then_some((tag, quality))
 }
 
-/// A weight, in thousandths (RFC 9110 § 12.4.2).
+/// Parses a weight into thousandths (RFC 9110 § 12.4.2).
 fn quality(weight: &str) -> Option<u16> {
     let value = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q="))?;
     let (whole, part) = value.split_once('.').unwrap_or((value, ""));
@@ -214,7 +214,7 @@ fn quality(weight: &str) -> Option<u16> {
     }
 }
 
-/// Which of ours a range names: itself, or what is left of it without its last parts.
+/// The index of the language that a range names, itself or shortened subtag by subtag.
 fn find(tag: &str) -> Option<usize> {
     let mut rest = tag;
     loop {

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{Field, Frame, PasswordInput, Refusal, alert, around, page, password_input};
 use crate::text::Say;
 
-/// Which form of a page comes back.
+/// A form of the account page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
     /// The one that changes the password.
@@ -16,35 +16,35 @@ pub enum Form {
     Delete,
 }
 
-/// The account page.
+/// What the account page shows.
 pub struct Account<'a> {
-    /// The name as first typed.
+    /// The username as first typed.
     pub username: &'a str,
-    /// What new passwords have to be like.
+    /// The hint about new passwords.
     pub advice: Say,
-    /// There are access tokens.
+    /// Whether the site has access tokens (`--basic-auth`).
     pub has_tokens: bool,
-    /// The form that comes back, and why. Passwords never come back.
+    /// The form that was refused, and why. Passwords are never shown again.
     pub refused: Option<(Form, Refusal)>,
 }
 
-/// A session as its owner sees it.
+/// A session in the list of its owner.
 pub struct Row {
-    /// Names it.
+    /// The handle of the session, which the forms send.
     pub handle: String,
-    /// The browser in a few words.
+    /// The browser in a few words, as in `Firefox on Linux`; may be empty.
     pub browser: String,
-    /// Where it began.
+    /// The address it was started from; may be empty.
     pub address: String,
-    /// When it began, as text.
+    /// The time it was started, as text.
     pub since: String,
-    /// When it was last used, as text.
+    /// The time it was last used, as text.
     pub seen: String,
-    /// It is the one that asks.
+    /// Whether it is the session of this request.
     pub is_this: bool,
 }
 
-/// Password, sessions, deletion.
+/// The account page: change the password, see sessions and tokens, delete the account.
 pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     let t = frame.text;
     let refusal = |form| it.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why);
@@ -59,7 +59,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
                 (alert(frame, password, "password-refusal"))
                 (password_input(&PasswordInput {
                     id: "current_password",
-                    label: t.present_password,
+                    label: t.current_password,
                     autocomplete: "current-password",
                     refusal_id: wrong(Field::Current),
                     ..PasswordInput::default()
@@ -110,7 +110,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     page(frame, t.account, &body)
 }
 
-/// The form that a one-time link leads to.
+/// The page behind a reset link.
 pub fn reset(
     frame: Frame<'_>,
     username: &str,
@@ -141,7 +141,7 @@ pub fn reset(
     page(frame, t.new_password, &body)
 }
 
-/// Where somebody is signed in. With `asks`, the password has to be given to end a session.
+/// The list of sessions. With `asks`, ending one requires the password.
 pub fn sessions(
     frame: Frame<'_>,
     username: &str,
@@ -158,7 +158,7 @@ pub fn sessions(
                 li {
                     p.what {
                         strong { (browser) }
-                        @if row.is_this { " · " (t.this_one) }
+                        @if row.is_this { " · " (t.this_browser) }
                     }
                     p.hint {
                         (t.signed_in_at) span.when { (row.since) }
@@ -185,7 +185,7 @@ pub fn sessions(
     page(frame, t.sessions, &body)
 }
 
-/// A browser in the words of its owner.
+/// The browser's description in the language of the page.
 fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
     match name.split_once(" on ") {
         _ if name.is_empty() => frame.text.unknown_browser.into(),
@@ -194,8 +194,8 @@ fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// Whose password is asked for: a password manager needs to know. Those of browsers look at text fields
-/// alone, be they hidden.
+/// A hidden field with the username, for password managers. Those of browsers look only at text fields,
+/// but also at hidden ones.
 fn owner(username: &str) -> Markup {
     html! { input type="text" name="username" value=(username) autocomplete="username" hidden; }
 }

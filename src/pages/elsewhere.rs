@@ -1,28 +1,28 @@
-//! Pages that stand on the host of an app, where our stylesheet is not.
+//! Pages shown on the host of an app, which does not serve our stylesheet.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::Frame;
 
-/// For somebody who is signed in and may not see an app. `own`: where this site is.
+/// For a signed-in user who may not access the app. `own` is the URL of this site.
 pub fn closed(frame: Frame<'_>, username: &str, own: &str) -> Markup {
     let t = frame.text;
     page(
         frame,
         &html! {
             p { (t.closed_to.0) strong { (username) } (t.closed_to.1) }
-            p { a href=(format!("{own}/")) { (t.as_somebody_else) } }
+            p { a href=(format!("{own}/")) { (t.with_another_account) } }
         },
     )
 }
 
-/// For somebody whose browser sends two session cookies.
+/// For a browser that sends two different session cookies. `own` is the URL of this site.
 pub fn confused(frame: Frame<'_>, own: &str) -> Markup {
     let t = frame.text;
     page(
         frame,
         &html! {
-            p { (t.two_sign_ins) }
+            p { (t.two_cookies_sent) }
             p {
                 (t.clear_cookies_and.0) a href=(format!("{own}/")) { (t.sign_in_again) } (t.clear_cookies_and.1)
             }

@@ -8,18 +8,18 @@ use super::{ICON, STYLE, marked};
 /// The look of all pages.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Look {
-    /// What stands in titles.
+    /// The name of the site, in page titles.
     pub(super) title: String,
-    /// Whether it is the operator's own, and so stands beside the mark as well.
+    /// Whether the operator has set the title, which then stands beside the logo as well.
     pub(super) is_named: bool,
-    /// What stands under the sign-in form.
+    /// The operator's sentence under the sign-in form.
     pub(super) help: Option<String>,
-    /// What takes the place of the mark, and where it is.
+    /// The operator's logo and its address.
     logo: Option<(Picture, String)>,
-    /// Our stylesheet with the operator's behind it; `None`: ours alone.
+    /// The built-in stylesheet with the operator's appended; `None`: the built-in one alone.
     style: Option<String>,
-    /// Addresses with a mark of their content, so that a browser which keeps an old copy asks for the
-    /// new one after an upgrade.
+    /// Addresses that contain a hash of their content, so that browsers fetch a new version after an
+    /// upgrade.
     pub(super) style_href: String,
     icon_href: String,
 }
@@ -31,14 +31,14 @@ impl Default for Look {
 }
 
 impl Look {
-    /// The house's own look, but for what is given.
+    /// The built-in look, except for what is given.
     pub fn new(
         title: Option<String>,
         logo: Option<Picture>,
         css: Option<&str>,
         help: Option<String>,
     ) -> Self {
-        // The mark that editors put before a text would be part of the first rule.
+        // A byte order mark in the middle would become part of the first rule.
         let style = css.map(|css| format!("{STYLE}\n{}", css.trim_start_matches('\u{feff}')));
         Self {
             is_named: title.is_some(),
@@ -54,7 +54,7 @@ impl Look {
         }
     }
 
-    /// The one stylesheet.
+    /// The stylesheet that is served.
     pub fn style(&self) -> Cow<'static, [u8]> {
         match &self.style {
             Some(style) => style.clone().into_bytes().into(),
@@ -62,7 +62,7 @@ impl Look {
         }
     }
 
-    /// The operator's mark.
+    /// The operator's logo, if there is one.
     pub fn logo(&self) -> Option<&Picture> {
         self.logo.as_ref().map(|(it, _)| it)
     }
@@ -71,7 +71,7 @@ impl Look {
         self.logo.as_ref().map(|(_, href)| &**href)
     }
 
-    /// What browsers put beside the title: its kind and its address.
+    /// The media type and the address of the site's icon.
     pub(super) fn icon(&self) -> (&'static str, &str) {
         match &self.logo {
             Some((it, href)) => (it.kind, href),
@@ -80,12 +80,12 @@ impl Look {
     }
 }
 
-/// A picture of a kind that all browsers show.
+/// An image in a format that all browsers show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// Its media type.
+    /// The media type of the image.
     pub kind: &'static str,
-    /// The file as it is.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 
@@ -109,8 +109,8 @@ impl Picture {
     }
 }
 
-/// Whether the first element is `svg`. A document type that declares something is none that a picture
-/// needs.
+/// Whether the first element is `svg`. A document type with declarations of its own is refused, as no
+/// image needs one.
 fn is_svg(text: &str) -> bool {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     for (begin, end) in [("<?xml ", "?>"), ("<!--", "-->"), ("<!DOCTYPE svg", ">"), ("<!--", "-->")]

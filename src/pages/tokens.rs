@@ -1,42 +1,42 @@
-//! The page on which people make access tokens and revoke them.
+//! The page on which users create and revoke access tokens.
 
 use maud::{Markup, html};
 
 use super::account::proof;
 use super::{Field, Frame, Refusal, alert, around, page};
 
-/// What the page shows beside the tokens.
+/// What the page shows in addition to the list.
 #[derive(Clone, Copy, Default)]
 pub struct Page<'a> {
-    /// Whose tokens they are.
+    /// The username of their owner.
     pub username: &'a str,
-    /// The token that was just made. It is shown this once.
+    /// The token that was just created. It is shown only here.
     pub made: Option<&'a str>,
-    /// The name that was typed for one that was refused.
+    /// The name that was entered for a token that was refused.
     pub name: &'a str,
-    /// And how many days were chosen for it.
+    /// The days that were chosen for a token that was refused.
     pub days: &'a str,
-    /// Why it was.
+    /// Why the form was refused.
     pub refusal: Option<Refusal>,
 }
 
-/// An access token as its owner sees it.
+/// An access token in the list of its owner.
 pub struct Row {
-    /// Names it.
+    /// The handle of the token, which the form sends.
     pub handle: String,
-    /// What its owner calls it.
+    /// The name its owner gave it.
     pub name: String,
-    /// When it was made, as text.
+    /// The time it was created, as text.
     pub created: String,
-    /// When it ends, as text.
+    /// The time it expires, as text.
     pub expires: String,
-    /// When it was last used, as text; `None`: never.
+    /// The time it was last used, as text; `None`: never.
     pub used: Option<String>,
-    /// It is good no more.
+    /// Whether it has expired.
     pub is_ended: bool,
 }
 
-/// The tokens of somebody, and the form that makes one. With `asks`, the password has to be given.
+/// The list of access tokens and the form that creates one. With `asks`, creating requires the password.
 pub fn tokens(frame: Frame<'_>, rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
     let t = frame.text;
     let lives = [("30", t.thirty_days), ("90", t.ninety_days), ("365", t.a_year)];
@@ -63,14 +63,14 @@ pub fn tokens(frame: Frame<'_>, rows: &[Row], it: &Page<'_>, asks: bool) -> Mark
                 autofocus[wrong(Field::Name).is_some()]
                 aria-invalid=[wrong(Field::Name).map(|_| "true")]
                 aria-describedby=[wrong(Field::Name)];
-            label for="days" { (t.good_for) }
+            label for="days" { (t.expires_in) }
             select #days name="days" {
                 @for (days, words) in lives {
                     option value=(days) selected[days == chosen] { (words) }
                 }
             }
             @if asks { (proof(frame, it.username, "proof", wrong(Field::Current))) }
-            button { (t.make_token) }
+            button { (t.create_token) }
         }
         p.aside { a href="/account" { (t.account) } }
     };
@@ -81,10 +81,10 @@ fn token(frame: Frame<'_>, row: &Row) -> Markup {
     let t = frame.text;
     html! {
         li {
-            p.what { strong { (row.name) } @if row.is_ended { " · " (t.ended) } }
+            p.what { strong { (row.name) } @if row.is_ended { " · " (t.expired) } }
             p.hint {
-                (t.made_at) span.when { (row.created) } ", "
-                @if row.is_ended { (t.ended_at) } @else { (t.good_until) }
+                (t.created_at) span.when { (row.created) } ", "
+                @if row.is_ended { (t.expired_at) } @else { (t.expires_at) }
                 span.when { (row.expires) }
                 br;
                 @match &row.used {

@@ -1,8 +1,8 @@
-//! German.
+//! The German texts.
 
 use super::{Around, Text, told};
 
-/// German, without `Sie` and `du`.
+/// German, which avoids both `Sie` and `du`.
 pub static DE: Text = Text {
     code: "de",
 
@@ -18,11 +18,11 @@ pub static DE: Text = Text {
     profile: "Profil",
     user_id_is: "Benutzer-ID: ",
     username_is: "Benutzername: ",
-    back: "Zurück zum Eingang",
+    back: "Zurück zur Startseite",
 
     account: "Konto",
     signed_in_as: "Angemeldet als ",
-    present_password: "Bisheriges Passwort",
+    current_password: "Bisheriges Passwort",
     new_password: "Neues Passwort",
     change_password: "Passwort ändern",
     others_end: "Alle anderen Browser werden abgemeldet.",
@@ -40,7 +40,7 @@ pub static DE: Text = Text {
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",
-    this_one: "dieser hier",
+    this_browser: "dieser hier",
     signed_in_at: "Angemeldet ",
     from_address: " von ",
     last_seen: "Zuletzt gesehen ",
@@ -54,26 +54,23 @@ pub static DE: Text = Text {
     your_new_token: "Das neue Zugriffstoken",
     shown_once: "Es wird nur dieses eine Mal gezeigt. Bitte jetzt kopieren.",
     name: "Bezeichnung",
-    good_for: "Gültig für",
+    expires_in: "Gültig für",
     thirty_days: "30 Tage",
     ninety_days: "90 Tage",
     a_year: "ein Jahr",
-    make_token: "Zugriffstoken anlegen",
-    ended: "abgelaufen",
-    made_at: "Angelegt ",
-    good_until: "gültig bis ",
-    ended_at: "abgelaufen ",
+    create_token: "Zugriffstoken anlegen",
+    expired: "abgelaufen",
+    created_at: "Angelegt ",
+    expires_at: "gültig bis ",
+    expired_at: "abgelaufen ",
     last_used: "Zuletzt benutzt ",
     never_used: "Nie benutzt",
     revoke: "Widerrufen",
     revoke_it: Around("„", "“ widerrufen"),
 
-    closed_to: Around(
-        "Die Anmeldung gilt für ",
-        ", und für dieses Konto ist das hier nicht offen.",
-    ),
-    as_somebody_else: "Mit einem anderen Konto anmelden",
-    two_sign_ins: "Der Browser schickt zwei Anmeldungen zugleich, und niemand kann sagen, welche die richtige ist.",
+    closed_to: Around("Angemeldet als ", ". Dieses Konto hat hier keinen Zugang."),
+    with_another_account: "Mit einem anderen Konto anmelden",
+    two_cookies_sent: "Der Browser schickt zwei Sitzungs-Cookies, und nur eines davon kann das richtige sein.",
     clear_cookies_and: Around("Bitte die Cookies dieser Website löschen und ", "."),
     sign_in_again: "neu anmelden",
 
@@ -131,7 +128,7 @@ pub static DE: Text = Text {
          benutzen.",
     ),
     unauthorized: told("Nicht angemeldet", "Die Anmeldung fehlt oder gilt nicht mehr."),
-    closed: told("Nicht erlaubt", "Für dieses Konto ist das hier nicht offen."),
+    closed: told("Nicht erlaubt", "Dieses Konto hat hier keinen Zugang."),
     two_cookies: told("Nicht erlaubt", "Es gibt zwei Sitzungs-Cookies; bitte beide löschen."),
     sign_up_closed: told(
         "Keine neuen Konten",

@@ -60,7 +60,7 @@ export async function register(check, browser) {
         await has("heading", "Sign in");
         await visitor.signUp(somebody());
         await visitor.open("/account");
-        await has("textbox", "Present password");
+        await has("textbox", "Current password");
         await has("textbox", "New password");
         await has("button", "Delete account");
         await has("region", "Delete account");

@@ -61,7 +61,7 @@ fn tells_scripts_the_same_sentences_whatever_language_they_prefer() {
         assert_eq!((answer.value("Vary"), answer.value("Content-Language")), (None, None));
     }
     let answer = script.ask("GET", "/nowhere", &[("Accept", "application/json")], "");
-    let data = r#"{"error":"not_found","message":"Not found. There is no page here."}"#;
+    let data = r#"{"error":"not_found","message":"Not found. There is no page at this address."}"#;
     assert_eq!(plain(&answer), (404, data));
 }
 
