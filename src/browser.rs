@@ -1,8 +1,7 @@
-//! A browser in a few words, for its owner to recognise: `Firefox on Linux`. Pure.
-//!
-//! What a browser says of itself proves nothing and decides nothing here.
+//! A short description of a `User-Agent`, by which users recognise their sessions: `Firefox on Linux`.
+//! Pure. The header can be forged, so nothing is decided by it.
 
-/// What a `User-Agent` names; empty if it names nothing that we know.
+/// The browser and the system that a `User-Agent` names; empty if neither is known.
 pub fn name(user_agent: &str) -> String {
     match (product(user_agent), system(user_agent)) {
         (Some(product), Some(system)) => format!("{product} on {system}"),
@@ -11,7 +10,7 @@ pub fn name(user_agent: &str) -> String {
     }
 }
 
-/// Most browsers name several others, out of habit; the first of these is the one.
+/// The product. Most browsers also name others, out of habit; the first in this list wins.
 fn product(user_agent: &str) -> Option<&'static str> {
     const PRODUCTS: [(&str, &str); 12] = [
         ("Edg/", "Edge"),

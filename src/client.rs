@@ -1,8 +1,8 @@
-//! Which address does a request come from? Pure.
+//! The client address of a request. Pure.
 //!
-//! A peer is believed about others only if the operator trusts it. Of all the fields in which
-//! addresses travel, `X-Forwarded-For` alone is read, and never more of it than was written by
-//! somebody who is trusted.
+//! What a peer says about other addresses counts only if the operator trusts it as a proxy. Of all the
+//! headers that carry addresses only `X-Forwarded-For` is read, and of it only what trusted proxies have
+//! written.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,11 +10,12 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::http::Request;
 
-/// The address of the client: the peer, or where a trusted peer says that the request comes from.
+/// The address of the client: the peer, or the one that a trusted proxy reports.
 ///
-/// The right-most address that is not itself a trusted proxy counts, since everything left of it may
-/// have been made up by the client. What cannot be read ends the search at the last good address, and
-/// is never a reason to count nobody. `None` behind a Unix socket, if nothing better is known.
+/// The right-most address that is not itself a trusted proxy counts, since the client may have made up
+/// everything to the left of it. At an entry that cannot be parsed the search ends with the last good
+/// address, so that garbage never exempts a client from throttling. `None` on a Unix socket, if no proxy
+/// reports an address.
 pub fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut best = request.peer;
     if !may_speak(request, trusted) {
@@ -32,20 +33,21 @@ pub fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
     best
 }
 
-/// Whether a peer that is not trusted says where the request comes from: an operator who has a reverse
-/// proxy has forgotten to name it, and all its clients count as one.
+/// Whether a peer that is not trusted reports a client address: a sign that the operator has a reverse
+/// proxy and has not named it, so that all its clients count as one.
 pub fn is_ignored(request: &Request, trusted: &[IpNet]) -> bool {
     !may_speak(request, trusted) && request.value("x-forwarded-for").is_some()
 }
 
-/// Whoever reaches the Unix socket is on this machine, and is a proxy if any is spoken of.
+/// Whether the peer is a trusted proxy. A peer on the Unix socket is on this machine; it counts as trusted
+/// if any proxy is.
 fn may_speak(request: &Request, trusted: &[IpNet]) -> bool {
     request.peer.map_or(!trusted.is_empty(), |it| trusted.iter().any(|net| net.contains(&it)))
 }
 
-/// Whether a network is too large to be that of reverse proxies: strangers are in it, and each of them could
-/// claim any address. That is a public network as large as an IPv4 /8 or an IPv6 /19, which are the largest
-/// that anybody was given, or a network that is not private as a whole.
+/// Whether a network is too large to hold only reverse proxies, so that others in it could claim any
+/// address: a network that is not private as a whole and at least as large as an IPv4 /8 or an IPv6 /19,
+/// the largest public allocations.
 pub fn is_too_wide(network: &IpNet) -> bool {
     let private: [IpNet; 4] = [
         Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8).into(),
@@ -60,8 +62,8 @@ pub fn is_too_wide(network: &IpNet) -> bool {
     network.prefix_len() <= widest && !private.iter().any(|it| it.contains(network))
 }
 
-/// Whether the address stands for one client. A proxy that nobody spoke of would make all clients
-/// one, so addresses of this machine and of private networks count only behind a trusted proxy.
+/// Whether the address stands for one client. Behind a proxy that is not configured all clients would
+/// share its address, so loopback and private addresses count only where some proxy is trusted.
 pub fn is_one_client(address: IpAddr, trusted: &[IpNet]) -> bool {
     let is_near = match address {
         IpAddr::V4(it) => it.is_loopback() || it.is_private() || it.is_link_local(),
@@ -70,7 +72,7 @@ pub fn is_one_client(address: IpAddr, trusted: &[IpNet]) -> bool {
     !is_near || !trusted.is_empty()
 }
 
-/// An address as proxies write it: alone, or with a port.
+/// Parses an address as proxies write it, with or without a port.
 fn read(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|it| it.ip()));

@@ -16,18 +16,18 @@ pub const BODY_BYTES_MAX: usize = 102_400;
 /// Fields of a form, at most (likewise).
 pub const FIELDS_MAX: usize = 1_000;
 
-/// What a request asks to be done.
+/// The method of a request, as far as a route can tell them apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Method {
-    /// Show it.
+    /// GET.
     Get,
-    /// Show only the head of the answer.
+    /// HEAD: the response to GET without its body.
     Head,
-    /// Do it.
+    /// POST: the only method that changes anything.
     Post,
-    /// What may be asked of it.
+    /// OPTIONS: which methods the path supports.
     Options,
-    /// Anything else. No route knows it.
+    /// Any other method. No route supports it.
     Other,
 }
 
@@ -49,26 +49,26 @@ impl Method {
     }
 }
 
-/// A request that has arrived whole. Its body holds a password, so it has no `Debug`.
+/// A request that has arrived completely. Its body may hold a password, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Request {
-    /// What is to be done.
+    /// The method.
     pub method: Method,
-    /// To what: the target up to its question mark, as it was sent. Nothing is decoded or
-    /// normalised, so that no two paths are one.
+    /// The target up to its question mark, as sent. Nothing is decoded or normalised, so that no two
+    /// spellings are the same path.
     pub path: String,
-    /// What stands behind the question mark, as it was sent; empty if nothing does.
+    /// The query string, as sent and without its question mark; empty if there is none.
     pub query: String,
-    /// Names and values in the order they came.
+    /// Header names and values in the order in which they were sent.
     pub headers: Vec<(String, String)>,
-    /// At most [`BODY_BYTES_MAX`] bytes.
+    /// The body, never more than [`BODY_BYTES_MAX`] bytes.
     pub body: Vec<u8>,
-    /// Where it came from; `None` behind a Unix socket.
+    /// The address of the connection, be it a proxy's; `None` on a Unix socket.
     pub peer: Option<IpAddr>,
 }
 
 impl Request {
-    /// All values of a header, whatever the case of its name.
+    /// All values of a header; names are compared without regard to case.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers
             .iter()
@@ -76,7 +76,7 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The first value of a header.
+    /// The first value of a header, or `None` if the request does not have it.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -84,13 +84,13 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether the header comes more than once.
+    /// Whether the request has the header more than once.
     pub fn repeats(&self, name: &str) -> bool {
         self.values(name).nth(1).is_some()
     }
 
-    /// What whoever asks can read: a page if `Accept` names `text/html`, else JSON if it names
-    /// `application/json`. A script that says `*/*` or nothing gets the sentence alone.
+    /// The representation that the client asks for: a page if `Accept` names `text/html`, else JSON if
+    /// it names `application/json`. With `*/*`, or without `Accept`, it gets plain text.
     pub fn wants(&self) -> Wants {
         if self.accepts("text/html") {
             Wants::Html
@@ -110,7 +110,7 @@ impl Request {
         })
     }
 
-    /// The cookie of this name.
+    /// What the request presents as the cookie of this name.
     pub fn cookie(&self, name: &str) -> Cookie<'_> {
         let mut found = Cookie::Absent;
         for pair in self.values("cookie").flat_map(|value| value.split(';')) {
@@ -136,14 +136,14 @@ impl Request {
         is_bearer.then(|| token.trim())
     }
 
-    /// The parameters behind the question mark. They say where somebody wants to go and what an
-    /// operator asks of a check; they never stand for a field of a form.
+    /// The parameters of the query string: where to go after signing in, and what an operator asks of a
+    /// check. They never take the place of a form field.
     pub fn parameters(&self) -> Form<'_> {
         Form { text: self.query.as_bytes() }
     }
 
-    /// The form in the body. One without fields if the body is something else than a form, as no
-    /// other kind of body is ever read.
+    /// The form in the body. A body of another content type counts as a form without fields, as no other
+    /// kind is ever read.
     pub fn form(&self) -> Result<Form<'_>, Unreadable> {
         if self.value("content-encoding").is_some() || self.repeats("content-type") {
             return Err(Unreadable::Encoding);
@@ -163,82 +163,81 @@ impl Request {
     }
 }
 
-/// Whether a parameter of a content type is a charset that we read; `None` if it is no charset.
+/// Whether a content type's parameter names the charset UTF-8; `None` if it is not a charset.
 fn is_utf8_charset(parameter: &str) -> Option<bool> {
     let (name, value) = parameter.split_once('=')?;
     let is_charset = name.trim().eq_ignore_ascii_case("charset");
     is_charset.then(|| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
-/// What whoever asks can read.
+/// The representation of a response that a client asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wants {
-    /// Pages.
+    /// A page in HTML.
     Html,
-    /// Data.
+    /// A JSON object.
     Json,
-    /// Sentences.
+    /// One sentence of plain text.
     Text,
 }
 
 /// What a request presents under the name of a cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cookie<'a> {
-    /// Nothing.
+    /// The cookie is missing.
     Absent,
-    /// One value, be it several times.
+    /// One value, perhaps several times.
     Value(&'a str),
-    /// Several values. A neighbouring host can add a cookie of its own but cannot remove ours, so
-    /// whichever is picked may be the wrong one.
+    /// Several different values. Another host of the domain can add a cookie but not remove ours, so
+    /// picking one of them might pick the attacker's.
     Ambiguous,
 }
 
 /// Why a body is not read as a form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unreadable {
-    /// It is compressed, or in another charset than UTF-8.
+    /// It is compressed, or its charset is not UTF-8.
     Encoding,
     /// It has more than [`FIELDS_MAX`] fields.
     TooManyFields,
 }
 
-/// Why a request is answered without being looked at.
+/// Why a request is answered without reaching a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Problem {
-    /// It can be read in more than one way, or in none.
+    /// It is malformed, or could be parsed in more than one way.
     Malformed,
-    /// It did not arrive whole in time.
+    /// It did not arrive completely in time.
     TooSlow,
     /// Its body has more than [`BODY_BYTES_MAX`] bytes.
     TooLarge,
     /// Its target is too long.
     TargetTooLong,
-    /// It expects something that we do not know.
+    /// Its `Expect` header asks for something else than `100-continue`.
     Expectation,
     /// Its head is too long, or has too many fields.
     HeadTooLarge,
-    /// It is of a version of HTTP that we do not speak.
+    /// Its version of HTTP is not supported.
     Version,
-    /// Too much is going on at once, or whoever was to answer is gone: it may pass.
+    /// The server is overloaded, or the worker that had the request is gone; it may be sent again.
     Busy,
-    /// Answering it failed, by a bug of ours.
+    /// A bug of ours: the handler panicked.
     Failed,
 }
 
-/// The fields of an `application/x-www-form-urlencoded` text: a body, or what stands behind a
-/// question mark.
+/// The fields of an `application/x-www-form-urlencoded` text: a body, or a query string.
 #[derive(Clone, Copy)]
 pub struct Form<'a> {
     text: &'a [u8],
 }
 
 impl<'a> Form<'a> {
-    /// The names of all fields, in the order they came.
+    /// The names of all fields, in the order in which they were sent.
     pub fn names(&self) -> impl Iterator<Item = Cow<'a, str>> {
         form_urlencoded::parse(self.text).map(|(name, _)| name)
     }
 
-    /// Whether there is a field of this name, be it one that cannot be read.
+    /// Whether there is a field of this name, even one that [`Form::field`] refuses.
     pub fn has(&self, name: &str) -> bool {
         self.names().any(|given| given == name)
     }
@@ -246,8 +245,8 @@ impl<'a> Form<'a> {
     /// The value of a field. `None` if the field is missing, comes twice, comes with brackets
     /// (`name[]=`, which other servers read as a list), or is not UTF-8.
     ///
-    /// A value with U+FFFD counts as not UTF-8: the parser puts that character in the place of
-    /// bytes it cannot read, and then two different passwords would be one.
+    /// A value with U+FFFD counts as not UTF-8: the parser replaces invalid bytes by that character,
+    /// which would make two different passwords equal.
     pub fn field(&self, name: &str) -> Option<Cow<'a, str>> {
         let mut found = None;
         for (given, value) in form_urlencoded::parse(self.text) {
@@ -266,25 +265,25 @@ impl<'a> Form<'a> {
     }
 }
 
-/// An answer.
+/// A response, before it is framed for a connection.
 pub struct Response {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// Names and values.
+    /// Header names and values, without `Date` and `Content-Length`.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body; for a HEAD request the one that GET would get.
+    /// The body; for a HEAD request the one that GET would have.
     pub body: Cow<'static, [u8]>,
-    /// What the operator's log says about it.
+    /// What the log says about it.
     pub note: Note,
 }
 
 impl Response {
-    /// A page.
+    /// A response that is a page in HTML.
     pub fn html(status: u16, page: maud::Markup) -> Self {
         Self::new(status, "text/html; charset=utf-8", page.into_string().into_bytes().into())
     }
 
-    /// A sentence, alone.
+    /// A response of plain text.
     pub fn text(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
         let body = match sentence.into() {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -293,29 +292,28 @@ impl Response {
         Self::new(status, "text/plain; charset=utf-8", body)
     }
 
-    /// Data, for a script that asked for it.
+    /// A response in JSON.
     pub fn json(status: u16, data: &serde_json::Value) -> Self {
         Self::new(status, "application/json", data.to_string().into_bytes().into())
     }
 
-    /// A file that is the same for everybody.
+    /// A static file, the same for every client.
     pub fn file(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Self {
         Self::new(200, kind, content.into())
     }
 
-    /// Sends a browser to another page, which it asks for with GET.
+    /// A redirect (302) to an address that the browser then gets.
     pub fn see(address: impl Into<Cow<'static, str>>) -> Self {
         Self::text(302, "").with("Location", address)
     }
 
-    /// The answer when a bug of ours leaves nothing else to say: it asks nothing of whatever has just
-    /// failed.
+    /// The response after a panic. It is built without any of the code that may have panicked.
     pub fn after_panic() -> Self {
         let answer = Self::text(500, "An unknown error occurred").with("Cache-Control", "no-store");
         answer.noting(Note::of("panic"))
     }
 
-    /// Adds a header.
+    /// Adds a header to the response.
     ///
     /// Panics if the value holds anything but visible ASCII and spaces: it could end the header
     /// and begin another (response splitting), and a header of ours never needs it.
@@ -327,27 +325,27 @@ impl Response {
         self
     }
 
-    /// Says in the log what happened.
+    /// Sets what the log says about the response.
     #[must_use]
     pub fn noting(mut self, note: Note) -> Self {
         self.note = note;
         self
     }
 
-    /// The same, unless something is said already.
+    /// Sets what the log says, unless that was set already.
     #[must_use]
     pub fn noting_if_plain(self, note: Note) -> Self {
         if self.note == Note::default() { self.noting(note) } else { self }
     }
 
-    /// The first value of a header.
+    /// The first value of a header, or `None` if the response does not have it.
     pub fn value(&self, name: &str) -> Option<&str> {
         let named = |(given, _): &&(&str, _)| given.eq_ignore_ascii_case(name);
         self.headers.iter().find(named).map(|(_, value)| value.as_ref())
     }
 
-    /// The answer as it goes over the wire; with `is_to_head` only its head. What becomes of the
-    /// connection is not said: that is for whoever holds it.
+    /// The response as bytes; with `is_to_head` only its head. It has no `Connection` header: that is
+    /// up to the owner of the connection.
     pub fn write(&self, is_to_head: bool, now: Moment) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1_024 + self.body.len());
         let mut push = |parts: &[&str]| {
@@ -377,7 +375,7 @@ impl Response {
     }
 }
 
-/// What a status code means in words (RFC 9110 § 15, RFC 6585). No client needs it.
+/// The reason phrase of a status code (RFC 9110 § 15, RFC 6585). Clients ignore it.
 const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -403,30 +401,30 @@ const fn reason(status: u16) -> &'static str {
     }
 }
 
-/// What the operator's log says about an answer: the name of an event and its fields. Never a
-/// password, a token, a cookie, a body, or a name that nobody has.
+/// What the log says about a response: the name of an event and its fields. Never a password, a token,
+/// a cookie, a body, or a username that does not exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
-    /// What happened, as in `login_fail`.
+    /// The event, as in `login_fail`.
     pub event: &'static str,
-    /// Names and values. The log escapes them.
+    /// Field names and values. The log escapes them.
     pub fields: Vec<(&'static str, String)>,
 }
 
 impl Default for Note {
-    /// A request like any other.
+    /// The event of a request about which there is nothing to say.
     fn default() -> Self {
         Self::of("request")
     }
 }
 
 impl Note {
-    /// A note of an event.
+    /// A note that names the event and has no fields.
     pub const fn of(event: &'static str) -> Self {
         Self { event, fields: Vec::new() }
     }
 
-    /// Adds a field.
+    /// Adds a field to the note.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.fields.push((name, value.into()));
@@ -434,12 +432,11 @@ impl Note {
     }
 }
 
-/// The names that the session cookie may have: of a host that is reached over https and keeps it to
-/// itself, of a domain, and of a site that is tried out.
+/// The names of the session cookie: over https for one host, over https for a domain, over plain http.
 pub const SESSION_COOKIES: [&str; 3] =
     ["__Host-auth_session", "__Secure-auth_session", "auth_session"];
 
-/// The name of the session cookie. The prefixes are promises that browsers keep (RFC 6265bis § 4.1.3).
+/// The name of the session cookie. Browsers enforce what its prefix promises (RFC 6265bis § 4.1.3).
 pub const fn session_cookie(is_secure: bool, has_domain: bool) -> &'static str {
     match (is_secure, has_domain) {
         (true, false) => SESSION_COOKIES[0],
@@ -448,15 +445,14 @@ pub const fn session_cookie(is_secure: bool, has_domain: bool) -> &'static str {
     }
 }
 
-/// A cookie of ours. All of them are for the whole site, for no script, and for requests that
-/// begin on this site or by following a link to it (OWASP ASVS 3.3).
+/// A cookie that we set. All of them have `Path=/`, `HttpOnly` and `SameSite=Lax` (OWASP ASVS 3.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CookieKind {
-    /// Its name.
+    /// The name of the cookie.
     pub name: &'static str,
-    /// Whether browsers send it over https only.
+    /// Whether it is `Secure`: browsers send it over https only.
     pub secure: bool,
-    /// The domain whose hosts all get it. `None`: the host that sets it, and no other.
+    /// The domain whose hosts all receive it; `None`: only the host that sets it.
     pub domain: Option<String>,
 }
 

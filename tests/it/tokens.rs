@@ -139,7 +139,7 @@ fn ends_a_token_at_its_expiry_and_with_the_password() {
     assert_eq!(bearer(&mut visit, &token), 401);
     visit.post("/login", &[("username", "anna"), ("password", "correct horse")]);
     let page = visit.ask("GET", "/account/tokens", &[HTML], "");
-    assert!(body(&page).contains("· ended"), "it is still listed");
+    assert!(body(&page).contains("· expired"), "it is still listed");
     let token = make(&mut visit, "another");
     let passwords = [("current_password", "correct horse"), ("password", "battery staple")];
     assert_eq!(visit.post("/account/password", &passwords).status, 302);

@@ -1,12 +1,12 @@
--- vestibule's tables, on servers that speak MySQL's protocol. What each column means is said in
--- schema.sql, at the top of the project; here is only what is different.
+-- vestibule's tables on MariaDB. The columns are documented in schema.sql, in the project's root folder;
+-- here is only what differs.
 --
--- What names something is VARBINARY and holds UTF-8: names are compared byte by byte, and no collation
--- takes two of them for one. Every table has a primary key, as a cluster needs. There are no foreign
--- keys: who deletes a user deletes what is theirs. Nothing is numbered by the server, which leaves gaps
--- and another order on each.
+-- Identifiers are VARBINARY with UTF-8 in them: they are compared byte by byte, and no collation makes two
+-- of them equal. Every table has a primary key, as Galera requires. There are no foreign keys: deleting a
+-- user deletes the rows that belong to it, statement by statement. AUTO_INCREMENT is not used, as its
+-- numbers have gaps and another order on each node.
 --
--- One statement a step, and each does no harm when it is run twice: nothing here can be taken back.
+-- One statement per step. DDL cannot be rolled back, so each has to be harmless when it is run twice.
 
 CREATE TABLE IF NOT EXISTS user (
     id                 VARBINARY(255)  NOT NULL PRIMARY KEY,
@@ -99,8 +99,8 @@ CREATE TABLE IF NOT EXISTS throttle (
     KEY throttle_by_worth (until, last_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- The number of a record comes from `counter`, in the transaction that adds it, so that records are seen
--- in the order of their numbers, whichever server adds them.
+-- A record's id comes from `counter`, in the transaction that adds the record, so that records become
+-- visible in the order of their ids, whichever server adds them.
 CREATE TABLE IF NOT EXISTS audit (
     id      BIGINT         NOT NULL PRIMARY KEY,
     at      BIGINT         NOT NULL,
@@ -114,7 +114,7 @@ CREATE TABLE IF NOT EXISTS audit (
     KEY audit_by_user (user_id, at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- Numbers that were given out: the last one of `audit`.
+-- Sequences: the last id given out for `audit`.
 CREATE TABLE IF NOT EXISTS counter (
     name  VARBINARY(64) NOT NULL PRIMARY KEY,
     value BIGINT        NOT NULL
