@@ -1,10 +1,11 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
+# make test-kill  commands that write files, killed at fifty moments each: some three minutes
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
-.PHONY: help run test test-cluster bench release
+.PHONY: help run test test-cluster test-kill bench release
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -17,6 +18,9 @@ test:
 
 test-cluster:
 	tests/cluster.sh
+
+test-kill:
+	KILLS=50 cargo test --locked --test it -- kill::
 
 bench:
 	benches/run.sh

@@ -318,7 +318,9 @@ fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Entry, Groups, Place, Session, Sessions, User, UserId, Users};
+    use crate::store::{
+        Entry, Groups, Place, Session, Sessions, Tended, Upkeep, User, UserId, Users,
+    };
     use crate::token::Token;
 
     fn user(id: &str) -> User {
@@ -401,6 +403,47 @@ mod tests {
         let _held = store.writer(WRITE_PATIENCE).ok().unwrap();
         let soon = Moment::from_millis(5);
         assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
+    }
+
+    #[test]
+    fn acknowledges_nothing_that_went_into_a_file_which_was_taken_away_meanwhile() {
+        let (folder, store) = open();
+        let away = folder.path().join("away.db");
+        let added = store.write(WRITE_PATIENCE, |tx| {
+            insert_user(tx, &user("ann"))?;
+            std::fs::rename(&store.path, &away).unwrap();
+            Ok(())
+        });
+        assert!(matches!(added.map_err(Error::from), Err(Error::Unknown(_))));
+        assert!(is_busy(&store.add_user(&user("bob"), &[])));
+        assert!(is_busy(&store.probe()));
+        assert_eq!(store.user(&user("bob").id), Ok(None), "it can be read");
+        std::fs::rename(&away, &store.path).unwrap();
+        assert_eq!(store.add_user(&user("bob"), &[]), Ok(Written::Done));
+        assert_eq!(
+            store.user(&user("ann").id),
+            Ok(Some(user("ann"))),
+            "it was written all the same"
+        );
+    }
+
+    #[test]
+    fn opens_its_file_again_once_it_is_back() {
+        let (folder, store) = open();
+        store.add_user(&user("ann"), &[]).unwrap();
+        let away = folder.path().join("away.db");
+        std::fs::rename(&store.path, &away).unwrap();
+        assert!(matches!(store.tend(), Tended::Lost(_)));
+        assert_eq!(store.tend(), Tended::Unchanged);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the log is in the file");
+        std::fs::rename(&away, &store.path).unwrap();
+        assert!(is_busy(&store.add_user(&user("bob"), &[])));
+        assert_eq!(store.tend(), Tended::Recovered);
+        assert_eq!(store.tend(), Tended::Unchanged);
+        assert_eq!(store.add_user(&user("bob"), &[]), Ok(Written::Done));
+        assert_eq!(store.user(&user("ann").id), Ok(Some(user("ann"))));
+        store.close().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

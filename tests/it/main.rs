@@ -23,6 +23,7 @@ mod import;
 mod import_sqlite;
 mod import_text;
 mod invites;
+mod kill;
 mod look;
 mod migrate;
 mod next;

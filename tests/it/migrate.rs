@@ -16,7 +16,13 @@ use crate::engine;
 fn of_schema_3(folder: &Path) -> PathBuf {
     let path = folder.join("old.db");
     drop(engine::file(&path));
-    let raw = Connection::open(&path).unwrap();
+    to_schema_3(&path);
+    path
+}
+
+/// Takes from a file what has been added since the release with schema 3.
+pub fn to_schema_3(path: &Path) {
+    let raw = Connection::open(path).unwrap();
     raw.execute_batch(
         "DROP TABLE invite; DROP TABLE ticket; ALTER TABLE user DROP COLUMN attributes;
          ALTER TABLE user DROP COLUMN epoch; ALTER TABLE user_session DROP COLUMN epoch;
@@ -24,7 +30,6 @@ fn of_schema_3(folder: &Path) -> PathBuf {
          PRAGMA user_version = 3;",
     )
     .unwrap();
-    path
 }
 
 #[test]
