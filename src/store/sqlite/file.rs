@@ -181,6 +181,11 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
             }
             return Ok(conn);
         }
+        // SQLite would put a log beside it, and leave it there.
+        let has_log = with_suffix(&whole, "-wal").exists();
+        if !has_log && header(&whole)?.is_some_and(|it| it[19] == 2) {
+            return Ok(open_immutable(&whole)?);
+        }
         Ok(open_reader(&whole)?)
     };
     opened()
