@@ -198,7 +198,9 @@ fn set_password(store: &dyn Store, user: &User, typed: &str, policy: Policy, now
     if written == Ok(Written::Taken) {
         return Err(format!("somebody else signs in as {}", printable(&user.username)));
     }
-    let is_done = written.map(|it| it == Written::Done);
+    // Guesses at the old password must not keep its owner from signing in with the new one.
+    let is_done =
+        written.and_then(|it| throttle::forget_user(store, user).map(|()| it == Written::Done));
     finish(store, user, is_done, ("user_passwd", &[]), now)
 }
 
@@ -248,27 +250,22 @@ fn reset_link(
 /// well, and is taken for both.
 fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
     let name = Username::for_sign_in(typed);
-    let network = network(typed).ok();
-    if name.is_none() && network.is_none() {
-        return Err(
-            "names have 1 to 31 characters, and networks are written as in 10.0.0.0/8".to_owned()
-        );
-    }
-    if let Some(name) = &name {
-        unlock_name(store, name).map_err(|err| err.to_string())?;
-    }
-    let Some(network) = network else {
-        let canonical = name.as_ref().map_or(typed, Username::canonical);
-        let handle = format!("h:{}", token::keyed_handle(store.handle_key(), canonical));
+    let Ok(network) = network(typed) else {
+        let name = name.ok_or(
+            "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
+        )?;
+        unlock_name(store, &name).map_err(|err| err.to_string())?;
+        let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
         record_of(store, "user_unlock", &[("name", &handle)], now)?;
         return Ok(format!("failed tries for {} are forgotten\n", printable(typed)));
     };
     let clients = Neighbourhood::all_of(network.addr(), network.prefix_len())
         .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
-    let mut clients = clients.into_iter();
-    clients
-        .try_for_each(|it| throttle::forget_address(store, it))
-        .map_err(|err| err.to_string())?;
+    let forget = || {
+        name.iter().try_for_each(|it| unlock_name(store, it))?;
+        clients.into_iter().try_for_each(|it| throttle::forget_address(store, it))
+    };
+    forget().map_err(|err: store::Error| err.to_string())?;
     record_of(store, "user_unlock", &[("network", &network.to_string())], now)?;
     Ok(format!("failed tries from {network} are forgotten\n"))
 }

@@ -51,7 +51,8 @@ pub enum UserAction {
         json: bool,
     },
     /// Set a user's password, from a prompt or from standard input as one line. It replaces the password
-    /// of every key of the user; sessions, access tokens and reset links end.
+    /// of every key of the user; sessions, access tokens and reset links end, and failed attempts are
+    /// forgotten.
     #[command(after_help = "Example:\n  vestibule user passwd anna < password")]
     Passwd {
         /// The username, in any spelling.

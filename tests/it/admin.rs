@@ -277,6 +277,18 @@ fn lets_somebody_try_again_at_once() {
 }
 
 #[test]
+fn forgets_the_failures_for_a_name_whose_password_the_operator_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--throttle-free=1"]);
+    server.sign_up("anna");
+    for expected in [400, 400, 429] {
+        assert_eq!(sign_in(&server, "anna", "wrong"), expected);
+    }
+    said(&run(folder.path(), &["user", "passwd", "anna"], "battery staple\n"));
+    assert_eq!(sign_in(&server, "anna", "battery+staple"), 302);
+}
+
+#[test]
 fn lets_an_address_or_a_network_try_again_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let flags =
