@@ -18,6 +18,7 @@ use std::fmt::Write;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 use crate::clock::Moment;
 use crate::config::DatabaseFlags;
@@ -85,17 +86,18 @@ pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-/// Rows under headings, in columns that are as wide as they have to be.
+/// Rows under headings, in columns that are as wide as they have to be on a terminal, where some
+/// characters take two cells and some none.
 fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
+        let cells = rows.iter().map(|row| printable(&row[column]).width());
         cells.chain([headings[column].len()]).max().unwrap_or(0)
     };
     let widths: Vec<_> = (0..headings.len()).map(width).collect();
     let mut text = String::new();
     let mut line = |cells: &[String]| {
-        let padded =
-            cells.iter().zip(&widths).map(|(cell, width)| format!("{:<width$}", printable(cell)));
+        let pad = |cell: &str, width: &usize| cell.to_owned() + &" ".repeat(width - cell.width());
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| pad(&printable(cell), width));
         let line = padded.collect::<Vec<_>>().join("  ");
         writeln!(text, "{}", line.trim_end()).expect("a string takes whatever is written to it");
     };
@@ -155,4 +157,20 @@ fn drawn(text: &str) -> Done {
     let light = Dense1x2::Light;
     let image = code.render::<Dense1x2>().dark_color(light).light_color(Dense1x2::Dark).build();
     Ok(format!("\n{image}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aligns_columns_whatever_cells_a_character_takes() {
+        let names =
+            ["anna", "\u{5c71}\u{7530}\u{592a}\u{90ce}", "e\u{301}ve", "\u{1f46a}x", "a\u{7}b"];
+        let rows: Vec<_> = names.iter().map(|it| vec![(*it).to_owned(), "x".to_owned()]).collect();
+        let table = table(&["name", "id"], &rows);
+        let starts: Vec<_> = table.lines().map(|line| line[..line.len() - 1].width()).collect();
+        // The last heading is one letter longer.
+        assert_eq!(starts, [11, 10, 10, 10, 10, 10], "{table}");
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
-const HOMES: [(&str, &[&str]); 25] = [
+const HOMES: [(&str, &[&str]); 26] = [
     ("tiny_http", &["serve"]),
     ("signal_hook", &["serve"]),
     ("mio", &["gate"]),
@@ -33,6 +33,7 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("ipnet", &["gate", "config", "client", "routes"]),
     ("ureq", &["doctor"]),
     ("strsim", &["config"]),
+    ("unicode_width", &["admin"]),
     ("public_suffix", &["origin"]),
 ];
 
