@@ -23,6 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
+use clap::error::ErrorKind;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use ipnet::IpNet;
@@ -199,6 +200,18 @@ pub enum Command {
             Prints one line per finding on standard output: ok, FAIL with what to do, or skip. \
             Exit codes: 0 nothing is wrong; 1 something is, or nothing answers; 2 a flag is wrong.")]
     Doctor(Box<DoctorFlags>),
+
+    /// Print the help of a command, as its --help does.
+    #[command(after_help = "Example:\n  vestibule help user add")]
+    Help {
+        /// The command; without it the program.
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+
+    /// Print the version.
+    #[command(after_help = "Example:\n  vestibule version")]
+    Version,
 }
 
 /// `vestibule check`.
@@ -539,17 +552,64 @@ pub enum Unread {
 impl CommandLine {
     /// Reads the command line and the environment.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Unread> {
-        let matches = forget_empty(Self::command()).try_get_matches_from(arguments);
+        let words: Vec<_> = arguments.into_iter().collect();
+        let matches = forget_empty(definition()).try_get_matches_from(&words);
         if let Err(err) = &matches
             && !err.use_stderr()
         {
             return Err(Unread::Help(err.to_string()));
         }
         // Before what is wrong on the command line, which may lack what a misspelt variable says.
-        environment::check(&Self::command(), std::env::vars_os()).map_err(Unread::Wrong)?;
+        environment::check(&definition(), std::env::vars_os()).map_err(Unread::Wrong)?;
         let line = matches.and_then(|it| Self::from_arg_matches(&it));
-        line.map_err(|err| Unread::Wrong(one_line(&err.to_string())))
+        line.map_err(|err| match err.kind() {
+            // A group of commands alone, as in `vestibule user`.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+                if is_bare(&words) =>
+            {
+                help(words.into_iter().skip(1)).map_or_else(Unread::Wrong, Unread::Help)
+            }
+            _ => Unread::Wrong(one_line(&err.to_string())),
+        })
     }
+}
+
+/// The help of the command that these words name, or of the program if there are none.
+pub fn help(words: impl Iterator<Item = OsString>) -> Result<String, String> {
+    let words = [OsString::from("vestibule")].into_iter().chain(words).chain(["--help".into()]);
+    match forget_empty(definition()).try_get_matches_from(words) {
+        Err(err) if err.use_stderr() => Err(one_line(&err.to_string())),
+        Err(err) => Ok(err.to_string()),
+        Ok(_) => Err("write it as in vestibule help user add".to_owned()),
+    }
+}
+
+/// What the program is called, and its version.
+pub fn version() -> String {
+    CommandLine::command().render_version()
+}
+
+/// Whether a command line has no flags.
+fn is_bare(words: &[OsString]) -> bool {
+    !words.iter().skip(1).any(|it| it.to_string_lossy().starts_with('-'))
+}
+
+/// The exit codes of a command that says nothing else of them.
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done; 2 wrong usage.";
+
+/// The command line, with what every help says.
+fn definition() -> clap::Command {
+    tell_exit_codes(CommandLine::command())
+}
+
+fn tell_exit_codes(command: clap::Command) -> clap::Command {
+    let said = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let command = if said.contains("Exit codes:") {
+        command
+    } else {
+        command.after_help(format!("{said}\n\n{EXIT_CODES}"))
+    };
+    command.mut_subcommands(tell_exit_codes)
 }
 
 /// Drops empty environment variables from a command and its subcommands.
@@ -1180,18 +1240,19 @@ mod tests {
 
     #[test]
     fn gives_an_example_in_the_help_of_every_command() {
-        fn leaves(command: &clap::Command, path: &str) -> Vec<(String, String)> {
+        fn all(command: &clap::Command, path: &str) -> Vec<(String, String)> {
             let path = format!("{path} {}", command.get_name());
-            if command.has_subcommands() {
-                return command.get_subcommands().flat_map(|it| leaves(it, &path)).collect();
-            }
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            vec![(path, help)]
+            let mut found: Vec<_> =
+                command.get_subcommands().flat_map(|it| all(it, &path)).collect();
+            found.push((path, help));
+            found
         }
-        let all = leaves(&CommandLine::command(), "");
-        assert!(all.len() > 30, "{all:?}");
+        let all = all(&definition(), "");
+        assert!(all.len() > 40, "{all:?}");
         for (path, help) in all {
             assert!(help.starts_with("Example") && help.contains(path.trim()), "{path}: {help}");
+            assert_eq!(help.matches("Exit codes: ").count(), 1, "{path}: {help}");
         }
     }
 }

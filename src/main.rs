@@ -120,6 +120,11 @@ fn obey(out: &mut Output) -> Result<ExitCode, Failure> {
         }
         Some(Command::Migrate(flags)) => judge(out, admin::migrate(&flags)),
         Some(Command::Doctor(flags)) => examine(*flags, out),
+        Some(Command::Help { command }) => {
+            let text = config::help(command.into_iter().map(Into::into));
+            tell(out, Ok(text.map_err(|text| Failure(2, text))?))
+        }
+        Some(Command::Version) => tell(out, Ok(config::version())),
     }
 }
 

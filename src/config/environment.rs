@@ -83,14 +83,12 @@ fn is_service_link(rest: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::super::CommandLine;
+    use super::super::definition;
     use super::*;
 
     fn refusal(variables: &[(&str, &str)]) -> Option<String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        check(&CommandLine::command(), variables).err()
+        check(&definition(), variables).err()
     }
 
     #[test]
@@ -114,7 +112,7 @@ mod tests {
 
     #[test]
     fn takes_the_settings_of_every_command_and_what_is_not_ours() {
-        let known = names(&CommandLine::command());
+        let known = names(&definition());
         assert!(known.len() > 35, "{known:?}");
         for name in ["SIGNUP", "DATABASE", "DATABASE_PASSWORD", "DATABASE_PASSWORD_FILE", "LOGO"] {
             assert!(known.contains(&format!("VESTIBULE_{name}")), "{name}");

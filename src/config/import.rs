@@ -10,11 +10,10 @@ use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames}
 
 /// `vestibule import`.
 #[derive(Args)]
-#[command(
-    after_help = "Either all users are imported or none. Users who exist already are left as they are, so a \
+#[command(after_help = "Example:\n  vestibule import csv people.csv --dry-run\n\n\
+    Either all users are imported or none. Users who exist already are left as they are, so a \
     second run changes nothing. Every row is reported.\n\
-    Exit codes: 0 done; 1 not done; 2 wrong usage."
-)]
+    Exit codes: 0 done; 1 not done; 2 wrong usage.")]
 pub struct ImportFlags {
     /// What to import from.
     #[command(subcommand)]

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use clap::{Arg, ArgAction, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
-use super::CommandLine;
+use super::{EXIT_CODES, definition};
 
 /// What stands at the top of the rendered files.
 const NOTICE: &str = "<!-- Rendered from the definitions in src/config: change the texts there, then run \
@@ -17,20 +17,20 @@ const NOTICE: &str = "<!-- Rendered from the definitions in src/config: change t
 /// A script that makes this shell complete commands and flags.
 pub fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut CommandLine::command(), "vestibule", &mut text);
+    clap_complete::generate(shell, &mut definition(), "vestibule", &mut text);
     String::from_utf8(text).expect("names and texts of flags are UTF-8")
 }
 
 /// Writes a manual page for each command into the folder, and says how many there are.
 pub fn write_manual(folder: &Path) -> std::io::Result<usize> {
     let before = fs::read_dir(folder)?.count();
-    clap_mangen::generate_to(CommandLine::command(), folder)?;
+    clap_mangen::generate_to(definition(), folder)?;
     Ok(fs::read_dir(folder)?.count() - before)
 }
 
 /// Writes `settings.md` and `commands.md` into the folder, over those that are there.
 pub fn write_reference(folder: &Path) -> std::io::Result<()> {
-    let mut program = CommandLine::command();
+    let mut program = definition();
     program.build();
     let serve = program.find_subcommand("serve").expect("the program serves");
     fs::write(folder.join("settings.md"), settings_page(serve))?;
@@ -108,7 +108,8 @@ fn write_command(page: &mut String, command: &Command, serve: &Command, heading:
 /// What is said below a command's help: examples as a shell would take them, the rest as prose.
 fn notes(command: &Command) -> String {
     let mut text = String::new();
-    for block in blocks(command) {
+    // What is said of all commands at the top need not be repeated.
+    for block in blocks(command).into_iter().filter(|it| it != EXIT_CODES) {
         match block.split_once('\n').filter(|_| is_example(&block)) {
             Some((_, lines)) => {
                 let lines: Vec<_> =
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn names_a_variable_and_a_section_for_every_setting() {
-        let program = CommandLine::command();
+        let program = definition();
         let serve = program.find_subcommand("serve").unwrap();
         let mut settings = 0;
         for arg in shown(serve) {

@@ -71,6 +71,7 @@ pub enum UserAction {
         new_name: String,
     },
     /// List, add and remove the keys of a user: sign-in names and IDs of other providers.
+    #[command(after_help = "Example:\n  vestibule user key list anna")]
     Key {
         /// What to do.
         #[command(subcommand)]

@@ -600,3 +600,37 @@ fn writes_completions_and_a_manual_page_for_each_command() {
     let text = refusal(&vestibule(&["manual", nowhere.to_str().unwrap()]).output().unwrap());
     assert!(text.contains("cannot write into"), "{text}");
 }
+
+#[test]
+fn prints_help_and_version_in_whatever_way_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let print = |words: &[&str]| {
+        // A database in the environment is no word of the command.
+        let mut command = vestibule(words);
+        command.env("VESTIBULE_DATABASE", "x.db").current_dir(folder.path());
+        said(&command.output().unwrap())
+    };
+    assert_eq!(print(&["version"]), print(&["--version"]));
+    assert_eq!(print(&["help"]), print(&["--help"]));
+    assert_eq!(print(&["help", "user", "add"]), print(&["user", "add", "--help"]));
+    for group in ["user", "user key", "session", "invite", "token", "import"] {
+        let words: Vec<_> = group.split(' ').collect();
+        let told = print(&words);
+        assert_eq!(told, print(&[&["help"], &*words].concat()));
+        let example = format!("\n  vestibule {group} ");
+        assert!(told.contains("Commands:\n") && told.contains(&example), "{told}");
+        assert!(told.contains("Exit codes: 0 "), "{told}");
+    }
+    for (words, expected) in [
+        (&["help", "usr"][..], "'usr'"),
+        (&["help", "user", "ad"], "'ad'"),
+        (&["user", "--database", "x.db"], "subcommand"),
+        (&["user", "ad"], "'ad'"),
+    ] {
+        let output = vestibule(words).current_dir(folder.path()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), told.lines().count()), (Some(2), 1), "{told}");
+        assert!(told.contains(expected), "{told}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
