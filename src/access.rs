@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::password::{Password, PasswordHash};
-use crate::store::{AccessToken, Error, KeyId, Result, Session, Store, User, UserId, Written};
+use crate::store::{AccessToken, Error, KeyId, Result, Session, Store, Use, User, UserId, Written};
 use crate::token::{self, Token};
 use crate::users::Username;
 
@@ -96,16 +96,29 @@ pub fn read(text: &str) -> Option<Token> {
     Token::parse(text.strip_prefix(PREFIX)?)
 }
 
-/// The user whose access token this is. `None` if there is none such, if it has ended, or if the user
-/// is shut out. One read, and one write in ten minutes.
-pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<User>> {
+/// The user whose access token this is, and its use, if that is to be noted. `None` if there is none such,
+/// if it has ended, or if the user is shut out. One read, and no write.
+pub fn recognise(
+    store: &dyn Store,
+    token: &Token,
+    now: Moment,
+) -> Result<Option<(User, Option<Use>)>> {
     let Some((user, record)) = store.user_of_access_token(&token.hash())? else { return Ok(None) };
     if is_ended(&record, now) || user.disabled_at.is_some() {
         return Ok(None);
     }
-    if record.used_at.is_none_or(|it| it.after(SEEN_EVERY) <= now || !it.has_passed(now)) {
+    let is_news =
+        record.used_at.is_none_or(|it| it.after(SEEN_EVERY) <= now || !it.has_passed(now));
+    Ok(Some((user, is_news.then_some(Use::AccessToken { id: record.id, at: now }))))
+}
+
+/// The user whose access token this is. `None` if there is none such, if it has ended, or if the user
+/// is shut out. One read, and one write in ten minutes.
+pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<User>> {
+    let Some((user, to_note)) = recognise(store, token, now)? else { return Ok(None) };
+    if let Some(used) = to_note {
         // Nobody waits for this, and nobody is told if the database is busy.
-        match store.see_access_token(&record.id, now) {
+        match store.see_access_token(used.id(), now) {
             Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
             Err(err) => return Err(err),
         }

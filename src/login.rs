@@ -115,7 +115,8 @@ pub fn sign_up(
         SignedUp::NameTaken => return Ok(SignUp::NameTaken),
         SignedUp::NotInvited => return Ok(SignUp::NotInvited),
     }
-    throttle::note(store, &rules.limits, &subject, now)?;
+    // The account is made, and nobody is told anything else because it could not be counted.
+    drop(throttle::note(store, &rules.limits, &subject, now));
     Ok(SignUp::Admitted(Box::new(Admission { user, started, device, invite })))
 }
 
@@ -178,9 +179,7 @@ pub fn again(
     let subject = Subject::reauthentication(store, &session.id);
     Ok(match prove(store, hasher, rules, Whose::User(&user.id), password, &subject, now)? {
         Check::Proven(_) => {
-            if let Some(id) = subject.cleared_by_success() {
-                store.clear_count(&id)?;
-            }
+            throttle::clear(store, &subject)?;
             if store.see_session(&session.id, true, now)? {
                 Again::Right
             } else {
@@ -258,9 +257,7 @@ pub fn without_session(
     let subject = subject(store, rules, name.canonical(), caller, now)?;
     Ok(match prove(store, hasher, rules, Whose::Name(name), password, &subject, now)? {
         Check::Proven(proven) => {
-            if let Some(id) = subject.cleared_by_success() {
-                store.clear_count(&id)?;
-            }
+            throttle::clear(store, &subject)?;
             Known::User(Box::new(proven.user), proven.hash)
         }
         Check::Refused(refusal) => Known::Refused(refusal),

@@ -4,10 +4,14 @@
 //! faults mended: a session is *active*, then *idle*, then *dead*; an idle session that is used
 //! becomes active again; and there is an end that no use moves. Knows nothing of cookies.
 
+mod uses;
+
 use std::time::Duration;
 
+pub use uses::Uses;
+
 use crate::clock::Moment;
-use crate::store::{Entry, Error, Result, Session, Store, User, UserId, Written};
+use crate::store::{Entry, Error, Result, Session, Store, Use, User, UserId, Written};
 use crate::token::{Token, TokenHash};
 
 /// How exactly it is kept when a session was last used.
@@ -71,6 +75,33 @@ pub struct Resumed {
     pub renewed: bool,
 }
 
+/// A living session that somebody presented, before its use is noted.
+pub struct Recognised {
+    /// Whose it is.
+    pub user: User,
+    /// As it is written down.
+    pub session: Session,
+    /// What is to be noted, if anything is.
+    pub to_note: Option<Use>,
+}
+
+impl Recognised {
+    /// The session as it is from now on, if its use `is_noted`; or as it was.
+    pub fn resumed(self, is_noted: bool) -> Resumed {
+        let Self { user, session, to_note } = self;
+        match to_note.filter(|_| is_noted) {
+            Some(Use::Renewal { active_expires, idle_expires, at, .. }) => {
+                let session = Session { active_expires, idle_expires, seen_at: at, ..session };
+                Resumed { user, session, renewed: true }
+            }
+            Some(Use::Session { at, .. }) => {
+                Resumed { user, session: Session { seen_at: at, ..session }, renewed: false }
+            }
+            Some(Use::AccessToken { .. }) | None => Resumed { user, session, renewed: false },
+        }
+    }
+}
+
 /// The state of a session. The very moment at which a state ends still belongs to it, as in Lucia. One that
 /// begins in the future is dead: it would be good for as long as the clock was wrong.
 pub fn state(session: &Session, now: Moment) -> State {
@@ -100,41 +131,60 @@ pub fn start(
     })
 }
 
+/// The living session that this token opens, and its user, as they are written down; and what its use is to
+/// change. `None` if there is no such session, if it is dead, or if the user is shut out. One read, and no
+/// write.
+pub fn recognise(
+    store: &dyn Store,
+    periods: &Periods,
+    token: &Token,
+    now: Moment,
+) -> Result<Option<Recognised>> {
+    let Some((user, session)) = store.user_of_session(&token.hash())? else { return Ok(None) };
+    if user.disabled_at.is_some() {
+        return Ok(None);
+    }
+    let to_note = match state(&session, now) {
+        State::Dead => return Ok(None),
+        State::Active => {
+            let seen_at = session.seen_at;
+            let is_news = seen_at.after(SEEN_EVERY) <= now || !seen_at.has_passed(now);
+            is_news.then_some(Use::Session { id: session.id, at: now })
+        }
+        State::Idle => {
+            let (active_expires, idle_expires) = expiries(periods, session.absolute_expires, now);
+            Some(Use::Renewal { id: session.id, active_expires, idle_expires, at: now })
+        }
+    };
+    Ok(Some(Recognised { user, session, to_note }))
+}
+
 /// The living session that this token opens, and its user; renewed, if it was idle. `None` if
 /// there is no such session, if it is dead, or if the user is shut out. (Lucia: `validateSession`.)
 ///
 /// An active session costs one read, and one write in ten minutes ([`SEEN_EVERY`]). When a renewal
 /// cannot be written because the database is busy, the session is good all the same and the next
-/// use renews it.
+/// use renews it. Whoever must not wait for the write takes [`recognise`] and [`Uses`].
 pub fn resume(
     store: &dyn Store,
     periods: &Periods,
     token: &Token,
     now: Moment,
 ) -> Result<Option<Resumed>> {
-    let Some((user, session)) = store.user_of_session(&token.hash())? else { return Ok(None) };
-    if user.disabled_at.is_some() {
-        return Ok(None);
-    }
-    match state(&session, now) {
-        State::Dead => Ok(None),
-        State::Active => {
-            if session.seen_at.after(SEEN_EVERY) <= now || !session.seen_at.has_passed(now) {
-                // Nobody waits for this, and nobody is told if it fails.
-                match store.see_session(&session.id, false, now) {
-                    Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
-                    Err(err) => return Err(err),
-                }
-            }
-            Ok(Some(Resumed { user, session, renewed: false }))
+    let Some(found) = recognise(store, periods, token, now)? else { return Ok(None) };
+    let noted = match &found.to_note {
+        None => Ok(true),
+        Some(Use::Renewal { id, active_expires, idle_expires, at }) => {
+            store.renew_session(id, *active_expires, *idle_expires, *at)
         }
-        State::Idle => match renew(store, periods, &session, now) {
-            Ok(renewed) => Ok(renewed.map(|session| Resumed { user, session, renewed: true })),
-            Err(Error::Unavailable(_) | Error::Unknown(_)) => {
-                Ok(Some(Resumed { user, session, renewed: false }))
-            }
-            Err(err) => Err(err),
-        },
+        // Whether it is gone meanwhile does not matter.
+        Some(_) => store.see_session(&found.session.id, false, now).map(|_| true),
+    };
+    match noted {
+        Ok(false) => Ok(None),
+        Ok(true) => Ok(Some(found.resumed(true))),
+        Err(Error::Unavailable(_) | Error::Unknown(_)) => Ok(Some(found.resumed(false))),
+        Err(err) => Err(err),
     }
 }
 

@@ -11,6 +11,7 @@ mod lucia;
 mod lucia_v3;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod patience;
 mod records;
 mod sqlite;
 mod standing;
@@ -27,9 +28,10 @@ pub use lucia::{LuciaTables, lucia};
 pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
+pub use patience::Patience;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
-    Invite, Key, KeyId, Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, User,
+    Invite, Key, KeyId, Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, Use, User,
     UserId, Written,
 };
 pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
@@ -37,7 +39,8 @@ pub use strangers::{
     Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers, TableNames,
 };
 
-/// How long a write waits for its turn before it is given up as [`Error::Unavailable`].
+/// How long a write in a file waits for its turn before it is given up as [`Error::Unavailable`]; less, where
+/// the request has waited elsewhere ([`Patience`]).
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a renewal waits. It is a convenience that the next request can repeat, so it must not
@@ -394,8 +397,13 @@ pub trait Sessions {
 
     /// Notes that a session was used, or with `proven` that the password was given in it: never earlier
     /// than is noted already, unless that is of the future (see [`Moment::has_passed`]). `false` if the
-    /// session is gone. Gives up as [`Error::Unavailable`] after [`RENEWAL_PATIENCE`].
+    /// session is gone. Gives up as [`Error::Unavailable`] after [`RENEWAL_PATIENCE`], unless `proven`: the
+    /// owner waits for that.
     fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool>;
+
+    /// Notes many uses, of sessions and of access tokens, in one transaction or in one for each. What is gone
+    /// is left out. For a thread that nobody waits for: it waits for its turn.
+    fn note_uses(&self, uses: &[Use]) -> Result<()>;
 
     /// Deletes a session. `false` if there was none.
     fn end_session(&self, id: &TokenHash) -> Result<bool>;
@@ -638,6 +646,10 @@ pub trait Upkeep {
 
     /// Whether servers are asked, which may take their time: [`Upkeep::probe`] asks none.
     fn asks_servers(&self) -> bool;
+
+    /// How long a request may take in all before nothing is begun for it any more: somewhat longer, it waits for
+    /// nothing.
+    fn patience(&self) -> Duration;
 
     /// To be called every few seconds, and says what has changed. On servers it goes back to the one that
     /// is preferred, and looks whether any is there again. A file that its path no longer leads to is not

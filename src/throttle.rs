@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::network::Neighbourhood;
-use crate::store::{Count, CountId, KeyId, Result, Store, User};
+use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
 use crate::token::{self, TokenHash};
 
 /// What an operator may set.
@@ -163,6 +163,19 @@ pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
 pub fn forget_address(store: &dyn Store, client: Neighbourhood) -> Result<()> {
     store.clear_count(&count_id(store, &format!("address:{client}")))?;
     store.clear_count(&count_id(store, &format!("sign-up:{client}")))
+}
+
+/// Forgets the failures that a success clears. Where there are none nothing is written; and what cannot be
+/// written now is no reason to refuse somebody who was right.
+pub fn clear(store: &dyn Store, subject: &Subject) -> Result<()> {
+    let Some(id) = subject.cleared_by_success() else { return Ok(()) };
+    if store.count(&id)?.is_none() {
+        return Ok(());
+    }
+    match store.clear_count(&id) {
+        Err(Error::Unavailable(_) | Error::Unknown(_)) => Ok(()),
+        done => done,
+    }
 }
 
 /// Forgets the failures for a name, and those of every browser that is known to its account.

@@ -47,7 +47,7 @@ impl Token {
 }
 
 /// BLAKE2b-256 of a [`Token`]: the primary key of a session.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {

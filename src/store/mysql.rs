@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
-use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store, Written};
+use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store, Written};
 use crate::clock::Moment;
 use crate::token::TokenHash;
 use counts::upsert_device;
@@ -131,7 +131,7 @@ impl Mysql {
 
     /// Runs one read: statements that change nothing.
     fn read<T>(&self, query: impl FnMut(&mut Unit<'_>) -> Answer<T>) -> Result<T> {
-        Ok(self.until_done(Patience::Whole, Kind::Read, query)?)
+        Ok(self.until_done(Tries::Many, Kind::Read, query)?)
     }
 
     fn read_one<T>(
@@ -160,14 +160,14 @@ impl Mysql {
 
     /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
     fn write<T>(&self, unit: impl FnMut(&mut Unit<'_>) -> Answer<T>) -> Answer<T> {
-        self.until_done(Patience::Whole, Kind::Transaction, unit)
+        self.until_done(Tries::Many, Kind::Transaction, unit)
     }
 
     /// Runs one statement that writes, and says how many rows it met. If it may have met them before, it
     /// met one.
     fn write_one(&self, sql: &str, params: impl Into<Params>) -> Result<usize> {
         let params = params.into();
-        Ok(self.until_done(Patience::Whole, Kind::Statement, |unit| {
+        Ok(self.until_done(Tries::Many, Kind::Statement, |unit| {
             let met = unit.run(sql, params.clone())?;
             Ok(if unit.is_again { met.max(1) } else { met })
         })?)
@@ -183,7 +183,7 @@ impl Mysql {
     ) -> Result<usize> {
         let (params, id) = (params.into(), blob(id.as_bytes()));
         let lock = format!("SELECT 1 FROM {table} WHERE id = ? FOR UPDATE NOWAIT");
-        Ok(self.until_done(Patience::Once, Kind::Transaction, |unit| {
+        Ok(self.until_done(Tries::One, Kind::Transaction, |unit| {
             let is_there = unit.exists(&lock, (id.clone(),))?;
             if is_there { unit.run(sql, params.clone()) } else { Ok(0) }
         })?)
@@ -192,13 +192,14 @@ impl Mysql {
     /// Runs a unit on one server after the other until it is done, or refused for good.
     fn until_done<T>(
         &self,
-        patience: Patience,
+        tries: Tries,
         kind: Kind,
         mut unit: impl FnMut(&mut Unit<'_>) -> Answer<T>,
     ) -> Answer<T> {
         // Once it is known that nobody is there, nobody waits for long to hear it.
-        let is_reached = self.ring.is_reached();
-        let deadline = Instant::now() + if is_reached { PATIENCE } else { PATIENCE_WHEN_LOST };
+        let most = if self.ring.is_reached() { PATIENCE } else { PATIENCE_WHEN_LOST };
+        let left = if kind == Kind::Read { Patience::left_to_read } else { Patience::left };
+        let deadline = Instant::now() + left(most);
         let (mut is_again, mut lost, mut away) = (false, 0, 0);
         loop {
             let mut host = None;
@@ -232,7 +233,7 @@ impl Mysql {
                 }
                 fault => return Err(fault),
             };
-            if patience == Patience::Once || lost >= LOST_MAX || Instant::now() + wait >= deadline {
+            if tries == Tries::One || lost >= LOST_MAX || Instant::now() + wait >= deadline {
                 let err = if is_again { Error::Unknown(cause) } else { Error::Unavailable(cause) };
                 return Err(Fault::Error(err));
             }
@@ -245,11 +246,11 @@ impl Store for Mysql {}
 
 /// How long something is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// [`PATIENCE`].
-    Whole,
+enum Tries {
+    /// As often as [`PATIENCE`] lets it.
+    Many,
     /// At one server, once.
-    Once,
+    One,
 }
 
 /// What a unit is to the server.

@@ -309,6 +309,47 @@ impl Record {
     }
 }
 
+/// That something was used. It is written down so that nothing moves earlier that another use has moved later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A session, which goes on as it was.
+    Session {
+        /// Which.
+        id: TokenHash,
+        /// When.
+        at: Moment,
+    },
+    /// A session, which is active again.
+    Renewal {
+        /// Which.
+        id: TokenHash,
+        /// Until when it is active.
+        active_expires: Moment,
+        /// Until when it is idle.
+        idle_expires: Moment,
+        /// When.
+        at: Moment,
+    },
+    /// An access token.
+    AccessToken {
+        /// Which.
+        id: TokenHash,
+        /// When.
+        at: Moment,
+    },
+}
+
+impl Use {
+    /// Of what: each has an id of its own.
+    pub const fn id(&self) -> &TokenHash {
+        match self {
+            Self::Session { id, .. } | Self::Renewal { id, .. } | Self::AccessToken { id, .. } => {
+                id
+            }
+        }
+    }
+}
+
 /// What is written when somebody is let in, beside their session.
 #[derive(Clone, Default)]
 pub struct Entry {

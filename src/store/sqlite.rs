@@ -28,7 +28,7 @@ use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, ffi,
 };
 
-use super::{Error, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
+use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
 use crate::clock::Moment;
 pub use backup::{Restored, back_up, restore};
 use counts::upsert_device;
@@ -190,6 +190,7 @@ impl Sqlite {
     /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
     /// other processes.
     fn writer(&self, patience: Duration) -> std::result::Result<Writer<'_>, Fault> {
+        let patience = Patience::left(patience);
         let deadline = Instant::now() + patience;
         let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut slot, _) = self
@@ -444,6 +445,29 @@ mod tests {
         assert_eq!(store.user(&user("ann").id), Ok(Some(user("ann"))));
         store.close().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn waits_for_no_writer_longer_than_the_request_may() {
+        let (_folder, store) = open();
+        let other = Connection::open(&store.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for (patience, most) in [
+            (Patience::None, Duration::ZERO),
+            (Patience::Until(Instant::now()), Duration::ZERO),
+            (Patience::Until(Instant::now() + Duration::from_millis(200)), WRITE_PATIENCE / 2),
+        ] {
+            // Another process holds the lock, and then a thread of this one the connection.
+            let began = Instant::now();
+            assert!(is_busy(&patience.during(|| store.add_user(&user("ann"), &[]))));
+            let held = store.writer(WRITE_PATIENCE).ok().unwrap();
+            assert!(is_busy(&patience.during(|| store.add_user(&user("ann"), &[]))));
+            drop(held);
+            let waited = began.elapsed();
+            assert!(waited < most.max(WRITE_PATIENCE / 2), "{patience:?}: {waited:?}");
+        }
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
     }
 
     #[test]

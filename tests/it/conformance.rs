@@ -14,8 +14,8 @@ use vestibule::clock::Moment;
 use vestibule::password::PasswordHash;
 use vestibule::store::{
     self, AccessToken, Arrival, Count, CountId, Database, Device, Entry, Epoch, Error, Groups,
-    Invite, Key, KeyId, Place, Record, Session, SignedUp, Standing, Store, Ticket, User, UserId,
-    Written,
+    Invite, Key, KeyId, Place, Record, Session, SignedUp, Standing, Store, Ticket, Use, User,
+    UserId, Written,
 };
 use vestibule::token::{Token, hex};
 
@@ -220,6 +220,7 @@ suite! {
     starts_a_session_and_ends_the_one_it_replaces
     sweeps_a_users_dead_sessions_when_they_sign_in
     renews_a_session_later_and_never_earlier
+    notes_many_uses_at_once_and_moves_nothing_earlier
     ends_one_session_or_all_of_one_user
     ends_the_oldest_sessions_of_a_user_beyond_the_limit
     deletes_dead_sessions_in_batches_and_no_living_one
@@ -867,6 +868,41 @@ fn renews_a_session_later_and_never_earlier(desk: &Desk) {
     assert!(desk.store.end_session(&session.id).unwrap());
     assert!(!renew(2, 3), "a session that was ended does not come back");
     assert!(!is_alive(desk, &session));
+}
+
+fn notes_many_uses_at_once_and_moves_nothing_earlier(desk: &Desk) {
+    with_ann(desk);
+    let renewed = session("ann", [1, 2, 90]);
+    desk.store.start_session(&renewed, MANY, &Entry::default()).unwrap();
+    let seen = session("ann", [1, 2, 3]);
+    desk.store.start_session(&seen, MANY, &Entry::default()).unwrap();
+    let token = access_token("ann", 50);
+    desk.store.add_access_token(&token, &seen.id, 9).unwrap();
+    let gone = session("ann", [1, 2, 3]);
+    let note = |times: [i64; 3]| {
+        let [active_expires, idle_expires, at] = times.map(Moment::from_millis);
+        let uses = [
+            Use::Session { id: gone.id, at },
+            Use::Renewal { id: gone.id, active_expires, idle_expires, at },
+            Use::AccessToken { id: gone.id, at },
+            Use::Renewal { id: renewed.id, active_expires, idle_expires, at },
+            Use::Session { id: seen.id, at },
+            Use::AccessToken { id: token.id, at },
+        ];
+        desk.store.note_uses(&uses)
+    };
+    let times = |session: &Session| {
+        let (_, now) = desk.store.user_of_session(&session.id).unwrap().unwrap();
+        [now.active_expires, now.idle_expires, now.seen_at].map(Moment::millis)
+    };
+    for later in [[20, 30, 10], [2, 3, 1]] {
+        assert_eq!(note(later), Ok(()));
+        assert_eq!((times(&renewed), times(&seen)), ([20, 30, 10], [1, 2, 10]));
+        let (_, found) = desk.store.user_of_access_token(&token.id).unwrap().unwrap();
+        assert_eq!(found.used_at, Some(Moment::from_millis(10)));
+    }
+    assert!(!is_alive(desk, &gone), "a session that was ended does not come back");
+    assert_eq!(desk.store.note_uses(&[]), Ok(()));
 }
 
 fn ends_one_session_or_all_of_one_user(desk: &Desk) {
@@ -1635,7 +1671,7 @@ fn gives_a_renewal_up_soon_that_would_hold_a_page_up(desk: &Desk) {
     let began = Instant::now();
     let is_unavailable = |done| matches!(done, Err(Error::Unavailable(_)));
     assert!(is_unavailable(desk.store.renew_session(&live.id, at(2), at(3), at(2))));
-    assert!(is_unavailable(desk.store.see_session(&live.id, true, at(2))));
+    assert!(is_unavailable(desk.store.see_session(&live.id, false, at(2))));
     assert!(is_unavailable(desk.store.see_access_token(&token.id, at(2))));
     let waited = began.elapsed();
     other.run("ROLLBACK");

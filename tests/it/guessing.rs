@@ -9,6 +9,7 @@ use vestibule::routes::Settings;
 use vestibule::throttle::Limits;
 use vestibule::token::hex;
 
+use crate::engine;
 use crate::visit::{Visit, body, plain, way};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -362,4 +363,35 @@ fn keeps_every_penalty_when_the_database_is_opened_again() {
     let mut again = Visit::over(visit.folder);
     again.now = now;
     assert!(guess(&mut again, "anna").is_some_and(|wait| wait <= 4));
+}
+
+#[test]
+fn says_that_an_account_is_made_although_it_cannot_be_counted() {
+    // The trigger is in the words of one engine.
+    if engine::is_server() {
+        return;
+    }
+    let rule = Rule { own: Origin::parse("https://auth.test"), ..Rule::default() };
+    let mut visit = Visit::with(Settings { rule, ..Settings::default() });
+    visit.peer = "203.0.113.1".parse().ok();
+    let refuse = "BEFORE INSERT ON throttle BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    visit.raw().run(&format!("CREATE TRIGGER refuse {refuse}"));
+    let fields = [("username", "anna"), ("password", "battery staple")];
+    assert_eq!(way(&visit.post("/signup", &fields)), (302, Some("/")));
+    assert!(visit.is_signed_in());
+}
+
+#[test]
+fn writes_nothing_for_a_success_that_has_nothing_to_forget() {
+    let settings = Settings { basic_auth: true, ..crate::visit::of_example() };
+    let mut visit = Visit::with(settings);
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    visit.forget_everything();
+    let mut other = visit.raw();
+    other.run("BEGIN");
+    other.run("UPDATE user_session SET seen_at = seen_at");
+    let authorization = crate::visit::basic("anna", "correct horse");
+    let headers = [("Authorization", &*authorization)];
+    assert_eq!(visit.ask("GET", "/auth/nginx", &headers, "").status, 200);
+    other.run("ROLLBACK");
 }

@@ -7,7 +7,7 @@ use mysql::prelude::Queryable;
 use mysql::{Params, Row, Value};
 
 use super::{
-    Answer, Fault, Kind, Mysql, Patience, Unit, blob, get, has_user, key_at, marks, rows_of_marks,
+    Answer, Fault, Kind, Mysql, Tries, Unit, blob, get, has_user, key_at, marks, rows_of_marks,
     session_at, session_values, token_hash, user_at,
 };
 use crate::clock::Moment;
@@ -98,7 +98,7 @@ impl Mysql {
         &self,
         mut show: impl FnMut(&mut Unit<'_>) -> Answer<T>,
     ) -> Result<T> {
-        let done = self.until_done(Patience::Once, Kind::Read, |unit| {
+        let done = self.until_done(Tries::One, Kind::Read, |unit| {
             unit.conn.query_drop("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
             unit.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
             let shown = show(unit);

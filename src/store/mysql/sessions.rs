@@ -6,7 +6,9 @@ use super::{
     Answer, Fault, Mysql, Unit, blob, get, moment, token_hash, upsert_device, user_at, written,
 };
 use crate::clock::Moment;
-use crate::store::{Entry, Place, Result, Session, Sessions, User, UserId, Written};
+use crate::store::{
+    AccessTokens, Entry, Place, Result, Session, Sessions, Use, User, UserId, Written,
+};
 use crate::token::TokenHash;
 
 impl Sessions for Mysql {
@@ -84,15 +86,30 @@ impl Sessions for Mysql {
 
     fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
         let (now, latest) = (now.millis(), now.latest_past().millis());
-        let met = self.write_at_once(
-            ("user_session", id),
-            "UPDATE user_session
-                SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)),
-                    proven_at = IF(?, IF(proven_at > ?, ?, GREATEST(proven_at, ?)), proven_at)
-              WHERE id = ?",
-            (latest, now, now, proven, latest, now, now, blob(id.as_bytes())),
-        );
+        let sql = "UPDATE user_session
+                      SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)),
+                          proven_at = IF(?, IF(proven_at > ?, ?, GREATEST(proven_at, ?)), proven_at)
+                    WHERE id = ?";
+        let params = (latest, now, now, proven, latest, now, now, blob(id.as_bytes()));
+        let met = if proven {
+            self.write_one(sql, params)
+        } else {
+            self.write_at_once(("user_session", id), sql, params)
+        };
         Ok(met? > 0)
+    }
+
+    fn note_uses(&self, uses: &[Use]) -> Result<()> {
+        uses.iter().try_for_each(|used| {
+            let noted = match used {
+                Use::Session { id, at } => self.see_session(id, false, *at),
+                Use::Renewal { id, active_expires, idle_expires, at } => {
+                    self.renew_session(id, *active_expires, *idle_expires, *at)
+                }
+                Use::AccessToken { id, at } => self.see_access_token(id, *at),
+            };
+            noted.map(drop)
+        })
     }
 
     fn end_session(&self, id: &TokenHash) -> Result<bool> {

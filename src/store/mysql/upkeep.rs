@@ -1,8 +1,10 @@
 //! The database as a whole: is it in order, how much is in it, its end.
 
+use std::time::Duration;
+
 use mysql::Row;
 
-use super::{Answer, Mysql, Unit, get};
+use super::{Answer, Mysql, PATIENCE, Unit, get};
 use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
 /// What belongs to nobody, by its table.
@@ -22,6 +24,10 @@ impl Upkeep for Mysql {
 
     fn asks_servers(&self) -> bool {
         true
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
     }
 
     fn tend(&self) -> Tended {

@@ -64,15 +64,7 @@ impl AccessTokens for Sqlite {
     }
 
     fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
-        let changed = self.write(RENEWAL_PATIENCE, |tx| {
-            Ok(tx
-                .prepare_cached(
-                    "UPDATE access_token
-                        SET used_at = iif(used_at > ?3, ?2, max(ifnull(used_at, 0), ?2))
-                      WHERE id = ?1",
-                )?
-                .execute((id.as_bytes(), now.millis(), now.latest_past().millis()))?)
-        });
+        let changed = self.write(RENEWAL_PATIENCE, |tx| Ok(see_access_token(tx, id, now)?));
         changed.map(|count| count > 0).map_err(Error::from)
     }
 
@@ -96,6 +88,18 @@ impl AccessTokens for Sqlite {
         });
         Ok(deleted?)
     }
+}
+
+pub(super) fn see_access_token(
+    tx: &Transaction<'_>,
+    id: &TokenHash,
+    now: Moment,
+) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "UPDATE access_token SET used_at = iif(used_at > ?3, ?2, max(ifnull(used_at, 0), ?2))
+          WHERE id = ?1",
+    )?
+    .execute((id.as_bytes(), now.millis(), now.latest_past().millis()))
 }
 
 /// Adds a token under this epoch; `None`: the one that its user has.

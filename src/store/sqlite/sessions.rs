@@ -2,11 +2,12 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
+use super::access_tokens::see_access_token;
 use super::{
     Fault, RENEWAL_PATIENCE, Sqlite, WRITE_PATIENCE, moment_at, upsert_device, user_at, written,
 };
 use crate::clock::Moment;
-use crate::store::{Entry, Epoch, Place, Result, Session, Sessions, User, UserId, Written};
+use crate::store::{Entry, Epoch, Place, Result, Session, Sessions, Use, User, UserId, Written};
 use crate::token::TokenHash;
 
 impl Sessions for Sqlite {
@@ -66,35 +67,31 @@ impl Sessions for Sqlite {
         idle_expires: Moment,
         now: Moment,
     ) -> Result<bool> {
-        let (active, idle) = (active_expires.millis(), idle_expires.millis());
-        let (now, latest) = (now.millis(), now.latest_past().millis());
-        let changed = self.write(RENEWAL_PATIENCE, |tx| {
-            Ok(tx
-                .prepare_cached(
-                    "UPDATE user_session SET active_expires = max(active_expires, ?2),
-                                             idle_expires = max(idle_expires, ?3),
-                                             seen_at = iif(seen_at > ?5, ?4, max(seen_at, ?4))
-                      WHERE id = ?1",
-                )?
-                .execute((id.as_bytes(), active, idle, now, latest))?)
-        });
+        let expiries = (active_expires, idle_expires);
+        let changed = self.write(RENEWAL_PATIENCE, |tx| Ok(renew(tx, id, expiries, now)?));
         Ok(changed? > 0)
     }
 
     fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
-        let (now, latest) = (now.millis(), now.latest_past().millis());
-        let changed = self.write(RENEWAL_PATIENCE, |tx| {
-            Ok(tx
-                .prepare_cached(
-                    "UPDATE user_session
-                        SET seen_at = iif(seen_at > ?4, ?2, max(seen_at, ?2)),
-                            proven_at = iif(?3, iif(proven_at > ?4, ?2, max(proven_at, ?2)),
-                                            proven_at)
-                      WHERE id = ?1",
-                )?
-                .execute((id.as_bytes(), now, proven, latest))?)
-        });
+        let patience = if proven { WRITE_PATIENCE } else { RENEWAL_PATIENCE };
+        let changed = self.write(patience, |tx| Ok(see(tx, id, proven, now)?));
         Ok(changed? > 0)
+    }
+
+    fn note_uses(&self, uses: &[Use]) -> Result<()> {
+        let noted = self.write(WRITE_PATIENCE, |tx| {
+            for used in uses {
+                match used {
+                    Use::Session { id, at } => see(tx, id, false, *at)?,
+                    Use::Renewal { id, active_expires, idle_expires, at } => {
+                        renew(tx, id, (*active_expires, *idle_expires), *at)?
+                    }
+                    Use::AccessToken { id, at } => see_access_token(tx, id, *at)?,
+                };
+            }
+            Ok(())
+        });
+        Ok(noted?)
     }
 
     fn end_session(&self, id: &TokenHash) -> Result<bool> {
@@ -135,6 +132,32 @@ impl Sessions for Sqlite {
     fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize> {
         Ok(self.write(WRITE_PATIENCE, |tx| Ok(delete_dead_of(tx, id, now)?))?)
     }
+}
+
+fn see(tx: &Transaction<'_>, id: &TokenHash, proven: bool, now: Moment) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "UPDATE user_session
+            SET seen_at = iif(seen_at > ?4, ?2, max(seen_at, ?2)),
+                proven_at = iif(?3, iif(proven_at > ?4, ?2, max(proven_at, ?2)), proven_at)
+          WHERE id = ?1",
+    )?
+    .execute((id.as_bytes(), now.millis(), proven, now.latest_past().millis()))
+}
+
+fn renew(
+    tx: &Transaction<'_>,
+    id: &TokenHash,
+    (active_expires, idle_expires): (Moment, Moment),
+    now: Moment,
+) -> rusqlite::Result<usize> {
+    let (active, idle) = (active_expires.millis(), idle_expires.millis());
+    tx.prepare_cached(
+        "UPDATE user_session SET active_expires = max(active_expires, ?2),
+                                 idle_expires = max(idle_expires, ?3),
+                                 seen_at = iif(seen_at > ?5, ?4, max(seen_at, ?4))
+          WHERE id = ?1",
+    )?
+    .execute((id.as_bytes(), active, idle, now.millis(), now.latest_past().millis()))
 }
 
 pub(super) fn insert_session(

@@ -1,6 +1,7 @@
 //! The file as a whole: is it in order, is it where it was, its end.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 
@@ -19,6 +20,10 @@ impl Upkeep for Sqlite {
 
     fn asks_servers(&self) -> bool {
         false
+    }
+
+    fn patience(&self) -> Duration {
+        WRITE_PATIENCE
     }
 
     fn tend(&self) -> Tended {
