@@ -11,15 +11,17 @@
 //! thousand idle connections cost nobody anything. It knows no route and no user: the site says
 //! which lane a request belongs to and what a refusal looks like.
 //!
-//! The files beside this one are pure (`head`, `chunks`, `arrival`, `answer`) or hold one thing
-//! (`socket`, `visitor`, `lane`). Here is what moves them; `relay` has the half that faces the
+//! The files beside this one are pure (`head`, `chunks`, `arrival`, `answer`, `queue`, `deadline`) or hold
+//! one thing (`socket`, `visitor`, `lane`, `reception`). Here is what moves them; `relay` has the half that faces the
 //! workers.
 
 mod answer;
 pub mod arrival;
 mod chunks;
+pub mod deadline;
 pub mod head;
 mod lane;
+mod queue;
 mod reception;
 mod relay;
 mod socket;
@@ -46,7 +48,8 @@ use crate::routes::{self, HEALTH, Site};
 
 use arrival::{Arrival, Step};
 use head::{Head, Persistence};
-use lane::{Bounds, Lane, Link, Ticket};
+use lane::{Bounds, Lane, Link};
+use queue::{Client, Ticket};
 use reception::{Reception, Said};
 pub use socket::Listen;
 use socket::{Door, Moved, Stream};
@@ -59,7 +62,7 @@ pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Connections at once, at most, however many descriptors there are.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
-/// How long a whole request may wait and be worked on.
+/// How long a whole request may wait and be worked on, if its worker does not keep to the site's patience.
 const WORK: Duration = Duration::from_secs(20);
 
 /// How long what still comes is thrown away after the last answer, and how much of it.
@@ -86,6 +89,13 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 
 /// Requests for pages that may wait.
 const PAGES_WAITING_MAX: usize = 256;
+
+/// Workers of the lane for what writes and hashes nothing. Writes happen one after the other anyway; with two
+/// one client may hold one of them and no more.
+pub const WRITERS: usize = 2;
+
+/// Requests that may wait for them.
+const WRITES_WAITING_MAX: usize = 256;
 
 /// Requests that wait for a hasher, at most, for each of them: about half a second of work. And at
 /// least so many in all, so that fifty people can sign in at the same moment on one core.
@@ -114,7 +124,7 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Reverse proxies elsewhere: exempt as well.
     pub trusted_proxies: Vec<IpNet>,
-    /// Workers of the page lane.
+    /// Workers of the page lane. Those of the lane for writes are always [`WRITERS`].
     pub workers: usize,
     /// Workers of the slow lane.
     pub hashers: usize,
@@ -134,18 +144,26 @@ impl Limits {
 
     /// Threads that may read the database at the same moment: all workers, and those that look after it.
     pub const fn threads_that_read(&self) -> usize {
-        self.workers + self.hashers + 3
+        self.workers + WRITERS + self.hashers + 3
     }
 
     /// The workers of each lane, and what it may hold.
-    fn lanes(&self) -> [(usize, Bounds); 2] {
-        let pages = Bounds { waiting: PAGES_WAITING_MAX, links: self.workers, depth: PAGES_A_LINK };
+    fn lanes(&self) -> [(usize, Bounds); LANES] {
+        let pages = Bounds {
+            waiting: PAGES_WAITING_MAX,
+            links: self.workers,
+            depth: PAGES_A_LINK,
+            each: usize::MAX,
+        };
+        let writes =
+            Bounds { waiting: WRITES_WAITING_MAX, links: WRITERS, depth: 1, each: WRITERS - 1 };
         let slow = Bounds {
             waiting: WAITING_MIN.max(WAITING_A_HASHER * self.hashers),
             links: LINKS_A_HASHER * self.hashers,
             depth: 1,
+            each: usize::MAX,
         };
-        [(self.workers, pages), (self.hashers, slow)]
+        [(self.workers, pages), (WRITERS, writes), (self.hashers, slow)]
     }
 }
 
@@ -180,6 +198,8 @@ pub struct Workers {
     pub generation: u64,
     /// The socket of the page lane.
     pub pages: PathBuf,
+    /// The socket of the lane for writes.
+    pub writes: PathBuf,
     /// The socket of the slow lane.
     pub slow: PathBuf,
 }
@@ -230,7 +250,9 @@ const DOORS_MAX: usize = 63;
 const PLACES: usize = 64;
 
 const PAGES: usize = 0;
-const SLOW: usize = 1;
+const WRITES: usize = 1;
+const SLOW: usize = 2;
+const LANES: usize = 3;
 
 /// See the top of this file.
 pub struct Gate {
@@ -247,7 +269,9 @@ pub struct Gate {
     visitors: Slab<Visitor>,
     homes: HashMap<Neighbourhood, usize>,
     links: Slab<Link>,
-    lanes: [Lane; 2],
+    lanes: [Lane; LANES],
+    /// Visitors who were answered out of their turn, and with whom it is to be gone on.
+    answered: Vec<usize>,
     generation: u64,
     /// The generation that was found dead, so that it is said once.
     unreachable: u64,
@@ -294,6 +318,7 @@ impl Gate {
             visitors: Slab::new(),
             homes: HashMap::new(),
             links: Slab::new(),
+            answered: Vec::new(),
             generation: 0,
             unreachable: 0,
             serial: 0,
@@ -323,8 +348,10 @@ impl Gate {
             }
             self.let_in();
             self.shed();
-            self.send_off(PAGES);
-            self.send_off(SLOW);
+            for place in std::mem::take(&mut self.answered) {
+                self.drive(place);
+            }
+            (0..LANES).for_each(|index| self.send_off(index));
             if self.now >= self.look_at {
                 self.look();
             }
@@ -337,6 +364,9 @@ impl Gate {
     /// How long nothing needs to be done if nothing happens.
     fn patience(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        if !self.answered.is_empty() {
+            return Some(Duration::ZERO);
+        }
         if self.knocked.contains(&true) {
             return Some(self.accept_after.map_or(Duration::ZERO, until));
         }
@@ -366,6 +396,7 @@ impl Gate {
                 Command::Follow(workers) => {
                     self.generation = workers.generation;
                     self.lanes[PAGES].follow(workers.pages);
+                    self.lanes[WRITES].follow(workers.writes);
                     self.lanes[SLOW].follow(workers.slow);
                     self.leave_old_workers();
                 }
@@ -534,27 +565,73 @@ impl Gate {
         if head.path() == HEALTH && self.answer_at_once(place, head, body) {
             return true;
         }
+        let peer = self.visitors[place].peer;
+        let request = || head.request(body, peer);
+        let (index, client) =
+            if head.may_cost() { self.seat_for(&request()) } else { (PAGES, None) };
         let visitor = &mut self.visitors[place];
-        let request = || head.request(body, visitor.peer);
-        let index = match head.has_password().then(|| self.reception.lane(&request())) {
-            Some(routes::Lane::Slow) => SLOW,
-            Some(routes::Lane::Page) | None => PAGES,
-        };
-        let is_full = self.lanes[index].queue.len() >= self.lanes[index].bounds.waiting;
-        let request = is_full.then(request);
         visitor.persistence = head.persistence;
         visitor.is_to_head = head.method() == crate::http::Method::Head;
-        if let Some(request) = request {
-            self.answer(place, Problem::Busy, Some(&request));
+        if !self.has_seat(index, client) {
+            self.answer(place, Problem::Busy, Some(&request()));
             return true;
         }
         self.serial += 1;
+        let patience = self.reception.patience();
+        let visitor = &mut self.visitors[place];
         visitor.serial = self.serial;
-        visitor.job = head.write(body, visitor.peer);
+        visitor.arrived = self.now;
+        visitor.deadline = self.now + patience;
+        // A page waits for nothing that could take so long.
+        let deadline = (index != PAGES).then_some(visitor.deadline);
+        visitor.job = head.write(body, peer, deadline);
         visitor.phase = Phase::Waiting;
-        visitor.deadline = self.now + WORK;
-        self.lanes[index].queue.push_back(Ticket { visitor: place, serial: self.serial });
+        visitor.seat = Some((index, client));
+        self.lanes[index].queue.push(client, Ticket { visitor: place, serial: self.serial });
         false
+    }
+
+    /// The lane for a request that may be more than a look at a page, and whose it is.
+    fn seat_for(&self, request: &Request) -> (usize, Client) {
+        let index = match self.reception.lane(request) {
+            routes::Lane::Page => return (PAGES, None),
+            routes::Lane::Write => WRITES,
+            routes::Lane::Slow => SLOW,
+        };
+        (index, self.reception.client(request).map(Neighbourhood::from))
+    }
+
+    /// Whether a request of this client may wait in a lane. When all seats are taken, somebody else may have
+    /// to give theirs up for it.
+    fn has_seat(&mut self, index: usize, client: Client) -> bool {
+        let lane = &mut self.lanes[index];
+        if lane.queue.len() < lane.bounds.waiting {
+            return true;
+        }
+        let Some((_, ticket)) = lane.queue.displace(client) else { return false };
+        if self.waiting(ticket).is_some() {
+            self.give_up(ticket.visitor);
+        }
+        true
+    }
+
+    /// Says that it is busy to a visitor whose request waits and has lost its seat: nothing was begun.
+    fn give_up(&mut self, place: usize) {
+        let visitor = &mut self.visitors[place];
+        visitor.seat = None;
+        let request = head::reread(&visitor.job, visitor.peer);
+        self.answer(place, Problem::Busy, request.as_ref());
+        // Not now: they may have the next request here already, which would take the seat.
+        self.answered.push(place);
+    }
+
+    /// Takes the request of a visitor out of the queue in which it waits.
+    fn leave_seat(&mut self, place: usize) {
+        let visitor = &mut self.visitors[place];
+        if let Some((index, client)) = visitor.seat.take() {
+            let ticket = Ticket { visitor: place, serial: visitor.serial };
+            self.lanes[index].queue.remove(client, ticket);
+        }
     }
 
     /// Answers a request whose answer waits for nobody. `false`: it has to go to a worker.
@@ -657,6 +734,7 @@ impl Gate {
     }
 
     fn close(&mut self, place: usize) {
+        self.leave_seat(place);
         let visitor = self.visitors.remove(place);
         self.held -= visitor.weighed;
         if let Some(home) = visitor.home
@@ -712,7 +790,11 @@ impl Gate {
                     self.refuse(place, Problem::TooSlow);
                     self.drive(place);
                 }
-                Phase::Waiting | Phase::Away => {
+                Phase::Waiting => {
+                    self.leave_seat(place);
+                    self.give_up(place);
+                }
+                Phase::Away => {
                     visitor.persistence = Persistence::Closed;
                     self.answer(place, Problem::Busy, None);
                     self.drive(place);
@@ -821,6 +903,122 @@ mod tests {
             }
             assert!(knock(&mut gate, there).1, "one has left");
         }
+    }
+
+    /// A client of the proxy at 10.0.0.1 sends this; their end of the connection.
+    fn send(gate: &mut Gate, client: &str, line: &str) -> std::os::unix::net::UnixStream {
+        let (here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        there.set_nonblocking(true).unwrap();
+        let form = "username=anna&password=correct+horse";
+        let length = form.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nAccept: text/html\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+        );
+        there.write_all(request.as_bytes()).unwrap();
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(here));
+        gate.admit(stream, Some("10.0.0.1".parse().unwrap()));
+        there
+    }
+
+    /// What has come so far.
+    fn answer(stream: &mut std::os::unix::net::UnixStream) -> String {
+        let mut bytes = vec![0; 100_000];
+        match io::Read::read(stream, &mut bytes) {
+            Ok(count) => String::from_utf8_lossy(&bytes[..count]).into_owned(),
+            Err(err) if err.kind() == ErrorKind::WouldBlock => String::new(),
+            Err(err) => panic!("{err}"),
+        }
+    }
+
+    /// A gate whose site knows the proxy as well.
+    fn gate_behind_proxy(folder: &tempfile::TempDir) -> Gate {
+        let mut gate = gate(folder);
+        let store = Sqlite::open(&folder.path().join("a.db")).unwrap();
+        let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
+        let trusted_proxies = gate.limits.trusted_proxies.clone();
+        let settings = Settings { trusted_proxies, ..Settings::default() };
+        gate.reception = Reception::of(Arc::new(Site::new(Box::new(store), hasher, settings)));
+        gate.limits.connections = 1_000;
+        gate
+    }
+
+    #[test]
+    fn takes_a_seat_from_whoever_holds_the_most_for_somebody_else() {
+        for (line, index) in [("POST /login", SLOW), ("POST /logout", WRITES)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut gate = gate_behind_proxy(&folder);
+            let seats = gate.lanes[index].bounds.waiting;
+            let greedy =
+                |gate: &mut Gate, at: usize| send(gate, &format!("2001:db8::{at:x}"), line);
+            let mut all: Vec<_> = (0..seats).map(|at| greedy(&mut gate, at)).collect();
+            assert!(all.iter_mut().all(|it| answer(it).is_empty()), "there is room");
+            let said = answer(&mut greedy(&mut gate, 5));
+            assert!(said.starts_with("HTTP/1.1 503 "), "one network of 64 bits: {said}");
+            let mut others: Vec<_> =
+                (0..10).map(|at| send(&mut gate, &format!("192.0.2.{at}"), line)).collect();
+            assert!(others.iter_mut().all(|it| answer(it).is_empty()), "others have a seat");
+            assert_eq!(gate.lanes[index].queue.len(), seats);
+            for stream in &mut all[seats - 10..] {
+                let said = answer(stream);
+                assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nRetry-After: "));
+                assert!(said.contains("<h1>"), "a person gets a page: {said}");
+            }
+            assert!(all[..seats - 10].iter_mut().all(|it| answer(it).is_empty()));
+            let (client, _) = gate.next_of(index).unwrap();
+            gate.lanes[index].queue.take(client);
+            for at in 0..10 {
+                let client = gate.next_of(index).unwrap().0;
+                let expected: IpAddr = format!("192.0.2.{at}").parse().unwrap();
+                assert_eq!(client, Some(expected.into()), "they take turns");
+                gate.lanes[index].queue.take(client);
+            }
+        }
+    }
+
+    #[test]
+    fn gives_the_seat_of_somebody_who_has_hung_up_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = gate_behind_proxy(&folder);
+        let seats = gate.lanes[SLOW].bounds.waiting;
+        for _ in 0..seats {
+            drop(send(&mut gate, "192.0.2.1", "POST /login"));
+        }
+        let places: Vec<_> = gate.visitors.iter().map(|(place, _)| place).collect();
+        for place in places {
+            gate.close(place);
+        }
+        assert!(gate.lanes.iter().all(|lane| lane.queue.len() == 0));
+        assert!(answer(&mut send(&mut gate, "192.0.2.1", "POST /login")).is_empty());
+    }
+
+    #[test]
+    fn says_busy_to_whoever_waits_for_longer_than_a_request_may_take() {
+        for line in ["POST /login", "POST /logout", "GET /"] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut gate = gate_behind_proxy(&folder);
+            let mut stream = send(&mut gate, "192.0.2.1", line);
+            gate.now += Duration::from_millis(2_900);
+            gate.look();
+            assert_eq!(answer(&mut stream), "", "{line}");
+            gate.now += Duration::from_millis(100);
+            gate.look();
+            let said = answer(&mut stream);
+            assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nRetry-After: 1\r\n"));
+            assert!(gate.lanes.iter().all(|lane| lane.queue.len() == 0), "{line}");
+            // They may ask again on the same connection.
+            assert!(!said.contains("Connection: close"), "{said}");
+        }
+    }
+
+    #[test]
+    fn lets_nothing_wait_behind_what_may_write_or_hash_and_nobody_hold_all_writers() {
+        let folder = tempfile::tempdir().unwrap();
+        let gate = gate(&folder);
+        let [pages, writes, slow] = &gate.lanes;
+        assert_eq!([pages, writes, slow].map(|it| it.bounds.depth), [PAGES_A_LINK, 1, 1]);
+        assert!(writes.bounds.each < writes.bounds.links);
     }
 
     #[test]

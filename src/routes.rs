@@ -37,7 +37,7 @@ use crate::pages::{self, Frame, Remember, Way};
 use crate::password::Hasher;
 use crate::policy::Policy;
 use crate::redirect::{Allowed, NEXT_NAMES, Target};
-use crate::sessions::{self, Resumed};
+use crate::sessions::{self, Resumed, Uses};
 use crate::store::{Error, Record, Store, Tended};
 use crate::text::{self, EN, Say};
 use crate::throttle;
@@ -126,9 +126,11 @@ impl Settings {
 /// Which workers should answer a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
-    /// Answered at once.
+    /// Answered at once: it reads, or is refused by what it says alone.
     Page,
-    /// Computes a password hash: some 15 ms of work.
+    /// May write, and computes no hash: it waits for whoever writes at the moment, and for the disk.
+    Write,
+    /// Computes a password hash: some 15 ms of work. Most write as well.
     Slow,
 }
 
@@ -153,6 +155,8 @@ pub struct Site {
     look: Look,
     /// Passwords that scripts send with each request.
     memory: access::Memory,
+    /// What is to be written down behind the answers.
+    uses: Uses,
     /// The cookie by which a browser is known.
     device_cookie: CookieKind,
 }
@@ -218,6 +222,7 @@ impl Site {
             sign_ups: settings.sign_ups,
             look: settings.look,
             memory: access::Memory::default(),
+            uses: Uses::default(),
         }
     }
 
@@ -249,20 +254,37 @@ impl Site {
     }
 
     /// The lane for a request: the slow one only if a password may have to be hashed, so that most
-    /// mistakes are told at once even while that lane is full.
+    /// mistakes are told at once even while that lane is full; and the one for pages only if nothing is written
+    /// that anybody waits for.
     pub fn lane(&self, request: &Request, now: Moment) -> Lane {
-        let hashes = |form| match (request.method, &*request.path) {
-            (Method::Post, "/signup") => {
-                self.may_be_invited(form) && self.read(Door::SignUp, form).is_ok()
+        let path = &*request.path;
+        if self.check_hashes(request, now) {
+            return Lane::Slow;
+        }
+        let may_post = request.method == Method::Post && self.takes_forms(path);
+        if !may_post || self.is_foreign(request) {
+            return Lane::Page;
+        }
+        let form = request.form();
+        let hashes = |hashes: &dyn Fn(Form<'_>) -> bool| form.as_ref().is_ok_and(|it| hashes(*it));
+        match path {
+            // Without a hash these are refused before anything is written.
+            "/signup" | "/login" | "/reset" => {
+                let is_slow = hashes(&|form| match path {
+                    "/signup" => self.may_be_invited(form) && self.read(Door::SignUp, form).is_ok(),
+                    "/login" => self.read(Door::SignIn, form).is_ok(),
+                    _ => Self::reset_hashes(form),
+                });
+                if is_slow { Lane::Slow } else { Lane::Page }
             }
-            (Method::Post, "/login") => self.read(Door::SignIn, form).is_ok(),
-            (Method::Post, "/reset") => Self::reset_hashes(form),
-            (Method::Post, path) => Self::account_hashes(path, form),
-            _ => false,
-        };
-        let hashes = !self.is_foreign(request) && request.form().is_ok_and(hashes)
-            || self.check_hashes(request, now);
-        if hashes { Lane::Slow } else { Lane::Page }
+            _ if hashes(&|form| Self::account_hashes(path, form)) => Lane::Slow,
+            _ => Lane::Write,
+        }
+    }
+
+    /// How long a request may take in all: then it is told to come back, unless it has been begun.
+    pub fn patience(&self) -> Duration {
+        self.store.patience()
     }
 
     /// The answer to a request that is not looked at, as far as it is known.
@@ -310,6 +332,17 @@ impl Site {
         self.store.tend()
     }
 
+    /// Waits until a use of a session or an access token is to be written down, for `patience` at most.
+    pub fn wait_for_uses(&self, patience: Duration) {
+        self.uses.wait(patience);
+    }
+
+    /// Writes down a batch of the uses that answers were given to, and says how many: none means that
+    /// nothing is left. To be called on a thread that nobody waits for.
+    pub fn write_uses(&self) -> Result<usize, Error> {
+        self.uses.write(&*self.store)
+    }
+
     /// Keeps records in the audit trail.
     pub fn keep(&self, records: &[Record]) -> Result<(), Error> {
         self.store.add_records(records)
@@ -342,23 +375,15 @@ impl Site {
         if self.is_foreign(request) {
             return Ok(self.foreign(request));
         }
-        let allowed = match &*request.path {
-            "/" | "/style.css" | "/icon.svg" | "/logo" | HEALTH | "/whoami" | "/account"
-            | "/account/sessions" => "GET, HEAD",
-            "/signup" | "/login" | "/reset" => "GET, HEAD, POST",
-            "/account/tokens" if self.basic_auth => "GET, HEAD, POST",
-            "/account/tokens/revoke" if self.basic_auth => "POST",
-            "/logout"
-            | "/account/password"
-            | "/account/sessions/end"
-            | "/account/sessions/end-others"
-            | "/account/delete" => "POST",
-            "/oauth2/start" | "/oauth2/sign_in" | "/oauth2/sign_out"
-                if self.aliases.contains(&Alias::Oauth2Proxy) =>
-            {
-                return Ok(self.show_way(request));
-            }
-            _ => return Ok(self.problem(request, 404, |t| t.not_found)),
+        let Some(allowed) = self.allowed_at(&request.path) else {
+            return Ok(match &*request.path {
+                "/oauth2/start" | "/oauth2/sign_in" | "/oauth2/sign_out"
+                    if self.aliases.contains(&Alias::Oauth2Proxy) =>
+                {
+                    self.show_way(request)
+                }
+                _ => self.problem(request, 404, |t| t.not_found),
+            });
         };
         match (request.method, &*request.path) {
             (Method::Get | Method::Head, "/") => self.show_profile(request, now),
@@ -386,6 +411,28 @@ impl Site {
             },
             _ => Ok(self.not_allowed(request, allowed)),
         }
+    }
+
+    /// The methods that a page of ours takes. `None` if there is no such page.
+    fn allowed_at(&self, path: &str) -> Option<&'static str> {
+        Some(match path {
+            "/" | "/style.css" | "/icon.svg" | "/logo" | HEALTH | "/whoami" | "/account"
+            | "/account/sessions" => "GET, HEAD",
+            "/signup" | "/login" | "/reset" => "GET, HEAD, POST",
+            "/account/tokens" if self.basic_auth => "GET, HEAD, POST",
+            "/account/tokens/revoke" if self.basic_auth => "POST",
+            "/logout"
+            | "/account/password"
+            | "/account/sessions/end"
+            | "/account/sessions/end-others"
+            | "/account/delete" => "POST",
+            _ => return None,
+        })
+    }
+
+    /// Whether something can be sent to a page of ours.
+    fn takes_forms(&self, path: &str) -> bool {
+        self.allowed_at(path).is_some_and(|it| it.ends_with("POST"))
     }
 
     /// The forms. `None` where none is taken.
@@ -486,7 +533,11 @@ impl Site {
         };
         let mut visitor = Visitor { presented, resumed: None };
         if let Some(token) = visitor.token() {
-            visitor.resumed = sessions::resume(&*self.store, &self.rules.periods, token, now)?;
+            let found = sessions::recognise(&*self.store, &self.rules.periods, token, now)?;
+            visitor.resumed = found.map(|it| {
+                let is_noted = it.to_note.is_none_or(|it| self.uses.note(it));
+                it.resumed(is_noted)
+            });
         }
         Ok(visitor)
     }

@@ -1,7 +1,8 @@
 //! tiny_http and its workers: the shell around the site, behind the gate.
 //!
-//! Decides who answers what and when to stop. Two lanes, each with a tiny_http and workers of its
-//! own: pages, and requests that hash a password. So a page never waits behind a password. A request
+//! Decides who answers what and when to stop. Three lanes, each with a tiny_http and workers of its
+//! own: pages, requests that write, and requests that hash a password. So a page never waits behind a write or
+//! a password. A request
 //! reads the clock here, once, and its panic ends here; no route, no user and no SQL is known.
 //!
 //! tiny_http listens on private Unix sockets, which only the gate uses. When one of them stops
@@ -32,8 +33,8 @@ use crate::clock::{Moment, Watch};
 use crate::gate::{self, Doors, Gate, News, Remote, Workers};
 use crate::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
 use crate::log::{self, Kind, Log};
-use crate::routes::Site;
-use crate::store::{Record, Tended};
+use crate::routes::{Lane, Site};
+use crate::store::{self, Patience, Record, Tended};
 use crate::token;
 
 /// When serving that was to end is ended, whatever is left of it.
@@ -47,11 +48,16 @@ const RECOVERY_MAX: Duration = Duration::from_secs(2);
 /// How often what is dead or forgotten is looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
+/// How long it is waited for a session to be used before it is seen whether serving goes on; and how long
+/// nothing is tried when it cannot be written down.
+const USES_WAIT: Duration = Duration::from_secs(1);
+const USES_PAUSE: Duration = Duration::from_millis(250);
+
 /// How often the way to the database is looked after.
 const TEND: Duration = Duration::from_secs(5);
 
 /// Threads beside those of the lanes: the log's, the audit trail's, the one for signals, the gate, the
-/// housekeeper and the farewell; and some in reserve.
+/// housekeeper, the one for uses and the farewell; and some in reserve.
 pub(crate) const OWN_THREADS: usize = 10;
 
 /// Descriptors for everything but connections, workers and the database.
@@ -95,6 +101,8 @@ struct House {
     run: String,
     /// That a peer which is not trusted sends X-Forwarded-For was said.
     ignored_forwarded: AtomicBool,
+    /// Nothing is to be written any more.
+    is_left: AtomicBool,
 }
 
 impl House {
@@ -107,6 +115,7 @@ impl House {
             requests: AtomicU64::new(0),
             run: token::random_text(4),
             ignored_forwarded: AtomicBool::new(false),
+            is_left: AtomicBool::new(false),
         }
     }
 }
@@ -144,6 +153,8 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
         spawn(name, work).map_err(|err| format!("cannot start a thread ({name}): {err}"))
     };
     spawn("housekeeper", Box::new(move || keep_house(&keeper, &leave)))?;
+    let noter = house.clone();
+    spawn("uses", Box::new(move || write_uses(&noter)))?;
     spawn(
         "gate",
         Box::new(move || {
@@ -174,7 +185,7 @@ pub fn serve_without_gate(
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
     let house = Arc::new(House::new(Arc::new(site), log));
     let (tell, _events) = mpsc::channel();
-    let room = Room::open(&house, listener.into(), workers, 1, &tell)?;
+    let room = Room::open(&house, listener.into(), (workers, Lane::Slow), 1, &tell)?;
     // Nobody who could say something is left.
     let _ = stop.recv();
     room.close();
@@ -213,7 +224,7 @@ pub(crate) fn descriptors_beside(limits: &gate::Limits) -> usize {
     // The gate's end of a connection to the workers, and tiny_http's two. Two files for each thread
     // that reads the database and for the one connection that writes, and one they share.
     let away = 3 * limits.links_max();
-    let files = 2 * (limits.workers + limits.hashers + 1) + 1;
+    let files = 2 * (limits.workers + gate::WRITERS + limits.hashers + 1) + 1;
     DESCRIPTORS_SPARE + away + files
 }
 
@@ -350,6 +361,24 @@ fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
     }
 }
 
+/// Writes down that sessions were used, on a thread of its own, until the house is left.
+fn write_uses(house: &House) {
+    while !house.is_left.load(Ordering::Acquire) {
+        house.site.wait_for_uses(USES_WAIT);
+        match house.site.write_uses() {
+            Ok(_) => {}
+            Err(store::Error::Unavailable(_) | store::Error::Unknown(_)) => {
+                thread::sleep(USES_PAUSE);
+            }
+            Err(err) => {
+                let facts = [("cause", &*err.to_string())];
+                house.log.write(Kind::Request, "uses_failed", &facts, Moment::now());
+                thread::sleep(USES_PAUSE);
+            }
+        }
+    }
+}
+
 /// Deletes a batch of what is dead or forgotten, and says how long to wait before the next one.
 fn sweep(house: &House) -> Duration {
     match house.site.sweep(Moment::now()) {
@@ -377,29 +406,37 @@ struct Crew {
 impl Crew {
     fn muster(&self, number: u64) -> io::Result<Generation> {
         let path = |name: &str| self.private.folder.join(format!("{name}{number}"));
-        let workers = Workers { generation: number, pages: path("p"), slow: path("s") };
-        let pages = self.open(&workers.pages, self.limits.workers, number)?;
-        match self.open(&workers.slow, self.limits.hashers, number) {
-            Ok(slow) => Ok(Generation { workers, rooms: [pages, slow] }),
-            Err(err) => {
-                pages.close();
-                Err(err)
+        let [pages, writes, slow] = ["p", "w", "s"].map(path);
+        let workers = Workers { generation: number, pages, writes, slow };
+        let mut generation = Generation { workers: workers.clone(), rooms: Vec::new() };
+        for (path, count, lane) in [
+            (&workers.pages, self.limits.workers, Lane::Page),
+            (&workers.writes, gate::WRITERS, Lane::Write),
+            (&workers.slow, self.limits.hashers, Lane::Slow),
+        ] {
+            match self.open(path, count, lane, number) {
+                Ok(room) => generation.rooms.push(room),
+                Err(err) => {
+                    generation.dismiss();
+                    return Err(err);
+                }
             }
         }
+        Ok(generation)
     }
 
-    fn open(&self, path: &Path, count: usize, number: u64) -> io::Result<Room> {
+    fn open(&self, path: &Path, count: usize, lane: Lane, number: u64) -> io::Result<Room> {
         // An earlier try may have come this far.
         let _ = fs::remove_file(path);
         let listener = UnixListener::bind(path)?;
-        Room::open(&self.house, listener.into(), count, number, &self.tell)
+        Room::open(&self.house, listener.into(), (count, lane), number, &self.tell)
     }
 }
 
-/// The workers of both lanes. They last until a tiny_http of theirs stops accepting, or we stop.
+/// The workers of all lanes. They last until a tiny_http of theirs stops accepting, or we stop.
 struct Generation {
     workers: Workers,
-    rooms: [Room; 2],
+    rooms: Vec<Room>,
 }
 
 impl Generation {
@@ -419,7 +456,7 @@ impl Room {
     fn open(
         house: &Arc<House>,
         listener: tiny_http::Listener,
-        count: usize,
+        (count, lane): (usize, Lane),
         number: u64,
         tell: &Sender<Event>,
     ) -> io::Result<Self> {
@@ -434,7 +471,7 @@ impl Room {
         for _ in 0..count {
             let (house, server) = (house.clone(), room.server.clone());
             let (closing, tell) = (room.closing.clone(), tell.clone());
-            let work = move || house.answer_all(&server, &closing, number, &tell);
+            let work = move || house.answer_all(&server, lane, &closing, number, &tell);
             match spawn("worker", work) {
                 Ok(worker) => room.workers.push(worker),
                 Err(err) => {
@@ -464,13 +501,14 @@ impl House {
     fn answer_all(
         &self,
         server: &tiny_http::Server,
+        lane: Lane,
         closing: &AtomicBool,
         generation: u64,
         tell: &Sender<Event>,
     ) {
         loop {
             match server.recv() {
-                Ok(incoming) => self.answer(incoming),
+                Ok(incoming) => self.answer(incoming, lane),
                 Err(_) if closing.load(Ordering::Acquire) => return,
                 // Nobody listens any more if the program is ending.
                 Err(err) => drop(tell.send(Event::Deaf(generation, err))),
@@ -478,17 +516,26 @@ impl House {
         }
     }
 
-    fn answer(&self, mut incoming: tiny_http::Request) {
+    fn answer(&self, mut incoming: tiny_http::Request, lane: Lane) {
         let (now, began) = (Moment::now(), Instant::now());
-        let (request, is_whole) = read(&mut incoming);
+        let Asked { request, is_whole, deadline } = read(&mut incoming);
+        let patience = match (lane, deadline) {
+            // Whatever it would write is not worth that a page waits for it.
+            (Lane::Page, _) => Patience::None,
+            (Lane::Write | Lane::Slow, Some(deadline)) => Patience::Until(deadline),
+            (Lane::Write | Lane::Slow, None) => Patience::Usual,
+        };
         let method = incoming.method().as_str();
         let finish = |answer: &Response| self.finish(method, &request, answer, (began, now));
         let bytes = survive(
             || {
-                finish(&if is_whole {
-                    self.site.answer(&request, now)
-                } else {
+                finish(&if !is_whole {
                     self.site.refuse(Problem::Malformed, Some(&request))
+                } else if deadline.is_some_and(|it| it <= began) {
+                    // It has waited so long that nothing of it is begun.
+                    self.site.refuse(Problem::Busy, Some(&request))
+                } else {
+                    patience.during(|| self.site.answer(&request, now))
                 })
             },
             || finish(&self.site.refuse(Problem::Failed, Some(&request))),
@@ -560,6 +607,10 @@ impl House {
     }
 
     fn stop(&self) {
+        self.is_left.store(true, Ordering::Release);
+        let left = Patience::Until(Instant::now() + USES_WAIT);
+        // What is lost of this is noted at the next use.
+        while left.during(|| self.site.write_uses()).is_ok_and(|count| count > 0) {}
         let lost = self.audit.flush(Duration::from_secs(3), Moment::now());
         if lost > 0 {
             self.say("audit_lost", &[("records", &lost.to_string())]);
@@ -586,12 +637,22 @@ fn survive<T>(
     answered.unwrap_or_else(|_| last())
 }
 
-/// Turns tiny_http's request into a plain one, and says whether it is whole.
-fn read(incoming: &mut tiny_http::Request) -> (Request, bool) {
+/// A request as a worker reads it.
+struct Asked {
+    request: Request,
+    is_whole: bool,
+    /// Until when it has to be answered.
+    deadline: Option<Instant>,
+}
+
+/// Turns tiny_http's request into a plain one.
+fn read(incoming: &mut tiny_http::Request) -> Asked {
     let header = |it: &tiny_http::Header| (it.field.to_string(), it.value.to_string());
     let mut headers: Vec<_> = incoming.headers().iter().map(header).collect();
-    // The gate alone can have written it, and it writes it last.
-    let peer = headers.pop_if(|(name, _)| name.eq_ignore_ascii_case(gate::head::PEER_FIELD));
+    // The gate alone can have written these, and it writes them last.
+    let mut said = |field: &str| headers.pop_if(|(name, _)| name.eq_ignore_ascii_case(field));
+    let deadline = said(gate::head::DEADLINE_FIELD);
+    let peer = said(gate::head::PEER_FIELD);
     let mut body = Vec::new();
     let limit = u64::try_from(BODY_BYTES_MAX).expect("it is a small number");
     let read = incoming.as_reader().take(limit).read_to_end(&mut body);
@@ -606,7 +667,8 @@ fn read(incoming: &mut tiny_http::Request) -> (Request, bool) {
         body,
         peer: peer.and_then(|(_, address)| address.parse().ok()),
     };
-    (request, is_whole)
+    let deadline = deadline.and_then(|(_, text)| gate::deadline::read(&text));
+    Asked { request, is_whole, deadline }
 }
 
 /// A folder that only we may enter, for the private sockets. It goes when serving ends.

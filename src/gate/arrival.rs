@@ -202,7 +202,7 @@ fn arrive(bytes: &[u8], pieces: usize) -> (Vec<Vec<u8>>, Option<Problem>) {
         arrival.push(piece);
         loop {
             match arrival.advance() {
-                Ok(Step::Whole(head, body)) => whole.push(head.write(&body, None)),
+                Ok(Step::Whole(head, body)) => whole.push(head.write(&body, None, None)),
                 Ok(Step::Continue) => {}
                 Ok(Step::Partial) => break,
                 Err(problem) => return (whole, Some(problem)),

@@ -5,7 +5,9 @@
 //! nobody behind the gate ever has to.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
+use super::deadline;
 use crate::http::{BODY_BYTES_MAX, Method, Problem, Request};
 
 /// Bytes of a head, at most, with its last empty line.
@@ -20,6 +22,10 @@ pub const TARGET_BYTES_MAX: usize = 4 * 1024;
 /// The field that tells the workers where a request came from. Any field whose name begins like
 /// this is ours alone: what a client sends under such a name is dropped.
 pub const PEER_FIELD: &str = "X-Gate-Peer";
+
+/// The field that tells them until when a request has to be answered: see [`super::deadline`]. It stands
+/// behind the other one.
+pub const DEADLINE_FIELD: &str = "X-Gate-Deadline";
 const OURS: &str = "x-gate-";
 
 /// Fields that speak of the connection and not of the request (RFC 9110 § 7.6.1). They end here.
@@ -132,7 +138,7 @@ impl Head {
     }
 
     /// The bytes that the workers get: this head, written anew, with its body in one piece.
-    pub fn write(&self, body: &[u8], peer: Option<IpAddr>) -> Vec<u8> {
+    pub fn write(&self, body: &[u8], peer: Option<IpAddr>, deadline: Option<Instant>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512 + body.len());
         let mut push = |parts: &[&str]| {
             for part in parts {
@@ -152,6 +158,9 @@ impl Head {
         }
         if let Some(peer) = peer {
             push(&[PEER_FIELD, ": ", &peer.to_string(), "\r\n"]);
+        }
+        if let Some(deadline) = deadline {
+            push(&[DEADLINE_FIELD, ": ", &deadline::write(deadline), "\r\n"]);
         }
         push(&["\r\n"]);
         bytes.extend_from_slice(body);
@@ -178,8 +187,9 @@ impl Head {
         }
     }
 
-    /// Whether it may come with a password: in a form, or in the header of HTTP Basic.
-    pub fn has_password(&self) -> bool {
+    /// Whether it may be more than a look at a page: it may change something, or come with a password in the
+    /// header of HTTP Basic.
+    pub fn may_cost(&self) -> bool {
         let is_basic = |(name, value): &(String, String)| {
             name.eq_ignore_ascii_case("authorization")
                 && value.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("basic "))
@@ -196,6 +206,13 @@ impl Head {
     pub fn method(&self) -> Method {
         Method::parse(&self.method)
     }
+}
+
+/// What [`Head::write`] wrote for a client with this address, as a plain value. `None` if it was something
+/// else.
+pub fn reread(bytes: &[u8], peer: Option<IpAddr>) -> Option<Request> {
+    let Scan::Ends(at) = scan(bytes, 0) else { return None };
+    Head::parse(&bytes[..at]).ok().map(|head| head.request(&bytes[at..], peer))
 }
 
 /// A method of capital letters and a target in origin form (RFC 9112 § 3.2.1). The other forms are
@@ -315,7 +332,7 @@ mod tests {
             "POST /login?x=1 HTTP/1.1\r\nHost: a.test:8080\r\nConnection: keep-alive, Upgrade\r\n\
              Upgrade: h2c\r\nTE: trailers\r\nCookie: a=b\r\nContent-Length: 3\r\nAccept: */*\r\n\r\n",
         );
-        let bytes = head.unwrap().write(b"a=1", Some("192.0.2.1".parse().unwrap()));
+        let bytes = head.unwrap().write(b"a=1", Some("192.0.2.1".parse().unwrap()), None);
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
             "POST /login?x=1 HTTP/1.1\r\nHost: a.test:8080\r\nUpgrade: h2c\r\nCookie: a=b\r\nAccept: */*\r\n\
@@ -324,21 +341,21 @@ mod tests {
     }
 
     #[test]
-    fn sees_a_password_in_a_form_and_in_a_header() {
+    fn sees_what_may_cost_more_than_a_page_by_its_method_and_in_a_header() {
         for (line, expected) in [
             ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", false),
             ("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n", false),
             ("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: bASIC x\r\n\r\n", true),
             ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", true),
         ] {
-            assert_eq!(parse(line).unwrap().has_password(), expected, "{line}");
+            assert_eq!(parse(line).unwrap().may_cost(), expected, "{line}");
         }
     }
 
     #[test]
     fn writes_an_old_request_without_a_host_so_that_it_can_be_read_again() {
         let head = parse("GET / HTTP/1.0\r\n\r\n").unwrap();
-        let again = String::from_utf8(head.write(b"", None)).unwrap();
+        let again = String::from_utf8(head.write(b"", None, None)).unwrap();
         assert!(parse(&again).is_ok(), "{again}");
     }
 
@@ -346,8 +363,25 @@ mod tests {
     fn lets_nobody_outside_speak_in_the_name_of_the_gate() {
         let head =
             parse("GET / HTTP/1.1\r\nHost: x\r\nX-Gate-Peer: 10.0.0.1\r\nx-GATE-other: y\r\n\r\n");
-        let bytes = head.unwrap().write(b"", None);
+        let bytes = head.unwrap().write(b"", None, None);
         assert_eq!(String::from_utf8(bytes).unwrap(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+
+    #[test]
+    fn reads_back_what_it_wrote_but_for_what_the_gate_alone_says() {
+        let head =
+            parse("POST /login?a=b HTTP/1.0\r\nAccept: text/html\r\nContent-Length: 3\r\n\r\n");
+        let peer = "192.0.2.1".parse().ok();
+        let bytes = head.unwrap().write(b"a=1", peer, Some(Instant::now()));
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(text.contains("\r\nX-Gate-Peer: 192.0.2.1\r\nX-Gate-Deadline: "), "{text}");
+        let request = reread(&bytes, peer).unwrap();
+        assert_eq!(
+            (request.method, &*request.path, &*request.query),
+            (Method::Post, "/login", "a=b")
+        );
+        assert_eq!((&*request.body, request.peer), (&b"a=1"[..], peer));
+        assert_eq!((request.value("accept"), request.headers.len()), (Some("text/html"), 2));
     }
 
     #[test]
@@ -500,12 +534,12 @@ mod tests {
             }
             text += &["Content-Length: ", &body.len().to_string(), "\r\n\r\n"].concat();
             if let Ok(head) = parse(&text) {
-                let once = head.write(body.as_bytes(), None);
+                let once = head.write(body.as_bytes(), None, None);
                 let Scan::Ends(at) = scan(&once, 0) else { panic!("no head in {once:?}") };
                 prop_assert_eq!(&once[at..], body.as_bytes());
                 let again = Head::parse(&once[..at]).ok().unwrap();
                 prop_assert_eq!(again.framing, Framing::Length(body.len()));
-                prop_assert_eq!(again.write(body.as_bytes(), None), once);
+                prop_assert_eq!(again.write(body.as_bytes(), None, None), once);
             }
         }
 
@@ -517,7 +551,7 @@ mod tests {
             if let Scan::Ends(at) = scan(&text, 0)
                 && let Ok(head) = Head::parse(&text[..at])
             {
-                let written = head.write(b"", None);
+                let written = head.write(b"", None, None);
                 let is_plain = |byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~');
                 prop_assert!(written.iter().all(is_plain));
                 prop_assert_eq!(scan(&written, 0), Scan::Ends(written.len()));

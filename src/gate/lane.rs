@@ -1,6 +1,6 @@
 //! A lane: the requests that wait for its workers, and the private connections that lead there.
 //!
-//! Decides how many may wait and how many are under way. A connection to the workers is kept for
+//! Decides how many may wait and how many are under way; `queue` says whose turn it is. A connection to the workers is kept for
 //! the next request; where requests are quick it carries several, one behind the other, so that
 //! under load nobody has to be woken for each of them.
 
@@ -9,22 +9,15 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use super::answer::{self, Gathered};
+use super::queue::{Client, Queue, Ticket};
 use super::socket::{Moved, Stream, moved};
-
-/// A request of a visitor. The visitor may be gone by the time it is looked at, and their place
-/// may be somebody else's: then the serial number is another one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ticket {
-    pub(super) visitor: usize,
-    pub(super) serial: u64,
-}
 
 /// A lane. Places in the slab of links stand for connections to its workers.
 pub(super) struct Lane {
     /// Where its workers listen.
     pub(super) path: PathBuf,
-    /// Requests that wait, in the order they came.
-    pub(super) queue: VecDeque<Ticket>,
+    /// Requests that wait.
+    pub(super) queue: Queue,
     /// What it may hold.
     pub(super) bounds: Bounds,
     /// Connections to the present workers.
@@ -42,15 +35,17 @@ pub(super) struct Bounds {
     pub(super) waiting: usize,
     /// Connections to its workers.
     pub(super) links: usize,
-    /// Requests on one of them.
+    /// Requests on one of them. What may write or hash goes alone, so that nothing waits behind it.
     pub(super) depth: usize,
+    /// Requests of one client under way.
+    pub(super) each: usize,
 }
 
 impl Lane {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             path: PathBuf::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             bounds,
             links: Vec::new(),
             unproven: false,
@@ -73,6 +68,7 @@ impl Lane {
 #[derive(Clone, Copy)]
 pub(super) struct Errand {
     pub(super) ticket: Ticket,
+    pub(super) client: Client,
     pub(super) is_to_head: bool,
 }
 

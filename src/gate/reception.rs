@@ -3,8 +3,10 @@
 //! A panic of the site's is a bug of ours, and is noted where it happens. It costs one request its answer,
 //! as it does on a worker, and never ends the gate: the gate has no other way to the site than this.
 
+use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::http::{Problem, Request, Response};
@@ -24,6 +26,16 @@ impl Reception {
     /// answers.
     pub(super) fn lane(&self, request: &Request) -> Lane {
         caught(|| self.site.lane(request, Moment::now())).unwrap_or(Lane::Page)
+    }
+
+    /// The address that a request counts for.
+    pub(super) fn client(&self, request: &Request) -> Option<IpAddr> {
+        caught(|| self.site.client(request)).flatten()
+    }
+
+    /// How long a request may take in all.
+    pub(super) fn patience(&self) -> Duration {
+        self.site.patience()
     }
 
     /// The whole answer to a request that waits for no worker, with its status and its event; `None` if it

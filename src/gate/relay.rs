@@ -7,24 +7,27 @@ use mio::event::Event as Readiness;
 
 use super::answer;
 use super::head::Persistence;
-use super::lane::{Errand, Link, NoAnswer, Ticket};
+use super::lane::{Errand, Link, NoAnswer};
+use super::queue::{Client, Ticket};
 use super::visitor::{Phase, Visitor};
-use super::{ACCEPT_PAUSE, Gate, News, PLACES};
+use super::{ACCEPT_PAUSE, Gate, News, PLACES, WORK};
 use crate::http::Problem;
 
 impl Gate {
     /// Sends requests of a lane off, as long as there is somebody to take them.
     pub(super) fn send_off(&mut self, index: usize) {
-        while let Some(&ticket) = self.lanes[index].queue.front() {
+        while let Some((client, ticket)) = self.next_of(index) {
             if let Some(visitor) = self.waiting(ticket) {
-                let errand = Errand { ticket, is_to_head: visitor.is_to_head };
+                let errand = Errand { ticket, client, is_to_head: visitor.is_to_head };
                 let Some(place) = self.free_link(index) else { break };
                 let visitor = &mut self.visitors[ticket.visitor];
                 self.links[place].load(errand, &std::mem::take(&mut visitor.job));
                 visitor.phase = Phase::Away;
+                visitor.seat = None;
+                visitor.deadline = visitor.arrived + WORK;
                 self.weigh(ticket.visitor);
             }
-            self.lanes[index].queue.pop_front();
+            self.lanes[index].queue.take(client);
         }
         // Only now, so that what goes the same way goes in one write.
         let broken = |place: &usize| !self.links[*place].write_on();
@@ -34,8 +37,17 @@ impl Gate {
         }
     }
 
+    /// The request of a lane whose turn it is, of a client who has not enough under way.
+    pub(super) fn next_of(&self, index: usize) -> Option<(Client, Ticket)> {
+        let lane = &self.lanes[index];
+        let errands = || lane.links.iter().flat_map(|&it| &self.links[it].errands);
+        let is_short =
+            |client| errands().filter(|it| it.client == client).count() < lane.bounds.each;
+        lane.queue.first(|client| lane.bounds.each == usize::MAX || is_short(client))
+    }
+
     /// The visitor with this ticket, if their request still waits.
-    fn waiting(&self, ticket: Ticket) -> Option<&Visitor> {
+    pub(super) fn waiting(&self, ticket: Ticket) -> Option<&Visitor> {
         let visitor = self.visitors.get(ticket.visitor)?;
         (visitor.serial == ticket.serial && visitor.phase == Phase::Waiting).then_some(visitor)
     }

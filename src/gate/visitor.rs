@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::arrival::Arrival;
 use super::head::Persistence;
-use super::lane::Ticket;
+use super::queue::{Client, Ticket};
 use super::socket::{Moved, Stream, moved};
 use crate::network::Neighbourhood;
 
@@ -50,6 +50,10 @@ pub(super) struct Visitor {
     pub(super) arrival: Arrival,
     /// Changes with each request.
     pub(super) serial: u64,
+    /// While its request waits: the lane, and whose request it is.
+    pub(super) seat: Option<(usize, Client)>,
+    /// When that request had arrived whole.
+    pub(super) arrived: Instant,
     pub(super) is_to_head: bool,
     pub(super) persistence: Persistence,
     /// The request as the workers will get it, while it waits for them.
@@ -85,6 +89,8 @@ impl Visitor {
             since: now,
             arrival: Arrival::default(),
             serial: 0,
+            seat: None,
+            arrived: now,
             is_to_head: false,
             persistence: Persistence::Kept,
             job: Vec::new(),
@@ -147,6 +153,7 @@ impl Visitor {
         deadline: Instant,
     ) {
         self.phase = Phase::Writing;
+        self.job = Vec::new();
         self.deadline = deadline;
         self.then = match persistence {
             Persistence::Kept | Persistence::KeptAloud => Then::Next,

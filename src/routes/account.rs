@@ -282,6 +282,10 @@ impl Site {
         now: Moment,
     ) -> Answer {
         let mut all = sessions::of_user(&*self.store, &it.user.id, now)?;
+        // This very use of it may not be written down yet.
+        for session in all.iter_mut().filter(|session| session.id == it.session.id) {
+            session.clone_from(&it.session);
+        }
         // The one that asks first, then the one that was used last.
         all.sort_by_key(|session| {
             (session.id != it.session.id, std::cmp::Reverse(session.seen_at.millis()))

@@ -341,14 +341,20 @@ impl Site {
         name: Option<Username>,
         now: Moment,
     ) -> Result<Who, Error> {
-        let store = &*self.store;
-        let user = access::user_of(store, token, now)?;
-        let named = name.as_ref().map(|it| users::by_any_name(store, it)).transpose()?;
-        Ok(match (user, named) {
-            (Some(user), None) => Who::Known(Box::new(user)),
-            (Some(user), Some(Some(named))) if named.id == user.id => Who::Known(Box::new(user)),
+        let found = access::recognise(&*self.store, token, now)?;
+        let named = name.as_ref().map(|it| users::by_any_name(&*self.store, it)).transpose()?;
+        let is_theirs = |user: &User| match &named {
+            None => true,
+            Some(named) => named.as_ref().is_some_and(|it| it.id == user.id),
+        };
+        Ok(match found.filter(|(user, _)| is_theirs(user)) {
+            Some((user, to_note)) => {
+                // What finds no room is noted at the next use.
+                to_note.map(|it| self.uses.note(it));
+                Who::Known(Box::new(user))
+            }
             // Nobody can guess one, so that it is no try to be counted.
-            _ => Who::Refused { reason: "bad_access_token", name, user: None },
+            None => Who::Refused { reason: "bad_access_token", name, user: None },
         })
     }
 

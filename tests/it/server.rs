@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -299,6 +299,114 @@ fn keeps_reading_and_says_busy_while_another_process_holds_the_database() {
     });
     other.execute_batch("ROLLBACK").unwrap();
     server.sign_up("bobo");
+}
+
+/// A form that somebody behind the proxy on this machine sends.
+fn forwarded(client: &str, path: &str, cookie: &str, form: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: {client}\r\nCookie: {cookie}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    )
+}
+
+#[test]
+fn answers_pages_and_checks_at_once_while_eight_sign_outs_wait_for_the_database() {
+    let folder = folder();
+    let flags = ["--trusted-proxy=127.0.0.1", "--workers=2"];
+    let server = &Binary::start(folder.path(), &flags);
+    let cookies: Vec<_> = (0..8).map(|at| server.sign_up(&format!("anna{at}"))).collect();
+    let reader = server.sign_up("reader");
+    let other = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    thread::scope(|scope| {
+        let asked = Instant::now();
+        let ask = |cookie| move || server.post("/logout", "", Some(cookie));
+        let waiting: Vec<_> = cookies.iter().map(|cookie| scope.spawn(ask(cookie))).collect();
+        let (mut answered, mut longest) = (0, Duration::ZERO);
+        while !waiting.iter().any(thread::ScopedJoinHandle::is_finished) {
+            let began = Instant::now();
+            assert!(server.is_signed_in(&reader));
+            assert_eq!(server.get("/auth/nginx", Some(&reader)).status, 200);
+            assert_eq!(server.get("/healthz", None).status, 200);
+            longest = longest.max(began.elapsed());
+            answered += 1;
+        }
+        for it in waiting {
+            let answer = it.join().unwrap();
+            assert_eq!((answer.status, answer.value("Retry-After")), (503, Some("1")));
+        }
+        // Behind the sign-outs it were one or two, and they would wait for them in turn.
+        assert!(answered >= 50, "{answered}, the longest took {longest:?}");
+        assert!(
+            asked.elapsed() < Duration::from_secs(6),
+            "three seconds are meant for all of them"
+        );
+    });
+    other.execute_batch("ROLLBACK").unwrap();
+    for cookie in &cookies {
+        assert!(server.is_signed_in(cookie), "nothing is done of what was answered with 503");
+        assert_eq!(server.post("/logout", "", Some(cookie)).status, 302);
+    }
+}
+
+#[test]
+fn answers_fifty_sign_ups_in_time_that_cannot_be_written() {
+    let folder = folder();
+    let server = &Binary::start(folder.path(), &[]);
+    let other = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let asked = Instant::now();
+    thread::scope(|scope| {
+        let ask = |at| {
+            let form = format!("username=anna{at}&password=correct+horse");
+            move || server.post("/signup", &form, None)
+        };
+        let asking: Vec<_> = (0..50).map(|at| scope.spawn(ask(at))).collect();
+        for it in asking {
+            let answer = it.join().unwrap();
+            assert_eq!((answer.status, answer.value("Retry-After")), (503, Some("1")));
+        }
+    });
+    // Four are meant, on a machine that does nothing else. One after the other it were a minute.
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    other.execute_batch("ROLLBACK").unwrap();
+    let count = "SELECT count(*) FROM user";
+    assert_eq!(other.query_row(count, [], |row| row.get(0)), Ok(0), "what was answered is true");
+}
+
+#[test]
+fn lets_others_sign_in_beside_somebody_who_sends_a_hundred_sign_ins_at_once() {
+    let folder = folder();
+    let server = &Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1", "--hashers=2"]);
+    server.sign_up("anna");
+    let (done, tried) = (&AtomicBool::new(false), &AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(move || {
+                let request = forwarded("192.0.2.66", "/login", "a=b", ANNA);
+                while !done.load(Ordering::Relaxed) {
+                    let status = server.ask(&request).status;
+                    assert!(matches!(status, 302 | 503), "{status}");
+                    tried.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // All seats are taken by now.
+        while tried.load(Ordering::Relaxed) < 200 {
+            thread::yield_now();
+        }
+        let others: Vec<_> = (0..20)
+            .map(|at| {
+                let request =
+                    forwarded(&format!("2001:db8:0:{}::1", at % 10), "/login", "a=b", ANNA);
+                scope.spawn(move || server.ask(&request).status)
+            })
+            .collect();
+        let statuses: Vec<_> = others.into_iter().map(|it| it.join().unwrap()).collect();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(statuses, [302; 20]);
+    });
 }
 
 #[test]

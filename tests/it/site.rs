@@ -1,6 +1,6 @@
 //! The site as a function: the contract's routes, texts, codes and cookies, and each attack.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vestibule::http::{Problem, Response};
 use vestibule::invites::SignUps;
@@ -11,7 +11,7 @@ use vestibule::routes::{Lane, Settings};
 use vestibule::token::Token;
 
 use crate::engine;
-use crate::visit::{Visit, body, plain, way};
+use crate::visit::{Visit, body, of_example, plain, way};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -549,6 +549,110 @@ fn renews_on_every_page_that_looks_at_the_session() {
 }
 
 #[test]
+fn renews_a_session_without_waiting_for_whoever_writes() {
+    let mut visit = Visit::with_ann();
+    visit.wait(DAY + MOMENT);
+    let mut other = visit.raw();
+    other.run("BEGIN");
+    other.run("UPDATE user_session SET seen_at = seen_at");
+    let answer = visit.get("/");
+    let cookie = answer.value("Set-Cookie").expect("the cookie with its new end");
+    assert!(cookie.contains("Expires=Thu, 10 Dec 2026 08:00:00 GMT"), "{cookie}");
+    other.run("ROLLBACK");
+    visit.settle();
+    let expected = visit.now.after(DAY).millis();
+    assert_eq!(other.number("SELECT active_expires FROM user_session"), expected);
+    assert_eq!(visit.get("/").value("Set-Cookie"), None, "it is active again");
+}
+
+#[test]
+fn keeps_what_may_write_out_of_the_lane_for_pages() {
+    let mut visit = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    visit.post("/signup", &ANN);
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    for path in [
+        "/logout",
+        "/account/password",
+        "/account/sessions/end",
+        "/account/sessions/end-others",
+        "/account/delete",
+        "/account/tokens",
+        "/account/tokens/revoke",
+    ] {
+        let lane = |headers: &[_], body| {
+            visit.site.lane(&visit.request("POST", path, headers, body), visit.now)
+        };
+        assert_eq!(lane(&[form], ""), Lane::Write, "{path}");
+        // Signing out reads no form.
+        assert_eq!(lane(&[("Content-Type", "text/plain")], "x"), Lane::Write, "{path}");
+        let hashes = "password=correct+horse&current_password=correct+horse";
+        let expected = match path {
+            "/logout" | "/account/tokens/revoke" => Lane::Write,
+            _ => Lane::Slow,
+        };
+        assert_eq!(lane(&[form], hashes), expected, "{path}");
+        assert_eq!(lane(&[form, ("Origin", "https://evil.test")], ""), Lane::Page, "{path}");
+        let look = visit.request("GET", path, &[], "");
+        assert_eq!(visit.site.lane(&look, visit.now), Lane::Page, "{path}");
+    }
+    for path in ["/", "/nowhere", "/login", "/signup", "/reset", "/healthz", "/whoami"] {
+        let request = visit.request("POST", path, &[form], "username=x");
+        assert_eq!(visit.site.lane(&request, visit.now), Lane::Page, "{path}");
+    }
+}
+
+#[test]
+fn waits_for_no_writer_in_the_lane_for_pages() {
+    let settings = Settings { basic_auth: true, ..of_example() };
+    let mut visit = Visit::with(Settings { rule: Rule::default(), ..settings });
+    visit.post("/signup", &ANN);
+    let token = body(&visit.post("/account/tokens", &[("name", "x"), ("days", "9")])).to_owned();
+    let cookie = visit.cookie.clone();
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let bearer = [("Authorization", &*format!("Bearer {token}"))];
+    // When the session is idle, and when it was not noted for a while that it was used.
+    for span in [2 * DAY, HOUR] {
+        visit.wait(span);
+        let mut other = visit.raw();
+        other.run("BEGIN");
+        other.run("UPDATE user_session SET seen_at = seen_at");
+        other.run("UPDATE access_token SET used_at = used_at");
+        for (status, method, path, headers, body) in [
+            (200, "GET", "/", &[][..], ""),
+            (200, "GET", "/account", &[], ""),
+            (200, "GET", "/account/sessions", &[], ""),
+            (200, "GET", "/account/tokens", &[], ""),
+            (200, "GET", "/whoami", &[], ""),
+            (200, "GET", "/healthz", &[], ""),
+            (302, "GET", "/login", &[], ""),
+            (302, "GET", "/signup", &[], ""),
+            (404, "GET", "/reset", &[], ""),
+            (200, "GET", "/auth/nginx", &[], ""),
+            (200, "GET", "/auth/forward", &[], ""),
+            (200, "GET", "/auth/nginx", &bearer, ""),
+            (400, "POST", "/login", &form, "username="),
+            (400, "POST", "/signup", &form, "username="),
+            (404, "POST", "/reset", &form, ""),
+            (404, "POST", "/nowhere", &form, ""),
+        ] {
+            visit.cookie = cookie.clone().filter(|_| headers != bearer);
+            let request = visit.request(method, path, headers, body);
+            assert_eq!(visit.site.lane(&request, visit.now), Lane::Page, "{method} {path}");
+            let began = Instant::now();
+            let answer = visit.ask(method, path, headers, body);
+            assert_eq!(answer.status, status, "{method} {path}");
+            assert!(began.elapsed() < Duration::from_secs(2), "{method} {path} waited");
+        }
+        other.run("ROLLBACK");
+        visit.cookie.clone_from(&cookie);
+        visit.settle();
+        let sql = "SELECT seen_at FROM user_session UNION ALL SELECT used_at FROM access_token";
+        let now = visit.now.millis().to_string();
+        assert_eq!(other.texts(sql), [now.clone(), now], "it is noted behind the answers");
+    }
+}
+
+#[test]
 fn ends_a_session_after_thirty_days_however_often_it_is_used() {
     let mut visit = Visit::with_ann();
     for _ in 0..30 {
@@ -960,7 +1064,7 @@ fn sends_to_the_slow_lane_only_what_will_hash_a_password() {
         ("POST", "/login", &[form][..], good, Lane::Slow),
         ("POST", "/signup", &[form], good, Lane::Slow),
         ("GET", "/login", &[form], good, Lane::Page),
-        ("POST", "/logout", &[form], good, Lane::Page),
+        ("POST", "/logout", &[form], good, Lane::Write),
         ("POST", "/nowhere", &[form], good, Lane::Page),
         ("POST", "/login", &[], good, Lane::Page),
         ("POST", "/login", &[form], "username=&password=x", Lane::Page),

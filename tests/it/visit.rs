@@ -11,7 +11,7 @@ use vestibule::http::{Method, Request, Response};
 use vestibule::origin::{Domain, Origin, Rule};
 use vestibule::password::{Cost, Hasher};
 use vestibule::routes::{Settings, Site};
-use vestibule::store::Store;
+use vestibule::store::{Error, Patience, Store};
 
 /// When every visit begins: 2026-11-24 08:00 UTC.
 pub const MORNING: Moment = Moment::from_millis(1_795_507_200_000);
@@ -120,6 +120,7 @@ impl Visit {
     ) -> Response {
         let request = self.request(method, path, headers, body);
         let answer = self.site.answer(&request, self.now);
+        self.settle();
         for (_, set) in answer.headers.iter().filter(|(name, _)| *name == "Set-Cookie") {
             let (pair, rest) = set.split_once(';').unwrap();
             let kept = (!rest.contains("Max-Age=0")).then(|| pair.to_owned());
@@ -130,6 +131,14 @@ impl Visit {
             }
         }
         answer
+    }
+
+    /// Does what the server does behind an answer, unless the database is busy.
+    pub fn settle(&self) {
+        match Patience::None.during(|| self.site.write_uses()) {
+            Ok(_) | Err(Error::Unavailable(_)) => {}
+            Err(err) => panic!("{err}"),
+        }
     }
 
     pub fn request(
