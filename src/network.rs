@@ -32,6 +32,11 @@ impl Neighbourhood {
     /// are more than [`CLIENTS_MAX`], so that an IPv4 network has to be a /16 or smaller, and an IPv6 network
     /// a /48.
     pub fn all_of(address: IpAddr, prefix: u8) -> Option<Vec<Self>> {
+        // An IPv4 address that is written as an IPv6 one is counted as what it is.
+        let (address, prefix) = match (address, address.to_canonical()) {
+            (IpAddr::V6(_), IpAddr::V4(mapped)) if prefix >= 96 => (mapped.into(), prefix - 96),
+            _ => (address, prefix),
+        };
         let free_bits = match address {
             IpAddr::V4(_) => 32_u8.saturating_sub(prefix),
             IpAddr::V6(_) => 64_u8.saturating_sub(prefix),
@@ -81,6 +86,8 @@ mod tests {
         assert_eq!(all("192.0.2.9", 32), expected(1, "192.0.2.9", "192.0.2.9"));
         assert_eq!(all("192.0.2.9", 24), expected(256, "192.0.2.0", "192.0.2.255"));
         assert_eq!(all("10.1.2.3", 16), expected(65_536, "10.1.0.0", "10.1.255.255"));
+        assert_eq!(all("::ffff:192.0.2.9", 128), expected(1, "192.0.2.9", "192.0.2.9"));
+        assert_eq!(all("::ffff:192.0.2.9", 120), expected(256, "192.0.2.0", "192.0.2.255"));
         let one = "2001:db8:1:2::/64";
         for prefix in [64, 128] {
             assert_eq!(all("2001:db8:1:2::9", prefix), expected(1, one, one));
