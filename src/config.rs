@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use ipnet::IpNet;
@@ -569,7 +569,7 @@ impl CommandLine {
             {
                 help(words.into_iter().skip(1)).map_or_else(Unread::Wrong, Unread::Help)
             }
-            _ => Unread::Wrong(one_line(&err.to_string())),
+            _ => Unread::Wrong(one_line(&err)),
         })
     }
 }
@@ -578,7 +578,7 @@ impl CommandLine {
 pub fn help(words: impl Iterator<Item = OsString>) -> Result<String, String> {
     let words = [OsString::from("vestibule")].into_iter().chain(words).chain(["--help".into()]);
     match forget_empty(definition()).try_get_matches_from(words) {
-        Err(err) if err.use_stderr() => Err(one_line(&err.to_string())),
+        Err(err) if err.use_stderr() => Err(one_line(&err)),
         Err(err) => Ok(err.to_string()),
         Ok(_) => Err("write it as in vestibule help user add".to_owned()),
     }
@@ -623,11 +623,28 @@ fn forget_if_empty(arg: Arg) -> Arg {
     if is_empty { arg.env(None::<&str>) } else { arg }
 }
 
-/// What clap says in several paragraphs, without its heading and its pointer to the help.
-fn one_line(text: &str) -> String {
+/// What clap says in several paragraphs, as one sentence, without its pointers to the help.
+fn one_line(err: &clap::Error) -> String {
+    let text = err.to_string();
     let paragraphs = text.trim_start_matches("error: ").split("\n\n");
-    let said = paragraphs.take_while(|it| !it.starts_with("Usage") && !it.starts_with("For more"));
-    said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+    let is_said =
+        |it: &&str| !["Usage", "For more", "  tip:"].iter().any(|tip| it.starts_with(tip));
+    let said = paragraphs.take_while(|it| !it.starts_with("Usage")).filter(is_said);
+    let mut line = said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    if let Some((what, values)) = line.split_once(" [possible values: ") {
+        line = format!("{what}: it must be one of {}", values.trim_end_matches(']'));
+    }
+    let suggests =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let suggested = suggests.iter().find_map(|kind| match err.get(*kind) {
+        Some(ContextValue::String(it)) => Some(it.as_str()),
+        Some(ContextValue::Strings(all)) => all.first().map(String::as_str),
+        _ => None,
+    });
+    match suggested {
+        Some(it) => format!("{line}; did you mean {it}?"),
+        None => line,
+    }
 }
 
 impl Flags {
@@ -1235,6 +1252,25 @@ mod tests {
         }
         for near in ["http://127.0.0.1:8080", "http://[::1]/x", "http://app.localhost"] {
             assert!(examine(&[near], "").is_ok(), "{near}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_command_line_in_one_sentence_with_what_was_meant() {
+        for (line, expected) in [
+            ("usr", "unrecognized subcommand 'usr'; did you mean user?"),
+            ("user ad x", "unrecognized subcommand 'ad'; did you mean add?"),
+            ("user list --jsn", "unexpected argument '--jsn' found; did you mean --json?"),
+            ("user show a b", "unexpected argument 'b' found"),
+            (
+                "proxy-config ngnx",
+                "invalid value 'ngnx' for '<PROXY>': it must be one of nginx, caddy, traefik; did you \
+                 mean nginx?",
+            ),
+        ] {
+            let words = ["vestibule"].into_iter().chain(line.split(' '));
+            let read = CommandLine::read(words.map(OsString::from));
+            assert_eq!(read.map_err(wrong).err().as_deref(), Some(expected));
         }
     }
 
