@@ -108,6 +108,13 @@ fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A number of things, as in `1 session` and `2 sessions`.
+fn counted(count: impl std::fmt::Display, thing: &str) -> String {
+    let count = count.to_string();
+    let ending = if count == "1" { "" } else { "s" };
+    format!("{count} {thing}{ending}")
+}
+
 /// Data for scripts: an object a line.
 fn lines(data: impl Iterator<Item = Value>) -> String {
     data.fold(String::new(), |mut text, it| {
@@ -162,6 +169,12 @@ fn drawn(text: &str) -> Done {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_one_thing_as_one() {
+        let all = [0, 1, 2].map(|count| counted(count, "session"));
+        assert_eq!(all, ["0 sessions", "1 session", "2 sessions"]);
+    }
 
     #[test]
     fn aligns_columns_whatever_cells_a_character_takes() {

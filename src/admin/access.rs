@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Access, Done, find, lines, open, record, table};
+use super::{Access, Done, counted, find, lines, open, record, table};
 use crate::access;
 use crate::clock::Moment;
 use crate::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
@@ -29,13 +29,13 @@ pub fn session(flags: SessionFlags, now: Moment) -> Done {
             let session = found.ok_or_else(|| format!("{name} has no session {handle}"))?;
             sessions::end(store, &session.id).map_err(|err| err.to_string())?;
             record(store, &user, ("session_end", &[("ended", &session.id.handle())]), now)?;
-            Ok("1 session has ended\n".to_owned())
+            Ok("1 session ended\n".to_owned())
         }
         SessionAction::EndAll { name } => {
             let user = find(store, &name)?;
             let count = sessions::end_all(store, &user.id).map_err(|err| err.to_string())?;
             record(store, &user, ("session_end", &[("sessions", &count.to_string())]), now)?;
-            Ok(format!("{count} sessions have ended\n"))
+            Ok(format!("{} ended\n", counted(count, "session")))
         }
         SessionAction::Purge => purge(store, now),
     }
@@ -79,7 +79,7 @@ fn purge(store: &dyn Store, now: Moment) -> Done {
         let deleted = sessions::delete_dead(store, BATCH, now).map_err(|err| err.to_string())?;
         count += deleted;
         if deleted < BATCH as usize {
-            return Ok(format!("{count} dead sessions are deleted\n"));
+            return Ok(format!("{} deleted\n", counted(count, "dead session")));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Access, Done, open_at, printable, record_of, see_that_it_is_there};
+use super::{Access, Done, counted, open_at, printable, record_of, see_that_it_is_there};
 use crate::clock::Moment;
 use crate::config::{BackupFlags, Config, RestoreFlags};
 use crate::log;
@@ -62,8 +62,8 @@ pub fn restore(flags: &RestoreFlags, now: Moment) -> Done {
     let kept =
         restored.kept.iter().map(|it| format!("what was there before is {}\n", it.display()));
     Ok(format!(
-        "{database} is as {from} was; {} sessions were left out\n{}",
-        restored.sessions,
+        "{database} is as {from} was; left out: {}\n{}",
+        counted(restored.sessions, "session"),
         kept.collect::<String>()
     ))
 }

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::{Access, Done, open, record_of};
+use super::{Access, Done, counted, open, record_of};
 use crate::clock::Moment;
 use crate::config::ExportFlags;
 use crate::lines::{self, Counts, LINE_BYTES_MAX};
@@ -29,13 +29,15 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
         Some(path) => write_file(store, path, living, now)?,
     };
     let Counts { users, keys, sessions } = counts;
+    let held = [(users, "user"), (keys, "key"), (sessions, "session")];
+    let [held_users, held_keys, held_sessions] = held.map(|(count, thing)| counted(count, thing));
     let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
     let facts = [("users", &*users), ("keys", &*keys), ("sessions", &*sessions)];
     record_of(store, "export", &facts, now)?;
     Ok(match file {
         None => String::new(),
         Some(path) => format!(
-            "{} holds {users} users, {keys} keys and {sessions} sessions; keep it as private as {}\n",
+            "{} holds {held_users}, {held_keys} and {held_sessions}; keep it as private as {}\n",
             path.display(),
             flags.database.check()?
         ),

@@ -115,7 +115,7 @@ fn asks_before_it_replaces_a_database_and_keeps_what_was_there() {
     let told = said(&it.restore(&["--yes"]));
     let kept = it.is_restored();
     assert_eq!(kept.len(), 1);
-    assert!(told.contains("50 sessions were left out") && told.contains(&kept[0]), "{told}");
+    assert!(told.contains("left out: 50 sessions\n") && told.contains(&kept[0]), "{told}");
     assert_eq!(number(&it.folder.path().join(&kept[0]), "SELECT count(*) FROM user"), 51);
     // Where nothing is replaced, nothing is asked.
     fs::remove_file(it.database()).unwrap();
@@ -167,7 +167,7 @@ fn replays_no_log_that_was_left_beside_a_missing_file() {
         assert!(text.contains("test.db-wal is there and belongs to it"), "{text}");
     }
     let told = said(&it.restore(&[]));
-    assert!(told.contains("50 sessions were left out"), "{told}");
+    assert!(told.contains("left out: 50 sessions\n"), "{told}");
     let kept = it.is_restored();
     assert!(kept.len() == 1 && kept[0].ends_with("-wal"), "{kept:?}");
 }
