@@ -150,11 +150,28 @@ CREATE TABLE invite (
 
 CREATE INDEX invite_by_end ON invite (expires_at);
 
+-- Usernames that stay reserved after their account was deleted or renamed. Apps behind a proxy identify
+-- users by name, and could not tell the next owner of a name from the last one.
+CREATE TABLE resting_name (
+    -- The first 16 bytes of BLAKE2b-256 of the key `handle` in `secret`, `rest:` and the canonical name.
+    -- The name itself is not stored.
+    id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    -- The user who was renamed and may take the name back. NULL: the account was deleted; nothing tells
+    -- whose it was.
+    user_id    TEXT,
+    -- The last moment at which the name is reserved.
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX resting_name_by_user ON resting_name (user_id);
+
+CREATE INDEX resting_name_by_end ON resting_name (expires_at);
+
 -- Secrets of this database, shared by all servers that use it.
 CREATE TABLE secret (
-    -- The purpose. `handle`: the key of the hashes that stand for names and addresses in the log and in
-    -- `throttle`, so that neither reveals what was typed into the wrong field. `copy`: not a key; it marks
-    -- a database into which a copy was started and not finished.
+    -- The purpose. `handle`: the key of the hashes that stand for names and addresses in the log, in
+    -- `throttle` and in `resting_name`, so that none of them reveals what was typed into the wrong field.
+    -- `copy`: not a key; it marks a database into which a copy was started and not finished.
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL CHECK (length(value) = 32)
 ) STRICT, WITHOUT ROWID;

@@ -81,7 +81,7 @@ pub fn create(
     };
     Ok(match store.add_access_token(&record, &session.id, MOST)? {
         Written::Done => Made::Done(token, Box::new(record)),
-        Written::Taken => Made::TooMany,
+        Written::Taken | Written::Resting => Made::TooMany,
         Written::NoUser => Made::Ended,
     })
 }

@@ -11,6 +11,7 @@ mod import;
 mod invite;
 mod look;
 mod manual;
+mod names;
 mod operator;
 mod proxy;
 mod user;
@@ -34,6 +35,7 @@ pub use doctor::DoctorFlags;
 pub use import::ImportFlags;
 pub use invite::{InviteAction, InviteFlags};
 pub use manual::{completions, write_manual, write_reference};
+pub use names::NameRestFlag;
 pub use operator::{
     AuditFlags, BackupFlags, ExportFlags, MigrateFlags, RestoreFlags, SessionAction, SessionFlags,
     TokenAction, TokenFlags,
@@ -318,6 +320,10 @@ pub struct Flags {
     #[arg(default_value = "open", help_heading = ACCOUNTS)]
     signup: SignUps,
 
+    /// How long names rest, and which are reserved.
+    #[command(flatten)]
+    names: names::NameFlags,
+
     /// Which passwords users may choose: seed (6 to 255 characters), standard (8 to 255, not a common
     /// password, not the username) or nist (15 to 255, otherwise as standard). [default: seed without
     /// --origin, standard with it]
@@ -508,6 +514,18 @@ impl Config {
         (!wide.is_empty()).then(|| wide.join(","))
     }
 
+    /// What an operator should know at start who guards apps: with open sign-up anybody can become
+    /// somebody whom a check lets through.
+    pub fn warning(&self) -> Option<&'static str> {
+        let Settings { cookie_domain, apps, aliases, basic_auth, sign_ups, .. } = &self.site;
+        let guards_apps =
+            cookie_domain.is_some() || !apps.is_empty() || !aliases.is_empty() || *basic_auth;
+        (guards_apps && *sign_ups == SignUps::Open).then_some(
+            "anybody can make an account, and a check that names no users or groups lets every account \
+             through; --signup invite or closed keeps strangers out",
+        )
+    }
+
     /// What the log and the audit trail say about the settings at start: those that matter for
     /// security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
@@ -529,6 +547,7 @@ impl Config {
             ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
             ("trusted_proxy", list(proxies.collect())),
             ("signup", format!("{:?}", self.site.sign_ups).to_lowercase()),
+            ("name_rest", time(rules.rest.length())),
             ("password_policy", format!("{:?}", self.site.policy()).to_lowercase()),
             ("active", time(active)),
             ("idle", time(idle)),
@@ -666,6 +685,7 @@ impl Flags {
         let setup = self.setup(&database);
         let limits = self.throttle();
         let look = self.look.check()?;
+        let (rest, reserved) = self.names.check()?;
         let Self { active, idle, absolute, transient, sessions_per_user: most, .. } = self;
         let rule =
             Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin };
@@ -678,6 +698,8 @@ impl Flags {
                 rules: Rules {
                     periods: Periods { active, idle, absolute, transient, most },
                     limits,
+                    rest,
+                    reserved,
                 },
                 trusted_proxies: setup.limits.trusted_proxies.clone(),
                 remember: Some(self.remember),

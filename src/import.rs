@@ -119,8 +119,8 @@ pub fn bring(
     };
     let standings = match &store {
         None => vec![Standing::New; arrivals.len()],
-        Some(store) if only_looks => store.standings(&arrivals).map_err(text)?,
-        Some(store) => store.admit(&arrivals, order.skip_conflicts, progress).map_err(text)?,
+        Some(store) if only_looks => store.standings(&arrivals, now).map_err(text)?,
+        Some(store) => store.admit(&arrivals, order.skip_conflicts, now, progress).map_err(text)?,
     };
     for (arrival, standing) in arrivals.iter().zip(&standings) {
         report.count(arrival, standing);

@@ -12,7 +12,7 @@
 //! | program   | `main config output admin import lines proxy doctor` | everything      | –                                |
 //! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
 //! | site      | `routes pages text origin redirect client browser http` | auth, store | sockets, threads, clock, SQL     |
-//! | auth      | `login access invites tickets users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
+//! | auth      | `login access invites tickets names users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
 //! | store     | `store`                                            | ground          | policy: lifetimes, limits        |
 //! | ground    | `password token network new_file clock`            | crates          | anything of ours                 |
 //!
@@ -41,6 +41,7 @@ pub mod login;
 pub mod access;
 pub mod invites;
 pub mod tickets;
+pub mod names;
 pub mod users;
 pub mod keys;
 pub mod sessions;

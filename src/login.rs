@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::keys::{self, NewKey, Proof, Proven, Refusal};
+use crate::names::{self, Reserved, Rest};
 use crate::password::{Hasher, Password, PasswordHash};
 use crate::sessions::{self, Periods, Started};
 use crate::store::{
@@ -21,12 +22,16 @@ use crate::users::{self, Username};
 pub const DEVICE_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What the operator sets for everybody.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rules {
     /// How long sessions live.
     pub periods: Periods,
     /// How often somebody may guess.
     pub limits: Limits,
+    /// How long a name rests whose account is deleted.
+    pub rest: Rest,
+    /// Names that nobody may take at sign-up.
+    pub reserved: Reserved,
 }
 
 /// Who asks to come in, as far as that is known before. It holds a secret and so has no `Debug`.
@@ -61,7 +66,7 @@ pub struct Admission {
 pub enum SignUp {
     /// The account is made and its owner is let in.
     Admitted(Box<Admission>),
-    /// Somebody has this name, in some spelling. Nothing was written.
+    /// Somebody has this name, in some spelling, or it rests or is reserved. Nothing was written.
     NameTaken,
     /// The invitation is not good any more. Nothing was written.
     NotInvited,
@@ -97,7 +102,9 @@ pub fn sign_up(
     if let Some(wait) = throttle::wait(store, &rules.limits, &subject, now)? {
         return Ok(SignUp::Wait(wait));
     }
-    if users::by_name(store, name)?.is_some() {
+    // What is reserved costs the same look-up and is told the same as what somebody has or had.
+    let is_free = names::is_free(store, name, now)?;
+    if !is_free || rules.reserved.has(name) {
         return Ok(SignUp::NameTaken);
     }
     let mut user = users::new(name, now);
@@ -229,7 +236,9 @@ pub fn change_password(
     Ok(match store.change_password(epoch, &new, &started.session, &entry)? {
         Written::Done => Change::Done(started),
         // The password was changed meanwhile, or the user is gone or shut out.
-        Written::Taken | Written::NoUser => Change::Refused(Refusal::WrongPassword),
+        Written::Taken | Written::Resting | Written::NoUser => {
+            Change::Refused(Refusal::WrongPassword)
+        }
     })
 }
 

@@ -161,6 +161,7 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
     let (told, wide) = (config.facts(), config.wide_proxies());
+    let warning = config.warning();
     let first = invites::create_first(&*store, config.site.sign_ups, Moment::now());
     let address = config.address();
     let site = Site::new(store, hasher, config.site);
@@ -173,6 +174,9 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
         let hint = "whoever connects from there can claim any address; name your proxies alone";
         let facts = [("networks", &*networks), ("hint", hint)];
         log.write(Kind::Program, "trusted_proxy_wide", &facts, now);
+    }
+    if let Some(hint) = warning {
+        log.write(Kind::Program, "open_signup", &[("hint", hint)], now);
     }
     serve::compare_clock(&site, &log, now);
     if let Err(err) = site.keep(&[Record::of_program("settings", log::fields(&told), now)]) {

@@ -31,6 +31,7 @@ use crate::http::{
 };
 use crate::invites::{self, SignUps};
 use crate::login::{self, Rules};
+use crate::names::{self, Reserved};
 use crate::origin::{self, Domain, Origin};
 use crate::pages::look::Look;
 use crate::pages::{self, Frame, Remember, Way};
@@ -89,7 +90,7 @@ pub const SWEEP_MAX: u32 = 500;
 pub struct Settings {
     /// Which requests are this site's own, and where it is.
     pub rule: origin::Rule,
-    /// How long sessions live, and how often somebody may guess.
+    /// How long sessions live, how often somebody may guess, and which names are not to be had.
     pub rules: Rules,
     /// Reverse proxies that are believed about where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
@@ -120,6 +121,13 @@ impl Settings {
     pub fn policy(&self) -> Policy {
         let is_real = self.rule.own.is_some();
         self.policy.unwrap_or(if is_real { Policy::Standard } else { Policy::Seed })
+    }
+
+    /// Names that nobody may take at sign-up, in the end: where the site is tried out, the guide's rules
+    /// hold to the letter, and only what the operator lists is reserved.
+    pub fn reserved(&self) -> Reserved {
+        let listed = self.rules.reserved.clone();
+        if self.rule.own.is_some() { listed.and_roles() } else { listed }
     }
 }
 
@@ -207,7 +215,7 @@ impl Site {
             store,
             hasher,
             policy: settings.policy(),
-            rules: settings.rules,
+            rules: Rules { reserved: settings.reserved(), ..settings.rules },
             audit_life: settings.audit_life,
             remember: settings.remember.unwrap_or(Remember::Offered(true)),
             trusted_proxies: settings.trusted_proxies,
@@ -324,7 +332,8 @@ impl Site {
         let ended = access::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let tickets = tickets::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let invites = invites::delete_ended(&*self.store, SWEEP_MAX, now)?;
-        Ok(dead + ahead + forgotten + old + ended + tickets + invites)
+        let rested = names::delete_rested(&*self.store, SWEEP_MAX, now)?;
+        Ok(dead + ahead + forgotten + old + ended + tickets + invites + rested)
     }
 
     /// Looks after the way to the database, and says what has changed; to be called every few seconds.

@@ -127,7 +127,7 @@ pub fn start(
     let started = new(periods, user, entry, now);
     Ok(match store.start_session(&started.session, periods.most, entry)? {
         Written::Done => Some(started),
-        Written::Taken | Written::NoUser => None,
+        Written::Taken | Written::Resting | Written::NoUser => None,
     })
 }
 

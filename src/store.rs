@@ -31,8 +31,8 @@ pub use mysql::Mysql;
 pub use patience::Patience;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
-    Invite, Key, KeyId, Place, Record, Row, Session, SignedUp, Standing, TABLES, Ticket, Use, User,
-    UserId, Written,
+    Invite, Key, KeyId, NameHash, Place, Record, RestingName, Row, Session, SignedUp, Standing,
+    TABLES, Ticket, Use, User, UserId, Written,
 };
 pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
 pub use strangers::{
@@ -78,6 +78,7 @@ const READ_TEXTS: [&str; TABLES.len()] = [
     "access tokens copied",
     "reset links copied",
     "invitations copied",
+    "names that rest copied",
     "known browsers copied",
     "counts of failed tries copied",
     "records of the audit trail copied",
@@ -161,6 +162,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// The database. Shared by all threads.
 pub trait Store:
     Users
+    + Names
     + Keys
     + Sessions
     + AccessTokens
@@ -265,7 +267,8 @@ pub fn migrate(database: &Database) -> Result<(u32, u32)> {
 /// People.
 pub trait Users {
     /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a
-    /// key exists, or if another user signs in with the name.
+    /// key exists, or if another user signs in with the name; [`Written::Resting`] if the name rests when
+    /// the user is made.
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written>;
 
     /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
@@ -292,8 +295,17 @@ pub trait Users {
 
     /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
     /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
-    /// without any gets none. [`Written::Taken`] if another user has the name or signs in with it.
-    fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written>;
+    /// without any gets none. With `rests_until`, the old name rests from then on for every other user,
+    /// unless it is the new one in another spelling. [`Written::Taken`] if another user has the new name or
+    /// signs in with it, [`Written::Resting`] if another one had it and it rests.
+    fn rename_user(
+        &self,
+        id: &UserId,
+        username: &str,
+        canonical: &str,
+        rests_until: Option<Moment>,
+        now: Moment,
+    ) -> Result<Written>;
 
     /// Puts a user in these groups and in no others. `false` if there is no such user.
     fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool>;
@@ -310,8 +322,24 @@ pub trait Users {
     /// such user.
     fn enable_user(&self, id: &UserId) -> Result<bool>;
 
-    /// Deletes a user with their keys, sessions, access tokens and devices. `false` if there was none.
-    fn delete_user(&self, id: &UserId) -> Result<bool>;
+    /// Deletes a user with their keys, sessions, access tokens and devices, in one transaction. With
+    /// `rests_until`, their name rests from then on; it and the names that they had before rest as hashes
+    /// of which nobody can tell whose they were. `false` if there was none.
+    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;
+}
+
+/// Names that rest: an account has had them, and nobody may take them for a time. Each is kept as a hash
+/// with the random key of the database.
+pub trait Names {
+    /// Whether no user has this canonical name or signs in with it, and it does not rest at this moment. One
+    /// look-up that does the same work whatever it finds.
+    fn is_name_free(&self, canonical: &str, now: Moment) -> Result<bool>;
+
+    /// Lets a name rest no longer. `false` if it did not.
+    fn free_name(&self, canonical: &str) -> Result<bool>;
+
+    /// Deletes up to `limit` names whose rest ended before `now`, and says how many.
+    fn delete_rested_names(&self, now: Moment, limit: u32) -> Result<usize>;
 }
 
 /// Ways to prove who one is.
@@ -559,8 +587,8 @@ pub trait Trail {
 
 /// Many people at once, from elsewhere and to it.
 pub trait Moves {
-    /// What there is already of each of these people.
-    fn standings(&self, arrivals: &[Arrival]) -> Result<Vec<Standing>>;
+    /// What there is already of each of these people at this moment.
+    fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>>;
 
     /// Adds everybody of whom there is nothing yet, in one transaction, and says what there was of each
     /// before. Whoever is here already is left as they are: a password that they changed since and a
@@ -572,6 +600,7 @@ pub trait Moves {
         &self,
         arrivals: &[Arrival],
         skip_conflicts: bool,
+        now: Moment,
         progress: Progress<'_>,
     ) -> Result<Vec<Standing>>;
 
@@ -656,8 +685,8 @@ pub trait Upkeep {
     /// written from then on, and opened again once it is back. May wait for a few seconds.
     fn tend(&self) -> Tended;
 
-    /// How many rows there are of users, keys, sessions and access tokens.
-    fn counts(&self) -> Result<[(&'static str, i64); 4]>;
+    /// How many rows there are of users, keys, sessions, access tokens and names that rest.
+    fn counts(&self) -> Result<[(&'static str, i64); 5]>;
 
     /// Of what makes the database is: the schema's number, and SQLite's version.
     fn versions(&self) -> Result<[(&'static str, String); 2]>;

@@ -26,7 +26,7 @@ pub fn create(store: &dyn Store, user: &UserId, now: Moment) -> Result<Option<To
     };
     Ok(match store.add_ticket(&ticket)? {
         Written::Done => Some(token),
-        Written::Taken | Written::NoUser => None,
+        Written::Taken | Written::Resting | Written::NoUser => None,
     })
 }
 

@@ -9,6 +9,7 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use crate::clock::Moment;
 use crate::keys::{self, NewKey};
+use crate::names::Rest;
 use crate::password::Hasher;
 use crate::store::{Groups, KeyId, Result, Store, User, UserId, Written};
 use crate::token;
@@ -135,8 +136,8 @@ fn is_visible(character: char) -> bool {
     !hidden && !ignorable && !BLANKS.contains(&character)
 }
 
-/// Makes a user, with a key or without. `None` if somebody has the name or the key already; then
-/// nothing is written. (Lucia: `createUser`.)
+/// Makes a user, with a key or without. `None` if somebody has the name or the key already, or the name
+/// rests; then nothing is written. (Lucia: `createUser`.)
 pub fn create(
     store: &dyn Store,
     hasher: &Hasher,
@@ -148,7 +149,7 @@ pub fn create(
     let keys: Vec<_> = key.map(|key| keys::new(hasher, &user.id, key)).into_iter().collect();
     Ok(match store.add_user(&user, &keys)? {
         Written::Done => Some(user),
-        Written::Taken | Written::NoUser => None,
+        Written::Taken | Written::Resting | Written::NoUser => None,
     })
 }
 
@@ -172,10 +173,17 @@ pub fn by_any_name(store: &dyn Store, username: &Username) -> Result<Option<User
 }
 
 /// Gives a user another name; they sign in with it from now on, whatever they signed in with before, and
-/// reset links made before are not good. [`Written::Taken`] if another user has it or signs in with it.
+/// reset links made before are not good. The old name rests, for everybody but them. [`Written::Taken`] if
+/// another user has the new one or signs in with it, [`Written::Resting`] if another one had it.
 /// The name is the one attribute that a user has. (Lucia: `updateUserAttributes`.)
-pub fn rename(store: &dyn Store, id: &UserId, username: &Username) -> Result<Written> {
-    store.rename_user(id, username.typed(), username.canonical())
+pub fn rename(
+    store: &dyn Store,
+    id: &UserId,
+    username: &Username,
+    rest: Rest,
+    now: Moment,
+) -> Result<Written> {
+    store.rename_user(id, username.typed(), username.canonical(), rest.end(now), now)
 }
 
 /// Groups as somebody writes them, with commas between them; empty: none. `None` unless each is 1 to
@@ -230,10 +238,10 @@ pub fn enable(store: &dyn Store, id: &UserId) -> Result<bool> {
     store.enable_user(id)
 }
 
-/// Deletes a user with their keys and sessions. `false` if there was none. (Lucia: `deleteUser`,
-/// which leaves keys and sessions to the caller.)
-pub fn delete(store: &dyn Store, id: &UserId) -> Result<bool> {
-    store.delete_user(id)
+/// Deletes a user with their keys and sessions, and lets their name rest. `false` if there was none.
+/// (Lucia: `deleteUser`, which leaves keys and sessions to the caller.)
+pub fn delete(store: &dyn Store, id: &UserId, rest: Rest, now: Moment) -> Result<bool> {
+    store.delete_user(id, rest.end(now))
 }
 
 /// A user who is not written down yet.

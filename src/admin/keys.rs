@@ -33,7 +33,9 @@ pub(super) fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Do
         Written::Taken if one_of(store, user, &id)?.is_some() => {
             Err(format!("{name} has the key {text} already"))
         }
-        Written::Taken => Err(format!("somebody else has the key {text}, or the name in it")),
+        Written::Taken | Written::Resting => {
+            Err(format!("somebody else has the key {text}, or the name in it"))
+        }
         Written::NoUser => Err(format!("there is no user {name} any more")),
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::clock::Moment;
 use crate::config::{KeyAction, UserAction, UserFlags, network};
 use crate::keys::{self, NewKey};
+use crate::names::{self, Rest};
 use crate::network::Neighbourhood;
 use crate::origin::Origin;
 use crate::output::Printout;
@@ -62,8 +63,13 @@ pub fn user(
         UserAction::Key { action: KeyAction::List { name, json } } => {
             super::keys::list(store, &find(&name)?, json)
         }
-        UserAction::Rename { name, new_name } => rename(store, &find(&name)?, &new_name, now),
-        UserAction::Delete { name, yes } => delete(store, &find(&name)?, yes, now),
+        UserAction::Rename { name, new_name, rest } => {
+            rename(store, &find(&name)?, &new_name, rest.rest(), now)
+        }
+        UserAction::Delete { name, yes, rest } => {
+            delete(store, &find(&name)?, yes, rest.rest(), now)
+        }
+        UserAction::Free { name } => free(store, &name, now),
         UserAction::ResetLink { name, origin, qr } => {
             return reset_link(store, &find(&name)?, &origin, qr, now);
         }
@@ -95,10 +101,13 @@ fn add(
     let mut user = users::new(&name, now);
     user.groups = groups;
     let key = keys::new(&hasher, &user.id, &NewKey { id: &id, password: password.as_ref() });
-    if store.add_user(&user, &[key]).map_err(|err| err.to_string())? != Written::Done {
-        return Err(format!("somebody is called {typed} already, or signs in with it"));
+    match store.add_user(&user, &[key]).map_err(|err| err.to_string())? {
+        Written::Done => finish(store, &user, Ok(true), ("user_add", &[]), now),
+        Written::Resting => Err(resting(typed)),
+        Written::Taken | Written::NoUser => {
+            Err(format!("somebody is called {typed} already, or signs in with it"))
+        }
     }
-    finish(store, &user, Ok(true), ("user_add", &[]), now)
 }
 
 fn list(store: &dyn Store, as_json: bool) -> Done {
@@ -204,24 +213,44 @@ fn set_password(store: &dyn Store, user: &User, typed: &str, policy: Policy, now
     finish(store, user, is_done, ("user_passwd", &[]), now)
 }
 
-fn rename(store: &dyn Store, user: &User, typed: &str, now: Moment) -> Done {
+fn rename(store: &dyn Store, user: &User, typed: &str, rest: Rest, now: Moment) -> Done {
     let name = Username::for_sign_up(typed)
         .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
-    match users::rename(store, &user.id, &name).map_err(|err| err.to_string())? {
+    match users::rename(store, &user.id, &name, rest, now).map_err(|err| err.to_string())? {
         Written::Done => finish(store, user, Ok(true), ("user_rename", &[]), now),
         Written::Taken => Err(format!("somebody is called {typed} already, or signs in with it")),
+        Written::Resting => Err(resting(typed)),
         Written::NoUser => finish(store, user, Ok(false), ("user_rename", &[]), now),
     }
 }
 
-fn delete(store: &dyn Store, user: &User, is_meant: bool, now: Moment) -> Done {
+/// Why a name cannot be given that rests.
+fn resting(typed: &str) -> String {
+    let name = printable(typed);
+    format!(
+        "the name {name} rests: an account had it that apps may still know; vestibule user free {name} \
+         lets it be taken again"
+    )
+}
+
+fn free(store: &dyn Store, typed: &str, now: Moment) -> Done {
+    let name = Username::for_sign_in(typed).ok_or("names have 1 to 31 characters")?;
+    if !names::free(store, &name).map_err(|err| err.to_string())? {
+        return Err(format!("the name {} does not rest", printable(typed)));
+    }
+    let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
+    record_of(store, "user_free", &[("name", &handle)], now)?;
+    Ok(format!("the name {} may be taken again\n", printable(typed)))
+}
+
+fn delete(store: &dyn Store, user: &User, is_meant: bool, rest: Rest, now: Moment) -> Done {
     if !is_meant {
         return Err(format!(
             "{} and all that is theirs would be gone for good; say --yes if that is meant",
             printable(&user.username)
         ));
     }
-    let is_done = users::delete(store, &user.id);
+    let is_done = users::delete(store, &user.id, rest, now);
     finish(store, user, is_done, ("user_delete", &[]), now)
 }
 

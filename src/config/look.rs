@@ -60,7 +60,8 @@ impl LookFlags {
     }
 }
 
-fn read(flag: &str, path: &Path) -> Result<Vec<u8>, String> {
+/// What is in a file that a flag names, as far as it is a small one.
+pub(super) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let most = u64::try_from(FILE_BYTES_MAX).expect("it is small") + 1;
     let shown = path.display();

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{DatabaseFlags, origin, policy};
+use super::{DatabaseFlags, NameRestFlag, origin, policy};
 use crate::origin::Origin;
 use crate::policy::Policy;
 
@@ -69,6 +69,9 @@ pub enum UserAction {
         name: String,
         /// The new username.
         new_name: String,
+        /// How long the old name rests.
+        #[command(flatten)]
+        rest: NameRestFlag,
     },
     /// List, add and remove the keys of a user: sign-in names and IDs of other providers.
     #[command(after_help = "Example:\n  vestibule user key list anna")]
@@ -77,7 +80,7 @@ pub enum UserAction {
         #[command(subcommand)]
         action: KeyAction,
     },
-    /// Delete a user and all their data. This cannot be undone.
+    /// Delete a user and all their data. This cannot be undone. The username stays reserved for a while.
     #[command(after_help = "Example:\n  vestibule user delete anna --yes")]
     Delete {
         /// The username, in any spelling.
@@ -85,6 +88,16 @@ pub enum UserAction {
         /// Confirm the deletion.
         #[arg(long)]
         yes: bool,
+        /// How long the name rests.
+        #[command(flatten)]
+        rest: NameRestFlag,
+    },
+    /// Release the username of a deleted or renamed account before its time. Apps that still trust it
+    /// cannot tell its next owner from the last one.
+    #[command(after_help = "Example:\n  vestibule user free anna")]
+    Free {
+        /// The username, in any spelling.
+        name: String,
     },
     /// Print a link with which a user sets a new password. It is valid for an hour and works once. Hand it
     /// over in private.

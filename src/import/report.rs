@@ -135,6 +135,11 @@ impl Report {
             Standing::NameTaken => {
                 self.refuse_arrival(it, "has the name of somebody else here".to_owned());
             }
+            Standing::NameRests => {
+                let why =
+                    "has a name that rests, as somebody had it here; vestibule user free frees it";
+                self.refuse_arrival(it, why.to_owned());
+            }
             Standing::SessionTaken => {
                 self.refuse_arrival(it, "has a session of somebody else here".to_owned());
             }

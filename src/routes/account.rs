@@ -122,7 +122,7 @@ impl Site {
             let form = pages::Form::Delete;
             return Ok(self.refuse_account(request, &visitor, it, form, &turned, now));
         }
-        users::delete(&*self.store, &it.user.id)?;
+        users::delete(&*self.store, &it.user.id, self.rules.rest, now)?;
         let note = note("account_delete", it);
         let answer = done(request, "/login", &json!({ "deleted": true }));
         Ok(self.forget(answer).noting(note))

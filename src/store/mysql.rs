@@ -20,6 +20,7 @@ mod invites;
 mod keys;
 mod link;
 mod moves;
+mod names;
 mod schema;
 mod sessions;
 mod tickets;
@@ -334,6 +335,7 @@ type Answer<T> = std::result::Result<T, Fault>;
 enum Fault {
     Duplicate,
     NoUser,
+    Resting,
     NotInvited,
     /// Others were quicker. Nothing of it was written.
     Lost(String),
@@ -403,6 +405,7 @@ impl From<Fault> for Error {
             Fault::Error(err) => err,
             Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
             Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
+            Fault::Resting => Self::Broken("a name rests".to_owned()),
             Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
             Fault::Lost(cause) | Fault::Away { cause, may_be_written: false, .. } => {
                 Self::Unavailable(cause)
@@ -416,6 +419,7 @@ fn written(done: Answer<()>) -> Result<Written> {
     match done {
         Ok(()) => Ok(Written::Done),
         Err(Fault::Duplicate) => Ok(Written::Taken),
+        Err(Fault::Resting) => Ok(Written::Resting),
         Err(Fault::NoUser) => Ok(Written::NoUser),
         Err(fault) => Err(fault.into()),
     }

@@ -2,7 +2,7 @@
 
 use crate::clock::Moment;
 use crate::password::PasswordHash;
-use crate::token::TokenHash;
+use crate::token::{self, TokenHash};
 
 /// Names a user. Never shown as a secret, never used again.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -248,6 +248,29 @@ pub struct Invite {
     pub expires_at: Moment,
 }
 
+/// Stands for a canonical name that nobody may read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct NameHash(pub(super) [u8; 16]);
+
+impl NameHash {
+    /// The hash of a canonical name, with the random key of the database.
+    pub(super) fn of(key: &[u8; 32], canonical: &str) -> Self {
+        // Other things are hashed with this key as well, and none begins like this.
+        Self(token::keyed_hash(key, &format!("rest:{canonical}")))
+    }
+}
+
+/// A name that an account has had and that nobody may take now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RestingName {
+    /// Which.
+    pub id: NameHash,
+    /// The user who had it and has another one now, and who may take it back; `None`: they are gone.
+    pub user_id: Option<UserId>,
+    /// The last moment at which it rests.
+    pub expires_at: Moment,
+}
+
 /// A browser in which somebody has signed in to an account. It holds the hash of a secret and so has
 /// no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -374,6 +397,8 @@ pub enum Written {
     Done,
     /// Somebody has that name or key already. Nothing was written.
     Taken,
+    /// Somebody had that name, and it rests. Nothing was written.
+    Resting,
     /// There is no such user, or no longer. Nothing was written.
     NoUser,
 }
@@ -383,7 +408,7 @@ pub enum Written {
 pub enum SignedUp {
     /// It is written, and survives a power cut.
     Done,
-    /// Somebody has that name or key already. Nothing was written.
+    /// Somebody has that name or key already, or the name rests. Nothing was written.
     NameTaken,
     /// The invitation is not good, or not any more. Nothing was written.
     NotInvited,
@@ -421,6 +446,8 @@ pub enum Standing {
     IdTaken,
     /// Somebody with another id has the name, or signs in with it.
     NameTaken,
+    /// Somebody had the name, and it rests.
+    NameRests,
     /// Somebody else has this key, or is called by the name in it.
     KeyTaken(KeyId),
     /// Somebody else has one of the sessions.
@@ -428,9 +455,9 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Whether somebody else is in their place.
+    /// Whether somebody else is in their place, or was.
     pub const fn is_conflict(&self) -> bool {
-        matches!(self, Self::IdTaken | Self::NameTaken | Self::KeyTaken(_) | Self::SessionTaken)
+        !matches!(self, Self::New | Self::Here { .. })
     }
 }
 
@@ -448,7 +475,7 @@ pub struct Departure {
 }
 
 /// All tables. Whatever refers to a row of another table comes after it.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 11] = [
     "secret",
     "user",
     "user_key",
@@ -456,6 +483,7 @@ pub const TABLES: [&str; 10] = [
     "access_token",
     "ticket",
     "invite",
+    "resting_name",
     "device",
     "throttle",
     "audit",
@@ -500,6 +528,8 @@ pub enum Row {
     Ticket(Ticket),
     /// A link with which somebody makes an account.
     Invite(Invite),
+    /// A name that rests.
+    RestingName(RestingName),
     /// A browser that is known.
     Device(Device),
     /// Failed tries.
@@ -529,6 +559,7 @@ impl Row {
             Self::AccessToken { .. } => "access_token",
             Self::Ticket(_) => "ticket",
             Self::Invite(_) => "invite",
+            Self::RestingName(_) => "resting_name",
             Self::Device(_) => "device",
             Self::Count { .. } => "throttle",
             Self::Record { .. } => "audit",

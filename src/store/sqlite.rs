@@ -11,6 +11,7 @@ pub(super) mod file;
 mod invites;
 mod keys;
 mod moves;
+mod names;
 mod place;
 mod sessions;
 mod tickets;
@@ -257,10 +258,11 @@ impl Drop for Reader<'_> {
     }
 }
 
-/// Why a transaction did not happen: two answers that some callers expect, or an error.
+/// Why a transaction did not happen: answers that some callers expect, or an error.
 pub(super) enum Fault {
     Duplicate,
     NoUser,
+    Resting,
     NotInvited,
     Error(Error),
 }
@@ -298,6 +300,7 @@ impl From<Fault> for Error {
             Fault::Error(err) => err,
             Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
             Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
+            Fault::Resting => Self::Broken("a name rests".to_owned()),
             Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
         }
     }
@@ -307,6 +310,7 @@ fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
     match done {
         Ok(()) => Ok(Written::Done),
         Err(Fault::Duplicate) => Ok(Written::Taken),
+        Err(Fault::Resting) => Ok(Written::Resting),
         Err(Fault::NoUser) => Ok(Written::NoUser),
         Err(fault) => Err(fault.into()),
     }

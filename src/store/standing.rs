@@ -10,6 +10,8 @@ pub(super) trait Present {
     fn name_of(&self, id: &str) -> Result<Option<String>, Self::Error>;
     /// The user with this canonical name.
     fn user_by_name(&self, canonical: &str) -> Result<Option<String>, Self::Error>;
+    /// Whether this canonical name rests.
+    fn name_rests(&self, canonical: &str) -> Result<bool, Self::Error>;
     /// Whose key this is.
     fn owner_of_key(&self, id: &KeyId) -> Result<Option<String>, Self::Error>;
     /// Whose session this is.
@@ -33,6 +35,9 @@ pub(super) fn standing<P: Present>(present: &P, arrival: &Arrival) -> Result<Sta
     // Whom a name lets in and whom it shows must be one person.
     if !is_here && present.owner_of_key(&KeyId::username(canonical))?.is_some() {
         return Ok(Standing::NameTaken);
+    }
+    if !is_here && present.name_rests(canonical)? {
+        return Ok(Standing::NameRests);
     }
     let mut keys = 0;
     for key in &arrival.keys {

@@ -7,10 +7,10 @@ use tempfile::TempDir;
 use vestibule::clock::Moment;
 use vestibule::keys::{self, NewKey, Proof, Refusal};
 use vestibule::login::{self, Admission, Again, Caller, Rules, SignIn, SignUp};
+use vestibule::names::{self, Rest};
 use vestibule::password::{Cost, Hasher, Password, PasswordHash};
 use vestibule::sessions::{self, Periods, State};
 use vestibule::store::{Entry, KeyId, Store, User, UserId, Written};
-use vestibule::throttle::Limits;
 use vestibule::token::{Token, TokenHash};
 use vestibule::users::{self, Username};
 
@@ -62,7 +62,7 @@ impl Hall {
     }
 
     fn rules(&self) -> Rules {
-        Rules { periods: self.periods, limits: Limits::default() }
+        Rules { periods: self.periods, ..Rules::default() }
     }
 
     fn is_admitted(&self, who: &str, password: &str) -> bool {
@@ -307,28 +307,35 @@ fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
 #[test]
 fn starts_no_session_for_somebody_who_is_gone() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(&*hall.store, &ann.user.id), Ok(true));
+    assert_eq!(users::delete(&*hall.store, &ann.user.id, Rest::default(), NOW), Ok(true));
     let started =
         sessions::start(&*hall.store, &hall.periods, &ann.user.id, &Entry::default(), NOW).unwrap();
     assert!(started.is_none());
 }
 
 #[test]
-fn forgets_a_deleted_user_with_their_sessions_and_frees_the_name() {
+fn forgets_a_deleted_user_with_their_sessions_and_lets_the_name_rest() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(&*hall.store, &ann.user.id), Ok(true));
+    assert_eq!(users::delete(&*hall.store, &ann.user.id, Rest::default(), NOW), Ok(true));
     assert_eq!(users::get(&*hall.store, &ann.user.id), Ok(None));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
     assert!(!hall.is_admitted("Ann Onym", "secret"));
+    let computed = hall.hasher.computed();
+    assert!(matches!(hall.sign_up("ANN ONYM", None), SignUp::NameTaken));
+    assert_eq!(hall.hasher.computed(), computed, "it costs no hash, as any name that is taken");
+    assert_eq!(names::free(&*hall.store, &name("ann onym")), Ok(true));
     assert!(matches!(hall.sign_up("Ann Onym", None), SignUp::Admitted(_)));
-    assert_eq!(users::delete(&*hall.store, &ann.user.id), Ok(false));
+    assert_eq!(users::delete(&*hall.store, &ann.user.id, Rest::default(), NOW), Ok(false));
 }
 
 #[test]
 fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
     let (hall, ann) = Hall::with_ann();
     let id = &ann.user.id;
-    assert_eq!(users::rename(&*hall.store, id, &name("Anna")), Ok(Written::Done));
+    assert_eq!(
+        users::rename(&*hall.store, id, &name("Anna"), Rest::default(), NOW),
+        Ok(Written::Done)
+    );
     assert!(hall.is_admitted("anna", "secret"));
     assert!(!hall.is_admitted("Ann Onym", "secret"));
     let found: Option<User> = users::by_name(&*hall.store, &name("ANNA")).unwrap();

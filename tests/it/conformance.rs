@@ -30,6 +30,7 @@ use nodes::{
     keeps_a_users_name_and_their_key_one_whoever_renames_them,
     keeps_the_last_link_alone_good_whoever_makes_one,
     leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added,
+    lets_nobody_have_a_name_whose_user_goes_at_the_same_moment,
     lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win,
     lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node,
     lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up,
@@ -51,6 +52,12 @@ use nodes::{
 /// More sessions than any test has.
 const MANY: u32 = 1_000;
 
+/// When users are made, and what asks for the time happens.
+const TODAY: Moment = Moment::from_millis(7);
+
+/// The last moment at which names rest.
+const LATER: Moment = Moment::from_millis(50);
+
 /// Ways to the database, each with connections of its own.
 const NODES: usize = 3;
 
@@ -68,6 +75,9 @@ trait Room: Send + Sync {
     fn database(&self, node: usize) -> Database;
 
     fn raw(&self) -> Box<dyn Raw>;
+
+    /// Says of a database without users that it has an older schema.
+    fn set_schema(&self, number: u32);
 
     /// Another empty one on the same engine.
     fn another(&self) -> Box<dyn Room>;
@@ -120,6 +130,10 @@ impl Room for File {
         engine::raw_file(&self.0.path().join("test.db"))
     }
 
+    fn set_schema(&self, number: u32) {
+        self.raw().run(&format!("PRAGMA user_version = {number}"));
+    }
+
     fn another(&self) -> Box<dyn Room> {
         Box::new(Self::new())
     }
@@ -154,6 +168,10 @@ impl Room for Servers {
 
     fn raw(&self) -> Box<dyn Raw> {
         Box::new(server::connect(&self.database(0)))
+    }
+
+    fn set_schema(&self, number: u32) {
+        self.raw().run(&format!("UPDATE vestibule_schema SET version = {number}"));
     }
 
     fn another(&self) -> Box<dyn Room> {
@@ -287,6 +305,12 @@ suite! {
     keeps_the_last_link_alone_good_whoever_makes_one
     leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added
     lets_access_tokens_be_good_again_when_their_owner_is_let_in_again
+    lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them
+    lets_the_old_name_of_a_user_rest_for_everybody_but_them
+    lets_a_name_rest_until_its_last_moment_or_until_it_is_freed
+    admits_nobody_whose_name_rests
+    brings_a_database_of_the_first_schema_of_servers_up_to_date
+    lets_nobody_have_a_name_whose_user_goes_at_the_same_moment
 }
 
 /// Signs `ann` up, with a key and a session that ends at 3.
@@ -405,8 +429,8 @@ fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here(desk: &Desk) {
     let ann = Arrival { sessions: vec![there], ..arrival("ann", "{}") };
     let stranger = Arrival { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
     let is_admitted = |all: &[Arrival], skip| {
-        let expected = desk.store.standings(all).unwrap();
-        assert!(desk.store.admit(all, skip, &mut |_, _| {}).unwrap() == expected);
+        let expected = desk.store.standings(all, TODAY).unwrap();
+        assert!(desk.store.admit(all, skip, TODAY, &mut |_, _| {}).unwrap() == expected);
         expected
     };
     let here = Standing::Here { keys: 1, sessions: 1 };
@@ -473,7 +497,7 @@ fn renames_a_user_and_their_username_key_together(desk: &Desk) {
     let github = Key { id: KeyId::new("github", "1").unwrap(), ..key("ann") };
     desk.store.add_key(&github).unwrap();
     let id = user("ann").id;
-    assert_eq!(desk.store.rename_user(&id, "Anna", "anna"), Ok(Written::Done));
+    assert_eq!(desk.store.rename_user(&id, "Anna", "anna", None, TODAY), Ok(Written::Done));
     assert_eq!(desk.store.user(&id).unwrap().unwrap().username, "Anna");
     let keys = desk.store.keys_of(&id).unwrap();
     let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
@@ -483,18 +507,24 @@ fn renames_a_user_and_their_username_key_together(desk: &Desk) {
 fn renames_nobody_to_a_name_that_is_taken_and_no_one_who_is_not_there(desk: &Desk) {
     with_ann(desk);
     desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
-    assert_eq!(desk.store.rename_user(&user("bob").id, "Ann", "ann"), Ok(Written::Taken));
+    assert_eq!(
+        desk.store.rename_user(&user("bob").id, "Ann", "ann", None, TODAY),
+        Ok(Written::Taken)
+    );
     assert_eq!(desk.store.user(&user("bob").id), Ok(Some(user("bob"))));
-    assert_eq!(desk.store.rename_user(&user("eve").id, "Eve", "eve"), Ok(Written::NoUser));
+    assert_eq!(
+        desk.store.rename_user(&user("eve").id, "Eve", "eve", None, TODAY),
+        Ok(Written::NoUser)
+    );
 }
 
 fn deletes_a_user_with_everything_that_is_theirs(desk: &Desk) {
     let session = with_ann(desk);
     desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
-    assert_eq!(desk.store.delete_user(&user("ann").id), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("ann").id, None), Ok(true));
     assert!(!is_alive(desk, &session));
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 0]);
-    assert_eq!(desk.store.delete_user(&user("ann").id), Ok(false));
+    assert_eq!(desk.store.delete_user(&user("ann").id, None), Ok(false));
 }
 
 fn keeps_what_the_operator_says_of_a_user(desk: &Desk) {
@@ -709,7 +739,8 @@ fn reads_what_a_password_is_compared_with_by_key_and_by_user(desk: &Desk) {
 
 fn moves_the_sign_in_name_of_a_user_whatever_it_was_called(desk: &Desk) {
     let keys = |name: &str| hashes_of(desk, name);
-    let rename = |id: &str, name: &str| desk.store.rename_user(&user(id).id, name, name);
+    let rename =
+        |id: &str, name: &str| desk.store.rename_user(&user(id).id, name, name, None, TODAY);
     // As Lucia's `updateUserAttributes` leaves somebody.
     let ann = User { canonical_username: "after".to_owned(), ..user("ann") };
     let before = Key { id: KeyId::username("before"), ..key("ann") };
@@ -741,7 +772,7 @@ fn gives_a_name_that_shows_or_lets_in_one_user_to_no_other(desk: &Desk) {
         assert_eq!(store.add_user(&user(name), &[]), taken, "{name}");
         assert_eq!(store.add_key(&of_bob(name)), taken, "{name}");
         assert_eq!(store.add_sign_in_name(&user("bob").id, name), taken, "{name}");
-        assert_eq!(store.rename_user(&user("bob").id, name, name), taken, "{name}");
+        assert_eq!(store.rename_user(&user("bob").id, name, name, None, TODAY), taken, "{name}");
     }
     let of_eve = Key { user_id: user("eve").id, ..key("bob") };
     assert_eq!(store.add_user(&user("eve"), &[of_eve]), taken);
@@ -792,7 +823,8 @@ fn deletes_a_key_with_everything_that_may_have_begun_with_it(desk: &Desk) {
 fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk: &Desk) {
     with_ann(desk);
     let (store, ann, now) = (&desk.store, user("ann").id, Moment::from_millis(9));
-    let rename = || store.rename_user(&ann, "Ann", "ann").map(|it| it == Written::Done);
+    let rename =
+        || store.rename_user(&ann, "Ann", "ann", None, TODAY).map(|it| it == Written::Done);
     let ways: [&dyn Fn() -> store::Result<bool>; 4] =
         [&|| store.disable_user(&ann, "left", now), &|| store.enable_user(&ann), &rename, &|| {
             store.set_email(&ann, "a@x")
@@ -974,7 +1006,7 @@ fn knows_a_browser_by_account_until_it_was_not_used_for_long(desk: &Desk) {
     assert_eq!(desk.store.delete_forgotten(now, Moment::from_millis(8), 10), Ok(0));
     assert_eq!(desk.store.delete_forgotten(now, now, 10), Ok(1));
     sign_in(8);
-    assert!(desk.store.delete_user(&user("ann").id).unwrap());
+    assert!(desk.store.delete_user(&user("ann").id, None).unwrap());
     assert_eq!(desk.count("device"), 0, "they go with the user");
 }
 
@@ -1158,7 +1190,7 @@ fn admits_many_of_whom_much_is_known(desk: &Desk) {
         sessions: Vec::new(),
     };
     let all: Vec<_> = (0..300).map(arrival).collect();
-    let standings = desk.store.admit(&all, false, &mut |_, _| {}).unwrap();
+    let standings = desk.store.admit(&all, false, TODAY, &mut |_, _| {}).unwrap();
     assert!(standings.iter().all(|it| *it == Standing::New));
     assert_eq!([desk.count("user"), desk.count("user_key")], [300, 300]);
     assert_eq!(desk.store.attributes(&user("n299").id), Ok(Some(attributes)));
@@ -1208,7 +1240,7 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
                 let changed = desk.store.change_password(proof, &hash("$two"), &next, &entry);
                 assert_eq!(changed, Ok(Written::Done));
             }
-            _ => drop(desk.store.delete_user(&user(end).id)),
+            _ => drop(desk.store.delete_user(&user(end).id, None)),
         }
         assert_eq!(desk.count("access_token"), 0, "{end}");
     }
@@ -1402,9 +1434,12 @@ fn tells_names_apart_that_differ_in_a_space_in_case_or_in_an_accent(desk: &Desk)
     };
     assert_eq!(after("", 99), names);
     assert_eq!(after("bob", 1), ["bob "]);
-    assert_eq!(desk.store.delete_user(&user("bob ").id), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("bob ").id, None), Ok(true));
     assert_eq!(desk.count("user"), 6);
-    assert_eq!(desk.store.rename_user(&user("bob").id, "Bob ", "bob "), Ok(Written::Done));
+    assert_eq!(
+        desk.store.rename_user(&user("bob").id, "Bob ", "bob ", None, TODAY),
+        Ok(Written::Done)
+    );
 }
 
 fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
@@ -1422,7 +1457,7 @@ fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
         assert_eq!(store.see_access_token(&token.id, at(2)), Ok(true), "{time}");
         let replaced = store.replace_hash(&ann, &hash("$one"), &hash("$one"));
         assert_eq!(replaced, Ok(true), "{time}");
-        assert_eq!(store.rename_user(&ann, "Ann", "ann"), Ok(Written::Done), "{time}");
+        assert_eq!(store.rename_user(&ann, "Ann", "ann", None, TODAY), Ok(Written::Done), "{time}");
     }
     for time in ["first", "again"] {
         assert_eq!(store.disable_user(&ann, "left", at(9)), Ok(true), "{time}");
@@ -1509,7 +1544,7 @@ fn cuts_no_text_however_long_it_is(desk: &Desk) {
         let named = User { canonical_username: long.clone(), ..user("bob") };
         let is_kept = store.add_user(&named, &[]).is_ok();
         assert!(store.user(&named.id).unwrap() == is_kept.then_some(named), "a name of {length}");
-        store.delete_user(&user("bob").id).unwrap();
+        store.delete_user(&user("bob").id, None).unwrap();
     }
     // And the connection is as good as before.
     assert!(is_alive(desk, &live));
@@ -1650,11 +1685,138 @@ fn makes_and_changes_no_table_for_one_who_only_reads(desk: &Desk) {
     assert_eq!(store::open_to_read(&database).unwrap().counts().unwrap()[0], ("users", 0));
 }
 
+/// What becomes of another user who is made with this name at this moment.
+fn add(desk: &Desk, name: &str, now: Moment) -> Written {
+    let id = UserId::new(format!("another-{name}-{}", now.millis()));
+    let user = User { id, created_at: now, ..user(name) };
+    let live = Session { user_id: user.id.clone(), ..session(name, [1, 2, 3]) };
+    let key = Key { user_id: user.id.clone(), ..key(name) };
+    let done = desk.store.add_user(&user, &[]).unwrap();
+    if done == Written::Resting {
+        let signed_up = desk.store.sign_up(&user, &key, &live, None, &Entry::default());
+        assert_eq!(signed_up, Ok(SignedUp::NameTaken), "{name}");
+        assert_eq!(desk.store.user(&user.id), Ok(None), "nothing is written");
+    }
+    done
+}
+
+fn lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them(desk: &Desk) {
+    with_ann(desk);
+    assert_eq!(desk.store.is_name_free("ann", TODAY), Ok(false));
+    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(false));
+    assert_eq!(desk.store.is_name_free("ann", TODAY), Ok(false));
+    assert_eq!(add(desk, "ann", TODAY), Written::Resting);
+    assert_eq!(add(desk, "anna", TODAY), Written::Done);
+    let sql = "SELECT lower(hex(id)), user_id, expires_at FROM resting_name";
+    let row = desk.raw().row(sql);
+    assert_eq!(row[1..], ["NULL", "50"]);
+    let text = b"rest:ann";
+    let plain = Token::parse(&"a".repeat(40)).unwrap().hash();
+    assert_eq!(row[0].len(), 32);
+    assert!(!row[0].contains(&hex(text)) && row[0] != hex(&plain.as_bytes()[..16]));
+    let key = *desk.store.handle_key();
+    assert_eq!(row[0], hex(&vestibule::token::keyed_hash(&key, "rest:ann")), "hashed with a key");
+    desk.store.add_user(&user("eve"), &[]).unwrap();
+    assert_eq!(desk.store.delete_user(&user("eve").id, None), Ok(true));
+    assert_eq!(desk.store.is_name_free("eve", TODAY), Ok(true), "where no name is to rest");
+}
+
+fn lets_the_old_name_of_a_user_rest_for_everybody_but_them(desk: &Desk) {
+    with_ann(desk);
+    desk.store.add_user(&user("bob"), &[]).unwrap();
+    let (ann, bob) = (user("ann").id, user("bob").id);
+    let rename = |id: &UserId, name: &str| {
+        desk.store.rename_user(id, &name.to_uppercase(), name, Some(LATER), TODAY).unwrap()
+    };
+    assert_eq!(rename(&ann, "ann"), Written::Done);
+    assert_eq!(desk.count("resting_name"), 0, "another spelling of one name");
+    assert_eq!(rename(&ann, "anna"), Written::Done);
+    assert_eq!(desk.store.is_name_free("ann", TODAY), Ok(false));
+    assert_eq!(add(desk, "ann", TODAY), Written::Resting);
+    assert_eq!(rename(&bob, "ann"), Written::Resting);
+    assert_eq!(desk.store.user(&bob), Ok(Some(user("bob"))), "nothing is written");
+    assert_eq!(rename(&bob, "anna"), Written::Taken);
+    assert_eq!(rename(&ann, "ann"), Written::Done, "they take it back");
+    assert_eq!(rename(&bob, "anna"), Written::Resting);
+    assert_eq!(rename(&ann, "anne"), Written::Done);
+    assert_eq!(desk.store.delete_user(&ann, Some(LATER)), Ok(true));
+    for name in ["ann", "anna", "anne"] {
+        assert_eq!(add(desk, name, TODAY), Written::Resting, "{name}");
+    }
+    let sql = "SELECT count(*) FROM resting_name WHERE user_id IS NOT NULL";
+    assert_eq!((desk.count("resting_name"), desk.raw().number(sql)), (3, 0));
+}
+
+fn lets_a_name_rest_until_its_last_moment_or_until_it_is_freed(desk: &Desk) {
+    let at = Moment::from_millis;
+    for (name, end) in [("a", 5), ("b", 5), ("c", 5), ("d", 6), ("e", 6)] {
+        desk.store.add_user(&user(name), &[]).unwrap();
+        desk.store.delete_user(&user(name).id, Some(at(end))).unwrap();
+    }
+    assert_eq!(add(desk, "a", at(5)), Written::Resting);
+    assert_eq!(add(desk, "a", at(6)), Written::Done);
+    assert_eq!(desk.store.is_name_free("b", at(6)), Ok(true));
+    for expected in [2, 1, 0] {
+        assert_eq!(desk.store.delete_rested_names(at(6), 2), Ok(expected));
+    }
+    assert_eq!(desk.store.free_name("d"), Ok(true));
+    assert_eq!(desk.store.free_name("d"), Ok(false));
+    assert_eq!(add(desk, "d", at(6)), Written::Done);
+    assert_eq!(add(desk, "e", at(6)), Written::Resting);
+    // What rests already does so for as long as either says.
+    let id = UserId::new("another-d-6".to_owned());
+    desk.store.rename_user(&id, "D", "x", Some(at(9)), at(6)).unwrap();
+    desk.store.rename_user(&id, "D", "d", None, at(6)).unwrap();
+    assert_eq!(desk.store.is_name_free("x", at(6)), Ok(true), "where no name is to rest");
+    desk.store.rename_user(&id, "D", "x", Some(at(9)), at(6)).unwrap();
+    assert_eq!(desk.store.delete_user(&id, Some(at(3))), Ok(true));
+    assert_eq!(desk.store.is_name_free("d", at(9)), Ok(false));
+}
+
+fn admits_nobody_whose_name_rests(desk: &Desk) {
+    with_ann(desk);
+    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(true));
+    // An account that is older than the rest of its name is no exception.
+    let arrival = |name: &str| Arrival {
+        user: user(name),
+        is_known_by_name: false,
+        attributes: String::new(),
+        keys: vec![key(name)],
+        sessions: Vec::new(),
+    };
+    let all = [arrival("ann"), arrival("bob")];
+    let admit = |skip, now| desk.store.admit(&all, skip, now, &mut |_, _| {}).unwrap();
+    assert_eq!(desk.store.standings(&all, TODAY).unwrap()[0], Standing::NameRests);
+    assert!(Standing::NameRests.is_conflict());
+    assert_eq!(admit(false, TODAY), [Standing::NameRests, Standing::New]);
+    assert_eq!(desk.count("user"), 0);
+    assert_eq!(admit(true, TODAY), [Standing::NameRests, Standing::New]);
+    assert_eq!(desk.store.user_by_name("ann"), Ok(None));
+    assert_eq!(admit(false, Moment::from_millis(51))[0], Standing::New);
+    assert_eq!(desk.store.user_by_name("ann"), Ok(Some(user("ann"))));
+}
+
+fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
+    let newest = store::schema(&desk.room.database(0)).unwrap().1;
+    desk.raw().run("DROP TABLE resting_name");
+    desk.room.set_schema(7);
+    assert_eq!(store::schema(&desk.room.database(1)), Ok((7, newest)));
+    let again = store::open(&desk.room.database(1)).unwrap();
+    assert_eq!(store::schema(&desk.room.database(1)), Ok((newest, newest)));
+    again.add_user(&user("ann"), &[]).unwrap();
+    assert_eq!(again.delete_user(&user("ann").id, Some(LATER)), Ok(true));
+    assert_eq!(again.is_name_free("ann", TODAY), Ok(false));
+}
+
 fn counts_what_there_is(desk: &Desk) {
     let live = with_ann(desk);
     desk.store.add_user(&user("bob"), &[]).unwrap();
     desk.store.add_access_token(&access_token("ann", 5), &live.id, 9).unwrap();
-    let counts = [("users", 2), ("keys", 1), ("sessions", 1), ("access_tokens", 1)];
+    desk.store.add_user(&user("eve"), &[]).unwrap();
+    desk.store.delete_user(&user("eve").id, Some(TODAY)).unwrap();
+    let counts =
+        [("users", 2), ("keys", 1), ("sessions", 1), ("access_tokens", 1), ("resting_names", 1)];
     assert_eq!(desk.store.counts(), Ok(counts));
     assert_eq!(desk.store.probe(), Ok(()));
 }
@@ -1712,8 +1874,13 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         store.change_counts(&[id], &|_, _| count, MANY).unwrap();
         store.add_records(&[record(1, text)]).unwrap();
     }
+    for (name, id) in [("gone", user("gone").id), ("renamed", user("renamed").id)] {
+        assert_eq!(store.add_user(&user(name), &[]), Ok(Written::Done));
+        store.rename_user(&id, "X", &format!("not {name}"), Some(LATER), TODAY).unwrap();
+    }
+    assert_eq!(store.delete_user(&user("gone").id, Some(LATER)), Ok(true));
     let all = rows(store);
-    assert_eq!(all.len(), 1 + 9 * texts().len());
+    assert_eq!(all.len(), 1 + 9 * texts().len() + 4);
     let room = desk.room.another();
     let other = store::open_for_copy(&room.database(0)).unwrap();
     other.begin_copy().unwrap();
@@ -1725,6 +1892,9 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
     assert!(rows(&*other) == all);
     assert_eq!(other.rows(), store.rows());
     assert_eq!(other.handle_key(), store.handle_key());
+    for (name, is_free) in [("gone", false), ("renamed", false), ("not gone", false), ("n", true)] {
+        assert_eq!(other.is_name_free(name, LATER), Ok(is_free), "{name}");
+    }
     other.add_records(&[record(2, "goes on")]).unwrap();
     let records = other.records_after(0, Moment::from_millis(2), 9).unwrap();
     assert_eq!(records.len(), 1);

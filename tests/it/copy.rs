@@ -29,6 +29,7 @@ const EVERYTHING: &str = r#"
     INSERT INTO ticket VALUES (randomblob(32), '2', 1, 9223372036854775807);
     INSERT INTO invite VALUES (randomblob(32), 'for "Zoë"', 'staff', 4294967295, 1, 5, 6),
       (randomblob(32), '', '', 1, 0, 5, 6);
+    INSERT INTO resting_name VALUES (randomblob(16), NULL, 7), (zeroblob(16), '1', -1);
     INSERT INTO device VALUES (zeroblob(32), '1', 8), (zeroblob(32), '2', 9);
     INSERT INTO throttle VALUES (randomblob(16), 4294967295, 1, 2), (zeroblob(16), 0, 3, -4);
     INSERT INTO audit VALUES (-5, 1, 'login_ok', '1', '::1', 's', 'r', 'a=1'),

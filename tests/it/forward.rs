@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use vestibule::http::Response;
+use vestibule::names::Rest;
 use vestibule::routes::{Alias, IdentityHeaders, Lane, Settings, check_paths};
 use vestibule::store::Store;
 use vestibule::users::{self, Username};
@@ -10,7 +11,7 @@ use vestibule::users::{self, Username};
 use crate::binary::Binary;
 use crate::engine;
 use crate::guessing::account_in;
-use crate::visit::{Visit, basic, body, of_example, way};
+use crate::visit::{MORNING, Visit, basic, body, of_example, way};
 
 const NAMES: [&str; 5] =
     ["Remote-User", "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"];
@@ -416,7 +417,9 @@ fn shuts_somebody_out_at_once_who_signs_out_or_is_disabled_or_deleted() {
                 assert!(users::disable(store, id, "left", crate::visit::MORNING).unwrap());
             });
         },
-        |visit| operate(visit, |store, id| drop(users::delete(store, id))),
+        |visit| {
+            operate(visit, |store, id| drop(users::delete(store, id, Rest::default(), MORNING)));
+        },
         // Disabled by a hand that does not know of sessions.
         |visit| visit.raw().run("UPDATE user SET disabled_at = 1"),
     ];
@@ -786,6 +789,6 @@ fn remembers_a_password_for_a_minute_and_no_longer_than_it_holds() {
     visit.forget_cookie();
     assert_eq!(ask_with(&mut visit, &authorization).status, 401);
     assert_eq!(ask_with(&mut visit, &basic("anna", "battery staple")).status, 200);
-    operate(&visit, |store, id| drop(users::delete(store, id)));
+    operate(&visit, |store, id| drop(users::delete(store, id, Rest::default(), MORNING)));
     assert_eq!(ask_with(&mut visit, &basic("anna", "battery staple")).status, 401);
 }

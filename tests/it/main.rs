@@ -26,6 +26,7 @@ mod invites;
 mod kill;
 mod look;
 mod migrate;
+mod names;
 mod next;
 mod output;
 mod place;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vestibule::names::Rest;
 use vestibule::tickets;
 use vestibule::token::Token;
 use vestibule::users::{self, Username};
@@ -9,7 +10,7 @@ use vestibule::users::{self, Username};
 use crate::account::add_key;
 use crate::binary::{Binary, vestibule};
 use crate::engine;
-use crate::visit::{Visit, body, plain, way};
+use crate::visit::{MORNING, Visit, body, plain, way};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -166,7 +167,9 @@ fn takes_no_link_from_before_something_that_the_operator_has_done_to_the_account
         let anna = users::by_name(&*store, &name("anna")).unwrap().unwrap().id;
         match what {
             "disabled" => drop(users::disable(&*store, &anna, "left", visit.now).unwrap()),
-            "renamed" => drop(users::rename(&*store, &anna, &name("hannah")).unwrap()),
+            "renamed" => drop(
+                users::rename(&*store, &anna, &name("hannah"), Rest::default(), MORNING).unwrap(),
+            ),
             _ => drop(users::set_email(&*store, &anna, "new@example.com").unwrap()),
         }
         if undo {

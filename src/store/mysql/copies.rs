@@ -7,6 +7,7 @@ use super::access_tokens::access_token_at;
 use super::counts::count_at;
 use super::invites::invite_at;
 use super::moves::{Columns, KEY, SESSION, USER, key_values, user_values};
+use super::names::{resting_name_at, resting_name_values};
 use super::trail::{record_at, record_values};
 use super::{
     Answer, Fault, Mysql, Unit, blob, bytes, get, key_at, moment, rows_of_marks, session_at,
@@ -91,6 +92,11 @@ const READINGS: [Reading; TABLES.len()] = [
                 FROM invite ORDER BY id",
         owner: None,
         row: |it| Ok(Row::Invite(invite_at(it)?)),
+    },
+    Reading {
+        sql: "SELECT id, user_id, expires_at FROM resting_name ORDER BY id",
+        owner: None,
+        row: |it| Ok(Row::RestingName(resting_name_at(it)?)),
     },
     Reading {
         sql: "SELECT device.id, user_id, last_used_at, user.id
@@ -244,6 +250,7 @@ fn insert(unit: &mut Unit<'_>, rows: &[Row]) -> Answer<()> {
         Row::Invite(_) => {
             ("invite (id, note, group_names, uses_left, is_first, created_at, expires_at)", 7)
         }
+        Row::RestingName(_) => ("resting_name (id, user_id, expires_at)", 3),
         Row::Device(_) => ("device (id, user_id, last_used_at)", 3),
         Row::Count { .. } => ("throttle (id, failures, last_at, until)", 4),
         Row::Record { .. } => {
@@ -296,6 +303,7 @@ fn values(row: &Row) -> Vec<Value> {
             it.created_at.millis().into(),
             it.expires_at.millis().into(),
         ],
+        Row::RestingName(it) => resting_name_values(it).into(),
         Row::Device(it) => vec![
             blob(it.id.as_bytes()),
             it.user_id.as_str().into(),

@@ -1,21 +1,22 @@
 //! Many people at once, from elsewhere and to it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 use mysql::prelude::Queryable;
 use mysql::{Params, Row, Value};
 
 use super::{
-    Answer, Fault, Kind, Mysql, Tries, Unit, blob, get, has_user, key_at, marks, rows_of_marks,
-    session_at, session_values, token_hash, user_at,
+    Answer, Fault, Kind, Mysql, Tries, Unit, blob, bytes, get, has_user, key_at, marks,
+    rows_of_marks, session_at, session_values, token_hash, user_at,
 };
 use crate::clock::Moment;
 use crate::password::PasswordHash;
 use crate::store::standing::{Present, standing};
 use crate::store::strangers::tell;
 use crate::store::{
-    Arrival, Departure, Key, KeyId, Moves, Progress, Result, Session, Standing, User, UserId,
+    Arrival, Departure, Key, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User,
+    UserId,
 };
 use crate::token::TokenHash;
 
@@ -26,10 +27,10 @@ const BATCH: usize = 500;
 const ROWS: usize = 500;
 
 impl Moves for Mysql {
-    fn standings(&self, arrivals: &[Arrival]) -> Result<Vec<Standing>> {
+    fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>> {
         let mut all = Vec::with_capacity(arrivals.len());
         for batch in arrivals.chunks(BATCH) {
-            all.extend(self.read(|unit| standings(unit, batch))?);
+            all.extend(self.read(|unit| standings(unit, &self.handle_key, batch, now))?);
         }
         Ok(all)
     }
@@ -41,9 +42,10 @@ impl Moves for Mysql {
         &self,
         arrivals: &[Arrival],
         skip_conflicts: bool,
+        now: Moment,
         progress: Progress<'_>,
     ) -> Result<Vec<Standing>> {
-        let standings = self.standings(arrivals)?;
+        let standings = self.standings(arrivals, now)?;
         if !skip_conflicts && standings.iter().any(Standing::is_conflict) {
             return Ok(standings);
         }
@@ -179,15 +181,17 @@ pub(super) fn insert_rows(
 }
 
 /// What there is of some people.
-#[derive(Default)]
-struct Known {
+struct Known<'a> {
+    /// The key that names which rest are hashed with.
+    key: &'a [u8; 32],
+    resting: HashSet<NameHash>,
     names: HashMap<String, String>,
     users: HashMap<String, String>,
     keys: HashMap<String, String>,
     sessions: HashMap<[u8; 32], String>,
 }
 
-impl Present for Known {
+impl Present for Known<'_> {
     type Error = Infallible;
 
     fn name_of(&self, id: &str) -> std::result::Result<Option<String>, Infallible> {
@@ -196,6 +200,10 @@ impl Present for Known {
 
     fn user_by_name(&self, canonical: &str) -> std::result::Result<Option<String>, Infallible> {
         Ok(self.users.get(canonical).cloned())
+    }
+
+    fn name_rests(&self, canonical: &str) -> std::result::Result<bool, Infallible> {
+        Ok(self.resting.contains(&NameHash::of(self.key, canonical)))
     }
 
     fn owner_of_key(&self, id: &KeyId) -> std::result::Result<Option<String>, Infallible> {
@@ -207,8 +215,13 @@ impl Present for Known {
     }
 }
 
-fn standings(unit: &mut Unit<'_>, people: &[Arrival]) -> Answer<Vec<Standing>> {
-    let known = known(unit, people)?;
+fn standings(
+    unit: &mut Unit<'_>,
+    key: &[u8; 32],
+    people: &[Arrival],
+    now: Moment,
+) -> Answer<Vec<Standing>> {
+    let known = known(unit, key, people, now)?;
     Ok(people
         .iter()
         .map(|it| {
@@ -219,7 +232,12 @@ fn standings(unit: &mut Unit<'_>, people: &[Arrival]) -> Answer<Vec<Standing>> {
 }
 
 /// Everything that these people could meet.
-fn known(unit: &mut Unit<'_>, people: &[Arrival]) -> Answer<Known> {
+fn known<'a>(
+    unit: &mut Unit<'_>,
+    key: &'a [u8; 32],
+    people: &[Arrival],
+    now: Moment,
+) -> Answer<Known<'a>> {
     let names = || people.iter().map(|it| it.user.canonical_username.as_str());
     let keys = || people.iter().flat_map(|it| &it.keys);
     let by_name = keys().filter(|it| it.id.provider() == "username");
@@ -228,7 +246,20 @@ fn known(unit: &mut Unit<'_>, people: &[Arrival]) -> Answer<Known> {
     let all_keys = keys().map(|it| Value::from(it.id.as_str()));
     let all_keys = all_keys.chain(names().map(|it| KeyId::username(it).as_str().into()));
     let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| blob(it.id.as_bytes()));
-    let mut known = Known::default();
+    let mut known = Known {
+        key,
+        resting: HashSet::new(),
+        names: HashMap::new(),
+        users: HashMap::new(),
+        keys: HashMap::new(),
+        sessions: HashMap::new(),
+    };
+    let resting = names().map(|it| blob(&NameHash::of(key, it).0));
+    let sql = format!("SELECT id FROM resting_name WHERE expires_at >= {} AND id IN", now.millis());
+    each_of(unit, &sql, resting, &mut |mut row| {
+        known.resting.insert(NameHash(bytes(&mut row, 0)?));
+        Ok(())
+    })?;
     let mut note = |mut row: Row| -> Answer<()> {
         let (id, name): (String, String) = (get(&mut row, 0)?, get(&mut row, 1)?);
         known.users.insert(name.clone(), id.clone());

@@ -16,14 +16,23 @@ use crate::token;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The number of the schema, the same as a file's.
-const NEWEST: u32 = 7;
+const NEWEST: u32 = 8;
 
 /// The first number that servers of this kind have had.
 const FIRST: u32 = 7;
 
 /// What brings an older database up to date: each with the number that it leads to, and one statement.
 /// Steps are never changed once released, and only add, as older processes go on meanwhile.
-const STEPS: &[(u32, &str)] = &[];
+const STEPS: &[(u32, &str)] = &[(
+    8,
+    "CREATE TABLE IF NOT EXISTS resting_name (
+         id         VARBINARY(16)  NOT NULL PRIMARY KEY,
+         user_id    VARBINARY(255),
+         expires_at BIGINT         NOT NULL,
+         KEY resting_name_by_user (user_id),
+         KEY resting_name_by_end (expires_at)
+     ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+)];
 
 /// How long somebody may take to bring the tables up to date before another one may.
 const LEASE_SECONDS: u32 = 60;

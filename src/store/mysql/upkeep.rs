@@ -35,11 +35,12 @@ impl Upkeep for Mysql {
         Tended::Unchanged
     }
 
-    fn counts(&self) -> Result<[(&'static str, i64); 4]> {
+    fn counts(&self) -> Result<[(&'static str, i64); 5]> {
         self.read(|unit| {
             let row = unit.first(
                 "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
-                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token)",
+                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token),
+                        (SELECT count(*) FROM resting_name)",
                 (),
             )?;
             let mut row = row.unwrap_or_else(|| unreachable!("a count always has a row"));
@@ -49,6 +50,7 @@ impl Upkeep for Mysql {
                 ("keys", count(1)?),
                 ("sessions", count(2)?),
                 ("access_tokens", count(3)?),
+                ("resting_names", count(4)?),
             ])
         })
     }

@@ -5,10 +5,12 @@ use mysql::Row;
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invites, moment,
-    optional_moment, tickets, written,
+    names, optional_moment, tickets, written,
 };
 use crate::clock::Moment;
-use crate::store::{Entry, Groups, Key, Result, Session, SignedUp, User, UserId, Users, Written};
+use crate::store::{
+    Entry, Groups, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
+};
 use crate::token::TokenHash;
 
 impl Users for Mysql {
@@ -18,7 +20,7 @@ impl Users for Mysql {
                 return Ok(());
             }
             see_that_nobody_else_signs_in_as(unit, &user.id, &user.canonical_username)?;
-            insert_user(unit, user, "")?;
+            self.insert_new_user(unit, user)?;
             keys.iter().try_for_each(|key| add_key(unit, key))
         }))
     }
@@ -39,13 +41,13 @@ impl Users for Mysql {
             if let Some(id) = invite {
                 invites::take(unit, id, user.created_at)?;
             }
-            insert_user(unit, user, "")?;
+            self.insert_new_user(unit, user)?;
             insert_key(unit, key)?;
             insert_session(unit, session, entry)
         });
         match done {
             Ok(()) => Ok(SignedUp::Done),
-            Err(Fault::Duplicate) => Ok(SignedUp::NameTaken),
+            Err(Fault::Duplicate | Fault::Resting) => Ok(SignedUp::NameTaken),
             Err(Fault::NotInvited) => Ok(SignedUp::NotInvited),
             Err(fault) => Err(fault.into()),
         }
@@ -81,13 +83,26 @@ impl Users for Mysql {
         )
     }
 
-    fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written> {
+    fn rename_user(
+        &self,
+        id: &UserId,
+        username: &str,
+        canonical: &str,
+        rests_until: Option<Moment>,
+        now: Moment,
+    ) -> Result<Written> {
         written(self.write(|unit| {
             let before = lock_user(unit, id.as_str())?.ok_or(Fault::NoUser)?;
             unit.run(
                 "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?",
                 (username, canonical, id.as_str()),
             )?;
+            if before != canonical {
+                let new = self.name_hash(canonical);
+                names::refuse_resting(unit, new, id, now)?;
+                names::delete(unit, new)?;
+                self.let_rest(unit, &before, Some(id), rests_until)?;
+            }
             move_sign_in_name(unit, id, &before, canonical)?;
             tickets::delete_all_of(unit, id.as_str())
         }))
@@ -137,9 +152,13 @@ impl Users for Mysql {
         Ok(met? > 0)
     }
 
-    fn delete_user(&self, id: &UserId) -> Result<bool> {
+    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool> {
         Ok(self.write(|unit| {
-            lock_user(unit, id.as_str())?;
+            let name = lock_user(unit, id.as_str())?;
+            names::forget_owner(unit, id)?;
+            if let Some(name) = name {
+                self.let_rest(unit, &name, None, rests_until)?;
+            }
             unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
             access_tokens::delete_all_of(unit, id.as_str())?;
             tickets::delete_all_of(unit, id.as_str())?;
@@ -148,6 +167,28 @@ impl Users for Mysql {
             let met = unit.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
             Ok(met > 0 || unit.is_again)
         })?)
+    }
+}
+
+impl Mysql {
+    /// Adds a user whose name has to be free.
+    fn insert_new_user(&self, unit: &mut Unit<'_>, user: &User) -> Answer<()> {
+        insert_user(unit, user, "")?;
+        let name = self.name_hash(&user.canonical_username);
+        names::refuse_resting(unit, name, &user.id, user.created_at)
+    }
+
+    /// Lets a name rest, if it is to.
+    fn let_rest(
+        &self,
+        unit: &mut Unit<'_>,
+        canonical: &str,
+        user: Option<&UserId>,
+        until: Option<Moment>,
+    ) -> Answer<()> {
+        let Some(expires_at) = until else { return Ok(()) };
+        let (id, user_id) = (self.name_hash(canonical), user.cloned());
+        names::upsert(unit, &RestingName { id, user_id, expires_at })
     }
 }
 

@@ -7,7 +7,7 @@ use super::counts::{count_at, insert_device, upsert_count};
 use super::trail::{insert_record, record_at};
 use super::{
     Fault, Sqlite, WRITE_PATIENCE, file, insert_key, insert_session_row, insert_user, invites,
-    key_at, moment_at, session_at, tickets, user_at,
+    key_at, moment_at, names, session_at, tickets, user_at,
 };
 use crate::store::strangers::tell;
 use crate::store::{
@@ -68,6 +68,10 @@ const READINGS: [Reading; TABLES.len()] = [
         row: |it| Ok(Row::Invite(invites::invite_at(it)?)),
     },
     Reading {
+        sql: "SELECT id, user_id, expires_at FROM resting_name ORDER BY id",
+        row: |it| Ok(Row::RestingName(names::resting_name_at(it)?)),
+    },
+    Reading {
         sql: "SELECT id, user_id, last_used_at FROM device ORDER BY id, user_id",
         row: |it| {
             Ok(Row::Device(Device {
@@ -116,6 +120,7 @@ impl Copies for Sqlite {
                 "DELETE FROM audit;
                  DELETE FROM throttle;
                  DELETE FROM device;
+                 DELETE FROM resting_name;
                  DELETE FROM invite;
                  DELETE FROM ticket;
                  DELETE FROM access_token;
@@ -164,6 +169,7 @@ impl Copies for Sqlite {
                         (SELECT count(*) FROM access_token),
                         (SELECT count(*) FROM ticket),
                         (SELECT count(*) FROM invite),
+                        (SELECT count(*) FROM resting_name),
                         (SELECT count(*) FROM device),
                         (SELECT count(*) FROM throttle),
                         (SELECT count(*) FROM audit)",
@@ -222,6 +228,7 @@ fn insert(tx: &Transaction<'_>, row: &Row) -> std::result::Result<(), Fault> {
         Row::AccessToken { token, epoch } => access_tokens::insert(tx, token, Some(*epoch))?,
         Row::Ticket(ticket) => tickets::insert(tx, ticket)?,
         Row::Invite(invite) => invites::insert(tx, invite)?,
+        Row::RestingName(name) => names::upsert(tx, name)?,
         Row::Device(device) => insert_device(tx, device)?,
         Row::Count { id, count } => upsert_count(tx, *id, *count)?,
         Row::Record { number, record } => insert_record(tx, Some(*number), record)?,

@@ -4,20 +4,23 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Statement, Transaction};
 
 use super::{
-    Fault, Sqlite, WRITE_PATIENCE, insert_key, insert_session_row, insert_user, key_at, session_at,
-    user_at,
+    Fault, Sqlite, WRITE_PATIENCE, insert_key, insert_session_row, insert_user, key_at, names,
+    session_at, user_at,
 };
 use crate::clock::Moment;
 use crate::store::standing::{Present, standing};
 use crate::store::strangers::tell;
 use crate::store::{
-    Arrival, Departure, KeyId, Moves, Progress, Result, Session, Standing, User, UserId,
+    Arrival, Departure, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User, UserId,
 };
 use crate::token::TokenHash;
 
 impl Moves for Sqlite {
-    fn standings(&self, arrivals: &[Arrival]) -> Result<Vec<Standing>> {
-        self.read(|conn| arrivals.iter().map(|it| standing(conn, it)).collect())
+    fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>> {
+        self.read(|conn| {
+            let here = Here { conn, key: &self.handle_key, now };
+            arrivals.iter().map(|it| standing(&here, it)).collect()
+        })
     }
 
     // LIMIT: other writers wait meanwhile, and give up if it takes longer than they are patient.
@@ -25,12 +28,14 @@ impl Moves for Sqlite {
         &self,
         arrivals: &[Arrival],
         skip_conflicts: bool,
+        now: Moment,
         progress: Progress<'_>,
     ) -> Result<Vec<Standing>> {
         let done = self.write(WRITE_PATIENCE, |tx| {
+            let here = Here { conn: tx, key: &self.handle_key, now };
             let standings = arrivals
                 .iter()
-                .map(|arrival| standing(&**tx, arrival))
+                .map(|arrival| standing(&here, arrival))
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             if !skip_conflicts && standings.iter().any(Standing::is_conflict) {
                 return Ok(standings);
@@ -96,23 +101,35 @@ fn insert(
     Ok(())
 }
 
-impl Present for Connection {
+/// What is here at a moment.
+struct Here<'a> {
+    conn: &'a Connection,
+    /// The key that names which rest are hashed with.
+    key: &'a [u8; 32],
+    now: Moment,
+}
+
+impl Present for Here<'_> {
     type Error = rusqlite::Error;
 
     fn name_of(&self, id: &str) -> rusqlite::Result<Option<String>> {
-        one(self, "SELECT canonical_username FROM user WHERE id = ?1", id)
+        one(self.conn, "SELECT canonical_username FROM user WHERE id = ?1", id)
     }
 
     fn user_by_name(&self, canonical: &str) -> rusqlite::Result<Option<String>> {
-        one(self, "SELECT id FROM user WHERE canonical_username = ?1", canonical)
+        one(self.conn, "SELECT id FROM user WHERE canonical_username = ?1", canonical)
+    }
+
+    fn name_rests(&self, canonical: &str) -> rusqlite::Result<bool> {
+        names::rests(self.conn, NameHash::of(self.key, canonical), self.now)
     }
 
     fn owner_of_key(&self, id: &KeyId) -> rusqlite::Result<Option<String>> {
-        one(self, "SELECT user_id FROM user_key WHERE id = ?1", id.as_str())
+        one(self.conn, "SELECT user_id FROM user_key WHERE id = ?1", id.as_str())
     }
 
     fn owner_of_session(&self, id: &TokenHash) -> rusqlite::Result<Option<String>> {
-        one(self, "SELECT user_id FROM user_session WHERE id = ?1", id.as_bytes())
+        one(self.conn, "SELECT user_id FROM user_session WHERE id = ?1", id.as_bytes())
     }
 }
 

@@ -30,11 +30,12 @@ impl Upkeep for Sqlite {
         self.look_after_place()
     }
 
-    fn counts(&self) -> Result<[(&'static str, i64); 4]> {
+    fn counts(&self) -> Result<[(&'static str, i64); 5]> {
         self.read(|conn| {
             conn.query_row(
                 "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
-                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token)",
+                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token),
+                        (SELECT count(*) FROM resting_name)",
                 [],
                 |row| {
                     Ok([
@@ -42,6 +43,7 @@ impl Upkeep for Sqlite {
                         ("keys", row.get(1)?),
                         ("sessions", row.get(2)?),
                         ("access_tokens", row.get(3)?),
+                        ("resting_names", row.get(4)?),
                     ])
                 },
             )

@@ -5,17 +5,19 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invites, moment_at,
-    tickets, written,
+    names, tickets, written,
 };
 use crate::clock::Moment;
-use crate::store::{Entry, Groups, Key, Result, Session, SignedUp, User, UserId, Users, Written};
+use crate::store::{
+    Entry, Groups, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
+};
 use crate::token::TokenHash;
 
 impl Users for Sqlite {
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
-            insert_user(tx, user)?;
+            self.insert_new_user(tx, user)?;
             keys.iter().try_for_each(|key| add_key(tx, key))
         });
         written(done)
@@ -33,13 +35,13 @@ impl Users for Sqlite {
             if let Some(id) = invite {
                 invites::take(tx, id, user.created_at)?;
             }
-            insert_user(tx, user)?;
+            self.insert_new_user(tx, user)?;
             insert_key(tx, key)?;
             insert_session(tx, session, entry)
         });
         match done {
             Ok(()) => Ok(SignedUp::Done),
-            Err(Fault::Duplicate) => Ok(SignedUp::NameTaken),
+            Err(Fault::Duplicate | Fault::Resting) => Ok(SignedUp::NameTaken),
             Err(Fault::NotInvited) => Ok(SignedUp::NotInvited),
             Err(fault) => Err(fault.into()),
         }
@@ -77,17 +79,26 @@ impl Users for Sqlite {
         })
     }
 
-    fn rename_user(&self, id: &UserId, username: &str, canonical: &str) -> Result<Written> {
+    fn rename_user(
+        &self,
+        id: &UserId,
+        username: &str,
+        canonical: &str,
+        rests_until: Option<Moment>,
+        now: Moment,
+    ) -> Result<Written> {
         let done = self.write(WRITE_PATIENCE, |tx| {
-            let before: Option<String> = tx
-                .prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
-                .query_row([id.as_str()], |row| row.get(0))
-                .optional()?;
-            let before = before.ok_or(Fault::NoUser)?;
+            let before = name_of(tx, id)?.ok_or(Fault::NoUser)?;
             tx.prepare_cached(
                 "UPDATE user SET username = ?2, canonical_username = ?3 WHERE id = ?1",
             )?
             .execute([id.as_str(), username, canonical])?;
+            if before != canonical {
+                let new = self.name_hash(canonical);
+                names::refuse_resting(tx, new, id, now)?;
+                names::delete(tx, new)?;
+                self.let_rest(tx, &before, Some(id), rests_until)?;
+            }
             move_sign_in_name(tx, id, &before, canonical)?;
             tickets::delete_all_of(tx, id)?;
             Ok(())
@@ -147,8 +158,13 @@ impl Users for Sqlite {
         Ok(changed? > 0)
     }
 
-    fn delete_user(&self, id: &UserId) -> Result<bool> {
+    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
+            let name = name_of(tx, id)?;
+            names::forget_owner(tx, id)?;
+            if let Some(name) = name {
+                self.let_rest(tx, &name, None, rests_until)?;
+            }
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
             access_tokens::delete_all_of(tx, id)?;
@@ -159,6 +175,35 @@ impl Users for Sqlite {
         });
         Ok(deleted? > 0)
     }
+}
+
+impl Sqlite {
+    /// Adds a user whose name has to be free.
+    fn insert_new_user(&self, tx: &Transaction<'_>, user: &User) -> std::result::Result<(), Fault> {
+        insert_user(tx, user)?;
+        let name = self.name_hash(&user.canonical_username);
+        names::refuse_resting(tx, name, &user.id, user.created_at)
+    }
+
+    /// Lets a name rest, if it is to.
+    fn let_rest(
+        &self,
+        tx: &Transaction<'_>,
+        canonical: &str,
+        user: Option<&UserId>,
+        until: Option<Moment>,
+    ) -> rusqlite::Result<()> {
+        let Some(expires_at) = until else { return Ok(()) };
+        let (id, user_id) = (self.name_hash(canonical), user.cloned());
+        names::upsert(tx, &RestingName { id, user_id, expires_at })
+    }
+}
+
+/// The canonical name of a user.
+fn name_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<Option<String>> {
+    tx.prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()
 }
 
 pub(super) fn insert_user(tx: &Transaction<'_>, user: &User) -> std::result::Result<(), Fault> {

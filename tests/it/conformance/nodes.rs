@@ -15,8 +15,8 @@ use vestibule::store::{
 use vestibule::token::TokenHash;
 
 use super::{
-    Desk, MANY, NODES, access_token, epoch_of, hash, invite, is_alive, key, record, session,
-    sign_up, ticket, user, with_ann,
+    Desk, LATER, MANY, NODES, TODAY, access_token, epoch_of, hash, invite, is_alive, key, record,
+    session, sign_up, ticket, user, with_ann,
 };
 
 /// Lets this many threads at each node go at the same instant, and gives back what each of them said.
@@ -147,7 +147,7 @@ pub fn makes_one_account_with_the_invitation_for_the_first(desk: &Desk) {
         assert_eq!(won(&outcomes), 1, "{outcomes:?}");
         let ids = desk.raw().texts("SELECT id FROM user");
         assert_eq!((ids.len(), desk.count("invite")), (1, 0));
-        assert_eq!(desk.node(1).delete_user(&UserId::new(ids[0].clone())), Ok(true));
+        assert_eq!(desk.node(1).delete_user(&UserId::new(ids[0].clone()), None), Ok(true));
     }
 }
 
@@ -452,7 +452,7 @@ pub fn ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in(desk: &Desk
         sign_up(&*desk.store, &name, &first);
         let outcomes = race(desk, 2, |node, number| {
             if number == 0 {
-                return patiently(desk, || node.delete_user(&user(&name).id));
+                return patiently(desk, || node.delete_user(&user(&name).id, None));
             }
             let new = session(&name, [1, 2, 3]);
             patiently(desk, || node.start_session(&new, MANY, &Entry::default())) != Written::Taken
@@ -464,6 +464,29 @@ pub fn ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in(desk: &Desk
     }
 }
 
+/// A name is somebody's until it rests: there is no moment in between at which it is to be had.
+pub fn lets_nobody_have_a_name_whose_user_goes_at_the_same_moment(desk: &Desk) {
+    for round in 0..desk.room.rounds(30) {
+        let name = format!("n{round}");
+        sign_up(&*desk.store, &name, &session(&name, [1, 2, 3]));
+        let outcomes = race(desk, 2, |node, number| match number {
+            0 if round % 2 == 0 => {
+                let id = user(&name).id;
+                patiently(desk, || node.delete_user(&id, Some(LATER)));
+                SignedUp::NameTaken
+            }
+            0 => {
+                let (id, new) = (user(&name).id, format!("new {name}"));
+                patiently(desk, || node.rename_user(&id, &new, &new, Some(LATER), TODAY));
+                SignedUp::NameTaken
+            }
+            _ => try_to_sign_up(desk, node, &name, number, None),
+        });
+        assert_eq!(won(&outcomes), 0, "{outcomes:?}");
+        assert_eq!(desk.store.is_name_free(&name, LATER), Ok(false));
+    }
+}
+
 /// Whoever renames somebody beside whatever else is done to them: they sign in by the name that they have.
 pub fn keeps_a_users_name_and_their_key_one_whoever_renames_them(desk: &Desk) {
     with_ann(desk);
@@ -471,7 +494,7 @@ pub fn keeps_a_users_name_and_their_key_one_whoever_renames_them(desk: &Desk) {
     for round in 0..desk.room.rounds(30) {
         race(desk, 2, |node, number| {
             let name = format!("n{round}x{number}");
-            patiently(desk, || node.rename_user(&id, &name, &name))
+            patiently(desk, || node.rename_user(&id, &name, &name, None, TODAY))
         });
         let name = desk.store.user(&id).unwrap().unwrap().canonical_username;
         let keys = desk.store.keys_of(&id).unwrap();
@@ -490,7 +513,7 @@ pub fn no_old_password_outlives_a_new_one_beside_a_rename(desk: &Desk) {
                 return patiently(desk, || node.set_password(&id, Some(&new)));
             }
             let name = format!("n{round}x{number}");
-            patiently(desk, || node.rename_user(&id, &name, &name))
+            patiently(desk, || node.rename_user(&id, &name, &name, None, TODAY))
         });
         let name = desk.store.user(&id).unwrap().unwrap().canonical_username;
         let keys = desk.store.keys_of(&id).unwrap();
@@ -511,7 +534,7 @@ pub fn ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_ha
                 patiently(desk, || node.set_password(&user(&old).id, Some(&set)));
             }
             1 => {
-                patiently(desk, || node.rename_user(&user(&old).id, &name, &name));
+                patiently(desk, || node.rename_user(&user(&old).id, &name, &name, None, TODAY));
             }
             _ => {
                 let other = User { id: UserId::new(format!("other{round}")), ..user(&old) };
@@ -562,7 +585,7 @@ pub fn leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added(d
         sign_up(&*desk.store, &name, &live);
         let id = user(&name).id;
         race(desk, 2, |node, number| match number % 3 {
-            0 => drop(node.delete_user(&id)),
+            0 => drop(node.delete_user(&id, None)),
             1 => drop(node.add_ticket(&ticket(&name, 50))),
             _ => drop(node.start_session(&session(&name, [1, 2, 3]), MANY, &Entry::default())),
         });

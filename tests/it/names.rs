@@ -1,0 +1,246 @@
+//! Names that apps trust: those that an account has had, and those that stand for an office.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use vestibule::http::Response;
+use vestibule::invites::{self, NewInvite};
+use vestibule::login::Rules;
+use vestibule::names::{Reserved, Rest};
+use vestibule::routes::Settings;
+use vestibule::store::Groups;
+
+use crate::binary::{Binary, vestibule};
+use crate::copy::{on, refusal, said};
+use crate::engine;
+use crate::visit::{Visit, of_example, plain};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const PASSWORD: &str = "three unrelated words";
+const TAKEN: (u16, &str) = (400, "Username already taken");
+
+fn sign_up(visit: &mut Visit, name: &str) -> Response {
+    visit.forget_everything();
+    visit.post("/signup", &[("username", name), ("password", PASSWORD)])
+}
+
+/// A visit after `anna` has deleted her account.
+fn after_anna(settings: Settings) -> Visit {
+    let mut visit = Visit::with(settings);
+    assert_eq!(sign_up(&mut visit, "anna").status, 302);
+    assert_eq!(visit.post("/account/delete", &[("password", PASSWORD)]).status, 302);
+    assert_eq!(visit.count("user"), 0);
+    visit
+}
+
+#[test]
+fn lets_nobody_take_the_name_of_an_account_that_was_deleted_for_a_year() {
+    let mut visit = after_anna(of_example());
+    for spelling in ["anna", "ANNA", "ａｎｎａ"] {
+        assert_eq!(plain(&sign_up(&mut visit, spelling)), TAKEN, "{spelling}");
+    }
+    visit.wait(365 * DAY);
+    assert_eq!(visit.site.sweep(visit.now).unwrap(), 0, "nothing is forgotten before its time");
+    assert_eq!(plain(&sign_up(&mut visit, "anna")), TAKEN, "the last moment");
+    visit.wait(Duration::from_millis(1));
+    assert!(visit.site.sweep(visit.now).unwrap() > 0);
+    assert_eq!(visit.count("resting_name"), 0);
+    assert_eq!(sign_up(&mut visit, "anna").status, 302);
+}
+
+#[test]
+fn lets_a_name_rest_for_as_long_as_the_operator_says() {
+    let with = |rest| Settings {
+        rules: Rules { rest: Rest::new(rest), ..Rules::default() },
+        ..Settings::default()
+    };
+    let mut visit = after_anna(with(2 * DAY));
+    visit.wait(2 * DAY);
+    assert_eq!(plain(&sign_up(&mut visit, "anna")), TAKEN);
+    visit.wait(Duration::from_millis(1));
+    assert_eq!(sign_up(&mut visit, "anna").status, 302, "swept or not");
+    let mut visit = after_anna(with(Duration::ZERO));
+    assert_eq!(sign_up(&mut visit, "anna").status, 302);
+}
+
+#[test]
+fn reserves_names_of_an_office_wherever_the_site_is_served_for_real() {
+    let offices = [
+        "admin",
+        "administrator",
+        "root",
+        "postmaster",
+        "webmaster",
+        "hostmaster",
+        "abuse",
+        "security",
+        "support",
+        "system",
+        "operator",
+        "vestibule",
+        "Admin",
+        "ＲＯＯＴ",
+        "ſupport",
+    ];
+    for office in offices {
+        let mut visit = Visit::with(of_example());
+        assert_eq!(plain(&sign_up(&mut visit, office)), TAKEN, "{office}");
+        assert_eq!((visit.count("user"), visit.site.hashes_computed()), (0, 0));
+        let mut visit = Visit::new();
+        assert_eq!(sign_up(&mut visit, office).status, 302, "where it is tried out: {office}");
+    }
+}
+
+#[test]
+fn reserves_what_the_operator_lists_beside_them() {
+    let reserved = Reserved::read("Boss\nceo-of-us # him\n").unwrap();
+    let rules = Rules { reserved, ..Rules::default() };
+    let mut visit = Visit::with(Settings { rules, ..of_example() });
+    for name in ["boss", "BOSS", "CEO-of-us", "admin"] {
+        assert_eq!(plain(&sign_up(&mut visit, name)), TAKEN, "{name}");
+    }
+    assert_eq!(sign_up(&mut visit, "bossy").status, 302);
+}
+
+#[test]
+fn gives_no_reserved_name_to_somebody_with_an_invitation() {
+    let mut visit = after_anna(of_example());
+    let store = engine::open(visit.folder.path());
+    let new = NewInvite { note: String::new(), groups: Groups::default(), uses: 1, life: DAY };
+    let (_, token) = invites::create(&*store, new, visit.now).unwrap();
+    for (name, expected) in [("admin", 400), ("anna", 400), ("bertha", 302)] {
+        visit.forget_everything();
+        let fields = [("username", name), ("password", PASSWORD), ("invite", token.reveal())];
+        assert_eq!(visit.post("/signup", &fields).status, expected, "{name}: no use is gone");
+    }
+}
+
+#[test]
+fn answers_the_same_to_a_name_that_is_taken_that_rests_and_that_is_reserved() {
+    let mut visit = after_anna(of_example());
+    assert_eq!(sign_up(&mut visit, "bobo").status, 302);
+    visit.wait(DAY);
+    let computed = visit.site.hashes_computed();
+    for accept in ["*/*", "text/html", "application/json"] {
+        let [taken, rests, reserved] = ["bobo", "anna", "root"].map(|name| {
+            visit.forget_everything();
+            let headers =
+                [("Accept", accept), ("Content-Type", "application/x-www-form-urlencoded")];
+            let form = format!("username={name}&password=three+unrelated+words&by_page=1");
+            let answer = visit.ask("POST", "/signup", &headers, &form);
+            let body = String::from_utf8(answer.body.to_vec()).unwrap().replace(name, "NAME");
+            let reason = answer.note.fields.iter().find(|(field, _)| *field == "reason").cloned();
+            (answer.status, answer.headers, body, answer.note.event, reason)
+        });
+        assert!(taken == rests && taken == reserved, "{accept}: {taken:?} {rests:?} {reserved:?}");
+    }
+    assert_eq!(visit.site.hashes_computed(), computed, "none costs a hash");
+}
+
+// The operator.
+
+/// Runs a command on this folder's database, with a good password on standard input.
+fn run(folder: &Path, words: &[&str]) -> Output {
+    fs::write(folder.join("password"), "three unrelated words\n").unwrap();
+    let mut command = vestibule(words);
+    command.arg("--database").arg(folder.join("test.db"));
+    command.stdin(fs::File::open(folder.join("password")).unwrap());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
+}
+
+#[test]
+fn tells_the_operator_that_a_name_rests_and_frees_it_when_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let user = |words: &[&str]| run(folder.path(), &[&["user"], words].concat());
+    let server = Binary::start(folder.path(), &["--name-rest=1d"]);
+    for name in ["anna", "bobo", "carl"] {
+        server.sign_up(name);
+    }
+    said(&user(&["delete", "anna", "--yes"]));
+    said(&user(&["rename", "bobo", "bobby"]));
+    for words in [&["add", "Anna"][..], &["rename", "carl", "ANNA"], &["add", "bobo"]] {
+        let name = words.last().unwrap();
+        let text = refusal(&user(words), 1);
+        let advice = format!("the name {name} rests");
+        assert!(text.contains(&advice) && text.contains(&format!("user free {name}")), "{text}");
+    }
+    for name in ["anna", "bobo"] {
+        let form = format!("username={name}&password=correct+horse");
+        let answer = server.post("/signup", &form, None);
+        assert_eq!((answer.status, &*answer.body), TAKEN, "{name}");
+    }
+    said(&user(&["rename", "bobby", "bobo"]));
+    let text = refusal(&user(&["free", "bobo"]), 1);
+    assert!(text.contains("the name bobo does not rest"), "who took it back has it: {text}");
+    assert!(said(&user(&["free", "ＡＮＮＡ"])).contains("may be taken again"));
+    assert!(refusal(&user(&["free", "anna"]), 1).contains("does not rest"));
+    server.sign_up("anna");
+    said(&user(&["free", "bobby"]));
+    said(&user(&["delete", "carl", "--yes", "--name-rest=0"]));
+    said(&user(&["add", "carl"]));
+    let trail = said(&run(folder.path(), &["audit", "--json"]));
+    assert_eq!(trail.matches("\"user_free\"").count(), 2);
+    assert!(!trail.contains("bobby"), "names are no matter of the trail");
+}
+
+#[test]
+fn brings_nobody_over_whose_name_rests() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("test.db");
+    Binary::start(folder.path(), &[]).sign_up("anna");
+    let export = folder.path().join("people.jsonl");
+    said(&on(&database, &["export", export.to_str().unwrap()]));
+    said(&on(&database, &["user", "delete", "anna", "--yes"]));
+    let import = ["import", "vestibule", export.to_str().unwrap()];
+    for more in [&["--dry-run"][..], &[]] {
+        let output = on(&database, &[&import[..], more].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains("has a name that rests") && told.contains("user free"), "{told}");
+    }
+    said(&on(&database, &["user", "free", "anna"]));
+    said(&on(&database, &import));
+    assert!(said(&on(&database, &["user", "list"])).contains("anna"));
+}
+
+#[test]
+fn gives_reserved_names_to_the_operator_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("names");
+    fs::write(&list, "# ours\nboss\n").unwrap();
+    let flag = format!("--reserved-names={}", list.display());
+    let server = Binary::start(folder.path(), &["--origin=https://auth.test", &flag]);
+    for name in ["boss", "admin"] {
+        let form = format!("username={name}&password=three+unrelated+words");
+        let answer = server.post("/signup", &form, None);
+        assert_eq!((answer.status, &*answer.body), TAKEN, "{name}");
+        said(&run(folder.path(), &["user", "add", name]));
+    }
+    server.stop();
+    for (text, why) in [("x".repeat(32), "line 1 is no name"), (String::new(), "is empty")] {
+        fs::write(&list, text).unwrap();
+        let output = vestibule(&["serve", "--listen=unix:/no/where", &flag]).output().unwrap();
+        assert!(refusal(&output, 2).contains(why), "{why}");
+    }
+}
+
+#[test]
+fn says_at_start_that_anybody_can_make_an_account_that_checks_let_through() {
+    let guard = ["--origin=https://auth.example.com", "--cookie-domain=example.com"];
+    let cases: [(&[&str], usize); 5] = [
+        (&[], 0),
+        (&guard[..1], 0),
+        (&guard, 1),
+        (&["--alias=authelia"], 1),
+        (&[guard[0], guard[1], "--signup=invite"], 0),
+    ];
+    for (flags, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Binary::start(folder.path(), flags).stop();
+        let lines: Vec<_> = log.lines().filter(|it| it.contains("ev=open_signup ")).collect();
+        assert_eq!(lines.len(), expected, "{flags:?} {log}");
+        assert!(lines.iter().all(|it| it.contains("--signup invite or closed")), "{log}");
+    }
+}
