@@ -572,7 +572,9 @@ impl CommandLine {
     /// Reads the command line and the environment.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Unread> {
         let words: Vec<_> = arguments.into_iter().collect();
-        let matches = forget_empty(definition()).try_get_matches_from(&words);
+        let is_in_short = words.iter().any(|it| it == "-h");
+        let shown = if is_in_short { shorten(definition()) } else { definition() };
+        let matches = forget_empty(shown).try_get_matches_from(&words);
         if let Err(err) = &matches
             && !err.use_stderr()
         {
@@ -619,6 +621,33 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done; 2 wrong usage.";
 /// The command line, with what every help says.
 fn definition() -> clap::Command {
     tell_exit_codes(CommandLine::command())
+}
+
+/// The texts as `-h` has them: a line for each command and flag, and an example.
+fn shorten(command: clap::Command) -> clap::Command {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let example = after.split("\n\n").next().unwrap_or_default();
+    let codes = after.rfind("Exit codes:").map_or("", |at| &after[at..]);
+    let after = format!("{example}\n\n{codes}\n\n--help tells more.");
+    // A line is a line, whatever the width of the terminal.
+    let command = command.about(headline(&about).to_owned()).after_help(after).term_width(0);
+    command.mut_args(shorten_arg).mut_subcommands(shorten)
+}
+
+fn shorten_arg(arg: Arg) -> Arg {
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    // A default that depends on others is in the text.
+    let default = help.find(" [default: ").map_or("", |at| &help[at..]);
+    let help = format!("{}{default}", headline(&help));
+    arg.help(help).hide_env(true)
+}
+
+/// What a text begins with: all before its first detail.
+fn headline(text: &str) -> &str {
+    let ends = [". ", ": ", "; ", ", as in ", ", such as ", " ("];
+    let end = ends.iter().filter_map(|it| text.find(it)).min();
+    &text[..end.unwrap_or(text.len())]
 }
 
 fn tell_exit_codes(command: clap::Command) -> clap::Command {

@@ -634,3 +634,23 @@ fn prints_help_and_version_in_whatever_way_they_are_asked_for() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn tells_each_flag_in_one_line_of_the_short_help() {
+    for words in ["serve", "user add", "import csv", "proxy-config", "doctor", "check"] {
+        let words: Vec<_> = words.split(' ').collect();
+        let ask = |flag| said(&vestibule(&[&*words, &[flag]].concat()).output().unwrap());
+        let (short, long) = (ask("-h"), ask("--help"));
+        let flags = |text: &str| {
+            let names = text.lines().filter_map(|it| it.strip_prefix("      --"));
+            let names = names.map(|it| it.split(' ').next().unwrap().to_owned());
+            names.filter(|it| it != "help").collect::<Vec<_>>()
+        };
+        assert_eq!(flags(&short), flags(&long), "{words:?}");
+        assert!(!short.contains("[env: ") && short.contains("Exit codes: 0 "), "{short}");
+        let options = short.split("Options:\n").nth(1).unwrap().split("\nExample").next().unwrap();
+        for line in options.lines().filter(|line| line.starts_with(' ')) {
+            assert!(line.trim_start().starts_with('-'), "{words:?} needs a second line: {line}");
+        }
+    }
+}
