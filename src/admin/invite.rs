@@ -55,20 +55,21 @@ fn make(
         ("until", &*until),
         ("note", &*invite.note),
     ];
-    record_of(store, "invite_new", &facts, now)?;
+    let lost = format!(
+        "an invitation was made and its link not shown; revoke it with vestibule invite revoke {}",
+        invite.id.public_handle()
+    );
+    let unshown = |cause: String| format!("{lost} ({cause})");
+    record_of(store, "invite_new", &facts, now).map_err(unshown)?;
     let link = format!("{origin}/signup?invite={}", token.reveal());
     let text = if look.json {
         let mut data = data(&invite);
         data["link"] = link.into();
         format!("{data}\n")
     } else {
-        let drawn = if look.qr { drawn(&link)? } else { String::new() };
+        let drawn = if look.qr { drawn(&link).map_err(unshown)? } else { String::new() };
         format!("{link}\n{drawn}")
     };
-    let handle = invite.id.public_handle();
-    let lost = format!(
-        "an invitation was made and its link not shown; revoke it with vestibule invite revoke {handle}"
-    );
     Ok(Printout { text, lost: Some(lost) })
 }
 

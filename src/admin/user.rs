@@ -266,12 +266,13 @@ fn reset_link(
     }
     let made = tickets::create(store, &user.id, now).map_err(|err| err.to_string())?;
     let token = made.ok_or_else(|| format!("there is no user {} any more", user.username))?;
-    record(store, user, ("reset_link", &[]), now)?;
-    let link = format!("{origin}/reset?token={}", token.reveal());
-    let drawn = if qr { drawn(&link)? } else { String::new() };
     let name = printable(&user.username);
     let lost =
         format!("a reset link for {name} was made and not shown; another one will take its place");
+    let unshown = |cause: String| format!("{lost} ({cause})");
+    record(store, user, ("reset_link", &[]), now).map_err(unshown)?;
+    let link = format!("{origin}/reset?token={}", token.reveal());
+    let drawn = if qr { drawn(&link).map_err(unshown)? } else { String::new() };
     Ok(Printout { text: format!("{link}\n{drawn}"), lost: Some(lost) })
 }
 

@@ -153,6 +153,20 @@ fn says_that_a_link_was_made_and_not_shown() {
 }
 
 #[test]
+fn says_that_a_link_was_made_and_not_shown_when_it_could_not_be_put_on_record() {
+    let folder = folder();
+    let raw = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    raw.execute_batch(
+        "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END",
+    )
+    .unwrap();
+    for (words, expected) in MAKE {
+        let told = complaint(&run(folder.path(), words, Stdio::piped()), words);
+        assert!(told.contains(expected) && told.contains("not on record"), "{told}");
+    }
+}
+
+#[test]
 fn keeps_a_server_from_starting_that_could_not_show_the_link_for_the_first_account() {
     let folder = tempfile::tempdir().unwrap();
     let words = ["serve", "--signup=closed", "--listen=127.0.0.1:0", "--database=test.db"];
