@@ -282,7 +282,8 @@ pub struct Flags {
 
     /// Share one sign-in between all hosts of this domain, as in example.com for auth.example.com and
     /// app.example.com. The session cookie is then named `__Secure-auth_session`, carries this domain,
-    /// and is sent to every app there. Without it the sign-in is for one host alone.
+    /// and is sent to every app there. It has to be a domain of your own: browsers keep no cookie for a
+    /// public suffix such as co.uk or duckdns.org. Without it the sign-in is for one host alone.
     #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
     #[arg(help_heading = APPS)]
     cookie_domain: Option<Domain>,
