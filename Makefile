@@ -3,6 +3,7 @@
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make test-kill  commands that write files, killed at fifty moments each: some three minutes
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
+# make bench-isolation  measure whether anybody waits for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
 .PHONY: help run test test-cluster test-kill bench release
@@ -24,6 +25,9 @@ test-kill:
 
 bench:
 	benches/run.sh
+
+bench-isolation:
+	benches/isolation.sh
 
 release:
 	cargo build --release --locked

@@ -94,8 +94,9 @@ const PAGES_WAITING_MAX: usize = 256;
 /// one client may hold one of them and no more.
 pub const WRITERS: usize = 2;
 
-/// Requests that may wait for them.
-const WRITES_WAITING_MAX: usize = 256;
+/// Requests that may wait for them: more than a slow disk writes while one may wait. Where they are refused at
+/// once, clients that come back at once cost more than their places.
+const WRITES_WAITING_MAX: usize = 512;
 
 /// Requests that wait for a hasher, at most, for each of them: about half a second of work. And at
 /// least so many in all, so that fifty people can sign in at the same moment on one core.

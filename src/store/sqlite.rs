@@ -253,8 +253,10 @@ impl Drop for Reader<'_> {
         let mut readers = self.store.readers();
         readers.lent -= 1;
         readers.spare.extend(self.conn.take().filter(|_| self.is_well));
-        drop(readers);
-        self.store.reader_returned.notify_all();
+        // Nobody waits for it else, and every page would pay for being told.
+        if readers.is_lost {
+            self.store.reader_returned.notify_all();
+        }
     }
 }
 

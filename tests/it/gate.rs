@@ -787,6 +787,7 @@ fn survives_mutated_requests_without_a_500_and_keeps_nothing_of_them() {
         for _ in 0..16 {
             scope.spawn(|| (0..10).for_each(|_| drop((page(&server), server.get("/", None)))));
             scope.spawn(|| server.post("/login", "username=anna&password=wrong", None));
+            scope.spawn(|| server.post("/logout", "", None));
         }
     });
     let count = std::env::var("MUTATIONS").map_or(4_000, |it| it.parse().unwrap());
