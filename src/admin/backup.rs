@@ -57,12 +57,18 @@ pub fn restore(flags: &RestoreFlags, now: Moment) -> Done {
         let fields = [("from", &*from), ("sessions_left_out", &*sessions)];
         Record::of_program("restore", log::fields(&fields), now)
     };
-    let restored = store::restore(&flags.file, to, flags.keep_sessions, &record, now)
+    let rests_until = flags.rest.rest().end(now);
+    let restored = store::restore(&flags.file, to, flags.keep_sessions, rests_until, &record, now)
         .map_err(|err| err.to_string())?;
+    let names = match restored.names {
+        Some(0) => String::new(),
+        Some(count) => format!("{} stay reserved\n", counted(count, "name")),
+        None => "the names of accounts there could not be read, and none is reserved\n".to_owned(),
+    };
     let kept =
         restored.kept.iter().map(|it| format!("what was there before is {}\n", it.display()));
     Ok(format!(
-        "{database} is as {from} was; left out: {}\n{}",
+        "{database} is as {from} was; left out: {}\n{names}{}",
         counted(restored.sessions, "session"),
         kept.collect::<String>()
     ))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{DatabaseFlags, period};
+use super::{DatabaseFlags, NameRestFlag, period};
 
 /// `vestibule session`.
 #[derive(Args)]
@@ -134,6 +134,10 @@ pub struct RestoreFlags {
     /// Replace the database that is there.
     #[arg(long)]
     pub(crate) yes: bool,
+
+    /// How long the names of accounts stay reserved that are not in the backup.
+    #[command(flatten)]
+    pub(crate) rest: NameRestFlag,
 }
 
 /// `vestibule backup`.

@@ -206,6 +206,54 @@ fn brings_nobody_over_whose_name_rests() {
 }
 
 #[test]
+fn frees_no_name_by_a_restore() {
+    let folder = tempfile::tempdir().unwrap();
+    let user = |words: &[&str]| said(&run(folder.path(), &[&["user"], words].concat()));
+    let server = Binary::start(folder.path(), &[]);
+    for name in ["anna", "bobo"] {
+        server.sign_up(name);
+    }
+    let copy = folder.path().join("copy.db");
+    said(&run(folder.path(), &["backup", copy.to_str().unwrap()]));
+    for name in ["carl", "dora", "erna"] {
+        server.sign_up(name);
+    }
+    user(&["delete", "carl", "--yes"]);
+    user(&["rename", "bobo", "bobby"]);
+    user(&["rename", "dora", "doris"]);
+    server.stop();
+    let told = said(&run(folder.path(), &["restore", copy.to_str().unwrap(), "--yes"]));
+    assert!(told.contains("6 names stay reserved"), "{told}");
+    let server = Binary::start(folder.path(), &[]);
+    // Deleted, renamed and made since, renamed from there, and there again.
+    for name in ["carl", "dora", "doris", "erna", "bobby", "anna", "bobo"] {
+        let form = format!("username={name}&password=correct+horse");
+        let answer = server.post("/signup", &form, None);
+        assert_eq!((answer.status, &*answer.body), TAKEN, "{name}");
+    }
+    server.sign_up("zora");
+    server.stop();
+    user(&["rename", "bobo", "bobby"]);
+    // A backup from before there was such a table, in the place of one that cannot be read.
+    let raw = rusqlite::Connection::open(&copy).unwrap();
+    raw.execute_batch("DROP TABLE resting_name; PRAGMA user_version = 7;").unwrap();
+    drop(raw);
+    let restore = ["restore", copy.to_str().unwrap(), "--yes"];
+    assert!(said(&run(folder.path(), &restore)).contains("names stay reserved"));
+    let told = said(&run(folder.path(), &["user", "add", "zorro"]));
+    assert!(told.contains("zorro"), "{told}");
+    for name in ["zora", "carl"] {
+        assert!(
+            refusal(&run(folder.path(), &["user", "add", name]), 1).contains("rests"),
+            "{name}"
+        );
+    }
+    fs::write(folder.path().join("test.db"), "SQLite format 3\0 and no more").unwrap();
+    let told = said(&run(folder.path(), &restore));
+    assert!(told.contains("could not be read"), "{told}");
+}
+
+#[test]
 fn gives_reserved_names_to_the_operator_alone() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("names");

@@ -15,8 +15,9 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::geteuid;
 
+use super::names::Kept;
 use super::trail::insert_record;
-use super::{Fault, file};
+use super::{Fault, file, names};
 use crate::clock::Moment;
 use crate::new_file::{NewFile, folder_of, sync_folder, with_suffix};
 use crate::store::{Error, Record, Result};
@@ -46,12 +47,16 @@ pub struct Restored {
     pub sessions: usize,
     /// Where that is now which was there before.
     pub kept: Vec<PathBuf>,
+    /// How many names stay reserved, or are from now on, as an account had them in what was there before.
+    /// `None`: that could not be read.
+    pub names: Option<usize>,
 }
 
 /// Puts a copy of the backup `from` in the place of the database `to`, with the owner, group and mode of the
 /// file that is there, or else those of the folder, and with a record that says so in its audit trail.
 /// Sessions, access tokens, reset links and invitations are left out unless they are to be kept, since some
-/// may have been ended since.
+/// may have been ended since. No name becomes free by it: what is reserved in the replaced database stays so,
+/// and the names of accounts that the backup does not have are reserved until `rests_until`.
 ///
 /// What is there is moved aside, be it damaged, and nothing is changed unless the backup is in order and ours,
 /// and no other process uses the database.
@@ -59,6 +64,7 @@ pub fn restore(
     from: &Path,
     to: &Path,
     keeps_sessions: bool,
+    rests_until: Option<Moment>,
     record: &dyn Fn(usize) -> Record,
     now: Moment,
 ) -> Result<Restored> {
@@ -72,8 +78,9 @@ pub fn restore(
     refuse_to_replace(from, to)?;
     // Asked before anything is written, and again when it is.
     drop(take_over(to)?);
+    let names = kept_names(to, &source);
     let fresh = NewFile::beside(to).map_err(failed)?;
-    let sessions = copy_into(&source, fresh.part(), |copy| {
+    let (sessions, names) = copy_into(&source, fresh.part(), |copy| {
         let sessions = if keeps_sessions { 0 } else { leave_sessions_out(copy)? };
         // The first schema has no audit trail.
         if copy.table_exists(None, "audit")? {
@@ -81,7 +88,8 @@ pub fn restore(
             insert_record(&tx, None, &record(sessions))?;
             tx.commit()?;
         }
-        Ok(sessions)
+        let names = names.as_ref().map(|names| keep_names(copy, names, rests_until)).transpose()?;
+        Ok((sessions, names))
     })
     .map_err(|err| failed(io::Error::other(err.to_string())))?;
     give_owner(&fresh, to).map_err(failed)?;
@@ -89,7 +97,34 @@ pub fn restore(
     let kept = move_aside(to, now).map_err(failed)?;
     fresh.replace().map_err(failed)?;
     drop(held);
-    Ok(Restored { sessions, kept })
+    Ok(Restored { sessions, kept, names })
+}
+
+/// The names that are to be kept of the database at `to`. `None`: it cannot be read, as it is damaged.
+fn kept_names(to: &Path, backup: &Connection) -> Option<Kept> {
+    if file::length(to) == 0 {
+        return Some(Kept::default());
+    }
+    let replaced = file::open_immutable(to).ok()?;
+    names::kept_of(&replaced, backup).ok()
+}
+
+/// Reserves names in a copy, which needs a table of the newest schema for it.
+fn keep_names(
+    copy: &mut Connection,
+    names: &Kept,
+    rests_until: Option<Moment>,
+) -> rusqlite::Result<usize> {
+    if names.is_empty() {
+        return Ok(0);
+    }
+    // Of the library's errors this is the one that holds another.
+    file::bring_up_to_date(copy)
+        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
+    let tx = copy.transaction()?;
+    let count = names.keep(&tx, rests_until)?;
+    tx.commit()?;
+    Ok(count)
 }
 
 /// Puts everything into the empty file `part`, which no other process knows, and changes something in it.

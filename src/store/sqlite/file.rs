@@ -573,6 +573,16 @@ fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> Result<(
 }
 
 /// The number of the newest schema.
+/// Brings a copy that no other process knows to the newest schema.
+pub(super) fn bring_up_to_date(conn: &mut Connection) -> crate::store::Result<()> {
+    upgrade(conn, SCHEMA, MIGRATIONS).map_err(|refusal| refusal.0)
+}
+
+/// The random key of the database, with which names and addresses are hashed.
+pub(super) fn handle_key(conn: &Connection) -> rusqlite::Result<[u8; 32]> {
+    conn.query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
+}
+
 pub(super) fn newest_schema() -> u32 {
     newest(MIGRATIONS).unsigned_abs()
 }

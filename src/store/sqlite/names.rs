@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, Transaction};
 
-use super::{Fault, Sqlite, WRITE_PATIENCE, moment_at};
+use super::{Fault, Sqlite, WRITE_PATIENCE, file, moment_at};
 use crate::clock::Moment;
 use crate::store::{KeyId, NameHash, Names, RestingName, Result, UserId};
 
@@ -87,6 +87,76 @@ pub(super) fn upsert(conn: &Connection, it: &RestingName) -> rusqlite::Result<()
     )?
     .execute((it.id.0, it.user_id.as_ref().map(UserId::as_str), it.expires_at.millis()))?;
     Ok(())
+}
+
+/// Names that a restore would free, were they not kept: what is reserved in the database that it replaces,
+/// and the names of accounts there that the backup does not have.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// The key of the hashes in `resting`.
+    key: [u8; 32],
+    resting: Vec<RestingName>,
+    /// Users with their canonical names.
+    users: Vec<(UserId, String)>,
+}
+
+/// Reads which names are to be kept when `backup` takes the place of `replaced`.
+pub(super) fn kept_of(replaced: &Connection, backup: &Connection) -> rusqlite::Result<Kept> {
+    let mut resting = Vec::new();
+    // An older one has no such table.
+    if replaced.table_exists(None, "resting_name")? {
+        let sql = "SELECT id, user_id, expires_at FROM resting_name";
+        let mut statement = replaced.prepare(sql)?;
+        let rows = statement.query_map([], resting_name_at)?;
+        resting = rows.collect::<rusqlite::Result<_>>()?;
+    }
+    let mut is_there = backup.prepare("SELECT 1 FROM user WHERE canonical_username = ?1")?;
+    let mut users = Vec::new();
+    let mut all = replaced.prepare("SELECT id, canonical_username FROM user")?;
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, name): (String, String) = (row.get(0)?, row.get(1)?);
+        if !is_there.exists([&name])? {
+            users.push((UserId(id), name));
+        }
+    }
+    Ok(Kept { key: file::handle_key(replaced)?, resting, users })
+}
+
+impl Kept {
+    /// Whether there is nothing to keep.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.resting.is_empty() && self.users.is_empty()
+    }
+
+    /// Reserves the names in the restored copy, those of accounts until `rests_until`, and says how many
+    /// there are. A user who is there may take theirs back.
+    // LIMIT: hashes from a database with another key cannot be kept. A backup of that very database has the
+    // same one.
+    pub(super) fn keep(
+        &self,
+        copy: &Connection,
+        rests_until: Option<Moment>,
+    ) -> rusqlite::Result<usize> {
+        let key = file::handle_key(copy)?;
+        let owner = |id: &UserId| -> rusqlite::Result<Option<UserId>> {
+            let is_there = copy.prepare_cached("SELECT 1 FROM user WHERE id = ?1")?;
+            Ok({ is_there }.exists([id.as_str()])?.then(|| id.clone()))
+        };
+        let mut count = 0;
+        for it in self.resting.iter().filter(|_| key == self.key) {
+            let user_id = it.user_id.as_ref().map(owner).transpose()?.flatten();
+            upsert(copy, &RestingName { user_id, ..it.clone() })?;
+            count += 1;
+        }
+        let Some(expires_at) = rests_until else { return Ok(count) };
+        for (id, name) in &self.users {
+            let (id, user_id) = (NameHash::of(&key, name), owner(id)?);
+            upsert(copy, &RestingName { id, user_id, expires_at })?;
+            count += 1;
+        }
+        Ok(count)
+    }
 }
 
 pub(super) fn resting_name_at(row: &Row<'_>) -> rusqlite::Result<RestingName> {
