@@ -90,6 +90,9 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 /// Requests for pages that may wait.
 const PAGES_WAITING_MAX: usize = 256;
 
+/// So many of them wait before it is asked whose they are: less are answered in a moment anyway.
+const PAGES_WAITING_FREE: usize = 64;
+
 /// Workers of the lane for what writes and hashes nothing. Writes happen one after the other anyway; with two
 /// one client may hold one of them and no more.
 pub const WRITERS: usize = 2;
@@ -568,8 +571,10 @@ impl Gate {
         }
         let peer = self.visitors[place].peer;
         let request = || head.request(body, peer);
-        let (index, client) =
-            if head.may_cost() { self.seat_for(&request()) } else { (PAGES, None) };
+        let index = if head.may_cost() { self.lane_for(&request()) } else { PAGES };
+        let is_anybodys = index == PAGES && self.lanes[PAGES].queue.len() < PAGES_WAITING_FREE;
+        let client = if is_anybodys { None } else { self.reception.client(&request()) };
+        let client: Client = client.map(Neighbourhood::from);
         let visitor = &mut self.visitors[place];
         visitor.persistence = head.persistence;
         visitor.is_to_head = head.method() == crate::http::Method::Head;
@@ -592,14 +597,13 @@ impl Gate {
         false
     }
 
-    /// The lane for a request that may be more than a look at a page, and whose it is.
-    fn seat_for(&self, request: &Request) -> (usize, Client) {
-        let index = match self.reception.lane(request) {
-            routes::Lane::Page => return (PAGES, None),
+    /// The lane for a request that may be more than a look at a page.
+    fn lane_for(&self, request: &Request) -> usize {
+        match self.reception.lane(request) {
+            routes::Lane::Page => PAGES,
             routes::Lane::Write => WRITES,
             routes::Lane::Slow => SLOW,
-        };
-        (index, self.reception.client(request).map(Neighbourhood::from))
+        }
     }
 
     /// Whether a request of this client may wait in a lane. When all seats are taken, somebody else may have
@@ -976,6 +980,24 @@ mod tests {
                 gate.lanes[index].queue.take(client);
             }
         }
+    }
+
+    #[test]
+    fn lets_nobody_fill_the_lane_for_pages_while_others_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = gate_behind_proxy(&folder);
+        let seats = gate.lanes[PAGES].bounds.waiting;
+        let mut all: Vec<_> =
+            (0..seats).map(|_| send(&mut gate, "192.0.2.66", "GET /auth/nginx")).collect();
+        assert!(all.iter_mut().all(|it| answer(it).is_empty()), "there is room");
+        let said = answer(&mut send(&mut gate, "192.0.2.66", "GET /auth/nginx"));
+        assert!(said.starts_with("HTTP/1.1 403 "), "a check that is not made is no: {said}");
+        for at in 0..50 {
+            let mut other = send(&mut gate, &format!("192.0.2.{at}"), "GET /auth/nginx");
+            assert!(answer(&mut other).is_empty(), "{at} has a seat");
+        }
+        let refused = all.iter_mut().map(answer).filter(|it| !it.is_empty()).count();
+        assert_eq!((refused, gate.lanes[PAGES].queue.len()), (50, seats));
     }
 
     #[test]
