@@ -253,7 +253,7 @@ impl Drop for Reader<'_> {
         let mut readers = self.store.readers();
         readers.lent -= 1;
         readers.spare.extend(self.conn.take().filter(|_| self.is_well));
-        // Nobody waits for it else, and every page would pay for being told.
+        // Only one who opens the file again waits for it; telling nobody would cost every page a system call.
         if readers.is_lost {
             self.store.reader_returned.notify_all();
         }

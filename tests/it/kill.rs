@@ -56,6 +56,10 @@ impl Scene {
     fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = vestibule(words);
         command.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        #[cfg(feature = "mysql")]
+        if let Some(password) = mysql::password() {
+            command.env("VESTIBULE_DATABASE_PASSWORD", password);
+        }
         command
     }
 
@@ -85,9 +89,15 @@ fn count(path: &Path, table: &str) -> u32 {
 /// Kills a command in the scene again and again, each time in a new copy of it and at another moment, and
 /// looks at what is left.
 fn kill_often(scene: &Scene, words: &[&str], look: impl Fn(&Scene)) {
+    kill_often_on(scene, &|_| words.iter().map(|it| (*it).to_owned()).collect(), look);
+}
+
+/// The same where a scene has to be prepared, which comes back with the words.
+fn kill_often_on(scene: &Scene, words: &dyn Fn(&Scene) -> Vec<String>, look: impl Fn(&Scene)) {
     let whole = Scene::like(scene);
+    let all = words(&whole);
     let began = Instant::now();
-    whole.run(words);
+    whole.run(&borrowed(&all));
     let length = began.elapsed();
     let kills = std::env::var("KILLS").map_or(KILLS, |it| it.parse().unwrap());
     for kill in 0..kills {
@@ -97,10 +107,15 @@ fn kill_often(scene: &Scene, words: &[&str], look: impl Fn(&Scene)) {
         let thousandths = u64::from(kill) * 1_000 + chance;
         let part = u128::from(thousandths) * 11 / (u128::from(kills) * 10);
         let moment = Duration::from_nanos((length.as_nanos() * part / 1_000).try_into().unwrap());
-        it.kill(words, moment);
+        let all = words(&it);
+        it.kill(&borrowed(&all), moment);
         println!("killed after {moment:?} of {length:?}: {:?}", names(it.folder.path()));
         look(&it);
     }
+}
+
+fn borrowed(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 #[test]
@@ -207,6 +222,73 @@ fn brings_everybody_over_or_nobody() {
             it.run(&words);
             assert_eq!(it.users("test.db"), before + MORE);
             assert_eq!(names(it.folder.path()), ["people.csv", "test.db"]);
+        });
+    }
+}
+
+/// Commands that write into a server's database.
+#[cfg(feature = "mysql")]
+mod mysql {
+    use vestibule::store::Database;
+
+    use super::{MORE, Scene, USERS, fs, kill_often_on};
+    use crate::engine::{Raw, server};
+
+    /// The address of the scene's own database, without the password.
+    fn address(it: &Scene) -> String {
+        server::of_folder(it.folder.path()).to_string() + "?tls=off"
+    }
+
+    /// The password for the servers, if there are any.
+    pub fn password() -> Option<String> {
+        match Database::parse(&std::env::var("STORE_MYSQL").ok()?) {
+            Ok(Database::Mysql(cluster)) => cluster.password,
+            _ => None,
+        }
+    }
+
+    fn raw(it: &Scene) -> Box<dyn Raw> {
+        Box::new(server::connect(&server::of_folder(it.folder.path())))
+    }
+
+    /// Words with the scene's own database behind them, in which the tables are: one who is killed while
+    /// making them is waited for.
+    fn with_tables(it: &Scene, words: &[&str]) -> Vec<String> {
+        it.run(&["migrate", "--database", &address(it)]);
+        words.iter().map(|it| (*it).to_owned()).chain([address(it)]).collect()
+    }
+
+    #[test]
+    #[ignore = "needs STORE_MYSQL"]
+    fn leaves_a_whole_copy_or_none_that_can_be_read() {
+        let words = |it: &Scene| with_tables(it, &["copy", "--from=test.db", "--to"]);
+        kill_often_on(&Scene::new(), &words, |it| {
+            let list = ["user", "list", "--database", &address(it)];
+            let output = it.command(&list).output().unwrap();
+            if !output.status.success() || raw(it).count("user") == 0 {
+                it.run(&["copy", "--from=test.db", "--to", &address(it)]);
+            }
+            it.run(&list);
+            assert_eq!(raw(it).count("user"), i64::from(USERS));
+            assert_eq!(raw(it).count("user_session"), i64::from(USERS));
+        });
+    }
+
+    // Servers take people in by the hundreds: a cluster would stand still while it takes in all of them.
+    #[test]
+    #[ignore = "needs STORE_MYSQL"]
+    fn brings_over_in_the_next_run_whoever_was_left() {
+        let scene = Scene::new();
+        let lines: Vec<_> = (0..MORE).map(|n| format!("imported{n},,{n}\n")).collect();
+        let text = format!("username,hash,note\n{}", lines.concat());
+        fs::write(scene.path("people.csv"), text).unwrap();
+        let import = ["import", "csv", "people.csv", "--database"];
+        kill_often_on(&scene, &|it| with_tables(it, &import), |it| {
+            let left = raw(it).count("user");
+            assert_eq!(left, raw(it).count("user_key"), "nobody came without their key");
+            it.run(&[&import[..], &[&address(it)]].concat());
+            assert_eq!(raw(it).count("user"), i64::from(MORE));
+            assert_eq!(raw(it).count("user_key"), i64::from(MORE));
         });
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -169,6 +170,32 @@ fn leaves_what_replaces_its_file_at_the_last_moment_as_it_is() {
 }
 
 #[test]
+fn notices_that_a_link_leads_elsewhere_and_back_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("test.db");
+    for name in ["one.db", "two.db"] {
+        another(&folder.path().join(name));
+    }
+    std::os::unix::fs::symlink("one.db", &link).unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("anna");
+    let lead_to = |name: &str| {
+        let new = folder.path().join("new");
+        std::os::unix::fs::symlink(name, &new).unwrap();
+        fs::rename(&new, &link).unwrap();
+    };
+    lead_to("two.db");
+    assert_eq!(server.get("/healthz", None).status, 503);
+    assert_eq!(server.post("/signup", "username=bertha&password=correct+horse", None).status, 503);
+    lead_to("one.db");
+    wait_until(|| server.get("/healthz", None).status == 200);
+    server.sign_up("bertha");
+    server.stop();
+    assert_eq!(number(&folder.path().join("one.db"), "SELECT count(*) FROM user"), 3);
+    assert_eq!(number(&folder.path().join("two.db"), "SELECT count(*) FROM user"), 1);
+}
+
+#[test]
 fn loses_nothing_when_its_log_is_deleted() {
     for suffix in ["-wal", "-shm"] {
         let desk = Desk::new();
@@ -187,7 +214,10 @@ fn loses_nothing_when_its_log_is_deleted() {
 #[test]
 fn says_whose_log_it_may_be_if_a_replaced_file_is_damaged_by_it() {
     let folder = tempfile::tempdir().unwrap();
-    make(&folder.path().join("test.db"), 300);
+    let file = folder.path().join("test.db");
+    make(&file, 2_000);
+    // With sessions to sweep, its log would soon hold every page.
+    Connection::open(&file).unwrap().execute_batch("DELETE FROM user_session; VACUUM").unwrap();
     let server = Binary::start(folder.path(), &[]);
     let cookie = server.sign_up("anna");
     let desk = Desk { folder, server, cookie };

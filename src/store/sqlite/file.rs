@@ -119,12 +119,12 @@ impl From<std::io::Error> for Refusal {
     }
 }
 
-fn prepare(path: &Path, purpose: Use) -> Result<Opened> {
+fn prepare(asked: &Path, purpose: Use) -> Result<Opened> {
     let version = rusqlite::version_number();
     if version < SQLITE_VERSION_MIN {
         return broken(format!("SQLite {version} can corrupt files; 3.51.3 is needed"));
     }
-    let path = find(path)?;
+    let path = find(asked)?;
     let found = match inspect(&path, newest(MIGRATIONS))? {
         Found::Nothing if purpose.upgrades() => make(&path)?,
         Found::Zeros if purpose.upgrades() => make_anew(&path)?,
@@ -142,10 +142,10 @@ fn prepare(path: &Path, purpose: Use) -> Result<Opened> {
     // What is in use was checked by the one who opened it first.
     let is_checked = found == (Found::Ours { is_clean: false }) && !is_in_use;
     for _ in 0..OPENINGS_MAX {
-        let before = Place::of(&path)?;
+        let before = Place::of(asked, &path)?;
         let conn = connect(&path, found, is_checked, purpose)?;
         if before.is_there() {
-            return Ok(Opened { place: Place::of(&path)?, path, conn });
+            return Ok(Opened { place: Place::of(asked, &path)?, path, conn });
         }
     }
     unavailable("it was replaced while it was being opened")
@@ -297,8 +297,7 @@ fn inspect(path: &Path, newest: i32) -> Result<Found> {
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(err) if err.kind() == ErrorKind::NotFound => {
-            refuse_orphans(path, "is not there")?;
-            return Ok(Found::Nothing);
+            return new_or_refused(path, "is not there", Found::Nothing, newest);
         }
         Err(err) => return broken(err),
     };
@@ -306,8 +305,7 @@ fn inspect(path: &Path, newest: i32) -> Result<Found> {
         return broken("it is not a regular file");
     }
     if about.len() == 0 {
-        refuse_orphans(path, "is empty")?;
-        return Ok(Found::New);
+        return new_or_refused(path, "is empty", Found::New, newest);
     }
     let header = header(path)?;
     let is_sqlite = header.is_some_and(|it| it.starts_with(b"SQLite format 3\0"));
@@ -360,15 +358,19 @@ fn journal_of_pages(path: &Path) -> Option<u32> {
 
 /// Refuses to make a file beside the log or the journal of one that is gone: SQLite would delete what was
 /// written there, or take it for the new one's.
-fn refuse_orphans(path: &Path, state: &str) -> Result<()> {
+fn new_or_refused(path: &Path, state: &str, new: Found, newest: i32) -> Result<Found> {
     let log = with_suffix(path, "-wal");
     let left = if length(&log) > 0 {
         log
     } else if journal_of_pages(path).is_some_and(|pages| pages > 0) {
         with_suffix(path, "-journal")
     } else {
-        return Ok(());
+        return Ok(new);
     };
+    if length(path) > 0 {
+        // Another process has made it meanwhile.
+        return inspect(path, newest);
+    }
     broken(format!(
         "it {state}, but {} is there and belongs to it: put the database back beside it, or run vestibule \
          restore, which moves it aside",
@@ -447,10 +449,13 @@ fn connect(path: &Path, found: Found, is_checked: bool, purpose: Use) -> Result<
     if conn.is_readonly("main")? {
         return broken("it cannot be written: see its mode, its owner and where it is mounted");
     }
-    configure(&conn)?;
     if found == (Found::Ours { is_clean: false }) {
         // If it is refused, closing it must not fold the log into it.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    }
+    match configure(&conn) {
+        Err(err) if is_damage(&err) => return damaged(path, &err.to_string()),
+        configured => configured?,
     }
     if is_checked {
         check_whole(&conn, path)?;
@@ -498,16 +503,22 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Reads the whole file once.
+// LIMIT: the log of a file that was here before goes unseen where the two make sense together. It is removed
+// when a server notices that its file was replaced, so this takes a kill within seconds of that.
 fn check_whole(conn: &Connection, path: &Path) -> Result<()> {
     if fs::metadata(path)?.len() > CHECKED_BYTES_MAX {
         return Ok(());
     }
-    let damage = match damage(conn) {
-        Ok(None) => return Ok(()),
-        Ok(Some(damage)) => damage,
-        Err(err) if is_damage(&err) => err.to_string(),
-        Err(err) => return Err(err.into()),
-    };
+    match damage(conn) {
+        Ok(None) => Ok(()),
+        Ok(Some(damage)) => damaged(path, &damage),
+        Err(err) if is_damage(&err) => damaged(path, &err.to_string()),
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// Refuses a damaged file, and says so if it is the log alone that is at fault.
+fn damaged<T>(path: &Path, damage: &str) -> Result<T> {
     let log = with_suffix(path, "-wal");
     if length(&log) > 0 && open_immutable(path).and_then(|it| self::damage(&it)) == Ok(None) {
         return broken(format!(
@@ -522,7 +533,9 @@ fn check_whole(conn: &Connection, path: &Path) -> Result<()> {
 /// The first thing that is wrong in the file; `None`: nothing.
 pub(super) fn damage(conn: &Connection) -> rusqlite::Result<Option<String>> {
     let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    Ok((found != "ok").then_some(found))
+    // Before it stands a line about which database it is, and there is one.
+    let last = found.lines().last().unwrap_or_default();
+    Ok((last != "ok").then(|| last.to_owned()))
 }
 
 /// Whether it is the file that is at fault.

@@ -12,6 +12,8 @@ use crate::new_file::with_suffix;
 /// A file that is open, and where its path leads.
 #[derive(Clone)]
 pub(super) struct Place {
+    /// By the name that it was asked for, which may be a symbolic link.
+    asked: Named,
     database: Named,
     /// The log and its index, as far as they are there.
     companions: Vec<Named>,
@@ -35,24 +37,40 @@ impl Named {
 }
 
 impl Place {
-    /// Where the database at `path`, and what lies beside it, is now.
-    pub(super) fn of(path: &Path) -> std::io::Result<Self> {
+    /// Where the database is now, and what lies beside it: `path` is what the name `asked` leads to.
+    pub(super) fn of(asked: &Path, path: &Path) -> std::io::Result<Self> {
         let companions = ["-wal", "-shm"].map(|suffix| with_suffix(path, suffix));
         Ok(Self {
+            asked: Named::of(asked.to_owned())?,
             database: Named::of(path.to_owned())?,
             companions: companions.into_iter().filter_map(|it| Named::of(it).ok()).collect(),
         })
     }
 
-    /// Whether the path leads to the database.
+    /// The name that the database was asked for by.
+    pub(super) fn asked(&self) -> &Path {
+        &self.asked.path
+    }
+
+    /// Whether both names lead to the database.
     pub(super) fn is_there(&self) -> bool {
-        self.database.is_there()
+        [&self.asked, &self.database].iter().all(|it| it.is_there())
+    }
+
+    /// Whether the file is no longer at its own path, whatever else leads there.
+    pub(super) fn has_left(&self) -> bool {
+        !self.database.is_there()
+    }
+
+    /// Whether another file is at its own path.
+    pub(super) fn is_replaced(&self) -> bool {
+        id(&self.database.path).is_ok_and(|it| it != self.database.id)
     }
 
     /// What is not where it was; `None`: everything is.
     pub(super) fn lost(&self) -> Option<String> {
-        let lost =
-            std::iter::once(&self.database).chain(&self.companions).find(|it| !it.is_there())?;
+        let names = [&self.asked, &self.database];
+        let lost = names.into_iter().chain(&self.companions).find(|it| !it.is_there())?;
         let path = lost.path.display();
         Some(match id(&lost.path) {
             Ok(_) => format!("{path} was replaced: another file has its name"),

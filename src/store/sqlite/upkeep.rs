@@ -119,28 +119,29 @@ impl Sqlite {
     /// Sees whether the path still leads to the file that is open, and says if that has changed.
     fn look_after_place(&self) -> Tended {
         let was_lost = self.readers().is_lost;
+        let is_back = self.place.read().unwrap_or_else(PoisonError::into_inner).is_there();
         match self.lost() {
-            None => Tended::Unchanged,
+            None if !was_lost => Tended::Unchanged,
             Some(cause) if !was_lost => {
                 self.readers().is_lost = true;
                 // If it fails, the next turn tries again.
                 let _ = self.leave();
                 Tended::Lost(cause)
             }
-            Some(_) if self.is_back() => match self.open_again() {
+            _ if is_back => match self.open_again() {
                 Ok(()) => Tended::Recovered,
                 // A read is still under way, or another process holds the lock.
                 Err(_) => Tended::Unchanged,
             },
-            Some(_) => {
+            _ => {
                 let _ = self.leave();
                 Tended::Unchanged
             }
         }
     }
 
-    /// Folds the log into the file that it belongs to, wherever that is now, and takes it away from its path,
-    /// so that it cannot be taken for the log of another file there. What is not ours is left.
+    /// Folds the log into the file that it belongs to, wherever that is now; and if that has left its path,
+    /// removes the log, which would be taken for that of another file there. What is not ours is left.
     fn leave(&self) -> Result<()> {
         if self.readers().is_closed {
             return Ok(());
@@ -149,21 +150,18 @@ impl Sqlite {
         let writer = self.writer(WRITE_PATIENCE)?;
         let set = writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         set.map_err(Fault::from)?;
-        // A process that has the other file open may be using our log for it.
-        let is_replaced = !place.is_there() && file::is_in_use(&self.path).unwrap_or(false);
-        if is_replaced || place.has_foreign_log() {
+        // A process that has the other file open may be using our log for it. (Our own file must not be asked
+        // about: it would lose its locks.)
+        let has_other = place.is_replaced() && file::is_in_use(&self.path).unwrap_or(false);
+        if has_other || place.has_foreign_log() {
             return Ok(());
         }
         let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
         let is_busy: bool = writer.query_row(fold, [], |row| row.get(0)).map_err(Fault::from)?;
-        if !is_busy {
+        if !is_busy && place.has_left() {
             place.remove_log();
         }
         Ok(())
-    }
-
-    fn is_back(&self) -> bool {
-        self.place.read().unwrap_or_else(PoisonError::into_inner).is_there()
     }
 
     /// Opens the file again that is back at its path, with a new log. Every other connection is closed
@@ -184,7 +182,8 @@ impl Sqlite {
         readers.spare.clear();
         readers.is_closed = true;
         drop(writer.conn.take());
-        let opened = file::open(&self.path, file::Use::Beside)?;
+        let asked = self.place.read().unwrap_or_else(PoisonError::into_inner).asked().to_owned();
+        let opened = file::open(&asked, file::Use::Beside)?;
         *self.place.write().unwrap_or_else(PoisonError::into_inner) = opened.place;
         writer.conn = Some(opened.conn);
         readers.is_closed = false;
