@@ -41,7 +41,7 @@ if PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null; then
     grep -E '^(test |test result)' "$work/log"
     conformed=$(awk '/^test result: ok/ { ran += $4 } END { print ran }' "$work/log")
     step env STORE_MYSQL="$url" TEST_ENGINE=mysql cargo test --locked --no-fail-fast --test it -- \
-        account:: auth:: clocks:: data:: forward:: guessing:: invites:: look:: next:: reset:: site:: tokens::
+        account:: auth:: clocks:: data:: forward:: guessing:: invites:: look:: names:: next:: reset:: site:: tokens::
     grep -E '^(test |test result)' "$work/log"
     on_mariadb=$((conformed + $(awk '/^test result: ok/ { ran += $4 } END { print ran }' "$work/log")))
     tests=$((tests + on_mariadb))

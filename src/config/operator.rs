@@ -160,8 +160,8 @@ pub struct BackupFlags {
     The first line says what follows, then there is one line per user, and the last line has their number; \
     times are milliseconds since 1970. `vestibule import vestibule FILE` reads it back. It holds password \
     hashes, and with --sessions the hashes of session tokens: keep it as private as the database.\n\
-    It does not hold access tokens, invitations, reset links, known browsers and the audit log; a \
-    `vestibule backup` does.")]
+    It does not hold access tokens, invitations, reset links, reserved names, known browsers and the audit \
+    log; a `vestibule backup` does.")]
 pub struct ExportFlags {
     /// Where the database is.
     #[command(flatten)]
