@@ -670,10 +670,12 @@ impl Gate {
     fn answer(&mut self, place: usize, problem: Problem, request: Option<&Request>) {
         let visitor = &self.visitors[place];
         let persistence = visitor.persistence;
-        let peer = visitor.peer.map_or("-".to_owned(), |it| it.to_string());
+        // Behind a proxy it is the client who is to be told from others.
+        let client = request.and_then(|it| self.reception.client(it)).or(visitor.peer);
+        let client = client.map_or("-".to_owned(), |it| it.to_string());
         let said = self.reception.refuse(problem, request, visitor.is_to_head);
         let event = if problem == Problem::Busy { "overload" } else { "bad_request" };
-        self.note(event, &[("status", &said.status.to_string()), ("ip", &peer)]);
+        self.note(event, &[("status", &said.status.to_string()), ("ip", &client)]);
         self.say(place, &said, persistence);
     }
 

@@ -378,7 +378,8 @@ fn answers_fifty_sign_ups_in_time_that_cannot_be_written() {
 #[test]
 fn lets_others_sign_in_beside_somebody_who_sends_a_hundred_sign_ins_at_once() {
     let folder = folder();
-    let server = &Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1", "--hashers=2"]);
+    let running = Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1", "--hashers=2"]);
+    let server = &running;
     server.sign_up("anna");
     let (done, tried) = (&AtomicBool::new(false), &AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -407,6 +408,10 @@ fn lets_others_sign_in_beside_somebody_who_sends_a_hundred_sign_ins_at_once() {
         done.store(true, Ordering::Relaxed);
         assert_eq!(statuses, [302; 20]);
     });
+    let log = running.stop();
+    let refused: Vec<_> = log.lines().filter(|line| line.contains("ev=overload")).collect();
+    assert!(refused.iter().all(|line| line.contains("ip=192.0.2.66")), "{refused:?}");
+    assert!(!refused.is_empty());
 }
 
 #[test]
