@@ -106,9 +106,9 @@ pub enum Command {
             vestibule serve --origin https://auth.example.com --trusted-proxy 127.0.0.1 \
             --database /var/lib/vestibule/vestibule.db\n\n\
             Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen, and a switch \
-            with true or false. A flag takes precedence, and an empty variable counts as not set. A variable \
-            that begins with VESTIBULE_ and is no setting of any command is refused, except for those with \
-            which Kubernetes tells where services are. There is no configuration file.\n\n\
+            with true or false. A flag takes precedence, and an empty variable counts as not set. A \
+            VESTIBULE_ variable that is not a setting of any command is refused, except for those that Kubernetes \
+            sets for services. There is no configuration file.\n\n\
             The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT and SIGHUP stop the \
             server once requests in flight are answered; under nohup SIGHUP is ignored.\n\n\
             Exit codes: 0 stopped as asked; \

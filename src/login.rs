@@ -353,7 +353,8 @@ fn known_device(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     })
 }
 
-/// The same, or a new one for a browser that may remember.
+/// The device token of a browser that presents a known one; otherwise a new one, unless the browser is to
+/// forget the session when it is closed.
 fn device_of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     let known = known_device(store, caller)?;
     Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })

@@ -195,14 +195,14 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     serve::serve(doors, config.setup, site, log).map_err(|text| Failure(1, text))
 }
 
-/// What is said where nobody can sign up by themselves and nobody is there yet. It goes to standard
+/// The link for the first account, where sign-up is not open and there are no users yet. It goes to standard
 /// output: a link is a secret, and the log holds none.
 fn first_link(address: Option<&str>, token: &Token) -> Printout {
     let path = format!("/signup?invite={}", token.reveal());
     let link = address.map_or(path.clone(), |it| it.to_owned() + &path);
     Printout {
         text: format!(
-            "Nobody is in the database yet. Within an hour, and once, the first account is made at\n  {link}\n"
+            "There are no users yet. This link creates the first account; it works once, within an hour:\n  {link}\n"
         ),
         lost: Some(
             "the link for the first account was made and not shown; the next start makes another in its \

@@ -253,8 +253,8 @@ impl Site {
         self.dress(answer)
     }
 
-    /// The answer to a request that is known without asking anybody, so that no worker is waited for that
-    /// waits for a server: how the site is, when its database is on servers.
+    /// Answers `/healthz` on the gate's own thread when the database is remote: a health check must not
+    /// queue behind workers that wait for a database server.
     pub fn answer_at_once(&self, request: &Request) -> Option<Response> {
         let is_asked = matches!(request.method, Method::Get | Method::Head);
         let is_known = is_asked && request.path == HEALTH && self.store.asks_servers();

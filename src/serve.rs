@@ -146,7 +146,7 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     let (gate, remote) = Gate::new(doors, limits, site, house.log.clone(), news)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
     remote.follow(first.workers.clone());
-    // Before anybody is answered: who counts threads then finds all of them.
+    // Before the first request is answered, so that from then on the number of threads is constant.
     let (_stay, leave) = mpsc::channel::<()>();
     let keeper = house.clone();
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {

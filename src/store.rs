@@ -688,7 +688,7 @@ pub trait Upkeep {
     /// How many rows there are of users, keys, sessions, access tokens and names that rest.
     fn counts(&self) -> Result<[(&'static str, i64); 5]>;
 
-    /// Of what makes the database is: the schema's number, and SQLite's version.
+    /// The schema version, and the version of the engine.
     fn versions(&self) -> Result<[(&'static str, String); 2]>;
 
     /// What is wrong with the file and what stands in it; empty: nothing. It reads everything.

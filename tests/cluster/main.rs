@@ -10,7 +10,7 @@
 //!
 //! BINARY is `vestibule`. The cluster is the one that `tests/galera.sh` has started under the same
 //! environment; with `GALERA_NETNS` this program has to run in the first namespace, and then nodes are
-//! also cut off. `--order` says whether the servers name the nodes in the same order, as the README
+//! also cut off. `--order` says whether the servers name the nodes in the same order, as docs/mariadb.md
 //! advises, or each another one first. `--database` takes one SQLite file in its place, without faults:
 //! to try this program. `--harm` does damage, which it has to find.
 //!

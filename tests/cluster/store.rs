@@ -24,7 +24,7 @@ pub enum Store {
 /// How the servers' lists of nodes are ordered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The same for all, as the README advises: in effect one node is written to.
+    /// The same for all, as docs/mariadb.md advises: in effect one node is written to.
     Same,
     /// Another node first for each server.
     Own,

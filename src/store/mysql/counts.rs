@@ -25,8 +25,8 @@ impl Counts for Mysql {
         self.write_one("DELETE FROM throttle WHERE id = ?", (blob(&id.0),)).map(drop)
     }
 
-    // What may have been counted when the server went away is counted again: a failure too many makes
-    // somebody wait, and one too few would let them guess.
+    // If the connection breaks during the commit, the failure is counted again: over-counting delays one
+    // user, under-counting helps an attacker.
     fn change_counts(
         &self,
         ids: &[CountId],
