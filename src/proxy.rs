@@ -1,8 +1,8 @@
 //! The configuration of a reverse proxy that guards apps.
 //!
-//! Decides what a proxy has to be told so that nothing reaches an app unasked: which headers it has to
-//! overwrite or drop, in every location and every spelling, and where it sends somebody who is not
-//! signed in. Values in, text out.
+//! Decides what a proxy has to be told so that no request reaches an app without a check: which headers it
+//! has to overwrite or drop, in every location and every spelling, and where it sends browsers without a
+//! session. Values in, text out.
 
 use std::fmt::Write;
 
@@ -10,36 +10,36 @@ use crate::gate::Listen;
 use crate::origin::Origin;
 use crate::routes::{IdentityHeaders, check_paths};
 
-/// A reverse proxy that we can write for.
+/// A reverse proxy for which there is a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// nginx, with its module `auth_request`.
     Nginx,
-    /// Caddy 2.
+    /// Caddy, from version 2.
     Caddy,
     /// Traefik, as a file for its file provider.
     Traefik,
 }
 
-/// What is to be guarded, and how.
+/// What a configuration is to guard, and how.
 pub struct Plan {
-    /// The sign-in.
+    /// The origin of the sign-in.
     pub own: Origin,
-    /// Where it listens, as the proxy reaches it.
+    /// Where vestibule listens, as the proxy reaches it.
     pub listen: Listen,
     /// The apps, each with the address at which the proxy reaches it.
     pub apps: Vec<(Origin, String)>,
     /// The name of the session cookie, which is kept from apps.
     pub cookie: &'static str,
-    /// The headers that tell apps who somebody is.
+    /// The identity headers, which tell apps who the user is.
     pub identity: IdentityHeaders,
-    /// The parameters of the checks: who is let through; empty: everybody who is signed in.
+    /// The parameters of the checks: who is admitted; empty: every signed-in user.
     pub query: String,
     /// Whether checks take passwords and access tokens.
     pub basic_auth: bool,
-    /// Certificate and key, where the proxy does not get them itself.
+    /// Certificate and key, if the proxy does not obtain them itself.
     pub certificate: Option<(String, String)>,
-    /// The command that serves what this is written for.
+    /// The `vestibule serve` command that the configuration is for.
     pub command: String,
 }
 
@@ -53,7 +53,7 @@ pub fn write(kind: Kind, plan: &Plan) -> String {
 }
 
 impl Plan {
-    /// How the proxy reaches us: a host and a port, or what stands before the path of a socket.
+    /// How the proxy reaches vestibule: host and port, or a socket's path with this prefix.
     fn place(&self, socket: &str) -> String {
         match &self.listen {
             Listen::Tcp(address) if address.ip().is_unspecified() => {
@@ -64,14 +64,14 @@ impl Plan {
         }
     }
 
-    /// What a configuration belongs to, and whom it lets in, as comments.
+    /// The comment that says what the configuration is for, and whom it admits.
     fn remark(&self) -> String {
         let warning = if self.query.is_empty() {
-            "# Everybody with an account gets in, and anybody can make one unless sign-up is closed: --groups and\n# --users restrict it.\n"
+            "# Every user is admitted, and anyone can sign up unless --signup is invite or closed. --groups and --users\n# restrict that.\n"
         } else {
             ""
         };
-        format!("# It belongs to\n#   {}\n{warning}", self.command)
+        format!("# It is for\n#   {}\n{warning}", self.command)
     }
 
     fn question(&self) -> String {
@@ -79,8 +79,8 @@ impl Plan {
     }
 }
 
-/// The other spellings of a header that some server takes for this one: WSGI, CGI and PHP make the same
-/// variable of a hyphen and an underscore, and some of a dot.
+/// The other spellings of a header that some servers take for this one: WSGI, CGI and PHP map hyphen and
+/// underscore, and some the dot, to the same variable.
 pub(crate) fn other_spellings(name: &str) -> Vec<String> {
     let mut all = vec![String::new()];
     for character in name.chars() {
@@ -94,8 +94,8 @@ pub(crate) fn other_spellings(name: &str) -> Vec<String> {
     all
 }
 
-/// What a proxy keeps from strangers: the path of each check endpoint, or, where several lie in one
-/// folder, the folder, with a slash at its end.
+/// The paths that a proxy keeps from clients: each check endpoint, or, where several are in one folder, the
+/// folder with a slash at its end.
 fn closed() -> Vec<&'static str> {
     let folder = |path: &'static str| &path[..=path.rfind('/').expect("a path begins with one")];
     let mut closed = Vec::new();
@@ -137,7 +137,7 @@ upstream vestibule {{
     keepalive 32;
 }}
 
-# Who goes to a page, and would see another one in its place: no script, no picture, no WebSocket.
+# Browsers that open a page, and would show the sign-in page instead: no script, image or WebSocket.
 map "$http_sec_fetch_mode:$http_upgrade:$http_x_requested_with:$http_accept" $vestibule_goes {{
     default                               no;
     "~*^[^:]*:[^:]*websocket"             no;
@@ -145,15 +145,14 @@ map "$http_sec_fetch_mode:$http_upgrade:$http_x_requested_with:$http_accept" $ve
     "~*^(navigate)?:.*text/html"          yes;
 }}
 
-# What somebody gets who is not signed in. 303 makes a GET of whatever it was: no body is posted twice.
+# The status without a session. 303 turns any method into GET, so that no body is sent twice.
 map "$vestibule_goes:$request_method" $vestibule_sends {{
     default              401;
     "~^yes:(GET|HEAD)$"  302;
     "~^yes:"             303;
 }}
 
-# Of all upgrades a WebSocket alone gets through: behind another one, as h2c, nobody would look at what
-# a client says of itself.
+# Only WebSocket upgrades are passed on: after another one, such as h2c, requests would bypass the checks.
 map $http_upgrade $vestibule_upgrade {{
     default          "";
     "~*^websocket$"  websocket;
@@ -163,7 +162,7 @@ map $vestibule_upgrade $vestibule_connection {{
     websocket upgrade;
 }}
 
-# The session is none of the apps' business.
+# Apps do not get the session cookie.
 map $http_cookie $vestibule_cookie {{
     default $http_cookie;
     "~^(?<vestibule_before>(?:.*; ?)?){cookie}=[^;]*(?:; ?)?(?<vestibule_after>.*)$" $vestibule_before$vestibule_after;
@@ -176,19 +175,19 @@ fn nginx_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
     let check = nginx_check(plan);
     let [set, tell] = nginx_identity(plan);
     let begin = nginx_server(plan, app);
-    // What opened the check is none of the app's business either.
+    // The app does not get the credentials of the check either.
     let authorization =
         if plan.basic_auth { "\n    proxy_set_header Authorization \"\";" } else { "" };
     format!(
         r"
 {begin}
-    # Nothing that another server could read as one of the headers below gets past here. (What stands
-    # before Host in a request is read by the settings of the first server; hence the empty ones.)
+    # No header that an app could take for one of those below is passed on. (Headers before Host are read
+    # with the settings of the first server, so other spellings are also emptied below.)
     underscores_in_headers off;
     ignore_invalid_headers on;
 
-    # At this level every location has them. A location with a proxy_set_header of its own loses all of
-    # these, and anybody could say who they are there: repeat them, or have none.
+    # Every location inherits these. A location with a proxy_set_header of its own loses all of them, and
+    # any client could claim to be any user there: repeat them in it, or have none.
     auth_request /_vestibule;
     auth_request_set $vestibule_way_in $upstream_http_location;
 {set}
@@ -224,7 +223,7 @@ fn nginx_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
     )
 }
 
-/// The check itself: nothing of the request but what it needs goes there.
+/// The check. Of the request only what it needs is passed on.
 fn nginx_check(plan: &Plan) -> String {
     let question = plan.question();
     let authorization = if plan.basic_auth {
@@ -243,14 +242,13 @@ fn nginx_check(plan: &Plan) -> String {
         proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Forwarded-For $remote_addr;
-        # A long address comes back encoded, in one header.
+        # A long address comes back encoded in one header.
         proxy_buffer_size 16k;
         proxy_buffers 8 16k;"#
     )
 }
 
-/// Where each identity header comes from, and that nobody else's gets through: an empty value removes
-/// it.
+/// Sets each identity header from the check, and removes its other spellings by empty values.
 fn nginx_identity(plan: &Plan) -> [String; 2] {
     let mut set = String::new();
     let mut tell = String::new();
@@ -299,7 +297,7 @@ server {{
         proxy_pass http://vestibule;
     }}
 
-    # Checks are for nginx itself.
+    # Only nginx itself may ask for checks.
     location ~ ^({checks}) {{
         return 404;
     }}
@@ -362,10 +360,10 @@ fn caddy_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
         r#"
 {app} {{{tls}
     route {{
-        # What a client says of itself goes first: Caddy would order this after the check by itself.
+        # Identity headers from the client are removed first; outside of route Caddy would do so after the check.
 {drops}
-        # Of all upgrades a WebSocket alone gets through: behind another one, as h2c, nobody would look at
-        # what a client says of itself.
+        # Only WebSocket upgrades are passed on: after another one, such as h2c, requests would bypass the
+        # checks.
         @upgrades {{
             header Upgrade *
             not header_regexp Upgrade (?i)^websocket$
@@ -379,10 +377,10 @@ fn caddy_app(plan: &Plan, app: &Origin, upstream: &str) -> String {
         }}
 
         reverse_proxy {upstream} {{
-            # The session is none of the app's business.
+            # The app does not get the session cookie.
             header_up Cookie "(\b){cookie}=[^;]*;? ?" "$1"{authorization}
 
-            # A client could have them dropped on the way, as headers of the connection.{keeps}
+            # Set again, as a client could have them dropped by naming them in its Connection header.{keeps}
         }}
     }}
 }}
@@ -397,7 +395,7 @@ fn caddy_own(plan: &Plan) -> String {
     format!(
         "
 {own} {{{tls}
-    # Checks are for Caddy itself.
+    # Only Caddy itself may ask for checks.
     @checks path {checks}
     respond @checks 404
     reverse_proxy {place}
@@ -444,7 +442,7 @@ fn traefik(plan: &Plan) -> String {
         &mut text,
         &format!(
             "    vestibule:
-      # Checks are for Traefik itself.
+      # Only Traefik itself may ask for checks.
       rule: Host(`{own}`){closed}
       entryPoints: [websecure]
       service: vestibule
@@ -474,7 +472,7 @@ fn traefik_middlewares(plan: &Plan) -> String {
     let authorization = if plan.basic_auth {
         "    vestibule-authorization:
       headers:
-        # What opened the check is none of the apps' business.
+        # Apps do not get the credentials of the check.
         customRequestHeaders:
           Authorization: \"\"
 "
@@ -485,7 +483,7 @@ fn traefik_middlewares(plan: &Plan) -> String {
         "  middlewares:
     vestibule-spellings:
       headers:
-        # An empty value removes what a client says of itself in another spelling.
+        # An empty value removes an identity header that the client sends in another spelling.
         customRequestHeaders:
 {drops}{authorization}    vestibule:
       forwardAuth:

@@ -86,7 +86,7 @@ fn takes_every_identity_header_from_the_client_in_every_spelling() {
 fn keeps_every_check_endpoint_from_strangers() {
     for proxy in PROXIES {
         let text = configuration(proxy, &EXAMPLE);
-        let start = text.find("Checks are for").unwrap();
+        let start = text.find("itself may ask for checks").unwrap();
         // The rule is the first line below the comment, and goes on to the end of its line.
         let rule = text[start..].lines().nth(1).unwrap();
         for path in check_paths() {
