@@ -15,8 +15,8 @@ use crate::store::Database;
     vestibule copy --from mysql://vestibule@db1/vestibule --to vestibule.db\n\n\
     A DATABASE is what --database of serve takes: a file, or MariaDB servers. Passwords for servers are in \
     files or in VESTIBULE_DATABASE_PASSWORD, and never an argument.\n\
-    Everything is copied as it is: ids, passwords, sessions, access tokens, invitations, reset links, known \
-    browsers, failed attempts, the audit log and the random keys; everyone stays signed in. Stop the server \
+    Everything is copied as it is: ids, passwords, sessions, access tokens, invitations, reset links, reserved \
+    names, known browsers, failed attempts, the audit log and the random keys; everyone stays signed in. Stop the server \
     first, as what it writes meanwhile is not copied, and start it afterwards with the new --database. The \
     source stays as it is, except for a record in its audit log. A copy that was interrupted is not served; \
     run the command again, and it starts over.\n\
