@@ -78,9 +78,9 @@ const COUNT_DEFAULT_MAX: usize = 8;
     about = "The entrance to your web app: signs people up, signs them in, remembers them, shows \
              them who they are and lets them out.",
     after_help = "Example:\n  # try it out on http://127.0.0.1:8080\n  vestibule serve\n\n\
-                  Every command may run beside the server, on the same --database (or VESTIBULE_DATABASE), as \
-                  the user that the server runs as, or as root while it runs. A change takes effect at the \
-                  next request and is recorded in the audit log; so are backups and copies.\n\n\
+                  Every command but restore and copy may run beside the server, on the same --database (or \
+                  VESTIBULE_DATABASE), as the user that the server runs as, or as root while it runs. A change \
+                  takes effect at the next request and is recorded in the audit log; so are backups and copies.\n\n\
                   A setting that serve has too, such as --origin, is read from the same environment variable. \
                   Passwords come from a prompt or from standard input. With --json a command prints one \
                   object per line. Exit codes: 0 done; 1 not done, or the output could not be written; 2 wrong \
