@@ -2,7 +2,7 @@
 --
 -- Names and core columns are Lucia v2's: `user`, `user_key`, `user_session`, with expiries in
 -- milliseconds since 1970-01-01 00:00 UTC. Every time in this file has that unit.
--- A time of creation more than five minutes in the future was written under a wrong clock; src/clock.rs
+-- A time of creation more than five minutes in the future was written under a wrong clock; src/base/clock.rs
 -- says how such rows are treated.
 --
 -- A new database is created from this file. An older one is brought to the same schema by the steps in

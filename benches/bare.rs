@@ -6,14 +6,14 @@
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 
-use vestibule::clock::Moment;
-use vestibule::config::{Command, CommandLine};
-use vestibule::gate::Listen;
-use vestibule::log::{Kind, Log};
-use vestibule::password::{Cost, Hasher};
-use vestibule::routes::Site;
-use vestibule::serve;
+use vestibule::base::clock::Moment;
+use vestibule::base::password::{Cost, Hasher};
+use vestibule::cli::config::{Command, CommandLine};
+use vestibule::server::gate::Listen;
+use vestibule::server::log::{Kind, Log};
+use vestibule::server::serve;
 use vestibule::store;
+use vestibule::web::routes::Site;
 
 fn main() {
     let line = CommandLine::read(std::env::args_os()).expect("flags of vestibule serve");

@@ -3,12 +3,12 @@
 
 use std::hint::black_box;
 
-use vestibule::clock::Moment;
-use vestibule::gate::head::Head;
-use vestibule::http::{Method, Request};
-use vestibule::password::{Cost, Hasher};
-use vestibule::routes::{Settings, Site};
+use vestibule::base::clock::Moment;
+use vestibule::base::password::{Cost, Hasher};
+use vestibule::server::gate::head::Head;
 use vestibule::store::Sqlite;
+use vestibule::web::http::{Method, Request};
+use vestibule::web::routes::{Settings, Site};
 
 const NOW: Moment = Moment::from_millis(1_795_507_200_000);
 

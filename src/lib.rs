@@ -2,54 +2,26 @@
 //! shows them who they are and lets them out. This crate is the server and, for other programs,
 //! the library it is made of.
 //!
-//! # The house
+//! # The layers
 //!
-//! Files stand on floors. A file uses its own floor and those below, never one above; what a floor
-//! must *not* know is the useful half of the rule, and a test holds it (`tests/it/house.rs`).
+//! Each folder of `src/` is a layer. A file uses its own layer and those below, never one above; what a
+//! layer must *not* know is the useful half of the rule, and a test holds it
+//! (`tests/it/architecture.rs`).
 //!
-//! | floor     | files                                              | may know        | must not know                    |
-//! |-----------|----------------------------------------------------|-----------------|----------------------------------|
-//! | program   | `main config output admin import lines proxy doctor` | everything      | –                                |
-//! | shell     | `gate serve audit log`                             | site, clock     | routes by name, users, SQL       |
-//! | site      | `routes pages text origin redirect client browser http` | auth, store | sockets, threads, clock, SQL     |
-//! | auth      | `login access invites tickets names users keys sessions policy throttle` | store, ground   | HTTP, cookies, HTML, flags       |
-//! | store     | `store`                                            | ground          | policy: lifetimes, limits        |
-//! | ground    | `password token network new_file clock`            | crates          | anything of ours                 |
+//! | layer      | what it is                                              | may know            | must not know                          |
+//! |------------|---------------------------------------------------------|---------------------|----------------------------------------|
+//! | [`cli`]    | what an operator types                                  | everything          | –                                      |
+//! | [`server`] | sockets, threads, the clock                             | the site, `base`    | users, SQL                             |
+//! | [`web`]    | a request and a moment in, a response out               | `auth`, the store's records | sockets, threads, the clock, SQL |
+//! | [`auth`]   | who may come in; for other programs, the library        | `store`, `base`     | HTTP, cookies, HTML, flags, languages  |
+//! | [`store`]  | what is written down, on either engine                  | `base`              | policy: lifetimes, limits, wording     |
+//! | [`base`]   | values: passwords, tokens, prefixes of addresses, times | crates              | anything of ours                       |
 //!
 //! The modules below are in reading order, from the outside in.
 
-pub mod config;
-pub mod output;
-pub mod admin;
-pub mod import;
-pub mod lines;
-pub mod proxy;
-pub mod doctor;
-pub mod gate;
-pub mod serve;
-pub mod audit;
-pub mod log;
-pub mod routes;
-pub mod pages;
-pub mod text;
-pub mod origin;
-pub mod redirect;
-pub mod client;
-pub mod browser;
-pub mod http;
-pub mod login;
-pub mod access;
-pub mod invites;
-pub mod tickets;
-pub mod names;
-pub mod users;
-pub mod keys;
-pub mod sessions;
-pub mod policy;
-pub mod throttle;
+pub mod cli;
+pub mod server;
+pub mod web;
+pub mod auth;
 pub mod store;
-pub mod password;
-pub mod token;
-pub mod network;
-pub mod new_file;
-pub mod clock;
+pub mod base;

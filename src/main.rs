@@ -27,21 +27,21 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vestibule::admin;
-use vestibule::clock::Moment;
-use vestibule::config::{self, Command, CommandLine, DoctorFlags, Flags, ImportFlags, Unread};
-use vestibule::doctor;
-use vestibule::gate::Doors;
-use vestibule::import;
-use vestibule::invites;
-use vestibule::log::{self, Kind, Log};
-use vestibule::output::{Output, Printout};
-use vestibule::password::{Cost, Hasher};
-use vestibule::proxy;
-use vestibule::routes::Site;
-use vestibule::serve;
+use vestibule::auth::invites;
+use vestibule::base::clock::Moment;
+use vestibule::base::password::{Cost, Hasher};
+use vestibule::base::token::Token;
+use vestibule::cli::admin;
+use vestibule::cli::config::{self, Command, CommandLine, DoctorFlags, Flags, ImportFlags, Unread};
+use vestibule::cli::doctor;
+use vestibule::cli::import;
+use vestibule::cli::output::{Output, Printout};
+use vestibule::cli::proxy;
+use vestibule::server::gate::Doors;
+use vestibule::server::log::{self, Kind, Log};
+use vestibule::server::serve;
 use vestibule::store::{self, Progress, Record};
-use vestibule::token::Token;
+use vestibule::web::routes::Site;
 
 /// What `vestibule` alone says.
 const BEGINNING: &str = "\

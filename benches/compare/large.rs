@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use vestibule::base::token::Token;
 use vestibule::store::{Sqlite, Upkeep};
-use vestibule::token::Token;
 
 const USERS: usize = 1_000_000;
 const SESSIONS_EACH: usize = 3;

@@ -1,8 +1,8 @@
 //! What is written down, as plain values: what goes into the store and what comes out.
 
-use crate::clock::Moment;
-use crate::password::PasswordHash;
-use crate::token::{self, TokenHash};
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::{self, TokenHash};
 
 /// Names a user. Never shown as a secret, never used again.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

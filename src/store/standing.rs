@@ -1,7 +1,7 @@
 //! What there is already of somebody who comes over, on whichever engine.
 
 use super::{Arrival, KeyId, Standing};
-use crate::token::TokenHash;
+use crate::base::token::TokenHash;
 
 /// What there is, as far as it matters for whoever comes over. Users are told by their ids.
 pub(super) trait Present {

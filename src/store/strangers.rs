@@ -17,8 +17,8 @@ use rusqlite::{Connection, OpenFlags, Row};
 use super::sqlite::Fault;
 use super::sqlite::file::{APPLICATION_ID, open_immutable};
 use super::{Error, Result};
-use crate::clock::Moment;
-use crate::new_file::with_suffix;
+use crate::base::clock::Moment;
+use crate::base::new_file::with_suffix;
 
 /// Rows between two reports of progress.
 const PROGRESS_ROWS: usize = 10_000;

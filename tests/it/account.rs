@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use vestibule::http::Response;
-use vestibule::password::{Hasher, Password};
-use vestibule::routes::Settings;
+use vestibule::base::password::{Hasher, Password};
+use vestibule::web::http::Response;
+use vestibule::web::routes::Settings;
 
 use crate::visit::{CHEAP, Visit, body, plain, way};
 

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::engine;
 use tempfile::TempDir;
-use vestibule::clock::Moment;
-use vestibule::keys::{self, NewKey, Proof, Refusal};
-use vestibule::login::{self, Admission, Again, Caller, Rules, SignIn, SignUp};
-use vestibule::names::{self, Rest};
-use vestibule::password::{Cost, Hasher, Password, PasswordHash};
-use vestibule::sessions::{self, Periods, State};
+use vestibule::auth::keys::{self, NewKey, Proof, Refusal};
+use vestibule::auth::login::{self, Admission, Again, Caller, Rules, SignIn, SignUp};
+use vestibule::auth::names::{self, Rest};
+use vestibule::auth::sessions::{self, Periods, State};
+use vestibule::auth::users::{self, Username};
+use vestibule::base::clock::Moment;
+use vestibule::base::password::{Cost, Hasher, Password, PasswordHash};
+use vestibule::base::token::{Token, TokenHash};
 use vestibule::store::{Entry, KeyId, Store, User, UserId, Written};
-use vestibule::token::{Token, TokenHash};
-use vestibule::users::{self, Username};
 
 const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 const NOW: Moment = Moment::from_millis(1_000_000);

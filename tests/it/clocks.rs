@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use vestibule::clock::{Moment, SKEW_MAX};
-use vestibule::invites::{self, NewInvite, SignUps};
-use vestibule::routes::{Lane, Settings};
+use vestibule::auth::invites::{self, NewInvite, SignUps};
+use vestibule::auth::tickets;
+use vestibule::auth::users::{self, Username};
+use vestibule::base::clock::{Moment, SKEW_MAX};
 use vestibule::store::Groups;
-use vestibule::tickets;
-use vestibule::users::{self, Username};
+use vestibule::web::routes::{Lane, Settings};
 
 use crate::binary::Binary;
 use crate::engine;
@@ -203,7 +203,7 @@ fn takes_no_reset_link_and_no_invitation_that_is_made_in_the_future() {
         let settings = Settings { sign_ups: SignUps::Invite, ..of_example() };
         let mut visit = Visit::with(settings);
         let store = engine::open(visit.folder.path());
-        let hasher = vestibule::password::Hasher::new(1, crate::visit::CHEAP);
+        let hasher = vestibule::base::password::Hasher::new(1, crate::visit::CHEAP);
         let name = Username::for_sign_up("anna").unwrap();
         let anna = users::create(&*store, &hasher, &name, None, visit.now).unwrap().unwrap();
         let then = visit.now.after(by);

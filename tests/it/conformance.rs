@@ -10,14 +10,14 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use vestibule::clock::Moment;
-use vestibule::password::PasswordHash;
+use vestibule::base::clock::Moment;
+use vestibule::base::password::PasswordHash;
+use vestibule::base::token::{Token, hex};
 use vestibule::store::{
     self, AccessToken, Arrival, Count, CountId, Database, Device, Entry, Epoch, Error, Groups,
     Invite, Key, KeyId, Place, Record, Session, SignedUp, Standing, Store, Ticket, Use, User,
     UserId, Written,
 };
-use vestibule::token::{Token, hex};
 
 #[cfg(feature = "mysql")]
 use crate::engine::server;
@@ -154,7 +154,7 @@ struct Servers(String);
 #[cfg(feature = "mysql")]
 impl Servers {
     fn new() -> Self {
-        let name = format!("t_{}", vestibule::token::random_text(15));
+        let name = format!("t_{}", vestibule::base::token::random_text(15));
         server::make(&name);
         Self(name)
     }
@@ -1716,7 +1716,11 @@ fn lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them(desk: &De
     assert_eq!(row[0].len(), 32);
     assert!(!row[0].contains(&hex(text)) && row[0] != hex(&plain.as_bytes()[..16]));
     let key = *desk.store.handle_key();
-    assert_eq!(row[0], hex(&vestibule::token::keyed_hash(&key, "rest:ann")), "hashed with a key");
+    assert_eq!(
+        row[0],
+        hex(&vestibule::base::token::keyed_hash(&key, "rest:ann")),
+        "hashed with a key"
+    );
     desk.store.add_user(&user("eve"), &[]).unwrap();
     assert_eq!(desk.store.delete_user(&user("eve").id, None), Ok(true));
     assert_eq!(desk.store.is_name_free("eve", TODAY), Ok(true), "where no name is to rest");

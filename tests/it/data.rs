@@ -1,7 +1,7 @@
 //! JSON for scripts that ask for it; nothing changes for others.
 
 use serde_json::{Value, json};
-use vestibule::http::Response;
+use vestibule::web::http::Response;
 
 use crate::visit::{Visit, plain, way};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::Value;
-use vestibule::clock::Moment;
-use vestibule::import::Source;
+use vestibule::base::clock::Moment;
+use vestibule::cli::import::Source;
 
 use crate::binary::{Binary, vestibule};
 use crate::engine;
@@ -56,10 +56,10 @@ impl Exported {
 fn export(database: &Path, sessions: bool, now: Moment) -> String {
     let words = ["vestibule", "export", "--database", database.to_str().unwrap()];
     let words = words.iter().copied().chain(sessions.then_some("--sessions"));
-    let line = vestibule::config::CommandLine::read(words.map(Into::into)).unwrap();
-    let Some(vestibule::config::Command::Export(flags)) = line.command else { panic!() };
+    let line = vestibule::cli::config::CommandLine::read(words.map(Into::into)).unwrap();
+    let Some(vestibule::cli::config::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
-    vestibule::admin::export(&flags, &mut out, false, now).unwrap();
+    vestibule::cli::admin::export(&flags, &mut out, false, now).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -238,10 +238,10 @@ fn shows_no_hash_on_a_terminal() {
     let there = Exported::new();
     let words =
         ["vestibule", "export", "--database", there.database().to_str().unwrap()].map(Into::into);
-    let line = vestibule::config::CommandLine::read(words).unwrap();
-    let Some(vestibule::config::Command::Export(flags)) = line.command else { panic!() };
+    let line = vestibule::cli::config::CommandLine::read(words).unwrap();
+    let Some(vestibule::cli::config::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
-    assert!(vestibule::admin::export(&flags, &mut out, true, MORNING).is_err());
+    assert!(vestibule::cli::admin::export(&flags, &mut out, true, MORNING).is_err());
     assert!(out.is_empty());
 }
 

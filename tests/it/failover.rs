@@ -85,7 +85,7 @@ struct House {
 
 impl House {
     fn with(ways: usize) -> Self {
-        let name = format!("t_{}", vestibule::token::random_text(15));
+        let name = format!("t_{}", vestibule::base::token::random_text(15));
         server::make(&name);
         let cluster = server::database(&name, 0);
         let (host, port) = &cluster.hosts[0];

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use vestibule::http::Response;
-use vestibule::names::Rest;
-use vestibule::routes::{Alias, IdentityHeaders, Lane, Settings, check_paths};
+use vestibule::auth::names::Rest;
+use vestibule::auth::users::{self, Username};
 use vestibule::store::Store;
-use vestibule::users::{self, Username};
+use vestibule::web::http::Response;
+use vestibule::web::routes::{Alias, IdentityHeaders, Lane, Settings, check_paths};
 
 use crate::binary::Binary;
 use crate::engine;

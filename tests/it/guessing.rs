@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use vestibule::http::Response;
-use vestibule::login::Rules;
-use vestibule::origin::{Origin, Rule};
-use vestibule::routes::Settings;
-use vestibule::throttle::Limits;
-use vestibule::token::hex;
+use vestibule::auth::login::Rules;
+use vestibule::auth::throttle::Limits;
+use vestibule::base::token::hex;
+use vestibule::web::http::Response;
+use vestibule::web::origin::{Origin, Rule};
+use vestibule::web::routes::Settings;
 
 use crate::engine;
 use crate::visit::{Visit, body, plain, way};

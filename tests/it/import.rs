@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::Value;
 use tempfile::TempDir;
-use vestibule::clock::Moment;
-use vestibule::import::{self, Order, Outcome, Source};
+use vestibule::base::clock::Moment;
+use vestibule::cli::import::{self, Order, Outcome, Source};
 use vestibule::store::{self, Database, LuciaTables};
 
 use crate::admin::run;

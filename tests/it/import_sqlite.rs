@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use vestibule::clock::Moment;
-use vestibule::import::Source;
+use vestibule::base::clock::Moment;
+use vestibule::cli::import::Source;
 use vestibule::store::TableNames;
 
 use crate::binary::vestibule;

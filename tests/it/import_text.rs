@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use vestibule::clock::Moment;
-use vestibule::import::Source;
+use vestibule::base::clock::Moment;
+use vestibule::cli::import::Source;
 
 use crate::binary::vestibule;
 use crate::engine;

@@ -4,10 +4,10 @@ use std::io::Read;
 use std::process::Stdio;
 use std::time::Duration;
 
-use vestibule::invites::{self, NewInvite, SignUps};
-use vestibule::routes::{Lane, Settings};
+use vestibule::auth::invites::{self, NewInvite, SignUps};
+use vestibule::base::token::Token;
 use vestibule::store::{Groups, Store};
-use vestibule::token::Token;
+use vestibule::web::routes::{Lane, Settings};
 
 use crate::binary::{Binary, vestibule};
 use crate::engine;

@@ -1,7 +1,7 @@
 //! In which language people read, and how the pages look.
 
-use vestibule::pages::look::{Look, Picture};
-use vestibule::routes::Settings;
+use vestibule::web::pages::look::{Look, Picture};
+use vestibule::web::routes::Settings;
 
 use crate::visit::{Visit, body, plain};
 

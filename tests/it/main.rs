@@ -18,7 +18,7 @@ mod failover;
 mod forward;
 mod gate;
 mod guessing;
-mod house;
+mod architecture;
 mod import;
 mod import_sqlite;
 mod import_text;

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use vestibule::http::Response;
-use vestibule::invites::{self, NewInvite};
-use vestibule::login::Rules;
-use vestibule::names::{Reserved, Rest};
-use vestibule::routes::Settings;
+use vestibule::auth::invites::{self, NewInvite};
+use vestibule::auth::login::Rules;
+use vestibule::auth::names::{Reserved, Rest};
 use vestibule::store::Groups;
+use vestibule::web::http::Response;
+use vestibule::web::routes::Settings;
 
 use crate::binary::{Binary, vestibule};
 use crate::copy::{on, refusal, said};

@@ -84,7 +84,7 @@ fn keeps_the_way_back_when_a_form_comes_back_and_on_the_way_to_the_other_form() 
 #[test]
 fn lets_a_form_lead_to_the_app_it_is_for_and_to_no_other() {
     let mut visit = a_browser();
-    let form_action = |answer: &vestibule::http::Response| {
+    let form_action = |answer: &vestibule::web::http::Response| {
         let policy = answer.value("Content-Security-Policy").unwrap();
         let rule = policy.split("; ").find(|it| it.starts_with("form-action")).unwrap();
         rule.to_owned()

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use vestibule::names::Rest;
-use vestibule::tickets;
-use vestibule::token::Token;
-use vestibule::users::{self, Username};
+use vestibule::auth::names::Rest;
+use vestibule::auth::tickets;
+use vestibule::auth::users::{self, Username};
+use vestibule::base::token::Token;
 
 use crate::account::add_key;
 use crate::binary::{Binary, vestibule};
@@ -184,10 +184,11 @@ fn takes_no_link_from_before_something_that_the_operator_has_done_to_the_account
 fn sets_one_password_though_a_link_is_used_many_times_at_once() {
     let (visit, token) = with_link();
     let store = engine::open(visit.folder.path());
-    let hasher = vestibule::password::Hasher::new(4, crate::visit::CHEAP);
+    let hasher = vestibule::base::password::Hasher::new(4, crate::visit::CHEAP);
     let won: usize = std::thread::scope(|scope| {
         let set = |number: usize| {
-            let password = vestibule::password::Password::new(&format!("battery staple {number}"));
+            let password =
+                vestibule::base::password::Password::new(&format!("battery staple {number}"));
             tickets::set_password(&*store, &hasher, &token, &password, visit.now).unwrap()
         };
         let all: Vec<_> = (0..8).map(|number| scope.spawn(move || set(number))).collect();

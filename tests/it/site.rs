@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use vestibule::http::{Problem, Response};
-use vestibule::invites::SignUps;
-use vestibule::origin::{Origin, Rule};
-use vestibule::pages::Remember;
-use vestibule::policy::Policy;
-use vestibule::routes::{Lane, Settings};
-use vestibule::token::Token;
+use vestibule::auth::invites::SignUps;
+use vestibule::auth::policy::Policy;
+use vestibule::base::token::Token;
+use vestibule::web::http::{Problem, Response};
+use vestibule::web::origin::{Origin, Rule};
+use vestibule::web::pages::Remember;
+use vestibule::web::routes::{Lane, Settings};
 
 use crate::engine;
 use crate::visit::{Visit, body, of_example, plain, way};

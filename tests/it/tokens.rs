@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use vestibule::http::Response;
-use vestibule::routes::{Lane, Settings};
+use vestibule::web::http::Response;
+use vestibule::web::routes::{Lane, Settings};
 
 use crate::engine;
 use crate::visit::{Visit, basic, body, of_example, plain, way};

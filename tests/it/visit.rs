@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::engine;
 use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
-use vestibule::clock::Moment;
-use vestibule::http::{Method, Request, Response};
-use vestibule::origin::{Domain, Origin, Rule};
-use vestibule::password::{Cost, Hasher};
-use vestibule::routes::{Settings, Site};
+use vestibule::base::clock::Moment;
+use vestibule::base::password::{Cost, Hasher};
 use vestibule::store::{Error, Patience, Store};
+use vestibule::web::http::{Method, Request, Response};
+use vestibule::web::origin::{Domain, Origin, Rule};
+use vestibule::web::routes::{Settings, Site};
 
 /// When every visit begins: 2026-11-24 08:00 UTC.
 pub const MORNING: Moment = Moment::from_millis(1_795_507_200_000);

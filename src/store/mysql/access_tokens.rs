@@ -5,9 +5,9 @@ use mysql::Row;
 use super::{
     Answer, Fault, Mysql, Unit, blob, get, moment, optional_moment, token_hash, user_at, written,
 };
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{AccessToken, AccessTokens, Result, User, UserId, Written};
-use crate::token::TokenHash;
 
 impl AccessTokens for Mysql {
     // LIMIT: made on several servers in the same moment, there may be a few more than `most`.

@@ -13,7 +13,7 @@ use super::{
     Answer, Fault, Mysql, Unit, blob, bytes, get, key_at, moment, rows_of_marks, session_at,
     session_values, token_hash, user_at,
 };
-use crate::clock::Moment;
+use crate::base::clock::Moment;
 use crate::store::strangers::tell;
 use crate::store::{
     Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,

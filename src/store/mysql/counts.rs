@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use mysql::Row;
 
 use super::{Answer, Fault, Mysql, Unit, blob, bytes, get, moment, token_hash};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{COUNTED_EVERY, Count, CountId, Counts, DEVICES_MAX, Device, KeyId, Result};
-use crate::token::TokenHash;
 
 impl Counts for Mysql {
     fn count(&self, id: &CountId) -> Result<Option<Count>> {

@@ -3,9 +3,9 @@
 use mysql::Row;
 
 use super::{Answer, Fault, Mysql, Unit, blob, get, moment, token_hash};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{Groups, Invite, Invites, Result};
-use crate::token::TokenHash;
 
 impl Invites for Mysql {
     fn add_invite(&self, invite: &Invite) -> Result<()> {

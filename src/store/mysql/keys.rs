@@ -6,7 +6,7 @@ use super::{
     Answer, Fault, Mysql, Unit, access_tokens, get, has_session, insert_session, lock_user,
     tickets, user_at, written,
 };
-use crate::password::PasswordHash;
+use crate::base::password::PasswordHash;
 use crate::store::records::renaming;
 use crate::store::{
     Credentials, Entry, Epoch, Key, KeyId, Keys, Result, Session, User, UserId, Written,

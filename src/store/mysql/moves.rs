@@ -10,15 +10,15 @@ use super::{
     Answer, Fault, Kind, Mysql, Tries, Unit, blob, bytes, get, has_user, key_at, marks,
     rows_of_marks, session_at, session_values, token_hash, user_at,
 };
-use crate::clock::Moment;
-use crate::password::PasswordHash;
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::TokenHash;
 use crate::store::standing::{Present, standing};
 use crate::store::strangers::tell;
 use crate::store::{
     Arrival, Departure, Key, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User,
     UserId,
 };
-use crate::token::TokenHash;
 
 /// People in one transaction: a cluster stands still while it takes in a large one.
 const BATCH: usize = 500;

@@ -3,7 +3,7 @@
 use mysql::{Row, Value};
 
 use super::{Answer, Fault, Mysql, Unit, blob, bytes, get, moment};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
 use crate::store::{KeyId, NameHash, Names, RestingName, Result, UserId};
 
 impl Names for Mysql {

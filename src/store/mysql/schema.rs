@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 
 use super::{Answer, Fault, LONG_ANSWER_TIMEOUT, Mysql, Unit, blob, bytes, get, pause};
+use crate::base::token;
 use crate::store::{Cluster, Error, Result, older};
-use crate::token;
 
 /// The tables of a new database, which are those of [`NEWEST`].
 const SCHEMA: &str = include_str!("schema.sql");

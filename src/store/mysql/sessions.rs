@@ -5,11 +5,11 @@ use mysql::{Params, Row, Value};
 use super::{
     Answer, Fault, Mysql, Unit, blob, get, moment, token_hash, upsert_device, user_at, written,
 };
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{
     AccessTokens, Entry, Place, Result, Session, Sessions, Use, User, UserId, Written,
 };
-use crate::token::TokenHash;
 
 impl Sessions for Mysql {
     fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {

@@ -2,10 +2,10 @@
 
 use super::keys::has_hash;
 use super::{Answer, Fault, Mysql, Unit, blob, get, lock_user, put_password, user_at, written};
-use crate::clock::Moment;
-use crate::password::PasswordHash;
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::TokenHash;
 use crate::store::{Result, Ticket, Tickets, User, UserId, Written};
-use crate::token::TokenHash;
 
 impl Tickets for Mysql {
     fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {

@@ -3,7 +3,7 @@
 use mysql::{Params, Row, Value};
 
 use super::{Answer, Fault, Mysql, Unit, get, moment, rows_of_marks};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
 use crate::store::{Error, Record, Result, Trail};
 
 impl Trail for Mysql {

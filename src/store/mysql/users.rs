@@ -7,11 +7,11 @@ use super::{
     Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invites, moment,
     names, optional_moment, tickets, written,
 };
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{
     Entry, Groups, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
 };
-use crate::token::TokenHash;
 
 impl Users for Mysql {
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {

@@ -3,9 +3,9 @@
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{Fault, RENEWAL_PATIENCE, Sqlite, WRITE_PATIENCE, moment_at, user_at, written};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{AccessToken, AccessTokens, Error, Result, User, UserId, Written};
-use crate::token::TokenHash;
 
 impl AccessTokens for Sqlite {
     fn add_access_token(

@@ -18,8 +18,8 @@ use rustix::process::geteuid;
 use super::names::Kept;
 use super::trail::insert_record;
 use super::{Fault, file, names};
-use crate::clock::Moment;
-use crate::new_file::{NewFile, folder_of, sync_folder, with_suffix};
+use crate::base::clock::Moment;
+use crate::base::new_file::{NewFile, folder_of, sync_folder, with_suffix};
 use crate::store::{Error, Record, Result};
 
 /// What SQLite keeps beside a file: the log, its index, and the journal of a transaction.

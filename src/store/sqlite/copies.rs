@@ -9,12 +9,12 @@ use super::{
     Fault, Sqlite, WRITE_PATIENCE, file, insert_key, insert_session_row, insert_user, invites,
     key_at, moment_at, names, session_at, tickets, user_at,
 };
+use crate::base::token::TokenHash;
 use crate::store::strangers::tell;
 use crate::store::{
     Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,
     TABLES, Ticket, UserId,
 };
-use crate::token::TokenHash;
 
 /// How a table is read: all of it, in the order of its key, which is the one that it is stored in.
 struct Reading {

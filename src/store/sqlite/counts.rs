@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{Fault, Sqlite, WRITE_PATIENCE, moment_at};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{COUNTED_EVERY, Count, CountId, Counts, DEVICES_MAX, Device, KeyId, Result};
-use crate::token::TokenHash;
 
 impl Counts for Sqlite {
     fn count(&self, id: &CountId) -> Result<Option<Count>> {

@@ -18,7 +18,7 @@ use rustix::process::{FlockType, fcntl_getlk};
 
 use super::place::Place;
 use super::{Fault, WRITE_PATIENCE};
-use crate::new_file::{folder_of, with_suffix};
+use crate::base::new_file::{folder_of, with_suffix};
 use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, older};
 
 /// "vest", in the header of every file of ours.
@@ -30,13 +30,13 @@ const SCHEMA: &str = include_str!("../../../schema.sql");
 /// What brings an older file up to date: step `n` leads from schema `n + 1` to `n + 2`. Steps are
 /// never changed once released; schema.sql always shows where the last one leads.
 const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/2.sql"),
-    include_str!("../migrations/3.sql"),
-    include_str!("../migrations/4.sql"),
-    include_str!("../migrations/5.sql"),
-    include_str!("../migrations/6.sql"),
-    include_str!("../migrations/7.sql"),
-    include_str!("../migrations/8.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
+    include_str!("migrations/6.sql"),
+    include_str!("migrations/7.sql"),
+    include_str!("migrations/8.sql"),
 ];
 
 /// SQLite before this version can corrupt a file that two connections write and checkpoint at the
@@ -704,7 +704,7 @@ mod tests {
     #[test]
     fn leads_from_the_first_release_to_the_schema_of_today() {
         let mut conn = Connection::open_in_memory().unwrap();
-        upgrade(&mut conn, include_str!("../migrations/1.sql"), &[]).ok().unwrap();
+        upgrade(&mut conn, include_str!("migrations/1.sql"), &[]).ok().unwrap();
         upgrade(&mut conn, SCHEMA, MIGRATIONS).ok().unwrap();
         let mut new = Connection::open_in_memory().unwrap();
         upgrade(&mut new, SCHEMA, MIGRATIONS).ok().unwrap();

@@ -3,9 +3,9 @@
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{Fault, Sqlite, WRITE_PATIENCE, moment_at};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{Groups, Invite, Invites, Result};
-use crate::token::TokenHash;
 
 impl Invites for Sqlite {
     fn add_invite(&self, invite: &Invite) -> Result<()> {

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 use super::{
     Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_session, tickets, user_at, written,
 };
-use crate::password::PasswordHash;
+use crate::base::password::PasswordHash;
 use crate::store::records::renaming;
 use crate::store::{
     Credentials, Entry, Epoch, Key, KeyId, Keys, Result, Session, User, UserId, Written,

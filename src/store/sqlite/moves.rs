@@ -7,13 +7,13 @@ use super::{
     Fault, Sqlite, WRITE_PATIENCE, insert_key, insert_session_row, insert_user, key_at, names,
     session_at, user_at,
 };
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::standing::{Present, standing};
 use crate::store::strangers::tell;
 use crate::store::{
     Arrival, Departure, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User, UserId,
 };
-use crate::token::TokenHash;
 
 impl Moves for Sqlite {
     fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, Transaction};
 
 use super::{Fault, Sqlite, WRITE_PATIENCE, file, moment_at};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
 use crate::store::{KeyId, NameHash, Names, RestingName, Result, UserId};
 
 impl Names for Sqlite {

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::new_file::with_suffix;
+use crate::base::new_file::with_suffix;
 
 /// A file that is open, and where its path leads.
 #[derive(Clone)]

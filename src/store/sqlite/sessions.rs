@@ -6,9 +6,9 @@ use super::access_tokens::see_access_token;
 use super::{
     Fault, RENEWAL_PATIENCE, Sqlite, WRITE_PATIENCE, moment_at, upsert_device, user_at, written,
 };
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{Entry, Epoch, Place, Result, Session, Sessions, Use, User, UserId, Written};
-use crate::token::TokenHash;
 
 impl Sessions for Sqlite {
     fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {

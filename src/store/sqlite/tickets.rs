@@ -3,10 +3,10 @@
 use rusqlite::{OptionalExtension, Transaction};
 
 use super::{Fault, Sqlite, WRITE_PATIENCE, put_password, user_at, written};
-use crate::clock::Moment;
-use crate::password::PasswordHash;
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::TokenHash;
 use crate::store::{Result, Ticket, Tickets, User, UserId, Written};
-use crate::token::TokenHash;
 
 impl Tickets for Sqlite {
     fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{Sqlite, WRITE_PATIENCE, moment_at};
-use crate::clock::Moment;
+use crate::base::clock::Moment;
 use crate::store::{Record, Result, Trail};
 
 impl Trail for Sqlite {

@@ -7,11 +7,11 @@ use super::{
     Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invites, moment_at,
     names, tickets, written,
 };
-use crate::clock::Moment;
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
 use crate::store::{
     Entry, Groups, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
 };
-use crate::token::TokenHash;
 
 impl Users for Sqlite {
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {

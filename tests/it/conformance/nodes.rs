@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vestibule::clock::Moment;
+use vestibule::base::clock::Moment;
+use vestibule::base::token::TokenHash;
 use vestibule::store::{
     self, Count, CountId, Entry, Error, Invite, Key, KeyId, Record, Session, SignedUp, Store, User,
     UserId, Written,
 };
-use vestibule::token::TokenHash;
 
 use super::{
     Desk, LATER, MANY, NODES, TODAY, access_token, epoch_of, hash, invite, is_alive, key, record,
@@ -244,7 +244,7 @@ fn race_with_the_end(
         }
         while mine.len() < desk.room.rounds(100) {
             let was_over = is_over.load(Ordering::Acquire);
-            let id = vestibule::token::Token::random().hash();
+            let id = vestibule::base::token::Token::random().hash();
             mine.push(id);
             if begin(node, &id) == Written::Done {
                 done.fetch_add(1, Ordering::AcqRel);

@@ -1,0 +1,367 @@
+//! May this person come in? The outcomes, and the order of checks.
+//!
+//! Knows nothing of HTTP: it is told a name, a password and what is known of who asks, and says who
+//! was admitted or that nobody was.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::auth::keys::{self, NewKey, Proof, Proven, Refusal};
+use crate::auth::names::{self, Reserved, Rest};
+use crate::auth::sessions::{self, Periods, Started};
+use crate::auth::throttle::{self, Limits, Subject};
+use crate::auth::users::{self, Username};
+use crate::base::clock::Moment;
+use crate::base::password::{Hasher, Password, PasswordHash};
+use crate::base::token::{Token, TokenHash};
+use crate::store::{
+    Device, Entry, Invite, KeyId, Place, Result, Session, SignedUp, Store, User, UserId, Written,
+};
+
+/// How long a browser is known after somebody has signed in there.
+pub const DEVICE_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What the operator sets for everybody.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rules {
+    /// How long sessions live.
+    pub periods: Periods,
+    /// How often somebody may guess.
+    pub limits: Limits,
+    /// How long a name rests whose account is deleted.
+    pub rest: Rest,
+    /// Names that nobody may take at sign-up.
+    pub reserved: Reserved,
+}
+
+/// Who asks to come in, as far as that is known before. It holds a secret and so has no `Debug`.
+#[derive(Clone, Default)]
+pub struct Caller {
+    /// The session they came with: it ends when they are let in (OWASP ASVS 7.2.4).
+    pub presented: Option<TokenHash>,
+    /// The secret by which their browser is known, if it has one.
+    pub device: Option<Token>,
+    /// Where they come from, if that stands for one client.
+    pub address: Option<IpAddr>,
+    /// What they will recognise the session by.
+    pub place: Place,
+    /// The invitation they came with, if they make an account.
+    pub invite: Option<Invite>,
+}
+
+/// Somebody who was let in.
+pub struct Admission {
+    /// Who it is.
+    pub user: User,
+    /// The session they have from now on, with its token.
+    pub started: Started,
+    /// The secret by which their browser is known from now on, for [`DEVICE_LIFE`]. `None`: it is
+    /// not, as they want it to forget them.
+    pub device: Option<Token>,
+    /// The invitation that was used.
+    pub invite: Option<TokenHash>,
+}
+
+/// What became of a sign-up.
+pub enum SignUp {
+    /// The account is made and its owner is let in.
+    Admitted(Box<Admission>),
+    /// Somebody has this name, in some spelling, or it rests or is reserved. Nothing was written.
+    NameTaken,
+    /// The invitation is not good any more. Nothing was written.
+    NotInvited,
+    /// Too many accounts were made from there. Nothing was looked at.
+    Wait(Duration),
+}
+
+/// What became of a sign-in.
+pub enum SignIn {
+    /// The password is right.
+    Admitted(Box<Admission>),
+    /// Name or password is wrong. Which of them is for the operator alone.
+    Refused(Refusal),
+    /// Too many tries have failed. No password was looked at, and nothing was counted.
+    Wait(Duration),
+}
+
+/// Makes an account and lets its owner in: user, key and session in one transaction, with the groups of
+/// the invitation that they came with.
+///
+/// A name that is taken is refused before the slow hash is computed. Of simultaneous sign-ups for
+/// one name the database decides, and exactly one is admitted.
+pub fn sign_up(
+    store: &dyn Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    name: &Username,
+    password: &Password,
+    caller: &Caller,
+    now: Moment,
+) -> Result<SignUp> {
+    let subject = Subject::sign_up(store, &rules.limits, caller.address);
+    if let Some(wait) = throttle::wait(store, &rules.limits, &subject, now)? {
+        return Ok(SignUp::Wait(wait));
+    }
+    // What is reserved costs the same look-up and is told the same as what somebody has or had.
+    let is_free = names::is_free(store, name, now)?;
+    if !is_free || rules.reserved.has(name) {
+        return Ok(SignUp::NameTaken);
+    }
+    let mut user = users::new(name, now);
+    if let Some(invite) = &caller.invite {
+        user.groups = invite.groups.clone();
+    }
+    let id = KeyId::username(name.canonical());
+    let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
+    let device = device_of(store, caller)?;
+    let entry = entry(caller, device.as_ref(), &user.id, now);
+    let started = sessions::new(&rules.periods, &user.id, &entry, now);
+    let invite = caller.invite.as_ref().map(|it| it.id);
+    match store.sign_up(&user, &key, &started.session, invite.as_ref(), &entry)? {
+        SignedUp::Done => {}
+        SignedUp::NameTaken => return Ok(SignUp::NameTaken),
+        SignedUp::NotInvited => return Ok(SignUp::NotInvited),
+    }
+    // The account is made, and nobody is told anything else because it could not be counted.
+    drop(throttle::note(store, &rules.limits, &subject, now));
+    Ok(SignUp::Admitted(Box::new(Admission { user, started, device, invite })))
+}
+
+/// Lets somebody in who knows the password of this name. The new session has a new token.
+///
+/// An unknown name and a wrong password cost the same: the same look-ups, one slow hash, one write.
+/// Somebody who has to wait costs no hash and no write, and is told the same whether anybody has the
+/// name or not.
+pub fn with_password(
+    store: &dyn Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    name: &Username,
+    password: &Password,
+    caller: &Caller,
+    now: Moment,
+) -> Result<SignIn> {
+    let subject = subject(store, rules, name.canonical(), caller, now)?;
+    let cleared = subject.cleared_by_success();
+    let Proven { user, epoch, .. } =
+        match prove(store, hasher, rules, Whose::Name(name), password, &subject, now)? {
+            Check::Proven(proven) => *proven,
+            Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
+            Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
+        };
+    let device = device_of(store, caller)?;
+    let mut entry = entry(caller, device.as_ref(), &user.id, now);
+    entry.cleared = cleared;
+    entry.proof = Some(epoch);
+    Ok(match sessions::start(store, &rules.periods, &user.id, &entry, now)? {
+        Some(started) => {
+            SignIn::Admitted(Box::new(Admission { user, started, device, invite: None }))
+        }
+        // The account was deleted, or its password changed, while this one was being checked.
+        None => SignIn::Refused(Refusal::UnknownKey),
+    })
+}
+
+/// What became of a password that was given once more, by somebody who is signed in.
+pub enum Again {
+    /// It is right.
+    Right,
+    /// It is not.
+    Refused(Refusal),
+    /// Too many tries have failed. It was not looked at.
+    Wait(Duration),
+}
+
+/// Asks somebody who is signed in for their password once more, and notes in their session that it
+/// was right (OWASP ASVS 7.5.1). Any password of theirs is, whatever its key is called. Failures count
+/// against the session alone: see [`Subject::reauthentication`].
+pub fn again(
+    store: &dyn Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    (user, session): (&User, &Session),
+    password: &Password,
+    now: Moment,
+) -> Result<Again> {
+    let subject = Subject::reauthentication(store, &session.id);
+    Ok(match prove(store, hasher, rules, Whose::User(&user.id), password, &subject, now)? {
+        Check::Proven(_) => {
+            throttle::clear(store, &subject)?;
+            if store.see_session(&session.id, true, now)? {
+                Again::Right
+            } else {
+                // The session has ended meanwhile, as it does when the password changes.
+                Again::Refused(Refusal::WrongPassword)
+            }
+        }
+        Check::Refused(refusal) => Again::Refused(refusal),
+        Check::Wait(wait) => Again::Wait(wait),
+    })
+}
+
+/// What became of a change of password.
+pub enum Change {
+    /// It is changed, every session has ended, and this is the one that takes their place.
+    Done(Started),
+    /// The present password was wrong.
+    Refused(Refusal),
+    /// Too many tries have failed. Nothing was looked at.
+    Wait(Duration),
+}
+
+/// Gives somebody who is signed in a new password, if they know the present one. Every session of
+/// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4). Failures count
+/// as in [`again`].
+pub fn change_password(
+    store: &dyn Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    (user, session): (&User, &Session),
+    (present, new): (&Password, &Password),
+    caller: &Caller,
+    now: Moment,
+) -> Result<Change> {
+    let subject = Subject::reauthentication(store, &session.id);
+    let Proven { epoch, .. } =
+        match prove(store, hasher, rules, Whose::User(&user.id), present, &subject, now)? {
+            Check::Proven(proven) => *proven,
+            Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
+            Check::Wait(wait) => return Ok(Change::Wait(wait)),
+        };
+    let device = known_device(store, caller)?;
+    let mut entry = entry(caller, device.as_ref(), &user.id, now);
+    entry.cleared = subject.cleared_by_success();
+    let started = sessions::new(&rules.periods, &user.id, &entry, now);
+    let new = hasher.hash(new);
+    Ok(match store.change_password(epoch, &new, &started.session, &entry)? {
+        Written::Done => Change::Done(started),
+        // The password was changed meanwhile, or the user is gone or shut out.
+        Written::Taken | Written::Resting | Written::NoUser => {
+            Change::Refused(Refusal::WrongPassword)
+        }
+    })
+}
+
+/// What became of a password that came without a wish for a session.
+pub enum Known {
+    /// It is this user's, by this hash.
+    User(Box<User>, PasswordHash),
+    /// It is nobody's. Which part of it is wrong is for the operator alone.
+    Refused(Refusal),
+    /// Too many tries have failed. It was not looked at.
+    Wait(Duration),
+}
+
+/// Finds out whose name and password these are, and starts no session: for scripts that send them with
+/// each request. It counts as a sign-in does (OWASP ASVS 6.3.1: on every way in).
+pub fn without_session(
+    store: &dyn Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    name: &Username,
+    password: &Password,
+    caller: &Caller,
+    now: Moment,
+) -> Result<Known> {
+    let subject = subject(store, rules, name.canonical(), caller, now)?;
+    Ok(match prove(store, hasher, rules, Whose::Name(name), password, &subject, now)? {
+        Check::Proven(proven) => {
+            throttle::clear(store, &subject)?;
+            Known::User(Box::new(proven.user), proven.hash)
+        }
+        Check::Refused(refusal) => Known::Refused(refusal),
+        Check::Wait(wait) => Known::Wait(wait),
+    })
+}
+
+/// The account that a sign-in with this canonical name is tried on, if there is one: one look-up.
+pub fn account_of(store: &dyn Store, canonical: &str) -> Result<Option<UserId>> {
+    let found = store.user_of_key(&KeyId::username(canonical))?;
+    Ok(found.map(|(user, _)| user.id))
+}
+
+/// Whose password is given.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// That of the key of this sign-in name.
+    Name(&'a Username),
+    /// That of any key of this user, who is signed in.
+    User(&'a UserId),
+}
+
+enum Check {
+    Proven(Box<Proven>),
+    Refused(Refusal),
+    Wait(Duration),
+}
+
+/// The one place where a password is compared: throttled first, counted under `subject` if wrong.
+fn prove(
+    store: &dyn Store,
+    hasher: &Hasher,
+    rules: &Rules,
+    whose: Whose<'_>,
+    password: &Password,
+    subject: &Subject,
+    now: Moment,
+) -> Result<Check> {
+    if let Some(wait) = throttle::wait(store, &rules.limits, subject, now)? {
+        return Ok(Check::Wait(wait));
+    }
+    let proof = match whose {
+        Whose::Name(name) => {
+            let key = KeyId::username(name.canonical());
+            keys::user_by_password(store, hasher, &key, password)?
+        }
+        Whose::User(id) => keys::user_again_by_password(store, hasher, id, password)?,
+    };
+    Ok(match proof {
+        Proof::Of(proven) => Check::Proven(proven),
+        Proof::Refused(refusal) => {
+            throttle::note(store, &rules.limits, subject, now)?;
+            Check::Refused(refusal)
+        }
+    })
+}
+
+/// What a try with this name is counted under: the name, or the browser if it is known to the
+/// account.
+fn subject(
+    store: &dyn Store,
+    rules: &Rules,
+    canonical: &str,
+    caller: &Caller,
+    now: Moment,
+) -> Result<Subject> {
+    let presented = caller.device.as_ref().map(Token::hash);
+    let known = match presented {
+        Some(device) => {
+            let key = KeyId::username(canonical);
+            store.has_device(&device, &key, now.before(DEVICE_LIFE), now)?.then_some(device)
+        }
+        None => None,
+    };
+    let (limits, address) = (&rules.limits, caller.address);
+    Ok(Subject::sign_in(store, limits, canonical, known.as_ref(), address))
+}
+
+/// The secret that the browser has, if we gave it out: what we did not make we do not adopt.
+fn known_device(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
+    Ok(match &caller.device {
+        Some(device) if store.knows_device(&device.hash())? => Some(device.clone()),
+        Some(_) | None => None,
+    })
+}
+
+/// The device token of a browser that presents a known one; otherwise a new one, unless the browser is to
+/// forget the session when it is closed.
+fn device_of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
+    let known = known_device(store, caller)?;
+    Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })
+}
+
+fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> Entry {
+    let device =
+        device.map(|it| Device { id: it.hash(), user_id: user.clone(), last_used_at: now });
+    Entry { replaced: caller.presented, device, place: caller.place.clone(), ..Entry::default() }
+}

@@ -1,0 +1,14 @@
+//! Who may come in: sign-up, sign-in, sessions, keys, throttling. For other programs this is the library.
+//!
+//! HTTP, cookies, HTML, flags and languages must not be known here.
+
+pub mod login;
+pub mod access;
+pub mod invites;
+pub mod tickets;
+pub mod names;
+pub mod users;
+pub mod keys;
+pub mod sessions;
+pub mod policy;
+pub mod throttle;

@@ -1,0 +1,208 @@
+//! Names that nobody may take at sign-up although no account has them.
+//!
+//! Apps behind a reverse proxy know people by their names, and let in whoever signs in with one that they
+//! know. So the name of an account that was deleted or renamed rests for a time, and names that stand for
+//! an office are the operator's to give. Decides which names those are and how long a name rests. Knows
+//! nothing of HTTP.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::auth::users::Username;
+use crate::base::clock::Moment;
+use crate::store::{Result, Store};
+
+/// Names that apps, mail servers, certificate authorities or people take for somebody with authority: the
+/// mailboxes of RFC 2142, those that a certificate is given for (CA/Browser Forum, Baseline Requirements
+/// § 3.2.2.4.4), accounts of operating systems, roles, and what apps take for nobody in particular.
+/// In canonical form.
+const ROLES: [&str; 61] = [
+    "abuse",
+    "account",
+    "accounts",
+    "admin",
+    "administrator",
+    "administrators",
+    "admins",
+    "anonymous",
+    "billing",
+    "contact",
+    "daemon",
+    "everybody",
+    "everyone",
+    "ghost",
+    "guest",
+    "help",
+    "helpdesk",
+    "hostmaster",
+    "info",
+    "legal",
+    "localhost",
+    "mail",
+    "mailer-daemon",
+    "maintainer",
+    "marketing",
+    "moderator",
+    "news",
+    "no-reply",
+    "nobody",
+    "noc",
+    "noreply",
+    "null",
+    "official",
+    "operator",
+    "operators",
+    "owner",
+    "postmaster",
+    "privacy",
+    "privileged",
+    "root",
+    "sales",
+    "security",
+    "service",
+    "ssladmin",
+    "ssladministrator",
+    "sslwebmaster",
+    "staff",
+    "superadmin",
+    "superuser",
+    "support",
+    "sysadmin",
+    "sysop",
+    "system",
+    "team",
+    "undefined",
+    "unknown",
+    "usenet",
+    "uucp",
+    "vestibule",
+    "webmaster",
+    "www-data",
+];
+
+/// Lines of a file of reserved names, at most.
+const LINES_MAX: usize = 10_000;
+
+/// Names that are the operator's to give.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reserved(BTreeSet<String>);
+
+impl Reserved {
+    /// Names as an operator lists them: one a line, in any spelling; empty lines and what follows a `#` do
+    /// not count. An error is one line that says which of them is no name.
+    pub fn read(text: &str) -> std::result::Result<Self, String> {
+        let mut names = BTreeSet::new();
+        for (at, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if line.is_empty() {
+                continue;
+            }
+            let name = Username::for_sign_in(line)
+                .ok_or_else(|| format!("line {} is no name of 1 to 31 characters", at + 1))?;
+            names.insert(name.canonical().to_owned());
+            if at >= LINES_MAX {
+                return Err(format!("it has more than {LINES_MAX} lines"));
+            }
+        }
+        Ok(Self(names))
+    }
+
+    /// These and the names that stand for an office.
+    #[must_use]
+    pub fn and_roles(mut self) -> Self {
+        self.0.extend(ROLES.map(str::to_owned));
+        self
+    }
+
+    /// Whether a name is one of them, in any spelling.
+    pub fn has(&self, name: &Username) -> bool {
+        self.0.contains(name.canonical())
+    }
+}
+
+/// How long the name of an account that is deleted or renamed rests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rest(Duration);
+
+impl Default for Rest {
+    /// A year: longer than an app that nobody looks after keeps a list of who may enter.
+    fn default() -> Self {
+        Self(Duration::from_secs(365 * 24 * 60 * 60))
+    }
+}
+
+impl Rest {
+    /// A rest of this length; zero: the name is free at once.
+    pub const fn new(length: Duration) -> Self {
+        Self(length)
+    }
+
+    /// How long it is.
+    pub const fn length(self) -> Duration {
+        self.0
+    }
+
+    /// The last moment at which a name rests that begins to now. `None`: it does not.
+    pub fn end(self, now: Moment) -> Option<Moment> {
+        (!self.0.is_zero()).then(|| now.after(self.0))
+    }
+}
+
+/// Whether no account has this name, and none has had it so lately that it rests. One look-up, whatever
+/// the answer.
+pub fn is_free(store: &dyn Store, name: &Username, now: Moment) -> Result<bool> {
+    store.is_name_free(name.canonical(), now)
+}
+
+/// Lets anybody take a name that rests. `false` if it does not.
+pub fn free(store: &dyn Store, name: &Username) -> Result<bool> {
+    store.free_name(name.canonical())
+}
+
+/// Forgets up to `limit` names that have rested long enough, and says how many.
+pub fn delete_rested(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
+    store.delete_rested_names(now, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::users;
+
+    fn name(typed: &str) -> Username {
+        Username::for_sign_in(typed).unwrap()
+    }
+
+    #[test]
+    fn lists_the_names_of_an_office_in_canonical_form_and_in_order() {
+        assert!(ROLES.is_sorted());
+        for role in ROLES {
+            assert_eq!(users::canonical(role), role);
+        }
+        let roles = Reserved::default().and_roles();
+        for spelling in ["admin", "Admin", "ＡＤＭＩＮ", "POSTMASTER", "ａdministrator"] {
+            assert!(roles.has(&name(spelling)), "{spelling}");
+        }
+        assert!(!roles.has(&name("anna")) && !Reserved::default().has(&name("admin")));
+    }
+
+    #[test]
+    fn reads_names_a_line_each_in_any_spelling() {
+        let names = Reserved::read("# bosses\n\n  Boss \r\nＣＥＯ # of us\ntwo words\n").unwrap();
+        for spelling in ["boss", "BOSS", "ceo", "Two Words"] {
+            assert!(names.has(&name(spelling)), "{spelling}");
+        }
+        assert!(!names.has(&name("of us")) && !names.has(&name("admin")));
+        let long = format!("a\n{}\n", "x".repeat(32));
+        assert!(Reserved::read(&long).unwrap_err().contains("line 2"));
+        assert!(Reserved::read(&"a\n".repeat(LINES_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn lets_a_name_rest_for_a_year_unless_told_otherwise() {
+        let now = Moment::from_millis(7);
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        assert_eq!(Rest::default().end(now), Some(now.after(year)));
+        assert_eq!(Rest::new(Duration::ZERO).end(now), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! Which passwords may be chosen.
+//!
+//! Applies to new passwords only: somebody who has an account signs in with whatever they have.
+//! Knows nothing of hashes, accounts or pages.
+
+use std::cmp::Ordering;
+
+use crate::auth::users::{self, Username};
+use crate::base::password::Password;
+
+/// UTF-16 units of a password, at most, whenever one is given: the guide's limit, which also keeps
+/// long passwords from costing anything. NIST SP 800-63B-4 § 3.1.1.2 wants at least 64 characters
+/// to be allowed.
+pub const UNITS_MAX: usize = 255;
+
+/// Whole passwords that are refused, after a heading that names their source.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// How demanding the site is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Policy {
+    /// The guide's rule: 6 to 255 UTF-16 units, and nothing else.
+    Seed,
+    /// OWASP ASVS level 1 (6.2.1, 6.2.4): 8 characters or more, not a common password, not the
+    /// name.
+    Standard,
+    /// NIST SP 800-63B-4 § 3.1.1.2 for a password that is the only factor: 15 characters or more,
+    /// and likewise.
+    Nist,
+}
+
+/// What is wrong with a password.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flaw {
+    /// It has fewer characters than [`Policy::shortest`].
+    TooShort,
+    /// It has more than [`UNITS_MAX`] UTF-16 units.
+    TooLong,
+    /// It is among the most common passwords.
+    Common,
+    /// It is the user's name, or a name of the site.
+    Name,
+}
+
+impl Policy {
+    /// The length of the shortest password that is allowed, in characters (`Seed`: in UTF-16
+    /// units).
+    pub const fn shortest(self) -> usize {
+        match self {
+            Self::Seed => 6,
+            Self::Standard => 8,
+            Self::Nist => 15,
+        }
+    }
+
+    /// What is wrong with choosing this password under this name, if anything. `site` lists words
+    /// that an attacker would try first, in lower case, such as the site's host name.
+    pub fn flaw(self, password: &Password, name: &Username, site: &[String]) -> Option<Flaw> {
+        let length = match self {
+            Self::Seed => password.units(),
+            Self::Standard | Self::Nist => password.characters(),
+        };
+        if length < self.shortest() {
+            return Some(Flaw::TooShort);
+        }
+        if password.units() > UNITS_MAX {
+            return Some(Flaw::TooLong);
+        }
+        if self == Self::Seed {
+            return None;
+        }
+        let folded = users::canonical(password.reveal());
+        if folded == name.canonical() || site.contains(&folded) {
+            Some(Flaw::Name)
+        } else if is_common(&folded) {
+            Some(Flaw::Common)
+        } else {
+            None
+        }
+    }
+}
+
+/// A password as it was typed, if it has a length that is looked at at all: 1 to 255 UTF-16 units.
+/// It is counted first, as normalising a hundred thousand characters takes longer than a hash.
+pub fn read(typed: &str) -> Option<Password> {
+    let units = typed.encode_utf16().take(UNITS_MAX + 1).count();
+    (1..=UNITS_MAX).contains(&units).then(|| Password::new(typed))
+}
+
+/// Looks the password up in the list, which is sorted by bytes: some fourteen comparisons.
+fn is_common(folded: &str) -> bool {
+    let (_heading, list) = COMMON.split_once("\n\n").expect("the list has a heading");
+    let mut rest = list.as_bytes();
+    while !rest.is_empty() {
+        let middle = rest.len() / 2;
+        let start = rest[..middle].iter().rposition(|&it| it == b'\n').map_or(0, |at| at + 1);
+        let line = &rest[start..];
+        let length = line.iter().position(|&it| it == b'\n').unwrap_or(line.len());
+        match folded.as_bytes().cmp(&line[..length]) {
+            Ordering::Equal => return true,
+            Ordering::Less => rest = &rest[..start],
+            Ordering::Greater => rest = line.get(length + 1..).unwrap_or(&[]),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flaw(policy: Policy, password: &str) -> Option<Flaw> {
+        let name = Username::for_sign_up("Ann.Example").unwrap();
+        policy.flaw(&Password::new(password), &name, &["vestibule".to_owned()])
+    }
+
+    #[test]
+    fn follows_the_guide_under_seed() {
+        for (password, expected) in [
+            ("12345", Some(Flaw::TooShort)),
+            ("123456", None),
+            ("😀😀😀", None),
+            ("password", None),
+            ("ann.example", None),
+            (&*"x".repeat(255), None),
+            (&*"x".repeat(256), Some(Flaw::TooLong)),
+            ("      ", None),
+        ] {
+            assert_eq!(flaw(Policy::Seed, password), expected, "{password}");
+        }
+    }
+
+    #[test]
+    fn looks_at_no_password_that_is_empty_or_too_long() {
+        for (typed, expected) in [
+            ("", false),
+            ("x", true),
+            (&*"x".repeat(255), true),
+            (&*"x".repeat(256), false),
+            (&*"😀".repeat(127), true),
+            (&*"😀".repeat(128), false),
+        ] {
+            assert_eq!(read(typed).is_some(), expected, "{typed}");
+        }
+    }
+
+    #[test]
+    fn asks_for_eight_uncommon_characters_under_standard() {
+        for (password, expected) in [
+            ("sevench", Some(Flaw::TooShort)),
+            ("e8htchrs", None),
+            ("😀😀😀😀", Some(Flaw::TooShort)),
+            ("a\u{301}b\u{301}c\u{301}d\u{301}", Some(Flaw::TooShort)),
+            ("password", Some(Flaw::Common)),
+            ("PassWord", Some(Flaw::Common)),
+            ("ｐａｓｓｗｏｒｄ", Some(Flaw::Common)),
+            ("Ann.Example", Some(Flaw::Name)),
+            ("ANN.EXAMPLE", Some(Flaw::Name)),
+            ("Vestibule", Some(Flaw::Name)),
+            ("passwordless", None),
+            (&*"x".repeat(256), Some(Flaw::TooLong)),
+        ] {
+            assert_eq!(flaw(Policy::Standard, password), expected, "{password}");
+        }
+    }
+
+    #[test]
+    fn asks_for_fifteen_under_nist() {
+        for (password, expected) in [
+            ("fourteen chars", Some(Flaw::TooShort)),
+            ("fifteen  chars!", None),
+            ("PasswordPassword", Some(Flaw::Common)),
+            ("123456789987654321", Some(Flaw::Common)),
+            ("\u{fdfa}", Some(Flaw::TooShort)),
+        ] {
+            assert_eq!(flaw(Policy::Nist, password), expected, "{password}");
+        }
+    }
+
+    #[test]
+    fn knows_enough_common_passwords_for_each_policy() {
+        let (heading, list) = COMMON.split_once("\n\n").unwrap();
+        assert!(heading.contains("Source:"));
+        let words: Vec<_> = list.lines().collect();
+        for policy in [Policy::Standard, Policy::Nist] {
+            // OWASP ASVS 6.2.4: at least the 3,000 most common ones that match the policy.
+            let matching = words.iter().filter(|word| word.len() >= policy.shortest());
+            assert!(matching.count() >= 3_000, "{policy:?}");
+        }
+        assert!(words.is_sorted(), "the list is searched by halves");
+        for word in &words {
+            assert!(is_common(word), "{word}");
+            assert!(!is_common(&format!("{word}\n")), "{word}");
+            assert_eq!(users::canonical(word), **word, "no password could ever match");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! How often may somebody guess?
+//!
+//! Only failures count, and nobody is ever refused for being right. Four things are counted: a name
+//! (whether anybody has it or not), a name in a browser that has signed in to it before, a session in
+//! which the password is asked for again, and an address. A known browser and a session are asked about
+//! their own counts and not about the name's: whoever guesses from elsewhere slows themselves down and
+//! not the owner (OWASP ASVS 6.1.1; Lucia's guidebook, device cookies). Knows nothing of HTTP; what it decides is kept by the store, so that neither a restart
+//! nor a second server forgets it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::base::clock::Moment;
+use crate::base::network::Neighbourhood;
+use crate::base::token::{self, TokenHash};
+use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
+
+/// What an operator may set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Wrong passwords for one name before anybody has to wait.
+    pub free: u32,
+    /// The longest wait. It doubles from one second up to this: at 30 minutes, 48 tries a day are
+    /// left (NIST SP 800-63B-4 § 3.2.2 allows 100 in all).
+    pub wait_max: Duration,
+    /// Wrong passwords from one address, whatever the names, before it has to wait.
+    pub address_free: u32,
+    /// Then one more in this time.
+    pub address_every: Duration,
+    /// Accounts that may be made from one address.
+    pub sign_up_free: u32,
+    /// Then one more in this time.
+    pub sign_up_every: Duration,
+    /// Things that are counted at once, at most.
+    pub rows: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            free: 5,
+            wait_max: Duration::from_secs(30 * 60),
+            address_free: 20,
+            address_every: Duration::from_secs(6),
+            sign_up_free: 10,
+            sign_up_every: Duration::from_secs(60),
+            rows: 100_000,
+        }
+    }
+}
+
+/// Failures are forgotten after so much quiet. They are not halved on the way: that would leave more
+/// than 100 tries a day to somebody who waits for it.
+pub const QUIET: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How a thing is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// Some failures are free, then waits grow.
+    Growing,
+    /// An allowance of so many that grows back by one in each such time.
+    Bucket(u32, Duration),
+}
+
+/// What a try is counted under.
+pub struct Subject {
+    things: Vec<(CountId, Way)>,
+}
+
+impl Subject {
+    /// A sign-in with this canonical name: from a browser that is known to the account; or from
+    /// elsewhere, and from this address, if it stands for one client.
+    pub fn sign_in(
+        store: &dyn Store,
+        limits: &Limits,
+        canonical: &str,
+        device: Option<&TokenHash>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        let name = match device {
+            Some(device) => format!("device:{}:{canonical}", token::hex(device.as_bytes())),
+            None => format!("name:{canonical}"),
+        };
+        let mut things = vec![(count_id(store, &name), Way::Growing)];
+        // A known browser is held back by its own count alone: somebody behind the same address could
+        // lock its owner out otherwise.
+        if let Some(address) = address.filter(|_| device.is_none()) {
+            let way = Way::Bucket(limits.address_free, limits.address_every);
+            things
+                .push((count_id(store, &format!("address:{}", Neighbourhood::from(address))), way));
+        }
+        Self { things }
+    }
+
+    /// A password that is given once more in this session. It has an allowance of its own: guesses at the
+    /// name, from elsewhere or from the same address, must not keep a signed-in owner from changing the
+    /// password, and a stolen session must not be a way to guess it (OWASP ASVS 6.3.1).
+    pub fn reauthentication(store: &dyn Store, session: &TokenHash) -> Self {
+        let thing = format!("session:{}", token::hex(session.as_bytes()));
+        Self { things: vec![(count_id(store, &thing), Way::Growing)] }
+    }
+
+    /// A sign-up from this address. Nothing is counted where the address stands for many clients.
+    pub fn sign_up(store: &dyn Store, limits: &Limits, address: Option<IpAddr>) -> Self {
+        let way = Way::Bucket(limits.sign_up_free, limits.sign_up_every);
+        let thing = |it| (count_id(store, &format!("sign-up:{}", Neighbourhood::from(it))), way);
+        Self { things: address.map(thing).into_iter().collect() }
+    }
+
+    /// What a success clears: the name's count, but not the address's, which would let somebody with
+    /// one account guess at others for ever.
+    pub fn cleared_by_success(&self) -> Option<CountId> {
+        self.things.iter().find(|(_, way)| *way == Way::Growing).map(|(id, _)| *id)
+    }
+}
+
+/// How long to wait before the next try; `None` if it may be now. One read, and no write unless the
+/// clock went back since the last failure: then that counts from now on as one of now.
+pub fn wait(
+    store: &dyn Store,
+    limits: &Limits,
+    subject: &Subject,
+    now: Moment,
+) -> Result<Option<Duration>> {
+    let mut longest = None;
+    for (id, way) in &subject.things {
+        let Some(count) = store.count(id)? else { continue };
+        if !count.last_at.has_passed(now) {
+            bring_back(store, limits, &[*id], now)?;
+        }
+        longest = longest.max(wait_of(limits, *way, &as_of(count, now), now));
+    }
+    Ok(longest)
+}
+
+/// Counts a try that failed, or an account that was made. One write, or none if there is nothing to
+/// count it under.
+pub fn note(store: &dyn Store, limits: &Limits, subject: &Subject, now: Moment) -> Result<()> {
+    if subject.things.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = subject.things.iter().map(|(id, _)| *id).collect();
+    let after = |at: usize, before: Option<Count>| after(limits, subject.things[at].1, before, now);
+    store.change_counts(&ids, &after, limits.rows)
+}
+
+/// Forgets the failures for every name that a user signs in with, those of the browsers that are known
+/// to the account, and those of its sessions.
+pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
+    for session in store.sessions_of(&user.id)? {
+        let [(id, _)] = &Subject::reauthentication(store, &session.id).things[..] else { continue };
+        store.clear_count(id)?;
+    }
+    forget(store, &user.canonical_username)?;
+    let keys = store.keys_of(&user.id)?;
+    let names = keys.iter().filter(|it| it.id.provider() == "username");
+    let mut others =
+        names.map(|it| it.id.provider_user_id()).filter(|name| *name != user.canonical_username);
+    others.try_for_each(|name| forget(store, name))
+}
+
+/// Forgets the failures that were counted for an address, and the accounts that were made from there.
+pub fn forget_address(store: &dyn Store, client: Neighbourhood) -> Result<()> {
+    store.clear_count(&count_id(store, &format!("address:{client}")))?;
+    store.clear_count(&count_id(store, &format!("sign-up:{client}")))
+}
+
+/// Forgets the failures that a success clears. Where there are none nothing is written; and what cannot be
+/// written now is no reason to refuse somebody who was right.
+pub fn clear(store: &dyn Store, subject: &Subject) -> Result<()> {
+    let Some(id) = subject.cleared_by_success() else { return Ok(()) };
+    if store.count(&id)?.is_none() {
+        return Ok(());
+    }
+    match store.clear_count(&id) {
+        Err(Error::Unavailable(_) | Error::Unknown(_)) => Ok(()),
+        done => done,
+    }
+}
+
+/// Forgets the failures for a name, and those of every browser that is known to its account.
+pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
+    store.clear_count(&count_id(store, &format!("name:{canonical}")))?;
+    for device in store.devices_of_key(&KeyId::username(canonical))? {
+        let name = format!("device:{}:{canonical}", token::hex(device.as_bytes()));
+        store.clear_count(&count_id(store, &name))?;
+    }
+    Ok(())
+}
+
+/// Lets up to `limit` counts whose last failure lies in the future be of now, and says how many there
+/// were. Otherwise nothing would ever forget them, and rows that matter would make room for them.
+pub fn bring_back_all(
+    store: &dyn Store,
+    limits: &Limits,
+    limit: u32,
+    now: Moment,
+) -> Result<usize> {
+    let ids = store.counts_after(now.latest_past(), limit)?;
+    bring_back(store, limits, &ids, now)?;
+    Ok(ids.len())
+}
+
+fn bring_back(store: &dyn Store, limits: &Limits, ids: &[CountId], now: Moment) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // A success may have cleared it meanwhile.
+    let none = Count { failures: 0, last_at: now, until: now };
+    let after = |_: usize, before: Option<Count>| before.map_or(none, |it| as_of(it, now));
+    store.change_counts(ids, &after, limits.rows)
+}
+
+/// A count as it stands at this moment. A last failure that lies in the future counts as one of now, and
+/// what follows from it as from now.
+fn as_of(count: Count, now: Moment) -> Count {
+    if count.last_at.has_passed(now) {
+        return count;
+    }
+    let until = count.until.before(now.until(count.last_at));
+    Count { last_at: now, until, ..count }
+}
+
+/// The wait that follows from a count. It is never longer than the settings say, counted from the last
+/// failure and from now, whatever they were or the clock showed when the count was written.
+fn wait_of(limits: &Limits, way: Way, count: &Count, now: Moment) -> Option<Duration> {
+    let (until, longest) = match way {
+        Way::Growing if is_quiet(count, now) => return None,
+        Way::Growing => {
+            let until = count.last_at.after(delay(limits, count.failures));
+            (count.until.min(until), limits.wait_max)
+        }
+        // The allowance is used up when it will take longer than all of it to be whole again.
+        Way::Bucket(free, every) => {
+            (count.until.before(every * free.saturating_sub(1)), every * free)
+        }
+    };
+    let wait = now.until(until).min(longest);
+    (!wait.is_zero()).then_some(wait)
+}
+
+fn after(limits: &Limits, way: Way, before: Option<Count>, now: Moment) -> Count {
+    let before = before.map(|it| as_of(it, now));
+    let before = before.filter(|it| way != Way::Growing || !is_quiet(it, now));
+    let failures = before.map_or(0, |it| it.failures).saturating_add(1);
+    let until = match way {
+        Way::Growing => now.after(delay(limits, failures)),
+        Way::Bucket(_, every) => before.map_or(now, |it| it.until.max(now)).after(every),
+    };
+    Count { failures, last_at: now, until }
+}
+
+/// The wait after so many failures: nothing, then 1, 2, 4… seconds.
+fn delay(limits: &Limits, failures: u32) -> Duration {
+    match failures.checked_sub(limits.free + 1) {
+        None => Duration::ZERO,
+        Some(doublings) => {
+            let seconds = 1_u64.checked_shl(doublings).unwrap_or(u64::MAX);
+            Duration::from_secs(seconds).min(limits.wait_max)
+        }
+    }
+}
+
+fn is_quiet(count: &Count, now: Moment) -> bool {
+    count.last_at.until(now) >= QUIET
+}
+
+fn count_id(store: &dyn Store, thing: &str) -> CountId {
+    CountId::new(token::keyed_hash(store.handle_key(), thing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment::from_millis(1_000_000_000);
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn doubles_the_wait_after_the_free_tries_up_to_a_limit() {
+        let limits = Limits::default();
+        let waits: Vec<_> = (1..=9).map(|it| delay(&limits, it).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8]);
+        for failures in [17, 40, 100, u32::MAX] {
+            assert_eq!(delay(&limits, failures), limits.wait_max, "{failures}");
+        }
+    }
+
+    #[test]
+    fn leaves_fewer_than_a_hundred_tries_a_day() {
+        let limits = Limits::default();
+        let (mut count, mut now, mut tries) = (None, NOW, 0);
+        // Somebody who tries again at the first moment they may, for a week.
+        while NOW.until(now) < 7 * QUIET {
+            let next = after(&limits, Way::Growing, count, now);
+            now = now.after(wait_of(&limits, Way::Growing, &next, now).unwrap_or_default());
+            count = Some(next);
+            tries += 1;
+        }
+        assert!(tries < 7 * 60, "{tries} in a week");
+    }
+
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    #[test]
+    fn counts_a_failure_of_the_future_as_one_of_now() {
+        let limits = Limits::default();
+        for ahead in [seconds(2 * 3_600), seconds(8 * 3_600), seconds(24 * 3_600), 10 * YEAR] {
+            let then = NOW.after(ahead);
+            let fail = |way, count| Some(after(&limits, way, count, then));
+            let count = (0..8).fold(None, |it, _| fail(Way::Growing, it)).unwrap();
+            let wait = wait_of(&limits, Way::Growing, &as_of(count, NOW), NOW);
+            assert_eq!(wait, Some(seconds(4)), "as it was when it failed");
+            let next = after(&limits, Way::Growing, Some(count), NOW);
+            assert_eq!((next.failures, next.last_at, next.until), (9, NOW, NOW.after(seconds(8))));
+
+            let bucket = Way::Bucket(3, seconds(10));
+            let count = (0..3).fold(None, |it, _| fail(bucket, it)).unwrap();
+            let wait = wait_of(&limits, bucket, &as_of(count, NOW), NOW);
+            assert_eq!(wait, Some(seconds(10)));
+            let next = after(&limits, bucket, Some(count), NOW);
+            assert_eq!(wait_of(&limits, bucket, &next, NOW), Some(seconds(20)));
+        }
+    }
+
+    #[test]
+    fn makes_nobody_wait_longer_than_the_settings_say_whatever_a_count_holds() {
+        let limits = Limits { wait_max: seconds(60), ..Limits::default() };
+        for (last_at, until) in [
+            (NOW, NOW.after(seconds(1_800))),
+            (NOW.after(seconds(240)), NOW.after(seconds(2_040))),
+            (NOW.before(seconds(10)), NOW.after(10 * YEAR)),
+            (NOW, Moment::from_millis(i64::MAX)),
+            (Moment::from_millis(i64::MAX), Moment::from_millis(i64::MAX)),
+        ] {
+            let count = Count { failures: 40, last_at, until };
+            let wait = wait_of(&limits, Way::Growing, &as_of(count, NOW), NOW).unwrap_or_default();
+            assert!(wait <= limits.wait_max, "{wait:?}");
+            let bucket = Way::Bucket(3, seconds(10));
+            let wait = wait_of(&limits, bucket, &as_of(count, NOW), NOW).unwrap_or_default();
+            assert!(wait <= seconds(30), "{wait:?}");
+        }
+        // A shorter setting holds for failures from before, and the wait ends.
+        let count = Count { failures: 40, last_at: NOW, until: NOW.after(seconds(1_800)) };
+        assert_eq!(wait_of(&limits, Way::Growing, &count, NOW.after(seconds(60))), None);
+    }
+
+    #[test]
+    fn forgets_after_a_day_of_quiet() {
+        let limits = Limits::default();
+        let count = Count { failures: 30, last_at: NOW, until: NOW.after(limits.wait_max) };
+        let almost = NOW.after(QUIET).before(seconds(1));
+        assert_eq!(after(&limits, Way::Growing, Some(count), almost).failures, 31);
+        let later = NOW.after(QUIET);
+        assert_eq!(after(&limits, Way::Growing, Some(count), later).failures, 1);
+        assert_eq!(wait_of(&limits, Way::Growing, &count, later), None);
+    }
+
+    #[test]
+    fn lets_an_allowance_grow_back() {
+        let (limits, way) = (Limits::default(), Way::Bucket(3, seconds(10)));
+        let mut count = None;
+        for _ in 0..3 {
+            assert!(count.is_none_or(|it| wait_of(&limits, way, &it, NOW).is_none()));
+            count = Some(after(&limits, way, count, NOW));
+        }
+        let used_up = count.unwrap();
+        assert_eq!(wait_of(&limits, way, &used_up, NOW), Some(seconds(10)));
+        assert_eq!(wait_of(&limits, way, &used_up, NOW.after(seconds(9))), Some(seconds(1)));
+        let later = NOW.after(seconds(10));
+        assert_eq!(wait_of(&limits, way, &used_up, later), None);
+        let again = after(&limits, way, Some(used_up), later);
+        assert_eq!(wait_of(&limits, way, &again, later), Some(seconds(10)));
+    }
+}

@@ -1,0 +1,7 @@
+//! Values that know nothing of vestibule: passwords, tokens, networks and moments.
+
+pub mod password;
+pub mod token;
+pub mod network;
+pub mod new_file;
+pub mod clock;

@@ -1,0 +1,136 @@
+//! What an operator does with sessions and access tokens.
+
+use serde_json::json;
+
+use super::{Access, Done, counted, find, lines, open, record, table};
+use crate::auth::access;
+use crate::auth::sessions;
+use crate::base::clock::Moment;
+use crate::cli::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
+use crate::store::Store;
+
+/// Sessions that are deleted in one transaction, so that nobody waits long behind it.
+const BATCH: u32 = 500;
+
+/// `vestibule session`: comes back with what to print, or with one line about why it is not done.
+pub fn session(flags: SessionFlags, now: Moment) -> Done {
+    let access = match flags.action {
+        SessionAction::List { .. } => Access::Read,
+        _ => Access::Change,
+    };
+    let store = open(&flags.database, access)?;
+    let store = &*store;
+    match flags.action {
+        SessionAction::List { name, json } => list(store, &name, json, now),
+        SessionAction::End { name, handle } => {
+            let user = find(store, &name)?;
+            let found = sessions::by_handle(store, &user.id, &handle, now)
+                .map_err(|err| err.to_string())?;
+            let session = found.ok_or_else(|| format!("{name} has no session {handle}"))?;
+            sessions::end(store, &session.id).map_err(|err| err.to_string())?;
+            record(store, &user, ("session_end", &[("ended", &session.id.handle())]), now)?;
+            Ok("1 session ended\n".to_owned())
+        }
+        SessionAction::EndAll { name } => {
+            let user = find(store, &name)?;
+            let count = sessions::end_all(store, &user.id).map_err(|err| err.to_string())?;
+            record(store, &user, ("session_end", &[("sessions", &count.to_string())]), now)?;
+            Ok(format!("{} ended\n", counted(count, "session")))
+        }
+        SessionAction::Purge => purge(store, now),
+    }
+}
+
+fn list(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
+    let user = find(store, name)?;
+    let all = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?;
+    if as_json {
+        let data = all.iter().map(|it| {
+            json!({
+                "handle": it.id.public_handle(),
+                "created_at": it.created_at.rfc3339(),
+                "seen_at": it.seen_at.rfc3339(),
+                "idle_expires": it.idle_expires.rfc3339(),
+                "browser": it.place.browser,
+                "address": it.place.address,
+            })
+        });
+        return Ok(lines(data));
+    }
+    let rows: Vec<_> = all
+        .iter()
+        .map(|it| {
+            vec![
+                it.id.public_handle(),
+                it.created_at.minute(),
+                it.seen_at.minute(),
+                it.place.browser.clone(),
+                it.place.address.clone(),
+            ]
+        })
+        .collect();
+    Ok(table(&["handle", "since", "last seen", "browser", "address"], &rows))
+}
+
+/// Deletes what is dead, in batches.
+fn purge(store: &dyn Store, now: Moment) -> Done {
+    let mut count = 0;
+    loop {
+        let deleted = sessions::delete_dead(store, BATCH, now).map_err(|err| err.to_string())?;
+        count += deleted;
+        if deleted < BATCH as usize {
+            return Ok(format!("{} deleted\n", counted(count, "dead session")));
+        }
+    }
+}
+
+/// `vestibule token`: comes back with what to print, or with one line about why it is not done.
+pub fn token(flags: TokenFlags, now: Moment) -> Done {
+    let access = match flags.action {
+        TokenAction::List { .. } => Access::Read,
+        TokenAction::Revoke { .. } => Access::Change,
+    };
+    let store = open(&flags.database, access)?;
+    let store = &*store;
+    match flags.action {
+        TokenAction::List { name, json } => list_tokens(store, &name, json, now),
+        TokenAction::Revoke { name, handle } => {
+            let user = find(store, &name)?;
+            let found = access::revoke(store, &user.id, &handle).map_err(|err| err.to_string())?;
+            let token = found.ok_or_else(|| format!("{name} has no access token {handle}"))?;
+            record(store, &user, ("token_revoke", &[("token", &token.id.handle())]), now)?;
+            Ok("1 access token is revoked\n".to_owned())
+        }
+    }
+}
+
+fn list_tokens(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
+    let user = find(store, name)?;
+    let all = access::of_user(store, &user.id).map_err(|err| err.to_string())?;
+    if as_json {
+        let data = all.iter().map(|it| {
+            json!({
+                "handle": it.id.public_handle(),
+                "name": it.name,
+                "created_at": it.created_at.rfc3339(),
+                "expires_at": it.expires_at.rfc3339(),
+                "used_at": it.used_at.map(Moment::rfc3339),
+                "ended": access::is_ended(it, now),
+            })
+        });
+        return Ok(lines(data));
+    }
+    let rows: Vec<_> = all
+        .iter()
+        .map(|it| {
+            vec![
+                it.id.public_handle(),
+                it.name.clone(),
+                it.created_at.minute(),
+                it.expires_at.minute(),
+                it.used_at.map_or_else(|| "never".to_owned(), Moment::minute),
+            ]
+        })
+        .collect();
+    Ok(table(&["handle", "name", "made", "good until", "last used"], &rows))
+}

@@ -1,0 +1,100 @@
+//! Everything into another database.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{Done, record_of, see_that_it_is_there, table};
+use crate::base::clock::Moment;
+use crate::cli::config::Copying;
+use crate::store::{self, Progress, Row, Store};
+
+/// Rows that are written at once.
+const BATCH: usize = 1_000;
+
+/// How many rows there are of each table.
+type Rows = BTreeMap<&'static str, u64>;
+
+/// `vestibule copy`: puts everything that is in a database into another one without users, and comes back
+/// with what to print once every row is counted there.
+///
+/// A copy that does not end leaves a database that nobody can serve, and that the next copy begins anew in.
+pub fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
+    let begun = Instant::now();
+    let text = |err: store::Error| err.to_string();
+    let Copying { from, to, json } = order;
+    // Asked first: it has to be before the database is open here.
+    let is_in_use = store::is_in_use(from);
+    see_that_it_is_there(from, "--from")?;
+    let source = store::open_to_read(from).map_err(text)?;
+    if source.rows().map_err(text)?.contains(&("user", 0)) {
+        return Err(format!("there are no users in {from}; there is nothing to copy"));
+    }
+    let target = store::open_for_copy(to).map_err(text)?;
+    target.begin_copy().map_err(|err| format!("cannot copy into {to}: {err}"))?;
+    let rows = fill(&*source, &*target, progress).map_err(|text| {
+        format!("{text}; {to} is copied in half: run it again, and it begins anew")
+    })?;
+    target.end_copy().map_err(text)?;
+    // It has the source's random keys now.
+    drop(target);
+    let target = store::open_beside(to).map_err(text)?;
+    let (said_from, said_to) = (from.to_string(), to.to_string());
+    let sum = rows.values().sum::<u64>().to_string();
+    record_of(&*source, "copy", &[("to", &*said_to), ("rows", &*sum)], now)?;
+    record_of(&*target, "copy", &[("from", &*said_from), ("rows", &*sum)], now)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    if *json {
+        let data = json!({
+            "from": said_from,
+            "to": said_to,
+            "rows": rows,
+            "seconds": seconds,
+            "from_is_in_use": is_in_use,
+        });
+        return Ok(format!("{data}\n"));
+    }
+    let lines = store::TABLES.map(|name| vec![name.to_owned(), rows[name].to_string()]);
+    let note = match is_in_use {
+        Some(false) => "",
+        Some(true) => {
+            "The server was not stopped: what it has written since the copy began is not in it.\n"
+        }
+        None => {
+            "What a server that was not stopped has written since the copy began is not in it.\n"
+        }
+    };
+    Ok(format!(
+        "{}\n{sum} rows of {from} are in {to}, after {seconds:.1} s. Nobody is signed out.\n{note}\
+         Next: serve with what --to says as --database. Keep the old one, as private as the new one, until \
+         that is well.\n",
+        table(&["table", "rows"], &lines)
+    ))
+}
+
+/// Copies all rows, and says how many once they are there.
+fn fill(source: &dyn Store, target: &dyn Store, progress: Progress<'_>) -> Result<Rows, String> {
+    let text = |err: store::Error| err.to_string();
+    let mut read: Rows = store::TABLES.into_iter().map(|name| (name, 0)).collect();
+    let mut batch: Vec<Row> = Vec::with_capacity(BATCH);
+    let shown = source.each_row(progress, &mut |row| {
+        *read.entry(row.table()).or_default() += 1;
+        batch.push(row);
+        if batch.len() == BATCH {
+            target.add_rows(&batch)?;
+            batch.clear();
+        }
+        Ok(())
+    });
+    shown.and_then(|()| target.add_rows(&batch)).map_err(text)?;
+    // The source may have gone on; what counts is what was read of it.
+    let differing: Vec<_> = target
+        .rows()
+        .map_err(text)?
+        .into_iter()
+        .filter(|(name, count)| read[name] != *count)
+        .map(|(name, count)| format!("{name} has {count} rows, and {} were read", read[name]))
+        .collect();
+    if differing.is_empty() { Ok(read) } else { Err(differing.join(", ")) }
+}

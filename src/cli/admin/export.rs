@@ -1,0 +1,89 @@
+//! Everybody as lines of JSON.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::{Access, Done, counted, open, record_of};
+use crate::base::clock::Moment;
+use crate::base::new_file::NewFile;
+use crate::cli::config::ExportFlags;
+use crate::cli::lines::{self, Counts, LINE_BYTES_MAX};
+use crate::store::Store;
+
+/// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
+/// to print beside. A file that is there is never overwritten, and a terminal is shown nothing.
+pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: Moment) -> Done {
+    let file = flags.file.as_ref().filter(|it| it.as_os_str() != "-");
+    if file.is_none() && is_terminal {
+        return Err(
+            "an export holds hashes of passwords and is not for a terminal; name a file, or \
+                    send it on with > or |"
+                .to_owned(),
+        );
+    }
+    let store = open(&flags.database, Access::Read)?;
+    let store = &*store;
+    let living = flags.sessions.then_some(now);
+    let counts = match file {
+        None => write(store, out, living, now)?,
+        Some(path) => write_file(store, path, living, now)?,
+    };
+    let Counts { users, keys, sessions } = counts;
+    let held = [(users, "user"), (keys, "key"), (sessions, "session")];
+    let [held_users, held_keys, held_sessions] = held.map(|(count, thing)| counted(count, thing));
+    let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
+    let facts = [("users", &*users), ("keys", &*keys), ("sessions", &*sessions)];
+    record_of(store, "export", &facts, now)?;
+    Ok(match file {
+        None => String::new(),
+        Some(path) => format!(
+            "{} holds {held_users}, {held_keys} and {held_sessions}; keep it as private as {}\n",
+            path.display(),
+            flags.database.check()?
+        ),
+    })
+}
+
+/// The same into a new file that nobody else may read.
+fn write_file(
+    store: &dyn Store,
+    path: &Path,
+    living: Option<Moment>,
+    now: Moment,
+) -> Result<Counts, String> {
+    let failed = |err: std::io::Error| format!("cannot write {}: {err}", path.display());
+    let file = NewFile::create(path).map_err(failed)?;
+    let counts = write(store, &mut file.file(), living, now)?;
+    file.finish().map_err(failed)?;
+    Ok(counts)
+}
+
+fn write(
+    store: &dyn Store,
+    out: &mut dyn Write,
+    living: Option<Moment>,
+    now: Moment,
+) -> Result<Counts, String> {
+    let has_sessions = living.is_some();
+    let failed = |err: std::io::Error| format!("cannot write the export: {err}");
+    let mut out = BufWriter::with_capacity(256 * 1024, out);
+    writeln!(out, "{}", lines::header(has_sessions, now)).map_err(failed)?;
+    let mut counts = Counts::default();
+    let mut fault = None;
+    let shown = store.each_departure(living, &mut |it| {
+        let line = lines::person(&it, has_sessions);
+        counts.add(&it);
+        fault = if line.len() > LINE_BYTES_MAX {
+            Some(format!("user {} has more to them than a line takes", it.user.id.as_str()))
+        } else {
+            writeln!(out, "{line}").err().map(failed)
+        };
+        fault.is_none()
+    });
+    shown.map_err(|err| err.to_string())?;
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    writeln!(out, "{}", lines::end(&counts)).and_then(|()| out.flush()).map_err(failed)?;
+    Ok(counts)
+}

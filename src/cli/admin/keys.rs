@@ -1,0 +1,109 @@
+//! What an operator does with the keys of a user: see them, add one, remove one.
+
+use serde_json::{Value, json};
+
+use super::user::finish;
+use super::{Done, lines, printable, table};
+use crate::auth::keys::{self, NewKey};
+use crate::auth::users::Username;
+use crate::base::clock::Moment;
+use crate::base::password::{Cost, Hasher, PasswordHash};
+use crate::store::{Key, KeyId, Store, User, Written};
+
+/// Bytes of a key's id, at most.
+const BYTES_MAX: usize = 255;
+
+/// Adds a key: a sign-in name with the password that the user has, or what another provider knows them as.
+pub(super) fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+    let id = read(text)?;
+    let written = if let Some(name) = id.sign_in_name() {
+        let name = Username::for_sign_up(name)
+            .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
+        keys::add_sign_in_name(store, &user.id, &name)
+    } else {
+        let hasher = Hasher::new(1, Cost::OWASP);
+        keys::create(store, &hasher, &user.id, &NewKey { id: &id, password: None })
+    };
+    let name = printable(&user.username);
+    match written.map_err(|err| err.to_string())? {
+        Written::Done => {
+            let fields = [("key", id.as_str())];
+            finish(store, user, Ok(true), ("user_key_add", &fields), now)
+        }
+        Written::Taken if one_of(store, user, &id)?.is_some() => {
+            Err(format!("{name} has the key {text} already"))
+        }
+        Written::Taken | Written::Resting => {
+            Err(format!("somebody else has the key {text}, or the name in it"))
+        }
+        Written::NoUser => Err(format!("there is no user {name} any more")),
+    }
+}
+
+/// Removes a key. Whatever may have begun with it ends: sessions, access tokens and reset links.
+pub(super) fn remove(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+    let id = read(text)?;
+    let none = || format!("{} has no key {text}", printable(&user.username));
+    let found = one_of(store, user, &id)?.ok_or_else(none)?;
+    if !keys::delete(store, &user.id, &found.id).map_err(|err| err.to_string())? {
+        return Err(none());
+    }
+    let fields = [("key", found.id.as_str())];
+    finish(store, user, Ok(true), ("user_key_remove", &fields), now)
+}
+
+pub(super) fn list(store: &dyn Store, user: &User, as_json: bool) -> Done {
+    let all = of(store, user)?;
+    if as_json {
+        return Ok(lines(all.iter().map(data)));
+    }
+    let row = |it: &Key| {
+        let [provider, id] = [it.id.provider(), it.id.provider_user_id()].map(str::to_owned);
+        vec![provider, id, kind(it).unwrap_or("no password").to_owned()]
+    };
+    Ok(table(&["provider", "id", "hash"], &all.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// All keys of a user, by their ids.
+pub(super) fn of(store: &dyn Store, user: &User) -> Result<Vec<Key>, String> {
+    keys::of_user(store, &user.id).map_err(|err| err.to_string())
+}
+
+/// A key as a script gets to see it.
+pub(super) fn data(it: &Key) -> Value {
+    json!({ "provider": it.id.provider(), "id": it.id.provider_user_id(), "hash": kind(it) })
+}
+
+/// A key as an operator gets to see it, on one line.
+pub(super) fn line(it: &Key) -> String {
+    format!("{}, {}", it.id.as_str(), kind(it).unwrap_or("no password"))
+}
+
+/// The names with which a user can sign in by these keys.
+pub(super) fn sign_in_names(keys: &[Key]) -> Vec<&str> {
+    let opens = |it: &&Key| it.hashed_password.as_ref().is_some_and(PasswordHash::is_readable);
+    keys.iter().filter(opens).filter_map(|it| it.id.sign_in_name()).collect()
+}
+
+/// How the password of a key is hashed. `None`: it has none.
+fn kind(key: &Key) -> Option<&'static str> {
+    key.hashed_password.as_ref().map(PasswordHash::kind)
+}
+
+/// The key of this user that has this id, a name in any spelling.
+fn one_of(store: &dyn Store, user: &User, id: &KeyId) -> Result<Option<Key>, String> {
+    let name = id.sign_in_name().and_then(Username::for_sign_in);
+    let canonical = name.map(|it| KeyId::username(it.canonical()));
+    let all = of(store, user)?;
+    Ok(all.into_iter().find(|it| it.id == *id || Some(&it.id) == canonical.as_ref()))
+}
+
+fn read(text: &str) -> Result<KeyId, String> {
+    let id = match text.split_once(':') {
+        Some((provider, id)) if !id.is_empty() => KeyId::new(provider, id),
+        Some(_) | None => None,
+    };
+    id.filter(|_| text.len() <= BYTES_MAX && !text.contains(char::is_control)).ok_or_else(|| {
+        "a key is provider:id, as github:1234567 or username:anna, of 255 bytes at most".to_owned()
+    })
+}

@@ -1,0 +1,365 @@
+//! What an operator does with people.
+
+use serde_json::{Value, json};
+
+use super::{
+    Access, Done, drawn, find, lines, open, printable, read_groups, record, record_of, table,
+};
+use crate::auth::keys::{self, NewKey};
+use crate::auth::names::{self, Rest};
+use crate::auth::policy::{self, Policy};
+use crate::auth::sessions;
+use crate::auth::throttle;
+use crate::auth::tickets;
+use crate::auth::users::{self, Username};
+use crate::base::clock::Moment;
+use crate::base::network::Neighbourhood;
+use crate::base::password::{Cost, Hasher, Password};
+use crate::base::token;
+use crate::cli::config::{KeyAction, UserAction, UserFlags, network};
+use crate::cli::output::Printout;
+use crate::store::{self, KeyId, Store, User, Written};
+use crate::web::origin::Origin;
+
+/// Users that are read at once for a list.
+const PAGE: u32 = 1_000;
+
+/// Does what was asked for, and comes back with what to print. `ask` gets a password from whoever runs
+/// it, with what it is for. An error is one line.
+pub fn user(
+    flags: UserFlags,
+    ask: impl FnOnce(&str) -> Done,
+    now: Moment,
+) -> Result<Printout, String> {
+    let access = match flags.action {
+        UserAction::Add { .. } => Access::Add,
+        UserAction::List { .. } | UserAction::Show { .. } => Access::Read,
+        _ => Access::Change,
+    };
+    let open = || open(&flags.database, access);
+    if let UserAction::Add { name, no_password, groups, password_policy } = &flags.action {
+        let password = if *no_password { None } else { Some(ask(name)?) };
+        let added = add(open, name, password.as_deref(), (groups, *password_policy), now);
+        return added.map(Printout::from);
+    }
+    let store = open()?;
+    let store = &*store;
+    let find = |name: &str| find(store, name);
+    let done = match flags.action {
+        UserAction::Add { .. } => unreachable!("it is done before the database is opened"),
+        UserAction::List { json } => list(store, json),
+        UserAction::Show { name, json } => show(store, &find(&name)?, json, now),
+        UserAction::Passwd { name, password_policy } => {
+            let user = find(&name)?;
+            let typed = ask(&name)?;
+            set_password(store, &user, &typed, password_policy, now)
+        }
+        UserAction::Key { action: KeyAction::Add { name, key } } => {
+            super::keys::add(store, &find(&name)?, &key, now)
+        }
+        UserAction::Key { action: KeyAction::Remove { name, key } } => {
+            super::keys::remove(store, &find(&name)?, &key, now)
+        }
+        UserAction::Key { action: KeyAction::List { name, json } } => {
+            super::keys::list(store, &find(&name)?, json)
+        }
+        UserAction::Rename { name, new_name, rest } => {
+            rename(store, &find(&name)?, &new_name, rest.rest(), now)
+        }
+        UserAction::Delete { name, yes, rest } => {
+            delete(store, &find(&name)?, yes, rest.rest(), now)
+        }
+        UserAction::Free { name } => free(store, &name, now),
+        UserAction::ResetLink { name, origin, qr } => {
+            return reset_link(store, &find(&name)?, &origin, qr, now);
+        }
+        UserAction::Unlock { name } => unlock(store, &name, now),
+        UserAction::Groups { name, groups } => set_groups(store, &find(&name)?, &groups, now),
+        UserAction::Email { name, email } => set_email(store, &find(&name)?, &email, now),
+        UserAction::Disable { name, reason } => disable(store, &find(&name)?, &reason, now),
+        UserAction::Enable { name } => enable(store, &find(&name)?, now),
+    };
+    done.map(Printout::from)
+}
+
+/// Opens the database last, so that none is made for a user who cannot be added.
+fn add(
+    open: impl FnOnce() -> Result<Box<dyn Store>, String>,
+    typed: &str,
+    password: Option<&str>,
+    (groups, policy): (&str, Policy),
+    now: Moment,
+) -> Done {
+    let name = Username::for_sign_up(typed)
+        .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
+    let groups = read_groups(groups)?;
+    let password = password.map(|typed| read_password(typed, &name, policy)).transpose()?;
+    let store = open()?;
+    let store = &*store;
+    let hasher = Hasher::new(1, Cost::OWASP);
+    let id = KeyId::username(name.canonical());
+    let mut user = users::new(&name, now);
+    user.groups = groups;
+    let key = keys::new(&hasher, &user.id, &NewKey { id: &id, password: password.as_ref() });
+    match store.add_user(&user, &[key]).map_err(|err| err.to_string())? {
+        Written::Done => finish(store, &user, Ok(true), ("user_add", &[]), now),
+        Written::Resting => Err(resting(typed)),
+        Written::Taken | Written::NoUser => {
+            Err(format!("somebody is called {typed} already, or signs in with it"))
+        }
+    }
+}
+
+fn list(store: &dyn Store, as_json: bool) -> Done {
+    let mut all: Vec<User> = Vec::new();
+    loop {
+        let after = all.last().map_or("", |it| &it.canonical_username).to_owned();
+        let page = store.users_after(&after, PAGE).map_err(|err| err.to_string())?;
+        let is_last = page.len() < PAGE as usize;
+        all.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    if as_json {
+        return Ok(lines(all.iter().map(data)));
+    }
+    let row = |user: &User| {
+        let state = if user.disabled_at.is_some() { "disabled" } else { "" };
+        vec![
+            user.username.clone(),
+            user.id.as_str().to_owned(),
+            user.created_at.minute(),
+            user.groups.as_str().to_owned(),
+            state.to_owned(),
+        ]
+    };
+    Ok(table(
+        &["name", "id", "created", "groups", "state"],
+        &all.iter().map(row).collect::<Vec<_>>(),
+    ))
+}
+
+fn data(user: &User) -> Value {
+    let groups: Vec<_> = user.groups.iter().collect();
+    json!({
+        "id": user.id.as_str(),
+        "username": user.username,
+        "canonical_username": user.canonical_username,
+        "groups": groups,
+        "email": user.email,
+        "created_at": user.created_at.rfc3339(),
+        "disabled_at": user.disabled_at.map(Moment::rfc3339),
+        "disabled_reason": user.disabled_reason,
+    })
+}
+
+fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
+    let sessions = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?.len();
+    let disabled = user.disabled_at.map(Moment::rfc3339);
+    let attributes = store.attributes(&user.id).map_err(|err| err.to_string())?.unwrap_or_default();
+    let keys = super::keys::of(store, user)?;
+    let names = super::keys::sign_in_names(&keys);
+    if as_json {
+        let mut data = data(user);
+        data["sign_in_names"] = names.into();
+        data["keys"] = keys.iter().map(super::keys::data).collect();
+        data["sessions"] = sessions.into();
+        // What an import has written; should somebody else have, it is shown as the text it is.
+        data["attributes"] = match attributes.as_str() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        };
+        return Ok(format!("{data}\n"));
+    }
+    let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+    let disabled = match disabled {
+        Some(since) if user.disabled_reason.is_empty() => format!("since {since}"),
+        Some(since) => format!("since {since}: {}", user.disabled_reason),
+        None => "no".to_owned(),
+    };
+    let mut rows = vec![
+        ("id", user.id.as_str().to_owned()),
+        ("username", user.username.clone()),
+        ("signs in", if names.is_empty() { "by no name".to_owned() } else { names.join(", ") }),
+        ("groups", or_none(user.groups.as_str())),
+        ("email", or_none(&user.email)),
+        ("created", user.created_at.rfc3339()),
+        ("disabled", disabled),
+        ("sessions", sessions.to_string()),
+    ];
+    rows.extend(keys.iter().map(|it| ("key", super::keys::line(it))));
+    if !attributes.is_empty() {
+        rows.push(("also", attributes));
+    }
+    let line = |(name, value): &(&str, String)| format!("{name:<10}{}\n", printable(value));
+    let lines: Vec<_> = rows.iter().map(line).collect();
+    Ok(lines.concat())
+}
+
+/// Sets the password of all keys that have one, and ends every session, access token and reset link, as a
+/// new password always does.
+fn set_password(store: &dyn Store, user: &User, typed: &str, policy: Policy, now: Moment) -> Done {
+    let name = Username::for_sign_in(&user.username).ok_or("the name is none to sign in with")?;
+    let password = read_password(typed, &name, policy)?;
+    let hasher = Hasher::new(1, Cost::OWASP);
+    let written = keys::set_password(store, &hasher, &user.id, Some(&password));
+    if written == Ok(Written::Taken) {
+        return Err(format!("somebody else signs in as {}", printable(&user.username)));
+    }
+    // Guesses at the old password must not keep its owner from signing in with the new one.
+    let is_done =
+        written.and_then(|it| throttle::forget_user(store, user).map(|()| it == Written::Done));
+    finish(store, user, is_done, ("user_passwd", &[]), now)
+}
+
+fn rename(store: &dyn Store, user: &User, typed: &str, rest: Rest, now: Moment) -> Done {
+    let name = Username::for_sign_up(typed)
+        .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
+    match users::rename(store, &user.id, &name, rest, now).map_err(|err| err.to_string())? {
+        Written::Done => finish(store, user, Ok(true), ("user_rename", &[]), now),
+        Written::Taken => Err(format!("somebody is called {typed} already, or signs in with it")),
+        Written::Resting => Err(resting(typed)),
+        Written::NoUser => finish(store, user, Ok(false), ("user_rename", &[]), now),
+    }
+}
+
+/// Why a name cannot be given that rests.
+fn resting(typed: &str) -> String {
+    let name = printable(typed);
+    format!(
+        "the name {name} rests: an account had it that apps may still know; vestibule user free {name} \
+         lets it be taken again"
+    )
+}
+
+fn free(store: &dyn Store, typed: &str, now: Moment) -> Done {
+    let name = Username::for_sign_in(typed).ok_or("names have 1 to 31 characters")?;
+    if !names::free(store, &name).map_err(|err| err.to_string())? {
+        return Err(format!("the name {} does not rest", printable(typed)));
+    }
+    let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
+    record_of(store, "user_free", &[("name", &handle)], now)?;
+    Ok(format!("the name {} may be taken again\n", printable(typed)))
+}
+
+fn delete(store: &dyn Store, user: &User, is_meant: bool, rest: Rest, now: Moment) -> Done {
+    if !is_meant {
+        return Err(format!(
+            "{} and all that is theirs would be gone for good; say --yes if that is meant",
+            printable(&user.username)
+        ));
+    }
+    let is_done = users::delete(store, &user.id, rest, now);
+    finish(store, user, is_done, ("user_delete", &[]), now)
+}
+
+fn reset_link(
+    store: &dyn Store,
+    user: &User,
+    origin: &Origin,
+    qr: bool,
+    now: Moment,
+) -> Result<Printout, String> {
+    if user.disabled_at.is_some() {
+        return Err(format!("{} is disabled; enable them first", printable(&user.username)));
+    }
+    let made = tickets::create(store, &user.id, now).map_err(|err| err.to_string())?;
+    let token = made.ok_or_else(|| format!("there is no user {} any more", user.username))?;
+    let name = printable(&user.username);
+    let lost =
+        format!("a reset link for {name} was made and not shown; another one will take its place");
+    let unshown = |cause: String| format!("{lost} ({cause})");
+    record(store, user, ("reset_link", &[]), now).map_err(unshown)?;
+    let link = format!("{origin}/reset?token={}", token.reveal());
+    let drawn = if qr { drawn(&link).map_err(unshown)? } else { String::new() };
+    Ok(Printout { text: format!("{link}\n{drawn}"), lost: Some(lost) })
+}
+
+/// Works for names that nobody has, too: they are counted alike. What reads as an address may be a name as
+/// well, and is taken for both.
+fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
+    let name = Username::for_sign_in(typed);
+    let Ok(network) = network(typed) else {
+        let name = name.ok_or(
+            "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
+        )?;
+        unlock_name(store, &name).map_err(|err| err.to_string())?;
+        let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
+        record_of(store, "user_unlock", &[("name", &handle)], now)?;
+        return Ok(format!("failed tries for {} are forgotten\n", printable(typed)));
+    };
+    let clients = Neighbourhood::all_of(network.addr(), network.prefix_len())
+        .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
+    let forget = || {
+        name.iter().try_for_each(|it| unlock_name(store, it))?;
+        clients.into_iter().try_for_each(|it| throttle::forget_address(store, it))
+    };
+    forget().map_err(|err: store::Error| err.to_string())?;
+    record_of(store, "user_unlock", &[("network", &network.to_string())], now)?;
+    Ok(format!("failed tries from {network} are forgotten\n"))
+}
+
+fn unlock_name(store: &dyn Store, name: &Username) -> store::Result<()> {
+    throttle::forget(store, name.canonical())?;
+    match users::by_any_name(store, name)? {
+        Some(user) => throttle::forget_user(store, &user),
+        None => Ok(()),
+    }
+}
+
+fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Password, String> {
+    let password = policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
+    match policy.flaw(&password, name, &[]) {
+        None => Ok(password),
+        Some(policy::Flaw::TooShort) => {
+            Err(format!("passwords have at least {} characters", policy.shortest()))
+        }
+        Some(policy::Flaw::TooLong) => Err("passwords have at most 255 characters".to_owned()),
+        Some(policy::Flaw::Common) => Err("many people use this password".to_owned()),
+        Some(policy::Flaw::Name) => Err("a name is no password".to_owned()),
+    }
+}
+
+fn set_groups(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+    let groups = read_groups(text)?;
+    let is_done = users::set_groups(store, &user.id, &groups);
+    finish(store, user, is_done, ("user_groups", &[("groups", groups.as_str())]), now)
+}
+
+fn set_email(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+    let email = match text {
+        "" => String::new(),
+        text => users::email(text).ok_or("write the address as in anna@example.com, in ASCII")?,
+    };
+    let is_done = users::set_email(store, &user.id, &email);
+    finish(store, user, is_done, ("user_email", &[]), now)
+}
+
+fn disable(store: &dyn Store, user: &User, reason: &str, now: Moment) -> Done {
+    let is_done = users::disable(store, &user.id, reason, now);
+    finish(store, user, is_done, ("user_disable", &[("reason", reason)]), now)
+}
+
+fn enable(store: &dyn Store, user: &User, now: Moment) -> Done {
+    let is_done = users::enable(store, &user.id);
+    finish(store, user, is_done, ("user_enable", &[]), now)
+}
+
+/// Keeps what was done in the audit trail, and shows what it led to.
+pub(super) fn finish(
+    store: &dyn Store,
+    user: &User,
+    is_done: store::Result<bool>,
+    event: (&str, &[(&str, &str)]),
+    now: Moment,
+) -> Done {
+    if !is_done.map_err(|err| err.to_string())? {
+        return Err(format!("there is no user {} any more", printable(&user.username)));
+    }
+    record(store, user, event, now)?;
+    match users::get(store, &user.id).map_err(|err| err.to_string())? {
+        Some(user) => show(store, &user, false, now),
+        None => Ok(format!("{} is gone\n", printable(&user.username))),
+    }
+}

@@ -1,0 +1,225 @@
+//! The settings of `vestibule import`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::DatabaseFlags;
+use crate::cli::import::{self, Order};
+use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames};
+
+/// `vestibule import`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  vestibule import csv people.csv --dry-run\n\n\
+    Either all users are imported or none. Users who exist already are left as they are, so a \
+    second run changes nothing. Every row is reported.\n\
+    Exit codes: 0 done; 1 not done; 2 wrong usage.")]
+pub struct ImportFlags {
+    /// What to import from.
+    #[command(subcommand)]
+    source: Source,
+}
+
+/// What people can be brought over from.
+#[derive(Subcommand)]
+enum Source {
+    /// Import a SQLite database of Lucia v2: users, keys, passwords and sessions, so that everyone stays
+    /// signed in.
+    #[command(after_help = "Examples:\n  \
+        # see what would be imported, and what could not\n  \
+        vestibule import lucia app.db --database vestibule.db --dry-run\n  \
+        vestibule import lucia app.db --tables auth_user,auth_key,auth_session --json\n\n\
+        FILE is only read, and may be in use. Other columns of a user are kept as attributes, which \
+        `vestibule user show` prints.")]
+    Lucia {
+        /// The Lucia database.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Tables of users, keys and sessions, comma-separated; leave out the last one if sessions are kept
+        /// elsewhere. [default: found by their columns]
+        #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
+        tables: Option<LuciaTables>,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// Import a SQLite database of Lucia v3: users, passwords, accounts with other providers and sessions,
+    /// so that everyone stays signed in.
+    #[command(after_help = "Examples:\n  \
+        vestibule import lucia-v3 app.db --dry-run\n  \
+        vestibule import lucia-v3 app.db --tables user=app_user,session= --username nick\n\n\
+        FILE is only read, and may be in use. Passwords are looked for in the columns password_hash and \
+        hashed_password, of the users or of a table of their own. An e-mail address is kept only if the \
+        source marks it as verified. Other columns are kept as attributes, unless their name suggests a \
+        password or a secret.")]
+    LuciaV3 {
+        /// The Lucia database.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Tables that are not found by their columns: user, session, password, oauth_account. An empty name
+        /// says that there is none.
+        #[arg(long, value_name = "WHAT=TABLE,…", value_parser = lucia_v3_tables)]
+        tables: Option<TableNames>,
+
+        /// Column that becomes the sign-in name. [default: username, or email where there is none]
+        #[arg(long, value_name = "COLUMN")]
+        username: Option<String>,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// Import a SQLite database of better-auth: users, passwords and accounts with other providers.
+    /// Sessions are not imported, as their cookies are signed with a secret.
+    #[command(after_help = "Examples:\n  \
+        vestibule import better-auth app.db --dry-run\n  \
+        vestibule import better-auth app.db --tables user=users,account=accounts --username email\n\n\
+        FILE is only read, and may be in use. An e-mail address is kept only if the source marks it as \
+        verified. Other columns are kept as attributes, unless their name suggests a password or a \
+        secret.")]
+    BetterAuth {
+        /// The better-auth database.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Tables that are not found by their columns: user, account, session. An empty name of the session
+        /// table says that there is none.
+        #[arg(long, value_name = "WHAT=TABLE,…", value_parser = better_auth_tables)]
+        tables: Option<TableNames>,
+
+        /// Column that becomes the sign-in name. [default: username, or email where there is none]
+        #[arg(long, value_name = "COLUMN")]
+        username: Option<String>,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// Import a password file of Apache or nginx. Users whose hash is bcrypt keep their password; all
+    /// others are imported without one and need a new one.
+    #[command(after_help = "Example:\n  \
+        vestibule import htpasswd /etc/nginx/htpasswd --dry-run\n\n\
+        `vestibule user reset-link NAME` then lets a user choose a password. There are no ids, so a user who \
+        exists by the same name is taken for the same person and left as they are.")]
+    Htpasswd {
+        /// The password file; `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// Import a CSV file, from any system that can write one.
+    #[command(after_help = "Example:\n  \
+        printf 'username,hash,groups\\nanna,$2b$12$…,staff;admin\\n' | vestibule import csv -\n\n\
+        The first line names the columns: username, and one of hash, password_hash or hashed_password. \
+        Optional are id, email and groups (separated by ; or ,). Other columns are kept as attributes, unless \
+        their name suggests a password or a secret. Hashes may be Argon2, bcrypt, scrypt as Lucia writes it \
+        or PBKDF2 as Django writes it; users with another kind, or none, are imported without a password. \
+        Without an id, a user who exists by the same name is taken for the same person and left as they \
+        are.")]
+    Csv {
+        /// The CSV file; `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        way: Way,
+    },
+
+    /// Import what `vestibule export` wrote: all users exactly as they were.
+    #[command(after_help = "Examples:\n  \
+        vestibule import vestibule people.jsonl\n  \
+        zcat people.jsonl.gz | vestibule import vestibule - --dry-run\n\n\
+        A file that is cut short, or that a newer vestibule wrote, is refused. Sessions in it are imported if \
+        they are still live.")]
+    Vestibule {
+        /// The export; `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        way: Way,
+    },
+}
+
+/// How everybody is brought over, from wherever.
+#[derive(Args)]
+struct Way {
+    /// Report what would be imported, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Leave out users who cannot be imported as they are, instead of refusing all.
+    #[arg(long)]
+    skip_conflicts: bool,
+
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    json: bool,
+
+    /// Where the database is.
+    #[command(flatten)]
+    database: DatabaseFlags,
+}
+
+impl ImportFlags {
+    /// What is to be done.
+    pub fn order(self) -> Result<Order, String> {
+        let (source, file, way) = match self.source {
+            Source::Lucia { file, tables, way } => (import::Source::Lucia { tables }, file, way),
+            Source::LuciaV3 { file, tables, username, way } => {
+                let tables = tables.unwrap_or_default();
+                (import::Source::LuciaV3 { tables, username }, file, way)
+            }
+            Source::BetterAuth { file, tables, username, way } => {
+                let tables = tables.unwrap_or_default();
+                (import::Source::BetterAuth { tables, username }, file, way)
+            }
+            Source::Htpasswd { file, way } => (import::Source::Htpasswd, file, way),
+            Source::Csv { file, way } => (import::Source::Csv, file, way),
+            Source::Vestibule { file, way } => (import::Source::Vestibule, file, way),
+        };
+        let Way { dry_run, skip_conflicts, json, database } = way;
+        let database = database.check()?;
+        Ok(Order { source, file, dry_run, skip_conflicts, json, database })
+    }
+}
+
+fn tables(text: &str) -> Result<LuciaTables, String> {
+    let names: Vec<_> = text.split(',').map(|it| it.trim().to_owned()).collect();
+    let (user, key, session) = match names.as_slice() {
+        [user, key] => (user, key, None),
+        [user, key, session] => (user, key, Some(session)),
+        _ => return Err("write it as in user,user_key,user_session".to_owned()),
+    };
+    if names.iter().any(String::is_empty) {
+        return Err("write it as in user,user_key,user_session".to_owned());
+    }
+    Ok(LuciaTables { user: user.clone(), key: key.clone(), session: session.cloned() })
+}
+
+fn lucia_v3_tables(text: &str) -> Result<TableNames, String> {
+    table_names(text, &LUCIA_V3_TABLES)
+}
+
+fn better_auth_tables(text: &str) -> Result<TableNames, String> {
+    table_names(text, &BETTER_AUTH_TABLES)
+}
+
+fn table_names(text: &str, known: &[&str]) -> Result<TableNames, String> {
+    let mut names: Vec<(String, String)> = Vec::new();
+    for part in text.split(',') {
+        let (what, name) = part.split_once('=').ok_or("write it as in user=app_user")?;
+        let what = what.trim();
+        if !known.contains(&what) || names.iter().any(|(it, _)| it == what) {
+            return Err(format!("name each of these once at most: {}", known.join(", ")));
+        }
+        names.push((what.to_owned(), name.trim().to_owned()));
+    }
+    Ok(TableNames(names))
+}

@@ -1,0 +1,64 @@
+//! Which usernames cannot be taken: flags of `vestibule serve`, and of the commands that delete and rename.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{ACCOUNTS, PERIOD_MAX, look};
+use crate::auth::names::{Reserved, Rest};
+
+/// How long names rest.
+#[derive(Args)]
+pub struct NameRestFlag {
+    /// How long the username of a deleted account, and the old username of a renamed one, stays reserved:
+    /// apps may still trust it. With 0 it is free at once. A change applies to accounts that are deleted
+    /// or renamed from then on.
+    #[arg(long, env = "VESTIBULE_NAME_REST", value_name = "DURATION", value_parser = rest)]
+    #[arg(default_value = "365d", help_heading = ACCOUNTS)]
+    name_rest: Duration,
+}
+
+impl NameRestFlag {
+    pub(crate) const fn rest(&self) -> Rest {
+        Rest::new(self.name_rest)
+    }
+}
+
+/// Which names nobody can take at sign-up.
+#[derive(Args)]
+pub(super) struct NameFlags {
+    /// How long names rest.
+    #[command(flatten)]
+    rest: NameRestFlag,
+
+    /// File of usernames that are refused at sign-up, one a line; # begins a comment. With an --origin
+    /// they are added to a built-in list of administrative names such as admin, root and postmaster.
+    /// `vestibule user add` accepts them all.
+    #[arg(long, env = "VESTIBULE_RESERVED_NAMES", value_name = "FILE", help_heading = ACCOUNTS)]
+    reserved_names: Option<PathBuf>,
+}
+
+impl NameFlags {
+    /// Reads the file. An error is one line that says what would do.
+    pub(super) fn check(&self) -> Result<(Rest, Reserved), String> {
+        let reserved = match &self.reserved_names {
+            Some(path) => {
+                let flag = format!("--reserved-names {}", path.display());
+                let text = String::from_utf8(look::read("--reserved-names", path)?)
+                    .map_err(|_| format!("{flag} is no text in UTF-8"))?;
+                Reserved::read(&text).map_err(|why| format!("{flag}: {why}"))?
+            }
+            None => Reserved::default(),
+        };
+        Ok((self.rest.rest(), reserved))
+    }
+}
+
+fn rest(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Err(_) => Err("write it as in 30d or 365d, or 0".to_owned()),
+        Ok(period) if period > PERIOD_MAX => Err("it must be at most 3650d".to_owned()),
+        Ok(period) => Ok(period),
+    }
+}

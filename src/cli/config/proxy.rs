@@ -1,0 +1,234 @@
+//! The settings of `vestibule proxy-config`: a part of those of `serve`, and what the proxy needs.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+use url::{Url, form_urlencoded};
+
+use super::{Told, domain, identity_header, identity_headers, listen, origin, refuse_foreign};
+use crate::auth::users;
+use crate::cli::proxy::{Kind, Plan};
+use crate::server::gate::Listen;
+use crate::web::http::session_cookie;
+use crate::web::origin::{Domain, Origin};
+
+/// The proxies that there is a configuration for.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// nginx with auth_request.
+    Nginx,
+    /// Caddy 2.
+    Caddy,
+    /// Traefik's file provider.
+    Traefik,
+}
+
+/// `vestibule proxy-config`. What `serve` has too is read from the same environment.
+// A comment here is the text of a flag in --help, where angle brackets would be noise.
+#[allow(rustdoc::bare_urls)]
+#[derive(Args)]
+pub struct ProxyFlags {
+    /// The reverse proxy.
+    #[arg(value_enum)]
+    proxy: Name,
+
+    /// URL of the sign-in, as in https://auth.example.com.
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+    origin: Origin,
+
+    /// Domain whose hosts share the sign-in, as for serve.
+    #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
+    cookie_domain: Option<Domain>,
+
+    /// Apps to guard, comma-separated.
+    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
+    #[arg(value_delimiter = ',', required = true)]
+    app: Vec<Origin>,
+
+    /// Where the proxy reaches the apps: one address for each, in the same order.
+    #[arg(long, value_name = "URL,...", value_parser = upstream, value_delimiter = ',')]
+    #[arg(default_value = "http://127.0.0.1:3000")]
+    upstream: Vec<String>,
+
+    /// Where vestibule listens, as for serve.
+    #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS", value_parser = listen)]
+    #[arg(default_value = "127.0.0.1:8080")]
+    listen: Listen,
+
+    /// Other names for the identity headers, as for serve.
+    #[arg(long, env = "VESTIBULE_IDENTITY_HEADER", value_name = "WHAT=NAME,...")]
+    #[arg(value_delimiter = ',', value_parser = identity_header)]
+    identity_header: Vec<(Told, &'static str)>,
+
+    /// Pass passwords and access tokens to the checks, as for serve.
+    #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
+    basic_auth: bool,
+
+    /// Admit only members of one of these groups, comma-separated.
+    #[arg(long, value_name = "GROUP,...")]
+    groups: Option<String>,
+
+    /// Admit only these users, comma-separated.
+    #[arg(long, value_name = "NAME,...")]
+    users: Option<String>,
+
+    /// Certificate for all hosts, if the proxy does not obtain its own; needs --certificate-key.
+    #[arg(long, value_name = "FILE", requires = "certificate_key", value_parser = path)]
+    certificate: Option<String>,
+
+    /// Private key of the certificate.
+    #[arg(long, value_name = "FILE", requires = "certificate", value_parser = path)]
+    certificate_key: Option<String>,
+}
+
+impl ProxyFlags {
+    /// Checks the settings together. An error is one line that says what would do.
+    pub fn check(self) -> Result<(Kind, Plan), String> {
+        if !self.origin.is_https() {
+            return Err(format!("--origin {} has to be https behind a proxy", self.origin));
+        }
+        refuse_foreign(Some(&self.origin), self.cookie_domain.as_ref(), &self.app)?;
+        self.refuse_same_host()?;
+        if self.upstream.len() != self.app.len() {
+            return Err(format!(
+                "there are {} apps and {} addresses for them; give --upstream one for each",
+                self.app.len(),
+                self.upstream.len()
+            ));
+        }
+        let kind = match self.proxy {
+            Name::Nginx => Kind::Nginx,
+            Name::Caddy => Kind::Caddy,
+            Name::Traefik => Kind::Traefik,
+        };
+        self.refuse_for(kind)?;
+        let plan = Plan {
+            identity: identity_headers(&self.identity_header)?,
+            query: self.query()?,
+            command: self.command(),
+            cookie: session_cookie(true, self.cookie_domain.is_some()),
+            own: self.origin,
+            listen: self.listen,
+            apps: self.app.into_iter().zip(self.upstream).collect(),
+            basic_auth: self.basic_auth,
+            certificate: self.certificate.zip(self.certificate_key),
+        };
+        Ok((kind, plan))
+    }
+
+    /// One server cannot be the sign-in and what stands behind it, nor two apps at once.
+    fn refuse_same_host(&self) -> Result<(), String> {
+        for (at, app) in self.app.iter().enumerate() {
+            if *app == self.origin {
+                return Err(format!("--app {app} is the sign-in itself, which has to stay open"));
+            }
+            if self.app[..at].contains(app) {
+                return Err(format!("--app names {app} twice"));
+            }
+        }
+        match self.app.iter().chain([&self.origin]).find(|it| !is_plain_host(it.host())) {
+            Some(odd) => Err(format!("{odd} has a host that no configuration can name")),
+            None => Ok(()),
+        }
+    }
+
+    /// What one of the proxies cannot do.
+    fn refuse_for(&self, kind: Kind) -> Result<(), String> {
+        if let Listen::Unix(place) = &self.listen {
+            let place = place.display().to_string();
+            if kind == Kind::Traefik {
+                return Err(format!("Traefik cannot ask unix:{place}; listen on an address"));
+            }
+            path(&place).map_err(|advice| format!("--listen unix:{place}: {advice}"))?;
+        }
+        if kind != Kind::Traefik {
+            return Ok(());
+        }
+        if self.certificate.is_some() {
+            return Err("Traefik takes certificates in its own settings; leave --certificate out"
+                .to_owned());
+        }
+        match self.app.iter().find(|app| app.host() == self.origin.host()) {
+            Some(app) => Err(format!("Traefik cannot tell {app} from the sign-in by its host")),
+            None => Ok(()),
+        }
+    }
+
+    /// Who is let through, as the checks understand it. A list that names nobody is a mistake, and would
+    /// otherwise let in everybody.
+    fn query(&self) -> Result<String, String> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if let Some(text) = &self.groups {
+            let groups = users::groups(text).filter(|it| !it.as_str().is_empty()).ok_or(
+                "--groups: name groups of 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
+            )?;
+            query.append_pair("groups", groups.as_str());
+        }
+        if let Some(text) = &self.users {
+            let names: Vec<_> =
+                text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+            if names.is_empty() {
+                return Err("--users: name users, with commas between them".to_owned());
+            }
+            query.append_pair("users", &names.join(","));
+        }
+        Ok(query.finish())
+    }
+
+    /// The command that serves what this is written for.
+    fn command(&self) -> String {
+        let apps: Vec<_> = self.app.iter().map(ToString::to_string).collect();
+        let mut words = vec![format!("vestibule serve --origin {}", self.origin)];
+        if let Some(domain) = &self.cookie_domain {
+            words.push(format!("--cookie-domain {}", domain.as_str()));
+        }
+        let proxy = match &self.listen {
+            Listen::Tcp(address) if address.is_ipv6() => "::1",
+            Listen::Tcp(_) | Listen::Unix(_) => "127.0.0.1",
+        };
+        words.push(format!("--app {} --trusted-proxy {proxy}", apps.join(",")));
+        if self.listen.to_string() != "127.0.0.1:8080" {
+            words.push(format!("--listen {}", self.listen));
+        }
+        if !self.identity_header.is_empty() {
+            let pair = |(told, name): &(Told, &str)| format!("{}={name}", told.as_str());
+            let pairs: Vec<_> = self.identity_header.iter().map(pair).collect();
+            words.push(format!("--identity-header {}", pairs.join(",")));
+        }
+        if self.basic_auth {
+            words.push("--basic-auth".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+/// The address of an app: scheme, host and port.
+fn upstream(text: &str) -> Result<String, String> {
+    let bare = text.strip_suffix('/').unwrap_or(text);
+    let is_origin = Origin::parse(bare).is_some() && Url::parse(bare).is_ok();
+    let is_good =
+        is_origin && bare.bytes().all(|it| it.is_ascii_alphanumeric() || b".:/-[]_".contains(&it));
+    if is_good {
+        Ok(bare.to_owned())
+    } else {
+        Err("write it as in http://127.0.0.1:3000".to_owned())
+    }
+}
+
+/// Whether a host can stand in a configuration without quotes.
+fn is_plain_host(host: &str) -> bool {
+    host.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'.' | b'-' | b'_'))
+}
+
+/// The path of a file, as it can stand in a configuration without quotes.
+fn path(text: &str) -> Result<String, String> {
+    let is_plain = |it: u8| {
+        it.is_ascii_alphanumeric() || matches!(it, b'/' | b'.' | b'-' | b'_' | b'+' | b'@')
+    };
+    if PathBuf::from(text).is_absolute() && text.bytes().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("write the whole path, as in /etc/ssl/example.pem, without spaces".to_owned())
+    }
+}

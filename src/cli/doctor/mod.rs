@@ -1,0 +1,607 @@
+//! An examination from outside: does the reverse proxy in front of an app let anybody past?
+//!
+//! Decides what is asked, and in which order: first as somebody who follows a link, then with
+//! headers that only the proxy should send, then as a form, a script and a WebSocket; then what
+//! the sign-in page does, and last, with a session, what the app really receives. It speaks HTTP as
+//! any stranger would and knows nothing of the server's inside: what it finds holds for the whole
+//! set-up, whatever each part is configured to do.
+//!
+//! Nothing is changed but by signing in and out again, which is done only if that is asked for.
+
+mod cookie;
+mod verdict;
+mod wire;
+
+use std::io::Write;
+use std::time::Duration;
+
+use url::{Url, form_urlencoded};
+
+pub use wire::Pin;
+
+use crate::base::token::{hex, random_bytes, random_text};
+use crate::web::http::SESSION_COOKIES;
+use crate::web::routes::check_paths;
+
+use cookie::SetCookie;
+use verdict::{Finding, Forged, Guard};
+use wire::{Casing, Question, Reply, Wire};
+
+/// What every address is asked with: gates lose the rest behind `&`, and decode once too often.
+const QUERY: &str = "doctor=1&plus=a%20b&utf8=%C3%A9";
+
+/// An address that no client of ours has (RFC 5737).
+const FOREIGN_ADDRESS: &str = "203.0.113.77";
+
+const CASINGS: [Casing; 3] = [Casing::Lower, Casing::Title, Casing::Upper];
+
+/// What a sample of the handshake of RFC 6455 holds; any 16 bytes will do.
+const SOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/// A user to sign in as. It holds a password, so it cannot be printed.
+pub struct Credentials {
+    /// The user name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+/// What is to be examined.
+pub struct Plan {
+    /// The app, as a browser reaches it.
+    pub app: Url,
+    /// More paths of its host.
+    pub paths: Vec<String>,
+    /// The headers by which the gate names people to the app.
+    pub identity: Vec<String>,
+    /// Certificate authorities to trust as well, in PEM.
+    pub ca: Option<Vec<u8>>,
+    /// Where hosts are, whatever the name service says.
+    pub pins: Vec<Pin>,
+    /// Who signs in; `None`: nobody.
+    pub credentials: Option<Credentials>,
+    /// Where they do, and the only place that a password is sent to; `None`: not known.
+    pub origin: Option<String>,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+/// Examines the set-up, tells each finding in one line and comes back with how many things are
+/// wrong. An error says that the plan cannot be carried out; nothing was asked then.
+pub fn examine(plan: &Plan, out: &mut dyn Write) -> Result<usize, String> {
+    let wire = Wire::new(plan.ca.as_deref(), plan.pins.clone(), plan.timeout)?;
+    let mark = format!("doctor-{}", hex(&random_bytes::<8>()));
+    let identity = verdict::forged_identity(&plan.identity, &mark);
+    let report = Report { out, told: Vec::new(), good: 0, bad: 0, skipped: 0 };
+    let mut examination = Examination { plan, wire, identity, report };
+    examination.run();
+    Ok(examination.report.close())
+}
+
+/// Whether nothing that goes to this host crosses a network.
+pub fn is_near(url: &Url) -> bool {
+    verdict::is_loopback(url)
+}
+
+/// What was found so far.
+struct Report<'a> {
+    out: &'a mut dyn Write,
+    /// Each thing is told once, however often it is met.
+    told: Vec<Finding>,
+    good: usize,
+    bad: usize,
+    skipped: usize,
+}
+
+impl Report<'_> {
+    fn line(&mut self, kind: &str, text: &str) {
+        // What was found is told in words of the host that is examined: they must not move the cursor.
+        let text = text.replace(char::is_control, "\u{fffd}");
+        // Whoever gave us `out` knows whether it could be written; the exit code still tells.
+        drop(writeln!(self.out, "{kind:<4}  {text}"));
+    }
+
+    fn tell(&mut self, finding: Finding) {
+        if self.told.contains(&finding) {
+            return;
+        }
+        match &finding {
+            Ok(text) => {
+                self.good += 1;
+                self.line("ok", text);
+            }
+            Err(text) => {
+                self.bad += 1;
+                self.line("FAIL", text);
+            }
+        }
+        self.told.push(finding);
+    }
+
+    fn skip(&mut self, text: &str) {
+        self.skipped += 1;
+        self.line("skip", text);
+    }
+
+    fn close(self) -> usize {
+        let Self { out, good, bad, skipped, .. } = self;
+        drop(writeln!(out, "{bad} wrong, {good} as they should be, {skipped} skipped"));
+        bad
+    }
+}
+
+/// A path of the app, and what stands before it for somebody without a session.
+struct Visit {
+    path: String,
+    url: Url,
+    guard: Guard,
+}
+
+struct Examination<'a> {
+    plan: &'a Plan,
+    wire: Wire,
+    identity: Vec<Forged>,
+    report: Report<'a>,
+}
+
+impl Examination<'_> {
+    fn run(&mut self) {
+        let visits = self.visit();
+        for visit in &visits {
+            if !visit.guard.is_shut() {
+                self.report.skip(&format!("{} in other ways: guard it first", visit.path));
+                continue;
+            }
+            self.forge(visit);
+            self.ask_otherwise(visit);
+        }
+        let Some(page) = visits.iter().find_map(|it| it.guard.page()) else {
+            return self.miss_sign_in(&visits);
+        };
+        let login = at(page, "/login");
+        // The app alone says where the page is, and a password goes to no stranger.
+        let is_named = self.plan.origin.as_ref().is_some_and(|it| *it == origin(&login));
+        let is_known =
+            self.ask_sign_in(&login) && is_named && (login.scheme() == "https" || is_near(&login));
+        let what = "what the app receives with a session";
+        match &self.plan.credentials {
+            Some(credentials) if is_known => self.sign_in(&login, credentials, &visits),
+            Some(_) => {
+                self.report.skip(&format!(
+                    "{what}: {login} is not vestibule's sign-in page at --origin, by https"
+                ));
+            }
+            None => self.report.skip(&format!("{what}: needs --sign-in")),
+        }
+    }
+
+    /// Asks, where no answer is a finding.
+    fn ask(&mut self, what: &str, question: &Question) -> Option<Reply> {
+        match self.wire.ask(question) {
+            Ok(reply) => Some(reply),
+            Err(cause) => {
+                self.report.tell(Err(format!(
+                    "{what} got no answer: {cause}; let {} lead to the proxy, see that it runs and \
+                     that its certificate is trusted (--resolve, --ca)",
+                    question.url.authority()
+                )));
+                None
+            }
+        }
+    }
+
+    // Somebody who follows a link.
+
+    /// Follows a link to each path. If the first does not answer, nothing else will.
+    fn visit(&mut self) -> Vec<Visit> {
+        let mut visits: Vec<Visit> = Vec::new();
+        for path in paths(self.plan) {
+            let url = asked(&self.plan.app, &path);
+            let what = format!("GET {path}");
+            match self.ask(&what, &Question::navigation(&url)) {
+                Some(reply) => {
+                    let guard = Guard::of(&reply);
+                    let others = visits.iter().find_map(|it| it.guard.page());
+                    if !matches!(guard, Guard::Locked(_)) {
+                        self.report.tell(verdict::navigation(&what, &guard, others));
+                    }
+                    self.check_way_back(&what, &url, &guard);
+                    visits.push(Visit { path, url, guard });
+                }
+                None if visits.is_empty() => break,
+                None => {}
+            }
+        }
+        self.tell_locked(&visits);
+        visits
+    }
+
+    /// The gate leads people who go to a page to the sign-in page. Where one gets 401 or 403 instead
+    /// while others are led there, the app may have said so.
+    fn tell_locked(&mut self, visits: &[Visit]) {
+        let leads = visits.iter().any(|it| it.guard.page().is_some());
+        for Visit { path, guard, .. } in visits {
+            let Guard::Locked(status) = guard else { continue };
+            let what = format!("GET {path}");
+            if leads {
+                self.report.skip(&format!(
+                    "{what} answers {status} without a session; see that the gate says so and not the \
+                     app, as other paths lead to the sign-in page"
+                ));
+            } else {
+                self.report.tell(verdict::navigation(&what, guard, None));
+            }
+        }
+    }
+
+    fn check_way_back(&mut self, what: &str, url: &Url, guard: &Guard) {
+        if let Guard::SignIn { page, back, .. } = guard {
+            self.report.tell(verdict::way_back(what, url, page, back.as_deref()));
+        }
+    }
+
+    /// Nothing led to a sign-in page.
+    fn miss_sign_in(&mut self, visits: &[Visit]) {
+        if visits.iter().any(|it| it.guard.is_shut()) {
+            let advice = "hand the gate's Location on to browsers (in nginx: `error_page 401 =303 \
+                          $login`), or name a page of the app with --path";
+            let text =
+                "no path leads to a sign-in page, so people only see that they may not enter";
+            self.report.tell(Err(format!("{text}; {advice}")));
+        }
+        self.report.skip("the sign-in page, its cookie and sessions: its address is unknown");
+    }
+
+    // Headers that only the proxy should send.
+
+    fn forge(&mut self, visit: &Visit) {
+        let identity = self.identity.clone();
+        let what = "headers that name a user";
+        self.forge_each(visit, what, &identity, &CASINGS, "clear it before the gate and the app");
+        let addresses = verdict::forged_addresses();
+        let advice = "let the proxy set it and never pass on what the client sent";
+        let what = "headers that name another address";
+        self.forge_each(visit, what, &addresses, &[Casing::Title], advice);
+    }
+
+    /// Sends them all at once; only if that changes something, each by itself to find which did.
+    fn forge_each(
+        &mut self,
+        visit: &Visit,
+        what: &str,
+        forged: &[Forged],
+        casings: &[Casing],
+        advice: &str,
+    ) {
+        let what = format!("GET {} with forged {what}", visit.path);
+        let before = self.report.bad;
+        for casing in casings {
+            let Some(guard) = self.ask_forged(&what, visit, forged, *casing) else { return };
+            if guard == visit.guard {
+                continue;
+            }
+            let mut is_found = false;
+            for one in forged {
+                let what = format!("GET {} with a forged {}", visit.path, one.name);
+                let one = std::slice::from_ref(one);
+                let Some(guard) = self.ask_forged(&what, visit, one, *casing) else { return };
+                if let Some(change) = verdict::forgery(&visit.guard, &guard) {
+                    is_found = true;
+                    self.report.tell(Err(format!("{what}: {change}; {advice}")));
+                }
+            }
+            if let (false, Some(change)) = (is_found, verdict::forgery(&visit.guard, &guard)) {
+                self.report.tell(Err(format!("{what}: {change}; {advice}")));
+            }
+            if self.report.bad > before {
+                return;
+            }
+        }
+        self.report.tell(Ok(format!("{what} is answered as without them")));
+    }
+
+    fn ask_forged(
+        &mut self,
+        what: &str,
+        visit: &Visit,
+        forged: &[Forged],
+        casing: Casing,
+    ) -> Option<Guard> {
+        let question = Question::navigation(&visit.url).with(&pairs(forged)).spelled(casing);
+        self.ask(what, &question).map(|reply| Guard::of(&reply))
+    }
+
+    // A form, a script, a WebSocket.
+
+    fn ask_otherwise(&mut self, visit: &Visit) {
+        let Visit { path, url, .. } = visit;
+        let what = format!("POST {path}");
+        let mut post = Question::navigation(url).form("doctor=1".to_owned());
+        post.method = "POST";
+        if let Some(reply) = self.ask(&what, &post) {
+            self.report.tell(verdict::post(&what, &Guard::of(&reply)));
+        }
+        let fetch = Question::bare("GET", url).with(&[
+            ("Accept", "application/json"),
+            ("Sec-Fetch-Mode", "cors"),
+            ("Sec-Fetch-Dest", "empty"),
+            ("Sec-Fetch-Site", "same-origin"),
+            ("X-Requested-With", "XMLHttpRequest"),
+        ]);
+        let socket = Question::bare("GET", url).with(&[
+            ("Accept", "*/*"),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-Fetch-Mode", "websocket"),
+            ("Sec-WebSocket-Key", SOCKET_KEY),
+            ("Sec-WebSocket-Version", "13"),
+        ]);
+        for (what, question) in
+            [(format!("GET {path} by a script"), fetch), (format!("a WebSocket to {path}"), socket)]
+        {
+            if let Some(reply) = self.ask(&what, &question) {
+                self.report.tell(verdict::machine(&what, &Guard::of(&reply)));
+            }
+        }
+    }
+
+    // The sign-in page.
+
+    /// Comes back with whether vestibule answers there.
+    fn ask_sign_in(&mut self, login: &Url) -> bool {
+        let what = format!("GET {login}");
+        let Some(reply) = self.ask(&what, &Question::navigation(login)) else { return false };
+        self.report.tell(match reply.status {
+            200 => Ok(format!("{what} shows the sign-in page")),
+            status => Err(format!("{what} answered {status}; let the proxy serve vestibule there")),
+        });
+        if login.scheme() == "https" {
+            let is_kept = reply.values("strict-transport-security").next().is_some();
+            self.report.tell(if is_kept {
+                Ok(format!("{what} tells browsers to keep to https"))
+            } else {
+                Err(format!(
+                    "{what} has no Strict-Transport-Security; let the proxy pass it on, and give \
+                     vestibule an https --origin"
+                ))
+            });
+        }
+        let is_vestibule = self.check_cookie(login);
+        for path in check_paths() {
+            self.check_hidden(&at(login, path));
+        }
+        is_vestibule
+    }
+
+    /// The server shows its cookie's attributes to anybody by clearing one that opens nothing.
+    /// Comes back with whether it did.
+    fn check_cookie(&mut self, login: &Url) -> bool {
+        let mut is_cleared = false;
+        for name in SESSION_COOKIES {
+            let what = format!("GET {login} with an invalid {name}");
+            let value = format!("{name}={}", random_text(40));
+            let question = Question::navigation(login).with(&[("Cookie", &*value)]);
+            let Some(reply) = self.ask(&what, &question) else { return false };
+            if let Some(cookie) = cookie::cleared(&reply, name) {
+                is_cleared = true;
+                self.judge_cookie(&cookie, login);
+            }
+        }
+        if !is_cleared {
+            self.report.tell(Err(format!(
+                "GET {login} clears no session cookie that is invalid; see that vestibule answers \
+                 there, and that the proxy passes Cookie and Set-Cookie on"
+            )));
+        }
+        is_cleared
+    }
+
+    fn judge_cookie(&mut self, cookie: &SetCookie, login: &Url) {
+        let flaws = cookie::flaws(cookie, login, &self.plan.app);
+        if flaws.is_empty() {
+            let name = &cookie.name;
+            self.report.tell(Ok(format!("the cookie {name} is kept safe and reaches the app")));
+        }
+        for flaw in flaws {
+            self.report.tell(Err(flaw));
+        }
+    }
+
+    fn check_hidden(&mut self, url: &Url) {
+        let what = format!("GET {url}");
+        let Some(reply) = self.ask(&what, &Question::bare("GET", url)) else { return };
+        self.report.tell(match reply.status {
+            // Whoever is not let through is answered all the same.
+            status @ (200..=399 | 401) => Err(format!(
+                "{what} from outside answered {status}; let only the proxy itself ask the gate (in \
+                 nginx: location /auth/ {{ return 404; }})"
+            )),
+            status => Ok(format!("{what} from outside answers {status}")),
+        });
+    }
+
+    // Somebody with a session.
+
+    fn sign_in(&mut self, login: &Url, credentials: &Credentials, visits: &[Visit]) {
+        let Credentials { name, password } = credentials;
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("username", name)
+            .append_pair("password", password)
+            .finish();
+        let what = format!("POST {login} as {name}");
+        let origin = origin(login);
+        let mut question = Question::bare("POST", login).form(form);
+        question = question.with(&[("Origin", &*origin), ("Accept", "*/*")]);
+        let Some(reply) = self.ask(&what, &question) else { return };
+        let Some(cookie) = cookie::session(&reply) else {
+            return self.report.tell(Err(format!(
+                "{what} gave no session: {}; check the name and the password",
+                verdict::refusal(&reply)
+            )));
+        };
+        self.report.tell(Ok(format!("{what} gave a session")));
+        self.judge_cookie(&cookie, login);
+        let pair = format!("{}={}", cookie.name, cookie.value);
+        let mut reached = Vec::new();
+        for visit in visits {
+            if cookie.is_sent(login, &visit.url) {
+                self.enter(visit, &pair);
+                reached.push(visit);
+            } else {
+                let what = format!("GET {} with a session", visit.path);
+                self.report.skip(&format!("{what}: no browser would send {} there", cookie.name));
+            }
+        }
+        // The session is there, whatever a browser would make of its cookie, and has to end.
+        self.check_address(login, &pair);
+        self.sign_out(login, &origin, &pair, &reached);
+    }
+
+    /// Asks the app as its user, and sends what only the gate should.
+    fn enter(&mut self, visit: &Visit, cookie: &str) {
+        let what = format!("GET {} with a session", visit.path);
+        let question = || Question::navigation(&visit.url).with(&[("Cookie", cookie)]);
+        let Some(reply) = self.ask(&what, &question()) else { return };
+        match verdict::admission(&what, &Guard::of(&reply)) {
+            None => return self.report.skip(&format!("{what}: it answers 403 to this user")),
+            Some(Ok(text)) => self.report.tell(Ok(text)),
+            Some(Err(text)) => return self.report.tell(Err(text)),
+        }
+        let forged = self.identity.clone();
+        let mut received = Vec::new();
+        for casing in CASINGS {
+            let question = question().with(&pairs(&forged)).spelled(casing);
+            let Some(reply) = self.ask(&what, &question) else { return };
+            for one in verdict::shown(&reply, &forged) {
+                if !received.contains(&one) {
+                    received.push(one);
+                }
+            }
+        }
+        self.report.tell(if received.is_empty() {
+            Ok(format!("{what} shows nothing of {} forged headers", forged.len()))
+        } else {
+            Err(verdict::receipt(&what, &received))
+        });
+    }
+
+    /// The server counts guesses by address, so nobody may choose theirs.
+    fn check_address(&mut self, login: &Url, cookie: &str) {
+        let url = at(login, "/whoami");
+        let what = format!("GET {url} with a forged X-Forwarded-For");
+        let headers = [("Cookie", cookie), ("X-Forwarded-For", FOREIGN_ADDRESS)];
+        let Some(reply) = self.ask(&what, &Question::bare("GET", &url).with(&headers)) else {
+            return;
+        };
+        match reply.status {
+            200 if reply.body.contains(FOREIGN_ADDRESS) => self.report.tell(Err(format!(
+                "{what}: vestibule believes it, so whoever guesses passwords is not slowed down; \
+                 let the proxy overwrite it with the client's address"
+            ))),
+            200 => self.report.tell(Ok(format!("{what} does not believe it"))),
+            status => self.report.skip(&format!("{what}: it answered {status}")),
+        }
+    }
+
+    fn sign_out(&mut self, login: &Url, origin: &str, cookie: &str, visits: &[&Visit]) {
+        let url = at(login, "/logout");
+        let what = format!("POST {url}");
+        let headers = [("Origin", origin), ("Cookie", cookie), ("Accept", "*/*")];
+        let question = Question::bare("POST", &url).form(String::new()).with(&headers);
+        let Some(reply) = self.ask(&what, &question) else { return };
+        self.report.tell(match reply.status {
+            200..=399 => Ok(format!("{what} ends the session")),
+            status => Err(format!(
+                "{what} answered {status}, so the session lives on; let the proxy pass Origin and \
+                 Cookie on, and end the session by hand"
+            )),
+        });
+        let Some(visit) = visits.iter().find(|it| it.guard.is_shut()) else { return };
+        let what = format!("GET {} with the session that has ended", visit.path);
+        let question = Question::navigation(&visit.url).with(&[("Cookie", cookie)]);
+        let Some(reply) = self.ask(&what, &question) else { return };
+        self.report.tell(if Guard::of(&reply).is_shut() {
+            Ok(format!("{what} does not enter"))
+        } else {
+            let status = reply.status;
+            Err(format!("{what} answered {status}; let the proxy keep no answer of the gate"))
+        });
+    }
+}
+
+/// The paths to try: the app's own, those below it at which proxies are often told to make an
+/// exception, and what the operator names.
+fn paths(plan: &Plan) -> Vec<String> {
+    let own = plan.app.path();
+    let base = own.trim_end_matches('/');
+    let unknown = format!("doctor-{}", random_text(8));
+    let below = ["api/", "static/x", "favicon.ico", ".well-known/x", &unknown];
+    let below = below.iter().map(|it| format!("{base}/{it}"));
+    let mut paths = vec![own.to_owned()];
+    for path in below.chain(plan.paths.iter().cloned()) {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+/// The address to ask for at a path.
+fn asked(app: &Url, path: &str) -> Url {
+    let mut url = at(app, path);
+    let query = url.query().map_or(QUERY.to_owned(), |own| format!("{own}&{QUERY}"));
+    url.set_query(Some(&query));
+    url
+}
+
+/// Another path, which begins with a slash, of the same host.
+fn at(url: &Url, path: &str) -> Url {
+    let whole = format!("{}{path}", origin(url));
+    Url::parse(&whole).expect("an origin and a path make an address")
+}
+
+fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+fn pairs(forged: &[Forged]) -> Vec<(&str, &str)> {
+    forged.iter().map(|it| (&*it.name, &*it.value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(app: &str, paths: &[&str]) -> Plan {
+        Plan {
+            app: Url::parse(app).unwrap(),
+            paths: paths.iter().map(|it| (*it).to_owned()).collect(),
+            identity: Vec::new(),
+            ca: None,
+            pins: Vec::new(),
+            credentials: None,
+            origin: None,
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn tries_the_apps_own_path_first_then_those_below_it_then_those_that_are_named() {
+        let all = paths(&plan("https://a.test", &["/b?c=1", "/api/"]));
+        assert_eq!(all[..5], ["/", "/api/", "/static/x", "/favicon.ico", "/.well-known/x"]);
+        assert!(all[5].starts_with("/doctor-") && all[6..] == ["/b?c=1"], "{all:?}");
+        let all = paths(&plan("https://a.test/wiki/", &[]));
+        assert_eq!(all[..3], ["/wiki/", "/wiki/api/", "/wiki/static/x"]);
+    }
+
+    #[test]
+    fn asks_every_path_with_a_query_that_is_easily_damaged() {
+        let app = Url::parse("https://a.test:8443/wiki/").unwrap();
+        for (path, expected) in [
+            ("/", "https://a.test:8443/?doctor=1&plus=a%20b&utf8=%C3%A9"),
+            ("/b?c=1", "https://a.test:8443/b?c=1&doctor=1&plus=a%20b&utf8=%C3%A9"),
+        ] {
+            assert_eq!(asked(&app, path).as_str(), expected);
+        }
+    }
+}

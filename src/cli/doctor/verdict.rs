@@ -1,0 +1,549 @@
+//! What an answer means. Pure: from answers to findings.
+//!
+//! Decides what a guarded app may answer and what has to be done about anything else. Every
+//! finding says what is wrong and, after a semicolon, what to do.
+
+use url::Url;
+
+use super::wire::Reply;
+use crate::cli::proxy::other_spellings;
+use crate::web::redirect::NEXT_NAMES;
+
+/// A host that is nobody's (RFC 2606). Named in what is forged, and so easy to find again.
+pub(super) const STRANGER: &str = "evil.example";
+
+/// What is found: that something is as it should be, or what is wrong and what to do.
+pub(super) type Finding = Result<String, String>;
+
+/// What stands before a path, as one answer shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Guard {
+    /// The way to a sign-in page: its address without the query, and where it leads back to.
+    SignIn { status: u16, page: Url, back: Option<String> },
+    /// A way to a sign-in page that says no host.
+    Relative(String),
+    /// 401 or 403.
+    Locked(u16),
+    /// 5xx.
+    Broken(u16),
+    /// Anything else is not the gate's answer.
+    Open(u16),
+}
+
+impl Guard {
+    /// Reads an answer.
+    pub fn of(reply: &Reply) -> Self {
+        match reply.status {
+            status @ (401 | 403) => Self::Locked(status),
+            status @ 300..=399 => Self::of_redirect(status, reply.values("location").next()),
+            status @ 500.. => Self::Broken(status),
+            status => Self::Open(status),
+        }
+    }
+
+    fn of_redirect(status: u16, location: Option<&str>) -> Self {
+        let Some(location) = location else { return Self::Open(status) };
+        let is_relative = |err| err == url::ParseError::RelativeUrlWithoutBase;
+        match Url::parse(location) {
+            Ok(mut page) if is_web(&page) && leads_to_sign_in(&page) => {
+                let back = back_of(&page);
+                page.set_query(None);
+                page.set_fragment(None);
+                Self::SignIn { status, page, back }
+            }
+            Err(err) if is_relative(err) => {
+                let base = Url::parse("http://relative.invalid").expect("it is an address");
+                match base.join(location) {
+                    Ok(page) if leads_to_sign_in(&page) => Self::Relative(location.to_owned()),
+                    _ => Self::Open(status),
+                }
+            }
+            _ => Self::Open(status),
+        }
+    }
+
+    /// Whether nobody gets past it without a session.
+    pub fn is_shut(&self) -> bool {
+        matches!(self, Self::SignIn { .. } | Self::Locked(_))
+    }
+
+    fn leads_as(&self, to: &Url, to_back: Option<&str>) -> bool {
+        matches!(self, Self::SignIn { page, back, .. } if page == to && back.as_deref() == to_back)
+    }
+
+    /// The sign-in page it leads to.
+    pub fn page(&self) -> Option<&Url> {
+        match self {
+            Self::SignIn { page, .. } => Some(page),
+            _ => None,
+        }
+    }
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+/// Whether it is a sign-in page's address: by its path, or because it is told where to lead back.
+fn leads_to_sign_in(page: &Url) -> bool {
+    page.path().ends_with("/login") || back_of(page).is_some()
+}
+
+fn back_of(page: &Url) -> Option<String> {
+    let value = |name| page.query_pairs().find(|(given, _)| given == name);
+    NEXT_NAMES.iter().find_map(|name| value(*name)).map(|(_, value)| value.into_owned())
+}
+
+/// What everybody who follows a link to the app without a session should meet. `others` is the
+/// sign-in page that another path leads to.
+pub(super) fn navigation(what: &str, guard: &Guard, others: Option<&Url>) -> Finding {
+    match guard {
+        Guard::SignIn { page, .. } if page.scheme() == "http" && !is_loopback(page) => {
+            Err(format!(
+                "{what} leads to {page}, and passwords would cross the network in clear; give \
+                 vestibule an https --origin"
+            ))
+        }
+        Guard::SignIn { page, .. } if others.is_some_and(|it| it != page) => {
+            let other = others.map_or("", Url::as_str);
+            Err(format!(
+                "{what} leads to {page}, and another path to {other}; let one gate guard every \
+                 location"
+            ))
+        }
+        Guard::SignIn { page, .. } => Ok(format!("{what} without a session leads to {page}")),
+        Guard::Locked(status) => Ok(format!("{what} without a session answers {status}")),
+        other => Err(unguarded(what, other)),
+    }
+}
+
+/// What is wrong with an answer that is not the gate's.
+fn unguarded(what: &str, guard: &Guard) -> String {
+    match guard {
+        Guard::Relative(location) => format!(
+            "{what} leads to {location}, which a browser looks for at the app; let the gate answer \
+             with the whole address of its sign-in page: set vestibule's --origin"
+        ),
+        Guard::Broken(status) => format!(
+            "{what} answered {status} without a session: the gate cannot be reached or refuses \
+             what the proxy asks; read the proxy's error log (nginx makes a 500 of every answer to \
+             auth_request but 2xx, 401 and 403)"
+        ),
+        Guard::Open(status @ 300..=399) => format!(
+            "{what} answered {status} without a session and leads to no sign-in page: the app is \
+             open; guard every location"
+        ),
+        Guard::Open(status @ 200..=299) => {
+            format!(
+                "{what} answered {status} without a session: the app is open; guard every location"
+            )
+        }
+        Guard::Open(101) => format!(
+            "{what} answered 101 without a session: the app talks to anybody; guard every location"
+        ),
+        Guard::Open(status) | Guard::Locked(status) | Guard::SignIn { status, .. } => format!(
+            "{what} answered {status} without a session, which is not the gate's answer but one \
+             from behind it: the app is open; guard every location"
+        ),
+    }
+}
+
+/// Whether the sign-in page is told the very address that was asked for.
+pub(super) fn way_back(what: &str, asked: &Url, page: &Url, back: Option<&str>) -> Finding {
+    let Some(back) = back else {
+        return Err(format!(
+            "{what} does not tell the sign-in page where to lead back to; hand the gate's own \
+             Location on to the browser, unchanged"
+        ));
+    };
+    // A path is enough where both are on one origin.
+    if page.join(back).is_ok_and(|it| it == *asked) {
+        return Ok(format!("{what} tells the sign-in page the whole address"));
+    }
+    let advice = if back.starts_with("http:") && asked.scheme() == "https" {
+        "let the proxy tell the gate the scheme: X-Forwarded-Proto, or the whole X-Original-URL"
+    } else {
+        "let the proxy tell the gate the address as the browser sent it, and hand the gate's own \
+         Location on unchanged"
+    };
+    let rest = asked.as_str().strip_prefix(back);
+    if rest.is_some_and(|rest| rest.starts_with('&')) {
+        return Err(format!(
+            "{what}: the address to lead back to is cut at its first &, as in {back}; write no \
+             $request_uri into a parameter (nginx cannot encode it), but hand the gate's own \
+             Location on"
+        ));
+    }
+    Err(format!("{what}: the address to lead back to became {back} from {asked}; {advice}"))
+}
+
+/// What a forged header changed. `None`: nothing, or the proxy refused the request for it.
+pub(super) fn forgery(plain: &Guard, forged: &Guard) -> Option<String> {
+    match forged {
+        Guard::Locked(_) | Guard::Open(400 | 431) => None,
+        Guard::SignIn { page, back, .. } if plain.leads_as(page, back.as_deref()) => None,
+        Guard::SignIn { page, back: Some(back), .. } if plain.page() == Some(page) => {
+            Some(format!("it will lead back to {back}"))
+        }
+        Guard::SignIn { page, .. } => Some(format!("it leads to {page}")),
+        Guard::Relative(location) => Some(format!("it leads to {location}")),
+        Guard::Open(status @ 200..=299) => Some(format!("it answered {status}: the app is open")),
+        Guard::Open(status) | Guard::Broken(status) => Some(format!("it answered {status}")),
+    }
+}
+
+/// What somebody who posts a form without a session should meet.
+pub(super) fn post(what: &str, guard: &Guard) -> Finding {
+    match guard {
+        Guard::Locked(status) => Ok(format!("{what} without a session answers {status}")),
+        Guard::SignIn { status: 303, page, .. } => {
+            Ok(format!("{what} without a session leads to {page} with 303"))
+        }
+        Guard::SignIn { status: status @ (307 | 308), .. } => Err(format!(
+            "{what} answered {status}: browsers send the body again, to the sign-in page; answer \
+             303 or 401"
+        )),
+        Guard::SignIn { status, .. } => Err(format!(
+            "{what} answered {status}: a client may post again, to the sign-in page; answer 303 or \
+             401 (in nginx: `error_page 401 =303 …`)"
+        )),
+        other => Err(unguarded(what, other)),
+    }
+}
+
+/// What a script or a socket without a session should meet: they cannot sign in on a page.
+pub(super) fn machine(what: &str, guard: &Guard) -> Finding {
+    match guard {
+        Guard::Locked(status) => Ok(format!("{what} without a session answers {status}")),
+        Guard::SignIn { status, .. } => Err(format!(
+            "{what} answered {status}: what is no person gets a sign-in page for data; answer 401 \
+             unless the request accepts text/html"
+        )),
+        other => Err(unguarded(what, other)),
+    }
+}
+
+/// What somebody with a session meets at the app. `None`: the app is not for them, which says
+/// nothing.
+pub(super) fn admission(what: &str, guard: &Guard) -> Option<Finding> {
+    Some(match guard {
+        Guard::Locked(403) => return None,
+        Guard::SignIn { .. } | Guard::Relative(_) | Guard::Locked(_) => {
+            Err(format!("{what} is turned away; let the proxy hand the Cookie header to the gate"))
+        }
+        Guard::Broken(status) => Err(format!(
+            "{what} answered {status} with a session: the app or the gate fails; read the proxy's \
+             error log"
+        )),
+        Guard::Open(_) => Ok(format!("{what} gets through")),
+    })
+}
+
+/// Whether the host is this machine, where nothing crosses a network.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(it)) => it.is_loopback(),
+        Some(url::Host::Ipv6(it)) => it.is_loopback(),
+        Some(url::Host::Domain(it)) => it == "localhost" || it.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// A header that is forged, with a value by which it is known again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Forged {
+    pub name: String,
+    /// The header that it may be taken for.
+    pub means: String,
+    pub value: String,
+    /// What to look for in an answer.
+    pub mark: String,
+}
+
+/// Every spelling of the headers by which the gate names people to the app. Apps behind CGI or WSGI
+/// see no difference between `-`, `_` and often `.`.
+pub(super) fn forged_identity(names: &[String], mark: &str) -> Vec<Forged> {
+    let all = |means: &String| {
+        let all = std::iter::once(means.clone()).chain(other_spellings(means));
+        all.map(|it| (it, means.clone())).collect::<Vec<_>>()
+    };
+    let spellings: Vec<_> = names.iter().flat_map(all).collect();
+    let forged = |(index, (name, means)): (usize, (String, String))| {
+        let mark = format!("{mark}-{index:02}-");
+        let is_groups = name.to_ascii_lowercase().contains("group");
+        let value = if is_groups { format!("admin,{mark}") } else { mark.clone() };
+        Forged { name, means, value, mark }
+    };
+    spellings.into_iter().enumerate().map(forged).collect()
+}
+
+/// The headers by which proxies tell what was asked for, as a client may send them.
+pub(super) fn forged_addresses() -> Vec<Forged> {
+    [
+        ("X-Forwarded-Host", STRANGER.to_owned()),
+        ("X-Forwarded-Proto", "http".to_owned()),
+        ("X-Forwarded-Uri", format!("//{STRANGER}/")),
+        ("X-Forwarded-Method", "OPTIONS".to_owned()),
+        ("X-Forwarded-For", "127.0.0.1".to_owned()),
+        ("X-Original-URL", format!("https://{STRANGER}/")),
+        ("X-Original-Method", "OPTIONS".to_owned()),
+        ("X-Rewrite-URL", format!("//{STRANGER}/")),
+        ("Forwarded", format!("for=127.0.0.1;host={STRANGER};proto=http")),
+    ]
+    .map(|(name, value)| {
+        let (name, mark) = (name.to_owned(), STRANGER.to_owned());
+        Forged { means: name.clone(), name, value, mark }
+    })
+    .into()
+}
+
+/// The forged headers that an answer shows the app to have received.
+pub(super) fn shown<'a>(reply: &Reply, forged: &'a [Forged]) -> Vec<&'a Forged> {
+    let headers = reply.headers.iter().map(|(_, value)| value.to_lowercase());
+    let texts: Vec<_> = headers.chain([reply.body.to_lowercase()]).collect();
+    let is_shown = |it: &&Forged| texts.iter().any(|text| text.contains(&it.mark));
+    forged.iter().filter(is_shown).collect()
+}
+
+/// What it means that the app received forged headers.
+pub(super) fn receipt(what: &str, forged: &[&Forged]) -> String {
+    let names: Vec<_> = forged.iter().map(|it| &*it.name).collect();
+    let meaning = if forged.iter().any(|it| it.name == it.means) {
+        "anybody can be anybody"
+    } else {
+        "anybody can be anybody if it reads them as with -, as CGI and WSGI do with _"
+    };
+    format!(
+        "{what}: the app received forged {}, and {meaning}; let the proxy overwrite or drop each, \
+         in every location",
+        names.join(", ")
+    )
+}
+
+/// What somebody who could not sign in is told, fit for one line.
+pub(super) fn refusal(reply: &Reply) -> String {
+    let line = reply.body.lines().next().unwrap_or_default();
+    let text: String = line.chars().filter(|it| !it.is_control()).take(80).collect();
+    let is_page = text.contains('<');
+    if text.is_empty() || is_page {
+        reply.status.to_string()
+    } else {
+        format!("{} {text}", reply.status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: &str = "https://app.example.com/a?x=1&y=a%20b&z=%C3%A9";
+    const PAGE: &str = "https://auth.example.com/login";
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Reply { status, headers: headers.iter().map(owned).collect(), body: body.to_owned() }
+    }
+
+    fn leading(status: u16, location: &str) -> Guard {
+        Guard::of(&reply(status, &[("Location", location)], ""))
+    }
+
+    fn sign_in(status: u16, back: &str) -> Guard {
+        Guard::SignIn { status, page: url(PAGE), back: Some(back.to_owned()) }
+    }
+
+    fn told(finding: Finding) -> String {
+        finding.unwrap_or_else(|text| text)
+    }
+
+    #[test]
+    fn reads_what_stands_before_a_path() {
+        let of = |status| Guard::of(&reply(status, &[], ""));
+        assert_eq!([of(401), of(403)], [Guard::Locked(401), Guard::Locked(403)]);
+        assert_eq!([of(500), of(502)], [Guard::Broken(500), Guard::Broken(502)]);
+        for status in [101, 200, 204, 302, 404, 405] {
+            assert_eq!(of(status), Guard::Open(status));
+        }
+        let back = "https://app.example.com/";
+        for location in [
+            "https://auth.example.com/login?next=https%3A%2F%2Fapp.example.com%2F",
+            "https://auth.example.com/login?rd=https://app.example.com/#x",
+        ] {
+            assert_eq!(leading(302, location), sign_in(302, back), "{location}");
+        }
+        let bare = Guard::SignIn { status: 303, page: url(PAGE), back: None };
+        assert_eq!(leading(303, PAGE), bare);
+        assert!(matches!(leading(302, "https://a.test/go?rd=/x"), Guard::SignIn { .. }));
+        for location in ["/login", "login?next=/", "//auth.test/login", "?next=/"] {
+            assert_eq!(leading(302, location), Guard::Relative(location.to_owned()), "{location}");
+        }
+        for location in
+            ["/", "/home", "https://app.example.com/home", "ftp://a.test/login", "https://"]
+        {
+            assert_eq!(leading(301, location), Guard::Open(301), "{location}");
+        }
+    }
+
+    #[test]
+    fn finds_every_answer_without_a_session_that_is_not_the_gates() {
+        let check = |guard: &Guard| navigation("GET /x", guard, Some(&url(PAGE)));
+        for guard in [sign_in(302, "x"), Guard::Locked(401), Guard::Locked(403)] {
+            assert!(check(&guard).is_ok(), "{guard:?}");
+        }
+        for (guard, expected) in [
+            (Guard::Open(200), "guard every location"),
+            (Guard::Open(404), "from behind it"),
+            (Guard::Open(301), "no sign-in page"),
+            (Guard::Broken(500), "error log"),
+            (Guard::Relative("/login".to_owned()), "--origin"),
+            (leading(302, "http://auth.example.com/login"), "in clear"),
+            (leading(302, "https://other.example.com/login"), "one gate"),
+        ] {
+            let text = check(&guard).unwrap_err();
+            assert!(text.starts_with("GET /x ") && text.contains(expected), "{text}");
+        }
+        for page in [PAGE, "http://auth.localhost:8080/login"] {
+            assert!(navigation("", &leading(302, page), None).is_ok(), "{page}");
+        }
+    }
+
+    #[test]
+    fn wants_the_very_address_to_be_led_back_to() {
+        let check = |back| way_back("GET /a", &url(ASKED), &url(PAGE), back);
+        assert!(check(Some(ASKED)).is_ok());
+        assert!(check(Some("https://app.example.com:443/a?x=1&y=a%20b&z=%C3%A9")).is_ok());
+        let here = url("https://app.example.com/login");
+        assert!(way_back("", &url(ASKED), &here, Some("/a?x=1&y=a%20b&z=%C3%A9")).is_ok());
+        for (back, expected) in [
+            (None, "does not tell"),
+            (Some("https://app.example.com/a?x=1"), "first &"),
+            (Some("https://app.example.com/a"), "became"),
+            (Some("http://app.example.com/a?x=1&y=a%20b&z=%C3%A9"), "X-Forwarded-Proto"),
+            (Some("/a?x=1&y=a%20b&z=%C3%A9"), "became"),
+            (Some("https://app.example.com/a?x=1&y=a+b&z=%C3%A9"), "became"),
+            (Some("https://evil.example/"), "became"),
+            (Some(""), "became"),
+        ] {
+            let text = check(back).unwrap_err();
+            assert!(text.contains(expected), "{back:?}: {text}");
+        }
+        let cut = leading(302, &format!("{PAGE}?rd={ASKED}"));
+        let Guard::SignIn { page, back, .. } = cut else { panic!("{cut:?}") };
+        let text = way_back("GET /a", &url(ASKED), &page, back.as_deref()).unwrap_err();
+        assert!(text.contains("first &") && text.contains("$request_uri"), "{text}");
+    }
+
+    #[test]
+    fn finds_what_a_forged_header_changes() {
+        let plain = sign_in(302, ASKED);
+        let others = [Guard::Locked(403), Guard::Open(400), Guard::Open(431)];
+        for guard in [plain.clone(), sign_in(303, ASKED)].into_iter().chain(others) {
+            assert_eq!(forgery(&plain, &guard), None, "{guard:?}");
+        }
+        assert_eq!(forgery(&Guard::Locked(401), &Guard::Locked(401)), None);
+        for (guard, expected) in [
+            (Guard::Open(200), "the app is open"),
+            (Guard::Open(404), "404"),
+            (Guard::Broken(500), "500"),
+            (sign_in(302, "https://evil.example/"), "lead back to https://evil.example/"),
+            (leading(302, "https://evil.example/login"), "leads to https://evil.example/login"),
+            (leading(302, PAGE), "leads to"),
+            (leading(302, "/login"), "leads to /login"),
+        ] {
+            let text = forgery(&plain, &guard).unwrap();
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn wants_forms_answered_without_their_body_being_sent_again() {
+        for (guard, expected) in [
+            (Guard::Locked(401), "answers 401"),
+            (sign_in(303, ASKED), "with 303"),
+            (sign_in(302, ASKED), "answer 303"),
+            (sign_in(307, ASKED), "send the body again"),
+            (sign_in(308, ASKED), "send the body again"),
+            (Guard::Open(405), "from behind it"),
+            (Guard::Broken(502), "error log"),
+        ] {
+            let finding = post("POST /", &guard);
+            let is_good = matches!(guard, Guard::Locked(_) | Guard::SignIn { status: 303, .. });
+            assert_eq!(finding.is_ok(), is_good, "{guard:?}");
+            assert!(told(finding).contains(expected), "{guard:?}");
+        }
+    }
+
+    #[test]
+    fn wants_no_machine_to_be_led_to_a_page() {
+        for (guard, expected) in [
+            (Guard::Locked(401), "answers 401"),
+            (sign_in(302, ASKED), "text/html"),
+            (Guard::Open(101), "talks to anybody"),
+            (Guard::Open(426), "from behind it"),
+        ] {
+            let finding = machine("a WebSocket to /", &guard);
+            assert_eq!(finding.is_ok(), guard == Guard::Locked(401), "{guard:?}");
+            assert!(told(finding).contains(expected), "{guard:?}");
+        }
+    }
+
+    #[test]
+    fn wants_a_session_to_be_let_through() {
+        let found = |guard: &Guard| admission("GET /", guard).map(|it| it.is_ok());
+        assert_eq!(found(&Guard::Open(200)), Some(true));
+        assert_eq!(found(&Guard::Open(404)), Some(true));
+        assert_eq!(found(&Guard::Locked(403)), None);
+        assert_eq!(found(&Guard::Locked(401)), Some(false));
+        assert_eq!(found(&sign_in(302, ASKED)), Some(false));
+        assert_eq!(found(&Guard::Broken(500)), Some(false));
+    }
+
+    #[test]
+    fn forges_every_spelling_and_knows_each_again() {
+        let forged = forged_identity(&["Remote-User".into(), "X-Groups".into(), "Who".into()], "m");
+        let names: Vec<_> = forged.iter().map(|it| &*it.name).collect();
+        let expected = [
+            "Remote-User",
+            "Remote_User",
+            "Remote.User",
+            "X-Groups",
+            "X_Groups",
+            "X.Groups",
+            "Who",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(forged[4].value, "admin,m-04-");
+        let shows = |headers: &[(&str, &str)], body| {
+            let reply = reply(200, headers, body);
+            shown(&reply, &forged).into_iter().map(|it| &*it.name).collect::<Vec<_>>()
+        };
+        let text = receipt("GET /", &[&forged[1], &forged[2]]);
+        assert!(text.starts_with("GET /: the app received forged Remote_User, Remote.User, and"));
+        assert!(text.contains("as CGI") && !receipt("", &[&forged[0]]).contains("as CGI"));
+        assert_eq!(shows(&[], "user=M-01-"), ["Remote_User"]);
+        assert_eq!(shows(&[("X-User", "m-00-")], "m-06-"), ["Remote-User", "Who"]);
+        assert_eq!(shows(&[], "m-0 m m-7-"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn tells_why_nobody_was_let_in_on_one_line() {
+        let page = reply(400, &[], "<!DOCTYPE html>\n");
+        let text = reply(400, &[], "Incorrect\u{1b}[2J username\nx");
+        assert_eq!(refusal(&page), "400");
+        assert_eq!(refusal(&text), "400 Incorrect[2J username");
+    }
+
+    #[test]
+    fn knows_this_machine() {
+        for near in ["http://127.0.0.1:1/", "http://[::1]/", "http://a.localhost/"] {
+            assert!(is_loopback(&url(near)), "{near}");
+        }
+        for far in ["http://example.com/", "http://localhost.evil.example/", "http://10.0.0.1/"] {
+            assert!(!is_loopback(&url(far)), "{far}");
+        }
+    }
+}

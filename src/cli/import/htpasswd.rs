@@ -1,0 +1,49 @@
+//! People out of a file of passwords of Apache or nginx: `name:hash` on a line.
+//!
+//! Decides which hashes are fit to be kept. Those of bcrypt are; the others (`{SHA}`, `$apr1$`, crypt,
+//! the password itself) are broken in no time and go nowhere from here.
+
+use super::luggage::{Luggage, OldKey};
+use super::report::Report;
+use super::tell;
+use super::text::Text;
+use crate::base::password::PasswordHash;
+use crate::store::Progress;
+
+/// Everybody in the text. A line that is neither a comment, nor blank, nor a name and a hash is refused.
+pub(super) fn read(
+    mut text: Text<'_>,
+    report: &mut Report,
+    progress: Progress<'_>,
+) -> Result<Vec<Luggage>, String> {
+    let mut all = Vec::new();
+    while let Some((number, line)) = text.next()? {
+        tell(progress, number);
+        let line = line.trim_end();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        // Whatever follows a second colon is no part of the hash (Apache's mod_authn_file).
+        let mut parts = line.split(':');
+        let (name, hash) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        if name.is_empty() || hash.is_empty() {
+            return Err(text.fault_here("it is not a name, a colon and a hash"));
+        }
+        let hash = Some(hash.to_owned()).filter(|it| is_fit(it));
+        report.notes.add(
+            usize::from(hash.is_none()),
+            "users without a password that can be \
+            kept: they need a new one (vestibule user reset-link)",
+        );
+        all.push(Luggage {
+            name: Some(name.to_owned()),
+            keys: vec![OldKey::OfName { hash }],
+            ..Luggage::default()
+        });
+    }
+    Ok(all)
+}
+
+fn is_fit(hash: &str) -> bool {
+    hash.starts_with("$2") && PasswordHash::from_stored(hash.to_owned()).is_readable()
+}

@@ -1,0 +1,176 @@
+//! Bringing people over from another system, so that nobody notices: their passwords work, and they
+//! stay signed in.
+//!
+//! Decides who can come over as they are, who cannot and why, and what the operator is told. Nothing is
+//! dropped silently: whatever does not come over is counted, with the reason.
+//!
+//! Each source turns its rows into one form (`luggage.rs`); from there on all are treated alike: it is
+//! decided who can come over (`people.rs`), they are admitted, and it is told (`report.rs`).
+
+mod attributes;
+mod htpasswd;
+mod luggage;
+mod people;
+mod report;
+mod rows;
+mod strangers;
+mod text;
+mod vestibule;
+
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use crate::base::clock::Moment;
+use crate::store::{self, Database, LuciaTables, Progress, Record, Standing, TableNames};
+use luggage::Luggage;
+use report::{Report, many};
+use text::Text;
+
+/// What people are brought over from.
+pub enum Source {
+    /// A SQLite database of Lucia v2.
+    Lucia {
+        /// Its tables; `None`: they are found by their columns.
+        tables: Option<LuciaTables>,
+    },
+    /// A SQLite database of Lucia v3.
+    LuciaV3 {
+        /// Its tables, as far as they are not found by their columns.
+        tables: TableNames,
+        /// The column of names; `None`: `username`, or else `email`.
+        username: Option<String>,
+    },
+    /// A SQLite database of better-auth.
+    BetterAuth {
+        /// Its tables, as far as they are not found by their columns.
+        tables: TableNames,
+        /// The column of names; `None`: `username`, or else `email`.
+        username: Option<String>,
+    },
+    /// What `htpasswd` of Apache writes.
+    Htpasswd,
+    /// A table as text, with commas.
+    Csv,
+    /// What `vestibule export` writes.
+    Vestibule,
+}
+
+impl Source {
+    /// What it is called on the command line and on record.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Lucia { .. } => "lucia",
+            Self::LuciaV3 { .. } => "lucia-v3",
+            Self::BetterAuth { .. } => "better-auth",
+            Self::Htpasswd => "htpasswd",
+            Self::Csv => "csv",
+            Self::Vestibule => "vestibule",
+        }
+    }
+}
+
+/// What is to be brought over, and how.
+pub struct Order {
+    /// From what.
+    pub source: Source,
+    /// The file; `-` is standard input, where it is a text.
+    pub file: PathBuf,
+    /// Only look.
+    pub dry_run: bool,
+    /// Leave out who cannot come over as they are.
+    pub skip_conflicts: bool,
+    /// Report as data.
+    pub json: bool,
+    /// The server's database.
+    pub database: Database,
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// What to print.
+    pub report: String,
+    /// Why nothing was written although it should have been: one line.
+    pub refusal: Option<String>,
+}
+
+/// Brings everybody over, or nobody. An error is one line, and nothing is written then.
+///
+/// Whoever is here by the same id and name already is left as they are; by the same name, if there are
+/// no ids where they come from. Sessions that are dead at `now` stay behind. `input` is what is read for the file `-`.
+pub fn bring(
+    order: &Order,
+    input: &mut dyn BufRead,
+    now: Moment,
+    progress: Progress<'_>,
+) -> Result<Outcome, String> {
+    let text = |err: store::Error| err.to_string();
+    let mut report = Report::of(order.source.name());
+    let luggage = read(order, input, &mut report, now, progress)?;
+    let arrivals = people::pack(luggage, &mut report, now);
+    let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
+    // Only looking makes no database, and leaves the tables of one that is there as they are.
+    let only_looks = order.dry_run || refused(&report);
+    let store = if only_looks && order.database.file().is_some_and(|it| !it.exists()) {
+        None
+    } else if only_looks {
+        Some(store::open_to_read(&order.database).map_err(text)?)
+    } else {
+        Some(store::open_beside(&order.database).map_err(text)?)
+    };
+    let standings = match &store {
+        None => vec![Standing::New; arrivals.len()],
+        Some(store) if only_looks => store.standings(&arrivals, now).map_err(text)?,
+        Some(store) => store.admit(&arrivals, order.skip_conflicts, now, progress).map_err(text)?,
+    };
+    for (arrival, standing) in arrivals.iter().zip(&standings) {
+        report.count(arrival, standing);
+    }
+    let refusal = refused(&report).then(|| {
+        format!(
+            "{} cannot come over as they are, and nothing was written; --skip-conflicts leaves them out",
+            many(report.conflicts.len(), "user")
+        )
+    });
+    report.is_written = !order.dry_run && refusal.is_none();
+    if let Some(store) = store.filter(|_| report.is_written && report.users.imported > 0) {
+        let record = Record::of_program("import", report.facts(), now);
+        let kept = store.add_records(&[record]);
+        kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
+    }
+    Ok(Outcome { report: if order.json { report.json() } else { report.text() }, refusal })
+}
+
+/// Lines of a text between two reports of progress.
+const PROGRESS_LINES: usize = 10_000;
+
+/// Told of so many lines of a text.
+fn tell(progress: &mut dyn FnMut(&str, usize), lines: usize) {
+    if lines.is_multiple_of(PROGRESS_LINES) {
+        progress("lines read", lines);
+    }
+}
+
+/// Everybody in the file, in the one form.
+fn read(
+    order: &Order,
+    input: &mut dyn BufRead,
+    report: &mut Report,
+    now: Moment,
+    progress: Progress<'_>,
+) -> Result<Vec<Luggage>, String> {
+    let old = match &order.source {
+        Source::Lucia { tables } => store::lucia(&order.file, tables.as_ref(), progress),
+        Source::LuciaV3 { tables, username } => {
+            store::lucia_v3(&order.file, tables, username.as_deref(), progress)
+        }
+        Source::BetterAuth { tables, username } => {
+            store::better_auth(&order.file, tables, username.as_deref(), progress)
+        }
+        Source::Htpasswd => {
+            return htpasswd::read(Text::open(&order.file, input)?, report, progress);
+        }
+        Source::Csv => return rows::read(Text::open(&order.file, input)?, report, progress),
+        Source::Vestibule => return vestibule::read(Text::open(&order.file, input)?, progress),
+    };
+    Ok(strangers::read(old.map_err(|err| err.to_string())?, report, now))
+}

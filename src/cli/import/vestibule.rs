@@ -1,0 +1,91 @@
+//! People out of what `vestibule export` writes.
+
+use serde_json::{Map, Value};
+
+use super::luggage::{Luggage, OldKey, OldSession};
+use super::tell;
+use super::text::Text;
+use crate::auth::users;
+use crate::cli::lines::{self, Counts, Line};
+use crate::store::{Departure, KeyId, Progress};
+
+/// Everybody in the text. It is refused unless it is whole: a part of it would look like all.
+pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Luggage>, String> {
+    let first = text.next().map(|it| it.map(|(_, line)| lines::read(line)));
+    let has_sessions = match first {
+        Ok(Some(Ok(Line::Header { has_sessions }))) => has_sessions,
+        Ok(Some(Err(why))) if why.ends_with(lines::NEWER) => return Err(text.fault(&why)),
+        _ => return Err(text.fault("it is not what vestibule export writes")),
+    };
+    let mut all = Vec::new();
+    let mut counts = Counts::default();
+    loop {
+        let Some((number, line)) = text.next()? else {
+            return Err(text.fault("it is cut short: its last line is missing"));
+        };
+        match lines::read(line) {
+            Ok(Line::Person(it)) if !has_sessions && !it.sessions.is_empty() => {
+                return Err(
+                    text.fault_here("it has sessions, and the first line says there are none")
+                );
+            }
+            Ok(Line::Person(it)) => {
+                counts.add(&it);
+                all.push(luggage(*it));
+            }
+            Ok(Line::End(told)) if told == counts => break,
+            Ok(Line::End(_)) => return Err(text.fault_here("it counts others than there are")),
+            Ok(Line::Header { .. }) => return Err(text.fault_here("another export begins here")),
+            Err(why) => return Err(text.fault_here(&why)),
+        }
+        tell(progress, number);
+    }
+    // Editors leave an empty line at the end.
+    while let Some((_, line)) = text.next()? {
+        if !line.trim().is_empty() {
+            return Err(text.fault_here("something follows the end"));
+        }
+    }
+    Ok(all)
+}
+
+fn luggage(it: Departure) -> Luggage {
+    let fault = fault(&it);
+    let user = it.user;
+    Luggage {
+        id: Some(user.id.as_str().to_owned()),
+        name: Some(user.username),
+        created_at: Some(user.created_at),
+        groups: user.groups,
+        email: user.email,
+        disabled_at: user.disabled_at,
+        disabled_reason: user.disabled_reason,
+        attributes: it.attributes,
+        keys: it.keys.into_iter().map(OldKey::Ours).collect(),
+        sessions: it.sessions.into_iter().map(OldSession::Ours).collect(),
+        fault,
+    }
+}
+
+/// What no program of ours has written: it may have been written by hand.
+fn fault(it: &Departure) -> Option<String> {
+    let user = &it.user;
+    if users::canonical(&user.username) != user.canonical_username {
+        return Some("has a canonical name that does not follow from the name".to_owned());
+    }
+    let names = it.keys.iter().map(|key| &key.id).filter(|id| id.provider() == "username");
+    if names.map(KeyId::provider_user_id).any(|name| users::canonical(name) != name) {
+        return Some("has a username key that is not canonical".to_owned());
+    }
+    let is_object = serde_json::from_str::<Map<String, Value>>(&it.attributes).is_ok();
+    if !it.attributes.is_empty() && !is_object {
+        return Some("has attributes that are no object in JSON".to_owned());
+    }
+    if users::groups(user.groups.as_str()).is_none_or(|it| it != user.groups) {
+        return Some("has groups that cannot be groups here".to_owned());
+    }
+    if !user.email.is_empty() && users::email(&user.email).is_none() {
+        return Some("has an address that cannot be one here".to_owned());
+    }
+    None
+}

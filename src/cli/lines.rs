@@ -1,0 +1,401 @@
+//! People as lines of JSON: what `vestibule export` writes and `vestibule import vestibule` reads.
+//!
+//! Decides how a line looks. The first says what follows, each one after it is a user with all that is
+//! theirs, and the last says how many there were, so that a file which was cut short shows it. Every
+//! time is in milliseconds since 1970, as in the database; a hash of a token is in hex.
+
+use serde_json::{Map, Value, json};
+
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::{self, TokenHash};
+use crate::store::{Departure, Groups, Key, KeyId, Place, Session, User, UserId};
+
+/// The version of the form. A program that knows a lower one only must not read the file.
+const FORMAT: u64 = 1;
+
+/// How deep attributes nest that stand in a line as an object; readers give up at 128.
+const DEPTH_MAX: usize = 100;
+
+/// Bytes of a line, at most.
+pub const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How many of everything there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// People.
+    pub users: u64,
+    /// Their ways to prove who they are.
+    pub keys: u64,
+    /// The browsers they are signed in with.
+    pub sessions: u64,
+}
+
+impl Counts {
+    /// Counts somebody with all that is theirs.
+    pub fn add(&mut self, it: &Departure) {
+        self.users += 1;
+        self.keys += it.keys.len() as u64;
+        self.sessions += it.sessions.len() as u64;
+    }
+}
+
+/// What says that a file is of a later form.
+pub const NEWER: &str = "a newer vestibule made it";
+
+/// What a line says. It may hold hashes and so has no `Debug`.
+pub enum Line {
+    /// What follows: whether sessions are in it.
+    Header {
+        /// Whether they are.
+        has_sessions: bool,
+    },
+    /// Somebody.
+    Person(Box<Departure>),
+    /// How many there were.
+    End(Counts),
+}
+
+/// The first line.
+pub fn header(has_sessions: bool, now: Moment) -> String {
+    let about = json!({
+        "format": FORMAT,
+        "made_at": now.millis(),
+        "sessions": has_sessions,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    json!({ "vestibule_export": about }).to_string()
+}
+
+/// The line of somebody.
+pub fn person(it: &Departure, has_sessions: bool) -> String {
+    let user = &it.user;
+    let mut data = json!({
+        "id": user.id.as_str(),
+        "username": user.username,
+        "canonical_username": user.canonical_username,
+        "created_at": user.created_at.millis(),
+        "groups": user.groups.iter().collect::<Vec<_>>(),
+        "email": user.email,
+        "disabled_at": user.disabled_at.map(Moment::millis),
+        "disabled_reason": user.disabled_reason,
+        "attributes": attributes(&it.attributes),
+        "keys": it.keys.iter().map(key).collect::<Vec<_>>(),
+    });
+    if has_sessions {
+        data["sessions"] = it.sessions.iter().map(session).collect();
+    }
+    data.to_string()
+}
+
+/// The last line.
+pub fn end(counts: &Counts) -> String {
+    let Counts { users, keys, sessions } = counts;
+    json!({ "end": { "users": users, "keys": keys, "sessions": sessions } }).to_string()
+}
+
+/// An object as it is if it is written the way we write one, or else its text: what is read back must
+/// be the same to the byte. One that nests so deep that a line with it could not be read stays a text.
+fn attributes(text: &str) -> Value {
+    match serde_json::from_str::<Map<_, _>>(text) {
+        Ok(object) if object.values().all(|it| is_flat(it, DEPTH_MAX)) => {
+            let object = Value::Object(object);
+            let again = object.to_string();
+            if again == text { object } else { text.into() }
+        }
+        Ok(_) | Err(_) => text.into(),
+    }
+}
+
+/// Whether nothing in it nests deeper than that.
+fn is_flat(value: &Value, depth: usize) -> bool {
+    let deeper = |it: &Value| depth > 0 && is_flat(it, depth - 1);
+    match value {
+        Value::Array(list) => list.iter().all(deeper),
+        Value::Object(object) => object.values().all(deeper),
+        _ => true,
+    }
+}
+
+fn key(it: &Key) -> Value {
+    let hash = it.hashed_password.as_ref().map(PasswordHash::as_stored);
+    json!({ "id": it.id.as_str(), "hashed_password": hash })
+}
+
+fn session(it: &Session) -> Value {
+    json!({
+        "id": token::hex(it.id.as_bytes()),
+        "active_expires": it.active_expires.millis(),
+        "idle_expires": it.idle_expires.millis(),
+        "absolute_expires": it.absolute_expires.millis(),
+        "created_at": it.created_at.millis(),
+        "proven_at": it.proven_at.millis(),
+        "seen_at": it.seen_at.millis(),
+        "is_transient": it.place.is_transient,
+        "browser": it.place.browser,
+        "address": it.place.address,
+    })
+}
+
+/// Reads a line. An error says what is wrong with it, without repeating anything of it.
+///
+/// Of two fields with one name the last counts (RFC 8259 § 4), as with every reader of JSON.
+pub fn read(text: &str) -> Result<Line, String> {
+    let mut fields = Fields::of(serde_json::from_str(text).map_err(|_| "it is no JSON")?)?;
+    if let Some(about) = fields.0.remove("vestibule_export") {
+        fields.end()?;
+        return read_header(Fields::of(about)?);
+    }
+    if let Some(counts) = fields.0.remove("end") {
+        fields.end()?;
+        return read_end(Fields::of(counts)?);
+    }
+    Ok(Line::Person(Box::new(read_person(fields)?)))
+}
+
+fn read_header(mut fields: Fields) -> Result<Line, String> {
+    let format = fields.take("format", Value::as_u64)?;
+    if format != FORMAT {
+        return Err(format!("it has the form {format}, and this program knows {FORMAT}: {NEWER}"));
+    }
+    fields.take("made_at", Value::as_i64)?;
+    fields.text("version")?;
+    let has_sessions = fields.take("sessions", Value::as_bool)?;
+    fields.end()?;
+    Ok(Line::Header { has_sessions })
+}
+
+fn read_end(mut fields: Fields) -> Result<Line, String> {
+    let mut count = |name| fields.take(name, Value::as_u64);
+    let (users, keys, sessions) = (count("users")?, count("keys")?, count("sessions")?);
+    fields.end()?;
+    Ok(Line::End(Counts { users, keys, sessions }))
+}
+
+fn read_person(mut fields: Fields) -> Result<Departure, String> {
+    let id = UserId::new(fields.text("id")?);
+    let groups = fields.list("groups")?.into_iter().map(|it| match it {
+        Value::String(name) if !name.contains(',') => Ok(name),
+        _ => Err("a group is no name"),
+    });
+    let groups = groups.collect::<Result<Vec<_>, _>>()?.join(",");
+    let user = User {
+        id: id.clone(),
+        username: fields.text("username")?,
+        canonical_username: fields.text("canonical_username")?,
+        created_at: fields.moment("created_at")?,
+        groups: Groups::new(groups),
+        email: fields.text("email")?,
+        disabled_at: fields.or_null("disabled_at", Value::as_i64)?.map(Moment::from_millis),
+        disabled_reason: fields.text("disabled_reason")?,
+    };
+    let attributes = match fields.take("attributes", |it| Some(it.clone()))? {
+        Value::String(text) => text,
+        Value::Object(object) => Value::Object(object).to_string(),
+        _ => return Err("its attributes are neither an object nor a text".to_owned()),
+    };
+    let keys = fields.list("keys")?.into_iter().map(|it| read_key(Fields::of(it)?, &id));
+    let keys = keys.collect::<Result<_, _>>()?;
+    let has_sessions = fields.0.contains_key("sessions");
+    let sessions = if has_sessions { fields.list("sessions")? } else { Vec::new() };
+    let sessions = sessions.into_iter().map(|it| read_session(Fields::of(it)?, &id));
+    let sessions = sessions.collect::<Result<_, _>>()?;
+    fields.end()?;
+    Ok(Departure { user, attributes, keys, sessions })
+}
+
+fn read_key(mut fields: Fields, user: &UserId) -> Result<Key, String> {
+    let id = fields.text("id")?;
+    let id = id.split_once(':').and_then(|(provider, id)| KeyId::new(provider, id));
+    let hash = fields.or_null("hashed_password", |it| it.as_str().map(str::to_owned))?;
+    fields.end()?;
+    Ok(Key {
+        id: id.ok_or("a key has no provider")?,
+        user_id: user.clone(),
+        hashed_password: hash.map(PasswordHash::from_stored),
+    })
+}
+
+fn read_session(mut fields: Fields, user: &UserId) -> Result<Session, String> {
+    let id = unhex(&fields.text("id")?).ok_or("the id of a session is not 64 hex digits")?;
+    let session = Session {
+        id: TokenHash::from_bytes(id),
+        user_id: user.clone(),
+        active_expires: fields.moment("active_expires")?,
+        idle_expires: fields.moment("idle_expires")?,
+        absolute_expires: fields.moment("absolute_expires")?,
+        created_at: fields.moment("created_at")?,
+        proven_at: fields.moment("proven_at")?,
+        seen_at: fields.moment("seen_at")?,
+        place: Place {
+            is_transient: fields.take("is_transient", Value::as_bool)?,
+            browser: fields.text("browser")?,
+            address: fields.text("address")?,
+        },
+    };
+    fields.end()?;
+    let ends = [session.active_expires, session.idle_expires, session.absolute_expires];
+    if ends.is_sorted() {
+        Ok(session)
+    } else {
+        Err("the ends of a session do not follow".to_owned())
+    }
+}
+
+/// The fields of an object, of which each is taken once, and none may be left: what is not known must
+/// not be dropped without a word.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn of(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Object(object) => Ok(Self(object)),
+            _ => Err("it is no object in JSON".to_owned()),
+        }
+    }
+
+    fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, String> {
+        let value = self.0.remove(name).ok_or_else(|| format!("{name} is missing"))?;
+        read(&value).ok_or_else(|| format!("{name} is of another kind than it should be"))
+    }
+
+    fn or_null<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Result<Option<T>, String> {
+        self.take(name, |it| if it.is_null() { Some(None) } else { read(it).map(Some) })
+    }
+
+    fn text(&mut self, name: &str) -> Result<String, String> {
+        match self.0.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(format!("{name} is no text")),
+            None => Err(format!("{name} is missing")),
+        }
+    }
+
+    fn list(&mut self, name: &str) -> Result<Vec<Value>, String> {
+        match self.0.remove(name) {
+            Some(Value::Array(list)) => Ok(list),
+            _ => Err(format!("{name} is no list")),
+        }
+    }
+
+    fn moment(&mut self, name: &str) -> Result<Moment, String> {
+        self.take(name, Value::as_i64).map(Moment::from_millis)
+    }
+
+    fn end(self) -> Result<(), String> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(_) => Err("it has a field that is not known here".to_owned()),
+        }
+    }
+}
+
+/// The 32 bytes that 64 hex digits stand for.
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn departure(attributes: &str) -> Departure {
+        let moment = Moment::from_millis;
+        let id = UserId::new("u\u{0}1".to_owned());
+        let user = User {
+            id: id.clone(),
+            username: "Ann \"x\"\n".to_owned(),
+            canonical_username: "ann \"x\"\n".to_owned(),
+            created_at: moment(-5),
+            groups: Groups::new("a,b".to_owned()),
+            email: "a@b".to_owned(),
+            disabled_at: Some(moment(i64::MAX)),
+            disabled_reason: "left".to_owned(),
+        };
+        let hash = Some(PasswordHash::from_stored("$x".to_owned()));
+        let key = |name: &str, hashed_password| Key {
+            id: KeyId::new("email", name).unwrap(),
+            user_id: id.clone(),
+            hashed_password,
+        };
+        let keys = vec![key("a:b", hash), key("", None)];
+        let session = Session {
+            id: TokenHash::from_bytes([0xab; 32]),
+            user_id: id.clone(),
+            active_expires: moment(1),
+            idle_expires: moment(1),
+            absolute_expires: moment(i64::MAX),
+            created_at: moment(0),
+            proven_at: moment(3),
+            seen_at: moment(4),
+            place: Place {
+                browser: "Firefox".to_owned(),
+                address: "::1".to_owned(),
+                is_transient: true,
+            },
+        };
+        Departure { user, attributes: attributes.to_owned(), keys, sessions: vec![session] }
+    }
+
+    #[test]
+    fn reads_what_it_writes_to_the_byte() {
+        for attributes in [
+            "",
+            "{}",
+            "{\"a\":1.5,\"b\":[null]}",
+            "{\"b\": 1, \"a\": 2}",
+            "no JSON",
+            "[1]",
+            "1.10",
+            "null",
+        ] {
+            let all = departure(attributes);
+            let line = person(&all, true);
+            assert!(!line.contains('\n'));
+            let Ok(Line::Person(again)) = read(&line) else { panic!("{line}") };
+            assert!(*again == all, "{line}");
+            assert_eq!(person(&again, true), line);
+        }
+        let now = Moment::from_millis(7);
+        assert!(matches!(read(&header(true, now)), Ok(Line::Header { has_sessions: true })));
+        let counts = Counts { users: 1, keys: 2, sessions: 3 };
+        assert!(matches!(read(&end(&counts)), Ok(Line::End(it)) if it == counts));
+    }
+
+    #[test]
+    fn reads_nothing_that_it_does_not_know_whole() {
+        let good = person(&departure(""), true);
+        let bad = [
+            ("\"email\":\"a@b\"", "\"email\":7"),
+            ("\"email\":\"a@b\",", ""),
+            ("\"email\":\"a@b\",", "\"email\":\"a@b\",\"mail\":\"\","),
+            ("\"email:a:b\"", "\":a\""),
+            ("\"idle_expires\":1", "\"idle_expires\":0"),
+            ("abab", "ABAB"),
+            ("abab", "xbab"),
+            ("abab", "ab"),
+        ];
+        for (one, other) in bad {
+            let text = good.replacen(one, other, 1);
+            assert_ne!(text, good, "{one}");
+            // Hex digits of either case are the same bytes.
+            assert_eq!(read(&text).is_err(), other != "ABAB", "{other}");
+        }
+        for text in ["", "1", "[]", "{\"end\":{}}", "{\"vestibule_export\":1}"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        let newer = header(true, Moment::from_millis(1)).replace("\"format\":1", "\"format\":2");
+        assert!(read(&newer).err().unwrap().contains("newer"));
+    }
+}

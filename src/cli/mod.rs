@@ -1,0 +1,11 @@
+//! What an operator types: the commands, their flags, and what each of them does.
+//!
+//! The highest layer: it may know everything, and nothing below knows that a command line exists.
+
+pub mod config;
+pub mod output;
+pub mod admin;
+pub mod import;
+pub mod lines;
+pub mod proxy;
+pub mod doctor;

@@ -1,0 +1,321 @@
+//! The audit trail: what matters for security, kept in the database.
+//!
+//! Decides which events are kept and that keeping them never holds up a request: records go through a
+//! bounded queue to a thread of their own, which writes all that wait in one transaction. What is left
+//! out is counted by user and event, and the count is a record as well.
+
+mod allowances;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use allowances::{Allowances, Cause, LeftOut};
+
+use crate::base::clock::Moment;
+use crate::base::network::Neighbourhood;
+use crate::server::log::{self, Kind, Log};
+use crate::store::{Error, Record};
+use crate::web::http::Note;
+use crate::web::routes::Site;
+
+/// Records that wait to be written, at most.
+const WAITING_MAX: usize = 4_096;
+
+/// The same for records that have an allowance: the rest of the queue is for those that are always kept.
+const WAITING_WITH_ALLOWANCE_MAX: usize = WAITING_MAX / 2;
+
+/// Records that are written in one transaction, at most.
+const BATCH_MAX: usize = 256;
+
+/// How long to wait before records are written once more, when the database could not take them: doubled
+/// each time, up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Successes that change what opens an account: each is kept. How many there can be is limited by what it
+/// takes to cause one: a slow hash, a session that took one, or a row that is written or deleted.
+const ALWAYS_KEPT: [&str; 9] = [
+    "signup_ok",
+    "login_ok",
+    "logout",
+    "session_end",
+    "password_change",
+    "password_reset",
+    "account_delete",
+    "token_make",
+    "token_revoke",
+];
+
+/// Events of the log that are no matter of security, or no news: a cookie that opens nothing any
+/// more, a session that goes on.
+const LEFT_OUT: [&str; 5] = ["request", "health", "session_renew", "session_invalid", "overload"];
+
+/// Where records are handed in. Shared by all threads.
+pub struct Audit {
+    queue: SyncSender<Entry>,
+    /// Records that are queued or being written.
+    waiting: Arc<AtomicUsize>,
+    lost: AtomicU64,
+    allowances: Allowances,
+}
+
+enum Entry {
+    Record(Record),
+    /// Tell the sender when everything before this is written.
+    Flush(SyncSender<()>),
+}
+
+impl Audit {
+    /// An audit trail in the database of this site. Failures to write go to the log.
+    pub fn of(site: Arc<Site>, log: Arc<Log>) -> Self {
+        let (queue, entries) = mpsc::sync_channel(WAITING_MAX);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let written = waiting.clone();
+        thread::spawn(move || write_all(&site, &log, &entries, &written));
+        Self { queue, waiting, lost: AtomicU64::new(0), allowances: Allowances::default() }
+    }
+
+    /// Hands in what a request came to, if it is a matter of security.
+    pub fn keep(&self, note: &Note, address: Option<IpAddr>, request: &str, now: Moment) {
+        if LEFT_OUT.contains(&note.event) {
+            return;
+        }
+        self.settle(now);
+        let cause = cause(note, address);
+        let record = || record(note, address, request, now);
+        if ALWAYS_KEPT.contains(&note.event) {
+            if !self.queue(record()) {
+                self.allowances.leave_out(cause, note.event);
+            }
+            return;
+        }
+        let has_room = self.waiting.load(Ordering::Relaxed) < WAITING_WITH_ALLOWANCE_MAX;
+        if self.allowances.admit(cause, note.event, has_room) {
+            self.queue(record());
+        }
+    }
+
+    /// Keeps the counts of what was left out in a minute that is over; to be called every few seconds.
+    pub fn settle(&self, now: Moment) {
+        self.tell(self.allowances.settle(now), now);
+    }
+
+    fn tell(&self, all: Vec<LeftOut>, now: Moment) {
+        for LeftOut { cause, event, records } in all {
+            let detail = log::fields(&[("of", event), ("records", &records.to_string())]);
+            let mut record = Record::of_program("audit_limited", detail, now);
+            match cause {
+                Cause::User(id) => record.user_id = Some(id),
+                Cause::Client(client) => record.address = Some(client.to_string()),
+                Cause::Other => {}
+            }
+            self.queue(record);
+        }
+    }
+
+    /// Whether there was room for it.
+    fn queue(&self, record: Record) -> bool {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let is_queued = self.queue.try_send(Entry::Record(record)).is_ok();
+        if !is_queued {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        is_queued
+    }
+
+    /// Writes what was only counted so far, waits until everything is written, for `patience` at
+    /// most, and says how many records were lost or are not written yet.
+    pub fn flush(&self, patience: Duration, now: Moment) -> u64 {
+        self.tell(self.allowances.take(), now);
+        let (tell, told) = mpsc::sync_channel(1);
+        if self.queue.try_send(Entry::Flush(tell)).is_ok() {
+            // If the time is up there is nobody left to tell.
+            let _ = told.recv_timeout(patience);
+        }
+        let waiting = u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
+        self.lost.swap(0, Ordering::Relaxed) + waiting
+    }
+}
+
+/// Whose allowance a record uses: that of the user whom it is about, or else of the client.
+fn cause(note: &Note, address: Option<IpAddr>) -> Cause {
+    match (field(note, "uid"), address) {
+        (Some(id), _) => Cause::User(id),
+        (None, Some(address)) => Cause::Client(Neighbourhood::from(address)),
+        (None, None) => Cause::Other,
+    }
+}
+
+fn record(note: &Note, address: Option<IpAddr>, request: &str, now: Moment) -> Record {
+    let others = note.fields.iter().filter(|(name, _)| !matches!(*name, "uid" | "sess"));
+    let others: Vec<_> = others.map(|(name, value)| (*name, value.as_str())).collect();
+    Record {
+        at: now,
+        event: note.event.to_owned(),
+        user_id: field(note, "uid"),
+        address: address.map(|it| it.to_string()),
+        session: field(note, "sess"),
+        request: Some(request.to_owned()),
+        detail: log::fields(&others),
+    }
+}
+
+fn field(note: &Note, name: &str) -> Option<String> {
+    note.fields.iter().find(|(given, _)| *given == name).map(|(_, value)| value.clone())
+}
+
+fn write_all(site: &Site, log: &Log, entries: &Receiver<Entry>, waiting: &AtomicUsize) {
+    while let Ok(first) = entries.recv() {
+        let mut records = Vec::new();
+        let mut flushing = Vec::new();
+        for entry in std::iter::once(first).chain(entries.try_iter().take(BATCH_MAX)) {
+            match entry {
+                Entry::Record(record) => records.push(record),
+                Entry::Flush(tell) => flushing.push(tell),
+            }
+        }
+        if !records.is_empty() {
+            write(site, log, &records);
+            waiting.fetch_sub(records.len(), Ordering::Relaxed);
+        }
+        for tell in flushing {
+            // Whoever asked may have lost patience.
+            let _ = tell.send(());
+        }
+    }
+}
+
+/// Writes records. A database that cannot take them now, as another process holds its lock, is tried
+/// again: what they tell of has been answered, and must not be missing from the trail.
+fn write(site: &Site, log: &Log, records: &[Record]) {
+    let mut pause = RETRY;
+    while let Err(err) = site.keep(records) {
+        if pause == RETRY {
+            let facts = [("records", &*records.len().to_string()), ("cause", &err.to_string())];
+            log.write(Kind::Request, "audit_failed", &facts, Moment::now());
+        }
+        if !matches!(err, Error::Unavailable(_)) {
+            return;
+        }
+        thread::sleep(pause);
+        pause = RETRY_MAX.min(pause * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::password::{Cost, Hasher};
+    use crate::store::{Sqlite, Trail};
+    use crate::web::routes::Settings;
+    use std::path::{Path, PathBuf};
+    use tempfile::TempDir;
+
+    const NOW: Moment = Moment::from_millis(60_000_000);
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn open() -> (TempDir, PathBuf, Audit) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
+        let site = Site::new(Box::new(Sqlite::open(&path).unwrap()), hasher, Settings::default());
+        let audit = Audit::of(Arc::new(site), Arc::new(Log::to(std::io::sink())));
+        (folder, path, audit)
+    }
+
+    fn records(path: &Path) -> Vec<Record> {
+        Sqlite::open(path).unwrap().records(Moment::from_millis(0), 10_000).unwrap()
+    }
+
+    fn by(event: &'static str, user: &str) -> Note {
+        Note::of(event).with("uid", user).with("sess", "s")
+    }
+
+    #[test]
+    fn keeps_a_limited_number_of_what_anybody_can_cause_and_counts_the_rest() {
+        let (_folder, path, audit) = open();
+        let address = "192.0.2.1".parse().ok();
+        for _ in 0..250 {
+            audit.keep(&Note::of("throttled"), address, "r", NOW);
+            audit.keep(&Note::of("login_ok").with("uid", "u"), address, "r", NOW);
+            audit.keep(&Note::of("request"), address, "r", NOW);
+        }
+        audit.keep(&Note::of("csrf_reject"), address, "r", NOW);
+        audit.keep(&Note::of("throttled"), address, "r", NOW.after(LONG));
+        assert_eq!(audit.flush(LONG, NOW), 0);
+        let records = records(&path);
+        let count = |event: &str| records.iter().filter(|it| it.event == event).count();
+        assert_eq!([count("throttled"), count("login_ok"), count("csrf_reject")], [101, 250, 1]);
+        let limited = records.iter().find(|it| it.event == "audit_limited").unwrap();
+        assert_eq!(limited.detail, "of=throttled records=150");
+        assert_eq!(limited.address.as_deref(), Some("192.0.2.1"));
+        assert_eq!(records.len(), 353);
+    }
+
+    #[test]
+    fn lets_no_account_and_no_address_crowd_out_what_is_known_of_another() {
+        let (_folder, path, audit) = open();
+        let from = |it: &str| it.parse().ok();
+        for _ in 0..300 {
+            for event in ["token_make_fail", "login_fail", "token_make", "session_end"] {
+                audit.keep(&by(event, "anna"), from("192.0.2.1"), "r", NOW);
+            }
+            audit.keep(&Note::of("bad_link"), from("2001:db8::1"), "r", NOW);
+        }
+        for event in ["token_make_fail", "login_fail", "token_make", "session_end"] {
+            audit.keep(&by(event, "bobo"), from("192.0.2.1"), "r", NOW);
+        }
+        audit.keep(&Note::of("bad_link"), from("2001:db8:0:1::1"), "r", NOW);
+        assert_eq!(audit.flush(LONG, NOW), 0);
+        let records = records(&path);
+        let of = |event: &str, user: Option<&str>| {
+            records.iter().filter(|it| it.event == event && it.user_id.as_deref() == user).count()
+        };
+        for event in ["token_make_fail", "login_fail", "token_make", "session_end"] {
+            assert_eq!(of(event, Some("bobo")), 1, "{event}");
+        }
+        assert_eq!(of("bad_link", None), 101, "of two addresses");
+        let always = ["token_make", "session_end"].map(|event| of(event, Some("anna")));
+        assert_eq!(always, [300, 300], "what changes what opens an account is always kept");
+        let mut told: Vec<_> = records
+            .iter()
+            .filter(|it| it.event == "audit_limited")
+            .map(|it| (it.user_id.as_deref(), it.address.as_deref(), &*it.detail))
+            .collect();
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            [
+                (None, Some("2001:db8:0:0::/64"), "of=bad_link records=200"),
+                (Some("anna"), None, "of=login_fail records=200"),
+                (Some("anna"), None, "of=token_make_fail records=200"),
+            ]
+        );
+    }
+
+    #[test]
+    fn keeps_room_in_the_queue_for_what_is_always_kept_while_the_database_is_locked() {
+        let (_folder, path, audit) = open();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for number in 0..5_000 {
+            audit.keep(&by("throttled", &format!("u{number}")), None, "r", NOW);
+        }
+        audit.keep(&by("token_make", "bobo"), None, "r", NOW);
+        // Longer than a write waits for the lock.
+        assert!(audit.flush(Duration::from_secs(4), NOW) > 0);
+        other.execute_batch("ROLLBACK").unwrap();
+        audit.flush(LONG, NOW);
+        let records = records(&path);
+        assert!(records.iter().any(|it| it.event == "token_make"));
+        let kept = records.iter().filter(|it| it.event == "throttled").count();
+        let told = records.iter().filter(|it| it.event == "audit_limited");
+        let count = |it: &Record| it.detail.rsplit_once('=').unwrap().1.parse::<usize>().unwrap();
+        assert_eq!(kept + told.map(count).sum::<usize>(), 5_000, "kept or counted");
+    }
+}

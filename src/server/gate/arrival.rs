@@ -1,0 +1,334 @@
+//! A request on its way in: bytes as they come, until it is whole.
+//!
+//! Decides when it is whole, and refuses it as early as its first bytes allow. Pure: it is fed by
+//! whoever reads the socket, and by the fuzzer.
+
+use std::net::IpAddr;
+
+use super::chunks::{Decoder, Progress};
+use super::head::{self, Framing, HEAD_BYTES_MAX, Head, Scan};
+use crate::web::http::{Method, Problem, Request};
+
+/// The fields in which clients say what they can read.
+const PREFERENCES: [&str; 2] = ["accept", "accept-language"];
+
+/// Of these so many are looked at. Browsers send one of each.
+const PREFERENCES_MAX: usize = 8;
+
+/// What came from a client and was not used yet.
+#[derive(Default)]
+pub struct Arrival {
+    /// The bytes, from the beginning of a request or of what is left of it.
+    inbox: Vec<u8>,
+    /// Of these so many were searched for the end of the head.
+    seen: usize,
+    /// The head, once it is here, while the body is still coming.
+    head: Option<Head>,
+    chunks: Decoder,
+    /// An empty line before the head was passed over.
+    has_skipped: bool,
+}
+
+/// How far a request has come.
+pub enum Step {
+    /// Nothing more can be said before more bytes are here.
+    Partial,
+    /// The client waits to be told that it may send the body. Said once.
+    Continue,
+    /// It is whole: its head and its body.
+    Whole(Head, Vec<u8>),
+}
+
+impl Arrival {
+    /// Takes bytes that came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.inbox.extend_from_slice(bytes);
+    }
+
+    /// Whether no request has begun.
+    pub const fn is_empty(&self) -> bool {
+        self.inbox.is_empty() && self.head.is_none()
+    }
+
+    /// What is known of a request that is refused: its head, once that was read; before, the path and what
+    /// whoever asks can read, as far as its lines tell. `None` if not even that.
+    pub fn known(&self, peer: Option<IpAddr>) -> Option<Request> {
+        if let Some(head) = &self.head {
+            return Some(head.request(&[], peer));
+        }
+        Some(Request {
+            method: Method::Get,
+            path: self.path()?.to_owned(),
+            query: String::new(),
+            headers: self.preferences(),
+            body: Vec::new(),
+            peer,
+        })
+    }
+
+    /// Whether a request that is refused asks for no body with its answer: its method is HEAD, as far as its
+    /// first bytes tell.
+    pub fn is_to_head(&self) -> bool {
+        if let Some(head) = &self.head {
+            return head.method() == Method::Head;
+        }
+        let rest = self.inbox.strip_prefix(b"HEAD");
+        rest.is_some_and(|it| !it.first().is_some_and(u8::is_ascii_alphanumeric))
+    }
+
+    /// The path in a first line that may be of no request at all.
+    fn path(&self) -> Option<&str> {
+        let end = self.inbox.iter().position(|&it| it == b'\r')?;
+        let line = std::str::from_utf8(&self.inbox[..end]).ok()?;
+        line.split(' ').nth(1)?.split('?').next()
+    }
+
+    /// What whoever asks can read, as far as the lines of a head tell that cannot be read. It decides
+    /// how a refusal looks, and nothing else.
+    fn preferences(&self) -> Vec<(String, String)> {
+        let head = &self.inbox[..self.inbox.len().min(HEAD_BYTES_MAX)];
+        let text = String::from_utf8_lossy(head);
+        let lines = text.split("\r\n").skip(1).take_while(|line| !line.is_empty());
+        let fields = lines.filter_map(|line| line.split_once(':'));
+        let is_said = |name: &str| PREFERENCES.iter().any(|it| name.eq_ignore_ascii_case(it));
+        let said = fields.filter(|(name, _)| is_said(name)).take(PREFERENCES_MAX);
+        said.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
+    }
+
+    /// Bytes of memory in use.
+    pub fn weight(&self) -> usize {
+        let head = self.head.as_ref().map_or(0, Head::weight);
+        self.inbox.capacity() + self.chunks.weight() + head
+    }
+
+    /// Goes as far as the bytes allow. After a problem nothing that follows can be trusted.
+    pub fn advance(&mut self) -> Result<Step, Problem> {
+        let Some(head) = self.head.take() else { return self.read_head() };
+        let body = match head.framing {
+            Framing::Empty => Some(Vec::new()),
+            Framing::Length(length) if self.inbox.len() < length => None,
+            Framing::Length(length) => Some(self.take(length)),
+            Framing::Chunked => match self.read_chunks() {
+                Ok(body) => body,
+                Err(problem) => {
+                    self.head = Some(head);
+                    return Err(problem);
+                }
+            },
+        };
+        let Some(body) = body else {
+            self.head = Some(head);
+            return Ok(Step::Partial);
+        };
+        Ok(Step::Whole(head, body))
+    }
+
+    fn read_head(&mut self) -> Result<Step, Problem> {
+        if !self.has_skipped && self.seen == 0 && self.inbox.starts_with(b"\r\n") {
+            // RFC 9112 § 2.2: old clients end a form with an empty line too many. One, not more: a
+            // stream of them would never come to an end.
+            self.has_skipped = true;
+            self.take(2);
+        }
+        if matches!(*self.inbox, [] | [b'\r']) {
+            return Ok(Step::Partial);
+        }
+        match head::scan(&self.inbox, self.seen) {
+            Scan::Broken => Err(Problem::Malformed),
+            Scan::Ends(at) if at > HEAD_BYTES_MAX => Err(self.too_long()),
+            Scan::Partial if self.inbox.len() >= HEAD_BYTES_MAX => Err(self.too_long()),
+            Scan::Partial => {
+                self.seen = self.inbox.len();
+                Ok(Step::Partial)
+            }
+            Scan::Ends(at) => {
+                let head = Head::parse(&self.inbox[..at])?;
+                self.take(at);
+                self.seen = 0;
+                self.has_skipped = false;
+                let waits = head.expects_continue
+                    && self.inbox.is_empty()
+                    && !matches!(head.framing, Framing::Empty | Framing::Length(0));
+                self.head = Some(head);
+                if waits { Ok(Step::Continue) } else { self.advance() }
+            }
+        }
+    }
+
+    fn too_long(&self) -> Problem {
+        let has_line = self.inbox.contains(&b'\n');
+        if has_line { Problem::HeadTooLarge } else { Problem::TargetTooLong }
+    }
+
+    fn read_chunks(&mut self) -> Result<Option<Vec<u8>>, Problem> {
+        match self.chunks.feed(&self.inbox)? {
+            Progress::Partial => {
+                self.inbox.clear();
+                Ok(None)
+            }
+            Progress::Whole(length) => {
+                self.take(length);
+                Ok(Some(std::mem::take(&mut self.chunks).into_body()))
+            }
+        }
+    }
+
+    /// The first `length` bytes. An inbox that they empty gives its memory back.
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.inbox.split_off(length);
+        std::mem::replace(&mut self.inbox, rest)
+    }
+}
+
+/// What holds for any bytes, in pieces of any size: they mean the same however they arrive, and
+/// what is handed on would be read in the same way again. Panics if that is not so: for the fuzzer
+/// (fuzz/fuzz_targets/arrival.rs) and for the tests here.
+#[doc(hidden)]
+pub fn check(bytes: &[u8], pieces: usize) {
+    let (whole, problem) = arrive(bytes, pieces);
+    assert_eq!((&whole, problem), (&arrive(bytes, bytes.len()).0, arrive(bytes, 1).1));
+    for request in whole {
+        let (again, problem) = arrive(&request, request.len());
+        assert_eq!((again, problem), (vec![request], None), "it would be read otherwise");
+    }
+}
+
+/// Feeds the bytes in pieces, and comes back with what the workers would get for each request, and
+/// with the problem that ended it, if any.
+fn arrive(bytes: &[u8], pieces: usize) -> (Vec<Vec<u8>>, Option<Problem>) {
+    let mut arrival = Arrival::default();
+    let mut whole = Vec::new();
+    for piece in bytes.chunks(pieces.max(1)) {
+        arrival.push(piece);
+        loop {
+            match arrival.advance() {
+                Ok(Step::Whole(head, body)) => whole.push(head.write(&body, None, None)),
+                Ok(Step::Continue) => {}
+                Ok(Step::Partial) => break,
+                Err(problem) => return (whole, Some(problem)),
+            }
+        }
+    }
+    (whole, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GET: &str = "GET /login HTTP/1.1\r\nHost: x\r\n\r\n";
+    const POST: &str = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=1";
+    const CHUNKED: &str = "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n0\r\n\r\n";
+
+    #[test]
+    fn takes_requests_one_after_another_however_they_arrive() {
+        let bytes = [GET, POST, "\r\n", CHUNKED, GET].concat();
+        for pieces in [1, 2, 3, 7, 50, 10_000] {
+            let (whole, problem) = arrive(bytes.as_bytes(), pieces);
+            assert_eq!(problem, None);
+            let texts: Vec<_> =
+                whole.into_iter().map(|it| String::from_utf8(it).unwrap()).collect();
+            assert_eq!(texts, [GET, POST, POST, GET], "in pieces of {pieces}");
+        }
+    }
+
+    #[test]
+    fn hands_no_body_on_that_is_cut_short() {
+        for cut in 1..POST.len() {
+            assert_eq!(arrive(&POST.as_bytes()[..cut], 50), (Vec::new(), None), "{cut}");
+        }
+    }
+
+    #[test]
+    fn takes_nothing_behind_a_refused_request_for_another_one() {
+        for (bad, expected) in [
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", Problem::Malformed),
+            (
+                "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n\r\n",
+                Problem::TooLarge,
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1a;a /x HTTP/1.1\r\nx\r\n",
+                Problem::Malformed,
+            ),
+        ] {
+            let bytes = [bad, "0123456789abcdefghijklmnopq", GET].concat();
+            assert_eq!(arrive(bytes.as_bytes(), 10_000), (Vec::new(), Some(expected)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn says_once_that_a_client_may_go_on() {
+        let mut arrival = Arrival::default();
+        let head =
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+        arrival.push(head.as_bytes());
+        assert!(matches!(arrival.advance(), Ok(Step::Continue)));
+        assert!(matches!(arrival.advance(), Ok(Step::Partial)));
+        arrival.push(b"a=1");
+        assert!(matches!(arrival.advance(), Ok(Step::Whole(_, body)) if body == b"a=1"));
+        arrival.push([head, "a=1"].concat().as_bytes());
+        assert!(matches!(arrival.advance(), Ok(Step::Whole(..))), "the body is here already");
+    }
+
+    #[test]
+    fn passes_over_one_empty_line_and_refuses_a_stream_of_them() {
+        let once = ["\r\n", GET, "\r\n", GET].concat();
+        assert_eq!(arrive(once.as_bytes(), 3).0.len(), 2);
+        for pieces in [1, 2, 1_000] {
+            let stream = [&*"\r\n".repeat(1_000), GET].concat();
+            assert_eq!(arrive(stream.as_bytes(), pieces), (Vec::new(), Some(Problem::Malformed)));
+        }
+    }
+
+    #[test]
+    fn weighs_a_head_whose_body_has_not_come() {
+        let mut arrival = Arrival::default();
+        let fields = "a: b\r\n".repeat(90);
+        let long = "x".repeat(10_000);
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n{fields}Content-Length: 9\r\n\r\n");
+        arrival.push(head.as_bytes());
+        assert!(matches!(arrival.advance(), Ok(Step::Partial)));
+        assert!(arrival.weight() > head.len(), "{}", arrival.weight());
+    }
+
+    #[test]
+    fn refuses_a_head_without_end_while_it_comes() {
+        let line = [b"GET /".to_vec(), vec![b'a'; 30_000]].concat();
+        assert_eq!(arrive(&line, 1_000).1, Some(Problem::TargetTooLong));
+        let fields = ["GET / HTTP/1.1\r\n", &"a: b\r\n".repeat(5_000)].concat();
+        assert_eq!(arrive(fields.as_bytes(), 1_000).1, Some(Problem::HeadTooLarge));
+        assert_eq!(
+            arrive(b"\x16\x03\x01", 1).1,
+            Some(Problem::Malformed),
+            "TLS, at its first byte"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn reads_mutated_requests_in_one_way_however_they_arrive(
+            order in prop::collection::vec(0_usize..3, 1..4),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0_u8..4, any::<u8>()), 0..6),
+            pieces in 1_usize..200,
+        ) {
+            let mut bytes: Vec<u8> =
+                order.iter().flat_map(|&it| [GET, POST, CHUNKED][it].bytes()).collect();
+            for (place, kind, byte) in edits {
+                let at = place.index(bytes.len());
+                match kind {
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    2 => bytes.insert(at, b"\r\n :;0,"[usize::from(byte % 7)]),
+                    _ if bytes.len() > 1 => drop(bytes.remove(at)),
+                    _ => {}
+                }
+            }
+            check(&bytes, pieces);
+        }
+    }
+}

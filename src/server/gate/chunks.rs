@@ -1,0 +1,235 @@
+//! The body of a request that comes in chunks (RFC 9112 § 7.1), decoded strictly.
+//!
+//! Decides where it ends and what it holds. Pure. Everything about it is bounded: what it holds,
+//! and what it spends on saying how it is cut up.
+
+use crate::web::http::{BODY_BYTES_MAX, Problem};
+
+/// Bytes of all the lines between the data, at most: some 3,000 chunks.
+const OVERHEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of one such line, at most. It holds a length and perhaps an extension, which is ignored.
+const LINE_BYTES_MAX: usize = 256;
+
+/// What has come of a body so far.
+#[derive(Default)]
+pub struct Decoder {
+    /// The data.
+    body: Vec<u8>,
+    step: Step,
+    /// The line that is being read.
+    line: Vec<u8>,
+    overhead: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Step {
+    /// In the line that says how long the next chunk is.
+    #[default]
+    Size,
+    /// So many bytes of the chunk are to come.
+    Data(usize),
+    /// In the line break behind the data.
+    Break,
+    /// In the line behind the last chunk.
+    End,
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// More is to come.
+    Partial,
+    /// It is whole. So many of the bytes that were fed belonged to it.
+    Whole(usize),
+}
+
+impl Decoder {
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Progress, Problem> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if let Step::Data(left) = self.step {
+                let take = left.min(bytes.len() - at);
+                self.body.extend_from_slice(&bytes[at..at + take]);
+                at += take;
+                self.step = if take == left { Step::Break } else { Step::Data(left - take) };
+                continue;
+            }
+            let byte = bytes[at];
+            at += 1;
+            self.count(byte)?;
+            if byte == b'\n' && self.end_line()? {
+                return Ok(Progress::Whole(at));
+            }
+        }
+        Ok(Progress::Partial)
+    }
+
+    /// The data so far.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    /// Bytes of memory in use.
+    pub fn weight(&self) -> usize {
+        self.body.capacity() + self.line.capacity()
+    }
+
+    fn count(&mut self, byte: u8) -> Result<(), Problem> {
+        self.line.push(byte);
+        self.overhead += 1;
+        if self.line.len() > LINE_BYTES_MAX || self.overhead > OVERHEAD_BYTES_MAX {
+            return Err(Problem::Malformed);
+        }
+        Ok(())
+    }
+
+    /// Reads a line that has come to its end. Whether the body has, too.
+    fn end_line(&mut self) -> Result<bool, Problem> {
+        let Some(line) = self.line.strip_suffix(b"\r\n") else { return Err(Problem::Malformed) };
+        self.step = match self.step {
+            Step::Size => match size(line)? {
+                0 => Step::End,
+                length if self.body.len() + length > BODY_BYTES_MAX => {
+                    return Err(Problem::TooLarge);
+                }
+                length => Step::Data(length),
+            },
+            Step::Break if line.is_empty() => Step::Size,
+            // Trailer fields would have to stand here; nobody sends any, and we read none.
+            Step::End if line.is_empty() => return Ok(true),
+            Step::Break | Step::End | Step::Data(_) => return Err(Problem::Malformed),
+        };
+        self.line.clear();
+        Ok(false)
+    }
+}
+
+/// The length in hex digits, and perhaps `;` and an extension that could be a token and a value.
+fn size(line: &[u8]) -> Result<usize, Problem> {
+    let end = line.iter().position(|&byte| byte == b';').unwrap_or(line.len());
+    let (digits, extension) = line.split_at(end);
+    let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
+    if digits.is_empty()
+        || !digits.iter().all(u8::is_ascii_hexdigit)
+        || !extension.iter().all(is_plain)
+    {
+        return Err(Problem::Malformed);
+    }
+    let digits = std::str::from_utf8(digits).map_err(|_| Problem::Malformed)?;
+    // A number that fits nowhere is too large, not malformed.
+    usize::from_str_radix(digits, 16)
+        .ok()
+        .filter(|&length| length <= BODY_BYTES_MAX)
+        .ok_or(Problem::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The body, and how many bytes it took.
+    fn decode(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Problem> {
+        let mut decoder = Decoder::default();
+        Ok(match decoder.feed(bytes)? {
+            Progress::Partial => None,
+            Progress::Whole(length) => Some((decoder.into_body(), length)),
+        })
+    }
+
+    fn encode(chunks: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for chunk in chunks {
+            bytes.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+            bytes.extend(chunk);
+            bytes.extend(b"\r\n");
+        }
+        bytes.extend(b"0\r\n\r\n");
+        bytes
+    }
+
+    #[test]
+    fn reads_chunks_up_to_the_last_and_no_further() {
+        let bytes = b"9\r\nusername=\r\n4;a=\"b\"\r\nanna\r\n0\r\n\r\nGET / HTTP/1.1";
+        let (body, length) = decode(bytes).unwrap().unwrap();
+        assert_eq!(body, b"username=anna");
+        assert_eq!(&bytes[length..], b"GET / HTTP/1.1");
+    }
+
+    #[test]
+    fn waits_for_what_has_not_come() {
+        for part in ["", "4", "4\r", "4\r\n", "4\r\nabc", "4\r\nabcd", "4\r\nabcd\r\n0\r\n"] {
+            assert_eq!(decode(part.as_bytes()), Ok(None), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_another_reader_could_cut_elsewhere() {
+        for bad in [
+            "\r\n",
+            "-4\r\nabcd\r\n",
+            "+4\r\nabcd\r\n",
+            "0x4\r\nabcd\r\n",
+            " 4\r\nabcd\r\n",
+            "4 \r\nabcd\r\n",
+            "4\nabcd\n0\n\n",
+            "4\r\nabcde\r\n",
+            "4\r\nabc\r\n0\r\n\r\n",
+            "4\r\nabcd0\r\n\r\n",
+            "4;\x01\r\nabcd\r\n",
+            "g\r\n",
+            "0\r\nTrailer: x\r\n\r\n",
+            "0\r\n\n",
+        ] {
+            assert_eq!(decode(bad.as_bytes()), Err(Problem::Malformed), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn has_a_limit_for_what_it_holds_and_for_how_it_is_cut() {
+        let all = |chunk: usize| encode(&vec![vec![b'x'; chunk]; BODY_BYTES_MAX / chunk]);
+        assert_eq!(decode(&all(1_024)).unwrap().unwrap().0.len(), BODY_BYTES_MAX);
+        let mut more = all(1_024);
+        more.truncate(more.len() - 5);
+        more.extend(b"1\r\nx\r\n0\r\n\r\n");
+        assert_eq!(decode(&more), Err(Problem::TooLarge));
+        for huge in ["19001\r\n", "ffffffffffffffff\r\n", "fffffffffffffffffffff\r\n"] {
+            assert_eq!(decode(huge.as_bytes()), Err(Problem::TooLarge), "{huge}");
+        }
+        assert_eq!(decode(&all(1)), Err(Problem::Malformed), "a chunk for every byte");
+        assert_eq!(decode(&b"1".repeat(300)), Err(Problem::Malformed), "a line without end");
+    }
+
+    proptest! {
+        #[test]
+        fn gives_back_what_was_cut_up_however_it_arrives(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..12),
+            cuts in prop::collection::vec(1_usize..50, 0..30),
+        ) {
+            let bytes = encode(&chunks);
+            let mut decoder = Decoder::default();
+            let (mut at, mut whole) = (0_usize, None);
+            for cut in cuts.into_iter().chain([usize::MAX]) {
+                let end = at.saturating_add(cut).min(bytes.len());
+                if let Progress::Whole(length) = decoder.feed(&bytes[at..end]).unwrap() {
+                    whole = Some(at + length);
+                    break;
+                }
+                at = end;
+            }
+            prop_assert_eq!(whole, Some(bytes.len()));
+            prop_assert_eq!(decoder.into_body(), chunks.concat());
+        }
+
+        #[test]
+        fn survives_any_bytes_within_its_limits(
+            bytes in prop::collection::vec(any::<u8>(), 0..400)
+        ) {
+            let mut decoder = Decoder::default();
+            let _any = decoder.feed(&bytes);
+            prop_assert!(decoder.weight() <= 2 * BODY_BYTES_MAX);
+        }
+    }
+}

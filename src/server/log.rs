@@ -1,0 +1,360 @@
+//! The operator's log: one line an event, in logfmt, on standard error.
+//!
+//! Decides how a line looks and that writing one never holds up a request: lines go through a
+//! bounded queue to a thread of their own. When standard error is closed, full or slow, lines are
+//! lost and counted, and the service goes on (OWASP Logging Cheat Sheet). Knows no event by name.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::base::clock::Moment;
+
+/// Lines that wait to be written, at most.
+const LINES_WAITING_MAX: usize = 1_024;
+
+/// Lines a second about requests that one thing may cause; beyond it they are only counted. One
+/// thing is an event with its reason, so that a flood of one cannot hide another.
+pub const LINES_A_SECOND_MAX: u64 = 100;
+
+/// Characters of a value, at most.
+const VALUE_CHARS_MAX: usize = 256;
+
+/// What a line is about, as far as its number is limited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The program itself: always written.
+    Program,
+    /// A request: as many as [`LINES_A_SECOND_MAX`].
+    Request,
+}
+
+/// Where lines are handed in. Shared by all threads.
+pub struct Log {
+    queue: SyncSender<Entry>,
+    lost: AtomicU64,
+    /// What each thing has caused in its present second. Events and reasons are ours, so there are
+    /// a few dozen.
+    limits: Limits,
+}
+
+enum Entry {
+    Line(String),
+    /// Tell the sender when everything before this is written.
+    Flush(SyncSender<()>),
+}
+
+impl Log {
+    /// A log that a thread of its own writes to `out`.
+    pub fn to(out: impl Write + Send + 'static) -> Self {
+        let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
+        thread::spawn(move || write_all(out, &entries));
+        Self { queue, lost: AtomicU64::new(0), limits: Limits::default() }
+    }
+
+    /// Hands in a line: the time, `event` and the fields. It may be lost, and then it is counted.
+    pub fn write(&self, kind: Kind, event: &str, fields: &[(&str, &str)], now: Moment) {
+        if kind == Kind::Request && !self.admits(event, fields, now) {
+            return;
+        }
+        self.tell_lost(now);
+        self.queue(line(event, fields, now));
+    }
+
+    /// Writes what was only counted so far, and waits until everything is written, for `patience`
+    /// at most.
+    pub fn flush(&self, patience: Duration, now: Moment) {
+        for (thing, left_out) in self.limits.take(LINES_A_SECOND_MAX) {
+            self.tell_left_out(&thing, left_out, now);
+        }
+        self.tell_lost(now);
+        let (tell, told) = mpsc::sync_channel(1);
+        if self.queue.try_send(Entry::Flush(tell)).is_ok() {
+            // If the time is up there is nobody left to tell.
+            let _ = told.recv_timeout(patience);
+        }
+    }
+
+    fn admits(&self, event: &str, fields: &[(&str, &str)], now: Moment) -> bool {
+        let reason = fields.iter().find(|(name, _)| *name == "reason").map(|(_, it)| *it);
+        let thing = reason.map_or(Cow::Borrowed(event), |it| format!("{event}:{it}").into());
+        let second = Duration::from_secs(1);
+        let (is_admitted, left_out) = self.limits.admit(&thing, LINES_A_SECOND_MAX, second, now);
+        self.tell_left_out(&thing, left_out, now);
+        is_admitted
+    }
+
+    fn tell_left_out(&self, thing: &str, lines: u64, now: Moment) {
+        if lines > 0 {
+            let facts = [("of", thing), ("lines", &lines.to_string())];
+            self.queue(line("log_limited", &facts, now));
+        }
+    }
+
+    fn tell_lost(&self, now: Moment) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            self.queue(line("log_lost", &[("lines", &lost.to_string())], now));
+        }
+    }
+
+    fn queue(&self, line: String) {
+        match self.queue.try_send(Entry::Line(line)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// How often things happen that anybody can make happen: so many in a window of time count, the
+/// others are only counted.
+#[derive(Default)]
+pub struct Limits(Mutex<BTreeMap<String, Limit>>);
+
+#[derive(Default)]
+struct Limit {
+    window: i64,
+    count: u64,
+}
+
+impl Limits {
+    /// Whether this thing may happen once more in its window, of which each has room for `most`; and
+    /// how many of it were left out in a window that is over.
+    pub fn admit(&self, thing: &str, most: u64, window: Duration, now: Moment) -> (bool, u64) {
+        let mut all = self.lock();
+        // A page asks here as well, so only a new thing costs a copy of its name.
+        if !all.contains_key(thing) {
+            all.insert(thing.to_owned(), Limit::default());
+        }
+        let limit = all.get_mut(thing).expect("it was put there");
+        let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        let window = now.millis().div_euclid(length);
+        let mut left_out = 0;
+        if limit.window != window {
+            left_out = limit.count.saturating_sub(most);
+            *limit = Limit { window, count: 0 };
+        }
+        limit.count += 1;
+        (limit.count <= most, left_out)
+    }
+
+    /// Begins anew, and says of each thing how many were left out last, if any were.
+    pub fn take(&self, most: u64) -> Vec<(String, u64)> {
+        let all = std::mem::take(&mut *self.lock()).into_iter();
+        let left_out = all.map(|(thing, limit)| (thing, limit.count.saturating_sub(most)));
+        left_out.filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Limit>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn write_all(mut out: impl Write, entries: &Receiver<Entry>) {
+    while let Ok(entry) = entries.recv() {
+        match entry {
+            // A log that cannot be written is no reason to stop serving.
+            Entry::Line(line) => drop(out.write_all(line.as_bytes())),
+            Entry::Flush(tell) => {
+                drop(out.flush());
+                // Whoever asked may have lost patience.
+                let _ = tell.send(());
+            }
+        }
+    }
+}
+
+/// `ts=2026-11-24T08:00:00.000Z ev=login_ok uid=…`, with its line feed.
+fn line(event: &str, fields: &[(&str, &str)], now: Moment) -> String {
+    let mut line = format!("ts={} ev={event}", now.rfc3339());
+    push_fields(&mut line, fields);
+    line.push('\n');
+    line
+}
+
+/// Fields alone, written as in a line.
+pub fn fields(fields: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    push_fields(&mut text, fields);
+    text.split_off(text.len().min(1))
+}
+
+/// Each with a space before it.
+fn push_fields(text: &mut String, fields: &[(&str, &str)]) {
+    for (name, value) in fields {
+        text.push(' ');
+        text.push_str(name);
+        text.push('=');
+        push_value(text, value);
+    }
+}
+
+/// Writes a value so that it ends where it ends: in quotes where needed, with everything but
+/// visible ASCII escaped, and cut where it is long. One event stays one line whatever it holds.
+fn push_value(line: &mut String, value: &str) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+    if !value.is_empty() && value.len() <= VALUE_CHARS_MAX && value.bytes().all(is_plain) {
+        line.push_str(value);
+        return;
+    }
+    line.push('"');
+    for character in value.chars().take(VALUE_CHARS_MAX) {
+        match character {
+            '"' => line.push_str("\\\""),
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            ' '..='~' => line.push(character),
+            other => write!(line, "\\u{{{:x}}}", u32::from(other)).expect("a String takes all"),
+        }
+    }
+    if value.chars().nth(VALUE_CHARS_MAX).is_some() {
+        line.push_str("...");
+    }
+    line.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    const NOW: Moment = Moment::from_millis(1_795_507_200_123);
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn read(paper: &Paper, log: &Log) -> String {
+        log.flush(Duration::from_secs(10), NOW);
+        String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn value(text: &str) -> String {
+        let mut line = String::new();
+        push_value(&mut line, text);
+        line
+    }
+
+    #[test]
+    fn writes_one_line_an_event() {
+        let paper = Paper::default();
+        let log = Log::to(paper.clone());
+        log.write(Kind::Program, "start", &[("version", "1"), ("path", "/a b")], NOW);
+        log.write(Kind::Program, "stop", &[], NOW);
+        assert_eq!(
+            read(&paper, &log),
+            "ts=2026-11-24T08:00:00.123Z ev=start version=1 path=\"/a b\"\n\
+             ts=2026-11-24T08:00:00.123Z ev=stop\n"
+        );
+    }
+
+    #[test]
+    fn lets_no_value_forge_a_line_or_a_field() {
+        assert_eq!(value("plain-/._~"), "plain-/._~");
+        assert_eq!(value(""), "\"\"");
+        assert_eq!(value("a b"), "\"a b\"");
+        assert_eq!(value("x ev=login_ok"), "\"x ev=login_ok\"");
+        assert_eq!(value("x\nts=0 ev=login_ok"), "\"x\\nts=0 ev=login_ok\"");
+        assert_eq!(value("\"\\\r\t"), "\"\\\"\\\\\\r\\t\"");
+        assert_eq!(value("é\u{1b}[2J\u{202e}"), "\"\\u{e9}\\u{1b}[2J\\u{202e}\"");
+        assert_eq!(value(&"x".repeat(300)), format!("\"{}...\"", "x".repeat(256)));
+    }
+
+    proptest! {
+        #[test]
+        fn keeps_every_value_on_its_line_in_visible_ascii(text in any::<String>()) {
+            prop_assert!(value(&text).bytes().all(|byte| matches!(byte, b' '..=b'~')));
+        }
+    }
+
+    #[test]
+    fn counts_what_it_leaves_out_in_a_flood() {
+        let paper = Paper::default();
+        let log = Log::to(paper.clone());
+        for _ in 0..250 {
+            log.write(Kind::Request, "request", &[], NOW);
+            log.write(Kind::Request, "login_fail", &[("reason", "invalid_username")], NOW);
+        }
+        log.write(Kind::Request, "login_fail", &[("reason", "bad_credentials")], NOW);
+        log.write(Kind::Request, "request", &[], NOW.after(Duration::from_secs(1)));
+        let text = read(&paper, &log);
+        assert_eq!(text.matches("ev=request").count(), 101);
+        assert_eq!(text.matches("reason=bad_credentials").count(), 1, "another reason drowns it");
+        assert!(text.contains("ev=log_limited of=request lines=150\n"), "{text}");
+        let rest = "ev=log_limited of=login_fail:invalid_username lines=150\n";
+        assert_eq!(text.matches(rest).count(), 1, "counted until the end: {text}");
+    }
+
+    /// Blocks until its gate is opened, as a full pipe does.
+    struct Stuck(Arc<Mutex<()>>, Paper);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _open = self.0.lock().unwrap();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn never_waits_for_a_reader_that_does_not_read() {
+        let (gate, paper) = (Arc::new(Mutex::new(())), Paper::default());
+        let log = Log::to(Stuck(gate.clone(), paper.clone()));
+        let closed = gate.lock().unwrap();
+        for _ in 0..2_000 {
+            log.write(Kind::Program, "start", &[], NOW);
+        }
+        drop(closed);
+        log.flush(Duration::from_secs(10), NOW);
+        while log.lost.load(Ordering::Relaxed) > 0 {
+            log.write(Kind::Program, "after", &[], NOW);
+        }
+        assert!(read(&paper, &log).contains("ev=log_lost lines="));
+    }
+
+    /// Fails as a closed descriptor does.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn goes_on_when_standard_error_is_closed() {
+        let log = Log::to(Closed);
+        for _ in 0..10 {
+            log.write(Kind::Program, "start", &[], NOW);
+        }
+        log.flush(Duration::from_secs(10), NOW);
+        log.write(Kind::Program, "stop", &[], NOW);
+    }
+}

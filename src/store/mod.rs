@@ -1,0 +1,704 @@
+//! Everything that is written down: people, keys and sessions.
+//!
+//! This file is the contract; the files beside it keep it, each on an engine of its own, and are the only
+//! ones that know SQL. One method is one transaction and one intention; records go in and come out, and
+//! no type of a library crosses this boundary. What it refuses to know is policy: how long a session
+//! lives, which names and passwords are allowed, what anybody is told.
+
+mod address;
+mod better_auth;
+mod lucia;
+mod lucia_v3;
+#[cfg(feature = "mysql")]
+mod mysql;
+mod patience;
+mod records;
+mod sqlite;
+mod standing;
+mod strangers;
+
+use std::time::Duration;
+
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::TokenHash;
+pub use address::{Cluster, Database, Tls};
+pub use better_auth::{BETTER_AUTH_TABLES, better_auth};
+pub use lucia::{LuciaTables, lucia};
+pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};
+#[cfg(feature = "mysql")]
+pub use mysql::Mysql;
+pub use patience::Patience;
+pub use records::{
+    AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
+    Invite, Key, KeyId, NameHash, Place, Record, RestingName, Row, Session, SignedUp, Standing,
+    TABLES, Ticket, Use, User, UserId, Written,
+};
+pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
+pub use strangers::{
+    Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers, TableNames,
+};
+
+/// How long a write in a file waits for its turn before it is given up as [`Error::Unavailable`]; less, where
+/// the request has waited elsewhere ([`Patience`]).
+pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a renewal waits. It is a convenience that the next request can repeat, so it must not
+/// hold up the page that triggered it.
+pub const RENEWAL_PATIENCE: Duration = Duration::from_millis(20);
+
+/// Known browsers of one user, at most.
+const DEVICES_MAX: u32 = 100;
+
+/// The mark on a database into which a copy has begun and has not ended: a row of `secret` with this
+/// name, and zeros as its value. Whatever has it is neither served nor looked into.
+const HALF_COPIED: &str = "copy";
+
+/// What is said of a database that has the mark.
+const HALF_COPIED_TEXT: &str =
+    "a copy into it has begun and has not ended; run vestibule copy again, which begins anew";
+
+/// What is said of a database that cannot be copied into.
+const INHABITED_TEXT: &str = "there are users in it; what is to be copied into is a database without \
+                              any, or none yet";
+
+/// What is said of a database whose schema is older than the one that a command reads.
+fn older(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> String {
+    format!(
+        "it has schema {version}, and this vestibule reads schema {newest}: run vestibule migrate"
+    )
+}
+
+/// What is told as the rows of each of [`TABLES`] are read.
+const READ_TEXTS: [&str; TABLES.len()] = [
+    "secrets copied",
+    "users copied",
+    "keys copied",
+    "sessions copied",
+    "access tokens copied",
+    "reset links copied",
+    "invitations copied",
+    "names that rest copied",
+    "known browsers copied",
+    "counts of failed tries copied",
+    "records of the audit trail copied",
+];
+
+/// The fault that so many names show one user and let another one in.
+fn shared_names(count: i64) -> Option<String> {
+    told(
+        count,
+        "name shows one user and lets another one in",
+        "names show one user and let another one in",
+    )
+}
+
+/// What may surprise an operator about the sign-in names of users, most of whom an import has brought over.
+fn odd_names(others: i64, nameless: i64) -> Vec<String> {
+    let others = told(
+        others,
+        "user signs in by another name than the one shown (vestibule user rename moves it)",
+        "users sign in by another name than the one shown (vestibule user rename moves it)",
+    );
+    let nameless = told(
+        nameless,
+        "user signs in by no name (vestibule user passwd makes one)",
+        "users sign in by no name (vestibule user passwd makes one)",
+    );
+    others.into_iter().chain(nameless).collect()
+}
+
+/// So many of something, with words for one and for more. `None`: there are none.
+fn told(count: i64, one: &str, more: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {more}")),
+    }
+}
+
+/// How many failures are counted between two looks at the number of rows: looking reads them all.
+const COUNTED_EVERY: u32 = 256;
+
+/// Why the store could not do what was asked.
+// LIMIT: after a failed fsync the disk may hold what was not acknowledged, and the next start may
+// find it: a sign-out that was answered with an error can have happened all the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// It may pass: somebody else holds the lock, the disk is full, no server can be reached. Nothing
+    /// was written.
+    Unavailable(String),
+    /// It may pass, and it may be written or not: the server went away while it answered, and no other
+    /// could say.
+    Unknown(String),
+    /// It will not pass by waiting: the database is damaged, read-only or not ours. Nothing was written.
+    Broken(String),
+}
+
+impl Error {
+    /// The same with a cause that says more.
+    fn saying(self, say: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Unavailable(cause) => Self::Unavailable(say(cause)),
+            Self::Unknown(cause) => Self::Unknown(say(cause)),
+            Self::Broken(cause) => Self::Broken(say(cause)),
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    /// The cause, for the operator.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Unavailable(cause) | Self::Unknown(cause) | Self::Broken(cause)) = self;
+        f.write_str(cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What the store answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The database. Shared by all threads.
+pub trait Store:
+    Users
+    + Names
+    + Keys
+    + Sessions
+    + AccessTokens
+    + Tickets
+    + Invites
+    + Counts
+    + Trail
+    + Moves
+    + Copies
+    + Upkeep
+    + Send
+    + Sync
+{
+}
+
+/// Opens the database for a server, and makes its tables first where there are none.
+///
+/// A database that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
+/// written is refused and left as it was; the error says which. Several processes may use the same one.
+pub fn open(database: &Database) -> Result<Box<dyn Store>> {
+    Ok(match database {
+        Database::File(path) => Box::new(Sqlite::open(path)?),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Box::new(Mysql::open(cluster)?),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => return Err(left_out()),
+    })
+}
+
+#[cfg(not(feature = "mysql"))]
+fn left_out() -> Error {
+    Error::Broken("this vestibule was built without servers (cargo feature mysql)".to_owned())
+}
+
+/// Opens the database to change something in it, as [`open`] does, beside a server that may be using it.
+pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
+    match database {
+        Database::File(path) => Ok(Box::new(Sqlite::open_beside(path)?)),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_beside(cluster)?)),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
+    }
+}
+
+/// Opens the database to read from it, beside a server that may be using it: no table is made or changed,
+/// and one that is not there, or has an older schema, is refused with what to do.
+pub fn open_to_read(database: &Database) -> Result<Box<dyn Store>> {
+    match database {
+        Database::File(path) => Ok(Box::new(Sqlite::open_to_read(path)?)),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_to_read(cluster)?)),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
+    }
+}
+
+/// The same for a copy that is to be put into it; and one that is copied in half is opened as well. A
+/// file that another process uses is refused.
+pub fn open_for_copy(database: &Database) -> Result<Box<dyn Store>> {
+    match database {
+        Database::File(path) => Ok(Box::new(Sqlite::open_for_copy(path)?)),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_for_copy(cluster)?)),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
+    }
+}
+
+/// Whether another process has the database open; `None`: it cannot be told. Nobody is disturbed.
+pub fn is_in_use(database: &Database) -> Option<bool> {
+    match database {
+        Database::File(path) => sqlite::is_in_use(path).ok(),
+        Database::Mysql(_) => None,
+    }
+}
+
+/// The number of the schema that a database has, and that of the newest one. Nothing is changed. A file
+/// that is not there is refused; a server's database without tables has 0.
+pub fn schema(database: &Database) -> Result<(u32, u32)> {
+    match database {
+        Database::File(path) => sqlite::schema(path),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => mysql::schema(cluster),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
+    }
+}
+
+/// Brings a database to the newest schema, as [`open`] does, and says from which number to which; 0: it had
+/// no tables.
+pub fn migrate(database: &Database) -> Result<(u32, u32)> {
+    match database {
+        Database::File(path) => sqlite::migrate(path),
+        #[cfg(feature = "mysql")]
+        Database::Mysql(cluster) => mysql::migrate(cluster),
+        #[cfg(not(feature = "mysql"))]
+        Database::Mysql(_) => Err(left_out()),
+    }
+}
+
+/// People.
+pub trait Users {
+    /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a
+    /// key exists, or if another user signs in with the name; [`Written::Resting`] if the name rests when
+    /// the user is made.
+    fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written>;
+
+    /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
+    /// does what `entry` says, all or nothing. Of any number of simultaneous calls for one name exactly
+    /// one is [`SignedUp::Done`], and of those with one invitation as many as it has uses left.
+    fn sign_up(
+        &self,
+        user: &User,
+        key: &Key,
+        session: &Session,
+        invite: Option<&TokenHash>,
+        entry: &Entry,
+    ) -> Result<SignedUp>;
+
+    /// The user with this id.
+    fn user(&self, id: &UserId) -> Result<Option<User>>;
+
+    /// The user with this canonical name.
+    fn user_by_name(&self, canonical: &str) -> Result<Option<User>>;
+
+    /// Up to `limit` users whose canonical names come after this one, in their order; fewer mean that
+    /// these are the last.
+    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>>;
+
+    /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
+    /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
+    /// without any gets none. With `rests_until`, the old name rests from then on for every other user,
+    /// unless it is the new one in another spelling. [`Written::Taken`] if another user has the new name or
+    /// signs in with it, [`Written::Resting`] if another one had it and it rests.
+    fn rename_user(
+        &self,
+        id: &UserId,
+        username: &str,
+        canonical: &str,
+        rests_until: Option<Moment>,
+        now: Moment,
+    ) -> Result<Written>;
+
+    /// Puts a user in these groups and in no others. `false` if there is no such user.
+    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool>;
+
+    /// Says where apps may write to a user; empty: nowhere. Deletes their reset links, which may have been
+    /// sent to the old address. `false` if there is no such user.
+    fn set_email(&self, id: &UserId, email: &str) -> Result<bool>;
+
+    /// Shuts a user out and ends all their sessions and reset links: none can begin any more. `false` if
+    /// there is no such user.
+    fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool>;
+
+    /// Lets a user in again who was shut out; no reset link from before is good. `false` if there is no
+    /// such user.
+    fn enable_user(&self, id: &UserId) -> Result<bool>;
+
+    /// Deletes a user with their keys, sessions, access tokens and devices, in one transaction. With
+    /// `rests_until`, their name rests from then on; it and the names that they had before rest as hashes
+    /// of which nobody can tell whose they were. `false` if there was none.
+    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;
+}
+
+/// Names that rest: an account has had them, and nobody may take them for a time. Each is kept as a hash
+/// with the random key of the database.
+pub trait Names {
+    /// Whether no user has this canonical name or signs in with it, and it does not rest at this moment. One
+    /// look-up that does the same work whatever it finds.
+    fn is_name_free(&self, canonical: &str, now: Moment) -> Result<bool>;
+
+    /// Lets a name rest no longer. `false` if it did not.
+    fn free_name(&self, canonical: &str) -> Result<bool>;
+
+    /// Deletes up to `limit` names whose rest ended before `now`, and says how many.
+    fn delete_rested_names(&self, now: Moment, limit: u32) -> Result<usize>;
+}
+
+/// Ways to prove who one is.
+pub trait Keys {
+    /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is, or if it is a sign-in
+    /// name by which another user is shown.
+    fn add_key(&self, key: &Key) -> Result<Written>;
+
+    /// Adds a sign-in name to a user, with the password that they have, if any: of several that of their
+    /// own name, or else of the first key. [`Written::Taken`] as for [`Keys::add_key`].
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<Written>;
+
+    /// The key with this id.
+    fn key(&self, id: &KeyId) -> Result<Option<Key>>;
+
+    /// The key with this id, and the user whose it is.
+    fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>>;
+
+    /// All keys of a user, by their ids; empty if there is no such user.
+    fn keys_of(&self, id: &UserId) -> Result<Vec<Key>>;
+
+    /// What a password is compared with that is given with this key: its hash alone. `None`: there is no
+    /// such key.
+    fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>>;
+
+    /// What a password is compared with that this user gives once more: the hashes of all their keys,
+    /// those of sign-in names first. `None`: there is no such user.
+    fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>>;
+
+    /// Deletes a key of this user, raises their epoch and ends every session, access token and reset link
+    /// of theirs, in one transaction: one of them may have begun with it. `false` if they have no such key.
+    fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool>;
+
+    /// Sets or removes the password of a user, raises their epoch and ends every session, access token and
+    /// reset link of theirs, in one transaction: nothing is left that the old one opened.
+    ///
+    /// It replaces the password of every key that has one, and is that of every sign-in name. A user who
+    /// has no sign-in name gets their own. [`Written::Taken`] if that is another user's and there is no
+    /// other key to set it on.
+    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<Written>;
+
+    /// Puts `new` in the place of `old` on every key of the user: the same password, hashed anew. `false`
+    /// if no key has `old` by now, as a password changed meanwhile must stand.
+    fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool>;
+
+    /// Sets the password of the owner of `session` as [`Keys::set_password`] does, and starts that session
+    /// with what `entry` says, all or nothing. [`Written::NoUser`] if the user is gone or shut out, or has
+    /// another epoch than `proof`: what was proven then holds no more.
+    fn change_password(
+        &self,
+        proof: Epoch,
+        new: &PasswordHash,
+        session: &Session,
+        entry: &Entry,
+    ) -> Result<Written>;
+}
+
+/// Browsers that were let in.
+pub trait Sessions {
+    /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
+    /// dead when the new one was made, then those of the future (see [`Moment::has_passed`]), and then the
+    /// oldest, until there are `most` in all.
+    /// [`Written::NoUser`] if the user is gone or shut out, or has another epoch than `entry` was proven
+    /// under.
+    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written>;
+
+    /// The session with this id, dead or alive, and the user whose it is.
+    fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>>;
+
+    /// All sessions of a user, dead or alive, oldest first; empty if there is no such user.
+    fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>>;
+
+    /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews
+    /// it at the same time. A last use of the future is put right. `false` if the session is gone. Gives up as [`Error::Unavailable`] after
+    /// [`RENEWAL_PATIENCE`].
+    fn renew_session(
+        &self,
+        id: &TokenHash,
+        active_expires: Moment,
+        idle_expires: Moment,
+        now: Moment,
+    ) -> Result<bool>;
+
+    /// Notes that a session was used, or with `proven` that the password was given in it: never earlier
+    /// than is noted already, unless that is of the future (see [`Moment::has_passed`]). `false` if the
+    /// session is gone. Gives up as [`Error::Unavailable`] after [`RENEWAL_PATIENCE`], unless `proven`: the
+    /// owner waits for that.
+    fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool>;
+
+    /// Notes many uses, of sessions and of access tokens, in one transaction or in one for each. What is gone
+    /// is left out. For a thread that nobody waits for: it waits for its turn.
+    fn note_uses(&self, uses: &[Use]) -> Result<()>;
+
+    /// Deletes a session. `false` if there was none.
+    fn end_session(&self, id: &TokenHash) -> Result<bool>;
+
+    /// Ends all sessions of a user but one, and says how many there were.
+    fn end_other_sessions(&self, user: &UserId, kept: &TokenHash) -> Result<usize>;
+
+    /// Deletes all sessions of a user and says how many there were.
+    fn end_sessions_of(&self, id: &UserId) -> Result<usize>;
+
+    /// Deletes up to `limit` sessions whose last good moment lies before `now`, whoever's they
+    /// are, and says how many: fewer than `limit` means that none is left.
+    fn delete_dead_sessions(&self, now: Moment, limit: u32) -> Result<usize>;
+
+    /// Deletes the sessions of one user whose last good moment lies before `now`, and says how
+    /// many.
+    fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize>;
+}
+
+/// Secrets that people make for their scripts.
+pub trait AccessTokens {
+    /// Adds an access token that is made in `session`. [`Written::Taken`] if its user has `most` of
+    /// them already; [`Written::NoUser`] if the session has ended: somebody who was shut out, or whose
+    /// password was changed meanwhile, leaves none behind.
+    fn add_access_token(
+        &self,
+        token: &AccessToken,
+        session: &TokenHash,
+        most: u32,
+    ) -> Result<Written>;
+
+    /// All access tokens of a user, good or not any more, oldest first.
+    fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>>;
+
+    /// The access token with this id, good or not any more, and the user whose it is.
+    fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>>;
+
+    /// Notes that an access token was used: never earlier than is noted already, unless that is of the
+    /// future (see [`Moment::has_passed`]). `false` if it is gone. Gives up as [`Error::Unavailable`] after
+    /// [`RENEWAL_PATIENCE`].
+    fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool>;
+
+    /// Deletes an access token of this user. `false` if there was none.
+    fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool>;
+
+    /// Deletes up to `limit` access tokens that ended before `earliest`, and says how many.
+    fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize>;
+}
+
+/// One-time links that set a password.
+pub trait Tickets {
+    /// Adds a ticket, in the place of every other one of its user: the last link alone is good.
+    /// [`Written::NoUser`] if the user is gone.
+    fn add_ticket(&self, ticket: &Ticket) -> Result<Written>;
+
+    /// The user whom this ticket lets set a password at this moment, shut out or not. A ticket that was made
+    /// in the future is not good: see [`Moment::has_passed`].
+    fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>>;
+
+    /// Uses a ticket up: sets the password of its user as [`Keys::set_password`] does. `false` if the
+    /// ticket is not good, or not any more, or if the user is shut out: of any number of simultaneous
+    /// calls one is `true`.
+    fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
+
+    /// Deletes up to `limit` tickets that ended before `now`, and says how many.
+    fn delete_ended_tickets(&self, now: Moment, limit: u32) -> Result<usize>;
+}
+
+/// Links with which somebody makes an account.
+pub trait Invites {
+    /// Adds an invitation.
+    fn add_invite(&self, invite: &Invite) -> Result<()>;
+
+    /// Adds an invitation to make the first account, in the place of any other such. `false`, and
+    /// nothing is written, if there is an account.
+    fn add_first_invite(&self, invite: &Invite) -> Result<bool>;
+
+    /// The invitation with this token, if it is good at this moment. One that was made in the future is not:
+    /// see [`Moment::has_passed`].
+    fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>>;
+
+    /// All invitations that are good at this moment, the oldest first.
+    fn invites(&self, now: Moment) -> Result<Vec<Invite>>;
+
+    /// Deletes an invitation. `false` if there was none.
+    fn delete_invite(&self, id: &TokenHash) -> Result<bool>;
+
+    /// Deletes up to `limit` invitations that ended before `now`, and says how many.
+    fn delete_ended_invites(&self, now: Moment, limit: u32) -> Result<usize>;
+}
+
+/// Failed tries, and the browsers that keep an allowance of their own.
+pub trait Counts {
+    /// How often this thing has failed.
+    fn count(&self, id: &CountId) -> Result<Option<Count>>;
+
+    /// Forgets the failures of this thing.
+    fn clear_count(&self, id: &CountId) -> Result<()>;
+
+    /// Replaces the counts of these things by what `after` makes of them (of the thing at this place
+    /// in `ids`, and of its count before), in one transaction: of failures at the same moment each
+    /// counts. When there are more than `most` rows, those go that matter least.
+    fn change_counts(
+        &self,
+        ids: &[CountId],
+        after: &dyn Fn(usize, Option<Count>) -> Count,
+        most: u32,
+    ) -> Result<()>;
+
+    /// Up to `limit` things whose last failure is said to be later than this moment.
+    fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>>;
+
+    /// Whether somebody has signed in with the account of this key in this browser since `earliest`, and
+    /// not in the future: see [`Moment::has_passed`].
+    fn has_device(
+        &self,
+        id: &TokenHash,
+        key: &KeyId,
+        earliest: Moment,
+        now: Moment,
+    ) -> Result<bool>;
+
+    /// Whether this browser's secret is one that was given out: to whomever.
+    fn knows_device(&self, id: &TokenHash) -> Result<bool>;
+
+    /// The browsers in which somebody has signed in with the account of this key.
+    fn devices_of_key(&self, key: &KeyId) -> Result<Vec<TokenHash>>;
+
+    /// Deletes up to `limit` counts that ended before `earliest` and devices that were not used since
+    /// `earliest_use`, and says how many.
+    fn delete_forgotten(&self, earliest: Moment, earliest_use: Moment, limit: u32)
+    -> Result<usize>;
+}
+
+/// What happened.
+pub trait Trail {
+    /// Adds records, all or nothing.
+    fn add_records(&self, records: &[Record]) -> Result<()>;
+
+    /// The records since a moment, oldest first, `limit` at most.
+    fn records(&self, since: Moment, limit: u32) -> Result<Vec<Record>>;
+
+    /// Up to `limit` records of the audit trail with their numbers: those with a higher number than
+    /// `number`, and none from before `since`, in the order they were kept.
+    fn records_after(&self, number: i64, since: Moment, limit: u32) -> Result<Vec<(i64, Record)>>;
+
+    /// The record that was kept last, whichever moment it is of; `None`: there is none.
+    fn last_record(&self) -> Result<Option<Record>>;
+
+    /// Deletes up to `limit` records from before `earliest`, and says how many.
+    fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize>;
+}
+
+/// Many people at once, from elsewhere and to it.
+pub trait Moves {
+    /// What there is already of each of these people at this moment.
+    fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>>;
+
+    /// Adds everybody of whom there is nothing yet, in one transaction, and says what there was of each
+    /// before. Whoever is here already is left as they are: a password that they changed since and a
+    /// session that they ended must not come back. If there is a conflict, nothing is written, unless
+    /// `skip_conflicts`: then those are left out.
+    ///
+    /// No two of `arrivals` may have an id, a name, a key or a session in common.
+    fn admit(
+        &self,
+        arrivals: &[Arrival],
+        skip_conflicts: bool,
+        now: Moment,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Standing>>;
+
+    /// What else was known of a user where they came from: an object in JSON; empty: nothing. `None`
+    /// if there is no such user.
+    fn attributes(&self, id: &UserId) -> Result<Option<String>>;
+
+    /// Shows everybody to `each`, by their ids and as of one moment, until it says `false`. Their sessions
+    /// are with them that are good at `living` still, and so are not of the future (see
+    /// [`Moment::has_passed`]); `None`: no session is.
+    ///
+    /// One user is in memory at a time, and nobody waits.
+    fn each_departure(
+        &self,
+        living: Option<Moment>,
+        each: &mut dyn FnMut(Departure) -> bool,
+    ) -> Result<()>;
+}
+
+/// Everything there is, from one database into another, whatever the engines: what is equal afterwards
+/// is every row, with ids, hashes, epochs, numbers and random keys.
+pub trait Copies {
+    /// Shows every row of every table to `each`, as of one moment: table by table as in [`TABLES`], and
+    /// each in the order of its key. It stops at the first error of `each`, and comes back with it.
+    ///
+    /// One row is in memory at a time, and nobody waits.
+    fn each_row(
+        &self,
+        progress: Progress<'_>,
+        each: &mut dyn FnMut(Row) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Gets ready to be copied into: deletes what there is, but for its random keys, and notes that a copy
+    /// has begun. From then on nobody can open it except with [`open_for_copy`].
+    ///
+    /// A database with users is refused and left as it was, unless they are there by a copy that has begun
+    /// and has not ended.
+    fn begin_copy(&self) -> Result<()>;
+
+    /// Adds these rows, all or nothing; a random key takes the place of the one with its name. No more than
+    /// 1,000 rows should come at once, and none before those of [`TABLES`] it refers to.
+    ///
+    /// [`Upkeep::handle_key`] stays what it was until the database is opened again.
+    fn add_rows(&self, rows: &[Row]) -> Result<()>;
+
+    /// Notes that the copy has ended: the database is like any other.
+    fn end_copy(&self) -> Result<()>;
+
+    /// How many rows each of [`TABLES`] has. That a copy has begun counts for none.
+    fn rows(&self) -> Result<Vec<(&'static str, u64)>>;
+}
+
+/// What [`Upkeep::tend`] has noticed, each change once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tended {
+    /// Nothing has changed.
+    Unchanged,
+    /// The path no longer leads to the file that is open, and why.
+    Lost(String),
+    /// It leads there again.
+    Recovered,
+}
+
+/// The database as a whole.
+pub trait Upkeep {
+    /// A random key of this database, the same for all servers on it: for handles.
+    fn handle_key(&self) -> &[u8; 32];
+
+    /// Whether the database is well, as far as that can be said at once: a file is read, and its path has to
+    /// lead to it; of servers it is known whether the last try reached one.
+    fn probe(&self) -> Result<()>;
+
+    /// Whether servers are asked, which may take their time: [`Upkeep::probe`] asks none.
+    fn asks_servers(&self) -> bool;
+
+    /// How long a request may take in all before nothing is begun for it any more: somewhat longer, it waits for
+    /// nothing.
+    fn patience(&self) -> Duration;
+
+    /// To be called every few seconds, and says what has changed. On servers it goes back to the one that
+    /// is preferred, and looks whether any is there again. A file that its path no longer leads to is not
+    /// written from then on, and opened again once it is back. May wait for a few seconds.
+    fn tend(&self) -> Tended;
+
+    /// How many rows there are of users, keys, sessions, access tokens and names that rest.
+    fn counts(&self) -> Result<[(&'static str, i64); 5]>;
+
+    /// The schema version, and the version of the engine.
+    fn versions(&self) -> Result<[(&'static str, String); 2]>;
+
+    /// What is wrong with the file and what stands in it; empty: nothing. It reads everything.
+    fn faults(&self) -> Result<Vec<String>>;
+
+    /// What is in order and may surprise an operator, as users whom an import has brought over without a
+    /// sign-in name; empty: nothing.
+    fn oddities(&self) -> Result<Vec<String>>;
+
+    /// Folds the write-ahead log into the file and closes it, when serving ends. A process that is
+    /// killed instead loses nothing, as the next start reads the log.
+    fn close(&self) -> Result<()>;
+}

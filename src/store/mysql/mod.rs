@@ -1,0 +1,470 @@
+//! The store on servers that speak MySQL's protocol: one of MariaDB, or several that hold the same
+//! (Galera).
+//!
+//! Decides what a transaction is here, when it is run again, and what is made of an end that nobody saw.
+//! All workers keep to one server and leave it together.
+//!
+//! The rules of this file, each from a fault that was seen on a cluster:
+//! - A statement's whole answer is read: a cluster tells behind the rows that a transaction is gone.
+//! - A transaction that lost against one on another server (1213) is run again whole, so that the loser of
+//!   two sign-ups reads that the name is taken, and no error.
+//! - When the connection breaks while a write is being acknowledged, nobody knows whether it is written:
+//!   it is run again, and sees by its own ids what it had done (`is_again`).
+//! - No reliance on isolation: one statement with its own condition, and then the count of rows.
+//! - Every text that names something is stored as bytes: a collation takes `bob` and `bob ` for one.
+
+mod access_tokens;
+mod copies;
+mod counts;
+mod invites;
+mod keys;
+mod link;
+mod moves;
+mod names;
+mod schema;
+mod sessions;
+mod tickets;
+mod trail;
+mod upkeep;
+mod users;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant};
+
+use mysql::prelude::{FromValue, Queryable};
+use mysql::{Conn, Params, Row, Value};
+
+use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store, Written};
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
+use counts::upsert_device;
+use keys::{insert_key, key_at, put_password};
+use link::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
+pub(super) use schema::{migrate, schema};
+use sessions::{has_session, insert_session, session_at, session_values};
+use users::{has_user, lock_user, user_at};
+
+/// How long something may take in all, over any number of servers and tries. Longer than a cluster takes
+/// to leave a dead server (6 s), and shorter than a reverse proxy waits (nginx: 60 s).
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long, when no server was reached for some time already.
+const PATIENCE_WHEN_LOST: Duration = Duration::from_secs(1);
+
+/// How often a transaction is run that loses against others.
+const LOST_MAX: u64 = 40;
+
+/// After so many lost tries another server is asked: what looks like a conflict may be a server that has
+/// lost the others. (A read conflicts with nobody, and leaves at once.)
+const LOST_AT_ONE: u64 = 20;
+
+/// Servers that hold the database. Shared by all threads.
+pub struct Mysql {
+    ring: Ring,
+    handle_key: [u8; 32],
+    /// Failures that were counted since the rows were.
+    uncounted: AtomicU32,
+}
+
+impl Mysql {
+    /// Opens the database, and makes its tables or brings them up to date first, where there is something
+    /// to do. Several processes may do so at once.
+    ///
+    /// A database that holds tables of another program, or was brought up to date by a newer version, is
+    /// refused and left as it was; the error says which.
+    pub fn open(cluster: &Cluster) -> Result<Self> {
+        Self::whole(cluster, Self::prepared(cluster, ANSWER_TIMEOUT)?)
+    }
+
+    /// The same for an operator, who reads and counts everything and waits for it.
+    pub fn open_beside(cluster: &Cluster) -> Result<Self> {
+        Self::whole(cluster, Self::prepared(cluster, LONG_ANSWER_TIMEOUT)?)
+    }
+
+    /// The same for an operator who only reads: no table is made or changed, and what has none, or an older
+    /// schema, is refused with what to do.
+    pub fn open_to_read(cluster: &Cluster) -> Result<Self> {
+        let opened = || {
+            let mut store = Self::reach(cluster, LONG_ANSWER_TIMEOUT)?;
+            schema::check(&store)?;
+            store.handle_key = schema::handle_key(&store)?;
+            Ok(store)
+        };
+        let opened = opened().map_err(|err: Error| err.saying(Self::say(cluster)))?;
+        Self::whole(cluster, opened)
+    }
+
+    /// The same for a copy that is to be put into it; and one that is copied in half is opened as well.
+    pub fn open_for_copy(cluster: &Cluster) -> Result<Self> {
+        Self::prepared(cluster, LONG_ANSWER_TIMEOUT)
+    }
+
+    fn whole(cluster: &Cluster, opened: Self) -> Result<Self> {
+        if copies::is_half_copied(&opened)? {
+            return Err(Error::Broken(HALF_COPIED_TEXT.to_owned()).saying(Self::say(cluster)));
+        }
+        Ok(opened)
+    }
+
+    fn prepared(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
+        let prepared = || {
+            let mut store = Self::reach(cluster, answer_timeout)?;
+            schema::prepare(&store)?;
+            store.handle_key = schema::handle_key(&store)?;
+            Ok(store)
+        };
+        prepared().map_err(|err: Error| err.saying(Self::say(cluster)))
+    }
+
+    /// A database of which nothing is known yet.
+    fn reach(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
+        let ring = Ring::of(cluster, answer_timeout)?;
+        ring.knock()?;
+        // The first failure looks how many rows there are.
+        Ok(Self { ring, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })
+    }
+
+    fn say(cluster: &Cluster) -> impl Fn(String) -> String {
+        let name = cluster.name.clone();
+        move |cause| format!("cannot use the database {name}: {cause}")
+    }
+
+    /// Runs one read: statements that change nothing.
+    fn read<T>(&self, query: impl FnMut(&mut Unit<'_>) -> Answer<T>) -> Result<T> {
+        Ok(self.until_done(Tries::Many, Kind::Read, query)?)
+    }
+
+    fn read_one<T>(
+        &self,
+        sql: &str,
+        params: impl Into<Params>,
+        record: impl Fn(&mut Row) -> Answer<T>,
+    ) -> Result<Option<T>> {
+        let params = params.into();
+        self.read(|unit| {
+            unit.first(sql, params.clone())?.map(|mut row| record(&mut row)).transpose()
+        })
+    }
+
+    fn read_all<T>(
+        &self,
+        sql: &str,
+        params: impl Into<Params>,
+        record: impl Fn(&mut Row) -> Answer<T>,
+    ) -> Result<Vec<T>> {
+        let params = params.into();
+        self.read(|unit| {
+            unit.rows(sql, params.clone())?.into_iter().map(|mut row| record(&mut row)).collect()
+        })
+    }
+
+    /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
+    fn write<T>(&self, unit: impl FnMut(&mut Unit<'_>) -> Answer<T>) -> Answer<T> {
+        self.until_done(Tries::Many, Kind::Transaction, unit)
+    }
+
+    /// Runs one statement that writes, and says how many rows it met. If it may have met them before, it
+    /// met one.
+    fn write_one(&self, sql: &str, params: impl Into<Params>) -> Result<usize> {
+        let params = params.into();
+        Ok(self.until_done(Tries::Many, Kind::Statement, |unit| {
+            let met = unit.run(sql, params.clone())?;
+            Ok(if unit.is_again { met.max(1) } else { met })
+        })?)
+    }
+
+    /// Runs one statement on the row of `table` with this id, for what the next request can repeat: it is
+    /// tried once, waits for nobody who holds the row, and so holds no page up.
+    fn write_at_once(
+        &self,
+        (table, id): (&str, &TokenHash),
+        sql: &str,
+        params: impl Into<Params>,
+    ) -> Result<usize> {
+        let (params, id) = (params.into(), blob(id.as_bytes()));
+        let lock = format!("SELECT 1 FROM {table} WHERE id = ? FOR UPDATE NOWAIT");
+        Ok(self.until_done(Tries::One, Kind::Transaction, |unit| {
+            let is_there = unit.exists(&lock, (id.clone(),))?;
+            if is_there { unit.run(sql, params.clone()) } else { Ok(0) }
+        })?)
+    }
+
+    /// Runs a unit on one server after the other until it is done, or refused for good.
+    fn until_done<T>(
+        &self,
+        tries: Tries,
+        kind: Kind,
+        mut unit: impl FnMut(&mut Unit<'_>) -> Answer<T>,
+    ) -> Answer<T> {
+        // Once it is known that nobody is there, nobody waits for long to hear it.
+        let most = if self.ring.is_reached() { PATIENCE } else { PATIENCE_WHEN_LOST };
+        let left = if kind == Kind::Read { Patience::left_to_read } else { Patience::left };
+        let deadline = Instant::now() + left(most);
+        let (mut is_again, mut lost, mut away) = (false, 0, 0);
+        loop {
+            let mut host = None;
+            let fault = match self.ring.borrow() {
+                Ok(mut loan) => {
+                    host = Some(loan.host);
+                    let fault = match attempt(&mut loan, kind, is_again, &mut unit) {
+                        Ok(value) => {
+                            self.ring.give_back(loan);
+                            return Ok(value);
+                        }
+                        Err(fault) => fault,
+                    };
+                    self.ring.settle(loan, &fault);
+                    fault
+                }
+                Err(fault) => fault,
+            };
+            let (cause, wait) = match fault {
+                Fault::Lost(cause) => {
+                    lost += 1;
+                    if let Some(host) = host.filter(|_| lost == LOST_AT_ONE || kind == Kind::Read) {
+                        self.ring.leave_for_next(host);
+                    }
+                    (cause, pause(4 * lost.min(50)))
+                }
+                Fault::Away { cause, may_be_written, .. } => {
+                    is_again |= may_be_written;
+                    away += 1;
+                    (cause, pause(30 * away.min(10)))
+                }
+                fault => return Err(fault),
+            };
+            if tries == Tries::One || lost >= LOST_MAX || Instant::now() + wait >= deadline {
+                let err = if is_again { Error::Unknown(cause) } else { Error::Unavailable(cause) };
+                return Err(Fault::Error(err));
+            }
+            std::thread::sleep(wait);
+        }
+    }
+}
+
+impl Store for Mysql {}
+
+/// How long something is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    /// As often as [`PATIENCE`] lets it.
+    Many,
+    /// At one server, once.
+    One,
+}
+
+/// What a unit is to the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    /// One statement that is written by itself.
+    Statement,
+    Transaction,
+}
+
+/// Runs a unit once. A connection that comes back with [`Fault::Away`] is of no use any more.
+fn attempt<T>(
+    loan: &mut Loan,
+    kind: Kind,
+    is_again: bool,
+    unit: &mut impl FnMut(&mut Unit<'_>) -> Answer<T>,
+) -> Answer<T> {
+    let mut run = |conn: &mut Conn| unit(&mut Unit { conn, is_again });
+    match kind {
+        Kind::Read => run(&mut loan.conn),
+        Kind::Statement => run(&mut loan.conn).map_err(Fault::while_writing),
+        Kind::Transaction => {
+            loan.conn.query_drop("BEGIN")?;
+            let value = match run(&mut loan.conn) {
+                Ok(value) => value,
+                Err(fault @ Fault::Away { .. }) => return Err(fault),
+                Err(fault) => {
+                    loan.conn.query_drop("ROLLBACK")?;
+                    return Err(fault);
+                }
+            };
+            loan.conn.query_drop("COMMIT").map_err(|err| Fault::from(err).while_writing())?;
+            Ok(value)
+        }
+    }
+}
+
+/// At most so many milliseconds, and never the same for two, so that those who met do not meet again.
+fn pause(millis: u64) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    Duration::from_micros(500 + random % (millis * 1_000))
+}
+
+/// Statements that belong together, on one connection.
+struct Unit<'a> {
+    conn: &'a mut Conn,
+    /// Whether all of this may be written already: it was being acknowledged when the server went away.
+    is_again: bool,
+}
+
+impl Unit<'_> {
+    /// All rows. The library's own way to one row throws away what is said behind it.
+    fn rows(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Vec<Row>> {
+        Ok(self.conn.exec(sql, params.into())?)
+    }
+
+    fn first(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Option<Row>> {
+        Ok(self.rows(sql, params)?.into_iter().next())
+    }
+
+    fn exists(&mut self, sql: &str, params: impl Into<Params>) -> Answer<bool> {
+        Ok(!self.rows(sql, params)?.is_empty())
+    }
+
+    /// Runs a statement that comes back with no rows, and says how many it met: not how many it changed.
+    fn run(&mut self, sql: &str, params: impl Into<Params>) -> Answer<usize> {
+        self.conn.exec_drop(sql, params.into())?;
+        Ok(usize::try_from(self.conn.affected_rows()).unwrap_or(usize::MAX))
+    }
+
+    /// The number that the last statement has made with `LAST_INSERT_ID(…)`.
+    fn made(&self) -> i64 {
+        i64::try_from(self.conn.last_insert_id()).unwrap_or(i64::MAX)
+    }
+}
+
+type Answer<T> = std::result::Result<T, Fault>;
+
+/// Why a unit did not happen: answers that some callers expect, what is to be tried again, or an error.
+enum Fault {
+    Duplicate,
+    NoUser,
+    Resting,
+    NotInvited,
+    /// Others were quicker. Nothing of it was written.
+    Lost(String),
+    /// The server is away, or of no use.
+    Away {
+        cause: String,
+        /// It was acknowledging a write meanwhile, and did not say what became of it.
+        may_be_written: bool,
+        /// It said itself that it is of no use, and so wrote nothing.
+        is_said: bool,
+    },
+    Error(Error),
+}
+
+impl Fault {
+    /// The same, met while a write was being acknowledged.
+    fn while_writing(self) -> Self {
+        match self {
+            Self::Away { cause, is_said: false, .. } => {
+                Self::Away { cause, may_be_written: true, is_said: false }
+            }
+            other => other,
+        }
+    }
+}
+
+impl From<mysql::Error> for Fault {
+    /// By code, never by the text of a message.
+    fn from(err: mysql::Error) -> Self {
+        let cause = err.to_string();
+        match &err {
+            mysql::Error::MySqlError(refusal) => match refusal.code {
+                1062 => Self::Duplicate,
+                // Lost against another transaction, waited too long for a lock, was interrupted for one,
+                // or is to be prepared anew: run again. (The last five are TiDB's.)
+                1213 | 1205 | 1317 | 1020 | 3572 | 1615 | 8002 | 8005 | 8022 | 8028 | 9007 => {
+                    Self::Lost(cause)
+                }
+                // Could not be committed, shuts down, or was ended by an operator, and does not say what
+                // became of it.
+                1180 => Self::Away { cause, may_be_written: true, is_said: false },
+                1053 | 1927 => Self::Away { cause, may_be_written: false, is_said: false },
+                // Not part of the cluster, full of connections, read-only, out of disk, memory or threads.
+                1040 | 1047 | 1129 | 1203 | 1226 | 1290 | 1792 | 1836 | 4031 | 1021 | 1026
+                | 1030 | 1037 | 1041 | 1114 | 1135 => {
+                    Self::Away { cause, may_be_written: false, is_said: true }
+                }
+                _ => Self::Error(Error::Broken(cause)),
+            },
+            // A timeout arrives as any of the first two.
+            mysql::Error::IoError(_)
+            | mysql::Error::CodecError(_)
+            | mysql::Error::DriverError(_)
+            | mysql::Error::TlsError(_) => {
+                Self::Away { cause, may_be_written: false, is_said: false }
+            }
+            mysql::Error::UrlError(_)
+            | mysql::Error::FromValueError(_)
+            | mysql::Error::FromRowError(_) => Self::Error(Error::Broken(cause)),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Error(err) => err,
+            Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
+            Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
+            Fault::Resting => Self::Broken("a name rests".to_owned()),
+            Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
+            Fault::Lost(cause) | Fault::Away { cause, may_be_written: false, .. } => {
+                Self::Unavailable(cause)
+            }
+            Fault::Away { cause, .. } => Self::Unknown(cause),
+        }
+    }
+}
+
+fn written(done: Answer<()>) -> Result<Written> {
+    match done {
+        Ok(()) => Ok(Written::Done),
+        Err(Fault::Duplicate) => Ok(Written::Taken),
+        Err(Fault::Resting) => Ok(Written::Resting),
+        Err(Fault::NoUser) => Ok(Written::NoUser),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The value in a column.
+fn get<T: FromValue>(row: &mut Row, column: usize) -> Answer<T> {
+    if let Some(Ok(value)) = row.take_opt(column) {
+        return Ok(value);
+    }
+    let name = row.columns_ref().get(column).map(|it| it.name_str().into_owned());
+    let name = name.unwrap_or_default();
+    Err(Fault::Error(Error::Broken(format!("the column {name} holds what it cannot hold"))))
+}
+
+fn moment(row: &mut Row, column: usize) -> Answer<Moment> {
+    Ok(Moment::from_millis(get(row, column)?))
+}
+
+fn optional_moment(row: &mut Row, column: usize) -> Answer<Option<Moment>> {
+    Ok(get::<Option<i64>>(row, column)?.map(Moment::from_millis))
+}
+
+fn bytes<const N: usize>(row: &mut Row, column: usize) -> Answer<[u8; N]> {
+    let value: Vec<u8> = get(row, column)?;
+    value
+        .try_into()
+        .map_err(|_| Fault::Error(Error::Broken(format!("an id is not {N} bytes long"))))
+}
+
+fn token_hash(row: &mut Row, column: usize) -> Answer<TokenHash> {
+    Ok(TokenHash::from_bytes(bytes(row, column)?))
+}
+
+/// So many question marks with commas between them.
+fn marks(count: usize) -> String {
+    vec!["?"; count].join(",")
+}
+
+/// So many groups of question marks, for the values of many rows.
+fn rows_of_marks(rows: usize, columns: usize) -> String {
+    vec![format!("({})", marks(columns)); rows].join(",")
+}
+
+/// A hash or another id as a parameter.
+fn blob(bytes: &[u8]) -> Value {
+    Value::Bytes(bytes.to_vec())
+}

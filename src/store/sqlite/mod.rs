@@ -1,0 +1,500 @@
+//! The store in one SQLite file.
+//!
+//! Decides what a transaction is here: one that takes the lock at once, waits for it for a limited time, and
+//! counts as written only if the path still leads to the file it went into.
+
+mod access_tokens;
+mod backup;
+mod copies;
+mod counts;
+pub(super) mod file;
+mod invites;
+mod keys;
+mod moves;
+mod names;
+mod place;
+mod sessions;
+mod tickets;
+mod trail;
+mod upkeep;
+mod users;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use rusqlite::types::ToSql;
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, ffi,
+};
+
+use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
+use crate::base::clock::Moment;
+pub use backup::{Restored, back_up, restore};
+use counts::upsert_device;
+pub use file::READER_CACHE_KIB;
+pub(super) use file::{is_in_use, migrate, schema};
+use keys::{insert_key, key_at, put_password};
+use place::Place;
+use sessions::{insert_session, insert_session_row, session_at};
+use users::{insert_user, user_at};
+
+/// A SQLite file. Shared by all threads.
+///
+/// Reads run on connections of their own, one for each thread that reads at the same moment, and wait
+/// for nobody. Writes queue for one connection, each for a limited time.
+pub struct Sqlite {
+    path: PathBuf,
+    place: RwLock<Place>,
+    readers: Mutex<Readers>,
+    reader_returned: Condvar,
+    writer: Mutex<Option<Connection>>,
+    writer_returned: Condvar,
+    handle_key: [u8; 32],
+    /// Failures that were counted since the rows were.
+    uncounted: AtomicU32,
+}
+
+/// The connections that read.
+#[derive(Default)]
+struct Readers {
+    spare: Vec<Connection>,
+    lent: usize,
+    /// The path no longer leads to the file: what is open is still read, and nothing is opened or written.
+    is_lost: bool,
+    /// No connection is open at all: the file is back, and could not be opened yet.
+    is_closed: bool,
+}
+
+impl Sqlite {
+    /// Opens the database at `path`, and makes it first where there is none (mode 0600).
+    ///
+    /// A file that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
+    /// written is refused and left as it was; the error says which. Two processes may open the same file.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::ToServe)
+    }
+
+    /// The same for a command that changes something, beside a server that may be running.
+    pub fn open_beside(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::Beside)
+    }
+
+    /// Opens the database that is at `path`, to read from it: no table is made or changed, and an older
+    /// schema is refused.
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::ToRead)
+    }
+
+    /// The same as [`Sqlite::open`] for a copy that is to be put into it, be it copied in half. Refused if
+    /// another process uses it.
+    pub fn open_for_copy(path: &Path) -> Result<Self> {
+        Self::open_as(path, file::Use::ToFill)
+    }
+
+    fn open_as(path: &Path, purpose: file::Use) -> Result<Self> {
+        let opened = file::open(path, purpose)?;
+        let handle_key = opened
+            .conn
+            .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
+            .map_err(Fault::from)?;
+        Ok(Self {
+            handle_key,
+            // The first failure looks how many rows there are.
+            uncounted: AtomicU32::new(u32::MAX / 2),
+            path: opened.path,
+            place: RwLock::new(opened.place),
+            readers: Mutex::default(),
+            reader_returned: Condvar::new(),
+            writer: Mutex::new(Some(opened.conn)),
+            writer_returned: Condvar::new(),
+        })
+    }
+
+    /// Runs one read on a connection that nobody else uses meanwhile. A connection that met an
+    /// error is not used again.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let Some(mut reader) = self.reader()? else {
+            // No other can be opened by the path, and this one has the right file open.
+            let writer = self.writer(WRITE_PATIENCE)?;
+            return Ok(query(&writer).map_err(Fault::from)?);
+        };
+        let value = query(reader.conn()).map_err(Fault::from)?;
+        reader.is_well = true;
+        Ok(value)
+    }
+
+    /// A connection that reads. `None` if all are on loan and the path no longer leads to the file.
+    fn reader(&self) -> Result<Option<Reader<'_>>> {
+        let mut readers = self.readers();
+        readers.lent += 1;
+        let mut reader = Reader { store: self, conn: readers.spare.pop(), is_well: false };
+        let is_lost = readers.is_lost;
+        drop(readers);
+        if reader.conn.is_none() {
+            if is_lost || self.lost().is_some() {
+                return Ok(None);
+            }
+            reader.conn = Some(self.open_reader()?);
+        }
+        Ok(Some(reader))
+    }
+
+    /// Another connection that reads the same file as all the others.
+    fn open_reader(&self) -> Result<Connection> {
+        let conn = file::open_reader(&self.path).map_err(Fault::from)?;
+        self.see_that_it_is_there()?;
+        Ok(conn)
+    }
+
+    /// Why the path no longer leads to the file that is open; `None`: it does.
+    fn lost(&self) -> Option<String> {
+        self.place.read().unwrap_or_else(PoisonError::into_inner).lost()
+    }
+
+    fn see_that_it_is_there(&self) -> Result<()> {
+        self.lost().map_or(Ok(()), |cause| Err(Error::Unavailable(cause)))
+    }
+
+    fn read_one<T>(
+        &self,
+        sql: &str,
+        key: [impl ToSql; 1],
+        record: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        self.read(|conn| conn.prepare_cached(sql)?.query_row(key, record).optional())
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Readers> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
+    fn write<T>(
+        &self,
+        patience: Duration,
+        unit: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Fault>,
+    ) -> std::result::Result<T, Fault> {
+        self.see_that_it_is_there()?;
+        let mut writer = self.writer(patience)?;
+        // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
+        // later is refused without waiting if another one wrote in between.
+        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.see_that_it_is_there()?;
+        let value = unit(&tx)?;
+        tx.commit()?;
+        // What went into a file that was taken away meanwhile must not be acknowledged.
+        self.lost().map_or(Ok(value), |cause| Err(Error::Unknown(cause).into()))
+    }
+
+    /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
+    /// other processes.
+    fn writer(&self, patience: Duration) -> std::result::Result<Writer<'_>, Fault> {
+        let patience = Patience::left(patience);
+        let deadline = Instant::now() + patience;
+        let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut slot, _) = self
+            .writer_returned
+            .wait_timeout_while(slot, patience, |slot| slot.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(conn) = slot.take() else {
+            return Err(Fault::Error(Error::Unavailable("too many writes are waiting".to_owned())));
+        };
+        let writer = Writer { store: self, conn: Some(conn) };
+        writer.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        Ok(writer)
+    }
+}
+
+impl Store for Sqlite {}
+
+/// The writing connection on loan; it goes back even when the borrower panics.
+struct Writer<'a> {
+    store: &'a Sqlite,
+    conn: Option<Connection>,
+}
+
+impl std::ops::Deref for Writer<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.conn.as_ref().expect("it is there until the loan ends")
+    }
+}
+
+impl std::ops::DerefMut for Writer<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.conn.as_mut().expect("it is there until the loan ends")
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        *self.store.writer.lock().unwrap_or_else(PoisonError::into_inner) = self.conn.take();
+        self.store.writer_returned.notify_one();
+    }
+}
+
+/// A reading connection on loan. It goes back if it is well, and the loan ends even when the borrower panics.
+struct Reader<'a> {
+    store: &'a Sqlite,
+    conn: Option<Connection>,
+    is_well: bool,
+}
+
+impl Reader<'_> {
+    fn conn(&self) -> &Connection {
+        self.conn.as_ref().expect("it is there until the loan ends")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut readers = self.store.readers();
+        readers.lent -= 1;
+        readers.spare.extend(self.conn.take().filter(|_| self.is_well));
+        // Only one who opens the file again waits for it; telling nobody would cost every page a system call.
+        if readers.is_lost {
+            self.store.reader_returned.notify_all();
+        }
+    }
+}
+
+/// Why a transaction did not happen: answers that some callers expect, or an error.
+pub(super) enum Fault {
+    Duplicate,
+    NoUser,
+    Resting,
+    NotInvited,
+    Error(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    /// By code, never by the text of a message.
+    fn from(err: rusqlite::Error) -> Self {
+        let Some(code) = err.sqlite_error().copied() else {
+            return Self::Error(Error::Broken(err.to_string()));
+        };
+        match code.extended_code {
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => Self::Duplicate,
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::NoUser,
+            _ => Self::Error(match code.code {
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory => Error::Unavailable(err.to_string()),
+                _ => Error::Broken(err.to_string()),
+            }),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(err: Error) -> Self {
+        Self::Error(err)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Error(err) => err,
+            Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
+            Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
+            Fault::Resting => Self::Broken("a name rests".to_owned()),
+            Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
+        }
+    }
+}
+
+fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
+    match done {
+        Ok(()) => Ok(Written::Done),
+        Err(Fault::Duplicate) => Ok(Written::Taken),
+        Err(Fault::Resting) => Ok(Written::Resting),
+        Err(Fault::NoUser) => Ok(Written::NoUser),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
+    Ok(Moment::from_millis(row.get(column)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::token::Token;
+    use crate::store::{
+        Entry, Groups, Place, Session, Sessions, Tended, Upkeep, User, UserId, Users,
+    };
+
+    fn user(id: &str) -> User {
+        User {
+            id: UserId::new(id.to_owned()),
+            username: id.to_owned(),
+            canonical_username: id.to_owned(),
+            created_at: Moment::from_millis(0),
+            groups: Groups::default(),
+            email: String::new(),
+            disabled_at: None,
+            disabled_reason: String::new(),
+        }
+    }
+
+    fn session(user: &User) -> Session {
+        Session {
+            id: Token::random().hash(),
+            user_id: user.id.clone(),
+            active_expires: Moment::from_millis(1),
+            idle_expires: Moment::from_millis(2),
+            absolute_expires: Moment::from_millis(3),
+            created_at: Moment::from_millis(0),
+            proven_at: Moment::from_millis(0),
+            seen_at: Moment::from_millis(0),
+            place: Place::default(),
+        }
+    }
+
+    fn open() -> (tempfile::TempDir, Sqlite) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("test.db")).unwrap();
+        (folder, store)
+    }
+
+    fn is_busy<T>(result: &Result<T>) -> bool {
+        matches!(result, Err(Error::Unavailable(_)))
+    }
+
+    #[test]
+    fn keeps_reading_and_says_busy_when_the_disk_is_full_and_recovers() {
+        let (_folder, store) = open();
+        let ann = user("ann");
+        store.add_user(&ann, &[]).unwrap();
+        let limit = |pages: u32| {
+            let writer = store.writer(WRITE_PATIENCE).ok().unwrap();
+            writer.pragma_update(None, "max_page_count", pages).unwrap();
+        };
+        limit(1);
+        let full = (0..100)
+            .map(|_| store.start_session(&session(&ann), 1_000, &Entry::default()))
+            .find(Result::is_err)
+            .expect("a hundred sessions do not fit into the pages there are");
+        assert!(is_busy(&full), "{full:?}");
+        assert_eq!(store.user(&ann.id).unwrap(), Some(ann.clone()));
+        limit(1_000_000);
+        assert_eq!(
+            store.start_session(&session(&ann), 1_000, &Entry::default()),
+            Ok(Written::Done)
+        );
+    }
+
+    #[test]
+    fn keeps_reading_while_another_process_holds_the_lock_and_gives_a_renewal_up_soon() {
+        let (_folder, store) = open();
+        let ann = user("ann");
+        store.add_user(&ann, &[]).unwrap();
+        let other = Connection::open(&store.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let soon = Moment::from_millis(5);
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
+        assert_eq!(store.user(&ann.id).unwrap(), Some(ann));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(store.renew_session(&Token::random().hash(), soon, soon, soon), Ok(false));
+    }
+
+    #[test]
+    fn gives_a_write_up_that_waits_too_long_behind_others() {
+        let (_folder, store) = open();
+        let _held = store.writer(WRITE_PATIENCE).ok().unwrap();
+        let soon = Moment::from_millis(5);
+        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
+    }
+
+    #[test]
+    fn acknowledges_nothing_that_went_into_a_file_which_was_taken_away_meanwhile() {
+        let (folder, store) = open();
+        let away = folder.path().join("away.db");
+        let added = store.write(WRITE_PATIENCE, |tx| {
+            insert_user(tx, &user("ann"))?;
+            std::fs::rename(&store.path, &away).unwrap();
+            Ok(())
+        });
+        assert!(matches!(added.map_err(Error::from), Err(Error::Unknown(_))));
+        assert!(is_busy(&store.add_user(&user("bob"), &[])));
+        assert!(is_busy(&store.probe()));
+        assert_eq!(store.user(&user("bob").id), Ok(None), "it can be read");
+        std::fs::rename(&away, &store.path).unwrap();
+        assert_eq!(store.add_user(&user("bob"), &[]), Ok(Written::Done));
+        assert_eq!(
+            store.user(&user("ann").id),
+            Ok(Some(user("ann"))),
+            "it was written all the same"
+        );
+    }
+
+    #[test]
+    fn opens_its_file_again_once_it_is_back() {
+        let (folder, store) = open();
+        store.add_user(&user("ann"), &[]).unwrap();
+        let away = folder.path().join("away.db");
+        std::fs::rename(&store.path, &away).unwrap();
+        assert!(matches!(store.tend(), Tended::Lost(_)));
+        assert_eq!(store.tend(), Tended::Unchanged);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the log is in the file");
+        std::fs::rename(&away, &store.path).unwrap();
+        assert!(is_busy(&store.add_user(&user("bob"), &[])));
+        assert_eq!(store.tend(), Tended::Recovered);
+        assert_eq!(store.tend(), Tended::Unchanged);
+        assert_eq!(store.add_user(&user("bob"), &[]), Ok(Written::Done));
+        assert_eq!(store.user(&user("ann").id), Ok(Some(user("ann"))));
+        store.close().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn waits_for_no_writer_longer_than_the_request_may() {
+        let (_folder, store) = open();
+        let other = Connection::open(&store.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for (patience, most) in [
+            (Patience::None, Duration::ZERO),
+            (Patience::Until(Instant::now()), Duration::ZERO),
+            (Patience::Until(Instant::now() + Duration::from_millis(200)), WRITE_PATIENCE / 2),
+        ] {
+            // Another process holds the lock, and then a thread of this one the connection.
+            let began = Instant::now();
+            assert!(is_busy(&patience.during(|| store.add_user(&user("ann"), &[]))));
+            let held = store.writer(WRITE_PATIENCE).ok().unwrap();
+            assert!(is_busy(&patience.during(|| store.add_user(&user("ann"), &[]))));
+            drop(held);
+            let waited = began.elapsed();
+            assert!(waited < most.max(WRITE_PATIENCE / 2), "{patience:?}: {waited:?}");
+        }
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
+    }
+
+    #[test]
+    fn says_broken_when_the_file_cannot_be_written_any_more() {
+        let (_folder, store) = open();
+        store.writer(WRITE_PATIENCE).ok().unwrap().pragma_update(None, "query_only", true).unwrap();
+        let refused = store.add_user(&user("ann"), &[]);
+        assert!(matches!(refused, Err(Error::Broken(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn writes_nothing_and_goes_on_after_a_panic_within_a_transaction() {
+        let (_folder, store) = open();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write(WRITE_PATIENCE, |tx| -> std::result::Result<(), Fault> {
+                insert_user(tx, &user("ann"))?;
+                panic!("a bug");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(store.user(&user("ann").id), Ok(None));
+        assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
+    }
+}

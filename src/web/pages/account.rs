@@ -1,0 +1,218 @@
+//! The pages on which people look after their own account.
+
+use std::borrow::Cow;
+
+use maud::{Markup, html};
+
+use super::{Field, Frame, PasswordInput, Refusal, alert, around, page, password_input};
+use crate::web::text::Say;
+
+/// A form of the account page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// The one that changes the password.
+    Password,
+    /// The one that deletes the account.
+    Delete,
+}
+
+/// What the account page shows.
+pub struct Account<'a> {
+    /// The username as first typed.
+    pub username: &'a str,
+    /// The hint about new passwords.
+    pub advice: Say,
+    /// Whether the site has access tokens (`--basic-auth`).
+    pub has_tokens: bool,
+    /// The form that was refused, and why. Passwords are never shown again.
+    pub refused: Option<(Form, Refusal)>,
+}
+
+/// A session in the list of its owner.
+pub struct Row {
+    /// The handle of the session, which the forms send.
+    pub handle: String,
+    /// The browser in a few words, as in `Firefox on Linux`; may be empty.
+    pub browser: String,
+    /// The address it was started from; may be empty.
+    pub address: String,
+    /// The time it was started, as text.
+    pub since: String,
+    /// The time it was last used, as text.
+    pub seen: String,
+    /// Whether it is the session of this request.
+    pub is_this: bool,
+}
+
+/// The account page: change the password, see sessions and tokens, delete the account.
+pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
+    let t = frame.text;
+    let refusal = |form| it.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why);
+    let (password, delete) = (refusal(Form::Password), refusal(Form::Delete));
+    let wrong = |field| password.filter(|it| it.field == field).map(|_| "password-refusal");
+    let body = html! {
+        p.aside { (t.signed_in_as) strong { (it.username) } }
+        section aria-labelledby="password-heading" {
+            h2 #password-heading { (t.password) }
+            form method="post" action="/account/password" {
+                (owner(it.username))
+                (alert(frame, password, "password-refusal"))
+                (password_input(&PasswordInput {
+                    id: "current_password",
+                    label: t.current_password,
+                    autocomplete: "current-password",
+                    refusal_id: wrong(Field::Current),
+                    ..PasswordInput::default()
+                }))
+                (password_input(&PasswordInput {
+                    id: "password",
+                    label: t.new_password,
+                    autocomplete: "new-password",
+                    advice: Some((it.advice)(t).advice),
+                    refusal_id: wrong(Field::Password),
+                    ..PasswordInput::default()
+                }))
+                button { (t.change_password) }
+            }
+            p.hint {
+                @if it.has_tokens { (t.others_and_tokens_end) } @else { (t.others_end) }
+            }
+        }
+        section aria-labelledby="sessions-heading" {
+            h2 #sessions-heading { (t.sessions) }
+            p { a href="/account/sessions" { (t.see_sessions) } }
+        }
+        @if it.has_tokens {
+            section aria-labelledby="tokens-heading" {
+                h2 #tokens-heading { (t.access_tokens) }
+                p { a href="/account/tokens" { (t.see_tokens) } }
+            }
+        }
+        section aria-labelledby="delete-heading" {
+            h2 #delete-heading { (t.delete_account) }
+            form method="post" action="/account/delete" {
+                (owner(it.username))
+                (alert(frame, delete, "delete-refusal"))
+                (password_input(&PasswordInput {
+                    id: "delete-password",
+                    name: Some("password"),
+                    label: t.password,
+                    autocomplete: "current-password",
+                    advice: Some(t.delete_advice),
+                    refusal_id: delete.is_some().then_some("delete-refusal"),
+                    ..PasswordInput::default()
+                }))
+                button.grave { (t.delete_account) }
+            }
+        }
+        p.aside { a href="/" { (t.profile) } }
+    };
+    page(frame, t.account, &body)
+}
+
+/// The page behind a reset link.
+pub fn reset(
+    frame: Frame<'_>,
+    username: &str,
+    token: &str,
+    advice: Say,
+    refusal: Option<Refusal>,
+) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        p.aside { (t.reset_for) strong { (username) } }
+        form method="post" action="/reset" {
+            (alert(frame, refusal, "refusal"))
+            input type="hidden" name="token" value=(token);
+            (owner(username))
+            (password_input(&PasswordInput {
+                id: "password",
+                label: t.new_password,
+                autocomplete: "new-password",
+                advice: Some(advice(t).advice),
+                refusal_id: refusal.map(|_| "refusal"),
+                is_focused: true,
+                ..PasswordInput::default()
+            }))
+            button { (t.set_password) }
+        }
+        p.hint { (t.reset_advice) }
+    };
+    page(frame, t.new_password, &body)
+}
+
+/// The list of sessions. With `asks`, ending one requires the password.
+pub fn sessions(
+    frame: Frame<'_>,
+    username: &str,
+    rows: &[Row],
+    asks: bool,
+    refusal: Option<Refusal>,
+) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        (alert(frame, refusal, "refusal"))
+        ul.rows {
+            @for row in rows {
+                @let browser = browser(frame, &row.browser);
+                li {
+                    p.what {
+                        strong { (browser) }
+                        @if row.is_this { " · " (t.this_browser) }
+                    }
+                    p.hint {
+                        (t.signed_in_at) span.when { (row.since) }
+                        @if !row.address.is_empty() { (t.from_address) (row.address) }
+                        br;
+                        (t.last_seen) span.when { (row.seen) }
+                    }
+                    form method="post" action="/account/sessions/end" {
+                        input type="hidden" name="session" value=(row.handle);
+                        @if asks { (proof(frame, username, &format!("proof-{}", row.handle), None)) }
+                        button.small aria-label=(around(t.end_session_of, &browser)) { (t.end) }
+                    }
+                }
+            }
+        }
+        @if rows.len() > 1 {
+            form method="post" action="/account/sessions/end-others" {
+                @if asks { (proof(frame, username, "proof-others", None)) }
+                button { (t.end_others) }
+            }
+        }
+        p.aside { a href="/account" { (t.account) } }
+    };
+    page(frame, t.sessions, &body)
+}
+
+/// The browser's description in the language of the page.
+fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
+    match name.split_once(" on ") {
+        _ if name.is_empty() => frame.text.unknown_browser.into(),
+        Some((product, system)) => format!("{product}{}{system}", frame.text.on_system).into(),
+        None => name.into(),
+    }
+}
+
+/// A hidden field with the username, for password managers. Those of browsers look only at text fields,
+/// but also at hidden ones.
+fn owner(username: &str) -> Markup {
+    html! { input type="text" name="username" value=(username) autocomplete="username" hidden; }
+}
+
+pub(super) fn proof(
+    frame: Frame<'_>,
+    username: &str,
+    id: &str,
+    refusal_id: Option<&str>,
+) -> Markup {
+    let input = password_input(&PasswordInput {
+        id,
+        name: Some("current_password"),
+        label: frame.text.your_password,
+        autocomplete: "current-password",
+        refusal_id,
+        ..PasswordInput::default()
+    });
+    html! { (owner(username)) (input) }
+}

@@ -1,0 +1,399 @@
+//! The pages: values in, markup out.
+//!
+//! Decides every element of a page; the words come from `text`. A page works without scripts, has one
+//! stylesheet and loads nothing from other sites. Knows no request and no store. All text from users goes
+//! through maud's escaping; nothing is ever pre-escaped.
+
+pub mod account;
+pub mod elsewhere;
+pub mod look;
+pub mod tokens;
+
+use maud::{DOCTYPE, Markup, html};
+use url::form_urlencoded;
+
+use self::look::Look;
+use crate::base::token;
+use crate::web::text::{Around, Say, Text};
+
+/// The built-in stylesheet, of all pages.
+pub const STYLE: &str = include_str!("style.css");
+
+/// The built-in logo, which is also the site's icon.
+pub const ICON: &str = include_str!("icon.svg");
+
+/// What all pages of one response have in common.
+#[derive(Clone, Copy)]
+pub struct Frame<'a> {
+    /// The language of the page.
+    pub text: &'static Text,
+    /// Title, logo and stylesheet of this site.
+    pub look: &'a Look,
+}
+
+/// A form field that can be refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    /// The username.
+    Username,
+    /// The password; the new one, where there are two.
+    Password,
+    /// The current password, where there are two.
+    Current,
+    /// The name of an access token.
+    Name,
+    /// In how many days an access token expires.
+    Days,
+}
+
+/// Why a form is shown again.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// The message: the sentence of the contract, and a hint.
+    pub say: Say,
+    /// The field to correct, which gets the focus.
+    pub field: Field,
+}
+
+/// A sign-up or sign-in form with what was entered before and why it was refused.
+#[derive(Clone, Copy, Default)]
+pub struct Filled<'a> {
+    /// The username that was entered. A password is never shown again.
+    pub username: &'a str,
+    /// Why the form was refused; `None` when it is shown for the first time.
+    pub refusal: Option<Refusal>,
+    /// Where to go after signing in. It has been checked, and is checked again when the form is sent.
+    pub next: Option<&'a str>,
+    /// The token of the invitation in the link.
+    pub invite: Option<&'a str>,
+    /// Whether anyone may create an account. If not, no link leads to the sign-up form.
+    pub is_open: bool,
+}
+
+/// Whether the sign-in form has a "Stay signed in" box.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remember {
+    /// It has one, ticked or not.
+    Offered(bool),
+    /// No box: every session outlives the browser.
+    Always,
+    /// No box: no session outlives the browser.
+    Never,
+}
+
+impl Filled<'_> {
+    fn is_wrong(&self, field: Field) -> bool {
+        self.refusal.is_some_and(|refusal| refusal.field == field)
+    }
+
+    /// Whether the field gets the focus: the refused one does, else the first.
+    fn is_focused(&self, field: Field) -> bool {
+        self.refusal.map_or(Field::Username, |refusal| refusal.field) == field
+    }
+}
+
+/// The sign-up page.
+pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        form method="post" {
+            (alert(frame, filled.refusal, "refusal"))
+            (username(frame, filled))
+            (password(frame, filled, "new-password", Some(advice(t).advice)))
+            (next(filled))
+            @if let Some(invite) = filled.invite {
+                input type="hidden" name="invite" value=(invite);
+            }
+            // Scripts do not send it. In a browser it tells a double click from a taken name.
+            input type="hidden" name="by_page" value="yes";
+            button { (t.sign_up) }
+        }
+        p.aside { (t.been_here) " " a href=(with_next("/login", filled)) { (t.sign_in) } }
+    };
+    page(frame, t.sign_up, &body)
+}
+
+/// The sign-in page.
+pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        form method="post" {
+            (alert(frame, filled.refusal, "refusal"))
+            (username(frame, filled))
+            (password(frame, filled, "current-password", None))
+            (remember_me(frame, remember))
+            (next(filled))
+            button { (t.sign_in) }
+        }
+        @if filled.is_open {
+            p.aside { (t.new_here) " " a href=(with_next("/signup", filled)) { (t.create_account) } }
+        }
+        @if let Some(help) = &frame.look.help { p.aside { (help) } }
+    };
+    page(frame, t.sign_in, &body)
+}
+
+/// The profile page.
+pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        p.fact { (t.user_id_is) (user_id) }
+        p.fact { (t.username_is) (username) }
+        form method="post" action="/logout" { button { (t.sign_out) } }
+        p.aside { a href="/account" { (t.account) } }
+    };
+    page(frame, t.profile, &body)
+}
+
+/// Where the link of an error page leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// The home page.
+    Back,
+    /// The sign-in page.
+    SignIn,
+}
+
+/// An error page: what happened, a hint, and a link.
+pub fn problem(frame: Frame<'_>, say: Say, way: Way) -> Markup {
+    let told = say(frame.text);
+    let (path, words) = match way {
+        Way::Back => ("/", frame.text.back),
+        Way::SignIn => ("/login", frame.text.sign_in),
+    };
+    let body = html! {
+        p.aside { (told.advice) }
+        p.aside { a href=(path) { (words) } }
+    };
+    page(frame, told.title, &body)
+}
+
+/// The message above a form that was refused; nothing if it was not.
+fn alert(frame: Frame<'_>, refusal: Option<Refusal>, id: &str) -> Markup {
+    html! {
+        @if let Some(told) = refusal.map(|it| (it.say)(frame.text)) {
+            p id=(id) role="alert" { strong { (told.title) } (told.advice) }
+        }
+    }
+}
+
+fn around(words: Around, value: &str) -> String {
+    format!("{}{value}{}", words.0, words.1)
+}
+
+fn next(filled: &Filled<'_>) -> Markup {
+    html! {
+        @if let Some(next) = filled.next { input type="hidden" name="next" value=(next); }
+    }
+}
+
+/// The way to the other form, which leads to the same place.
+fn with_next(path: &str, filled: &Filled<'_>) -> String {
+    match filled.next {
+        Some(next) => {
+            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            format!("{path}?next={next}")
+        }
+        None => path.to_owned(),
+    }
+}
+
+fn username(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
+    let wrong = filled.is_wrong(Field::Username);
+    html! {
+        label for="username" { (frame.text.username) }
+        // No maxlength on either field: a browser would cut what is pasted without a word.
+        input #username name="username" value=(filled.username) required
+            autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
+            autofocus[filled.is_focused(Field::Username)]
+            aria-invalid=[wrong.then_some("true")]
+            aria-describedby=[wrong.then_some("refusal")];
+    }
+}
+
+fn password(
+    frame: Frame<'_>,
+    filled: &Filled<'_>,
+    autocomplete: &str,
+    advice: Option<&str>,
+) -> Markup {
+    password_input(&PasswordInput {
+        id: "password",
+        label: frame.text.password,
+        autocomplete,
+        advice,
+        refusal_id: filled.is_wrong(Field::Password).then_some("refusal"),
+        is_focused: filled.is_focused(Field::Password),
+        ..PasswordInput::default()
+    })
+}
+
+/// A box that is not ticked sends nothing, so the form says by another field that it had one.
+fn remember_me(frame: Frame<'_>, remember: Remember) -> Markup {
+    html! {
+        @if remember != Remember::Always {
+            input type="hidden" name="remember_asked" value="yes";
+        }
+        @if let Remember::Offered(is_ticked) = remember {
+            label.choice {
+                input type="checkbox" name="remember" value="yes" checked[is_ticked];
+                " " (frame.text.stay_signed_in)
+            }
+        }
+    }
+}
+
+/// A field for a password, with what is said about it.
+#[derive(Default)]
+struct PasswordInput<'a> {
+    id: &'a str,
+    /// As the form sends it; `None`: as `id`.
+    name: Option<&'a str>,
+    label: &'a str,
+    autocomplete: &'a str,
+    advice: Option<&'a str>,
+    /// What it was refused with, if it was.
+    refusal_id: Option<&'a str>,
+    is_focused: bool,
+}
+
+fn password_input(it: &PasswordInput<'_>) -> Markup {
+    let advice_id = format!("{}-advice", it.id);
+    let described_by = [it.refusal_id, it.advice.map(|_| &*advice_id)];
+    let described_by = described_by.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    html! {
+        label for=(it.id) { (it.label) }
+        input id=(it.id) type="password" name=(it.name.unwrap_or(it.id)) required
+            autocomplete=(it.autocomplete)
+            autofocus[it.is_focused || it.refusal_id.is_some()]
+            aria-invalid=[it.refusal_id.map(|_| "true")]
+            aria-describedby=[(!described_by.is_empty()).then_some(described_by)];
+        @if let Some(advice) = it.advice {
+            p.hint id=(advice_id) { (advice) }
+        }
+    }
+}
+
+fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
+    let (icon_kind, icon_href) = frame.look.icon();
+    html! {
+        (DOCTYPE)
+        html lang=(frame.text.code) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title) " · " (frame.look.title) }
+                link rel="icon" type=(icon_kind) href=(icon_href);
+                link rel="stylesheet" href=(frame.look.style_href);
+            }
+            body {
+                main {
+                    (mark(frame.look))
+                    h1 { (title) }
+                    (body)
+                }
+            }
+        }
+    }
+}
+
+/// The sign of the house, a door in an arch, or the operator's own.
+fn mark(look: &Look) -> Markup {
+    html! {
+        @match look.logo_href() {
+            // The name stands beside it.
+            Some(href) => img.mark src=(href) alt="";,
+            None => svg.mark viewBox="0 0 48 48" aria-hidden="true" {
+                path d="M6.5 45V23a17.5 17.5 0 0 1 35 0v22z" fill="none" stroke="currentColor"
+                    stroke-width="3" stroke-linejoin="round" {}
+                path d="M15 45V23.5a9 9 0 0 1 18 0V45z" fill="currentColor" {}
+            },
+        }
+        @if look.is_named { p.house { (look.title) } }
+    }
+}
+
+/// The address of a file, with a mark of its content.
+fn marked(path: &str, content: &[u8]) -> String {
+    format!("{path}?v={}", token::handle(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use self::look::Look;
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::web::text::EN;
+
+    static LOOK: LazyLock<Look> = LazyLock::new(|| {
+        Look::new(Some("<script>\"".to_owned()), None, None, Some("<script>\"".to_owned()))
+    });
+
+    fn frame() -> Frame<'static> {
+        Frame { text: &EN, look: &LOOK }
+    }
+
+    #[test]
+    fn escapes_whatever_people_typed() {
+        let hostile = "<script>\"'&";
+        let filled = Filled {
+            username: hostile,
+            refusal: None,
+            next: Some(hostile),
+            invite: Some(hostile),
+            is_open: true,
+        };
+        let pages = [
+            sign_up(frame(), &filled, |t| t.bad_password),
+            sign_in(frame(), &filled, Remember::Offered(true)),
+            profile(frame(), hostile, hostile),
+        ];
+        for page in pages.map(Markup::into_string) {
+            assert!(!page.contains("<script>") && page.contains("&lt;script&gt;&quot;"), "{page}");
+        }
+    }
+
+    #[test]
+    fn has_no_script_no_inline_style_and_loads_nothing_from_elsewhere() {
+        let filled = Filled::default();
+        let pages = [
+            sign_up(frame(), &filled, |t| t.bad_password),
+            sign_in(frame(), &filled, Remember::Never),
+            profile(frame(), "u", "n"),
+            problem(frame(), |t| t.not_found, Way::Back),
+        ];
+        for page in pages.map(Markup::into_string) {
+            for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {
+                assert!(!page.contains(bad), "{bad} in {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn gives_the_focus_to_the_field_that_was_wrong() {
+        let refused = |field| {
+            let refusal = Some(Refusal { say: |t| t.incorrect_credentials, field });
+            let filled = Filled { username: "ann", refusal, ..Filled::default() };
+            sign_in(frame(), &filled, Remember::Always).into_string()
+        };
+        let input = |page: &str, name: &str| {
+            let from = page.find(&format!("<input id=\"{name}\"")).unwrap();
+            page[from..].split_once('>').unwrap().0.to_owned()
+        };
+        for (field, name, other) in
+            [(Field::Username, "username", "password"), (Field::Password, "password", "username")]
+        {
+            let page = refused(field);
+            assert!(input(&page, name).contains(" autofocus aria-invalid=\"true\""), "{page}");
+            assert!(!input(&page, other).contains("autofocus"), "{page}");
+            assert!(!input(&page, other).contains("aria-invalid"), "{page}");
+        }
+    }
+
+    #[test]
+    fn keeps_the_stylesheet_small() {
+        assert!(STYLE.len() < 8_000);
+    }
+}

@@ -1,0 +1,404 @@
+//! Where may somebody be sent back to? Pure.
+//!
+//! Decides it from what an address says once it is read as a browser reads it (the WHATWG URL
+//! standard, by the `url` crate): what is checked is what is sent. Anything that is not clearly a page
+//! of ours or of an app behind us is no target at all, and the visitor goes to their profile (OWASP
+//! ASVS 3.7.2; OWASP Unvalidated Redirects Cheat Sheet).
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::web::origin::{Domain, Origin};
+
+/// Bytes of a target, at most.
+pub const TARGET_BYTES_MAX: usize = 2_048;
+
+/// The parameters and fields in which a request says where to send somebody back to: ours, and those of
+/// gates whose links people have. The first that is there counts.
+pub const NEXT_NAMES: [&str; 4] = ["next", "rd", "url", "redirect_uri"];
+
+/// Where people may be sent back to, beside the paths of this site.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Allowed {
+    /// This site. `None`: paths are all there is.
+    pub own: Option<Origin>,
+    /// The apps behind it. Empty: every https site of `domain`, at its default port.
+    pub apps: Vec<Origin>,
+    /// What the session cookie is for, if that is more than one host.
+    pub domain: Option<Domain>,
+}
+
+/// An address that a browser may be sent to: a path of this site, or a whole address. It is visible
+/// ASCII, as a header needs it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    address: String,
+    /// `None`: this site.
+    origin: Option<String>,
+}
+
+impl Target {
+    /// The address, as `Location` needs it.
+    pub fn as_str(&self) -> &str {
+        &self.address
+    }
+
+    /// Scheme, host and port, if it leads to another site than ours: what a form that leads there has
+    /// to name in `form-action`.
+    pub fn other_origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+}
+
+impl Allowed {
+    /// The target that somebody asks for. `None` if it is none, or not an allowed one.
+    pub fn target(&self, text: &str) -> Option<Target> {
+        // Browsers drop tabs and line breaks wherever they stand, and white space at either end.
+        let is_plain =
+            text.len() <= TARGET_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic());
+        match text {
+            _ if !is_plain => None,
+            _ if text.starts_with('/') => own_path(text),
+            _ => self.address(text),
+        }
+    }
+
+    /// A whole address of a site that is allowed.
+    pub fn address(&self, text: &str) -> Option<Target> {
+        let is_plain =
+            text.len() <= TARGET_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic());
+        let url = if is_plain { Url::parse(text).ok()? } else { return None };
+        let origin = Origin::of_url(&url)?;
+        let (host, port) = (origin.host(), origin.port());
+        // A host that only becomes one by decoding was written to be misread.
+        let is_plainly_written = authority(text, &url).is_some_and(|it| {
+            it == format!("{host}:{port}") || (origin.is_at_default_port() && it == host)
+        });
+        let is_own = self.own.as_ref() == Some(&origin);
+        if !is_plainly_written || !(is_own || self.is_app(&origin)) {
+            return None;
+        }
+        let origin = (!is_own).then(|| origin.to_string());
+        Some(Target { address: url.into(), origin })
+    }
+
+    fn is_app(&self, origin: &Origin) -> bool {
+        match &self.domain {
+            Some(domain) if self.apps.is_empty() => {
+                origin.is_https() && origin.is_at_default_port() && domain.covers(origin.host())
+            }
+            _ => self.apps.contains(origin),
+        }
+    }
+}
+
+/// What stands between scheme and path, in lower case. `None` if a browser would have to guess where
+/// that is: a backslash for a slash, one slash too few or too many.
+fn authority(text: &str, url: &Url) -> Option<String> {
+    let scheme = url.scheme().len();
+    let is_marked = text.get(scheme..scheme + 3) == Some("://");
+    let rest = text.get(scheme + 3..).filter(|_| is_marked)?;
+    let before_query = rest.split(['?', '#']).next().unwrap_or("");
+    let host = before_query.split('/').next().unwrap_or("");
+    (!before_query.contains('\\')).then(|| host.to_ascii_lowercase())
+}
+
+/// A path of this site that no reader, however lenient, takes for the address of another one.
+///
+/// It is stricter than browsers are, since what stands here may be decoded once more on its way:
+/// `/.//e.com`, `/%2e//e.com` and `/%2F/e.com` all become `//e.com` somewhere.
+fn own_path(text: &str) -> Option<Target> {
+    let base = Url::parse("https://own.invalid").expect("it is an address");
+    let url = base.join(text).ok().filter(|url| url.origin() == base.origin())?;
+    let path = text.split(['?', '#']).next().unwrap_or("");
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    let is_tricky = |it: &str| {
+        it.contains(['\\', '%'])
+            || it.chars().any(|it| it.is_control() || it.is_whitespace())
+            || it.contains("//")
+            || it.split('/').any(|segment| matches!(segment, "." | ".."))
+    };
+    let segments = |it: &str| it.matches('/').count();
+    let is_same = segments(path) == segments(&decoded) && segments(path) == segments(url.path());
+    if is_tricky(&decoded) || !is_same || text.contains('\\') {
+        return None;
+    }
+    let address = url[url::Position::BeforePath..].to_owned();
+    address.starts_with('/').then_some(Target { address, origin: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::parse(text).unwrap()
+    }
+
+    fn of_domain() -> Allowed {
+        Allowed {
+            own: Some(origin("https://auth.example.com")),
+            apps: Vec::new(),
+            domain: Domain::parse("example.com"),
+        }
+    }
+
+    fn of_apps() -> Allowed {
+        let apps = vec![origin("https://app.example.com"), origin("https://wiki.example.com:8443")];
+        Allowed { apps, ..of_domain() }
+    }
+
+    fn at(allowed: &Allowed, text: &str) -> Option<String> {
+        allowed.target(text).map(|it| it.as_str().to_owned())
+    }
+
+    /// Where a browser ends up that is sent to this target from our sign-in page.
+    fn lands(target: &Target) -> Url {
+        Url::parse("https://auth.example.com/login?next=x").unwrap().join(target.as_str()).unwrap()
+    }
+
+    #[test]
+    fn keeps_an_address_whole_that_is_allowed() {
+        for address in [
+            "https://app.example.com/",
+            "https://app.example.com/a/b?x=1&y=%C3%A4%20z&next=https://app.example.com/#part",
+            "https://example.com/",
+            "https://a.b.example.com/deep",
+            "https://auth.example.com/account",
+            "https://app.example.com/a//b?c=//d",
+            "https://app.example.com/wiki/%2F%2Fx?q=a\\b",
+            "/",
+            "/account",
+            "/account/sessions?x=1&y=2",
+            "/account#delete",
+            "/account?to=//e.com/../x",
+        ] {
+            assert_eq!(at(&of_domain(), address).as_deref(), Some(address));
+        }
+        for (written, sent) in [
+            ("https://EXAMPLE.com", "https://example.com/"),
+            ("HTTPS://app.example.com/x", "https://app.example.com/x"),
+            ("https://app.example.com:443/x", "https://app.example.com/x"),
+            ("https://app.example.com/a/../b", "https://app.example.com/b"),
+            ("https://app.example.com?x", "https://app.example.com/?x"),
+        ] {
+            assert_eq!(at(&of_domain(), written).as_deref(), Some(sent));
+        }
+    }
+
+    #[test]
+    fn keeps_to_the_listed_apps_where_some_are_listed() {
+        for (address, expected) in [
+            ("https://app.example.com/x", true),
+            ("https://wiki.example.com:8443/x", true),
+            ("https://wiki.example.com/x", false),
+            ("https://app.example.com:8443/x", false),
+            ("https://other.example.com/x", false),
+            ("https://example.com/x", false),
+            ("http://app.example.com/x", false),
+            ("https://auth.example.com/account", true),
+        ] {
+            assert_eq!(at(&of_apps(), address).is_some(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn allows_paths_alone_where_nothing_is_said_of_other_sites() {
+        let plain = Allowed::default();
+        assert!(at(&plain, "/account").is_some());
+        assert!(at(&plain, "https://example.com/").is_none());
+        let own = Allowed { own: Some(origin("http://127.0.0.1:8080")), ..plain };
+        assert!(at(&own, "http://127.0.0.1:8080/account").is_some());
+        assert!(at(&own, "http://127.0.0.1:8081/account").is_none());
+    }
+
+    #[test]
+    fn names_another_site_for_the_form_that_leads_there() {
+        let other = |text: &str| of_apps().target(text).unwrap().other_origin().map(str::to_owned);
+        assert_eq!(
+            other("https://wiki.example.com:8443/x").unwrap(),
+            "https://wiki.example.com:8443"
+        );
+        assert_eq!(other("https://auth.example.com/account"), None);
+        assert_eq!(other("/account"), None);
+    }
+
+    /// The hosts that an attacker has, or would like to have.
+    const HOSTS: [&str; 12] = [
+        "e.com",
+        "evil.example",
+        "evilexample.com",
+        "example.com.e.com",
+        "app.example.com.e.com",
+        "xn--exmple-cua.com",
+        "192.0.2.1",
+        "[2001:db8::1]",
+        "3221225985",
+        "0xc0000201",
+        "localhost",
+        "example.org",
+    ];
+
+    /// Ways to write another host so that a careless reader takes it for a path or for ours.
+    const SHAPES: [&str; 58] = [
+        "//{}",
+        "///{}",
+        "////{}",
+        "/\\{}",
+        "\\/{}",
+        "\\\\{}",
+        "\\{}",
+        "/\\/{}",
+        "/\\\\{}",
+        "/%09/{}",
+        "/\t/{}",
+        "\t//{}",
+        " //{}",
+        "/ /{}",
+        "/\n/{}",
+        "/\r\n/{}",
+        "\r\n//{}",
+        "/.//{}",
+        "/..//{}",
+        "/x/..//{}",
+        "/./\\{}",
+        "/%2e//{}",
+        "/%2e%2e//{}",
+        "/%2E/%2e//{}",
+        "/%2f{}",
+        "/%2F%2F{}",
+        "/%5c{}",
+        "/%5C%5C{}",
+        "/%252f{}",
+        "/.%2f{}",
+        "/;//{}",
+        "https:{}",
+        "https:/{}",
+        "https:///{}",
+        "https:////{}",
+        "https:\\\\{}",
+        "https:/\\{}",
+        "https:\\/{}",
+        "http:{}",
+        "https://{}",
+        "http://{}",
+        "HTTPS://{}",
+        "hTtPs:\\\\{}",
+        "https://app.example.com@{}",
+        "https://app.example.com:x@{}",
+        "https://app.example.com\\@{}",
+        "https://app.example.com%40{}",
+        "https://{}#@app.example.com",
+        "https://{}?@app.example.com/",
+        "https://{}\\.example.com",
+        "https://{}%2f.example.com",
+        "https://{}%23.example.com",
+        "https://{}%00.example.com",
+        "https:// {}",
+        "ftp://{}",
+        "ws://{}",
+        "//app.example.com@{}",
+        "{}",
+    ];
+
+    /// Values that need no host.
+    const OTHERS: [&str; 46] = [
+        "",
+        " ",
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        "java\nscript:alert(1)",
+        "\u{1}javascript:alert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "about:blank",
+        "blob:https://app.example.com/x",
+        "view-source:https://app.example.com",
+        "mailto:a@example.com",
+        "app.example.com",
+        "app.example.com/x",
+        "?x",
+        "#x",
+        "account",
+        "./account",
+        "../account",
+        ".",
+        "..",
+        "https:app.example.com",
+        "https:/app.example.com",
+        "https:\\\\app.example.com",
+        "https://app.example.com:8443/",
+        "https://app.example.com:80/",
+        "https://app.example.com:/",
+        "http://app.example.com/",
+        "https://ann@app.example.com/",
+        "https://:pw@app.example.com/",
+        "https://@app.example.com/",
+        "https://app%2eexample.com/",
+        "https://app.example.com./",
+        "https://.example.com/",
+        "https://app.example.com\\/x",
+        "https://app.example.com\t/",
+        "https://app.example.com/\r\nSet-Cookie: a=b",
+        "/account\r\nSet-Cookie: a=b",
+        "https://аpp.example.com/",
+        "https://ａpp.example.com/",
+        "https://app。example.com/",
+        "https://app.exam\u{ad}ple.com/",
+        "/\u{2028}/e.com",
+        "/ü",
+        "https://app.example.com/ü",
+    ];
+
+    /// Every hostile value: more than 700.
+    fn corpus() -> Vec<String> {
+        let shaped = SHAPES.iter().flat_map(|it| HOSTS.map(|host| it.replace("{}", host)));
+        shaped.chain(OTHERS.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn sends_nobody_to_another_site_whatever_is_asked_for() {
+        let all = corpus();
+        assert!(all.len() > 700, "{}", all.len());
+        for allowed in [of_domain(), of_apps(), Allowed::default()] {
+            for text in &all {
+                let sent = allowed.target(text).map(|it| lands(&it).to_string());
+                assert_eq!(sent, None, "{text:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lands_on_an_allowed_site_from_any_text(text in "[/\\\\.@:#?%a-z0-9 \t\n\\[\\]]{0,40}") {
+            for allowed in [of_domain(), of_apps()] {
+                if let Some(target) = allowed.target(&text) {
+                    prop_assert!(of_domain().address(lands(&target).as_str()).is_some(), "{}", text);
+                }
+            }
+        }
+
+        #[test]
+        fn stays_on_this_site_though_a_path_is_decoded_once_more(path in "/[/.%2fFeE5cC09a?#]{0,12}") {
+            if let Some(target) = of_domain().target(&path) {
+                let path = target.as_str().split(['?', '#']).next().unwrap();
+                let again = percent_decode_str(path).decode_utf8_lossy().into_owned();
+                let lands = lands(&target).join(&again).unwrap();
+                prop_assert_eq!(lands.host_str(), Some("auth.example.com"), "{}", again);
+            }
+        }
+
+        #[test]
+        fn lands_on_an_allowed_site_from_any_authority(
+            authority in "[a-z.@:%\\\\\\[\\]0-9-]{0,20}", tail in "(\\.example\\.com|@app\\.example\\.com)?[/?#]{0,2}"
+        ) {
+            let text = format!("https://{authority}{tail}");
+            if let Some(target) = of_domain().target(&text) {
+                let host = lands(&target).host_str().unwrap().to_owned();
+                prop_assert!(Domain::parse("example.com").unwrap().covers(&host), "{}", text);
+            }
+        }
+    }
+}

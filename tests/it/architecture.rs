@@ -1,0 +1,305 @@
+//! The architecture as `src/lib.rs` draws it: which layer may know which, where each big library lives,
+//! and that what is written about the program is true of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::binary::vestibule;
+
+/// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
+const HOMES: [(&str, &[&str]); 26] = [
+    ("tiny_http", &["server/serve"]),
+    ("signal_hook", &["server/serve"]),
+    ("mio", &["server/gate"]),
+    ("httparse", &["server/gate"]),
+    ("clap", &["cli/config"]),
+    ("clap_complete", &["cli/config"]),
+    ("qrcode", &["cli/admin"]),
+    ("clap_mangen", &["cli/config"]),
+    ("rusqlite", &["store"]),
+    ("mysql", &["store"]),
+    ("argon2", &["base/password"]),
+    ("scrypt", &["base/password"]),
+    ("bcrypt", &["base/password"]),
+    ("pbkdf2", &["base/password"]),
+    ("blake2", &["base/token"]),
+    ("rand", &["base/token"]),
+    ("httpdate", &["web/http"]),
+    ("humantime", &["cli/config", "server/log", "base/clock"]),
+    ("maud", &["web/pages", "web/http", "web/routes"]),
+    ("csv", &["cli/import"]),
+    ("serde_json", &["web/routes", "web/http", "cli/admin", "cli/import", "cli/lines"]),
+    ("ipnet", &["server/gate", "cli/config", "web/client", "web/routes"]),
+    ("ureq", &["cli/doctor"]),
+    ("strsim", &["cli/config"]),
+    ("unicode_width", &["cli/admin"]),
+    ("public_suffix", &["web/origin"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
+}
+
+/// The layers, the highest first. Each is a folder of `src/`.
+const LAYERS: [&str; 6] = ["cli", "server", "web", "auth", "store", "base"];
+
+/// Every source file: its noun (`store` for what the store is made of, `auth/keys`) and its text without
+/// tests and comments.
+fn sources() -> Vec<(String, String)> {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    collect(&root().join("src"), &mut paths);
+    let source = |path: &PathBuf| {
+        let name = path.strip_prefix(root().join("src")).unwrap().with_extension("");
+        let parts = name.iter().map(|it| it.to_str().unwrap()).collect::<Vec<_>>();
+        let noun = match parts[..] {
+            ["store", ..] => "store".to_owned(),
+            [layer, noun, ..] => format!("{layer}/{noun}"),
+            [noun] => noun.to_owned(),
+            [] => unreachable!("a file has a name"),
+        };
+        let text = fs::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        (noun, lines.collect::<Vec<_>>().join("\n"))
+    };
+    paths.iter().map(source).collect()
+}
+
+/// Whether `code` names the path `name::` or uses the crate `name`.
+fn names(code: &str, name: &str) -> bool {
+    code.match_indices(&format!("{name}::")).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        before.is_none_or(|it| !it.is_alphanumeric() && it != '_')
+            && (!code[..at].ends_with("::") || code[..at].ends_with("crate::"))
+    })
+}
+
+/// Whether `code` names `root::noun` and not just the beginning of a longer noun.
+fn has_path(code: &str, root: &str, noun: &str) -> bool {
+    let path = format!("{root}::{noun}");
+    code.match_indices(&path).any(|(at, _)| code[at + path.len()..].starts_with([':', ';', ',']))
+}
+
+/// The layer that a file belongs to, counted from the highest; `main.rs` stands above all of them.
+fn layer_of(noun: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| noun.split('/').next() == Some(layer))
+}
+
+#[test]
+fn keeps_every_file_in_the_folder_of_a_layer() {
+    for (noun, _) in sources() {
+        assert!(layer_of(&noun).is_some() || ["main", "lib"].contains(&noun.as_str()), "{noun}");
+    }
+    let names = fs::read_dir(root().join("src")).unwrap().count();
+    assert_eq!(names, LAYERS.len() + 2, "src/ holds main.rs, lib.rs and the layers");
+}
+
+#[test]
+fn uses_no_layer_from_below() {
+    let mut links = 0;
+    for (noun, code) in sources() {
+        let Some(own) = layer_of(&noun) else { continue };
+        assert!(!code.contains("crate::{"), "{noun}: one line for each noun, so that this sees it");
+        for (height, layer) in LAYERS.iter().enumerate() {
+            let uses = has_path(&code, "crate", layer) || has_path(&code, "vestibule", layer);
+            assert!(!uses || own <= height, "{noun} uses {layer}");
+            links += usize::from(uses && own != height);
+        }
+    }
+    assert!(links > 30, "the test no longer sees who uses whom: {links}");
+}
+
+#[test]
+fn names_each_big_library_in_its_home_alone() {
+    for (library, homes) in HOMES {
+        let mut at_home = false;
+        for (noun, code) in sources() {
+            let named = names(&code, library);
+            let is_home = homes.contains(&noun.as_str());
+            assert!(!named || is_home, "{noun} names {library}");
+            at_home |= named && is_home;
+        }
+        assert!(at_home, "nobody uses {library}");
+    }
+}
+
+#[test]
+fn reads_the_clock_in_the_shell_alone() {
+    for (noun, code) in sources() {
+        if noun == "main" || noun.starts_with("server/") || noun == "base/clock" {
+            continue;
+        }
+        assert!(!code.contains("Moment::now") && !code.contains("SystemTime::now"), "{noun}");
+    }
+}
+
+#[test]
+fn writes_to_standard_output_in_one_place_that_sees_it_fail() {
+    for (noun, code) in sources() {
+        let prints = ["stdout()", " println!", " print!"].iter().any(|it| code.contains(it));
+        assert!(!prints || noun == "cli/output", "{noun} prints by itself");
+    }
+}
+
+#[test]
+fn gives_no_secret_a_face_that_could_be_printed() {
+    for (noun, name) in [
+        ("base/token", "pub struct Token("),
+        ("base/password", "pub struct Password {"),
+        ("base/password", "pub struct PasswordHash("),
+        ("web/http", "pub struct Request {"),
+        ("store", "pub struct Cluster {"),
+        ("store", "pub struct Key {"),
+        ("store", "pub struct Session {"),
+        ("store", "pub struct AccessToken {"),
+        ("store", "pub struct Arrival {"),
+        ("store", "pub struct Departure {"),
+        ("store", "pub enum Row {"),
+        ("cli/lines", "pub enum Line {"),
+        ("cli/import", "pub(super) struct Luggage {"),
+        ("cli/import", "pub(super) enum OldKey {"),
+        ("cli/import", "pub(super) enum OldSession {"),
+        ("store", "pub struct Strangers {"),
+        ("store", "pub struct StrangerKey {"),
+        ("store", "pub struct StrangerSession {"),
+        ("auth/access", "pub struct Memory {"),
+        ("auth/access", "struct Remembered {"),
+        ("cli/doctor", "pub struct Credentials {"),
+        ("cli/doctor", "pub(super) struct Reply {"),
+        ("cli/doctor", "pub(super) struct SetCookie {"),
+    ] {
+        let (_, code) =
+            sources().into_iter().find(|(it, code)| it == noun && code.contains(name)).unwrap();
+        let before = code.split(name).next().unwrap();
+        let attributes = before.rsplit("\n\n").next().unwrap();
+        assert!(!attributes.contains("Debug"), "{name} derives Debug");
+        let kind = name.split([' ', '(']).nth(2).unwrap();
+        for face in ["Debug", "Display"] {
+            assert!(!code.contains(&format!("{face} for {kind} ")), "{kind} has {face}");
+        }
+    }
+}
+
+#[test]
+fn documents_settings_and_commands_as_the_program_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let done =
+        vestibule(&["manual", "--markdown", folder.path().to_str().unwrap()]).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    for name in ["docs/settings.md", "docs/commands.md"] {
+        let rendered = read(folder.path().join(Path::new(name).file_name().unwrap()));
+        let committed = fs::read_to_string(root().join(name)).unwrap_or_default();
+        if let Some(at) = first_difference(&committed, &rendered) {
+            let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
+            panic!(
+                "{name} is not what the program says. Renew it with\n\n    \
+                 cargo run -- manual --markdown docs\n\nand commit it. Line {} is\n    {}\nand has to be\n    {}",
+                at + 1,
+                line(&committed),
+                line(&rendered)
+            );
+        }
+    }
+}
+
+/// The first line, counted from 0, in which two texts differ.
+fn first_difference(one: &str, other: &str) -> Option<usize> {
+    let (mut ones, mut others) = (one.lines(), other.lines());
+    let mut at = 0;
+    loop {
+        match (ones.next(), others.next()) {
+            (None, None) => return None,
+            (mine, theirs) if mine != theirs => return Some(at),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The documents for people, each with its text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut paths: Vec<_> =
+        ["README.md", "SECURITY.md", "CONTRIBUTING.md"].map(PathBuf::from).into();
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|it| it == "md") {
+            paths.push(path.strip_prefix(root()).unwrap().to_owned());
+        }
+    }
+    paths.into_iter().map(|path| (path.clone(), read(path))).collect()
+}
+
+/// What a heading is called in a link, as GitHub has it.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'));
+    kept.map(|it| if it == ' ' { '-' } else { it }).collect()
+}
+
+#[test]
+fn links_only_to_files_and_headings_that_are_there() {
+    let mut links = 0;
+    for (path, text) in documents() {
+        for part in text.split("](").skip(1) {
+            let target = part.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => root().join(&path),
+                file => root().join(&path).parent().unwrap().join(file),
+            };
+            assert!(file.exists(), "{}: there is no {target}", path.display());
+            let is_there = heading.is_empty()
+                || read(&file).lines().any(|it| it.starts_with('#') && anchor(it) == heading);
+            assert!(is_there, "{}: no heading is {target}", path.display());
+            links += 1;
+        }
+    }
+    assert!(links > 50, "the test no longer sees the links: {links}");
+}
+
+#[test]
+fn names_only_flags_that_exist() {
+    let known = read("docs/settings.md") + &read("docs/commands.md");
+    let is_known =
+        |flag: &str| known.contains(&format!("`{flag}`")) || known.contains(&format!("`{flag} "));
+    let mut flags = 0;
+    for (path, text) in documents() {
+        // Every other piece is code: in a line, or between fences.
+        let lines = text.split('`').skip(1).step_by(2).flat_map(str::lines);
+        let is_ours = |line: &&str| line.starts_with("--") || line.starts_with("vestibule ");
+        for line in lines.filter(is_ours) {
+            let words = line.split([' ', '=', ',', ')', ']']);
+            // A dot makes it one of Traefik's.
+            let is_flag = |it: &&str| it.starts_with("--") && *it != "--help" && !it.contains('.');
+            for flag in words.filter(is_flag) {
+                assert!(is_known(flag), "{}: there is no {flag}: {line}", path.display());
+                flags += 1;
+            }
+        }
+    }
+    assert!(flags > 100, "the test no longer sees the flags: {flags}");
+}
+
+#[test]
+fn describes_this_version_in_the_changelog() {
+    let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
+    let changelog = read("CHANGELOG.md");
+    assert!(changelog.lines().any(|line| line.starts_with(&heading)), "{heading} is missing");
+}
