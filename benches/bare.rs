@@ -1,5 +1,5 @@
 //! vestibule on bare tiny_http: the same site and the same workers on a public socket, without the
-//! gate. It is what the gate's cost is measured against, and what the tests of `tests/it/gate.rs`
+//! gate. It is what the gate's cost is measured against, and what the tests of `tests/it/server/gate.rs`
 //! are run against to see that they fail. It takes the place of the binary there, so it reads the
 //! same flags; of the limits none means anything to it.
 

@@ -14,8 +14,8 @@ use vestibule::base::clock::Moment;
 use vestibule::cli::import::{self, Order, Outcome, Source};
 use vestibule::store::{self, Database, LuciaTables};
 
-use crate::admin::run;
 use crate::binary::vestibule;
+use crate::cli::admin::run;
 use crate::engine;
 use crate::visit::{Visit, body};
 

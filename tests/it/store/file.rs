@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use vestibule::store::{Entry, Error, Session, Sqlite, Store};
 
-use crate::conformance::{key, session, user};
 use crate::engine;
+use crate::store::conformance::{key, session, user};
 
 /// More sessions than any test has.
 const MANY: u32 = 1_000;

@@ -8,8 +8,8 @@ use vestibule::base::clock::Moment;
 use vestibule::cli::import::Source;
 
 use crate::binary::vestibule;
+use crate::cli::import::{Move, counts, raw, sign_in};
 use crate::engine;
-use crate::import::{Move, counts, raw, sign_in};
 
 const NOW: Moment = Moment::from_millis(1_000_000);
 

@@ -13,7 +13,7 @@ use vestibule::web::http::Response;
 use vestibule::web::routes::Settings;
 
 use crate::binary::{Binary, vestibule};
-use crate::copy::{on, refusal, said};
+use crate::cli::copy::{on, refusal, said};
 use crate::engine;
 use crate::visit::{Visit, of_example, plain};
 

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::backup::{make, names};
 use crate::binary::vestibule;
-use crate::copy::{number, said};
-use crate::migrate::to_schema_3;
+use crate::cli::backup::{make, names};
+use crate::cli::copy::{number, said};
+use crate::cli::migrate::to_schema_3;
 
 /// Kills of each command, unless more are asked for.
 const KILLS: u32 = 3;

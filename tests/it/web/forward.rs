@@ -10,8 +10,8 @@ use vestibule::web::routes::{Alias, IdentityHeaders, Lane, Settings, check_paths
 
 use crate::binary::Binary;
 use crate::engine;
-use crate::guessing::account_in;
 use crate::visit::{MORNING, Visit, basic, body, of_example, way};
+use crate::web::guessing::account_in;
 
 const NAMES: [&str; 5] =
     ["Remote-User", "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"];

@@ -11,8 +11,8 @@ use vestibule::base::clock::Moment;
 use vestibule::cli::import::Source;
 
 use crate::binary::{Binary, vestibule};
+use crate::cli::import::{Move, counts, raw, sign_in};
 use crate::engine;
-use crate::import::{Move, counts, raw, sign_in};
 use crate::visit::{MORNING, Visit};
 
 /// A database with every kind of thing in it, and one session that is dead at [`MORNING`].

@@ -14,7 +14,7 @@ use vestibule::cli::import::Source;
 use vestibule::store::TableNames;
 
 use crate::binary::vestibule;
-use crate::import::{Move, counts, raw, sign_in};
+use crate::cli::import::{Move, counts, raw, sign_in};
 use crate::visit::body;
 
 /// When people come over, where the test says nothing else.

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::binary::{Binary, program, vestibule};
-use crate::copy::{number, on, refusal, said};
+use crate::cli::copy::{number, on, refusal, said};
 use crate::engine;
 
 /// A user that is not root, nor the one who runs the tests.

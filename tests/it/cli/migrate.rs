@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use vestibule::store::{self, Database};
 
-use crate::backup::{make, names};
 use crate::binary::Binary;
-use crate::copy::{number, on, refusal, said};
+use crate::cli::backup::{make, names};
+use crate::cli::copy::{number, on, refusal, said};
 use crate::engine;
 
 /// A file as the release with schema 3 has made it.

@@ -10,9 +10,9 @@ use rusqlite::Connection;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::backup::{make, names};
 use crate::binary::{Binary, vestibule};
-use crate::copy::{number, on, refusal, said};
+use crate::cli::backup::{make, names};
+use crate::cli::copy::{number, on, refusal, said};
 
 /// How soon it has to be noticed, and somewhat more for a busy machine.
 const NOTICE: Duration = Duration::from_secs(15);

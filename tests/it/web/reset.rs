@@ -7,10 +7,10 @@ use vestibule::auth::tickets;
 use vestibule::auth::users::{self, Username};
 use vestibule::base::token::Token;
 
-use crate::account::add_key;
 use crate::binary::{Binary, vestibule};
 use crate::engine;
 use crate::visit::{MORNING, Visit, body, plain, way};
+use crate::web::account::add_key;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 

@@ -1,0 +1,3 @@
+//! The auth layer as a library.
+
+mod library;

@@ -1,0 +1,14 @@
+//! What an operator types, with the real program.
+
+mod admin;
+pub(crate) mod backup;
+pub(crate) mod copy;
+mod doctor;
+mod export;
+mod import;
+mod import_sqlite;
+mod import_text;
+mod kill;
+mod migrate;
+mod output;
+mod proxy;

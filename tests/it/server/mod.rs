@@ -1,0 +1,5 @@
+//! Sockets, threads and signals.
+
+mod audit;
+mod gate;
+mod serve;

@@ -1,0 +1,14 @@
+//! The site as a function, and what visitors meet.
+
+mod account;
+mod clocks;
+mod data;
+mod forward;
+mod guessing;
+mod invites;
+mod look;
+mod names;
+mod next;
+mod reset;
+mod site;
+mod tokens;
