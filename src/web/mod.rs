@@ -5,9 +5,9 @@
 
 pub mod routes;
 pub mod pages;
-pub mod text;
+pub mod messages;
 pub mod origin;
 pub mod redirect;
-pub mod client;
-pub mod browser;
+pub mod client_ip;
+pub mod user_agent;
 pub mod http;

@@ -29,7 +29,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("maud", &["web/pages", "web/http", "web/routes"]),
     ("csv", &["cli/import"]),
     ("serde_json", &["web/routes", "web/http", "cli/admin", "cli/import", "cli/lines"]),
-    ("ipnet", &["server/gate", "cli/config", "web/client", "web/routes"]),
+    ("ipnet", &["server/gate", "cli/config", "web/client_ip", "web/routes"]),
     ("ureq", &["cli/doctor"]),
     ("strsim", &["cli/config"]),
     ("unicode_width", &["cli/admin"]),

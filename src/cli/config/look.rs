@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::APPEARANCE;
-use crate::web::pages::look::{Look, Picture};
+use crate::web::pages::branding::{Look, Picture};
 
 /// Bytes of a file that is sent with every page, at most.
 const FILE_BYTES_MAX: usize = 65_536;

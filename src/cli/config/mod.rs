@@ -51,7 +51,7 @@ use crate::auth::throttle;
 use crate::server::gate::{self, Listen};
 use crate::server::serve::Setup;
 use crate::store::Database;
-use crate::web::client;
+use crate::web::client_ip;
 use crate::web::origin::{Domain, Origin, Rule, is_public_suffix, own_domain};
 use crate::web::pages::Remember;
 use crate::web::routes::{Alias, IdentityHeaders, Settings};
@@ -508,9 +508,9 @@ impl Config {
     }
 
     /// Trusted networks in which there are strangers, who could claim any address: see
-    /// [`client::is_too_wide`].
+    /// [`client_ip::is_too_wide`].
     pub fn wide_proxies(&self) -> Option<String> {
-        let wide = self.site.trusted_proxies.iter().filter(|it| client::is_too_wide(it));
+        let wide = self.site.trusted_proxies.iter().filter(|it| client_ip::is_too_wide(it));
         let wide: Vec<_> = wide.map(ToString::to_string).collect();
         (!wide.is_empty()).then(|| wide.join(","))
     }

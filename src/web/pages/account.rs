@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::{Field, Frame, PasswordInput, Refusal, alert, around, page, password_input};
-use crate::web::text::Say;
+use crate::web::messages::Say;
 
 /// A form of the account page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

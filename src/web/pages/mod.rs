@@ -5,16 +5,16 @@
 //! through maud's escaping; nothing is ever pre-escaped.
 
 pub mod account;
-pub mod elsewhere;
-pub mod look;
-pub mod tokens;
+pub mod forbidden;
+pub mod branding;
+pub mod access_tokens;
 
 use maud::{DOCTYPE, Markup, html};
 use url::form_urlencoded;
 
-use self::look::Look;
+use self::branding::Look;
 use crate::base::token;
-use crate::web::text::{Around, Say, Text};
+use crate::web::messages::{Around, Say, Text};
 
 /// The built-in stylesheet, of all pages.
 pub const STYLE: &str = include_str!("style.css");
@@ -321,11 +321,11 @@ fn marked(path: &str, content: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use self::look::Look;
+    use self::branding::Look;
     use std::sync::LazyLock;
 
     use super::*;
-    use crate::web::text::EN;
+    use crate::web::messages::EN;
 
     static LOOK: LazyLock<Look> = LazyLock::new(|| {
         Look::new(Some("<script>\"".to_owned()), None, None, Some("<script>\"".to_owned()))

@@ -12,10 +12,10 @@ use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::{Error, Place};
-use crate::web::browser;
 use crate::web::http::{Form, Note, Request, Response, Wants};
 use crate::web::pages::account::{self as pages, Account, Row};
 use crate::web::pages::{Field, Refusal};
+use crate::web::user_agent;
 
 /// Why something is not done, or that it may be.
 type Allowed = Result<(), Turned>;
@@ -315,7 +315,7 @@ impl Site {
     /// Where a request comes from, in words that its owner recognises.
     pub(super) fn place(&self, request: &Request) -> Place {
         Place {
-            browser: request.value("user-agent").map_or_else(String::new, browser::name),
+            browser: request.value("user-agent").map_or_else(String::new, user_agent::name),
             address: self.client(request).map_or_else(String::new, |it| it.to_string()),
             is_transient: false,
         }

@@ -10,7 +10,7 @@ use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::base::clock::Moment;
 use crate::store::{Session, User};
 use crate::web::http::Response;
-use crate::web::text::{EN, Say, Told};
+use crate::web::messages::{EN, Say, Told};
 
 /// What went wrong: a word for scripts, a sentence for people.
 pub(super) fn problem(status: u16, say: Say) -> Response {

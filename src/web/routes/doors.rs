@@ -14,11 +14,11 @@ use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::{self, Token, TokenHash};
 use crate::store::{Error, Invite, Session, UserId};
-use crate::web::client;
+use crate::web::client_ip;
 use crate::web::http::{Cookie, Form, Method, Note, Request, Response, Wants};
+use crate::web::messages::{EN, Say};
 use crate::web::pages::{self, Field, Filled, Remember};
 use crate::web::redirect::Target;
-use crate::web::text::{EN, Say};
 
 /// How long a browser keeps a cookie, at most (RFC 6265bis § 5.5).
 const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
@@ -232,7 +232,7 @@ impl Site {
     ) -> Caller {
         let address = self.client(request);
         let is_counted = door == Door::SignIn || self.rule.own.is_some();
-        let is_one = |it: &IpAddr| client::is_one_client(*it, &self.trusted_proxies);
+        let is_one = |it: &IpAddr| client_ip::is_one_client(*it, &self.trusted_proxies);
         let device = match request.cookie(self.device_cookie.name) {
             Cookie::Value(value) => Token::parse(value),
             Cookie::Absent | Cookie::Ambiguous => None,

@@ -478,7 +478,7 @@ impl Site {
         let note = Note::of("check_denied").with("uid", user.id.as_str()).with("reason", reason);
         let answer = match request.wants() {
             Wants::Html => self.page(request, 403, |frame| {
-                pages::elsewhere::closed(frame, &user.username, &self.own())
+                pages::forbidden::closed(frame, &user.username, &self.own())
             }),
             Wants::Json => data::problem(403, |t| t.closed),
             Wants::Text => plainly(403, "Forbidden"),
@@ -492,7 +492,7 @@ impl Site {
         let note = Note::of("check_refused").with("reason", "two_session_cookies");
         let answer = match request.wants() {
             Wants::Html => {
-                self.page(request, 403, |frame| pages::elsewhere::confused(frame, &self.own()))
+                self.page(request, 403, |frame| pages::forbidden::confused(frame, &self.own()))
             }
             Wants::Json | Wants::Text => data::problem(403, |t| t.two_cookies),
         };

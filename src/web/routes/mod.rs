@@ -34,16 +34,16 @@ use crate::base::clock::Moment;
 use crate::base::password::Hasher;
 use crate::base::token::Token;
 use crate::store::{Error, Record, Store, Tended};
-use crate::web::client;
+use crate::web::client_ip;
 use crate::web::http::{
     Cookie, CookieKind, Form, Method, Note, Problem, Request, Response, SESSION_COOKIES,
     Unreadable, Wants, session_cookie,
 };
+use crate::web::messages::{self, EN, Say};
 use crate::web::origin::{self, Domain, Origin};
-use crate::web::pages::look::Look;
+use crate::web::pages::branding::Look;
 use crate::web::pages::{self, Frame, Remember, Way};
 use crate::web::redirect::{Allowed, NEXT_NAMES, Target};
-use crate::web::text::{self, EN, Say};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
@@ -236,12 +236,12 @@ impl Site {
 
     /// Where a request comes from: the peer, or what a trusted proxy says.
     pub fn client(&self, request: &Request) -> Option<IpAddr> {
-        client::address(request, &self.trusted_proxies)
+        client_ip::address(request, &self.trusted_proxies)
     }
 
     /// Whether a peer that is not trusted says where the request comes from.
     pub fn ignores_forwarded(&self, request: &Request) -> bool {
-        client::is_ignored(request, &self.trusted_proxies)
+        client_ip::is_ignored(request, &self.trusted_proxies)
     }
 
     /// Answers a request. It always has an answer, also when the store fails.
@@ -619,7 +619,7 @@ impl Site {
     fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
         // Scripts that ask for a page read what they have always read.
         let text = match request.wants() {
-            Wants::Html => text::preferred(request.values("accept-language")),
+            Wants::Html => messages::preferred(request.values("accept-language")),
             Wants::Text | Wants::Json => &EN,
         };
         let frame = Frame { text, look: &self.look };

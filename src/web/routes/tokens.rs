@@ -12,7 +12,7 @@ use crate::auth::sessions::{self, Resumed};
 use crate::base::clock::Moment;
 use crate::store::AccessToken;
 use crate::web::http::{Form, Request, Response, Wants};
-use crate::web::pages::tokens::{self as pages, Page, Row};
+use crate::web::pages::access_tokens::{self as pages, Page, Row};
 use crate::web::pages::{Field, Refusal};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,6 +1,6 @@
 //! In which language people read, and how the pages look.
 
-use vestibule::web::pages::look::{Look, Picture};
+use vestibule::web::pages::branding::{Look, Picture};
 use vestibule::web::routes::Settings;
 
 use crate::visit::{Visit, body, plain};
