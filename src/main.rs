@@ -27,7 +27,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vestibule::auth::invites;
+use vestibule::auth::invitations;
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher};
 use vestibule::base::token::Token;
@@ -36,7 +36,7 @@ use vestibule::cli::config::{self, Command, CommandLine, DoctorFlags, Flags, Imp
 use vestibule::cli::doctor;
 use vestibule::cli::import;
 use vestibule::cli::output::{Output, Printout};
-use vestibule::cli::proxy;
+use vestibule::cli::proxy_config;
 use vestibule::server::gate::Doors;
 use vestibule::server::log::{self, Kind, Log};
 use vestibule::server::serve;
@@ -83,7 +83,7 @@ fn obey(out: &mut Output) -> Result<ExitCode, Failure> {
         Some(Command::Serve(flags)) => run(*flags, out).map(|()| ExitCode::SUCCESS),
         Some(Command::ProxyConfig(flags)) => {
             let (kind, plan) = flags.check().map_err(|text| Failure(2, text))?;
-            tell(out, Ok(proxy::write(kind, &plan)))
+            tell(out, Ok(proxy_config::write(kind, &plan)))
         }
         Some(Command::User(flags)) => tell(out, admin::user(*flags, password, Moment::now())),
         Some(Command::Session(flags)) => tell(out, admin::session(flags, Moment::now())),
@@ -162,7 +162,7 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
     let (told, wide) = (config.facts(), config.wide_proxies());
     let warning = config.warning();
-    let first = invites::create_first(&*store, config.site.sign_ups, Moment::now());
+    let first = invitations::create_first(&*store, config.site.sign_ups, Moment::now());
     let address = config.address();
     let site = Site::new(store, hasher, config.site);
     let (now, database) = (Moment::now(), config.database.to_string());

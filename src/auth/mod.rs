@@ -2,13 +2,13 @@
 //!
 //! HTTP, cookies, HTML, flags and languages must not be known here.
 
-pub mod login;
-pub mod access;
-pub mod invites;
+pub mod sign_in;
+pub mod access_tokens;
+pub mod invitations;
 pub mod tickets;
 pub mod names;
 pub mod users;
 pub mod keys;
 pub mod sessions;
-pub mod policy;
+pub mod password_policy;
 pub mod throttle;

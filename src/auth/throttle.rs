@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::clock::Moment;
-use crate::base::network::Neighbourhood;
+use crate::base::ip_prefix::Neighbourhood;
 use crate::base::token::{self, TokenHash};
 use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
 

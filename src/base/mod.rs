@@ -2,6 +2,6 @@
 
 pub mod password;
 pub mod token;
-pub mod network;
+pub mod ip_prefix;
 pub mod new_file;
 pub mod clock;

@@ -6,6 +6,6 @@ pub mod config;
 pub mod output;
 pub mod admin;
 pub mod import;
-pub mod lines;
-pub mod proxy;
+pub mod export_format;
+pub mod proxy_config;
 pub mod doctor;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Access, Done, counted, find, lines, open, record, table};
-use crate::auth::access;
+use crate::auth::access_tokens;
 use crate::auth::sessions;
 use crate::base::clock::Moment;
 use crate::cli::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
@@ -96,7 +96,8 @@ pub fn token(flags: TokenFlags, now: Moment) -> Done {
         TokenAction::List { name, json } => list_tokens(store, &name, json, now),
         TokenAction::Revoke { name, handle } => {
             let user = find(store, &name)?;
-            let found = access::revoke(store, &user.id, &handle).map_err(|err| err.to_string())?;
+            let found =
+                access_tokens::revoke(store, &user.id, &handle).map_err(|err| err.to_string())?;
             let token = found.ok_or_else(|| format!("{name} has no access token {handle}"))?;
             record(store, &user, ("token_revoke", &[("token", &token.id.handle())]), now)?;
             Ok("1 access token is revoked\n".to_owned())
@@ -106,7 +107,7 @@ pub fn token(flags: TokenFlags, now: Moment) -> Done {
 
 fn list_tokens(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
     let user = find(store, name)?;
-    let all = access::of_user(store, &user.id).map_err(|err| err.to_string())?;
+    let all = access_tokens::of_user(store, &user.id).map_err(|err| err.to_string())?;
     if as_json {
         let data = all.iter().map(|it| {
             json!({
@@ -115,7 +116,7 @@ fn list_tokens(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Don
                 "created_at": it.created_at.rfc3339(),
                 "expires_at": it.expires_at.rfc3339(),
                 "used_at": it.used_at.map(Moment::rfc3339),
-                "ended": access::is_ended(it, now),
+                "ended": access_tokens::is_ended(it, now),
             })
         });
         return Ok(lines(data));

@@ -7,7 +7,7 @@ use super::{Access, Done, counted, open, record_of};
 use crate::base::clock::Moment;
 use crate::base::new_file::NewFile;
 use crate::cli::config::ExportFlags;
-use crate::cli::lines::{self, Counts, LINE_BYTES_MAX};
+use crate::cli::export_format::{self, Counts, LINE_BYTES_MAX};
 use crate::store::Store;
 
 /// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
@@ -67,11 +67,11 @@ fn write(
     let has_sessions = living.is_some();
     let failed = |err: std::io::Error| format!("cannot write the export: {err}");
     let mut out = BufWriter::with_capacity(256 * 1024, out);
-    writeln!(out, "{}", lines::header(has_sessions, now)).map_err(failed)?;
+    writeln!(out, "{}", export_format::header(has_sessions, now)).map_err(failed)?;
     let mut counts = Counts::default();
     let mut fault = None;
     let shown = store.each_departure(living, &mut |it| {
-        let line = lines::person(&it, has_sessions);
+        let line = export_format::person(&it, has_sessions);
         counts.add(&it);
         fault = if line.len() > LINE_BYTES_MAX {
             Some(format!("user {} has more to them than a line takes", it.user.id.as_str()))
@@ -84,6 +84,6 @@ fn write(
     if let Some(fault) = fault {
         return Err(fault);
     }
-    writeln!(out, "{}", lines::end(&counts)).and_then(|()| out.flush()).map_err(failed)?;
+    writeln!(out, "{}", export_format::end(&counts)).and_then(|()| out.flush()).map_err(failed)?;
     Ok(counts)
 }

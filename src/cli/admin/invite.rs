@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Access, Done, drawn, lines, open, printable, read_groups, record_of, table};
-use crate::auth::invites::{self, NewInvite};
+use crate::auth::invitations::{self, NewInvite};
 use crate::base::clock::Moment;
 use crate::cli::config::{InviteAction, InviteFlags};
 use crate::cli::output::Printout;
@@ -32,7 +32,7 @@ pub fn invite(flags: InviteFlags, now: Moment) -> Result<Printout, String> {
 }
 
 fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Done {
-    let revoked = invites::revoke(store, handle, now).map_err(|err| err.to_string())?;
+    let revoked = invitations::revoke(store, handle, now).map_err(|err| err.to_string())?;
     let revoked = revoked.ok_or_else(|| format!("there is no invitation {}", printable(handle)))?;
     record_of(store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
     Ok("1 invitation is revoked\n".to_owned())
@@ -45,7 +45,7 @@ fn make(
     look: &Look,
     now: Moment,
 ) -> Result<Printout, String> {
-    let (invite, token) = invites::create(store, new, now).map_err(|err| err.to_string())?;
+    let (invite, token) = invitations::create(store, new, now).map_err(|err| err.to_string())?;
     let (handle, uses) = (invite.id.handle(), invite.uses_left.to_string());
     let until = invite.expires_at.rfc3339();
     let facts = [
@@ -74,7 +74,7 @@ fn make(
 }
 
 fn list(store: &dyn Store, as_json: bool, now: Moment) -> Done {
-    let all = invites::all(store, now).map_err(|err| err.to_string())?;
+    let all = invitations::all(store, now).map_err(|err| err.to_string())?;
     if as_json {
         return Ok(lines(all.iter().map(data)));
     }

@@ -7,13 +7,13 @@ use super::{
 };
 use crate::auth::keys::{self, NewKey};
 use crate::auth::names::{self, Rest};
-use crate::auth::policy::{self, Policy};
+use crate::auth::password_policy::{self, Policy};
 use crate::auth::sessions;
 use crate::auth::throttle;
 use crate::auth::tickets;
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
-use crate::base::network::Neighbourhood;
+use crate::base::ip_prefix::Neighbourhood;
 use crate::base::password::{Cost, Hasher, Password};
 use crate::base::token;
 use crate::cli::config::{KeyAction, UserAction, UserFlags, network};
@@ -309,15 +309,17 @@ fn unlock_name(store: &dyn Store, name: &Username) -> store::Result<()> {
 }
 
 fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Password, String> {
-    let password = policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
+    let password = password_policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
     match policy.flaw(&password, name, &[]) {
         None => Ok(password),
-        Some(policy::Flaw::TooShort) => {
+        Some(password_policy::Flaw::TooShort) => {
             Err(format!("passwords have at least {} characters", policy.shortest()))
         }
-        Some(policy::Flaw::TooLong) => Err("passwords have at most 255 characters".to_owned()),
-        Some(policy::Flaw::Common) => Err("many people use this password".to_owned()),
-        Some(policy::Flaw::Name) => Err("a name is no password".to_owned()),
+        Some(password_policy::Flaw::TooLong) => {
+            Err("passwords have at most 255 characters".to_owned())
+        }
+        Some(password_policy::Flaw::Common) => Err("many people use this password".to_owned()),
+        Some(password_policy::Flaw::Name) => Err("a name is no password".to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::{DatabaseFlags, origin, period};
-use crate::auth::invites::{LIFE_MAX, USES_MAX};
+use crate::auth::invitations::{LIFE_MAX, USES_MAX};
 use crate::web::origin::Origin;
 
 /// `vestibule invite`.

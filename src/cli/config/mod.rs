@@ -43,10 +43,10 @@ pub use operator::{
 pub use proxy::ProxyFlags;
 pub use user::{KeyAction, UserAction, UserFlags};
 
-use crate::auth::invites::SignUps;
-use crate::auth::login::Rules;
-use crate::auth::policy::Policy;
+use crate::auth::invitations::SignUps;
+use crate::auth::password_policy::Policy;
 use crate::auth::sessions::Periods;
+use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
 use crate::server::gate::{self, Listen};
 use crate::server::serve::Setup;

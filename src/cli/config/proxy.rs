@@ -8,7 +8,7 @@ use url::{Url, form_urlencoded};
 
 use super::{Told, domain, identity_header, identity_headers, listen, origin, refuse_foreign};
 use crate::auth::users;
-use crate::cli::proxy::{Kind, Plan};
+use crate::cli::proxy_config::{Kind, Plan};
 use crate::server::gate::Listen;
 use crate::web::http::session_cookie;
 use crate::web::origin::{Domain, Origin};

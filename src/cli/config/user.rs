@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{DatabaseFlags, NameRestFlag, origin, policy};
-use crate::auth::policy::Policy;
+use crate::auth::password_policy::Policy;
 use crate::web::origin::Origin;
 
 /// `vestibule user`.

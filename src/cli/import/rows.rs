@@ -14,7 +14,7 @@ use super::tell;
 use super::text::Text;
 use crate::auth::users;
 use crate::base::password::PasswordHash;
-use crate::cli::lines::LINE_BYTES_MAX;
+use crate::cli::export_format::LINE_BYTES_MAX;
 use crate::store::Progress;
 
 /// Headings of the column of hashes.

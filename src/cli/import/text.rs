@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use crate::cli::lines::LINE_BYTES_MAX;
+use crate::cli::export_format::LINE_BYTES_MAX;
 
 /// What some editors put before everything else.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -6,15 +6,15 @@ use super::luggage::{Luggage, OldKey, OldSession};
 use super::tell;
 use super::text::Text;
 use crate::auth::users;
-use crate::cli::lines::{self, Counts, Line};
+use crate::cli::export_format::{self, Counts, Line};
 use crate::store::{Departure, KeyId, Progress};
 
 /// Everybody in the text. It is refused unless it is whole: a part of it would look like all.
 pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Luggage>, String> {
-    let first = text.next().map(|it| it.map(|(_, line)| lines::read(line)));
+    let first = text.next().map(|it| it.map(|(_, line)| export_format::read(line)));
     let has_sessions = match first {
         Ok(Some(Ok(Line::Header { has_sessions }))) => has_sessions,
-        Ok(Some(Err(why))) if why.ends_with(lines::NEWER) => return Err(text.fault(&why)),
+        Ok(Some(Err(why))) if why.ends_with(export_format::NEWER) => return Err(text.fault(&why)),
         _ => return Err(text.fault("it is not what vestibule export writes")),
     };
     let mut all = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Lug
         let Some((number, line)) = text.next()? else {
             return Err(text.fault("it is cut short: its last line is missing"));
         };
-        match lines::read(line) {
+        match export_format::read(line) {
             Ok(Line::Person(it)) if !has_sessions && !it.sessions.is_empty() => {
                 return Err(
                     text.fault_here("it has sessions, and the first line says there are none")

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::base::clock::Moment;
-use crate::base::network::Neighbourhood;
+use crate::base::ip_prefix::Neighbourhood;
 
 const MINUTE_MILLIS: i64 = 60_000;
 

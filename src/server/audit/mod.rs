@@ -16,7 +16,7 @@ use std::time::Duration;
 use allowances::{Allowances, Cause, LeftOut};
 
 use crate::base::clock::Moment;
-use crate::base::network::Neighbourhood;
+use crate::base::ip_prefix::Neighbourhood;
 use crate::server::log::{self, Kind, Log};
 use crate::store::{Error, Record};
 use crate::web::http::Note;

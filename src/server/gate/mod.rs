@@ -41,7 +41,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
 use crate::base::clock::Moment;
-use crate::base::network::Neighbourhood;
+use crate::base::ip_prefix::Neighbourhood;
 use crate::server::log::{Kind, Log};
 use crate::web::http::{Problem, Request};
 use crate::web::routes::{self, HEALTH, Site};

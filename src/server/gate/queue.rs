@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::base::network::Neighbourhood;
+use crate::base::ip_prefix::Neighbourhood;
 
 /// A request of a visitor. The visitor may be gone by the time it is looked at, and their place
 /// may be somebody else's: then the serial number is another one.

@@ -8,7 +8,7 @@ use super::arrival::Arrival;
 use super::head::Persistence;
 use super::queue::{Client, Ticket};
 use super::socket::{Moved, Stream, moved};
-use crate::base::network::Neighbourhood;
+use crate::base::ip_prefix::Neighbourhood;
 
 /// Where a connection stands. Each phase has one absolute deadline, and nothing a client does
 /// moves it except finishing.

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::doors::{Door, Turned};
 use super::{Answer, Site, Visitor, data, done};
-use crate::auth::login::{self, Again, Caller, Change};
-use crate::auth::policy;
+use crate::auth::password_policy;
 use crate::auth::sessions::{self, Resumed};
+use crate::auth::sign_in::{self, Again, Caller, Change};
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
 use crate::base::password::Password;
@@ -31,7 +31,7 @@ impl Site {
             "/account/delete" => "password",
             _ => return false,
         };
-        form.field(field).is_some_and(|typed| policy::read(&typed).is_some())
+        form.field(field).is_some_and(|typed| password_policy::read(&typed).is_some())
     }
 
     pub(super) fn show_account(&self, request: &Request, now: Moment) -> Answer {
@@ -131,7 +131,7 @@ impl Site {
     // Reading and passing.
 
     fn read_change(&self, form: Form<'_>, it: &Resumed) -> Result<(Password, Password), Turned> {
-        let read = |name: &str| form.field(name).and_then(|typed| policy::read(&typed));
+        let read = |name: &str| form.field(name).and_then(|typed| password_policy::read(&typed));
         let Some(present) = read("current_password") else {
             return Err(Turned::for_present_password());
         };
@@ -159,7 +159,7 @@ impl Site {
         let Self { hasher, rules, .. } = self;
         let caller = self.caller_again(request, visitor, it);
         let who = (&it.user, &it.session);
-        Ok(match login::change_password(store, hasher, rules, who, passwords, &caller, now)? {
+        Ok(match sign_in::change_password(store, hasher, rules, who, passwords, &caller, now)? {
             Change::Done(started) => {
                 let cookie = self.session_cookie(&started, now);
                 let data = data::admitted(&it.user, &started, now);
@@ -194,13 +194,14 @@ impl Site {
         it: &Resumed,
         now: Moment,
     ) -> Result<Allowed, Error> {
-        let Some(password) = form.field(field).and_then(|typed| policy::read(&typed)) else {
+        let Some(password) = form.field(field).and_then(|typed| password_policy::read(&typed))
+        else {
             return Ok(Err(Turned::for_present_password()));
         };
         let store = &*self.store;
         let Self { hasher, rules, .. } = self;
         let who = (&it.user, &it.session);
-        Ok(match login::again(store, hasher, rules, who, &password, now)? {
+        Ok(match sign_in::again(store, hasher, rules, who, &password, now)? {
             Again::Right => Ok(()),
             Again::Refused(_) => Err(Turned::for_present_password()),
             Again::Wait(wait) => Err(Turned::for_now(wait)),
@@ -267,7 +268,7 @@ impl Site {
         it: &Resumed,
         refused: Option<(pages::Form, Refusal)>,
     ) -> Response {
-        let advice = self.advice_on(policy::Flaw::TooShort);
+        let advice = self.advice_on(password_policy::Flaw::TooShort);
         let (username, has_tokens) = (&it.user.username, self.basic_auth);
         let account = Account { username, advice, has_tokens, refused };
         self.page(request, status, |frame| pages::account(frame, &account))

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Answer, Site, data, leading_to};
-use crate::auth::invites::{self, SignUps};
+use crate::auth::invitations::{self, SignUps};
 use crate::auth::keys;
-use crate::auth::login::{self, Admission, Caller, SignIn, SignUp};
-use crate::auth::policy::{self, Flaw, Policy};
+use crate::auth::password_policy::{self, Flaw, Policy};
 use crate::auth::sessions::Started;
+use crate::auth::sign_in::{self, Admission, Caller, SignIn, SignUp};
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
 use crate::base::password::Password;
@@ -159,7 +159,7 @@ impl Site {
             });
         };
         let found = match Token::parse(&presented) {
-            Some(token) => invites::find(&*self.store, self.sign_ups, &token, now)?,
+            Some(token) => invitations::find(&*self.store, self.sign_ups, &token, now)?,
             None => None,
         };
         Ok(found.map(Some).ok_or(Uninvited::BadInvite))
@@ -181,7 +181,7 @@ impl Site {
         });
         let Some(name) = name else { return Err(Turned::for_username(door)) };
         let typed = form.field("password");
-        let Some(password) = typed.and_then(|typed| policy::read(&typed)) else {
+        let Some(password) = typed.and_then(|typed| password_policy::read(&typed)) else {
             return Err(Turned::for_password(|t| t.bad_password));
         };
         match door {
@@ -205,7 +205,7 @@ impl Site {
         let Self { hasher, rules, .. } = self;
         Ok(match door {
             Door::SignUp => {
-                match login::sign_up(store, hasher, rules, name, password, caller, now)? {
+                match sign_in::sign_up(store, hasher, rules, name, password, caller, now)? {
                     SignUp::Admitted(admission) => Ok(admission),
                     SignUp::NameTaken => Err(Turned::NAME_TAKEN),
                     SignUp::NotInvited => Err(Turned::NOT_INVITED),
@@ -213,7 +213,7 @@ impl Site {
                 }
             }
             Door::SignIn => {
-                match login::with_password(store, hasher, rules, name, password, caller, now)? {
+                match sign_in::with_password(store, hasher, rules, name, password, caller, now)? {
                     SignIn::Admitted(admission) => Ok(admission),
                     SignIn::Refused(why) => Err(Turned::for_credentials(why)),
                     SignIn::Wait(wait) => Err(Turned::for_now(wait)),
@@ -277,7 +277,7 @@ impl Site {
         let answer = answer.with("Set-Cookie", cookie).noting(note);
         match &admission.device {
             Some(device) => {
-                let life = now.after(login::DEVICE_LIFE);
+                let life = now.after(sign_in::DEVICE_LIFE);
                 answer.with("Set-Cookie", self.device_cookie.set(device.reveal(), life, now))
             }
             None => answer,
@@ -358,7 +358,7 @@ impl Site {
     /// record. It is looked up after every refusal in the same way, so that neither the answer nor its
     /// time tells whether there is one; for the same reason a failure of the store is no account.
     pub(super) fn tried_on(&self, canonical: &str) -> Option<UserId> {
-        login::account_of(&*self.store, canonical).ok().flatten()
+        sign_in::account_of(&*self.store, canonical).ok().flatten()
     }
 
     /// What the log knows a name as: people type passwords into the wrong field.

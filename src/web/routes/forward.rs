@@ -14,9 +14,9 @@ use url::form_urlencoded;
 
 use super::doors::{Door, noting_user, seconds_of};
 use super::{Answer, Site, data};
-use crate::auth::access;
-use crate::auth::login::{self, Known};
-use crate::auth::policy;
+use crate::auth::access_tokens;
+use crate::auth::password_policy;
+use crate::auth::sign_in::{self, Known};
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
 use crate::base::password::Password;
@@ -256,10 +256,10 @@ impl Site {
             && self.may_check(request)
             && basic(request)
                 .and_then(|(name, typed)| {
-                    Some((Username::for_sign_in(&name)?, policy::read(&typed)?, typed))
+                    Some((Username::for_sign_in(&name)?, password_policy::read(&typed)?, typed))
                 })
                 .is_some_and(|(name, password, typed)| {
-                    access::read(&typed).is_none() && !self.memory.has(&name, &password, now)
+                    access_tokens::read(&typed).is_none() && !self.memory.has(&name, &password, now)
                 })
     }
 
@@ -320,15 +320,15 @@ impl Site {
         if !self.basic_auth {
             return Ok(Who::Stranger);
         }
-        if let Some(token) = request.bearer().and_then(access::read) {
+        if let Some(token) = request.bearer().and_then(access_tokens::read) {
             return self.by_access_token(&token, None, now);
         }
         let Some((name, typed)) = basic(request) else { return Ok(Who::Stranger) };
         let name = Username::for_sign_in(&name);
-        let (Some(name), Some(password)) = (name.clone(), policy::read(&typed)) else {
+        let (Some(name), Some(password)) = (name.clone(), password_policy::read(&typed)) else {
             return Ok(Who::Refused { reason: "bad_credentials", name, user: None });
         };
-        match access::read(&typed) {
+        match access_tokens::read(&typed) {
             Some(token) => self.by_access_token(&token, Some(name), now),
             None => self.by_password(request, name, &password, now),
         }
@@ -341,7 +341,7 @@ impl Site {
         name: Option<Username>,
         now: Moment,
     ) -> Result<Who, Error> {
-        let found = access::recognise(&*self.store, token, now)?;
+        let found = access_tokens::recognise(&*self.store, token, now)?;
         let named = name.as_ref().map(|it| users::by_any_name(&*self.store, it)).transpose()?;
         let is_theirs = |user: &User| match &named {
             None => true,
@@ -371,7 +371,7 @@ impl Site {
             return Ok(Who::Known(Box::new(user)));
         }
         let caller = self.caller(Door::SignIn, request, None);
-        Ok(match login::without_session(store, hasher, rules, &name, password, &caller, now)? {
+        Ok(match sign_in::without_session(store, hasher, rules, &name, password, &caller, now)? {
             Known::User(user, hash) => {
                 memory.remember(&name, password, hash, now);
                 Who::Known(user)

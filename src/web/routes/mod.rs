@@ -22,12 +22,12 @@ use serde_json::{Value, json};
 use doors::Door;
 pub use forward::{Alias, IdentityHeaders, check_paths};
 
-use crate::auth::access;
-use crate::auth::invites::{self, SignUps};
-use crate::auth::login::{self, Rules};
+use crate::auth::access_tokens;
+use crate::auth::invitations::{self, SignUps};
 use crate::auth::names::{self, Reserved};
-use crate::auth::policy::Policy;
+use crate::auth::password_policy::Policy;
 use crate::auth::sessions::{self, Resumed, Uses};
+use crate::auth::sign_in::{self, Rules};
 use crate::auth::throttle;
 use crate::auth::tickets;
 use crate::base::clock::Moment;
@@ -162,7 +162,7 @@ pub struct Site {
     sign_ups: SignUps,
     look: Look,
     /// Passwords that scripts send with each request.
-    memory: access::Memory,
+    memory: access_tokens::Memory,
     /// What is to be written down behind the answers.
     uses: Uses,
     /// The cookie by which a browser is known.
@@ -229,7 +229,7 @@ impl Site {
             basic_auth: settings.basic_auth,
             sign_ups: settings.sign_ups,
             look: settings.look,
-            memory: access::Memory::default(),
+            memory: access_tokens::Memory::default(),
             uses: Uses::default(),
         }
     }
@@ -321,7 +321,7 @@ impl Site {
     pub fn sweep(&self, now: Moment) -> Result<usize, Error> {
         let dead = sessions::delete_dead(&*self.store, SWEEP_MAX, now)?;
         let quiet = now.before(throttle::QUIET);
-        let unused = now.before(login::DEVICE_LIFE);
+        let unused = now.before(sign_in::DEVICE_LIFE);
         let limits = &self.rules.limits;
         let ahead = throttle::bring_back_all(&*self.store, limits, SWEEP_MAX, now)?;
         let forgotten = self.store.delete_forgotten(quiet, unused, SWEEP_MAX)?;
@@ -329,9 +329,9 @@ impl Site {
             Some(life) => self.store.delete_records(now.before(life), SWEEP_MAX)?,
             None => 0,
         };
-        let ended = access::delete_ended(&*self.store, SWEEP_MAX, now)?;
+        let ended = access_tokens::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let tickets = tickets::delete_ended(&*self.store, SWEEP_MAX, now)?;
-        let invites = invites::delete_ended(&*self.store, SWEEP_MAX, now)?;
+        let invites = invitations::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let rested = names::delete_rested(&*self.store, SWEEP_MAX, now)?;
         Ok(dead + ahead + forgotten + old + ended + tickets + invites + rested)
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::doors::Turned;
 use super::{Answer, Site, done};
-use crate::auth::policy::{self, Flaw};
+use crate::auth::password_policy::{self, Flaw};
 use crate::auth::tickets;
 use crate::auth::users::Username;
 use crate::base::clock::Moment;
@@ -58,13 +58,13 @@ impl Site {
 
     /// Whether a form that sets a password would compute a hash.
     pub(super) fn reset_hashes(form: Form<'_>) -> bool {
-        let password = form.field("password").and_then(|typed| policy::read(&typed));
+        let password = form.field("password").and_then(|typed| password_policy::read(&typed));
         token_of(form).is_some() && password.is_some()
     }
 
     fn read_new(&self, form: Form<'_>, user: &User) -> Result<Password, Turned> {
         let typed = form.field("password");
-        let Some(password) = typed.and_then(|typed| policy::read(&typed)) else {
+        let Some(password) = typed.and_then(|typed| password_policy::read(&typed)) else {
             return Err(Turned::for_password(|t| t.bad_password));
         };
         let flaw = Username::for_sign_in(&user.username)

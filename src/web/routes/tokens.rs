@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::account::note;
 use super::doors::Turned;
 use super::{Answer, Site, Visitor, done};
-use crate::auth::access::{self, Made};
+use crate::auth::access_tokens::{self, Made};
 use crate::auth::sessions::{self, Resumed};
 use crate::base::clock::Moment;
 use crate::store::AccessToken;
@@ -32,7 +32,7 @@ impl Site {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let name = form.field("name");
-        let Some(name) = name.as_deref().and_then(access::name) else {
+        let Some(name) = name.as_deref().and_then(access_tokens::name) else {
             return self.refuse_token(request, &visitor, it, form, &Turned::for_token_name(), now);
         };
         let Some(life) = life(form) else {
@@ -41,9 +41,9 @@ impl Site {
         if let Err(turned) = self.fresh(form, it, now)? {
             return self.refuse_token(request, &visitor, it, form, &turned, now);
         }
-        let answer = match access::create(&*self.store, &it.session, name, life, now)? {
+        let answer = match access_tokens::create(&*self.store, &it.session, name, life, now)? {
             Made::Done(token, record) => {
-                let token = access::reveal(&token);
+                let token = access_tokens::reveal(&token);
                 let made = note("token_make", it).with("token", record.id.handle());
                 let answer = match request.wants() {
                     Wants::Json => {
@@ -72,7 +72,7 @@ impl Site {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let handle = form.field("token").unwrap_or_default();
-        let answer = match access::revoke(&*self.store, &it.user.id, &handle)? {
+        let answer = match access_tokens::revoke(&*self.store, &it.user.id, &handle)? {
             Some(record) => done(request, "/account/tokens", &json!({ "revoked": 1 }))
                 .noting(note("token_revoke", it).with("token", record.id.handle())),
             None => self.problem(request, 404, |t| t.no_token),
@@ -109,7 +109,7 @@ impl Site {
         page: &Page<'_>,
         now: Moment,
     ) -> Answer {
-        let all = access::of_user(&*self.store, &it.user.id)?;
+        let all = access_tokens::of_user(&*self.store, &it.user.id)?;
         if request.wants() == Wants::Json {
             let all: Vec<_> = all.iter().map(|record| data(record, now)).collect();
             return Ok(Response::json(status, &json!({ "tokens": all })));
@@ -121,7 +121,7 @@ impl Site {
                 created: record.created_at.minute(),
                 expires: record.expires_at.minute(),
                 used: record.used_at.map(Moment::minute),
-                is_ended: access::is_ended(&record, now),
+                is_ended: access_tokens::is_ended(&record, now),
                 name: record.name,
             })
             .collect();
@@ -135,7 +135,7 @@ impl Site {
 fn life(form: Form<'_>) -> Option<Duration> {
     let days: u32 = form.field("days")?.parse().ok()?;
     let life = DAY * days;
-    (days > 0 && life <= access::LIFE_MAX).then_some(life)
+    (days > 0 && life <= access_tokens::LIFE_MAX).then_some(life)
 }
 
 /// A token as its owner may see it.
@@ -146,7 +146,7 @@ fn data(it: &AccessToken, now: Moment) -> Value {
         "created_at": it.created_at.rfc3339(),
         "expires_at": it.expires_at.rfc3339(),
         "used_at": it.used_at.map(Moment::rfc3339),
-        "ended": access::is_ended(it, now),
+        "ended": access_tokens::is_ended(it, now),
     })
 }
 

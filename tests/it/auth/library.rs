@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::engine;
 use tempfile::TempDir;
 use vestibule::auth::keys::{self, NewKey, Proof, Refusal};
-use vestibule::auth::login::{self, Admission, Again, Caller, Rules, SignIn, SignUp};
 use vestibule::auth::names::{self, Rest};
 use vestibule::auth::sessions::{self, Periods, State};
+use vestibule::auth::sign_in::{self, Admission, Again, Caller, Rules, SignIn, SignUp};
 use vestibule::auth::users::{self, Username};
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher, Password, PasswordHash};
@@ -51,14 +51,15 @@ impl Hall {
         let password = Password::new("secret");
         let caller = Caller { presented: presented.copied(), ..Caller::default() };
         let (store, hasher) = (&*self.store, &self.hasher);
-        login::sign_up(store, hasher, &self.rules(), &name(who), &password, &caller, NOW).unwrap()
+        sign_in::sign_up(store, hasher, &self.rules(), &name(who), &password, &caller, NOW).unwrap()
     }
 
     fn sign_in(&self, who: &str, password: &str, presented: Option<&TokenHash>) -> SignIn {
         let (name, password) = (Username::for_sign_in(who).unwrap(), Password::new(password));
         let caller = Caller { presented: presented.copied(), ..Caller::default() };
         let (store, hasher) = (&*self.store, &self.hasher);
-        login::with_password(store, hasher, &self.rules(), &name, &password, &caller, NOW).unwrap()
+        sign_in::with_password(store, hasher, &self.rules(), &name, &password, &caller, NOW)
+            .unwrap()
     }
 
     fn rules(&self) -> Rules {
@@ -443,8 +444,9 @@ fn believes_no_proof_in_a_session_that_has_ended_meanwhile() {
     let (hall, ann) = Hall::with_ann();
     let (store, hasher) = (&*hall.store, &hall.hasher);
     let who = (&ann.user, &ann.started.session);
-    let ask =
-        || login::again(store, hasher, &hall.rules(), who, &Password::new("secret"), NOW).unwrap();
+    let ask = || {
+        sign_in::again(store, hasher, &hall.rules(), who, &Password::new("secret"), NOW).unwrap()
+    };
     assert!(matches!(ask(), Again::Right));
     sessions::end(store, &ann.started.session.id).unwrap();
     assert!(matches!(ask(), Again::Refused(_)));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use vestibule::auth::invites::{self, NewInvite, SignUps};
+use vestibule::auth::invitations::{self, NewInvite, SignUps};
 use vestibule::auth::tickets;
 use vestibule::auth::users::{self, Username};
 use vestibule::base::clock::{Moment, SKEW_MAX};
@@ -212,9 +212,9 @@ fn takes_no_reset_link_and_no_invitation_that_is_made_in_the_future() {
             note: String::new(),
             groups: Groups::default(),
             uses: 1,
-            life: invites::LIFE,
+            life: invitations::LIFE,
         };
-        let (_, invite) = invites::create(&*store, new, then).unwrap();
+        let (_, invite) = invitations::create(&*store, new, then).unwrap();
         let reset = format!("/reset?token={}", link.reveal());
         let sign_up = format!("/signup?invite={}", invite.reveal());
         // Not even once their hour has come: they are good for one hour and not for a month and one.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::auth::login::Rules;
+use vestibule::auth::sign_in::Rules;
 use vestibule::auth::throttle::Limits;
 use vestibule::base::token::hex;
 use vestibule::web::http::Response;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 use std::time::Duration;
 
-use vestibule::auth::invites::{self, NewInvite, SignUps};
+use vestibule::auth::invitations::{self, NewInvite, SignUps};
 use vestibule::base::token::Token;
 use vestibule::store::{Groups, Store};
 use vestibule::web::routes::{Lane, Settings};
@@ -27,7 +27,7 @@ fn store(visit: &Visit) -> Box<dyn Store> {
 fn invite(visit: &Visit, uses: u32, groups: &str) -> Token {
     let groups = Groups::new(groups.to_owned());
     let new = NewInvite { note: "for a test".to_owned(), groups, uses, life: HOUR };
-    invites::create(&*store(visit), new, visit.now).unwrap().1
+    invitations::create(&*store(visit), new, visit.now).unwrap().1
 }
 
 fn sign_up(visit: &mut Visit, name: &str, token: &str) -> (u16, String) {
@@ -127,7 +127,7 @@ fn makes_the_first_account_with_a_link_that_is_good_while_there_is_none() {
     for sign_ups in [SignUps::Closed, SignUps::Invite] {
         let mut visit = site(sign_ups);
         let first =
-            |visit: &Visit| invites::create_first(&*store(visit), sign_ups, visit.now).unwrap();
+            |visit: &Visit| invitations::create_first(&*store(visit), sign_ups, visit.now).unwrap();
         let (old, new) = (first(&visit).unwrap(), first(&visit).unwrap());
         assert_eq!(sign_up(&mut visit, "anna", old.reveal()), refused(BAD), "the last one is good");
         assert_eq!(sign_up(&mut visit, "anna", new.reveal()).0, 302);
@@ -135,20 +135,22 @@ fn makes_the_first_account_with_a_link_that_is_good_while_there_is_none() {
         assert!(first(&visit).is_none(), "there is an account");
     }
     let visit = site(SignUps::Open);
-    assert!(invites::create_first(&*store(&visit), SignUps::Open, visit.now).unwrap().is_none());
+    assert!(
+        invitations::create_first(&*store(&visit), SignUps::Open, visit.now).unwrap().is_none()
+    );
 }
 
 #[test]
 fn takes_no_first_link_once_the_operator_has_made_an_account() {
     let mut visit = site(SignUps::Closed);
     let now = visit.now;
-    let token = invites::create_first(&*store(&visit), SignUps::Closed, now).unwrap().unwrap();
+    let token = invitations::create_first(&*store(&visit), SignUps::Closed, now).unwrap().unwrap();
     visit.raw().run(
         "INSERT INTO user (id, username, canonical_username, created_at, attributes)
          VALUES ('a', 'ann', 'ann', 0, '')",
     );
     assert_eq!(sign_up(&mut visit, "mallory", token.reveal()), refused(BAD));
-    assert!(invites::all(&*store(&visit), now).unwrap().is_empty());
+    assert!(invitations::all(&*store(&visit), now).unwrap().is_empty());
 }
 
 #[test]
@@ -290,7 +292,8 @@ fn lets_whoever_clicks_twice_in_with_an_invitation_that_is_good_for_more() {
 fn computes_no_hash_for_whoever_has_no_good_invitation_though_an_account_is_new() {
     for sign_ups in [SignUps::Closed, SignUps::Invite] {
         let mut visit = site(sign_ups);
-        let first = invites::create_first(&*store(&visit), sign_ups, visit.now).unwrap().unwrap();
+        let first =
+            invitations::create_first(&*store(&visit), sign_ups, visit.now).unwrap().unwrap();
         assert_eq!(sign_up(&mut visit, "anna", first.reveal()).0, 302);
         visit.forget_everything();
         let hashes = visit.site.hashes_computed();

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use vestibule::auth::invites::{self, NewInvite};
-use vestibule::auth::login::Rules;
+use vestibule::auth::invitations::{self, NewInvite};
 use vestibule::auth::names::{Reserved, Rest};
+use vestibule::auth::sign_in::Rules;
 use vestibule::store::Groups;
 use vestibule::web::http::Response;
 use vestibule::web::routes::Settings;
@@ -109,7 +109,7 @@ fn gives_no_reserved_name_to_somebody_with_an_invitation() {
     let mut visit = after_anna(of_example());
     let store = engine::open(visit.folder.path());
     let new = NewInvite { note: String::new(), groups: Groups::default(), uses: 1, life: DAY };
-    let (_, token) = invites::create(&*store, new, visit.now).unwrap();
+    let (_, token) = invitations::create(&*store, new, visit.now).unwrap();
     for (name, expected) in [("admin", 400), ("anna", 400), ("bertha", 302)] {
         visit.forget_everything();
         let fields = [("username", name), ("password", PASSWORD), ("invite", token.reveal())];

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use vestibule::auth::invites::SignUps;
-use vestibule::auth::policy::Policy;
+use vestibule::auth::invitations::SignUps;
+use vestibule::auth::password_policy::Policy;
 use vestibule::base::token::Token;
 use vestibule::web::http::{Problem, Response};
 use vestibule::web::origin::{Origin, Rule};
