@@ -14,7 +14,7 @@ pub(super) fn write(moment: Instant) -> String {
     moment.saturating_duration_since(*BEGINNING).as_micros().to_string()
 }
 
-/// The moment that [`write()`] wrote, to the microsecond. `None` if it wrote something else.
+/// The moment that `write` wrote, to the microsecond. `None` if it wrote something else.
 pub fn read(text: &str) -> Option<Instant> {
     BEGINNING.checked_add(Duration::from_micros(text.parse().ok()?))
 }

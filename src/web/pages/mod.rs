@@ -1,6 +1,6 @@
 //! The pages: values in, markup out.
 //!
-//! Decides every element of a page; the words come from `text`. A page works without scripts, has one
+//! Decides every element of a page; the words come from `messages`. A page works without scripts, has one
 //! stylesheet and loads nothing from other sites. Knows no request and no store. All text from users goes
 //! through maud's escaping; nothing is ever pre-escaped.
 
