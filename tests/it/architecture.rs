@@ -275,6 +275,22 @@ fn links_only_to_files_and_headings_that_are_there() {
 }
 
 #[test]
+fn names_only_source_files_that_exist() {
+    let schema = (PathBuf::from("schema.sql"), read("schema.sql"));
+    let mut files = 0;
+    for (path, text) in documents().into_iter().chain([schema]) {
+        let is_part = |it: char| it.is_ascii_alphanumeric() || "/._-".contains(it);
+        let words = text.split(|it| !is_part(it)).map(|it| it.trim_end_matches(['.', '/']));
+        let folders = ["src/", "tests/", "benches/", "contrib/", "docs/"];
+        for name in words.filter(|word| folders.iter().any(|it| word.starts_with(it))) {
+            assert!(root().join(name).exists(), "{}: there is no {name}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 20, "the test no longer sees the files: {files}");
+}
+
+#[test]
 fn names_only_flags_that_exist() {
     let known = read("docs/settings.md") + &read("docs/commands.md");
     let is_known =

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use super::{EXIT_CODES, definition};
 
 /// What stands at the top of the rendered files.
-const NOTICE: &str = "<!-- Rendered from the definitions in src/config: change the texts there, then run \
+const NOTICE: &str = "<!-- Rendered from the definitions of the command line in src/cli: change the texts there, then run \
                       `cargo run -- manual --markdown docs`. -->";
 
 /// A script that makes this shell complete commands and flags.
