@@ -205,3 +205,7 @@ check 'somebody who is in is in' 200 "$(status known "$app/")"
 "$BINARY" user delete anna --yes --database "$DATABASE" >/dev/null
 check 'somebody who is deleted is out at once' 302 "$(status known "$app/")"
 check 'and so is their password' 401 "$(status basic "anna:$password")"
+# The name rests, as the app has trusted it.
+check 'nobody else gets the name' 400 "$(status known "$auth/signup" \
+    --header "Origin: $auth" --data-urlencode username=anna --data-urlencode "password=$password")"
+"$BINARY" user free anna --database "$DATABASE" >/dev/null
