@@ -13,7 +13,7 @@ use vestibule::server::gate::Listen;
 use vestibule::server::log::{Kind, Log};
 use vestibule::server::serve;
 use vestibule::store;
-use vestibule::web::routes::Site;
+use vestibule::web::Site;
 
 fn main() {
     let line = CommandLine::read(std::env::args_os()).expect("flags of vestibule serve");

@@ -8,7 +8,7 @@ use vestibule::base::password::{Cost, Hasher};
 use vestibule::server::gate::head::Head;
 use vestibule::store::Sqlite;
 use vestibule::web::http::{Method, Request};
-use vestibule::web::routes::{Settings, Site};
+use vestibule::web::{Settings, Site};
 
 const NOW: Moment = Moment::from_millis(1_795_507_200_000);
 

@@ -41,7 +41,7 @@ use vestibule::server::gate::Doors;
 use vestibule::server::log::{self, Kind, Log};
 use vestibule::server::serve;
 use vestibule::store::{self, Progress, Record};
-use vestibule::web::routes::Site;
+use vestibule::web::Site;
 
 /// What `vestibule` alone says.
 const BEGINNING: &str = "\

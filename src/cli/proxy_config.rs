@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::server::gate::Listen;
 use crate::web::origin::Origin;
-use crate::web::routes::{IdentityHeaders, check_paths};
+use crate::web::{IdentityHeaders, check_paths};
 
 /// A reverse proxy for which there is a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

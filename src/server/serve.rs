@@ -35,7 +35,7 @@ use crate::server::gate::{self, Doors, Gate, News, Remote, Workers};
 use crate::server::log::{self, Kind, Log};
 use crate::store::{self, Patience, Record, Tended};
 use crate::web::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
-use crate::web::routes::{Lane, Site};
+use crate::web::{Lane, Site};
 
 /// When serving that was to end is ended, whatever is left of it.
 const FAREWELL: Duration = Duration::from_secs(10);

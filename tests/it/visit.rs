@@ -11,7 +11,7 @@ use vestibule::base::password::{Cost, Hasher};
 use vestibule::store::{Error, Patience, Store};
 use vestibule::web::http::{Method, Request, Response};
 use vestibule::web::origin::{Domain, Origin, Rule};
-use vestibule::web::routes::{Settings, Site};
+use vestibule::web::{Settings, Site};
 
 /// When every visit begins: 2026-11-24 08:00 UTC.
 pub const MORNING: Moment = Moment::from_millis(1_795_507_200_000);

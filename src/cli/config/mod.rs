@@ -54,7 +54,7 @@ use crate::store::Database;
 use crate::web::client_ip;
 use crate::web::origin::{Domain, Origin, Rule, is_public_suffix, own_domain};
 use crate::web::pages::Remember;
-use crate::web::routes::{Alias, IdentityHeaders, Settings};
+use crate::web::{Alias, IdentityHeaders, Settings};
 
 /// The longest period that can be set. Browsers keep no cookie for longer than 400 days anyway.
 const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);

@@ -20,8 +20,8 @@ use url::{Url, form_urlencoded};
 pub use wire::Pin;
 
 use crate::base::token::{hex, random_bytes, random_text};
+use crate::web::check_paths;
 use crate::web::http::SESSION_COOKIES;
-use crate::web::routes::check_paths;
 
 use cookie::SetCookie;
 use verdict::{Finding, Forged, Guard};

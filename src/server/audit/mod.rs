@@ -19,8 +19,8 @@ use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
 use crate::server::log::{self, Kind, Log};
 use crate::store::{Error, Record};
+use crate::web::Site;
 use crate::web::http::Note;
-use crate::web::routes::Site;
 
 /// Records that wait to be written, at most.
 const WAITING_MAX: usize = 4_096;
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::base::password::{Cost, Hasher};
     use crate::store::{Sqlite, Trail};
-    use crate::web::routes::Settings;
+    use crate::web::Settings;
     use std::path::{Path, PathBuf};
     use tempfile::TempDir;
 

@@ -44,7 +44,7 @@ use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
 use crate::server::log::{Kind, Log};
 use crate::web::http::{Problem, Request};
-use crate::web::routes::{self, HEALTH, Site};
+use crate::web::{self, HEALTH, Site};
 
 use arrival::{Arrival, Step};
 use head::{Head, Persistence};
@@ -600,9 +600,9 @@ impl Gate {
     /// The lane for a request that may be more than a look at a page.
     fn lane_for(&self, request: &Request) -> usize {
         match self.reception.lane(request) {
-            routes::Lane::Page => PAGES,
-            routes::Lane::Write => WRITES,
-            routes::Lane::Slow => SLOW,
+            web::Lane::Page => PAGES,
+            web::Lane::Write => WRITES,
+            web::Lane::Slow => SLOW,
         }
     }
 
@@ -853,7 +853,7 @@ mod tests {
     use super::*;
     use crate::base::password::{Cost, Hasher};
     use crate::store::Sqlite;
-    use crate::web::routes::Settings;
+    use crate::web::Settings;
 
     /// A gate without doors, with two connections for an address and a proxy at 10.0.0.1.
     fn gate(folder: &tempfile::TempDir) -> Gate {

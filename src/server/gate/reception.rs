@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::base::clock::Moment;
 use crate::web::http::{Problem, Request, Response};
-use crate::web::routes::{Lane, Site};
+use crate::web::{Lane, Site};
 
 /// The site, as the gate may ask it.
 pub(super) struct Reception {

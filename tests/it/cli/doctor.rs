@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use url::form_urlencoded::byte_serialize;
-use vestibule::web::routes::check_paths;
+use vestibule::web::check_paths;
 
 use crate::binary::{PATIENCE, vestibule};
 

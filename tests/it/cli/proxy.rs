@@ -1,6 +1,6 @@
 //! The configurations of reverse proxies. tests/proxies runs them; here is what they say.
 
-use vestibule::web::routes::check_paths;
+use vestibule::web::check_paths;
 
 use crate::binary::vestibule;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use vestibule::base::password::{Hasher, Password};
+use vestibule::web::Settings;
 use vestibule::web::http::Response;
-use vestibule::web::routes::Settings;
 
 use crate::visit::{CHEAP, Visit, body, plain, way};
 

@@ -8,7 +8,7 @@ use vestibule::auth::tickets;
 use vestibule::auth::users::{self, Username};
 use vestibule::base::clock::{Moment, SKEW_MAX};
 use vestibule::store::Groups;
-use vestibule::web::routes::{Lane, Settings};
+use vestibule::web::{Lane, Settings};
 
 use crate::binary::Binary;
 use crate::engine;

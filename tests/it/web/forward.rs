@@ -6,7 +6,7 @@ use vestibule::auth::names::Rest;
 use vestibule::auth::users::{self, Username};
 use vestibule::store::Store;
 use vestibule::web::http::Response;
-use vestibule::web::routes::{Alias, IdentityHeaders, Lane, Settings, check_paths};
+use vestibule::web::{Alias, IdentityHeaders, Lane, Settings, check_paths};
 
 use crate::binary::Binary;
 use crate::engine;

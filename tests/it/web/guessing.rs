@@ -5,9 +5,9 @@ use std::time::Duration;
 use vestibule::auth::sign_in::Rules;
 use vestibule::auth::throttle::Limits;
 use vestibule::base::token::hex;
+use vestibule::web::Settings;
 use vestibule::web::http::Response;
 use vestibule::web::origin::{Origin, Rule};
-use vestibule::web::routes::Settings;
 
 use crate::engine;
 use crate::visit::{Visit, body, plain, way};

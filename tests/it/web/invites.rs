@@ -7,7 +7,7 @@ use std::time::Duration;
 use vestibule::auth::invitations::{self, NewInvite, SignUps};
 use vestibule::base::token::Token;
 use vestibule::store::{Groups, Store};
-use vestibule::web::routes::{Lane, Settings};
+use vestibule::web::{Lane, Settings};
 
 use crate::binary::{Binary, vestibule};
 use crate::engine;

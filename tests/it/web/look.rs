@@ -1,7 +1,7 @@
 //! In which language people read, and how the pages look.
 
+use vestibule::web::Settings;
 use vestibule::web::pages::branding::{Look, Picture};
-use vestibule::web::routes::Settings;
 
 use crate::visit::{Visit, body, plain};
 

@@ -9,8 +9,8 @@ use vestibule::auth::invitations::{self, NewInvite};
 use vestibule::auth::names::{Reserved, Rest};
 use vestibule::auth::sign_in::Rules;
 use vestibule::store::Groups;
+use vestibule::web::Settings;
 use vestibule::web::http::Response;
-use vestibule::web::routes::Settings;
 
 use crate::binary::{Binary, vestibule};
 use crate::cli::copy::{on, refusal, said};

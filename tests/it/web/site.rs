@@ -8,7 +8,7 @@ use vestibule::base::token::Token;
 use vestibule::web::http::{Problem, Response};
 use vestibule::web::origin::{Origin, Rule};
 use vestibule::web::pages::Remember;
-use vestibule::web::routes::{Lane, Settings};
+use vestibule::web::{Lane, Settings};
 
 use crate::engine;
 use crate::visit::{Visit, body, of_example, plain, way};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vestibule::web::http::Response;
-use vestibule::web::routes::{Lane, Settings};
+use vestibule::web::{Lane, Settings};
 
 use crate::engine;
 use crate::visit::{Visit, basic, body, of_example, plain, way};

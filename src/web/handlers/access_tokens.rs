@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::account::note;
-use super::doors::Turned;
-use super::{Answer, Site, Visitor, done};
 use crate::auth::access_tokens::{self, Made};
 use crate::auth::sessions::{self, Resumed};
 use crate::base::clock::Moment;
 use crate::store::AccessToken;
+use crate::web::handlers::account::note;
+use crate::web::handlers::sign_in::Turned;
 use crate::web::http::{Form, Request, Response, Wants};
 use crate::web::pages::access_tokens::{self as pages, Page, Row};
 use crate::web::pages::{Field, Refusal};
+use crate::web::{Answer, Site, Visitor, done};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Site {
-    pub(super) fn show_tokens(&self, request: &Request, now: Moment) -> Answer {
+    pub(in crate::web) fn show_tokens(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
             Some(it) => self.tokens_page(request, 200, it, &Page::default(), now)?,
@@ -28,7 +28,12 @@ impl Site {
     }
 
     /// A token is shown in the answer that makes it, and never again.
-    pub(super) fn make_token(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+    pub(in crate::web) fn make_token(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        now: Moment,
+    ) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let name = form.field("name");
@@ -68,7 +73,12 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    pub(super) fn revoke_token(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+    pub(in crate::web) fn revoke_token(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        now: Moment,
+    ) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let handle = form.field("token").unwrap_or_default();

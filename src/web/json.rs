@@ -5,15 +5,15 @@
 
 use serde_json::{Value, json};
 
-use super::doors::{Door, Turned, seconds_of};
 use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::base::clock::Moment;
 use crate::store::{Session, User};
+use crate::web::handlers::sign_in::{Door, Turned, seconds_of};
 use crate::web::http::Response;
 use crate::web::messages::{EN, Say, Told};
 
 /// What went wrong: a word for scripts, a sentence for people.
-pub(super) fn problem(status: u16, say: Say) -> Response {
+pub(in crate::web) fn problem(status: u16, say: Say) -> Response {
     let error = match status {
         401 => "not_signed_in",
         403 => "forbidden",
@@ -29,7 +29,7 @@ pub(super) fn problem(status: u16, say: Say) -> Response {
 }
 
 /// Why somebody is turned away. Who has an account is told here no more than elsewhere.
-pub(super) fn turned(turned: &Turned) -> Response {
+pub(in crate::web) fn turned(turned: &Turned) -> Response {
     let (status, error) = match turned.reason {
         "invalid_username" => (422, "invalid_username"),
         "invalid_password" => (422, "invalid_password"),
@@ -53,7 +53,7 @@ fn message(say: Say) -> String {
 }
 
 /// Somebody who was just let in, with the one copy of their token.
-pub(super) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
+pub(in crate::web) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
     json!({
         "user": self::user(user),
         "session": session(&started.session, now),
@@ -62,12 +62,12 @@ pub(super) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
 }
 
 /// Somebody who is signed in.
-pub(super) fn profile(it: &Resumed, now: Moment) -> Value {
+pub(in crate::web) fn profile(it: &Resumed, now: Moment) -> Value {
     json!({ "user": user(&it.user), "session": session(&it.session, now) })
 }
 
 /// What a form takes.
-pub(super) fn form(door: Door, is_signed_in: bool, shortest: usize) -> Value {
+pub(in crate::web) fn form(door: Door, is_signed_in: bool, shortest: usize) -> Value {
     let shortest = if door == Door::SignUp { shortest } else { 1 };
     json!({
         "signed_in": is_signed_in,
@@ -77,7 +77,7 @@ pub(super) fn form(door: Door, is_signed_in: bool, shortest: usize) -> Value {
 }
 
 /// A session as its owner may see it.
-pub(super) fn session(it: &Session, now: Moment) -> Value {
+pub(in crate::web) fn session(it: &Session, now: Moment) -> Value {
     let state = match sessions::state(it, now) {
         State::Active => "active",
         State::Idle => "idle",

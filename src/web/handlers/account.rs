@@ -1,9 +1,5 @@
 //! What people do with their own account: another password, fewer sessions, none at all.
 
-use serde_json::json;
-
-use super::doors::{Door, Turned};
-use super::{Answer, Site, Visitor, data, done};
 use crate::auth::password_policy;
 use crate::auth::sessions::{self, Resumed};
 use crate::auth::sign_in::{self, Again, Caller, Change};
@@ -12,17 +8,19 @@ use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::{Error, Place};
+use crate::web::handlers::sign_in::{Door, Turned};
 use crate::web::http::{Form, Note, Request, Response, Wants};
 use crate::web::pages::account::{self as pages, Account, Row};
 use crate::web::pages::{Field, Refusal};
 use crate::web::user_agent;
+use crate::web::{Answer, Site, Visitor, done, json};
 
 /// Why something is not done, or that it may be.
 type Allowed = Result<(), Turned>;
 
 impl Site {
     /// Whether a request to one of these pages computes a hash.
-    pub(super) fn account_hashes(path: &str, form: Form<'_>) -> bool {
+    pub(in crate::web) fn account_hashes(path: &str, form: Form<'_>) -> bool {
         let field = match path {
             "/account/password"
             | "/account/sessions/end"
@@ -34,11 +32,11 @@ impl Site {
         form.field(field).is_some_and(|typed| password_policy::read(&typed).is_some())
     }
 
-    pub(super) fn show_account(&self, request: &Request, now: Moment) -> Answer {
+    pub(in crate::web) fn show_account(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
             Some(it) if request.wants() == Wants::Json => {
-                Response::json(200, &data::profile(it, now))
+                Response::json(200, &json::profile(it, now))
             }
             Some(it) => self.account_page(request, 200, it, None),
             None => self.to_sign_in(request),
@@ -46,7 +44,7 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    pub(super) fn show_sessions(&self, request: &Request, now: Moment) -> Answer {
+    pub(in crate::web) fn show_sessions(&self, request: &Request, now: Moment) -> Answer {
         let visitor = self.visitor(request, now)?;
         let answer = match &visitor.resumed {
             Some(it) => self.sessions_page(request, 200, it, None, now)?,
@@ -55,7 +53,12 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    pub(super) fn change_password(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+    pub(in crate::web) fn change_password(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        now: Moment,
+    ) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let turned = match self.read_change(form, it) {
@@ -71,7 +74,12 @@ impl Site {
         Ok(self.refuse_account(request, &visitor, it, form, &turned, now))
     }
 
-    pub(super) fn end_session(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+    pub(in crate::web) fn end_session(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        now: Moment,
+    ) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let handle = form.field("session").unwrap_or_default();
@@ -93,7 +101,7 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    pub(super) fn end_other_sessions(
+    pub(in crate::web) fn end_other_sessions(
         &self,
         request: &Request,
         form: Form<'_>,
@@ -114,7 +122,12 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    pub(super) fn delete_account(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+    pub(in crate::web) fn delete_account(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        now: Moment,
+    ) -> Answer {
         let visitor = self.visitor(request, now)?;
         let Some(it) = &visitor.resumed else { return Ok(self.stranger(request, &visitor, now)) };
         let proof = self.prove(form, "password", it, now)?;
@@ -162,7 +175,7 @@ impl Site {
         Ok(match sign_in::change_password(store, hasher, rules, who, passwords, &caller, now)? {
             Change::Done(started) => {
                 let cookie = self.session_cookie(&started, now);
-                let data = data::admitted(&it.user, &started, now);
+                let data = json::admitted(&it.user, &started, now);
                 let answer = done(request, "/account", &data).with("Set-Cookie", cookie);
                 Ok(answer.noting(note("password_change", it)))
             }
@@ -172,7 +185,7 @@ impl Site {
     }
 
     /// What matters most wants a password that was given a short while ago, or with the request.
-    pub(super) fn fresh(
+    pub(in crate::web) fn fresh(
         &self,
         form: Form<'_>,
         it: &Resumed,
@@ -217,7 +230,12 @@ impl Site {
 
     // Answers.
 
-    pub(super) fn stranger(&self, request: &Request, visitor: &Visitor, now: Moment) -> Response {
+    pub(in crate::web) fn stranger(
+        &self,
+        request: &Request,
+        visitor: &Visitor,
+        now: Moment,
+    ) -> Response {
         self.with_cookie(self.unauthorized(request), visitor, now)
     }
 
@@ -292,7 +310,7 @@ impl Site {
             (session.id != it.session.id, std::cmp::Reverse(session.seen_at.millis()))
         });
         if request.wants() == Wants::Json {
-            let all: Vec<_> = all.iter().map(|session| data::session(session, now)).collect();
+            let all: Vec<_> = all.iter().map(|session| json::session(session, now)).collect();
             let this = it.session.id.public_handle();
             return Ok(Response::json(200, &json!({ "sessions": all, "this": this })));
         }
@@ -314,7 +332,7 @@ impl Site {
     }
 
     /// Where a request comes from, in words that its owner recognises.
-    pub(super) fn place(&self, request: &Request) -> Place {
+    pub(in crate::web) fn place(&self, request: &Request) -> Place {
         Place {
             browser: request.value("user-agent").map_or_else(String::new, user_agent::name),
             address: self.client(request).map_or_else(String::new, |it| it.to_string()),
@@ -335,12 +353,17 @@ impl Turned {
     }
 
     /// Adds to an answer what somebody who has to wait needs, and what the operator reads.
-    pub(super) fn finish(&self, answer: Response, event: &'static str, it: &Resumed) -> Response {
+    pub(in crate::web) fn finish(
+        &self,
+        answer: Response,
+        event: &'static str,
+        it: &Resumed,
+    ) -> Response {
         let event = if self.wait.is_some() { "throttled" } else { event };
         self.with_retry(answer).noting(note(event, it).with("reason", self.reason))
     }
 }
 
-pub(super) fn note(event: &'static str, it: &Resumed) -> Note {
+pub(in crate::web) fn note(event: &'static str, it: &Resumed) -> Note {
     Note::of(event).with("uid", it.user.id.as_str()).with("sess", it.session.id.handle())
 }

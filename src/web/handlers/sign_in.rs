@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Answer, Site, data, leading_to};
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::keys;
 use crate::auth::password_policy::{self, Flaw, Policy};
@@ -19,6 +18,7 @@ use crate::web::http::{Cookie, Form, Method, Note, Request, Response, Wants};
 use crate::web::messages::{EN, Say};
 use crate::web::pages::{self, Field, Filled, Remember};
 use crate::web::redirect::Target;
+use crate::web::{Answer, Site, json, leading_to};
 
 /// How long a browser keeps a cookie, at most (RFC 6265bis § 5.5).
 const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
@@ -28,28 +28,28 @@ const REPEATED: Duration = Duration::from_secs(10);
 
 /// The two forms that lead in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Door {
+pub(in crate::web) enum Door {
     SignUp,
     SignIn,
 }
 
 /// Why somebody is turned away at a door.
-pub(super) struct Turned {
-    pub(super) status: u16,
+pub(in crate::web) struct Turned {
+    pub(in crate::web) status: u16,
     /// How long they should wait before they try again.
-    pub(super) wait: Option<Duration>,
+    pub(in crate::web) wait: Option<Duration>,
     /// What they read.
-    pub(super) refusal: pages::Refusal,
+    pub(in crate::web) refusal: pages::Refusal,
     /// What the operator reads.
-    pub(super) reason: &'static str,
+    pub(in crate::web) reason: &'static str,
     /// Whose account the operator should look after, if so.
-    pub(super) user: Option<UserId>,
+    pub(in crate::web) user: Option<UserId>,
 }
 
 impl Site {
     /// A form, or for somebody who is signed in already, the way to where they want to go or to their
     /// profile.
-    pub(super) fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
+    pub(in crate::web) fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
         if let Err(uninvited) = self.invite(door, request.parameters(), now)? {
             return Ok(self.not_invited(uninvited, request));
         }
@@ -59,7 +59,7 @@ impl Site {
         let answer = match visitor.resumed {
             _ if request.wants() == Wants::Json => {
                 let is_signed_in = visitor.resumed.is_some();
-                Response::json(200, &data::form(door, is_signed_in, self.policy.shortest()))
+                Response::json(200, &json::form(door, is_signed_in, self.policy.shortest()))
             }
             Some(_) => see(next.as_ref()),
             None => {
@@ -76,7 +76,7 @@ impl Site {
         Ok(self.with_cookie(answer, &visitor, now))
     }
 
-    pub(super) fn enter(
+    pub(in crate::web) fn enter(
         &self,
         door: Door,
         request: &Request,
@@ -166,7 +166,7 @@ impl Site {
     }
 
     /// Whether somebody may make an account, as far as their form alone tells.
-    pub(super) fn may_be_invited(&self, form: Form<'_>) -> bool {
+    pub(in crate::web) fn may_be_invited(&self, form: Form<'_>) -> bool {
         match form.field("invite") {
             Some(invite) => Token::parse(&invite).is_some(),
             None => self.sign_ups == SignUps::Open,
@@ -174,7 +174,11 @@ impl Site {
     }
 
     /// The name and the password in a form, if they are worth looking up.
-    pub(super) fn read(&self, door: Door, form: Form<'_>) -> Result<(Username, Password), Turned> {
+    pub(in crate::web) fn read(
+        &self,
+        door: Door,
+        form: Form<'_>,
+    ) -> Result<(Username, Password), Turned> {
         let name = form.field("username").and_then(|typed| match door {
             Door::SignUp => Username::for_sign_up(&typed),
             Door::SignIn => Username::for_sign_in(&typed),
@@ -193,7 +197,7 @@ impl Site {
         }
     }
 
-    pub(super) fn pass(
+    pub(in crate::web) fn pass(
         &self,
         door: Door,
         name: &Username,
@@ -224,7 +228,7 @@ impl Site {
 
     /// Who asks, as far as the request tells. Sign-ups are limited only where the site is served for
     /// real: whoever tries it out makes accounts by the dozen.
-    pub(super) fn caller(
+    pub(in crate::web) fn caller(
         &self,
         door: Door,
         request: &Request,
@@ -246,7 +250,7 @@ impl Site {
         }
     }
 
-    pub(super) fn admit(
+    pub(in crate::web) fn admit(
         &self,
         door: Door,
         request: &Request,
@@ -266,7 +270,7 @@ impl Site {
         };
         let answer = match request.wants() {
             Wants::Json => {
-                let mut data = data::admitted(&admission.user, started, now);
+                let mut data = json::admitted(&admission.user, started, now);
                 if let Some(next) = next {
                     data["next"] = next.as_str().into();
                 }
@@ -284,11 +288,16 @@ impl Site {
         }
     }
 
-    pub(super) fn session_cookie(&self, started: &Started, now: Moment) -> String {
+    pub(in crate::web) fn session_cookie(&self, started: &Started, now: Moment) -> String {
         self.cookie_of(&started.token, &started.session, now)
     }
 
-    pub(super) fn cookie_of(&self, token: &Token, session: &Session, now: Moment) -> String {
+    pub(in crate::web) fn cookie_of(
+        &self,
+        token: &Token,
+        session: &Session,
+        now: Moment,
+    ) -> String {
         if session.place.is_transient {
             return self.cookie.set_transient(token.reveal());
         }
@@ -302,7 +311,7 @@ impl Site {
     }
 
     /// The sentence alone for a script; for a person the form again, with what they typed.
-    pub(super) fn turn_away(
+    pub(in crate::web) fn turn_away(
         &self,
         door: Door,
         request: &Request,
@@ -357,12 +366,12 @@ impl Site {
     /// The account that a refused sign-in with this canonical name was tried on, for the operator's
     /// record. It is looked up after every refusal in the same way, so that neither the answer nor its
     /// time tells whether there is one; for the same reason a failure of the store is no account.
-    pub(super) fn tried_on(&self, canonical: &str) -> Option<UserId> {
+    pub(in crate::web) fn tried_on(&self, canonical: &str) -> Option<UserId> {
         sign_in::account_of(&*self.store, canonical).ok().flatten()
     }
 
     /// What the log knows a name as: people type passwords into the wrong field.
-    pub(super) fn name_handle(&self, name: &str) -> String {
+    pub(in crate::web) fn name_handle(&self, name: &str) -> String {
         format!("h:{}", token::keyed_handle(self.store.handle_key(), name))
     }
 
@@ -381,7 +390,7 @@ impl Site {
         })
     }
 
-    pub(super) fn advice_on(&self, flaw: Flaw) -> Say {
+    pub(in crate::web) fn advice_on(&self, flaw: Flaw) -> Say {
         match (flaw, self.policy) {
             (Flaw::TooShort, Policy::Seed) => |t| t.short_password_of_seed,
             (Flaw::TooShort, Policy::Standard) => |t| t.short_password_of_standard,
@@ -420,7 +429,7 @@ enum Uninvited {
 
 impl Turned {
     /// Others were quicker.
-    pub(super) const NOT_INVITED: Self = Self {
+    pub(in crate::web) const NOT_INVITED: Self = Self {
         refusal: pages::Refusal { say: |t| t.bad_invite, field: Field::Username },
         reason: "bad_invite",
         user: None,
@@ -428,7 +437,7 @@ impl Turned {
         wait: None,
     };
 
-    pub(super) const NAME_TAKEN: Self = Self {
+    pub(in crate::web) const NAME_TAKEN: Self = Self {
         refusal: pages::Refusal { say: |t| t.name_taken, field: Field::Username },
         reason: "name_taken",
         user: None,
@@ -442,7 +451,7 @@ impl Turned {
         matches!(self.reason, "name_taken" | "bad_invite" | "throttled")
     }
 
-    pub(super) const fn for_username(door: Door) -> Self {
+    pub(in crate::web) const fn for_username(door: Door) -> Self {
         let say: Say = match door {
             Door::SignUp => |t| t.bad_username,
             Door::SignIn => |t| t.bad_username_at_sign_in,
@@ -451,28 +460,28 @@ impl Turned {
         Self { refusal, reason: "invalid_username", user: None, status: 400, wait: None }
     }
 
-    pub(super) const fn for_password(say: Say) -> Self {
+    pub(in crate::web) const fn for_password(say: Say) -> Self {
         let refusal = pages::Refusal { say, field: Field::Password };
         Self { refusal, reason: "invalid_password", user: None, status: 400, wait: None }
     }
 
     /// One sentence for whatever was wrong: who has an account here is nobody's business.
-    pub(super) fn for_credentials(why: keys::Refusal) -> Self {
+    pub(in crate::web) fn for_credentials(why: keys::Refusal) -> Self {
         let refusal = pages::Refusal { say: |t| t.incorrect_credentials, field: Field::Password };
         let (reason, user) = told_of(why);
         Self { refusal, reason, user, status: 400, wait: None }
     }
 
     /// The sentence alone, or data if that is asked for.
-    pub(super) fn plainly(&self, request: &Request) -> Response {
+    pub(in crate::web) fn plainly(&self, request: &Request) -> Response {
         match request.wants() {
-            Wants::Json => data::turned(self),
+            Wants::Json => json::turned(self),
             Wants::Html | Wants::Text => Response::text(self.status, (self.refusal.say)(&EN).title),
         }
     }
 
     /// Tells somebody who has to wait how long.
-    pub(super) fn with_retry(&self, answer: Response) -> Response {
+    pub(in crate::web) fn with_retry(&self, answer: Response) -> Response {
         match self.wait {
             Some(wait) => answer.with("Retry-After", seconds_of(wait).to_string()),
             None => answer,
@@ -480,14 +489,14 @@ impl Turned {
     }
 
     /// The same for a name that somebody has and for one that nobody has.
-    pub(super) const fn for_now(wait: Duration) -> Self {
+    pub(in crate::web) const fn for_now(wait: Duration) -> Self {
         let refusal = pages::Refusal { say: |t| t.too_many_attempts, field: Field::Password };
         Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
     }
 }
 
 /// A note with the account that it is about, if there is one.
-pub(super) fn noting_user(note: Note, user: Option<&UserId>) -> Note {
+pub(in crate::web) fn noting_user(note: Note, user: Option<&UserId>) -> Note {
     match user {
         Some(id) => note.with("uid", id.as_str()),
         None => note,
@@ -495,7 +504,7 @@ pub(super) fn noting_user(note: Note, user: Option<&UserId>) -> Note {
 }
 
 /// What the operator reads of a refusal: why, and whose account to look after.
-pub(super) fn told_of(why: keys::Refusal) -> (&'static str, Option<UserId>) {
+pub(in crate::web) fn told_of(why: keys::Refusal) -> (&'static str, Option<UserId>) {
     match why {
         keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
         keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
@@ -509,12 +518,12 @@ fn see(next: Option<&Target>) -> Response {
 }
 
 /// Whole seconds, rounded up: whoever comes back then is not sent away again.
-pub(super) fn seconds_of(wait: Duration) -> u64 {
+pub(in crate::web) fn seconds_of(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// Whether a form was sent by somebody who does not want to be remembered. A script that sends neither
 /// field is remembered, as ever.
-pub(super) fn is_transient(form: Form<'_>) -> bool {
+pub(in crate::web) fn is_transient(form: Form<'_>) -> bool {
     form.field("remember_asked").is_some() && form.field("remember").is_none()
 }

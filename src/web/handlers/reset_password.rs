@@ -2,8 +2,6 @@
 
 use serde_json::json;
 
-use super::doors::Turned;
-use super::{Answer, Site, done};
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::tickets;
 use crate::auth::users::Username;
@@ -11,11 +9,13 @@ use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::User;
+use crate::web::handlers::sign_in::Turned;
 use crate::web::http::{Form, Note, Request, Response, Wants};
 use crate::web::pages;
+use crate::web::{Answer, Site, done};
 
 impl Site {
-    pub(super) fn show_reset(&self, request: &Request, now: Moment) -> Answer {
+    pub(in crate::web) fn show_reset(&self, request: &Request, now: Moment) -> Answer {
         let Some(token) = token_of(request.parameters()) else { return Ok(self.no_link(request)) };
         Ok(match tickets::user_of(&*self.store, &token, now)? {
             Some(user) if request.wants() == Wants::Json => {
@@ -31,7 +31,12 @@ impl Site {
 
     /// It lets nobody in: whoever has found a link still has to sign in, and the owner is told by the
     /// sessions that are gone.
-    pub(super) fn reset_password(&self, request: &Request, form: Form<'_>, now: Moment) -> Answer {
+    pub(in crate::web) fn reset_password(
+        &self,
+        request: &Request,
+        form: Form<'_>,
+        now: Moment,
+    ) -> Answer {
         let Some(token) = token_of(form) else { return Ok(self.no_link(request)) };
         let Some(user) = tickets::user_of(&*self.store, &token, now)? else {
             return Ok(self.no_link(request));
@@ -57,7 +62,7 @@ impl Site {
     }
 
     /// Whether a form that sets a password would compute a hash.
-    pub(super) fn reset_hashes(form: Form<'_>) -> bool {
+    pub(in crate::web) fn reset_hashes(form: Form<'_>) -> bool {
         let password = form.field("password").and_then(|typed| password_policy::read(&typed));
         token_of(form).is_some() && password.is_some()
     }

@@ -9,11 +9,8 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::json;
 use url::form_urlencoded;
 
-use super::doors::{Door, noting_user, seconds_of};
-use super::{Answer, Site, data};
 use crate::auth::access_tokens;
 use crate::auth::password_policy;
 use crate::auth::sign_in::{self, Known};
@@ -22,9 +19,11 @@ use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token;
 use crate::store::{Error, User, UserId};
+use crate::web::handlers::sign_in::{Door, noting_user, seconds_of};
 use crate::web::http::{Cookie, Note, Request, Response, Wants};
 use crate::web::pages;
 use crate::web::redirect::Target;
+use crate::web::{Answer, Site, json};
 
 /// Other gates whose check endpoints we can answer, so that a set-up moves by changing a host name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -223,7 +222,7 @@ pub fn check_paths() -> impl Iterator<Item = &'static str> {
 
 impl Site {
     /// The answer to a check; `None` if the request is none.
-    pub(super) fn check(&self, request: &Request, now: Moment) -> Option<Response> {
+    pub(in crate::web) fn check(&self, request: &Request, now: Moment) -> Option<Response> {
         let check = self.check_at(request)?;
         let answer = self.answer_check(check, request, now);
         let answer = answer.unwrap_or_else(|err| closed(check, self.failure(request, &err)));
@@ -233,7 +232,7 @@ impl Site {
 
     /// Where the links of oauth2-proxy lead here. Its sign-out is a link as well, and no link of ours
     /// changes anything: it leads to the page with the button.
-    pub(super) fn show_way(&self, request: &Request) -> Response {
+    pub(in crate::web) fn show_way(&self, request: &Request) -> Response {
         if request.path == "/oauth2/sign_out" {
             return Response::see("/");
         }
@@ -242,7 +241,11 @@ impl Site {
     }
 
     /// The same answer to a check that could not be made, in a status that its proxy understands.
-    pub(super) fn refuse_check(&self, request: Option<&Request>, answer: Response) -> Response {
+    pub(in crate::web) fn refuse_check(
+        &self,
+        request: Option<&Request>,
+        answer: Response,
+    ) -> Response {
         match request.and_then(|request| self.check_at(request)) {
             Some(check) => closed(check, answer),
             None => answer,
@@ -250,7 +253,7 @@ impl Site {
     }
 
     /// Whether a check computes a hash.
-    pub(super) fn check_hashes(&self, request: &Request, now: Moment) -> bool {
+    pub(in crate::web) fn check_hashes(&self, request: &Request, now: Moment) -> bool {
         self.basic_auth
             && self.check_at(request).is_some()
             && self.may_check(request)
@@ -377,7 +380,7 @@ impl Site {
                 Who::Known(user)
             }
             Known::Refused(why) => {
-                let (reason, user) = super::doors::told_of(why);
+                let (reason, user) = crate::web::handlers::sign_in::told_of(why);
                 Who::Refused { reason, name: Some(name), user }
             }
             Known::Wait(wait) => Who::Wait(wait, name),
@@ -480,7 +483,7 @@ impl Site {
             Wants::Html => self.page(request, 403, |frame| {
                 pages::forbidden::closed(frame, &user.username, &self.own())
             }),
-            Wants::Json => data::problem(403, |t| t.closed),
+            Wants::Json => json::problem(403, |t| t.closed),
             Wants::Text => plainly(403, "Forbidden"),
         };
         answer.noting(note)
@@ -494,7 +497,7 @@ impl Site {
             Wants::Html => {
                 self.page(request, 403, |frame| pages::forbidden::confused(frame, &self.own()))
             }
-            Wants::Json | Wants::Text => data::problem(403, |t| t.two_cookies),
+            Wants::Json | Wants::Text => json::problem(403, |t| t.two_cookies),
         };
         answer.noting(note)
     }
