@@ -27,6 +27,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use vestibule::auth::events::Event;
 use vestibule::auth::invitations;
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher};
@@ -179,7 +180,9 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
         log.write(Kind::Program, "open_signup", &[("hint", hint)], now);
     }
     serve::compare_clock(&site, &log, now);
-    if let Err(err) = site.keep(&[Record::of_program("settings", log::fields(&told), now)]) {
+    if let Err(err) =
+        site.keep(&[Record::of_program(Event::Settings.name(), log::fields(&told), now)])
+    {
         // Another server may hold the lock; that is no reason not to serve.
         log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }

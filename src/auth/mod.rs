@@ -12,3 +12,4 @@ pub mod keys;
 pub mod sessions;
 pub mod password_policy;
 pub mod throttle;
+pub mod events;

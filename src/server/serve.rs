@@ -28,6 +28,7 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::auth::events::Event;
 use crate::base::clock::{Moment, Watch};
 use crate::base::token;
 use crate::server::audit::Audit;
@@ -80,7 +81,7 @@ pub struct Setup {
 }
 
 /// What the supervisor waits for.
-enum Event {
+enum SupervisorEvent {
     /// Somebody asked us to stop.
     Stop,
     /// Workers of this generation heard that no connection will ever be accepted again.
@@ -142,7 +143,7 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
         house.say("listening", &[("address", &address), ("url", &url)]);
     }
     let news = tell.clone();
-    let news = move |it| drop(news.send(Event::Gate(it)));
+    let news = move |it| drop(news.send(SupervisorEvent::Gate(it)));
     let (gate, remote) = Gate::new(doors, limits, site, house.log.clone(), news)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
     remote.follow(first.workers.clone());
@@ -161,7 +162,7 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
             let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
             let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
             // Nobody listens any more if the program is ending.
-            let _ = tell.send(Event::GateEnded(ended));
+            let _ = tell.send(SupervisorEvent::GateEnded(ended));
         }),
     )?;
     // Without a service manager there is nobody to tell.
@@ -232,7 +233,7 @@ pub(crate) fn descriptors_beside(limits: &gate::Limits) -> usize {
 struct Supervisor {
     crew: Crew,
     remote: Remote,
-    events: Receiver<Event>,
+    events: Receiver<SupervisorEvent>,
     /// The present one is the last; before it, those that are still being left.
     generations: Vec<Generation>,
 }
@@ -245,22 +246,24 @@ impl Supervisor {
             let wait = replace_at
                 .map_or(Duration::MAX, |it: Instant| it.saturating_duration_since(Instant::now()));
             match self.events.recv_timeout(wait) {
-                Ok(Event::Stop) => self.begin_to_stop(),
-                Ok(Event::Deaf(number, cause)) if number == self.present() => {
+                Ok(SupervisorEvent::Stop) => self.begin_to_stop(),
+                Ok(SupervisorEvent::Deaf(number, cause)) if number == self.present() => {
                     self.crew.house.say("workers_deaf", &[("cause", &cause.to_string())]);
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
-                Ok(Event::Panicked) => {
+                Ok(SupervisorEvent::Panicked) => {
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
-                Ok(Event::Gate(News::Unreachable(number))) if number == self.present() => {
+                Ok(SupervisorEvent::Gate(News::Unreachable(number)))
+                    if number == self.present() =>
+                {
                     self.crew.house.say("workers_unreachable", &[]);
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
-                Ok(Event::Gate(News::Left(number))) => self.dismiss_before(number),
+                Ok(SupervisorEvent::Gate(News::Left(number))) => self.dismiss_before(number),
                 // Of a generation that was replaced meanwhile.
-                Ok(Event::Deaf(..) | Event::Gate(News::Unreachable(_))) => {}
-                Ok(Event::GateEnded(ended)) => {
+                Ok(SupervisorEvent::Deaf(..) | SupervisorEvent::Gate(News::Unreachable(_))) => {}
+                Ok(SupervisorEvent::GateEnded(ended)) => {
                     self.dismiss_before(u64::MAX);
                     return ended;
                 }
@@ -354,8 +357,8 @@ pub fn compare_clock(site: &Site, log: &Log, now: Moment) {
 fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
     let seconds = step.as_secs().to_string();
     let facts = [("seconds", &*seconds)];
-    log.write(Kind::Program, "clock_went_back", &facts, now);
-    let record = Record::of_program("clock_went_back", log::fields(&facts), now);
+    log.write(Kind::Program, Event::ClockWentBack.name(), &facts, now);
+    let record = Record::of_program(Event::ClockWentBack.name(), log::fields(&facts), now);
     if let Err(err) = site.keep(&[record]) {
         log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
@@ -400,7 +403,7 @@ struct Crew {
     house: Arc<House>,
     private: Private,
     limits: gate::Limits,
-    tell: Sender<Event>,
+    tell: Sender<SupervisorEvent>,
 }
 
 impl Crew {
@@ -458,7 +461,7 @@ impl Room {
         listener: tiny_http::Listener,
         (count, lane): (usize, Lane),
         number: u64,
-        tell: &Sender<Event>,
+        tell: &Sender<SupervisorEvent>,
     ) -> io::Result<Self> {
         // It panics where no thread is to be had.
         let server = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -504,14 +507,14 @@ impl House {
         lane: Lane,
         closing: &AtomicBool,
         generation: u64,
-        tell: &Sender<Event>,
+        tell: &Sender<SupervisorEvent>,
     ) {
         loop {
             match server.recv() {
                 Ok(incoming) => self.answer(incoming, lane),
                 Err(_) if closing.load(Ordering::Acquire) => return,
                 // Nobody listens any more if the program is ending.
-                Err(err) => drop(tell.send(Event::Deaf(generation, err))),
+                Err(err) => drop(tell.send(SupervisorEvent::Deaf(generation, err))),
             }
         }
     }
@@ -579,7 +582,7 @@ impl House {
     /// what stands behind the question mark.
     fn note(&self, method: &str, request: &Request, answer: &Response, began: Instant) {
         let Note { event, fields } = &answer.note;
-        if *event == "health" {
+        if !event.is_logged() {
             return;
         }
         let status = answer.status.to_string();
@@ -598,7 +601,7 @@ impl House {
             ("rid", &number),
         ]);
         let now = Moment::now();
-        self.log.write(Kind::Request, event, &line, now);
+        self.log.write(Kind::Request, event.name(), &line, now);
         self.audit.keep(&answer.note, client, &number, now);
     }
 
@@ -761,7 +764,7 @@ pub fn prove_threads(limits: &gate::Limits) -> Result<(), String> {
 
 /// The first SIGTERM, SIGINT or SIGHUP asks to stop; one more ends the program at once, but for SIGHUP: a
 /// terminal that is closed may send it twice. Under nohup, which has it ignored, it stays ignored.
-fn listen_to_signals(tell: Sender<Event>) -> io::Result<()> {
+fn listen_to_signals(tell: Sender<SupervisorEvent>) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     if !is_ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
@@ -771,7 +774,7 @@ fn listen_to_signals(tell: Sender<Event>) -> io::Result<()> {
         for signal in signals.forever() {
             if !is_stopping {
                 is_stopping = true;
-                drop(tell.send(Event::Stop));
+                drop(tell.send(SupervisorEvent::Stop));
             } else if signal != SIGHUP {
                 std::process::exit(128 + signal);
             }
@@ -790,13 +793,13 @@ fn is_ignored(signal: i32) -> bool {
 
 /// A panic is a bug of ours: the log says where. Not what: the message may quote what was being
 /// read at that moment, and that may be a password.
-fn note_panics(log: Arc<Log>, tell: Sender<Event>) {
+fn note_panics(log: Arc<Log>, tell: Sender<SupervisorEvent>) {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map_or("unknown".to_owned(), ToString::to_string);
         log.write(Kind::Request, "panicked", &[("at", &place)], Moment::now());
         // Our threads have names, and catch their panics.
         if thread::current().name().is_none() {
-            let _ = tell.send(Event::Panicked);
+            let _ = tell.send(SupervisorEvent::Panicked);
         }
     }));
 }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use url::form_urlencoded;
 
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 
 /// Bytes of a body, at most (the guide's body-parser has the same limit).
@@ -225,6 +226,23 @@ pub enum Problem {
     Failed,
 }
 
+impl Problem {
+    /// What the log says about a request with this problem.
+    pub const fn event(self) -> Event {
+        match self {
+            Self::Busy => Event::Overload,
+            Self::Failed => Event::Panic,
+            Self::Malformed
+            | Self::TooSlow
+            | Self::TooLarge
+            | Self::TargetTooLong
+            | Self::Expectation
+            | Self::HeadTooLarge
+            | Self::Version => Event::BadRequest,
+        }
+    }
+}
+
 /// The fields of an `application/x-www-form-urlencoded` text: a body, or a query string.
 #[derive(Clone, Copy)]
 pub struct Form<'a> {
@@ -310,7 +328,7 @@ impl Response {
     /// The response after a panic. It is built without any of the code that may have panicked.
     pub fn after_panic() -> Self {
         let answer = Self::text(500, "An unknown error occurred").with("Cache-Control", "no-store");
-        answer.noting(Note::of("panic"))
+        answer.noting(Note::of(Event::Panic))
     }
 
     /// Adds a header to the response.
@@ -406,7 +424,7 @@ const fn reason(status: u16) -> &'static str {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
     /// The event, as in `login_fail`.
-    pub event: &'static str,
+    pub event: Event,
     /// Field names and values. The log escapes them.
     pub fields: Vec<(&'static str, String)>,
 }
@@ -414,13 +432,13 @@ pub struct Note {
 impl Default for Note {
     /// The event of a request about which there is nothing to say.
     fn default() -> Self {
-        Self::of("request")
+        Self::of(Event::Request)
     }
 }
 
 impl Note {
     /// A note that names the event and has no fields.
-    pub const fn of(event: &'static str) -> Self {
+    pub const fn of(event: Event) -> Self {
         Self { event, fields: Vec::new() }
     }
 

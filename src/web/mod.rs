@@ -26,6 +26,7 @@ pub use handlers::forward_auth::{Alias, IdentityHeaders, check_paths};
 use handlers::sign_in::Door;
 
 use crate::auth::access_tokens;
+use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::names::{self, Reserved};
 use crate::auth::password_policy::Policy;
@@ -310,12 +311,7 @@ impl Site {
             Problem::Busy => self.busy(request),
             Problem::Failed => self.unknown_error(request),
         };
-        let event = match problem {
-            Problem::Busy => "overload",
-            Problem::Failed => "panic",
-            _ => "bad_request",
-        };
-        self.dress(self.refuse_check(request, answer.noting(Note::of(event))))
+        self.dress(self.refuse_check(request, answer.noting(Note::of(problem.event()))))
     }
 
     /// Deletes a batch of what is dead or forgotten by now, lets failures of the future be of now, and says
@@ -472,7 +468,7 @@ impl Site {
             Wants::Json => Response::json(200, &json!({ "status": "ok" })),
             Wants::Html | Wants::Text => Response::text(200, "ok"),
         };
-        answer.noting(Note::of("health"))
+        answer.noting(Note::of(Event::Health))
     }
 
     /// For an operator who sets up a proxy: which address is believed.
@@ -520,7 +516,7 @@ impl Site {
             return Ok(self.with_cookie(self.unauthorized(request), &visitor, now));
         };
         sessions::end(&*self.store, &resumed.session.id)?;
-        let note = Note::of("logout")
+        let note = Note::of(Event::Logout)
             .with("uid", resumed.user.id.as_str())
             .with("sess", resumed.session.id.handle());
         let answer = done(request, "/login", &json!({ "signed_in": false }));
@@ -587,21 +583,21 @@ impl Site {
         match (&visitor.presented, &visitor.resumed) {
             (Presented::Cookie(Some(token)), Some(it)) if it.renewed => {
                 let cookie = self.cookie_of(token, &it.session, now);
-                let note = Note::of("session_renew")
+                let note = Note::of(Event::SessionRenew)
                     .with("uid", it.user.id.as_str())
                     .with("sess", it.session.id.handle());
                 answer.with("Set-Cookie", cookie).noting_if_plain(note)
             }
             (Presented::Old(token), Some(it)) => {
                 let cookie = self.cookie_of(token, &it.session, now);
-                let note = Note::of("session_moved")
+                let note = Note::of(Event::SessionMoved)
                     .with("uid", it.user.id.as_str())
                     .with("sess", it.session.id.handle());
                 let answer = answer.with("Set-Cookie", cookie).noting_if_plain(note);
                 self.without_old_cookie(answer)
             }
             (Presented::Cookie(_), None) => {
-                let note = Note::of("session_invalid");
+                let note = Note::of(Event::SessionInvalid);
                 answer.with("Set-Cookie", self.cookie.clear()).noting_if_plain(note)
             }
             _ => answer,
@@ -645,7 +641,7 @@ impl Site {
             "/logout" => self.unauthorized(request),
             _ => self.problem(request, 403, |t| t.foreign),
         };
-        answer.noting(Note::of("csrf_reject"))
+        answer.noting(Note::of(Event::CsrfReject))
     }
 
     fn unauthorized(&self, request: &Request) -> Response {
@@ -668,11 +664,11 @@ impl Site {
     fn failure(&self, request: &Request, err: &Error) -> Response {
         match err {
             Error::Unavailable(cause) | Error::Unknown(cause) => {
-                self.busy(Some(request)).noting(Note::of("db_busy").with("cause", cause))
+                self.busy(Some(request)).noting(Note::of(Event::DbBusy).with("cause", cause))
             }
-            Error::Broken(cause) => {
-                self.unknown_error(Some(request)).noting(Note::of("db_error").with("cause", cause))
-            }
+            Error::Broken(cause) => self
+                .unknown_error(Some(request))
+                .noting(Note::of(Event::DbError).with("cause", cause)),
         }
     }
 

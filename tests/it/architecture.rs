@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use vestibule::auth::events::{Audited, Event};
+
 use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
@@ -322,6 +324,55 @@ fn names_only_flags_that_exist() {
         }
     }
     assert!(flags > 100, "the test no longer sees the flags: {flags}");
+}
+
+#[test]
+fn documents_every_event_as_the_program_has_it() {
+    let text = read("docs/operating.md");
+    let documented: Vec<_> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| event |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let row = |event: &Event| {
+        let kept = match event.audited() {
+            Audited::Always => "always",
+            Audited::Limited => "with an allowance",
+            Audited::Never => "no",
+        };
+        format!("| `{}` | {} | {kept} |", event.name(), event.description())
+    };
+    let rows: Vec<_> = Event::ALL.iter().map(row).collect();
+    assert_eq!(documented, rows, "the table in docs/operating.md is not that of auth/events.rs");
+}
+
+#[test]
+fn filters_for_events_that_exist() {
+    let filter = read("contrib/fail2ban/filter.conf");
+    let names = filter.split("ev=(?:").nth(1).unwrap().split(')').next().unwrap().split('|');
+    let mut events = 0;
+    for name in names.map(|it| it.split(' ').next().unwrap()) {
+        assert!(Event::ALL.iter().any(|it| it.name() == name), "there is no event {name}");
+        events += 1;
+    }
+    assert_eq!(events, 2, "the test no longer sees the events");
+}
+
+#[test]
+fn knows_no_event_by_its_text_but_where_events_are_listed() {
+    for (noun, code) in sources() {
+        if noun == "auth/events" {
+            continue;
+        }
+        for call in ["Note::of(", "Record::of_program(", "record_of(store, "] {
+            assert!(!code.contains(&format!("{call}\"")), "{noun} names an event by text: {call}");
+        }
+        if noun == "server/audit" {
+            let named = |it: &&Event| code.contains(&format!("\"{}\"", it.name()));
+            assert_eq!(Event::ALL.iter().find(named), None, "{noun} names an event by text");
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Access, Done, counted, find, lines, open, record, table};
 use crate::auth::access_tokens;
+use crate::auth::events::Event;
 use crate::auth::sessions;
 use crate::base::clock::Moment;
 use crate::cli::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
@@ -28,13 +29,13 @@ pub fn session(flags: SessionFlags, now: Moment) -> Done {
                 .map_err(|err| err.to_string())?;
             let session = found.ok_or_else(|| format!("{name} has no session {handle}"))?;
             sessions::end(store, &session.id).map_err(|err| err.to_string())?;
-            record(store, &user, ("session_end", &[("ended", &session.id.handle())]), now)?;
+            record(store, &user, (Event::SessionEnd, &[("ended", &session.id.handle())]), now)?;
             Ok("1 session ended\n".to_owned())
         }
         SessionAction::EndAll { name } => {
             let user = find(store, &name)?;
             let count = sessions::end_all(store, &user.id).map_err(|err| err.to_string())?;
-            record(store, &user, ("session_end", &[("sessions", &count.to_string())]), now)?;
+            record(store, &user, (Event::SessionEnd, &[("sessions", &count.to_string())]), now)?;
             Ok(format!("{} ended\n", counted(count, "session")))
         }
         SessionAction::Purge => purge(store, now),
@@ -99,7 +100,7 @@ pub fn token(flags: TokenFlags, now: Moment) -> Done {
             let found =
                 access_tokens::revoke(store, &user.id, &handle).map_err(|err| err.to_string())?;
             let token = found.ok_or_else(|| format!("{name} has no access token {handle}"))?;
-            record(store, &user, ("token_revoke", &[("token", &token.id.handle())]), now)?;
+            record(store, &user, (Event::TokenRevoke, &[("token", &token.id.handle())]), now)?;
             Ok("1 access token is revoked\n".to_owned())
         }
     }

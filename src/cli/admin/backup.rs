@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Access, Done, counted, open_at, printable, record_of, see_that_it_is_there};
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::config::{BackupFlags, Config, RestoreFlags};
 use crate::server::log;
@@ -34,7 +35,7 @@ pub fn backup(flags: &BackupFlags, now: Moment) -> Done {
              of this is kept\n"
         ));
     }
-    record_of(&*open_at(&database, Access::Read)?, "backup", &[], now)?;
+    record_of(&*open_at(&database, Access::Read)?, Event::Backup, &[], now)?;
     Ok(copied)
 }
 
@@ -55,7 +56,7 @@ pub fn restore(flags: &RestoreFlags, now: Moment) -> Done {
     let record = |sessions: usize| {
         let (from, sessions) = (from.to_string(), sessions.to_string());
         let fields = [("from", &*from), ("sessions_left_out", &*sessions)];
-        Record::of_program("restore", log::fields(&fields), now)
+        Record::of_program(Event::Restore.name(), log::fields(&fields), now)
     };
     let rests_until = flags.rest.rest().end(now);
     let restored = store::restore(&flags.file, to, flags.keep_sessions, rests_until, &record, now)

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::{Done, record_of, see_that_it_is_there, table};
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::config::Copying;
 use crate::store::{self, Progress, Row, Store};
@@ -42,8 +43,8 @@ pub fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
     let target = store::open_beside(to).map_err(text)?;
     let (said_from, said_to) = (from.to_string(), to.to_string());
     let sum = rows.values().sum::<u64>().to_string();
-    record_of(&*source, "copy", &[("to", &*said_to), ("rows", &*sum)], now)?;
-    record_of(&*target, "copy", &[("from", &*said_from), ("rows", &*sum)], now)?;
+    record_of(&*source, Event::Copy, &[("to", &*said_to), ("rows", &*sum)], now)?;
+    record_of(&*target, Event::Copy, &[("from", &*said_from), ("rows", &*sum)], now)?;
     let seconds = begun.elapsed().as_secs_f64();
     if *json {
         let data = json!({

@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::{Access, Done, counted, open, record_of};
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::new_file::NewFile;
 use crate::cli::config::ExportFlags;
@@ -33,7 +34,7 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
     let [held_users, held_keys, held_sessions] = held.map(|(count, thing)| counted(count, thing));
     let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
     let facts = [("users", &*users), ("keys", &*keys), ("sessions", &*sessions)];
-    record_of(store, "export", &facts, now)?;
+    record_of(store, Event::Export, &facts, now)?;
     Ok(match file {
         None => String::new(),
         Some(path) => format!(

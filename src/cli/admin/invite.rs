@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Access, Done, drawn, lines, open, printable, read_groups, record_of, table};
+use crate::auth::events::Event;
 use crate::auth::invitations::{self, NewInvite};
 use crate::base::clock::Moment;
 use crate::cli::config::{InviteAction, InviteFlags};
@@ -34,7 +35,7 @@ pub fn invite(flags: InviteFlags, now: Moment) -> Result<Printout, String> {
 fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Done {
     let revoked = invitations::revoke(store, handle, now).map_err(|err| err.to_string())?;
     let revoked = revoked.ok_or_else(|| format!("there is no invitation {}", printable(handle)))?;
-    record_of(store, "invite_revoke", &[("invite", &revoked.id.handle())], now)?;
+    record_of(store, Event::InviteRevoke, &[("invite", &revoked.id.handle())], now)?;
     Ok("1 invitation is revoked\n".to_owned())
 }
 
@@ -60,7 +61,7 @@ fn make(
         invite.id.public_handle()
     );
     let unshown = |cause: String| format!("{lost} ({cause})");
-    record_of(store, "invite_new", &facts, now).map_err(unshown)?;
+    record_of(store, Event::InviteNew, &facts, now).map_err(unshown)?;
     let link = format!("{origin}/signup?invite={}", token.reveal());
     let text = if look.json {
         let mut data = data(&invite);

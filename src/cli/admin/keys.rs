@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::user::finish;
 use super::{Done, lines, printable, table};
+use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
 use crate::auth::users::Username;
 use crate::base::clock::Moment;
@@ -28,7 +29,7 @@ pub(super) fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Do
     match written.map_err(|err| err.to_string())? {
         Written::Done => {
             let fields = [("key", id.as_str())];
-            finish(store, user, Ok(true), ("user_key_add", &fields), now)
+            finish(store, user, Ok(true), (Event::UserKeyAdd, &fields), now)
         }
         Written::Taken if one_of(store, user, &id)?.is_some() => {
             Err(format!("{name} has the key {text} already"))
@@ -49,7 +50,7 @@ pub(super) fn remove(store: &dyn Store, user: &User, text: &str, now: Moment) ->
         return Err(none());
     }
     let fields = [("key", found.id.as_str())];
-    finish(store, user, Ok(true), ("user_key_remove", &fields), now)
+    finish(store, user, Ok(true), (Event::UserKeyRemove, &fields), now)
 }
 
 pub(super) fn list(store: &dyn Store, user: &User, as_json: bool) -> Done {

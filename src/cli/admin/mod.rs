@@ -20,6 +20,7 @@ use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use crate::auth::events::Event;
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
 use crate::cli::config::DatabaseFlags;
@@ -127,10 +128,10 @@ fn lines(data: impl Iterator<Item = Value>) -> String {
 fn record(
     store: &dyn Store,
     user: &User,
-    (event, fields): (&str, &[(&str, &str)]),
+    (event, fields): (Event, &[(&str, &str)]),
     now: Moment,
 ) -> Result<(), String> {
-    let mut record = Record::of_program(event, log::fields(fields), now);
+    let mut record = Record::of_program(event.name(), log::fields(fields), now);
     record.user_id = Some(user.id.as_str().to_owned());
     keep(store, record)
 }
@@ -138,11 +139,11 @@ fn record(
 /// Keeps what was done to nobody in particular.
 fn record_of(
     store: &dyn Store,
-    event: &str,
+    event: Event,
     fields: &[(&str, &str)],
     now: Moment,
 ) -> Result<(), String> {
-    keep(store, Record::of_program(event, log::fields(fields), now))
+    keep(store, Record::of_program(event.name(), log::fields(fields), now))
 }
 
 fn keep(store: &dyn Store, record: Record) -> Result<(), String> {

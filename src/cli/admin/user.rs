@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Access, Done, drawn, find, lines, open, printable, read_groups, record, record_of, table,
 };
+use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
 use crate::auth::names::{self, Rest};
 use crate::auth::password_policy::{self, Policy};
@@ -102,7 +103,7 @@ fn add(
     user.groups = groups;
     let key = keys::new(&hasher, &user.id, &NewKey { id: &id, password: password.as_ref() });
     match store.add_user(&user, &[key]).map_err(|err| err.to_string())? {
-        Written::Done => finish(store, &user, Ok(true), ("user_add", &[]), now),
+        Written::Done => finish(store, &user, Ok(true), (Event::UserAdd, &[]), now),
         Written::Resting => Err(resting(typed)),
         Written::Taken | Written::NoUser => {
             Err(format!("somebody is called {typed} already, or signs in with it"))
@@ -210,17 +211,17 @@ fn set_password(store: &dyn Store, user: &User, typed: &str, policy: Policy, now
     // Guesses at the old password must not keep its owner from signing in with the new one.
     let is_done =
         written.and_then(|it| throttle::forget_user(store, user).map(|()| it == Written::Done));
-    finish(store, user, is_done, ("user_passwd", &[]), now)
+    finish(store, user, is_done, (Event::UserPasswd, &[]), now)
 }
 
 fn rename(store: &dyn Store, user: &User, typed: &str, rest: Rest, now: Moment) -> Done {
     let name = Username::for_sign_up(typed)
         .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
     match users::rename(store, &user.id, &name, rest, now).map_err(|err| err.to_string())? {
-        Written::Done => finish(store, user, Ok(true), ("user_rename", &[]), now),
+        Written::Done => finish(store, user, Ok(true), (Event::UserRename, &[]), now),
         Written::Taken => Err(format!("somebody is called {typed} already, or signs in with it")),
         Written::Resting => Err(resting(typed)),
-        Written::NoUser => finish(store, user, Ok(false), ("user_rename", &[]), now),
+        Written::NoUser => finish(store, user, Ok(false), (Event::UserRename, &[]), now),
     }
 }
 
@@ -239,7 +240,7 @@ fn free(store: &dyn Store, typed: &str, now: Moment) -> Done {
         return Err(format!("the name {} does not rest", printable(typed)));
     }
     let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
-    record_of(store, "user_free", &[("name", &handle)], now)?;
+    record_of(store, Event::UserFree, &[("name", &handle)], now)?;
     Ok(format!("the name {} may be taken again\n", printable(typed)))
 }
 
@@ -251,7 +252,7 @@ fn delete(store: &dyn Store, user: &User, is_meant: bool, rest: Rest, now: Momen
         ));
     }
     let is_done = users::delete(store, &user.id, rest, now);
-    finish(store, user, is_done, ("user_delete", &[]), now)
+    finish(store, user, is_done, (Event::UserDelete, &[]), now)
 }
 
 fn reset_link(
@@ -270,7 +271,7 @@ fn reset_link(
     let lost =
         format!("a reset link for {name} was made and not shown; another one will take its place");
     let unshown = |cause: String| format!("{lost} ({cause})");
-    record(store, user, ("reset_link", &[]), now).map_err(unshown)?;
+    record(store, user, (Event::ResetLink, &[]), now).map_err(unshown)?;
     let link = format!("{origin}/reset?token={}", token.reveal());
     let drawn = if qr { drawn(&link).map_err(unshown)? } else { String::new() };
     Ok(Printout { text: format!("{link}\n{drawn}"), lost: Some(lost) })
@@ -286,7 +287,7 @@ fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
         )?;
         unlock_name(store, &name).map_err(|err| err.to_string())?;
         let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
-        record_of(store, "user_unlock", &[("name", &handle)], now)?;
+        record_of(store, Event::UserUnlock, &[("name", &handle)], now)?;
         return Ok(format!("failed tries for {} are forgotten\n", printable(typed)));
     };
     let clients = Neighbourhood::all_of(network.addr(), network.prefix_len())
@@ -296,7 +297,7 @@ fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
         clients.into_iter().try_for_each(|it| throttle::forget_address(store, it))
     };
     forget().map_err(|err: store::Error| err.to_string())?;
-    record_of(store, "user_unlock", &[("network", &network.to_string())], now)?;
+    record_of(store, Event::UserUnlock, &[("network", &network.to_string())], now)?;
     Ok(format!("failed tries from {network} are forgotten\n"))
 }
 
@@ -326,7 +327,7 @@ fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Passwor
 fn set_groups(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     let groups = read_groups(text)?;
     let is_done = users::set_groups(store, &user.id, &groups);
-    finish(store, user, is_done, ("user_groups", &[("groups", groups.as_str())]), now)
+    finish(store, user, is_done, (Event::UserGroups, &[("groups", groups.as_str())]), now)
 }
 
 fn set_email(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
@@ -335,17 +336,17 @@ fn set_email(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
         text => users::email(text).ok_or("write the address as in anna@example.com, in ASCII")?,
     };
     let is_done = users::set_email(store, &user.id, &email);
-    finish(store, user, is_done, ("user_email", &[]), now)
+    finish(store, user, is_done, (Event::UserEmail, &[]), now)
 }
 
 fn disable(store: &dyn Store, user: &User, reason: &str, now: Moment) -> Done {
     let is_done = users::disable(store, &user.id, reason, now);
-    finish(store, user, is_done, ("user_disable", &[("reason", reason)]), now)
+    finish(store, user, is_done, (Event::UserDisable, &[("reason", reason)]), now)
 }
 
 fn enable(store: &dyn Store, user: &User, now: Moment) -> Done {
     let is_done = users::enable(store, &user.id);
-    finish(store, user, is_done, ("user_enable", &[]), now)
+    finish(store, user, is_done, (Event::UserEnable, &[]), now)
 }
 
 /// Keeps what was done in the audit trail, and shows what it led to.
@@ -353,7 +354,7 @@ pub(super) fn finish(
     store: &dyn Store,
     user: &User,
     is_done: store::Result<bool>,
-    event: (&str, &[(&str, &str)]),
+    event: (Event, &[(&str, &str)]),
     now: Moment,
 ) -> Done {
     if !is_done.map_err(|err| err.to_string())? {

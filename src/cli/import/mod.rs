@@ -20,6 +20,7 @@ mod vestibule;
 use std::io::BufRead;
 use std::path::PathBuf;
 
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::store::{self, Database, LuciaTables, Progress, Record, Standing, TableNames};
 use luggage::Luggage;
@@ -133,7 +134,7 @@ pub fn bring(
     });
     report.is_written = !order.dry_run && refusal.is_none();
     if let Some(store) = store.filter(|_| report.is_written && report.users.imported > 0) {
-        let record = Record::of_program("import", report.facts(), now);
+        let record = Record::of_program(Event::Import.name(), report.facts(), now);
         let kept = store.add_records(&[record]);
         kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
     }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
 
@@ -44,7 +45,7 @@ pub(super) enum Cause {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct LeftOut {
     pub(super) cause: Cause,
-    pub(super) event: &'static str,
+    pub(super) event: Event,
     pub(super) records: u64,
 }
 
@@ -55,11 +56,11 @@ pub(super) struct Allowances(Mutex<Minute>);
 #[derive(Default)]
 struct Minute {
     number: i64,
-    users: HashMap<(Cause, &'static str), Tally>,
+    users: HashMap<(Cause, Event), Tally>,
     /// Those of which no user is known.
-    clients: HashMap<(Cause, &'static str), Tally>,
+    clients: HashMap<(Cause, Event), Tally>,
     /// Records of each event beyond the first ones.
-    totals: HashMap<&'static str, u64>,
+    totals: HashMap<Event, u64>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -71,7 +72,7 @@ struct Tally {
 impl Allowances {
     /// Whether one more record of this event by this cause may be kept. If it may not, or there is no
     /// room for it, it is counted as left out.
-    pub(super) fn admit(&self, cause: Cause, event: &'static str, has_room: bool) -> bool {
+    pub(super) fn admit(&self, cause: Cause, event: Event, has_room: bool) -> bool {
         let mut minute = self.lock();
         let minute = &mut *minute;
         let total = minute.totals.entry(event).or_default();
@@ -90,7 +91,7 @@ impl Allowances {
     }
 
     /// Counts a record as left out that should have been kept.
-    pub(super) fn leave_out(&self, cause: Cause, event: &'static str) {
+    pub(super) fn leave_out(&self, cause: Cause, event: Event) {
         self.admit(cause, event, false);
     }
 
@@ -134,11 +135,7 @@ impl Minute {
     }
 }
 
-fn tally<'a>(
-    tallies: &'a mut HashMap<(Cause, &'static str), Tally>,
-    cause: Cause,
-    event: &'static str,
-) -> &'a mut Tally {
+fn tally(tallies: &mut HashMap<(Cause, Event), Tally>, cause: Cause, event: Event) -> &mut Tally {
     let key = (cause, event);
     let is_told_apart = tallies.len() < APART_MAX || tallies.contains_key(&key);
     tallies.entry(if is_told_apart { key } else { (Cause::Other, event) }).or_default()
@@ -160,7 +157,7 @@ mod tests {
     }
 
     /// How many of so many records are kept.
-    fn kept(all: &Allowances, cause: &Cause, event: &'static str, records: u64) -> u64 {
+    fn kept(all: &Allowances, cause: &Cause, event: Event, records: u64) -> u64 {
         (0..records).map(|_| u64::from(all.admit(cause.clone(), event, true))).sum()
     }
 
@@ -168,11 +165,13 @@ mod tests {
     fn gives_each_user_and_each_client_an_allowance_of_their_own_for_each_event() {
         let all = Allowances::default();
         for cause in [user("anna"), client(1), Cause::Other] {
-            assert_eq!(kept(&all, &cause, "throttled", 1_000), EACH_MAX, "{cause:?}");
+            assert_eq!(kept(&all, &cause, Event::Throttled, 1_000), EACH_MAX, "{cause:?}");
         }
-        for (cause, event) in
-            [(user("bobo"), "throttled"), (client(2), "throttled"), (user("anna"), "check_denied")]
-        {
+        for (cause, event) in [
+            (user("bobo"), Event::Throttled),
+            (client(2), Event::Throttled),
+            (user("anna"), Event::CheckDenied),
+        ] {
             assert_eq!(kept(&all, &cause, event, 50), 50, "{cause:?}");
         }
     }
@@ -181,19 +180,19 @@ mod tests {
     fn says_what_was_left_out_of_whom_when_the_minute_is_over() {
         let all = Allowances::default();
         assert_eq!(all.settle(NOW), []);
-        kept(&all, &user("anna"), "throttled", 150);
-        kept(&all, &client(1), "csrf_reject", 101);
-        all.leave_out(user("bobo"), "token_make");
+        kept(&all, &user("anna"), Event::Throttled, 150);
+        kept(&all, &client(1), Event::CsrfReject, 101);
+        all.leave_out(user("bobo"), Event::TokenMake);
         assert_eq!(all.settle(NOW.after(std::time::Duration::from_secs(59))), []);
         let later = NOW.after(std::time::Duration::from_secs(60));
         let mut told = all.settle(later);
         told.sort_by_key(|it| it.records);
         let left_out = |cause, event, records| LeftOut { cause, event, records };
         assert_eq!(told.len(), 3);
-        assert!(told.contains(&left_out(user("anna"), "throttled", 50)), "{told:?}");
-        assert!(told.contains(&left_out(client(1), "csrf_reject", 1)), "{told:?}");
-        assert!(told.contains(&left_out(user("bobo"), "token_make", 1)), "{told:?}");
-        assert_eq!(kept(&all, &user("anna"), "throttled", 150), EACH_MAX, "a new minute");
+        assert!(told.contains(&left_out(user("anna"), Event::Throttled, 50)), "{told:?}");
+        assert!(told.contains(&left_out(client(1), Event::CsrfReject, 1)), "{told:?}");
+        assert!(told.contains(&left_out(user("bobo"), Event::TokenMake, 1)), "{told:?}");
+        assert_eq!(kept(&all, &user("anna"), Event::Throttled, 150), EACH_MAX, "a new minute");
         assert_eq!(all.settle(NOW).len(), 1, "a clock that went back begins anew as well");
     }
 
@@ -201,22 +200,22 @@ mod tests {
     fn keeps_the_first_of_every_user_when_many_addresses_have_used_the_total_up() {
         let all = Allowances::default();
         let from_everywhere: u64 =
-            (0..100).map(|it| kept(&all, &client(it), "throttled", 100)).sum();
+            (0..100).map(|it| kept(&all, &client(it), Event::Throttled, 100)).sum();
         assert_eq!(from_everywhere, TOTAL_MAX);
-        assert_eq!(kept(&all, &client(200), "throttled", 5), 0);
-        assert_eq!(kept(&all, &user("bobo"), "throttled", 15), FIRST_MAX);
-        assert_eq!(kept(&all, &client(200), "csrf_reject", 5), 5, "another event");
+        assert_eq!(kept(&all, &client(200), Event::Throttled, 5), 0);
+        assert_eq!(kept(&all, &user("bobo"), Event::Throttled, 15), FIRST_MAX);
+        assert_eq!(kept(&all, &client(200), Event::CsrfReject, 5), 5, "another event");
     }
 
     #[test]
     fn tells_a_bounded_number_of_causes_apart_and_never_a_user_less_for_addresses() {
         let all = Allowances::default();
         for number in 0..30_000 {
-            all.admit(client(number), "csrf_reject", true);
+            all.admit(client(number), Event::CsrfReject, true);
         }
         assert!(all.lock().clients.len() <= APART_MAX + 1);
         assert!(all.lock().users.is_empty());
-        assert_eq!(kept(&all, &user("bobo"), "csrf_reject", 15), FIRST_MAX);
+        assert_eq!(kept(&all, &user("bobo"), Event::CsrfReject, 15), FIRST_MAX);
         let told = all.take();
         assert!(told.len() <= LINES_MAX + 1, "{}", told.len());
         let records: u64 = told.iter().map(|it| it.records).sum();

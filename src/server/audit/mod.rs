@@ -1,8 +1,9 @@
 //! The audit trail: what matters for security, kept in the database.
 //!
-//! Decides which events are kept and that keeping them never holds up a request: records go through a
-//! bounded queue to a thread of their own, which writes all that wait in one transaction. What is left
-//! out is counted by user and event, and the count is a record as well.
+//! Decides that keeping events never holds up a request: records go through a bounded queue to a thread
+//! of their own, which writes all that wait in one transaction. What is left out is counted by user and
+//! event, and the count is a record as well. Which events are kept is decided in `auth::events`: none is
+//! known by name here.
 
 mod allowances;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use allowances::{Allowances, Cause, LeftOut};
 
+use crate::auth::events::{Audited, Event};
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
 use crate::server::log::{self, Kind, Log};
@@ -35,24 +37,6 @@ const BATCH_MAX: usize = 256;
 /// each time, up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
-
-/// Successes that change what opens an account: each is kept. How many there can be is limited by what it
-/// takes to cause one: a slow hash, a session that took one, or a row that is written or deleted.
-const ALWAYS_KEPT: [&str; 9] = [
-    "signup_ok",
-    "login_ok",
-    "logout",
-    "session_end",
-    "password_change",
-    "password_reset",
-    "account_delete",
-    "token_make",
-    "token_revoke",
-];
-
-/// Events of the log that are no matter of security, or no news: a cookie that opens nothing any
-/// more, a session that goes on.
-const LEFT_OUT: [&str; 5] = ["request", "health", "session_renew", "session_invalid", "overload"];
 
 /// Where records are handed in. Shared by all threads.
 pub struct Audit {
@@ -81,13 +65,14 @@ impl Audit {
 
     /// Hands in what a request came to, if it is a matter of security.
     pub fn keep(&self, note: &Note, address: Option<IpAddr>, request: &str, now: Moment) {
-        if LEFT_OUT.contains(&note.event) {
+        let audited = note.event.audited();
+        if audited == Audited::Never {
             return;
         }
         self.settle(now);
         let cause = cause(note, address);
         let record = || record(note, address, request, now);
-        if ALWAYS_KEPT.contains(&note.event) {
+        if audited == Audited::Always {
             if !self.queue(record()) {
                 self.allowances.leave_out(cause, note.event);
             }
@@ -106,8 +91,8 @@ impl Audit {
 
     fn tell(&self, all: Vec<LeftOut>, now: Moment) {
         for LeftOut { cause, event, records } in all {
-            let detail = log::fields(&[("of", event), ("records", &records.to_string())]);
-            let mut record = Record::of_program("audit_limited", detail, now);
+            let detail = log::fields(&[("of", event.name()), ("records", &records.to_string())]);
+            let mut record = Record::of_program(Event::AuditLimited.name(), detail, now);
             match cause {
                 Cause::User(id) => record.user_id = Some(id),
                 Cause::Client(client) => record.address = Some(client.to_string()),
@@ -156,7 +141,7 @@ fn record(note: &Note, address: Option<IpAddr>, request: &str, now: Moment) -> R
     let others: Vec<_> = others.map(|(name, value)| (*name, value.as_str())).collect();
     Record {
         at: now,
-        event: note.event.to_owned(),
+        event: note.event.name().to_owned(),
         user_id: field(note, "uid"),
         address: address.map(|it| it.to_string()),
         session: field(note, "sess"),
@@ -232,7 +217,7 @@ mod tests {
         Sqlite::open(path).unwrap().records(Moment::from_millis(0), 10_000).unwrap()
     }
 
-    fn by(event: &'static str, user: &str) -> Note {
+    fn by(event: Event, user: &str) -> Note {
         Note::of(event).with("uid", user).with("sess", "s")
     }
 
@@ -241,12 +226,12 @@ mod tests {
         let (_folder, path, audit) = open();
         let address = "192.0.2.1".parse().ok();
         for _ in 0..250 {
-            audit.keep(&Note::of("throttled"), address, "r", NOW);
-            audit.keep(&Note::of("login_ok").with("uid", "u"), address, "r", NOW);
-            audit.keep(&Note::of("request"), address, "r", NOW);
+            audit.keep(&Note::of(Event::Throttled), address, "r", NOW);
+            audit.keep(&Note::of(Event::LoginOk).with("uid", "u"), address, "r", NOW);
+            audit.keep(&Note::of(Event::Request), address, "r", NOW);
         }
-        audit.keep(&Note::of("csrf_reject"), address, "r", NOW);
-        audit.keep(&Note::of("throttled"), address, "r", NOW.after(LONG));
+        audit.keep(&Note::of(Event::CsrfReject), address, "r", NOW);
+        audit.keep(&Note::of(Event::Throttled), address, "r", NOW.after(LONG));
         assert_eq!(audit.flush(LONG, NOW), 0);
         let records = records(&path);
         let count = |event: &str| records.iter().filter(|it| it.event == event).count();
@@ -262,22 +247,24 @@ mod tests {
         let (_folder, path, audit) = open();
         let from = |it: &str| it.parse().ok();
         for _ in 0..300 {
-            for event in ["token_make_fail", "login_fail", "token_make", "session_end"] {
+            for event in
+                [Event::TokenMakeFail, Event::LoginFail, Event::TokenMake, Event::SessionEnd]
+            {
                 audit.keep(&by(event, "anna"), from("192.0.2.1"), "r", NOW);
             }
-            audit.keep(&Note::of("bad_link"), from("2001:db8::1"), "r", NOW);
+            audit.keep(&Note::of(Event::BadLink), from("2001:db8::1"), "r", NOW);
         }
-        for event in ["token_make_fail", "login_fail", "token_make", "session_end"] {
+        for event in [Event::TokenMakeFail, Event::LoginFail, Event::TokenMake, Event::SessionEnd] {
             audit.keep(&by(event, "bobo"), from("192.0.2.1"), "r", NOW);
         }
-        audit.keep(&Note::of("bad_link"), from("2001:db8:0:1::1"), "r", NOW);
+        audit.keep(&Note::of(Event::BadLink), from("2001:db8:0:1::1"), "r", NOW);
         assert_eq!(audit.flush(LONG, NOW), 0);
         let records = records(&path);
         let of = |event: &str, user: Option<&str>| {
             records.iter().filter(|it| it.event == event && it.user_id.as_deref() == user).count()
         };
-        for event in ["token_make_fail", "login_fail", "token_make", "session_end"] {
-            assert_eq!(of(event, Some("bobo")), 1, "{event}");
+        for event in [Event::TokenMakeFail, Event::LoginFail, Event::TokenMake, Event::SessionEnd] {
+            assert_eq!(of(event.name(), Some("bobo")), 1, "{event:?}");
         }
         assert_eq!(of("bad_link", None), 101, "of two addresses");
         let always = ["token_make", "session_end"].map(|event| of(event, Some("anna")));
@@ -304,9 +291,9 @@ mod tests {
         let other = rusqlite::Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         for number in 0..5_000 {
-            audit.keep(&by("throttled", &format!("u{number}")), None, "r", NOW);
+            audit.keep(&by(Event::Throttled, &format!("u{number}")), None, "r", NOW);
         }
-        audit.keep(&by("token_make", "bobo"), None, "r", NOW);
+        audit.keep(&by(Event::TokenMake, "bobo"), None, "r", NOW);
         // Longer than a write waits for the lock.
         assert!(audit.flush(Duration::from_secs(4), NOW) > 0);
         other.execute_batch("ROLLBACK").unwrap();

@@ -646,7 +646,7 @@ impl Gate {
         let Some(said) = self.reception.answer_at_once(&request, is_to_head) else { return false };
         if said.status != 200 {
             let status = said.status.to_string();
-            self.note(said.event, &[("status", &status), ("path", HEALTH)]);
+            self.note(said.event.name(), &[("status", &status), ("path", HEALTH)]);
         }
         self.say(place, &said, head.persistence);
         true
@@ -674,8 +674,7 @@ impl Gate {
         let client = request.and_then(|it| self.reception.client(it)).or(visitor.peer);
         let client = client.map_or("-".to_owned(), |it| it.to_string());
         let said = self.reception.refuse(problem, request, visitor.is_to_head);
-        let event = if problem == Problem::Busy { "overload" } else { "bad_request" };
-        self.note(event, &[("status", &said.status.to_string()), ("ip", &client)]);
+        self.note(problem.event().name(), &[("status", &said.status.to_string()), ("ip", &client)]);
         self.say(place, &said, persistence);
     }
 

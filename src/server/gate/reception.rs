@@ -8,6 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::web::http::{Problem, Request, Response};
 use crate::web::{Lane, Site};
@@ -64,7 +65,7 @@ impl Reception {
 pub(super) struct Said {
     pub(super) bytes: Vec<u8>,
     pub(super) status: u16,
-    pub(super) event: &'static str,
+    pub(super) event: Event,
 }
 
 impl Said {
@@ -88,7 +89,7 @@ mod tests {
         assert_eq!(caught(|| 1), Some(1));
         assert_eq!(caught(|| -> u8 { panic!("a bug") }), None);
         let said = Said::of(&Response::after_panic(), false);
-        assert_eq!((said.status, said.event), (500, "panic"));
+        assert_eq!((said.status, said.event), (500, Event::Panic));
         assert!(said.bytes.ends_with(b"\r\n\r\nAn unknown error occurred"));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::auth::access_tokens::{self, Made};
+use crate::auth::events::Event;
 use crate::auth::sessions::{self, Resumed};
 use crate::base::clock::Moment;
 use crate::store::AccessToken;
@@ -49,7 +50,7 @@ impl Site {
         let answer = match access_tokens::create(&*self.store, &it.session, name, life, now)? {
             Made::Done(token, record) => {
                 let token = access_tokens::reveal(&token);
-                let made = note("token_make", it).with("token", record.id.handle());
+                let made = note(Event::TokenMake, it).with("token", record.id.handle());
                 let answer = match request.wants() {
                     Wants::Json => {
                         let mut data = data(&record, now);
@@ -84,7 +85,7 @@ impl Site {
         let handle = form.field("token").unwrap_or_default();
         let answer = match access_tokens::revoke(&*self.store, &it.user.id, &handle)? {
             Some(record) => done(request, "/account/tokens", &json!({ "revoked": 1 }))
-                .noting(note("token_revoke", it).with("token", record.id.handle())),
+                .noting(note(Event::TokenRevoke, it).with("token", record.id.handle())),
             None => self.problem(request, 404, |t| t.no_token),
         };
         Ok(self.with_cookie(answer, &visitor, now))
@@ -108,7 +109,7 @@ impl Site {
         } else {
             turned.plainly(request)
         };
-        Ok(self.with_cookie(turned.finish(answer, "token_make_fail", it), visitor, now))
+        Ok(self.with_cookie(turned.finish(answer, Event::TokenMakeFail, it), visitor, now))
     }
 
     fn tokens_page(

@@ -1,5 +1,6 @@
 //! What people do with their own account: another password, fewer sessions, none at all.
 
+use crate::auth::events::Event;
 use crate::auth::password_policy;
 use crate::auth::sessions::{self, Resumed};
 use crate::auth::sign_in::{self, Again, Caller, Change};
@@ -92,7 +93,7 @@ impl Site {
             return self.refuse_sessions(request, &visitor, it, &turned, now);
         }
         sessions::end(&*self.store, &session.id)?;
-        let note = note("session_end", it).with("ended", session.id.handle());
+        let note = note(Event::SessionEnd, it).with("ended", session.id.handle());
         if session.id == it.session.id {
             let answer = done(request, "/login", &json!({ "ended": 1 }));
             return Ok(self.forget(answer).noting(note));
@@ -117,7 +118,7 @@ impl Site {
         // Where none was left, nothing has happened that is worth a record.
         let answer = match count {
             0 => answer,
-            _ => answer.noting(note("session_end", it).with("others", count.to_string())),
+            _ => answer.noting(note(Event::SessionEnd, it).with("others", count.to_string())),
         };
         Ok(self.with_cookie(answer, &visitor, now))
     }
@@ -136,7 +137,7 @@ impl Site {
             return Ok(self.refuse_account(request, &visitor, it, form, &turned, now));
         }
         users::delete(&*self.store, &it.user.id, self.rules.rest, now)?;
-        let note = note("account_delete", it);
+        let note = note(Event::AccountDelete, it);
         let answer = done(request, "/login", &json!({ "deleted": true }));
         Ok(self.forget(answer).noting(note))
     }
@@ -177,7 +178,7 @@ impl Site {
                 let cookie = self.session_cookie(&started, now);
                 let data = json::admitted(&it.user, &started, now);
                 let answer = done(request, "/account", &data).with("Set-Cookie", cookie);
-                Ok(answer.noting(note("password_change", it)))
+                Ok(answer.noting(note(Event::PasswordChange, it)))
             }
             Change::Refused(_) => Err(Turned::for_present_password()),
             Change::Wait(wait) => Err(Turned::for_now(wait)),
@@ -256,8 +257,8 @@ impl Site {
             turned.plainly(request)
         };
         let event = match form {
-            pages::Form::Password => "password_change_fail",
-            pages::Form::Delete => "account_delete_fail",
+            pages::Form::Password => Event::PasswordChangeFail,
+            pages::Form::Delete => Event::AccountDeleteFail,
         };
         self.with_cookie(turned.finish(answer, event, it), visitor, now)
     }
@@ -275,7 +276,7 @@ impl Site {
         } else {
             turned.plainly(request)
         };
-        let answer = turned.finish(answer, "session_end_fail", it);
+        let answer = turned.finish(answer, Event::SessionEndFail, it);
         Ok(self.with_cookie(answer, visitor, now))
     }
 
@@ -353,17 +354,12 @@ impl Turned {
     }
 
     /// Adds to an answer what somebody who has to wait needs, and what the operator reads.
-    pub(in crate::web) fn finish(
-        &self,
-        answer: Response,
-        event: &'static str,
-        it: &Resumed,
-    ) -> Response {
-        let event = if self.wait.is_some() { "throttled" } else { event };
+    pub(in crate::web) fn finish(&self, answer: Response, event: Event, it: &Resumed) -> Response {
+        let event = if self.wait.is_some() { Event::Throttled } else { event };
         self.with_retry(answer).noting(note(event, it).with("reason", self.reason))
     }
 }
 
-pub(in crate::web) fn note(event: &'static str, it: &Resumed) -> Note {
+pub(in crate::web) fn note(event: Event, it: &Resumed) -> Note {
     Note::of(event).with("uid", it.user.id.as_str()).with("sess", it.session.id.handle())
 }

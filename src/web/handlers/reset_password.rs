@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::auth::events::Event;
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::tickets;
 use crate::auth::users::Username;
@@ -50,12 +51,14 @@ impl Site {
                 } else {
                     turned.plainly(request)
                 };
-                return Ok(answer.noting(note("password_reset_fail").with("reason", turned.reason)));
+                return Ok(
+                    answer.noting(note(Event::PasswordResetFail).with("reason", turned.reason))
+                );
             }
         };
         let is_done = tickets::set_password(&*self.store, &self.hasher, &token, &password, now)?;
         Ok(if is_done {
-            done(request, "/login", &json!({ "reset": true })).noting(note("password_reset"))
+            done(request, "/login", &json!({ "reset": true })).noting(note(Event::PasswordReset))
         } else {
             self.no_link(request)
         })
@@ -96,7 +99,7 @@ impl Site {
 
     /// The same for a link that never was one, that was used, and that is too old.
     fn no_link(&self, request: &Request) -> Response {
-        self.problem(request, 404, |t| t.bad_link).noting(Note::of("bad_link"))
+        self.problem(request, 404, |t| t.bad_link).noting(Note::of(Event::BadLink))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::keys;
 use crate::auth::password_policy::{self, Flaw, Policy};
@@ -260,7 +261,7 @@ impl Site {
     ) -> Response {
         let started = &admission.started;
         let cookie = self.session_cookie(started, now);
-        let event = if door == Door::SignUp { "signup_ok" } else { "login_ok" };
+        let event = if door == Door::SignUp { Event::SignupOk } else { Event::LoginOk };
         let note = Note::of(event)
             .with("uid", admission.user.id.as_str())
             .with("sess", started.session.id.handle());
@@ -347,9 +348,9 @@ impl Site {
     /// What the operator reads of somebody who is turned away.
     fn note_of(&self, door: Door, form: Form<'_>, turned: &Turned) -> Note {
         let event = match door {
-            _ if turned.wait.is_some() => "throttled",
-            Door::SignUp => "signup_fail",
-            Door::SignIn => "login_fail",
+            _ if turned.wait.is_some() => Event::Throttled,
+            Door::SignUp => Event::SignupFail,
+            Door::SignIn => Event::LoginFail,
         };
         let username = form.field("username").unwrap_or_default();
         let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
@@ -410,7 +411,7 @@ impl Site {
         let answer = self.problem(request, 403, say);
         // Whoever only looks has not failed at anything.
         match request.method {
-            Method::Post => answer.noting(Note::of("signup_fail").with("reason", reason)),
+            Method::Post => answer.noting(Note::of(Event::SignupFail).with("reason", reason)),
             _ => answer,
         }
     }

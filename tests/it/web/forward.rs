@@ -376,7 +376,7 @@ fn closes_a_check_with_a_parameter_that_it_does_not_know_whatever_the_query_of_t
                 let uris: Vec<_> = uris.iter().map(|it| ("X-Forwarded-Uri", *it)).collect();
                 let answer = forward(&mut visit, &format!("{path}?{unknown}"), &uris);
                 assert_eq!(answer.status, 403, "{path}?{unknown} for {uris:?}");
-                assert!(!has_identity(&answer) && answer.note.event == "check_denied");
+                assert!(!has_identity(&answer) && answer.note.event.name() == "check_denied");
             }
         }
     }
@@ -488,7 +488,7 @@ fn fails_closed_when_the_database_does() {
     visit.raw().run("DROP TABLE user_session");
     let answer = nginx(&mut visit);
     assert_eq!(answer.status, 403, "nginx knows no 500 here");
-    assert_eq!(answer.note.event, "db_error");
+    assert_eq!(answer.note.event.name(), "db_error");
     assert!(!has_identity(&answer));
     assert_eq!(forward(&mut visit, "/auth/forward", &[PAGE]).status, 500);
 }
@@ -731,7 +731,7 @@ fn counts_a_wrong_password_on_a_check_like_any_other() {
     }
     let answer = ask_with(&mut visit, &basic("anna", "correct horse"));
     assert_eq!((answer.status, answer.value("Retry-After")), (401, Some("1")));
-    assert_eq!(answer.note.event, "throttled");
+    assert_eq!(answer.note.event.name(), "throttled");
     let answer = visit.post("/login", &[("username", "anna"), ("password", "correct horse")]);
     assert_eq!(answer.status, 429, "the sign-in form counts the same");
     let authorization = basic("anna", "correct horse");
@@ -749,11 +749,11 @@ fn tells_the_operator_on_which_account_a_check_was_tried() {
     for (name, account) in [("anna", Some(&*id)), ("nobody", None)] {
         for password in ["", &token, "wrong", "wrong", "wrong", "wrong", "wrong", "wrong"] {
             let answer = ask_with(&mut visit, &basic(name, password));
-            assert_eq!(answer.note.event, "login_fail");
+            assert_eq!(answer.note.event.name(), "login_fail");
             assert_eq!(account_in(&answer), account, "{name} {password}");
         }
         let answer = ask_with(&mut visit, &basic(name, "wrong"));
-        assert_eq!((answer.note.event, account_in(&answer)), ("throttled", account));
+        assert_eq!((answer.note.event.name(), account_in(&answer)), ("throttled", account));
         assert!(answer.note.fields.iter().any(|(field, _)| *field == "name"));
     }
 }

@@ -101,7 +101,7 @@ fn tells_the_operator_on_which_account_a_try_failed_and_nobody_else() {
         (1..6).for_each(|_| assert_eq!(guess(&mut visit, name), None));
         answers.push(sign_in(&mut visit, name, "wrong"));
         let accounts: Vec<_> = answers.iter().map(|it| account_in(it) == Some(&id)).collect();
-        let events: Vec<_> = answers.iter().map(|it| it.note.event).collect();
+        let events: Vec<_> = answers.iter().map(|it| it.note.event.name()).collect();
         assert_eq!(events, ["login_fail", "login_fail", "throttled"]);
         assert!(answers.iter().all(|it| account_in(it).is_none_or(|it| it == id)));
         let seen: Vec<_> = answers.into_iter().map(|it| (it.status, it.headers, it.body)).collect();

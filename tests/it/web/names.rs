@@ -132,7 +132,7 @@ fn answers_the_same_to_a_name_that_is_taken_that_rests_and_that_is_reserved() {
             let answer = visit.ask("POST", "/signup", &headers, &form);
             let body = String::from_utf8(answer.body.to_vec()).unwrap().replace(name, "NAME");
             let reason = answer.note.fields.iter().find(|(field, _)| *field == "reason").cloned();
-            (answer.status, answer.headers, body, answer.note.event, reason)
+            (answer.status, answer.headers, body, answer.note.event.name(), reason)
         });
         assert!(taken == rests && taken == reserved, "{accept}: {taken:?} {rests:?} {reserved:?}");
     }

@@ -124,7 +124,7 @@ fn ends_a_token_when_its_owner_revokes_it_and_lets_nobody_else_do_that() {
     (visit.cookie, visit.device) = anna;
     let answer = visit.post("/account/tokens/revoke", &[("token", &handle)]);
     assert_eq!(way(&answer), (302, Some("/account/tokens")));
-    assert_eq!(answer.note.event, "token_revoke");
+    assert_eq!(answer.note.event.name(), "token_revoke");
     assert_eq!(bearer(&mut visit, &token), 401);
     assert_eq!(visit.post("/account/tokens/revoke", &[("token", &handle)]).status, 404);
 }

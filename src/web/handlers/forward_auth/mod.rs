@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::form_urlencoded;
 
 use crate::auth::access_tokens;
+use crate::auth::events::Event;
 use crate::auth::password_policy;
 use crate::auth::sign_in::{self, Known};
 use crate::auth::users::{self, Username};
@@ -291,7 +292,7 @@ impl Site {
 
     fn answer_check(&self, check: Check, request: &Request, now: Moment) -> Answer {
         if !self.may_check(request) {
-            let note = Note::of("check_refused").with("reason", "not_a_trusted_proxy");
+            let note = Note::of(Event::CheckRefused).with("reason", "not_a_trusted_proxy");
             return Ok(plainly(403, "Forbidden").noting(note));
         }
         let method = method(check, request);
@@ -452,12 +453,13 @@ impl Site {
         match who {
             Who::Known(_) | Who::Stranger | Who::Confused => answer,
             Who::Wait(wait, name) => {
-                let note = Note::of("throttled").with("reason", "throttled").with("by", "basic");
+                let note =
+                    Note::of(Event::Throttled).with("reason", "throttled").with("by", "basic");
                 let note = self.noting_try(note, Some(&name), None);
                 answer.with("Retry-After", seconds_of(wait).to_string()).noting(note)
             }
             Who::Refused { reason, name, user } => {
-                let note = Note::of("login_fail").with("reason", reason).with("by", "basic");
+                let note = Note::of(Event::LoginFail).with("reason", reason).with("by", "basic");
                 answer.noting(self.noting_try(note, name.as_ref(), user))
             }
         }
@@ -478,7 +480,8 @@ impl Site {
             Closed::ToAll if may_be_the_clients(request) => "parameters_of_the_client",
             Closed::ToAll => "unreadable_parameters",
         };
-        let note = Note::of("check_denied").with("uid", user.id.as_str()).with("reason", reason);
+        let note =
+            Note::of(Event::CheckDenied).with("uid", user.id.as_str()).with("reason", reason);
         let answer = match request.wants() {
             Wants::Html => self.page(request, 403, |frame| {
                 pages::forbidden::closed(frame, &user.username, &self.own())
@@ -492,7 +495,7 @@ impl Site {
     /// Tells somebody to get rid of a cookie that a neighbouring host has set, or that we set under other
     /// settings.
     fn clear_up(&self, request: &Request) -> Response {
-        let note = Note::of("check_refused").with("reason", "two_session_cookies");
+        let note = Note::of(Event::CheckRefused).with("reason", "two_session_cookies");
         let answer = match request.wants() {
             Wants::Html => {
                 self.page(request, 403, |frame| pages::forbidden::confused(frame, &self.own()))
