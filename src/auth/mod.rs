@@ -5,7 +5,7 @@
 pub mod sign_in;
 pub mod access_tokens;
 pub mod invitations;
-pub mod tickets;
+pub mod one_time_tokens;
 pub mod names;
 pub mod users;
 pub mod keys;

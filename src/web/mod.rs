@@ -29,11 +29,11 @@ use crate::auth::access_tokens;
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::names::{self, Reserved};
+use crate::auth::one_time_tokens;
 use crate::auth::password_policy::Policy;
 use crate::auth::sessions::{self, Resumed, Uses};
 use crate::auth::sign_in::{self, Rules};
 use crate::auth::throttle;
-use crate::auth::tickets;
 use crate::base::clock::Moment;
 use crate::base::password::Hasher;
 use crate::base::token::Token;
@@ -328,10 +328,10 @@ impl Site {
             None => 0,
         };
         let ended = access_tokens::delete_ended(&*self.store, SWEEP_MAX, now)?;
-        let tickets = tickets::delete_ended(&*self.store, SWEEP_MAX, now)?;
+        let tokens = one_time_tokens::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let invites = invitations::delete_ended(&*self.store, SWEEP_MAX, now)?;
         let rested = names::delete_rested(&*self.store, SWEEP_MAX, now)?;
-        Ok(dead + ahead + forgotten + old + ended + tickets + invites + rested)
+        Ok(dead + ahead + forgotten + old + ended + tokens + invites + rested)
     }
 
     /// Looks after the way to the database, and says what has changed; to be called every few seconds.

@@ -4,7 +4,7 @@ use mysql::Row;
 
 use super::{
     Answer, Fault, Mysql, Unit, access_tokens, get, has_session, insert_session, lock_user,
-    tickets, user_at, written,
+    one_time_tokens, user_at, written,
 };
 use crate::base::password::PasswordHash;
 use crate::store::records::renaming;
@@ -284,7 +284,7 @@ fn end_everything_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {
     unit.run("UPDATE user SET epoch = epoch + 1 WHERE id = ?", (id,))?;
     unit.run("DELETE FROM user_session WHERE user_id = ?", (id,))?;
     access_tokens::delete_all_of(unit, id)?;
-    tickets::delete_all_of(unit, id)
+    one_time_tokens::delete_all_of(unit, id)
 }
 
 pub(super) fn key_at(row: &mut Row, first: usize) -> Answer<Key> {

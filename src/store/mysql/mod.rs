@@ -23,7 +23,7 @@ mod moves;
 mod names;
 mod schema;
 mod sessions;
-mod tickets;
+mod one_time_tokens;
 mod trail;
 mod upkeep;
 mod users;

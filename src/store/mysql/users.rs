@@ -5,7 +5,7 @@ use mysql::Row;
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invites, moment,
-    names, optional_moment, tickets, written,
+    names, one_time_tokens, optional_moment, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -104,7 +104,7 @@ impl Users for Mysql {
                 self.let_rest(unit, &before, Some(id), rests_until)?;
             }
             move_sign_in_name(unit, id, &before, canonical)?;
-            tickets::delete_all_of(unit, id.as_str())
+            one_time_tokens::delete_all_of(unit, id.as_str())
         }))
     }
 
@@ -116,7 +116,7 @@ impl Users for Mysql {
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
         let met = self.write(|unit| {
             lock_user(unit, id.as_str())?;
-            tickets::delete_all_of(unit, id.as_str())?;
+            one_time_tokens::delete_all_of(unit, id.as_str())?;
             unit.run("UPDATE user SET email = ? WHERE id = ?", (email, id.as_str()))
         });
         Ok(met? > 0)
@@ -126,7 +126,7 @@ impl Users for Mysql {
         let met = self.write(|unit| {
             lock_user(unit, id.as_str())?;
             unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
-            tickets::delete_all_of(unit, id.as_str())?;
+            one_time_tokens::delete_all_of(unit, id.as_str())?;
             // They are good again when their owner is let in again.
             unit.run(
                 "UPDATE access_token SET epoch = epoch + 1
@@ -145,7 +145,7 @@ impl Users for Mysql {
         let met = self.write(|unit| {
             lock_user(unit, id.as_str())?;
             // One that was made on another server while the user was being shut out.
-            tickets::delete_all_of(unit, id.as_str())?;
+            one_time_tokens::delete_all_of(unit, id.as_str())?;
             let sql = "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?";
             unit.run(sql, (id.as_str(),))
         });
@@ -161,7 +161,7 @@ impl Users for Mysql {
             }
             unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
             access_tokens::delete_all_of(unit, id.as_str())?;
-            tickets::delete_all_of(unit, id.as_str())?;
+            one_time_tokens::delete_all_of(unit, id.as_str())?;
             unit.run("DELETE FROM user_key WHERE user_id = ?", (id.as_str(),))?;
             unit.run("DELETE FROM device WHERE user_id = ?", (id.as_str(),))?;
             let met = unit.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;

@@ -7,7 +7,7 @@ use super::counts::{count_at, insert_device, upsert_count};
 use super::trail::{insert_record, record_at};
 use super::{
     Fault, Sqlite, WRITE_PATIENCE, file, insert_key, insert_session_row, insert_user, invites,
-    key_at, moment_at, names, session_at, tickets, user_at,
+    key_at, moment_at, names, one_time_tokens, session_at, user_at,
 };
 use crate::base::token::TokenHash;
 use crate::store::strangers::tell;
@@ -226,7 +226,7 @@ fn insert(tx: &Transaction<'_>, row: &Row) -> std::result::Result<(), Fault> {
                 .execute((session.id.as_bytes(), epoch))?;
         }
         Row::AccessToken { token, epoch } => access_tokens::insert(tx, token, Some(*epoch))?,
-        Row::Ticket(ticket) => tickets::insert(tx, ticket)?,
+        Row::Ticket(ticket) => one_time_tokens::insert(tx, ticket)?,
         Row::Invite(invite) => invites::insert(tx, invite)?,
         Row::RestingName(name) => names::upsert(tx, name)?,
         Row::Device(device) => insert_device(tx, device)?,

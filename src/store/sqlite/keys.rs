@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::{
-    Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_session, tickets, user_at, written,
+    Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_session, one_time_tokens, user_at, written,
 };
 use crate::base::password::PasswordHash;
 use crate::store::records::renaming;
@@ -252,6 +252,6 @@ fn end_everything_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<()> 
     tx.prepare_cached("UPDATE user SET epoch = epoch + 1 WHERE id = ?1")?.execute([id.as_str()])?;
     tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?.execute([id.as_str()])?;
     access_tokens::delete_all_of(tx, id)?;
-    tickets::delete_all_of(tx, id)?;
+    one_time_tokens::delete_all_of(tx, id)?;
     Ok(())
 }

@@ -14,7 +14,7 @@ mod moves;
 mod names;
 mod place;
 mod sessions;
-mod tickets;
+mod one_time_tokens;
 mod trail;
 mod upkeep;
 mod users;

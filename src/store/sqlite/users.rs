@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invites, moment_at,
-    names, tickets, written,
+    names, one_time_tokens, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -100,7 +100,7 @@ impl Users for Sqlite {
                 self.let_rest(tx, &before, Some(id), rests_until)?;
             }
             move_sign_in_name(tx, id, &before, canonical)?;
-            tickets::delete_all_of(tx, id)?;
+            one_time_tokens::delete_all_of(tx, id)?;
             Ok(())
         });
         written(done)
@@ -117,7 +117,7 @@ impl Users for Sqlite {
 
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
-            tickets::delete_all_of(tx, id)?;
+            one_time_tokens::delete_all_of(tx, id)?;
             Ok(tx
                 .prepare_cached("UPDATE user SET email = ?2 WHERE id = ?1")?
                 .execute([id.as_str(), email])?)
@@ -129,7 +129,7 @@ impl Users for Sqlite {
         let changed = self.write(WRITE_PATIENCE, |tx| {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
-            tickets::delete_all_of(tx, id)?;
+            one_time_tokens::delete_all_of(tx, id)?;
             // They are good again when their owner is let in again.
             tx.prepare_cached(
                 "UPDATE access_token SET epoch = epoch + 1
@@ -148,7 +148,7 @@ impl Users for Sqlite {
 
     fn enable_user(&self, id: &UserId) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
-            tickets::delete_all_of(tx, id)?;
+            one_time_tokens::delete_all_of(tx, id)?;
             Ok(tx
                 .prepare_cached(
                     "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?1",
@@ -168,7 +168,7 @@ impl Users for Sqlite {
             tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
                 .execute([id.as_str()])?;
             access_tokens::delete_all_of(tx, id)?;
-            tickets::delete_all_of(tx, id)?;
+            one_time_tokens::delete_all_of(tx, id)?;
             tx.prepare_cached("DELETE FROM user_key WHERE user_id = ?1")?.execute([id.as_str()])?;
             tx.prepare_cached("DELETE FROM device WHERE user_id = ?1")?.execute([id.as_str()])?;
             Ok(tx.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([id.as_str()])?)

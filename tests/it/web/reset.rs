@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vestibule::auth::names::Rest;
-use vestibule::auth::tickets;
+use vestibule::auth::one_time_tokens;
 use vestibule::auth::users::{self, Username};
 use vestibule::base::token::Token;
 
@@ -24,7 +24,7 @@ fn with_link() -> (Visit, Token) {
 fn link(visit: &Visit) -> Token {
     let store = engine::open(visit.folder.path());
     let anna = users::by_name(&*store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
-    tickets::create(&*store, &anna.id, visit.now).unwrap().unwrap()
+    one_time_tokens::create(&*store, &anna.id, visit.now).unwrap().unwrap()
 }
 
 fn reset(visit: &mut Visit, token: &str, password: &str) -> (u16, String) {
@@ -189,7 +189,7 @@ fn sets_one_password_though_a_link_is_used_many_times_at_once() {
         let set = |number: usize| {
             let password =
                 vestibule::base::password::Password::new(&format!("battery staple {number}"));
-            tickets::set_password(&*store, &hasher, &token, &password, visit.now).unwrap()
+            one_time_tokens::set_password(&*store, &hasher, &token, &password, visit.now).unwrap()
         };
         let all: Vec<_> = (0..8).map(|number| scope.spawn(move || set(number))).collect();
         all.into_iter().map(|it| usize::from(it.join().unwrap())).sum()
