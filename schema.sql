@@ -114,21 +114,27 @@ CREATE INDEX access_token_by_user ON access_token (user_id);
 -- For deleting tokens that expired long ago.
 CREATE INDEX access_token_by_end ON access_token (expires_at);
 
--- Password reset links. An operator creates them with `vestibule user reset-link`. Only the latest one of
--- a user is valid, for one hour, and it works once. It is deleted with a new password, a removed key, a
--- change of name or e-mail address, and when the account is disabled.
-CREATE TABLE ticket (
+-- One-time tokens: each does one thing for its user, once. Of one purpose only the latest of a user is valid.
+-- All are deleted with a new password, a removed key, a change of name or e-mail address, and when the
+-- account is disabled.
+CREATE TABLE one_time_token (
     -- BLAKE2b-256 of the token in the link.
     id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
     user_id    TEXT    NOT NULL REFERENCES user (id),
+    -- What the token does. `reset_password`: sets a new password; an operator creates it with
+    -- `vestibule user reset-link`, and it is valid for one hour.
+    purpose    TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
     -- The last moment at which it is valid.
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    -- The user's epoch when it was created. It is valid only while the user still has this epoch.
+    epoch      INTEGER NOT NULL,
+    -- What the purpose needs to know beside the user; empty for `reset_password`.
+    detail     TEXT    NOT NULL DEFAULT '',
+    UNIQUE (user_id, purpose)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX ticket_by_user ON ticket (user_id);
-
-CREATE INDEX ticket_by_end ON ticket (expires_at);
+CREATE INDEX one_time_token_by_end ON one_time_token (expires_at);
 
 -- Invitations: links with which people create accounts where sign-up is not open, or with groups. A row
 -- is deleted with its last use, and after it has expired.

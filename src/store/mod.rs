@@ -31,8 +31,8 @@ pub use mysql::Mysql;
 pub use patience::Patience;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
-    Invite, Key, KeyId, NameHash, Place, Record, RestingName, Row, Session, SignedUp, Standing,
-    TABLES, Ticket, Use, User, UserId, Written,
+    Invite, Key, KeyId, NameHash, OneTimeToken, Place, Purpose, Record, RestingName, Row, Session,
+    SignedUp, Standing, TABLES, Use, User, UserId, Written,
 };
 pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
 pub use strangers::{
@@ -166,7 +166,7 @@ pub trait Store:
     + Keys
     + Sessions
     + AccessTokens
-    + Tickets
+    + OneTimeTokens
     + Invites
     + Counts
     + Trail
@@ -481,23 +481,29 @@ pub trait AccessTokens {
     fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize>;
 }
 
-/// One-time links that set a password.
-pub trait Tickets {
-    /// Adds a ticket, in the place of every other one of its user: the last link alone is good.
-    /// [`Written::NoUser`] if the user is gone.
-    fn add_ticket(&self, ticket: &Ticket) -> Result<Written>;
+/// Tokens that each do one thing for their user, once.
+pub trait OneTimeTokens {
+    /// Adds a one-time token, in the place of any other of its user with its purpose: the last one alone is
+    /// valid, and only while its user has the epoch that they have now. [`Written::NoUser`] if the user is
+    /// gone.
+    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<Written>;
 
-    /// The user whom this ticket lets set a password at this moment, shut out or not. A ticket that was made
-    /// in the future is not good: see [`Moment::has_passed`].
-    fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>>;
+    /// The user, disabled or not, for whom a token of this purpose is valid at this moment. One that was
+    /// created in the future is not valid: see [`Moment::has_passed`].
+    fn user_of_one_time_token(
+        &self,
+        id: &TokenHash,
+        purpose: Purpose,
+        now: Moment,
+    ) -> Result<Option<User>>;
 
-    /// Uses a ticket up: sets the password of its user as [`Keys::set_password`] does. `false` if the
-    /// ticket is not good, or not any more, or if the user is shut out: of any number of simultaneous
-    /// calls one is `true`.
-    fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
+    /// Uses up a token for [`Purpose::ResetPassword`]: sets the password of its user as
+    /// [`Keys::set_password`] does. `false` if the token is not valid, or if the user is disabled: of any
+    /// number of simultaneous calls one is `true`.
+    fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
 
-    /// Deletes up to `limit` tickets that ended before `now`, and says how many.
-    fn delete_ended_tickets(&self, now: Moment, limit: u32) -> Result<usize>;
+    /// Deletes up to `limit` one-time tokens that expired before `now`, and says how many.
+    fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize>;
 }
 
 /// Links with which somebody makes an account.

@@ -216,17 +216,42 @@ pub struct Place {
     pub is_transient: bool,
 }
 
-/// A one-time link. It holds the hash of a token and so has no `Debug`.
+/// What a one-time token does for its user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Sets a new password.
+    ResetPassword,
+}
+
+impl Purpose {
+    /// The purpose as it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ResetPassword => "reset_password",
+        }
+    }
+
+    /// The purpose that is stored as this text. `None`: there is none here, as a newer vestibule may have it.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        [Self::ResetPassword].into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// A token that does one thing for its user, once. It holds the hash of a token and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Ticket {
+pub struct OneTimeToken {
     /// The hash of the token in the link.
     pub id: TokenHash,
-    /// Whose password it sets.
+    /// The user whom it acts for.
     pub user_id: UserId,
-    /// When it was made.
+    /// What it does.
+    pub purpose: Purpose,
+    /// When it was created.
     pub created_at: Moment,
-    /// The last moment at which it is good.
+    /// The last moment at which it is valid.
     pub expires_at: Moment,
+    /// What the purpose needs to know beside the user; empty: nothing.
+    pub detail: String,
 }
 
 /// A link with which somebody makes an account. It holds the hash of a token and so has no `Debug`.
@@ -481,7 +506,7 @@ pub const TABLES: [&str; 11] = [
     "user_key",
     "user_session",
     "access_token",
-    "ticket",
+    "one_time_token",
     "invite",
     "resting_name",
     "device",
@@ -524,8 +549,13 @@ pub enum Row {
         /// The epoch of its user when it was made.
         epoch: i64,
     },
-    /// A one-time link.
-    Ticket(Ticket),
+    /// A one-time token.
+    OneTimeToken {
+        /// Which.
+        token: OneTimeToken,
+        /// The epoch of its user when it was created.
+        epoch: i64,
+    },
     /// A link with which somebody makes an account.
     Invite(Invite),
     /// A name that rests.
@@ -557,7 +587,7 @@ impl Row {
             Self::Key(_) => "user_key",
             Self::Session { .. } => "user_session",
             Self::AccessToken { .. } => "access_token",
-            Self::Ticket(_) => "ticket",
+            Self::OneTimeToken { .. } => "one_time_token",
             Self::Invite(_) => "invite",
             Self::RestingName(_) => "resting_name",
             Self::Device(_) => "device",

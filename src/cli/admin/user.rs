@@ -8,7 +8,7 @@ use super::{
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
 use crate::auth::names::{self, Rest};
-use crate::auth::one_time_tokens;
+use crate::auth::one_time_tokens::{self, Purpose};
 use crate::auth::password_policy::{self, Policy};
 use crate::auth::sessions;
 use crate::auth::throttle;
@@ -265,7 +265,8 @@ fn reset_link(
     if user.disabled_at.is_some() {
         return Err(format!("{} is disabled; enable them first", printable(&user.username)));
     }
-    let made = one_time_tokens::create(store, &user.id, now).map_err(|err| err.to_string())?;
+    let made = one_time_tokens::create(store, &user.id, Purpose::ResetPassword, now)
+        .map_err(|err| err.to_string())?;
     let token = made.ok_or_else(|| format!("there is no user {} any more", user.username))?;
     let name = printable(&user.username);
     let lost =

@@ -10,14 +10,14 @@ use super::moves::{Columns, KEY, SESSION, USER, key_values, user_values};
 use super::names::{resting_name_at, resting_name_values};
 use super::trail::{record_at, record_values};
 use super::{
-    Answer, Fault, Mysql, Unit, blob, bytes, get, key_at, moment, rows_of_marks, session_at,
-    session_values, token_hash, user_at,
+    Answer, Fault, Mysql, Unit, blob, bytes, get, key_at, moment, one_time_tokens, rows_of_marks,
+    session_at, session_values, token_hash, user_at,
 };
 use crate::base::clock::Moment;
 use crate::store::strangers::tell;
 use crate::store::{
     Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,
-    TABLES, Ticket, UserId,
+    TABLES, UserId,
 };
 
 /// Rows that are deleted in one transaction.
@@ -74,17 +74,13 @@ const READINGS: [Reading; TABLES.len()] = [
         row: |it| Ok(Row::AccessToken { token: access_token_at(it, 0)?, epoch: get(it, 6)? }),
     },
     Reading {
-        sql: "SELECT ticket.id, user_id, ticket.created_at, expires_at, user.id
-                FROM ticket LEFT JOIN user ON user.id = ticket.user_id
-               ORDER BY ticket.id",
-        owner: Some(4),
+        sql: "SELECT one_time_token.id, user_id, purpose, one_time_token.created_at, expires_at,
+                     detail, one_time_token.epoch, user.id
+                FROM one_time_token LEFT JOIN user ON user.id = one_time_token.user_id
+               ORDER BY one_time_token.id",
+        owner: Some(7),
         row: |it| {
-            Ok(Row::Ticket(Ticket {
-                id: token_hash(it, 0)?,
-                user_id: UserId(get(it, 1)?),
-                created_at: moment(it, 2)?,
-                expires_at: moment(it, 3)?,
-            }))
+            Ok(Row::OneTimeToken { token: one_time_tokens::token_at(it)?, epoch: get(it, 6)? })
         },
     },
     Reading {
@@ -246,7 +242,9 @@ fn insert(unit: &mut Unit<'_>, rows: &[Row]) -> Answer<()> {
         Row::AccessToken { .. } => {
             ("access_token (id, user_id, name, created_at, expires_at, used_at, epoch)", 7)
         }
-        Row::Ticket(_) => ("ticket (id, user_id, created_at, expires_at)", 4),
+        Row::OneTimeToken { .. } => {
+            ("one_time_token (id, user_id, purpose, created_at, expires_at, detail, epoch)", 7)
+        }
         Row::Invite(_) => {
             ("invite (id, note, group_names, uses_left, is_first, created_at, expires_at)", 7)
         }
@@ -288,11 +286,14 @@ fn values(row: &Row) -> Vec<Value> {
             token.used_at.map(Moment::millis).into(),
             (*epoch).into(),
         ],
-        Row::Ticket(it) => vec![
-            blob(it.id.as_bytes()),
-            it.user_id.as_str().into(),
-            it.created_at.millis().into(),
-            it.expires_at.millis().into(),
+        Row::OneTimeToken { token, epoch } => vec![
+            blob(token.id.as_bytes()),
+            token.user_id.as_str().into(),
+            token.purpose.as_str().into(),
+            token.created_at.millis().into(),
+            token.expires_at.millis().into(),
+            token.detail.as_str().into(),
+            (*epoch).into(),
         ],
         Row::Invite(it) => vec![
             blob(it.id.as_bytes()),

@@ -244,7 +244,7 @@ pub(super) fn see_that_nobody_else_signs_in_as(
 /// Raises the epoch of a user and takes along what is good: a password that is set on another server in
 /// the same moment changes the same row, so that one of the two is run again and none is overlooked.
 fn carry_into_next_epoch(unit: &mut Unit<'_>, user: &str) -> Answer<()> {
-    for table in ["user_session", "access_token"] {
+    for table in ["user_session", "access_token", "one_time_token"] {
         unit.run(
             &format!(
                 "UPDATE {table} SET epoch = epoch + 1

@@ -1,48 +1,64 @@
-//! One-time links as they are written down.
+//! One-time tokens as they are written down.
+
+use mysql::Row;
 
 use super::keys::has_hash;
-use super::{Answer, Fault, Mysql, Unit, blob, get, lock_user, put_password, user_at, written};
+use super::{
+    Answer, Fault, Mysql, Unit, blob, get, lock_user, moment, put_password, token_hash, user_at,
+    written,
+};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
-use crate::store::{Result, Ticket, Tickets, User, UserId, Written};
+use crate::store::{Error, OneTimeToken, OneTimeTokens, Purpose, Result, User, UserId, Written};
 
-impl Tickets for Mysql {
-    fn add_ticket(&self, ticket: &Ticket) -> Result<Written> {
+impl OneTimeTokens for Mysql {
+    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<Written> {
+        let (user, purpose) = (token.user_id.as_str(), token.purpose.as_str());
         written(self.write(|unit| {
-            lock_user(unit, ticket.user_id.as_str())?;
-            delete_all_of(unit, ticket.user_id.as_str())?;
+            lock_user(unit, user)?;
+            let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ?";
+            unit.run(sql, (user, purpose))?;
             let added = unit.run(
-                "INSERT INTO ticket (id, user_id, created_at, expires_at)
-                 SELECT ?, id, ?, ? FROM user WHERE id = ?",
+                "INSERT INTO one_time_token
+                   (id, user_id, purpose, created_at, expires_at, epoch, detail)
+                 SELECT ?, id, ?, ?, ?, epoch, ? FROM user WHERE id = ?",
                 (
-                    blob(ticket.id.as_bytes()),
-                    ticket.created_at.millis(),
-                    ticket.expires_at.millis(),
-                    ticket.user_id.as_str(),
+                    blob(token.id.as_bytes()),
+                    purpose,
+                    token.created_at.millis(),
+                    token.expires_at.millis(),
+                    &token.detail,
+                    user,
                 ),
             );
             match added {
                 Ok(0) => Err(Fault::NoUser),
-                // Another server makes one for the same user; the last one is to be good.
-                Err(Fault::Duplicate) => Err(Fault::Lost("another link is being made".to_owned())),
+                // Another server makes one for the same user; the last one is to be valid.
+                Err(Fault::Duplicate) => Err(Fault::Lost("another token is being made".to_owned())),
                 added => added.map(drop),
             }
         }))
     }
 
-    fn user_of_ticket(&self, id: &TokenHash, now: Moment) -> Result<Option<User>> {
+    fn user_of_one_time_token(
+        &self,
+        id: &TokenHash,
+        purpose: Purpose,
+        now: Moment,
+    ) -> Result<Option<User>> {
         self.read_one(
             "SELECT user.id, user.username, user.canonical_username, user.created_at,
                     user.group_names, user.email, user.disabled_at, user.disabled_reason
-               FROM ticket JOIN user ON user.id = ticket.user_id
-              WHERE ticket.id = ? AND ticket.expires_at >= ? AND ticket.created_at <= ?",
-            (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
+               FROM one_time_token AS it JOIN user ON user.id = it.user_id
+                    AND user.epoch = it.epoch
+              WHERE it.id = ? AND it.purpose = ? AND it.expires_at >= ? AND it.created_at <= ?",
+            (blob(id.as_bytes()), purpose.as_str(), now.millis(), now.latest_past().millis()),
             |row| user_at(row, 0),
         )
     }
 
-    fn use_ticket(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
+    fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
         // Whose it was when it was tried first.
         let mut owner: Option<UserId> = None;
         let done = self.write(|unit| {
@@ -53,16 +69,20 @@ impl Tickets for Mysql {
                 return Ok(true);
             }
             let found = unit.first(
-                "SELECT user_id FROM ticket WHERE id = ? AND expires_at >= ? AND created_at <= ?",
+                "SELECT user_id FROM one_time_token
+                  WHERE id = ? AND purpose = 'reset_password' AND expires_at >= ? AND created_at <= ?",
                 (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
             )?;
             let Some(mut found) = found else { return Ok(false) };
             let user = UserId(get(&mut found, 0)?);
             owner = Some(user.clone());
             lock_user(unit, user.as_str())?;
-            let is_shut_out = "SELECT 1 FROM user WHERE id = ? AND disabled_at IS NOT NULL";
-            if unit.exists(is_shut_out, (user.as_str(),))?
-                || unit.run("DELETE FROM ticket WHERE id = ?", (blob(id.as_bytes()),))? == 0
+            // The epoch tells that an older process, which does not know this table, has set a password.
+            let is_valid = "SELECT 1 FROM user JOIN one_time_token AS it ON it.user_id = user.id
+                                AND it.epoch = user.epoch
+                             WHERE user.id = ? AND user.disabled_at IS NULL AND it.id = ?";
+            if !unit.exists(is_valid, (user.as_str(), blob(id.as_bytes())))?
+                || unit.run("DELETE FROM one_time_token WHERE id = ?", (blob(id.as_bytes()),))? == 0
             {
                 return Ok(false);
             }
@@ -77,14 +97,33 @@ impl Tickets for Mysql {
         }
     }
 
-    fn delete_ended_tickets(&self, now: Moment, limit: u32) -> Result<usize> {
+    fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize> {
         self.write_one(
-            "DELETE FROM ticket WHERE expires_at < ? ORDER BY expires_at LIMIT ?",
+            "DELETE FROM one_time_token WHERE expires_at < ? ORDER BY expires_at LIMIT ?",
             (now.millis(), limit),
         )
     }
 }
 
 pub(super) fn delete_all_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {
-    unit.run("DELETE FROM ticket WHERE user_id = ?", (id,)).map(drop)
+    unit.run("DELETE FROM one_time_token WHERE user_id = ?", (id,)).map(drop)
+}
+
+pub(super) fn token_at(row: &mut Row) -> Answer<OneTimeToken> {
+    Ok(OneTimeToken {
+        id: token_hash(row, 0)?,
+        user_id: UserId(get(row, 1)?),
+        purpose: purpose(&get::<String>(row, 2)?)?,
+        created_at: moment(row, 3)?,
+        expires_at: moment(row, 4)?,
+        detail: get(row, 5)?,
+    })
+}
+
+fn purpose(text: &str) -> Answer<Purpose> {
+    Purpose::of(text).ok_or_else(|| {
+        let cause =
+            format!("a one-time token has a purpose that this vestibule does not know: {text}");
+        Fault::Error(Error::Broken(cause))
+    })
 }

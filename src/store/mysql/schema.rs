@@ -16,23 +16,49 @@ use crate::store::{Cluster, Error, Result, older};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The number of the schema, the same as a file's.
-const NEWEST: u32 = 8;
+const NEWEST: u32 = 9;
 
 /// The first number that servers of this kind have had.
 const FIRST: u32 = 7;
 
 /// What brings an older database up to date: each with the number that it leads to, and one statement.
-/// Steps are never changed once released, and only add, as older processes go on meanwhile.
-const STEPS: &[(u32, &str)] = &[(
-    8,
-    "CREATE TABLE IF NOT EXISTS resting_name (
-         id         VARBINARY(16)  NOT NULL PRIMARY KEY,
-         user_id    VARBINARY(255),
-         expires_at BIGINT         NOT NULL,
-         KEY resting_name_by_user (user_id),
-         KEY resting_name_by_end (expires_at)
-     ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-)];
+/// Steps are never changed once released, and take nothing away that older processes, which go on meanwhile,
+/// need to run.
+const STEPS: &[(u32, &str)] = &[
+    (
+        8,
+        "CREATE TABLE IF NOT EXISTS resting_name (
+             id         VARBINARY(16)  NOT NULL PRIMARY KEY,
+             user_id    VARBINARY(255),
+             expires_at BIGINT         NOT NULL,
+             KEY resting_name_by_user (user_id),
+             KEY resting_name_by_end (expires_at)
+         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
+    (
+        9,
+        "CREATE TABLE IF NOT EXISTS one_time_token (
+             id         VARBINARY(32)  NOT NULL PRIMARY KEY,
+             user_id    VARBINARY(255) NOT NULL,
+             purpose    VARBINARY(64)  NOT NULL,
+             created_at BIGINT         NOT NULL,
+             expires_at BIGINT         NOT NULL,
+             epoch      BIGINT         NOT NULL,
+             detail     VARCHAR(4096)  NOT NULL DEFAULT '',
+             UNIQUE KEY one_time_token_by_user (user_id, purpose),
+             KEY one_time_token_by_end (expires_at)
+         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
+    // Reset links move, so that none can be used by an older process and again by a newer one. The table they
+    // were in stays, empty: an older process deletes from it whenever a password is set.
+    (
+        9,
+        "REPLACE INTO one_time_token (id, user_id, purpose, created_at, expires_at, epoch, detail)
+         SELECT ticket.id, user_id, 'reset_password', ticket.created_at, expires_at, user.epoch, ''
+           FROM ticket JOIN user ON user.id = ticket.user_id",
+    ),
+    (9, "DELETE FROM ticket"),
+];
 
 /// How long somebody may take to bring the tables up to date before another one may.
 const LEASE_SECONDS: u32 = 60;

@@ -57,13 +57,16 @@ CREATE TABLE IF NOT EXISTS access_token (
     KEY access_token_by_end (expires_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
-CREATE TABLE IF NOT EXISTS ticket (
+CREATE TABLE IF NOT EXISTS one_time_token (
     id         VARBINARY(32)  NOT NULL PRIMARY KEY,
     user_id    VARBINARY(255) NOT NULL,
+    purpose    VARBINARY(64)  NOT NULL,
     created_at BIGINT         NOT NULL,
     expires_at BIGINT         NOT NULL,
-    UNIQUE KEY ticket_by_user (user_id),
-    KEY ticket_by_end (expires_at)
+    epoch      BIGINT         NOT NULL,
+    detail     VARCHAR(4096)  NOT NULL DEFAULT '',
+    UNIQUE KEY one_time_token_by_user (user_id, purpose),
+    KEY one_time_token_by_end (expires_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS invite (

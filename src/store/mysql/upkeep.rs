@@ -8,7 +8,7 @@ use super::{Answer, Mysql, PATIENCE, Unit, get};
 use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
 /// What belongs to nobody, by its table.
-const ORPHANS: [&str; 5] = ["user_key", "user_session", "access_token", "ticket", "device"];
+const ORPHANS: [&str; 5] = ["user_key", "user_session", "access_token", "one_time_token", "device"];
 
 impl Upkeep for Mysql {
     fn handle_key(&self) -> &[u8; 32] {

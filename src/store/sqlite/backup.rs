@@ -167,9 +167,10 @@ fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
 /// Deletes what must not come back if it was ended, revoked or used since, and says how many sessions.
 fn leave_sessions_out(copy: &mut Connection) -> rusqlite::Result<usize> {
     let tx = copy.transaction()?;
-    // An older backup has no such tables yet.
+    // An older backup has others.
     for (table, sql) in [
         ("access_token", "DELETE FROM access_token"),
+        ("one_time_token", "DELETE FROM one_time_token"),
         ("ticket", "DELETE FROM ticket"),
         ("invite", "DELETE FROM invite"),
     ] {

@@ -13,7 +13,7 @@ use crate::base::token::TokenHash;
 use crate::store::strangers::tell;
 use crate::store::{
     Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,
-    TABLES, Ticket, UserId,
+    TABLES, UserId,
 };
 
 /// How a table is read: all of it, in the order of its key, which is the one that it is stored in.
@@ -52,14 +52,10 @@ const READINGS: [Reading; TABLES.len()] = [
         row: |it| Ok(Row::AccessToken { token: access_token_at(it, 0)?, epoch: it.get(6)? }),
     },
     Reading {
-        sql: "SELECT id, user_id, created_at, expires_at FROM ticket ORDER BY id",
+        sql: "SELECT id, user_id, purpose, created_at, expires_at, detail, epoch
+                FROM one_time_token ORDER BY id",
         row: |it| {
-            Ok(Row::Ticket(Ticket {
-                id: TokenHash::from_bytes(it.get(0)?),
-                user_id: UserId(it.get(1)?),
-                created_at: moment_at(it, 2)?,
-                expires_at: moment_at(it, 3)?,
-            }))
+            Ok(Row::OneTimeToken { token: one_time_tokens::token_at(it)?, epoch: it.get(6)? })
         },
     },
     Reading {
@@ -122,7 +118,7 @@ impl Copies for Sqlite {
                  DELETE FROM device;
                  DELETE FROM resting_name;
                  DELETE FROM invite;
-                 DELETE FROM ticket;
+                 DELETE FROM one_time_token;
                  DELETE FROM access_token;
                  DELETE FROM user_session;
                  DELETE FROM user_key;
@@ -167,7 +163,7 @@ impl Copies for Sqlite {
                         (SELECT count(*) FROM user_key),
                         (SELECT count(*) FROM user_session),
                         (SELECT count(*) FROM access_token),
-                        (SELECT count(*) FROM ticket),
+                        (SELECT count(*) FROM one_time_token),
                         (SELECT count(*) FROM invite),
                         (SELECT count(*) FROM resting_name),
                         (SELECT count(*) FROM device),
@@ -226,7 +222,7 @@ fn insert(tx: &Transaction<'_>, row: &Row) -> std::result::Result<(), Fault> {
                 .execute((session.id.as_bytes(), epoch))?;
         }
         Row::AccessToken { token, epoch } => access_tokens::insert(tx, token, Some(*epoch))?,
-        Row::Ticket(ticket) => one_time_tokens::insert(tx, ticket)?,
+        Row::OneTimeToken { token, epoch } => one_time_tokens::insert(tx, token, Some(*epoch))?,
         Row::Invite(invite) => invites::insert(tx, invite)?,
         Row::RestingName(name) => names::upsert(tx, name)?,
         Row::Device(device) => insert_device(tx, device)?,

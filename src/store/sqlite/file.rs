@@ -37,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/6.sql"),
     include_str!("migrations/7.sql"),
     include_str!("migrations/8.sql"),
+    include_str!("migrations/9.sql"),
 ];
 
 /// SQLite before this version can corrupt a file that two connections write and checkpoint at the
@@ -717,6 +718,33 @@ mod tests {
         assert_eq!(columns(&conn).unwrap(), columns(&new).unwrap());
         assert_eq!(everything(&conn), everything(&new));
         assert_eq!(version(&conn), version(&new));
+    }
+
+    #[test]
+    fn keeps_the_reset_links_of_an_older_file_valid() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true).unwrap();
+        upgrade(&mut conn, include_str!("migrations/1.sql"), &[]).ok().unwrap();
+        let to_8 = &MIGRATIONS[..7];
+        for step in to_8 {
+            conn.execute_batch(step).unwrap();
+        }
+        conn.pragma_update(None, "user_version", newest(to_8)).unwrap();
+        conn.execute_batch(
+            "INSERT INTO user (id, username, canonical_username, created_at, epoch)
+               VALUES ('1', 'Ann', 'ann', 1, 3), ('2', 'Bob', 'bob', 1, 0);
+             INSERT INTO ticket VALUES (unhex(format('%064d', 3)), '1', 5, 50), (unhex(format('%064d', 1)), '1', 9, 54),
+               (unhex(format('%064d', 2)), '1', 7, 52), (unhex(format('%064d', 4)), '2', 1, 40);",
+        )
+        .unwrap();
+        upgrade(&mut conn, SCHEMA, MIGRATIONS).ok().unwrap();
+        let sql = "SELECT format('%s %s %s %d %d %d %s.', hex(substr(id, 32)), user_id, purpose, created_at,
+                          expires_at, epoch, detail) FROM one_time_token ORDER BY user_id";
+        let mut statement = conn.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        let rows = rows.collect::<rusqlite::Result<Vec<String>>>().unwrap();
+        assert_eq!(rows, ["01 1 reset_password 9 54 3 .", "04 2 reset_password 1 40 0 ."]);
+        assert!(!conn.table_exists(None, "ticket").unwrap());
     }
 
     #[test]

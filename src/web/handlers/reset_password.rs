@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::auth::events::Event;
-use crate::auth::one_time_tokens;
+use crate::auth::one_time_tokens::{self, Purpose};
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::users::Username;
 use crate::base::clock::Moment;
@@ -18,7 +18,7 @@ use crate::web::{Answer, Site, done};
 impl Site {
     pub(in crate::web) fn show_reset(&self, request: &Request, now: Moment) -> Answer {
         let Some(token) = token_of(request.parameters()) else { return Ok(self.no_link(request)) };
-        Ok(match one_time_tokens::user_of(&*self.store, &token, now)? {
+        Ok(match one_time_tokens::user_of(&*self.store, &token, Purpose::ResetPassword, now)? {
             Some(user) if request.wants() == Wants::Json => {
                 let shortest = self.policy.shortest();
                 let data =
@@ -39,7 +39,9 @@ impl Site {
         now: Moment,
     ) -> Answer {
         let Some(token) = token_of(form) else { return Ok(self.no_link(request)) };
-        let Some(user) = one_time_tokens::user_of(&*self.store, &token, now)? else {
+        let Some(user) =
+            one_time_tokens::user_of(&*self.store, &token, Purpose::ResetPassword, now)?
+        else {
             return Ok(self.no_link(request));
         };
         let note = |event| Note::of(event).with("uid", user.id.as_str());
@@ -57,7 +59,7 @@ impl Site {
             }
         };
         let is_done =
-            one_time_tokens::set_password(&*self.store, &self.hasher, &token, &password, now)?;
+            one_time_tokens::reset_password(&*self.store, &self.hasher, &token, &password, now)?;
         Ok(if is_done {
             done(request, "/login", &json!({ "reset": true })).noting(note(Event::PasswordReset))
         } else {

@@ -26,7 +26,7 @@ const EVERYTHING: &str = r#"
       (randomblob(32), '1', -3, -2, -1, 0, 0, 0, 0, '', '', 2);
     INSERT INTO access_token VALUES (randomblob(32), '1', 'backup ', 1, 2, 3, 3),
       (randomblob(32), '2', '', 1, 2, NULL, 0);
-    INSERT INTO ticket VALUES (randomblob(32), '2', 1, 9223372036854775807);
+    INSERT INTO one_time_token VALUES (randomblob(32), '2', 'reset_password', 1, 9223372036854775807, -2, 'ä');
     INSERT INTO invite VALUES (randomblob(32), 'for "Zoë"', 'staff', 4294967295, 1, 5, 6),
       (randomblob(32), '', '', 1, 0, 5, 6);
     INSERT INTO resting_name VALUES (randomblob(16), NULL, 7), (zeroblob(16), '1', -1);
@@ -127,7 +127,7 @@ fn brings_every_row_over_as_it_is() {
     assert!(rows(&it.new_one()) == before && rows(&it.old()) == before);
     for (table, count) in [("secret", 1), ("user", 1_502), ("user_key", 3), ("user_session", 1_502)]
     {
-        assert!(told.contains(&format!("{table:<12}  {count}\n")), "{told}");
+        assert!(told.contains(&format!("{table:<14}  {count}\n")), "{told}");
     }
     let sum = format!("\n{} rows of ", before.len());
     assert!(told.contains(&sum) && told.contains("Next: ") && !told.contains("stopped"), "{told}");

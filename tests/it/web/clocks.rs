@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use vestibule::auth::invitations::{self, NewInvite, SignUps};
-use vestibule::auth::one_time_tokens;
+use vestibule::auth::one_time_tokens::{self, Purpose};
 use vestibule::auth::users::{self, Username};
 use vestibule::base::clock::{Moment, SKEW_MAX};
 use vestibule::store::Groups;
@@ -207,7 +207,9 @@ fn takes_no_reset_link_and_no_invitation_that_is_made_in_the_future() {
         let name = Username::for_sign_up("anna").unwrap();
         let anna = users::create(&*store, &hasher, &name, None, visit.now).unwrap().unwrap();
         let then = visit.now.after(by);
-        let link = one_time_tokens::create(&*store, &anna.id, then).unwrap().unwrap();
+        let link = one_time_tokens::create(&*store, &anna.id, Purpose::ResetPassword, then)
+            .unwrap()
+            .unwrap();
         let new = NewInvite {
             note: String::new(),
             groups: Groups::default(),

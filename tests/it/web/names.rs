@@ -236,7 +236,12 @@ fn frees_no_name_by_a_restore() {
     user(&["rename", "bobo", "bobby"]);
     // A backup from before there was such a table, in the place of one that cannot be read.
     let raw = rusqlite::Connection::open(&copy).unwrap();
-    raw.execute_batch("DROP TABLE resting_name; PRAGMA user_version = 7;").unwrap();
+    raw.execute_batch(
+        "DROP TABLE resting_name; DROP TABLE one_time_token;
+         CREATE TABLE ticket (id BLOB, user_id TEXT, created_at INTEGER, expires_at INTEGER);
+         PRAGMA user_version = 7;",
+    )
+    .unwrap();
     drop(raw);
     let restore = ["restore", copy.to_str().unwrap(), "--yes"];
     assert!(said(&run(folder.path(), &restore)).contains("names stay reserved"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vestibule::auth::names::Rest;
-use vestibule::auth::one_time_tokens;
+use vestibule::auth::one_time_tokens::{self, Purpose};
 use vestibule::auth::users::{self, Username};
 use vestibule::base::token::Token;
 
@@ -24,7 +24,7 @@ fn with_link() -> (Visit, Token) {
 fn link(visit: &Visit) -> Token {
     let store = engine::open(visit.folder.path());
     let anna = users::by_name(&*store, &Username::for_sign_in("anna").unwrap()).unwrap().unwrap();
-    one_time_tokens::create(&*store, &anna.id, visit.now).unwrap().unwrap()
+    one_time_tokens::create(&*store, &anna.id, Purpose::ResetPassword, visit.now).unwrap().unwrap()
 }
 
 fn reset(visit: &mut Visit, token: &str, password: &str) -> (u16, String) {
@@ -79,7 +79,7 @@ fn takes_no_link_that_is_altered_old_replaced_or_for_somebody_who_is_shut_out() 
     visit.raw().run("UPDATE user SET disabled_at = 1");
     assert_eq!(reset(&mut visit, newest.reveal(), "battery staple"), refused);
     visit.site.sweep(visit.now.after(2 * HOUR)).unwrap();
-    assert_eq!(visit.count("ticket"), 0);
+    assert_eq!(visit.count("one_time_token"), 0);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn takes_no_link_from_before_something_that_the_operator_has_done_to_the_account
             users::enable(&*store, &anna).unwrap();
         }
         assert_eq!(reset(&mut visit, token.reveal(), "battery staple").0, 404, "{what}");
-        assert_eq!(visit.count("ticket"), 0, "{what}");
+        assert_eq!(visit.count("one_time_token"), 0, "{what}");
     }
 }
 
@@ -189,7 +189,7 @@ fn sets_one_password_though_a_link_is_used_many_times_at_once() {
         let set = |number: usize| {
             let password =
                 vestibule::base::password::Password::new(&format!("battery staple {number}"));
-            one_time_tokens::set_password(&*store, &hasher, &token, &password, visit.now).unwrap()
+            one_time_tokens::reset_password(&*store, &hasher, &token, &password, visit.now).unwrap()
         };
         let all: Vec<_> = (0..8).map(|number| scope.spawn(move || set(number))).collect();
         all.into_iter().map(|it| usize::from(it.join().unwrap())).sum()

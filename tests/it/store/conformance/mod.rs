@@ -15,8 +15,8 @@ use vestibule::base::password::PasswordHash;
 use vestibule::base::token::{Token, hex};
 use vestibule::store::{
     self, AccessToken, Arrival, Count, CountId, Database, Device, Entry, Epoch, Error, Groups,
-    Invite, Key, KeyId, Place, Record, Session, SignedUp, Standing, Store, Ticket, Use, User,
-    UserId, Written,
+    Invite, Key, KeyId, OneTimeToken, Place, Purpose, Record, Session, SignedUp, Standing, Store,
+    Use, User, UserId, Written,
 };
 
 #[cfg(feature = "mysql")]
@@ -46,7 +46,7 @@ use nodes::{
     shows_a_session_at_once_to_another_node_while_others_write,
     shows_a_sign_out_at_once_to_another_node,
     shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some,
-    uses_a_ticket_once_on_whichever_node,
+    uses_a_reset_link_once_on_whichever_node,
 };
 
 /// More sessions than any test has.
@@ -266,7 +266,8 @@ suite! {
     keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address
     no_sign_in_name_is_added_with_a_password_that_is_replaced_meanwhile
     ends_all_other_sessions_of_a_user
-    keeps_one_ticket_of_a_user_and_uses_it_once
+    keeps_one_reset_link_of_a_user_and_uses_it_once
+    lets_no_reset_link_set_a_password_under_another_epoch
     takes_an_invitation_until_its_uses_or_its_time_are_over
     keeps_one_invitation_for_the_first_account_while_there_is_none
     deletes_what_has_ended_in_batches_and_nothing_else
@@ -284,7 +285,7 @@ suite! {
     gives_a_renewal_up_soon_that_would_hold_a_page_up
     lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node
     lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win
-    uses_a_ticket_once_on_whichever_node
+    uses_a_reset_link_once_on_whichever_node
     makes_as_many_accounts_with_an_invitation_as_it_has_uses
     makes_one_account_with_the_invitation_for_the_first
     counts_every_one_of_many_failures_at_the_same_moment
@@ -376,12 +377,14 @@ fn access_token(name: &str, expires_at: i64) -> AccessToken {
     }
 }
 
-fn ticket(name: &str, expires_at: i64) -> Ticket {
-    Ticket {
+fn reset_link(name: &str, expires_at: i64) -> OneTimeToken {
+    OneTimeToken {
         id: Token::random().hash(),
         user_id: user(name).id,
+        purpose: Purpose::ResetPassword,
         created_at: Moment::from_millis(1),
         expires_at: Moment::from_millis(expires_at),
+        detail: String::new(),
     }
 }
 
@@ -461,6 +464,26 @@ fn lets_nobody_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
     assert!(desk.store.access_tokens_of(&session.user_id).unwrap().is_empty());
     let late = access_token("ann", 2_000);
     assert_eq!(desk.store.add_access_token(&late, &session.id, MANY), Ok(Written::NoUser));
+}
+
+fn lets_no_reset_link_set_a_password_under_another_epoch(desk: &Desk) {
+    with_ann(desk);
+    let (link, now) = (reset_link("ann", 50), Moment::from_millis(9));
+    let is_valid = || {
+        let found = desk.store.user_of_one_time_token(&link.id, Purpose::ResetPassword, now);
+        found.unwrap().is_some()
+    };
+    desk.raw().run("UPDATE user SET epoch = 4");
+    assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
+    assert!(is_valid());
+    // As a password that is set in the same moment leaves it.
+    desk.raw().run("UPDATE user SET epoch = 5");
+    assert!(!is_valid());
+    assert_eq!(desk.store.reset_password(&link.id, &hash("$two"), now), Ok(false));
+    assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
+    assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
+    assert_eq!(desk.store.add_sign_in_name(&user("ann").id, "anni"), Ok(Written::Done));
+    assert!(is_valid(), "a name more ends nothing");
 }
 
 fn takes_a_canonical_name_once(desk: &Desk) {
@@ -657,7 +680,7 @@ fn epoch_of(desk: &Desk, name: &str) -> Epoch {
 }
 
 fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_name(desk: &Desk) {
-    for how in ["set", "ticket", "change"] {
+    for how in ["set", "link", "change"] {
         let live = session(how, [1, 2, 3]);
         sign_up(&*desk.store, how, &live);
         let id = |id: &str| format!("{how}{id}");
@@ -668,12 +691,12 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
         give_key(desk, how, ("USERNAME", &id("1")), None);
         let token = access_token(how, 50);
         assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(Written::Done));
-        let (link, next) = (ticket(how, 50), session(how, [1, 2, 3]));
-        assert_eq!(desk.store.add_ticket(&link), Ok(Written::Done));
+        let (link, next) = (reset_link(how, 50), session(how, [1, 2, 3]));
+        assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
         let (before, new, now) = (epoch_of(desk, how), hash("$new"), Moment::from_millis(9));
         match how {
             "set" => drop(desk.store.set_password(&user(how).id, Some(&new)).unwrap()),
-            "ticket" => drop(desk.store.use_ticket(&link.id, &new, now).unwrap()),
+            "link" => drop(desk.store.reset_password(&link.id, &new, now).unwrap()),
             _ => drop(desk.store.change_password(before, &new, &next, &Entry::default()).unwrap()),
         }
         let expected = [
@@ -689,7 +712,7 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
         assert!(!is_alive(desk, &live), "{how}");
         assert_eq!(is_alive(desk, &next), how == "change");
         assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none(), "{how}");
-        assert_eq!(desk.count("ticket"), 0, "{how}");
+        assert_eq!(desk.count("one_time_token"), 0, "{how}");
     }
 }
 
@@ -808,15 +831,15 @@ fn adds_a_sign_in_name_with_the_password_of_the_user_and_ends_nothing(desk: &Des
 fn deletes_a_key_with_everything_that_may_have_begun_with_it(desk: &Desk) {
     let live = with_ann(desk);
     give_key(desk, "ann", ("github", "1"), None);
-    let (token, link) = (access_token("ann", 50), ticket("ann", 50));
+    let (token, link) = (access_token("ann", 50), reset_link("ann", 50));
     desk.store.add_access_token(&token, &live.id, 9).unwrap();
-    desk.store.add_ticket(&link).unwrap();
+    desk.store.add_one_time_token(&link).unwrap();
     let (ann, before) = (user("ann").id, epoch_of(desk, "ann"));
     assert_eq!(desk.store.delete_key(&ann, &KeyId::username("anni")), Ok(false));
     assert!(is_alive(desk, &live));
     assert_eq!(desk.store.delete_key(&ann, &KeyId::new("github", "1").unwrap()), Ok(true));
     assert!(!is_alive(desk, &live) && epoch_of(desk, "ann") != before);
-    assert_eq!((desk.count("access_token"), desk.count("ticket")), (0, 0));
+    assert_eq!((desk.count("access_token"), desk.count("one_time_token")), (0, 0));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
 }
 
@@ -830,16 +853,16 @@ fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk:
             store.set_email(&ann, "a@x")
         }];
     for (number, way) in ways.into_iter().enumerate() {
-        let link = ticket("ann", 50);
-        assert_eq!(store.add_ticket(&link), Ok(Written::Done));
+        let link = reset_link("ann", 50);
+        assert_eq!(store.add_one_time_token(&link), Ok(Written::Done));
         assert_eq!(way(), Ok(true), "{number}");
-        assert_eq!(desk.count("ticket"), 0, "{number}");
-        assert_eq!(store.use_ticket(&link.id, &hash("$two"), now), Ok(false), "{number}");
+        assert_eq!(desk.count("one_time_token"), 0, "{number}");
+        assert_eq!(store.reset_password(&link.id, &hash("$two"), now), Ok(false), "{number}");
     }
-    let link = ticket("ann", 50);
-    assert_eq!(store.add_ticket(&link), Ok(Written::Done));
+    let link = reset_link("ann", 50);
+    assert_eq!(store.add_one_time_token(&link), Ok(Written::Done));
     desk.raw().run("UPDATE user SET disabled_at = 5");
-    assert_eq!(store.use_ticket(&link.id, &hash("$two"), now), Ok(false), "shut out meanwhile");
+    assert_eq!(store.reset_password(&link.id, &hash("$two"), now), Ok(false), "shut out meanwhile");
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
 }
 
@@ -1041,10 +1064,14 @@ fn takes_no_link_or_invitation_that_is_made_in_the_future(desk: &Desk) {
     let store = &desk.store;
     for (name, created_at, is_good) in [("ann", LATEST, true), ("bob", AHEAD, false)] {
         store.add_user(&user(name), &[key(name)]).unwrap();
-        let link = Ticket { created_at, ..ticket(name, END) };
-        store.add_ticket(&link).unwrap();
-        assert_eq!(store.user_of_ticket(&link.id, NOW).unwrap().is_some(), is_good, "{name}");
-        assert_eq!(store.use_ticket(&link.id, &hash("$two"), NOW), Ok(is_good), "{name}");
+        let link = OneTimeToken { created_at, ..reset_link(name, END) };
+        store.add_one_time_token(&link).unwrap();
+        assert_eq!(
+            store.user_of_one_time_token(&link.id, Purpose::ResetPassword, NOW).unwrap().is_some(),
+            is_good,
+            "{name}"
+        );
+        assert_eq!(store.reset_password(&link.id, &hash("$two"), NOW), Ok(is_good), "{name}");
         let stored = store.key(&key(name).id).unwrap().unwrap().hashed_password;
         assert!((stored == Some(hash("$two"))) == is_good, "{name}");
     }
@@ -1309,21 +1336,30 @@ fn ends_all_other_sessions_of_a_user(desk: &Desk) {
     assert!(is_alive(desk, &kept) && is_alive(desk, &bobs));
 }
 
-fn keeps_one_ticket_of_a_user_and_uses_it_once(desk: &Desk) {
+fn keeps_one_reset_link_of_a_user_and_uses_it_once(desk: &Desk) {
     let before = with_ann(desk);
     let at = Moment::from_millis;
-    let (first, last) = (ticket("ann", 50), ticket("ann", 50));
-    assert_eq!(desk.store.add_ticket(&first), Ok(Written::Done));
-    assert_eq!(desk.store.add_ticket(&last), Ok(Written::Done));
-    assert_eq!(desk.store.add_ticket(&ticket("eve", 50)), Ok(Written::NoUser));
-    assert_eq!(desk.count("ticket"), 1);
-    assert_eq!(desk.store.user_of_ticket(&first.id, at(9)), Ok(None));
-    assert_eq!(desk.store.user_of_ticket(&last.id, at(50)), Ok(Some(user("ann"))));
-    assert_eq!(desk.store.user_of_ticket(&last.id, at(51)), Ok(None));
-    assert_eq!(desk.store.use_ticket(&last.id, &hash("$late"), at(51)), Ok(false));
+    let (first, last) = (reset_link("ann", 50), reset_link("ann", 50));
+    assert_eq!(desk.store.add_one_time_token(&first), Ok(Written::Done));
+    assert_eq!(desk.store.add_one_time_token(&last), Ok(Written::Done));
+    assert_eq!(desk.store.add_one_time_token(&reset_link("eve", 50)), Ok(Written::NoUser));
+    assert_eq!(desk.count("one_time_token"), 1);
+    assert_eq!(
+        desk.store.user_of_one_time_token(&first.id, Purpose::ResetPassword, at(9)),
+        Ok(None)
+    );
+    assert_eq!(
+        desk.store.user_of_one_time_token(&last.id, Purpose::ResetPassword, at(50)),
+        Ok(Some(user("ann")))
+    );
+    assert_eq!(
+        desk.store.user_of_one_time_token(&last.id, Purpose::ResetPassword, at(51)),
+        Ok(None)
+    );
+    assert_eq!(desk.store.reset_password(&last.id, &hash("$late"), at(51)), Ok(false));
     assert!(is_alive(desk, &before));
-    assert_eq!(desk.store.use_ticket(&last.id, &hash("$two"), at(50)), Ok(true));
-    assert_eq!(desk.store.use_ticket(&last.id, &hash("$three"), at(50)), Ok(false));
+    assert_eq!(desk.store.reset_password(&last.id, &hash("$two"), at(50)), Ok(true));
+    assert_eq!(desk.store.reset_password(&last.id, &hash("$three"), at(50)), Ok(false));
     assert!(!is_alive(desk, &before));
     let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
     assert!(stored == Some(hash("$two")));
@@ -1377,7 +1413,7 @@ fn deletes_what_has_ended_in_batches_and_nothing_else(desk: &Desk) {
     let store = &desk.store;
     for (name, end) in [("a", 5), ("b", 5), ("c", 5), ("d", 6)] {
         store.add_user(&user(name), &[]).unwrap();
-        assert_eq!(store.add_ticket(&ticket(name, end)), Ok(Written::Done));
+        assert_eq!(store.add_one_time_token(&reset_link(name, end)), Ok(Written::Done));
         store.add_invite(&invite(1, end)).unwrap();
         store.add_records(&[record(end, name)]).unwrap();
         let mut id = [0; 16];
@@ -1386,12 +1422,14 @@ fn deletes_what_has_ended_in_batches_and_nothing_else(desk: &Desk) {
         store.change_counts(&[CountId::new(id)], &|_, _| count, MANY).unwrap();
     }
     let batches: [&dyn Fn() -> store::Result<usize>; 4] = [
-        &|| store.delete_ended_tickets(at(6), 2),
+        &|| store.delete_ended_one_time_tokens(at(6), 2),
         &|| store.delete_ended_invites(at(6), 2),
         &|| store.delete_records(at(6), 2),
         &|| store.delete_forgotten(at(6), at(6), 2),
     ];
-    for (table, delete) in ["ticket", "invite", "audit", "throttle"].into_iter().zip(batches) {
+    for (table, delete) in
+        ["one_time_token", "invite", "audit", "throttle"].into_iter().zip(batches)
+    {
         for expected in [2, 1, 0] {
             assert_eq!(delete(), Ok(expected), "{table}");
         }
@@ -1803,12 +1841,28 @@ fn admits_nobody_whose_name_rests(desk: &Desk) {
 
 fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     let newest = store::schema(&desk.room.database(0)).unwrap().1;
-    desk.raw().run("DROP TABLE resting_name");
+    with_ann(desk);
+    let link = reset_link("ann", 50);
+    for sql in [
+        "UPDATE user SET epoch = 4",
+        "DROP TABLE resting_name",
+        "DROP TABLE one_time_token",
+        "CREATE TABLE ticket (id VARBINARY(32) NOT NULL PRIMARY KEY, user_id VARBINARY(255) NOT NULL,
+                              created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
+        &format!("INSERT INTO ticket VALUES (x'{}', 'id-ann', 1, 50)", hex(link.id.as_bytes())),
+        "INSERT INTO ticket VALUES (x'00', 'id-nobody', 1, 50)",
+    ] {
+        desk.raw().run(sql);
+    }
     desk.room.set_schema(7);
     assert_eq!(store::schema(&desk.room.database(1)), Ok((7, newest)));
     let again = store::open(&desk.room.database(1)).unwrap();
     assert_eq!(store::schema(&desk.room.database(1)), Ok((newest, newest)));
-    again.add_user(&user("ann"), &[]).unwrap();
+    let at = Moment::from_millis;
+    assert_eq!(again.reset_password(&link.id, &hash("$late"), at(51)), Ok(false));
+    assert_eq!(again.reset_password(&link.id, &hash("$two"), at(50)), Ok(true), "a living link");
+    assert_eq!(again.reset_password(&link.id, &hash("$three"), at(50)), Ok(false));
+    assert_eq!(desk.count("one_time_token"), 0, "one of nobody is left out");
     assert_eq!(again.delete_user(&user("ann").id, Some(LATER)), Ok(true));
     assert_eq!(again.is_name_free("ann", TODAY), Ok(false));
 }
@@ -1872,7 +1926,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         store.start_session(&live, MANY, &entry).unwrap();
         let token = AccessToken { name: text.clone(), ..access_token(&name, 50) };
         store.add_access_token(&token, &live.id, 9).unwrap();
-        store.add_ticket(&ticket(&name, 50)).unwrap();
+        store.add_one_time_token(&reset_link(&name, 50)).unwrap();
         store.add_invite(&Invite { note: text.clone(), ..invite(u32::MAX, 50) }).unwrap();
         let count = Count { failures: 1, last_at: token.created_at, until: token.expires_at };
         store.change_counts(&[id], &|_, _| count, MANY).unwrap();

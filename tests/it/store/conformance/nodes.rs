@@ -16,7 +16,7 @@ use vestibule::store::{
 
 use super::{
     Desk, LATER, MANY, NODES, TODAY, access_token, epoch_of, hash, invite, is_alive, key, record,
-    session, sign_up, ticket, user, with_ann,
+    reset_link, session, sign_up, user, with_ann,
 };
 
 /// Lets this many threads at each node go at the same instant, and gives back what each of them said.
@@ -104,20 +104,20 @@ pub fn lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win(desk: &De
     assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [1, 1, 1]);
 }
 
-pub fn uses_a_ticket_once_on_whichever_node(desk: &Desk) {
+pub fn uses_a_reset_link_once_on_whichever_node(desk: &Desk) {
     with_ann(desk);
     for _ in 0..desk.room.rounds(30) {
-        let ticket = ticket("ann", 50);
-        assert_eq!(desk.store.add_ticket(&ticket), Ok(Written::Done));
+        let link = reset_link("ann", 50);
+        assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
         let used = race(desk, 2, |node, number| {
             let hash = hash(&format!("${number}"));
-            patiently(desk, || node.use_ticket(&ticket.id, &hash, Moment::from_millis(9)))
+            patiently(desk, || node.reset_password(&link.id, &hash, Moment::from_millis(9)))
         });
         let winner = used.iter().position(|it| *it).unwrap();
         assert_eq!(used.iter().filter(|it| **it).count(), 1, "{used:?}");
         let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
         assert!(stored == Some(hash(&format!("${winner}"))), "another password than the winner's");
-        assert_eq!(desk.count("ticket"), 0);
+        assert_eq!(desk.count("one_time_token"), 0);
     }
 }
 
@@ -200,10 +200,10 @@ pub fn counts_what_is_counted_together_or_nothing_of_it(desk: &Desk) {
 }
 
 /// How somebody's password comes to be another one, or they are shut out.
-const ENDS: [&str; 4] = ["set", "change", "ticket", "shut out"];
+const ENDS: [&str; 4] = ["set", "change", "link", "shut out"];
 
 /// Ends at this node what was let in under the old password of `name`, in this way.
-fn end_everything(desk: &Desk, node: &dyn Store, end: &str, name: &str, ticket: &TokenHash) {
+fn end_everything(desk: &Desk, node: &dyn Store, end: &str, name: &str, link: &TokenHash) {
     let (id, now) = (user(name).id, Moment::from_millis(9));
     let new = hash("$two");
     let is_done = match end {
@@ -213,7 +213,7 @@ fn end_everything(desk: &Desk, node: &dyn Store, end: &str, name: &str, ticket: 
             let proof = epoch_of(desk, name);
             patiently(desk, || node.change_password(proof, &new, &next, &entry)) == Written::Done
         }
-        "ticket" => patiently(desk, || node.use_ticket(ticket, &hash("$two"), now)),
+        "link" => patiently(desk, || node.reset_password(link, &hash("$two"), now)),
         _ => patiently(desk, || node.disable_user(&user(name).id, "left", now)),
     };
     assert!(is_done, "{end}");
@@ -228,8 +228,8 @@ fn race_with_the_end(
     name: &str,
     begin: impl Fn(&dyn Store, &TokenHash) -> Written + Sync,
 ) -> (Vec<TokenHash>, usize) {
-    let ticket = ticket(name, 50);
-    assert_eq!(desk.store.add_ticket(&ticket), Ok(Written::Done));
+    let link = reset_link(name, 50);
+    assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
     let (done, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let ids = race(desk, 2, |node, number| {
         let mut mine = Vec::new();
@@ -238,7 +238,7 @@ fn race_with_the_end(
             while done.load(Ordering::Acquire) < 3 && start.elapsed() < Duration::from_secs(5) {
                 thread::yield_now();
             }
-            end_everything(desk, node, end, name, &ticket.id);
+            end_everything(desk, node, end, name, &link.id);
             is_over.store(true, Ordering::Release);
             return mine;
         }
@@ -353,7 +353,7 @@ pub fn lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up(desk: 
         let done = match round % 4 {
             0 => node.start_session(&session(&name, [1, 2, 3]), MANY, &Entry::default()),
             1 => node.add_access_token(&access_token(&name, 50), &first.id, 9),
-            2 => node.add_ticket(&ticket(&name, 50)),
+            2 => node.add_one_time_token(&reset_link(&name, 50)),
             _ => {
                 let id = KeyId::new("github", &name).unwrap();
                 node.add_key(&Key { id, ..key(&name) })
@@ -573,8 +573,10 @@ pub fn no_sign_in_name_is_added_with_a_password_that_is_replaced_meanwhile(desk:
 pub fn keeps_the_last_link_alone_good_whoever_makes_one(desk: &Desk) {
     with_ann(desk);
     for _ in 0..desk.room.rounds(20) {
-        race(desk, 2, |node, _| patiently(desk, || node.add_ticket(&ticket("ann", 50))));
-        assert_eq!(desk.count("ticket"), 1);
+        race(desk, 2, |node, _| {
+            patiently(desk, || node.add_one_time_token(&reset_link("ann", 50)))
+        });
+        assert_eq!(desk.count("one_time_token"), 1);
     }
 }
 
@@ -586,7 +588,7 @@ pub fn leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added(d
         let id = user(&name).id;
         race(desk, 2, |node, number| match number % 3 {
             0 => drop(node.delete_user(&id, None)),
-            1 => drop(node.add_ticket(&ticket(&name, 50))),
+            1 => drop(node.add_one_time_token(&reset_link(&name, 50))),
             _ => drop(node.start_session(&session(&name, [1, 2, 3]), MANY, &Entry::default())),
         });
         assert_eq!(desk.store.user(&id), Ok(None));
