@@ -7,6 +7,7 @@
 
 mod address;
 mod better_auth;
+mod import_status;
 mod lucia;
 mod lucia_v3;
 #[cfg(feature = "mysql")]
@@ -14,7 +15,6 @@ mod mysql;
 mod patience;
 mod records;
 mod sqlite;
-mod standing;
 mod strangers;
 
 use std::time::Duration;

@@ -14,18 +14,18 @@
 //! - Every text that names something is stored as bytes: a collation takes `bob` and `bob ` for one.
 
 mod access_tokens;
-mod copies;
-mod counts;
-mod invites;
+mod audit;
+mod bulk;
+mod cluster;
+mod copy;
+mod invitations;
 mod keys;
-mod link;
-mod moves;
+mod maintenance;
 mod names;
+mod one_time_tokens;
 mod schema;
 mod sessions;
-mod one_time_tokens;
-mod trail;
-mod upkeep;
+mod throttle;
 mod users;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -38,11 +38,11 @@ use mysql::{Conn, Params, Row, Value};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store, Written};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
-use counts::upsert_device;
+use cluster::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
 use keys::{insert_key, key_at, put_password};
-use link::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
 pub(super) use schema::{migrate, schema};
 use sessions::{has_session, insert_session, session_at, session_values};
+use throttle::upsert_device;
 use users::{has_user, lock_user, user_at};
 
 /// How long something may take in all, over any number of servers and tries. Longer than a cluster takes
@@ -101,7 +101,7 @@ impl Mysql {
     }
 
     fn whole(cluster: &Cluster, opened: Self) -> Result<Self> {
-        if copies::is_half_copied(&opened)? {
+        if copy::is_half_copied(&opened)? {
             return Err(Error::Broken(HALF_COPIED_TEXT.to_owned()).saying(Self::say(cluster)));
         }
         Ok(opened)

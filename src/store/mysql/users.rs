@@ -4,8 +4,8 @@ use mysql::Row;
 
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
-    Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invites, moment,
-    names, one_time_tokens, optional_moment, written,
+    Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invitations,
+    moment, names, one_time_tokens, optional_moment, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -39,7 +39,7 @@ impl Users for Mysql {
                 return Ok(());
             }
             if let Some(id) = invite {
-                invites::take(unit, id, user.created_at)?;
+                invitations::take(unit, id, user.created_at)?;
             }
             self.insert_new_user(unit, user)?;
             insert_key(unit, key)?;

@@ -15,8 +15,8 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::geteuid;
 
+use super::audit::insert_record;
 use super::names::Kept;
-use super::trail::insert_record;
 use super::{Fault, file, names};
 use crate::base::clock::Moment;
 use crate::base::new_file::{NewFile, folder_of, sync_folder, with_suffix};

@@ -4,19 +4,19 @@
 //! counts as written only if the path still leads to the file it went into.
 
 mod access_tokens;
+mod audit;
 mod backup;
-mod copies;
-mod counts;
+mod bulk;
+mod copy;
 pub(super) mod file;
-mod invites;
+mod invitations;
 mod keys;
-mod moves;
+mod maintenance;
 mod names;
+mod one_time_tokens;
 mod place;
 mod sessions;
-mod one_time_tokens;
-mod trail;
-mod upkeep;
+mod throttle;
 mod users;
 
 use std::path::{Path, PathBuf};
@@ -32,12 +32,12 @@ use rusqlite::{
 use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
 use crate::base::clock::Moment;
 pub use backup::{Restored, back_up, restore};
-use counts::upsert_device;
 pub use file::READER_CACHE_KIB;
 pub(super) use file::{is_in_use, migrate, schema};
 use keys::{insert_key, key_at, put_password};
 use place::Place;
 use sessions::{insert_session, insert_session_row, session_at};
+use throttle::upsert_device;
 use users::{insert_user, user_at};
 
 /// A SQLite file. Shared by all threads.

@@ -4,8 +4,8 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
-    Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invites, moment_at,
-    names, one_time_tokens, written,
+    Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invitations,
+    moment_at, names, one_time_tokens, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -33,7 +33,7 @@ impl Users for Sqlite {
     ) -> Result<SignedUp> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             if let Some(id) = invite {
-                invites::take(tx, id, user.created_at)?;
+                invitations::take(tx, id, user.created_at)?;
             }
             self.insert_new_user(tx, user)?;
             insert_key(tx, key)?;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
-use crate::store::standing::{Present, standing};
+use crate::store::import_status::{Present, standing};
 use crate::store::strangers::tell;
 use crate::store::{
     Arrival, Departure, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User, UserId,

@@ -4,11 +4,11 @@ use mysql::prelude::Queryable;
 use mysql::{Params, Value};
 
 use super::access_tokens::access_token_at;
-use super::counts::count_at;
-use super::invites::invite_at;
-use super::moves::{Columns, KEY, SESSION, USER, key_values, user_values};
+use super::audit::{record_at, record_values};
+use super::bulk::{Columns, KEY, SESSION, USER, key_values, user_values};
+use super::invitations::invite_at;
 use super::names::{resting_name_at, resting_name_values};
-use super::trail::{record_at, record_values};
+use super::throttle::count_at;
 use super::{
     Answer, Fault, Mysql, Unit, blob, bytes, get, key_at, moment, one_time_tokens, rows_of_marks,
     session_at, session_values, token_hash, user_at,

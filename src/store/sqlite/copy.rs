@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Transaction};
 
 use super::access_tokens::{self, access_token_at};
-use super::counts::{count_at, insert_device, upsert_count};
-use super::trail::{insert_record, record_at};
+use super::audit::{insert_record, record_at};
+use super::throttle::{count_at, insert_device, upsert_count};
 use super::{
-    Fault, Sqlite, WRITE_PATIENCE, file, insert_key, insert_session_row, insert_user, invites,
+    Fault, Sqlite, WRITE_PATIENCE, file, insert_key, insert_session_row, insert_user, invitations,
     key_at, moment_at, names, one_time_tokens, session_at, user_at,
 };
 use crate::base::token::TokenHash;
@@ -61,7 +61,7 @@ const READINGS: [Reading; TABLES.len()] = [
     Reading {
         sql: "SELECT id, note, group_names, uses_left, is_first, created_at, expires_at
                 FROM invite ORDER BY id",
-        row: |it| Ok(Row::Invite(invites::invite_at(it)?)),
+        row: |it| Ok(Row::Invite(invitations::invite_at(it)?)),
     },
     Reading {
         sql: "SELECT id, user_id, expires_at FROM resting_name ORDER BY id",
@@ -107,7 +107,7 @@ impl Copies for Sqlite {
 
     fn begin_copy(&self) -> Result<()> {
         let begun = self.write(WRITE_PATIENCE, |tx| {
-            if invites::has_users(tx)? && !file::is_half_copied(tx)? {
+            if invitations::has_users(tx)? && !file::is_half_copied(tx)? {
                 return Err(Fault::Error(Error::Broken(INHABITED_TEXT.to_owned())));
             }
             // Whoever refers to others goes before them. The key for handles stays until another one takes
@@ -223,7 +223,7 @@ fn insert(tx: &Transaction<'_>, row: &Row) -> std::result::Result<(), Fault> {
         }
         Row::AccessToken { token, epoch } => access_tokens::insert(tx, token, Some(*epoch))?,
         Row::OneTimeToken { token, epoch } => one_time_tokens::insert(tx, token, Some(*epoch))?,
-        Row::Invite(invite) => invites::insert(tx, invite)?,
+        Row::Invite(invite) => invitations::insert(tx, invite)?,
         Row::RestingName(name) => names::upsert(tx, name)?,
         Row::Device(device) => insert_device(tx, device)?,
         Row::Count { id, count } => upsert_count(tx, *id, *count)?,
