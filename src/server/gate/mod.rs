@@ -11,31 +11,34 @@
 //! thousand idle connections cost nobody anything. It knows no route and no user: the site says
 //! which lane a request belongs to and what a refusal looks like.
 //!
-//! The files beside this one are pure (`head`, `chunks`, `arrival`, `answer`, `queue`, `deadline`) or hold
-//! one thing (`socket`, `visitor`, `lane`, `reception`). Here is what moves them; `relay` has the half that faces the
-//! workers.
+//! The files beside this one are pure (`head`, `chunked`, `request_reader`, `response_frame`, `queue`, `deadline`) or hold
+//! one thing (`listener`, `stream`, `connection`, `lane`, `limits`, `handle`, `site_calls`). Here is what moves them;
+//! `accept` has the half that lets connections in, `enqueue` what leads into a lane, and `backend` the half that faces
+//! the workers.
 
-mod answer;
-pub mod arrival;
-mod chunks;
+mod accept;
+mod backend;
+mod chunked;
+mod connection;
 pub mod deadline;
+mod enqueue;
+mod handle;
 pub mod head;
 mod lane;
+mod limits;
+mod listener;
 mod queue;
-mod reception;
-mod relay;
-mod socket;
-mod visitor;
+pub mod request_reader;
+mod response_frame;
+mod site_calls;
+mod stream;
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
-use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
 use mio::event::Event as Readiness;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
@@ -44,23 +47,27 @@ use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
 use crate::server::log::{Kind, Log};
 use crate::web::http::{Problem, Request};
-use crate::web::{self, HEALTH, Site};
+use crate::web::{HEALTH, Site};
 
-use arrival::{Arrival, Step};
+use backend::Link;
+use connection::{Phase, Then, Visitor};
+use handle::Command;
+pub use handle::{News, Remote, Workers};
 use head::{Head, Persistence};
-use lane::{Bounds, Lane, Link};
-use queue::{Client, Ticket};
-use reception::{Reception, Said};
-pub use socket::Listen;
-use socket::{Door, Moved, Stream};
-use visitor::{Phase, Then, Visitor};
+use lane::Lane;
+pub use limits::{CONNECTIONS_MAX, Limits, WRITERS};
+use listener::Door;
+pub use listener::{Doors, Listen};
+use request_reader::{Arrival, Step};
+use site_calls::{Reception, Said};
+use stream::Moved;
 
 /// Bytes that all connections together may hold. Beyond it the request that has been on its way
 /// the longest is refused.
 pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Connections at once, at most, however many descriptors there are.
-pub const CONNECTIONS_MAX: usize = 16_384;
+/// So many requests for pages wait before it is asked whose they are: less are answered in a moment anyway.
+const PAGES_WAITING_FREE: usize = 64;
 
 /// How long a whole request may wait and be worked on, if its worker does not keep to the site's patience.
 const WORK: Duration = Duration::from_secs(20);
@@ -86,166 +93,6 @@ const ACCEPTED_A_TURN: usize = 64;
 
 /// Bytes read at once.
 const SCRATCH_BYTES: usize = 64 * 1024;
-
-/// Requests for pages that may wait.
-const PAGES_WAITING_MAX: usize = 256;
-
-/// So many of them wait before it is asked whose they are: less are answered in a moment anyway.
-const PAGES_WAITING_FREE: usize = 64;
-
-/// Workers of the lane for what writes and hashes nothing. Writes happen one after the other anyway; with two
-/// one client may hold one of them and no more.
-pub const WRITERS: usize = 2;
-
-/// Requests that may wait for them: more than a slow disk writes while one may wait. Where they are refused at
-/// once, clients that come back at once cost more than their places.
-const WRITES_WAITING_MAX: usize = 512;
-
-/// Requests that wait for a hasher, at most, for each of them: about half a second of work. And at
-/// least so many in all, so that fifty people can sign in at the same moment on one core.
-const WAITING_A_HASHER: usize = 32;
-const WAITING_MIN: usize = 64;
-
-/// Requests for pages on one connection to the workers, one behind the other: they are quick.
-const PAGES_A_LINK: usize = 8;
-
-/// Connections to the workers for each hasher: the next request is there when it is done with one.
-const LINKS_A_HASHER: usize = 2;
-
-/// How the gate is set up.
-#[derive(Clone)]
-pub struct Limits {
-    /// How long a request may take to arrive whole, from its first byte.
-    pub request: Duration,
-    /// How long a connection may be open without one.
-    pub idle: Duration,
-    /// How long a client may take to read an answer.
-    pub answer: Duration,
-    /// Connections at once.
-    pub connections: usize,
-    /// Connections at once from one address, or from one IPv6 network of 64 bits. This machine
-    /// itself is exempt, as the reverse proxy stands there.
-    pub connections_per_address: usize,
-    /// Reverse proxies elsewhere: exempt as well.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Workers of the page lane. Those of the lane for writes are always [`WRITERS`].
-    pub workers: usize,
-    /// Workers of the slow lane.
-    pub hashers: usize,
-}
-
-impl Limits {
-    /// Connections to the workers at once.
-    pub fn links_max(&self) -> usize {
-        self.lanes().iter().map(|(_, bounds)| bounds.links).sum()
-    }
-
-    /// Threads of all lanes: their workers, and for each lane one of tiny_http's that accepts and one for each
-    /// connection, of which it never has less than four.
-    pub fn lane_threads(&self) -> usize {
-        self.lanes().iter().map(|(workers, bounds)| workers + 1 + bounds.links.max(4)).sum()
-    }
-
-    /// Threads that may read the database at the same moment: all workers, and those that look after it.
-    pub const fn threads_that_read(&self) -> usize {
-        self.workers + WRITERS + self.hashers + 3
-    }
-
-    /// The workers of each lane, and what it may hold.
-    fn lanes(&self) -> [(usize, Bounds); LANES] {
-        let pages = Bounds {
-            waiting: PAGES_WAITING_MAX,
-            links: self.workers,
-            depth: PAGES_A_LINK,
-            each: usize::MAX,
-        };
-        let writes =
-            Bounds { waiting: WRITES_WAITING_MAX, links: WRITERS, depth: 1, each: WRITERS - 1 };
-        let slow = Bounds {
-            waiting: WAITING_MIN.max(WAITING_A_HASHER * self.hashers),
-            links: LINKS_A_HASHER * self.hashers,
-            depth: 1,
-            each: usize::MAX,
-        };
-        [(self.workers, pages), (WRITERS, writes), (self.hashers, slow)]
-    }
-}
-
-/// The sockets that people come in by, before anybody is let in.
-pub struct Doors(Vec<Door>);
-
-impl Doors {
-    /// Begins to listen. Sockets that a service manager passes take the place of `listen`. A Unix
-    /// socket gets the mode `mode`. An error is one line for the operator.
-    pub fn open(listen: &[Listen], mode: u32) -> Result<Self, String> {
-        let inherited =
-            Door::inherited().map_err(|err| format!("cannot use the sockets passed: {err}"))?;
-        if !inherited.is_empty() {
-            return Ok(Self(inherited));
-        }
-        let open = |it: &Listen| {
-            Door::open(it, mode).map_err(|err| format!("cannot listen on {it}: {err}"))
-        };
-        listen.iter().map(open).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// Where they are, as text: the port is the one that was found if any would do.
-    pub fn addresses(&self) -> Vec<String> {
-        self.0.iter().map(ToString::to_string).collect()
-    }
-}
-
-/// The workers that the gate hands requests to: a generation of them, and where each lane listens.
-#[derive(Clone)]
-pub struct Workers {
-    /// Counts up.
-    pub generation: u64,
-    /// The socket of the page lane.
-    pub pages: PathBuf,
-    /// The socket of the lane for writes.
-    pub writes: PathBuf,
-    /// The socket of the slow lane.
-    pub slow: PathBuf,
-}
-
-/// What the gate has to tell.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum News {
-    /// The workers of this generation do not take connections any more.
-    Unreachable(u64),
-    /// No connection to workers older than this generation is left.
-    Left(u64),
-}
-
-/// What the gate is told.
-enum Command {
-    Follow(Workers),
-    Stop,
-}
-
-/// Speaks to a gate that runs in its own thread.
-pub struct Remote {
-    commands: Sender<Command>,
-    waker: Arc<Waker>,
-}
-
-impl Remote {
-    /// Hands requests to these workers from now on.
-    pub fn follow(&self, workers: Workers) {
-        self.say(Command::Follow(workers));
-    }
-
-    /// Lets nobody in any more, and ends when everybody is served.
-    pub fn stop(&self) {
-        self.say(Command::Stop);
-    }
-
-    fn say(&self, command: Command) {
-        // A gate that is gone needs no more commands.
-        let _ = self.commands.send(command);
-        let _ = self.waker.wake();
-    }
-}
 
 const WAKER: Token = Token(0);
 const DOORS: usize = 1;
@@ -409,94 +256,6 @@ impl Gate {
         }
     }
 
-    // Letting in.
-
-    fn let_in(&mut self) {
-        if self.accept_after.is_some_and(|at| self.now < at) {
-            return;
-        }
-        self.accept_after = None;
-        for door in 0..self.doors.len() {
-            let mut accepted = 0;
-            while self.knocked[door] && accepted < ACCEPTED_A_TURN && self.accept_after.is_none() {
-                self.accept(door);
-                accepted += 1;
-            }
-        }
-    }
-
-    fn accept(&mut self, door: usize) {
-        match self.doors[door].accept() {
-            Ok((stream, peer)) => self.admit(stream, peer),
-            Err(err) if err.kind() == ErrorKind::WouldBlock => self.knocked[door] = false,
-            Err(err)
-                if matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
-            Err(err) => {
-                // No descriptor or no memory is left: give one back, and let some time pass.
-                self.note("accept_failed", &[("cause", &err.to_string())]);
-                // The kernel says so even when nobody is waiting: who has just come in may stay.
-                self.evict(ACCEPT_PAUSE);
-                self.accept_after = Some(self.now + ACCEPT_PAUSE);
-            }
-        }
-    }
-
-    /// Takes a connection in. At the cap those go that have been without a request the longest, so
-    /// that the newest visitor always gets in while anybody is idle.
-    fn admit(&mut self, mut stream: Stream, peer: Option<IpAddr>) {
-        if self.visitors.len() >= self.limits.connections {
-            self.evict(Duration::ZERO);
-        }
-        if self.visitors.len() >= self.limits.connections {
-            return self.turn_away(stream);
-        }
-        let home = peer.filter(|it| !self.is_exempt(*it)).map(Neighbourhood::from);
-        if let Some(home) = home {
-            let count = self.homes.entry(home).or_default();
-            if *count >= self.limits.connections_per_address {
-                return self.turn_away(stream);
-            }
-            *count += 1;
-        }
-        let entry = self.visitors.vacant_entry();
-        let place = entry.key();
-        let registered = stream.register(self.poll.registry(), Token(PLACES + 2 * place));
-        let deadline = self.now + self.limits.idle;
-        entry.insert(Visitor::new(stream, peer, home, self.now, deadline));
-        match registered {
-            Ok(()) => self.drive(place),
-            Err(_) => self.close(place),
-        }
-    }
-
-    fn is_exempt(&self, peer: IpAddr) -> bool {
-        peer.is_loopback() || self.limits.trusted_proxies.iter().any(|it| it.contains(&peer))
-    }
-
-    /// Says that there is no room, if that fits into the first packet.
-    fn turn_away(&mut self, mut stream: Stream) {
-        self.note("turned_away", &[]);
-        let said = self.reception.refuse(Problem::Busy, None, false);
-        let _ = stream.write(&answer::with_connection(&said.bytes, Persistence::Closed));
-    }
-
-    /// Closes the connections that have been without a whole request the longest, for `age` at
-    /// least: one in 64, as looking for them costs as much as for one.
-    fn evict(&mut self, age: Duration) {
-        let is_old = |it: &Visitor| it.is_evictable() && it.since + age <= self.now;
-        let waiting = self.visitors.iter().filter(|(_, it)| is_old(it));
-        let mut waiting: Vec<_> = waiting.map(|(place, it)| (it.since, place)).collect();
-        let count = waiting.len().div_ceil(64);
-        if count == 0 {
-            return;
-        }
-        waiting.select_nth_unstable(count - 1);
-        for &(_, place) in &waiting[..count] {
-            self.close(place);
-        }
-        self.note("evicted", &[("connections", &count.to_string())]);
-    }
-
     // A visitor.
 
     fn heed_visitor(&mut self, place: usize, event: &Readiness) {
@@ -555,88 +314,13 @@ impl Gate {
 
     fn say_continue(&mut self, place: usize) -> bool {
         const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        match socket::moved(|| self.visitors[place].stream.write(CONTINUE)) {
+        match stream::moved(|| self.visitors[place].stream.write(CONTINUE)) {
             // Without it, clients send the body after a while all the same.
             Moved::Later => {}
             Moved::Bytes(count) if count == CONTINUE.len() => {}
             Moved::Bytes(_) | Moved::Gone => self.close(place),
         }
         true
-    }
-
-    /// Puts a whole request into its lane, or says that the lane is full.
-    fn line_up(&mut self, place: usize, head: &Head, body: &[u8]) -> bool {
-        if head.path() == HEALTH && self.answer_at_once(place, head, body) {
-            return true;
-        }
-        let peer = self.visitors[place].peer;
-        let request = || head.request(body, peer);
-        let index = if head.may_cost() { self.lane_for(&request()) } else { PAGES };
-        let is_anybodys = index == PAGES && self.lanes[PAGES].queue.len() < PAGES_WAITING_FREE;
-        let client = if is_anybodys { None } else { self.reception.client(&request()) };
-        let client: Client = client.map(Neighbourhood::from);
-        let visitor = &mut self.visitors[place];
-        visitor.persistence = head.persistence;
-        visitor.is_to_head = head.method() == crate::web::http::Method::Head;
-        if !self.has_seat(index, client) {
-            self.answer(place, Problem::Busy, Some(&request()));
-            return true;
-        }
-        self.serial += 1;
-        let patience = self.reception.patience();
-        let visitor = &mut self.visitors[place];
-        visitor.serial = self.serial;
-        visitor.arrived = self.now;
-        visitor.deadline = self.now + patience;
-        // A page waits for nothing that could take so long.
-        let deadline = (index != PAGES).then_some(visitor.deadline);
-        visitor.job = head.write(body, peer, deadline);
-        visitor.phase = Phase::Waiting;
-        visitor.seat = Some((index, client));
-        self.lanes[index].queue.push(client, Ticket { visitor: place, serial: self.serial });
-        false
-    }
-
-    /// The lane for a request that may be more than a look at a page.
-    fn lane_for(&self, request: &Request) -> usize {
-        match self.reception.lane(request) {
-            web::Lane::Page => PAGES,
-            web::Lane::Write => WRITES,
-            web::Lane::Slow => SLOW,
-        }
-    }
-
-    /// Whether a request of this client may wait in a lane. When all seats are taken, somebody else may have
-    /// to give theirs up for it.
-    fn has_seat(&mut self, index: usize, client: Client) -> bool {
-        let lane = &mut self.lanes[index];
-        if lane.queue.len() < lane.bounds.waiting {
-            return true;
-        }
-        let Some((_, ticket)) = lane.queue.displace(client) else { return false };
-        if self.waiting(ticket).is_some() {
-            self.give_up(ticket.visitor);
-        }
-        true
-    }
-
-    /// Says that it is busy to a visitor whose request waits and has lost its seat: nothing was begun.
-    fn give_up(&mut self, place: usize) {
-        let visitor = &mut self.visitors[place];
-        visitor.seat = None;
-        let request = head::reread(&visitor.job, visitor.peer);
-        self.answer(place, Problem::Busy, request.as_ref());
-        // Not now: they may have the next request here already, which would take the seat.
-        self.answered.push(place);
-    }
-
-    /// Takes the request of a visitor out of the queue in which it waits.
-    fn leave_seat(&mut self, place: usize) {
-        let visitor = &mut self.visitors[place];
-        if let Some((index, client)) = visitor.seat.take() {
-            let ticket = Ticket { visitor: place, serial: visitor.serial };
-            self.lanes[index].queue.remove(client, ticket);
-        }
     }
 
     /// Answers a request whose answer waits for nobody. `false`: it has to go to a worker.
@@ -681,7 +365,7 @@ impl Gate {
     /// Begins to write an answer of the gate's own.
     fn say(&mut self, place: usize, said: &Said, wanted: Persistence) {
         let persistence = self.persistence(wanted);
-        let bytes = answer::with_connection(&said.bytes, persistence);
+        let bytes = response_frame::with_connection(&said.bytes, persistence);
         let deadline = self.now + self.limits.answer;
         self.visitors[place].begin_to_write(&bytes, persistence, deadline);
     }
@@ -810,38 +494,6 @@ impl Gate {
         }
     }
 
-    /// Lets in who has knocked already, closes the doors, and sends away who has nothing here.
-    fn stop(&mut self) {
-        if self.closing.is_some() {
-            return;
-        }
-        for door in 0..self.doors.len() {
-            self.knocked[door] = true;
-            while self.knocked[door] && self.accept_after.is_none() {
-                self.accept(door);
-            }
-        }
-        self.doors.clear();
-        self.knocked.clear();
-        self.closing = Some(self.now + FAREWELL);
-        let places: Vec<_> = self.visitors.iter().map(|(place, _)| place).collect();
-        for place in places {
-            // One last read: a request may lie in the kernel, its event not yet here.
-            if let Some(visitor) = self.visitors.get_mut(place) {
-                visitor.is_readable = true;
-            }
-            self.drive(place);
-            let Some(visitor) = self.visitors.get_mut(place) else { continue };
-            if visitor.phase == Phase::Reading && visitor.arrival.is_empty() {
-                if visitor.serial == 0 {
-                    visitor.deadline = visitor.deadline.min(self.now + LAST_CALL);
-                } else {
-                    self.close(place);
-                }
-            }
-        }
-    }
-
     fn note(&self, event: &str, fields: &[(&str, &str)]) {
         self.log.write(Kind::Request, event, fields, Moment::now());
     }
@@ -849,10 +501,13 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use super::limits::PAGES_A_LINK;
+    use super::stream::Stream;
     use super::*;
     use crate::base::password::{Cost, Hasher};
     use crate::store::Sqlite;
     use crate::web::Settings;
+    use std::net::IpAddr;
 
     /// A gate without doors, with two connections for an address and a proxy at 10.0.0.1.
     fn gate(folder: &tempfile::TempDir) -> Gate {

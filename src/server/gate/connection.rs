@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::arrival::Arrival;
 use super::head::Persistence;
 use super::queue::{Client, Ticket};
-use super::socket::{Moved, Stream, moved};
+use super::request_reader::Arrival;
+use super::stream::{Moved, Stream, moved};
 use crate::base::ip_prefix::Neighbourhood;
 
 /// Where a connection stands. Each phase has one absolute deadline, and nothing a client does

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::chunks::{Decoder, Progress};
+use super::chunked::{Decoder, Progress};
 use super::head::{self, Framing, HEAD_BYTES_MAX, Head, Scan};
 use crate::web::http::{Method, Problem, Request};
 

@@ -4,14 +4,15 @@
 //! manager opened are the same from here on.
 
 use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
 use mio::event::Source;
-use mio::{Interest, Registry, Token};
+
+use super::stream::Stream;
 
 /// Where to listen.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +29,30 @@ impl std::fmt::Display for Listen {
             Self::Tcp(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+/// The sockets that people come in by, before anybody is let in.
+pub struct Doors(pub(super) Vec<Door>);
+
+impl Doors {
+    /// Begins to listen. Sockets that a service manager passes take the place of `listen`. A Unix
+    /// socket gets the mode `mode`. An error is one line for the operator.
+    pub fn open(listen: &[Listen], mode: u32) -> Result<Self, String> {
+        let inherited =
+            Door::inherited().map_err(|err| format!("cannot use the sockets passed: {err}"))?;
+        if !inherited.is_empty() {
+            return Ok(Self(inherited));
+        }
+        let open = |it: &Listen| {
+            Door::open(it, mode).map_err(|err| format!("cannot listen on {it}: {err}"))
+        };
+        listen.iter().map(open).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Where they are, as text: the port is the one that was found if any would do.
+    pub fn addresses(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -141,74 +166,5 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
             fs::remove_file(path)
         }
         _ => Ok(()),
-    }
-}
-
-/// A connection, to a visitor or to the workers.
-pub(super) enum Stream {
-    Tcp(mio::net::TcpStream),
-    Unix(mio::net::UnixStream),
-}
-
-impl Stream {
-    /// Says that nothing more will be written.
-    pub(super) fn shut(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
-    }
-
-    /// Asks to be told when it can be read or written again.
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let interests = Interest::READABLE | Interest::WRITABLE;
-        match self {
-            Self::Tcp(stream) => registry.register(stream, token, interests),
-            Self::Unix(stream) => registry.register(stream, token, interests),
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(bytes),
-            Self::Unix(stream) => stream.read(bytes),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(bytes),
-            Self::Unix(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What a non-blocking call came to.
-pub(super) enum Moved {
-    /// So many bytes; at a read, none means that the other side is done.
-    Bytes(usize),
-    /// Nothing for now.
-    Later,
-    /// The connection is of no use any more.
-    Gone,
-}
-
-/// Does a non-blocking read or write, and sorts out what it came to.
-pub(super) fn moved(mut call: impl FnMut() -> io::Result<usize>) -> Moved {
-    loop {
-        match call() {
-            Ok(count) => return Moved::Bytes(count),
-            Err(err) if err.kind() == ErrorKind::WouldBlock => return Moved::Later,
-            Err(err) if err.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return Moved::Gone,
-        }
     }
 }
