@@ -38,7 +38,7 @@ use vestibule::cli::doctor;
 use vestibule::cli::import;
 use vestibule::cli::output::{Output, Printout};
 use vestibule::cli::proxy_config;
-use vestibule::server::gate::Doors;
+use vestibule::server::gate::Listeners;
 use vestibule::server::log::{self, Kind, Log};
 use vestibule::server::serve;
 use vestibule::store::{self, Progress, Record};
@@ -157,7 +157,8 @@ fn password(name: &str) -> Result<String, String> {
 fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     let config = flags.check().map_err(|text| Failure(2, text))?;
     let store = store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
-    let doors = Doors::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
+    let listeners =
+        Listeners::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
     serve::prove_threads(&config.setup.limits).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
@@ -195,7 +196,7 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
         // Another server may hold the lock, and then it has made one.
         Err(err) => log.write(Kind::Program, "no_first_link", &[("cause", &err.to_string())], now),
     }
-    serve::serve(doors, config.setup, site, log).map_err(|text| Failure(1, text))
+    serve::serve(listeners, config.setup, site, log).map_err(|text| Failure(1, text))
 }
 
 /// The link for the first account, where sign-up is not open and there are no users yet. It goes to standard

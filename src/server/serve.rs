@@ -32,7 +32,9 @@ use crate::auth::events::Event;
 use crate::base::clock::{Moment, Watch};
 use crate::base::token;
 use crate::server::audit::Audit;
-use crate::server::gate::{self, Doors, Gate, News, Remote, Workers};
+use crate::server::gate::{
+    self, Gate, GateEvent, GateHandle, GateLimits, Listeners, WorkerSockets,
+};
 use crate::server::log::{self, Kind, Log};
 use crate::store::{self, Patience, Record, Tended};
 use crate::web::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
@@ -73,7 +75,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// How the site is served.
 pub struct Setup {
     /// What the gate lets through.
-    pub limits: gate::Limits,
+    pub limits: GateLimits,
     /// Where browsers reach the site, if that is not where we listen: for the log.
     pub url: Option<String>,
     /// Folders for the private sockets; the first that will do is taken.
@@ -88,7 +90,7 @@ enum SupervisorEvent {
     Deaf(u64, io::Error),
     /// A thread of tiny_http's panicked, and perhaps it was the one that accepts.
     Panicked,
-    Gate(News),
+    Gate(GateEvent),
     GateEnded(io::Result<()>),
 }
 
@@ -123,7 +125,7 @@ impl House {
 
 /// Serves the site until SIGTERM, SIGINT or SIGHUP, then ends what is in flight and folds the database's
 /// log into its file. An error is one line for the operator.
-pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<(), String> {
+pub fn serve(listeners: Listeners, setup: Setup, site: Site, log: Arc<Log>) -> Result<(), String> {
     let limits = fit_descriptors(setup.limits, &log)?;
     let private = Private::make(&setup.private_folders)?;
     let (tell, events) = mpsc::channel();
@@ -134,7 +136,7 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     let house = Arc::new(House::new(site.clone(), log));
     let crew = Crew { house: house.clone(), private, limits: limits.clone(), tell: tell.clone() };
     let first = crew.muster(1).map_err(|err| format!("cannot start the workers: {err}"))?;
-    for address in doors.addresses() {
+    for address in listeners.addresses() {
         let url = match &setup.url {
             Some(url) => url.clone(),
             None if address.starts_with("unix:") => "-".to_owned(),
@@ -142,11 +144,11 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
         };
         house.say("listening", &[("address", &address), ("url", &url)]);
     }
-    let news = tell.clone();
-    let news = move |it| drop(news.send(SupervisorEvent::Gate(it)));
-    let (gate, remote) = Gate::new(doors, limits, site, house.log.clone(), news)
+    let notify = tell.clone();
+    let notify = move |it| drop(notify.send(SupervisorEvent::Gate(it)));
+    let (gate, gate_handle) = Gate::new(listeners, limits, site, house.log.clone(), notify)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
-    remote.follow(first.workers.clone());
+    gate_handle.follow(first.workers.clone());
     // Before the first request is answered, so that from then on the number of threads is constant.
     let (_stay, leave) = mpsc::channel::<()>();
     let keeper = house.clone();
@@ -167,7 +169,7 @@ pub fn serve(doors: Doors, setup: Setup, site: Site, log: Arc<Log>) -> Result<()
     )?;
     // Without a service manager there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    let served = Supervisor { crew, remote, events, generations: vec![first] }.supervise();
+    let served = Supervisor { crew, gate_handle, events, generations: vec![first] }.supervise();
     house.stop();
     served.map_err(|err| format!("cannot go on: the gate ended: {err}"))
 }
@@ -195,7 +197,7 @@ pub fn serve_without_gate(
 
 /// Raises the limit of descriptors as far as it may be raised, and lets in no more connections
 /// than leave enough of them for everything else.
-fn fit_descriptors(mut limits: gate::Limits, log: &Log) -> Result<gate::Limits, String> {
+fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, String> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // What cannot be raised stays as it is.
@@ -221,10 +223,10 @@ fn fit_descriptors(mut limits: gate::Limits, log: &Log) -> Result<gate::Limits, 
 }
 
 /// Descriptors for everything but connections from outside.
-pub(crate) fn descriptors_beside(limits: &gate::Limits) -> usize {
+pub(crate) fn descriptors_beside(limits: &GateLimits) -> usize {
     // The gate's end of a connection to the workers, and tiny_http's two. Two files for each thread
     // that reads the database and for the one connection that writes, and one they share.
-    let away = 3 * limits.links_max();
+    let away = 3 * limits.backends_max();
     let files = 2 * (limits.workers + gate::WRITERS + limits.hashers + 1) + 1;
     DESCRIPTORS_SPARE + away + files
 }
@@ -232,7 +234,7 @@ pub(crate) fn descriptors_beside(limits: &gate::Limits) -> usize {
 /// Watches over the gate and the workers until serving ends.
 struct Supervisor {
     crew: Crew,
-    remote: Remote,
+    gate_handle: GateHandle,
     events: Receiver<SupervisorEvent>,
     /// The present one is the last; before it, those that are still being left.
     generations: Vec<Generation>,
@@ -254,15 +256,17 @@ impl Supervisor {
                 Ok(SupervisorEvent::Panicked) => {
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
-                Ok(SupervisorEvent::Gate(News::Unreachable(number)))
+                Ok(SupervisorEvent::Gate(GateEvent::Unreachable(number)))
                     if number == self.present() =>
                 {
                     self.crew.house.say("workers_unreachable", &[]);
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
-                Ok(SupervisorEvent::Gate(News::Left(number))) => self.dismiss_before(number),
+                Ok(SupervisorEvent::Gate(GateEvent::Left(number))) => self.dismiss_before(number),
                 // Of a generation that was replaced meanwhile.
-                Ok(SupervisorEvent::Deaf(..) | SupervisorEvent::Gate(News::Unreachable(_))) => {}
+                Ok(
+                    SupervisorEvent::Deaf(..) | SupervisorEvent::Gate(GateEvent::Unreachable(_)),
+                ) => {}
                 Ok(SupervisorEvent::GateEnded(ended)) => {
                     self.dismiss_before(u64::MAX);
                     return ended;
@@ -283,7 +287,7 @@ impl Supervisor {
 
     fn begin_to_stop(&self) {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
-        self.remote.stop();
+        self.gate_handle.stop();
         let house = self.crew.house.clone();
         // Without it, it is the gate that ends in time, unless that is what hangs.
         let _ = spawn("farewell", move || {
@@ -298,7 +302,7 @@ impl Supervisor {
     fn replace(&mut self) -> bool {
         match self.crew.muster(self.present() + 1) {
             Ok(generation) => {
-                self.remote.follow(generation.workers.clone());
+                self.gate_handle.follow(generation.workers.clone());
                 self.generations.push(generation);
                 true
             }
@@ -402,7 +406,7 @@ fn sweep(house: &House) -> Duration {
 struct Crew {
     house: Arc<House>,
     private: Private,
-    limits: gate::Limits,
+    limits: GateLimits,
     tell: Sender<SupervisorEvent>,
 }
 
@@ -410,7 +414,7 @@ impl Crew {
     fn muster(&self, number: u64) -> io::Result<Generation> {
         let path = |name: &str| self.private.folder.join(format!("{name}{number}"));
         let [pages, writes, slow] = ["p", "w", "s"].map(path);
-        let workers = Workers { generation: number, pages, writes, slow };
+        let workers = WorkerSockets { generation: number, pages, writes, slow };
         let mut generation = Generation { workers: workers.clone(), rooms: Vec::new() };
         for (path, count, lane) in [
             (&workers.pages, self.limits.workers, Lane::Page),
@@ -438,7 +442,7 @@ impl Crew {
 
 /// The workers of all lanes. They last until a tiny_http of theirs stops accepting, or we stop.
 struct Generation {
-    workers: Workers,
+    workers: WorkerSockets,
     rooms: Vec<Room>,
 }
 
@@ -737,7 +741,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
 
 /// Sees that all threads that serving takes can be had, those that tiny_http starts as it needs them
 /// included: where one is missing later, nobody could be told. An error is one line for the operator.
-pub fn prove_threads(limits: &gate::Limits) -> Result<(), String> {
+pub fn prove_threads(limits: &GateLimits) -> Result<(), String> {
     let count = OWN_THREADS + limits.lane_threads();
     let door = Arc::new(Mutex::new(()));
     let shut = door.lock();

@@ -762,7 +762,7 @@ impl Flags {
     fn setup(&self, database: &Database) -> Setup {
         let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_DEFAULT_MAX);
         Setup {
-            limits: gate::Limits {
+            limits: gate::GateLimits {
                 request: self.request_timeout,
                 idle: self.idle_timeout,
                 answer: self.answer_timeout,

@@ -7,33 +7,33 @@ use std::time::Duration;
 
 use mio::Token;
 
-use super::connection::{Phase, Visitor};
+use super::connection::{Connection, Phase};
 use super::head::Persistence;
 use super::response_frame;
 use super::stream::Stream;
-use super::{ACCEPT_PAUSE, ACCEPTED_A_TURN, FAREWELL, Gate, LAST_CALL, PLACES};
+use super::{ACCEPT_PAUSE, ACCEPTED_A_TURN, FAREWELL, FIRST_KEY, Gate, LAST_CALL};
 use crate::base::ip_prefix::Neighbourhood;
 use crate::web::http::Problem;
 
 impl Gate {
-    pub(super) fn let_in(&mut self) {
+    pub(super) fn accept_ready(&mut self) {
         if self.accept_after.is_some_and(|at| self.now < at) {
             return;
         }
         self.accept_after = None;
-        for door in 0..self.doors.len() {
+        for at in 0..self.listeners.len() {
             let mut accepted = 0;
-            while self.knocked[door] && accepted < ACCEPTED_A_TURN && self.accept_after.is_none() {
-                self.accept(door);
+            while self.ready[at] && accepted < ACCEPTED_A_TURN && self.accept_after.is_none() {
+                self.accept(at);
                 accepted += 1;
             }
         }
     }
 
-    pub(super) fn accept(&mut self, door: usize) {
-        match self.doors[door].accept() {
+    pub(super) fn accept(&mut self, at: usize) {
+        match self.listeners[at].accept() {
             Ok((stream, peer)) => self.admit(stream, peer),
-            Err(err) if err.kind() == ErrorKind::WouldBlock => self.knocked[door] = false,
+            Err(err) if err.kind() == ErrorKind::WouldBlock => self.ready[at] = false,
             Err(err)
                 if matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
             Err(err) => {
@@ -47,30 +47,30 @@ impl Gate {
     }
 
     /// Takes a connection in. At the cap those go that have been without a request the longest, so
-    /// that the newest visitor always gets in while anybody is idle.
+    /// that the newest connection always gets in while one is idle.
     pub(super) fn admit(&mut self, mut stream: Stream, peer: Option<IpAddr>) {
-        if self.visitors.len() >= self.limits.connections {
+        if self.connections.len() >= self.limits.connections {
             self.evict(Duration::ZERO);
         }
-        if self.visitors.len() >= self.limits.connections {
+        if self.connections.len() >= self.limits.connections {
             return self.turn_away(stream);
         }
-        let home = peer.filter(|it| !self.is_exempt(*it)).map(Neighbourhood::from);
-        if let Some(home) = home {
-            let count = self.homes.entry(home).or_default();
+        let client = peer.filter(|it| !self.is_exempt(*it)).map(Neighbourhood::from);
+        if let Some(client) = client {
+            let count = self.per_client.entry(client).or_default();
             if *count >= self.limits.connections_per_address {
                 return self.turn_away(stream);
             }
             *count += 1;
         }
-        let entry = self.visitors.vacant_entry();
-        let place = entry.key();
-        let registered = stream.register(self.poll.registry(), Token(PLACES + 2 * place));
+        let entry = self.connections.vacant_entry();
+        let key = entry.key();
+        let registered = stream.register(self.poll.registry(), Token(FIRST_KEY + 2 * key));
         let deadline = self.now + self.limits.idle;
-        entry.insert(Visitor::new(stream, peer, home, self.now, deadline));
+        entry.insert(Connection::new(stream, peer, client, self.now, deadline));
         match registered {
-            Ok(()) => self.drive(place),
-            Err(_) => self.close(place),
+            Ok(()) => self.drive(key),
+            Err(_) => self.close(key),
         }
     }
 
@@ -81,54 +81,54 @@ impl Gate {
     /// Says that there is no room, if that fits into the first packet.
     pub(super) fn turn_away(&mut self, mut stream: Stream) {
         self.note("turned_away", &[]);
-        let said = self.reception.refuse(Problem::Busy, None, false);
+        let said = self.site.refuse(Problem::Busy, None, false);
         let _ = stream.write(&response_frame::with_connection(&said.bytes, Persistence::Closed));
     }
 
     /// Closes the connections that have been without a whole request the longest, for `age` at
     /// least: one in 64, as looking for them costs as much as for one.
     pub(super) fn evict(&mut self, age: Duration) {
-        let is_old = |it: &Visitor| it.is_evictable() && it.since + age <= self.now;
-        let waiting = self.visitors.iter().filter(|(_, it)| is_old(it));
-        let mut waiting: Vec<_> = waiting.map(|(place, it)| (it.since, place)).collect();
+        let is_old = |it: &Connection| it.is_evictable() && it.since + age <= self.now;
+        let waiting = self.connections.iter().filter(|(_, it)| is_old(it));
+        let mut waiting: Vec<_> = waiting.map(|(key, it)| (it.since, key)).collect();
         let count = waiting.len().div_ceil(64);
         if count == 0 {
             return;
         }
         waiting.select_nth_unstable(count - 1);
-        for &(_, place) in &waiting[..count] {
-            self.close(place);
+        for &(_, key) in &waiting[..count] {
+            self.close(key);
         }
         self.note("evicted", &[("connections", &count.to_string())]);
     }
 
-    /// Lets in who has knocked already, closes the doors, and sends away who has nothing here.
+    /// Accepts the connections that wait already, closes the listeners, and closes connections without a request.
     pub(super) fn stop(&mut self) {
         if self.closing.is_some() {
             return;
         }
-        for door in 0..self.doors.len() {
-            self.knocked[door] = true;
-            while self.knocked[door] && self.accept_after.is_none() {
-                self.accept(door);
+        for at in 0..self.listeners.len() {
+            self.ready[at] = true;
+            while self.ready[at] && self.accept_after.is_none() {
+                self.accept(at);
             }
         }
-        self.doors.clear();
-        self.knocked.clear();
+        self.listeners.clear();
+        self.ready.clear();
         self.closing = Some(self.now + FAREWELL);
-        let places: Vec<_> = self.visitors.iter().map(|(place, _)| place).collect();
-        for place in places {
+        let keys: Vec<_> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
             // One last read: a request may lie in the kernel, its event not yet here.
-            if let Some(visitor) = self.visitors.get_mut(place) {
-                visitor.is_readable = true;
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.is_readable = true;
             }
-            self.drive(place);
-            let Some(visitor) = self.visitors.get_mut(place) else { continue };
-            if visitor.phase == Phase::Reading && visitor.arrival.is_empty() {
-                if visitor.serial == 0 {
-                    visitor.deadline = visitor.deadline.min(self.now + LAST_CALL);
+            self.drive(key);
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            if connection.phase == Phase::Reading && connection.reader.is_empty() {
+                if connection.serial == 0 {
+                    connection.deadline = connection.deadline.min(self.now + LAST_CALL);
                 } else {
-                    self.close(place);
+                    self.close(key);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! To the workers and back: how whole requests leave the gate, and how answers reach whoever waits.
+//! Connections to the workers: how whole requests leave the gate, and how answers come back.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -6,30 +6,30 @@ use std::io::{self, ErrorKind, Read, Write};
 use mio::Token;
 use mio::event::Event as Readiness;
 
-use super::connection::{Phase, Visitor};
+use super::connection::{Connection, Phase};
 use super::head::Persistence;
-use super::lane::Lane;
-use super::queue::{Client, Ticket};
+use super::lane::LaneState;
+use super::queue::{Client, RequestId};
 use super::response_frame::{self, Gathered};
 use super::stream::{Moved, Stream, moved};
-use super::{ACCEPT_PAUSE, Gate, News, PLACES, WORK};
+use super::{ACCEPT_PAUSE, FIRST_KEY, Gate, GateEvent, WORK};
 use crate::web::http::Problem;
 
 /// A request that is under way to the workers.
 #[derive(Clone, Copy)]
-pub(super) struct Errand {
-    pub(super) ticket: Ticket,
+pub(super) struct InFlight {
+    pub(super) id: RequestId,
     pub(super) client: Client,
     pub(super) is_to_head: bool,
 }
 
 /// A private connection to the workers of a lane.
-pub(super) struct Link {
+pub(super) struct BackendConnection {
     pub(super) stream: Stream,
     pub(super) lane: usize,
     pub(super) generation: u64,
     /// What is under way on it: answers come in this order.
-    pub(super) errands: VecDeque<Errand>,
+    pub(super) in_flight: VecDeque<InFlight>,
     pub(super) is_proven: bool,
     outbox: Vec<u8>,
     sent: usize,
@@ -38,14 +38,14 @@ pub(super) struct Link {
     used: usize,
 }
 
-impl Link {
-    pub(super) fn connect(lane: &Lane, index: usize, generation: u64) -> io::Result<Self> {
+impl BackendConnection {
+    pub(super) fn connect(lane: &LaneState, index: usize, generation: u64) -> io::Result<Self> {
         let stream = Stream::Unix(mio::net::UnixStream::connect(&lane.path)?);
         Ok(Self {
             stream,
             lane: index,
             generation,
-            errands: VecDeque::new(),
+            in_flight: VecDeque::new(),
             is_proven: false,
             outbox: Vec::new(),
             sent: 0,
@@ -54,9 +54,9 @@ impl Link {
         })
     }
 
-    /// Takes a request; [`Link::write_on`] sends it off.
-    pub(super) fn load(&mut self, errand: Errand, job: &[u8]) {
-        self.errands.push_back(errand);
+    /// Takes a request; [`BackendConnection::write_on`] sends it off.
+    pub(super) fn load(&mut self, in_flight: InFlight, job: &[u8]) {
+        self.in_flight.push_back(in_flight);
         self.outbox.extend_from_slice(job);
     }
 
@@ -87,101 +87,102 @@ impl Link {
 
     /// The next answer, and what it answers. `None` if it is not whole yet, and an error if what
     /// came is no answer of ours.
-    pub(super) fn next(&mut self) -> Result<Option<(Errand, &[u8])>, NoAnswer> {
+    pub(super) fn next(&mut self) -> Result<Option<(InFlight, &[u8])>, BadResponse> {
         let start = self.used;
         if start == self.inbox.len() {
             self.inbox.clear();
             self.used = 0;
             return Ok(None);
         }
-        let Some(&errand) = self.errands.front() else { return Err(NoAnswer) };
-        match response_frame::gathered(&self.inbox[start..], errand.is_to_head) {
+        let Some(&in_flight) = self.in_flight.front() else { return Err(BadResponse) };
+        match response_frame::gathered(&self.inbox[start..], in_flight.is_to_head) {
             Gathered::Partial => Ok(None),
-            Gathered::Broken => Err(NoAnswer),
+            Gathered::Broken => Err(BadResponse),
             Gathered::Whole(length) => {
-                self.errands.pop_front();
+                self.in_flight.pop_front();
                 self.used += length;
-                Ok(Some((errand, &self.inbox[start..start + length])))
+                Ok(Some((in_flight, &self.inbox[start..start + length])))
             }
         }
     }
 }
 
 /// What came from a worker is no answer: nobody asked for it, or it is not framed as ours are.
-pub(super) struct NoAnswer;
+pub(super) struct BadResponse;
 
 impl Gate {
     /// Sends requests of a lane off, as long as there is somebody to take them.
-    pub(super) fn send_off(&mut self, index: usize) {
-        while let Some((client, ticket)) = self.next_of(index) {
-            if let Some(visitor) = self.waiting(ticket) {
-                let errand = Errand { ticket, client, is_to_head: visitor.is_to_head };
-                let Some(place) = self.free_link(index) else { break };
-                let visitor = &mut self.visitors[ticket.visitor];
-                self.links[place].load(errand, &std::mem::take(&mut visitor.job));
-                visitor.phase = Phase::Away;
-                visitor.seat = None;
-                visitor.deadline = visitor.arrived + WORK;
-                self.weigh(ticket.visitor);
+    pub(super) fn dispatch(&mut self, index: usize) {
+        while let Some((client, id)) = self.next_of(index) {
+            if let Some(connection) = self.waiting(id) {
+                let in_flight = InFlight { id, client, is_to_head: connection.is_to_head };
+                let Some(key) = self.free_backend(index) else { break };
+                let connection = &mut self.connections[id.connection];
+                self.backends[key].load(in_flight, &std::mem::take(&mut connection.job));
+                connection.phase = Phase::Away;
+                connection.seat = None;
+                connection.deadline = connection.arrived + WORK;
+                self.account_memory(id.connection);
             }
             self.lanes[index].queue.take(client);
         }
         // Only now, so that what goes the same way goes in one write.
-        let broken = |place: &usize| !self.links[*place].write_on();
-        let broken: Vec<_> = self.lanes[index].links.iter().copied().filter(broken).collect();
-        for place in broken {
-            self.fail_link(place);
+        let broken = |key: &usize| !self.backends[*key].write_on();
+        let broken: Vec<_> = self.lanes[index].backends.iter().copied().filter(broken).collect();
+        for key in broken {
+            self.fail_backend(key);
         }
     }
 
     /// The request of a lane whose turn it is, of a client who has not enough under way.
-    pub(super) fn next_of(&self, index: usize) -> Option<(Client, Ticket)> {
+    pub(super) fn next_of(&self, index: usize) -> Option<(Client, RequestId)> {
         let lane = &self.lanes[index];
-        let errands = || lane.links.iter().flat_map(|&it| &self.links[it].errands);
+        let in_flight = || lane.backends.iter().flat_map(|&it| &self.backends[it].in_flight);
         let is_short =
-            |client| errands().filter(|it| it.client == client).count() < lane.bounds.each;
+            |client| in_flight().filter(|it| it.client == client).count() < lane.bounds.each;
         lane.queue.first(|client| lane.bounds.each == usize::MAX || is_short(client))
     }
 
-    /// The visitor with this ticket, if their request still waits.
-    pub(super) fn waiting(&self, ticket: Ticket) -> Option<&Visitor> {
-        let visitor = self.visitors.get(ticket.visitor)?;
-        (visitor.serial == ticket.serial && visitor.phase == Phase::Waiting).then_some(visitor)
+    /// The connection of this request, if it still waits.
+    pub(super) fn waiting(&self, id: RequestId) -> Option<&Connection> {
+        let connection = self.connections.get(id.connection)?;
+        (connection.serial == id.serial && connection.phase == Phase::Waiting).then_some(connection)
     }
 
     /// A connection to the workers that can take a request: a free one, a new one, or one that has
     /// room behind others.
-    fn free_link(&mut self, index: usize) -> Option<usize> {
+    fn free_backend(&mut self, index: usize) -> Option<usize> {
         let lane = &self.lanes[index];
-        let load = |place: usize| (self.links[place].errands.len(), place);
-        let least = lane.links.iter().map(|&it| load(it)).min();
+        let load = |key: usize| (self.backends[key].in_flight.len(), key);
+        let least = lane.backends.iter().map(|&it| load(it)).min();
         match least {
-            Some((0, place)) => Some(place),
-            Some((load, place)) => {
+            Some((0, key)) => Some(key),
+            Some((load, key)) => {
                 let has_room = load < lane.bounds.depth;
-                self.open_link(index).or(has_room.then_some(place))
+                self.open_backend(index).or(has_room.then_some(key))
             }
-            None => self.open_link(index),
+            None => self.open_backend(index),
         }
     }
 
-    fn open_link(&mut self, index: usize) -> Option<usize> {
+    fn open_backend(&mut self, index: usize) -> Option<usize> {
         let lane = &mut self.lanes[index];
         if !lane.may_open() || self.unreachable == self.generation {
             return None;
         }
-        let entry = self.links.vacant_entry();
-        let place = entry.key();
-        let linked = Link::connect(lane, index, self.generation).and_then(|mut link| {
-            let token = Token(PLACES + 2 * place + 1);
-            link.stream.register(self.poll.registry(), token).map(|()| link)
-        });
-        match linked {
-            Ok(link) => {
-                entry.insert(link);
-                lane.links.push(place);
+        let entry = self.backends.vacant_entry();
+        let key = entry.key();
+        let connected =
+            BackendConnection::connect(lane, index, self.generation).and_then(|mut backend| {
+                let token = Token(FIRST_KEY + 2 * key + 1);
+                backend.stream.register(self.poll.registry(), token).map(|()| backend)
+            });
+        match connected {
+            Ok(backend) => {
+                entry.insert(backend);
+                lane.backends.push(key);
                 lane.unproven = true;
-                Some(place)
+                Some(key)
             }
             // No descriptor is left for the moment.
             Err(err)
@@ -192,79 +193,81 @@ impl Gate {
             }
             Err(_) => {
                 self.unreachable = self.generation;
-                (self.news)(News::Unreachable(self.generation));
+                (self.notify)(GateEvent::Unreachable(self.generation));
                 None
             }
         }
     }
 
-    pub(super) fn heed_link(&mut self, place: usize, event: &Readiness) {
-        let Some(link) = self.links.get_mut(place) else { return };
-        let mut is_sound = !event.is_writable() || link.write_on();
+    pub(super) fn handle_backend(&mut self, key: usize, event: &Readiness) {
+        let Some(backend) = self.backends.get_mut(key) else { return };
+        let mut is_sound = !event.is_writable() || backend.write_on();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            is_sound &= link.read_on(&mut self.scratch);
-            is_sound &= self.deliver_all(place);
+            is_sound &= backend.read_on(&mut self.scratch);
+            is_sound &= self.deliver_all(key);
         }
-        let link = &self.links[place];
+        let backend = &self.backends[key];
         if !is_sound {
-            self.fail_link(place);
-        } else if link.generation != self.generation && link.errands.is_empty() {
-            self.drop_link(place);
+            self.fail_backend(key);
+        } else if backend.generation != self.generation && backend.in_flight.is_empty() {
+            self.drop_backend(key);
         }
     }
 
-    /// Gives every answer that is whole to the visitor who waits for it. `false` if something came
+    /// Gives every answer that is whole to the connection that waits for it. `false` if something came
     /// that is no answer.
-    fn deliver_all(&mut self, place: usize) -> bool {
+    fn deliver_all(&mut self, key: usize) -> bool {
         loop {
-            let link = &mut self.links[place];
-            let (errand, answer) = match link.next() {
+            let backend = &mut self.backends[key];
+            let (in_flight, answer) = match backend.next() {
                 Ok(Some(found)) => found,
                 Ok(None) => return true,
-                Err(NoAnswer) => return false,
+                Err(BadResponse) => return false,
             };
-            let ticket = errand.ticket;
-            let awaited = self.visitors.get(ticket.visitor).filter(|it| it.is_away_with(ticket));
-            if let Some(visitor) = awaited {
-                let wanted = visitor.persistence;
+            let id = in_flight.id;
+            let awaited = self.connections.get(id.connection).filter(|it| it.is_away_with(id));
+            if let Some(connection) = awaited {
+                let wanted = connection.persistence;
                 let persistence = if self.closing.is_some() { Persistence::Closed } else { wanted };
                 let deadline = self.now + self.limits.answer;
-                let visitor = &mut self.visitors[ticket.visitor];
+                let connection = &mut self.connections[id.connection];
                 if persistence == Persistence::Kept {
-                    visitor.begin_to_write(answer, persistence, deadline);
+                    connection.begin_to_write(answer, persistence, deadline);
                 } else {
                     let answer = response_frame::with_connection(answer, persistence);
-                    visitor.begin_to_write(&answer, persistence, deadline);
+                    connection.begin_to_write(&answer, persistence, deadline);
                 }
             }
-            if !std::mem::replace(&mut link.is_proven, true) && link.generation == self.generation {
-                self.lanes[link.lane].unproven = false;
+            if !std::mem::replace(&mut backend.is_proven, true)
+                && backend.generation == self.generation
+            {
+                self.lanes[backend.lane].unproven = false;
             }
-            self.drive(ticket.visitor);
+            self.drive(id.connection);
         }
     }
 
     /// A connection to the workers that broke off. Nobody can say whether the requests on it were
     /// acted on, so they are not repeated.
-    pub(super) fn fail_link(&mut self, place: usize) {
-        for errand in std::mem::take(&mut self.links[place].errands) {
-            let ticket = errand.ticket;
-            let visitor = self.visitors.get_mut(ticket.visitor);
-            if let Some(visitor) = visitor.filter(|it| it.is_away_with(ticket)) {
-                visitor.persistence = Persistence::Closed;
-                self.answer(ticket.visitor, Problem::Busy, None);
-                self.drive(ticket.visitor);
+    pub(super) fn fail_backend(&mut self, key: usize) {
+        for in_flight in std::mem::take(&mut self.backends[key].in_flight) {
+            let id = in_flight.id;
+            let connection = self.connections.get_mut(id.connection);
+            if let Some(connection) = connection.filter(|it| it.is_away_with(id)) {
+                connection.persistence = Persistence::Closed;
+                self.answer(id.connection, Problem::Busy, None);
+                self.drive(id.connection);
             }
         }
-        self.drop_link(place);
+        self.drop_backend(key);
     }
 
-    fn drop_link(&mut self, place: usize) {
-        let link = self.links.remove(place);
-        if link.generation == self.generation {
-            let lane = &mut self.lanes[link.lane];
-            lane.links.retain(|&it| it != place);
-            lane.unproven &= link.is_proven;
+    fn drop_backend(&mut self, key: usize) {
+        let backend = self.backends.remove(key);
+        if backend.generation == self.generation {
+            let lane = &mut self.lanes[backend.lane];
+            lane.backends.retain(|&it| it != key);
+            lane.unproven &= backend.is_proven;
         } else {
             self.leave_old_workers();
         }
@@ -273,9 +276,10 @@ impl Gate {
     /// Closes what is free of the connections to older workers, and tells when none is left.
     pub(super) fn leave_old_workers(&mut self) {
         let generation = self.generation;
-        self.links.retain(|_, link| link.generation == generation || !link.errands.is_empty());
-        if self.links.iter().all(|(_, link)| link.generation == generation) {
-            (self.news)(News::Left(generation));
+        self.backends
+            .retain(|_, backend| backend.generation == generation || !backend.in_flight.is_empty());
+        if self.backends.iter().all(|(_, backend)| backend.generation == generation) {
+            (self.notify)(GateEvent::Left(generation));
         }
     }
 }

@@ -13,17 +13,17 @@ const LINE_BYTES_MAX: usize = 256;
 
 /// What has come of a body so far.
 #[derive(Default)]
-pub struct Decoder {
+pub struct ChunkDecoder {
     /// The data.
     body: Vec<u8>,
-    step: Step,
+    step: ChunkStep,
     /// The line that is being read.
     line: Vec<u8>,
     overhead: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum Step {
+enum ChunkStep {
     /// In the line that says how long the next chunk is.
     #[default]
     Size,
@@ -37,33 +37,34 @@ enum Step {
 
 /// How far a body has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Progress {
+pub enum ChunkProgress {
     /// More is to come.
     Partial,
     /// It is whole. So many of the bytes that were fed belonged to it.
     Whole(usize),
 }
 
-impl Decoder {
+impl ChunkDecoder {
     /// Takes the next bytes.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<Progress, Problem> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<ChunkProgress, Problem> {
         let mut at = 0;
         while at < bytes.len() {
-            if let Step::Data(left) = self.step {
+            if let ChunkStep::Data(left) = self.step {
                 let take = left.min(bytes.len() - at);
                 self.body.extend_from_slice(&bytes[at..at + take]);
                 at += take;
-                self.step = if take == left { Step::Break } else { Step::Data(left - take) };
+                self.step =
+                    if take == left { ChunkStep::Break } else { ChunkStep::Data(left - take) };
                 continue;
             }
             let byte = bytes[at];
             at += 1;
             self.count(byte)?;
             if byte == b'\n' && self.end_line()? {
-                return Ok(Progress::Whole(at));
+                return Ok(ChunkProgress::Whole(at));
             }
         }
-        Ok(Progress::Partial)
+        Ok(ChunkProgress::Partial)
     }
 
     /// The data so far.
@@ -89,17 +90,19 @@ impl Decoder {
     fn end_line(&mut self) -> Result<bool, Problem> {
         let Some(line) = self.line.strip_suffix(b"\r\n") else { return Err(Problem::Malformed) };
         self.step = match self.step {
-            Step::Size => match size(line)? {
-                0 => Step::End,
+            ChunkStep::Size => match size(line)? {
+                0 => ChunkStep::End,
                 length if self.body.len() + length > BODY_BYTES_MAX => {
                     return Err(Problem::TooLarge);
                 }
-                length => Step::Data(length),
+                length => ChunkStep::Data(length),
             },
-            Step::Break if line.is_empty() => Step::Size,
+            ChunkStep::Break if line.is_empty() => ChunkStep::Size,
             // Trailer fields would have to stand here; nobody sends any, and we read none.
-            Step::End if line.is_empty() => return Ok(true),
-            Step::Break | Step::End | Step::Data(_) => return Err(Problem::Malformed),
+            ChunkStep::End if line.is_empty() => return Ok(true),
+            ChunkStep::Break | ChunkStep::End | ChunkStep::Data(_) => {
+                return Err(Problem::Malformed);
+            }
         };
         self.line.clear();
         Ok(false)
@@ -132,10 +135,10 @@ mod tests {
 
     /// The body, and how many bytes it took.
     fn decode(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Problem> {
-        let mut decoder = Decoder::default();
+        let mut decoder = ChunkDecoder::default();
         Ok(match decoder.feed(bytes)? {
-            Progress::Partial => None,
-            Progress::Whole(length) => Some((decoder.into_body(), length)),
+            ChunkProgress::Partial => None,
+            ChunkProgress::Whole(length) => Some((decoder.into_body(), length)),
         })
     }
 
@@ -209,11 +212,11 @@ mod tests {
             cuts in prop::collection::vec(1_usize..50, 0..30),
         ) {
             let bytes = encode(&chunks);
-            let mut decoder = Decoder::default();
+            let mut decoder = ChunkDecoder::default();
             let (mut at, mut whole) = (0_usize, None);
             for cut in cuts.into_iter().chain([usize::MAX]) {
                 let end = at.saturating_add(cut).min(bytes.len());
-                if let Progress::Whole(length) = decoder.feed(&bytes[at..end]).unwrap() {
+                if let ChunkProgress::Whole(length) = decoder.feed(&bytes[at..end]).unwrap() {
                     whole = Some(at + length);
                     break;
                 }
@@ -227,7 +230,7 @@ mod tests {
         fn survives_any_bytes_within_its_limits(
             bytes in prop::collection::vec(any::<u8>(), 0..400)
         ) {
-            let mut decoder = Decoder::default();
+            let mut decoder = ChunkDecoder::default();
             let _any = decoder.feed(&bytes);
             prop_assert!(decoder.weight() <= 2 * BODY_BYTES_MAX);
         }

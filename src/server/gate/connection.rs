@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::head::Persistence;
-use super::queue::{Client, Ticket};
-use super::request_reader::Arrival;
+use super::queue::{Client, RequestId};
+use super::request_reader::RequestReader;
 use super::stream::{Moved, Stream, moved};
 use crate::base::ip_prefix::Neighbourhood;
 
@@ -37,17 +37,17 @@ pub(super) enum Then {
 }
 
 /// A connection from outside.
-pub(super) struct Visitor {
+pub(super) struct Connection {
     pub(super) stream: Stream,
     /// `None` behind a Unix socket.
     pub(super) peer: Option<IpAddr>,
-    /// Where its connections are counted, if they are.
-    pub(super) home: Option<Neighbourhood>,
+    /// The client that the connection counts for, if it is counted.
+    pub(super) client: Option<Neighbourhood>,
     pub(super) phase: Phase,
     pub(super) deadline: Instant,
     /// Since when it has had no whole request.
     pub(super) since: Instant,
-    pub(super) arrival: Arrival,
+    pub(super) reader: RequestReader,
     /// Changes with each request.
     pub(super) serial: u64,
     /// While its request waits: the lane, and whose request it is.
@@ -66,28 +66,28 @@ pub(super) struct Visitor {
     pub(super) is_readable: bool,
     /// The client has said that it will send no more.
     pub(super) is_ending: bool,
-    /// Bytes that were swallowed after the last answer.
-    pub(super) swallowed: usize,
-    /// The memory it was last counted with.
-    pub(super) weighed: usize,
+    /// Bytes that were read and thrown away after the last answer.
+    pub(super) drained: usize,
+    /// The memory that it was last counted with.
+    pub(super) accounted: usize,
 }
 
-impl Visitor {
+impl Connection {
     pub(super) fn new(
         stream: Stream,
         peer: Option<IpAddr>,
-        home: Option<Neighbourhood>,
+        client: Option<Neighbourhood>,
         now: Instant,
         deadline: Instant,
     ) -> Self {
         Self {
             stream,
             peer,
-            home,
+            client,
             phase: Phase::Reading,
             deadline,
             since: now,
-            arrival: Arrival::default(),
+            reader: RequestReader::default(),
             serial: 0,
             seat: None,
             arrived: now,
@@ -99,8 +99,8 @@ impl Visitor {
             then: Then::Next,
             is_readable: true,
             is_ending: false,
-            swallowed: 0,
-            weighed: 0,
+            drained: 0,
+            accounted: 0,
         }
     }
 
@@ -109,14 +109,14 @@ impl Visitor {
         matches!(self.phase, Phase::Reading | Phase::Lingering)
     }
 
-    /// Whether it waits for the answer to the request with this ticket.
-    pub(super) fn is_away_with(&self, ticket: Ticket) -> bool {
-        self.phase == Phase::Away && self.serial == ticket.serial
+    /// Whether it waits for the answer to this request.
+    pub(super) fn is_away_with(&self, id: RequestId) -> bool {
+        self.phase == Phase::Away && self.serial == id.serial
     }
 
     /// Bytes of memory in use.
     pub(super) fn weight(&self) -> usize {
-        self.arrival.weight() + self.job.capacity() + self.outbox.capacity()
+        self.reader.weight() + self.job.capacity() + self.outbox.capacity()
     }
 
     /// Reads into `scratch`. Nothing more is expected once less than all of it was filled, unless

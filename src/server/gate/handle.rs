@@ -8,7 +8,7 @@ use mio::Waker;
 
 /// The workers that the gate hands requests to: a generation of them, and where each lane listens.
 #[derive(Clone)]
-pub struct Workers {
+pub struct WorkerSockets {
     /// Counts up.
     pub generation: u64,
     /// The socket of the page lane.
@@ -21,7 +21,7 @@ pub struct Workers {
 
 /// What the gate has to tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum News {
+pub enum GateEvent {
     /// The workers of this generation do not take connections any more.
     Unreachable(u64),
     /// No connection to workers older than this generation is left.
@@ -29,29 +29,29 @@ pub enum News {
 }
 
 /// What the gate is told.
-pub(super) enum Command {
-    Follow(Workers),
+pub(super) enum GateCommand {
+    Follow(WorkerSockets),
     Stop,
 }
 
-/// Speaks to a gate that runs in its own thread.
-pub struct Remote {
-    pub(super) commands: Sender<Command>,
+/// Sends commands to a gate that runs in its own thread.
+pub struct GateHandle {
+    pub(super) commands: Sender<GateCommand>,
     pub(super) waker: Arc<Waker>,
 }
 
-impl Remote {
+impl GateHandle {
     /// Hands requests to these workers from now on.
-    pub fn follow(&self, workers: Workers) {
-        self.say(Command::Follow(workers));
+    pub fn follow(&self, workers: WorkerSockets) {
+        self.say(GateCommand::Follow(workers));
     }
 
-    /// Lets nobody in any more, and ends when everybody is served.
+    /// Accepts no connection any more, and ends when all are served.
     pub fn stop(&self) {
-        self.say(Command::Stop);
+        self.say(GateCommand::Stop);
     }
 
-    fn say(&self, command: Command) {
+    fn say(&self, command: GateCommand) {
         // A gate that is gone needs no more commands.
         let _ = self.commands.send(command);
         let _ = self.waker.wake();

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use super::queue::Queue;
 
-/// A lane. Places in the slab of links stand for connections to its workers.
-pub(super) struct Lane {
+/// A lane of the gate. Its connections to the workers are keys in the slab of them.
+pub(super) struct LaneState {
     /// Where its workers listen.
     pub(super) path: PathBuf,
     /// Requests that wait.
@@ -17,7 +17,7 @@ pub(super) struct Lane {
     /// What it may hold.
     pub(super) bounds: Bounds,
     /// Connections to the present workers.
-    pub(super) links: Vec<usize>,
+    pub(super) backends: Vec<usize>,
     /// A connection on which no answer has come yet: another one is opened only after it has.
     /// tiny_http can leave a connection unread when several are opened at once, until another one
     /// of them closes.
@@ -30,20 +30,20 @@ pub(super) struct Bounds {
     /// Requests that wait.
     pub(super) waiting: usize,
     /// Connections to its workers.
-    pub(super) links: usize,
+    pub(super) backends: usize,
     /// Requests on one of them. What may write or hash goes alone, so that nothing waits behind it.
     pub(super) depth: usize,
     /// Requests of one client under way.
     pub(super) each: usize,
 }
 
-impl Lane {
+impl LaneState {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             path: PathBuf::new(),
             queue: Queue::default(),
             bounds,
-            links: Vec::new(),
+            backends: Vec::new(),
             unproven: false,
         }
     }
@@ -51,11 +51,11 @@ impl Lane {
     /// Turns to other workers: connections to the old ones are none of the lane's any more.
     pub(super) fn follow(&mut self, path: PathBuf) {
         self.path = path;
-        self.links.clear();
+        self.backends.clear();
         self.unproven = false;
     }
 
     pub(super) const fn may_open(&self) -> bool {
-        self.links.len() < self.bounds.links && !self.unproven
+        self.backends.len() < self.bounds.backends && !self.unproven
     }
 }

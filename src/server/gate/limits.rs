@@ -27,14 +27,14 @@ const WAITING_A_HASHER: usize = 32;
 const WAITING_MIN: usize = 64;
 
 /// Requests for pages on one connection to the workers, one behind the other: they are quick.
-pub(super) const PAGES_A_LINK: usize = 8;
+pub(super) const PAGES_A_BACKEND: usize = 8;
 
 /// Connections to the workers for each hasher: the next request is there when it is done with one.
-const LINKS_A_HASHER: usize = 2;
+const BACKENDS_A_HASHER: usize = 2;
 
-/// How the gate is set up.
+/// How much the gate takes on.
 #[derive(Clone)]
-pub struct Limits {
+pub struct GateLimits {
     /// How long a request may take to arrive whole, from its first byte.
     pub request: Duration,
     /// How long a connection may be open without one.
@@ -54,16 +54,16 @@ pub struct Limits {
     pub hashers: usize,
 }
 
-impl Limits {
+impl GateLimits {
     /// Connections to the workers at once.
-    pub fn links_max(&self) -> usize {
-        self.lanes().iter().map(|(_, bounds)| bounds.links).sum()
+    pub fn backends_max(&self) -> usize {
+        self.lanes().iter().map(|(_, bounds)| bounds.backends).sum()
     }
 
     /// Threads of all lanes: their workers, and for each lane one of tiny_http's that accepts and one for each
     /// connection, of which it never has less than four.
     pub fn lane_threads(&self) -> usize {
-        self.lanes().iter().map(|(workers, bounds)| workers + 1 + bounds.links.max(4)).sum()
+        self.lanes().iter().map(|(workers, bounds)| workers + 1 + bounds.backends.max(4)).sum()
     }
 
     /// Threads that may read the database at the same moment: all workers, and those that look after it.
@@ -75,15 +75,15 @@ impl Limits {
     pub(super) fn lanes(&self) -> [(usize, Bounds); LANES] {
         let pages = Bounds {
             waiting: PAGES_WAITING_MAX,
-            links: self.workers,
-            depth: PAGES_A_LINK,
+            backends: self.workers,
+            depth: PAGES_A_BACKEND,
             each: usize::MAX,
         };
         let writes =
-            Bounds { waiting: WRITES_WAITING_MAX, links: WRITERS, depth: 1, each: WRITERS - 1 };
+            Bounds { waiting: WRITES_WAITING_MAX, backends: WRITERS, depth: 1, each: WRITERS - 1 };
         let slow = Bounds {
             waiting: WAITING_MIN.max(WAITING_A_HASHER * self.hashers),
-            links: LINKS_A_HASHER * self.hashers,
+            backends: BACKENDS_A_HASHER * self.hashers,
             depth: 1,
             each: usize::MAX,
         };

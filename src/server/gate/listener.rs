@@ -32,20 +32,20 @@ impl std::fmt::Display for Listen {
     }
 }
 
-/// The sockets that people come in by, before anybody is let in.
-pub struct Doors(pub(super) Vec<Door>);
+/// The public sockets, before any connection is accepted.
+pub struct Listeners(pub(super) Vec<Listener>);
 
-impl Doors {
+impl Listeners {
     /// Begins to listen. Sockets that a service manager passes take the place of `listen`. A Unix
     /// socket gets the mode `mode`. An error is one line for the operator.
     pub fn open(listen: &[Listen], mode: u32) -> Result<Self, String> {
         let inherited =
-            Door::inherited().map_err(|err| format!("cannot use the sockets passed: {err}"))?;
+            Listener::inherited().map_err(|err| format!("cannot use the sockets passed: {err}"))?;
         if !inherited.is_empty() {
             return Ok(Self(inherited));
         }
         let open = |it: &Listen| {
-            Door::open(it, mode).map_err(|err| format!("cannot listen on {it}: {err}"))
+            Listener::open(it, mode).map_err(|err| format!("cannot listen on {it}: {err}"))
         };
         listen.iter().map(open).collect::<Result<_, _>>().map(Self)
     }
@@ -56,20 +56,20 @@ impl Doors {
     }
 }
 
-/// A socket that people come in by.
-pub(super) enum Door {
+/// A public socket.
+pub(super) enum Listener {
     Tcp(mio::net::TcpListener),
     /// With the path that is ours to remove, if it is.
-    Unix(mio::net::UnixListener, Option<Place>),
+    Unix(mio::net::UnixListener, Option<SocketFile>),
 }
 
 /// A path with a socket of ours, known by its inode: another server may have put its own there.
-pub(super) struct Place {
+pub(super) struct SocketFile {
     path: PathBuf,
     inode: (u64, u64),
 }
 
-impl Door {
+impl Listener {
     /// Begins to listen. A Unix socket gets `mode`; one that a killed server left is replaced.
     pub(super) fn open(listen: &Listen, mode: u32) -> io::Result<Self> {
         match listen {
@@ -79,8 +79,8 @@ impl Door {
                 let listener = mio::net::UnixListener::bind(path)?;
                 fs::set_permissions(path, Permissions::from_mode(mode))?;
                 let about = fs::symlink_metadata(path)?;
-                let place = Place { path: path.clone(), inode: (about.dev(), about.ino()) };
-                Ok(Self::Unix(listener, Some(place)))
+                let file = SocketFile { path: path.clone(), inode: (about.dev(), about.ino()) };
+                Ok(Self::Unix(listener, Some(file)))
             }
         }
     }
@@ -105,7 +105,7 @@ impl Door {
         }
     }
 
-    /// The next visitor, and the address they come from.
+    /// The next connection, and the address that it comes from.
     pub(super) fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener) => {
@@ -127,19 +127,19 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for Listener {
     fn drop(&mut self) {
-        if let Self::Unix(_, Some(place)) = self {
-            let is_ours = |it: fs::Metadata| (it.dev(), it.ino()) == place.inode;
-            if fs::symlink_metadata(&place.path).is_ok_and(is_ours) {
+        if let Self::Unix(_, Some(file)) = self {
+            let is_ours = |it: fs::Metadata| (it.dev(), it.ino()) == file.inode;
+            if fs::symlink_metadata(&file.path).is_ok_and(is_ours) {
                 // What cannot be removed is replaced at the next start.
-                let _ = fs::remove_file(&place.path);
+                let _ = fs::remove_file(&file.path);
             }
         }
     }
 }
 
-impl std::fmt::Display for Door {
+impl std::fmt::Display for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp(listener) => match listener.local_addr() {

@@ -49,17 +49,17 @@ use crate::server::log::{Kind, Log};
 use crate::web::http::{Problem, Request};
 use crate::web::{HEALTH, Site};
 
-use backend::Link;
-use connection::{Phase, Then, Visitor};
-use handle::Command;
-pub use handle::{News, Remote, Workers};
+use backend::BackendConnection;
+use connection::{Connection, Phase, Then};
+use handle::GateCommand;
+pub use handle::{GateEvent, GateHandle, WorkerSockets};
 use head::{Head, Persistence};
-use lane::Lane;
-pub use limits::{CONNECTIONS_MAX, Limits, WRITERS};
-use listener::Door;
-pub use listener::{Doors, Listen};
-use request_reader::{Arrival, Step};
-use site_calls::{Reception, Said};
+use lane::LaneState;
+pub use limits::{CONNECTIONS_MAX, GateLimits, WRITERS};
+use listener::Listener;
+pub use listener::{Listen, Listeners};
+use request_reader::{RequestReader, RequestStep};
+use site_calls::{GateResponse, SiteCalls};
 use stream::Moved;
 
 /// Bytes that all connections together may hold. Beyond it the request that has been on its way
@@ -74,7 +74,7 @@ const WORK: Duration = Duration::from_secs(20);
 
 /// How long what still comes is thrown away after the last answer, and how much of it.
 const LINGER: Duration = Duration::from_secs(2);
-const SWALLOWED_BYTES_MAX: usize = 512 * 1024;
+const DRAINED_BYTES_MAX: usize = 512 * 1024;
 
 /// How long the gate stays open for what is on its way in or out when serving ends.
 const FAREWELL: Duration = Duration::from_secs(9);
@@ -82,8 +82,8 @@ const FAREWELL: Duration = Duration::from_secs(9);
 /// How long somebody who has just come in may still take to ask their first question then.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// How often deadlines are looked at. They are kept to within this.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often deadlines are checked. They are kept to within this.
+const CHECK: Duration = Duration::from_millis(250);
 
 /// How long no connection is accepted after accepting has failed, for want of descriptors, say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -95,10 +95,10 @@ const ACCEPTED_A_TURN: usize = 64;
 const SCRATCH_BYTES: usize = 64 * 1024;
 
 const WAKER: Token = Token(0);
-const DOORS: usize = 1;
-const DOORS_MAX: usize = 63;
-/// Places of visitors have even numbers from here, places of links odd ones.
-const PLACES: usize = 64;
+const LISTENERS: usize = 1;
+const LISTENERS_MAX: usize = 63;
+/// Tokens of connections are even numbers from here, tokens of backend connections odd ones.
+const FIRST_KEY: usize = 64;
 
 const PAGES: usize = 0;
 const WRITES: usize = 1;
@@ -108,20 +108,20 @@ const LANES: usize = 3;
 /// See the top of this file.
 pub struct Gate {
     poll: Poll,
-    commands: Receiver<Command>,
-    news: Box<dyn Fn(News) + Send>,
-    reception: Reception,
+    commands: Receiver<GateCommand>,
+    notify: Box<dyn Fn(GateEvent) + Send>,
+    site: SiteCalls,
     log: Arc<Log>,
-    limits: Limits,
-    doors: Vec<Door>,
-    /// Doors at which somebody may be waiting.
-    knocked: Vec<bool>,
+    limits: GateLimits,
+    listeners: Vec<Listener>,
+    /// The listeners at which a connection may be waiting.
+    ready: Vec<bool>,
     accept_after: Option<Instant>,
-    visitors: Slab<Visitor>,
-    homes: HashMap<Neighbourhood, usize>,
-    links: Slab<Link>,
-    lanes: [Lane; LANES],
-    /// Visitors who were answered out of their turn, and with whom it is to be gone on.
+    connections: Slab<Connection>,
+    per_client: HashMap<Neighbourhood, usize>,
+    backends: Slab<BackendConnection>,
+    lanes: [LaneState; LANES],
+    /// Connections that were answered out of turn, and are to be driven on.
     answered: Vec<usize>,
     generation: u64,
     /// The generation that was found dead, so that it is said once.
@@ -130,45 +130,49 @@ pub struct Gate {
     held: usize,
     scratch: Vec<u8>,
     now: Instant,
-    look_at: Instant,
+    check_at: Instant,
     /// When the gate closes for good, once it is to stop.
     closing: Option<Instant>,
 }
 
 impl Gate {
-    /// A gate at these doors. `news` is called from its thread and must not block.
+    /// A gate behind these listeners. `notify` is called from its thread and must not block.
     pub fn new(
-        doors: Doors,
-        limits: Limits,
+        listeners: Listeners,
+        limits: GateLimits,
         site: Arc<Site>,
         log: Arc<Log>,
-        news: impl Fn(News) + Send + 'static,
-    ) -> io::Result<(Self, Remote)> {
+        notify: impl Fn(GateEvent) + Send + 'static,
+    ) -> io::Result<(Self, GateHandle)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (tell, commands) = mpsc::channel();
-        let Doors(mut doors) = doors;
-        if doors.len() > DOORS_MAX {
-            return Err(io::Error::other(format!("more than {DOORS_MAX} sockets")));
+        let Listeners(mut listeners) = listeners;
+        if listeners.len() > LISTENERS_MAX {
+            return Err(io::Error::other(format!("more than {LISTENERS_MAX} sockets")));
         }
-        for (at, door) in doors.iter_mut().enumerate() {
-            poll.registry().register(door.source(), Token(DOORS + at), Interest::READABLE)?;
+        for (at, listener) in listeners.iter_mut().enumerate() {
+            poll.registry().register(
+                listener.source(),
+                Token(LISTENERS + at),
+                Interest::READABLE,
+            )?;
         }
         let now = Instant::now();
         let gate = Self {
             poll,
             commands,
-            news: Box::new(news),
-            reception: Reception::of(site),
+            notify: Box::new(notify),
+            site: SiteCalls::of(site),
             log,
-            lanes: limits.lanes().map(|(_, bounds)| Lane::new(bounds)),
+            lanes: limits.lanes().map(|(_, bounds)| LaneState::new(bounds)),
             limits,
-            knocked: vec![true; doors.len()],
-            doors,
+            ready: vec![true; listeners.len()],
+            listeners,
             accept_after: None,
-            visitors: Slab::new(),
-            homes: HashMap::new(),
-            links: Slab::new(),
+            connections: Slab::new(),
+            per_client: HashMap::new(),
+            backends: Slab::new(),
             answered: Vec::new(),
             generation: 0,
             unreachable: 0,
@@ -176,13 +180,13 @@ impl Gate {
             held: 0,
             scratch: vec![0; SCRATCH_BYTES],
             now,
-            look_at: now,
+            check_at: now,
             closing: None,
         };
-        Ok((gate, Remote { commands: tell, waker }))
+        Ok((gate, GateHandle { commands: tell, waker }))
     }
 
-    /// Lets people in and answers out, until it is told to stop and everybody is served. An error
+    /// Accepts connections and hands answers out, until it is told to stop and every connection is served. An error
     /// means that the kernel no longer tells what happens: nothing can go on then.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
@@ -194,19 +198,19 @@ impl Gate {
             }
             self.now = Instant::now();
             for event in &events {
-                self.heed(event);
+                self.handle_event(event);
                 self.shed();
             }
-            self.let_in();
+            self.accept_ready();
             self.shed();
-            for place in std::mem::take(&mut self.answered) {
-                self.drive(place);
+            for key in std::mem::take(&mut self.answered) {
+                self.drive(key);
             }
-            (0..LANES).for_each(|index| self.send_off(index));
-            if self.now >= self.look_at {
-                self.look();
+            (0..LANES).for_each(|index| self.dispatch(index));
+            if self.now >= self.check_at {
+                self.check_deadlines();
             }
-            if self.closing.is_some_and(|end| self.visitors.is_empty() || self.now >= end) {
+            if self.closing.is_some_and(|end| self.connections.is_empty() || self.now >= end) {
                 return Ok(());
             }
         }
@@ -218,156 +222,156 @@ impl Gate {
         if !self.answered.is_empty() {
             return Some(Duration::ZERO);
         }
-        if self.knocked.contains(&true) {
+        if self.ready.contains(&true) {
             return Some(self.accept_after.map_or(Duration::ZERO, until));
         }
-        let is_still = self.visitors.is_empty() && self.closing.is_none();
-        (!is_still).then(|| until(self.look_at).max(Duration::from_millis(1)))
+        let is_still = self.connections.is_empty() && self.closing.is_none();
+        (!is_still).then(|| until(self.check_at).max(Duration::from_millis(1)))
     }
 
-    fn heed(&mut self, event: &Readiness) {
+    fn handle_event(&mut self, event: &Readiness) {
         match event.token() {
-            WAKER => self.obey(),
-            Token(door) if door < PLACES => {
-                // A door may be closed by now.
-                if let Some(knocked) = self.knocked.get_mut(door - DOORS) {
-                    *knocked = true;
+            WAKER => self.handle_commands(),
+            Token(at) if at < FIRST_KEY => {
+                // A listener may be closed by now.
+                if let Some(ready) = self.ready.get_mut(at - LISTENERS) {
+                    *ready = true;
                 }
             }
-            Token(place) if (place - PLACES).is_multiple_of(2) => {
-                self.heed_visitor((place - PLACES) / 2, event);
+            Token(key) if (key - FIRST_KEY).is_multiple_of(2) => {
+                self.handle_connection((key - FIRST_KEY) / 2, event);
             }
-            Token(place) => self.heed_link((place - PLACES) / 2, event),
+            Token(key) => self.handle_backend((key - FIRST_KEY) / 2, event),
         }
     }
 
-    fn obey(&mut self) {
+    fn handle_commands(&mut self) {
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::Follow(workers) => {
+                GateCommand::Follow(workers) => {
                     self.generation = workers.generation;
                     self.lanes[PAGES].follow(workers.pages);
                     self.lanes[WRITES].follow(workers.writes);
                     self.lanes[SLOW].follow(workers.slow);
                     self.leave_old_workers();
                 }
-                Command::Stop => self.stop(),
+                GateCommand::Stop => self.stop(),
             }
         }
     }
 
-    // A visitor.
+    // A connection.
 
-    fn heed_visitor(&mut self, place: usize, event: &Readiness) {
-        let Some(visitor) = self.visitors.get_mut(place) else { return };
-        visitor.is_ending |= event.is_read_closed();
-        visitor.is_readable |= event.is_readable() || event.is_read_closed();
+    fn handle_connection(&mut self, key: usize, event: &Readiness) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.is_ending |= event.is_read_closed();
+        connection.is_readable |= event.is_readable() || event.is_read_closed();
         if event.is_error() || (event.is_read_closed() && event.is_write_closed()) {
             // Nobody is left to read the answer.
-            return self.close(place);
+            return self.close(key);
         }
-        self.drive(place);
+        self.drive(key);
     }
 
-    /// Goes as far with a visitor as the sockets allow.
-    fn drive(&mut self, place: usize) {
-        while let Some(visitor) = self.visitors.get(place) {
-            let has_moved = match visitor.phase {
-                Phase::Reading => self.receive(place),
-                Phase::Writing => self.write_on(place),
-                Phase::Lingering => self.swallow(place),
+    /// Goes as far with a connection as the sockets allow.
+    fn drive(&mut self, key: usize) {
+        while let Some(connection) = self.connections.get(key) {
+            let has_moved = match connection.phase {
+                Phase::Reading => self.receive(key),
+                Phase::Writing => self.write_on(key),
+                Phase::Lingering => self.drain(key),
                 Phase::Waiting | Phase::Away => false,
             };
             if !has_moved {
                 break;
             }
         }
-        self.weigh(place);
+        self.account_memory(key);
     }
 
-    fn receive(&mut self, place: usize) -> bool {
-        let visitor = &mut self.visitors[place];
-        match visitor.arrival.advance() {
-            Ok(Step::Whole(head, body)) => self.line_up(place, &head, &body),
-            Ok(Step::Continue) => self.say_continue(place),
-            Ok(Step::Partial) if visitor.is_readable => self.read(place),
-            Ok(Step::Partial) => false,
-            Err(problem) => self.refuse(place, problem),
+    fn receive(&mut self, key: usize) -> bool {
+        let connection = &mut self.connections[key];
+        match connection.reader.advance() {
+            Ok(RequestStep::Whole(head, body)) => self.enqueue(key, &head, &body),
+            Ok(RequestStep::Continue) => self.send_continue(key),
+            Ok(RequestStep::Partial) if connection.is_readable => self.read(key),
+            Ok(RequestStep::Partial) => false,
+            Err(problem) => self.refuse(key, problem),
         }
     }
 
-    fn read(&mut self, place: usize) -> bool {
-        let visitor = &mut self.visitors[place];
-        let had_begun = !visitor.arrival.is_empty();
-        match visitor.read(&mut self.scratch) {
-            Moved::Bytes(0) | Moved::Gone => self.close(place),
+    fn read(&mut self, key: usize) -> bool {
+        let connection = &mut self.connections[key];
+        let had_begun = !connection.reader.is_empty();
+        match connection.read(&mut self.scratch) {
+            Moved::Bytes(0) | Moved::Gone => self.close(key),
             Moved::Later => return false,
             Moved::Bytes(count) => {
-                visitor.arrival.push(&self.scratch[..count]);
+                connection.reader.push(&self.scratch[..count]);
                 if !had_begun {
-                    visitor.deadline = self.now + self.limits.request;
+                    connection.deadline = self.now + self.limits.request;
                 }
             }
         }
         true
     }
 
-    fn say_continue(&mut self, place: usize) -> bool {
+    fn send_continue(&mut self, key: usize) -> bool {
         const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        match stream::moved(|| self.visitors[place].stream.write(CONTINUE)) {
+        match stream::moved(|| self.connections[key].stream.write(CONTINUE)) {
             // Without it, clients send the body after a while all the same.
             Moved::Later => {}
             Moved::Bytes(count) if count == CONTINUE.len() => {}
-            Moved::Bytes(_) | Moved::Gone => self.close(place),
+            Moved::Bytes(_) | Moved::Gone => self.close(key),
         }
         true
     }
 
     /// Answers a request whose answer waits for nobody. `false`: it has to go to a worker.
-    fn answer_at_once(&mut self, place: usize, head: &Head, body: &[u8]) -> bool {
-        let request = head.request(body, self.visitors[place].peer);
+    fn answer_at_once(&mut self, key: usize, head: &Head, body: &[u8]) -> bool {
+        let request = head.request(body, self.connections[key].peer);
         let is_to_head = head.method() == crate::web::http::Method::Head;
-        let Some(said) = self.reception.answer_at_once(&request, is_to_head) else { return false };
+        let Some(said) = self.site.answer_at_once(&request, is_to_head) else { return false };
         if said.status != 200 {
             let status = said.status.to_string();
             self.note(said.event.name(), &[("status", &status), ("path", HEALTH)]);
         }
-        self.say(place, &said, head.persistence);
+        self.say(key, &said, head.persistence);
         true
     }
 
-    /// Answers a request that is not looked at any further, and says goodbye: what follows it can
+    /// Answers a request that is not looked at any further, and closes the connection: what follows it can
     /// not be told from its rest.
-    fn refuse(&mut self, place: usize, problem: Problem) -> bool {
-        let visitor = &mut self.visitors[place];
+    fn refuse(&mut self, key: usize, problem: Problem) -> bool {
+        let connection = &mut self.connections[key];
         // Whoever asks on behalf of a proxy gets an answer that the proxy understands, and a person gets
         // a page.
-        let request = visitor.arrival.known(visitor.peer);
-        visitor.is_to_head = visitor.arrival.is_to_head();
-        visitor.arrival = Arrival::default();
-        visitor.persistence = Persistence::Closed;
-        self.answer(place, problem, request.as_ref());
+        let request = connection.reader.known(connection.peer);
+        connection.is_to_head = connection.reader.is_to_head();
+        connection.reader = RequestReader::default();
+        connection.persistence = Persistence::Closed;
+        self.answer(key, problem, request.as_ref());
         true
     }
 
     /// Answers in the place of a worker.
-    fn answer(&mut self, place: usize, problem: Problem, request: Option<&Request>) {
-        let visitor = &self.visitors[place];
-        let persistence = visitor.persistence;
+    fn answer(&mut self, key: usize, problem: Problem, request: Option<&Request>) {
+        let connection = &self.connections[key];
+        let persistence = connection.persistence;
         // Behind a proxy it is the client who is to be told from others.
-        let client = request.and_then(|it| self.reception.client(it)).or(visitor.peer);
+        let client = request.and_then(|it| self.site.client(it)).or(connection.peer);
         let client = client.map_or("-".to_owned(), |it| it.to_string());
-        let said = self.reception.refuse(problem, request, visitor.is_to_head);
+        let said = self.site.refuse(problem, request, connection.is_to_head);
         self.note(problem.event().name(), &[("status", &said.status.to_string()), ("ip", &client)]);
-        self.say(place, &said, persistence);
+        self.say(key, &said, persistence);
     }
 
     /// Begins to write an answer of the gate's own.
-    fn say(&mut self, place: usize, said: &Said, wanted: Persistence) {
+    fn say(&mut self, key: usize, said: &GateResponse, wanted: Persistence) {
         let persistence = self.persistence(wanted);
         let bytes = response_frame::with_connection(&said.bytes, persistence);
         let deadline = self.now + self.limits.answer;
-        self.visitors[place].begin_to_write(&bytes, persistence, deadline);
+        self.connections[key].begin_to_write(&bytes, persistence, deadline);
     }
 
     /// What becomes of a connection: none is kept when serving ends.
@@ -375,19 +379,19 @@ impl Gate {
         if self.closing.is_some() { Persistence::Closed } else { wanted }
     }
 
-    fn write_on(&mut self, place: usize) -> bool {
-        let visitor = &mut self.visitors[place];
-        let is_last = self.closing.is_some() && visitor.arrival.is_empty();
-        match visitor.write_on() {
-            Some(Moved::Gone) => self.close(place),
+    fn write_on(&mut self, key: usize) -> bool {
+        let connection = &mut self.connections[key];
+        let is_last = self.closing.is_some() && connection.reader.is_empty();
+        match connection.write_on() {
+            Some(Moved::Gone) => self.close(key),
             Some(_) => return false,
-            None if visitor.then == Then::Close || is_last => self.say_goodbye(place),
+            None if connection.then == Then::Close || is_last => self.begin_close(key),
             None => {
-                visitor.phase = Phase::Reading;
-                visitor.since = self.now;
-                let begun = !visitor.arrival.is_empty();
+                connection.phase = Phase::Reading;
+                connection.since = self.now;
+                let begun = !connection.reader.is_empty();
                 let limits = &self.limits;
-                visitor.deadline = self.now + if begun { limits.request } else { limits.idle };
+                connection.deadline = self.now + if begun { limits.request } else { limits.idle };
             }
         }
         true
@@ -395,65 +399,65 @@ impl Gate {
 
     /// Closes a connection so that its last answer arrives: hanging up while something unread is
     /// here would reset it, and the client might never see what we wrote.
-    fn say_goodbye(&mut self, place: usize) {
-        let visitor = &mut self.visitors[place];
-        if visitor.stream.shut().is_err() {
-            return self.close(place);
+    fn begin_close(&mut self, key: usize) {
+        let connection = &mut self.connections[key];
+        if connection.stream.shut().is_err() {
+            return self.close(key);
         }
-        visitor.phase = Phase::Lingering;
-        visitor.since = self.now;
-        visitor.deadline = self.now + LINGER;
+        connection.phase = Phase::Lingering;
+        connection.since = self.now;
+        connection.deadline = self.now + LINGER;
     }
 
-    fn swallow(&mut self, place: usize) -> bool {
-        let visitor = &mut self.visitors[place];
-        if !visitor.is_readable {
+    fn drain(&mut self, key: usize) -> bool {
+        let connection = &mut self.connections[key];
+        if !connection.is_readable {
             return false;
         }
-        match visitor.read(&mut self.scratch) {
+        match connection.read(&mut self.scratch) {
             Moved::Later => return false,
-            Moved::Bytes(0) | Moved::Gone => self.close(place),
+            Moved::Bytes(0) | Moved::Gone => self.close(key),
             Moved::Bytes(count) => {
-                visitor.swallowed += count;
-                if visitor.swallowed > SWALLOWED_BYTES_MAX {
-                    self.close(place);
+                connection.drained += count;
+                if connection.drained > DRAINED_BYTES_MAX {
+                    self.close(key);
                 }
             }
         }
         true
     }
 
-    fn close(&mut self, place: usize) {
-        self.leave_seat(place);
-        let visitor = self.visitors.remove(place);
-        self.held -= visitor.weighed;
-        if let Some(home) = visitor.home
-            && let Some(count) = self.homes.get_mut(&home)
+    fn close(&mut self, key: usize) {
+        self.leave_seat(key);
+        let connection = self.connections.remove(key);
+        self.held -= connection.accounted;
+        if let Some(client) = connection.client
+            && let Some(count) = self.per_client.get_mut(&client)
         {
             *count -= 1;
             if *count == 0 {
-                self.homes.remove(&home);
+                self.per_client.remove(&client);
             }
         }
     }
 
-    /// Counts the memory that a visitor holds.
-    fn weigh(&mut self, place: usize) {
-        let Some(visitor) = self.visitors.get_mut(place) else { return };
-        let weight = visitor.weight();
-        self.held = self.held - visitor.weighed + weight;
-        visitor.weighed = weight;
+    /// Counts the memory that a connection holds.
+    fn account_memory(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let weight = connection.weight();
+        self.held = self.held - connection.accounted + weight;
+        connection.accounted = weight;
     }
 
-    /// Takes memory back while all visitors together hold too much: first from the request that has
-    /// been on its way the longest, then from whoever has not read their answer the longest.
+    /// Takes memory back while all connections together hold too much: first from the request that has
+    /// been on its way the longest, then from the client that has not read its answer the longest.
     fn shed(&mut self) {
         while self.held > HELD_BYTES_MAX {
-            if let Some(place) = self.first_to_go(Phase::Reading) {
-                self.refuse(place, Problem::Busy);
-                self.drive(place);
-            } else if let Some(place) = self.first_to_go(Phase::Writing) {
-                self.close(place);
+            if let Some(key) = self.first_to_go(Phase::Reading) {
+                self.refuse(key, Problem::Busy);
+                self.drive(key);
+            } else if let Some(key) = self.first_to_go(Phase::Writing) {
+                self.close(key);
             } else {
                 return;
             }
@@ -461,35 +465,35 @@ impl Gate {
     }
 
     fn first_to_go(&self, phase: Phase) -> Option<usize> {
-        let holds = |it: &Visitor| it.phase == phase && it.weighed > 0;
-        let all = self.visitors.iter().filter(|(_, it)| holds(it));
-        all.min_by_key(|(_, it)| it.deadline).map(|(place, _)| place)
+        let holds = |it: &Connection| it.phase == phase && it.accounted > 0;
+        let all = self.connections.iter().filter(|(_, it)| holds(it));
+        all.min_by_key(|(_, it)| it.deadline).map(|(key, _)| key)
     }
 
     // Time.
 
-    /// Looks at every deadline.
-    fn look(&mut self) {
-        self.look_at = self.now + LOOK;
-        let late = self.visitors.iter().filter(|(_, it)| self.now >= it.deadline);
-        let late: Vec<_> = late.map(|(place, it)| (place, it.phase)).collect();
-        for (place, phase) in late {
-            let Some(visitor) = self.visitors.get_mut(place) else { continue };
+    /// Ends what has passed its deadline.
+    fn check_deadlines(&mut self) {
+        self.check_at = self.now + CHECK;
+        let late = self.connections.iter().filter(|(_, it)| self.now >= it.deadline);
+        let late: Vec<_> = late.map(|(key, it)| (key, it.phase)).collect();
+        for (key, phase) in late {
+            let Some(connection) = self.connections.get_mut(key) else { continue };
             match phase {
-                Phase::Reading if !visitor.arrival.is_empty() => {
-                    self.refuse(place, Problem::TooSlow);
-                    self.drive(place);
+                Phase::Reading if !connection.reader.is_empty() => {
+                    self.refuse(key, Problem::TooSlow);
+                    self.drive(key);
                 }
                 Phase::Waiting => {
-                    self.leave_seat(place);
-                    self.give_up(place);
+                    self.leave_seat(key);
+                    self.give_up(key);
                 }
                 Phase::Away => {
-                    visitor.persistence = Persistence::Closed;
-                    self.answer(place, Problem::Busy, None);
-                    self.drive(place);
+                    connection.persistence = Persistence::Closed;
+                    self.answer(key, Problem::Busy, None);
+                    self.drive(key);
                 }
-                Phase::Reading | Phase::Writing | Phase::Lingering => self.close(place),
+                Phase::Reading | Phase::Writing | Phase::Lingering => self.close(key),
             }
         }
     }
@@ -501,7 +505,7 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::limits::PAGES_A_LINK;
+    use super::limits::PAGES_A_BACKEND;
     use super::stream::Stream;
     use super::*;
     use crate::base::password::{Cost, Hasher};
@@ -509,12 +513,12 @@ mod tests {
     use crate::web::Settings;
     use std::net::IpAddr;
 
-    /// A gate without doors, with two connections for an address and a proxy at 10.0.0.1.
+    /// A gate without listeners, with two connections for an address and a proxy at 10.0.0.1.
     fn gate(folder: &tempfile::TempDir) -> Gate {
         let store = Sqlite::open(&folder.path().join("a.db")).unwrap();
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
         let site = Arc::new(Site::new(Box::new(store), hasher, Settings::default()));
-        let limits = Limits {
+        let limits = GateLimits {
             request: LINGER,
             idle: LINGER,
             answer: LINGER,
@@ -525,17 +529,17 @@ mod tests {
             hashers: 1,
         };
         let log = Arc::new(Log::to(io::sink()));
-        Gate::new(Doors(Vec::new()), limits, site, log, |_| {}).unwrap().0
+        Gate::new(Listeners(Vec::new()), limits, site, log, |_| {}).unwrap().0
     }
 
-    /// Somebody knocks from there; their end of the connection, and whether they were let in.
+    /// A connection from there: its other end, and whether it was accepted.
     fn knock(gate: &mut Gate, from: &str) -> (std::os::unix::net::UnixStream, bool) {
         let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
-        let before = gate.visitors.len();
+        let before = gate.connections.len();
         let stream = Stream::Unix(mio::net::UnixStream::from_std(here));
         gate.admit(stream, Some(from.parse().unwrap()));
-        (there, gate.visitors.len() > before)
+        (there, gate.connections.len() > before)
     }
 
     #[test]
@@ -557,10 +561,10 @@ mod tests {
             );
             assert!(knock(&mut gate, elsewhere).1);
             drop(first);
-            let places: Vec<_> = gate.visitors.iter().map(|(place, _)| place).collect();
-            for place in places {
-                gate.visitors[place].is_readable = true;
-                gate.drive(place);
+            let keys: Vec<_> = gate.connections.iter().map(|(key, _)| key).collect();
+            for key in keys {
+                gate.connections[key].is_readable = true;
+                gate.drive(key);
             }
             assert!(knock(&mut gate, there).1, "one has left");
         }
@@ -600,7 +604,7 @@ mod tests {
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
         let trusted_proxies = gate.limits.trusted_proxies.clone();
         let settings = Settings { trusted_proxies, ..Settings::default() };
-        gate.reception = Reception::of(Arc::new(Site::new(Box::new(store), hasher, settings)));
+        gate.site = SiteCalls::of(Arc::new(Site::new(Box::new(store), hasher, settings)));
         gate.limits.connections = 1_000;
         gate
     }
@@ -664,9 +668,9 @@ mod tests {
         for _ in 0..seats {
             drop(send(&mut gate, "192.0.2.1", "POST /login"));
         }
-        let places: Vec<_> = gate.visitors.iter().map(|(place, _)| place).collect();
-        for place in places {
-            gate.close(place);
+        let keys: Vec<_> = gate.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            gate.close(key);
         }
         assert!(gate.lanes.iter().all(|lane| lane.queue.len() == 0));
         assert!(answer(&mut send(&mut gate, "192.0.2.1", "POST /login")).is_empty());
@@ -679,10 +683,10 @@ mod tests {
             let mut gate = gate_behind_proxy(&folder);
             let mut stream = send(&mut gate, "192.0.2.1", line);
             gate.now += Duration::from_millis(2_900);
-            gate.look();
+            gate.check_deadlines();
             assert_eq!(answer(&mut stream), "", "{line}");
             gate.now += Duration::from_millis(100);
-            gate.look();
+            gate.check_deadlines();
             let said = answer(&mut stream);
             assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nRetry-After: 1\r\n"));
             assert!(gate.lanes.iter().all(|lane| lane.queue.len() == 0), "{line}");
@@ -696,8 +700,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let gate = gate(&folder);
         let [pages, writes, slow] = &gate.lanes;
-        assert_eq!([pages, writes, slow].map(|it| it.bounds.depth), [PAGES_A_LINK, 1, 1]);
-        assert!(writes.bounds.each < writes.bounds.links);
+        assert_eq!([pages, writes, slow].map(|it| it.bounds.depth), [PAGES_A_BACKEND, 1, 1]);
+        assert!(writes.bounds.each < writes.bounds.backends);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 
 use crate::base::ip_prefix::Neighbourhood;
 
-/// A request of a visitor. The visitor may be gone by the time it is looked at, and their place
-/// may be somebody else's: then the serial number is another one.
+/// A request of a connection. The connection may be closed by the time the request is looked at, and another
+/// one may have its key: then the serial number is another one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ticket {
-    pub(super) visitor: usize,
+pub(super) struct RequestId {
+    pub(super) connection: usize,
     pub(super) serial: u64,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Queue {
 /// What waits of one client, in the order it came: never nothing.
 struct Share {
     client: Client,
-    tickets: VecDeque<Ticket>,
+    ids: VecDeque<RequestId>,
 }
 
 impl Queue {
@@ -39,54 +39,53 @@ impl Queue {
     }
 
     /// Adds a request behind those of its client.
-    pub(super) fn push(&mut self, client: Client, ticket: Ticket) {
+    pub(super) fn push(&mut self, client: Client, id: RequestId) {
         self.length += 1;
         match self.shares.iter_mut().find(|it| it.client == client) {
-            Some(share) => share.tickets.push_back(ticket),
-            None => self.shares.push_back(Share { client, tickets: [ticket].into() }),
+            Some(share) => share.ids.push_back(id),
+            None => self.shares.push_back(Share { client, ids: [id].into() }),
         }
     }
 
     /// The request whose turn it is, of the first client who `may` have one more under way.
-    pub(super) fn first(&self, may: impl Fn(Client) -> bool) -> Option<(Client, Ticket)> {
+    pub(super) fn first(&self, may: impl Fn(Client) -> bool) -> Option<(Client, RequestId)> {
         let share = self.shares.iter().find(|it| may(it.client))?;
-        share.tickets.front().map(|&ticket| (share.client, ticket))
+        share.ids.front().map(|&id| (share.client, id))
     }
 
     /// Takes the first request of this client out; their next one waits for a turn of all others.
     pub(super) fn take(&mut self, client: Client) {
         let Some(at) = self.shares.iter().position(|it| it.client == client) else { return };
         let Some(mut share) = self.shares.remove(at) else { return };
-        share.tickets.pop_front();
+        share.ids.pop_front();
         self.length -= 1;
-        if !share.tickets.is_empty() {
+        if !share.ids.is_empty() {
             self.shares.push_back(share);
         }
     }
 
     /// Takes out a request that waits no more, if it is here.
-    pub(super) fn remove(&mut self, client: Client, ticket: Ticket) {
+    pub(super) fn remove(&mut self, client: Client, id: RequestId) {
         let Some(at) = self.shares.iter().position(|it| it.client == client) else { return };
-        let tickets = &mut self.shares[at].tickets;
-        let before = tickets.len();
-        tickets.retain(|it| *it != ticket);
-        self.length -= before - tickets.len();
-        if tickets.is_empty() {
+        let ids = &mut self.shares[at].ids;
+        let before = ids.len();
+        ids.retain(|it| *it != id);
+        self.length -= before - ids.len();
+        if ids.is_empty() {
             self.shares.remove(at);
         }
     }
 
     /// Makes room for a request of this client: takes out the newest one of the client who holds the most
     /// seats. `None`: nobody holds more than this one would.
-    pub(super) fn displace(&mut self, client: Client) -> Option<(Client, Ticket)> {
-        let own =
-            self.shares.iter().find(|it| it.client == client).map_or(0, |it| it.tickets.len());
-        let most = self.shares.iter_mut().max_by_key(|it| it.tickets.len())?;
-        if most.tickets.len() <= own + 1 {
+    pub(super) fn displace(&mut self, client: Client) -> Option<(Client, RequestId)> {
+        let own = self.shares.iter().find(|it| it.client == client).map_or(0, |it| it.ids.len());
+        let most = self.shares.iter_mut().max_by_key(|it| it.ids.len())?;
+        if most.ids.len() <= own + 1 {
             return None;
         }
         self.length -= 1;
-        most.tickets.pop_back().map(|ticket| (most.client, ticket))
+        most.ids.pop_back().map(|id| (most.client, id))
     }
 }
 
@@ -99,30 +98,29 @@ mod tests {
         (number > 0).then(|| Neighbourhood::from(std::net::IpAddr::from([192, 0, 2, number])))
     }
 
-    fn ticket(serial: u64) -> Ticket {
-        Ticket { visitor: 0, serial }
+    fn id(serial: u64) -> RequestId {
+        RequestId { connection: 0, serial }
     }
 
     /// A queue in which so many wait of each of these clients.
     fn queue(shares: &[(u8, u64)]) -> Queue {
         let mut queue = Queue::default();
         for &(number, count) in shares {
-            (0..count)
-                .for_each(|at| queue.push(client(number), ticket(u64::from(number) * 100 + at)));
+            (0..count).for_each(|at| queue.push(client(number), id(u64::from(number) * 100 + at)));
         }
         queue
     }
 
     fn next(queue: &mut Queue) -> Option<u64> {
-        let (client, ticket) = queue.first(|_| true)?;
+        let (client, id) = queue.first(|_| true)?;
         queue.take(client);
-        Some(ticket.serial)
+        Some(id.serial)
     }
 
     #[test]
     fn lets_clients_take_turns_and_keeps_the_order_of_each() {
         let mut queue = queue(&[(1, 4), (2, 1), (3, 2)]);
-        queue.push(client(2), ticket(201));
+        queue.push(client(2), id(201));
         let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
         assert_eq!(order, [100, 200, 300, 101, 201, 301, 102, 103]);
         assert_eq!(queue.len(), 0);
@@ -131,19 +129,19 @@ mod tests {
     #[test]
     fn passes_over_a_client_who_has_enough_under_way() {
         let queue = queue(&[(1, 2), (2, 1)]);
-        assert_eq!(queue.first(|it| it != client(1)), Some((client(2), ticket(200))));
+        assert_eq!(queue.first(|it| it != client(1)), Some((client(2), id(200))));
         assert_eq!(queue.first(|_| false), None);
     }
 
     #[test]
     fn makes_room_by_the_newest_of_whoever_holds_the_most() {
         let mut queue = queue(&[(1, 3), (2, 1)]);
-        assert_eq!(queue.displace(client(3)), Some((client(1), ticket(102))));
-        queue.push(client(3), ticket(300));
+        assert_eq!(queue.displace(client(3)), Some((client(1), id(102))));
+        queue.push(client(3), id(300));
         assert_eq!(queue.displace(client(1)), None, "it would hold the most itself");
         assert_eq!(queue.displace(client(2)), None, "two and two would be two and one");
-        assert_eq!(queue.displace(client(4)), Some((client(1), ticket(101))));
-        queue.push(client(4), ticket(400));
+        assert_eq!(queue.displace(client(4)), Some((client(1), id(101))));
+        queue.push(client(4), id(400));
         assert_eq!(queue.displace(client(5)), None, "everybody holds one");
         assert_eq!(queue.len(), 4);
     }
@@ -151,9 +149,9 @@ mod tests {
     #[test]
     fn forgets_a_request_whose_visitor_has_gone() {
         let mut queue = queue(&[(1, 2), (2, 1)]);
-        queue.remove(client(2), ticket(200));
-        queue.remove(client(1), ticket(100));
-        queue.remove(client(1), ticket(100));
+        queue.remove(client(2), id(200));
+        queue.remove(client(1), id(100));
+        queue.remove(client(1), id(100));
         assert_eq!((queue.len(), next(&mut queue), next(&mut queue)), (1, Some(101), None));
     }
 
@@ -163,12 +161,12 @@ mod tests {
             let mut queue = Queue::default();
             for (at, (step, number)) in steps.into_iter().enumerate() {
                 match step {
-                    0 | 1 => queue.push(client(number), ticket(at as u64)),
+                    0 | 1 => queue.push(client(number), id(at as u64)),
                     2 => drop(next(&mut queue)),
-                    3 => queue.remove(client(number), ticket(at as u64 / 2)),
+                    3 => queue.remove(client(number), id(at as u64 / 2)),
                     _ => drop(queue.displace(client(number))),
                 }
-                let held = queue.shares.iter().map(|it| it.tickets.len());
+                let held = queue.shares.iter().map(|it| it.ids.len());
                 prop_assert!(held.clone().all(|it| it > 0));
                 prop_assert_eq!(held.sum::<usize>(), queue.len());
             }

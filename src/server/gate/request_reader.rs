@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::chunked::{Decoder, Progress};
+use super::chunked::{ChunkDecoder, ChunkProgress};
 use super::head::{self, Framing, HEAD_BYTES_MAX, Head, Scan};
 use crate::web::http::{Method, Problem, Request};
 
@@ -17,20 +17,20 @@ const PREFERENCES_MAX: usize = 8;
 
 /// What came from a client and was not used yet.
 #[derive(Default)]
-pub struct Arrival {
+pub struct RequestReader {
     /// The bytes, from the beginning of a request or of what is left of it.
     inbox: Vec<u8>,
     /// Of these so many were searched for the end of the head.
     seen: usize,
     /// The head, once it is here, while the body is still coming.
     head: Option<Head>,
-    chunks: Decoder,
+    chunks: ChunkDecoder,
     /// An empty line before the head was passed over.
     has_skipped: bool,
 }
 
 /// How far a request has come.
-pub enum Step {
+pub enum RequestStep {
     /// Nothing more can be said before more bytes are here.
     Partial,
     /// The client waits to be told that it may send the body. Said once.
@@ -39,7 +39,7 @@ pub enum Step {
     Whole(Head, Vec<u8>),
 }
 
-impl Arrival {
+impl RequestReader {
     /// Takes bytes that came.
     pub fn push(&mut self, bytes: &[u8]) {
         self.inbox.extend_from_slice(bytes);
@@ -102,7 +102,7 @@ impl Arrival {
     }
 
     /// Goes as far as the bytes allow. After a problem nothing that follows can be trusted.
-    pub fn advance(&mut self) -> Result<Step, Problem> {
+    pub fn advance(&mut self) -> Result<RequestStep, Problem> {
         let Some(head) = self.head.take() else { return self.read_head() };
         let body = match head.framing {
             Framing::Empty => Some(Vec::new()),
@@ -118,12 +118,12 @@ impl Arrival {
         };
         let Some(body) = body else {
             self.head = Some(head);
-            return Ok(Step::Partial);
+            return Ok(RequestStep::Partial);
         };
-        Ok(Step::Whole(head, body))
+        Ok(RequestStep::Whole(head, body))
     }
 
-    fn read_head(&mut self) -> Result<Step, Problem> {
+    fn read_head(&mut self) -> Result<RequestStep, Problem> {
         if !self.has_skipped && self.seen == 0 && self.inbox.starts_with(b"\r\n") {
             // RFC 9112 § 2.2: old clients end a form with an empty line too many. One, not more: a
             // stream of them would never come to an end.
@@ -131,7 +131,7 @@ impl Arrival {
             self.take(2);
         }
         if matches!(*self.inbox, [] | [b'\r']) {
-            return Ok(Step::Partial);
+            return Ok(RequestStep::Partial);
         }
         match head::scan(&self.inbox, self.seen) {
             Scan::Broken => Err(Problem::Malformed),
@@ -139,7 +139,7 @@ impl Arrival {
             Scan::Partial if self.inbox.len() >= HEAD_BYTES_MAX => Err(self.too_long()),
             Scan::Partial => {
                 self.seen = self.inbox.len();
-                Ok(Step::Partial)
+                Ok(RequestStep::Partial)
             }
             Scan::Ends(at) => {
                 let head = Head::parse(&self.inbox[..at])?;
@@ -150,7 +150,7 @@ impl Arrival {
                     && self.inbox.is_empty()
                     && !matches!(head.framing, Framing::Empty | Framing::Length(0));
                 self.head = Some(head);
-                if waits { Ok(Step::Continue) } else { self.advance() }
+                if waits { Ok(RequestStep::Continue) } else { self.advance() }
             }
         }
     }
@@ -162,11 +162,11 @@ impl Arrival {
 
     fn read_chunks(&mut self) -> Result<Option<Vec<u8>>, Problem> {
         match self.chunks.feed(&self.inbox)? {
-            Progress::Partial => {
+            ChunkProgress::Partial => {
                 self.inbox.clear();
                 Ok(None)
             }
-            Progress::Whole(length) => {
+            ChunkProgress::Whole(length) => {
                 self.take(length);
                 Ok(Some(std::mem::take(&mut self.chunks).into_body()))
             }
@@ -196,15 +196,15 @@ pub fn check(bytes: &[u8], pieces: usize) {
 /// Feeds the bytes in pieces, and comes back with what the workers would get for each request, and
 /// with the problem that ended it, if any.
 fn arrive(bytes: &[u8], pieces: usize) -> (Vec<Vec<u8>>, Option<Problem>) {
-    let mut arrival = Arrival::default();
+    let mut reader = RequestReader::default();
     let mut whole = Vec::new();
     for piece in bytes.chunks(pieces.max(1)) {
-        arrival.push(piece);
+        reader.push(piece);
         loop {
-            match arrival.advance() {
-                Ok(Step::Whole(head, body)) => whole.push(head.write(&body, None, None)),
-                Ok(Step::Continue) => {}
-                Ok(Step::Partial) => break,
+            match reader.advance() {
+                Ok(RequestStep::Whole(head, body)) => whole.push(head.write(&body, None, None)),
+                Ok(RequestStep::Continue) => {}
+                Ok(RequestStep::Partial) => break,
                 Err(problem) => return (whole, Some(problem)),
             }
         }
@@ -260,16 +260,16 @@ mod tests {
 
     #[test]
     fn says_once_that_a_client_may_go_on() {
-        let mut arrival = Arrival::default();
+        let mut reader = RequestReader::default();
         let head =
             "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
-        arrival.push(head.as_bytes());
-        assert!(matches!(arrival.advance(), Ok(Step::Continue)));
-        assert!(matches!(arrival.advance(), Ok(Step::Partial)));
-        arrival.push(b"a=1");
-        assert!(matches!(arrival.advance(), Ok(Step::Whole(_, body)) if body == b"a=1"));
-        arrival.push([head, "a=1"].concat().as_bytes());
-        assert!(matches!(arrival.advance(), Ok(Step::Whole(..))), "the body is here already");
+        reader.push(head.as_bytes());
+        assert!(matches!(reader.advance(), Ok(RequestStep::Continue)));
+        assert!(matches!(reader.advance(), Ok(RequestStep::Partial)));
+        reader.push(b"a=1");
+        assert!(matches!(reader.advance(), Ok(RequestStep::Whole(_, body)) if body == b"a=1"));
+        reader.push([head, "a=1"].concat().as_bytes());
+        assert!(matches!(reader.advance(), Ok(RequestStep::Whole(..))), "the body is here already");
     }
 
     #[test]
@@ -284,14 +284,14 @@ mod tests {
 
     #[test]
     fn weighs_a_head_whose_body_has_not_come() {
-        let mut arrival = Arrival::default();
+        let mut reader = RequestReader::default();
         let fields = "a: b\r\n".repeat(90);
         let long = "x".repeat(10_000);
         let head =
             format!("POST / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n{fields}Content-Length: 9\r\n\r\n");
-        arrival.push(head.as_bytes());
-        assert!(matches!(arrival.advance(), Ok(Step::Partial)));
-        assert!(arrival.weight() > head.len(), "{}", arrival.weight());
+        reader.push(head.as_bytes());
+        assert!(matches!(reader.advance(), Ok(RequestStep::Partial)));
+        assert!(reader.weight() > head.len(), "{}", reader.weight());
     }
 
     #[test]
@@ -318,8 +318,8 @@ mod tests {
         ) {
             let mut bytes: Vec<u8> =
                 order.iter().flat_map(|&it| [GET, POST, CHUNKED][it].bytes()).collect();
-            for (place, kind, byte) in edits {
-                let at = place.index(bytes.len());
+            for (key, kind, byte) in edits {
+                let at = key.index(bytes.len());
                 match kind {
                     0 => bytes[at] = byte,
                     1 => bytes.insert(at, byte),

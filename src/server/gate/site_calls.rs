@@ -14,11 +14,11 @@ use crate::web::http::{Problem, Request, Response};
 use crate::web::{Lane, Site};
 
 /// The site, as the gate may ask it.
-pub(super) struct Reception {
+pub(super) struct SiteCalls {
     site: Arc<Site>,
 }
 
-impl Reception {
+impl SiteCalls {
     pub(super) const fn of(site: Arc<Site>) -> Self {
         Self { site }
     }
@@ -41,12 +41,16 @@ impl Reception {
 
     /// The whole answer to a request that waits for no worker, with its status and its event; `None` if it
     /// has to wait for one.
-    pub(super) fn answer_at_once(&self, request: &Request, is_to_head: bool) -> Option<Said> {
+    pub(super) fn answer_at_once(
+        &self,
+        request: &Request,
+        is_to_head: bool,
+    ) -> Option<GateResponse> {
         let answer = caught(|| {
             let answer = self.site.answer_at_once(request)?;
-            Some(Said::of(&answer, is_to_head))
+            Some(GateResponse::of(&answer, is_to_head))
         });
-        answer.unwrap_or_else(|| Some(Said::of(&Response::after_panic(), is_to_head)))
+        answer.unwrap_or_else(|| Some(GateResponse::of(&Response::after_panic(), is_to_head)))
     }
 
     /// The whole answer to a request that is not looked at, as far as it is known.
@@ -55,20 +59,20 @@ impl Reception {
         problem: Problem,
         request: Option<&Request>,
         is_to_head: bool,
-    ) -> Said {
-        caught(|| Said::of(&self.site.refuse(problem, request), is_to_head))
-            .unwrap_or_else(|| Said::of(&Response::after_panic(), is_to_head))
+    ) -> GateResponse {
+        caught(|| GateResponse::of(&self.site.refuse(problem, request), is_to_head))
+            .unwrap_or_else(|| GateResponse::of(&Response::after_panic(), is_to_head))
     }
 }
 
 /// An answer of the site's, as it goes over the wire.
-pub(super) struct Said {
+pub(super) struct GateResponse {
     pub(super) bytes: Vec<u8>,
     pub(super) status: u16,
     pub(super) event: Event,
 }
 
-impl Said {
+impl GateResponse {
     fn of(answer: &Response, is_to_head: bool) -> Self {
         let bytes = answer.write(is_to_head, Moment::now());
         Self { bytes, status: answer.status, event: answer.note.event }
@@ -88,7 +92,7 @@ mod tests {
     fn survives_whatever_the_site_does() {
         assert_eq!(caught(|| 1), Some(1));
         assert_eq!(caught(|| -> u8 { panic!("a bug") }), None);
-        let said = Said::of(&Response::after_panic(), false);
+        let said = GateResponse::of(&Response::after_panic(), false);
         assert_eq!((said.status, said.event), (500, Event::Panic));
         assert!(said.bytes.ends_with(b"\r\n\r\nAn unknown error occurred"));
     }

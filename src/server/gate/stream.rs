@@ -7,7 +7,7 @@ use std::net::Shutdown;
 
 use mio::{Interest, Registry, Token};
 
-/// A connection, to a visitor or to the workers.
+/// A socket, to a client or to a worker.
 pub(super) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(mio::net::UnixStream),
