@@ -9,9 +9,9 @@ use std::sync::{Arc, mpsc};
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher};
 use vestibule::cli::config::{Command, CommandLine};
+use vestibule::server;
 use vestibule::server::gate::Listen;
 use vestibule::server::log::{Kind, Log};
-use vestibule::server::serve;
 use vestibule::store;
 use vestibule::web::Site;
 
@@ -28,6 +28,6 @@ fn main() {
     log.write(Kind::Program, "listening", &[("address", &address)], Moment::now());
     // It runs until it is killed.
     let (_tell, stop) = mpsc::channel();
-    serve::serve_without_gate(listener, config.setup.limits.workers, site, log, &stop)
+    server::serve_without_gate(listener, config.setup.limits.workers, site, log, &stop)
         .expect("workers");
 }

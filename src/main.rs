@@ -38,9 +38,9 @@ use vestibule::cli::doctor;
 use vestibule::cli::import;
 use vestibule::cli::output::{Output, Printout};
 use vestibule::cli::proxy_config;
+use vestibule::server;
 use vestibule::server::gate::Listeners;
 use vestibule::server::log::{self, Kind, Log};
-use vestibule::server::serve;
 use vestibule::store::{self, Progress, Record};
 use vestibule::web::Site;
 
@@ -159,7 +159,7 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     let store = store::open(&config.database).map_err(|err| Failure(1, err.to_string()))?;
     let listeners =
         Listeners::open(&config.listen, config.socket_mode).map_err(|text| Failure(1, text))?;
-    serve::prove_threads(&config.setup.limits).map_err(|text| Failure(1, text))?;
+    server::prove_threads(&config.setup.limits).map_err(|text| Failure(1, text))?;
     let log = Arc::new(Log::to(std::io::stderr()));
     let hasher = Hasher::new(config.setup.limits.hashers, Cost::OWASP);
     let (told, wide) = (config.facts(), config.wide_proxies());
@@ -180,7 +180,7 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     if let Some(hint) = warning {
         log.write(Kind::Program, "open_signup", &[("hint", hint)], now);
     }
-    serve::compare_clock(&site, &log, now);
+    server::compare_clock(&site, &log, now);
     if let Err(err) =
         site.keep(&[Record::of_program(Event::Settings.name(), log::fields(&told), now)])
     {
@@ -196,7 +196,7 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
         // Another server may hold the lock, and then it has made one.
         Err(err) => log.write(Kind::Program, "no_first_link", &[("cause", &err.to_string())], now),
     }
-    serve::serve(listeners, config.setup, site, log).map_err(|text| Failure(1, text))
+    server::serve(listeners, config.setup, site, log).map_err(|text| Failure(1, text))
 }
 
 /// The link for the first account, where sign-up is not open and there are no users yet. It goes to standard

@@ -10,8 +10,8 @@ use crate::binary::vestibule;
 
 /// Libraries that one noun alone may name, and which. Replacing one is then a change in one place.
 const HOMES: [(&str, &[&str]); 26] = [
-    ("tiny_http", &["server/serve"]),
-    ("signal_hook", &["server/serve"]),
+    ("tiny_http", &["server/workers"]),
+    ("signal_hook", &["server/mod"]),
     ("mio", &["server/gate"]),
     ("httparse", &["server/gate"]),
     ("clap", &["cli/config"]),

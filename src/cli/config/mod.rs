@@ -48,8 +48,8 @@ use crate::auth::password_policy::Policy;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
+use crate::server::Setup;
 use crate::server::gate::{self, Listen};
-use crate::server::serve::Setup;
 use crate::store::Database;
 use crate::web::client_ip;
 use crate::web::origin::{Domain, Origin, Rule, is_public_suffix, own_domain};
@@ -1088,9 +1088,9 @@ mod tests {
         assert!(default.workers.max(default.hashers) <= COUNT_DEFAULT_MAX);
 
         // While new workers take the place of old ones there are two of each.
-        let threads = crate::server::serve::OWN_THREADS + 2 * limits.lane_threads();
+        let threads = crate::server::OWN_THREADS + 2 * limits.lane_threads();
         assert!(threads <= number("TasksMax"), "{threads} threads");
-        let descriptors = crate::server::serve::descriptors_beside(&limits) + limits.connections;
+        let descriptors = crate::server::descriptors_beside(&limits) + limits.connections;
         assert!(descriptors <= number("LimitNOFILE"), "{descriptors} descriptors");
 
         // What the largest hashes and a large database take, what requests may hold, and for everything
