@@ -11,7 +11,7 @@ use vestibule::base::password::{Cost, Hasher};
 use vestibule::cli::config::{Command, CommandLine};
 use vestibule::server;
 use vestibule::server::gate::Listen;
-use vestibule::server::log::{Kind, Log};
+use vestibule::server::log::{LineKind, Log};
 use vestibule::store;
 use vestibule::web::Site;
 
@@ -25,7 +25,7 @@ fn main() {
     let site = Site::new(store, Hasher::new(config.setup.limits.hashers, Cost::OWASP), config.site);
     let log = Arc::new(Log::to(std::io::stderr()));
     let address = listener.local_addr().expect("it is bound").to_string();
-    log.write(Kind::Program, "listening", &[("address", &address)], Moment::now());
+    log.write(LineKind::Program, "listening", &[("address", &address)], Moment::now());
     // It runs until it is killed.
     let (_tell, stop) = mpsc::channel();
     server::serve_without_gate(listener, config.setup.limits.workers, site, log, &stop)

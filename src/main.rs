@@ -40,7 +40,7 @@ use vestibule::cli::output::{Output, Printout};
 use vestibule::cli::proxy_config;
 use vestibule::server;
 use vestibule::server::gate::Listeners;
-use vestibule::server::log::{self, Kind, Log};
+use vestibule::server::log::{self, LineKind, Log};
 use vestibule::store::{self, Progress, Record};
 use vestibule::web::Site;
 
@@ -169,23 +169,23 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
     let site = Site::new(store, hasher, config.site);
     let (now, database) = (Moment::now(), config.database.to_string());
     let facts = [("version", env!("CARGO_PKG_VERSION")), ("database", &*database)];
-    log.write(Kind::Program, "start", &facts, now);
+    log.write(LineKind::Program, "start", &facts, now);
     let told: Vec<_> = told.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    log.write(Kind::Program, "settings", &told, now);
+    log.write(LineKind::Program, "settings", &told, now);
     if let Some(networks) = wide {
         let hint = "whoever connects from there can claim any address; name your proxies alone";
         let facts = [("networks", &*networks), ("hint", hint)];
-        log.write(Kind::Program, "trusted_proxy_wide", &facts, now);
+        log.write(LineKind::Program, "trusted_proxy_wide", &facts, now);
     }
     if let Some(hint) = warning {
-        log.write(Kind::Program, "open_signup", &[("hint", hint)], now);
+        log.write(LineKind::Program, "open_signup", &[("hint", hint)], now);
     }
     server::compare_clock(&site, &log, now);
     if let Err(err) =
         site.keep(&[Record::of_program(Event::Settings.name(), log::fields(&told), now)])
     {
         // Another server may hold the lock; that is no reason not to serve.
-        log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
+        log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
     match first {
         Ok(Some(token)) => {
@@ -194,7 +194,9 @@ fn run(flags: Flags, out: &mut Output) -> Result<(), Failure> {
         }
         Ok(None) => {}
         // Another server may hold the lock, and then it has made one.
-        Err(err) => log.write(Kind::Program, "no_first_link", &[("cause", &err.to_string())], now),
+        Err(err) => {
+            log.write(LineKind::Program, "no_first_link", &[("cause", &err.to_string())], now);
+        }
     }
     server::serve(listeners, config.setup, site, log).map_err(|text| Failure(1, text))
 }

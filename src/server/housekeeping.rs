@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::auth::events::Event;
 use crate::base::clock::{Moment, Watch};
-use crate::server::House;
-use crate::server::log::{self, Kind, Log};
+use crate::server::Shared;
+use crate::server::log::{self, LineKind, Log};
 use crate::store::{self, Record, Tended};
 use crate::web::Site;
 
@@ -26,23 +26,23 @@ const TEND: Duration = Duration::from_secs(5);
 
 /// Looks after what nobody waits for, on a thread of its own, as the database may take its time; until the
 /// other end of `leave` is gone.
-pub(super) fn keep_house(house: &House, leave: &Receiver<()>) {
+pub(super) fn run(shared: &Shared, leave: &Receiver<()>) {
     let mut sweep_at = Instant::now();
     let mut watch = Watch::new(Moment::now(), Instant::now());
     loop {
         let now = Moment::now();
         if let Some(step) = watch.step_back(now, Instant::now()) {
-            tell_step_back(&house.site, &house.log, step, now);
+            tell_step_back(&shared.site, &shared.log, step, now);
         }
         if sweep_at <= Instant::now() {
-            sweep_at = Instant::now() + sweep(house);
+            sweep_at = Instant::now() + sweep(shared);
         }
-        match house.site.tend() {
+        match shared.site.tend() {
             Tended::Unchanged => {}
-            Tended::Lost(cause) => house.say("db_lost", &[("cause", &cause)]),
-            Tended::Recovered => house.say("db_recovered", &[]),
+            Tended::Lost(cause) => shared.say("db_lost", &[("cause", &cause)]),
+            Tended::Recovered => shared.say("db_recovered", &[]),
         }
-        house.audit.settle(Moment::now());
+        shared.audit.settle(Moment::now());
         let wait = TEND.min(sweep_at.saturating_duration_since(Instant::now()));
         if leave.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
             return;
@@ -65,25 +65,25 @@ pub fn compare_clock(site: &Site, log: &Log, now: Moment) {
 fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
     let seconds = step.as_secs().to_string();
     let facts = [("seconds", &*seconds)];
-    log.write(Kind::Program, Event::ClockWentBack.name(), &facts, now);
+    log.write(LineKind::Program, Event::ClockWentBack.name(), &facts, now);
     let record = Record::of_program(Event::ClockWentBack.name(), log::fields(&facts), now);
     if let Err(err) = site.keep(&[record]) {
-        log.write(Kind::Program, "audit_failed", &[("cause", &err.to_string())], now);
+        log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }
 }
 
-/// Writes down that sessions were used, on a thread of its own, until the house is left.
-pub(super) fn write_uses(house: &House) {
-    while !house.is_left.load(Ordering::Acquire) {
-        house.site.wait_for_uses(USES_WAIT);
-        match house.site.write_uses() {
+/// Writes down that sessions were used, on a thread of its own, until serving ends.
+pub(super) fn write_uses(shared: &Shared) {
+    while !shared.is_left.load(Ordering::Acquire) {
+        shared.site.wait_for_uses(USES_WAIT);
+        match shared.site.write_uses() {
             Ok(_) => {}
             Err(store::Error::Unavailable(_) | store::Error::Unknown(_)) => {
                 thread::sleep(USES_PAUSE);
             }
             Err(err) => {
                 let facts = [("cause", &*err.to_string())];
-                house.log.write(Kind::Request, "uses_failed", &facts, Moment::now());
+                shared.log.write(LineKind::Request, "uses_failed", &facts, Moment::now());
                 thread::sleep(USES_PAUSE);
             }
         }
@@ -91,16 +91,16 @@ pub(super) fn write_uses(house: &House) {
 }
 
 /// Deletes a batch of what is dead or forgotten, and says how long to wait before the next one.
-fn sweep(house: &House) -> Duration {
-    match house.site.sweep(Moment::now()) {
+fn sweep(shared: &Shared) -> Duration {
+    match shared.site.sweep(Moment::now()) {
         Ok(0) => SWEEP,
         Ok(count) => {
-            house.say("swept", &[("rows", &count.to_string())]);
+            shared.say("swept", &[("rows", &count.to_string())]);
             Duration::ZERO
         }
         Err(err) => {
             // The dead do no harm; the next round has them.
-            house.say("sweep_failed", &[("cause", &err.to_string())]);
+            shared.say("sweep_failed", &[("cause", &err.to_string())]);
             SWEEP
         }
     }

@@ -28,7 +28,7 @@ const VALUE_CHARS_MAX: usize = 256;
 
 /// What a line is about, as far as its number is limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum LineKind {
     /// The program itself: always written.
     Program,
     /// A request: as many as [`LINES_A_SECOND_MAX`].
@@ -37,14 +37,14 @@ pub enum Kind {
 
 /// Where lines are handed in. Shared by all threads.
 pub struct Log {
-    queue: SyncSender<Entry>,
+    queue: SyncSender<LogEntry>,
     lost: AtomicU64,
     /// What each thing has caused in its present second. Events and reasons are ours, so there are
     /// a few dozen.
-    limits: Limits,
+    limits: LogLimits,
 }
 
-enum Entry {
+enum LogEntry {
     Line(String),
     /// Tell the sender when everything before this is written.
     Flush(SyncSender<()>),
@@ -55,12 +55,12 @@ impl Log {
     pub fn to(out: impl Write + Send + 'static) -> Self {
         let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
         thread::spawn(move || write_all(out, &entries));
-        Self { queue, lost: AtomicU64::new(0), limits: Limits::default() }
+        Self { queue, lost: AtomicU64::new(0), limits: LogLimits::default() }
     }
 
     /// Hands in a line: the time, `event` and the fields. It may be lost, and then it is counted.
-    pub fn write(&self, kind: Kind, event: &str, fields: &[(&str, &str)], now: Moment) {
-        if kind == Kind::Request && !self.admits(event, fields, now) {
+    pub fn write(&self, kind: LineKind, event: &str, fields: &[(&str, &str)], now: Moment) {
+        if kind == LineKind::Request && !self.admits(event, fields, now) {
             return;
         }
         self.tell_lost(now);
@@ -75,7 +75,7 @@ impl Log {
         }
         self.tell_lost(now);
         let (tell, told) = mpsc::sync_channel(1);
-        if self.queue.try_send(Entry::Flush(tell)).is_ok() {
+        if self.queue.try_send(LogEntry::Flush(tell)).is_ok() {
             // If the time is up there is nobody left to tell.
             let _ = told.recv_timeout(patience);
         }
@@ -105,7 +105,7 @@ impl Log {
     }
 
     fn queue(&self, line: String) {
-        match self.queue.try_send(Entry::Line(line)) {
+        match self.queue.try_send(LogEntry::Line(line)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
@@ -117,7 +117,7 @@ impl Log {
 /// How often things happen that anybody can make happen: so many in a window of time count, the
 /// others are only counted.
 #[derive(Default)]
-pub struct Limits(Mutex<BTreeMap<String, Limit>>);
+pub struct LogLimits(Mutex<BTreeMap<String, Limit>>);
 
 #[derive(Default)]
 struct Limit {
@@ -125,7 +125,7 @@ struct Limit {
     count: u64,
 }
 
-impl Limits {
+impl LogLimits {
     /// Whether this thing may happen once more in its window, of which each has room for `most`; and
     /// how many of it were left out in a window that is over.
     pub fn admit(&self, thing: &str, most: u64, window: Duration, now: Moment) -> (bool, u64) {
@@ -158,12 +158,12 @@ impl Limits {
     }
 }
 
-fn write_all(mut out: impl Write, entries: &Receiver<Entry>) {
+fn write_all(mut out: impl Write, entries: &Receiver<LogEntry>) {
     while let Ok(entry) = entries.recv() {
         match entry {
             // A log that cannot be written is no reason to stop serving.
-            Entry::Line(line) => drop(out.write_all(line.as_bytes())),
-            Entry::Flush(tell) => {
+            LogEntry::Line(line) => drop(out.write_all(line.as_bytes())),
+            LogEntry::Flush(tell) => {
                 drop(out.flush());
                 // Whoever asked may have lost patience.
                 let _ = tell.send(());
@@ -259,8 +259,8 @@ mod tests {
     fn writes_one_line_an_event() {
         let paper = Paper::default();
         let log = Log::to(paper.clone());
-        log.write(Kind::Program, "start", &[("version", "1"), ("path", "/a b")], NOW);
-        log.write(Kind::Program, "stop", &[], NOW);
+        log.write(LineKind::Program, "start", &[("version", "1"), ("path", "/a b")], NOW);
+        log.write(LineKind::Program, "stop", &[], NOW);
         assert_eq!(
             read(&paper, &log),
             "ts=2026-11-24T08:00:00.123Z ev=start version=1 path=\"/a b\"\n\
@@ -292,11 +292,11 @@ mod tests {
         let paper = Paper::default();
         let log = Log::to(paper.clone());
         for _ in 0..250 {
-            log.write(Kind::Request, "request", &[], NOW);
-            log.write(Kind::Request, "login_fail", &[("reason", "invalid_username")], NOW);
+            log.write(LineKind::Request, "request", &[], NOW);
+            log.write(LineKind::Request, "login_fail", &[("reason", "invalid_username")], NOW);
         }
-        log.write(Kind::Request, "login_fail", &[("reason", "bad_credentials")], NOW);
-        log.write(Kind::Request, "request", &[], NOW.after(Duration::from_secs(1)));
+        log.write(LineKind::Request, "login_fail", &[("reason", "bad_credentials")], NOW);
+        log.write(LineKind::Request, "request", &[], NOW.after(Duration::from_secs(1)));
         let text = read(&paper, &log);
         assert_eq!(text.matches("ev=request").count(), 101);
         assert_eq!(text.matches("reason=bad_credentials").count(), 1, "another reason drowns it");
@@ -325,12 +325,12 @@ mod tests {
         let log = Log::to(Stuck(gate.clone(), paper.clone()));
         let closed = gate.lock().unwrap();
         for _ in 0..2_000 {
-            log.write(Kind::Program, "start", &[], NOW);
+            log.write(LineKind::Program, "start", &[], NOW);
         }
         drop(closed);
         log.flush(Duration::from_secs(10), NOW);
         while log.lost.load(Ordering::Relaxed) > 0 {
-            log.write(Kind::Program, "after", &[], NOW);
+            log.write(LineKind::Program, "after", &[], NOW);
         }
         assert!(read(&paper, &log).contains("ev=log_lost lines="));
     }
@@ -352,9 +352,9 @@ mod tests {
     fn goes_on_when_standard_error_is_closed() {
         let log = Log::to(Closed);
         for _ in 0..10 {
-            log.write(Kind::Program, "start", &[], NOW);
+            log.write(LineKind::Program, "start", &[], NOW);
         }
         log.flush(Duration::from_secs(10), NOW);
-        log.write(Kind::Program, "stop", &[], NOW);
+        log.write(LineKind::Program, "stop", &[], NOW);
     }
 }

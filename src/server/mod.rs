@@ -34,13 +34,13 @@ use crate::base::clock::Moment;
 use crate::base::token;
 use crate::server::audit::Audit;
 use crate::server::gate::{Gate, GateEvent, GateHandle, GateLimits, Listeners};
-use crate::server::log::{Kind, Log};
+use crate::server::log::{LineKind, Log};
 use crate::store::Patience;
 use crate::web::{Lane, Site};
 
 pub use housekeeping::compare_clock;
-use housekeeping::{USES_WAIT, keep_house, write_uses};
-use workers::{Crew, Generation, Private, Room};
+use housekeeping::{USES_WAIT, write_uses};
+use workers::{Generation, Pool, Private, Workers};
 
 /// When serving that was to end is ended, whatever is left of it.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ const DESCRIPTORS_SPARE: usize = 16;
 const CONNECTIONS_MIN: usize = 4;
 
 /// How the site is served.
-pub struct Setup {
+pub struct ServerConfig {
     /// What the gate lets through.
     pub limits: GateLimits,
     /// Where browsers reach the site, if that is not where we listen: for the log.
@@ -83,7 +83,7 @@ enum SupervisorEvent {
 }
 
 /// What all workers share.
-struct House {
+struct Shared {
     site: Arc<Site>,
     log: Arc<Log>,
     audit: Audit,
@@ -96,7 +96,7 @@ struct House {
     is_left: AtomicBool,
 }
 
-impl House {
+impl Shared {
     fn new(site: Arc<Site>, log: Arc<Log>) -> Self {
         let audit = Audit::of(site.clone(), log.clone());
         Self {
@@ -111,7 +111,7 @@ impl House {
     }
 
     fn say(&self, event: &str, fields: &[(&str, &str)]) {
-        self.log.write(Kind::Program, event, fields, Moment::now());
+        self.log.write(LineKind::Program, event, fields, Moment::now());
     }
 
     fn stop(&self) {
@@ -135,7 +135,12 @@ impl House {
 
 /// Serves the site until SIGTERM, SIGINT or SIGHUP, then ends what is in flight and folds the database's
 /// log into its file. An error is one line for the operator.
-pub fn serve(listeners: Listeners, setup: Setup, site: Site, log: Arc<Log>) -> Result<(), String> {
+pub fn serve(
+    listeners: Listeners,
+    setup: ServerConfig,
+    site: Site,
+    log: Arc<Log>,
+) -> Result<(), String> {
     let limits = fit_descriptors(setup.limits, &log)?;
     let private = Private::make(&setup.private_folders)?;
     let (tell, events) = mpsc::channel();
@@ -143,30 +148,31 @@ pub fn serve(listeners: Listeners, setup: Setup, site: Site, log: Arc<Log>) -> R
     note_panics(log.clone(), tell.clone());
 
     let site = Arc::new(site);
-    let house = Arc::new(House::new(site.clone(), log));
-    let crew = Crew { house: house.clone(), private, limits: limits.clone(), tell: tell.clone() };
-    let first = crew.muster(1).map_err(|err| format!("cannot start the workers: {err}"))?;
+    let shared = Arc::new(Shared::new(site.clone(), log));
+    let workers =
+        Workers { shared: shared.clone(), private, limits: limits.clone(), tell: tell.clone() };
+    let first = workers.start(1).map_err(|err| format!("cannot start the workers: {err}"))?;
     for address in listeners.addresses() {
         let url = match &setup.url {
             Some(url) => url.clone(),
             None if address.starts_with("unix:") => "-".to_owned(),
             None => format!("http://{address}"),
         };
-        house.say("listening", &[("address", &address), ("url", &url)]);
+        shared.say("listening", &[("address", &address), ("url", &url)]);
     }
     let notify = tell.clone();
     let notify = move |it| drop(notify.send(SupervisorEvent::Gate(it)));
-    let (gate, gate_handle) = Gate::new(listeners, limits, site, house.log.clone(), notify)
+    let (gate, gate_handle) = Gate::new(listeners, limits, site, shared.log.clone(), notify)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
     gate_handle.follow(first.workers.clone());
     // Before the first request is answered, so that from then on the number of threads is constant.
     let (_stay, leave) = mpsc::channel::<()>();
-    let keeper = house.clone();
+    let keeper = shared.clone();
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         spawn(name, work).map_err(|err| format!("cannot start a thread ({name}): {err}"))
     };
-    spawn("housekeeper", Box::new(move || keep_house(&keeper, &leave)))?;
-    let noter = house.clone();
+    spawn("housekeeper", Box::new(move || housekeeping::run(&keeper, &leave)))?;
+    let noter = shared.clone();
     spawn("uses", Box::new(move || write_uses(&noter)))?;
     spawn(
         "gate",
@@ -179,8 +185,8 @@ pub fn serve(listeners: Listeners, setup: Setup, site: Site, log: Arc<Log>) -> R
     )?;
     // Without a service manager there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    let served = Supervisor { crew, gate_handle, events, generations: vec![first] }.supervise();
-    house.stop();
+    let served = Supervisor { workers, gate_handle, events, generations: vec![first] }.supervise();
+    shared.stop();
     served.map_err(|err| format!("cannot go on: the gate ended: {err}"))
 }
 
@@ -196,12 +202,12 @@ pub fn serve_without_gate(
 ) -> io::Result<()> {
     // Linux gives the option to accepted sockets too.
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
-    let house = Arc::new(House::new(Arc::new(site), log));
+    let shared = Arc::new(Shared::new(Arc::new(site), log));
     let (tell, _events) = mpsc::channel();
-    let room = Room::open(&house, listener.into(), (workers, Lane::Slow), 1, &tell)?;
+    let pool = Pool::open(&shared, listener.into(), (workers, Lane::Slow), 1, &tell)?;
     // Nobody who could say something is left.
     let _ = stop.recv();
-    room.close();
+    pool.close();
     Ok(())
 }
 
@@ -226,7 +232,7 @@ fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, Stri
     if room < limits.connections {
         let (wanted, room) = (limits.connections.to_string(), room.to_string());
         let facts = [("wanted", &*wanted), ("connections", &*room)];
-        log.write(Kind::Program, "few_descriptors", &facts, Moment::now());
+        log.write(LineKind::Program, "few_descriptors", &facts, Moment::now());
     }
     limits.connections = limits.connections.min(room);
     Ok(limits)
@@ -243,7 +249,7 @@ pub(crate) fn descriptors_beside(limits: &GateLimits) -> usize {
 
 /// Watches over the gate and the workers until serving ends.
 struct Supervisor {
-    crew: Crew,
+    workers: Workers,
     gate_handle: GateHandle,
     events: Receiver<SupervisorEvent>,
     /// The present one is the last; before it, those that are still being left.
@@ -260,7 +266,7 @@ impl Supervisor {
             match self.events.recv_timeout(wait) {
                 Ok(SupervisorEvent::Stop) => self.begin_to_stop(),
                 Ok(SupervisorEvent::Deaf(number, cause)) if number == self.present() => {
-                    self.crew.house.say("workers_deaf", &[("cause", &cause.to_string())]);
+                    self.workers.shared.say("workers_deaf", &[("cause", &cause.to_string())]);
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
                 Ok(SupervisorEvent::Panicked) => {
@@ -269,16 +275,16 @@ impl Supervisor {
                 Ok(SupervisorEvent::Gate(GateEvent::Unreachable(number)))
                     if number == self.present() =>
                 {
-                    self.crew.house.say("workers_unreachable", &[]);
+                    self.workers.shared.say("workers_unreachable", &[]);
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
-                Ok(SupervisorEvent::Gate(GateEvent::Left(number))) => self.dismiss_before(number),
+                Ok(SupervisorEvent::Gate(GateEvent::Left(number))) => self.shut_down_before(number),
                 // Of a generation that was replaced meanwhile.
                 Ok(
                     SupervisorEvent::Deaf(..) | SupervisorEvent::Gate(GateEvent::Unreachable(_)),
                 ) => {}
                 Ok(SupervisorEvent::GateEnded(ended)) => {
-                    self.dismiss_before(u64::MAX);
+                    self.shut_down_before(u64::MAX);
                     return ended;
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -286,7 +292,7 @@ impl Supervisor {
                     pause = if is_replaced { RECOVERY } else { RECOVERY_MAX.min(pause * 2) };
                     replace_at = (!is_replaced).then(|| Instant::now() + pause);
                 }
-                Err(RecvTimeoutError::Disconnected) => unreachable!("the crew holds a sender"),
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the workers hold a sender"),
             }
         }
     }
@@ -298,34 +304,34 @@ impl Supervisor {
     fn begin_to_stop(&self) {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
         self.gate_handle.stop();
-        let house = self.crew.house.clone();
+        let shared = self.workers.shared.clone();
         // Without it, it is the gate that ends in time, unless that is what hangs.
         let _ = spawn("farewell", move || {
             thread::sleep(FAREWELL);
-            house.say("farewell_cut", &[]);
-            house.stop();
+            shared.say("farewell_cut", &[]);
+            shared.stop();
             std::process::exit(0);
         });
     }
 
     /// Lets new workers take over. `false` if there are none to be had now.
     fn replace(&mut self) -> bool {
-        match self.crew.muster(self.present() + 1) {
+        match self.workers.start(self.present() + 1) {
             Ok(generation) => {
                 self.gate_handle.follow(generation.workers.clone());
                 self.generations.push(generation);
                 true
             }
             Err(err) => {
-                self.crew.house.say("workers_missing", &[("cause", &err.to_string())]);
+                self.workers.shared.say("workers_missing", &[("cause", &err.to_string())]);
                 false
             }
         }
     }
 
-    fn dismiss_before(&mut self, number: u64) {
+    fn shut_down_before(&mut self, number: u64) {
         for old in self.generations.extract_if(.., |it| it.workers.generation < number) {
-            old.dismiss();
+            old.shut_down();
         }
     }
 }
@@ -396,7 +402,7 @@ fn is_ignored(signal: i32) -> bool {
 fn note_panics(log: Arc<Log>, tell: Sender<SupervisorEvent>) {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map_or("unknown".to_owned(), ToString::to_string);
-        log.write(Kind::Request, "panicked", &[("at", &place)], Moment::now());
+        log.write(LineKind::Request, "panicked", &[("at", &place)], Moment::now());
         // Our threads have names, and catch their panics.
         if thread::current().name().is_none() {
             let _ = tell.send(SupervisorEvent::Panicked);

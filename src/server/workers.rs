@@ -21,8 +21,8 @@ use std::time::Instant;
 use crate::base::clock::Moment;
 use crate::base::token;
 use crate::server::gate::{self, GateLimits, WorkerSockets};
-use crate::server::log::Kind;
-use crate::server::{House, SupervisorEvent, spawn};
+use crate::server::log::LineKind;
+use crate::server::{Shared, SupervisorEvent, spawn};
 use crate::store::Patience;
 use crate::web::Lane;
 use crate::web::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
@@ -31,28 +31,28 @@ use crate::web::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response}
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// What it takes to call up workers.
-pub(super) struct Crew {
-    pub(super) house: Arc<House>,
+pub(super) struct Workers {
+    pub(super) shared: Arc<Shared>,
     pub(super) private: Private,
     pub(super) limits: GateLimits,
     pub(super) tell: Sender<SupervisorEvent>,
 }
 
-impl Crew {
-    pub(super) fn muster(&self, number: u64) -> io::Result<Generation> {
+impl Workers {
+    pub(super) fn start(&self, number: u64) -> io::Result<Generation> {
         let path = |name: &str| self.private.folder.join(format!("{name}{number}"));
         let [pages, writes, slow] = ["p", "w", "s"].map(path);
         let workers = WorkerSockets { generation: number, pages, writes, slow };
-        let mut generation = Generation { workers: workers.clone(), rooms: Vec::new() };
+        let mut generation = Generation { workers: workers.clone(), pools: Vec::new() };
         for (path, count, lane) in [
             (&workers.pages, self.limits.workers, Lane::Page),
             (&workers.writes, gate::WRITERS, Lane::Write),
             (&workers.slow, self.limits.hashers, Lane::Slow),
         ] {
             match self.open(path, count, lane, number) {
-                Ok(room) => generation.rooms.push(room),
+                Ok(pool) => generation.pools.push(pool),
                 Err(err) => {
-                    generation.dismiss();
+                    generation.shut_down();
                     return Err(err);
                 }
             }
@@ -66,36 +66,36 @@ impl Crew {
         count: usize,
         lane: Lane,
         number: u64,
-    ) -> io::Result<Room> {
+    ) -> io::Result<Pool> {
         // An earlier try may have come this far.
         let _ = fs::remove_file(path);
         let listener = UnixListener::bind(path)?;
-        Room::open(&self.house, listener.into(), (count, lane), number, &self.tell)
+        Pool::open(&self.shared, listener.into(), (count, lane), number, &self.tell)
     }
 }
 
 /// The workers of all lanes. They last until a tiny_http of theirs stops accepting, or we stop.
 pub(super) struct Generation {
     pub(super) workers: WorkerSockets,
-    rooms: Vec<Room>,
+    pools: Vec<Pool>,
 }
 
 impl Generation {
-    pub(super) fn dismiss(self) {
-        self.rooms.into_iter().for_each(Room::close);
+    pub(super) fn shut_down(self) {
+        self.pools.into_iter().for_each(Pool::close);
     }
 }
 
 /// A tiny_http, and the workers that answer there.
-pub(super) struct Room {
+pub(super) struct Pool {
     server: Arc<tiny_http::Server>,
     closing: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
 }
 
-impl Room {
+impl Pool {
     pub(super) fn open(
-        house: &Arc<House>,
+        shared: &Arc<Shared>,
         listener: tiny_http::Listener,
         (count, lane): (usize, Lane),
         number: u64,
@@ -108,20 +108,20 @@ impl Room {
         let server = server.map_err(|_| io::Error::other("no thread is left"))?;
         let server = Arc::new(server.map_err(io::Error::other)?);
         let closing = Arc::new(AtomicBool::new(false));
-        let mut room = Self { server, closing, workers: Vec::with_capacity(count) };
+        let mut pool = Self { server, closing, workers: Vec::with_capacity(count) };
         for _ in 0..count {
-            let (house, server) = (house.clone(), room.server.clone());
-            let (closing, tell) = (room.closing.clone(), tell.clone());
-            let work = move || house.answer_all(&server, lane, &closing, number, &tell);
+            let (shared, server) = (shared.clone(), pool.server.clone());
+            let (closing, tell) = (pool.closing.clone(), tell.clone());
+            let work = move || shared.answer_all(&server, lane, &closing, number, &tell);
             match spawn("worker", work) {
-                Ok(worker) => room.workers.push(worker),
+                Ok(worker) => pool.workers.push(worker),
                 Err(err) => {
-                    room.close();
+                    pool.close();
                     return Err(err);
                 }
             }
         }
-        Ok(room)
+        Ok(pool)
     }
 
     /// Lets the workers go once they have answered what waits for them.
@@ -137,8 +137,8 @@ impl Room {
     }
 }
 
-impl House {
-    /// What a worker does until its room closes.
+impl Shared {
+    /// What a worker does until its pool closes.
     fn answer_all(
         &self,
         server: &tiny_http::Server,
@@ -213,7 +213,7 @@ impl House {
         let peer = request.peer.map_or("unix".to_owned(), |it| it.to_string());
         let hint = "if it is your reverse proxy, name it with --trusted-proxy";
         let facts = [("peer", &*peer), ("hint", hint)];
-        self.log.write(Kind::Program, "forwarded_for_ignored", &facts, now);
+        self.log.write(LineKind::Program, "forwarded_for_ignored", &facts, now);
     }
 
     /// One line for a request: what happened, and how it came and went. Never a field, a cookie or
@@ -239,7 +239,7 @@ impl House {
             ("rid", &number),
         ]);
         let now = Moment::now();
-        self.log.write(Kind::Request, event.name(), &line, now);
+        self.log.write(LineKind::Request, event.name(), &line, now);
         self.audit.keep(&answer.note, client, &number, now);
     }
 }

@@ -48,7 +48,7 @@ use crate::auth::password_policy::Policy;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
-use crate::server::Setup;
+use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
 use crate::store::Database;
 use crate::web::client_ip;
@@ -491,7 +491,7 @@ pub struct Config {
     /// What the site needs to know.
     pub site: Settings,
     /// What the shell around it needs to know.
-    pub setup: Setup,
+    pub setup: ServerConfig,
 }
 
 impl Config {
@@ -759,9 +759,9 @@ impl Flags {
         }
     }
 
-    fn setup(&self, database: &Database) -> Setup {
+    fn setup(&self, database: &Database) -> ServerConfig {
         let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_DEFAULT_MAX);
-        Setup {
+        ServerConfig {
             limits: gate::GateLimits {
                 request: self.request_timeout,
                 idle: self.idle_timeout,

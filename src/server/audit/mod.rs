@@ -19,7 +19,7 @@ use allowances::{Allowances, Cause, LeftOut};
 use crate::auth::events::{Audited, Event};
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
-use crate::server::log::{self, Kind, Log};
+use crate::server::log::{self, LineKind, Log};
 use crate::store::{Error, Record};
 use crate::web::Site;
 use crate::web::http::Note;
@@ -40,14 +40,14 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// Where records are handed in. Shared by all threads.
 pub struct Audit {
-    queue: SyncSender<Entry>,
+    queue: SyncSender<AuditEntry>,
     /// Records that are queued or being written.
     waiting: Arc<AtomicUsize>,
     lost: AtomicU64,
     allowances: Allowances,
 }
 
-enum Entry {
+enum AuditEntry {
     Record(Record),
     /// Tell the sender when everything before this is written.
     Flush(SyncSender<()>),
@@ -105,7 +105,7 @@ impl Audit {
     /// Whether there was room for it.
     fn queue(&self, record: Record) -> bool {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let is_queued = self.queue.try_send(Entry::Record(record)).is_ok();
+        let is_queued = self.queue.try_send(AuditEntry::Record(record)).is_ok();
         if !is_queued {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -118,7 +118,7 @@ impl Audit {
     pub fn flush(&self, patience: Duration, now: Moment) -> u64 {
         self.tell(self.allowances.take(), now);
         let (tell, told) = mpsc::sync_channel(1);
-        if self.queue.try_send(Entry::Flush(tell)).is_ok() {
+        if self.queue.try_send(AuditEntry::Flush(tell)).is_ok() {
             // If the time is up there is nobody left to tell.
             let _ = told.recv_timeout(patience);
         }
@@ -154,14 +154,14 @@ fn field(note: &Note, name: &str) -> Option<String> {
     note.fields.iter().find(|(given, _)| *given == name).map(|(_, value)| value.clone())
 }
 
-fn write_all(site: &Site, log: &Log, entries: &Receiver<Entry>, waiting: &AtomicUsize) {
+fn write_all(site: &Site, log: &Log, entries: &Receiver<AuditEntry>, waiting: &AtomicUsize) {
     while let Ok(first) = entries.recv() {
         let mut records = Vec::new();
         let mut flushing = Vec::new();
         for entry in std::iter::once(first).chain(entries.try_iter().take(BATCH_MAX)) {
             match entry {
-                Entry::Record(record) => records.push(record),
-                Entry::Flush(tell) => flushing.push(tell),
+                AuditEntry::Record(record) => records.push(record),
+                AuditEntry::Flush(tell) => flushing.push(tell),
             }
         }
         if !records.is_empty() {
@@ -182,7 +182,7 @@ fn write(site: &Site, log: &Log, records: &[Record]) {
     while let Err(err) = site.keep(records) {
         if pause == RETRY {
             let facts = [("records", &*records.len().to_string()), ("cause", &err.to_string())];
-            log.write(Kind::Request, "audit_failed", &facts, Moment::now());
+            log.write(LineKind::Request, "audit_failed", &facts, Moment::now());
         }
         if !matches!(err, Error::Unavailable(_)) {
             return;

@@ -45,7 +45,7 @@ use slab::Slab;
 
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
-use crate::server::log::{Kind, Log};
+use crate::server::log::{LineKind, Log};
 use crate::web::http::{Problem, Request};
 use crate::web::{HEALTH, Site};
 
@@ -499,7 +499,7 @@ impl Gate {
     }
 
     fn note(&self, event: &str, fields: &[(&str, &str)]) {
-        self.log.write(Kind::Request, event, fields, Moment::now());
+        self.log.write(LineKind::Request, event, fields, Moment::now());
     }
 }
 
