@@ -12,4 +12,32 @@ pub mod keys;
 pub mod sessions;
 pub mod password_policy;
 pub mod throttle;
+pub mod audit;
 pub mod events;
+pub mod housekeeping;
+
+use crate::auth::sign_in::Rules;
+use crate::base::password::Hasher;
+use crate::store::Store;
+
+/// What it takes to find out who somebody is: the accounts, the hasher, and the operator's rules. There
+/// is one for as long as a site is served.
+pub struct Authenticator {
+    store: Box<dyn Store>,
+    /// Computes the password hashes.
+    pub hasher: Hasher,
+    /// What the operator sets for all accounts.
+    pub rules: Rules,
+}
+
+impl Authenticator {
+    /// An authenticator for the accounts in this store.
+    pub fn new(store: Box<dyn Store>, hasher: Hasher, rules: Rules) -> Self {
+        Self { store, hasher, rules }
+    }
+
+    /// Where the accounts are kept.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+}

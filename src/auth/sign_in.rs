@@ -6,14 +6,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::auth::Authenticator;
 use crate::auth::keys::{self, NewKey, Proof, Proven, Refusal};
 use crate::auth::names::{self, Reserved, Rest};
 use crate::auth::sessions::{self, Periods, Started};
 use crate::auth::throttle::{self, Limits, Subject};
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
-use crate::base::password::{Hasher, Password, PasswordHash};
-use crate::base::token::{Token, TokenHash};
+use crate::base::password::{Password, PasswordHash};
+use crate::base::token::{self, Token, TokenHash};
 use crate::store::{
     Device, Entry, Invite, KeyId, Place, Result, Session, SignedUp, Store, User, UserId, Written,
 };
@@ -90,14 +91,14 @@ pub enum SignIn {
 /// A name that is taken is refused before the slow hash is computed. Of simultaneous sign-ups for
 /// one name the database decides, and exactly one is admitted.
 pub fn sign_up(
-    store: &dyn Store,
-    hasher: &Hasher,
-    rules: &Rules,
+    auth: &Authenticator,
     name: &Username,
     password: &Password,
     caller: &Caller,
     now: Moment,
 ) -> Result<SignUp> {
+    let Authenticator { hasher, rules, .. } = auth;
+    let store = auth.store();
     let subject = Subject::sign_up(store, &rules.limits, caller.address);
     if let Some(wait) = throttle::wait(store, &rules.limits, &subject, now)? {
         return Ok(SignUp::Wait(wait));
@@ -133,22 +134,22 @@ pub fn sign_up(
 /// Somebody who has to wait costs no hash and no write, and is told the same whether anybody has the
 /// name or not.
 pub fn with_password(
-    store: &dyn Store,
-    hasher: &Hasher,
-    rules: &Rules,
+    auth: &Authenticator,
     name: &Username,
     password: &Password,
     caller: &Caller,
     now: Moment,
 ) -> Result<SignIn> {
+    let Authenticator { rules, .. } = auth;
+    let store = auth.store();
     let subject = subject(store, rules, name.canonical(), caller, now)?;
     let cleared = subject.cleared_by_success();
-    let Proven { user, epoch, .. } =
-        match prove(store, hasher, rules, Whose::Name(name), password, &subject, now)? {
-            Check::Proven(proven) => *proven,
-            Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
-            Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
-        };
+    let Proven { user, epoch, .. } = match prove(auth, Whose::Name(name), password, &subject, now)?
+    {
+        Check::Proven(proven) => *proven,
+        Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
+        Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
+    };
     let device = device_of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = cleared;
@@ -176,15 +177,14 @@ pub enum Again {
 /// was right (OWASP ASVS 7.5.1). Any password of theirs is, whatever its key is called. Failures count
 /// against the session alone: see [`Subject::reauthentication`].
 pub fn again(
-    store: &dyn Store,
-    hasher: &Hasher,
-    rules: &Rules,
+    auth: &Authenticator,
     (user, session): (&User, &Session),
     password: &Password,
     now: Moment,
 ) -> Result<Again> {
+    let store = auth.store();
     let subject = Subject::reauthentication(store, &session.id);
-    Ok(match prove(store, hasher, rules, Whose::User(&user.id), password, &subject, now)? {
+    Ok(match prove(auth, Whose::User(&user.id), password, &subject, now)? {
         Check::Proven(_) => {
             throttle::clear(store, &subject)?;
             if store.see_session(&session.id, true, now)? {
@@ -213,21 +213,20 @@ pub enum Change {
 /// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4). Failures count
 /// as in [`again`].
 pub fn change_password(
-    store: &dyn Store,
-    hasher: &Hasher,
-    rules: &Rules,
+    auth: &Authenticator,
     (user, session): (&User, &Session),
     (present, new): (&Password, &Password),
     caller: &Caller,
     now: Moment,
 ) -> Result<Change> {
+    let Authenticator { hasher, rules, .. } = auth;
+    let store = auth.store();
     let subject = Subject::reauthentication(store, &session.id);
-    let Proven { epoch, .. } =
-        match prove(store, hasher, rules, Whose::User(&user.id), present, &subject, now)? {
-            Check::Proven(proven) => *proven,
-            Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
-            Check::Wait(wait) => return Ok(Change::Wait(wait)),
-        };
+    let Proven { epoch, .. } = match prove(auth, Whose::User(&user.id), present, &subject, now)? {
+        Check::Proven(proven) => *proven,
+        Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
+        Check::Wait(wait) => return Ok(Change::Wait(wait)),
+    };
     let device = known_device(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = subject.cleared_by_success();
@@ -255,16 +254,16 @@ pub enum Known {
 /// Finds out whose name and password these are, and starts no session: for scripts that send them with
 /// each request. It counts as a sign-in does (OWASP ASVS 6.3.1: on every way in).
 pub fn without_session(
-    store: &dyn Store,
-    hasher: &Hasher,
-    rules: &Rules,
+    auth: &Authenticator,
     name: &Username,
     password: &Password,
     caller: &Caller,
     now: Moment,
 ) -> Result<Known> {
+    let Authenticator { rules, .. } = auth;
+    let store = auth.store();
     let subject = subject(store, rules, name.canonical(), caller, now)?;
-    Ok(match prove(store, hasher, rules, Whose::Name(name), password, &subject, now)? {
+    Ok(match prove(auth, Whose::Name(name), password, &subject, now)? {
         Check::Proven(proven) => {
             throttle::clear(store, &subject)?;
             Known::User(Box::new(proven.user), proven.hash)
@@ -278,6 +277,11 @@ pub fn without_session(
 pub fn account_of(store: &dyn Store, canonical: &str) -> Result<Option<UserId>> {
     let found = store.user_of_key(&KeyId::username(canonical))?;
     Ok(found.map(|(user, _)| user.id))
+}
+
+/// What logs call a name: people type passwords into the wrong field.
+pub fn name_handle(store: &dyn Store, name: &str) -> String {
+    format!("h:{}", token::keyed_handle(store.handle_key(), name))
 }
 
 /// Whose password is given.
@@ -297,14 +301,14 @@ enum Check {
 
 /// The one place where a password is compared: throttled first, counted under `subject` if wrong.
 fn prove(
-    store: &dyn Store,
-    hasher: &Hasher,
-    rules: &Rules,
+    auth: &Authenticator,
     whose: Whose<'_>,
     password: &Password,
     subject: &Subject,
     now: Moment,
 ) -> Result<Check> {
+    let Authenticator { hasher, rules, .. } = auth;
+    let store = auth.store();
     if let Some(wait) = throttle::wait(store, &rules.limits, subject, now)? {
         return Ok(Check::Wait(wait));
     }

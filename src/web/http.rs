@@ -321,7 +321,7 @@ impl Response {
     }
 
     /// A redirect (302) to an address that the browser then gets.
-    pub fn see(address: impl Into<Cow<'static, str>>) -> Self {
+    pub fn redirect(address: impl Into<Cow<'static, str>>) -> Self {
         Self::text(302, "").with("Location", address)
     }
 
@@ -671,7 +671,7 @@ mod tests {
     #[test]
     fn lets_no_header_be_split() {
         for value in ["/a\r\nSet-Cookie: evil=1", "a\nb", "a\0b", "é"] {
-            let split = std::panic::catch_unwind(|| Response::see("/").with("X", value));
+            let split = std::panic::catch_unwind(|| Response::redirect("/").with("X", value));
             assert!(split.is_err(), "{value:?}");
         }
     }

@@ -1,19 +1,19 @@
-//! The same answers as data, for scripts that ask for `application/json`.
+//! Responses as data, for scripts that ask for `application/json`: one function for each shape.
 //!
-//! Decides the names of fields and the status codes, which mean here what they mean in HTTP; for
-//! everybody else the contract's codes stay as they are.
+//! Decides the names of fields and the status codes, which mean here what they mean in HTTP; in other
+//! representations the contract's codes stay as they are.
 
 use serde_json::{Value, json};
 
+use crate::auth::access_tokens;
 use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::base::clock::Moment;
-use crate::store::{Session, User};
-use crate::web::handlers::sign_in::{Door, Turned, seconds_of};
+use crate::store::{AccessToken, Session, User};
 use crate::web::http::Response;
 use crate::web::messages::{EN, Say, Told};
 
 /// What went wrong: a word for scripts, a sentence for people.
-pub(in crate::web) fn problem(status: u16, say: Say) -> Response {
+pub(super) fn problem(status: u16, say: Say) -> Response {
     let error = match status {
         401 => "not_signed_in",
         403 => "forbidden",
@@ -25,35 +25,21 @@ pub(in crate::web) fn problem(status: u16, say: Say) -> Response {
         503 => "busy",
         _ => "bad_request",
     };
-    Response::json(status, &json!({ "error": error, "message": message(say) }))
+    refusal((status, error), say, None)
 }
 
-/// Why somebody is turned away. Who has an account is told here no more than elsewhere.
-pub(in crate::web) fn turned(turned: &Turned) -> Response {
-    let (status, error) = match turned.reason {
-        "invalid_username" => (422, "invalid_username"),
-        "invalid_password" => (422, "invalid_password"),
-        "name_taken" => (409, "username_taken"),
-        "invalid_name" | "invalid_days" | "too_many_tokens" => (422, turned.reason),
-        "bad_invite" => (403, "forbidden"),
-        "not_fresh" => (403, "password_required"),
-        "throttled" => (429, "too_many_attempts"),
-        _ => (401, "incorrect_credentials"),
-    };
-    let mut data = json!({ "error": error, "message": message(turned.refusal.say) });
-    if let Some(wait) = turned.wait {
-        data["retry_after"] = seconds_of(wait).into();
+/// Why a form is refused, and how many seconds to wait, if so.
+pub(super) fn refusal((status, error): (u16, &str), say: Say, wait: Option<u64>) -> Response {
+    let Told { title, advice } = say(&EN);
+    let mut data = json!({ "error": error, "message": format!("{title}. {advice}") });
+    if let Some(seconds) = wait {
+        data["retry_after"] = seconds.into();
     }
     Response::json(status, &data)
 }
 
-fn message(say: Say) -> String {
-    let Told { title, advice } = say(&EN);
-    format!("{title}. {advice}")
-}
-
-/// Somebody who was just let in, with the one copy of their token.
-pub(in crate::web) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
+/// A user who has just signed in, with the one copy of the session's token.
+pub(super) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
     json!({
         "user": self::user(user),
         "session": session(&started.session, now),
@@ -61,14 +47,13 @@ pub(in crate::web) fn admitted(user: &User, started: &Started, now: Moment) -> V
     })
 }
 
-/// Somebody who is signed in.
-pub(in crate::web) fn profile(it: &Resumed, now: Moment) -> Value {
+/// A user who is signed in.
+pub(super) fn profile(it: &Resumed, now: Moment) -> Value {
     json!({ "user": user(&it.user), "session": session(&it.session, now) })
 }
 
-/// What a form takes.
-pub(in crate::web) fn form(door: Door, is_signed_in: bool, shortest: usize) -> Value {
-    let shortest = if door == Door::SignUp { shortest } else { 1 };
+/// What a sign-up or sign-in form takes.
+pub(super) fn form(is_signed_in: bool, shortest: usize) -> Value {
     json!({
         "signed_in": is_signed_in,
         "fields": ["username", "password"],
@@ -77,7 +62,7 @@ pub(in crate::web) fn form(door: Door, is_signed_in: bool, shortest: usize) -> V
 }
 
 /// A session as its owner may see it.
-pub(in crate::web) fn session(it: &Session, now: Moment) -> Value {
+pub(super) fn session(it: &Session, now: Moment) -> Value {
     let state = match sessions::state(it, now) {
         State::Active => "active",
         State::Idle => "idle",
@@ -93,6 +78,18 @@ pub(in crate::web) fn session(it: &Session, now: Moment) -> Value {
         "absolute_expires": it.absolute_expires.rfc3339(),
         "browser": it.place.browser,
         "address": it.place.address,
+    })
+}
+
+/// An access token as its owner and an operator may see it.
+pub(crate) fn access_token(it: &AccessToken, now: Moment) -> Value {
+    json!({
+        "handle": it.id.public_handle(),
+        "name": it.name,
+        "created_at": it.created_at.rfc3339(),
+        "expires_at": it.expires_at.rfc3339(),
+        "used_at": it.used_at.map(Moment::rfc3339),
+        "ended": access_tokens::is_ended(it, now),
     })
 }
 

@@ -28,12 +28,12 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("rand", &["base/token"]),
     ("httpdate", &["web/http"]),
     ("humantime", &["cli/config", "server/log", "base/clock"]),
-    ("maud", &["web/pages", "web/http", "web/mod"]),
+    ("maud", &["web/pages", "web/http", "web/mod", "web/call"]),
     ("csv", &["cli/import"]),
     (
         "serde_json",
         &[
-            "web/mod",
+            "web/call",
             "web/handlers",
             "web/json",
             "web/http",
@@ -42,7 +42,7 @@ const HOMES: [(&str, &[&str]); 26] = [
             "cli/export_format",
         ],
     ),
-    ("ipnet", &["server/gate", "cli/config", "web/client_ip", "web/mod"]),
+    ("ipnet", &["server/gate", "cli/config", "web/client_ip", "web/settings"]),
     ("ureq", &["cli/doctor"]),
     ("strsim", &["cli/config"]),
     ("unicode_width", &["cli/admin"]),
@@ -159,6 +159,27 @@ fn reads_the_clock_in_the_shell_alone() {
         }
         assert!(!code.contains("Moment::now") && !code.contains("SystemTime::now"), "{noun}");
     }
+}
+
+#[test]
+fn lets_the_site_name_no_method_of_the_store() {
+    let mut handed_on = 0;
+    for (noun, code) in sources().into_iter().filter(|(noun, _)| noun.starts_with("web/")) {
+        // Whatever the site wants of the store it asks of `auth`: it only hands the store on.
+        for (at, _) in code.match_indices("store()") {
+            let rest = &code[at + "store()".len()..];
+            assert!(
+                rest.starts_with([',', ')', '\n']),
+                "{noun}: store(){}",
+                &rest[..rest.len().min(20)]
+            );
+            handed_on += 1;
+        }
+        let is_asked =
+            ["store.", "Box<dyn Store>>", "impl Store"].iter().any(|it| code.contains(it));
+        assert!(!is_asked, "{noun} asks the store past auth");
+    }
+    assert!(handed_on > 20, "the test no longer sees how the store is used: {handed_on}");
 }
 
 #[test]

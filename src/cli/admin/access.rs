@@ -9,6 +9,7 @@ use crate::auth::sessions;
 use crate::base::clock::Moment;
 use crate::cli::config::{SessionAction, SessionFlags, TokenAction, TokenFlags};
 use crate::store::Store;
+use crate::web;
 
 /// Sessions that are deleted in one transaction, so that nobody waits long behind it.
 const BATCH: u32 = 500;
@@ -110,16 +111,7 @@ fn list_tokens(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Don
     let user = find(store, name)?;
     let all = access_tokens::of_user(store, &user.id).map_err(|err| err.to_string())?;
     if as_json {
-        let data = all.iter().map(|it| {
-            json!({
-                "handle": it.id.public_handle(),
-                "name": it.name,
-                "created_at": it.created_at.rfc3339(),
-                "expires_at": it.expires_at.rfc3339(),
-                "used_at": it.used_at.map(Moment::rfc3339),
-                "ended": access_tokens::is_ended(it, now),
-            })
-        });
+        let data = all.iter().map(|it| web::json::access_token(it, now));
         return Ok(lines(data));
     }
     let rows: Vec<_> = all

@@ -1,111 +1,95 @@
-//! The page that a one-time link leads to, where somebody sets a password.
+//! The page that a one-time link leads to, where a user sets a password.
 
 use serde_json::json;
 
+use super::sign_in::check_new_password;
 use crate::auth::events::Event;
 use crate::auth::one_time_tokens::{self, Purpose};
 use crate::auth::password_policy::{self, Flaw};
+
 use crate::auth::users::Username;
-use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::User;
-use crate::web::handlers::sign_in::Turned;
-use crate::web::http::{Form, Note, Request, Response, Wants};
-use crate::web::pages;
-use crate::web::{Answer, Site, done};
+use crate::web::call::{Answered, Call};
+use crate::web::http::{Note, Response, Wants};
+use crate::web::pages::{self, Alert};
+use crate::web::refusals::Refusal;
 
-impl Site {
-    pub(in crate::web) fn show_reset(&self, request: &Request, now: Moment) -> Answer {
-        let Some(token) = token_of(request.parameters()) else { return Ok(self.no_link(request)) };
-        Ok(match one_time_tokens::user_of(&*self.store, &token, Purpose::ResetPassword, now)? {
-            Some(user) if request.wants() == Wants::Json => {
-                let shortest = self.policy.shortest();
-                let data =
-                    json!({ "username": user.username, "password_characters_min": shortest });
-                Response::json(200, &data)
-            }
-            Some(user) => self.reset_page(request, 200, &user, &token, None),
-            None => self.no_link(request),
-        })
-    }
-
-    /// It lets nobody in: whoever has found a link still has to sign in, and the owner is told by the
-    /// sessions that are gone.
-    pub(in crate::web) fn reset_password(
-        &self,
-        request: &Request,
-        form: Form<'_>,
-        now: Moment,
-    ) -> Answer {
-        let Some(token) = token_of(form) else { return Ok(self.no_link(request)) };
-        let Some(user) =
-            one_time_tokens::user_of(&*self.store, &token, Purpose::ResetPassword, now)?
-        else {
-            return Ok(self.no_link(request));
-        };
-        let note = |event| Note::of(event).with("uid", user.id.as_str());
-        let password = match self.read_new(form, &user) {
-            Ok(password) => password,
-            Err(turned) => {
-                let answer = if request.wants() == Wants::Html {
-                    self.reset_page(request, turned.status, &user, &token, Some(turned.refusal))
-                } else {
-                    turned.plainly(request)
-                };
-                return Ok(
-                    answer.noting(note(Event::PasswordResetFail).with("reason", turned.reason))
-                );
-            }
-        };
-        let is_done =
-            one_time_tokens::reset_password(&*self.store, &self.hasher, &token, &password, now)?;
-        Ok(if is_done {
-            done(request, "/login", &json!({ "reset": true })).noting(note(Event::PasswordReset))
-        } else {
-            self.no_link(request)
-        })
-    }
-
-    /// Whether a form that sets a password would compute a hash.
-    pub(in crate::web) fn reset_hashes(form: Form<'_>) -> bool {
-        let password = form.field("password").and_then(|typed| password_policy::read(&typed));
-        token_of(form).is_some() && password.is_some()
-    }
-
-    fn read_new(&self, form: Form<'_>, user: &User) -> Result<Password, Turned> {
-        let typed = form.field("password");
-        let Some(password) = typed.and_then(|typed| password_policy::read(&typed)) else {
-            return Err(Turned::for_password(|t| t.bad_password));
-        };
-        let flaw = Username::for_sign_in(&user.username)
-            .and_then(|name| self.policy.flaw(&password, &name, &self.words));
-        match flaw {
-            Some(flaw) => Err(Turned::for_password(self.advice_on(flaw))),
-            None => Ok(password),
+pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
+    let Some(token) = token(call) else { return Ok(bad_link(call)) };
+    Ok(match one_time_tokens::user_of(call.store(), &token, Purpose::ResetPassword, call.now)? {
+        Some(user) if call.wants() == Wants::Json => {
+            let shortest = call.site.settings.policy().shortest();
+            let data = json!({ "username": user.username, "password_characters_min": shortest });
+            Response::json(200, &data)
         }
-    }
-
-    fn reset_page(
-        &self,
-        request: &Request,
-        status: u16,
-        user: &User,
-        token: &Token,
-        refusal: Option<pages::Refusal>,
-    ) -> Response {
-        let advice = self.advice_on(Flaw::TooShort);
-        self.page(request, status, |frame| {
-            pages::account::reset(frame, &user.username, token.reveal(), advice, refusal)
-        })
-    }
-
-    /// The same for a link that never was one, that was used, and that is too old.
-    fn no_link(&self, request: &Request) -> Response {
-        self.problem(request, 404, |t| t.bad_link).noting(Note::of(Event::BadLink))
-    }
+        Some(user) => page(call, 200, &user, &token, None),
+        None => bad_link(call),
+    })
 }
 
-fn token_of(fields: Form<'_>) -> Option<Token> {
-    Token::parse(&fields.field("token")?)
+/// Sets the password. It signs nobody in: a thief of the link still has to sign in, and the owner is told
+/// by the sessions that are gone.
+pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
+    let Some(token) = token(call) else { return Ok(bad_link(call)) };
+    let Some(user) =
+        one_time_tokens::user_of(call.store(), &token, Purpose::ResetPassword, call.now)?
+    else {
+        return Ok(bad_link(call));
+    };
+    let note = |event| Note::of(event).with("uid", user.id.as_str());
+    let password = match read(call, &user) {
+        Ok(password) => password,
+        Err(refusal) => {
+            let response = refusal.response(call, |status, alert| {
+                Ok(page(call, status, &user, &token, Some(alert)))
+            })?;
+            let note = note(Event::PasswordResetFail).with("reason", refusal.reason());
+            return Ok(response.noting(note));
+        }
+    };
+    let hasher = &call.site.auth.hasher;
+    Ok(if one_time_tokens::reset_password(call.store(), hasher, &token, &password, call.now)? {
+        call.done("/login", &json!({ "reset": true })).noting(note(Event::PasswordReset))
+    } else {
+        bad_link(call)
+    })
+}
+
+/// Whether a form that sets a password would compute a hash.
+pub(in crate::web) fn hashes(call: &Call<'_>) -> bool {
+    token(call).is_some() && typed_password(call).is_some()
+}
+
+fn token(call: &Call<'_>) -> Option<Token> {
+    Token::parse(&call.field("token")?)
+}
+
+fn typed_password(call: &Call<'_>) -> Option<Password> {
+    call.field("password").and_then(|typed| password_policy::read(&typed))
+}
+
+fn read(call: &Call<'_>, user: &User) -> Result<Password, Refusal> {
+    let password = typed_password(call).ok_or(Refusal::InvalidPassword)?;
+    check_new_password(call, &password, Username::for_sign_in(&user.username).as_ref())?;
+    Ok(password)
+}
+
+fn page(
+    call: &Call<'_>,
+    status: u16,
+    user: &User,
+    token: &Token,
+    alert: Option<Alert>,
+) -> Response {
+    let advice = call.site.advice_on(Flaw::TooShort);
+    call.page(status, |frame| {
+        pages::account::reset(frame, &user.username, token.reveal(), advice, alert)
+    })
+}
+
+/// What is said of a link that never was one, of one that was used, and of one that is too old.
+fn bad_link(call: &Call<'_>) -> Response {
+    call.problem(404, |t| t.bad_link).noting(Note::of(Event::BadLink))
 }

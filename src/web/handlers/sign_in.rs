@@ -1,499 +1,341 @@
-//! The two forms that lead in: who is let in, and what somebody reads who is not.
+//! Signing up, in and out: who is let in, and what is said to the others.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
-use crate::auth::keys;
-use crate::auth::password_policy::{self, Flaw, Policy};
-use crate::auth::sessions::Started;
+use crate::auth::password_policy::{self, Flaw};
+use crate::auth::sessions;
 use crate::auth::sign_in::{self, Admission, Caller, SignIn, SignUp};
 use crate::auth::users::{self, Username};
-use crate::base::clock::Moment;
 use crate::base::password::Password;
-use crate::base::token::{self, Token, TokenHash};
-use crate::store::{Error, Invite, Session, UserId};
-use crate::web::client_ip;
-use crate::web::http::{Cookie, Form, Method, Note, Request, Response, Wants};
-use crate::web::messages::{EN, Say};
-use crate::web::pages::{self, Field, Filled, Remember};
+use crate::base::token::{Token, TokenHash};
+use crate::store::{Error, Invite, UserId};
+use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
+use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
+use crate::web::pages::{self, Filled, Remember};
 use crate::web::redirect::Target;
-use crate::web::{Answer, Site, json, leading_to};
-
-/// How long a browser keeps a cookie, at most (RFC 6265bis § 5.5).
-const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+use crate::web::refusals::Refusal;
+use crate::web::{client_ip, json, leading_to};
 
 /// How long after an account was made its sign-up form may have been sent twice.
 const REPEATED: Duration = Duration::from_secs(10);
 
 /// The two forms that lead in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::web) enum Door {
+pub(in crate::web) enum SignForm {
     SignUp,
     SignIn,
 }
 
-/// Why somebody is turned away at a door.
-pub(in crate::web) struct Turned {
-    pub(in crate::web) status: u16,
-    /// How long they should wait before they try again.
-    pub(in crate::web) wait: Option<Duration>,
-    /// What they read.
-    pub(in crate::web) refusal: pages::Refusal,
-    /// What the operator reads.
-    pub(in crate::web) reason: &'static str,
-    /// Whose account the operator should look after, if so.
-    pub(in crate::web) user: Option<UserId>,
+/// What became of a form.
+enum Submitted {
+    Admitted(Box<Admission>),
+    Refused(Refusal),
 }
 
-impl Site {
-    /// A form, or for somebody who is signed in already, the way to where they want to go or to their
-    /// profile.
-    pub(in crate::web) fn show(&self, door: Door, request: &Request, now: Moment) -> Answer {
-        if let Err(uninvited) = self.invite(door, request.parameters(), now)? {
-            return Ok(self.not_invited(uninvited, request));
+pub(in crate::web) fn show_sign_up(call: &Call<'_>) -> Answered {
+    show(SignForm::SignUp, call)
+}
+
+pub(in crate::web) fn show_sign_in(call: &Call<'_>) -> Answered {
+    show(SignForm::SignIn, call)
+}
+
+pub(in crate::web) fn sign_up(call: &Call<'_>) -> Answered {
+    submit(SignForm::SignUp, call)
+}
+
+pub(in crate::web) fn sign_in(call: &Call<'_>) -> Answered {
+    submit(SignForm::SignIn, call)
+}
+
+pub(in crate::web) fn sign_up_hashes(call: &Call<'_>) -> bool {
+    may_be_invited(call) && read(SignForm::SignUp, call).is_ok()
+}
+
+pub(in crate::web) fn sign_in_hashes(call: &Call<'_>) -> bool {
+    read(SignForm::SignIn, call).is_ok()
+}
+
+pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
+    sessions::end(call.store(), &call.session().id)?;
+    let response = call.done("/login", &json!({ "signed_in": false }));
+    let response = call.forget(response).noting(call.note(Event::Logout));
+    Ok(match call.requester.credential {
+        Credential::LegacyCookie(_) => call.without_legacy_cookie(response),
+        _ => response,
+    })
+}
+
+/// A form; for a user who is signed in already, the way to where they want to go or to their profile.
+fn show(form: SignForm, call: &Call<'_>) -> Answered {
+    if let Err(refusal) = invitation(form, call)? {
+        return Ok(not_invited(call, &refusal));
+    }
+    let requester = call.requester()?;
+    let next = call.next();
+    let response = match requester.resumed {
+        _ if call.wants() == Wants::Json => {
+            let shortest = match form {
+                SignForm::SignUp => call.site.settings.policy().shortest(),
+                SignForm::SignIn => 1,
+            };
+            Response::json(200, &json::form(requester.resumed.is_some(), shortest))
         }
-        let visitor = self.visitor(request, now)?;
-        let invite = request.parameters().field("invite");
-        let next = self.next(request.parameters());
-        let answer = match visitor.resumed {
-            _ if request.wants() == Wants::Json => {
-                let is_signed_in = visitor.resumed.is_some();
-                Response::json(200, &json::form(door, is_signed_in, self.policy.shortest()))
-            }
-            Some(_) => see(next.as_ref()),
-            None => {
-                let filled = Filled {
-                    next: next.as_ref().map(Target::as_str),
-                    invite: invite.as_deref(),
-                    is_open: self.sign_ups == SignUps::Open,
-                    ..Filled::default()
-                };
-                let page = self.form(door, request, 200, &filled, self.remember);
-                leading_to(page, next.as_ref())
-            }
-        };
-        Ok(self.with_cookie(answer, &visitor, now))
-    }
-
-    pub(in crate::web) fn enter(
-        &self,
-        door: Door,
-        request: &Request,
-        form: Form<'_>,
-        now: Moment,
-    ) -> Answer {
-        let invite = self.invite(door, form, now)?;
-        let visitor = self.visitor(request, now)?;
-        let presented = visitor.token().map(Token::hash);
-        let mut caller = self.caller(door, request, presented);
-        caller.place.is_transient = is_transient(form);
-        let invite = match invite {
-            Ok(invite) => invite,
-            Err(uninvited) => return Ok(self.not_invited(uninvited, request)),
-        };
-        caller.invite = invite;
-        let outcome = match self.read(door, form) {
-            Ok((name, password)) => self.pass(door, &name, &password, &caller, now)?,
-            Err(turned) => Err(turned),
-        };
-        let next = self.next(form);
-        let turned = match outcome {
-            Ok(admission) => return Ok(self.admit(door, request, &admission, next.as_ref(), now)),
-            Err(turned) => turned,
-        };
-        let again = match door {
-            Door::SignUp if turned.may_be_second_click() => self.enter_again(request, form, now)?,
-            _ => None,
-        };
-        let answer = match again {
-            Some(Ok(admission)) => {
-                return Ok(self.admit(Door::SignIn, request, &admission, next.as_ref(), now));
-            }
-            // They read what they would have read; the operator reads that a password was tried.
-            Some(Err(refused)) => {
-                let note = self.note_of(Door::SignIn, form, &refused);
-                self.turn_away(door, request, form, &turned).noting(note)
-            }
-            None => self.turn_away(door, request, form, &turned),
-        };
-        Ok(self.with_cookie(answer, &visitor, now))
-    }
-
-    /// Lets in whoever has sent a form twice that made their account the first time, as by clicking twice:
-    /// the browser shows the second answer alone, which would be that the name is taken. It is a sign-in
-    /// like any other, with the password in the form, to an account that is seconds old. What scripts send
-    /// has not the field of our page, and is answered as ever. `None`: it is no such form.
-    // LIMIT: an invitation for one is used up by the first click, and the second is told so.
-    fn enter_again(
-        &self,
-        request: &Request,
-        form: Form<'_>,
-        now: Moment,
-    ) -> Result<Option<Result<Box<Admission>, Turned>>, Error> {
-        let Ok((name, password)) = self.read(Door::SignUp, form) else { return Ok(None) };
-        let user = users::by_name(&*self.store, &name)?;
-        let is_new = user.is_some_and(|user| now <= user.created_at.after(REPEATED));
-        if form.field("by_page").is_none() || !is_new {
-            return Ok(None);
-        }
-        let mut caller = self.caller(Door::SignIn, request, None);
-        caller.place.is_transient = is_transient(form);
-        self.pass(Door::SignIn, &name, &password, &caller, now).map(Some)
-    }
-
-    /// The invitation that somebody comes with to this door, if any. An error is why they may not make
-    /// an account.
-    fn invite(
-        &self,
-        door: Door,
-        fields: Form<'_>,
-        now: Moment,
-    ) -> Result<Result<Option<Invite>, Uninvited>, Error> {
-        let presented = fields.field("invite").filter(|_| door == Door::SignUp);
-        let Some(presented) = presented else {
-            return Ok(match (door, self.sign_ups) {
-                (Door::SignIn, _) | (_, SignUps::Open) => Ok(None),
-                (_, SignUps::Invite) => Err(Uninvited::ByInvitation),
-                (_, SignUps::Closed) => Err(Uninvited::Closed),
-            });
-        };
-        let found = match Token::parse(&presented) {
-            Some(token) => invitations::find(&*self.store, self.sign_ups, &token, now)?,
-            None => None,
-        };
-        Ok(found.map(Some).ok_or(Uninvited::BadInvite))
-    }
-
-    /// Whether somebody may make an account, as far as their form alone tells.
-    pub(in crate::web) fn may_be_invited(&self, form: Form<'_>) -> bool {
-        match form.field("invite") {
-            Some(invite) => Token::parse(&invite).is_some(),
-            None => self.sign_ups == SignUps::Open,
-        }
-    }
-
-    /// The name and the password in a form, if they are worth looking up.
-    pub(in crate::web) fn read(
-        &self,
-        door: Door,
-        form: Form<'_>,
-    ) -> Result<(Username, Password), Turned> {
-        let name = form.field("username").and_then(|typed| match door {
-            Door::SignUp => Username::for_sign_up(&typed),
-            Door::SignIn => Username::for_sign_in(&typed),
-        });
-        let Some(name) = name else { return Err(Turned::for_username(door)) };
-        let typed = form.field("password");
-        let Some(password) = typed.and_then(|typed| password_policy::read(&typed)) else {
-            return Err(Turned::for_password(|t| t.bad_password));
-        };
-        match door {
-            Door::SignUp => match self.policy.flaw(&password, &name, &self.words) {
-                Some(flaw) => Err(Turned::for_password(self.advice_on(flaw))),
-                None => Ok((name, password)),
-            },
-            Door::SignIn => Ok((name, password)),
-        }
-    }
-
-    pub(in crate::web) fn pass(
-        &self,
-        door: Door,
-        name: &Username,
-        password: &Password,
-        caller: &Caller,
-        now: Moment,
-    ) -> Result<Result<Box<Admission>, Turned>, Error> {
-        let store = &*self.store;
-        let Self { hasher, rules, .. } = self;
-        Ok(match door {
-            Door::SignUp => {
-                match sign_in::sign_up(store, hasher, rules, name, password, caller, now)? {
-                    SignUp::Admitted(admission) => Ok(admission),
-                    SignUp::NameTaken => Err(Turned::NAME_TAKEN),
-                    SignUp::NotInvited => Err(Turned::NOT_INVITED),
-                    SignUp::Wait(wait) => Err(Turned::for_now(wait)),
-                }
-            }
-            Door::SignIn => {
-                match sign_in::with_password(store, hasher, rules, name, password, caller, now)? {
-                    SignIn::Admitted(admission) => Ok(admission),
-                    SignIn::Refused(why) => Err(Turned::for_credentials(why)),
-                    SignIn::Wait(wait) => Err(Turned::for_now(wait)),
-                }
-            }
-        })
-    }
-
-    /// Who asks, as far as the request tells. Sign-ups are limited only where the site is served for
-    /// real: whoever tries it out makes accounts by the dozen.
-    pub(in crate::web) fn caller(
-        &self,
-        door: Door,
-        request: &Request,
-        presented: Option<TokenHash>,
-    ) -> Caller {
-        let address = self.client(request);
-        let is_counted = door == Door::SignIn || self.rule.own.is_some();
-        let is_one = |it: &IpAddr| client_ip::is_one_client(*it, &self.trusted_proxies);
-        let device = match request.cookie(self.device_cookie.name) {
-            Cookie::Value(value) => Token::parse(value),
-            Cookie::Absent | Cookie::Ambiguous => None,
-        };
-        Caller {
-            presented,
-            device,
-            address: address.filter(is_one).filter(|_| is_counted),
-            place: self.place(request),
-            invite: None,
-        }
-    }
-
-    pub(in crate::web) fn admit(
-        &self,
-        door: Door,
-        request: &Request,
-        admission: &Admission,
-        next: Option<&Target>,
-        now: Moment,
-    ) -> Response {
-        let started = &admission.started;
-        let cookie = self.session_cookie(started, now);
-        let event = if door == Door::SignUp { Event::SignupOk } else { Event::LoginOk };
-        let note = Note::of(event)
-            .with("uid", admission.user.id.as_str())
-            .with("sess", started.session.id.handle());
-        let note = match &admission.invite {
-            Some(invite) => note.with("invite", invite.handle()),
-            None => note,
-        };
-        let answer = match request.wants() {
-            Wants::Json => {
-                let mut data = json::admitted(&admission.user, started, now);
-                if let Some(next) = next {
-                    data["next"] = next.as_str().into();
-                }
-                Response::json(200, &data)
-            }
-            Wants::Html | Wants::Text => see(next),
-        };
-        let answer = answer.with("Set-Cookie", cookie).noting(note);
-        match &admission.device {
-            Some(device) => {
-                let life = now.after(sign_in::DEVICE_LIFE);
-                answer.with("Set-Cookie", self.device_cookie.set(device.reveal(), life, now))
-            }
-            None => answer,
-        }
-    }
-
-    pub(in crate::web) fn session_cookie(&self, started: &Started, now: Moment) -> String {
-        self.cookie_of(&started.token, &started.session, now)
-    }
-
-    pub(in crate::web) fn cookie_of(
-        &self,
-        token: &Token,
-        session: &Session,
-        now: Moment,
-    ) -> String {
-        if session.place.is_transient {
-            return self.cookie.set_transient(token.reveal());
-        }
-        // A check for a proxy renews the session and cannot send the cookie again, so the cookie of
-        // many hosts is kept for as long as the session may be renewed, or a browser keeps one.
-        let expires = match self.cookie.domain {
-            Some(_) => session.absolute_expires.min(now.after(COOKIE_LIFE_MAX)),
-            None => session.idle_expires,
-        };
-        self.cookie.set(token.reveal(), expires, now)
-    }
-
-    /// The sentence alone for a script; for a person the form again, with what they typed.
-    pub(in crate::web) fn turn_away(
-        &self,
-        door: Door,
-        request: &Request,
-        form: Form<'_>,
-        turned: &Turned,
-    ) -> Response {
-        let username = form.field("username").unwrap_or_default();
-        let answer = if request.wants() == Wants::Html {
-            let next = self.next(form);
-            let invite = form.field("invite");
+        Some(_) => lead_on(next.as_ref()),
+        None => {
+            let invite = call.field("invite");
             let filled = Filled {
-                username: &username,
-                refusal: Some(turned.refusal),
                 next: next.as_ref().map(Target::as_str),
                 invite: invite.as_deref(),
-                is_open: self.sign_ups == SignUps::Open,
+                is_open: call.site.settings.sign_ups == SignUps::Open,
+                ..Filled::default()
             };
-            // The box comes back as it was left.
-            let remember = match self.remember {
-                Remember::Offered(_) => Remember::Offered(!is_transient(form)),
-                other => other,
-            };
-            let page = self.form(door, request, turned.status, &filled, remember);
+            let page = page(form, call, 200, &filled, call.site.settings.remember());
             leading_to(page, next.as_ref())
-        } else {
-            turned.plainly(request)
-        };
-        let answer = turned.with_retry(answer);
-        let note = self.note_of(door, form, turned);
-        answer.noting(note)
-    }
-
-    /// What the operator reads of somebody who is turned away.
-    fn note_of(&self, door: Door, form: Form<'_>, turned: &Turned) -> Note {
-        let event = match door {
-            _ if turned.wait.is_some() => Event::Throttled,
-            Door::SignUp => Event::SignupFail,
-            Door::SignIn => Event::LoginFail,
-        };
-        let username = form.field("username").unwrap_or_default();
-        let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
-        let name = canonical.as_deref().unwrap_or(&username);
-        let name = self.name_handle(name);
-        let note = Note::of(event).with("reason", turned.reason).with("name", name);
-        let tried_on = match (door, &canonical) {
-            (Door::SignIn, Some(canonical)) => self.tried_on(canonical),
-            _ => None,
-        };
-        noting_user(note, tried_on.or_else(|| turned.user.clone()).as_ref())
-    }
-
-    /// The account that a refused sign-in with this canonical name was tried on, for the operator's
-    /// record. It is looked up after every refusal in the same way, so that neither the answer nor its
-    /// time tells whether there is one; for the same reason a failure of the store is no account.
-    pub(in crate::web) fn tried_on(&self, canonical: &str) -> Option<UserId> {
-        sign_in::account_of(&*self.store, canonical).ok().flatten()
-    }
-
-    /// What the log knows a name as: people type passwords into the wrong field.
-    pub(in crate::web) fn name_handle(&self, name: &str) -> String {
-        format!("h:{}", token::keyed_handle(self.store.handle_key(), name))
-    }
-
-    fn form(
-        &self,
-        door: Door,
-        request: &Request,
-        status: u16,
-        filled: &Filled<'_>,
-        remember: Remember,
-    ) -> Response {
-        let advice = self.advice_on(Flaw::TooShort);
-        self.page(request, status, |frame| match door {
-            Door::SignUp => pages::sign_up(frame, filled, advice),
-            Door::SignIn => pages::sign_in(frame, filled, remember),
-        })
-    }
-
-    pub(in crate::web) fn advice_on(&self, flaw: Flaw) -> Say {
-        match (flaw, self.policy) {
-            (Flaw::TooShort, Policy::Seed) => |t| t.short_password_of_seed,
-            (Flaw::TooShort, Policy::Standard) => |t| t.short_password_of_standard,
-            (Flaw::TooShort, Policy::Nist) => |t| t.short_password_of_nist,
-            (Flaw::TooLong, _) => |t| t.long_password,
-            (Flaw::Common, _) => |t| t.common_password,
-            (Flaw::Name, _) => |t| t.password_is_name,
         }
-    }
+    };
+    Ok(call.with_cookie(response, &requester))
+}
 
-    fn not_invited(&self, why: Uninvited, request: &Request) -> Response {
-        let (reason, say): (_, Say) = match why {
-            Uninvited::Closed => ("closed", |t| t.sign_up_closed),
-            Uninvited::ByInvitation => ("by_invitation", |t| t.sign_up_by_invitation),
-            Uninvited::BadInvite => ("bad_invite", |t| t.bad_invite),
-        };
-        let answer = self.problem(request, 403, say);
-        // Whoever only looks has not failed at anything.
-        match request.method {
-            Method::Post => answer.noting(Note::of(Event::SignupFail).with("reason", reason)),
-            _ => answer,
+fn submit(form: SignForm, call: &Call<'_>) -> Answered {
+    let invitation = invitation(form, call)?;
+    let requester = call.requester()?;
+    let presented = requester.token().map(Token::hash);
+    let mut caller = caller(form, call, presented);
+    caller.place.is_transient = is_transient(call.fields);
+    caller.invite = match invitation {
+        Ok(invite) => invite,
+        Err(refusal) => return Ok(not_invited(call, &refusal)),
+    };
+    let submitted = match read(form, call) {
+        Ok((name, password)) => try_credentials(form, call, &name, &password, &caller)?,
+        Err(refusal) => Submitted::Refused(refusal),
+    };
+    let refusal = match submitted {
+        Submitted::Admitted(admission) => return Ok(admit(form, call, &admission)),
+        Submitted::Refused(refusal) => refusal,
+    };
+    let again = match form {
+        SignForm::SignUp if refusal.may_be_second_click() => submit_again(call)?,
+        SignForm::SignUp | SignForm::SignIn => None,
+    };
+    let response = match again {
+        Some(Submitted::Admitted(admission)) => {
+            return Ok(admit(SignForm::SignIn, call, &admission));
         }
+        // They read what they would have read; the operator reads that a password was tried.
+        Some(Submitted::Refused(tried)) => {
+            refuse(form, call, &refusal)?.noting(note_of_refusal(SignForm::SignIn, call, &tried))
+        }
+        None => refuse(form, call, &refusal)?,
+    };
+    Ok(call.with_cookie(response, &requester))
+}
+
+/// Signs a user in who has sent a form twice that made their account the first time, as by clicking twice:
+/// the browser shows the second answer alone, which would be that the name is taken. It is a sign-in
+/// like any other, with the password in the form, to an account that is seconds old. What scripts send
+/// has not the field of our page, and is answered as ever. `None`: it is no such form.
+// LIMIT: an invitation for one is used up by the first click, and the second is told so.
+fn submit_again(call: &Call<'_>) -> Result<Option<Submitted>, Error> {
+    let Ok((name, password)) = read(SignForm::SignUp, call) else { return Ok(None) };
+    let user = users::by_name(call.store(), &name)?;
+    let is_new = user.is_some_and(|user| call.now <= user.created_at.after(REPEATED));
+    if call.field("by_page").is_none() || !is_new {
+        return Ok(None);
+    }
+    let mut caller = caller(SignForm::SignIn, call, None);
+    caller.place.is_transient = is_transient(call.fields);
+    try_credentials(SignForm::SignIn, call, &name, &password, &caller).map(Some)
+}
+
+/// The invitation that the request brings to this form, if any. A refusal is why no account can be
+/// created.
+fn invitation(form: SignForm, call: &Call<'_>) -> Result<Result<Option<Invite>, Refusal>, Error> {
+    let sign_ups = call.site.settings.sign_ups;
+    let presented = call.field("invite").filter(|_| form == SignForm::SignUp);
+    let Some(presented) = presented else {
+        return Ok(match (form, sign_ups) {
+            (SignForm::SignIn, _) | (_, SignUps::Open) => Ok(None),
+            (_, SignUps::Invite) => Err(Refusal::SignUpByInvitation),
+            (_, SignUps::Closed) => Err(Refusal::SignUpClosed),
+        });
+    };
+    let found = match Token::parse(&presented) {
+        Some(token) => invitations::find(call.store(), sign_ups, &token, call.now)?,
+        None => None,
+    };
+    Ok(found.map(Some).ok_or(Refusal::BadInvitation))
+}
+
+/// Whether an account may be created, as far as the form alone tells.
+fn may_be_invited(call: &Call<'_>) -> bool {
+    match call.field("invite") {
+        Some(invite) => Token::parse(&invite).is_some(),
+        None => call.site.settings.sign_ups == SignUps::Open,
     }
 }
 
-/// Why somebody may not make an account.
-#[derive(Clone, Copy)]
-enum Uninvited {
-    /// Nobody may.
-    Closed,
-    /// It takes an invitation.
-    ByInvitation,
-    /// Theirs is not good, or not any more.
-    BadInvite,
+/// The name and the password in a form, if they are worth looking up.
+fn read(form: SignForm, call: &Call<'_>) -> Result<(Username, Password), Refusal> {
+    let name = call.field("username").and_then(|typed| match form {
+        SignForm::SignUp => Username::for_sign_up(&typed),
+        SignForm::SignIn => Username::for_sign_in(&typed),
+    });
+    let name = name.ok_or(Refusal::InvalidUsername(form))?;
+    let typed = call.field("password");
+    let password = typed.and_then(|typed| password_policy::read(&typed));
+    let password = password.ok_or(Refusal::InvalidPassword)?;
+    if form == SignForm::SignUp {
+        check_new_password(call, &password, Some(&name))?;
+    }
+    Ok((name, password))
 }
 
-impl Turned {
-    /// Others were quicker.
-    pub(in crate::web) const NOT_INVITED: Self = Self {
-        refusal: pages::Refusal { say: |t| t.bad_invite, field: Field::Username },
-        reason: "bad_invite",
-        user: None,
-        status: 403,
-        wait: None,
-    };
-
-    pub(in crate::web) const NAME_TAKEN: Self = Self {
-        refusal: pages::Refusal { say: |t| t.name_taken, field: Field::Username },
-        reason: "name_taken",
-        user: None,
-        status: 400,
-        wait: None,
-    };
-
-    /// Whether somebody reads this who has just made an account with the same form: their name is taken, or
-    /// their invitation used, or it was the last account for a while.
-    fn may_be_second_click(&self) -> bool {
-        matches!(self.reason, "name_taken" | "bad_invite" | "throttled")
+/// Whether the operator's policy lets this user choose this password.
+pub(in crate::web) fn check_new_password(
+    call: &Call<'_>,
+    password: &Password,
+    name: Option<&Username>,
+) -> Result<(), Refusal> {
+    let policy = call.site.settings.policy();
+    match name.and_then(|name| policy.flaw(password, name, &call.site.words)) {
+        Some(flaw) => Err(Refusal::WeakPassword(flaw, policy)),
+        None => Ok(()),
     }
+}
 
-    pub(in crate::web) const fn for_username(door: Door) -> Self {
-        let say: Say = match door {
-            Door::SignUp => |t| t.bad_username,
-            Door::SignIn => |t| t.bad_username_at_sign_in,
+fn try_credentials(
+    form: SignForm,
+    call: &Call<'_>,
+    name: &Username,
+    password: &Password,
+    caller: &Caller,
+) -> Result<Submitted, Error> {
+    let auth = &call.site.auth;
+    let refused = match form {
+        SignForm::SignUp => match sign_in::sign_up(auth, name, password, caller, call.now)? {
+            SignUp::Admitted(admission) => return Ok(Submitted::Admitted(admission)),
+            SignUp::NameTaken => Refusal::NameTaken,
+            SignUp::NotInvited => Refusal::BadInvitation,
+            SignUp::Wait(wait) => Refusal::TooManyAttempts(wait),
+        },
+        SignForm::SignIn => match sign_in::with_password(auth, name, password, caller, call.now)? {
+            SignIn::Admitted(admission) => return Ok(Submitted::Admitted(admission)),
+            SignIn::Refused(why) => Refusal::IncorrectCredentials(why),
+            SignIn::Wait(wait) => Refusal::TooManyAttempts(wait),
+        },
+    };
+    Ok(Submitted::Refused(refused))
+}
+
+/// Who asks, as far as the request tells. Sign-ups are limited only where the site is served for real:
+/// developers who try it out create accounts by the dozen.
+pub(in crate::web) fn caller(
+    form: SignForm,
+    call: &Call<'_>,
+    presented: Option<TokenHash>,
+) -> Caller {
+    let settings = &call.site.settings;
+    let is_counted = form == SignForm::SignIn || settings.rule.own.is_some();
+    let is_one = |it: &IpAddr| client_ip::is_one_client(*it, &settings.trusted_proxies);
+    let device = match call.request.cookie(call.site.device_cookie.name) {
+        Cookie::Value(value) => Token::parse(value),
+        Cookie::Absent | Cookie::Ambiguous => None,
+    };
+    Caller {
+        presented,
+        device,
+        address: call.client().filter(is_one).filter(|_| is_counted),
+        place: call.place(),
+        invite: None,
+    }
+}
+
+// Responses.
+
+fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
+    let Admission { user, started, device, invite } = admission;
+    let next = call.next();
+    let event = if form == SignForm::SignUp { Event::SignupOk } else { Event::LoginOk };
+    let note = note_of(event, user, &started.session);
+    let note = match invite {
+        Some(invite) => note.with("invite", invite.handle()),
+        None => note,
+    };
+    let response = match call.wants() {
+        Wants::Json => {
+            let mut data = json::admitted(user, started, call.now);
+            if let Some(next) = next {
+                data["next"] = next.as_str().into();
+            }
+            Response::json(200, &data)
+        }
+        Wants::Html | Wants::Text => lead_on(next.as_ref()),
+    };
+    let cookie = call.site.session_cookie(&started.token, &started.session, call.now);
+    let response = response.with("Set-Cookie", cookie).noting(note);
+    match device {
+        Some(device) => {
+            let expires = call.now.after(sign_in::DEVICE_LIFE);
+            let cookie = call.site.device_cookie.set(device.reveal(), expires, call.now);
+            response.with("Set-Cookie", cookie)
+        }
+        None => response,
+    }
+}
+
+/// The sentence alone for a script; for a person the form again, with what they typed.
+fn refuse(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Answered {
+    let response = refusal.response(call, |status, alert| {
+        let (next, invite) = (call.next(), call.field("invite"));
+        let username = call.field("username").unwrap_or_default();
+        let filled = Filled {
+            username: &username,
+            refusal: Some(alert),
+            next: next.as_ref().map(Target::as_str),
+            invite: invite.as_deref(),
+            is_open: call.site.settings.sign_ups == SignUps::Open,
         };
-        let refusal = pages::Refusal { say, field: Field::Username };
-        Self { refusal, reason: "invalid_username", user: None, status: 400, wait: None }
-    }
+        // The box comes back as it was left.
+        let remember = match call.site.settings.remember() {
+            Remember::Offered(_) => Remember::Offered(!is_transient(call.fields)),
+            other => other,
+        };
+        Ok(leading_to(page(form, call, status, &filled, remember), next.as_ref()))
+    })?;
+    Ok(response.noting(note_of_refusal(form, call, refusal)))
+}
 
-    pub(in crate::web) const fn for_password(say: Say) -> Self {
-        let refusal = pages::Refusal { say, field: Field::Password };
-        Self { refusal, reason: "invalid_password", user: None, status: 400, wait: None }
-    }
+/// What the operator reads of a form that is refused.
+fn note_of_refusal(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Note {
+    let event = match form {
+        SignForm::SignUp => Event::SignupFail,
+        SignForm::SignIn => Event::LoginFail,
+    };
+    let username = call.field("username").unwrap_or_default();
+    let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
+    let name = canonical.as_deref().unwrap_or(&username);
+    let note = Note::of(refusal.event(event))
+        .with("reason", refusal.reason())
+        .with("name", sign_in::name_handle(call.store(), name));
+    let tried_on = match (form, &canonical) {
+        (SignForm::SignIn, Some(canonical)) => tried_on(call, canonical),
+        _ => None,
+    };
+    noting_user(note, tried_on.as_ref().or(refusal.user()))
+}
 
-    /// One sentence for whatever was wrong: who has an account here is nobody's business.
-    pub(in crate::web) fn for_credentials(why: keys::Refusal) -> Self {
-        let refusal = pages::Refusal { say: |t| t.incorrect_credentials, field: Field::Password };
-        let (reason, user) = told_of(why);
-        Self { refusal, reason, user, status: 400, wait: None }
-    }
-
-    /// The sentence alone, or data if that is asked for.
-    pub(in crate::web) fn plainly(&self, request: &Request) -> Response {
-        match request.wants() {
-            Wants::Json => json::turned(self),
-            Wants::Html | Wants::Text => Response::text(self.status, (self.refusal.say)(&EN).title),
-        }
-    }
-
-    /// Tells somebody who has to wait how long.
-    pub(in crate::web) fn with_retry(&self, answer: Response) -> Response {
-        match self.wait {
-            Some(wait) => answer.with("Retry-After", seconds_of(wait).to_string()),
-            None => answer,
-        }
-    }
-
-    /// The same for a name that somebody has and for one that nobody has.
-    pub(in crate::web) const fn for_now(wait: Duration) -> Self {
-        let refusal = pages::Refusal { say: |t| t.too_many_attempts, field: Field::Password };
-        Self { refusal, reason: "throttled", user: None, status: 429, wait: Some(wait) }
-    }
+/// The account that a refused sign-in with this canonical name was tried on, for the operator's
+/// record. It is looked up after every refusal in the same way, so that neither the answer nor its
+/// time tells whether there is one; for the same reason a failure of the store is no account.
+pub(in crate::web) fn tried_on(call: &Call<'_>, canonical: &str) -> Option<UserId> {
+    sign_in::account_of(call.store(), canonical).ok().flatten()
 }
 
 /// A note with the account that it is about, if there is one.
@@ -504,27 +346,36 @@ pub(in crate::web) fn noting_user(note: Note, user: Option<&UserId>) -> Note {
     }
 }
 
-/// What the operator reads of a refusal: why, and whose account to look after.
-pub(in crate::web) fn told_of(why: keys::Refusal) -> (&'static str, Option<UserId>) {
-    match why {
-        keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => ("bad_credentials", None),
-        keys::Refusal::UnreadableHash(user) => ("unreadable_hash", Some(user)),
-        keys::Refusal::Disabled(user) => ("disabled", Some(user)),
+fn page(
+    form: SignForm,
+    call: &Call<'_>,
+    status: u16,
+    filled: &Filled<'_>,
+    remember: Remember,
+) -> Response {
+    let advice = call.site.advice_on(Flaw::TooShort);
+    call.page(status, |frame| match form {
+        SignForm::SignUp => pages::sign_up(frame, filled, advice),
+        SignForm::SignIn => pages::sign_in(frame, filled, remember),
+    })
+}
+
+fn not_invited(call: &Call<'_>, refusal: &Refusal) -> Response {
+    let page = refusal.page(call);
+    // A request that only looks has not failed at anything.
+    match call.request.method {
+        Method::Post => page.noting(Note::of(Event::SignupFail).with("reason", refusal.reason())),
+        _ => page,
     }
 }
 
-/// Sends somebody who is in to where they want to go, or to their profile.
-fn see(next: Option<&Target>) -> Response {
-    Response::see(next.map_or_else(|| "/".to_owned(), |it| it.as_str().to_owned()))
+/// Leads a user who is signed in to where they want to go, or to their profile.
+fn lead_on(next: Option<&Target>) -> Response {
+    Response::redirect(next.map_or_else(|| "/".to_owned(), |it| it.as_str().to_owned()))
 }
 
-/// Whole seconds, rounded up: whoever comes back then is not sent away again.
-pub(in crate::web) fn seconds_of(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
-/// Whether a form was sent by somebody who does not want to be remembered. A script that sends neither
+/// Whether a form was sent by a user who does not want to be remembered. A script that sends neither
 /// field is remembered, as ever.
-pub(in crate::web) fn is_transient(form: Form<'_>) -> bool {
+fn is_transient(form: Form<'_>) -> bool {
     form.field("remember_asked").is_some() && form.field("remember").is_none()
 }

@@ -12,6 +12,8 @@ use std::cmp::Reverse;
 pub use de::DE;
 pub use en::EN;
 
+use crate::auth::password_policy::{Flaw, Policy};
+
 /// All languages. The first is the one for clients that prefer none of them.
 static ALL: [&Text; 2] = [&EN, &DE];
 
@@ -222,6 +224,18 @@ fn find(tag: &str) -> Option<usize> {
             Some(found) => return Some(found),
             None => rest = rest.rsplit_once('-')?.0,
         }
+    }
+}
+
+/// What a user reads about a password with this flaw, where this policy holds.
+pub fn of_flaw(flaw: Flaw, policy: Policy) -> Say {
+    match (flaw, policy) {
+        (Flaw::TooShort, Policy::Seed) => |t| t.short_password_of_seed,
+        (Flaw::TooShort, Policy::Standard) => |t| t.short_password_of_standard,
+        (Flaw::TooShort, Policy::Nist) => |t| t.short_password_of_nist,
+        (Flaw::TooLong, _) => |t| t.long_password,
+        (Flaw::Common, _) => |t| t.common_password,
+        (Flaw::Name, _) => |t| t.password_is_name,
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::account::proof;
-use super::{Field, Frame, Refusal, alert, around, page};
+use super::{Alert, Field, Frame, alert, around, page};
 
 /// What the page shows in addition to the list.
 #[derive(Clone, Copy, Default)]
@@ -17,11 +17,11 @@ pub struct Page<'a> {
     /// The days that were chosen for a token that was refused.
     pub days: &'a str,
     /// Why the form was refused.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Alert>,
 }
 
 /// An access token in the list of its owner.
-pub struct Row {
+pub struct TokenRow {
     /// The handle of the token, which the form sends.
     pub handle: String,
     /// The name its owner gave it.
@@ -37,7 +37,7 @@ pub struct Row {
 }
 
 /// The list of access tokens and the form that creates one. With `asks`, creating requires the password.
-pub fn tokens(frame: Frame<'_>, rows: &[Row], it: &Page<'_>, asks: bool) -> Markup {
+pub fn tokens(frame: Frame<'_>, rows: &[TokenRow], it: &Page<'_>, asks: bool) -> Markup {
     let t = frame.text;
     let lives = [("30", t.thirty_days), ("90", t.ninety_days), ("365", t.a_year)];
     let chosen = if it.days.is_empty() { "90" } else { it.days };
@@ -77,7 +77,7 @@ pub fn tokens(frame: Frame<'_>, rows: &[Row], it: &Page<'_>, asks: bool) -> Mark
     page(frame, t.access_tokens, &body)
 }
 
-fn token(frame: Frame<'_>, row: &Row) -> Markup {
+fn token(frame: Frame<'_>, row: &TokenRow) -> Markup {
     let t = frame.text;
     html! {
         li {

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use maud::{Markup, html};
 
-use super::{Field, Frame, PasswordInput, Refusal, alert, around, page, password_input};
+use super::{Alert, Field, Frame, PasswordInput, alert, around, page, password_input};
 use crate::web::messages::Say;
 
 /// A form of the account page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
+pub enum AccountForm {
     /// The one that changes the password.
     Password,
     /// The one that deletes the account.
@@ -25,11 +25,11 @@ pub struct Account<'a> {
     /// Whether the site has access tokens (`--basic-auth`).
     pub has_tokens: bool,
     /// The form that was refused, and why. Passwords are never shown again.
-    pub refused: Option<(Form, Refusal)>,
+    pub refused: Option<(AccountForm, Alert)>,
 }
 
 /// A session in the list of its owner.
-pub struct Row {
+pub struct SessionRow {
     /// The handle of the session, which the forms send.
     pub handle: String,
     /// The browser in a few words, as in `Firefox on Linux`; may be empty.
@@ -48,7 +48,7 @@ pub struct Row {
 pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     let t = frame.text;
     let refusal = |form| it.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why);
-    let (password, delete) = (refusal(Form::Password), refusal(Form::Delete));
+    let (password, delete) = (refusal(AccountForm::Password), refusal(AccountForm::Delete));
     let wrong = |field| password.filter(|it| it.field == field).map(|_| "password-refusal");
     let body = html! {
         p.aside { (t.signed_in_as) strong { (it.username) } }
@@ -116,7 +116,7 @@ pub fn reset(
     username: &str,
     token: &str,
     advice: Say,
-    refusal: Option<Refusal>,
+    refusal: Option<Alert>,
 ) -> Markup {
     let t = frame.text;
     let body = html! {
@@ -145,9 +145,9 @@ pub fn reset(
 pub fn sessions(
     frame: Frame<'_>,
     username: &str,
-    rows: &[Row],
+    rows: &[SessionRow],
     asks: bool,
-    refusal: Option<Refusal>,
+    refusal: Option<Alert>,
 ) -> Markup {
     let t = frame.text;
     let body = html! {

@@ -48,7 +48,7 @@ pub enum Field {
 
 /// Why a form is shown again.
 #[derive(Clone, Copy, Debug)]
-pub struct Refusal {
+pub struct Alert {
     /// The message: the sentence of the contract, and a hint.
     pub say: Say,
     /// The field to correct, which gets the focus.
@@ -61,7 +61,7 @@ pub struct Filled<'a> {
     /// The username that was entered. A password is never shown again.
     pub username: &'a str,
     /// Why the form was refused; `None` when it is shown for the first time.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Alert>,
     /// Where to go after signing in. It has been checked, and is checked again when the form is sent.
     pub next: Option<&'a str>,
     /// The token of the invitation in the link.
@@ -169,7 +169,7 @@ pub fn problem(frame: Frame<'_>, say: Say, way: Way) -> Markup {
 }
 
 /// The message above a form that was refused; nothing if it was not.
-fn alert(frame: Frame<'_>, refusal: Option<Refusal>, id: &str) -> Markup {
+fn alert(frame: Frame<'_>, refusal: Option<Alert>, id: &str) -> Markup {
     html! {
         @if let Some(told) = refusal.map(|it| (it.say)(frame.text)) {
             p id=(id) role="alert" { strong { (told.title) } (told.advice) }
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn gives_the_focus_to_the_field_that_was_wrong() {
         let refused = |field| {
-            let refusal = Some(Refusal { say: |t| t.incorrect_credentials, field });
+            let refusal = Some(Alert { say: |t| t.incorrect_credentials, field });
             let filled = Filled { username: "ann", refusal, ..Filled::default() };
             sign_in(frame(), &filled, Remember::Always).into_string()
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::engine;
 use tempfile::TempDir;
+use vestibule::auth::Authenticator;
 use vestibule::auth::keys::{self, NewKey, Proof, Refusal};
 use vestibule::auth::names::{self, Rest};
 use vestibule::auth::sessions::{self, Periods, State};
@@ -12,7 +13,7 @@ use vestibule::auth::users::{self, Username};
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher, Password, PasswordHash};
 use vestibule::base::token::{Token, TokenHash};
-use vestibule::store::{Entry, KeyId, Store, User, UserId, Written};
+use vestibule::store::{Entry, KeyId, User, UserId, Written};
 
 const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 const NOW: Moment = Moment::from_millis(1_000_000);
@@ -20,9 +21,7 @@ const NOW: Moment = Moment::from_millis(1_000_000);
 /// The auth floor over its own empty file.
 struct Hall {
     folder: TempDir,
-    store: Box<dyn Store>,
-    hasher: Hasher,
-    periods: Periods,
+    auth: Authenticator,
 }
 
 impl Hall {
@@ -37,7 +36,8 @@ impl Hall {
             transient: 5 * second,
             most: 10,
         };
-        Self { folder, store, hasher: Hasher::new(2, CHEAP), periods }
+        let rules = Rules { periods, ..Rules::default() };
+        Self { folder, auth: Authenticator::new(store, Hasher::new(2, CHEAP), rules) }
     }
 
     /// A hall that knows Ann, whose password is `secret`, and her first session.
@@ -50,20 +50,13 @@ impl Hall {
     fn sign_up(&self, who: &str, presented: Option<&TokenHash>) -> SignUp {
         let password = Password::new("secret");
         let caller = Caller { presented: presented.copied(), ..Caller::default() };
-        let (store, hasher) = (&*self.store, &self.hasher);
-        sign_in::sign_up(store, hasher, &self.rules(), &name(who), &password, &caller, NOW).unwrap()
+        sign_in::sign_up(&self.auth, &name(who), &password, &caller, NOW).unwrap()
     }
 
     fn sign_in(&self, who: &str, password: &str, presented: Option<&TokenHash>) -> SignIn {
         let (name, password) = (Username::for_sign_in(who).unwrap(), Password::new(password));
         let caller = Caller { presented: presented.copied(), ..Caller::default() };
-        let (store, hasher) = (&*self.store, &self.hasher);
-        sign_in::with_password(store, hasher, &self.rules(), &name, &password, &caller, NOW)
-            .unwrap()
-    }
-
-    fn rules(&self) -> Rules {
-        Rules { periods: self.periods, ..Rules::default() }
+        sign_in::with_password(&self.auth, &name, &password, &caller, NOW).unwrap()
     }
 
     fn is_admitted(&self, who: &str, password: &str) -> bool {
@@ -71,7 +64,7 @@ impl Hall {
     }
 
     fn resume(&self, token: &Token, now: Moment) -> Option<sessions::Resumed> {
-        sessions::resume(&*self.store, &self.periods, token, now).unwrap()
+        sessions::resume(self.auth.store(), &self.auth.rules.periods, token, now).unwrap()
     }
 }
 
@@ -110,9 +103,9 @@ fn makes_one_account_of_all_spellings_of_a_name() {
 #[test]
 fn computes_no_hash_for_a_name_that_is_taken() {
     let (hall, _) = Hall::with_ann();
-    let before = hall.hasher.computed();
+    let before = hall.auth.hasher.computed();
     assert!(matches!(hall.sign_up("ann onym", None), SignUp::NameTaken));
-    assert_eq!(hall.hasher.computed(), before);
+    assert_eq!(hall.auth.hasher.computed(), before);
 }
 
 #[test]
@@ -129,10 +122,10 @@ fn admits_one_of_many_simultaneous_sign_ups_for_a_name() {
 #[test]
 fn refuses_a_wrong_password_and_an_unknown_name_at_the_same_cost() {
     let (hall, _) = Hall::with_ann();
-    let mut last = hall.hasher.computed();
+    let mut last = hall.auth.hasher.computed();
     let mut cost = |who, password| {
         let SignIn::Refused(reason) = hall.sign_in(who, password, None) else { panic!("admitted") };
-        let before = std::mem::replace(&mut last, hall.hasher.computed());
+        let before = std::mem::replace(&mut last, hall.auth.hasher.computed());
         (reason, last - before)
     };
     assert_eq!(cost("Ann Onym", "wrong"), (Refusal::WrongPassword, 1));
@@ -174,7 +167,7 @@ fn keeps_other_sessions_alive_when_somebody_signs_in_elsewhere() {
     let (hall, ann) = Hall::with_ann();
     assert!(hall.is_admitted("Ann Onym", "secret"));
     assert!(hall.resume(&ann.started.token, NOW).is_some());
-    assert_eq!(sessions::of_user(&*hall.store, &ann.user.id, NOW).unwrap().len(), 2);
+    assert_eq!(sessions::of_user(hall.auth.store(), &ann.user.id, NOW).unwrap().len(), 2);
 }
 
 #[test]
@@ -192,7 +185,7 @@ fn writes_nothing_while_a_session_is_active() {
     let (hall, ann) = Hall::with_ann();
     let resumed = hall.resume(&ann.started.token, seconds(10)).unwrap();
     assert!(!resumed.renewed && resumed.session == ann.started.session);
-    let stored = sessions::get(&*hall.store, &ann.started.session.id, NOW).unwrap().unwrap().1;
+    let stored = sessions::get(hall.auth.store(), &ann.started.session.id, NOW).unwrap().unwrap().1;
     assert!(stored == ann.started.session);
 }
 
@@ -228,7 +221,7 @@ fn ends_a_session_at_its_absolute_end_however_often_it_is_used() {
 #[test]
 fn lets_no_period_reach_beyond_the_absolute_one() {
     let mut hall = Hall::new();
-    hall.periods.absolute = Duration::from_secs(5);
+    hall.auth.rules.periods.absolute = Duration::from_secs(5);
     let SignUp::Admitted(ann) = hall.sign_up("Ann Onym", None) else { panic!("not admitted") };
     let session = ann.started.session;
     assert_eq!([session.active_expires, session.idle_expires], [seconds(5); 2]);
@@ -238,11 +231,12 @@ fn lets_no_period_reach_beyond_the_absolute_one() {
 #[test]
 fn ends_a_session_for_good() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(sessions::end(&*hall.store, &ann.started.session.id), Ok(true));
+    assert_eq!(sessions::end(hall.auth.store(), &ann.started.session.id), Ok(true));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
-    let renewed = sessions::renew(&*hall.store, &hall.periods, &ann.started.session, NOW);
+    let renewed =
+        sessions::renew(hall.auth.store(), &hall.auth.rules.periods, &ann.started.session, NOW);
     assert!(renewed.unwrap().is_none(), "a renewal does not bring it back");
-    assert_eq!(sessions::end(&*hall.store, &ann.started.session.id), Ok(false));
+    assert_eq!(sessions::end(hall.auth.store(), &ann.started.session.id), Ok(false));
 }
 
 #[test]
@@ -256,18 +250,25 @@ fn lists_and_ends_the_living_sessions_of_one_user() {
     let (hall, ann) = Hall::with_ann();
     let SignUp::Admitted(bob) = hall.sign_up("Bob Bobson", None) else { panic!("not admitted") };
     let start = |now| {
-        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &Entry::default(), now).unwrap()
+        sessions::start(
+            hall.auth.store(),
+            &hall.auth.rules.periods,
+            &ann.user.id,
+            &Entry::default(),
+            now,
+        )
+        .unwrap()
     };
     start(seconds(5)).unwrap();
-    let list = |now| sessions::of_user(&*hall.store, &ann.user.id, now).unwrap().len();
+    let list = |now| sessions::of_user(hall.auth.store(), &ann.user.id, now).unwrap().len();
     assert_eq!(list(seconds(30)), 2);
     assert_eq!(list(just_after(seconds(30))), 1, "the dead are not listed");
     let later = just_after(seconds(30));
-    assert_eq!(sessions::delete_dead_of_user(&*hall.store, &ann.user.id, later), Ok(1));
-    assert_eq!(sessions::end_all(&*hall.store, &ann.user.id), Ok(1));
+    assert_eq!(sessions::delete_dead_of_user(hall.auth.store(), &ann.user.id, later), Ok(1));
+    assert_eq!(sessions::end_all(hall.auth.store(), &ann.user.id), Ok(1));
     assert_eq!(list(NOW), 0);
     assert!(hall.resume(&bob.started.token, NOW).is_some());
-    assert_eq!(sessions::delete_dead(&*hall.store, 10, later), Ok(1));
+    assert_eq!(sessions::delete_dead(hall.auth.store(), 10, later), Ok(1));
 }
 
 #[test]
@@ -275,12 +276,18 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
     let (hall, ann) = Hall::with_ann();
     let start = |n| {
         let now = seconds(n);
-        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &Entry::default(), now)
-            .unwrap()
-            .unwrap()
+        sessions::start(
+            hall.auth.store(),
+            &hall.auth.rules.periods,
+            &ann.user.id,
+            &Entry::default(),
+            now,
+        )
+        .unwrap()
+        .unwrap()
     };
     let second = start(1);
-    for _ in 2..hall.periods.most {
+    for _ in 2..hall.auth.rules.periods.most {
         start(2);
     }
     assert!(hall.resume(&ann.started.token, NOW).is_some(), "as many as there may be");
@@ -292,41 +299,53 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
 #[test]
 fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
     let (hall, ann) = Hall::with_ann();
-    let found = hall.store.credentials_of_user(&ann.user.id).unwrap().unwrap();
+    let found = hall.auth.store().credentials_of_user(&ann.user.id).unwrap().unwrap();
     let entry = Entry { proof: Some(found.epoch), ..Entry::default() };
     let start = || {
-        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &entry, NOW).unwrap().is_some()
+        sessions::start(hall.auth.store(), &hall.auth.rules.periods, &ann.user.id, &entry, NOW)
+            .unwrap()
+            .is_some()
     };
     assert!(start());
     let new = Password::new("another");
-    let set = keys::set_password(&*hall.store, &hall.hasher, &ann.user.id, Some(&new));
+    let set = keys::set_password(hall.auth.store(), &hall.auth.hasher, &ann.user.id, Some(&new));
     assert_eq!(set, Ok(Written::Done));
     assert!(!start());
-    assert!(sessions::of_user(&*hall.store, &ann.user.id, NOW).unwrap().is_empty());
+    assert!(sessions::of_user(hall.auth.store(), &ann.user.id, NOW).unwrap().is_empty());
 }
 
 #[test]
 fn starts_no_session_for_somebody_who_is_gone() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(&*hall.store, &ann.user.id, Rest::default(), NOW), Ok(true));
-    let started =
-        sessions::start(&*hall.store, &hall.periods, &ann.user.id, &Entry::default(), NOW).unwrap();
+    assert_eq!(users::delete(hall.auth.store(), &ann.user.id, Rest::default(), NOW), Ok(true));
+    let started = sessions::start(
+        hall.auth.store(),
+        &hall.auth.rules.periods,
+        &ann.user.id,
+        &Entry::default(),
+        NOW,
+    )
+    .unwrap();
     assert!(started.is_none());
 }
 
 #[test]
 fn forgets_a_deleted_user_with_their_sessions_and_lets_the_name_rest() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(&*hall.store, &ann.user.id, Rest::default(), NOW), Ok(true));
-    assert_eq!(users::get(&*hall.store, &ann.user.id), Ok(None));
+    assert_eq!(users::delete(hall.auth.store(), &ann.user.id, Rest::default(), NOW), Ok(true));
+    assert_eq!(users::get(hall.auth.store(), &ann.user.id), Ok(None));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
     assert!(!hall.is_admitted("Ann Onym", "secret"));
-    let computed = hall.hasher.computed();
+    let computed = hall.auth.hasher.computed();
     assert!(matches!(hall.sign_up("ANN ONYM", None), SignUp::NameTaken));
-    assert_eq!(hall.hasher.computed(), computed, "it costs no hash, as any name that is taken");
-    assert_eq!(names::free(&*hall.store, &name("ann onym")), Ok(true));
+    assert_eq!(
+        hall.auth.hasher.computed(),
+        computed,
+        "it costs no hash, as any name that is taken"
+    );
+    assert_eq!(names::free(hall.auth.store(), &name("ann onym")), Ok(true));
     assert!(matches!(hall.sign_up("Ann Onym", None), SignUp::Admitted(_)));
-    assert_eq!(users::delete(&*hall.store, &ann.user.id, Rest::default(), NOW), Ok(false));
+    assert_eq!(users::delete(hall.auth.store(), &ann.user.id, Rest::default(), NOW), Ok(false));
 }
 
 #[test]
@@ -334,12 +353,12 @@ fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
     let (hall, ann) = Hall::with_ann();
     let id = &ann.user.id;
     assert_eq!(
-        users::rename(&*hall.store, id, &name("Anna"), Rest::default(), NOW),
+        users::rename(hall.auth.store(), id, &name("Anna"), Rest::default(), NOW),
         Ok(Written::Done)
     );
     assert!(hall.is_admitted("anna", "secret"));
     assert!(!hall.is_admitted("Ann Onym", "secret"));
-    let found: Option<User> = users::by_name(&*hall.store, &name("ANNA")).unwrap();
+    let found: Option<User> = users::by_name(hall.auth.store(), &name("ANNA")).unwrap();
     assert_eq!(found.unwrap().username, "Anna");
     assert!(hall.resume(&ann.started.token, NOW).is_some(), "who they are has not changed");
 }
@@ -347,7 +366,7 @@ fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
 #[test]
 fn creates_a_user_with_a_key_or_without_and_none_twice() {
     let hall = Hall::new();
-    let (store, hasher) = (&*hall.store, &hall.hasher);
+    let (store, hasher) = (hall.auth.store(), &hall.auth.hasher);
     let bare = users::create(store, hasher, &name("Bare"), None, NOW).unwrap().unwrap();
     assert!(keys::of_user(store, &bare.id).unwrap().is_empty());
     let github = KeyId::new("github", "1234567").unwrap();
@@ -362,7 +381,7 @@ fn creates_a_user_with_a_key_or_without_and_none_twice() {
 #[test]
 fn takes_several_keys_each_with_its_own_password_or_with_none() {
     let (hall, ann) = Hall::with_ann();
-    let (store, hasher) = (&*hall.store, &hall.hasher);
+    let (store, hasher) = (hall.auth.store(), &hall.auth.hasher);
     let email = KeyId::new("email", "ann@example.com").unwrap();
     let github = KeyId::new("github", "1").unwrap();
     let other = Password::new("other");
@@ -389,7 +408,7 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
 #[test]
 fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
     let (hall, ann) = Hall::with_ann();
-    let (store, hasher) = (&*hall.store, &hall.hasher);
+    let (store, hasher) = (hall.auth.store(), &hall.auth.hasher);
     let id = &ann.user.id;
     let new = Password::new("changed");
     assert_eq!(keys::set_password(store, hasher, id, Some(&new)), Ok(Written::Done));
@@ -405,7 +424,7 @@ fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
 #[test]
 fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
     let (hall, ann) = Hall::with_ann();
-    let (store, hasher, id) = (&*hall.store, &hall.hasher, &ann.user.id);
+    let (store, hasher, id) = (hall.auth.store(), &hall.auth.hasher, &ann.user.id);
     let cost = |text: &str| {
         let before = hasher.computed();
         let proof = keys::user_again_by_password(store, hasher, id, &Password::new(text)).unwrap();
@@ -430,7 +449,7 @@ fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
 #[test]
 fn lets_everybody_in_who_gives_a_stale_password_at_the_same_moment() {
     let (mut hall, _) = Hall::with_ann();
-    hall.hasher = Hasher::new(4, Cost { passes: 2, ..CHEAP });
+    hall.auth.hasher = Hasher::new(4, Cost { passes: 2, ..CHEAP });
     let admitted = std::thread::scope(|scope| {
         let ask = || hall.is_admitted("Ann Onym", "secret");
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
@@ -442,25 +461,22 @@ fn lets_everybody_in_who_gives_a_stale_password_at_the_same_moment() {
 #[test]
 fn believes_no_proof_in_a_session_that_has_ended_meanwhile() {
     let (hall, ann) = Hall::with_ann();
-    let (store, hasher) = (&*hall.store, &hall.hasher);
     let who = (&ann.user, &ann.started.session);
-    let ask = || {
-        sign_in::again(store, hasher, &hall.rules(), who, &Password::new("secret"), NOW).unwrap()
-    };
+    let ask = || sign_in::again(&hall.auth, who, &Password::new("secret"), NOW).unwrap();
     assert!(matches!(ask(), Again::Right));
-    sessions::end(store, &ann.started.session.id).unwrap();
+    sessions::end(hall.auth.store(), &ann.started.session.id).unwrap();
     assert!(matches!(ask(), Again::Refused(_)));
 }
 
 fn stored_hash(hall: &Hall) -> PasswordHash {
-    let key = keys::get(&*hall.store, &KeyId::username("ann onym")).unwrap().unwrap();
+    let key = keys::get(hall.auth.store(), &KeyId::username("ann onym")).unwrap().unwrap();
     key.hashed_password.unwrap()
 }
 
 #[test]
 fn hashes_a_stale_password_anew_at_the_next_sign_in() {
     let (mut hall, ann) = Hall::with_ann();
-    hall.hasher = Hasher::new(1, Cost { passes: 2, ..CHEAP });
+    hall.auth.hasher = Hasher::new(1, Cost { passes: 2, ..CHEAP });
     let before = stored_hash(&hall);
     assert!(!hall.is_admitted("Ann Onym", "wrong"));
     assert!(stored_hash(&hall) == before, "a wrong password changes nothing");
@@ -484,7 +500,7 @@ fn hashes_a_password_anew_that_another_system_has_hashed() {
         "pbkdf2_sha256$1000$seasalt$mQnueSakb748zqBAC1tmWVZsZbi2zPGZarEzTGdfmso=",
     ] {
         let hash = PasswordHash::from_stored(foreign.to_owned());
-        hall.store.set_password(&ann.user.id, Some(&hash)).unwrap();
+        hall.auth.store().set_password(&ann.user.id, Some(&hash)).unwrap();
         assert!(!hall.is_admitted("Ann Onym", "wrong"));
         assert!(stored_hash(&hall) == hash, "a wrong password changes nothing");
         assert!(hall.is_admitted("Ann Onym", "correct horse"), "{foreign}");
@@ -498,12 +514,12 @@ fn hashes_a_password_anew_that_another_system_has_hashed() {
 fn refuses_a_hash_that_it_cannot_read() {
     let (hall, ann) = Hall::with_ann();
     let broken = PasswordHash::from_stored("plain text".to_owned());
-    hall.store.set_password(&ann.user.id, Some(&broken)).unwrap();
+    hall.auth.store().set_password(&ann.user.id, Some(&broken)).unwrap();
     let SignIn::Refused(reason) = hall.sign_in("Ann Onym", "plain text", None) else {
         panic!("admitted")
     };
     assert!(matches!(reason, Refusal::UnreadableHash(_)));
-    assert_eq!(hall.store.user(&ann.user.id), Ok(Some(ann.user)));
+    assert_eq!(hall.auth.store().user(&ann.user.id), Ok(Some(ann.user)));
 }
 
 #[test]
@@ -521,17 +537,17 @@ fn serves_an_idle_session_that_cannot_be_renewed_because_the_database_is_busy() 
 #[test]
 fn lets_nobody_in_who_is_shut_out_and_looks_at_their_password_all_the_same() {
     let (hall, ann) = Hall::with_ann();
-    users::disable(&*hall.store, &ann.user.id, "left", NOW).unwrap();
-    let before = hall.hasher.computed();
+    users::disable(hall.auth.store(), &ann.user.id, "left", NOW).unwrap();
+    let before = hall.auth.hasher.computed();
     for (typed, reason) in
         [("secret", Refusal::Disabled(ann.user.id.clone())), ("wrong", Refusal::WrongPassword)]
     {
         let refused = hall.sign_in("Ann Onym", typed, None);
         assert!(matches!(refused, SignIn::Refused(why) if why == reason), "{typed}");
     }
-    assert_eq!(hall.hasher.computed() - before, 2);
+    assert_eq!(hall.auth.hasher.computed() - before, 2);
     assert!(hall.resume(&ann.started.token, NOW).is_none());
-    users::enable(&*hall.store, &ann.user.id).unwrap();
+    users::enable(hall.auth.store(), &ann.user.id).unwrap();
     assert!(hall.is_admitted("Ann Onym", "secret"));
     assert!(hall.resume(&ann.started.token, NOW).is_none(), "ended sessions stay ended");
 }

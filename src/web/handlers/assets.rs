@@ -1,0 +1,35 @@
+//! Stylesheet, icon and logo: the same for every client.
+
+use std::borrow::Cow;
+
+use crate::web::call::{Answered, Call};
+use crate::web::http::Response;
+use crate::web::pages;
+
+/// For the operator's mark, which may be an SVG with a script in it. In a page no picture runs one; this
+/// is for a browser that opens it alone.
+const POLICY_OF_LOGO: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
+
+pub(in crate::web) fn style(call: &Call<'_>) -> Answered {
+    Ok(file("text/css; charset=utf-8", call.site.settings.look.style()))
+}
+
+pub(in crate::web) fn icon(_: &Call<'_>) -> Answered {
+    Ok(file("image/svg+xml", pages::ICON.as_bytes()))
+}
+
+pub(in crate::web) fn logo(call: &Call<'_>) -> Answered {
+    Ok(match call.site.settings.look.logo() {
+        Some(logo) => {
+            file(logo.kind, logo.bytes.clone()).with("Content-Security-Policy", POLICY_OF_LOGO)
+        }
+        None => call.problem(404, |t| t.not_found),
+    })
+}
+
+/// A file that is the same for every client. Its address changes with its content, and so a browser may
+/// keep it for a day.
+fn file(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
+    Response::file(kind, content).with("Cache-Control", "public, max-age=86400")
+}

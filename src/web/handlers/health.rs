@@ -1,0 +1,36 @@
+//! For monitoring, and for operators who set up a proxy.
+
+use serde_json::json;
+
+use crate::auth::events::Event;
+use crate::auth::housekeeping;
+use crate::store::Error;
+use crate::web::Site;
+use crate::web::call::{Answered, Call, SignedInCall};
+use crate::web::http::{Note, Request, Response, Wants};
+
+pub(in crate::web) fn report(call: &Call<'_>) -> Answered {
+    Ok(status(call.site, call.request))
+}
+
+/// Whether requests are answered and the database can be read.
+pub(in crate::web) fn status(site: &Site, request: &Request) -> Response {
+    if let Err(err) = housekeeping::probe(site.auth.store()) {
+        // Whatever the cause: a load balancer should send people elsewhere.
+        return site.failure(request, &Error::Unavailable(err.to_string()));
+    }
+    let response = match request.wants() {
+        Wants::Json => Response::json(200, &json!({ "status": "ok" })),
+        Wants::Html | Wants::Text => Response::text(200, "ok"),
+    };
+    response.noting(Note::of(Event::Health))
+}
+
+/// Which client address is believed.
+pub(in crate::web) fn show_address(call: &SignedInCall<'_>) -> Answered {
+    let address = call.client().map(|it| it.to_string());
+    Ok(match call.wants() {
+        Wants::Json => Response::json(200, &json!({ "address": address })),
+        Wants::Html | Wants::Text => Response::text(200, address.unwrap_or("unknown".to_owned())),
+    })
+}

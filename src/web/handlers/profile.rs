@@ -1,0 +1,13 @@
+//! The home page: who is signed in.
+
+use crate::web::call::{Answered, SignedInCall};
+use crate::web::http::{Response, Wants};
+use crate::web::{json, pages};
+
+pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
+    if call.wants() == Wants::Json {
+        return Ok(Response::json(200, &json::profile(call.resumed, call.now)));
+    }
+    let user = call.user();
+    Ok(call.page(200, |frame| pages::profile(frame, user.id.as_str(), &user.username)))
+}

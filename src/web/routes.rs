@@ -1,0 +1,333 @@
+//! The table of routes: what is answered where, to whom, and what it may cost.
+//!
+//! `Allow`, 405, HEAD, the lane, the redirect or the 401 of requesters who are not signed in, and the
+//! table in `docs/http.md` (by a test) follow from it. The check endpoints for reverse proxies have a
+//! table of their own, as they follow other rules: [`forward_auth::checks`].
+
+use super::call::{Answered, Call, SignedInCall};
+use super::handlers::{
+    access_tokens, account, assets, forward_auth, health, profile, reset_password, sessions,
+    sign_in,
+};
+use super::{Lane, Site};
+use crate::auth::events::Event;
+use crate::auth::password_policy;
+use crate::base::clock::Moment;
+use crate::web::handlers::forward_auth::Alias;
+use crate::web::http::{Method, Note, Request, Response, Unreadable, Wants};
+
+/// Where monitoring asks whether requests are answered.
+pub const HEALTH: &str = "/healthz";
+
+/// All routes.
+pub(super) const ROUTES: &[Route] = &[
+    get("/", SignedIn(profile::show)),
+    form("/signup", Anyone(sign_in::show_sign_up), Anyone(sign_in::sign_up))
+        .hashing(Hashes::If(sign_in::sign_up_hashes)),
+    form("/login", Anyone(sign_in::show_sign_in), Anyone(sign_in::sign_in))
+        .hashing(Hashes::If(sign_in::sign_in_hashes)),
+    button("/logout", SignedIn(sign_in::sign_out)).hiding_cross_origin(),
+    form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit))
+        .hashing(Hashes::If(reset_password::hashes)),
+    get("/account", SignedIn(account::show)),
+    post("/account/password", SignedIn(account::change_password)).hashing(CURRENT_PASSWORD),
+    post("/account/delete", SignedIn(account::delete)).hashing(Hashes::WithField("password")),
+    get("/account/sessions", SignedIn(sessions::show)),
+    post("/account/sessions/end", SignedIn(sessions::end)).hashing(CURRENT_PASSWORD),
+    post("/account/sessions/end-others", SignedIn(sessions::end_others)).hashing(CURRENT_PASSWORD),
+    form("/account/tokens", SignedIn(access_tokens::show), SignedIn(access_tokens::create))
+        .hashing(CURRENT_PASSWORD)
+        .when(|site| site.settings.basic_auth),
+    post("/account/tokens/revoke", SignedIn(access_tokens::revoke))
+        .when(|site| site.settings.basic_auth),
+    get("/style.css", Anyone(assets::style)),
+    get("/icon.svg", Anyone(assets::icon)),
+    get("/logo", Anyone(assets::logo)),
+    get(HEALTH, Anyone(health::report)),
+    get("/whoami", SignedIn(health::show_address)).without_redirect(),
+    any("/oauth2/start", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
+    any("/oauth2/sign_in", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
+    any("/oauth2/sign_out", Anyone(forward_auth::lead_home)).when(has_oauth2_proxy),
+];
+
+const CURRENT_PASSWORD: Hashes = Hashes::WithField("current_password");
+
+fn has_oauth2_proxy(site: &Site) -> bool {
+    site.settings.aliases.contains(&Alias::Oauth2Proxy)
+}
+
+/// An address of the site and what is done there.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) methods: Methods,
+    hashes: Hashes,
+    /// `GET` without a session is 401, and does not lead to the sign-in page.
+    is_without_redirect: bool,
+    /// What another site sends is told 401 like a request without a session, as in Lucia's guide.
+    hides_cross_origin: bool,
+    /// Whether the route exists at a site.
+    pub(super) when: Option<fn(&Site) -> bool>,
+}
+
+/// The methods of a route, each with its handler. HEAD goes with GET.
+pub(super) enum Methods {
+    Get(Handler),
+    GetAndPost(Handler, Handler),
+    Post(Handler),
+    /// A POST whose form has no fields, so that none is read.
+    Button(Handler),
+    /// A redirect, whatever the method.
+    Any(Handler),
+}
+
+/// Who may: anyone; or users who are signed in, and the rest is sent to the sign-in page (GET) or gets
+/// 401.
+#[derive(Clone, Copy)]
+pub(super) enum Handler {
+    Anyone(fn(&Call<'_>) -> Answered),
+    SignedIn(fn(&SignedInCall<'_>) -> Answered),
+}
+
+use Handler::{Anyone, SignedIn};
+
+/// When a POST computes a password hash, as far as the request tells.
+#[derive(Clone, Copy)]
+enum Hashes {
+    /// Never. It writes.
+    Never,
+    /// If this field holds what can be a password. Otherwise it may still write.
+    WithField(&'static str),
+    /// If this says so. Otherwise it is refused before anything is written.
+    If(fn(&Call<'_>) -> bool),
+}
+
+const fn get(path: &'static str, show: Handler) -> Route {
+    route(path, Methods::Get(show))
+}
+
+const fn form(path: &'static str, show: Handler, submit: Handler) -> Route {
+    route(path, Methods::GetAndPost(show, submit))
+}
+
+const fn post(path: &'static str, submit: Handler) -> Route {
+    route(path, Methods::Post(submit))
+}
+
+const fn button(path: &'static str, press: Handler) -> Route {
+    route(path, Methods::Button(press))
+}
+
+const fn any(path: &'static str, lead: Handler) -> Route {
+    route(path, Methods::Any(lead))
+}
+
+const fn route(path: &'static str, methods: Methods) -> Route {
+    let (is_without_redirect, hides_cross_origin) = (false, false);
+    let (hashes, when) = (Hashes::Never, None);
+    Route { path, methods, hashes, is_without_redirect, hides_cross_origin, when }
+}
+
+impl Route {
+    const fn hashing(mut self, hashes: Hashes) -> Self {
+        self.hashes = hashes;
+        self
+    }
+
+    const fn without_redirect(mut self) -> Self {
+        self.is_without_redirect = true;
+        self
+    }
+
+    const fn hiding_cross_origin(mut self) -> Self {
+        self.hides_cross_origin = true;
+        self
+    }
+
+    const fn when(mut self, condition: fn(&Site) -> bool) -> Self {
+        self.when = Some(condition);
+        self
+    }
+
+    /// The methods it takes, for the `Allow` header.
+    pub(super) const fn allow(&self) -> &'static str {
+        match self.methods {
+            Methods::Get(_) => "GET, HEAD",
+            Methods::GetAndPost(..) => "GET, HEAD, POST",
+            Methods::Post(_) | Methods::Button(_) => "POST",
+            Methods::Any(_) => "*",
+        }
+    }
+
+    const fn takes_posts(&self) -> bool {
+        matches!(self.methods, Methods::GetAndPost(..) | Methods::Post(_) | Methods::Button(_))
+    }
+}
+
+/// The route at this path, if this site has it.
+fn find(site: &Site, path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|it| it.path == path).filter(|it| it.when.is_none_or(|when| when(site)))
+}
+
+/// Answers a request that is no check.
+pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
+    let route = find(site, &request.path);
+    let call = Call::with_parameters(site, request, now);
+    if site.is_cross_origin(request) {
+        return Ok(refuse_cross_origin(&call, route));
+    }
+    let Some(route) = route else { return Ok(call.problem(404, |t| t.not_found)) };
+    let is_read = matches!(request.method, Method::Get | Method::Head);
+    let is_post = request.method == Method::Post;
+    match &route.methods {
+        Methods::Get(show) | Methods::GetAndPost(show, _) if is_read => run(show, route, call),
+        Methods::GetAndPost(_, submit) | Methods::Post(submit) if is_post => match request.form() {
+            Ok(fields) => run(submit, route, Call { fields, ..call }),
+            Err(why) => Ok(unreadable(&call, why)),
+        },
+        Methods::Button(press) if is_post => run(press, route, call),
+        Methods::Any(lead) => run(lead, route, call),
+        _ => Ok(call.problem(405, |t| t.not_allowed).with("Allow", route.allow())),
+    }
+}
+
+fn run(handler: &Handler, route: &Route, call: Call<'_>) -> Answered {
+    match handler {
+        Anyone(handle) => handle(&call),
+        SignedIn(handle) => {
+            let requester = call.requester()?;
+            let response = match SignedInCall::of(call, &requester) {
+                Some(signed_in) => handle(&signed_in)?,
+                None => refuse_unauthenticated(&call, route),
+            };
+            Ok(call.with_cookie(response, &requester))
+        }
+    }
+}
+
+fn refuse_unauthenticated(call: &Call<'_>, route: &Route) -> Response {
+    let is_page = call.request.method != Method::Post && call.wants() != Wants::Json;
+    if is_page && !route.is_without_redirect {
+        Response::redirect("/login")
+    } else {
+        call.unauthenticated()
+    }
+}
+
+/// Answers a request that another site made: nothing was looked at, nothing was changed.
+fn refuse_cross_origin(call: &Call<'_>, route: Option<&Route>) -> Response {
+    let response = if route.is_some_and(|it| it.hides_cross_origin) {
+        call.unauthenticated()
+    } else {
+        call.problem(403, |t| t.foreign)
+    };
+    response.noting(Note::of(Event::CsrfReject))
+}
+
+fn unreadable(call: &Call<'_>, why: Unreadable) -> Response {
+    match why {
+        Unreadable::Encoding => call.problem(415, |t| t.unsupported),
+        Unreadable::TooManyFields => call.problem(413, |t| t.too_many_fields),
+    }
+}
+
+/// The lane for a request that is no check: that for hashes only if a password may have to be hashed, so
+/// that most mistakes are told at once even while that lane is full; and that for reading only if nothing
+/// is written that the response waits for.
+pub(super) fn lane(site: &Site, request: &Request, now: Moment) -> Lane {
+    let route = find(site, &request.path).filter(|it| it.takes_posts());
+    let Some(route) = route.filter(|_| request.method == Method::Post) else { return Lane::Page };
+    if site.is_cross_origin(request) {
+        return Lane::Page;
+    }
+    let fields = request.form().ok();
+    let call = fields.map(|fields| Call { site, request, fields, now });
+    let hashes = |hashes: &dyn Fn(Call<'_>) -> bool| call.is_some_and(hashes);
+    match route.hashes {
+        Hashes::Never => Lane::Write,
+        Hashes::WithField(name) => {
+            let is_password = |typed: &str| password_policy::read(typed).is_some();
+            if hashes(&|it| it.field(name).is_some_and(|typed| is_password(&typed))) {
+                Lane::Slow
+            } else {
+                Lane::Write
+            }
+        }
+        Hashes::If(decide) => {
+            if hashes(&|it| decide(&it)) {
+                Lane::Slow
+            } else {
+                Lane::Page
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const DOCUMENT: &str = include_str!("../../docs/http.md");
+
+    /// `METHOD /path` of every row of the tables under a heading, or behind a sentence.
+    fn documented(from: &str, to: &str) -> BTreeSet<String> {
+        let part = DOCUMENT.split(from).nth(1).unwrap().split(to).next().unwrap();
+        let rows = part.lines().filter(|line| line.starts_with("| `"));
+        let first_cells = rows.map(|row| row.split('|').nth(1).unwrap());
+        let requests = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        requests.map(|it| it.split('?').next().unwrap().to_owned()).collect()
+    }
+
+    fn requests(which: impl Fn(&Route) -> bool) -> BTreeSet<String> {
+        let of = |it: &Route| {
+            let (reads, writes) = match it.methods {
+                Methods::Get(_) => (true, false),
+                Methods::GetAndPost(..) => (true, true),
+                Methods::Post(_) | Methods::Button(_) => (false, true),
+                Methods::Any(_) => (false, false),
+            };
+            let named = [(reads, "GET"), (writes, "POST")].into_iter().filter(|(is_so, _)| *is_so);
+            named.map(|(_, method)| format!("{method} {}", it.path)).collect::<Vec<_>>()
+        };
+        ROUTES.iter().filter(|it| which(it)).flat_map(of).collect()
+    }
+
+    fn is_for_users(route: &Route) -> bool {
+        let is_signed_in = |it: &Handler| matches!(it, SignedIn(_));
+        match &route.methods {
+            Methods::GetAndPost(show, submit) => is_signed_in(show) && is_signed_in(submit),
+            Methods::Get(it) | Methods::Post(it) | Methods::Button(it) | Methods::Any(it) => {
+                is_signed_in(it)
+            }
+        }
+    }
+
+    #[test]
+    fn documents_every_route_and_no_other() {
+        let all = documented("## Pages and forms", "Any other request:");
+        assert_eq!(all, requests(|_| true));
+        let of_users = documented("The following are for signed-in users.", "Any other request:");
+        assert_eq!(of_users, requests(|it| it.path.starts_with("/account")));
+        assert!(ROUTES.iter().filter(|it| it.path.starts_with("/account")).all(is_for_users));
+        for route in ROUTES.iter().filter(|it| matches!(it.methods, Methods::Any(_))) {
+            assert!(DOCUMENT.contains(&format!("`{}`", route.path)), "{}", route.path);
+        }
+        for path in forward_auth::check_paths() {
+            assert!(DOCUMENT.contains(&format!("`{path}`")), "{path}");
+        }
+    }
+
+    #[test]
+    fn has_each_path_once() {
+        let paths: BTreeSet<_> = ROUTES.iter().map(|it| it.path).collect();
+        assert_eq!(paths.len(), ROUTES.len());
+        assert!(forward_auth::check_paths().all(|it| !paths.contains(it)));
+    }
+
+    #[test]
+    fn lets_nobody_but_users_write_except_at_the_forms_that_lead_in() {
+        let takes_posts = ROUTES.iter().filter(|it| it.takes_posts() && !is_for_users(it));
+        let paths: Vec<_> = takes_posts.map(|it| it.path).collect();
+        assert_eq!(paths, ["/signup", "/login", "/reset"]);
+    }
+}
