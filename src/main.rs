@@ -32,7 +32,7 @@ use vestibule::auth::invitations;
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher};
 use vestibule::base::token::Token;
-use vestibule::cli::admin;
+use vestibule::cli;
 use vestibule::cli::config::{self, Command, CommandLine, DoctorFlags, Flags, ImportFlags, Unread};
 use vestibule::cli::doctor;
 use vestibule::cli::import;
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         (ended, _) => ended,
     };
     ended.unwrap_or_else(|Failure(code, text)| {
-        drop(writeln!(std::io::stderr(), "vestibule: {}", admin::printable(&text)));
+        drop(writeln!(std::io::stderr(), "vestibule: {}", cli::printable(&text)));
         ExitCode::from(code)
     })
 }
@@ -86,18 +86,18 @@ fn obey(out: &mut Output) -> Result<ExitCode, Failure> {
             let (kind, plan) = flags.check().map_err(|text| Failure(2, text))?;
             tell(out, Ok(proxy_config::write(kind, &plan)))
         }
-        Some(Command::User(flags)) => tell(out, admin::user(*flags, password, Moment::now())),
-        Some(Command::Session(flags)) => tell(out, admin::session(flags, Moment::now())),
-        Some(Command::Invite(flags)) => tell(out, admin::invite(flags, Moment::now())),
-        Some(Command::Token(flags)) => tell(out, admin::token(flags, Moment::now())),
+        Some(Command::User(flags)) => tell(out, cli::user(*flags, password, Moment::now())),
+        Some(Command::Session(flags)) => tell(out, cli::session(flags, Moment::now())),
+        Some(Command::Invite(flags)) => tell(out, cli::invite(flags, Moment::now())),
+        Some(Command::Token(flags)) => tell(out, cli::token(flags, Moment::now())),
         Some(Command::Audit(flags)) => {
-            let told = admin::audit(&flags, out, Moment::now());
+            let told = cli::audit(&flags, out, Moment::now());
             told.map(|()| ExitCode::SUCCESS).map_err(|text| Failure(1, text))
         }
-        Some(Command::Backup(flags)) => tell(out, admin::backup(&flags, Moment::now())),
-        Some(Command::Restore(flags)) => tell(out, admin::restore(&flags, Moment::now())),
+        Some(Command::Backup(flags)) => tell(out, cli::backup(&flags, Moment::now())),
+        Some(Command::Restore(flags)) => tell(out, cli::restore(&flags, Moment::now())),
         Some(Command::Export(flags)) => {
-            let done = admin::export(&flags, out, Output::is_terminal(), Moment::now());
+            let done = cli::export(&flags, out, Output::is_terminal(), Moment::now());
             tell(out, done)
         }
         Some(Command::Completions { shell }) => tell(out, Ok(config::completions(shell))),
@@ -112,14 +112,14 @@ fn obey(out: &mut Output) -> Result<ExitCode, Failure> {
         }
         Some(Command::Check(flags)) => {
             let config = flags.flags.check().map_err(|text| Failure(2, text))?;
-            judge(out, admin::check(&config, flags.json))
+            judge(out, cli::check(&config, flags.json))
         }
         Some(Command::Import(flags)) => bring(flags, out),
         Some(Command::Copy(flags)) => {
             let order = flags.order().map_err(|text| Failure(2, text))?;
-            tell(out, watched(|progress| admin::copy(&order, Moment::now(), progress)))
+            tell(out, watched(|progress| cli::copy(&order, Moment::now(), progress)))
         }
-        Some(Command::Migrate(flags)) => judge(out, admin::migrate(&flags)),
+        Some(Command::Migrate(flags)) => judge(out, cli::migrate(&flags)),
         Some(Command::Doctor(flags)) => examine(*flags, out),
         Some(Command::Help { command }) => {
             let text = config::help(command.into_iter().map(Into::into));

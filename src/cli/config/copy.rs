@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::database::read;
+use crate::cli::database::read;
 use crate::store::Database;
 
 /// `vestibule copy`.

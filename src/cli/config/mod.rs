@@ -4,16 +4,10 @@
 //! configuration file.
 
 mod copy;
-mod database;
-mod doctor;
-mod environment;
-mod import;
 mod invite;
 mod look;
-mod manual;
 mod names;
 mod operator;
-mod proxy;
 mod user;
 
 use std::ffi::OsString;
@@ -30,24 +24,26 @@ use clap_complete::Shell;
 use ipnet::IpNet;
 
 pub use copy::{CopyFlags, Copying};
-pub use database::DatabaseFlags;
-pub use doctor::DoctorFlags;
-pub use import::ImportFlags;
 pub use invite::{InviteAction, InviteFlags};
-pub use manual::{completions, write_manual, write_reference};
 pub use names::NameRestFlag;
 pub use operator::{
     AuditFlags, BackupFlags, ExportFlags, MigrateFlags, RestoreFlags, SessionAction, SessionFlags,
     TokenAction, TokenFlags,
 };
-pub use proxy::ProxyFlags;
 pub use user::{KeyAction, UserAction, UserFlags};
+
+pub use crate::cli::database::DatabaseFlags;
+pub use crate::cli::doctor::DoctorFlags;
+pub use crate::cli::import::ImportFlags;
+pub use crate::cli::manual::{completions, write_manual, write_reference};
+pub use crate::cli::proxy_config::ProxyFlags;
 
 use crate::auth::invitations::SignUps;
 use crate::auth::password_policy::Policy;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
+use crate::cli::environment;
 use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
 use crate::store::Database;
@@ -57,7 +53,7 @@ use crate::web::pages::Remember;
 use crate::web::{Alias, IdentityHeaders, Settings};
 
 /// The longest period that can be set. Browsers keep no cookie for longer than 400 days anyway.
-const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+pub(super) const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The shortest: what cookies count in.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
@@ -456,7 +452,7 @@ pub struct Flags {
 
 /// The sections of `vestibule serve --help`, in their order.
 const NETWORK: &str = "Network";
-const DATABASE: &str = "Database";
+pub(super) const DATABASE: &str = "Database";
 const ORIGIN: &str = "Origin";
 const APPS: &str = "Apps behind the sign-in";
 const ACCOUNTS: &str = "Accounts";
@@ -617,10 +613,10 @@ fn is_bare(words: &[OsString]) -> bool {
 }
 
 /// The exit codes of a command that says nothing else of them.
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done; 2 wrong usage.";
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done; 2 wrong usage.";
 
 /// The command line, with what every help says.
-fn definition() -> clap::Command {
+pub(super) fn definition() -> clap::Command {
     tell_exit_codes(CommandLine::command())
 }
 
@@ -804,7 +800,7 @@ fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
 
 /// One sign-in for several hosts works only where browsers send its cookie to all of them, and that
 /// cookie must not cross a network in clear.
-fn refuse_foreign(
+pub(super) fn refuse_foreign(
     own: Option<&Origin>,
     domain: Option<&Domain>,
     apps: &[Origin],
@@ -863,7 +859,7 @@ pub(crate) enum Told {
 impl Told {
     const ALL: [Self; 5] = [Self::User, Self::Id, Self::Name, Self::Groups, Self::Email];
 
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Id => "id",
@@ -875,7 +871,9 @@ impl Told {
 }
 
 /// The headers with their new names. Each has to be one of its own.
-fn identity_headers(renamed: &[(Told, &'static str)]) -> Result<IdentityHeaders, String> {
+pub(super) fn identity_headers(
+    renamed: &[(Told, &'static str)],
+) -> Result<IdentityHeaders, String> {
     let mut headers = IdentityHeaders::default();
     for (told, name) in renamed {
         *match told {
@@ -913,7 +911,7 @@ const FREE: [&str; 4] = [
     "x-forwarded-preferred-username",
 ];
 
-fn identity_header(text: &str) -> Result<(Told, &'static str), String> {
+pub(super) fn identity_header(text: &str) -> Result<(Told, &'static str), String> {
     let advice = || "write it as in user=X-WEBAUTH-USER, email=X-WEBAUTH-EMAIL".to_owned();
     let (told, name) = text.split_once('=').ok_or_else(advice)?;
     let told = Told::ALL.into_iter().find(|it| it.as_str() == told).ok_or_else(advice)?;
@@ -939,7 +937,7 @@ fn alias(text: &str) -> Result<Alias, String> {
     found.ok_or_else(|| "it must be authelia, tinyauth, oauth2-proxy or vouch".to_owned())
 }
 
-fn domain(text: &str) -> Result<Domain, String> {
+pub(super) fn domain(text: &str) -> Result<Domain, String> {
     let domain = Domain::parse(text).ok_or_else(|| "write it as in example.com".to_owned())?;
     let name = domain.as_str();
     if is_public_suffix(name) {
@@ -951,7 +949,7 @@ fn domain(text: &str) -> Result<Domain, String> {
     Ok(domain)
 }
 
-fn listen(text: &str) -> Result<Listen, String> {
+pub(super) fn listen(text: &str) -> Result<Listen, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path {
             "" => Err("the path of the socket is missing".to_owned()),
@@ -963,11 +961,11 @@ fn listen(text: &str) -> Result<Listen, String> {
     found.map(Listen::Tcp).ok_or_else(|| "write it as in 127.0.0.1:8080 or unix:/path".to_owned())
 }
 
-fn origin(text: &str) -> Result<Origin, String> {
+pub(super) fn origin(text: &str) -> Result<Origin, String> {
     Origin::parse(text).ok_or_else(|| "write it as in https://auth.example.com".to_owned())
 }
 
-fn period(text: &str) -> Result<Duration, String> {
+pub(super) fn period(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Err(_) => Err("write it as in 90s, 15m, 24h or 14d".to_owned()),
         Ok(period) if period < PERIOD_MIN || period > PERIOD_MAX => {

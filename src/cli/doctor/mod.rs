@@ -9,6 +9,7 @@
 //! Nothing is changed but by signing in and out again, which is done only if that is asked for.
 
 mod cookie;
+mod flags;
 mod verdict;
 mod wire;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use url::{Url, form_urlencoded};
 
+pub use flags::DoctorFlags;
 pub use wire::Pin;
 
 use crate::base::token::{hex, random_bytes, random_text};

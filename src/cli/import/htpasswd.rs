@@ -3,10 +3,10 @@
 //! Decides which hashes are fit to be kept. Those of bcrypt are; the others (`{SHA}`, `$apr1$`, crypt,
 //! the password itself) are broken in no time and go nowhere from here.
 
-use super::luggage::{Luggage, OldKey};
+use super::candidate::{Luggage, OldKey};
 use super::report::Report;
 use super::tell;
-use super::text::Text;
+use super::text_file::Text;
 use crate::base::password::PasswordHash;
 use crate::store::Progress;
 

@@ -4,17 +4,18 @@
 //! Decides who can come over as they are, who cannot and why, and what the operator is told. Nothing is
 //! dropped silently: whatever does not come over is counted, with the reason.
 //!
-//! Each source turns its rows into one form (`luggage.rs`); from there on all are treated alike: it is
-//! decided who can come over (`people.rs`), they are admitted, and it is told (`report.rs`).
+//! Each source turns its rows into one form (`candidate.rs`); from there on all are treated alike: it is
+//! decided who can come over (`validate.rs`), they are admitted, and it is told (`report.rs`).
 
 mod attributes;
+mod candidate;
+mod csv;
+mod flags;
 mod htpasswd;
-mod luggage;
-mod people;
 mod report;
-mod rows;
 mod strangers;
-mod text;
+mod text_file;
+mod validate;
 mod vestibule;
 
 use std::io::BufRead;
@@ -23,9 +24,10 @@ use std::path::PathBuf;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::store::{self, Database, LuciaTables, Progress, Record, Standing, TableNames};
-use luggage::Luggage;
+use candidate::Luggage;
+pub use flags::ImportFlags;
 use report::{Report, many};
-use text::Text;
+use text_file::Text;
 
 /// What people are brought over from.
 pub enum Source {
@@ -107,7 +109,7 @@ pub fn bring(
     let text = |err: store::Error| err.to_string();
     let mut report = Report::of(order.source.name());
     let luggage = read(order, input, &mut report, now, progress)?;
-    let arrivals = people::pack(luggage, &mut report, now);
+    let arrivals = validate::pack(luggage, &mut report, now);
     let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
     // Only looking makes no database, and leaves the tables of one that is there as they are.
     let only_looks = order.dry_run || refused(&report);
@@ -170,7 +172,7 @@ fn read(
         Source::Htpasswd => {
             return htpasswd::read(Text::open(&order.file, input)?, report, progress);
         }
-        Source::Csv => return rows::read(Text::open(&order.file, input)?, report, progress),
+        Source::Csv => return csv::read(Text::open(&order.file, input)?, report, progress),
         Source::Vestibule => return vestibule::read(Text::open(&order.file, input)?, progress),
     };
     Ok(strangers::read(old.map_err(|err| err.to_string())?, report, now))

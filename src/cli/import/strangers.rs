@@ -6,7 +6,7 @@ use base64ct::{Base64, Encoding};
 use serde_json::Value;
 
 use super::attributes::{self, SECRETS, is_secret};
-use super::luggage::{Luggage, OldKey, OldSession};
+use super::candidate::{Luggage, OldKey, OldSession};
 use super::report::Report;
 use crate::auth::users;
 use crate::base::clock::Moment;

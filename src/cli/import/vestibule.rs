@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::luggage::{Luggage, OldKey, OldSession};
+use super::candidate::{Luggage, OldKey, OldSession};
 use super::tell;
-use super::text::Text;
+use super::text_file::Text;
 use crate::auth::users;
 use crate::cli::export_format::{self, Counts, Line};
 use crate::store::{Departure, KeyId, Progress};

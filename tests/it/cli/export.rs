@@ -59,7 +59,7 @@ fn export(database: &Path, sessions: bool, now: Moment) -> String {
     let line = vestibule::cli::config::CommandLine::read(words.map(Into::into)).unwrap();
     let Some(vestibule::cli::config::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
-    vestibule::cli::admin::export(&flags, &mut out, false, now).unwrap();
+    vestibule::cli::export(&flags, &mut out, false, now).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -241,7 +241,7 @@ fn shows_no_hash_on_a_terminal() {
     let line = vestibule::cli::config::CommandLine::read(words).unwrap();
     let Some(vestibule::cli::config::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
-    assert!(vestibule::cli::admin::export(&flags, &mut out, true, MORNING).is_err());
+    assert!(vestibule::cli::export(&flags, &mut out, true, MORNING).is_err());
     assert!(out.is_empty());
 }
 

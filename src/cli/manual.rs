@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
-use super::{EXIT_CODES, definition};
+use super::config::{EXIT_CODES, definition};
 
 /// What stands at the top of the rendered files.
 const NOTICE: &str = "<!-- Rendered from the definitions of the command line in src/cli: change the texts there, then run \

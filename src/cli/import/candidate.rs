@@ -1,6 +1,6 @@
 //! Somebody as another system has them: the one form into which every source turns its rows.
 //!
-//! Decides nothing: whether they can come over is decided in `people.rs`.
+//! Decides nothing: whether they can come over is decided in `validate.rs`.
 
 use crate::base::clock::Moment;
 use crate::store::{Groups, Key, Session};

@@ -8,10 +8,10 @@ use csv::{ReaderBuilder, StringRecord};
 use serde_json::Value;
 
 use super::attributes::{self, SECRETS, is_secret};
-use super::luggage::{Luggage, OldKey};
+use super::candidate::{Luggage, OldKey};
 use super::report::{Report, cut};
 use super::tell;
-use super::text::Text;
+use super::text_file::Text;
 use crate::auth::users;
 use crate::base::password::PasswordHash;
 use crate::cli::export_format::LINE_BYTES_MAX;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::DatabaseFlags;
-use crate::cli::import::{self, Order};
+use super::{self as import, Order};
+use crate::cli::database::DatabaseFlags;
 use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames};
 
 /// `vestibule import`.

@@ -4,11 +4,15 @@
 //! has to overwrite or drop, in every location and every spelling, and where it sends browsers without a
 //! session. Values in, text out.
 
+mod flags;
+
 use std::fmt::Write;
 
 use crate::server::gate::Listen;
 use crate::web::origin::Origin;
 use crate::web::{IdentityHeaders, check_paths};
+
+pub use flags::ProxyFlags;
 
 /// A reverse proxy for which there is a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

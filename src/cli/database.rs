@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::DATABASE;
+use super::config::DATABASE;
 use crate::store::Database;
 
 /// The variable that holds the password for the database's server. No flag is the same, as everybody on

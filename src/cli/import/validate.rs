@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::luggage::{Luggage, OldKey, OldSession};
+use super::candidate::{Luggage, OldKey, OldSession};
 use super::report::Report;
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;

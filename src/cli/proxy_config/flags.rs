@@ -6,9 +6,11 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use url::{Url, form_urlencoded};
 
-use super::{Told, domain, identity_header, identity_headers, listen, origin, refuse_foreign};
+use super::{Kind, Plan};
 use crate::auth::users;
-use crate::cli::proxy_config::{Kind, Plan};
+use crate::cli::config::{
+    Told, domain, identity_header, identity_headers, listen, origin, refuse_foreign,
+};
 use crate::server::gate::Listen;
 use crate::web::http::session_cookie;
 use crate::web::origin::{Domain, Origin};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use url::Url;
 
-use super::{line, origin, period};
-use crate::cli::doctor::{self, Credentials, Pin, Plan};
+use super::{Credentials, Pin, Plan, is_near};
+use crate::cli::config::{line, origin, period};
 use crate::web::origin::Origin;
 
 /// The settings of `vestibule doctor`, each for itself.
@@ -83,7 +83,7 @@ fn app(text: &str) -> Result<Url, String> {
     match url.scheme() {
         _ if !is_bare || url.query().is_some() || url.fragment().is_some() => Err(wrong()),
         "https" => Ok(url),
-        "http" if doctor::is_near(&url) => Ok(url),
+        "http" if is_near(&url) => Ok(url),
         "http" => Err("other machines are asked over https only: what is sent and answered could \
                        be read on the way"
             .to_owned()),
