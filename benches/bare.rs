@@ -8,7 +8,8 @@ use std::sync::{Arc, mpsc};
 
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher};
-use vestibule::cli::config::{Command, CommandLine};
+use vestibule::cli::Command;
+use vestibule::cli::command_line::CommandLine;
 use vestibule::server;
 use vestibule::server::gate::Listen;
 use vestibule::server::log::{LineKind, Log};
@@ -22,12 +23,12 @@ fn main() {
     let Listen::Tcp(address) = config.listen[0] else { panic!("TCP alone") };
     let listener = TcpListener::bind(address).expect("an address that is free");
     let store = store::open(&config.database).expect("a database");
-    let site = Site::new(store, Hasher::new(config.setup.limits.hashers, Cost::OWASP), config.site);
+    let site = Site::new(store, Hasher::new(config.server.limits.hashers, Cost::OWASP), config.web);
     let log = Arc::new(Log::to(std::io::stderr()));
     let address = listener.local_addr().expect("it is bound").to_string();
     log.write(LineKind::Program, "listening", &[("address", &address)], Moment::now());
     // It runs until it is killed.
     let (_tell, stop) = mpsc::channel();
-    server::serve_without_gate(listener, config.setup.limits.workers, site, log, &stop)
+    server::serve_without_gate(listener, config.server.limits.workers, site, log, &stop)
         .expect("workers");
 }

@@ -24,6 +24,11 @@ step() {
 
 step cargo fmt --check
 step cargo clippy --locked --all-targets --quiet -- --deny warnings
+# Without the features, and with each alone; the tests that follow want them all.
+for features in '' mysql doctor import; do
+    step cargo clippy --locked --no-default-features --features "$features" --lib --bins --quiet -- --deny warnings
+    step cargo build --locked --no-default-features --features "$features" --quiet
+done
 RUSTDOCFLAGS='--deny warnings' step cargo doc --locked --no-deps --quiet
 step cargo test --locked --no-fail-fast
 grep -E '^(test |running|test result|.*Running|.*Doc-tests)' "$work/log"

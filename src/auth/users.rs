@@ -136,6 +136,35 @@ fn is_visible(character: char) -> bool {
     !hidden && !ignorable && !BLANKS.contains(&character)
 }
 
+/// What became of an attempt to create a user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Created {
+    /// The user is there.
+    Done(User),
+    /// Another user has the name or the key, or signs in with the name.
+    NameTaken,
+    /// Another user had the name, and it rests.
+    NameRests,
+}
+
+/// Creates a user in these groups, with a key or without.
+pub fn create_in_groups(
+    store: &dyn Store,
+    hasher: &Hasher,
+    username: &Username,
+    groups: Groups,
+    key: Option<&NewKey<'_>>,
+    now: Moment,
+) -> Result<Created> {
+    let user = User { groups, ..new(username, now) };
+    let keys: Vec<_> = key.map(|key| keys::new(hasher, &user.id, key)).into_iter().collect();
+    Ok(match store.add_user(&user, &keys)? {
+        Written::Done => Created::Done(user),
+        Written::Resting => Created::NameRests,
+        Written::Taken | Written::NoUser => Created::NameTaken,
+    })
+}
+
 /// Makes a user, with a key or without. `None` if somebody has the name or the key already, or the name
 /// rests; then nothing is written. (Lucia: `createUser`.)
 pub fn create(
@@ -145,11 +174,10 @@ pub fn create(
     key: Option<&NewKey<'_>>,
     now: Moment,
 ) -> Result<Option<User>> {
-    let user = new(username, now);
-    let keys: Vec<_> = key.map(|key| keys::new(hasher, &user.id, key)).into_iter().collect();
-    Ok(match store.add_user(&user, &keys)? {
-        Written::Done => Some(user),
-        Written::Taken | Written::Resting | Written::NoUser => None,
+    let created = create_in_groups(store, hasher, username, Groups::default(), key, now)?;
+    Ok(match created {
+        Created::Done(user) => Some(user),
+        Created::NameTaken | Created::NameRests => None,
     })
 }
 

@@ -4,12 +4,39 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
 
 use super::{Access, find, open, printable};
 use crate::base::clock::Moment;
-use crate::cli::config::AuditFlags;
+use crate::cli::database::DatabaseArgs;
+use crate::cli::serve::parse::period;
 use crate::store::Record;
+
+/// `vestibule audit`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  vestibule audit --since 7d --user anna")]
+pub struct AuditArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// How far back to begin.
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = period)]
+    pub(crate) since: Duration,
+
+    /// Only records of this user; the username in any spelling.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// Keep printing new records until interrupted.
+    #[arg(long)]
+    pub(crate) follow: bool,
+
+    /// Print one JSON object per line, for scripts.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// Records that are read at once.
 const PAGE: u32 = 1_000;
@@ -19,7 +46,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// `vestibule audit`: a line for each record. Returns at the end, when nothing more can be written to
 /// `out`, or with one line about why it cannot go on.
-pub fn audit(flags: &AuditFlags, out: &mut dyn Write, now: Moment) -> Result<(), String> {
+pub(super) fn run(flags: &AuditArgs, out: &mut dyn Write, now: Moment) -> Result<(), String> {
     let store = open(&flags.database, Access::Read)?;
     let store = &*store;
     let user = flags.user.as_ref().map(|name| find(store, name)).transpose()?;

@@ -1,4 +1,4 @@
-//! Where the database is.
+//! Where the database is, and how a command opens it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::config::DATABASE;
-use crate::store::Database;
+use super::serve::DATABASE;
+use crate::store::{self, Database, Store};
 
 /// The variable that holds the password for the database's server. No flag is the same, as everybody on
 /// the machine can read a flag.
@@ -15,7 +15,7 @@ pub(super) const PASSWORD_VARIABLE: &str = "VESTIBULE_DATABASE_PASSWORD";
 
 /// Where the database is, and how its server lets us in.
 #[derive(Args)]
-pub struct DatabaseFlags {
+pub struct DatabaseArgs {
     /// The SQLite file that holds everything, created at first start with mode 0600; or MariaDB servers:
     /// mysql://USER@HOST:PORT,.../NAME?tls=off|system|CA-FILE.
     #[arg(long, env = "VESTIBULE_DATABASE", value_name = "DATABASE")]
@@ -31,7 +31,7 @@ pub struct DatabaseFlags {
     database_password_file: Option<PathBuf>,
 }
 
-impl DatabaseFlags {
+impl DatabaseArgs {
     /// The database with its password, or one line that says what to do.
     pub(crate) fn check(&self) -> Result<Database, String> {
         let file = self.database_password_file.as_deref();
@@ -84,4 +84,39 @@ fn is_in_arguments() -> bool {
         text.contains("mysql://") || text.contains("mariadb://")
     };
     std::env::args_os().any(|it| is_address(&it))
+}
+
+/// What a command does with a database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It reads, and leaves the tables as they are. An older schema is refused.
+    Read,
+    /// It changes what is there: a mistyped path must not make a new database.
+    Change,
+    /// It adds something, and makes the database where there is none.
+    Add,
+}
+
+pub(super) fn open(flags: &DatabaseArgs, access: Access) -> Result<Box<dyn Store>, String> {
+    open_at(&flags.check()?, access)
+}
+
+pub(super) fn open_at(database: &Database, access: Access) -> Result<Box<dyn Store>, String> {
+    if access != Access::Add {
+        see_that_it_is_there(database, "--database")?;
+    }
+    let opened = match access {
+        Access::Read => store::open_to_read(database),
+        Access::Change | Access::Add => store::open_beside(database),
+    };
+    opened.map_err(|err| err.to_string())
+}
+
+pub(super) fn see_that_it_is_there(database: &Database, flag: &str) -> Result<(), String> {
+    match database.file() {
+        Some(path) if !path.exists() => {
+            Err(format!("there is no database {database}; say which with {flag}"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -83,7 +83,7 @@ fn is_service_link(rest: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::definition;
+    use super::super::command_line::definition;
     use super::*;
 
     fn refusal(variables: &[(&str, &str)]) -> Option<String> {

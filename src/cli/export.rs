@@ -1,19 +1,45 @@
 //! Everybody as lines of JSON.
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
 
 use super::{Access, Done, counted, open, record_of};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::new_file::NewFile;
-use crate::cli::config::ExportFlags;
-use crate::cli::export_format::{self, Counts, LINE_BYTES_MAX};
+use crate::cli::database::DatabaseArgs;
+use crate::cli::export_format::{self, ExportCounts, LINE_BYTES_MAX};
 use crate::store::Store;
+
+/// `vestibule export`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    vestibule export --sessions people.jsonl\n  \
+    vestibule export | gzip > people.jsonl.gz\n\n\
+    The first line says what follows, then there is one line per user, and the last line has their number; \
+    times are milliseconds since 1970. `vestibule import vestibule FILE` reads it back. It holds password \
+    hashes, and with --sessions the hashes of session tokens: keep it as private as the database.\n\
+    It does not hold access tokens, invitations, reset links, reserved names, known browsers and the audit \
+    log; a `vestibule backup` does.")]
+pub struct ExportArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// The file to write, with mode 0600; it must not exist yet. Without it, standard output, unless that
+    /// is a terminal.
+    pub(crate) file: Option<PathBuf>,
+
+    /// Include live sessions, so that users stay signed in.
+    #[arg(long)]
+    pub(crate) sessions: bool,
+}
 
 /// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
 /// to print beside. A file that is there is never overwritten, and a terminal is shown nothing.
-pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: Moment) -> Done {
+pub fn run(flags: &ExportArgs, out: &mut dyn Write, is_terminal: bool, now: Moment) -> Done {
     let file = flags.file.as_ref().filter(|it| it.as_os_str() != "-");
     if file.is_none() && is_terminal {
         return Err(
@@ -29,7 +55,7 @@ pub fn export(flags: &ExportFlags, out: &mut dyn Write, is_terminal: bool, now: 
         None => write(store, out, living, now)?,
         Some(path) => write_file(store, path, living, now)?,
     };
-    let Counts { users, keys, sessions } = counts;
+    let ExportCounts { users, keys, sessions } = counts;
     let held = [(users, "user"), (keys, "key"), (sessions, "session")];
     let [held_users, held_keys, held_sessions] = held.map(|(count, thing)| counted(count, thing));
     let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
@@ -51,7 +77,7 @@ fn write_file(
     path: &Path,
     living: Option<Moment>,
     now: Moment,
-) -> Result<Counts, String> {
+) -> Result<ExportCounts, String> {
     let failed = |err: std::io::Error| format!("cannot write {}: {err}", path.display());
     let file = NewFile::create(path).map_err(failed)?;
     let counts = write(store, &mut file.file(), living, now)?;
@@ -64,12 +90,12 @@ fn write(
     out: &mut dyn Write,
     living: Option<Moment>,
     now: Moment,
-) -> Result<Counts, String> {
+) -> Result<ExportCounts, String> {
     let has_sessions = living.is_some();
     let failed = |err: std::io::Error| format!("cannot write the export: {err}");
     let mut out = BufWriter::with_capacity(256 * 1024, out);
     writeln!(out, "{}", export_format::header(has_sessions, now)).map_err(failed)?;
-    let mut counts = Counts::default();
+    let mut counts = ExportCounts::default();
     let mut fault = None;
     let shown = store.each_departure(living, &mut |it| {
         let line = export_format::person(&it, has_sessions);

@@ -22,7 +22,7 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How many of everything there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
+pub struct ExportCounts {
     /// People.
     pub users: u64,
     /// Their ways to prove who they are.
@@ -31,8 +31,8 @@ pub struct Counts {
     pub sessions: u64,
 }
 
-impl Counts {
-    /// Counts somebody with all that is theirs.
+impl ExportCounts {
+    /// ExportCounts somebody with all that is theirs.
     pub fn add(&mut self, it: &Departure) {
         self.users += 1;
         self.keys += it.keys.len() as u64;
@@ -53,7 +53,7 @@ pub enum Line {
     /// Somebody.
     Person(Box<Departure>),
     /// How many there were.
-    End(Counts),
+    End(ExportCounts),
 }
 
 /// The first line.
@@ -89,8 +89,8 @@ pub fn person(it: &Departure, has_sessions: bool) -> String {
 }
 
 /// The last line.
-pub fn end(counts: &Counts) -> String {
-    let Counts { users, keys, sessions } = counts;
+pub fn end(counts: &ExportCounts) -> String {
+    let ExportCounts { users, keys, sessions } = counts;
     json!({ "end": { "users": users, "keys": keys, "sessions": sessions } }).to_string()
 }
 
@@ -169,7 +169,7 @@ fn read_end(mut fields: Fields) -> Result<Line, String> {
     let mut count = |name| fields.take(name, Value::as_u64);
     let (users, keys, sessions) = (count("users")?, count("keys")?, count("sessions")?);
     fields.end()?;
-    Ok(Line::End(Counts { users, keys, sessions }))
+    Ok(Line::End(ExportCounts { users, keys, sessions }))
 }
 
 fn read_person(mut fields: Fields) -> Result<Departure, String> {
@@ -369,7 +369,7 @@ mod tests {
         }
         let now = Moment::from_millis(7);
         assert!(matches!(read(&header(true, now)), Ok(Line::Header { has_sessions: true })));
-        let counts = Counts { users: 1, keys: 2, sessions: 3 };
+        let counts = ExportCounts { users: 1, keys: 2, sessions: 3 };
         assert!(matches!(read(&end(&counts)), Ok(Line::End(it)) if it == counts));
     }
 

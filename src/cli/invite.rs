@@ -1,29 +1,94 @@
 //! What an operator does with invitations.
 
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Access, Done, drawn, lines, open, printable, read_groups, record_of, table};
 use crate::auth::events::Event;
-use crate::auth::invitations::{self, NewInvite};
+use crate::auth::invitations::{self, LIFE_MAX, NewInvite, USES_MAX};
 use crate::base::clock::Moment;
-use crate::cli::config::{InviteAction, InviteFlags};
+use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
+use crate::cli::serve::parse::{origin, period};
 use crate::store::{Invite, Store};
 use crate::web::origin::Origin;
 
+/// `vestibule invite`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  \
+    vestibule invite new --origin https://auth.example.com --groups staff --uses 5 --life 7d\n\n\
+    Exit codes: 0 done; 1 not done, or there is no such invitation; 2 wrong usage.")]
+pub struct InviteArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: InviteAction,
+}
+
+/// What can be done with invitations.
+#[derive(Subcommand)]
+pub enum InviteAction {
+    /// Print a link with which people create their accounts, where --signup is invite or open. Hand it
+    /// over in private.
+    #[command(after_help = "Example:\n  \
+        vestibule invite new --origin https://auth.example.com --groups staff --note 'for the new office'")]
+    New {
+        /// URL of the sign-in, as for serve.
+        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+        origin: Origin,
+        /// How many accounts can be created with it.
+        #[arg(long, value_name = "COUNT", default_value = "1")]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(USES_MAX)))]
+        uses: u32,
+        /// How long it is valid, at most 90d.
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = life)]
+        life: Duration,
+        /// Groups for the accounts created with it, comma-separated.
+        #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
+        groups: String,
+        /// What it is for; only operators see this.
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        note: String,
+        /// Also draw it as a QR code.
+        #[arg(long)]
+        qr: bool,
+        /// Print JSON, for scripts.
+        #[arg(long, conflicts_with = "qr")]
+        json: bool,
+    },
+    /// List the valid invitations.
+    #[command(after_help = "Example:\n  vestibule invite list --json")]
+    List {
+        /// Print one JSON object per line, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke an invitation. Accounts created with it stay.
+    #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d20b7e4a65")]
+    Revoke {
+        /// Its handle, as listed.
+        handle: String,
+    },
+}
+
 /// How a link is to be shown.
-struct Look {
+struct LinkFormat {
     qr: bool,
     json: bool,
 }
 
 /// `vestibule invite`: comes back with what to print, or with one line about why it is not done.
-pub fn invite(flags: InviteFlags, now: Moment) -> Result<Printout, String> {
+pub(super) fn run(flags: InviteArgs, now: Moment) -> Result<Printout, String> {
     let open = |access| open(&flags.database, access);
     match flags.action {
         InviteAction::New { origin, uses, life, groups, note, qr, json } => {
             let new = NewInvite { note, groups: read_groups(&groups)?, uses, life };
-            make(&*open(Access::Add)?, new, &origin, &Look { qr, json }, now)
+            make(&*open(Access::Add)?, new, &origin, &LinkFormat { qr, json }, now)
         }
         InviteAction::List { json } => list(&*open(Access::Read)?, json, now).map(Printout::from),
         InviteAction::Revoke { handle } => {
@@ -43,7 +108,7 @@ fn make(
     store: &dyn Store,
     new: NewInvite,
     origin: &Origin,
-    look: &Look,
+    format: &LinkFormat,
     now: Moment,
 ) -> Result<Printout, String> {
     let (invite, token) = invitations::create(store, new, now).map_err(|err| err.to_string())?;
@@ -63,12 +128,12 @@ fn make(
     let unshown = |cause: String| format!("{lost} ({cause})");
     record_of(store, Event::InviteNew, &facts, now).map_err(unshown)?;
     let link = format!("{origin}/signup?invite={}", token.reveal());
-    let text = if look.json {
+    let text = if format.json {
         let mut data = data(&invite);
         data["link"] = link.into();
         format!("{data}\n")
     } else {
-        let drawn = if look.qr { drawn(&link).map_err(unshown)? } else { String::new() };
+        let drawn = if format.qr { drawn(&link).map_err(unshown)? } else { String::new() };
         format!("{link}\n{drawn}")
     };
     Ok(Printout { text, lost: Some(lost) })
@@ -102,4 +167,9 @@ fn data(it: &Invite) -> Value {
         "created_at": it.created_at.rfc3339(),
         "expires_at": it.expires_at.rfc3339(),
     })
+}
+
+fn life(text: &str) -> Result<Duration, String> {
+    let life = period(text)?;
+    if life > LIFE_MAX { Err("it must be at most 90d".to_owned()) } else { Ok(life) }
 }

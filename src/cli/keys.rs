@@ -1,9 +1,10 @@
-//! What an operator does with the keys of a user: see them, add one, remove one.
+//! `vestibule user key`: lists, adds and removes the keys of a user.
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::user::finish;
-use super::{Done, lines, printable, table};
+use super::{Done, find, lines, printable, table};
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
 use crate::auth::users::Username;
@@ -11,11 +12,54 @@ use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher, PasswordHash};
 use crate::store::{Key, KeyId, Store, User, Written};
 
+/// What can be done with the keys of a user.
+#[derive(Subcommand)]
+pub enum KeyAction {
+    /// List the keys of a user and the kind of hash of each password.
+    #[command(after_help = "Example:\n  vestibule user key list anna --json")]
+    List {
+        /// The username, in any spelling.
+        name: String,
+        /// Print one JSON object per line, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a key. A sign-in name gets the user's current password; a key of another provider has none.
+    #[command(after_help = "Examples:\n  \
+        vestibule user key add anna username:anna.onym\n  \
+        vestibule user key add anna github:1234567")]
+    Add {
+        /// The username, in any spelling.
+        name: String,
+        /// The provider, a colon, and the ID there; for a sign-in name, username: and the name.
+        #[arg(value_name = "PROVIDER:ID")]
+        key: String,
+    },
+    /// Remove a key. The user's sessions, access tokens and reset links end.
+    #[command(after_help = "Example:\n  vestibule user key remove anna github:1234567")]
+    Remove {
+        /// The username, in any spelling.
+        name: String,
+        /// The key, as vestibule user key list shows it.
+        #[arg(value_name = "PROVIDER:ID")]
+        key: String,
+    },
+}
+
+/// Does what was asked for, and comes back with what to print.
+pub(super) fn run(store: &dyn Store, action: KeyAction, now: Moment) -> Done {
+    match action {
+        KeyAction::Add { name, key } => add(store, &find(store, &name)?, &key, now),
+        KeyAction::Remove { name, key } => remove(store, &find(store, &name)?, &key, now),
+        KeyAction::List { name, json } => list(store, &find(store, &name)?, json),
+    }
+}
+
 /// Bytes of a key's id, at most.
 const BYTES_MAX: usize = 255;
 
 /// Adds a key: a sign-in name with the password that the user has, or what another provider knows them as.
-pub(super) fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     let id = read(text)?;
     let written = if let Some(name) = id.sign_in_name() {
         let name = Username::for_sign_up(name)
@@ -42,7 +86,7 @@ pub(super) fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Do
 }
 
 /// Removes a key. Whatever may have begun with it ends: sessions, access tokens and reset links.
-pub(super) fn remove(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+fn remove(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     let id = read(text)?;
     let none = || format!("{} has no key {text}", printable(&user.username));
     let found = one_of(store, user, &id)?.ok_or_else(none)?;
@@ -53,7 +97,7 @@ pub(super) fn remove(store: &dyn Store, user: &User, text: &str, now: Moment) ->
     finish(store, user, Ok(true), (Event::UserKeyRemove, &fields), now)
 }
 
-pub(super) fn list(store: &dyn Store, user: &User, as_json: bool) -> Done {
+fn list(store: &dyn Store, user: &User, as_json: bool) -> Done {
     let all = of(store, user)?;
     if as_json {
         return Ok(lines(all.iter().map(data)));

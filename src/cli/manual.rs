@@ -8,28 +8,32 @@ use std::path::Path;
 use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
-use super::config::{EXIT_CODES, definition};
+use super::command_line::{EXIT_CODES, definition};
 
 /// What stands at the top of the rendered files.
 const NOTICE: &str = "<!-- Rendered from the definitions of the command line in src/cli: change the texts there, then run \
                       `cargo run -- manual --markdown docs`. -->";
 
 /// A script that makes this shell complete commands and flags.
-pub fn completions(shell: Shell) -> String {
+pub(super) fn completions(shell: Shell) -> String {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut definition(), "vestibule", &mut text);
     String::from_utf8(text).expect("names and texts of flags are UTF-8")
 }
 
-/// Writes a manual page for each command into the folder, and says how many there are.
-pub fn write_manual(folder: &Path) -> std::io::Result<usize> {
-    let before = fs::read_dir(folder)?.count();
-    clap_mangen::generate_to(definition(), folder)?;
-    Ok(fs::read_dir(folder)?.count() - before)
+/// `vestibule manual`: writes a manual page for each command into the folder; or the reference, `settings.md`
+/// and `commands.md`, over those that are there. There is nothing to print then.
+pub(super) fn write(folder: &Path, is_reference: bool) -> Result<String, String> {
+    let done = if is_reference {
+        write_reference(folder)
+    } else {
+        clap_mangen::generate_to(definition(), folder)
+    };
+    done.map_err(|err| format!("cannot write into {}: {err}", folder.display()))?;
+    Ok(String::new())
 }
 
-/// Writes `settings.md` and `commands.md` into the folder, over those that are there.
-pub fn write_reference(folder: &Path) -> std::io::Result<()> {
+fn write_reference(folder: &Path) -> std::io::Result<()> {
     let mut program = definition();
     program.build();
     let serve = program.find_subcommand("serve").expect("the program serves");

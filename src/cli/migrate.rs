@@ -1,12 +1,33 @@
 //! The tables of a database, up to date.
 
+use clap::Args;
+
 use super::see_that_it_is_there;
-use crate::cli::config::MigrateFlags;
+use crate::cli::database::DatabaseArgs;
 use crate::store;
+
+/// `vestibule migrate`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    vestibule migrate --database mysql://admin@db1/vestibule --database-password-file password\n  \
+    vestibule migrate --check --database vestibule.db\n\n\
+    `vestibule serve` and the commands that write do this by themselves, and those that only read refuse an \
+    older schema. The command is for set-ups in which the database user of serve may not change tables. Where \
+    there is no database yet, it is made.\n\
+    Exit codes: 0 the schema is current; 1 it is not; 2 wrong usage.")]
+pub struct MigrateArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// Only say whether the schema is current.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
 
 /// `vestibule migrate`: brings the tables of a database up to date, and makes them where there are none; or
 /// only says whether they are up to date. With it comes whether they are then.
-pub fn migrate(flags: &MigrateFlags) -> Result<(String, bool), String> {
+pub(super) fn run(flags: &MigrateArgs) -> Result<(String, bool), String> {
     let text = |err: store::Error| err.to_string();
     let database = flags.database.check()?;
     if flags.check {

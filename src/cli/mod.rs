@@ -1,89 +1,275 @@
 //! What an operator types: the commands, their flags, and what each of them does, on the database of a server
-//! that may be running.
+//! that may be running. A command is a file, with its flags and what it does; this one lists them and has what
+//! they share.
 //!
 //! The highest layer: it may know everything, and nothing below knows that a command line exists. Decides what
 //! is printed and with which exit code. Every change is one transaction that a running server sees at its next
 //! request, and leaves a record in the audit log.
 
-pub mod config;
-mod database;
+pub mod command_line;
 mod environment;
 mod manual;
 pub mod output;
+mod terminal;
+mod database;
+pub mod serve;
 mod user;
+mod password;
 mod keys;
+mod session;
 mod access_token;
 mod invite;
 mod audit;
 mod backup;
+mod restore;
+mod check;
 mod migrate;
 mod copy;
-mod export;
+pub mod export;
 pub mod export_format;
+#[cfg(feature = "import")]
 pub mod import;
 pub mod proxy_config;
+#[cfg(feature = "doctor")]
 pub mod doctor;
 
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
+use clap::Subcommand;
+use clap_complete::Shell;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use self::access_token::TokenArgs;
+use self::audit::AuditArgs;
+use self::backup::BackupArgs;
+use self::check::CheckArgs;
+use self::copy::CopyArgs;
+use self::database::{Access, open, open_at, see_that_it_is_there};
+#[cfg(feature = "doctor")]
+use self::doctor::DoctorArgs;
+use self::export::ExportArgs;
+#[cfg(feature = "import")]
+use self::import::ImportArgs;
+use self::invite::InviteArgs;
+use self::migrate::MigrateArgs;
+use self::output::{Output, Printout};
+use self::proxy_config::ProxyArgs;
+use self::restore::RestoreArgs;
+use self::serve::ServeArgs;
+use self::session::SessionArgs;
+use self::user::UserArgs;
 use crate::auth::events::Event;
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
 use crate::server::log;
-use crate::store::{self, Database, Groups, Record, Store, User};
+use crate::store::{Groups, Record, Store, User};
 
-pub use access_token::{session, token};
-pub use audit::audit;
-pub use backup::{backup, check, restore};
-pub use copy::copy;
-pub use database::DatabaseFlags;
-pub use export::export;
-pub use invite::invite;
-pub use migrate::migrate;
-pub use user::user;
+/// What the program can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Serve the site until SIGTERM, SIGINT or SIGHUP.
+    #[command(after_help = "Examples:\n  \
+            # try it out on http://127.0.0.1:8080, with vestibule.db in this folder\n  \
+            vestibule serve\n  \
+            # behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n  \
+            vestibule serve --origin https://auth.example.com --trusted-proxy 127.0.0.1 \
+            --database /var/lib/vestibule/vestibule.db\n\n\
+            Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen, and a switch \
+            with true or false. A flag takes precedence, and an empty variable counts as not set. A \
+            VESTIBULE_ variable that is not a setting of any command is refused, except for those that Kubernetes \
+            sets for services. There is no configuration file.\n\n\
+            The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT and SIGHUP stop the \
+            server once requests in flight are answered; under nohup SIGHUP is ignored.\n\n\
+            Exit codes: 0 stopped as asked; \
+            1 could not start or go on; 2 a setting is wrong.")]
+    Serve(Box<ServeArgs>),
+
+    /// Manage accounts: passwords, groups, addresses, access.
+    User(Box<UserArgs>),
+
+    /// List and end sessions.
+    Session(SessionArgs),
+
+    /// Manage invitations: links with which people create their accounts.
+    Invite(InviteArgs),
+
+    /// List and revoke access tokens.
+    Token(TokenArgs),
+
+    /// Show the audit log: what happened that matters for security.
+    Audit(AuditArgs),
+
+    /// Copy the database file while the server runs, consistent as of one moment; nobody waits for it.
+    /// Keep the copy as private as the database.
+    Backup(BackupArgs),
+
+    /// Replace the database file by a backup, with the server stopped. Sessions, access tokens, invitations
+    /// and reset links in it are dropped, as some may have ended since.
+    Restore(RestoreArgs),
+
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  \
+            vestibule completions bash > /etc/bash_completion.d/vestibule")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+
+    /// Write the manual pages, one for each command.
+    #[command(after_help = "Examples:\n  \
+            vestibule manual /usr/local/share/man/man1\n  \
+            # settings.md and commands.md, as in the project's docs\n  \
+            vestibule manual --markdown docs")]
+    Manual {
+        /// The folder to write to.
+        folder: PathBuf,
+        /// Write the reference of settings and commands in Markdown instead.
+        #[arg(long)]
+        markdown: bool,
+    },
+
+    /// Check the settings of serve and the database: versions, integrity, orphaned rows, who else may
+    /// access the file.
+    #[command(after_help = "Example:\n  \
+            vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n\n\
+            Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
+            wrong.")]
+    Check(Box<CheckArgs>),
+
+    /// Write all users with their password hashes as JSON lines, while the server runs and consistent as
+    /// of one moment.
+    Export(ExportArgs),
+
+    #[cfg(feature = "import")]
+    /// Import users from another system, with their passwords and, where possible, their sessions.
+    Import(ImportArgs),
+
+    /// Copy everything into another database, a file or servers, so that everyone stays signed in.
+    Copy(CopyArgs),
+
+    /// Bring the tables of a database up to date, as serve does when it starts.
+    Migrate(MigrateArgs),
+
+    /// Print the configuration of a reverse proxy that guards apps.
+    #[command(after_help = "Example:\n  \
+            vestibule proxy-config nginx --origin https://auth.example.com --cookie-domain example.com \
+            --app https://app.example.com --upstream http://127.0.0.1:3000 \
+            > /etc/nginx/conf.d/vestibule.conf\n\n\
+            Then `vestibule doctor https://app.example.com` checks that it holds.")]
+    ProxyConfig(Box<ProxyArgs>),
+
+    #[cfg(feature = "doctor")]
+    /// Check from outside whether a reverse proxy guards an app.
+    #[command(after_help = "Examples:\n  \
+            # ask it as an unauthenticated client: pages, forms, scripts, sockets, forged headers\n  \
+            vestibule doctor https://app.example.com\n  \
+            # also try two more paths, and what the app receives when ann has signed in\n  \
+            vestibule doctor https://app.example.com --path /metrics,/ws \\\n    \
+            --sign-in ann --origin https://auth.example.com < password\n  \
+            # before DNS points there, with a private certificate authority\n  \
+            vestibule doctor https://app.test --ca ca.pem --resolve app.test:443:10.0.0.5 \\\n    \
+            --resolve auth.test:443:10.0.0.5\n\n\
+            Prints one line per finding on standard output: ok, FAIL with what to do, or skip. \
+            Exit codes: 0 nothing is wrong; 1 something is, or nothing answers; 2 a flag is wrong.")]
+    Doctor(Box<DoctorArgs>),
+
+    /// Print the help of a command, as its --help does.
+    #[command(after_help = "Example:\n  vestibule help user add")]
+    Help {
+        /// The command; without it the program.
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+
+    /// Print the version.
+    #[command(after_help = "Example:\n  vestibule version")]
+    Version,
+}
+
+/// Why a command ends with an error: the exit code and one line.
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// The line, without the name of the program.
+    pub text: String,
+}
+
+impl Failure {
+    /// What was typed is wrong.
+    pub const fn usage(text: String) -> Self {
+        Self { code: 2, text }
+    }
+}
+
+impl From<String> for Failure {
+    /// What was typed is right, and could not be done.
+    fn from(text: String) -> Self {
+        Self { code: 1, text }
+    }
+}
+
+impl Command {
+    /// Does what the command says, and prints what it has to say. `clock` is read whenever the time is needed.
+    pub fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Serve(args) => args.run(out, clock).map(|()| ExitCode::SUCCESS),
+            Self::User(args) => tell(out, user::run(*args, terminal::password, clock())),
+            Self::Session(args) => tell(out, session::run(args, clock())),
+            Self::Invite(args) => tell(out, invite::run(args, clock())),
+            Self::Token(args) => tell(out, access_token::run(args, clock())),
+            Self::Audit(args) => {
+                audit::run(&args, out, clock())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Backup(args) => tell(out, backup::run(&args, clock())),
+            Self::Restore(args) => tell(out, restore::run(&args, clock())),
+            Self::Completions { shell } => tell(out, Ok::<_, Failure>(manual::completions(shell))),
+            Self::Manual { folder, markdown } => tell(out, manual::write(&folder, markdown)),
+            Self::Check(args) => judge(out, check::run(*args)),
+            Self::Export(args) => {
+                let done = export::run(&args, out, Output::is_terminal(), clock());
+                tell(out, done)
+            }
+            #[cfg(feature = "import")]
+            Self::Import(args) => args.run(out, clock()),
+            Self::Copy(args) => tell(out, args.run(clock())),
+            Self::Migrate(args) => judge(out, migrate::run(&args).map_err(Failure::from)),
+            Self::ProxyConfig(args) => args.run(out),
+            #[cfg(feature = "doctor")]
+            Self::Doctor(args) => args.run(out),
+            Self::Help { command } => {
+                let text = command_line::help(command.into_iter().map(Into::into));
+                tell(out, text.map_err(Failure::usage))
+            }
+            Self::Version => tell(out, Ok::<_, Failure>(command_line::version())),
+        }
+    }
+}
+
+/// Prints a report; the exit code says whether all is as it should be.
+fn judge(out: &mut Output, done: Result<(String, bool), Failure>) -> Result<ExitCode, Failure> {
+    let (report, is_good) = done?;
+    out.print(report);
+    Ok(ExitCode::from(u8::from(!is_good)))
+}
+
+/// Prints what a command has to say.
+fn tell<T: Into<Printout>, E: Into<Failure>>(
+    out: &mut Output,
+    done: Result<T, E>,
+) -> Result<ExitCode, Failure> {
+    out.print(done.map_err(Into::into)?);
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Why something was not done, as one line.
 type Done = Result<String, String>;
-
-/// What a command does with a database.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// It reads, and leaves the tables as they are. An older schema is refused.
-    Read,
-    /// It changes what is there: a mistyped path must not make a new database.
-    Change,
-    /// It adds something, and makes the database where there is none.
-    Add,
-}
-
-fn open(flags: &DatabaseFlags, access: Access) -> Result<Box<dyn Store>, String> {
-    open_at(&flags.check()?, access)
-}
-
-fn open_at(database: &Database, access: Access) -> Result<Box<dyn Store>, String> {
-    if access != Access::Add {
-        see_that_it_is_there(database, "--database")?;
-    }
-    let opened = match access {
-        Access::Read => store::open_to_read(database),
-        Access::Change | Access::Add => store::open_beside(database),
-    };
-    opened.map_err(|err| err.to_string())
-}
-
-fn see_that_it_is_there(database: &Database, flag: &str) -> Result<(), String> {
-    match database.file() {
-        Some(path) if !path.exists() => {
-            Err(format!("there is no database {database}; say which with {flag}"))
-        }
-        _ => Ok(()),
-    }
-}
 
 fn find(store: &dyn Store, name: &str) -> Result<User, String> {
     let found = match Username::for_sign_in(name) {

@@ -1,69 +1,236 @@
-//! What an operator does with people.
+//! `vestibule user`: adds, changes, shows and deletes accounts.
 
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::keys::{self, KeyAction};
+use super::password::PasswordArgs;
 use super::{
     Access, Done, drawn, find, lines, open, printable, read_groups, record, record_of, table,
 };
 use crate::auth::events::Event;
-use crate::auth::keys::{self, NewKey};
+use crate::auth::keys::{self as auth_keys, NewKey};
 use crate::auth::names::{self, Rest};
 use crate::auth::one_time_tokens::{self, Purpose};
-use crate::auth::password_policy::{self, Policy};
 use crate::auth::sessions;
 use crate::auth::throttle;
-use crate::auth::users::{self, Username};
+use crate::auth::users::{self, Created, Username};
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
-use crate::base::password::{Cost, Hasher, Password};
+use crate::base::password::{Cost, Hasher};
 use crate::base::token;
-use crate::cli::config::{KeyAction, UserAction, UserFlags, network};
+use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
+use crate::cli::serve::NameRestArgs;
+use crate::cli::serve::parse::{network, origin};
 use crate::store::{self, KeyId, Store, User, Written};
 use crate::web::origin::Origin;
+
+/// `vestibule user`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    vestibule user add anna --groups staff\n  \
+    vestibule user groups anna admin,staff\n  \
+    vestibule user disable anna --reason 'left the company'\n\n\
+    Exit codes: 0 done; 1 not done, or there is no such user; 2 wrong usage.")]
+pub struct UserArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: UserAction,
+}
+
+/// What can be done with a user.
+#[derive(Subcommand)]
+pub enum UserAction {
+    /// Create an account, also where --signup is closed. The password comes from a prompt, or from
+    /// standard input as one line.
+    #[command(after_help = "Example:\n  vestibule user add anna --groups staff < password")]
+    Add {
+        /// The username.
+        name: String,
+        /// Create it without a password.
+        #[arg(long)]
+        no_password: bool,
+        /// Groups, comma-separated.
+        #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
+        groups: String,
+        /// Which passwords are accepted.
+        #[command(flatten)]
+        rules: PasswordArgs,
+    },
+    /// List all users.
+    #[command(after_help = "Example:\n  vestibule user list --json")]
+    List {
+        /// Print one JSON object per line, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a user's password, from a prompt or from standard input as one line. It replaces the password
+    /// of every key of the user; sessions, access tokens and reset links end, and failed attempts are
+    /// forgotten.
+    #[command(after_help = "Example:\n  vestibule user passwd anna < password")]
+    Passwd {
+        /// The username, in any spelling.
+        name: String,
+        /// Which passwords are accepted.
+        #[command(flatten)]
+        rules: PasswordArgs,
+    },
+    /// Rename a user, who signs in with the new name from then on. Reset links end.
+    #[command(after_help = "Example:\n  vestibule user rename anna anna.onym")]
+    Rename {
+        /// The username, in any spelling.
+        name: String,
+        /// The new username.
+        new_name: String,
+        /// How long the old name rests.
+        #[command(flatten)]
+        rest: NameRestArgs,
+    },
+    /// List, add and remove the keys of a user: sign-in names and IDs of other providers.
+    #[command(after_help = "Example:\n  vestibule user key list anna")]
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        action: KeyAction,
+    },
+    /// Delete a user and all their data. This cannot be undone. The username stays reserved for a while.
+    #[command(after_help = "Example:\n  vestibule user delete anna --yes")]
+    Delete {
+        /// The username, in any spelling.
+        name: String,
+        /// Confirm the deletion.
+        #[arg(long)]
+        yes: bool,
+        /// How long the name rests.
+        #[command(flatten)]
+        rest: NameRestArgs,
+    },
+    /// Release the username of a deleted or renamed account before its time. Apps that still trust it
+    /// cannot tell its next owner from the last one.
+    #[command(after_help = "Example:\n  vestibule user free anna")]
+    Free {
+        /// The username, in any spelling.
+        name: String,
+    },
+    /// Print a link with which a user sets a new password. It is valid for an hour and works once. Hand it
+    /// over in private.
+    #[command(
+        after_help = "Example:\n  vestibule user reset-link anna --origin https://auth.example.com --qr"
+    )]
+    ResetLink {
+        /// The username, in any spelling.
+        name: String,
+        /// URL of the sign-in, as for serve.
+        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+        origin: Origin,
+        /// Also draw it as a QR code.
+        #[arg(long)]
+        qr: bool,
+    },
+    /// Forget the failed attempts for a name, or from an address or a network, which ends the wait.
+    #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
+        vestibule user unlock 203.0.113.7\n  vestibule user unlock 2001:db8:1::/48")]
+    Unlock {
+        /// The username, in any spelling; or an IP address; or a network, such as 10.1.0.0/16 or
+        /// 2001:db8:1::/48, which are the largest sizes.
+        #[arg(value_name = "NAME|ADDRESS|NETWORK")]
+        name: String,
+    },
+    /// Show everything stored about a user.
+    #[command(after_help = "Example:\n  vestibule user show anna --json")]
+    Show {
+        /// The username, in any spelling.
+        name: String,
+        /// Print JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the groups of a user, which apps are told and checks can require.
+    #[command(after_help = "Example:\n  vestibule user groups anna admin,staff")]
+    Groups {
+        /// The username, in any spelling.
+        name: String,
+        /// Group names of a-z, 0-9, dots, hyphens and underscores, comma-separated; '' for none.
+        #[arg(value_name = "GROUP,...")]
+        groups: String,
+    },
+    /// Set the e-mail address of a user, which apps are told. Reset links end.
+    #[command(after_help = "Example:\n  vestibule user email anna anna@example.com")]
+    Email {
+        /// The username, in any spelling.
+        name: String,
+        /// The address; '' for none.
+        #[arg(value_name = "ADDRESS")]
+        email: String,
+    },
+    /// Disable an account at once: its sessions and reset links end, its access tokens stop working, and
+    /// signing in is answered as for a wrong password.
+    #[command(after_help = "Example:\n  vestibule user disable anna --reason 'left the company'")]
+    Disable {
+        /// The username, in any spelling.
+        name: String,
+        /// Why; only operators see this.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Enable a disabled account.
+    #[command(after_help = "Example:\n  vestibule user enable anna")]
+    Enable {
+        /// The username, in any spelling.
+        name: String,
+    },
+}
 
 /// Users that are read at once for a list.
 const PAGE: u32 = 1_000;
 
-/// Does what was asked for, and comes back with what to print. `ask` gets a password from whoever runs
-/// it, with what it is for. An error is one line.
-pub fn user(
-    flags: UserFlags,
+/// Does what was asked for, and comes back with what to print. `ask` gets the password for a name from whoever
+/// runs the command. An error is one line.
+pub(super) fn run(
+    args: UserArgs,
     ask: impl FnOnce(&str) -> Done,
     now: Moment,
 ) -> Result<Printout, String> {
-    let access = match flags.action {
-        UserAction::Add { .. } => Access::Add,
-        UserAction::List { .. } | UserAction::Show { .. } => Access::Read,
-        _ => Access::Change,
-    };
-    let open = || open(&flags.database, access);
-    if let UserAction::Add { name, no_password, groups, password_policy } = &flags.action {
-        let password = if *no_password { None } else { Some(ask(name)?) };
-        let added = add(open, name, password.as_deref(), (groups, *password_policy), now);
-        return added.map(Printout::from);
+    let UserArgs { database, action } = args;
+    let open = |access| open(&database, access);
+    match action {
+        UserAction::Add { name, no_password, groups, rules } => {
+            let password = if no_password { None } else { Some(ask(&name)?) };
+            let open = || open(Access::Add);
+            add(open, &name, password.as_deref(), (&groups, &rules), now).map(Printout::from)
+        }
+        UserAction::List { json } => list(&*open(Access::Read)?, json).map(Printout::from),
+        UserAction::Show { name, json } => {
+            let store = &*open(Access::Read)?;
+            show(store, &find(store, &name)?, json, now).map(Printout::from)
+        }
+        UserAction::ResetLink { name, origin, qr } => {
+            let store = &*open(Access::Change)?;
+            reset_link(store, &find(store, &name)?, &origin, qr, now)
+        }
+        action => change(&*open(Access::Change)?, action, ask, now).map(Printout::from),
     }
-    let store = open()?;
-    let store = &*store;
+}
+
+fn change(
+    store: &dyn Store,
+    action: UserAction,
+    ask: impl FnOnce(&str) -> Done,
+    now: Moment,
+) -> Done {
     let find = |name: &str| find(store, name);
-    let done = match flags.action {
-        UserAction::Add { .. } => unreachable!("it is done before the database is opened"),
-        UserAction::List { json } => list(store, json),
-        UserAction::Show { name, json } => show(store, &find(&name)?, json, now),
-        UserAction::Passwd { name, password_policy } => {
+    match action {
+        UserAction::Passwd { name, rules } => {
             let user = find(&name)?;
             let typed = ask(&name)?;
-            set_password(store, &user, &typed, password_policy, now)
+            set_password(store, &user, &typed, &rules, now)
         }
-        UserAction::Key { action: KeyAction::Add { name, key } } => {
-            super::keys::add(store, &find(&name)?, &key, now)
-        }
-        UserAction::Key { action: KeyAction::Remove { name, key } } => {
-            super::keys::remove(store, &find(&name)?, &key, now)
-        }
-        UserAction::Key { action: KeyAction::List { name, json } } => {
-            super::keys::list(store, &find(&name)?, json)
-        }
+        UserAction::Key { action } => keys::run(store, action, now),
         UserAction::Rename { name, new_name, rest } => {
             rename(store, &find(&name)?, &new_name, rest.rest(), now)
         }
@@ -71,16 +238,16 @@ pub fn user(
             delete(store, &find(&name)?, yes, rest.rest(), now)
         }
         UserAction::Free { name } => free(store, &name, now),
-        UserAction::ResetLink { name, origin, qr } => {
-            return reset_link(store, &find(&name)?, &origin, qr, now);
-        }
         UserAction::Unlock { name } => unlock(store, &name, now),
         UserAction::Groups { name, groups } => set_groups(store, &find(&name)?, &groups, now),
         UserAction::Email { name, email } => set_email(store, &find(&name)?, &email, now),
         UserAction::Disable { name, reason } => disable(store, &find(&name)?, &reason, now),
         UserAction::Enable { name } => enable(store, &find(&name)?, now),
-    };
-    done.map(Printout::from)
+        UserAction::Add { .. }
+        | UserAction::List { .. }
+        | UserAction::Show { .. }
+        | UserAction::ResetLink { .. } => unreachable!("it is done before"),
+    }
 }
 
 /// Opens the database last, so that none is made for a user who cannot be added.
@@ -88,24 +255,23 @@ fn add(
     open: impl FnOnce() -> Result<Box<dyn Store>, String>,
     typed: &str,
     password: Option<&str>,
-    (groups, policy): (&str, Policy),
+    (groups, rules): (&str, &PasswordArgs),
     now: Moment,
 ) -> Done {
     let name = Username::for_sign_up(typed)
         .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
     let groups = read_groups(groups)?;
-    let password = password.map(|typed| read_password(typed, &name, policy)).transpose()?;
+    let password = password.map(|typed| rules.accept(typed, &name)).transpose()?;
     let store = open()?;
     let store = &*store;
     let hasher = Hasher::new(1, Cost::OWASP);
     let id = KeyId::username(name.canonical());
-    let mut user = users::new(&name, now);
-    user.groups = groups;
-    let key = keys::new(&hasher, &user.id, &NewKey { id: &id, password: password.as_ref() });
-    match store.add_user(&user, &[key]).map_err(|err| err.to_string())? {
-        Written::Done => finish(store, &user, Ok(true), (Event::UserAdd, &[]), now),
-        Written::Resting => Err(resting(typed)),
-        Written::Taken | Written::NoUser => {
+    let key = NewKey { id: &id, password: password.as_ref() };
+    let created = users::create_in_groups(store, &hasher, &name, groups, Some(&key), now);
+    match created.map_err(|err| err.to_string())? {
+        Created::Done(user) => finish(store, &user, Ok(true), (Event::UserAdd, &[]), now),
+        Created::NameRests => Err(resting(typed)),
+        Created::NameTaken => {
             Err(format!("somebody is called {typed} already, or signs in with it"))
         }
     }
@@ -157,14 +323,13 @@ fn data(user: &User) -> Value {
 
 fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     let sessions = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?.len();
-    let disabled = user.disabled_at.map(Moment::rfc3339);
     let attributes = store.attributes(&user.id).map_err(|err| err.to_string())?.unwrap_or_default();
-    let keys = super::keys::of(store, user)?;
-    let names = super::keys::sign_in_names(&keys);
+    let keys = keys::of(store, user)?;
+    let names = keys::sign_in_names(&keys);
     if as_json {
         let mut data = data(user);
         data["sign_in_names"] = names.into();
-        data["keys"] = keys.iter().map(super::keys::data).collect();
+        data["keys"] = keys.iter().map(keys::data).collect();
         data["sessions"] = sessions.into();
         // What an import has written; should somebody else have, it is shown as the text it is.
         data["attributes"] = match attributes.as_str() {
@@ -174,11 +339,6 @@ fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
         return Ok(format!("{data}\n"));
     }
     let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
-    let disabled = match disabled {
-        Some(since) if user.disabled_reason.is_empty() => format!("since {since}"),
-        Some(since) => format!("since {since}: {}", user.disabled_reason),
-        None => "no".to_owned(),
-    };
     let mut rows = vec![
         ("id", user.id.as_str().to_owned()),
         ("username", user.username.clone()),
@@ -186,10 +346,10 @@ fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
         ("groups", or_none(user.groups.as_str())),
         ("email", or_none(&user.email)),
         ("created", user.created_at.rfc3339()),
-        ("disabled", disabled),
+        ("disabled", disabled(user)),
         ("sessions", sessions.to_string()),
     ];
-    rows.extend(keys.iter().map(|it| ("key", super::keys::line(it))));
+    rows.extend(keys.iter().map(|it| ("key", keys::line(it))));
     if !attributes.is_empty() {
         rows.push(("also", attributes));
     }
@@ -198,13 +358,28 @@ fn show(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     Ok(lines.concat())
 }
 
+/// Since when and why a user is disabled.
+fn disabled(user: &User) -> String {
+    match user.disabled_at.map(Moment::rfc3339) {
+        Some(since) if user.disabled_reason.is_empty() => format!("since {since}"),
+        Some(since) => format!("since {since}: {}", user.disabled_reason),
+        None => "no".to_owned(),
+    }
+}
+
 /// Sets the password of all keys that have one, and ends every session, access token and reset link, as a
 /// new password always does.
-fn set_password(store: &dyn Store, user: &User, typed: &str, policy: Policy, now: Moment) -> Done {
+fn set_password(
+    store: &dyn Store,
+    user: &User,
+    typed: &str,
+    rules: &PasswordArgs,
+    now: Moment,
+) -> Done {
     let name = Username::for_sign_in(&user.username).ok_or("the name is none to sign in with")?;
-    let password = read_password(typed, &name, policy)?;
+    let password = rules.accept(typed, &name)?;
     let hasher = Hasher::new(1, Cost::OWASP);
-    let written = keys::set_password(store, &hasher, &user.id, Some(&password));
+    let written = auth_keys::set_password(store, &hasher, &user.id, Some(&password));
     if written == Ok(Written::Taken) {
         return Err(format!("somebody else signs in as {}", printable(&user.username)));
     }
@@ -307,21 +482,6 @@ fn unlock_name(store: &dyn Store, name: &Username) -> store::Result<()> {
     match users::by_any_name(store, name)? {
         Some(user) => throttle::forget_user(store, &user),
         None => Ok(()),
-    }
-}
-
-fn read_password(typed: &str, name: &Username, policy: Policy) -> Result<Password, String> {
-    let password = password_policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
-    match policy.flaw(&password, name, &[]) {
-        None => Ok(password),
-        Some(password_policy::Flaw::TooShort) => {
-            Err(format!("passwords have at least {} characters", policy.shortest()))
-        }
-        Some(password_policy::Flaw::TooLong) => {
-            Err("passwords have at most 255 characters".to_owned())
-        }
-        Some(password_policy::Flaw::Common) => Err("many people use this password".to_owned()),
-        Some(password_policy::Flaw::Name) => Err("a name is no password".to_owned()),
     }
 }
 

@@ -6,16 +6,13 @@
 //! lives, which names and passwords are allowed, what anybody is told.
 
 mod address;
-mod better_auth;
 mod import_status;
-mod lucia;
-mod lucia_v3;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod patience;
+mod progress;
 mod records;
 mod sqlite;
-mod strangers;
 
 use std::time::Duration;
 
@@ -23,21 +20,20 @@ use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
 pub use address::{Cluster, Database, Tls};
-pub use better_auth::{BETTER_AUTH_TABLES, better_auth};
-pub use lucia::{LuciaTables, lucia};
-pub use lucia_v3::{LUCIA_V3_TABLES, lucia_v3};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
 pub use patience::Patience;
+pub use progress::Progress;
+#[cfg(feature = "import")]
+pub(crate) use progress::tell;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
     Invite, Key, KeyId, NameHash, OneTimeToken, Place, Purpose, Record, RestingName, Row, Session,
     SignedUp, Standing, TABLES, Use, User, UserId, Written,
 };
+#[cfg(feature = "import")]
+pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};
 pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
-pub use strangers::{
-    Attribute, Progress, Stranger, StrangerKey, StrangerSession, Strangers, TableNames,
-};
 
 /// How long a write in a file waits for its turn before it is given up as [`Error::Unavailable`]; less, where
 /// the request has waited elsewhere ([`Patience`]).

@@ -32,7 +32,7 @@ use handlers::{forward_auth, health};
 
 use crate::auth::access_tokens::Memory;
 use crate::auth::events::Event;
-use crate::auth::password_policy::Flaw;
+use crate::auth::password_policy::{Flaw, site_words};
 use crate::auth::sessions::Uses;
 use crate::auth::sign_in::Rules;
 use crate::auth::{Authenticator, audit, housekeeping};
@@ -122,7 +122,7 @@ impl Site {
                 apps: settings.apps.clone(),
                 domain: settings.cookie_domain.clone(),
             },
-            words: words(own),
+            words: site_words(own.map(Origin::host)),
             cookie: CookieKind { name, secure, domain },
             device_cookie: CookieKind { name: device_name, secure, domain: None },
             settings,
@@ -341,11 +341,4 @@ fn leading_to(page: Response, next: Option<&Target>) -> Response {
         }
         None => page,
     }
-}
-
-/// Words that an attacker would try first as a password here: ours, and those of the host name.
-fn words(own: Option<&Origin>) -> Vec<String> {
-    let host = own.map_or("", Origin::host);
-    let parts = host.split('.').chain([host, "vestibule"]);
-    parts.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

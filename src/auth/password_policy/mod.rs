@@ -53,8 +53,8 @@ impl Policy {
         }
     }
 
-    /// What is wrong with choosing this password under this name, if anything. `site` lists words
-    /// that an attacker would try first, in lower case, such as the site's host name.
+    /// What is wrong with choosing this password under this name, if anything. `site` lists the
+    /// words of the site, in lower case (see [`site_words`]).
     pub fn flaw(self, password: &Password, name: &Username, site: &[String]) -> Option<Flaw> {
         let length = match self {
             Self::Seed => password.units(),
@@ -78,6 +78,13 @@ impl Policy {
             None
         }
     }
+}
+
+/// Words that an attacker would try first as a password of a site: `vestibule`, and those of its host name.
+pub fn site_words(host: Option<&str>) -> Vec<String> {
+    let host = host.unwrap_or_default();
+    let parts = host.split('.').chain([host, "vestibule"]);
+    parts.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// A password as it was typed, if it has a length that is looked at at all: 1 to 255 UTF-16 units.

@@ -8,14 +8,15 @@ use std::time::Duration;
 use clap::Args;
 use url::Url;
 
-use super::{Credentials, Pin, Plan, is_near};
-use crate::cli::config::{line, origin, period};
+use super::{DoctorCredentials, DoctorPlan, Pin, is_near};
+use crate::cli::serve::parse::{origin, period};
+use crate::cli::terminal::line;
 use crate::web::origin::Origin;
 
 /// The settings of `vestibule doctor`, each for itself.
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
-pub struct DoctorFlags {
+pub struct DoctorArgs {
     /// The app as browsers reach it, as in https://app.example.com, optionally with a path. Plain http is
     /// for this machine only.
     #[arg(value_name = "URL", value_parser = app)]
@@ -55,15 +56,16 @@ pub struct DoctorFlags {
     timeout: Duration,
 }
 
-impl DoctorFlags {
+impl DoctorArgs {
     /// Checks the settings together and reads what they name: the file of authorities, and the
     /// password from `input`. An error is one line that says what would do.
-    pub fn check(self, input: &mut impl BufRead) -> Result<Plan, String> {
+    pub fn check(self, input: &mut impl BufRead) -> Result<DoctorPlan, String> {
         let read = |path: PathBuf| {
             fs::read(&path).map_err(|err| format!("cannot read {}: {err}", path.display()))
         };
-        let credentials = |name| Ok::<_, String>(Credentials { name, password: line(input)? });
-        Ok(Plan {
+        let credentials =
+            |name| Ok::<_, String>(DoctorCredentials { name, password: line(input)? });
+        Ok(DoctorPlan {
             app: self.app,
             paths: self.path,
             identity: self.identity_header,
@@ -112,5 +114,80 @@ fn pin(text: &str) -> Result<Pin, String> {
             Ok(Pin { host: host.to_ascii_lowercase(), port, address })
         }
         _ => Err("write it as in app.example.com:443:192.0.2.1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::cli::Command;
+    use crate::cli::command_line::{CommandLine, Unread};
+
+    /// What `vestibule doctor` with these arguments, and this on standard input, comes to.
+    fn examine(arguments: &[&str], input: &str) -> Result<DoctorPlan, String> {
+        let words = ["vestibule", "doctor"].iter().chain(arguments).map(OsString::from);
+        match CommandLine::read(words).map_err(Unread::into_text)?.command {
+            Some(Command::Doctor(args)) => args.check(&mut input.as_bytes()),
+            _ => Err("another command".to_owned()),
+        }
+    }
+
+    #[test]
+    fn reads_what_is_to_be_examined() {
+        let plan = examine(&["https://app.example.com"], "").unwrap();
+        assert_eq!((plan.app.as_str(), plan.timeout.as_secs()), ("https://app.example.com/", 10));
+        assert_eq!((plan.identity.len(), &*plan.identity[3]), (5, "Remote-Groups"));
+        assert!(plan.credentials.is_none() && plan.ca.is_none() && plan.paths.is_empty());
+        let plan = examine(
+            &[
+                "https://example.com/wiki/",
+                "--path=/a,/b?c=1",
+                "--identity-header=user=X-User",
+                "--resolve=App.Example.com:443:192.0.2.1",
+                "--resolve=auth.example.com:8443:[2001:db8::1]",
+                "--sign-in=ann",
+                "--origin=https://auth.example.com",
+                "--timeout=2s",
+            ],
+            "correct horse \r\nmore",
+        )
+        .unwrap();
+        assert_eq!(
+            (plan.paths, plan.identity),
+            (vec!["/a".into(), "/b?c=1".into()], vec!["X-User".into()])
+        );
+        let hosts: Vec<_> = plan.pins.iter().map(|it| (&*it.host, it.port)).collect();
+        assert_eq!(hosts, [("app.example.com", 443), ("auth.example.com", 8443)]);
+        assert_eq!(plan.pins[1].address, "2001:db8::1".parse::<IpAddr>().unwrap());
+        let credentials = plan.credentials.unwrap();
+        assert_eq!((&*credentials.name, &*credentials.password), ("ann", "correct horse "));
+    }
+
+    #[test]
+    fn refuses_to_examine_what_makes_no_sense() {
+        for (arguments, advice) in [
+            (&["app.example.com"][..], "https://app.example.com"),
+            (&["ftp://app.example.com"], "https://app.example.com"),
+            (&["https://ann@app.example.com"], "https://app.example.com"),
+            (&["https://app.example.com/?x=1"], "https://app.example.com"),
+            (&["http://app.example.com"], "https only"),
+            (&["https://a.test", "--path=metrics"], "/metrics"),
+            (&["https://a.test", "--identity-header=Remote User"], "Remote-User"),
+            (&["https://a.test", "--resolve=a.test:443"], "443:192.0.2.1"),
+            (&["https://a.test", "--resolve=a.test:443:b.test"], "443:192.0.2.1"),
+            (&["https://a.test", "--ca=/nowhere/ca.pem"], "/nowhere/ca.pem"),
+            (&["https://a.test", "--sign-in=ann"], "--origin"),
+            (&["https://a.test", "--sign-in=ann", "--origin=https://b.test"], "standard input"),
+            (&["https://a.test", "--timeout=0s"], "at least 1s"),
+        ] {
+            let text = examine(arguments, "\n").err().unwrap_or_else(|| panic!("{arguments:?}"));
+            assert!(text.contains(advice) && !text.contains('\n'), "{text}");
+        }
+        for near in ["http://127.0.0.1:8080", "http://[::1]/x", "http://app.localhost"] {
+            assert!(examine(&[near], "").is_ok(), "{near}");
+        }
     }
 }

@@ -14,13 +14,16 @@ mod verdict;
 mod wire;
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use url::{Url, form_urlencoded};
 
-pub use flags::DoctorFlags;
+pub use flags::DoctorArgs;
 pub use wire::Pin;
 
+use super::output::Output;
+use super::{Failure, printable};
 use crate::base::token::{hex, random_bytes, random_text};
 use crate::web::check_paths;
 use crate::web::http::SESSION_COOKIES;
@@ -41,7 +44,7 @@ const CASINGS: [Casing; 3] = [Casing::Lower, Casing::Title, Casing::Upper];
 const SOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A user to sign in as. It holds a password, so it cannot be printed.
-pub struct Credentials {
+pub struct DoctorCredentials {
     /// The user name.
     pub name: String,
     /// The password.
@@ -49,7 +52,7 @@ pub struct Credentials {
 }
 
 /// What is to be examined.
-pub struct Plan {
+pub struct DoctorPlan {
     /// The app, as a browser reaches it.
     pub app: Url,
     /// More paths of its host.
@@ -61,20 +64,29 @@ pub struct Plan {
     /// Where hosts are, whatever the name service says.
     pub pins: Vec<Pin>,
     /// Who signs in; `None`: nobody.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<DoctorCredentials>,
     /// Where they do, and the only place that a password is sent to; `None`: not known.
     pub origin: Option<String>,
     /// How long one answer may take.
     pub timeout: Duration,
 }
 
+impl DoctorArgs {
+    /// `vestibule doctor`: prints each finding as it is made; the exit code says whether anything is wrong.
+    pub(super) fn run(self, out: &mut Output) -> Result<ExitCode, Failure> {
+        let plan = self.check(&mut std::io::stdin().lock()).map_err(Failure::usage)?;
+        let findings = examine(&plan, out).map_err(Failure::usage)?;
+        Ok(ExitCode::from(u8::from(findings > 0)))
+    }
+}
+
 /// Examines the set-up, tells each finding in one line and comes back with how many things are
 /// wrong. An error says that the plan cannot be carried out; nothing was asked then.
-pub fn examine(plan: &Plan, out: &mut dyn Write) -> Result<usize, String> {
+pub fn examine(plan: &DoctorPlan, out: &mut dyn Write) -> Result<usize, String> {
     let wire = Wire::new(plan.ca.as_deref(), plan.pins.clone(), plan.timeout)?;
     let mark = format!("doctor-{}", hex(&random_bytes::<8>()));
     let identity = verdict::forged_identity(&plan.identity, &mark);
-    let report = Report { out, told: Vec::new(), good: 0, bad: 0, skipped: 0 };
+    let report = Findings { out, told: Vec::new(), good: 0, bad: 0, skipped: 0 };
     let mut examination = Examination { plan, wire, identity, report };
     examination.run();
     Ok(examination.report.close())
@@ -86,7 +98,7 @@ pub fn is_near(url: &Url) -> bool {
 }
 
 /// What was found so far.
-struct Report<'a> {
+struct Findings<'a> {
     out: &'a mut dyn Write,
     /// Each thing is told once, however often it is met.
     told: Vec<Finding>,
@@ -95,10 +107,10 @@ struct Report<'a> {
     skipped: usize,
 }
 
-impl Report<'_> {
+impl Findings<'_> {
     fn line(&mut self, kind: &str, text: &str) {
         // What was found is told in words of the host that is examined: they must not move the cursor.
-        let text = text.replace(char::is_control, "\u{fffd}");
+        let text = printable(text);
         // Whoever gave us `out` knows whether it could be written; the exit code still tells.
         drop(writeln!(self.out, "{kind:<4}  {text}"));
     }
@@ -140,10 +152,10 @@ struct Visit {
 }
 
 struct Examination<'a> {
-    plan: &'a Plan,
+    plan: &'a DoctorPlan,
     wire: Wire,
     identity: Vec<Forged>,
-    report: Report<'a>,
+    report: Findings<'a>,
 }
 
 impl Examination<'_> {
@@ -424,8 +436,8 @@ impl Examination<'_> {
 
     // Somebody with a session.
 
-    fn sign_in(&mut self, login: &Url, credentials: &Credentials, visits: &[Visit]) {
-        let Credentials { name, password } = credentials;
+    fn sign_in(&mut self, login: &Url, credentials: &DoctorCredentials, visits: &[Visit]) {
+        let DoctorCredentials { name, password } = credentials;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("username", name)
             .append_pair("password", password)
@@ -533,7 +545,7 @@ impl Examination<'_> {
 
 /// The paths to try: the app's own, those below it at which proxies are often told to make an
 /// exception, and what the operator names.
-fn paths(plan: &Plan) -> Vec<String> {
+fn paths(plan: &DoctorPlan) -> Vec<String> {
     let own = plan.app.path();
     let base = own.trim_end_matches('/');
     let unknown = format!("doctor-{}", random_text(8));
@@ -574,8 +586,8 @@ fn pairs(forged: &[Forged]) -> Vec<(&str, &str)> {
 mod tests {
     use super::*;
 
-    fn plan(app: &str, paths: &[&str]) -> Plan {
-        Plan {
+    fn plan(app: &str, paths: &[&str]) -> DoctorPlan {
+        DoctorPlan {
             app: Url::parse(app).unwrap(),
             paths: paths.iter().map(|it| (*it).to_owned()).collect(),
             identity: Vec::new(),

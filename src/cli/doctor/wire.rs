@@ -176,7 +176,7 @@ impl Wire {
             .timeout_global(Some(self.timeout))
             .build();
         let connector = DefaultConnector::new().chain(Pen(casing));
-        Agent::with_parts(config, connector, Names { pins: self.pins.clone() })
+        Agent::with_parts(config, connector, PinnedNames { pins: self.pins.clone() })
     }
 }
 
@@ -215,11 +215,11 @@ fn cause(err: &Error, timeout: Duration) -> String {
 
 /// Looks names up, except those that are pinned.
 #[derive(Debug)]
-struct Names {
+struct PinnedNames {
     pins: Vec<Pin>,
 }
 
-impl Resolver for Names {
+impl Resolver for PinnedNames {
     fn resolve(
         &self,
         uri: &Uri,
@@ -246,25 +246,25 @@ impl Resolver for Names {
 struct Pen(Casing);
 
 impl<In: Transport> Connector<In> for Pen {
-    type Out = Written;
+    type Out = RecasedTransport;
 
     fn connect(
         &self,
         _details: &ConnectionDetails,
         chained: Option<In>,
-    ) -> Result<Option<Written>, Error> {
-        let hand = Hand { casing: self.0, place: Place::FirstLine };
-        Ok(chained.map(|inner| Written { inner: Box::new(inner), hand }))
+    ) -> Result<Option<RecasedTransport>, Error> {
+        let hand = Hand { casing: self.0, place: HeadPosition::FirstLine };
+        Ok(chained.map(|inner| RecasedTransport { inner: Box::new(inner), hand }))
     }
 }
 
 #[derive(Debug)]
-struct Written {
+struct RecasedTransport {
     inner: Box<dyn Transport>,
     hand: Hand,
 }
 
-impl Transport for Written {
+impl Transport for RecasedTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }
@@ -289,7 +289,7 @@ impl Transport for Written {
 
 /// How far the head of a request is written.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum HeadPosition {
     FirstLine,
     /// At the beginning of a header's name or of a word in it.
     Word,
@@ -301,28 +301,32 @@ enum Place {
 #[derive(Debug)]
 struct Hand {
     casing: Casing,
-    place: Place,
+    place: HeadPosition,
 }
 
 impl Hand {
     /// Rewrites the next bytes of a request, which may be cut anywhere.
     fn rewrite(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
-            let is_first = matches!(self.place, Place::Word);
+            let is_first = matches!(self.place, HeadPosition::Word);
             self.place = match (self.place, *byte) {
-                (Place::FirstLine | Place::Value, b'\n')
-                | (Place::Word | Place::Name, b'-' | b'_' | b'.') => Place::Word,
-                (Place::FirstLine | Place::Value | Place::Body, _) => self.place,
-                (Place::Word, b'\r') => Place::Body,
-                (Place::Word | Place::Name, b':') => Place::Value,
-                (Place::Word | Place::Name, _) => Place::Name,
+                (HeadPosition::FirstLine | HeadPosition::Value, b'\n')
+                | (HeadPosition::Word | HeadPosition::Name, b'-' | b'_' | b'.') => {
+                    HeadPosition::Word
+                }
+                (HeadPosition::FirstLine | HeadPosition::Value | HeadPosition::Body, _) => {
+                    self.place
+                }
+                (HeadPosition::Word, b'\r') => HeadPosition::Body,
+                (HeadPosition::Word | HeadPosition::Name, b':') => HeadPosition::Value,
+                (HeadPosition::Word | HeadPosition::Name, _) => HeadPosition::Name,
             };
             let is_upper = match self.casing {
                 Casing::Lower => false,
                 Casing::Title => is_first,
                 Casing::Upper => true,
             };
-            if matches!(self.place, Place::Name) && is_upper {
+            if matches!(self.place, HeadPosition::Name) && is_upper {
                 byte.make_ascii_uppercase();
             }
         }
@@ -336,7 +340,7 @@ mod tests {
     fn written(casing: Casing, cut: usize) -> String {
         let mut head =
             b"POST /a:b HTTP/1.1\r\nhost: a.test\r\nremote_user.x-y: d-e\r\n\r\nk: v".to_vec();
-        let mut hand = Hand { casing, place: Place::FirstLine };
+        let mut hand = Hand { casing, place: HeadPosition::FirstLine };
         let (front, back) = head.split_at_mut(cut);
         hand.rewrite(front);
         hand.rewrite(back);

@@ -7,7 +7,7 @@ use crate::store::{Groups, Key, Session};
 
 /// Somebody with all that is theirs. It holds tokens and hashes and so has no `Debug`.
 #[derive(Default)]
-pub(super) struct Luggage {
+pub(super) struct Candidate {
     /// Their id. `None`: there are none where they come from, and they are known by their name.
     pub(super) id: Option<String>,
     /// What they are called, if they are called something.
@@ -25,15 +25,15 @@ pub(super) struct Luggage {
     /// What else is known of them: an object in JSON; empty: nothing.
     pub(super) attributes: String,
     /// Their ways to prove who they are.
-    pub(super) keys: Vec<OldKey>,
+    pub(super) keys: Vec<CandidateKey>,
     /// The browsers that they are signed in with.
-    pub(super) sessions: Vec<OldSession>,
+    pub(super) sessions: Vec<CandidateSession>,
     /// Why they cannot come over, if their source knows it already: what follows their name.
     pub(super) fault: Option<String>,
 }
 
 /// A way to prove who one is.
-pub(super) enum OldKey {
+pub(super) enum CandidateKey {
     /// The name that they have; with a password or none.
     OfName { hash: Option<String> },
     /// What `provider` knows as `id`; with a password or none.
@@ -43,7 +43,7 @@ pub(super) enum OldKey {
 }
 
 /// A browser that was let in.
-pub(super) enum OldSession {
+pub(super) enum CandidateSession {
     /// By a token of another system, in clear, and until when. Without an end of its active time, the next
     /// use makes it active.
     Of { token: String, active_expires: Option<Moment>, idle_expires: Moment },

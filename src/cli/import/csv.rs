@@ -8,31 +8,30 @@ use csv::{ReaderBuilder, StringRecord};
 use serde_json::Value;
 
 use super::attributes::{self, SECRETS, is_secret};
-use super::candidate::{Luggage, OldKey};
+use super::candidate::{Candidate, CandidateKey};
 use super::report::{Report, cut};
-use super::tell;
-use super::text_file::Text;
+use super::text_file::TextFile;
 use crate::auth::users;
 use crate::base::password::PasswordHash;
 use crate::cli::export_format::LINE_BYTES_MAX;
-use crate::store::Progress;
+use crate::store::{Progress, tell};
 
 /// Headings of the column of hashes.
 const HASHES: [&str; 3] = ["hash", "password_hash", "hashed_password"];
 
 /// Everybody in the table. It is refused unless every row has a value for each heading.
 pub(super) fn read(
-    text: Text<'_>,
+    text: TextFile<'_>,
     report: &mut Report,
     progress: Progress<'_>,
-) -> Result<Vec<Luggage>, String> {
+) -> Result<Vec<Candidate>, String> {
     let (input, name) = text.into_parts();
     let fault = |why: &str| format!("cannot import {name}: {why}");
     let marks = Cell::new(Marks::default());
     let input = Watched { input, marks: &marks };
     let mut rows = ReaderBuilder::new().from_reader(input);
     let headings = rows.headers().map_err(|err| fault(&cause(&err)))?;
-    let columns = Columns::of(headings).map_err(|why| fault(&why))?;
+    let columns = CsvColumns::of(headings).map_err(|why| fault(&why))?;
     let mut all = Vec::new();
     let mut row = StringRecord::new();
     loop {
@@ -40,8 +39,8 @@ pub(super) fn read(
         if !rows.read_record(&mut row).map_err(|err| fault(&cause(&err)))? {
             break;
         }
-        all.push(columns.luggage(&row, report));
-        tell(progress, all.len());
+        all.push(columns.candidate(&row, report));
+        tell(progress, "lines read", all.len());
     }
     if marks.get().are_odd {
         return Err(fault("a quotation mark is not closed"));
@@ -64,7 +63,7 @@ fn cause(err: &csv::Error) -> String {
 }
 
 /// Which column is which.
-struct Columns {
+struct CsvColumns {
     username: usize,
     hash: usize,
     id: Option<usize>,
@@ -75,7 +74,7 @@ struct Columns {
     secrets: usize,
 }
 
-impl Columns {
+impl CsvColumns {
     fn of(headings: &StringRecord) -> Result<Self, String> {
         let names: Vec<_> = headings.iter().map(str::trim).collect();
         let mut seen = HashSet::with_capacity(names.len());
@@ -100,7 +99,7 @@ impl Columns {
         Ok(Self { username, hash, id, email, groups, others, secrets: secrets.len() })
     }
 
-    fn luggage(&self, row: &StringRecord, report: &mut Report) -> Luggage {
+    fn candidate(&self, row: &StringRecord, report: &mut Report) -> Candidate {
         let value = |at: usize| row.get(at).unwrap_or_default();
         let optional = |at: Option<usize>| at.map(value).filter(|it| !it.is_empty());
         let others = self.others.iter().map(|(at, name)| (name.clone(), value(*at).into()));
@@ -123,15 +122,15 @@ impl Columns {
             usize::from(hash.is_none()),
             "users without a password: they need one (vestibule user reset-link)",
         );
-        Luggage {
+        Candidate {
             id: optional(self.id).map(str::to_owned),
             name: Some(value(self.username).to_owned()),
             groups: groups.unwrap_or_default(),
             email: email.unwrap_or_default(),
             attributes: attributes::object(others.into_iter()),
-            keys: vec![OldKey::OfName { hash }],
+            keys: vec![CandidateKey::OfName { hash }],
             fault,
-            ..Luggage::default()
+            ..Candidate::default()
         }
     }
 }

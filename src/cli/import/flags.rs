@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{self as import, Order};
-use crate::cli::database::DatabaseFlags;
-use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames};
+use super::foreign_db::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames};
+use super::{ImportOrder, Source};
+use crate::cli::database::DatabaseArgs;
 
 /// `vestibule import`.
 #[derive(Args)]
@@ -14,15 +14,15 @@ use crate::store::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames}
     Either all users are imported or none. Users who exist already are left as they are, so a \
     second run changes nothing. Every row is reported.\n\
     Exit codes: 0 done; 1 not done; 2 wrong usage.")]
-pub struct ImportFlags {
+pub struct ImportArgs {
     /// What to import from.
     #[command(subcommand)]
-    source: Source,
+    source: SourceArgs,
 }
 
 /// What people can be brought over from.
 #[derive(Subcommand)]
-enum Source {
+enum SourceArgs {
     /// Import a SQLite database of Lucia v2: users, keys, passwords and sessions, so that everyone stays
     /// signed in.
     #[command(after_help = "Examples:\n  \
@@ -42,7 +42,7 @@ enum Source {
         tables: Option<LuciaTables>,
 
         #[command(flatten)]
-        way: Way,
+        options: ImportOptions,
     },
 
     /// Import a SQLite database of Lucia v3: users, passwords, accounts with other providers and sessions,
@@ -69,7 +69,7 @@ enum Source {
         username: Option<String>,
 
         #[command(flatten)]
-        way: Way,
+        options: ImportOptions,
     },
 
     /// Import a SQLite database of better-auth: users, passwords and accounts with other providers.
@@ -95,7 +95,7 @@ enum Source {
         username: Option<String>,
 
         #[command(flatten)]
-        way: Way,
+        options: ImportOptions,
     },
 
     /// Import a password file of Apache or nginx. Users whose hash is bcrypt keep their password; all
@@ -110,7 +110,7 @@ enum Source {
         file: PathBuf,
 
         #[command(flatten)]
-        way: Way,
+        options: ImportOptions,
     },
 
     /// Import a CSV file, from any system that can write one.
@@ -128,7 +128,7 @@ enum Source {
         file: PathBuf,
 
         #[command(flatten)]
-        way: Way,
+        options: ImportOptions,
     },
 
     /// Import what `vestibule export` wrote: all users exactly as they were.
@@ -143,13 +143,13 @@ enum Source {
         file: PathBuf,
 
         #[command(flatten)]
-        way: Way,
+        options: ImportOptions,
     },
 }
 
 /// How everybody is brought over, from wherever.
 #[derive(Args)]
-struct Way {
+struct ImportOptions {
     /// Report what would be imported, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -164,29 +164,31 @@ struct Way {
 
     /// Where the database is.
     #[command(flatten)]
-    database: DatabaseFlags,
+    database: DatabaseArgs,
 }
 
-impl ImportFlags {
+impl ImportArgs {
     /// What is to be done.
-    pub fn order(self) -> Result<Order, String> {
-        let (source, file, way) = match self.source {
-            Source::Lucia { file, tables, way } => (import::Source::Lucia { tables }, file, way),
-            Source::LuciaV3 { file, tables, username, way } => {
-                let tables = tables.unwrap_or_default();
-                (import::Source::LuciaV3 { tables, username }, file, way)
+    pub fn order(self) -> Result<ImportOrder, String> {
+        let (source, file, options) = match self.source {
+            SourceArgs::Lucia { file, tables, options } => {
+                (Source::Lucia { tables }, file, options)
             }
-            Source::BetterAuth { file, tables, username, way } => {
+            SourceArgs::LuciaV3 { file, tables, username, options } => {
                 let tables = tables.unwrap_or_default();
-                (import::Source::BetterAuth { tables, username }, file, way)
+                (Source::LuciaV3 { tables, username }, file, options)
             }
-            Source::Htpasswd { file, way } => (import::Source::Htpasswd, file, way),
-            Source::Csv { file, way } => (import::Source::Csv, file, way),
-            Source::Vestibule { file, way } => (import::Source::Vestibule, file, way),
+            SourceArgs::BetterAuth { file, tables, username, options } => {
+                let tables = tables.unwrap_or_default();
+                (Source::BetterAuth { tables, username }, file, options)
+            }
+            SourceArgs::Htpasswd { file, options } => (Source::Htpasswd, file, options),
+            SourceArgs::Csv { file, options } => (Source::Csv, file, options),
+            SourceArgs::Vestibule { file, options } => (Source::Vestibule, file, options),
         };
-        let Way { dry_run, skip_conflicts, json, database } = way;
+        let ImportOptions { dry_run, skip_conflicts, json, database } = options;
         let database = database.check()?;
-        Ok(Order { source, file, dry_run, skip_conflicts, json, database })
+        Ok(ImportOrder { source, file, dry_run, skip_conflicts, json, database })
     }
 }
 

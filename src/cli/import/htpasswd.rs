@@ -3,22 +3,21 @@
 //! Decides which hashes are fit to be kept. Those of bcrypt are; the others (`{SHA}`, `$apr1$`, crypt,
 //! the password itself) are broken in no time and go nowhere from here.
 
-use super::candidate::{Luggage, OldKey};
+use super::candidate::{Candidate, CandidateKey};
 use super::report::Report;
-use super::tell;
-use super::text_file::Text;
+use super::text_file::TextFile;
 use crate::base::password::PasswordHash;
-use crate::store::Progress;
+use crate::store::{Progress, tell};
 
 /// Everybody in the text. A line that is neither a comment, nor blank, nor a name and a hash is refused.
 pub(super) fn read(
-    mut text: Text<'_>,
+    mut text: TextFile<'_>,
     report: &mut Report,
     progress: Progress<'_>,
-) -> Result<Vec<Luggage>, String> {
+) -> Result<Vec<Candidate>, String> {
     let mut all = Vec::new();
     while let Some((number, line)) = text.next()? {
-        tell(progress, number);
+        tell(progress, "lines read", number);
         let line = line.trim_end();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -35,10 +34,10 @@ pub(super) fn read(
             "users without a password that can be \
             kept: they need a new one (vestibule user reset-link)",
         );
-        all.push(Luggage {
+        all.push(Candidate {
             name: Some(name.to_owned()),
-            keys: vec![OldKey::OfName { hash }],
-            ..Luggage::default()
+            keys: vec![CandidateKey::OfName { hash }],
+            ..Candidate::default()
         });
     }
     Ok(all)

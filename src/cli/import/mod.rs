@@ -11,23 +11,28 @@ mod attributes;
 mod candidate;
 mod csv;
 mod flags;
+pub mod foreign_db;
 mod htpasswd;
 mod report;
-mod strangers;
 mod text_file;
 mod validate;
 mod vestibule;
 
 use std::io::BufRead;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use super::Failure;
+use super::output::Output;
+use super::terminal::watched;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::store::{self, Database, LuciaTables, Progress, Record, Standing, TableNames};
-use candidate::Luggage;
-pub use flags::ImportFlags;
+use crate::store::{self, Database, Progress, Record, Standing};
+use candidate::Candidate;
+pub use flags::ImportArgs;
+use foreign_db::{LuciaTables, TableNames};
 use report::{Report, many};
-use text_file::Text;
+use text_file::TextFile;
 
 /// What people are brought over from.
 pub enum Source {
@@ -73,7 +78,7 @@ impl Source {
 }
 
 /// What is to be brought over, and how.
-pub struct Order {
+pub struct ImportOrder {
     /// From what.
     pub source: Source,
     /// The file; `-` is standard input, where it is a text.
@@ -89,11 +94,25 @@ pub struct Order {
 }
 
 /// What came of it.
-pub struct Outcome {
+pub struct ImportOutcome {
     /// What to print.
     pub report: String,
     /// Why nothing was written although it should have been: one line.
     pub refusal: Option<String>,
+}
+
+impl ImportArgs {
+    /// `vestibule import`: prints the report.
+    pub(super) fn run(self, out: &mut Output, now: Moment) -> Result<ExitCode, Failure> {
+        let mut input = std::io::stdin().lock();
+        let order = self.order().map_err(Failure::usage)?;
+        let outcome = watched(|progress| bring(&order, &mut input, now, progress))?;
+        out.print(outcome.report);
+        match outcome.refusal {
+            None => Ok(ExitCode::SUCCESS),
+            Some(text) => Err(text.into()),
+        }
+    }
 }
 
 /// Brings everybody over, or nobody. An error is one line, and nothing is written then.
@@ -101,15 +120,15 @@ pub struct Outcome {
 /// Whoever is here by the same id and name already is left as they are; by the same name, if there are
 /// no ids where they come from. Sessions that are dead at `now` stay behind. `input` is what is read for the file `-`.
 pub fn bring(
-    order: &Order,
+    order: &ImportOrder,
     input: &mut dyn BufRead,
     now: Moment,
     progress: Progress<'_>,
-) -> Result<Outcome, String> {
+) -> Result<ImportOutcome, String> {
     let text = |err: store::Error| err.to_string();
     let mut report = Report::of(order.source.name());
-    let luggage = read(order, input, &mut report, now, progress)?;
-    let arrivals = validate::pack(luggage, &mut report, now);
+    let candidates = read(order, input, &mut report, now, progress)?;
+    let arrivals = validate::validate(candidates, &mut report, now);
     let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
     // Only looking makes no database, and leaves the tables of one that is there as they are.
     let only_looks = order.dry_run || refused(&report);
@@ -140,40 +159,30 @@ pub fn bring(
         let kept = store.add_records(&[record]);
         kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
     }
-    Ok(Outcome { report: if order.json { report.json() } else { report.text() }, refusal })
-}
-
-/// Lines of a text between two reports of progress.
-const PROGRESS_LINES: usize = 10_000;
-
-/// Told of so many lines of a text.
-fn tell(progress: &mut dyn FnMut(&str, usize), lines: usize) {
-    if lines.is_multiple_of(PROGRESS_LINES) {
-        progress("lines read", lines);
-    }
+    Ok(ImportOutcome { report: if order.json { report.json() } else { report.text() }, refusal })
 }
 
 /// Everybody in the file, in the one form.
 fn read(
-    order: &Order,
+    order: &ImportOrder,
     input: &mut dyn BufRead,
     report: &mut Report,
     now: Moment,
     progress: Progress<'_>,
-) -> Result<Vec<Luggage>, String> {
+) -> Result<Vec<Candidate>, String> {
     let old = match &order.source {
-        Source::Lucia { tables } => store::lucia(&order.file, tables.as_ref(), progress),
+        Source::Lucia { tables } => foreign_db::lucia_v2(&order.file, tables.as_ref(), progress),
         Source::LuciaV3 { tables, username } => {
-            store::lucia_v3(&order.file, tables, username.as_deref(), progress)
+            foreign_db::lucia_v3(&order.file, tables, username.as_deref(), progress)
         }
         Source::BetterAuth { tables, username } => {
-            store::better_auth(&order.file, tables, username.as_deref(), progress)
+            foreign_db::better_auth(&order.file, tables, username.as_deref(), progress)
         }
         Source::Htpasswd => {
-            return htpasswd::read(Text::open(&order.file, input)?, report, progress);
+            return htpasswd::read(TextFile::open(&order.file, input)?, report, progress);
         }
-        Source::Csv => return csv::read(Text::open(&order.file, input)?, report, progress),
-        Source::Vestibule => return vestibule::read(Text::open(&order.file, input)?, progress),
+        Source::Csv => return csv::read(TextFile::open(&order.file, input)?, report, progress),
+        Source::Vestibule => return vestibule::read(TextFile::open(&order.file, input)?, progress),
     };
-    Ok(strangers::read(old.map_err(|err| err.to_string())?, report, now))
+    Ok(foreign_db::candidates(old?, report, now))
 }

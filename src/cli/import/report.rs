@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::printable;
 use crate::server::log;
 use crate::store::{Arrival, Standing};
 
@@ -16,13 +17,13 @@ const CUT: usize = 200;
 
 /// How many of a kind came over, and how many did not.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct ImportTally {
     pub(super) imported: usize,
     already_there: usize,
-    left_out: Counts,
+    left_out: Reasons,
 }
 
-impl Tally {
+impl ImportTally {
     pub(super) fn leave_out(&mut self, count: usize, why: &'static str) {
         self.left_out.add(count, why);
     }
@@ -46,9 +47,9 @@ impl Tally {
 }
 
 #[derive(Default)]
-pub(super) struct Counts(BTreeMap<&'static str, usize>);
+pub(super) struct Reasons(BTreeMap<&'static str, usize>);
 
-impl Counts {
+impl Reasons {
     pub(super) fn add(&mut self, count: usize, what: &'static str) {
         if count > 0 {
             *self.0.entry(what).or_default() += count;
@@ -74,12 +75,12 @@ pub(super) struct Report {
     /// Tables of theirs that are not read, and how many rows of somebody are in them.
     pub(super) left_behind: Vec<(String, usize)>,
     pub(super) is_written: bool,
-    pub(super) users: Tally,
-    pub(super) keys: Tally,
-    pub(super) sessions: Tally,
+    pub(super) users: ImportTally,
+    pub(super) keys: ImportTally,
+    pub(super) sessions: ImportTally,
     /// Sessions that nobody could use any more.
     pub(super) dead: usize,
-    pub(super) notes: Counts,
+    pub(super) notes: Reasons,
     pub(super) conflicts: Vec<Conflict>,
 }
 
@@ -112,7 +113,7 @@ impl Report {
         self.refuse(id, &it.user.username, why, it.keys.len(), it.sessions.len());
     }
 
-    /// Counts somebody as what they were found to be.
+    /// Reasons somebody as what they were found to be.
     pub(super) fn count(&mut self, it: &Arrival, standing: &Standing) {
         match standing {
             Standing::New => {
@@ -154,7 +155,7 @@ impl Report {
 
     /// For the audit trail.
     pub(super) fn facts(&self) -> String {
-        let count = |it: &Tally| it.imported.to_string();
+        let count = |it: &ImportTally| it.imported.to_string();
         let counts = [count(&self.users), count(&self.keys), count(&self.sessions)];
         let [users, keys, sessions] = counts.each_ref().map(String::as_str);
         log::fields(&[
@@ -223,8 +224,7 @@ pub(super) fn many(count: usize, what: &str) -> String {
 
 /// As much of a text as fits on a line, with nothing in it that moves a cursor.
 pub(super) fn cut(text: &str) -> String {
-    let visible = |it: char| if it.is_control() { '\u{fffd}' } else { it };
-    let mut shown: String = text.chars().take(CUT).map(visible).collect();
+    let mut shown = printable(&text.chars().take(CUT).collect::<String>());
     if text.chars().nth(CUT).is_some() {
         shown.push('…');
     }

@@ -10,14 +10,14 @@ use crate::cli::export_format::LINE_BYTES_MAX;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A text that is being read.
-pub(super) struct Text<'a> {
+pub(super) struct TextFile<'a> {
     reader: Box<dyn BufRead + 'a>,
     name: String,
     line: Vec<u8>,
     number: usize,
 }
 
-impl<'a> Text<'a> {
+impl<'a> TextFile<'a> {
     /// The text in `file`; `-` is `input`. An error is one line.
     pub(super) fn open(file: &Path, input: &'a mut dyn BufRead) -> Result<Self, String> {
         let (reader, name): (Box<dyn BufRead>, _) = if file == Path::new("-") {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::candidate::{Luggage, OldKey, OldSession};
+use super::candidate::{Candidate, CandidateKey, CandidateSession};
 use super::report::Report;
 use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
@@ -16,16 +16,16 @@ use crate::store::{Arrival, Key, KeyId, Place, Session, UserId};
 const ABSOLUTE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Makes ready whoever can come over, and notes in the report who and what cannot.
-pub(super) fn pack(all: Vec<Luggage>, report: &mut Report, now: Moment) -> Vec<Arrival> {
+pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<Arrival> {
     let arrivals: Vec<_> = all.into_iter().filter_map(|it| arrival(it, report, now)).collect();
     without_collisions(arrivals, report)
 }
 
 /// Somebody as they come over. `None` if they cannot; then the report says why.
-fn arrival(luggage: Luggage, report: &mut Report, now: Moment) -> Option<Arrival> {
-    let (keys, sessions) = (luggage.keys.len(), luggage.sessions.len());
-    let (id, shown) = (luggage.id.clone(), luggage.name.clone());
-    match prepare(luggage, report, now) {
+fn arrival(candidate: Candidate, report: &mut Report, now: Moment) -> Option<Arrival> {
+    let (keys, sessions) = (candidate.keys.len(), candidate.sessions.len());
+    let (id, shown) = (candidate.id.clone(), candidate.name.clone());
+    match prepare(candidate, report, now) {
         Ok(arrival) => Some(arrival),
         Err(why) => {
             report.refuse(id.as_deref(), &shown.unwrap_or_default(), why, keys, sessions);
@@ -34,35 +34,35 @@ fn arrival(luggage: Luggage, report: &mut Report, now: Moment) -> Option<Arrival
     }
 }
 
-fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival, String> {
-    match &luggage.id {
+fn prepare(candidate: Candidate, report: &mut Report, now: Moment) -> Result<Arrival, String> {
+    match &candidate.id {
         Some(id) if id.is_empty() => return Err("has an empty id".to_owned()),
         Some(id) if id.contains(char::is_control) => {
             return Err("has an id with control characters in it".to_owned());
         }
         _ => {}
     }
-    if let Some(why) = luggage.fault {
+    if let Some(why) = candidate.fault {
         return Err(why);
     }
-    let username = name(luggage.name, &luggage.keys)?;
-    let mut user = users::new(&username, luggage.created_at.unwrap_or(now));
-    let is_known_by_name = luggage.id.is_none();
-    if let Some(id) = luggage.id {
+    let username = name(candidate.name, &candidate.keys)?;
+    let mut user = users::new(&username, candidate.created_at.unwrap_or(now));
+    let is_known_by_name = candidate.id.is_none();
+    if let Some(id) = candidate.id {
         user.id = UserId::new(id);
     }
-    user.groups = luggage.groups;
-    user.email = luggage.email;
-    user.disabled_at = luggage.disabled_at;
-    user.disabled_reason = luggage.disabled_reason;
-    let keys = luggage.keys.into_iter().map(|it| key(it, &user.id, &username));
+    user.groups = candidate.groups;
+    user.email = candidate.email;
+    user.disabled_at = candidate.disabled_at;
+    user.disabled_reason = candidate.disabled_reason;
+    let keys = candidate.keys.into_iter().map(|it| key(it, &user.id, &username));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let mut seen = HashSet::with_capacity(keys.len());
     if let Some(key) = keys.iter().find(|key| !seen.insert(&key.id)) {
         return Err(format!("has two keys that are one here: {}", key.id.as_str()));
     }
     note(&keys, &username, report);
-    let mut sessions = luggage.sessions;
+    let mut sessions = candidate.sessions;
     if user.disabled_at.is_some() {
         // Our own way of shutting somebody out ends them all.
         report.sessions.leave_out(sessions.len(), "of users who are shut out");
@@ -70,14 +70,14 @@ fn prepare(luggage: Luggage, report: &mut Report, now: Moment) -> Result<Arrival
     }
     let sessions = sessions.into_iter();
     let sessions = sessions.filter_map(|it| session(it, &user.id, report, now)).collect();
-    Ok(Arrival { user, is_known_by_name, attributes: luggage.attributes, keys, sessions })
+    Ok(Arrival { user, is_known_by_name, attributes: candidate.attributes, keys, sessions })
 }
 
 /// The name that somebody has, or else the one that they sign in with.
-fn name(name: Option<String>, keys: &[OldKey]) -> Result<Username, String> {
-    let of_key = |it: &OldKey| match it {
-        OldKey::Of { provider, id, .. } if provider == "username" => Some(id.clone()),
-        OldKey::Of { .. } | OldKey::OfName { .. } | OldKey::Ours(_) => None,
+fn name(name: Option<String>, keys: &[CandidateKey]) -> Result<Username, String> {
+    let of_key = |it: &CandidateKey| match it {
+        CandidateKey::Of { provider, id, .. } if provider == "username" => Some(id.clone()),
+        CandidateKey::Of { .. } | CandidateKey::OfName { .. } | CandidateKey::Ours(_) => None,
     };
     let typed = name.filter(|it| !it.is_empty());
     let typed = typed.or_else(|| keys.iter().find_map(of_key)).ok_or("has no name")?;
@@ -86,16 +86,16 @@ fn name(name: Option<String>, keys: &[OldKey]) -> Result<Username, String> {
 }
 
 /// A `username:` key is kept under the canonical name, as sign-in looks for it there.
-fn key(old: OldKey, user: &UserId, username: &Username) -> Result<Key, String> {
+fn key(old: CandidateKey, user: &UserId, username: &Username) -> Result<Key, String> {
     let (id, hash) = match old {
-        OldKey::Ours(key) => return Ok(key),
-        OldKey::OfName { hash } => (KeyId::username(username.canonical()), hash),
-        OldKey::Of { provider, id, hash } if provider == "username" => {
+        CandidateKey::Ours(key) => return Ok(key),
+        CandidateKey::OfName { hash } => (KeyId::username(username.canonical()), hash),
+        CandidateKey::Of { provider, id, hash } if provider == "username" => {
             let name = Username::for_sign_in(&id)
                 .ok_or("has a username key that is empty or of more than 31 characters")?;
             (KeyId::username(name.canonical()), hash)
         }
-        OldKey::Of { provider, id, hash } => {
+        CandidateKey::Of { provider, id, hash } => {
             let whole = KeyId::new(&provider, &id);
             (whole.ok_or_else(|| format!("has a key without a provider: {id}"))?, hash)
         }
@@ -119,18 +119,25 @@ fn note(keys: &[Key], username: &Username, report: &mut Report) {
 }
 
 /// A session that lives. `None` if it is dead or its id is no token of ours; the report counts it.
-fn session(old: OldSession, user: &UserId, report: &mut Report, now: Moment) -> Option<Session> {
+fn session(
+    old: CandidateSession,
+    user: &UserId,
+    report: &mut Report,
+    now: Moment,
+) -> Option<Session> {
     let (idle_expires, is_of_future) = match &old {
-        OldSession::Of { idle_expires, .. } => (*idle_expires, false),
-        OldSession::Ours(session) => (session.idle_expires, !session.created_at.has_passed(now)),
+        CandidateSession::Of { idle_expires, .. } => (*idle_expires, false),
+        CandidateSession::Ours(session) => {
+            (session.idle_expires, !session.created_at.has_passed(now))
+        }
     };
     if now > idle_expires || is_of_future {
         report.dead += 1;
         return None;
     }
     let (token, active_expires) = match old {
-        OldSession::Ours(session) => return Some(not_of_the_future(session, now)),
-        OldSession::Of { token, active_expires, .. } => (token, active_expires),
+        CandidateSession::Ours(session) => return Some(not_of_the_future(session, now)),
+        CandidateSession::Of { token, active_expires, .. } => (token, active_expires),
     };
     let Some(token) = Token::parse(&token) else {
         report.sessions.leave_out(1, "with an id that is not 40 characters a-z0-9");

@@ -2,15 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::candidate::{Luggage, OldKey, OldSession};
-use super::tell;
-use super::text_file::Text;
+use super::candidate::{Candidate, CandidateKey, CandidateSession};
+use super::text_file::TextFile;
 use crate::auth::users;
-use crate::cli::export_format::{self, Counts, Line};
-use crate::store::{Departure, KeyId, Progress};
+use crate::cli::export_format::{self, ExportCounts, Line};
+use crate::store::{Departure, KeyId, Progress, tell};
 
 /// Everybody in the text. It is refused unless it is whole: a part of it would look like all.
-pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Luggage>, String> {
+pub(super) fn read(
+    mut text: TextFile<'_>,
+    progress: Progress<'_>,
+) -> Result<Vec<Candidate>, String> {
     let first = text.next().map(|it| it.map(|(_, line)| export_format::read(line)));
     let has_sessions = match first {
         Ok(Some(Ok(Line::Header { has_sessions }))) => has_sessions,
@@ -18,7 +20,7 @@ pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Lug
         _ => return Err(text.fault("it is not what vestibule export writes")),
     };
     let mut all = Vec::new();
-    let mut counts = Counts::default();
+    let mut counts = ExportCounts::default();
     loop {
         let Some((number, line)) = text.next()? else {
             return Err(text.fault("it is cut short: its last line is missing"));
@@ -31,14 +33,14 @@ pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Lug
             }
             Ok(Line::Person(it)) => {
                 counts.add(&it);
-                all.push(luggage(*it));
+                all.push(candidate(*it));
             }
             Ok(Line::End(told)) if told == counts => break,
             Ok(Line::End(_)) => return Err(text.fault_here("it counts others than there are")),
             Ok(Line::Header { .. }) => return Err(text.fault_here("another export begins here")),
             Err(why) => return Err(text.fault_here(&why)),
         }
-        tell(progress, number);
+        tell(progress, "lines read", number);
     }
     // Editors leave an empty line at the end.
     while let Some((_, line)) = text.next()? {
@@ -49,10 +51,10 @@ pub(super) fn read(mut text: Text<'_>, progress: Progress<'_>) -> Result<Vec<Lug
     Ok(all)
 }
 
-fn luggage(it: Departure) -> Luggage {
+fn candidate(it: Departure) -> Candidate {
     let fault = fault(&it);
     let user = it.user;
-    Luggage {
+    Candidate {
         id: Some(user.id.as_str().to_owned()),
         name: Some(user.username),
         created_at: Some(user.created_at),
@@ -61,8 +63,8 @@ fn luggage(it: Departure) -> Luggage {
         disabled_at: user.disabled_at,
         disabled_reason: user.disabled_reason,
         attributes: it.attributes,
-        keys: it.keys.into_iter().map(OldKey::Ours).collect(),
-        sessions: it.sessions.into_iter().map(OldSession::Ours).collect(),
+        keys: it.keys.into_iter().map(CandidateKey::Ours).collect(),
+        sessions: it.sessions.into_iter().map(CandidateSession::Ours).collect(),
         fault,
     }
 }

@@ -2,38 +2,27 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::FalseyValueParser;
-use clap::{Args, ValueEnum};
 use url::{Url, form_urlencoded};
 
-use super::{Kind, Plan};
+use super::{ProxyKind, ProxyPlan};
 use crate::auth::users;
-use crate::cli::config::{
-    Told, domain, identity_header, identity_headers, listen, origin, refuse_foreign,
-};
+use crate::cli::serve::identity_headers::{IdentityField, identity_header, identity_headers};
+use crate::cli::serve::parse::{domain, listen, origin};
+use crate::cli::serve::refuse_foreign;
 use crate::server::gate::Listen;
 use crate::web::http::session_cookie;
 use crate::web::origin::{Domain, Origin};
-
-/// The proxies that there is a configuration for.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Name {
-    /// nginx with auth_request.
-    Nginx,
-    /// Caddy 2.
-    Caddy,
-    /// Traefik's file provider.
-    Traefik,
-}
 
 /// `vestibule proxy-config`. What `serve` has too is read from the same environment.
 // A comment here is the text of a flag in --help, where angle brackets would be noise.
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
-pub struct ProxyFlags {
+pub struct ProxyArgs {
     /// The reverse proxy.
     #[arg(value_enum)]
-    proxy: Name,
+    proxy: ProxyKind,
 
     /// URL of the sign-in, as in https://auth.example.com.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
@@ -61,7 +50,7 @@ pub struct ProxyFlags {
     /// Other names for the identity headers, as for serve.
     #[arg(long, env = "VESTIBULE_IDENTITY_HEADER", value_name = "WHAT=NAME,...")]
     #[arg(value_delimiter = ',', value_parser = identity_header)]
-    identity_header: Vec<(Told, &'static str)>,
+    identity_header: Vec<(IdentityField, &'static str)>,
 
     /// Pass passwords and access tokens to the checks, as for serve.
     #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
@@ -84,9 +73,9 @@ pub struct ProxyFlags {
     certificate_key: Option<String>,
 }
 
-impl ProxyFlags {
+impl ProxyArgs {
     /// Checks the settings together. An error is one line that says what would do.
-    pub fn check(self) -> Result<(Kind, Plan), String> {
+    pub fn check(self) -> Result<(ProxyKind, ProxyPlan), String> {
         if !self.origin.is_https() {
             return Err(format!("--origin {} has to be https behind a proxy", self.origin));
         }
@@ -99,13 +88,9 @@ impl ProxyFlags {
                 self.upstream.len()
             ));
         }
-        let kind = match self.proxy {
-            Name::Nginx => Kind::Nginx,
-            Name::Caddy => Kind::Caddy,
-            Name::Traefik => Kind::Traefik,
-        };
+        let kind = self.proxy;
         self.refuse_for(kind)?;
-        let plan = Plan {
+        let plan = ProxyPlan {
             identity: identity_headers(&self.identity_header)?,
             query: self.query()?,
             command: self.command(),
@@ -136,15 +121,15 @@ impl ProxyFlags {
     }
 
     /// What one of the proxies cannot do.
-    fn refuse_for(&self, kind: Kind) -> Result<(), String> {
+    fn refuse_for(&self, kind: ProxyKind) -> Result<(), String> {
         if let Listen::Unix(place) = &self.listen {
             let place = place.display().to_string();
-            if kind == Kind::Traefik {
+            if kind == ProxyKind::Traefik {
                 return Err(format!("Traefik cannot ask unix:{place}; listen on an address"));
             }
             path(&place).map_err(|advice| format!("--listen unix:{place}: {advice}"))?;
         }
-        if kind != Kind::Traefik {
+        if kind != ProxyKind::Traefik {
             return Ok(());
         }
         if self.certificate.is_some() {
@@ -194,7 +179,7 @@ impl ProxyFlags {
             words.push(format!("--listen {}", self.listen));
         }
         if !self.identity_header.is_empty() {
-            let pair = |(told, name): &(Told, &str)| format!("{}={name}", told.as_str());
+            let pair = |(told, name): &(IdentityField, &str)| format!("{}={name}", told.as_str());
             let pairs: Vec<_> = self.identity_header.iter().map(pair).collect();
             words.push(format!("--identity-header {}", pairs.join(",")));
         }

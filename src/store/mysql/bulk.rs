@@ -14,7 +14,7 @@ use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
 use crate::store::import_status::{Present, standing};
-use crate::store::strangers::tell;
+use crate::store::progress::tell;
 use crate::store::{
     Arrival, Departure, Key, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User,
     UserId,

@@ -14,7 +14,7 @@ use super::{
     session_at, session_values, token_hash, user_at,
 };
 use crate::base::clock::Moment;
-use crate::store::strangers::tell;
+use crate::store::progress::tell;
 use crate::store::{
     Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,
     TABLES, UserId,

@@ -10,7 +10,7 @@ use super::{
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::import_status::{Present, standing};
-use crate::store::strangers::tell;
+use crate::store::progress::tell;
 use crate::store::{
     Arrival, Departure, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User, UserId,
 };

@@ -10,7 +10,7 @@ use super::{
     key_at, moment_at, names, one_time_tokens, session_at, user_at,
 };
 use crate::base::token::TokenHash;
-use crate::store::strangers::tell;
+use crate::store::progress::tell;
 use crate::store::{
     Copies, CountId, Device, Error, HALF_COPIED, INHABITED_TEXT, Progress, READ_TEXTS, Result, Row,
     TABLES, UserId,

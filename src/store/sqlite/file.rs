@@ -22,7 +22,7 @@ use crate::base::new_file::{folder_of, with_suffix};
 use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, older};
 
 /// "vest", in the header of every file of ours.
-pub(in crate::store) const APPLICATION_ID: i32 = 0x7665_7374;
+pub(crate) const APPLICATION_ID: i32 = 0x7665_7374;
 
 /// The tables of a new file.
 const SCHEMA: &str = include_str!("../../../schema.sql");
@@ -195,7 +195,7 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
 }
 
 /// A connection that reads the file alone, whatever lies beside it, and neither takes nor heeds a lock.
-pub(in crate::store) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let encoded = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX

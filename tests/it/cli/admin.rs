@@ -134,6 +134,24 @@ fn makes_an_account_with_a_password_from_standard_input() {
 }
 
 #[test]
+fn refuses_the_passwords_that_the_sign_up_page_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    said(&user(folder.path(), &["add", "bertha", "--no-password"]));
+    let origin = "--origin=https://auth.vereinsheim.example";
+    for (words, password) in [
+        (&["add", "anna"][..], "vestibule"),
+        (&["add", "anna"], "Vestibule"),
+        (&["add", "anna", origin], "vereinsheim"),
+        (&["add", "anna", origin], "auth.vereinsheim.example"),
+        (&["passwd", "bertha"], "vestibule"),
+        (&["passwd", "bertha", origin], "vereinsheim"),
+    ] {
+        let output = run(folder.path(), &[&["user"], words].concat(), password);
+        assert!(refusal(&output).contains("a name is no password"), "{words:?} {password}");
+    }
+}
+
+#[test]
 fn sets_a_password_and_ends_every_session() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &[]);

@@ -56,10 +56,10 @@ impl Exported {
 fn export(database: &Path, sessions: bool, now: Moment) -> String {
     let words = ["vestibule", "export", "--database", database.to_str().unwrap()];
     let words = words.iter().copied().chain(sessions.then_some("--sessions"));
-    let line = vestibule::cli::config::CommandLine::read(words.map(Into::into)).unwrap();
-    let Some(vestibule::cli::config::Command::Export(flags)) = line.command else { panic!() };
+    let line = vestibule::cli::command_line::CommandLine::read(words.map(Into::into)).unwrap();
+    let Some(vestibule::cli::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
-    vestibule::cli::export(&flags, &mut out, false, now).unwrap();
+    vestibule::cli::export::run(&flags, &mut out, false, now).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -238,10 +238,10 @@ fn shows_no_hash_on_a_terminal() {
     let there = Exported::new();
     let words =
         ["vestibule", "export", "--database", there.database().to_str().unwrap()].map(Into::into);
-    let line = vestibule::cli::config::CommandLine::read(words).unwrap();
-    let Some(vestibule::cli::config::Command::Export(flags)) = line.command else { panic!() };
+    let line = vestibule::cli::command_line::CommandLine::read(words).unwrap();
+    let Some(vestibule::cli::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
-    assert!(vestibule::cli::export(&flags, &mut out, true, MORNING).is_err());
+    assert!(vestibule::cli::export::run(&flags, &mut out, true, MORNING).is_err());
     assert!(out.is_empty());
 }
 

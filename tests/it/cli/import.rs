@@ -11,8 +11,9 @@ use rusqlite::types::Value as Cell;
 use serde_json::Value;
 use tempfile::TempDir;
 use vestibule::base::clock::Moment;
-use vestibule::cli::import::{self, Order, Outcome, Source};
-use vestibule::store::{self, Database, LuciaTables};
+use vestibule::cli::import::foreign_db::{LuciaTables, lucia_v2};
+use vestibule::cli::import::{self, ImportOrder, ImportOutcome, Source};
+use vestibule::store::Database;
 
 use crate::binary::vestibule;
 use crate::cli::admin::run;
@@ -46,7 +47,7 @@ fn then(manifest: &Value) -> Moment {
 /// A folder with the server's database, and what is to be brought over into it.
 pub struct Move {
     pub folder: TempDir,
-    pub order: Order,
+    pub order: ImportOrder,
     /// What stands on standard input.
     pub input: Vec<u8>,
 }
@@ -61,7 +62,7 @@ impl Move {
         let database = folder.path().join("test.db");
         let (dry_run, skip_conflicts, json) = (false, false, true);
         let order =
-            Order { source, file, dry_run, skip_conflicts, json, database: database.into() };
+            ImportOrder { source, file, dry_run, skip_conflicts, json, database: database.into() };
         Self { folder, order, input: Vec::new() }
     }
 
@@ -77,7 +78,7 @@ impl Move {
         it
     }
 
-    pub fn run(&self, now: Moment) -> Result<Outcome, String> {
+    pub fn run(&self, now: Moment) -> Result<ImportOutcome, String> {
         import::bring(&self.order, &mut self.input.as_slice(), now, &mut |_, _| {})
     }
 
@@ -249,7 +250,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
     assert_eq!(visit.post("/logout", &[]).status, 302);
     assert_eq!(sign_in(&mut visit, "alice", "correct horse battery"), 302);
     let before = rows(&raw(&visit));
-    let again = Order {
+    let again = ImportOrder {
         source: Source::Lucia { tables: None },
         file: fixture(),
         dry_run: false,
@@ -707,10 +708,7 @@ fn tells_how_far_it_is() {
     })
     .unwrap();
     assert_eq!(told, ["10000 users read", "10000 users written"]);
-    assert_eq!(
-        store::lucia(&it.order.file, None, &mut |_, _| {}).ok().unwrap().users.len(),
-        10_000
-    );
+    assert_eq!(lucia_v2(&it.order.file, None, &mut |_, _| {}).ok().unwrap().users.len(), 10_000);
 }
 
 #[test]

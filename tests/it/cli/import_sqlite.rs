@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use vestibule::base::clock::Moment;
 use vestibule::cli::import::Source;
-use vestibule::store::TableNames;
+use vestibule::cli::import::foreign_db::TableNames;
 
 use crate::binary::vestibule;
 use crate::cli::import::{Move, counts, raw, sign_in};

@@ -7,12 +7,11 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::Result;
-use super::strangers::{
-    self, Columns, Progress, Reading, Shape, StrangerKey, StrangerSession, Strangers, Table,
-    TableNames, broken, millis, named, number, only, optional, optional_text, owners, rows, text,
-    users,
+use super::{
+    ColumnSet, ForeignDb, ForeignKey, ForeignSession, ReadResult, Shape, Table, TableNames, broken,
+    millis, named, number, only, optional, optional_text, owners, read, rows, text, users,
 };
+use crate::store::Progress;
 
 /// What the file is if it is one.
 const PROGRAM: &str = "Lucia v3";
@@ -26,16 +25,16 @@ pub const LUCIA_V3_TABLES: [&str; 4] = ["user", "session", "password", "oauth_ac
 const ID: &[&str] = &["id"];
 const USER_ID: &[&str] = &["user_id", "userId"];
 const HASH: &[&str] = &["password_hash", "hashed_password", "passwordHash", "hashedPassword"];
-const SESSION: Columns = &[ID, USER_ID, &["expires_at", "expiresAt"]];
-const PASSWORD: Columns = &[USER_ID, HASH];
-const ACCOUNT: Columns =
+const SESSION: ColumnSet = &[ID, USER_ID, &["expires_at", "expiresAt"]];
+const PASSWORD: ColumnSet = &[USER_ID, HASH];
+const ACCOUNT: ColumnSet =
     &[&["provider_id", "providerId"], &["provider_user_id", "providerUserId"], USER_ID];
 
-/// Columns by which a table with the columns of sessions is one of something else: codes and links that
+/// ColumnSet by which a table with the columns of sessions is one of something else: codes and links that
 /// are sent by mail, or the sessions of Lucia v2 and better-auth.
 const NO_SESSION: [&str; 5] = ["code", "token", "token_hash", "tokenHash", "active_expires"];
 
-struct Tables<'a> {
+struct FoundV3<'a> {
     user: &'a Table,
     session: Option<&'a Table>,
     /// `None`: passwords stand with the users, or there are none.
@@ -47,15 +46,15 @@ struct Tables<'a> {
 /// has. They are called what the column `username` says, or else their address; or what the column says
 /// that is named.
 ///
-/// A file that is none, is cut short or damaged, or has no such tables is refused:
-/// [`Error::Broken`](super::Error::Broken) says which.
-pub fn lucia_v3(
+/// A file that is none, is cut short or damaged, or has no such tables is refused; the
+/// error is one line that says which.
+pub(in crate::cli::import) fn lucia_v3(
     path: &Path,
     names: &TableNames,
     username: Option<&str>,
     progress: Progress<'_>,
-) -> Result<Strangers> {
-    strangers::read(path, |conn, all| {
+) -> Result<ForeignDb, String> {
+    read(path, |conn, all| {
         let tables = find(conn, all, names)?;
         let hash = if tables.password.is_none() { tables.user.column(HASH) } else { None };
         let shape = Shape::by(tables.user, username, hash)?;
@@ -73,11 +72,11 @@ pub fn lucia_v3(
         let found = [Some(tables.user), tables.session, tables.password, tables.account];
         let found = found.map(|it| it.map(|it| it.name.clone()));
         let tables = LUCIA_V3_TABLES.into_iter().zip(found).collect();
-        Ok(Strangers { tables, users, keys, sessions, ..Strangers::default() })
+        Ok(ForeignDb { tables, users, keys, sessions, ..ForeignDb::default() })
     })
 }
 
-fn find<'a>(conn: &Connection, all: &'a [Table], names: &TableNames) -> Reading<Tables<'a>> {
+fn find<'a>(conn: &Connection, all: &'a [Table], names: &TableNames) -> ReadResult<FoundV3<'a>> {
     let is_session = |it: &&Table| it.has(SESSION) && !NO_SESSION.iter().any(|name| it.holds(name));
     let session = match names.get("session") {
         Some("") => None,
@@ -103,7 +102,7 @@ fn find<'a>(conn: &Connection, all: &'a [Table], names: &TableNames) -> Reading<
             return broken("no table holds passwords; name that of users with --tables user=NAME");
         }
     };
-    Ok(Tables { user, session, password, account })
+    Ok(FoundV3 { user, session, password, account })
 }
 
 fn is_v2_session(it: &Table) -> bool {
@@ -114,19 +113,23 @@ fn passwords(
     conn: &Connection,
     table: &Table,
     progress: Progress<'_>,
-) -> Reading<Vec<StrangerKey>> {
+) -> ReadResult<Vec<ForeignKey>> {
     rows(conn, (table, PASSWORD), "keys read", progress, |row| {
         let user_id = text(row, 0, &table.name)?;
         let hashed_password = optional_text(row, 1, &table.name)?;
-        Ok(StrangerKey { id: None, user_id, hashed_password })
+        Ok(ForeignKey { id: None, user_id, hashed_password })
     })
 }
 
-fn accounts(conn: &Connection, table: &Table, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
+fn accounts(
+    conn: &Connection,
+    table: &Table,
+    progress: Progress<'_>,
+) -> ReadResult<Vec<ForeignKey>> {
     rows(conn, (table, ACCOUNT), "keys read", progress, |row| {
         let column = |at| text(row, at, &table.name);
         let id = Some((column(0)?, column(1)?));
-        Ok(StrangerKey { id, user_id: column(2)?, hashed_password: None })
+        Ok(ForeignKey { id, user_id: column(2)?, hashed_password: None })
     })
 }
 
@@ -134,9 +137,9 @@ fn sessions(
     conn: &Connection,
     table: &Table,
     progress: Progress<'_>,
-) -> Reading<Vec<StrangerSession>> {
+) -> ReadResult<Vec<ForeignSession>> {
     rows(conn, (table, SESSION), "sessions read", progress, |row| {
-        Ok(StrangerSession {
+        Ok(ForeignSession {
             id: text(row, 0, &table.name)?,
             user_id: text(row, 1, &table.name)?,
             active_expires: None,

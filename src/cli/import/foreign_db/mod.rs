@@ -6,6 +6,11 @@
 //! Those programs let an app name its tables, so they are known by their columns; the SQL of the files
 //! beside this one that is put together from pieces has for pieces names that the file itself holds.
 
+mod better_auth;
+mod candidates;
+mod lucia_v2;
+mod lucia_v3;
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -14,30 +19,30 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::sqlite::Fault;
-use super::sqlite::file::{APPLICATION_ID, open_immutable};
-use super::{Error, Result};
 use crate::base::clock::Moment;
 use crate::base::new_file::with_suffix;
+use crate::store::{APPLICATION_ID, Progress, WRITE_PATIENCE, open_immutable, tell};
 
-/// Rows between two reports of progress.
-const PROGRESS_ROWS: usize = 10_000;
+pub(super) use better_auth::better_auth;
+pub(super) use candidates::candidates;
+pub(super) use lucia_v3::lucia_v3;
 
-/// Told now and then what is being done and how many rows of it are.
-pub type Progress<'a> = &'a mut dyn FnMut(&str, usize);
+pub use better_auth::BETTER_AUTH_TABLES;
+pub use lucia_v2::{LuciaTables, lucia_v2};
+pub use lucia_v3::LUCIA_V3_TABLES;
 
 /// All people that another program's file holds, and what is theirs. It holds the tokens of sessions
 /// and so has no `Debug`.
 #[derive(Default)]
-pub struct Strangers {
+pub struct ForeignDb {
     /// Which table each thing was found in; `None`: in no table.
     pub tables: Vec<(&'static str, Option<String>)>,
     /// People.
-    pub users: Vec<Stranger>,
+    pub users: Vec<ForeignUser>,
     /// Ways to prove who one is.
-    pub keys: Vec<StrangerKey>,
+    pub keys: Vec<ForeignKey>,
     /// Browsers that were let in.
-    pub sessions: Vec<StrangerSession>,
+    pub sessions: Vec<ForeignSession>,
     /// How many more there were whose tokens nobody else can check.
     pub sealed_sessions: usize,
     /// Other tables with rows that belong to somebody, and how many: they stay behind.
@@ -56,7 +61,7 @@ impl TableNames {
 }
 
 /// Somebody with an account elsewhere.
-pub struct Stranger {
+pub struct ForeignUser {
     /// Their id.
     pub id: String,
     /// What they are called there, if they are called something.
@@ -86,7 +91,7 @@ pub enum Attribute {
 }
 
 /// A way to prove who one is. It holds a hash and so has no `Debug`.
-pub struct StrangerKey {
+pub struct ForeignKey {
     /// Who vouches for them (empty: nobody, and then it is no key), and what they know them as. `None`: it
     /// is the name that they have.
     pub id: Option<(String, String)>,
@@ -97,7 +102,7 @@ pub struct StrangerKey {
 }
 
 /// A browser that was let in. It holds a token and so has no `Debug`.
-pub struct StrangerSession {
+pub struct ForeignSession {
     /// The token that the browser holds, in clear.
     pub id: String,
     /// Who was let in.
@@ -108,17 +113,26 @@ pub struct StrangerSession {
     pub idle_expires: i64,
 }
 
-/// What a file of another program is read into.
-pub(super) type Reading<T> = std::result::Result<T, Fault>;
+/// Why a file of another program cannot be read, for the operator.
+struct ForeignDbError(String);
+
+impl From<rusqlite::Error> for ForeignDbError {
+    fn from(err: rusqlite::Error) -> Self {
+        Self(err.to_string())
+    }
+}
+
+/// What is read in a file of another program.
+type ReadResult<T> = Result<T, ForeignDbError>;
 
 /// Reads the file at `path` by `reader`, as it is at one moment, even while an app writes to it.
 ///
-/// A file that is no SQLite database, is cut short or damaged, or is one of ours is refused:
-/// [`Error::Broken`] says which.
-pub(super) fn read(
+/// A file that is no SQLite database, is cut short or damaged, or is one of ours is refused; the error is one
+/// line that says which.
+fn read(
     path: &Path,
-    reader: impl FnOnce(&Connection, &[Table]) -> Reading<Strangers>,
-) -> Result<Strangers> {
+    reader: impl FnOnce(&Connection, &[Table]) -> ReadResult<ForeignDb>,
+) -> Result<ForeignDb, String> {
     let whole = || {
         let conn = open(path)?;
         // One view of the whole file, whatever the app does meanwhile.
@@ -132,14 +146,11 @@ pub(super) fn read(
         found.left_behind = left_behind(&tx, &tables, &found)?;
         Ok(found)
     };
-    whole().map_err(|fault| {
-        let say = |cause| format!("cannot import {}: {cause}", path.display());
-        Error::from(fault).saying(say)
-    })
+    whole().map_err(|ForeignDbError(cause)| format!("cannot import {}: {cause}", path.display()))
 }
 
 /// Opens the file for reading. What can be told from its first 100 bytes is told before SQLite sees it.
-fn open(path: &Path) -> Reading<Connection> {
+fn open(path: &Path) -> ReadResult<Connection> {
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(err) => return broken(err),
@@ -179,11 +190,11 @@ fn open(path: &Path) -> Reading<Connection> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    conn.busy_timeout(super::WRITE_PATIENCE)?;
+    conn.busy_timeout(WRITE_PATIENCE)?;
     Ok(conn)
 }
 
-fn connect(path: &Path, is_unused: bool) -> Reading<Connection> {
+fn connect(path: &Path, is_unused: bool) -> ReadResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if !is_unused {
         return Ok(Connection::open_with_flags(path, flags)?);
@@ -192,44 +203,44 @@ fn connect(path: &Path, is_unused: bool) -> Reading<Connection> {
 }
 
 /// What a column may be called; the first is what messages call it.
-pub(super) type Names = &'static [&'static str];
+type ColumnNames = &'static [&'static str];
 
-/// Columns that a table must have.
-pub(super) type Columns<'a> = &'a [Names];
+/// ColumnSet that a table must have.
+type ColumnSet<'a> = &'a [ColumnNames];
 
 /// What the column is called that says whose a row is.
-const OWNER: Names = &["user_id", "userId"];
+const OWNER: ColumnNames = &["user_id", "userId"];
 
 /// A table and its columns.
-pub(super) struct Table {
-    pub(super) name: String,
+struct Table {
+    name: String,
     columns: Vec<String>,
 }
 
 impl Table {
     /// Whether it has all of these.
-    pub(super) fn has(&self, columns: Columns<'_>) -> bool {
+    fn has(&self, columns: ColumnSet<'_>) -> bool {
         columns.iter().all(|names| self.column(names).is_some())
     }
 
     /// Whether it has a column of this very name.
-    pub(super) fn holds(&self, column: &str) -> bool {
+    fn holds(&self, column: &str) -> bool {
         self.columns.iter().any(|it| it == column)
     }
 
     /// What the column is called here, if it is here.
-    pub(super) fn column(&self, names: Names) -> Option<&'static str> {
+    fn column(&self, names: ColumnNames) -> Option<&'static str> {
         names.iter().copied().find(|name| self.holds(name))
     }
 
     /// All rows, by these columns, which it must have.
-    pub(super) fn select(&self, columns: Columns<'_>) -> String {
+    fn select(&self, columns: ColumnSet<'_>) -> String {
         let names = columns.iter().map(|it| quoted(self.column(it).unwrap_or(it[0])));
         format!("SELECT {} FROM {}", names.collect::<Vec<_>>().join(", "), quoted(&self.name))
     }
 }
 
-fn tables(conn: &Connection) -> Reading<Vec<Table>> {
+fn tables(conn: &Connection) -> ReadResult<Vec<Table>> {
     let mut names = conn.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
           ORDER BY name",
@@ -251,8 +262,8 @@ fn tables(conn: &Connection) -> Reading<Vec<Table>> {
 fn left_behind(
     conn: &Connection,
     all: &[Table],
-    found: &Strangers,
-) -> Reading<Vec<(String, usize)>> {
+    found: &ForeignDb,
+) -> ReadResult<Vec<(String, usize)>> {
     let is_read =
         |it: &&Table| found.tables.iter().any(|(_, name)| name.as_ref() == Some(&it.name));
     let mut left = Vec::new();
@@ -269,7 +280,7 @@ fn left_behind(
 }
 
 /// The table that was named, which must have these columns.
-pub(super) fn named<'a>(all: &'a [Table], name: &str, columns: Columns<'_>) -> Reading<&'a Table> {
+fn named<'a>(all: &'a [Table], name: &str, columns: ColumnSet<'_>) -> ReadResult<&'a Table> {
     match all.iter().find(|it| it.name == name) {
         None => broken(format!("it has no table {name}")),
         Some(table) if table.has(columns) => Ok(table),
@@ -278,12 +289,12 @@ pub(super) fn named<'a>(all: &'a [Table], name: &str, columns: Columns<'_>) -> R
 }
 
 /// The table that was named (empty: there is none), or the only one that `is_it`. `None` if there is none.
-pub(super) fn optional<'a>(
+fn optional<'a>(
     name: Option<&str>,
     all: &'a [Table],
     is_it: impl Fn(&&Table) -> bool,
-    columns: Columns<'_>,
-) -> Reading<Option<&'a Table>> {
+    columns: ColumnSet<'_>,
+) -> ReadResult<Option<&'a Table>> {
     match name {
         Some("") => Ok(None),
         Some(name) => named(all, name, columns).map(Some),
@@ -292,17 +303,17 @@ pub(super) fn optional<'a>(
     }
 }
 
-/// Columns, for messages.
-pub(super) fn listed(columns: Columns<'_>) -> String {
+/// ColumnSet, for messages.
+fn listed(columns: ColumnSet<'_>) -> String {
     columns.iter().map(|names| names[0]).collect::<Vec<_>>().join(", ")
 }
 
 /// The one table of those found; `program` has one with these columns.
-pub(super) fn only<'a>(
+fn only<'a>(
     mut found: impl Iterator<Item = &'a Table>,
-    columns: Columns<'_>,
+    columns: ColumnSet<'_>,
     program: &str,
-) -> Reading<&'a Table> {
+) -> ReadResult<&'a Table> {
     let columns = listed(columns);
     match (found.next(), found.next()) {
         (Some(table), None) => Ok(table),
@@ -316,12 +327,12 @@ pub(super) fn only<'a>(
 
 /// Of the tables `among`, which have an `id`, the one that most rows of the table `child` refer to by
 /// the column `owner`; of two alike the one that has a column `username`.
-pub(super) fn owners<'a>(
+fn owners<'a>(
     conn: &Connection,
     child: &Table,
-    owner: Names,
+    owner: ColumnNames,
     among: impl Iterator<Item = &'a Table>,
-) -> Reading<&'a Table> {
+) -> ReadResult<&'a Table> {
     let mut best: Option<(i64, &Table)> = None;
     for table in among {
         let known = conn.query_row(
@@ -347,31 +358,27 @@ pub(super) fn owners<'a>(
     }
 }
 
-/// Columns that say whether an address was tried.
+/// ColumnSet that say whether an address was tried.
 const VERIFIED: [&str; 2] = ["email_verified", "emailVerified"];
 
 /// How a table of users is read.
-pub(super) struct Shape<'a> {
+struct Shape<'a> {
     /// The column of names.
-    pub(super) name: &'a str,
+    name: &'a str,
     /// Whoever has no name is called by their address.
-    pub(super) falls_back: bool,
+    falls_back: bool,
     /// Whether an `email` may be one to write to.
-    pub(super) has_email: bool,
+    has_email: bool,
     /// Whether `banned` says who is shut out.
-    pub(super) has_ban: bool,
+    has_ban: bool,
     /// The column of hashes of passwords, if they stand there.
-    pub(super) hash: Option<&'a str>,
+    hash: Option<&'a str>,
 }
 
 impl<'a> Shape<'a> {
     /// Users who are called what the column `named` says, which the table must have; or else by their
     /// `username`, or their address.
-    pub(super) fn by(
-        table: &Table,
-        named: Option<&'a str>,
-        hash: Option<&'a str>,
-    ) -> Reading<Self> {
+    fn by(table: &Table, named: Option<&'a str>, hash: Option<&'a str>) -> ReadResult<Self> {
         if let Some(column) = named.filter(|column| !table.holds(column)) {
             return broken(format!("its table {} has no column {column}", table.name));
         }
@@ -381,12 +388,12 @@ impl<'a> Shape<'a> {
 }
 
 /// Everybody in a table, and their passwords if they stand there.
-pub(super) fn users(
+fn users(
     conn: &Connection,
     table: &Table,
     shape: &Shape<'_>,
     progress: Progress<'_>,
-) -> Reading<(Vec<Stranger>, Vec<StrangerKey>)> {
+) -> ReadResult<(Vec<ForeignUser>, Vec<ForeignKey>)> {
     let mut statement = conn.prepare(&format!("SELECT * FROM {}", quoted(&table.name)))?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
@@ -394,7 +401,7 @@ pub(super) fn users(
     while let Some(row) = rows.next()? {
         let (user, hashed_password) = user(row, &columns, &table.name, shape)?;
         if hashed_password.is_some() {
-            keys.push(StrangerKey { id: None, user_id: user.id.clone(), hashed_password });
+            keys.push(ForeignKey { id: None, user_id: user.id.clone(), hashed_password });
         }
         users.push(user);
         tell(progress, "users read", users.len());
@@ -407,8 +414,8 @@ fn user(
     columns: &[String],
     table: &str,
     shape: &Shape<'_>,
-) -> Reading<(Stranger, Option<String>)> {
-    let mut it = Stranger {
+) -> ReadResult<(ForeignUser, Option<String>)> {
+    let mut it = ForeignUser {
         id: String::new(),
         username: None,
         verified_email: None,
@@ -452,7 +459,7 @@ fn user(
 }
 
 /// A moment as libraries write it: milliseconds, seconds, or a date with a time. `None` if it is neither.
-fn date(row: &Row<'_>, column: usize) -> Reading<Option<i64>> {
+fn date(row: &Row<'_>, column: usize) -> ReadResult<Option<i64>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(number) => Some(millis(number)),
         ValueRef::Text(text) => {
@@ -466,13 +473,13 @@ fn date(row: &Row<'_>, column: usize) -> Reading<Option<i64>> {
 const MILLIS_MIN: i64 = 100_000_000_000;
 
 /// A time in milliseconds that may be in seconds.
-pub(super) fn millis(number: i64) -> i64 {
+fn millis(number: i64) -> i64 {
     if number < MILLIS_MIN { number.saturating_mul(1_000) } else { number }
 }
 
 /// A truth as libraries write it: a number, a word, or the time since when it is one. What is not known
 /// to be true is not.
-fn is_true(row: &Row<'_>, column: usize) -> Reading<bool> {
+fn is_true(row: &Row<'_>, column: usize) -> ReadResult<bool> {
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(number) => number != 0,
         ValueRef::Real(number) => number != 0.0,
@@ -486,20 +493,14 @@ fn is_true(row: &Row<'_>, column: usize) -> Reading<bool> {
     })
 }
 
-pub(super) fn tell(progress: &mut dyn FnMut(&str, usize), what: &str, rows: usize) {
-    if rows.is_multiple_of(PROGRESS_ROWS) {
-        progress(what, rows);
-    }
-}
-
 /// Everything in a table, by these columns, each row as `read` makes it. `what` is told as it goes.
-pub(super) fn rows<T>(
+fn rows<T>(
     conn: &Connection,
-    (table, columns): (&Table, Columns<'_>),
+    (table, columns): (&Table, ColumnSet<'_>),
     what: &str,
     progress: Progress<'_>,
-    read: impl Fn(&Row<'_>) -> Reading<T>,
-) -> Reading<Vec<T>> {
+    read: impl Fn(&Row<'_>) -> ReadResult<T>,
+) -> ReadResult<Vec<T>> {
     let mut statement = conn.prepare(&table.select(columns))?;
     let mut rows = statement.query([])?;
     let mut all = Vec::new();
@@ -510,7 +511,7 @@ pub(super) fn rows<T>(
     Ok(all)
 }
 
-pub(super) fn text(row: &Row<'_>, column: usize, table: &str) -> Reading<String> {
+fn text(row: &Row<'_>, column: usize, table: &str) -> ReadResult<String> {
     match optional_text(row, column, table)? {
         Some(text) => Ok(text),
         None => broken(format!("a row of its table {table} has no {}", name(row, column))),
@@ -518,7 +519,7 @@ pub(super) fn text(row: &Row<'_>, column: usize, table: &str) -> Reading<String>
 }
 
 /// SQLite lets a column hold anything, and adapters make no table themselves.
-pub(super) fn optional_text(row: &Row<'_>, column: usize, table: &str) -> Reading<Option<String>> {
+fn optional_text(row: &Row<'_>, column: usize, table: &str) -> ReadResult<Option<String>> {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(None),
         ValueRef::Integer(number) => Ok(Some(number.to_string())),
@@ -535,7 +536,7 @@ pub(super) fn optional_text(row: &Row<'_>, column: usize, table: &str) -> Readin
     }
 }
 
-pub(super) fn number(row: &Row<'_>, column: usize, table: &str) -> Reading<i64> {
+fn number(row: &Row<'_>, column: usize, table: &str) -> ReadResult<i64> {
     match row.get_ref(column)? {
         ValueRef::Integer(number) => Ok(number),
         #[expect(
@@ -549,7 +550,7 @@ pub(super) fn number(row: &Row<'_>, column: usize, table: &str) -> Reading<i64> 
     }
 }
 
-pub(super) fn attribute(row: &Row<'_>, column: usize) -> Reading<Attribute> {
+fn attribute(row: &Row<'_>, column: usize) -> ReadResult<Attribute> {
     Ok(match row.get_ref(column)? {
         ValueRef::Null => Attribute::Null,
         ValueRef::Integer(number) => Attribute::Integer(number),
@@ -569,10 +570,10 @@ fn name<'a>(row: &'a Row<'_>, column: usize) -> &'a str {
 }
 
 /// A table's or column's name as SQL has it.
-pub(super) fn quoted(name: &str) -> String {
+fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-pub(super) fn broken<T>(cause: impl std::fmt::Display) -> Reading<T> {
-    Err(Fault::Error(Error::Broken(cause.to_string())))
+fn broken<T>(cause: impl std::fmt::Display) -> ReadResult<T> {
+    Err(ForeignDbError(cause.to_string()))
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ACCOUNTS, PERIOD_MAX, look};
+use super::parse::PERIOD_MAX;
+use super::{ACCOUNTS, branding};
 use crate::auth::names::{Reserved, Rest};
 
 /// How long names rest.
 #[derive(Args)]
-pub struct NameRestFlag {
+pub struct NameRestArgs {
     /// How long the username of a deleted account, and the old username of a renamed one, stays reserved:
     /// apps may still trust it. With 0 it is free at once. A change applies to accounts that are deleted
     /// or renamed from then on.
@@ -19,7 +20,7 @@ pub struct NameRestFlag {
     name_rest: Duration,
 }
 
-impl NameRestFlag {
+impl NameRestArgs {
     pub(crate) const fn rest(&self) -> Rest {
         Rest::new(self.name_rest)
     }
@@ -27,10 +28,10 @@ impl NameRestFlag {
 
 /// Which names nobody can take at sign-up.
 #[derive(Args)]
-pub(super) struct NameFlags {
+pub(super) struct NameArgs {
     /// How long names rest.
     #[command(flatten)]
-    rest: NameRestFlag,
+    rest: NameRestArgs,
 
     /// File of usernames that are refused at sign-up, one a line; # begins a comment. With an --origin
     /// they are added to a built-in list of administrative names such as admin, root and postmaster.
@@ -39,13 +40,13 @@ pub(super) struct NameFlags {
     reserved_names: Option<PathBuf>,
 }
 
-impl NameFlags {
+impl NameArgs {
     /// Reads the file. An error is one line that says what would do.
     pub(super) fn check(&self) -> Result<(Rest, Reserved), String> {
         let reserved = match &self.reserved_names {
             Some(path) => {
                 let flag = format!("--reserved-names {}", path.display());
-                let text = String::from_utf8(look::read("--reserved-names", path)?)
+                let text = String::from_utf8(branding::read("--reserved-names", path)?)
                     .map_err(|_| format!("{flag} is no text in UTF-8"))?;
                 Reserved::read(&text).map_err(|why| format!("{flag}: {why}"))?
             }

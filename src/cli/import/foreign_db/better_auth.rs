@@ -6,11 +6,11 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::Result;
-use super::strangers::{
-    self, Columns, Progress, Reading, Shape, StrangerKey, Strangers, Table, TableNames, named,
-    only, optional, optional_text, quoted, rows, text, users,
+use super::{
+    ColumnSet, ForeignDb, ForeignKey, ReadResult, Shape, Table, TableNames, named, only, optional,
+    optional_text, quoted, read, rows, text, users,
 };
+use crate::store::Progress;
 
 /// What the file is if it is one.
 const PROGRAM: &str = "better-auth";
@@ -19,10 +19,10 @@ const PROGRAM: &str = "better-auth";
 pub const BETTER_AUTH_TABLES: [&str; 3] = ["user", "account", "session"];
 
 const USER_ID: &[&str] = &["userId", "user_id"];
-const USER: Columns = &[&["id"], &["email"], &["emailVerified", "email_verified"]];
-const ACCOUNT: Columns =
+const USER: ColumnSet = &[&["id"], &["email"], &["emailVerified", "email_verified"]];
+const ACCOUNT: ColumnSet =
     &[&["providerId", "provider_id"], &["accountId", "account_id"], USER_ID, &["password"]];
-const SESSION: Columns = &[&["token"], USER_ID, &["expiresAt", "expires_at"]];
+const SESSION: ColumnSet = &[&["token"], USER_ID, &["expiresAt", "expires_at"]];
 
 /// The provider of passwords.
 const CREDENTIAL: &str = "credential";
@@ -32,16 +32,16 @@ const CREDENTIAL: &str = "credential";
 /// says that is named. Sessions are only counted: a cookie of theirs is signed with a secret that is not in
 /// the file.
 ///
-/// A file that is none, is cut short or damaged, or has no such tables is refused:
-/// [`Error::Broken`](super::Error::Broken) says which.
-pub fn better_auth(
+/// A file that is none, is cut short or damaged, or has no such tables is refused; the
+/// error is one line that says which.
+pub(in crate::cli::import) fn better_auth(
     path: &Path,
     names: &TableNames,
     username: Option<&str>,
     progress: Progress<'_>,
-) -> Result<Strangers> {
-    strangers::read(path, |conn, all| {
-        let table = |what: &str, columns: Columns| match names.get(what) {
+) -> Result<ForeignDb, String> {
+    read(path, |conn, all| {
+        let table = |what: &str, columns: ColumnSet| match names.get(what) {
             Some(name) => named(all, name, columns),
             None => only(all.iter().filter(|it| it.has(columns)), columns, PROGRAM),
         };
@@ -56,23 +56,27 @@ pub fn better_auth(
         };
         let found = [Some(user), Some(account), session].map(|it| it.map(|it| it.name.clone()));
         let tables = BETTER_AUTH_TABLES.into_iter().zip(found).collect();
-        Ok(Strangers { tables, users, keys, sealed_sessions, ..Strangers::default() })
+        Ok(ForeignDb { tables, users, keys, sealed_sessions, ..ForeignDb::default() })
     })
 }
 
-fn accounts(conn: &Connection, table: &Table, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
+fn accounts(
+    conn: &Connection,
+    table: &Table,
+    progress: Progress<'_>,
+) -> ReadResult<Vec<ForeignKey>> {
     rows(conn, (table, ACCOUNT), "keys read", progress, |row| {
         let (provider, user_id) = (text(row, 0, &table.name)?, text(row, 2, &table.name)?);
         if provider == CREDENTIAL {
             let hashed_password = optional_text(row, 3, &table.name)?;
-            return Ok(StrangerKey { id: None, user_id, hashed_password });
+            return Ok(ForeignKey { id: None, user_id, hashed_password });
         }
         let id = Some((provider, text(row, 1, &table.name)?));
-        Ok(StrangerKey { id, user_id, hashed_password: None })
+        Ok(ForeignKey { id, user_id, hashed_password: None })
     })
 }
 
-fn count(conn: &Connection, table: &Table) -> Reading<usize> {
+fn count(conn: &Connection, table: &Table) -> ReadResult<usize> {
     let sql = format!("SELECT count(*) FROM {}", quoted(&table.name));
     let count: i64 = conn.query_row(&sql, [], |row| row.get(0))?;
     Ok(usize::try_from(count).expect("a count is not negative"))

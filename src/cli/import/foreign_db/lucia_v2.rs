@@ -6,24 +6,24 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::Result;
-use super::strangers::{
-    self, Columns, Progress, Reading, Shape, StrangerKey, StrangerSession, Strangers, Table,
-    broken, listed, named, number, only, optional_text, owners, rows, text, users,
+use super::{
+    ColumnSet, ForeignDb, ForeignKey, ForeignSession, ReadResult, Shape, Table, broken, listed,
+    named, number, only, optional_text, owners, read, rows, text, users,
 };
+use crate::store::Progress;
 
 /// What the file is if it is one.
 const PROGRAM: &str = "Lucia v2";
 
 const USER_ID: &[&str] = &["user_id"];
-const KEY: Columns = &[&["id"], USER_ID, &["hashed_password"]];
-const SESSION: Columns = &[&["id"], USER_ID, &["active_expires"], &["idle_expires"]];
+const KEY: ColumnSet = &[&["id"], USER_ID, &["hashed_password"]];
+const SESSION: ColumnSet = &[&["id"], USER_ID, &["active_expires"], &["idle_expires"]];
 
 /// Every column but the name is an attribute.
 const SHAPE: Shape<'_> =
     Shape { name: "username", falls_back: false, has_email: false, has_ban: false, hash: None };
 
-/// Names of Lucia's tables.
+/// ColumnNames of Lucia's tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LuciaTables {
     /// With `id`, and a column for each attribute.
@@ -36,14 +36,14 @@ pub struct LuciaTables {
 
 /// All people in a database of Lucia v2. Its tables are found by their columns unless `tables` names them.
 ///
-/// A file that is none, is cut short or damaged, or has no such tables is refused:
-/// [`Error::Broken`](super::Error::Broken) says which.
-pub fn lucia(
+/// A file that is none, is cut short or damaged, or has no such tables is refused; the
+/// error is one line that says which.
+pub fn lucia_v2(
     path: &Path,
     tables: Option<&LuciaTables>,
     progress: Progress<'_>,
-) -> Result<Strangers> {
-    strangers::read(path, |conn, all| {
+) -> Result<ForeignDb, String> {
+    read(path, |conn, all| {
         let tables = match tables {
             Some(named) => check(all, named)?,
             None => find(conn, all)?,
@@ -57,25 +57,25 @@ pub fn lucia(
         let found = [Some(tables.user), Some(tables.key), tables.session];
         let found = found.map(|it| it.map(|it| it.name.clone()));
         let tables = ["user", "user_key", "user_session"].into_iter().zip(found).collect();
-        Ok(Strangers { tables, users, keys, sessions, ..Strangers::default() })
+        Ok(ForeignDb { tables, users, keys, sessions, ..ForeignDb::default() })
     })
 }
 
-struct Tables<'a> {
+struct FoundV2<'a> {
     user: &'a Table,
     key: &'a Table,
     session: Option<&'a Table>,
 }
 
 /// The tables that were named, which must be there, with Lucia's columns.
-fn check<'a>(all: &'a [Table], names: &LuciaTables) -> Reading<Tables<'a>> {
+fn check<'a>(all: &'a [Table], names: &LuciaTables) -> ReadResult<FoundV2<'a>> {
     let user = named(all, &names.user, &[&["id"]])?;
     let key = named(all, &names.key, KEY)?;
     let session = names.session.as_ref().map(|name| named(all, name, SESSION)).transpose()?;
-    Ok(Tables { user, key, session })
+    Ok(FoundV2 { user, key, session })
 }
 
-fn find<'a>(conn: &Connection, all: &'a [Table]) -> Reading<Tables<'a>> {
+fn find<'a>(conn: &Connection, all: &'a [Table]) -> ReadResult<FoundV2<'a>> {
     let (is_key, is_session) = (|it: &&Table| it.has(KEY), |it: &&Table| it.has(SESSION));
     let key = only(all.iter().filter(is_key), KEY, PROGRAM)?;
     let mut sessions = all.iter().filter(is_session).peekable();
@@ -89,15 +89,15 @@ fn find<'a>(conn: &Connection, all: &'a [Table]) -> Reading<Tables<'a>> {
     let session = only(sessions, SESSION, PROGRAM)?;
     let among = all.iter().filter(|it| it.has(&[&["id"]]) && !is_key(it) && !is_session(it));
     let user = owners(conn, key, USER_ID, among)?;
-    Ok(Tables { user, key, session: Some(session) })
+    Ok(FoundV2 { user, key, session: Some(session) })
 }
 
-fn keys(conn: &Connection, table: &Table, progress: Progress<'_>) -> Reading<Vec<StrangerKey>> {
+fn keys(conn: &Connection, table: &Table, progress: Progress<'_>) -> ReadResult<Vec<ForeignKey>> {
     rows(conn, (table, KEY), "keys read", progress, |row| {
         let whole = text(row, 0, &table.name)?;
         // A key that is not split has no provider, and its owner is told of with the whole of it.
         let (provider, id) = whole.split_once(':').unwrap_or(("", &whole));
-        Ok(StrangerKey {
+        Ok(ForeignKey {
             id: Some((provider.to_owned(), id.to_owned())),
             user_id: text(row, 1, &table.name)?,
             hashed_password: optional_text(row, 2, &table.name)?,
@@ -109,9 +109,9 @@ fn sessions(
     conn: &Connection,
     table: &Table,
     progress: Progress<'_>,
-) -> Reading<Vec<StrangerSession>> {
+) -> ReadResult<Vec<ForeignSession>> {
     rows(conn, (table, SESSION), "sessions read", progress, |row| {
-        Ok(StrangerSession {
+        Ok(ForeignSession {
             id: text(row, 0, &table.name)?,
             user_id: text(row, 1, &table.name)?,
             active_expires: Some(number(row, 2, &table.name)?),

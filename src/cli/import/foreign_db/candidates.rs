@@ -5,20 +5,25 @@ use std::collections::{BTreeSet, HashMap};
 use base64ct::{Base64, Encoding};
 use serde_json::Value;
 
-use super::attributes::{self, SECRETS, is_secret};
-use super::candidate::{Luggage, OldKey, OldSession};
-use super::report::Report;
+use super::super::attributes::{self, SECRETS, is_secret};
+use super::super::candidate::{Candidate, CandidateKey, CandidateSession};
+use super::super::report::Report;
+use super::{Attribute, ForeignDb, ForeignUser};
 use crate::auth::users;
 use crate::base::clock::Moment;
-use crate::store::{Attribute, Stranger, Strangers};
 
 /// Gives everybody what is theirs, and notes in the report where it was found, what is nobody's, and what
 /// cannot be brought over.
-pub(super) fn read(old: Strangers, report: &mut Report, now: Moment) -> Vec<Luggage> {
+pub(in crate::cli::import) fn candidates(
+    old: ForeignDb,
+    report: &mut Report,
+    now: Moment,
+) -> Vec<Candidate> {
     let owners: HashMap<String, usize> =
         old.users.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
     let mut secrets = BTreeSet::new();
-    let mut all: Vec<_> = old.users.into_iter().map(|it| luggage(it, &mut secrets, now)).collect();
+    let mut all: Vec<_> =
+        old.users.into_iter().map(|it| candidate(it, &mut secrets, now)).collect();
     for key in old.keys {
         let Some(&at) = owners.get(&key.user_id) else {
             report.keys.leave_out(1, "of no user");
@@ -26,8 +31,8 @@ pub(super) fn read(old: Strangers, report: &mut Report, now: Moment) -> Vec<Lugg
         };
         let hash = key.hashed_password;
         all[at].keys.push(match key.id {
-            Some((provider, id)) => OldKey::Of { provider, id, hash },
-            None => OldKey::OfName { hash },
+            Some((provider, id)) => CandidateKey::Of { provider, id, hash },
+            None => CandidateKey::OfName { hash },
         });
     }
     for session in old.sessions {
@@ -35,7 +40,7 @@ pub(super) fn read(old: Strangers, report: &mut Report, now: Moment) -> Vec<Lugg
             report.sessions.leave_out(1, "of no user");
             continue;
         };
-        all[at].sessions.push(OldSession::Of {
+        all[at].sessions.push(CandidateSession::Of {
             token: session.id,
             active_expires: session.active_expires.map(Moment::from_millis),
             idle_expires: Moment::from_millis(session.idle_expires),
@@ -49,7 +54,7 @@ pub(super) fn read(old: Strangers, report: &mut Report, now: Moment) -> Vec<Lugg
     all
 }
 
-fn luggage(mut it: Stranger, secrets: &mut BTreeSet<String>, now: Moment) -> Luggage {
+fn candidate(mut it: ForeignUser, secrets: &mut BTreeSet<String>, now: Moment) -> Candidate {
     let email = it.verified_email.and_then(|email| {
         let accepted = users::email(&email);
         if accepted.is_none() {
@@ -65,7 +70,7 @@ fn luggage(mut it: Stranger, secrets: &mut BTreeSet<String>, now: Moment) -> Lug
             secrets.insert(name);
         }
     }
-    Luggage {
+    Candidate {
         id: Some(it.id),
         name: it.username,
         created_at: it.created_at.map(Moment::from_millis),
@@ -73,7 +78,7 @@ fn luggage(mut it: Stranger, secrets: &mut BTreeSet<String>, now: Moment) -> Lug
         disabled_at: it.banned.is_some().then_some(now),
         disabled_reason: it.banned.unwrap_or_default(),
         attributes: attributes::object(kept.into_iter()),
-        ..Luggage::default()
+        ..Candidate::default()
     }
 }
 

@@ -20,7 +20,7 @@ const HELP_MAX: usize = 300;
 
 /// What the operator may change about the look of the pages.
 #[derive(Args)]
-pub(super) struct LookFlags {
+pub(super) struct BrandingArgs {
     /// Name of the site, in page titles and beside the logo. [default: vestibule]
     #[arg(long, env = "VESTIBULE_TITLE", value_name = "TEXT", value_parser = title)]
     #[arg(help_heading = APPEARANCE)]
@@ -40,7 +40,7 @@ pub(super) struct LookFlags {
     help_text: Option<String>,
 }
 
-impl LookFlags {
+impl BrandingArgs {
     /// Reads the files. An error is one line that says what would do.
     pub(super) fn check(self) -> Result<Look, String> {
         let logo = match self.logo {
@@ -100,8 +100,8 @@ fn words(text: &str, most: usize) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn flags() -> LookFlags {
-        LookFlags { title: None, logo: None, css: None, help_text: None }
+    fn flags() -> BrandingArgs {
+        BrandingArgs { title: None, logo: None, css: None, help_text: None }
     }
 
     fn file(folder: &tempfile::TempDir, name: &str, content: &[u8]) -> PathBuf {
@@ -116,7 +116,7 @@ mod tests {
         let mut logo = b"\x89PNG\r\n\x1a\n".to_vec();
         logo.resize(FILE_BYTES_MAX, 0);
         let css = vec![b' '; FILE_BYTES_MAX];
-        let look = LookFlags {
+        let look = BrandingArgs {
             logo: Some(file(&folder, "logo", &logo)),
             css: Some(file(&folder, "x.css", &css)),
             ..flags()
@@ -131,23 +131,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let large = vec![b' '; FILE_BYTES_MAX + 1];
         for (look, advice) in [
-            (LookFlags { logo: Some("/nowhere/logo.svg".into()), ..flags() }, "/nowhere/logo.svg"),
-            (LookFlags { css: Some("/nowhere/x.css".into()), ..flags() }, "cannot read --css"),
-            (LookFlags { css: Some(folder.path().to_owned()), ..flags() }, "cannot read --css"),
-            (LookFlags { logo: Some(file(&folder, "a", b"")), ..flags() }, "is empty"),
             (
-                LookFlags { logo: Some(file(&folder, "b", b"GIF89a")), ..flags() },
+                BrandingArgs { logo: Some("/nowhere/logo.svg".into()), ..flags() },
+                "/nowhere/logo.svg",
+            ),
+            (BrandingArgs { css: Some("/nowhere/x.css".into()), ..flags() }, "cannot read --css"),
+            (BrandingArgs { css: Some(folder.path().to_owned()), ..flags() }, "cannot read --css"),
+            (BrandingArgs { logo: Some(file(&folder, "a", b"")), ..flags() }, "is empty"),
+            (
+                BrandingArgs { logo: Some(file(&folder, "b", b"GIF89a")), ..flags() },
                 "SVG, PNG, JPEG or WebP",
             ),
             (
-                LookFlags { logo: Some(file(&folder, "c", &large)), ..flags() },
+                BrandingArgs { logo: Some(file(&folder, "c", &large)), ..flags() },
                 "65536 bytes are the most",
             ),
             (
-                LookFlags { css: Some(file(&folder, "d", &large)), ..flags() },
+                BrandingArgs { css: Some(file(&folder, "d", &large)), ..flags() },
                 "65536 bytes are the most",
             ),
-            (LookFlags { css: Some(file(&folder, "e", b"\xff")), ..flags() }, "UTF-8"),
+            (BrandingArgs { css: Some(file(&folder, "e", b"\xff")), ..flags() }, "UTF-8"),
         ] {
             let text = look.check().unwrap_err();
             assert!(text.contains(advice) && !text.contains('\n'), "{text}");

@@ -1,0 +1,246 @@
+//! The command line: how it is read, what its help says, and what is said of one that is wrong.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser};
+
+use super::output::Output;
+use super::{Command, Failure, environment};
+use crate::base::clock::Moment;
+
+/// What `vestibule` alone says.
+const BEGINNING: &[&str] = &[
+    "vestibule is the entrance to your web app. To begin:",
+    "",
+    "  vestibule serve          serve it on http://127.0.0.1:8080, to try it out",
+    "  vestibule serve --help   all settings, with examples",
+    "  vestibule proxy-config   how a reverse proxy asks it about every request to an app",
+    #[cfg(feature = "doctor")]
+    "  vestibule doctor URL     see whether a reverse proxy guards the app at URL",
+    "  vestibule --help         all commands",
+];
+
+/// The command line. Its texts are what `--help` says, and docs/commands.md and docs/settings.md.
+#[derive(Parser)]
+#[command(
+    name = "vestibule",
+    version,
+    about = "The entrance to your web app: signs people up, signs them in, remembers them, shows \
+             them who they are and lets them out.",
+    after_help = "Example:\n  # try it out on http://127.0.0.1:8080\n  vestibule serve\n\n\
+                  Every command but restore and copy may run beside the server, on the same --database (or \
+                  VESTIBULE_DATABASE), as the user that the server runs as, or as root while it runs. A change \
+                  takes effect at the next request and is recorded in the audit log; so are backups and copies.\n\n\
+                  A setting that serve has too, such as --origin, is read from the same environment variable. \
+                  Passwords come from a prompt or from standard input. With --json a command prints one \
+                  object per line. Exit codes: 0 done; 1 not done, or the output could not be written; 2 wrong \
+                  usage. A reader that closes the pipe early, as head does, is no error, unless an export or a \
+                  new link is lost.",
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Why a command line names nothing to do.
+#[derive(Debug)]
+pub enum Unread {
+    /// It asks for help or for the version, which is this text.
+    Help(String),
+    /// It is wrong, or the environment is; one line for the operator.
+    Wrong(String),
+}
+
+#[cfg(test)]
+impl Unread {
+    /// The text, whichever it is.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Help(text) | Self::Wrong(text) => text,
+        }
+    }
+}
+
+impl CommandLine {
+    /// Reads the command line and the environment.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Unread> {
+        let words: Vec<_> = arguments.into_iter().collect();
+        let is_in_short = words.iter().any(|it| it == "-h");
+        let shown = if is_in_short { shorten(definition()) } else { definition() };
+        let matches = forget_empty(shown).try_get_matches_from(&words);
+        if let Err(err) = &matches
+            && !err.use_stderr()
+        {
+            return Err(Unread::Help(err.to_string()));
+        }
+        // Before what is wrong on the command line, which may lack what a misspelt variable says.
+        environment::check(&definition(), std::env::vars_os()).map_err(Unread::Wrong)?;
+        let line = matches.and_then(|it| Self::from_arg_matches(&it));
+        line.map_err(|err| match err.kind() {
+            // A group of commands alone, as in `vestibule user`.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+                if is_bare(&words) =>
+            {
+                help(words.into_iter().skip(1)).map_or_else(Unread::Wrong, Unread::Help)
+            }
+            _ => Unread::Wrong(one_line(&err)),
+        })
+    }
+
+    /// Does what it says; without a command it says what there is to begin with. `clock` is read whenever a
+    /// command needs the time.
+    pub fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<ExitCode, Failure> {
+        if let Some(command) = self.command {
+            return command.run(out, clock);
+        }
+        out.print(BEGINNING.join("\n") + "\n");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The help of the command that these words name, or of the program if there are none.
+pub fn help(words: impl Iterator<Item = OsString>) -> Result<String, String> {
+    let words = [OsString::from("vestibule")].into_iter().chain(words).chain(["--help".into()]);
+    match forget_empty(definition()).try_get_matches_from(words) {
+        Err(err) if err.use_stderr() => Err(one_line(&err)),
+        Err(err) => Ok(err.to_string()),
+        Ok(_) => Err("write it as in vestibule help user add".to_owned()),
+    }
+}
+
+/// What the program is called, and its version.
+pub fn version() -> String {
+    CommandLine::command().render_version()
+}
+
+/// Whether a command line has no flags.
+fn is_bare(words: &[OsString]) -> bool {
+    !words.iter().skip(1).any(|it| it.to_string_lossy().starts_with('-'))
+}
+
+/// The exit codes of a command that says nothing else of them.
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done; 2 wrong usage.";
+
+/// The command line, with what every help says.
+pub(super) fn definition() -> clap::Command {
+    tell_exit_codes(CommandLine::command())
+}
+
+/// The texts as `-h` has them: a line for each command and flag, and an example.
+fn shorten(command: clap::Command) -> clap::Command {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let example = after.split("\n\n").next().unwrap_or_default();
+    let codes = after.rfind("Exit codes:").map_or("", |at| &after[at..]);
+    let after = format!("{example}\n\n{codes}\n\n--help tells more.");
+    // A line is a line, whatever the width of the terminal.
+    let command = command.about(headline(&about).to_owned()).after_help(after).term_width(0);
+    command.mut_args(shorten_arg).mut_subcommands(shorten)
+}
+
+fn shorten_arg(arg: Arg) -> Arg {
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    // A default that depends on others is in the text.
+    let default = help.find(" [default: ").map_or("", |at| &help[at..]);
+    let help = format!("{}{default}", headline(&help));
+    arg.help(help).hide_env(true)
+}
+
+/// What a text begins with: all before its first detail.
+fn headline(text: &str) -> &str {
+    let ends = [". ", ": ", "; ", ", as in ", ", such as ", " ("];
+    let end = ends.iter().filter_map(|it| text.find(it)).min();
+    &text[..end.unwrap_or(text.len())]
+}
+
+fn tell_exit_codes(command: clap::Command) -> clap::Command {
+    let said = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let command = if said.contains("Exit codes:") {
+        command
+    } else {
+        command.after_help(format!("{said}\n\n{EXIT_CODES}"))
+    };
+    command.mut_subcommands(tell_exit_codes)
+}
+
+/// Drops empty environment variables from a command and its subcommands.
+fn forget_empty(command: clap::Command) -> clap::Command {
+    command.mut_args(forget_if_empty).mut_subcommands(forget_empty)
+}
+
+/// A variable that is set to nothing, as files of variables often have it, counts as not set.
+fn forget_if_empty(arg: Arg) -> Arg {
+    let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|it| it.is_empty());
+    if is_empty { arg.env(None::<&str>) } else { arg }
+}
+
+/// What clap says in several paragraphs, as one sentence, without its pointers to the help.
+fn one_line(err: &clap::Error) -> String {
+    let text = err.to_string();
+    let paragraphs = text.trim_start_matches("error: ").split("\n\n");
+    let is_said =
+        |it: &&str| !["Usage", "For more", "  tip:"].iter().any(|tip| it.starts_with(tip));
+    let said = paragraphs.take_while(|it| !it.starts_with("Usage")).filter(is_said);
+    let mut line = said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    if let Some((what, values)) = line.split_once(" [possible values: ") {
+        line = format!("{what}: it must be one of {}", values.trim_end_matches(']'));
+    }
+    let suggests =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let suggested = suggests.iter().find_map(|kind| match err.get(*kind) {
+        Some(ContextValue::String(it)) => Some(it.as_str()),
+        Some(ContextValue::Strings(all)) => all.first().map(String::as_str),
+        _ => None,
+    });
+    match suggested {
+        Some(it) => format!("{line}; did you mean {it}?"),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wrong_with_a_command_line_in_one_sentence_with_what_was_meant() {
+        for (line, expected) in [
+            ("usr", "unrecognized subcommand 'usr'; did you mean user?"),
+            ("user ad x", "unrecognized subcommand 'ad'; did you mean add?"),
+            ("user list --jsn", "unexpected argument '--jsn' found; did you mean --json?"),
+            ("user show a b", "unexpected argument 'b' found"),
+            (
+                "proxy-config ngnx",
+                "invalid value 'ngnx' for '<PROXY>': it must be one of nginx, caddy, traefik; did you \
+                 mean nginx?",
+            ),
+        ] {
+            let words = ["vestibule"].into_iter().chain(line.split(' '));
+            let read = CommandLine::read(words.map(OsString::from));
+            assert_eq!(read.map_err(Unread::into_text).err().as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn gives_an_example_in_the_help_of_every_command() {
+        fn all(command: &clap::Command, path: &str) -> Vec<(String, String)> {
+            let path = format!("{path} {}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let mut found: Vec<_> =
+                command.get_subcommands().flat_map(|it| all(it, &path)).collect();
+            found.push((path, help));
+            found
+        }
+        let all = all(&definition(), "");
+        assert!(all.len() > 40, "{all:?}");
+        for (path, help) in all {
+            assert!(help.starts_with("Example") && help.contains(path.trim()), "{path}: {help}");
+            assert_eq!(help.matches("Exit codes: ").count(), 1, "{path}: {help}");
+        }
+    }
+}

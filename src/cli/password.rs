@@ -1,0 +1,40 @@
+//! Which passwords an operator may set: those that the sign-up page accepts.
+
+use clap::Args;
+
+use super::serve::parse::{origin, policy};
+use crate::auth::password_policy::{self, Flaw, Policy};
+use crate::auth::users::Username;
+use crate::base::password::Password;
+use crate::web::origin::Origin;
+
+/// Which passwords are accepted, as on the sign-up page.
+#[derive(Args)]
+pub struct PasswordArgs {
+    /// Rules for the password: seed, standard or nist, as for serve.
+    #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY")]
+    #[arg(value_parser = policy, default_value = "standard")]
+    password_policy: Policy,
+
+    /// URL of the sign-in, as for serve: no password may be its host name or a part of it.
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+    origin: Option<Origin>,
+}
+
+impl PasswordArgs {
+    /// The password that was typed, unless the rules refuse it under this name.
+    pub(super) fn accept(&self, typed: &str, name: &Username) -> Result<Password, String> {
+        let policy = self.password_policy;
+        let password = password_policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
+        let words = password_policy::site_words(self.origin.as_ref().map(Origin::host));
+        Err(match policy.flaw(&password, name, &words) {
+            None => return Ok(password),
+            Some(Flaw::TooShort) => {
+                format!("passwords have at least {} characters", policy.shortest())
+            }
+            Some(Flaw::TooLong) => "passwords have at most 255 characters".to_owned(),
+            Some(Flaw::Common) => "many people use this password".to_owned(),
+            Some(Flaw::Name) => "a name is no password".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! `vestibule restore`: a backup in the place of the database.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Done, counted};
+use crate::auth::events::Event;
+use crate::base::clock::Moment;
+use crate::cli::database::DatabaseArgs;
+use crate::cli::serve::NameRestArgs;
+use crate::server::log;
+use crate::store::{self, Record};
+
+/// `vestibule restore`.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  vestibule restore /var/backups/vestibule-2026-11-25.db --yes\n\n\
+    Stop the server first. What was there before is kept beside it, as DATABASE.before-restore-TIME; the \
+    new file has its owner, group and mode, or else those of the folder."
+)]
+pub struct RestoreArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// The backup to restore.
+    pub(crate) file: PathBuf,
+
+    /// Keep its sessions, access tokens, invitations and reset links, even those that have ended since.
+    #[arg(long)]
+    pub(crate) keep_sessions: bool,
+
+    /// Replace the database that is there.
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// How long the names of accounts stay reserved that are not in the backup.
+    #[command(flatten)]
+    pub(crate) rest: NameRestArgs,
+}
+
+/// `vestibule restore`: puts a backup in the place of a database that nobody uses.
+pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Done {
+    let database = flags.database.check()?;
+    let Some(to) = database.file() else {
+        return Err(
+            "a server's database is restored by its own tools, as mariadb-backup".to_owned()
+        );
+    };
+    let from = flags.file.display();
+    if to.exists() && !flags.yes {
+        return Err(format!(
+            "{database} would be moved aside, and {from} take its place; say --yes if that is meant"
+        ));
+    }
+    let record = |sessions: usize| {
+        let (from, sessions) = (from.to_string(), sessions.to_string());
+        let fields = [("from", &*from), ("sessions_left_out", &*sessions)];
+        Record::of_program(Event::Restore.name(), log::fields(&fields), now)
+    };
+    let rests_until = flags.rest.rest().end(now);
+    let restored = store::restore(&flags.file, to, flags.keep_sessions, rests_until, &record, now)
+        .map_err(|err| err.to_string())?;
+    let names = match restored.names {
+        Some(0) => String::new(),
+        Some(1) => "1 name stays reserved\n".to_owned(),
+        Some(count) => format!("{count} names stay reserved\n"),
+        None => "the names of accounts there could not be read, and none is reserved\n".to_owned(),
+    };
+    let kept =
+        restored.kept.iter().map(|it| format!("what was there before is {}\n", it.display()));
+    Ok(format!(
+        "{database} is as {from} was; left out: {}\n{names}{}",
+        counted(restored.sessions, "session"),
+        kept.collect::<String>()
+    ))
+}

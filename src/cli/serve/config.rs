@@ -1,0 +1,488 @@
+//! The settings of `vestibule serve`, checked together once: the [`Config`] of everything below.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::identity_headers::identity_headers;
+use super::parse::written;
+use super::{COUNT_DEFAULT_MAX, OriginArgs, PeriodArgs, ServeArgs, ThrottleArgs};
+use crate::auth::invitations::SignUps;
+use crate::auth::sessions::Periods;
+use crate::auth::sign_in::Rules;
+use crate::auth::throttle;
+use crate::server::ServerConfig;
+use crate::server::gate::{self, Listen};
+use crate::store::Database;
+use crate::web::Settings;
+use crate::web::client_ip;
+use crate::web::origin::{Domain, Origin, Rule, own_domain};
+
+/// The settings, checked.
+pub struct Config {
+    /// Where to listen.
+    pub listen: Vec<Listen>,
+    /// The mode of a Unix socket.
+    pub socket_mode: u32,
+    /// Where the database is.
+    pub database: Database,
+    /// What the site needs to know.
+    pub web: Settings,
+    /// What the shell around it needs to know.
+    pub server: ServerConfig,
+}
+
+impl Config {
+    /// Where the site is reached, without a slash at the end: its origin, or without one the first TCP
+    /// socket. `None` if there is neither.
+    pub fn address(&self) -> Option<String> {
+        let listens = self.listen.iter().find_map(|it| match it {
+            Listen::Tcp(address) if !address.ip().is_unspecified() => {
+                Some(format!("http://{address}"))
+            }
+            Listen::Tcp(_) | Listen::Unix(_) => None,
+        });
+        self.web.rule.own.as_ref().map(ToString::to_string).or(listens)
+    }
+
+    /// Trusted networks in which there are strangers, who could claim any address: see
+    /// [`client_ip::is_too_wide`].
+    pub fn wide_proxies(&self) -> Option<String> {
+        let wide = self.web.trusted_proxies.iter().filter(|it| client_ip::is_too_wide(it));
+        let wide: Vec<_> = wide.map(ToString::to_string).collect();
+        (!wide.is_empty()).then(|| wide.join(","))
+    }
+
+    /// What an operator should know at start who guards apps: with open sign-up anybody can become
+    /// somebody whom a check lets through.
+    pub fn warning(&self) -> Option<&'static str> {
+        let Settings { cookie_domain, apps, aliases, basic_auth, sign_ups, .. } = &self.web;
+        let guards_apps =
+            cookie_domain.is_some() || !apps.is_empty() || !aliases.is_empty() || *basic_auth;
+        (guards_apps && *sign_ups == SignUps::Open).then_some(
+            "anybody can make an account, and a check that names no users or groups lets every account \
+             through; --signup invite or closed keeps strangers out",
+        )
+    }
+
+    /// What the log and the audit trail say about the settings at start: those that matter for
+    /// security.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let Settings { rule, rules, .. } = &self.web;
+        let domain = self.web.cookie_domain.as_ref();
+        let Periods { active, idle, absolute, most, .. } = rules.periods;
+        let list =
+            |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(",") };
+        let proxies = self.server.limits.trusted_proxies.iter().map(ToString::to_string);
+        vec![
+            ("origin", rule.own.as_ref().map_or("none".to_owned(), ToString::to_string)),
+            ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
+            ("strict_origin", rule.strict.to_string()),
+            ("app", list(self.web.apps.iter().map(ToString::to_string).collect())),
+            ("alias", list(self.web.aliases.iter().map(|it| it.as_str().to_owned()).collect())),
+            ("identity_header", self.web.identity.all().join(",")),
+            ("basic_auth", self.web.basic_auth.to_string()),
+            ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
+            ("trusted_proxy", list(proxies.collect())),
+            ("signup", format!("{:?}", self.web.sign_ups).to_lowercase()),
+            ("name_rest", written(rules.rest.length())),
+            ("password_policy", format!("{:?}", self.web.policy()).to_lowercase()),
+            ("active", written(active)),
+            ("idle", written(idle)),
+            ("absolute", written(absolute)),
+            ("sessions_per_user", most.to_string()),
+            ("throttle_free", rules.limits.free.to_string()),
+            ("throttle_wait", written(rules.limits.wait_max)),
+        ]
+    }
+}
+
+impl ServeArgs {
+    /// Checks the settings together. An error is one line that says what would do.
+    pub fn check(self) -> Result<Config, String> {
+        let own = self.origin.origin.as_ref();
+        let is_https = own.is_some_and(Origin::is_https);
+        for listen in &self.network.listen {
+            refuse_clear_text(listen, is_https || self.network.insecure_http)?;
+        }
+        if self.sessions.active > self.sessions.absolute {
+            return Err("--active must not be longer than --absolute, which ends a session \
+                        however much it is used"
+                .to_owned());
+        }
+        refuse_foreign(own, self.apps.cookie_domain.as_ref(), &self.apps.app)?;
+        let database = self.database.check()?;
+        let identity = identity_headers(&self.apps.identity_header)?;
+        let server = self.server(&database);
+        let look = self.branding.check()?;
+        let (rest, reserved) = self.accounts.names.check()?;
+        let rules = Rules {
+            periods: self.sessions.periods(),
+            limits: self.throttle.limits(),
+            rest,
+            reserved,
+        };
+        Ok(Config {
+            listen: self.network.listen,
+            socket_mode: self.network.socket_mode,
+            database,
+            web: Settings {
+                rule: self.origin.rule(),
+                rules,
+                trusted_proxies: server.limits.trusted_proxies.clone(),
+                remember: Some(self.sessions.remember),
+                audit_life: Some(self.throttle.audit),
+                policy: self.accounts.password_policy,
+                cookie_domain: self.apps.cookie_domain,
+                apps: self.apps.app,
+                aliases: self.apps.alias,
+                identity,
+                basic_auth: self.apps.basic_auth,
+                sign_ups: self.accounts.signup,
+                look,
+            },
+            server,
+        })
+    }
+
+    fn server(&self, database: &Database) -> ServerConfig {
+        let cores = thread::available_parallelism().map_or(1, usize::from).min(COUNT_DEFAULT_MAX);
+        let capacity = &self.capacity;
+        ServerConfig {
+            limits: gate::GateLimits {
+                request: capacity.request_timeout,
+                idle: capacity.idle_timeout,
+                answer: capacity.answer_timeout,
+                connections: capacity.connections,
+                connections_per_address: capacity.connections_per_address,
+                trusted_proxies: self.network.trusted_proxy.clone(),
+                workers: capacity.workers.unwrap_or(cores.max(2)),
+                hashers: capacity.hashers.unwrap_or(cores),
+            },
+            url: self.origin.origin.as_ref().map(ToString::to_string),
+            private_folders: private_folders(database),
+        }
+    }
+}
+
+impl OriginArgs {
+    fn rule(self) -> Rule {
+        Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin }
+    }
+}
+
+impl PeriodArgs {
+    const fn periods(&self) -> Periods {
+        Periods {
+            active: self.active,
+            idle: self.idle,
+            absolute: self.absolute,
+            transient: self.transient,
+            most: self.sessions_per_user,
+        }
+    }
+}
+
+impl ThrottleArgs {
+    const fn limits(&self) -> throttle::Limits {
+        throttle::Limits {
+            free: self.throttle_free,
+            wait_max: self.throttle_wait,
+            address_free: self.throttle_address_free,
+            address_every: self.throttle_address_every,
+            sign_up_free: self.signup_free,
+            sign_up_every: self.signup_every,
+            rows: self.throttle_rows,
+        }
+    }
+}
+
+/// Where private sockets may lie: where the service manager says (the first of systemd's
+/// `RuntimeDirectory=`), else beside the database's file, else where temporary files go.
+fn private_folders(database: &Database) -> Vec<PathBuf> {
+    let runtime = std::env::var_os("RUNTIME_DIRECTORY");
+    let runtime = runtime.and_then(|it| std::env::split_paths(&it).next());
+    let beside = match database.file().and_then(Path::parent) {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    runtime.into_iter().chain([beside.to_owned(), std::env::temp_dir()]).collect()
+}
+
+/// Plain http is for trying out on one machine: on any other address passwords and cookies would
+/// cross a network in clear, so that has to be said to be meant.
+fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
+    match listen {
+        Listen::Tcp(address) if !address.ip().is_loopback() && !may => Err(format!(
+            "other machines can reach {address}, and without an https --origin passwords would \
+             cross the network in clear; set --origin, or --insecure-http if that is meant"
+        )),
+        Listen::Tcp(_) | Listen::Unix(_) => Ok(()),
+    }
+}
+
+/// One sign-in for several hosts works only where browsers send its cookie to all of them, and that
+/// cookie must not cross a network in clear.
+pub(in crate::cli) fn refuse_foreign(
+    own: Option<&Origin>,
+    domain: Option<&Domain>,
+    apps: &[Origin],
+) -> Result<(), String> {
+    let Some(own) = own else {
+        return match (domain, apps) {
+            (None, []) => Ok(()),
+            _ => {
+                Err("--cookie-domain and --app need an --origin: where browsers sign in".to_owned())
+            }
+        };
+    };
+    if let Some(domain) = domain {
+        let name = domain.as_str();
+        if !own.is_https() {
+            return Err(format!("--cookie-domain needs an https --origin, and {own} is none"));
+        }
+        if !domain.covers(own.host()) {
+            return Err(format!(
+                "{own} does not lie under --cookie-domain {name}, so no browser would keep its cookie"
+            ));
+        }
+    }
+    for app in apps {
+        let is_reached =
+            app.host() == own.host() || domain.is_some_and(|domain| domain.covers(app.host()));
+        if !is_reached {
+            let shared = own_domain(own.host()).filter(|it| own_domain(app.host()) == Some(it));
+            let advice = match shared {
+                Some(shared) => format!("set --cookie-domain {shared}"),
+                None => "no cookie reaches both, as they lie under no domain of your own (publicsuffix.org): \
+                         put them under one, and set --cookie-domain to it"
+                    .to_owned(),
+            };
+            return Err(format!(
+                "--app {app} would never get the session cookie of {own}; {advice}"
+            ));
+        }
+        if own.is_https() && !app.is_https() {
+            return Err(format!("--app {app} would never get a Secure cookie; it has to be https"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::super::parse::listen;
+    use super::*;
+    use crate::auth::password_policy::Policy;
+    use crate::cli::Command;
+    use crate::cli::command_line::{CommandLine, Unread};
+
+    /// What `vestibule serve` with these flags comes to.
+    fn check(flags: &[&str]) -> Result<Config, String> {
+        let words = ["vestibule", "serve"].iter().chain(flags).map(OsString::from);
+        match CommandLine::read(words).map_err(Unread::into_text)?.command {
+            Some(Command::Serve(args)) => args.check(),
+            _ => Err("another command".to_owned()),
+        }
+    }
+
+    fn refused(flags: &[&str]) -> String {
+        check(flags).err().unwrap_or_else(|| panic!("{flags:?} was accepted"))
+    }
+
+    #[test]
+    fn has_the_defaults_of_the_contract() {
+        let config = check(&[]).unwrap();
+        assert_eq!(config.listen[0].to_string(), "127.0.0.1:8080");
+        assert_eq!(config.database.to_string(), "vestibule.db");
+        assert_eq!(config.web.rules.periods, Periods::default());
+        assert_eq!(config.web.rule, Rule::default());
+        assert_eq!(config.web.policy(), Policy::Seed);
+        let told = config.facts();
+        assert!(told.contains(&("password_policy", "seed".to_owned())), "{told:?}");
+        for (name, value) in [("name_rest", "365d"), ("active", "1d"), ("throttle_wait", "30m")] {
+            assert!(told.contains(&(name, value.to_owned())), "{told:?}");
+        }
+        let config = check(&["--origin=https://auth.example.com"]).unwrap();
+        assert_eq!(config.web.policy(), Policy::Standard);
+        assert!(config.server.limits.workers >= 2 && config.server.limits.hashers >= 1);
+    }
+
+    #[test]
+    fn fits_into_the_limits_of_the_systemd_unit_by_default_on_any_machine() {
+        let unit = include_str!("../../../contrib/vestibule.service");
+        let value = |name: &str| {
+            let line = unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            line.unwrap_or_else(|| panic!("{name} is not set"))
+        };
+        let number = |name: &str| value(name).trim_end_matches('M').parse::<usize>().unwrap();
+        let most = ["--workers", "--hashers"].map(|it| format!("{it}={COUNT_DEFAULT_MAX}"));
+        let limits = check(&most.each_ref().map(String::as_str)).unwrap().server.limits;
+        let default = check(&[]).unwrap().server.limits;
+        assert!(default.workers.max(default.hashers) <= COUNT_DEFAULT_MAX);
+
+        // While new workers take the place of old ones there are two of each.
+        let threads = crate::server::OWN_THREADS + 2 * limits.lane_threads();
+        assert!(threads <= number("TasksMax"), "{threads} threads");
+        let descriptors = crate::server::descriptors_beside(&limits) + limits.connections;
+        assert!(descriptors <= number("LimitNOFILE"), "{descriptors} descriptors");
+
+        // What the largest hashes and a large database take, what requests may hold, and for everything
+        // else: connections, stacks, the program.
+        let readers = limits.threads_that_read() * crate::store::READER_CACHE_KIB / 1_024;
+        let hashes = limits.hashers * crate::base::password::MEMORY_KIB_MAX as usize / 1_024;
+        let megabytes = readers + hashes + gate::HELD_BYTES_MAX / 1_048_576 + 256;
+        assert!(megabytes <= number("MemoryMax"), "{megabytes} MiB");
+        assert_eq!(value("RestartPreventExitStatus"), "2", "a wrong setting stays wrong");
+    }
+
+    #[test]
+    fn reads_every_setting() {
+        let config = check(&[
+            "--listen=unix:/run/x.sock,[::1]:1",
+            "--database=/tmp/x.db",
+            "--origin=https://auth.example.com",
+            "--trusted-origin=https://a.example.com,https://b.example.com",
+            "--strict-origin",
+            "--active=90s",
+            "--idle=15m",
+            "--absolute=14d",
+            "--password-policy=nist",
+            "--workers=3",
+            "--hashers=1",
+            "--socket-mode=600",
+            "--connections=100",
+            "--connections-per-address=5",
+            "--trusted-proxy=10.0.0.0/8,2001:db8::1",
+            "--request-timeout=1s",
+            "--idle-timeout=2s",
+            "--answer-timeout=3s",
+        ])
+        .unwrap();
+        assert_eq!(
+            config.listen,
+            [Listen::Unix(PathBuf::from("/run/x.sock")), listen("[::1]:1").unwrap()]
+        );
+        let periods = config.web.rules.periods;
+        let seconds = [periods.active, periods.idle, periods.absolute].map(|it| it.as_secs());
+        assert_eq!(seconds, [90, 900, 14 * 86_400]);
+        assert_eq!(config.web.rule.own, Origin::parse("https://auth.example.com"));
+        assert_eq!((config.web.rule.trusted.len(), config.web.rule.strict), (2, true));
+        assert_eq!(config.web.policy, Some(Policy::Nist));
+        let limits = config.server.limits;
+        assert_eq!((limits.workers, limits.hashers), (3, 1));
+        assert_eq!((limits.connections, limits.connections_per_address), (100, 5));
+        let seconds = [limits.request, limits.idle, limits.answer].map(|it| it.as_secs());
+        assert_eq!((seconds, limits.trusted_proxies.len()), ([1, 2, 3], 2));
+        assert_eq!(config.socket_mode, 0o600);
+    }
+
+    #[test]
+    fn names_the_setting_that_is_wrong_in_one_line_and_says_what_would_do() {
+        for (flag, advice) in [
+            ("--listen=8080", "127.0.0.1:8080"),
+            ("--listen=127.0.0.1:99999", "127.0.0.1:8080"),
+            ("--listen=unix:", "path"),
+            ("--origin=auth.example.com", "https://auth.example.com"),
+            ("--origin=https://auth.example.com/login", "https://auth.example.com"),
+            ("--trusted-origin=*", "https://auth.example.com"),
+            ("--app=app.example.com", "https://auth.example.com"),
+            ("--cookie-domain=com", "example.com"),
+            ("--cookie-domain=duckdns.org", "as in example.duckdns.org"),
+            ("--cookie-domain=Co.UK", "as in example.co.uk"),
+            ("--cookie-domain=.github.io", "publicsuffix.org"),
+            ("--alias=okta", "tinyauth"),
+            ("--identity-header=X-User", "user=X-WEBAUTH-USER"),
+            ("--identity-header=who=X-User", "user=X-WEBAUTH-USER"),
+            ("--identity-header=user=Set-Cookie", "Remote-"),
+            ("--identity-header=user=X-Forwarded-For", "something else"),
+            ("--identity-header=user=X_User", "a-z"),
+            ("--active=soon", "24h"),
+            ("--active=0s", "at least 1s"),
+            ("--idle=-1d", "24h"),
+            ("--absolute=9999999d", "3650d"),
+            ("--password-policy=none", "seed, standard or nist"),
+            ("--workers=0", "from 1 to"),
+            ("--hashers=many", "from 1 to"),
+            ("--remember=maybe", "ticked, unticked"),
+            ("--signup=maybe", "open, invite or closed"),
+            ("--socket-mode=9", "660"),
+            ("--connections=0", "from 1 to"),
+            ("--connections-per-address=x", "from 1 to"),
+            ("--trusted-proxy=proxy.test", "10.0.0.0/8"),
+            ("--request-timeout=0s", "at least 1s"),
+            ("--databas=x", "--database"),
+            ("--listen", "--listen"),
+        ] {
+            let text = refused(&[flag]);
+            let name = flag.split('=').next().unwrap();
+            assert!(text.contains(name) && text.contains(advice), "{text}");
+            assert!(!text.contains('\n') && !text.starts_with("error"), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_sign_in_for_several_hosts_that_could_not_work() {
+        let own = "--origin=https://auth.example.com";
+        let domain = "--cookie-domain=example.com";
+        for (flags, advice) in [
+            (&[domain][..], "--origin"),
+            (&["--app=https://app.example.com"], "--origin"),
+            (&[domain, "--origin=http://auth.example.com"], "https"),
+            (&[domain, "--origin=https://auth.example.org"], "auth.example.org"),
+            (&[own, "--app=https://app.example.com"], "--cookie-domain example.com"),
+            (&[own, "--app=https://app.example.org"], "no cookie reaches both"),
+            (
+                &["--origin=https://anna.duckdns.org", "--app=https://app.duckdns.org"],
+                "no cookie reaches both",
+            ),
+            (
+                &["--origin=https://auth.anna.duckdns.org", "--app=https://app.anna.duckdns.org"],
+                "--cookie-domain anna.duckdns.org",
+            ),
+            (&[own, domain, "--app=https://app.example.org"], "app.example.org"),
+            (&[own, domain, "--app=http://app.example.com"], "https"),
+        ] {
+            assert!(refused(flags).contains(advice), "{flags:?}: {}", refused(flags));
+        }
+        for flags in [
+            &[own, domain][..],
+            &[own, domain, "--app=https://app.example.com,https://wiki.example.com:8443"],
+            &[own, "--app=https://auth.example.com:8443"],
+            &["--origin=http://127.0.0.1:8080", "--app=http://127.0.0.1:3000"],
+        ] {
+            assert!(check(flags).is_ok(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn gives_the_identity_headers_other_names_each_its_own() {
+        let renamed =
+            check(&["--identity-header=user=X-WEBAUTH-USER,email=X-WEBAUTH-EMAIL"]).unwrap();
+        let names = renamed.web.identity.all();
+        let expected =
+            ["X-WEBAUTH-USER", "Remote-Id", "Remote-Name", "Remote-Groups", "X-WEBAUTH-EMAIL"];
+        assert_eq!(names, expected);
+        assert!(refused(&["--identity-header=user=Remote-id"]).contains("remote-id"));
+    }
+
+    #[test]
+    fn refuses_periods_that_contradict_each_other() {
+        assert!(refused(&["--active=40d"]).contains("--absolute"));
+        assert!(check(&["--active=30d"]).is_ok());
+    }
+
+    #[test]
+    fn refuses_to_send_passwords_over_a_network_in_clear_unless_that_is_meant() {
+        for address in ["--listen=0.0.0.0:8080", "--listen=[::]:8080", "--listen=192.0.2.1:80"] {
+            assert!(refused(&[address]).contains("in clear"), "{address}");
+            assert!(refused(&[address, "--origin=http://auth.test"]).contains("in clear"));
+            assert!(check(&[address, "--origin=https://auth.test"]).is_ok());
+            assert!(check(&[address, "--insecure-http"]).is_ok());
+        }
+        for address in ["--listen=127.0.0.2:8080", "--listen=[::1]:8080", "--listen=unix:/x"] {
+            assert!(check(&[address]).is_ok(), "{address}");
+        }
+    }
+}

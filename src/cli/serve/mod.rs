@@ -1,0 +1,436 @@
+//! `vestibule serve`: its settings, as flags and in the environment, and how the server is started with them.
+//!
+//! There is no configuration file. The settings are checked once, into one [`Config`] (`config.rs`), and nothing
+//! else reads flags or the environment.
+
+mod branding;
+mod config;
+pub(super) mod identity_headers;
+mod names;
+pub(super) mod parse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use ipnet::IpNet;
+
+pub use config::Config;
+pub(super) use config::refuse_foreign;
+pub use names::NameRestArgs;
+
+use self::branding::BrandingArgs;
+use self::identity_headers::{IdentityField, identity_header};
+use self::names::NameArgs;
+use self::parse::{
+    alias, connections, count, domain, listen, mode, network, origin, period, policy, remember,
+    signup,
+};
+use super::Failure;
+use super::database::DatabaseArgs;
+use super::output::{Output, Printout};
+use crate::auth::events::Event;
+use crate::auth::invitations::{self, SignUps};
+use crate::auth::password_policy::Policy;
+use crate::base::clock::Moment;
+use crate::base::password::{Cost, Hasher};
+use crate::base::token::Token;
+use crate::server;
+use crate::server::gate::{self, Listen, Listeners};
+use crate::server::log::{self, LineKind, Log};
+use crate::store::{self, Record};
+use crate::web::origin::{Domain, Origin};
+use crate::web::pages::Remember;
+use crate::web::{Alias, Site};
+
+/// The most of them by default, however many cores there are: more than the one thread of the gate hands
+/// pages to, and hashes for some 500 sign-ins a second. The limits of contrib/vestibule.service have room
+/// for so many; a test holds that.
+const COUNT_DEFAULT_MAX: usize = 8;
+
+/// The sections of `vestibule serve --help`, in their order.
+const NETWORK: &str = "Network";
+pub(in crate::cli) const DATABASE: &str = "Database";
+const ORIGIN: &str = "Origin";
+const APPS: &str = "Apps behind the sign-in";
+const ACCOUNTS: &str = "Accounts";
+const SESSIONS: &str = "Sessions";
+const GUESSING: &str = "Throttling and audit log";
+const APPEARANCE: &str = "Appearance";
+const CAPACITY: &str = "Capacity and timeouts";
+
+/// The settings of `vestibule serve`, as they were given: a struct for each section of its help.
+#[derive(Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
+
+    /// Where the database is.
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(flatten)]
+    origin: OriginArgs,
+
+    #[command(flatten)]
+    apps: AppArgs,
+
+    #[command(flatten)]
+    accounts: AccountArgs,
+
+    #[command(flatten)]
+    sessions: PeriodArgs,
+
+    #[command(flatten)]
+    throttle: ThrottleArgs,
+
+    #[command(flatten)]
+    branding: BrandingArgs,
+
+    #[command(flatten)]
+    capacity: CapacityArgs,
+}
+
+// A doc comment on a field is the text of the flag in `--help`, in the manual pages and in docs/settings.md;
+// `help_heading` is its section there.
+
+/// Where the server listens, and whom it believes.
+// Angle brackets would be noise in --help.
+#[allow(rustdoc::bare_urls)]
+#[derive(Args)]
+struct NetworkArgs {
+    /// Where to listen: ADDR:PORT, or unix:/path for a Unix socket; several are comma-separated.
+    /// Sockets that systemd passes (LISTEN_FDS) are used instead.
+    #[arg(long, env = "VESTIBULE_LISTEN", value_name = "ADDRESS,...", value_parser = listen)]
+    #[arg(default_value = "127.0.0.1:8080", value_delimiter = ',', help_heading = NETWORK)]
+    listen: Vec<Listen>,
+
+    /// Permissions of a Unix socket, in octal: who may connect to it.
+    #[arg(long, env = "VESTIBULE_SOCKET_MODE", value_name = "MODE", value_parser = mode)]
+    #[arg(default_value = "660", help_heading = NETWORK)]
+    socket_mode: u32,
+
+    /// Reverse proxies whose X-Forwarded-For is trusted: addresses or networks such as 127.0.0.1 or
+    /// 10.0.0.0/8, comma-separated. The client address they report is used in the log and for
+    /// throttling, and `GET /whoami` shows it to a signed-in user. Without it the field is ignored.
+    #[arg(long, env = "VESTIBULE_TRUSTED_PROXY", value_name = "CIDR,...", value_parser = network)]
+    #[arg(value_delimiter = ',', help_heading = NETWORK)]
+    trusted_proxy: Vec<IpNet>,
+
+    /// Allow plain http on an address that other machines can reach. Passwords then cross the network
+    /// unencrypted.
+    #[arg(long, env = "VESTIBULE_INSECURE_HTTP", value_parser = FalseyValueParser::new())]
+    #[arg(help_heading = NETWORK)]
+    insecure_http: bool,
+}
+
+/// Where browsers reach the site, and which pages may submit forms to it.
+// Angle brackets would be noise in --help.
+#[allow(rustdoc::bare_urls)]
+#[derive(Args)]
+struct OriginArgs {
+    /// URL at which browsers reach the site, as in https://auth.example.com. With https, cookies are
+    /// Secure and named `__Host-auth_session`, HSTS is sent, and forms are accepted from this origin
+    /// alone. Without an origin the site is served over plain http, for trying it out.
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+    #[arg(help_heading = ORIGIN)]
+    origin: Option<Origin>,
+
+    /// Other origins whose pages may submit forms here, comma-separated.
+    #[arg(long, env = "VESTIBULE_TRUSTED_ORIGIN", value_name = "URL,...", value_parser = origin)]
+    #[arg(value_delimiter = ',', help_heading = ORIGIN)]
+    trusted_origin: Vec<Origin>,
+
+    /// Refuse requests that would change something and do not say which site they come from. Browsers
+    /// always say it; curl does not.
+    #[arg(long, env = "VESTIBULE_STRICT_ORIGIN", value_parser = FalseyValueParser::new())]
+    #[arg(help_heading = ORIGIN)]
+    strict_origin: bool,
+}
+
+/// The apps behind the sign-in, and what they are told.
+// Angle brackets would be noise in --help.
+#[allow(rustdoc::bare_urls)]
+#[derive(Args)]
+struct AppArgs {
+    /// Share one sign-in between all hosts of this domain, as in example.com for auth.example.com and
+    /// app.example.com. The session cookie is then named `__Secure-auth_session`, carries this domain,
+    /// and is sent to every app there. It has to be a domain of your own: browsers keep no cookie for a
+    /// public suffix such as co.uk or duckdns.org. Without it the sign-in is for one host alone.
+    #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
+    #[arg(help_heading = APPS)]
+    cookie_domain: Option<Domain>,
+
+    /// Apps behind this sign-in, comma-separated: the only other sites to which users are redirected
+    /// after signing in. Without it, every https site under --cookie-domain.
+    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
+    #[arg(value_delimiter = ',', help_heading = APPS)]
+    app: Vec<Origin>,
+
+    /// Also answer the check endpoints of other forward-auth servers, so that a set-up moves by changing
+    /// a host name: authelia, tinyauth, oauth2-proxy, vouch; comma-separated.
+    #[arg(long, env = "VESTIBULE_ALIAS", value_name = "NAME,...", value_parser = alias)]
+    #[arg(value_delimiter = ',', help_heading = APPS)]
+    alias: Vec<Alias>,
+
+    /// Other names for the headers that tell apps who the user is, as in
+    /// `user=X-WEBAUTH-USER,email=X-WEBAUTH-EMAIL`; for user, id, name, groups and email.
+    /// [default: Remote-User, Remote-Id, Remote-Name, Remote-Groups, Remote-Email]
+    #[arg(long, env = "VESTIBULE_IDENTITY_HEADER", value_name = "WHAT=NAME,...")]
+    #[arg(value_delimiter = ',', value_parser = identity_header, help_heading = APPS)]
+    identity_header: Vec<(IdentityField, &'static str)>,
+
+    /// Let scripts and mobile clients reach apps with a name and password (HTTP Basic), or with an
+    /// access token that its owner creates on the account page (HTTP Basic or Bearer).
+    #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
+    #[arg(help_heading = APPS)]
+    basic_auth: bool,
+}
+
+/// Who may have an account, under which name, and with which password.
+#[derive(Args)]
+struct AccountArgs {
+    /// Who may create an account: open (anyone), invite (anyone with a link from `vestibule invite new`)
+    /// or closed (only the operator, with `vestibule user add`). With invite or closed, a start on a
+    /// database without users prints a one-time link, valid for an hour, that creates the first account.
+    /// It is printed on standard output and is not in the log; a service manager may keep both.
+    #[arg(long, env = "VESTIBULE_SIGNUP", value_name = "CHOICE", value_parser = signup)]
+    #[arg(default_value = "open", help_heading = ACCOUNTS)]
+    signup: SignUps,
+
+    /// How long names rest, and which are reserved.
+    #[command(flatten)]
+    names: NameArgs,
+
+    /// Which passwords users may choose: seed (6 to 255 characters), standard (8 to 255, not a common
+    /// password, not the username) or nist (15 to 255, otherwise as standard). [default: seed without
+    /// --origin, standard with it]
+    #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY", value_parser = policy)]
+    #[arg(help_heading = ACCOUNTS)]
+    password_policy: Option<Policy>,
+}
+
+/// How long a sign-in lasts.
+#[derive(Args)]
+struct PeriodArgs {
+    /// How long a session stays active. Then it is idle; the next request makes it active again, and its
+    /// cookie is sent again.
+    #[arg(long, env = "VESTIBULE_ACTIVE", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "24h", help_heading = SESSIONS)]
+    active: Duration,
+
+    /// How long an idle session can still be used before it ends.
+    #[arg(long, env = "VESTIBULE_IDLE", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "14d", help_heading = SESSIONS)]
+    idle: Duration,
+
+    /// How long after sign-in a session ends, however much it is used.
+    #[arg(long, env = "VESTIBULE_ABSOLUTE", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "30d", help_heading = SESSIONS)]
+    absolute: Duration,
+
+    /// What the sign-in form offers: ticked or unticked (a box "Stay signed in"), always (no box, every
+    /// session is kept) or never (no box, none is). A script that sends no field `remember_asked` stays
+    /// signed in.
+    #[arg(long, env = "VESTIBULE_REMEMBER", value_name = "CHOICE", value_parser = remember)]
+    #[arg(default_value = "ticked", help_heading = SESSIONS)]
+    remember: Remember,
+
+    /// How long a session lasts without "Stay signed in", where the browser drops the cookie when it is
+    /// closed.
+    #[arg(long, env = "VESTIBULE_TRANSIENT", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "12h", help_heading = SESSIONS)]
+    transient: Duration,
+
+    /// Maximum number of live sessions per user; signing in once more ends the oldest.
+    #[arg(long, env = "VESTIBULE_SESSIONS_PER_USER", value_name = "COUNT", default_value = "100")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = SESSIONS)]
+    sessions_per_user: u32,
+}
+
+/// How many failed attempts are allowed, and how long the audit log is kept.
+#[derive(Args)]
+struct ThrottleArgs {
+    /// How long records stay in the audit log, the table audit.
+    #[arg(long, env = "VESTIBULE_AUDIT", value_name = "DURATION", value_parser = period)]
+    #[arg(default_value = "90d", help_heading = GUESSING)]
+    audit: Duration,
+
+    /// Wrong passwords for one name before further attempts have to wait. A browser that has signed in
+    /// to the account before has an allowance of its own.
+    #[arg(long, env = "VESTIBULE_THROTTLE_FREE", value_name = "COUNT", default_value = "5")]
+    #[arg(help_heading = GUESSING)]
+    throttle_free: u32,
+
+    /// The longest such wait. The first is one second, and each further failure doubles it.
+    #[arg(long, env = "VESTIBULE_THROTTLE_WAIT", value_name = "DURATION")]
+    #[arg(default_value = "30m", value_parser = period, help_heading = GUESSING)]
+    throttle_wait: Duration,
+
+    /// Wrong passwords from one address, or from one IPv6 /64, whatever the names.
+    #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_FREE", value_name = "COUNT")]
+    #[arg(default_value = "20", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(help_heading = GUESSING)]
+    throttle_address_free: u32,
+
+    /// Once these are used up, the address is allowed one more in each period of this length.
+    #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_EVERY", value_name = "DURATION")]
+    #[arg(default_value = "6s", value_parser = period, help_heading = GUESSING)]
+    throttle_address_every: Duration,
+
+    /// Maximum number of names and addresses whose failures are counted. Beyond it the least important
+    /// counts are dropped.
+    #[arg(long, env = "VESTIBULE_THROTTLE_ROWS", value_name = "COUNT")]
+    #[arg(default_value = "100000", value_parser = clap::value_parser!(u32).range(1_000..))]
+    #[arg(help_heading = GUESSING)]
+    throttle_rows: u32,
+
+    /// Accounts that may be created from one address; only with --origin.
+    #[arg(long, env = "VESTIBULE_SIGNUP_FREE", value_name = "COUNT")]
+    #[arg(default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(help_heading = GUESSING)]
+    signup_free: u32,
+
+    /// Once these are used up, the address is allowed one more in each period of this length.
+    #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
+    #[arg(default_value = "1m", value_parser = period, help_heading = GUESSING)]
+    signup_every: Duration,
+}
+
+/// How much the server takes on at once, and how long it waits.
+#[derive(Args)]
+struct CapacityArgs {
+    /// Worker threads that answer pages. [default: one per core, from 2 to 8]
+    #[arg(long, env = "VESTIBULE_WORKERS", value_name = "COUNT", value_parser = count)]
+    #[arg(help_heading = CAPACITY)]
+    workers: Option<usize>,
+
+    /// Passwords hashed at the same time. Each takes 19 MiB, and 32 MiB more while it verifies a hash
+    /// that came from Lucia. [default: one per core, up to 8]
+    #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
+    #[arg(help_heading = CAPACITY)]
+    hashers: Option<usize>,
+
+    /// Maximum number of connections; fewer if the limit on open files is too low for them. When all are
+    /// taken, those that have been idle longest are closed.
+    #[arg(long, env = "VESTIBULE_CONNECTIONS", value_name = "COUNT", value_parser = connections)]
+    #[arg(default_value_t = gate::CONNECTIONS_MAX, help_heading = CAPACITY)]
+    connections: usize,
+
+    /// Maximum number of connections from one address, or from one IPv6 /64. This machine and
+    /// --trusted-proxy are exempt.
+    #[arg(long, env = "VESTIBULE_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    #[arg(default_value = "64", value_parser = connections, help_heading = CAPACITY)]
+    connections_per_address: usize,
+
+    /// How long a request may take to arrive completely.
+    #[arg(long, env = "VESTIBULE_REQUEST_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "10s", value_parser = period, help_heading = CAPACITY)]
+    request_timeout: Duration,
+
+    /// How long a connection may stay open without a request.
+    #[arg(long, env = "VESTIBULE_IDLE_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "15s", value_parser = period, help_heading = CAPACITY)]
+    idle_timeout: Duration,
+
+    /// How long a client may take to read a response.
+    #[arg(long, env = "VESTIBULE_ANSWER_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "20s", value_parser = period, help_heading = CAPACITY)]
+    answer_timeout: Duration,
+}
+
+impl ServeArgs {
+    /// Opens the database, listens, and serves until it is told to stop. `clock` is read whenever the time is
+    /// needed.
+    pub(super) fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<(), Failure> {
+        let config = self.check().map_err(Failure::usage)?;
+        let store = store::open(&config.database).map_err(|err| err.to_string())?;
+        let listeners = Listeners::open(&config.listen, config.socket_mode)?;
+        server::prove_threads(&config.server.limits)?;
+        let log = Arc::new(Log::to(std::io::stderr()));
+        let hasher = Hasher::new(config.server.limits.hashers, Cost::OWASP);
+        let opening = Opening::of(&config);
+        let first = invitations::create_first(&*store, config.web.sign_ups, clock());
+        let site = Site::new(store, hasher, config.web);
+        opening.log(&site, &log, clock());
+        match first {
+            Ok(Some(token)) => {
+                out.print(first_link(opening.address.as_deref(), &token));
+                out.check()?;
+            }
+            Ok(None) => {}
+            // Another server may hold the lock, and then it has made one.
+            Err(err) => {
+                log.write(
+                    LineKind::Program,
+                    "no_first_link",
+                    &[("cause", &err.to_string())],
+                    clock(),
+                );
+            }
+        }
+        Ok(server::serve(listeners, config.server, site, log)?)
+    }
+}
+
+/// What the log and the audit log say at start.
+struct Opening {
+    database: String,
+    /// Where the site is reached, if that is known.
+    address: Option<String>,
+    settings: Vec<(&'static str, String)>,
+    wide_proxies: Option<String>,
+    warning: Option<&'static str>,
+}
+
+impl Opening {
+    fn of(config: &Config) -> Self {
+        Self {
+            database: config.database.to_string(),
+            address: config.address(),
+            settings: config.facts(),
+            wide_proxies: config.wide_proxies(),
+            warning: config.warning(),
+        }
+    }
+
+    fn log(&self, site: &Site, log: &Log, now: Moment) {
+        let version = ("version", env!("CARGO_PKG_VERSION"));
+        log.write(LineKind::Program, "start", &[version, ("database", &*self.database)], now);
+        let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
+        let settings: Vec<_> = settings.collect();
+        log.write(LineKind::Program, "settings", &settings, now);
+        if let Some(networks) = &self.wide_proxies {
+            let hint = "whoever connects from there can claim any address; name your proxies alone";
+            let facts = [("networks", &**networks), ("hint", hint)];
+            log.write(LineKind::Program, "trusted_proxy_wide", &facts, now);
+        }
+        if let Some(hint) = self.warning {
+            log.write(LineKind::Program, "open_signup", &[("hint", hint)], now);
+        }
+        server::compare_clock(site, log, now);
+        let record = Record::of_program(Event::Settings.name(), log::fields(&settings), now);
+        if let Err(err) = site.keep(&[record]) {
+            // Another server may hold the lock; that is no reason not to serve.
+            log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
+        }
+    }
+}
+
+/// The link for the first account, where sign-up is not open and there are no users yet. It goes to standard
+/// output: a link is a secret, and the log holds none.
+fn first_link(address: Option<&str>, token: &Token) -> Printout {
+    let path = format!("/signup?invite={}", token.reveal());
+    let link = address.map_or(path.clone(), |it| it.to_owned() + &path);
+    Printout {
+        text: format!(
+            "There are no users yet. This link creates the first account; it works once, within an hour:\n  {link}\n"
+        ),
+        lost: Some(
+            "the link for the first account was made and not shown; the next start makes another in its \
+             place"
+                .to_owned(),
+        ),
+    }
+}
