@@ -55,7 +55,7 @@ fn check(config: &Config, as_json: bool) -> Result<(String, bool), String> {
         });
         format!("{data}\n")
     } else {
-        let counts = counts.map(|(name, count)| (name, count.to_string()));
+        let counts = counts.into_iter().map(|(name, count)| (name, count.to_string()));
         let notes = notes.iter().map(|it| ("note", printable(it)));
         let found = faults.iter().map(|it| ("FAULT", printable(it)));
         let rows = settings.into_iter().chain(counts).chain(notes).chain(found);

@@ -12,7 +12,9 @@ mod mysql;
 mod patience;
 mod progress;
 mod records;
+mod rows;
 mod sqlite;
+mod tables;
 
 use std::time::Duration;
 
@@ -28,12 +30,17 @@ pub use progress::Progress;
 pub(crate) use progress::tell;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
-    Invite, Key, KeyId, NameHash, OneTimeToken, Place, Purpose, Record, RestingName, Row, Session,
-    SignedUp, Standing, TABLES, Use, User, UserId, Written,
+    Invite, Key, KeyId, NameHash, OneTimeToken, Place, Purpose, Record, RestingName, Session,
+    SignedUp, Standing, Use, User, UserId, Written,
+};
+use rows::{
+    Statements, access_token_columns, cells, invite_columns, key_columns, record_columns,
+    session_columns, user_columns,
 };
 #[cfg(feature = "import")]
 pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};
 pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
+pub use tables::{Row, TABLES};
 
 /// How long a write in a file waits for its turn before it is given up as [`Error::Unavailable`]; less, where
 /// the request has waited elsewhere ([`Patience`]).
@@ -64,21 +71,6 @@ fn older(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> Str
         "it has schema {version}, and this vestibule reads schema {newest}: run vestibule migrate"
     )
 }
-
-/// What is told as the rows of each of [`TABLES`] are read.
-const READ_TEXTS: [&str; TABLES.len()] = [
-    "secrets copied",
-    "users copied",
-    "keys copied",
-    "sessions copied",
-    "access tokens copied",
-    "reset links copied",
-    "invitations copied",
-    "names that rest copied",
-    "known browsers copied",
-    "counts of failed tries copied",
-    "records of the audit trail copied",
-];
 
 /// The fault that so many names show one user and let another one in.
 fn shared_names(count: i64) -> Option<String> {
@@ -111,6 +103,18 @@ fn told(count: i64, one: &str, more: &str) -> Option<String> {
         1 => Some(format!("1 {one}")),
         count => Some(format!("{count} {more}")),
     }
+}
+
+/// So many numbers, which are in the one row of a query.
+fn numbers(store: &(impl Statements + ?Sized), sql: &str, count: usize) -> Result<Vec<i64>> {
+    let mut found = Vec::with_capacity(count);
+    store.query(sql, &[], &mut |row| {
+        for _ in 0..count {
+            found.push(row.int()?);
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// How many failures are counted between two looks at the number of rows: looking reads them all.
@@ -261,7 +265,7 @@ pub fn migrate(database: &Database) -> Result<(u32, u32)> {
 }
 
 /// People.
-pub trait Users {
+pub trait Users: Statements {
     /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a
     /// key exists, or if another user signs in with the name; [`Written::Resting`] if the name rests when
     /// the user is made.
@@ -280,14 +284,37 @@ pub trait Users {
     ) -> Result<SignedUp>;
 
     /// The user with this id.
-    fn user(&self, id: &UserId) -> Result<Option<User>>;
+    fn user(&self, id: &UserId) -> Result<Option<User>> {
+        rows::one(
+            self,
+            concat!("SELECT ", user_columns!(), " FROM user WHERE user.id = ?"),
+            &cells![id],
+        )
+    }
 
     /// The user with this canonical name.
-    fn user_by_name(&self, canonical: &str) -> Result<Option<User>>;
+    fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
+        rows::one(
+            self,
+            concat!("SELECT ", user_columns!(), " FROM user WHERE user.canonical_username = ?"),
+            &cells![canonical],
+        )
+    }
 
     /// Up to `limit` users whose canonical names come after this one, in their order; fewer mean that
     /// these are the last.
-    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>>;
+    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM user WHERE user.canonical_username > ?
+                  ORDER BY user.canonical_username LIMIT ?"
+            ),
+            &cells![canonical, limit],
+        )
+    }
 
     /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
     /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
@@ -304,7 +331,10 @@ pub trait Users {
     ) -> Result<Written>;
 
     /// Puts a user in these groups and in no others. `false` if there is no such user.
-    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool>;
+    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
+        let sql = "UPDATE user SET group_names = ? WHERE id = ?";
+        Ok(self.execute(sql, &cells![groups, id])? > 0)
+    }
 
     /// Says where apps may write to a user; empty: nowhere. Deletes their reset links, which may have been
     /// sent to the old address. `false` if there is no such user.
@@ -326,20 +356,36 @@ pub trait Users {
 
 /// Names that rest: an account has had them, and nobody may take them for a time. Each is kept as a hash
 /// with the random key of the database.
-pub trait Names {
+pub trait Names: Statements + Upkeep {
     /// Whether no user has this canonical name or signs in with it, and it does not rest at this moment. One
     /// look-up that does the same work whatever it finds.
-    fn is_name_free(&self, canonical: &str, now: Moment) -> Result<bool>;
+    fn is_name_free(&self, canonical: &str, now: Moment) -> Result<bool> {
+        let (key, id) = (KeyId::username(canonical), NameHash::of(self.handle_key(), canonical));
+        // Sums and no OR, which would not look any further than to the user.
+        let found: Option<i64> = rows::one(
+            self,
+            "SELECT (SELECT count(*) FROM user WHERE canonical_username = ?)
+                  + (SELECT count(*) FROM user_key WHERE id = ?)
+                  + (SELECT count(*) FROM resting_name WHERE id = ? AND expires_at >= ?)",
+            &cells![canonical, &key, &id, now],
+        )?;
+        Ok(found == Some(0))
+    }
 
     /// Lets a name rest no longer. `false` if it did not.
-    fn free_name(&self, canonical: &str) -> Result<bool>;
+    fn free_name(&self, canonical: &str) -> Result<bool> {
+        let id = NameHash::of(self.handle_key(), canonical);
+        Ok(self.execute("DELETE FROM resting_name WHERE id = ?", &cells![&id])? > 0)
+    }
 
     /// Deletes up to `limit` names whose rest ended before `now`, and says how many.
-    fn delete_rested_names(&self, now: Moment, limit: u32) -> Result<usize>;
+    fn delete_rested_names(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("resting_name", "expires_at", now, limit)
+    }
 }
 
 /// Ways to prove who one is.
-pub trait Keys {
+pub trait Keys: Statements {
     /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is, or if it is a sign-in
     /// name by which another user is shown.
     fn add_key(&self, key: &Key) -> Result<Written>;
@@ -349,21 +395,77 @@ pub trait Keys {
     fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<Written>;
 
     /// The key with this id.
-    fn key(&self, id: &KeyId) -> Result<Option<Key>>;
+    fn key(&self, id: &KeyId) -> Result<Option<Key>> {
+        rows::one(
+            self,
+            concat!("SELECT ", key_columns!(), " FROM user_key WHERE user_key.id = ?"),
+            &cells![id],
+        )
+    }
 
     /// The key with this id, and the user whose it is.
-    fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>>;
+    fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", ",
+                key_columns!(),
+                " FROM user_key JOIN user ON user.id = user_key.user_id WHERE user_key.id = ?"
+            ),
+            &cells![id],
+        )
+    }
 
     /// All keys of a user, by their ids; empty if there is no such user.
-    fn keys_of(&self, id: &UserId) -> Result<Vec<Key>>;
+    fn keys_of(&self, id: &UserId) -> Result<Vec<Key>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                key_columns!(),
+                " FROM user_key WHERE user_key.user_id = ? ORDER BY user_key.id"
+            ),
+            &cells![id],
+        )
+    }
 
     /// What a password is compared with that is given with this key: its hash alone. `None`: there is no
     /// such key.
-    fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>>;
+    fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>> {
+        let found = rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", user.epoch, user_key.hashed_password
+                   FROM user_key JOIN user ON user.id = user_key.user_id WHERE user_key.id = ?"
+            ),
+            &cells![id],
+        )?;
+        Ok(Credentials::of(found))
+    }
 
     /// What a password is compared with that this user gives once more: the hashes of all their keys,
     /// those of sign-in names first. `None`: there is no such user.
-    fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>>;
+    fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>> {
+        let found = rows::all(
+            self,
+            // `;` comes after `:`.
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", user.epoch, user_key.hashed_password
+                   FROM user LEFT JOIN user_key ON user_key.user_id = user.id
+                  WHERE user.id = ?
+                  ORDER BY user_key.id >= 'username:' AND user_key.id < 'username;' DESC,
+                           user_key.id"
+            ),
+            &cells![id],
+        )?;
+        Ok(Credentials::of(found))
+    }
 
     /// Deletes a key of this user, raises their epoch and ends every session, access token and reset link
     /// of theirs, in one transaction: one of them may have begun with it. `false` if they have no such key.
@@ -379,7 +481,11 @@ pub trait Keys {
 
     /// Puts `new` in the place of `old` on every key of the user: the same password, hashed anew. `false`
     /// if no key has `old` by now, as a password changed meanwhile must stand.
-    fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool>;
+    fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+        let sql = "UPDATE user_key SET hashed_password = ?
+                    WHERE user_id = ? AND hashed_password = ?";
+        Ok(self.execute(sql, &cells![new, user, old])? > 0)
+    }
 
     /// Sets the password of the owner of `session` as [`Keys::set_password`] does, and starts that session
     /// with what `entry` says, all or nothing. [`Written::NoUser`] if the user is gone or shut out, or has
@@ -394,7 +500,7 @@ pub trait Keys {
 }
 
 /// Browsers that were let in.
-pub trait Sessions {
+pub trait Sessions: Statements {
     /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
     /// dead when the new one was made, then those of the future (see [`Moment::has_passed`]), and then the
     /// oldest, until there are `most` in all.
@@ -406,7 +512,20 @@ pub trait Sessions {
     fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>>;
 
     /// All sessions of a user, dead or alive, oldest first; empty if there is no such user.
-    fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>>;
+    fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                session_columns!(),
+                " FROM user_session JOIN user ON user.id = user_session.user_id
+                       AND user.epoch = user_session.epoch
+                 WHERE user_session.user_id = ?
+                 ORDER BY user_session.created_at, user_session.id"
+            ),
+            &cells![id],
+        )
+    }
 
     /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews
     /// it at the same time. A last use of the future is put right. `false` if the session is gone. Gives up as [`Error::Unavailable`] after
@@ -430,25 +549,37 @@ pub trait Sessions {
     fn note_uses(&self, uses: &[Use]) -> Result<()>;
 
     /// Deletes a session. `false` if there was none.
-    fn end_session(&self, id: &TokenHash) -> Result<bool>;
+    fn end_session(&self, id: &TokenHash) -> Result<bool> {
+        Ok(self.execute("DELETE FROM user_session WHERE id = ?", &cells![id])? > 0)
+    }
 
     /// Ends all sessions of a user but one, and says how many there were.
-    fn end_other_sessions(&self, user: &UserId, kept: &TokenHash) -> Result<usize>;
+    fn end_other_sessions(&self, user: &UserId, kept: &TokenHash) -> Result<usize> {
+        let sql = "DELETE FROM user_session WHERE user_id = ? AND id <> ?";
+        self.execute(sql, &cells![user, kept])
+    }
 
     /// Deletes all sessions of a user and says how many there were.
-    fn end_sessions_of(&self, id: &UserId) -> Result<usize>;
+    fn end_sessions_of(&self, id: &UserId) -> Result<usize> {
+        self.execute("DELETE FROM user_session WHERE user_id = ?", &cells![id])
+    }
 
     /// Deletes up to `limit` sessions whose last good moment lies before `now`, whoever's they
     /// are, and says how many: fewer than `limit` means that none is left.
-    fn delete_dead_sessions(&self, now: Moment, limit: u32) -> Result<usize>;
+    fn delete_dead_sessions(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("user_session", "idle_expires", now, limit)
+    }
 
     /// Deletes the sessions of one user whose last good moment lies before `now`, and says how
     /// many.
-    fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize>;
+    fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize> {
+        let sql = "DELETE FROM user_session WHERE user_id = ? AND idle_expires < ?";
+        self.execute(sql, &cells![id, now])
+    }
 }
 
 /// Secrets that people make for their scripts.
-pub trait AccessTokens {
+pub trait AccessTokens: Statements {
     /// Adds an access token that is made in `session`. [`Written::Taken`] if its user has `most` of
     /// them already; [`Written::NoUser`] if the session has ended: somebody who was shut out, or whose
     /// password was changed meanwhile, leaves none behind.
@@ -460,10 +591,37 @@ pub trait AccessTokens {
     ) -> Result<Written>;
 
     /// All access tokens of a user, good or not any more, oldest first.
-    fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>>;
+    fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                access_token_columns!(),
+                " FROM access_token JOIN user ON user.id = access_token.user_id
+                       AND user.epoch = access_token.epoch
+                 WHERE access_token.user_id = ?
+                 ORDER BY access_token.created_at, access_token.id"
+            ),
+            &cells![id],
+        )
+    }
 
     /// The access token with this id, good or not any more, and the user whose it is.
-    fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>>;
+    fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", ",
+                access_token_columns!(),
+                " FROM access_token JOIN user ON user.id = access_token.user_id
+                       AND user.epoch = access_token.epoch
+                 WHERE access_token.id = ?"
+            ),
+            &cells![id],
+        )
+    }
 
     /// Notes that an access token was used: never earlier than is noted already, unless that is of the
     /// future (see [`Moment::has_passed`]). `false` if it is gone. Gives up as [`Error::Unavailable`] after
@@ -471,14 +629,19 @@ pub trait AccessTokens {
     fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool>;
 
     /// Deletes an access token of this user. `false` if there was none.
-    fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool>;
+    fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool> {
+        let sql = "DELETE FROM access_token WHERE id = ? AND user_id = ?";
+        Ok(self.execute(sql, &cells![id, user])? > 0)
+    }
 
     /// Deletes up to `limit` access tokens that ended before `earliest`, and says how many.
-    fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize>;
+    fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        self.sweep("access_token", "expires_at", earliest, limit)
+    }
 }
 
 /// Tokens that each do one thing for their user, once.
-pub trait OneTimeTokens {
+pub trait OneTimeTokens: Statements {
     /// Adds a one-time token, in the place of any other of its user with its purpose: the last one alone is
     /// valid, and only while its user has the epoch that they have now. [`Written::NoUser`] if the user is
     /// gone.
@@ -491,7 +654,19 @@ pub trait OneTimeTokens {
         id: &TokenHash,
         purpose: Purpose,
         now: Moment,
-    ) -> Result<Option<User>>;
+    ) -> Result<Option<User>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM one_time_token AS it JOIN user ON user.id = it.user_id
+                       AND user.epoch = it.epoch
+                 WHERE it.id = ? AND it.purpose = ? AND it.expires_at >= ? AND it.created_at <= ?"
+            ),
+            &cells![id, purpose, now, now.latest_past()],
+        )
+    }
 
     /// Uses up a token for [`Purpose::ResetPassword`]: sets the password of its user as
     /// [`Keys::set_password`] does. `false` if the token is not valid, or if the user is disabled: of any
@@ -499,11 +674,13 @@ pub trait OneTimeTokens {
     fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
 
     /// Deletes up to `limit` one-time tokens that expired before `now`, and says how many.
-    fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize>;
+    fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("one_time_token", "expires_at", now, limit)
+    }
 }
 
 /// Links with which somebody makes an account.
-pub trait Invites {
+pub trait Invites: Statements {
     /// Adds an invitation.
     fn add_invite(&self, invite: &Invite) -> Result<()>;
 
@@ -513,25 +690,60 @@ pub trait Invites {
 
     /// The invitation with this token, if it is good at this moment. One that was made in the future is not:
     /// see [`Moment::has_passed`].
-    fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>>;
+    fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                invite_columns!(),
+                " FROM invite WHERE id = ? AND expires_at >= ? AND created_at <= ?
+                   AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))"
+            ),
+            &cells![id, now, now.latest_past()],
+        )
+    }
 
     /// All invitations that are good at this moment, the oldest first.
-    fn invites(&self, now: Moment) -> Result<Vec<Invite>>;
+    fn invites(&self, now: Moment) -> Result<Vec<Invite>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                invite_columns!(),
+                " FROM invite WHERE expires_at >= ? AND created_at <= ?
+                   AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))
+                 ORDER BY created_at, id"
+            ),
+            &cells![now, now.latest_past()],
+        )
+    }
 
     /// Deletes an invitation. `false` if there was none.
-    fn delete_invite(&self, id: &TokenHash) -> Result<bool>;
+    fn delete_invite(&self, id: &TokenHash) -> Result<bool> {
+        Ok(self.execute("DELETE FROM invite WHERE id = ?", &cells![id])? > 0)
+    }
 
     /// Deletes up to `limit` invitations that ended before `now`, and says how many.
-    fn delete_ended_invites(&self, now: Moment, limit: u32) -> Result<usize>;
+    fn delete_ended_invites(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("invite", "expires_at", now, limit)
+    }
 }
 
 /// Failed tries, and the browsers that keep an allowance of their own.
-pub trait Counts {
+pub trait Counts: Statements {
     /// How often this thing has failed.
-    fn count(&self, id: &CountId) -> Result<Option<Count>>;
+    fn count(&self, id: &CountId) -> Result<Option<Count>> {
+        let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
+        rows::one(self, sql, &cells![id])
+    }
 
     /// Forgets the failures of this thing.
-    fn clear_count(&self, id: &CountId) -> Result<()>;
+    fn clear_count(&self, id: &CountId) -> Result<()> {
+        if self.count(id)?.is_none() {
+            return Ok(());
+        }
+        self.execute("DELETE FROM throttle WHERE id = ?", &cells![id]).map(drop)
+    }
 
     /// Replaces the counts of these things by what `after` makes of them (of the thing at this place
     /// in `ids`, and of its count before), in one transaction: of failures at the same moment each
@@ -544,7 +756,14 @@ pub trait Counts {
     ) -> Result<()>;
 
     /// Up to `limit` things whose last failure is said to be later than this moment.
-    fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>>;
+    fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>> {
+        // No count ends before its last failure, so the index on `until` finds them.
+        rows::all(
+            self,
+            "SELECT id FROM throttle WHERE until > ? AND last_at > ? LIMIT ?",
+            &cells![latest, latest, limit],
+        )
+    }
 
     /// Whether somebody has signed in with the account of this key in this browser since `earliest`, and
     /// not in the future: see [`Moment::has_passed`].
@@ -554,13 +773,29 @@ pub trait Counts {
         key: &KeyId,
         earliest: Moment,
         now: Moment,
-    ) -> Result<bool>;
+    ) -> Result<bool> {
+        rows::exists(
+            self,
+            "SELECT 1 FROM user_key JOIN device ON device.user_id = user_key.user_id
+              WHERE user_key.id = ? AND device.id = ? AND device.last_used_at BETWEEN ? AND ?",
+            &cells![key, id, earliest, now.latest_past()],
+        )
+    }
 
     /// Whether this browser's secret is one that was given out: to whomever.
-    fn knows_device(&self, id: &TokenHash) -> Result<bool>;
+    fn knows_device(&self, id: &TokenHash) -> Result<bool> {
+        rows::exists(self, "SELECT 1 FROM device WHERE id = ? LIMIT 1", &cells![id])
+    }
 
     /// The browsers in which somebody has signed in with the account of this key.
-    fn devices_of_key(&self, key: &KeyId) -> Result<Vec<TokenHash>>;
+    fn devices_of_key(&self, key: &KeyId) -> Result<Vec<TokenHash>> {
+        rows::all(
+            self,
+            "SELECT device.id FROM user_key JOIN device ON device.user_id = user_key.user_id
+              WHERE user_key.id = ?",
+            &cells![key],
+        )
+    }
 
     /// Deletes up to `limit` counts that ended before `earliest` and devices that were not used since
     /// `earliest_use`, and says how many.
@@ -569,26 +804,54 @@ pub trait Counts {
 }
 
 /// What happened.
-pub trait Trail {
+pub trait Trail: Statements {
     /// Adds records, all or nothing.
     fn add_records(&self, records: &[Record]) -> Result<()>;
 
     /// The records since a moment, oldest first, `limit` at most.
-    fn records(&self, since: Moment, limit: u32) -> Result<Vec<Record>>;
+    fn records(&self, since: Moment, limit: u32) -> Result<Vec<Record>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                record_columns!(),
+                " FROM audit WHERE at >= ? ORDER BY at, id LIMIT ?"
+            ),
+            &cells![since, limit],
+        )
+    }
 
     /// Up to `limit` records of the audit trail with their numbers: those with a higher number than
     /// `number`, and none from before `since`, in the order they were kept.
-    fn records_after(&self, number: i64, since: Moment, limit: u32) -> Result<Vec<(i64, Record)>>;
+    fn records_after(&self, number: i64, since: Moment, limit: u32) -> Result<Vec<(i64, Record)>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT audit.id, ",
+                record_columns!(),
+                " FROM audit WHERE id > ? AND at >= ? ORDER BY id LIMIT ?"
+            ),
+            &cells![number, since, limit],
+        )
+    }
 
     /// The record that was kept last, whichever moment it is of; `None`: there is none.
-    fn last_record(&self) -> Result<Option<Record>>;
+    fn last_record(&self) -> Result<Option<Record>> {
+        rows::one(
+            self,
+            concat!("SELECT ", record_columns!(), " FROM audit ORDER BY id DESC LIMIT 1"),
+            &[],
+        )
+    }
 
     /// Deletes up to `limit` records from before `earliest`, and says how many.
-    fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize>;
+    fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        self.sweep("audit", "at", earliest, limit)
+    }
 }
 
 /// Many people at once, from elsewhere and to it.
-pub trait Moves {
+pub trait Moves: Statements {
     /// What there is already of each of these people at this moment.
     fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>>;
 
@@ -608,7 +871,9 @@ pub trait Moves {
 
     /// What else was known of a user where they came from: an object in JSON; empty: nothing. `None`
     /// if there is no such user.
-    fn attributes(&self, id: &UserId) -> Result<Option<String>>;
+    fn attributes(&self, id: &UserId) -> Result<Option<String>> {
+        rows::one(self, "SELECT attributes FROM user WHERE id = ?", &cells![id])
+    }
 
     /// Shows everybody to `each`, by their ids and as of one moment, until it says `false`. Their sessions
     /// are with them that are good at `living` still, and so are not of the future (see
@@ -624,7 +889,7 @@ pub trait Moves {
 
 /// Everything there is, from one database into another, whatever the engines: what is equal afterwards
 /// is every row, with ids, hashes, epochs, numbers and random keys.
-pub trait Copies {
+pub trait Copies: Statements {
     /// Shows every row of every table to `each`, as of one moment: table by table as in [`TABLES`], and
     /// each in the order of its key. It stops at the first error of `each`, and comes back with it.
     ///
@@ -652,7 +917,10 @@ pub trait Copies {
     fn end_copy(&self) -> Result<()>;
 
     /// How many rows each of [`TABLES`] has. That a copy has begun counts for none.
-    fn rows(&self) -> Result<Vec<(&'static str, u64)>>;
+    fn rows(&self) -> Result<Vec<(&'static str, u64)>> {
+        let counts = numbers(self, &tables::counting_all(), TABLES.len())?;
+        Ok(TABLES.into_iter().zip(counts.into_iter().map(i64::unsigned_abs)).collect())
+    }
 }
 
 /// What [`Upkeep::tend`] has noticed, each change once.
@@ -667,7 +935,7 @@ pub enum Tended {
 }
 
 /// The database as a whole.
-pub trait Upkeep {
+pub trait Upkeep: Statements {
     /// A random key of this database, the same for all servers on it: for handles.
     fn handle_key(&self) -> &[u8; 32];
 
@@ -688,7 +956,10 @@ pub trait Upkeep {
     fn tend(&self) -> Tended;
 
     /// How many rows there are of users, keys, sessions, access tokens and names that rest.
-    fn counts(&self) -> Result<[(&'static str, i64); 5]>;
+    fn counts(&self) -> Result<Vec<(&'static str, i64)>> {
+        let counts = numbers(self, &tables::counting_some(), tables::counted().count())?;
+        Ok(tables::counted().zip(counts).collect())
+    }
 
     /// The schema version, and the version of the engine.
     fn versions(&self) -> Result<[(&'static str, String); 2]>;

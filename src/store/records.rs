@@ -230,11 +230,6 @@ impl Purpose {
             Self::ResetPassword => "reset_password",
         }
     }
-
-    /// The purpose that is stored as this text. `None`: there is none here, as a newer vestibule may have it.
-    pub(super) fn of(text: &str) -> Option<Self> {
-        [Self::ResetPassword].into_iter().find(|it| it.as_str() == text)
-    }
 }
 
 /// A token that does one thing for its user, once. It holds the hash of a token and so has no `Debug`.
@@ -497,104 +492,6 @@ pub struct Departure {
     pub keys: Vec<Key>,
     /// The browsers that they are signed in with, oldest first.
     pub sessions: Vec<Session>,
-}
-
-/// All tables. Whatever refers to a row of another table comes after it.
-pub const TABLES: [&str; 11] = [
-    "secret",
-    "user",
-    "user_key",
-    "user_session",
-    "access_token",
-    "one_time_token",
-    "invite",
-    "resting_name",
-    "device",
-    "throttle",
-    "audit",
-];
-
-/// A row of any table with all that is in it. It holds hashes and keys and so has no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Row {
-    /// A random key of the database.
-    Secret {
-        /// What it is for.
-        name: String,
-        /// The key.
-        value: [u8; 32],
-    },
-    /// Somebody.
-    User {
-        /// Who.
-        user: User,
-        /// What else was known of them where they came from: an object in JSON; empty: nothing.
-        attributes: String,
-        /// What was let in under another one is not let in any more.
-        epoch: i64,
-    },
-    /// A way to prove who one is.
-    Key(Key),
-    /// A browser that was let in.
-    Session {
-        /// Which.
-        session: Session,
-        /// The epoch of its user at that time.
-        epoch: i64,
-    },
-    /// A secret for a script.
-    AccessToken {
-        /// Which.
-        token: AccessToken,
-        /// The epoch of its user when it was made.
-        epoch: i64,
-    },
-    /// A one-time token.
-    OneTimeToken {
-        /// Which.
-        token: OneTimeToken,
-        /// The epoch of its user when it was created.
-        epoch: i64,
-    },
-    /// A link with which somebody makes an account.
-    Invite(Invite),
-    /// A name that rests.
-    RestingName(RestingName),
-    /// A browser that is known.
-    Device(Device),
-    /// Failed tries.
-    Count {
-        /// Of what.
-        id: CountId,
-        /// How many.
-        count: Count,
-    },
-    /// Something that happened.
-    Record {
-        /// Its number in the audit trail.
-        number: i64,
-        /// What.
-        record: Record,
-    },
-}
-
-impl Row {
-    /// The table that it stands in: one of [`TABLES`].
-    pub const fn table(&self) -> &'static str {
-        match self {
-            Self::Secret { .. } => "secret",
-            Self::User { .. } => "user",
-            Self::Key(_) => "user_key",
-            Self::Session { .. } => "user_session",
-            Self::AccessToken { .. } => "access_token",
-            Self::OneTimeToken { .. } => "one_time_token",
-            Self::Invite(_) => "invite",
-            Self::RestingName(_) => "resting_name",
-            Self::Device(_) => "device",
-            Self::Count { .. } => "throttle",
-            Self::Record { .. } => "audit",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ fn gives_no_secret_a_face_that_could_be_printed() {
         ("store", "pub struct AccessToken {"),
         ("store", "pub struct Arrival {"),
         ("store", "pub struct Departure {"),
-        ("store", "pub enum Row {"),
+        ("store", "pub struct Row {"),
         ("cli/export_format", "pub enum Line {"),
         ("cli/import", "pub(super) struct Candidate {"),
         ("cli/import", "pub(super) enum CandidateKey {"),

@@ -1,9 +1,7 @@
-//! The audit trail as it is written down.
+//! The audit log as it is written down.
 
-use mysql::{Params, Row, Value};
-
-use super::{Answer, Fault, Mysql, Unit, get, moment, rows_of_marks};
-use crate::base::clock::Moment;
+use super::{Answer, Fault, Mysql, Unit, rows_of_marks, values};
+use crate::store::rows::{Cell, ToCells, record_columns};
 use crate::store::{Error, Record, Result, Trail};
 
 impl Trail for Mysql {
@@ -26,85 +24,28 @@ impl Trail for Mysql {
             }
             let start = unit.made() - count + 1;
             number = Some(start);
-            let numbered: Vec<_> = (start..).zip(records).collect();
-            insert(unit, &numbered)
+            insert(unit, start, records)
         })?)
-    }
-
-    fn records(&self, since: Moment, limit: u32) -> Result<Vec<Record>> {
-        self.read_all(
-            "SELECT at, event, user_id, address, session, request, detail FROM audit
-              WHERE at >= ? ORDER BY at, id LIMIT ?",
-            (since.millis(), limit),
-            |row| record_at(row, 0),
-        )
-    }
-
-    fn records_after(&self, number: i64, since: Moment, limit: u32) -> Result<Vec<(i64, Record)>> {
-        self.read_all(
-            "SELECT id, at, event, user_id, address, session, request, detail FROM audit
-              WHERE id > ? AND at >= ? ORDER BY id LIMIT ?",
-            (number, since.millis(), limit),
-            |row| Ok((get(row, 0)?, record_at(row, 1)?)),
-        )
-    }
-
-    fn last_record(&self) -> Result<Option<Record>> {
-        self.read_one(
-            "SELECT at, event, user_id, address, session, request, detail FROM audit
-              ORDER BY id DESC LIMIT 1",
-            (),
-            |row| record_at(row, 0),
-        )
-    }
-
-    fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize> {
-        self.write_one(
-            "DELETE FROM audit WHERE at < ? ORDER BY at LIMIT ?",
-            (earliest.millis(), limit),
-        )
     }
 }
 
 /// Whether the record with this number is this one.
 fn holds(unit: &mut Unit<'_>, number: Option<i64>, record: &Record) -> Answer<bool> {
-    let sql =
-        "SELECT at, event, user_id, address, session, request, detail FROM audit WHERE id = ?";
-    let found = unit.first(sql, (number,))?.map(|mut row| record_at(&mut row, 0)).transpose()?;
+    let sql = concat!("SELECT ", record_columns!(), " FROM audit WHERE id = ?");
+    let found: Option<Record> = unit.first(sql, (number,))?;
     Ok(found.as_ref() == Some(record))
 }
 
-pub(super) fn insert(unit: &mut Unit<'_>, numbered: &[(i64, &Record)]) -> Answer<()> {
-    let values = numbered.iter().flat_map(|(number, it)| record_values(*number, it));
+/// Adds records, the first with this number and each other one with the next.
+fn insert(unit: &mut Unit<'_>, start: i64, records: &[Record]) -> Answer<()> {
+    let mut cells = Vec::with_capacity(8 * records.len());
+    for (number, record) in (start..).zip(records) {
+        cells.push(Cell::Int(number));
+        cells.extend(record.cells());
+    }
     let sql = format!(
         "INSERT INTO audit (id, at, event, user_id, address, session, request, detail) VALUES {}",
-        rows_of_marks(numbered.len(), 8)
+        rows_of_marks(records.len(), 8)
     );
-    unit.run(&sql, Params::Positional(values.collect()))?;
-    Ok(())
-}
-
-pub(super) fn record_values(number: i64, it: &Record) -> [Value; 8] {
-    [
-        number.into(),
-        it.at.millis().into(),
-        (&*it.event).into(),
-        it.user_id.as_deref().into(),
-        it.address.as_deref().into(),
-        it.session.as_deref().into(),
-        it.request.as_deref().into(),
-        (&*it.detail).into(),
-    ]
-}
-
-pub(super) fn record_at(row: &mut Row, first: usize) -> Answer<Record> {
-    Ok(Record {
-        at: moment(row, first)?,
-        event: get(row, first + 1)?,
-        user_id: get(row, first + 2)?,
-        address: get(row, first + 3)?,
-        session: get(row, first + 4)?,
-        request: get(row, first + 5)?,
-        detail: get(row, first + 6)?,
-    })
+    unit.run(&sql, values(&cells)).map(drop)
 }

@@ -4,20 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 use mysql::prelude::Queryable;
-use mysql::{Params, Row, Value};
+use mysql::{Params, Value};
 
 use super::{
-    Answer, Fault, Kind, Mysql, Tries, Unit, blob, bytes, get, has_user, key_at, marks,
-    rows_of_marks, session_at, session_values, token_hash, user_at,
+    Answer, Fault, Kind, Mysql, Tries, Unit, blob, has_user, marks, rows_of_marks, values,
 };
 use crate::base::clock::Moment;
-use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
 use crate::store::import_status::{Present, standing};
 use crate::store::progress::tell;
+use crate::store::rows::{Cell, FromCells, ToCells, key_columns, session_columns, user_columns};
 use crate::store::{
-    Arrival, Departure, Key, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User,
-    UserId,
+    Arrival, Departure, Key, KeyId, Moves, NameHash, Progress, Result, Session, Standing,
 };
 
 /// People in one transaction: a cluster stands still while it takes in a large one.
@@ -68,11 +66,6 @@ impl Moves for Mysql {
         Ok(standings)
     }
 
-    fn attributes(&self, id: &UserId) -> Result<Option<String>> {
-        let sql = "SELECT attributes FROM user WHERE id = ?";
-        self.read_one(sql, (id.as_str(),), |row| get(row, 0))
-    }
-
     fn each_departure(
         &self,
         living: Option<Moment>,
@@ -115,67 +108,34 @@ impl Mysql {
 
 /// Adds people with all that is theirs.
 fn insert(unit: &mut Unit<'_>, people: &[&Arrival]) -> Answer<()> {
-    let users = people.iter().map(|it| user_values(&it.user, &it.attributes, 0));
-    insert_rows(unit, USER, users)?;
-    insert_rows(unit, KEY, people.iter().flat_map(|it| &it.keys).map(key_values))?;
-    let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| {
-        let mut values = session_values(it);
-        values.push(0.into());
-        values
-    });
-    insert_rows(unit, SESSION, sessions)
+    let users = people.iter().map(|it| [&it.user.cells()[..], &[(&it.attributes).into()]].concat());
+    insert_rows(
+        unit,
+        "user (id, username, canonical_username, created_at, group_names, email, disabled_at,
+               disabled_reason, attributes)",
+        users,
+    )?;
+    let keys = people.iter().flat_map(|it| &it.keys).map(|it| it.cells().to_vec());
+    insert_rows(unit, "user_key (id, user_id, hashed_password)", keys)?;
+    let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| it.cells().to_vec());
+    insert_rows(
+        unit,
+        "user_session (id, user_id, active_expires, idle_expires, absolute_expires, created_at,
+                       proven_at, seen_at, is_transient, browser, address)",
+        sessions,
+    )
 }
 
-/// A table with its columns, as an INSERT names them.
-pub(super) type Columns = (&'static str, usize);
-
-pub(super) const USER: Columns = (
-    "user (id, username, canonical_username, created_at, group_names, email, disabled_at,
-           disabled_reason, attributes, epoch)",
-    10,
-);
-
-pub(super) const KEY: Columns = ("user_key (id, user_id, hashed_password)", 3);
-
-pub(super) const SESSION: Columns = (
-    "user_session (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
-                   seen_at, is_transient, browser, address, epoch)",
-    12,
-);
-
-pub(super) fn user_values(user: &User, attributes: &str, epoch: i64) -> Vec<Value> {
-    vec![
-        user.id.as_str().into(),
-        user.username.as_str().into(),
-        user.canonical_username.as_str().into(),
-        user.created_at.millis().into(),
-        user.groups.as_str().into(),
-        user.email.as_str().into(),
-        user.disabled_at.map(Moment::millis).into(),
-        user.disabled_reason.as_str().into(),
-        attributes.into(),
-        epoch.into(),
-    ]
-}
-
-pub(super) fn key_values(key: &Key) -> Vec<Value> {
-    vec![
-        key.id.as_str().into(),
-        key.user_id.as_str().into(),
-        key.hashed_password.as_ref().map(PasswordHash::as_stored).into(),
-    ]
-}
-
-/// Adds rows, many with one statement.
-pub(super) fn insert_rows(
+/// Adds rows to a table, which is named with its columns, many with one statement.
+fn insert_rows<'a>(
     unit: &mut Unit<'_>,
-    (table, columns): Columns,
-    rows: impl Iterator<Item = Vec<Value>>,
+    table: &str,
+    rows: impl Iterator<Item = Vec<Cell<'a>>>,
 ) -> Answer<()> {
     let rows: Vec<_> = rows.collect();
     for some in rows.chunks(ROWS) {
-        let sql = format!("INSERT INTO {table} VALUES {}", rows_of_marks(some.len(), columns));
-        unit.run(&sql, Params::Positional(some.concat()))?;
+        let marks = rows_of_marks(some.len(), some[0].len());
+        unit.run(&format!("INSERT INTO {table} VALUES {marks}"), values(&some.concat()))?;
     }
     Ok(())
 }
@@ -256,41 +216,39 @@ fn known<'a>(
     };
     let resting = names().map(|it| blob(&NameHash::of(key, it).0));
     let sql = format!("SELECT id FROM resting_name WHERE expires_at >= {} AND id IN", now.millis());
-    each_of(unit, &sql, resting, &mut |mut row| {
-        known.resting.insert(NameHash(bytes(&mut row, 0)?));
-        Ok(())
+    each_of(unit, &sql, resting, &mut |hash| {
+        known.resting.insert(hash);
     })?;
-    let mut note = |mut row: Row| -> Answer<()> {
-        let (id, name): (String, String) = (get(&mut row, 0)?, get(&mut row, 1)?);
+    let mut note = |(id, name): (String, String)| {
         known.users.insert(name.clone(), id.clone());
         known.names.insert(id, name);
-        Ok(())
     };
     each_of(unit, "SELECT id, canonical_username FROM user WHERE id IN", ids, &mut note)?;
     let sql = "SELECT id, canonical_username FROM user WHERE canonical_username IN";
     each_of(unit, sql, all_names, &mut note)?;
-    each_of(unit, "SELECT id, user_id FROM user_key WHERE id IN", all_keys, &mut |mut row| {
-        known.keys.insert(get(&mut row, 0)?, get(&mut row, 1)?);
-        Ok(())
+    each_of(unit, "SELECT id, user_id FROM user_key WHERE id IN", all_keys, &mut |(id, owner)| {
+        known.keys.insert(id, owner);
     })?;
-    each_of(unit, "SELECT id, user_id FROM user_session WHERE id IN", sessions, &mut |mut row| {
-        known.sessions.insert(*token_hash(&mut row, 0)?.as_bytes(), get(&mut row, 1)?);
-        Ok(())
+    each_of(unit, "SELECT id, user_id FROM user_session WHERE id IN", sessions, &mut |(
+        id,
+        owner,
+    )| {
+        known.sessions.insert(id, owner);
     })?;
     Ok(known)
 }
 
 /// Shows the rows of a query that ends with IN and a list.
-fn each_of(
+fn each_of<T: FromCells>(
     unit: &mut Unit<'_>,
     query: &str,
     list: impl Iterator<Item = Value>,
-    each: &mut dyn FnMut(Row) -> Answer<()>,
+    each: &mut dyn FnMut(T),
 ) -> Answer<()> {
     let list: Vec<_> = list.collect();
     for some in list.chunks(ROWS) {
         let sql = format!("{query} ({})", marks(some.len()));
-        unit.rows(&sql, Params::Positional(some.to_vec()))?.into_iter().try_for_each(&mut *each)?;
+        unit.all(&sql, Params::Positional(some.to_vec()))?.into_iter().for_each(&mut *each);
     }
     Ok(())
 }
@@ -301,40 +259,36 @@ fn departures_after(
     last: &str,
     living: Option<Moment>,
 ) -> Answer<Vec<Departure>> {
-    let rows = unit.rows(
-        "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                disabled_reason, attributes
-           FROM user WHERE id > ? ORDER BY id LIMIT ?",
+    let found = unit.all(
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            ", user.attributes FROM user WHERE user.id > ? ORDER BY user.id LIMIT ?"
+        ),
         (last, BATCH),
     )?;
-    let mut people: Vec<Departure> = rows
-        .into_iter()
-        .map(|mut row| {
-            let (user, attributes) = (user_at(&mut row, 0)?, get(&mut row, 8)?);
-            Ok(Departure { user, attributes, keys: Vec::new(), sessions: Vec::new() })
-        })
-        .collect::<Answer<_>>()?;
+    let departure =
+        |(user, attributes)| Departure { user, attributes, keys: Vec::new(), sessions: Vec::new() };
+    let mut people: Vec<_> = found.into_iter().map(departure).collect();
     let places: HashMap<String, usize> =
         people.iter().enumerate().map(|(at, it)| (it.user.id.as_str().to_owned(), at)).collect();
     let ids = || places.keys().map(|it| it.as_str().into());
-    let sql = "SELECT id, user_id, hashed_password FROM user_key WHERE user_id IN";
-    each_of(unit, sql, ids(), &mut |mut row| {
-        let key = key_at(&mut row, 0)?;
+    let sql = concat!("SELECT ", key_columns!(), " FROM user_key WHERE user_id IN");
+    each_of(unit, sql, ids(), &mut |key: Key| {
         people[places[key.user_id.as_str()]].keys.push(key);
-        Ok(())
     })?;
     if let Some(now) = living {
-        let sql = "SELECT user_session.id, user_id, active_expires, idle_expires, absolute_expires,
-                          user_session.created_at, proven_at, seen_at, is_transient, browser, address
-                     FROM user_session JOIN user ON user.id = user_session.user_id
-                          AND user.epoch = user_session.epoch
-                    WHERE user_id IN";
-        each_of(unit, sql, ids(), &mut |mut row| {
-            let session: Session = session_at(&mut row, 0)?;
+        let sql = concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM user_session JOIN user ON user.id = user_session.user_id
+                   AND user.epoch = user_session.epoch
+             WHERE user_id IN"
+        );
+        each_of(unit, sql, ids(), &mut |session: Session| {
             if session.idle_expires >= now && session.created_at.has_passed(now) {
                 people[places[session.user_id.as_str()]].sessions.push(session);
             }
-            Ok(())
         })?;
     }
     for it in &mut people {

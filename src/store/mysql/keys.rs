@@ -1,16 +1,13 @@
 //! Keys as they are written down.
 
-use mysql::Row;
-
 use super::{
-    Answer, Fault, Mysql, Unit, access_tokens, get, has_session, insert_session, lock_user,
-    one_time_tokens, user_at, written,
+    Answer, Fault, Mysql, Unit, delete_rows_of, has_session, insert_session, lock_user, written,
 };
 use crate::base::password::PasswordHash;
 use crate::store::records::renaming;
-use crate::store::{
-    Credentials, Entry, Epoch, Key, KeyId, Keys, Result, Session, User, UserId, Written,
-};
+use crate::store::rows::key_columns;
+use crate::store::tables::ALL;
+use crate::store::{Entry, Epoch, Key, KeyId, Keys, Result, Session, UserId, Written};
 
 /// Picks the keys of sign-in names: `;` comes after `:`.
 const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
@@ -34,7 +31,7 @@ impl Keys for Mysql {
                 return Ok(());
             }
             lock_user(unit, user.as_str())?.ok_or(Fault::NoUser)?;
-            let found = unit.first(
+            let found: Option<Option<PasswordHash>> = unit.first(
                 &format!(
                     "SELECT hashed_password FROM user_key JOIN user ON user.id = user_key.user_id
                       WHERE user_id = ? AND hashed_password IS NOT NULL
@@ -43,57 +40,10 @@ impl Keys for Mysql {
                 ),
                 (user.as_str(),),
             )?;
-            let hash: Option<String> = found.map(|mut row| get(&mut row, 0)).transpose()?;
-            let hashed_password = hash.map(PasswordHash::from_stored);
+            let hashed_password = found.flatten();
             carry_into_next_epoch(unit, user.as_str())?;
             add_key(unit, &Key { id: id.clone(), user_id: user_id.clone(), hashed_password })
         }))
-    }
-
-    fn key(&self, id: &KeyId) -> Result<Option<Key>> {
-        self.read(|unit| find(unit, id))
-    }
-
-    fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>> {
-        self.read_one(
-            "SELECT user.id, user.username, user.canonical_username, user.created_at,
-                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
-                    user_key.id, user_key.user_id, user_key.hashed_password
-               FROM user_key JOIN user ON user.id = user_key.user_id
-              WHERE user_key.id = ?",
-            (id.as_str(),),
-            |row| Ok((user_at(row, 0)?, key_at(row, 8)?)),
-        )
-    }
-
-    fn keys_of(&self, id: &UserId) -> Result<Vec<Key>> {
-        self.read_all(
-            "SELECT id, user_id, hashed_password FROM user_key WHERE user_id = ? ORDER BY id",
-            (id.as_str(),),
-            |row| key_at(row, 0),
-        )
-    }
-
-    fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>> {
-        self.credentials(
-            "SELECT user.id, user.username, user.canonical_username, user.created_at,
-                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
-                    user.epoch, user_key.hashed_password
-               FROM user_key JOIN user ON user.id = user_key.user_id
-              WHERE user_key.id = ?",
-            id.as_str(),
-        )
-    }
-
-    fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>> {
-        let sql = format!(
-            "SELECT user.id, user.username, user.canonical_username, user.created_at,
-                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
-                    user.epoch, user_key.hashed_password
-               FROM user LEFT JOIN user_key ON user_key.user_id = user.id
-              WHERE user.id = ? ORDER BY {IS_SIGN_IN_NAME} DESC, user_key.id"
-        );
-        self.credentials(&sql, id.as_str())
     }
 
     fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool> {
@@ -113,14 +63,6 @@ impl Keys for Mysql {
             Some(hash) if unit.is_again && has_hash(unit, user, hash)? => Ok(()),
             hash => put_password(unit, user, hash),
         }))
-    }
-
-    fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
-        let met = self.write_one(
-            "UPDATE user_key SET hashed_password = ? WHERE user_id = ? AND hashed_password = ?",
-            (new.as_stored(), user.as_str(), old.as_stored()),
-        );
-        Ok(met? > 0)
     }
 
     fn change_password(
@@ -143,16 +85,6 @@ impl Keys for Mysql {
             put_password(unit, user, Some(new))?;
             insert_session(unit, session, entry)
         }))
-    }
-}
-
-impl Mysql {
-    fn credentials(&self, sql: &str, id: &str) -> Result<Option<Credentials>> {
-        let rows = self.read_all(sql, (id,), |row| {
-            let hash = get::<Option<String>>(row, 9)?.map(PasswordHash::from_stored);
-            Ok((user_at(row, 0)?, Epoch(get(row, 8)?), hash))
-        });
-        Ok(Credentials::of(rows?))
     }
 }
 
@@ -190,14 +122,11 @@ pub(super) fn has_hash(unit: &mut Unit<'_>, user: &UserId, hash: &PasswordHash) 
 
 /// The keys of the sign-in names of a user, by their ids.
 fn sign_in_names(unit: &mut Unit<'_>, user: &UserId) -> Answer<Vec<Key>> {
-    let rows = unit.rows(
-        &format!(
-            "SELECT id, user_id, hashed_password FROM user_key
-              WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id"
-        ),
-        (user.as_str(),),
-    )?;
-    rows.into_iter().map(|mut row| key_at(&mut row, 0)).collect()
+    let sql = format!(
+        "SELECT {} FROM user_key WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id",
+        key_columns!()
+    );
+    unit.all(&sql, (user.as_str(),))
 }
 
 /// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all.
@@ -244,11 +173,12 @@ pub(super) fn see_that_nobody_else_signs_in_as(
 /// Raises the epoch of a user and takes along what is good: a password that is set on another server in
 /// the same moment changes the same row, so that one of the two is run again and none is overlooked.
 fn carry_into_next_epoch(unit: &mut Unit<'_>, user: &str) -> Answer<()> {
-    for table in ["user_session", "access_token", "one_time_token"] {
+    for table in ALL.iter().filter(|it| it.ends_with_credentials) {
         unit.run(
             &format!(
-                "UPDATE {table} SET epoch = epoch + 1
-                  WHERE user_id = ? AND epoch = (SELECT epoch FROM user WHERE id = ?)"
+                "UPDATE {} SET epoch = epoch + 1
+                  WHERE user_id = ? AND epoch = (SELECT epoch FROM user WHERE id = ?)",
+                table.name
             ),
             (user, user),
         )?;
@@ -257,8 +187,8 @@ fn carry_into_next_epoch(unit: &mut Unit<'_>, user: &str) -> Answer<()> {
 }
 
 fn find(unit: &mut Unit<'_>, id: &KeyId) -> Answer<Option<Key>> {
-    let sql = "SELECT id, user_id, hashed_password FROM user_key WHERE id = ?";
-    unit.first(sql, (id.as_str(),))?.map(|mut row| key_at(&mut row, 0)).transpose()
+    let sql = concat!("SELECT ", key_columns!(), " FROM user_key WHERE id = ?");
+    unit.first(sql, (id.as_str(),))
 }
 
 /// Adds a key, if its user is there.
@@ -282,15 +212,5 @@ pub(super) fn insert_key(unit: &mut Unit<'_>, key: &Key) -> Answer<()> {
 /// Ends what was let in under the credentials that this user has had until now.
 fn end_everything_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {
     unit.run("UPDATE user SET epoch = epoch + 1 WHERE id = ?", (id,))?;
-    unit.run("DELETE FROM user_session WHERE user_id = ?", (id,))?;
-    access_tokens::delete_all_of(unit, id)?;
-    one_time_tokens::delete_all_of(unit, id)
-}
-
-pub(super) fn key_at(row: &mut Row, first: usize) -> Answer<Key> {
-    Ok(Key {
-        id: KeyId(get(row, first)?),
-        user_id: UserId(get(row, first + 1)?),
-        hashed_password: get::<Option<String>>(row, first + 2)?.map(PasswordHash::from_stored),
-    })
+    delete_rows_of(unit, id, |it| it.ends_with_credentials)
 }

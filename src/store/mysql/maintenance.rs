@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use mysql::Row;
-
-use super::{Answer, Mysql, PATIENCE, Unit, get};
+use super::{Answer, Mysql, PATIENCE, Unit};
+use crate::store::tables::ALL;
 use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
-
-/// What belongs to nobody, by its table.
-const ORPHANS: [&str; 5] = ["user_key", "user_session", "access_token", "one_time_token", "device"];
 
 impl Upkeep for Mysql {
     fn handle_key(&self) -> &[u8; 32] {
@@ -35,28 +31,8 @@ impl Upkeep for Mysql {
         Tended::Unchanged
     }
 
-    fn counts(&self) -> Result<[(&'static str, i64); 5]> {
-        self.read(|unit| {
-            let row = unit.first(
-                "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
-                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token),
-                        (SELECT count(*) FROM resting_name)",
-                (),
-            )?;
-            let mut row = row.unwrap_or_else(|| unreachable!("a count always has a row"));
-            let mut count = |at| get(&mut row, at);
-            Ok([
-                ("users", count(0)?),
-                ("keys", count(1)?),
-                ("sessions", count(2)?),
-                ("access_tokens", count(3)?),
-                ("resting_names", count(4)?),
-            ])
-        })
-    }
-
     fn versions(&self) -> Result<[(&'static str, String); 2]> {
-        let first = |sql: &str| self.read_one(sql, (), |row| get::<String>(row, 0));
+        let first = |sql: &str| self.read_one::<String>(sql, ());
         let schema = first("SELECT CAST(version AS CHAR) FROM vestibule_schema WHERE id = 1")?;
         let server = first("SELECT VERSION()")?;
         Ok([("schema", schema.unwrap_or_default()), ("server", server.unwrap_or_default())])
@@ -65,7 +41,7 @@ impl Upkeep for Mysql {
     fn faults(&self) -> Result<Vec<String>> {
         self.read(|unit| {
             let mut faults = Vec::new();
-            for table in ORPHANS {
+            for table in ALL.iter().filter(|it| it.has_owner).map(|it| it.name) {
                 let sql = format!(
                     "SELECT count(*) FROM {table} AS it
                       WHERE NOT EXISTS (SELECT 1 FROM user WHERE user.id = it.user_id)"
@@ -116,7 +92,7 @@ impl Upkeep for Mysql {
 /// Says if what was acknowledged may be lost in a power cut.
 fn loses_writes(unit: &mut Unit<'_>) -> Answer<Option<String>> {
     let sql = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS CHAR)";
-    let found = unit.first(sql, ())?.map(|mut row: Row| get::<String>(&mut row, 0)).transpose()?;
+    let found: Option<String> = unit.first(sql, ())?;
     Ok(found.filter(|it| it != "1").map(|value| {
         format!(
             "innodb_flush_log_at_trx_commit is {value}: a power cut may take back what was answered; \
@@ -126,5 +102,5 @@ fn loses_writes(unit: &mut Unit<'_>) -> Answer<Option<String>> {
 }
 
 fn count(unit: &mut Unit<'_>, sql: &str) -> Answer<i64> {
-    unit.first(sql, ())?.map_or(Ok(0), |mut row| get(&mut row, 0))
+    Ok(unit.first(sql, ())?.unwrap_or(0))
 }

@@ -18,6 +18,7 @@ mod audit;
 mod bulk;
 mod cluster;
 mod copy;
+mod devices;
 mod invitations;
 mod keys;
 mod maintenance;
@@ -35,15 +36,16 @@ use std::time::{Duration, Instant};
 use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
+use super::rows::{Cell, Cells, FromCells, Statements, cells};
+use super::tables::{self, StoredTable};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store, Written};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use cluster::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
-use keys::{insert_key, key_at, put_password};
+use keys::{insert_key, put_password};
 pub(super) use schema::{migrate, schema};
-use sessions::{has_session, insert_session, session_at, session_values};
-use throttle::upsert_device;
-use users::{has_user, lock_user, user_at};
+use sessions::{has_session, insert_session};
+use users::{has_user, lock_user};
 
 /// How long something may take in all, over any number of servers and tries. Longer than a cluster takes
 /// to leave a dead server (6 s), and shorter than a reverse proxy waits (nginx: 60 s).
@@ -135,28 +137,10 @@ impl Mysql {
         Ok(self.until_done(Tries::Many, Kind::Read, query)?)
     }
 
-    fn read_one<T>(
-        &self,
-        sql: &str,
-        params: impl Into<Params>,
-        record: impl Fn(&mut Row) -> Answer<T>,
-    ) -> Result<Option<T>> {
+    /// Runs one read that comes back with one record, or none.
+    fn read_one<T: FromCells>(&self, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
         let params = params.into();
-        self.read(|unit| {
-            unit.first(sql, params.clone())?.map(|mut row| record(&mut row)).transpose()
-        })
-    }
-
-    fn read_all<T>(
-        &self,
-        sql: &str,
-        params: impl Into<Params>,
-        record: impl Fn(&mut Row) -> Answer<T>,
-    ) -> Result<Vec<T>> {
-        let params = params.into();
-        self.read(|unit| {
-            unit.rows(sql, params.clone())?.into_iter().map(|mut row| record(&mut row)).collect()
-        })
+        self.read(|unit| unit.first(sql, params.clone()))
     }
 
     /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
@@ -245,6 +229,28 @@ impl Mysql {
 
 impl Store for Mysql {}
 
+impl Statements for Mysql {
+    fn query(
+        &self,
+        sql: &str,
+        params: &[Cell<'_>],
+        each: &mut dyn FnMut(&mut dyn Cells) -> Result<()>,
+    ) -> Result<()> {
+        // What was shown cannot be taken back, so the whole answer is there before the first row is.
+        let rows = self.read(|unit| unit.rows(sql, values(params)))?;
+        rows.into_iter().try_for_each(|mut row| each(&mut RowCells { row: &mut row, next: 0 }))
+    }
+
+    fn execute(&self, sql: &str, params: &[Cell<'_>]) -> Result<usize> {
+        self.write_one(sql, values(params))
+    }
+
+    fn sweep(&self, table: &str, column: &str, before: Moment, limit: u32) -> Result<usize> {
+        let sql = format!("DELETE FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?");
+        self.execute(&sql, &cells![before, limit])
+    }
+}
+
 /// How long something is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tries {
@@ -309,8 +315,14 @@ impl Unit<'_> {
         Ok(self.conn.exec(sql, params.into())?)
     }
 
-    fn first(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Option<Row>> {
-        Ok(self.rows(sql, params)?.into_iter().next())
+    /// All rows, as records.
+    fn all<T: FromCells>(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Vec<T>> {
+        self.rows(sql, params)?.iter_mut().map(record).collect()
+    }
+
+    /// The first row, as a record.
+    fn first<T: FromCells>(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Option<T>> {
+        self.rows(sql, params)?.first_mut().map(record).transpose()
     }
 
     fn exists(&mut self, sql: &str, params: impl Into<Params>) -> Answer<bool> {
@@ -399,6 +411,12 @@ impl From<mysql::Error> for Fault {
     }
 }
 
+impl From<Error> for Fault {
+    fn from(err: Error) -> Self {
+        Self::Error(err)
+    }
+}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -425,33 +443,86 @@ fn written(done: Answer<()>) -> Result<Written> {
     }
 }
 
-/// The value in a column.
-fn get<T: FromValue>(row: &mut Row, column: usize) -> Answer<T> {
-    if let Some(Ok(value)) = row.take_opt(column) {
-        return Ok(value);
+/// The record that a row holds.
+fn record<T: FromCells>(row: &mut Row) -> Answer<T> {
+    Ok(T::read(&mut RowCells { row, next: 0 })?)
+}
+
+/// The cells of a row that are not taken yet.
+struct RowCells<'a> {
+    row: &'a mut Row,
+    next: usize,
+}
+
+impl RowCells<'_> {
+    fn take<T: FromValue>(&mut self) -> Result<T> {
+        let column = self.next;
+        self.next += 1;
+        if let Some(Ok(value)) = self.row.take_opt(column) {
+            return Ok(value);
+        }
+        let name = self.row.columns_ref().get(column).map(|it| it.name_str().into_owned());
+        let name = name.unwrap_or_default();
+        Err(Error::Broken(format!("the column {name} holds what it cannot hold")))
     }
-    let name = row.columns_ref().get(column).map(|it| it.name_str().into_owned());
-    let name = name.unwrap_or_default();
-    Err(Fault::Error(Error::Broken(format!("the column {name} holds what it cannot hold"))))
 }
 
-fn moment(row: &mut Row, column: usize) -> Answer<Moment> {
-    Ok(Moment::from_millis(get(row, column)?))
+impl Cells for RowCells<'_> {
+    fn int(&mut self) -> Result<i64> {
+        self.take()
+    }
+
+    fn maybe_int(&mut self) -> Result<Option<i64>> {
+        self.take()
+    }
+
+    fn text(&mut self) -> Result<String> {
+        self.take()
+    }
+
+    fn maybe_text(&mut self) -> Result<Option<String>> {
+        self.take()
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
+        let found: Vec<u8> = self.take()?;
+        if found.len() != bytes.len() {
+            return Err(Error::Broken(format!("an id is not {} bytes long", bytes.len())));
+        }
+        bytes.copy_from_slice(&found);
+        Ok(())
+    }
 }
 
-fn optional_moment(row: &mut Row, column: usize) -> Answer<Option<Moment>> {
-    Ok(get::<Option<i64>>(row, column)?.map(Moment::from_millis))
+impl From<Cell<'_>> for Value {
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Null => Self::NULL,
+            Cell::Int(number) => Self::Int(number),
+            Cell::Text(text) => Self::Bytes(text.as_bytes().to_vec()),
+            Cell::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+        }
+    }
 }
 
-fn bytes<const N: usize>(row: &mut Row, column: usize) -> Answer<[u8; N]> {
-    let value: Vec<u8> = get(row, column)?;
-    value
-        .try_into()
-        .map_err(|_| Fault::Error(Error::Broken(format!("an id is not {N} bytes long"))))
+/// Cells as the parameters of a statement.
+fn values(cells: &[Cell<'_>]) -> Params {
+    match cells {
+        [] => Params::Empty,
+        cells => Params::Positional(cells.iter().map(|it| Value::from(*it)).collect()),
+    }
 }
 
-fn token_hash(row: &mut Row, column: usize) -> Answer<TokenHash> {
-    Ok(TokenHash::from_bytes(bytes(row, column)?))
+/// Deletes the rows of a user in those tables which are such.
+fn delete_rows_of(
+    unit: &mut Unit<'_>,
+    id: &str,
+    is_such: impl Fn(&StoredTable) -> bool,
+) -> Answer<()> {
+    for table in tables::ALL.iter().rev().filter(|it| it.has_owner && is_such(it)) {
+        unit.run(&format!("DELETE FROM {} WHERE user_id = ?", table.name), (id,))?;
+    }
+    Ok(())
 }
 
 /// So many question marks with commas between them.

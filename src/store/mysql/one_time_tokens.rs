@@ -1,16 +1,11 @@
 //! One-time tokens as they are written down.
 
-use mysql::Row;
-
 use super::keys::has_hash;
-use super::{
-    Answer, Fault, Mysql, Unit, blob, get, lock_user, moment, put_password, token_hash, user_at,
-    written,
-};
+use super::{Answer, Fault, Mysql, Unit, blob, lock_user, put_password, written};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
-use crate::store::{Error, OneTimeToken, OneTimeTokens, Purpose, Result, User, UserId, Written};
+use crate::store::{OneTimeToken, OneTimeTokens, Result, UserId, Written};
 
 impl OneTimeTokens for Mysql {
     fn add_one_time_token(&self, token: &OneTimeToken) -> Result<Written> {
@@ -41,23 +36,6 @@ impl OneTimeTokens for Mysql {
         }))
     }
 
-    fn user_of_one_time_token(
-        &self,
-        id: &TokenHash,
-        purpose: Purpose,
-        now: Moment,
-    ) -> Result<Option<User>> {
-        self.read_one(
-            "SELECT user.id, user.username, user.canonical_username, user.created_at,
-                    user.group_names, user.email, user.disabled_at, user.disabled_reason
-               FROM one_time_token AS it JOIN user ON user.id = it.user_id
-                    AND user.epoch = it.epoch
-              WHERE it.id = ? AND it.purpose = ? AND it.expires_at >= ? AND it.created_at <= ?",
-            (blob(id.as_bytes()), purpose.as_str(), now.millis(), now.latest_past().millis()),
-            |row| user_at(row, 0),
-        )
-    }
-
     fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
         // Whose it was when it was tried first.
         let mut owner: Option<UserId> = None;
@@ -68,13 +46,12 @@ impl OneTimeTokens for Mysql {
             {
                 return Ok(true);
             }
-            let found = unit.first(
+            let found: Option<UserId> = unit.first(
                 "SELECT user_id FROM one_time_token
                   WHERE id = ? AND purpose = 'reset_password' AND expires_at >= ? AND created_at <= ?",
                 (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
             )?;
-            let Some(mut found) = found else { return Ok(false) };
-            let user = UserId(get(&mut found, 0)?);
+            let Some(user) = found else { return Ok(false) };
             owner = Some(user.clone());
             lock_user(unit, user.as_str())?;
             // The epoch tells that an older process, which does not know this table, has set a password.
@@ -96,34 +73,8 @@ impl OneTimeTokens for Mysql {
             Err(fault) => Err(fault.into()),
         }
     }
-
-    fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize> {
-        self.write_one(
-            "DELETE FROM one_time_token WHERE expires_at < ? ORDER BY expires_at LIMIT ?",
-            (now.millis(), limit),
-        )
-    }
 }
 
 pub(super) fn delete_all_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {
     unit.run("DELETE FROM one_time_token WHERE user_id = ?", (id,)).map(drop)
-}
-
-pub(super) fn token_at(row: &mut Row) -> Answer<OneTimeToken> {
-    Ok(OneTimeToken {
-        id: token_hash(row, 0)?,
-        user_id: UserId(get(row, 1)?),
-        purpose: purpose(&get::<String>(row, 2)?)?,
-        created_at: moment(row, 3)?,
-        expires_at: moment(row, 4)?,
-        detail: get(row, 5)?,
-    })
-}
-
-fn purpose(text: &str) -> Answer<Purpose> {
-    Purpose::of(text).ok_or_else(|| {
-        let cause =
-            format!("a one-time token has a purpose that this vestibule does not know: {text}");
-        Fault::Error(Error::Broken(cause))
-    })
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 
-use super::{Answer, Fault, LONG_ANSWER_TIMEOUT, Mysql, Unit, blob, bytes, get, pause};
+use super::{Answer, Fault, LONG_ANSWER_TIMEOUT, Mysql, Unit, blob, pause};
 use crate::base::token;
 use crate::store::{Cluster, Error, Result, older};
 
@@ -110,12 +110,10 @@ struct Found {
 
 /// Looks at what there is. A database of another program, or of a newer one of ours, is refused.
 fn look(unit: &mut Unit<'_>) -> Answer<Found> {
-    let names = unit.rows(
+    let names: Vec<String> = unit.all(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
         (),
     )?;
-    let names: Vec<String> =
-        names.into_iter().map(|mut row| get(&mut row, 0)).collect::<Answer<_>>()?;
     if !names.iter().any(|it| it == "vestibule_schema") {
         return match names.iter().find(|it| is_ours(it)) {
             Some(name) => broken(format!(
@@ -125,8 +123,8 @@ fn look(unit: &mut Unit<'_>) -> Answer<Found> {
             None => Ok(Found { has_ours: false, version: 0 }),
         };
     }
-    let row = unit.first("SELECT version FROM vestibule_schema WHERE id = 1", ())?;
-    let version = row.map_or(Ok(0), |mut row| get(&mut row, 0))?;
+    let found = unit.first("SELECT version FROM vestibule_schema WHERE id = 1", ())?;
+    let version = found.unwrap_or(0);
     match version {
         0 | FIRST..=NEWEST => Ok(Found { has_ours: true, version }),
         _ => broken(format!(
@@ -218,7 +216,7 @@ fn run(store: &Mysql, statement: &str) -> Result<()> {
 /// The random key of this database, which the first to ask makes.
 pub(super) fn handle_key(store: &Mysql) -> Result<[u8; 32]> {
     let select = "SELECT value FROM secret WHERE name = 'handle'";
-    let find = || store.read_one(select, (), |row| bytes(row, 0));
+    let find = || store.read_one(select, ());
     if let Some(key) = find()? {
         return Ok(key);
     }

@@ -1,15 +1,10 @@
 //! Sessions as they are written down.
 
-use mysql::{Params, Row, Value};
-
-use super::{
-    Answer, Fault, Mysql, Unit, blob, get, moment, token_hash, upsert_device, user_at, written,
-};
+use super::{Answer, Fault, Mysql, Unit, blob, devices, values, written};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
-use crate::store::{
-    AccessTokens, Entry, Place, Result, Session, Sessions, Use, User, UserId, Written,
-};
+use crate::store::rows::{ToCells, USER_OF_SESSION};
+use crate::store::{AccessTokens, Entry, Result, Session, Sessions, Use, User, Written};
 
 impl Sessions for Mysql {
     fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {
@@ -18,7 +13,7 @@ impl Sessions for Mysql {
                 return Ok(());
             }
             insert_session(unit, session, entry)?;
-            let beyond = unit.rows(
+            let beyond: Vec<TokenHash> = unit.all(
                 "SELECT id FROM user_session WHERE user_id = ?
                   ORDER BY id = ? DESC, created_at > ?, created_at DESC, id
                   LIMIT 1000000 OFFSET ?",
@@ -29,39 +24,13 @@ impl Sessions for Mysql {
                     most,
                 ),
             )?;
-            for mut row in beyond {
-                delete_session(unit, &token_hash(&mut row, 0)?)?;
-            }
-            Ok(())
+            beyond.iter().try_for_each(|id| delete_session(unit, id).map(drop))
         }))
     }
 
+    // On the way of every page, and so read without a detour.
     fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>> {
-        self.read_one(
-            "SELECT user.id, user.username, user.canonical_username, user.created_at,
-                    user.group_names, user.email, user.disabled_at, user.disabled_reason,
-                    user_session.id, user_session.user_id, user_session.active_expires,
-                    user_session.idle_expires, user_session.absolute_expires,
-                    user_session.created_at, user_session.proven_at, user_session.seen_at,
-                    user_session.is_transient, user_session.browser, user_session.address
-               FROM user_session JOIN user ON user.id = user_session.user_id
-                    AND user.epoch = user_session.epoch
-              WHERE user_session.id = ?",
-            (blob(id.as_bytes()),),
-            |row| Ok((user_at(row, 0)?, session_at(row, 8)?)),
-        )
-    }
-
-    fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>> {
-        self.read_all(
-            "SELECT user_session.id, user_id, active_expires, idle_expires, absolute_expires,
-                    user_session.created_at, proven_at, seen_at, is_transient, browser, address
-               FROM user_session JOIN user ON user.id = user_session.user_id
-                    AND user.epoch = user_session.epoch
-              WHERE user_id = ? ORDER BY user_session.created_at, user_session.id",
-            (id.as_str(),),
-            |row| session_at(row, 0),
-        )
+        self.read_one(USER_OF_SESSION, (blob(id.as_bytes()),))
     }
 
     fn renew_session(
@@ -111,45 +80,14 @@ impl Sessions for Mysql {
             noted.map(drop)
         })
     }
-
-    fn end_session(&self, id: &TokenHash) -> Result<bool> {
-        let sql = "DELETE FROM user_session WHERE id = ?";
-        Ok(self.write_one(sql, (blob(id.as_bytes()),))? > 0)
-    }
-
-    fn end_other_sessions(&self, user: &UserId, kept: &TokenHash) -> Result<usize> {
-        self.write_one(
-            "DELETE FROM user_session WHERE user_id = ? AND id <> ?",
-            (user.as_str(), blob(kept.as_bytes())),
-        )
-    }
-
-    fn end_sessions_of(&self, id: &UserId) -> Result<usize> {
-        self.write_one("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))
-    }
-
-    fn delete_dead_sessions(&self, now: Moment, limit: u32) -> Result<usize> {
-        self.write_one(
-            "DELETE FROM user_session WHERE idle_expires < ? ORDER BY idle_expires LIMIT ?",
-            (now.millis(), limit),
-        )
-    }
-
-    fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize> {
-        self.write_one(
-            "DELETE FROM user_session WHERE user_id = ? AND idle_expires < ?",
-            (id.as_str(), now.millis()),
-        )
-    }
 }
 
 /// Adds a session under the epoch that its user has, if that is the one it was proven under: both are read
 /// by one statement, so that a password that is changed meanwhile ends this session too.
 pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Entry) -> Answer<()> {
-    let mut values = session_values(session);
     // The user's id comes from the table.
-    let user_id = values.remove(1);
-    values.extend([user_id, entry.proof.map(|it| it.0).into()]);
+    let [id, user_id, rest @ ..] = session.cells();
+    let params = [&[id], &rest[..], &[user_id, entry.proof.into()]].concat();
     let met = unit.run(
         "INSERT INTO user_session
            (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
@@ -158,7 +96,7 @@ pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Ent
            FROM user
           WHERE user.id = ? AND user.disabled_at IS NULL AND user.epoch = IFNULL(?, user.epoch)
                 LOCK IN SHARE MODE",
-        Params::Positional(values),
+        values(&params),
     )?;
     if met == 0 {
         return Err(Fault::NoUser);
@@ -174,26 +112,9 @@ pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Ent
         (session.user_id.as_str(), session.created_at.millis(), blob(session.id.as_bytes())),
     )?;
     match &entry.device {
-        Some(device) => upsert_device(unit, device),
+        Some(device) => devices::upsert(unit, device),
         None => Ok(()),
     }
-}
-
-/// All columns but the epoch.
-pub(super) fn session_values(session: &Session) -> Vec<Value> {
-    vec![
-        blob(session.id.as_bytes()),
-        session.user_id.as_str().into(),
-        session.active_expires.millis().into(),
-        session.idle_expires.millis().into(),
-        session.absolute_expires.millis().into(),
-        session.created_at.millis().into(),
-        session.proven_at.millis().into(),
-        session.seen_at.millis().into(),
-        session.place.is_transient.into(),
-        session.place.browser.as_str().into(),
-        session.place.address.as_str().into(),
-    ]
 }
 
 pub(super) fn has_session(unit: &mut Unit<'_>, id: &TokenHash) -> Answer<bool> {
@@ -202,22 +123,4 @@ pub(super) fn has_session(unit: &mut Unit<'_>, id: &TokenHash) -> Answer<bool> {
 
 fn delete_session(unit: &mut Unit<'_>, id: &TokenHash) -> Answer<usize> {
     unit.run("DELETE FROM user_session WHERE id = ?", (blob(id.as_bytes()),))
-}
-
-pub(super) fn session_at(row: &mut Row, first: usize) -> Answer<Session> {
-    Ok(Session {
-        id: token_hash(row, first)?,
-        user_id: UserId(get(row, first + 1)?),
-        active_expires: moment(row, first + 2)?,
-        idle_expires: moment(row, first + 3)?,
-        absolute_expires: moment(row, first + 4)?,
-        created_at: moment(row, first + 5)?,
-        proven_at: moment(row, first + 6)?,
-        seen_at: moment(row, first + 7)?,
-        place: Place {
-            is_transient: get(row, first + 8)?,
-            browser: get(row, first + 9)?,
-            address: get(row, first + 10)?,
-        },
-    })
 }

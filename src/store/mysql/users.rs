@@ -1,16 +1,15 @@
 //! People as they are written down.
 
-use mysql::Row;
-
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
-    Answer, Fault, Mysql, Unit, access_tokens, get, insert_key, insert_session, invitations,
-    moment, names, one_time_tokens, optional_moment, written,
+    Answer, Fault, Mysql, Unit, delete_rows_of, insert_key, insert_session, invitations, names,
+    one_time_tokens, values, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::rows::ToCells;
 use crate::store::{
-    Entry, Groups, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
+    Entry, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
 };
 
 impl Users for Mysql {
@@ -53,36 +52,6 @@ impl Users for Mysql {
         }
     }
 
-    fn user(&self, id: &UserId) -> Result<Option<User>> {
-        self.read_one(
-            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                    disabled_reason
-               FROM user WHERE id = ?",
-            (id.as_str(),),
-            |row| user_at(row, 0),
-        )
-    }
-
-    fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
-        self.read_one(
-            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                    disabled_reason
-               FROM user WHERE canonical_username = ?",
-            (canonical,),
-            |row| user_at(row, 0),
-        )
-    }
-
-    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
-        self.read_all(
-            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                    disabled_reason
-               FROM user WHERE canonical_username > ? ORDER BY canonical_username LIMIT ?",
-            (canonical, limit),
-            |row| user_at(row, 0),
-        )
-    }
-
     fn rename_user(
         &self,
         id: &UserId,
@@ -106,11 +75,6 @@ impl Users for Mysql {
             move_sign_in_name(unit, id, &before, canonical)?;
             one_time_tokens::delete_all_of(unit, id.as_str())
         }))
-    }
-
-    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
-        let sql = "UPDATE user SET group_names = ? WHERE id = ?";
-        Ok(self.write_one(sql, (groups.as_str(), id.as_str()))? > 0)
     }
 
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
@@ -159,11 +123,7 @@ impl Users for Mysql {
             if let Some(name) = name {
                 self.let_rest(unit, &name, None, rests_until)?;
             }
-            unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
-            access_tokens::delete_all_of(unit, id.as_str())?;
-            one_time_tokens::delete_all_of(unit, id.as_str())?;
-            unit.run("DELETE FROM user_key WHERE user_id = ?", (id.as_str(),))?;
-            unit.run("DELETE FROM device WHERE user_id = ?", (id.as_str(),))?;
+            delete_rows_of(unit, id.as_str(), |_| true)?;
             let met = unit.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
             Ok(met > 0 || unit.is_again)
         })?)
@@ -173,7 +133,7 @@ impl Users for Mysql {
 impl Mysql {
     /// Adds a user whose name has to be free.
     fn insert_new_user(&self, unit: &mut Unit<'_>, user: &User) -> Answer<()> {
-        insert_user(unit, user, "")?;
+        insert_user(unit, user)?;
         let name = self.name_hash(&user.canonical_username);
         names::refuse_resting(unit, name, &user.id, user.created_at)
     }
@@ -200,39 +160,15 @@ pub(super) fn has_user(unit: &mut Unit<'_>, id: &UserId) -> Answer<bool> {
 /// comes back with their canonical name, if they are there. (Of two on two servers that change a user, one
 /// loses.)
 pub(super) fn lock_user(unit: &mut Unit<'_>, id: &str) -> Answer<Option<String>> {
-    let found = unit.first("SELECT canonical_username FROM user WHERE id = ? FOR UPDATE", (id,))?;
-    found.map(|mut row| get(&mut row, 0)).transpose()
+    unit.first("SELECT canonical_username FROM user WHERE id = ? FOR UPDATE", (id,))
 }
 
-pub(super) fn insert_user(unit: &mut Unit<'_>, user: &User, attributes: &str) -> Answer<()> {
+fn insert_user(unit: &mut Unit<'_>, user: &User) -> Answer<()> {
     unit.run(
         "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
                            disabled_at, disabled_reason, attributes)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            user.id.as_str(),
-            &user.username,
-            &user.canonical_username,
-            user.created_at.millis(),
-            user.groups.as_str(),
-            &user.email,
-            user.disabled_at.map(Moment::millis),
-            &user.disabled_reason,
-            attributes,
-        ),
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
+        values(&user.cells()),
     )?;
     Ok(())
-}
-
-pub(super) fn user_at(row: &mut Row, first: usize) -> Answer<User> {
-    Ok(User {
-        id: UserId(get(row, first)?),
-        username: get(row, first + 1)?,
-        canonical_username: get(row, first + 2)?,
-        created_at: moment(row, first + 3)?,
-        groups: Groups(get(row, first + 4)?),
-        email: get(row, first + 5)?,
-        disabled_at: optional_moment(row, first + 6)?,
-        disabled_reason: get(row, first + 7)?,
-    })
 }

@@ -15,11 +15,11 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::geteuid;
 
-use super::audit::insert_record;
 use super::names::Kept;
-use super::{Fault, file, names};
+use super::{Answer, Fault, audit, file, names};
 use crate::base::clock::Moment;
 use crate::base::new_file::{NewFile, folder_of, sync_folder, with_suffix};
+use crate::store::tables::{ALL, FORMERLY_ENDED_BY_RESTORE};
 use crate::store::{Error, Record, Result};
 
 /// What SQLite keeps beside a file: the log, its index, and the journal of a transaction.
@@ -85,7 +85,7 @@ pub fn restore(
         // The first schema has no audit trail.
         if copy.table_exists(None, "audit")? {
             let tx = copy.transaction()?;
-            insert_record(&tx, None, &record(sessions))?;
+            audit::insert(&tx, &record(sessions))?;
             tx.commit()?;
         }
         let names = names.as_ref().map(|names| keep_names(copy, names, rests_until)).transpose()?;
@@ -110,17 +110,11 @@ fn kept_names(to: &Path, backup: &Connection) -> Option<Kept> {
 }
 
 /// Reserves names in a copy, which needs a table of the newest schema for it.
-fn keep_names(
-    copy: &mut Connection,
-    names: &Kept,
-    rests_until: Option<Moment>,
-) -> rusqlite::Result<usize> {
+fn keep_names(copy: &mut Connection, names: &Kept, rests_until: Option<Moment>) -> Answer<usize> {
     if names.is_empty() {
         return Ok(0);
     }
-    // Of the library's errors this is the one that holds another.
-    file::bring_up_to_date(copy)
-        .map_err(|err| rusqlite::Error::ToSqlConversionFailure(Box::new(err)))?;
+    file::bring_up_to_date(copy)?;
     let tx = copy.transaction()?;
     let count = names.keep(&tx, rests_until)?;
     tx.commit()?;
@@ -132,9 +126,9 @@ fn keep_names(
 fn copy_into<T>(
     source: &Connection,
     part: &Path,
-    change: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    change: impl FnOnce(&mut Connection) -> Answer<T>,
 ) -> Result<T> {
-    let filled = || -> rusqlite::Result<T> {
+    let filled = || -> Answer<T> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
@@ -153,7 +147,7 @@ fn copy_into<T>(
         copy.close().map_err(|(_, err)| err)?;
         Ok(value)
     };
-    Ok(filled().map_err(Fault::from)?)
+    Ok(filled()?)
 }
 
 /// Copies everything in one step, which is one read: in several, every write would make it begin anew.
@@ -167,18 +161,15 @@ fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
 /// Deletes what must not come back if it was ended, revoked or used since, and says how many sessions.
 fn leave_sessions_out(copy: &mut Connection) -> rusqlite::Result<usize> {
     let tx = copy.transaction()?;
-    // An older backup has others.
-    for (table, sql) in [
-        ("access_token", "DELETE FROM access_token"),
-        ("one_time_token", "DELETE FROM one_time_token"),
-        ("ticket", "DELETE FROM ticket"),
-        ("invite", "DELETE FROM invite"),
-    ] {
+    let tables = ALL.iter().filter(|it| it.is_ended_by_restore).map(|it| it.name);
+    let mut count = 0;
+    for table in tables.chain([FORMERLY_ENDED_BY_RESTORE]) {
+        // An older backup has others.
         if tx.table_exists(None, table)? {
-            tx.execute(sql, [])?;
+            let deleted = tx.execute(&format!("DELETE FROM {table}"), [])?;
+            count += if table == "user_session" { deleted } else { 0 };
         }
     }
-    let count = tx.execute("DELETE FROM user_session", [])?;
     tx.commit()?;
     Ok(count)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 
-use super::{Fault, Sqlite, WRITE_PATIENCE, Writer, file};
+use super::{Fault, Sqlite, WRITE_PATIENCE, Writer, exists, file};
 use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
 impl Upkeep for Sqlite {
@@ -15,7 +15,7 @@ impl Upkeep for Sqlite {
 
     fn probe(&self) -> Result<()> {
         self.see_that_it_is_there()?;
-        self.read(|conn| conn.prepare_cached("SELECT 1 FROM user LIMIT 1")?.exists([])).map(drop)
+        self.read(|conn| exists(conn, "SELECT 1 FROM user LIMIT 1", &[])).map(drop)
     }
 
     fn asks_servers(&self) -> bool {
@@ -30,29 +30,8 @@ impl Upkeep for Sqlite {
         self.look_after_place()
     }
 
-    fn counts(&self) -> Result<[(&'static str, i64); 5]> {
-        self.read(|conn| {
-            conn.query_row(
-                "SELECT (SELECT count(*) FROM user), (SELECT count(*) FROM user_key),
-                        (SELECT count(*) FROM user_session), (SELECT count(*) FROM access_token),
-                        (SELECT count(*) FROM resting_name)",
-                [],
-                |row| {
-                    Ok([
-                        ("users", row.get(0)?),
-                        ("keys", row.get(1)?),
-                        ("sessions", row.get(2)?),
-                        ("access_tokens", row.get(3)?),
-                        ("resting_names", row.get(4)?),
-                    ])
-                },
-            )
-        })
-    }
-
     fn versions(&self) -> Result<[(&'static str, String); 2]> {
-        let schema = self
-            .read(|conn| conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)))?;
+        let schema = self.read(|conn| Ok(file::version(conn)?))?;
         Ok([("schema", schema.to_string()), ("sqlite", rusqlite::version().to_owned())])
     }
 

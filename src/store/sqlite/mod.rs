@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod bulk;
 mod copy;
+mod devices;
 pub(super) mod file;
 mod invitations;
 mod keys;
@@ -24,21 +25,22 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use rusqlite::types::ToSql;
+use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, ffi,
+    Connection, ErrorCode, Row, Transaction, TransactionBehavior, ffi, params_from_iter,
 };
 
-use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, WRITE_PATIENCE, Written};
+use super::rows::{Cell, Cells, FromCells, Statements, cells};
+use super::tables::{self, StoredTable};
+use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, UserId, WRITE_PATIENCE, Written};
 use crate::base::clock::Moment;
 pub use backup::{Restored, back_up, restore};
 pub use file::READER_CACHE_KIB;
 pub(super) use file::{is_in_use, migrate, schema};
-use keys::{insert_key, key_at, put_password};
+use keys::{insert_key, put_password};
 use place::Place;
-use sessions::{insert_session, insert_session_row, session_at};
-use throttle::upsert_device;
-use users::{insert_user, user_at};
+use sessions::{insert_session, insert_session_row};
+use users::insert_user;
 
 /// A SQLite file. Shared by all threads.
 ///
@@ -114,13 +116,13 @@ impl Sqlite {
 
     /// Runs one read on a connection that nobody else uses meanwhile. A connection that met an
     /// error is not used again.
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Answer<T>) -> Result<T> {
         let Some(mut reader) = self.reader()? else {
             // No other can be opened by the path, and this one has the right file open.
             let writer = self.writer(WRITE_PATIENCE)?;
-            return Ok(query(&writer).map_err(Fault::from)?);
+            return Ok(query(&writer)?);
         };
-        let value = query(reader.conn()).map_err(Fault::from)?;
+        let value = query(reader.conn())?;
         reader.is_well = true;
         Ok(value)
     }
@@ -157,13 +159,9 @@ impl Sqlite {
         self.lost().map_or(Ok(()), |cause| Err(Error::Unavailable(cause)))
     }
 
-    fn read_one<T>(
-        &self,
-        sql: &str,
-        key: [impl ToSql; 1],
-        record: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>> {
-        self.read(|conn| conn.prepare_cached(sql)?.query_row(key, record).optional())
+    /// Runs one read that comes back with one record, or none.
+    fn read_one<T: FromCells>(&self, sql: &str, params: &[Cell<'_>]) -> Result<Option<T>> {
+        self.read(|conn| first(conn, sql, params))
     }
 
     fn readers(&self) -> MutexGuard<'_, Readers> {
@@ -174,8 +172,8 @@ impl Sqlite {
     fn write<T>(
         &self,
         patience: Duration,
-        unit: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Fault>,
-    ) -> std::result::Result<T, Fault> {
+        unit: impl FnOnce(&Transaction<'_>) -> Answer<T>,
+    ) -> Answer<T> {
         self.see_that_it_is_there()?;
         let mut writer = self.writer(patience)?;
         // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
@@ -190,7 +188,7 @@ impl Sqlite {
 
     /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
     /// other processes.
-    fn writer(&self, patience: Duration) -> std::result::Result<Writer<'_>, Fault> {
+    fn writer(&self, patience: Duration) -> Answer<Writer<'_>> {
         let patience = Patience::left(patience);
         let deadline = Instant::now() + patience;
         let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,6 +206,137 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {}
+
+impl Statements for Sqlite {
+    fn query(
+        &self,
+        sql: &str,
+        params: &[Cell<'_>],
+        each: &mut dyn FnMut(&mut dyn Cells) -> Result<()>,
+    ) -> Result<()> {
+        self.read(|conn| {
+            let mut statement = conn.prepare_cached(sql)?;
+            let mut rows = statement.query(params_from_iter(params))?;
+            while let Some(row) = rows.next()? {
+                each(&mut RowCells { row, next: 0 })?;
+            }
+            Ok(())
+        })
+    }
+
+    fn execute(&self, sql: &str, params: &[Cell<'_>]) -> Result<usize> {
+        Ok(self.write(WRITE_PATIENCE, |tx| run(tx, sql, params))?)
+    }
+
+    fn sweep(&self, table: &str, column: &str, before: Moment, limit: u32) -> Result<usize> {
+        let sql = format!(
+            "DELETE FROM {table} WHERE id IN
+               (SELECT id FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?)"
+        );
+        self.execute(&sql, &cells![before, limit])
+    }
+}
+
+/// The first row of a query, if there is one.
+fn first<T: FromCells>(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<Option<T>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    rows.next()?.map(record).transpose()
+}
+
+/// All rows of a query.
+fn all<T: FromCells>(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<Vec<T>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(record(row)?);
+    }
+    Ok(found)
+}
+
+/// Whether a query has a row.
+fn exists(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<bool> {
+    Ok(conn.prepare_cached(sql)?.exists(params_from_iter(params))?)
+}
+
+/// Runs a statement that comes back with no rows, and says how many it met.
+fn run(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<usize> {
+    Ok(conn.prepare_cached(sql)?.execute(params_from_iter(params))?)
+}
+
+/// The record that a row holds.
+fn record<T: FromCells>(row: &Row<'_>) -> Answer<T> {
+    Ok(T::read(&mut RowCells { row, next: 0 })?)
+}
+
+/// Deletes the rows of a user in those tables which are such.
+fn delete_rows_of(
+    tx: &Transaction<'_>,
+    id: &UserId,
+    is_such: impl Fn(&StoredTable) -> bool,
+) -> Answer<()> {
+    for table in tables::ALL.iter().rev().filter(|it| it.has_owner && is_such(it)) {
+        let sql = format!("DELETE FROM {} WHERE user_id = ?", table.name);
+        run(tx, &sql, &cells![id])?;
+    }
+    Ok(())
+}
+
+/// The cells of a row that are not taken yet.
+struct RowCells<'a, 'b> {
+    row: &'a Row<'b>,
+    next: usize,
+}
+
+impl RowCells<'_, '_> {
+    fn take<T: FromSql>(&mut self) -> Result<T> {
+        let column = self.next;
+        self.next += 1;
+        Ok(self.row.get(column).map_err(Fault::from)?)
+    }
+}
+
+impl Cells for RowCells<'_, '_> {
+    fn int(&mut self) -> Result<i64> {
+        self.take()
+    }
+
+    fn maybe_int(&mut self) -> Result<Option<i64>> {
+        self.take()
+    }
+
+    fn text(&mut self) -> Result<String> {
+        self.take()
+    }
+
+    fn maybe_text(&mut self) -> Result<Option<String>> {
+        self.take()
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
+        let column = self.next;
+        self.next += 1;
+        match self.row.get_ref(column).map_err(Fault::from)? {
+            ValueRef::Blob(found) if found.len() == bytes.len() => {
+                bytes.copy_from_slice(found);
+                Ok(())
+            }
+            _ => Err(Error::Broken(format!("an id is not {} bytes long", bytes.len()))),
+        }
+    }
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
 
 /// The writing connection on loan; it goes back even when the borrower panics.
 struct Writer<'a> {
@@ -260,6 +389,8 @@ impl Drop for Reader<'_> {
     }
 }
 
+type Answer<T> = std::result::Result<T, Fault>;
+
 /// Why a transaction did not happen: answers that some callers expect, or an error.
 pub(super) enum Fault {
     Duplicate,
@@ -308,7 +439,7 @@ impl From<Fault> for Error {
     }
 }
 
-fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
+fn written(done: Answer<()>) -> Result<Written> {
     match done {
         Ok(()) => Ok(Written::Done),
         Err(Fault::Duplicate) => Ok(Written::Taken),
@@ -316,10 +447,6 @@ fn written(done: std::result::Result<(), Fault>) -> Result<Written> {
         Err(Fault::NoUser) => Ok(Written::NoUser),
         Err(fault) => Err(fault.into()),
     }
-}
-
-fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
-    Ok(Moment::from_millis(row.get(column)?))
 }
 
 #[cfg(test)]
@@ -417,7 +544,7 @@ mod tests {
         let (folder, store) = open();
         let away = folder.path().join("away.db");
         let added = store.write(WRITE_PATIENCE, |tx| {
-            insert_user(tx, &user("ann"))?;
+            insert_user(tx, &user("ann"), "")?;
             std::fs::rename(&store.path, &away).unwrap();
             Ok(())
         });
@@ -489,7 +616,7 @@ mod tests {
         let (_folder, store) = open();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             store.write(WRITE_PATIENCE, |tx| -> std::result::Result<(), Fault> {
-                insert_user(tx, &user("ann"))?;
+                insert_user(tx, &user("ann"), "")?;
                 panic!("a bug");
             })
         }));

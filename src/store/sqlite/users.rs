@@ -1,16 +1,17 @@
 //! People as they are written down.
 
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::Transaction;
 
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
-    Fault, Sqlite, WRITE_PATIENCE, access_tokens, insert_key, insert_session, invitations,
-    moment_at, names, one_time_tokens, written,
+    Answer, Fault, Sqlite, WRITE_PATIENCE, delete_rows_of, first, insert_key, insert_session,
+    invitations, names, one_time_tokens, run, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    Entry, Groups, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
+    Entry, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
 };
 
 impl Users for Sqlite {
@@ -47,38 +48,6 @@ impl Users for Sqlite {
         }
     }
 
-    fn user(&self, id: &UserId) -> Result<Option<User>> {
-        self.read_one(
-            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                    disabled_reason
-               FROM user WHERE id = ?1",
-            [id.as_str()],
-            |row| user_at(row, 0),
-        )
-    }
-
-    fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
-        self.read_one(
-            "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                    disabled_reason
-               FROM user WHERE canonical_username = ?1",
-            [canonical],
-            |row| user_at(row, 0),
-        )
-    }
-
-    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
-        self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT id, username, canonical_username, created_at, group_names, email, disabled_at,
-                        disabled_reason
-                   FROM user WHERE canonical_username > ?1 ORDER BY canonical_username LIMIT ?2",
-            )?
-            .query_map((canonical, limit), |row| user_at(row, 0))?
-            .collect()
-        })
-    }
-
     fn rename_user(
         &self,
         id: &UserId,
@@ -89,10 +58,8 @@ impl Users for Sqlite {
     ) -> Result<Written> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             let before = name_of(tx, id)?.ok_or(Fault::NoUser)?;
-            tx.prepare_cached(
-                "UPDATE user SET username = ?2, canonical_username = ?3 WHERE id = ?1",
-            )?
-            .execute([id.as_str(), username, canonical])?;
+            let sql = "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?";
+            run(tx, sql, &cells![username, canonical, id])?;
             if before != canonical {
                 let new = self.name_hash(canonical);
                 names::refuse_resting(tx, new, id, now)?;
@@ -106,42 +73,31 @@ impl Users for Sqlite {
         written(done)
     }
 
-    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
-        let changed = self.write(WRITE_PATIENCE, |tx| {
-            Ok(tx
-                .prepare_cached("UPDATE user SET group_names = ?2 WHERE id = ?1")?
-                .execute([id.as_str(), groups.as_str()])?)
-        });
-        Ok(changed? > 0)
-    }
-
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
             one_time_tokens::delete_all_of(tx, id)?;
-            Ok(tx
-                .prepare_cached("UPDATE user SET email = ?2 WHERE id = ?1")?
-                .execute([id.as_str(), email])?)
+            run(tx, "UPDATE user SET email = ? WHERE id = ?", &cells![email, id])
         });
         Ok(changed? > 0)
     }
 
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
-            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
-                .execute([id.as_str()])?;
+            run(tx, "DELETE FROM user_session WHERE user_id = ?", &cells![id])?;
             one_time_tokens::delete_all_of(tx, id)?;
             // They are good again when their owner is let in again.
-            tx.prepare_cached(
+            run(
+                tx,
                 "UPDATE access_token SET epoch = epoch + 1
                   WHERE user_id = ?1 AND epoch = (SELECT epoch FROM user WHERE id = ?1)",
-            )?
-            .execute([id.as_str()])?;
-            Ok(tx
-                .prepare_cached(
-                    "UPDATE user SET disabled_at = ?2, disabled_reason = ?3, epoch = epoch + 1
-                      WHERE id = ?1",
-                )?
-                .execute((id.as_str(), now.millis(), reason))?)
+                &cells![id],
+            )?;
+            run(
+                tx,
+                "UPDATE user SET disabled_at = ?, disabled_reason = ?, epoch = epoch + 1
+                  WHERE id = ?",
+                &cells![now, reason, id],
+            )
         });
         Ok(changed? > 0)
     }
@@ -149,11 +105,8 @@ impl Users for Sqlite {
     fn enable_user(&self, id: &UserId) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
             one_time_tokens::delete_all_of(tx, id)?;
-            Ok(tx
-                .prepare_cached(
-                    "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?1",
-                )?
-                .execute([id.as_str()])?)
+            let sql = "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?";
+            run(tx, sql, &cells![id])
         });
         Ok(changed? > 0)
     }
@@ -165,13 +118,8 @@ impl Users for Sqlite {
             if let Some(name) = name {
                 self.let_rest(tx, &name, None, rests_until)?;
             }
-            tx.prepare_cached("DELETE FROM user_session WHERE user_id = ?1")?
-                .execute([id.as_str()])?;
-            access_tokens::delete_all_of(tx, id)?;
-            one_time_tokens::delete_all_of(tx, id)?;
-            tx.prepare_cached("DELETE FROM user_key WHERE user_id = ?1")?.execute([id.as_str()])?;
-            tx.prepare_cached("DELETE FROM device WHERE user_id = ?1")?.execute([id.as_str()])?;
-            Ok(tx.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([id.as_str()])?)
+            delete_rows_of(tx, id, |_| true)?;
+            run(tx, "DELETE FROM user WHERE id = ?", &cells![id])
         });
         Ok(deleted? > 0)
     }
@@ -179,8 +127,8 @@ impl Users for Sqlite {
 
 impl Sqlite {
     /// Adds a user whose name has to be free.
-    fn insert_new_user(&self, tx: &Transaction<'_>, user: &User) -> std::result::Result<(), Fault> {
-        insert_user(tx, user)?;
+    fn insert_new_user(&self, tx: &Transaction<'_>, user: &User) -> Answer<()> {
+        insert_user(tx, user, "")?;
         let name = self.name_hash(&user.canonical_username);
         names::refuse_resting(tx, name, &user.id, user.created_at)
     }
@@ -192,7 +140,7 @@ impl Sqlite {
         canonical: &str,
         user: Option<&UserId>,
         until: Option<Moment>,
-    ) -> rusqlite::Result<()> {
+    ) -> Answer<()> {
         let Some(expires_at) = until else { return Ok(()) };
         let (id, user_id) = (self.name_hash(canonical), user.cloned());
         names::upsert(tx, &RestingName { id, user_id, expires_at })
@@ -200,40 +148,28 @@ impl Sqlite {
 }
 
 /// The canonical name of a user.
-fn name_of(tx: &Transaction<'_>, id: &UserId) -> rusqlite::Result<Option<String>> {
-    tx.prepare_cached("SELECT canonical_username FROM user WHERE id = ?1")?
-        .query_row([id.as_str()], |row| row.get(0))
-        .optional()
+pub(super) fn name_of(tx: &Transaction<'_>, id: &UserId) -> Answer<Option<String>> {
+    first(tx, "SELECT canonical_username FROM user WHERE id = ?", &cells![id])
 }
 
-pub(super) fn insert_user(tx: &Transaction<'_>, user: &User) -> std::result::Result<(), Fault> {
-    tx.prepare_cached(
+pub(super) fn insert_user(tx: &Transaction<'_>, user: &User, attributes: &str) -> Answer<()> {
+    let [id, username, canonical, created_at, groups, email, disabled_at, reason] = user.cells();
+    run(
+        tx,
         "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
-                           disabled_at, disabled_reason)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute((
-        user.id.as_str(),
-        &user.username,
-        &user.canonical_username,
-        user.created_at.millis(),
-        user.groups.as_str(),
-        &user.email,
-        user.disabled_at.map(Moment::millis),
-        &user.disabled_reason,
-    ))?;
+                           disabled_at, disabled_reason, attributes)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &[
+            id,
+            username,
+            canonical,
+            created_at,
+            groups,
+            email,
+            disabled_at,
+            reason,
+            attributes.into(),
+        ],
+    )?;
     Ok(())
-}
-
-pub(super) fn user_at(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
-    Ok(User {
-        id: UserId(row.get(first)?),
-        username: row.get(first + 1)?,
-        canonical_username: row.get(first + 2)?,
-        created_at: moment_at(row, first + 3)?,
-        groups: Groups(row.get(first + 4)?),
-        email: row.get(first + 5)?,
-        disabled_at: row.get::<_, Option<i64>>(first + 6)?.map(Moment::from_millis),
-        disabled_reason: row.get(first + 7)?,
-    })
 }

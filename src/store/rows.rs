@@ -1,0 +1,591 @@
+//! Records and the cells of rows: how each record is read and written, once for every engine; and the
+//! statements that engines have in common.
+//!
+//! A reader takes the cells of a row from left to right, so that no column has a number. It is generic, so
+//! that an engine pays nothing for it where that matters.
+
+use super::records::{
+    AccessToken, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, NameHash, OneTimeToken,
+    Place, Purpose, Record, RestingName, Session, User, UserId,
+};
+use super::{Error, Result};
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::TokenHash;
+
+/// The columns of a [`User`], in the order in which it is read.
+macro_rules! user_columns {
+    () => {
+        "user.id, user.username, user.canonical_username, user.created_at, user.group_names, \
+         user.email, user.disabled_at, user.disabled_reason"
+    };
+}
+
+/// The columns of a [`Key`].
+macro_rules! key_columns {
+    () => {
+        "user_key.id, user_key.user_id, user_key.hashed_password"
+    };
+}
+
+/// The columns of a [`Session`].
+macro_rules! session_columns {
+    () => {
+        "user_session.id, user_session.user_id, user_session.active_expires, \
+         user_session.idle_expires, user_session.absolute_expires, user_session.created_at, \
+         user_session.proven_at, user_session.seen_at, user_session.is_transient, \
+         user_session.browser, user_session.address"
+    };
+}
+
+/// The columns of an [`AccessToken`].
+macro_rules! access_token_columns {
+    () => {
+        "access_token.id, access_token.user_id, access_token.name, access_token.created_at, \
+         access_token.expires_at, access_token.used_at"
+    };
+}
+
+/// The columns of an [`Invite`].
+macro_rules! invite_columns {
+    () => {
+        "invite.id, invite.note, invite.group_names, invite.uses_left, invite.is_first, \
+         invite.created_at, invite.expires_at"
+    };
+}
+
+/// The columns of a [`Record`].
+macro_rules! record_columns {
+    () => {
+        "audit.at, audit.event, audit.user_id, audit.address, audit.session, audit.request, \
+         audit.detail"
+    };
+}
+
+pub(super) use {
+    access_token_columns, invite_columns, key_columns, record_columns, session_columns,
+    user_columns,
+};
+
+/// The session with an id and its user. What was let in under an older epoch has none.
+pub(super) const USER_OF_SESSION: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", ",
+    session_columns!(),
+    " FROM user_session JOIN user ON user.id = user_session.user_id
+          AND user.epoch = user_session.epoch
+     WHERE user_session.id = ?"
+);
+
+/// A value that is written into a column, or that one is compared with.
+#[derive(Clone, Copy)]
+pub enum Cell<'a> {
+    /// Nothing.
+    Null,
+    /// A number, a moment, or a truth.
+    Int(i64),
+    /// A text.
+    Text(&'a str),
+    /// A hash.
+    Bytes(&'a [u8]),
+}
+
+impl From<i64> for Cell<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u32> for Cell<'_> {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<bool> for Cell<'_> {
+    fn from(truth: bool) -> Self {
+        Self::Int(truth.into())
+    }
+}
+
+impl From<Moment> for Cell<'_> {
+    fn from(moment: Moment) -> Self {
+        Self::Int(moment.millis())
+    }
+}
+
+impl From<Epoch> for Cell<'_> {
+    fn from(epoch: Epoch) -> Self {
+        Self::Int(epoch.0)
+    }
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a UserId> for Cell<'a> {
+    fn from(id: &'a UserId) -> Self {
+        Self::Text(&id.0)
+    }
+}
+
+impl<'a> From<&'a KeyId> for Cell<'a> {
+    fn from(id: &'a KeyId) -> Self {
+        Self::Text(&id.0)
+    }
+}
+
+impl<'a> From<&'a Groups> for Cell<'a> {
+    fn from(groups: &'a Groups) -> Self {
+        Self::Text(&groups.0)
+    }
+}
+
+impl<'a> From<&'a PasswordHash> for Cell<'a> {
+    fn from(hash: &'a PasswordHash) -> Self {
+        Self::Text(hash.as_stored())
+    }
+}
+
+impl<'a> From<&'a TokenHash> for Cell<'a> {
+    fn from(hash: &'a TokenHash) -> Self {
+        Self::Bytes(hash.as_bytes())
+    }
+}
+
+impl<'a> From<&'a CountId> for Cell<'a> {
+    fn from(id: &'a CountId) -> Self {
+        Self::Bytes(&id.0)
+    }
+}
+
+impl<'a> From<&'a NameHash> for Cell<'a> {
+    fn from(hash: &'a NameHash) -> Self {
+        Self::Bytes(&hash.0)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Cell<'_> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Many values as the parameters of a statement, or as the cells of a row.
+macro_rules! cells {
+    ($($value:expr),* $(,)?) => {
+        [$($crate::store::rows::Cell::from($value)),*]
+    };
+}
+pub(super) use cells;
+
+/// The cells of one row, which are taken from left to right.
+pub trait Cells {
+    /// A number. Refused if there is none.
+    fn int(&mut self) -> Result<i64>;
+
+    /// A number, or nothing.
+    fn maybe_int(&mut self) -> Result<Option<i64>>;
+
+    /// A text. Refused if there is none.
+    fn text(&mut self) -> Result<String>;
+
+    /// A text, or nothing.
+    fn maybe_text(&mut self) -> Result<Option<String>>;
+
+    /// Bytes that fill this. Refused if there are more or less.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<()>;
+}
+
+/// What can be read from the cells of a row.
+pub(super) trait FromCells: Sized {
+    /// Takes as many cells as it has columns.
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self>;
+}
+
+impl FromCells for i64 {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        row.int()
+    }
+}
+
+impl FromCells for u32 {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        let number = row.int()?;
+        Self::try_from(number)
+            .map_err(|_| Error::Broken(format!("a column holds {number}, which is out of range")))
+    }
+}
+
+impl FromCells for bool {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(row.int()? != 0)
+    }
+}
+
+impl FromCells for String {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        row.text()
+    }
+}
+
+impl FromCells for Option<String> {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        row.maybe_text()
+    }
+}
+
+impl<const N: usize> FromCells for [u8; N] {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        let mut bytes = [0; N];
+        row.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl FromCells for Moment {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self::from_millis(row.int()?))
+    }
+}
+
+impl FromCells for Option<Moment> {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(row.maybe_int()?.map(Moment::from_millis))
+    }
+}
+
+impl FromCells for TokenHash {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self::from_bytes(FromCells::read(row)?))
+    }
+}
+
+impl FromCells for UserId {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self(row.text()?))
+    }
+}
+
+impl FromCells for Epoch {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self(row.int()?))
+    }
+}
+
+impl FromCells for CountId {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self(FromCells::read(row)?))
+    }
+}
+
+impl FromCells for NameHash {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self(FromCells::read(row)?))
+    }
+}
+
+impl FromCells for Option<PasswordHash> {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(row.maybe_text()?.map(PasswordHash::from_stored))
+    }
+}
+
+impl<A: FromCells, B: FromCells> FromCells for (A, B) {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok((A::read(row)?, B::read(row)?))
+    }
+}
+
+impl<A: FromCells, B: FromCells, D: FromCells> FromCells for (A, B, D) {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok((A::read(row)?, B::read(row)?, D::read(row)?))
+    }
+}
+
+impl FromCells for User {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: FromCells::read(row)?,
+            username: row.text()?,
+            canonical_username: row.text()?,
+            created_at: FromCells::read(row)?,
+            groups: Groups(row.text()?),
+            email: row.text()?,
+            disabled_at: FromCells::read(row)?,
+            disabled_reason: row.text()?,
+        })
+    }
+}
+
+impl FromCells for Key {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: KeyId(row.text()?),
+            user_id: FromCells::read(row)?,
+            hashed_password: FromCells::read(row)?,
+        })
+    }
+}
+
+impl FromCells for Session {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: FromCells::read(row)?,
+            user_id: FromCells::read(row)?,
+            active_expires: FromCells::read(row)?,
+            idle_expires: FromCells::read(row)?,
+            absolute_expires: FromCells::read(row)?,
+            created_at: FromCells::read(row)?,
+            proven_at: FromCells::read(row)?,
+            seen_at: FromCells::read(row)?,
+            place: Place {
+                is_transient: FromCells::read(row)?,
+                browser: row.text()?,
+                address: row.text()?,
+            },
+        })
+    }
+}
+
+impl FromCells for AccessToken {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: FromCells::read(row)?,
+            user_id: FromCells::read(row)?,
+            name: row.text()?,
+            created_at: FromCells::read(row)?,
+            expires_at: FromCells::read(row)?,
+            used_at: FromCells::read(row)?,
+        })
+    }
+}
+
+impl FromCells for Invite {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: FromCells::read(row)?,
+            note: row.text()?,
+            groups: Groups(row.text()?),
+            uses_left: FromCells::read(row)?,
+            is_first: FromCells::read(row)?,
+            created_at: FromCells::read(row)?,
+            expires_at: FromCells::read(row)?,
+        })
+    }
+}
+
+impl FromCells for RestingName {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: FromCells::read(row)?,
+            user_id: row.maybe_text()?.map(UserId),
+            expires_at: FromCells::read(row)?,
+        })
+    }
+}
+
+impl FromCells for Count {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            failures: FromCells::read(row)?,
+            last_at: FromCells::read(row)?,
+            until: FromCells::read(row)?,
+        })
+    }
+}
+
+impl FromCells for Record {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            at: FromCells::read(row)?,
+            event: row.text()?,
+            user_id: row.maybe_text()?,
+            address: row.maybe_text()?,
+            session: row.maybe_text()?,
+            request: row.maybe_text()?,
+            detail: row.text()?,
+        })
+    }
+}
+
+/// A record that is written as the cells of a row, in the order of its columns.
+pub(super) trait ToCells<const N: usize> {
+    /// A cell for each column.
+    fn cells(&self) -> [Cell<'_>; N];
+}
+
+impl ToCells<8> for User {
+    fn cells(&self) -> [Cell<'_>; 8] {
+        cells![
+            &self.id,
+            &self.username,
+            &self.canonical_username,
+            self.created_at,
+            &self.groups,
+            &self.email,
+            self.disabled_at,
+            &self.disabled_reason,
+        ]
+    }
+}
+
+impl ToCells<3> for Key {
+    fn cells(&self) -> [Cell<'_>; 3] {
+        cells![&self.id, &self.user_id, self.hashed_password.as_ref()]
+    }
+}
+
+impl ToCells<11> for Session {
+    fn cells(&self) -> [Cell<'_>; 11] {
+        cells![
+            &self.id,
+            &self.user_id,
+            self.active_expires,
+            self.idle_expires,
+            self.absolute_expires,
+            self.created_at,
+            self.proven_at,
+            self.seen_at,
+            self.place.is_transient,
+            &self.place.browser,
+            &self.place.address,
+        ]
+    }
+}
+
+impl ToCells<6> for AccessToken {
+    fn cells(&self) -> [Cell<'_>; 6] {
+        cells![&self.id, &self.user_id, &self.name, self.created_at, self.expires_at, self.used_at]
+    }
+}
+
+impl ToCells<6> for OneTimeToken {
+    fn cells(&self) -> [Cell<'_>; 6] {
+        cells![
+            &self.id,
+            &self.user_id,
+            self.purpose,
+            self.created_at,
+            self.expires_at,
+            &self.detail
+        ]
+    }
+}
+
+impl From<Purpose> for Cell<'_> {
+    fn from(purpose: Purpose) -> Self {
+        Self::Text(purpose.as_str())
+    }
+}
+
+impl ToCells<7> for Invite {
+    fn cells(&self) -> [Cell<'_>; 7] {
+        cells![
+            &self.id,
+            &self.note,
+            &self.groups,
+            self.uses_left,
+            self.is_first,
+            self.created_at,
+            self.expires_at,
+        ]
+    }
+}
+
+impl ToCells<3> for RestingName {
+    fn cells(&self) -> [Cell<'_>; 3] {
+        cells![&self.id, self.user_id.as_ref(), self.expires_at]
+    }
+}
+
+impl ToCells<3> for Device {
+    fn cells(&self) -> [Cell<'_>; 3] {
+        cells![&self.id, &self.user_id, self.last_used_at]
+    }
+}
+
+impl ToCells<3> for Count {
+    fn cells(&self) -> [Cell<'_>; 3] {
+        cells![self.failures, self.last_at, self.until]
+    }
+}
+
+impl ToCells<7> for Record {
+    fn cells(&self) -> [Cell<'_>; 7] {
+        cells![
+            self.at,
+            &self.event,
+            self.user_id.as_deref(),
+            self.address.as_deref(),
+            self.session.as_deref(),
+            self.request.as_deref(),
+            &self.detail,
+        ]
+    }
+}
+
+/// What an engine does with a statement that all of them understand. Parameters are bare question marks.
+pub trait Statements {
+    /// Runs one read, and then shows its rows.
+    fn query(
+        &self,
+        sql: &str,
+        params: &[Cell<'_>],
+        each: &mut dyn FnMut(&mut dyn Cells) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Runs one statement that writes, as a transaction of its own, and says how many rows it met.
+    fn execute(&self, sql: &str, params: &[Cell<'_>]) -> Result<usize>;
+
+    /// Deletes up to `limit` rows of `table` whose `column` lies before a moment, and says how many. The
+    /// table has an `id`, and an index by the column.
+    fn sweep(&self, table: &str, column: &str, before: Moment, limit: u32) -> Result<usize>;
+}
+
+/// All rows of a query.
+pub(super) fn all<T: FromCells>(
+    store: &(impl Statements + ?Sized),
+    sql: &str,
+    params: &[Cell<'_>],
+) -> Result<Vec<T>> {
+    let mut found = Vec::new();
+    store.query(sql, params, &mut |row| {
+        found.push(T::read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The first row of a query.
+pub(super) fn one<T: FromCells>(
+    store: &(impl Statements + ?Sized),
+    sql: &str,
+    params: &[Cell<'_>],
+) -> Result<Option<T>> {
+    Ok(all(store, sql, params)?.into_iter().next())
+}
+
+/// Whether a query has a row.
+pub(super) fn exists(
+    store: &(impl Statements + ?Sized),
+    sql: &str,
+    params: &[Cell<'_>],
+) -> Result<bool> {
+    let mut is_there = false;
+    store.query(sql, params, &mut |_| {
+        is_there = true;
+        Ok(())
+    })?;
+    Ok(is_there)
+}

@@ -1,0 +1,26 @@
+//! Known browsers as they are written down.
+
+use rusqlite::Transaction;
+
+use super::{Answer, run};
+use crate::store::rows::{ToCells, cells};
+use crate::store::{DEVICES_MAX, Device};
+
+/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
+/// then the oldest.
+pub(super) fn upsert(tx: &Transaction<'_>, device: &Device) -> Answer<()> {
+    run(
+        tx,
+        "INSERT INTO device (id, user_id, last_used_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (id, user_id) DO UPDATE SET last_used_at = ?3",
+        &device.cells(),
+    )?;
+    run(
+        tx,
+        "DELETE FROM device WHERE (id, user_id) IN
+           (SELECT id, user_id FROM device WHERE user_id = ?
+             ORDER BY last_used_at > ?, last_used_at DESC LIMIT -1 OFFSET ?)",
+        &cells![&device.user_id, device.last_used_at.latest_past(), DEVICES_MAX],
+    )?;
+    Ok(())
+}
