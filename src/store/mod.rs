@@ -6,6 +6,7 @@
 //! lives, which names and passwords are allowed, what anybody is told.
 
 mod address;
+mod engine;
 mod import_status;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -22,6 +23,7 @@ use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
 pub use address::{Cluster, Database, Tls};
+pub use engine::{is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, schema};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
 pub use patience::Patience;
@@ -176,92 +178,6 @@ pub trait Store:
     + Send
     + Sync
 {
-}
-
-/// Opens the database for a server, and makes its tables first where there are none.
-///
-/// A database that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
-/// written is refused and left as it was; the error says which. Several processes may use the same one.
-pub fn open(database: &Database) -> Result<Box<dyn Store>> {
-    Ok(match database {
-        Database::File(path) => Box::new(Sqlite::open(path)?),
-        #[cfg(feature = "mysql")]
-        Database::Mysql(cluster) => Box::new(Mysql::open(cluster)?),
-        #[cfg(not(feature = "mysql"))]
-        Database::Mysql(_) => return Err(left_out()),
-    })
-}
-
-#[cfg(not(feature = "mysql"))]
-fn left_out() -> Error {
-    Error::Broken("this vestibule was built without servers (cargo feature mysql)".to_owned())
-}
-
-/// Opens the database to change something in it, as [`open`] does, beside a server that may be using it.
-pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
-    match database {
-        Database::File(path) => Ok(Box::new(Sqlite::open_beside(path)?)),
-        #[cfg(feature = "mysql")]
-        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_beside(cluster)?)),
-        #[cfg(not(feature = "mysql"))]
-        Database::Mysql(_) => Err(left_out()),
-    }
-}
-
-/// Opens the database to read from it, beside a server that may be using it: no table is made or changed,
-/// and one that is not there, or has an older schema, is refused with what to do.
-pub fn open_to_read(database: &Database) -> Result<Box<dyn Store>> {
-    match database {
-        Database::File(path) => Ok(Box::new(Sqlite::open_to_read(path)?)),
-        #[cfg(feature = "mysql")]
-        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_to_read(cluster)?)),
-        #[cfg(not(feature = "mysql"))]
-        Database::Mysql(_) => Err(left_out()),
-    }
-}
-
-/// The same for a copy that is to be put into it; and one that is copied in half is opened as well. A
-/// file that another process uses is refused.
-pub fn open_for_copy(database: &Database) -> Result<Box<dyn Store>> {
-    match database {
-        Database::File(path) => Ok(Box::new(Sqlite::open_for_copy(path)?)),
-        #[cfg(feature = "mysql")]
-        Database::Mysql(cluster) => Ok(Box::new(Mysql::open_for_copy(cluster)?)),
-        #[cfg(not(feature = "mysql"))]
-        Database::Mysql(_) => Err(left_out()),
-    }
-}
-
-/// Whether another process has the database open; `None`: it cannot be told. Nobody is disturbed.
-pub fn is_in_use(database: &Database) -> Option<bool> {
-    match database {
-        Database::File(path) => sqlite::is_in_use(path).ok(),
-        Database::Mysql(_) => None,
-    }
-}
-
-/// The number of the schema that a database has, and that of the newest one. Nothing is changed. A file
-/// that is not there is refused; a server's database without tables has 0.
-pub fn schema(database: &Database) -> Result<(u32, u32)> {
-    match database {
-        Database::File(path) => sqlite::schema(path),
-        #[cfg(feature = "mysql")]
-        Database::Mysql(cluster) => mysql::schema(cluster),
-        #[cfg(not(feature = "mysql"))]
-        Database::Mysql(_) => Err(left_out()),
-    }
-}
-
-/// Brings a database to the newest schema, as [`open`] does, and says from which number to which; 0: it had
-/// no tables.
-pub fn migrate(database: &Database) -> Result<(u32, u32)> {
-    match database {
-        Database::File(path) => sqlite::migrate(path),
-        #[cfg(feature = "mysql")]
-        Database::Mysql(cluster) => mysql::migrate(cluster),
-        #[cfg(not(feature = "mysql"))]
-        Database::Mysql(_) => Err(left_out()),
-    }
 }
 
 /// People.

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
+use super::engine::{Engine, OpenMode};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store, Written};
@@ -43,7 +44,6 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use cluster::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
 use keys::{insert_key, put_password};
-pub(super) use schema::{migrate, schema};
 use sessions::{has_session, insert_session};
 use users::{has_user, lock_user};
 
@@ -70,53 +70,37 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    /// Opens the database, and makes its tables or brings them up to date first, where there is something
-    /// to do. Several processes may do so at once.
+    /// Opens the database to serve it, and makes its tables or brings them up to date first, where there is
+    /// something to do. Several processes may do so at once.
     ///
     /// A database that holds tables of another program, or was brought up to date by a newer version, is
     /// refused and left as it was; the error says which.
     pub fn open(cluster: &Cluster) -> Result<Self> {
-        Self::whole(cluster, Self::prepared(cluster, ANSWER_TIMEOUT)?)
+        Self::open_for(cluster, OpenMode::ToServe)
     }
 
-    /// The same for an operator, who reads and counts everything and waits for it.
-    pub fn open_beside(cluster: &Cluster) -> Result<Self> {
-        Self::whole(cluster, Self::prepared(cluster, LONG_ANSWER_TIMEOUT)?)
-    }
-
-    /// The same for an operator who only reads: no table is made or changed, and what has none, or an older
-    /// schema, is refused with what to do.
-    pub fn open_to_read(cluster: &Cluster) -> Result<Self> {
+    fn open_for(cluster: &Cluster, mode: OpenMode) -> Result<Self> {
+        // A command reads and counts everything, and waits for it.
+        let timeout = match mode {
+            OpenMode::ToServe => ANSWER_TIMEOUT,
+            _ => LONG_ANSWER_TIMEOUT,
+        };
         let opened = || {
-            let mut store = Self::reach(cluster, LONG_ANSWER_TIMEOUT)?;
-            schema::check(&store)?;
+            let mut store = Self::reach(cluster, timeout)?;
+            if mode.upgrades() {
+                schema::prepare(&store)?;
+            } else {
+                schema::check(&store)?;
+            }
             store.handle_key = schema::handle_key(&store)?;
+            if mode != OpenMode::ToFill && copy::is_half_copied(&store)? {
+                return Err(Error::Broken(HALF_COPIED_TEXT.to_owned()));
+            }
             Ok(store)
         };
-        let opened = opened().map_err(|err: Error| err.saying(Self::say(cluster)))?;
-        Self::whole(cluster, opened)
-    }
-
-    /// The same for a copy that is to be put into it; and one that is copied in half is opened as well.
-    pub fn open_for_copy(cluster: &Cluster) -> Result<Self> {
-        Self::prepared(cluster, LONG_ANSWER_TIMEOUT)
-    }
-
-    fn whole(cluster: &Cluster, opened: Self) -> Result<Self> {
-        if copy::is_half_copied(&opened)? {
-            return Err(Error::Broken(HALF_COPIED_TEXT.to_owned()).saying(Self::say(cluster)));
-        }
-        Ok(opened)
-    }
-
-    fn prepared(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
-        let prepared = || {
-            let mut store = Self::reach(cluster, answer_timeout)?;
-            schema::prepare(&store)?;
-            store.handle_key = schema::handle_key(&store)?;
-            Ok(store)
-        };
-        prepared().map_err(|err: Error| err.saying(Self::say(cluster)))
+        let name = &cluster.name;
+        opened()
+            .map_err(|err| err.saying(|cause| format!("cannot use the database {name}: {cause}")))
     }
 
     /// A database of which nothing is known yet.
@@ -125,11 +109,6 @@ impl Mysql {
         ring.knock()?;
         // The first failure looks how many rows there are.
         Ok(Self { ring, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })
-    }
-
-    fn say(cluster: &Cluster) -> impl Fn(String) -> String {
-        let name = cluster.name.clone();
-        move |cause| format!("cannot use the database {name}: {cause}")
     }
 
     /// Runs one read: statements that change nothing.
@@ -228,6 +207,24 @@ impl Mysql {
 }
 
 impl Store for Mysql {}
+
+impl Engine for Cluster {
+    fn open(&self, mode: OpenMode) -> Result<Box<dyn Store>> {
+        Ok(Box::new(Mysql::open_for(self, mode)?))
+    }
+
+    fn schema(&self) -> Result<(u32, u32)> {
+        schema::schema(self)
+    }
+
+    fn migrate(&self) -> Result<(u32, u32)> {
+        schema::migrate(self)
+    }
+
+    fn is_in_use(&self) -> Option<bool> {
+        None
+    }
+}
 
 impl Statements for Mysql {
     fn query(

@@ -87,12 +87,12 @@ pub(super) fn check(store: &Mysql) -> Result<()> {
 }
 
 /// The number of the schema that a database has, and that of the newest one; 0: there are no tables.
-pub(in crate::store) fn schema(cluster: &Cluster) -> Result<(u32, u32)> {
+pub(super) fn schema(cluster: &Cluster) -> Result<(u32, u32)> {
     Ok((Mysql::reach(cluster, LONG_ANSWER_TIMEOUT)?.read(look)?.version, NEWEST))
 }
 
 /// Brings the tables up to date, and says from which number to which.
-pub(in crate::store) fn migrate(cluster: &Cluster) -> Result<(u32, u32)> {
+pub(super) fn migrate(cluster: &Cluster) -> Result<(u32, u32)> {
     let store = Mysql::reach(cluster, LONG_ANSWER_TIMEOUT)?;
     let before = store.read(look)?.version;
     if before < NEWEST {

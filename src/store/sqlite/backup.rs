@@ -19,6 +19,7 @@ use super::names::Kept;
 use super::{Answer, Fault, audit, file, names};
 use crate::base::clock::Moment;
 use crate::base::new_file::{NewFile, folder_of, sync_folder, with_suffix};
+use crate::store::engine::OpenMode;
 use crate::store::tables::{ALL, FORMERLY_ENDED_BY_RESTORE};
 use crate::store::{Error, Record, Result};
 
@@ -32,7 +33,7 @@ const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// left of a copy that fails.
 pub fn back_up(from: &Path, to: &Path) -> Result<(u32, u32)> {
     let failed = |cause: String| Error::Broken(format!("cannot write {}: {cause}", to.display()));
-    let source = file::open(from, file::Use::ToBackUp)?.conn;
+    let source = file::open(from, OpenMode::ToBackUp)?.conn;
     let schema = file::version(&source).map_err(Fault::from)?;
     let copy = NewFile::create(to).map_err(|err| failed(err.to_string()))?;
     copy_into(&source, copy.part(), |_| Ok(())).map_err(|err| failed(err.to_string()))?;

@@ -19,6 +19,7 @@ use rustix::process::{FlockType, fcntl_getlk};
 use super::place::Place;
 use super::{Fault, WRITE_PATIENCE};
 use crate::base::new_file::{folder_of, with_suffix};
+use crate::store::engine::OpenMode;
 use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, older};
 
 /// "vest", in the header of every file of ours.
@@ -63,28 +64,6 @@ const OPENINGS_MAX: usize = 3;
 /// Statements that a connection keeps prepared; there are about thirty.
 const STATEMENTS_MAX: usize = 64;
 
-/// What a file is opened for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Use {
-    /// To be served.
-    ToServe,
-    /// To be changed by a command, beside a server that may be running.
-    Beside,
-    /// To be copied into: no other process may be using it, and it may be copied in half.
-    ToFill,
-    /// To be read by a command: no table is made or changed, and an older schema is refused.
-    ToRead,
-    /// To be backed up: no table is made or changed, and an older schema is copied as it is.
-    ToBackUp,
-}
-
-impl Use {
-    /// Whether tables are made where there are none, and brought up to date where they are older.
-    fn upgrades(self) -> bool {
-        !matches!(self, Self::ToRead | Self::ToBackUp)
-    }
-}
-
 /// A file that is open.
 pub(super) struct Opened {
     /// Its path, absolute and without symbolic links.
@@ -95,9 +74,9 @@ pub(super) struct Opened {
     pub(super) conn: Connection,
 }
 
-/// Opens the file at `path` for writing; it is made or upgraded where needed and `purpose` asks for it.
-pub(super) fn open(path: &Path, purpose: Use) -> crate::store::Result<Opened> {
-    prepare(path, purpose).map_err(|refusal| {
+/// Opens the file at `path` for writing; it is made or upgraded where needed and `mode` asks for it.
+pub(super) fn open(path: &Path, mode: OpenMode) -> crate::store::Result<Opened> {
+    prepare(path, mode).map_err(|refusal| {
         let say = |cause| format!("cannot open the database {}: {cause}", path.display());
         refusal.0.saying(say)
     })
@@ -120,23 +99,23 @@ impl From<std::io::Error> for Refusal {
     }
 }
 
-fn prepare(asked: &Path, purpose: Use) -> Result<Opened> {
+fn prepare(asked: &Path, mode: OpenMode) -> Result<Opened> {
     let version = rusqlite::version_number();
     if version < SQLITE_VERSION_MIN {
         return broken(format!("SQLite {version} can corrupt files; 3.51.3 is needed"));
     }
     let path = find(asked)?;
     let found = match inspect(&path, newest(MIGRATIONS))? {
-        Found::Nothing if purpose.upgrades() => make(&path)?,
-        Found::Zeros if purpose.upgrades() => make_anew(&path)?,
+        Found::Nothing if mode.upgrades() => make(&path)?,
+        Found::Zeros if mode.upgrades() => make_anew(&path)?,
         Found::Nothing => return broken("it is not there"),
-        Found::New | Found::Zeros if !purpose.upgrades() => return broken(EMPTY_TEXT),
+        Found::New | Found::Zeros if !mode.upgrades() => return broken(EMPTY_TEXT),
         found => found,
     };
     refuse_network(&path)?;
     refuse_foreign_log(&path)?;
     let is_in_use = is_in_use(&path)?;
-    if purpose == Use::ToFill && is_in_use {
+    if mode == OpenMode::ToFill && is_in_use {
         return unavailable("another process uses it; stop its server first");
     }
     narrow_modes(&path)?;
@@ -144,7 +123,7 @@ fn prepare(asked: &Path, purpose: Use) -> Result<Opened> {
     let is_checked = found == (Found::Ours { is_clean: false }) && !is_in_use;
     for _ in 0..OPENINGS_MAX {
         let before = Place::of(asked, &path)?;
-        let conn = connect(&path, found, is_checked, purpose)?;
+        let conn = connect(&path, found, is_checked, mode)?;
         if before.is_there() {
             return Ok(Opened { place: Place::of(asked, &path)?, path, conn });
         }
@@ -207,7 +186,7 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
 ///
 /// To be asked before this process opens it: closing any descriptor of a file gives up the locks that
 /// the process has on it.
-pub(in crate::store) fn is_in_use(path: &Path) -> std::io::Result<bool> {
+pub(super) fn is_in_use(path: &Path) -> std::io::Result<bool> {
     // Whoever uses a file with a log holds a lock on it for as long as it is open.
     let lock = fcntl_getlk(File::open(path)?, &FlockType::WriteLock.into())?;
     Ok(lock.is_some())
@@ -228,19 +207,19 @@ pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
 }
 
 /// The number of the schema of the file at `path`, and the newest one. Nothing is changed.
-pub(in crate::store) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
+pub(super) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
     let conn = inspected(path)?;
     Ok((version(&conn).map_err(Fault::from)?, newest_schema()))
 }
 
 /// Brings the file at `path` to the newest schema, or makes it, and says from which number to which; 0:
 /// there were no tables.
-pub(in crate::store) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
+pub(super) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
     let has_tables = find(path)
         .and_then(|whole| inspect(&whole, newest(MIGRATIONS)))
         .is_ok_and(|found| matches!(found, Found::Ours { .. }));
     let before = if has_tables { schema(path)?.0 } else { 0 };
-    let opened = open(path, Use::Beside)?;
+    let opened = open(path, OpenMode::Beside)?;
     Ok((before, version(&opened.conn).map_err(Fault::from)?))
 }
 
@@ -443,7 +422,7 @@ fn narrow_modes(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn connect(path: &Path, found: Found, is_checked: bool, purpose: Use) -> Result<Connection> {
+fn connect(path: &Path, found: Found, is_checked: bool, mode: OpenMode) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may only read without a word, and its companions with it.
@@ -461,16 +440,16 @@ fn connect(path: &Path, found: Found, is_checked: bool, purpose: Use) -> Result<
     if is_checked {
         check_whole(&conn, path)?;
     }
-    if purpose.upgrades() {
+    if mode.upgrades() {
         upgrade(&mut conn, SCHEMA, MIGRATIONS)?;
     } else {
-        check_schema(&conn, purpose)?;
+        check_schema(&conn, mode)?;
     }
-    if purpose != Use::ToFill && is_half_copied(&conn)? {
+    if mode != OpenMode::ToFill && is_half_copied(&conn)? {
         return broken(HALF_COPIED_TEXT);
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    if purpose.upgrades() {
+    if mode.upgrades() {
         patiently(|| use_wal(&conn))?;
     }
     // The first read opens the log, so that it is known from now on which file that is.
@@ -545,13 +524,13 @@ pub(super) fn is_damage(err: &rusqlite::Error) -> bool {
 }
 
 /// Sees that the tables are there without making any, and for a reader that they are up to date.
-fn check_schema(conn: &Connection, purpose: Use) -> Result<()> {
+fn check_schema(conn: &Connection, mode: OpenMode) -> Result<()> {
     let (version, newest) = (version(conn)?.cast_signed(), newest(MIGRATIONS));
     refuse_newer(version, newest)?;
     if version <= 0 {
         return broken(EMPTY_TEXT);
     }
-    if purpose == Use::ToBackUp {
+    if mode == OpenMode::ToBackUp {
         return Ok(());
     }
     if version < newest {
@@ -738,7 +717,8 @@ mod tests {
         )
         .unwrap();
         upgrade(&mut conn, SCHEMA, MIGRATIONS).ok().unwrap();
-        let sql = "SELECT format('%s %s %s %d %d %d %s.', hex(substr(id, 32)), user_id, purpose, created_at,
+        let sql =
+            "SELECT format('%s %s %s %d %d %d %s.', hex(substr(id, 32)), user_id, purpose, created_at,
                           expires_at, epoch, detail) FROM one_time_token ORDER BY user_id";
         let mut statement = conn.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
@@ -759,7 +739,7 @@ mod tests {
     #[test]
     fn sets_every_connection_up_for_safety() {
         let folder = tempfile::tempdir().unwrap();
-        let opened = open(&folder.path().join("a.db"), Use::ToServe).ok().unwrap();
+        let opened = open(&folder.path().join("a.db"), OpenMode::ToServe).ok().unwrap();
         let (path, writer) = (opened.path, opened.conn);
         for conn in [writer, open_reader(&path).unwrap()] {
             let pragma = |name: &str| {
@@ -797,7 +777,7 @@ mod tests {
     #[test]
     fn runs_no_join_through_the_parser_twice() {
         let folder = tempfile::tempdir().unwrap();
-        let opened = open(&folder.path().join("a.db"), Use::ToServe).ok().unwrap();
+        let opened = open(&folder.path().join("a.db"), OpenMode::ToServe).ok().unwrap();
         let conn = open_reader(&opened.path).unwrap();
         let sql = "SELECT username FROM user_session JOIN user ON user.id = user_id
                     WHERE user_session.id = ?1";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 
 use super::{Fault, Sqlite, WRITE_PATIENCE, Writer, exists, file};
+use crate::store::engine::OpenMode;
 use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
 impl Upkeep for Sqlite {
@@ -162,7 +163,7 @@ impl Sqlite {
         readers.is_closed = true;
         drop(writer.conn.take());
         let asked = self.place.read().unwrap_or_else(PoisonError::into_inner).asked().to_owned();
-        let opened = file::open(&asked, file::Use::Beside)?;
+        let opened = file::open(&asked, OpenMode::Beside)?;
         *self.place.write().unwrap_or_else(PoisonError::into_inner) = opened.place;
         writer.conn = Some(opened.conn);
         readers.is_closed = false;

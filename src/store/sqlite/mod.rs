@@ -30,13 +30,13 @@ use rusqlite::{
     Connection, ErrorCode, Row, Transaction, TransactionBehavior, ffi, params_from_iter,
 };
 
+use super::engine::{Engine, OpenMode};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
 use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, UserId, WRITE_PATIENCE, Written};
 use crate::base::clock::Moment;
 pub use backup::{Restored, back_up, restore};
 pub use file::READER_CACHE_KIB;
-pub(super) use file::{is_in_use, migrate, schema};
 use keys::{insert_key, put_password};
 use place::Place;
 use sessions::{insert_session, insert_session_row};
@@ -70,33 +70,16 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the database at `path`, and makes it first where there is none (mode 0600).
+    /// Opens the database at `path` to serve it, and makes it first where there is none (mode 0600).
     ///
     /// A file that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
     /// written is refused and left as it was; the error says which. Two processes may open the same file.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_as(path, file::Use::ToServe)
+        Self::open_for(path, OpenMode::ToServe)
     }
 
-    /// The same for a command that changes something, beside a server that may be running.
-    pub fn open_beside(path: &Path) -> Result<Self> {
-        Self::open_as(path, file::Use::Beside)
-    }
-
-    /// Opens the database that is at `path`, to read from it: no table is made or changed, and an older
-    /// schema is refused.
-    pub fn open_to_read(path: &Path) -> Result<Self> {
-        Self::open_as(path, file::Use::ToRead)
-    }
-
-    /// The same as [`Sqlite::open`] for a copy that is to be put into it, be it copied in half. Refused if
-    /// another process uses it.
-    pub fn open_for_copy(path: &Path) -> Result<Self> {
-        Self::open_as(path, file::Use::ToFill)
-    }
-
-    fn open_as(path: &Path, purpose: file::Use) -> Result<Self> {
-        let opened = file::open(path, purpose)?;
+    fn open_for(path: &Path, mode: OpenMode) -> Result<Self> {
+        let opened = file::open(path, mode)?;
         let handle_key = opened
             .conn
             .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
@@ -206,6 +189,24 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {}
+
+impl Engine for PathBuf {
+    fn open(&self, mode: OpenMode) -> Result<Box<dyn Store>> {
+        Ok(Box::new(Sqlite::open_for(self, mode)?))
+    }
+
+    fn schema(&self) -> Result<(u32, u32)> {
+        file::schema(self)
+    }
+
+    fn migrate(&self) -> Result<(u32, u32)> {
+        file::migrate(self)
+    }
+
+    fn is_in_use(&self) -> Option<bool> {
+        file::is_in_use(self).ok()
+    }
+}
 
 impl Statements for Sqlite {
     fn query(
