@@ -88,7 +88,7 @@ type Rows = BTreeMap<&'static str, u64>;
 fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
     let begun = Instant::now();
     let text = |err: store::Error| err.to_string();
-    let Copying { from, to, json } = order;
+    let Copying { from, to, .. } = order;
     // Asked first: it has to be before the database is open here.
     let is_in_use = store::is_in_use(from);
     see_that_it_is_there(from, "--from")?;
@@ -109,16 +109,21 @@ fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
     let sum = rows.values().sum::<u64>().to_string();
     record_of(&*source, Event::Copy, &[("to", &*said_to), ("rows", &*sum)], now)?;
     record_of(&*target, Event::Copy, &[("from", &*said_from), ("rows", &*sum)], now)?;
-    let seconds = begun.elapsed().as_secs_f64();
+    Ok(report(order, &rows, is_in_use, begun.elapsed().as_secs_f64()))
+}
+
+/// What was copied, and how, for a person or a script.
+fn report(order: &Copying, rows: &Rows, is_in_use: Option<bool>, seconds: f64) -> String {
+    let Copying { from, to, json } = order;
     if *json {
         let data = json!({
-            "from": said_from,
-            "to": said_to,
+            "from": from.to_string(),
+            "to": to.to_string(),
             "rows": rows,
             "seconds": seconds,
             "from_is_in_use": is_in_use,
         });
-        return Ok(format!("{data}\n"));
+        return format!("{data}\n");
     }
     let lines = store::TABLES.map(|name| vec![name.to_owned(), rows[name].to_string()]);
     let note = match is_in_use {
@@ -130,12 +135,13 @@ fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
             "What a server that was not stopped has written since the copy began is not in it.\n"
         }
     };
-    Ok(format!(
+    let sum: u64 = rows.values().sum();
+    format!(
         "{}\n{sum} rows of {from} are in {to}, after {seconds:.1} s. Nobody is signed out.\n{note}\
          Next: serve with what --to says as --database. Keep the old one, as private as the new one, until \
          that is well.\n",
         table(&["table", "rows"], &lines)
-    ))
+    )
 }
 
 /// Copies all rows, and says how many once they are there.

@@ -27,7 +27,7 @@ use super::output::Output;
 use super::terminal::watched;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::store::{self, Database, Progress, Record, Standing};
+use crate::store::{self, Database, Progress, Record, Standing, Store};
 use candidate::Candidate;
 pub use flags::ImportArgs;
 use foreign_db::{LuciaTables, TableNames};
@@ -132,13 +132,7 @@ pub fn bring(
     let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
     // Only looking makes no database, and leaves the tables of one that is there as they are.
     let only_looks = order.dry_run || refused(&report);
-    let store = if only_looks && order.database.file().is_some_and(|it| !it.exists()) {
-        None
-    } else if only_looks {
-        Some(store::open_to_read(&order.database).map_err(text)?)
-    } else {
-        Some(store::open_beside(&order.database).map_err(text)?)
-    };
+    let store = open(&order.database, only_looks)?;
     let standings = match &store {
         None => vec![Standing::New; arrivals.len()],
         Some(store) if only_looks => store.standings(&arrivals, now).map_err(text)?,
@@ -160,6 +154,16 @@ pub fn bring(
         kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
     }
     Ok(ImportOutcome { report: if order.json { report.json() } else { report.text() }, refusal })
+}
+
+/// The database to import into; to look at it alone makes none where there is none.
+fn open(database: &Database, only_looks: bool) -> Result<Option<Box<dyn Store>>, String> {
+    let opened = match database.file() {
+        Some(path) if only_looks && !path.exists() => return Ok(None),
+        _ if only_looks => store::open_to_read(database),
+        _ => store::open_beside(database),
+    };
+    opened.map(Some).map_err(|err| err.to_string())
 }
 
 /// Everybody in the file, in the one form.

@@ -13,12 +13,7 @@ pub(super) fn read(
     mut text: TextFile<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Candidate>, String> {
-    let first = text.next().map(|it| it.map(|(_, line)| export_format::read(line)));
-    let has_sessions = match first {
-        Ok(Some(Ok(Line::Header { has_sessions }))) => has_sessions,
-        Ok(Some(Err(why))) if why.ends_with(export_format::NEWER) => return Err(text.fault(&why)),
-        _ => return Err(text.fault("it is not what vestibule export writes")),
-    };
+    let has_sessions = header(&mut text)?;
     let mut all = Vec::new();
     let mut counts = ExportCounts::default();
     loop {
@@ -49,6 +44,16 @@ pub(super) fn read(
         }
     }
     Ok(all)
+}
+
+/// Reads the first line, which says whether sessions follow.
+fn header(text: &mut TextFile<'_>) -> Result<bool, String> {
+    let first = text.next().map(|it| it.map(|(_, line)| export_format::read(line)));
+    match first {
+        Ok(Some(Ok(Line::Header { has_sessions }))) => Ok(has_sessions),
+        Ok(Some(Err(why))) if why.ends_with(export_format::NEWER) => Err(text.fault(&why)),
+        _ => Err(text.fault("it is not what vestibule export writes")),
+    }
 }
 
 fn candidate(it: Departure) -> Candidate {

@@ -1,6 +1,7 @@
 //! The dynamic configuration of Traefik, for its file provider.
 
 use super::{ProxyPlan, closed, other_spellings, push};
+use crate::web::origin::Origin;
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
     let (own, place) = (plan.own.host(), plan.place(""));
@@ -11,21 +12,8 @@ pub(super) fn write(plan: &ProxyPlan) -> String {
          an\n# entry point called websecure.\n{}\nhttp:\n  routers:\n",
         plan.remark()
     );
-    let authorization = if plan.basic_auth { ", vestibule-authorization" } else { "" };
     for (number, (app, _)) in (1..).zip(&plan.apps) {
-        let host = app.host();
-        push(
-            &mut text,
-            &format!(
-                "    app{number}:
-      rule: Host(`{host}`)
-      entryPoints: [websecure]
-      middlewares: [vestibule-spellings, vestibule{authorization}]
-      service: app{number}
-      tls: {{}}
-"
-            ),
-        );
+        push(&mut text, &app_router(plan, number, app));
     }
     push(
         &mut text,
@@ -46,6 +34,20 @@ pub(super) fn write(plan: &ProxyPlan) -> String {
     }
     push(&mut text, &service("vestibule", &format!("http://{place}")));
     text
+}
+
+fn app_router(plan: &ProxyPlan, number: u32, app: &Origin) -> String {
+    let host = app.host();
+    let authorization = if plan.basic_auth { ", vestibule-authorization" } else { "" };
+    format!(
+        "    app{number}:
+      rule: Host(`{host}`)
+      entryPoints: [websecure]
+      middlewares: [vestibule-spellings, vestibule{authorization}]
+      service: app{number}
+      tls: {{}}
+"
+    )
 }
 
 fn middlewares(plan: &ProxyPlan) -> String {

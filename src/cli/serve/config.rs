@@ -104,23 +104,15 @@ impl ServeArgs {
         for listen in &self.network.listen {
             refuse_clear_text(listen, is_https || self.network.insecure_http)?;
         }
-        if self.sessions.active > self.sessions.absolute {
-            return Err("--active must not be longer than --absolute, which ends a session \
-                        however much it is used"
-                .to_owned());
-        }
+        self.sessions.refuse_contradiction()?;
         refuse_foreign(own, self.apps.cookie_domain.as_ref(), &self.apps.app)?;
         let database = self.database.check()?;
         let identity = identity_headers(&self.apps.identity_header)?;
         let server = self.server(&database);
         let look = self.branding.check()?;
         let (rest, reserved) = self.accounts.names.check()?;
-        let rules = Rules {
-            periods: self.sessions.periods(),
-            limits: self.throttle.limits(),
-            rest,
-            reserved,
-        };
+        let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
+        let rules = Rules { periods, limits, rest, reserved };
         Ok(Config {
             listen: self.network.listen,
             socket_mode: self.network.socket_mode,
@@ -171,6 +163,15 @@ impl OriginArgs {
 }
 
 impl PeriodArgs {
+    fn refuse_contradiction(&self) -> Result<(), String> {
+        if self.active > self.absolute {
+            return Err("--active must not be longer than --absolute, which ends a session \
+                        however much it is used"
+                .to_owned());
+        }
+        Ok(())
+    }
+
     const fn periods(&self) -> Periods {
         Periods {
             active: self.active,
@@ -246,24 +247,25 @@ pub(in crate::cli) fn refuse_foreign(
             ));
         }
     }
-    for app in apps {
-        let is_reached =
-            app.host() == own.host() || domain.is_some_and(|domain| domain.covers(app.host()));
-        if !is_reached {
-            let shared = own_domain(own.host()).filter(|it| own_domain(app.host()) == Some(it));
-            let advice = match shared {
+    apps.iter().try_for_each(|app| refuse_unreached(own, domain, app))
+}
+
+/// An app that the session cookie does not reach would never see anyone signed in.
+fn refuse_unreached(own: &Origin, domain: Option<&Domain>, app: &Origin) -> Result<(), String> {
+    let is_reached =
+        app.host() == own.host() || domain.is_some_and(|domain| domain.covers(app.host()));
+    if !is_reached {
+        let shared = own_domain(own.host()).filter(|it| own_domain(app.host()) == Some(it));
+        let advice = match shared {
                 Some(shared) => format!("set --cookie-domain {shared}"),
                 None => "no cookie reaches both, as they lie under no domain of your own (publicsuffix.org): \
                          put them under one, and set --cookie-domain to it"
                     .to_owned(),
             };
-            return Err(format!(
-                "--app {app} would never get the session cookie of {own}; {advice}"
-            ));
-        }
-        if own.is_https() && !app.is_https() {
-            return Err(format!("--app {app} would never get a Secure cookie; it has to be https"));
-        }
+        return Err(format!("--app {app} would never get the session cookie of {own}; {advice}"));
+    }
+    if own.is_https() && !app.is_https() {
+        return Err(format!("--app {app} would never get a Secure cookie; it has to be https"));
     }
     Ok(())
 }

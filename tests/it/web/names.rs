@@ -206,6 +206,17 @@ fn brings_nobody_over_whose_name_rests() {
 }
 
 #[test]
+fn counts_one_name_that_a_restore_reserves_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    said(&run(folder.path(), &["user", "add", "anna", "--no-password"]));
+    let copy = folder.path().join("copy.db");
+    said(&run(folder.path(), &["backup", copy.to_str().unwrap()]));
+    said(&run(folder.path(), &["user", "delete", "anna", "--yes"]));
+    let told = said(&run(folder.path(), &["restore", copy.to_str().unwrap(), "--yes"]));
+    assert!(told.contains("1 name stays reserved\n"), "{told}");
+}
+
+#[test]
 fn frees_no_name_by_a_restore() {
     let folder = tempfile::tempdir().unwrap();
     let user = |words: &[&str]| said(&run(folder.path(), &[&["user"], words].concat()));

@@ -61,6 +61,7 @@ impl TableNames {
 }
 
 /// Somebody with an account elsewhere.
+#[derive(Default)]
 pub struct ForeignUser {
     /// Their id.
     pub id: String,
@@ -151,10 +152,7 @@ fn read(
 
 /// Opens the file for reading. What can be told from its first 100 bytes is told before SQLite sees it.
 fn open(path: &Path) -> ReadResult<Connection> {
-    let about = match fs::metadata(path) {
-        Ok(about) => about,
-        Err(err) => return broken(err),
-    };
+    let about = fs::metadata(path).or_else(broken)?;
     if !about.is_file() {
         return broken("it is not a regular file");
     }
@@ -187,11 +185,17 @@ fn open(path: &Path) -> ReadResult<Connection> {
     // Any other is locked against its writers while it is read.
     let is_unused = header[19] == 2 && log.is_none();
     let conn = connect(path, is_unused)?;
+    conn.busy_timeout(WRITE_PATIENCE)?;
+    distrust(&conn)?;
+    Ok(conn)
+}
+
+/// Keeps what the file itself says from being obeyed.
+fn distrust(conn: &Connection) -> ReadResult<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    conn.busy_timeout(WRITE_PATIENCE)?;
-    Ok(conn)
+    Ok(())
 }
 
 fn connect(path: &Path, is_unused: bool) -> ReadResult<Connection> {
@@ -415,14 +419,8 @@ fn user(
     table: &str,
     shape: &Shape<'_>,
 ) -> ReadResult<(ForeignUser, Option<String>)> {
-    let mut it = ForeignUser {
-        id: String::new(),
-        username: None,
-        verified_email: None,
-        created_at: None,
-        banned: None,
-        attributes: Vec::with_capacity(columns.len()),
-    };
+    let attributes = Vec::with_capacity(columns.len());
+    let mut it = ForeignUser { attributes, ..ForeignUser::default() };
     let (mut hash, mut email, mut is_verified) = (None, None, false);
     let (mut is_banned, mut why) = (false, None);
     for (column, name) in columns.iter().enumerate() {
@@ -450,10 +448,10 @@ fn user(
     if shape.falls_back && it.username.as_ref().is_none_or(String::is_empty) {
         it.username.clone_from(&email);
     }
-    match email {
-        Some(email) if is_verified => it.verified_email = Some(email),
-        Some(email) => it.attributes.push(("email".to_owned(), Attribute::Text(email))),
-        None => {}
+    if is_verified {
+        it.verified_email = email;
+    } else if let Some(email) = email {
+        it.attributes.push(("email".to_owned(), Attribute::Text(email)));
     }
     Ok((it, hash))
 }
