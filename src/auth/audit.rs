@@ -1,6 +1,24 @@
 //! The audit log: what was done with accounts, kept in the database.
 
-use crate::store::{Record, Result, Store};
+use crate::auth::events::Event;
+use crate::base::clock::Moment;
+use crate::store::{Record, Result, Store, UserId};
+
+/// The field of a record that names the browser of the request.
+pub const BROWSER: &str = "browser";
+
+/// What was done with an account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Activity {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub event: Event,
+    /// The client address; `None` for what the operator did.
+    pub address: Option<String>,
+    /// The browser in a few words, as in `Firefox on Linux`; may be empty.
+    pub browser: String,
+}
 
 /// Writes records down.
 pub fn add(store: &dyn Store, records: &[Record]) -> Result<()> {
@@ -10,4 +28,43 @@ pub fn add(store: &dyn Store, records: &[Record]) -> Result<()> {
 /// The latest record, whichever server wrote it.
 pub fn last(store: &dyn Store) -> Result<Option<Record>> {
     store.last_record()
+}
+
+/// What was done with this account, the latest first, `limit` records at most. Events that this version
+/// does not know are left out.
+pub fn of_user(store: &dyn Store, user: &UserId, limit: u32) -> Result<Vec<Activity>> {
+    let activity = |it: Record| {
+        let event = Event::ALL.iter().copied().find(|event| event.name() == it.event)?;
+        let browser = field(&it.detail, BROWSER);
+        Some(Activity { at: it.at, event, address: it.address, browser })
+    };
+    Ok(store.records_of(user, limit)?.into_iter().filter_map(activity).collect())
+}
+
+/// A field among those of a record, which are written as in a line of the log; empty if there is none.
+fn field(detail: &str, name: &str) -> String {
+    let is_named = |at: &usize| *at == 0 || detail.as_bytes()[at - 1] == b' ';
+    let prefix = format!("{name}=");
+    let found = detail.match_indices(&prefix).map(|(at, _)| at).find(is_named);
+    let Some(value) = found.map(|at| &detail[at + prefix.len()..]) else { return String::new() };
+    let (value, end) = value.strip_prefix('"').map_or((value, ' '), |value| (value, '"'));
+    value.split(end).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_field_as_the_log_writes_it() {
+        for (detail, browser) in [
+            ("browser=curl", "curl"),
+            ("reason=bad_credentials browser=\"Firefox on Linux\" name=h:1", "Firefox on Linux"),
+            ("name=x browser=", ""),
+            ("other_browser=curl", ""),
+            ("", ""),
+        ] {
+            assert_eq!(field(detail, BROWSER), browser, "{detail}");
+        }
+    }
 }

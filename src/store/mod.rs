@@ -751,6 +751,19 @@ pub trait Trail: Statements {
         )
     }
 
+    /// The records about a user, the latest first, `limit` at most.
+    fn records_of(&self, user: &UserId, limit: u32) -> Result<Vec<Record>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                record_columns!(),
+                " FROM audit WHERE user_id = ? ORDER BY at DESC, id DESC LIMIT ?"
+            ),
+            &cells![user, limit],
+        )
+    }
+
     /// The record that was kept last, whichever moment it is of; `None`: there is none.
     fn last_record(&self) -> Result<Option<Record>> {
         rows::one(

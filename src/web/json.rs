@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::auth::access_tokens;
+use crate::auth::audit::Activity;
 use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::base::clock::Moment;
 use crate::store::{AccessToken, Session, User};
@@ -90,6 +91,16 @@ pub(crate) fn access_token(it: &AccessToken, now: Moment) -> Value {
         "expires_at": it.expires_at.rfc3339(),
         "used_at": it.used_at.map(Moment::rfc3339),
         "ended": access_tokens::is_ended(it, now),
+    })
+}
+
+/// What was done with an account, as its owner may see it.
+pub(super) fn activity(it: &Activity) -> Value {
+    json!({
+        "at": it.at.rfc3339(),
+        "event": it.event.name(),
+        "browser": it.browser,
+        "address": it.address,
     })
 }
 

@@ -31,7 +31,7 @@ pub use settings::Settings;
 use handlers::{forward_auth, health};
 
 use crate::auth::access_tokens::Memory;
-use crate::auth::events::Event;
+use crate::auth::events::{Audited, Event};
 use crate::auth::password_policy::{Flaw, site_words};
 use crate::auth::sessions::Uses;
 use crate::auth::sign_in::Rules;
@@ -147,7 +147,8 @@ impl Site {
             return response;
         }
         let answered = routes::answer(self, request, now);
-        self.dress(answered.unwrap_or_else(|err| self.failure(request, &err)))
+        let response = answered.unwrap_or_else(|err| self.failure(request, &err));
+        self.dress(noting_browser(response, request))
     }
 
     /// Answers `/healthz` on the gate's own thread when the database is remote: a health check must not
@@ -329,6 +330,20 @@ impl Site {
         }
         answer
     }
+}
+
+/// Adds the browser to what the audit log says of a user, who sees it on the page of their activity.
+fn noting_browser(mut response: Response, request: &Request) -> Response {
+    let note = &response.note;
+    let is_of_user = note.fields.iter().any(|(name, _)| *name == "uid");
+    if note.event.audited() != Audited::Never
+        && is_of_user
+        && let Some(browser) = request.value("user-agent").map(user_agent::name)
+        && !browser.is_empty()
+    {
+        response.note.fields.push((audit::BROWSER, browser));
+    }
+    response
 }
 
 /// Lets the form on a page lead to another site: browsers apply `form-action` to where the answer to a

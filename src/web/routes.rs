@@ -6,8 +6,8 @@
 
 use super::call::{Answered, Call, SignedInCall};
 use super::handlers::{
-    access_tokens, account, assets, forward_auth, health, profile, reset_password, sessions,
-    sign_in,
+    access_tokens, account, activity, assets, forward_auth, health, profile, reset_password,
+    sessions, sign_in,
 };
 use super::{Lane, Site};
 use crate::auth::events::Event;
@@ -32,6 +32,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/account", SignedIn(account::show)),
     post("/account/password", SignedIn(account::change_password)).hashing(CURRENT_PASSWORD),
     post("/account/delete", SignedIn(account::delete)).hashing(Hashes::WithField("password")),
+    get("/account/activity", SignedIn(activity::show)),
     get("/account/sessions", SignedIn(sessions::show)),
     post("/account/sessions/end", SignedIn(sessions::end)).hashing(CURRENT_PASSWORD),
     post("/account/sessions/end-others", SignedIn(sessions::end_others)).hashing(CURRENT_PASSWORD),

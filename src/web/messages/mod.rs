@@ -12,6 +12,7 @@ use std::cmp::Reverse;
 pub use de::DE;
 pub use en::EN;
 
+use crate::auth::events::Event;
 use crate::auth::password_policy::{Flaw, Policy};
 
 /// All languages. The first is the one for clients that prefer none of them.
@@ -111,6 +112,34 @@ pub struct Text {
     pub never_used: &'static str,
     pub revoke: &'static str,
     pub revoke_it: Around,
+
+    // Activity.
+    pub activity: &'static str,
+    pub see_activity: &'static str,
+    pub no_activity: &'static str,
+    pub account_created: &'static str,
+    pub did_sign_in: &'static str,
+    pub sign_in_failed: &'static str,
+    pub was_throttled: &'static str,
+    pub did_sign_out: &'static str,
+    pub session_ended: &'static str,
+    pub password_changed: &'static str,
+    pub password_not_changed: &'static str,
+    pub password_reset: &'static str,
+    pub account_not_deleted: &'static str,
+    pub token_created: &'static str,
+    pub token_revoked: &'static str,
+    pub account_created_for: &'static str,
+    pub password_set_for: &'static str,
+    pub renamed: &'static str,
+    pub unlocked: &'static str,
+    pub groups_set: &'static str,
+    pub email_set: &'static str,
+    pub disabled: &'static str,
+    pub enabled: &'static str,
+    pub key_added: &'static str,
+    pub key_removed: &'static str,
+    pub reset_link_created: &'static str,
 
     // On the host of an app.
     pub closed_to: Around,
@@ -225,6 +254,39 @@ fn find(tag: &str) -> Option<usize> {
             None => rest = rest.rsplit_once('-')?.0,
         }
     }
+}
+
+/// Picks a phrase from a language.
+pub type Phrase = fn(&'static Text) -> &'static str;
+
+/// What the owner of an account reads about an event. `None`: it is for the operator alone.
+pub fn of_event(event: Event) -> Option<Phrase> {
+    Some(match event {
+        Event::SignupOk => |t| t.account_created,
+        Event::LoginOk => |t| t.did_sign_in,
+        Event::LoginFail => |t| t.sign_in_failed,
+        Event::Throttled => |t| t.was_throttled,
+        Event::Logout => |t| t.did_sign_out,
+        Event::SessionEnd => |t| t.session_ended,
+        Event::PasswordChange => |t| t.password_changed,
+        Event::PasswordChangeFail => |t| t.password_not_changed,
+        Event::PasswordReset => |t| t.password_reset,
+        Event::AccountDeleteFail => |t| t.account_not_deleted,
+        Event::TokenMake => |t| t.token_created,
+        Event::TokenRevoke => |t| t.token_revoked,
+        Event::UserAdd => |t| t.account_created_for,
+        Event::UserPasswd => |t| t.password_set_for,
+        Event::UserRename => |t| t.renamed,
+        Event::UserUnlock => |t| t.unlocked,
+        Event::UserGroups => |t| t.groups_set,
+        Event::UserEmail => |t| t.email_set,
+        Event::UserDisable => |t| t.disabled,
+        Event::UserEnable => |t| t.enabled,
+        Event::UserKeyAdd => |t| t.key_added,
+        Event::UserKeyRemove => |t| t.key_removed,
+        Event::ResetLink => |t| t.reset_link_created,
+        _ => return None,
+    })
 }
 
 /// What a user reads about a password with this flaw, where this policy holds.

@@ -88,6 +88,10 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
                 p { a href="/account/tokens" { (t.see_tokens) } }
             }
         }
+        section aria-labelledby="activity-heading" {
+            h2 #activity-heading { (t.activity) }
+            p { a href="/account/activity" { (t.see_activity) } }
+        }
         section aria-labelledby="delete-heading" {
             h2 #delete-heading { (t.delete_account) }
             form method="post" action="/account/delete" {
@@ -186,7 +190,7 @@ pub fn sessions(
 }
 
 /// The browser's description in the language of the page.
-fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
+pub(super) fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
     match name.split_once(" on ") {
         _ if name.is_empty() => frame.text.unknown_browser.into(),
         Some((product, system)) => format!("{product}{}{system}", frame.text.on_system).into(),

@@ -5,6 +5,7 @@
 //! through maud's escaping; nothing is ever pre-escaped.
 
 pub mod account;
+pub mod activity;
 pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;

@@ -1,6 +1,7 @@
 //! The site as a function, and what visitors meet.
 
 mod account;
+mod activity;
 mod clocks;
 mod data;
 mod forward;

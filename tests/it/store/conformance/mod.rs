@@ -279,6 +279,7 @@ suite! {
     keeps_every_moment_there_is
     keeps_nothing_where_nothing_is_known
     adds_records_all_or_nothing_and_tells_them_in_their_order
+    tells_the_records_of_one_user_the_latest_first
     shows_everybody_once_with_what_is_theirs
     counts_what_there_is
     makes_and_changes_no_table_for_one_who_only_reads
@@ -1655,6 +1656,23 @@ fn adds_records_all_or_nothing_and_tells_them_in_their_order(desk: &Desk) {
     assert_eq!(details(all.iter().map(|it| it.1.clone()).collect()), ["a", "b", "c"]);
     assert_eq!(details(after(all[0].0, 4).into_iter().map(|it| it.1).collect()), ["c"]);
     assert!(after(all[2].0, 0).is_empty());
+}
+
+fn tells_the_records_of_one_user_the_latest_first(desk: &Desk) {
+    let of =
+        |user: &str, at, detail| Record { user_id: Some(user.to_owned()), ..record(at, detail) };
+    let records = [
+        of("id-ann", 3, "early"),
+        of("id-bob", 4, "another's"),
+        record(5, "nobody's"),
+        of("id-ann", 9, "late"),
+        of("id-ann", 9, "later in the same moment"),
+    ];
+    desk.store.add_records(&records).unwrap();
+    let of = |name, limit| desk.store.records_of(&user(name).id, limit).unwrap();
+    assert_eq!(of("ann", 9), [4, 3, 0].map(|it| records[it].clone()));
+    assert_eq!(of("ann", 1), [records[4].clone()]);
+    assert!(of("carl", 9).is_empty());
 }
 
 fn shows_everybody_once_with_what_is_theirs(desk: &Desk) {

@@ -1,0 +1,41 @@
+//! The page on which users see what was done with their account.
+
+use maud::{Markup, html};
+
+use super::account::browser;
+use super::{Frame, page};
+use crate::web::messages::Phrase;
+
+/// A record in the list.
+pub struct ActivityRow<'a> {
+    /// What happened, in each language.
+    pub what: Phrase,
+    /// The time, as text.
+    pub at: String,
+    /// The browser in a few words, as in `Firefox on Linux`; may be empty.
+    pub browser: &'a str,
+    /// The client address; may be empty.
+    pub address: &'a str,
+}
+
+/// The list of what was done, the latest first.
+pub fn activity(frame: Frame<'_>, rows: &[ActivityRow<'_>]) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        @if rows.is_empty() { p.aside { (t.no_activity) } }
+        ul.rows {
+            @for row in rows {
+                li {
+                    p.what { strong { ((row.what)(t)) } }
+                    p.hint {
+                        span.when { (row.at) }
+                        @if !row.address.is_empty() { (t.from_address) (row.address) }
+                        @if !row.browser.is_empty() { br; (browser(frame, row.browser)) }
+                    }
+                }
+            }
+        }
+        p.aside { a href="/account" { (t.account) } }
+    };
+    page(frame, t.activity, &body)
+}
