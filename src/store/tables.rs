@@ -6,7 +6,7 @@ use super::{HALF_COPIED, Result};
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ColumnKind {
     /// A number, a moment or a truth.
     Int,
     /// A number, or nothing.
@@ -19,13 +19,13 @@ pub(super) enum Kind {
     Bytes(usize),
 }
 
-use Kind::{Bytes, Int, MaybeInt, MaybeText, Text};
+use ColumnKind::{Bytes, Int, MaybeInt, MaybeText, Text};
 
 /// A table.
 pub(super) struct StoredTable {
     pub(super) name: &'static str,
     /// All columns, those of the primary key first.
-    columns: &'static [(&'static str, Kind)],
+    columns: &'static [(&'static str, ColumnKind)],
     /// How many columns the primary key has.
     keys: usize,
     /// Whether its rows belong to users by a column `user_id`: they go with their user.
@@ -249,7 +249,7 @@ impl StoredTable {
 }
 
 /// Columns as a statement lists them, each behind this prefix.
-fn listed(prefix: &str, columns: &[(&str, Kind)]) -> String {
+fn listed(prefix: &str, columns: &[(&str, ColumnKind)]) -> String {
     let names: Vec<_> = columns.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
     names.join(", ")
 }
@@ -307,7 +307,7 @@ impl Row {
 
     /// The row of the table at this place in [`ALL`].
     pub(super) fn read(table: usize, row: &mut (impl Cells + ?Sized)) -> Result<Self> {
-        let cell = |(_, kind): &(&str, Kind)| {
+        let cell = |(_, kind): &(&str, ColumnKind)| {
             Ok(match kind {
                 Int => OwnedCell::Int(row.int()?),
                 MaybeInt => row.maybe_int()?.map_or(OwnedCell::Null, OwnedCell::Int),

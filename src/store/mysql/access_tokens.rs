@@ -1,6 +1,6 @@
 //! Access tokens as they are written down.
 
-use super::{Fault, Mysql, blob, written};
+use super::{Mysql, MysqlFault, blob, written};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::{AccessToken, AccessTokens, Result, Written};
@@ -13,12 +13,12 @@ impl AccessTokens for Mysql {
         session: &TokenHash,
         most: u32,
     ) -> Result<Written> {
-        written(self.write(|unit| {
+        written(self.write(|tx| {
             let find = "SELECT 1 FROM access_token WHERE id = ?";
-            if unit.is_again && unit.exists(find, (blob(token.id.as_bytes()),))? {
+            if tx.may_be_applied && tx.exists(find, (blob(token.id.as_bytes()),))? {
                 return Ok(());
             }
-            let met = unit.run(
+            let met = tx.run(
                 "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
                  SELECT ?, user.id, ?, ?, ?, ?, user.epoch
                    FROM user_session JOIN user ON user.id = user_session.user_id
@@ -35,16 +35,16 @@ impl AccessTokens for Mysql {
                 ),
             )?;
             if met == 0 {
-                return Err(Fault::NoUser);
+                return Err(MysqlFault::NoUser);
             }
-            let count = unit.rows(
+            let count = tx.rows(
                 "SELECT 1 FROM access_token JOIN user ON user.id = access_token.user_id
                         AND user.epoch = access_token.epoch
                   WHERE user_id = ?",
                 (token.user_id.as_str(),),
             )?;
             if count.len() > most as usize {
-                return Err(Fault::Duplicate);
+                return Err(MysqlFault::Duplicate);
             }
             Ok(())
         }))

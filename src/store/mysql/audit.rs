@@ -1,6 +1,6 @@
 //! The audit log as it is written down.
 
-use super::{Answer, Fault, Mysql, Unit, rows_of_marks, values};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, rows_of_marks, values};
 use crate::store::rows::{Cell, ToCells, record_columns};
 use crate::store::{Error, Record, Result, Trail};
 
@@ -9,35 +9,35 @@ impl Trail for Mysql {
         let Some(first) = records.first() else { return Ok(()) };
         // The number that the first one got when it was tried before.
         let mut number = None;
-        Ok(self.write(|unit| {
-            if unit.is_again && holds(unit, number, first)? {
+        Ok(self.write(|tx| {
+            if tx.may_be_applied && holds(tx, number, first)? {
                 return Ok(());
             }
             let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
-            let met = unit.run(
+            let met = tx.run(
                 "UPDATE counter SET value = LAST_INSERT_ID(value + ?) WHERE name = 'audit'",
                 (count,),
             )?;
             if met == 0 {
                 let cause = "the counter of the audit trail is gone".to_owned();
-                return Err(Fault::Error(Error::Broken(cause)));
+                return Err(MysqlFault::Error(Error::Broken(cause)));
             }
-            let start = unit.made() - count + 1;
+            let start = tx.made() - count + 1;
             number = Some(start);
-            insert(unit, start, records)
+            insert(tx, start, records)
         })?)
     }
 }
 
 /// Whether the record with this number is this one.
-fn holds(unit: &mut Unit<'_>, number: Option<i64>, record: &Record) -> Answer<bool> {
+fn holds(tx: &mut Tx<'_>, number: Option<i64>, record: &Record) -> MysqlResult<bool> {
     let sql = concat!("SELECT ", record_columns!(), " FROM audit WHERE id = ?");
-    let found: Option<Record> = unit.first(sql, (number,))?;
+    let found: Option<Record> = tx.first(sql, (number,))?;
     Ok(found.as_ref() == Some(record))
 }
 
 /// Adds records, the first with this number and each other one with the next.
-fn insert(unit: &mut Unit<'_>, start: i64, records: &[Record]) -> Answer<()> {
+fn insert(tx: &mut Tx<'_>, start: i64, records: &[Record]) -> MysqlResult<()> {
     let mut cells = Vec::with_capacity(8 * records.len());
     for (number, record) in (start..).zip(records) {
         cells.push(Cell::Int(number));
@@ -47,5 +47,5 @@ fn insert(unit: &mut Unit<'_>, start: i64, records: &[Record]) -> Answer<()> {
         "INSERT INTO audit (id, at, event, user_id, address, session, request, detail) VALUES {}",
         rows_of_marks(records.len(), 8)
     );
-    unit.run(&sql, values(&cells)).map(drop)
+    tx.run(&sql, values(&cells)).map(drop)
 }

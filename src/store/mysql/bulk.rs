@@ -7,7 +7,7 @@ use mysql::prelude::Queryable;
 use mysql::{Params, Value};
 
 use super::{
-    Answer, Fault, Kind, Mysql, Tries, Unit, blob, has_user, marks, rows_of_marks, values,
+    Mysql, MysqlFault, MysqlResult, Tries, Tx, TxKind, blob, has_user, marks, rows_of_marks, values,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -28,7 +28,7 @@ impl Moves for Mysql {
     fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>> {
         let mut all = Vec::with_capacity(arrivals.len());
         for batch in arrivals.chunks(BATCH) {
-            all.extend(self.read(|unit| standings(unit, &self.handle_key, batch, now))?);
+            all.extend(self.read(|tx| standings(tx, &self.handle_key, batch, now))?);
         }
         Ok(all)
     }
@@ -54,9 +54,9 @@ impl Moves for Mysql {
             .collect();
         let mut written = 0;
         for batch in new.chunks(BATCH) {
-            self.write(|unit| {
-                let is_there = unit.is_again && has_user(unit, &batch[0].user.id)?;
-                if is_there { Ok(()) } else { insert(unit, batch) }
+            self.write(|tx| {
+                let is_there = tx.may_be_applied && has_user(tx, &batch[0].user.id)?;
+                if is_there { Ok(()) } else { insert(tx, batch) }
             })?;
             for _ in batch {
                 written += 1;
@@ -71,10 +71,10 @@ impl Moves for Mysql {
         living: Option<Moment>,
         each: &mut dyn FnMut(Departure) -> bool,
     ) -> Result<()> {
-        self.as_of_now(|unit| {
+        self.as_of_now(|tx| {
             let mut last = String::new();
             loop {
-                let people = departures_after(unit, &last, living)?;
+                let people = departures_after(tx, &last, living)?;
                 let Some(end) = people.last() else { return Ok(()) };
                 end.user.id.as_str().clone_into(&mut last);
                 for it in people {
@@ -91,14 +91,14 @@ impl Mysql {
     /// Reads everything as of one moment, on one connection, once: what was shown cannot be taken back.
     pub(super) fn as_of_now<T>(
         &self,
-        mut show: impl FnMut(&mut Unit<'_>) -> Answer<T>,
+        mut show: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
     ) -> Result<T> {
-        let done = self.until_done(Tries::One, Kind::Read, |unit| {
-            unit.conn.query_drop("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-            unit.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
-            let shown = show(unit);
-            if !matches!(shown, Err(Fault::Away { .. })) {
-                unit.conn.query_drop("ROLLBACK")?;
+        let done = self.until_done(Tries::One, TxKind::Read, |tx| {
+            tx.conn.query_drop("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+            tx.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
+            let shown = show(tx);
+            if !matches!(shown, Err(MysqlFault::Unavailable { .. })) {
+                tx.conn.query_drop("ROLLBACK")?;
             }
             shown
         });
@@ -107,19 +107,19 @@ impl Mysql {
 }
 
 /// Adds people with all that is theirs.
-fn insert(unit: &mut Unit<'_>, people: &[&Arrival]) -> Answer<()> {
+fn insert(tx: &mut Tx<'_>, people: &[&Arrival]) -> MysqlResult<()> {
     let users = people.iter().map(|it| [&it.user.cells()[..], &[(&it.attributes).into()]].concat());
     insert_rows(
-        unit,
+        tx,
         "user (id, username, canonical_username, created_at, group_names, email, disabled_at,
                disabled_reason, attributes)",
         users,
     )?;
     let keys = people.iter().flat_map(|it| &it.keys).map(|it| it.cells().to_vec());
-    insert_rows(unit, "user_key (id, user_id, hashed_password)", keys)?;
+    insert_rows(tx, "user_key (id, user_id, hashed_password)", keys)?;
     let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| it.cells().to_vec());
     insert_rows(
-        unit,
+        tx,
         "user_session (id, user_id, active_expires, idle_expires, absolute_expires, created_at,
                        proven_at, seen_at, is_transient, browser, address)",
         sessions,
@@ -128,20 +128,20 @@ fn insert(unit: &mut Unit<'_>, people: &[&Arrival]) -> Answer<()> {
 
 /// Adds rows to a table, which is named with its columns, many with one statement.
 fn insert_rows<'a>(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     table: &str,
     rows: impl Iterator<Item = Vec<Cell<'a>>>,
-) -> Answer<()> {
+) -> MysqlResult<()> {
     let rows: Vec<_> = rows.collect();
     for some in rows.chunks(ROWS) {
         let marks = rows_of_marks(some.len(), some[0].len());
-        unit.run(&format!("INSERT INTO {table} VALUES {marks}"), values(&some.concat()))?;
+        tx.run(&format!("INSERT INTO {table} VALUES {marks}"), values(&some.concat()))?;
     }
     Ok(())
 }
 
 /// What there is of some people.
-struct Known<'a> {
+struct ExistingRows<'a> {
     /// The key that names which rest are hashed with.
     key: &'a [u8; 32],
     resting: HashSet<NameHash>,
@@ -151,7 +151,7 @@ struct Known<'a> {
     sessions: HashMap<[u8; 32], String>,
 }
 
-impl Present for Known<'_> {
+impl Present for ExistingRows<'_> {
     type Error = Infallible;
 
     fn name_of(&self, id: &str) -> std::result::Result<Option<String>, Infallible> {
@@ -176,12 +176,12 @@ impl Present for Known<'_> {
 }
 
 fn standings(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     key: &[u8; 32],
     people: &[Arrival],
     now: Moment,
-) -> Answer<Vec<Standing>> {
-    let known = known(unit, key, people, now)?;
+) -> MysqlResult<Vec<Standing>> {
+    let known = known(tx, key, people, now)?;
     Ok(people
         .iter()
         .map(|it| {
@@ -193,11 +193,11 @@ fn standings(
 
 /// Everything that these people could meet.
 fn known<'a>(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     key: &'a [u8; 32],
     people: &[Arrival],
     now: Moment,
-) -> Answer<Known<'a>> {
+) -> MysqlResult<ExistingRows<'a>> {
     let names = || people.iter().map(|it| it.user.canonical_username.as_str());
     let keys = || people.iter().flat_map(|it| &it.keys);
     let by_name = keys().filter(|it| it.id.provider() == "username");
@@ -206,7 +206,7 @@ fn known<'a>(
     let all_keys = keys().map(|it| Value::from(it.id.as_str()));
     let all_keys = all_keys.chain(names().map(|it| KeyId::username(it).as_str().into()));
     let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| blob(it.id.as_bytes()));
-    let mut known = Known {
+    let mut known = ExistingRows {
         key,
         resting: HashSet::new(),
         names: HashMap::new(),
@@ -216,20 +216,20 @@ fn known<'a>(
     };
     let resting = names().map(|it| blob(&NameHash::of(key, it).0));
     let sql = format!("SELECT id FROM resting_name WHERE expires_at >= {} AND id IN", now.millis());
-    each_of(unit, &sql, resting, &mut |hash| {
+    each_of(tx, &sql, resting, &mut |hash| {
         known.resting.insert(hash);
     })?;
     let mut note = |(id, name): (String, String)| {
         known.users.insert(name.clone(), id.clone());
         known.names.insert(id, name);
     };
-    each_of(unit, "SELECT id, canonical_username FROM user WHERE id IN", ids, &mut note)?;
+    each_of(tx, "SELECT id, canonical_username FROM user WHERE id IN", ids, &mut note)?;
     let sql = "SELECT id, canonical_username FROM user WHERE canonical_username IN";
-    each_of(unit, sql, all_names, &mut note)?;
-    each_of(unit, "SELECT id, user_id FROM user_key WHERE id IN", all_keys, &mut |(id, owner)| {
+    each_of(tx, sql, all_names, &mut note)?;
+    each_of(tx, "SELECT id, user_id FROM user_key WHERE id IN", all_keys, &mut |(id, owner)| {
         known.keys.insert(id, owner);
     })?;
-    each_of(unit, "SELECT id, user_id FROM user_session WHERE id IN", sessions, &mut |(
+    each_of(tx, "SELECT id, user_id FROM user_session WHERE id IN", sessions, &mut |(
         id,
         owner,
     )| {
@@ -240,26 +240,26 @@ fn known<'a>(
 
 /// Shows the rows of a query that ends with IN and a list.
 fn each_of<T: FromCells>(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     query: &str,
     list: impl Iterator<Item = Value>,
     each: &mut dyn FnMut(T),
-) -> Answer<()> {
+) -> MysqlResult<()> {
     let list: Vec<_> = list.collect();
     for some in list.chunks(ROWS) {
         let sql = format!("{query} ({})", marks(some.len()));
-        unit.all(&sql, Params::Positional(some.to_vec()))?.into_iter().for_each(&mut *each);
+        tx.all(&sql, Params::Positional(some.to_vec()))?.into_iter().for_each(&mut *each);
     }
     Ok(())
 }
 
 /// Some people whose ids come after this one, in their order; none: there are no more.
 fn departures_after(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     last: &str,
     living: Option<Moment>,
-) -> Answer<Vec<Departure>> {
-    let found = unit.all(
+) -> MysqlResult<Vec<Departure>> {
+    let found = tx.all(
         concat!(
             "SELECT ",
             user_columns!(),
@@ -274,7 +274,7 @@ fn departures_after(
         people.iter().enumerate().map(|(at, it)| (it.user.id.as_str().to_owned(), at)).collect();
     let ids = || places.keys().map(|it| it.as_str().into());
     let sql = concat!("SELECT ", key_columns!(), " FROM user_key WHERE user_id IN");
-    each_of(unit, sql, ids(), &mut |key: Key| {
+    each_of(tx, sql, ids(), &mut |key: Key| {
         people[places[key.user_id.as_str()]].keys.push(key);
     })?;
     if let Some(now) = living {
@@ -285,7 +285,7 @@ fn departures_after(
                    AND user.epoch = user_session.epoch
              WHERE user_id IN"
         );
-        each_of(unit, sql, ids(), &mut |session: Session| {
+        each_of(tx, sql, ids(), &mut |session: Session| {
             if session.idle_expires >= now && session.created_at.has_passed(now) {
                 people[places[session.user_id.as_str()]].sessions.push(session);
             }

@@ -11,7 +11,7 @@ use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
 use mysql::{Conn, Opts, OptsBuilder, SslOpts};
 
-use super::{Answer, Fault};
+use super::{MysqlFault, MysqlResult};
 use crate::store::{Cluster, Error, Result, Tls};
 
 /// How long a server may take to accept a connection.
@@ -58,8 +58,8 @@ const RETURN_MILLIS: (u64, u64) = (5_000, 300_000);
 const AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// A connection on loan.
-pub(super) struct Loan {
+/// A connection that is lent.
+pub(super) struct Lease {
     pub(super) conn: Conn,
     /// Which server it leads to.
     pub(super) host: usize,
@@ -68,19 +68,19 @@ pub(super) struct Loan {
     since: Instant,
 }
 
-impl Loan {
+impl Lease {
     fn of(conn: Conn, host: usize) -> Self {
         Self { conn, host, is_used: false, since: Instant::now() }
     }
 }
 
 /// The servers, of which one is asked by everybody until it is left for the next.
-pub(super) struct Ring {
+pub(super) struct ClusterPool {
     servers: Vec<Server>,
     /// The one that is asked.
     present: AtomicUsize,
     /// Connections to it that nobody uses.
-    spare: Mutex<Vec<Loan>>,
+    spare: Mutex<Vec<Lease>>,
     /// Since when no try has reached anybody, in milliseconds after the beginning; 0: the last one has.
     lost_since: AtomicU64,
     beginning: Instant,
@@ -98,7 +98,7 @@ struct Server {
     is_doubtful: AtomicBool,
 }
 
-impl Ring {
+impl ClusterPool {
     /// Servers that may take so long to answer.
     pub(super) fn of(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
         let ssl = ssl(&cluster.tls)?;
@@ -136,17 +136,17 @@ impl Ring {
 
     /// Knocks at each server until one lets us in. That they refuse to is told at once; that nobody is there
     /// may pass, and is told later.
-    pub(super) fn knock(&self) -> Result<()> {
+    pub(super) fn connect_any(&self) -> Result<()> {
         // One that comes back into its cluster may not know the user or the database yet.
         let mut refused = Ok(());
         for (host, server) in self.servers.iter().enumerate() {
             match server.connect() {
                 Ok(conn) => {
                     self.present.store(host, Ordering::Release);
-                    self.give_back(Loan::of(conn, host));
+                    self.give_back(Lease::of(conn, host));
                     return Ok(());
                 }
-                Err(Fault::Away { .. }) => {}
+                Err(MysqlFault::Unavailable { .. }) => {}
                 Err(fault) => refused = Err(fault.into()),
             }
         }
@@ -170,23 +170,23 @@ impl Ring {
     }
 
     /// A connection that nobody else uses meanwhile, to the server that is asked at present.
-    pub(super) fn borrow(&self) -> Answer<Loan> {
+    pub(super) fn borrow(&self) -> MysqlResult<Lease> {
         let host = self.present.load(Ordering::Acquire);
         // One that was given back while everybody left leads elsewhere.
         let spare = self.spare().pop().filter(|it| it.host == host);
-        if let Some(mut loan) = spare {
-            (loan.is_used, loan.since) = (true, Instant::now());
-            return Ok(loan);
+        if let Some(mut lease) = spare {
+            (lease.is_used, lease.since) = (true, Instant::now());
+            return Ok(lease);
         }
         match self.servers[host].connect() {
-            Ok(conn) => Ok(Loan::of(conn, host)),
+            Ok(conn) => Ok(Lease::of(conn, host)),
             Err(fault) => {
                 self.note_lost();
-                self.leave_for_next(host);
+                self.fail_over(host);
                 Err(match fault {
                     // One that lets nobody in may be on its way back into its cluster.
-                    Fault::Error(Error::Broken(cause)) if self.servers.len() > 1 => {
-                        Fault::Away { cause, may_be_written: false, is_said: true }
+                    MysqlFault::Error(Error::Broken(cause)) if self.servers.len() > 1 => {
+                        MysqlFault::Unavailable { cause, may_be_written: false, is_said: true }
                     }
                     fault => fault,
                 })
@@ -195,28 +195,28 @@ impl Ring {
     }
 
     /// Takes a connection back that did its work.
-    pub(super) fn give_back(&self, loan: Loan) {
+    pub(super) fn give_back(&self, lease: Lease) {
         self.lost_since.store(0, Ordering::Relaxed);
-        if loan.host == self.present.load(Ordering::Acquire) {
-            self.spare().push(loan);
+        if lease.host == self.present.load(Ordering::Acquire) {
+            self.spare().push(lease);
         }
     }
 
     /// Takes a connection back on which something went wrong.
-    pub(super) fn settle(&self, loan: Loan, fault: &Fault) {
+    pub(super) fn check_in(&self, lease: Lease, fault: &MysqlFault) {
         match fault {
-            Fault::Away { .. } => {
-                let is_hung = loan.since.elapsed() >= self.answer_timeout;
-                self.servers[loan.host].is_doubtful.store(is_hung, Ordering::Relaxed);
-                if loan.is_used && !is_hung {
+            MysqlFault::Unavailable { .. } => {
+                let is_hung = lease.since.elapsed() >= self.answer_timeout;
+                self.servers[lease.host].is_doubtful.store(is_hung, Ordering::Relaxed);
+                if lease.is_used && !is_hung {
                     // The server may have been started again meanwhile, and then it is as good as before.
                     self.close();
                 } else {
                     self.note_lost();
-                    self.leave_for_next(loan.host);
+                    self.fail_over(lease.host);
                 }
             }
-            _ => self.give_back(loan),
+            _ => self.give_back(lease),
         }
     }
 
@@ -229,11 +229,11 @@ impl Ring {
         {
             self.present.store(0, Ordering::Release);
             self.close();
-            self.give_back(Loan::of(conn, 0));
-        } else if let Ok(mut loan) = self.borrow() {
-            match loan.conn.ping().map_err(Fault::from) {
-                Ok(()) => self.give_back(loan),
-                Err(fault) => self.settle(loan, &fault),
+            self.give_back(Lease::of(conn, 0));
+        } else if let Ok(mut lease) = self.borrow() {
+            match lease.conn.ping().map_err(MysqlFault::from) {
+                Ok(()) => self.give_back(lease),
+                Err(fault) => self.check_in(lease, &fault),
             }
         }
     }
@@ -261,7 +261,7 @@ impl Ring {
     }
 
     /// Leaves a server, if it is still the one that is asked.
-    pub(super) fn leave_for_next(&self, host: usize) {
+    pub(super) fn fail_over(&self, host: usize) {
         let next = (host + 1) % self.servers.len();
         // Whoever is first decides; the others have left it already.
         let left = self.present.compare_exchange(host, next, Ordering::AcqRel, Ordering::Acquire);
@@ -273,14 +273,14 @@ impl Ring {
         }
     }
 
-    fn spare(&self) -> MutexGuard<'_, Vec<Loan>> {
+    fn spare(&self) -> MutexGuard<'_, Vec<Lease>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Server {
     /// A connection on which everything is set up, to a server that takes part.
-    fn connect(&self) -> Answer<Conn> {
+    fn connect(&self) -> MysqlResult<Conn> {
         if self.is_doubtful.load(Ordering::Relaxed) {
             self.greet().map_err(|err| self.away(&err))?;
         }
@@ -291,9 +291,9 @@ impl Server {
         connected
     }
 
-    fn sign_in(&self) -> Answer<Conn> {
-        let mut conn = Conn::new(self.opts.clone()).map_err(|err| match Fault::from(err) {
-            Fault::Away { cause, .. } => self.away(&cause),
+    fn sign_in(&self) -> MysqlResult<Conn> {
+        let mut conn = Conn::new(self.opts.clone()).map_err(|err| match MysqlFault::from(err) {
+            MysqlFault::Unavailable { cause, .. } => self.away(&cause),
             fault => fault,
         })?;
         // A server by itself does not know the first, and other makes do not know the second.
@@ -326,9 +326,9 @@ impl Server {
         Err(last)
     }
 
-    fn away(&self, cause: &dyn std::fmt::Display) -> Fault {
+    fn away(&self, cause: &dyn std::fmt::Display) -> MysqlFault {
         let cause = format!("{}:{} cannot be used: {cause}", self.host, self.port);
-        Fault::Away { cause, may_be_written: false, is_said: false }
+        MysqlFault::Unavailable { cause, may_be_written: false, is_said: false }
     }
 }
 
@@ -336,14 +336,14 @@ const WSREP_ON: &str = "SHOW VARIABLES LIKE 'wsrep_on'";
 const WSREP_READY: &str = "SHOW STATUS LIKE 'wsrep_ready'";
 
 /// Sets what not every server knows, and says whether this one does.
-fn set_if_known(conn: &mut Conn, setting: &str) -> Answer<bool> {
+fn set_if_known(conn: &mut Conn, setting: &str) -> MysqlResult<bool> {
     match conn.query_drop(setting) {
         Err(mysql::Error::MySqlError(err)) if err.code == 1193 => Ok(false),
         done => Ok(done.map(|()| true)?),
     }
 }
 
-fn says_on(conn: &mut Conn, question: &str) -> Answer<bool> {
+fn says_on(conn: &mut Conn, question: &str) -> MysqlResult<bool> {
     let rows: Vec<(String, String)> = conn.query(question)?;
     Ok(rows.iter().any(|(_, value)| value == "ON"))
 }

@@ -2,7 +2,7 @@
 
 use mysql::prelude::Queryable;
 
-use super::{Answer, Fault, Mysql, RowCells, Unit, blob, rows_of_marks, values};
+use super::{Mysql, MysqlCells, MysqlFault, MysqlResult, Tx, blob, rows_of_marks, values};
 use crate::store::progress::tell;
 use crate::store::rows::Cells;
 use crate::store::tables::{ALL, SECRETS};
@@ -17,36 +17,34 @@ impl Copies for Mysql {
         progress: Progress<'_>,
         each: &mut dyn FnMut(Row) -> Result<()>,
     ) -> Result<()> {
-        self.as_of_now(|unit| {
-            (0..ALL.len()).try_for_each(|table| show(unit, table, progress, each))
-        })
+        self.as_of_now(|tx| (0..ALL.len()).try_for_each(|table| show(tx, table, progress, each)))
     }
 
     fn begin_copy(&self) -> Result<()> {
-        self.write(|unit| {
-            let is_half = unit.exists("SELECT 1 FROM secret WHERE name = ?", (HALF_COPIED,))?;
-            if !is_half && unit.exists("SELECT 1 FROM user LIMIT 1", ())? {
-                return Err(Fault::Error(Error::Broken(INHABITED_TEXT.to_owned())));
+        self.write(|tx| {
+            let is_half = tx.exists("SELECT 1 FROM secret WHERE name = ?", (HALF_COPIED,))?;
+            if !is_half && tx.exists("SELECT 1 FROM user LIMIT 1", ())? {
+                return Err(MysqlFault::Error(Error::Broken(INHABITED_TEXT.to_owned())));
             }
-            unit.run(
+            tx.run(
                 "INSERT INTO secret (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE name = name",
                 (HALF_COPIED, blob(&[0; 32])),
             )?;
-            unit.run("DELETE FROM secret WHERE name NOT IN ('handle', ?)", (HALF_COPIED,))
+            tx.run("DELETE FROM secret WHERE name NOT IN ('handle', ?)", (HALF_COPIED,))
         })?;
         // In steps, as a cluster stands still while it takes in a large transaction: nobody can use any of
         // it meanwhile.
         for table in ALL.iter().rev().filter(|it| it.name != SECRETS) {
             let sql = format!("DELETE FROM {} LIMIT {DELETED_AT_ONCE}", table.name);
-            while self.write(|unit| unit.run(&sql, ()))? > 0 {}
+            while self.write(|tx| tx.run(&sql, ()))? > 0 {}
         }
         Ok(())
     }
 
     fn add_rows(&self, rows: &[Row]) -> Result<()> {
-        let added = self.write(|unit| {
+        let added = self.write(|tx| {
             for some in rows.chunk_by(|one, other| one.table() == other.table()) {
-                insert(unit, some).map_err(|fault| saying(fault, some[0].table()))?;
+                insert(tx, some).map_err(|fault| saying(fault, some[0].table()))?;
             }
             Ok(())
         });
@@ -54,36 +52,36 @@ impl Copies for Mysql {
     }
 
     fn end_copy(&self) -> Result<()> {
-        Ok(self.write(|unit| {
-            unit.run(
+        Ok(self.write(|tx| {
+            tx.run(
                 "UPDATE counter SET value = (SELECT IFNULL(MAX(id), 0) FROM audit)
                   WHERE name = 'audit'",
                 (),
             )?;
-            unit.run("DELETE FROM secret WHERE name = ?", (HALF_COPIED,)).map(drop)
+            tx.run("DELETE FROM secret WHERE name = ?", (HALF_COPIED,)).map(drop)
         })?)
     }
 }
 
 /// Whether a copy into it has begun and has not ended.
 pub(super) fn is_half_copied(store: &Mysql) -> Result<bool> {
-    store.read(|unit| unit.exists("SELECT 1 FROM secret WHERE name = ?", (HALF_COPIED,)))
+    store.read(|tx| tx.exists("SELECT 1 FROM secret WHERE name = ?", (HALF_COPIED,)))
 }
 
 /// Shows the rows of a table as they arrive. What belongs to nobody is left out: its user was deleted while
 /// it was written on another server.
 fn show(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     table: usize,
     progress: Progress<'_>,
     each: &mut dyn FnMut(Row) -> Result<()>,
-) -> Answer<()> {
+) -> MysqlResult<()> {
     let described = &ALL[table];
     let sql = if described.has_owner { described.select_with_owner() } else { described.select() };
     let mut shown = 0;
-    for row in unit.conn.exec_iter(sql, ())? {
+    for row in tx.conn.exec_iter(sql, ())? {
         let mut row = row?;
-        let mut cells = RowCells { row: &mut row, next: 0 };
+        let mut cells = MysqlCells { row: &mut row, next: 0 };
         let row = Row::read(table, &mut cells)?;
         if described.has_owner && cells.maybe_text()?.is_none() {
             continue;
@@ -96,26 +94,26 @@ fn show(
 }
 
 /// What is wrong with a row that cannot be added; what may pass stays what it is.
-fn saying(fault: Fault, table: &str) -> Fault {
+fn saying(fault: MysqlFault, table: &str) -> MysqlFault {
     match fault {
-        fault @ (Fault::Away { .. } | Fault::Lost(_)) => fault,
+        fault @ (MysqlFault::Unavailable { .. } | MysqlFault::Conflict(_)) => fault,
         fault => {
             let say = |cause| format!("a row of {table} cannot be added: {cause}");
-            Fault::Error(Error::from(fault).saying(say))
+            MysqlFault::Error(Error::from(fault).saying(say))
         }
     }
 }
 
 /// Adds rows of one table with one statement. A random key takes the place of the one with its name; of
 /// others, if they may be there already, those that are stay.
-fn insert(unit: &mut Unit<'_>, rows: &[Row]) -> Answer<()> {
+fn insert(tx: &mut Tx<'_>, rows: &[Row]) -> MysqlResult<()> {
     let table = rows[0].described();
     let present = match table.name {
         SECRETS => "ON DUPLICATE KEY UPDATE value = VALUES(value)",
-        _ if unit.is_again => "ON DUPLICATE KEY UPDATE id = VALUES(id)",
+        _ if tx.may_be_applied => "ON DUPLICATE KEY UPDATE id = VALUES(id)",
         _ => "",
     };
     let marks = rows_of_marks(rows.len(), table.width());
     let cells: Vec<_> = rows.iter().flat_map(Row::cells).collect();
-    unit.run(&format!("{}{marks} {present}", table.insert()), values(&cells)).map(drop)
+    tx.run(&format!("{}{marks} {present}", table.insert()), values(&cells)).map(drop)
 }

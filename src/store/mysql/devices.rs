@@ -1,26 +1,26 @@
 //! Known browsers as they are written down.
 
-use super::{Answer, Unit, values};
+use super::{MysqlResult, Tx, values};
 use crate::base::token::TokenHash;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{DEVICES_MAX, Device};
 
 /// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
 /// then the oldest.
-pub(super) fn upsert(unit: &mut Unit<'_>, device: &Device) -> Answer<()> {
-    unit.run(
+pub(super) fn upsert(tx: &mut Tx<'_>, device: &Device) -> MysqlResult<()> {
+    tx.run(
         "INSERT INTO device (id, user_id, last_used_at) VALUES (?, ?, ?)
          ON DUPLICATE KEY UPDATE last_used_at = VALUES(last_used_at)",
         values(&device.cells()),
     )?;
-    let beyond: Vec<TokenHash> = unit.all(
+    let beyond: Vec<TokenHash> = tx.all(
         "SELECT id FROM device WHERE user_id = ?
           ORDER BY last_used_at > ?, last_used_at DESC LIMIT 1000 OFFSET ?",
         values(&cells![&device.user_id, device.last_used_at.latest_past(), DEVICES_MAX]),
     )?;
     for id in &beyond {
         let sql = "DELETE FROM device WHERE id = ? AND user_id = ?";
-        unit.run(sql, values(&cells![id, &device.user_id]))?;
+        tx.run(sql, values(&cells![id, &device.user_id]))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Invitations as they are written down.
 
-use super::{Answer, Fault, Mysql, Unit, blob, values};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, values};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::ToCells;
@@ -8,60 +8,60 @@ use crate::store::{Invite, Invites, Result};
 
 impl Invites for Mysql {
     fn add_invite(&self, invite: &Invite) -> Result<()> {
-        Ok(self.write(|unit| {
-            let is_there = unit.is_again && has_invite(unit, &invite.id)?;
-            if is_there { Ok(()) } else { insert(unit, invite) }
+        Ok(self.write(|tx| {
+            let is_there = tx.may_be_applied && has_invite(tx, &invite.id)?;
+            if is_there { Ok(()) } else { insert(tx, invite) }
         })?)
     }
 
     fn add_first_invite(&self, invite: &Invite) -> Result<bool> {
-        Ok(self.write(|unit| {
-            if has_users(unit)? {
+        Ok(self.write(|tx| {
+            if has_users(tx)? {
                 return Ok(false);
             }
-            unit.run("DELETE FROM invite WHERE is_first = 1", ())?;
-            insert(unit, invite)?;
+            tx.run("DELETE FROM invite WHERE is_first = 1", ())?;
+            insert(tx, invite)?;
             Ok(true)
         })?)
     }
 }
 
-/// Uses an invitation once, before its user is written. [`Fault::NotInvited`] if it is not good, or not
+/// Uses an invitation once, before its user is written. [`MysqlFault::NotInvited`] if it is not good, or not
 /// any more: of any number of simultaneous uses no more succeed than it has.
-pub(super) fn take(unit: &mut Unit<'_>, id: &TokenHash, now: Moment) -> Answer<()> {
+pub(super) fn take(tx: &mut Tx<'_>, id: &TokenHash, now: Moment) -> MysqlResult<()> {
     let params = (blob(id.as_bytes()), now.millis(), now.latest_past().millis());
-    let found: Option<bool> = unit.first(
+    let found: Option<bool> = tx.first(
         "SELECT is_first FROM invite WHERE id = ? AND expires_at >= ? AND created_at <= ?",
         params.clone(),
     )?;
-    if found.ok_or(Fault::NotInvited)? {
-        if has_users(unit)? {
-            return Err(Fault::NotInvited);
+    if found.ok_or(MysqlFault::NotInvited)? {
+        if has_users(tx)? {
+            return Err(MysqlFault::NotInvited);
         }
         // All of them at once, so that of two on two servers one loses.
-        let met = unit.run("DELETE FROM invite WHERE is_first = 1", ())?;
-        return if met == 0 { Err(Fault::NotInvited) } else { Ok(()) };
+        let met = tx.run("DELETE FROM invite WHERE is_first = 1", ())?;
+        return if met == 0 { Err(MysqlFault::NotInvited) } else { Ok(()) };
     }
     let sql = "UPDATE invite SET uses_left = uses_left - 1
                 WHERE id = ? AND expires_at >= ? AND created_at <= ? AND uses_left > 1";
-    if unit.run(sql, params.clone())? > 0 {
+    if tx.run(sql, params.clone())? > 0 {
         return Ok(());
     }
     let sql = "DELETE FROM invite
                 WHERE id = ? AND expires_at >= ? AND created_at <= ? AND uses_left <= 1";
-    if unit.run(sql, params)? == 0 { Err(Fault::NotInvited) } else { Ok(()) }
+    if tx.run(sql, params)? == 0 { Err(MysqlFault::NotInvited) } else { Ok(()) }
 }
 
-fn has_users(unit: &mut Unit<'_>) -> Answer<bool> {
-    unit.exists("SELECT 1 FROM user LIMIT 1", ())
+fn has_users(tx: &mut Tx<'_>) -> MysqlResult<bool> {
+    tx.exists("SELECT 1 FROM user LIMIT 1", ())
 }
 
-fn has_invite(unit: &mut Unit<'_>, id: &TokenHash) -> Answer<bool> {
-    unit.exists("SELECT 1 FROM invite WHERE id = ?", (blob(id.as_bytes()),))
+fn has_invite(tx: &mut Tx<'_>, id: &TokenHash) -> MysqlResult<bool> {
+    tx.exists("SELECT 1 FROM invite WHERE id = ?", (blob(id.as_bytes()),))
 }
 
-fn insert(unit: &mut Unit<'_>, invite: &Invite) -> Answer<()> {
-    unit.run(
+fn insert(tx: &mut Tx<'_>, invite: &Invite) -> MysqlResult<()> {
+    tx.run(
         "INSERT INTO invite (id, note, group_names, uses_left, is_first, created_at, expires_at)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
         values(&invite.cells()),

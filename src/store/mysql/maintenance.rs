@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Mysql, PATIENCE, Unit};
+use super::{Mysql, MysqlResult, PATIENCE, Tx};
 use crate::store::tables::ALL;
 use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
@@ -12,7 +12,7 @@ impl Upkeep for Mysql {
     }
 
     fn probe(&self) -> Result<()> {
-        if self.ring.is_reached() {
+        if self.pool.is_reached() {
             return Ok(());
         }
         Err(Error::Unavailable("no server of the database can be reached".to_owned()))
@@ -27,7 +27,7 @@ impl Upkeep for Mysql {
     }
 
     fn tend(&self) -> Tended {
-        self.ring.tend();
+        self.pool.tend();
         Tended::Unchanged
     }
 
@@ -39,34 +39,34 @@ impl Upkeep for Mysql {
     }
 
     fn faults(&self) -> Result<Vec<String>> {
-        self.read(|unit| {
+        self.read(|tx| {
             let mut faults = Vec::new();
             for table in ALL.iter().filter(|it| it.has_owner).map(|it| it.name) {
                 let sql = format!(
                     "SELECT count(*) FROM {table} AS it
                       WHERE NOT EXISTS (SELECT 1 FROM user WHERE user.id = it.user_id)"
                 );
-                match count(unit, &sql)? {
+                match count(tx, &sql)? {
                     0 => {}
                     rows => faults.push(format!("{rows} rows of {table} belong to nobody")),
                 }
             }
             let shared = count(
-                unit,
+                tx,
                 "SELECT count(*) FROM user
                    JOIN user_key ON user_key.id = CONCAT('username:', user.canonical_username)
                   WHERE user_key.user_id <> user.id",
             )?;
             faults.extend(shared_names(shared));
-            faults.extend(loses_writes(unit)?);
+            faults.extend(loses_writes(tx)?);
             Ok(faults)
         })
     }
 
     fn oddities(&self) -> Result<Vec<String>> {
-        self.read(|unit| {
+        self.read(|tx| {
             let others = count(
-                unit,
+                tx,
                 "SELECT count(DISTINCT user_id) FROM user_key AS it
                   WHERE id >= 'username:' AND id < 'username;' AND NOT EXISTS
                         (SELECT 1 FROM user_key JOIN user ON user.id = user_key.user_id
@@ -74,7 +74,7 @@ impl Upkeep for Mysql {
                             AND user_key.id = CONCAT('username:', user.canonical_username))",
             )?;
             let nameless = count(
-                unit,
+                tx,
                 "SELECT count(*) FROM user WHERE NOT EXISTS
                    (SELECT 1 FROM user_key WHERE user_id = user.id
                        AND user_key.id >= 'username:' AND user_key.id < 'username;')",
@@ -84,15 +84,15 @@ impl Upkeep for Mysql {
     }
 
     fn close(&self) -> Result<()> {
-        self.ring.close();
+        self.pool.close();
         Ok(())
     }
 }
 
 /// Says if what was acknowledged may be lost in a power cut.
-fn loses_writes(unit: &mut Unit<'_>) -> Answer<Option<String>> {
+fn loses_writes(tx: &mut Tx<'_>) -> MysqlResult<Option<String>> {
     let sql = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS CHAR)";
-    let found: Option<String> = unit.first(sql, ())?;
+    let found: Option<String> = tx.first(sql, ())?;
     Ok(found.filter(|it| it != "1").map(|value| {
         format!(
             "innodb_flush_log_at_trx_commit is {value}: a power cut may take back what was answered; \
@@ -101,6 +101,6 @@ fn loses_writes(unit: &mut Unit<'_>) -> Answer<Option<String>> {
     }))
 }
 
-fn count(unit: &mut Unit<'_>, sql: &str) -> Answer<i64> {
-    Ok(unit.first(sql, ())?.unwrap_or(0))
+fn count(tx: &mut Tx<'_>, sql: &str) -> MysqlResult<i64> {
+    Ok(tx.first(sql, ())?.unwrap_or(0))
 }

@@ -9,7 +9,7 @@
 //! - A transaction that lost against one on another server (1213) is run again whole, so that the loser of
 //!   two sign-ups reads that the name is taken, and no error.
 //! - When the connection breaks while a write is being acknowledged, nobody knows whether it is written:
-//!   it is run again, and sees by its own ids what it had done (`is_again`).
+//!   it is run again, and sees by its own ids what it had done (`may_be_applied`).
 //! - No reliance on isolation: one statement with its own condition, and then the count of rows.
 //! - Every text that names something is stored as bytes: a collation takes `bob` and `bob ` for one.
 
@@ -42,7 +42,7 @@ use super::tables::{self, StoredTable};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store, Written};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
-use cluster::{ANSWER_TIMEOUT, LONG_ANSWER_TIMEOUT, Loan, Ring};
+use cluster::{ANSWER_TIMEOUT, ClusterPool, LONG_ANSWER_TIMEOUT, Lease};
 use keys::{insert_key, put_password};
 use sessions::{has_session, insert_session};
 use users::{has_user, lock_user};
@@ -63,7 +63,7 @@ const LOST_AT_ONE: u64 = 20;
 
 /// Servers that hold the database. Shared by all threads.
 pub struct Mysql {
-    ring: Ring,
+    pool: ClusterPool,
     handle_key: [u8; 32],
     /// Failures that were counted since the rows were.
     uncounted: AtomicU32,
@@ -105,35 +105,35 @@ impl Mysql {
 
     /// A database of which nothing is known yet.
     fn reach(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
-        let ring = Ring::of(cluster, answer_timeout)?;
-        ring.knock()?;
+        let pool = ClusterPool::of(cluster, answer_timeout)?;
+        pool.connect_any()?;
         // The first failure looks how many rows there are.
-        Ok(Self { ring, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })
+        Ok(Self { pool, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })
     }
 
     /// Runs one read: statements that change nothing.
-    fn read<T>(&self, query: impl FnMut(&mut Unit<'_>) -> Answer<T>) -> Result<T> {
-        Ok(self.until_done(Tries::Many, Kind::Read, query)?)
+    fn read<T>(&self, query: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>) -> Result<T> {
+        Ok(self.until_done(Tries::Many, TxKind::Read, query)?)
     }
 
     /// Runs one read that comes back with one record, or none.
     fn read_one<T: FromCells>(&self, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
         let params = params.into();
-        self.read(|unit| unit.first(sql, params.clone()))
+        self.read(|tx| tx.first(sql, params.clone()))
     }
 
     /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
-    fn write<T>(&self, unit: impl FnMut(&mut Unit<'_>) -> Answer<T>) -> Answer<T> {
-        self.until_done(Tries::Many, Kind::Transaction, unit)
+    fn write<T>(&self, tx: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>) -> MysqlResult<T> {
+        self.until_done(Tries::Many, TxKind::Transaction, tx)
     }
 
     /// Runs one statement that writes, and says how many rows it met. If it may have met them before, it
     /// met one.
     fn write_one(&self, sql: &str, params: impl Into<Params>) -> Result<usize> {
         let params = params.into();
-        Ok(self.until_done(Tries::Many, Kind::Statement, |unit| {
-            let met = unit.run(sql, params.clone())?;
-            Ok(if unit.is_again { met.max(1) } else { met })
+        Ok(self.until_done(Tries::Many, TxKind::Statement, |tx| {
+            let met = tx.run(sql, params.clone())?;
+            Ok(if tx.may_be_applied { met.max(1) } else { met })
         })?)
     }
 
@@ -147,59 +147,61 @@ impl Mysql {
     ) -> Result<usize> {
         let (params, id) = (params.into(), blob(id.as_bytes()));
         let lock = format!("SELECT 1 FROM {table} WHERE id = ? FOR UPDATE NOWAIT");
-        Ok(self.until_done(Tries::One, Kind::Transaction, |unit| {
-            let is_there = unit.exists(&lock, (id.clone(),))?;
-            if is_there { unit.run(sql, params.clone()) } else { Ok(0) }
+        Ok(self.until_done(Tries::One, TxKind::Transaction, |tx| {
+            let is_there = tx.exists(&lock, (id.clone(),))?;
+            if is_there { tx.run(sql, params.clone()) } else { Ok(0) }
         })?)
     }
 
-    /// Runs a unit on one server after the other until it is done, or refused for good.
+    /// Runs a transaction on one server after the other until it is done, or refused for good.
     fn until_done<T>(
         &self,
         tries: Tries,
-        kind: Kind,
-        mut unit: impl FnMut(&mut Unit<'_>) -> Answer<T>,
-    ) -> Answer<T> {
+        kind: TxKind,
+        mut work: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
+    ) -> MysqlResult<T> {
         // Once it is known that nobody is there, nobody waits for long to hear it.
-        let most = if self.ring.is_reached() { PATIENCE } else { PATIENCE_WHEN_LOST };
-        let left = if kind == Kind::Read { Patience::left_to_read } else { Patience::left };
+        let most = if self.pool.is_reached() { PATIENCE } else { PATIENCE_WHEN_LOST };
+        let left = if kind == TxKind::Read { Patience::left_to_read } else { Patience::left };
         let deadline = Instant::now() + left(most);
-        let (mut is_again, mut lost, mut away) = (false, 0, 0);
+        let (mut may_be_applied, mut lost, mut away) = (false, 0, 0);
         loop {
             let mut host = None;
-            let fault = match self.ring.borrow() {
-                Ok(mut loan) => {
-                    host = Some(loan.host);
-                    let fault = match attempt(&mut loan, kind, is_again, &mut unit) {
+            let fault = match self.pool.borrow() {
+                Ok(mut lease) => {
+                    host = Some(lease.host);
+                    let fault = match attempt(&mut lease, kind, may_be_applied, &mut work) {
                         Ok(value) => {
-                            self.ring.give_back(loan);
+                            self.pool.give_back(lease);
                             return Ok(value);
                         }
                         Err(fault) => fault,
                     };
-                    self.ring.settle(loan, &fault);
+                    self.pool.check_in(lease, &fault);
                     fault
                 }
                 Err(fault) => fault,
             };
             let (cause, wait) = match fault {
-                Fault::Lost(cause) => {
+                MysqlFault::Conflict(cause) => {
                     lost += 1;
-                    if let Some(host) = host.filter(|_| lost == LOST_AT_ONE || kind == Kind::Read) {
-                        self.ring.leave_for_next(host);
+                    if let Some(host) = host.filter(|_| lost == LOST_AT_ONE || kind == TxKind::Read)
+                    {
+                        self.pool.fail_over(host);
                     }
                     (cause, pause(4 * lost.min(50)))
                 }
-                Fault::Away { cause, may_be_written, .. } => {
-                    is_again |= may_be_written;
+                MysqlFault::Unavailable { cause, may_be_written, .. } => {
+                    may_be_applied |= may_be_written;
                     away += 1;
                     (cause, pause(30 * away.min(10)))
                 }
                 fault => return Err(fault),
             };
             if tries == Tries::One || lost >= LOST_MAX || Instant::now() + wait >= deadline {
-                let err = if is_again { Error::Unknown(cause) } else { Error::Unavailable(cause) };
-                return Err(Fault::Error(err));
+                let err =
+                    if may_be_applied { Error::Unknown(cause) } else { Error::Unavailable(cause) };
+                return Err(MysqlFault::Error(err));
             }
             std::thread::sleep(wait);
         }
@@ -234,8 +236,8 @@ impl Statements for Mysql {
         each: &mut dyn FnMut(&mut dyn Cells) -> Result<()>,
     ) -> Result<()> {
         // What was shown cannot be taken back, so the whole answer is there before the first row is.
-        let rows = self.read(|unit| unit.rows(sql, values(params)))?;
-        rows.into_iter().try_for_each(|mut row| each(&mut RowCells { row: &mut row, next: 0 }))
+        let rows = self.read(|tx| tx.rows(sql, values(params)))?;
+        rows.into_iter().try_for_each(|mut row| each(&mut MysqlCells { row: &mut row, next: 0 }))
     }
 
     fn execute(&self, sql: &str, params: &[Cell<'_>]) -> Result<usize> {
@@ -257,37 +259,37 @@ enum Tries {
     One,
 }
 
-/// What a unit is to the server.
+/// What a transaction is to the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum TxKind {
     Read,
     /// One statement that is written by itself.
     Statement,
     Transaction,
 }
 
-/// Runs a unit once. A connection that comes back with [`Fault::Away`] is of no use any more.
+/// Runs a transaction once. A connection that comes back with [`MysqlFault::Unavailable`] is of no use any more.
 fn attempt<T>(
-    loan: &mut Loan,
-    kind: Kind,
-    is_again: bool,
-    unit: &mut impl FnMut(&mut Unit<'_>) -> Answer<T>,
-) -> Answer<T> {
-    let mut run = |conn: &mut Conn| unit(&mut Unit { conn, is_again });
+    lease: &mut Lease,
+    kind: TxKind,
+    may_be_applied: bool,
+    work: &mut impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
+) -> MysqlResult<T> {
+    let mut run = |conn: &mut Conn| work(&mut Tx { conn, may_be_applied });
     match kind {
-        Kind::Read => run(&mut loan.conn),
-        Kind::Statement => run(&mut loan.conn).map_err(Fault::while_writing),
-        Kind::Transaction => {
-            loan.conn.query_drop("BEGIN")?;
-            let value = match run(&mut loan.conn) {
+        TxKind::Read => run(&mut lease.conn),
+        TxKind::Statement => run(&mut lease.conn).map_err(MysqlFault::while_writing),
+        TxKind::Transaction => {
+            lease.conn.query_drop("BEGIN")?;
+            let value = match run(&mut lease.conn) {
                 Ok(value) => value,
-                Err(fault @ Fault::Away { .. }) => return Err(fault),
+                Err(fault @ MysqlFault::Unavailable { .. }) => return Err(fault),
                 Err(fault) => {
-                    loan.conn.query_drop("ROLLBACK")?;
+                    lease.conn.query_drop("ROLLBACK")?;
                     return Err(fault);
                 }
             };
-            loan.conn.query_drop("COMMIT").map_err(|err| Fault::from(err).while_writing())?;
+            lease.conn.query_drop("COMMIT").map_err(|err| MysqlFault::from(err).while_writing())?;
             Ok(value)
         }
     }
@@ -300,34 +302,38 @@ fn pause(millis: u64) -> Duration {
 }
 
 /// Statements that belong together, on one connection.
-struct Unit<'a> {
+struct Tx<'a> {
     conn: &'a mut Conn,
     /// Whether all of this may be written already: it was being acknowledged when the server went away.
-    is_again: bool,
+    may_be_applied: bool,
 }
 
-impl Unit<'_> {
+impl Tx<'_> {
     /// All rows. The library's own way to one row throws away what is said behind it.
-    fn rows(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Vec<Row>> {
+    fn rows(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<Vec<Row>> {
         Ok(self.conn.exec(sql, params.into())?)
     }
 
     /// All rows, as records.
-    fn all<T: FromCells>(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Vec<T>> {
+    fn all<T: FromCells>(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<Vec<T>> {
         self.rows(sql, params)?.iter_mut().map(record).collect()
     }
 
     /// The first row, as a record.
-    fn first<T: FromCells>(&mut self, sql: &str, params: impl Into<Params>) -> Answer<Option<T>> {
+    fn first<T: FromCells>(
+        &mut self,
+        sql: &str,
+        params: impl Into<Params>,
+    ) -> MysqlResult<Option<T>> {
         self.rows(sql, params)?.first_mut().map(record).transpose()
     }
 
-    fn exists(&mut self, sql: &str, params: impl Into<Params>) -> Answer<bool> {
+    fn exists(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<bool> {
         Ok(!self.rows(sql, params)?.is_empty())
     }
 
     /// Runs a statement that comes back with no rows, and says how many it met: not how many it changed.
-    fn run(&mut self, sql: &str, params: impl Into<Params>) -> Answer<usize> {
+    fn run(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<usize> {
         self.conn.exec_drop(sql, params.into())?;
         Ok(usize::try_from(self.conn.affected_rows()).unwrap_or(usize::MAX))
     }
@@ -338,18 +344,18 @@ impl Unit<'_> {
     }
 }
 
-type Answer<T> = std::result::Result<T, Fault>;
+type MysqlResult<T> = std::result::Result<T, MysqlFault>;
 
-/// Why a unit did not happen: answers that some callers expect, what is to be tried again, or an error.
-enum Fault {
+/// Why a transaction did not happen: answers that some callers expect, what is to be tried again, or an error.
+enum MysqlFault {
     Duplicate,
     NoUser,
     Resting,
     NotInvited,
     /// Others were quicker. Nothing of it was written.
-    Lost(String),
+    Conflict(String),
     /// The server is away, or of no use.
-    Away {
+    Unavailable {
         cause: String,
         /// It was acknowledging a write meanwhile, and did not say what became of it.
         may_be_written: bool,
@@ -359,19 +365,19 @@ enum Fault {
     Error(Error),
 }
 
-impl Fault {
+impl MysqlFault {
     /// The same, met while a write was being acknowledged.
     fn while_writing(self) -> Self {
         match self {
-            Self::Away { cause, is_said: false, .. } => {
-                Self::Away { cause, may_be_written: true, is_said: false }
+            Self::Unavailable { cause, is_said: false, .. } => {
+                Self::Unavailable { cause, may_be_written: true, is_said: false }
             }
             other => other,
         }
     }
 }
 
-impl From<mysql::Error> for Fault {
+impl From<mysql::Error> for MysqlFault {
     /// By code, never by the text of a message.
     fn from(err: mysql::Error) -> Self {
         let cause = err.to_string();
@@ -381,16 +387,16 @@ impl From<mysql::Error> for Fault {
                 // Lost against another transaction, waited too long for a lock, was interrupted for one,
                 // or is to be prepared anew: run again. (The last five are TiDB's.)
                 1213 | 1205 | 1317 | 1020 | 3572 | 1615 | 8002 | 8005 | 8022 | 8028 | 9007 => {
-                    Self::Lost(cause)
+                    Self::Conflict(cause)
                 }
                 // Could not be committed, shuts down, or was ended by an operator, and does not say what
                 // became of it.
-                1180 => Self::Away { cause, may_be_written: true, is_said: false },
-                1053 | 1927 => Self::Away { cause, may_be_written: false, is_said: false },
+                1180 => Self::Unavailable { cause, may_be_written: true, is_said: false },
+                1053 | 1927 => Self::Unavailable { cause, may_be_written: false, is_said: false },
                 // Not part of the cluster, full of connections, read-only, out of disk, memory or threads.
                 1040 | 1047 | 1129 | 1203 | 1226 | 1290 | 1792 | 1836 | 4031 | 1021 | 1026
                 | 1030 | 1037 | 1041 | 1114 | 1135 => {
-                    Self::Away { cause, may_be_written: false, is_said: true }
+                    Self::Unavailable { cause, may_be_written: false, is_said: true }
                 }
                 _ => Self::Error(Error::Broken(cause)),
             },
@@ -399,7 +405,7 @@ impl From<mysql::Error> for Fault {
             | mysql::Error::CodecError(_)
             | mysql::Error::DriverError(_)
             | mysql::Error::TlsError(_) => {
-                Self::Away { cause, may_be_written: false, is_said: false }
+                Self::Unavailable { cause, may_be_written: false, is_said: false }
             }
             mysql::Error::UrlError(_)
             | mysql::Error::FromValueError(_)
@@ -408,50 +414,55 @@ impl From<mysql::Error> for Fault {
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for MysqlFault {
     fn from(err: Error) -> Self {
         Self::Error(err)
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
+impl From<MysqlFault> for Error {
+    fn from(fault: MysqlFault) -> Self {
         match fault {
-            Fault::Error(err) => err,
-            Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
-            Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
-            Fault::Resting => Self::Broken("a name rests".to_owned()),
-            Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
-            Fault::Lost(cause) | Fault::Away { cause, may_be_written: false, .. } => {
+            MysqlFault::Error(err) => err,
+            MysqlFault::Duplicate => {
+                Self::Broken("a row that must be the only one exists".to_owned())
+            }
+            MysqlFault::NoUser => {
+                Self::Broken("a row refers to a user that is not there".to_owned())
+            }
+            MysqlFault::Resting => Self::Broken("a name rests".to_owned()),
+            MysqlFault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
+            MysqlFault::Conflict(cause)
+            | MysqlFault::Unavailable { cause, may_be_written: false, .. } => {
                 Self::Unavailable(cause)
             }
-            Fault::Away { cause, .. } => Self::Unknown(cause),
+            MysqlFault::Unavailable { cause, .. } => Self::Unknown(cause),
         }
     }
 }
 
-fn written(done: Answer<()>) -> Result<Written> {
+fn written(done: MysqlResult<()>) -> Result<Written> {
     match done {
         Ok(()) => Ok(Written::Done),
-        Err(Fault::Duplicate) => Ok(Written::Taken),
-        Err(Fault::Resting) => Ok(Written::Resting),
-        Err(Fault::NoUser) => Ok(Written::NoUser),
+        Err(MysqlFault::Duplicate) => Ok(Written::Taken),
+        Err(MysqlFault::Resting) => Ok(Written::Resting),
+        Err(MysqlFault::NoUser) => Ok(Written::NoUser),
         Err(fault) => Err(fault.into()),
     }
 }
 
 /// The record that a row holds.
-fn record<T: FromCells>(row: &mut Row) -> Answer<T> {
-    Ok(T::read(&mut RowCells { row, next: 0 })?)
+fn record<T: FromCells>(row: &mut Row) -> MysqlResult<T> {
+    Ok(T::read(&mut MysqlCells { row, next: 0 })?)
 }
 
 /// The cells of a row that are not taken yet.
-struct RowCells<'a> {
+struct MysqlCells<'a> {
     row: &'a mut Row,
     next: usize,
 }
 
-impl RowCells<'_> {
+impl MysqlCells<'_> {
     fn take<T: FromValue>(&mut self) -> Result<T> {
         let column = self.next;
         self.next += 1;
@@ -464,7 +475,7 @@ impl RowCells<'_> {
     }
 }
 
-impl Cells for RowCells<'_> {
+impl Cells for MysqlCells<'_> {
     fn int(&mut self) -> Result<i64> {
         self.take()
     }
@@ -512,12 +523,12 @@ fn values(cells: &[Cell<'_>]) -> Params {
 
 /// Deletes the rows of a user in those tables which are such.
 fn delete_rows_of(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     id: &str,
     is_such: impl Fn(&StoredTable) -> bool,
-) -> Answer<()> {
+) -> MysqlResult<()> {
     for table in tables::ALL.iter().rev().filter(|it| it.has_owner && is_such(it)) {
-        unit.run(&format!("DELETE FROM {} WHERE user_id = ?", table.name), (id,))?;
+        tx.run(&format!("DELETE FROM {} WHERE user_id = ?", table.name), (id,))?;
     }
     Ok(())
 }

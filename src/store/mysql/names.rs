@@ -1,6 +1,6 @@
 //! Names that rest, as they are written down.
 
-use super::{Answer, Fault, Mysql, Unit, blob, values};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, values};
 use crate::base::clock::Moment;
 use crate::store::rows::ToCells;
 use crate::store::{NameHash, Names, RestingName, UserId};
@@ -13,35 +13,35 @@ impl Mysql {
     }
 }
 
-/// [`Fault::Resting`] if this name rests, unless it is this user who had it. To be asked once the name is
+/// [`MysqlFault::Resting`] if this name rests, unless it is this user who had it. To be asked once the name is
 /// written: whoever deletes its user at the same moment has let it rest by then.
 pub(super) fn refuse_resting(
-    unit: &mut Unit<'_>,
+    tx: &mut Tx<'_>,
     id: NameHash,
     user: &UserId,
     now: Moment,
-) -> Answer<()> {
-    let rests = unit.exists(
+) -> MysqlResult<()> {
+    let rests = tx.exists(
         "SELECT 1 FROM resting_name
           WHERE id = ? AND expires_at >= ? AND (user_id IS NULL OR user_id <> ?)",
         (blob(&id.0), now.millis(), user.as_str()),
     )?;
-    if rests { Err(Fault::Resting) } else { Ok(()) }
+    if rests { Err(MysqlFault::Resting) } else { Ok(()) }
 }
 
-pub(super) fn delete(unit: &mut Unit<'_>, id: NameHash) -> Answer<usize> {
-    unit.run("DELETE FROM resting_name WHERE id = ?", (blob(&id.0),))
+pub(super) fn delete(tx: &mut Tx<'_>, id: NameHash) -> MysqlResult<usize> {
+    tx.run("DELETE FROM resting_name WHERE id = ?", (blob(&id.0),))
 }
 
 /// Leaves nothing that tells whose the names were that this user had.
-pub(super) fn forget_owner(unit: &mut Unit<'_>, id: &UserId) -> Answer<()> {
-    unit.run("UPDATE resting_name SET user_id = NULL WHERE user_id = ?", (id.as_str(),))?;
+pub(super) fn forget_owner(tx: &mut Tx<'_>, id: &UserId) -> MysqlResult<()> {
+    tx.run("UPDATE resting_name SET user_id = NULL WHERE user_id = ?", (id.as_str(),))?;
     Ok(())
 }
 
 /// Lets a name rest. One that rests already does so for as long as either says.
-pub(super) fn upsert(unit: &mut Unit<'_>, it: &RestingName) -> Answer<()> {
-    unit.run(
+pub(super) fn upsert(tx: &mut Tx<'_>, it: &RestingName) -> MysqlResult<()> {
+    tx.run(
         "INSERT INTO resting_name (id, user_id, expires_at) VALUES (?, ?, ?)
          ON DUPLICATE KEY UPDATE user_id = VALUES(user_id),
                                  expires_at = GREATEST(expires_at, VALUES(expires_at))",

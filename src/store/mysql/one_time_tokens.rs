@@ -1,7 +1,7 @@
 //! One-time tokens as they are written down.
 
 use super::keys::has_hash;
-use super::{Answer, Fault, Mysql, Unit, blob, lock_user, put_password, written};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, put_password, written};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
@@ -10,11 +10,11 @@ use crate::store::{OneTimeToken, OneTimeTokens, Result, UserId, Written};
 impl OneTimeTokens for Mysql {
     fn add_one_time_token(&self, token: &OneTimeToken) -> Result<Written> {
         let (user, purpose) = (token.user_id.as_str(), token.purpose.as_str());
-        written(self.write(|unit| {
-            lock_user(unit, user)?;
+        written(self.write(|tx| {
+            lock_user(tx, user)?;
             let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ?";
-            unit.run(sql, (user, purpose))?;
-            let added = unit.run(
+            tx.run(sql, (user, purpose))?;
+            let added = tx.run(
                 "INSERT INTO one_time_token
                    (id, user_id, purpose, created_at, expires_at, epoch, detail)
                  SELECT ?, id, ?, ?, ?, epoch, ? FROM user WHERE id = ?",
@@ -28,9 +28,11 @@ impl OneTimeTokens for Mysql {
                 ),
             );
             match added {
-                Ok(0) => Err(Fault::NoUser),
+                Ok(0) => Err(MysqlFault::NoUser),
                 // Another server makes one for the same user; the last one is to be valid.
-                Err(Fault::Duplicate) => Err(Fault::Lost("another token is being made".to_owned())),
+                Err(MysqlFault::Duplicate) => {
+                    Err(MysqlFault::Conflict("another token is being made".to_owned()))
+                }
                 added => added.map(drop),
             }
         }))
@@ -39,42 +41,42 @@ impl OneTimeTokens for Mysql {
     fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
         // Whose it was when it was tried first.
         let mut owner: Option<UserId> = None;
-        let done = self.write(|unit| {
+        let done = self.write(|tx| {
             if let Some(user) = &owner
-                && unit.is_again
-                && has_hash(unit, user, hash)?
+                && tx.may_be_applied
+                && has_hash(tx, user, hash)?
             {
                 return Ok(true);
             }
-            let found: Option<UserId> = unit.first(
+            let found: Option<UserId> = tx.first(
                 "SELECT user_id FROM one_time_token
                   WHERE id = ? AND purpose = 'reset_password' AND expires_at >= ? AND created_at <= ?",
                 (blob(id.as_bytes()), now.millis(), now.latest_past().millis()),
             )?;
             let Some(user) = found else { return Ok(false) };
             owner = Some(user.clone());
-            lock_user(unit, user.as_str())?;
+            lock_user(tx, user.as_str())?;
             // The epoch tells that an older process, which does not know this table, has set a password.
             let is_valid = "SELECT 1 FROM user JOIN one_time_token AS it ON it.user_id = user.id
                                 AND it.epoch = user.epoch
                              WHERE user.id = ? AND user.disabled_at IS NULL AND it.id = ?";
-            if !unit.exists(is_valid, (user.as_str(), blob(id.as_bytes())))?
-                || unit.run("DELETE FROM one_time_token WHERE id = ?", (blob(id.as_bytes()),))? == 0
+            if !tx.exists(is_valid, (user.as_str(), blob(id.as_bytes())))?
+                || tx.run("DELETE FROM one_time_token WHERE id = ?", (blob(id.as_bytes()),))? == 0
             {
                 return Ok(false);
             }
-            put_password(unit, &user, Some(hash))?;
+            put_password(tx, &user, Some(hash))?;
             Ok(true)
         });
         match done {
             Ok(is_done) => Ok(is_done),
             // The user is gone; or another one signs in with the name, and there is no other key.
-            Err(Fault::NoUser | Fault::Duplicate) => Ok(false),
+            Err(MysqlFault::NoUser | MysqlFault::Duplicate) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
     }
 }
 
-pub(super) fn delete_all_of(unit: &mut Unit<'_>, id: &str) -> Answer<()> {
-    unit.run("DELETE FROM one_time_token WHERE user_id = ?", (id,)).map(drop)
+pub(super) fn delete_all_of(tx: &mut Tx<'_>, id: &str) -> MysqlResult<()> {
+    tx.run("DELETE FROM one_time_token WHERE user_id = ?", (id,)).map(drop)
 }

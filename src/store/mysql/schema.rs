@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 
-use super::{Answer, Fault, LONG_ANSWER_TIMEOUT, Mysql, Unit, blob, pause};
+use super::{LONG_ANSWER_TIMEOUT, Mysql, MysqlFault, MysqlResult, Tx, blob, pause};
 use crate::base::token;
 use crate::store::{Cluster, Error, Result, older};
 
@@ -103,14 +103,14 @@ pub(super) fn migrate(cluster: &Cluster) -> Result<(u32, u32)> {
 }
 
 /// What there is before anything was done.
-struct Found {
+struct SchemaState {
     has_ours: bool,
     version: u32,
 }
 
 /// Looks at what there is. A database of another program, or of a newer one of ours, is refused.
-fn look(unit: &mut Unit<'_>) -> Answer<Found> {
-    let names: Vec<String> = unit.all(
+fn look(tx: &mut Tx<'_>) -> MysqlResult<SchemaState> {
+    let names: Vec<String> = tx.all(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
         (),
     )?;
@@ -120,13 +120,13 @@ fn look(unit: &mut Unit<'_>) -> Answer<Found> {
                 "it has a table {name} of another program, and was left as it is; give vestibule a \
                  database of its own"
             )),
-            None => Ok(Found { has_ours: false, version: 0 }),
+            None => Ok(SchemaState { has_ours: false, version: 0 }),
         };
     }
-    let found = unit.first("SELECT version FROM vestibule_schema WHERE id = 1", ())?;
+    let found = tx.first("SELECT version FROM vestibule_schema WHERE id = 1", ())?;
     let version = found.unwrap_or(0);
     match version {
-        0 | FIRST..=NEWEST => Ok(Found { has_ours: true, version }),
+        0 | FIRST..=NEWEST => Ok(SchemaState { has_ours: true, version }),
         _ => broken(format!(
             "a newer vestibule made it (schema {version}, this one knows up to {NEWEST}); it was left \
              as it is"
@@ -201,7 +201,7 @@ fn take_steps(store: &Mysql) -> Result<()> {
 
 /// Runs a statement that changes tables: what it would make and is there already is well.
 fn run(store: &Mysql, statement: &str) -> Result<()> {
-    store.read(|unit| match unit.conn.query_drop(statement) {
+    store.read(|tx| match tx.conn.query_drop(statement) {
         // The table, the column or the index is there, or the column is gone.
         Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1050 | 1060 | 1061 | 1091) => Ok(()),
         Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1044 | 1142) => broken(format!(
@@ -228,6 +228,6 @@ pub(super) fn handle_key(store: &Mysql) -> Result<[u8; 32]> {
     find()?.ok_or_else(|| Error::Broken("its random key is not kept".to_owned()))
 }
 
-fn broken<T>(cause: String) -> Answer<T> {
-    Err(Fault::Error(Error::Broken(cause)))
+fn broken<T>(cause: String) -> MysqlResult<T> {
+    Err(MysqlFault::Error(Error::Broken(cause)))
 }

@@ -1,6 +1,6 @@
 //! Sessions as they are written down.
 
-use super::{Answer, Fault, Mysql, Unit, blob, devices, values, written};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, devices, values, written};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::{ToCells, USER_OF_SESSION};
@@ -8,12 +8,12 @@ use crate::store::{AccessTokens, Entry, Result, Session, Sessions, Use, User, Wr
 
 impl Sessions for Mysql {
     fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {
-        written(self.write(|unit| {
-            if unit.is_again && has_session(unit, &session.id)? {
+        written(self.write(|tx| {
+            if tx.may_be_applied && has_session(tx, &session.id)? {
                 return Ok(());
             }
-            insert_session(unit, session, entry)?;
-            let beyond: Vec<TokenHash> = unit.all(
+            insert_session(tx, session, entry)?;
+            let beyond: Vec<TokenHash> = tx.all(
                 "SELECT id FROM user_session WHERE user_id = ?
                   ORDER BY id = ? DESC, created_at > ?, created_at DESC, id
                   LIMIT 1000000 OFFSET ?",
@@ -24,7 +24,7 @@ impl Sessions for Mysql {
                     most,
                 ),
             )?;
-            beyond.iter().try_for_each(|id| delete_session(unit, id).map(drop))
+            beyond.iter().try_for_each(|id| delete_session(tx, id).map(drop))
         }))
     }
 
@@ -84,11 +84,11 @@ impl Sessions for Mysql {
 
 /// Adds a session under the epoch that its user has, if that is the one it was proven under: both are read
 /// by one statement, so that a password that is changed meanwhile ends this session too.
-pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Entry) -> Answer<()> {
+pub(super) fn insert_session(tx: &mut Tx<'_>, session: &Session, entry: &Entry) -> MysqlResult<()> {
     // The user's id comes from the table.
     let [id, user_id, rest @ ..] = session.cells();
     let params = [&[id], &rest[..], &[user_id, entry.proof.into()]].concat();
-    let met = unit.run(
+    let met = tx.run(
         "INSERT INTO user_session
            (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
             seen_at, is_transient, browser, address, epoch)
@@ -99,28 +99,28 @@ pub(super) fn insert_session(unit: &mut Unit<'_>, session: &Session, entry: &Ent
         values(&params),
     )?;
     if met == 0 {
-        return Err(Fault::NoUser);
+        return Err(MysqlFault::NoUser);
     }
     if let Some(replaced) = &entry.replaced {
-        delete_session(unit, replaced)?;
+        delete_session(tx, replaced)?;
     }
     if let Some(id) = entry.cleared {
-        unit.run("DELETE FROM throttle WHERE id = ?", (blob(&id.0),))?;
+        tx.run("DELETE FROM throttle WHERE id = ?", (blob(&id.0),))?;
     }
-    unit.run(
+    tx.run(
         "DELETE FROM user_session WHERE user_id = ? AND idle_expires < ? AND id <> ?",
         (session.user_id.as_str(), session.created_at.millis(), blob(session.id.as_bytes())),
     )?;
     match &entry.device {
-        Some(device) => devices::upsert(unit, device),
+        Some(device) => devices::upsert(tx, device),
         None => Ok(()),
     }
 }
 
-pub(super) fn has_session(unit: &mut Unit<'_>, id: &TokenHash) -> Answer<bool> {
-    unit.exists("SELECT 1 FROM user_session WHERE id = ?", (blob(id.as_bytes()),))
+pub(super) fn has_session(tx: &mut Tx<'_>, id: &TokenHash) -> MysqlResult<bool> {
+    tx.exists("SELECT 1 FROM user_session WHERE id = ?", (blob(id.as_bytes()),))
 }
 
-fn delete_session(unit: &mut Unit<'_>, id: &TokenHash) -> Answer<usize> {
-    unit.run("DELETE FROM user_session WHERE id = ?", (blob(id.as_bytes()),))
+fn delete_session(tx: &mut Tx<'_>, id: &TokenHash) -> MysqlResult<usize> {
+    tx.run("DELETE FROM user_session WHERE id = ?", (blob(id.as_bytes()),))
 }

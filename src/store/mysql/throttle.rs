@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Answer, Fault, Mysql, Unit, blob};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob};
 use crate::base::clock::Moment;
 use crate::store::{COUNTED_EVERY, Count, CountId, Counts, Result};
 
@@ -16,9 +16,9 @@ impl Counts for Mysql {
         most: u32,
     ) -> Result<()> {
         let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
-        self.write(|unit| {
+        self.write(|tx| {
             let mut places = ids.iter().enumerate();
-            places.try_for_each(|(at, id)| change(unit, *id, &|before| after(at, before)))
+            places.try_for_each(|(at, id)| change(tx, *id, &|before| after(at, before)))
         })?;
         let due = (most / 8).min(COUNTED_EVERY);
         // Of several to whom it is due one does it.
@@ -60,14 +60,14 @@ impl Mysql {
 
 /// Replaces a count by what comes after it, if nobody else has replaced it meanwhile, on this server or on
 /// another.
-fn change(unit: &mut Unit<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Count) -> Answer<()> {
-    let before: Option<Count> = unit.first(
+fn change(tx: &mut Tx<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Count) -> MysqlResult<()> {
+    let before: Option<Count> = tx.first(
         "SELECT failures, last_at, until FROM throttle WHERE id = ? FOR UPDATE",
         (blob(&id.0),),
     )?;
     let Count { failures, last_at, until } = after(before);
     let met = match before {
-        Some(before) => unit.run(
+        Some(before) => tx.run(
             "UPDATE throttle SET failures = ?, last_at = ?, until = ?
               WHERE id = ? AND failures = ? AND last_at = ? AND until = ?",
             (
@@ -80,16 +80,16 @@ fn change(unit: &mut Unit<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Cou
                 before.until.millis(),
             ),
         )?,
-        None => match unit.run(
+        None => match tx.run(
             "INSERT INTO throttle (id, failures, last_at, until) VALUES (?, ?, ?, ?)",
             (blob(&id.0), failures, last_at.millis(), until.millis()),
         ) {
-            Err(Fault::Duplicate) => 0,
+            Err(MysqlFault::Duplicate) => 0,
             done => done?,
         },
     };
     match met {
-        0 => Err(Fault::Lost("others count the same at the same moment".to_owned())),
+        0 => Err(MysqlFault::Conflict("others count the same at the same moment".to_owned())),
         _ => Ok(()),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
-    Answer, Fault, Mysql, Unit, delete_rows_of, insert_key, insert_session, invitations, names,
-    one_time_tokens, values, written,
+    Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, insert_key, insert_session, invitations,
+    names, one_time_tokens, values, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -14,13 +14,13 @@ use crate::store::{
 
 impl Users for Mysql {
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
-        written(self.write(|unit| {
-            if unit.is_again && has_user(unit, &user.id)? {
+        written(self.write(|tx| {
+            if tx.may_be_applied && has_user(tx, &user.id)? {
                 return Ok(());
             }
-            see_that_nobody_else_signs_in_as(unit, &user.id, &user.canonical_username)?;
-            self.insert_new_user(unit, user)?;
-            keys.iter().try_for_each(|key| add_key(unit, key))
+            see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
+            self.insert_new_user(tx, user)?;
+            keys.iter().try_for_each(|key| add_key(tx, key))
         }))
     }
 
@@ -32,22 +32,22 @@ impl Users for Mysql {
         invite: Option<&TokenHash>,
         entry: &Entry,
     ) -> Result<SignedUp> {
-        let done = self.write(|unit| {
+        let done = self.write(|tx| {
             // Its id is random and was made for this one sign-up.
-            if unit.is_again && has_user(unit, &user.id)? {
+            if tx.may_be_applied && has_user(tx, &user.id)? {
                 return Ok(());
             }
             if let Some(id) = invite {
-                invitations::take(unit, id, user.created_at)?;
+                invitations::take(tx, id, user.created_at)?;
             }
-            self.insert_new_user(unit, user)?;
-            insert_key(unit, key)?;
-            insert_session(unit, session, entry)
+            self.insert_new_user(tx, user)?;
+            insert_key(tx, key)?;
+            insert_session(tx, session, entry)
         });
         match done {
             Ok(()) => Ok(SignedUp::Done),
-            Err(Fault::Duplicate | Fault::Resting) => Ok(SignedUp::NameTaken),
-            Err(Fault::NotInvited) => Ok(SignedUp::NotInvited),
+            Err(MysqlFault::Duplicate | MysqlFault::Resting) => Ok(SignedUp::NameTaken),
+            Err(MysqlFault::NotInvited) => Ok(SignedUp::NotInvited),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -60,44 +60,44 @@ impl Users for Mysql {
         rests_until: Option<Moment>,
         now: Moment,
     ) -> Result<Written> {
-        written(self.write(|unit| {
-            let before = lock_user(unit, id.as_str())?.ok_or(Fault::NoUser)?;
-            unit.run(
+        written(self.write(|tx| {
+            let before = lock_user(tx, id.as_str())?.ok_or(MysqlFault::NoUser)?;
+            tx.run(
                 "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?",
                 (username, canonical, id.as_str()),
             )?;
             if before != canonical {
                 let new = self.name_hash(canonical);
-                names::refuse_resting(unit, new, id, now)?;
-                names::delete(unit, new)?;
-                self.let_rest(unit, &before, Some(id), rests_until)?;
+                names::refuse_resting(tx, new, id, now)?;
+                names::delete(tx, new)?;
+                self.let_rest(tx, &before, Some(id), rests_until)?;
             }
-            move_sign_in_name(unit, id, &before, canonical)?;
-            one_time_tokens::delete_all_of(unit, id.as_str())
+            move_sign_in_name(tx, id, &before, canonical)?;
+            one_time_tokens::delete_all_of(tx, id.as_str())
         }))
     }
 
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
-        let met = self.write(|unit| {
-            lock_user(unit, id.as_str())?;
-            one_time_tokens::delete_all_of(unit, id.as_str())?;
-            unit.run("UPDATE user SET email = ? WHERE id = ?", (email, id.as_str()))
+        let met = self.write(|tx| {
+            lock_user(tx, id.as_str())?;
+            one_time_tokens::delete_all_of(tx, id.as_str())?;
+            tx.run("UPDATE user SET email = ? WHERE id = ?", (email, id.as_str()))
         });
         Ok(met? > 0)
     }
 
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
-        let met = self.write(|unit| {
-            lock_user(unit, id.as_str())?;
-            unit.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
-            one_time_tokens::delete_all_of(unit, id.as_str())?;
+        let met = self.write(|tx| {
+            lock_user(tx, id.as_str())?;
+            tx.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
+            one_time_tokens::delete_all_of(tx, id.as_str())?;
             // They are good again when their owner is let in again.
-            unit.run(
+            tx.run(
                 "UPDATE access_token SET epoch = epoch + 1
                   WHERE user_id = ? AND epoch = (SELECT epoch FROM user WHERE id = ?)",
                 (id.as_str(), id.as_str()),
             )?;
-            unit.run(
+            tx.run(
                 "UPDATE user SET disabled_at = ?, disabled_reason = ?, epoch = epoch + 1 WHERE id = ?",
                 (now.millis(), reason, id.as_str()),
             )
@@ -106,65 +106,65 @@ impl Users for Mysql {
     }
 
     fn enable_user(&self, id: &UserId) -> Result<bool> {
-        let met = self.write(|unit| {
-            lock_user(unit, id.as_str())?;
+        let met = self.write(|tx| {
+            lock_user(tx, id.as_str())?;
             // One that was made on another server while the user was being shut out.
-            one_time_tokens::delete_all_of(unit, id.as_str())?;
+            one_time_tokens::delete_all_of(tx, id.as_str())?;
             let sql = "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?";
-            unit.run(sql, (id.as_str(),))
+            tx.run(sql, (id.as_str(),))
         });
         Ok(met? > 0)
     }
 
     fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool> {
-        Ok(self.write(|unit| {
-            let name = lock_user(unit, id.as_str())?;
-            names::forget_owner(unit, id)?;
+        Ok(self.write(|tx| {
+            let name = lock_user(tx, id.as_str())?;
+            names::forget_owner(tx, id)?;
             if let Some(name) = name {
-                self.let_rest(unit, &name, None, rests_until)?;
+                self.let_rest(tx, &name, None, rests_until)?;
             }
-            delete_rows_of(unit, id.as_str(), |_| true)?;
-            let met = unit.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
-            Ok(met > 0 || unit.is_again)
+            delete_rows_of(tx, id.as_str(), |_| true)?;
+            let met = tx.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
+            Ok(met > 0 || tx.may_be_applied)
         })?)
     }
 }
 
 impl Mysql {
     /// Adds a user whose name has to be free.
-    fn insert_new_user(&self, unit: &mut Unit<'_>, user: &User) -> Answer<()> {
-        insert_user(unit, user)?;
+    fn insert_new_user(&self, tx: &mut Tx<'_>, user: &User) -> MysqlResult<()> {
+        insert_user(tx, user)?;
         let name = self.name_hash(&user.canonical_username);
-        names::refuse_resting(unit, name, &user.id, user.created_at)
+        names::refuse_resting(tx, name, &user.id, user.created_at)
     }
 
     /// Lets a name rest, if it is to.
     fn let_rest(
         &self,
-        unit: &mut Unit<'_>,
+        tx: &mut Tx<'_>,
         canonical: &str,
         user: Option<&UserId>,
         until: Option<Moment>,
-    ) -> Answer<()> {
+    ) -> MysqlResult<()> {
         let Some(expires_at) = until else { return Ok(()) };
         let (id, user_id) = (self.name_hash(canonical), user.cloned());
-        names::upsert(unit, &RestingName { id, user_id, expires_at })
+        names::upsert(tx, &RestingName { id, user_id, expires_at })
     }
 }
 
-pub(super) fn has_user(unit: &mut Unit<'_>, id: &UserId) -> Answer<bool> {
-    unit.exists("SELECT 1 FROM user WHERE id = ?", (id.as_str(),))
+pub(super) fn has_user(tx: &mut Tx<'_>, id: &UserId) -> MysqlResult<bool> {
+    tx.exists("SELECT 1 FROM user WHERE id = ?", (id.as_str(),))
 }
 
 /// Lets nobody else on this server change a user or add to what is theirs until the transaction ends, and
 /// comes back with their canonical name, if they are there. (Of two on two servers that change a user, one
 /// loses.)
-pub(super) fn lock_user(unit: &mut Unit<'_>, id: &str) -> Answer<Option<String>> {
-    unit.first("SELECT canonical_username FROM user WHERE id = ? FOR UPDATE", (id,))
+pub(super) fn lock_user(tx: &mut Tx<'_>, id: &str) -> MysqlResult<Option<String>> {
+    tx.first("SELECT canonical_username FROM user WHERE id = ? FOR UPDATE", (id,))
 }
 
-fn insert_user(unit: &mut Unit<'_>, user: &User) -> Answer<()> {
-    unit.run(
+fn insert_user(tx: &mut Tx<'_>, user: &User) -> MysqlResult<()> {
+    tx.run(
         "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
                            disabled_at, disabled_reason, attributes)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",

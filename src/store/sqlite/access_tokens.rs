@@ -2,7 +2,10 @@
 
 use rusqlite::Transaction;
 
-use super::{Answer, Fault, RENEWAL_PATIENCE, Sqlite, WRITE_PATIENCE, exists, first, run, written};
+use super::{
+    RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, exists, first, run,
+    written,
+};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::{ToCells, cells};
@@ -23,12 +26,12 @@ impl AccessTokens for Sqlite {
                 &cells![session, &token.user_id],
             )?;
             if !is_live {
-                return Err(Fault::NoUser);
+                return Err(SqliteFault::NoUser);
             }
             let sql = "SELECT count(*) FROM access_token WHERE user_id = ?";
             let count: Option<i64> = first(tx, sql, &cells![&token.user_id])?;
             if count.unwrap_or(0) >= most.into() {
-                return Err(Fault::Duplicate);
+                return Err(SqliteFault::Duplicate);
             }
             run(
                 tx,
@@ -46,7 +49,11 @@ impl AccessTokens for Sqlite {
     }
 }
 
-pub(super) fn see_access_token(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> Answer<usize> {
+pub(super) fn see_access_token(
+    tx: &Transaction<'_>,
+    id: &TokenHash,
+    now: Moment,
+) -> SqliteResult<usize> {
     run(
         tx,
         "UPDATE access_token SET used_at = iif(used_at > ?3, ?2, max(ifnull(used_at, 0), ?2))

@@ -2,7 +2,7 @@
 
 use rusqlite::Transaction;
 
-use super::{Answer, Sqlite, WRITE_PATIENCE, run};
+use super::{Sqlite, SqliteResult, WRITE_PATIENCE, run};
 use crate::store::rows::{Cell, ToCells};
 use crate::store::{Record, Result, Trail};
 
@@ -15,7 +15,7 @@ impl Trail for Sqlite {
 }
 
 /// Adds a record under the next number.
-pub(super) fn insert(tx: &Transaction<'_>, record: &Record) -> Answer<()> {
+pub(super) fn insert(tx: &Transaction<'_>, record: &Record) -> SqliteResult<()> {
     let sql = "INSERT INTO audit (at, event, user_id, address, session, request, detail)
                VALUES (?, ?, ?, ?, ?, ?, ?)";
     let cells: [Cell<'_>; 7] = record.cells();

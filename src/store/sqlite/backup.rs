@@ -16,7 +16,7 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::geteuid;
 
 use super::names::Kept;
-use super::{Answer, Fault, audit, file, names};
+use super::{SqliteFault, SqliteResult, audit, file, names};
 use crate::base::clock::Moment;
 use crate::base::new_file::{NewFile, folder_of, sync_folder, with_suffix};
 use crate::store::engine::OpenMode;
@@ -34,7 +34,7 @@ const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 pub fn back_up(from: &Path, to: &Path) -> Result<(u32, u32)> {
     let failed = |cause: String| Error::Broken(format!("cannot write {}: {cause}", to.display()));
     let source = file::open(from, OpenMode::ToBackUp)?.conn;
-    let schema = file::version(&source).map_err(Fault::from)?;
+    let schema = file::version(&source).map_err(SqliteFault::from)?;
     let copy = NewFile::create(to).map_err(|err| failed(err.to_string()))?;
     copy_into(&source, copy.part(), |_| Ok(())).map_err(|err| failed(err.to_string()))?;
     copy.finish().map_err(|err| failed(err.to_string()))?;
@@ -70,7 +70,7 @@ pub fn restore(
     now: Moment,
 ) -> Result<Restored> {
     let source = file::inspected(from)?;
-    let damage = file::damage(&source).map_err(Fault::from)?;
+    let damage = file::damage(&source).map_err(SqliteFault::from)?;
     if let Some(damage) = damage {
         return Err(Error::Broken(format!("the backup is damaged: {damage}")));
     }
@@ -111,7 +111,11 @@ fn kept_names(to: &Path, backup: &Connection) -> Option<Kept> {
 }
 
 /// Reserves names in a copy, which needs a table of the newest schema for it.
-fn keep_names(copy: &mut Connection, names: &Kept, rests_until: Option<Moment>) -> Answer<usize> {
+fn keep_names(
+    copy: &mut Connection,
+    names: &Kept,
+    rests_until: Option<Moment>,
+) -> SqliteResult<usize> {
     if names.is_empty() {
         return Ok(0);
     }
@@ -127,9 +131,9 @@ fn keep_names(copy: &mut Connection, names: &Kept, rests_until: Option<Moment>) 
 fn copy_into<T>(
     source: &Connection,
     part: &Path,
-    change: impl FnOnce(&mut Connection) -> Answer<T>,
+    change: impl FnOnce(&mut Connection) -> SqliteResult<T>,
 ) -> Result<T> {
-    let filled = || -> Answer<T> {
+    let filled = || -> SqliteResult<T> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Transaction};
 
 use super::{
-    Answer, Fault, Sqlite, WRITE_PATIENCE, all, first, insert_key, insert_session_row, insert_user,
-    names, record,
+    Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, first, insert_key, insert_session_row,
+    insert_user, names, record,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -36,7 +36,7 @@ impl Moves for Sqlite {
             let standings = arrivals
                 .iter()
                 .map(|arrival| standing(&here, arrival))
-                .collect::<Answer<Vec<_>>>()?;
+                .collect::<SqliteResult<Vec<_>>>()?;
             if !skip_conflicts && standings.iter().any(Standing::is_conflict) {
                 return Ok(standings);
             }
@@ -67,7 +67,7 @@ impl Moves for Sqlite {
 }
 
 /// Adds the rows table by table and in the order of their ids, so that each page is written once.
-fn insert(tx: &Transaction<'_>, arrivals: &[&Arrival], progress: Progress<'_>) -> Answer<()> {
+fn insert(tx: &Transaction<'_>, arrivals: &[&Arrival], progress: Progress<'_>) -> SqliteResult<()> {
     let mut people = arrivals.to_vec();
     people.sort_unstable_by(|one, other| one.user.id.as_str().cmp(other.user.id.as_str()));
     for (at, arrival) in people.iter().enumerate() {
@@ -98,25 +98,25 @@ struct Here<'a> {
 }
 
 impl Present for Here<'_> {
-    type Error = Fault;
+    type Error = SqliteFault;
 
-    fn name_of(&self, id: &str) -> Answer<Option<String>> {
+    fn name_of(&self, id: &str) -> SqliteResult<Option<String>> {
         first(self.conn, "SELECT canonical_username FROM user WHERE id = ?1", &cells![id])
     }
 
-    fn user_by_name(&self, canonical: &str) -> Answer<Option<String>> {
+    fn user_by_name(&self, canonical: &str) -> SqliteResult<Option<String>> {
         first(self.conn, "SELECT id FROM user WHERE canonical_username = ?1", &cells![canonical])
     }
 
-    fn name_rests(&self, canonical: &str) -> Answer<bool> {
+    fn name_rests(&self, canonical: &str) -> SqliteResult<bool> {
         names::rests(self.conn, NameHash::of(self.key, canonical), self.now)
     }
 
-    fn owner_of_key(&self, id: &KeyId) -> Answer<Option<String>> {
+    fn owner_of_key(&self, id: &KeyId) -> SqliteResult<Option<String>> {
         first(self.conn, "SELECT user_id FROM user_key WHERE id = ?1", &cells![id])
     }
 
-    fn owner_of_session(&self, id: &TokenHash) -> Answer<Option<String>> {
+    fn owner_of_session(&self, id: &TokenHash) -> SqliteResult<Option<String>> {
         first(self.conn, "SELECT user_id FROM user_session WHERE id = ?1", &cells![id])
     }
 }
@@ -125,7 +125,7 @@ fn show(
     conn: &Connection,
     living: Option<Moment>,
     each: &mut dyn FnMut(Departure) -> bool,
-) -> Answer<()> {
+) -> SqliteResult<()> {
     let mut users = conn.prepare(concat!(
         "SELECT ",
         user_columns!(),
@@ -150,7 +150,7 @@ fn show(
     Ok(())
 }
 
-fn living_of(conn: &Connection, user: &User, now: Moment) -> Answer<Vec<Session>> {
+fn living_of(conn: &Connection, user: &User, now: Moment) -> SqliteResult<Vec<Session>> {
     all(
         conn,
         concat!(

@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, Transaction, params_from_iter};
 
-use super::{Answer, Fault, RowCells, Sqlite, WRITE_PATIENCE, file, invitations, run};
+use super::{
+    Sqlite, SqliteCells, SqliteFault, SqliteResult, WRITE_PATIENCE, file, invitations, run,
+};
 use crate::store::progress::tell;
 use crate::store::rows::{Statements, cells};
 use crate::store::tables::{ALL, SECRETS};
@@ -18,7 +20,7 @@ impl Copies for Sqlite {
     ) -> Result<()> {
         let conn = self.open_reader()?;
         // One view of the whole file.
-        let tx = conn.unchecked_transaction().map_err(Fault::from)?;
+        let tx = conn.unchecked_transaction().map_err(SqliteFault::from)?;
         for table in 0..ALL.len() {
             show(&tx, table, progress, each)?;
         }
@@ -28,7 +30,7 @@ impl Copies for Sqlite {
     fn begin_copy(&self) -> Result<()> {
         let begun = self.write(WRITE_PATIENCE, |tx| {
             if invitations::has_users(tx)? && !file::is_half_copied(tx)? {
-                return Err(Fault::Error(Error::Broken(INHABITED_TEXT.to_owned())));
+                return Err(SqliteFault::Error(Error::Broken(INHABITED_TEXT.to_owned())));
             }
             // Whoever refers to others goes before them. The key for handles stays until another one takes
             // its place, as no database is without it.
@@ -48,7 +50,7 @@ impl Copies for Sqlite {
                 insert(tx, some).map_err(|fault| {
                     let table = some[0].table();
                     let say = |cause| format!("a row of {table} cannot be added: {cause}");
-                    Fault::Error(Error::from(fault).saying(say))
+                    SqliteFault::Error(Error::from(fault).saying(say))
                 })
             })
         });
@@ -65,12 +67,12 @@ fn show(
     table: usize,
     progress: Progress<'_>,
     each: &mut dyn FnMut(Row) -> Result<()>,
-) -> Answer<()> {
+) -> SqliteResult<()> {
     let mut statement = conn.prepare(&ALL[table].select())?;
     let mut rows = statement.query([])?;
     let mut shown = 0;
     while let Some(row) = rows.next()? {
-        each(Row::read(table, &mut RowCells { row, next: 0 })?)?;
+        each(Row::read(table, &mut SqliteCells { row, next: 0 })?)?;
         shown += 1;
         tell(progress, ALL[table].copied_text, shown);
     }
@@ -78,7 +80,7 @@ fn show(
 }
 
 /// Adds rows of one table. A random key takes the place of the one with its name.
-fn insert(tx: &Transaction<'_>, rows: &[Row]) -> Answer<()> {
+fn insert(tx: &Transaction<'_>, rows: &[Row]) -> SqliteResult<()> {
     let table = rows[0].described();
     let present = match table.name {
         SECRETS => "ON CONFLICT (name) DO UPDATE SET value = excluded.value",

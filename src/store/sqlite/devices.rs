@@ -2,13 +2,13 @@
 
 use rusqlite::Transaction;
 
-use super::{Answer, run};
+use super::{SqliteResult, run};
 use crate::store::rows::{ToCells, cells};
 use crate::store::{DEVICES_MAX, Device};
 
 /// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
 /// then the oldest.
-pub(super) fn upsert(tx: &Transaction<'_>, device: &Device) -> Answer<()> {
+pub(super) fn upsert(tx: &Transaction<'_>, device: &Device) -> SqliteResult<()> {
     run(
         tx,
         "INSERT INTO device (id, user_id, last_used_at) VALUES (?1, ?2, ?3)

@@ -16,8 +16,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{FlockType, fcntl_getlk};
 
-use super::place::Place;
-use super::{Fault, WRITE_PATIENCE};
+use super::place::FilePlace;
+use super::{SqliteFault, WRITE_PATIENCE};
 use crate::base::new_file::{folder_of, with_suffix};
 use crate::store::engine::OpenMode;
 use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, older};
@@ -69,7 +69,7 @@ pub(super) struct Opened {
     /// Its path, absolute and without symbolic links.
     pub(super) path: PathBuf,
     /// Where it is, to see later whether the path still leads to it.
-    pub(super) place: Place,
+    pub(super) place: FilePlace,
     /// The one connection that writes.
     pub(super) conn: Connection,
 }
@@ -83,17 +83,17 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> crate::store::Result<Opened> 
 }
 
 /// Why a file is not opened. Unlike [`Error`] it can be made from the library's errors by `?`.
-struct Refusal(Error);
+struct OpenRefusal(Error);
 
-type Result<T> = std::result::Result<T, Refusal>;
+type Result<T> = std::result::Result<T, OpenRefusal>;
 
-impl From<rusqlite::Error> for Refusal {
+impl From<rusqlite::Error> for OpenRefusal {
     fn from(err: rusqlite::Error) -> Self {
-        Self(Fault::from(err).into())
+        Self(SqliteFault::from(err).into())
     }
 }
 
-impl From<std::io::Error> for Refusal {
+impl From<std::io::Error> for OpenRefusal {
     fn from(err: std::io::Error) -> Self {
         Self(Error::Broken(err.to_string()))
     }
@@ -106,10 +106,10 @@ fn prepare(asked: &Path, mode: OpenMode) -> Result<Opened> {
     }
     let path = find(asked)?;
     let found = match inspect(&path, newest(MIGRATIONS))? {
-        Found::Nothing if mode.upgrades() => make(&path)?,
-        Found::Zeros if mode.upgrades() => make_anew(&path)?,
-        Found::Nothing => return broken("it is not there"),
-        Found::New | Found::Zeros if !mode.upgrades() => return broken(EMPTY_TEXT),
+        FileState::Nothing if mode.upgrades() => make(&path)?,
+        FileState::Zeros if mode.upgrades() => make_anew(&path)?,
+        FileState::Nothing => return broken("it is not there"),
+        FileState::New | FileState::Zeros if !mode.upgrades() => return broken(EMPTY_TEXT),
         found => found,
     };
     refuse_network(&path)?;
@@ -120,12 +120,12 @@ fn prepare(asked: &Path, mode: OpenMode) -> Result<Opened> {
     }
     narrow_modes(&path)?;
     // What is in use was checked by the one who opened it first.
-    let is_checked = found == (Found::Ours { is_clean: false }) && !is_in_use;
+    let is_checked = found == (FileState::Ours { is_clean: false }) && !is_in_use;
     for _ in 0..OPENINGS_MAX {
-        let before = Place::of(asked, &path)?;
+        let before = FilePlace::of(asked, &path)?;
         let conn = connect(&path, found, is_checked, mode)?;
         if before.is_there() {
-            return Ok(Opened { place: Place::of(asked, &path)?, path, conn });
+            return Ok(Opened { place: FilePlace::of(asked, &path)?, path, conn });
         }
     }
     unavailable("it was replaced while it was being opened")
@@ -150,8 +150,8 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
     let opened = || -> Result<Connection> {
         let whole = path.canonicalize().or_else(broken)?;
         match inspect(&whole, newest(MIGRATIONS))? {
-            Found::Ours { .. } => {}
-            Found::Nothing | Found::New | Found::Zeros => return broken("it is empty"),
+            FileState::Ours { .. } => {}
+            FileState::Nothing | FileState::New | FileState::Zeros => return broken("it is empty"),
         }
         if length(&with_suffix(&whole, "-journal")) > 0 {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -209,7 +209,7 @@ pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
 /// The number of the schema of the file at `path`, and the newest one. Nothing is changed.
 pub(super) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
     let conn = inspected(path)?;
-    Ok((version(&conn).map_err(Fault::from)?, newest_schema()))
+    Ok((version(&conn).map_err(SqliteFault::from)?, newest_schema()))
 }
 
 /// Brings the file at `path` to the newest schema, or makes it, and says from which number to which; 0:
@@ -217,10 +217,10 @@ pub(super) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
 pub(super) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
     let has_tables = find(path)
         .and_then(|whole| inspect(&whole, newest(MIGRATIONS)))
-        .is_ok_and(|found| matches!(found, Found::Ours { .. }));
+        .is_ok_and(|found| matches!(found, FileState::Ours { .. }));
     let before = if has_tables { schema(path)?.0 } else { 0 };
     let opened = open(path, OpenMode::Beside)?;
-    Ok((before, version(&opened.conn).map_err(Fault::from)?))
+    Ok((before, version(&opened.conn).map_err(SqliteFault::from)?))
 }
 
 pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
@@ -229,7 +229,7 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
 
 /// What stands at the path before anything was done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Found {
+enum FileState {
     /// Nothing at all.
     Nothing,
     /// An empty file, or one whose first transaction was cut off: it is to be made.
@@ -272,12 +272,12 @@ pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
 }
 
 /// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
-fn inspect(path: &Path, newest: i32) -> Result<Found> {
+fn inspect(path: &Path, newest: i32) -> Result<FileState> {
     // Asked before it is opened, as opening a pipe would wait for somebody to write to it.
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(err) if err.kind() == ErrorKind::NotFound => {
-            return new_or_refused(path, "is not there", Found::Nothing, newest);
+            return new_or_refused(path, "is not there", FileState::Nothing, newest);
         }
         Err(err) => return broken(err),
     };
@@ -285,7 +285,7 @@ fn inspect(path: &Path, newest: i32) -> Result<Found> {
         return broken("it is not a regular file");
     }
     if about.len() == 0 {
-        return new_or_refused(path, "is empty", Found::New, newest);
+        return new_or_refused(path, "is empty", FileState::New, newest);
     }
     let header = header(path)?;
     let is_sqlite = header.is_some_and(|it| it.starts_with(b"SQLite format 3\0"));
@@ -293,9 +293,9 @@ fn inspect(path: &Path, newest: i32) -> Result<Found> {
     if !(is_sqlite && id == APPLICATION_ID) {
         return if journal_of_pages(path) == Some(0) {
             // SQLite rolls it back to nothing when it is opened.
-            Ok(Found::New)
+            Ok(FileState::New)
         } else if is_zeros(path, about.len())? {
-            Ok(Found::Zeros)
+            Ok(FileState::Zeros)
         } else if is_sqlite {
             broken(FOREIGN_TEXT)
         } else {
@@ -304,7 +304,7 @@ fn inspect(path: &Path, newest: i32) -> Result<Found> {
     }
     refuse_newer(header.map_or(0, |it| number(&it, 60)), newest)?;
     let is_clean = ["-wal", "-journal"].iter().all(|it| length(&with_suffix(path, it)) == 0);
-    Ok(Found::Ours { is_clean })
+    Ok(FileState::Ours { is_clean })
 }
 
 /// What is said of another program's database.
@@ -338,7 +338,7 @@ fn journal_of_pages(path: &Path) -> Option<u32> {
 
 /// Refuses to make a file beside the log or the journal of one that is gone: SQLite would delete what was
 /// written there, or take it for the new one's.
-fn new_or_refused(path: &Path, state: &str, new: Found, newest: i32) -> Result<Found> {
+fn new_or_refused(path: &Path, state: &str, new: FileState, newest: i32) -> Result<FileState> {
     let log = with_suffix(path, "-wal");
     let left = if length(&log) > 0 {
         log
@@ -373,17 +373,17 @@ fn is_zeros(path: &Path, length: u64) -> std::io::Result<bool> {
 }
 
 /// Makes an empty file that nobody else may read. SQLite gives its companions the same mode.
-fn make(path: &Path) -> Result<Found> {
+fn make(path: &Path) -> Result<FileState> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(Found::New),
+        Ok(_) => Ok(FileState::New),
         // Another process was quicker; what it makes is ours as well.
-        Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(Found::New),
+        Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(FileState::New),
         Err(err) => broken(err),
     }
 }
 
 /// Empties a file of zeros, unless another process is making something of it.
-fn make_anew(path: &Path) -> Result<Found> {
+fn make_anew(path: &Path) -> Result<FileState> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return unavailable("another process is making it");
@@ -394,7 +394,7 @@ fn make_anew(path: &Path) -> Result<Found> {
     if content.iter().all(|it| *it == 0) {
         file.set_len(0)?;
     }
-    Ok(Found::New)
+    Ok(FileState::New)
 }
 
 /// WAL needs shared memory, which network file systems do not have.
@@ -422,14 +422,14 @@ fn narrow_modes(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn connect(path: &Path, found: Found, is_checked: bool, mode: OpenMode) -> Result<Connection> {
+fn connect(path: &Path, found: FileState, is_checked: bool, mode: OpenMode) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may only read without a word, and its companions with it.
     if conn.is_readonly("main")? {
         return broken("it cannot be written: see its mode, its owner and where it is mounted");
     }
-    if found == (Found::Ours { is_clean: false }) {
+    if found == (FileState::Ours { is_clean: false }) {
         // If it is refused, closing it must not fold the log into it.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     }
@@ -650,11 +650,11 @@ fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> Result<()> {
 }
 
 fn unavailable<T>(cause: &str) -> Result<T> {
-    Err(Refusal(Error::Unavailable(cause.to_owned())))
+    Err(OpenRefusal(Error::Unavailable(cause.to_owned())))
 }
 
 fn broken<T>(cause: impl std::fmt::Display) -> Result<T> {
-    Err(Refusal(Error::Broken(cause.to_string())))
+    Err(OpenRefusal(Error::Broken(cause.to_string())))
 }
 
 #[cfg(test)]

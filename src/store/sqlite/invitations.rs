@@ -2,7 +2,7 @@
 
 use rusqlite::Transaction;
 
-use super::{Answer, Fault, Sqlite, WRITE_PATIENCE, exists, first, run};
+use super::{Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, exists, first, run};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::{ToCells, cells};
@@ -26,18 +26,18 @@ impl Invites for Sqlite {
     }
 }
 
-/// Uses an invitation once, before its user is written. [`Fault::NotInvited`] if it is not valid, or not
+/// Uses an invitation once, before its user is written. [`SqliteFault::NotInvited`] if it is not valid, or not
 /// any more: of any number of simultaneous uses no more succeed than it has.
-pub(super) fn take(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> Answer<()> {
+pub(super) fn take(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> SqliteResult<()> {
     let found: Option<(u32, bool)> = first(
         tx,
         "SELECT uses_left, is_first FROM invite
           WHERE id = ? AND expires_at >= ? AND created_at <= ?",
         &cells![id, now, now.latest_past()],
     )?;
-    let Some((uses_left, is_first)) = found else { return Err(Fault::NotInvited) };
+    let Some((uses_left, is_first)) = found else { return Err(SqliteFault::NotInvited) };
     if is_first && has_users(tx)? {
-        return Err(Fault::NotInvited);
+        return Err(SqliteFault::NotInvited);
     }
     let sql = match uses_left {
         0 | 1 => "DELETE FROM invite WHERE id = ?",
@@ -46,11 +46,11 @@ pub(super) fn take(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> Answer<
     run(tx, sql, &cells![id]).map(drop)
 }
 
-pub(super) fn has_users(tx: &Transaction<'_>) -> Answer<bool> {
+pub(super) fn has_users(tx: &Transaction<'_>) -> SqliteResult<bool> {
     exists(tx, "SELECT 1 FROM user LIMIT 1", &[])
 }
 
-fn insert(tx: &Transaction<'_>, invite: &Invite) -> Answer<()> {
+fn insert(tx: &Transaction<'_>, invite: &Invite) -> SqliteResult<()> {
     run(
         tx,
         "INSERT INTO invite (id, note, group_names, uses_left, is_first, created_at, expires_at)

@@ -4,8 +4,8 @@ use rusqlite::Transaction;
 
 use super::users::name_of;
 use super::{
-    Answer, Fault, Sqlite, WRITE_PATIENCE, all, delete_rows_of, exists, first, insert_session, run,
-    written,
+    Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, delete_rows_of, exists, first,
+    insert_session, run, written,
 };
 use crate::base::password::PasswordHash;
 use crate::store::records::renaming;
@@ -59,7 +59,7 @@ impl Keys for Sqlite {
         written(self.write(WRITE_PATIENCE, |tx| {
             let sql = "SELECT 1 FROM user WHERE id = ? AND epoch = ?";
             if !exists(tx, sql, &cells![&session.user_id, proof])? {
-                return Err(Fault::NoUser);
+                return Err(SqliteFault::NoUser);
             }
             put_password(tx, &session.user_id, Some(new))?;
             insert_session(tx, session, entry)
@@ -73,8 +73,8 @@ pub(super) fn put_password(
     tx: &Transaction<'_>,
     user: &UserId,
     hash: Option<&PasswordHash>,
-) -> Answer<()> {
-    let canonical = name_of(tx, user)?.ok_or(Fault::NoUser)?;
+) -> SqliteResult<()> {
+    let canonical = name_of(tx, user)?.ok_or(SqliteFault::NoUser)?;
     let sql = format!(
         "UPDATE user_key SET hashed_password = ?
           WHERE user_id = ? AND (hashed_password IS NOT NULL OR {IS_SIGN_IN_NAME})"
@@ -84,7 +84,7 @@ pub(super) fn put_password(
         let (id, user_id) = (KeyId::username(&canonical), user.clone());
         match insert_key(tx, &Key { id, user_id, hashed_password: hash.cloned() }) {
             // Another user signs in with the name. The old password ends all the same.
-            Err(Fault::Duplicate) if replaced > 0 => {}
+            Err(SqliteFault::Duplicate) if replaced > 0 => {}
             done => done?,
         }
     }
@@ -92,7 +92,7 @@ pub(super) fn put_password(
 }
 
 /// The keys of the sign-in names of a user, by their ids.
-fn sign_in_names(tx: &Transaction<'_>, user: &UserId) -> Answer<Vec<Key>> {
+fn sign_in_names(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<Vec<Key>> {
     let sql = format!(
         "SELECT {} FROM user_key WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id",
         key_columns!()
@@ -106,7 +106,7 @@ pub(super) fn move_sign_in_name(
     user: &UserId,
     before: &str,
     after: &str,
-) -> Answer<()> {
+) -> SqliteResult<()> {
     see_that_nobody_else_signs_in_as(tx, user, after)?;
     let Some(moved) = renaming(&sign_in_names(tx, user)?, before, after) else { return Ok(()) };
     for id in [&moved.from, &moved.to.id] {
@@ -116,12 +116,12 @@ pub(super) fn move_sign_in_name(
 }
 
 /// Adds a key. A name that lets one user in must not show another.
-pub(super) fn add_key(tx: &Transaction<'_>, key: &Key) -> Answer<()> {
+pub(super) fn add_key(tx: &Transaction<'_>, key: &Key) -> SqliteResult<()> {
     let sql = "SELECT 1 FROM user WHERE canonical_username = ? AND id <> ?";
     if let Some(name) = key.id.sign_in_name()
         && exists(tx, sql, &cells![name, &key.user_id])?
     {
-        return Err(Fault::Duplicate);
+        return Err(SqliteFault::Duplicate);
     }
     insert_key(tx, key)
 }
@@ -131,19 +131,19 @@ pub(super) fn see_that_nobody_else_signs_in_as(
     tx: &Transaction<'_>,
     user: &UserId,
     canonical: &str,
-) -> Answer<()> {
+) -> SqliteResult<()> {
     let sql = "SELECT 1 FROM user_key WHERE id = ? AND user_id <> ?";
     let is_taken = exists(tx, sql, &cells![&KeyId::username(canonical), user])?;
-    if is_taken { Err(Fault::Duplicate) } else { Ok(()) }
+    if is_taken { Err(SqliteFault::Duplicate) } else { Ok(()) }
 }
 
-pub(super) fn insert_key(tx: &Transaction<'_>, key: &Key) -> Answer<()> {
+pub(super) fn insert_key(tx: &Transaction<'_>, key: &Key) -> SqliteResult<()> {
     let sql = "INSERT INTO user_key (id, user_id, hashed_password) VALUES (?, ?, ?)";
     run(tx, sql, &key.cells()).map(drop)
 }
 
 /// Ends what was let in under the credentials that this user has had until now.
-fn end_everything_of(tx: &Transaction<'_>, id: &UserId) -> Answer<()> {
+fn end_everything_of(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<()> {
     run(tx, "UPDATE user SET epoch = epoch + 1 WHERE id = ?", &cells![id])?;
     delete_rows_of(tx, id, |it| it.ends_with_credentials)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 
-use super::{Fault, Sqlite, WRITE_PATIENCE, Writer, exists, file};
+use super::{Sqlite, SqliteFault, WRITE_PATIENCE, Writer, exists, file};
 use crate::store::engine::OpenMode;
 use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
 
@@ -91,7 +91,7 @@ impl Upkeep for Sqlite {
         let row = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         // The last connection that closes takes the log and the shared memory away with it.
         drop(writer.conn.take());
-        row.map_err(|err| Fault::from(err).into())
+        row.map_err(|err| SqliteFault::from(err).into())
     }
 }
 
@@ -129,7 +129,7 @@ impl Sqlite {
         let place = self.place.read().unwrap_or_else(PoisonError::into_inner).clone();
         let writer = self.writer(WRITE_PATIENCE)?;
         let set = writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-        set.map_err(Fault::from)?;
+        set.map_err(SqliteFault::from)?;
         // A process that has the other file open may be using our log for it. (Our own file must not be asked
         // about: it would lose its locks.)
         let has_other = place.is_replaced() && file::is_in_use(&self.path).unwrap_or(false);
@@ -137,7 +137,8 @@ impl Sqlite {
             return Ok(());
         }
         let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let is_busy: bool = writer.query_row(fold, [], |row| row.get(0)).map_err(Fault::from)?;
+        let is_busy: bool =
+            writer.query_row(fold, [], |row| row.get(0)).map_err(SqliteFault::from)?;
         if !is_busy && place.has_left() {
             place.remove_log();
         }

@@ -38,7 +38,7 @@ use crate::base::clock::Moment;
 pub use backup::{Restored, back_up, restore};
 pub use file::READER_CACHE_KIB;
 use keys::{insert_key, put_password};
-use place::Place;
+use place::FilePlace;
 use sessions::{insert_session, insert_session_row};
 use users::insert_user;
 
@@ -48,7 +48,7 @@ use users::insert_user;
 /// for nobody. Writes queue for one connection, each for a limited time.
 pub struct Sqlite {
     path: PathBuf,
-    place: RwLock<Place>,
+    place: RwLock<FilePlace>,
     readers: Mutex<Readers>,
     reader_returned: Condvar,
     writer: Mutex<Option<Connection>>,
@@ -83,7 +83,7 @@ impl Sqlite {
         let handle_key = opened
             .conn
             .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
-            .map_err(Fault::from)?;
+            .map_err(SqliteFault::from)?;
         Ok(Self {
             handle_key,
             // The first failure looks how many rows there are.
@@ -99,7 +99,7 @@ impl Sqlite {
 
     /// Runs one read on a connection that nobody else uses meanwhile. A connection that met an
     /// error is not used again.
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> Answer<T>) -> Result<T> {
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> SqliteResult<T>) -> Result<T> {
         let Some(mut reader) = self.reader()? else {
             // No other can be opened by the path, and this one has the right file open.
             let writer = self.writer(WRITE_PATIENCE)?;
@@ -128,7 +128,7 @@ impl Sqlite {
 
     /// Another connection that reads the same file as all the others.
     fn open_reader(&self) -> Result<Connection> {
-        let conn = file::open_reader(&self.path).map_err(Fault::from)?;
+        let conn = file::open_reader(&self.path).map_err(SqliteFault::from)?;
         self.see_that_it_is_there()?;
         Ok(conn)
     }
@@ -155,8 +155,8 @@ impl Sqlite {
     fn write<T>(
         &self,
         patience: Duration,
-        unit: impl FnOnce(&Transaction<'_>) -> Answer<T>,
-    ) -> Answer<T> {
+        unit: impl FnOnce(&Transaction<'_>) -> SqliteResult<T>,
+    ) -> SqliteResult<T> {
         self.see_that_it_is_there()?;
         let mut writer = self.writer(patience)?;
         // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
@@ -171,7 +171,7 @@ impl Sqlite {
 
     /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
     /// other processes.
-    fn writer(&self, patience: Duration) -> Answer<Writer<'_>> {
+    fn writer(&self, patience: Duration) -> SqliteResult<Writer<'_>> {
         let patience = Patience::left(patience);
         let deadline = Instant::now() + patience;
         let slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +180,9 @@ impl Sqlite {
             .wait_timeout_while(slot, patience, |slot| slot.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         let Some(conn) = slot.take() else {
-            return Err(Fault::Error(Error::Unavailable("too many writes are waiting".to_owned())));
+            return Err(SqliteFault::Error(Error::Unavailable(
+                "too many writes are waiting".to_owned(),
+            )));
         };
         let writer = Writer { store: self, conn: Some(conn) };
         writer.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
@@ -219,7 +221,7 @@ impl Statements for Sqlite {
             let mut statement = conn.prepare_cached(sql)?;
             let mut rows = statement.query(params_from_iter(params))?;
             while let Some(row) = rows.next()? {
-                each(&mut RowCells { row, next: 0 })?;
+                each(&mut SqliteCells { row, next: 0 })?;
             }
             Ok(())
         })
@@ -239,14 +241,18 @@ impl Statements for Sqlite {
 }
 
 /// The first row of a query, if there is one.
-fn first<T: FromCells>(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<Option<T>> {
+fn first<T: FromCells>(
+    conn: &Connection,
+    sql: &str,
+    params: &[Cell<'_>],
+) -> SqliteResult<Option<T>> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params_from_iter(params))?;
     rows.next()?.map(record).transpose()
 }
 
 /// All rows of a query.
-fn all<T: FromCells>(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<Vec<T>> {
+fn all<T: FromCells>(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> SqliteResult<Vec<T>> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params_from_iter(params))?;
     let mut found = Vec::new();
@@ -257,18 +263,18 @@ fn all<T: FromCells>(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answe
 }
 
 /// Whether a query has a row.
-fn exists(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<bool> {
+fn exists(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> SqliteResult<bool> {
     Ok(conn.prepare_cached(sql)?.exists(params_from_iter(params))?)
 }
 
 /// Runs a statement that comes back with no rows, and says how many it met.
-fn run(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> Answer<usize> {
+fn run(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> SqliteResult<usize> {
     Ok(conn.prepare_cached(sql)?.execute(params_from_iter(params))?)
 }
 
 /// The record that a row holds.
-fn record<T: FromCells>(row: &Row<'_>) -> Answer<T> {
-    Ok(T::read(&mut RowCells { row, next: 0 })?)
+fn record<T: FromCells>(row: &Row<'_>) -> SqliteResult<T> {
+    Ok(T::read(&mut SqliteCells { row, next: 0 })?)
 }
 
 /// Deletes the rows of a user in those tables which are such.
@@ -276,7 +282,7 @@ fn delete_rows_of(
     tx: &Transaction<'_>,
     id: &UserId,
     is_such: impl Fn(&StoredTable) -> bool,
-) -> Answer<()> {
+) -> SqliteResult<()> {
     for table in tables::ALL.iter().rev().filter(|it| it.has_owner && is_such(it)) {
         let sql = format!("DELETE FROM {} WHERE user_id = ?", table.name);
         run(tx, &sql, &cells![id])?;
@@ -285,20 +291,20 @@ fn delete_rows_of(
 }
 
 /// The cells of a row that are not taken yet.
-struct RowCells<'a, 'b> {
+struct SqliteCells<'a, 'b> {
     row: &'a Row<'b>,
     next: usize,
 }
 
-impl RowCells<'_, '_> {
+impl SqliteCells<'_, '_> {
     fn take<T: FromSql>(&mut self) -> Result<T> {
         let column = self.next;
         self.next += 1;
-        Ok(self.row.get(column).map_err(Fault::from)?)
+        Ok(self.row.get(column).map_err(SqliteFault::from)?)
     }
 }
 
-impl Cells for RowCells<'_, '_> {
+impl Cells for SqliteCells<'_, '_> {
     fn int(&mut self) -> Result<i64> {
         self.take()
     }
@@ -318,7 +324,7 @@ impl Cells for RowCells<'_, '_> {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
         let column = self.next;
         self.next += 1;
-        match self.row.get_ref(column).map_err(Fault::from)? {
+        match self.row.get_ref(column).map_err(SqliteFault::from)? {
             ValueRef::Blob(found) if found.len() == bytes.len() => {
                 bytes.copy_from_slice(found);
                 Ok(())
@@ -390,10 +396,10 @@ impl Drop for Reader<'_> {
     }
 }
 
-type Answer<T> = std::result::Result<T, Fault>;
+type SqliteResult<T> = std::result::Result<T, SqliteFault>;
 
 /// Why a transaction did not happen: answers that some callers expect, or an error.
-pub(super) enum Fault {
+pub(super) enum SqliteFault {
     Duplicate,
     NoUser,
     Resting,
@@ -401,7 +407,7 @@ pub(super) enum Fault {
     Error(Error),
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for SqliteFault {
     /// By code, never by the text of a message.
     fn from(err: rusqlite::Error) -> Self {
         let Some(code) = err.sqlite_error().copied() else {
@@ -422,30 +428,36 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for SqliteFault {
     fn from(err: Error) -> Self {
         Self::Error(err)
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
+impl From<SqliteFault> for Error {
+    fn from(fault: SqliteFault) -> Self {
         match fault {
-            Fault::Error(err) => err,
-            Fault::Duplicate => Self::Broken("a row that must be the only one exists".to_owned()),
-            Fault::NoUser => Self::Broken("a row refers to a user that is not there".to_owned()),
-            Fault::Resting => Self::Broken("a name rests".to_owned()),
-            Fault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
+            SqliteFault::Error(err) => err,
+            SqliteFault::Duplicate => {
+                Self::Broken("a row that must be the only one exists".to_owned())
+            }
+            SqliteFault::NoUser => {
+                Self::Broken("a row refers to a user that is not there".to_owned())
+            }
+            SqliteFault::Resting => Self::Broken("a name rests".to_owned()),
+            SqliteFault::NotInvited => {
+                Self::Broken("an invitation is not good any more".to_owned())
+            }
         }
     }
 }
 
-fn written(done: Answer<()>) -> Result<Written> {
+fn written(done: SqliteResult<()>) -> Result<Written> {
     match done {
         Ok(()) => Ok(Written::Done),
-        Err(Fault::Duplicate) => Ok(Written::Taken),
-        Err(Fault::Resting) => Ok(Written::Resting),
-        Err(Fault::NoUser) => Ok(Written::NoUser),
+        Err(SqliteFault::Duplicate) => Ok(Written::Taken),
+        Err(SqliteFault::Resting) => Ok(Written::Resting),
+        Err(SqliteFault::NoUser) => Ok(Written::NoUser),
         Err(fault) => Err(fault.into()),
     }
 }
@@ -616,7 +628,7 @@ mod tests {
     fn writes_nothing_and_goes_on_after_a_panic_within_a_transaction() {
         let (_folder, store) = open();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            store.write(WRITE_PATIENCE, |tx| -> std::result::Result<(), Fault> {
+            store.write(WRITE_PATIENCE, |tx| -> std::result::Result<(), SqliteFault> {
                 insert_user(tx, &user("ann"), "")?;
                 panic!("a bug");
             })

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction};
 
-use super::{Answer, Fault, Sqlite, all, exists, file, record, run};
+use super::{Sqlite, SqliteFault, SqliteResult, all, exists, file, record, run};
 use crate::base::clock::Moment;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{NameHash, Names, RestingName, UserId};
@@ -15,39 +15,39 @@ impl Sqlite {
     }
 }
 
-/// [`Fault::Resting`] if this name rests, unless it is this user who had it.
+/// [`SqliteFault::Resting`] if this name rests, unless it is this user who had it.
 pub(super) fn refuse_resting(
     tx: &Transaction<'_>,
     id: NameHash,
     user: &UserId,
     now: Moment,
-) -> Answer<()> {
+) -> SqliteResult<()> {
     let rests = exists(
         tx,
         "SELECT 1 FROM resting_name
           WHERE id = ? AND expires_at >= ? AND (user_id IS NULL OR user_id <> ?)",
         &cells![&id, now, user],
     )?;
-    if rests { Err(Fault::Resting) } else { Ok(()) }
+    if rests { Err(SqliteFault::Resting) } else { Ok(()) }
 }
 
-pub(super) fn rests(conn: &Connection, id: NameHash, now: Moment) -> Answer<bool> {
+pub(super) fn rests(conn: &Connection, id: NameHash, now: Moment) -> SqliteResult<bool> {
     let sql = "SELECT 1 FROM resting_name WHERE id = ? AND expires_at >= ?";
     exists(conn, sql, &cells![&id, now])
 }
 
-pub(super) fn delete(tx: &Transaction<'_>, id: NameHash) -> Answer<usize> {
+pub(super) fn delete(tx: &Transaction<'_>, id: NameHash) -> SqliteResult<usize> {
     run(tx, "DELETE FROM resting_name WHERE id = ?", &cells![&id])
 }
 
 /// Leaves nothing that tells whose the names were that this user had.
-pub(super) fn forget_owner(tx: &Transaction<'_>, id: &UserId) -> Answer<()> {
+pub(super) fn forget_owner(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<()> {
     let sql = "UPDATE resting_name SET user_id = NULL WHERE user_id = ?";
     run(tx, sql, &cells![id]).map(drop)
 }
 
 /// Lets a name rest. One that rests already does so for as long as either says.
-pub(super) fn upsert(conn: &Connection, it: &RestingName) -> Answer<()> {
+pub(super) fn upsert(conn: &Connection, it: &RestingName) -> SqliteResult<()> {
     run(
         conn,
         "INSERT INTO resting_name (id, user_id, expires_at) VALUES (?1, ?2, ?3)
@@ -69,7 +69,7 @@ pub(super) struct Kept {
 }
 
 /// Reads which names are to be kept when `backup` takes the place of `replaced`.
-pub(super) fn kept_of(replaced: &Connection, backup: &Connection) -> Answer<Kept> {
+pub(super) fn kept_of(replaced: &Connection, backup: &Connection) -> SqliteResult<Kept> {
     // An older one has no such table.
     let resting = if replaced.table_exists(None, "resting_name")? {
         all(replaced, "SELECT id, user_id, expires_at FROM resting_name", &[])?
@@ -99,9 +99,13 @@ impl Kept {
     /// there are. A user who is there may take theirs back.
     // LIMIT: hashes from a database with another key cannot be kept. A backup of that very database has the
     // same one.
-    pub(super) fn keep(&self, copy: &Connection, rests_until: Option<Moment>) -> Answer<usize> {
+    pub(super) fn keep(
+        &self,
+        copy: &Connection,
+        rests_until: Option<Moment>,
+    ) -> SqliteResult<usize> {
         let key = file::handle_key(copy)?;
-        let owner = |id: &UserId| -> Answer<Option<UserId>> {
+        let owner = |id: &UserId| -> SqliteResult<Option<UserId>> {
             let is_there = exists(copy, "SELECT 1 FROM user WHERE id = ?", &cells![id])?;
             Ok(is_there.then(|| id.clone()))
         };

@@ -2,7 +2,7 @@
 
 use rusqlite::Transaction;
 
-use super::{Answer, Fault, Sqlite, WRITE_PATIENCE, first, put_password, run, written};
+use super::{Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, first, put_password, run, written};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
@@ -43,12 +43,12 @@ impl OneTimeTokens for Sqlite {
         match done {
             Ok(is_done) => Ok(is_done),
             // Another user signs in with the name, and there is no other key to set it on.
-            Err(Fault::Duplicate) => Ok(false),
+            Err(SqliteFault::Duplicate) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
     }
 }
 
-pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> Answer<usize> {
+pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<usize> {
     run(tx, "DELETE FROM one_time_token WHERE user_id = ?", &cells![id])
 }

@@ -11,7 +11,7 @@ use crate::base::new_file::with_suffix;
 
 /// A file that is open, and where its path leads.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct FilePlace {
     /// By the name that it was asked for, which may be a symbolic link.
     asked: Named,
     database: Named,
@@ -36,7 +36,7 @@ impl Named {
     }
 }
 
-impl Place {
+impl FilePlace {
     /// Where the database is now, and what lies beside it: `path` is what the name `asked` leads to.
     pub(super) fn of(asked: &Path, path: &Path) -> std::io::Result<Self> {
         let companions = ["-wal", "-shm"].map(|suffix| with_suffix(path, suffix));

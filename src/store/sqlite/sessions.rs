@@ -4,7 +4,8 @@ use rusqlite::Transaction;
 
 use super::access_tokens::see_access_token;
 use super::{
-    Answer, Fault, RENEWAL_PATIENCE, Sqlite, WRITE_PATIENCE, devices, first, run, written,
+    RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, devices, first, run,
+    written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -67,7 +68,7 @@ impl Sessions for Sqlite {
     }
 }
 
-fn see(tx: &Transaction<'_>, id: &TokenHash, proven: bool, now: Moment) -> Answer<usize> {
+fn see(tx: &Transaction<'_>, id: &TokenHash, proven: bool, now: Moment) -> SqliteResult<usize> {
     run(
         tx,
         "UPDATE user_session
@@ -83,7 +84,7 @@ fn renew(
     id: &TokenHash,
     (active_expires, idle_expires): (Moment, Moment),
     now: Moment,
-) -> Answer<usize> {
+) -> SqliteResult<usize> {
     run(
         tx,
         "UPDATE user_session SET active_expires = max(active_expires, ?2),
@@ -94,13 +95,17 @@ fn renew(
     )
 }
 
-pub(super) fn insert_session(tx: &Transaction<'_>, session: &Session, entry: &Entry) -> Answer<()> {
+pub(super) fn insert_session(
+    tx: &Transaction<'_>,
+    session: &Session,
+    entry: &Entry,
+) -> SqliteResult<()> {
     // A user who was shut out while the password was compared stays out, and one whose credentials
     // changed meanwhile has proven nothing.
     let sql = "SELECT epoch FROM user WHERE id = ? AND disabled_at IS NULL";
-    let epoch: Epoch = first(tx, sql, &cells![&session.user_id])?.ok_or(Fault::NoUser)?;
+    let epoch: Epoch = first(tx, sql, &cells![&session.user_id])?.ok_or(SqliteFault::NoUser)?;
     if entry.proof.is_some_and(|proven| proven != epoch) {
-        return Err(Fault::NoUser);
+        return Err(SqliteFault::NoUser);
     }
     if let Some(replaced) = &entry.replaced {
         delete_session(tx, replaced)?;
@@ -117,7 +122,7 @@ pub(super) fn insert_session(tx: &Transaction<'_>, session: &Session, entry: &En
     }
 }
 
-pub(super) fn insert_session_row(tx: &Transaction<'_>, session: &Session) -> Answer<()> {
+pub(super) fn insert_session_row(tx: &Transaction<'_>, session: &Session) -> SqliteResult<()> {
     run(
         tx,
         "INSERT INTO user_session
@@ -130,6 +135,6 @@ pub(super) fn insert_session_row(tx: &Transaction<'_>, session: &Session) -> Ans
     Ok(())
 }
 
-fn delete_session(tx: &Transaction<'_>, id: &TokenHash) -> Answer<usize> {
+fn delete_session(tx: &Transaction<'_>, id: &TokenHash) -> SqliteResult<usize> {
     run(tx, "DELETE FROM user_session WHERE id = ?", &cells![id])
 }

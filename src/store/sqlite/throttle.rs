@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::Transaction;
 
-use super::{Answer, Sqlite, WRITE_PATIENCE, first, run};
+use super::{Sqlite, SqliteResult, WRITE_PATIENCE, first, run};
 use crate::base::clock::Moment;
 use crate::store::rows::cells;
 use crate::store::{COUNTED_EVERY, Count, CountId, Counts, Result};
@@ -67,7 +67,7 @@ impl Counts for Sqlite {
     }
 }
 
-fn upsert(tx: &Transaction<'_>, id: &CountId, count: Count) -> Answer<()> {
+fn upsert(tx: &Transaction<'_>, id: &CountId, count: Count) -> SqliteResult<()> {
     let Count { failures, last_at, until } = count;
     run(
         tx,

@@ -4,8 +4,8 @@ use rusqlite::Transaction;
 
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
-    Answer, Fault, Sqlite, WRITE_PATIENCE, delete_rows_of, first, insert_key, insert_session,
-    invitations, names, one_time_tokens, run, written,
+    Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, delete_rows_of, first, insert_key,
+    insert_session, invitations, names, one_time_tokens, run, written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -42,8 +42,8 @@ impl Users for Sqlite {
         });
         match done {
             Ok(()) => Ok(SignedUp::Done),
-            Err(Fault::Duplicate | Fault::Resting) => Ok(SignedUp::NameTaken),
-            Err(Fault::NotInvited) => Ok(SignedUp::NotInvited),
+            Err(SqliteFault::Duplicate | SqliteFault::Resting) => Ok(SignedUp::NameTaken),
+            Err(SqliteFault::NotInvited) => Ok(SignedUp::NotInvited),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -57,7 +57,7 @@ impl Users for Sqlite {
         now: Moment,
     ) -> Result<Written> {
         let done = self.write(WRITE_PATIENCE, |tx| {
-            let before = name_of(tx, id)?.ok_or(Fault::NoUser)?;
+            let before = name_of(tx, id)?.ok_or(SqliteFault::NoUser)?;
             let sql = "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?";
             run(tx, sql, &cells![username, canonical, id])?;
             if before != canonical {
@@ -127,7 +127,7 @@ impl Users for Sqlite {
 
 impl Sqlite {
     /// Adds a user whose name has to be free.
-    fn insert_new_user(&self, tx: &Transaction<'_>, user: &User) -> Answer<()> {
+    fn insert_new_user(&self, tx: &Transaction<'_>, user: &User) -> SqliteResult<()> {
         insert_user(tx, user, "")?;
         let name = self.name_hash(&user.canonical_username);
         names::refuse_resting(tx, name, &user.id, user.created_at)
@@ -140,7 +140,7 @@ impl Sqlite {
         canonical: &str,
         user: Option<&UserId>,
         until: Option<Moment>,
-    ) -> Answer<()> {
+    ) -> SqliteResult<()> {
         let Some(expires_at) = until else { return Ok(()) };
         let (id, user_id) = (self.name_hash(canonical), user.cloned());
         names::upsert(tx, &RestingName { id, user_id, expires_at })
@@ -148,11 +148,11 @@ impl Sqlite {
 }
 
 /// The canonical name of a user.
-pub(super) fn name_of(tx: &Transaction<'_>, id: &UserId) -> Answer<Option<String>> {
+pub(super) fn name_of(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<Option<String>> {
     first(tx, "SELECT canonical_username FROM user WHERE id = ?", &cells![id])
 }
 
-pub(super) fn insert_user(tx: &Transaction<'_>, user: &User, attributes: &str) -> Answer<()> {
+pub(super) fn insert_user(tx: &Transaction<'_>, user: &User, attributes: &str) -> SqliteResult<()> {
     let [id, username, canonical, created_at, groups, email, disabled_at, reason] = user.cells();
     run(
         tx,
