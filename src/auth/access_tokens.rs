@@ -13,7 +13,9 @@ use crate::auth::users::Username;
 use crate::base::clock::Moment;
 use crate::base::password::{Password, PasswordHash};
 use crate::base::token::{self, Token};
-use crate::store::{AccessToken, Error, KeyId, Result, Session, Store, Use, User, UserId, Written};
+use crate::store::{
+    AccessToken, AccessTokenAdded, Error, KeyId, Result, Session, Store, Use, User, UserId,
+};
 
 /// What an access token begins with, so that people and scanners for leaked secrets know one.
 pub const PREFIX: &str = "vst_";
@@ -80,9 +82,9 @@ pub fn create(
         used_at: None,
     };
     Ok(match store.add_access_token(&record, &session.id, MOST)? {
-        Written::Done => Made::Done(token, Box::new(record)),
-        Written::Taken | Written::Resting => Made::TooMany,
-        Written::NoUser => Made::Ended,
+        AccessTokenAdded::Done => Made::Done(token, Box::new(record)),
+        AccessTokenAdded::TooMany => Made::TooMany,
+        AccessTokenAdded::SessionEnded => Made::Ended,
     })
 }
 
@@ -118,7 +120,7 @@ pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<U
     let Some((user, to_note)) = recognise(store, token, now)? else { return Ok(None) };
     if let Some(used) = to_note {
         // Nobody waits for this, and nobody is told if the database is busy.
-        match store.see_access_token(used.id(), now) {
+        match store.touch_access_token(used.id(), now) {
             Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
             Err(err) => return Err(err),
         }

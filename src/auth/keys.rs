@@ -5,7 +5,9 @@
 
 use crate::auth::users::Username;
 use crate::base::password::{Hasher, Password, PasswordHash, Verdict};
-use crate::store::{Credentials, Epoch, Key, KeyId, Result, Store, User, UserId, Written};
+use crate::store::{
+    Credentials, Epoch, Key, KeyAdded, KeyId, PasswordSet, Result, Store, User, UserId,
+};
 
 /// Hashes of one user that a password is compared with at most when it is given once more. An import can
 /// bring over any number of keys with different passwords, and each comparison is a slow hash.
@@ -54,14 +56,14 @@ pub enum Refusal {
     Disabled(UserId),
 }
 
-/// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is; [`Written::NoUser`]
+/// Adds a key to a user. [`KeyAdded::Taken`] if the key exists, whoever's it is; [`KeyAdded::NoUser`]
 /// if there is no such user. (Lucia: `createKey`.)
 pub fn create(
     store: &dyn Store,
     hasher: &Hasher,
     user: &UserId,
     key: &NewKey<'_>,
-) -> Result<Written> {
+) -> Result<KeyAdded> {
     store.add_key(&new(hasher, user, key))
 }
 
@@ -161,7 +163,7 @@ pub fn user_by_provider(store: &dyn Store, id: &KeyId) -> Result<Option<User>> {
 
 /// Sets the password of a user, or removes it, and ends every session, access token and reset link of
 /// theirs. The password belongs to the user: every key that has one gets it, and so does every sign-in name;
-/// a user without any gets their own. [`Written::Taken`] if another user signs in with that and there is no
+/// a user without any gets their own. [`PasswordSet::NameTaken`] if another user signs in with that and there is no
 /// other key. (Lucia: `updateKeyPassword`, which changes one key and leaves the sessions alive; OWASP ASVS
 /// 7.4.3 wants them to end.)
 pub fn set_password(
@@ -169,14 +171,14 @@ pub fn set_password(
     hasher: &Hasher,
     user: &UserId,
     password: Option<&Password>,
-) -> Result<Written> {
+) -> Result<PasswordSet> {
     let hash = password.map(|password| hasher.hash(password));
     store.set_password(user, hash.as_ref())
 }
 
-/// Lets a user sign in with this name as well, with the password that they have. [`Written::Taken`] if it
+/// Lets a user sign in with this name as well, with the password that they have. [`KeyAdded::Taken`] if it
 /// shows a user or lets one in already.
-pub fn add_sign_in_name(store: &dyn Store, user: &UserId, name: &Username) -> Result<Written> {
+pub fn add_sign_in_name(store: &dyn Store, user: &UserId, name: &Username) -> Result<KeyAdded> {
     store.add_sign_in_name(user, name.canonical())
 }
 

@@ -12,7 +12,7 @@ use crate::base::clock::Moment;
 use crate::base::password::{Hasher, Password};
 use crate::base::token::Token;
 pub use crate::store::Purpose;
-use crate::store::{OneTimeToken, Result, Store, User, UserId, Written};
+use crate::store::{OneTimeToken, OneTimeTokenAdded, Result, Store, User, UserId};
 
 /// How long a token of this purpose is valid.
 pub const fn life(purpose: Purpose) -> Duration {
@@ -39,8 +39,8 @@ pub fn create(
         detail: String::new(),
     };
     Ok(match store.add_one_time_token(&record)? {
-        Written::Done => Some(token),
-        Written::Taken | Written::Resting | Written::NoUser => None,
+        OneTimeTokenAdded::Done => Some(token),
+        OneTimeTokenAdded::NoUser => None,
     })
 }
 

@@ -16,7 +16,8 @@ use crate::base::clock::Moment;
 use crate::base::password::{Password, PasswordHash};
 use crate::base::token::{self, Token, TokenHash};
 use crate::store::{
-    Device, Entry, Invite, KeyId, Place, Result, Session, SignedUp, Store, User, UserId, Written,
+    Device, Entry, Invite, KeyId, PasswordChanged, Place, Result, Session, SignedUp, Store, User,
+    UserId,
 };
 
 /// How long a browser is known after somebody has signed in there.
@@ -187,7 +188,7 @@ pub fn again(
     Ok(match prove(auth, Whose::User(&user.id), password, &subject, now)? {
         Check::Proven(_) => {
             throttle::clear(store, &subject)?;
-            if store.see_session(&session.id, true, now)? {
+            if store.note_reauthentication(&session.id, now)? {
                 Again::Right
             } else {
                 // The session has ended meanwhile, as it does when the password changes.
@@ -233,9 +234,8 @@ pub fn change_password(
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
     let new = hasher.hash(new);
     Ok(match store.change_password(epoch, &new, &started.session, &entry)? {
-        Written::Done => Change::Done(started),
-        // The password was changed meanwhile, or the user is gone or shut out.
-        Written::Taken | Written::Resting | Written::NoUser => {
+        PasswordChanged::Done => Change::Done(started),
+        PasswordChanged::NameTaken | PasswordChanged::ProofOutdated => {
             Change::Refused(Refusal::WrongPassword)
         }
     })

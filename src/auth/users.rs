@@ -12,7 +12,7 @@ use crate::auth::names::Rest;
 use crate::base::clock::Moment;
 use crate::base::password::Hasher;
 use crate::base::token;
-use crate::store::{Groups, KeyId, Result, Store, User, UserId, Written};
+use crate::store::{Groups, KeyId, Result, Store, User, UserAdded, UserId, UserRenamed};
 
 /// Characters of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
 const ID_LENGTH: usize = 15;
@@ -159,9 +159,9 @@ pub fn create_in_groups(
     let user = User { groups, ..new(username, now) };
     let keys: Vec<_> = key.map(|key| keys::new(hasher, &user.id, key)).into_iter().collect();
     Ok(match store.add_user(&user, &keys)? {
-        Written::Done => Created::Done(user),
-        Written::Resting => Created::NameRests,
-        Written::Taken | Written::NoUser => Created::NameTaken,
+        UserAdded::Done => Created::Done(user),
+        UserAdded::NameReserved => Created::NameRests,
+        UserAdded::NameTaken => Created::NameTaken,
     })
 }
 
@@ -201,8 +201,8 @@ pub fn by_any_name(store: &dyn Store, username: &Username) -> Result<Option<User
 }
 
 /// Gives a user another name; they sign in with it from now on, whatever they signed in with before, and
-/// reset links made before are not good. The old name rests, for everybody but them. [`Written::Taken`] if
-/// another user has the new one or signs in with it, [`Written::Resting`] if another one had it.
+/// reset links made before are not good. The old name rests, for everybody but them. [`UserRenamed::NameTaken`] if
+/// another user has the new one or signs in with it, [`UserRenamed::NameReserved`] if another one had it.
 /// The name is the one attribute that a user has. (Lucia: `updateUserAttributes`.)
 pub fn rename(
     store: &dyn Store,
@@ -210,7 +210,7 @@ pub fn rename(
     username: &Username,
     rest: Rest,
     now: Moment,
-) -> Result<Written> {
+) -> Result<UserRenamed> {
     store.rename_user(id, username.typed(), username.canonical(), rest.end(now), now)
 }
 

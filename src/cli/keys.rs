@@ -10,7 +10,7 @@ use crate::auth::keys::{self, NewKey};
 use crate::auth::users::Username;
 use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher, PasswordHash};
-use crate::store::{Key, KeyId, Store, User, Written};
+use crate::store::{Key, KeyAdded, KeyId, Store, User};
 
 /// What can be done with the keys of a user.
 #[derive(Subcommand)]
@@ -71,17 +71,15 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     };
     let name = printable(&user.username);
     match written.map_err(|err| err.to_string())? {
-        Written::Done => {
+        KeyAdded::Done => {
             let fields = [("key", id.as_str())];
             finish(store, user, Ok(true), (Event::UserKeyAdd, &fields), now)
         }
-        Written::Taken if one_of(store, user, &id)?.is_some() => {
+        KeyAdded::Taken if one_of(store, user, &id)?.is_some() => {
             Err(format!("{name} has the key {text} already"))
         }
-        Written::Taken | Written::Resting => {
-            Err(format!("somebody else has the key {text}, or the name in it"))
-        }
-        Written::NoUser => Err(format!("there is no user {name} any more")),
+        KeyAdded::Taken => Err(format!("somebody else has the key {text}, or the name in it")),
+        KeyAdded::NoUser => Err(format!("there is no user {name} any more")),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
 use crate::cli::serve::NameRestArgs;
 use crate::cli::serve::parse::{network, origin};
-use crate::store::{self, KeyId, Store, User, Written};
+use crate::store::{self, KeyId, PasswordSet, Store, User, UserRenamed};
 use crate::web::origin::Origin;
 
 /// `vestibule user`.
@@ -380,12 +380,12 @@ fn set_password(
     let password = rules.accept(typed, &name)?;
     let hasher = Hasher::new(1, Cost::OWASP);
     let written = auth_keys::set_password(store, &hasher, &user.id, Some(&password));
-    if written == Ok(Written::Taken) {
+    if written == Ok(PasswordSet::NameTaken) {
         return Err(format!("somebody else signs in as {}", printable(&user.username)));
     }
     // Guesses at the old password must not keep its owner from signing in with the new one.
     let is_done =
-        written.and_then(|it| throttle::forget_user(store, user).map(|()| it == Written::Done));
+        written.and_then(|it| throttle::forget_user(store, user).map(|()| it == PasswordSet::Done));
     finish(store, user, is_done, (Event::UserPasswd, &[]), now)
 }
 
@@ -393,10 +393,12 @@ fn rename(store: &dyn Store, user: &User, typed: &str, rest: Rest, now: Moment) 
     let name = Username::for_sign_up(typed)
         .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
     match users::rename(store, &user.id, &name, rest, now).map_err(|err| err.to_string())? {
-        Written::Done => finish(store, user, Ok(true), (Event::UserRename, &[]), now),
-        Written::Taken => Err(format!("somebody is called {typed} already, or signs in with it")),
-        Written::Resting => Err(resting(typed)),
-        Written::NoUser => finish(store, user, Ok(false), (Event::UserRename, &[]), now),
+        UserRenamed::Done => finish(store, user, Ok(true), (Event::UserRename, &[]), now),
+        UserRenamed::NameTaken => {
+            Err(format!("somebody is called {typed} already, or signs in with it"))
+        }
+        UserRenamed::NameReserved => Err(resting(typed)),
+        UserRenamed::NoUser => finish(store, user, Ok(false), (Event::UserRename, &[]), now),
     }
 }
 

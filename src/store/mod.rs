@@ -10,6 +10,7 @@ mod engine;
 mod import_status;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod outcomes;
 mod patience;
 mod progress;
 mod records;
@@ -26,6 +27,10 @@ pub use address::{Cluster, Database, Tls};
 pub use engine::{is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, schema};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
+pub use outcomes::{
+    AccessTokenAdded, KeyAdded, OneTimeTokenAdded, PasswordChanged, PasswordSet, SessionStarted,
+    SignedUp, UserAdded, UserRenamed,
+};
 pub use patience::Patience;
 pub use progress::Progress;
 #[cfg(feature = "import")]
@@ -33,7 +38,7 @@ pub(crate) use progress::tell;
 pub use records::{
     AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
     Invite, Key, KeyId, NameHash, OneTimeToken, Place, Purpose, Record, RestingName, Session,
-    SignedUp, Standing, Use, User, UserId, Written,
+    Standing, Use, User, UserId,
 };
 use rows::{
     Statements, access_token_columns, cells, invite_columns, key_columns, record_columns,
@@ -182,10 +187,10 @@ pub trait Store:
 
 /// People.
 pub trait Users: Statements {
-    /// Adds a user with any keys, all or nothing. [`Written::Taken`] if the canonical name or a
-    /// key exists, or if another user signs in with the name; [`Written::Resting`] if the name rests when
+    /// Adds a user with any keys, all or nothing. [`UserAdded::NameTaken`] if the canonical name or a
+    /// key exists, or if another user signs in with the name; [`UserAdded::NameReserved`] if the name rests when
     /// the user is made.
-    fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written>;
+    fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded>;
 
     /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
     /// does what `entry` says, all or nothing. Of any number of simultaneous calls for one name exactly
@@ -235,8 +240,8 @@ pub trait Users: Statements {
     /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
     /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
     /// without any gets none. With `rests_until`, the old name rests from then on for every other user,
-    /// unless it is the new one in another spelling. [`Written::Taken`] if another user has the new name or
-    /// signs in with it, [`Written::Resting`] if another one had it and it rests.
+    /// unless it is the new one in another spelling. [`UserRenamed::NameTaken`] if another user has the new name or
+    /// signs in with it, [`UserRenamed::NameReserved`] if another one had it and it rests.
     fn rename_user(
         &self,
         id: &UserId,
@@ -244,7 +249,7 @@ pub trait Users: Statements {
         canonical: &str,
         rests_until: Option<Moment>,
         now: Moment,
-    ) -> Result<Written>;
+    ) -> Result<UserRenamed>;
 
     /// Puts a user in these groups and in no others. `false` if there is no such user.
     fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
@@ -302,13 +307,13 @@ pub trait Names: Statements + Upkeep {
 
 /// Ways to prove who one is.
 pub trait Keys: Statements {
-    /// Adds a key to a user. [`Written::Taken`] if the key exists, whoever's it is, or if it is a sign-in
+    /// Adds a key to a user. [`KeyAdded::Taken`] if the key exists, whoever's it is, or if it is a sign-in
     /// name by which another user is shown.
-    fn add_key(&self, key: &Key) -> Result<Written>;
+    fn add_key(&self, key: &Key) -> Result<KeyAdded>;
 
     /// Adds a sign-in name to a user, with the password that they have, if any: of several that of their
-    /// own name, or else of the first key. [`Written::Taken`] as for [`Keys::add_key`].
-    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<Written>;
+    /// own name, or else of the first key. [`KeyAdded::Taken`] as for [`Keys::add_key`].
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<KeyAdded>;
 
     /// The key with this id.
     fn key(&self, id: &KeyId) -> Result<Option<Key>> {
@@ -391,9 +396,9 @@ pub trait Keys: Statements {
     /// reset link of theirs, in one transaction: nothing is left that the old one opened.
     ///
     /// It replaces the password of every key that has one, and is that of every sign-in name. A user who
-    /// has no sign-in name gets their own. [`Written::Taken`] if that is another user's and there is no
+    /// has no sign-in name gets their own. [`PasswordSet::NameTaken`] if that is another user's and there is no
     /// other key to set it on.
-    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<Written>;
+    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<PasswordSet>;
 
     /// Puts `new` in the place of `old` on every key of the user: the same password, hashed anew. `false`
     /// if no key has `old` by now, as a password changed meanwhile must stand.
@@ -404,7 +409,7 @@ pub trait Keys: Statements {
     }
 
     /// Sets the password of the owner of `session` as [`Keys::set_password`] does, and starts that session
-    /// with what `entry` says, all or nothing. [`Written::NoUser`] if the user is gone or shut out, or has
+    /// with what `entry` says, all or nothing. [`PasswordChanged::ProofOutdated`] if the user is gone or shut out, or has
     /// another epoch than `proof`: what was proven then holds no more.
     fn change_password(
         &self,
@@ -412,7 +417,7 @@ pub trait Keys: Statements {
         new: &PasswordHash,
         session: &Session,
         entry: &Entry,
-    ) -> Result<Written>;
+    ) -> Result<PasswordChanged>;
 }
 
 /// Browsers that were let in.
@@ -420,9 +425,9 @@ pub trait Sessions: Statements {
     /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
     /// dead when the new one was made, then those of the future (see [`Moment::has_passed`]), and then the
     /// oldest, until there are `most` in all.
-    /// [`Written::NoUser`] if the user is gone or shut out, or has another epoch than `entry` was proven
+    /// [`SessionStarted::ProofOutdated`] if the user is gone or shut out, or has another epoch than `entry` was proven
     /// under.
-    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written>;
+    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<SessionStarted>;
 
     /// The session with this id, dead or alive, and the user whose it is.
     fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>>;
@@ -454,11 +459,15 @@ pub trait Sessions: Statements {
         now: Moment,
     ) -> Result<bool>;
 
-    /// Notes that a session was used, or with `proven` that the password was given in it: never earlier
-    /// than is noted already, unless that is of the future (see [`Moment::has_passed`]). `false` if the
-    /// session is gone. Gives up as [`Error::Unavailable`] after [`RENEWAL_PATIENCE`], unless `proven`: the
-    /// owner waits for that.
-    fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool>;
+    /// Notes that a session was used: never earlier than is noted already, unless that is of the future (see
+    /// [`Moment::has_passed`]). `false` if the session is gone. Gives up as [`Error::Unavailable`] after
+    /// [`RENEWAL_PATIENCE`].
+    fn touch_session(&self, id: &TokenHash, now: Moment) -> Result<bool>;
+
+    /// Notes that the password was given in a session, which is a use as [`Sessions::touch_session`] notes it:
+    /// never earlier than is noted already, unless that is of the future. `false` if the session is gone. The
+    /// owner waits for it.
+    fn note_reauthentication(&self, id: &TokenHash, now: Moment) -> Result<bool>;
 
     /// Notes many uses, of sessions and of access tokens, in one transaction or in one for each. What is gone
     /// is left out. For a thread that nobody waits for: it waits for its turn.
@@ -496,15 +505,15 @@ pub trait Sessions: Statements {
 
 /// Secrets that people make for their scripts.
 pub trait AccessTokens: Statements {
-    /// Adds an access token that is made in `session`. [`Written::Taken`] if its user has `most` of
-    /// them already; [`Written::NoUser`] if the session has ended: somebody who was shut out, or whose
+    /// Adds an access token that is made in `session`. [`AccessTokenAdded::TooMany`] if its user has `most` of
+    /// them already; [`AccessTokenAdded::SessionEnded`] if the session has ended: somebody who was shut out, or whose
     /// password was changed meanwhile, leaves none behind.
     fn add_access_token(
         &self,
         token: &AccessToken,
         session: &TokenHash,
         most: u32,
-    ) -> Result<Written>;
+    ) -> Result<AccessTokenAdded>;
 
     /// All access tokens of a user, good or not any more, oldest first.
     fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>> {
@@ -542,7 +551,7 @@ pub trait AccessTokens: Statements {
     /// Notes that an access token was used: never earlier than is noted already, unless that is of the
     /// future (see [`Moment::has_passed`]). `false` if it is gone. Gives up as [`Error::Unavailable`] after
     /// [`RENEWAL_PATIENCE`].
-    fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool>;
+    fn touch_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool>;
 
     /// Deletes an access token of this user. `false` if there was none.
     fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool> {
@@ -559,9 +568,9 @@ pub trait AccessTokens: Statements {
 /// Tokens that each do one thing for their user, once.
 pub trait OneTimeTokens: Statements {
     /// Adds a one-time token, in the place of any other of its user with its purpose: the last one alone is
-    /// valid, and only while its user has the epoch that they have now. [`Written::NoUser`] if the user is
+    /// valid, and only while its user has the epoch that they have now. [`OneTimeTokenAdded::NoUser`] if the user is
     /// gone.
-    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<Written>;
+    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded>;
 
     /// The user, disabled or not, for whom a token of this purpose is valid at this moment. One that was
     /// created in the future is not valid: see [`Moment::has_passed`].

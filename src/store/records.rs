@@ -410,30 +410,6 @@ pub struct Entry {
     pub device: Option<Device>,
 }
 
-/// What became of a record that was to be added or renamed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Written {
-    /// It is written, and survives a power cut.
-    Done,
-    /// Somebody has that name or key already. Nothing was written.
-    Taken,
-    /// Somebody had that name, and it rests. Nothing was written.
-    Resting,
-    /// There is no such user, or no longer. Nothing was written.
-    NoUser,
-}
-
-/// What became of somebody who makes an account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignedUp {
-    /// It is written, and survives a power cut.
-    Done,
-    /// Somebody has that name or key already, or the name rests. Nothing was written.
-    NameTaken,
-    /// The invitation is not good, or not any more. Nothing was written.
-    NotInvited,
-}
-
 /// Somebody who comes over. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Arrival {

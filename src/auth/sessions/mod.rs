@@ -12,7 +12,7 @@ pub use uses::Uses;
 
 use crate::base::clock::Moment;
 use crate::base::token::{Token, TokenHash};
-use crate::store::{Entry, Error, Result, Session, Store, Use, User, UserId, Written};
+use crate::store::{Entry, Error, Result, Session, SessionStarted, Store, Use, User, UserId};
 
 /// How exactly it is kept when a session was last used.
 pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -126,8 +126,8 @@ pub fn start(
 ) -> Result<Option<Started>> {
     let started = new(periods, user, entry, now);
     Ok(match store.start_session(&started.session, periods.most, entry)? {
-        Written::Done => Some(started),
-        Written::Taken | Written::Resting | Written::NoUser => None,
+        SessionStarted::Done => Some(started),
+        SessionStarted::ProofOutdated => None,
     })
 }
 
@@ -178,7 +178,7 @@ pub fn resume(
             store.renew_session(id, *active_expires, *idle_expires, *at)
         }
         // Whether it is gone meanwhile does not matter.
-        Some(_) => store.see_session(&found.session.id, false, now).map(|_| true),
+        Some(_) => store.touch_session(&found.session.id, now).map(|_| true),
     };
     match noted {
         Ok(false) => Ok(None),

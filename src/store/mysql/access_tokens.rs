@@ -1,9 +1,10 @@
 //! Access tokens as they are written down.
 
-use super::{Mysql, MysqlFault, blob, written};
+use super::{Mysql, MysqlFault, blob};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
-use crate::store::{AccessToken, AccessTokens, Result, Written};
+use crate::store::outcomes::Refused;
+use crate::store::{AccessToken, AccessTokenAdded, AccessTokens, Result};
 
 impl AccessTokens for Mysql {
     // LIMIT: made on several servers in the same moment, there may be a few more than `most`.
@@ -12,8 +13,8 @@ impl AccessTokens for Mysql {
         token: &AccessToken,
         session: &TokenHash,
         most: u32,
-    ) -> Result<Written> {
-        written(self.write(|tx| {
+    ) -> Result<AccessTokenAdded> {
+        AccessTokenAdded::of(self.write(|tx| {
             let find = "SELECT 1 FROM access_token WHERE id = ?";
             if tx.may_be_applied && tx.exists(find, (blob(token.id.as_bytes()),))? {
                 return Ok(());
@@ -35,7 +36,7 @@ impl AccessTokens for Mysql {
                 ),
             )?;
             if met == 0 {
-                return Err(MysqlFault::NoUser);
+                return Err(MysqlFault::Refused(Refused::NoUser));
             }
             let count = tx.rows(
                 "SELECT 1 FROM access_token JOIN user ON user.id = access_token.user_id
@@ -44,13 +45,13 @@ impl AccessTokens for Mysql {
                 (token.user_id.as_str(),),
             )?;
             if count.len() > most as usize {
-                return Err(MysqlFault::Duplicate);
+                return Err(MysqlFault::Refused(Refused::TooMany));
             }
             Ok(())
         }))
     }
 
-    fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+    fn touch_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
         let (now, latest) = (now.millis(), now.latest_past().millis());
         let met = self.write_at_once(
             ("access_token", id),

@@ -3,6 +3,7 @@
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, values};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::ToCells;
 use crate::store::{Invite, Invites, Result};
 
@@ -26,7 +27,7 @@ impl Invites for Mysql {
     }
 }
 
-/// Uses an invitation once, before its user is written. [`MysqlFault::NotInvited`] if it is not good, or not
+/// Uses an invitation once, before its user is written. [`Refused::NotInvited`] if it is not good, or not
 /// any more: of any number of simultaneous uses no more succeed than it has.
 pub(super) fn take(tx: &mut Tx<'_>, id: &TokenHash, now: Moment) -> MysqlResult<()> {
     let params = (blob(id.as_bytes()), now.millis(), now.latest_past().millis());
@@ -34,13 +35,13 @@ pub(super) fn take(tx: &mut Tx<'_>, id: &TokenHash, now: Moment) -> MysqlResult<
         "SELECT is_first FROM invite WHERE id = ? AND expires_at >= ? AND created_at <= ?",
         params.clone(),
     )?;
-    if found.ok_or(MysqlFault::NotInvited)? {
+    if found.ok_or(MysqlFault::Refused(Refused::NotInvited))? {
         if has_users(tx)? {
-            return Err(MysqlFault::NotInvited);
+            return Err(MysqlFault::Refused(Refused::NotInvited));
         }
         // All of them at once, so that of two on two servers one loses.
         let met = tx.run("DELETE FROM invite WHERE is_first = 1", ())?;
-        return if met == 0 { Err(MysqlFault::NotInvited) } else { Ok(()) };
+        return if met == 0 { Err(MysqlFault::Refused(Refused::NotInvited)) } else { Ok(()) };
     }
     let sql = "UPDATE invite SET uses_left = uses_left - 1
                 WHERE id = ? AND expires_at >= ? AND created_at <= ? AND uses_left > 1";
@@ -49,7 +50,7 @@ pub(super) fn take(tx: &mut Tx<'_>, id: &TokenHash, now: Moment) -> MysqlResult<
     }
     let sql = "DELETE FROM invite
                 WHERE id = ? AND expires_at >= ? AND created_at <= ? AND uses_left <= 1";
-    if tx.run(sql, params)? == 0 { Err(MysqlFault::NotInvited) } else { Ok(()) }
+    if tx.run(sql, params)? == 0 { Err(MysqlFault::Refused(Refused::NotInvited)) } else { Ok(()) }
 }
 
 fn has_users(tx: &mut Tx<'_>) -> MysqlResult<bool> {

@@ -2,20 +2,22 @@
 
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, has_session, insert_session, lock_user,
-    written,
 };
 use crate::base::password::PasswordHash;
+use crate::store::outcomes::Refused;
 use crate::store::records::renaming;
 use crate::store::rows::key_columns;
 use crate::store::tables::ALL;
-use crate::store::{Entry, Epoch, Key, KeyId, Keys, Result, Session, UserId, Written};
+use crate::store::{
+    Entry, Epoch, Key, KeyAdded, KeyId, Keys, PasswordChanged, PasswordSet, Result, Session, UserId,
+};
 
 /// Picks the keys of sign-in names: `;` comes after `:`.
 const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
 
 impl Keys for Mysql {
-    fn add_key(&self, key: &Key) -> Result<Written> {
-        written(self.write(|tx| {
+    fn add_key(&self, key: &Key) -> Result<KeyAdded> {
+        KeyAdded::of(self.write(|tx| {
             let is_ours = |found: Option<Key>| found.is_some_and(|it| it == *key);
             if tx.may_be_applied && is_ours(find(tx, &key.id)?) {
                 return Ok(());
@@ -24,14 +26,14 @@ impl Keys for Mysql {
         }))
     }
 
-    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<Written> {
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<KeyAdded> {
         let (id, user_id) = (KeyId::username(canonical), user.clone());
-        written(self.write(|tx| {
+        KeyAdded::of(self.write(|tx| {
             let is_ours = |found: Option<Key>| found.is_some_and(|it| it.user_id == *user);
             if tx.may_be_applied && is_ours(find(tx, &id)?) {
                 return Ok(());
             }
-            lock_user(tx, user.as_str())?.ok_or(MysqlFault::NoUser)?;
+            lock_user(tx, user.as_str())?.ok_or(MysqlFault::Refused(Refused::NoUser))?;
             let found: Option<Option<PasswordHash>> = tx.first(
                 &format!(
                     "SELECT hashed_password FROM user_key JOIN user ON user.id = user_key.user_id
@@ -59,8 +61,8 @@ impl Keys for Mysql {
         })?)
     }
 
-    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<Written> {
-        written(self.write(|tx| match hash {
+    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<PasswordSet> {
+        PasswordSet::of(self.write(|tx| match hash {
             Some(hash) if tx.may_be_applied && has_hash(tx, user, hash)? => Ok(()),
             hash => put_password(tx, user, hash),
         }))
@@ -72,16 +74,16 @@ impl Keys for Mysql {
         new: &PasswordHash,
         session: &Session,
         entry: &Entry,
-    ) -> Result<Written> {
+    ) -> Result<PasswordChanged> {
         let user = &session.user_id;
-        written(self.write(|tx| {
+        PasswordChanged::of(self.write(|tx| {
             if tx.may_be_applied && has_session(tx, &session.id)? {
                 return Ok(());
             }
             lock_user(tx, user.as_str())?;
             let sql = "SELECT 1 FROM user WHERE id = ? AND epoch = ?";
             if !tx.exists(sql, (user.as_str(), proof.0))? {
-                return Err(MysqlFault::NoUser);
+                return Err(MysqlFault::Refused(Refused::NoUser));
             }
             put_password(tx, user, Some(new))?;
             insert_session(tx, session, entry)
@@ -96,7 +98,7 @@ pub(super) fn put_password(
     user: &UserId,
     hash: Option<&PasswordHash>,
 ) -> MysqlResult<()> {
-    let canonical = lock_user(tx, user.as_str())?.ok_or(MysqlFault::NoUser)?;
+    let canonical = lock_user(tx, user.as_str())?.ok_or(MysqlFault::Refused(Refused::NoUser))?;
     let replaced = tx.run(
         &format!(
             "UPDATE user_key SET hashed_password = ?
@@ -108,7 +110,7 @@ pub(super) fn put_password(
         let (id, user_id) = (KeyId::username(&canonical), user.clone());
         match insert_key(tx, &Key { id, user_id, hashed_password: hash.cloned() }) {
             // Another user signs in with the name. The old password ends all the same.
-            Err(MysqlFault::Duplicate) if replaced > 0 => {}
+            Err(MysqlFault::Refused(Refused::Duplicate)) if replaced > 0 => {}
             done => done?,
         }
     }
@@ -153,7 +155,7 @@ pub(super) fn add_key(tx: &mut Tx<'_>, key: &Key) -> MysqlResult<()> {
     if let Some(name) = key.id.sign_in_name() {
         let sql = "SELECT 1 FROM user WHERE canonical_username = ? AND id <> ?";
         if tx.exists(sql, (name, key.user_id.as_str()))? {
-            return Err(MysqlFault::Duplicate);
+            return Err(MysqlFault::Refused(Refused::Duplicate));
         }
     }
     insert_key(tx, key)
@@ -166,7 +168,7 @@ pub(super) fn see_that_nobody_else_signs_in_as(
     canonical: &str,
 ) -> MysqlResult<()> {
     match find(tx, &KeyId::username(canonical))? {
-        Some(key) if key.user_id != *user => Err(MysqlFault::Duplicate),
+        Some(key) if key.user_id != *user => Err(MysqlFault::Refused(Refused::Duplicate)),
         Some(_) | None => Ok(()),
     }
 }
@@ -204,8 +206,8 @@ pub(super) fn insert_key(tx: &mut Tx<'_>, key: &Key) -> MysqlResult<()> {
         ),
     )?;
     match met {
-        0 if find(tx, &key.id)?.is_some() => Err(MysqlFault::Duplicate),
-        0 => Err(MysqlFault::NoUser),
+        0 if find(tx, &key.id)?.is_some() => Err(MysqlFault::Refused(Refused::Duplicate)),
+        0 => Err(MysqlFault::Refused(Refused::NoUser)),
         _ => Ok(()),
     }
 }

@@ -37,9 +37,10 @@ use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
 use super::engine::{Engine, OpenMode};
+use super::outcomes::{Failure, Refused};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
-use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store, Written};
+use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use cluster::{ANSWER_TIMEOUT, ClusterPool, LONG_ANSWER_TIMEOUT, Lease};
@@ -348,10 +349,7 @@ type MysqlResult<T> = std::result::Result<T, MysqlFault>;
 
 /// Why a transaction did not happen: answers that some callers expect, what is to be tried again, or an error.
 enum MysqlFault {
-    Duplicate,
-    NoUser,
-    Resting,
-    NotInvited,
+    Refused(Refused),
     /// Others were quicker. Nothing of it was written.
     Conflict(String),
     /// The server is away, or of no use.
@@ -383,7 +381,7 @@ impl From<mysql::Error> for MysqlFault {
         let cause = err.to_string();
         match &err {
             mysql::Error::MySqlError(refusal) => match refusal.code {
-                1062 => Self::Duplicate,
+                1062 => Self::Refused(Refused::Duplicate),
                 // Lost against another transaction, waited too long for a lock, was interrupted for one,
                 // or is to be prepared anew: run again. (The last five are TiDB's.)
                 1213 | 1205 | 1317 | 1020 | 3572 | 1615 | 8002 | 8005 | 8022 | 8028 | 9007 => {
@@ -424,14 +422,7 @@ impl From<MysqlFault> for Error {
     fn from(fault: MysqlFault) -> Self {
         match fault {
             MysqlFault::Error(err) => err,
-            MysqlFault::Duplicate => {
-                Self::Broken("a row that must be the only one exists".to_owned())
-            }
-            MysqlFault::NoUser => {
-                Self::Broken("a row refers to a user that is not there".to_owned())
-            }
-            MysqlFault::Resting => Self::Broken("a name rests".to_owned()),
-            MysqlFault::NotInvited => Self::Broken("an invitation is not good any more".to_owned()),
+            MysqlFault::Refused(refused) => refused.into(),
             MysqlFault::Conflict(cause)
             | MysqlFault::Unavailable { cause, may_be_written: false, .. } => {
                 Self::Unavailable(cause)
@@ -441,13 +432,12 @@ impl From<MysqlFault> for Error {
     }
 }
 
-fn written(done: MysqlResult<()>) -> Result<Written> {
-    match done {
-        Ok(()) => Ok(Written::Done),
-        Err(MysqlFault::Duplicate) => Ok(Written::Taken),
-        Err(MysqlFault::Resting) => Ok(Written::Resting),
-        Err(MysqlFault::NoUser) => Ok(Written::NoUser),
-        Err(fault) => Err(fault.into()),
+impl From<MysqlFault> for Failure {
+    fn from(fault: MysqlFault) -> Self {
+        match fault {
+            MysqlFault::Refused(refused) => Self::Refused(refused),
+            fault => Self::Error(fault.into()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, values};
 use crate::base::clock::Moment;
+use crate::store::outcomes::Refused;
 use crate::store::rows::ToCells;
 use crate::store::{NameHash, Names, RestingName, UserId};
 
@@ -13,7 +14,7 @@ impl Mysql {
     }
 }
 
-/// [`MysqlFault::Resting`] if this name rests, unless it is this user who had it. To be asked once the name is
+/// [`Refused::Resting`] if this name rests, unless it is this user who had it. To be asked once the name is
 /// written: whoever deletes its user at the same moment has let it rest by then.
 pub(super) fn refuse_resting(
     tx: &mut Tx<'_>,
@@ -26,7 +27,7 @@ pub(super) fn refuse_resting(
           WHERE id = ? AND expires_at >= ? AND (user_id IS NULL OR user_id <> ?)",
         (blob(&id.0), now.millis(), user.as_str()),
     )?;
-    if rests { Err(MysqlFault::Resting) } else { Ok(()) }
+    if rests { Err(MysqlFault::Refused(Refused::Resting)) } else { Ok(()) }
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, id: NameHash) -> MysqlResult<usize> {

@@ -1,16 +1,17 @@
 //! One-time tokens as they are written down.
 
 use super::keys::has_hash;
-use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, put_password, written};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, put_password};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
-use crate::store::{OneTimeToken, OneTimeTokens, Result, UserId, Written};
+use crate::store::outcomes::Refused;
+use crate::store::{OneTimeToken, OneTimeTokenAdded, OneTimeTokens, Result, UserId};
 
 impl OneTimeTokens for Mysql {
-    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<Written> {
+    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded> {
         let (user, purpose) = (token.user_id.as_str(), token.purpose.as_str());
-        written(self.write(|tx| {
+        OneTimeTokenAdded::of(self.write(|tx| {
             lock_user(tx, user)?;
             let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ?";
             tx.run(sql, (user, purpose))?;
@@ -28,9 +29,9 @@ impl OneTimeTokens for Mysql {
                 ),
             );
             match added {
-                Ok(0) => Err(MysqlFault::NoUser),
+                Ok(0) => Err(MysqlFault::Refused(Refused::NoUser)),
                 // Another server makes one for the same user; the last one is to be valid.
-                Err(MysqlFault::Duplicate) => {
+                Err(MysqlFault::Refused(Refused::Duplicate)) => {
                     Err(MysqlFault::Conflict("another token is being made".to_owned()))
                 }
                 added => added.map(drop),
@@ -71,7 +72,7 @@ impl OneTimeTokens for Mysql {
         match done {
             Ok(is_done) => Ok(is_done),
             // The user is gone; or another one signs in with the name, and there is no other key.
-            Err(MysqlFault::NoUser | MysqlFault::Duplicate) => Ok(false),
+            Err(MysqlFault::Refused(Refused::NoUser | Refused::Duplicate)) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
     }

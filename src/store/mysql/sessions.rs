@@ -1,14 +1,15 @@
 //! Sessions as they are written down.
 
-use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, devices, values, written};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, devices, values};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, USER_OF_SESSION};
-use crate::store::{AccessTokens, Entry, Result, Session, Sessions, Use, User, Written};
+use crate::store::{AccessTokens, Entry, Result, Session, SessionStarted, Sessions, Use, User};
 
 impl Sessions for Mysql {
-    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {
-        written(self.write(|tx| {
+    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<SessionStarted> {
+        SessionStarted::of(self.write(|tx| {
             if tx.may_be_applied && has_session(tx, &session.id)? {
                 return Ok(());
             }
@@ -53,29 +54,35 @@ impl Sessions for Mysql {
         Ok(met? > 0)
     }
 
-    fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
+    fn touch_session(&self, id: &TokenHash, now: Moment) -> Result<bool> {
         let (now, latest) = (now.millis(), now.latest_past().millis());
-        let sql = "UPDATE user_session
-                      SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)),
-                          proven_at = IF(?, IF(proven_at > ?, ?, GREATEST(proven_at, ?)), proven_at)
-                    WHERE id = ?";
-        let params = (latest, now, now, proven, latest, now, now, blob(id.as_bytes()));
-        let met = if proven {
-            self.write_one(sql, params)
-        } else {
-            self.write_at_once(("user_session", id), sql, params)
-        };
+        let met = self.write_at_once(
+            ("user_session", id),
+            "UPDATE user_session SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)) WHERE id = ?",
+            (latest, now, now, blob(id.as_bytes())),
+        );
+        Ok(met? > 0)
+    }
+
+    fn note_reauthentication(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+        let (now, latest) = (now.millis(), now.latest_past().millis());
+        let met = self.write_one(
+            "UPDATE user_session SET seen_at = IF(seen_at > ?, ?, GREATEST(seen_at, ?)),
+                                     proven_at = IF(proven_at > ?, ?, GREATEST(proven_at, ?))
+              WHERE id = ?",
+            (latest, now, now, latest, now, now, blob(id.as_bytes())),
+        );
         Ok(met? > 0)
     }
 
     fn note_uses(&self, uses: &[Use]) -> Result<()> {
         uses.iter().try_for_each(|used| {
             let noted = match used {
-                Use::Session { id, at } => self.see_session(id, false, *at),
+                Use::Session { id, at } => self.touch_session(id, *at),
                 Use::Renewal { id, active_expires, idle_expires, at } => {
                     self.renew_session(id, *active_expires, *idle_expires, *at)
                 }
-                Use::AccessToken { id, at } => self.see_access_token(id, *at),
+                Use::AccessToken { id, at } => self.touch_access_token(id, *at),
             };
             noted.map(drop)
         })
@@ -99,7 +106,7 @@ pub(super) fn insert_session(tx: &mut Tx<'_>, session: &Session, entry: &Entry) 
         values(&params),
     )?;
     if met == 0 {
-        return Err(MysqlFault::NoUser);
+        return Err(MysqlFault::Refused(Refused::NoUser));
     }
     if let Some(replaced) = &entry.replaced {
         delete_session(tx, replaced)?;

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob};
 use crate::base::clock::Moment;
+use crate::store::outcomes::Refused;
 use crate::store::{COUNTED_EVERY, Count, CountId, Counts, Result};
 
 impl Counts for Mysql {
@@ -84,7 +85,7 @@ fn change(tx: &mut Tx<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Count) 
             "INSERT INTO throttle (id, failures, last_at, until) VALUES (?, ?, ?, ?)",
             (blob(&id.0), failures, last_at.millis(), until.millis()),
         ) {
-            Err(MysqlFault::Duplicate) => 0,
+            Err(MysqlFault::Refused(Refused::Duplicate)) => 0,
             done => done?,
         },
     };

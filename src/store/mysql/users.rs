@@ -3,18 +3,19 @@
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, insert_key, insert_session, invitations,
-    names, one_time_tokens, values, written,
+    names, one_time_tokens, values,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::ToCells;
 use crate::store::{
-    Entry, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
+    Entry, Key, RestingName, Result, Session, SignedUp, User, UserAdded, UserId, UserRenamed, Users,
 };
 
 impl Users for Mysql {
-    fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
-        written(self.write(|tx| {
+    fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded> {
+        UserAdded::of(self.write(|tx| {
             if tx.may_be_applied && has_user(tx, &user.id)? {
                 return Ok(());
             }
@@ -44,12 +45,7 @@ impl Users for Mysql {
             insert_key(tx, key)?;
             insert_session(tx, session, entry)
         });
-        match done {
-            Ok(()) => Ok(SignedUp::Done),
-            Err(MysqlFault::Duplicate | MysqlFault::Resting) => Ok(SignedUp::NameTaken),
-            Err(MysqlFault::NotInvited) => Ok(SignedUp::NotInvited),
-            Err(fault) => Err(fault.into()),
-        }
+        SignedUp::of(done)
     }
 
     fn rename_user(
@@ -59,9 +55,9 @@ impl Users for Mysql {
         canonical: &str,
         rests_until: Option<Moment>,
         now: Moment,
-    ) -> Result<Written> {
-        written(self.write(|tx| {
-            let before = lock_user(tx, id.as_str())?.ok_or(MysqlFault::NoUser)?;
+    ) -> Result<UserRenamed> {
+        UserRenamed::of(self.write(|tx| {
+            let before = lock_user(tx, id.as_str())?.ok_or(MysqlFault::Refused(Refused::NoUser))?;
             tx.run(
                 "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?",
                 (username, canonical, id.as_str()),

@@ -4,12 +4,12 @@ use rusqlite::Transaction;
 
 use super::{
     RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, exists, first, run,
-    written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{AccessToken, AccessTokens, Result, Written};
+use crate::store::{AccessToken, AccessTokenAdded, AccessTokens, Result};
 
 impl AccessTokens for Sqlite {
     fn add_access_token(
@@ -17,8 +17,8 @@ impl AccessTokens for Sqlite {
         token: &AccessToken,
         session: &TokenHash,
         most: u32,
-    ) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| {
+    ) -> Result<AccessTokenAdded> {
+        AccessTokenAdded::of(self.write(WRITE_PATIENCE, |tx| {
             let is_live = exists(
                 tx,
                 "SELECT 1 FROM user_session WHERE id = ?1 AND user_id = ?2
@@ -26,12 +26,12 @@ impl AccessTokens for Sqlite {
                 &cells![session, &token.user_id],
             )?;
             if !is_live {
-                return Err(SqliteFault::NoUser);
+                return Err(SqliteFault::Refused(Refused::NoUser));
             }
             let sql = "SELECT count(*) FROM access_token WHERE user_id = ?";
             let count: Option<i64> = first(tx, sql, &cells![&token.user_id])?;
             if count.unwrap_or(0) >= most.into() {
-                return Err(SqliteFault::Duplicate);
+                return Err(SqliteFault::Refused(Refused::TooMany));
             }
             run(
                 tx,
@@ -44,12 +44,12 @@ impl AccessTokens for Sqlite {
         }))
     }
 
-    fn see_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
-        Ok(self.write(RENEWAL_PATIENCE, |tx| see_access_token(tx, id, now))? > 0)
+    fn touch_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+        Ok(self.write(RENEWAL_PATIENCE, |tx| touch_access_token(tx, id, now))? > 0)
     }
 }
 
-pub(super) fn see_access_token(
+pub(super) fn touch_access_token(
     tx: &Transaction<'_>,
     id: &TokenHash,
     now: Moment,

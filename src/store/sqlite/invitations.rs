@@ -5,6 +5,7 @@ use rusqlite::Transaction;
 use super::{Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, exists, first, run};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{Invite, Invites, Result};
 
@@ -26,7 +27,7 @@ impl Invites for Sqlite {
     }
 }
 
-/// Uses an invitation once, before its user is written. [`SqliteFault::NotInvited`] if it is not valid, or not
+/// Uses an invitation once, before its user is written. [`Refused::NotInvited`] if it is not valid, or not
 /// any more: of any number of simultaneous uses no more succeed than it has.
 pub(super) fn take(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> SqliteResult<()> {
     let found: Option<(u32, bool)> = first(
@@ -35,9 +36,11 @@ pub(super) fn take(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> SqliteR
           WHERE id = ? AND expires_at >= ? AND created_at <= ?",
         &cells![id, now, now.latest_past()],
     )?;
-    let Some((uses_left, is_first)) = found else { return Err(SqliteFault::NotInvited) };
+    let Some((uses_left, is_first)) = found else {
+        return Err(SqliteFault::Refused(Refused::NotInvited));
+    };
     if is_first && has_users(tx)? {
-        return Err(SqliteFault::NotInvited);
+        return Err(SqliteFault::Refused(Refused::NotInvited));
     }
     let sql = match uses_left {
         0 | 1 => "DELETE FROM invite WHERE id = ?",

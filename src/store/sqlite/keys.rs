@@ -5,23 +5,26 @@ use rusqlite::Transaction;
 use super::users::name_of;
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, delete_rows_of, exists, first,
-    insert_session, run, written,
+    insert_session, run,
 };
 use crate::base::password::PasswordHash;
+use crate::store::outcomes::Refused;
 use crate::store::records::renaming;
 use crate::store::rows::{ToCells, cells, key_columns};
-use crate::store::{Entry, Epoch, Key, KeyId, Keys, Result, Session, UserId, Written};
+use crate::store::{
+    Entry, Epoch, Key, KeyAdded, KeyId, Keys, PasswordChanged, PasswordSet, Result, Session, UserId,
+};
 
 /// Picks the keys of sign-in names: `;` comes after `:`.
 const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
 
 impl Keys for Sqlite {
-    fn add_key(&self, key: &Key) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| add_key(tx, key)))
+    fn add_key(&self, key: &Key) -> Result<KeyAdded> {
+        KeyAdded::of(self.write(WRITE_PATIENCE, |tx| add_key(tx, key)))
     }
 
-    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| {
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<KeyAdded> {
+        KeyAdded::of(self.write(WRITE_PATIENCE, |tx| {
             let sql = format!(
                 "SELECT hashed_password FROM user_key JOIN user ON user.id = user_key.user_id
                   WHERE user_id = ? AND hashed_password IS NOT NULL
@@ -45,8 +48,8 @@ impl Keys for Sqlite {
         })?)
     }
 
-    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| put_password(tx, user, hash)))
+    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<PasswordSet> {
+        PasswordSet::of(self.write(WRITE_PATIENCE, |tx| put_password(tx, user, hash)))
     }
 
     fn change_password(
@@ -55,11 +58,11 @@ impl Keys for Sqlite {
         new: &PasswordHash,
         session: &Session,
         entry: &Entry,
-    ) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| {
+    ) -> Result<PasswordChanged> {
+        PasswordChanged::of(self.write(WRITE_PATIENCE, |tx| {
             let sql = "SELECT 1 FROM user WHERE id = ? AND epoch = ?";
             if !exists(tx, sql, &cells![&session.user_id, proof])? {
-                return Err(SqliteFault::NoUser);
+                return Err(SqliteFault::Refused(Refused::NoUser));
             }
             put_password(tx, &session.user_id, Some(new))?;
             insert_session(tx, session, entry)
@@ -74,7 +77,7 @@ pub(super) fn put_password(
     user: &UserId,
     hash: Option<&PasswordHash>,
 ) -> SqliteResult<()> {
-    let canonical = name_of(tx, user)?.ok_or(SqliteFault::NoUser)?;
+    let canonical = name_of(tx, user)?.ok_or(SqliteFault::Refused(Refused::NoUser))?;
     let sql = format!(
         "UPDATE user_key SET hashed_password = ?
           WHERE user_id = ? AND (hashed_password IS NOT NULL OR {IS_SIGN_IN_NAME})"
@@ -84,7 +87,7 @@ pub(super) fn put_password(
         let (id, user_id) = (KeyId::username(&canonical), user.clone());
         match insert_key(tx, &Key { id, user_id, hashed_password: hash.cloned() }) {
             // Another user signs in with the name. The old password ends all the same.
-            Err(SqliteFault::Duplicate) if replaced > 0 => {}
+            Err(SqliteFault::Refused(Refused::Duplicate)) if replaced > 0 => {}
             done => done?,
         }
     }
@@ -121,7 +124,7 @@ pub(super) fn add_key(tx: &Transaction<'_>, key: &Key) -> SqliteResult<()> {
     if let Some(name) = key.id.sign_in_name()
         && exists(tx, sql, &cells![name, &key.user_id])?
     {
-        return Err(SqliteFault::Duplicate);
+        return Err(SqliteFault::Refused(Refused::Duplicate));
     }
     insert_key(tx, key)
 }
@@ -134,7 +137,7 @@ pub(super) fn see_that_nobody_else_signs_in_as(
 ) -> SqliteResult<()> {
     let sql = "SELECT 1 FROM user_key WHERE id = ? AND user_id <> ?";
     let is_taken = exists(tx, sql, &cells![&KeyId::username(canonical), user])?;
-    if is_taken { Err(SqliteFault::Duplicate) } else { Ok(()) }
+    if is_taken { Err(SqliteFault::Refused(Refused::Duplicate)) } else { Ok(()) }
 }
 
 pub(super) fn insert_key(tx: &Transaction<'_>, key: &Key) -> SqliteResult<()> {

@@ -31,9 +31,10 @@ use rusqlite::{
 };
 
 use super::engine::{Engine, OpenMode};
+use super::outcomes::{Failure, Refused};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
-use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, UserId, WRITE_PATIENCE, Written};
+use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, UserId, WRITE_PATIENCE};
 use crate::base::clock::Moment;
 pub use backup::{Restored, back_up, restore};
 pub use file::READER_CACHE_KIB;
@@ -400,10 +401,7 @@ type SqliteResult<T> = std::result::Result<T, SqliteFault>;
 
 /// Why a transaction did not happen: answers that some callers expect, or an error.
 pub(super) enum SqliteFault {
-    Duplicate,
-    NoUser,
-    Resting,
-    NotInvited,
+    Refused(Refused),
     Error(Error),
 }
 
@@ -414,8 +412,10 @@ impl From<rusqlite::Error> for SqliteFault {
             return Self::Error(Error::Broken(err.to_string()));
         };
         match code.extended_code {
-            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => Self::Duplicate,
-            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::NoUser,
+            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
+                Self::Refused(Refused::Duplicate)
+            }
+            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Refused(Refused::NoUser),
             _ => Self::Error(match code.code {
                 ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked
@@ -438,27 +438,17 @@ impl From<SqliteFault> for Error {
     fn from(fault: SqliteFault) -> Self {
         match fault {
             SqliteFault::Error(err) => err,
-            SqliteFault::Duplicate => {
-                Self::Broken("a row that must be the only one exists".to_owned())
-            }
-            SqliteFault::NoUser => {
-                Self::Broken("a row refers to a user that is not there".to_owned())
-            }
-            SqliteFault::Resting => Self::Broken("a name rests".to_owned()),
-            SqliteFault::NotInvited => {
-                Self::Broken("an invitation is not good any more".to_owned())
-            }
+            SqliteFault::Refused(refused) => refused.into(),
         }
     }
 }
 
-fn written(done: SqliteResult<()>) -> Result<Written> {
-    match done {
-        Ok(()) => Ok(Written::Done),
-        Err(SqliteFault::Duplicate) => Ok(Written::Taken),
-        Err(SqliteFault::Resting) => Ok(Written::Resting),
-        Err(SqliteFault::NoUser) => Ok(Written::NoUser),
-        Err(fault) => Err(fault.into()),
+impl From<SqliteFault> for Failure {
+    fn from(fault: SqliteFault) -> Self {
+        match fault {
+            SqliteFault::Refused(refused) => Self::Refused(refused),
+            SqliteFault::Error(err) => Self::Error(err),
+        }
     }
 }
 
@@ -467,7 +457,8 @@ mod tests {
     use super::*;
     use crate::base::token::Token;
     use crate::store::{
-        Entry, Groups, Place, Session, Sessions, Tended, Upkeep, User, UserId, Users,
+        Entry, Groups, Place, Session, SessionStarted, Sessions, Tended, Upkeep, User, UserAdded,
+        UserId, Users,
     };
 
     fn user(id: &str) -> User {
@@ -526,7 +517,7 @@ mod tests {
         limit(1_000_000);
         assert_eq!(
             store.start_session(&session(&ann), 1_000, &Entry::default()),
-            Ok(Written::Done)
+            Ok(SessionStarted::Done)
         );
     }
 
@@ -566,7 +557,7 @@ mod tests {
         assert!(is_busy(&store.probe()));
         assert_eq!(store.user(&user("bob").id), Ok(None), "it can be read");
         std::fs::rename(&away, &store.path).unwrap();
-        assert_eq!(store.add_user(&user("bob"), &[]), Ok(Written::Done));
+        assert_eq!(store.add_user(&user("bob"), &[]), Ok(UserAdded::Done));
         assert_eq!(
             store.user(&user("ann").id),
             Ok(Some(user("ann"))),
@@ -587,7 +578,7 @@ mod tests {
         assert!(is_busy(&store.add_user(&user("bob"), &[])));
         assert_eq!(store.tend(), Tended::Recovered);
         assert_eq!(store.tend(), Tended::Unchanged);
-        assert_eq!(store.add_user(&user("bob"), &[]), Ok(Written::Done));
+        assert_eq!(store.add_user(&user("bob"), &[]), Ok(UserAdded::Done));
         assert_eq!(store.user(&user("ann").id), Ok(Some(user("ann"))));
         store.close().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -613,7 +604,7 @@ mod tests {
             assert!(waited < most.max(WRITE_PATIENCE / 2), "{patience:?}: {waited:?}");
         }
         other.execute_batch("ROLLBACK").unwrap();
-        assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
+        assert_eq!(store.add_user(&user("ann"), &[]), Ok(UserAdded::Done));
     }
 
     #[test]
@@ -635,6 +626,6 @@ mod tests {
         }));
         assert!(panicked.is_err());
         assert_eq!(store.user(&user("ann").id), Ok(None));
-        assert_eq!(store.add_user(&user("ann"), &[]), Ok(Written::Done));
+        assert_eq!(store.add_user(&user("ann"), &[]), Ok(UserAdded::Done));
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::{Sqlite, SqliteFault, SqliteResult, all, exists, file, record, run};
 use crate::base::clock::Moment;
+use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{NameHash, Names, RestingName, UserId};
 
@@ -15,7 +16,7 @@ impl Sqlite {
     }
 }
 
-/// [`SqliteFault::Resting`] if this name rests, unless it is this user who had it.
+/// [`Refused::Resting`] if this name rests, unless it is this user who had it.
 pub(super) fn refuse_resting(
     tx: &Transaction<'_>,
     id: NameHash,
@@ -28,7 +29,7 @@ pub(super) fn refuse_resting(
           WHERE id = ? AND expires_at >= ? AND (user_id IS NULL OR user_id <> ?)",
         &cells![&id, now, user],
     )?;
-    if rests { Err(SqliteFault::Resting) } else { Ok(()) }
+    if rests { Err(SqliteFault::Refused(Refused::Resting)) } else { Ok(()) }
 }
 
 pub(super) fn rests(conn: &Connection, id: NameHash, now: Moment) -> SqliteResult<bool> {

@@ -2,16 +2,17 @@
 
 use rusqlite::Transaction;
 
-use super::{Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, first, put_password, run, written};
+use super::{Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, first, put_password, run};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{OneTimeToken, OneTimeTokens, Result, UserId, Written};
+use crate::store::{OneTimeToken, OneTimeTokenAdded, OneTimeTokens, Result, UserId};
 
 impl OneTimeTokens for Sqlite {
-    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| {
+    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded> {
+        OneTimeTokenAdded::of(self.write(WRITE_PATIENCE, |tx| {
             let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ?";
             run(tx, sql, &cells![&token.user_id, token.purpose])?;
             run(
@@ -43,7 +44,7 @@ impl OneTimeTokens for Sqlite {
         match done {
             Ok(is_done) => Ok(is_done),
             // Another user signs in with the name, and there is no other key to set it on.
-            Err(SqliteFault::Duplicate) => Ok(false),
+            Err(SqliteFault::Refused(Refused::Duplicate)) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
     }

@@ -2,19 +2,19 @@
 
 use rusqlite::Transaction;
 
-use super::access_tokens::see_access_token;
+use super::access_tokens::touch_access_token;
 use super::{
     RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, devices, first, run,
-    written,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, USER_OF_SESSION, cells};
-use crate::store::{Entry, Epoch, Result, Session, Sessions, Use, User, Written};
+use crate::store::{Entry, Epoch, Result, Session, SessionStarted, Sessions, Use, User};
 
 impl Sessions for Sqlite {
-    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<Written> {
-        written(self.write(WRITE_PATIENCE, |tx| {
+    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<SessionStarted> {
+        SessionStarted::of(self.write(WRITE_PATIENCE, |tx| {
             insert_session(tx, session, entry)?;
             run(
                 tx,
@@ -45,21 +45,32 @@ impl Sessions for Sqlite {
         Ok(changed? > 0)
     }
 
-    fn see_session(&self, id: &TokenHash, proven: bool, now: Moment) -> Result<bool> {
-        let patience = if proven { WRITE_PATIENCE } else { RENEWAL_PATIENCE };
-        let changed = self.write(patience, |tx| see(tx, id, proven, now));
-        Ok(changed? > 0)
+    fn touch_session(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+        Ok(self.write(RENEWAL_PATIENCE, |tx| touch(tx, id, now))? > 0)
+    }
+
+    fn note_reauthentication(&self, id: &TokenHash, now: Moment) -> Result<bool> {
+        let met = self.write(WRITE_PATIENCE, |tx| {
+            run(
+                tx,
+                "UPDATE user_session SET seen_at = iif(seen_at > ?3, ?2, max(seen_at, ?2)),
+                                         proven_at = iif(proven_at > ?3, ?2, max(proven_at, ?2))
+                  WHERE id = ?1",
+                &cells![id, now, now.latest_past()],
+            )
+        });
+        Ok(met? > 0)
     }
 
     fn note_uses(&self, uses: &[Use]) -> Result<()> {
         let noted = self.write(WRITE_PATIENCE, |tx| {
             for used in uses {
                 match used {
-                    Use::Session { id, at } => see(tx, id, false, *at)?,
+                    Use::Session { id, at } => touch(tx, id, *at)?,
                     Use::Renewal { id, active_expires, idle_expires, at } => {
                         renew(tx, id, (*active_expires, *idle_expires), *at)?
                     }
-                    Use::AccessToken { id, at } => see_access_token(tx, id, *at)?,
+                    Use::AccessToken { id, at } => touch_access_token(tx, id, *at)?,
                 };
             }
             Ok(())
@@ -68,14 +79,11 @@ impl Sessions for Sqlite {
     }
 }
 
-fn see(tx: &Transaction<'_>, id: &TokenHash, proven: bool, now: Moment) -> SqliteResult<usize> {
+fn touch(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> SqliteResult<usize> {
     run(
         tx,
-        "UPDATE user_session
-            SET seen_at = iif(seen_at > ?4, ?2, max(seen_at, ?2)),
-                proven_at = iif(?3, iif(proven_at > ?4, ?2, max(proven_at, ?2)), proven_at)
-          WHERE id = ?1",
-        &cells![id, now, proven, now.latest_past()],
+        "UPDATE user_session SET seen_at = iif(seen_at > ?3, ?2, max(seen_at, ?2)) WHERE id = ?1",
+        &cells![id, now, now.latest_past()],
     )
 }
 
@@ -103,9 +111,10 @@ pub(super) fn insert_session(
     // A user who was shut out while the password was compared stays out, and one whose credentials
     // changed meanwhile has proven nothing.
     let sql = "SELECT epoch FROM user WHERE id = ? AND disabled_at IS NULL";
-    let epoch: Epoch = first(tx, sql, &cells![&session.user_id])?.ok_or(SqliteFault::NoUser)?;
+    let epoch: Epoch =
+        first(tx, sql, &cells![&session.user_id])?.ok_or(SqliteFault::Refused(Refused::NoUser))?;
     if entry.proof.is_some_and(|proven| proven != epoch) {
-        return Err(SqliteFault::NoUser);
+        return Err(SqliteFault::Refused(Refused::NoUser));
     }
     if let Some(replaced) = &entry.replaced {
         delete_session(tx, replaced)?;

@@ -5,23 +5,24 @@ use rusqlite::Transaction;
 use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, delete_rows_of, first, insert_key,
-    insert_session, invitations, names, one_time_tokens, run, written,
+    insert_session, invitations, names, one_time_tokens, run,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
+use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    Entry, Key, RestingName, Result, Session, SignedUp, User, UserId, Users, Written,
+    Entry, Key, RestingName, Result, Session, SignedUp, User, UserAdded, UserId, UserRenamed, Users,
 };
 
 impl Users for Sqlite {
-    fn add_user(&self, user: &User, keys: &[Key]) -> Result<Written> {
+    fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
             self.insert_new_user(tx, user)?;
             keys.iter().try_for_each(|key| add_key(tx, key))
         });
-        written(done)
+        UserAdded::of(done)
     }
 
     fn sign_up(
@@ -40,12 +41,7 @@ impl Users for Sqlite {
             insert_key(tx, key)?;
             insert_session(tx, session, entry)
         });
-        match done {
-            Ok(()) => Ok(SignedUp::Done),
-            Err(SqliteFault::Duplicate | SqliteFault::Resting) => Ok(SignedUp::NameTaken),
-            Err(SqliteFault::NotInvited) => Ok(SignedUp::NotInvited),
-            Err(fault) => Err(fault.into()),
-        }
+        SignedUp::of(done)
     }
 
     fn rename_user(
@@ -55,9 +51,9 @@ impl Users for Sqlite {
         canonical: &str,
         rests_until: Option<Moment>,
         now: Moment,
-    ) -> Result<Written> {
+    ) -> Result<UserRenamed> {
         let done = self.write(WRITE_PATIENCE, |tx| {
-            let before = name_of(tx, id)?.ok_or(SqliteFault::NoUser)?;
+            let before = name_of(tx, id)?.ok_or(SqliteFault::Refused(Refused::NoUser))?;
             let sql = "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?";
             run(tx, sql, &cells![username, canonical, id])?;
             if before != canonical {
@@ -70,7 +66,7 @@ impl Users for Sqlite {
             one_time_tokens::delete_all_of(tx, id)?;
             Ok(())
         });
-        written(done)
+        UserRenamed::of(done)
     }
 
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {

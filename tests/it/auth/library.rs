@@ -13,7 +13,7 @@ use vestibule::auth::users::{self, Username};
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher, Password, PasswordHash};
 use vestibule::base::token::{Token, TokenHash};
-use vestibule::store::{Entry, KeyId, User, UserId, Written};
+use vestibule::store::{Entry, KeyAdded, KeyId, PasswordSet, User, UserId, UserRenamed};
 
 const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 const NOW: Moment = Moment::from_millis(1_000_000);
@@ -309,7 +309,7 @@ fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
     assert!(start());
     let new = Password::new("another");
     let set = keys::set_password(hall.auth.store(), &hall.auth.hasher, &ann.user.id, Some(&new));
-    assert_eq!(set, Ok(Written::Done));
+    assert_eq!(set, Ok(PasswordSet::Done));
     assert!(!start());
     assert!(sessions::of_user(hall.auth.store(), &ann.user.id, NOW).unwrap().is_empty());
 }
@@ -354,7 +354,7 @@ fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
     let id = &ann.user.id;
     assert_eq!(
         users::rename(hall.auth.store(), id, &name("Anna"), Rest::default(), NOW),
-        Ok(Written::Done)
+        Ok(UserRenamed::Done)
     );
     assert!(hall.is_admitted("anna", "secret"));
     assert!(!hall.is_admitted("Ann Onym", "secret"));
@@ -386,9 +386,9 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
     let github = KeyId::new("github", "1").unwrap();
     let other = Password::new("other");
     let create = |id, password| keys::create(store, hasher, &ann.user.id, &NewKey { id, password });
-    assert_eq!(create(&email, Some(&other)), Ok(Written::Done));
-    assert_eq!(create(&github, None), Ok(Written::Done));
-    assert_eq!(create(&github, None), Ok(Written::Taken));
+    assert_eq!(create(&email, Some(&other)), Ok(KeyAdded::Done));
+    assert_eq!(create(&github, None), Ok(KeyAdded::Done));
+    assert_eq!(create(&github, None), Ok(KeyAdded::Taken));
 
     let by_password = |id, text| keys::user_by_password(store, hasher, id, &Password::new(text));
     let proof = by_password(&email, "other").unwrap();
@@ -411,14 +411,14 @@ fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
     let (store, hasher) = (hall.auth.store(), &hall.auth.hasher);
     let id = &ann.user.id;
     let new = Password::new("changed");
-    assert_eq!(keys::set_password(store, hasher, id, Some(&new)), Ok(Written::Done));
+    assert_eq!(keys::set_password(store, hasher, id, Some(&new)), Ok(PasswordSet::Done));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
     assert!(hall.is_admitted("Ann Onym", "changed"));
     assert!(!hall.is_admitted("Ann Onym", "secret"));
-    assert_eq!(keys::set_password(store, hasher, id, None), Ok(Written::Done));
+    assert_eq!(keys::set_password(store, hasher, id, None), Ok(PasswordSet::Done));
     assert!(!hall.is_admitted("Ann Onym", "changed"));
     let nobody = UserId::new("nobody".to_owned());
-    assert_eq!(keys::set_password(store, hasher, &nobody, None), Ok(Written::NoUser));
+    assert_eq!(keys::set_password(store, hasher, &nobody, None), Ok(PasswordSet::NoUser));
 }
 
 #[test]
@@ -435,7 +435,7 @@ fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
         let key = KeyId::new("email", &number.to_string()).unwrap();
         let password = Password::new(&format!("secret {number}"));
         let key = NewKey { id: &key, password: Some(&password) };
-        assert_eq!(keys::create(store, hasher, id, &key), Ok(Written::Done));
+        assert_eq!(keys::create(store, hasher, id, &key), Ok(KeyAdded::Done));
     }
     assert_eq!([cost("secret"), cost("secret 3")], [(true, 1), (true, 4)]);
     assert_eq!([cost("wrong"), cost("secret 8")], [(false, 4), (false, 4)], "four at most");

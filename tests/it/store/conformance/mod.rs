@@ -14,9 +14,10 @@ use vestibule::base::clock::Moment;
 use vestibule::base::password::PasswordHash;
 use vestibule::base::token::{Token, hex};
 use vestibule::store::{
-    self, AccessToken, Arrival, Count, CountId, Database, Device, Entry, Epoch, Error, Groups,
-    Invite, Key, KeyId, OneTimeToken, Place, Purpose, Record, Session, SignedUp, Standing, Store,
-    Use, User, UserId, Written,
+    self, AccessToken, AccessTokenAdded, Arrival, Count, CountId, Database, Device, Entry, Epoch,
+    Error, Groups, Invite, Key, KeyAdded, KeyId, OneTimeToken, OneTimeTokenAdded, PasswordChanged,
+    PasswordSet, Place, Purpose, Record, Session, SessionStarted, SignedUp, Standing, Store, Use,
+    User, UserAdded, UserId, UserRenamed,
 };
 
 #[cfg(feature = "mysql")]
@@ -410,7 +411,7 @@ fn is_alive(desk: &Desk, session: &Session) -> bool {
 }
 
 fn gives_back_a_user_as_they_were_added(desk: &Desk) {
-    assert_eq!(desk.store.add_user(&user("ann"), &[key("ann")]), Ok(Written::Done));
+    assert_eq!(desk.store.add_user(&user("ann"), &[key("ann")]), Ok(UserAdded::Done));
     assert_eq!(desk.store.user(&user("ann").id), Ok(Some(user("ann"))));
     assert_eq!(desk.store.user_by_name("ann"), Ok(Some(user("ann"))));
     assert_eq!(
@@ -453,7 +454,7 @@ fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here(desk: &Desk) {
 fn lets_nobody_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
     let session = with_ann(desk);
     let token = access_token("ann", 1_000);
-    assert_eq!(desk.store.add_access_token(&token, &session.id, MANY), Ok(Written::Done));
+    assert_eq!(desk.store.add_access_token(&token, &session.id, MANY), Ok(AccessTokenAdded::Done));
     assert!(
         is_alive(desk, &session) && desk.store.user_of_access_token(&token.id).unwrap().is_some()
     );
@@ -464,7 +465,10 @@ fn lets_nobody_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
     assert!(desk.store.sessions_of(&session.user_id).unwrap().is_empty());
     assert!(desk.store.access_tokens_of(&session.user_id).unwrap().is_empty());
     let late = access_token("ann", 2_000);
-    assert_eq!(desk.store.add_access_token(&late, &session.id, MANY), Ok(Written::NoUser));
+    assert_eq!(
+        desk.store.add_access_token(&late, &session.id, MANY),
+        Ok(AccessTokenAdded::SessionEnded)
+    );
 }
 
 fn lets_no_reset_link_set_a_password_under_another_epoch(desk: &Desk) {
@@ -475,22 +479,22 @@ fn lets_no_reset_link_set_a_password_under_another_epoch(desk: &Desk) {
         found.unwrap().is_some()
     };
     desk.raw().run("UPDATE user SET epoch = 4");
-    assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
+    assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
     assert!(is_valid());
     // As a password that is set in the same moment leaves it.
     desk.raw().run("UPDATE user SET epoch = 5");
     assert!(!is_valid());
     assert_eq!(desk.store.reset_password(&link.id, &hash("$two"), now), Ok(false));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
-    assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
-    assert_eq!(desk.store.add_sign_in_name(&user("ann").id, "anni"), Ok(Written::Done));
+    assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
+    assert_eq!(desk.store.add_sign_in_name(&user("ann").id, "anni"), Ok(KeyAdded::Done));
     assert!(is_valid(), "a name more ends nothing");
 }
 
 fn takes_a_canonical_name_once(desk: &Desk) {
     desk.store.add_user(&user("ann"), &[]).unwrap();
     let other = User { id: UserId::new("other".into()), ..user("ann") };
-    assert_eq!(desk.store.add_user(&other, &[]), Ok(Written::Taken));
+    assert_eq!(desk.store.add_user(&other, &[]), Ok(UserAdded::NameTaken));
     assert_eq!(desk.count("user"), 1);
 }
 
@@ -521,7 +525,7 @@ fn renames_a_user_and_their_username_key_together(desk: &Desk) {
     let github = Key { id: KeyId::new("github", "1").unwrap(), ..key("ann") };
     desk.store.add_key(&github).unwrap();
     let id = user("ann").id;
-    assert_eq!(desk.store.rename_user(&id, "Anna", "anna", None, TODAY), Ok(Written::Done));
+    assert_eq!(desk.store.rename_user(&id, "Anna", "anna", None, TODAY), Ok(UserRenamed::Done));
     assert_eq!(desk.store.user(&id).unwrap().unwrap().username, "Anna");
     let keys = desk.store.keys_of(&id).unwrap();
     let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
@@ -533,12 +537,12 @@ fn renames_nobody_to_a_name_that_is_taken_and_no_one_who_is_not_there(desk: &Des
     desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
     assert_eq!(
         desk.store.rename_user(&user("bob").id, "Ann", "ann", None, TODAY),
-        Ok(Written::Taken)
+        Ok(UserRenamed::NameTaken)
     );
     assert_eq!(desk.store.user(&user("bob").id), Ok(Some(user("bob"))));
     assert_eq!(
         desk.store.rename_user(&user("eve").id, "Eve", "eve", None, TODAY),
-        Ok(Written::NoUser)
+        Ok(UserRenamed::NoUser)
     );
 }
 
@@ -573,10 +577,10 @@ fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &D
     let since = found.disabled_at.map(Moment::millis);
     assert_eq!((since, &*found.disabled_reason), (Some(9), "left"));
     let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
-    assert_eq!(started, Ok(Written::NoUser), "whoever was being let in meanwhile");
+    assert_eq!(started, Ok(SessionStarted::ProofOutdated), "whoever was being let in meanwhile");
     assert_eq!(desk.store.enable_user(&ann), Ok(true));
     let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
-    assert_eq!(started, Ok(Written::Done));
+    assert_eq!(started, Ok(SessionStarted::Done));
     assert_eq!(desk.store.user(&ann).unwrap().unwrap().disabled_at, None);
     assert_eq!(desk.store.disable_user(&user("bob").id, "", Moment::from_millis(9)), Ok(false));
     assert_eq!(desk.store.enable_user(&user("bob").id), Ok(false));
@@ -585,28 +589,28 @@ fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &D
 fn keeps_access_tokens_with_their_user(desk: &Desk) {
     let live = with_ann(desk);
     let token = access_token("ann", 50);
-    assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(Written::Done));
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(AccessTokenAdded::Done));
     let (found, same) = desk.store.user_of_access_token(&token.id).unwrap().unwrap();
     assert!(found.id == user("ann").id && same == token);
-    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(7)), Ok(true));
-    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(6)), Ok(true));
+    assert_eq!(desk.store.touch_access_token(&token.id, Moment::from_millis(7)), Ok(true));
+    assert_eq!(desk.store.touch_access_token(&token.id, Moment::from_millis(6)), Ok(true));
     let used = desk.store.access_tokens_of(&user("ann").id).unwrap().remove(0).used_at;
     assert_eq!(used, Some(Moment::from_millis(7)), "never earlier than it was");
     assert_eq!(desk.store.delete_access_token(&user("bob").id, &token.id), Ok(false));
     assert_eq!(desk.store.delete_access_token(&user("ann").id, &token.id), Ok(true));
-    assert_eq!(desk.store.see_access_token(&token.id, Moment::from_millis(8)), Ok(false));
+    assert_eq!(desk.store.touch_access_token(&token.id, Moment::from_millis(8)), Ok(false));
     assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none());
 }
 
 fn makes_no_access_token_beyond_the_limit_or_in_a_session_that_has_ended(desk: &Desk) {
     let live = with_ann(desk);
-    for expected in [Written::Done, Written::Done, Written::Taken] {
+    for expected in [AccessTokenAdded::Done, AccessTokenAdded::Done, AccessTokenAdded::TooMany] {
         let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 2);
         assert_eq!(added, Ok(expected));
     }
     desk.store.end_session(&live.id).unwrap();
     let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 9);
-    assert_eq!(added, Ok(Written::NoUser));
+    assert_eq!(added, Ok(AccessTokenAdded::SessionEnded));
 }
 
 fn deletes_access_tokens_that_ended_long_ago(desk: &Desk) {
@@ -624,9 +628,9 @@ fn gives_several_keys_to_a_user_and_each_key_to_one_user(desk: &Desk) {
     desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
     let github = KeyId::new("github", "1").unwrap();
     let of = |name| Key { id: github.clone(), user_id: user(name).id, hashed_password: None };
-    assert_eq!(desk.store.add_key(&of("ann")), Ok(Written::Done));
-    assert_eq!(desk.store.add_key(&of("bob")), Ok(Written::Taken));
-    assert_eq!(desk.store.add_key(&of("bob")), Ok(Written::Taken));
+    assert_eq!(desk.store.add_key(&of("ann")), Ok(KeyAdded::Done));
+    assert_eq!(desk.store.add_key(&of("bob")), Ok(KeyAdded::Taken));
+    assert_eq!(desk.store.add_key(&of("bob")), Ok(KeyAdded::Taken));
     assert_eq!(desk.store.key(&github).unwrap().unwrap().user_id, user("ann").id);
     let (found, key) = desk.store.user_of_key(&github).unwrap().unwrap();
     assert!(found == user("ann") && key.hashed_password.is_none());
@@ -637,10 +641,10 @@ fn gives_several_keys_to_a_user_and_each_key_to_one_user(desk: &Desk) {
 }
 
 fn gives_no_key_and_no_session_to_somebody_who_is_not_there(desk: &Desk) {
-    assert_eq!(desk.store.add_key(&key("eve")), Ok(Written::NoUser));
+    assert_eq!(desk.store.add_key(&key("eve")), Ok(KeyAdded::NoUser));
     assert_eq!(
         desk.store.start_session(&session("eve", [1, 2, 3]), MANY, &Entry::default()),
-        Ok(Written::NoUser)
+        Ok(SessionStarted::ProofOutdated)
     );
     assert_eq!([desk.count("user_key"), desk.count("user_session")], [0, 0]);
 }
@@ -650,14 +654,17 @@ fn ends_every_session_of_the_user_whose_password_changes(desk: &Desk) {
     let bobs = session("bob", [1, 2, 3]);
     desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
     let ann = user("ann").id;
-    assert_eq!(desk.store.set_password(&ann, Some(&hash("$two"))), Ok(Written::Done));
+    assert_eq!(desk.store.set_password(&ann, Some(&hash("$two"))), Ok(PasswordSet::Done));
     assert!(!is_alive(desk, &anns));
     assert!(is_alive(desk, &bobs));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $two"]);
-    assert_eq!(desk.store.set_password(&ann, None), Ok(Written::Done));
+    assert_eq!(desk.store.set_password(&ann, None), Ok(PasswordSet::Done));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann NULL"]);
-    assert_eq!(desk.store.set_password(&user("eve").id, None), Ok(Written::NoUser));
-    assert_eq!(desk.store.set_password(&user("eve").id, Some(&hash("$x"))), Ok(Written::NoUser));
+    assert_eq!(desk.store.set_password(&user("eve").id, None), Ok(PasswordSet::NoUser));
+    assert_eq!(
+        desk.store.set_password(&user("eve").id, Some(&hash("$x"))),
+        Ok(PasswordSet::NoUser)
+    );
 }
 
 /// The keys of a user with the hash of each.
@@ -673,7 +680,7 @@ fn hashes_of(desk: &Desk, name: &str) -> Vec<String> {
 fn give_key(desk: &Desk, name: &str, (provider, id): (&str, &str), text: Option<&str>) {
     let (id, user_id) = (KeyId::new(provider, id).unwrap(), user(name).id);
     let key = Key { id, user_id, hashed_password: text.map(hash) };
-    assert_eq!(desk.store.add_key(&key), Ok(Written::Done));
+    assert_eq!(desk.store.add_key(&key), Ok(KeyAdded::Done));
 }
 
 fn epoch_of(desk: &Desk, name: &str) -> Epoch {
@@ -691,9 +698,9 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
         give_key(desk, how, ("github", &id("1")), None);
         give_key(desk, how, ("USERNAME", &id("1")), None);
         let token = access_token(how, 50);
-        assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(Written::Done));
+        assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(AccessTokenAdded::Done));
         let (link, next) = (reset_link(how, 50), session(how, [1, 2, 3]));
-        assert_eq!(desk.store.add_one_time_token(&link), Ok(Written::Done));
+        assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
         let (before, new, now) = (epoch_of(desk, how), hash("$new"), Moment::from_millis(9));
         match how {
             "set" => drop(desk.store.set_password(&user(how).id, Some(&new)).unwrap()),
@@ -722,10 +729,10 @@ fn gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set(desk: &De
     for name in ["ann", "bob", "eve", "fay"] {
         desk.store.add_user(&user(name), &[]).unwrap();
     }
-    assert_eq!(set("ann"), Ok(Written::Done));
+    assert_eq!(set("ann"), Ok(PasswordSet::Done));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $new"]);
     give_key(desk, "bob", ("email", "b@x"), Some("$old"));
-    assert_eq!(set("bob"), Ok(Written::Done));
+    assert_eq!(set("bob"), Ok(PasswordSet::Done));
     assert_eq!(hashes_of(desk, "bob"), ["email:b@x $new", "username:bob $new"]);
     // As older versions let it be: others sign in with the names of eve and fay.
     for name in ["eve", "fay"] {
@@ -734,9 +741,9 @@ fn gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set(desk: &De
     give_key(desk, "fay", ("email", "f@x"), Some("$old"));
     let live = session("eve", [1, 2, 3]);
     desk.store.start_session(&live, MANY, &Entry::default()).unwrap();
-    assert_eq!(set("eve"), Ok(Written::Taken));
+    assert_eq!(set("eve"), Ok(PasswordSet::NameTaken));
     assert!(is_alive(desk, &live) && hashes_of(desk, "eve").is_empty(), "something was written");
-    assert_eq!(set("fay"), Ok(Written::Done), "the old password ends all the same");
+    assert_eq!(set("fay"), Ok(PasswordSet::Done), "the old password ends all the same");
     assert_eq!(hashes_of(desk, "fay"), ["email:f@x $new"]);
 }
 
@@ -769,19 +776,19 @@ fn moves_the_sign_in_name_of_a_user_whatever_it_was_called(desk: &Desk) {
     let ann = User { canonical_username: "after".to_owned(), ..user("ann") };
     let before = Key { id: KeyId::username("before"), ..key("ann") };
     desk.store.add_user(&ann, &[before]).unwrap();
-    assert_eq!(rename("ann", "later"), Ok(Written::Done));
+    assert_eq!(rename("ann", "later"), Ok(UserRenamed::Done));
     assert_eq!(keys("ann"), ["username:later $one"]);
     desk.raw().run("UPDATE user SET canonical_username = 'x', username = 'x'");
-    assert_eq!(rename("ann", "x"), Ok(Written::Done), "to the name that they have");
+    assert_eq!(rename("ann", "x"), Ok(UserRenamed::Done), "to the name that they have");
     assert_eq!(keys("ann"), ["username:x $one"]);
     // Of several the one of the old name.
     give_key(desk, "ann", ("username", "alias"), Some("$two"));
-    assert_eq!(rename("ann", "y"), Ok(Written::Done));
+    assert_eq!(rename("ann", "y"), Ok(UserRenamed::Done));
     assert_eq!(keys("ann"), ["username:alias $two", "username:y $one"]);
-    assert_eq!(rename("ann", "alias"), Ok(Written::Done), "to another name of their own");
+    assert_eq!(rename("ann", "alias"), Ok(UserRenamed::Done), "to another name of their own");
     assert_eq!(keys("ann"), ["username:alias $one"]);
     desk.store.add_user(&user("bob"), &[]).unwrap();
-    assert_eq!(rename("bob", "bert"), Ok(Written::Done));
+    assert_eq!(rename("bob", "bert"), Ok(UserRenamed::Done));
     assert_eq!(keys("bob"), [""; 0], "who signs in with no name");
 }
 
@@ -790,18 +797,21 @@ fn gives_a_name_that_shows_or_lets_in_one_user_to_no_other(desk: &Desk) {
     give_key(desk, "ann", ("username", "anni"), Some("$one"));
     desk.store.add_user(&user("bob"), &[]).unwrap();
     let store = &desk.store;
-    let taken = Ok(Written::Taken);
     let of_bob = |name: &str| Key { user_id: user("bob").id, ..key(name) };
     for name in ["ann", "anni"] {
-        assert_eq!(store.add_user(&user(name), &[]), taken, "{name}");
-        assert_eq!(store.add_key(&of_bob(name)), taken, "{name}");
-        assert_eq!(store.add_sign_in_name(&user("bob").id, name), taken, "{name}");
-        assert_eq!(store.rename_user(&user("bob").id, name, name, None, TODAY), taken, "{name}");
+        assert_eq!(store.add_user(&user(name), &[]), Ok(UserAdded::NameTaken), "{name}");
+        assert_eq!(store.add_key(&of_bob(name)), Ok(KeyAdded::Taken), "{name}");
+        assert_eq!(store.add_sign_in_name(&user("bob").id, name), Ok(KeyAdded::Taken), "{name}");
+        assert_eq!(
+            store.rename_user(&user("bob").id, name, name, None, TODAY),
+            Ok(UserRenamed::NameTaken),
+            "{name}"
+        );
     }
     let of_eve = Key { user_id: user("eve").id, ..key("bob") };
-    assert_eq!(store.add_user(&user("eve"), &[of_eve]), taken);
-    assert_eq!(store.add_sign_in_name(&user("ann").id, "bob"), taken);
-    assert_eq!(store.add_sign_in_name(&user("ann").id, "anni"), taken);
+    assert_eq!(store.add_user(&user("eve"), &[of_eve]), Ok(UserAdded::NameTaken));
+    assert_eq!(store.add_sign_in_name(&user("ann").id, "bob"), Ok(KeyAdded::Taken));
+    assert_eq!(store.add_sign_in_name(&user("ann").id, "anni"), Ok(KeyAdded::Taken));
     assert_eq!((desk.count("user"), desk.count("user_key")), (2, 2));
     let has_fault = || {
         let faults = store.faults().unwrap();
@@ -818,15 +828,15 @@ fn adds_a_sign_in_name_with_the_password_of_the_user_and_ends_nothing(desk: &Des
     desk.store.add_access_token(&token, &live.id, 9).unwrap();
     give_key(desk, "ann", ("email", "a@x"), Some("$mail"));
     let add = |name: &str, to: &str| desk.store.add_sign_in_name(&user(name).id, to);
-    assert_eq!(add("ann", "anni"), Ok(Written::Done));
+    assert_eq!(add("ann", "anni"), Ok(KeyAdded::Done));
     let keys = ["email:a@x $mail", "username:ann $one", "username:anni $one"];
     assert_eq!(hashes_of(desk, "ann"), keys);
     assert!(is_alive(desk, &live));
     assert!(desk.store.user_of_access_token(&token.id).unwrap().is_some());
     desk.store.add_user(&user("bob"), &[]).unwrap();
-    assert_eq!(add("bob", "bob"), Ok(Written::Done));
+    assert_eq!(add("bob", "bob"), Ok(KeyAdded::Done));
     assert_eq!(hashes_of(desk, "bob"), ["username:bob NULL"]);
-    assert_eq!(add("eve", "eve"), Ok(Written::NoUser));
+    assert_eq!(add("eve", "eve"), Ok(KeyAdded::NoUser));
 }
 
 fn deletes_a_key_with_everything_that_may_have_begun_with_it(desk: &Desk) {
@@ -848,20 +858,20 @@ fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk:
     with_ann(desk);
     let (store, ann, now) = (&desk.store, user("ann").id, Moment::from_millis(9));
     let rename =
-        || store.rename_user(&ann, "Ann", "ann", None, TODAY).map(|it| it == Written::Done);
+        || store.rename_user(&ann, "Ann", "ann", None, TODAY).map(|it| it == UserRenamed::Done);
     let ways: [&dyn Fn() -> store::Result<bool>; 4] =
         [&|| store.disable_user(&ann, "left", now), &|| store.enable_user(&ann), &rename, &|| {
             store.set_email(&ann, "a@x")
         }];
     for (number, way) in ways.into_iter().enumerate() {
         let link = reset_link("ann", 50);
-        assert_eq!(store.add_one_time_token(&link), Ok(Written::Done));
+        assert_eq!(store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
         assert_eq!(way(), Ok(true), "{number}");
         assert_eq!(desk.count("one_time_token"), 0, "{number}");
         assert_eq!(store.reset_password(&link.id, &hash("$two"), now), Ok(false), "{number}");
     }
     let link = reset_link("ann", 50);
-    assert_eq!(store.add_one_time_token(&link), Ok(Written::Done));
+    assert_eq!(store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
     desk.raw().run("UPDATE user SET disabled_at = 5");
     assert_eq!(store.reset_password(&link.id, &hash("$two"), now), Ok(false), "shut out meanwhile");
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
@@ -886,7 +896,10 @@ fn puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for(desk: &Desk) {
 fn starts_a_session_and_ends_the_one_it_replaces(desk: &Desk) {
     let before = with_ann(desk);
     let after = session("ann", [10, 20, 30]);
-    assert_eq!(desk.store.start_session(&after, MANY, &replacing(&before)), Ok(Written::Done));
+    assert_eq!(
+        desk.store.start_session(&after, MANY, &replacing(&before)),
+        Ok(SessionStarted::Done)
+    );
     assert!(!is_alive(desk, &before));
     let (found, stored) = desk.store.user_of_session(&after.id).unwrap().unwrap();
     assert!(found == user("ann") && stored == after);
@@ -1107,18 +1120,18 @@ fn lets_a_later_use_stand_unless_it_is_of_the_future(desk: &Desk) {
         };
         let found = |it: &Session| store.user_of_session(&it.id).unwrap().unwrap().1;
         let session = started(noted);
-        assert_eq!(store.see_session(&session.id, false, NOW), Ok(true));
+        assert_eq!(store.touch_session(&session.id, NOW), Ok(true));
         let seen = found(&session);
         assert_eq!((seen.seen_at, seen.proven_at), (expected, noted), "no password was given");
-        assert_eq!(store.see_session(&session.id, true, NOW), Ok(true));
+        assert_eq!(store.note_reauthentication(&session.id, NOW), Ok(true));
         assert_eq!(found(&session).proven_at, expected);
         let session = started(noted);
         assert_eq!(store.renew_session(&session.id, ends, ends, NOW), Ok(true));
         assert_eq!(found(&session).seen_at, expected);
         let token = access_token("ann", END);
         store.add_access_token(&token, &session.id, 9).unwrap();
-        assert_eq!(store.see_access_token(&token.id, noted), Ok(true));
-        assert_eq!(store.see_access_token(&token.id, NOW), Ok(true));
+        assert_eq!(store.touch_access_token(&token.id, noted), Ok(true));
+        assert_eq!(store.touch_access_token(&token.id, NOW), Ok(true));
         let (_, token) = store.user_of_access_token(&token.id).unwrap().unwrap();
         assert_eq!(token.used_at, Some(expected));
     }
@@ -1133,7 +1146,7 @@ fn knows_no_browser_and_keeps_no_session_of_the_future_before_others(desk: &Desk
         let session = Session { created_at: at, ..session("ann", [END, END, END]) };
         let secret = device.id;
         let entry = Entry { device: Some(device), ..Entry::default() };
-        assert_eq!(store.start_session(&session, 100, &entry), Ok(Written::Done));
+        assert_eq!(store.start_session(&session, 100, &entry), Ok(SessionStarted::Done));
         (session, secret)
     };
     let knows = |secret, now| {
@@ -1259,14 +1272,14 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
         let live = session(end, [1, 2, 3]);
         sign_up(&*desk.store, end, &live);
         let token = access_token(end, 50);
-        assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(Written::Done));
+        assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(AccessTokenAdded::Done));
         match end {
             "password" => drop(desk.store.set_password(&user(end).id, Some(&hash("$two")))),
             "change" => {
                 let (next, entry) = (session(end, [1, 2, 3]), Entry::default());
                 let proof = epoch_of(desk, end);
                 let changed = desk.store.change_password(proof, &hash("$two"), &next, &entry);
-                assert_eq!(changed, Ok(Written::Done));
+                assert_eq!(changed, Ok(PasswordChanged::Done));
             }
             _ => drop(desk.store.delete_user(&user(end).id, None)),
         }
@@ -1283,15 +1296,18 @@ fn changes_a_password_only_under_the_epoch_of_the_proof(desk: &Desk) {
     let (late, next) = (session("ann", [1, 2, 3]), session("ann", [1, 2, 3]));
     let proof = epoch_of(desk, "ann");
     desk.store.replace_hash(&user("ann").id, &hash("$one"), &hash("$anew")).unwrap();
-    assert_eq!(change(proof, "$two", &next), Ok(Written::Done), "it was only hashed anew");
+    assert_eq!(change(proof, "$two", &next), Ok(PasswordChanged::Done), "it was only hashed anew");
     assert!(!is_alive(desk, &before) && is_alive(desk, &next));
-    assert_eq!(change(proof, "$late", &late), Ok(Written::NoUser));
+    assert_eq!(change(proof, "$late", &late), Ok(PasswordChanged::ProofOutdated));
     assert!(is_alive(desk, &next) && !is_alive(desk, &late));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $two"]);
     let proof = epoch_of(desk, "ann");
-    assert_eq!(change(proof, "$late", &session("eve", [1, 2, 3])), Ok(Written::NoUser));
+    assert_eq!(
+        change(proof, "$late", &session("eve", [1, 2, 3])),
+        Ok(PasswordChanged::ProofOutdated)
+    );
     desk.raw().run("UPDATE user SET disabled_at = 5");
-    assert_eq!(change(proof, "$late", &late), Ok(Written::NoUser), "shut out");
+    assert_eq!(change(proof, "$late", &late), Ok(PasswordChanged::ProofOutdated), "shut out");
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $two"]);
 }
 
@@ -1304,23 +1320,23 @@ fn lets_nobody_in_by_what_was_proven_before_a_credential_changed(desk: &Desk) {
         store.start_session(&session("ann", [1, 2, 3]), MANY, &entry)
     };
     let proof = epoch_of(desk, "ann");
-    assert_eq!(start(proof), Ok(Written::Done));
+    assert_eq!(start(proof), Ok(SessionStarted::Done));
     assert_eq!(store.replace_hash(&ann, &hash("$one"), &hash("$anew")), Ok(true));
-    assert_eq!(start(proof), Ok(Written::Done), "the password is the same");
+    assert_eq!(start(proof), Ok(SessionStarted::Done), "the password is the same");
     let shut_out_for_a_moment = || {
         store.disable_user(&ann, "", Moment::from_millis(9))?;
         store.enable_user(&ann)
     };
     let ways: [&dyn Fn() -> store::Result<bool>; 3] = [
-        &|| store.set_password(&ann, Some(&hash("$two"))).map(|it| it == Written::Done),
+        &|| store.set_password(&ann, Some(&hash("$two"))).map(|it| it == PasswordSet::Done),
         &|| store.delete_key(&ann, &KeyId::new("github", "1").unwrap()),
         &shut_out_for_a_moment,
     ];
     for (number, change) in ways.into_iter().enumerate() {
         let proof = epoch_of(desk, "ann");
         assert_eq!(change(), Ok(true), "{number}");
-        assert_eq!(start(proof), Ok(Written::NoUser), "{number}");
-        assert_eq!(start(epoch_of(desk, "ann")), Ok(Written::Done), "{number}");
+        assert_eq!(start(proof), Ok(SessionStarted::ProofOutdated), "{number}");
+        assert_eq!(start(epoch_of(desk, "ann")), Ok(SessionStarted::Done), "{number}");
     }
 }
 
@@ -1341,9 +1357,12 @@ fn keeps_one_reset_link_of_a_user_and_uses_it_once(desk: &Desk) {
     let before = with_ann(desk);
     let at = Moment::from_millis;
     let (first, last) = (reset_link("ann", 50), reset_link("ann", 50));
-    assert_eq!(desk.store.add_one_time_token(&first), Ok(Written::Done));
-    assert_eq!(desk.store.add_one_time_token(&last), Ok(Written::Done));
-    assert_eq!(desk.store.add_one_time_token(&reset_link("eve", 50)), Ok(Written::NoUser));
+    assert_eq!(desk.store.add_one_time_token(&first), Ok(OneTimeTokenAdded::Done));
+    assert_eq!(desk.store.add_one_time_token(&last), Ok(OneTimeTokenAdded::Done));
+    assert_eq!(
+        desk.store.add_one_time_token(&reset_link("eve", 50)),
+        Ok(OneTimeTokenAdded::NoUser)
+    );
     assert_eq!(desk.count("one_time_token"), 1);
     assert_eq!(
         desk.store.user_of_one_time_token(&first.id, Purpose::ResetPassword, at(9)),
@@ -1414,7 +1433,7 @@ fn deletes_what_has_ended_in_batches_and_nothing_else(desk: &Desk) {
     let store = &desk.store;
     for (name, end) in [("a", 5), ("b", 5), ("c", 5), ("d", 6)] {
         store.add_user(&user(name), &[]).unwrap();
-        assert_eq!(store.add_one_time_token(&reset_link(name, end)), Ok(Written::Done));
+        assert_eq!(store.add_one_time_token(&reset_link(name, end)), Ok(OneTimeTokenAdded::Done));
         store.add_invite(&invite(1, end)).unwrap();
         store.add_records(&[record(end, name)]).unwrap();
         let mut id = [0; 16];
@@ -1477,7 +1496,7 @@ fn tells_names_apart_that_differ_in_a_space_in_case_or_in_an_accent(desk: &Desk)
     assert_eq!(desk.count("user"), 6);
     assert_eq!(
         desk.store.rename_user(&user("bob").id, "Bob ", "bob ", None, TODAY),
-        Ok(Written::Done)
+        Ok(UserRenamed::Done)
     );
 }
 
@@ -1491,16 +1510,20 @@ fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
         assert_eq!(store.set_email(&ann, "a@b"), Ok(true), "{time}");
         assert_eq!(store.set_groups(&ann, &Groups::new("a".to_owned())), Ok(true), "{time}");
         assert_eq!(store.enable_user(&ann), Ok(true), "{time}");
-        assert_eq!(store.see_session(&live.id, true, at(2)), Ok(true), "{time}");
+        assert_eq!(store.note_reauthentication(&live.id, at(2)), Ok(true), "{time}");
         assert_eq!(store.renew_session(&live.id, at(2), at(3), at(2)), Ok(true), "{time}");
-        assert_eq!(store.see_access_token(&token.id, at(2)), Ok(true), "{time}");
+        assert_eq!(store.touch_access_token(&token.id, at(2)), Ok(true), "{time}");
         let replaced = store.replace_hash(&ann, &hash("$one"), &hash("$one"));
         assert_eq!(replaced, Ok(true), "{time}");
-        assert_eq!(store.rename_user(&ann, "Ann", "ann", None, TODAY), Ok(Written::Done), "{time}");
+        assert_eq!(
+            store.rename_user(&ann, "Ann", "ann", None, TODAY),
+            Ok(UserRenamed::Done),
+            "{time}"
+        );
     }
     for time in ["first", "again"] {
         assert_eq!(store.disable_user(&ann, "left", at(9)), Ok(true), "{time}");
-        assert_eq!(store.set_password(&ann, None), Ok(Written::Done), "{time}");
+        assert_eq!(store.set_password(&ann, None), Ok(PasswordSet::Done), "{time}");
     }
 }
 
@@ -1542,7 +1565,7 @@ fn gives_back_every_text_as_it_was(desk: &Desk) {
         let id = KeyId::username(&other.canonical_username);
         let hashed_password = Some(hash(text));
         let key = Key { id, user_id: other.id.clone(), hashed_password };
-        assert_eq!(store.add_user(&other, std::slice::from_ref(&key)), Ok(Written::Done));
+        assert_eq!(store.add_user(&other, std::slice::from_ref(&key)), Ok(UserAdded::Done));
         assert_eq!(store.user(&other.id), Ok(Some(other.clone())));
         assert_eq!(store.user_by_name(&other.canonical_username), Ok(Some(other)));
         assert!(store.key(&key.id).unwrap() == Some(key));
@@ -1701,7 +1724,7 @@ fn shows_everybody_once_with_what_is_theirs(desk: &Desk) {
 fn lets_access_tokens_be_good_again_when_their_owner_is_let_in_again(desk: &Desk) {
     let live = with_ann(desk);
     let token = access_token("ann", 50);
-    assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(Written::Done));
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(AccessTokenAdded::Done));
     let id = user("ann").id;
     assert_eq!(desk.store.disable_user(&id, "left", Moment::from_millis(5)), Ok(true));
     assert_eq!(desk.store.enable_user(&id), Ok(true));
@@ -1742,13 +1765,13 @@ fn makes_and_changes_no_table_for_one_who_only_reads(desk: &Desk) {
 }
 
 /// What becomes of another user who is made with this name at this moment.
-fn add(desk: &Desk, name: &str, now: Moment) -> Written {
+fn add(desk: &Desk, name: &str, now: Moment) -> UserAdded {
     let id = UserId::new(format!("another-{name}-{}", now.millis()));
     let user = User { id, created_at: now, ..user(name) };
     let live = Session { user_id: user.id.clone(), ..session(name, [1, 2, 3]) };
     let key = Key { user_id: user.id.clone(), ..key(name) };
     let done = desk.store.add_user(&user, &[]).unwrap();
-    if done == Written::Resting {
+    if done == UserAdded::NameReserved {
         let signed_up = desk.store.sign_up(&user, &key, &live, None, &Entry::default());
         assert_eq!(signed_up, Ok(SignedUp::NameTaken), "{name}");
         assert_eq!(desk.store.user(&user.id), Ok(None), "nothing is written");
@@ -1762,8 +1785,8 @@ fn lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them(desk: &De
     assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(true));
     assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(false));
     assert_eq!(desk.store.is_name_free("ann", TODAY), Ok(false));
-    assert_eq!(add(desk, "ann", TODAY), Written::Resting);
-    assert_eq!(add(desk, "anna", TODAY), Written::Done);
+    assert_eq!(add(desk, "ann", TODAY), UserAdded::NameReserved);
+    assert_eq!(add(desk, "anna", TODAY), UserAdded::Done);
     let sql = "SELECT lower(hex(id)), user_id, expires_at FROM resting_name";
     let row = desk.raw().row(sql);
     assert_eq!(row[1..], ["NULL", "50"]);
@@ -1789,20 +1812,20 @@ fn lets_the_old_name_of_a_user_rest_for_everybody_but_them(desk: &Desk) {
     let rename = |id: &UserId, name: &str| {
         desk.store.rename_user(id, &name.to_uppercase(), name, Some(LATER), TODAY).unwrap()
     };
-    assert_eq!(rename(&ann, "ann"), Written::Done);
+    assert_eq!(rename(&ann, "ann"), UserRenamed::Done);
     assert_eq!(desk.count("resting_name"), 0, "another spelling of one name");
-    assert_eq!(rename(&ann, "anna"), Written::Done);
+    assert_eq!(rename(&ann, "anna"), UserRenamed::Done);
     assert_eq!(desk.store.is_name_free("ann", TODAY), Ok(false));
-    assert_eq!(add(desk, "ann", TODAY), Written::Resting);
-    assert_eq!(rename(&bob, "ann"), Written::Resting);
+    assert_eq!(add(desk, "ann", TODAY), UserAdded::NameReserved);
+    assert_eq!(rename(&bob, "ann"), UserRenamed::NameReserved);
     assert_eq!(desk.store.user(&bob), Ok(Some(user("bob"))), "nothing is written");
-    assert_eq!(rename(&bob, "anna"), Written::Taken);
-    assert_eq!(rename(&ann, "ann"), Written::Done, "they take it back");
-    assert_eq!(rename(&bob, "anna"), Written::Resting);
-    assert_eq!(rename(&ann, "anne"), Written::Done);
+    assert_eq!(rename(&bob, "anna"), UserRenamed::NameTaken);
+    assert_eq!(rename(&ann, "ann"), UserRenamed::Done, "they take it back");
+    assert_eq!(rename(&bob, "anna"), UserRenamed::NameReserved);
+    assert_eq!(rename(&ann, "anne"), UserRenamed::Done);
     assert_eq!(desk.store.delete_user(&ann, Some(LATER)), Ok(true));
     for name in ["ann", "anna", "anne"] {
-        assert_eq!(add(desk, name, TODAY), Written::Resting, "{name}");
+        assert_eq!(add(desk, name, TODAY), UserAdded::NameReserved, "{name}");
     }
     let sql = "SELECT count(*) FROM resting_name WHERE user_id IS NOT NULL";
     assert_eq!((desk.count("resting_name"), desk.raw().number(sql)), (3, 0));
@@ -1814,16 +1837,16 @@ fn lets_a_name_rest_until_its_last_moment_or_until_it_is_freed(desk: &Desk) {
         desk.store.add_user(&user(name), &[]).unwrap();
         desk.store.delete_user(&user(name).id, Some(at(end))).unwrap();
     }
-    assert_eq!(add(desk, "a", at(5)), Written::Resting);
-    assert_eq!(add(desk, "a", at(6)), Written::Done);
+    assert_eq!(add(desk, "a", at(5)), UserAdded::NameReserved);
+    assert_eq!(add(desk, "a", at(6)), UserAdded::Done);
     assert_eq!(desk.store.is_name_free("b", at(6)), Ok(true));
     for expected in [2, 1, 0] {
         assert_eq!(desk.store.delete_rested_names(at(6), 2), Ok(expected));
     }
     assert_eq!(desk.store.free_name("d"), Ok(true));
     assert_eq!(desk.store.free_name("d"), Ok(false));
-    assert_eq!(add(desk, "d", at(6)), Written::Done);
-    assert_eq!(add(desk, "e", at(6)), Written::Resting);
+    assert_eq!(add(desk, "d", at(6)), UserAdded::Done);
+    assert_eq!(add(desk, "e", at(6)), UserAdded::NameReserved);
     // What rests already does so for as long as either says.
     let id = UserId::new("another-d-6".to_owned());
     desk.store.rename_user(&id, "D", "x", Some(at(9)), at(6)).unwrap();
@@ -1914,8 +1937,8 @@ fn gives_a_renewal_up_soon_that_would_hold_a_page_up(desk: &Desk) {
     let began = Instant::now();
     let is_unavailable = |done| matches!(done, Err(Error::Unavailable(_)));
     assert!(is_unavailable(desk.store.renew_session(&live.id, at(2), at(3), at(2))));
-    assert!(is_unavailable(desk.store.see_session(&live.id, false, at(2))));
-    assert!(is_unavailable(desk.store.see_access_token(&token.id, at(2))));
+    assert!(is_unavailable(desk.store.touch_session(&live.id, at(2))));
+    assert!(is_unavailable(desk.store.touch_access_token(&token.id, at(2))));
     let waited = began.elapsed();
     other.run("ROLLBACK");
     assert_eq!(desk.store.renew_session(&live.id, at(2), at(3), at(2)), Ok(true));
@@ -1956,7 +1979,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         store.add_records(&[record(1, text)]).unwrap();
     }
     for (name, id) in [("gone", user("gone").id), ("renamed", user("renamed").id)] {
-        assert_eq!(store.add_user(&user(name), &[]), Ok(Written::Done));
+        assert_eq!(store.add_user(&user(name), &[]), Ok(UserAdded::Done));
         store.rename_user(&id, "X", &format!("not {name}"), Some(LATER), TODAY).unwrap();
     }
     assert_eq!(store.delete_user(&user("gone").id, Some(LATER)), Ok(true));
