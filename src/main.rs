@@ -20,8 +20,8 @@
 //! `vestibule doctor` is another program in the same file: it asks a running set-up as a stranger
 //! would, writes what it finds to standard output, and ends with 1 if anything is wrong.
 //!
-//! To audit it, read `lib.rs` first: it lists the files in reading order and says what each floor
-//! of the house must not know.
+//! To audit it, read `lib.rs` first: it lists the layers in reading order and says what each of them
+//! must not know.
 
 use std::io::Write;
 use std::process::ExitCode;
