@@ -12,7 +12,7 @@ use crate::base::clock::Moment;
 use crate::base::token::Token;
 use crate::store::{Error, Place, Session, Store, User};
 use crate::web::http::{Cookie, Form, Note, Request, Response, SESSION_COOKIES, Wants};
-use crate::web::messages::Say;
+use crate::web::messages::MessageKey;
 use crate::web::pages::Frame;
 use crate::web::redirect::{NEXT_NAMES, Target};
 use crate::web::{Site, user_agent};
@@ -205,7 +205,7 @@ impl<'a> Call<'a> {
         self.site.page(self.request, status, draw)
     }
 
-    pub(super) fn problem(&self, status: u16, say: Say) -> Response {
+    pub(super) fn problem(&self, status: u16, say: MessageKey) -> Response {
         self.site.problem(self.request, status, say)
     }
 

@@ -11,10 +11,10 @@ use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::base::clock::Moment;
 use crate::store::{AccessToken, Session, User};
 use crate::web::http::Response;
-use crate::web::messages::{EN, Say, Told};
+use crate::web::messages::{EN, Message, MessageKey};
 
 /// What went wrong: a word for scripts, a sentence for people.
-pub(super) fn problem(status: u16, say: Say) -> Response {
+pub(super) fn problem(status: u16, say: MessageKey) -> Response {
     let error = match status {
         401 => "not_signed_in",
         403 => "forbidden",
@@ -30,9 +30,13 @@ pub(super) fn problem(status: u16, say: Say) -> Response {
 }
 
 /// Why a form is refused, and how many seconds to wait, if so.
-pub(super) fn refusal((status, error): (u16, &str), say: Say, wait: Option<u64>) -> Response {
-    let Told { title, advice } = say(&EN);
-    let mut data = json!({ "error": error, "message": format!("{title}. {advice}") });
+pub(super) fn refusal(
+    (status, error): (u16, &str),
+    say: MessageKey,
+    wait: Option<u64>,
+) -> Response {
+    let Message { title, hint } = say(&EN);
+    let mut data = json!({ "error": error, "message": format!("{title}. {hint}") });
     if let Some(seconds) = wait {
         data["retry_after"] = seconds.into();
     }

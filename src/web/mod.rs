@@ -43,9 +43,9 @@ use crate::store::{Error, Record, Session, Store, Tended};
 use crate::web::http::{
     Cookie, CookieKind, Method, Note, Problem, Request, Response, Wants, session_cookie,
 };
-use crate::web::messages::{EN, Say};
+use crate::web::messages::{EN, MessageKey};
 use crate::web::origin::Origin;
-use crate::web::pages::{Frame, Way};
+use crate::web::pages::{Frame, NextStep};
 use crate::web::redirect::{Allowed, Target};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -256,7 +256,7 @@ impl Site {
     }
 
     /// What a user reads about passwords with this flaw; [`Flaw::TooShort`] is the hint at a form.
-    fn advice_on(&self, flaw: Flaw) -> Say {
+    fn advice_on(&self, flaw: Flaw) -> MessageKey {
         messages::of_flaw(flaw, self.settings.policy())
     }
 
@@ -300,15 +300,15 @@ impl Site {
         self.sentence(request, 500, |t| t.unknown_error)
     }
 
-    fn problem(&self, request: &Request, status: u16, say: Say) -> Response {
+    fn problem(&self, request: &Request, status: u16, say: MessageKey) -> Response {
         self.sentence(Some(request), status, say)
     }
 
     /// The title alone for a script, or data if it asks for that; for a person a page with some advice.
-    fn sentence(&self, request: Option<&Request>, status: u16, say: Say) -> Response {
+    fn sentence(&self, request: Option<&Request>, status: u16, say: MessageKey) -> Response {
         match request.map(|it| (it, it.wants())) {
             Some((request, Wants::Html)) => {
-                let way = if status == 401 { Way::SignIn } else { Way::Back };
+                let way = if status == 401 { NextStep::SignIn } else { NextStep::Back };
                 self.page(request, status, |frame| pages::problem(frame, say, way))
             }
             Some((_, Wants::Json)) => json::problem(status, say),

@@ -10,7 +10,7 @@ use crate::web::call::{Answered, Call, SignedInCall};
 use crate::web::handlers::sign_in::SignForm;
 use crate::web::http::{Note, Response, Wants};
 use crate::web::json;
-use crate::web::messages::{self, EN, Say};
+use crate::web::messages::{self, EN, MessageKey};
 use crate::web::pages::{Alert, Field};
 
 /// Why a form is refused.
@@ -52,7 +52,7 @@ struct Facts {
     /// For the log.
     reason: &'static str,
     /// For the visitor.
-    message: Say,
+    message: MessageKey,
     field: Field,
 }
 
@@ -61,7 +61,7 @@ const fn row(
     json: (u16, &'static str),
     reason: &'static str,
     field: Field,
-    message: Say,
+    message: MessageKey,
 ) -> Facts {
     Facts { status, json, reason, message, field }
 }
@@ -71,7 +71,7 @@ impl Refusal {
         use Field::{Current, Days, Name, Password, Username};
         match self {
             Self::InvalidUsername(form) => {
-                let message: Say = match form {
+                let message: MessageKey = match form {
                     SignForm::SignUp => |t| t.bad_username,
                     SignForm::SignIn => |t| t.bad_username_at_sign_in,
                 };
@@ -104,11 +104,11 @@ impl Refusal {
                     keys::Refusal::UnreadableHash(_) => "unreadable_hash",
                     keys::Refusal::Disabled(_) => "disabled",
                 };
-                let message: Say = |t| t.incorrect_credentials;
+                let message: MessageKey = |t| t.incorrect_credentials;
                 row(400, (401, "incorrect_credentials"), reason, Password, message)
             }
             Self::IncorrectPassword => {
-                let message: Say = |t| t.incorrect_password;
+                let message: MessageKey = |t| t.incorrect_password;
                 row(400, (401, "incorrect_credentials"), "bad_credentials", Current, message)
             }
             Self::PasswordRequired => {

@@ -1,6 +1,6 @@
 //! The German texts.
 
-use super::{Around, Text, told};
+use super::{Template, Text, told};
 
 /// German, which avoids both `Sie` and `du`.
 pub static DE: Text = Text {
@@ -46,7 +46,7 @@ pub static DE: Text = Text {
     last_seen: "Zuletzt gesehen ",
     your_password: "Passwort zur Bestätigung",
     end: "Beenden",
-    end_session_of: Around("Sitzung von ", " beenden"),
+    end_session_of: Template("Sitzung von ", " beenden"),
     end_others: "Alle anderen beenden",
 
     tokens_advice: "Für Skripte und Apps, die keine Anmeldeseite zeigen können. Sie öffnen die Apps hinter \
@@ -66,7 +66,7 @@ pub static DE: Text = Text {
     last_used: "Zuletzt benutzt ",
     never_used: "Nie benutzt",
     revoke: "Widerrufen",
-    revoke_it: Around("„", "“ widerrufen"),
+    revoke_it: Template("„", "“ widerrufen"),
 
     activity: "Aktivität",
     see_activity: "Sehen, was mit diesem Konto geschehen ist",
@@ -95,10 +95,10 @@ pub static DE: Text = Text {
     key_removed: "Anmeldeweg von der Verwaltung entfernt",
     reset_link_created: "Link zum Setzen des Passworts von der Verwaltung angelegt",
 
-    closed_to: Around("Angemeldet als ", ". Dieses Konto hat hier keinen Zugang."),
+    closed_to: Template("Angemeldet als ", ". Dieses Konto hat hier keinen Zugang."),
     with_another_account: "Mit einem anderen Konto anmelden",
     two_cookies_sent: "Der Browser schickt zwei Sitzungs-Cookies, und nur eines davon kann das richtige sein.",
-    clear_cookies_and: Around("Bitte die Cookies dieser Website löschen und ", "."),
+    clear_cookies_and: Template("Bitte die Cookies dieser Website löschen und ", "."),
     sign_in_again: "neu anmelden",
 
     bad_username: told(

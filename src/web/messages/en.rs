@@ -1,6 +1,6 @@
 //! The English texts. Scripts get their titles, whatever language they prefer.
 
-use super::{Around, Text, told};
+use super::{Template, Text, told};
 
 /// English. The titles of messages are fixed by the contract.
 pub static EN: Text = Text {
@@ -46,7 +46,7 @@ pub static EN: Text = Text {
     last_seen: "Last seen ",
     your_password: "Your password",
     end: "End",
-    end_session_of: Around("End the session of ", ""),
+    end_session_of: Template("End the session of ", ""),
     end_others: "End all other sessions",
 
     tokens_advice: "For scripts and apps that cannot show a sign-in page. They give access to the apps \
@@ -66,7 +66,7 @@ pub static EN: Text = Text {
     last_used: "Last used ",
     never_used: "Never used",
     revoke: "Revoke",
-    revoke_it: Around("Revoke ", ""),
+    revoke_it: Template("Revoke ", ""),
 
     activity: "Activity",
     see_activity: "See what was done with this account",
@@ -91,14 +91,14 @@ pub static EN: Text = Text {
     email_set: "E-mail address changed by the administrator",
     disabled: "Disabled by the administrator",
     enabled: "Enabled by the administrator",
-    key_added: "Way to sign in added by the administrator",
-    key_removed: "Way to sign in removed by the administrator",
+    key_added: "NextStep to sign in added by the administrator",
+    key_removed: "NextStep to sign in removed by the administrator",
     reset_link_created: "Reset link created by the administrator",
 
-    closed_to: Around("You are signed in as ", ". This account does not have access."),
+    closed_to: Template("You are signed in as ", ". This account does not have access."),
     with_another_account: "Sign in with another account",
     two_cookies_sent: "Your browser sent two session cookies, and only one of them can be yours.",
-    clear_cookies_and: Around("Please clear the cookies of this site and ", "."),
+    clear_cookies_and: Template("Please clear the cookies of this site and ", "."),
     sign_in_again: "sign in again",
 
     bad_username: told(

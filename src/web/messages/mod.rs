@@ -26,19 +26,19 @@ const RANGE_BYTES_MAX: usize = 35;
 
 /// A message to a visitor whose request was refused.
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct Message {
     /// What happened: the heading of a page, and the whole text for a script.
     pub title: &'static str,
     /// What to do about it: the hint below the heading.
-    pub advice: &'static str,
+    pub hint: &'static str,
 }
 
 /// Picks a message from a language.
-pub type Say = fn(&'static Text) -> Told;
+pub type MessageKey = fn(&'static Text) -> Message;
 
 /// A sentence with one gap: what stands before the value and after it.
 #[derive(Clone, Copy, Debug)]
-pub struct Around(pub &'static str, pub &'static str);
+pub struct Template(pub &'static str, pub &'static str);
 
 /// The texts of one language. The English file shows best what each field is.
 #[expect(missing_docs, reason = "a field is named after its English words")]
@@ -91,7 +91,7 @@ pub struct Text {
     pub last_seen: &'static str,
     pub your_password: &'static str,
     pub end: &'static str,
-    pub end_session_of: Around,
+    pub end_session_of: Template,
     pub end_others: &'static str,
 
     // Access tokens.
@@ -111,7 +111,7 @@ pub struct Text {
     pub last_used: &'static str,
     pub never_used: &'static str,
     pub revoke: &'static str,
-    pub revoke_it: Around,
+    pub revoke_it: Template,
 
     // Activity.
     pub activity: &'static str,
@@ -142,55 +142,55 @@ pub struct Text {
     pub reset_link_created: &'static str,
 
     // On the host of an app.
-    pub closed_to: Around,
+    pub closed_to: Template,
     pub with_another_account: &'static str,
     pub two_cookies_sent: &'static str,
-    pub clear_cookies_and: Around,
+    pub clear_cookies_and: Template,
     pub sign_in_again: &'static str,
 
     // Why a form comes back.
-    pub bad_username: Told,
-    pub bad_username_at_sign_in: Told,
-    pub name_taken: Told,
-    pub bad_password: Told,
-    pub short_password_of_seed: Told,
-    pub short_password_of_standard: Told,
-    pub short_password_of_nist: Told,
-    pub long_password: Told,
-    pub common_password: Told,
-    pub password_is_name: Told,
-    pub incorrect_credentials: Told,
-    pub incorrect_password: Told,
-    pub password_required: Told,
-    pub too_many_attempts: Told,
-    pub bad_token_name: Told,
-    pub bad_token_life: Told,
-    pub too_many_tokens: Told,
+    pub bad_username: Message,
+    pub bad_username_at_sign_in: Message,
+    pub name_taken: Message,
+    pub bad_password: Message,
+    pub short_password_of_seed: Message,
+    pub short_password_of_standard: Message,
+    pub short_password_of_nist: Message,
+    pub long_password: Message,
+    pub common_password: Message,
+    pub password_is_name: Message,
+    pub incorrect_credentials: Message,
+    pub incorrect_password: Message,
+    pub password_required: Message,
+    pub too_many_attempts: Message,
+    pub bad_token_name: Message,
+    pub bad_token_life: Message,
+    pub too_many_tokens: Message,
 
     // Instead of a page.
-    pub foreign: Told,
-    pub unauthorized: Told,
-    pub closed: Told,
-    pub two_cookies: Told,
-    pub sign_up_closed: Told,
-    pub sign_up_by_invitation: Told,
-    pub bad_invite: Told,
-    pub bad_link: Told,
-    pub not_found: Told,
-    pub no_session: Told,
-    pub no_token: Told,
-    pub not_allowed: Told,
-    pub unsupported: Told,
-    pub too_many_fields: Told,
-    pub malformed: Told,
-    pub too_slow: Told,
-    pub too_large: Told,
-    pub target_too_long: Told,
-    pub expectation: Told,
-    pub head_too_large: Told,
-    pub version: Told,
-    pub unknown_error: Told,
-    pub busy: Told,
+    pub foreign: Message,
+    pub unauthorized: Message,
+    pub closed: Message,
+    pub two_cookies: Message,
+    pub sign_up_closed: Message,
+    pub sign_up_by_invitation: Message,
+    pub bad_invite: Message,
+    pub bad_link: Message,
+    pub not_found: Message,
+    pub no_session: Message,
+    pub no_token: Message,
+    pub not_allowed: Message,
+    pub unsupported: Message,
+    pub too_many_fields: Message,
+    pub malformed: Message,
+    pub too_slow: Message,
+    pub too_large: Message,
+    pub target_too_long: Message,
+    pub expectation: Message,
+    pub head_too_large: Message,
+    pub version: Message,
+    pub unknown_error: Message,
+    pub busy: Message,
 }
 
 /// The language for a browser that sends these values of `Accept-Language` (RFC 9110 § 12.5.4): the most
@@ -290,7 +290,7 @@ pub fn of_event(event: Event) -> Option<Phrase> {
 }
 
 /// What a user reads about a password with this flaw, where this policy holds.
-pub fn of_flaw(flaw: Flaw, policy: Policy) -> Say {
+pub fn of_flaw(flaw: Flaw, policy: Policy) -> MessageKey {
     match (flaw, policy) {
         (Flaw::TooShort, Policy::Seed) => |t| t.short_password_of_seed,
         (Flaw::TooShort, Policy::Standard) => |t| t.short_password_of_standard,
@@ -301,8 +301,8 @@ pub fn of_flaw(flaw: Flaw, policy: Policy) -> Say {
     }
 }
 
-const fn told(title: &'static str, advice: &'static str) -> Told {
-    Told { title, advice }
+const fn told(title: &'static str, hint: &'static str) -> Message {
+    Message { title, hint }
 }
 
 #[cfg(test)]

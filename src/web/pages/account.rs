@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::{Alert, Field, Frame, PasswordInput, alert, around, page, password_input};
-use crate::web::messages::Say;
+use crate::web::messages::MessageKey;
 
 /// A form of the account page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,7 @@ pub struct Account<'a> {
     /// The username as first typed.
     pub username: &'a str,
     /// The hint about new passwords.
-    pub advice: Say,
+    pub advice: MessageKey,
     /// Whether the site has access tokens (`--basic-auth`).
     pub has_tokens: bool,
     /// The form that was refused, and why. Passwords are never shown again.
@@ -68,7 +68,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
                     id: "password",
                     label: t.new_password,
                     autocomplete: "new-password",
-                    advice: Some((it.advice)(t).advice),
+                    advice: Some((it.advice)(t).hint),
                     refusal_id: wrong(Field::Password),
                     ..PasswordInput::default()
                 }))
@@ -119,7 +119,7 @@ pub fn reset(
     frame: Frame<'_>,
     username: &str,
     token: &str,
-    advice: Say,
+    advice: MessageKey,
     refusal: Option<Alert>,
 ) -> Markup {
     let t = frame.text;
@@ -133,7 +133,7 @@ pub fn reset(
                 id: "password",
                 label: t.new_password,
                 autocomplete: "new-password",
-                advice: Some(advice(t).advice),
+                advice: Some(advice(t).hint),
                 refusal_id: refusal.map(|_| "refusal"),
                 is_focused: true,
                 ..PasswordInput::default()

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 
 use self::branding::Look;
 use crate::base::token;
-use crate::web::messages::{Around, Say, Text};
+use crate::web::messages::{MessageKey, Template, Text};
 
 /// The built-in stylesheet, of all pages.
 pub const STYLE: &str = include_str!("style.css");
@@ -51,7 +51,7 @@ pub enum Field {
 #[derive(Clone, Copy, Debug)]
 pub struct Alert {
     /// The message: the sentence of the contract, and a hint.
-    pub say: Say,
+    pub say: MessageKey,
     /// The field to correct, which gets the focus.
     pub field: Field,
 }
@@ -94,13 +94,13 @@ impl Filled<'_> {
 }
 
 /// The sign-up page.
-pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: Say) -> Markup {
+pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Markup {
     let t = frame.text;
     let body = html! {
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
             (username(frame, filled))
-            (password(frame, filled, "new-password", Some(advice(t).advice)))
+            (password(frame, filled, "new-password", Some(advice(t).hint)))
             (next(filled))
             @if let Some(invite) = filled.invite {
                 input type="hidden" name="invite" value=(invite);
@@ -148,7 +148,7 @@ pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
 
 /// Where the link of an error page leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
+pub enum NextStep {
     /// The home page.
     Back,
     /// The sign-in page.
@@ -156,14 +156,14 @@ pub enum Way {
 }
 
 /// An error page: what happened, a hint, and a link.
-pub fn problem(frame: Frame<'_>, say: Say, way: Way) -> Markup {
+pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep) -> Markup {
     let told = say(frame.text);
     let (path, words) = match way {
-        Way::Back => ("/", frame.text.back),
-        Way::SignIn => ("/login", frame.text.sign_in),
+        NextStep::Back => ("/", frame.text.back),
+        NextStep::SignIn => ("/login", frame.text.sign_in),
     };
     let body = html! {
-        p.aside { (told.advice) }
+        p.aside { (told.hint) }
         p.aside { a href=(path) { (words) } }
     };
     page(frame, told.title, &body)
@@ -173,12 +173,12 @@ pub fn problem(frame: Frame<'_>, say: Say, way: Way) -> Markup {
 fn alert(frame: Frame<'_>, refusal: Option<Alert>, id: &str) -> Markup {
     html! {
         @if let Some(told) = refusal.map(|it| (it.say)(frame.text)) {
-            p id=(id) role="alert" { strong { (told.title) } (told.advice) }
+            p id=(id) role="alert" { strong { (told.title) } (told.hint) }
         }
     }
 }
 
-fn around(words: Around, value: &str) -> String {
+fn around(words: Template, value: &str) -> String {
     format!("{}{value}{}", words.0, words.1)
 }
 
@@ -363,7 +363,7 @@ mod tests {
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Never),
             profile(frame(), "u", "n"),
-            problem(frame(), |t| t.not_found, Way::Back),
+            problem(frame(), |t| t.not_found, NextStep::Back),
         ];
         for page in pages.map(Markup::into_string) {
             for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {

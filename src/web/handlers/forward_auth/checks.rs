@@ -36,7 +36,7 @@ impl Alias {
 
 /// How a check is asked and answered.
 #[derive(Clone, Copy)]
-pub(super) struct Check {
+pub(super) struct Protocol {
     pub(super) original: Original,
     /// The status of an answer that lets a request through.
     pub(super) passed: u16,
@@ -78,40 +78,41 @@ pub(super) enum Tells {
     Vouch,
 }
 
-const NGINX: Check = Check {
+const NGINX: Protocol = Protocol {
     original: Original::Url,
     passed: 200,
     turn: Turn::Tell("Location"),
     tells: Tells::Ours,
     groups: None,
 };
-const FORWARD: Check = Check { original: Original::Forwarded, turn: Turn::Lead(302), ..NGINX };
-const TINYAUTH_NGINX: Check =
-    Check { turn: Turn::Tell("x-tinyauth-location"), tells: Tells::OursAndSub, ..NGINX };
-const TINYAUTH_FORWARD: Check =
-    Check { turn: Turn::Lead(307), tells: Tells::OursAndSub, ..FORWARD };
-const OAUTH2_PROXY: Check = Check {
+const FORWARD: Protocol =
+    Protocol { original: Original::Forwarded, turn: Turn::Lead(302), ..NGINX };
+const TINYAUTH_NGINX: Protocol =
+    Protocol { turn: Turn::Tell("x-tinyauth-location"), tells: Tells::OursAndSub, ..NGINX };
+const TINYAUTH_FORWARD: Protocol =
+    Protocol { turn: Turn::Lead(307), tells: Tells::OursAndSub, ..FORWARD };
+const OAUTH2_PROXY: Protocol = Protocol {
     original: Original::Unsaid,
     passed: 202,
     turn: Turn::Refuse,
     tells: Tells::Oauth2Proxy,
     groups: Some("allowed_groups"),
 };
-const VOUCH: Check =
-    Check { original: Original::Unsaid, turn: Turn::Refuse, tells: Tells::Vouch, ..NGINX };
+const VOUCH: Protocol =
+    Protocol { original: Original::Unsaid, turn: Turn::Refuse, tells: Tells::Vouch, ..NGINX };
 
 /// Where a proxy asks.
 struct Endpoint {
     path: &'static str,
     /// The gate that it belongs to, if it is not ours: it is answered if that one's alias is set.
     of: Option<Alias>,
-    check: Check,
+    check: Protocol,
     /// The check in its place if the operator's parameters have `rd`. They decide which family of
     /// headers is read, and no header does.
-    check_with_rd: Option<Check>,
+    check_with_rd: Option<Protocol>,
 }
 
-const fn at(path: &'static str, of: Option<Alias>, check: Check) -> Endpoint {
+const fn at(path: &'static str, of: Option<Alias>, check: Protocol) -> Endpoint {
     Endpoint { path, of, check, check_with_rd: None }
 }
 
@@ -135,7 +136,7 @@ pub fn check_paths() -> impl Iterator<Item = &'static str> {
 }
 
 /// The check that a request asks for. `None`: it is none.
-pub(super) fn find(site: &Site, request: &Request) -> Option<Check> {
+pub(super) fn find(site: &Site, request: &Request) -> Option<Protocol> {
     let aliases = &site.settings.aliases;
     let is_answered = |it: &&Endpoint| it.of.is_none_or(|alias| aliases.contains(&alias));
     let at = ENDPOINTS.iter().filter(is_answered).find(|it| it.path == request.path)?;

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::checks::{Check, Tells};
+use super::checks::{Protocol, Tells};
 use crate::store::User;
 use crate::web::Site;
 use crate::web::http::Response;
@@ -50,7 +50,7 @@ const SHOWN: &AsciiSet = &CONTROLS.add(b'%');
 
 /// The one response that carries an identity, and always the whole of it: a header that is missing
 /// could be one that the client sent.
-pub(super) fn let_through(site: &Site, check: Check, user: Option<&User>) -> Response {
+pub(super) fn let_through(site: &Site, check: Protocol, user: Option<&User>) -> Response {
     let answer = Response::text(check.passed, "");
     let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
     let text = |of: fn(&User) -> &str| user.map_or(String::new(), |it| escaped(of(it)));

@@ -33,7 +33,7 @@ use crate::web::pages::forbidden;
 use crate::web::redirect::Target;
 use crate::web::refusals::{Refusal, seconds_of};
 use crate::web::{Site, json};
-use checks::{Check, Original, Turn};
+use checks::{Original, Protocol, Turn};
 use identity::let_through;
 
 /// Who asks, as far as a check finds out.
@@ -130,7 +130,7 @@ fn is_set_up(site: &Site) -> bool {
     settings.cookie_domain.is_some() || !settings.apps.is_empty() || !settings.aliases.is_empty()
 }
 
-fn answer_check(call: &Call<'_>, check: Check) -> Answered {
+fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
     let Call { site, request, .. } = *call;
     if !may_check(site, request) {
         let note = Note::of(Event::CheckRefused).with("reason", "not_a_trusted_proxy");
@@ -221,7 +221,7 @@ fn by_password(call: &Call<'_>, name: Username, password: &Password) -> Result<W
 // Responses.
 
 /// Sends a requester away who is not signed in.
-fn send_away(call: &Call<'_>, check: Check, method: OriginalMethod<'_>, who: Who) -> Response {
+fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: Who) -> Response {
     let Call { site, request, .. } = *call;
     let is_challenged = site.settings.basic_auth && is_asked(request, "basic", "1");
     let way = || way_in(&own(site), target(call, check).as_ref());
@@ -299,7 +299,7 @@ fn own(site: &Site) -> String {
 }
 
 /// What was asked for, if it can be read and is an app of ours.
-fn target(call: &Call<'_>, check: Check) -> Option<Target> {
+fn target(call: &Call<'_>, check: Protocol) -> Option<Target> {
     let Call { site, request, .. } = *call;
     match check.original {
         Original::Url => site.allowed.address(only(request, "x-original-url")?),
@@ -315,7 +315,7 @@ fn target(call: &Call<'_>, check: Check) -> Option<Target> {
 
 /// Nobody is let through by a check that failed. nginx makes a 500 of every status that it does not
 /// know here, so it gets one that it does.
-fn closed(check: Check, failed: Response) -> Response {
+fn closed(check: Protocol, failed: Response) -> Response {
     match check.original {
         Original::Url => plainly(403, "Forbidden").noting(failed.note),
         Original::Forwarded | Original::Unsaid => failed,
@@ -334,7 +334,7 @@ impl OriginalMethod<'_> {
     }
 }
 
-fn method(check: Check, request: &Request) -> OriginalMethod<'_> {
+fn method(check: Protocol, request: &Request) -> OriginalMethod<'_> {
     let name = match check.original {
         Original::Url => "x-original-method",
         Original::Forwarded => "x-forwarded-method",
@@ -400,14 +400,14 @@ fn is_asked(request: &Request, name: &str, value: &str) -> bool {
 
 /// Whether each parameter of a check is one that checks have. A misspelt restriction must not be none, and
 /// that a client's own query is the same proves nothing: the client chooses it.
-fn has_known_parameters(check: Check, request: &Request) -> bool {
+fn has_known_parameters(check: Protocol, request: &Request) -> bool {
     let known = ["groups", "users", "basic", "preflight", "rd", check.groups.unwrap_or("groups")];
     request.parameters().names().all(|name| known.contains(&&*name))
 }
 
 /// Whether the parameters of a check let this user through. What cannot be understood lets nobody
 /// through. A restriction holds whoever asks for it.
-fn is_open_to(user: &User, check: Check, request: &Request) -> Result<(), Denial> {
+fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Denial> {
     if !has_known_parameters(check, request) {
         return Err(Denial::ToAll);
     }
