@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use vestibule::base::token::Token;
-use vestibule::store::{Sqlite, Upkeep};
+use vestibule::store::{Maintenance, Sqlite};
 
 const USERS: usize = 1_000_000;
 const SESSIONS_EACH: usize = 3;

@@ -16,8 +16,8 @@ use crate::base::clock::Moment;
 use crate::base::password::{Password, PasswordHash};
 use crate::base::token::{self, Token, TokenHash};
 use crate::store::{
-    Device, Entry, Invite, KeyId, PasswordChanged, Place, Result, Session, SignedUp, Store, User,
-    UserId,
+    ClientInfo, Device, Invite, KeyId, PasswordChanged, Result, Session, SessionStart, SignedUp,
+    Store, User, UserId,
 };
 
 /// How long a browser is known after somebody has signed in there.
@@ -46,7 +46,7 @@ pub struct Caller {
     /// Where they come from, if that stands for one client.
     pub address: Option<IpAddr>,
     /// What they will recognise the session by.
-    pub place: Place,
+    pub place: ClientInfo,
     /// The invitation they came with, if they make an account.
     pub invite: Option<Invite>,
 }
@@ -364,8 +364,13 @@ fn device_of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })
 }
 
-fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> Entry {
+fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> SessionStart {
     let device =
         device.map(|it| Device { id: it.hash(), user_id: user.clone(), last_used_at: now });
-    Entry { replaced: caller.presented, device, place: caller.place.clone(), ..Entry::default() }
+    SessionStart {
+        replaced: caller.presented,
+        device,
+        place: caller.place.clone(),
+        ..SessionStart::default()
+    }
 }

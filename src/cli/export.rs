@@ -97,7 +97,7 @@ fn write(
     writeln!(out, "{}", export_format::header(has_sessions, now)).map_err(failed)?;
     let mut counts = ExportCounts::default();
     let mut fault = None;
-    let shown = store.each_departure(living, &mut |it| {
+    let shown = store.each_user(living, &mut |it| {
         let line = export_format::person(&it, has_sessions);
         counts.add(&it);
         fault = if line.len() > LINE_BYTES_MAX {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::{self, TokenHash};
-use crate::store::{Departure, Groups, Key, KeyId, Place, Session, User, UserId};
+use crate::store::{ClientInfo, ExportedUser, Groups, Key, KeyId, Session, User, UserId};
 
 /// The version of the form. A program that knows a lower one only must not read the file.
 const FORMAT: u64 = 1;
@@ -33,7 +33,7 @@ pub struct ExportCounts {
 
 impl ExportCounts {
     /// ExportCounts somebody with all that is theirs.
-    pub fn add(&mut self, it: &Departure) {
+    pub fn add(&mut self, it: &ExportedUser) {
         self.users += 1;
         self.keys += it.keys.len() as u64;
         self.sessions += it.sessions.len() as u64;
@@ -51,7 +51,7 @@ pub enum Line {
         has_sessions: bool,
     },
     /// Somebody.
-    Person(Box<Departure>),
+    Person(Box<ExportedUser>),
     /// How many there were.
     End(ExportCounts),
 }
@@ -68,7 +68,7 @@ pub fn header(has_sessions: bool, now: Moment) -> String {
 }
 
 /// The line of somebody.
-pub fn person(it: &Departure, has_sessions: bool) -> String {
+pub fn person(it: &ExportedUser, has_sessions: bool) -> String {
     let user = &it.user;
     let mut data = json!({
         "id": user.id.as_str(),
@@ -172,7 +172,7 @@ fn read_end(mut fields: Fields) -> Result<Line, String> {
     Ok(Line::End(ExportCounts { users, keys, sessions }))
 }
 
-fn read_person(mut fields: Fields) -> Result<Departure, String> {
+fn read_person(mut fields: Fields) -> Result<ExportedUser, String> {
     let id = UserId::new(fields.text("id")?);
     let groups = fields.list("groups")?.into_iter().map(|it| match it {
         Value::String(name) if !name.contains(',') => Ok(name),
@@ -201,7 +201,7 @@ fn read_person(mut fields: Fields) -> Result<Departure, String> {
     let sessions = sessions.into_iter().map(|it| read_session(Fields::of(it)?, &id));
     let sessions = sessions.collect::<Result<_, _>>()?;
     fields.end()?;
-    Ok(Departure { user, attributes, keys, sessions })
+    Ok(ExportedUser { user, attributes, keys, sessions })
 }
 
 fn read_key(mut fields: Fields, user: &UserId) -> Result<Key, String> {
@@ -227,7 +227,7 @@ fn read_session(mut fields: Fields, user: &UserId) -> Result<Session, String> {
         created_at: fields.moment("created_at")?,
         proven_at: fields.moment("proven_at")?,
         seen_at: fields.moment("seen_at")?,
-        place: Place {
+        place: ClientInfo {
             is_transient: fields.take("is_transient", Value::as_bool)?,
             browser: fields.text("browser")?,
             address: fields.text("address")?,
@@ -310,7 +310,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 mod tests {
     use super::*;
 
-    fn departure(attributes: &str) -> Departure {
+    fn departure(attributes: &str) -> ExportedUser {
         let moment = Moment::from_millis;
         let id = UserId::new("u\u{0}1".to_owned());
         let user = User {
@@ -339,13 +339,13 @@ mod tests {
             created_at: moment(0),
             proven_at: moment(3),
             seen_at: moment(4),
-            place: Place {
+            place: ClientInfo {
                 browser: "Firefox".to_owned(),
                 address: "::1".to_owned(),
                 is_transient: true,
             },
         };
-        Departure { user, attributes: attributes.to_owned(), keys, sessions: vec![session] }
+        ExportedUser { user, attributes: attributes.to_owned(), keys, sessions: vec![session] }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What there is already of somebody who comes over, on whichever engine.
 
-use super::{Arrival, KeyId, Standing};
+use super::{ImportStatus, ImportedUser, KeyId};
 use crate::base::token::TokenHash;
 
 /// What there is, as far as it matters for whoever comes over. Users are told by their ids.
@@ -19,7 +19,10 @@ pub(super) trait Present {
 }
 
 /// What there is already of somebody who comes over.
-pub(super) fn standing<P: Present>(present: &P, arrival: &Arrival) -> Result<Standing, P::Error> {
+pub(super) fn standing<P: Present>(
+    present: &P,
+    arrival: &ImportedUser,
+) -> Result<ImportStatus, P::Error> {
     let canonical = arrival.user.canonical_username.as_str();
     let by_name = present.user_by_name(canonical)?;
     let id = match &by_name {
@@ -28,22 +31,22 @@ pub(super) fn standing<P: Present>(present: &P, arrival: &Arrival) -> Result<Sta
     };
     let is_here = match present.name_of(&id)? {
         Some(name) if name == canonical => true,
-        Some(_) => return Ok(Standing::IdTaken),
-        None if by_name.is_some() => return Ok(Standing::NameTaken),
+        Some(_) => return Ok(ImportStatus::IdTaken),
+        None if by_name.is_some() => return Ok(ImportStatus::NameTaken),
         None => false,
     };
     // Whom a name lets in and whom it shows must be one person.
     if !is_here && present.owner_of_key(&KeyId::username(canonical))?.is_some() {
-        return Ok(Standing::NameTaken);
+        return Ok(ImportStatus::NameTaken);
     }
     if !is_here && present.name_rests(canonical)? {
-        return Ok(Standing::NameRests);
+        return Ok(ImportStatus::NameRests);
     }
     let mut keys = 0;
     for key in &arrival.keys {
         match present.owner_of_key(&key.id)? {
             Some(owner) if owner == id => keys += 1,
-            Some(_) => return Ok(Standing::KeyTaken(key.id.clone())),
+            Some(_) => return Ok(ImportStatus::KeyTaken(key.id.clone())),
             None => {}
         }
         let shown = match key.id.provider() {
@@ -51,16 +54,16 @@ pub(super) fn standing<P: Present>(present: &P, arrival: &Arrival) -> Result<Sta
             _ => None,
         };
         if shown.is_some_and(|owner| owner != id) {
-            return Ok(Standing::KeyTaken(key.id.clone()));
+            return Ok(ImportStatus::KeyTaken(key.id.clone()));
         }
     }
     let mut sessions = 0;
     for session in &arrival.sessions {
         match present.owner_of_session(&session.id)? {
             Some(owner) if owner == id => sessions += 1,
-            Some(_) => return Ok(Standing::SessionTaken),
+            Some(_) => return Ok(ImportStatus::SessionTaken),
             None => {}
         }
     }
-    Ok(if is_here { Standing::Here { keys, sessions } } else { Standing::New })
+    Ok(if is_here { ImportStatus::Here { keys, sessions } } else { ImportStatus::New })
 }

@@ -36,9 +36,9 @@ pub use progress::Progress;
 #[cfg(feature = "import")]
 pub(crate) use progress::tell;
 pub use records::{
-    AccessToken, Arrival, Count, CountId, Credentials, Departure, Device, Entry, Epoch, Groups,
-    Invite, Key, KeyId, NameHash, OneTimeToken, Place, Purpose, Record, RestingName, Session,
-    Standing, Use, User, UserId,
+    AccessToken, ClientInfo, Count, CountId, Credentials, Device, Epoch, ExportedUser, Groups,
+    ImportStatus, ImportedUser, Invite, Key, KeyId, NameHash, OneTimeToken, Purpose, Record,
+    RestingName, Session, SessionStart, Use, User, UserId,
 };
 use rows::{
     Statements, access_token_columns, cells, invite_columns, key_columns, record_columns,
@@ -174,12 +174,13 @@ pub trait Store:
     + Sessions
     + AccessTokens
     + OneTimeTokens
-    + Invites
-    + Counts
-    + Trail
-    + Moves
+    + Invitations
+    + Throttle
+    + Devices
+    + AuditLog
+    + Bulk
     + Copies
-    + Upkeep
+    + Maintenance
     + Send
     + Sync
 {
@@ -201,7 +202,7 @@ pub trait Users: Statements {
         key: &Key,
         session: &Session,
         invite: Option<&TokenHash>,
-        entry: &Entry,
+        entry: &SessionStart,
     ) -> Result<SignedUp>;
 
     /// The user with this id.
@@ -277,7 +278,7 @@ pub trait Users: Statements {
 
 /// Names that rest: an account has had them, and nobody may take them for a time. Each is kept as a hash
 /// with the random key of the database.
-pub trait Names: Statements + Upkeep {
+pub trait Names: Statements + Maintenance {
     /// Whether no user has this canonical name or signs in with it, and it does not rest at this moment. One
     /// look-up that does the same work whatever it finds.
     fn is_name_free(&self, canonical: &str, now: Moment) -> Result<bool> {
@@ -416,7 +417,7 @@ pub trait Keys: Statements {
         proof: Epoch,
         new: &PasswordHash,
         session: &Session,
-        entry: &Entry,
+        entry: &SessionStart,
     ) -> Result<PasswordChanged>;
 }
 
@@ -427,7 +428,12 @@ pub trait Sessions: Statements {
     /// oldest, until there are `most` in all.
     /// [`SessionStarted::ProofOutdated`] if the user is gone or shut out, or has another epoch than `entry` was proven
     /// under.
-    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<SessionStarted>;
+    fn start_session(
+        &self,
+        session: &Session,
+        most: u32,
+        entry: &SessionStart,
+    ) -> Result<SessionStarted>;
 
     /// The session with this id, dead or alive, and the user whose it is.
     fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>>;
@@ -605,7 +611,7 @@ pub trait OneTimeTokens: Statements {
 }
 
 /// Links with which somebody makes an account.
-pub trait Invites: Statements {
+pub trait Invitations: Statements {
     /// Adds an invitation.
     fn add_invite(&self, invite: &Invite) -> Result<()>;
 
@@ -654,8 +660,8 @@ pub trait Invites: Statements {
     }
 }
 
-/// Failed tries, and the browsers that keep an allowance of their own.
-pub trait Counts: Statements {
+/// Failed tries.
+pub trait Throttle: Statements {
     /// How often this thing has failed.
     fn count(&self, id: &CountId) -> Result<Option<Count>> {
         let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
@@ -690,6 +696,14 @@ pub trait Counts: Statements {
         )
     }
 
+    /// Deletes up to `limit` counts that ended before `earliest` and devices that were not used since
+    /// `earliest_use`, and says how many.
+    fn delete_forgotten(&self, earliest: Moment, earliest_use: Moment, limit: u32)
+    -> Result<usize>;
+}
+
+/// The browsers that keep an allowance of their own.
+pub trait Devices: Statements {
     /// Whether somebody has signed in with the account of this key in this browser since `earliest`, and
     /// not in the future: see [`Moment::has_passed`].
     fn has_device(
@@ -721,15 +735,10 @@ pub trait Counts: Statements {
             &cells![key],
         )
     }
-
-    /// Deletes up to `limit` counts that ended before `earliest` and devices that were not used since
-    /// `earliest_use`, and says how many.
-    fn delete_forgotten(&self, earliest: Moment, earliest_use: Moment, limit: u32)
-    -> Result<usize>;
 }
 
 /// What happened.
-pub trait Trail: Statements {
+pub trait AuditLog: Statements {
     /// Adds records, all or nothing.
     fn add_records(&self, records: &[Record]) -> Result<()>;
 
@@ -789,9 +798,9 @@ pub trait Trail: Statements {
 }
 
 /// Many people at once, from elsewhere and to it.
-pub trait Moves: Statements {
+pub trait Bulk: Statements {
     /// What there is already of each of these people at this moment.
-    fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>>;
+    fn import_status(&self, arrivals: &[ImportedUser], now: Moment) -> Result<Vec<ImportStatus>>;
 
     /// Adds everybody of whom there is nothing yet, in one transaction, and says what there was of each
     /// before. Whoever is here already is left as they are: a password that they changed since and a
@@ -799,13 +808,13 @@ pub trait Moves: Statements {
     /// `skip_conflicts`: then those are left out.
     ///
     /// No two of `arrivals` may have an id, a name, a key or a session in common.
-    fn admit(
+    fn import_users(
         &self,
-        arrivals: &[Arrival],
+        arrivals: &[ImportedUser],
         skip_conflicts: bool,
         now: Moment,
         progress: Progress<'_>,
-    ) -> Result<Vec<Standing>>;
+    ) -> Result<Vec<ImportStatus>>;
 
     /// What else was known of a user where they came from: an object in JSON; empty: nothing. `None`
     /// if there is no such user.
@@ -818,10 +827,10 @@ pub trait Moves: Statements {
     /// [`Moment::has_passed`]); `None`: no session is.
     ///
     /// One user is in memory at a time, and nobody waits.
-    fn each_departure(
+    fn each_user(
         &self,
         living: Option<Moment>,
-        each: &mut dyn FnMut(Departure) -> bool,
+        each: &mut dyn FnMut(ExportedUser) -> bool,
     ) -> Result<()>;
 }
 
@@ -848,7 +857,7 @@ pub trait Copies: Statements {
     /// Adds these rows, all or nothing; a random key takes the place of the one with its name. No more than
     /// 1,000 rows should come at once, and none before those of [`TABLES`] it refers to.
     ///
-    /// [`Upkeep::handle_key`] stays what it was until the database is opened again.
+    /// [`Maintenance::handle_key`] stays what it was until the database is opened again.
     fn add_rows(&self, rows: &[Row]) -> Result<()>;
 
     /// Notes that the copy has ended: the database is like any other.
@@ -861,7 +870,7 @@ pub trait Copies: Statements {
     }
 }
 
-/// What [`Upkeep::tend`] has noticed, each change once.
+/// What [`Maintenance::tend`] has noticed, each change once.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Tended {
     /// Nothing has changed.
@@ -873,7 +882,7 @@ pub enum Tended {
 }
 
 /// The database as a whole.
-pub trait Upkeep: Statements {
+pub trait Maintenance: Statements {
     /// A random key of this database, the same for all servers on it: for handles.
     fn handle_key(&self) -> &[u8; 32];
 
@@ -881,7 +890,7 @@ pub trait Upkeep: Statements {
     /// lead to it; of servers it is known whether the last try reached one.
     fn probe(&self) -> Result<()>;
 
-    /// Whether servers are asked, which may take their time: [`Upkeep::probe`] asks none.
+    /// Whether servers are asked, which may take their time: [`Maintenance::probe`] asks none.
     fn asks_servers(&self) -> bool;
 
     /// How long a request may take in all before nothing is begun for it any more: somewhat longer, it waits for

@@ -202,12 +202,12 @@ pub struct Session {
     /// When it was last used, roughly.
     pub seen_at: Moment,
     /// What its owner recognises it by.
-    pub place: Place,
+    pub place: ClientInfo,
 }
 
 /// What somebody recognises a session by.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Place {
+pub struct ClientInfo {
     /// The browser in a few words; empty if not known.
     pub browser: String,
     /// The address; empty if not known.
@@ -395,7 +395,7 @@ impl Use {
 
 /// What is written when somebody is let in, beside their session.
 #[derive(Clone, Default)]
-pub struct Entry {
+pub struct SessionStart {
     /// The session they came with: it ends.
     pub replaced: Option<TokenHash>,
     /// The epoch under which the password was compared. If the user has another one by now, no session
@@ -403,7 +403,7 @@ pub struct Entry {
     /// anew still does.
     pub proof: Option<Epoch>,
     /// Where they are.
-    pub place: Place,
+    pub place: ClientInfo,
     /// The count that success clears.
     pub cleared: Option<CountId>,
     /// The browser, known from now on or still.
@@ -412,7 +412,7 @@ pub struct Entry {
 
 /// Somebody who comes over. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Arrival {
+pub struct ImportedUser {
     /// Who.
     pub user: User,
     /// Whoever is here by the same name is them: where they come from there are no ids, and the one in
@@ -428,7 +428,7 @@ pub struct Arrival {
 
 /// What there is already of somebody who comes over.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Standing {
+pub enum ImportStatus {
     /// Nothing.
     New,
     /// The user, and this many of their keys and sessions.
@@ -450,7 +450,7 @@ pub enum Standing {
     SessionTaken,
 }
 
-impl Standing {
+impl ImportStatus {
     /// Whether somebody else is in their place, or was.
     pub const fn is_conflict(&self) -> bool {
         !matches!(self, Self::New | Self::Here { .. })
@@ -459,7 +459,7 @@ impl Standing {
 
 /// Somebody with their keys and sessions. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Departure {
+pub struct ExportedUser {
     /// Who.
     pub user: User,
     /// What else was known of them where they came from: an object in JSON; empty: nothing.

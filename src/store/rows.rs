@@ -5,8 +5,8 @@
 //! that an engine pays nothing for it where that matters.
 
 use super::records::{
-    AccessToken, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, NameHash, OneTimeToken,
-    Place, Purpose, Record, RestingName, Session, User, UserId,
+    AccessToken, ClientInfo, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, NameHash,
+    OneTimeToken, Purpose, Record, RestingName, Session, User, UserId,
 };
 use super::{Error, Result};
 use crate::base::clock::Moment;
@@ -349,7 +349,7 @@ impl FromCells for Session {
             created_at: FromCells::read(row)?,
             proven_at: FromCells::read(row)?,
             seen_at: FromCells::read(row)?,
-            place: Place {
+            place: ClientInfo {
                 is_transient: FromCells::read(row)?,
                 browser: row.text()?,
                 address: row.text()?,

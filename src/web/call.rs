@@ -10,7 +10,7 @@ use crate::auth::events::Event;
 use crate::auth::sessions::{self, Resumed};
 use crate::base::clock::Moment;
 use crate::base::token::Token;
-use crate::store::{Error, Place, Session, Store, User};
+use crate::store::{ClientInfo, Error, Session, Store, User};
 use crate::web::http::{Cookie, Form, Note, Request, Response, SESSION_COOKIES, Wants};
 use crate::web::messages::MessageKey;
 use crate::web::pages::Frame;
@@ -105,9 +105,9 @@ impl<'a> Call<'a> {
     }
 
     /// Browser and address, in words that the user recognises.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> ClientInfo {
         let agent = self.request.value("user-agent");
-        Place {
+        ClientInfo {
             browser: agent.map_or_else(String::new, user_agent::name),
             address: self.client().map_or_else(String::new, |it| it.to_string()),
             is_transient: false,

@@ -12,7 +12,9 @@ pub use uses::Uses;
 
 use crate::base::clock::Moment;
 use crate::base::token::{Token, TokenHash};
-use crate::store::{Entry, Error, Result, Session, SessionStarted, Store, Use, User, UserId};
+use crate::store::{
+    Error, Result, Session, SessionStart, SessionStarted, Store, Use, User, UserId,
+};
 
 /// How exactly it is kept when a session was last used.
 pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -121,7 +123,7 @@ pub fn start(
     store: &dyn Store,
     periods: &Periods,
     user: &UserId,
-    entry: &Entry,
+    entry: &SessionStart,
     now: Moment,
 ) -> Result<Option<Started>> {
     let started = new(periods, user, entry, now);
@@ -266,7 +268,7 @@ pub fn end_others(store: &dyn Store, session: &Session) -> Result<usize> {
 }
 
 /// A session that is not written down yet.
-pub(crate) fn new(periods: &Periods, user: &UserId, entry: &Entry, now: Moment) -> Started {
+pub(crate) fn new(periods: &Periods, user: &UserId, entry: &SessionStart, now: Moment) -> Started {
     let token = Token::random();
     let is_transient = entry.place.is_transient;
     let life =

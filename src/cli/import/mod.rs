@@ -27,7 +27,7 @@ use super::output::Output;
 use super::terminal::watched;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::store::{self, Database, Progress, Record, Standing, Store};
+use crate::store::{self, Database, ImportStatus, Progress, Record, Store};
 use candidate::Candidate;
 pub use flags::ImportArgs;
 use foreign_db::{LuciaTables, TableNames};
@@ -134,9 +134,11 @@ pub fn bring(
     let only_looks = order.dry_run || refused(&report);
     let store = open(&order.database, only_looks)?;
     let standings = match &store {
-        None => vec![Standing::New; arrivals.len()],
-        Some(store) if only_looks => store.standings(&arrivals, now).map_err(text)?,
-        Some(store) => store.admit(&arrivals, order.skip_conflicts, now, progress).map_err(text)?,
+        None => vec![ImportStatus::New; arrivals.len()],
+        Some(store) if only_looks => store.import_status(&arrivals, now).map_err(text)?,
+        Some(store) => {
+            store.import_users(&arrivals, order.skip_conflicts, now, progress).map_err(text)?
+        }
     };
     for (arrival, standing) in arrivals.iter().zip(&standings) {
         report.count(arrival, standing);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::printable;
 use crate::server::log;
-use crate::store::{Arrival, Standing};
+use crate::store::{ImportStatus, ImportedUser};
 
 /// Why what belongs to somebody stays behind with them.
 const OF_CONFLICT: &str = "of users who cannot come over";
@@ -107,21 +107,21 @@ impl Report {
     }
 
     /// The same for somebody who was ready to.
-    pub(super) fn refuse_arrival(&mut self, it: &Arrival, why: String) {
+    pub(super) fn refuse_arrival(&mut self, it: &ImportedUser, why: String) {
         // An id that was made here would tell nobody anything.
         let id = (!it.is_known_by_name).then(|| it.user.id.as_str());
         self.refuse(id, &it.user.username, why, it.keys.len(), it.sessions.len());
     }
 
     /// Reasons somebody as what they were found to be.
-    pub(super) fn count(&mut self, it: &Arrival, standing: &Standing) {
+    pub(super) fn count(&mut self, it: &ImportedUser, standing: &ImportStatus) {
         match standing {
-            Standing::New => {
+            ImportStatus::New => {
                 self.users.imported += 1;
                 self.keys.imported += it.keys.len();
                 self.sessions.imported += it.sessions.len();
             }
-            Standing::Here { keys, sessions } => {
+            ImportStatus::Here { keys, sessions } => {
                 self.users.already_there += 1;
                 self.keys.already_there += keys;
                 self.sessions.already_there += sessions;
@@ -130,21 +130,21 @@ impl Report {
                 self.keys.leave_out(it.keys.len() - keys, why);
                 self.sessions.leave_out(it.sessions.len() - sessions, why);
             }
-            Standing::IdTaken => {
+            ImportStatus::IdTaken => {
                 self.refuse_arrival(it, "has the id of somebody else here".to_owned());
             }
-            Standing::NameTaken => {
+            ImportStatus::NameTaken => {
                 self.refuse_arrival(it, "has the name of somebody else here".to_owned());
             }
-            Standing::NameRests => {
+            ImportStatus::NameRests => {
                 let why =
                     "has a name that rests, as somebody had it here; vestibule user free frees it";
                 self.refuse_arrival(it, why.to_owned());
             }
-            Standing::SessionTaken => {
+            ImportStatus::SessionTaken => {
                 self.refuse_arrival(it, "has a session of somebody else here".to_owned());
             }
-            Standing::KeyTaken(key) => {
+            ImportStatus::KeyTaken(key) => {
                 self.refuse_arrival(
                     it,
                     format!("has a key of somebody else here: {}", key.as_str()),

@@ -9,20 +9,20 @@ use crate::auth::users::{self, Username};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::Token;
-use crate::store::{Arrival, Key, KeyId, Place, Session, UserId};
+use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Session, UserId};
 
 /// How long a session that came over is good at most, however much it is used: as one that begins here
 /// (the design's 30 days). Other systems know no such end.
 const ABSOLUTE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Makes ready whoever can come over, and notes in the report who and what cannot.
-pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<Arrival> {
+pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<ImportedUser> {
     let arrivals: Vec<_> = all.into_iter().filter_map(|it| arrival(it, report, now)).collect();
     without_collisions(arrivals, report)
 }
 
 /// Somebody as they come over. `None` if they cannot; then the report says why.
-fn arrival(candidate: Candidate, report: &mut Report, now: Moment) -> Option<Arrival> {
+fn arrival(candidate: Candidate, report: &mut Report, now: Moment) -> Option<ImportedUser> {
     let (keys, sessions) = (candidate.keys.len(), candidate.sessions.len());
     let (id, shown) = (candidate.id.clone(), candidate.name.clone());
     match prepare(candidate, report, now) {
@@ -34,7 +34,7 @@ fn arrival(candidate: Candidate, report: &mut Report, now: Moment) -> Option<Arr
     }
 }
 
-fn prepare(candidate: Candidate, report: &mut Report, now: Moment) -> Result<Arrival, String> {
+fn prepare(candidate: Candidate, report: &mut Report, now: Moment) -> Result<ImportedUser, String> {
     match &candidate.id {
         Some(id) if id.is_empty() => return Err("has an empty id".to_owned()),
         Some(id) if id.contains(char::is_control) => {
@@ -70,7 +70,7 @@ fn prepare(candidate: Candidate, report: &mut Report, now: Moment) -> Result<Arr
     }
     let sessions = sessions.into_iter();
     let sessions = sessions.filter_map(|it| session(it, &user.id, report, now)).collect();
-    Ok(Arrival { user, is_known_by_name, attributes: candidate.attributes, keys, sessions })
+    Ok(ImportedUser { user, is_known_by_name, attributes: candidate.attributes, keys, sessions })
 }
 
 /// The name that somebody has, or else the one that they sign in with.
@@ -155,7 +155,7 @@ fn session(
         // Nobody has given a password here: what matters most asks for it again.
         proven_at: Moment::from_millis(0),
         seen_at: now,
-        place: Place::default(),
+        place: ClientInfo::default(),
     })
 }
 
@@ -180,7 +180,7 @@ impl Claim<'_> {
     }
 }
 
-fn claims(it: &Arrival) -> impl Iterator<Item = Claim<'_>> {
+fn claims(it: &ImportedUser) -> impl Iterator<Item = Claim<'_>> {
     let own = it.user.canonical_username.as_str();
     // Whom a name lets in and whom it shows must be one person.
     let others = it.keys.iter().map(|key| &key.id).filter(|id| id.provider() == "username");
@@ -202,12 +202,12 @@ fn not_of_the_future(mut session: Session, now: Moment) -> Session {
 
 /// Leaves everybody out who has an id, a name, a key or a session in common with somebody else: which of them
 /// is meant is not for us to say.
-fn without_collisions(arrivals: Vec<Arrival>, report: &mut Report) -> Vec<Arrival> {
+fn without_collisions(arrivals: Vec<ImportedUser>, report: &mut Report) -> Vec<ImportedUser> {
     let mut owners: HashMap<Claim<'_>, u32> = HashMap::new();
     for claim in arrivals.iter().flat_map(claims) {
         *owners.entry(claim).or_default() += 1;
     }
-    let shared = |it: &Arrival| claims(it).find(|claim| owners[claim] > 1).map(Claim::told);
+    let shared = |it: &ImportedUser| claims(it).find(|claim| owners[claim] > 1).map(Claim::told);
     let whys: Vec<_> = arrivals.iter().map(shared).collect();
     drop(owners);
     let mut kept = Vec::with_capacity(arrivals.len());

@@ -6,7 +6,7 @@ use super::candidate::{Candidate, CandidateKey, CandidateSession};
 use super::text_file::TextFile;
 use crate::auth::users;
 use crate::cli::export_format::{self, ExportCounts, Line};
-use crate::store::{Departure, KeyId, Progress, tell};
+use crate::store::{ExportedUser, KeyId, Progress, tell};
 
 /// Everybody in the text. It is refused unless it is whole: a part of it would look like all.
 pub(super) fn read(
@@ -56,7 +56,7 @@ fn header(text: &mut TextFile<'_>) -> Result<bool, String> {
     }
 }
 
-fn candidate(it: Departure) -> Candidate {
+fn candidate(it: ExportedUser) -> Candidate {
     let fault = fault(&it);
     let user = it.user;
     Candidate {
@@ -75,7 +75,7 @@ fn candidate(it: Departure) -> Candidate {
 }
 
 /// What no program of ours has written: it may have been written by hand.
-fn fault(it: &Departure) -> Option<String> {
+fn fault(it: &ExportedUser) -> Option<String> {
     let user = &it.user;
     if users::canonical(&user.username) != user.canonical_username {
         return Some("has a canonical name that does not follow from the name".to_owned());

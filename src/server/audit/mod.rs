@@ -196,7 +196,7 @@ fn write(site: &Site, log: &Log, records: &[Record]) {
 mod tests {
     use super::*;
     use crate::base::password::{Cost, Hasher};
-    use crate::store::{Sqlite, Trail};
+    use crate::store::{AuditLog, Sqlite};
     use crate::web::Settings;
     use std::path::{Path, PathBuf};
     use tempfile::TempDir;

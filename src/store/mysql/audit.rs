@@ -2,9 +2,9 @@
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, rows_of_marks, values};
 use crate::store::rows::{Cell, ToCells, record_columns};
-use crate::store::{Error, Record, Result, Trail};
+use crate::store::{AuditLog, Error, Record, Result};
 
-impl Trail for Mysql {
+impl AuditLog for Mysql {
     fn add_records(&self, records: &[Record]) -> Result<()> {
         let Some(first) = records.first() else { return Ok(()) };
         // The number that the first one got when it was tried before.

@@ -15,7 +15,7 @@ use crate::store::import_status::{Present, standing};
 use crate::store::progress::tell;
 use crate::store::rows::{Cell, FromCells, ToCells, key_columns, session_columns, user_columns};
 use crate::store::{
-    Arrival, Departure, Key, KeyId, Moves, NameHash, Progress, Result, Session, Standing,
+    Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, Result, Session,
 };
 
 /// People in one transaction: a cluster stands still while it takes in a large one.
@@ -24,8 +24,8 @@ const BATCH: usize = 500;
 /// Rows in one statement.
 const ROWS: usize = 500;
 
-impl Moves for Mysql {
-    fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>> {
+impl Bulk for Mysql {
+    fn import_status(&self, arrivals: &[ImportedUser], now: Moment) -> Result<Vec<ImportStatus>> {
         let mut all = Vec::with_capacity(arrivals.len());
         for batch in arrivals.chunks(BATCH) {
             all.extend(self.read(|tx| standings(tx, &self.handle_key, batch, now))?);
@@ -36,21 +36,21 @@ impl Moves for Mysql {
     // LIMIT: not one transaction but one for so many people. Conflicts are looked for before the first; if
     // it breaks off later, or somebody signs up with one of the names meanwhile, those before are written.
     // It can be run again, as whoever is here is left as they are.
-    fn admit(
+    fn import_users(
         &self,
-        arrivals: &[Arrival],
+        arrivals: &[ImportedUser],
         skip_conflicts: bool,
         now: Moment,
         progress: Progress<'_>,
-    ) -> Result<Vec<Standing>> {
-        let standings = self.standings(arrivals, now)?;
-        if !skip_conflicts && standings.iter().any(Standing::is_conflict) {
+    ) -> Result<Vec<ImportStatus>> {
+        let standings = self.import_status(arrivals, now)?;
+        if !skip_conflicts && standings.iter().any(ImportStatus::is_conflict) {
             return Ok(standings);
         }
         let new: Vec<_> = arrivals
             .iter()
             .zip(&standings)
-            .filter_map(|(arrival, it)| (*it == Standing::New).then_some(arrival))
+            .filter_map(|(arrival, it)| (*it == ImportStatus::New).then_some(arrival))
             .collect();
         let mut written = 0;
         for batch in new.chunks(BATCH) {
@@ -66,10 +66,10 @@ impl Moves for Mysql {
         Ok(standings)
     }
 
-    fn each_departure(
+    fn each_user(
         &self,
         living: Option<Moment>,
-        each: &mut dyn FnMut(Departure) -> bool,
+        each: &mut dyn FnMut(ExportedUser) -> bool,
     ) -> Result<()> {
         self.as_of_now(|tx| {
             let mut last = String::new();
@@ -107,7 +107,7 @@ impl Mysql {
 }
 
 /// Adds people with all that is theirs.
-fn insert(tx: &mut Tx<'_>, people: &[&Arrival]) -> MysqlResult<()> {
+fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
     let users = people.iter().map(|it| [&it.user.cells()[..], &[(&it.attributes).into()]].concat());
     insert_rows(
         tx,
@@ -178,9 +178,9 @@ impl Present for ExistingRows<'_> {
 fn standings(
     tx: &mut Tx<'_>,
     key: &[u8; 32],
-    people: &[Arrival],
+    people: &[ImportedUser],
     now: Moment,
-) -> MysqlResult<Vec<Standing>> {
+) -> MysqlResult<Vec<ImportStatus>> {
     let known = known(tx, key, people, now)?;
     Ok(people
         .iter()
@@ -195,7 +195,7 @@ fn standings(
 fn known<'a>(
     tx: &mut Tx<'_>,
     key: &'a [u8; 32],
-    people: &[Arrival],
+    people: &[ImportedUser],
     now: Moment,
 ) -> MysqlResult<ExistingRows<'a>> {
     let names = || people.iter().map(|it| it.user.canonical_username.as_str());
@@ -258,7 +258,7 @@ fn departures_after(
     tx: &mut Tx<'_>,
     last: &str,
     living: Option<Moment>,
-) -> MysqlResult<Vec<Departure>> {
+) -> MysqlResult<Vec<ExportedUser>> {
     let found = tx.all(
         concat!(
             "SELECT ",
@@ -267,8 +267,12 @@ fn departures_after(
         ),
         (last, BATCH),
     )?;
-    let departure =
-        |(user, attributes)| Departure { user, attributes, keys: Vec::new(), sessions: Vec::new() };
+    let departure = |(user, attributes)| ExportedUser {
+        user,
+        attributes,
+        keys: Vec::new(),
+        sessions: Vec::new(),
+    };
     let mut people: Vec<_> = found.into_iter().map(departure).collect();
     let places: HashMap<String, usize> =
         people.iter().enumerate().map(|(at, it)| (it.user.id.as_str().to_owned(), at)).collect();

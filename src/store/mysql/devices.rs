@@ -1,9 +1,11 @@
 //! Known browsers as they are written down.
 
-use super::{MysqlResult, Tx, values};
+use super::{Mysql, MysqlResult, Tx, values};
 use crate::base::token::TokenHash;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{DEVICES_MAX, Device};
+use crate::store::{DEVICES_MAX, Device, Devices};
+
+impl Devices for Mysql {}
 
 /// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
 /// then the oldest.

@@ -5,9 +5,9 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::ToCells;
-use crate::store::{Invite, Invites, Result};
+use crate::store::{Invitations, Invite, Result};
 
-impl Invites for Mysql {
+impl Invitations for Mysql {
     fn add_invite(&self, invite: &Invite) -> Result<()> {
         Ok(self.write(|tx| {
             let is_there = tx.may_be_applied && has_invite(tx, &invite.id)?;

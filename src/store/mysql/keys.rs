@@ -9,7 +9,8 @@ use crate::store::records::renaming;
 use crate::store::rows::key_columns;
 use crate::store::tables::ALL;
 use crate::store::{
-    Entry, Epoch, Key, KeyAdded, KeyId, Keys, PasswordChanged, PasswordSet, Result, Session, UserId,
+    Epoch, Key, KeyAdded, KeyId, Keys, PasswordChanged, PasswordSet, Result, Session, SessionStart,
+    UserId,
 };
 
 /// Picks the keys of sign-in names: `;` comes after `:`.
@@ -73,7 +74,7 @@ impl Keys for Mysql {
         proof: Epoch,
         new: &PasswordHash,
         session: &Session,
-        entry: &Entry,
+        entry: &SessionStart,
     ) -> Result<PasswordChanged> {
         let user = &session.user_id;
         PasswordChanged::of(self.write(|tx| {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Mysql, MysqlResult, PATIENCE, Tx};
 use crate::store::tables::ALL;
-use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
+use crate::store::{Error, Maintenance, Result, Tended, odd_names, shared_names};
 
-impl Upkeep for Mysql {
+impl Maintenance for Mysql {
     fn handle_key(&self) -> &[u8; 32] {
         &self.handle_key
     }

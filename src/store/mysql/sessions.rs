@@ -5,10 +5,17 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, USER_OF_SESSION};
-use crate::store::{AccessTokens, Entry, Result, Session, SessionStarted, Sessions, Use, User};
+use crate::store::{
+    AccessTokens, Result, Session, SessionStart, SessionStarted, Sessions, Use, User,
+};
 
 impl Sessions for Mysql {
-    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<SessionStarted> {
+    fn start_session(
+        &self,
+        session: &Session,
+        most: u32,
+        entry: &SessionStart,
+    ) -> Result<SessionStarted> {
         SessionStarted::of(self.write(|tx| {
             if tx.may_be_applied && has_session(tx, &session.id)? {
                 return Ok(());
@@ -91,7 +98,11 @@ impl Sessions for Mysql {
 
 /// Adds a session under the epoch that its user has, if that is the one it was proven under: both are read
 /// by one statement, so that a password that is changed meanwhile ends this session too.
-pub(super) fn insert_session(tx: &mut Tx<'_>, session: &Session, entry: &Entry) -> MysqlResult<()> {
+pub(super) fn insert_session(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    entry: &SessionStart,
+) -> MysqlResult<()> {
     // The user's id comes from the table.
     let [id, user_id, rest @ ..] = session.cells();
     let params = [&[id], &rest[..], &[user_id, entry.proof.into()]].concat();

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob};
 use crate::base::clock::Moment;
 use crate::store::outcomes::Refused;
-use crate::store::{COUNTED_EVERY, Count, CountId, Counts, Result};
+use crate::store::{COUNTED_EVERY, Count, CountId, Result, Throttle};
 
-impl Counts for Mysql {
+impl Throttle for Mysql {
     // If the connection breaks during the commit, the failure is counted again: over-counting delays one
     // user, under-counting helps an attacker.
     fn change_counts(

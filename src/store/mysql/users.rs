@@ -10,7 +10,8 @@ use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::ToCells;
 use crate::store::{
-    Entry, Key, RestingName, Result, Session, SignedUp, User, UserAdded, UserId, UserRenamed, Users,
+    Key, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
+    UserRenamed, Users,
 };
 
 impl Users for Mysql {
@@ -31,7 +32,7 @@ impl Users for Mysql {
         key: &Key,
         session: &Session,
         invite: Option<&TokenHash>,
-        entry: &Entry,
+        entry: &SessionStart,
     ) -> Result<SignedUp> {
         let done = self.write(|tx| {
             // Its id is random and was made for this one sign-up.

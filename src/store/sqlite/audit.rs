@@ -4,9 +4,9 @@ use rusqlite::Transaction;
 
 use super::{Sqlite, SqliteResult, WRITE_PATIENCE, run};
 use crate::store::rows::{Cell, ToCells};
-use crate::store::{Record, Result, Trail};
+use crate::store::{AuditLog, Record, Result};
 
-impl Trail for Sqlite {
+impl AuditLog for Sqlite {
     fn add_records(&self, records: &[Record]) -> Result<()> {
         let added =
             self.write(WRITE_PATIENCE, |tx| records.iter().try_for_each(|it| insert(tx, it)));

@@ -12,11 +12,12 @@ use crate::store::import_status::{Present, standing};
 use crate::store::progress::tell;
 use crate::store::rows::{cells, key_columns, session_columns, user_columns};
 use crate::store::{
-    Arrival, Departure, KeyId, Moves, NameHash, Progress, Result, Session, Standing, User,
+    Bulk, ExportedUser, ImportStatus, ImportedUser, KeyId, NameHash, Progress, Result, Session,
+    User,
 };
 
-impl Moves for Sqlite {
-    fn standings(&self, arrivals: &[Arrival], now: Moment) -> Result<Vec<Standing>> {
+impl Bulk for Sqlite {
+    fn import_status(&self, arrivals: &[ImportedUser], now: Moment) -> Result<Vec<ImportStatus>> {
         self.read(|conn| {
             let here = Here { conn, key: &self.handle_key, now };
             arrivals.iter().map(|it| standing(&here, it)).collect()
@@ -24,26 +25,26 @@ impl Moves for Sqlite {
     }
 
     // LIMIT: other writers wait meanwhile, and give up if it takes longer than they are patient.
-    fn admit(
+    fn import_users(
         &self,
-        arrivals: &[Arrival],
+        arrivals: &[ImportedUser],
         skip_conflicts: bool,
         now: Moment,
         progress: Progress<'_>,
-    ) -> Result<Vec<Standing>> {
+    ) -> Result<Vec<ImportStatus>> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             let here = Here { conn: tx, key: &self.handle_key, now };
             let standings = arrivals
                 .iter()
                 .map(|arrival| standing(&here, arrival))
                 .collect::<SqliteResult<Vec<_>>>()?;
-            if !skip_conflicts && standings.iter().any(Standing::is_conflict) {
+            if !skip_conflicts && standings.iter().any(ImportStatus::is_conflict) {
                 return Ok(standings);
             }
             let new: Vec<_> = arrivals
                 .iter()
                 .zip(&standings)
-                .filter_map(|(arrival, it)| (*it == Standing::New).then_some(arrival))
+                .filter_map(|(arrival, it)| (*it == ImportStatus::New).then_some(arrival))
                 .collect();
             insert(tx, &new, progress)?;
             Ok(standings)
@@ -53,10 +54,10 @@ impl Moves for Sqlite {
 
     // LIMIT: the log grows as long as this goes on, as nothing that was written since is folded into the
     // file.
-    fn each_departure(
+    fn each_user(
         &self,
         living: Option<Moment>,
-        each: &mut dyn FnMut(Departure) -> bool,
+        each: &mut dyn FnMut(ExportedUser) -> bool,
     ) -> Result<()> {
         self.read(|conn| {
             // One view of the whole file.
@@ -67,7 +68,11 @@ impl Moves for Sqlite {
 }
 
 /// Adds the rows table by table and in the order of their ids, so that each page is written once.
-fn insert(tx: &Transaction<'_>, arrivals: &[&Arrival], progress: Progress<'_>) -> SqliteResult<()> {
+fn insert(
+    tx: &Transaction<'_>,
+    arrivals: &[&ImportedUser],
+    progress: Progress<'_>,
+) -> SqliteResult<()> {
     let mut people = arrivals.to_vec();
     people.sort_unstable_by(|one, other| one.user.id.as_str().cmp(other.user.id.as_str()));
     for (at, arrival) in people.iter().enumerate() {
@@ -124,7 +129,7 @@ impl Present for Here<'_> {
 fn show(
     conn: &Connection,
     living: Option<Moment>,
-    each: &mut dyn FnMut(Departure) -> bool,
+    each: &mut dyn FnMut(ExportedUser) -> bool,
 ) -> SqliteResult<()> {
     let mut users = conn.prepare(concat!(
         "SELECT ",
@@ -143,7 +148,7 @@ fn show(
             Some(now) => living_of(conn, &user, now)?,
             None => Vec::new(),
         };
-        if !each(Departure { user, attributes, keys, sessions }) {
+        if !each(ExportedUser { user, attributes, keys, sessions }) {
             break;
         }
     }

@@ -2,9 +2,11 @@
 
 use rusqlite::Transaction;
 
-use super::{SqliteResult, run};
+use super::{Sqlite, SqliteResult, run};
 use crate::store::rows::{ToCells, cells};
-use crate::store::{DEVICES_MAX, Device};
+use crate::store::{DEVICES_MAX, Device, Devices};
+
+impl Devices for Sqlite {}
 
 /// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
 /// then the oldest.

@@ -7,9 +7,9 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{Invite, Invites, Result};
+use crate::store::{Invitations, Invite, Result};
 
-impl Invites for Sqlite {
+impl Invitations for Sqlite {
     fn add_invite(&self, invite: &Invite) -> Result<()> {
         Ok(self.write(WRITE_PATIENCE, |tx| insert(tx, invite))?)
     }

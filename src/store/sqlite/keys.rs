@@ -12,7 +12,8 @@ use crate::store::outcomes::Refused;
 use crate::store::records::renaming;
 use crate::store::rows::{ToCells, cells, key_columns};
 use crate::store::{
-    Entry, Epoch, Key, KeyAdded, KeyId, Keys, PasswordChanged, PasswordSet, Result, Session, UserId,
+    Epoch, Key, KeyAdded, KeyId, Keys, PasswordChanged, PasswordSet, Result, Session, SessionStart,
+    UserId,
 };
 
 /// Picks the keys of sign-in names: `;` comes after `:`.
@@ -57,7 +58,7 @@ impl Keys for Sqlite {
         proof: Epoch,
         new: &PasswordHash,
         session: &Session,
-        entry: &Entry,
+        entry: &SessionStart,
     ) -> Result<PasswordChanged> {
         PasswordChanged::of(self.write(WRITE_PATIENCE, |tx| {
             let sql = "SELECT 1 FROM user WHERE id = ? AND epoch = ?";

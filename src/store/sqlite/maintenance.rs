@@ -7,9 +7,9 @@ use rusqlite::config::DbConfig;
 
 use super::{Sqlite, SqliteFault, WRITE_PATIENCE, Writer, exists, file};
 use crate::store::engine::OpenMode;
-use crate::store::{Error, Result, Tended, Upkeep, odd_names, shared_names};
+use crate::store::{Error, Maintenance, Result, Tended, odd_names, shared_names};
 
-impl Upkeep for Sqlite {
+impl Maintenance for Sqlite {
     fn handle_key(&self) -> &[u8; 32] {
         &self.handle_key
     }

@@ -457,8 +457,8 @@ mod tests {
     use super::*;
     use crate::base::token::Token;
     use crate::store::{
-        Entry, Groups, Place, Session, SessionStarted, Sessions, Tended, Upkeep, User, UserAdded,
-        UserId, Users,
+        ClientInfo, Groups, Maintenance, Session, SessionStart, SessionStarted, Sessions, Tended,
+        User, UserAdded, UserId, Users,
     };
 
     fn user(id: &str) -> User {
@@ -484,7 +484,7 @@ mod tests {
             created_at: Moment::from_millis(0),
             proven_at: Moment::from_millis(0),
             seen_at: Moment::from_millis(0),
-            place: Place::default(),
+            place: ClientInfo::default(),
         }
     }
 
@@ -509,14 +509,14 @@ mod tests {
         };
         limit(1);
         let full = (0..100)
-            .map(|_| store.start_session(&session(&ann), 1_000, &Entry::default()))
+            .map(|_| store.start_session(&session(&ann), 1_000, &SessionStart::default()))
             .find(Result::is_err)
             .expect("a hundred sessions do not fit into the pages there are");
         assert!(is_busy(&full), "{full:?}");
         assert_eq!(store.user(&ann.id).unwrap(), Some(ann.clone()));
         limit(1_000_000);
         assert_eq!(
-            store.start_session(&session(&ann), 1_000, &Entry::default()),
+            store.start_session(&session(&ann), 1_000, &SessionStart::default()),
             Ok(SessionStarted::Done)
         );
     }

@@ -10,10 +10,15 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, USER_OF_SESSION, cells};
-use crate::store::{Entry, Epoch, Result, Session, SessionStarted, Sessions, Use, User};
+use crate::store::{Epoch, Result, Session, SessionStart, SessionStarted, Sessions, Use, User};
 
 impl Sessions for Sqlite {
-    fn start_session(&self, session: &Session, most: u32, entry: &Entry) -> Result<SessionStarted> {
+    fn start_session(
+        &self,
+        session: &Session,
+        most: u32,
+        entry: &SessionStart,
+    ) -> Result<SessionStarted> {
         SessionStarted::of(self.write(WRITE_PATIENCE, |tx| {
             insert_session(tx, session, entry)?;
             run(
@@ -106,7 +111,7 @@ fn renew(
 pub(super) fn insert_session(
     tx: &Transaction<'_>,
     session: &Session,
-    entry: &Entry,
+    entry: &SessionStart,
 ) -> SqliteResult<()> {
     // A user who was shut out while the password was compared stays out, and one whose credentials
     // changed meanwhile has proven nothing.

@@ -7,9 +7,9 @@ use rusqlite::Transaction;
 use super::{Sqlite, SqliteResult, WRITE_PATIENCE, first, run};
 use crate::base::clock::Moment;
 use crate::store::rows::cells;
-use crate::store::{COUNTED_EVERY, Count, CountId, Counts, Result};
+use crate::store::{COUNTED_EVERY, Count, CountId, Result, Throttle};
 
-impl Counts for Sqlite {
+impl Throttle for Sqlite {
     fn change_counts(
         &self,
         ids: &[CountId],

@@ -12,7 +12,8 @@ use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    Entry, Key, RestingName, Result, Session, SignedUp, User, UserAdded, UserId, UserRenamed, Users,
+    Key, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
+    UserRenamed, Users,
 };
 
 impl Users for Sqlite {
@@ -31,7 +32,7 @@ impl Users for Sqlite {
         key: &Key,
         session: &Session,
         invite: Option<&TokenHash>,
-        entry: &Entry,
+        entry: &SessionStart,
     ) -> Result<SignedUp> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             if let Some(id) = invite {

@@ -10,7 +10,7 @@ use crate::auth::sign_in::{self, Again, Caller, Change};
 use crate::auth::users::{self, Username};
 use crate::base::password::Password;
 use crate::base::token::Token;
-use crate::store::{Error, Place};
+use crate::store::{ClientInfo, Error};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
@@ -102,7 +102,7 @@ fn caller_again(call: &SignedInCall<'_>) -> Caller {
     let presented = call.requester.token().map(Token::hash);
     let caller = caller(SignForm::SignIn, call, presented);
     let is_transient = call.session().place.is_transient;
-    Caller { place: Place { is_transient, ..caller.place }, ..caller }
+    Caller { place: ClientInfo { is_transient, ..caller.place }, ..caller }
 }
 
 /// The account page again, with the form that was refused.

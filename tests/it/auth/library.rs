@@ -13,7 +13,7 @@ use vestibule::auth::users::{self, Username};
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher, Password, PasswordHash};
 use vestibule::base::token::{Token, TokenHash};
-use vestibule::store::{Entry, KeyAdded, KeyId, PasswordSet, User, UserId, UserRenamed};
+use vestibule::store::{KeyAdded, KeyId, PasswordSet, SessionStart, User, UserId, UserRenamed};
 
 const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 const NOW: Moment = Moment::from_millis(1_000_000);
@@ -254,7 +254,7 @@ fn lists_and_ends_the_living_sessions_of_one_user() {
             hall.auth.store(),
             &hall.auth.rules.periods,
             &ann.user.id,
-            &Entry::default(),
+            &SessionStart::default(),
             now,
         )
         .unwrap()
@@ -280,7 +280,7 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
             hall.auth.store(),
             &hall.auth.rules.periods,
             &ann.user.id,
-            &Entry::default(),
+            &SessionStart::default(),
             now,
         )
         .unwrap()
@@ -300,7 +300,7 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
 fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
     let (hall, ann) = Hall::with_ann();
     let found = hall.auth.store().credentials_of_user(&ann.user.id).unwrap().unwrap();
-    let entry = Entry { proof: Some(found.epoch), ..Entry::default() };
+    let entry = SessionStart { proof: Some(found.epoch), ..SessionStart::default() };
     let start = || {
         sessions::start(hall.auth.store(), &hall.auth.rules.periods, &ann.user.id, &entry, NOW)
             .unwrap()
@@ -322,7 +322,7 @@ fn starts_no_session_for_somebody_who_is_gone() {
         hall.auth.store(),
         &hall.auth.rules.periods,
         &ann.user.id,
-        &Entry::default(),
+        &SessionStart::default(),
         NOW,
     )
     .unwrap();

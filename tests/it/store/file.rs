@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use vestibule::store::{Entry, Error, Session, Sqlite, Store};
+use vestibule::store::{Error, Session, SessionStart, Sqlite, Store};
 
 use crate::engine;
 use crate::store::conformance::{key, session, user};
@@ -27,7 +27,7 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         let store = engine::file(&folder.path().join("test.db"));
         let session = session("ann", [1, 2, 3]);
-        store.sign_up(&user("ann"), &key("ann"), &session, None, &Entry::default()).unwrap();
+        store.sign_up(&user("ann"), &key("ann"), &session, None, &SessionStart::default()).unwrap();
         (Self { folder, store }, session)
     }
 
@@ -155,7 +155,7 @@ fn finds_damage_after_a_crash() {
     }
     desk.store.close().unwrap();
     let desk = Desk { store: engine::file(&desk.file()), ..desk };
-    desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default()).unwrap();
+    desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &SessionStart::default()).unwrap();
     // What a crash leaves: the file, and a log that nobody has folded in. Then the disk forgets a
     // page that the log does not hold.
     let folder = tempfile::tempdir().unwrap();

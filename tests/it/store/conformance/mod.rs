@@ -14,10 +14,10 @@ use vestibule::base::clock::Moment;
 use vestibule::base::password::PasswordHash;
 use vestibule::base::token::{Token, hex};
 use vestibule::store::{
-    self, AccessToken, AccessTokenAdded, Arrival, Count, CountId, Database, Device, Entry, Epoch,
-    Error, Groups, Invite, Key, KeyAdded, KeyId, OneTimeToken, OneTimeTokenAdded, PasswordChanged,
-    PasswordSet, Place, Purpose, Record, Session, SessionStarted, SignedUp, Standing, Store, Use,
-    User, UserAdded, UserId, UserRenamed,
+    self, AccessToken, AccessTokenAdded, ClientInfo, Count, CountId, Database, Device, Epoch,
+    Error, Groups, ImportStatus, ImportedUser, Invite, Key, KeyAdded, KeyId, OneTimeToken,
+    OneTimeTokenAdded, PasswordChanged, PasswordSet, Purpose, Record, Session, SessionStart,
+    SessionStarted, SignedUp, Store, Use, User, UserAdded, UserId, UserRenamed,
 };
 
 #[cfg(feature = "mysql")]
@@ -324,7 +324,7 @@ fn with_ann(desk: &Desk) -> Session {
 }
 
 fn sign_up(store: &dyn Store, name: &str, session: &Session) {
-    let done = store.sign_up(&user(name), &key(name), session, None, &Entry::default());
+    let done = store.sign_up(&user(name), &key(name), session, None, &SessionStart::default());
     assert_eq!(done, Ok(SignedUp::Done));
 }
 
@@ -341,8 +341,8 @@ pub fn user(name: &str) -> User {
     }
 }
 
-fn replacing(session: &Session) -> Entry {
-    Entry { replaced: Some(session.id), ..Entry::default() }
+fn replacing(session: &Session) -> SessionStart {
+    SessionStart { replaced: Some(session.id), ..SessionStart::default() }
 }
 
 pub fn key(name: &str) -> Key {
@@ -364,7 +364,7 @@ pub fn session(name: &str, until: [i64; 3]) -> Session {
         created_at: Moment::from_millis(0),
         proven_at: Moment::from_millis(0),
         seen_at: Moment::from_millis(0),
-        place: Place::default(),
+        place: ClientInfo::default(),
     }
 }
 
@@ -424,25 +424,25 @@ fn gives_back_a_user_as_they_were_added(desk: &Desk) {
 
 fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here(desk: &Desk) {
     let there = with_ann(desk);
-    let arrival = |name: &str, attributes: &str| Arrival {
+    let arrival = |name: &str, attributes: &str| ImportedUser {
         user: user(name),
         is_known_by_name: false,
         attributes: attributes.to_owned(),
         keys: vec![key(name)],
         sessions: vec![session(name, [4, 5, 6])],
     };
-    let ann = Arrival { sessions: vec![there], ..arrival("ann", "{}") };
-    let stranger = Arrival { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
-    let is_admitted = |all: &[Arrival], skip| {
-        let expected = desk.store.standings(all, TODAY).unwrap();
-        assert!(desk.store.admit(all, skip, TODAY, &mut |_, _| {}).unwrap() == expected);
+    let ann = ImportedUser { sessions: vec![there], ..arrival("ann", "{}") };
+    let stranger = ImportedUser { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
+    let is_admitted = |all: &[ImportedUser], skip| {
+        let expected = desk.store.import_status(all, TODAY).unwrap();
+        assert!(desk.store.import_users(all, skip, TODAY, &mut |_, _| {}).unwrap() == expected);
         expected
     };
-    let here = Standing::Here { keys: 1, sessions: 1 };
+    let here = ImportStatus::Here { keys: 1, sessions: 1 };
     let all = [ann.clone(), arrival("bob", "{\"age\":7}"), stranger];
-    assert_eq!(is_admitted(&all, false), [here.clone(), Standing::New, Standing::IdTaken]);
+    assert_eq!(is_admitted(&all, false), [here.clone(), ImportStatus::New, ImportStatus::IdTaken]);
     assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [1, 1, 1]);
-    assert_eq!(is_admitted(&all, true), [here.clone(), Standing::New, Standing::IdTaken]);
+    assert_eq!(is_admitted(&all, true), [here.clone(), ImportStatus::New, ImportStatus::IdTaken]);
     assert_eq!(["user", "user_key", "user_session"].map(|it| desk.count(it)), [2, 2, 2]);
     assert_eq!(is_admitted(&all[..2], false), [here.clone(), here]);
     let attributes = |name: &str| desk.store.attributes(&user(name).id).unwrap();
@@ -506,7 +506,7 @@ fn writes_neither_user_nor_session_when_the_key_is_taken(desk: &Desk) {
         &stolen,
         &session("bob", [1, 2, 3]),
         None,
-        &Entry::default(),
+        &SessionStart::default(),
     );
     assert_eq!(done, Ok(SignedUp::NameTaken));
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
@@ -576,10 +576,12 @@ fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &D
     let found = desk.store.user(&ann).unwrap().unwrap();
     let since = found.disabled_at.map(Moment::millis);
     assert_eq!((since, &*found.disabled_reason), (Some(9), "left"));
-    let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
+    let started =
+        desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &SessionStart::default());
     assert_eq!(started, Ok(SessionStarted::ProofOutdated), "whoever was being let in meanwhile");
     assert_eq!(desk.store.enable_user(&ann), Ok(true));
-    let started = desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &Entry::default());
+    let started =
+        desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &SessionStart::default());
     assert_eq!(started, Ok(SessionStarted::Done));
     assert_eq!(desk.store.user(&ann).unwrap().unwrap().disabled_at, None);
     assert_eq!(desk.store.disable_user(&user("bob").id, "", Moment::from_millis(9)), Ok(false));
@@ -643,7 +645,7 @@ fn gives_several_keys_to_a_user_and_each_key_to_one_user(desk: &Desk) {
 fn gives_no_key_and_no_session_to_somebody_who_is_not_there(desk: &Desk) {
     assert_eq!(desk.store.add_key(&key("eve")), Ok(KeyAdded::NoUser));
     assert_eq!(
-        desk.store.start_session(&session("eve", [1, 2, 3]), MANY, &Entry::default()),
+        desk.store.start_session(&session("eve", [1, 2, 3]), MANY, &SessionStart::default()),
         Ok(SessionStarted::ProofOutdated)
     );
     assert_eq!([desk.count("user_key"), desk.count("user_session")], [0, 0]);
@@ -652,7 +654,7 @@ fn gives_no_key_and_no_session_to_somebody_who_is_not_there(desk: &Desk) {
 fn ends_every_session_of_the_user_whose_password_changes(desk: &Desk) {
     let anns = with_ann(desk);
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &SessionStart::default()).unwrap();
     let ann = user("ann").id;
     assert_eq!(desk.store.set_password(&ann, Some(&hash("$two"))), Ok(PasswordSet::Done));
     assert!(!is_alive(desk, &anns));
@@ -705,7 +707,9 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
         match how {
             "set" => drop(desk.store.set_password(&user(how).id, Some(&new)).unwrap()),
             "link" => drop(desk.store.reset_password(&link.id, &new, now).unwrap()),
-            _ => drop(desk.store.change_password(before, &new, &next, &Entry::default()).unwrap()),
+            _ => drop(
+                desk.store.change_password(before, &new, &next, &SessionStart::default()).unwrap(),
+            ),
         }
         let expected = [
             format!("USERNAME:{how}1 NULL"),
@@ -740,7 +744,7 @@ fn gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set(desk: &De
     }
     give_key(desk, "fay", ("email", "f@x"), Some("$old"));
     let live = session("eve", [1, 2, 3]);
-    desk.store.start_session(&live, MANY, &Entry::default()).unwrap();
+    desk.store.start_session(&live, MANY, &SessionStart::default()).unwrap();
     assert_eq!(set("eve"), Ok(PasswordSet::NameTaken));
     assert!(is_alive(desk, &live) && hashes_of(desk, "eve").is_empty(), "something was written");
     assert_eq!(set("fay"), Ok(PasswordSet::Done), "the old password ends all the same");
@@ -908,10 +912,10 @@ fn starts_a_session_and_ends_the_one_it_replaces(desk: &Desk) {
 fn sweeps_a_users_dead_sessions_when_they_sign_in(desk: &Desk) {
     let old = with_ann(desk);
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &SessionStart::default()).unwrap();
     let start = |at| {
         let new = Session { created_at: Moment::from_millis(at), ..session("ann", [90, 90, 90]) };
-        desk.store.start_session(&new, MANY, &Entry::default()).unwrap();
+        desk.store.start_session(&new, MANY, &SessionStart::default()).unwrap();
     };
     start(2);
     assert!(is_alive(desk, &old), "at its last good moment");
@@ -942,9 +946,9 @@ fn renews_a_session_later_and_never_earlier(desk: &Desk) {
 fn notes_many_uses_at_once_and_moves_nothing_earlier(desk: &Desk) {
     with_ann(desk);
     let renewed = session("ann", [1, 2, 90]);
-    desk.store.start_session(&renewed, MANY, &Entry::default()).unwrap();
+    desk.store.start_session(&renewed, MANY, &SessionStart::default()).unwrap();
     let seen = session("ann", [1, 2, 3]);
-    desk.store.start_session(&seen, MANY, &Entry::default()).unwrap();
+    desk.store.start_session(&seen, MANY, &SessionStart::default()).unwrap();
     let token = access_token("ann", 50);
     desk.store.add_access_token(&token, &seen.id, 9).unwrap();
     let gone = session("ann", [1, 2, 3]);
@@ -977,9 +981,9 @@ fn notes_many_uses_at_once_and_moves_nothing_earlier(desk: &Desk) {
 fn ends_one_session_or_all_of_one_user(desk: &Desk) {
     let first = with_ann(desk);
     let second = session("ann", [1, 2, 3]);
-    desk.store.start_session(&second, MANY, &Entry::default()).unwrap();
+    desk.store.start_session(&second, MANY, &SessionStart::default()).unwrap();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &Entry::default()).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &SessionStart::default()).unwrap();
     assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
     assert_eq!(desk.store.end_session(&first.id), Ok(true));
     assert_eq!(desk.store.end_session(&first.id), Ok(false));
@@ -993,12 +997,12 @@ fn ends_the_oldest_sessions_of_a_user_beyond_the_limit(desk: &Desk) {
     let at = |n| Session { created_at: Moment::from_millis(n), ..session("ann", [9, 9, 9]) };
     let (old, middle, new) = (at(2), at(3), at(4));
     for it in [&old, &middle, &new] {
-        desk.store.start_session(it, 2, &Entry::default()).unwrap();
+        desk.store.start_session(it, 2, &SessionStart::default()).unwrap();
     }
     assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
     assert!(!is_alive(desk, &old) && is_alive(desk, &middle) && is_alive(desk, &new));
     let slow = at(0);
-    desk.store.start_session(&slow, 2, &Entry::default()).unwrap();
+    desk.store.start_session(&slow, 2, &SessionStart::default()).unwrap();
     assert!(is_alive(desk, &slow), "the new one stays, even if its clock is behind");
 }
 
@@ -1006,7 +1010,7 @@ fn deletes_dead_sessions_in_batches_and_no_living_one(desk: &Desk) {
     with_ann(desk);
     for idle in [5, 5, 5, 6] {
         desk.store
-            .start_session(&session("ann", [idle, idle, idle]), MANY, &Entry::default())
+            .start_session(&session("ann", [idle, idle, idle]), MANY, &SessionStart::default())
             .unwrap();
     }
     let now = Moment::from_millis(6);
@@ -1025,7 +1029,7 @@ fn knows_a_browser_by_account_until_it_was_not_used_for_long(desk: &Desk) {
     let used =
         |at| Device { id: secret, user_id: user("ann").id, last_used_at: Moment::from_millis(at) };
     let sign_in = |at| {
-        let entry = Entry { device: Some(used(at)), ..Entry::default() };
+        let entry = SessionStart { device: Some(used(at)), ..SessionStart::default() };
         desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &entry).unwrap();
     };
     let knows = |name: &str, earliest| {
@@ -1101,7 +1105,8 @@ fn takes_no_link_or_invitation_that_is_made_in_the_future(desk: &Desk) {
         assert_eq!(store.invites(NOW).unwrap().contains(&it), is_good, "{name}");
         let user = User { created_at: NOW, ..user(name) };
         let session = session(name, [1, 2, 3]);
-        let done = store.sign_up(&user, &key(name), &session, Some(&it.id), &Entry::default());
+        let done =
+            store.sign_up(&user, &key(name), &session, Some(&it.id), &SessionStart::default());
         let expected = if is_good { SignedUp::Done } else { SignedUp::NotInvited };
         assert_eq!(done, Ok(expected), "{name}");
     }
@@ -1115,7 +1120,7 @@ fn lets_a_later_use_stand_unless_it_is_of_the_future(desk: &Desk) {
         let started = |noted| {
             let session = session("ann", [1, 2, END]);
             let session = Session { seen_at: noted, proven_at: noted, ..session };
-            store.start_session(&session, MANY, &Entry::default()).unwrap();
+            store.start_session(&session, MANY, &SessionStart::default()).unwrap();
             session
         };
         let found = |it: &Session| store.user_of_session(&it.id).unwrap().unwrap().1;
@@ -1145,7 +1150,7 @@ fn knows_no_browser_and_keeps_no_session_of_the_future_before_others(desk: &Desk
             Device { id: Token::random().hash(), user_id: user("ann").id, last_used_at: at };
         let session = Session { created_at: at, ..session("ann", [END, END, END]) };
         let secret = device.id;
-        let entry = Entry { device: Some(device), ..Entry::default() };
+        let entry = SessionStart { device: Some(device), ..SessionStart::default() };
         assert_eq!(store.start_session(&session, 100, &entry), Ok(SessionStarted::Done));
         (session, secret)
     };
@@ -1188,11 +1193,11 @@ fn shows_no_session_of_the_future_to_somebody_who_takes_them_elsewhere(desk: &De
     let made = |created_at| Session { created_at, ..session("ann", [END, END, END]) };
     let (late, ahead) = (made(LATEST), made(AHEAD));
     for it in [&late, &ahead] {
-        store.start_session(it, MANY, &Entry::default()).unwrap();
+        store.start_session(it, MANY, &SessionStart::default()).unwrap();
     }
     let mut shown = Vec::new();
     store
-        .each_departure(Some(NOW), &mut |it| {
+        .each_user(Some(NOW), &mut |it| {
             shown.extend(it.sessions);
             true
         })
@@ -1223,7 +1228,7 @@ fn keeps_lucias_names_and_units_in_the_tables(desk: &Desk) {
 fn admits_many_of_whom_much_is_known(desk: &Desk) {
     // More than servers take in one packet, and each less than a page of a form.
     let attributes = format!("{{\"about\":\"{}\"}}", "x".repeat(60_000));
-    let arrival = |n: u32| Arrival {
+    let arrival = |n: u32| ImportedUser {
         user: user(&format!("n{n}")),
         is_known_by_name: false,
         attributes: attributes.clone(),
@@ -1231,8 +1236,8 @@ fn admits_many_of_whom_much_is_known(desk: &Desk) {
         sessions: Vec::new(),
     };
     let all: Vec<_> = (0..300).map(arrival).collect();
-    let standings = desk.store.admit(&all, false, TODAY, &mut |_, _| {}).unwrap();
-    assert!(standings.iter().all(|it| *it == Standing::New));
+    let standings = desk.store.import_users(&all, false, TODAY, &mut |_, _| {}).unwrap();
+    assert!(standings.iter().all(|it| *it == ImportStatus::New));
     assert_eq!([desk.count("user"), desk.count("user_key")], [300, 300]);
     assert_eq!(desk.store.attributes(&user("n299").id), Ok(Some(attributes)));
 }
@@ -1276,7 +1281,7 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
         match end {
             "password" => drop(desk.store.set_password(&user(end).id, Some(&hash("$two")))),
             "change" => {
-                let (next, entry) = (session(end, [1, 2, 3]), Entry::default());
+                let (next, entry) = (session(end, [1, 2, 3]), SessionStart::default());
                 let proof = epoch_of(desk, end);
                 let changed = desk.store.change_password(proof, &hash("$two"), &next, &entry);
                 assert_eq!(changed, Ok(PasswordChanged::Done));
@@ -1289,7 +1294,7 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
 
 fn changes_a_password_only_under_the_epoch_of_the_proof(desk: &Desk) {
     let before = with_ann(desk);
-    let entry = Entry::default();
+    let entry = SessionStart::default();
     let change = |proof: Epoch, new: &str, session: &Session| {
         desk.store.change_password(proof, &hash(new), session, &entry)
     };
@@ -1316,7 +1321,7 @@ fn lets_nobody_in_by_what_was_proven_before_a_credential_changed(desk: &Desk) {
     give_key(desk, "ann", ("github", "1"), None);
     let (store, ann) = (&desk.store, user("ann").id);
     let start = |proof| {
-        let entry = Entry { proof: Some(proof), ..Entry::default() };
+        let entry = SessionStart { proof: Some(proof), ..SessionStart::default() };
         store.start_session(&session("ann", [1, 2, 3]), MANY, &entry)
     };
     let proof = epoch_of(desk, "ann");
@@ -1346,7 +1351,7 @@ fn ends_all_other_sessions_of_a_user(desk: &Desk) {
     sign_up(&*desk.store, "bob", &bobs);
     for _ in 0..3 {
         let other = session("ann", [1, 2, 3]);
-        desk.store.start_session(&other, MANY, &Entry::default()).unwrap();
+        desk.store.start_session(&other, MANY, &SessionStart::default()).unwrap();
     }
     assert_eq!(desk.store.end_other_sessions(&user("ann").id, &kept.id), Ok(3));
     assert_eq!(desk.store.end_other_sessions(&user("ann").id, &kept.id), Ok(0));
@@ -1397,7 +1402,13 @@ fn takes_an_invitation_until_its_uses_or_its_time_are_over(desk: &Desk) {
     // Whoever signs up here does so at 7.
     let sign_up = |name: &str, it: &Invite| {
         let session = session(name, [1, 2, 3]);
-        desk.store.sign_up(&user(name), &key(name), &session, Some(&it.id), &Entry::default())
+        desk.store.sign_up(
+            &user(name),
+            &key(name),
+            &session,
+            Some(&it.id),
+            &SessionStart::default(),
+        )
     };
     assert_eq!(sign_up("eve", &late), Ok(SignedUp::NotInvited));
     assert_eq!(sign_up("ann", &two), Ok(SignedUp::Done));
@@ -1421,7 +1432,7 @@ fn keeps_one_invitation_for_the_first_account_while_there_is_none(desk: &Desk) {
     desk.store.add_user(&user("ann"), &[]).unwrap();
     assert!(desk.store.invite(&new.id, at(7)).unwrap().is_none());
     let session = session("bob", [1, 2, 3]);
-    let entry = Entry::default();
+    let entry = SessionStart::default();
     let done = desk.store.sign_up(&user("bob"), &key("bob"), &session, Some(&new.id), &entry);
     assert_eq!(done, Ok(SignedUp::NotInvited));
     assert_eq!(desk.store.add_first_invite(&first()), Ok(false));
@@ -1463,7 +1474,7 @@ fn forgets_the_browsers_first_that_were_used_least_lately(desk: &Desk) {
     for (at, secret) in (0..).zip(&secrets) {
         let (id, user_id) = (*secret, user("ann").id);
         let device = Some(Device { id, user_id, last_used_at: Moment::from_millis(at) });
-        let entry = Entry { device, ..Entry::default() };
+        let entry = SessionStart { device, ..SessionStart::default() };
         desk.store.start_session(&session("ann", [1, 2, 3]), 2, &entry).unwrap();
     }
     let known = desk.store.devices_of_key(&key("ann").id).unwrap();
@@ -1548,9 +1559,9 @@ fn gives_back_every_text_as_it_was(desk: &Desk) {
     for (n, text) in texts().iter().chain(&long).enumerate() {
         store.set_email(&ann, text).unwrap();
         assert_eq!(store.user(&ann).unwrap().unwrap().email, *text);
-        let place = Place { browser: text.clone(), ..Place::default() };
+        let place = ClientInfo { browser: text.clone(), ..ClientInfo::default() };
         let session = Session { place, ..session("ann", [1, 2, 3]) };
-        store.start_session(&session, MANY, &Entry::default()).unwrap();
+        store.start_session(&session, MANY, &SessionStart::default()).unwrap();
         let (_, found) = store.user_of_session(&session.id).unwrap().unwrap();
         assert_eq!(found.place.browser, *text);
         let token = AccessToken { name: text.clone(), ..access_token("ann", 50) };
@@ -1620,7 +1631,7 @@ fn keeps_every_moment_there_is(desk: &Desk) {
         let who = User { created_at: now, disabled_at: None, ..user(&name) };
         let session =
             Session { created_at: now, proven_at: now, seen_at: now, ..session(&name, [at; 3]) };
-        let done = store.sign_up(&who, &key(&name), &session, None, &Entry::default());
+        let done = store.sign_up(&who, &key(&name), &session, None, &SessionStart::default());
         assert_eq!(done, Ok(SignedUp::Done), "{at}");
         assert!(store.user_of_session(&session.id).unwrap() == Some((who.clone(), session)));
         let who = User { disabled_at: Some(now), ..who };
@@ -1702,15 +1713,15 @@ fn shows_everybody_once_with_what_is_theirs(desk: &Desk) {
     let old = session("bob", [1, 2, 3]);
     sign_up(&*desk.store, "bob", &old);
     let new = Session { created_at: Moment::from_millis(1), ..session("bob", [5, 5, 5]) };
-    desk.store.start_session(&new, MANY, &Entry::default()).unwrap();
+    desk.store.start_session(&new, MANY, &SessionStart::default()).unwrap();
     with_ann(desk);
     let shown = |living: Option<i64>, most: usize| {
         let mut all = Vec::new();
-        let show = &mut |it: store::Departure| {
+        let show = &mut |it: store::ExportedUser| {
             all.push((it.user.canonical_username, it.keys.len(), it.sessions));
             all.len() < most
         };
-        desk.store.each_departure(living.map(Moment::from_millis), show).unwrap();
+        desk.store.each_user(living.map(Moment::from_millis), show).unwrap();
         all
     };
     let all = shown(Some(0), 9);
@@ -1772,7 +1783,7 @@ fn add(desk: &Desk, name: &str, now: Moment) -> UserAdded {
     let key = Key { user_id: user.id.clone(), ..key(name) };
     let done = desk.store.add_user(&user, &[]).unwrap();
     if done == UserAdded::NameReserved {
-        let signed_up = desk.store.sign_up(&user, &key, &live, None, &Entry::default());
+        let signed_up = desk.store.sign_up(&user, &key, &live, None, &SessionStart::default());
         assert_eq!(signed_up, Ok(SignedUp::NameTaken), "{name}");
         assert_eq!(desk.store.user(&user.id), Ok(None), "nothing is written");
     }
@@ -1861,7 +1872,7 @@ fn admits_nobody_whose_name_rests(desk: &Desk) {
     with_ann(desk);
     assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(true));
     // An account that is older than the rest of its name is no exception.
-    let arrival = |name: &str| Arrival {
+    let arrival = |name: &str| ImportedUser {
         user: user(name),
         is_known_by_name: false,
         attributes: String::new(),
@@ -1869,14 +1880,14 @@ fn admits_nobody_whose_name_rests(desk: &Desk) {
         sessions: Vec::new(),
     };
     let all = [arrival("ann"), arrival("bob")];
-    let admit = |skip, now| desk.store.admit(&all, skip, now, &mut |_, _| {}).unwrap();
-    assert_eq!(desk.store.standings(&all, TODAY).unwrap()[0], Standing::NameRests);
-    assert!(Standing::NameRests.is_conflict());
-    assert_eq!(admit(false, TODAY), [Standing::NameRests, Standing::New]);
+    let admit = |skip, now| desk.store.import_users(&all, skip, now, &mut |_, _| {}).unwrap();
+    assert_eq!(desk.store.import_status(&all, TODAY).unwrap()[0], ImportStatus::NameRests);
+    assert!(ImportStatus::NameRests.is_conflict());
+    assert_eq!(admit(false, TODAY), [ImportStatus::NameRests, ImportStatus::New]);
     assert_eq!(desk.count("user"), 0);
-    assert_eq!(admit(true, TODAY), [Standing::NameRests, Standing::New]);
+    assert_eq!(admit(true, TODAY), [ImportStatus::NameRests, ImportStatus::New]);
     assert_eq!(desk.store.user_by_name("ann"), Ok(None));
-    assert_eq!(admit(false, Moment::from_millis(51))[0], Standing::New);
+    assert_eq!(admit(false, Moment::from_millis(51))[0], ImportStatus::New);
     assert_eq!(desk.store.user_by_name("ann"), Ok(Some(user("ann"))));
 }
 
@@ -1964,7 +1975,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         let id = CountId::new([u8::try_from(n).unwrap(); 16]);
         let device =
             Device { id: live.id, user_id: user(&name).id, last_used_at: user("").created_at };
-        let entry = Entry { device: Some(device), ..Entry::default() };
+        let entry = SessionStart { device: Some(device), ..SessionStart::default() };
         let done = store.sign_up(&user(&name), &key(&name), &live, None, &entry);
         assert_eq!(done, Ok(SignedUp::Done));
         store.set_password(&user(&name).id, Some(&hash(text))).unwrap();

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use vestibule::base::clock::Moment;
 use vestibule::base::token::TokenHash;
 use vestibule::store::{
-    self, AccessTokenAdded, Count, CountId, Entry, Error, Invite, Key, KeyAdded, KeyId,
-    OneTimeTokenAdded, PasswordChanged, PasswordSet, Record, Session, SessionStarted, SignedUp,
-    Store, User, UserId,
+    self, AccessTokenAdded, Count, CountId, Error, Invite, Key, KeyAdded, KeyId, OneTimeTokenAdded,
+    PasswordChanged, PasswordSet, Record, Session, SessionStart, SessionStarted, SignedUp, Store,
+    User, UserId,
 };
 
 use super::{
@@ -70,7 +70,7 @@ fn try_to_sign_up(
     let key = Key { user_id: mine.id.clone(), ..key(name) };
     let session = Session { user_id: mine.id.clone(), ..session(name, [1, 2, 3]) };
     let invite = invite.map(|it| &it.id);
-    patiently(desk, || node.sign_up(&mine, &key, &session, invite, &Entry::default()))
+    patiently(desk, || node.sign_up(&mine, &key, &session, invite, &SessionStart::default()))
 }
 
 fn won(outcomes: &[SignedUp]) -> usize {
@@ -170,7 +170,7 @@ pub fn counts_every_one_of_many_failures_at_the_same_moment(desk: &Desk) {
         let counted = desk.node(1).count(id).unwrap().unwrap().failures;
         assert_eq!(counted, u32::try_from(2 * NODES * times).unwrap());
     }
-    let entry = Entry { cleared: Some(ids[0]), ..Entry::default() };
+    let entry = SessionStart { cleared: Some(ids[0]), ..SessionStart::default() };
     let session = session("ann", [1, 2, 3]);
     desk.store.sign_up(&user("ann"), &key("ann"), &session, None, &entry).unwrap();
     assert_eq!(desk.node(1).count(&ids[0]), Ok(None));
@@ -210,7 +210,7 @@ fn end_everything(desk: &Desk, node: &dyn Store, end: &str, name: &str, link: &T
     let is_done = match end {
         "set" => patiently(desk, || node.set_password(&id, Some(&new))) == PasswordSet::Done,
         "change" => {
-            let (next, entry) = (session(name, [1, 2, 3]), Entry::default());
+            let (next, entry) = (session(name, [1, 2, 3]), SessionStart::default());
             let proof = epoch_of(desk, name);
             patiently(desk, || node.change_password(proof, &new, &next, &entry))
                 == PasswordChanged::Done
@@ -267,7 +267,7 @@ pub fn no_session_outlives_the_password_that_it_was_let_in_with(desk: &Desk) {
             let name = format!("{end}{round}");
             sign_up(&*desk.store, &name, &session(&name, [1, 2, 3]));
             let proof = Some(epoch_of(desk, &name));
-            let entry = Entry { proof, ..Entry::default() };
+            let entry = SessionStart { proof, ..SessionStart::default() };
             let (ids, done) = race_with_the_end(desk, end, &name, |node, id| {
                 let session = Session { id: *id, ..session(&name, [1, 2, 3]) };
                 let started = patiently(desk, || node.start_session(&session, MANY, &entry));
@@ -316,7 +316,7 @@ pub fn shows_a_session_at_once_to_another_node(desk: &Desk) {
     with_ann(desk);
     for round in 0..desk.room.rounds(200) {
         let new = session("ann", [1, 2, 3]);
-        patiently(desk, || desk.node(round).start_session(&new, 5, &Entry::default()));
+        patiently(desk, || desk.node(round).start_session(&new, 5, &SessionStart::default()));
         let found = desk.node(round + 1).user_of_session(&new.id).unwrap();
         assert!(found == Some((user("ann"), new)), "round {round}");
     }
@@ -329,7 +329,7 @@ pub fn shows_a_session_at_once_to_another_node_while_others_write(desk: &Desk) {
         race(desk, 2, |node, number| {
             for _ in 0..3 {
                 let new = session(&name(number), [1, 2, 3]);
-                patiently(desk, || node.start_session(&new, 5, &Entry::default()));
+                patiently(desk, || node.start_session(&new, 5, &SessionStart::default()));
                 let found = desk.node(number + 1).user_of_session(&new.id).unwrap();
                 assert!(found == Some((user(&name(number)), new)), "round {round}");
             }
@@ -341,7 +341,7 @@ pub fn shows_a_sign_out_at_once_to_another_node(desk: &Desk) {
     with_ann(desk);
     for round in 0..desk.room.rounds(100) {
         let new = session("ann", [1, 2, 3]);
-        patiently(desk, || desk.node(round).start_session(&new, 5, &Entry::default()));
+        patiently(desk, || desk.node(round).start_session(&new, 5, &SessionStart::default()));
         assert!(desk.node(round + 1).user_of_session(&new.id).unwrap().is_some());
         assert_eq!(desk.node(round).end_session(&new.id), Ok(true));
         assert!(desk.node(round + 1).user_of_session(&new.id).unwrap().is_none(), "round {round}");
@@ -357,7 +357,8 @@ pub fn lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up(desk: 
         let is_done = match round % 4 {
             0 => {
                 let next = session(&name, [1, 2, 3]);
-                node.start_session(&next, MANY, &Entry::default()) == Ok(SessionStarted::Done)
+                node.start_session(&next, MANY, &SessionStart::default())
+                    == Ok(SessionStarted::Done)
             }
             1 => {
                 let token = access_token(&name, 50);
@@ -469,7 +470,7 @@ pub fn ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in(desk: &Desk
             }
             let new = session(&name, [1, 2, 3]);
             // It starts, or its user is gone already.
-            patiently(desk, || node.start_session(&new, MANY, &Entry::default()));
+            patiently(desk, || node.start_session(&new, MANY, &SessionStart::default()));
             true
         });
         assert_eq!(outcomes, [true; 2 * NODES]);
@@ -606,7 +607,13 @@ pub fn leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added(d
         race(desk, 2, |node, number| match number % 3 {
             0 => drop(node.delete_user(&id, None)),
             1 => drop(node.add_one_time_token(&reset_link(&name, 50))),
-            _ => drop(node.start_session(&session(&name, [1, 2, 3]), MANY, &Entry::default())),
+            _ => {
+                drop(node.start_session(
+                    &session(&name, [1, 2, 3]),
+                    MANY,
+                    &SessionStart::default(),
+                ));
+            }
         });
         assert_eq!(desk.store.user(&id), Ok(None));
         assert!(desk.store.keys_of(&id).unwrap().is_empty());
