@@ -1,0 +1,251 @@
+//! What opens something: sessions, access tokens, one-time tokens and invitations.
+
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::TokenHash;
+use crate::store::rows::{
+    self, Statements, access_token_columns, cells, invite_columns, session_columns, user_columns,
+};
+use crate::store::{
+    AccessToken, AccessTokenAdded, Invite, OneTimeToken, OneTimeTokenAdded, Purpose, Result,
+    Session, SessionStart, SessionStarted, Use, User, UserId,
+};
+
+/// Browsers that were let in.
+pub trait Sessions: Statements {
+    /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
+    /// dead when the new one was made, then those of the future (see [`Moment::has_passed`]), and then the
+    /// oldest, until there are `most` in all.
+    /// [`SessionStarted::ProofOutdated`] if the user is gone or shut out, or has another epoch than `entry` was proven
+    /// under.
+    fn start_session(
+        &self,
+        session: &Session,
+        most: u32,
+        entry: &SessionStart,
+    ) -> Result<SessionStarted>;
+
+    /// The session with this id, dead or alive, and the user whose it is.
+    fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>>;
+
+    /// All sessions of a user, dead or alive, oldest first; empty if there is no such user.
+    fn sessions_of(&self, id: &UserId) -> Result<Vec<Session>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                session_columns!(),
+                " FROM user_session JOIN user ON user.id = user_session.user_id
+                       AND user.epoch = user_session.epoch
+                 WHERE user_session.user_id = ?
+                 ORDER BY user_session.created_at, user_session.id"
+            ),
+            &cells![id],
+        )
+    }
+
+    /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews
+    /// it at the same time. A last use of the future is put right. `false` if the session is gone. Gives up as [`crate::store::Error::Unavailable`] after
+    /// [`crate::store::RENEWAL_PATIENCE`].
+    fn renew_session(
+        &self,
+        id: &TokenHash,
+        active_expires: Moment,
+        idle_expires: Moment,
+        now: Moment,
+    ) -> Result<bool>;
+
+    /// Notes that a session was used: never earlier than is noted already, unless that is of the future (see
+    /// [`Moment::has_passed`]). `false` if the session is gone. Gives up as [`crate::store::Error::Unavailable`] after
+    /// [`crate::store::RENEWAL_PATIENCE`].
+    fn touch_session(&self, id: &TokenHash, now: Moment) -> Result<bool>;
+
+    /// Notes that the password was given in a session, which is a use as [`Sessions::touch_session`] notes it:
+    /// never earlier than is noted already, unless that is of the future. `false` if the session is gone. The
+    /// owner waits for it.
+    fn note_reauthentication(&self, id: &TokenHash, now: Moment) -> Result<bool>;
+
+    /// Notes many uses, of sessions and of access tokens, in one transaction or in one for each. What is gone
+    /// is left out. For a thread that nobody waits for: it waits for its turn.
+    fn note_uses(&self, uses: &[Use]) -> Result<()>;
+
+    /// Deletes a session. `false` if there was none.
+    fn end_session(&self, id: &TokenHash) -> Result<bool> {
+        Ok(self.execute("DELETE FROM user_session WHERE id = ?", &cells![id])? > 0)
+    }
+
+    /// Ends all sessions of a user but one, and says how many there were.
+    fn end_other_sessions(&self, user: &UserId, kept: &TokenHash) -> Result<usize> {
+        let sql = "DELETE FROM user_session WHERE user_id = ? AND id <> ?";
+        self.execute(sql, &cells![user, kept])
+    }
+
+    /// Deletes all sessions of a user and says how many there were.
+    fn end_sessions_of(&self, id: &UserId) -> Result<usize> {
+        self.execute("DELETE FROM user_session WHERE user_id = ?", &cells![id])
+    }
+
+    /// Deletes up to `limit` sessions whose last good moment lies before `now`, whoever's they
+    /// are, and says how many: fewer than `limit` means that none is left.
+    fn delete_dead_sessions(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("user_session", "idle_expires", now, limit)
+    }
+
+    /// Deletes the sessions of one user whose last good moment lies before `now`, and says how
+    /// many.
+    fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize> {
+        let sql = "DELETE FROM user_session WHERE user_id = ? AND idle_expires < ?";
+        self.execute(sql, &cells![id, now])
+    }
+}
+
+/// Secrets that people make for their scripts.
+pub trait AccessTokens: Statements {
+    /// Adds an access token that is made in `session`. [`AccessTokenAdded::TooMany`] if its user has `most` of
+    /// them already; [`AccessTokenAdded::SessionEnded`] if the session has ended: somebody who was shut out, or whose
+    /// password was changed meanwhile, leaves none behind.
+    fn add_access_token(
+        &self,
+        token: &AccessToken,
+        session: &TokenHash,
+        most: u32,
+    ) -> Result<AccessTokenAdded>;
+
+    /// All access tokens of a user, good or not any more, oldest first.
+    fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                access_token_columns!(),
+                " FROM access_token JOIN user ON user.id = access_token.user_id
+                       AND user.epoch = access_token.epoch
+                 WHERE access_token.user_id = ?
+                 ORDER BY access_token.created_at, access_token.id"
+            ),
+            &cells![id],
+        )
+    }
+
+    /// The access token with this id, good or not any more, and the user whose it is.
+    fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", ",
+                access_token_columns!(),
+                " FROM access_token JOIN user ON user.id = access_token.user_id
+                       AND user.epoch = access_token.epoch
+                 WHERE access_token.id = ?"
+            ),
+            &cells![id],
+        )
+    }
+
+    /// Notes that an access token was used: never earlier than is noted already, unless that is of the
+    /// future (see [`Moment::has_passed`]). `false` if it is gone. Gives up as [`crate::store::Error::Unavailable`] after
+    /// [`crate::store::RENEWAL_PATIENCE`].
+    fn touch_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool>;
+
+    /// Deletes an access token of this user. `false` if there was none.
+    fn delete_access_token(&self, user: &UserId, id: &TokenHash) -> Result<bool> {
+        let sql = "DELETE FROM access_token WHERE id = ? AND user_id = ?";
+        Ok(self.execute(sql, &cells![id, user])? > 0)
+    }
+
+    /// Deletes up to `limit` access tokens that ended before `earliest`, and says how many.
+    fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        self.sweep("access_token", "expires_at", earliest, limit)
+    }
+}
+
+/// Tokens that each do one thing for their user, once.
+pub trait OneTimeTokens: Statements {
+    /// Adds a one-time token, in the place of any other of its user with its purpose: the last one alone is
+    /// valid, and only while its user has the epoch that they have now. [`OneTimeTokenAdded::NoUser`] if the user is
+    /// gone.
+    fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded>;
+
+    /// The user, disabled or not, for whom a token of this purpose is valid at this moment. One that was
+    /// created in the future is not valid: see [`Moment::has_passed`].
+    fn user_of_one_time_token(
+        &self,
+        id: &TokenHash,
+        purpose: Purpose,
+        now: Moment,
+    ) -> Result<Option<User>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM one_time_token AS it JOIN user ON user.id = it.user_id
+                       AND user.epoch = it.epoch
+                 WHERE it.id = ? AND it.purpose = ? AND it.expires_at >= ? AND it.created_at <= ?"
+            ),
+            &cells![id, purpose, now, now.latest_past()],
+        )
+    }
+
+    /// Uses up a token for [`Purpose::ResetPassword`]: sets the password of its user as
+    /// [`super::Keys::set_password`] does. `false` if the token is not valid, or if the user is disabled: of any
+    /// number of simultaneous calls one is `true`.
+    fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
+
+    /// Deletes up to `limit` one-time tokens that expired before `now`, and says how many.
+    fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("one_time_token", "expires_at", now, limit)
+    }
+}
+
+/// Links with which somebody makes an account.
+pub trait Invitations: Statements {
+    /// Adds an invitation.
+    fn add_invite(&self, invite: &Invite) -> Result<()>;
+
+    /// Adds an invitation to make the first account, in the place of any other such. `false`, and
+    /// nothing is written, if there is an account.
+    fn add_first_invite(&self, invite: &Invite) -> Result<bool>;
+
+    /// The invitation with this token, if it is good at this moment. One that was made in the future is not:
+    /// see [`Moment::has_passed`].
+    fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                invite_columns!(),
+                " FROM invite WHERE id = ? AND expires_at >= ? AND created_at <= ?
+                   AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))"
+            ),
+            &cells![id, now, now.latest_past()],
+        )
+    }
+
+    /// All invitations that are good at this moment, the oldest first.
+    fn invites(&self, now: Moment) -> Result<Vec<Invite>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                invite_columns!(),
+                " FROM invite WHERE expires_at >= ? AND created_at <= ?
+                   AND (is_first = 0 OR NOT EXISTS (SELECT 1 FROM user))
+                 ORDER BY created_at, id"
+            ),
+            &cells![now, now.latest_past()],
+        )
+    }
+
+    /// Deletes an invitation. `false` if there was none.
+    fn delete_invite(&self, id: &TokenHash) -> Result<bool> {
+        Ok(self.execute("DELETE FROM invite WHERE id = ?", &cells![id])? > 0)
+    }
+
+    /// Deletes up to `limit` invitations that ended before `now`, and says how many.
+    fn delete_ended_invites(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("invite", "expires_at", now, limit)
+    }
+}

@@ -1,0 +1,245 @@
+//! Accounts: users, the names that they have or had, and how they sign in.
+
+use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
+use crate::base::token::TokenHash;
+use crate::store::rows::{self, Statements, cells, key_columns, user_columns};
+use crate::store::{
+    Credentials, Epoch, Groups, Key, KeyAdded, KeyId, Maintenance, NameHash, PasswordChanged,
+    PasswordSet, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId, UserRenamed,
+};
+
+/// People.
+pub trait Users: Statements {
+    /// Adds a user with any keys, all or nothing. [`UserAdded::NameTaken`] if the canonical name or a
+    /// key exists, or if another user signs in with the name; [`UserAdded::NameReserved`] if the name rests when
+    /// the user is made.
+    fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded>;
+
+    /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
+    /// does what `entry` says, all or nothing. Of any number of simultaneous calls for one name exactly
+    /// one is [`SignedUp::Done`], and of those with one invitation as many as it has uses left.
+    fn sign_up(
+        &self,
+        user: &User,
+        key: &Key,
+        session: &Session,
+        invite: Option<&TokenHash>,
+        entry: &SessionStart,
+    ) -> Result<SignedUp>;
+
+    /// The user with this id.
+    fn user(&self, id: &UserId) -> Result<Option<User>> {
+        rows::one(
+            self,
+            concat!("SELECT ", user_columns!(), " FROM user WHERE user.id = ?"),
+            &cells![id],
+        )
+    }
+
+    /// The user with this canonical name.
+    fn user_by_name(&self, canonical: &str) -> Result<Option<User>> {
+        rows::one(
+            self,
+            concat!("SELECT ", user_columns!(), " FROM user WHERE user.canonical_username = ?"),
+            &cells![canonical],
+        )
+    }
+
+    /// Up to `limit` users whose canonical names come after this one, in their order; fewer mean that
+    /// these are the last.
+    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM user WHERE user.canonical_username > ?
+                  ORDER BY user.canonical_username LIMIT ?"
+            ),
+            &cells![canonical, limit],
+        )
+    }
+
+    /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
+    /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
+    /// without any gets none. With `rests_until`, the old name rests from then on for every other user,
+    /// unless it is the new one in another spelling. [`UserRenamed::NameTaken`] if another user has the new name or
+    /// signs in with it, [`UserRenamed::NameReserved`] if another one had it and it rests.
+    fn rename_user(
+        &self,
+        id: &UserId,
+        username: &str,
+        canonical: &str,
+        rests_until: Option<Moment>,
+        now: Moment,
+    ) -> Result<UserRenamed>;
+
+    /// Puts a user in these groups and in no others. `false` if there is no such user.
+    fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
+        let sql = "UPDATE user SET group_names = ? WHERE id = ?";
+        Ok(self.execute(sql, &cells![groups, id])? > 0)
+    }
+
+    /// Says where apps may write to a user; empty: nowhere. Deletes their reset links, which may have been
+    /// sent to the old address. `false` if there is no such user.
+    fn set_email(&self, id: &UserId, email: &str) -> Result<bool>;
+
+    /// Shuts a user out and ends all their sessions and reset links: none can begin any more. `false` if
+    /// there is no such user.
+    fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool>;
+
+    /// Lets a user in again who was shut out; no reset link from before is good. `false` if there is no
+    /// such user.
+    fn enable_user(&self, id: &UserId) -> Result<bool>;
+
+    /// Deletes a user with their keys, sessions, access tokens and devices, in one transaction. With
+    /// `rests_until`, their name rests from then on; it and the names that they had before rest as hashes
+    /// of which nobody can tell whose they were. `false` if there was none.
+    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;
+}
+
+/// Names that rest: an account has had them, and nobody may take them for a time. Each is kept as a hash
+/// with the random key of the database.
+pub trait Names: Statements + Maintenance {
+    /// Whether no user has this canonical name or signs in with it, and it does not rest at this moment. One
+    /// look-up that does the same work whatever it finds.
+    fn is_name_free(&self, canonical: &str, now: Moment) -> Result<bool> {
+        let (key, id) = (KeyId::username(canonical), NameHash::of(self.handle_key(), canonical));
+        // Sums and no OR, which would not look any further than to the user.
+        let found: Option<i64> = rows::one(
+            self,
+            "SELECT (SELECT count(*) FROM user WHERE canonical_username = ?)
+                  + (SELECT count(*) FROM user_key WHERE id = ?)
+                  + (SELECT count(*) FROM resting_name WHERE id = ? AND expires_at >= ?)",
+            &cells![canonical, &key, &id, now],
+        )?;
+        Ok(found == Some(0))
+    }
+
+    /// Lets a name rest no longer. `false` if it did not.
+    fn free_name(&self, canonical: &str) -> Result<bool> {
+        let id = NameHash::of(self.handle_key(), canonical);
+        Ok(self.execute("DELETE FROM resting_name WHERE id = ?", &cells![&id])? > 0)
+    }
+
+    /// Deletes up to `limit` names whose rest ended before `now`, and says how many.
+    fn delete_rested_names(&self, now: Moment, limit: u32) -> Result<usize> {
+        self.sweep("resting_name", "expires_at", now, limit)
+    }
+}
+
+/// Ways to prove who one is.
+pub trait Keys: Statements {
+    /// Adds a key to a user. [`KeyAdded::Taken`] if the key exists, whoever's it is, or if it is a sign-in
+    /// name by which another user is shown.
+    fn add_key(&self, key: &Key) -> Result<KeyAdded>;
+
+    /// Adds a sign-in name to a user, with the password that they have, if any: of several that of their
+    /// own name, or else of the first key. [`KeyAdded::Taken`] as for [`Keys::add_key`].
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<KeyAdded>;
+
+    /// The key with this id.
+    fn key(&self, id: &KeyId) -> Result<Option<Key>> {
+        rows::one(
+            self,
+            concat!("SELECT ", key_columns!(), " FROM user_key WHERE user_key.id = ?"),
+            &cells![id],
+        )
+    }
+
+    /// The key with this id, and the user whose it is.
+    fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>> {
+        rows::one(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", ",
+                key_columns!(),
+                " FROM user_key JOIN user ON user.id = user_key.user_id WHERE user_key.id = ?"
+            ),
+            &cells![id],
+        )
+    }
+
+    /// All keys of a user, by their ids; empty if there is no such user.
+    fn keys_of(&self, id: &UserId) -> Result<Vec<Key>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                key_columns!(),
+                " FROM user_key WHERE user_key.user_id = ? ORDER BY user_key.id"
+            ),
+            &cells![id],
+        )
+    }
+
+    /// What a password is compared with that is given with this key: its hash alone. `None`: there is no
+    /// such key.
+    fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>> {
+        let found = rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", user.epoch, user_key.hashed_password
+                   FROM user_key JOIN user ON user.id = user_key.user_id WHERE user_key.id = ?"
+            ),
+            &cells![id],
+        )?;
+        Ok(Credentials::of(found))
+    }
+
+    /// What a password is compared with that this user gives once more: the hashes of all their keys,
+    /// those of sign-in names first. `None`: there is no such user.
+    fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>> {
+        let found = rows::all(
+            self,
+            // `;` comes after `:`.
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", user.epoch, user_key.hashed_password
+                   FROM user LEFT JOIN user_key ON user_key.user_id = user.id
+                  WHERE user.id = ?
+                  ORDER BY user_key.id >= 'username:' AND user_key.id < 'username;' DESC,
+                           user_key.id"
+            ),
+            &cells![id],
+        )?;
+        Ok(Credentials::of(found))
+    }
+
+    /// Deletes a key of this user, raises their epoch and ends every session, access token and reset link
+    /// of theirs, in one transaction: one of them may have begun with it. `false` if they have no such key.
+    fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool>;
+
+    /// Sets or removes the password of a user, raises their epoch and ends every session, access token and
+    /// reset link of theirs, in one transaction: nothing is left that the old one opened.
+    ///
+    /// It replaces the password of every key that has one, and is that of every sign-in name. A user who
+    /// has no sign-in name gets their own. [`PasswordSet::NameTaken`] if that is another user's and there is no
+    /// other key to set it on.
+    fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<PasswordSet>;
+
+    /// Puts `new` in the place of `old` on every key of the user: the same password, hashed anew. `false`
+    /// if no key has `old` by now, as a password changed meanwhile must stand.
+    fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
+        let sql = "UPDATE user_key SET hashed_password = ?
+                    WHERE user_id = ? AND hashed_password = ?";
+        Ok(self.execute(sql, &cells![new, user, old])? > 0)
+    }
+
+    /// Sets the password of the owner of `session` as [`Keys::set_password`] does, and starts that session
+    /// with what `entry` says, all or nothing. [`PasswordChanged::ProofOutdated`] if the user is gone or shut out, or has
+    /// another epoch than `proof`: what was proven then holds no more.
+    fn change_password(
+        &self,
+        proof: Epoch,
+        new: &PasswordHash,
+        session: &Session,
+        entry: &SessionStart,
+    ) -> Result<PasswordChanged>;
+}
