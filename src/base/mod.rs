@@ -1,7 +1,9 @@
-//! Values that know nothing of vestibule: passwords, tokens, networks and moments.
+//! Values that know nothing of vestibule: passwords, tokens, origins, prefixes of addresses and
+//! moments.
 
 pub mod password;
 pub mod token;
 pub mod ip_prefix;
+pub mod origin;
 pub mod new_file;
 pub mod clock;

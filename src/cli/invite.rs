@@ -9,11 +9,11 @@ use super::{Access, Done, drawn, lines, open, printable, read_groups, record_of,
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, LIFE_MAX, NewInvite, USES_MAX};
 use crate::base::clock::Moment;
+use crate::base::origin::Origin;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
 use crate::cli::serve::parse::{origin, period};
 use crate::store::{Invite, Store};
-use crate::web::origin::Origin;
 
 /// `vestibule invite`.
 #[derive(Args)]

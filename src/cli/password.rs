@@ -5,8 +5,8 @@ use clap::Args;
 use super::serve::parse::{origin, policy};
 use crate::auth::password_policy::{self, Flaw, Policy};
 use crate::auth::users::Username;
+use crate::base::origin::Origin;
 use crate::base::password::Password;
-use crate::web::origin::Origin;
 
 /// Which passwords are accepted, as on the sign-up page.
 #[derive(Args)]

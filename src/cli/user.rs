@@ -17,6 +17,7 @@ use crate::auth::throttle;
 use crate::auth::users::{self, Created, Username};
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::Neighbourhood;
+use crate::base::origin::Origin;
 use crate::base::password::{Cost, Hasher};
 use crate::base::token;
 use crate::cli::database::DatabaseArgs;
@@ -24,7 +25,6 @@ use crate::cli::output::Printout;
 use crate::cli::serve::NameRestArgs;
 use crate::cli::serve::parse::{network, origin};
 use crate::store::{self, KeyId, PasswordSet, Store, User, UserRenamed};
-use crate::web::origin::Origin;
 
 /// `vestibule user`.
 #[derive(Args)]

@@ -12,7 +12,7 @@ mod routes;
 mod settings;
 pub mod pages;
 pub mod messages;
-pub mod origin;
+pub mod cross_origin;
 pub mod redirect;
 pub mod client_ip;
 pub mod user_agent;
@@ -37,6 +37,7 @@ use crate::auth::sessions::Uses;
 use crate::auth::sign_in::Rules;
 use crate::auth::{Authenticator, audit, housekeeping};
 use crate::base::clock::Moment;
+use crate::base::origin::Origin;
 use crate::base::password::Hasher;
 use crate::base::token::Token;
 use crate::store::{Error, Record, Session, Store, Tended};
@@ -44,7 +45,6 @@ use crate::web::http::{
     Cookie, CookieKind, Method, Note, Problem, Request, Response, Wants, session_cookie,
 };
 use crate::web::messages::{EN, MessageKey};
-use crate::web::origin::Origin;
 use crate::web::pages::{Frame, NextStep};
 use crate::web::redirect::{Allowed, Target};
 
@@ -238,7 +238,7 @@ impl Site {
     fn is_cross_origin(&self, request: &Request) -> bool {
         let is_bearer =
             request.bearer().is_some() && request.cookie(self.cookie.name) == Cookie::Absent;
-        !is_bearer && origin::is_foreign(request, &self.settings.rule)
+        !is_bearer && cross_origin::is_foreign(request, &self.settings.rule)
     }
 
     /// The value of `Set-Cookie` for this session.

@@ -8,7 +8,7 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::web::origin::{Domain, Origin};
+use crate::base::origin::{Domain, Origin};
 
 /// Bytes of a target, at most.
 pub const TARGET_BYTES_MAX: usize = 2_048;

@@ -8,8 +8,9 @@ use crate::auth::invitations::SignUps;
 use crate::auth::names::Reserved;
 use crate::auth::password_policy::Policy;
 use crate::auth::sign_in::Rules;
+use crate::base::origin::{Domain, Origin};
+use crate::web::cross_origin;
 use crate::web::handlers::forward_auth::{Alias, IdentityHeaders};
-use crate::web::origin::{self, Domain, Origin};
 use crate::web::pages::Remember;
 use crate::web::pages::branding::Look;
 
@@ -17,7 +18,7 @@ use crate::web::pages::branding::Look;
 #[derive(Clone, Default)]
 pub struct Settings {
     /// Which requests are this site's own, and where it is.
-    pub rule: origin::Rule,
+    pub rule: cross_origin::Rule,
     /// How long sessions live, how often somebody may guess, and which names are not to be had.
     pub rules: Rules,
     /// Reverse proxies that are believed about where a request comes from.

@@ -36,7 +36,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("ureq", &["cli/doctor"]),
     ("strsim", &["cli/environment"]),
     ("unicode_width", &["cli/mod"]),
-    ("public_suffix", &["web/origin"]),
+    ("public_suffix", &["base/origin"]),
 ];
 
 fn root() -> &'static Path {

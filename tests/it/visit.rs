@@ -7,10 +7,11 @@ use crate::engine;
 use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
 use vestibule::base::clock::Moment;
+use vestibule::base::origin::{Domain, Origin};
 use vestibule::base::password::{Cost, Hasher};
 use vestibule::store::{Error, Patience, Store};
+use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::{Method, Request, Response};
-use vestibule::web::origin::{Domain, Origin, Rule};
 use vestibule::web::{Settings, Site};
 
 /// When every visit begins: 2026-11-24 08:00 UTC.

@@ -5,7 +5,7 @@
 //! password it is, where the hash is kept, or which passwords are good enough. What other systems
 //! have hashed is checked as well, so that their users can come over.
 
-mod foreign;
+mod legacy;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::base::token::random_bytes;
-use foreign::Foreign;
+use legacy::Foreign;
 
 /// Bytes of the random salt in a new hash (NIST SP 800-63B-4 § 3.1.1.2 wants 4, RFC 9106 wants 16).
 const SALT_BYTES: usize = 16;

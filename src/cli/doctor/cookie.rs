@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::wire::Reply;
+use crate::base::origin::is_public_suffix;
 use crate::web::http::SESSION_COOKIES;
-use crate::web::origin::is_public_suffix;
 
 /// A cookie as an answer sets it. Its value may be a secret.
 pub(super) struct SetCookie {

@@ -9,9 +9,9 @@ use clap::Args;
 use url::Url;
 
 use super::{DoctorCredentials, DoctorPlan, Pin, is_near};
+use crate::base::origin::Origin;
 use crate::cli::serve::parse::{origin, period};
 use crate::cli::terminal::line;
-use crate::web::origin::Origin;
 
 /// The settings of `vestibule doctor`, each for itself.
 #[allow(rustdoc::bare_urls)]

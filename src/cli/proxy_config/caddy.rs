@@ -1,7 +1,7 @@
 //! A Caddyfile for Caddy 2.
 
 use super::{ProxyPlan, closed, other_spellings, push};
-use crate::web::origin::Origin;
+use crate::base::origin::Origin;
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
     let mut text = format!(

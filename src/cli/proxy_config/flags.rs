@@ -8,12 +8,12 @@ use url::{Url, form_urlencoded};
 
 use super::{ProxyKind, ProxyPlan};
 use crate::auth::users;
+use crate::base::origin::{Domain, Origin};
 use crate::cli::serve::identity_headers::{IdentityField, identity_header, identity_headers};
 use crate::cli::serve::parse::{domain, listen, origin};
 use crate::cli::serve::refuse_foreign;
 use crate::server::gate::Listen;
 use crate::web::http::session_cookie;
-use crate::web::origin::{Domain, Origin};
 
 /// `vestibule proxy-config`. What `serve` has too is read from the same environment.
 // A comment here is the text of a flag in --help, where angle brackets would be noise.

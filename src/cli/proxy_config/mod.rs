@@ -16,8 +16,8 @@ use clap::ValueEnum;
 
 use super::Failure;
 use super::output::Output;
+use crate::base::origin::Origin;
 use crate::server::gate::Listen;
-use crate::web::origin::Origin;
 use crate::web::{IdentityHeaders, check_paths};
 
 pub use flags::ProxyArgs;

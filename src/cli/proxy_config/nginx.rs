@@ -1,7 +1,7 @@
 //! The configuration of nginx, with its module `auth_request`.
 
 use super::{ProxyPlan, closed, other_spellings, push, word};
-use crate::web::origin::Origin;
+use crate::base::origin::Origin;
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
     let mut text = String::new();

@@ -1,7 +1,7 @@
 //! The dynamic configuration of Traefik, for its file provider.
 
 use super::{ProxyPlan, closed, other_spellings, push};
-use crate::web::origin::Origin;
+use crate::base::origin::Origin;
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
     let (own, place) = (plan.own.host(), plan.place(""));

@@ -10,12 +10,13 @@ use crate::auth::invitations::SignUps;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
+use crate::base::origin::{Domain, Origin, own_domain};
 use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
 use crate::store::Database;
 use crate::web::Settings;
 use crate::web::client_ip;
-use crate::web::origin::{Domain, Origin, Rule, own_domain};
+use crate::web::cross_origin::Rule;
 
 /// The settings, checked.
 pub struct Config {

@@ -34,13 +34,13 @@ use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::Policy;
 use crate::base::clock::Moment;
+use crate::base::origin::{Domain, Origin};
 use crate::base::password::{Cost, Hasher};
 use crate::base::token::Token;
 use crate::server;
 use crate::server::gate::{self, Listen, Listeners};
 use crate::server::log::{self, LineKind, Log};
 use crate::store::{self, Record};
-use crate::web::origin::{Domain, Origin};
 use crate::web::pages::Remember;
 use crate::web::{Alias, Site};
 

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 
 use crate::auth::invitations::SignUps;
 use crate::auth::password_policy::Policy;
+use crate::base::origin::{Domain, Origin, is_public_suffix};
 use crate::server::gate::{self, Listen};
 use crate::web::Alias;
-use crate::web::origin::{Domain, Origin, is_public_suffix};
 use crate::web::pages::Remember;
 
 /// The longest period that can be set. Browsers keep no cookie for longer than 400 days anyway.

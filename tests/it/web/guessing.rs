@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use vestibule::auth::sign_in::Rules;
 use vestibule::auth::throttle::Limits;
+use vestibule::base::origin::Origin;
 use vestibule::base::token::hex;
 use vestibule::web::Settings;
+use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::Response;
-use vestibule::web::origin::{Origin, Rule};
 
 use crate::engine;
 use crate::visit::{Visit, body, plain, way};

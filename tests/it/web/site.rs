@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use vestibule::auth::invitations::SignUps;
 use vestibule::auth::password_policy::Policy;
+use vestibule::base::origin::Origin;
 use vestibule::base::token::Token;
+use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::{Problem, Response};
-use vestibule::web::origin::{Origin, Rule};
 use vestibule::web::pages::Remember;
 use vestibule::web::{Lane, Settings};
 

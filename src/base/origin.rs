@@ -1,0 +1,228 @@
+//! Origins and domains, as operators write them and browsers send them. Pure.
+
+use public_suffix::{DEFAULT_PROVIDER, EffectiveTLDProvider};
+use url::Url;
+
+/// Scheme, host and port of a site: `https://auth.example.com`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    url: url::Origin,
+    is_https: bool,
+    host: String,
+}
+
+impl Origin {
+    /// Reads an origin as an operator writes it. `None` unless it is `http` or `https`, a host and
+    /// perhaps a port, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let origin = Self::of(text)?;
+        // What browsers send is the canonical form; an operator may write capitals or a final /.
+        let bare = text.trim_end_matches('/').to_ascii_lowercase();
+        let plain = !bare.contains(['@', '?', '#', '\\', '*']) && bare.matches('/').count() == 2;
+        plain.then_some(origin)
+    }
+
+    /// The origin of any `http` or `https` address.
+    pub fn of(address: &str) -> Option<Self> {
+        Self::of_url(&Url::parse(address).ok()?)
+    }
+
+    /// The origin of an address that was read. `None` unless it is `http` or `https`.
+    pub fn of_url(url: &Url) -> Option<Self> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return None;
+        }
+        let host = url.host_str()?.to_owned();
+        Some(Self { url: url.origin(), is_https: url.scheme() == "https", host })
+    }
+
+    /// Whether browsers reach it over TLS.
+    pub const fn is_https(&self) -> bool {
+        self.is_https
+    }
+
+    /// Its host name, in lower case.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its port, be it the one that the scheme implies.
+    pub fn port(&self) -> u16 {
+        match &self.url {
+            url::Origin::Tuple(_, _, port) => *port,
+            url::Origin::Opaque(_) => unreachable!("http and https have hosts"),
+        }
+    }
+
+    /// Whether its port is the one that the scheme implies.
+    pub fn is_at_default_port(&self) -> bool {
+        self.port() == if self.is_https { 443 } else { 80 }
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.url.ascii_serialization())
+    }
+}
+
+/// A domain and all that is below it, as in the `Domain` of a cookie (RFC 6265 § 5.1.3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Domain(String);
+
+impl Domain {
+    /// Reads a domain as an operator writes it. `None` unless it is a host name of two labels or more:
+    /// browsers keep no cookie for a whole top-level domain, and none for the neighbours of an address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
+        let is_host = !name.contains('_') && name.split('.').all(is_label);
+        let is_name = name.len() <= 253 && name.contains('.') && is_host;
+        let ends_in_digits =
+            name.rsplit('.').next().is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit()));
+        (is_name && !ends_in_digits).then_some(Self(name))
+    }
+
+    /// Whether this host is the domain itself or below it.
+    pub fn covers(&self, host: &str) -> bool {
+        host.strip_suffix(&*self.0).is_some_and(|rest| match rest.strip_suffix('.') {
+            Some(labels) => labels.split('.').all(is_label),
+            None => rest.is_empty(),
+        })
+    }
+
+    /// The domain, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether hosts right below this name, which is in lower case, belong to different people, as those of
+/// `com`, `co.uk` and `duckdns.org` do (publicsuffix.org). Browsers keep no cookie for all of them.
+pub fn is_public_suffix(name: &str) -> bool {
+    own_domain(name).is_none()
+}
+
+/// The domain of whoever this host belongs to: a public suffix and the label before it. `None` if it is a
+/// public suffix itself.
+pub fn own_domain(host: &str) -> Option<&str> {
+    DEFAULT_PROVIDER.effective_tld_plus_one(host).ok()
+}
+
+/// A part of a host name (RFC 1123 § 2.1), or one with the underscores that some have. A URL may have
+/// other characters in its host, even some that would end a directive of a content security policy.
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::parse(text).unwrap()
+    }
+
+    #[test]
+    fn reads_a_domain_that_a_browser_would_keep_a_cookie_for() {
+        let domain = Domain::parse(".Example.com").unwrap();
+        assert_eq!(domain.as_str(), "example.com");
+        for (host, expected) in [
+            ("example.com", true),
+            ("app.example.com", true),
+            ("a.b.example.com", true),
+            ("evilexample.com", false),
+            ("example.com.evil.example", false),
+            ("app.example.com.", false),
+            (".example.com", false),
+            ("a..example.com", false),
+            (";app.example.com", false),
+            ("'none'.example.com", false),
+            ("my_app.example.com", true),
+            ("com", false),
+        ] {
+            assert_eq!(domain.covers(host), expected, "{host}");
+        }
+        assert!(Domain::parse("my.home").is_some());
+        for bad in [
+            "",
+            "com",
+            "home",
+            "192.0.2.1",
+            "[::1]",
+            "a..b",
+            "-a.com",
+            "a_b.com",
+            "a.com/",
+            "https://a.com",
+            "ä.com",
+            "a.com.",
+            "*.a.com",
+        ] {
+            assert!(Domain::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn knows_the_names_below_which_hosts_belong_to_different_people() {
+        for suffix in [
+            "com",
+            "co.uk",
+            "com.au",
+            "duckdns.org",
+            "github.io",
+            "foo.ck",
+            "home",
+            "localhost",
+            "xn--55qx5d.cn",
+            "s3.amazonaws.com",
+            "ngrok.io",
+            "pages.dev",
+            "herokuapp.com",
+        ] {
+            assert!(is_public_suffix(suffix), "{suffix}");
+        }
+        for (host, own) in [
+            ("example.com", "example.com"),
+            ("auth.example.co.uk", "example.co.uk"),
+            ("a.anna.duckdns.org", "anna.duckdns.org"),
+            ("www.ck", "www.ck"),
+            ("my.home", "my.home"),
+            ("a.b.test", "b.test"),
+        ] {
+            assert_eq!(own_domain(host), Some(own));
+        }
+    }
+
+    #[test]
+    fn reads_origins_and_nothing_more() {
+        for good in [
+            "https://auth.example.com",
+            "https://auth.example.com/",
+            "HTTPS://Auth.Example.com:8443",
+            "http://localhost:8080",
+            "http://[::1]:8080",
+        ] {
+            assert!(Origin::parse(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "auth.example.com",
+            "//auth.example.com",
+            "ftp://auth.example.com",
+            "https://",
+            "https://auth.example.com/login",
+            "https://auth.example.com?x",
+            "https://auth.example.com#x",
+            "https://ann@auth.example.com",
+            "https:\\\\auth.example.com",
+            "https://*.example.com",
+            "https://auth.example.com:99999",
+        ] {
+            assert!(Origin::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(origin("HTTPS://Auth.Example.com:443/").to_string(), "https://auth.example.com");
+    }
+}
