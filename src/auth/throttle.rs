@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::clock::Moment;
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 use crate::base::token::{self, TokenHash};
 use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
 
@@ -87,7 +87,7 @@ impl Subject {
         if let Some(address) = address.filter(|_| device.is_none()) {
             let way = Way::Bucket(limits.address_free, limits.address_every);
             things
-                .push((count_id(store, &format!("address:{}", Neighbourhood::from(address))), way));
+                .push((count_id(store, &format!("address:{}", ClientPrefix::from(address))), way));
         }
         Self { things }
     }
@@ -103,7 +103,7 @@ impl Subject {
     /// A sign-up from this address. Nothing is counted where the address stands for many clients.
     pub fn sign_up(store: &dyn Store, limits: &Limits, address: Option<IpAddr>) -> Self {
         let way = Way::Bucket(limits.sign_up_free, limits.sign_up_every);
-        let thing = |it| (count_id(store, &format!("sign-up:{}", Neighbourhood::from(it))), way);
+        let thing = |it| (count_id(store, &format!("sign-up:{}", ClientPrefix::from(it))), way);
         Self { things: address.map(thing).into_iter().collect() }
     }
 
@@ -160,7 +160,7 @@ pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
 }
 
 /// Forgets the failures that were counted for an address, and the accounts that were made from there.
-pub fn forget_address(store: &dyn Store, client: Neighbourhood) -> Result<()> {
+pub fn forget_address(store: &dyn Store, client: ClientPrefix) -> Result<()> {
     store.clear_count(&count_id(store, &format!("address:{client}")))?;
     store.clear_count(&count_id(store, &format!("sign-up:{client}")))
 }

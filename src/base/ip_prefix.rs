@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 /// The part of the network that counts as one client: an IPv4 address, or an IPv6 network of 64
 /// bits, as a household has them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Neighbourhood {
+pub enum ClientPrefix {
     /// One address.
     V4(Ipv4Addr),
     /// The first half of one.
     V6([u16; 4]),
 }
 
-impl From<IpAddr> for Neighbourhood {
+impl From<IpAddr> for ClientPrefix {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
@@ -27,7 +27,7 @@ impl From<IpAddr> for Neighbourhood {
 /// Clients of a network that can be named one by one, at most.
 pub const CLIENTS_MAX: u32 = 65_536;
 
-impl Neighbourhood {
+impl ClientPrefix {
     /// Every client of the network that this address lies in, with a prefix of so many bits. `None` if there
     /// are more than [`CLIENTS_MAX`], so that an IPv4 network has to be a /16 or smaller, and an IPv6 network
     /// a /48.
@@ -59,7 +59,7 @@ impl Neighbourhood {
     }
 }
 
-impl std::fmt::Display for Neighbourhood {
+impl std::fmt::Display for ClientPrefix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::V4(address) => write!(f, "{address}"),
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn names_the_clients_of_a_network_one_by_one() {
         let all = |text: &str, prefix| {
-            let all = Neighbourhood::all_of(text.parse().unwrap(), prefix)?;
+            let all = ClientPrefix::all_of(text.parse().unwrap(), prefix)?;
             let ends = [all.first()?, all.last()?].map(ToString::to_string);
             Some((all.len(), ends))
         };
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn counts_an_ipv4_address_and_an_ipv6_network_as_one_client() {
-        let of = |text: &str| Neighbourhood::from(text.parse::<IpAddr>().unwrap());
+        let of = |text: &str| ClientPrefix::from(text.parse::<IpAddr>().unwrap());
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
         assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));

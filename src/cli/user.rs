@@ -16,7 +16,7 @@ use crate::auth::sessions;
 use crate::auth::throttle;
 use crate::auth::users::{self, Created, Username};
 use crate::base::clock::Moment;
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 use crate::base::origin::Origin;
 use crate::base::password::{Cost, Hasher};
 use crate::base::token;
@@ -468,7 +468,7 @@ fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
         record_of(store, Event::UserUnlock, &[("name", &handle)], now)?;
         return Ok(format!("failed tries for {} are forgotten\n", printable(typed)));
     };
-    let clients = Neighbourhood::all_of(network.addr(), network.prefix_len())
+    let clients = ClientPrefix::all_of(network.addr(), network.prefix_len())
         .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
     let forget = || {
         name.iter().try_for_each(|it| unlock_name(store, it))?;

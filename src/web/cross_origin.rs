@@ -26,7 +26,7 @@ pub struct Rule {
 /// POST and no page can suppress it, so a request without any of them is not a browser's, and a
 /// forgery needs a browser. (OWASP CSRF Prevention Cheat Sheet, Fetch Metadata; Go's
 /// `CrossOriginProtection`. Unlike Go we compare the scheme too, and heed `Referer`.)
-pub fn is_foreign(request: &Request, rule: &Rule) -> bool {
+pub fn is_cross_origin(request: &Request, rule: &Rule) -> bool {
     if request.method.is_safe() {
         return false;
     }
@@ -88,7 +88,7 @@ mod tests {
             body: Vec::new(),
             peer: None,
         };
-        is_foreign(&request, rule)
+        is_cross_origin(&request, rule)
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
                 body: Vec::new(),
                 peer: None,
             };
-            assert_eq!(is_foreign(&request, &of_example()), expected, "{name}");
+            assert_eq!(is_cross_origin(&request, &of_example()), expected, "{name}");
         }
     }
 

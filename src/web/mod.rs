@@ -238,7 +238,7 @@ impl Site {
     fn is_cross_origin(&self, request: &Request) -> bool {
         let is_bearer =
             request.bearer().is_some() && request.cookie(self.cookie.name) == Cookie::Absent;
-        !is_bearer && cross_origin::is_foreign(request, &self.settings.rule)
+        !is_bearer && cross_origin::is_cross_origin(request, &self.settings.rule)
     }
 
     /// The value of `Set-Cookie` for this session.

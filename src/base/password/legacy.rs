@@ -30,7 +30,7 @@ const BCRYPT_COST_MAX: u32 = 14;
 const PBKDF2_ITERATIONS_MAX: u32 = 2_000_000;
 
 /// A hash of another system, taken apart.
-pub(super) enum Foreign {
+pub(super) enum LegacyHash {
     /// With each of these block sizes in turn: 16 takes 32 MiB, 8 half of it.
     Scrypt { salt: String, block_sizes: &'static [u32], output: Output },
     /// `$2a$`, `$2b$` or `$2y$`, whole: they differ in what faulty programs wrote long ago.
@@ -39,7 +39,7 @@ pub(super) enum Foreign {
     Pbkdf2 { salt: String, iterations: u32, output: Output },
 }
 
-impl Foreign {
+impl LegacyHash {
     /// `None` if it is of no system known here, malformed, or too costly.
     pub(super) fn read(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix("pbkdf2_sha256$") {

@@ -15,7 +15,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::base::token::random_bytes;
-use legacy::Foreign;
+use legacy::LegacyHash;
 
 /// Bytes of the random salt in a new hash (NIST SP 800-63B-4 § 3.1.1.2 wants 4, RFC 9106 wants 16).
 const SALT_BYTES: usize = 16;
@@ -98,14 +98,14 @@ impl PasswordHash {
 
     /// Whether any password can match it: if not, verifying it says [`Verdict::Unreadable`].
     pub fn is_readable(&self) -> bool {
-        Stored::read(&self.0).is_some() || Foreign::read(&self.0).is_some()
+        Stored::read(&self.0).is_some() || LegacyHash::read(&self.0).is_some()
     }
 
     /// The scheme that it is made by, as `argon2id` or `bcrypt`; `unknown` if it is not readable.
     pub fn kind(&self) -> &'static str {
-        match (Stored::read(&self.0), Foreign::read(&self.0)) {
+        match (Stored::read(&self.0), LegacyHash::read(&self.0)) {
             (Some(stored), _) => stored.scheme.algorithm.as_str(),
-            (None, Some(foreign)) => foreign.kind(),
+            (None, Some(legacy)) => legacy.kind(),
             (None, None) => "unknown",
         }
     }
@@ -197,8 +197,8 @@ impl Hasher {
         if let Some(target) = Stored::read(text) {
             return self.compare(password, &target);
         }
-        match Foreign::read(text) {
-            Some(target) if self.matches_foreign(password, &target) => Verdict::Stale,
+        match LegacyHash::read(text) {
+            Some(target) if self.matches_legacy(password, &target) => Verdict::Stale,
             Some(_) => Verdict::Wrong,
             None => {
                 self.compare(password, &self.decoy);
@@ -230,7 +230,7 @@ impl Hasher {
         self.compute(&target.scheme, password, &target.salt, length) == target.output
     }
 
-    fn matches_foreign(&self, password: &Password, target: &Foreign) -> bool {
+    fn matches_legacy(&self, password: &Password, target: &LegacyHash) -> bool {
         // A permit like any other. What scrypt needs beside it, 32 MiB at most, it takes and gives
         // back itself.
         let _loan = self.borrow(0);

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 
 const MINUTE_MILLIS: i64 = 60_000;
 
@@ -36,7 +36,7 @@ pub(super) enum Cause {
     /// The user whom it is about.
     User(String),
     /// The client address that it came from, where no user is known.
-    Client(Neighbourhood),
+    Client(ClientPrefix),
     /// Neither is known, or there are too many to be told apart.
     Other,
 }

@@ -18,7 +18,7 @@ use allowances::{Allowances, Cause, LeftOut};
 
 use crate::auth::events::{Audited, Event};
 use crate::base::clock::Moment;
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 use crate::server::log::{self, LineKind, Log};
 use crate::store::{Error, Record};
 use crate::web::Site;
@@ -131,7 +131,7 @@ impl Audit {
 fn cause(note: &Note, address: Option<IpAddr>) -> Cause {
     match (field(note, "uid"), address) {
         (Some(id), _) => Cause::User(id),
-        (None, Some(address)) => Cause::Client(Neighbourhood::from(address)),
+        (None, Some(address)) => Cause::Client(ClientPrefix::from(address)),
         (None, None) => Cause::Other,
     }
 }

@@ -12,7 +12,7 @@ use super::head::Persistence;
 use super::response_frame;
 use super::stream::Stream;
 use super::{ACCEPT_PAUSE, ACCEPTED_A_TURN, FAREWELL, FIRST_KEY, Gate, LAST_CALL};
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 use crate::web::http::Problem;
 
 impl Gate {
@@ -55,7 +55,7 @@ impl Gate {
         if self.connections.len() >= self.limits.connections {
             return self.turn_away(stream);
         }
-        let client = peer.filter(|it| !self.is_exempt(*it)).map(Neighbourhood::from);
+        let client = peer.filter(|it| !self.is_exempt(*it)).map(ClientPrefix::from);
         if let Some(client) = client {
             let count = self.per_client.entry(client).or_default();
             if *count >= self.limits.connections_per_address {

@@ -8,7 +8,7 @@ use super::head::Persistence;
 use super::queue::{Client, RequestId};
 use super::request_reader::RequestReader;
 use super::stream::{Moved, Stream, moved};
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 
 /// Where a connection stands. Each phase has one absolute deadline, and nothing a client does
 /// moves it except finishing.
@@ -42,7 +42,7 @@ pub(super) struct Connection {
     /// `None` behind a Unix socket.
     pub(super) peer: Option<IpAddr>,
     /// The client that the connection counts for, if it is counted.
-    pub(super) client: Option<Neighbourhood>,
+    pub(super) client: Option<ClientPrefix>,
     pub(super) phase: Phase,
     pub(super) deadline: Instant,
     /// Since when it has had no whole request.
@@ -76,7 +76,7 @@ impl Connection {
     pub(super) fn new(
         stream: Stream,
         peer: Option<IpAddr>,
-        client: Option<Neighbourhood>,
+        client: Option<ClientPrefix>,
         now: Instant,
         deadline: Instant,
     ) -> Self {

@@ -4,7 +4,7 @@ use super::connection::Phase;
 use super::head::{self, Head};
 use super::queue::{Client, RequestId};
 use super::{Gate, PAGES, PAGES_WAITING_FREE, SLOW, WRITES};
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 use crate::web::http::{Problem, Request};
 use crate::web::{self, HEALTH};
 
@@ -19,7 +19,7 @@ impl Gate {
         let index = if head.may_cost() { self.lane_for(&request()) } else { PAGES };
         let is_anybodys = index == PAGES && self.lanes[PAGES].queue.len() < PAGES_WAITING_FREE;
         let client = if is_anybodys { None } else { self.site.client(&request()) };
-        let client: Client = client.map(Neighbourhood::from);
+        let client: Client = client.map(ClientPrefix::from);
         let connection = &mut self.connections[key];
         connection.persistence = head.persistence;
         connection.is_to_head = head.method() == crate::web::http::Method::Head;

@@ -44,7 +44,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
 use crate::base::clock::Moment;
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 use crate::server::log::{LineKind, Log};
 use crate::web::http::{Problem, Request};
 use crate::web::{HEALTH, Site};
@@ -118,7 +118,7 @@ pub struct Gate {
     ready: Vec<bool>,
     accept_after: Option<Instant>,
     connections: Slab<Connection>,
-    per_client: HashMap<Neighbourhood, usize>,
+    per_client: HashMap<ClientPrefix, usize>,
     backends: Slab<BackendConnection>,
     lanes: [LaneState; LANES],
     /// Connections that were answered out of turn, and are to be driven on.

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::base::ip_prefix::Neighbourhood;
+use crate::base::ip_prefix::ClientPrefix;
 
 /// A request of a connection. The connection may be closed by the time the request is looked at, and another
 /// one may have its key: then the serial number is another one.
@@ -17,7 +17,7 @@ pub(super) struct RequestId {
 }
 
 /// Whose a request is. `None`: it is not known, as behind a Unix socket, or it does not matter.
-pub(super) type Client = Option<Neighbourhood>;
+pub(super) type Client = Option<ClientPrefix>;
 
 /// Requests that wait.
 #[derive(Default)]
@@ -95,7 +95,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn client(number: u8) -> Client {
-        (number > 0).then(|| Neighbourhood::from(std::net::IpAddr::from([192, 0, 2, number])))
+        (number > 0).then(|| ClientPrefix::from(std::net::IpAddr::from([192, 0, 2, number])))
     }
 
     fn id(serial: u64) -> RequestId {
