@@ -25,7 +25,7 @@ use std::time::Duration;
 use maud::Markup;
 
 pub use handlers::forward_auth::{Alias, IdentityHeaders, check_paths};
-pub use routes::HEALTH;
+use routes::HEALTH;
 pub use settings::Settings;
 
 use handlers::{forward_auth, health};
@@ -151,12 +151,17 @@ impl Site {
         self.dress(noting_browser(response, request))
     }
 
+    /// Whether [`Site::answer_at_once`] may have an answer to a request like this. It is asked about every
+    /// request, and costs nothing.
+    pub fn may_answer_at_once(&self, method: Method, path: &str) -> bool {
+        let is_asked = matches!(method, Method::Get | Method::Head);
+        is_asked && path == HEALTH && housekeeping::is_remote(self.auth.store())
+    }
+
     /// Answers `/healthz` on the gate's own thread when the database is remote: a health check must not
     /// queue behind workers that wait for a database server.
     pub fn answer_at_once(&self, request: &Request) -> Option<Response> {
-        let is_asked = matches!(request.method, Method::Get | Method::Head);
-        let is_known =
-            is_asked && request.path == HEALTH && housekeeping::is_remote(self.auth.store());
+        let is_known = self.may_answer_at_once(request.method, &request.path);
         (is_known && !self.is_cross_origin(request))
             .then(|| self.dress(health::status(self, request)))
     }

@@ -17,7 +17,7 @@ use crate::web::handlers::forward_auth::Alias;
 use crate::web::http::{Method, Note, Request, Response, Unreadable, Wants};
 
 /// Where monitoring asks whether requests are answered.
-pub const HEALTH: &str = "/healthz";
+pub(super) const HEALTH: &str = "/healthz";
 
 /// All routes.
 pub(super) const ROUTES: &[Route] = &[

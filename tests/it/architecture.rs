@@ -142,6 +142,18 @@ fn names_each_big_library_in_its_home_alone() {
 }
 
 #[test]
+fn knows_no_address_in_the_server() {
+    for (noun, code) in sources() {
+        if !noun.starts_with("server/") {
+            continue;
+        }
+        let code = code.replace("\"/proc/", "");
+        assert!(!code.contains("\"/"), "{noun} has an address of the site");
+        assert!(!code.contains("HEALTH"), "{noun} knows the health check");
+    }
+}
+
+#[test]
 fn reads_the_clock_in_the_shell_alone() {
     for (noun, code) in sources() {
         if noun == "main" || noun.starts_with("server/") || noun == "base/clock" {

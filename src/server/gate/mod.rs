@@ -46,8 +46,8 @@ use slab::Slab;
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
 use crate::server::log::{LineKind, Log};
+use crate::web::Site;
 use crate::web::http::{Problem, Request};
-use crate::web::{HEALTH, Site};
 
 use backend::BackendConnection;
 use connection::{Connection, Phase, Then};
@@ -329,12 +329,15 @@ impl Gate {
 
     /// Answers a request whose answer waits for nobody. `false`: it has to go to a worker.
     fn answer_at_once(&mut self, key: usize, head: &Head, body: &[u8]) -> bool {
+        if !self.site.may_answer_at_once(head.method(), head.path()) {
+            return false;
+        }
         let request = head.request(body, self.connections[key].peer);
         let is_to_head = head.method() == crate::web::http::Method::Head;
         let Some(said) = self.site.answer_at_once(&request, is_to_head) else { return false };
         if said.status != 200 {
             let status = said.status.to_string();
-            self.note(said.event.name(), &[("status", &status), ("path", HEALTH)]);
+            self.note(said.event.name(), &[("status", &status), ("path", head.path())]);
         }
         self.say(key, &said, head.persistence);
         true

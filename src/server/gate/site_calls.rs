@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::web::http::{Problem, Request, Response};
+use crate::web::http::{Method, Problem, Request, Response};
 use crate::web::{Lane, Site};
 
 /// The site, as the gate may ask it.
@@ -37,6 +37,11 @@ impl SiteCalls {
     /// How long a request may take in all.
     pub(super) fn patience(&self) -> Duration {
         self.site.patience()
+    }
+
+    /// Whether a request like this may be answered without a worker.
+    pub(super) fn may_answer_at_once(&self, method: Method, path: &str) -> bool {
+        caught(|| self.site.may_answer_at_once(method, path)).unwrap_or(false)
     }
 
     /// The whole answer to a request that waits for no worker, with its status and its event; `None` if it
