@@ -1,20 +1,14 @@
-//! Scripts that ask for an app and have no session: access tokens that people make for them, and
-//! passwords that they send with every request.
+//! Access tokens, which people make for scripts that ask for an app and have no session.
 //!
-//! Decides how long an access token is good and what is remembered of a password. Neither opens an
-//! account page: whoever finds one in a script can use the apps and can change nothing. Knows nothing
-//! of HTTP.
+//! Decides how long an access token is good. It opens no account page: whoever finds one in a script can use
+//! the apps and can change nothing. Knows nothing of HTTP.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::auth::users::Username;
 use crate::base::clock::Moment;
-use crate::base::password::{Password, PasswordHash};
-use crate::base::token::{self, Token};
+use crate::base::token::Token;
 use crate::store::{
-    AccessToken, AccessTokenAdded, Error, KeyId, Result, Session, Store, Use, User, UserId,
+    AccessToken, AccessTokenAdded, Error, Result, Session, Store, Use, User, UserId,
 };
 
 /// What an access token begins with, so that people and scanners for leaked secrets know one.
@@ -31,16 +25,6 @@ pub const LISTED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How exactly it is kept when an access token was last used.
 pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
-
-/// For how long a password is remembered that was right: a client that sends it with each request
-/// should not cost a slow hash each time.
-pub const REMEMBERED: Duration = Duration::from_secs(60);
-
-/// Passwords that are remembered at once, at most.
-const REMEMBERED_MOST: usize = 1_024;
-
-/// What passes at most between the choice of a lane and the answer.
-const MARGIN: Duration = Duration::from_secs(1);
 
 /// UTF-16 units of an access token's name, at most.
 const NAME_UNITS_MAX: usize = 60;
@@ -154,100 +138,9 @@ pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize>
     store.delete_ended_access_tokens(now.before(LISTED), limit)
 }
 
-/// Passwords that were right a short while ago, by a keyed hash under a key that is never written
-/// down. What is remembered of them is the stored hash that they matched: as soon as that is another
-/// one, or its user is gone or shut out, nothing is remembered.
-pub struct Memory {
-    key: [u8; 32],
-    entries: Mutex<HashMap<[u8; 16], Remembered>>,
-}
-
-struct Remembered {
-    key: KeyId,
-    hash: PasswordHash,
-    at: Moment,
-}
-
-impl Remembered {
-    /// Remembered for [`REMEMBERED`], and no longer if the clock is set back meanwhile.
-    fn holds(&self, now: Moment) -> bool {
-        now <= self.at.after(REMEMBERED) && self.at.has_passed(now)
-    }
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self { key: token::random_bytes(), entries: Mutex::default() }
-    }
-}
-
-impl Memory {
-    /// The user who has this name and password, if that was found out a short while ago and still
-    /// holds. One read.
-    pub fn recall(
-        &self,
-        store: &dyn Store,
-        name: &Username,
-        password: &Password,
-        now: Moment,
-    ) -> Result<Option<User>> {
-        let remembered = {
-            let entries = self.entries();
-            let found = entries.get(&self.id(name, password)).filter(|it| it.holds(now));
-            found.map(|it| (it.key.clone(), it.hash.clone()))
-        };
-        let Some((key, hash)) = remembered else { return Ok(None) };
-        // As soon as it does not hold any more, nothing is left to recall.
-        let found = store.user_of_key(&key)?.filter(|(user, key)| {
-            key.hashed_password.as_ref() == Some(&hash) && user.disabled_at.is_none()
-        });
-        if found.is_none() {
-            self.entries().remove(&self.id(name, password));
-        }
-        Ok(found.map(|(user, _)| user))
-    }
-
-    /// Whether there is something to recall of them, for a moment yet.
-    pub fn has(&self, name: &Username, password: &Password, now: Moment) -> bool {
-        let soon = now.after(MARGIN);
-        let entries = self.entries();
-        entries.get(&self.id(name, password)).is_some_and(|it| it.holds(now) && it.holds(soon))
-    }
-
-    /// Remembers for [`REMEMBERED`] that the password of this name matched this hash.
-    pub fn remember(&self, name: &Username, password: &Password, hash: PasswordHash, now: Moment) {
-        let mut entries = self.entries();
-        if entries.len() >= REMEMBERED_MOST {
-            entries.retain(|_, it| it.holds(now));
-        }
-        if entries.len() >= REMEMBERED_MOST {
-            let first = entries.iter().min_by_key(|(_, it)| it.at.millis()).map(|(id, _)| *id);
-            first.map(|id| entries.remove(&id));
-        }
-        let key = KeyId::username(name.canonical());
-        entries.insert(self.id(name, password), Remembered { key, hash, at: now });
-    }
-
-    fn id(&self, name: &Username, password: &Password) -> [u8; 16] {
-        // The length keeps `a` with `bc` apart from `ab` with `c`.
-        let name = name.canonical();
-        token::keyed_hash(&self.key, &format!("{}:{name}{}", name.len(), password.reveal()))
-    }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<[u8; 16], Remembered>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW: Moment = Moment::from_millis(1_000_000);
-
-    fn pair(name: &str, password: &str) -> (Username, Password) {
-        (Username::for_sign_in(name).unwrap(), Password::new(password))
-    }
 
     #[test]
     fn takes_names_that_can_be_shown() {
@@ -263,31 +156,5 @@ mod tests {
         assert!(read(&reveal(&token)).is_some_and(|it| it == token));
         assert!(read(token.reveal()).is_none());
         assert!(read(&format!("{PREFIX}short")).is_none());
-    }
-
-    #[test]
-    fn remembers_no_more_than_it_has_room_for_and_forgets_the_oldest_first() {
-        let memory = Memory::default();
-        let hash = || PasswordHash::from_stored("$x".to_owned());
-        for number in 0..REMEMBERED_MOST + 10 {
-            let (name, password) = pair(&number.to_string(), "secret");
-            let now = NOW.after(Duration::from_millis(number.try_into().unwrap()));
-            memory.remember(&name, &password, hash(), now);
-        }
-        assert_eq!(memory.entries().len(), REMEMBERED_MOST);
-        let knows = |number: usize| {
-            let (name, password) = pair(&number.to_string(), "secret");
-            memory.has(&name, &password, NOW)
-        };
-        assert!(!knows(9) && knows(10) && knows(REMEMBERED_MOST + 9));
-    }
-
-    #[test]
-    fn takes_no_name_and_password_for_another() {
-        let memory = Memory::default();
-        let (name, password) = pair("a", "bc");
-        memory.remember(&name, &password, PasswordHash::from_stored("$x".to_owned()), NOW);
-        let (other, rest) = pair("ab", "c");
-        assert!(memory.has(&name, &password, NOW) && !memory.has(&other, &rest, NOW));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::auth::sign_in::DEVICE_LIFE;
+use crate::auth::devices::DEVICE_LIFE;
 use crate::auth::throttle::{self, QUIET};
 use crate::auth::{Authenticator, access_tokens, invitations, names, one_time_tokens, sessions};
 use crate::base::clock::Moment;

@@ -3,7 +3,7 @@
 //! Decides what counts as proof. Knows nothing of sessions, of which passwords are good enough, or
 //! of what somebody who fails is told.
 
-use crate::auth::users::Username;
+use crate::auth::usernames::Username;
 use crate::base::password::{Hasher, Password, PasswordHash, Verdict};
 use crate::store::{
     Credentials, Epoch, Key, KeyAdded, KeyId, PasswordSet, Result, Store, User, UserId,

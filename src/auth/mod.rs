@@ -4,11 +4,14 @@
 
 pub mod sign_in;
 pub mod access_tokens;
+pub mod verified_passwords;
 pub mod invitations;
 pub mod one_time_tokens;
 pub mod names;
 pub mod users;
+pub mod usernames;
 pub mod keys;
+pub mod devices;
 pub mod sessions;
 pub mod password_policy;
 pub mod throttle;

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::auth::users::Username;
+use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::store::{Result, Store};
 
@@ -167,7 +167,7 @@ pub fn delete_rested(store: &dyn Store, limit: u32, now: Moment) -> Result<usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::users;
+    use crate::auth::usernames;
 
     fn name(typed: &str) -> Username {
         Username::for_sign_in(typed).unwrap()
@@ -177,7 +177,7 @@ mod tests {
     fn lists_the_names_of_an_office_in_canonical_form_and_in_order() {
         assert!(ROLES.is_sorted());
         for role in ROLES {
-            assert_eq!(users::canonical(role), role);
+            assert_eq!(usernames::canonical(role), role);
         }
         let roles = Reserved::default().and_roles();
         for spelling in ["admin", "Admin", "ＡＤＭＩＮ", "POSTMASTER", "ａdministrator"] {

@@ -7,11 +7,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::auth::Authenticator;
+use crate::auth::devices::{self, DEVICE_LIFE};
 use crate::auth::keys::{self, NewKey, Proof, Proven, Refusal};
 use crate::auth::names::{self, Reserved, Rest};
 use crate::auth::sessions::{self, Periods, Started};
 use crate::auth::throttle::{self, Limits, Subject};
-use crate::auth::users::{self, Username};
+use crate::auth::usernames::Username;
+use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::{Password, PasswordHash};
 use crate::base::token::{self, Token, TokenHash};
@@ -19,9 +21,6 @@ use crate::store::{
     ClientInfo, Device, Invite, KeyId, PasswordChanged, Result, Session, SessionStart, SignedUp,
     Store, User, UserId,
 };
-
-/// How long a browser is known after somebody has signed in there.
-pub const DEVICE_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What the operator sets for everybody.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -115,7 +114,7 @@ pub fn sign_up(
     }
     let id = KeyId::username(name.canonical());
     let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
-    let device = device_of(store, caller)?;
+    let device = devices::of(store, caller)?;
     let entry = entry(caller, device.as_ref(), &user.id, now);
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
     let invite = caller.invite.as_ref().map(|it| it.id);
@@ -151,7 +150,7 @@ pub fn with_password(
         Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
         Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
     };
-    let device = device_of(store, caller)?;
+    let device = devices::of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = cleared;
     entry.proof = Some(epoch);
@@ -228,7 +227,7 @@ pub fn change_password(
         Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
         Check::Wait(wait) => return Ok(Change::Wait(wait)),
     };
-    let device = known_device(store, caller)?;
+    let device = devices::known(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = subject.cleared_by_success();
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
@@ -347,21 +346,6 @@ fn subject(
     };
     let (limits, address) = (&rules.limits, caller.address);
     Ok(Subject::sign_in(store, limits, canonical, known.as_ref(), address))
-}
-
-/// The secret that the browser has, if we gave it out: what we did not make we do not adopt.
-fn known_device(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
-    Ok(match &caller.device {
-        Some(device) if store.knows_device(&device.hash())? => Some(device.clone()),
-        Some(_) | None => None,
-    })
-}
-
-/// The device token of a browser that presents a known one; otherwise a new one, unless the browser is to
-/// forget the session when it is closed.
-fn device_of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
-    let known = known_device(store, caller)?;
-    Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })
 }
 
 fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> SessionStart {

@@ -7,7 +7,7 @@ use super::user::finish;
 use super::{Done, find, lines, printable, table};
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
-use crate::auth::users::Username;
+use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher, PasswordHash};
 use crate::store::{Key, KeyAdded, KeyId, Store, User};

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::serve::parse::{origin, policy};
 use crate::auth::password_policy::{self, Flaw, Policy};
-use crate::auth::users::Username;
+use crate::auth::usernames::Username;
 use crate::base::origin::Origin;
 use crate::base::password::Password;
 

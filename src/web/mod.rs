@@ -30,11 +30,11 @@ pub use settings::Settings;
 
 use handlers::{forward_auth, health};
 
-use crate::auth::access_tokens::Memory;
 use crate::auth::events::{Audited, Event};
 use crate::auth::password_policy::{Flaw, site_words};
 use crate::auth::sessions::Uses;
 use crate::auth::sign_in::Rules;
+use crate::auth::verified_passwords::Memory;
 use crate::auth::{Authenticator, audit, housekeeping};
 use crate::base::clock::Moment;
 use crate::base::origin::Origin;

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use crate::auth::users::{self, Username};
+use crate::auth::usernames::{self, Username};
 use crate::base::password::Password;
 
 /// UTF-16 units of a password, at most, whenever one is given: the guide's limit, which also keeps
@@ -69,7 +69,7 @@ impl Policy {
         if self == Self::Seed {
             return None;
         }
-        let folded = users::canonical(password.reveal());
+        let folded = usernames::canonical(password.reveal());
         if folded == name.canonical() || site.contains(&folded) {
             Some(Flaw::Name)
         } else if is_common(&folded) {
@@ -198,7 +198,7 @@ mod tests {
         for word in &words {
             assert!(is_common(word), "{word}");
             assert!(!is_common(&format!("{word}\n")), "{word}");
-            assert_eq!(users::canonical(word), **word, "no password could ever match");
+            assert_eq!(usernames::canonical(word), **word, "no password could ever match");
         }
     }
 }

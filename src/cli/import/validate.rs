@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::candidate::{Candidate, CandidateKey, CandidateSession};
 use super::report::Report;
-use crate::auth::users::{self, Username};
+use crate::auth::usernames::Username;
+use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::Token;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::candidate::{Candidate, CandidateKey, CandidateSession};
 use super::text_file::TextFile;
+use crate::auth::usernames;
 use crate::auth::users;
 use crate::cli::export_format::{self, ExportCounts, Line};
 use crate::store::{ExportedUser, KeyId, Progress, tell};
@@ -77,11 +78,11 @@ fn candidate(it: ExportedUser) -> Candidate {
 /// What no program of ours has written: it may have been written by hand.
 fn fault(it: &ExportedUser) -> Option<String> {
     let user = &it.user;
-    if users::canonical(&user.username) != user.canonical_username {
+    if usernames::canonical(&user.username) != user.canonical_username {
         return Some("has a canonical name that does not follow from the name".to_owned());
     }
     let names = it.keys.iter().map(|key| &key.id).filter(|id| id.provider() == "username");
-    if names.map(KeyId::provider_user_id).any(|name| users::canonical(name) != name) {
+    if names.map(KeyId::provider_user_id).any(|name| usernames::canonical(name) != name) {
         return Some("has a username key that is not canonical".to_owned());
     }
     let is_object = serde_json::from_str::<Map<String, Value>>(&it.attributes).is_ok();

@@ -7,7 +7,7 @@ use crate::auth::events::Event;
 use crate::auth::one_time_tokens::{self, Purpose};
 use crate::auth::password_policy::{self, Flaw};
 
-use crate::auth::users::Username;
+use crate::auth::usernames::Username;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::User;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::auth::devices;
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::sessions;
 use crate::auth::sign_in::{self, Admission, Caller, SignIn, SignUp};
-use crate::auth::users::{self, Username};
+use crate::auth::usernames::Username;
+use crate::auth::users;
 use crate::base::password::Password;
 use crate::base::token::{Token, TokenHash};
 use crate::store::{Error, Invite, UserId};
@@ -282,7 +284,7 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
     let response = response.with("Set-Cookie", cookie).noting(note);
     match device {
         Some(device) => {
-            let expires = call.now.after(sign_in::DEVICE_LIFE);
+            let expires = call.now.after(devices::DEVICE_LIFE);
             let cookie = call.site.device_cookie.set(device.reveal(), expires, call.now);
             response.with("Set-Cookie", cookie)
         }

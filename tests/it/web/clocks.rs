@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use vestibule::auth::invitations::{self, NewInvite, SignUps};
 use vestibule::auth::one_time_tokens::{self, Purpose};
-use vestibule::auth::users::{self, Username};
+use vestibule::auth::usernames::Username;
+use vestibule::auth::users;
 use vestibule::base::clock::{Moment, SKEW_MAX};
 use vestibule::store::Groups;
 use vestibule::web::{Lane, Settings};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use vestibule::auth::names::Rest;
-use vestibule::auth::users::{self, Username};
+use vestibule::auth::usernames::Username;
+use vestibule::auth::users;
 use vestibule::store::Store;
 use vestibule::web::http::Response;
 use vestibule::web::{Alias, IdentityHeaders, Lane, Settings, check_paths};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use vestibule::auth::names::Rest;
 use vestibule::auth::one_time_tokens::{self, Purpose};
-use vestibule::auth::users::{self, Username};
+use vestibule::auth::usernames::Username;
+use vestibule::auth::users;
 use vestibule::base::token::Token;
 
 use crate::binary::{Binary, vestibule};

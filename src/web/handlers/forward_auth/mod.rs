@@ -22,7 +22,8 @@ use crate::auth::access_tokens;
 use crate::auth::events::Event;
 use crate::auth::password_policy;
 use crate::auth::sign_in::{self, Known};
-use crate::auth::users::{self, Username};
+use crate::auth::usernames::{self, Username};
+use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::Token;
@@ -427,8 +428,9 @@ fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Den
         }
     }
     let names = list("users")?;
-    let is_listed = names
-        .is_none_or(|names| names.iter().any(|it| users::canonical(it) == user.canonical_username));
+    let is_listed = names.is_none_or(|names| {
+        names.iter().any(|it| usernames::canonical(it) == user.canonical_username)
+    });
     if is_listed { Ok(()) } else { Err(Denial::ToThem) }
 }
 

@@ -1,0 +1,257 @@
+//! The names that people sign in with.
+//!
+//! Decides which names may be taken and which names are the same. Knows of no account.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// UTF-16 units of a name, at least, when an account is made (the guide).
+pub const UNITS_MIN: usize = 4;
+
+/// UTF-16 units of a name, at most, whenever one is given (the guide).
+pub const UNITS_MAX: usize = 31;
+
+/// A name that somebody gave: as they typed it, and in the canonical form that decides who it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Username {
+    typed: String,
+    canonical: String,
+}
+
+impl Username {
+    /// A name for a new account: 4 to 31 UTF-16 units of characters that can be seen, and no white
+    /// space at either end. `None` if it is not such a name.
+    pub fn for_sign_up(typed: &str) -> Option<Self> {
+        let long_enough = typed.encode_utf16().count() >= UNITS_MIN;
+        let stands_free = typed.trim() == typed && stands_by_itself(typed);
+        let acceptable = long_enough && stands_free && typed.chars().all(is_visible);
+        if acceptable { Self::for_sign_in(typed) } else { None }
+    }
+
+    /// A name that may belong to an account: 1 to 31 UTF-16 units. `None` if it is not.
+    ///
+    /// It is less strict than [`Username::for_sign_up`], as in the guide, so that stricter rules
+    /// for new names never lock out somebody who has an old one.
+    pub fn for_sign_in(typed: &str) -> Option<Self> {
+        let units = typed.encode_utf16().count();
+        (1..=UNITS_MAX)
+            .contains(&units)
+            .then(|| Self { typed: typed.to_owned(), canonical: canonical(typed) })
+    }
+
+    /// The name as it was typed: what pages show.
+    pub fn typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// The form that is the same for all spellings of one name: the unique key of an account.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+/// NFKC(lower(upper(NFKC(name)))), with every character mapped by itself.
+///
+/// So `Alice`, `ALICE` and full-width `ａｌｉｃｅ` are one name. Going through upper case merges what
+/// differs in lower case only (dotless ı and i, final and other sigma); mapping by character keeps
+/// the context rules of whole words out, which would make the form depend on its neighbours. The
+/// result maps to itself: a form that does not would let two accounts meet later (Spotify, 2013).
+pub fn canonical(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    let mut form = fold(name);
+    loop {
+        let again = fold(&form);
+        if again == form {
+            return form;
+        }
+        // U+1E9E takes two rounds.
+        form = again;
+    }
+}
+
+fn fold(name: &str) -> String {
+    let nfkc = ComposingNormalizerBorrowed::new_nfkc();
+    let folded: String = nfkc
+        .normalize(name)
+        .chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect();
+    nfkc.normalize(&folded).into_owned()
+}
+
+/// Characters that are drawn as nothing although their properties do not say so: the blank Braille
+/// pattern, the object replacement character and the Khitan filler.
+const BLANKS: [char; 3] = ['\u{2800}', '\u{fffc}', '\u{16fe4}'];
+
+/// Whether a name begins with a character of its own and not with a mark on the one before.
+fn stands_by_itself(name: &str) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new();
+    let is_mark = |it| {
+        matches!(
+            category.get(it),
+            GeneralCategory::NonspacingMark
+                | GeneralCategory::SpacingMark
+                | GeneralCategory::EnclosingMark
+        )
+    };
+    !name.starts_with(is_mark)
+}
+
+/// Control, format, private-use and unassigned characters, line separators, and whatever is drawn
+/// as nothing: with them two names could look the same, or a name could rearrange a line of text.
+fn is_visible(character: char) -> bool {
+    let hidden = matches!(
+        CodePointMapData::<GeneralCategory>::new().get(character),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Unassigned
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+    );
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character);
+    !hidden && !ignorable && !BLANKS.contains(&character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn is_name(typed: &str) -> bool {
+        Username::for_sign_up(typed).is_some()
+    }
+
+    #[test]
+    fn takes_one_name_in_all_its_spellings_for_one() {
+        for spelling in ["alice", "Alice", "ALICE", "ａｌｉｃｅ", "ＡＬＩＣＥ", "ａlice", "ⓐⓛⓘⓒⓔ"]
+        {
+            assert_eq!(canonical(spelling), "alice", "{spelling}");
+        }
+        for (one, other) in [
+            ("Straße", "STRASSE"),
+            ("ẞeta", "sseta"),
+            ("ΣΑΣ", "σας"),
+            ("ılker", "ilker"),
+            ("Å", "A\u{30a}"),
+            ("ﬁona", "FIONA"),
+            ("ᴬᴺᴺᴬ", "anna"),
+            ("a\u{a0}b", "a b"),
+        ] {
+            assert_eq!(canonical(one), canonical(other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn keeps_names_apart_that_are_not_the_same() {
+        for (one, other) in [("alice", "alicia"), ("аlice", "alice"), ("resume", "résumé")] {
+            assert_ne!(canonical(one), canonical(other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn counts_the_length_of_a_name_as_javascript_does() {
+        for (name, accepted) in [
+            ("abc", false),
+            ("abcd", true),
+            (&*"a".repeat(31), true),
+            (&*"a".repeat(32), false),
+            ("😀", false),
+            ("😀😀", true),
+            (&*"😀".repeat(15), true),
+            (&*"😀".repeat(16), false),
+            ("äöü", false),
+            ("äöüß", true),
+        ] {
+            assert_eq!(is_name(name), accepted, "{name}");
+        }
+    }
+
+    #[test]
+    fn accepts_at_sign_in_every_name_of_1_to_31() {
+        for (name, accepted) in
+            [("", false), ("a", true), (" ", true), ("\0", true), (&*"a".repeat(32), false)]
+        {
+            assert_eq!(Username::for_sign_in(name).is_some(), accepted, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn accepts_any_name_that_can_be_seen() {
+        for name in
+            ["<b>x</b>", "a:b:c:d", "two words", "a@b.example", "Zoë-Ann", "Ωμέγα", "李小龙先生"]
+        {
+            assert!(is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_names_that_hide_something() {
+        for (what, name) in [
+            ("NUL", "abc\0d"),
+            ("line break", "abc\r\nd"),
+            ("tab", "abc\td"),
+            ("delete", "abcd\u{7f}"),
+            ("C1 control", "abcd\u{85}"),
+            ("zero-width space", "abc\u{200b}d"),
+            ("zero-width joiner", "abc\u{200d}d"),
+            ("byte order mark", "\u{feff}abcd"),
+            ("right-to-left override", "abc\u{202e}d"),
+            ("isolate", "abc\u{2066}d"),
+            ("soft hyphen", "abc\u{ad}d"),
+            ("line separator", "abc\u{2028}d"),
+            ("paragraph separator", "abc\u{2029}d"),
+            ("variation selector", "abcd\u{fe0f}"),
+            ("Hangul filler", "abc\u{3164}d"),
+            ("combining grapheme joiner", "abc\u{34f}d"),
+            ("tag", "abc\u{e0061}d"),
+            ("private use", "abc\u{e000}d"),
+            ("not a character", "abc\u{ffff}d"),
+            ("unassigned", "abc\u{0378}d"),
+            ("leading space", " abcd"),
+            ("trailing space", "abcd "),
+            ("ideographic space outside", "\u{3000}abcd"),
+            ("nothing but spaces", "    "),
+            ("blank Braille pattern", "abcd\u{2800}"),
+            ("object replacement", "abcd\u{fffc}"),
+            ("Khitan filler", "\u{16fe4}abcd"),
+            ("marks with nothing under them", "\u{301}\u{301}\u{301}\u{301}"),
+        ] {
+            assert!(!is_name(name), "{what}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn has_a_canonical_form_that_is_its_own(name in any::<String>()) {
+            let form = canonical(&name);
+            prop_assert_eq!(canonical(&form), form);
+        }
+
+        #[test]
+        fn forgets_case_and_composition(name in "\\PC{1,31}") {
+            let form = canonical(&name);
+            let upper: String = name.chars().flat_map(char::to_uppercase).collect();
+            prop_assert_eq!(canonical(&upper), form.clone());
+            let nfc = ComposingNormalizerBorrowed::new_nfc().normalize(&name).into_owned();
+            prop_assert_eq!(canonical(&nfc), form);
+        }
+
+        #[test]
+        fn agrees_with_the_long_way_on_ascii(name in "[ -~]{0,40}") {
+            prop_assert_eq!(canonical(&name), fold(&name));
+        }
+    }
+
+    #[test]
+    fn has_a_canonical_form_for_every_single_character() {
+        for character in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let form = canonical(&character.to_string());
+            assert_eq!(canonical(&form), form, "U+{:04X}", u32::from(character));
+        }
+    }
+}
