@@ -28,7 +28,7 @@ pub enum Proof {
     /// The password is right.
     Of(Box<Proven>),
     /// It is nobody's. All refusals take the same time and are told the same.
-    Refused(Refusal),
+    Refused(ProofFailure),
 }
 
 /// A user whose password was right. It holds a hash and so has no `Debug`.
@@ -45,7 +45,7 @@ pub struct Proven {
 
 /// Why a proof failed: for the operator's log, never for the visitor.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum ProofFailure {
     /// There is no such key.
     UnknownKey,
     /// There is another password, or none.
@@ -85,7 +85,7 @@ pub fn user_by_password(
     id: &KeyId,
     password: &Password,
 ) -> Result<Proof> {
-    prove(store, hasher, store.credentials_of_key(id)?, password)
+    verify(store, hasher, store.credentials_of_key(id)?, password)
 }
 
 /// A user who gives their password once more: the password of any key of theirs, whatever the keys are
@@ -96,10 +96,10 @@ pub fn user_again_by_password(
     id: &UserId,
     password: &Password,
 ) -> Result<Proof> {
-    prove(store, hasher, store.credentials_of_user(id)?, password)
+    verify(store, hasher, store.credentials_of_user(id)?, password)
 }
 
-fn prove(
+fn verify(
     store: &dyn Store,
     hasher: &Hasher,
     found: Option<Credentials>,
@@ -108,13 +108,13 @@ fn prove(
     let stored = found.as_ref().map_or(&[][..], |it| it.hashes.as_slice());
     let (verdict, hash) = compare(hasher, stored, password);
     let Some(Credentials { user, epoch, .. }) = found else {
-        return Ok(Proof::Refused(Refusal::UnknownKey));
+        return Ok(Proof::Refused(ProofFailure::UnknownKey));
     };
     let is_disabled = user.disabled_at.is_some();
     Ok(match (verdict, hash) {
         // Costs and looks the same as a wrong password.
         (Verdict::Right | Verdict::Stale, Some(_)) if is_disabled => {
-            Proof::Refused(Refusal::Disabled(user.id))
+            Proof::Refused(ProofFailure::Disabled(user.id))
         }
         (Verdict::Right, Some(hash)) => Proof::Of(Box::new(Proven { user, hash, epoch })),
         (Verdict::Stale, Some(old)) => {
@@ -124,9 +124,9 @@ fn prove(
             Proof::Of(Box::new(Proven { user, hash, epoch }))
         }
         (Verdict::Unreadable, _) if !is_disabled => {
-            Proof::Refused(Refusal::UnreadableHash(user.id))
+            Proof::Refused(ProofFailure::UnreadableHash(user.id))
         }
-        _ => Proof::Refused(Refusal::WrongPassword),
+        _ => Proof::Refused(ProofFailure::WrongPassword),
     })
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::auth::Authenticator;
 use crate::auth::devices::{self, DEVICE_LIFE};
-use crate::auth::keys::{self, NewKey, Proof, Proven, Refusal};
+use crate::auth::keys::{self, NewKey, Proof, ProofFailure, Proven};
 use crate::auth::names::{self, Reserved, Rest};
 use crate::auth::sessions::{self, Periods, Started};
-use crate::auth::throttle::{self, Limits, Subject};
+use crate::auth::throttle::{self, Subject, ThrottleLimits};
 use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::clock::Moment;
@@ -28,7 +28,7 @@ pub struct Rules {
     /// How long sessions live.
     pub periods: Periods,
     /// How often somebody may guess.
-    pub limits: Limits,
+    pub limits: ThrottleLimits,
     /// How long a name rests whose account is deleted.
     pub rest: Rest,
     /// Names that nobody may take at sign-up.
@@ -80,7 +80,7 @@ pub enum SignIn {
     /// The password is right.
     Admitted(Box<Admission>),
     /// Name or password is wrong. Which of them is for the operator alone.
-    Refused(Refusal),
+    Refused(ProofFailure),
     /// Too many tries have failed. No password was looked at, and nothing was counted.
     Wait(Duration),
 }
@@ -144,12 +144,12 @@ pub fn with_password(
     let store = auth.store();
     let subject = subject(store, rules, name.canonical(), caller, now)?;
     let cleared = subject.cleared_by_success();
-    let Proven { user, epoch, .. } = match prove(auth, Whose::Name(name), password, &subject, now)?
-    {
-        Check::Proven(proven) => *proven,
-        Check::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
-        Check::Wait(wait) => return Ok(SignIn::Wait(wait)),
-    };
+    let Proven { user, epoch, .. } =
+        match verify_password(auth, Whose::Name(name), password, &subject, now)? {
+            PasswordCheck::Proven(proven) => *proven,
+            PasswordCheck::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
+            PasswordCheck::Wait(wait) => return Ok(SignIn::Wait(wait)),
+        };
     let device = devices::of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = cleared;
@@ -159,16 +159,16 @@ pub fn with_password(
             SignIn::Admitted(Box::new(Admission { user, started, device, invite: None }))
         }
         // The account was deleted, or its password changed, while this one was being checked.
-        None => SignIn::Refused(Refusal::UnknownKey),
+        None => SignIn::Refused(ProofFailure::UnknownKey),
     })
 }
 
 /// What became of a password that was given once more, by somebody who is signed in.
-pub enum Again {
+pub enum Reauthentication {
     /// It is right.
     Right,
     /// It is not.
-    Refused(Refusal),
+    Refused(ProofFailure),
     /// Too many tries have failed. It was not looked at.
     Wait(Duration),
 }
@@ -176,26 +176,26 @@ pub enum Again {
 /// Asks somebody who is signed in for their password once more, and notes in their session that it
 /// was right (OWASP ASVS 7.5.1). Any password of theirs is, whatever its key is called. Failures count
 /// against the session alone: see [`Subject::reauthentication`].
-pub fn again(
+pub fn reauthenticate(
     auth: &Authenticator,
     (user, session): (&User, &Session),
     password: &Password,
     now: Moment,
-) -> Result<Again> {
+) -> Result<Reauthentication> {
     let store = auth.store();
     let subject = Subject::reauthentication(store, &session.id);
-    Ok(match prove(auth, Whose::User(&user.id), password, &subject, now)? {
-        Check::Proven(_) => {
+    Ok(match verify_password(auth, Whose::User(&user.id), password, &subject, now)? {
+        PasswordCheck::Proven(_) => {
             throttle::clear(store, &subject)?;
             if store.note_reauthentication(&session.id, now)? {
-                Again::Right
+                Reauthentication::Right
             } else {
                 // The session has ended meanwhile, as it does when the password changes.
-                Again::Refused(Refusal::WrongPassword)
+                Reauthentication::Refused(ProofFailure::WrongPassword)
             }
         }
-        Check::Refused(refusal) => Again::Refused(refusal),
-        Check::Wait(wait) => Again::Wait(wait),
+        PasswordCheck::Refused(refusal) => Reauthentication::Refused(refusal),
+        PasswordCheck::Wait(wait) => Reauthentication::Wait(wait),
     })
 }
 
@@ -204,14 +204,14 @@ pub enum Change {
     /// It is changed, every session has ended, and this is the one that takes their place.
     Done(Started),
     /// The present password was wrong.
-    Refused(Refusal),
+    Refused(ProofFailure),
     /// Too many tries have failed. Nothing was looked at.
     Wait(Duration),
 }
 
 /// Gives somebody who is signed in a new password, if they know the present one. Every session of
 /// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4). Failures count
-/// as in [`again`].
+/// as in [`reauthenticate`].
 pub fn change_password(
     auth: &Authenticator,
     (user, session): (&User, &Session),
@@ -222,11 +222,12 @@ pub fn change_password(
     let Authenticator { hasher, rules, .. } = auth;
     let store = auth.store();
     let subject = Subject::reauthentication(store, &session.id);
-    let Proven { epoch, .. } = match prove(auth, Whose::User(&user.id), present, &subject, now)? {
-        Check::Proven(proven) => *proven,
-        Check::Refused(refusal) => return Ok(Change::Refused(refusal)),
-        Check::Wait(wait) => return Ok(Change::Wait(wait)),
-    };
+    let Proven { epoch, .. } =
+        match verify_password(auth, Whose::User(&user.id), present, &subject, now)? {
+            PasswordCheck::Proven(proven) => *proven,
+            PasswordCheck::Refused(refusal) => return Ok(Change::Refused(refusal)),
+            PasswordCheck::Wait(wait) => return Ok(Change::Wait(wait)),
+        };
     let device = devices::known(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = subject.cleared_by_success();
@@ -235,40 +236,40 @@ pub fn change_password(
     Ok(match store.change_password(epoch, &new, &started.session, &entry)? {
         PasswordChanged::Done => Change::Done(started),
         PasswordChanged::NameTaken | PasswordChanged::ProofOutdated => {
-            Change::Refused(Refusal::WrongPassword)
+            Change::Refused(ProofFailure::WrongPassword)
         }
     })
 }
 
 /// What became of a password that came without a wish for a session.
-pub enum Known {
+pub enum Identification {
     /// It is this user's, by this hash.
     User(Box<User>, PasswordHash),
     /// It is nobody's. Which part of it is wrong is for the operator alone.
-    Refused(Refusal),
+    Refused(ProofFailure),
     /// Too many tries have failed. It was not looked at.
     Wait(Duration),
 }
 
 /// Finds out whose name and password these are, and starts no session: for scripts that send them with
 /// each request. It counts as a sign-in does (OWASP ASVS 6.3.1: on every way in).
-pub fn without_session(
+pub fn identify(
     auth: &Authenticator,
     name: &Username,
     password: &Password,
     caller: &Caller,
     now: Moment,
-) -> Result<Known> {
+) -> Result<Identification> {
     let Authenticator { rules, .. } = auth;
     let store = auth.store();
     let subject = subject(store, rules, name.canonical(), caller, now)?;
-    Ok(match prove(auth, Whose::Name(name), password, &subject, now)? {
-        Check::Proven(proven) => {
+    Ok(match verify_password(auth, Whose::Name(name), password, &subject, now)? {
+        PasswordCheck::Proven(proven) => {
             throttle::clear(store, &subject)?;
-            Known::User(Box::new(proven.user), proven.hash)
+            Identification::User(Box::new(proven.user), proven.hash)
         }
-        Check::Refused(refusal) => Known::Refused(refusal),
-        Check::Wait(wait) => Known::Wait(wait),
+        PasswordCheck::Refused(refusal) => Identification::Refused(refusal),
+        PasswordCheck::Wait(wait) => Identification::Wait(wait),
     })
 }
 
@@ -292,24 +293,24 @@ enum Whose<'a> {
     User(&'a UserId),
 }
 
-enum Check {
+enum PasswordCheck {
     Proven(Box<Proven>),
-    Refused(Refusal),
+    Refused(ProofFailure),
     Wait(Duration),
 }
 
 /// The one place where a password is compared: throttled first, counted under `subject` if wrong.
-fn prove(
+fn verify_password(
     auth: &Authenticator,
     whose: Whose<'_>,
     password: &Password,
     subject: &Subject,
     now: Moment,
-) -> Result<Check> {
+) -> Result<PasswordCheck> {
     let Authenticator { hasher, rules, .. } = auth;
     let store = auth.store();
     if let Some(wait) = throttle::wait(store, &rules.limits, subject, now)? {
-        return Ok(Check::Wait(wait));
+        return Ok(PasswordCheck::Wait(wait));
     }
     let proof = match whose {
         Whose::Name(name) => {
@@ -319,10 +320,10 @@ fn prove(
         Whose::User(id) => keys::user_again_by_password(store, hasher, id, password)?,
     };
     Ok(match proof {
-        Proof::Of(proven) => Check::Proven(proven),
+        Proof::Of(proven) => PasswordCheck::Proven(proven),
         Proof::Refused(refusal) => {
             throttle::note(store, &rules.limits, subject, now)?;
-            Check::Refused(refusal)
+            PasswordCheck::Refused(refusal)
         }
     })
 }

@@ -17,7 +17,7 @@ use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
 
 /// What an operator may set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub struct ThrottleLimits {
     /// Wrong passwords for one name before anybody has to wait.
     pub free: u32,
     /// The longest wait. It doubles from one second up to this: at 30 minutes, 48 tries a day are
@@ -35,7 +35,7 @@ pub struct Limits {
     pub rows: u32,
 }
 
-impl Default for Limits {
+impl Default for ThrottleLimits {
     fn default() -> Self {
         Self {
             free: 5,
@@ -55,16 +55,16 @@ pub const QUIET: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How a thing is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Way {
+enum Strategy {
     /// Some failures are free, then waits grow.
-    Growing,
+    Backoff,
     /// An allowance of so many that grows back by one in each such time.
-    Bucket(u32, Duration),
+    TokenBucket(u32, Duration),
 }
 
 /// What a try is counted under.
 pub struct Subject {
-    things: Vec<(CountId, Way)>,
+    things: Vec<(CountId, Strategy)>,
 }
 
 impl Subject {
@@ -72,7 +72,7 @@ impl Subject {
     /// elsewhere, and from this address, if it stands for one client.
     pub fn sign_in(
         store: &dyn Store,
-        limits: &Limits,
+        limits: &ThrottleLimits,
         canonical: &str,
         device: Option<&TokenHash>,
         address: Option<IpAddr>,
@@ -81,13 +81,15 @@ impl Subject {
             Some(device) => format!("device:{}:{canonical}", token::hex(device.as_bytes())),
             None => format!("name:{canonical}"),
         };
-        let mut things = vec![(count_id(store, &name), Way::Growing)];
+        let mut things = vec![(count_id(store, &name), Strategy::Backoff)];
         // A known browser is held back by its own count alone: somebody behind the same address could
         // lock its owner out otherwise.
         if let Some(address) = address.filter(|_| device.is_none()) {
-            let way = Way::Bucket(limits.address_free, limits.address_every);
-            things
-                .push((count_id(store, &format!("address:{}", ClientPrefix::from(address))), way));
+            let strategy = Strategy::TokenBucket(limits.address_free, limits.address_every);
+            things.push((
+                count_id(store, &format!("address:{}", ClientPrefix::from(address))),
+                strategy,
+            ));
         }
         Self { things }
     }
@@ -97,20 +99,21 @@ impl Subject {
     /// password, and a stolen session must not be a way to guess it (OWASP ASVS 6.3.1).
     pub fn reauthentication(store: &dyn Store, session: &TokenHash) -> Self {
         let thing = format!("session:{}", token::hex(session.as_bytes()));
-        Self { things: vec![(count_id(store, &thing), Way::Growing)] }
+        Self { things: vec![(count_id(store, &thing), Strategy::Backoff)] }
     }
 
     /// A sign-up from this address. Nothing is counted where the address stands for many clients.
-    pub fn sign_up(store: &dyn Store, limits: &Limits, address: Option<IpAddr>) -> Self {
-        let way = Way::Bucket(limits.sign_up_free, limits.sign_up_every);
-        let thing = |it| (count_id(store, &format!("sign-up:{}", ClientPrefix::from(it))), way);
+    pub fn sign_up(store: &dyn Store, limits: &ThrottleLimits, address: Option<IpAddr>) -> Self {
+        let strategy = Strategy::TokenBucket(limits.sign_up_free, limits.sign_up_every);
+        let thing =
+            |it| (count_id(store, &format!("sign-up:{}", ClientPrefix::from(it))), strategy);
         Self { things: address.map(thing).into_iter().collect() }
     }
 
     /// What a success clears: the name's count, but not the address's, which would let somebody with
     /// one account guess at others for ever.
     pub fn cleared_by_success(&self) -> Option<CountId> {
-        self.things.iter().find(|(_, way)| *way == Way::Growing).map(|(id, _)| *id)
+        self.things.iter().find(|(_, strategy)| *strategy == Strategy::Backoff).map(|(id, _)| *id)
     }
 }
 
@@ -118,24 +121,29 @@ impl Subject {
 /// clock went back since the last failure: then that counts from now on as one of now.
 pub fn wait(
     store: &dyn Store,
-    limits: &Limits,
+    limits: &ThrottleLimits,
     subject: &Subject,
     now: Moment,
 ) -> Result<Option<Duration>> {
     let mut longest = None;
-    for (id, way) in &subject.things {
+    for (id, strategy) in &subject.things {
         let Some(count) = store.count(id)? else { continue };
         if !count.last_at.has_passed(now) {
             bring_back(store, limits, &[*id], now)?;
         }
-        longest = longest.max(wait_of(limits, *way, &as_of(count, now), now));
+        longest = longest.max(wait_of(limits, *strategy, &as_of(count, now), now));
     }
     Ok(longest)
 }
 
 /// Counts a try that failed, or an account that was made. One write, or none if there is nothing to
 /// count it under.
-pub fn note(store: &dyn Store, limits: &Limits, subject: &Subject, now: Moment) -> Result<()> {
+pub fn note(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    subject: &Subject,
+    now: Moment,
+) -> Result<()> {
     if subject.things.is_empty() {
         return Ok(());
     }
@@ -192,7 +200,7 @@ pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
 /// were. Otherwise nothing would ever forget them, and rows that matter would make room for them.
 pub fn bring_back_all(
     store: &dyn Store,
-    limits: &Limits,
+    limits: &ThrottleLimits,
     limit: u32,
     now: Moment,
 ) -> Result<usize> {
@@ -201,7 +209,12 @@ pub fn bring_back_all(
     Ok(ids.len())
 }
 
-fn bring_back(store: &dyn Store, limits: &Limits, ids: &[CountId], now: Moment) -> Result<()> {
+fn bring_back(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    ids: &[CountId],
+    now: Moment,
+) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -223,15 +236,20 @@ fn as_of(count: Count, now: Moment) -> Count {
 
 /// The wait that follows from a count. It is never longer than the settings say, counted from the last
 /// failure and from now, whatever they were or the clock showed when the count was written.
-fn wait_of(limits: &Limits, way: Way, count: &Count, now: Moment) -> Option<Duration> {
-    let (until, longest) = match way {
-        Way::Growing if is_quiet(count, now) => return None,
-        Way::Growing => {
+fn wait_of(
+    limits: &ThrottleLimits,
+    strategy: Strategy,
+    count: &Count,
+    now: Moment,
+) -> Option<Duration> {
+    let (until, longest) = match strategy {
+        Strategy::Backoff if is_quiet(count, now) => return None,
+        Strategy::Backoff => {
             let until = count.last_at.after(delay(limits, count.failures));
             (count.until.min(until), limits.wait_max)
         }
         // The allowance is used up when it will take longer than all of it to be whole again.
-        Way::Bucket(free, every) => {
+        Strategy::TokenBucket(free, every) => {
             (count.until.before(every * free.saturating_sub(1)), every * free)
         }
     };
@@ -239,19 +257,19 @@ fn wait_of(limits: &Limits, way: Way, count: &Count, now: Moment) -> Option<Dura
     (!wait.is_zero()).then_some(wait)
 }
 
-fn after(limits: &Limits, way: Way, before: Option<Count>, now: Moment) -> Count {
+fn after(limits: &ThrottleLimits, strategy: Strategy, before: Option<Count>, now: Moment) -> Count {
     let before = before.map(|it| as_of(it, now));
-    let before = before.filter(|it| way != Way::Growing || !is_quiet(it, now));
+    let before = before.filter(|it| strategy != Strategy::Backoff || !is_quiet(it, now));
     let failures = before.map_or(0, |it| it.failures).saturating_add(1);
-    let until = match way {
-        Way::Growing => now.after(delay(limits, failures)),
-        Way::Bucket(_, every) => before.map_or(now, |it| it.until.max(now)).after(every),
+    let until = match strategy {
+        Strategy::Backoff => now.after(delay(limits, failures)),
+        Strategy::TokenBucket(_, every) => before.map_or(now, |it| it.until.max(now)).after(every),
     };
     Count { failures, last_at: now, until }
 }
 
 /// The wait after so many failures: nothing, then 1, 2, 4… seconds.
-fn delay(limits: &Limits, failures: u32) -> Duration {
+fn delay(limits: &ThrottleLimits, failures: u32) -> Duration {
     match failures.checked_sub(limits.free + 1) {
         None => Duration::ZERO,
         Some(doublings) => {
@@ -281,7 +299,7 @@ mod tests {
 
     #[test]
     fn doubles_the_wait_after_the_free_tries_up_to_a_limit() {
-        let limits = Limits::default();
+        let limits = ThrottleLimits::default();
         let waits: Vec<_> = (1..=9).map(|it| delay(&limits, it).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8]);
         for failures in [17, 40, 100, u32::MAX] {
@@ -291,12 +309,12 @@ mod tests {
 
     #[test]
     fn leaves_fewer_than_a_hundred_tries_a_day() {
-        let limits = Limits::default();
+        let limits = ThrottleLimits::default();
         let (mut count, mut now, mut tries) = (None, NOW, 0);
         // Somebody who tries again at the first moment they may, for a week.
         while NOW.until(now) < 7 * QUIET {
-            let next = after(&limits, Way::Growing, count, now);
-            now = now.after(wait_of(&limits, Way::Growing, &next, now).unwrap_or_default());
+            let next = after(&limits, Strategy::Backoff, count, now);
+            now = now.after(wait_of(&limits, Strategy::Backoff, &next, now).unwrap_or_default());
             count = Some(next);
             tries += 1;
         }
@@ -307,17 +325,17 @@ mod tests {
 
     #[test]
     fn counts_a_failure_of_the_future_as_one_of_now() {
-        let limits = Limits::default();
+        let limits = ThrottleLimits::default();
         for ahead in [seconds(2 * 3_600), seconds(8 * 3_600), seconds(24 * 3_600), 10 * YEAR] {
             let then = NOW.after(ahead);
-            let fail = |way, count| Some(after(&limits, way, count, then));
-            let count = (0..8).fold(None, |it, _| fail(Way::Growing, it)).unwrap();
-            let wait = wait_of(&limits, Way::Growing, &as_of(count, NOW), NOW);
+            let fail = |strategy, count| Some(after(&limits, strategy, count, then));
+            let count = (0..8).fold(None, |it, _| fail(Strategy::Backoff, it)).unwrap();
+            let wait = wait_of(&limits, Strategy::Backoff, &as_of(count, NOW), NOW);
             assert_eq!(wait, Some(seconds(4)), "as it was when it failed");
-            let next = after(&limits, Way::Growing, Some(count), NOW);
+            let next = after(&limits, Strategy::Backoff, Some(count), NOW);
             assert_eq!((next.failures, next.last_at, next.until), (9, NOW, NOW.after(seconds(8))));
 
-            let bucket = Way::Bucket(3, seconds(10));
+            let bucket = Strategy::TokenBucket(3, seconds(10));
             let count = (0..3).fold(None, |it, _| fail(bucket, it)).unwrap();
             let wait = wait_of(&limits, bucket, &as_of(count, NOW), NOW);
             assert_eq!(wait, Some(seconds(10)));
@@ -328,7 +346,7 @@ mod tests {
 
     #[test]
     fn makes_nobody_wait_longer_than_the_settings_say_whatever_a_count_holds() {
-        let limits = Limits { wait_max: seconds(60), ..Limits::default() };
+        let limits = ThrottleLimits { wait_max: seconds(60), ..ThrottleLimits::default() };
         for (last_at, until) in [
             (NOW, NOW.after(seconds(1_800))),
             (NOW.after(seconds(240)), NOW.after(seconds(2_040))),
@@ -337,42 +355,43 @@ mod tests {
             (Moment::from_millis(i64::MAX), Moment::from_millis(i64::MAX)),
         ] {
             let count = Count { failures: 40, last_at, until };
-            let wait = wait_of(&limits, Way::Growing, &as_of(count, NOW), NOW).unwrap_or_default();
+            let wait =
+                wait_of(&limits, Strategy::Backoff, &as_of(count, NOW), NOW).unwrap_or_default();
             assert!(wait <= limits.wait_max, "{wait:?}");
-            let bucket = Way::Bucket(3, seconds(10));
+            let bucket = Strategy::TokenBucket(3, seconds(10));
             let wait = wait_of(&limits, bucket, &as_of(count, NOW), NOW).unwrap_or_default();
             assert!(wait <= seconds(30), "{wait:?}");
         }
         // A shorter setting holds for failures from before, and the wait ends.
         let count = Count { failures: 40, last_at: NOW, until: NOW.after(seconds(1_800)) };
-        assert_eq!(wait_of(&limits, Way::Growing, &count, NOW.after(seconds(60))), None);
+        assert_eq!(wait_of(&limits, Strategy::Backoff, &count, NOW.after(seconds(60))), None);
     }
 
     #[test]
     fn forgets_after_a_day_of_quiet() {
-        let limits = Limits::default();
+        let limits = ThrottleLimits::default();
         let count = Count { failures: 30, last_at: NOW, until: NOW.after(limits.wait_max) };
         let almost = NOW.after(QUIET).before(seconds(1));
-        assert_eq!(after(&limits, Way::Growing, Some(count), almost).failures, 31);
+        assert_eq!(after(&limits, Strategy::Backoff, Some(count), almost).failures, 31);
         let later = NOW.after(QUIET);
-        assert_eq!(after(&limits, Way::Growing, Some(count), later).failures, 1);
-        assert_eq!(wait_of(&limits, Way::Growing, &count, later), None);
+        assert_eq!(after(&limits, Strategy::Backoff, Some(count), later).failures, 1);
+        assert_eq!(wait_of(&limits, Strategy::Backoff, &count, later), None);
     }
 
     #[test]
     fn lets_an_allowance_grow_back() {
-        let (limits, way) = (Limits::default(), Way::Bucket(3, seconds(10)));
+        let (limits, strategy) = (ThrottleLimits::default(), Strategy::TokenBucket(3, seconds(10)));
         let mut count = None;
         for _ in 0..3 {
-            assert!(count.is_none_or(|it| wait_of(&limits, way, &it, NOW).is_none()));
-            count = Some(after(&limits, way, count, NOW));
+            assert!(count.is_none_or(|it| wait_of(&limits, strategy, &it, NOW).is_none()));
+            count = Some(after(&limits, strategy, count, NOW));
         }
         let used_up = count.unwrap();
-        assert_eq!(wait_of(&limits, way, &used_up, NOW), Some(seconds(10)));
-        assert_eq!(wait_of(&limits, way, &used_up, NOW.after(seconds(9))), Some(seconds(1)));
+        assert_eq!(wait_of(&limits, strategy, &used_up, NOW), Some(seconds(10)));
+        assert_eq!(wait_of(&limits, strategy, &used_up, NOW.after(seconds(9))), Some(seconds(1)));
         let later = NOW.after(seconds(10));
-        assert_eq!(wait_of(&limits, way, &used_up, later), None);
-        let again = after(&limits, way, Some(used_up), later);
-        assert_eq!(wait_of(&limits, way, &again, later), Some(seconds(10)));
+        assert_eq!(wait_of(&limits, strategy, &used_up, later), None);
+        let again = after(&limits, strategy, Some(used_up), later);
+        assert_eq!(wait_of(&limits, strategy, &again, later), Some(seconds(10)));
     }
 }

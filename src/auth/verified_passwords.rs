@@ -25,7 +25,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// Passwords that were right a short while ago, by a keyed hash under a key that is never written
 /// down. What is remembered of them is the stored hash that they matched: as soon as that is another
 /// one, or its user is gone or shut out, nothing is remembered.
-pub struct Memory {
+pub struct VerifiedPasswords {
     key: [u8; 32],
     entries: Mutex<HashMap<[u8; 16], Remembered>>,
 }
@@ -43,16 +43,16 @@ impl Remembered {
     }
 }
 
-impl Default for Memory {
+impl Default for VerifiedPasswords {
     fn default() -> Self {
         Self { key: token::random_bytes(), entries: Mutex::default() }
     }
 }
 
-impl Memory {
+impl VerifiedPasswords {
     /// The user who has this name and password, if that was found out a short while ago and still
     /// holds. One read.
-    pub fn recall(
+    pub fn get(
         &self,
         store: &dyn Store,
         name: &Username,
@@ -119,27 +119,27 @@ mod tests {
 
     #[test]
     fn remembers_no_more_than_it_has_room_for_and_forgets_the_oldest_first() {
-        let memory = Memory::default();
+        let passwords = VerifiedPasswords::default();
         let hash = || PasswordHash::from_stored("$x".to_owned());
         for number in 0..REMEMBERED_MOST + 10 {
             let (name, password) = pair(&number.to_string(), "secret");
             let now = NOW.after(Duration::from_millis(number.try_into().unwrap()));
-            memory.remember(&name, &password, hash(), now);
+            passwords.remember(&name, &password, hash(), now);
         }
-        assert_eq!(memory.entries().len(), REMEMBERED_MOST);
+        assert_eq!(passwords.entries().len(), REMEMBERED_MOST);
         let knows = |number: usize| {
             let (name, password) = pair(&number.to_string(), "secret");
-            memory.has(&name, &password, NOW)
+            passwords.has(&name, &password, NOW)
         };
         assert!(!knows(9) && knows(10) && knows(REMEMBERED_MOST + 9));
     }
 
     #[test]
     fn takes_no_name_and_password_for_another() {
-        let memory = Memory::default();
+        let passwords = VerifiedPasswords::default();
         let (name, password) = pair("a", "bc");
-        memory.remember(&name, &password, PasswordHash::from_stored("$x".to_owned()), NOW);
+        passwords.remember(&name, &password, PasswordHash::from_stored("$x".to_owned()), NOW);
         let (other, rest) = pair("ab", "c");
-        assert!(memory.has(&name, &password, NOW) && !memory.has(&other, &rest, NOW));
+        assert!(passwords.has(&name, &password, NOW) && !passwords.has(&other, &rest, NOW));
     }
 }

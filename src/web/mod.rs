@@ -34,7 +34,7 @@ use crate::auth::events::{Audited, Event};
 use crate::auth::password_policy::{Flaw, site_words};
 use crate::auth::sessions::Uses;
 use crate::auth::sign_in::Rules;
-use crate::auth::verified_passwords::Memory;
+use crate::auth::verified_passwords::VerifiedPasswords;
 use crate::auth::{Authenticator, audit, housekeeping};
 use crate::base::clock::Moment;
 use crate::base::origin::Origin;
@@ -101,7 +101,7 @@ pub struct Site {
     /// The cookie by which a browser is known.
     device_cookie: CookieKind,
     /// Passwords that scripts send with each request.
-    memory: Memory,
+    memory: VerifiedPasswords,
     /// Uses of sessions and access tokens that are written behind the response.
     uses: Uses,
 }
@@ -126,7 +126,7 @@ impl Site {
             cookie: CookieKind { name, secure, domain },
             device_cookie: CookieKind { name: device_name, secure, domain: None },
             settings,
-            memory: Memory::default(),
+            memory: VerifiedPasswords::default(),
             uses: Uses::default(),
         }
     }

@@ -31,7 +31,7 @@ pub(super) enum Refusal {
     /// The invitation is not valid, or others were quicker.
     BadInvitation,
     /// Name or password is wrong. Which of them is for the operator alone.
-    IncorrectCredentials(keys::Refusal),
+    IncorrectCredentials(keys::ProofFailure),
     /// The current password is wrong.
     IncorrectPassword,
     /// The password was not given in this session lately, and not with the request.
@@ -100,9 +100,11 @@ impl Refusal {
             }
             Self::IncorrectCredentials(why) => {
                 let reason = match why {
-                    keys::Refusal::UnknownKey | keys::Refusal::WrongPassword => "bad_credentials",
-                    keys::Refusal::UnreadableHash(_) => "unreadable_hash",
-                    keys::Refusal::Disabled(_) => "disabled",
+                    keys::ProofFailure::UnknownKey | keys::ProofFailure::WrongPassword => {
+                        "bad_credentials"
+                    }
+                    keys::ProofFailure::UnreadableHash(_) => "unreadable_hash",
+                    keys::ProofFailure::Disabled(_) => "disabled",
                 };
                 let message: MessageKey = |t| t.incorrect_credentials;
                 row(400, (401, "incorrect_credentials"), reason, Password, message)
@@ -137,7 +139,7 @@ impl Refusal {
     pub(super) const fn user(&self) -> Option<&UserId> {
         match self {
             Self::IncorrectCredentials(
-                keys::Refusal::UnreadableHash(user) | keys::Refusal::Disabled(user),
+                keys::ProofFailure::UnreadableHash(user) | keys::ProofFailure::Disabled(user),
             ) => Some(user),
             _ => None,
         }

@@ -49,7 +49,7 @@ impl Settings {
     /// Which passwords may be chosen, in the end.
     pub fn policy(&self) -> Policy {
         let is_real = self.rule.own.is_some();
-        self.policy.unwrap_or(if is_real { Policy::Standard } else { Policy::Seed })
+        self.policy.unwrap_or(if is_real { Policy::Standard } else { Policy::Minimal })
     }
 
     /// What the sign-in form offers about being remembered, in the end.

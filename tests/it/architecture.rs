@@ -213,7 +213,7 @@ fn gives_no_secret_a_face_that_could_be_printed() {
         ("cli/import", "pub struct ForeignDb {"),
         ("cli/import", "pub struct ForeignKey {"),
         ("cli/import", "pub struct ForeignSession {"),
-        ("auth/verified_passwords", "pub struct Memory {"),
+        ("auth/verified_passwords", "pub struct VerifiedPasswords {"),
         ("auth/verified_passwords", "struct Remembered {"),
         ("cli/doctor", "pub struct DoctorCredentials {"),
         ("cli/doctor", "pub(super) struct Reply {"),

@@ -20,7 +20,7 @@ const COMMON: &str = include_str!("common_passwords.txt");
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Policy {
     /// The guide's rule: 6 to 255 UTF-16 units, and nothing else.
-    Seed,
+    Minimal,
     /// OWASP ASVS level 1 (6.2.1, 6.2.4): 8 characters or more, not a common password, not the
     /// name.
     Standard,
@@ -43,11 +43,21 @@ pub enum Flaw {
 }
 
 impl Policy {
-    /// The length of the shortest password that is allowed, in characters (`Seed`: in UTF-16
+    /// What the operator calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            // The guide's rule bore this name before it had another one.
+            Self::Minimal => "seed",
+            Self::Standard => "standard",
+            Self::Nist => "nist",
+        }
+    }
+
+    /// The length of the shortest password that is allowed, in characters (`Minimal`: in UTF-16
     /// units).
     pub const fn shortest(self) -> usize {
         match self {
-            Self::Seed => 6,
+            Self::Minimal => 6,
             Self::Standard => 8,
             Self::Nist => 15,
         }
@@ -57,7 +67,7 @@ impl Policy {
     /// words of the site, in lower case (see [`site_words`]).
     pub fn flaw(self, password: &Password, name: &Username, site: &[String]) -> Option<Flaw> {
         let length = match self {
-            Self::Seed => password.units(),
+            Self::Minimal => password.units(),
             Self::Standard | Self::Nist => password.characters(),
         };
         if length < self.shortest() {
@@ -66,7 +76,7 @@ impl Policy {
         if password.units() > UNITS_MAX {
             return Some(Flaw::TooLong);
         }
-        if self == Self::Seed {
+        if self == Self::Minimal {
             return None;
         }
         let folded = usernames::canonical(password.reveal());
@@ -133,7 +143,7 @@ mod tests {
             (&*"x".repeat(256), Some(Flaw::TooLong)),
             ("      ", None),
         ] {
-            assert_eq!(flaw(Policy::Seed, password), expected, "{password}");
+            assert_eq!(flaw(Policy::Minimal, password), expected, "{password}");
         }
     }
 

@@ -20,7 +20,7 @@ use crate::store::{
 pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// For how long a password that was given is proof enough for what matters most.
-pub const FRESH: Duration = Duration::from_secs(10 * 60);
+pub const RECENT: Duration = Duration::from_secs(10 * 60);
 
 /// How long sessions live, and how many of one user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -246,8 +246,8 @@ pub fn delete_dead(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> 
 }
 
 /// Whether the password was given in this session a short while ago.
-pub fn is_fresh(session: &Session, now: Moment) -> bool {
-    now <= session.proven_at.after(FRESH) && session.proven_at.has_passed(now)
+pub fn is_recent(session: &Session, now: Moment) -> bool {
+    now <= session.proven_at.after(RECENT) && session.proven_at.has_passed(now)
 }
 
 /// The living session of this user that has this handle, if there is one. Handles are public; those

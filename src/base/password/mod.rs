@@ -261,7 +261,7 @@ impl Hasher {
     }
 
     /// Waits for hash memory of at least `blocks` KiB.
-    fn borrow(&self, blocks: usize) -> Loan<'_> {
+    fn borrow(&self, blocks: usize) -> BlockLoan<'_> {
         let mut free = self.free();
         let mut memory = loop {
             match free.pop() {
@@ -273,7 +273,7 @@ impl Hasher {
         if memory.len() < blocks {
             memory.resize(blocks, Block::new());
         }
-        Loan { hasher: self, blocks: memory }
+        BlockLoan { hasher: self, blocks: memory }
     }
 
     fn free(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
@@ -282,12 +282,12 @@ impl Hasher {
 }
 
 /// Hash memory on loan; it goes back even when the borrower panics.
-struct Loan<'a> {
+struct BlockLoan<'a> {
     hasher: &'a Hasher,
     blocks: Vec<Block>,
 }
 
-impl Drop for Loan<'_> {
+impl Drop for BlockLoan<'_> {
     fn drop(&mut self) {
         let mut blocks = std::mem::take(&mut self.blocks);
         if blocks.len() > self.hasher.ours.params.block_count() {

@@ -86,7 +86,7 @@ impl Config {
             ("trusted_proxy", list(proxies.collect())),
             ("signup", format!("{:?}", self.web.sign_ups).to_lowercase()),
             ("name_rest", written(rules.rest.length())),
-            ("password_policy", format!("{:?}", self.web.policy()).to_lowercase()),
+            ("password_policy", self.web.policy().name().to_owned()),
             ("active", written(active)),
             ("idle", written(idle)),
             ("absolute", written(absolute)),
@@ -185,8 +185,8 @@ impl PeriodArgs {
 }
 
 impl ThrottleArgs {
-    const fn limits(&self) -> throttle::Limits {
-        throttle::Limits {
+    const fn limits(&self) -> throttle::ThrottleLimits {
+        throttle::ThrottleLimits {
             free: self.throttle_free,
             wait_max: self.throttle_wait,
             address_free: self.throttle_address_free,
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(config.database.to_string(), "vestibule.db");
         assert_eq!(config.web.rules.periods, Periods::default());
         assert_eq!(config.web.rule, Rule::default());
-        assert_eq!(config.web.policy(), Policy::Seed);
+        assert_eq!(config.web.policy(), Policy::Minimal);
         let told = config.facts();
         assert!(told.contains(&("password_policy", "seed".to_owned())), "{told:?}");
         for (name, value) in [("name_rest", "365d"), ("active", "1d"), ("throttle_wait", "30m")] {

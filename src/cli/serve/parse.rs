@@ -79,7 +79,7 @@ pub(super) fn written(period: Duration) -> String {
 
 pub(in crate::cli) fn policy(text: &str) -> Result<Policy, String> {
     match text {
-        "seed" => Ok(Policy::Seed),
+        "seed" => Ok(Policy::Minimal),
         "standard" => Ok(Policy::Standard),
         "nist" => Ok(Policy::Nist),
         _ => Err("it must be seed, standard or nist".to_owned()),

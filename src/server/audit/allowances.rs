@@ -56,15 +56,15 @@ pub(super) struct Allowances(Mutex<Minute>);
 #[derive(Default)]
 struct Minute {
     number: i64,
-    users: HashMap<(Cause, Event), Tally>,
+    users: HashMap<(Cause, Event), EventTally>,
     /// Those of which no user is known.
-    clients: HashMap<(Cause, Event), Tally>,
+    clients: HashMap<(Cause, Event), EventTally>,
     /// Records of each event beyond the first ones.
     totals: HashMap<Event, u64>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Tally {
+struct EventTally {
     kept: u64,
     left_out: u64,
 }
@@ -135,7 +135,11 @@ impl Minute {
     }
 }
 
-fn tally(tallies: &mut HashMap<(Cause, Event), Tally>, cause: Cause, event: Event) -> &mut Tally {
+fn tally(
+    tallies: &mut HashMap<(Cause, Event), EventTally>,
+    cause: Cause,
+    event: Event,
+) -> &mut EventTally {
     let key = (cause, event);
     let is_told_apart = tallies.len() < APART_MAX || tallies.contains_key(&key);
     tallies.entry(if is_told_apart { key } else { (Cause::Other, event) }).or_default()

@@ -94,7 +94,7 @@ fn page(call: &SignedInCall<'_>, status: u16, page: &Page<'_>) -> Answered {
             name: record.name,
         })
         .collect();
-    let asks = !sessions::is_fresh(call.session(), call.now);
+    let asks = !sessions::is_recent(call.session(), call.now);
     let page = &Page { username: &call.user().username, ..*page };
     Ok(call.page(status, |frame| pages::tokens(frame, &rows, page, asks)))
 }

@@ -6,7 +6,7 @@ use super::sign_in::{SignForm, caller, check_new_password};
 use crate::auth::events::Event;
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::sessions;
-use crate::auth::sign_in::{self, Again, Caller, Change};
+use crate::auth::sign_in::{self, Caller, Change, Reauthentication};
 use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::password::Password;
@@ -79,7 +79,7 @@ fn read_change(call: &SignedInCall<'_>) -> Result<(Password, Password), Refusal>
 pub(super) fn require_recent_password(
     call: &SignedInCall<'_>,
 ) -> Result<Result<(), Refusal>, Error> {
-    if sessions::is_fresh(call.session(), call.now) {
+    if sessions::is_recent(call.session(), call.now) {
         return Ok(Ok(()));
     }
     if call.field("current_password").is_none() {
@@ -92,10 +92,10 @@ fn verify_password(call: &SignedInCall<'_>, field: &str) -> Result<Result<(), Re
     let password = call.field(field).and_then(|typed| password_policy::read(&typed));
     let Some(password) = password else { return Ok(Err(Refusal::IncorrectPassword)) };
     let who = (call.user(), call.session());
-    Ok(match sign_in::again(&call.site.auth, who, &password, call.now)? {
-        Again::Right => Ok(()),
-        Again::Refused(_) => Err(Refusal::IncorrectPassword),
-        Again::Wait(wait) => Err(Refusal::TooManyAttempts(wait)),
+    Ok(match sign_in::reauthenticate(&call.site.auth, who, &password, call.now)? {
+        Reauthentication::Right => Ok(()),
+        Reauthentication::Refused(_) => Err(Refusal::IncorrectPassword),
+        Reauthentication::Wait(wait) => Err(Refusal::TooManyAttempts(wait)),
     })
 }
 

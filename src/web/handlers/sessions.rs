@@ -81,6 +81,6 @@ fn page(call: &SignedInCall<'_>, status: u16, alert: Option<Alert>) -> Answered 
             address: session.place.address,
         })
         .collect();
-    let asks = !sessions::is_fresh(this, call.now);
+    let asks = !sessions::is_recent(this, call.now);
     Ok(call.page(status, |frame| pages::sessions(frame, &call.user().username, &rows, asks, alert)))
 }

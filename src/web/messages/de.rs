@@ -108,7 +108,7 @@ pub static DE: Text = Text {
     bad_username_at_sign_in: told("Ungültiger Benutzername", "Namen haben 1 bis 31 Zeichen."),
     name_taken: told("Benutzername schon vergeben", "Bitte einen anderen wählen."),
     bad_password: told("Ungültiges Passwort", "Passwörter haben 1 bis 255 Zeichen."),
-    short_password_of_seed: told("Ungültiges Passwort", "Mindestens 6 Zeichen."),
+    short_password_of_minimal: told("Ungültiges Passwort", "Mindestens 6 Zeichen."),
     short_password_of_standard: told(
         "Ungültiges Passwort",
         "Mindestens 8 Zeichen; gut sind drei Wörter, die nichts miteinander zu tun haben.",

@@ -108,7 +108,7 @@ pub static EN: Text = Text {
     bad_username_at_sign_in: told("Invalid username", "Usernames have 1 to 31 characters."),
     name_taken: told("Username already taken", "Please choose another."),
     bad_password: told("Invalid password", "Passwords have 1 to 255 characters."),
-    short_password_of_seed: told("Invalid password", "At least 6 characters."),
+    short_password_of_minimal: told("Invalid password", "At least 6 characters."),
     short_password_of_standard: told(
         "Invalid password",
         "At least 8 characters; three unrelated words make a good one.",

@@ -153,7 +153,7 @@ pub struct Text {
     pub bad_username_at_sign_in: Message,
     pub name_taken: Message,
     pub bad_password: Message,
-    pub short_password_of_seed: Message,
+    pub short_password_of_minimal: Message,
     pub short_password_of_standard: Message,
     pub short_password_of_nist: Message,
     pub long_password: Message,
@@ -292,7 +292,7 @@ pub fn of_event(event: Event) -> Option<Phrase> {
 /// What a user reads about a password with this flaw, where this policy holds.
 pub fn of_flaw(flaw: Flaw, policy: Policy) -> MessageKey {
     match (flaw, policy) {
-        (Flaw::TooShort, Policy::Seed) => |t| t.short_password_of_seed,
+        (Flaw::TooShort, Policy::Minimal) => |t| t.short_password_of_minimal,
         (Flaw::TooShort, Policy::Standard) => |t| t.short_password_of_standard,
         (Flaw::TooShort, Policy::Nist) => |t| t.short_password_of_nist,
         (Flaw::TooLong, _) => |t| t.long_password,

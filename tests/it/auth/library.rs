@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::engine;
 use tempfile::TempDir;
 use vestibule::auth::Authenticator;
-use vestibule::auth::keys::{self, NewKey, Proof, Refusal};
+use vestibule::auth::keys::{self, NewKey, Proof, ProofFailure};
 use vestibule::auth::names::{self, Rest};
 use vestibule::auth::sessions::{self, Periods, State};
-use vestibule::auth::sign_in::{self, Admission, Again, Caller, Rules, SignIn, SignUp};
+use vestibule::auth::sign_in::{self, Admission, Caller, Reauthentication, Rules, SignIn, SignUp};
 use vestibule::auth::usernames::Username;
 use vestibule::auth::users;
 use vestibule::base::clock::Moment;
@@ -129,9 +129,9 @@ fn refuses_a_wrong_password_and_an_unknown_name_at_the_same_cost() {
         let before = std::mem::replace(&mut last, hall.auth.hasher.computed());
         (reason, last - before)
     };
-    assert_eq!(cost("Ann Onym", "wrong"), (Refusal::WrongPassword, 1));
-    assert_eq!(cost("Nobody", "secret"), (Refusal::UnknownKey, 1));
-    assert_eq!(cost("\0", "secret"), (Refusal::UnknownKey, 1));
+    assert_eq!(cost("Ann Onym", "wrong"), (ProofFailure::WrongPassword, 1));
+    assert_eq!(cost("Nobody", "secret"), (ProofFailure::UnknownKey, 1));
+    assert_eq!(cost("\0", "secret"), (ProofFailure::UnknownKey, 1));
 }
 
 #[test]
@@ -394,8 +394,8 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
     let by_password = |id, text| keys::user_by_password(store, hasher, id, &Password::new(text));
     let proof = by_password(&email, "other").unwrap();
     assert!(matches!(proof, Proof::Of(proven) if proven.user == ann.user));
-    assert!(by_password(&email, "secret") == Ok(Proof::Refused(Refusal::WrongPassword)));
-    assert!(by_password(&github, "") == Ok(Proof::Refused(Refusal::WrongPassword)));
+    assert!(by_password(&email, "secret") == Ok(Proof::Refused(ProofFailure::WrongPassword)));
+    assert!(by_password(&github, "") == Ok(Proof::Refused(ProofFailure::WrongPassword)));
     assert_eq!(keys::user_by_provider(store, &github), Ok(Some(ann.user.clone())));
     assert_eq!(keys::user_by_provider(store, &email), Ok(None), "the password is not skipped");
 
@@ -403,7 +403,7 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
     assert_eq!(keys::delete(store, &ann.user.id, &email), Ok(true));
     assert!(keys::get(store, &email).unwrap().is_none());
     assert_eq!(keys::delete(store, &ann.user.id, &email), Ok(false));
-    assert!(by_password(&email, "other") == Ok(Proof::Refused(Refusal::UnknownKey)));
+    assert!(by_password(&email, "other") == Ok(Proof::Refused(ProofFailure::UnknownKey)));
 }
 
 #[test]
@@ -444,7 +444,7 @@ fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
     assert_eq!(cost("secret"), (false, 1), "who has no password costs as much");
     let nobody = UserId::new("nobody".to_owned());
     let proof = keys::user_again_by_password(store, hasher, &nobody, &Password::new("secret"));
-    assert!(proof == Ok(Proof::Refused(Refusal::UnknownKey)));
+    assert!(proof == Ok(Proof::Refused(ProofFailure::UnknownKey)));
 }
 
 #[test]
@@ -463,10 +463,10 @@ fn lets_everybody_in_who_gives_a_stale_password_at_the_same_moment() {
 fn believes_no_proof_in_a_session_that_has_ended_meanwhile() {
     let (hall, ann) = Hall::with_ann();
     let who = (&ann.user, &ann.started.session);
-    let ask = || sign_in::again(&hall.auth, who, &Password::new("secret"), NOW).unwrap();
-    assert!(matches!(ask(), Again::Right));
+    let ask = || sign_in::reauthenticate(&hall.auth, who, &Password::new("secret"), NOW).unwrap();
+    assert!(matches!(ask(), Reauthentication::Right));
     sessions::end(hall.auth.store(), &ann.started.session.id).unwrap();
-    assert!(matches!(ask(), Again::Refused(_)));
+    assert!(matches!(ask(), Reauthentication::Refused(_)));
 }
 
 fn stored_hash(hall: &Hall) -> PasswordHash {
@@ -519,7 +519,7 @@ fn refuses_a_hash_that_it_cannot_read() {
     let SignIn::Refused(reason) = hall.sign_in("Ann Onym", "plain text", None) else {
         panic!("admitted")
     };
-    assert!(matches!(reason, Refusal::UnreadableHash(_)));
+    assert!(matches!(reason, ProofFailure::UnreadableHash(_)));
     assert_eq!(hall.auth.store().user(&ann.user.id), Ok(Some(ann.user)));
 }
 
@@ -540,9 +540,10 @@ fn lets_nobody_in_who_is_shut_out_and_looks_at_their_password_all_the_same() {
     let (hall, ann) = Hall::with_ann();
     users::disable(hall.auth.store(), &ann.user.id, "left", NOW).unwrap();
     let before = hall.auth.hasher.computed();
-    for (typed, reason) in
-        [("secret", Refusal::Disabled(ann.user.id.clone())), ("wrong", Refusal::WrongPassword)]
-    {
+    for (typed, reason) in [
+        ("secret", ProofFailure::Disabled(ann.user.id.clone())),
+        ("wrong", ProofFailure::WrongPassword),
+    ] {
         let refused = hall.sign_in("Ann Onym", typed, None);
         assert!(matches!(refused, SignIn::Refused(why) if why == reason), "{typed}");
     }

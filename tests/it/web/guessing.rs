@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vestibule::auth::sign_in::Rules;
-use vestibule::auth::throttle::Limits;
+use vestibule::auth::throttle::ThrottleLimits;
 use vestibule::base::origin::Origin;
 use vestibule::base::token::hex;
 use vestibule::web::Settings;
@@ -341,7 +341,7 @@ fn tells_somebody_who_is_signed_in_which_address_is_believed() {
 
 #[test]
 fn follows_the_limits_that_the_operator_sets() {
-    let limits = Limits { free: 1, wait_max: 3 * SECOND, ..Limits::default() };
+    let limits = ThrottleLimits { free: 1, wait_max: 3 * SECOND, ..ThrottleLimits::default() };
     let rules = Rules { limits, ..Rules::default() };
     let mut visit = Visit::with(Settings { rules, ..Settings::default() });
     assert_eq!(guess(&mut visit, "anna"), None);

@@ -374,7 +374,7 @@ fn lets_the_operator_choose_the_password_policy() {
     assert_eq!(visit.post("/signup", &field("password", "fifteen and more")).status, 302);
     let own = Rule { own: Origin::parse("https://auth.test"), ..Rule::default() };
     let mut visit =
-        Visit::with(Settings { rule: own, policy: Some(Policy::Seed), ..Settings::default() });
+        Visit::with(Settings { rule: own, policy: Some(Policy::Minimal), ..Settings::default() });
     assert_eq!(visit.post("/signup", &field("password", "123456")).status, 302);
 }
 

@@ -21,7 +21,7 @@ use super::sign_in::{SignForm, caller, noting_user, tried_on};
 use crate::auth::access_tokens;
 use crate::auth::events::Event;
 use crate::auth::password_policy;
-use crate::auth::sign_in::{self, Known};
+use crate::auth::sign_in::{self, Identification};
 use crate::auth::usernames::{self, Username};
 use crate::auth::users;
 use crate::base::clock::Moment;
@@ -201,21 +201,21 @@ fn by_access_token(call: &Call<'_>, token: &Token, name: Option<Username>) -> Re
 
 fn by_password(call: &Call<'_>, name: Username, password: &Password) -> Result<Who, Error> {
     let Site { auth, memory, .. } = call.site;
-    if let Some(user) = memory.recall(auth.store(), &name, password, call.now)? {
+    if let Some(user) = memory.get(auth.store(), &name, password, call.now)? {
         return Ok(Who::Known(Box::new(user)));
     }
     let caller = caller(SignForm::SignIn, call, None);
-    Ok(match sign_in::without_session(auth, &name, password, &caller, call.now)? {
-        Known::User(user, hash) => {
+    Ok(match sign_in::identify(auth, &name, password, &caller, call.now)? {
+        Identification::User(user, hash) => {
             memory.remember(&name, password, hash, call.now);
             Who::Known(user)
         }
-        Known::Refused(why) => {
+        Identification::Refused(why) => {
             let refusal = Refusal::IncorrectCredentials(why);
             let user = refusal.user().cloned();
             Who::Refused { reason: refusal.reason(), name: Some(name), user }
         }
-        Known::Wait(wait) => Who::Wait(wait, name),
+        Identification::Wait(wait) => Who::Wait(wait, name),
     })
 }
 
