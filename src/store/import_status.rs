@@ -42,6 +42,19 @@ pub(super) fn standing<P: Present>(
     if !is_here && present.name_rests(canonical)? {
         return Ok(ImportStatus::NameRests);
     }
+    match already_there(present, arrival, &id)? {
+        ImportStatus::Here { .. } if !is_here => Ok(ImportStatus::New),
+        status => Ok(status),
+    }
+}
+
+/// How many of the keys and sessions of an imported user are there, if none of them is another user's than
+/// the one with this id.
+fn already_there<P: Present>(
+    present: &P,
+    arrival: &ImportedUser,
+    id: &str,
+) -> Result<ImportStatus, P::Error> {
     let mut keys = 0;
     for key in &arrival.keys {
         match present.owner_of_key(&key.id)? {
@@ -65,5 +78,5 @@ pub(super) fn standing<P: Present>(
             None => {}
         }
     }
-    Ok(if is_here { ImportStatus::Here { keys, sessions } } else { ImportStatus::New })
+    Ok(ImportStatus::Here { keys, sessions })
 }

@@ -32,7 +32,7 @@ impl From<Refused> for Error {
 }
 
 /// Why a transaction was not done, on whichever engine.
-pub(super) enum Failure {
+pub(super) enum TxFailure {
     Refused(Refused),
     Error(Error),
 }
@@ -54,14 +54,14 @@ macro_rules! outcome {
         }
 
         impl $name {
-            pub(super) fn of<F: Into<Failure>>(done: std::result::Result<(), F>) -> Result<Self> {
+            pub(super) fn of<F: Into<TxFailure>>(done: std::result::Result<(), F>) -> Result<Self> {
                 match done.map_err(Into::into) {
                     Ok(()) => Ok(Self::Done),
-                    $(Err(Failure::Refused($(Refused::$refused)|+)) => Ok(Self::$variant),)+
+                    $(Err(TxFailure::Refused($(Refused::$refused)|+)) => Ok(Self::$variant),)+
                     // An enum may know all of them.
                     #[allow(unreachable_patterns, reason = "an enum may know every refusal")]
-                    Err(Failure::Refused(refused)) => Err(refused.into()),
-                    Err(Failure::Error(err)) => Err(err),
+                    Err(TxFailure::Refused(refused)) => Err(refused.into()),
+                    Err(TxFailure::Error(err)) => Err(err),
                 }
             }
         }

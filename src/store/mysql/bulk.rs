@@ -253,6 +253,27 @@ fn each_of<T: FromCells>(
     Ok(())
 }
 
+/// Shows the sessions of these users that are valid at this moment.
+fn each_living_session(
+    tx: &mut Tx<'_>,
+    users: impl Iterator<Item = Value>,
+    now: Moment,
+    each: &mut dyn FnMut(Session),
+) -> MysqlResult<()> {
+    let sql = concat!(
+        "SELECT ",
+        session_columns!(),
+        " FROM user_session JOIN user ON user.id = user_session.user_id
+               AND user.epoch = user_session.epoch
+         WHERE user_id IN"
+    );
+    each_of(tx, sql, users, &mut |session: Session| {
+        if session.idle_expires >= now && session.created_at.has_passed(now) {
+            each(session);
+        }
+    })
+}
+
 /// Some people whose ids come after this one, in their order; none: there are no more.
 fn departures_after(
     tx: &mut Tx<'_>,
@@ -282,17 +303,8 @@ fn departures_after(
         people[places[key.user_id.as_str()]].keys.push(key);
     })?;
     if let Some(now) = living {
-        let sql = concat!(
-            "SELECT ",
-            session_columns!(),
-            " FROM user_session JOIN user ON user.id = user_session.user_id
-                   AND user.epoch = user_session.epoch
-             WHERE user_id IN"
-        );
-        each_of(tx, sql, ids(), &mut |session: Session| {
-            if session.idle_expires >= now && session.created_at.has_passed(now) {
-                people[places[session.user_id.as_str()]].sessions.push(session);
-            }
+        each_living_session(tx, ids(), now, &mut |session| {
+            people[places[session.user_id.as_str()]].sessions.push(session);
         })?;
     }
     for it in &mut people {

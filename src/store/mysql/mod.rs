@@ -37,7 +37,7 @@ use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
 use super::engine::{Engine, OpenMode};
-use super::outcomes::{Failure, Refused};
+use super::outcomes::{Refused, TxFailure};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store};
@@ -432,7 +432,7 @@ impl From<MysqlFault> for Error {
     }
 }
 
-impl From<MysqlFault> for Failure {
+impl From<MysqlFault> for TxFailure {
     fn from(fault: MysqlFault) -> Self {
         match fault {
             MysqlFault::Refused(refused) => Self::Refused(refused),

@@ -85,7 +85,7 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> crate::store::Result<Opened> 
 /// Why a file is not opened. Unlike [`Error`] it can be made from the library's errors by `?`.
 struct OpenRefusal(Error);
 
-type Result<T> = std::result::Result<T, OpenRefusal>;
+type FileResult<T> = std::result::Result<T, OpenRefusal>;
 
 impl From<rusqlite::Error> for OpenRefusal {
     fn from(err: rusqlite::Error) -> Self {
@@ -99,7 +99,7 @@ impl From<std::io::Error> for OpenRefusal {
     }
 }
 
-fn prepare(asked: &Path, mode: OpenMode) -> Result<Opened> {
+fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     let version = rusqlite::version_number();
     if version < SQLITE_VERSION_MIN {
         return broken(format!("SQLite {version} can corrupt files; 3.51.3 is needed"));
@@ -147,7 +147,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 /// A file of ours to read from. Nothing is done to it, except that a transaction which a crash has cut off
 /// is rolled back, as it cannot be read before.
 pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
-    let opened = || -> Result<Connection> {
+    let opened = || -> FileResult<Connection> {
         let whole = path.canonicalize().or_else(broken)?;
         match inspect(&whole, newest(MIGRATIONS))? {
             FileState::Ours { .. } => {}
@@ -243,7 +243,7 @@ enum FileState {
 /// Names the file without symbolic links on the way, so that a relative path means the same file
 /// for good, a name like `:memory:` means a file at all, and SQLite's companions of the file are
 /// looked for where SQLite keeps them.
-fn find(path: &Path) -> Result<PathBuf> {
+fn find(path: &Path) -> FileResult<PathBuf> {
     if let Ok(whole) = path.canonicalize() {
         return Ok(whole);
     }
@@ -272,7 +272,7 @@ pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
 }
 
 /// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
-fn inspect(path: &Path, newest: i32) -> Result<FileState> {
+fn inspect(path: &Path, newest: i32) -> FileResult<FileState> {
     // Asked before it is opened, as opening a pipe would wait for somebody to write to it.
     let about = match fs::metadata(path) {
         Ok(about) => about,
@@ -338,7 +338,7 @@ fn journal_of_pages(path: &Path) -> Option<u32> {
 
 /// Refuses to make a file beside the log or the journal of one that is gone: SQLite would delete what was
 /// written there, or take it for the new one's.
-fn new_or_refused(path: &Path, state: &str, new: FileState, newest: i32) -> Result<FileState> {
+fn new_or_refused(path: &Path, state: &str, new: FileState, newest: i32) -> FileResult<FileState> {
     let log = with_suffix(path, "-wal");
     let left = if length(&log) > 0 {
         log
@@ -358,7 +358,7 @@ fn new_or_refused(path: &Path, state: &str, new: FileState, newest: i32) -> Resu
     ))
 }
 
-fn refuse_foreign_log(path: &Path) -> Result<()> {
+fn refuse_foreign_log(path: &Path) -> FileResult<()> {
     if is_foreign_log_in_use(path) {
         return unavailable(
             "a process is using the file that was here before, and its log is still here; stop its \
@@ -373,7 +373,7 @@ fn is_zeros(path: &Path, length: u64) -> std::io::Result<bool> {
 }
 
 /// Makes an empty file that nobody else may read. SQLite gives its companions the same mode.
-fn make(path: &Path) -> Result<FileState> {
+fn make(path: &Path) -> FileResult<FileState> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(FileState::New),
         // Another process was quicker; what it makes is ours as well.
@@ -383,7 +383,7 @@ fn make(path: &Path) -> Result<FileState> {
 }
 
 /// Empties a file of zeros, unless another process is making something of it.
-fn make_anew(path: &Path) -> Result<FileState> {
+fn make_anew(path: &Path) -> FileResult<FileState> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return unavailable("another process is making it");
@@ -398,7 +398,7 @@ fn make_anew(path: &Path) -> Result<FileState> {
 }
 
 /// WAL needs shared memory, which network file systems do not have.
-fn refuse_network(path: &Path) -> Result<()> {
+fn refuse_network(path: &Path) -> FileResult<()> {
     // The magic numbers of NFS, SMB 1 (CIFS) and SMB 2, from statfs(2).
     const NETWORKS: [i64; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
     let kind = rustix::fs::statfs(path).map_err(std::io::Error::from)?.f_type;
@@ -409,7 +409,7 @@ fn refuse_network(path: &Path) -> Result<()> {
 }
 
 /// Takes everybody else's access to the file and its companions away: they hold password hashes.
-fn narrow_modes(path: &Path) -> Result<()> {
+fn narrow_modes(path: &Path) -> FileResult<()> {
     for file in [path.to_owned(), with_suffix(path, "-wal"), with_suffix(path, "-shm")] {
         let Ok(about) = fs::metadata(&file) else { continue };
         if about.permissions().mode() & 0o077 != 0
@@ -422,7 +422,12 @@ fn narrow_modes(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn connect(path: &Path, found: FileState, is_checked: bool, mode: OpenMode) -> Result<Connection> {
+fn connect(
+    path: &Path,
+    found: FileState,
+    is_checked: bool,
+    mode: OpenMode,
+) -> FileResult<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may only read without a word, and its companions with it.
@@ -485,7 +490,7 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 /// Reads the whole file once.
 // LIMIT: the log of a file that was here before goes unseen where the two make sense together. It is removed
 // when a server notices that its file was replaced, so this takes a kill within seconds of that.
-fn check_whole(conn: &Connection, path: &Path) -> Result<()> {
+fn check_whole(conn: &Connection, path: &Path) -> FileResult<()> {
     if fs::metadata(path)?.len() > CHECKED_BYTES_MAX {
         return Ok(());
     }
@@ -498,7 +503,7 @@ fn check_whole(conn: &Connection, path: &Path) -> Result<()> {
 }
 
 /// Refuses a damaged file, and says so if it is the log alone that is at fault.
-fn damaged<T>(path: &Path, damage: &str) -> Result<T> {
+fn damaged<T>(path: &Path, damage: &str) -> FileResult<T> {
     let log = with_suffix(path, "-wal");
     if length(&log) > 0 && open_immutable(path).and_then(|it| self::damage(&it)) == Ok(None) {
         return broken(format!(
@@ -524,7 +529,7 @@ pub(super) fn is_damage(err: &rusqlite::Error) -> bool {
 }
 
 /// Sees that the tables are there without making any, and for a reader that they are up to date.
-fn check_schema(conn: &Connection, mode: OpenMode) -> Result<()> {
+fn check_schema(conn: &Connection, mode: OpenMode) -> FileResult<()> {
     let (version, newest) = (version(conn)?.cast_signed(), newest(MIGRATIONS));
     refuse_newer(version, newest)?;
     if version <= 0 {
@@ -541,7 +546,7 @@ fn check_schema(conn: &Connection, mode: OpenMode) -> Result<()> {
 
 /// Makes the tables, or runs the migrations that are missing, and sees that all is there, in one
 /// transaction.
-fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> Result<()> {
+fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileResult<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     refuse_newer(version, newest(migrations))?;
@@ -565,7 +570,6 @@ fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> Result<(
     Ok(tx.commit()?)
 }
 
-/// The number of the newest schema.
 /// Brings a copy that no other process knows to the newest schema.
 pub(super) fn bring_up_to_date(conn: &mut Connection) -> crate::store::Result<()> {
     upgrade(conn, SCHEMA, MIGRATIONS).map_err(|refusal| refusal.0)
@@ -576,6 +580,7 @@ pub(super) fn handle_key(conn: &Connection) -> rusqlite::Result<[u8; 32]> {
     conn.query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
 }
 
+/// The number of the newest schema.
 pub(super) fn newest_schema() -> u32 {
     newest(MIGRATIONS).unsigned_abs()
 }
@@ -584,7 +589,7 @@ fn newest(migrations: &[&str]) -> i32 {
     i32::try_from(migrations.len()).expect("there are few migrations") + 1
 }
 
-fn refuse_newer(version: i32, newest: i32) -> Result<()> {
+fn refuse_newer(version: i32, newest: i32) -> FileResult<()> {
     if version > newest {
         return broken(format!(
             "a newer vestibule made it (schema {version}, this one knows up to {newest}); \
@@ -605,7 +610,7 @@ pub(super) fn is_half_copied(conn: &Connection) -> rusqlite::Result<bool> {
 
 /// Sees that every table of schema.sql is there with its columns, so that a file that somebody
 /// altered is refused at start and not in the middle of a sign-up.
-fn check_shape(conn: &Connection, schema: &str) -> Result<()> {
+fn check_shape(conn: &Connection, schema: &str) -> FileResult<()> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(schema)?;
     let have = columns(conn)?;
@@ -634,7 +639,7 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
 
 /// SQLite does not wait for another process that changes the journal mode at the same moment, as
 /// when two servers start on a new file; so we do.
-fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> Result<()> {
+fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> FileResult<()> {
     let deadline = Instant::now() + WRITE_PATIENCE;
     loop {
         match step() {
@@ -649,11 +654,11 @@ fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> Result<()> {
     }
 }
 
-fn unavailable<T>(cause: &str) -> Result<T> {
+fn unavailable<T>(cause: &str) -> FileResult<T> {
     Err(OpenRefusal(Error::Unavailable(cause.to_owned())))
 }
 
-fn broken<T>(cause: impl std::fmt::Display) -> Result<T> {
+fn broken<T>(cause: impl std::fmt::Display) -> FileResult<T> {
     Err(OpenRefusal(Error::Broken(cause.to_string())))
 }
 

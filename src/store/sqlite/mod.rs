@@ -31,7 +31,7 @@ use rusqlite::{
 };
 
 use super::engine::{Engine, OpenMode};
-use super::outcomes::{Failure, Refused};
+use super::outcomes::{Refused, TxFailure};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
 use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, UserId, WRITE_PATIENCE};
@@ -443,7 +443,7 @@ impl From<SqliteFault> for Error {
     }
 }
 
-impl From<SqliteFault> for Failure {
+impl From<SqliteFault> for TxFailure {
     fn from(fault: SqliteFault) -> Self {
         match fault {
             SqliteFault::Refused(refused) => Self::Refused(refused),
