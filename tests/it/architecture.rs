@@ -141,6 +141,36 @@ fn names_each_big_library_in_its_home_alone() {
     }
 }
 
+/// Type names that still have two meanings, or more. The list may only get shorter.
+const DEFINED_TWICE: &[&str] = &["Failure", "Result", "Target"];
+
+#[test]
+fn defines_no_type_name_twice() {
+    let mut definitions = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for (noun, code) in sources() {
+        for line in code.lines() {
+            let mut words = line.split(|it: char| !it.is_alphanumeric() && it != '_');
+            let is_kind = |it: &&str| ["struct", "enum", "trait", "union", "type"].contains(it);
+            let Some(kind) =
+                words.find(|it| !["pub", "crate", "super", "in", "web", ""].contains(it))
+            else {
+                continue;
+            };
+            // An associated type has the name that its trait gives it.
+            if !is_kind(&kind) || (kind == "type" && line.starts_with(' ')) {
+                continue;
+            }
+            let name = words.find(|it| !it.is_empty()).unwrap_or_default();
+            if name.starts_with(char::is_uppercase) {
+                definitions.entry(name.to_owned()).or_default().push(noun.clone());
+            }
+        }
+    }
+    assert!(definitions.len() > 200, "the test no longer sees the types: {}", definitions.len());
+    definitions.retain(|name, places| places.len() > 1 && !DEFINED_TWICE.contains(&name.as_str()));
+    assert!(definitions.is_empty(), "one word for one thing: {definitions:?}");
+}
+
 #[test]
 fn knows_no_address_in_the_server() {
     for (noun, code) in sources() {
