@@ -19,6 +19,10 @@ pub const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
 /// A step back by less than this is no news: it is how clocks are kept right.
 const STEP_MIN: Duration = Duration::from_secs(10);
 
+/// A clock that has gone forward by this much at once may be wrong, and is not believed at once where what
+/// is deleted cannot be had back.
+pub const LEAP_MIN: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The last millisecond of the year 9999.
 const PRINTED_MAX: u64 = 253_402_300_799_999;
 
@@ -92,7 +96,16 @@ impl Moment {
     }
 }
 
-/// Watches whether the machine's clock is set back, by comparing it with one that nobody can set.
+/// A step of the machine's clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClockStep {
+    /// It was set back by this much.
+    Back(Duration),
+    /// It was set forward by this much, which is [`LEAP_MIN`] or more.
+    Forward(Duration),
+}
+
+/// Watches whether the machine's clock is set, by comparing it with one that nobody can set.
 pub struct Watch {
     moment: Moment,
     instant: Instant,
@@ -104,13 +117,17 @@ impl Watch {
         Self { moment, instant }
     }
 
-    /// By how much the clock was set back since this was last asked; `None`: it was not, or only by so
-    /// little that it is no news. Each step is told once.
-    pub fn step_back(&mut self, moment: Moment, instant: Instant) -> Option<Duration> {
+    /// How the clock was set since this was last asked; `None`: it was not, or only by so little that it is
+    /// no news. Each step is told once.
+    pub fn step(&mut self, moment: Moment, instant: Instant) -> Option<ClockStep> {
         let expected = self.moment.after(instant.saturating_duration_since(self.instant));
         *self = Self { moment, instant };
-        let step = moment.until(expected);
-        (step >= STEP_MIN).then_some(step)
+        let (back, forward) = (moment.until(expected), expected.until(moment));
+        if back >= STEP_MIN {
+            Some(ClockStep::Back(back))
+        } else {
+            (forward >= LEAP_MIN).then_some(ClockStep::Forward(forward))
+        }
     }
 }
 
@@ -156,19 +173,25 @@ mod tests {
     }
 
     #[test]
-    fn notices_once_that_the_clock_was_set_back_and_not_that_it_was_set_forward() {
+    fn notices_once_that_the_clock_was_set_back_or_far_forward() {
         let (noon, began) = (Moment::from_millis(1_000_000_000), Instant::now());
         let seconds = Duration::from_secs;
         let mut watch = Watch::new(noon, began);
-        assert_eq!(watch.step_back(noon.after(seconds(5)), began + seconds(5)), None);
+        assert_eq!(watch.step(noon.after(seconds(5)), began + seconds(5)), None);
         let back = noon.before(seconds(3_600));
-        assert_eq!(watch.step_back(back, began + seconds(10)), Some(seconds(3_610)));
-        assert_eq!(watch.step_back(back.after(seconds(5)), began + seconds(15)), None);
+        assert_eq!(watch.step(back, began + seconds(10)), Some(ClockStep::Back(seconds(3_610))));
+        assert_eq!(watch.step(back.after(seconds(5)), began + seconds(15)), None);
         let forward = noon.after(seconds(7_200));
-        assert_eq!(watch.step_back(forward, began + seconds(20)), None);
-        assert_eq!(watch.step_back(noon, began + seconds(25)), Some(seconds(7_205)));
+        assert_eq!(watch.step(forward, began + seconds(20)), None);
+        assert_eq!(watch.step(noon, began + seconds(25)), Some(ClockStep::Back(seconds(7_205))));
+        let leap = noon.after(10 * LEAP_MIN);
+        assert_eq!(
+            watch.step(leap, began + seconds(26)),
+            Some(ClockStep::Forward(seconds(10 * 86_400 - 1)))
+        );
+        assert!(watch.step(noon, began + seconds(27)).is_some());
         // What keeps a clock right is no news.
-        assert_eq!(watch.step_back(noon.before(seconds(4)), began + seconds(30)), None);
+        assert_eq!(watch.step(noon.before(seconds(4)), began + seconds(30)), None);
     }
 
     #[test]

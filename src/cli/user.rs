@@ -214,6 +214,9 @@ pub(super) fn run(
             let store = &*open(Access::Change)?;
             reset_link(store, &find(store, &name)?, &origin, qr, now)
         }
+        UserAction::Key { action: action @ KeyAction::List { .. } } => {
+            keys::run(&*open(Access::Read)?, action, now).map(Printout::from)
+        }
         action => change(&*open(Access::Change)?, action, ask, now).map(Printout::from),
     }
 }

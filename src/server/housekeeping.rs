@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::auth::events::Event;
-use crate::base::clock::{Moment, Watch};
+use crate::base::clock::{ClockStep, LEAP_MIN, Moment, Watch};
 use crate::server::Shared;
 use crate::server::log::{self, LineKind, Log};
 use crate::store::{self, Record, Tended};
@@ -15,6 +15,10 @@ use crate::web::Site;
 
 /// How often what is dead or forgotten is looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
+
+/// How long nothing is deleted after the clock has gone forward by a day or more, at once or while nothing was
+/// served. What is deleted under a wrong clock cannot be had back: the audit log, reserved names, sessions.
+const HOLD: Duration = Duration::from_secs(60 * 60);
 
 /// How long it is waited for a session to be used before it is seen whether serving goes on; and how long
 /// nothing is tried when it cannot be written down.
@@ -26,13 +30,17 @@ const TEND: Duration = Duration::from_secs(5);
 
 /// Looks after what nobody waits for, on a thread of its own, as the database may take its time; until the
 /// other end of `leave` is gone.
-pub(super) fn run(shared: &Shared, leave: &Receiver<()>) {
-    let mut sweep_at = Instant::now();
+pub(super) fn run(shared: &Shared, clock: ClockAtStart, leave: &Receiver<()>) {
+    let mut sweep_at = Instant::now() + clock.hold();
     let mut watch = Watch::new(Moment::now(), Instant::now());
     loop {
         let now = Moment::now();
-        if let Some(step) = watch.step_back(now, Instant::now()) {
-            tell_step_back(&shared.site, &shared.log, step, now);
+        match watch.step(now, Instant::now()) {
+            Some(ClockStep::Back(step)) => {
+                tell_step_back(&shared.site, &shared.log, step, now);
+            }
+            Some(ClockStep::Forward(_)) => sweep_at = sweep_at.max(Instant::now() + HOLD),
+            None => {}
         }
         if sweep_at <= Instant::now() {
             sweep_at = Instant::now() + sweep(shared);
@@ -50,14 +58,43 @@ pub(super) fn run(shared: &Shared, leave: &Receiver<()>) {
     }
 }
 
-/// Says so if the clock shows less than it did when the last record of the audit trail was kept: by this
-/// server before it was stopped, or by another. The next record tells the next start that it was said.
-pub fn compare_clock(site: &Site, log: &Log, now: Moment) {
-    // What keeps the trail from being read is said where it is written.
-    if let Ok(Some(last)) = site.last_record()
-        && !last.at.has_passed(now)
-    {
-        tell_step_back(site, log, now.until(last.at), now);
+/// How the clock stands at start, beside the last record of the audit log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClockAtStart {
+    /// Nothing speaks against it.
+    Plausible,
+    /// It is a day or more after the last record: nothing was served meanwhile, or the clock is wrong.
+    FarAhead,
+}
+
+impl ClockAtStart {
+    /// How long to wait before anything is deleted.
+    const fn hold(self) -> Duration {
+        match self {
+            Self::Plausible => Duration::ZERO,
+            Self::FarAhead => HOLD,
+        }
+    }
+}
+
+/// Compares the clock with the moment of the last record of the audit log, kept by this server before it was
+/// stopped, or by another, and says so if the clock shows less. The next record tells the next start that it
+/// was said.
+pub fn compare_clock(site: &Site, log: &Log, now: Moment) -> ClockAtStart {
+    // What keeps the log from being read is said where it is written.
+    match site.last_record() {
+        Ok(Some(last)) if !last.at.has_passed(now) => {
+            tell_step_back(site, log, now.until(last.at), now);
+            ClockAtStart::Plausible
+        }
+        Ok(Some(last)) if last.at.until(now) >= LEAP_MIN => {
+            let seconds = last.at.until(now).as_secs().to_string();
+            let hint = "nothing was recorded for so long, or the clock is wrong: nothing is deleted for an hour";
+            let facts = [("seconds", &*seconds), ("hint", hint)];
+            log.write(LineKind::Program, "sweep_held", &facts, now);
+            ClockAtStart::FarAhead
+        }
+        _ => ClockAtStart::Plausible,
     }
 }
 

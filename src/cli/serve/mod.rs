@@ -37,9 +37,9 @@ use crate::base::clock::Moment;
 use crate::base::origin::{Domain, Origin};
 use crate::base::password::{Cost, Hasher};
 use crate::base::token::Token;
-use crate::server;
 use crate::server::gate::{self, Listen, Listeners};
 use crate::server::log::{self, LineKind, Log};
+use crate::server::{self, ClockAtStart};
 use crate::store::{self, Record};
 use crate::web::pages::Remember;
 use crate::web::{Alias, Site};
@@ -353,7 +353,7 @@ impl ServeArgs {
         let opening = Opening::of(&config);
         let first = invitations::create_first(&*store, config.web.sign_ups, clock());
         let site = Site::new(store, hasher, config.web);
-        opening.log(&site, &log, clock());
+        let clock_at_start = opening.log(&site, &log, clock());
         match first {
             Ok(Some(token)) => {
                 out.print(first_link(opening.address.as_deref(), &token));
@@ -370,7 +370,7 @@ impl ServeArgs {
                 );
             }
         }
-        Ok(server::serve(listeners, config.server, site, log)?)
+        Ok(server::serve(listeners, config.server, clock_at_start, site, log)?)
     }
 }
 
@@ -395,7 +395,7 @@ impl Opening {
         }
     }
 
-    fn log(&self, site: &Site, log: &Log, now: Moment) {
+    fn log(&self, site: &Site, log: &Log, now: Moment) -> ClockAtStart {
         let version = ("version", env!("CARGO_PKG_VERSION"));
         log.write(LineKind::Program, "start", &[version, ("database", &*self.database)], now);
         let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
@@ -409,12 +409,13 @@ impl Opening {
         if let Some(hint) = self.warning {
             log.write(LineKind::Program, "open_signup", &[("hint", hint)], now);
         }
-        server::compare_clock(site, log, now);
+        let clock = server::compare_clock(site, log, now);
         let record = Record::of_program(Event::Settings.name(), log::fields(&settings), now);
         if let Err(err) = site.keep(&[record]) {
             // Another server may hold the lock; that is no reason not to serve.
             log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
         }
+        clock
     }
 }
 

@@ -300,28 +300,36 @@ fn move_aside(to: &Path, now: Moment) -> io::Result<Vec<PathBuf>> {
     Ok(kept)
 }
 
+/// The name `NAME.before-restore-TIME` that a restore which was killed has given to this very file, as a second
+/// one; `None`: it has no such name.
+pub(super) fn name_kept_of(path: &Path) -> io::Result<Option<PathBuf>> {
+    let about = path.metadata()?;
+    if about.nlink() < 2 {
+        return Ok(None);
+    }
+    let start = with_suffix(path, ".before-restore-");
+    let start = start.as_os_str().as_encoded_bytes();
+    for entry in fs::read_dir(folder_of(path))? {
+        let path = entry?.path();
+        let is_it = |it: fs::Metadata| (it.dev(), it.ino()) == (about.dev(), about.ino());
+        if path.as_os_str().as_encoded_bytes().starts_with(start)
+            && path.symlink_metadata().is_ok_and(is_it)
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
 /// `NAME.before-restore-TIME`: one that nothing has yet, or the one that a restore which was killed has
 /// given to this very file.
 fn name_aside(to: &Path, now: Moment) -> io::Result<PathBuf> {
-    let start = with_suffix(to, ".before-restore-");
-    if let Ok(about) = to.metadata()
-        && about.nlink() > 1
+    if to.try_exists()?
+        && let Some(path) = name_kept_of(to)?
     {
-        for entry in fs::read_dir(folder_of(to))? {
-            let path = entry?.path();
-            let is_ours = path
-                .as_os_str()
-                .as_encoded_bytes()
-                .starts_with(start.as_os_str().as_encoded_bytes());
-            if is_ours
-                && path
-                    .symlink_metadata()
-                    .is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino()))
-            {
-                return Ok(path);
-            }
-        }
+        return Ok(path);
     }
+    let start = with_suffix(to, ".before-restore-");
     let time: String = now.rfc3339().chars().filter(|it| !matches!(it, '-' | ':')).collect();
     let time = time.split('.').next().unwrap_or_default();
     let is_free = |path: &PathBuf| {

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Seek};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{FlockType, fcntl_getlk};
 
 use super::place::FilePlace;
-use super::{SqliteFault, WRITE_PATIENCE};
+use super::{SqliteFault, WRITE_PATIENCE, backup};
 use crate::base::new_file::{folder_of, with_suffix};
 use crate::store::engine::OpenMode;
 use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, older};
@@ -114,6 +114,7 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     };
     refuse_network(&path)?;
     refuse_foreign_log(&path)?;
+    refuse_second_name(&path)?;
     let is_in_use = is_in_use(&path)?;
     if mode == OpenMode::ToFill && is_in_use {
         return unavailable("another process uses it; stop its server first");
@@ -363,6 +364,20 @@ fn refuse_foreign_log(path: &Path) -> FileResult<()> {
         return unavailable(
             "a process is using the file that was here before, and its log is still here; stop its \
              server first",
+        );
+    }
+    Ok(())
+}
+
+/// SQLite names its log after the path, so that a file with two names would have two logs, each of which
+/// overwrites what the other has.
+fn refuse_second_name(path: &Path) -> FileResult<()> {
+    let about = path.metadata().or_else(broken)?;
+    let kept = u64::from(backup::name_kept_of(path).or_else(broken)?.is_some());
+    if about.nlink() > 1 + kept {
+        return broken(
+            "it has another name as well (a hard link), and each name would have a log of its own; remove \
+             the other name, or make it a symbolic link",
         );
     }
     Ok(())

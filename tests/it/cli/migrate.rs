@@ -72,6 +72,7 @@ fn leaves_an_older_database_to_the_byte_to_commands_that_only_read() {
     for words in [
         &["user", "list"][..],
         &["user", "show", "anna"],
+        &["user", "key", "list", "anna"],
         &["check"],
         &["audit"],
         &["export", "-"],

@@ -281,6 +281,30 @@ fn sweeps_dead_sessions_away_and_no_living_one() {
 }
 
 #[test]
+fn deletes_nothing_at_a_start_under_a_clock_that_is_far_ahead_of_the_last_record() {
+    let folder = folder();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("anna");
+    server.stop();
+    let database = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
+    database
+        .execute_batch(
+            "UPDATE audit SET at = at - 2 * 86400000;
+             UPDATE user_session SET active_expires = 1, idle_expires = 2, absolute_expires = 3",
+        )
+        .unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.get("/", None);
+    let log = server.stop();
+    assert!(log.contains("ev=sweep_held") && !log.contains("ev=swept"), "{log}");
+    let sql = "SELECT count(*) FROM user_session";
+    assert_eq!(database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    // The next start has a record of the one before, and the clock is believed.
+    let log = Binary::start(folder.path(), &[]).stop();
+    assert!(!log.contains("ev=sweep_held"), "{log}");
+}
+
+#[test]
 fn keeps_reading_and_says_busy_while_another_process_holds_the_database() {
     let folder = folder();
     let server = Binary::start(folder.path(), &[]);

@@ -86,6 +86,23 @@ fn another(path: &Path) {
 }
 
 #[test]
+fn opens_no_file_that_has_a_second_name_with_a_log_of_its_own() {
+    let desk = Desk::new();
+    let second = desk.folder.path().join("second.db");
+    fs::hard_link(desk.file(), &second).unwrap();
+    for words in [&["user", "list"][..], &["user", "add", "bertha", "--no-password"], &["check"]] {
+        let mut command = vestibule(words);
+        let output = command.arg("--database").arg(&second).output().unwrap();
+        assert!(refusal(&output, 1).contains("another name as well (a hard link)"), "{words:?}");
+    }
+    assert_eq!(desk.sign_up("carla"), 302, "what is open already goes on");
+    fs::remove_file(&second).unwrap();
+    let mut command = vestibule(&["user", "list"]);
+    let told = said(&command.arg("--database").arg(desk.file()).output().unwrap());
+    assert!(told.contains("anna") && told.contains("carla"), "{told}");
+}
+
+#[test]
 fn writes_nothing_while_its_file_is_moved_away_and_goes_on_when_it_is_back() {
     let desk = Desk::new();
     let away = desk.folder.path().join("away.db");
