@@ -10,9 +10,9 @@ pub const BROWSER: &str = "browser";
 /// What was done with an account.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Activity {
-    /// When.
+    /// When it happened.
     pub at: Moment,
-    /// What.
+    /// Which event it was.
     pub event: Event,
     /// The client address; `None` for what the operator did.
     pub address: Option<String>,
@@ -20,7 +20,7 @@ pub struct Activity {
     pub browser: String,
 }
 
-/// Writes records down.
+/// Writes records to the audit log.
 pub fn add(store: &dyn Store, records: &[Record]) -> Result<()> {
     store.add_records(records)
 }

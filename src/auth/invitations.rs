@@ -22,10 +22,10 @@ pub const USES_MAX: u32 = 10_000;
 /// Who may make an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SignUps {
-    /// Everybody.
+    /// Every visitor may sign up.
     #[default]
     Open,
-    /// Whoever has an invitation.
+    /// Visitors with an invitation may sign up.
     Invite,
     /// Nobody but the operator; and while there is no account, whoever has the link to make the first.
     Closed,

@@ -34,7 +34,7 @@ pub enum Proof {
 /// A user whose password was right. It holds a hash and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proven {
-    /// Who it is.
+    /// The user who signed in.
     pub user: User,
     /// The hash that the password matches.
     pub hash: PasswordHash,

@@ -2,6 +2,8 @@
 //!
 //! HTTP, cookies, HTML, flags and languages must not be known here.
 
+#![warn(missing_docs)]
+
 pub mod sign_in;
 pub mod access_tokens;
 pub mod verified_passwords;

@@ -137,7 +137,7 @@ impl Rest {
         Self(length)
     }
 
-    /// How long it is.
+    /// How long a name stays reserved.
     pub const fn length(self) -> Duration {
         self.0
     }

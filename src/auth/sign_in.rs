@@ -52,7 +52,7 @@ pub struct Caller {
 
 /// Somebody who was let in.
 pub struct Admission {
-    /// Who it is.
+    /// The user who signed in.
     pub user: User,
     /// The session they have from now on, with its token.
     pub started: Started,
@@ -165,9 +165,9 @@ pub fn with_password(
 
 /// What became of a password that was given once more, by somebody who is signed in.
 pub enum Reauthentication {
-    /// It is right.
+    /// The password is right.
     Right,
-    /// It is not.
+    /// The password is wrong.
     Refused(ProofFailure),
     /// Too many tries have failed. It was not looked at.
     Wait(Duration),

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 /// bits, as a household has them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ClientPrefix {
-    /// One address.
     V4(Ipv4Addr),
     /// The first half of one.
     V6([u16; 4]),

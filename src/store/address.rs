@@ -13,7 +13,6 @@ const PORT: u16 = 3306;
 /// Where the database is. It may hold a password and so has no `Debug`; shown, it tells none.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
-    /// One SQLite file.
     File(PathBuf),
     /// A server, or several that hold the same, spoken to in MySQL's protocol.
     Mysql(Cluster),
@@ -24,7 +23,6 @@ pub enum Database {
 pub struct Cluster {
     /// Each with its port, the one that is preferred first. Never empty.
     pub hosts: Vec<(String, u16)>,
-    /// Who signs in.
     pub user: String,
     /// With which password, if with one.
     pub password: Option<String>,

@@ -5,7 +5,6 @@ use super::{Database, Result, Store};
 /// What a database is opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum OpenMode {
-    /// To be served.
     ToServe,
     /// To be changed by a command, beside a server that may be running.
     Beside,

@@ -9,7 +9,6 @@ pub(super) enum Refused {
     Duplicate,
     /// There is no such user, or they are not as they have to be.
     NoUser,
-    /// The name is reserved.
     Resting,
     /// The invitation is not valid.
     NotInvited,

@@ -75,7 +75,6 @@ pub struct User {
     pub email: String,
     /// Since when they are shut out, if they are.
     pub disabled_at: Option<Moment>,
-    /// Why, for operators.
     pub disabled_reason: String,
 }
 
@@ -105,11 +104,8 @@ impl Groups {
 pub struct AccessToken {
     /// The hash of the token that the script holds.
     pub id: TokenHash,
-    /// Whose it is.
     pub user_id: UserId,
-    /// What they call it.
     pub name: String,
-    /// When it was made.
     pub created_at: Moment,
     /// The last moment at which it is good.
     pub expires_at: Moment,
@@ -122,7 +118,6 @@ pub struct AccessToken {
 pub struct Key {
     /// `provider:id`.
     pub id: KeyId,
-    /// Whose it is.
     pub user_id: UserId,
     /// `None`: this key has no password.
     pub hashed_password: Option<PasswordHash>,
@@ -137,7 +132,6 @@ pub struct Epoch(pub(super) i64);
 /// holds hashes and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Whose they are.
     pub user: User,
     /// The epoch of the user.
     pub epoch: Epoch,
@@ -160,7 +154,6 @@ impl Credentials {
 
 /// How a sign-in name moves when its user is renamed. It holds a hash and so has no `Debug`.
 pub(super) struct Renaming {
-    /// The key that goes.
     pub(super) from: KeyId,
     /// The key that comes in its place, and in the place of one with its id.
     pub(super) to: Key,
@@ -187,7 +180,6 @@ pub(super) fn renaming(names: &[Key], before: &str, after: &str) -> Option<Renam
 pub struct Session {
     /// The hash of the token that the browser holds.
     pub id: TokenHash,
-    /// Who was let in.
     pub user_id: UserId,
     /// The last moment at which it is active.
     pub active_expires: Moment,
@@ -219,7 +211,6 @@ pub struct ClientInfo {
 /// What a one-time token does for its user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
-    /// Sets a new password.
     ResetPassword,
 }
 
@@ -239,9 +230,7 @@ pub struct OneTimeToken {
     pub id: TokenHash,
     /// The user whom it acts for.
     pub user_id: UserId,
-    /// What it does.
     pub purpose: Purpose,
-    /// When it was created.
     pub created_at: Moment,
     /// The last moment at which it is valid.
     pub expires_at: Moment,
@@ -262,7 +251,6 @@ pub struct Invite {
     pub uses_left: u32,
     /// It makes the first account, and is good only while there is none.
     pub is_first: bool,
-    /// When it was made.
     pub created_at: Moment,
     /// The last moment at which it is good.
     pub expires_at: Moment,
@@ -283,7 +271,6 @@ impl NameHash {
 /// A name that an account has had and that nobody may take now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestingName {
-    /// Which.
     pub id: NameHash,
     /// The user who had it and has another one now, and who may take it back; `None`: they are gone.
     pub user_id: Option<UserId>,
@@ -297,7 +284,6 @@ pub struct RestingName {
 pub struct Device {
     /// The hash of the secret that the browser holds.
     pub id: TokenHash,
-    /// The account.
     pub user_id: UserId,
     /// When somebody last signed in to it there.
     pub last_used_at: Moment,
@@ -319,7 +305,6 @@ impl CountId {
 pub struct Count {
     /// How many times, since the last success.
     pub failures: u32,
-    /// When it last did.
     pub last_at: Moment,
     /// What follows from it, until when. Rows with an earlier one matter less.
     pub until: Moment,
@@ -328,7 +313,6 @@ pub struct Count {
 /// Something that happened, for the audit trail. It holds nothing secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
-    /// When.
     pub at: Moment,
     /// What, as in the log.
     pub event: String,
@@ -357,27 +341,20 @@ impl Record {
 pub enum Use {
     /// A session, which goes on as it was.
     Session {
-        /// Which.
         id: TokenHash,
-        /// When.
         at: Moment,
     },
     /// A session, which is active again.
     Renewal {
-        /// Which.
         id: TokenHash,
         /// Until when it is active.
         active_expires: Moment,
         /// Until when it is idle.
         idle_expires: Moment,
-        /// When.
         at: Moment,
     },
-    /// An access token.
     AccessToken {
-        /// Which.
         id: TokenHash,
-        /// When.
         at: Moment,
     },
 }
@@ -402,7 +379,6 @@ pub struct SessionStart {
     /// begins: a password that was changed meanwhile opens nothing any more, and one that was only hashed
     /// anew still does.
     pub proof: Option<Epoch>,
-    /// Where they are.
     pub place: ClientInfo,
     /// The count that success clears.
     pub cleared: Option<CountId>,
@@ -413,7 +389,6 @@ pub struct SessionStart {
 /// Somebody who comes over. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImportedUser {
-    /// Who.
     pub user: User,
     /// Whoever is here by the same name is them: where they come from there are no ids, and the one in
     /// `user` is new.
@@ -429,13 +404,10 @@ pub struct ImportedUser {
 /// What there is already of somebody who comes over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ImportStatus {
-    /// Nothing.
     New,
     /// The user, and this many of their keys and sessions.
     Here {
-        /// Keys that are there.
         keys: usize,
-        /// Sessions that are there.
         sessions: usize,
     },
     /// Somebody with another name has the id.
@@ -460,7 +432,6 @@ impl ImportStatus {
 /// Somebody with their keys and sessions. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExportedUser {
-    /// Who.
     pub user: User,
     /// What else was known of them where they came from: an object in JSON; empty: nothing.
     pub attributes: String,

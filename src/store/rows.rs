@@ -81,13 +81,10 @@ pub(super) const USER_OF_SESSION: &str = concat!(
 /// A value that is written into a column, or that one is compared with.
 #[derive(Clone, Copy)]
 pub enum Cell<'a> {
-    /// Nothing.
     Null,
     /// A number, a moment, or a truth.
     Int(i64),
-    /// A text.
     Text(&'a str),
-    /// A hash.
     Bytes(&'a [u8]),
 }
 

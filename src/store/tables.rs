@@ -9,13 +9,9 @@ use super::{HALF_COPIED, Result};
 pub(super) enum ColumnKind {
     /// A number, a moment or a truth.
     Int,
-    /// A number, or nothing.
     MaybeInt,
-    /// A text.
     Text,
-    /// A text, or nothing.
     MaybeText,
-    /// So many bytes.
     Bytes(usize),
 }
 

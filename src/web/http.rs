@@ -20,7 +20,6 @@ pub const FIELDS_MAX: usize = 1_000;
 /// The method of a request, as far as a route can tell them apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Method {
-    /// GET.
     Get,
     /// HEAD: the response to GET without its body.
     Head,
@@ -53,7 +52,6 @@ impl Method {
 /// A request that has arrived completely. Its body may hold a password, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Request {
-    /// The method.
     pub method: Method,
     /// The target up to its question mark, as sent. Nothing is decoded or normalised, so that no two
     /// spellings are the same path.
@@ -174,9 +172,7 @@ fn is_utf8_charset(parameter: &str) -> Option<bool> {
 /// The representation of a response that a client asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wants {
-    /// A page in HTML.
     Html,
-    /// A JSON object.
     Json,
     /// One sentence of plain text.
     Text,
@@ -185,7 +181,6 @@ pub enum Wants {
 /// What a request presents under the name of a cookie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cookie<'a> {
-    /// The cookie is missing.
     Absent,
     /// One value, perhaps several times.
     Value(&'a str),
@@ -285,7 +280,6 @@ impl<'a> Form<'a> {
 
 /// A response, before it is framed for a connection.
 pub struct Response {
-    /// The HTTP status code.
     pub status: u16,
     /// Header names and values, without `Date` and `Content-Length`.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,

@@ -96,7 +96,6 @@ pub struct Site {
     allowed: Allowed,
     /// Words that an attacker would try first as a password here.
     words: Vec<String>,
-    /// The session cookie.
     cookie: CookieKind,
     /// The cookie by which a browser is known.
     device_cookie: CookieKind,

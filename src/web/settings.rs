@@ -41,7 +41,6 @@ pub struct Settings {
     pub basic_auth: bool,
     /// Who may make an account.
     pub sign_ups: SignUps,
-    /// How the pages look.
     pub look: Look,
 }
 

@@ -53,24 +53,24 @@ pub enum State {
     Active,
     /// Good. Using it makes it active again.
     Idle,
-    /// Worth nothing.
+    /// Expired: it opens nothing and is deleted.
     Dead,
 }
 
 /// A session that was just started, with the one copy of its token.
 pub struct Started {
-    /// For the browser.
+    /// The token for the browser, its only copy.
     pub token: Token,
-    /// As it is stored.
+    /// The session as it was stored.
     pub session: Session,
 }
 
 /// A living session that somebody presented.
 #[derive(Clone)]
 pub struct Resumed {
-    /// Whose it is.
+    /// The user whose session it is.
     pub user: User,
-    /// As it is now.
+    /// The session as it is stored now.
     pub session: Session,
     /// It was idle and is active again: the browser's cookie should learn the new end. (Lucia
     /// forgets to send it.)
@@ -79,7 +79,7 @@ pub struct Resumed {
 
 /// A living session that somebody presented, before its use is noted.
 pub struct Recognised {
-    /// Whose it is.
+    /// The user whose session it is.
     pub user: User,
     /// As it is written down.
     pub session: Session,

@@ -114,7 +114,6 @@ impl PasswordHash {
 /// What a comparison of a password with a stored hash found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// The password is right.
     Right,
     /// The password is right, but the hash was made by other rules than today's: hash it anew.
     Stale,

@@ -14,7 +14,6 @@ const LINE_BYTES_MAX: usize = 256;
 /// What has come of a body so far.
 #[derive(Default)]
 pub struct ChunkDecoder {
-    /// The data.
     body: Vec<u8>,
     step: ChunkStep,
     /// The line that is being read.
@@ -38,7 +37,6 @@ enum ChunkStep {
 /// How far a body has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChunkProgress {
-    /// More is to come.
     Partial,
     /// It is whole. So many of the bytes that were fed belonged to it.
     Whole(usize),

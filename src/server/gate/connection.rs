@@ -30,9 +30,7 @@ pub(super) enum Phase {
 /// What comes after the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Then {
-    /// The next request.
     Next,
-    /// The end.
     Close,
 }
 

@@ -9,7 +9,6 @@ use mio::Waker;
 /// The workers that the gate hands requests to: a generation of them, and where each lane listens.
 #[derive(Clone)]
 pub struct WorkerSockets {
-    /// Counts up.
     pub generation: u64,
     /// The socket of the page lane.
     pub pages: PathBuf,

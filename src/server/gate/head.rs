@@ -75,11 +75,9 @@ pub fn scan(bytes: &[u8], seen: usize) -> Scan {
 /// Where the body of a request ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Framing {
-    /// There is none.
     Empty,
     /// After so many bytes: [`BODY_BYTES_MAX`] at most.
     Length(usize),
-    /// After the last chunk.
     Chunked,
 }
 
@@ -90,7 +88,6 @@ pub enum Persistence {
     Kept,
     /// It is kept, and an HTTP/1.0 client wants to be told so.
     KeptAloud,
-    /// It is closed.
     Closed,
 }
 
@@ -102,7 +99,6 @@ pub struct Head {
     target: String,
     /// Names and values that go on, in the order they came. Values hold ASCII only.
     fields: Vec<(String, String)>,
-    /// Where the body ends.
     pub framing: Framing,
     /// What becomes of the connection.
     pub persistence: Persistence,

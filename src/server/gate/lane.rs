@@ -10,11 +10,8 @@ use super::queue::Queue;
 
 /// A lane of the gate. Its connections to the workers are keys in the slab of them.
 pub(super) struct LaneState {
-    /// Where its workers listen.
     pub(super) path: PathBuf,
-    /// Requests that wait.
     pub(super) queue: Queue,
-    /// What it may hold.
     pub(super) bounds: Bounds,
     /// Connections to the present workers.
     pub(super) backends: Vec<usize>,
@@ -27,9 +24,7 @@ pub(super) struct LaneState {
 /// How much a lane may hold.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    /// Requests that wait.
     pub(super) waiting: usize,
-    /// Connections to its workers.
     pub(super) backends: usize,
     /// Requests on one of them. What may write or hash goes alone, so that nothing waits behind it.
     pub(super) depth: usize,

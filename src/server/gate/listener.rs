@@ -19,7 +19,6 @@ use super::stream::Stream;
 pub enum Listen {
     /// An address of this machine.
     Tcp(SocketAddr),
-    /// A Unix socket.
     Unix(PathBuf),
 }
 

@@ -10,7 +10,6 @@ pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// How far an answer has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Gathered {
-    /// More is to come.
     Partial,
     /// It is whole with this many bytes.
     Whole(usize),

@@ -58,7 +58,6 @@ impl Write for Stream {
 pub(super) enum Moved {
     /// So many bytes; at a read, none means that the other side is done.
     Bytes(usize),
-    /// Nothing for now.
     Later,
     /// The connection is of no use any more.
     Gone,

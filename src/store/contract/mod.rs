@@ -2,6 +2,8 @@
 //!
 //! A method with a body is one statement that every engine understands; the others are written out in each.
 
+#![warn(missing_docs)]
+
 mod maintenance;
 mod sessions;
 mod users;

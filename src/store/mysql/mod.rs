@@ -256,7 +256,6 @@ impl Statements for Mysql {
 enum Tries {
     /// As often as [`PATIENCE`] lets it.
     Many,
-    /// At one server, once.
     One,
 }
 

@@ -231,14 +231,15 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
 /// What stands at the path before anything was done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum FileState {
-    /// Nothing at all.
     Nothing,
     /// An empty file, or one whose first transaction was cut off: it is to be made.
     New,
     /// Zeros, as a file system may leave of a file that was being made when the power went out.
     Zeros,
     /// A file of ours. `is_clean` if its last user closed it.
-    Ours { is_clean: bool },
+    Ours {
+        is_clean: bool,
+    },
 }
 
 /// Names the file without symbolic links on the way, so that a relative path means the same file

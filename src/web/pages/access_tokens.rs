@@ -32,7 +32,6 @@ pub struct TokenRow {
     pub expires: String,
     /// The time it was last used, as text; `None`: never.
     pub used: Option<String>,
-    /// Whether it has expired.
     pub is_ended: bool,
 }
 

@@ -10,7 +10,6 @@ use crate::web::messages::Phrase;
 pub struct ActivityRow<'a> {
     /// What happened, in each language.
     pub what: Phrase,
-    /// The time, as text.
     pub at: String,
     /// The browser in a few words, as in `Firefox on Linux`; may be empty.
     pub browser: &'a str,

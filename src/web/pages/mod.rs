@@ -35,7 +35,6 @@ pub struct Frame<'a> {
 /// A form field that can be refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Field {
-    /// The username.
     Username,
     /// The password; the new one, where there are two.
     Password,
@@ -149,9 +148,7 @@ pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
 /// Where the link of an error page leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NextStep {
-    /// The home page.
     Back,
-    /// The sign-in page.
     SignIn,
 }
 

@@ -9,13 +9,9 @@ use crate::web::http::Request;
 /// Other gates whose check endpoints we can answer, so that a set-up moves by changing a host name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Alias {
-    /// Authelia.
     Authelia,
-    /// tinyauth.
     Tinyauth,
-    /// oauth2-proxy.
     Oauth2Proxy,
-    /// Vouch Proxy.
     Vouch,
 }
 
@@ -53,7 +49,6 @@ pub(super) enum Original {
     Url,
     /// `X-Forwarded-Proto`, `-Host`, `-Uri`, `-Method`.
     Forwarded,
-    /// None.
     Unsaid,
 }
 

@@ -18,7 +18,6 @@ pub struct IdentityHeaders {
     pub name: &'static str,
     /// The groups, with commas between them.
     pub groups: &'static str,
-    /// Where to write to.
     pub email: &'static str,
 }
 

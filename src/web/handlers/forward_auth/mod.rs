@@ -40,7 +40,6 @@ use identity::let_through;
 /// Who asks, as far as a check finds out.
 enum Who {
     Known(Box<User>),
-    /// Nobody we know.
     Stranger,
     /// A name and a password, or an access token, that are not right.
     Refused {
@@ -57,7 +56,6 @@ enum Who {
 
 /// Why a check is not answered with yes.
 enum Denial {
-    /// Not for this person.
     ToThem,
     /// The parameters of the check cannot be understood, so that it is closed to everybody.
     ToAll,
