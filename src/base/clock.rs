@@ -1,26 +1,26 @@
-//! Points in time, and what is believed of one that was written under a wrong clock.
+//! Points in time, and how a time that was recorded under a wrong clock is treated.
 //!
-//! A [`Moment`] is a number of milliseconds, read once per request by the shell and handed down as an
-//! argument, so that every rule about time can be tested without waiting. Nothing else in the crate
-//! reads the clock.
+//! A [`Moment`] is a number of milliseconds. It is read once per request in `server` and passed down as an
+//! argument, so that every rule about time can be tested without waiting. Nothing else in the crate reads
+//! the clock.
 //!
-//! A machine's clock can be wrong for a while: a battery is empty, a virtual machine wakes up, an
-//! operator mistypes a year. What is written then outlasts it. One rule decides for both engines and for
-//! the auth layer what such a row is worth: what is said to have happened more than [`SKEW_MAX`] from now
-//! has not happened yet ([`Moment::has_passed`]). A session, a link or an access token that was made then
-//! is not good; failures that are counted then count as if they were of now.
+//! A machine's clock can be wrong for a while: a battery is empty, a virtual machine wakes up, an operator
+//! mistypes a year. What is recorded in that time outlasts it. One rule holds on both engines and in
+//! `auth`: a recorded time more than [`SKEW_MAX`] ahead of now has not happened yet
+//! ([`Moment::has_passed`]). A session, a link or an access token created then is invalid; failures counted
+//! then are treated as failures of now.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How far the clocks of two servers on one database may differ. A recorded past that lies further ahead
-/// was written under a wrong clock.
+/// The largest difference allowed between the clocks of two servers on one database. A recorded time
+/// further ahead than this was written under a wrong clock.
 pub const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// A step back by less than this is no news: it is how clocks are kept right.
+/// A step back by less than this is not reported: time synchronisation makes such steps.
 const STEP_MIN: Duration = Duration::from_secs(10);
 
-/// A clock that has gone forward by this much at once may be wrong, and is not believed at once where what
-/// is deleted cannot be had back.
+/// A step forward of this much may be an error. Nothing is deleted for a while after it, as a deletion
+/// cannot be undone.
 pub const LEAP_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The last millisecond of the year 9999.
@@ -31,7 +31,7 @@ const PRINTED_MAX: u64 = 253_402_300_799_999;
 pub struct Moment(i64);
 
 impl Moment {
-    /// The present, by the system's clock. A clock that stands before 1970 reads as 1970.
+    /// The current time of the system clock. A clock that is set before 1970 reads as 1970.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(millis(since))
@@ -42,61 +42,62 @@ impl Moment {
         Self(millis)
     }
 
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970-01-01 00:00 UTC.
     pub const fn millis(self) -> i64 {
         self.0
     }
 
-    /// A date with a time, as programs write them: `2026-11-25T14:30:00.000Z` (RFC 3339), or with a space
-    /// for the `T` and no `Z`. `None` if it is none, or lies before 1970.
+    /// Parses a date with a time as programs write it: `2026-11-25T14:30:00.000Z` (RFC 3339), or with a
+    /// space for the `T` and no `Z`. `None` if it cannot be parsed or lies before 1970.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let time = humantime::parse_rfc3339_weak(text).ok()?;
         Some(Self(millis(time.duration_since(UNIX_EPOCH).ok()?)))
     }
 
-    /// For programs: `2026-11-25T14:30:00.000Z` (RFC 3339).
+    /// RFC 3339 with milliseconds, for programs: `2026-11-25T14:30:00.000Z`.
     pub fn rfc3339(self) -> String {
         humantime::format_rfc3339_millis(self.into()).to_string()
     }
 
-    /// The minute it is in, for people: `2026-11-25 14:30 UTC`.
+    /// Rounded down to the minute, for people: `2026-11-25 14:30 UTC`.
     pub fn minute(self) -> String {
         let text = humantime::format_rfc3339_seconds(self.into()).to_string();
         let (date, time) = text.split_at(10);
         format!("{date} {} UTC", &time[1..6])
     }
 
-    /// The moment `span` later. The far end of time is never passed: it saturates.
+    /// The moment `span` later. Saturates at the largest value.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))
     }
 
-    /// The moment `span` earlier; saturates as [`Moment::after`] does.
+    /// The moment `span` earlier. Saturates at the smallest value.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
     }
 
-    /// Whether something that is recorded for this moment can have happened by `now`. `false`: it lies
-    /// more than [`SKEW_MAX`] ahead, and so was written under a wrong clock.
+    /// Whether an event recorded for this moment can have happened by `now`. `false`: the moment lies more
+    /// than [`SKEW_MAX`] ahead, so it was recorded under a wrong clock.
     pub fn has_passed(self, now: Self) -> bool {
         self <= now.latest_past()
     }
 
-    /// The latest moment that [`Moment::has_passed`] when it is now: the rule for a statement in SQL.
+    /// The latest moment for which [`Moment::has_passed`] holds if `self` is now. For SQL, which cannot
+    /// call that method.
     #[must_use]
     pub fn latest_past(self) -> Self {
         self.after(SKEW_MAX)
     }
 
-    /// How long it is from here until `later`; zero when `later` has passed already.
+    /// The time from this moment until `later`; zero if `later` is not later.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 }
 
-/// A step of the machine's clock.
+/// A change of the system clock that its normal running does not explain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClockStep {
     /// It was set back by this much.
@@ -105,20 +106,20 @@ pub enum ClockStep {
     Forward(Duration),
 }
 
-/// Watches whether the machine's clock is set, by comparing it with one that nobody can set.
+/// Detects changes of the system clock by comparing it with the monotonic clock, which nothing can set.
 pub struct Watch {
     moment: Moment,
     instant: Instant,
 }
 
 impl Watch {
-    /// A watch that begins when it is `moment` by the one clock and `instant` by the other.
+    /// Starts watching. `moment` is read from the system clock and `instant` from the monotonic one, at the
+    /// same time.
     pub const fn new(moment: Moment, instant: Instant) -> Self {
         Self { moment, instant }
     }
 
-    /// How the clock was set since this was last asked; `None`: it was not, or only by so little that it is
-    /// no news. Each step is told once.
+    /// The change of the clock since the last call. `None` if there was none, or one too small to report.
     pub fn step(&mut self, moment: Moment, instant: Instant) -> Option<ClockStep> {
         let expected = self.moment.after(instant.saturating_duration_since(self.instant));
         *self = Self { moment, instant };
@@ -132,8 +133,8 @@ impl Watch {
 }
 
 impl From<Moment> for SystemTime {
-    /// For libraries that print dates, and know none before 1970 or after 9999: what lies beyond is
-    /// printed as the nearer end.
+    /// For libraries that format dates and support the years 1970 to 9999 only: a moment outside is
+    /// formatted as the nearer limit.
     fn from(moment: Moment) -> Self {
         let millis = u64::try_from(moment.0).unwrap_or(0).min(PRINTED_MAX);
         UNIX_EPOCH + Duration::from_millis(millis)
@@ -190,7 +191,7 @@ mod tests {
             Some(ClockStep::Forward(seconds(10 * 86_400 - 1)))
         );
         assert!(watch.step(noon, began + seconds(27)).is_some());
-        // What keeps a clock right is no news.
+        // A small correction, as time synchronisation makes it, is not reported.
         assert_eq!(watch.step(noon.before(seconds(4)), began + seconds(30)), None);
     }
 

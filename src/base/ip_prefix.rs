@@ -2,12 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The part of the network that counts as one client: an IPv4 address, or an IPv6 network of 64
-/// bits, as a household has them.
+/// What counts as one client: an IPv4 address, or an IPv6 /64, which is what a household gets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ClientPrefix {
     V4(Ipv4Addr),
-    /// The first half of one.
+    /// The first four segments: the /64.
     V6([u16; 4]),
 }
 
@@ -23,15 +22,14 @@ impl From<IpAddr> for ClientPrefix {
     }
 }
 
-/// Clients of a network that can be named one by one, at most.
+/// The largest number of clients that [`ClientPrefix::all_of`] lists.
 pub const CLIENTS_MAX: u32 = 65_536;
 
 impl ClientPrefix {
-    /// Every client of the network that this address lies in, with a prefix of so many bits. `None` if there
-    /// are more than [`CLIENTS_MAX`], so that an IPv4 network has to be a /16 or smaller, and an IPv6 network
-    /// a /48.
+    /// Every client in the network of `prefix` bits that contains `address`. `None` if there are more than
+    /// [`CLIENTS_MAX`], so an IPv4 network has to be a /16 or smaller, and an IPv6 network a /48.
     pub fn all_of(address: IpAddr, prefix: u8) -> Option<Vec<Self>> {
-        // An IPv4 address that is written as an IPv6 one is counted as what it is.
+        // An IPv4-mapped IPv6 address is treated as the IPv4 address.
         let (address, prefix) = match (address, address.to_canonical()) {
             (IpAddr::V6(_), IpAddr::V4(mapped)) if prefix >= 96 => (mapped.into(), prefix - 96),
             _ => (address, prefix),
@@ -48,7 +46,7 @@ impl ClientPrefix {
             }
             IpAddr::V6(it) => {
                 let [one, two, three, four, ..] = it.segments();
-                // As no more than 16 bits are free, the last of the four segments has them all.
+                // At most 16 bits are free, all of them in the last of the four segments.
                 let free = u16::try_from(count - 1).expect("it is the largest of 16 bits at most");
                 let fourth = |at| (four & !free) | at;
                 (0..=free).map(|at| Self::V6([one, two, three, fourth(at)])).collect()

@@ -1,8 +1,8 @@
 //! A file that gets its name only when it is complete.
 //!
-//! Decides how a backup, an export or a restored database comes to its name: it is written as
-//! `NAME.part`, flushed to the disk, and then renamed, so that no file under the final name is ever half
-//! written. What is written is the caller's.
+//! Backups, exports and restored databases are written this way: to `NAME.part`, which is flushed to the
+//! disk and then renamed, so that no file with the final name is ever incomplete. The caller decides what
+//! is written.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -14,22 +14,22 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 
-/// What SQLite keeps beside a database while it is written.
+/// The suffixes of the files that SQLite may keep beside a database.
 const COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
 
-/// A file that is being written. Dropped before it got its name, it is removed; what a killed process has
-/// left is removed by the next one that writes a file of this name.
+/// A file that is being written. It is removed if it is dropped before it got its name. The remains of a
+/// killed process are removed by the next process that writes a file with the same name.
 pub struct NewFile {
-    /// Without symbolic links.
+    /// The final name, with symbolic links resolved.
     name: PathBuf,
     part: PathBuf,
-    /// Holds the lock that tells other processes that this one is still writing.
+    /// Holds the lock by which other processes see that this one is still writing.
     file: File,
     is_named: bool,
 }
 
 impl NewFile {
-    /// Begins a file whose name must be free. It is empty, and readable for its owner alone.
+    /// Starts a file under a name that must not exist yet. It is empty, and only its owner can read it.
     pub fn create(name: &Path) -> io::Result<Self> {
         if name.symlink_metadata().is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
@@ -37,7 +37,7 @@ impl NewFile {
         Self::beside(name)
     }
 
-    /// Begins a file that is to replace the one called `name`, if there is one.
+    /// Starts a file that will replace the file `name`, if there is one.
     pub fn beside(name: &Path) -> io::Result<Self> {
         let folder = folder_of(name).canonicalize()?;
         let file_name = name.file_name().ok_or(io::Error::other("the path names no file"))?;
@@ -49,7 +49,7 @@ impl NewFile {
             match made {
                 Ok(file) => {
                     lock(&file, &part)?;
-                    // Another process may have taken it for a remnant before it was locked.
+                    // Another process may have removed it as a remnant before this one locked it.
                     if leads_to(&part, &file) {
                         remove_companions(&part);
                         return Ok(Self { name, part, file, is_named: false });
@@ -61,23 +61,23 @@ impl NewFile {
         }
     }
 
-    /// Where it is written meanwhile.
+    /// The path it has until it is finished: `NAME.part`.
     pub fn part(&self) -> &Path {
         &self.part
     }
 
-    /// The file itself, to be written to.
+    /// The open file, for writing.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Flushes it to the disk and gives it its name. If that has been taken meanwhile, it is an error and
-    /// nothing is left.
+    /// Flushes the file to the disk and gives it its name. If another file has taken the name meanwhile,
+    /// this is an error and the written file is removed.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         match renameat_with(CWD, &self.part, CWD, &self.name, RenameFlags::NOREPLACE) {
             Ok(()) => {}
-            // The file system cannot do both at once.
+            // The file system does not support RENAME_NOREPLACE.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 if self.name.symlink_metadata().is_ok() {
                     return Err(ErrorKind::AlreadyExists.into());
@@ -90,7 +90,7 @@ impl NewFile {
         sync_folder(&self.name)
     }
 
-    /// Flushes it to the disk and puts it in the place of whatever has its name.
+    /// Flushes the file to the disk and gives it its name, replacing any file that has it.
     pub fn replace(mut self) -> io::Result<()> {
         self.flush()?;
         fs::rename(&self.part, &self.name)?;
@@ -109,26 +109,26 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.is_named && leads_to(&self.part, &self.file) {
-            // What cannot be removed now is removed by the next one.
+            // If this fails, the next process that writes a file with this name removes it.
             let _ = fs::remove_file(&self.part);
             remove_companions(&self.part);
         }
     }
 }
 
-/// Makes what was renamed in the folder of `path` outlast a power cut.
+/// Flushes the folder of `path`, so that a rename in it survives a power cut.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
-/// The path with something behind its last letter.
+/// Appends `suffix` to the file name of a path.
 pub fn with_suffix(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// The folder that a path lies in.
+/// The folder that contains a path.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -145,14 +145,14 @@ fn lock(file: &File, part: &Path) -> io::Result<()> {
     })
 }
 
-/// Whether the path still leads to this open file.
+/// Whether the path still refers to this open file.
 fn leads_to(path: &Path, file: &File) -> bool {
     let place = |it: fs::Metadata| (it.dev(), it.ino());
     let (there, open) = (path.symlink_metadata().map(place), file.metadata().map(place));
     matches!((there, open), (Ok(there), Ok(open)) if there == open)
 }
 
-/// Removes what a killed process has left, unless one is still writing it.
+/// Removes the part file that a killed process left, unless a process is still writing it.
 fn remove_remnant(part: &Path) -> io::Result<()> {
     let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("it is one bit of 32");
     let left = match OpenOptions::new().read(true).custom_flags(no_follow).open(part) {
@@ -168,7 +168,7 @@ fn remove_remnant(part: &Path) -> io::Result<()> {
 
 fn remove_companions(part: &Path) {
     for suffix in COMPANIONS {
-        // Most of the time there is none.
+        // Usually there is none.
         let _ = fs::remove_file(with_suffix(part, suffix));
     }
 }

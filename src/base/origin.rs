@@ -12,22 +12,22 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads an origin as an operator writes it. `None` unless it is `http` or `https`, a host and
-    /// perhaps a port, and nothing else.
+    /// Parses an origin as an operator writes it. `None` unless it consists of `http` or `https`, a host,
+    /// optionally a port, and nothing else.
     pub fn parse(text: &str) -> Option<Self> {
         let origin = Self::of(text)?;
-        // What browsers send is the canonical form; an operator may write capitals or a final /.
+        // Browsers send the canonical form; an operator may use capital letters or a final slash.
         let bare = text.trim_end_matches('/').to_ascii_lowercase();
         let plain = !bare.contains(['@', '?', '#', '\\', '*']) && bare.matches('/').count() == 2;
         plain.then_some(origin)
     }
 
-    /// The origin of any `http` or `https` address.
+    /// The origin of a URL. `None` unless it is `http` or `https`.
     pub fn of(address: &str) -> Option<Self> {
         Self::of_url(&Url::parse(address).ok()?)
     }
 
-    /// The origin of an address that was read. `None` unless it is `http` or `https`.
+    /// The origin of a parsed URL. `None` unless it is `http` or `https`.
     pub fn of_url(url: &Url) -> Option<Self> {
         if !matches!(url.scheme(), "http" | "https") {
             return None;
@@ -36,17 +36,17 @@ impl Origin {
         Some(Self { url: url.origin(), is_https: url.scheme() == "https", host })
     }
 
-    /// Whether browsers reach it over TLS.
+    /// Whether browsers connect over TLS.
     pub const fn is_https(&self) -> bool {
         self.is_https
     }
 
-    /// Its host name, in lower case.
+    /// The host name, in lower case.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Its port, be it the one that the scheme implies.
+    /// The port, explicit or implied by the scheme.
     pub fn port(&self) -> u16 {
         match &self.url {
             url::Origin::Tuple(_, _, port) => *port,
@@ -54,7 +54,7 @@ impl Origin {
         }
     }
 
-    /// Whether its port is the one that the scheme implies.
+    /// Whether the port is the one that the scheme implies.
     pub fn is_at_default_port(&self) -> bool {
         self.port() == if self.is_https { 443 } else { 80 }
     }
@@ -66,13 +66,13 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A domain and all that is below it, as in the `Domain` of a cookie (RFC 6265 § 5.1.3).
+/// A domain and all its subdomains, as in the `Domain` of a cookie (RFC 6265 § 5.1.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Domain(String);
 
 impl Domain {
-    /// Reads a domain as an operator writes it. `None` unless it is a host name of two labels or more:
-    /// browsers keep no cookie for a whole top-level domain, and none for the neighbours of an address.
+    /// Parses a domain as an operator writes it. `None` unless it is a host name of two labels or more:
+    /// browsers reject cookies for a top-level domain, and an IP address has no subdomains.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
         let is_host = !name.contains('_') && name.split('.').all(is_label);
@@ -82,7 +82,7 @@ impl Domain {
         (is_name && !ends_in_digits).then_some(Self(name))
     }
 
-    /// Whether this host is the domain itself or below it.
+    /// Whether `host` is the domain itself or one of its subdomains.
     pub fn covers(&self, host: &str) -> bool {
         host.strip_suffix(&*self.0).is_some_and(|rest| match rest.strip_suffix('.') {
             Some(labels) => labels.split('.').all(is_label),
@@ -96,20 +96,21 @@ impl Domain {
     }
 }
 
-/// Whether hosts right below this name, which is in lower case, belong to different people, as those of
-/// `com`, `co.uk` and `duckdns.org` do (publicsuffix.org). Browsers keep no cookie for all of them.
+/// Whether the direct subdomains of this name (in lower case) belong to different owners, as those of
+/// `com`, `co.uk` and `duckdns.org` do (publicsuffix.org). Browsers reject cookies for such a domain.
 pub fn is_public_suffix(name: &str) -> bool {
     own_domain(name).is_none()
 }
 
-/// The domain of whoever this host belongs to: a public suffix and the label before it. `None` if it is a
-/// public suffix itself.
+/// The registrable domain of a host: a public suffix and the label before it. `None` if the host is itself
+/// a public suffix.
 pub fn own_domain(host: &str) -> Option<&str> {
     DEFAULT_PROVIDER.effective_tld_plus_one(host).ok()
 }
 
-/// A part of a host name (RFC 1123 § 2.1), or one with the underscores that some have. A URL may have
-/// other characters in its host, even some that would end a directive of a content security policy.
+/// Whether this is a label of a host name (RFC 1123 § 2.1), underscores allowed, as some hosts have them.
+/// The host of a parsed URL may contain other characters, even some that would end a directive of a content
+/// security policy.
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && label.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))

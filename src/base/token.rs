@@ -1,7 +1,6 @@
-//! Random secrets, and the hash they are stored under.
+//! Random secrets, and the hashes under which they are stored.
 //!
-//! Decides how long a secret is and which alphabet it is written in. Does not know what a secret
-//! is for, whom it belongs to or how long it lives.
+//! Decides the length and the alphabet of a secret. Does not know its purpose, its owner or its lifetime.
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
@@ -14,9 +13,9 @@ pub const TOKEN_LENGTH: usize = 40;
 
 const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// The secret a browser holds. The database never sees it, only its [`TokenHash`].
+/// A secret that a browser holds. The database has only its [`TokenHash`].
 ///
-/// It has neither `Debug` nor `Display`: the only way to see it is [`Token::reveal`].
+/// It has neither `Debug` nor `Display`: only [`Token::reveal`] shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -26,27 +25,27 @@ impl Token {
         Self(random_text(TOKEN_LENGTH))
     }
 
-    /// Reads a token that somebody presents. `None` unless it has the exact length and alphabet,
-    /// so that nothing else ever reaches a query.
+    /// Parses a token that a client presents. `None` unless it has the exact length and alphabet, so that
+    /// nothing else ever reaches a query.
     pub fn parse(text: &str) -> Option<Self> {
         let well_formed = text.len() == TOKEN_LENGTH
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         well_formed.then(|| Self(text.to_owned()))
     }
 
-    /// The secret in clear: for the browser it is meant for, and for nobody else.
+    /// The secret in the clear, to be sent to its owner's browser only.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What the database holds in its place. A plain fast hash suffices, as nobody can guess 206
-    /// bits (OWASP ASVS 6.5.2; the Copenhagen Book).
+    /// The form in which the database holds it. A fast hash without salt suffices for a secret of 206
+    /// random bits (OWASP ASVS 6.5.2; the Copenhagen Book).
     pub fn hash(&self) -> TokenHash {
         TokenHash(blake2b_256(self.0.as_bytes()))
     }
 }
 
-/// BLAKE2b-256 of a [`Token`]: the primary key of a session.
+/// BLAKE2b-256 of a [`Token`]: the primary key of a session, an access token or a link.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
@@ -61,14 +60,14 @@ impl TokenHash {
         &self.0
     }
 
-    /// Sixteen hex digits by which its owner names the session: public, as [`TokenHash::handle`] is,
-    /// and long enough to mean one session only.
+    /// Sixteen hex digits by which its owner refers to the session. Public, as [`TokenHash::handle`] is,
+    /// and long enough to be unique.
     pub fn public_handle(&self) -> String {
         hex(&blake2b_256(&self.0)[..8])
     }
 
-    /// Eight hex digits that name the session in a log. It is a hash of the hash: whoever reads the
-    /// log can tell sessions apart, but can neither use one nor find its row.
+    /// Eight hex digits that stand for the session in a log. It is a hash of the hash: a reader of the log
+    /// can tell sessions apart, but can neither use one nor find its row.
     pub fn handle(&self) -> String {
         handle(&self.0)
     }
@@ -88,32 +87,33 @@ pub fn random_text(length: usize) -> String {
     text
 }
 
-/// `N` bytes from the operating system's random source. Panics as [`random_text`] does.
+/// `N` bytes from the operating system's random source. Panics if that source fails, as [`random_text`]
+/// does.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).expect("the kernel's random source answers once seeded");
     bytes
 }
 
-/// Eight hex digits that stand for `text` in a log, made with a random `key` so that nobody who
-/// reads the log can try out what the text was: people type passwords into the wrong field.
+/// Eight hex digits that stand for `text` in a log. The random `key` keeps a reader of the log from testing
+/// guesses of the text: people type passwords into the wrong field.
 pub fn keyed_handle(key: &[u8; 32], text: &str) -> String {
     hex(&keyed_hash(key, text)[..4])
 }
 
-/// 16 bytes that stand for `text` where it must not be read, and by which it is found again.
+/// A 16-byte keyed hash that stands for `text` in the database: it can be looked up and not be read.
 pub fn keyed_hash(key: &[u8; 32], text: &str) -> [u8; 16] {
-    // BLAKE2 takes a prefix for a key; unlike with SHA-256 nothing can be appended to the text.
+    // A prefix is a sound key with BLAKE2, unlike with SHA-256, which allows the text to be extended.
     let whole = blake2b_256(&[key, text.as_bytes()].concat());
     whole[..16].try_into().expect("16 of 32 bytes")
 }
 
-/// Eight hex digits that tell `content` from other content.
+/// Eight hex digits that change with `content`.
 pub fn handle(content: &[u8]) -> String {
     hex(&blake2b_256(content)[..4])
 }
 
-/// Lower-case hex digits of `bytes`.
+/// The lower-case hex digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -122,7 +122,7 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// 252 is the largest multiple of 36 in a byte: beyond it the first letters would come up more often.
+/// 252 is the largest multiple of 36 in a byte: bytes above it would favour the first characters.
 fn character(byte: u8) -> Option<char> {
     (byte < 252).then(|| char::from(ALPHABET[usize::from(byte % 36)]))
 }

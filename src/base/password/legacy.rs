@@ -1,10 +1,11 @@
-//! Hashes that other systems made: Lucia's scrypt, bcrypt, Django's PBKDF2.
+//! Password hashes made by other systems: Lucia's scrypt, bcrypt, Django's PBKDF2.
 //!
-//! Decides how they are read and what they may cost. They are only ever checked: whoever proves a
-//! password by one of them gets an Argon2id hash in its place, so none is made here.
+//! Decides how they are parsed and what they may cost. They are only verified, never made: after a
+//! successful sign-in the hash is replaced with Argon2id.
 //!
-//! Lucia hashes a password in NFKC, the others as it was typed. So bcrypt and PBKDF2 are compared with what
-//! was typed first and with its NFKC form then, as the same password may come from another keyboard.
+//! Lucia hashes the NFKC form of a password, the other systems hash it as it was typed. bcrypt and PBKDF2
+//! hashes are therefore compared with the typed form and then with its NFKC form, since another keyboard
+//! may produce the other form of the same password.
 
 use argon2::password_hash::phc::Output;
 use base64ct::{Base64, Encoding};
@@ -16,31 +17,31 @@ use super::Password;
 /// scrypt's N as a power of two: 16,384 in every version of Lucia.
 const SCRYPT_LOG_N: u8 = 14;
 
-/// Bytes of an scrypt hash.
+/// The length of an scrypt hash.
 const SCRYPT_BYTES: usize = 64;
 
-/// Bytes of a salt, at most.
+/// The longest salt that is accepted.
 const SALT_BYTES_MAX: usize = 128;
 
-/// The most that a bcrypt hash may cost: 2^14 rounds take about a second.
+/// The highest bcrypt cost that is accepted: 2^14 rounds take about a second.
 const BCRYPT_COST_MAX: u32 = 14;
 
-/// The most iterations that a PBKDF2 hash may ask for: a quarter of a second on a processor with
-/// instructions for SHA-256. Django of 2026 uses 1,200,000.
+/// The most PBKDF2 iterations that are accepted: a quarter of a second on a processor with SHA
+/// instructions. Django of 2026 uses 1,200,000.
 const PBKDF2_ITERATIONS_MAX: u32 = 2_000_000;
 
-/// A hash of another system, taken apart.
+/// A parsed hash of another system.
 pub(super) enum LegacyHash {
-    /// With each of these block sizes in turn: 16 takes 32 MiB, 8 half of it.
+    /// The block sizes (scrypt's r) are tried in turn: 16 needs 32 MiB, 8 needs 16 MiB.
     Scrypt { salt: String, block_sizes: &'static [u32], output: Output },
-    /// `$2a$`, `$2b$` or `$2y$`, whole: they differ in what faulty programs wrote long ago.
+    /// The whole hash, with `$2a$`, `$2b$` or `$2y$`: the versions differ in bugs of old implementations.
     Bcrypt(String),
-    /// HMAC-SHA-256.
+    /// PBKDF2 with HMAC-SHA-256.
     Pbkdf2 { salt: String, iterations: u32, output: Output },
 }
 
 impl LegacyHash {
-    /// `None` if it is of no system known here, malformed, or too costly.
+    /// `None` if the format is unknown, the hash malformed, or its cost too high.
     pub(super) fn read(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix("pbkdf2_sha256$") {
             return Self::read_pbkdf2(rest);
@@ -51,8 +52,8 @@ impl LegacyHash {
         }
         match text.strip_prefix("s2:") {
             Some(rest) => Self::read_scrypt(rest, &[16]),
-            // Two systems write this shape: Lucia v1 (8) with salts of 16 characters, Lucia v3 and
-            // better-auth (16) with 16 bytes in hex. The other is tried after the likelier one.
+            // Two systems write this format: Lucia v1 (r = 8) with salts of 16 characters, and Lucia v3 and
+            // better-auth (r = 16) with salts of 16 bytes in hex. The likelier block size is tried first.
             None if has_hex_salt(text) => Self::read_scrypt(text, &[16, 8]),
             None => Self::read_scrypt(text, &[8, 16]),
         }
@@ -76,7 +77,7 @@ impl LegacyHash {
         is_good.then(|| Self::Pbkdf2 { salt: salt.to_owned(), iterations, output })
     }
 
-    /// What the scheme is called.
+    /// The name of the scheme.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Scrypt { .. } => "scrypt",
@@ -85,8 +86,8 @@ impl LegacyHash {
         }
     }
 
-    /// Whether it was made of this password. `count` is called for each hash that is computed: two,
-    /// if it takes two to tell.
+    /// Whether this is the hash of `password`. `count` is called for each hash that is computed; there may
+    /// be two.
     pub(super) fn matches(&self, password: &Password, count: impl Fn()) -> bool {
         let mut typed_first = password.forms().rev().inspect(|_| count());
         match self {
@@ -126,7 +127,7 @@ fn has_hex_salt(text: &str) -> bool {
     salt.len() == 32 && salt.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The 64 bytes that 128 hex digits stand for.
+/// Decodes 128 hex digits.
 fn hex(text: &str) -> Option<[u8; SCRYPT_BYTES]> {
     if text.len() != 2 * SCRYPT_BYTES || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

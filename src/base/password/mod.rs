@@ -1,9 +1,9 @@
-//! Slow hashes of passwords: making one, checking one, and how many run at once.
+//! Slow password hashes: computing and verifying them, and limiting how many run at once.
 //!
-//! Decides the scheme (Argon2id), its parameters, and that memory is bounded: a [`Hasher`] owns a
-//! fixed number of blocks of hash memory and lends each to one hash at a time. Does not know whose
-//! password it is, where the hash is kept, or which passwords are good enough. What other systems
-//! have hashed is checked as well, so that their users can come over.
+//! Decides the scheme (Argon2id) and its parameters, and bounds memory: a [`Hasher`] owns a fixed number of
+//! memory blocks and lends each to one computation at a time. Does not know whose password it is, where the
+//! hash is stored, or which passwords are acceptable. Hashes of other systems are verified as well, so that
+//! their users can be imported.
 
 mod legacy;
 
@@ -23,29 +23,29 @@ const SALT_BYTES: usize = 16;
 /// Bytes of a new hash.
 const OUTPUT_BYTES: usize = 32;
 
-/// The most memory that a stored hash may ask for, in KiB: RFC 9106's second choice. A hash that
-/// asks for more is not computed, so that no row in the database can exhaust the machine.
+/// The most memory that a stored hash may require, in KiB: RFC 9106's second choice. A hash that requires
+/// more is not computed, so that no row in the database can exhaust the machine.
 pub const MEMORY_KIB_MAX: u32 = 64 * 1024;
 
-/// The most work that a stored hash may ask for, in KiB times passes: RFC 9106's second choice has
-/// three passes. It takes five times as long as a hash of ours.
+/// The most work that a stored hash may require, in KiB times passes: RFC 9106's second choice has three
+/// passes. It takes five times as long as a hash of ours.
 pub const WORK_KIB_MAX: u64 = 3 * 64 * 1024;
 
 /// A password as it was typed, ready to be hashed.
 ///
-/// New hashes are made of its NFKC form, as Lucia does, so that the same password typed on another
-/// keyboard is the same password. The form that was typed is kept beside it for the hashes of systems
-/// that do not normalise. Nothing is trimmed, cut or folded. It has neither `Debug` nor `Display`.
+/// New hashes are made of its NFKC form, as in Lucia, so that another keyboard's form of the same
+/// characters is the same password. The typed form is kept as well, for hashes of systems that do not
+/// normalise. Nothing is trimmed, truncated or case-folded. It has neither `Debug` nor `Display`.
 pub struct Password {
     normal: String,
-    /// `None`: NFKC changes nothing.
+    /// The typed form; `None` if NFKC does not change it.
     typed: Option<String>,
     units: usize,
     characters: usize,
 }
 
 impl Password {
-    /// Takes a password as it was typed.
+    /// A password as it was typed.
     pub fn new(typed: &str) -> Self {
         let nfc = ComposingNormalizerBorrowed::new_nfc().normalize(typed);
         let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(typed).into_owned();
@@ -57,51 +57,51 @@ impl Password {
         }
     }
 
-    /// Its length as JavaScript's `.length` counts: UTF-16 units, as typed.
+    /// The length in UTF-16 units as typed, which is JavaScript's `.length`.
     pub const fn units(&self) -> usize {
         self.units
     }
 
-    /// Its length in characters: code points after NFC (NIST SP 800-63B-4 § 3.1.1.2 counts so).
+    /// The length in code points after NFC, as NIST SP 800-63B-4 § 3.1.1.2 counts.
     pub const fn characters(&self) -> usize {
         self.characters
     }
 
-    /// The normalised password in clear.
+    /// The NFKC form, in the clear.
     pub fn reveal(&self) -> &str {
         &self.normal
     }
 
-    /// The normalised password, and the typed one if it differs: what a stored Argon2 hash is compared
-    /// with. One that another program made may be of either.
+    /// The NFKC form, and the typed form if it differs. A stored Argon2 hash is compared with both, since
+    /// another program may have hashed either.
     fn forms(&self) -> impl DoubleEndedIterator<Item = &str> {
         std::iter::once(self.normal.as_str()).chain(self.typed.as_deref())
     }
 }
 
-/// A stored hash: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`, which names its
-/// own scheme and parameters, or what another system wrote: `s2:salt:hex` and `salt:hex` (Lucia),
-/// `$2b$…` (bcrypt), `pbkdf2_sha256$…` (Django). It has neither `Debug` nor `Display`.
+/// A stored hash: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`, which names its own
+/// scheme and parameters, or the format of another system: `s2:salt:hex` and `salt:hex` (Lucia), `$2b$…`
+/// (bcrypt), `pbkdf2_sha256$…` (Django). It has neither `Debug` nor `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// A hash as it was stored. Whether it can be read shows when it is verified.
+    /// A hash as it was stored. It is parsed when it is verified.
     pub const fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The text to store.
+    /// The text that the database holds, which names scheme and parameters.
     pub fn as_stored(&self) -> &str {
         &self.0
     }
 
-    /// Whether any password can match it: if not, verifying it says [`Verdict::Unreadable`].
+    /// Whether a password can match this hash. If not, verifying it results in [`Verdict::Unreadable`].
     pub fn is_readable(&self) -> bool {
         Stored::read(&self.0).is_some() || LegacyHash::read(&self.0).is_some()
     }
 
-    /// The scheme that it is made by, as `argon2id` or `bcrypt`; `unknown` if it is not readable.
+    /// The name of the scheme, as in `argon2id` or `bcrypt`; `unknown` if the hash is not readable.
     pub fn kind(&self) -> &'static str {
         match (Stored::read(&self.0), LegacyHash::read(&self.0)) {
             (Some(stored), _) => stored.scheme.algorithm.as_str(),
@@ -111,28 +111,29 @@ impl PasswordHash {
     }
 }
 
-/// What a comparison of a password with a stored hash found.
+/// The result of comparing a password with a stored hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     Right,
-    /// The password is right, but the hash was made by other rules than today's: hash it anew.
+    /// The password is right, but the hash was made with other parameters than today's and should be
+    /// replaced.
     Stale,
-    /// The password is wrong, or there was no hash to compare with.
+    /// The password is wrong, or there was no hash to compare it with.
     Wrong,
-    /// The stored hash is of no scheme we know, or asks for more than [`MEMORY_KIB_MAX`],
-    /// [`WORK_KIB_MAX`], a bcrypt cost of 14 or 2,000,000 iterations of PBKDF2. Nobody gets in with
-    /// it; the operator should hear of it.
+    /// The scheme of the stored hash is unknown, or its cost is over [`MEMORY_KIB_MAX`], [`WORK_KIB_MAX`],
+    /// a bcrypt cost of 14 or 2,000,000 iterations of PBKDF2. No password matches it; the operator should
+    /// be told.
     Unreadable,
 }
 
-/// How costly a hash is made.
+/// The parameters of Argon2id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cost {
-    /// Memory in KiB.
+    /// The memory that one hash takes, in KiB.
     pub memory_kib: u32,
-    /// Passes over the memory.
+    /// How many times the memory is passed over.
     pub passes: u32,
-    /// Lanes, computed one after the other.
+    /// Lanes, which are computed one after the other.
     pub lanes: u32,
 }
 
@@ -142,7 +143,7 @@ impl Cost {
     pub const OWASP: Self = Self { memory_kib: 19_456, passes: 2, lanes: 1 };
 }
 
-/// Computes slow hashes, at most a fixed number at once.
+/// Computes slow hashes, a limited number at once.
 pub struct Hasher {
     ours: Scheme,
     decoy: Stored,
@@ -152,15 +153,15 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// A hasher that computes at most `at_once` hashes at the same time (at least one). More
-    /// callers than that wait for each other. Memory is taken at the first use and kept:
-    /// `at_once` × `cost.memory_kib`. While a hash of Lucia's is checked it takes 32 MiB more.
+    /// A hasher that computes at most `at_once` hashes at the same time (at least one); further callers
+    /// wait. Memory is allocated at the first use and kept: `at_once` × `cost.memory_kib`. Verifying a hash
+    /// of Lucia's takes up to 32 MiB more while it runs.
     ///
-    /// Panics if `cost` is none that Argon2 allows.
+    /// Panics if Argon2 does not allow `cost`.
     pub fn new(at_once: usize, cost: Cost) -> Self {
         let ours = Scheme::argon2id(cost);
-        // Nobody ever computed these 32 random bytes from a password: a comparison with them costs
-        // what any comparison costs, and fails.
+        // These 32 random bytes are no password's hash: comparing with them costs what any comparison
+        // costs, and fails.
         let decoy = Stored {
             scheme: ours.clone(),
             salt: random_bytes::<SALT_BYTES>().to_vec(),
@@ -175,7 +176,7 @@ impl Hasher {
         }
     }
 
-    /// A new hash of `password`, with a new salt.
+    /// Hashes `password` with a new random salt.
     pub fn hash(&self, password: &Password) -> PasswordHash {
         let salt = random_bytes::<SALT_BYTES>();
         let output = self.compute(&self.ours, &password.normal, &salt, OUTPUT_BYTES);
@@ -184,10 +185,10 @@ impl Hasher {
 
     /// Compares `password` with a stored hash, in constant time.
     ///
-    /// With `None` (an unknown name, a key without password) and with an unreadable hash the same
-    /// work is done against a decoy, so that the time taken tells nothing (OWASP ASVS 6.3.8).
-    // LIMIT: a hash of another system takes its own time, so until its owner has signed in once, a
-    // patient guesser can tell that the name was brought over.
+    /// With `None` (an unknown name, a key without a password) and with an unreadable hash, the same work
+    /// is done on a decoy, so that the time taken reveals nothing (OWASP ASVS 6.3.8).
+    // LIMIT: a hash of another system takes a different time, so until the user's first sign-in a patient
+    // attacker can tell that the account was imported.
     pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
         let Some(PasswordHash(text)) = stored else {
             self.compare(password, &self.decoy);
@@ -206,14 +207,13 @@ impl Hasher {
         }
     }
 
-    /// How many hashes have been computed so far: this is how a test sees that two answers cost
-    /// the same.
+    /// The number of hashes computed so far. Tests compare it to see that two answers cost the same.
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
     }
 
-    /// Compares both forms of a password with an Argon2 hash, the normalised one first: ours are of that.
-    /// A hash of the typed form was made by another program, and is stale.
+    /// Compares a password with an Argon2 hash, the NFKC form first, as our own hashes are of that form. A
+    /// hash that matches the typed form was made by another program and is stale.
     fn compare(&self, password: &Password, target: &Stored) -> Verdict {
         let matching = password.forms().find(|form| self.matches(form, target));
         match matching {
@@ -230,8 +230,8 @@ impl Hasher {
     }
 
     fn matches_legacy(&self, password: &Password, target: &LegacyHash) -> bool {
-        // A permit like any other. What scrypt needs beside it, 32 MiB at most, it takes and gives
-        // back itself.
+        // Takes a permit like any other hash. The memory that scrypt needs, 32 MiB at most, is allocated
+        // and freed by scrypt itself.
         let _loan = self.borrow(0);
         target.matches(password, || {
             self.computed.fetch_add(1, Ordering::Relaxed);
@@ -259,7 +259,7 @@ impl Hasher {
         phc::Output::new(&output[..length]).expect("the length was checked when the hash was read")
     }
 
-    /// Waits for hash memory of at least `blocks` KiB.
+    /// Waits for a block of hash memory of at least `blocks` KiB.
     fn borrow(&self, blocks: usize) -> BlockLoan<'_> {
         let mut free = self.free();
         let mut memory = loop {
@@ -280,7 +280,7 @@ impl Hasher {
     }
 }
 
-/// Hash memory on loan; it goes back even when the borrower panics.
+/// Borrowed hash memory. It is returned even if the borrower panics.
 struct BlockLoan<'a> {
     hasher: &'a Hasher,
     blocks: Vec<Block>,
@@ -290,7 +290,7 @@ impl Drop for BlockLoan<'_> {
     fn drop(&mut self) {
         let mut blocks = std::mem::take(&mut self.blocks);
         if blocks.len() > self.hasher.ours.params.block_count() {
-            // A stored hash asked for more than ours do; that much is not kept.
+            // A stored hash required more memory than ours do; the larger block is not kept.
             blocks = Vec::new();
         }
         self.hasher.free().push(blocks);
@@ -332,7 +332,7 @@ impl Scheme {
     }
 }
 
-/// A stored hash, taken apart.
+/// A parsed PHC string.
 struct Stored {
     scheme: Scheme,
     salt: Vec<u8>,
@@ -353,7 +353,7 @@ impl Stored {
         }
         let scheme = Scheme {
             algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
-            // A string without a version is of the first one, by the PHC string specification.
+            // The PHC string format: no version means the first one.
             version: Version::try_from(hash.version.unwrap_or(0x10)).ok()?,
             params,
         };
@@ -365,7 +365,7 @@ impl Stored {
 mod tests {
     use super::*;
 
-    /// Cheap, so that the tests are quick.
+    /// A low cost, to keep the tests fast.
     const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
     /// `correct horse` as Node's scrypt hashes it, with the salt `0123456789abcdef` twice and blocks of
