@@ -1,7 +1,7 @@
-//! Access tokens, which people make for scripts that ask for an app and have no session.
+//! Access tokens, which users create for scripts that call an app and have no session.
 //!
-//! Decides how long an access token is good. It opens no account page: whoever finds one in a script can use
-//! the apps and can change nothing. Knows nothing of HTTP.
+//! Decides how long an access token is valid. It opens no account page: a token found in a script gives
+//! access to the apps and can change nothing. Knows nothing of HTTP.
 
 use std::time::Duration;
 
@@ -11,36 +11,36 @@ use crate::store::{
     AccessToken, AccessTokenAdded, Error, Result, Session, Store, Use, User, UserId,
 };
 
-/// What an access token begins with, so that people and scanners for leaked secrets know one.
+/// The prefix of an access token, by which people and secret scanners recognise one.
 pub const PREFIX: &str = "vst_";
 
-/// Access tokens of one user, at most.
+/// The most access tokens that one user may have.
 pub const MOST: u32 = 50;
 
-/// The longest life of an access token.
+/// The longest lifetime of an access token.
 pub const LIFE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// For how long an access token that has ended is still listed.
+/// How long an expired access token is still listed.
 pub const LISTED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How exactly it is kept when an access token was last used.
+/// The accuracy of an access token's time of last use, so that not every use is a write.
 pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// UTF-16 units of an access token's name, at most.
+/// The longest name of an access token, in UTF-16 units.
 const NAME_UNITS_MAX: usize = 60;
 
-/// What became of an access token that was to be made.
+/// The result of [`create`].
 pub enum Made {
-    /// It is made. This is the one copy of it, and the record of it.
+    /// It was created. This is the only copy of the token, and its record.
     Done(Token, Box<AccessToken>),
-    /// Its user has [`MOST`] of them already.
+    /// The user has [`MOST`] of them already.
     TooMany,
-    /// The session in which it was to be made has ended.
+    /// The session in which it was requested has ended.
     Ended,
 }
 
-/// What an owner may call an access token: 1 to 60 UTF-16 units without control characters, and no
-/// white space at either end. `None` if it is not such a name.
+/// A name for an access token: 1 to 60 UTF-16 units without control characters or white space at either
+/// end. `None` if `typed` is not such a name.
 pub fn name(typed: &str) -> Option<&str> {
     let name = typed.trim();
     let is_good = (1..=NAME_UNITS_MAX).contains(&name.encode_utf16().count())
@@ -48,7 +48,7 @@ pub fn name(typed: &str) -> Option<&str> {
     is_good.then_some(name)
 }
 
-/// Makes an access token for the owner of this session, good for `life` and at most [`LIFE_MAX`].
+/// Creates an access token for the owner of this session, valid for `life`, and for [`LIFE_MAX`] at most.
 pub fn create(
     store: &dyn Store,
     session: &Session,
@@ -72,18 +72,18 @@ pub fn create(
     })
 }
 
-/// An access token as its owner gets to see it, once.
+/// The text that its owner is shown, once: the prefix and the token.
 pub fn reveal(token: &Token) -> String {
     format!("{PREFIX}{}", token.reveal())
 }
 
-/// Reads an access token that somebody presents. `None` if it cannot be one.
+/// Parses an access token that a client presents. `None` if it cannot be one.
 pub fn read(text: &str) -> Option<Token> {
     Token::parse(text.strip_prefix(PREFIX)?)
 }
 
-/// The user whose access token this is, and its use, if that is to be noted. `None` if there is none such,
-/// if it has ended, or if the user is shut out. One read, and no write.
+/// The user of this access token, and a use to be noted if it is due. `None` if the token does not exist or
+/// has expired, or if the user is disabled. One read, and no write.
 pub fn recognise(
     store: &dyn Store,
     token: &Token,
@@ -98,12 +98,12 @@ pub fn recognise(
     Ok(Some((user, is_news.then_some(Use::AccessToken { id: record.id, at: now }))))
 }
 
-/// The user whose access token this is. `None` if there is none such, if it has ended, or if the user
-/// is shut out. One read, and one write in ten minutes.
+/// The user of this access token. `None` if the token does not exist or has expired, or if the user is
+/// disabled. One read, and at most one write in ten minutes.
 pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<User>> {
     let Some((user, to_note)) = recognise(store, token, now)? else { return Ok(None) };
     if let Some(used) = to_note {
-        // Nobody waits for this, and nobody is told if the database is busy.
+        // A use that cannot be noted now, as the database is busy, is noted the next time.
         match store.touch_access_token(used.id(), now) {
             Ok(_) | Err(Error::Unavailable(_) | Error::Unknown(_)) => {}
             Err(err) => return Err(err),
@@ -112,19 +112,19 @@ pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<U
     Ok(Some(user))
 }
 
-/// Whether an access token is good no more. The very moment at which it ends is still good. One that was
-/// made in the future is not good: it would outlive [`LIFE_MAX`].
+/// Whether an access token has expired. It is still valid at the very moment of its expiry. One whose time
+/// of creation lies in the future is not valid: it would outlive [`LIFE_MAX`].
 pub fn is_ended(record: &AccessToken, now: Moment) -> bool {
     now > record.expires_at || !record.created_at.has_passed(now)
 }
 
-/// All access tokens of a user, those that ended lately too, oldest first.
+/// All access tokens of a user, oldest first, with those that expired lately.
 pub fn of_user(store: &dyn Store, user: &UserId) -> Result<Vec<AccessToken>> {
     store.access_tokens_of(user)
 }
 
-/// Ends the access token of this user that has this public handle, and says which it was. `None` if
-/// there is none such.
+/// Revokes the access token of this user that has this public handle, and returns it. `None` if there is
+/// none.
 pub fn revoke(store: &dyn Store, user: &UserId, handle: &str) -> Result<Option<AccessToken>> {
     let all = store.access_tokens_of(user)?;
     let Some(found) = all.into_iter().find(|it| it.id.public_handle() == handle) else {
@@ -133,7 +133,7 @@ pub fn revoke(store: &dyn Store, user: &UserId, handle: &str) -> Result<Option<A
     Ok(store.delete_access_token(user, &found.id)?.then_some(found))
 }
 
-/// Deletes up to `limit` access tokens that ended long ago, and says how many.
+/// Deletes up to `limit` access tokens that expired longer ago than [`LISTED`], and returns how many.
 pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_ended_access_tokens(now.before(LISTED), limit)
 }

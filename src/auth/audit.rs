@@ -7,14 +7,14 @@ use crate::store::{Record, Result, Store, UserId};
 /// The field of a record that names the browser of the request.
 pub const BROWSER: &str = "browser";
 
-/// What was done with an account.
+/// An event in the history of an account, as its owner is shown it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Activity {
-    /// When it happened.
+    /// The time of the request or the command.
     pub at: Moment,
-    /// Which event it was.
+    /// Its event, as in the log.
     pub event: Event,
-    /// The client address; `None` for what the operator did.
+    /// The client address; `None` if the operator did it.
     pub address: Option<String>,
     /// The browser in a few words, as in `Firefox on Linux`; may be empty.
     pub browser: String,
@@ -25,13 +25,13 @@ pub fn add(store: &dyn Store, records: &[Record]) -> Result<()> {
     store.add_records(records)
 }
 
-/// The latest record, whichever server wrote it.
+/// The newest record, from any server.
 pub fn last(store: &dyn Store) -> Result<Option<Record>> {
     store.last_record()
 }
 
-/// What was done with this account, the latest first, `limit` records at most. Events that this version
-/// does not know are left out.
+/// The newest records about this account, newest first, `limit` at most. Events that this version does not
+/// know are left out.
 pub fn of_user(store: &dyn Store, user: &UserId, limit: u32) -> Result<Vec<Activity>> {
     let activity = |it: Record| {
         let event = Event::ALL.iter().copied().find(|event| event.name() == it.event)?;
@@ -41,7 +41,8 @@ pub fn of_user(store: &dyn Store, user: &UserId, limit: u32) -> Result<Vec<Activ
     Ok(store.records_of(user, limit)?.into_iter().filter_map(activity).collect())
 }
 
-/// A field among those of a record, which are written as in a line of the log; empty if there is none.
+/// The value of a field in `detail`, which is written like a line of the log; empty if the field is
+/// missing.
 fn field(detail: &str, name: &str) -> String {
     let is_named = |at: &usize| *at == 0 || detail.as_bytes()[at - 1] == b' ';
     let prefix = format!("{name}=");

@@ -1,6 +1,6 @@
-//! Browsers that are known: somebody has signed in there before.
+//! Devices: browsers that have signed in to an account before.
 //!
-//! Decides for how long, and which secret such a browser has. What it is good for is decided in `throttle`.
+//! Decides how long a device is known and what its secret is. What it is allowed is decided in `throttle`.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::auth::sign_in::Caller;
 use crate::base::token::Token;
 use crate::store::{Result, Store};
 
-/// How long a browser is known after somebody has signed in there.
+/// How long a browser counts as a device after its last sign-in.
 pub const DEVICE_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The secret that the browser has, if we gave it out: what we did not make we do not adopt.
+/// The browser's device token, if this site issued it: a token that a client made up is not adopted.
 pub(super) fn known(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     Ok(match &caller.device {
         Some(device) if store.knows_device(&device.hash())? => Some(device.clone()),
@@ -19,8 +19,8 @@ pub(super) fn known(store: &dyn Store, caller: &Caller) -> Result<Option<Token>>
     })
 }
 
-/// The device token of a browser that presents a known one; otherwise a new one, unless the browser is to
-/// forget the session when it is closed.
+/// The browser's device token if it presents a known one, otherwise a new one; `None` if the session is to
+/// end when the browser is closed.
 pub(super) fn of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     let known = known(store, caller)?;
     Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })

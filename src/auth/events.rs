@@ -1,22 +1,23 @@
-//! Every event that the log and the audit log tell: its name, and whether the audit log keeps it.
+//! Every event of the log and the audit log: its name, and whether the audit log keeps it.
 //!
-//! An event is a row of the table below, and `docs/operating.md` lists the same rows. Who writes events
-//! down, and where, is not known here.
+//! An event is a row of the table below; a test holds the table in `docs/operating.md` equal. Does not know
+//! who logs an event, or where.
 
-/// Whether the audit log keeps an event.
+/// Whether the audit log keeps an event, and how often.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Audited {
-    /// Every time. Such an event is costly: it takes a slow hash, a session that took one, a row that is
-    /// written or deleted, or the operator, so that nobody can cause any number of them.
+    /// Every time. Such an event costs the client something (a slow hash, a session that took one, a row
+    /// written or deleted) or is the operator's, so it cannot be caused in any number.
     Always,
-    /// As long as the user or the client has an allowance left: anybody can cause any number of them.
+    /// As long as the user or the client has an allowance left, since a client can cause any number of
+    /// them.
     Limited,
-    /// It is no matter of security, or no news.
+    /// It does not concern security, or is routine.
     Never,
 }
 
-/// Makes the enum and what is known of each event from one table: `Variant = "name", Audited`, with a
-/// sentence for the operator as its documentation.
+/// Generates the enum and its methods from one table: `Variant = "name", Audited`, each with a sentence for
+/// the operator, which is also its doc comment.
 macro_rules! events {
     ($(#[doc = $text:literal] $event:ident = $name:literal, $audited:ident;)*) => {
         /// What happened, for the log and the audit log.
@@ -29,7 +30,7 @@ macro_rules! events {
             /// Every event, in the order of the documentation.
             pub const ALL: &[Self] = &[$(Self::$event),*];
 
-            /// What the logs call it. Scripts and filters read it: it stays.
+            /// The name in the logs. Scripts and filters depend on it, so it never changes.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$event => $name),* }
             }
@@ -39,7 +40,7 @@ macro_rules! events {
                 match self { $(Self::$event => Audited::$audited),* }
             }
 
-            /// Whether the log tells it: a health check comes every few seconds, and is no news.
+            /// Whether the log has a line for it. Health checks come every few seconds and are left out.
             pub const fn is_logged(self) -> bool {
                 !matches!(self, Self::Health)
             }
@@ -53,17 +54,17 @@ macro_rules! events {
 }
 
 events! {
-    /// An account was made, and its owner is signed in.
+    /// A user signed up and is signed in.
     SignupOk = "signup_ok", Always;
     /// A sign-up was refused; `reason` says why.
     SignupFail = "signup_fail", Limited;
-    /// Somebody signed in.
+    /// A user signed in.
     LoginOk = "login_ok", Always;
     /// A sign-in was refused; `reason` says why.
     LoginFail = "login_fail", Limited;
-    /// An attempt was refused without looking at the password, as there were too many before it.
+    /// An attempt was refused without checking the password, after too many failures.
     Throttled = "throttled", Limited;
-    /// Somebody signed out.
+    /// A user signed out.
     Logout = "logout", Always;
     /// A session, or all but one, was ended by its owner or by the operator.
     SessionEnd = "session_end", Always;
@@ -73,7 +74,7 @@ events! {
     SessionRenew = "session_renew", Never;
     /// A session of a Lucia cookie was moved to a cookie of vestibule's.
     SessionMoved = "session_moved", Limited;
-    /// A cookie came whose session does not exist or has ended.
+    /// A cookie was presented whose session does not exist or has ended.
     SessionInvalid = "session_invalid", Never;
     /// A user changed their password.
     PasswordChange = "password_change", Always;
@@ -81,35 +82,35 @@ events! {
     PasswordChangeFail = "password_change_fail", Limited;
     /// A password was set by a reset link.
     PasswordReset = "password_reset", Always;
-    /// A reset link set no password; `reason` says why.
+    /// A reset link did not set a password; `reason` says why.
     PasswordResetFail = "password_reset_fail", Limited;
-    /// A reset link came that is not valid.
+    /// An invalid reset link was presented.
     BadLink = "bad_link", Limited;
     /// A user deleted their account.
     AccountDelete = "account_delete", Always;
     /// An account was not deleted; `reason` says why.
     AccountDeleteFail = "account_delete_fail", Limited;
-    /// An access token was made.
+    /// An access token was created.
     TokenMake = "token_make", Always;
-    /// An access token was not made; `reason` says why.
+    /// An access token was not created; `reason` says why.
     TokenMakeFail = "token_make_fail", Limited;
     /// An access token was revoked, by its owner or by the operator.
     TokenRevoke = "token_revoke", Always;
-    /// A check for a proxy found a user who may not go there.
+    /// A check for a proxy denied access to a signed-in user.
     CheckDenied = "check_denied", Limited;
     /// A check for a proxy was not answered; `reason` says why.
     CheckRefused = "check_refused", Limited;
-    /// A form came from another site.
+    /// A request from another site was refused.
     CsrfReject = "csrf_reject", Limited;
-    /// A request was not one that HTTP or the limits allow.
+    /// A request was malformed or exceeded a limit.
     BadRequest = "bad_request", Limited;
-    /// A request was refused, as too many were waiting.
+    /// A request was refused because too many were waiting.
     Overload = "overload", Never;
-    /// A request failed by a bug of vestibule's.
+    /// A request failed because of a bug in vestibule.
     Panic = "panic", Limited;
-    /// A request failed, as the database was busy or could not be reached.
+    /// A request failed because the database was busy or could not be reached.
     DbBusy = "db_busy", Limited;
-    /// A request failed by an error of the database.
+    /// A request failed because of a database error.
     DbError = "db_error", Limited;
     /// Any other request.
     Request = "request", Never;
@@ -121,11 +122,11 @@ events! {
     UserPasswd = "user_passwd", Always;
     /// The operator renamed a user.
     UserRename = "user_rename", Always;
-    /// The operator made a reserved name free again.
+    /// The operator released a reserved name.
     UserFree = "user_free", Always;
     /// The operator deleted a user.
     UserDelete = "user_delete", Always;
-    /// The operator let a user or a network try again at once.
+    /// The operator cleared the failures of a user or a network.
     UserUnlock = "user_unlock", Always;
     /// The operator set the groups of a user.
     UserGroups = "user_groups", Always;
@@ -135,13 +136,13 @@ events! {
     UserDisable = "user_disable", Always;
     /// The operator enabled an account.
     UserEnable = "user_enable", Always;
-    /// The operator gave an account another way to sign in.
+    /// The operator added a way to sign in to an account.
     UserKeyAdd = "user_key_add", Always;
-    /// The operator took a way to sign in from an account.
+    /// The operator removed a way to sign in from an account.
     UserKeyRemove = "user_key_remove", Always;
-    /// The operator made a reset link.
+    /// The operator created a reset link.
     ResetLink = "reset_link", Always;
-    /// The operator made an invitation.
+    /// The operator created an invitation.
     InviteNew = "invite_new", Always;
     /// The operator revoked an invitation.
     InviteRevoke = "invite_revoke", Always;
@@ -149,17 +150,17 @@ events! {
     Import = "import", Always;
     /// The operator exported users.
     Export = "export", Always;
-    /// The operator copied the database to another.
+    /// The operator copied the database to another one.
     Copy = "copy", Always;
     /// The operator made a backup.
     Backup = "backup", Always;
-    /// The operator put a backup in place.
+    /// The operator restored a backup.
     Restore = "restore", Always;
     /// A server started, with these settings.
     Settings = "settings", Always;
-    /// The clock showed an earlier time than before.
+    /// The clock was set back.
     ClockWentBack = "clock_went_back", Always;
-    /// Records were left out, as an allowance was used up: `records` of the event `of`.
+    /// Records were left out because an allowance was used up: `records` of the event `of`.
     AuditLimited = "audit_limited", Always;
 }
 

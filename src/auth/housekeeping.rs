@@ -1,4 +1,4 @@
-//! What is done between requests: what is dead is deleted, and the database is looked after.
+//! What runs between requests: deleting expired rows, and looking after the database.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::auth::{Authenticator, access_tokens, invitations, names, one_time_tok
 use crate::base::clock::Moment;
 use crate::store::{Result, Store, Tended};
 
-/// Rows that are deleted in one transaction, at most, so that no other write waits long behind it.
+/// The most rows deleted in one transaction, so that no other write waits long for it.
 pub const BATCH_MAX: u32 = 500;
 
-/// Deletes a batch of what has ended or is forgotten by now, with audit records older than `audit_life`
-/// (`None`: they are kept), and brings back failures that lie in the future. It says how many rows there
-/// were: 0 means that none is left.
+/// Deletes a batch of expired rows, and of audit records older than `audit_life` (`None`: they are kept),
+/// and resets failure counts that lie in the future. Returns how many rows that were: 0 means that nothing
+/// is left to do.
 pub fn sweep(auth: &Authenticator, audit_life: Option<Duration>, now: Moment) -> Result<usize> {
     let store = auth.store();
     let old = match audit_life {
@@ -30,27 +30,27 @@ pub fn sweep(auth: &Authenticator, audit_life: Option<Duration>, now: Moment) ->
         + names::delete_rested(store, BATCH_MAX, now)?)
 }
 
-/// Whether the database can be read. An error says why not.
+/// Checks that the database can be read. The error says why not.
 pub fn probe(store: &dyn Store) -> Result<()> {
     store.probe()
 }
 
-/// Whether the database is on other machines, so that asking it may take long.
+/// Whether the database is on another machine, so that a query may take long.
 pub fn is_remote(store: &dyn Store) -> bool {
     store.asks_servers()
 }
 
-/// How long a request may take in all; then it is told to come back, unless it was begun.
+/// The time limit for a whole request. One that has not been started by then is refused as busy.
 pub fn patience(store: &dyn Store) -> Duration {
     store.patience()
 }
 
-/// Looks after the connections to the database, and says what has changed.
+/// Checks the connections to the database, and returns what has changed.
 pub fn tend(store: &dyn Store) -> Tended {
     store.tend()
 }
 
-/// Closes the database, when serving ends.
+/// Closes the database at shutdown.
 pub fn close(store: &dyn Store) -> Result<()> {
     store.close()
 }

@@ -1,6 +1,6 @@
-//! Who may make an account: everybody, whoever has an invitation, or nobody.
+//! Who may create an account: everyone, people with an invitation, or no one.
 //!
-//! Decides when an invitation is good and what it brings. An operator makes one and hands it over; no
+//! Decides when an invitation is valid and what it gives. The operator creates one and hands it over; no
 //! mail is sent. Knows nothing of HTTP.
 
 use std::time::Duration;
@@ -9,17 +9,17 @@ use crate::base::clock::Moment;
 use crate::base::token::Token;
 use crate::store::{Groups, Invite, Result, Store};
 
-/// How long an invitation is good unless the operator says otherwise. A link like this opens an account
-/// to whoever has it, and so has the life of a reset link (ASVS 6.4.1).
+/// The default lifetime of an invitation: that of a reset link (ASVS 6.4.1), since the link alone gives
+/// access.
 pub const LIFE: Duration = Duration::from_secs(60 * 60);
 
-/// How long it is good at most.
+/// The longest lifetime of an invitation.
 pub const LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// How many accounts can be made with one.
+/// The most accounts that one invitation can create.
 pub const USES_MAX: u32 = 10_000;
 
-/// Who may make an account.
+/// Who may create an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SignUps {
     /// Every visitor may sign up.
@@ -27,32 +27,33 @@ pub enum SignUps {
     Open,
     /// Visitors with an invitation may sign up.
     Invite,
-    /// Nobody but the operator; and while there is no account, whoever has the link to make the first.
+    /// Only the operator creates accounts; while there is none, the link for the first account works as
+    /// well.
     Closed,
 }
 
-/// An invitation that is to be made.
+/// The properties of an invitation that is to be created.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewInvite {
-    /// What it is for, for operators.
+    /// A note for operators about its purpose.
     pub note: String,
-    /// The groups that whoever comes with it is put in.
+    /// The groups of the accounts that it creates.
     pub groups: Groups,
-    /// How many accounts can be made with it: at least one.
+    /// How many accounts it can create: at least one.
     pub uses: u32,
-    /// How long it is good.
+    /// How long it is valid.
     pub life: Duration,
 }
 
-/// Makes an invitation, and comes back with its token, of which there is no other copy.
+/// Creates an invitation. The token returned with it is the only copy.
 pub fn create(store: &dyn Store, new: NewInvite, now: Moment) -> Result<(Invite, Token)> {
     let (invite, token) = build(new, now);
     store.add_invite(&invite)?;
     Ok((invite, token))
 }
 
-/// Makes the invitation with which the first account is made, in the place of any other such. `None` if
-/// there is an account, or if everybody may make one anyway.
+/// Creates the invitation for the first account, replacing any earlier one. `None` if there is an account,
+/// or if anyone may sign up anyway.
 pub fn create_first(store: &dyn Store, sign_ups: SignUps, now: Moment) -> Result<Option<Token>> {
     if sign_ups == SignUps::Open {
         return Ok(None);
@@ -78,7 +79,7 @@ fn build(new: NewInvite, now: Moment) -> (Invite, Token) {
     (invite, token)
 }
 
-/// The invitation with this token. `None` if it is not good, or not any more, or if nobody is invited.
+/// The invitation with this token. `None` if it is not valid, or if the site does not use invitations.
 pub fn find(
     store: &dyn Store,
     sign_ups: SignUps,
@@ -89,12 +90,12 @@ pub fn find(
     Ok(found.filter(|it| it.is_first || sign_ups != SignUps::Closed))
 }
 
-/// All invitations that are good, the oldest first.
+/// All valid invitations, oldest first.
 pub fn all(store: &dyn Store, now: Moment) -> Result<Vec<Invite>> {
     store.invites(now)
 }
 
-/// Deletes the invitation with this handle and comes back with it. `None` if there is none that is good.
+/// Deletes the invitation with this handle and returns it. `None` if no valid one has it.
 pub fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Result<Option<Invite>> {
     let found = store.invites(now)?.into_iter().find(|it| it.id.public_handle() == handle);
     match found {
@@ -103,7 +104,7 @@ pub fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Result<Option<Inv
     }
 }
 
-/// Deletes up to `limit` invitations that have ended, and says how many.
+/// Deletes up to `limit` expired invitations, and returns how many.
 pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_ended_invites(now, limit)
 }

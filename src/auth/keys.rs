@@ -1,7 +1,7 @@
-//! Ways to prove who one is: a provider, what it knows the person as, and a password or none.
+//! Keys, which are ways to sign in: a provider, the user's id there, and a password or none.
 //!
-//! Decides what counts as proof. Knows nothing of sessions, of which passwords are good enough, or
-//! of what somebody who fails is told.
+//! Decides what proves an identity. Knows nothing of sessions, of which passwords are acceptable, or of
+//! what a visitor is shown after a failure.
 
 use crate::auth::usernames::Username;
 use crate::base::password::{Hasher, Password, PasswordHash, Verdict};
@@ -9,55 +9,56 @@ use crate::store::{
     Credentials, Epoch, Key, KeyAdded, KeyId, PasswordSet, Result, Store, User, UserId,
 };
 
-/// Hashes of one user that a password is compared with at most when it is given once more. An import can
-/// bring over any number of keys with different passwords, and each comparison is a slow hash.
-// LIMIT: whoever has more passwords, and signed in with one beyond these, has to sign in with another.
+/// The most hashes that a user's password is compared with at reauthentication. An import can bring any
+/// number of keys with different passwords, and each comparison costs a slow hash.
+// LIMIT: a user with more passwords, who signed in with one beyond these, has to use another one.
 const HASHES_MAX: usize = 4;
 
-/// A key to be made.
+/// The properties of a key that is to be created.
 pub struct NewKey<'a> {
-    /// `provider:id`.
+    /// `provider:id`, which must not exist yet.
     pub id: &'a KeyId,
-    /// `None`: whoever vouches for the id, such as an OAuth provider, is proof enough.
+    /// `None`: the provider, such as an OAuth server, has authenticated the user already.
     pub password: Option<&'a Password>,
 }
 
-/// What became of an attempt to prove who one is. It holds a hash and so has no `Debug`.
+/// The result of checking a password. It holds a hash and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// The password is right.
+    /// The password is right, and the user is enabled.
     Of(Box<Proven>),
-    /// It is nobody's. All refusals take the same time and are told the same.
+    /// The user is not authenticated. All failures take the same time and are shown to the visitor in the
+    /// same words.
     Refused(ProofFailure),
 }
 
-/// A user whose password was right. It holds a hash and so has no `Debug`.
+/// A user who has proven their password. It holds a hash and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proven {
     /// The user who signed in.
     pub user: User,
     /// The hash that the password matches.
     pub hash: PasswordHash,
-    /// The epoch under which the hash was read: what follows from the proof holds as long as the user has
-    /// no other one.
+    /// The user's epoch when the hash was read: what follows from the proof is valid only while the user
+    /// still has it.
     pub epoch: Epoch,
 }
 
-/// Why a proof failed: for the operator's log, never for the visitor.
+/// Why a proof failed: for the operator's log, never shown to a visitor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ProofFailure {
-    /// There is no such key.
+    /// No key has this id.
     UnknownKey,
-    /// There is another password, or none.
+    /// The key's password is another one, or it has none.
     WrongPassword,
-    /// The stored hash of this user cannot be read; see [`Verdict::Unreadable`].
+    /// The stored hash of this user cannot be used; see [`Verdict::Unreadable`].
     UnreadableHash(UserId),
-    /// The password is right, and this user is shut out.
+    /// The password is right, but this user is disabled.
     Disabled(UserId),
 }
 
-/// Adds a key to a user. [`KeyAdded::Taken`] if the key exists, whoever's it is; [`KeyAdded::NoUser`]
-/// if there is no such user. (Lucia: `createKey`.)
+/// Adds a key to a user. [`KeyAdded::Taken`] if any user has a key with this id; [`KeyAdded::NoUser`] if
+/// there is no such user. (Lucia: `createKey`.)
 pub fn create(
     store: &dyn Store,
     hasher: &Hasher,
@@ -72,13 +73,14 @@ pub fn get(store: &dyn Store, id: &KeyId) -> Result<Option<Key>> {
     store.key(id)
 }
 
-/// All keys of a user, by their ids; none if there is no such user. (Lucia: `getAllUserKeys`.)
+/// All keys of a user, in the order of their ids; empty if there is no such user. (Lucia:
+/// `getAllUserKeys`.)
 pub fn of_user(store: &dyn Store, user: &UserId) -> Result<Vec<Key>> {
     store.keys_of(user)
 }
 
-/// The user whose key this is, proven by the password of that key. One look-up and one slow hash, whatever
-/// the outcome; a hash made by older rules is replaced on the way. (Lucia: `useKey`.)
+/// Verifies the password of this key. One look-up and one slow hash, whatever the outcome; a hash made with
+/// outdated parameters is replaced. (Lucia: `useKey`.)
 pub fn user_by_password(
     store: &dyn Store,
     hasher: &Hasher,
@@ -88,8 +90,8 @@ pub fn user_by_password(
     verify(store, hasher, store.credentials_of_key(id)?, password)
 }
 
-/// A user who gives their password once more: the password of any key of theirs, whatever the keys are
-/// called. One look-up, and one slow hash for each password that they have, at most four.
+/// Verifies the password of a known user, who may have several keys: that of any key will do. One look-up,
+/// and one slow hash for each distinct password, four at most.
 pub fn user_again_by_password(
     store: &dyn Store,
     hasher: &Hasher,
@@ -112,7 +114,7 @@ fn verify(
     };
     let is_disabled = user.disabled_at.is_some();
     Ok(match (verdict, hash) {
-        // Costs and looks the same as a wrong password.
+        // The same cost as a wrong password, and the same answer.
         (Verdict::Right | Verdict::Stale, Some(_)) if is_disabled => {
             Proof::Refused(ProofFailure::Disabled(user.id))
         }
@@ -130,8 +132,8 @@ fn verify(
     })
 }
 
-/// Compares a password with the hashes of one user until one matches, and comes back with that one; with
-/// a decoy if there is none, as an unknown name must cost what a wrong password costs.
+/// Compares a password with the hashes of one user, and returns the one that matches. Without any hash it
+/// is compared with a decoy, since an unknown name must cost as much as a wrong password.
 fn compare(
     hasher: &Hasher,
     stored: &[PasswordHash],
@@ -151,8 +153,8 @@ fn compare(
     (refused, None)
 }
 
-/// The user whose key this is, for a provider that has vouched for them. `None` if there is no
-/// such key, if its user is shut out, or if it has a password: then only the password is proof. (Lucia: `useKey` with
+/// The user of this key, whom its provider has authenticated. `None` if the key does not exist, if its user
+/// is disabled, or if it has a password, since then only the password is proof. (Lucia: `useKey` with
 /// `null`.)
 pub fn user_by_provider(store: &dyn Store, id: &KeyId) -> Result<Option<User>> {
     let found = store.user_of_key(id)?;
@@ -161,11 +163,11 @@ pub fn user_by_provider(store: &dyn Store, id: &KeyId) -> Result<Option<User>> {
     Ok(found.filter(is_proof).map(|(user, _)| user))
 }
 
-/// Sets the password of a user, or removes it, and ends every session, access token and reset link of
-/// theirs. The password belongs to the user: every key that has one gets it, and so does every sign-in name;
-/// a user without any gets their own. [`PasswordSet::NameTaken`] if another user signs in with that and there is no
-/// other key. (Lucia: `updateKeyPassword`, which changes one key and leaves the sessions alive; OWASP ASVS
-/// 7.4.3 wants them to end.)
+/// Sets or removes the password of a user, and ends all their sessions, access tokens and reset links. The
+/// password belongs to the user: every key that has one gets the new one, and so does every sign-in name; a
+/// user without a sign-in name gets their username as one. [`PasswordSet::NameTaken`] if another user signs
+/// in with that name and there is no other key to set the password on. (Lucia: `updateKeyPassword`, which
+/// changes one key and leaves the sessions alive; OWASP ASVS 7.4.3 wants them to end.)
 pub fn set_password(
     store: &dyn Store,
     hasher: &Hasher,
@@ -176,19 +178,19 @@ pub fn set_password(
     store.set_password(user, hash.as_ref())
 }
 
-/// Lets a user sign in with this name as well, with the password that they have. [`KeyAdded::Taken`] if it
-/// shows a user or lets one in already.
+/// Adds a sign-in name to a user, with the password that they have. [`KeyAdded::Taken`] if it is another
+/// user's username or sign-in name.
 pub fn add_sign_in_name(store: &dyn Store, user: &UserId, name: &Username) -> Result<KeyAdded> {
     store.add_sign_in_name(user, name.canonical())
 }
 
-/// Deletes a key of this user and ends every session, access token and reset link of theirs (OWASP ASVS
+/// Deletes a key of this user and ends all their sessions, access tokens and reset links (OWASP ASVS
 /// 7.4.3). `false` if they have no such key. (Lucia: `deleteKey`, which leaves the sessions alive.)
 pub fn delete(store: &dyn Store, user: &UserId, id: &KeyId) -> Result<bool> {
     store.delete_key(user, id)
 }
 
-/// A key that is not written down yet.
+/// A key, not yet stored; its password is hashed here.
 pub(crate) fn new(hasher: &Hasher, user: &UserId, key: &NewKey<'_>) -> Key {
     Key {
         id: key.id.clone(),

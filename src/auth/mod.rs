@@ -25,13 +25,13 @@ use crate::auth::sign_in::Rules;
 use crate::base::password::Hasher;
 use crate::store::Store;
 
-/// What it takes to find out who somebody is: the accounts, the hasher, and the operator's rules. There
-/// is one for as long as a site is served.
+/// What authentication needs: the accounts, the hasher, and the operator's rules. A site has one for as
+/// long as it is served.
 pub struct Authenticator {
     store: Box<dyn Store>,
-    /// Computes the password hashes.
+    /// Computes and verifies the password hashes, a limited number at once.
     pub hasher: Hasher,
-    /// What the operator sets for all accounts.
+    /// The operator's rules for all accounts.
     pub rules: Rules,
 }
 
@@ -41,7 +41,7 @@ impl Authenticator {
         Self { store, hasher, rules }
     }
 
-    /// Where the accounts are kept.
+    /// The store with the accounts.
     pub fn store(&self) -> &dyn Store {
         &*self.store
     }

@@ -1,9 +1,9 @@
-//! Names that nobody may take at sign-up although no account has them.
+//! Names that cannot be taken at sign-up although no account has them.
 //!
-//! Apps behind a reverse proxy know people by their names, and let in whoever signs in with one that they
-//! know. So the name of an account that was deleted or renamed rests for a time, and names that stand for
-//! an office are the operator's to give. Decides which names those are and how long a name rests. Knows
-//! nothing of HTTP.
+//! Apps behind a reverse proxy identify users by name, and would give the next owner of a name what the
+//! last one had. So the name of a deleted or renamed account rests (stays reserved) for a time, and names
+//! of roles such as `admin` are assigned by the operator only. Decides which names those are and how long a
+//! name rests. Knows nothing of HTTP.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::store::{Result, Store};
 
-/// Names that apps, mail servers, certificate authorities or people take for somebody with authority: the
-/// mailboxes of RFC 2142, those that a certificate is given for (CA/Browser Forum, Baseline Requirements
-/// § 3.2.2.4.4), accounts of operating systems, roles, and what apps take for nobody in particular.
-/// In canonical form.
+/// Names that apps, mail servers, certificate authorities or people associate with authority: the mailboxes
+/// of RFC 2142, those that a certificate is issued for (CA/Browser Forum, Baseline Requirements §
+/// 3.2.2.4.4), accounts of operating systems, roles, and the names that apps use for anonymous users. In
+/// canonical form.
 const ROLES: [&str; 61] = [
     "abuse",
     "account",
@@ -80,16 +80,16 @@ const ROLES: [&str; 61] = [
     "www-data",
 ];
 
-/// Lines of a file of reserved names, at most.
+/// The most lines that a file of reserved names may have.
 const LINES_MAX: usize = 10_000;
 
-/// Names that are the operator's to give.
+/// Names that only the operator can assign.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reserved(BTreeSet<String>);
 
 impl Reserved {
-    /// Names as an operator lists them: one a line, in any spelling; empty lines and what follows a `#` do
-    /// not count. An error is one line that says which of them is no name.
+    /// Parses a list of names, one a line, in any spelling; empty lines and text after a `#` are ignored.
+    /// The error is one line that quotes the entry which is not a name.
     pub fn read(text: &str) -> std::result::Result<Self, String> {
         let mut names = BTreeSet::new();
         for (at, line) in text.lines().enumerate() {
@@ -107,32 +107,32 @@ impl Reserved {
         Ok(Self(names))
     }
 
-    /// These and the names that stand for an office.
+    /// Adds the built-in names of roles.
     #[must_use]
     pub fn and_roles(mut self) -> Self {
         self.0.extend(ROLES.map(str::to_owned));
         self
     }
 
-    /// Whether a name is one of them, in any spelling.
+    /// Whether this name is in the set, in any spelling.
     pub fn has(&self, name: &Username) -> bool {
         self.0.contains(name.canonical())
     }
 }
 
-/// How long the name of an account that is deleted or renamed rests.
+/// How long the name of a deleted or renamed account rests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rest(Duration);
 
 impl Default for Rest {
-    /// A year: longer than an app that nobody looks after keeps a list of who may enter.
+    /// A year, in which apps with their own lists of users have time to remove the name.
     fn default() -> Self {
         Self(Duration::from_secs(365 * 24 * 60 * 60))
     }
 }
 
 impl Rest {
-    /// A rest of this length; zero: the name is free at once.
+    /// A rest of this length. With zero, the name is free at once.
     pub const fn new(length: Duration) -> Self {
         Self(length)
     }
@@ -142,24 +142,24 @@ impl Rest {
         self.0
     }
 
-    /// The last moment at which a name rests that begins to now. `None`: it does not.
+    /// The last moment of a rest that starts now. `None` if the length is zero.
     pub fn end(self, now: Moment) -> Option<Moment> {
         (!self.0.is_zero()).then(|| now.after(self.0))
     }
 }
 
-/// Whether no account has this name, and none has had it so lately that it rests. One look-up, whatever
+/// Whether a new account may have this name: no account has it, and it does not rest. One look-up, whatever
 /// the answer.
 pub fn is_free(store: &dyn Store, name: &Username, now: Moment) -> Result<bool> {
     store.is_name_free(name.canonical(), now)
 }
 
-/// Lets anybody take a name that rests. `false` if it does not.
+/// Releases a resting name. `false` if it does not rest.
 pub fn free(store: &dyn Store, name: &Username) -> Result<bool> {
     store.free_name(name.canonical())
 }
 
-/// Forgets up to `limit` names that have rested long enough, and says how many.
+/// Deletes up to `limit` names whose rest is over, and returns how many.
 pub fn delete_rested(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_rested_names(now, limit)
 }

@@ -14,15 +14,15 @@ use crate::base::token::Token;
 pub use crate::store::Purpose;
 use crate::store::{OneTimeToken, OneTimeTokenAdded, Result, Store, User, UserId};
 
-/// How long a token of this purpose is valid.
+/// The lifetime of a token of this purpose.
 pub const fn life(purpose: Purpose) -> Duration {
     match purpose {
         Purpose::ResetPassword => Duration::from_secs(60 * 60),
     }
 }
 
-/// Creates a token for this user, in the place of any other of theirs with this purpose. `None` if there is
-/// no such user.
+/// Creates a token for this user, replacing any other of theirs with this purpose. `None` if there is no
+/// such user.
 pub fn create(
     store: &dyn Store,
     user: &UserId,
@@ -44,8 +44,7 @@ pub fn create(
     })
 }
 
-/// The user for whom this token does what `purpose` says. `None` if it is not valid, or has another purpose,
-/// or if the user is disabled.
+/// The user of this token. `None` if it is not valid or has another purpose, or if the user is disabled.
 pub fn user_of(
     store: &dyn Store,
     token: &Token,
@@ -56,12 +55,12 @@ pub fn user_of(
     Ok(found.filter(|user| user.disabled_at.is_none()))
 }
 
-/// Sets the password of the user, once, as [`crate::auth::keys::set_password`] does. `false` if the token is
-/// not valid.
+/// Sets the password of the token's user as [`crate::auth::keys::set_password`] does, and uses the token
+/// up. `false` if it is not valid.
 ///
-/// The failures for the user's names are forgotten with it: guesses at the old password must not keep
-/// the owner from signing in with the new one. They are forgotten first, so that nothing is left to fail
-/// once the password is set; whoever has the link has no need to guess.
+/// The failures counted for the user's names are cleared as well: guesses at the old password must not keep
+/// the owner from signing in with the new one. They are cleared first, so that nothing can fail once the
+/// password is set; the holder of a valid link has no need to guess.
 pub fn reset_password(
     store: &dyn Store,
     hasher: &Hasher,
@@ -75,7 +74,7 @@ pub fn reset_password(
     store.reset_password(&token.hash(), &hash, now)
 }
 
-/// Deletes up to `limit` tokens that have expired, and says how many.
+/// Deletes up to `limit` expired tokens, and returns how many.
 pub fn delete_ended(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_ended_one_time_tokens(now, limit)
 }

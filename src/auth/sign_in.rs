@@ -1,7 +1,6 @@
-//! May this person come in? The outcomes, and the order of checks.
+//! Sign-up, sign-in and reauthentication: the order of checks, and the outcomes.
 //!
-//! Knows nothing of HTTP: it is told a name, a password and what is known of who asks, and says who
-//! was admitted or that nobody was.
+//! Knows nothing of HTTP: it is given a name, a password and what is known of the caller.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -22,74 +21,74 @@ use crate::store::{
     Store, User, UserId,
 };
 
-/// What the operator sets for everybody.
+/// The operator's rules for all accounts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rules {
-    /// How long sessions live.
+    /// The lifetimes of sessions.
     pub periods: Periods,
-    /// How often somebody may guess.
+    /// The limits on failed attempts.
     pub limits: ThrottleLimits,
-    /// How long a name rests whose account is deleted.
+    /// How long the name of a deleted account rests.
     pub rest: Rest,
-    /// Names that nobody may take at sign-up.
+    /// Names that only the operator can assign.
     pub reserved: Reserved,
 }
 
-/// Who asks to come in, as far as that is known before. It holds a secret and so has no `Debug`.
+/// What is known of the caller before authentication. It holds a secret and so has no `Debug`.
 #[derive(Clone, Default)]
 pub struct Caller {
-    /// The session they came with: it ends when they are let in (OWASP ASVS 7.2.4).
+    /// The session they presented: it ends when they sign in (OWASP ASVS 7.2.4).
     pub presented: Option<TokenHash>,
-    /// The secret by which their browser is known, if it has one.
+    /// The device token of their browser, if it has one.
     pub device: Option<Token>,
-    /// Where they come from, if that stands for one client.
+    /// Their address, if it stands for one client.
     pub address: Option<IpAddr>,
-    /// What they will recognise the session by.
+    /// The browser and address by which they will recognise the session.
     pub place: ClientInfo,
-    /// The invitation they came with, if they make an account.
+    /// The invitation they presented, if they are signing up.
     pub invite: Option<Invite>,
 }
 
-/// Somebody who was let in.
+/// A user who has just signed in or up.
 pub struct Admission {
     /// The user who signed in.
     pub user: User,
-    /// The session they have from now on, with its token.
+    /// The new session, with its token.
     pub started: Started,
-    /// The secret by which their browser is known from now on, for [`DEVICE_LIFE`]. `None`: it is
-    /// not, as they want it to forget them.
+    /// The device token for their browser, valid for [`DEVICE_LIFE`]. `None` if the session ends with the
+    /// browser.
     pub device: Option<Token>,
     /// The invitation that was used.
     pub invite: Option<TokenHash>,
 }
 
-/// What became of a sign-up.
+/// The result of a sign-up.
 pub enum SignUp {
-    /// The account is made and its owner is let in.
+    /// The account was created, and its owner is signed in.
     Admitted(Box<Admission>),
-    /// Somebody has this name, in some spelling, or it rests or is reserved. Nothing was written.
+    /// An account has this name in some spelling, or it rests or is reserved. Nothing was written.
     NameTaken,
-    /// The invitation is not good any more. Nothing was written.
+    /// The invitation is no longer valid. Nothing was written.
     NotInvited,
-    /// Too many accounts were made from there. Nothing was looked at.
+    /// Too many accounts were created from this address. Nothing was checked.
     Wait(Duration),
 }
 
-/// What became of a sign-in.
+/// The result of a sign-in.
 pub enum SignIn {
-    /// The password is right.
+    /// The password is right, and a session has started.
     Admitted(Box<Admission>),
-    /// Name or password is wrong. Which of them is for the operator alone.
+    /// Name or password is wrong. Only the operator is told which.
     Refused(ProofFailure),
-    /// Too many tries have failed. No password was looked at, and nothing was counted.
+    /// Too many attempts have failed. The password was not checked, and nothing was counted.
     Wait(Duration),
 }
 
-/// Makes an account and lets its owner in: user, key and session in one transaction, with the groups of
-/// the invitation that they came with.
+/// Creates an account and signs its owner in: user, key and session in one transaction, with the groups of
+/// the invitation, if there is one.
 ///
-/// A name that is taken is refused before the slow hash is computed. Of simultaneous sign-ups for
-/// one name the database decides, and exactly one is admitted.
+/// A name that is taken is refused before the slow hash is computed. If several sign-ups for one name
+/// arrive at once, the database decides, and exactly one succeeds.
 pub fn sign_up(
     auth: &Authenticator,
     name: &Username,
@@ -103,7 +102,7 @@ pub fn sign_up(
     if let Some(wait) = throttle::wait(store, &rules.limits, &subject, now)? {
         return Ok(SignUp::Wait(wait));
     }
-    // What is reserved costs the same look-up and is told the same as what somebody has or had.
+    // A reserved name costs the same look-up, and gets the same answer, as one that an account has or had.
     let is_free = names::is_free(store, name, now)?;
     if !is_free || rules.reserved.has(name) {
         return Ok(SignUp::NameTaken);
@@ -123,16 +122,16 @@ pub fn sign_up(
         SignedUp::NameTaken => return Ok(SignUp::NameTaken),
         SignedUp::NotInvited => return Ok(SignUp::NotInvited),
     }
-    // The account is made, and nobody is told anything else because it could not be counted.
+    // The account exists; that the count could not be written must not turn it into an error.
     drop(throttle::note(store, &rules.limits, &subject, now));
     Ok(SignUp::Admitted(Box::new(Admission { user, started, device, invite })))
 }
 
-/// Lets somebody in who knows the password of this name. The new session has a new token.
+/// Signs a user in by name and password. The new session has a new token.
 ///
-/// An unknown name and a wrong password cost the same: the same look-ups, one slow hash, one write.
-/// Somebody who has to wait costs no hash and no write, and is told the same whether anybody has the
-/// name or not.
+/// An unknown name and a wrong password cost the same: the same look-ups, one slow hash, one write. A
+/// caller who has to wait costs no hash and no write, and gets the same answer whether the name exists or
+/// not.
 pub fn with_password(
     auth: &Authenticator,
     name: &Username,
@@ -158,24 +157,24 @@ pub fn with_password(
         Some(started) => {
             SignIn::Admitted(Box::new(Admission { user, started, device, invite: None }))
         }
-        // The account was deleted, or its password changed, while this one was being checked.
+        // Meanwhile the account was deleted or disabled, or its password changed.
         None => SignIn::Refused(ProofFailure::UnknownKey),
     })
 }
 
-/// What became of a password that was given once more, by somebody who is signed in.
+/// The result of a signed-in user's giving the password again.
 pub enum Reauthentication {
-    /// The password is right.
+    /// The password is right, and the session notes when it was given.
     Right,
-    /// The password is wrong.
+    /// The password is wrong, or cannot be checked.
     Refused(ProofFailure),
-    /// Too many tries have failed. It was not looked at.
+    /// Too many attempts have failed. The password was not checked.
     Wait(Duration),
 }
 
-/// Asks somebody who is signed in for their password once more, and notes in their session that it
-/// was right (OWASP ASVS 7.5.1). Any password of theirs is, whatever its key is called. Failures count
-/// against the session alone: see [`Subject::reauthentication`].
+/// Verifies the password of a signed-in user, and notes in the session that it was right (OWASP ASVS
+/// 7.5.1). The password of any of the user's keys is accepted. Failures count against the session alone:
+/// see [`Subject::reauthentication`].
 pub fn reauthenticate(
     auth: &Authenticator,
     (user, session): (&User, &Session),
@@ -199,19 +198,19 @@ pub fn reauthenticate(
     })
 }
 
-/// What became of a change of password.
+/// The result of a change of password.
 pub enum Change {
-    /// It is changed, every session has ended, and this is the one that takes their place.
+    /// It is changed. All sessions have ended; this one replaces the caller's.
     Done(Started),
-    /// The present password was wrong.
+    /// The current password is wrong.
     Refused(ProofFailure),
-    /// Too many tries have failed. Nothing was looked at.
+    /// Too many attempts have failed. Nothing was checked.
     Wait(Duration),
 }
 
-/// Gives somebody who is signed in a new password, if they know the present one. Every session of
-/// theirs ends, and the one they came with gets a new token (OWASP ASVS 7.4.3, 7.2.4). Failures count
-/// as in [`reauthenticate`].
+/// Changes the password of a signed-in user who gives the current one. All their sessions end, and the
+/// caller's is replaced by one with a new token (OWASP ASVS 7.4.3, 7.2.4). Failures count as in
+/// [`reauthenticate`].
 pub fn change_password(
     auth: &Authenticator,
     (user, session): (&User, &Session),
@@ -241,18 +240,18 @@ pub fn change_password(
     })
 }
 
-/// What became of a password that came without a wish for a session.
+/// The result of checking a name and a password without starting a session.
 pub enum Identification {
-    /// It is this user's, by this hash.
+    /// They are this user's, and the password matches this hash.
     User(Box<User>, PasswordHash),
-    /// It is nobody's. Which part of it is wrong is for the operator alone.
+    /// Name or password is wrong. Only the operator is told which.
     Refused(ProofFailure),
-    /// Too many tries have failed. It was not looked at.
+    /// Too many attempts have failed. The password was not checked.
     Wait(Duration),
 }
 
-/// Finds out whose name and password these are, and starts no session: for scripts that send them with
-/// each request. It counts as a sign-in does (OWASP ASVS 6.3.1: on every way in).
+/// Verifies a name and a password without starting a session: for scripts that send them with each request.
+/// Failures count as at a sign-in (OWASP ASVS 6.3.1: on every way in).
 pub fn identify(
     auth: &Authenticator,
     name: &Username,
@@ -273,23 +272,23 @@ pub fn identify(
     })
 }
 
-/// The account that a sign-in with this canonical name is tried on, if there is one: one look-up.
+/// The account that signs in with this canonical name, if there is one: one look-up.
 pub fn account_of(store: &dyn Store, canonical: &str) -> Result<Option<UserId>> {
     let found = store.user_of_key(&KeyId::username(canonical))?;
     Ok(found.map(|(user, _)| user.id))
 }
 
-/// What logs call a name: people type passwords into the wrong field.
+/// The keyed hash that stands for a name in logs, since people type passwords into the wrong field.
 pub fn name_handle(store: &dyn Store, name: &str) -> String {
     format!("h:{}", token::keyed_handle(store.handle_key(), name))
 }
 
-/// Whose password is given.
+/// Which passwords are accepted.
 #[derive(Clone, Copy)]
 enum Whose<'a> {
-    /// That of the key of this sign-in name.
+    /// The password of the key with this sign-in name.
     Name(&'a Username),
-    /// That of any key of this user, who is signed in.
+    /// The password of any key of this signed-in user.
     User(&'a UserId),
 }
 
@@ -299,7 +298,8 @@ enum PasswordCheck {
     Wait(Duration),
 }
 
-/// The one place where a password is compared: throttled first, counted under `subject` if wrong.
+/// The one place where a password is compared: the throttle is asked first, and a failure is counted under
+/// `subject`.
 fn verify_password(
     auth: &Authenticator,
     whose: Whose<'_>,
@@ -328,8 +328,8 @@ fn verify_password(
     })
 }
 
-/// What a try with this name is counted under: the name, or the browser if it is known to the
-/// account.
+/// What an attempt with this name is counted under: the device if it is known to the account, otherwise the
+/// name and the address.
 fn subject(
     store: &dyn Store,
     rules: &Rules,

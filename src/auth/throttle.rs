@@ -1,11 +1,11 @@
-//! How often may somebody guess?
+//! Limits on failed attempts.
 //!
-//! Only failures count, and nobody is ever refused for being right. Four things are counted: a name
-//! (whether anybody has it or not), a name in a browser that has signed in to it before, a session in
-//! which the password is asked for again, and an address. A known browser and a session are asked about
-//! their own counts and not about the name's: whoever guesses from elsewhere slows themselves down and
-//! not the owner (OWASP ASVS 6.1.1; Lucia's guidebook, device cookies). Knows nothing of HTTP; what it decides is kept by the store, so that neither a restart
-//! nor a second server forgets it.
+//! Only failures count, and a right password is never refused for its own sake. Four things are counted: a
+//! name (whether an account has it or not), a name on a known device, a session in which the password is
+//! given again, and an address. A device and a session have counts of their own: an attacker elsewhere
+//! slows down their own attempts and not the owner's (OWASP ASVS 6.1.1; Lucia's guidebook, device cookies).
+//! The counts are in the store, so that neither a restart nor a second server forgets them. Knows nothing
+//! of HTTP.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use crate::base::ip_prefix::ClientPrefix;
 use crate::base::token::{self, TokenHash};
 use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
 
-/// What an operator may set.
+/// The limits that an operator may set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ThrottleLimits {
-    /// Wrong passwords for one name before anybody has to wait.
+    /// Wrong passwords for one name before a wait is imposed.
     pub free: u32,
-    /// The longest wait. It doubles from one second up to this: at 30 minutes, 48 tries a day are
-    /// left (NIST SP 800-63B-4 § 3.2.2 allows 100 in all).
+    /// The longest wait. Waits double from one second up to this: 30 minutes leave 48 attempts a day (NIST
+    /// SP 800-63B-4 § 3.2.2 allows 100 in all).
     pub wait_max: Duration,
     /// Wrong passwords from one address, whatever the names, before it has to wait.
     pub address_free: u32,
-    /// Then one more in this time.
+    /// After these, one more attempt in this time.
     pub address_every: Duration,
-    /// Accounts that may be made from one address.
+    /// Accounts that may be created from one address before it has to wait.
     pub sign_up_free: u32,
-    /// Then one more in this time.
+    /// After these, one more account in this time.
     pub sign_up_every: Duration,
-    /// Things that are counted at once, at most.
+    /// The most counts that are kept at once.
     pub rows: u32,
 }
 
@@ -49,27 +49,27 @@ impl Default for ThrottleLimits {
     }
 }
 
-/// Failures are forgotten after so much quiet. They are not halved on the way: that would leave more
-/// than 100 tries a day to somebody who waits for it.
+/// Failures are forgotten after this time without another one. They are not reduced in between: that would
+/// allow a patient attacker more than 100 attempts a day.
 pub const QUIET: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How a thing is counted.
+/// How failures turn into a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Strategy {
-    /// Some failures are free, then waits grow.
+    /// Exponential backoff after some free failures.
     Backoff,
-    /// An allowance of so many that grows back by one in each such time.
+    /// A token bucket: its size, and the time in which one token comes back.
     TokenBucket(u32, Duration),
 }
 
-/// What a try is counted under.
+/// What an attempt is counted under.
 pub struct Subject {
     things: Vec<(CountId, Strategy)>,
 }
 
 impl Subject {
-    /// A sign-in with this canonical name: from a browser that is known to the account; or from
-    /// elsewhere, and from this address, if it stands for one client.
+    /// A sign-in with this canonical name: counted under the device if it is known to the account;
+    /// otherwise under the name, and under the address if it stands for one client.
     pub fn sign_in(
         store: &dyn Store,
         limits: &ThrottleLimits,
@@ -82,8 +82,8 @@ impl Subject {
             None => format!("name:{canonical}"),
         };
         let mut things = vec![(count_id(store, &name), Strategy::Backoff)];
-        // A known browser is held back by its own count alone: somebody behind the same address could
-        // lock its owner out otherwise.
+        // A known device is limited by its own count alone: otherwise another client behind the same
+        // address could lock its owner out.
         if let Some(address) = address.filter(|_| device.is_none()) {
             let strategy = Strategy::TokenBucket(limits.address_free, limits.address_every);
             things.push((
@@ -94,15 +94,15 @@ impl Subject {
         Self { things }
     }
 
-    /// A password that is given once more in this session. It has an allowance of its own: guesses at the
-    /// name, from elsewhere or from the same address, must not keep a signed-in owner from changing the
-    /// password, and a stolen session must not be a way to guess it (OWASP ASVS 6.3.1).
+    /// Giving the password again in this session. It has a count of its own: guesses at the name, from
+    /// elsewhere or from the same address, must not keep a signed-in owner from changing the password, and
+    /// a stolen session must not allow unlimited guesses (OWASP ASVS 6.3.1).
     pub fn reauthentication(store: &dyn Store, session: &TokenHash) -> Self {
         let thing = format!("session:{}", token::hex(session.as_bytes()));
         Self { things: vec![(count_id(store, &thing), Strategy::Backoff)] }
     }
 
-    /// A sign-up from this address. Nothing is counted where the address stands for many clients.
+    /// A sign-up from this address. Nothing is counted if the address stands for many clients.
     pub fn sign_up(store: &dyn Store, limits: &ThrottleLimits, address: Option<IpAddr>) -> Self {
         let strategy = Strategy::TokenBucket(limits.sign_up_free, limits.sign_up_every);
         let thing =
@@ -110,15 +110,15 @@ impl Subject {
         Self { things: address.map(thing).into_iter().collect() }
     }
 
-    /// What a success clears: the name's count, but not the address's, which would let somebody with
-    /// one account guess at others for ever.
+    /// The count that a success clears: that of the name or device, but not that of the address, since an
+    /// attacker with one account could then guess at others without limit.
     pub fn cleared_by_success(&self) -> Option<CountId> {
         self.things.iter().find(|(_, strategy)| *strategy == Strategy::Backoff).map(|(id, _)| *id)
     }
 }
 
-/// How long to wait before the next try; `None` if it may be now. One read, and no write unless the
-/// clock went back since the last failure: then that counts from now on as one of now.
+/// How long to wait before the next attempt; `None` if it may be made now. One read, and no write unless
+/// the last failure lies in the future, as the clock was set back: then it is changed to now.
 pub fn wait(
     store: &dyn Store,
     limits: &ThrottleLimits,
@@ -136,8 +136,7 @@ pub fn wait(
     Ok(longest)
 }
 
-/// Counts a try that failed, or an account that was made. One write, or none if there is nothing to
-/// count it under.
+/// Counts a failed attempt, or a created account. One write, or none if there is nothing to count it under.
 pub fn note(
     store: &dyn Store,
     limits: &ThrottleLimits,
@@ -152,8 +151,8 @@ pub fn note(
     store.change_counts(&ids, &after, limits.rows)
 }
 
-/// Forgets the failures for every name that a user signs in with, those of the browsers that are known
-/// to the account, and those of its sessions.
+/// Clears the failures for every name that a user signs in with, on all devices known to the account, and
+/// in its sessions.
 pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
     for session in store.sessions_of(&user.id)? {
         let [(id, _)] = &Subject::reauthentication(store, &session.id).things[..] else { continue };
@@ -167,14 +166,14 @@ pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
     others.try_for_each(|name| forget(store, name))
 }
 
-/// Forgets the failures that were counted for an address, and the accounts that were made from there.
+/// Clears the failures of an address, and the accounts created from it.
 pub fn forget_address(store: &dyn Store, client: ClientPrefix) -> Result<()> {
     store.clear_count(&count_id(store, &format!("address:{client}")))?;
     store.clear_count(&count_id(store, &format!("sign-up:{client}")))
 }
 
-/// Forgets the failures that a success clears. Where there are none nothing is written; and what cannot be
-/// written now is no reason to refuse somebody who was right.
+/// Clears the failures that a success clears. Writes only if there are any; and if that cannot be written
+/// now, the success stands.
 pub fn clear(store: &dyn Store, subject: &Subject) -> Result<()> {
     let Some(id) = subject.cleared_by_success() else { return Ok(()) };
     if store.count(&id)?.is_none() {
@@ -186,7 +185,7 @@ pub fn clear(store: &dyn Store, subject: &Subject) -> Result<()> {
     }
 }
 
-/// Forgets the failures for a name, and those of every browser that is known to its account.
+/// Clears the failures for a name, and for it on every device known to its account.
 pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
     store.clear_count(&count_id(store, &format!("name:{canonical}")))?;
     for device in store.devices_of_key(&KeyId::username(canonical))? {
@@ -196,8 +195,8 @@ pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets up to `limit` counts whose last failure lies in the future be of now, and says how many there
-/// were. Otherwise nothing would ever forget them, and rows that matter would make room for them.
+/// Changes up to `limit` counts whose last failure lies in the future to now, and returns how many there
+/// were. They would never expire, and would displace counts that matter.
 pub fn bring_back_all(
     store: &dyn Store,
     limits: &ThrottleLimits,
@@ -218,14 +217,14 @@ fn bring_back(
     if ids.is_empty() {
         return Ok(());
     }
-    // A success may have cleared it meanwhile.
+    // A success may have cleared the count meanwhile.
     let none = Count { failures: 0, last_at: now, until: now };
     let after = |_: usize, before: Option<Count>| before.map_or(none, |it| as_of(it, now));
     store.change_counts(ids, &after, limits.rows)
 }
 
-/// A count as it stands at this moment. A last failure that lies in the future counts as one of now, and
-/// what follows from it as from now.
+/// A count as of now. If its last failure lies in the future, that and the end of the wait are moved back
+/// together, so that it counts as a failure of now.
 fn as_of(count: Count, now: Moment) -> Count {
     if count.last_at.has_passed(now) {
         return count;
@@ -234,8 +233,8 @@ fn as_of(count: Count, now: Moment) -> Count {
     Count { last_at: now, until, ..count }
 }
 
-/// The wait that follows from a count. It is never longer than the settings say, counted from the last
-/// failure and from now, whatever they were or the clock showed when the count was written.
+/// The wait that a count imposes. It is never longer than the current settings allow, measured from the
+/// last failure and from now, whatever the settings or the clock were when the count was written.
 fn wait_of(
     limits: &ThrottleLimits,
     strategy: Strategy,
@@ -248,7 +247,7 @@ fn wait_of(
             let until = count.last_at.after(delay(limits, count.failures));
             (count.until.min(until), limits.wait_max)
         }
-        // The allowance is used up when it will take longer than all of it to be whole again.
+        // A wait begins when more than the whole bucket is missing.
         Strategy::TokenBucket(free, every) => {
             (count.until.before(every * free.saturating_sub(1)), every * free)
         }
@@ -268,7 +267,7 @@ fn after(limits: &ThrottleLimits, strategy: Strategy, before: Option<Count>, now
     Count { failures, last_at: now, until }
 }
 
-/// The wait after so many failures: nothing, then 1, 2, 4… seconds.
+/// The wait after this many failures: zero, then 1, 2, 4… seconds.
 fn delay(limits: &ThrottleLimits, failures: u32) -> Duration {
     match failures.checked_sub(limits.free + 1) {
         None => Duration::ZERO,
@@ -311,7 +310,7 @@ mod tests {
     fn leaves_fewer_than_a_hundred_tries_a_day() {
         let limits = ThrottleLimits::default();
         let (mut count, mut now, mut tries) = (None, NOW, 0);
-        // Somebody who tries again at the first moment they may, for a week.
+        // An attacker who tries again at the first possible moment, for a week.
         while NOW.until(now) < 7 * QUIET {
             let next = after(&limits, Strategy::Backoff, count, now);
             now = now.after(wait_of(&limits, Strategy::Backoff, &next, now).unwrap_or_default());
@@ -362,7 +361,7 @@ mod tests {
             let wait = wait_of(&limits, bucket, &as_of(count, NOW), NOW).unwrap_or_default();
             assert!(wait <= seconds(30), "{wait:?}");
         }
-        // A shorter setting holds for failures from before, and the wait ends.
+        // A shorter limit applies to earlier failures too, and ends their wait.
         let count = Count { failures: 40, last_at: NOW, until: NOW.after(seconds(1_800)) };
         assert_eq!(wait_of(&limits, Strategy::Backoff, &count, NOW.after(seconds(60))), None);
     }

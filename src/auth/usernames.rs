@@ -1,18 +1,18 @@
-//! The names that people sign in with.
+//! Usernames: which are allowed, and which are the same.
 //!
-//! Decides which names may be taken and which names are the same. Knows of no account.
+//! Knows nothing of accounts.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// UTF-16 units of a name, at least, when an account is made (the guide).
+/// The shortest name of a new account, in UTF-16 units (Lucia's guide).
 pub const UNITS_MIN: usize = 4;
 
-/// UTF-16 units of a name, at most, whenever one is given (the guide).
+/// The longest name, in UTF-16 units, at sign-up and at sign-in (Lucia's guide).
 pub const UNITS_MAX: usize = 31;
 
-/// A name that somebody gave: as they typed it, and in the canonical form that decides who it is.
+/// A name as it was typed, and its canonical form, by which names are compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Username {
     typed: String,
@@ -20,8 +20,8 @@ pub struct Username {
 }
 
 impl Username {
-    /// A name for a new account: 4 to 31 UTF-16 units of characters that can be seen, and no white
-    /// space at either end. `None` if it is not such a name.
+    /// A name for a new account: 4 to 31 UTF-16 units of visible characters, without white space at either
+    /// end. `None` if `typed` is not such a name.
     pub fn for_sign_up(typed: &str) -> Option<Self> {
         let long_enough = typed.encode_utf16().count() >= UNITS_MIN;
         let stands_free = typed.trim() == typed && stands_by_itself(typed);
@@ -29,10 +29,10 @@ impl Username {
         if acceptable { Self::for_sign_in(typed) } else { None }
     }
 
-    /// A name that may belong to an account: 1 to 31 UTF-16 units. `None` if it is not.
+    /// A name that an account may have: 1 to 31 UTF-16 units. `None` if `typed` is not such a name.
     ///
-    /// It is less strict than [`Username::for_sign_up`], as in the guide, so that stricter rules
-    /// for new names never lock out somebody who has an old one.
+    /// It is less strict than [`Username::for_sign_up`], as in Lucia's guide, so that stricter rules for
+    /// new names never lock out the owner of an old one.
     pub fn for_sign_in(typed: &str) -> Option<Self> {
         let units = typed.encode_utf16().count();
         (1..=UNITS_MAX)
@@ -45,18 +45,18 @@ impl Username {
         &self.typed
     }
 
-    /// The form that is the same for all spellings of one name: the unique key of an account.
+    /// The canonical form, the same for all spellings of a name: the unique key of an account.
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }
 
-/// NFKC(lower(upper(NFKC(name)))), with every character mapped by itself.
+/// NFKC(lower(upper(NFKC(name)))), with the case of each character mapped on its own.
 ///
-/// So `Alice`, `ALICE` and full-width `ａｌｉｃｅ` are one name. Going through upper case merges what
-/// differs in lower case only (dotless ı and i, final and other sigma); mapping by character keeps
-/// the context rules of whole words out, which would make the form depend on its neighbours. The
-/// result maps to itself: a form that does not would let two accounts meet later (Spotify, 2013).
+/// So `Alice`, `ALICE` and full-width `ａｌｉｃｅ` are one name. Going through upper case merges what differs in
+/// lower case only (dotless ı and i, final and other sigma); mapping each character on its own avoids rules
+/// that depend on its neighbours. Applying it twice changes nothing: otherwise two accounts could end up
+/// with one name later (Spotify, 2013).
 pub fn canonical(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
@@ -67,7 +67,7 @@ pub fn canonical(name: &str) -> String {
         if again == form {
             return form;
         }
-        // U+1E9E takes two rounds.
+        // U+1E9E needs two rounds.
         form = again;
     }
 }
@@ -83,11 +83,11 @@ fn fold(name: &str) -> String {
     nfkc.normalize(&folded).into_owned()
 }
 
-/// Characters that are drawn as nothing although their properties do not say so: the blank Braille
-/// pattern, the object replacement character and the Khitan filler.
+/// Characters that look blank although their properties do not say so: the blank Braille pattern, the
+/// object replacement character and the Khitan filler.
 const BLANKS: [char; 3] = ['\u{2800}', '\u{fffc}', '\u{16fe4}'];
 
-/// Whether a name begins with a character of its own and not with a mark on the one before.
+/// Whether a name starts with a base character and not with a combining mark.
 fn stands_by_itself(name: &str) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new();
     let is_mark = |it| {
@@ -101,8 +101,8 @@ fn stands_by_itself(name: &str) -> bool {
     !name.starts_with(is_mark)
 }
 
-/// Control, format, private-use and unassigned characters, line separators, and whatever is drawn
-/// as nothing: with them two names could look the same, or a name could rearrange a line of text.
+/// Not a control, format, private-use or unassigned character, a line separator, or one that looks blank:
+/// with these two names could look the same, or a name could rearrange a line of text.
 fn is_visible(character: char) -> bool {
     let hidden = matches!(
         CodePointMapData::<GeneralCategory>::new().get(character),

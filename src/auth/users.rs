@@ -1,6 +1,6 @@
-//! The people who have accounts: made, looked up, renamed, disabled, deleted; their groups and addresses.
+//! Accounts: created, looked up, renamed, disabled, deleted; their groups and e-mail addresses.
 //!
-//! Knows nothing of what a name may be, of passwords' quality, sessions or pages.
+//! Knows nothing of the rules for names and passwords, of sessions or pages.
 
 use crate::auth::keys::{self, NewKey};
 use crate::auth::names::Rest;
@@ -10,15 +10,15 @@ use crate::base::password::Hasher;
 use crate::base::token;
 use crate::store::{Groups, KeyId, Result, Store, User, UserAdded, UserId, UserRenamed};
 
-/// Characters of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
+/// The length of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
 const ID_LENGTH: usize = 15;
 
-/// Bytes of a group's name, and groups of one user, at most: what fits into a header.
+/// The longest name of a group in bytes, and the limits on one user's groups: what fits into a header.
 const GROUP_BYTES_MAX: usize = 63;
 const GROUPS_MAX: usize = 100;
 const GROUPS_BYTES_MAX: usize = 2_048;
 
-/// Bytes of an address to write to, at most.
+/// The longest e-mail address, in bytes.
 const EMAIL_BYTES_MAX: usize = 254;
 
 /// What became of an attempt to create a user.
@@ -50,8 +50,8 @@ pub fn create_in_groups(
     })
 }
 
-/// Makes a user, with a key or without. `None` if somebody has the name or the key already, or the name
-/// rests; then nothing is written. (Lucia: `createUser`.)
+/// Creates a user, with a key or without. `None` if the name or the key is taken, or the name rests; then
+/// nothing is written. (Lucia: `createUser`.)
 pub fn create(
     store: &dyn Store,
     hasher: &Hasher,
@@ -71,12 +71,12 @@ pub fn get(store: &dyn Store, id: &UserId) -> Result<Option<User>> {
     store.user(id)
 }
 
-/// The user who has this name in any spelling, if there is one.
+/// The user with this username in any spelling, if there is one.
 pub fn by_name(store: &dyn Store, username: &Username) -> Result<Option<User>> {
     store.user_by_name(username.canonical())
 }
 
-/// The user who has this name in any spelling, or else the one who signs in with it.
+/// The user with this username in any spelling, or else the one who signs in with it.
 pub fn by_any_name(store: &dyn Store, username: &Username) -> Result<Option<User>> {
     if let Some(user) = by_name(store, username)? {
         return Ok(Some(user));
@@ -85,10 +85,10 @@ pub fn by_any_name(store: &dyn Store, username: &Username) -> Result<Option<User
     Ok(owner.map(|(user, _)| user))
 }
 
-/// Gives a user another name; they sign in with it from now on, whatever they signed in with before, and
-/// reset links made before are not good. The old name rests, for everybody but them. [`UserRenamed::NameTaken`] if
-/// another user has the new one or signs in with it, [`UserRenamed::NameReserved`] if another one had it.
-/// The name is the one attribute that a user has. (Lucia: `updateUserAttributes`.)
+/// Renames a user. They sign in with the new name from now on, whatever they signed in with before, and
+/// their reset links become invalid. The old name rests for all other users. [`UserRenamed::NameTaken`] if
+/// another user has the new name or signs in with it, [`UserRenamed::NameReserved`] if it rests for another
+/// user. The name is the one attribute that a user has. (Lucia: `updateUserAttributes`.)
 pub fn rename(
     store: &dyn Store,
     id: &UserId,
@@ -99,9 +99,9 @@ pub fn rename(
     store.rename_user(id, username.typed(), username.canonical(), rest.end(now), now)
 }
 
-/// Groups as somebody writes them, with commas between them; empty: none. `None` unless each is 1 to
-/// 63 characters of `a-z0-9._-`, and there are no more than a hundred with 2,048 characters in all: apps
-/// get them in one header.
+/// Parses a list of groups separated by commas; empty: no groups. `None` unless each is 1 to 63 characters
+/// of `a-z0-9._-`, and there are at most a hundred with 2,048 characters in all, since apps receive them in
+/// one header.
 pub fn groups(text: &str) -> Option<Groups> {
     let mut names: Vec<_> = text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
     names.sort_unstable();
@@ -117,8 +117,8 @@ pub fn groups(text: &str) -> Option<Groups> {
     (fits && names.iter().all(is_good)).then(|| Groups::new(all))
 }
 
-/// An address to write to, as somebody writes it. `None` unless it is visible ASCII with a part on
-/// either side of its one `@`, and no longer than mail allows (RFC 5321 § 4.5.3.1.3).
+/// Parses an e-mail address. `None` unless it is visible ASCII with one `@` that has text on both sides,
+/// and no longer than mail allows (RFC 5321 § 4.5.3.1.3).
 pub fn email(text: &str) -> Option<String> {
     let (local, domain) = text.split_once('@')?;
     let is_good = !local.is_empty()
@@ -129,35 +129,35 @@ pub fn email(text: &str) -> Option<String> {
     is_good.then(|| text.to_owned())
 }
 
-/// Puts a user in these groups and in no others. `false` if there is no such user.
+/// Replaces the groups of a user. `false` if there is no such user.
 pub fn set_groups(store: &dyn Store, id: &UserId, groups: &Groups) -> Result<bool> {
     store.set_groups(id, groups)
 }
 
-/// Says where apps may write to a user; empty: nowhere. `false` if there is no such user.
+/// Sets the e-mail address of a user; empty: none. `false` if there is no such user.
 pub fn set_email(store: &dyn Store, id: &UserId, email: &str) -> Result<bool> {
     store.set_email(id, email)
 }
 
-/// Shuts a user out at once: their sessions and reset links end, and neither their password nor an access token of
-/// theirs opens anything (OWASP ASVS 7.4.2). `false` if there is no such user.
+/// Disables an account at once: its sessions and reset links end, and neither its password nor its access
+/// tokens are accepted (OWASP ASVS 7.4.2). `false` if there is no such user.
 pub fn disable(store: &dyn Store, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
     store.disable_user(id, reason, now)
 }
 
-/// Lets a user in again who was shut out: their sessions and reset links stay ended, their access tokens
-/// are good again. `false` if there is no such user.
+/// Enables a disabled account: its access tokens are accepted again; its sessions and reset links stay
+/// ended. `false` if there is no such user.
 pub fn enable(store: &dyn Store, id: &UserId) -> Result<bool> {
     store.enable_user(id)
 }
 
-/// Deletes a user with their keys and sessions, and lets their name rest. `false` if there was none.
+/// Deletes a user with their keys and sessions; their name rests. `false` if there was no such user.
 /// (Lucia: `deleteUser`, which leaves keys and sessions to the caller.)
 pub fn delete(store: &dyn Store, id: &UserId, rest: Rest, now: Moment) -> Result<bool> {
     store.delete_user(id, rest.end(now))
 }
 
-/// A user who is not written down yet.
+/// A user created now, not yet stored.
 pub(crate) fn new(username: &Username, now: Moment) -> User {
     User {
         id: UserId::new(token::random_text(ID_LENGTH)),

@@ -1,6 +1,6 @@
-//! Passwords that scripts send with every request, remembered for a short while after they were right.
+//! A cache of passwords that scripts send with every request.
 //!
-//! Decides what is remembered of a password, and for how long.
+//! Decides what is kept of a password, and for how long.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,19 @@ use crate::base::password::{Password, PasswordHash};
 use crate::base::token;
 use crate::store::{KeyId, Result, Store, User};
 
-/// For how long a password is remembered that was right: a client that sends it with each request
-/// should not cost a slow hash each time.
+/// How long a verified password is remembered: a client that sends it with each request should not cost a
+/// slow hash each time.
 pub const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// Passwords that are remembered at once, at most.
+/// The most passwords that are remembered at once.
 const REMEMBERED_MOST: usize = 1_024;
 
-/// What passes at most between the choice of a lane and the answer.
+/// The longest time assumed between the choice of a lane and the answer.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Passwords that were right a short while ago, by a keyed hash under a key that is never written
-/// down. What is remembered of them is the stored hash that they matched: as soon as that is another
-/// one, or its user is gone or shut out, nothing is remembered.
+/// Passwords verified a short while ago, as keyed hashes under a random key that is never stored. Each is
+/// remembered with the stored hash that it matched: an entry is void as soon as the user has another hash,
+/// is disabled or is deleted.
 pub struct VerifiedPasswords {
     key: [u8; 32],
     entries: Mutex<HashMap<[u8; 16], Remembered>>,
@@ -37,7 +37,7 @@ struct Remembered {
 }
 
 impl Remembered {
-    /// Remembered for [`REMEMBERED`], and no longer if the clock is set back meanwhile.
+    /// Whether the entry is still valid. Setting the clock back does not prolong it.
     fn holds(&self, now: Moment) -> bool {
         now <= self.at.after(REMEMBERED) && self.at.has_passed(now)
     }
@@ -50,8 +50,8 @@ impl Default for VerifiedPasswords {
 }
 
 impl VerifiedPasswords {
-    /// The user who has this name and password, if that was found out a short while ago and still
-    /// holds. One read.
+    /// The user with this name and password, if that was verified within [`REMEMBERED`] and still holds.
+    /// One read.
     pub fn get(
         &self,
         store: &dyn Store,
@@ -65,7 +65,7 @@ impl VerifiedPasswords {
             found.map(|it| (it.key.clone(), it.hash.clone()))
         };
         let Some((key, hash)) = remembered else { return Ok(None) };
-        // As soon as it does not hold any more, nothing is left to recall.
+        // An entry that no longer holds is removed.
         let found = store.user_of_key(&key)?.filter(|(user, key)| {
             key.hashed_password.as_ref() == Some(&hash) && user.disabled_at.is_none()
         });
@@ -75,14 +75,14 @@ impl VerifiedPasswords {
         Ok(found.map(|(user, _)| user))
     }
 
-    /// Whether there is something to recall of them, for a moment yet.
+    /// Whether there is an entry for them that lasts for a moment longer.
     pub fn has(&self, name: &Username, password: &Password, now: Moment) -> bool {
         let soon = now.after(MARGIN);
         let entries = self.entries();
         entries.get(&self.id(name, password)).is_some_and(|it| it.holds(now) && it.holds(soon))
     }
 
-    /// Remembers for [`REMEMBERED`] that the password of this name matched this hash.
+    /// Remembers for [`REMEMBERED`] that the password of this name matched `hash`.
     pub fn remember(&self, name: &Username, password: &Password, hash: PasswordHash, now: Moment) {
         let mut entries = self.entries();
         if entries.len() >= REMEMBERED_MOST {
@@ -97,7 +97,7 @@ impl VerifiedPasswords {
     }
 
     fn id(&self, name: &Username, password: &Password) -> [u8; 16] {
-        // The length keeps `a` with `bc` apart from `ab` with `c`.
+        // The length tells `a` with `bc` from `ab` with `c`.
         let name = name.canonical();
         token::keyed_hash(&self.key, &format!("{}:{name}{}", name.len(), password.reveal()))
     }

@@ -1,60 +1,57 @@
-//! Which passwords may be chosen.
+//! The rules for new passwords.
 //!
-//! Applies to new passwords only: somebody who has an account signs in with whatever they have.
-//! Knows nothing of hashes, accounts or pages.
+//! They apply to new passwords only: an existing account keeps the password it has. Knows nothing of
+//! hashes, accounts or pages.
 
 use std::cmp::Ordering;
 
 use crate::auth::usernames::{self, Username};
 use crate::base::password::Password;
 
-/// UTF-16 units of a password, at most, whenever one is given: the guide's limit, which also keeps
-/// long passwords from costing anything. NIST SP 800-63B-4 § 3.1.1.2 wants at least 64 characters
-/// to be allowed.
+/// The longest password, in UTF-16 units: the limit of Lucia's guide, which also bounds the cost of
+/// hashing. NIST SP 800-63B-4 § 3.1.1.2 wants at least 64 characters to be allowed.
 pub const UNITS_MAX: usize = 255;
 
-/// Whole passwords that are refused, after a heading that names their source.
+/// The refused passwords, one a line, after a heading that names their source.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// How demanding the site is.
+/// A set of rules, chosen with `--password-policy`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Policy {
-    /// The guide's rule: 6 to 255 UTF-16 units, and nothing else.
+    /// The rule of Lucia's guide: 6 to 255 UTF-16 units, and nothing else.
     Minimal,
-    /// OWASP ASVS level 1 (6.2.1, 6.2.4): 8 characters or more, not a common password, not the
-    /// name.
+    /// OWASP ASVS level 1 (6.2.1, 6.2.4): 8 characters or more, not a common password, not the username.
     Standard,
-    /// NIST SP 800-63B-4 § 3.1.1.2 for a password that is the only factor: 15 characters or more,
-    /// and likewise.
+    /// NIST SP 800-63B-4 § 3.1.1.2 for a password that is the only factor: as `Standard`, with 15
+    /// characters or more.
     Nist,
 }
 
-/// What is wrong with a password.
+/// Why a password is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flaw {
     /// It has fewer characters than [`Policy::shortest`].
     TooShort,
     /// It has more than [`UNITS_MAX`] UTF-16 units.
     TooLong,
-    /// It is among the most common passwords.
+    /// It is in the list of common passwords.
     Common,
-    /// It is the user's name, or a name of the site.
+    /// It is the username, or a word of the site (see [`site_words`]).
     Name,
 }
 
 impl Policy {
-    /// What the operator calls it.
+    /// The value of `--password-policy`.
     pub const fn name(self) -> &'static str {
         match self {
-            // The guide's rule bore this name before it had another one.
+            // Its name from before it was called minimal.
             Self::Minimal => "seed",
             Self::Standard => "standard",
             Self::Nist => "nist",
         }
     }
 
-    /// The length of the shortest password that is allowed, in characters (`Minimal`: in UTF-16
-    /// units).
+    /// The shortest password that is allowed, in characters (`Minimal`: in UTF-16 units).
     pub const fn shortest(self) -> usize {
         match self {
             Self::Minimal => 6,
@@ -63,8 +60,8 @@ impl Policy {
         }
     }
 
-    /// What is wrong with choosing this password under this name, if anything. `site` lists the
-    /// words of the site, in lower case (see [`site_words`]).
+    /// The reason to refuse this password for this username, if there is one. `site` lists the words of the
+    /// site, in lower case (see [`site_words`]).
     pub fn flaw(self, password: &Password, name: &Username, site: &[String]) -> Option<Flaw> {
         let length = match self {
             Self::Minimal => password.units(),
@@ -90,7 +87,7 @@ impl Policy {
     }
 }
 
-/// Words that an attacker would try first as a password of a site: `vestibule`, and those of its host name.
+/// The words that an attacker would try first on this site: `vestibule`, and those of its host name.
 pub fn site_words(host: Option<&str>) -> Vec<String> {
     let host = host.unwrap_or_default();
     let parts = host.split('.').chain([host, "vestibule"]);
@@ -104,7 +101,7 @@ pub fn read(typed: &str) -> Option<Password> {
     (1..=UNITS_MAX).contains(&units).then(|| Password::new(typed))
 }
 
-/// Looks the password up in the list, which is sorted by bytes: some fourteen comparisons.
+/// Searches the list, which is sorted by bytes: about fourteen comparisons.
 fn is_common(folded: &str) -> bool {
     let (_heading, list) = COMMON.split_once("\n\n").expect("the list has a heading");
     let mut rest = list.as_bytes();

@@ -1,8 +1,8 @@
-//! Browsers that were let in.
+//! Sessions of signed-in browsers.
 //!
-//! Decides how long a session lives and what use does to it. These are Lucia v2's rules with its
-//! faults mended: a session is *active*, then *idle*, then *dead*; an idle session that is used
-//! becomes active again; and there is an end that no use moves. Knows nothing of cookies.
+//! Decides how long a session lives and what its use changes. The rules are Lucia v2's with its faults
+//! fixed: a session is *active*, then *idle*, then *dead*; an idle session that is used becomes active
+//! again; and it has an absolute end that no use moves. Knows nothing of cookies.
 
 mod uses;
 
@@ -16,79 +16,79 @@ use crate::store::{
     Error, Result, Session, SessionStart, SessionStarted, Store, Use, User, UserId,
 };
 
-/// How exactly it is kept when a session was last used.
+/// The accuracy of a session's time of last use, so that not every page is a write.
 pub const SEEN_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// For how long a password that was given is proof enough for what matters most.
+/// How long after giving the password a user may do what is sensitive without giving it again.
 pub const RECENT: Duration = Duration::from_secs(10 * 60);
 
-/// How long sessions live, and how many of one user.
+/// The lifetimes of sessions, and how many a user may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Periods {
-    /// From sign-in or renewal until the session is idle.
+    /// From sign-in or renewal until the session becomes idle.
     pub active: Duration,
-    /// From then until it is dead.
+    /// From becoming idle until it is dead.
     pub idle: Duration,
-    /// From sign-in until it is dead whatever happens (NIST SP 800-63B-4 § 2.1.3).
+    /// From sign-in until it is dead whatever its use (NIST SP 800-63B-4 § 2.1.3).
     pub absolute: Duration,
-    /// The same for a session that its browser forgets when it is closed: nobody can tell whether
-    /// that has happened.
+    /// In place of `absolute`, for a session without "Stay signed in": the server cannot tell when the
+    /// browser is closed.
     pub transient: Duration,
-    /// Living sessions of one user, at most; beyond it the oldest end (OWASP ASVS 7.1.2).
+    /// The most living sessions of one user; beyond it the oldest end (OWASP ASVS 7.1.2).
     pub most: u32,
 }
 
 impl Default for Periods {
-    /// Lucia's 24 hours and 14 days, and 30 days; 12 hours; a hundred.
+    /// Lucia's 24 hours and 14 days, an absolute end after 30 days, 12 hours without "Stay signed in", and
+    /// a hundred sessions.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         Self { active: DAY, idle: 14 * DAY, absolute: 30 * DAY, transient: DAY / 2, most: 100 }
     }
 }
 
-/// What a session is worth at a moment.
+/// The state of a session at a moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// Good. Using it changes nothing.
+    /// Valid. Using it changes nothing.
     Active,
-    /// Good. Using it makes it active again.
+    /// Valid. Using it makes it active again.
     Idle,
-    /// Expired: it opens nothing and is deleted.
+    /// Expired: it is not accepted and will be deleted.
     Dead,
 }
 
-/// A session that was just started, with the one copy of its token.
+/// A session that has just started, with the only copy of its token.
 pub struct Started {
-    /// The token for the browser, its only copy.
+    /// The token for the browser's cookie.
     pub token: Token,
     /// The session as it was stored.
     pub session: Session,
 }
 
-/// A living session that somebody presented.
+/// A living session, after its use was noted.
 #[derive(Clone)]
 pub struct Resumed {
     /// The user whose session it is.
     pub user: User,
     /// The session as it is stored now.
     pub session: Session,
-    /// It was idle and is active again: the browser's cookie should learn the new end. (Lucia
-    /// forgets to send it.)
+    /// It was idle and is active again, so the cookie's expiry has to be set anew. (Lucia forgets to.)
     pub renewed: bool,
 }
 
-/// A living session that somebody presented, before its use is noted.
+/// A living session, before its use is noted.
 pub struct Recognised {
     /// The user whose session it is.
     pub user: User,
-    /// As it is written down.
+    /// The session as it is stored.
     pub session: Session,
-    /// What is to be noted, if anything is.
+    /// The use to be noted, if one is due.
     pub to_note: Option<Use>,
 }
 
 impl Recognised {
-    /// The session as it is from now on, if its use `is_noted`; or as it was.
+    /// The session after its use, if that `is_noted`; otherwise as it was.
     pub fn resumed(self, is_noted: bool) -> Resumed {
         let Self { user, session, to_note } = self;
         match to_note.filter(|_| is_noted) {
@@ -104,8 +104,8 @@ impl Recognised {
     }
 }
 
-/// The state of a session. The very moment at which a state ends still belongs to it, as in Lucia. One that
-/// begins in the future is dead: it would be good for as long as the clock was wrong.
+/// The state of a session. The last moment of a state still belongs to it, as in Lucia. A session that
+/// starts in the future is dead: it would live longer by as much as the clock was wrong.
 pub fn state(session: &Session, now: Moment) -> State {
     if now > session.idle_expires || !session.created_at.has_passed(now) {
         State::Dead
@@ -116,9 +116,10 @@ pub fn state(session: &Session, now: Moment) -> State {
     }
 }
 
-/// Lets somebody in, with what `entry` says, and ends their oldest sessions beyond [`Periods::most`].
-/// `None` if the user is gone. (Lucia: `createSession`, which leaves the session that was presented
-/// alive; OWASP ASVS 7.2.4.)
+/// Starts a session for a user who has proven their identity, does what `entry` says, and ends the user's
+/// oldest sessions beyond [`Periods::most`]. `None` if the user is gone or disabled, or if their
+/// credentials have changed since the proof. (Lucia: `createSession`, which leaves the session that was
+/// presented alive; OWASP ASVS 7.2.4.)
 pub fn start(
     store: &dyn Store,
     periods: &Periods,
@@ -133,9 +134,8 @@ pub fn start(
     })
 }
 
-/// The living session that this token opens, and its user, as they are written down; and what its use is to
-/// change. `None` if there is no such session, if it is dead, or if the user is shut out. One read, and no
-/// write.
+/// The living session of this token, its user, and the use to be noted if one is due. `None` if there is no
+/// such session, if it is dead, or if the user is disabled. One read, and no write.
 pub fn recognise(
     store: &dyn Store,
     periods: &Periods,
@@ -161,12 +161,12 @@ pub fn recognise(
     Ok(Some(Recognised { user, session, to_note }))
 }
 
-/// The living session that this token opens, and its user; renewed, if it was idle. `None` if
-/// there is no such session, if it is dead, or if the user is shut out. (Lucia: `validateSession`.)
+/// The living session of this token, and its user; an idle one is renewed. `None` if there is no such
+/// session, if it is dead, or if the user is disabled. (Lucia: `validateSession`.)
 ///
-/// An active session costs one read, and one write in ten minutes ([`SEEN_EVERY`]). When a renewal
-/// cannot be written because the database is busy, the session is good all the same and the next
-/// use renews it. Whoever must not wait for the write takes [`recognise`] and [`Uses`].
+/// An active session costs one read, and one write in ten minutes ([`SEEN_EVERY`]). If a renewal cannot be
+/// written because the database is busy, the session is valid all the same and its next use renews it. A
+/// caller that must not wait for the write uses [`recognise`] and [`Uses`].
 pub fn resume(
     store: &dyn Store,
     periods: &Periods,
@@ -179,7 +179,7 @@ pub fn resume(
         Some(Use::Renewal { id, active_expires, idle_expires, at }) => {
             store.renew_session(id, *active_expires, *idle_expires, *at)
         }
-        // Whether it is gone meanwhile does not matter.
+        // Whether the session has ended meanwhile does not matter.
         Some(_) => store.touch_session(&found.session.id, now).map(|_| true),
     };
     match noted {
@@ -190,12 +190,12 @@ pub fn resume(
     }
 }
 
-/// Whether a session came over from another system: nobody has given a password in it here.
+/// Whether the session was imported from another system: no password was given in it here.
 pub const fn is_imported(session: &Session) -> bool {
     session.proven_at.millis() == 0
 }
 
-/// The living session with this id, and its user, without renewing it. (Lucia: `getSession`.)
+/// The living session with this id, and its user. It is not renewed. (Lucia: `getSession`.)
 pub fn get(store: &dyn Store, id: &TokenHash, now: Moment) -> Result<Option<(User, Session)>> {
     let found = store.user_of_session(id)?;
     Ok(found.filter(|(_, session)| state(session, now) != State::Dead))
@@ -208,8 +208,8 @@ pub fn of_user(store: &dyn Store, user: &UserId, now: Moment) -> Result<Vec<Sess
     Ok(sessions)
 }
 
-/// Makes a session active again, up to its absolute end, and comes back with it as it is then.
-/// `None` if it is gone: a session that was ended does not come back. (Lucia: `renewSession`.)
+/// Makes a session active again, up to its absolute end, and returns it with its new expiries. `None` if it
+/// is gone: a session that was ended does not come back. (Lucia: `renewSession`.)
 pub fn renew(
     store: &dyn Store,
     periods: &Periods,
@@ -222,36 +222,35 @@ pub fn renew(
     Ok(store.renew_session(&session.id, active, idle, now)?.then_some(renewed))
 }
 
-/// Ends a session, durably, before it returns. `false` if there was none. (Lucia:
+/// Ends a session; when this returns, that survives a power cut. `false` if there was none. (Lucia:
 /// `invalidateSession`.)
 pub fn end(store: &dyn Store, id: &TokenHash) -> Result<bool> {
     store.end_session(id)
 }
 
-/// Ends all sessions of a user and says how many there were. (Lucia: `invalidateAllUserSessions`.)
+/// Ends all sessions of a user, and returns how many. (Lucia: `invalidateAllUserSessions`.)
 pub fn end_all(store: &dyn Store, user: &UserId) -> Result<usize> {
     store.end_sessions_of(user)
 }
 
-/// Deletes the dead sessions of a user and says how many there were. (Lucia:
-/// `deleteDeadUserSessions`.)
+/// Deletes the dead sessions of a user, and returns how many. (Lucia: `deleteDeadUserSessions`.)
 pub fn delete_dead_of_user(store: &dyn Store, user: &UserId, now: Moment) -> Result<usize> {
     store.delete_dead_sessions_of(user, now)
 }
 
-/// Deletes up to `limit` dead sessions, whoever's they are, and says how many: fewer than `limit`
-/// means that none is left.
+/// Deletes up to `limit` dead sessions of any users, and returns how many: fewer than `limit` means that
+/// none is left.
 pub fn delete_dead(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_dead_sessions(now, limit)
 }
 
-/// Whether the password was given in this session a short while ago.
+/// Whether the password was given in this session within [`RECENT`].
 pub fn is_recent(session: &Session, now: Moment) -> bool {
     now <= session.proven_at.after(RECENT) && session.proven_at.has_passed(now)
 }
 
-/// The living session of this user that has this handle, if there is one. Handles are public; those
-/// of other people's sessions name nothing here.
+/// The living session of this user with this public handle, if there is one. The handle of another user's
+/// session finds nothing.
 pub fn by_handle(
     store: &dyn Store,
     user: &UserId,
@@ -262,12 +261,12 @@ pub fn by_handle(
     Ok(sessions.into_iter().find(|it| it.id.public_handle() == handle))
 }
 
-/// Ends all sessions of a user but this one, and says how many there were.
+/// Ends all sessions of a user but this one, and returns how many.
 pub fn end_others(store: &dyn Store, session: &Session) -> Result<usize> {
     store.end_other_sessions(&session.user_id, &session.id)
 }
 
-/// A session that is not written down yet.
+/// A session that starts now, not yet stored.
 pub(crate) fn new(periods: &Periods, user: &UserId, entry: &SessionStart, now: Moment) -> Started {
     let token = Token::random();
     let is_transient = entry.place.is_transient;

@@ -1,11 +1,11 @@
-//! That sessions and access tokens were used: written down behind the answer.
+//! Uses of sessions and access tokens, written to the database after the response.
 //!
-//! Whoever looks at a page or asks for a check must not wait for a lock or a disk because it is noted that
-//! they did. So what is to be noted is kept here, and a thread that nobody waits for writes it. There is one
-//! entry for each session, and a limited number of them; what finds no room is noted at the next use.
+//! A page or a check must not wait for a lock or a disk only because its use is to be noted. So uses are
+//! queued here, and a background thread writes them. The queue has one entry for each session and a limited
+//! length; a use that does not fit is noted the next time.
 //!
-//! LIMIT: a process that is killed in the moment between loses a renewal whose cookie is sent already. The
-//! session is then idle still, and its next use renews it.
+//! LIMIT: a process that is killed in between loses a renewal whose cookie was already sent. The session is
+//! then still idle, and its next use renews it.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,13 +14,13 @@ use std::time::Duration;
 use crate::base::token::TokenHash;
 use crate::store::{Error, Result, Store, Use};
 
-/// Uses that wait to be written, at most.
+/// The most uses that may wait to be written.
 const WAITING_MAX: usize = 4_096;
 
-/// Uses that are written in one transaction, at most, so that no other write waits long behind it.
+/// The most uses written in one transaction, so that no other write waits long for it.
 const BATCH_MAX: usize = 256;
 
-/// Uses that wait to be written. Shared by all threads.
+/// The uses that wait to be written. Shared by all threads.
 #[derive(Default)]
 pub struct Uses {
     waiting: Mutex<HashMap<TokenHash, Use>>,
@@ -28,12 +28,12 @@ pub struct Uses {
 }
 
 impl Uses {
-    /// Takes a use in; it waits for nothing. `false` if there is no room: then nothing is noted.
+    /// Queues a use without waiting. `false` if there is no room: then it is not noted.
     pub fn note(&self, used: Use) -> bool {
         let mut waiting = self.lock();
         let has_room = waiting.len() < WAITING_MAX;
         match waiting.get_mut(used.id()) {
-            // It says that the session was used as well, a moment ago.
+            // The renewal that waits also notes that the session was used, a moment ago.
             Some(Use::Renewal { .. }) if matches!(used, Use::Session { .. }) => {}
             Some(before) => *before = used,
             None if has_room => drop(waiting.insert(*used.id(), used)),
@@ -43,14 +43,14 @@ impl Uses {
         true
     }
 
-    /// Waits until there is something to write, for `patience` at most.
+    /// Blocks until there is something to write, for `patience` at most.
     pub fn wait(&self, patience: Duration) {
         let waiting = self.more.wait_timeout_while(self.lock(), patience, |it| it.is_empty());
         drop(waiting.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Writes a batch of what waits, and says how many uses that were. What could not be written but may be
-    /// later waits on.
+    /// Writes a batch of the queued uses, and returns how many. Uses that cannot be written now but may be
+    /// later stay queued.
     pub fn write(&self, store: &dyn Store) -> Result<usize> {
         let batch: Vec<_> = {
             let mut waiting = self.lock();
