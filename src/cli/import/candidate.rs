@@ -2,6 +2,7 @@
 //!
 //! Decides nothing: whether they can come over is decided in `validate.rs`.
 
+use super::reasons::{Reason, SourceRow};
 use crate::base::clock::Moment;
 use crate::store::{Groups, Key, Session};
 
@@ -28,6 +29,10 @@ pub(super) struct Candidate {
     pub(super) keys: Vec<CandidateKey>,
     /// The browsers that they are signed in with.
     pub(super) sessions: Vec<CandidateSession>,
+    /// Where the source has them.
+    pub(super) row: SourceRow,
+    /// What the source found that the operator should know of them.
+    pub(super) reasons: Vec<Reason>,
     /// Why they cannot come over, if their source knows it already: what follows their name.
     pub(super) fault: Option<String>,
 }

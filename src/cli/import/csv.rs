@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::attributes::{self, SECRETS, is_secret};
 use super::candidate::{Candidate, CandidateKey};
+use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::report::{Report, cut};
 use super::text_file::TextFile;
 use crate::auth::users;
@@ -39,7 +40,7 @@ pub(super) fn read(
         if !rows.read_record(&mut row).map_err(|err| fault(&cause(&err)))? {
             break;
         }
-        all.push(columns.candidate(&row, report));
+        all.push(columns.candidate(&row));
         tell(progress, "lines read", all.len());
     }
     if marks.get().are_odd {
@@ -99,14 +100,15 @@ impl CsvColumns {
         Ok(Self { username, hash, id, email, groups, others, secrets: secrets.len() })
     }
 
-    fn candidate(&self, row: &StringRecord, report: &mut Report) -> Candidate {
+    fn candidate(&self, row: &StringRecord) -> Candidate {
+        let mut reasons = Vec::new();
         let value = |at: usize| row.get(at).unwrap_or_default();
         let optional = |at: Option<usize>| at.map(value).filter(|it| !it.is_empty());
         let others = self.others.iter().map(|(at, name)| (name.clone(), value(*at).into()));
         let mut others: Vec<(String, Value)> = others.collect();
         let email = optional(self.email).map(|it| users::email(it).ok_or(it));
         let email = email.transpose().unwrap_or_else(|odd| {
-            report.notes.add(1, "addresses that cannot be one here, kept as attributes");
+            reasons.push(Reason::of(ReasonKind::EmailAsAttribute));
             others.push(("email".to_owned(), odd.into()));
             None
         });
@@ -114,14 +116,10 @@ impl CsvColumns {
         let fault = groups.is_none().then(|| "has groups that cannot be groups here".to_owned());
         let given = optional(Some(self.hash)).map(str::to_owned);
         let hash = given.clone().filter(|it| PasswordHash::from_stored(it.clone()).is_readable());
-        let is_left = given.is_some() && hash.is_none();
-        report
-            .notes
-            .add(usize::from(is_left), "passwords of a kind that is not known, left behind");
-        report.notes.add(
-            usize::from(hash.is_none()),
-            "users without a password: they need one (vestibule user reset-link)",
-        );
+        if given.is_some() && hash.is_none() {
+            reasons.push(Reason::of(ReasonKind::UnreadableHash));
+        }
+        let line = row.position().map_or(SourceRow::Unknown, |it| SourceRow::Line(it.line()));
         Candidate {
             id: optional(self.id).map(str::to_owned),
             name: Some(value(self.username).to_owned()),
@@ -129,6 +127,8 @@ impl CsvColumns {
             email: email.unwrap_or_default(),
             attributes: attributes::object(others.into_iter()),
             keys: vec![CandidateKey::OfName { hash }],
+            row: line,
+            reasons,
             fault,
             ..Candidate::default()
         }

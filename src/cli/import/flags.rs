@@ -12,7 +12,8 @@ use crate::cli::database::DatabaseArgs;
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule import csv people.csv --dry-run\n\n\
     Either all users are imported or none. Users who exist already are left as they are, so a \
-    second run changes nothing. Every row is reported.\n\
+    second run changes nothing. Every row is counted; the people who need something are listed, and \
+    --report FILE lists everyone.\n\
     Exit codes: 0 done; 1 not done; 2 wrong usage.")]
 pub struct ImportArgs {
     /// What to import from.
@@ -162,6 +163,11 @@ struct ImportOptions {
     #[arg(long)]
     json: bool,
 
+    /// Write a line of JSON for everyone into this file, which must not exist yet: id, name, place in the
+    /// source, outcome, reasons. Its mode is 0600.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
     /// Where the database is.
     #[command(flatten)]
     database: DatabaseArgs,
@@ -186,9 +192,9 @@ impl ImportArgs {
             SourceArgs::Csv { file, options } => (Source::Csv, file, options),
             SourceArgs::Vestibule { file, options } => (Source::Vestibule, file, options),
         };
-        let ImportOptions { dry_run, skip_conflicts, json, database } = options;
+        let ImportOptions { dry_run, skip_conflicts, json, report, database } = options;
         let database = database.check()?;
-        Ok(ImportOrder { source, file, dry_run, skip_conflicts, json, database })
+        Ok(ImportOrder { source, file, dry_run, skip_conflicts, json, report, database })
     }
 }
 

@@ -4,7 +4,7 @@
 //! the password itself) are broken in no time and go nowhere from here.
 
 use super::candidate::{Candidate, CandidateKey};
-use super::report::Report;
+use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::text_file::TextFile;
 use crate::base::password::PasswordHash;
 use crate::store::{Progress, tell};
@@ -12,7 +12,6 @@ use crate::store::{Progress, tell};
 /// Everybody in the text. A line that is neither a comment, nor blank, nor a name and a hash is refused.
 pub(super) fn read(
     mut text: TextFile<'_>,
-    report: &mut Report,
     progress: Progress<'_>,
 ) -> Result<Vec<Candidate>, String> {
     let mut all = Vec::new();
@@ -29,14 +28,12 @@ pub(super) fn read(
             return Err(text.fault_here("it is not a name, a colon and a hash"));
         }
         let hash = Some(hash.to_owned()).filter(|it| is_fit(it));
-        report.notes.add(
-            usize::from(hash.is_none()),
-            "users without a password that can be \
-            kept: they need a new one (vestibule user reset-link)",
-        );
+        let reasons = hash.is_none().then(|| Reason::of(ReasonKind::UnreadableHash));
         all.push(Candidate {
             name: Some(name.to_owned()),
             keys: vec![CandidateKey::OfName { hash }],
+            row: SourceRow::Line(number as u64),
+            reasons: reasons.into_iter().collect(),
             ..Candidate::default()
         });
     }

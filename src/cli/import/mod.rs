@@ -13,26 +13,30 @@ mod csv;
 mod flags;
 pub mod foreign_db;
 mod htpasswd;
+mod reasons;
 mod report;
 mod text_file;
 mod validate;
 mod vestibule;
 
-use std::io::BufRead;
-use std::path::PathBuf;
+use std::io::{BufRead, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::Failure;
 use super::output::Output;
 use super::terminal::watched;
+use super::{Failure, counted};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::store::{self, Database, ImportStatus, Progress, Record, Store};
+use crate::base::new_file::NewFile;
+use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
 use candidate::Candidate;
 pub use flags::ImportArgs;
 use foreign_db::{LuciaTables, TableNames};
-use report::{Report, many};
+use reasons::{Reason, SourceRow};
+use report::Report;
 use text_file::TextFile;
+use validate::Arrival;
 
 /// What people are brought over from.
 pub enum Source {
@@ -89,6 +93,8 @@ pub struct ImportOrder {
     pub skip_conflicts: bool,
     /// Report as data.
     pub json: bool,
+    /// Where to list everybody, if anywhere.
+    pub report: Option<PathBuf>,
     /// The server's database.
     pub database: Database,
 }
@@ -126,36 +132,79 @@ pub fn bring(
     progress: Progress<'_>,
 ) -> Result<ImportOutcome, String> {
     let text = |err: store::Error| err.to_string();
-    let mut report = Report::of(order.source.name());
+    let everybody = order.report.as_deref().map(ReportFile::begin).transpose()?;
+    let mut report = Report::of(order.source.name(), everybody.is_some());
+    report.is_dry_run = order.dry_run;
     let candidates = read(order, input, &mut report, now, progress)?;
-    let arrivals = validate::validate(candidates, &mut report, now);
-    let refused = |report: &Report| !order.skip_conflicts && !report.conflicts.is_empty();
+    let (users, about) = split(validate::validate(candidates, &mut report, now));
+    let refused = |report: &Report| !order.skip_conflicts && report.conflicts() > 0;
     // Only looking makes no database, and leaves the tables of one that is there as they are.
     let only_looks = order.dry_run || refused(&report);
     let store = open(&order.database, only_looks)?;
     let standings = match &store {
-        None => vec![ImportStatus::New; arrivals.len()],
-        Some(store) if only_looks => store.import_status(&arrivals, now).map_err(text)?,
+        None => vec![ImportStatus::New; users.len()],
+        Some(store) if only_looks => store.import_status(&users, now).map_err(text)?,
         Some(store) => {
-            store.import_users(&arrivals, order.skip_conflicts, now, progress).map_err(text)?
+            store.import_users(&users, order.skip_conflicts, now, progress).map_err(text)?
         }
     };
-    for (arrival, standing) in arrivals.iter().zip(&standings) {
-        report.count(arrival, standing);
+    for ((user, about), standing) in users.iter().zip(about).zip(&standings) {
+        report.count(user, about, standing);
     }
     let refusal = refused(&report).then(|| {
         format!(
             "{} cannot come over as they are, and nothing was written; --skip-conflicts leaves them out",
-            many(report.conflicts.len(), "user")
+            counted(report.conflicts(), "user")
         )
     });
-    report.is_written = !order.dry_run && refusal.is_none();
-    if let Some(store) = store.filter(|_| report.is_written && report.users.imported > 0) {
+    report.is_written = !order.dry_run && refusal.is_none() && report.users.new > 0;
+    if let Some(store) = store.filter(|_| report.is_written) {
         let record = Record::of_program(Event::Import.name(), report.facts(), now);
         let kept = store.add_records(&[record]);
         kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
     }
+    if let Some(file) = everybody {
+        file.finish(&report)?;
+    }
     Ok(ImportOutcome { report: if order.json { report.json() } else { report.text() }, refusal })
+}
+
+/// What the store gets, and what is kept beside each of them.
+fn split(arrivals: Vec<Arrival>) -> (Vec<ImportedUser>, Vec<(SourceRow, Vec<Reason>)>) {
+    arrivals.into_iter().map(|it| (it.user, (it.row, it.reasons))).unzip()
+}
+
+/// The file of `--report`, which gets its name when it is whole.
+struct ReportFile<'a> {
+    path: &'a Path,
+    file: NewFile,
+}
+
+impl<'a> ReportFile<'a> {
+    /// Begins the file, before anything is read or written.
+    fn begin(path: &'a Path) -> Result<Self, String> {
+        match NewFile::create(path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(err) if err.kind() == ErrorKind::AlreadyExists => Err(format!(
+                "the file of --report exists already: {}; remove it, or name another one",
+                path.display()
+            )),
+            Err(err) => Err(format!("cannot write {}: {err}", path.display())),
+        }
+    }
+
+    /// Writes a line for everybody.
+    fn finish(self, report: &Report) -> Result<(), String> {
+        let done = report.write_everybody(self.file.file()).and_then(|()| self.file.finish());
+        done.map_err(|err| {
+            let is_done = if report.is_written {
+                "the users are imported, but the report is lost: "
+            } else {
+                ""
+            };
+            format!("{is_done}cannot write {}: {err}", self.path.display())
+        })
+    }
 }
 
 /// The database to import into; to look at it alone makes none where there is none.
@@ -185,7 +234,7 @@ fn read(
             foreign_db::better_auth(&order.file, tables, username.as_deref(), progress)
         }
         Source::Htpasswd => {
-            return htpasswd::read(TextFile::open(&order.file, input)?, report, progress);
+            return htpasswd::read(TextFile::open(&order.file, input)?, progress);
         }
         Source::Csv => return csv::read(TextFile::open(&order.file, input)?, report, progress),
         Source::Vestibule => return vestibule::read(TextFile::open(&order.file, input)?, progress),

@@ -1,24 +1,33 @@
-//! What the operator is told of an import: what came over, what did not, and why.
+//! What the operator is told of an import: what came over, what did not and why, and who needs
+//! something now.
+//!
+//! Decides what is counted, what is listed on a terminal and what is left to the file of `--report`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::printable;
+use super::reasons::{Reason, ReasonKind, SourceRow};
+use crate::cli::{counted, printable};
 use crate::server::log;
 use crate::store::{ImportStatus, ImportedUser};
 
-/// Why what belongs to somebody stays behind with them.
+/// Why the keys and sessions of a conflicting user stay behind.
 const OF_CONFLICT: &str = "of users who cannot come over";
 
 /// Characters that are shown of a name or a reason.
 const CUT: usize = 200;
 
+/// Lines about single people or rows, at most, in the report for people.
+const LISTED_MAX: usize = 40;
+
 /// How many of a kind came over, and how many did not.
 #[derive(Default)]
 pub(super) struct ImportTally {
-    pub(super) imported: usize,
+    /// New here. They are imported, or would be if anything were written.
+    pub(super) new: usize,
     already_there: usize,
     left_out: Reasons,
 }
@@ -28,17 +37,20 @@ impl ImportTally {
         self.left_out.add(count, why);
     }
 
-    fn json(&self) -> Value {
+    fn json(&self, is_written: bool) -> Value {
+        let (imported, would_import) = if is_written { (self.new, 0) } else { (0, self.new) };
         json!({
-            "imported": self.imported,
+            "imported": imported,
+            "would_import": would_import,
             "already_there": self.already_there,
             "left_out": self.left_out.0,
         })
     }
 
-    fn line(&self, what: &str) -> String {
+    fn line(&self, what: &str, is_written: bool) -> String {
+        let verb = if is_written || self.new == 0 { "imported" } else { "would be imported" };
         let mut line =
-            format!("{what:<10}{} imported, {} already there", self.imported, self.already_there);
+            format!("{what:<10}{} {verb}, {} already there", self.new, self.already_there);
         for (why, count) in &self.left_out.0 {
             write!(line, ", {count} left out: {why}").expect("a text takes all");
         }
@@ -57,12 +69,112 @@ impl Reasons {
     }
 }
 
-/// Somebody who cannot come over as they are.
-pub(super) struct Conflict {
-    /// `None`: where they come from there are no ids.
-    id: Option<String>,
-    username: String,
+/// A person as the operator finds them in the source.
+pub(super) struct PersonAtSource {
+    /// `None`: the source has no ids.
+    pub(super) id: Option<String>,
+    /// Empty: there is no name.
+    pub(super) name: String,
+    pub(super) row: SourceRow,
+}
+
+impl PersonAtSource {
+    /// The person that this user was made of.
+    pub(super) fn of(it: &ImportedUser, row: SourceRow) -> Self {
+        // An id that was made here is not to be found in the source.
+        let id = (!it.is_known_by_name).then(|| it.user.id.as_str().to_owned());
+        Self { id, name: it.user.username.clone(), row }
+    }
+
+    /// For people: the name, and in parentheses the id and the place in the source.
+    pub(super) fn shown(&self) -> String {
+        let id = self.id.as_deref().unwrap_or_default();
+        let shown = if self.name.is_empty() { id } else { &self.name };
+        let id = if self.name.is_empty() { "" } else { id };
+        let row = self.row.to_string();
+        match (id, &*row) {
+            ("", "") => cut(shown),
+            ("", only) | (only, "") => format!("{} ({})", cut(shown), cut(only)),
+            (id, row) => format!("{} ({}, {})", cut(shown), cut(id), cut(row)),
+        }
+    }
+
+    fn json(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        object.insert("id".to_owned(), json!(self.id));
+        object.insert("username".to_owned(), json!(self.name));
+        self.row.describe(&mut object);
+        object
+    }
+}
+
+/// What becomes of a person.
+#[derive(PartialEq, Eq)]
+enum PersonOutcome {
+    New,
+    AlreadyThere,
+    /// Cannot come over, for this reason.
+    Conflict(String),
+}
+
+/// A person, what becomes of them, and what the operator should know.
+struct PersonEntry {
+    person: PersonAtSource,
+    outcome: PersonOutcome,
+    reasons: Vec<Reason>,
+}
+
+impl PersonEntry {
+    /// The line for people. `None` if nothing is to be said.
+    fn line(&self) -> Option<String> {
+        let (what, said) = match &self.outcome {
+            PersonOutcome::Conflict(why) => ("conflict", why.clone()),
+            _ if self.reasons.is_empty() => return None,
+            _ => {
+                let all: Vec<_> = self.reasons.iter().map(ToString::to_string).collect();
+                ("person", all.join("; "))
+            }
+        };
+        Some(format!("{what:<10}{}: {}\n", self.person.shown(), cut(&said)))
+    }
+
+    fn json(&self, is_written: bool) -> Value {
+        let mut object = self.person.json();
+        let outcome = match &self.outcome {
+            PersonOutcome::New if is_written => "imported",
+            PersonOutcome::New => "would_import",
+            PersonOutcome::AlreadyThere => "already_there",
+            PersonOutcome::Conflict(_) => "conflict",
+        };
+        object.insert("outcome".to_owned(), json!(outcome));
+        let reasons: Vec<_> = match &self.outcome {
+            PersonOutcome::Conflict(why) => vec![json!({ "reason": "conflict", "text": why })],
+            _ => self.reasons.iter().map(Reason::json).collect(),
+        };
+        object.insert("reasons".to_owned(), reasons.into());
+        object.into()
+    }
+}
+
+/// A row that was left out, and is no person of its own.
+struct LeftRow {
+    row: SourceRow,
     why: String,
+}
+
+impl LeftRow {
+    fn line(&self) -> String {
+        format!("{:<10}{}: {}\n", "row", cut(&self.row.to_string()), cut(&self.why))
+    }
+
+    fn json(&self) -> Value {
+        let mut object = Map::new();
+        self.row.describe(&mut object);
+        object.insert("outcome".to_owned(), json!("left_out"));
+        let reason = json!({ "reason": "row_left_out", "text": self.why });
+        object.insert("reasons".to_owned(), vec![reason].into());
+        object.into()
+    }
 }
 
 /// What the operator is told.
@@ -70,31 +182,49 @@ pub(super) struct Conflict {
 pub(super) struct Report {
     /// From what, as on the command line.
     from: &'static str,
+    /// Whether everybody is listed: there is a file for them.
+    lists_everybody: bool,
     /// In which table each thing was found, if there are tables.
     pub(super) tables: Vec<(&'static str, Option<String>)>,
     /// Tables of theirs that are not read, and how many rows of somebody are in them.
     pub(super) left_behind: Vec<(String, usize)>,
+    /// Whether anything was written: if not, what is new would be imported.
     pub(super) is_written: bool,
+    /// What to try where no password was found for anyone, after a semicolon; empty: nothing.
+    pub(super) hash_hint: &'static str,
+    /// Whether the operator asked to look only.
+    pub(super) is_dry_run: bool,
     pub(super) users: ImportTally,
     pub(super) keys: ImportTally,
     pub(super) sessions: ImportTally,
     /// Sessions that nobody could use any more.
     pub(super) dead: usize,
+    /// What is to be said of the source rather than of a person.
     pub(super) notes: Reasons,
-    pub(super) conflicts: Vec<Conflict>,
+    /// How many new people each kind of reason concerns.
+    kinds: BTreeMap<ReasonKind, usize>,
+    /// New people of whom no password came over.
+    without_password: usize,
+    conflicts: Vec<PersonEntry>,
+    people: Vec<PersonEntry>,
+    rows: Vec<LeftRow>,
 }
 
 impl Report {
     /// A report of what comes from there, with nothing in it yet.
-    pub(super) fn of(from: &'static str) -> Self {
-        Self { from, ..Self::default() }
+    pub(super) fn of(from: &'static str, lists_everybody: bool) -> Self {
+        Self { from, lists_everybody, ..Self::default() }
     }
 
-    /// Notes that somebody cannot come over with so many keys and sessions.
+    /// How many people cannot come over as they are.
+    pub(super) fn conflicts(&self) -> usize {
+        self.conflicts.len()
+    }
+
+    /// Notes that a person cannot come over, with so many keys and sessions.
     pub(super) fn refuse(
         &mut self,
-        id: Option<&str>,
-        username: &str,
+        person: PersonAtSource,
         why: String,
         keys: usize,
         sessions: usize,
@@ -102,24 +232,35 @@ impl Report {
         self.users.leave_out(1, "cannot come over as they are");
         self.keys.leave_out(keys, OF_CONFLICT);
         self.sessions.leave_out(sessions, OF_CONFLICT);
-        let (id, username) = (id.map(str::to_owned), username.to_owned());
-        self.conflicts.push(Conflict { id, username, why });
+        let outcome = PersonOutcome::Conflict(why);
+        self.conflicts.push(PersonEntry { person, outcome, reasons: Vec::new() });
     }
 
-    /// The same for somebody who was ready to.
-    pub(super) fn refuse_arrival(&mut self, it: &ImportedUser, why: String) {
-        // An id that was made here would tell nobody anything.
-        let id = (!it.is_known_by_name).then(|| it.user.id.as_str());
-        self.refuse(id, &it.user.username, why, it.keys.len(), it.sessions.len());
+    /// Notes that a user who was ready cannot come over.
+    pub(super) fn refuse_arrival(&mut self, it: &ImportedUser, row: SourceRow, why: String) {
+        self.refuse(PersonAtSource::of(it, row), why, it.keys.len(), it.sessions.len());
     }
 
-    /// Reasons somebody as what they were found to be.
-    pub(super) fn count(&mut self, it: &ImportedUser, standing: &ImportStatus) {
+    /// Notes that a row is left out that is no person of its own; its kind is counted by the caller.
+    #[expect(dead_code, reason = "the databases of other programs use it next")]
+    pub(super) fn leave_row_out(&mut self, row: SourceRow, why: String) {
+        self.rows.push(LeftRow { row, why });
+    }
+
+    /// Counts a user as what the store found them to be.
+    pub(super) fn count(
+        &mut self,
+        it: &ImportedUser,
+        (row, reasons): (SourceRow, Vec<Reason>),
+        standing: &ImportStatus,
+    ) {
         match standing {
             ImportStatus::New => {
-                self.users.imported += 1;
-                self.keys.imported += it.keys.len();
-                self.sessions.imported += it.sessions.len();
+                self.users.new += 1;
+                self.keys.new += it.keys.len();
+                self.sessions.new += it.sessions.len();
+                self.count_reasons(&reasons);
+                self.list(PersonAtSource::of(it, row), PersonOutcome::New, reasons);
             }
             ImportStatus::Here { keys, sessions } => {
                 self.users.already_there += 1;
@@ -129,33 +270,32 @@ impl Report {
                 let why = "of users who are here already";
                 self.keys.leave_out(it.keys.len() - keys, why);
                 self.sessions.leave_out(it.sessions.len() - sessions, why);
+                // They are left as they are, so whatever the source says of them changes nothing.
+                self.list(PersonAtSource::of(it, row), PersonOutcome::AlreadyThere, Vec::new());
             }
-            ImportStatus::IdTaken => {
-                self.refuse_arrival(it, "has the id of somebody else here".to_owned());
-            }
-            ImportStatus::NameTaken => {
-                self.refuse_arrival(it, "has the name of somebody else here".to_owned());
-            }
-            ImportStatus::NameRests => {
-                let why =
-                    "has a name that rests, as somebody had it here; vestibule user free frees it";
-                self.refuse_arrival(it, why.to_owned());
-            }
-            ImportStatus::SessionTaken => {
-                self.refuse_arrival(it, "has a session of somebody else here".to_owned());
-            }
-            ImportStatus::KeyTaken(key) => {
-                self.refuse_arrival(
-                    it,
-                    format!("has a key of somebody else here: {}", key.as_str()),
-                );
-            }
+            conflict => self.refuse_arrival(it, row, why_taken(conflict)),
+        }
+    }
+
+    fn count_reasons(&mut self, reasons: &[Reason]) {
+        let mut kinds: Vec<_> = reasons.iter().map(|it| it.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        self.without_password += usize::from(kinds.iter().any(|it| it.is_about_the_password()));
+        for kind in kinds {
+            *self.kinds.entry(kind).or_default() += 1;
+        }
+    }
+
+    fn list(&mut self, person: PersonAtSource, outcome: PersonOutcome, reasons: Vec<Reason>) {
+        if self.lists_everybody || !reasons.is_empty() {
+            self.people.push(PersonEntry { person, outcome, reasons });
         }
     }
 
     /// For the audit trail.
     pub(super) fn facts(&self) -> String {
-        let count = |it: &ImportTally| it.imported.to_string();
+        let count = |it: &ImportTally| it.new.to_string();
         let counts = [count(&self.users), count(&self.keys), count(&self.sessions)];
         let [users, keys, sessions] = counts.each_ref().map(String::as_str);
         log::fields(&[
@@ -166,60 +306,157 @@ impl Report {
         ])
     }
 
+    /// What is counted and is no conflict: of people first, then of the source.
+    fn counted_notes(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let people = self.kinds.iter().map(|(kind, count)| (kind.counted(), *count));
+        people.chain(self.notes.0.iter().map(|(what, count)| (*what, *count)))
+    }
+
+    /// Everybody and every row of whom something is said; with a file, everybody.
+    fn entries(&self) -> impl Iterator<Item = &PersonEntry> {
+        self.conflicts.iter().chain(&self.people)
+    }
+
     /// As data, for scripts.
     pub(super) fn json(&self) -> String {
-        let conflict =
-            |it: &Conflict| json!({ "id": it.id, "username": it.username, "why": it.why });
+        let conflict = |it: &PersonEntry| {
+            let mut object = it.person.json();
+            if let PersonOutcome::Conflict(why) = &it.outcome {
+                object.insert("why".to_owned(), json!(why));
+            }
+            object
+        };
         let tables = self.tables.iter().map(|(what, name)| ((*what).to_owned(), json!(name)));
         let tables: Map<_, _> = tables.collect();
         let left = self.left_behind.iter().map(|(name, count)| (name.clone(), json!(count)));
+        let people = self.people.iter().filter(|it| !it.reasons.is_empty());
+        let people: Vec<_> = people.map(|it| it.json(self.is_written)).collect();
         let data = json!({
             "left_behind": left.collect::<Map<_, _>>(),
             "written": self.is_written,
+            "dry_run": self.is_dry_run,
             "tables": tables,
-            "users": self.users.json(),
-            "keys": self.keys.json(),
-            "sessions": self.sessions.json(),
+            "users": self.users.json(self.is_written),
+            "keys": self.keys.json(self.is_written),
+            "sessions": self.sessions.json(self.is_written),
             "dead_sessions": self.dead,
-            "notes": self.notes.0,
+            "notes": self.counted_notes().collect::<BTreeMap<_, _>>(),
             "conflicts": self.conflicts.iter().map(conflict).collect::<Vec<_>>(),
+            "people": people,
+            "rows": self.rows.iter().map(LeftRow::json).collect::<Vec<_>>(),
+            "warning": self.warning(),
         });
         format!("{data}\n")
     }
 
+    /// A line of JSON for everybody, and for each row that was left out.
+    pub(super) fn write_everybody(&self, out: impl Write) -> io::Result<()> {
+        let mut out = BufWriter::new(out);
+        for it in self.entries() {
+            writeln!(out, "{}", it.json(self.is_written))?;
+        }
+        for it in &self.rows {
+            writeln!(out, "{}", it.json())?;
+        }
+        out.flush()
+    }
+
     /// For people.
     pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        for it in &self.conflicts {
-            let id = it.id.as_deref().unwrap_or_default();
-            let shown = if it.username.is_empty() { id } else { &it.username };
-            let id = if id.is_empty() { String::new() } else { format!(" ({id})") };
-            writeln!(text, "user {}{} {}", cut(shown), cut(&id), cut(&it.why))
-                .expect("a text takes all");
-        }
-        text += &self.users.line("users");
-        text += &self.keys.line("keys");
-        text += &self.sessions.line("sessions");
-        writeln!(text, "dead      {}, left behind", many(self.dead, "session"))
-            .expect("a text takes all");
+        let mut text = self.listed();
+        text += &self.users.line("users", self.is_written);
+        text += &self.keys.line("keys", self.is_written);
+        text += &self.sessions.line("sessions", self.is_written);
+        let mut line = |what: &str, said: String| {
+            writeln!(text, "{what:<10}{said}").expect("a text takes all");
+        };
+        line("dead", format!("{}, left behind", counted(self.dead, "session")));
         for (name, count) in &self.left_behind {
-            let count = many(*count, "row");
-            writeln!(text, "left      {count} of the table {}, which is not read", cut(name))
-                .expect("a text takes all");
+            let count = counted(*count, "row");
+            line("left", format!("{count} of the table {}, which is not read", cut(name)));
         }
-        for (what, count) in &self.notes.0 {
-            writeln!(text, "note      {count} {what}").expect("a text takes all");
+        for (what, count) in self.counted_notes() {
+            line("note", format!("{count} {what}"));
         }
-        if !self.is_written {
-            text += "Nothing was written.\n";
+        if let Some(warning) = self.warning() {
+            line("WARNING", warning);
+        }
+        text + self.why_unwritten()
+    }
+
+    /// The lines of single people and rows, the first of them.
+    fn listed(&self) -> String {
+        let people = self.entries().filter_map(PersonEntry::line);
+        let mut lines = people.chain(self.rows.iter().map(LeftRow::line));
+        let mut text: String = lines.by_ref().take(LISTED_MAX).collect();
+        let more = lines.count();
+        if more > 0 {
+            let where_to = if self.lists_everybody {
+                "the file of --report lists them"
+            } else {
+                "--report FILE lists them"
+            };
+            writeln!(text, "and {} more: {where_to}", grouped(more)).expect("a text takes all");
         }
         text
     }
+
+    /// What is most likely a mistake of the operator's.
+    fn warning(&self) -> Option<String> {
+        let all = self.users.new;
+        (all > 0 && self.without_password == all).then(|| {
+            let hint = self.hash_hint;
+            format!(
+                "no password is imported for {}: nobody can sign in{hint}",
+                counted(all, "new user")
+            )
+        })
+    }
+
+    /// The last line, where nothing was written.
+    fn why_unwritten(&self) -> &'static str {
+        match (self.is_written, self.is_dry_run) {
+            (true, _) => "",
+            (false, true) => "Nothing was written: this is a dry run.\n",
+            (false, false) if self.users.new > 0 || !self.conflicts.is_empty() => {
+                "Nothing was written.\n"
+            }
+            (false, false) if self.users.already_there > 0 => {
+                "Nothing was written: everyone is here already.\n"
+            }
+            (false, false) => "Nothing was written: there is nobody to import.\n",
+        }
+    }
 }
 
-/// So many of a thing.
-pub(super) fn many(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+/// Why a user cannot come over whom the store does not take.
+fn why_taken(standing: &ImportStatus) -> String {
+    match standing {
+        ImportStatus::IdTaken => "has the id of somebody else here".to_owned(),
+        ImportStatus::NameTaken => "has the name of somebody else here".to_owned(),
+        ImportStatus::NameRests => {
+            "has a name that rests, as somebody had it here; vestibule user free frees it"
+                .to_owned()
+        }
+        ImportStatus::SessionTaken => "has a session of somebody else here".to_owned(),
+        ImportStatus::KeyTaken(key) => format!("has a key of somebody else here: {}", key.as_str()),
+        ImportStatus::New | ImportStatus::Here { .. } => {
+            unreachable!("whoever is new or here is no conflict")
+        }
+    }
+}
+
+/// A number with a comma between its thousands.
+fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// As much of a text as fits on a line, with nothing in it that moves a cursor.
@@ -229,4 +466,15 @@ pub(super) fn cut(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_the_digits_of_large_numbers() {
+        let all = [0, 999, 1_000, 4_211, 1_234_567].map(grouped);
+        assert_eq!(all, ["0", "999", "1,000", "4,211", "1,234,567"]);
+    }
 }

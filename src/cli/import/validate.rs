@@ -4,38 +4,55 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::candidate::{Candidate, CandidateKey, CandidateSession};
-use super::report::Report;
+use super::reasons::{Reason, ReasonKind, SourceRow};
+use super::report::{PersonAtSource, Report};
 use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::Token;
-use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Session, UserId};
+use crate::cli::counted;
+use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Session, User, UserId};
 
 /// How long a session that came over is good at most, however much it is used: as one that begins here
 /// (the design's 30 days). Other systems know no such end.
 const ABSOLUTE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// A user who can come over, where the source has them, and what the operator should know of them.
+pub(super) struct Arrival {
+    pub(super) user: ImportedUser,
+    pub(super) row: SourceRow,
+    pub(super) reasons: Vec<Reason>,
+}
+
 /// Makes ready whoever can come over, and notes in the report who and what cannot.
-pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<ImportedUser> {
+pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<Arrival> {
     let arrivals: Vec<_> = all.into_iter().filter_map(|it| arrival(it, report, now)).collect();
     without_collisions(arrivals, report)
 }
 
-/// Somebody as they come over. `None` if they cannot; then the report says why.
-fn arrival(candidate: Candidate, report: &mut Report, now: Moment) -> Option<ImportedUser> {
+/// A person as they come over. `None` if they cannot; then the report says why.
+fn arrival(mut candidate: Candidate, report: &mut Report, now: Moment) -> Option<Arrival> {
     let (keys, sessions) = (candidate.keys.len(), candidate.sessions.len());
     let (id, shown) = (candidate.id.clone(), candidate.name.clone());
-    match prepare(candidate, report, now) {
-        Ok(arrival) => Some(arrival),
+    let row = candidate.row.clone();
+    let mut reasons = std::mem::take(&mut candidate.reasons);
+    match prepare(candidate, &mut reasons, report, now) {
+        Ok(user) => Some(Arrival { user, row, reasons }),
         Err(why) => {
-            report.refuse(id.as_deref(), &shown.unwrap_or_default(), why, keys, sessions);
+            let person = PersonAtSource { id, name: shown.unwrap_or_default(), row };
+            report.refuse(person, why, keys, sessions);
             None
         }
     }
 }
 
-fn prepare(candidate: Candidate, report: &mut Report, now: Moment) -> Result<ImportedUser, String> {
+fn prepare(
+    candidate: Candidate,
+    reasons: &mut Vec<Reason>,
+    report: &mut Report,
+    now: Moment,
+) -> Result<ImportedUser, String> {
     match &candidate.id {
         Some(id) if id.is_empty() => return Err("has an empty id".to_owned()),
         Some(id) if id.contains(char::is_control) => {
@@ -62,16 +79,40 @@ fn prepare(candidate: Candidate, report: &mut Report, now: Moment) -> Result<Imp
     if let Some(key) = keys.iter().find(|key| !seen.insert(&key.id)) {
         return Err(format!("has two keys that are one here: {}", key.id.as_str()));
     }
-    note(&keys, &username, report);
-    let mut sessions = candidate.sessions;
-    if user.disabled_at.is_some() {
-        // Our own way of shutting somebody out ends them all.
-        report.sessions.leave_out(sessions.len(), "of users who are shut out");
-        sessions.clear();
-    }
-    let sessions = sessions.into_iter();
-    let sessions = sessions.filter_map(|it| session(it, &user.id, report, now)).collect();
+    note(&keys, &username, reasons);
+    let sessions = sessions(candidate.sessions, &user, reasons, report, now);
     Ok(ImportedUser { user, is_known_by_name, attributes: candidate.attributes, keys, sessions })
+}
+
+/// The sessions that live on.
+fn sessions(
+    all: Vec<CandidateSession>,
+    user: &User,
+    reasons: &mut Vec<Reason>,
+    report: &mut Report,
+    now: Moment,
+) -> Vec<Session> {
+    if user.disabled_at.is_some() {
+        // Disabling a user ends every session.
+        report.sessions.leave_out(all.len(), "of users who are shut out");
+        return Vec::new();
+    }
+    let mut unfit = 0;
+    let mut living = Vec::with_capacity(all.len());
+    for it in all {
+        match session(it, &user.id, now) {
+            SessionFate::Lives(session) => living.push(session),
+            SessionFate::IsDead => report.dead += 1,
+            SessionFate::HasOddId => unfit += 1,
+        }
+    }
+    let why = "with an id that is not 40 characters a-z0-9";
+    report.sessions.leave_out(unfit, why);
+    if unfit > 0 {
+        let detail = format!("{} {why}", counted(unfit, "session"));
+        reasons.push(Reason::about(ReasonKind::SessionLeftOut, detail));
+    }
+    living
 }
 
 /// The name that somebody has, or else the one that they sign in with.
@@ -105,27 +146,41 @@ fn key(old: CandidateKey, user: &UserId, username: &Username) -> Result<Key, Str
     Ok(Key { id, user_id: user.clone(), hashed_password })
 }
 
-/// Tells what the operator should look after.
-fn note(keys: &[Key], username: &Username, report: &mut Report) {
+/// Adds what the operator should know of how a person signs in.
+fn note(keys: &[Key], username: &Username, reasons: &mut Vec<Reason>) {
     let own = KeyId::username(username.canonical());
     let mut names = keys.iter().filter(|it| it.id.provider() == "username").peekable();
-    if names.peek().is_none() {
-        report.notes.add(1, "users without a username key: they cannot sign in by name");
+    let has_name = names.peek().is_some();
+    if !has_name {
+        reasons.push(Reason::of(ReasonKind::NoSignInName));
     } else if !names.any(|it| it.id == own) {
-        report.notes.add(1, "users who sign in by another name than the one they are shown by");
+        let kind = ReasonKind::OtherSignInName;
+        let names = keys.iter().map(|it| &it.id).filter(|id| id.provider() == "username");
+        let names: Vec<_> = names.map(KeyId::provider_user_id).collect();
+        reasons.push(Reason::about(kind, names.join(", ")));
     }
-    let hashes = keys.iter().filter_map(|it| it.hashed_password.as_ref());
-    let unreadable = hashes.filter(|it| !it.is_readable()).count();
-    report.notes.add(unreadable, "passwords of a kind that is not known: they need new ones");
+    let (mut readable, mut unreadable) = (0, 0);
+    for hash in keys.iter().filter_map(|it| it.hashed_password.as_ref()) {
+        *(if hash.is_readable() { &mut readable } else { &mut unreadable }) += 1;
+    }
+    if unreadable > 0 {
+        reasons.push(Reason::of(ReasonKind::UnreadableHash));
+    } else if readable == 0 && has_name && !reasons.iter().any(|it| it.kind.is_about_the_password())
+    {
+        reasons.push(Reason::of(ReasonKind::NoPassword));
+    }
 }
 
-/// A session that lives. `None` if it is dead or its id is no token of ours; the report counts it.
-fn session(
-    old: CandidateSession,
-    user: &UserId,
-    report: &mut Report,
-    now: Moment,
-) -> Option<Session> {
+/// What becomes of a session.
+enum SessionFate {
+    Lives(Session),
+    /// It has expired, or begins in the future.
+    IsDead,
+    /// Its id is no token of ours.
+    HasOddId,
+}
+
+fn session(old: CandidateSession, user: &UserId, now: Moment) -> SessionFate {
     let (idle_expires, is_of_future) = match &old {
         CandidateSession::Of { idle_expires, .. } => (*idle_expires, false),
         CandidateSession::Ours(session) => {
@@ -133,20 +188,18 @@ fn session(
         }
     };
     if now > idle_expires || is_of_future {
-        report.dead += 1;
-        return None;
+        return SessionFate::IsDead;
     }
     let (token, active_expires) = match old {
-        CandidateSession::Ours(session) => return Some(not_of_the_future(session, now)),
+        CandidateSession::Ours(session) => {
+            return SessionFate::Lives(not_of_the_future(session, now));
+        }
         CandidateSession::Of { token, active_expires, .. } => (token, active_expires),
     };
-    let Some(token) = Token::parse(&token) else {
-        report.sessions.leave_out(1, "with an id that is not 40 characters a-z0-9");
-        return None;
-    };
+    let Some(token) = Token::parse(&token) else { return SessionFate::HasOddId };
     let absolute_expires = now.after(ABSOLUTE);
     let idle_expires = idle_expires.min(absolute_expires);
-    Some(Session {
+    SessionFate::Lives(Session {
         id: token.hash(),
         user_id: user.clone(),
         active_expires: active_expires.unwrap_or(now).min(idle_expires),
@@ -201,23 +254,32 @@ fn not_of_the_future(mut session: Session, now: Moment) -> Session {
     session
 }
 
-/// Leaves everybody out who has an id, a name, a key or a session in common with somebody else: which of them
-/// is meant is not for us to say.
-fn without_collisions(arrivals: Vec<ImportedUser>, report: &mut Report) -> Vec<ImportedUser> {
-    let mut owners: HashMap<Claim<'_>, u32> = HashMap::new();
-    for claim in arrivals.iter().flat_map(claims) {
-        *owners.entry(claim).or_default() += 1;
+/// Leaves everyone out who has an id, a name, a key or a session in common with another person: which of
+/// them is meant is not for us to say.
+fn without_collisions(arrivals: Vec<Arrival>, report: &mut Report) -> Vec<Arrival> {
+    // The first two who claim it, who are the same if a person claims it twice.
+    let mut owners: HashMap<Claim<'_>, (usize, Option<usize>)> = HashMap::new();
+    for (at, arrival) in arrivals.iter().enumerate() {
+        for claim in claims(&arrival.user) {
+            let owner = owners.entry(claim);
+            owner.and_modify(|(_, second)| _ = second.get_or_insert(at)).or_insert((at, None));
+        }
     }
-    let shared = |it: &ImportedUser| claims(it).find(|claim| owners[claim] > 1).map(Claim::told);
-    let whys: Vec<_> = arrivals.iter().map(shared).collect();
+    let why = |at: usize, it: &Arrival| {
+        let shared = claims(&it.user).map(|claim| (claim, owners[&claim]));
+        shared.into_iter().find_map(|(claim, (first, second))| {
+            let other = &arrivals[if first == at { second? } else { first }];
+            let other = PersonAtSource::of(&other.user, other.row.clone()).shown();
+            Some(format!("shares {} with {other}", claim.told()))
+        })
+    };
+    let whys: Vec<_> = arrivals.iter().enumerate().map(|(at, it)| why(at, it)).collect();
     drop(owners);
     let mut kept = Vec::with_capacity(arrivals.len());
     for (arrival, why) in arrivals.into_iter().zip(whys) {
         match why {
             None => kept.push(arrival),
-            Some(what) => {
-                report.refuse_arrival(&arrival, format!("shares {what} with another user"));
-            }
+            Some(why) => report.refuse_arrival(&arrival.user, arrival.row, why),
         }
     }
     kept

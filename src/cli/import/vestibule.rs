@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::candidate::{Candidate, CandidateKey, CandidateSession};
+use super::reasons::SourceRow;
 use super::text_file::TextFile;
 use crate::auth::usernames;
 use crate::auth::users;
@@ -29,7 +30,7 @@ pub(super) fn read(
             }
             Ok(Line::Person(it)) => {
                 counts.add(&it);
-                all.push(candidate(*it));
+                all.push(Candidate { row: SourceRow::Line(number as u64), ..candidate(*it) });
             }
             Ok(Line::End(told)) if told == counts => break,
             Ok(Line::End(_)) => return Err(text.fault_here("it counts others than there are")),
@@ -72,6 +73,7 @@ fn candidate(it: ExportedUser) -> Candidate {
         keys: it.keys.into_iter().map(CandidateKey::Ours).collect(),
         sessions: it.sessions.into_iter().map(CandidateSession::Ours).collect(),
         fault,
+        ..Candidate::default()
     }
 }
 

@@ -60,9 +60,15 @@ impl Move {
     pub fn from(source: Source, file: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("test.db");
-        let (dry_run, skip_conflicts, json) = (false, false, true);
-        let order =
-            ImportOrder { source, file, dry_run, skip_conflicts, json, database: database.into() };
+        let order = ImportOrder {
+            source,
+            file,
+            dry_run: false,
+            skip_conflicts: false,
+            json: true,
+            report: None,
+            database: database.into(),
+        };
         Self { folder, order, input: Vec::new() }
     }
 
@@ -138,6 +144,14 @@ pub fn rows(raw: &Connection) -> Vec<Vec<Cell>> {
 pub fn counts(report: &Value, what: &str) -> (u64, u64) {
     let count = |name| report[what][name].as_u64().unwrap();
     (count("imported"), count("already_there"))
+}
+
+/// The name of a person in a report, and the words for the reasons.
+pub fn reasons(person: &Value) -> String {
+    let words =
+        person["reasons"].as_array().unwrap().iter().map(|it| it["reason"].as_str().unwrap());
+    let name = person["username"].as_str().unwrap();
+    std::iter::once(name).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// `name` as many times as it takes to make a session's id.
@@ -256,6 +270,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
         dry_run: false,
         skip_conflicts: false,
         json: true,
+        report: None,
         database: Database::File(visit.folder.path().join("test.db")),
     };
     let outcome = import::bring(&again, &mut std::io::empty(), now, &mut |_, _| {}).unwrap();
@@ -271,7 +286,8 @@ fn only_looks_when_it_is_told_to() {
     let mut it = Move::of(fixture());
     it.order.dry_run = true;
     let report = it.done(then(&manifest()));
-    assert_eq!((counts(&report, "users"), &report["written"]), ((6, 0), &false.into()));
+    assert_eq!((counts(&report, "users"), &report["written"]), ((0, 0), &false.into()));
+    assert_eq!(report["users"]["would_import"], 6);
     assert!(!it.order.database.file().unwrap().exists());
     drop(engine::file(it.order.database.file().unwrap()));
     let before = it.rows();
@@ -593,8 +609,13 @@ fn notes_what_the_operator_should_look_after() {
     );
     let report = it.done(NOW);
     let notes = report["notes"].as_object().unwrap();
-    assert_eq!(notes.len(), 3, "{report}");
+    assert_eq!(notes.len(), 4, "{report}");
     assert!(notes.values().all(|count| *count == 1), "{report}");
+    let reasons: Vec<_> = report["people"].as_array().unwrap().iter().map(reasons).collect();
+    assert_eq!(
+        reasons,
+        ["ann other_sign_in_name unreadable_hash", "bob no_sign_in_name", "eve no_password"]
+    );
 }
 
 /// Runs an operator's command on the database that people were brought over into.
@@ -725,12 +746,15 @@ fn is_a_command_with_an_exit_code_for_scripts() {
     let said = |output: &std::process::Output| String::from_utf8(output.stdout.clone()).unwrap();
     let looked = run(&[file, "--dry-run"]);
     assert!(looked.status.success() && looked.stderr.is_empty());
-    assert!(said(&looked).ends_with("Nothing was written.\n") && !database.exists());
+    assert!(
+        said(&looked).ends_with("Nothing was written: this is a dry run.\n") && !database.exists()
+    );
     let done = run(&[file, "--tables", "user,user_key,user_session", "--json"]);
     let report: Value = serde_json::from_str(&said(&done)).unwrap();
     assert_eq!((done.status.code(), counts(&report, "users")), (Some(0), (6, 0)));
     let again = run(&[file]);
     assert!(said(&again).contains("users     0 imported, 6 already there\n"), "{}", said(&again));
+    assert!(said(&again).ends_with("Nothing was written: everyone is here already.\n"));
     let bad = run(&[database.to_str().unwrap()]);
     let line = String::from_utf8(bad.stderr).unwrap();
     assert_eq!((bad.status.code(), line.lines().count()), (Some(1), 1), "{line}");

@@ -8,7 +8,7 @@ use vestibule::base::clock::Moment;
 use vestibule::cli::import::Source;
 
 use crate::binary::vestibule;
-use crate::cli::import::{Move, counts, raw, sign_in};
+use crate::cli::import::{Move, counts, raw, reasons, sign_in};
 use crate::engine;
 
 const NOW: Moment = Moment::from_millis(1_000_000);
@@ -149,8 +149,14 @@ fn brings_a_table_over_with_what_else_is_in_it() {
     };
     assert_eq!(note("columns of passwords"), Some(json!(2)), "{report}");
     assert_eq!(note("not known"), Some(json!(1)));
-    assert_eq!(note("without a password"), Some(json!(2)));
-    assert_eq!(note("addresses"), Some(json!(1)));
+    assert_eq!(note("without a password"), Some(json!(1)));
+    assert_eq!(note("address"), Some(json!(1)));
+    let people: Vec<_> = report["people"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        people.iter().map(|it| reasons(it)).collect::<Vec<_>>(),
+        ["bob email_as_attribute no_password", "carl unreadable_hash"]
+    );
+    assert_eq!(people.iter().map(|it| &it["line"]).collect::<Vec<_>>(), [&json!(3), &json!(5)]);
     let all = it.texts(
         "SELECT username || ' ' || group_names || ' ' || email || ' ' || attributes FROM user
           ORDER BY canonical_username",

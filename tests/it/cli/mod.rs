@@ -6,6 +6,7 @@ pub(crate) mod copy;
 mod doctor;
 mod export;
 mod import;
+mod import_report;
 mod import_sqlite;
 mod import_text;
 mod kill;

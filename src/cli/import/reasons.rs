@@ -1,0 +1,150 @@
+//! What the operator should know of one person, and where in the source that person stands.
+//!
+//! Decides the words: one for scripts, one line for people, and how many of a kind are counted. Whether
+//! a reason applies is decided where it is found.
+
+use std::fmt;
+use std::rc::Rc;
+
+use serde_json::{Map, Value, json};
+
+/// Where something stands in what is imported, so that the operator finds it there.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) enum SourceRow {
+    /// The source cannot say.
+    #[default]
+    Unknown,
+    /// A line of a text, counted from one.
+    Line(u64),
+    /// A row of a table, by SQLite's `rowid`.
+    #[expect(dead_code, reason = "the databases of other programs use it next")]
+    Table { table: Rc<str>, rowid: i64 },
+}
+
+impl SourceRow {
+    /// Adds it to an object of JSON: `line`, or `table` and `rowid`.
+    pub(super) fn describe(&self, object: &mut Map<String, Value>) {
+        match self {
+            Self::Unknown => {}
+            Self::Line(number) => {
+                object.insert("line".to_owned(), json!(number));
+            }
+            Self::Table { table, rowid } => {
+                object.insert("table".to_owned(), json!(&**table));
+                object.insert("rowid".to_owned(), json!(rowid));
+            }
+        }
+    }
+}
+
+impl fmt::Display for SourceRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => Ok(()),
+            Self::Line(number) => write!(f, "line {number}"),
+            Self::Table { table, rowid } => write!(f, "{table} row {rowid}"),
+        }
+    }
+}
+
+/// Something of one person that did not come over as it was, or that they need now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Reason {
+    pub(super) kind: ReasonKind,
+    /// What it is about, without any secret; empty: nothing more is to be said.
+    detail: String,
+}
+
+/// The kinds of reasons. The order is that of the counts in the report.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum ReasonKind {
+    /// No password came over, as there is none.
+    NoPassword,
+    /// The hash is of a kind that cannot be verified.
+    UnreadableHash,
+    /// No key by which a person could sign in with a name.
+    NoSignInName,
+    /// The name that opens the account is not the one that is shown.
+    OtherSignInName,
+    /// Sessions that were left out.
+    SessionLeftOut,
+    /// An address that is not fit to be one here.
+    EmailAsAttribute,
+}
+
+impl ReasonKind {
+    /// The word for scripts, what is said of one person, and what is counted.
+    const fn words(self) -> [&'static str; 3] {
+        match self {
+            Self::NoPassword => [
+                "no_password",
+                "no password",
+                "without a password: they need one (vestibule user reset-link)",
+            ],
+            Self::UnreadableHash => [
+                "unreadable_hash",
+                "a password hash of a kind that is not known",
+                "with a password hash of a kind that is not known: they need a new one \
+                 (vestibule user reset-link)",
+            ],
+            Self::NoSignInName => [
+                "no_sign_in_name",
+                "no username key",
+                "without a username key: they cannot sign in by name (vestibule user passwd)",
+            ],
+            Self::OtherSignInName => [
+                "other_sign_in_name",
+                "signs in by another name than the one shown",
+                "who sign in by another name than the one they are shown by",
+            ],
+            Self::SessionLeftOut => [
+                "session_left_out",
+                "sessions left out",
+                "with sessions that were left out: they sign in again",
+            ],
+            Self::EmailAsAttribute => [
+                "email_as_attribute",
+                "an e-mail address that cannot be one here, kept as an attribute",
+                "with an e-mail address that cannot be one here, kept as an attribute",
+            ],
+        }
+    }
+
+    /// What is said after the number of people whom it concerns.
+    pub(super) const fn counted(self) -> &'static str {
+        self.words()[2]
+    }
+
+    /// Whether it says why no password came over.
+    pub(super) const fn is_about_the_password(self) -> bool {
+        matches!(self, Self::NoPassword | Self::UnreadableHash)
+    }
+}
+
+impl Reason {
+    /// A reason that needs no more words.
+    pub(super) const fn of(kind: ReasonKind) -> Self {
+        Self { kind, detail: String::new() }
+    }
+
+    /// A reason and what it is about, which must be no secret.
+    pub(super) const fn about(kind: ReasonKind, detail: String) -> Self {
+        Self { kind, detail }
+    }
+
+    /// As data, for scripts.
+    pub(super) fn json(&self) -> Value {
+        json!({ "reason": self.kind.words()[0], "text": self.to_string() })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = self.kind.words()[1];
+        if self.detail.is_empty() {
+            f.write_str(told)
+        } else {
+            write!(f, "{told}: {}", self.detail)
+        }
+    }
+}
