@@ -1,9 +1,10 @@
-//! Values that know nothing of vestibule: passwords, tokens, origins, prefixes of addresses and
+//! Values that know nothing of vestibule: passwords, tokens, origins, base URLs, prefixes of addresses and
 //! moments.
 
 pub mod password;
 pub mod token;
 pub mod ip_prefix;
 pub mod origin;
+pub mod base_url;
 pub mod new_file;
 pub mod clock;

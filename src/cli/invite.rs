@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{Access, Done, drawn, lines, open, printable, read_groups, record_of, table};
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, LIFE_MAX, NewInvite, USES_MAX};
+use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
-use crate::base::origin::Origin;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
-use crate::cli::serve::parse::{origin, period};
+use crate::cli::serve::parse::{base_url, period};
 use crate::store::{Invite, Store};
 
 /// `vestibule invite`.
@@ -39,8 +39,8 @@ pub enum InviteAction {
         vestibule invite new --origin https://auth.example.com --groups staff --note 'for the new office'")]
     New {
         /// URL of the sign-in, as for serve.
-        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
-        origin: Origin,
+        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
+        origin: BaseUrl,
         /// How many accounts can be created with it.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(USES_MAX)))]
@@ -107,7 +107,7 @@ fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Done {
 fn make(
     store: &dyn Store,
     new: NewInvite,
-    origin: &Origin,
+    origin: &BaseUrl,
     format: &LinkFormat,
     now: Moment,
 ) -> Result<Printout, String> {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::serve::parse::{origin, policy};
+use super::serve::parse::{base_url, policy};
 use crate::auth::password_policy::{self, Flaw, Policy};
 use crate::auth::usernames::Username;
-use crate::base::origin::Origin;
+use crate::base::base_url::BaseUrl;
 use crate::base::password::Password;
 
 /// Which passwords are accepted, as on the sign-up page.
@@ -17,8 +17,8 @@ pub struct PasswordArgs {
     password_policy: Policy,
 
     /// URL of the sign-in, as for serve: no password may be its host name or a part of it.
-    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
-    origin: Option<Origin>,
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
+    origin: Option<BaseUrl>,
 }
 
 impl PasswordArgs {
@@ -26,7 +26,7 @@ impl PasswordArgs {
     pub(super) fn accept(&self, typed: &str, name: &Username) -> Result<Password, String> {
         let policy = self.password_policy;
         let password = password_policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
-        let words = password_policy::site_words(self.origin.as_ref().map(Origin::host));
+        let words = password_policy::site_words(self.origin.as_ref().map(|it| it.origin.host()));
         Err(match policy.flaw(&password, name, &words) {
             None => return Ok(password),
             Some(Flaw::TooShort) => {

@@ -16,15 +16,15 @@ use crate::auth::sessions;
 use crate::auth::throttle;
 use crate::auth::usernames::Username;
 use crate::auth::users::{self, Created};
+use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
-use crate::base::origin::Origin;
 use crate::base::password::{Cost, Hasher};
 use crate::base::token;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
 use crate::cli::serve::NameRestArgs;
-use crate::cli::serve::parse::{network, origin};
+use crate::cli::serve::parse::{base_url, network};
 use crate::store::{self, KeyId, PasswordSet, Store, User, UserRenamed};
 
 /// `vestibule user`.
@@ -127,8 +127,8 @@ pub enum UserAction {
         /// The username, in any spelling.
         name: String,
         /// URL of the sign-in, as for serve.
-        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
-        origin: Origin,
+        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
+        origin: BaseUrl,
         /// Also draw it as a QR code.
         #[arg(long)]
         qr: bool,
@@ -439,7 +439,7 @@ fn delete(store: &dyn Store, user: &User, is_meant: bool, rest: Rest, now: Momen
 fn reset_link(
     store: &dyn Store,
     user: &User,
-    origin: &Origin,
+    origin: &BaseUrl,
     qr: bool,
     now: Moment,
 ) -> Result<Printout, String> {

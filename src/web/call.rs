@@ -217,7 +217,7 @@ impl<'a> Call<'a> {
     pub(super) fn done(&self, path: &'static str, data: &Value) -> Response {
         match self.wants() {
             Wants::Json => Response::json(200, data),
-            Wants::Html | Wants::Text => Response::redirect(path),
+            Wants::Html | Wants::Text => self.site.redirect(path),
         }
     }
 }

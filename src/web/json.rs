@@ -57,6 +57,30 @@ pub(super) fn profile(it: &Resumed, now: Moment) -> Value {
     json!({ "user": user(&it.user), "session": session(&it.session, now) })
 }
 
+/// A user who is signed in, as the back end of an app needs it. Fields may be added; none changes its meaning
+/// without another `version`.
+pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
+    let Resumed { user, session, .. } = it;
+    json!({
+        "version": 1,
+        "user": {
+            "id": user.id.as_str(),
+            "username": user.username,
+            "canonical_username": user.canonical_username,
+            "groups": user.groups.iter().collect::<Vec<_>>(),
+            "email": (!user.email.is_empty()).then_some(&user.email),
+            "created_at": user.created_at.rfc3339(),
+        },
+        "session": {
+            "handle": session.id.public_handle(),
+            "created_at": session.created_at.rfc3339(),
+            "password_at": sessions::password_at(session, now).map(Moment::rfc3339),
+            "expires_at": session.idle_expires.rfc3339(),
+            "absolute_expires": session.absolute_expires.rfc3339(),
+        },
+    })
+}
+
 /// What a sign-up or sign-in form takes.
 pub(super) fn form(is_signed_in: bool, shortest: usize) -> Value {
     json!({

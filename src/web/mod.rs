@@ -154,7 +154,7 @@ impl Site {
     /// request, and costs nothing.
     pub fn may_answer_at_once(&self, method: Method, path: &str) -> bool {
         let is_asked = matches!(method, Method::Get | Method::Head);
-        is_asked && path == HEALTH && housekeeping::is_remote(self.auth.store())
+        is_asked && self.path(path) == Some(HEALTH) && housekeeping::is_remote(self.auth.store())
     }
 
     /// Answers `/healthz` on the gate's own thread when the database is remote: a health check must not
@@ -163,6 +163,17 @@ impl Site {
         let is_known = self.may_answer_at_once(request.method, &request.path);
         (is_known && !self.is_cross_origin(request))
             .then(|| self.dress(health::status(self, request)))
+    }
+
+    /// The path of the site that the path of a request asks for. `None`: it is not below the prefix, and so not
+    /// of this site.
+    fn path<'a>(&self, path: &'a str) -> Option<&'a str> {
+        self.settings.prefix.strip(path)
+    }
+
+    /// Leads a browser to a path of the site.
+    fn redirect(&self, path: &str) -> Response {
+        Response::redirect(self.settings.prefix.at(path).to_string())
     }
 
     /// The lane for a request.
@@ -273,7 +284,7 @@ impl Site {
             Wants::Html => messages::preferred(request.values("accept-language")),
             Wants::Text | Wants::Json => &EN,
         };
-        let frame = Frame { text, look: &self.settings.look };
+        let frame = Frame { text, look: &self.settings.look, prefix: &self.settings.prefix };
         Response::html(status, draw(frame))
             .with("Content-Language", frame.text.code)
             .with("Vary", "Accept, Accept-Language")

@@ -7,7 +7,7 @@
 use super::call::{Answered, Call, SignedInCall};
 use super::handlers::{
     access_tokens, account, activity, assets, forward_auth, health, profile, reset_password,
-    sessions, sign_in,
+    session, sessions, sign_in,
 };
 use super::{Lane, Site};
 use crate::auth::events::Event;
@@ -30,6 +30,7 @@ pub(super) const ROUTES: &[Route] = &[
     form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit))
         .hashing(Hashes::If(reset_password::hashes)),
     get("/account", SignedIn(account::show)),
+    get("/session", Anyone(session::show)),
     post("/account/password", SignedIn(account::change_password)).hashing(CURRENT_PASSWORD),
     post("/account/delete", SignedIn(account::delete)).hashing(Hashes::WithField("password")),
     get("/account/activity", SignedIn(activity::show)),
@@ -166,6 +167,7 @@ impl Route {
 
 /// The route at this path, if this site has it.
 fn find(site: &Site, path: &str) -> Option<&'static Route> {
+    let path = site.path(path)?;
     ROUTES.iter().find(|it| it.path == path).filter(|it| it.when.is_none_or(|when| when(site)))
 }
 
@@ -208,7 +210,7 @@ fn run(handler: &Handler, route: &Route, call: Call<'_>) -> Answered {
 fn refuse_unauthenticated(call: &Call<'_>, route: &Route) -> Response {
     let is_page = call.request.method != Method::Post && call.wants() != Wants::Json;
     if is_page && !route.is_without_redirect {
-        Response::redirect("/login")
+        call.site.redirect("/login")
     } else {
         call.unauthenticated()
     }

@@ -8,6 +8,7 @@ use crate::auth::invitations::SignUps;
 use crate::auth::names::Reserved;
 use crate::auth::password_policy::Policy;
 use crate::auth::sign_in::Rules;
+use crate::base::base_url::PathPrefix;
 use crate::base::origin::{Domain, Origin};
 use crate::web::cross_origin;
 use crate::web::handlers::forward_auth::{Alias, IdentityHeaders};
@@ -19,6 +20,8 @@ use crate::web::pages::branding::Look;
 pub struct Settings {
     /// Which requests are this site's own, and where it is.
     pub rule: cross_origin::Rule,
+    /// The path that every address of the site begins with.
+    pub prefix: PathPrefix,
     /// How long sessions live, how often somebody may guess, and which names are not to be had.
     pub rules: Rules,
     /// Reverse proxies that are believed about where a request comes from.

@@ -244,6 +244,12 @@ pub fn delete_dead(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> 
     store.delete_dead_sessions(now, limit)
 }
 
+/// When the password was last given in this session. `None`: never, as the session was imported, or at a moment
+/// that lies ahead of `now`, which proves nothing.
+pub fn password_at(session: &Session, now: Moment) -> Option<Moment> {
+    (!is_imported(session) && session.proven_at.has_passed(now)).then_some(session.proven_at)
+}
+
 /// Whether the password was given in this session within [`RECENT`].
 pub fn is_recent(session: &Session, now: Moment) -> bool {
     now <= session.proven_at.after(RECENT) && session.proven_at.has_passed(now)

@@ -9,8 +9,8 @@ use clap::Args;
 use url::Url;
 
 use super::{DoctorCredentials, DoctorPlan, Pin, is_near};
-use crate::base::origin::Origin;
-use crate::cli::serve::parse::{origin, period};
+use crate::base::base_url::BaseUrl;
+use crate::cli::serve::parse::{base_url, period};
 use crate::cli::terminal::line;
 
 /// The settings of `vestibule doctor`, each for itself.
@@ -48,8 +48,8 @@ pub struct DoctorArgs {
     sign_in: Option<String>,
 
     /// URL of the sign-in, as for serve. The password is sent nowhere else.
-    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
-    origin: Option<Origin>,
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
+    origin: Option<BaseUrl>,
 
     /// How long one response may take.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = period)]
@@ -72,7 +72,7 @@ impl DoctorArgs {
             ca: self.ca.map(read).transpose()?,
             pins: self.resolve,
             credentials: self.sign_in.map(credentials).transpose()?,
-            origin: self.origin.as_ref().map(ToString::to_string),
+            origin: self.origin.as_ref().map(|it| it.origin.to_string()),
             timeout: self.timeout,
         })
     }

@@ -172,7 +172,7 @@ impl Examination<'_> {
         let Some(page) = visits.iter().find_map(|it| it.guard.page()) else {
             return self.miss_sign_in(&visits);
         };
-        let login = at(page, "/login");
+        let login = of_site(page, "/login");
         // The app alone says where the page is, and a password goes to no stranger.
         let is_named = self.plan.origin.as_ref().is_some_and(|it| *it == origin(&login));
         let is_known =
@@ -382,7 +382,7 @@ impl Examination<'_> {
         }
         let is_vestibule = self.check_cookie(login);
         for path in check_paths() {
-            self.check_hidden(&at(login, path));
+            self.check_hidden(&of_site(login, path));
         }
         is_vestibule
     }
@@ -501,7 +501,7 @@ impl Examination<'_> {
 
     /// The server counts guesses by address, so nobody may choose theirs.
     fn check_address(&mut self, login: &Url, cookie: &str) {
-        let url = at(login, "/whoami");
+        let url = of_site(login, "/whoami");
         let what = format!("GET {url} with a forged X-Forwarded-For");
         let headers = [("Cookie", cookie), ("X-Forwarded-For", FOREIGN_ADDRESS)];
         let Some(reply) = self.ask(&what, &Question::bare("GET", &url).with(&headers)) else {
@@ -518,7 +518,7 @@ impl Examination<'_> {
     }
 
     fn sign_out(&mut self, login: &Url, origin: &str, cookie: &str, visits: &[&Visit]) {
-        let url = at(login, "/logout");
+        let url = of_site(login, "/logout");
         let what = format!("POST {url}");
         let headers = [("Origin", origin), ("Cookie", cookie), ("Accept", "*/*")];
         let question = Question::bare("POST", &url).form(String::new()).with(&headers);
@@ -572,6 +572,12 @@ fn asked(app: &Url, path: &str) -> Url {
 fn at(url: &Url, path: &str) -> Url {
     let whole = format!("{}{path}", origin(url));
     Url::parse(&whole).expect("an origin and a path make an address")
+}
+
+/// Another path of the site whose sign-in page this is: the site may have a path prefix.
+fn of_site(page: &Url, path: &str) -> Url {
+    let prefix = page.path().strip_suffix("/login").unwrap_or_default();
+    at(page, &format!("{prefix}{path}"))
 }
 
 fn origin(url: &Url) -> String {

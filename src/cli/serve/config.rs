@@ -10,6 +10,7 @@ use crate::auth::invitations::SignUps;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
+use crate::base::base_url::PathPrefix;
 use crate::base::origin::{Domain, Origin, own_domain};
 use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
@@ -68,14 +69,14 @@ impl Config {
     /// What the log and the audit trail say about the settings at start: those that matter for
     /// security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let Settings { rule, rules, .. } = &self.web;
+        let Settings { rule, rules, prefix, .. } = &self.web;
         let domain = self.web.cookie_domain.as_ref();
         let Periods { active, idle, absolute, most, .. } = rules.periods;
         let list =
             |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(",") };
         let proxies = self.server.limits.trusted_proxies.iter().map(ToString::to_string);
         vec![
-            ("origin", rule.own.as_ref().map_or("none".to_owned(), ToString::to_string)),
+            ("origin", rule.own.as_ref().map_or("none".to_owned(), |it| format!("{it}{prefix}"))),
             ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
             ("strict_origin", rule.strict.to_string()),
             ("app", list(self.web.apps.iter().map(ToString::to_string).collect())),
@@ -100,7 +101,7 @@ impl Config {
 impl ServeArgs {
     /// Checks the settings together. An error is one line that says what would do.
     pub fn check(self) -> Result<Config, String> {
-        let own = self.origin.origin.as_ref();
+        let own = self.origin.origin.as_ref().map(|it| &it.origin);
         let is_https = own.is_some_and(Origin::is_https);
         for listen in &self.network.listen {
             refuse_clear_text(listen, is_https || self.network.insecure_http)?;
@@ -119,6 +120,7 @@ impl ServeArgs {
             socket_mode: self.network.socket_mode,
             database,
             web: Settings {
+                prefix: self.origin.prefix(),
                 rule: self.origin.rule(),
                 rules,
                 trusted_proxies: server.limits.trusted_proxies.clone(),
@@ -158,8 +160,13 @@ impl ServeArgs {
 }
 
 impl OriginArgs {
+    fn prefix(&self) -> PathPrefix {
+        self.origin.as_ref().map_or_else(PathPrefix::default, |it| it.prefix.clone())
+    }
+
     fn rule(self) -> Rule {
-        Rule { own: self.origin, trusted: self.trusted_origin, strict: self.strict_origin }
+        let own = self.origin.map(|it| it.origin);
+        Rule { own, trusted: self.trusted_origin, strict: self.strict_origin }
     }
 }
 
@@ -388,7 +395,7 @@ mod tests {
             ("--listen=127.0.0.1:99999", "127.0.0.1:8080"),
             ("--listen=unix:", "path"),
             ("--origin=auth.example.com", "https://auth.example.com"),
-            ("--origin=https://auth.example.com/login", "https://auth.example.com"),
+            ("--origin=https://auth.example.com/a//b", "https://auth.example.com"),
             ("--trusted-origin=*", "https://auth.example.com"),
             ("--app=app.example.com", "https://auth.example.com"),
             ("--cookie-domain=com", "example.com"),

@@ -24,8 +24,8 @@ use self::branding::BrandingArgs;
 use self::identity_headers::{IdentityField, identity_header};
 use self::names::NameArgs;
 use self::parse::{
-    alias, connections, count, domain, listen, mode, network, origin, period, policy, remember,
-    signup,
+    alias, base_url, connections, count, domain, listen, mode, network, origin, period, policy,
+    remember, signup,
 };
 use super::Failure;
 use super::database::DatabaseArgs;
@@ -33,6 +33,7 @@ use super::output::{Output, Printout};
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::Policy;
+use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
 use crate::base::origin::{Domain, Origin};
 use crate::base::password::{Cost, Hasher};
@@ -132,10 +133,12 @@ struct NetworkArgs {
 struct OriginArgs {
     /// URL at which browsers reach the site, as in https://auth.example.com. With https, cookies are
     /// Secure and named `__Host-auth_session`, HSTS is sent, and forms are accepted from this origin
-    /// alone. Without an origin the site is served over plain http, for trying it out.
-    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
+    /// alone. Where the site shares its host with an app it may have a path, as in
+    /// https://example.com/auth: every address then begins with /auth, and the proxy passes the path on whole.
+    /// Without an origin the site is served over plain http, for trying it out.
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
     #[arg(help_heading = ORIGIN)]
-    origin: Option<Origin>,
+    origin: Option<BaseUrl>,
 
     /// Other origins whose pages may submit forms here, comma-separated.
     #[arg(long, env = "VESTIBULE_TRUSTED_ORIGIN", value_name = "URL,...", value_parser = origin)]

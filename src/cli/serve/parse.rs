@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use crate::auth::invitations::SignUps;
 use crate::auth::password_policy::Policy;
+use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin, is_public_suffix};
 use crate::server::gate::{self, Listen};
 use crate::web::Alias;
@@ -49,6 +50,13 @@ pub(in crate::cli) fn listen(text: &str) -> Result<Listen, String> {
     // A host name may stand for several addresses; the first is as good as any.
     let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
     found.map(Listen::Tcp).ok_or_else(|| "write it as in 127.0.0.1:8080 or unix:/path".to_owned())
+}
+
+/// The URL of the site: an origin, or one with a path prefix.
+pub(in crate::cli) fn base_url(text: &str) -> Result<BaseUrl, String> {
+    BaseUrl::parse(text).ok_or_else(|| {
+        "write it as in https://auth.example.com or https://example.com/auth".to_owned()
+    })
 }
 
 pub(in crate::cli) fn origin(text: &str) -> Result<Origin, String> {

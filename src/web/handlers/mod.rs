@@ -10,5 +10,6 @@ pub(super) mod forward_auth;
 pub(super) mod health;
 pub(super) mod profile;
 pub(super) mod reset_password;
+pub(super) mod session;
 pub(super) mod sessions;
 pub(super) mod sign_in;

@@ -88,7 +88,7 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
             };
             Response::json(200, &json::form(requester.resumed.is_some(), shortest))
         }
-        Some(_) => lead_on(next.as_ref()),
+        Some(_) => lead_on(call, next.as_ref()),
         None => {
             let invite = call.field("invite");
             let filled = Filled {
@@ -278,7 +278,7 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
             }
             Response::json(200, &data)
         }
-        Wants::Html | Wants::Text => lead_on(next.as_ref()),
+        Wants::Html | Wants::Text => lead_on(call, next.as_ref()),
     };
     let cookie = call.site.session_cookie(&started.token, &started.session, call.now);
     let response = response.with("Set-Cookie", cookie).noting(note);
@@ -372,8 +372,11 @@ fn not_invited(call: &Call<'_>, refusal: &Refusal) -> Response {
 }
 
 /// Leads a user who is signed in to where they want to go, or to their profile.
-fn lead_on(next: Option<&Target>) -> Response {
-    Response::redirect(next.map_or_else(|| "/".to_owned(), |it| it.as_str().to_owned()))
+fn lead_on(call: &Call<'_>, next: Option<&Target>) -> Response {
+    match next {
+        Some(next) => Response::redirect(next.as_str().to_owned()),
+        None => call.site.redirect("/"),
+    }
 }
 
 /// Whether a form was sent by a user who does not want to be remembered. A script that sends neither

@@ -56,7 +56,7 @@ pub fn tokens(frame: Frame<'_>, rows: &[TokenRow], it: &Page<'_>, asks: bool) ->
                 @for row in rows { (token(frame, row)) }
             }
         }
-        form method="post" action="/account/tokens" {
+        form method="post" action=(frame.at("/account/tokens")) {
             label for="name" { (t.name) }
             input #name name="name" value=(it.name) required autocomplete="off"
                 autofocus[wrong(Field::Name).is_some()]
@@ -71,7 +71,7 @@ pub fn tokens(frame: Frame<'_>, rows: &[TokenRow], it: &Page<'_>, asks: bool) ->
             @if asks { (proof(frame, it.username, "proof", wrong(Field::Current))) }
             button { (t.create_token) }
         }
-        p.aside { a href="/account" { (t.account) } }
+        p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
     page(frame, t.access_tokens, &body)
 }
@@ -91,7 +91,7 @@ fn token(frame: Frame<'_>, row: &TokenRow) -> Markup {
                     None => (t.never_used),
                 }
             }
-            form method="post" action="/account/tokens/revoke" {
+            form method="post" action=(frame.at("/account/tokens/revoke")) {
                 input type="hidden" name="token" value=(row.handle);
                 button.small aria-label=(around(t.revoke_it, &row.name)) { (t.revoke) }
             }

@@ -54,7 +54,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
         p.aside { (t.signed_in_as) strong { (it.username) } }
         section aria-labelledby="password-heading" {
             h2 #password-heading { (t.password) }
-            form method="post" action="/account/password" {
+            form method="post" action=(frame.at("/account/password")) {
                 (owner(it.username))
                 (alert(frame, password, "password-refusal"))
                 (password_input(&PasswordInput {
@@ -80,21 +80,21 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
         }
         section aria-labelledby="sessions-heading" {
             h2 #sessions-heading { (t.sessions) }
-            p { a href="/account/sessions" { (t.see_sessions) } }
+            p { a href=(frame.at("/account/sessions")) { (t.see_sessions) } }
         }
         @if it.has_tokens {
             section aria-labelledby="tokens-heading" {
                 h2 #tokens-heading { (t.access_tokens) }
-                p { a href="/account/tokens" { (t.see_tokens) } }
+                p { a href=(frame.at("/account/tokens")) { (t.see_tokens) } }
             }
         }
         section aria-labelledby="activity-heading" {
             h2 #activity-heading { (t.activity) }
-            p { a href="/account/activity" { (t.see_activity) } }
+            p { a href=(frame.at("/account/activity")) { (t.see_activity) } }
         }
         section aria-labelledby="delete-heading" {
             h2 #delete-heading { (t.delete_account) }
-            form method="post" action="/account/delete" {
+            form method="post" action=(frame.at("/account/delete")) {
                 (owner(it.username))
                 (alert(frame, delete, "delete-refusal"))
                 (password_input(&PasswordInput {
@@ -109,7 +109,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
                 button.grave { (t.delete_account) }
             }
         }
-        p.aside { a href="/" { (t.profile) } }
+        p.aside { a href=(frame.at("/")) { (t.profile) } }
     };
     page(frame, t.account, &body)
 }
@@ -125,7 +125,7 @@ pub fn reset(
     let t = frame.text;
     let body = html! {
         p.aside { (t.reset_for) strong { (username) } }
-        form method="post" action="/reset" {
+        form method="post" action=(frame.at("/reset")) {
             (alert(frame, refusal, "refusal"))
             input type="hidden" name="token" value=(token);
             (owner(username))
@@ -170,7 +170,7 @@ pub fn sessions(
                         br;
                         (t.last_seen) span.when { (row.seen) }
                     }
-                    form method="post" action="/account/sessions/end" {
+                    form method="post" action=(frame.at("/account/sessions/end")) {
                         input type="hidden" name="session" value=(row.handle);
                         @if asks { (proof(frame, username, &format!("proof-{}", row.handle), None)) }
                         button.small aria-label=(around(t.end_session_of, &browser)) { (t.end) }
@@ -179,12 +179,12 @@ pub fn sessions(
             }
         }
         @if rows.len() > 1 {
-            form method="post" action="/account/sessions/end-others" {
+            form method="post" action=(frame.at("/account/sessions/end-others")) {
                 @if asks { (proof(frame, username, "proof-others", None)) }
                 button { (t.end_others) }
             }
         }
-        p.aside { a href="/account" { (t.account) } }
+        p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
     page(frame, t.sessions, &body)
 }

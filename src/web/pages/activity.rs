@@ -34,7 +34,7 @@ pub fn activity(frame: Frame<'_>, rows: &[ActivityRow<'_>]) -> Markup {
                 }
             }
         }
-        p.aside { a href="/account" { (t.account) } }
+        p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
     page(frame, t.activity, &body)
 }

@@ -10,10 +10,11 @@ pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, Render, html};
 use url::form_urlencoded;
 
 use self::branding::Look;
+use crate::base::base_url::PathPrefix;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
 
@@ -30,6 +31,15 @@ pub struct Frame<'a> {
     pub text: &'static Text,
     /// Title, logo and stylesheet of this site.
     pub look: &'a Look,
+    /// The path that every address of the site begins with.
+    pub prefix: &'a PathPrefix,
+}
+
+impl<'a> Frame<'a> {
+    /// The address of a path of the site, for links and forms.
+    fn at(&self, path: &'a str) -> impl Render + use<'a> {
+        maud::display(self.prefix.at(path))
+    }
 }
 
 /// A form field that can be refused.
@@ -108,7 +118,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
             input type="hidden" name="by_page" value="yes";
             button { (t.sign_up) }
         }
-        p.aside { (t.been_here) " " a href=(with_next("/login", filled)) { (t.sign_in) } }
+        p.aside { (t.been_here) " " a href=(with_next(frame, "/login", filled)) { (t.sign_in) } }
     };
     page(frame, t.sign_up, &body)
 }
@@ -126,7 +136,7 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
             button { (t.sign_in) }
         }
         @if filled.is_open {
-            p.aside { (t.new_here) " " a href=(with_next("/signup", filled)) { (t.create_account) } }
+            p.aside { (t.new_here) " " a href=(with_next(frame, "/signup", filled)) { (t.create_account) } }
         }
         @if let Some(help) = &frame.look.help { p.aside { (help) } }
     };
@@ -139,8 +149,8 @@ pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
     let body = html! {
         p.fact { (t.user_id_is) (user_id) }
         p.fact { (t.username_is) (username) }
-        form method="post" action="/logout" { button { (t.sign_out) } }
-        p.aside { a href="/account" { (t.account) } }
+        form method="post" action=(frame.at("/logout")) { button { (t.sign_out) } }
+        p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
     page(frame, t.profile, &body)
 }
@@ -161,7 +171,7 @@ pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep) -> Markup {
     };
     let body = html! {
         p.aside { (told.hint) }
-        p.aside { a href=(path) { (words) } }
+        p.aside { a href=(frame.at(path)) { (words) } }
     };
     page(frame, told.title, &body)
 }
@@ -186,13 +196,12 @@ fn next(filled: &Filled<'_>) -> Markup {
 }
 
 /// The way to the other form, which leads to the same place.
-fn with_next(path: &str, filled: &Filled<'_>) -> String {
-    match filled.next {
-        Some(next) => {
-            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-            format!("{path}?next={next}")
+fn with_next(frame: Frame<'_>, path: &'static str, filled: &Filled<'_>) -> Markup {
+    html! {
+        (frame.at(path))
+        @if let Some(next) = filled.next {
+            "?next=" @for piece in form_urlencoded::byte_serialize(next.as_bytes()) { (piece) }
         }
-        None => path.to_owned(),
     }
 }
 
@@ -282,12 +291,12 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
                 title { (title) " · " (frame.look.title) }
-                link rel="icon" type=(icon_kind) href=(icon_href);
-                link rel="stylesheet" href=(frame.look.style_href);
+                link rel="icon" type=(icon_kind) href=(frame.at(icon_href));
+                link rel="stylesheet" href=(frame.at(&frame.look.style_href));
             }
             body {
                 main {
-                    (mark(frame.look))
+                    (mark(frame))
                     h1 { (title) }
                     (body)
                 }
@@ -297,11 +306,12 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
 }
 
 /// The sign of the house, a door in an arch, or the operator's own.
-fn mark(look: &Look) -> Markup {
+fn mark(frame: Frame<'_>) -> Markup {
+    let look = frame.look;
     html! {
         @match look.logo_href() {
             // The name stands beside it.
-            Some(href) => img.mark src=(href) alt="";,
+            Some(href) => img.mark src=(frame.at(href)) alt="";,
             None => svg.mark viewBox="0 0 48 48" aria-hidden="true" {
                 path d="M6.5 45V23a17.5 17.5 0 0 1 35 0v22z" fill="none" stroke="currentColor"
                     stroke-width="3" stroke-linejoin="round" {}
@@ -329,8 +339,10 @@ mod tests {
         Look::new(Some("<script>\"".to_owned()), None, None, Some("<script>\"".to_owned()))
     });
 
+    static PREFIX: LazyLock<PathPrefix> = LazyLock::new(PathPrefix::default);
+
     fn frame() -> Frame<'static> {
-        Frame { text: &EN, look: &LOOK }
+        Frame { text: &EN, look: &LOOK, prefix: &PREFIX }
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod invites;
 mod look;
 mod names;
 mod next;
+mod prefix;
 mod reset;
+mod session;
 mod site;
 mod tokens;

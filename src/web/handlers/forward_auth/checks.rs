@@ -134,7 +134,8 @@ pub fn check_paths() -> impl Iterator<Item = &'static str> {
 pub(super) fn find(site: &Site, request: &Request) -> Option<Protocol> {
     let aliases = &site.settings.aliases;
     let is_answered = |it: &&Endpoint| it.of.is_none_or(|alias| aliases.contains(&alias));
-    let at = ENDPOINTS.iter().filter(is_answered).find(|it| it.path == request.path)?;
+    let path = site.path(&request.path)?;
+    let at = ENDPOINTS.iter().filter(is_answered).find(|it| it.path == path)?;
     match at.check_with_rd {
         Some(check) if request.parameters().has("rd") => Some(check),
         _ => Some(at.check),

@@ -75,13 +75,13 @@ pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Opt
 
 /// Where the links of oauth2-proxy lead here.
 pub(in crate::web) fn lead_to_sign_in(call: &Call<'_>) -> Answered {
-    Ok(Response::redirect(way_in("", call.next().as_ref())))
+    Ok(Response::redirect(way_in(&call.site.settings.prefix.to_string(), call.next().as_ref())))
 }
 
 /// oauth2-proxy's sign-out is a link as well, and no link of ours changes anything: it leads to the page
 /// with the button.
-pub(in crate::web) fn lead_home(_: &Call<'_>) -> Answered {
-    Ok(Response::redirect("/"))
+pub(in crate::web) fn lead_home(call: &Call<'_>) -> Answered {
+    Ok(call.site.redirect("/"))
 }
 
 /// The answer to a request that is not looked at: if it is a check, in a status that its proxy
@@ -292,9 +292,10 @@ fn clear_up(call: &Call<'_>) -> Response {
     response.noting(note)
 }
 
-/// Where this site is; empty if that is not known.
+/// The base URL of this site; its path prefix alone if the origin is not known.
 fn own(site: &Site) -> String {
-    site.allowed.own.as_ref().map_or(String::new(), ToString::to_string)
+    let origin = site.allowed.own.as_ref().map_or(String::new(), ToString::to_string);
+    format!("{origin}{}", site.settings.prefix)
 }
 
 /// What was asked for, if it can be read and is an app of ours.
