@@ -16,6 +16,7 @@ pub mod serve;
 mod user;
 mod password;
 mod keys;
+mod unlock;
 mod session;
 mod access_token;
 mod invite;

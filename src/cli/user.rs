@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::keys::{self, KeyAction};
 use super::password::PasswordArgs;
+use super::unlock;
 use super::{
     Access, Done, drawn, find, lines, open, printable, read_groups, record, record_of, table,
 };
@@ -18,13 +19,12 @@ use crate::auth::usernames::Username;
 use crate::auth::users::{self, Created};
 use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
-use crate::base::ip_prefix::ClientPrefix;
 use crate::base::password::{Cost, Hasher};
 use crate::base::token;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
 use crate::cli::serve::NameRestArgs;
-use crate::cli::serve::parse::{base_url, network};
+use crate::cli::serve::parse::base_url;
 use crate::store::{self, KeyId, PasswordSet, Store, User, UserRenamed};
 
 /// `vestibule user`.
@@ -137,8 +137,8 @@ pub enum UserAction {
     #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
         vestibule user unlock 203.0.113.7\n  vestibule user unlock 2001:db8:1::/48")]
     Unlock {
-        /// The username, in any spelling; or an IP address; or a network, such as 10.1.0.0/16 or
-        /// 2001:db8:1::/48, which are the largest sizes.
+        /// The username, in any spelling; or an IP address, also in brackets or with a port; or a network,
+        /// such as 10.1.0.0/16 or 2001:db8:1::/48, which are the largest sizes.
         #[arg(value_name = "NAME|ADDRESS|NETWORK")]
         name: String,
     },
@@ -242,7 +242,7 @@ fn change(
             delete(store, &find(&name)?, yes, rest.rest(), now)
         }
         UserAction::Free { name } => free(store, &name, now),
-        UserAction::Unlock { name } => unlock(store, &name, now),
+        UserAction::Unlock { name } => unlock::run(store, &name, now),
         UserAction::Groups { name, groups } => set_groups(store, &find(&name)?, &groups, now),
         UserAction::Email { name, email } => set_email(store, &find(&name)?, &email, now),
         UserAction::Disable { name, reason } => disable(store, &find(&name)?, &reason, now),
@@ -407,7 +407,7 @@ fn rename(store: &dyn Store, user: &User, typed: &str, rest: Rest, now: Moment) 
 }
 
 /// Why a name cannot be given that rests.
-fn resting(typed: &str) -> String {
+pub(super) fn resting(typed: &str) -> String {
     let name = printable(typed);
     format!(
         "the name {name} rests: an account had it that apps may still know; vestibule user free {name} \
@@ -457,38 +457,6 @@ fn reset_link(
     let link = format!("{origin}/reset?token={}", token.reveal());
     let drawn = if qr { drawn(&link).map_err(unshown)? } else { String::new() };
     Ok(Printout { text: format!("{link}\n{drawn}"), lost: Some(lost) })
-}
-
-/// Works for names that nobody has, too: they are counted alike. What reads as an address may be a name as
-/// well, and is taken for both.
-fn unlock(store: &dyn Store, typed: &str, now: Moment) -> Done {
-    let name = Username::for_sign_in(typed);
-    let Ok(network) = network(typed) else {
-        let name = name.ok_or(
-            "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
-        )?;
-        unlock_name(store, &name).map_err(|err| err.to_string())?;
-        let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
-        record_of(store, Event::UserUnlock, &[("name", &handle)], now)?;
-        return Ok(format!("failed tries for {} are forgotten\n", printable(typed)));
-    };
-    let clients = ClientPrefix::all_of(network.addr(), network.prefix_len())
-        .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
-    let forget = || {
-        name.iter().try_for_each(|it| unlock_name(store, it))?;
-        clients.into_iter().try_for_each(|it| throttle::forget_address(store, it))
-    };
-    forget().map_err(|err: store::Error| err.to_string())?;
-    record_of(store, Event::UserUnlock, &[("network", &network.to_string())], now)?;
-    Ok(format!("failed tries from {network} are forgotten\n"))
-}
-
-fn unlock_name(store: &dyn Store, name: &Username) -> store::Result<()> {
-    throttle::forget(store, name.canonical())?;
-    match users::by_any_name(store, name)? {
-        Some(user) => throttle::forget_user(store, &user),
-        None => Ok(()),
-    }
 }
 
 fn set_groups(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {

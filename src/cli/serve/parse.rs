@@ -1,10 +1,10 @@
 //! How the values of flags are written. An error is one line that says what would do.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::auth::invitations::SignUps;
 use crate::auth::password_policy::Policy;
@@ -19,6 +19,9 @@ pub(super) const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 *
 
 /// The shortest: what cookies count in.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
+
+/// Bits before the IPv4 address in an IPv6 address that stands for one (RFC 4291 § 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
 
 /// The most workers of either lane.
 const COUNT_MAX: usize = 256;
@@ -118,10 +121,68 @@ pub(in crate::cli) fn mode(text: &str) -> Result<u32, String> {
     mode.ok_or_else(|| "write it as in 660".to_owned())
 }
 
-/// An address or a network.
+/// An address or a network. An IPv4 network that is written as an IPv6 one is the IPv4 network, as every
+/// address is compared so.
 pub(in crate::cli) fn network(text: &str) -> Result<IpNet, String> {
     let one = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| one()).map_err(|_| "write it as in 10.0.0.0/8 or ::1".to_owned())
+    let found: IpNet =
+        text.parse().or_else(|_| one()).map_err(|_| "write it as in 10.0.0.0/8 or ::1")?;
+    let IpNet::V6(written) = found else { return Ok(found) };
+    let Some(address) = written.addr().to_ipv4_mapped() else { return Ok(found) };
+    match written.prefix_len().checked_sub(MAPPED_BITS) {
+        Some(bits) => Ok(IpNet::V4(Ipv4Net::new_assert(address, bits))),
+        None => Err(format!(
+            "an IPv4 address in an IPv6 network of {} bits stands for no IPv4 network; write it as in \
+             {address}/24, or with {MAPPED_BITS} bits or more",
+            written.prefix_len()
+        )),
+    }
+}
+
+/// The address or network that an operator means, as they write it or copy it from a log or a URL: alone, as
+/// a field (`ip=192.0.2.7`), in brackets, with a port, with a zone. `None`: it is meant for a name. An error is
+/// one line that says what would do.
+pub(in crate::cli) fn address_or_network(typed: &str) -> Option<Result<IpNet, String>> {
+    let quotes = |it: char| it.is_whitespace() || "\"',;".contains(it);
+    let text = typed.trim_matches(quotes);
+    let text = text.rsplit_once('=').map_or(text, |(_, value)| value.trim_matches(quotes));
+    let inner = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let text = inner.filter(|it| !it.contains(']')).unwrap_or(text);
+    let (address, prefix) = match text.rsplit_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    match (address_in_log(address), prefix) {
+        (Some(address), None) => Some(network(&address.to_string())),
+        (Some(address), Some(prefix)) => {
+            Some(network(&format!("{address}/{prefix}")).map(|it| it.trunc()))
+        }
+        (None, _) => looks_like_address(text)
+            .then(|| {
+                "this is no IP address; write it as in 203.0.113.7, 2001:db8::7 or 10.1.0.0/16"
+                    .to_owned()
+            })
+            .map(Err),
+    }
+}
+
+fn address_in_log(text: &str) -> Option<IpAddr> {
+    let text = match text.split_once('%') {
+        Some((address, zone)) => address.to_owned() + zone.find(']').map_or("", |at| &zone[at..]),
+        None => text.to_owned(),
+    };
+    let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(&text);
+    let with_port = || text.parse::<SocketAddr>().map(|it| it.ip());
+    bare.parse().or_else(|_| with_port()).ok()
+}
+
+/// Whether a text has nothing but the digits and signs of an address, and enough of these to be one.
+fn looks_like_address(text: &str) -> bool {
+    let has_only =
+        |is_digit: fn(char) -> bool| text.chars().all(|it| is_digit(it) || "[]:./%".contains(it));
+    let count = |sign| text.matches(sign).count();
+    (has_only(|it| it.is_ascii_hexdigit()) && count(':') > 1)
+        || (has_only(|it| it.is_ascii_digit()) && count('.') > 2)
 }
 
 pub(in crate::cli) fn connections(text: &str) -> Result<usize, String> {
@@ -137,6 +198,72 @@ pub(in crate::cli) fn count(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_an_ipv4_network_that_is_written_as_an_ipv6_one_as_what_it_is() {
+        for (text, expected) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.0.0.1", "10.0.0.1/32"),
+            ("::1", "::1/128"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("::/0", "::/0"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:a00:1", "10.0.0.1/32"),
+        ] {
+            assert_eq!(network(text).unwrap().to_string(), expected, "{text}");
+        }
+        for text in ["::ffff:10.0.0.0/8", "::ffff:0:0/95", "::ffff:10.0.0.0/0"] {
+            assert!(network(text).unwrap_err().contains("96 bits or more"), "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_the_address_in_whatever_is_copied_from_a_log() {
+        for (typed, expected) in [
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("192.0.2.7:443", "192.0.2.7/32"),
+            ("192.0.2.7/24", "192.0.2.0/24"),
+            (" 192.0.2.7,", "192.0.2.7/32"),
+            ("ip=192.0.2.7", "192.0.2.7/32"),
+            ("ip=\"2001:db8::1\"", "2001:db8::1/128"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("[2001:db8::1]", "2001:db8::1/128"),
+            ("[2001:db8::1]:443", "2001:db8::1/128"),
+            ("[2001:db8::]/64", "2001:db8::/64"),
+            ("[2001:db8::/64]", "2001:db8::/64"),
+            ("2001:db8:0:0::/64", "2001:db8::/64"),
+            ("2001:db8:1:2:3::4/64", "2001:db8:1:2::/64"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("[::ffff:192.0.2.7]:443", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7/120", "192.0.2.0/24"),
+            ("fe80::1%eth0", "fe80::1/128"),
+            ("[fe80::1%eth0]:443", "fe80::1/128"),
+        ] {
+            let found = address_or_network(typed).unwrap().unwrap();
+            assert_eq!(found.to_string(), expected, "{typed}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_can_only_be_meant_for_an_address() {
+        for typed in [
+            "192.0.2.300",
+            "192.0.2.7:99999",
+            "192.0.2.7/33",
+            "2001:db8:::1",
+            "2001:db8::/129",
+            "::ffff:192.0.2.0/24",
+            "1.2.3.4.5",
+        ] {
+            assert!(address_or_network(typed).is_some_and(|it| it.is_err()), "{typed}");
+        }
+        for name in
+            ["anna", "a.b.c.d", "beef", "anna@example.com", "10", "12:30", "1.2.3", "a:b:c:z"]
+        {
+            assert!(address_or_network(name).is_none(), "{name}");
+        }
+    }
 
     #[test]
     fn writes_a_period_as_an_operator_would_type_it() {

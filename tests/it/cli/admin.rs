@@ -322,18 +322,22 @@ fn lets_an_address_or_a_network_try_again_at_once() {
         );
         server.ask(&head).status
     };
-    for (address, unlocked) in [
-        ("203.0.113.7", "203.0.113.7"),
-        ("203.0.113.7", "203.0.113.0/24"),
-        ("2001:470:1:2::3", "2001:470:1:2::4"),
-        ("2001:470:1:2::3", "2001:470:1::/48"),
+    for (address, unlocked, expected) in [
+        ("203.0.113.7", "203.0.113.7", "203.0.113.7/32"),
+        ("203.0.113.7", "203.0.113.7:443", "203.0.113.7/32"),
+        ("203.0.113.7", "::ffff:203.0.113.7", "203.0.113.7/32"),
+        ("203.0.113.7", "203.0.113.0/24", "203.0.113.0/24"),
+        ("2001:470:1:2::3", "2001:470:1:2::4", "2001:470:1:2::4/128"),
+        ("2001:470:1:2::3", "[2001:470:1:2::3]:443", "2001:470:1:2::3/128"),
+        ("2001:470:1:2::3", "2001:470:1:2::/64", "2001:470:1:2::/64"),
+        ("2001:470:1:2::3", "2001:470:1::/48", "2001:470:1::/48"),
     ] {
         assert_eq!(try_from(address, "wrong"), 400);
         assert_eq!(try_from(address, "correct+horse"), 429, "{address}");
         said(&user(folder.path(), &["unlock", "203.0.114.0/24"]));
         assert_eq!(try_from(address, "correct+horse"), 429, "{address}");
         let told = said(&user(folder.path(), &["unlock", unlocked]));
-        assert!(told.contains(unlocked.trim_end_matches("/48")), "{told}");
+        assert_eq!(told, format!("failed tries from {expected} are forgotten\n"));
         assert_eq!(try_from(address, "correct+horse"), 302, "{unlocked}");
         said(&user(folder.path(), &["unlock", "anna"]));
     }
@@ -342,6 +346,12 @@ fn lets_an_address_or_a_network_try_again_at_once() {
     for wide in ["10.0.0.0/8", "2001:470::/32", "0.0.0.0/0"] {
         assert!(refusal(&user(folder.path(), &["unlock", wide])).contains("/16"), "{wide}");
     }
+    for mistyped in ["203.0.113.777", "203.0.113.7:", "2001:470:::3"] {
+        let told = refusal(&user(folder.path(), &["unlock", mistyped]));
+        assert!(told.contains("this is no IP address"), "{told}");
+    }
+    let told = said(&user(folder.path(), &["unlock", "nobody"]));
+    assert!(told.contains("a name that no account has"), "{told}");
 }
 
 #[test]
