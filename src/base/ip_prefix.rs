@@ -22,6 +22,24 @@ impl From<IpAddr> for ClientPrefix {
     }
 }
 
+/// What one subscriber is assigned at most: an IPv4 address, or an IPv6 /48 (RFC 6177), which holds 65,536
+/// clients.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SubscriberPrefix {
+    V4(Ipv4Addr),
+    /// The first three segments: the /48.
+    V6([u16; 3]),
+}
+
+impl From<ClientPrefix> for SubscriberPrefix {
+    fn from(client: ClientPrefix) -> Self {
+        match client {
+            ClientPrefix::V4(address) => Self::V4(address),
+            ClientPrefix::V6([one, two, three, _]) => Self::V6([one, two, three]),
+        }
+    }
+}
+
 /// The largest number of clients that [`ClientPrefix::all_of`] lists.
 pub const CLIENTS_MAX: u32 = 65_536;
 
@@ -103,6 +121,10 @@ mod tests {
         assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        let subscriber = |text: &str| SubscriberPrefix::from(of(text));
+        assert_ne!(subscriber("192.0.2.1"), subscriber("192.0.2.2"));
+        assert_eq!(subscriber("2001:db8:1:2::1"), subscriber("2001:db8:1:3::1"));
+        assert_ne!(subscriber("2001:db8:1:2::1"), subscriber("2001:db8:2:2::1"));
         assert_eq!(of("192.0.2.1").to_string(), "192.0.2.1");
         assert_eq!(of("2001:db8:1:2::1").to_string(), "2001:db8:1:2::/64");
     }

@@ -9,7 +9,7 @@ use mio::event::Event as Readiness;
 use super::connection::{Connection, Phase};
 use super::head::Persistence;
 use super::lane::LaneState;
-use super::queue::{Client, RequestId};
+use super::queue::{Client, RequestId, subscriber_of};
 use super::response_frame::{self, Gathered};
 use super::stream::{Moved, Stream, moved};
 use super::{ACCEPT_PAUSE, FIRST_KEY, Gate, GateEvent, WORK};
@@ -134,13 +134,15 @@ impl Gate {
         }
     }
 
-    /// The request of a lane whose turn it is, of a client who has not enough under way.
+    /// The request of a lane whose turn it is, of a subscriber who has not enough under way.
     pub(super) fn next_of(&self, index: usize) -> Option<(Client, RequestId)> {
         let lane = &self.lanes[index];
         let in_flight = || lane.backends.iter().flat_map(|&it| &self.backends[it].in_flight);
-        let is_short =
-            |client| in_flight().filter(|it| it.client == client).count() < lane.bounds.each;
-        lane.queue.first(|client| lane.bounds.each == usize::MAX || is_short(client))
+        let is_short = |subscriber| {
+            let theirs = in_flight().filter(|it| subscriber_of(it.client) == subscriber);
+            theirs.count() < lane.bounds.each
+        };
+        lane.queue.first(|subscriber| lane.bounds.each == usize::MAX || is_short(subscriber))
     }
 
     /// The connection of this request, if it still waits.

@@ -28,7 +28,7 @@ pub(super) struct Bounds {
     pub(super) backends: usize,
     /// Requests on one of them. What may write or hash goes alone, so that nothing waits behind it.
     pub(super) depth: usize,
-    /// Requests of one client under way.
+    /// Requests of one subscriber under way.
     pub(super) each: usize,
 }
 

@@ -646,6 +646,34 @@ mod tests {
     }
 
     #[test]
+    fn takes_seats_from_a_subscriber_with_many_networks_for_somebody_else() {
+        for (line, index) in [("POST /login", SLOW), ("POST /logout", WRITES)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut gate = gate_behind_proxy(&folder);
+            let seats = gate.lanes[index].bounds.waiting;
+            let greedy =
+                |gate: &mut Gate, at: usize| send(gate, &format!("2001:db8:0:{at:x}::1"), line);
+            let mut all: Vec<_> = (0..seats).map(|at| greedy(&mut gate, at)).collect();
+            assert!(all.iter_mut().all(|it| answer(it).is_empty()), "there is room");
+            let said = answer(&mut greedy(&mut gate, seats));
+            assert!(said.starts_with("HTTP/1.1 503 "), "one network of 48 bits: {said}");
+            let mut others: Vec<_> =
+                (1..=10).map(|at| send(&mut gate, &format!("2001:db8:{at:x}::1"), line)).collect();
+            assert!(others.iter_mut().all(|it| answer(it).is_empty()), "others have a seat");
+            let refused = all.iter_mut().map(answer).filter(|it| !it.is_empty()).count();
+            assert_eq!((refused, gate.lanes[index].queue.len()), (10, seats));
+            let turns = (0..11).map(|_| {
+                let client = gate.next_of(index).unwrap().0;
+                gate.lanes[index].queue.take(client);
+                client.unwrap().to_string()
+            });
+            let turns: Vec<_> = turns.collect();
+            let of_others = turns.iter().filter(|it| !it.starts_with("2001:db8:0:")).count();
+            assert_eq!(of_others, 10, "they take turns: {turns:?}");
+        }
+    }
+
+    #[test]
     fn lets_nobody_fill_the_lane_for_pages_while_others_wait() {
         let folder = tempfile::tempdir().unwrap();
         let mut gate = gate_behind_proxy(&folder);

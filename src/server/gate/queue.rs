@@ -1,12 +1,13 @@
 //! Who is next: the requests that wait in a lane, and whose they are.
 //!
-//! Pure. Clients take turns, each with the request of theirs that came first, so that somebody who sends a
-//! hundred is not served before somebody who sends one. When all seats are taken, a newcomer gets one of
-//! whoever holds the most.
+//! Pure. Subscribers take turns, and so do the clients of each, each with the request of theirs that came
+//! first: somebody who sends a hundred is not served before somebody who sends one, and somebody with 65,536
+//! IPv6 networks of 64 bits is one among others. When all seats are taken, a newcomer gets one of whoever
+//! holds the most.
 
 use std::collections::VecDeque;
 
-use crate::base::ip_prefix::ClientPrefix;
+use crate::base::ip_prefix::{ClientPrefix, SubscriberPrefix};
 
 /// A request of a connection. The connection may be closed by the time the request is looked at, and another
 /// one may have its key: then the serial number is another one.
@@ -19,10 +20,25 @@ pub(super) struct RequestId {
 /// Whose a request is. `None`: it is not known, as behind a Unix socket, or it does not matter.
 pub(super) type Client = Option<ClientPrefix>;
 
+/// Whose network a request came from. `None` where the client is not known.
+pub(super) type Subscriber = Option<SubscriberPrefix>;
+
+/// The subscriber whose client this is.
+pub(super) fn subscriber_of(client: Client) -> Subscriber {
+    client.map(SubscriberPrefix::from)
+}
+
 /// Requests that wait.
 #[derive(Default)]
 pub(super) struct Queue {
-    /// Clients of whom something waits, the one whose turn it is first. There are few: as many as seats.
+    /// Subscribers of whom something waits, the one whose turn it is first. There are few: as many as seats.
+    subscribers: VecDeque<SubscriberShare>,
+    length: usize,
+}
+
+/// What waits of the clients of one subscriber, the one whose turn it is first: never nothing.
+struct SubscriberShare {
+    subscriber: Subscriber,
     shares: VecDeque<Share>,
     length: usize,
 }
@@ -33,13 +49,13 @@ struct Share {
     ids: VecDeque<RequestId>,
 }
 
-impl Queue {
-    pub(super) const fn len(&self) -> usize {
-        self.length
+impl SubscriberShare {
+    /// How many requests of this client wait.
+    fn of(&self, client: Client) -> usize {
+        self.shares.iter().find(|it| it.client == client).map_or(0, |it| it.ids.len())
     }
 
-    /// Adds a request behind those of its client.
-    pub(super) fn push(&mut self, client: Client, id: RequestId) {
+    fn push(&mut self, client: Client, id: RequestId) {
         self.length += 1;
         match self.shares.iter_mut().find(|it| it.client == client) {
             Some(share) => share.ids.push_back(id),
@@ -47,14 +63,8 @@ impl Queue {
         }
     }
 
-    /// The request whose turn it is, of the first client who `may` have one more under way.
-    pub(super) fn first(&self, may: impl Fn(Client) -> bool) -> Option<(Client, RequestId)> {
-        let share = self.shares.iter().find(|it| may(it.client))?;
-        share.ids.front().map(|&id| (share.client, id))
-    }
-
     /// Takes the first request of this client out; their next one waits for a turn of all others.
-    pub(super) fn take(&mut self, client: Client) {
+    fn take(&mut self, client: Client) {
         let Some(at) = self.shares.iter().position(|it| it.client == client) else { return };
         let Some(mut share) = self.shares.remove(at) else { return };
         share.ids.pop_front();
@@ -64,8 +74,7 @@ impl Queue {
         }
     }
 
-    /// Takes out a request that waits no more, if it is here.
-    pub(super) fn remove(&mut self, client: Client, id: RequestId) {
+    fn remove(&mut self, client: Client, id: RequestId) {
         let Some(at) = self.shares.iter().position(|it| it.client == client) else { return };
         let ids = &mut self.shares[at].ids;
         let before = ids.len();
@@ -76,16 +85,90 @@ impl Queue {
         }
     }
 
-    /// Makes room for a request of this client: takes out the newest one of the client who holds the most
-    /// seats. `None`: nobody holds more than this one would.
-    pub(super) fn displace(&mut self, client: Client) -> Option<(Client, RequestId)> {
-        let own = self.shares.iter().find(|it| it.client == client).map_or(0, |it| it.ids.len());
+    /// Takes out the newest request of the client who holds the most seats, if that is more than so many.
+    fn displace(&mut self, more_than: usize) -> Option<(Client, RequestId)> {
         let most = self.shares.iter_mut().max_by_key(|it| it.ids.len())?;
-        if most.ids.len() <= own + 1 {
+        if most.ids.len() <= more_than {
             return None;
         }
+        let (client, id) = (most.client, most.ids.pop_back()?);
         self.length -= 1;
-        most.ids.pop_back().map(|id| (most.client, id))
+        self.shares.retain(|it| !it.ids.is_empty());
+        Some((client, id))
+    }
+}
+
+impl Queue {
+    pub(super) const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Adds a request behind those of its client.
+    pub(super) fn push(&mut self, client: Client, id: RequestId) {
+        self.length += 1;
+        if let Some(at) = self.place_of(client) {
+            return self.subscribers[at].push(client, id);
+        }
+        let shares = [Share { client, ids: [id].into() }].into();
+        let subscriber = subscriber_of(client);
+        self.subscribers.push_back(SubscriberShare { subscriber, shares, length: 1 });
+    }
+
+    /// The request whose turn it is, of the first subscriber who `may` have one more under way.
+    pub(super) fn first(&self, may: impl Fn(Subscriber) -> bool) -> Option<(Client, RequestId)> {
+        let found = self.subscribers.iter().find(|it| may(it.subscriber))?;
+        let share = found.shares.front()?;
+        share.ids.front().map(|&id| (share.client, id))
+    }
+
+    /// Takes the first request of this client out; the next one of their subscriber waits for a turn of all
+    /// others.
+    pub(super) fn take(&mut self, client: Client) {
+        let Some(at) = self.place_of(client) else { return };
+        let Some(mut subscriber) = self.subscribers.remove(at) else { return };
+        self.length -= subscriber.length;
+        subscriber.take(client);
+        self.length += subscriber.length;
+        if subscriber.length > 0 {
+            self.subscribers.push_back(subscriber);
+        }
+    }
+
+    /// Takes out a request that waits no more, if it is here.
+    pub(super) fn remove(&mut self, client: Client, id: RequestId) {
+        let Some(at) = self.place_of(client) else { return };
+        self.change(at, |it| it.remove(client, id));
+    }
+
+    /// Makes room for a request of this client: takes out the newest one of the client who holds the most
+    /// seats, of the subscriber who holds the most. `None`: nobody holds more than this one would.
+    pub(super) fn displace(&mut self, client: Client) -> Option<(Client, RequestId)> {
+        let own = self.place_of(client);
+        let length_of = |at: usize| self.subscribers[at].length;
+        let most = (0..self.subscribers.len()).max_by_key(|&at| length_of(at))?;
+        if length_of(most) > own.map_or(0, length_of) + 1 && Some(most) != own {
+            return self.change(most, |it| it.displace(0));
+        }
+        // Among the clients of one subscriber the same holds.
+        let held = own.map_or(0, |at| self.subscribers[at].of(client));
+        self.change(own?, |it| it.displace(held + 1))
+    }
+
+    fn place_of(&self, client: Client) -> Option<usize> {
+        let subscriber = subscriber_of(client);
+        self.subscribers.iter().position(|it| it.subscriber == subscriber)
+    }
+
+    /// Changes what waits of one subscriber, and counts anew.
+    fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut SubscriberShare) -> T) -> T {
+        let subscriber = &mut self.subscribers[at];
+        self.length -= subscriber.length;
+        let done = change(subscriber);
+        self.length += subscriber.length;
+        if subscriber.length == 0 {
+            self.subscribers.remove(at);
+        }
+        done
     }
 }
 
@@ -93,9 +176,22 @@ impl Queue {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::net::IpAddr;
 
     fn client(number: u8) -> Client {
-        (number > 0).then(|| ClientPrefix::from(std::net::IpAddr::from([192, 0, 2, number])))
+        (number > 0).then(|| ClientPrefix::from(IpAddr::from([192, 0, 2, number])))
+    }
+
+    /// A client of an IPv6 subscriber.
+    fn v6(subscriber: u16, client: u16) -> Client {
+        format!("2001:db8:{subscriber:x}:{client:x}::")
+            .parse::<IpAddr>()
+            .ok()
+            .map(ClientPrefix::from)
+    }
+
+    fn some_client(number: u8) -> Client {
+        if number < 4 { client(number) } else { v6(u16::from(number / 6), number.into()) }
     }
 
     fn id(serial: u64) -> RequestId {
@@ -129,7 +225,8 @@ mod tests {
     #[test]
     fn passes_over_a_client_who_has_enough_under_way() {
         let queue = queue(&[(1, 2), (2, 1)]);
-        assert_eq!(queue.first(|it| it != client(1)), Some((client(2), id(200))));
+        let may = |it| it != subscriber_of(client(1));
+        assert_eq!(queue.first(may), Some((client(2), id(200))));
         assert_eq!(queue.first(|_| false), None);
     }
 
@@ -147,6 +244,33 @@ mod tests {
     }
 
     #[test]
+    fn gives_a_subscriber_one_turn_however_many_networks_they_have() {
+        let mut queue = Queue::default();
+        (0..50).for_each(|at| queue.push(v6(1, at), id(at.into())));
+        (0..2).for_each(|at| queue.push(v6(2, at), id(100 + u64::from(at))));
+        queue.push(client(1), id(200));
+        let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).take(7).collect();
+        assert_eq!(order, [0, 100, 200, 1, 101, 2, 3]);
+    }
+
+    #[test]
+    fn makes_room_by_a_subscriber_who_holds_one_seat_from_each_of_many_networks() {
+        let mut queue = Queue::default();
+        (0..8).for_each(|at| queue.push(v6(1, at), id(at.into())));
+        assert_eq!(queue.displace(v6(1, 9)), None, "it is they who hold the most");
+        for number in 1..=4 {
+            let (from, _) = queue.displace(client(number)).unwrap();
+            assert_eq!(subscriber_of(from), subscriber_of(v6(1, 0)));
+            queue.push(client(number), id(u64::from(number) * 100));
+        }
+        assert_eq!(queue.len(), 8);
+        // Their own client with the most, where it is their own network that has used up its share.
+        let mut queue = Queue::default();
+        (0..5).for_each(|at| queue.push(v6(1, 0), id(at)));
+        assert_eq!(queue.displace(v6(1, 1)), Some((v6(1, 0), id(4))));
+    }
+
+    #[test]
     fn forgets_a_request_whose_visitor_has_gone() {
         let mut queue = queue(&[(1, 2), (2, 1)]);
         queue.remove(client(2), id(200));
@@ -157,18 +281,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_what_it_holds(steps in prop::collection::vec((0_u8..5, 0_u8..4), 0..200)) {
+        fn counts_what_it_holds(steps in prop::collection::vec((0_u8..5, 0_u8..8), 0..200)) {
             let mut queue = Queue::default();
             for (at, (step, number)) in steps.into_iter().enumerate() {
                 match step {
-                    0 | 1 => queue.push(client(number), id(at as u64)),
+                    0 | 1 => queue.push(some_client(number), id(at as u64)),
                     2 => drop(next(&mut queue)),
-                    3 => queue.remove(client(number), id(at as u64 / 2)),
-                    _ => drop(queue.displace(client(number))),
+                    3 => queue.remove(some_client(number), id(at as u64 / 2)),
+                    _ => drop(queue.displace(some_client(number))),
                 }
-                let held = queue.shares.iter().map(|it| it.ids.len());
-                prop_assert!(held.clone().all(|it| it > 0));
-                prop_assert_eq!(held.sum::<usize>(), queue.len());
+                let mut all = 0;
+                for subscriber in &queue.subscribers {
+                    let held = subscriber.shares.iter().map(|it| it.ids.len());
+                    prop_assert!(held.clone().all(|it| it > 0) && subscriber.length > 0);
+                    prop_assert_eq!(held.sum::<usize>(), subscriber.length);
+                    all += subscriber.length;
+                }
+                prop_assert_eq!(all, queue.len());
             }
         }
     }
