@@ -2,14 +2,15 @@
 //!
 //! Decides it for each user, or for each client address where no user is known, so that no amount of one
 //! account's or one address's records keeps those of another out; and counts what is left out by the
-//! same key, event by event. Memory is bounded: it forgets everything when a minute is over.
+//! same key, event by event. The first records of each client are kept whatever others have used up, its own
+//! user included. Memory is bounded: it forgets everything when a minute is over.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::base::ip_prefix::ClientPrefix;
+use crate::base::ip_prefix::{ClientPrefix, SubscriberPrefix};
 
 const MINUTE_MILLIS: i64 = 60_000;
 
@@ -18,6 +19,16 @@ pub(super) const EACH_MAX: u64 = 100;
 
 /// The first records of an event about a user in a minute, which no total limits.
 const FIRST_MAX: u64 = 10;
+
+/// The first records of an event from one client address in a minute, which neither a total nor the allowance
+/// of the user limits: an address that is new in a flood leaves a trace.
+const FIRST_OF_CLIENT_MAX: u64 = 3;
+
+/// The same from one subscriber, who may have 65,536 client addresses.
+const FIRST_OF_SUBSCRIBER_MAX: u64 = 10;
+
+/// First records of one event from all clients in a minute.
+const FIRST_OF_CLIENTS_TOTAL_MAX: u64 = 3_000;
 
 /// Records of one event in a minute from all causes together, beyond the first ones: a flood from many
 /// addresses or accounts cannot fill the disk.
@@ -61,6 +72,43 @@ struct Minute {
     clients: HashMap<(Cause, Event), EventTally>,
     /// Records of each event beyond the first ones.
     totals: HashMap<Event, u64>,
+    firsts: Firsts,
+}
+
+/// The first records of each client, and how many of them were kept although an allowance was used up.
+#[derive(Default)]
+struct Firsts {
+    /// Records of each client that were kept, as far as they are first ones.
+    clients: HashMap<(ClientPrefix, Event), u64>,
+    /// Those that an allowance would not have let in, by subscriber and in all.
+    subscribers: HashMap<(SubscriberPrefix, Event), u64>,
+    totals: HashMap<Event, u64>,
+}
+
+impl Firsts {
+    /// Counts a record of this client that is kept.
+    fn count(&mut self, client: ClientPrefix, event: Event) {
+        let key = (client, event);
+        if self.clients.len() < APART_MAX || self.clients.contains_key(&key) {
+            *self.clients.entry(key).or_default() += 1;
+        }
+    }
+
+    /// Whether one more of this client may be kept that no allowance lets in.
+    fn admit(&mut self, client: ClientPrefix, event: Event) -> bool {
+        let subscriber = SubscriberPrefix::from(client);
+        let of_client = self.clients.get(&(client, event)).copied().unwrap_or(0);
+        let of_subscriber = self.subscribers.get(&(subscriber, event)).copied().unwrap_or(0);
+        let total = self.totals.entry(event).or_default();
+        let is_first = of_client < FIRST_OF_CLIENT_MAX
+            && of_subscriber < FIRST_OF_SUBSCRIBER_MAX
+            && *total < FIRST_OF_CLIENTS_TOTAL_MAX;
+        if is_first {
+            *total += 1;
+            self.subscribers.insert((subscriber, event), of_subscriber + 1);
+        }
+        is_first
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -70,9 +118,15 @@ struct EventTally {
 }
 
 impl Allowances {
-    /// Whether one more record of this event by this cause may be kept. If it may not, or there is no
-    /// room for it, it is counted as left out.
-    pub(super) fn admit(&self, cause: Cause, event: Event, has_room: bool) -> bool {
+    /// Whether one more record of this event by this cause, from this client, may be kept. If it may not, or
+    /// there is no room for it, it is counted as left out.
+    pub(super) fn admit(
+        &self,
+        cause: Cause,
+        client: Option<ClientPrefix>,
+        event: Event,
+        has_room: bool,
+    ) -> bool {
         let mut minute = self.lock();
         let minute = &mut *minute;
         let total = minute.totals.entry(event).or_default();
@@ -81,18 +135,25 @@ impl Allowances {
             tally(if is_user { &mut minute.users } else { &mut minute.clients }, cause, event);
         let is_first = is_user && tally.kept < FIRST_MAX;
         let is_allowed = tally.kept < EACH_MAX && (is_first || *total < TOTAL_MAX);
-        if has_room && is_allowed {
+        let firsts = &mut minute.firsts;
+        let is_kept = has_room && (is_allowed || client.is_some_and(|it| firsts.admit(it, event)));
+        if !is_kept {
+            tally.left_out += 1;
+            return false;
+        }
+        if is_allowed {
             tally.kept += 1;
             *total += u64::from(!is_first);
-        } else {
-            tally.left_out += 1;
         }
-        has_room && is_allowed
+        if let Some(client) = client {
+            firsts.count(client, event);
+        }
+        true
     }
 
     /// Counts a record as left out that should have been kept.
     pub(super) fn leave_out(&self, cause: Cause, event: Event) {
-        self.admit(cause, event, false);
+        self.admit(cause, None, event, false);
     }
 
     /// Begins a new minute if the last one is over, and says what was left out in that.
@@ -162,7 +223,27 @@ mod tests {
 
     /// How many of so many records are kept.
     fn kept(all: &Allowances, cause: &Cause, event: Event, records: u64) -> u64 {
-        (0..records).map(|_| u64::from(all.admit(cause.clone(), event, true))).sum()
+        kept_from(all, cause, None, event, records)
+    }
+
+    /// The same, where the client that causes them is known.
+    fn kept_from(
+        all: &Allowances,
+        cause: &Cause,
+        from: Option<ClientPrefix>,
+        event: Event,
+        records: u64,
+    ) -> u64 {
+        (0..records).map(|_| u64::from(all.admit(cause.clone(), from, event, true))).sum()
+    }
+
+    /// The same, where no user is known.
+    fn kept_of_client(all: &Allowances, from: ClientPrefix, event: Event, records: u64) -> u64 {
+        kept_from(all, &Cause::Client(from), Some(from), event, records)
+    }
+
+    fn v6(subscriber: u16, client: u16) -> ClientPrefix {
+        ClientPrefix::V6([0x2001, 0xdb8, subscriber, client])
     }
 
     #[test]
@@ -206,16 +287,48 @@ mod tests {
         let from_everywhere: u64 =
             (0..100).map(|it| kept(&all, &client(it), Event::Throttled, 100)).sum();
         assert_eq!(from_everywhere, TOTAL_MAX);
-        assert_eq!(kept(&all, &client(200), Event::Throttled, 5), 0);
+        assert_eq!(kept(&all, &Cause::Other, Event::Throttled, 5), 0);
         assert_eq!(kept(&all, &user("bobo"), Event::Throttled, 15), FIRST_MAX);
         assert_eq!(kept(&all, &client(200), Event::CsrfReject, 5), 5, "another event");
+    }
+
+    #[test]
+    fn keeps_the_first_of_every_client_whatever_others_and_its_user_have_used_up() {
+        let all = Allowances::default();
+        let flood = |at: u16, event| kept_of_client(&all, v6(at, 0), event, 200);
+        let by_few: u64 = (0..10).map(|at| flood(at, Event::LoginFail)).sum();
+        assert_eq!(by_few, TOTAL_MAX);
+        for at in 100..150 {
+            assert_eq!(flood(at, Event::LoginFail), FIRST_OF_CLIENT_MAX, "{at}");
+        }
+        // One address uses up what there is for a user; another one is seen all the same.
+        let tried = user("anna");
+        let guess = |from| kept_from(&all, &tried, Some(from), Event::Throttled, 500);
+        assert_eq!(guess(v6(1, 0)), EACH_MAX);
+        assert_eq!(guess(v6(2, 0)), FIRST_OF_CLIENT_MAX);
+        assert_eq!(guess(v6(2, 0)), 0);
+    }
+
+    #[test]
+    fn bounds_the_first_ones_of_a_subscriber_and_of_all_clients() {
+        let all = Allowances::default();
+        let one = |from| kept_from(&all, &user("anna"), Some(from), Event::LoginFail, 1);
+        assert_eq!(kept(&all, &user("anna"), Event::LoginFail, 100), EACH_MAX);
+        let from_one: u64 = (0..5_000).map(|at| one(v6(1, at))).sum();
+        assert_eq!(from_one, FIRST_OF_SUBSCRIBER_MAX);
+        assert_eq!(one(v6(2, 0)), 1, "another subscriber");
+        let from_all: u64 = (3..10_000).map(|at| one(v6(at, 0))).sum();
+        assert_eq!(from_one + 1 + from_all, FIRST_OF_CLIENTS_TOTAL_MAX);
+        let firsts = &all.lock().firsts;
+        let most = usize::try_from(FIRST_OF_CLIENTS_TOTAL_MAX).unwrap();
+        assert!(firsts.clients.len() <= APART_MAX && firsts.subscribers.len() <= most);
     }
 
     #[test]
     fn tells_a_bounded_number_of_causes_apart_and_never_a_user_less_for_addresses() {
         let all = Allowances::default();
         for number in 0..30_000 {
-            all.admit(client(number), Event::CsrfReject, true);
+            all.admit(client(number), None, Event::CsrfReject, true);
         }
         assert!(all.lock().clients.len() <= APART_MAX + 1);
         assert!(all.lock().users.is_empty());

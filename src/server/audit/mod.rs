@@ -70,7 +70,8 @@ impl Audit {
             return;
         }
         self.settle(now);
-        let cause = cause(note, address);
+        let client = address.map(ClientPrefix::from);
+        let cause = cause(note, client);
         let record = || record(note, address, request, now);
         if audited == Audited::Always {
             if !self.queue(record()) {
@@ -79,7 +80,7 @@ impl Audit {
             return;
         }
         let has_room = self.waiting.load(Ordering::Relaxed) < WAITING_WITH_ALLOWANCE_MAX;
-        if self.allowances.admit(cause, note.event, has_room) {
+        if self.allowances.admit(cause, client, note.event, has_room) {
             self.queue(record());
         }
     }
@@ -128,10 +129,10 @@ impl Audit {
 }
 
 /// Whose allowance a record uses: that of the user whom it is about, or else of the client.
-fn cause(note: &Note, address: Option<IpAddr>) -> Cause {
-    match (field(note, "uid"), address) {
+fn cause(note: &Note, client: Option<ClientPrefix>) -> Cause {
+    match (field(note, "uid"), client) {
         (Some(id), _) => Cause::User(id),
-        (None, Some(address)) => Cause::Client(ClientPrefix::from(address)),
+        (None, Some(client)) => Cause::Client(client),
         (None, None) => Cause::Other,
     }
 }
