@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 
 use clap::Command;
 
@@ -12,6 +13,12 @@ use super::database::PASSWORD_VARIABLE;
 
 /// What the names of all settings begin with.
 const PREFIX: &str = "VESTIBULE_";
+
+/// Letters that may be missing, wrong or too many in the first word of a name that is meant to be ours.
+const PREFIX_MISTAKES_MAX: usize = 2;
+
+/// What a service can speak (Kubernetes).
+const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Refuses a variable that no setting of any command has, in one line that names the nearest one.
 pub(super) fn check(
@@ -21,14 +28,35 @@ pub(super) fn check(
     let known = names(command);
     let texts = variables.map(|(name, value)| [name, value].map(|it| it.to_string_lossy().into()));
     let mut stray: Vec<_> = texts
-        .filter(|[name, _]: &[String; 2]| name.starts_with(PREFIX) && !known.contains(name))
-        .filter(|[name, value]| !is_service_link(&name[PREFIX.len()..], value))
+        .filter(|[name, _]: &[String; 2]| !known.contains(name) && is_meant_for_us(name, &known))
+        .filter(|[name, value]| !is_service_link(name, value))
         .map(|[name, _]| name)
         .collect();
     stray.sort();
     let Some(name) = stray.first() else { return Ok(()) };
     let nearest = nearest(name, &known);
-    Err(format!("{name} in the environment is no setting; the nearest is {nearest}"))
+    Err(format!("{name:?} in the environment is no setting; the nearest is {nearest}"))
+}
+
+/// Whether a variable is one of ours, rightly spelt or not: its name begins with our prefix, whatever the
+/// case and whatever stands in the place of an underscore; or it is a setting behind a prefix that is
+/// almost ours.
+fn is_meant_for_us(name: &str, known: &BTreeSet<String>) -> bool {
+    let name = plain(name);
+    if name.starts_with(PREFIX) {
+        return true;
+    }
+    let word = &PREFIX[..PREFIX.len() - 1];
+    name.split_once('_').is_some_and(|(prefix, setting)| {
+        known.contains(&format!("{PREFIX}{setting}"))
+            && strsim::damerau_levenshtein(prefix, word) <= PREFIX_MISTAKES_MAX
+    })
+}
+
+/// A name as a setting would be called: in capitals, with underscores between the words.
+fn plain(name: &str) -> String {
+    let plain = |it: char| if it.is_alphanumeric() { it.to_ascii_uppercase() } else { '_' };
+    name.trim().chars().map(plain).collect()
 }
 
 /// The variables of all settings of all commands.
@@ -46,39 +74,59 @@ fn names(command: &Command) -> BTreeSet<String> {
 }
 
 fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> &'a str {
-    let name = name.to_uppercase();
-    let likeness = |it: &&String| strsim::jaro(&name[PREFIX.len()..], &it[PREFIX.len()..]);
+    let name = plain(name);
+    let word = |it: &str| it.split_once('_').map_or(String::new(), |(_, rest)| rest.to_owned());
+    let likeness = |it: &&String| strsim::jaro(&word(&name), &word(it));
     let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
     nearest.expect("there are settings")
 }
 
 /// Whether Kubernetes, or Docker in its place, has set the variable to tell where a service is: one that
-/// is called `vestibule`, or one whose name begins with `vestibule-`.
-fn is_service_link(rest: &str, value: &str) -> bool {
-    let is_port = rest == "PORT" || rest.starts_with("PORT_");
-    let is_service =
-        matches!(rest, "SERVICE_HOST" | "SERVICE_PORT") || rest.starts_with("SERVICE_PORT_");
-    if is_port || is_service {
-        return true;
-    }
-    // Another service: its name could be anything, so that more has to fit.
-    let is_digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
-    let is_address = |it: &str| it.split_once("://").is_some_and(|(_, rest)| rest.contains(':'));
-    let is_numbered = |rest: &str| {
-        let mut words = rest.split('_');
-        let (number, protocol) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-        let last = words.next();
-        is_digits(number)
-            && matches!(protocol, "TCP" | "UDP" | "SCTP")
-            && matches!(last, None | Some("PROTO" | "PORT" | "ADDR"))
-            && words.next().is_none()
+/// is called `vestibule`, or one whose name begins with `vestibule-`. Both the name and the value have to
+/// be as they write them (<https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>).
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_written_so = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
+    let Some(rest) = name.strip_prefix("VESTIBULE").filter(|it| it.bytes().all(is_written_so))
+    else {
+        return false;
     };
-    rest.ends_with("_SERVICE_HOST")
-        || (rest.ends_with("_SERVICE_PORT") && is_digits(value))
-        || (rest.contains("_SERVICE_PORT_") && is_digits(value))
-        || (rest.ends_with("_PORT") && is_address(value))
-        || rest.rsplit_once("_PORT_").is_some_and(|(_, rest)| is_numbered(rest))
-        || rest.split_once("_PORT_").is_some_and(|(_, rest)| is_numbered(rest))
+    // The name of another service may hold any of these words: each place where one is counts.
+    let after =
+        |word: &'static str| rest.match_indices(word).map(|(at, _)| &rest[at + word.len()..]);
+    after("_SERVICE_HOST").any(|it| it.is_empty() && is_ip(value))
+        || after("_SERVICE_PORT").any(|it| (it.is_empty() || it.starts_with('_')) && is_port(value))
+        || after("_PORT").any(|it| is_port_link(it, value))
+}
+
+/// Whether a variable that ends with this after `_PORT` tells of a port: where it is, or a field of that.
+fn is_port_link(rest: &str, value: &str) -> bool {
+    let Some(rest) = rest.strip_prefix('_') else { return rest.is_empty() && is_place(value) };
+    let words: Vec<_> = rest.split('_').collect();
+    let [port, protocol, field @ ..] = &words[..] else { return false };
+    let has_numbers = is_port(port) && PROTOCOLS.contains(&protocol.to_lowercase().as_str());
+    has_numbers
+        && match field {
+            [] => is_place(value),
+            ["PROTO"] => *protocol == value.to_uppercase(),
+            ["PORT"] => *port == value,
+            ["ADDR"] => is_ip(value),
+            _ => false,
+        }
+}
+
+/// As in `tcp://10.0.0.11:8080`.
+fn is_place(value: &str) -> bool {
+    let Some((protocol, address)) = value.split_once("://") else { return false };
+    PROTOCOLS.contains(&protocol) && address.parse::<SocketAddr>().is_ok_and(|it| it.port() > 0)
+}
+
+fn is_port(value: &str) -> bool {
+    let is_digits = value.bytes().all(|it| it.is_ascii_digit());
+    is_digits && value.parse::<u16>().is_ok_and(|it| it > 0)
+}
+
+fn is_ip(value: &str) -> bool {
+    value.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]
@@ -103,9 +151,21 @@ mod tests {
             ("VESTIBULE_signup", "VESTIBULE_SIGNUP"),
             ("VESTIBULE_LISTEN_PORT", "VESTIBULE_LISTEN"),
             ("VESTIBULE_", "VESTIBULE_"),
+            ("vestibule_signup", "VESTIBULE_SIGNUP"),
+            ("Vestibule_Sign_Up", "VESTIBULE_SIGNUP"),
+            ("VESTIBULE-SIGNUP", "VESTIBULE_SIGNUP"),
+            ("VESTIBULE.COOKIE.DOMAIN", "VESTIBULE_COOKIE_DOMAIN"),
+            (" VESTIBULE_SIGNUP", "VESTIBULE_SIGNUP"),
+            ("VESTIBULE_SIGNUP ", "VESTIBULE_SIGNUP"),
+            ("VESTIBUL_SIGNUP", "VESTIBULE_SIGNUP"),
+            ("VESTBIULE_ORIGIN", "VESTIBULE_ORIGIN"),
+            ("VESTIBULES_DATABASE", "VESTIBULE_DATABASE"),
+            ("VESTIBULE_PORT", "VESTIBULE_"),
+            ("VESTIBULE_SERVICE_HOST", "VESTIBULE_"),
         ] {
             let told = refusal(&[("PATH", "/bin"), (name, "8080")]).unwrap_or_default();
-            assert!(told.starts_with(name) && told.contains(expected), "{name}: {told}");
+            let quoted = format!("{name:?} in the environment is no setting");
+            assert!(told.starts_with(&quoted) && told.contains(expected), "{name}: {told}");
             assert!(told.lines().count() == 1, "{told}");
         }
     }
@@ -119,7 +179,17 @@ mod tests {
         }
         let all: Vec<_> = known.iter().map(|it| (&**it, "x")).collect();
         assert_eq!(refusal(&all), None);
-        assert_eq!(refusal(&[("VESTIBULEX", "1"), ("MY_VESTIBULE_X", "1"), ("", "1")]), None);
+        assert_eq!(
+            refusal(&[
+                ("VESTIBULEX", "1"),
+                ("MY_VESTIBULE_X", "1"),
+                ("VESTIBUL_HOME", "1"),
+                ("TITLE", "1"),
+                ("_", "1"),
+                ("", "1"),
+            ]),
+            None
+        );
     }
 
     #[test]
@@ -140,18 +210,41 @@ mod tests {
             ("DB_PORT_3306_TCP", "tcp://10.0.0.12:3306"),
             ("DB_PORT_3306_TCP_PORT", "3306"),
             ("DB_PORT_53_UDP_ADDR", "fd00::1"),
+            ("DB_PORT", "tcp://[fd00::1]:3306"),
+            ("PORT_SERVICE_HOST", "10.0.0.12"),
+            ("SERVICE_PORT_SERVICE_PORT", "80"),
+            ("EXPORT_PORT_80_TCP_PORT_3306_TCP_ADDR", "10.0.0.12"),
         ] {
             let name = format!("VESTIBULE_{name}");
             assert_eq!(refusal(&[(&name, value)]), None, "{name}");
         }
         for (name, value) in [
+            ("PORT", "8080"),
+            ("PORT", "127.0.0.1:8080"),
+            ("PORT", "http://10.0.0.11:8080"),
+            ("PORT", "tcp://10.0.0.11"),
+            ("PORT", "tcp://:8080"),
+            ("PORT", ""),
+            ("PORT_8080", "tcp://10.0.0.11:8080"),
+            ("PORT_8080_TCP_PROTO", "udp"),
+            ("PORT_8080_TCP_PORT", "80"),
+            ("PORT_8080_TCP_ADDR", "localhost"),
+            ("PORT_HTTP", "8080"),
+            ("SERVICE_HOST", "auth.example.com"),
+            ("SERVICE_PORT", "http"),
+            ("SERVICE_PORT", "0"),
+            ("SERVICE_PORT", "65536"),
+            ("SERVICE_PORT", "+80"),
+            ("DB_SERVICE_HOST", "db.example.com"),
+            ("X_SERVICE_HOST", ""),
+            ("x_SERVICE_HOST", "10.0.0.12"),
             ("DB_PORT", "3306"),
             ("LISTEN_PORT", "8080"),
             ("DB_PORT_3306_TCP_X", "1"),
             ("SERVICE", "1"),
         ] {
             let name = format!("VESTIBULE_{name}");
-            assert!(refusal(&[(&name, value)]).is_some(), "{name}");
+            assert!(refusal(&[(&name, value)]).is_some(), "{name}={value}");
         }
     }
 }
