@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::auth::usernames::Username;
+use crate::auth::usernames::{Username, bare};
 use crate::base::clock::Moment;
 use crate::store::{Result, Store};
 
@@ -85,7 +85,12 @@ const LINES_MAX: usize = 10_000;
 
 /// Names that only the operator can assign.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Reserved(BTreeSet<String>);
+pub struct Reserved {
+    /// In canonical form.
+    names: BTreeSet<String>,
+    /// As [`bare`] has them: reserved with any combining marks and outer punctuation.
+    bare: BTreeSet<String>,
+}
 
 impl Reserved {
     /// Parses a list of names, one a line, in any spelling; empty lines and text after a `#` are ignored.
@@ -104,19 +109,21 @@ impl Reserved {
                 return Err(format!("it has more than {LINES_MAX} lines"));
             }
         }
-        Ok(Self(names))
+        Ok(Self { names, bare: BTreeSet::new() })
     }
 
-    /// Adds the built-in names of roles.
+    /// Adds the built-in names of roles, and reserves with every name in the set those that differ from it only by
+    /// combining marks or outer punctuation, such as `ádmin` and `_admin_`.
     #[must_use]
     pub fn and_roles(mut self) -> Self {
-        self.0.extend(ROLES.map(str::to_owned));
+        self.names.extend(ROLES.map(str::to_owned));
+        self.bare = self.names.iter().map(|it| bare(it)).filter(|it| !it.is_empty()).collect();
         self
     }
 
     /// Whether this name is in the set, in any spelling.
     pub fn has(&self, name: &Username) -> bool {
-        self.0.contains(name.canonical())
+        self.names.contains(name.canonical()) || self.bare.contains(&bare(name.canonical()))
     }
 }
 
@@ -184,6 +191,9 @@ mod tests {
             assert!(roles.has(&name(spelling)), "{spelling}");
         }
         assert!(!roles.has(&name("anna")) && !Reserved::default().has(&name("admin")));
+        for name in ROLES {
+            assert_eq!(bare(name), name, "it is found without its marks");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of accounts.
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -83,22 +83,31 @@ fn fold(name: &str) -> String {
     nfkc.normalize(&folded).into_owned()
 }
 
+/// A canonical name without combining marks and outer punctuation: `_ádmin_` and `admin.` become `admin`.
+/// Empty if nothing else is there.
+pub fn bare(canonical: &str) -> String {
+    let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(canonical);
+    let letters: String = apart.chars().filter(|it| !is_mark(*it)).collect();
+    letters.trim_matches(|it: char| !it.is_alphanumeric()).to_owned()
+}
+
 /// Characters that look blank although their properties do not say so: the blank Braille pattern, the
 /// object replacement character and the Khitan filler.
 const BLANKS: [char; 3] = ['\u{2800}', '\u{fffc}', '\u{16fe4}'];
 
 /// Whether a name starts with a base character and not with a combining mark.
 fn stands_by_itself(name: &str) -> bool {
-    let category = CodePointMapData::<GeneralCategory>::new();
-    let is_mark = |it| {
-        matches!(
-            category.get(it),
-            GeneralCategory::NonspacingMark
-                | GeneralCategory::SpacingMark
-                | GeneralCategory::EnclosingMark
-        )
-    };
     !name.starts_with(is_mark)
+}
+
+/// Whether this is a combining mark.
+fn is_mark(character: char) -> bool {
+    matches!(
+        CodePointMapData::<GeneralCategory>::new().get(character),
+        GeneralCategory::NonspacingMark
+            | GeneralCategory::SpacingMark
+            | GeneralCategory::EnclosingMark
+    )
 }
 
 /// Not a control, format, private-use or unassigned character, a line separator, or one that looks blank:
@@ -150,6 +159,23 @@ mod tests {
     fn keeps_names_apart_that_are_not_the_same() {
         for (one, other) in [("alice", "alicia"), ("аlice", "alice"), ("resume", "résumé")] {
             assert_ne!(canonical(one), canonical(other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn finds_what_is_left_of_a_name_without_marks_and_outer_punctuation() {
+        for (name, expected) in [
+            ("_Ádmin_", "admin"),
+            ("admin.", "admin"),
+            ("a\u{308}d\u{325}min", "admin"),
+            ("a\u{20dd}dmin", "admin"),
+            ("İnfo", "info"),
+            ("(root)", "root"),
+            ("mailer-daemon", "mailer-daemon"),
+            ("ad.min", "ad.min"),
+            ("-._", ""),
+        ] {
+            assert_eq!(bare(&canonical(name)), expected, "{name}");
         }
     }
 
