@@ -3,7 +3,9 @@
 //! Decides what proves an identity. Knows nothing of sessions, of which passwords are acceptable, or of
 //! what a visitor is shown after a failure.
 
+use crate::auth::names::Rest;
 use crate::auth::usernames::Username;
+use crate::base::clock::Moment;
 use crate::base::password::{Hasher, Password, PasswordHash, Verdict};
 use crate::store::{
     Credentials, Epoch, Key, KeyAdded, KeyId, PasswordSet, Result, Store, User, UserId,
@@ -57,15 +59,17 @@ pub enum ProofFailure {
     Disabled(UserId),
 }
 
-/// Adds a key to a user. [`KeyAdded::Taken`] if any user has a key with this id; [`KeyAdded::NoUser`] if
-/// there is no such user. (Lucia: `createKey`.)
+/// Adds a key to a user. [`KeyAdded::Taken`] if any user has a key with this id; [`KeyAdded::NameReserved`]
+/// if it is a sign-in name that another user had and that is reserved; [`KeyAdded::NoUser`] if there is no
+/// such user. (Lucia: `createKey`.)
 pub fn create(
     store: &dyn Store,
     hasher: &Hasher,
     user: &UserId,
     key: &NewKey<'_>,
+    now: Moment,
 ) -> Result<KeyAdded> {
-    store.add_key(&new(hasher, user, key))
+    store.add_key(&new(hasher, user, key), now)
 }
 
 /// The key with this id, if there is one. (Lucia: `getKey`.)
@@ -179,15 +183,27 @@ pub fn set_password(
 }
 
 /// Adds a sign-in name to a user, with the password that they have. [`KeyAdded::Taken`] if it is another
-/// user's username or sign-in name.
-pub fn add_sign_in_name(store: &dyn Store, user: &UserId, name: &Username) -> Result<KeyAdded> {
-    store.add_sign_in_name(user, name.canonical())
+/// user's username or sign-in name; [`KeyAdded::NameReserved`] if another user had it and it is reserved.
+pub fn add_sign_in_name(
+    store: &dyn Store,
+    user: &UserId,
+    name: &Username,
+    now: Moment,
+) -> Result<KeyAdded> {
+    store.add_sign_in_name(user, name.canonical(), now)
 }
 
 /// Deletes a key of this user and ends all their sessions, access tokens and reset links (OWASP ASVS
-/// 7.4.3). `false` if they have no such key. (Lucia: `deleteKey`, which leaves the sessions alive.)
-pub fn delete(store: &dyn Store, user: &UserId, id: &KeyId) -> Result<bool> {
-    store.delete_key(user, id)
+/// 7.4.3). A sign-in name other than the username is then reserved for them. `false` if they have no such
+/// key. (Lucia: `deleteKey`, which leaves the sessions alive.)
+pub fn delete(
+    store: &dyn Store,
+    user: &UserId,
+    id: &KeyId,
+    rest: Rest,
+    now: Moment,
+) -> Result<bool> {
+    store.delete_key(user, id, rest.end(now))
 }
 
 /// A key, not yet stored; its password is hashed here.

@@ -3,13 +3,15 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::user::finish;
+use super::user::{finish, resting};
 use super::{Done, find, lines, printable, table};
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
+use crate::auth::names::Rest;
 use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher, PasswordHash};
+use crate::cli::serve::NameRestArgs;
 use crate::store::{Key, KeyAdded, KeyId, Store, User};
 
 /// What can be done with the keys of a user.
@@ -35,7 +37,8 @@ pub enum KeyAction {
         #[arg(value_name = "PROVIDER:ID")]
         key: String,
     },
-    /// Remove a key. The user's sessions, access tokens and reset links end.
+    /// Remove a key. The user's sessions, access tokens and reset links end. A sign-in name that is removed
+    /// stays reserved for a while.
     #[command(after_help = "Example:\n  vestibule user key remove anna github:1234567")]
     Remove {
         /// The username, in any spelling.
@@ -43,6 +46,9 @@ pub enum KeyAction {
         /// The key, as vestibule user key list shows it.
         #[arg(value_name = "PROVIDER:ID")]
         key: String,
+        /// How long a sign-in name rests.
+        #[command(flatten)]
+        rest: NameRestArgs,
     },
 }
 
@@ -50,7 +56,9 @@ pub enum KeyAction {
 pub(super) fn run(store: &dyn Store, action: KeyAction, now: Moment) -> Done {
     match action {
         KeyAction::Add { name, key } => add(store, &find(store, &name)?, &key, now),
-        KeyAction::Remove { name, key } => remove(store, &find(store, &name)?, &key, now),
+        KeyAction::Remove { name, key, rest } => {
+            remove(store, &find(store, &name)?, &key, rest.rest(), now)
+        }
         KeyAction::List { name, json } => list(store, &find(store, &name)?, json),
     }
 }
@@ -64,10 +72,10 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     let written = if let Some(name) = id.sign_in_name() {
         let name = Username::for_sign_up(name)
             .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
-        keys::add_sign_in_name(store, &user.id, &name)
+        keys::add_sign_in_name(store, &user.id, &name, now)
     } else {
         let hasher = Hasher::new(1, Cost::OWASP);
-        keys::create(store, &hasher, &user.id, &NewKey { id: &id, password: None })
+        keys::create(store, &hasher, &user.id, &NewKey { id: &id, password: None }, now)
     };
     let name = printable(&user.username);
     match written.map_err(|err| err.to_string())? {
@@ -79,16 +87,18 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
             Err(format!("{name} has the key {text} already"))
         }
         KeyAdded::Taken => Err(format!("somebody else has the key {text}, or the name in it")),
+        KeyAdded::NameReserved => Err(resting(id.provider_user_id())),
         KeyAdded::NoUser => Err(format!("there is no user {name} any more")),
     }
 }
 
 /// Removes a key. Whatever may have begun with it ends: sessions, access tokens and reset links.
-fn remove(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+fn remove(store: &dyn Store, user: &User, text: &str, rest: Rest, now: Moment) -> Done {
     let id = read(text)?;
     let none = || format!("{} has no key {text}", printable(&user.username));
     let found = one_of(store, user, &id)?.ok_or_else(none)?;
-    if !keys::delete(store, &user.id, &found.id).map_err(|err| err.to_string())? {
+    let is_done = keys::delete(store, &user.id, &found.id, rest, now);
+    if !is_done.map_err(|err| err.to_string())? {
         return Err(none());
     }
     let fields = [("key", found.id.as_str())];

@@ -39,8 +39,11 @@ pub(super) fn standing<P: Present>(
     if !is_here && present.owner_of_key(&KeyId::username(canonical))?.is_some() {
         return Ok(ImportStatus::NameTaken);
     }
-    if !is_here && present.name_rests(canonical)? {
-        return Ok(ImportStatus::NameRests);
+    let names = arrival.keys.iter().filter_map(|it| it.id.sign_in_name());
+    for name in std::iter::once(canonical).chain(names).filter(|_| !is_here) {
+        if present.name_rests(name)? {
+            return Ok(ImportStatus::NameRests);
+        }
     }
     match already_there(present, arrival, &id)? {
         ImportStatus::Here { .. } if !is_here => Ok(ImportStatus::New),

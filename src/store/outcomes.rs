@@ -104,6 +104,8 @@ outcome! {
     KeyAdded {
         /// It exists already, or is the name of another user.
         Taken = Duplicate,
+        /// It is a sign-in name that another user had, and it is reserved.
+        NameReserved = Resting,
         /// There is no such user.
         NoUser = NoUser,
     }

@@ -12,9 +12,9 @@ use crate::auth::names::{Reserved, Rest};
 /// How long names rest.
 #[derive(Args)]
 pub struct NameRestArgs {
-    /// How long the username of a deleted account, and the old username of a renamed one, stays reserved:
-    /// apps may still trust it. With 0 it is free at once. A change applies to accounts that are deleted
-    /// or renamed from then on.
+    /// How long the username of a deleted account, the old username of a renamed one, and a sign-in name
+    /// that was removed stay reserved: apps may still trust them. With 0 they are free at once. A change
+    /// applies to names that are given up from then on.
     #[arg(long, env = "VESTIBULE_NAME_REST", value_name = "DURATION", value_parser = rest)]
     #[arg(default_value = "365d", help_heading = ACCOUNTS)]
     name_rest: Duration,
@@ -34,7 +34,8 @@ pub(super) struct NameArgs {
     rest: NameRestArgs,
 
     /// File of usernames that are refused at sign-up, one a line; # begins a comment. With an --origin
-    /// they are added to a built-in list of administrative names such as admin, root and postmaster.
+    /// they are added to a built-in list of administrative names such as admin, root and postmaster, and
+    /// each also reserves what differs from it only by accents or by punctuation around it.
     /// `vestibule user add` accepts them all.
     #[arg(long, env = "VESTIBULE_RESERVED_NAMES", value_name = "FILE", help_heading = ACCOUNTS)]
     reserved_names: Option<PathBuf>,

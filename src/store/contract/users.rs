@@ -12,8 +12,8 @@ use crate::store::{
 /// People.
 pub trait Users: Statements {
     /// Adds a user with any keys, all or nothing. [`UserAdded::NameTaken`] if the canonical name or a
-    /// key exists, or if another user signs in with the name; [`UserAdded::NameReserved`] if the name rests when
-    /// the user is made.
+    /// key exists, or if another user signs in with the name; [`UserAdded::NameReserved`] if the name, or a
+    /// sign-in name among the keys, rests when the user is made.
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded>;
 
     /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
@@ -63,9 +63,9 @@ pub trait Users: Statements {
 
     /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
     /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
-    /// without any gets none. With `rests_until`, the old name rests from then on for every other user,
-    /// unless it is the new one in another spelling. [`UserRenamed::NameTaken`] if another user has the new name or
-    /// signs in with it, [`UserRenamed::NameReserved`] if another one had it and it rests.
+    /// without any gets none. With `rests_until`, the old name and the one that the key had rest from then
+    /// on for every other user, unless it is the new one in another spelling. [`UserRenamed::NameTaken`] if another
+    /// user has the new name or signs in with it, [`UserRenamed::NameReserved`] if another one had it and it rests.
     fn rename_user(
         &self,
         id: &UserId,
@@ -94,8 +94,9 @@ pub trait Users: Statements {
     fn enable_user(&self, id: &UserId) -> Result<bool>;
 
     /// Deletes a user with their keys, sessions, access tokens and devices, in one transaction. With
-    /// `rests_until`, their name rests from then on; it and the names that they had before rest as hashes
-    /// of which nobody can tell whose they were. `false` if there was none.
+    /// `rests_until`, their name and every name that they signed in with rest from then on; these and the
+    /// names that they had before rest as hashes of which nobody can tell whose they were. `false` if there
+    /// was none.
     fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;
 }
 
@@ -132,12 +133,13 @@ pub trait Names: Statements + Maintenance {
 /// Ways to prove who one is.
 pub trait Keys: Statements {
     /// Adds a key to a user. [`KeyAdded::Taken`] if the key exists, whoever's it is, or if it is a sign-in
-    /// name by which another user is shown.
-    fn add_key(&self, key: &Key) -> Result<KeyAdded>;
+    /// name by which another user is shown; [`KeyAdded::NameReserved`] if it is a sign-in name that another
+    /// user had and that rests at this moment. What they had themselves they may take back.
+    fn add_key(&self, key: &Key, now: Moment) -> Result<KeyAdded>;
 
     /// Adds a sign-in name to a user, with the password that they have, if any: of several that of their
-    /// own name, or else of the first key. [`KeyAdded::Taken`] as for [`Keys::add_key`].
-    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<KeyAdded>;
+    /// own name, or else of the first key. Refused as by [`Keys::add_key`].
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str, now: Moment) -> Result<KeyAdded>;
 
     /// The key with this id.
     fn key(&self, id: &KeyId) -> Result<Option<Key>> {
@@ -213,8 +215,10 @@ pub trait Keys: Statements {
     }
 
     /// Deletes a key of this user, raises their epoch and ends every session, access token and reset link
-    /// of theirs, in one transaction: one of them may have begun with it. `false` if they have no such key.
-    fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool>;
+    /// of theirs, in one transaction: one of them may have begun with it. With `rests_until`, a sign-in name
+    /// that is not the name of the user rests from then on for every other user. `false` if they have no
+    /// such key.
+    fn delete_key(&self, user: &UserId, id: &KeyId, rests_until: Option<Moment>) -> Result<bool>;
 
     /// Sets or removes the password of a user, raises their epoch and ends every session, access token and
     /// reset link of theirs, in one transaction: nothing is left that the old one opened.

@@ -200,9 +200,8 @@ fn known<'a>(
 ) -> MysqlResult<ExistingRows<'a>> {
     let names = || people.iter().map(|it| it.user.canonical_username.as_str());
     let keys = || people.iter().flat_map(|it| &it.keys);
-    let by_name = keys().filter(|it| it.id.provider() == "username");
+    let all_names = || names().chain(keys().filter_map(|it| it.id.sign_in_name()));
     let ids = people.iter().map(|it| it.user.id.as_str().into());
-    let all_names = names().chain(by_name.map(|it| it.id.provider_user_id())).map(Value::from);
     let all_keys = keys().map(|it| Value::from(it.id.as_str()));
     let all_keys = all_keys.chain(names().map(|it| KeyId::username(it).as_str().into()));
     let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| blob(it.id.as_bytes()));
@@ -214,7 +213,7 @@ fn known<'a>(
         keys: HashMap::new(),
         sessions: HashMap::new(),
     };
-    let resting = names().map(|it| blob(&NameHash::of(key, it).0));
+    let resting = all_names().map(|it| blob(&NameHash::of(key, it).0));
     let sql = format!("SELECT id FROM resting_name WHERE expires_at >= {} AND id IN", now.millis());
     each_of(tx, &sql, resting, &mut |hash| {
         known.resting.insert(hash);
@@ -225,7 +224,7 @@ fn known<'a>(
     };
     each_of(tx, "SELECT id, canonical_username FROM user WHERE id IN", ids, &mut note)?;
     let sql = "SELECT id, canonical_username FROM user WHERE canonical_username IN";
-    each_of(tx, sql, all_names, &mut note)?;
+    each_of(tx, sql, all_names().map(Value::from), &mut note)?;
     each_of(tx, "SELECT id, user_id FROM user_key WHERE id IN", all_keys, &mut |(id, owner)| {
         known.keys.insert(id, owner);
     })?;

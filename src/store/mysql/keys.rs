@@ -3,6 +3,7 @@
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, has_session, insert_session, lock_user,
 };
+use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::store::outcomes::Refused;
 use crate::store::records::renaming;
@@ -17,17 +18,17 @@ use crate::store::{
 const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
 
 impl Keys for Mysql {
-    fn add_key(&self, key: &Key) -> Result<KeyAdded> {
+    fn add_key(&self, key: &Key, now: Moment) -> Result<KeyAdded> {
         KeyAdded::of(self.write(|tx| {
             let is_ours = |found: Option<Key>| found.is_some_and(|it| it == *key);
             if tx.may_be_applied && is_ours(find(tx, &key.id)?) {
                 return Ok(());
             }
-            add_key(tx, key)
+            self.insert_new_key(tx, key, now)
         }))
     }
 
-    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<KeyAdded> {
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str, now: Moment) -> Result<KeyAdded> {
         let (id, user_id) = (KeyId::username(canonical), user.clone());
         KeyAdded::of(self.write(|tx| {
             let is_ours = |found: Option<Key>| found.is_some_and(|it| it.user_id == *user);
@@ -46,16 +47,22 @@ impl Keys for Mysql {
             )?;
             let hashed_password = found.flatten();
             carry_into_next_epoch(tx, user.as_str())?;
-            add_key(tx, &Key { id: id.clone(), user_id: user_id.clone(), hashed_password })
+            let key = Key { id: id.clone(), user_id: user_id.clone(), hashed_password };
+            self.insert_new_key(tx, &key, now)
         }))
     }
 
-    fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool> {
+    fn delete_key(&self, user: &UserId, id: &KeyId, rests_until: Option<Moment>) -> Result<bool> {
         Ok(self.write(|tx| {
-            lock_user(tx, user.as_str())?;
+            let canonical = lock_user(tx, user.as_str())?;
             let sql = "DELETE FROM user_key WHERE id = ? AND user_id = ?";
             if tx.run(sql, (id.as_str(), user.as_str()))? == 0 {
                 return Ok(tx.may_be_applied);
+            }
+            if let Some(name) = id.sign_in_name()
+                && canonical.as_deref() != Some(name)
+            {
+                self.let_rest(tx, name, Some(user), rests_until)?;
             }
             end_everything_of(tx, user.as_str())?;
             Ok(true)
@@ -92,6 +99,27 @@ impl Keys for Mysql {
     }
 }
 
+impl Mysql {
+    /// Adds a key. A name that lets one user in must not show another, and must not be one that another had
+    /// and that rests.
+    // LIMIT: a user who is renamed on one server to a name that another one adds to a key in the same moment
+    // has it as well, if the rename moves no key; `check` tells.
+    pub(super) fn insert_new_key(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &Key,
+        now: Moment,
+    ) -> MysqlResult<()> {
+        let Some(name) = key.id.sign_in_name() else { return insert_key(tx, key) };
+        let sql = "SELECT 1 FROM user WHERE canonical_username = ? AND id <> ?";
+        if tx.exists(sql, (name, key.user_id.as_str()))? {
+            return Err(MysqlFault::Refused(Refused::Duplicate));
+        }
+        insert_key(tx, key)?;
+        self.take_name(tx, name, &key.user_id, now)
+    }
+}
+
 /// Sets the password of a user on every key it belongs to, as [`Keys::set_password`] says, and ends what
 /// the old one opened.
 pub(super) fn put_password(
@@ -125,7 +153,7 @@ pub(super) fn has_hash(tx: &mut Tx<'_>, user: &UserId, hash: &PasswordHash) -> M
 }
 
 /// The keys of the sign-in names of a user, by their ids.
-fn sign_in_names(tx: &mut Tx<'_>, user: &UserId) -> MysqlResult<Vec<Key>> {
+pub(super) fn sign_in_names(tx: &mut Tx<'_>, user: &UserId) -> MysqlResult<Vec<Key>> {
     let sql = format!(
         "SELECT {} FROM user_key WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id",
         key_columns!()
@@ -133,33 +161,24 @@ fn sign_in_names(tx: &mut Tx<'_>, user: &UserId) -> MysqlResult<Vec<Key>> {
     tx.all(&sql, (user.as_str(),))
 }
 
-/// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all.
+/// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all, and comes
+/// back with the key that was moved.
 pub(super) fn move_sign_in_name(
     tx: &mut Tx<'_>,
     user: &UserId,
     before: &str,
     after: &str,
-) -> MysqlResult<()> {
+) -> MysqlResult<Option<KeyId>> {
     see_that_nobody_else_signs_in_as(tx, user, after)?;
-    let Some(moved) = renaming(&sign_in_names(tx, user)?, before, after) else { return Ok(()) };
+    let Some(moved) = renaming(&sign_in_names(tx, user)?, before, after) else {
+        return Ok(None);
+    };
     for id in [&moved.from, &moved.to.id] {
         let sql = "DELETE FROM user_key WHERE id = ? AND user_id = ?";
         tx.run(sql, (id.as_str(), user.as_str()))?;
     }
-    insert_key(tx, &moved.to)
-}
-
-/// Adds a key. A name that lets one user in must not show another.
-// LIMIT: a user who is renamed on one server to a name that another one adds to a key in the same moment
-// has it as well, if the rename moves no key; `check` tells.
-pub(super) fn add_key(tx: &mut Tx<'_>, key: &Key) -> MysqlResult<()> {
-    if let Some(name) = key.id.sign_in_name() {
-        let sql = "SELECT 1 FROM user WHERE canonical_username = ? AND id <> ?";
-        if tx.exists(sql, (name, key.user_id.as_str()))? {
-            return Err(MysqlFault::Refused(Refused::Duplicate));
-        }
-    }
-    insert_key(tx, key)
+    insert_key(tx, &moved.to)?;
+    Ok(Some(moved.from))
 }
 
 /// A name that shows one user must not let another in.

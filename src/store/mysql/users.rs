@@ -1,6 +1,6 @@
 //! People as they are written down.
 
-use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
+use super::keys::{move_sign_in_name, see_that_nobody_else_signs_in_as, sign_in_names};
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, insert_key, insert_session, invitations,
     names, one_time_tokens, values,
@@ -10,7 +10,7 @@ use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::ToCells;
 use crate::store::{
-    Key, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
+    Key, KeyId, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
     UserRenamed, Users,
 };
 
@@ -22,7 +22,7 @@ impl Users for Mysql {
             }
             see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
             self.insert_new_user(tx, user)?;
-            keys.iter().try_for_each(|key| add_key(tx, key))
+            keys.iter().try_for_each(|key| self.insert_new_key(tx, key, user.created_at))
         }))
     }
 
@@ -63,13 +63,16 @@ impl Users for Mysql {
                 "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?",
                 (username, canonical, id.as_str()),
             )?;
+            let moved = move_sign_in_name(tx, id, &before, canonical)?;
             if before != canonical {
-                let new = self.name_hash(canonical);
-                names::refuse_resting(tx, new, id, now)?;
-                names::delete(tx, new)?;
-                self.let_rest(tx, &before, Some(id), rests_until)?;
+                self.take_name(tx, canonical, id, now)?;
             }
-            move_sign_in_name(tx, id, &before, canonical)?;
+            let moved = moved.as_ref().and_then(KeyId::sign_in_name);
+            for name in [Some(&*before), moved].into_iter().flatten() {
+                if name != canonical {
+                    self.let_rest(tx, name, Some(id), rests_until)?;
+                }
+            }
             one_time_tokens::delete_all_of(tx, id.as_str())
         }))
     }
@@ -120,6 +123,10 @@ impl Users for Mysql {
             if let Some(name) = name {
                 self.let_rest(tx, &name, None, rests_until)?;
             }
+            let keys = sign_in_names(tx, id)?;
+            for name in keys.iter().filter_map(|it| it.id.sign_in_name()) {
+                self.let_rest(tx, name, None, rests_until)?;
+            }
             delete_rows_of(tx, id.as_str(), |_| true)?;
             let met = tx.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
             Ok(met > 0 || tx.may_be_applied)
@@ -135,8 +142,21 @@ impl Mysql {
         names::refuse_resting(tx, name, &user.id, user.created_at)
     }
 
+    /// Gives a name to a user, unless it rests for them: whatever is theirs rests no longer.
+    pub(super) fn take_name(
+        &self,
+        tx: &mut Tx<'_>,
+        canonical: &str,
+        user: &UserId,
+        now: Moment,
+    ) -> MysqlResult<()> {
+        let name = self.name_hash(canonical);
+        names::refuse_resting(tx, name, user, now)?;
+        names::delete(tx, name).map(drop)
+    }
+
     /// Lets a name rest, if it is to.
-    fn let_rest(
+    pub(super) fn let_rest(
         &self,
         tx: &mut Tx<'_>,
         canonical: &str,

@@ -7,6 +7,7 @@ use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, delete_rows_of, exists, first,
     insert_session, run,
 };
+use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::store::outcomes::Refused;
 use crate::store::records::renaming;
@@ -17,14 +18,14 @@ use crate::store::{
 };
 
 /// Picks the keys of sign-in names: `;` comes after `:`.
-const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
+pub(super) const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
 
 impl Keys for Sqlite {
-    fn add_key(&self, key: &Key) -> Result<KeyAdded> {
-        KeyAdded::of(self.write(WRITE_PATIENCE, |tx| add_key(tx, key)))
+    fn add_key(&self, key: &Key, now: Moment) -> Result<KeyAdded> {
+        KeyAdded::of(self.write(WRITE_PATIENCE, |tx| self.insert_new_key(tx, key, now)))
     }
 
-    fn add_sign_in_name(&self, user: &UserId, canonical: &str) -> Result<KeyAdded> {
+    fn add_sign_in_name(&self, user: &UserId, canonical: &str, now: Moment) -> Result<KeyAdded> {
         KeyAdded::of(self.write(WRITE_PATIENCE, |tx| {
             let sql = format!(
                 "SELECT hashed_password FROM user_key JOIN user ON user.id = user_key.user_id
@@ -34,18 +35,23 @@ impl Keys for Sqlite {
             );
             let hashed_password = first(tx, &sql, &cells![user])?.flatten();
             let (id, user_id) = (KeyId::username(canonical), user.clone());
-            add_key(tx, &Key { id, user_id, hashed_password })
+            self.insert_new_key(tx, &Key { id, user_id, hashed_password }, now)
         }))
     }
 
-    fn delete_key(&self, user: &UserId, id: &KeyId) -> Result<bool> {
+    fn delete_key(&self, user: &UserId, id: &KeyId, rests_until: Option<Moment>) -> Result<bool> {
         Ok(self.write(WRITE_PATIENCE, |tx| {
             let sql = "DELETE FROM user_key WHERE id = ? AND user_id = ?";
-            let deleted = run(tx, sql, &cells![id, user])?;
-            if deleted > 0 {
-                end_everything_of(tx, user)?;
+            if run(tx, sql, &cells![id, user])? == 0 {
+                return Ok(false);
             }
-            Ok(deleted > 0)
+            if let Some(name) = id.sign_in_name()
+                && name_of(tx, user)?.as_deref() != Some(name)
+            {
+                self.let_rest(tx, name, Some(user), rests_until)?;
+            }
+            end_everything_of(tx, user)?;
+            Ok(true)
         })?)
     }
 
@@ -68,6 +74,26 @@ impl Keys for Sqlite {
             put_password(tx, &session.user_id, Some(new))?;
             insert_session(tx, session, entry)
         }))
+    }
+}
+
+impl Sqlite {
+    /// Adds a key. A name that lets one user in must not show another, and must not be one that another had
+    /// and that rests.
+    pub(super) fn insert_new_key(
+        &self,
+        tx: &Transaction<'_>,
+        key: &Key,
+        now: Moment,
+    ) -> SqliteResult<()> {
+        if let Some(name) = key.id.sign_in_name() {
+            let sql = "SELECT 1 FROM user WHERE canonical_username = ? AND id <> ?";
+            if exists(tx, sql, &cells![name, &key.user_id])? {
+                return Err(SqliteFault::Refused(Refused::Duplicate));
+            }
+            self.take_name(tx, name, &key.user_id, now)?;
+        }
+        insert_key(tx, key)
     }
 }
 
@@ -96,7 +122,7 @@ pub(super) fn put_password(
 }
 
 /// The keys of the sign-in names of a user, by their ids.
-fn sign_in_names(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<Vec<Key>> {
+pub(super) fn sign_in_names(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<Vec<Key>> {
     let sql = format!(
         "SELECT {} FROM user_key WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id",
         key_columns!()
@@ -104,30 +130,23 @@ fn sign_in_names(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<Vec<Key>> 
     all(tx, &sql, &cells![user])
 }
 
-/// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all.
+/// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all, and comes
+/// back with the key that was moved.
 pub(super) fn move_sign_in_name(
     tx: &Transaction<'_>,
     user: &UserId,
     before: &str,
     after: &str,
-) -> SqliteResult<()> {
+) -> SqliteResult<Option<KeyId>> {
     see_that_nobody_else_signs_in_as(tx, user, after)?;
-    let Some(moved) = renaming(&sign_in_names(tx, user)?, before, after) else { return Ok(()) };
+    let Some(moved) = renaming(&sign_in_names(tx, user)?, before, after) else {
+        return Ok(None);
+    };
     for id in [&moved.from, &moved.to.id] {
         run(tx, "DELETE FROM user_key WHERE id = ?", &cells![id])?;
     }
-    insert_key(tx, &moved.to)
-}
-
-/// Adds a key. A name that lets one user in must not show another.
-pub(super) fn add_key(tx: &Transaction<'_>, key: &Key) -> SqliteResult<()> {
-    let sql = "SELECT 1 FROM user WHERE canonical_username = ? AND id <> ?";
-    if let Some(name) = key.id.sign_in_name()
-        && exists(tx, sql, &cells![name, &key.user_id])?
-    {
-        return Err(SqliteFault::Refused(Refused::Duplicate));
-    }
-    insert_key(tx, key)
+    insert_key(tx, &moved.to)?;
+    Ok(Some(moved.from))
 }
 
 /// A name that shows one user must not let another in.

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Transaction};
 
+use super::keys::IS_SIGN_IN_NAME;
 use super::{Sqlite, SqliteFault, SqliteResult, all, exists, file, record, run};
 use crate::base::clock::Moment;
 use crate::store::outcomes::Refused;
@@ -59,13 +60,13 @@ pub(super) fn upsert(conn: &Connection, it: &RestingName) -> SqliteResult<()> {
 }
 
 /// Names that a restore would free, were they not kept: what is reserved in the database that it replaces,
-/// and the names of accounts there that the backup does not have.
+/// and the names there that accounts have or sign in with and that the backup does not have.
 #[derive(Default)]
 pub(super) struct Kept {
     /// The key of the hashes in `resting`.
     key: [u8; 32],
     resting: Vec<RestingName>,
-    /// Users with their canonical names.
+    /// Users with a canonical name that they have or sign in with.
     users: Vec<(UserId, String)>,
 }
 
@@ -77,10 +78,17 @@ pub(super) fn kept_of(replaced: &Connection, backup: &Connection) -> SqliteResul
     } else {
         Vec::new()
     };
-    let mut is_there = backup.prepare("SELECT 1 FROM user WHERE canonical_username = ?1")?;
+    let mut is_there = backup.prepare(
+        "SELECT 1 FROM user WHERE canonical_username = ?1
+         UNION ALL SELECT 1 FROM user_key WHERE id = 'username:' || ?1",
+    )?;
     let mut users = Vec::new();
-    let mut everybody = replaced.prepare("SELECT id, canonical_username FROM user")?;
-    let mut rows = everybody.query([])?;
+    let mut names = replaced.prepare(&format!(
+        "SELECT id, canonical_username FROM user
+         UNION SELECT user_id, substr(id, length('username:') + 1) FROM user_key
+          WHERE {IS_SIGN_IN_NAME}"
+    ))?;
+    let mut rows = names.query([])?;
     while let Some(row) = rows.next()? {
         let (id, name): (UserId, String) = record(row)?;
         if !is_there.exists([&name])? {

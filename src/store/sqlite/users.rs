@@ -2,7 +2,7 @@
 
 use rusqlite::Transaction;
 
-use super::keys::{add_key, move_sign_in_name, see_that_nobody_else_signs_in_as};
+use super::keys::{move_sign_in_name, see_that_nobody_else_signs_in_as, sign_in_names};
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, delete_rows_of, first, insert_key,
     insert_session, invitations, names, one_time_tokens, run,
@@ -12,7 +12,7 @@ use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    Key, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
+    Key, KeyId, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
     UserRenamed, Users,
 };
 
@@ -21,7 +21,7 @@ impl Users for Sqlite {
         let done = self.write(WRITE_PATIENCE, |tx| {
             see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
             self.insert_new_user(tx, user)?;
-            keys.iter().try_for_each(|key| add_key(tx, key))
+            keys.iter().try_for_each(|key| self.insert_new_key(tx, key, user.created_at))
         });
         UserAdded::of(done)
     }
@@ -57,13 +57,16 @@ impl Users for Sqlite {
             let before = name_of(tx, id)?.ok_or(SqliteFault::Refused(Refused::NoUser))?;
             let sql = "UPDATE user SET username = ?, canonical_username = ? WHERE id = ?";
             run(tx, sql, &cells![username, canonical, id])?;
+            let moved = move_sign_in_name(tx, id, &before, canonical)?;
             if before != canonical {
-                let new = self.name_hash(canonical);
-                names::refuse_resting(tx, new, id, now)?;
-                names::delete(tx, new)?;
-                self.let_rest(tx, &before, Some(id), rests_until)?;
+                self.take_name(tx, canonical, id, now)?;
             }
-            move_sign_in_name(tx, id, &before, canonical)?;
+            let moved = moved.as_ref().and_then(KeyId::sign_in_name);
+            for name in [Some(&*before), moved].into_iter().flatten() {
+                if name != canonical {
+                    self.let_rest(tx, name, Some(id), rests_until)?;
+                }
+            }
             one_time_tokens::delete_all_of(tx, id)?;
             Ok(())
         });
@@ -110,10 +113,13 @@ impl Users for Sqlite {
 
     fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
-            let name = name_of(tx, id)?;
             names::forget_owner(tx, id)?;
-            if let Some(name) = name {
+            if let Some(name) = name_of(tx, id)? {
                 self.let_rest(tx, &name, None, rests_until)?;
+            }
+            let keys = sign_in_names(tx, id)?;
+            for name in keys.iter().filter_map(|it| it.id.sign_in_name()) {
+                self.let_rest(tx, name, None, rests_until)?;
             }
             delete_rows_of(tx, id, |_| true)?;
             run(tx, "DELETE FROM user WHERE id = ?", &cells![id])
@@ -130,8 +136,21 @@ impl Sqlite {
         names::refuse_resting(tx, name, &user.id, user.created_at)
     }
 
+    /// Gives a name to a user, unless it rests for them: whatever is theirs rests no longer.
+    pub(super) fn take_name(
+        &self,
+        tx: &Transaction<'_>,
+        canonical: &str,
+        user: &UserId,
+        now: Moment,
+    ) -> SqliteResult<()> {
+        let name = self.name_hash(canonical);
+        names::refuse_resting(tx, name, user, now)?;
+        names::delete(tx, name).map(drop)
+    }
+
     /// Lets a name rest, if it is to.
-    fn let_rest(
+    pub(super) fn let_rest(
         &self,
         tx: &Transaction<'_>,
         canonical: &str,

@@ -386,7 +386,8 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
     let email = KeyId::new("email", "ann@example.com").unwrap();
     let github = KeyId::new("github", "1").unwrap();
     let other = Password::new("other");
-    let create = |id, password| keys::create(store, hasher, &ann.user.id, &NewKey { id, password });
+    let create =
+        |id, password| keys::create(store, hasher, &ann.user.id, &NewKey { id, password }, NOW);
     assert_eq!(create(&email, Some(&other)), Ok(KeyAdded::Done));
     assert_eq!(create(&github, None), Ok(KeyAdded::Done));
     assert_eq!(create(&github, None), Ok(KeyAdded::Taken));
@@ -400,9 +401,9 @@ fn takes_several_keys_each_with_its_own_password_or_with_none() {
     assert_eq!(keys::user_by_provider(store, &email), Ok(None), "the password is not skipped");
 
     assert!(keys::get(store, &email).unwrap().is_some());
-    assert_eq!(keys::delete(store, &ann.user.id, &email), Ok(true));
+    assert_eq!(keys::delete(store, &ann.user.id, &email, Rest::default(), NOW), Ok(true));
     assert!(keys::get(store, &email).unwrap().is_none());
-    assert_eq!(keys::delete(store, &ann.user.id, &email), Ok(false));
+    assert_eq!(keys::delete(store, &ann.user.id, &email, Rest::default(), NOW), Ok(false));
     assert!(by_password(&email, "other") == Ok(Proof::Refused(ProofFailure::UnknownKey)));
 }
 
@@ -436,7 +437,7 @@ fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
         let key = KeyId::new("email", &number.to_string()).unwrap();
         let password = Password::new(&format!("secret {number}"));
         let key = NewKey { id: &key, password: Some(&password) };
-        assert_eq!(keys::create(store, hasher, id, &key), Ok(KeyAdded::Done));
+        assert_eq!(keys::create(store, hasher, id, &key, NOW), Ok(KeyAdded::Done));
     }
     assert_eq!([cost("secret"), cost("secret 3")], [(true, 1), (true, 4)]);
     assert_eq!([cost("wrong"), cost("secret 8")], [(false, 4), (false, 4)], "four at most");

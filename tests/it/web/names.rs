@@ -83,6 +83,15 @@ fn reserves_names_of_an_office_wherever_the_site_is_served_for_real() {
         "Admin",
         "ＲＯＯＴ",
         "ſupport",
+        "admin.",
+        "_Admin_",
+        "-root-",
+        "..support",
+        "(admin)",
+        "ádmin",
+        "ＡＤＭＩŃ.",
+        "a\u{308}dmin",
+        "RÖÖT",
     ];
     for office in offices {
         let mut visit = Visit::with(of_example());
@@ -90,6 +99,9 @@ fn reserves_names_of_an_office_wherever_the_site_is_served_for_real() {
         assert_eq!((visit.count("user"), visit.site.hashes_computed()), (0, 0));
         let mut visit = Visit::new();
         assert_eq!(sign_up(&mut visit, office).status, 302, "where it is tried out: {office}");
+    }
+    for name in ["admin.anna", "adminanna", "rootbeer", "----", "no.body", "sys-admin-2"] {
+        assert_eq!(sign_up(&mut Visit::with(of_example()), name).status, 302, "{name}");
     }
 }
 
@@ -101,7 +113,13 @@ fn reserves_what_the_operator_lists_beside_them() {
     for name in ["boss", "BOSS", "CEO-of-us", "admin"] {
         assert_eq!(plain(&sign_up(&mut visit, name)), TAKEN, "{name}");
     }
+    assert_eq!(plain(&sign_up(&mut visit, "_böss_")), TAKEN);
     assert_eq!(sign_up(&mut visit, "bossy").status, 302);
+    let reserved = Reserved::read("Boss\n").unwrap();
+    let rules = Rules { reserved, ..Rules::default() };
+    let mut visit = Visit::with(Settings { rules, ..Settings::default() });
+    assert_eq!(plain(&sign_up(&mut visit, "BOSS")), TAKEN);
+    assert_eq!(sign_up(&mut visit, "boss.").status, 302, "where it is tried out");
 }
 
 #[test]
@@ -180,6 +198,14 @@ fn tells_the_operator_that_a_name_rests_and_frees_it_when_told_to() {
     said(&user(&["free", "bobby"]));
     said(&user(&["delete", "carl", "--yes", "--name-rest=0"]));
     said(&user(&["add", "carl"]));
+    said(&user(&["key", "add", "anna", "username:annette"]));
+    said(&user(&["key", "remove", "anna", "username:ANNETTE"]));
+    for words in [&["add", "annette"][..], &["key", "add", "carl", "username:Annette"]] {
+        assert!(refusal(&user(words), 1).contains("vestibule user free"), "{words:?}");
+    }
+    said(&user(&["key", "add", "anna", "username:annette"]));
+    said(&user(&["key", "remove", "anna", "username:annette", "--name-rest=0"]));
+    said(&user(&["key", "add", "carl", "username:annette"]));
     let trail = said(&run(folder.path(), &["audit", "--json"]));
     assert_eq!(trail.matches("\"user_free\"").count(), 2);
     assert!(!trail.contains("bobby"), "names are no matter of the trail");
@@ -232,12 +258,13 @@ fn frees_no_name_by_a_restore() {
     user(&["delete", "carl", "--yes"]);
     user(&["rename", "bobo", "bobby"]);
     user(&["rename", "dora", "doris"]);
+    user(&["key", "add", "anna", "username:annette"]);
     server.stop();
     let told = said(&run(folder.path(), &["restore", copy.to_str().unwrap(), "--yes"]));
-    assert!(told.contains("6 names stay reserved"), "{told}");
+    assert!(told.contains("7 names stay reserved"), "{told}");
     let server = Binary::start(folder.path(), &[]);
     // Deleted, renamed and made since, renamed from there, and there again.
-    for name in ["carl", "dora", "doris", "erna", "bobby", "anna", "bobo"] {
+    for name in ["carl", "dora", "doris", "erna", "bobby", "anna", "bobo", "annette"] {
         let form = format!("username={name}&password=correct+horse");
         let answer = server.post("/signup", &form, None);
         assert_eq!((answer.status, &*answer.body), TAKEN, "{name}");

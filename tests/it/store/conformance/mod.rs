@@ -310,6 +310,7 @@ suite! {
     lets_access_tokens_be_good_again_when_their_owner_is_let_in_again
     lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them
     lets_the_old_name_of_a_user_rest_for_everybody_but_them
+    lets_every_sign_in_name_that_a_user_gives_up_rest_for_everybody_but_them
     lets_a_name_rest_until_its_last_moment_or_until_it_is_freed
     admits_nobody_whose_name_rests
     brings_a_database_of_the_first_schema_of_servers_up_to_date
@@ -487,7 +488,7 @@ fn lets_no_reset_link_set_a_password_under_another_epoch(desk: &Desk) {
     assert_eq!(desk.store.reset_password(&link.id, &hash("$two"), now), Ok(false));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
     assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
-    assert_eq!(desk.store.add_sign_in_name(&user("ann").id, "anni"), Ok(KeyAdded::Done));
+    assert_eq!(desk.store.add_sign_in_name(&user("ann").id, "anni", TODAY), Ok(KeyAdded::Done));
     assert!(is_valid(), "a name more ends nothing");
 }
 
@@ -523,7 +524,7 @@ fn ends_the_replaced_session_when_somebody_signs_up(desk: &Desk) {
 fn renames_a_user_and_their_username_key_together(desk: &Desk) {
     with_ann(desk);
     let github = Key { id: KeyId::new("github", "1").unwrap(), ..key("ann") };
-    desk.store.add_key(&github).unwrap();
+    desk.store.add_key(&github, TODAY).unwrap();
     let id = user("ann").id;
     assert_eq!(desk.store.rename_user(&id, "Anna", "anna", None, TODAY), Ok(UserRenamed::Done));
     assert_eq!(desk.store.user(&id).unwrap().unwrap().username, "Anna");
@@ -630,20 +631,20 @@ fn gives_several_keys_to_a_user_and_each_key_to_one_user(desk: &Desk) {
     desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
     let github = KeyId::new("github", "1").unwrap();
     let of = |name| Key { id: github.clone(), user_id: user(name).id, hashed_password: None };
-    assert_eq!(desk.store.add_key(&of("ann")), Ok(KeyAdded::Done));
-    assert_eq!(desk.store.add_key(&of("bob")), Ok(KeyAdded::Taken));
-    assert_eq!(desk.store.add_key(&of("bob")), Ok(KeyAdded::Taken));
+    assert_eq!(desk.store.add_key(&of("ann"), TODAY), Ok(KeyAdded::Done));
+    assert_eq!(desk.store.add_key(&of("bob"), TODAY), Ok(KeyAdded::Taken));
+    assert_eq!(desk.store.add_key(&of("bob"), TODAY), Ok(KeyAdded::Taken));
     assert_eq!(desk.store.key(&github).unwrap().unwrap().user_id, user("ann").id);
     let (found, key) = desk.store.user_of_key(&github).unwrap().unwrap();
     assert!(found == user("ann") && key.hashed_password.is_none());
-    assert_eq!(desk.store.delete_key(&user("bob").id, &github), Ok(false), "it is not his");
-    assert_eq!(desk.store.delete_key(&user("ann").id, &github), Ok(true));
-    assert_eq!(desk.store.delete_key(&user("ann").id, &github), Ok(false));
+    assert_eq!(desk.store.delete_key(&user("bob").id, &github, None), Ok(false), "it is not his");
+    assert_eq!(desk.store.delete_key(&user("ann").id, &github, None), Ok(true));
+    assert_eq!(desk.store.delete_key(&user("ann").id, &github, None), Ok(false));
     assert!(desk.store.user_of_key(&github).unwrap().is_none());
 }
 
 fn gives_no_key_and_no_session_to_somebody_who_is_not_there(desk: &Desk) {
-    assert_eq!(desk.store.add_key(&key("eve")), Ok(KeyAdded::NoUser));
+    assert_eq!(desk.store.add_key(&key("eve"), TODAY), Ok(KeyAdded::NoUser));
     assert_eq!(
         desk.store.start_session(&session("eve", [1, 2, 3]), MANY, &SessionStart::default()),
         Ok(SessionStarted::ProofOutdated)
@@ -682,7 +683,7 @@ fn hashes_of(desk: &Desk, name: &str) -> Vec<String> {
 fn give_key(desk: &Desk, name: &str, (provider, id): (&str, &str), text: Option<&str>) {
     let (id, user_id) = (KeyId::new(provider, id).unwrap(), user(name).id);
     let key = Key { id, user_id, hashed_password: text.map(hash) };
-    assert_eq!(desk.store.add_key(&key), Ok(KeyAdded::Done));
+    assert_eq!(desk.store.add_key(&key, TODAY), Ok(KeyAdded::Done));
 }
 
 fn epoch_of(desk: &Desk, name: &str) -> Epoch {
@@ -804,8 +805,12 @@ fn gives_a_name_that_shows_or_lets_in_one_user_to_no_other(desk: &Desk) {
     let of_bob = |name: &str| Key { user_id: user("bob").id, ..key(name) };
     for name in ["ann", "anni"] {
         assert_eq!(store.add_user(&user(name), &[]), Ok(UserAdded::NameTaken), "{name}");
-        assert_eq!(store.add_key(&of_bob(name)), Ok(KeyAdded::Taken), "{name}");
-        assert_eq!(store.add_sign_in_name(&user("bob").id, name), Ok(KeyAdded::Taken), "{name}");
+        assert_eq!(store.add_key(&of_bob(name), TODAY), Ok(KeyAdded::Taken), "{name}");
+        assert_eq!(
+            store.add_sign_in_name(&user("bob").id, name, TODAY),
+            Ok(KeyAdded::Taken),
+            "{name}"
+        );
         assert_eq!(
             store.rename_user(&user("bob").id, name, name, None, TODAY),
             Ok(UserRenamed::NameTaken),
@@ -814,8 +819,8 @@ fn gives_a_name_that_shows_or_lets_in_one_user_to_no_other(desk: &Desk) {
     }
     let of_eve = Key { user_id: user("eve").id, ..key("bob") };
     assert_eq!(store.add_user(&user("eve"), &[of_eve]), Ok(UserAdded::NameTaken));
-    assert_eq!(store.add_sign_in_name(&user("ann").id, "bob"), Ok(KeyAdded::Taken));
-    assert_eq!(store.add_sign_in_name(&user("ann").id, "anni"), Ok(KeyAdded::Taken));
+    assert_eq!(store.add_sign_in_name(&user("ann").id, "bob", TODAY), Ok(KeyAdded::Taken));
+    assert_eq!(store.add_sign_in_name(&user("ann").id, "anni", TODAY), Ok(KeyAdded::Taken));
     assert_eq!((desk.count("user"), desk.count("user_key")), (2, 2));
     let has_fault = || {
         let faults = store.faults().unwrap();
@@ -831,7 +836,7 @@ fn adds_a_sign_in_name_with_the_password_of_the_user_and_ends_nothing(desk: &Des
     let token = access_token("ann", 50);
     desk.store.add_access_token(&token, &live.id, 9).unwrap();
     give_key(desk, "ann", ("email", "a@x"), Some("$mail"));
-    let add = |name: &str, to: &str| desk.store.add_sign_in_name(&user(name).id, to);
+    let add = |name: &str, to: &str| desk.store.add_sign_in_name(&user(name).id, to, TODAY);
     assert_eq!(add("ann", "anni"), Ok(KeyAdded::Done));
     let keys = ["email:a@x $mail", "username:ann $one", "username:anni $one"];
     assert_eq!(hashes_of(desk, "ann"), keys);
@@ -850,9 +855,9 @@ fn deletes_a_key_with_everything_that_may_have_begun_with_it(desk: &Desk) {
     desk.store.add_access_token(&token, &live.id, 9).unwrap();
     desk.store.add_one_time_token(&link).unwrap();
     let (ann, before) = (user("ann").id, epoch_of(desk, "ann"));
-    assert_eq!(desk.store.delete_key(&ann, &KeyId::username("anni")), Ok(false));
+    assert_eq!(desk.store.delete_key(&ann, &KeyId::username("anni"), None), Ok(false));
     assert!(is_alive(desk, &live));
-    assert_eq!(desk.store.delete_key(&ann, &KeyId::new("github", "1").unwrap()), Ok(true));
+    assert_eq!(desk.store.delete_key(&ann, &KeyId::new("github", "1").unwrap(), None), Ok(true));
     assert!(!is_alive(desk, &live) && epoch_of(desk, "ann") != before);
     assert_eq!((desk.count("access_token"), desk.count("one_time_token")), (0, 0));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
@@ -1334,7 +1339,7 @@ fn lets_nobody_in_by_what_was_proven_before_a_credential_changed(desk: &Desk) {
     };
     let ways: [&dyn Fn() -> store::Result<bool>; 3] = [
         &|| store.set_password(&ann, Some(&hash("$two"))).map(|it| it == PasswordSet::Done),
-        &|| store.delete_key(&ann, &KeyId::new("github", "1").unwrap()),
+        &|| store.delete_key(&ann, &KeyId::new("github", "1").unwrap(), None),
         &shut_out_for_a_moment,
     ];
     for (number, change) in ways.into_iter().enumerate() {
@@ -1654,7 +1659,7 @@ fn keeps_nothing_where_nothing_is_known(desk: &Desk) {
         user_id: user("ann").id,
         hashed_password: None,
     };
-    desk.store.add_key(&github).unwrap();
+    desk.store.add_key(&github, TODAY).unwrap();
     assert!(desk.store.key(&github.id).unwrap().unwrap().hashed_password.is_none());
     desk.store.add_access_token(&access_token("ann", 5), &live.id, 9).unwrap();
     let full = Record {
@@ -1842,6 +1847,49 @@ fn lets_the_old_name_of_a_user_rest_for_everybody_but_them(desk: &Desk) {
     assert_eq!((desk.count("resting_name"), desk.raw().number(sql)), (3, 0));
 }
 
+fn lets_every_sign_in_name_that_a_user_gives_up_rest_for_everybody_but_them(desk: &Desk) {
+    with_ann(desk);
+    let store = &desk.store;
+    store.add_user(&user("bob"), &[]).unwrap();
+    let (ann, bob) = (user("ann").id, user("bob").id);
+    let give = |id: &UserId, name: &str| store.add_sign_in_name(id, name, TODAY).unwrap();
+    let rename =
+        |id: &UserId, name: &str| store.rename_user(id, name, name, Some(LATER), TODAY).unwrap();
+    let rests = |name: &str| {
+        let of_bob = Key { user_id: bob.clone(), ..key(name) };
+        assert_eq!(give(&bob, name), KeyAdded::NameReserved, "{name}");
+        assert_eq!(store.add_key(&of_bob, TODAY), Ok(KeyAdded::NameReserved), "{name}");
+        assert_eq!(rename(&bob, name), UserRenamed::NameReserved, "{name}");
+        let with_key = Key { user_id: user("eve").id, ..key(name) };
+        assert_eq!(store.add_user(&user("eve"), &[with_key]), Ok(UserAdded::NameReserved));
+        assert_eq!(add(desk, name, TODAY), UserAdded::NameReserved, "{name}");
+    };
+    // A key that is removed.
+    assert_eq!((give(&ann, "anni"), give(&ann, "annie")), (KeyAdded::Done, KeyAdded::Done));
+    assert_eq!(store.delete_key(&ann, &KeyId::username("anni"), Some(LATER)), Ok(true));
+    rests("anni");
+    assert_eq!(give(&ann, "anni"), KeyAdded::Done, "they take it back");
+    assert_eq!(store.delete_key(&ann, &KeyId::username("anni"), None), Ok(true));
+    assert_eq!(store.is_name_free("anni", TODAY), Ok(true), "where no name is to rest");
+    // The name of a user is not given up with its key.
+    assert_eq!(store.delete_key(&ann, &KeyId::username("ann"), Some(LATER)), Ok(true));
+    assert_eq!(desk.count("resting_name"), 0);
+    // A key that moves along with a name it does not have, as after an import.
+    assert_eq!(rename(&ann, "anne"), UserRenamed::Done);
+    rests("ann");
+    rests("annie");
+    // Those of a user who is deleted.
+    assert_eq!(give(&ann, "annett"), KeyAdded::Done);
+    assert_eq!(store.delete_user(&ann, Some(LATER)), Ok(true));
+    for name in ["ann", "annie", "anne", "annett"] {
+        rests(name);
+    }
+    let sql = "SELECT count(*) FROM resting_name WHERE user_id IS NOT NULL";
+    assert_eq!((desk.count("resting_name"), desk.raw().number(sql)), (4, 0));
+    assert_eq!(store.free_name("annett"), Ok(true));
+    assert_eq!(give(&bob, "annett"), KeyAdded::Done);
+}
+
 fn lets_a_name_rest_until_its_last_moment_or_until_it_is_freed(desk: &Desk) {
     let at = Moment::from_millis;
     for (name, end) in [("a", 5), ("b", 5), ("c", 5), ("d", 6), ("e", 6)] {
@@ -1887,6 +1935,14 @@ fn admits_nobody_whose_name_rests(desk: &Desk) {
     assert_eq!(desk.count("user"), 0);
     assert_eq!(admit(true, TODAY), [ImportStatus::NameRests, ImportStatus::New]);
     assert_eq!(desk.store.user_by_name("ann"), Ok(None));
+    let by_another_name = [ImportedUser {
+        keys: vec![Key { user_id: user("eve").id, ..key("ann") }],
+        ..arrival("eve")
+    }];
+    assert_eq!(
+        desk.store.import_status(&by_another_name, TODAY).unwrap(),
+        [ImportStatus::NameRests]
+    );
     assert_eq!(admit(false, Moment::from_millis(51))[0], ImportStatus::New);
     assert_eq!(desk.store.user_by_name("ann"), Ok(Some(user("ann"))));
 }

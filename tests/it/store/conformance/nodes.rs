@@ -370,7 +370,7 @@ pub fn lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up(desk: 
             }
             _ => {
                 let id = KeyId::new("github", &name).unwrap();
-                node.add_key(&Key { id, ..key(&name) }) == Ok(KeyAdded::Done)
+                node.add_key(&Key { id, ..key(&name) }, TODAY) == Ok(KeyAdded::Done)
             }
         };
         assert!(is_done, "round {round}");
@@ -580,7 +580,7 @@ pub fn no_sign_in_name_is_added_with_a_password_that_is_replaced_meanwhile(desk:
                 return;
             }
             let name = format!("n{round}x{number}");
-            patiently(desk, || node.add_sign_in_name(&id, &name));
+            patiently(desk, || node.add_sign_in_name(&id, &name, TODAY));
         });
         let keys = desk.store.keys_of(&id).unwrap();
         assert_eq!(keys.len(), 1 + (round + 1) * (NODES - 1));
