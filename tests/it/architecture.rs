@@ -10,7 +10,7 @@ use crate::binary::vestibule;
 
 /// Libraries that one noun or layer alone may name, and which. Replacing one is then a change in one place.
 /// rusqlite has two homes: `cli/import` reads the files of other programs, which is no matter of the store.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 28] = [
     ("tiny_http", &["server/workers"]),
     ("signal_hook", &["server/mod"]),
     ("mio", &["server/gate"]),
@@ -25,6 +25,8 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("scrypt", &["base/password"]),
     ("bcrypt", &["base/password"]),
     ("pbkdf2", &["base/password"]),
+    ("md5", &["base/password"]),
+    ("sha_crypt", &["base/password"]),
     ("blake2", &["base/token"]),
     ("rand", &["base/token"]),
     ("httpdate", &["web/http"]),

@@ -6,30 +6,28 @@
 //! their users can be imported.
 
 mod legacy;
+mod md5_crypt;
+mod stored;
+mod unsupported;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Argon2, Block};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::base::token::random_bytes;
 use legacy::LegacyHash;
+use stored::{Scheme, Stored};
+
+pub use stored::{MEMORY_KIB_MAX, WORK_KIB_MAX, memory_kib_max};
 
 /// Bytes of the random salt in a new hash (NIST SP 800-63B-4 § 3.1.1.2 wants 4, RFC 9106 wants 16).
 const SALT_BYTES: usize = 16;
 
 /// Bytes of a new hash.
 const OUTPUT_BYTES: usize = 32;
-
-/// The most memory that a stored hash may require, in KiB: RFC 9106's second choice. A hash that requires
-/// more is not computed, so that no row in the database can exhaust the machine.
-pub const MEMORY_KIB_MAX: u32 = 64 * 1024;
-
-/// The most work that a stored hash may require, in KiB times passes: RFC 9106's second choice has three
-/// passes. It takes five times as long as a hash of ours.
-pub const WORK_KIB_MAX: u64 = 3 * 64 * 1024;
 
 /// A password as it was typed, ready to be hashed.
 ///
@@ -81,7 +79,7 @@ impl Password {
 
 /// A stored hash: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`, which names its own
 /// scheme and parameters, or the format of another system: `s2:salt:hex` and `salt:hex` (Lucia), `$2b$…`
-/// (bcrypt), `pbkdf2_sha256$…` (Django). It has neither `Debug` nor `Display`.
+/// (bcrypt), `pbkdf2_sha256$…` and others (Django), `$apr1$…` (Apache), `$6$…` (crypt). It has neither `Debug` nor `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
@@ -98,15 +96,44 @@ impl PasswordHash {
 
     /// Whether a password can match this hash. If not, verifying it results in [`Verdict::Unreadable`].
     pub fn is_readable(&self) -> bool {
-        Stored::read(&self.0).is_some() || LegacyHash::read(&self.0).is_some()
+        self.fault().is_none()
+    }
+
+    /// Why no password can match this hash; `None`: one can.
+    pub fn fault(&self) -> Option<HashFault> {
+        Readable::read(&self.0).err()
     }
 
     /// The name of the scheme, as in `argon2id` or `bcrypt`; `unknown` if the hash is not readable.
     pub fn kind(&self) -> &'static str {
-        match (Stored::read(&self.0), LegacyHash::read(&self.0)) {
-            (Some(stored), _) => stored.scheme.algorithm.as_str(),
-            (None, Some(legacy)) => legacy.kind(),
-            (None, None) => "unknown",
+        match Readable::read(&self.0) {
+            Ok(Readable::Argon2(stored)) => stored.scheme.algorithm.as_str(),
+            Ok(Readable::Legacy(legacy)) => legacy.kind(),
+            Err(_) => "unknown",
+        }
+    }
+}
+
+/// Why no password can be verified by a stored hash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HashFault {
+    /// It asks for more work or memory than is spent on a hash: the scheme, and what it asks for.
+    TooCostly(String),
+    /// It is malformed, or of a scheme that is not verified: its name, where it can be told.
+    NotSupported(Option<&'static str>),
+}
+
+/// A stored hash that can be verified.
+enum Readable {
+    Argon2(Stored),
+    Legacy(LegacyHash),
+}
+
+impl Readable {
+    fn read(text: &str) -> Result<Self, HashFault> {
+        match Stored::read(text) {
+            Some(stored) => stored.map(Self::Argon2),
+            None => LegacyHash::read(text).map(Self::Legacy),
         }
     }
 }
@@ -120,9 +147,8 @@ pub enum Verdict {
     Stale,
     /// The password is wrong, or there was no hash to compare it with.
     Wrong,
-    /// The scheme of the stored hash is unknown, or its cost is over [`MEMORY_KIB_MAX`], [`WORK_KIB_MAX`],
-    /// a bcrypt cost of 14 or 2,000,000 iterations of PBKDF2. No password matches it; the operator should
-    /// be told.
+    /// The stored hash cannot be verified, for the reason that [`PasswordHash::fault`] tells. No password
+    /// matches it; the operator should be told.
     Unreadable,
 }
 
@@ -149,13 +175,15 @@ pub struct Hasher {
     decoy: Stored,
     blocks: Mutex<Vec<Vec<Block>>>,
     returned: Condvar,
+    /// Held while a costly hash of another system is computed: the memory has room for one.
+    costly_turn: Mutex<()>,
     computed: AtomicU64,
 }
 
 impl Hasher {
     /// A hasher that computes at most `at_once` hashes at the same time (at least one); further callers
-    /// wait. Memory is allocated at the first use and kept: `at_once` × `cost.memory_kib`. Verifying a hash
-    /// of Lucia's takes up to 32 MiB more while it runs.
+    /// wait. Memory is allocated at the first use and kept: `at_once` × `cost.memory_kib`. Verifying
+    /// hashes of other systems takes more while it runs, [`memory_kib_max`] in all.
     ///
     /// Panics if Argon2 does not allow `cost`.
     pub fn new(at_once: usize, cost: Cost) -> Self {
@@ -172,6 +200,7 @@ impl Hasher {
             decoy,
             blocks: Mutex::new(vec![Vec::new(); at_once.max(1)]),
             returned: Condvar::new(),
+            costly_turn: Mutex::new(()),
             computed: AtomicU64::new(0),
         }
     }
@@ -187,24 +216,33 @@ impl Hasher {
     ///
     /// With `None` (an unknown name, a key without a password) and with an unreadable hash, the same work
     /// is done on a decoy, so that the time taken reveals nothing (OWASP ASVS 6.3.8).
-    // LIMIT: a hash of another system takes a different time, so until the user's first sign-in a patient
-    // attacker can tell that the account was imported.
+    // LIMIT: a hash of another system takes a different time, though none takes less than a hash of ours,
+    // so until the user's first sign-in a patient attacker can tell that the account was imported.
     pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
         let Some(PasswordHash(text)) = stored else {
             self.compare(password, &self.decoy);
             return Verdict::Wrong;
         };
-        if let Some(target) = Stored::read(text) {
-            return self.compare(password, &target);
+        if let Ok(target) = Readable::read(text) {
+            return self.verify_readable(password, &target);
         }
-        match LegacyHash::read(text) {
-            Some(target) if self.matches_legacy(password, &target) => Verdict::Stale,
-            Some(_) => Verdict::Wrong,
-            None => {
-                self.compare(password, &self.decoy);
-                Verdict::Unreadable
+        self.compare(password, &self.decoy);
+        Verdict::Unreadable
+    }
+
+    fn verify_readable(&self, password: &Password, target: &Readable) -> Verdict {
+        let (verdict, is_cheap) = match target {
+            Readable::Argon2(it) => {
+                (self.compare(password, it), it.scheme.is_cheaper_than(&self.ours))
             }
+            Readable::Legacy(it) if self.matches_legacy(password, it) => (Verdict::Stale, false),
+            Readable::Legacy(it) => (Verdict::Wrong, it.is_cheap()),
+        };
+        if verdict == Verdict::Wrong && is_cheap {
+            // Or a wrong password would be answered sooner than an unknown name.
+            self.compare(password, &self.decoy);
         }
+        verdict
     }
 
     /// The number of hashes computed so far. Tests compare it to see that two answers cost the same.
@@ -244,6 +282,9 @@ impl Hasher {
     }
 
     fn compute(&self, scheme: &Scheme, password: &str, salt: &[u8], length: usize) -> phc::Output {
+        // Before memory is borrowed, so that other hashes are computed meanwhile.
+        let costly = scheme.is_costly();
+        let _turn = costly.then(|| self.costly_turn.lock().unwrap_or_else(PoisonError::into_inner));
         let mut loan = self.borrow(scheme.params.block_count());
         self.computed.fetch_add(1, Ordering::Relaxed);
         let argon2 = Argon2::new(scheme.algorithm, scheme.version, scheme.params.clone());
@@ -295,69 +336,6 @@ impl Drop for BlockLoan<'_> {
         }
         self.hasher.free().push(blocks);
         self.hasher.returned.notify_one();
-    }
-}
-
-/// A member of the Argon2 family, with its cost.
-#[derive(Clone)]
-struct Scheme {
-    algorithm: Algorithm,
-    version: Version,
-    params: Params,
-}
-
-impl Scheme {
-    fn argon2id(cost: Cost) -> Self {
-        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
-            .expect("the cost is one that Argon2 allows");
-        Self { algorithm: Algorithm::Argon2id, version: Version::V0x13, params }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        let cost = |it: &Self| (it.params.m_cost(), it.params.t_cost(), it.params.p_cost());
-        (self.algorithm, self.version) == (other.algorithm, other.version)
-            && cost(self) == cost(other)
-    }
-
-    fn write(&self, salt: &[u8], output: phc::Output) -> String {
-        let params = phc::ParamsString::try_from(&self.params).expect("three numbers fit");
-        phc::PasswordHash {
-            algorithm: self.algorithm.ident(),
-            version: Some(self.version.into()),
-            params,
-            salt: Some(phc::Salt::new(salt).expect("16 bytes fit")),
-            hash: Some(output),
-        }
-        .to_string()
-    }
-}
-
-/// A parsed PHC string.
-struct Stored {
-    scheme: Scheme,
-    salt: Vec<u8>,
-    output: phc::Output,
-}
-
-impl Stored {
-    fn read(text: &str) -> Option<Self> {
-        let hash = phc::PasswordHash::new(text).ok()?;
-        let params = Params::try_from(&hash).ok()?;
-        let salt = hash.salt?.to_vec();
-        let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
-        if params.m_cost() > MEMORY_KIB_MAX
-            || work > WORK_KIB_MAX
-            || salt.len() < argon2::MIN_SALT_LEN
-        {
-            return None;
-        }
-        let scheme = Scheme {
-            algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
-            // The PHC string format: no version means the first one.
-            version: Version::try_from(hash.version.unwrap_or(0x10)).ok()?,
-            params,
-        };
-        Some(Self { scheme, salt, output: hash.hash? })
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::reasons::{Reason, SourceRow};
 use crate::base::clock::Moment;
+use crate::base::password::PasswordHash;
 use crate::store::{Groups, Key, Session};
 
 /// Somebody with all that is theirs. It holds tokens and hashes and so has no `Debug`.
@@ -35,6 +36,18 @@ pub(super) struct Candidate {
     pub(super) reasons: Vec<Reason>,
     /// Why they cannot come over, if their source knows it already: what follows their name.
     pub(super) fault: Option<String>,
+}
+
+/// The hash, if a password can be verified by it; else the reason why not is added.
+pub(super) fn verifiable(hash: Option<String>, reasons: &mut Vec<Reason>) -> Option<String> {
+    let hash = PasswordHash::from_stored(hash?);
+    match hash.fault() {
+        None => Some(hash.as_stored().to_owned()),
+        Some(fault) => {
+            reasons.push(Reason::of_fault(fault));
+            None
+        }
+    }
 }
 
 /// A way to prove who one is.

@@ -8,12 +8,11 @@ use csv::{ReaderBuilder, StringRecord};
 use serde_json::Value;
 
 use super::attributes::{self, SECRETS, is_secret};
-use super::candidate::{Candidate, CandidateKey};
+use super::candidate::{Candidate, CandidateKey, verifiable};
 use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::report::{Report, cut};
 use super::text_file::TextFile;
 use crate::auth::users;
-use crate::base::password::PasswordHash;
 use crate::cli::export_format::LINE_BYTES_MAX;
 use crate::store::{Progress, tell};
 
@@ -114,11 +113,7 @@ impl CsvColumns {
         });
         let groups = users::groups(&optional(self.groups).unwrap_or_default().replace(';', ","));
         let fault = groups.is_none().then(|| "has groups that cannot be groups here".to_owned());
-        let given = optional(Some(self.hash)).map(str::to_owned);
-        let hash = given.clone().filter(|it| PasswordHash::from_stored(it.clone()).is_readable());
-        if given.is_some() && hash.is_none() {
-            reasons.push(Reason::of(ReasonKind::UnreadableHash));
-        }
+        let hash = verifiable(optional(Some(self.hash)).map(str::to_owned), &mut reasons);
         let line = row.position().map_or(SourceRow::Unknown, |it| SourceRow::Line(it.line()));
         Candidate {
             id: optional(self.id).map(str::to_owned),

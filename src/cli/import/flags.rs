@@ -99,11 +99,12 @@ enum SourceArgs {
         options: ImportOptions,
     },
 
-    /// Import a password file of Apache or nginx. Users whose hash is bcrypt keep their password; all
+    /// Import a password file of Apache or nginx. Users whose hash can be verified keep their password; all
     /// others are imported without one and need a new one.
     #[command(after_help = "Example:\n  \
         vestibule import htpasswd /etc/nginx/htpasswd --dry-run\n\n\
-        `vestibule user reset-link NAME` then lets a user choose a password. There are no ids, so a user who \
+        Hashes may be bcrypt, $apr1$, $1$, $5$ and $6$; each is replaced when its user signs in. \
+        `vestibule user reset-link NAME` lets a user choose a password. There are no ids, so a user who \
         exists by the same name is taken for the same person and left as they are.")]
     Htpasswd {
         /// The password file; `-` for standard input.
@@ -119,8 +120,9 @@ enum SourceArgs {
         printf 'username,hash,groups\\nanna,$2b$12$…,staff;admin\\n' | vestibule import csv -\n\n\
         The first line names the columns: username, and one of hash, password_hash or hashed_password. \
         Optional are id, email and groups (separated by ; or ,). Other columns are kept as attributes, unless \
-        their name suggests a password or a secret. Hashes may be Argon2, bcrypt, scrypt as Lucia writes it \
-        or PBKDF2 as Django writes it; users with another kind, or none, are imported without a password. \
+        their name suggests a password or a secret. Hashes may be Argon2 (up to 256 MiB of memory, with three passes), \
+        bcrypt, scrypt as Lucia writes it, those of Django, $apr1$, $1$, $5$ and $6$; users with another kind, \
+        or none, are imported without a password. \
         Without an id, a user who exists by the same name is taken for the same person and left as they \
         are.")]
     Csv {

@@ -1,12 +1,11 @@
 //! People out of a file of passwords of Apache or nginx: `name:hash` on a line.
 //!
-//! Decides which hashes are fit to be kept. Those of bcrypt are; the others (`{SHA}`, `$apr1$`, crypt,
-//! the password itself) are broken in no time and go nowhere from here.
+//! Decides what a line is. Hashes that can be verified are kept until the first sign-in replaces them; the
+//! others (`{SHA}`, the oldest crypt, the password itself) go nowhere from here.
 
-use super::candidate::{Candidate, CandidateKey};
-use super::reasons::{Reason, ReasonKind, SourceRow};
+use super::candidate::{Candidate, CandidateKey, verifiable};
+use super::reasons::SourceRow;
 use super::text_file::TextFile;
-use crate::base::password::PasswordHash;
 use crate::store::{Progress, tell};
 
 /// Everybody in the text. A line that is neither a comment, nor blank, nor a name and a hash is refused.
@@ -27,19 +26,15 @@ pub(super) fn read(
         if name.is_empty() || hash.is_empty() {
             return Err(text.fault_here("it is not a name, a colon and a hash"));
         }
-        let hash = Some(hash.to_owned()).filter(|it| is_fit(it));
-        let reasons = hash.is_none().then(|| Reason::of(ReasonKind::UnreadableHash));
+        let mut reasons = Vec::new();
+        let hash = verifiable(Some(hash.to_owned()), &mut reasons);
         all.push(Candidate {
             name: Some(name.to_owned()),
             keys: vec![CandidateKey::OfName { hash }],
             row: SourceRow::Line(number as u64),
-            reasons: reasons.into_iter().collect(),
+            reasons,
             ..Candidate::default()
         });
     }
     Ok(all)
-}
-
-fn is_fit(hash: &str) -> bool {
-    hash.starts_with("$2") && PasswordHash::from_stored(hash.to_owned()).is_readable()
 }

@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
+use crate::base::password::HashFault;
+
 /// Where something stands in what is imported, so that the operator finds it there.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) enum SourceRow {
@@ -62,6 +64,8 @@ pub(super) enum ReasonKind {
     NoPassword,
     /// The hash is of a kind that cannot be verified.
     UnreadableHash,
+    /// The hash asks for more than is spent on one.
+    CostlyHash,
     /// No key by which a person could sign in with a name.
     NoSignInName,
     /// The name that opens the account is not the one that is shown.
@@ -85,6 +89,12 @@ impl ReasonKind {
                 "unreadable_hash",
                 "a password hash of a kind that is not known",
                 "with a password hash of a kind that is not known: they need a new one \
+                 (vestibule user reset-link)",
+            ],
+            Self::CostlyHash => [
+                "costly_hash",
+                "a password hash that is too costly to verify",
+                "with a password hash that is too costly to verify: they need a new one \
                  (vestibule user reset-link)",
             ],
             Self::NoSignInName => [
@@ -117,7 +127,7 @@ impl ReasonKind {
 
     /// Whether it says why no password came over.
     pub(super) const fn is_about_the_password(self) -> bool {
-        matches!(self, Self::NoPassword | Self::UnreadableHash)
+        matches!(self, Self::NoPassword | Self::UnreadableHash | Self::CostlyHash)
     }
 }
 
@@ -130,6 +140,16 @@ impl Reason {
     /// A reason and what it is about, which must be no secret.
     pub(super) const fn about(kind: ReasonKind, detail: String) -> Self {
         Self { kind, detail }
+    }
+
+    /// Why a password did not come over whose hash this is the fault of.
+    pub(super) fn of_fault(fault: HashFault) -> Self {
+        match fault {
+            HashFault::TooCostly(asked) => Self::about(ReasonKind::CostlyHash, asked),
+            HashFault::NotSupported(name) => {
+                Self::about(ReasonKind::UnreadableHash, name.unwrap_or_default().to_owned())
+            }
+        }
     }
 
     /// As data, for scripts.

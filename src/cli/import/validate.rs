@@ -159,13 +159,12 @@ fn note(keys: &[Key], username: &Username, reasons: &mut Vec<Reason>) {
         let names: Vec<_> = names.map(KeyId::provider_user_id).collect();
         reasons.push(Reason::about(kind, names.join(", ")));
     }
-    let (mut readable, mut unreadable) = (0, 0);
-    for hash in keys.iter().filter_map(|it| it.hashed_password.as_ref()) {
-        *(if hash.is_readable() { &mut readable } else { &mut unreadable }) += 1;
-    }
-    if unreadable > 0 {
-        reasons.push(Reason::of(ReasonKind::UnreadableHash));
-    } else if readable == 0 && has_name && !reasons.iter().any(|it| it.kind.is_about_the_password())
+    let hashes: Vec<_> = keys.iter().filter_map(|it| it.hashed_password.as_ref()).collect();
+    if let Some(fault) = hashes.iter().find_map(|it| it.fault()) {
+        reasons.push(Reason::of_fault(fault));
+    } else if hashes.is_empty()
+        && has_name
+        && !reasons.iter().any(|it| it.kind.is_about_the_password())
     {
         reasons.push(Reason::of(ReasonKind::NoPassword));
     }

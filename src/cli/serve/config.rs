@@ -341,7 +341,7 @@ mod tests {
         // What the largest hashes and a large database take, what requests may hold, and for everything
         // else: connections, stacks, the program.
         let readers = limits.threads_that_read() * crate::store::READER_CACHE_KIB / 1_024;
-        let hashes = limits.hashers * crate::base::password::MEMORY_KIB_MAX as usize / 1_024;
+        let hashes = crate::base::password::memory_kib_max(limits.hashers) / 1_024;
         let megabytes = readers + hashes + gate::HELD_BYTES_MAX / 1_048_576 + 256;
         assert!(megabytes <= number("MemoryMax"), "{megabytes} MiB");
         assert_eq!(value("RestartPreventExitStatus"), "2", "a wrong setting stays wrong");

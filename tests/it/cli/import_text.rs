@@ -41,6 +41,18 @@ fn brings_a_file_of_passwords_over_and_keeps_no_weak_hash() {
     let notes = report["notes"].as_object().unwrap();
     assert_eq!((notes.len(), notes.values().next()), (1, Some(&json!(5))), "{report}");
     assert!(notes.keys().next().unwrap().contains("reset-link"));
+    let texts = report["people"].as_array().unwrap().iter().map(|it| &it["reasons"][0]["text"]);
+    let kind = "a password hash of a kind that is not known";
+    assert_eq!(
+        texts.collect::<Vec<_>>(),
+        [
+            &format!("{kind}: SHA-1 without a salt, {{SHA}}"),
+            &format!("{kind}: MD5-crypt, malformed"),
+            kind,
+            &format!("{kind}: DES-crypt, or a password that is not hashed"),
+            &format!("{kind}: bcrypt, malformed"),
+        ]
+    );
     let kept = "SELECT hashed_password FROM user_key WHERE hashed_password IS NOT NULL";
     assert_eq!(it.texts(kept), [BCRYPT]);
     assert_eq!(it.texts("SELECT username FROM user ORDER BY canonical_username")[0], "Anna");
@@ -68,6 +80,50 @@ fn signs_people_in_with_a_password_that_the_other_system_hashed_as_it_was_typed(
         assert_eq!(sign_in(&mut visit, name, typed), 302, "{name}");
         assert_eq!(sign_in(&mut visit, name, "x2\u{3bc} fish 7"), 302, "{name}: it is hashed anew");
     }
+}
+
+/// Signs in with `correct horse` under every name, and asserts that the hash is replaced.
+fn signs_in_once_with_the_old_hash(it: Move, names: &[&str]) {
+    let mut visit = it.visit(NOW);
+    for name in names {
+        assert_eq!(sign_in(&mut visit, name, "wrong horse"), 400, "{name}");
+        assert_eq!(sign_in(&mut visit, name, "correct horse"), 302, "{name}");
+        let sql = "SELECT hashed_password FROM user_key WHERE id = 'username:' || ?1";
+        let hash: String = raw(&visit).query_row(sql, [name], |row| row.get(0)).unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,"), "{name}: {hash}");
+        assert_eq!(sign_in(&mut visit, name, "correct horse"), 302, "{name}: with the new hash");
+    }
+}
+
+#[test]
+fn signs_people_of_htpasswd_in_whatever_the_tool_made_of_their_password() {
+    // From `openssl passwd` of OpenSSL 3.0.19, which writes what htpasswd does.
+    let it = htpasswd(
+        "anna:$apr1$abcdefgh$sIQmFnT1CuEXAsyjuXjUX/\n\
+         bert:$1$abcdefgh$y6iHhJNbuC0xpbk0w9pm80\n\
+         carl:$5$abcdefgh$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB\n\
+         dora:$6$abcdefgh$yIZAF3gQPvtKZO/9qOJKffAKKbtS3ef3qmwyugk4uWVjX8YZf/GV3A8SkFxEPY0T56CcilGrHKLffBsp6dLMG.\n",
+    );
+    let report = it.done(NOW);
+    assert_eq!((counts(&report, "users"), &report["people"]), ((4, 0), &json!([])));
+    signs_in_once_with_the_old_hash(it, &["anna", "bert", "carl", "dora"]);
+}
+
+#[test]
+fn signs_people_in_whose_hash_cost_more_elsewhere_and_names_those_whose_hash_costs_too_much() {
+    // From Django 5.2.19, and from argon2-cffi 25.1.0 with the costs of PHP, Vaultwarden and libsodium.
+    let it = csv("username,hash\n\
+         django,\"argon2$argon2id$v=19$m=102400,t=2,p=8$UkQ3bWdWQjVybmdvR1NSQ0MxcXdjcw$51/8K5RYeP9xqUu95NSlaBu3C6/Y2EkxF4ILKwFE1rk\"\n\
+         php1,\"$argon2id$v=19$m=65536,t=4,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gFMqBp3owLf0mB3dz+ah/boAR60nDVMs1hc0/wDXAr8\"\n\
+         vault,\"$argon2id$v=19$m=65540,t=3,p=4$MDEyMzQ1Njc4OWFiY2RlZg$FJ7OiBvl30uJhYaxaZ8kx0r0MV6cJHJtQwrV9uL6Vf8\"\n\
+         sodium,\"$argon2id$v=19$m=262144,t=3,p=1$MDEyMzQ1Njc4OWFiY2RlZg$rlW4OsRng213xhiyewTPXZ82IS9wx+1RdUokdGvsLfA\"\n\
+         sensitive,\"$argon2id$v=19$m=1048576,t=4,p=1$MDEyMzQ1Njc4OWFiY2RlZg$5pp36bd5SUDnxkaMELvOXfUvcRztUales2MbmX0omyc\"\n");
+    let report = it.done(NOW);
+    let people = report["people"].as_array().unwrap();
+    assert_eq!((people.len(), &*reasons(&people[0])), (1, "sensitive costly_hash"));
+    let text = people[0]["reasons"][0]["text"].as_str().unwrap();
+    assert!(text.ends_with("too costly to verify: argon2id with m=1048576,t=4,p=1"), "{text}");
+    signs_in_once_with_the_old_hash(it, &["django", "php1", "vault", "sodium"]);
 }
 
 #[test]
