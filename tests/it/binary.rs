@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Binary {
     child: Child,
     pub address: SocketAddr,
-    /// Reads the log to its end, and comes back with it.
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    /// Reads the log to its end.
+    reader: Option<JoinHandle<()>>,
 }
 
 /// The program with these arguments, cut off from the environment of whoever runs the tests.
@@ -63,21 +64,22 @@ impl Binary {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let (tell, told) = mpsc::channel();
-        let log = thread::spawn(move || {
-            let mut log = String::new();
+        let log = Arc::<Mutex<String>>::default();
+        let read = Arc::clone(&log);
+        let reader = thread::spawn(move || {
             for line in lines {
                 if let Some((_, rest)) = line.split_once("ev=listening address=") {
                     // Where it is a Unix socket, whoever asks knows its path.
                     let address = rest.split(' ').next().unwrap().parse();
                     let _ = tell.send(address.unwrap_or(([127, 0, 0, 1], 0).into()));
                 }
+                let mut log = read.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
             }
-            log
         });
         let address = told.recv_timeout(PATIENCE).expect("it says where it listens");
-        Self { child, address, log: Some(log) }
+        Self { child, address, log, reader: Some(reader) }
     }
 
     pub fn pid(&self) -> u32 {
@@ -129,7 +131,13 @@ impl Binary {
     pub fn stop(mut self) -> String {
         self.signal(Signal::TERM);
         assert!(self.wait().success());
-        self.log.take().unwrap().join().unwrap()
+        self.reader.take().unwrap().join().unwrap();
+        self.logged()
+    }
+
+    /// What it has logged so far.
+    pub fn logged(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub fn get(&self, path: &str, cookie: Option<&str>) -> Answer {

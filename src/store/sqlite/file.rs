@@ -505,7 +505,8 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Reads the whole file once.
 // LIMIT: the log of a file that was here before goes unseen where the two make sense together. It is removed
-// when a server notices that its file was replaced, so this takes a kill within seconds of that.
+// when a server notices that its file was replaced, so this takes a kill within seconds of that and before
+// anything was to be written.
 fn check_whole(conn: &Connection, path: &Path) -> FileResult<()> {
     if fs::metadata(path)?.len() > CHECKED_BYTES_MAX {
         return Ok(());

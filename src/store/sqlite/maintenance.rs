@@ -122,7 +122,7 @@ impl Sqlite {
 
     /// Folds the log into the file that it belongs to, wherever that is now; and if that has left its path,
     /// removes the log, which would be taken for that of another file there. What is not ours is left.
-    fn leave(&self) -> Result<()> {
+    pub(super) fn leave(&self) -> Result<()> {
         if self.readers().is_closed {
             return Ok(());
         }

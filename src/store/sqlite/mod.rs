@@ -158,7 +158,13 @@ impl Sqlite {
         patience: Duration,
         unit: impl FnOnce(&Transaction<'_>) -> SqliteResult<T>,
     ) -> SqliteResult<T> {
-        self.see_that_it_is_there()?;
+        if let Some(cause) = self.lost() {
+            // At once: one who is killed before the next turn would leave the log to what has the name now.
+            if self.place.read().unwrap_or_else(PoisonError::into_inner).is_replaced() {
+                let _ = self.leave();
+            }
+            return Err(Error::Unavailable(cause).into());
+        }
         let mut writer = self.writer(patience)?;
         // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
         // later is refused without waiting if another one wrote in between.

@@ -56,9 +56,9 @@ impl Desk {
         assert!(self.server.is_signed_in(&self.cookie), "what is open can be read");
     }
 
-    /// Waits until the server has let go of what lies beside the path.
+    /// Waits until the server has said that its file is gone, and let go of what lies beside the path.
     fn is_noticed(&self) {
-        wait_until(|| !self.log().exists());
+        wait_until(|| times(&self.server.logged(), "db_lost") == 1 && !self.log().exists());
     }
 
     fn stop(self) -> (TempDir, String) {
@@ -172,6 +172,25 @@ fn leaves_what_has_replaced_its_file_as_it_is_be_it_stopped_or_killed() {
             assert!(told.contains(name), "{told}");
         }
     }
+}
+
+#[test]
+fn takes_its_log_away_from_what_has_replaced_its_file_at_the_first_write_that_it_refuses() {
+    let desk = Desk::new();
+    (0..30).for_each(|at| assert_eq!(desk.sign_up(&format!("anna{at}")), 302));
+    let other = desk.folder.path().join("other.db");
+    another(&other);
+    let bytes = fs::read(&other).unwrap();
+    fs::rename(&other, desk.file()).unwrap();
+    assert_eq!(desk.sign_up("bertha"), 503);
+    desk.server.signal(Signal::KILL);
+    let Desk { folder, server, .. } = desk;
+    drop(server);
+    let file = folder.path().join("test.db");
+    assert!(!file.with_extension("db-wal").exists(), "{:?}", names(folder.path()));
+    assert!(fs::read(&file).unwrap() == bytes);
+    said(&on(&file, &["check"]));
+    assert_eq!(number(&file, "SELECT count(*) FROM user"), 1);
 }
 
 #[test]
