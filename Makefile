@@ -1,7 +1,7 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
-# make test-kill  commands that write files, killed at fifty moments each: some three minutes
+# make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make bench-isolation  measure whether anybody waits for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
@@ -21,7 +21,7 @@ test-cluster:
 	tests/cluster.sh
 
 test-kill:
-	KILLS=50 cargo test --locked --test it -- kill::
+	tests/kill.sh
 
 bench:
 	benches/run.sh

@@ -88,6 +88,18 @@ pub enum Cell<'a> {
     Bytes(&'a [u8]),
 }
 
+impl Cell<'_> {
+    /// About how many bytes it takes in a statement.
+    #[cfg(feature = "mysql")]
+    pub(super) const fn length(&self) -> usize {
+        match self {
+            Self::Null | Self::Int(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl From<i64> for Cell<'_> {
     fn from(number: i64) -> Self {
         Self::Int(number)

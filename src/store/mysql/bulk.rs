@@ -12,17 +12,23 @@ use super::{
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::import_status::{Present, standing};
+use crate::store::outcomes::Refused;
 use crate::store::progress::tell;
 use crate::store::rows::{Cell, FromCells, ToCells, key_columns, session_columns, user_columns};
 use crate::store::{
     Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, Result, Session,
 };
 
-/// People in one transaction: a cluster stands still while it takes in a large one.
+/// People who are looked for, shown or added at once.
 const BATCH: usize = 500;
 
-/// Rows in one statement.
+/// Rows in one statement, at most, and about how many bytes: servers take no longer ones (16 MiB, unless they
+/// are told otherwise).
 const ROWS: usize = 500;
+const STATEMENT_BYTES: usize = 1024 * 1024;
+
+/// How often it is looked anew what there is, when somebody took a name or a key while people came over.
+const LOOKS_MAX: u32 = 5;
 
 impl Bulk for Mysql {
     fn import_status(&self, arrivals: &[ImportedUser], now: Moment) -> Result<Vec<ImportStatus>> {
@@ -33,9 +39,6 @@ impl Bulk for Mysql {
         Ok(all)
     }
 
-    // LIMIT: not one transaction but one for so many people. Conflicts are looked for before the first; if
-    // it breaks off later, or somebody signs up with one of the names meanwhile, those before are written.
-    // It can be run again, as whoever is here is left as they are.
     fn import_users(
         &self,
         arrivals: &[ImportedUser],
@@ -43,27 +46,30 @@ impl Bulk for Mysql {
         now: Moment,
         progress: Progress<'_>,
     ) -> Result<Vec<ImportStatus>> {
-        let standings = self.import_status(arrivals, now)?;
-        if !skip_conflicts && standings.iter().any(ImportStatus::is_conflict) {
-            return Ok(standings);
-        }
-        let new: Vec<_> = arrivals
-            .iter()
-            .zip(&standings)
-            .filter_map(|(arrival, it)| (*it == ImportStatus::New).then_some(arrival))
-            .collect();
-        let mut written = 0;
-        for batch in new.chunks(BATCH) {
-            self.write(|tx| {
-                let is_there = tx.may_be_applied && has_user(tx, &batch[0].user.id)?;
-                if is_there { Ok(()) } else { insert(tx, batch) }
-            })?;
-            for _ in batch {
-                written += 1;
-                tell(progress, "users written", written);
+        let (mut found, mut looks) = (Vec::new(), 0);
+        self.write_large(|tx| {
+            if tx.may_be_applied && is_written(tx, arrivals, &found)? {
+                return Ok(());
             }
-        }
-        Ok(standings)
+            found.clear();
+            for batch in arrivals.chunks(BATCH) {
+                found.extend(standings(tx, &self.handle_key, batch, now)?);
+            }
+            if !skip_conflicts && found.iter().any(ImportStatus::is_conflict) {
+                return Ok(());
+            }
+            looks += 1;
+            insert_all(tx, new_of(arrivals, &found).collect(), progress).map_err(
+                |fault| match fault {
+                    // Somebody has taken it since it was looked for.
+                    MysqlFault::Refused(Refused::Duplicate) if looks < LOOKS_MAX => {
+                        MysqlFault::Conflict("a name or a key was taken meanwhile".to_owned())
+                    }
+                    fault => fault,
+                },
+            )
+        })?;
+        Ok(found)
     }
 
     fn each_user(
@@ -106,6 +112,47 @@ impl Mysql {
     }
 }
 
+/// Those of whom there is nothing yet.
+fn new_of<'a>(
+    arrivals: &'a [ImportedUser],
+    found: &[ImportStatus],
+) -> impl Iterator<Item = &'a ImportedUser> {
+    let is_new = |(arrival, it): (&'a ImportedUser, &ImportStatus)| {
+        (*it == ImportStatus::New).then_some(arrival)
+    };
+    arrivals.iter().zip(found).filter_map(is_new)
+}
+
+/// Whether those who were new are there by now: all of them, as it was one transaction.
+fn is_written(
+    tx: &mut Tx<'_>,
+    arrivals: &[ImportedUser],
+    found: &[ImportStatus],
+) -> MysqlResult<bool> {
+    match new_of(arrivals, found).next() {
+        Some(first) => has_user(tx, &first.user.id),
+        None => Ok(false),
+    }
+}
+
+/// Adds everybody in the order of their ids, in which they are stored.
+fn insert_all(
+    tx: &mut Tx<'_>,
+    mut people: Vec<&ImportedUser>,
+    progress: Progress<'_>,
+) -> MysqlResult<()> {
+    people.sort_unstable_by(|one, other| one.user.id.as_str().cmp(other.user.id.as_str()));
+    let mut written = 0;
+    for batch in people.chunks(BATCH) {
+        insert(tx, batch)?;
+        for _ in batch {
+            written += 1;
+            tell(progress, "users written", written);
+        }
+    }
+    Ok(())
+}
+
 /// Adds people with all that is theirs.
 fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
     let users = people.iter().map(|it| [&it.user.cells()[..], &[(&it.attributes).into()]].concat());
@@ -132,12 +179,24 @@ fn insert_rows<'a>(
     table: &str,
     rows: impl Iterator<Item = Vec<Cell<'a>>>,
 ) -> MysqlResult<()> {
-    let rows: Vec<_> = rows.collect();
-    for some in rows.chunks(ROWS) {
-        let marks = rows_of_marks(some.len(), some[0].len());
-        tx.run(&format!("INSERT INTO {table} VALUES {marks}"), values(&some.concat()))?;
+    let mut cells: Vec<Cell<'a>> = Vec::new();
+    let (mut count, mut bytes) = (0, 0);
+    for row in rows {
+        let length = row.iter().map(Cell::length).sum::<usize>();
+        if count == ROWS || (count > 0 && bytes + length > STATEMENT_BYTES) {
+            insert_cells(tx, table, count, &cells)?;
+            cells.clear();
+            (count, bytes) = (0, 0);
+        }
+        cells.extend(row);
+        (count, bytes) = (count + 1, bytes + length);
     }
-    Ok(())
+    if count == 0 { Ok(()) } else { insert_cells(tx, table, count, &cells) }
+}
+
+fn insert_cells(tx: &mut Tx<'_>, table: &str, rows: usize, cells: &[Cell<'_>]) -> MysqlResult<()> {
+    let marks = rows_of_marks(rows, cells.len() / rows);
+    tx.run(&format!("INSERT INTO {table} VALUES {marks}"), values(cells)).map(drop)
 }
 
 /// What there is of some people.

@@ -335,10 +335,10 @@ impl Server {
 const WSREP_ON: &str = "SHOW VARIABLES LIKE 'wsrep_on'";
 const WSREP_READY: &str = "SHOW STATUS LIKE 'wsrep_ready'";
 
-/// Sets what not every server knows, and says whether this one does.
-fn set_if_known(conn: &mut Conn, setting: &str) -> MysqlResult<bool> {
+/// Sets what not every server knows, or only one in a cluster, and says whether this one does.
+pub(super) fn set_if_known(conn: &mut Conn, setting: &str) -> MysqlResult<bool> {
     match conn.query_drop(setting) {
-        Err(mysql::Error::MySqlError(err)) if err.code == 1193 => Ok(false),
+        Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1193 | 1231) => Ok(false),
         done => Ok(done.map(|()| true)?),
     }
 }

@@ -14,6 +14,7 @@
 //! - Every text that names something is stored as bytes: a collation takes `bob` and `bob ` for one.
 
 mod access_tokens;
+mod attempts;
 mod audit;
 mod bulk;
 mod cluster;
@@ -29,9 +30,8 @@ mod sessions;
 mod throttle;
 mod users;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::AtomicU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
@@ -40,27 +40,14 @@ use super::engine::{Engine, OpenMode};
 use super::outcomes::{Refused, TxFailure};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
-use super::{Cluster, Error, HALF_COPIED_TEXT, Patience, Result, Store};
+use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
-use cluster::{ANSWER_TIMEOUT, ClusterPool, LONG_ANSWER_TIMEOUT, Lease};
+use attempts::{Attempts, PATIENCE, Tries, TxKind, pause};
+use cluster::{ANSWER_TIMEOUT, ClusterPool, LONG_ANSWER_TIMEOUT};
 use keys::{insert_key, put_password};
 use sessions::{has_session, insert_session};
 use users::{has_user, lock_user};
-
-/// How long something may take in all, over any number of servers and tries. Longer than a cluster takes
-/// to leave a dead server (6 s), and shorter than a reverse proxy waits (nginx: 60 s).
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// How long, when no server was reached for some time already.
-const PATIENCE_WHEN_LOST: Duration = Duration::from_secs(1);
-
-/// How often a transaction is run that loses against others.
-const LOST_MAX: u64 = 40;
-
-/// After so many lost tries another server is asked: what looks like a conflict may be a server that has
-/// lost the others. (A read conflicts with nobody, and leaves at once.)
-const LOST_AT_ONE: u64 = 20;
 
 /// Servers that hold the database. Shared by all threads.
 pub struct Mysql {
@@ -128,6 +115,12 @@ impl Mysql {
         self.until_done(Tries::Many, TxKind::Transaction, tx)
     }
 
+    /// Runs one transaction that writes a great many rows, as [`Mysql::write`] does. A cluster takes it in while
+    /// it grows.
+    fn write_large<T>(&self, tx: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>) -> MysqlResult<T> {
+        self.until_done(Tries::Many, TxKind::Large, tx)
+    }
+
     /// Runs one statement that writes, and says how many rows it met. If it may have met them before, it
     /// met one.
     fn write_one(&self, sql: &str, params: impl Into<Params>) -> Result<usize> {
@@ -161,50 +154,29 @@ impl Mysql {
         kind: TxKind,
         mut work: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
     ) -> MysqlResult<T> {
-        // Once it is known that nobody is there, nobody waits for long to hear it.
-        let most = if self.pool.is_reached() { PATIENCE } else { PATIENCE_WHEN_LOST };
-        let left = if kind == TxKind::Read { Patience::left_to_read } else { Patience::left };
-        let deadline = Instant::now() + left(most);
-        let (mut may_be_applied, mut lost, mut away) = (false, 0, 0);
+        let mut attempts = Attempts::of(tries, kind, self.pool.is_reached());
         loop {
-            let mut host = None;
-            let fault = match self.pool.borrow() {
+            let (host, fault) = match self.pool.borrow() {
                 Ok(mut lease) => {
-                    host = Some(lease.host);
-                    let fault = match attempt(&mut lease, kind, may_be_applied, &mut work) {
+                    let host = lease.host;
+                    match attempts.make(&mut lease, &mut work) {
                         Ok(value) => {
                             self.pool.give_back(lease);
                             return Ok(value);
                         }
-                        Err(fault) => fault,
-                    };
-                    self.pool.check_in(lease, &fault);
-                    fault
-                }
-                Err(fault) => fault,
-            };
-            let (cause, wait) = match fault {
-                MysqlFault::Conflict(cause) => {
-                    lost += 1;
-                    if let Some(host) = host.filter(|_| lost == LOST_AT_ONE || kind == TxKind::Read)
-                    {
-                        self.pool.fail_over(host);
+                        Err(fault) => {
+                            self.pool.check_in(lease, &fault);
+                            (Some(host), fault)
+                        }
                     }
-                    (cause, pause(4 * lost.min(50)))
                 }
-                MysqlFault::Unavailable { cause, may_be_written, .. } => {
-                    may_be_applied |= may_be_written;
-                    away += 1;
-                    (cause, pause(30 * away.min(10)))
-                }
-                fault => return Err(fault),
+                Err(fault) => (None, fault),
             };
-            if tries == Tries::One || lost >= LOST_MAX || Instant::now() + wait >= deadline {
-                let err =
-                    if may_be_applied { Error::Unknown(cause) } else { Error::Unavailable(cause) };
-                return Err(MysqlFault::Error(err));
+            let pause = attempts.note(fault);
+            if let Some(host) = host.filter(|_| attempts.doubt_server()) {
+                self.pool.fail_over(host);
             }
-            std::thread::sleep(wait);
+            std::thread::sleep(pause?);
         }
     }
 }
@@ -249,56 +221,6 @@ impl Statements for Mysql {
         let sql = format!("DELETE FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?");
         self.execute(&sql, &cells![before, limit])
     }
-}
-
-/// How long something is tried.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tries {
-    /// As often as [`PATIENCE`] lets it.
-    Many,
-    One,
-}
-
-/// What a transaction is to the server.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TxKind {
-    Read,
-    /// One statement that is written by itself.
-    Statement,
-    Transaction,
-}
-
-/// Runs a transaction once. A connection that comes back with [`MysqlFault::Unavailable`] is of no use any more.
-fn attempt<T>(
-    lease: &mut Lease,
-    kind: TxKind,
-    may_be_applied: bool,
-    work: &mut impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
-) -> MysqlResult<T> {
-    let mut run = |conn: &mut Conn| work(&mut Tx { conn, may_be_applied });
-    match kind {
-        TxKind::Read => run(&mut lease.conn),
-        TxKind::Statement => run(&mut lease.conn).map_err(MysqlFault::while_writing),
-        TxKind::Transaction => {
-            lease.conn.query_drop("BEGIN")?;
-            let value = match run(&mut lease.conn) {
-                Ok(value) => value,
-                Err(fault @ MysqlFault::Unavailable { .. }) => return Err(fault),
-                Err(fault) => {
-                    lease.conn.query_drop("ROLLBACK")?;
-                    return Err(fault);
-                }
-            };
-            lease.conn.query_drop("COMMIT").map_err(|err| MysqlFault::from(err).while_writing())?;
-            Ok(value)
-        }
-    }
-}
-
-/// At most so many milliseconds, and never the same for two, so that those who met do not meet again.
-fn pause(millis: u64) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
-    Duration::from_micros(500 + random % (millis * 1_000))
 }
 
 /// Statements that belong together, on one connection.

@@ -12,11 +12,15 @@ use std::time::{Duration, Instant};
 use vestibule::store::Database;
 
 use crate::binary::{Binary, vestibule};
+use crate::cli::copy::said;
 use crate::engine::server;
 
 const OPEN: u8 = 0;
 const HUNG: u8 = 1;
 const GONE: u8 = 2;
+/// The answer to the next COMMIT is lost, and the connection with it.
+const LOSES_COMMIT: u8 = 3;
+const LOSES_ANSWER: u8 = 4;
 
 /// A way to the server: what goes in at one end comes out at the other, unless it hangs or is gone.
 struct Way {
@@ -69,11 +73,34 @@ fn carry(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8) {
         while state.load(Ordering::Acquire) == HUNG {
             thread::sleep(Duration::from_millis(5));
         }
+        let becomes = |from, to| {
+            state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        };
+        if becomes(LOSES_ANSWER, OPEN) {
+            break;
+        }
+        if bytes[..count].ends_with(b"\x03COMMIT") {
+            becomes(LOSES_COMMIT, LOSES_ANSWER);
+        }
         if to.write_all(&bytes[..count]).is_err() {
             break;
         }
     }
     let _ = to.shutdown(Shutdown::Both);
+}
+
+/// So many ways to a database that is made for one test, and its address by them.
+fn ways_to_a_new_database(ways: usize) -> (Vec<Way>, String) {
+    let name = format!("t_{}", vestibule::base::token::random_text(15));
+    server::make(&name);
+    let cluster = server::database(&name, 0);
+    let (host, port) = &cluster.hosts[0];
+    let ways: Vec<_> = (0..ways).map(|_| Way::to(host, *port)).collect();
+    let hosts: Vec<_> = ways.iter().map(|it| it.address.to_string()).collect();
+    let (user, password) = (&cluster.user, cluster.password.as_deref().unwrap_or_default());
+    let url = format!("mysql://{user}:{password}@{}/{name}?tls=off", hosts.join(","));
+    assert!(Database::parse(&url).is_ok());
+    (ways, url)
 }
 
 /// The program on a database of its own, which it reaches by so many ways.
@@ -85,15 +112,7 @@ struct House {
 
 impl House {
     fn with(ways: usize) -> Self {
-        let name = format!("t_{}", vestibule::base::token::random_text(15));
-        server::make(&name);
-        let cluster = server::database(&name, 0);
-        let (host, port) = &cluster.hosts[0];
-        let ways: Vec<_> = (0..ways).map(|_| Way::to(host, *port)).collect();
-        let hosts: Vec<_> = ways.iter().map(|it| it.address.to_string()).collect();
-        let (user, password) = (&cluster.user, cluster.password.as_deref().unwrap_or_default());
-        let url = format!("mysql://{user}:{password}@{}/{name}?tls=off", hosts.join(","));
-        assert!(Database::parse(&url).is_ok());
+        let (ways, url) = ways_to_a_new_database(ways);
         let mut command = vestibule(&["serve", "--listen=127.0.0.1:0"]);
         command.env("VESTIBULE_DATABASE", url).stdout(Stdio::null());
         let server = Binary::run(command);
@@ -181,4 +200,21 @@ fn tells_that_it_is_not_well_once_no_server_was_reached_for_ten_seconds() {
         thread::sleep(Duration::from_millis(200));
     }
     assert_eq!(house.page().0, 200);
+}
+
+#[test]
+#[ignore = "needs STORE_MYSQL"]
+fn brings_everybody_over_once_though_nobody_hears_that_it_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = folder.path().join("people.csv");
+    let lines: Vec<_> = (0..1_500).map(|n| format!("imported{n},\n")).collect();
+    std::fs::write(&people, "username,hash\n".to_owned() + &lines.concat()).unwrap();
+    let (ways, url) = ways_to_a_new_database(1);
+    let run =
+        |words: &[&str]| said(&vestibule(words).env("VESTIBULE_DATABASE", &url).output().unwrap());
+    run(&["migrate"]);
+    ways[0].set(LOSES_COMMIT);
+    let told = run(&["import", "csv", people.to_str().unwrap()]);
+    assert_eq!(ways[0].state.load(Ordering::Acquire), OPEN, "it was lost");
+    assert_eq!(run(&["user", "list", "--json"]).lines().count(), 1_500, "{told}");
 }

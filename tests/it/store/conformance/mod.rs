@@ -4,6 +4,7 @@
 //! A case is a function of a desk, and a test on each engine: `conformance::sqlite::…` runs always,
 //! `conformance::mysql::…` where `STORE_MYSQL` names a server or several (tests/run.sh starts one).
 
+mod bulk;
 mod nodes;
 
 use std::sync::OnceLock;
@@ -23,6 +24,10 @@ use vestibule::store::{
 #[cfg(feature = "mysql")]
 use crate::engine::server;
 use crate::engine::{self, Raw};
+use bulk::{
+    brings_nobody_over_when_a_name_is_taken_in_the_middle,
+    shows_nobody_of_an_import_before_everybody_is_there,
+};
 use nodes::{
     counts_every_one_of_many_failures_at_the_same_moment,
     counts_what_is_counted_together_or_nothing_of_it,
@@ -220,6 +225,8 @@ suite! {
     gives_back_a_user_as_they_were_added
     admits_many_of_whom_much_is_known
     admits_everybody_or_nobody_and_leaves_those_alone_who_are_here
+    shows_nobody_of_an_import_before_everybody_is_there
+    brings_nobody_over_when_a_name_is_taken_in_the_middle
     lets_nobody_in_by_what_was_written_under_an_older_epoch
     takes_a_canonical_name_once
     writes_neither_user_nor_session_when_the_key_is_taken

@@ -1,0 +1,57 @@
+//! Cases of the contract about a great many users at once.
+
+use vestibule::store::{ImportStatus, ImportedUser, Patience, User, UserAdded, UserId};
+
+use super::{Desk, TODAY, key, session, user};
+
+/// More than there are between two reports of progress, so that it is looked at in the middle.
+const MANY_MORE: usize = 10_100;
+
+/// So many users, in the order of their ids.
+fn arrivals() -> Vec<ImportedUser> {
+    let arrival = |n: usize| {
+        let name = format!("n{n:06}");
+        ImportedUser {
+            user: user(&name),
+            is_known_by_name: false,
+            attributes: String::new(),
+            keys: vec![key(&name)],
+            sessions: if n < 50 { vec![session(&name, [4, 5, 6])] } else { Vec::new() },
+        }
+    };
+    (0..MANY_MORE).map(arrival).collect()
+}
+
+fn counts(desk: &Desk) -> [i64; 3] {
+    ["user", "user_key", "user_session"].map(|it| desk.count(it))
+}
+
+pub fn shows_nobody_of_an_import_before_everybody_is_there(desk: &Desk) {
+    let mut seen = Vec::new();
+    let all = arrivals();
+    let mut look = |_: &str, _| seen.push(counts(desk));
+    desk.store.import_users(&all, false, TODAY, &mut look).unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|it| *it == [0; 3]), "{seen:?}");
+    let many = i64::try_from(MANY_MORE).unwrap();
+    assert_eq!(counts(desk), [many, many, 50]);
+}
+
+/// On an engine where others write meanwhile.
+pub fn brings_nobody_over_when_a_name_is_taken_in_the_middle(desk: &Desk) {
+    let all = arrivals();
+    let last = &all[MANY_MORE - 1].user;
+    let other = User { id: UserId::new("id-other".to_owned()), ..last.clone() };
+    let node = desk.node(1);
+    let mut added = None;
+    let mut take = |_: &str, _| {
+        let add = || node.add_user(&other, &[]);
+        added.get_or_insert_with(|| Patience::None.during(add) == Ok(UserAdded::Done));
+    };
+    let found = desk.store.import_users(&all, false, TODAY, &mut take).unwrap();
+    let is_taken = added.unwrap();
+    let last = if is_taken { ImportStatus::NameTaken } else { ImportStatus::New };
+    assert_eq!(found[MANY_MORE - 1], last);
+    assert!(found[..MANY_MORE - 1].iter().all(|it| *it == ImportStatus::New));
+    let many = i64::try_from(MANY_MORE).unwrap();
+    assert_eq!(counts(desk), if is_taken { [1, 0, 0] } else { [many, many, 50] });
+}
