@@ -26,6 +26,7 @@ use maud::Markup;
 
 pub use handlers::forward_auth::{Alias, IdentityHeaders, check_paths};
 use routes::HEALTH;
+pub use routes::page_paths;
 pub use settings::Settings;
 
 use handlers::{forward_auth, health};

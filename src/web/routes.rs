@@ -58,6 +58,20 @@ fn has_oauth2_proxy(site: &Site) -> bool {
     site.settings.aliases.contains(&Alias::Oauth2Proxy)
 }
 
+/// The first segments of the addresses that browsers and apps need, with a slash before them: what goes to this
+/// site on a host that it shares with an app. The home page is the app's there, and so is what only an operator asks.
+pub fn page_paths() -> impl Iterator<Item = &'static str> {
+    let operators = |it: &&Route| it.path == "/" || it.path == HEALTH || it.is_for_operators();
+    let segment = |path: &'static str| &path[..=path[1..].find('/').unwrap_or(path.len() - 1)];
+    let all = ROUTES.iter().filter(move |it| it.when.is_none() && !operators(it));
+    let mut seen = Vec::new();
+    all.map(move |it| segment(it.path).trim_end_matches('/')).filter(move |it| {
+        let is_new = !seen.contains(it);
+        seen.push(*it);
+        is_new
+    })
+}
+
 /// An address of the site and what is done there.
 pub(super) struct Route {
     pub(super) path: &'static str,
@@ -130,6 +144,11 @@ const fn route(path: &'static str, methods: Methods) -> Route {
 }
 
 impl Route {
+    /// Whether it helps to set up a proxy, and is no page.
+    const fn is_for_operators(&self) -> bool {
+        self.is_without_redirect
+    }
+
     const fn hashing(mut self, hashes: Hashes) -> Self {
         self.hashes = hashes;
         self

@@ -43,7 +43,7 @@ chmod 755 "$work"
 chmod 644 "$work"/*.pem
 
 : >"$work/echo.log"
-"$echo" 2 >"$work/echo.log" &
+"$echo" 6 >"$work/echo.log" &
 started="$started $!"
 wait_for "$work/echo.log" ready
 app=$(sed -n 's/^listening //p' "$work/echo.log")
@@ -86,6 +86,10 @@ start_nginx() {
     # Of the second file only the app: the rest is in the first.
     sed -n '/server_name wiki/,/^}/p' "$work/nginx.wiki" |
         sed "1i server { listen $1 ssl;" >>"$work/nginx.conf"
+    run_nginx "$1"
+}
+
+run_nginx() {
     cat >"$work/main.conf" <<CONF
 pid $work/nginx.pid;
 error_log $work/nginx.log;
@@ -111,6 +115,10 @@ CONF
 start_caddy() {
     configuration caddy "$1"
     sed -n '/wiki/,/^}/p' "$work/caddy.wiki" | sed '/^#/d' >>"$work/caddy.conf"
+    run_caddy
+}
+
+run_caddy() {
     {
         printf '{\n    admin off\n    auto_https disable_redirects\n    default_bind 127.0.0.1\n}\n'
         cat "$work/caddy.conf"
@@ -118,6 +126,16 @@ start_caddy() {
     XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work caddy run --adapter caddyfile \
         --config "$work/Caddyfile" >"$work/caddy.log" 2>&1 &
     proxy=$!
+}
+
+# await_proxy HOST:PORT PATH
+await_proxy() {
+    tries=0
+    until curl --silent --output /dev/null --cacert "$work/ca.pem" --resolve "$1:127.0.0.1" "https://$1$2"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
+        sleep 0.05
+    done
 }
 
 for kind in nginx caddy; do
@@ -131,13 +149,7 @@ for kind in nginx caddy; do
     printf '\n-- %s %s\n' "$kind" "$version"
     "start_$kind" "$port"
     started="$started $proxy"
-    tries=0
-    until curl --silent --output /dev/null --cacert "$work/ca.pem" \
-        --resolve "auth.example.test:$port:127.0.0.1" "https://auth.example.test:$port/healthz"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
-        sleep 0.05
-    done
+    await_proxy "auth.example.test:$port" /healthz
     PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db sh ./guard.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
     if [ "$kind" = nginx ]; then
@@ -157,5 +169,32 @@ for kind in nginx caddy; do
     fi
     kill "$proxy" "$server"
     wait "$proxy" "$server" || true
+done
+
+# The sign-in on the app's own host, below a path and not.
+for kind in nginx caddy; do
+    for prefix in "" /sign-in; do
+        port=$1
+        shift
+        own=https://app.example.test:$port$prefix
+        : >"$work/vestibule.log"
+        "$binary" serve --listen 127.0.0.1:0 --database "$work/$port.db" --trusted-proxy 127.0.0.1 \
+            --origin "$own" 2>"$work/vestibule.log" &
+        server=$!
+        started="$started $server"
+        wait_for "$work/vestibule.log" ev=listening
+        vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
+        "$binary" proxy-config "$kind" --same-host --guard /admin --origin "$own" --listen "$vestibule" \
+            --upstream "http://127.0.0.1:$app" --certificate "$work/cert.pem" \
+            --certificate-key "$work/key.pem" >"$work/$kind.conf"
+        printf '\n-- %s on the app%ss host, prefix "%s"\n' "$kind" "'" "$prefix"
+        "run_$kind" "$port"
+        started="$started $proxy"
+        await_proxy "app.example.test:$port" "$prefix/login"
+        PORT=$port CA=$work/ca.pem BINARY=$binary PREFIX=$prefix VESTIBULE=$vestibule sh ./same_host.sh ||
+            { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
+        kill "$proxy" "$server"
+        wait "$proxy" "$server" || true
+    done
 done
 printf '\nAll passed behind nginx and Caddy.\n'

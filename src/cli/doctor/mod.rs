@@ -424,7 +424,11 @@ impl Examination<'_> {
     fn check_hidden(&mut self, url: &Url) {
         let what = format!("GET {url}");
         let Some(reply) = self.ask(&what, &Question::bare("GET", url)) else { return };
-        self.report.tell(match reply.status {
+        let status = reply.status;
+        if status != 404 && self.is_of_app(url, status) {
+            return self.report.tell(Ok(format!("{what} from outside is an address of the app")));
+        }
+        self.report.tell(match status {
             // Whoever is not let through is answered all the same.
             status @ (200..=399 | 401) => Err(format!(
                 "{what} from outside answered {status}; let only the proxy itself ask the gate (in \
@@ -432,6 +436,18 @@ impl Examination<'_> {
             )),
             status => Ok(format!("{what} from outside answers {status}")),
         });
+    }
+
+    /// Whether the app answers at this address, on a host that the sign-in shares with it: as at any other
+    /// address of the same folder.
+    fn is_of_app(&mut self, url: &Url, status: u16) -> bool {
+        if origin(url) != origin(&self.plan.app) {
+            return false;
+        }
+        let folder = url.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let other = at(url, &format!("{folder}/doctor-{}", random_text(8)));
+        let other = self.ask(&format!("GET {other}"), &Question::bare("GET", &other));
+        other.is_some_and(|it| it.status == status)
     }
 
     // Somebody with a session.

@@ -1,6 +1,6 @@
 //! A Caddyfile for Caddy 2.
 
-use super::{ProxyPlan, closed, other_spellings, push};
+use super::{ProxyPlan, SharedHost, closed, other_spellings, push};
 use crate::base::origin::Origin;
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
@@ -12,12 +12,84 @@ pub(super) fn write(plan: &ProxyPlan) -> String {
     for (app, upstream) in &plan.apps {
         push(&mut text, &app_server(plan, app, upstream));
     }
-    push(&mut text, &own_server(plan));
+    match &plan.shared {
+        Some(shared) => push(&mut text, &shared_server(plan, shared)),
+        None => push(&mut text, &own_server(plan)),
+    }
     text
 }
 
 fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
-    let (tls, place, query) = (tls(plan), plan.place("unix/"), &plan.query);
+    let (tls, cookie) = (tls(plan), plan.cookie);
+    let (drops, keeps, check) = (drops(plan), keeps(plan), check(plan, ""));
+    let authorization = if plan.basic_auth { "\n            header_up -Authorization" } else { "" };
+    format!(
+        r#"
+{app} {{{tls}
+    route {{
+{drops}
+{check}
+        reverse_proxy {upstream} {{
+            # The app does not get the session cookie.
+            header_up Cookie "(\b){cookie}=[^;]*;? ?" "$1"{authorization}
+
+{keeps}
+        }}
+    }}
+}}
+"#
+    )
+}
+
+/// The server of a host that the sign-in shares with an app.
+fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
+    let (own, tls, place) = (&plan.own.origin, tls(plan), plan.place("unix/"));
+    let (drops, keeps, upstream) = (drops(plan), keeps(plan), &shared.upstream);
+    let authorization = if plan.basic_auth { "\n            header_up -Authorization" } else { "" };
+    let closed = if plan.own.prefix.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "        # Only Caddy itself may ask for checks.\n        @checks path {}\n        respond @checks 404\n\n",
+            closed_paths(plan)
+        )
+    };
+    let (guarded, open) = match shared.pattern() {
+        None => (String::new(), String::new()),
+        Some(pattern) => (
+            format!(
+                "        # Guarded, in any case of letters.\n        @guarded path_regexp (?i){pattern}\n"
+            ),
+            format!(
+                "\n\n        # Open: the app asks GET /session by itself. It gets no identity header, whatever the client \
+                 sends.\n        reverse_proxy {upstream}"
+            ),
+        ),
+    };
+    let matcher = if guarded.is_empty() { "" } else { "@guarded " };
+    let check = check(plan, matcher);
+    format!(
+        r"
+{own} {{{tls}
+    route {{
+{closed}        # The sign-in.
+        @vestibule path_regexp {own_pattern}
+        reverse_proxy @vestibule {place}
+
+{drops}
+{guarded}{check}
+        reverse_proxy {matcher}{upstream} {{{authorization}
+{keeps}
+        }}{open}
+    }}
+}}
+",
+        own_pattern = plan.own_pattern()
+    )
+}
+
+/// Removes identity headers, and upgrades behind which nobody would look at what a client says of itself.
+fn drops(plan: &ProxyPlan) -> String {
     let names = plan.identity.all();
     let mut drops = String::new();
     if names.iter().any(|name| name.starts_with("Remote-")) {
@@ -28,17 +100,8 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
             push(&mut drops, &format!("        request_header -{spelling}\n"));
         }
     }
-    let mut keeps = String::new();
-    for name in names {
-        push(&mut keeps, &format!("\n            header_up {name} {{http.request.header.{name}}}"));
-    }
-    let (names, cookie) = (names.join(" "), plan.cookie);
-    let authorization = if plan.basic_auth { "\n            header_up -Authorization" } else { "" };
     format!(
-        r#"
-{app} {{{tls}
-    route {{
-        # Identity headers from the client are removed first; outside of route Caddy would do so after the check.
+        "        # Identity headers from the client are removed first; outside of route Caddy would do so after the check.
 {drops}
         # Only WebSocket upgrades are passed on: after another one, such as h2c, requests would bypass the
         # checks.
@@ -47,29 +110,44 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
             not header_regexp Upgrade (?i)^websocket$
         }}
         request_header @upgrades -Upgrade
-
-        forward_auth {place} {{
-            # The question mark keeps the client's own parameters from the check.
-            uri /auth/forward?{query}
-            copy_headers {names}
-        }}
-
-        reverse_proxy {upstream} {{
-            # The app does not get the session cookie.
-            header_up Cookie "(\b){cookie}=[^;]*;? ?" "$1"{authorization}
-
-            # Set again, as a client could have them dropped by naming them in its Connection header.{keeps}
-        }}
-    }}
-}}
-"#
+"
     )
 }
 
-fn own_server(plan: &ProxyPlan) -> String {
-    let (own, tls, place) = (&plan.own, tls(plan), plan.place("unix/"));
+/// The check, of the requests that the matcher names; empty: of all.
+fn check(plan: &ProxyPlan, matcher: &str) -> String {
+    let (place, query, path) = (plan.place("unix/"), &plan.query, plan.check_path("/auth/forward"));
+    let names = plan.identity.all().join(" ");
+    format!(
+        "        forward_auth {matcher}{place} {{
+            # The question mark keeps the client's own parameters from the check.
+            uri {path}?{query}
+            copy_headers {names}
+        }}
+"
+    )
+}
+
+/// The identity headers that the check has set, for the app.
+fn keeps(plan: &ProxyPlan) -> String {
+    let mut keeps = "            # Set again, as a client could have them dropped by naming them in its Connection header."
+        .to_owned();
+    for name in plan.identity.all() {
+        push(&mut keeps, &format!("\n            header_up {name} {{http.request.header.{name}}}"));
+    }
+    keeps
+}
+
+/// The check endpoints, for a matcher of paths.
+fn closed_paths(plan: &ProxyPlan) -> String {
     let part = |path: &str| if path.ends_with('/') { format!("{path}*") } else { path.to_owned() };
-    let checks = closed().into_iter().map(part).collect::<Vec<_>>().join(" ");
+    let paths = closed().into_iter().map(|it| plan.check_path(&part(it)));
+    paths.collect::<Vec<_>>().join(" ")
+}
+
+fn own_server(plan: &ProxyPlan) -> String {
+    let (own, tls, place) = (&plan.own.origin, tls(plan), plan.place("unix/"));
+    let checks = closed_paths(plan);
     format!(
         "
 {own} {{{tls}

@@ -6,11 +6,12 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use url::{Url, form_urlencoded};
 
-use super::{ProxyKind, ProxyPlan};
+use super::{ProxyKind, ProxyPlan, SharedHost};
 use crate::auth::users;
+use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin};
 use crate::cli::serve::identity_headers::{IdentityField, identity_header, identity_headers};
-use crate::cli::serve::parse::{domain, listen, origin};
+use crate::cli::serve::parse::{base_url, domain, listen, origin};
 use crate::cli::serve::refuse_foreign;
 use crate::server::gate::Listen;
 use crate::web::http::session_cookie;
@@ -24,9 +25,9 @@ pub struct ProxyArgs {
     #[arg(value_enum)]
     proxy: ProxyKind,
 
-    /// URL of the sign-in, as in https://auth.example.com.
-    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = origin)]
-    origin: Origin,
+    /// URL of the sign-in, as in https://auth.example.com, or https://example.com/auth with --same-host.
+    #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
+    origin: BaseUrl,
 
     /// Domain whose hosts share the sign-in, as for serve.
     #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
@@ -34,8 +35,18 @@ pub struct ProxyArgs {
 
     /// Apps to guard, comma-separated.
     #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
-    #[arg(value_delimiter = ',', required = true)]
+    #[arg(value_delimiter = ',', required_unless_present = "same_host")]
     app: Vec<Origin>,
+
+    /// The sign-in is on the host of your own app: the addresses of vestibule go to vestibule, and all others to
+    /// the one --upstream.
+    #[arg(long, conflicts_with_all = ["app", "cookie_domain"])]
+    same_host: bool,
+
+    /// With --same-host, the paths that are guarded, comma-separated, with all that begins like them. The rest of
+    /// the app is open to everyone, and asks GET /session by itself. [default: the whole app is guarded]
+    #[arg(long, value_name = "PATH,...", value_parser = guarded, value_delimiter = ',')]
+    guard: Vec<String>,
 
     /// Where the proxy reaches the apps: one address for each, in the same order.
     #[arg(long, value_name = "URL,...", value_parser = upstream, value_delimiter = ',')]
@@ -75,19 +86,13 @@ pub struct ProxyArgs {
 
 impl ProxyArgs {
     /// Checks the settings together. An error is one line that says what would do.
-    pub fn check(self) -> Result<(ProxyKind, ProxyPlan), String> {
-        if !self.origin.is_https() {
+    pub fn check(mut self) -> Result<(ProxyKind, ProxyPlan), String> {
+        if !self.origin.origin.is_https() {
             return Err(format!("--origin {} has to be https behind a proxy", self.origin));
         }
-        refuse_foreign(Some(&self.origin), self.cookie_domain.as_ref(), &self.app)?;
+        refuse_foreign(Some(&self.origin.origin), self.cookie_domain.as_ref(), &self.app)?;
         self.refuse_same_host()?;
-        if self.upstream.len() != self.app.len() {
-            return Err(format!(
-                "there are {} apps and {} addresses for them; give --upstream one for each",
-                self.app.len(),
-                self.upstream.len()
-            ));
-        }
+        self.refuse_count()?;
         let kind = self.proxy;
         self.refuse_for(kind)?;
         let plan = ProxyPlan {
@@ -95,6 +100,10 @@ impl ProxyArgs {
             query: self.query()?,
             command: self.command(),
             cookie: session_cookie(true, self.cookie_domain.is_some()),
+            shared: self.same_host.then(|| SharedHost {
+                upstream: self.upstream.swap_remove(0),
+                guarded: self.guard,
+            }),
             own: self.origin,
             listen: self.listen,
             apps: self.app.into_iter().zip(self.upstream).collect(),
@@ -107,16 +116,38 @@ impl ProxyArgs {
     /// One server cannot be the sign-in and what stands behind it, nor two apps at once.
     fn refuse_same_host(&self) -> Result<(), String> {
         for (at, app) in self.app.iter().enumerate() {
-            if *app == self.origin {
-                return Err(format!("--app {app} is the sign-in itself, which has to stay open"));
+            if *app == self.origin.origin {
+                return Err(format!(
+                    "--app {app} is the host of the sign-in; for an app there use --same-host instead of --app"
+                ));
             }
             if self.app[..at].contains(app) {
                 return Err(format!("--app names {app} twice"));
             }
         }
-        match self.app.iter().chain([&self.origin]).find(|it| !is_plain_host(it.host())) {
+        match self.app.iter().chain([&self.origin.origin]).find(|it| !is_plain_host(it.host())) {
             Some(odd) => Err(format!("{odd} has a host that no configuration can name")),
             None => Ok(()),
+        }
+    }
+
+    /// Each app has an address, and an app on the host of the sign-in is one.
+    fn refuse_count(&self) -> Result<(), String> {
+        let (apps, addresses) = (self.app.len(), self.upstream.len());
+        match (self.same_host, addresses) {
+            (true, 1) => Ok(()),
+            (true, _) => Err("--same-host is for one app; give one --upstream".to_owned()),
+            (false, _) if !self.guard.is_empty() => {
+                Err("--guard is for an app on the host of the sign-in: say --same-host".to_owned())
+            }
+            (false, _) if !self.origin.prefix.is_empty() => Err(format!(
+                "--origin {} has a path, so an app shares its host: say --same-host",
+                self.origin
+            )),
+            (false, _) if apps == addresses => Ok(()),
+            (false, _) => Err(format!(
+                "there are {apps} apps and {addresses} addresses for them; give --upstream one for each"
+            )),
         }
     }
 
@@ -136,7 +167,7 @@ impl ProxyArgs {
             return Err("Traefik takes certificates in its own settings; leave --certificate out"
                 .to_owned());
         }
-        match self.app.iter().find(|app| app.host() == self.origin.host()) {
+        match self.app.iter().find(|app| app.host() == self.origin.origin.host()) {
             Some(app) => Err(format!("Traefik cannot tell {app} from the sign-in by its host")),
             None => Ok(()),
         }
@@ -174,7 +205,10 @@ impl ProxyArgs {
             Listen::Tcp(address) if address.is_ipv6() => "::1",
             Listen::Tcp(_) | Listen::Unix(_) => "127.0.0.1",
         };
-        words.push(format!("--app {} --trusted-proxy {proxy}", apps.join(",")));
+        if !apps.is_empty() {
+            words.push(format!("--app {}", apps.join(",")));
+        }
+        words.push(format!("--trusted-proxy {proxy}"));
         if self.listen.to_string() != "127.0.0.1:8080" {
             words.push(format!("--listen {}", self.listen));
         }
@@ -200,6 +234,19 @@ fn upstream(text: &str) -> Result<String, String> {
         Ok(bare.to_owned())
     } else {
         Err("write it as in http://127.0.0.1:3000".to_owned())
+    }
+}
+
+/// A path of the app that is guarded, as it can stand in a regular expression of every proxy.
+fn guarded(text: &str) -> Result<String, String> {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"/._~-".contains(&it);
+    let is_path = text.starts_with('/')
+        && !text.contains("//")
+        && text.split('/').all(|segment| segment != "." && segment != "..");
+    if is_path && text.bytes().all(is_plain) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("write it as in /admin, with letters, digits and ._~-".to_owned())
     }
 }
 

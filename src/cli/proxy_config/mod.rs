@@ -16,9 +16,10 @@ use clap::ValueEnum;
 
 use super::Failure;
 use super::output::Output;
+use crate::base::base_url::BaseUrl;
 use crate::base::origin::Origin;
 use crate::server::gate::Listen;
-use crate::web::{IdentityHeaders, check_paths};
+use crate::web::{IdentityHeaders, check_paths, page_paths};
 
 pub use flags::ProxyArgs;
 
@@ -35,11 +36,13 @@ pub enum ProxyKind {
 
 /// What a configuration is to guard, and how.
 pub struct ProxyPlan {
-    /// The origin of the sign-in.
-    pub own: Origin,
+    /// Where browsers reach the sign-in.
+    pub own: BaseUrl,
     /// Where vestibule listens, as the proxy reaches it.
     pub listen: Listen,
-    /// The apps, each with the address at which the proxy reaches it.
+    /// The app on the host of the sign-in, if there is one; then there are no others.
+    pub shared: Option<SharedHost>,
+    /// The apps on other hosts, each with the address at which the proxy reaches it.
     pub apps: Vec<(Origin, String)>,
     /// The name of the session cookie, which is kept from apps.
     pub cookie: &'static str,
@@ -53,6 +56,24 @@ pub struct ProxyPlan {
     pub certificate: Option<(String, String)>,
     /// The `vestibule serve` command that the configuration is for.
     pub command: String,
+}
+
+/// An app on the host of the sign-in.
+pub struct SharedHost {
+    /// The address at which the proxy reaches it.
+    pub upstream: String,
+    /// The paths that are guarded, with all that begins like them; none, or an empty one: the whole app.
+    pub guarded: Vec<String>,
+}
+
+impl SharedHost {
+    /// A regular expression for the guarded paths, without regard to case, as some apps have none for it.
+    /// `None`: the whole app is guarded.
+    fn pattern(&self) -> Option<String> {
+        let is_whole = self.guarded.is_empty() || self.guarded.iter().any(String::is_empty);
+        let escaped = self.guarded.iter().map(|it| it[1..].replace('.', "\\."));
+        (!is_whole).then(|| format!("^/({})", escaped.collect::<Vec<_>>().join("|")))
+    }
 }
 
 impl ProxyArgs {
@@ -93,6 +114,20 @@ impl ProxyPlan {
             ""
         };
         format!("# It is for\n#   {}\n{warning}", self.command)
+    }
+
+    /// The path of a check endpoint, as the proxy asks for it.
+    fn check_path(&self, path: &str) -> String {
+        self.own.prefix.at(path).to_string()
+    }
+
+    /// A regular expression for the addresses of the sign-in on a host that it shares with an app.
+    fn own_pattern(&self) -> String {
+        if !self.own.prefix.is_empty() {
+            return format!("^{}(/|$)", self.own.prefix).replace('.', "\\.");
+        }
+        let paths = page_paths().map(|it| it[1..].replace('.', "\\."));
+        format!("^/({})(/|$)", paths.collect::<Vec<_>>().join("|"))
     }
 
     fn question(&self) -> String {

@@ -1,6 +1,6 @@
 //! The configuration of nginx, with its module `auth_request`.
 
-use super::{ProxyPlan, closed, other_spellings, push, word};
+use super::{ProxyPlan, SharedHost, closed, other_spellings, push, word};
 use crate::base::origin::Origin;
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
@@ -9,12 +9,20 @@ pub(super) fn write(plan: &ProxyPlan) -> String {
     for (app, upstream) in &plan.apps {
         push(&mut text, &app_server(plan, app, upstream));
     }
-    push(&mut text, &own_server(plan));
+    match &plan.shared {
+        Some(shared) => push(&mut text, &shared_server(plan, shared)),
+        None => push(&mut text, &own_server(plan)),
+    }
+    push(&mut text, &redirect(plan));
     text
 }
 
 fn preamble(plan: &ProxyPlan) -> String {
-    let (cookie, place, remark) = (plan.cookie, plan.place("unix:"), plan.remark());
+    let (place, remark) = (plan.place("unix:"), plan.remark());
+    let filter = match plan.shared {
+        Some(_) => authorization_map(plan),
+        None => cookie_map(plan.cookie),
+    };
     format!(
         r#"# Guards apps behind vestibule. For the http context of nginx 1.18 or newer, as in
 # /etc/nginx/conf.d/vestibule.conf; check it with `nginx -t`.
@@ -49,12 +57,146 @@ map $vestibule_upgrade $vestibule_connection {{
     websocket upgrade;
 }}
 
-# Apps do not get the session cookie.
+{filter}"#
+    )
+}
+
+fn cookie_map(cookie: &str) -> String {
+    format!(
+        r#"# Apps do not get the session cookie.
 map $http_cookie $vestibule_cookie {{
     default $http_cookie;
     "~^(?<vestibule_before>(?:.*; ?)?){cookie}=[^;]*(?:; ?)?(?<vestibule_after>.*)$" $vestibule_before$vestibule_after;
 }}
 "#
+    )
+}
+
+/// An app on the host of the sign-in reads `Authorization` where it is open, and not where a check has read it.
+fn authorization_map(plan: &ProxyPlan) -> String {
+    if !plan.basic_auth {
+        return String::new();
+    }
+    let user = word(plan.identity.user);
+    format!(
+        r#"# Where a check has let a user through, the app does not get the credentials of the check.
+map $vestibule_{user} $vestibule_authorization {{
+    default "";
+    ""      $http_authorization;
+}}
+"#
+    )
+}
+
+/// The server of a host that the sign-in shares with an app.
+fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
+    let (begin, check) = (server(plan, &plan.own.origin), check(plan));
+    let [set, tell] = identity(plan);
+    let (own, upstream) = (plan.own_pattern(), &shared.upstream);
+    let authorization = if plan.basic_auth {
+        "\n    proxy_set_header Authorization $vestibule_authorization;"
+    } else {
+        ""
+    };
+    let empty = "\"\"";
+    let closed = if plan.own.prefix.is_empty() { String::new() } else { closed_location(plan) };
+    let app = match shared.pattern() {
+        None => format!(
+            "location / {{\n        auth_request /_vestibule;\n        proxy_pass {upstream};\n    }}"
+        ),
+        Some(pattern) => format!(
+            "# Guarded, in any case of letters.
+    location ~* {pattern} {{
+        auth_request /_vestibule;
+        proxy_pass {upstream};
+    }}
+
+    # Open: the app asks GET /session by itself. It gets no identity header, whatever the client sends.
+    location / {{
+        proxy_pass {upstream};
+    }}"
+        ),
+    };
+    format!(
+        r"
+{begin}
+    # No header that an app could take for one of those below is passed on. (Headers before Host are read
+    # with the settings of the first server, so other spellings are also emptied below.)
+    underscores_in_headers off;
+    ignore_invalid_headers on;
+
+    # Every location of the app inherits these. A location with a proxy_set_header of its own loses all of
+    # them, and any client could claim to be any user there: repeat them in it, or have none.
+    auth_request_set $vestibule_way_in $upstream_http_location;
+{set}
+{tell}
+    proxy_set_header Host $http_host;{authorization}
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header Upgrade $vestibule_upgrade;
+    proxy_set_header Connection $vestibule_connection;
+    proxy_http_version 1.1;
+    error_page 401 = @vestibule_way_in;
+{closed}
+    # The sign-in.
+    location ~ {own} {{
+        client_max_body_size 128k;
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header Connection {empty};
+        proxy_pass http://vestibule;
+    }}
+
+    {app}
+
+    location = /_vestibule {{
+        internal;
+{check}
+    }}
+
+    location @vestibule_way_in {{
+        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
+        if ($vestibule_sends = 303) {{ return 303 $vestibule_way_in; }}
+        return 401;
+    }}
+}}
+"
+    )
+}
+
+/// Only nginx itself may ask for checks.
+fn closed_location(plan: &ProxyPlan) -> String {
+    let part = |path: &str| if path.ends_with('/') { path.to_owned() } else { format!("{path}$") };
+    let checks = closed().into_iter().map(part).collect::<Vec<_>>().join("|");
+    let prefix = plan.own.prefix.to_string().replace('.', "\\.");
+    format!(
+        r"
+    # Only nginx itself may ask for checks.
+    location ~ ^{prefix}({checks}) {{
+        return 404;
+    }}
+"
+    )
+}
+
+/// The server that leads from http to https, where all hosts are at the default port.
+fn redirect(plan: &ProxyPlan) -> String {
+    let hosts: Vec<_> = plan.apps.iter().map(|(app, _)| app).chain([&plan.own.origin]).collect();
+    if !hosts.iter().all(|it| it.is_at_default_port()) {
+        return String::new();
+    }
+    let names: Vec<_> = hosts.iter().map(|it| it.host()).collect();
+    format!(
+        r"
+server {{
+    listen 80;
+    listen [::]:80;
+    server_name {};
+    return 308 https://$host$request_uri;
+}}
+",
+        names.join(" ")
     )
 }
 
@@ -112,14 +254,14 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
 
 /// The check. Of the request only what it needs is passed on.
 fn check(plan: &ProxyPlan) -> String {
-    let question = plan.question();
+    let (path, question) = (plan.check_path("/auth/nginx"), plan.question());
     let authorization = if plan.basic_auth {
         "\n        proxy_set_header Authorization $http_authorization;"
     } else {
         ""
     };
     format!(
-        r#"        proxy_pass http://vestibule/auth/nginx{question};
+        r#"        proxy_pass http://vestibule{path}{question};
         proxy_pass_request_body off;
         proxy_pass_request_headers off;
         proxy_set_header Host $host;
@@ -151,26 +293,7 @@ fn identity(plan: &ProxyPlan) -> [String; 2] {
 }
 
 fn own_server(plan: &ProxyPlan) -> String {
-    let begin = server(plan, &plan.own);
-    let part = |path: &str| if path.ends_with('/') { path.to_owned() } else { format!("{path}$") };
-    let checks = closed().into_iter().map(part).collect::<Vec<_>>().join("|");
-    let hosts: Vec<_> = plan.apps.iter().map(|(app, _)| app).chain([&plan.own]).collect();
-    let redirect = if hosts.iter().all(|it| it.is_at_default_port()) {
-        let names: Vec<_> = hosts.iter().map(|it| it.host()).collect();
-        format!(
-            r"
-server {{
-    listen 80;
-    listen [::]:80;
-    server_name {};
-    return 308 https://$host$request_uri;
-}}
-",
-            names.join(" ")
-        )
-    } else {
-        String::new()
-    };
+    let (begin, closed) = (server(plan, &plan.own.origin), closed_location(plan));
     format!(
         r#"
 {begin}
@@ -183,13 +306,8 @@ server {{
     location / {{
         proxy_pass http://vestibule;
     }}
-
-    # Only nginx itself may ask for checks.
-    location ~ ^({checks}) {{
-        return 404;
-    }}
-}}
-{redirect}"#
+{closed}}}
+"#
     )
 }
 

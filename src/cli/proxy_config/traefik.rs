@@ -1,38 +1,96 @@
 //! The dynamic configuration of Traefik, for its file provider.
 
-use super::{ProxyPlan, closed, other_spellings, push};
+use super::{ProxyPlan, SharedHost, closed, other_spellings, push};
 use crate::base::origin::Origin;
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
-    let (own, place) = (plan.own.host(), plan.place(""));
-    let part = |path: &str| format!(" && !PathPrefix(`{path}`)");
-    let closed: String = closed().into_iter().map(part).collect();
+    let place = plan.place("");
+    // `PathRegexp` is of Traefik 3.
+    let versions = if plan.shared.is_some() { "Traefik 3" } else { "Traefik 2 or 3" };
     let mut text = format!(
-        "# Guards apps behind vestibule. A dynamic configuration for Traefik 2 or 3 (file provider), with \
+        "# Guards apps behind vestibule. A dynamic configuration for {versions} (file provider), with \
          an\n# entry point called websecure.\n{}\nhttp:\n  routers:\n",
         plan.remark()
     );
     for (number, (app, _)) in (1..).zip(&plan.apps) {
         push(&mut text, &app_router(plan, number, app));
     }
-    push(
-        &mut text,
-        &format!(
-            "    vestibule:
-      # Only Traefik itself may ask for checks.
-      rule: Host(`{own}`){closed}
-      entryPoints: [websecure]
-      service: vestibule
-      tls: {{}}
-"
-        ),
-    );
+    match &plan.shared {
+        Some(shared) => push(&mut text, &shared_routers(plan, shared)),
+        None => push(&mut text, &own_router(plan, "")),
+    }
     push(&mut text, &middlewares(plan));
     push(&mut text, "  services:\n");
     for (number, (_, upstream)) in (1..).zip(&plan.apps) {
         push(&mut text, &service(&format!("app{number}"), upstream));
     }
+    if let Some(shared) = &plan.shared {
+        push(&mut text, &service("app", &shared.upstream));
+    }
     push(&mut text, &service("vestibule", &format!("http://{place}")));
+    text
+}
+
+/// The router of the sign-in, with one more condition on its paths where it shares the host with an app.
+fn own_router(plan: &ProxyPlan, condition: &str) -> String {
+    let host = plan.own.origin.host();
+    let part = |path: &str| format!(" && !PathPrefix(`{}`)", plan.check_path(path));
+    // Where the paths of the sign-in are named one by one, the checks are not among them.
+    let is_open = plan.shared.is_none() || !plan.own.prefix.is_empty();
+    let closed: String = closed().into_iter().filter(|_| is_open).map(part).collect();
+    let priority = if condition.is_empty() { "" } else { "\n      priority: 30" };
+    format!(
+        "    vestibule:
+      # Only Traefik itself may ask for checks.
+      rule: Host(`{host}`){condition}{closed}{priority}
+      entryPoints: [websecure]
+      service: vestibule
+      tls: {{}}
+"
+    )
+}
+
+/// The routers of a host that the sign-in shares with an app.
+fn shared_routers(plan: &ProxyPlan, shared: &SharedHost) -> String {
+    let host = plan.own.origin.host();
+    let authorization = if plan.basic_auth { ", vestibule-authorization" } else { "" };
+    let guarded = shared.pattern().map(|it| format!(" && PathRegexp(`(?i){it}`)"));
+    let mut text = own_router(plan, &format!(" && PathRegexp(`{}`)", plan.own_pattern()));
+    let closed = if plan.own.prefix.is_empty() {
+        String::new()
+    } else {
+        format!(" && !PathPrefix(`{}/`)", plan.own.prefix)
+    };
+    let condition = guarded.as_deref().unwrap_or_default();
+    push(
+        &mut text,
+        &format!(
+            "    guarded:
+      rule: Host(`{host}`){condition}{closed}
+      priority: 20
+      entryPoints: [websecure]
+      middlewares: [vestibule-spellings, vestibule{authorization}]
+      service: app
+      tls: {{}}
+"
+        ),
+    );
+    if guarded.is_some() {
+        push(
+            &mut text,
+            &format!(
+                "    open:
+      # The app asks GET /session by itself. It gets no identity header, whatever the client sends.
+      rule: Host(`{host}`){closed}
+      priority: 10
+      entryPoints: [websecure]
+      middlewares: [vestibule-spellings, vestibule-nobody]
+      service: app
+      tls: {{}}
+"
+            ),
+        );
+    }
     text
 }
 
@@ -52,11 +110,19 @@ fn app_router(plan: &ProxyPlan, number: u32, app: &Origin) -> String {
 
 fn middlewares(plan: &ProxyPlan) -> String {
     let (place, question) = (plan.place(""), plan.question());
+    let path = plan.check_path("/auth/forward");
     let names = plan.identity.all();
     let mut drops = String::new();
     for name in names {
         for spelling in other_spellings(name) {
             push(&mut drops, &format!("          {spelling}: \"\"\n"));
+        }
+    }
+    let mut nobody = String::new();
+    if plan.shared.as_ref().is_some_and(|it| it.pattern().is_some()) {
+        push(&mut nobody, "    vestibule-nobody:\n      headers:\n        customRequestHeaders:\n");
+        for name in names {
+            push(&mut nobody, &format!("          {name}: \"\"\n"));
         }
     }
     let names = names.join(", ");
@@ -76,9 +142,9 @@ fn middlewares(plan: &ProxyPlan) -> String {
       headers:
         # An empty value removes an identity header that the client sends in another spelling.
         customRequestHeaders:
-{drops}{authorization}    vestibule:
+{drops}{nobody}{authorization}    vestibule:
       forwardAuth:
-        address: \"http://{place}/auth/forward{question}\"
+        address: \"http://{place}{path}{question}\"
         # Each of these replaces what the client sent.
         authResponseHeaders: [{names}]
         # true only behind another proxy that you trust.

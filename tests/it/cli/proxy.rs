@@ -174,7 +174,10 @@ fn prints_nothing_that_could_not_work() {
         ("nginx", &["--groups="], "--groups"),
         ("nginx", &["--groups=,"], "--groups"),
         ("nginx", &["--users= , "], "--users"),
-        ("nginx", &["--app=https://auth.example.com"], "the sign-in itself"),
+        ("nginx", &["--app=https://auth.example.com"], "--same-host"),
+        ("nginx", &["--origin=https://auth.example.com/auth"], "--same-host"),
+        ("nginx", &["--guard=/admin"], "--same-host"),
+        ("nginx", &["--same-host"], "cannot be used with"),
         (
             "nginx",
             &[
@@ -192,4 +195,50 @@ fn prints_nothing_that_could_not_work() {
         let text = refusal(proxy, &with(flags));
         assert!(text.contains(advice), "{flags:?}: {text}");
     }
+}
+
+const SHARED: [&str; 2] = ["--same-host", "--upstream=http://127.0.0.1:3000"];
+
+fn shared(proxy: &str, flags: &[&str]) -> String {
+    let flags: Vec<_> = SHARED.into_iter().chain(flags.iter().copied()).collect();
+    configuration(proxy, &flags)
+}
+
+#[test]
+fn leaves_what_is_not_its_own_on_a_shared_host_to_the_app() {
+    for proxy in PROXIES {
+        let whole = shared(proxy, &["--origin=https://example.com"]);
+        for own in ["login", "signup", "logout", "reset", "account", "session"] {
+            assert!(whole.contains(own), "{proxy}: {own}");
+        }
+        let own = whole.lines().find(|it| it.contains("|login|")).unwrap();
+        assert!(
+            !own.contains("healthz") && !own.contains("whoami") && !own.contains("oauth2"),
+            "{own}"
+        );
+        let below = shared(proxy, &["--origin=https://example.com/auth"]);
+        assert!(below.contains("^/auth(/|$)") && !below.contains("|login|"), "{below}");
+        assert!(below.contains("/auth/auth/"), "the checks are below the prefix as well");
+    }
+}
+
+#[test]
+fn guards_the_whole_app_on_a_shared_host_unless_paths_are_named() {
+    for proxy in PROXIES {
+        let origin = "--origin=https://example.com";
+        let whole = shared(proxy, &[origin]);
+        assert!(!whole.to_lowercase().contains("open:"), "{whole}");
+        let part = shared(proxy, &[origin, "--guard=/admin/,/team.x"]);
+        assert!(
+            part.contains("^/(admin|team\\.x)") && part.to_lowercase().contains("open:"),
+            "{part}"
+        );
+    }
+    for bad in ["admin", "/a b", "/a;b", "/a//b", "/../x", "/a(b", "/ä"] {
+        let flags = ["--origin=https://example.com", "--same-host", &format!("--guard={bad}")];
+        assert!(refusal("nginx", &flags).contains("/admin"), "{bad}");
+    }
+    let two =
+        ["--origin=https://example.com", "--same-host", "--upstream=http://[::1]:1,http://[::1]:2"];
+    assert!(refusal("nginx", &two).contains("one app"));
 }

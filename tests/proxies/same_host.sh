@@ -1,0 +1,79 @@
+# An app on the host of the sign-in: what goes to which, and what the app learns. Run by run.sh.
+# shellcheck shell=sh
+set -eu
+
+: "${PORT:?}" "${CA:?}" "${BINARY:?}"
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+jar=$folder/jar
+host=https://app.example.test:$PORT
+own=$host${PREFIX:-}
+password='three unrelated words'
+
+web() {
+    curl --silent --show-error --max-time 30 --cacert "$CA" --http1.1 \
+        --resolve "app.example.test:$PORT:127.0.0.1" "$@"
+}
+page() { web --header 'Accept: text/html,*/*;q=0.8' --header 'Sec-Fetch-Mode: navigate' "$@"; }
+known() { page --cookie "$jar" --cookie-jar "$jar" "$@"; }
+
+# check 'what should happen' 'what is expected' 'what came'
+check() {
+    if [ "$2" = "$3" ]; then
+        printf 'ok    %s\n' "$1"
+    else
+        printf 'FAIL  %s\n      expected: %s\n      came:     %s\n' "$1" "$2" "$3"
+        exit 1
+    fi
+}
+way() { "$@" --output /dev/null --write-out '%{http_code} %{redirect_url}'; }
+status() { "$@" --output /dev/null --write-out '%{http_code}'; }
+value() { tr -d '\r' <"$folder/echo" | sed -n "s/^$1: //Ip"; }
+# what the app learned of the user, and nothing else that was forged
+learned() { echo "$(value Remote-User)$(grep -i forged "$folder/echo" || true)"; }
+
+page "$host/" --output "$folder/echo"
+check 'an open page of the app is open' 'GET / HTTP/1.1' "$(head -n 1 "$folder/echo" | tr -d '\r')"
+page "$host/healthz" --output "$folder/echo"
+check 'an address of the app is the app' 'GET /healthz HTTP/1.1' "$(head -n 1 "$folder/echo" | tr -d '\r')"
+for path in /admin /admin/x //admin /%61dmin /ADMIN/x /x/../admin /./admin; do
+    check "a stranger is led from $path to the sign-in page" 302 \
+        "$(status page --path-as-is "$host$path")"
+done
+next="https%3A%2F%2Fapp.example.test%3A$PORT%2Fadmin%3Fx%3D1"
+check 'and from there' "302 $own/login?next=$next" "$(way page "$host/admin?x=1")"
+check 'signing up leads back' "302 $host/admin?x=1" "$(way known "$own/signup" --header "Origin: $host" \
+    --data-urlencode username=Anna --data-urlencode "password=$password" --data-urlencode "next=$host/admin?x=1")"
+check 'the account page is there' 200 "$(status known "$own/account")"
+for link in $(known "$own/account" | grep -o 'href="/[^"]*"' | cut -d '"' -f 2 | grep -v '^/$'); do
+    check "its link $link leads somewhere" 200 "$(status known "$host$link")"
+done
+
+: >"$folder/forged"
+for name in Remote-User remote-user REMOTE-USER Remote_User remote.user Remote-Groups Remote_Groups; do
+    printf 'header = "%s: forged"\n' "$name" >>"$folder/forged"
+done
+known "$host/admin" --config "$folder/forged" --output "$folder/echo"
+check 'a guarded page knows who is there' anna "$(learned)"
+known "$host/" --config "$folder/forged" --output "$folder/echo"
+check 'an open page is told nothing, and nothing forged' '' "$(learned)"
+cookie=$(value Cookie)
+check 'it gets the cookie to ask with' yes "$(case $cookie in *__Host-auth_session=*) echo yes ;; esac)"
+check 'and learns who is there' '"canonical_username":"anna"' \
+    "$(web "http://$VESTIBULE${PREFIX:-}/session" --header "Cookie: $cookie" | grep -o '"canonical_username":"anna"')"
+check 'without the cookie it learns that nobody is' 401 "$(status web "http://$VESTIBULE${PREFIX:-}/session")"
+check 'a script of a stranger gets 401 and no page' 401 \
+    "$(status web "$host/admin" --header 'Accept: application/json' --header 'Sec-Fetch-Mode: cors')"
+if [ -n "${PREFIX:-}" ]; then
+    for path in /auth/nginx /auth/forward /api/verify /oauth2/auth /validate; do
+        check "$path is for the proxy itself" 404 "$(status known "$own$path")"
+    done
+fi
+doctor() {
+    "$BINARY" doctor "$host/admin/" --ca "$CA" --resolve "app.example.test:$PORT:127.0.0.1" "$@" \
+        >"$folder/doctor" && echo well || { echo ill; cat "$folder/doctor" >&2; }
+}
+check 'doctor finds nothing wrong' well "$(printf '%s\n' "$password" | doctor --sign-in anna --origin "$own")"
+check 'signing out works' "302 $own/login" "$(way known "$own/logout" --header "Origin: $host" --data '')"
+check 'the guarded page is shut' 302 "$(status known "$host/admin")"
