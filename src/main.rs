@@ -13,8 +13,8 @@
 //! 2. the database is opened, made or upgraded (exit code 1);
 //! 3. the socket is bound, and all threads can be had (exit code 1).
 //!
-//! SIGTERM, SIGINT and SIGHUP stop it: requests in flight are answered, the database is left in one file,
-//! and the exit code is 0. Under nohup it goes on when SIGHUP comes. Killing it loses nothing that was
+//! SIGTERM, SIGINT, SIGQUIT and SIGHUP stop it: requests in flight are answered, the database is left in one
+//! file, and the exit code is 0. Under nohup it goes on when SIGHUP comes. Killing it loses nothing that was
 //! answered.
 //!
 //! `vestibule doctor` is another program in the same file: it asks a running set-up as a stranger
@@ -30,8 +30,10 @@ use vestibule::base::clock::Moment;
 use vestibule::cli::command_line::{CommandLine, Unread};
 use vestibule::cli::output::Output;
 use vestibule::cli::{Failure, printable};
+use vestibule::server;
 
 fn main() -> ExitCode {
+    server::handle_file_size_limit();
     let mut out = Output::standard();
     let ended = match CommandLine::read(std::env::args_os()) {
         Ok(command) => command.run(&mut out, Moment::now),

@@ -17,6 +17,10 @@ const PREFIX: &str = "VESTIBULE_";
 /// Letters that may be missing, wrong or too many in the first word of a name that is meant to be ours.
 const PREFIX_MISTAKES_MAX: usize = 2;
 
+const LISTEN: &str = "VESTIBULE_LISTEN";
+
+const ELSEWHERE_LISTEN: [&str; 6] = ["PORT", "HOST", "ADDRESS", "ADDR", "BIND", "HTTP_PORT"];
+
 /// What a service can speak (Kubernetes).
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
@@ -76,6 +80,10 @@ fn names(command: &Command) -> BTreeSet<String> {
 fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> &'a str {
     let name = plain(name);
     let word = |it: &str| it.split_once('_').map_or(String::new(), |(_, rest)| rest.to_owned());
+    // What other programs call where they listen.
+    if let Some(listen) = known.get(LISTEN).filter(|_| ELSEWHERE_LISTEN.contains(&&*word(&name))) {
+        return listen;
+    }
     let likeness = |it: &&String| strsim::jaro(&word(&name), &word(it));
     let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
     nearest.expect("there are settings")
@@ -160,7 +168,8 @@ mod tests {
             ("VESTIBUL_SIGNUP", "VESTIBULE_SIGNUP"),
             ("VESTBIULE_ORIGIN", "VESTIBULE_ORIGIN"),
             ("VESTIBULES_DATABASE", "VESTIBULE_DATABASE"),
-            ("VESTIBULE_PORT", "VESTIBULE_"),
+            ("VESTIBULE_PORT", "VESTIBULE_LISTEN"),
+            ("vestibule_host", "VESTIBULE_LISTEN"),
             ("VESTIBULE_SERVICE_HOST", "VESTIBULE_"),
         ] {
             let told = refusal(&[("PATH", "/bin"), (name, "8080")]).unwrap_or_default();

@@ -74,7 +74,7 @@ use crate::store::{Groups, Record, Store, User};
 /// What the program can do.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Serve the site until SIGTERM, SIGINT or SIGHUP.
+    /// Serve the site until SIGTERM, SIGINT, SIGQUIT or SIGHUP.
     #[command(after_help = "Examples:\n  \
             # try it out on http://127.0.0.1:8080, with vestibule.db in this folder\n  \
             vestibule serve\n  \
@@ -85,8 +85,9 @@ pub enum Command {
             with true or false. A flag takes precedence, and an empty variable counts as not set. A \
             VESTIBULE_ variable that is not a setting of any command is refused, except for those that Kubernetes \
             sets for services. There is no configuration file.\n\n\
-            The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT and SIGHUP stop the \
-            server once requests in flight are answered; under nohup SIGHUP is ignored.\n\n\
+            The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT, SIGQUIT and \
+            SIGHUP stop the server once requests in flight are answered; under nohup SIGHUP is ignored. SIGUSR1 \
+            and SIGUSR2 are ignored.\n\n\
             Exit codes: 0 stopped as asked; \
             1 could not start or go on; 2 a setting is wrong.")]
     Serve(Box<ServeArgs>),

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::base::clock::Moment;
@@ -133,7 +133,7 @@ impl Shared {
     }
 }
 
-/// Serves the site until SIGTERM, SIGINT or SIGHUP, then ends what is in flight and folds the database's
+/// Serves the site until SIGTERM, SIGINT, SIGQUIT or SIGHUP, then ends what is in flight and folds the database's
 /// log into its file. An error is one line for the operator.
 pub fn serve(
     listeners: Listeners,
@@ -369,16 +369,20 @@ pub fn prove_threads(limits: &GateLimits) -> Result<(), String> {
     missing
 }
 
-/// The first SIGTERM, SIGINT or SIGHUP asks to stop; one more ends the program at once, but for SIGHUP: a
-/// terminal that is closed may send it twice. Under nohup, which has it ignored, it stays ignored.
+/// The first SIGTERM, SIGINT, SIGQUIT or SIGHUP asks to stop; one more ends the program at once, except for
+/// SIGHUP: a terminal that is closed may send it twice. Under nohup, which ignores SIGHUP, it stays ignored.
+/// SIGUSR1 and SIGUSR2, with which log rotation tells other servers to reopen their logs, do nothing.
 fn listen_to_signals(tell: Sender<SupervisorEvent>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2])?;
     if !is_ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
     }
     spawn("signals", move || {
         let mut is_stopping = false;
         for signal in signals.forever() {
+            if matches!(signal, SIGUSR1 | SIGUSR2) {
+                continue;
+            }
             if !is_stopping {
                 is_stopping = true;
                 drop(tell.send(SupervisorEvent::Stop));
@@ -388,6 +392,13 @@ fn listen_to_signals(tell: Sender<SupervisorEvent>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Makes a write beyond the size that a file may have (`ulimit -f`) fail as on a full disk, for the server and every
+/// command: SIGXFSZ without a handler ends the process.
+pub fn handle_file_size_limit() {
+    // Without the handler nothing is different from before.
+    drop(signal_hook::flag::register(SIGXFSZ, Arc::default()));
 }
 
 /// Whether whoever started the program has a signal ignored.

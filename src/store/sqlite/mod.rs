@@ -422,6 +422,10 @@ impl From<rusqlite::Error> for SqliteFault {
                 Self::Refused(Refused::Duplicate)
             }
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Refused(Refused::NoUser),
+            // A file or a quota may not grow: a full disk by another name.
+            ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE => {
+                Self::Error(Error::Unavailable(err.to_string()))
+            }
             _ => Self::Error(match code.code {
                 ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked

@@ -50,7 +50,7 @@ fn keeps_people_signed_in_over_a_restart() {
 
 #[test]
 fn ends_with_success_when_it_is_asked_to_stop() {
-    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP] {
         let folder = folder();
         let mut server = Binary::start(folder.path(), &[]);
         server.sign_up("anna");
@@ -77,6 +77,47 @@ fn goes_on_when_its_terminal_is_closed_if_nohup_started_it() {
     server.signal(Signal::HUP);
     assert!(server.is_signed_in(&cookie) && server.is_running());
     server.stop();
+}
+
+#[test]
+fn goes_on_when_it_is_told_to_reopen_its_log() {
+    let folder = folder();
+    let mut server = Binary::start(folder.path(), &[]);
+    for signal in [Signal::USR1, Signal::USR2] {
+        server.signal(signal);
+        assert_eq!(server.get("/healthz", None).status, 200);
+    }
+    assert!(server.is_running());
+    server.stop();
+}
+
+#[test]
+fn says_busy_where_a_file_may_not_grow_and_reads_on() {
+    let folder = folder();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 400; exec \"$0\" \"$@\""]).arg(crate::binary::program());
+    command.args(["serve", "--listen=127.0.0.1:0", "--signup-free=1000", "--database"]);
+    let mut server = Binary::run({
+        command.arg(folder.path().join("test.db"));
+        command
+    });
+    let cookie = server.sign_up("anna");
+    let refused = (0..100).find_map(|at| {
+        let form = format!("username=anna{at}&password=correct+horse");
+        Some(server.post("/signup", &form, None).status).filter(|status| *status != 302)
+    });
+    assert_eq!(refused, Some(503));
+    assert!(server.is_signed_in(&cookie) && server.is_running());
+    server.stop();
+    let backup = folder.path().join("copy.db");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""]).arg(crate::binary::program());
+    command.arg("backup").arg(&backup).arg("--database").arg(folder.path().join("test.db"));
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, ["test.db"], "nothing is left of it");
 }
 
 #[test]
