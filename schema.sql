@@ -19,7 +19,7 @@ CREATE TABLE user (
     -- The username as first typed, which pages show. 4 to 31 UTF-16 code units at sign-up.
     username           TEXT    NOT NULL,
     -- The form in which usernames are compared: NFKC(lower(upper(NFKC(username)))); unique. Computed by
-    -- src/auth/users.rs only: SQLite's own lower() is limited to ASCII and is never used.
+    -- src/auth/usernames.rs only: SQLite's own lower() is limited to ASCII and is never used.
     canonical_username TEXT    NOT NULL UNIQUE,
     -- When the account was created.
     created_at         INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-//! Where the database is, as an operator says it.
+//! The address of a database, as an operator writes it.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -7,47 +7,48 @@ use std::path::{Path, PathBuf};
 use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
 
-/// The port that servers of this protocol listen on by default.
+/// The default port of the MySQL protocol.
 const PORT: u16 = 3306;
 
-/// Where the database is. It may hold a password and so has no `Debug`; shown, it tells none.
+/// The address of a database. It may hold a password and so has no `Debug`; `Display` leaves the password
+/// out.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
     File(PathBuf),
-    /// A server, or several that hold the same, spoken to in MySQL's protocol.
+    /// A server, or several of one cluster, that speak MySQL's protocol.
     Mysql(Cluster),
 }
 
-/// Servers that hold the same database, and how to sign in to them.
+/// The servers of a cluster, and how to sign in to them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// Each with its port, the one that is preferred first. Never empty.
+    /// Each with its port, the preferred one first. Never empty.
     pub hosts: Vec<(String, u16)>,
     pub user: String,
-    /// With which password, if with one.
+    /// The password, if one is given.
     pub password: Option<String>,
     /// The name of the database.
     pub name: String,
-    /// How the way there is kept from others.
+    /// How connections are encrypted.
     pub tls: Tls,
 }
 
-/// How the way to a server is kept from others.
+/// How connections to a server are encrypted and the server is authenticated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Tls {
-    /// It is not: what is said goes over the network as it is.
+    /// No encryption.
     Off,
-    /// The server proves who it is, by an authority that this machine trusts.
+    /// TLS, with a certificate from an authority that this machine trusts.
     System,
-    /// The server proves who it is, by the authority in this file (PEM).
+    /// TLS, with a certificate from the authority in this file (PEM).
     Authority(PathBuf),
 }
 
 impl Database {
-    /// Reads `mysql://USER[:PASSWORD]@HOST[:PORT],…/NAME[?tls=…]`; anything else names a file. What is not
-    /// percent-encoded stands for itself. An error says what is wrong and repeats no password.
+    /// Parses `mysql://USER[:PASSWORD]@HOST[:PORT],…/NAME[?tls=…]`; anything else is a file name.
+    /// Percent-encoding is decoded. The error says what is wrong and does not repeat the password.
     ///
-    /// Without `tls` it is [`Tls::System`], or [`Tls::Off`] if all hosts are this machine.
+    /// The default of `tls` is [`Tls::System`], or [`Tls::Off`] if all hosts are this machine.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("mysql" | "mariadb", rest)) => cluster(rest).map(Self::Mysql),
@@ -62,7 +63,7 @@ impl Database {
         }
     }
 
-    /// The file, where it is one.
+    /// The path, if it is a file.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -70,7 +71,7 @@ impl Database {
         }
     }
 
-    /// Whether both are one database, as far as it shows from outside: a server may have two names.
+    /// Whether both are the same database, as far as the addresses tell: a server may have two names.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File(one), Self::File(other)) => {
@@ -98,7 +99,7 @@ impl From<&Path> for Database {
 }
 
 impl fmt::Display for Database {
-    /// As it is said, without the password.
+    /// The address without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -112,7 +113,7 @@ impl fmt::Display for Database {
 }
 
 fn cluster(rest: &str) -> Result<Cluster, String> {
-    // The last one, as a password may hold anything.
+    // The last `@`, as the password may contain others.
     let (access, rest) = rest.rsplit_once('@').ok_or("it names no user: mysql://USER@HOST/NAME")?;
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, name) = rest.split_once('/').unwrap_or((rest, ""));
@@ -134,7 +135,7 @@ fn decoded(text: &str) -> Result<String, String> {
     text.map(std::borrow::Cow::into_owned).map_err(|_| "what is percent-encoded is no UTF-8".into())
 }
 
-/// A name or an address; one of IPv6 stands in brackets.
+/// Parses a host name or an address, an IPv6 address in brackets, with or without a port.
 fn host(text: &str) -> Result<(String, u16), String> {
     let (host, port) = match text.strip_prefix('[').and_then(|it| it.split_once(']')) {
         Some((host, port)) => (host, port.strip_prefix(':')),

@@ -1,44 +1,44 @@
-//! The engines: how a database is opened on whichever one it is.
+//! Opening a database on whichever engine it is.
 
 use super::{Database, Result, Store};
 
-/// What a database is opened for.
+/// The purpose for which a database is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum OpenMode {
     ToServe,
-    /// To be changed by a command, beside a server that may be running.
+    /// For a command that changes it, beside a server that may be running.
     Beside,
-    /// To be copied into: no other process may be using it, and it may be copied in half.
+    /// For a copy into it: no other process may be using it, and it may be half copied.
     ToFill,
-    /// To be read by a command: no table is made or changed, and an older schema is refused.
+    /// For a command that reads: no table is created or changed, and an older schema is refused.
     ToRead,
-    /// To be backed up: no table is made or changed, and an older schema is copied as it is.
+    /// For a backup: no table is created or changed, and an older schema is copied as it is.
     ToBackUp,
 }
 
 impl OpenMode {
-    /// Whether tables are made where there are none, and brought up to date where they are older.
+    /// Whether missing tables are created and older ones upgraded.
     pub(super) const fn upgrades(self) -> bool {
         !matches!(self, Self::ToRead | Self::ToBackUp)
     }
 }
 
-/// Where a database is, on an engine.
+/// The address of a database on an engine.
 pub(super) trait Engine {
     fn open(&self, mode: OpenMode) -> Result<Box<dyn Store>>;
 
-    /// The number of the schema that it has, and that of the newest one. Nothing is changed.
+    /// The version of its schema, and that of the newest one. Nothing is changed.
     fn schema(&self) -> Result<(u32, u32)>;
 
-    /// Brings it to the newest schema, and says from which number to which.
+    /// Upgrades it to the newest schema, and returns the versions before and after.
     fn migrate(&self) -> Result<(u32, u32)>;
 
-    /// Whether another process has it open; `None`: it cannot be told.
+    /// Whether another process has it open; `None` if that cannot be known.
     fn is_in_use(&self) -> Option<bool>;
 }
 
 impl Database {
-    /// The engine that it is on. An error if this vestibule was built without it.
+    /// The engine of this address. An error if this build does not support it.
     #[cfg_attr(
         feature = "mysql",
         expect(clippy::unnecessary_wraps, reason = "a build without servers lacks an engine")
@@ -56,44 +56,45 @@ impl Database {
     }
 }
 
-/// Opens the database for a server, and makes its tables first where there are none.
+/// Opens the database for a server, creating missing tables and upgrading older ones.
 ///
-/// A database that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
-/// written is refused and left as it was; the error says which. Several processes may use the same one.
+/// A database that belongs to another program, has a newer schema, is damaged, half copied or read-only is
+/// refused and left as it was; the error says which. Several processes may use the same one.
 pub fn open(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::ToServe)
 }
 
-/// Opens the database to change something in it, as [`open`] does, beside a server that may be using it.
+/// Opens the database to change it, as [`open`] does, beside a server that may be using it.
 pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::Beside)
 }
 
-/// Opens the database to read from it, beside a server that may be using it: no table is made or changed,
-/// and one that is not there, or has an older schema, is refused with what to do.
+/// Opens the database to read it, beside a server that may be using it. No table is created or changed; a
+/// database that does not exist or has an older schema is refused, and the error says what to do.
 pub fn open_to_read(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::ToRead)
 }
 
-/// Opens the database for a copy that is to be put into it; one that is copied in half is opened as well. A
-/// file that another process uses is refused.
+/// Opens the database to be copied into, even if it is half copied. A file that another process uses is
+/// refused.
 pub fn open_for_copy(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::ToFill)
 }
 
-/// Whether another process has the database open; `None`: it cannot be told. Nobody is disturbed.
+/// Whether another process has the database open; `None` if that cannot be known. It does not disturb that
+/// process.
 pub fn is_in_use(database: &Database) -> Option<bool> {
     database.engine().ok()?.is_in_use()
 }
 
-/// The number of the schema that a database has, and that of the newest one. Nothing is changed. A file
-/// that is not there is refused; a server's database without tables has 0.
+/// The version of a database's schema, and that of the newest one. Nothing is changed. A file that does not
+/// exist is refused; a database without tables on a server has version 0.
 pub fn schema(database: &Database) -> Result<(u32, u32)> {
     database.engine()?.schema()
 }
 
-/// Brings a database to the newest schema, as [`open`] does, and says from which number to which; 0: it had
-/// no tables.
+/// Upgrades a database to the newest schema, as [`open`] does, and returns the versions before and after;
+/// 0: it had no tables.
 pub fn migrate(database: &Database) -> Result<(u32, u32)> {
     database.engine()?.migrate()
 }

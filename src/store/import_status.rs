@@ -1,9 +1,9 @@
-//! What there is already of somebody who comes over, on whichever engine.
+//! What exists already of a user who is to be imported: one rule for all engines.
 
 use super::{ImportStatus, ImportedUser, KeyId};
 use crate::base::token::TokenHash;
 
-/// What there is, as far as it matters for whoever comes over. Users are told by their ids.
+/// The rows that the rule looks at. Users are identified by their ids.
 pub(super) trait Present {
     type Error;
     /// The canonical name of a user.
@@ -12,13 +12,13 @@ pub(super) trait Present {
     fn user_by_name(&self, canonical: &str) -> Result<Option<String>, Self::Error>;
     /// Whether this canonical name rests.
     fn name_rests(&self, canonical: &str) -> Result<bool, Self::Error>;
-    /// Whose key this is.
+    /// The user whose key this is.
     fn owner_of_key(&self, id: &KeyId) -> Result<Option<String>, Self::Error>;
-    /// Whose session this is.
+    /// The user whose session this is.
     fn owner_of_session(&self, id: &TokenHash) -> Result<Option<String>, Self::Error>;
 }
 
-/// What there is already of somebody who comes over.
+/// What exists already of this user.
 pub(super) fn standing<P: Present>(
     present: &P,
     arrival: &ImportedUser,
@@ -35,7 +35,7 @@ pub(super) fn standing<P: Present>(
         None if by_name.is_some() => return Ok(ImportStatus::NameTaken),
         None => false,
     };
-    // Whom a name lets in and whom it shows must be one person.
+    // A name must not be one user's username and another's sign-in name.
     if !is_here && present.owner_of_key(&KeyId::username(canonical))?.is_some() {
         return Ok(ImportStatus::NameTaken);
     }
@@ -51,8 +51,8 @@ pub(super) fn standing<P: Present>(
     }
 }
 
-/// How many of the keys and sessions of an imported user are there, if none of them is another user's than
-/// the one with this id.
+/// How many of the keys and sessions of an imported user exist, all of them belonging to the user `id`; a
+/// conflict if one belongs to another user.
 fn already_there<P: Present>(
     present: &P,
     arrival: &ImportedUser,

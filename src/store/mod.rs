@@ -1,9 +1,9 @@
-//! Everything that is written down: people, keys and sessions.
+//! Everything that is stored: users, keys, sessions, and what belongs to them.
 //!
-//! This file is the contract; the files beside it keep it, each on an engine of its own, and are the only
-//! ones that know SQL. One method is one transaction and one intention; records go in and come out, and
-//! no type of a library crosses this boundary. What it refuses to know is policy: how long a session
-//! lives, which names and passwords are allowed, what anybody is told.
+//! `contract` has the traits, and a folder for each engine implements them; SQL is known there and nowhere
+//! else. One method is one transaction with one purpose; records go in and come out, and no type of a
+//! database library crosses this boundary. Does not know policy: how long a session lives, which names and
+//! passwords are allowed, what visitors are shown.
 
 mod address;
 mod contract;
@@ -47,37 +47,37 @@ pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};
 pub use sqlite::{READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
 pub use tables::{Row, TABLES};
 
-/// How long a write in a file waits for its turn before it is given up as [`Error::Unavailable`]; less, where
-/// the request has waited elsewhere ([`Patience`]).
+/// How long a write to a file waits for its turn before it is given up as [`Error::Unavailable`]; less if
+/// the request has already waited elsewhere ([`Patience`]).
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a renewal waits. It is a convenience that the next request can repeat, so it must not
-/// hold up the page that triggered it.
+/// How long a renewal waits. The next request can repeat it, so it must not delay the page that triggered
+/// it.
 pub const RENEWAL_PATIENCE: Duration = Duration::from_millis(20);
 
-/// Known browsers of one user, at most.
+/// The most devices of one user.
 const DEVICES_MAX: u32 = 100;
 
-/// The mark on a database into which a copy has begun and has not ended: a row of `secret` with this
-/// name, and zeros as its value. Whatever has it is neither served nor looked into.
+/// The mark of an unfinished copy: a row of `secret` with this name and zeros as its value. A database with
+/// this mark is not served, and commands refuse it.
 const HALF_COPIED: &str = "copy";
 
-/// What is said of a database that has the mark.
+/// The error for a database with the mark.
 const HALF_COPIED_TEXT: &str =
     "a copy into it has begun and has not ended; run vestibule copy again, which begins anew";
 
-/// What is said of a database that cannot be copied into.
+/// The error for a database that cannot be copied into.
 const INHABITED_TEXT: &str = "there are users in it; what is to be copied into is a database without \
                               any, or none yet";
 
-/// What is said of a database whose schema is older than the one that a command reads.
+/// The error for a database whose schema is older than the one that a command reads.
 fn older(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> String {
     format!(
         "it has schema {version}, and this vestibule reads schema {newest}: run vestibule migrate"
     )
 }
 
-/// The fault that so many names show one user and let another one in.
+/// The fault that `count` names are one user's username and another's sign-in name; `None` if none is.
 fn shared_names(count: i64) -> Option<String> {
     told(
         count,
@@ -86,7 +86,7 @@ fn shared_names(count: i64) -> Option<String> {
     )
 }
 
-/// What may surprise an operator about the sign-in names of users, most of whom an import has brought over.
+/// What may surprise an operator about the sign-in names of users, mostly imported ones.
 fn odd_names(others: i64, nameless: i64) -> Vec<String> {
     let others = told(
         others,
@@ -101,7 +101,7 @@ fn odd_names(others: i64, nameless: i64) -> Vec<String> {
     others.into_iter().chain(nameless).collect()
 }
 
-/// So many of something, with words for one and for more. `None`: there are none.
+/// A count with its noun, in the singular or plural. `None` for zero.
 fn told(count: i64, one: &str, more: &str) -> Option<String> {
     match count {
         0 => None,
@@ -110,26 +110,26 @@ fn told(count: i64, one: &str, more: &str) -> Option<String> {
     }
 }
 
-/// How many failures are counted between two looks at the number of rows: looking reads them all.
+/// How many failures are counted between two checks of the number of rows: the check reads them all.
 const COUNTED_EVERY: u32 = 256;
 
-/// Why the store could not do what was asked.
-// LIMIT: after a failed fsync the disk may hold what was not acknowledged, and the next start may
-// find it: a sign-out that was answered with an error can have happened all the same.
+/// Why the store failed.
+// LIMIT: after a failed fsync the disk may still hold the write, and the next start may find it: a sign-out
+// that was answered with an error may have happened all the same.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Error {
-    /// It may pass: somebody else holds the lock, the disk is full, no server can be reached. Nothing
+    /// Temporary: another process holds the lock, the disk is full, or no server can be reached. Nothing
     /// was written.
     Unavailable(String),
-    /// It may pass, and it may be written or not: the server went away while it answered, and no other
-    /// could say.
+    /// Temporary, and the write may have happened or not: the connection broke during the commit, and no
+    /// other server could tell.
     Unknown(String),
-    /// It will not pass by waiting: the database is damaged, read-only or not ours. Nothing was written.
+    /// Permanent: the database is damaged, read-only or not vestibule's. Nothing was written.
     Broken(String),
 }
 
 impl Error {
-    /// The same with a cause that says more.
+    /// The error with its cause extended by `say`.
     fn saying(self, say: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Unavailable(cause) => Self::Unavailable(say(cause)),
@@ -140,7 +140,7 @@ impl Error {
 }
 
 impl std::fmt::Display for Error {
-    /// The cause, for the operator.
+    /// The cause, for operators.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (Self::Unavailable(cause) | Self::Unknown(cause) | Self::Broken(cause)) = self;
         f.write_str(cause)
@@ -149,10 +149,10 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What the store answers.
+/// A result of the store. The error means that the store failed; an expected refusal is an `Ok`.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The database. Shared by all threads.
+/// A database on some engine. Shared by all threads.
 pub trait Store:
     Users
     + Names

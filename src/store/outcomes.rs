@@ -1,23 +1,24 @@
-//! What became of an operation: a closed set of answers for each, beside the error that the store failed.
+//! The outcomes of operations: one closed enum for each. That the store itself failed is an error beside
+//! it.
 
 use super::{Error, Result};
 
-/// Why a transaction was not done, of which its caller makes an answer.
+/// Why a transaction was refused; its caller turns this into an outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Refused {
-    /// A row that must be the only one exists.
+    /// A row that must be unique exists already.
     Duplicate,
-    /// There is no such user, or they are not as they have to be.
+    /// The user does not exist, or does not meet the condition.
     NoUser,
     Resting,
     /// The invitation is not valid.
     NotInvited,
-    /// There are as many as there may be.
+    /// The limit on their number is reached.
     TooMany,
 }
 
 impl From<Refused> for Error {
-    /// For an operation that does not expect it.
+    /// For operations that do not expect this refusal.
     fn from(refused: Refused) -> Self {
         let cause = match refused {
             Refused::Duplicate => "a row that must be the only one exists",
@@ -30,14 +31,14 @@ impl From<Refused> for Error {
     }
 }
 
-/// Why a transaction was not done, on whichever engine.
+/// Why a transaction did not succeed, on any engine.
 pub(super) enum TxFailure {
     Refused(Refused),
     Error(Error),
 }
 
-/// Makes an enum of answers, and reads which one a transaction comes to. Nothing was written unless it is
-/// `Done`.
+/// Generates an enum of outcomes, and the conversion from a transaction's result. Nothing was written
+/// unless it is `Done`.
 macro_rules! outcome {
     (
         $(#[$about:meta])* $name:ident {
@@ -57,7 +58,7 @@ macro_rules! outcome {
                 match done.map_err(Into::into) {
                     Ok(()) => Ok(Self::Done),
                     $(Err(TxFailure::Refused($(Refused::$refused)|+)) => Ok(Self::$variant),)+
-                    // An enum may know all of them.
+                    // Unreachable if an enum has all of them.
                     #[allow(unreachable_patterns, reason = "an enum may know every refusal")]
                     Err(TxFailure::Refused(refused)) => Err(refused.into()),
                     Err(TxFailure::Error(err)) => Err(err),
@@ -68,9 +69,9 @@ macro_rules! outcome {
 }
 
 outcome! {
-    /// What became of somebody who makes an account.
+    /// The outcome of a sign-up.
     SignedUp {
-        /// A user has that name or key already, or the name is reserved.
+        /// A user has that name or key already, or the name rests.
         NameTaken = Duplicate | Resting,
         /// The invitation is not valid.
         NotInvited = NotInvited,
@@ -78,21 +79,21 @@ outcome! {
 }
 
 outcome! {
-    /// What became of a user who was to be added.
+    /// The outcome of adding a user.
     UserAdded {
         /// A user has that name or key already, or signs in with the name.
         NameTaken = Duplicate,
-        /// The name is reserved.
+        /// The name rests.
         NameReserved = Resting,
     }
 }
 
 outcome! {
-    /// What became of a user who was to be renamed.
+    /// The outcome of renaming a user.
     UserRenamed {
         /// Another user has the name, or signs in with it.
         NameTaken = Duplicate,
-        /// Another user had the name, and it is reserved.
+        /// The name rests for another user.
         NameReserved = Resting,
         /// There is no such user.
         NoUser = NoUser,
@@ -100,9 +101,9 @@ outcome! {
 }
 
 outcome! {
-    /// What became of a key that was to be added.
+    /// The outcome of adding a key.
     KeyAdded {
-        /// It exists already, or is the name of another user.
+        /// A key with this id exists, or it is another user's username.
         Taken = Duplicate,
         /// It is a sign-in name that another user had, and it is reserved.
         NameReserved = Resting,
@@ -112,9 +113,9 @@ outcome! {
 }
 
 outcome! {
-    /// What became of a password that was to be set or removed.
+    /// The outcome of setting or removing a password.
     PasswordSet {
-        /// The user has no key to set it on, and another user signs in with their name.
+        /// The user has no key to set it on, and their username is another user's sign-in name.
         NameTaken = Duplicate,
         /// There is no such user.
         NoUser = NoUser,
@@ -122,9 +123,9 @@ outcome! {
 }
 
 outcome! {
-    /// What became of a password that was to be changed by its owner.
+    /// The outcome of an owner's changing the password.
     PasswordChanged {
-        /// The user has no key to set it on, and another user signs in with their name.
+        /// The user has no key to set it on, and their username is another user's sign-in name.
         NameTaken = Duplicate,
         /// The user is gone or disabled, or their credentials have changed since the proof.
         ProofOutdated = NoUser,
@@ -132,7 +133,7 @@ outcome! {
 }
 
 outcome! {
-    /// What became of a session that was to start.
+    /// The outcome of starting a session.
     SessionStarted {
         /// The user is gone or disabled, or their credentials have changed since the proof.
         ProofOutdated = NoUser,
@@ -140,7 +141,7 @@ outcome! {
 }
 
 outcome! {
-    /// What became of an access token that was to be added.
+    /// The outcome of adding an access token.
     AccessTokenAdded {
         /// The user has as many as they may have.
         TooMany = TooMany,
@@ -150,7 +151,7 @@ outcome! {
 }
 
 outcome! {
-    /// What became of a one-time token that was to be added.
+    /// The outcome of adding a one-time token.
     OneTimeTokenAdded {
         /// There is no such user.
         NoUser = NoUser,

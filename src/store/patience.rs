@@ -1,19 +1,18 @@
-//! How long a thread waits for its turn to write.
+//! How long a thread may wait for its turn to write.
 //!
-//! A request has so long in all, from its arrival, and what it has waited elsewhere is used up when it comes
-//! to the store. Whoever answers it says so once, around everything that is done for it; a method of the
-//! store that would wait asks here how long it still may. It is kept for each thread, as one thread does one
-//! thing at a time and none of it on another.
+//! A request has a time limit that counts from its arrival, and has used some of it when it reaches the
+//! store. The thread that answers it sets the limit once, around all of its work; methods of the store look
+//! it up before they wait. It is thread-local, as a request is handled by one thread.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// How long what is done may wait for its turn to write.
+/// How long work on this thread may wait for its turn to write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Patience {
-    /// As long as each method of the store says.
+    /// As long as each method of the store allows.
     Usual,
-    /// No longer than until then.
+    /// Until this moment at most.
     Until(Instant),
     /// Not at all: what cannot be written at once is not written.
     None,
@@ -24,9 +23,9 @@ thread_local! {
 }
 
 impl Patience {
-    /// Does this with so much patience, on this thread.
+    /// Runs `work` with this patience, on this thread.
     pub fn during<T>(self, work: impl FnOnce() -> T) -> T {
-        /// Puts back what was, also after a panic.
+        /// Restores the former patience, even after a panic.
         struct Before(Patience);
         impl Drop for Before {
             fn drop(&mut self) {
@@ -37,7 +36,7 @@ impl Patience {
         work()
     }
 
-    /// What is left of `most`, for something that is written.
+    /// What is left of `most` for a write.
     pub(super) fn left(most: Duration) -> Duration {
         match PRESENT.get() {
             Self::Usual => most,
@@ -46,8 +45,8 @@ impl Patience {
         }
     }
 
-    /// What is left of `most`, for something that is read: it waits for no writer, and for a server that is
-    /// gone no longer than the request has.
+    /// What is left of `most` for a read. A read does not wait for writers, so [`Patience::None`] does not
+    /// shorten it; for an unreachable server it waits no longer than the request may.
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(super) fn left_to_read(most: Duration) -> Duration {
         match PRESENT.get() {

@@ -1,12 +1,12 @@
-//! How far something is that takes a while.
+//! Progress reports of operations that take long.
 
-/// Rows between two reports.
+/// How many rows lie between two reports.
 const PROGRESS_ROWS: usize = 10_000;
 
-/// Told now and then what is being done, and of how many rows it is done.
+/// Called now and then with what is being done and the number of rows done.
 pub type Progress<'a> = &'a mut dyn FnMut(&str, usize);
 
-/// Reports that `what` is done of so many rows, if it is time to say so.
+/// Reports the progress of `what`, if a report is due after this many rows.
 pub(crate) fn tell(progress: &mut dyn FnMut(&str, usize), what: &str, rows: usize) {
     if rows.is_multiple_of(PROGRESS_ROWS) {
         progress(what, rows);

@@ -1,48 +1,48 @@
-//! What is written down, as plain values: what goes into the store and what comes out.
+//! Records: the values that go into the store and come out.
 
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::{self, TokenHash};
 
-/// Names a user. Never shown as a secret, never used again.
+/// The id of a user. It is not secret, and never used again.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct UserId(pub(super) String);
 
 impl UserId {
-    /// An id as it was made or stored.
+    /// An id that was just generated, or read from the database.
     pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The id as text.
+    /// The characters as they are stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Names a key: `provider:id`, as in Lucia. The provider ends at the first colon.
+/// The id of a key: `provider:id`, as in Lucia. The provider ends at the first colon.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct KeyId(pub(super) String);
 
 impl KeyId {
-    /// The key that `provider` knows as `id`. `None` if the provider is empty or has a colon,
-    /// which would make two different keys one.
+    /// The key for `id` at `provider`. `None` if the provider is empty or contains a colon, as two
+    /// different keys could then be the same text.
     pub fn new(provider: &str, id: &str) -> Option<Self> {
         let splits = !provider.is_empty() && !provider.contains(':');
         splits.then(|| Self(format!("{provider}:{id}")))
     }
 
-    /// The key of somebody who signs in with a name: `username:` and the canonical name.
+    /// The key of a sign-in name: `username:` and the canonical name.
     pub fn username(canonical: &str) -> Self {
         Self(format!("username:{canonical}"))
     }
 
-    /// The canonical name that this key lets its user sign in with. `None`: it is of another provider.
+    /// The canonical name, if this key is a sign-in name; `None` if it is of another provider.
     pub fn sign_in_name(&self) -> Option<&str> {
         self.0.strip_prefix("username:")
     }
 
-    /// The whole id, as it is stored.
+    /// `provider:id`, as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -58,89 +58,89 @@ impl KeyId {
     }
 }
 
-/// Somebody with an account.
+/// An account.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
-    /// 15 random characters.
+    /// 15 random characters a-z0-9.
     pub id: UserId,
-    /// The name as first typed.
+    /// The name as first typed, which pages show.
     pub username: String,
-    /// The name that decides who is who.
+    /// The canonical form of the name, which is unique.
     pub canonical_username: String,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Moment,
-    /// The groups that the operator has put them in.
+    /// The groups assigned by the operator.
     pub groups: Groups,
-    /// Where apps may write to them; empty: not known.
+    /// The e-mail address that apps are told; empty: none.
     pub email: String,
-    /// Since when they are shut out, if they are.
+    /// Since when the account is disabled; `None`: it is enabled.
     pub disabled_at: Option<Moment>,
     pub disabled_reason: String,
 }
 
-/// Names of groups, in order, each once. As text they have a comma between them.
+/// Group names, sorted and unique. The text separates them by commas.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Groups(pub(super) String);
 
 impl Groups {
-    /// Groups as they were checked or stored.
+    /// Groups from a text that was checked or stored.
     pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// All of them, with a comma between them; empty: none.
+    /// All names, separated by commas; empty: none.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Each name.
+    /// The names one by one.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(',').filter(|it| !it.is_empty())
     }
 }
 
-/// A secret that somebody made for their scripts. It holds its hash and so has no `Debug`.
+/// A secret that a user created for scripts. It holds its hash and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
-    /// The hash of the token that the script holds.
+    /// The hash of the token, which only the script has.
     pub id: TokenHash,
     pub user_id: UserId,
     pub name: String,
     pub created_at: Moment,
-    /// The last moment at which it is good.
+    /// The last moment at which it is valid.
     pub expires_at: Moment,
-    /// When it was last used, roughly; `None`: never.
+    /// When it was last used, accurate to ten minutes; `None`: never.
     pub used_at: Option<Moment>,
 }
 
-/// A way to prove who one is. It holds a hash and so has no `Debug`.
+/// A way to sign in. It holds a hash and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {
-    /// `provider:id`.
+    /// `provider:id`, unique among all users.
     pub id: KeyId,
     pub user_id: UserId,
-    /// `None`: this key has no password.
+    /// The hash of its password; `None`: it has none.
     pub hashed_password: Option<PasswordHash>,
 }
 
-/// The state of a user's credentials: raised whenever one of them changes. What was proven under one epoch
-/// opens nothing under another.
+/// The version of a user's credentials: it is incremented when a password changes, a key is removed or the
+/// account is disabled. A proof under one epoch is void under another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Epoch(pub(super) i64);
 
-/// What a password is compared with: read in one statement, so that hashes and epoch belong together. It
+/// What a password is compared with. One statement reads it, so that hashes and epoch belong together. It
 /// holds hashes and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     pub user: User,
-    /// The epoch of the user.
+    /// The epoch of the user when the hashes were read.
     pub epoch: Epoch,
-    /// The hashes that the password may match, each once; empty: there is no password.
+    /// The hashes that the password may match, without duplicates; empty: there is no password.
     pub hashes: Vec<PasswordHash>,
 }
 
 impl Credentials {
-    /// The credentials that these rows tell of, which name one user and a hash each. `None`: no rows.
+    /// The credentials in these rows, all of one user with a hash each. `None` if there are no rows.
     pub(super) fn of(rows: Vec<(User, Epoch, Option<PasswordHash>)>) -> Option<Self> {
         let mut hashes: Vec<PasswordHash> = Vec::with_capacity(rows.len());
         let mut owner = None;
@@ -152,16 +152,16 @@ impl Credentials {
     }
 }
 
-/// How a sign-in name moves when its user is renamed. It holds a hash and so has no `Debug`.
+/// How a sign-in name changes when its user is renamed. It holds a hash and so has no `Debug`.
 pub(super) struct Renaming {
     pub(super) from: KeyId,
-    /// The key that comes in its place, and in the place of one with its id.
+    /// The new key, which replaces `from` and any key with its own id.
     pub(super) to: Key,
 }
 
-/// Which of the sign-in names of a user moves when the user, called `before`, is called `after`: that of
-/// the old name, or else the first, since an import may have brought others over. `None`: the user signs in
-/// with no name, or with the new one already.
+/// Which sign-in name moves when the user is renamed from `before` to `after`: the one with the old name,
+/// or else the first, as an import may have brought others. `None` if the user has no sign-in name, or has
+/// the new one already.
 pub(super) fn renaming(names: &[Key], before: &str, after: &str) -> Option<Renaming> {
     let of = |name: &str| names.iter().find(|it| it.id.sign_in_name() == Some(name));
     let there = of(after);
@@ -175,47 +175,47 @@ pub(super) fn renaming(names: &[Key], before: &str, after: &str) -> Option<Renam
     Some(Renaming { from: moved.id.clone(), to })
 }
 
-/// A browser that was let in. It holds the hash of a token and so has no `Debug`.
+/// A session of a signed-in browser. It holds the hash of a token and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The hash of the token that the browser holds.
+    /// The hash of the token, which only the browser has.
     pub id: TokenHash,
     pub user_id: UserId,
     /// The last moment at which it is active.
     pub active_expires: Moment,
-    /// The last moment at which it is good at all.
+    /// The last moment at which it is valid.
     pub idle_expires: Moment,
-    /// The moment that no renewal passes.
+    /// The absolute end, which no renewal passes.
     pub absolute_expires: Moment,
-    /// When it was let in.
+    /// When it started.
     pub created_at: Moment,
     /// When the password was last given in it.
     pub proven_at: Moment,
-    /// When it was last used, roughly.
+    /// When it was last used, accurate to ten minutes.
     pub seen_at: Moment,
-    /// What its owner recognises it by.
+    /// The browser and address by which its owner recognises it.
     pub place: ClientInfo,
 }
 
-/// What somebody recognises a session by.
+/// What a user recognises a session by.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ClientInfo {
-    /// The browser in a few words; empty if not known.
+    /// The browser and system, as in `Firefox on Linux`; empty: unknown.
     pub browser: String,
-    /// The address; empty if not known.
+    /// The client address; empty: unknown.
     pub address: String,
-    /// The browser forgets the session when it is closed.
+    /// The session ends with the browser: it has no "Stay signed in".
     pub is_transient: bool,
 }
 
-/// What a one-time token does for its user.
+/// What a one-time token is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     ResetPassword,
 }
 
 impl Purpose {
-    /// The purpose as it is stored.
+    /// The text that is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ResetPassword => "reset_password",
@@ -228,128 +228,128 @@ impl Purpose {
 pub struct OneTimeToken {
     /// The hash of the token in the link.
     pub id: TokenHash,
-    /// The user whom it acts for.
+    /// The user for whom it acts.
     pub user_id: UserId,
     pub purpose: Purpose,
     pub created_at: Moment,
     /// The last moment at which it is valid.
     pub expires_at: Moment,
-    /// What the purpose needs to know beside the user; empty: nothing.
+    /// What the purpose needs to know in addition to the user; empty: nothing.
     pub detail: String,
 }
 
-/// A link with which somebody makes an account. It holds the hash of a token and so has no `Debug`.
+/// An invitation: a link with which people create accounts. It holds the hash of a token and so has no
+/// `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invite {
     /// The hash of the token in the link.
     pub id: TokenHash,
-    /// What it is for, for operators.
+    /// What it is for. Only operators see this.
     pub note: String,
-    /// The groups that whoever comes with it is put in.
+    /// The groups of the accounts created with it.
     pub groups: Groups,
-    /// How many accounts may still be made with it: at least one.
+    /// How many more accounts can be created with it: at least one.
     pub uses_left: u32,
-    /// It makes the first account, and is good only while there is none.
+    /// It creates the first account, and is valid only while there is none.
     pub is_first: bool,
     pub created_at: Moment,
-    /// The last moment at which it is good.
+    /// The last moment at which it is valid.
     pub expires_at: Moment,
 }
 
-/// Stands for a canonical name that nobody may read.
+/// Stands for a canonical name that must not be readable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct NameHash(pub(super) [u8; 16]);
 
 impl NameHash {
-    /// The hash of a canonical name, with the random key of the database.
+    /// The hash of a canonical name under the random key of the database.
     pub(super) fn of(key: &[u8; 32], canonical: &str) -> Self {
-        // Other things are hashed with this key as well, and none begins like this.
+        // The prefix keeps it apart from other hashes under this key.
         Self(token::keyed_hash(key, &format!("rest:{canonical}")))
     }
 }
 
-/// A name that an account has had and that nobody may take now.
+/// A name that rests: an account had it, and it is reserved.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestingName {
     pub id: NameHash,
-    /// The user who had it and has another one now, and who may take it back; `None`: they are gone.
+    /// The renamed user whose name it was, and who may take it back; `None`: the account was deleted.
     pub user_id: Option<UserId>,
-    /// The last moment at which it rests.
+    /// The last moment at which it is reserved.
     pub expires_at: Moment,
 }
 
-/// A browser in which somebody has signed in to an account. It holds the hash of a secret and so has
-/// no `Debug`.
+/// A browser that has signed in to an account before. It holds the hash of a secret and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Device {
-    /// The hash of the secret that the browser holds.
+    /// The hash of the device token, which only the browser has.
     pub id: TokenHash,
     pub user_id: UserId,
-    /// When somebody last signed in to it there.
+    /// The last sign-in to the account from there.
     pub last_used_at: Moment,
 }
 
-/// Names a thing whose failures are counted.
+/// The id of what failures are counted under.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CountId(pub(super) [u8; 16]);
 
 impl CountId {
-    /// The id of a thing, by its keyed hash.
+    /// The id for a keyed hash of what is counted.
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }
 
-/// How often a thing has failed.
+/// How often attempts have failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Count {
-    /// How many times, since the last success.
+    /// Failures since the last success.
     pub failures: u32,
     pub last_at: Moment,
-    /// What follows from it, until when. Rows with an earlier one matter less.
+    /// When its effect ends. Rows with an earlier one matter less.
     pub until: Moment,
 }
 
-/// Something that happened, for the audit trail. It holds nothing secret.
+/// An event of the audit log. It contains nothing secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
     pub at: Moment,
-    /// What, as in the log.
+    /// The name of the event, as in the log.
     pub event: String,
-    /// To whose account, if that is known.
+    /// The account concerned, if known.
     pub user_id: Option<String>,
-    /// From which address, if that is known.
+    /// The client address, if known.
     pub address: Option<String>,
-    /// In which session, by its handle in the log.
+    /// The session's handle in the log.
     pub session: Option<String>,
-    /// By which request, by its name in the log.
+    /// The request's id in the log.
     pub request: Option<String>,
-    /// Anything else, as in the log.
+    /// Further fields, as in the log.
     pub detail: String,
 }
 
 impl Record {
-    /// A record of what the program itself did, and no request.
+    /// A record of something that no request caused.
     pub fn of_program(event: &str, detail: String, at: Moment) -> Self {
         let (user_id, address, session, request) = (None, None, None, None);
         Self { at, event: event.to_owned(), user_id, address, session, request, detail }
     }
 }
 
-/// That something was used. It is written down so that nothing moves earlier that another use has moved later.
+/// A use to be noted. A later time is never replaced by an earlier one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// A session, which goes on as it was.
+    /// A session was used; its expiries stay.
     Session {
         id: TokenHash,
         at: Moment,
     },
-    /// A session, which is active again.
+    /// A session was renewed.
     Renewal {
         id: TokenHash,
-        /// Until when it is active.
+        /// The last moment at which it is active.
         active_expires: Moment,
-        /// Until when it is idle.
+        /// The last moment at which it is valid.
         idle_expires: Moment,
         at: Moment,
     },
@@ -360,7 +360,7 @@ pub enum Use {
 }
 
 impl Use {
-    /// Of what: each has an id of its own.
+    /// The hash of the token that was used: the key under which uses are merged.
     pub const fn id(&self) -> &TokenHash {
         match self {
             Self::Session { id, .. } | Self::Renewal { id, .. } | Self::AccessToken { id, .. } => {
@@ -370,74 +370,73 @@ impl Use {
     }
 }
 
-/// What is written when somebody is let in, beside their session.
+/// What is written with a new session.
 #[derive(Clone, Default)]
 pub struct SessionStart {
-    /// The session they came with: it ends.
+    /// The session that the browser presented: it ends.
     pub replaced: Option<TokenHash>,
-    /// The epoch under which the password was compared. If the user has another one by now, no session
-    /// begins: a password that was changed meanwhile opens nothing any more, and one that was only hashed
-    /// anew still does.
+    /// The epoch under which the password was verified. If the user has another one by now, no session
+    /// starts: the password was changed meanwhile. (Rehashing it does not change the epoch.)
     pub proof: Option<Epoch>,
     pub place: ClientInfo,
-    /// The count that success clears.
+    /// The count that the success clears.
     pub cleared: Option<CountId>,
-    /// The browser, known from now on or still.
+    /// The device, new or known.
     pub device: Option<Device>,
 }
 
-/// Somebody who comes over. It holds hashes of passwords and tokens and so has no `Debug`.
+/// A user to be imported. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImportedUser {
     pub user: User,
-    /// Whoever is here by the same name is them: where they come from there are no ids, and the one in
-    /// `user` is new.
+    /// The source has no user ids, so an existing user with this name is taken for this one; the id in
+    /// `user` was generated.
     pub is_known_by_name: bool,
-    /// What else was known of them: an object in JSON; empty: nothing.
+    /// The source's other columns: a JSON object; empty: none.
     pub attributes: String,
-    /// Their ways to prove who they are.
+    /// Their keys.
     pub keys: Vec<Key>,
-    /// The browsers that they are signed in with.
+    /// Their sessions.
     pub sessions: Vec<Session>,
 }
 
-/// What there is already of somebody who comes over.
+/// What exists already of a user who is to be imported.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ImportStatus {
     New,
-    /// The user, and this many of their keys and sessions.
+    /// The user exists, with this many of their keys and sessions.
     Here {
         keys: usize,
         sessions: usize,
     },
-    /// Somebody with another name has the id.
+    /// Another user has the id.
     IdTaken,
-    /// Somebody with another id has the name, or signs in with it.
+    /// Another user has the name, or signs in with it.
     NameTaken,
-    /// Somebody had the name, and it rests.
+    /// The name rests.
     NameRests,
-    /// Somebody else has this key, or is called by the name in it.
+    /// Another user has this key, or has the name in it.
     KeyTaken(KeyId),
-    /// Somebody else has one of the sessions.
+    /// Another user has one of the sessions.
     SessionTaken,
 }
 
 impl ImportStatus {
-    /// Whether somebody else is in their place, or was.
+    /// Whether another user stands in the way, or a resting name.
     pub const fn is_conflict(&self) -> bool {
         !matches!(self, Self::New | Self::Here { .. })
     }
 }
 
-/// Somebody with their keys and sessions. It holds hashes of passwords and tokens and so has no `Debug`.
+/// A user with their keys and sessions. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExportedUser {
     pub user: User,
-    /// What else was known of them where they came from: an object in JSON; empty: nothing.
+    /// The other columns that an import brought: a JSON object; empty: none.
     pub attributes: String,
-    /// Their ways to prove who they are, by their ids.
+    /// Their keys, in the order of their ids.
     pub keys: Vec<Key>,
-    /// The browsers that they are signed in with, oldest first.
+    /// Their sessions, oldest first.
     pub sessions: Vec<Session>,
 }
 

@@ -1,8 +1,8 @@
-//! Records and the cells of rows: how each record is read and written, once for every engine; and the
-//! statements that engines have in common.
+//! How records are read from and written to rows, once for all engines; and the statements that engines
+//! share.
 //!
-//! A reader takes the cells of a row from left to right, so that no column has a number. It is generic, so
-//! that an engine pays nothing for it where that matters.
+//! A reader takes the cells of a row from left to right, so that no column needs a number. It is generic,
+//! so that an engine can avoid dynamic dispatch where that matters.
 
 use super::records::{
     AccessToken, ClientInfo, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, NameHash,
@@ -67,7 +67,7 @@ pub(super) use {
     user_columns,
 };
 
-/// The session with an id and its user. What was let in under an older epoch has none.
+/// The session with an id, and its user. One under an outdated epoch is not found.
 pub(super) const USER_OF_SESSION: &str = concat!(
     "SELECT ",
     user_columns!(),
@@ -78,11 +78,11 @@ pub(super) const USER_OF_SESSION: &str = concat!(
      WHERE user_session.id = ?"
 );
 
-/// A value that is written into a column, or that one is compared with.
+/// A value that is written to a column or compared with one.
 #[derive(Clone, Copy)]
 pub enum Cell<'a> {
     Null,
-    /// A number, a moment, or a truth.
+    /// A number, a moment in milliseconds, or a boolean.
     Int(i64),
     Text(&'a str),
     Bytes(&'a [u8]),
@@ -190,7 +190,7 @@ impl<T: Into<Self>> From<Option<T>> for Cell<'_> {
     }
 }
 
-/// Many values as the parameters of a statement, or as the cells of a row.
+/// Values as the parameters of a statement, or as the cells of a row.
 macro_rules! cells {
     ($($value:expr),* $(,)?) => {
         [$($crate::store::rows::Cell::from($value)),*]
@@ -198,27 +198,27 @@ macro_rules! cells {
 }
 pub(super) use cells;
 
-/// The cells of one row, which are taken from left to right.
+/// The cells of one row, taken from left to right.
 pub trait Cells {
-    /// A number. Refused if there is none.
+    /// Takes a number. NULL is an error.
     fn int(&mut self) -> Result<i64>;
 
-    /// A number, or nothing.
+    /// Takes a number, or `None` for NULL.
     fn maybe_int(&mut self) -> Result<Option<i64>>;
 
-    /// A text. Refused if there is none.
+    /// Takes a text. NULL is an error.
     fn text(&mut self) -> Result<String>;
 
-    /// A text, or nothing.
+    /// Takes a text, or `None` for NULL.
     fn maybe_text(&mut self) -> Result<Option<String>>;
 
-    /// Bytes that fill this. Refused if there are more or less.
+    /// Takes bytes that fill `bytes` exactly. Any other length is an error.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()>;
 }
 
-/// What can be read from the cells of a row.
+/// A value that is read from the cells of a row.
 pub(super) trait FromCells: Sized {
-    /// Takes as many cells as it has columns.
+    /// Takes as many cells as the value has columns.
     fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self>;
 }
 
@@ -428,9 +428,9 @@ impl FromCells for Record {
     }
 }
 
-/// A record that is written as the cells of a row, in the order of its columns.
+/// A record that is written to the cells of a row, in the order of its columns.
 pub(super) trait ToCells<const N: usize> {
-    /// A cell for each column.
+    /// The values of all columns.
     fn cells(&self) -> [Cell<'_>; N];
 }
 
@@ -544,9 +544,9 @@ impl ToCells<7> for Record {
     }
 }
 
-/// What an engine does with a statement that all of them understand. Parameters are bare question marks.
+/// How an engine runs statements that all of them understand. Parameters are bare question marks.
 pub trait Statements {
-    /// Runs one read, and then shows its rows.
+    /// Runs a query, and passes its rows on.
     fn query(
         &self,
         sql: &str,
@@ -554,11 +554,11 @@ pub trait Statements {
         each: &mut dyn FnMut(&mut dyn Cells) -> Result<()>,
     ) -> Result<()>;
 
-    /// Runs one statement that writes, as a transaction of its own, and says how many rows it met.
+    /// Runs one statement that writes, in a transaction of its own, and returns how many rows it matched.
     fn execute(&self, sql: &str, params: &[Cell<'_>]) -> Result<usize>;
 
-    /// Deletes up to `limit` rows of `table` whose `column` lies before a moment, and says how many. The
-    /// table has an `id`, and an index by the column.
+    /// Deletes up to `limit` rows of `table` whose `column` is earlier than `before`, and returns how many.
+    /// The table has a column `id`, and an index on `column`.
     fn sweep(&self, table: &str, column: &str, before: Moment, limit: u32) -> Result<usize>;
 }
 
@@ -585,7 +585,7 @@ pub(super) fn one<T: FromCells>(
     Ok(all(store, sql, params)?.into_iter().next())
 }
 
-/// Whether a query has a row.
+/// Whether a query has rows.
 pub(super) fn exists(
     store: &(impl Statements + ?Sized),
     sql: &str,

@@ -1,13 +1,13 @@
-//! Every table, described once. Copying, counting, emptying, what belongs to a user, what ends with a
-//! password and what a restore leaves out follow from it; columns are explained in schema.sql.
+//! Every table, described once. Copying, counting, emptying, deleting a user's rows, what a change of
+//! credentials ends and what a restore leaves out follow from it. Columns are documented in schema.sql.
 
 use super::rows::{Cell, Cells};
 use super::{HALF_COPIED, Result};
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColumnKind {
-    /// A number, a moment or a truth.
+    /// A number, a moment in milliseconds, or a boolean.
     Int,
     MaybeInt,
     Text,
@@ -17,26 +17,26 @@ pub(super) enum ColumnKind {
 
 use ColumnKind::{Bytes, Int, MaybeInt, MaybeText, Text};
 
-/// A table.
+/// A table of the database.
 pub(super) struct StoredTable {
     pub(super) name: &'static str,
     /// All columns, those of the primary key first.
     columns: &'static [(&'static str, ColumnKind)],
     /// How many columns the primary key has.
     keys: usize,
-    /// Whether its rows belong to users by a column `user_id`: they go with their user.
+    /// Whether its rows belong to users by a column `user_id`, and are deleted with their user.
     pub(super) has_owner: bool,
-    /// Whether its rows end when a credential of their user changes. They have an `epoch`.
+    /// Whether its rows end when the credentials of their user change. They have an `epoch`.
     pub(super) ends_with_credentials: bool,
-    /// Whether a restore leaves it out, as what was ended since the backup would be back.
+    /// Whether a restore leaves it out, as rows that were ended after the backup would come back.
     pub(super) is_ended_by_restore: bool,
-    /// What is told as its rows are copied.
+    /// What a progress report says while its rows are copied.
     pub(super) copied_text: &'static str,
-    /// What `check` calls the number of its rows, if it tells it.
+    /// The name under which `check` reports the number of its rows, if it does.
     counted_as: Option<&'static str>,
 }
 
-/// A table of rows that belong to nobody, and that nothing ends.
+/// A table whose rows belong to no user, and are never ended.
 const PLAIN: StoredTable = StoredTable {
     name: "",
     columns: &[],
@@ -48,7 +48,7 @@ const PLAIN: StoredTable = StoredTable {
     counted_as: None,
 };
 
-/// All tables. Whatever refers to a row of another table comes after it.
+/// All tables. A table comes after those that its rows refer to.
 pub(super) const ALL: [StoredTable; 11] = [
     StoredTable {
         name: "secret",
@@ -193,7 +193,7 @@ pub(super) const ALL: [StoredTable; 11] = [
     },
 ];
 
-/// The names of all tables. Whatever refers to a row of another table comes after it.
+/// The names of all tables. A table comes after those that its rows refer to.
 pub const TABLES: [&str; ALL.len()] = {
     let mut names = [""; ALL.len()];
     let mut at = 0;
@@ -204,20 +204,20 @@ pub const TABLES: [&str; ALL.len()] = {
     names
 };
 
-/// A table that older backups have and that a restore leaves out as well: reset links.
+/// A table of older backups that a restore leaves out as well: reset links.
 pub(super) const FORMERLY_ENDED_BY_RESTORE: &str = "ticket";
 
-/// The table in which a copy that has begun is noted, beside the random keys.
+/// The table of random keys, which also holds the mark of an unfinished copy.
 pub(super) const SECRETS: &str = "secret";
 
 impl StoredTable {
-    /// How many columns it has.
+    /// The number of columns.
     pub(super) const fn width(&self) -> usize {
         self.columns.len()
     }
 
-    /// All rows in the order of the primary key, which is the one they are stored in: an answer that has to be
-    /// sorted first comes too late.
+    /// Selects all rows in the order of the primary key, in which they are stored: a query that had to sort
+    /// them first would take too long to start.
     pub(super) fn select(&self) -> String {
         let (prefix, name) = (format!("{}.", self.name), self.name);
         let (columns, keys) =
@@ -225,8 +225,8 @@ impl StoredTable {
         format!("SELECT {columns} FROM {name} ORDER BY {keys}")
     }
 
-    /// All rows as [`StoredTable::select`] has them, and behind each the id of the user whose it is, if that
-    /// user is there. For a table with owners.
+    /// As [`StoredTable::select`], followed by the id of each row's user, if that user exists. For tables
+    /// with owners.
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(super) fn select_with_owner(&self) -> String {
         let (prefix, name) = (format!("{}.", self.name), self.name);
@@ -238,19 +238,19 @@ impl StoredTable {
         )
     }
 
-    /// How a statement begins that adds rows; the values follow.
+    /// The beginning of a statement that adds rows; the values follow.
     pub(super) fn insert(&self) -> String {
         format!("INSERT INTO {} ({}) VALUES ", self.name, listed("", self.columns))
     }
 }
 
-/// Columns as a statement lists them, each behind this prefix.
+/// A list of columns, each with this prefix.
 fn listed(prefix: &str, columns: &[(&str, ColumnKind)]) -> String {
     let names: Vec<_> = columns.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
     names.join(", ")
 }
 
-/// Counts the rows of tables with one statement that has one row.
+/// A statement that counts the rows of tables; its answer is one row.
 fn counting(tables: impl Iterator<Item = &'static str>) -> String {
     let counts = tables.map(|name| match name {
         SECRETS => format!("(SELECT count(*) FROM secret WHERE name <> '{HALF_COPIED}')"),
@@ -259,25 +259,25 @@ fn counting(tables: impl Iterator<Item = &'static str>) -> String {
     format!("SELECT {}", counts.collect::<Vec<_>>().join(", "))
 }
 
-/// Counts the rows of [`TABLES`]. That a copy has begun counts for none.
+/// Counts the rows of [`TABLES`], without the mark of an unfinished copy.
 pub(super) fn counting_all() -> String {
     counting(TABLES.into_iter())
 }
 
-/// What `check` calls the number of rows of some tables, in the order of [`counting_some`].
+/// The names under which `check` reports numbers of rows, in the order of [`counting_some`].
 pub(super) fn counted() -> impl Iterator<Item = &'static str> {
     ALL.iter().filter_map(|it| it.counted_as)
 }
 
-/// Counts the rows that `check` tells of.
+/// Counts the rows that `check` reports.
 pub(super) fn counting_some() -> String {
     counting(ALL.iter().filter(|it| it.counted_as.is_some()).map(|it| it.name))
 }
 
-/// A row of any table with all that is in it. It holds hashes and keys and so has no `Debug`.
+/// A row of any table, with all its values. It holds hashes and keys and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Row {
-    /// A place in [`ALL`].
+    /// The index of its table in [`ALL`].
     table: usize,
     cells: Vec<OwnedCell>,
 }
@@ -291,7 +291,7 @@ enum OwnedCell {
 }
 
 impl Row {
-    /// The table that it stands in: one of [`TABLES`].
+    /// The name of its table: one of [`TABLES`].
     pub const fn table(&self) -> &'static str {
         ALL[self.table].name
     }
@@ -301,7 +301,7 @@ impl Row {
         &DESCRIBED[self.table]
     }
 
-    /// The row of the table at this place in [`ALL`].
+    /// Reads a row of the table with this index in [`ALL`].
     pub(super) fn read(table: usize, row: &mut (impl Cells + ?Sized)) -> Result<Self> {
         let cell = |(_, kind): &(&str, ColumnKind)| {
             Ok(match kind {
@@ -320,7 +320,7 @@ impl Row {
         Ok(Self { table, cells })
     }
 
-    /// A cell for each column.
+    /// The values of all columns.
     pub(super) fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         self.cells.iter().map(|it| match it {
             OwnedCell::Null => Cell::Null,

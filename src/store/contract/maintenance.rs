@@ -1,4 +1,4 @@
-//! What an operator needs, and what keeps guessers out: failed tries, the audit log, import, export, copy, and
+//! What operators need, and limits on attempts: failure counts, the audit log, import, export, copies, and
 //! the database as a whole.
 
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::store::{
     TABLES, UserId, tables,
 };
 
-/// Failed tries.
+/// Failure counts.
 pub trait Throttle: Statements {
-    /// How often this thing has failed.
+    /// The count under this id, if there is one.
     fn count(&self, id: &CountId) -> Result<Option<Count>> {
         let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
         rows::one(self, sql, &cells![id])
     }
 
-    /// Forgets the failures of this thing.
+    /// Deletes the count under this id.
     fn clear_count(&self, id: &CountId) -> Result<()> {
         if self.count(id)?.is_none() {
             return Ok(());
@@ -27,9 +27,9 @@ pub trait Throttle: Statements {
         self.execute("DELETE FROM throttle WHERE id = ?", &cells![id]).map(drop)
     }
 
-    /// Replaces the counts of these things by what `after` makes of them (of the thing at this place
-    /// in `ids`, and of its count before), in one transaction: of failures at the same moment each
-    /// counts. When there are more than `most` rows, those go that matter least.
+    /// Replaces the counts under these ids by what `after` returns, in one transaction; `after` is given
+    /// the index in `ids` and the count before. Simultaneous failures are each counted. Beyond `most` rows
+    /// in the table, the least important ones are deleted.
     fn change_counts(
         &self,
         ids: &[CountId],
@@ -37,9 +37,9 @@ pub trait Throttle: Statements {
         most: u32,
     ) -> Result<()>;
 
-    /// Up to `limit` things whose last failure is said to be later than this moment.
+    /// Up to `limit` ids whose last failure is later than this moment.
     fn counts_after(&self, latest: Moment, limit: u32) -> Result<Vec<CountId>> {
-        // No count ends before its last failure, so the index on `until` finds them.
+        // No count ends before its last failure, so this can use the index on `until`.
         rows::all(
             self,
             "SELECT id FROM throttle WHERE until > ? AND last_at > ? LIMIT ?",
@@ -47,16 +47,16 @@ pub trait Throttle: Statements {
         )
     }
 
-    /// Deletes up to `limit` counts that ended before `earliest` and devices that were not used since
-    /// `earliest_use`, and says how many.
+    /// Deletes up to `limit` counts that ended before `earliest` and devices that were last used before
+    /// `earliest_use`, and returns how many rows that were.
     fn delete_forgotten(&self, earliest: Moment, earliest_use: Moment, limit: u32)
     -> Result<usize>;
 }
 
-/// The browsers that keep an allowance of their own.
+/// Devices: browsers that have signed in to an account before.
 pub trait Devices: Statements {
-    /// Whether somebody has signed in with the account of this key in this browser since `earliest`, and
-    /// not in the future: see [`Moment::has_passed`].
+    /// Whether this device has signed in to the account of this key since `earliest`, and not in the
+    /// future: see [`Moment::has_passed`].
     fn has_device(
         &self,
         id: &TokenHash,
@@ -72,12 +72,12 @@ pub trait Devices: Statements {
         )
     }
 
-    /// Whether this browser's secret is one that was given out: to whomever.
+    /// Whether this device token was issued, for any account.
     fn knows_device(&self, id: &TokenHash) -> Result<bool> {
         rows::exists(self, "SELECT 1 FROM device WHERE id = ? LIMIT 1", &cells![id])
     }
 
-    /// The browsers in which somebody has signed in with the account of this key.
+    /// The devices that have signed in to the account of this key.
     fn devices_of_key(&self, key: &KeyId) -> Result<Vec<TokenHash>> {
         rows::all(
             self,
@@ -88,7 +88,7 @@ pub trait Devices: Statements {
     }
 }
 
-/// What happened.
+/// The audit log.
 pub trait AuditLog: Statements {
     /// Adds records, all or nothing.
     fn add_records(&self, records: &[Record]) -> Result<()>;
@@ -106,8 +106,8 @@ pub trait AuditLog: Statements {
         )
     }
 
-    /// Up to `limit` records of the audit trail with their numbers: those with a higher number than
-    /// `number`, and none from before `since`, in the order they were kept.
+    /// Up to `limit` records of the audit log with their numbers, in the order of these: those with a
+    /// higher number than `number`, and none from before `since`.
     fn records_after(&self, number: i64, since: Moment, limit: u32) -> Result<Vec<(i64, Record)>> {
         rows::all(
             self,
@@ -120,7 +120,7 @@ pub trait AuditLog: Statements {
         )
     }
 
-    /// The records about a user, the latest first, `limit` at most.
+    /// The records about a user, newest first, `limit` at most.
     fn records_of(&self, user: &UserId, limit: u32) -> Result<Vec<Record>> {
         rows::all(
             self,
@@ -133,7 +133,7 @@ pub trait AuditLog: Statements {
         )
     }
 
-    /// The record that was kept last, whichever moment it is of; `None`: there is none.
+    /// The record that was added last, whatever its time; `None` if there is none.
     fn last_record(&self) -> Result<Option<Record>> {
         rows::one(
             self,
@@ -142,23 +142,23 @@ pub trait AuditLog: Statements {
         )
     }
 
-    /// Deletes up to `limit` records from before `earliest`, and says how many.
+    /// Deletes up to `limit` records from before `earliest`, and returns how many.
     fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize> {
         self.sweep("audit", "at", earliest, limit)
     }
 }
 
-/// Many people at once, from elsewhere and to it.
+/// Import and export of many users.
 pub trait Bulk: Statements {
-    /// What there is already of each of these people at this moment.
+    /// What exists already of each of these users at this moment.
     fn import_status(&self, arrivals: &[ImportedUser], now: Moment) -> Result<Vec<ImportStatus>>;
 
-    /// Adds everybody of whom there is nothing yet, in one transaction, and says what there was of each
-    /// before. Whoever is here already is left as they are: a password that they changed since and a
-    /// session that they ended must not come back. If there is a conflict, nothing is written, unless
-    /// `skip_conflicts`: then those are left out.
+    /// Adds all users of whom nothing exists yet, in one transaction, and returns what existed of each
+    /// before. Users who exist are left as they are: a password that they have changed and a session that
+    /// they have ended must not come back. If there is a conflict, nothing is written, unless
+    /// `skip_conflicts`: then the users in conflict are left out.
     ///
-    /// No two of `arrivals` may have an id, a name, a key or a session in common.
+    /// No two of `arrivals` may share an id, a name, a key or a session.
     fn import_users(
         &self,
         arrivals: &[ImportedUser],
@@ -167,17 +167,17 @@ pub trait Bulk: Statements {
         progress: Progress<'_>,
     ) -> Result<Vec<ImportStatus>>;
 
-    /// What else was known of a user where they came from: an object in JSON; empty: nothing. `None`
-    /// if there is no such user.
+    /// The other columns that an import brought for a user: a JSON object; empty: none. `None` if there is
+    /// no such user.
     fn attributes(&self, id: &UserId) -> Result<Option<String>> {
         rows::one(self, "SELECT attributes FROM user WHERE id = ?", &cells![id])
     }
 
-    /// Shows everybody to `each`, by their ids and as of one moment, until it says `false`. Their sessions
-    /// are with them that are good at `living` still, and so are not of the future (see
-    /// [`Moment::has_passed`]); `None`: no session is.
+    /// Calls `each` with all users in the order of their ids, as of one moment, until it returns `false`.
+    /// They come with the sessions that are valid at `living`, and so not of the future (see
+    /// [`Moment::has_passed`]); with `None`, without any.
     ///
-    /// One user is in memory at a time, and nobody waits.
+    /// Only one user at a time is in memory, and other processes can read and write meanwhile.
     fn each_user(
         &self,
         living: Option<Moment>,
@@ -185,75 +185,76 @@ pub trait Bulk: Statements {
     ) -> Result<()>;
 }
 
-/// Everything there is, from one database into another, whatever the engines: what is equal afterwards
-/// is every row, with ids, hashes, epochs, numbers and random keys.
+/// Copying all rows from one database into another, on any engine. The copy has every row of the original,
+/// with the same ids, hashes, epochs, numbers and random keys.
 pub trait Copies: Statements {
-    /// Shows every row of every table to `each`, as of one moment: table by table as in [`TABLES`], and
-    /// each in the order of its key. It stops at the first error of `each`, and comes back with it.
+    /// Calls `each` with every row of every table, as of one moment: in the order of [`TABLES`], and within
+    /// a table in the order of the primary key. It stops at the first error of `each`, and returns it.
     ///
-    /// One row is in memory at a time, and nobody waits.
+    /// Only one row at a time is in memory, and other processes can read and write meanwhile.
     fn each_row(
         &self,
         progress: Progress<'_>,
         each: &mut dyn FnMut(Row) -> Result<()>,
     ) -> Result<()>;
 
-    /// Gets ready to be copied into: deletes what there is, but for its random keys, and notes that a copy
-    /// has begun. From then on nobody can open it except with [`crate::store::open_for_copy`].
+    /// Prepares this database to be copied into: deletes all rows but the random keys, and marks that a
+    /// copy has begun. With this mark it can only be opened with [`crate::store::open_for_copy`].
     ///
-    /// A database with users is refused and left as it was, unless they are there by a copy that has begun
-    /// and has not ended.
+    /// A database with users is refused and left unchanged, unless they come from an unfinished copy.
     fn begin_copy(&self) -> Result<()>;
 
-    /// Adds these rows, all or nothing; a random key takes the place of the one with its name. No more than
-    /// 1,000 rows should come at once, and none before those of [`TABLES`] it refers to.
+    /// Adds these rows, all or nothing; a random key replaces the one with its name. At most 1,000 rows
+    /// should be added at once, and the rows they refer to before, in the order of [`TABLES`].
     ///
-    /// [`Maintenance::handle_key`] stays what it was until the database is opened again.
+    /// [`Maintenance::handle_key`] stays the same until the database is opened again.
     fn add_rows(&self, rows: &[Row]) -> Result<()>;
 
-    /// Notes that the copy has ended: the database is like any other.
+    /// Removes the mark: the copy is complete.
     fn end_copy(&self) -> Result<()>;
 
-    /// How many rows each of [`TABLES`] has. That a copy has begun counts for none.
+    /// The number of rows in each of [`TABLES`], without the mark of an unfinished copy.
     fn rows(&self) -> Result<Vec<(&'static str, u64)>> {
         let counts = numbers(self, &tables::counting_all(), TABLES.len())?;
         Ok(TABLES.into_iter().zip(counts.into_iter().map(i64::unsigned_abs)).collect())
     }
 }
 
-/// What [`Maintenance::tend`] has noticed, each change once.
+/// What [`Maintenance::tend`] has noticed, once for each change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Tended {
-    /// Nothing has changed.
+    /// Nothing has changed since the last call.
     Unchanged,
-    /// The path no longer leads to the file that is open, and why.
+    /// The path no longer refers to the file that is open; the reason.
     Lost(String),
-    /// It leads there again.
+    /// The path refers to the file again, which was reopened.
     Recovered,
 }
 
 /// The database as a whole.
 pub trait Maintenance: Statements {
-    /// A random key of this database, the same for all servers on it: for handles.
+    /// A random key of this database, the same for all servers that use it. It is the key of handles and of
+    /// hashed names.
     fn handle_key(&self) -> &[u8; 32];
 
-    /// Whether the database is well, as far as that can be said at once: a file is read, and its path has to
-    /// lead to it; of servers it is known whether the last try reached one.
+    /// Whether the database is usable, as far as that is known without waiting: a file is read, and its
+    /// path must still refer to it; for servers, it is whether the last attempt reached one.
     fn probe(&self) -> Result<()>;
 
-    /// Whether servers are asked, which may take their time: [`Maintenance::probe`] asks none.
+    /// Whether the database is on servers, which may take time to answer. [`Maintenance::probe`] asks none
+    /// of them.
     fn asks_servers(&self) -> bool;
 
-    /// How long a request may take in all before nothing is begun for it any more: somewhat longer, it waits for
-    /// nothing.
+    /// The time limit for a whole request. A request that has not been started by then is refused as busy,
+    /// as the store would not wait much longer.
     fn patience(&self) -> Duration;
 
-    /// To be called every few seconds, and says what has changed. On servers it goes back to the one that
-    /// is preferred, and looks whether any is there again. A file that its path no longer leads to is not
-    /// written from then on, and opened again once it is back. May wait for a few seconds.
+    /// To be called every few seconds; returns what has changed. With servers it returns to the preferred
+    /// one, and finds out whether any answers. A file that its path no longer refers to is not written from
+    /// then on, and reopened once it is back. May block for a few seconds.
     fn tend(&self) -> Tended;
 
-    /// How many rows there are of users, keys, sessions, access tokens and names that rest.
+    /// The numbers of users, keys, sessions, access tokens and resting names.
     fn counts(&self) -> Result<Vec<(&'static str, i64)>> {
         let counts = numbers(self, &tables::counting_some(), tables::counted().count())?;
         Ok(tables::counted().zip(counts).collect())
@@ -262,19 +263,19 @@ pub trait Maintenance: Statements {
     /// The schema version, and the version of the engine.
     fn versions(&self) -> Result<[(&'static str, String); 2]>;
 
-    /// What is wrong with the file and what stands in it; empty: nothing. It reads everything.
+    /// What is wrong with the file and its rows; empty: nothing. It reads the whole database.
     fn faults(&self) -> Result<Vec<String>>;
 
-    /// What is in order and may surprise an operator, as users whom an import has brought over without a
-    /// sign-in name; empty: nothing.
+    /// What is allowed but may surprise an operator, such as imported users without a sign-in name; empty:
+    /// nothing.
     fn oddities(&self) -> Result<Vec<String>>;
 
-    /// Folds the write-ahead log into the file and closes it, when serving ends. A process that is
-    /// killed instead loses nothing, as the next start reads the log.
+    /// Folds the write-ahead log into the file and closes it, at shutdown. A process that is killed instead
+    /// loses nothing, as the next start reads the log.
     fn close(&self) -> Result<()>;
 }
 
-/// So many numbers, which are in the one row of a query.
+/// The columns of a query's only row, `count` numbers.
 fn numbers(store: &(impl Statements + ?Sized), sql: &str, count: usize) -> Result<Vec<i64>> {
     let mut found = Vec::with_capacity(count);
     store.query(sql, &[], &mut |row| {

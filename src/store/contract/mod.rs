@@ -1,6 +1,7 @@
-//! The contract: what each engine promises. One method is one transaction and one intention.
+//! The contract: what each engine promises. One method is one transaction with one purpose.
 //!
-//! A method with a body is one statement that every engine understands; the others are written out in each.
+//! A method with a body is one statement in SQL that all engines understand; the others are implemented by
+//! each.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! What opens something: sessions, access tokens, one-time tokens and invitations.
+//! Secrets that give access: sessions, access tokens, one-time tokens and invitations.
 
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
@@ -11,13 +11,12 @@ use crate::store::{
     Session, SessionStart, SessionStarted, Use, User, UserId,
 };
 
-/// Browsers that were let in.
+/// Sessions of signed-in browsers.
 pub trait Sessions: Statements {
-    /// Adds a session and does what `entry` says. Of this user's other sessions those go that were
-    /// dead when the new one was made, then those of the future (see [`Moment::has_passed`]), and then the
-    /// oldest, until there are `most` in all.
-    /// [`SessionStarted::ProofOutdated`] if the user is gone or shut out, or has another epoch than `entry` was proven
-    /// under.
+    /// Adds a session and does what `entry` says. The user's sessions that were dead when it was created
+    /// are deleted; then, until `most` are left in all, those of the future (see [`Moment::has_passed`])
+    /// and the oldest. [`SessionStarted::ProofOutdated`] if the user is gone or disabled, or has another
+    /// epoch than the proof in `entry`.
     fn start_session(
         &self,
         session: &Session,
@@ -25,7 +24,7 @@ pub trait Sessions: Statements {
         entry: &SessionStart,
     ) -> Result<SessionStarted>;
 
-    /// The session with this id, dead or alive, and the user whose it is.
+    /// The session with this id, dead or alive, and its user.
     fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>>;
 
     /// All sessions of a user, dead or alive, oldest first; empty if there is no such user.
@@ -44,9 +43,9 @@ pub trait Sessions: Statements {
         )
     }
 
-    /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews
-    /// it at the same time. A last use of the future is put right. `false` if the session is gone. Gives up as [`crate::store::Error::Unavailable`] after
-    /// [`crate::store::RENEWAL_PATIENCE`].
+    /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews it
+    /// at the same time. A time of last use in the future is corrected. `false` if the session is gone.
+    /// Gives up as [`crate::store::Error::Unavailable`] after [`crate::store::RENEWAL_PATIENCE`].
     fn renew_session(
         &self,
         id: &TokenHash,
@@ -55,18 +54,19 @@ pub trait Sessions: Statements {
         now: Moment,
     ) -> Result<bool>;
 
-    /// Notes that a session was used: never earlier than is noted already, unless that is of the future (see
-    /// [`Moment::has_passed`]). `false` if the session is gone. Gives up as [`crate::store::Error::Unavailable`] after
-    /// [`crate::store::RENEWAL_PATIENCE`].
+    /// Notes that a session was used. The time of last use never moves back, unless it lies in the future
+    /// (see [`Moment::has_passed`]). `false` if the session is gone. Gives up as
+    /// [`crate::store::Error::Unavailable`] after [`crate::store::RENEWAL_PATIENCE`].
     fn touch_session(&self, id: &TokenHash, now: Moment) -> Result<bool>;
 
-    /// Notes that the password was given in a session, which is a use as [`Sessions::touch_session`] notes it:
-    /// never earlier than is noted already, unless that is of the future. `false` if the session is gone. The
-    /// owner waits for it.
+    /// Notes that the password was given in a session, and that the session was used, with the rule for
+    /// times of [`Sessions::touch_session`]. `false` if the session is gone. Waits as long as any write,
+    /// since the request depends on it.
     fn note_reauthentication(&self, id: &TokenHash, now: Moment) -> Result<bool>;
 
-    /// Notes many uses, of sessions and of access tokens, in one transaction or in one for each. What is gone
-    /// is left out. For a thread that nobody waits for: it waits for its turn.
+    /// Notes many uses, of sessions and of access tokens, in one transaction or in one each. Those whose
+    /// session or token is gone are left out. Waits as long as any write: it is meant for a background
+    /// thread.
     fn note_uses(&self, uses: &[Use]) -> Result<()>;
 
     /// Deletes a session. `false` if there was none.
@@ -74,36 +74,35 @@ pub trait Sessions: Statements {
         Ok(self.execute("DELETE FROM user_session WHERE id = ?", &cells![id])? > 0)
     }
 
-    /// Ends all sessions of a user but one, and says how many there were.
+    /// Ends all sessions of a user but one, and returns how many.
     fn end_other_sessions(&self, user: &UserId, kept: &TokenHash) -> Result<usize> {
         let sql = "DELETE FROM user_session WHERE user_id = ? AND id <> ?";
         self.execute(sql, &cells![user, kept])
     }
 
-    /// Deletes all sessions of a user and says how many there were.
+    /// Deletes all sessions of a user, and returns how many.
     fn end_sessions_of(&self, id: &UserId) -> Result<usize> {
         self.execute("DELETE FROM user_session WHERE user_id = ?", &cells![id])
     }
 
-    /// Deletes up to `limit` sessions whose last good moment lies before `now`, whoever's they
-    /// are, and says how many: fewer than `limit` means that none is left.
+    /// Deletes up to `limit` sessions of any users that expired before `now`, and returns how many: fewer
+    /// than `limit` means that none is left.
     fn delete_dead_sessions(&self, now: Moment, limit: u32) -> Result<usize> {
         self.sweep("user_session", "idle_expires", now, limit)
     }
 
-    /// Deletes the sessions of one user whose last good moment lies before `now`, and says how
-    /// many.
+    /// Deletes the sessions of one user that expired before `now`, and returns how many.
     fn delete_dead_sessions_of(&self, id: &UserId, now: Moment) -> Result<usize> {
         let sql = "DELETE FROM user_session WHERE user_id = ? AND idle_expires < ?";
         self.execute(sql, &cells![id, now])
     }
 }
 
-/// Secrets that people make for their scripts.
+/// Access tokens, which users create for scripts.
 pub trait AccessTokens: Statements {
-    /// Adds an access token that is made in `session`. [`AccessTokenAdded::TooMany`] if its user has `most` of
-    /// them already; [`AccessTokenAdded::SessionEnded`] if the session has ended: somebody who was shut out, or whose
-    /// password was changed meanwhile, leaves none behind.
+    /// Adds an access token that is created in `session`. [`AccessTokenAdded::TooMany`] if its user has
+    /// `most` of them already; [`AccessTokenAdded::SessionEnded`] if the session has ended, so that a user
+    /// who is disabled, or whose password changes, at the same time keeps no token.
     fn add_access_token(
         &self,
         token: &AccessToken,
@@ -111,7 +110,7 @@ pub trait AccessTokens: Statements {
         most: u32,
     ) -> Result<AccessTokenAdded>;
 
-    /// All access tokens of a user, good or not any more, oldest first.
+    /// All access tokens of a user, valid or expired, oldest first.
     fn access_tokens_of(&self, id: &UserId) -> Result<Vec<AccessToken>> {
         rows::all(
             self,
@@ -127,7 +126,7 @@ pub trait AccessTokens: Statements {
         )
     }
 
-    /// The access token with this id, good or not any more, and the user whose it is.
+    /// The access token with this id, valid or expired, and its user.
     fn user_of_access_token(&self, id: &TokenHash) -> Result<Option<(User, AccessToken)>> {
         rows::one(
             self,
@@ -144,9 +143,9 @@ pub trait AccessTokens: Statements {
         )
     }
 
-    /// Notes that an access token was used: never earlier than is noted already, unless that is of the
-    /// future (see [`Moment::has_passed`]). `false` if it is gone. Gives up as [`crate::store::Error::Unavailable`] after
-    /// [`crate::store::RENEWAL_PATIENCE`].
+    /// Notes that an access token was used. The time of last use never moves back, unless it lies in the
+    /// future (see [`Moment::has_passed`]). `false` if the token is gone. Gives up as
+    /// [`crate::store::Error::Unavailable`] after [`crate::store::RENEWAL_PATIENCE`].
     fn touch_access_token(&self, id: &TokenHash, now: Moment) -> Result<bool>;
 
     /// Deletes an access token of this user. `false` if there was none.
@@ -155,21 +154,20 @@ pub trait AccessTokens: Statements {
         Ok(self.execute(sql, &cells![id, user])? > 0)
     }
 
-    /// Deletes up to `limit` access tokens that ended before `earliest`, and says how many.
+    /// Deletes up to `limit` access tokens that expired before `earliest`, and returns how many.
     fn delete_ended_access_tokens(&self, earliest: Moment, limit: u32) -> Result<usize> {
         self.sweep("access_token", "expires_at", earliest, limit)
     }
 }
 
-/// Tokens that each do one thing for their user, once.
+/// One-time tokens: each does one thing for its user, once.
 pub trait OneTimeTokens: Statements {
-    /// Adds a one-time token, in the place of any other of its user with its purpose: the last one alone is
-    /// valid, and only while its user has the epoch that they have now. [`OneTimeTokenAdded::NoUser`] if the user is
-    /// gone.
+    /// Adds a one-time token, replacing any other of its user with its purpose. It is valid only while its
+    /// user has the current epoch. [`OneTimeTokenAdded::NoUser`] if the user is gone.
     fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded>;
 
-    /// The user, disabled or not, for whom a token of this purpose is valid at this moment. One that was
-    /// created in the future is not valid: see [`Moment::has_passed`].
+    /// The user, disabled or not, of a valid token of this purpose. One created in the future is not valid:
+    /// see [`Moment::has_passed`].
     fn user_of_one_time_token(
         &self,
         id: &TokenHash,
@@ -190,27 +188,27 @@ pub trait OneTimeTokens: Statements {
     }
 
     /// Uses up a token for [`Purpose::ResetPassword`]: sets the password of its user as
-    /// [`super::Keys::set_password`] does. `false` if the token is not valid, or if the user is disabled: of any
-    /// number of simultaneous calls one is `true`.
+    /// [`super::Keys::set_password`] does. `false` if the token is not valid, or if the user is disabled.
+    /// Of any number of simultaneous calls, one returns `true`.
     fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
 
-    /// Deletes up to `limit` one-time tokens that expired before `now`, and says how many.
+    /// Deletes up to `limit` one-time tokens that expired before `now`, and returns how many.
     fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize> {
         self.sweep("one_time_token", "expires_at", now, limit)
     }
 }
 
-/// Links with which somebody makes an account.
+/// Invitations: links with which people create accounts.
 pub trait Invitations: Statements {
-    /// Adds an invitation.
+    /// Adds an invitation. Its id is random and must be new.
     fn add_invite(&self, invite: &Invite) -> Result<()>;
 
-    /// Adds an invitation to make the first account, in the place of any other such. `false`, and
-    /// nothing is written, if there is an account.
+    /// Adds an invitation for the first account, replacing any other such. `false`, and nothing is written,
+    /// if there is an account.
     fn add_first_invite(&self, invite: &Invite) -> Result<bool>;
 
-    /// The invitation with this token, if it is good at this moment. One that was made in the future is not:
-    /// see [`Moment::has_passed`].
+    /// The invitation with this id, if it is valid at this moment. One created in the future is not: see
+    /// [`Moment::has_passed`].
     fn invite(&self, id: &TokenHash, now: Moment) -> Result<Option<Invite>> {
         rows::one(
             self,
@@ -224,7 +222,7 @@ pub trait Invitations: Statements {
         )
     }
 
-    /// All invitations that are good at this moment, the oldest first.
+    /// All invitations that are valid at this moment, oldest first.
     fn invites(&self, now: Moment) -> Result<Vec<Invite>> {
         rows::all(
             self,
@@ -244,7 +242,7 @@ pub trait Invitations: Statements {
         Ok(self.execute("DELETE FROM invite WHERE id = ?", &cells![id])? > 0)
     }
 
-    /// Deletes up to `limit` invitations that ended before `now`, and says how many.
+    /// Deletes up to `limit` invitations that expired before `now`, and returns how many.
     fn delete_ended_invites(&self, now: Moment, limit: u32) -> Result<usize> {
         self.sweep("invite", "expires_at", now, limit)
     }

@@ -1,4 +1,4 @@
-//! Accounts: users, the names that they have or had, and how they sign in.
+//! Accounts: users, their present and former names, and their ways to sign in.
 
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
@@ -9,16 +9,16 @@ use crate::store::{
     PasswordSet, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId, UserRenamed,
 };
 
-/// People.
+/// Accounts.
 pub trait Users: Statements {
-    /// Adds a user with any keys, all or nothing. [`UserAdded::NameTaken`] if the canonical name or a
-    /// key exists, or if another user signs in with the name; [`UserAdded::NameReserved`] if the name, or a
-    /// sign-in name among the keys, rests when the user is made.
+    /// Adds a user with any number of keys, all or nothing. [`UserAdded::NameTaken`] if the canonical name
+    /// or a key exists, or if another user signs in with the name; [`UserAdded::NameReserved`] if the name,
+    /// or a sign-in name among the keys, rests when the user is created.
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded>;
 
-    /// Adds a user with a key and a first session, uses the invitation that they came with, if any, and
-    /// does what `entry` says, all or nothing. Of any number of simultaneous calls for one name exactly
-    /// one is [`SignedUp::Done`], and of those with one invitation as many as it has uses left.
+    /// Adds a user with a key and a first session, uses the invitation in `entry`, if any, and does what
+    /// else `entry` says, all or nothing. Of any number of simultaneous calls for one name exactly one is
+    /// [`SignedUp::Done`], and of those with one invitation as many as it has uses left.
     fn sign_up(
         &self,
         user: &User,
@@ -46,8 +46,8 @@ pub trait Users: Statements {
         )
     }
 
-    /// Up to `limit` users whose canonical names come after this one, in their order; fewer mean that
-    /// these are the last.
+    /// Up to `limit` users whose canonical names come after this one, in order; fewer mean that these are
+    /// the last.
     fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
         rows::all(
             self,
@@ -61,11 +61,11 @@ pub trait Users: Statements {
         )
     }
 
-    /// Gives a user another name, moves their `username:` key to it, whatever that is called, and deletes
-    /// their reset links. Of several such keys the one of the old name moves, or else the first; a user
-    /// without any gets none. With `rests_until`, the old name and the one that the key had rest from then
-    /// on for every other user, unless it is the new one in another spelling. [`UserRenamed::NameTaken`] if another
-    /// user has the new name or signs in with it, [`UserRenamed::NameReserved`] if another one had it and it rests.
+    /// Renames a user, moves their `username:` key to the new name, whatever it was, and deletes their
+    /// reset links. Of several such keys the one with the old name moves, or else the first; a user without
+    /// any gets none. With `rests_until`, the old name and the one that the key had rest from then on for
+    /// every other user, unless the new one is another spelling of it. [`UserRenamed::NameTaken`] if another
+    /// user has the new name or signs in with it, [`UserRenamed::NameReserved`] if it rests for another user.
     fn rename_user(
         &self,
         id: &UserId,
@@ -75,39 +75,37 @@ pub trait Users: Statements {
         now: Moment,
     ) -> Result<UserRenamed>;
 
-    /// Puts a user in these groups and in no others. `false` if there is no such user.
+    /// Replaces the groups of a user. `false` if there is no such user.
     fn set_groups(&self, id: &UserId, groups: &Groups) -> Result<bool> {
         let sql = "UPDATE user SET group_names = ? WHERE id = ?";
         Ok(self.execute(sql, &cells![groups, id])? > 0)
     }
 
-    /// Says where apps may write to a user; empty: nowhere. Deletes their reset links, which may have been
-    /// sent to the old address. `false` if there is no such user.
+    /// Sets the e-mail address of a user; empty: none. Deletes their reset links, which may have been sent
+    /// to the old address. `false` if there is no such user.
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool>;
 
-    /// Shuts a user out and ends all their sessions and reset links: none can begin any more. `false` if
+    /// Disables a user and ends all their sessions and reset links: none can start any more. `false` if
     /// there is no such user.
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool>;
 
-    /// Lets a user in again who was shut out; no reset link from before is good. `false` if there is no
-    /// such user.
+    /// Enables a disabled user; reset links from before stay invalid. `false` if there is no such user.
     fn enable_user(&self, id: &UserId) -> Result<bool>;
 
     /// Deletes a user with their keys, sessions, access tokens and devices, in one transaction. With
-    /// `rests_until`, their name and every name that they signed in with rest from then on; these and the
-    /// names that they had before rest as hashes of which nobody can tell whose they were. `false` if there
-    /// was none.
+    /// `rests_until`, their name and every name that they signed in with rest from then on; these and their
+    /// former names rest as hashes without an owner. `false` if there was no such user.
     fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;
 }
 
-/// Names that rest: an account has had them, and nobody may take them for a time. Each is kept as a hash
-/// with the random key of the database.
+/// Resting names: an account had them, and they are reserved for a time. Each is stored as a hash with the
+/// random key of the database.
 pub trait Names: Statements + Maintenance {
-    /// Whether no user has this canonical name or signs in with it, and it does not rest at this moment. One
-    /// look-up that does the same work whatever it finds.
+    /// Whether no user has this canonical name or signs in with it, and it does not rest at this moment.
+    /// One look-up that does the same work whatever the answer.
     fn is_name_free(&self, canonical: &str, now: Moment) -> Result<bool> {
         let (key, id) = (KeyId::username(canonical), NameHash::of(self.handle_key(), canonical));
-        // Sums and no OR, which would not look any further than to the user.
+        // Sums instead of OR, which would stop at the first match.
         let found: Option<i64> = rows::one(
             self,
             "SELECT (SELECT count(*) FROM user WHERE canonical_username = ?)
@@ -118,27 +116,27 @@ pub trait Names: Statements + Maintenance {
         Ok(found == Some(0))
     }
 
-    /// Lets a name rest no longer. `false` if it did not.
+    /// Ends the rest of a name. `false` if it did not rest.
     fn free_name(&self, canonical: &str) -> Result<bool> {
         let id = NameHash::of(self.handle_key(), canonical);
         Ok(self.execute("DELETE FROM resting_name WHERE id = ?", &cells![&id])? > 0)
     }
 
-    /// Deletes up to `limit` names whose rest ended before `now`, and says how many.
+    /// Deletes up to `limit` names whose rest ended before `now`, and returns how many.
     fn delete_rested_names(&self, now: Moment, limit: u32) -> Result<usize> {
         self.sweep("resting_name", "expires_at", now, limit)
     }
 }
 
-/// Ways to prove who one is.
+/// Keys: ways to sign in.
 pub trait Keys: Statements {
-    /// Adds a key to a user. [`KeyAdded::Taken`] if the key exists, whoever's it is, or if it is a sign-in
-    /// name by which another user is shown; [`KeyAdded::NameReserved`] if it is a sign-in name that another
-    /// user had and that rests at this moment. What they had themselves they may take back.
+    /// Adds a key to a user. [`KeyAdded::Taken`] if any user has a key with this id, or if it is a sign-in
+    /// name that is another user's username; [`KeyAdded::NameReserved`] if it is a sign-in name that rests
+    /// at this moment for another user. The user may take back a name of their own.
     fn add_key(&self, key: &Key, now: Moment) -> Result<KeyAdded>;
 
-    /// Adds a sign-in name to a user, with the password that they have, if any: of several that of their
-    /// own name, or else of the first key. Refused as by [`Keys::add_key`].
+    /// Adds a sign-in name to a user, with the password that they have, if any: of several, that of their
+    /// own username, or else that of the first key. Refused as by [`Keys::add_key`].
     fn add_sign_in_name(&self, user: &UserId, canonical: &str, now: Moment) -> Result<KeyAdded>;
 
     /// The key with this id.
@@ -150,7 +148,7 @@ pub trait Keys: Statements {
         )
     }
 
-    /// The key with this id, and the user whose it is.
+    /// The key with this id, and its user.
     fn user_of_key(&self, id: &KeyId) -> Result<Option<(User, Key)>> {
         rows::one(
             self,
@@ -165,7 +163,7 @@ pub trait Keys: Statements {
         )
     }
 
-    /// All keys of a user, by their ids; empty if there is no such user.
+    /// All keys of a user, in the order of their ids; empty if there is no such user.
     fn keys_of(&self, id: &UserId) -> Result<Vec<Key>> {
         rows::all(
             self,
@@ -178,7 +176,7 @@ pub trait Keys: Statements {
         )
     }
 
-    /// What a password is compared with that is given with this key: its hash alone. `None`: there is no
+    /// What a password given with this key is compared with: the key's hash alone. `None` if there is no
     /// such key.
     fn credentials_of_key(&self, id: &KeyId) -> Result<Option<Credentials>> {
         let found = rows::all(
@@ -194,12 +192,12 @@ pub trait Keys: Statements {
         Ok(Credentials::of(found))
     }
 
-    /// What a password is compared with that this user gives once more: the hashes of all their keys,
-    /// those of sign-in names first. `None`: there is no such user.
+    /// What a password is compared with when a signed-in user gives it again: the hashes of all their keys,
+    /// those of sign-in names first. `None` if there is no such user.
     fn credentials_of_user(&self, id: &UserId) -> Result<Option<Credentials>> {
         let found = rows::all(
             self,
-            // `;` comes after `:`.
+            // `;` is the character after `:`.
             concat!(
                 "SELECT ",
                 user_columns!(),
@@ -214,22 +212,22 @@ pub trait Keys: Statements {
         Ok(Credentials::of(found))
     }
 
-    /// Deletes a key of this user, raises their epoch and ends every session, access token and reset link
-    /// of theirs, in one transaction: one of them may have begun with it. With `rests_until`, a sign-in name
-    /// that is not the name of the user rests from then on for every other user. `false` if they have no
-    /// such key.
+    /// Deletes a key of this user, increments their epoch and ends all their sessions, access tokens and
+    /// reset links, in one transaction, as any of them may have been obtained with that key. With
+    /// `rests_until`, a sign-in name other than the username rests from then on for every other user.
+    /// `false` if they have no such key.
     fn delete_key(&self, user: &UserId, id: &KeyId, rests_until: Option<Moment>) -> Result<bool>;
 
-    /// Sets or removes the password of a user, raises their epoch and ends every session, access token and
-    /// reset link of theirs, in one transaction: nothing is left that the old one opened.
+    /// Sets or removes the password of a user, increments their epoch and ends all their sessions, access
+    /// tokens and reset links, in one transaction: nothing obtained with the old password stays valid.
     ///
-    /// It replaces the password of every key that has one, and is that of every sign-in name. A user who
-    /// has no sign-in name gets their own. [`PasswordSet::NameTaken`] if that is another user's and there is no
-    /// other key to set it on.
+    /// Every key that has a password gets the new one, and so does every sign-in name. A user without a
+    /// sign-in name gets their username as one. [`PasswordSet::NameTaken`] if that is another user's
+    /// sign-in name and there is no other key to set the password on.
     fn set_password(&self, user: &UserId, hash: Option<&PasswordHash>) -> Result<PasswordSet>;
 
-    /// Puts `new` in the place of `old` on every key of the user: the same password, hashed anew. `false`
-    /// if no key has `old` by now, as a password changed meanwhile must stand.
+    /// Replaces `old` by `new` on every key of the user: the same password, rehashed. `false` if no key has
+    /// `old` any more: a password that was changed meanwhile must stay.
     fn replace_hash(&self, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool> {
         let sql = "UPDATE user_key SET hashed_password = ?
                     WHERE user_id = ? AND hashed_password = ?";
@@ -237,8 +235,9 @@ pub trait Keys: Statements {
     }
 
     /// Sets the password of the owner of `session` as [`Keys::set_password`] does, and starts that session
-    /// with what `entry` says, all or nothing. [`PasswordChanged::ProofOutdated`] if the user is gone or shut out, or has
-    /// another epoch than `proof`: what was proven then holds no more.
+    /// with what `entry` says, all or nothing. [`PasswordChanged::ProofOutdated`] if the user is gone or
+    /// disabled, or has another epoch than `proof`, as the current password was then proven against
+    /// outdated credentials.
     fn change_password(
         &self,
         proof: Epoch,

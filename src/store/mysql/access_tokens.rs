@@ -1,4 +1,4 @@
-//! Access tokens as they are written down.
+//! The statements for access tokens.
 
 use super::{Mysql, MysqlFault, blob};
 use crate::base::clock::Moment;
@@ -7,7 +7,7 @@ use crate::store::outcomes::Refused;
 use crate::store::{AccessToken, AccessTokenAdded, AccessTokens, Result};
 
 impl AccessTokens for Mysql {
-    // LIMIT: made on several servers in the same moment, there may be a few more than `most`.
+    // LIMIT: if several servers add tokens at the same moment, there may be a few more than `most`.
     fn add_access_token(
         &self,
         token: &AccessToken,

@@ -1,4 +1,4 @@
-//! The audit log as it is written down.
+//! The statements for the audit log.
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, rows_of_marks, values};
 use crate::store::rows::{Cell, ToCells, record_columns};
@@ -7,7 +7,7 @@ use crate::store::{AuditLog, Error, Record, Result};
 impl AuditLog for Mysql {
     fn add_records(&self, records: &[Record]) -> Result<()> {
         let Some(first) = records.first() else { return Ok(()) };
-        // The number that the first one got when it was tried before.
+        // The number of the first record in an earlier try.
         let mut number = None;
         Ok(self.write(|tx| {
             if tx.may_be_applied && holds(tx, number, first)? {
@@ -29,14 +29,14 @@ impl AuditLog for Mysql {
     }
 }
 
-/// Whether the record with this number is this one.
+/// Whether the record with this number is `record`.
 fn holds(tx: &mut Tx<'_>, number: Option<i64>, record: &Record) -> MysqlResult<bool> {
     let sql = concat!("SELECT ", record_columns!(), " FROM audit WHERE id = ?");
     let found: Option<Record> = tx.first(sql, (number,))?;
     Ok(found.as_ref() == Some(record))
 }
 
-/// Adds records, the first with this number and each other one with the next.
+/// Adds records with consecutive numbers from `start`.
 fn insert(tx: &mut Tx<'_>, start: i64, records: &[Record]) -> MysqlResult<()> {
     let mut cells = Vec::with_capacity(8 * records.len());
     for (number, record) in (start..).zip(records) {

@@ -1,4 +1,4 @@
-//! Many people at once, from elsewhere and to it.
+//! Import and export of many users.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -94,7 +94,8 @@ impl Bulk for Mysql {
 }
 
 impl Mysql {
-    /// Reads everything as of one moment, on one connection, once: what was shown cannot be taken back.
+    /// Reads on one connection, as of one moment, and without another try: the caller may have passed rows
+    /// on already.
     pub(super) fn as_of_now<T>(
         &self,
         mut show: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
@@ -173,7 +174,7 @@ fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
     )
 }
 
-/// Adds rows to a table, which is named with its columns, many with one statement.
+/// Adds rows with many rows to a statement. `table` names the table and its columns.
 fn insert_rows<'a>(
     tx: &mut Tx<'_>,
     table: &str,
@@ -199,9 +200,9 @@ fn insert_cells(tx: &mut Tx<'_>, table: &str, rows: usize, cells: &[Cell<'_>]) -
     tx.run(&format!("INSERT INTO {table} VALUES {marks}"), values(cells)).map(drop)
 }
 
-/// What there is of some people.
+/// The existing rows that a batch of users could conflict with.
 struct ExistingRows<'a> {
-    /// The key that names which rest are hashed with.
+    /// The key with which resting names are hashed.
     key: &'a [u8; 32],
     resting: HashSet<NameHash>,
     names: HashMap<String, String>,
@@ -250,7 +251,7 @@ fn standings(
         .collect())
 }
 
-/// Everything that these people could meet.
+/// Reads the existing rows that these users could conflict with.
 fn known<'a>(
     tx: &mut Tx<'_>,
     key: &'a [u8; 32],
@@ -296,7 +297,7 @@ fn known<'a>(
     Ok(known)
 }
 
-/// Shows the rows of a query that ends with IN and a list.
+/// Passes on the rows of a query that ends with IN and a list.
 fn each_of<T: FromCells>(
     tx: &mut Tx<'_>,
     query: &str,
@@ -311,7 +312,7 @@ fn each_of<T: FromCells>(
     Ok(())
 }
 
-/// Shows the sessions of these users that are valid at this moment.
+/// Passes on the sessions of these users that are valid at this moment.
 fn each_living_session(
     tx: &mut Tx<'_>,
     users: impl Iterator<Item = Value>,
@@ -332,7 +333,7 @@ fn each_living_session(
     })
 }
 
-/// Some people whose ids come after this one, in their order; none: there are no more.
+/// A batch of users whose ids come after `last`, in order; empty if there are no more.
 fn departures_after(
     tx: &mut Tx<'_>,
     last: &str,

@@ -1,4 +1,5 @@
-//! The way to the servers: which one is asked, how a connection is made, and when it is left.
+//! Connections to the servers: which one is used, how a connection is made, and when another server is used
+//! instead.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -14,56 +15,59 @@ use mysql::{Conn, Opts, OptsBuilder, SslOpts};
 use super::{MysqlFault, MysqlResult};
 use crate::store::{Cluster, Error, Result, Tls};
 
-/// How long a server may take to accept a connection.
+/// How long connecting to a server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// How long it may then take to say its first word: a server that hangs accepts, and says nothing.
+/// How long a server may then take to send its greeting: one that hangs accepts connections and sends
+/// nothing.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long it may take to answer a visitor. A cluster that leaves a dead server answers nobody for 6 s.
+/// How long a server may take to answer a request's query. A cluster that drops a dead node answers nothing
+/// for 6 s.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How long it may take to answer an operator, who reads and counts everything.
+/// How long a server may take to answer a command, which may read and count everything.
 pub(super) const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A cluster that leaves a dead server reaches nobody for 6 s, and that is no reason to send people away.
+/// How long no server may be reachable before requests stop waiting for one: a cluster that drops a dead
+/// node is unreachable for 6 s.
 const LOST_AFTER_MILLIS: u64 = 10_000;
 
-/// Statements that a connection keeps prepared.
+/// The most prepared statements that a connection keeps.
 const STATEMENTS_MAX: usize = 128;
 
-/// What is said first on every connection, each with its reason.
+/// The settings of every connection, each with its reason.
 const FIRST: [&str; 2] = [
-    // Without the strict mode what is too long is cut with a mere warning. A lock that is waited for
-    // longer than this may be one of a transaction that hangs.
+    // Without strict mode, values that are too long are cut with a mere warning. A lock that is not free
+    // after 5 s may belong to a transaction that hangs.
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5",
-    // What all these engines agree on best.
+    // The isolation level on which all engines of this protocol agree best.
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 ];
 
-/// A server of a cluster waits before every statement until it has what the others had acknowledged.
-/// Without it one in six sessions is not there yet when another server is asked for it; 1 waits before
-/// reads alone, and an INSERT … SELECT missed a user who was just made.
+/// Makes a node wait before every statement until it has applied what the other nodes have acknowledged.
+/// Without it, one in six sessions is not found when another node is asked for it right away. The value 1
+/// covers reads only, and an INSERT … SELECT missed a user who had just been created.
 const CAUSAL: &str = "SET SESSION wsrep_sync_wait = 7";
 
-/// The locks of a machine that lost its power are given back after so many seconds. Servers that do not
-/// know it wait for hours.
+/// Releases the locks of a client that has lost its power after this many seconds. Servers without this
+/// setting keep them for hours.
 const LOCKS: &str = "SET SESSION idle_write_transaction_timeout = 10";
 
-/// How long the preferred server is left alone at least that had to be left, and at most. Each time that it
-/// has to be left again soon the pause is doubled.
+/// How long the preferred server is not used after it failed: the least and the most. If it soon fails
+/// again, the pause is doubled.
 const RETURN_MILLIS: (u64, u64) = (5_000, 300_000);
 
-/// Where a machine keeps the certificates of the authorities that it trusts.
+/// Where systems keep the certificates of trusted authorities.
 const AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// A connection that is lent.
+/// A connection that is in use.
 pub(super) struct Lease {
     pub(super) conn: Conn,
-    /// Which server it leads to.
+    /// The index of its server.
     pub(super) host: usize,
-    /// Whether it was used before: the server may have closed it meanwhile.
+    /// Whether it was used before, so that the server may have closed it meanwhile.
     is_used: bool,
     since: Instant,
 }
@@ -74,18 +78,19 @@ impl Lease {
     }
 }
 
-/// The servers, of which one is asked by everybody until it is left for the next.
+/// The servers. All threads use the same one, until it fails.
 pub(super) struct ClusterPool {
     servers: Vec<Server>,
-    /// The one that is asked.
+    /// The index of the server in use.
     present: AtomicUsize,
-    /// Connections to it that nobody uses.
+    /// Idle connections to it.
     spare: Mutex<Vec<Lease>>,
-    /// Since when no try has reached anybody, in milliseconds after the beginning; 0: the last one has.
+    /// Since when no server could be reached, in milliseconds since `beginning`; 0: the last attempt
+    /// succeeded.
     lost_since: AtomicU64,
     beginning: Instant,
     answer_timeout: Duration,
-    /// When the preferred server was left last, and for how long; in milliseconds.
+    /// When the preferred server last failed, and how long it is then not used; in milliseconds.
     left_at: AtomicU64,
     leave_for: AtomicU64,
 }
@@ -94,12 +99,12 @@ struct Server {
     host: String,
     port: u16,
     opts: Opts,
-    /// The last time it said nothing for as long as it had.
+    /// The last attempt to use it ran into a timeout.
     is_doubtful: AtomicBool,
 }
 
 impl ClusterPool {
-    /// Servers that may take so long to answer.
+    /// The servers of a cluster, with a timeout for answers.
     pub(super) fn of(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
         let ssl = ssl(&cluster.tls)?;
         let server = |(host, port): &(String, u16)| {
@@ -110,14 +115,14 @@ impl ClusterPool {
                 .pass(cluster.password.as_ref())
                 .db_name(Some(&cluster.name))
                 .ssl_opts(ssl.clone())
-                // It would move to a socket that the server names.
+                // The library would switch to a Unix socket that the server names.
                 .prefer_socket(false)
                 .tcp_connect_timeout(Some(CONNECT_TIMEOUT))
                 .read_timeout(Some(answer_timeout))
                 .write_timeout(Some(answer_timeout))
                 .stmt_cache_size(STATEMENTS_MAX)
                 .init(FIRST.to_vec())
-                // The rows that were met, as SQLite counts, and not those that were changed.
+                // Counts the rows that matched, as SQLite does, instead of those that changed.
                 .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS);
             let is_doubtful = AtomicBool::new(false);
             Server { host: host.clone(), port: *port, opts: opts.into(), is_doubtful }
@@ -134,10 +139,10 @@ impl ClusterPool {
         })
     }
 
-    /// Knocks at each server until one lets us in. That they refuse to is told at once; that nobody is there
-    /// may pass, and is told later.
+    /// Connects to the first server that accepts. An error if a server refuses us, as with a wrong
+    /// password; if none is reachable, that may be temporary, and later statements report it.
     pub(super) fn connect_any(&self) -> Result<()> {
-        // One that comes back into its cluster may not know the user or the database yet.
+        // A node that is rejoining its cluster may not know the user or the database yet.
         let mut refused = Ok(());
         for (host, server) in self.servers.iter().enumerate() {
             match server.connect() {
@@ -153,7 +158,7 @@ impl ClusterPool {
         refused
     }
 
-    /// Whether a server was reached lately. Asks nobody.
+    /// Whether a server was reached lately. Asks none.
     pub(super) fn is_reached(&self) -> bool {
         let lost_since = self.lost_since.load(Ordering::Relaxed);
         lost_since == 0 || self.millis() < lost_since + LOST_AFTER_MILLIS
@@ -165,14 +170,14 @@ impl ClusterPool {
 
     fn note_lost(&self) {
         let now = self.millis().max(1);
-        // The first one counts.
+        // The first failure counts.
         let _ = self.lost_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// A connection that nobody else uses meanwhile, to the server that is asked at present.
+    /// A connection for this thread alone, to the server in use.
     pub(super) fn borrow(&self) -> MysqlResult<Lease> {
         let host = self.present.load(Ordering::Acquire);
-        // One that was given back while everybody left leads elsewhere.
+        // A connection that was returned during a fail-over may lead to another server.
         let spare = self.spare().pop().filter(|it| it.host == host);
         if let Some(mut lease) = spare {
             (lease.is_used, lease.since) = (true, Instant::now());
@@ -184,7 +189,7 @@ impl ClusterPool {
                 self.note_lost();
                 self.fail_over(host);
                 Err(match fault {
-                    // One that lets nobody in may be on its way back into its cluster.
+                    // A server that refuses us may be rejoining its cluster.
                     MysqlFault::Error(Error::Broken(cause)) if self.servers.len() > 1 => {
                         MysqlFault::Unavailable { cause, may_be_written: false, is_said: true }
                     }
@@ -194,7 +199,7 @@ impl ClusterPool {
         }
     }
 
-    /// Takes a connection back that did its work.
+    /// Returns a connection after success.
     pub(super) fn give_back(&self, lease: Lease) {
         self.lost_since.store(0, Ordering::Relaxed);
         if lease.host == self.present.load(Ordering::Acquire) {
@@ -202,14 +207,14 @@ impl ClusterPool {
         }
     }
 
-    /// Takes a connection back on which something went wrong.
+    /// Returns a connection after a fault.
     pub(super) fn check_in(&self, lease: Lease, fault: &MysqlFault) {
         match fault {
             MysqlFault::Unavailable { .. } => {
                 let is_hung = lease.since.elapsed() >= self.answer_timeout;
                 self.servers[lease.host].is_doubtful.store(is_hung, Ordering::Relaxed);
                 if lease.is_used && !is_hung {
-                    // The server may have been started again meanwhile, and then it is as good as before.
+                    // The server may have been restarted meanwhile, and be usable again.
                     self.close();
                 } else {
                     self.note_lost();
@@ -220,8 +225,8 @@ impl ClusterPool {
         }
     }
 
-    /// Goes back to the server that is preferred, if another one is asked at present and it is of use
-    /// again; else sees that the present one answers, so that it is known when nobody does.
+    /// Returns to the preferred server if another one is in use and the preferred one works again;
+    /// otherwise pings the server in use, so that an outage is noticed without a request.
     pub(super) fn tend(&self) {
         if self.present.load(Ordering::Acquire) != 0
             && self.may_return()
@@ -243,7 +248,7 @@ impl ClusterPool {
         self.millis() >= left_at + self.leave_for.load(Ordering::Relaxed)
     }
 
-    /// Notes that the preferred server had to be left.
+    /// Notes that the preferred server failed.
     fn note_left(&self) {
         let (least, most) = RETURN_MILLIS;
         let (now, pause) = (self.millis(), self.leave_for.load(Ordering::Relaxed));
@@ -253,17 +258,17 @@ impl ClusterPool {
         self.leave_for.store(pause, Ordering::Relaxed);
     }
 
-    /// Closes the connections that nobody uses.
+    /// Closes the idle connections.
     pub(super) fn close(&self) {
         let spare = std::mem::take(&mut *self.spare());
-        // With nobody waiting for them: a server may be slow to hear it.
+        // Outside of the lock: a server may be slow to take the closing.
         drop(spare);
     }
 
-    /// Leaves a server, if it is still the one that is asked.
+    /// Switches to the next server, if `host` is still the one in use.
     pub(super) fn fail_over(&self, host: usize) {
         let next = (host + 1) % self.servers.len();
-        // Whoever is first decides; the others have left it already.
+        // The first thread decides; for the others the switch has happened.
         let left = self.present.compare_exchange(host, next, Ordering::AcqRel, Ordering::Acquire);
         if left.is_ok() {
             if host == 0 {
@@ -279,7 +284,7 @@ impl ClusterPool {
 }
 
 impl Server {
-    /// A connection on which everything is set up, to a server that takes part.
+    /// A connection with all settings, to a server that takes part in its cluster.
     fn connect(&self) -> MysqlResult<Conn> {
         if self.is_doubtful.load(Ordering::Relaxed) {
             self.greet().map_err(|err| self.away(&err))?;
@@ -296,19 +301,21 @@ impl Server {
             MysqlFault::Unavailable { cause, .. } => self.away(&cause),
             fault => fault,
         })?;
-        // A server by itself does not know the first, and other makes do not know the second.
+        // A server that is not clustered does not know the first setting, and servers other than MariaDB do
+        // not know the second.
         let is_clustered = set_if_known(&mut conn, CAUSAL)? && says_on(&mut conn, WSREP_ON)?;
         set_if_known(&mut conn, LOCKS)?;
-        // One that has lost the others says so at the first statement that reads a table.
+        // A node that has lost its cluster would report that only with the first statement that reads a
+        // table.
         if is_clustered && !says_on(&mut conn, WSREP_READY)? {
             return Err(self.away(&"it takes no part in its cluster"));
         }
         Ok(conn)
     }
 
-    /// Waits for the first word of the server, so that one that hangs costs two seconds and not as long as
-    /// an answer may take. Only one that has hung is asked so: servers count what is broken off, and shut out
-    /// who does it often.
+    /// Waits for the server's greeting, so that a server that hangs costs two seconds and not a whole
+    /// timeout. This is done only after a timeout, since servers count broken connections, and block hosts
+    /// with many of them.
     fn greet(&self) -> io::Result<()> {
         let mut last = io::Error::from(ErrorKind::NotFound);
         for address in (&*self.host, self.port).to_socket_addrs()? {
@@ -354,7 +361,7 @@ fn ssl(tls: &Tls) -> Result<Option<SslOpts>> {
         Tls::Off => Ok(None),
         Tls::Authority(path) if path.is_file() => Ok(of(path.clone())),
         Tls::Authority(path) => Err(Error::Broken(format!("there is no file {}", path.display()))),
-        // The library trusts those that browsers do, beside these.
+        // The library trusts the authorities of browsers in addition to these.
         Tls::System => Ok(authorities().map_or_else(|| Some(SslOpts::default()), of)),
     }
 }

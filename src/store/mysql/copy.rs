@@ -1,4 +1,4 @@
-//! Every row of every table, to another database and from one.
+//! Copying every row of every table to another database, or from one.
 
 use mysql::prelude::Queryable;
 
@@ -8,7 +8,7 @@ use crate::store::rows::Cells;
 use crate::store::tables::{ALL, SECRETS};
 use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Progress, Result, Row};
 
-/// Rows that are deleted in one transaction.
+/// Rows deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 
 impl Copies for Mysql {
@@ -32,8 +32,7 @@ impl Copies for Mysql {
             )?;
             tx.run("DELETE FROM secret WHERE name NOT IN ('handle', ?)", (HALF_COPIED,))
         })?;
-        // In steps, as a cluster stands still while it takes in a large transaction: nobody can use any of
-        // it meanwhile.
+        // In steps, as a cluster blocks for everyone while it replicates a large transaction.
         for table in ALL.iter().rev().filter(|it| it.name != SECRETS) {
             let sql = format!("DELETE FROM {} LIMIT {DELETED_AT_ONCE}", table.name);
             while self.write(|tx| tx.run(&sql, ()))? > 0 {}
@@ -63,13 +62,13 @@ impl Copies for Mysql {
     }
 }
 
-/// Whether a copy into it has begun and has not ended.
+/// Whether this database has the mark of an unfinished copy.
 pub(super) fn is_half_copied(store: &Mysql) -> Result<bool> {
     store.read(|tx| tx.exists("SELECT 1 FROM secret WHERE name = ?", (HALF_COPIED,)))
 }
 
-/// Shows the rows of a table as they arrive. What belongs to nobody is left out: its user was deleted while
-/// it was written on another server.
+/// Passes on the rows of a table as they arrive. Rows whose user does not exist are left out: the user was
+/// deleted on one server while another wrote the row.
 fn show(
     tx: &mut Tx<'_>,
     table: usize,
@@ -93,7 +92,7 @@ fn show(
     Ok(())
 }
 
-/// What is wrong with a row that cannot be added; what may pass stays what it is.
+/// Names the table in an error about a row that cannot be added; a temporary fault stays as it is.
 fn saying(fault: MysqlFault, table: &str) -> MysqlFault {
     match fault {
         fault @ (MysqlFault::Unavailable { .. } | MysqlFault::Conflict(_)) => fault,
@@ -104,8 +103,8 @@ fn saying(fault: MysqlFault, table: &str) -> MysqlFault {
     }
 }
 
-/// Adds rows of one table with one statement. A random key takes the place of the one with its name; of
-/// others, if they may be there already, those that are stay.
+/// Adds rows of one table with one statement. A random key replaces the one with its name; of other tables,
+/// in a repeated try, the rows that exist stay.
 fn insert(tx: &mut Tx<'_>, rows: &[Row]) -> MysqlResult<()> {
     let table = rows[0].described();
     let present = match table.name {

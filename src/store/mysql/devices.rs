@@ -1,4 +1,4 @@
-//! Known browsers as they are written down.
+//! The statements for devices.
 
 use super::{Mysql, MysqlResult, Tx, values};
 use crate::base::token::TokenHash;
@@ -7,8 +7,8 @@ use crate::store::{DEVICES_MAX, Device, Devices};
 
 impl Devices for Mysql {}
 
-/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
-/// then the oldest.
+/// Adds a device or notes that it was used. Beyond [`DEVICES_MAX`] of a user, those of the future are
+/// deleted first, then the oldest.
 pub(super) fn upsert(tx: &mut Tx<'_>, device: &Device) -> MysqlResult<()> {
     tx.run(
         "INSERT INTO device (id, user_id, last_used_at) VALUES (?, ?, ?)

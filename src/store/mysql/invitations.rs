@@ -1,4 +1,4 @@
-//! Invitations as they are written down.
+//! The statements for invitations.
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, values};
 use crate::base::clock::Moment;
@@ -27,8 +27,8 @@ impl Invitations for Mysql {
     }
 }
 
-/// Uses an invitation once, before its user is written. [`Refused::NotInvited`] if it is not good, or not
-/// any more: of any number of simultaneous uses no more succeed than it has.
+/// Uses an invitation once, before its user is added. [`Refused::NotInvited`] if it is not valid. Of any
+/// number of simultaneous uses no more succeed than it has left.
 pub(super) fn take(tx: &mut Tx<'_>, id: &TokenHash, now: Moment) -> MysqlResult<()> {
     let params = (blob(id.as_bytes()), now.millis(), now.latest_past().millis());
     let found: Option<bool> = tx.first(
@@ -39,7 +39,7 @@ pub(super) fn take(tx: &mut Tx<'_>, id: &TokenHash, now: Moment) -> MysqlResult<
         if has_users(tx)? {
             return Err(MysqlFault::Refused(Refused::NotInvited));
         }
-        // All of them at once, so that of two on two servers one loses.
+        // Deletes all of them, so that of two simultaneous uses on two servers one has a conflict.
         let met = tx.run("DELETE FROM invite WHERE is_first = 1", ())?;
         return if met == 0 { Err(MysqlFault::Refused(Refused::NotInvited)) } else { Ok(()) };
     }

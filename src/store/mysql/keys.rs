@@ -1,4 +1,4 @@
-//! Keys as they are written down.
+//! The statements for keys.
 
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, has_session, insert_session, lock_user,
@@ -14,7 +14,7 @@ use crate::store::{
     UserId,
 };
 
-/// Picks the keys of sign-in names: `;` comes after `:`.
+/// Selects the keys that are sign-in names: `;` is the character after `:`.
 const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
 
 impl Keys for Mysql {
@@ -100,10 +100,9 @@ impl Keys for Mysql {
 }
 
 impl Mysql {
-    /// Adds a key. A name that lets one user in must not show another, and must not be one that another had
-    /// and that rests.
-    // LIMIT: a user who is renamed on one server to a name that another one adds to a key in the same moment
-    // has it as well, if the rename moves no key; `check` tells.
+    /// Adds a key. A sign-in name must not be another user's username, and must not rest for another user.
+    // LIMIT: if one server renames a user while another adds the new name as a sign-in name of another user,
+    // and the rename moves no key, both succeed; `check` reports it.
     pub(super) fn insert_new_key(
         &self,
         tx: &mut Tx<'_>,
@@ -120,8 +119,8 @@ impl Mysql {
     }
 }
 
-/// Sets the password of a user on every key it belongs to, as [`Keys::set_password`] says, and ends what
-/// the old one opened.
+/// Sets the password of a user on every key that [`Keys::set_password`] says, and ends what was obtained
+/// with the old one.
 pub(super) fn put_password(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -138,7 +137,7 @@ pub(super) fn put_password(
     if hash.is_some() && sign_in_names(tx, user)?.is_empty() {
         let (id, user_id) = (KeyId::username(&canonical), user.clone());
         match insert_key(tx, &Key { id, user_id, hashed_password: hash.cloned() }) {
-            // Another user signs in with the name. The old password ends all the same.
+            // Another user signs in with the name. The old password is replaced all the same.
             Err(MysqlFault::Refused(Refused::Duplicate)) if replaced > 0 => {}
             done => done?,
         }
@@ -146,13 +145,13 @@ pub(super) fn put_password(
     end_everything_of(tx, user.as_str())
 }
 
-/// Whether a key of the user holds this very hash, which has a salt of its own.
+/// Whether a key of the user has exactly this hash, which is unique by its salt.
 pub(super) fn has_hash(tx: &mut Tx<'_>, user: &UserId, hash: &PasswordHash) -> MysqlResult<bool> {
     let sql = "SELECT 1 FROM user_key WHERE user_id = ? AND hashed_password = ?";
     tx.exists(sql, (user.as_str(), hash.as_stored()))
 }
 
-/// The keys of the sign-in names of a user, by their ids.
+/// The sign-in names of a user, in the order of their ids.
 pub(super) fn sign_in_names(tx: &mut Tx<'_>, user: &UserId) -> MysqlResult<Vec<Key>> {
     let sql = format!(
         "SELECT {} FROM user_key WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id",
@@ -161,8 +160,8 @@ pub(super) fn sign_in_names(tx: &mut Tx<'_>, user: &UserId) -> MysqlResult<Vec<K
     tx.all(&sql, (user.as_str(),))
 }
 
-/// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all, and comes
-/// back with the key that was moved.
+/// Moves the sign-in name of a user who is renamed from `before` to `after`, if they have one, and returns
+/// the key that it had.
 pub(super) fn move_sign_in_name(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -181,7 +180,7 @@ pub(super) fn move_sign_in_name(
     Ok(Some(moved.from))
 }
 
-/// A name that shows one user must not let another in.
+/// Refuses a username that is another user's sign-in name.
 pub(super) fn see_that_nobody_else_signs_in_as(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -193,8 +192,8 @@ pub(super) fn see_that_nobody_else_signs_in_as(
     }
 }
 
-/// Raises the epoch of a user and takes along what is good: a password that is set on another server in
-/// the same moment changes the same row, so that one of the two is run again and none is overlooked.
+/// Increments the epoch of a user, and with it that of what stays valid. A password that another server
+/// sets at the same moment changes the same row, so that one of the two has a conflict and is run again.
 fn carry_into_next_epoch(tx: &mut Tx<'_>, user: &str) -> MysqlResult<()> {
     for table in ALL.iter().filter(|it| it.ends_with_credentials) {
         tx.run(
@@ -214,7 +213,7 @@ fn find(tx: &mut Tx<'_>, id: &KeyId) -> MysqlResult<Option<Key>> {
     tx.first(sql, (id.as_str(),))
 }
 
-/// Adds a key, if its user is there.
+/// Adds a key, if its user exists.
 pub(super) fn insert_key(tx: &mut Tx<'_>, key: &Key) -> MysqlResult<()> {
     let met = tx.run(
         "INSERT INTO user_key (id, user_id, hashed_password)
@@ -232,7 +231,7 @@ pub(super) fn insert_key(tx: &mut Tx<'_>, key: &Key) -> MysqlResult<()> {
     }
 }
 
-/// Ends what was let in under the credentials that this user has had until now.
+/// Ends everything obtained with the credentials that this user has had until now.
 fn end_everything_of(tx: &mut Tx<'_>, id: &str) -> MysqlResult<()> {
     tx.run("UPDATE user SET epoch = epoch + 1 WHERE id = ?", (id,))?;
     delete_rows_of(tx, id, |it| it.ends_with_credentials)

@@ -1,4 +1,4 @@
-//! The database as a whole: is it in order, how much is in it, its end.
+//! The database as a whole: its state, its size, its closing.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ impl Maintenance for Mysql {
     }
 }
 
-/// Says if what was acknowledged may be lost in a power cut.
+/// A warning if the server's settings allow acknowledged writes to be lost in a power cut.
 fn loses_writes(tx: &mut Tx<'_>) -> MysqlResult<Option<String>> {
     let sql = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS CHAR)";
     let found: Option<String> = tx.first(sql, ())?;

@@ -1,17 +1,18 @@
-//! The store on servers that speak MySQL's protocol: one of MariaDB, or several that hold the same
-//! (Galera).
+//! The store on servers that speak MySQL's protocol: a MariaDB server, or a Galera cluster of several.
 //!
-//! Decides what a transaction is here, when it is run again, and what is made of an end that nobody saw.
-//! All workers keep to one server and leave it together.
+//! Decides what a transaction is, when it is run again, and what happens if the outcome of a commit is
+//! unknown. All threads use the same server, and switch together.
 //!
-//! The rules of this file, each from a fault that was seen on a cluster:
-//! - A statement's whole answer is read: a cluster tells behind the rows that a transaction is gone.
-//! - A transaction that lost against one on another server (1213) is run again whole, so that the loser of
-//!   two sign-ups reads that the name is taken, and no error.
-//! - When the connection breaks while a write is being acknowledged, nobody knows whether it is written:
-//!   it is run again, and sees by its own ids what it had done (`may_be_applied`).
-//! - No reliance on isolation: one statement with its own condition, and then the count of rows.
-//! - Every text that names something is stored as bytes: a collation takes `bob` and `bob ` for one.
+//! The rules of this file, each after a fault that was seen on a cluster:
+//! - A statement's answer is read to its end: a cluster may report behind the rows that the transaction is
+//!   lost.
+//! - A transaction that loses against one on another server (1213) is run again as a whole, so that the
+//!   loser of two sign-ups finds the name taken, instead of getting an error.
+//! - If the connection breaks during a commit, the write may have happened or not. The transaction is run
+//!   again, and recognises by its own ids what it has already done (`may_be_applied`).
+//! - Nothing relies on isolation: each statement has its own condition, and the number of rows tells
+//!   whether it held.
+//! - Text that identifies something is stored as bytes: under a collation `bob` and `bob ` are equal.
 
 mod access_tokens;
 mod attempts;
@@ -53,22 +54,22 @@ use users::{has_user, lock_user};
 pub struct Mysql {
     pool: ClusterPool,
     handle_key: [u8; 32],
-    /// Failures that were counted since the rows were.
+    /// Failures counted since the rows were last counted.
     uncounted: AtomicU32,
 }
 
 impl Mysql {
-    /// Opens the database to serve it, and makes its tables or brings them up to date first, where there is
-    /// something to do. Several processes may do so at once.
+    /// Opens the database for a server, creating missing tables and upgrading older ones. Several processes
+    /// may do so at once.
     ///
-    /// A database that holds tables of another program, or was brought up to date by a newer version, is
-    /// refused and left as it was; the error says which.
+    /// A database that holds another program's tables, or has a newer schema, is refused and left as it
+    /// was; the error says which.
     pub fn open(cluster: &Cluster) -> Result<Self> {
         Self::open_for(cluster, OpenMode::ToServe)
     }
 
     fn open_for(cluster: &Cluster, mode: OpenMode) -> Result<Self> {
-        // A command reads and counts everything, and waits for it.
+        // A command may read and count everything, and waits for it.
         let timeout = match mode {
             OpenMode::ToServe => ANSWER_TIMEOUT,
             _ => LONG_ANSWER_TIMEOUT,
@@ -91,26 +92,26 @@ impl Mysql {
             .map_err(|err| err.saying(|cause| format!("cannot use the database {name}: {cause}")))
     }
 
-    /// A database of which nothing is known yet.
+    /// A store whose tables have not been checked yet.
     fn reach(cluster: &Cluster, answer_timeout: Duration) -> Result<Self> {
         let pool = ClusterPool::of(cluster, answer_timeout)?;
         pool.connect_any()?;
-        // The first failure looks how many rows there are.
+        // Lets the first failure check the number of rows.
         Ok(Self { pool, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })
     }
 
-    /// Runs one read: statements that change nothing.
+    /// Runs statements that change nothing.
     fn read<T>(&self, query: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>) -> Result<T> {
         Ok(self.until_done(Tries::Many, TxKind::Read, query)?)
     }
 
-    /// Runs one read that comes back with one record, or none.
+    /// Runs a query for one record or none.
     fn read_one<T: FromCells>(&self, sql: &str, params: impl Into<Params>) -> Result<Option<T>> {
         let params = params.into();
         self.read(|tx| tx.first(sql, params.clone()))
     }
 
-    /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
+    /// Runs one transaction. After any failure nothing of it is written.
     fn write<T>(&self, tx: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>) -> MysqlResult<T> {
         self.until_done(Tries::Many, TxKind::Transaction, tx)
     }
@@ -131,8 +132,8 @@ impl Mysql {
         })?)
     }
 
-    /// Runs one statement on the row of `table` with this id, for what the next request can repeat: it is
-    /// tried once, waits for nobody who holds the row, and so holds no page up.
+    /// Runs one statement on the row of `table` with this id, for what the next request can repeat: one try
+    /// that does not wait for a locked row, so that no page is delayed.
     fn write_at_once(
         &self,
         (table, id): (&str, &TokenHash),
@@ -147,7 +148,8 @@ impl Mysql {
         })?)
     }
 
-    /// Runs a transaction on one server after the other until it is done, or refused for good.
+    /// Runs a transaction, on one server after the other, until it succeeds, is refused, or runs out of
+    /// time.
     fn until_done<T>(
         &self,
         tries: Tries,
@@ -208,7 +210,7 @@ impl Statements for Mysql {
         params: &[Cell<'_>],
         each: &mut dyn FnMut(&mut dyn Cells) -> Result<()>,
     ) -> Result<()> {
-        // What was shown cannot be taken back, so the whole answer is there before the first row is.
+        // Rows that were passed on cannot be taken back, so all of them are read first.
         let rows = self.read(|tx| tx.rows(sql, values(params)))?;
         rows.into_iter().try_for_each(|mut row| each(&mut MysqlCells { row: &mut row, next: 0 }))
     }
@@ -226,12 +228,12 @@ impl Statements for Mysql {
 /// Statements that belong together, on one connection.
 struct Tx<'a> {
     conn: &'a mut Conn,
-    /// Whether all of this may be written already: it was being acknowledged when the server went away.
+    /// Whether an earlier try may have been applied: its connection broke during the commit.
     may_be_applied: bool,
 }
 
 impl Tx<'_> {
-    /// All rows. The library's own way to one row throws away what is said behind it.
+    /// All rows. The library's own functions for one row drop what the server sends behind it.
     fn rows(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<Vec<Row>> {
         Ok(self.conn.exec(sql, params.into())?)
     }
@@ -254,13 +256,14 @@ impl Tx<'_> {
         Ok(!self.rows(sql, params)?.is_empty())
     }
 
-    /// Runs a statement that comes back with no rows, and says how many it met: not how many it changed.
+    /// Runs a statement without rows in its answer, and returns how many rows matched: not how many
+    /// changed.
     fn run(&mut self, sql: &str, params: impl Into<Params>) -> MysqlResult<usize> {
         self.conn.exec_drop(sql, params.into())?;
         Ok(usize::try_from(self.conn.affected_rows()).unwrap_or(usize::MAX))
     }
 
-    /// The number that the last statement has made with `LAST_INSERT_ID(…)`.
+    /// The number that the last statement set with `LAST_INSERT_ID(…)`.
     fn made(&self) -> i64 {
         i64::try_from(self.conn.last_insert_id()).unwrap_or(i64::MAX)
     }
@@ -268,24 +271,25 @@ impl Tx<'_> {
 
 type MysqlResult<T> = std::result::Result<T, MysqlFault>;
 
-/// Why a transaction did not happen: answers that some callers expect, what is to be tried again, or an error.
+/// Why a transaction did not succeed: an expected refusal, a fault after which it is tried again, or an
+/// error.
 enum MysqlFault {
     Refused(Refused),
-    /// Others were quicker. Nothing of it was written.
+    /// Another transaction was first. Nothing was written.
     Conflict(String),
-    /// The server is away, or of no use.
+    /// The server cannot be reached, or cannot be used.
     Unavailable {
         cause: String,
-        /// It was acknowledging a write meanwhile, and did not say what became of it.
+        /// The connection broke during the commit, so the outcome is unknown.
         may_be_written: bool,
-        /// It said itself that it is of no use, and so wrote nothing.
+        /// The server reported that it cannot be used, and so wrote nothing.
         is_said: bool,
     },
     Error(Error),
 }
 
 impl MysqlFault {
-    /// The same, met while a write was being acknowledged.
+    /// The fault, if it happens during a commit.
     fn while_writing(self) -> Self {
         match self {
             Self::Unavailable { cause, is_said: false, .. } => {
@@ -303,23 +307,24 @@ impl From<mysql::Error> for MysqlFault {
         match &err {
             mysql::Error::MySqlError(refusal) => match refusal.code {
                 1062 => Self::Refused(Refused::Duplicate),
-                // Lost against another transaction, waited too long for a lock, was interrupted for one,
-                // or is to be prepared anew: run again. (The last five are TiDB's.)
+                // Lost against another transaction, waited too long for a lock, was interrupted, or has to
+                // be prepared again: run it again. (The last five codes are TiDB's.)
                 1213 | 1205 | 1317 | 1020 | 3572 | 1615 | 8002 | 8005 | 8022 | 8028 | 9007 => {
                     Self::Conflict(cause)
                 }
-                // Could not be committed, shuts down, or was ended by an operator, and does not say what
-                // became of it.
+                // Failed to commit, is shutting down, or was killed by an operator, with the outcome
+                // unknown.
                 1180 => Self::Unavailable { cause, may_be_written: true, is_said: false },
                 1053 | 1927 => Self::Unavailable { cause, may_be_written: false, is_said: false },
-                // Not part of the cluster, full of connections, read-only, out of disk, memory or threads.
+                // Not part of the cluster, too many connections, read-only, or out of disk, memory or
+                // threads.
                 1040 | 1047 | 1129 | 1203 | 1226 | 1290 | 1792 | 1836 | 4031 | 1021 | 1026
                 | 1030 | 1037 | 1041 | 1114 | 1135 => {
                     Self::Unavailable { cause, may_be_written: false, is_said: true }
                 }
                 _ => Self::Error(Error::Broken(cause)),
             },
-            // A timeout arrives as any of the first two.
+            // A timeout is reported as one of the first two.
             mysql::Error::IoError(_)
             | mysql::Error::CodecError(_)
             | mysql::Error::DriverError(_)
@@ -362,12 +367,12 @@ impl From<MysqlFault> for TxFailure {
     }
 }
 
-/// The record that a row holds.
+/// Reads a record from a row.
 fn record<T: FromCells>(row: &mut Row) -> MysqlResult<T> {
     Ok(T::read(&mut MysqlCells { row, next: 0 })?)
 }
 
-/// The cells of a row that are not taken yet.
+/// The cells of a row that are not read yet.
 struct MysqlCells<'a> {
     row: &'a mut Row,
     next: usize,
@@ -432,7 +437,7 @@ fn values(cells: &[Cell<'_>]) -> Params {
     }
 }
 
-/// Deletes the rows of a user in those tables which are such.
+/// Deletes the rows of a user in the tables that match.
 fn delete_rows_of(
     tx: &mut Tx<'_>,
     id: &str,
@@ -444,17 +449,17 @@ fn delete_rows_of(
     Ok(())
 }
 
-/// So many question marks with commas between them.
+/// `count` question marks, separated by commas.
 fn marks(count: usize) -> String {
     vec!["?"; count].join(",")
 }
 
-/// So many groups of question marks, for the values of many rows.
+/// `rows` groups of question marks, for the values of many rows.
 fn rows_of_marks(rows: usize, columns: usize) -> String {
     vec![format!("({})", marks(columns)); rows].join(",")
 }
 
-/// A hash or another id as a parameter.
+/// A hash or another binary id as a parameter.
 fn blob(bytes: &[u8]) -> Value {
     Value::Bytes(bytes.to_vec())
 }

@@ -1,4 +1,4 @@
-//! Names that rest, as they are written down.
+//! The statements for resting names.
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, values};
 use crate::base::clock::Moment;
@@ -14,8 +14,8 @@ impl Mysql {
     }
 }
 
-/// [`Refused::Resting`] if this name rests, unless it is this user who had it. To be asked once the name is
-/// written: whoever deletes its user at the same moment has let it rest by then.
+/// [`Refused::Resting`] if this name rests and is not this user's former name. To be called after the name
+/// was written: a simultaneous deletion of its owner has reserved the name by then.
 pub(super) fn refuse_resting(
     tx: &mut Tx<'_>,
     id: NameHash,
@@ -34,13 +34,13 @@ pub(super) fn delete(tx: &mut Tx<'_>, id: NameHash) -> MysqlResult<usize> {
     tx.run("DELETE FROM resting_name WHERE id = ?", (blob(&id.0),))
 }
 
-/// Leaves nothing that tells whose the names were that this user had.
+/// Removes the owner from the former names of a deleted user, so that nothing tells whose they were.
 pub(super) fn forget_owner(tx: &mut Tx<'_>, id: &UserId) -> MysqlResult<()> {
     tx.run("UPDATE resting_name SET user_id = NULL WHERE user_id = ?", (id.as_str(),))?;
     Ok(())
 }
 
-/// Lets a name rest. One that rests already does so for as long as either says.
+/// Reserves a name. If it rests already, the later end counts.
 pub(super) fn upsert(tx: &mut Tx<'_>, it: &RestingName) -> MysqlResult<()> {
     tx.run(
         "INSERT INTO resting_name (id, user_id, expires_at) VALUES (?, ?, ?)

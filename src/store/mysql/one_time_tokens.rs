@@ -1,4 +1,4 @@
-//! One-time tokens as they are written down.
+//! The statements for one-time tokens.
 
 use super::keys::has_hash;
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, put_password};
@@ -30,7 +30,7 @@ impl OneTimeTokens for Mysql {
             );
             match added {
                 Ok(0) => Err(MysqlFault::Refused(Refused::NoUser)),
-                // Another server makes one for the same user; the last one is to be valid.
+                // Another server adds one for the same user; the last one is to be valid.
                 Err(MysqlFault::Refused(Refused::Duplicate)) => {
                     Err(MysqlFault::Conflict("another token is being made".to_owned()))
                 }
@@ -40,7 +40,7 @@ impl OneTimeTokens for Mysql {
     }
 
     fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
-        // Whose it was when it was tried first.
+        // The owner, found in an earlier try.
         let mut owner: Option<UserId> = None;
         let done = self.write(|tx| {
             if let Some(user) = &owner
@@ -57,7 +57,7 @@ impl OneTimeTokens for Mysql {
             let Some(user) = found else { return Ok(false) };
             owner = Some(user.clone());
             lock_user(tx, user.as_str())?;
-            // The epoch tells that an older process, which does not know this table, has set a password.
+            // The epoch shows that an older process, which does not know this table, has set a password.
             let is_valid = "SELECT 1 FROM user JOIN one_time_token AS it ON it.user_id = user.id
                                 AND it.epoch = user.epoch
                              WHERE user.id = ? AND user.disabled_at IS NULL AND it.id = ?";
@@ -71,7 +71,8 @@ impl OneTimeTokens for Mysql {
         });
         match done {
             Ok(is_done) => Ok(is_done),
-            // The user is gone; or another one signs in with the name, and there is no other key.
+            // The user is gone; or their username is another user's sign-in name, and there is no other
+            // key.
             Err(MysqlFault::Refused(Refused::NoUser | Refused::Duplicate)) => Ok(false),
             Err(fault) => Err(fault.into()),
         }

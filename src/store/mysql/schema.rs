@@ -1,8 +1,8 @@
-//! The tables: are they ours, are they up to date, and who brings them there.
+//! The schema: whether the tables are vestibule's and up to date, and upgrading them.
 //!
-//! Statements that change tables commit by themselves on these engines, so there is no transaction around
-//! them. Instead each does no harm when it is run twice, one process at a time holds a lease to run them,
-//! and the number of the schema is raised last.
+//! DDL commits by itself on these engines, so an upgrade cannot be one transaction. Instead, each step is
+//! harmless when it is run twice, one process at a time holds a lease for running them, and the version of
+//! the schema is incremented last.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,17 @@ use super::{LONG_ANSWER_TIMEOUT, Mysql, MysqlFault, MysqlResult, Tx, blob, pause
 use crate::base::token;
 use crate::store::{Cluster, Error, Result, older};
 
-/// The tables of a new database, which are those of [`NEWEST`].
+/// The tables of a new database, at version [`NEWEST`].
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// The number of the schema, the same as a file's.
+/// The newest version of the schema, the same as that of a file.
 const NEWEST: u32 = 9;
 
-/// The first number that servers of this kind have had.
+/// The first version that existed on this engine.
 const FIRST: u32 = 7;
 
-/// What brings an older database up to date: each with the number that it leads to, and one statement.
-/// Steps are never changed once released, and take nothing away that older processes, which go on meanwhile,
-/// need to run.
+/// The upgrades: each is one statement, with the version it leads to. Steps are never changed once
+/// released, and remove nothing that processes of the version before, which go on running, need.
 const STEPS: &[(u32, &str)] = &[
     (
         8,
@@ -49,8 +48,8 @@ const STEPS: &[(u32, &str)] = &[
              KEY one_time_token_by_end (expires_at)
          ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     ),
-    // Reset links move, so that none can be used by an older process and again by a newer one. The table they
-    // were in stays, empty: an older process deletes from it whenever a password is set.
+    // Reset links move to the new table, so that none can be used by an older process and again by a newer
+    // one. The old table stays, empty: an older process deletes from it whenever a password is set.
     (
         9,
         "REPLACE INTO one_time_token (id, user_id, purpose, created_at, expires_at, epoch, detail)
@@ -60,13 +59,13 @@ const STEPS: &[(u32, &str)] = &[
     (9, "DELETE FROM ticket"),
 ];
 
-/// How long somebody may take to bring the tables up to date before another one may.
+/// How long a process may take for the upgrade before another one may take over.
 const LEASE_SECONDS: u32 = 60;
 
-/// How long another process is waited for.
+/// How long to wait for the upgrade of another process.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Sees that the tables are there, ours and up to date, and makes or changes them where they are not.
+/// Checks that the tables are vestibule's, and creates or upgrades them as needed.
 pub(super) fn prepare(store: &Mysql) -> Result<()> {
     let found = store.read(look)?;
     if found.has_ours && found.version == NEWEST {
@@ -75,7 +74,7 @@ pub(super) fn prepare(store: &Mysql) -> Result<()> {
     bring_up(store).map(drop)
 }
 
-/// Sees that the tables are there and up to date, and changes nothing.
+/// Checks that the tables exist and are up to date. Nothing is changed.
 pub(super) fn check(store: &Mysql) -> Result<()> {
     match store.read(look)?.version {
         NEWEST => Ok(()),
@@ -86,12 +85,12 @@ pub(super) fn check(store: &Mysql) -> Result<()> {
     }
 }
 
-/// The number of the schema that a database has, and that of the newest one; 0: there are no tables.
+/// The version of the database's schema, and that of the newest one; 0: there are no tables.
 pub(super) fn schema(cluster: &Cluster) -> Result<(u32, u32)> {
     Ok((Mysql::reach(cluster, LONG_ANSWER_TIMEOUT)?.read(look)?.version, NEWEST))
 }
 
-/// Brings the tables up to date, and says from which number to which.
+/// Upgrades the tables, and returns the versions before and after.
 pub(super) fn migrate(cluster: &Cluster) -> Result<(u32, u32)> {
     let store = Mysql::reach(cluster, LONG_ANSWER_TIMEOUT)?;
     let before = store.read(look)?.version;
@@ -102,13 +101,13 @@ pub(super) fn migrate(cluster: &Cluster) -> Result<(u32, u32)> {
     Ok((before, NEWEST))
 }
 
-/// What there is before anything was done.
+/// What exists before the upgrade.
 struct SchemaState {
     has_ours: bool,
     version: u32,
 }
 
-/// Looks at what there is. A database of another program, or of a newer one of ours, is refused.
+/// Reads the state of the schema. A database of another program, or with a newer schema, is refused.
 fn look(tx: &mut Tx<'_>) -> MysqlResult<SchemaState> {
     let names: Vec<String> = tx.all(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
@@ -175,7 +174,7 @@ fn bring_up(store: &Mysql) -> Result<()> {
             let cause = "another process has not brought its tables up to date yet";
             return Err(Error::Unavailable(cause.to_owned()));
         } else {
-            // Somebody else is at it, and says in the table when it is done.
+            // Another process is upgrading, and sets the version when it is done.
             std::thread::sleep(pause(200));
         }
     }
@@ -199,10 +198,10 @@ fn take_steps(store: &Mysql) -> Result<()> {
     }
 }
 
-/// Runs a statement that changes tables: what it would make and is there already is well.
+/// Runs a DDL statement. That its result exists already is a success.
 fn run(store: &Mysql, statement: &str) -> Result<()> {
     store.read(|tx| match tx.conn.query_drop(statement) {
-        // The table, the column or the index is there, or the column is gone.
+        // The table, column or index exists, or the column is already gone.
         Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1050 | 1060 | 1061 | 1091) => Ok(()),
         Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1044 | 1142) => broken(format!(
             "{}; its tables are missing or older than this vestibule, and this user may not change them: \
@@ -213,7 +212,7 @@ fn run(store: &Mysql, statement: &str) -> Result<()> {
     })
 }
 
-/// The random key of this database, which the first to ask makes.
+/// The random key of this database, which the first process creates.
 pub(super) fn handle_key(store: &Mysql) -> Result<[u8; 32]> {
     let select = "SELECT value FROM secret WHERE name = 'handle'";
     let find = || store.read_one(select, ());

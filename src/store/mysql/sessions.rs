@@ -1,4 +1,4 @@
-//! Sessions as they are written down.
+//! The statements for sessions.
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, devices, values};
 use crate::base::clock::Moment;
@@ -36,7 +36,7 @@ impl Sessions for Mysql {
         }))
     }
 
-    // On the way of every page, and so read without a detour.
+    // Every page needs this, so it is read without the dynamic dispatch of the shared statements.
     fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>> {
         self.read_one(USER_OF_SESSION, (blob(id.as_bytes()),))
     }
@@ -96,14 +96,14 @@ impl Sessions for Mysql {
     }
 }
 
-/// Adds a session under the epoch that its user has, if that is the one it was proven under: both are read
-/// by one statement, so that a password that is changed meanwhile ends this session too.
+/// Adds a session under its user's epoch, if that is the one of the proof: one statement reads and writes
+/// it, so that a simultaneous change of password ends this session too.
 pub(super) fn insert_session(
     tx: &mut Tx<'_>,
     session: &Session,
     entry: &SessionStart,
 ) -> MysqlResult<()> {
-    // The user's id comes from the table.
+    // The user's id is selected from the table.
     let [id, user_id, rest @ ..] = session.cells();
     let params = [&[id], &rest[..], &[user_id, entry.proof.into()]].concat();
     let met = tx.run(

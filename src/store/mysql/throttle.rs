@@ -1,4 +1,4 @@
-//! Failed tries as they are written down.
+//! The statements for failure counts.
 
 use std::sync::atomic::Ordering;
 
@@ -22,7 +22,7 @@ impl Throttle for Mysql {
             places.try_for_each(|(at, id)| change(tx, *id, &|before| after(at, before)))
         })?;
         let due = (most / 8).min(COUNTED_EVERY);
-        // Of several to whom it is due one does it.
+        // Of the threads for which the check is due, one does it.
         if uncounted >= due && self.uncounted.swap(0, Ordering::Relaxed) >= due {
             self.forget_beyond(most)?;
         }
@@ -59,7 +59,7 @@ impl Mysql {
     }
 }
 
-/// Replaces a count by what comes after it, if nobody else has replaced it meanwhile, on this server or on
+/// Replaces a count by what `after` makes of it, unless it was changed meanwhile, by this server or
 /// another.
 fn change(tx: &mut Tx<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Count) -> MysqlResult<()> {
     let before: Option<Count> = tx.first(

@@ -1,4 +1,4 @@
-//! People as they are written down.
+//! The statements for users.
 
 use super::keys::{move_sign_in_name, see_that_nobody_else_signs_in_as, sign_in_names};
 use super::{
@@ -35,7 +35,7 @@ impl Users for Mysql {
         entry: &SessionStart,
     ) -> Result<SignedUp> {
         let done = self.write(|tx| {
-            // Its id is random and was made for this one sign-up.
+            // Its id is random and was made for this sign-up.
             if tx.may_be_applied && has_user(tx, &user.id)? {
                 return Ok(());
             }
@@ -91,7 +91,7 @@ impl Users for Mysql {
             lock_user(tx, id.as_str())?;
             tx.run("DELETE FROM user_session WHERE user_id = ?", (id.as_str(),))?;
             one_time_tokens::delete_all_of(tx, id.as_str())?;
-            // They are good again when their owner is let in again.
+            // They are valid again when their owner is enabled.
             tx.run(
                 "UPDATE access_token SET epoch = epoch + 1
                   WHERE user_id = ? AND epoch = (SELECT epoch FROM user WHERE id = ?)",
@@ -108,7 +108,7 @@ impl Users for Mysql {
     fn enable_user(&self, id: &UserId) -> Result<bool> {
         let met = self.write(|tx| {
             lock_user(tx, id.as_str())?;
-            // One that was made on another server while the user was being shut out.
+            // Another server may have added one while the user was being disabled.
             one_time_tokens::delete_all_of(tx, id.as_str())?;
             let sql = "UPDATE user SET disabled_at = NULL, disabled_reason = '' WHERE id = ?";
             tx.run(sql, (id.as_str(),))
@@ -135,14 +135,14 @@ impl Users for Mysql {
 }
 
 impl Mysql {
-    /// Adds a user whose name has to be free.
+    /// Adds a user whose name must be free.
     fn insert_new_user(&self, tx: &mut Tx<'_>, user: &User) -> MysqlResult<()> {
         insert_user(tx, user)?;
         let name = self.name_hash(&user.canonical_username);
         names::refuse_resting(tx, name, &user.id, user.created_at)
     }
 
-    /// Gives a name to a user, unless it rests for them: whatever is theirs rests no longer.
+    /// Gives a name to a user, which ends its rest. Refused if it rests for another user.
     pub(super) fn take_name(
         &self,
         tx: &mut Tx<'_>,
@@ -155,7 +155,7 @@ impl Mysql {
         names::delete(tx, name).map(drop)
     }
 
-    /// Lets a name rest, if it is to.
+    /// Reserves a name, if `rests_until` is given.
     pub(super) fn let_rest(
         &self,
         tx: &mut Tx<'_>,
@@ -173,9 +173,9 @@ pub(super) fn has_user(tx: &mut Tx<'_>, id: &UserId) -> MysqlResult<bool> {
     tx.exists("SELECT 1 FROM user WHERE id = ?", (id.as_str(),))
 }
 
-/// Lets nobody else on this server change a user or add to what is theirs until the transaction ends, and
-/// comes back with their canonical name, if they are there. (Of two on two servers that change a user, one
-/// loses.)
+/// Locks a user, so that no other transaction on this server changes them or adds to what is theirs, and
+/// returns their canonical name, if they exist. (Of two transactions on two servers that change the same
+/// user, one has a conflict.)
 pub(super) fn lock_user(tx: &mut Tx<'_>, id: &str) -> MysqlResult<Option<String>> {
     tx.first("SELECT canonical_username FROM user WHERE id = ? FOR UPDATE", (id,))
 }

@@ -1,4 +1,4 @@
-//! Access tokens as they are written down.
+//! The statements for access tokens.
 
 use rusqlite::Transaction;
 

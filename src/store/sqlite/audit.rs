@@ -1,4 +1,4 @@
-//! The audit log as it is written down.
+//! The statements for the audit log.
 
 use rusqlite::Transaction;
 
@@ -14,7 +14,7 @@ impl AuditLog for Sqlite {
     }
 }
 
-/// Adds a record under the next number.
+/// Adds a record with the next number.
 pub(super) fn insert(tx: &Transaction<'_>, record: &Record) -> SqliteResult<()> {
     let sql = "INSERT INTO audit (at, event, user_id, address, session, request, detail)
                VALUES (?, ?, ?, ?, ?, ?, ?)";

@@ -1,7 +1,6 @@
-//! Backups: a copy of the file, and a copy in the place of the file.
+//! Backup and restore of the file.
 //!
-//! Whatever happens meanwhile, at each path there is either what was there before or what is to be there,
-//! complete.
+//! Whatever happens in between, each path has either its old content or the complete new one.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
@@ -23,14 +22,15 @@ use crate::store::engine::OpenMode;
 use crate::store::tables::{ALL, FORMERLY_ENDED_BY_RESTORE};
 use crate::store::{Error, Record, Result};
 
-/// What SQLite keeps beside a file: the log, its index, and the journal of a transaction.
+/// The suffixes of the files that SQLite keeps beside a database: the log, its index, and the rollback
+/// journal.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Writes a copy of the database `from`, complete as of one moment, to a new file that only its owner can
-/// read, and says which schema both have and which one is the newest. An older one is copied as it is.
+/// Writes a copy of the database `from`, as of one moment, to a new file that only its owner can read.
+/// Returns the version of its schema and that of the newest one; an older schema is copied as it is.
 ///
-/// Other processes can go on meanwhile. A file that is there already is refused and left, and nothing is
-/// left of a copy that fails.
+/// Other processes can go on meanwhile. If `to` exists it is refused and left as it is, and a failed copy
+/// is removed.
 pub fn back_up(from: &Path, to: &Path) -> Result<(u32, u32)> {
     let failed = |cause: String| Error::Broken(format!("cannot write {}: {cause}", to.display()));
     let source = file::open(from, OpenMode::ToBackUp)?.conn;
@@ -41,26 +41,26 @@ pub fn back_up(from: &Path, to: &Path) -> Result<(u32, u32)> {
     Ok((schema, file::newest_schema()))
 }
 
-/// What came of [`restore`].
+/// The outcome of [`restore`].
 #[derive(Debug)]
 pub struct Restored {
     /// How many sessions were left out.
     pub sessions: usize,
-    /// Where that is now which was there before.
+    /// Where the replaced files are now.
     pub kept: Vec<PathBuf>,
-    /// How many names stay reserved, or are from now on, as an account had them in what was there before.
-    /// `None`: that could not be read.
+    /// How many names are reserved because an account had them in the replaced database. `None`: that
+    /// database could not be read.
     pub names: Option<usize>,
 }
 
-/// Puts a copy of the backup `from` in the place of the database `to`, with the owner, group and mode of the
-/// file that is there, or else those of the folder, and with a record that says so in its audit trail.
-/// Sessions, access tokens, reset links and invitations are left out unless they are to be kept, since some
-/// may have been ended since. No name becomes free by it: what is reserved in the replaced database stays so,
-/// and the names of accounts that the backup does not have are reserved until `rests_until`.
+/// Replaces the database `to` by a copy of the backup `from`, with the owner, group and mode of the
+/// existing file, or else those of the folder, and with a record of it in the audit log. Sessions, access
+/// tokens, reset links and invitations are left out unless they are to be kept, since some may have been
+/// ended after the backup. No name becomes free: what is reserved in the replaced database stays so, and
+/// the names of its accounts that the backup lacks are reserved until `rests_until`.
 ///
-/// What is there is moved aside, be it damaged, and nothing is changed unless the backup is in order and ours,
-/// and no other process uses the database.
+/// The replaced file is moved aside, even if it is damaged. Nothing is changed unless the backup is intact
+/// and vestibule's, and no other process uses the database.
 pub fn restore(
     from: &Path,
     to: &Path,
@@ -77,13 +77,13 @@ pub fn restore(
     let to = &file::destination(to)?;
     let failed = |err: io::Error| Error::Broken(format!("cannot replace {}: {err}", to.display()));
     refuse_to_replace(from, to)?;
-    // Asked before anything is written, and again when it is.
+    // Checked before anything is written, and again at the end.
     drop(take_over(to)?);
     let names = kept_names(to, &source);
     let fresh = NewFile::beside(to).map_err(failed)?;
     let (sessions, names) = copy_into(&source, fresh.part(), |copy| {
         let sessions = if keeps_sessions { 0 } else { leave_sessions_out(copy)? };
-        // The first schema has no audit trail.
+        // The first schema has no audit log.
         if copy.table_exists(None, "audit")? {
             let tx = copy.transaction()?;
             audit::insert(&tx, &record(sessions))?;
@@ -101,7 +101,7 @@ pub fn restore(
     Ok(Restored { sessions, kept, names })
 }
 
-/// The names that are to be kept of the database at `to`. `None`: it cannot be read, as it is damaged.
+/// The names of the database at `to` that stay reserved. `None`: it is damaged and cannot be read.
 fn kept_names(to: &Path, backup: &Connection) -> Option<Kept> {
     if file::length(to) == 0 {
         return Some(Kept::default());
@@ -110,7 +110,7 @@ fn kept_names(to: &Path, backup: &Connection) -> Option<Kept> {
     names::kept_of(&replaced, backup).ok()
 }
 
-/// Reserves names in a copy, which needs a table of the newest schema for it.
+/// Reserves names in a copy, which is first upgraded, as older schemas have no table for them.
 fn keep_names(
     copy: &mut Connection,
     names: &Kept,
@@ -126,7 +126,7 @@ fn keep_names(
     Ok(count)
 }
 
-/// Puts everything into the empty file `part`, which no other process knows, and changes something in it.
+/// Copies everything into the empty file `part`, which no other process knows, and applies `change`.
 /// Flushing it to the disk is left to the caller.
 fn copy_into<T>(
     source: &Connection,
@@ -146,7 +146,8 @@ fn copy_into<T>(
              PRAGMA journal_mode = MEMORY;",
         )?;
         copy_whole(source, &mut copy)?;
-        // The source says that there is a log. A server turns it on again; until then it is one file.
+        // The copied header says that there is a log. A server turns it on again; until then it is one
+        // file.
         copy.query_row("PRAGMA journal_mode = MEMORY", [], |_| Ok(()))?;
         let value = change(&mut copy)?;
         copy.close().map_err(|(_, err)| err)?;
@@ -155,7 +156,7 @@ fn copy_into<T>(
     Ok(filled()?)
 }
 
-/// Copies everything in one step, which is one read: in several, every write would make it begin anew.
+/// Copies everything in one step, which is one read: between several steps every write would restart it.
 fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
     match Backup::new(from, to)?.step(-1)? {
         StepResult::Done => Ok(()),
@@ -163,13 +164,14 @@ fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Deletes what must not come back if it was ended, revoked or used since, and says how many sessions.
+/// Deletes what may have been ended, revoked or used after the backup, and returns how many of that were
+/// sessions.
 fn leave_sessions_out(copy: &mut Connection) -> rusqlite::Result<usize> {
     let tx = copy.transaction()?;
     let tables = ALL.iter().filter(|it| it.is_ended_by_restore).map(|it| it.name);
     let mut count = 0;
     for table in tables.chain([FORMERLY_ENDED_BY_RESTORE]) {
-        // An older backup has others.
+        // An older backup may lack tables.
         if tx.table_exists(None, table)? {
             let deleted = tx.execute(&format!("DELETE FROM {table}"), [])?;
             count += if table == "user_session" { deleted } else { 0 };
@@ -179,7 +181,7 @@ fn leave_sessions_out(copy: &mut Connection) -> rusqlite::Result<usize> {
     Ok(count)
 }
 
-/// Refuses what is no database of ours, as far as it is still to be seen: what is damaged can be replaced.
+/// Refuses to replace a file that is visibly not vestibule's database. A damaged one can be replaced.
 fn refuse_to_replace(from: &Path, to: &Path) -> Result<()> {
     let refusal =
         |cause: &str| Err(Error::Broken(format!("cannot replace {}: {cause}", to.display())));
@@ -190,20 +192,20 @@ fn refuse_to_replace(from: &Path, to: &Path) -> Result<()> {
     if from.metadata().is_ok_and(|it| (it.dev(), it.ino()) == (about.dev(), about.ino())) {
         return refusal("it is the backup itself");
     }
-    // Of an empty one SQLite would delete the log.
+    // SQLite would delete the log of an empty file.
     let Some(header) = file::header(to).ok().flatten() else { return Ok(()) };
     let has_our_tables = || file::open_immutable(to)?.table_exists(None, "user_session");
     match has_our_tables() {
         Ok(false) if file::number(&header, 68) != file::APPLICATION_ID => {
             refusal(file::FOREIGN_TEXT)
         }
-        // What cannot be read is damaged, or no database at all; it is kept in either case.
+        // What cannot be read is damaged, or no database at all; it is moved aside in either case.
         _ => Ok(()),
     }
 }
 
-/// Sees that no other process uses the database at `to`, folds its log into it as far as it is in order, and
-/// keeps others from opening it until what comes back is dropped. `None`: there is no file.
+/// Checks that no other process uses the database at `to`, folds its log into it as far as it is intact,
+/// and keeps others from opening it until the returned file is dropped. `None`: there is no file.
 fn take_over(to: &Path) -> Result<Option<File>> {
     let in_use =
         || Err(Error::Unavailable("the database is in use; stop the server first".to_owned()));
@@ -217,7 +219,7 @@ fn take_over(to: &Path) -> Result<Option<File>> {
     if file::is_in_use(to).map_err(failed)? {
         return in_use();
     }
-    // What cannot be folded in is moved aside as it is.
+    // A log that cannot be folded in is moved aside with the file.
     let _ = fold(to);
     let held = OpenOptions::new().read(true).write(true).open(to).map_err(failed)?;
     if fcntl_lock(held.as_fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -226,16 +228,16 @@ fn take_over(to: &Path) -> Result<Option<File>> {
     Ok(Some(held))
 }
 
-/// Leaves the database in one file, if it is in order.
+/// Folds the log into the file, if both are intact.
 fn fold(path: &Path) -> rusqlite::Result<()> {
     let has_log = COMPANIONS.iter().any(|it| file::length(&with_suffix(path, it)) > 0);
-    // Of an empty one SQLite would delete the log.
+    // SQLite would delete the log of an empty file.
     if !has_log || file::length(path) == 0 {
         return Ok(());
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    // What is damaged stays as it is.
+    // A damaged log stays as it is.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     if file::damage(&conn)?.is_none() {
         conn.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
@@ -243,8 +245,8 @@ fn fold(path: &Path) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Gives the file the owner, group and mode of the one it is to replace; or, if there is none, the owner and
-/// group of the folder, as far as this process may.
+/// Gives the file the owner, group and mode of the one that it replaces; or, if there is none, the owner
+/// and group of the folder, as far as this process may.
 fn give_owner(fresh: &NewFile, to: &Path) -> io::Result<()> {
     let is_root = geteuid().is_root();
     let (like, mode) = match to.metadata() {
@@ -258,7 +260,7 @@ fn give_owner(fresh: &NewFile, to: &Path) -> io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) != (like.uid(), like.gid()) && (is_root || like.is_file()) {
         let given = fchown(file, Some(like.uid()), Some(like.gid()));
-        // A group that may do nothing is no loss.
+        // A group without any permissions can be lost.
         if given.is_err() && (own.uid() != like.uid() || mode & 0o070 != 0) {
             return Err(io::Error::other(format!(
                 "it cannot be given the owner {} and group {} of the file there; run it as root, or as that \
@@ -271,14 +273,14 @@ fn give_owner(fresh: &NewFile, to: &Path) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-/// Gives the database at `to` a second name beside it, moves there what lies beside it, and says what is kept.
-/// The database keeps its name as well, until another file takes it.
+/// Gives the database at `to` a second name beside it, moves the files beside it there, and returns their
+/// paths. The database keeps its first name as well, until another file takes it.
 fn move_aside(to: &Path, now: Moment) -> io::Result<Vec<PathBuf>> {
     let aside = name_aside(to, now)?;
     let mut kept = Vec::new();
     if to.try_exists()? {
         if !aside.try_exists()? {
-            // Where there are no second names, there is none at all for a moment.
+            // Where hard links are not supported, there is no file under the first name for a moment.
             fs::hard_link(to, &aside).or_else(|_| fs::rename(to, &aside))?;
         }
         kept.push(aside.clone());
@@ -286,7 +288,7 @@ fn move_aside(to: &Path, now: Moment) -> io::Result<Vec<PathBuf>> {
     for suffix in COMPANIONS {
         let left = with_suffix(to, suffix);
         if suffix == "-shm" || file::length(&left) == 0 {
-            // It says nothing that the log does not say.
+            // The index contains nothing that the log does not.
             match fs::remove_file(&left) {
                 Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
                 _ => continue,
@@ -300,8 +302,8 @@ fn move_aside(to: &Path, now: Moment) -> io::Result<Vec<PathBuf>> {
     Ok(kept)
 }
 
-/// The name `NAME.before-restore-TIME` that a restore which was killed has given to this very file, as a second
-/// one; `None`: it has no such name.
+/// The name `NAME.before-restore-TIME` that an interrupted restore has given to this very file as a second
+/// name; `None` if it has no such name.
 pub(super) fn name_kept_of(path: &Path) -> io::Result<Option<PathBuf>> {
     let about = path.metadata()?;
     if about.nlink() < 2 {
@@ -321,8 +323,8 @@ pub(super) fn name_kept_of(path: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// `NAME.before-restore-TIME`: one that nothing has yet, or the one that a restore which was killed has
-/// given to this very file.
+/// `NAME.before-restore-TIME`: one that no file has yet, or the one that an interrupted restore has given
+/// to this very file.
 fn name_aside(to: &Path, now: Moment) -> io::Result<PathBuf> {
     if to.try_exists()?
         && let Some(path) = name_kept_of(to)?

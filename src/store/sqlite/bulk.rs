@@ -1,4 +1,4 @@
-//! Many people at once, from elsewhere and to it.
+//! Import and export of many users.
 
 use rusqlite::{Connection, Transaction};
 
@@ -24,7 +24,7 @@ impl Bulk for Sqlite {
         })
     }
 
-    // LIMIT: other writers wait meanwhile, and give up if it takes longer than they are patient.
+    // LIMIT: other writers wait meanwhile, and give up after [`WRITE_PATIENCE`].
     fn import_users(
         &self,
         arrivals: &[ImportedUser],
@@ -52,22 +52,23 @@ impl Bulk for Sqlite {
         Ok(done?)
     }
 
-    // LIMIT: the log grows as long as this goes on, as nothing that was written since is folded into the
-    // file.
+    // LIMIT: the write-ahead log grows as long as this takes, as nothing written meanwhile can be folded
+    // into the file.
     fn each_user(
         &self,
         living: Option<Moment>,
         each: &mut dyn FnMut(ExportedUser) -> bool,
     ) -> Result<()> {
         self.read(|conn| {
-            // One view of the whole file.
+            // One snapshot of the whole file.
             let tx = conn.unchecked_transaction()?;
             show(&tx, living, each)
         })
     }
 }
 
-/// Adds the rows table by table and in the order of their ids, so that each page is written once.
+/// Adds the rows table by table and in the order of their ids, so that each page of the file is written
+/// once.
 fn insert(
     tx: &Transaction<'_>,
     arrivals: &[&ImportedUser],
@@ -94,10 +95,10 @@ fn insert(
     Ok(())
 }
 
-/// What is here at a moment.
+/// The rows that exist at a moment.
 struct Here<'a> {
     conn: &'a Connection,
-    /// The key that names which rest are hashed with.
+    /// The key with which resting names are hashed.
     key: &'a [u8; 32],
     now: Moment,
 }

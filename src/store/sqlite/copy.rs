@@ -1,4 +1,4 @@
-//! Every row of every table, to another database and from one.
+//! Copying every row of every table to another database, or from one.
 
 use rusqlite::{Connection, Transaction, params_from_iter};
 
@@ -11,15 +11,15 @@ use crate::store::tables::{ALL, SECRETS};
 use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Progress, Result, Row};
 
 impl Copies for Sqlite {
-    // LIMIT: the log grows as long as this goes on, as nothing that was written since is folded into the
-    // file.
+    // LIMIT: the write-ahead log grows as long as this takes, as nothing written meanwhile can be folded
+    // into the file.
     fn each_row(
         &self,
         progress: Progress<'_>,
         each: &mut dyn FnMut(Row) -> Result<()>,
     ) -> Result<()> {
         let conn = self.open_reader()?;
-        // One view of the whole file.
+        // One snapshot of the whole file.
         let tx = conn.unchecked_transaction().map_err(SqliteFault::from)?;
         for table in 0..ALL.len() {
             show(&tx, table, progress, each)?;
@@ -32,8 +32,8 @@ impl Copies for Sqlite {
             if invitations::has_users(tx)? && !file::is_half_copied(tx)? {
                 return Err(SqliteFault::Error(Error::Broken(INHABITED_TEXT.to_owned())));
             }
-            // Whoever refers to others goes before them. The key for handles stays until another one takes
-            // its place, as no database is without it.
+            // Rows that refer to others are deleted first. The random key stays until the copied one
+            // replaces it, as no database is without one.
             for table in ALL.iter().rev().filter(|it| it.name != SECRETS) {
                 tx.execute(&format!("DELETE FROM {}", table.name), [])?;
             }
@@ -79,7 +79,7 @@ fn show(
     Ok(())
 }
 
-/// Adds rows of one table. A random key takes the place of the one with its name.
+/// Adds rows of one table. A random key replaces the one with its name.
 fn insert(tx: &Transaction<'_>, rows: &[Row]) -> SqliteResult<()> {
     let table = rows[0].described();
     let present = match table.name {

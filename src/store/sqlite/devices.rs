@@ -1,4 +1,4 @@
-//! Known browsers as they are written down.
+//! The statements for devices.
 
 use rusqlite::Transaction;
 
@@ -8,8 +8,8 @@ use crate::store::{DEVICES_MAX, Device, Devices};
 
 impl Devices for Sqlite {}
 
-/// Adds a browser or notes that it was used; beyond [`DEVICES_MAX`] of a user those of the future go, and
-/// then the oldest.
+/// Adds a device or notes that it was used. Beyond [`DEVICES_MAX`] of a user, those of the future are
+/// deleted first, then the oldest.
 pub(super) fn upsert(tx: &Transaction<'_>, device: &Device) -> SqliteResult<()> {
     run(
         tx,

@@ -1,4 +1,4 @@
-//! Invitations as they are written down.
+//! The statements for invitations.
 
 use rusqlite::Transaction;
 
@@ -27,8 +27,8 @@ impl Invitations for Sqlite {
     }
 }
 
-/// Uses an invitation once, before its user is written. [`Refused::NotInvited`] if it is not valid, or not
-/// any more: of any number of simultaneous uses no more succeed than it has.
+/// Uses an invitation once, before its user is added. [`Refused::NotInvited`] if it is not valid. Of any
+/// number of simultaneous uses no more succeed than it has left.
 pub(super) fn take(tx: &Transaction<'_>, id: &TokenHash, now: Moment) -> SqliteResult<()> {
     let found: Option<(u32, bool)> = first(
         tx,

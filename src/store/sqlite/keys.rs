@@ -1,4 +1,4 @@
-//! Keys as they are written down.
+//! The statements for keys.
 
 use rusqlite::Transaction;
 
@@ -17,7 +17,7 @@ use crate::store::{
     UserId,
 };
 
-/// Picks the keys of sign-in names: `;` comes after `:`.
+/// Selects the keys that are sign-in names: `;` is the character after `:`.
 pub(super) const IS_SIGN_IN_NAME: &str = "user_key.id >= 'username:' AND user_key.id < 'username;'";
 
 impl Keys for Sqlite {
@@ -78,8 +78,7 @@ impl Keys for Sqlite {
 }
 
 impl Sqlite {
-    /// Adds a key. A name that lets one user in must not show another, and must not be one that another had
-    /// and that rests.
+    /// Adds a key. A sign-in name must not be another user's username, and must not rest for another user.
     pub(super) fn insert_new_key(
         &self,
         tx: &Transaction<'_>,
@@ -97,8 +96,8 @@ impl Sqlite {
     }
 }
 
-/// Sets the password of a user on every key it belongs to, as [`Keys::set_password`] says, and ends what
-/// the old one opened.
+/// Sets the password of a user on every key that [`Keys::set_password`] says, and ends what was obtained
+/// with the old one.
 pub(super) fn put_password(
     tx: &Transaction<'_>,
     user: &UserId,
@@ -113,7 +112,7 @@ pub(super) fn put_password(
     if hash.is_some() && sign_in_names(tx, user)?.is_empty() {
         let (id, user_id) = (KeyId::username(&canonical), user.clone());
         match insert_key(tx, &Key { id, user_id, hashed_password: hash.cloned() }) {
-            // Another user signs in with the name. The old password ends all the same.
+            // Another user signs in with the name. The old password is replaced all the same.
             Err(SqliteFault::Refused(Refused::Duplicate)) if replaced > 0 => {}
             done => done?,
         }
@@ -121,7 +120,7 @@ pub(super) fn put_password(
     end_everything_of(tx, user)
 }
 
-/// The keys of the sign-in names of a user, by their ids.
+/// The sign-in names of a user, in the order of their ids.
 pub(super) fn sign_in_names(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<Vec<Key>> {
     let sql = format!(
         "SELECT {} FROM user_key WHERE user_id = ? AND {IS_SIGN_IN_NAME} ORDER BY id",
@@ -130,8 +129,8 @@ pub(super) fn sign_in_names(tx: &Transaction<'_>, user: &UserId) -> SqliteResult
     all(tx, &sql, &cells![user])
 }
 
-/// Lets a user who was called `before` sign in as `after`, if they sign in with a name at all, and comes
-/// back with the key that was moved.
+/// Moves the sign-in name of a user who is renamed from `before` to `after`, if they have one, and returns
+/// the key that it had.
 pub(super) fn move_sign_in_name(
     tx: &Transaction<'_>,
     user: &UserId,
@@ -149,7 +148,7 @@ pub(super) fn move_sign_in_name(
     Ok(Some(moved.from))
 }
 
-/// A name that shows one user must not let another in.
+/// Refuses a username that is another user's sign-in name.
 pub(super) fn see_that_nobody_else_signs_in_as(
     tx: &Transaction<'_>,
     user: &UserId,
@@ -165,7 +164,7 @@ pub(super) fn insert_key(tx: &Transaction<'_>, key: &Key) -> SqliteResult<()> {
     run(tx, sql, &key.cells()).map(drop)
 }
 
-/// Ends what was let in under the credentials that this user has had until now.
+/// Ends everything obtained with the credentials that this user has had until now.
 fn end_everything_of(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<()> {
     run(tx, "UPDATE user SET epoch = epoch + 1 WHERE id = ?", &cells![id])?;
     delete_rows_of(tx, id, |it| it.ends_with_credentials)

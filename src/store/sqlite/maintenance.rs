@@ -1,4 +1,4 @@
-//! The file as a whole: is it in order, is it where it was, its end.
+//! The file as a whole: its state, its place, its closing.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -89,14 +89,14 @@ impl Maintenance for Sqlite {
         self.readers().spare.clear();
         let mut writer = self.writer(WRITE_PATIENCE)?;
         let row = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        // The last connection that closes takes the log and the shared memory away with it.
+        // The last connection to close removes the log and the shared memory.
         drop(writer.conn.take());
         row.map_err(|err| SqliteFault::from(err).into())
     }
 }
 
 impl Sqlite {
-    /// Sees whether the path still leads to the file that is open, and says if that has changed.
+    /// Checks whether the path still refers to the open file, and returns what has changed.
     fn look_after_place(&self) -> Tended {
         let was_lost = self.readers().is_lost;
         let is_back = self.place.read().unwrap_or_else(PoisonError::into_inner).is_there();
@@ -104,13 +104,13 @@ impl Sqlite {
             None if !was_lost => Tended::Unchanged,
             Some(cause) if !was_lost => {
                 self.readers().is_lost = true;
-                // If it fails, the next turn tries again.
+                // If this fails, the next call tries again.
                 let _ = self.leave();
                 Tended::Lost(cause)
             }
             _ if is_back => match self.open_again() {
                 Ok(()) => Tended::Recovered,
-                // A read is still under way, or another process holds the lock.
+                // A read is still running, or another process holds the lock.
                 Err(_) => Tended::Unchanged,
             },
             _ => {
@@ -130,8 +130,8 @@ impl Sqlite {
         let writer = self.writer(WRITE_PATIENCE)?;
         let set = writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         set.map_err(SqliteFault::from)?;
-        // A process that has the other file open may be using our log for it. (Our own file must not be asked
-        // about: it would lose its locks.)
+        // A process that has the other file open may be using our log for it. (This must not be asked of
+        // our own file: it would lose its locks.)
         let has_other = place.is_replaced() && file::is_in_use(&self.path).unwrap_or(false);
         if has_other || place.has_foreign_log() {
             return Ok(());
@@ -145,8 +145,8 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Opens the file again that is back at its path, with a new log. Every other connection is closed
-    /// before, as closing one later would give up the locks of the new ones.
+    /// Reopens the file that is back at its path, with a new log. All other connections are closed first,
+    /// since closing one later would release the locks of the new ones.
     fn open_again(&self) -> Result<()> {
         let (mut readers, _) = self
             .reader_returned

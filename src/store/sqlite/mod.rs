@@ -1,7 +1,7 @@
-//! The store in one SQLite file.
+//! The store in an SQLite file.
 //!
-//! Decides what a transaction is here: one that takes the lock at once, waits for it for a limited time, and
-//! counts as written only if the path still leads to the file it went into.
+//! Decides what a transaction is: it takes the write lock at once, waits for it for a limited time, and
+//! counts as written only if the path still refers to the file afterwards.
 
 mod access_tokens;
 mod audit;
@@ -43,10 +43,10 @@ use place::FilePlace;
 use sessions::{insert_session, insert_session_row};
 use users::insert_user;
 
-/// A SQLite file. Shared by all threads.
+/// An SQLite file. Shared by all threads.
 ///
-/// Reads run on connections of their own, one for each thread that reads at the same moment, and wait
-/// for nobody. Writes queue for one connection, each for a limited time.
+/// Reads run on connections of their own, one for each thread that reads at the same moment, and never
+/// wait. Writes queue for one connection, each for a limited time.
 pub struct Sqlite {
     path: PathBuf,
     place: RwLock<FilePlace>,
@@ -55,26 +55,27 @@ pub struct Sqlite {
     writer: Mutex<Option<Connection>>,
     writer_returned: Condvar,
     handle_key: [u8; 32],
-    /// Failures that were counted since the rows were.
+    /// Failures counted since the rows were last counted.
     uncounted: AtomicU32,
 }
 
-/// The connections that read.
+/// The connections for reading.
 #[derive(Default)]
 struct Readers {
     spare: Vec<Connection>,
     lent: usize,
-    /// The path no longer leads to the file: what is open is still read, and nothing is opened or written.
+    /// The path no longer refers to the file: open connections are still read, none is opened, nothing is
+    /// written.
     is_lost: bool,
-    /// No connection is open at all: the file is back, and could not be opened yet.
+    /// No connection is open: the file is back, but could not be opened yet.
     is_closed: bool,
 }
 
 impl Sqlite {
-    /// Opens the database at `path` to serve it, and makes it first where there is none (mode 0600).
+    /// Opens the database at `path` for a server, creating it if it does not exist (mode 0600).
     ///
-    /// A file that is not ours, was made by a newer version, is damaged, is copied in half or cannot be
-    /// written is refused and left as it was; the error says which. Two processes may open the same file.
+    /// A file that belongs to another program, has a newer schema, is damaged, half copied or read-only is
+    /// refused and left as it was; the error says which. Several processes may open the same file.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_for(path, OpenMode::ToServe)
     }
@@ -87,7 +88,7 @@ impl Sqlite {
             .map_err(SqliteFault::from)?;
         Ok(Self {
             handle_key,
-            // The first failure looks how many rows there are.
+            // Lets the first failure check the number of rows.
             uncounted: AtomicU32::new(u32::MAX / 2),
             path: opened.path,
             place: RwLock::new(opened.place),
@@ -98,11 +99,11 @@ impl Sqlite {
         })
     }
 
-    /// Runs one read on a connection that nobody else uses meanwhile. A connection that met an
-    /// error is not used again.
+    /// Runs one read on a connection that no other thread uses meanwhile. After an error the connection is
+    /// closed.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> SqliteResult<T>) -> Result<T> {
         let Some(mut reader) = self.reader()? else {
-            // No other can be opened by the path, and this one has the right file open.
+            // No other connection can be opened by the path, and the writing one has the right file open.
             let writer = self.writer(WRITE_PATIENCE)?;
             return Ok(query(&writer)?);
         };
@@ -111,7 +112,7 @@ impl Sqlite {
         Ok(value)
     }
 
-    /// A connection that reads. `None` if all are on loan and the path no longer leads to the file.
+    /// A connection for reading. `None` if all are in use and the path no longer refers to the file.
     fn reader(&self) -> Result<Option<Reader<'_>>> {
         let mut readers = self.readers();
         readers.lent += 1;
@@ -127,14 +128,14 @@ impl Sqlite {
         Ok(Some(reader))
     }
 
-    /// Another connection that reads the same file as all the others.
+    /// Opens another connection for reading the same file.
     fn open_reader(&self) -> Result<Connection> {
         let conn = file::open_reader(&self.path).map_err(SqliteFault::from)?;
         self.see_that_it_is_there()?;
         Ok(conn)
     }
 
-    /// Why the path no longer leads to the file that is open; `None`: it does.
+    /// Why the path no longer refers to the open file; `None`: it does.
     fn lost(&self) -> Option<String> {
         self.place.read().unwrap_or_else(PoisonError::into_inner).lost()
     }
@@ -143,7 +144,7 @@ impl Sqlite {
         self.lost().map_or(Ok(()), |cause| Err(Error::Unavailable(cause)))
     }
 
-    /// Runs one read that comes back with one record, or none.
+    /// Runs a query for one record or none.
     fn read_one<T: FromCells>(&self, sql: &str, params: &[Cell<'_>]) -> Result<Option<T>> {
         self.read(|conn| first(conn, sql, params))
     }
@@ -152,7 +153,7 @@ impl Sqlite {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one transaction. Whatever goes wrong in it, nothing of it is written.
+    /// Runs one transaction. After any failure nothing of it is written.
     fn write<T>(
         &self,
         patience: Duration,
@@ -166,18 +167,18 @@ impl Sqlite {
             return Err(Error::Unavailable(cause).into());
         }
         let mut writer = self.writer(patience)?;
-        // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock
-        // later is refused without waiting if another one wrote in between.
+        // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock later is
+        // refused without waiting if another one wrote in between.
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.see_that_it_is_there()?;
         let value = unit(&tx)?;
         tx.commit()?;
-        // What went into a file that was taken away meanwhile must not be acknowledged.
+        // A write to a file that was taken away meanwhile must not be acknowledged.
         self.lost().map_or(Ok(value), |cause| Err(Error::Unknown(cause).into()))
     }
 
-    /// Waits for the writing connection, and leaves it what is left of `patience` to wait for
-    /// other processes.
+    /// Waits for the writing connection, and lets it spend the rest of `patience` waiting for other
+    /// processes.
     fn writer(&self, patience: Duration) -> SqliteResult<Writer<'_>> {
         let patience = Patience::left(patience);
         let deadline = Instant::now() + patience;
@@ -274,17 +275,17 @@ fn exists(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> SqliteResult<boo
     Ok(conn.prepare_cached(sql)?.exists(params_from_iter(params))?)
 }
 
-/// Runs a statement that comes back with no rows, and says how many it met.
+/// Runs a statement without rows in its answer, and returns how many rows it matched.
 fn run(conn: &Connection, sql: &str, params: &[Cell<'_>]) -> SqliteResult<usize> {
     Ok(conn.prepare_cached(sql)?.execute(params_from_iter(params))?)
 }
 
-/// The record that a row holds.
+/// Reads a record from a row.
 fn record<T: FromCells>(row: &Row<'_>) -> SqliteResult<T> {
     Ok(T::read(&mut SqliteCells { row, next: 0 })?)
 }
 
-/// Deletes the rows of a user in those tables which are such.
+/// Deletes the rows of a user in the tables that match.
 fn delete_rows_of(
     tx: &Transaction<'_>,
     id: &UserId,
@@ -297,7 +298,7 @@ fn delete_rows_of(
     Ok(())
 }
 
-/// The cells of a row that are not taken yet.
+/// The cells of a row that are not read yet.
 struct SqliteCells<'a, 'b> {
     row: &'a Row<'b>,
     next: usize,
@@ -352,7 +353,7 @@ impl ToSql for Cell<'_> {
     }
 }
 
-/// The writing connection on loan; it goes back even when the borrower panics.
+/// The writing connection in use. It is returned even if the borrower panics.
 struct Writer<'a> {
     store: &'a Sqlite,
     conn: Option<Connection>,
@@ -378,7 +379,8 @@ impl Drop for Writer<'_> {
     }
 }
 
-/// A reading connection on loan. It goes back if it is well, and the loan ends even when the borrower panics.
+/// A reading connection in use. It is returned unless it met an error; the number in use is right even if
+/// the borrower panics.
 struct Reader<'a> {
     store: &'a Sqlite,
     conn: Option<Connection>,
@@ -396,7 +398,8 @@ impl Drop for Reader<'_> {
         let mut readers = self.store.readers();
         readers.lent -= 1;
         readers.spare.extend(self.conn.take().filter(|_| self.is_well));
-        // Only one who opens the file again waits for it; telling nobody would cost every page a system call.
+        // Only the thread that reopens the file waits for this; a notification with no one waiting would
+        // cost every page a system call.
         if readers.is_lost {
             self.store.reader_returned.notify_all();
         }
@@ -405,7 +408,7 @@ impl Drop for Reader<'_> {
 
 type SqliteResult<T> = std::result::Result<T, SqliteFault>;
 
-/// Why a transaction did not happen: answers that some callers expect, or an error.
+/// Why a transaction did not succeed: an expected refusal, or an error.
 pub(super) enum SqliteFault {
     Refused(Refused),
     Error(Error),
@@ -604,7 +607,7 @@ mod tests {
             (Patience::Until(Instant::now()), Duration::ZERO),
             (Patience::Until(Instant::now() + Duration::from_millis(200)), WRITE_PATIENCE / 2),
         ] {
-            // Another process holds the lock, and then a thread of this one the connection.
+            // Another process holds the lock, and then a thread of this one holds the connection.
             let began = Instant::now();
             assert!(is_busy(&patience.during(|| store.add_user(&user("ann"), &[]))));
             let held = store.writer(WRITE_PATIENCE).ok().unwrap();

@@ -1,4 +1,4 @@
-//! Names that rest, as they are written down.
+//! The statements for resting names.
 
 use rusqlite::{Connection, Transaction};
 
@@ -17,7 +17,7 @@ impl Sqlite {
     }
 }
 
-/// [`Refused::Resting`] if this name rests, unless it is this user who had it.
+/// [`Refused::Resting`] if this name rests and is not this user's former name.
 pub(super) fn refuse_resting(
     tx: &Transaction<'_>,
     id: NameHash,
@@ -42,13 +42,13 @@ pub(super) fn delete(tx: &Transaction<'_>, id: NameHash) -> SqliteResult<usize> 
     run(tx, "DELETE FROM resting_name WHERE id = ?", &cells![&id])
 }
 
-/// Leaves nothing that tells whose the names were that this user had.
+/// Removes the owner from the former names of a deleted user, so that nothing tells whose they were.
 pub(super) fn forget_owner(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<()> {
     let sql = "UPDATE resting_name SET user_id = NULL WHERE user_id = ?";
     run(tx, sql, &cells![id]).map(drop)
 }
 
-/// Lets a name rest. One that rests already does so for as long as either says.
+/// Reserves a name. If it rests already, the later end counts.
 pub(super) fn upsert(conn: &Connection, it: &RestingName) -> SqliteResult<()> {
     run(
         conn,
@@ -59,8 +59,8 @@ pub(super) fn upsert(conn: &Connection, it: &RestingName) -> SqliteResult<()> {
     Ok(())
 }
 
-/// Names that a restore would free, were they not kept: what is reserved in the database that it replaces,
-/// and the names there that accounts have or sign in with and that the backup does not have.
+/// The names that a restore would free if they were not kept: those reserved in the database that it
+/// replaces, and the names of accounts there, or with which they sign in, that the backup does not have.
 #[derive(Default)]
 pub(super) struct Kept {
     /// The key of the hashes in `resting`.
@@ -70,9 +70,9 @@ pub(super) struct Kept {
     users: Vec<(UserId, String)>,
 }
 
-/// Reads which names are to be kept when `backup` takes the place of `replaced`.
+/// Reads which names stay reserved when `backup` replaces `replaced`.
 pub(super) fn kept_of(replaced: &Connection, backup: &Connection) -> SqliteResult<Kept> {
-    // An older one has no such table.
+    // An older schema has no such table.
     let resting = if replaced.table_exists(None, "resting_name")? {
         all(replaced, "SELECT id, user_id, expires_at FROM resting_name", &[])?
     } else {
@@ -104,10 +104,10 @@ impl Kept {
         self.resting.is_empty() && self.users.is_empty()
     }
 
-    /// Reserves the names in the restored copy, those of accounts until `rests_until`, and says how many
-    /// there are. A user who is there may take theirs back.
-    // LIMIT: hashes from a database with another key cannot be kept. A backup of that very database has the
-    // same one.
+    /// Reserves the names in the restored copy, those of accounts until `rests_until`, and returns how many
+    /// there are. Users who exist may take their names back.
+    // LIMIT: hashes from a database with another random key cannot be kept. A backup of that very database
+    // has the same key.
     pub(super) fn keep(
         &self,
         copy: &Connection,

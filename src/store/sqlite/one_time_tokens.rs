@@ -1,4 +1,4 @@
-//! One-time tokens as they are written down.
+//! The statements for one-time tokens.
 
 use rusqlite::Transaction;
 
@@ -43,7 +43,7 @@ impl OneTimeTokens for Sqlite {
         });
         match done {
             Ok(is_done) => Ok(is_done),
-            // Another user signs in with the name, and there is no other key to set it on.
+            // The username is another user's sign-in name, and there is no other key to set it on.
             Err(SqliteFault::Refused(Refused::Duplicate)) => Ok(false),
             Err(fault) => Err(fault.into()),
         }

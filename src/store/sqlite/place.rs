@@ -1,7 +1,7 @@
-//! Whether paths still lead to the files that were opened.
+//! Whether paths still refer to the files that were opened.
 //!
-//! A file that is open can be moved, deleted or replaced, and nothing tells the process that has it open:
-//! what it writes is lost, or destroys what has taken the place.
+//! An open file can be moved, deleted or replaced, and the process is not told: what it then writes is
+//! lost, or destroys the file that took its place.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,17 +9,17 @@ use std::path::{Path, PathBuf};
 
 use crate::base::new_file::with_suffix;
 
-/// A file that is open, and where its path leads.
+/// The identity of an open file, and the paths that should refer to it.
 #[derive(Clone)]
 pub(super) struct FilePlace {
-    /// By the name that it was asked for, which may be a symbolic link.
+    /// The path that was asked for, which may be a symbolic link.
     asked: Named,
     database: Named,
-    /// The log and its index, as far as they are there.
+    /// The log and its index, as far as they exist.
     companions: Vec<Named>,
 }
 
-/// A path and the device and inode that it led to.
+/// A path, and the device and inode that it referred to.
 #[derive(Clone)]
 struct Named {
     path: PathBuf,
@@ -37,7 +37,7 @@ impl Named {
 }
 
 impl FilePlace {
-    /// Where the database is now, and what lies beside it: `path` is what the name `asked` leads to.
+    /// The present identity of the database and the files beside it. `path` is what `asked` resolves to.
     pub(super) fn of(asked: &Path, path: &Path) -> std::io::Result<Self> {
         let companions = ["-wal", "-shm"].map(|suffix| with_suffix(path, suffix));
         Ok(Self {
@@ -47,27 +47,27 @@ impl FilePlace {
         })
     }
 
-    /// The name that the database was asked for by.
+    /// The path that was asked for.
     pub(super) fn asked(&self) -> &Path {
         &self.asked.path
     }
 
-    /// Whether both names lead to the database.
+    /// Whether both paths refer to the database.
     pub(super) fn is_there(&self) -> bool {
         [&self.asked, &self.database].iter().all(|it| it.is_there())
     }
 
-    /// Whether the file is no longer at its own path, whatever else leads there.
+    /// Whether its own path no longer refers to the file, whatever else it refers to.
     pub(super) fn has_left(&self) -> bool {
         !self.database.is_there()
     }
 
-    /// Whether another file is at its own path.
+    /// Whether its own path refers to another file.
     pub(super) fn is_replaced(&self) -> bool {
         id(&self.database.path).is_ok_and(|it| it != self.database.id)
     }
 
-    /// What is not where it was; `None`: everything is.
+    /// The path that no longer refers to its file, in words; `None`: all do.
     pub(super) fn lost(&self) -> Option<String> {
         let names = [&self.asked, &self.database];
         let lost = names.into_iter().chain(&self.companions).find(|it| !it.is_there())?;
@@ -81,16 +81,16 @@ impl FilePlace {
         })
     }
 
-    /// Whether another file lies at the path of the log.
+    /// Whether another file has the path of the log.
     pub(super) fn has_foreign_log(&self) -> bool {
         self.companions.iter().any(|it| id(&it.path).is_ok_and(|id| id != it.id))
     }
 
-    /// Removes the log and its index from beside whatever has the name of the database now, unless they are
-    /// another's.
+    /// Removes the log and its index from beside a file that has the database's name now, unless they
+    /// belong to another file.
     pub(super) fn remove_log(&self) {
         for it in self.companions.iter().filter(|it| it.is_there()) {
-            // What has gone by itself need not be removed.
+            // One that is gone already need not be removed.
             let _ = fs::remove_file(&it.path);
         }
     }

@@ -1,4 +1,4 @@
-//! Sessions as they are written down.
+//! The statements for sessions.
 
 use rusqlite::Transaction;
 
@@ -33,7 +33,7 @@ impl Sessions for Sqlite {
         }))
     }
 
-    // On the way of every page, and so read without a detour.
+    // Every page needs this, so it is read without the dynamic dispatch of the shared statements.
     fn user_of_session(&self, id: &TokenHash) -> Result<Option<(User, Session)>> {
         self.read_one(USER_OF_SESSION, &cells![id])
     }
@@ -113,8 +113,8 @@ pub(super) fn insert_session(
     session: &Session,
     entry: &SessionStart,
 ) -> SqliteResult<()> {
-    // A user who was shut out while the password was compared stays out, and one whose credentials
-    // changed meanwhile has proven nothing.
+    // A user who was disabled while the password was compared must not get a session, and a proof under
+    // outdated credentials is void.
     let sql = "SELECT epoch FROM user WHERE id = ? AND disabled_at IS NULL";
     let epoch: Epoch =
         first(tx, sql, &cells![&session.user_id])?.ok_or(SqliteFault::Refused(Refused::NoUser))?;

@@ -1,4 +1,4 @@
-//! Failed tries as they are written down.
+//! The statements for failure counts.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! People as they are written down.
+//! The statements for users.
 
 use rusqlite::Transaction;
 
@@ -85,7 +85,7 @@ impl Users for Sqlite {
         let changed = self.write(WRITE_PATIENCE, |tx| {
             run(tx, "DELETE FROM user_session WHERE user_id = ?", &cells![id])?;
             one_time_tokens::delete_all_of(tx, id)?;
-            // They are good again when their owner is let in again.
+            // They are valid again when their owner is enabled.
             run(
                 tx,
                 "UPDATE access_token SET epoch = epoch + 1
@@ -129,14 +129,14 @@ impl Users for Sqlite {
 }
 
 impl Sqlite {
-    /// Adds a user whose name has to be free.
+    /// Adds a user whose name must be free.
     fn insert_new_user(&self, tx: &Transaction<'_>, user: &User) -> SqliteResult<()> {
         insert_user(tx, user, "")?;
         let name = self.name_hash(&user.canonical_username);
         names::refuse_resting(tx, name, &user.id, user.created_at)
     }
 
-    /// Gives a name to a user, unless it rests for them: whatever is theirs rests no longer.
+    /// Gives a name to a user, which ends its rest. Refused if it rests for another user.
     pub(super) fn take_name(
         &self,
         tx: &Transaction<'_>,
@@ -149,7 +149,7 @@ impl Sqlite {
         names::delete(tx, name).map(drop)
     }
 
-    /// Lets a name rest, if it is to.
+    /// Reserves a name, if `rests_until` is given.
     pub(super) fn let_rest(
         &self,
         tx: &Transaction<'_>,
