@@ -1,5 +1,5 @@
-//! What nobody waits for: deleting what is dead, writing down that sessions were used, looking after the
-//! database, and telling that the clock went back.
+//! Background work: deleting expired rows, writing uses of sessions, checking the database connection, and
+//! reporting that the clock was set back.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -13,23 +13,23 @@ use crate::server::log::{self, LineKind, Log};
 use crate::store::{self, Record, Tended};
 use crate::web::Site;
 
-/// How often what is dead or forgotten is looked for.
+/// How often expired rows are looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
-/// How long nothing is deleted after the clock has gone forward by a day or more, at once or while nothing was
-/// served. What is deleted under a wrong clock cannot be had back: the audit log, reserved names, sessions.
+/// How long nothing is deleted after the clock has gone forward by a day or more, at once or while no
+/// server ran. Rows deleted under a wrong clock are lost: the audit log, reserved names, sessions.
 const HOLD: Duration = Duration::from_secs(60 * 60);
 
-/// How long it is waited for a session to be used before it is seen whether serving goes on; and how long
-/// nothing is tried when it cannot be written down.
+/// How long the writer of uses waits for one before it checks for shutdown; and its pause after the
+/// database could not be written.
 pub(super) const USES_WAIT: Duration = Duration::from_secs(1);
 const USES_PAUSE: Duration = Duration::from_millis(250);
 
-/// How often the way to the database is looked after.
+/// How often the connection to the database is checked.
 const TEND: Duration = Duration::from_secs(5);
 
-/// Looks after what nobody waits for, on a thread of its own, as the database may take its time; until the
-/// other end of `leave` is gone.
+/// The background work, on a thread of its own, as the database may be slow. Ends when the other end of
+/// `leave` is dropped.
 pub(super) fn run(shared: &Shared, clock: ClockAtStart, leave: &Receiver<()>) {
     let mut sweep_at = Instant::now() + clock.hold();
     let mut watch = Watch::new(Moment::now(), Instant::now());
@@ -58,12 +58,12 @@ pub(super) fn run(shared: &Shared, clock: ClockAtStart, leave: &Receiver<()>) {
     }
 }
 
-/// How the clock stands at start, beside the last record of the audit log.
+/// The clock at start, compared with the last record of the audit log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClockAtStart {
-    /// Nothing speaks against it.
+    /// It is later than the last record, by less than a day; or there is no record.
     Plausible,
-    /// It is a day or more after the last record: nothing was served meanwhile, or the clock is wrong.
+    /// It is a day or more after the last record: no server ran meanwhile, or the clock is wrong.
     FarAhead,
 }
 
@@ -77,11 +77,11 @@ impl ClockAtStart {
     }
 }
 
-/// Compares the clock with the moment of the last record of the audit log, kept by this server before it was
-/// stopped, or by another, and says so if the clock shows less. The next record tells the next start that it
-/// was said.
+/// Compares the clock with the time of the last record in the audit log, written by this server before it
+/// was stopped or by another one, and reports if the clock is behind it. The report is itself a record, so
+/// that the next start does not repeat it.
 pub fn compare_clock(site: &Site, log: &Log, now: Moment) -> ClockAtStart {
-    // What keeps the log from being read is said where it is written.
+    // A failure to read the log is reported when it is written.
     match site.last_record() {
         Ok(Some(last)) if !last.at.has_passed(now) => {
             tell_step_back(site, log, now.until(last.at), now);
@@ -98,7 +98,8 @@ pub fn compare_clock(site: &Site, log: &Log, now: Moment) -> ClockAtStart {
     }
 }
 
-/// For the operator, who wonders why sessions and links of the future are not good.
+/// For the operator, who may wonder why sessions and links that were created under the later clock are
+/// invalid.
 fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
     let seconds = step.as_secs().to_string();
     let facts = [("seconds", &*seconds)];
@@ -109,7 +110,7 @@ fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
     }
 }
 
-/// Writes down that sessions were used, on a thread of its own, until serving ends.
+/// Writes uses of sessions and access tokens, on a thread of its own, until shutdown.
 pub(super) fn write_uses(shared: &Shared) {
     while !shared.is_left.load(Ordering::Acquire) {
         shared.site.wait_for_uses(USES_WAIT);
@@ -127,7 +128,7 @@ pub(super) fn write_uses(shared: &Shared) {
     }
 }
 
-/// Deletes a batch of what is dead or forgotten, and says how long to wait before the next one.
+/// Deletes a batch of expired rows, and returns how long to wait before the next one.
 fn sweep(shared: &Shared) -> Duration {
     match shared.site.sweep(Moment::now()) {
         Ok(0) => SWEEP,
@@ -136,7 +137,7 @@ fn sweep(shared: &Shared) -> Duration {
             Duration::ZERO
         }
         Err(err) => {
-            // The dead do no harm; the next round has them.
+            // Expired rows do no harm; the next round deletes them.
             shared.say("sweep_failed", &[("cause", &err.to_string())]);
             SWEEP
         }

@@ -1,8 +1,8 @@
-//! The operator's log: one line an event, in logfmt, on standard error.
+//! The operator's log: one line for each event, in logfmt, on standard error.
 //!
-//! Decides how a line looks and that writing one never holds up a request: lines go through a
-//! bounded queue to a thread of their own. When standard error is closed, full or slow, lines are
-//! lost and counted, and the service goes on (OWASP Logging Cheat Sheet). Knows no event by name.
+//! Decides how a line looks. Never delays a request: lines go through a bounded queue to a thread of its
+//! own. When standard error is closed, full or slow, lines are lost and counted, and the service goes on
+//! (OWASP Logging Cheat Sheet). Knows no event by name.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,49 +16,49 @@ use std::time::Duration;
 
 use crate::base::clock::Moment;
 
-/// Lines that wait to be written, at most.
+/// The most lines that wait to be written.
 const LINES_WAITING_MAX: usize = 1_024;
 
-/// Lines a second about requests that one thing may cause; beyond it they are only counted. One
-/// thing is an event with its reason, so that a flood of one cannot hide another.
+/// The most lines a second about one kind of request: an event with its reason. Beyond it they are only
+/// counted, so that a flood of one kind cannot hide another.
 pub const LINES_A_SECOND_MAX: u64 = 100;
 
-/// Characters of a value, at most.
+/// The longest value, in characters.
 const VALUE_CHARS_MAX: usize = 256;
 
-/// What a line is about, as far as its number is limited.
+/// Whether the number of lines is limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineKind {
-    /// The program itself: always written.
+    /// About the program itself: always written.
     Program,
-    /// A request: as many as [`LINES_A_SECOND_MAX`].
+    /// About a request: limited to [`LINES_A_SECOND_MAX`].
     Request,
 }
 
-/// Where lines are handed in. Shared by all threads.
+/// Accepts lines for the log. Shared by all threads.
 pub struct Log {
     queue: SyncSender<LogEntry>,
     lost: AtomicU64,
-    /// What each thing has caused in its present second. Events and reasons are ours, so there are
-    /// a few dozen.
+    /// Lines of each kind in the current second. Events and reasons are constants, so there are a few
+    /// dozen.
     limits: LogLimits,
 }
 
 enum LogEntry {
     Line(String),
-    /// Tell the sender when everything before this is written.
+    /// Signals the sender when everything before it is written.
     Flush(SyncSender<()>),
 }
 
 impl Log {
-    /// A log that a thread of its own writes to `out`.
+    /// A log that writes to `out`, on a thread of its own.
     pub fn to(out: impl Write + Send + 'static) -> Self {
         let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
         thread::spawn(move || write_all(out, &entries));
         Self { queue, lost: AtomicU64::new(0), limits: LogLimits::default() }
     }
 
-    /// Hands in a line: the time, `event` and the fields. It may be lost, and then it is counted.
+    /// Adds a line: the time, `event` and the fields. If there is no room, it is counted as lost.
     pub fn write(&self, kind: LineKind, event: &str, fields: &[(&str, &str)], now: Moment) {
         if kind == LineKind::Request && !self.admits(event, fields, now) {
             return;
@@ -67,7 +67,7 @@ impl Log {
         self.queue(line(event, fields, now));
     }
 
-    /// Writes what was only counted so far, and waits until everything is written, for `patience`
+    /// Writes the counts of lines that were left out, and waits until everything is written, for `patience`
     /// at most.
     pub fn flush(&self, patience: Duration, now: Moment) {
         for (thing, left_out) in self.limits.take(LINES_A_SECOND_MAX) {
@@ -76,7 +76,7 @@ impl Log {
         self.tell_lost(now);
         let (tell, told) = mpsc::sync_channel(1);
         if self.queue.try_send(LogEntry::Flush(tell)).is_ok() {
-            // If the time is up there is nobody left to tell.
+            // After the time limit the answer does not matter.
             let _ = told.recv_timeout(patience);
         }
     }
@@ -114,8 +114,7 @@ impl Log {
     }
 }
 
-/// How often things happen that anybody can make happen: so many in a window of time count, the
-/// others are only counted.
+/// Rate limits by kind: in each window of time the first ones are admitted, and the others only counted.
 #[derive(Default)]
 pub struct LogLimits(Mutex<BTreeMap<String, Limit>>);
 
@@ -126,11 +125,11 @@ struct Limit {
 }
 
 impl LogLimits {
-    /// Whether this thing may happen once more in its window, of which each has room for `most`; and
-    /// how many of it were left out in a window that is over.
+    /// Whether another one of this kind is admitted in the current window, of `most`; and how many were
+    /// left out in a window that is over.
     pub fn admit(&self, thing: &str, most: u64, window: Duration, now: Moment) -> (bool, u64) {
         let mut all = self.lock();
-        // A page asks here as well, so only a new thing costs a copy of its name.
+        // This is called for every page, so only a new kind costs a copy of its name.
         if !all.contains_key(thing) {
             all.insert(thing.to_owned(), Limit::default());
         }
@@ -146,7 +145,7 @@ impl LogLimits {
         (limit.count <= most, left_out)
     }
 
-    /// Begins anew, and says of each thing how many were left out last, if any were.
+    /// Resets all limits, and returns for each kind how many were left out last, if any.
     pub fn take(&self, most: u64) -> Vec<(String, u64)> {
         let all = std::mem::take(&mut *self.lock()).into_iter();
         let left_out = all.map(|(thing, limit)| (thing, limit.count.saturating_sub(most)));
@@ -165,7 +164,7 @@ fn write_all(mut out: impl Write, entries: &Receiver<LogEntry>) {
             LogEntry::Line(line) => drop(out.write_all(line.as_bytes())),
             LogEntry::Flush(tell) => {
                 drop(out.flush());
-                // Whoever asked may have lost patience.
+                // The receiver may have stopped waiting.
                 let _ = tell.send(());
             }
         }
@@ -180,14 +179,14 @@ fn line(event: &str, fields: &[(&str, &str)], now: Moment) -> String {
     line
 }
 
-/// Fields alone, written as in a line.
+/// Fields without a time or an event, as they are written in a line.
 pub fn fields(fields: &[(&str, &str)]) -> String {
     let mut text = String::new();
     push_fields(&mut text, fields);
     text.split_off(text.len().min(1))
 }
 
-/// Each with a space before it.
+/// Appends fields, each with a space before it.
 fn push_fields(text: &mut String, fields: &[(&str, &str)]) {
     for (name, value) in fields {
         text.push(' ');
@@ -197,8 +196,8 @@ fn push_fields(text: &mut String, fields: &[(&str, &str)]) {
     }
 }
 
-/// Writes a value so that it ends where it ends: in quotes where needed, with everything but
-/// visible ASCII escaped, and cut where it is long. One event stays one line whatever it holds.
+/// Writes a value unambiguously: in quotes where needed, with everything but visible ASCII escaped, and cut
+/// if it is long. An event stays one line whatever it contains.
 fn push_value(line: &mut String, value: &str) {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
     if !value.is_empty() && value.len() <= VALUE_CHARS_MAX && value.bytes().all(is_plain) {

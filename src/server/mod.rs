@@ -1,11 +1,11 @@
 //! Sockets, threads and the clock: what stands between the network and the site.
 //!
-//! Knows the site as a function from a request and a moment to a response. Users and SQL must not be
-//! known here. This file starts and stops serving, and watches over it meanwhile: `gate` owns the public
-//! sockets, `workers` answer requests, and `housekeeping` looks after what nobody waits for.
+//! Knows the site as a function from a request and a moment to a response. Users and SQL must not be known
+//! here. This file starts, supervises and stops the service: `gate` owns the public sockets, `workers`
+//! answer requests, and `housekeeping` does the background work.
 //!
-//! When tiny_http stops accepting, as it does for ever after its first error, a new generation of workers takes
-//! over while the public connections stay as they are.
+//! tiny_http stops accepting for good after its first error. A new generation of workers then takes over,
+//! while the public connections stay open.
 
 pub mod gate;
 mod workers;
@@ -42,57 +42,56 @@ pub use housekeeping::{ClockAtStart, compare_clock};
 use housekeeping::{USES_WAIT, write_uses};
 use workers::{Generation, Pool, Private, Workers};
 
-/// When serving that was to end is ended, whatever is left of it.
+/// The time limit for a shutdown, after which the process ends whatever is left.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// How long to wait before the workers are replaced once more: doubled each time, up to
-/// [`RECOVERY_MAX`].
+/// How long to wait before the workers are replaced again: doubled each time, up to [`RECOVERY_MAX`].
 const RECOVERY: Duration = Duration::from_millis(50);
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
 
-/// Threads beside those of the lanes: the log's, the audit trail's, the one for signals, the gate, the
-/// housekeeper, the one for uses and the farewell; and some in reserve.
+/// Threads beside those of the lanes: log, audit log, signals, gate, housekeeping, uses and farewell; and
+/// some in reserve.
 pub(crate) const OWN_THREADS: usize = 10;
 
 /// Descriptors for everything but connections, workers and the database.
 const DESCRIPTORS_SPARE: usize = 16;
 
-/// Connections without which serving makes no sense.
+/// With room for fewer connections than this, the server does not start.
 const CONNECTIONS_MIN: usize = 4;
 
-/// How the site is served.
+/// The configuration of the server.
 pub struct ServerConfig {
-    /// What the gate lets through.
+    /// The limits of the gate.
     pub limits: GateLimits,
-    /// Where browsers reach the site, if that is not where we listen: for the log.
+    /// The site's public URL, if it differs from the address listened on: for the log.
     pub url: Option<String>,
-    /// Folders for the private sockets; the first that will do is taken.
+    /// Folders for the private sockets; the first that works is used.
     pub private_folders: Vec<PathBuf>,
 }
 
 /// What the supervisor waits for.
 enum SupervisorEvent {
-    /// Somebody asked us to stop.
+    /// A signal asked the program to stop.
     Stop,
-    /// Workers of this generation heard that no connection will ever be accepted again.
+    /// tiny_http told workers of this generation that it stopped accepting connections.
     Deaf(u64, io::Error),
-    /// A thread of tiny_http's panicked, and perhaps it was the one that accepts.
+    /// A thread of tiny_http panicked; it may be the one that accepts.
     Panicked,
     Gate(GateEvent),
     GateEnded(io::Result<()>),
 }
 
-/// What all workers share.
+/// The state that workers and background threads share.
 struct Shared {
     site: Arc<Site>,
     log: Arc<Log>,
     audit: Audit,
     requests: AtomicU64,
-    /// Tells the requests of this run from those of others.
+    /// A random prefix of request ids, different in each run.
     run: String,
-    /// That a peer which is not trusted sends X-Forwarded-For was said.
+    /// Whether the warning about an ignored X-Forwarded-For was logged.
     ignored_forwarded: AtomicBool,
-    /// Nothing is to be written any more.
+    /// Shutdown has begun: nothing new is written.
     is_left: AtomicBool,
 }
 
@@ -117,7 +116,7 @@ impl Shared {
     fn stop(&self) {
         self.is_left.store(true, Ordering::Release);
         let left = Patience::Until(Instant::now() + USES_WAIT);
-        // What is lost of this is noted at the next use.
+        // Uses that are lost here are noted the next time.
         while left.during(|| self.site.write_uses()).is_ok_and(|count| count > 0) {}
         let lost = self.audit.flush(Duration::from_secs(3), Moment::now());
         if lost > 0 {
@@ -126,7 +125,7 @@ impl Shared {
         if let Err(err) = self.site.close() {
             self.say("db_error", &[("cause", &err.to_string())]);
         }
-        // What was only counted comes before the last line, which comes last.
+        // The counts of left-out lines come before the last line.
         self.log.flush(Duration::from_secs(1), Moment::now());
         self.say("stop", &[]);
         self.log.flush(Duration::from_secs(1), Moment::now());
@@ -166,7 +165,7 @@ pub fn serve(
     let (gate, gate_handle) = Gate::new(listeners, limits, site, shared.log.clone(), notify)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
     gate_handle.follow(first.workers.clone());
-    // Before the first request is answered, so that from then on the number of threads is constant.
+    // Before the first request is answered, so that the number of threads is constant from then on.
     let (_stay, leave) = mpsc::channel::<()>();
     let keeper = shared.clone();
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -180,19 +179,19 @@ pub fn serve(
         Box::new(move || {
             let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
             let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
-            // Nobody listens any more if the program is ending.
+            // At shutdown the supervisor may be gone.
             let _ = tell.send(SupervisorEvent::GateEnded(ended));
         }),
     )?;
-    // Without a service manager there is nobody to tell.
+    // Fails without a service manager, which is fine.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let served = Supervisor { workers, gate_handle, events, generations: vec![first] }.supervise();
     shared.stop();
     served.map_err(|err| format!("cannot go on: the gate ended: {err}"))
 }
 
-/// tiny_http on a public socket with the same workers and no gate, until `stop` says something: for
-/// benchmarks, and for the tests that show what the gate is for. It faces nobody else.
+/// tiny_http on a public socket with the same workers and no gate, until `stop` receives something: for
+/// benchmarks, and for the tests that show what the gate is for.
 #[doc(hidden)]
 pub fn serve_without_gate(
     listener: TcpListener,
@@ -201,23 +200,23 @@ pub fn serve_without_gate(
     log: Arc<Log>,
     stop: &Receiver<()>,
 ) -> io::Result<()> {
-    // Linux gives the option to accepted sockets too.
+    // Linux passes the option on to accepted sockets.
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
     let shared = Arc::new(Shared::new(Arc::new(site), log));
     let (tell, _events) = mpsc::channel();
     let pool = Pool::open(&shared, listener.into(), (workers, Lane::Slow), 1, &tell)?;
-    // Nobody who could say something is left.
+    // An error means that the sender is gone: then this ends as well.
     let _ = stop.recv();
     pool.close();
     Ok(())
 }
 
-/// Raises the limit of descriptors as far as it may be raised, and lets in no more connections
-/// than leave enough of them for everything else.
+/// Raises the limit of descriptors as far as possible, and limits connections so that enough descriptors
+/// are left for everything else.
 fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, String> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // What cannot be raised stays as it is.
+    // If it cannot be raised, the present limit counts.
     let _ = setrlimit(Resource::Nofile, limit);
     let available = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let available = usize::try_from(available).unwrap_or(usize::MAX);
@@ -239,21 +238,21 @@ fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, Stri
     Ok(limits)
 }
 
-/// Descriptors for everything but connections from outside.
+/// The descriptors needed for everything but client connections.
 pub(crate) fn descriptors_beside(limits: &GateLimits) -> usize {
-    // The gate's end of a connection to the workers, and tiny_http's two. Two files for each thread
-    // that reads the database and for the one connection that writes, and one they share.
+    // A connection to the workers has one end in the gate, and two descriptors in tiny_http. Two files for
+    // each thread that reads the database and for the one connection that writes, and one that they share.
     let away = 3 * limits.backends_max();
     let files = 2 * (limits.workers + gate::WRITERS + limits.hashers + 1) + 1;
     DESCRIPTORS_SPARE + away + files
 }
 
-/// Watches over the gate and the workers until serving ends.
+/// Supervises the gate and the workers until shutdown.
 struct Supervisor {
     workers: Workers,
     gate_handle: GateHandle,
     events: Receiver<SupervisorEvent>,
-    /// The present one is the last; before it, those that are still being left.
+    /// The present generation is the last; those before are still finishing their requests.
     generations: Vec<Generation>,
 }
 
@@ -280,7 +279,7 @@ impl Supervisor {
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
                 Ok(SupervisorEvent::Gate(GateEvent::Left(number))) => self.shut_down_before(number),
-                // Of a generation that was replaced meanwhile.
+                // About a generation that was replaced meanwhile.
                 Ok(
                     SupervisorEvent::Deaf(..) | SupervisorEvent::Gate(GateEvent::Unreachable(_)),
                 ) => {}
@@ -306,7 +305,7 @@ impl Supervisor {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
         self.gate_handle.stop();
         let shared = self.workers.shared.clone();
-        // Without it, it is the gate that ends in time, unless that is what hangs.
+        // If this thread cannot be started, the gate keeps its own time limit.
         let _ = spawn("farewell", move || {
             thread::sleep(FAREWELL);
             shared.say("farewell_cut", &[]);
@@ -315,7 +314,7 @@ impl Supervisor {
         });
     }
 
-    /// Lets new workers take over. `false` if there are none to be had now.
+    /// Starts a new generation of workers. `false` if that is not possible now.
     fn replace(&mut self) -> bool {
         match self.workers.start(self.present() + 1) {
             Ok(generation) => {
@@ -337,13 +336,13 @@ impl Supervisor {
     }
 }
 
-/// A thread with a name, as debuggers and `top` show it.
+/// Starts a thread with a name, which debuggers and `top` show.
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-/// Sees that all threads that serving takes can be had, those that tiny_http starts as it needs them
-/// included: where one is missing later, nobody could be told. An error is one line for the operator.
+/// Checks that all threads of the server can be started, including those that tiny_http starts on demand,
+/// as a failure later could not be reported well. The error is one line for the operator.
 pub fn prove_threads(limits: &GateLimits) -> Result<(), String> {
     let count = OWN_THREADS + limits.lane_threads();
     let door = Arc::new(Mutex::new(()));
@@ -409,13 +408,12 @@ fn is_ignored(signal: i32) -> bool {
     mask >> (signal - 1) & 1 == 1
 }
 
-/// A panic is a bug of ours: the log says where. Not what: the message may quote what was being
-/// read at that moment, and that may be a password.
+/// A panic is a bug: the log says where, but not the message, which may quote the input, and so a password.
 fn note_panics(log: Arc<Log>, tell: Sender<SupervisorEvent>) {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map_or("unknown".to_owned(), ToString::to_string);
         log.write(LineKind::Request, "panicked", &[("at", &place)], Moment::now());
-        // Our threads have names, and catch their panics.
+        // Our own threads have names, and catch their panics.
         if thread::current().name().is_none() {
             let _ = tell.send(SupervisorEvent::Panicked);
         }

@@ -1,10 +1,10 @@
 //! tiny_http and its workers: they answer requests behind the gate.
 //!
-//! Three lanes, each with a tiny_http and workers of its own: pages, requests that write, and requests that
-//! hash a password. So a page never waits behind a write or a password. A request reads the clock here, once,
-//! and its panic ends here; no route, no user and no SQL is known.
+//! There are three lanes, each with a tiny_http and workers of its own: requests that read, requests that
+//! write, and requests that hash a password. So a page never waits behind a write or a hash. The clock is
+//! read here, once for each request, and a panic ends here. No route, no user and no SQL is known.
 //!
-//! tiny_http listens on private Unix sockets, which only the gate uses.
+//! tiny_http listens on private Unix sockets, to which only the gate connects.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
@@ -27,10 +27,10 @@ use crate::store::Patience;
 use crate::web::Lane;
 use crate::web::http::{BODY_BYTES_MAX, Method, Note, Problem, Request, Response};
 
-/// Bytes of a Unix socket's path, at most, by the size of `sun_path`.
+/// The longest path of a Unix socket, by the size of `sun_path`.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-/// What it takes to call up workers.
+/// What is needed to start workers.
 pub(super) struct Workers {
     pub(super) shared: Arc<Shared>,
     pub(super) private: Private,
@@ -67,14 +67,14 @@ impl Workers {
         lane: Lane,
         number: u64,
     ) -> io::Result<Pool> {
-        // An earlier try may have come this far.
+        // A failed start may have left it.
         let _ = fs::remove_file(path);
         let listener = UnixListener::bind(path)?;
         Pool::open(&self.shared, listener.into(), (count, lane), number, &self.tell)
     }
 }
 
-/// The workers of all lanes. They last until a tiny_http of theirs stops accepting, or we stop.
+/// The workers of all lanes. They run until one of their tiny_http stops accepting, or until shutdown.
 pub(super) struct Generation {
     pub(super) workers: WorkerSockets,
     pools: Vec<Pool>,
@@ -86,7 +86,7 @@ impl Generation {
     }
 }
 
-/// A tiny_http, and the workers that answer there.
+/// A tiny_http, and the workers that answer its requests.
 pub(super) struct Pool {
     server: Arc<tiny_http::Server>,
     closing: Arc<AtomicBool>,
@@ -101,7 +101,7 @@ impl Pool {
         number: u64,
         tell: &Sender<SupervisorEvent>,
     ) -> io::Result<Self> {
-        // It panics where no thread is to be had.
+        // It panics if it cannot start a thread.
         let server = panic::catch_unwind(AssertUnwindSafe(|| {
             tiny_http::Server::from_listener(listener, None)
         }));
@@ -124,10 +124,10 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Lets the workers go once they have answered what waits for them.
+    /// Ends the workers once they have answered the waiting requests.
     pub(super) fn close(self) {
         self.closing.store(true, Ordering::Release);
-        // tiny_http hands these out in their turn, behind the requests that wait already.
+        // tiny_http delivers these in turn, behind the requests that already wait.
         for _ in &self.workers {
             self.server.unblock();
         }
@@ -138,7 +138,7 @@ impl Pool {
 }
 
 impl Shared {
-    /// What a worker does until its pool closes.
+    /// The loop of a worker, until its pool closes.
     fn answer_all(
         &self,
         server: &tiny_http::Server,
@@ -151,7 +151,7 @@ impl Shared {
             match server.recv() {
                 Ok(incoming) => self.answer(incoming, lane),
                 Err(_) if closing.load(Ordering::Acquire) => return,
-                // Nobody listens any more if the program is ending.
+                // At shutdown the supervisor may be gone.
                 Err(err) => drop(tell.send(SupervisorEvent::Deaf(generation, err))),
             }
         }
@@ -161,7 +161,7 @@ impl Shared {
         let (now, began) = (Moment::now(), Instant::now());
         let Asked { request, is_whole, deadline } = read(&mut incoming);
         let patience = match (lane, deadline) {
-            // Whatever it would write is not worth that a page waits for it.
+            // A page must not wait for a write, whatever it is.
             (Lane::Page, _) => Patience::None,
             (Lane::Write | Lane::Slow, Some(deadline)) => Patience::Until(deadline),
             (Lane::Write | Lane::Slow, None) => Patience::Usual,
@@ -173,7 +173,7 @@ impl Shared {
                 finish(&if !is_whole {
                     self.site.refuse(Problem::Malformed, Some(&request))
                 } else if deadline.is_some_and(|it| it <= began) {
-                    // It has waited so long that nothing of it is begun.
+                    // Its time limit is over, so no work on it is started.
                     self.site.refuse(Problem::Busy, Some(&request))
                 } else {
                     patience.during(|| self.site.answer(&request, now))
@@ -183,11 +183,11 @@ impl Shared {
             || Response::after_panic().write(request.method == Method::Head, now),
         );
         let mut writer = incoming.into_writer();
-        // The gate may have given up on it.
+        // The gate may have given up the request.
         drop(writer.write_all(&bytes).and_then(|()| writer.flush()));
     }
 
-    /// Writes the line for an answer, and the answer as it goes over the wire.
+    /// Logs a response, and returns its bytes.
     fn finish(
         &self,
         method: &str,
@@ -201,8 +201,9 @@ impl Shared {
         bytes
     }
 
-    /// Says once that X-Forwarded-For of a peer is ignored: where it is a reverse proxy that was not named,
-    /// all its clients count as one. Once, as any stranger can send the field.
+    /// Logs once that the X-Forwarded-For of an untrusted peer is ignored: if the peer is a reverse proxy
+    /// that the operator did not name, all its clients count as one. Once, since any client can send the
+    /// field.
     fn notice_forwarded(&self, request: &Request, now: Moment) {
         if self.ignored_forwarded.load(Ordering::Relaxed) || !self.site.ignores_forwarded(request) {
             return;
@@ -216,8 +217,8 @@ impl Shared {
         self.log.write(LineKind::Program, "forwarded_for_ignored", &facts, now);
     }
 
-    /// One line for a request: what happened, and how it came and went. Never a field, a cookie or
-    /// what stands behind the question mark.
+    /// Logs one line for a request: its event, and the facts of request and response. Never a form field, a
+    /// cookie or the query.
     fn note(&self, method: &str, request: &Request, answer: &Response, began: Instant) {
         let Note { event, fields } = &answer.note;
         if !event.is_logged() {
@@ -244,8 +245,8 @@ impl Shared {
     }
 }
 
-/// What the first of these comes to, or if it panics the next: a panic ends one request, and neither a worker
-/// nor the program. The site holds nothing that it could leave half done, as the store rolls back.
+/// The result of the first function that does not panic: a panic ends one request, and neither a worker nor
+/// the program. It leaves no state half done, as the store rolls back.
 fn survive<T>(
     answer: impl FnOnce() -> T,
     refuse: impl FnOnce() -> T,
@@ -256,7 +257,7 @@ fn survive<T>(
     answered.unwrap_or_else(|_| last())
 }
 
-/// A request as a worker reads it.
+/// A request as a worker receives it.
 struct Asked {
     request: Request,
     is_whole: bool,
@@ -264,18 +265,18 @@ struct Asked {
     deadline: Option<Instant>,
 }
 
-/// Turns tiny_http's request into a plain one.
+/// Converts a request of tiny_http.
 fn read(incoming: &mut tiny_http::Request) -> Asked {
     let header = |it: &tiny_http::Header| (it.field.to_string(), it.value.to_string());
     let mut headers: Vec<_> = incoming.headers().iter().map(header).collect();
-    // The gate alone can have written these, and it writes them last.
+    // Only the gate can have written these, and it writes them last.
     let mut said = |field: &str| headers.pop_if(|(name, _)| name.eq_ignore_ascii_case(field));
     let deadline = said(gate::head::DEADLINE_FIELD);
     let peer = said(gate::head::PEER_FIELD);
     let mut body = Vec::new();
     let limit = u64::try_from(BODY_BYTES_MAX).expect("it is a small number");
     let read = incoming.as_reader().take(limit).read_to_end(&mut body);
-    // tiny_http takes a connection that broke off for the end of the body.
+    // tiny_http reports a broken connection as the end of the body.
     let is_whole = read.is_ok_and(|length| length == incoming.body_length().unwrap_or(0));
     let (path, query) = incoming.url().split_once('?').unwrap_or((incoming.url(), ""));
     let request = Request {
@@ -290,7 +291,7 @@ fn read(incoming: &mut tiny_http::Request) -> Asked {
     Asked { request, is_whole, deadline }
 }
 
-/// A folder that only we may enter, for the private sockets. It goes when serving ends.
+/// The folder for the private sockets, which only this user may enter. It is removed at shutdown.
 pub(super) struct Private {
     folder: PathBuf,
 }
@@ -298,13 +299,13 @@ pub(super) struct Private {
 impl Private {
     const PREFIX: &str = ".vestibule-";
 
-    /// Makes it in the first of the folders that will do.
+    /// Creates it in the first of the folders where that works.
     pub(super) fn make(folders: &[PathBuf]) -> Result<Self, String> {
         let mut causes = Vec::new();
         for parent in folders {
             remove_stale(parent);
             let folder = parent.join(format!("{}{}", Self::PREFIX, token::random_text(8)));
-            // A name like s18446744073709551615 has to fit behind it.
+            // The longest name of a socket, s18446744073709551615, has to fit behind it.
             let is_short = folder.as_os_str().len() + 22 <= SOCKET_PATH_BYTES_MAX;
             let made = if is_short {
                 DirBuilder::new().mode(0o700).create(&folder)
@@ -322,13 +323,12 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        // What is left behind is removed at the next start.
+        // If it cannot be removed, the next start does it.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Removes the private folders that killed processes left: those in which there are sockets and
-/// nobody answers on any of them.
+/// Removes the private folders of killed processes: those with sockets on none of which a process listens.
 fn remove_stale(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {

@@ -1,4 +1,4 @@
-//! A request with its fields and the moment: what a handler is given, and how it answers.
+//! What a handler is given, a request with its fields and the moment, and the ways to answer it.
 
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -17,24 +17,24 @@ use crate::web::pages::Frame;
 use crate::web::redirect::{NEXT_NAMES, Target};
 use crate::web::{Site, user_agent};
 
-/// The name that Lucia gives its cookie, and so do we where the site is tried out.
+/// The name of Lucia's cookie, which ours has as well over plain http.
 const LUCIA_COOKIE: &str = SESSION_COOKIES[2];
 
-/// What a handler comes to: a response, or the store's failure to give one.
+/// The result of a handler: a response, or the error of the store.
 pub(super) type Answered = Result<Response, Error>;
 
-/// A request that has reached its handler.
+/// A request on its way through a handler.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
     pub(super) site: &'a Site,
     pub(super) request: &'a Request,
-    /// The form of a POST, and the parameters in the address of any other request.
+    /// The fields of the form of a POST; the parameters of the query of any other request.
     pub(super) fields: Form<'a>,
     pub(super) now: Moment,
 }
 
-/// A request of a user who is signed in. The cookie that their browser needs is added to the response
-/// behind the handler, unless the handler sets one.
+/// A request of a signed-in user. The cookie that their browser needs is added after the handler, unless
+/// the handler sets one.
 pub(super) struct SignedInCall<'a> {
     call: Call<'a>,
     pub(super) resumed: &'a Resumed,
@@ -49,17 +49,17 @@ impl<'a> Deref for SignedInCall<'a> {
     }
 }
 
-/// What a request presents to be recognised by.
+/// What a request presents for authentication.
 pub(super) enum Credential {
     Nothing,
-    /// `None`: it cannot be a token, or there are two.
+    /// `None`: it is not a token, or there are two.
     Cookie(Option<Token>),
     Bearer(Option<Token>),
-    /// The cookie that Lucia gave out, where ours has another name.
+    /// The cookie that Lucia issued, where ours has another name.
     LegacyCookie(Token),
 }
 
-/// Who asks: what was presented, and the living session that it opens, if it opens one.
+/// The sender of a request: the credential, and the living session that belongs to it, if there is one.
 pub(super) struct Requester {
     pub(super) credential: Credential,
     pub(super) resumed: Option<Resumed>,
@@ -76,7 +76,7 @@ impl Requester {
 }
 
 impl<'a> Call<'a> {
-    /// A call with the parameters in the address.
+    /// A call whose fields are the parameters of the query.
     pub(super) fn with_parameters(site: &'a Site, request: &'a Request, now: Moment) -> Self {
         Self { site, request, fields: request.parameters(), now }
     }
@@ -93,18 +93,18 @@ impl<'a> Call<'a> {
         self.fields.field(name)
     }
 
-    /// Where to go after signing in. `None`: the request does not say, or not an address that is allowed.
+    /// Where to go after signing in. `None`: the request does not say, or the address is not allowed.
     pub(super) fn next(&self) -> Option<Target> {
         let asked = NEXT_NAMES.iter().find_map(|name| self.field(name));
         asked.and_then(|address| self.site.allowed.target(&address))
     }
 
-    /// Where the request comes from: the peer, or what a trusted proxy says.
+    /// The client address: the peer's, or the one that a trusted proxy reports.
     pub(super) fn client(&self) -> Option<IpAddr> {
         self.site.client(self.request)
     }
 
-    /// Browser and address, in words that the user recognises.
+    /// Browser and address, as the user can recognise them.
     pub(super) fn place(&self) -> ClientInfo {
         let agent = self.request.value("user-agent");
         ClientInfo {
@@ -114,7 +114,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    // Who asks.
+    // Authentication.
 
     pub(super) fn requester(&self) -> Result<Requester, Error> {
         let mut requester = Requester { credential: self.credential()?, resumed: None };
@@ -140,9 +140,9 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// The cookie of a user who came over from Lucia: nobody is to be signed out by that. A neighbouring
-    /// host can set a cookie of that name, so it opens sessions that were imported and no others. All of
-    /// those end within 30 days of the import.
+    /// The cookie of an imported Lucia user, who stays signed in. As a host of the same domain can set a
+    /// cookie of this name, it is accepted for imported sessions only, all of which end within 30 days of
+    /// the import.
     fn legacy_cookie(&self) -> Result<Credential, Error> {
         let token = match self.request.cookie(LUCIA_COOKIE) {
             Cookie::Value(value) => Token::parse(value),
@@ -156,9 +156,8 @@ impl<'a> Call<'a> {
 
     // Cookies.
 
-    /// Adds the cookie that the requester's browser needs: the new end of a session that was renewed, or
-    /// an empty one if it holds a cookie that opens nothing. A response that sets a cookie already stays
-    /// as it is.
+    /// Adds the cookie that the browser needs: the new expiry of a renewed session, or an empty cookie in
+    /// place of one without a session. A response that already sets a cookie stays as it is.
     pub(super) fn with_cookie(&self, response: Response, requester: &Requester) -> Response {
         if response.value("Set-Cookie").is_some() {
             return response;
@@ -184,15 +183,15 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Takes everything from the browser of a user who has gone: the cookie, and the pages that it keeps
-    /// whole for the way back. Chromium keeps them there in spite of `no-store`. Of `Clear-Site-Data`
-    /// only this part: that for cookies clears those of all neighbours.
+    /// Removes everything from the browser of a user who has signed out: the cookie, and the pages that it
+    /// keeps in memory for the Back button, which Chromium does in spite of `no-store`. `Clear-Site-Data`
+    /// is limited to this part, as the part for cookies would delete those of other hosts of the domain.
     pub(super) fn forget(&self, response: Response) -> Response {
         let response = response.with("Set-Cookie", self.site.cookie.clear());
         response.with("Clear-Site-Data", "\"cache\"")
     }
 
-    /// Takes the cookie that Lucia gave out from a browser that has ours from now on.
+    /// Removes Lucia's cookie from a browser that has ours from now on.
     pub(super) fn without_legacy_cookie(&self, response: Response) -> Response {
         let mut old = self.site.cookie.clone();
         (old.name, old.domain) = (LUCIA_COOKIE, None);
@@ -213,7 +212,7 @@ impl<'a> Call<'a> {
         self.site.unauthenticated(self.request)
     }
 
-    /// What was asked for is done: the way on for a browser, data for a script that asks for it.
+    /// The response after an action: a redirect for a browser, data for a script that asks for it.
     pub(super) fn done(&self, path: &'static str, data: &Value) -> Response {
         match self.wants() {
             Wants::Json => Response::json(200, data),
@@ -223,7 +222,7 @@ impl<'a> Call<'a> {
 }
 
 impl<'a> SignedInCall<'a> {
-    /// `None`: the requester is not signed in.
+    /// `None` if the requester is not signed in.
     pub(super) fn of(call: Call<'a>, requester: &'a Requester) -> Option<Self> {
         requester.resumed.as_ref().map(|resumed| Self { call, resumed, requester })
     }
@@ -236,13 +235,13 @@ impl<'a> SignedInCall<'a> {
         &self.resumed.session
     }
 
-    /// What the log says about the response, with the user and the session.
+    /// The event for the log, with the user and the session.
     pub(super) fn note(&self, event: Event) -> Note {
         note_of(event, self.user(), self.session())
     }
 }
 
-/// A note about this user in this session.
+/// An event about this user in this session.
 pub(super) fn note_of(event: Event, user: &User, session: &Session) -> Note {
     Note::of(event).with("uid", user.id.as_str()).with("sess", session.id.handle())
 }

@@ -1,6 +1,6 @@
 //! The client address of a request. Pure.
 //!
-//! What a peer says about other addresses counts only if the operator trusts it as a proxy. Of all the
+//! What a peer reports about other addresses counts only if the operator trusts it as a proxy. Of the
 //! headers that carry addresses only `X-Forwarded-For` is read, and of it only what trusted proxies have
 //! written.
 

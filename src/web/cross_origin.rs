@@ -1,31 +1,30 @@
-//! Was this request made by another site? Pure.
+//! Whether a request was made by another site. Pure.
 //!
-//! Decides it from what browsers say about a request's origin. This is the whole defence against
-//! cross-site request forgery, sign-in and sign-up included; the session cookie's `SameSite=Lax`
-//! stands behind it.
+//! Decides by what browsers report about a request's origin. This is the whole defence against cross-site
+//! request forgery, at sign-in and sign-up too; `SameSite=Lax` on the session cookie is the second line.
 
 use crate::base::origin::Origin;
 use crate::web::http::Request;
 
-/// Which requests belong to this site.
+/// How requests of this site are told from others.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rule {
-    /// The site's own origin. `None`: whatever host the browser asked for, over any scheme.
+    /// The site's own origin. `None`: the `Host` of the request, with any scheme.
     pub own: Option<Origin>,
-    /// Other sites that may post here.
+    /// Other origins that may send requests here.
     pub trusted: Vec<Origin>,
-    /// Refuse what says nothing about its origin, as a script does.
+    /// Refuse requests that report no origin, such as those of scripts.
     pub strict: bool,
 }
 
-/// Whether the request was made by another site, and has to be refused before its body or its
-/// session is looked at.
+/// Whether a request was made by another site and must be refused, before its body or its session is looked
+/// at.
 ///
-/// `Sec-Fetch-Site` decides, else `Origin`, else `Referer`; with none of the three the request
-/// passes unless the rule is strict. Every browser since 2020 sends `Origin` with a cross-site
-/// POST and no page can suppress it, so a request without any of them is not a browser's, and a
-/// forgery needs a browser. (OWASP CSRF Prevention Cheat Sheet, Fetch Metadata; Go's
-/// `CrossOriginProtection`. Unlike Go we compare the scheme too, and heed `Referer`.)
+/// `Sec-Fetch-Site` decides, else `Origin`, else `Referer`; a request with none of the three passes unless
+/// the rule is strict. Every browser since 2020 sends `Origin` with a cross-site POST and no page can
+/// suppress it, so a request without any of them is not a browser's, and a forgery needs a browser. (OWASP
+/// CSRF Prevention Cheat Sheet, Fetch Metadata; Go's `CrossOriginProtection`. Unlike Go we compare the
+/// scheme too, and read `Referer`.)
 pub fn is_cross_origin(request: &Request, rule: &Rule) -> bool {
     if request.method.is_safe() {
         return false;
@@ -38,7 +37,7 @@ pub fn is_cross_origin(request: &Request, rule: &Rule) -> bool {
     match (request.value("sec-fetch-site"), origin.or_else(|| request.value("referer"))) {
         (Some("same-origin" | "none"), _) => false,
         (Some(_), _) => !origin.and_then(Origin::of).is_some_and(|it| rule.trusted.contains(&it)),
-        // `null`, for a sandboxed page or one that hides itself, is no address and so foreign.
+        // `null`, which sandboxed pages send, is not a URL and so counts as another site.
         (None, Some(from)) => !Origin::of(from).is_some_and(|it| is_ours(&it, request, rule)),
         (None, None) => rule.strict,
     }

@@ -11,13 +11,13 @@ use url::form_urlencoded;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 
-/// Bytes of a body, at most (the guide's body-parser has the same limit).
+/// The most bytes in a body (the body-parser of Lucia's guide has the same limit).
 pub const BODY_BYTES_MAX: usize = 102_400;
 
-/// Fields of a form, at most (likewise).
+/// The most fields in a form (likewise).
 pub const FIELDS_MAX: usize = 1_000;
 
-/// The method of a request, as far as a route can tell them apart.
+/// The method of a request, as far as routes distinguish them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Method {
     Get,
@@ -304,7 +304,7 @@ impl Response {
         Self::new(status, "text/plain; charset=utf-8", body)
     }
 
-    /// A response in JSON.
+    /// A response of JSON with this status.
     pub fn json(status: u16, data: &serde_json::Value) -> Self {
         Self::new(status, "application/json", data.to_string().into_bytes().into())
     }
@@ -344,7 +344,7 @@ impl Response {
         self
     }
 
-    /// Sets what the log says, unless that was set already.
+    /// Sets what the log says, unless it is set already.
     #[must_use]
     pub fn noting_if_plain(self, note: Note) -> Self {
         if self.note == Note::default() { self.noting(note) } else { self }
@@ -380,7 +380,7 @@ impl Response {
     }
 
     fn new(status: u16, kind: &'static str, body: Cow<'static, [u8]>) -> Self {
-        // Room for those that every answer carries.
+        // Room for the headers that every response has.
         let mut headers = Vec::with_capacity(16);
         headers.push(("Content-Type", kind.into()));
         Self { status, headers, body, note: Note::default() }
@@ -413,8 +413,8 @@ const fn reason(status: u16) -> &'static str {
     }
 }
 
-/// What the log says about a response: the name of an event and its fields. Never a password, a token,
-/// a cookie, a body, or a username that does not exist.
+/// What the log says about a response: an event and its fields. Never a password, a token, a cookie, a
+/// body, or a username that does not exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
     /// The event, as in `login_fail`.
@@ -424,7 +424,7 @@ pub struct Note {
 }
 
 impl Default for Note {
-    /// The event of a request about which there is nothing to say.
+    /// The event of an ordinary request.
     fn default() -> Self {
         Self::of(Event::Request)
     }
@@ -444,7 +444,7 @@ impl Note {
     }
 }
 
-/// The names of the session cookie: over https for one host, over https for a domain, over plain http.
+/// The names of the session cookie: with https for one host, with https for a domain, with plain http.
 pub const SESSION_COOKIES: [&str; 3] =
     ["__Host-auth_session", "__Secure-auth_session", "auth_session"];
 

@@ -1,7 +1,7 @@
-//! Responses as data, for scripts that ask for `application/json`: one function for each shape.
+//! JSON responses, for scripts that ask for `application/json`: one function for each shape.
 //!
-//! Decides the names of fields and the status codes, which mean here what they mean in HTTP; in other
-//! representations the contract's codes stay as they are.
+//! Decides the names of fields and the status codes, which follow HTTP here; in the other representations
+//! the status codes are fixed by the contract in docs/http.md.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::store::{AccessToken, Session, User};
 use crate::web::http::Response;
 use crate::web::messages::{EN, Message, MessageKey};
 
-/// What went wrong: a word for scripts, a sentence for people.
+/// An error: a word for scripts, a sentence for people.
 pub(super) fn problem(status: u16, say: MessageKey) -> Response {
     let error = match status {
         401 => "not_signed_in",
@@ -43,7 +43,7 @@ pub(super) fn refusal(
     Response::json(status, &data)
 }
 
-/// A user who has just signed in, with the one copy of the session's token.
+/// A user who has just signed in, with the only copy of the session's token.
 pub(super) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
     json!({
         "user": self::user(user),
@@ -52,13 +52,13 @@ pub(super) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
     })
 }
 
-/// A user who is signed in.
+/// The user who is signed in, and the session.
 pub(super) fn profile(it: &Resumed, now: Moment) -> Value {
     json!({ "user": user(&it.user), "session": session(&it.session, now) })
 }
 
-/// A user who is signed in, as the back end of an app needs it. Fields may be added; none changes its meaning
-/// without another `version`.
+/// The user who is signed in, for the back end of an app. Fields may be added; a change of meaning changes
+/// `version`.
 pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
     let Resumed { user, session, .. } = it;
     json!({
@@ -81,7 +81,7 @@ pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
     })
 }
 
-/// What a sign-up or sign-in form takes.
+/// The fields of a sign-up or sign-in form.
 pub(super) fn form(is_signed_in: bool, shortest: usize) -> Value {
     json!({
         "signed_in": is_signed_in,
@@ -110,7 +110,7 @@ pub(super) fn session(it: &Session, now: Moment) -> Value {
     })
 }
 
-/// An access token as its owner and an operator may see it.
+/// An access token as its owner and an operator see it.
 pub(crate) fn access_token(it: &AccessToken, now: Moment) -> Value {
     json!({
         "handle": it.id.public_handle(),
@@ -122,7 +122,7 @@ pub(crate) fn access_token(it: &AccessToken, now: Moment) -> Value {
     })
 }
 
-/// What was done with an account, as its owner may see it.
+/// A record of the audit log, as its owner sees it.
 pub(super) fn activity(it: &Activity) -> Value {
     json!({
         "at": it.at.rfc3339(),

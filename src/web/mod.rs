@@ -1,8 +1,7 @@
 //! The site: a request and a moment in, a response out.
 //!
-//! Decides which request means what, which sentence a visitor reads, and which headers an answer
-//! carries. Sockets, threads, the clock and SQL must not be known here, so that nearly every test runs
-//! without them.
+//! Decides what each request means, which sentence a visitor reads, and which headers a response has.
+//! Sockets, threads, the clock and SQL must not be known here, so that nearly every test runs without them.
 
 mod call;
 mod handlers;
@@ -52,9 +51,8 @@ use crate::web::redirect::{Allowed, Target};
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
 
-/// What the site sends with every answer (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The
-/// referrer is not withheld on our own pages: with `no-referrer` browsers would call our own forms'
-/// origin `null`.
+/// The headers of every response (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The referrer is kept for
+/// our own pages: with `no-referrer`, browsers would send `Origin: null` with our own forms.
 const HEADERS: [(&str, &str); 7] = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -69,23 +67,23 @@ const HEADERS: [(&str, &str); 7] = [
     ("Server", "vestibule"),
 ];
 
-/// Sent only where browsers reach the site over TLS: two years, this host alone.
+/// Sent only if browsers reach the site over TLS: two years, for this host alone.
 const HSTS: &str = "max-age=63072000";
 
-/// Seconds after which somebody who found us busy should try again.
+/// Seconds after which a client that found the server busy should try again.
 const RETRY_SECONDS: &str = "1";
 
-/// How long a browser keeps a cookie, at most (RFC 6265bis § 5.5).
+/// The longest time that browsers keep a cookie (RFC 6265bis § 5.5).
 const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// Which workers should answer a request.
+/// The kind of work that a request needs, which decides its workers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
-    /// Answered at once: it reads, or is refused by what it says alone.
+    /// It only reads, or is refused by its own content: answered in a moment.
     Page,
-    /// May write, and computes no hash: it waits for whoever writes at the moment, and for the disk.
+    /// It may write, but hashes no password: it may wait for other writes, and for the disk.
     Write,
-    /// Computes a password hash: some 15 ms of work. Most write as well.
+    /// It hashes a password: about 15 ms of work. Most such requests write as well.
     Slow,
 }
 
@@ -93,21 +91,21 @@ pub enum Lane {
 pub struct Site {
     auth: Authenticator,
     settings: Settings,
-    /// Where browsers may be sent.
+    /// Where redirects may lead.
     allowed: Allowed,
-    /// Words that an attacker would try first as a password here.
+    /// Words that an attacker would try first as a password on this site.
     words: Vec<String>,
     cookie: CookieKind,
-    /// The cookie by which a browser is known.
+    /// The cookie with the device token.
     device_cookie: CookieKind,
-    /// Passwords that scripts send with each request.
+    /// The cache of passwords that scripts send with each request.
     memory: VerifiedPasswords,
-    /// Uses of sessions and access tokens that are written behind the response.
+    /// Uses of sessions and access tokens that wait to be written.
     uses: Uses,
 }
 
 impl Site {
-    /// A site over this store.
+    /// A site with the accounts in this store.
     pub fn new(store: Box<dyn Store>, hasher: Hasher, settings: Settings) -> Self {
         let own = settings.rule.own.as_ref();
         let secure = own.is_some_and(Origin::is_https);
@@ -131,17 +129,17 @@ impl Site {
         }
     }
 
-    /// Where a request comes from: the peer, or what a trusted proxy says.
+    /// The client address: the peer's, or the one that a trusted proxy reports.
     pub fn client(&self, request: &Request) -> Option<IpAddr> {
         client_ip::address(request, &self.settings.trusted_proxies)
     }
 
-    /// Whether a peer that is not trusted says where the request comes from.
+    /// Whether an untrusted peer reports a client address, which is then ignored.
     pub fn ignores_forwarded(&self, request: &Request) -> bool {
         client_ip::is_ignored(request, &self.settings.trusted_proxies)
     }
 
-    /// Answers a request. It always has an answer, also when the store fails.
+    /// Answers a request, even if the store fails.
     pub fn answer(&self, request: &Request, now: Moment) -> Response {
         if let Some(response) = forward_auth::answer(self, request, now) {
             return response;
@@ -151,8 +149,8 @@ impl Site {
         self.dress(noting_browser(response, request))
     }
 
-    /// Whether [`Site::answer_at_once`] may have an answer to a request like this. It is asked about every
-    /// request, and costs nothing.
+    /// Whether [`Site::answer_at_once`] may have a response to a request like this. It is called for every
+    /// request, and cheap.
     pub fn may_answer_at_once(&self, method: Method, path: &str) -> bool {
         let is_asked = matches!(method, Method::Get | Method::Head);
         is_asked && self.path(path) == Some(HEALTH) && housekeeping::is_remote(self.auth.store())
@@ -166,18 +164,17 @@ impl Site {
             .then(|| self.dress(health::status(self, request)))
     }
 
-    /// The path of the site that the path of a request asks for. `None`: it is not below the prefix, and so not
-    /// of this site.
+    /// The path of a request without the site's prefix. `None` if it is not below the prefix.
     fn path<'a>(&self, path: &'a str) -> Option<&'a str> {
         self.settings.prefix.strip(path)
     }
 
-    /// Leads a browser to a path of the site.
+    /// A redirect to a path of the site.
     fn redirect(&self, path: &str) -> Response {
         Response::redirect(self.settings.prefix.at(path).to_string())
     }
 
-    /// The lane for a request.
+    /// Which workers should answer a request.
     pub fn lane(&self, request: &Request, now: Moment) -> Lane {
         if forward_auth::hashes(self, request, now) {
             Lane::Slow
@@ -186,12 +183,12 @@ impl Site {
         }
     }
 
-    /// How long a request may take in all: then it is told to come back, unless it has been begun.
+    /// The time limit for a whole request. One that has not been started by then is refused as busy.
     pub fn patience(&self) -> Duration {
         housekeeping::patience(self.auth.store())
     }
 
-    /// The answer to a request that is not looked at, as far as it is known.
+    /// The response to a request that is not processed. `request` is what is known of it.
     pub fn refuse(&self, problem: Problem, request: Option<&Request>) -> Response {
         let answer = match problem {
             Problem::Malformed => self.sentence(request, 400, |t| t.malformed),
@@ -207,50 +204,49 @@ impl Site {
         self.dress(forward_auth::refuse(self, request, answer.noting(Note::of(problem.event()))))
     }
 
-    /// Deletes a batch of what is dead or forgotten by now, and says how many rows there were: 0 means that
-    /// none is left.
+    /// Deletes a batch of expired rows, and returns how many: 0 means that none is left.
     pub fn sweep(&self, now: Moment) -> Result<usize, Error> {
         housekeeping::sweep(&self.auth, self.settings.audit_life, now)
     }
 
-    /// Looks after the way to the database, and says what has changed; to be called every few seconds.
+    /// Checks the connection to the database, and returns what has changed; to be called every few seconds.
     pub fn tend(&self) -> Tended {
         housekeeping::tend(self.auth.store())
     }
 
-    /// Waits until a use of a session or an access token is to be written down, for `patience` at most.
+    /// Waits until a use of a session or an access token is to be written, for `patience` at most.
     pub fn wait_for_uses(&self, patience: Duration) {
         self.uses.wait(patience);
     }
 
-    /// Writes down a batch of the uses that answers were given to, and says how many: none means that
-    /// nothing is left. To be called on a thread that nobody waits for.
+    /// Writes a batch of uses, and returns how many: 0 means that none is left. To be called on a
+    /// background thread.
     pub fn write_uses(&self) -> Result<usize, Error> {
         self.uses.write(self.auth.store())
     }
 
-    /// Keeps records in the audit log.
+    /// Adds records to the audit log.
     pub fn keep(&self, records: &[Record]) -> Result<(), Error> {
         audit::add(self.auth.store(), records)
     }
 
-    /// The latest record of the audit log, whichever server wrote it.
+    /// The newest record of the audit log, from any server.
     pub fn last_record(&self) -> Result<Option<Record>, Error> {
         audit::last(self.auth.store())
     }
 
-    /// How many password hashes were computed: for tests, which must not measure time.
+    /// The number of password hashes computed so far: for tests, which must not measure time.
     pub fn hashes_computed(&self) -> u64 {
         self.auth.hasher.computed()
     }
 
-    /// Closes the database, when serving ends.
+    /// Closes the database at shutdown.
     pub fn close(&self) -> Result<(), Error> {
         housekeeping::close(self.auth.store())
     }
 
-    /// Whether another site made this request. One that brings its token in `Authorization`, and no
-    /// session cookie, is none: no page can make a browser send that field to us.
+    /// Whether another site made this request. One with a token in `Authorization` and no session cookie is
+    /// not counted: no page can make a browser send that header to us.
     fn is_cross_origin(&self, request: &Request) -> bool {
         let is_bearer =
             request.bearer().is_some() && request.cookie(self.cookie.name) == Cookie::Absent;
@@ -262,8 +258,8 @@ impl Site {
         if session.place.is_transient {
             return self.cookie.set_transient(token.reveal());
         }
-        // A check for a proxy renews the session and cannot send the cookie again, so the cookie of
-        // many hosts is kept for as long as the session may be renewed, or a browser keeps one.
+        // A check for a proxy renews the session but cannot set the cookie anew. So with a cookie domain,
+        // the cookie lasts as long as the session can be renewed, or as long as browsers keep cookies.
         let expires = match self.cookie.domain {
             Some(_) => session.absolute_expires.min(now.after(COOKIE_LIFE_MAX)),
             None => session.idle_expires,
@@ -271,16 +267,16 @@ impl Site {
         self.cookie.set(token.reveal(), expires, now)
     }
 
-    /// What a user reads about passwords with this flaw; [`Flaw::TooShort`] is the hint at a form.
+    /// The message about passwords with this flaw; [`Flaw::TooShort`] is the hint at a form.
     fn advice_on(&self, flaw: Flaw) -> MessageKey {
         messages::of_flaw(flaw, self.settings.policy())
     }
 
-    // Pages, and what is said instead of one.
+    // Pages and error responses.
 
-    /// A page, in the language that the visitor likes best.
+    /// A page in the language that the visitor prefers.
     fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
-        // Scripts that ask for a page read what they have always read.
+        // Scripts always get English, on which they may depend.
         let text = match request.wants() {
             Wants::Html => messages::preferred(request.values("accept-language")),
             Wants::Text | Wants::Json => &EN,
@@ -292,11 +288,11 @@ impl Site {
     }
 
     fn unauthenticated(&self, request: &Request) -> Response {
-        // RFC 9110 § 15.5.2 wants the header; no browser opens a pop-up for this scheme.
+        // RFC 9110 § 15.5.2 requires the header; browsers do not prompt for this scheme.
         self.problem(request, 401, |t| t.unauthorized).with("WWW-Authenticate", "Bearer")
     }
 
-    /// What a visitor reads when the store fails; the operator reads the cause.
+    /// The response after a failure of the store; the cause goes to the log alone.
     fn failure(&self, request: &Request, err: &Error) -> Response {
         match err {
             Error::Unavailable(cause) | Error::Unknown(cause) => {
@@ -320,7 +316,8 @@ impl Site {
         self.sentence(Some(request), status, say)
     }
 
-    /// The title alone for a script, or data if it asks for that; for a person a page with some advice.
+    /// An error response: for a person a page with a hint, for a script the title alone, or JSON if it asks
+    /// for that.
     fn sentence(&self, request: Option<&Request>, status: u16, say: MessageKey) -> Response {
         match request.map(|it| (it, it.wants())) {
             Some((request, Wants::Html)) => {
@@ -332,7 +329,7 @@ impl Site {
         }
     }
 
-    /// Adds the headers that every answer carries.
+    /// Adds the headers of every response.
     fn dress(&self, mut answer: Response) -> Response {
         answer.headers.extend(HEADERS.map(|(name, value)| (name, Cow::Borrowed(value))));
         if answer.value("Content-Security-Policy").is_none() {
@@ -348,7 +345,7 @@ impl Site {
     }
 }
 
-/// Adds the browser to what the audit log says of a user, who sees it on the page of their activity.
+/// Adds the browser to an event about a user, who sees it on the page of their activity.
 fn noting_browser(mut response: Response, request: &Request) -> Response {
     let note = &response.note;
     let is_of_user = note.fields.iter().any(|(name, _)| *name == "uid");
@@ -362,8 +359,8 @@ fn noting_browser(mut response: Response, request: &Request) -> Response {
     response
 }
 
-/// Lets the form on a page lead to another site: browsers apply `form-action` to where the answer to a
-/// form sends them as well.
+/// Lets the form on a page lead to another site: browsers apply `form-action` to the redirect after the
+/// form as well.
 fn leading_to(page: Response, next: Option<&Target>) -> Response {
     match next.and_then(Target::other_origin) {
         Some(origin) => {

@@ -1,59 +1,57 @@
-//! Where may somebody be sent back to? Pure.
+//! Which addresses a redirect may lead to. Pure.
 //!
-//! Decides it from what an address says once it is read as a browser reads it (the WHATWG URL
-//! standard, by the `url` crate): what is checked is what is sent. Anything that is not clearly a page
-//! of ours or of an app behind us is no target at all, and the visitor goes to their profile (OWASP
-//! ASVS 3.7.2; OWASP Unvalidated Redirects Cheat Sheet).
+//! Decides by an address as a browser would parse it (the WHATWG URL standard, by the `url` crate), and
+//! redirects to what was parsed. Anything that is not clearly a page of this site or of an app behind it is
+//! rejected, and the user is sent to their profile (OWASP ASVS 3.7.2; OWASP Unvalidated Redirects Cheat
+//! Sheet).
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::base::origin::{Domain, Origin};
 
-/// Bytes of a target, at most.
+/// The longest target in bytes.
 pub const TARGET_BYTES_MAX: usize = 2_048;
 
-/// The parameters and fields in which a request says where to send somebody back to: ours, and those of
-/// gates whose links people have. The first that is there counts.
+/// The parameters and fields with the address to go to afterwards: ours, and those of other gates, for
+/// existing links. The first one present counts.
 pub const NEXT_NAMES: [&str; 4] = ["next", "rd", "url", "redirect_uri"];
 
-/// Where people may be sent back to, beside the paths of this site.
+/// Where redirects may lead in addition to paths of this site.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Allowed {
-    /// This site. `None`: paths are all there is.
+    /// This site's origin. `None`: only paths are allowed.
     pub own: Option<Origin>,
-    /// The apps behind it. Empty: every https site of `domain`, at its default port.
+    /// The origins of the apps. Empty: every https site of `domain` at its default port.
     pub apps: Vec<Origin>,
-    /// What the session cookie is for, if that is more than one host.
+    /// The domain of the session cookie, if it has one.
     pub domain: Option<Domain>,
 }
 
-/// An address that a browser may be sent to: a path of this site, or a whole address. It is visible
-/// ASCII, as a header needs it.
+/// An address for a redirect: a path of this site, or a URL. It is visible ASCII, as a header requires.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
     address: String,
-    /// `None`: this site.
+    /// The origin of another site; `None`: this site.
     origin: Option<String>,
 }
 
 impl Target {
-    /// The address, as `Location` needs it.
+    /// The value for `Location`.
     pub fn as_str(&self) -> &str {
         &self.address
     }
 
-    /// Scheme, host and port, if it leads to another site than ours: what a form that leads there has
-    /// to name in `form-action`.
+    /// The origin, if it is not this site: a form that leads there has to name it in `form-action`.
     pub fn other_origin(&self) -> Option<&str> {
         self.origin.as_deref()
     }
 }
 
 impl Allowed {
-    /// The target that somebody asks for. `None` if it is none, or not an allowed one.
+    /// The target in a request. `None` if it cannot be parsed or is not allowed.
     pub fn target(&self, text: &str) -> Option<Target> {
-        // Browsers drop tabs and line breaks wherever they stand, and white space at either end.
+        // Browsers drop tabs and line breaks anywhere, and white space at either end.
         let is_plain =
             text.len() <= TARGET_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic());
         match text {
@@ -63,14 +61,14 @@ impl Allowed {
         }
     }
 
-    /// A whole address of a site that is allowed.
+    /// The URL of an allowed site.
     pub fn address(&self, text: &str) -> Option<Target> {
         let is_plain =
             text.len() <= TARGET_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic());
         let url = if is_plain { Url::parse(text).ok()? } else { return None };
         let origin = Origin::of_url(&url)?;
         let (host, port) = (origin.host(), origin.port());
-        // A host that only becomes one by decoding was written to be misread.
+        // A host that is valid only after decoding was written to be misread.
         let is_plainly_written = authority(text, &url).is_some_and(|it| {
             it == format!("{host}:{port}") || (origin.is_at_default_port() && it == host)
         });
@@ -92,8 +90,8 @@ impl Allowed {
     }
 }
 
-/// What stands between scheme and path, in lower case. `None` if a browser would have to guess where
-/// that is: a backslash for a slash, one slash too few or too many.
+/// The text between scheme and path, in lower case. `None` if a browser would have to guess where it is: a
+/// backslash for a slash, a slash too few or too many.
 fn authority(text: &str, url: &Url) -> Option<String> {
     let scheme = url.scheme().len();
     let is_marked = text.get(scheme..scheme + 3) == Some("://");
@@ -103,10 +101,10 @@ fn authority(text: &str, url: &Url) -> Option<String> {
     (!before_query.contains('\\')).then(|| host.to_ascii_lowercase())
 }
 
-/// A path of this site that no reader, however lenient, takes for the address of another one.
+/// A path of this site that no parser, however lenient, takes for a URL of another site.
 ///
-/// It is stricter than browsers are, since what stands here may be decoded once more on its way:
-/// `/.//e.com`, `/%2e//e.com` and `/%2F/e.com` all become `//e.com` somewhere.
+/// It is stricter than browsers, since the path may be decoded once more on its way: `/.//e.com`,
+/// `/%2e//e.com` and `/%2F/e.com` all become `//e.com` somewhere.
 fn own_path(text: &str) -> Option<Target> {
     let base = Url::parse("https://own.invalid").expect("it is an address");
     let url = base.join(text).ok().filter(|url| url.origin() == base.origin())?;
@@ -153,7 +151,7 @@ mod tests {
         allowed.target(text).map(|it| it.as_str().to_owned())
     }
 
-    /// Where a browser ends up that is sent to this target from our sign-in page.
+    /// Where a browser ends up that is redirected to this target from our sign-in page.
     fn lands(target: &Target) -> Url {
         Url::parse("https://auth.example.com/login?next=x").unwrap().join(target.as_str()).unwrap()
     }
@@ -224,7 +222,7 @@ mod tests {
         assert_eq!(other("/account"), None);
     }
 
-    /// The hosts that an attacker has, or would like to have.
+    /// Hosts that an attacker controls, or would like to.
     const HOSTS: [&str; 12] = [
         "e.com",
         "evil.example",
@@ -240,7 +238,7 @@ mod tests {
         "example.org",
     ];
 
-    /// Ways to write another host so that a careless reader takes it for a path or for ours.
+    /// Ways to write another host so that a careless parser takes it for a path or for our host.
     const SHAPES: [&str; 58] = [
         "//{}",
         "///{}",
@@ -352,7 +350,7 @@ mod tests {
         "https://app.example.com/ü",
     ];
 
-    /// Every hostile value: more than 700.
+    /// All hostile values: more than 700.
     fn corpus() -> Vec<String> {
         let shaped = SHAPES.iter().flat_map(|it| HOSTS.map(|host| it.replace("{}", host)));
         shaped.chain(OTHERS.map(str::to_owned)).collect()

@@ -1,4 +1,4 @@
-//! Every refusal of a form: the status, the word for scripts, what the operator reads, and the message.
+//! Every refusal of a form: its status, its word for scripts, its reason in the log, and its message.
 
 use std::time::Duration;
 
@@ -16,42 +16,42 @@ use crate::web::pages::{Alert, Field};
 /// Why a form is refused.
 #[derive(Clone)]
 pub(super) enum Refusal {
-    /// The field holds nothing that can be a username there.
+    /// The username is missing or malformed.
     InvalidUsername(SignForm),
-    /// The field holds nothing that can be a password.
+    /// The password is missing or of an impossible length.
     InvalidPassword,
-    /// The password may not be chosen.
+    /// The policy does not allow the password.
     WeakPassword(Flaw, Policy),
     /// Another account has the username, or it rests or is reserved.
     NameTaken,
-    /// No account can be created on this site.
+    /// Visitors cannot create accounts on this site.
     SignUpClosed,
-    /// It takes an invitation, and there is none.
+    /// Creating an account requires an invitation.
     SignUpByInvitation,
-    /// The invitation is not valid, or others were quicker.
+    /// The invitation is not valid, or was used up meanwhile.
     BadInvitation,
-    /// Name or password is wrong. Which of them is for the operator alone.
+    /// Name or password is wrong. Only the operator is told which.
     IncorrectCredentials(keys::ProofFailure),
     /// The current password is wrong.
     IncorrectPassword,
-    /// The password was not given in this session lately, and not with the request.
+    /// The password was not given in this session lately, and is not in the request.
     PasswordRequired,
-    /// There were too many failures; try again after this time.
+    /// Too many attempts have failed; the next one is allowed after this time.
     TooManyAttempts(Duration),
     InvalidTokenName,
     InvalidTokenLife,
     TooManyTokens,
 }
 
-/// A row of the table of refusals.
+/// The properties of a refusal.
 struct Facts {
-    /// For pages and plain text.
+    /// The status of pages and plain text.
     status: u16,
-    /// Status and word for scripts that ask for JSON.
+    /// The status and the word for scripts that ask for JSON.
     json: (u16, &'static str),
-    /// For the log.
+    /// The value of `reason` in the log.
     reason: &'static str,
-    /// For the visitor.
+    /// What the visitor is told.
     message: MessageKey,
     field: Field,
 }
@@ -135,7 +135,7 @@ impl Refusal {
         self.facts().reason
     }
 
-    /// The account that the operator should look after, if there is one.
+    /// The user whom it concerns, if the operator should look into it.
     pub(super) const fn user(&self) -> Option<&UserId> {
         match self {
             Self::IncorrectCredentials(
@@ -145,25 +145,25 @@ impl Refusal {
         }
     }
 
-    /// The name of the event in the log, which is `event` unless the requester has to wait.
+    /// The event for the log: `event`, unless the requester has to wait.
     pub(super) const fn event(&self, event: Event) -> Event {
         if let Self::TooManyAttempts(_) = self { Event::Throttled } else { event }
     }
 
-    /// Whether a browser may show this to a user who has just created an account with the same form, by a
-    /// second click: their name is taken, or their invitation used, or it was the last account for a while.
+    /// Whether a double click can cause it, after the first click created the account: the name is taken,
+    /// the invitation used up, or the limit on accounts reached.
     pub(super) const fn may_be_second_click(&self) -> bool {
         matches!(self, Self::NameTaken | Self::BadInvitation | Self::TooManyAttempts(_))
     }
 
-    /// A page that says so, instead of a form.
+    /// A page with the message, in place of a form.
     pub(super) fn page(&self, call: &Call<'_>) -> Response {
         let Facts { status, message, .. } = self.facts();
         call.problem(status, message)
     }
 
-    /// For a person the form again, which `draw` draws; for a script the sentence alone, or data if it
-    /// asks for that. It says how long to wait, if so.
+    /// For a person the form again, drawn by `draw`; for a script the message alone, or JSON if it asks for
+    /// that. It says how long to wait, if so.
     pub(super) fn response(
         &self,
         call: &Call<'_>,
@@ -185,13 +185,13 @@ impl Refusal {
         })
     }
 
-    /// What the log says about this refusal of a user who is signed in.
+    /// The event for the log, for a refusal of a signed-in user.
     pub(super) fn note(&self, call: &SignedInCall<'_>, event: Event) -> Note {
         call.note(self.event(event)).with("reason", self.reason())
     }
 }
 
-/// Whole seconds, rounded up: a client that comes back then is not sent away again.
+/// Whole seconds, rounded up, so that a client that waits as long is not refused again.
 pub(super) fn seconds_of(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

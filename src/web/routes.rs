@@ -1,8 +1,8 @@
-//! The table of routes: what is answered where, to whom, and what it may cost.
+//! The table of routes: paths, methods, who may use them, and what a request may cost.
 //!
-//! `Allow`, 405, HEAD, the lane, the redirect or the 401 of requesters who are not signed in, and the
-//! table in `docs/http.md` (by a test) follow from it. The check endpoints for reverse proxies have a
-//! table of their own, as they follow other rules: [`forward_auth::checks`].
+//! `Allow`, 405, HEAD, the lane, the redirect or 401 without a session, and the table in `docs/http.md` (by
+//! a test) all follow from it. The check endpoints for reverse proxies follow other rules and have a table
+//! of their own: [`forward_auth::checks`].
 
 use super::call::{Answered, Call, SignedInCall};
 use super::handlers::{
@@ -16,10 +16,10 @@ use crate::base::clock::Moment;
 use crate::web::handlers::forward_auth::Alias;
 use crate::web::http::{Method, Note, Request, Response, Unreadable, Wants};
 
-/// Where monitoring asks whether requests are answered.
+/// The path for monitoring: whether the server works.
 pub(super) const HEALTH: &str = "/healthz";
 
-/// All routes.
+/// The routes, in the order of docs/http.md.
 pub(super) const ROUTES: &[Route] = &[
     get("/", SignedIn(profile::show)),
     form("/signup", Anyone(sign_in::show_sign_up), Anyone(sign_in::sign_up))
@@ -77,26 +77,26 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) methods: Methods,
     hashes: Hashes,
-    /// `GET` without a session is 401, and does not lead to the sign-in page.
+    /// Without a session, `GET` is answered with 401 instead of a redirect to the sign-in page.
     is_without_redirect: bool,
-    /// What another site sends is told 401 like a request without a session, as in Lucia's guide.
+    /// A request from another site gets 401, as without a session, which is what Lucia's guide does.
     hides_cross_origin: bool,
-    /// Whether the route exists at a site.
+    /// Whether the route exists on a site; `None`: on every site.
     pub(super) when: Option<fn(&Site) -> bool>,
 }
 
-/// The methods of a route, each with its handler. HEAD goes with GET.
+/// The methods of a route, each with its handler. GET includes HEAD.
 pub(super) enum Methods {
     Get(Handler),
     GetAndPost(Handler, Handler),
     Post(Handler),
-    /// A POST whose form has no fields, so that none is read.
+    /// A POST whose form has no fields, so that none is parsed.
     Button(Handler),
-    /// A redirect, whatever the method.
+    /// A redirect for any method.
     Any(Handler),
 }
 
-/// Who may: anyone; or users who are signed in, and the rest is sent to the sign-in page (GET) or gets
+/// Who may use a route: anyone, or signed-in users. Others are redirected to the sign-in page (GET) or get
 /// 401.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
@@ -106,14 +106,14 @@ pub(super) enum Handler {
 
 use Handler::{Anyone, SignedIn};
 
-/// When a POST computes a password hash, as far as the request tells.
+/// Whether a POST hashes a password, as far as the request tells.
 #[derive(Clone, Copy)]
 enum Hashes {
-    /// Never. It writes.
+    /// It does not. It writes.
     Never,
-    /// If this field holds what can be a password. Otherwise it may still write.
+    /// If this field contains a possible password. Otherwise it may still write.
     WithField(&'static str),
-    /// If this says so. Otherwise it is refused before anything is written.
+    /// If the function says so. Otherwise it is refused before anything is written.
     If(fn(&Call<'_>) -> bool),
 }
 
@@ -169,7 +169,7 @@ impl Route {
         self
     }
 
-    /// The methods it takes, for the `Allow` header.
+    /// The value of the `Allow` header.
     pub(super) const fn allow(&self) -> &'static str {
         match self.methods {
             Methods::Get(_) => "GET, HEAD",
@@ -190,7 +190,7 @@ fn find(site: &Site, path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|it| it.path == path).filter(|it| it.when.is_none_or(|when| when(site)))
 }
 
-/// Answers a request that is no check.
+/// Answers a request that is not a check.
 pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
     let route = find(site, &request.path);
     let call = Call::with_parameters(site, request, now);
@@ -235,7 +235,7 @@ fn refuse_unauthenticated(call: &Call<'_>, route: &Route) -> Response {
     }
 }
 
-/// Answers a request that another site made: nothing was looked at, nothing was changed.
+/// Refuses a request from another site, before anything else was looked at.
 fn refuse_cross_origin(call: &Call<'_>, route: Option<&Route>) -> Response {
     let response = if route.is_some_and(|it| it.hides_cross_origin) {
         call.unauthenticated()
@@ -252,9 +252,9 @@ fn unreadable(call: &Call<'_>, why: Unreadable) -> Response {
     }
 }
 
-/// The lane for a request that is no check: that for hashes only if a password may have to be hashed, so
-/// that most mistakes are told at once even while that lane is full; and that for reading only if nothing
-/// is written that the response waits for.
+/// The lane of a request that is not a check. A request is in the lane for hashing only if a password may
+/// have to be hashed, so that most mistakes are answered at once even if that lane is full; and in the lane
+/// for reading only if the response waits for no write.
 pub(super) fn lane(site: &Site, request: &Request, now: Moment) -> Lane {
     let route = find(site, &request.path).filter(|it| it.takes_posts());
     let Some(route) = route.filter(|_| request.method == Method::Post) else { return Lane::Page };
@@ -291,7 +291,7 @@ mod tests {
 
     const DOCUMENT: &str = include_str!("../../docs/http.md");
 
-    /// `METHOD /path` of every row of the tables under a heading, or behind a sentence.
+    /// `METHOD /path` of every row of the tables between two texts of the document.
     fn documented(from: &str, to: &str) -> BTreeSet<String> {
         let part = DOCUMENT.split(from).nth(1).unwrap().split(to).next().unwrap();
         let rows = part.lines().filter(|line| line.starts_with("| `"));

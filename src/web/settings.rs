@@ -1,4 +1,4 @@
-//! What the operator sets for the site.
+//! The operator's settings for the site.
 
 use std::time::Duration;
 
@@ -15,52 +15,51 @@ use crate::web::handlers::forward_auth::{Alias, IdentityHeaders};
 use crate::web::pages::Remember;
 use crate::web::pages::branding::Look;
 
-/// How the site is set up.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// Which requests are this site's own, and where it is.
+    /// The site's origin, and which requests count as its own.
     pub rule: cross_origin::Rule,
-    /// The path that every address of the site begins with.
+    /// The path prefix of every address of the site.
     pub prefix: PathPrefix,
-    /// How long sessions live, how often somebody may guess, and which names are not to be had.
+    /// The lifetimes of sessions, the limits on attempts, and the names that cannot be taken.
     pub rules: Rules,
-    /// Reverse proxies that are believed about where a request comes from.
+    /// Reverse proxies that are trusted to report the client address.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long the audit trail is kept; `None`: for good.
+    /// How long the audit log is kept; `None`: forever.
     pub audit_life: Option<Duration>,
-    /// What the sign-in form offers about being remembered; `None`: a box that is ticked.
+    /// Whether the sign-in form has a "Stay signed in" box; `None`: it has one, ticked.
     pub remember: Option<Remember>,
-    /// Which passwords may be chosen; `None`: the guide's without an origin, `standard` with one.
+    /// The password policy; `None`: `standard` with an origin, the rule of Lucia's guide without.
     pub policy: Option<Policy>,
-    /// The domain whose hosts all get the session cookie; `None`: this host and no other.
+    /// The domain whose hosts all receive the session cookie; `None`: this host alone.
     pub cookie_domain: Option<Domain>,
-    /// Apps behind this sign-in: where people may be sent back to.
+    /// The apps behind this site, to which users may be redirected.
     pub apps: Vec<Origin>,
     /// Other gates whose check endpoints are answered.
     pub aliases: Vec<Alias>,
-    /// The headers that tell apps who somebody is.
+    /// The headers that tell apps who the user is.
     pub identity: IdentityHeaders,
-    /// Whether checks take passwords and access tokens.
+    /// Whether checks accept passwords and access tokens.
     pub basic_auth: bool,
-    /// Who may make an account.
+    /// Who may create an account.
     pub sign_ups: SignUps,
     pub look: Look,
 }
 
 impl Settings {
-    /// Which passwords may be chosen, in the end.
+    /// The password policy, with the default applied.
     pub fn policy(&self) -> Policy {
         let is_real = self.rule.own.is_some();
         self.policy.unwrap_or(if is_real { Policy::Standard } else { Policy::Minimal })
     }
 
-    /// What the sign-in form offers about being remembered, in the end.
+    /// The "Stay signed in" box, with the default applied.
     pub fn remember(&self) -> Remember {
         self.remember.unwrap_or(Remember::Offered(true))
     }
 
-    /// Names that nobody may take at sign-up, in the end: where the site is tried out, the guide's rules
-    /// hold to the letter, and only what the operator lists is reserved.
+    /// The names that cannot be taken at sign-up. Without an origin, Lucia's guide is followed to the
+    /// letter, and only the operator's list is reserved.
     pub fn reserved(&self) -> Reserved {
         let listed = self.rules.reserved.clone();
         if self.rule.own.is_some() { listed.and_roles() } else { listed }

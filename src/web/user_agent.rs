@@ -1,5 +1,5 @@
 //! A short description of a `User-Agent`, by which users recognise their sessions: `Firefox on Linux`.
-//! Pure. The header can be forged, so nothing is decided by it.
+//! Pure. The header can be forged, so nothing depends on it.
 
 /// The browser and the system that a `User-Agent` names; empty if neither is known.
 pub fn name(user_agent: &str) -> String {
@@ -10,7 +10,7 @@ pub fn name(user_agent: &str) -> String {
     }
 }
 
-/// The product. Most browsers also name others, out of habit; the first in this list wins.
+/// The browser. Most also name others, for compatibility; the first match in this list counts.
 fn product(user_agent: &str) -> Option<&'static str> {
     const PRODUCTS: [(&str, &str); 12] = [
         ("Edg/", "Edge"),

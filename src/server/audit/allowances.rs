@@ -1,9 +1,9 @@
-//! How many records of what anybody can cause are kept.
+//! How many records are kept of events that a client can cause in any number.
 //!
-//! Decides it for each user, or for each client address where no user is known, so that no amount of one
-//! account's or one address's records keeps those of another out; and counts what is left out by the
-//! same key, event by event. The first records of each client are kept whatever others have used up, its own
-//! user included. Memory is bounded: it forgets everything when a minute is over.
+//! Each user has an allowance, or each client address where no user is known, so that a flood from one
+//! account or address does not crowd out the records of others. What is left out is counted under the same
+//! key, event by event. The first records of each client are kept, even if its user's allowance is used up.
+//! Memory is bounded: everything is reset once a minute.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,45 +14,45 @@ use crate::base::ip_prefix::{ClientPrefix, SubscriberPrefix};
 
 const MINUTE_MILLIS: i64 = 60_000;
 
-/// Records of one event that one cause may add in a minute.
+/// The most records of one event that one cause may add in a minute.
 pub(super) const EACH_MAX: u64 = 100;
 
-/// The first records of an event about a user in a minute, which no total limits.
+/// The first records of an event about a user in a minute, which the total does not limit.
 const FIRST_MAX: u64 = 10;
 
-/// The first records of an event from one client address in a minute, which neither a total nor the allowance
-/// of the user limits: an address that is new in a flood leaves a trace.
+/// The first records of an event from one client address in a minute, which neither the total nor the user's
+/// allowance limits, so that an address that appears during a flood leaves a trace.
 const FIRST_OF_CLIENT_MAX: u64 = 3;
 
-/// The same from one subscriber, who may have 65,536 client addresses.
+/// The most of these first records from one subscriber, who may have 65,536 client addresses.
 const FIRST_OF_SUBSCRIBER_MAX: u64 = 10;
 
-/// First records of one event from all clients in a minute.
+/// The most of these first records of one event from all clients in a minute.
 const FIRST_OF_CLIENTS_TOTAL_MAX: u64 = 3_000;
 
-/// Records of one event in a minute from all causes together, beyond the first ones: a flood from many
-/// addresses or accounts cannot fill the disk.
+/// The most records of one event in a minute from all causes together, beyond the first ones, so that a
+/// flood from many addresses or accounts cannot fill the disk.
 const TOTAL_MAX: u64 = 1_000;
 
-/// Users, and client addresses, times events, that are told apart in a minute. Beyond it the new ones
-/// share one allowance.
+/// The most pairs of a user (or a client address) and an event that are counted apart in a minute. Beyond
+/// it, new ones share one allowance.
 const APART_MAX: usize = 10_000;
 
-/// Lines about what was left out in a minute; what is beyond is told as a sum for each event.
+/// The most records about what was left out in a minute; the rest becomes one sum for each event.
 const LINES_MAX: usize = 1_000;
 
-/// Whose allowance a record uses.
+/// The cause of a record, whose allowance it uses.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Cause {
     /// The user whom it is about.
     User(String),
-    /// The client address that it came from, where no user is known.
+    /// The client address, where no user is known.
     Client(ClientPrefix),
-    /// Neither is known, or there are too many to be told apart.
+    /// Neither is known, or there are too many to count apart.
     Other,
 }
 
-/// What was left out of one event in a minute that is over.
+/// How many records of one event were left out in a minute that is over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct LeftOut {
     pub(super) cause: Cause,
@@ -60,7 +60,7 @@ pub(super) struct LeftOut {
     pub(super) records: u64,
 }
 
-/// The allowances of the present minute. Shared by all threads.
+/// The allowances of the current minute. Shared by all threads.
 #[derive(Default)]
 pub(super) struct Allowances(Mutex<Minute>);
 
@@ -68,9 +68,9 @@ pub(super) struct Allowances(Mutex<Minute>);
 struct Minute {
     number: i64,
     users: HashMap<(Cause, Event), EventTally>,
-    /// Those of which no user is known.
+    /// By client address, where no user is known.
     clients: HashMap<(Cause, Event), EventTally>,
-    /// Records of each event beyond the first ones.
+    /// Records of each event, without the first ones of each user.
     totals: HashMap<Event, u64>,
     firsts: Firsts,
 }
@@ -118,8 +118,8 @@ struct EventTally {
 }
 
 impl Allowances {
-    /// Whether one more record of this event by this cause, from this client, may be kept. If it may not, or
-    /// there is no room for it, it is counted as left out.
+    /// Whether another record of this event by this cause, from this client, may be kept. If not, or without
+    /// room for it, it is counted as left out.
     pub(super) fn admit(
         &self,
         cause: Cause,
@@ -151,12 +151,12 @@ impl Allowances {
         true
     }
 
-    /// Counts a record as left out that should have been kept.
+    /// Counts a record that should have been kept as left out.
     pub(super) fn leave_out(&self, cause: Cause, event: Event) {
         self.admit(cause, None, event, false);
     }
 
-    /// Begins a new minute if the last one is over, and says what was left out in that.
+    /// Starts a new minute if the last one is over, and returns what was left out in that.
     pub(super) fn settle(&self, now: Moment) -> Vec<LeftOut> {
         let number = now.millis().div_euclid(MINUTE_MILLIS);
         let mut minute = self.lock();
@@ -168,7 +168,7 @@ impl Allowances {
         over.left_out()
     }
 
-    /// Begins anew, and says what was left out so far.
+    /// Resets all allowances, and returns what was left out so far.
     pub(super) fn take(&self) -> Vec<LeftOut> {
         std::mem::take(&mut *self.lock()).left_out()
     }
@@ -179,7 +179,7 @@ impl Allowances {
 }
 
 impl Minute {
-    /// Users first, and what is too much to be told one by one as a sum for each event.
+    /// Users first; beyond [`LINES_MAX`], one sum for each event.
     fn left_out(self) -> Vec<LeftOut> {
         let all = self.users.into_iter().chain(self.clients);
         let mut told: Vec<_> = all
@@ -221,7 +221,7 @@ mod tests {
         Cause::Client(IpAddr::from(number.to_be_bytes()).into())
     }
 
-    /// How many of so many records are kept.
+    /// How many of `records` attempts are kept.
     fn kept(all: &Allowances, cause: &Cause, event: Event, records: u64) -> u64 {
         kept_from(all, cause, None, event, records)
     }

@@ -1,9 +1,8 @@
-//! The audit trail: what matters for security, kept in the database.
+//! The audit log: writing security events to the database.
 //!
-//! Decides that keeping events never holds up a request: records go through a bounded queue to a thread
-//! of their own, which writes all that wait in one transaction. What is left out is counted by user and
-//! event, and the count is a record as well. Which events are kept is decided in `auth::events`: none is
-//! known by name here.
+//! Never delays a request: records go through a bounded queue to a thread of its own, which writes all that
+//! are queued in one transaction. What is left out is counted by user and event, and the count becomes a
+//! record. Which events are kept is decided in `auth::events`; none is known by name here.
 
 mod allowances;
 
@@ -24,24 +23,25 @@ use crate::store::{Error, Record};
 use crate::web::Site;
 use crate::web::http::Note;
 
-/// Records that wait to be written, at most.
+/// The most records that wait to be written.
 const WAITING_MAX: usize = 4_096;
 
-/// The same for records that have an allowance: the rest of the queue is for those that are always kept.
+/// The most that wait when a record with an allowance is added: the rest of the queue is for those that are
+/// always kept.
 const WAITING_WITH_ALLOWANCE_MAX: usize = WAITING_MAX / 2;
 
-/// Records that are written in one transaction, at most.
+/// The most records written in one transaction.
 const BATCH_MAX: usize = 256;
 
-/// How long to wait before records are written once more, when the database could not take them: doubled
-/// each time, up to [`RETRY_MAX`].
+/// How long to wait before another try when the database could not take records: doubled each time, up to
+/// [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// Where records are handed in. Shared by all threads.
+/// Accepts records for the audit log. Shared by all threads.
 pub struct Audit {
     queue: SyncSender<AuditEntry>,
-    /// Records that are queued or being written.
+    /// The number of records that are queued or being written.
     waiting: Arc<AtomicUsize>,
     lost: AtomicU64,
     allowances: Allowances,
@@ -49,12 +49,12 @@ pub struct Audit {
 
 enum AuditEntry {
     Record(Record),
-    /// Tell the sender when everything before this is written.
+    /// Signals the sender when everything before it is written.
     Flush(SyncSender<()>),
 }
 
 impl Audit {
-    /// An audit trail in the database of this site. Failures to write go to the log.
+    /// An audit log in the database of this site. Failures to write are logged.
     pub fn of(site: Arc<Site>, log: Arc<Log>) -> Self {
         let (queue, entries) = mpsc::sync_channel(WAITING_MAX);
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -63,7 +63,7 @@ impl Audit {
         Self { queue, waiting, lost: AtomicU64::new(0), allowances: Allowances::default() }
     }
 
-    /// Hands in what a request came to, if it is a matter of security.
+    /// Keeps the event of a response, if it is one for the audit log.
     pub fn keep(&self, note: &Note, address: Option<IpAddr>, request: &str, now: Moment) {
         let audited = note.event.audited();
         if audited == Audited::Never {
@@ -85,7 +85,7 @@ impl Audit {
         }
     }
 
-    /// Keeps the counts of what was left out in a minute that is over; to be called every few seconds.
+    /// Records what was left out in a minute that is over; to be called every few seconds.
     pub fn settle(&self, now: Moment) {
         self.tell(self.allowances.settle(now), now);
     }
@@ -103,7 +103,7 @@ impl Audit {
         }
     }
 
-    /// Whether there was room for it.
+    /// Queues a record. `false` if there was no room.
     fn queue(&self, record: Record) -> bool {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let is_queued = self.queue.try_send(AuditEntry::Record(record)).is_ok();
@@ -114,13 +114,13 @@ impl Audit {
         is_queued
     }
 
-    /// Writes what was only counted so far, waits until everything is written, for `patience` at
-    /// most, and says how many records were lost or are not written yet.
+    /// Records what was left out so far, waits until everything is written, for `patience` at most, and
+    /// returns how many records were lost or are not written yet.
     pub fn flush(&self, patience: Duration, now: Moment) -> u64 {
         self.tell(self.allowances.take(), now);
         let (tell, told) = mpsc::sync_channel(1);
         if self.queue.try_send(AuditEntry::Flush(tell)).is_ok() {
-            // If the time is up there is nobody left to tell.
+            // After the time limit the answer does not matter.
             let _ = told.recv_timeout(patience);
         }
         let waiting = u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
@@ -128,7 +128,7 @@ impl Audit {
     }
 }
 
-/// Whose allowance a record uses: that of the user whom it is about, or else of the client.
+/// The user whom a record is about, or else the client.
 fn cause(note: &Note, client: Option<ClientPrefix>) -> Cause {
     match (field(note, "uid"), client) {
         (Some(id), _) => Cause::User(id),
@@ -170,14 +170,14 @@ fn write_all(site: &Site, log: &Log, entries: &Receiver<AuditEntry>, waiting: &A
             waiting.fetch_sub(records.len(), Ordering::Relaxed);
         }
         for tell in flushing {
-            // Whoever asked may have lost patience.
+            // The receiver may have stopped waiting.
             let _ = tell.send(());
         }
     }
 }
 
-/// Writes records. A database that cannot take them now, as another process holds its lock, is tried
-/// again: what they tell of has been answered, and must not be missing from the trail.
+/// Writes records. If the database cannot take them now, as another process holds the lock, it tries again:
+/// the events have happened and must not be missing from the audit log.
 fn write(site: &Site, log: &Log, records: &[Record]) {
     let mut pause = RETRY;
     while let Err(err) = site.keep(records) {

@@ -1,5 +1,4 @@
-//! Who is let in: accepting connections, how many one address may have, and who goes when there is no
-//! room.
+//! Accepting connections: how many one address may have, and which are closed when there is no room.
 
 use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
@@ -37,17 +36,18 @@ impl Gate {
             Err(err)
                 if matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
             Err(err) => {
-                // No descriptor or no memory is left: give one back, and let some time pass.
+                // Out of descriptors or memory: free one, and wait a little.
                 self.note("accept_failed", &[("cause", &err.to_string())]);
-                // The kernel says so even when nobody is waiting: who has just come in may stay.
+                // The kernel reports this even if no connection is waiting, so connections that have just
+                // arrived stay.
                 self.evict(ACCEPT_PAUSE);
                 self.accept_after = Some(self.now + ACCEPT_PAUSE);
             }
         }
     }
 
-    /// Takes a connection in. At the cap those go that have been without a request the longest, so
-    /// that the newest connection always gets in while one is idle.
+    /// Takes a connection in. At the limit, those that have been without a request the longest are closed,
+    /// so that a new connection gets in as long as any is idle.
     pub(super) fn admit(&mut self, mut stream: Stream, peer: Option<IpAddr>) {
         if self.connections.len() >= self.limits.connections {
             self.evict(Duration::ZERO);
@@ -78,15 +78,15 @@ impl Gate {
         peer.is_loopback() || self.limits.trusted_proxies.iter().any(|it| it.contains(&peer))
     }
 
-    /// Says that there is no room, if that fits into the first packet.
+    /// Answers that the server is busy, if that fits into the first packet, and closes the connection.
     pub(super) fn turn_away(&mut self, mut stream: Stream) {
         self.note("turned_away", &[]);
         let said = self.site.refuse(Problem::Busy, None, false);
         let _ = stream.write(&response_frame::with_connection(&said.bytes, Persistence::Closed));
     }
 
-    /// Closes the connections that have been without a whole request the longest, for `age` at
-    /// least: one in 64, as looking for them costs as much as for one.
+    /// Closes some of the connections that have been without a complete request for `age` or longer, the
+    /// oldest first: one in 64, since finding many costs as much as finding one.
     pub(super) fn evict(&mut self, age: Duration) {
         let is_old = |it: &Connection| it.is_evictable() && it.since + age <= self.now;
         let waiting = self.connections.iter().filter(|(_, it)| is_old(it));
@@ -102,7 +102,8 @@ impl Gate {
         self.note("evicted", &[("connections", &count.to_string())]);
     }
 
-    /// Accepts the connections that wait already, closes the listeners, and closes connections without a request.
+    /// Accepts the connections that already wait, closes the listeners, and closes connections without a
+    /// request.
     pub(super) fn stop(&mut self) {
         if self.closing.is_some() {
             return;
@@ -118,7 +119,7 @@ impl Gate {
         self.closing = Some(self.now + FAREWELL);
         let keys: Vec<_> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
-            // One last read: a request may lie in the kernel, its event not yet here.
+            // One last read: a request may have arrived whose event has not.
             if let Some(connection) = self.connections.get_mut(key) {
                 connection.is_readable = true;
             }

@@ -1,4 +1,4 @@
-//! Connections to the workers: how whole requests leave the gate, and how answers come back.
+//! Connections to the workers: how complete requests leave the gate, and how responses come back.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -15,7 +15,7 @@ use super::stream::{Moved, Stream, moved};
 use super::{ACCEPT_PAUSE, FIRST_KEY, Gate, GateEvent, WORK};
 use crate::web::http::Problem;
 
-/// A request that is under way to the workers.
+/// A request that was sent to the workers and has no response yet.
 #[derive(Clone, Copy)]
 pub(super) struct InFlight {
     pub(super) id: RequestId,
@@ -28,13 +28,13 @@ pub(super) struct BackendConnection {
     pub(super) stream: Stream,
     pub(super) lane: usize,
     pub(super) generation: u64,
-    /// What is under way on it: answers come in this order.
+    /// The requests sent on it, in the order in which the responses will come.
     pub(super) in_flight: VecDeque<InFlight>,
     pub(super) is_proven: bool,
     outbox: Vec<u8>,
     sent: usize,
     inbox: Vec<u8>,
-    /// Bytes of the inbox that were given away.
+    /// How many bytes of the inbox were handed out.
     used: usize,
 }
 
@@ -54,13 +54,13 @@ impl BackendConnection {
         })
     }
 
-    /// Takes a request; [`BackendConnection::write_on`] sends it off.
+    /// Appends a request; [`BackendConnection::write_on`] sends it.
     pub(super) fn load(&mut self, in_flight: InFlight, job: &[u8]) {
         self.in_flight.push_back(in_flight);
         self.outbox.extend_from_slice(job);
     }
 
-    /// Writes as much as goes. `false` if the connection is of no use.
+    /// Writes as much as the socket takes. `false` if the connection is broken.
     pub(super) fn write_on(&mut self) -> bool {
         while self.sent < self.outbox.len() {
             match moved(|| self.stream.write(&self.outbox[self.sent..])) {
@@ -74,7 +74,7 @@ impl BackendConnection {
         true
     }
 
-    /// Reads what has come. `false` if the connection is at its end.
+    /// Reads what has arrived. `false` if the connection has ended.
     pub(super) fn read_on(&mut self, scratch: &mut [u8]) -> bool {
         loop {
             match moved(|| self.stream.read(scratch)) {
@@ -85,8 +85,8 @@ impl BackendConnection {
         }
     }
 
-    /// The next answer, and what it answers. `None` if it is not whole yet, and an error if what
-    /// came is no answer of ours.
+    /// The next response, and the request that it answers. `None` if it is not complete, and an error if
+    /// the bytes are not a response of ours.
     pub(super) fn next(&mut self) -> Result<Option<(InFlight, &[u8])>, BadResponse> {
         let start = self.used;
         if start == self.inbox.len() {
@@ -107,11 +107,11 @@ impl BackendConnection {
     }
 }
 
-/// What came from a worker is no answer: nobody asked for it, or it is not framed as ours are.
+/// The bytes from a worker are not a response: none was expected, or it is not framed as ours are.
 pub(super) struct BadResponse;
 
 impl Gate {
-    /// Sends requests of a lane off, as long as there is somebody to take them.
+    /// Sends queued requests of a lane, as long as workers can take them.
     pub(super) fn dispatch(&mut self, index: usize) {
         while let Some((client, id)) = self.next_of(index) {
             if let Some(connection) = self.waiting(id) {
@@ -126,7 +126,7 @@ impl Gate {
             }
             self.lanes[index].queue.take(client);
         }
-        // Only now, so that what goes the same way goes in one write.
+        // Only now, so that requests on the same connection go in one write.
         let broken = |key: &usize| !self.backends[*key].write_on();
         let broken: Vec<_> = self.lanes[index].backends.iter().copied().filter(broken).collect();
         for key in broken {
@@ -134,7 +134,7 @@ impl Gate {
         }
     }
 
-    /// The request of a lane whose turn it is, of a subscriber who has not enough under way.
+    /// The next request of a lane whose subscriber has not too many in flight.
     pub(super) fn next_of(&self, index: usize) -> Option<(Client, RequestId)> {
         let lane = &self.lanes[index];
         let in_flight = || lane.backends.iter().flat_map(|&it| &self.backends[it].in_flight);
@@ -145,14 +145,14 @@ impl Gate {
         lane.queue.first(|subscriber| lane.bounds.each == usize::MAX || is_short(subscriber))
     }
 
-    /// The connection of this request, if it still waits.
+    /// The connection of this request, if the request still waits.
     pub(super) fn waiting(&self, id: RequestId) -> Option<&Connection> {
         let connection = self.connections.get(id.connection)?;
         (connection.serial == id.serial && connection.phase == Phase::Waiting).then_some(connection)
     }
 
-    /// A connection to the workers that can take a request: a free one, a new one, or one that has
-    /// room behind others.
+    /// A connection to the workers that can take a request: an idle one, a new one, or one with room behind
+    /// other requests.
     fn free_backend(&mut self, index: usize) -> Option<usize> {
         let lane = &self.lanes[index];
         let load = |key: usize| (self.backends[key].in_flight.len(), key);
@@ -186,7 +186,7 @@ impl Gate {
                 lane.unproven = true;
                 Some(key)
             }
-            // No descriptor is left for the moment.
+            // Out of descriptors for the moment.
             Err(err)
                 if !matches!(err.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) =>
             {
@@ -216,8 +216,8 @@ impl Gate {
         }
     }
 
-    /// Gives every answer that is whole to the connection that waits for it. `false` if something came
-    /// that is no answer.
+    /// Passes every complete response to the connection that waits for it. `false` if the bytes are not a
+    /// response.
     fn deliver_all(&mut self, key: usize) -> bool {
         loop {
             let backend = &mut self.backends[key];
@@ -249,8 +249,8 @@ impl Gate {
         }
     }
 
-    /// A connection to the workers that broke off. Nobody can say whether the requests on it were
-    /// acted on, so they are not repeated.
+    /// Gives up a broken connection to the workers. Its requests may have been processed or not, so they
+    /// are not repeated.
     pub(super) fn fail_backend(&mut self, key: usize) {
         for in_flight in std::mem::take(&mut self.backends[key].in_flight) {
             let id = in_flight.id;
@@ -275,7 +275,7 @@ impl Gate {
         }
     }
 
-    /// Closes what is free of the connections to older workers, and tells when none is left.
+    /// Closes idle connections to older workers, and reports when none is left.
     pub(super) fn leave_old_workers(&mut self) {
         let generation = self.generation;
         self.backends

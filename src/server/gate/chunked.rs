@@ -1,17 +1,17 @@
-//! The body of a request that comes in chunks (RFC 9112 § 7.1), decoded strictly.
+//! A request body in chunked coding (RFC 9112 § 7.1), decoded strictly.
 //!
-//! Decides where it ends and what it holds. Pure. Everything about it is bounded: what it holds,
-//! and what it spends on saying how it is cut up.
+//! Decides where the body ends and what it contains. Pure. Both the content and the overhead of chunking
+//! are bounded.
 
 use crate::web::http::{BODY_BYTES_MAX, Problem};
 
-/// Bytes of all the lines between the data, at most: some 3,000 chunks.
+/// The most bytes of framing (chunk sizes, extensions, line breaks): enough for some 3,000 chunks.
 const OVERHEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes of one such line, at most. It holds a length and perhaps an extension, which is ignored.
+/// The longest line of framing: a size, and perhaps an extension, which is ignored.
 const LINE_BYTES_MAX: usize = 256;
 
-/// What has come of a body so far.
+/// Decodes a body as its bytes arrive.
 #[derive(Default)]
 pub struct ChunkDecoder {
     body: Vec<u8>,
@@ -23,10 +23,10 @@ pub struct ChunkDecoder {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum ChunkStep {
-    /// In the line that says how long the next chunk is.
+    /// In the line with the size of the next chunk.
     #[default]
     Size,
-    /// So many bytes of the chunk are to come.
+    /// In the data of a chunk, with so many bytes to come.
     Data(usize),
     /// In the line break behind the data.
     Break,
@@ -34,16 +34,16 @@ enum ChunkStep {
     End,
 }
 
-/// How far a body has come.
+/// How far a body has been decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChunkProgress {
     Partial,
-    /// It is whole. So many of the bytes that were fed belonged to it.
+    /// Complete. So many of the bytes that were fed belong to it.
     Whole(usize),
 }
 
 impl ChunkDecoder {
-    /// Takes the next bytes.
+    /// Decodes the next bytes. An error if they are malformed or exceed a limit.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<ChunkProgress, Problem> {
         let mut at = 0;
         while at < bytes.len() {
@@ -65,12 +65,12 @@ impl ChunkDecoder {
         Ok(ChunkProgress::Partial)
     }
 
-    /// The data so far.
+    /// The data that was decoded so far.
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }
 
-    /// Bytes of memory in use.
+    /// The memory in use, in bytes.
     pub fn weight(&self) -> usize {
         self.body.capacity() + self.line.capacity()
     }
@@ -84,7 +84,7 @@ impl ChunkDecoder {
         Ok(())
     }
 
-    /// Reads a line that has come to its end. Whether the body has, too.
+    /// Parses a complete line. `true` if the body ends with it.
     fn end_line(&mut self) -> Result<bool, Problem> {
         let Some(line) = self.line.strip_suffix(b"\r\n") else { return Err(Problem::Malformed) };
         self.step = match self.step {
@@ -96,7 +96,7 @@ impl ChunkDecoder {
                 length => ChunkStep::Data(length),
             },
             ChunkStep::Break if line.is_empty() => ChunkStep::Size,
-            // Trailer fields would have to stand here; nobody sends any, and we read none.
+            // Trailer fields would be here; no client sends any, and they are not supported.
             ChunkStep::End if line.is_empty() => return Ok(true),
             ChunkStep::Break | ChunkStep::End | ChunkStep::Data(_) => {
                 return Err(Problem::Malformed);
@@ -107,7 +107,7 @@ impl ChunkDecoder {
     }
 }
 
-/// The length in hex digits, and perhaps `;` and an extension that could be a token and a value.
+/// Parses the size in hex digits, with or without `;` and an extension that looks like a token and a value.
 fn size(line: &[u8]) -> Result<usize, Problem> {
     let end = line.iter().position(|&byte| byte == b';').unwrap_or(line.len());
     let (digits, extension) = line.split_at(end);
@@ -119,7 +119,7 @@ fn size(line: &[u8]) -> Result<usize, Problem> {
         return Err(Problem::Malformed);
     }
     let digits = std::str::from_utf8(digits).map_err(|_| Problem::Malformed)?;
-    // A number that fits nowhere is too large, not malformed.
+    // A number beyond `usize` is too large, not malformed.
     usize::from_str_radix(digits, 16)
         .ok()
         .filter(|&length| length <= BODY_BYTES_MAX)

@@ -1,4 +1,4 @@
-//! A connection from outside, and where it stands.
+//! A client connection and its state.
 
 use std::io::{Read, Write};
 use std::net::IpAddr;
@@ -10,63 +10,63 @@ use super::request_reader::RequestReader;
 use super::stream::{Moved, Stream, moved};
 use crate::base::ip_prefix::ClientPrefix;
 
-/// Where a connection stands. Each phase has one absolute deadline, and nothing a client does
-/// moves it except finishing.
+/// The phase of a connection. Each has one absolute deadline, and nothing that a client does extends it,
+/// except completing the phase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
     /// It may send a request.
     Reading,
-    /// Its request waits for a worker.
+    /// Its request is queued.
     Waiting,
     /// Its request is with a worker.
     Away,
-    /// Its answer is being written.
+    /// Its response is being written.
     Writing,
-    /// It has its last answer. What still comes is thrown away until it hangs up, or for a while: if
-    /// we hung up while something unread is here, the answer itself could be lost on the way.
+    /// Its last response is sent. Further input is discarded until the client closes the connection, or for
+    /// a while: closing it with unread input would reset it, and the client could lose the response.
     Lingering,
 }
 
-/// What comes after the answer.
+/// What follows the response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Then {
     Next,
     Close,
 }
 
-/// A connection from outside.
+/// A client connection.
 pub(super) struct Connection {
     pub(super) stream: Stream,
-    /// `None` behind a Unix socket.
+    /// `None` for a Unix socket.
     pub(super) peer: Option<IpAddr>,
-    /// The client that the connection counts for, if it is counted.
+    /// The client that the connection counts for, if connections of that client are limited.
     pub(super) client: Option<ClientPrefix>,
     pub(super) phase: Phase,
     pub(super) deadline: Instant,
-    /// Since when it has had no whole request.
+    /// Since when it has had no complete request.
     pub(super) since: Instant,
     pub(super) reader: RequestReader,
-    /// Changes with each request.
+    /// The number of its current request, unique in the gate.
     pub(super) serial: u64,
-    /// While its request waits: the lane, and whose request it is.
+    /// While its request is queued: the lane, and the client.
     pub(super) seat: Option<(usize, Client)>,
-    /// When that request had arrived whole.
+    /// When that request was complete.
     pub(super) arrived: Instant,
     pub(super) is_to_head: bool,
     pub(super) persistence: Persistence,
-    /// The request as the workers will get it, while it waits for them.
+    /// The request in the form that the workers get, while it is queued.
     pub(super) job: Vec<u8>,
     /// What is left to write, and how much of it was written.
     pub(super) outbox: Vec<u8>,
     pub(super) sent: usize,
     pub(super) then: Then,
-    /// There may be something to read.
+    /// There may be input to read.
     pub(super) is_readable: bool,
-    /// The client has said that it will send no more.
+    /// The client has closed its sending side.
     pub(super) is_ending: bool,
-    /// Bytes that were read and thrown away after the last answer.
+    /// Bytes discarded after the last response.
     pub(super) drained: usize,
-    /// The memory that it was last counted with.
+    /// The memory for which it is accounted.
     pub(super) accounted: usize,
 }
 
@@ -102,24 +102,24 @@ impl Connection {
         }
     }
 
-    /// Whether it may be sent away to make room: it has no whole request here.
+    /// Whether it may be closed to make room: it has no complete request.
     pub(super) const fn is_evictable(&self) -> bool {
         matches!(self.phase, Phase::Reading | Phase::Lingering)
     }
 
-    /// Whether it waits for the answer to this request.
+    /// Whether it waits for the response to this request.
     pub(super) fn is_away_with(&self, id: RequestId) -> bool {
         self.phase == Phase::Away && self.serial == id.serial
     }
 
-    /// Bytes of memory in use.
+    /// The memory in use, in bytes.
     pub(super) fn weight(&self) -> usize {
         self.reader.weight() + self.job.capacity() + self.outbox.capacity()
     }
 
-    /// Reads into `scratch`. Nothing more is expected once less than all of it was filled, unless
-    /// the client is ending: then the end itself is still to be read.
-    // LIMIT: TCP urgent data ends a read early. Who sends it waits until they send something more.
+    /// Reads into `scratch`. If that was not filled, no more input is expected; but if the client has
+    /// closed its sending side, the end is still to be read.
+    // LIMIT: TCP urgent data ends a read early. A client that uses it waits until it sends more.
     pub(super) fn read(&mut self, scratch: &mut [u8]) -> Moved {
         let result = moved(|| self.stream.read(scratch));
         self.is_readable = match result {
@@ -143,7 +143,7 @@ impl Connection {
         None
     }
 
-    /// Writes a whole answer, and keeps what the client does not take at once.
+    /// Starts to write a complete response, and keeps what the socket does not take at once.
     pub(super) fn begin_to_write(
         &mut self,
         answer: &[u8],
@@ -159,7 +159,7 @@ impl Connection {
         };
         let written = match moved(|| self.stream.write(answer)) {
             Moved::Bytes(count) => count,
-            // If it is gone, the next write tells.
+            // If the connection is broken, the next write finds out.
             Moved::Later | Moved::Gone => 0,
         };
         self.outbox = answer[written..].to_vec();

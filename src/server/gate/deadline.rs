@@ -1,20 +1,20 @@
-//! Until when a request has to be answered, on its way from the gate to a worker.
+//! The deadline of a request, passed from the gate to a worker.
 //!
-//! Patience counts from the arrival of a request, wherever it waits: in the gate, behind others at a worker,
-//! for the database. Pure, but for the moment that is counted from, which is the same for all threads.
+//! A request's time limit counts from its arrival, wherever it then waits: in the gate, behind others at a
+//! worker, for the database. Pure, except for the origin of the count, which all threads share.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// What is counted from: the first time that anything is.
+/// The origin of the count: the first use.
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// A moment as text. One from before the beginning becomes the beginning.
+/// A moment as text, in microseconds. One before the origin is written as the origin.
 pub(super) fn write(moment: Instant) -> String {
     moment.saturating_duration_since(*BEGINNING).as_micros().to_string()
 }
 
-/// The moment that `write` wrote, to the microsecond. `None` if it wrote something else.
+/// Parses what `write` wrote. `None` for anything else.
 pub fn read(text: &str) -> Option<Instant> {
     BEGINNING.checked_add(Duration::from_micros(text.parse().ok()?))
 }

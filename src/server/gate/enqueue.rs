@@ -1,4 +1,4 @@
-//! A whole request gets its seat in a lane, and loses it again.
+//! Putting complete requests into the queue of a lane, and taking them out again.
 
 use super::connection::Phase;
 use super::head::{self, Head};
@@ -9,7 +9,8 @@ use crate::web;
 use crate::web::http::{Problem, Request};
 
 impl Gate {
-    /// Puts a whole request into its lane, or says that the lane is full.
+    /// Puts a complete request into the queue of its lane, or answers at once: from the site, or that the
+    /// lane is full. `false` if nothing is left to do for the connection.
     pub(super) fn enqueue(&mut self, key: usize, head: &Head, body: &[u8]) -> bool {
         if self.answer_at_once(key, head, body) {
             return true;
@@ -33,7 +34,7 @@ impl Gate {
         connection.serial = self.serial;
         connection.arrived = self.now;
         connection.deadline = self.now + patience;
-        // A page waits for nothing that could take so long.
+        // A page never waits that long.
         let deadline = (index != PAGES).then_some(connection.deadline);
         connection.job = head.write(body, peer, deadline);
         connection.phase = Phase::Waiting;
@@ -42,7 +43,7 @@ impl Gate {
         false
     }
 
-    /// The lane for a request that may be more than a look at a page.
+    /// The lane of a request that may write or hash a password.
     fn lane_for(&self, request: &Request) -> usize {
         match self.site.lane(request) {
             web::Lane::Page => PAGES,
@@ -51,8 +52,8 @@ impl Gate {
         }
     }
 
-    /// Whether a request of this client may wait in a lane. When all seats are taken, somebody else may have
-    /// to give theirs up for it.
+    /// Whether a request of this client may join the queue of a lane. If the queue is full, the request of
+    /// a client with many may have to leave it.
     fn has_seat(&mut self, index: usize, client: Client) -> bool {
         let lane = &mut self.lanes[index];
         if lane.queue.len() < lane.bounds.waiting {
@@ -65,17 +66,17 @@ impl Gate {
         true
     }
 
-    /// Says that it is busy to a client whose request has lost its seat: nothing was begun.
+    /// Answers that the server is busy: the request has left the queue before any work on it.
     pub(super) fn give_up(&mut self, key: usize) {
         let connection = &mut self.connections[key];
         connection.seat = None;
         let request = head::reread(&connection.job, connection.peer);
         self.answer(key, Problem::Busy, request.as_ref());
-        // Not now: they may have the next request here already, which would take the seat.
+        // Deferred: the client's next request may be here already, and would take the free place.
         self.answered.push(key);
     }
 
-    /// Takes the request of a connection out of the queue in which it waits.
+    /// Takes the request of a connection out of its queue.
     pub(super) fn leave_seat(&mut self, key: usize) {
         let connection = &mut self.connections[key];
         if let Some((index, client)) = connection.seat.take() {

@@ -1,4 +1,4 @@
-//! What the gate is told from other threads, and what it tells them.
+//! Messages between the gate and other threads.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,28 +6,28 @@ use std::sync::mpsc::Sender;
 
 use mio::Waker;
 
-/// The workers that the gate hands requests to: a generation of them, and where each lane listens.
+/// A generation of workers: the sockets on which its lanes listen.
 #[derive(Clone)]
 pub struct WorkerSockets {
     pub generation: u64,
-    /// The socket of the page lane.
+    /// The socket of the lane for reading.
     pub pages: PathBuf,
-    /// The socket of the lane for writes.
+    /// The socket of the lane for writing.
     pub writes: PathBuf,
-    /// The socket of the slow lane.
+    /// The socket of the lane for hashing.
     pub slow: PathBuf,
 }
 
-/// What the gate has to tell.
+/// What the gate reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GateEvent {
-    /// The workers of this generation do not take connections any more.
+    /// The workers of this generation no longer accept connections.
     Unreachable(u64),
     /// No connection to workers older than this generation is left.
     Left(u64),
 }
 
-/// What the gate is told.
+/// What the gate is told to do.
 pub(super) enum GateCommand {
     Follow(WorkerSockets),
     Stop,
@@ -40,18 +40,18 @@ pub struct GateHandle {
 }
 
 impl GateHandle {
-    /// Hands requests to these workers from now on.
+    /// Directs new requests to these workers.
     pub fn follow(&self, workers: WorkerSockets) {
         self.say(GateCommand::Follow(workers));
     }
 
-    /// Accepts no connection any more, and ends when all are served.
+    /// Stops accepting connections; the gate ends when all are served.
     pub fn stop(&self) {
         self.say(GateCommand::Stop);
     }
 
     fn say(&self, command: GateCommand) {
-        // A gate that is gone needs no more commands.
+        // A gate that has ended needs no commands.
         let _ = self.commands.send(command);
         let _ = self.waker.wake();
     }

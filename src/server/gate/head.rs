@@ -1,8 +1,8 @@
-//! The head of a request: read strictly, and written anew.
+//! The head of a request: parsed strictly, and written anew.
 //!
-//! Decides what is a request at all, where its body ends and which fields go on. Pure: bytes in,
-//! values out. Whatever two readers could understand in two ways is refused here, once, so that
-//! nobody behind the gate ever has to.
+//! Decides what is a request at all, where its body ends and which fields are forwarded. Pure: bytes in,
+//! values out. What two parsers could understand differently is refused here, so that nothing behind the
+//! gate has to.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -10,27 +10,27 @@ use std::time::Instant;
 use super::deadline;
 use crate::web::http::{BODY_BYTES_MAX, Method, Problem, Request};
 
-/// Bytes of a head, at most, with its last empty line.
+/// The longest head in bytes, with its final empty line.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Fields of a head, at most.
+/// The most fields in a head.
 pub const FIELDS_MAX: usize = 100;
 
-/// Bytes of a target, at most.
+/// The longest target in bytes.
 pub const TARGET_BYTES_MAX: usize = 4 * 1024;
 
-/// The field that tells the workers where a request came from. Any field whose name begins like
-/// this is ours alone: what a client sends under such a name is dropped.
+/// The field that tells the workers the client's address. Fields whose name starts like this are reserved:
+/// those that a client sends are dropped.
 pub const PEER_FIELD: &str = "X-Gate-Peer";
 
-/// The field that tells them until when a request has to be answered: see [`super::deadline`]. It stands
-/// behind the other one.
+/// The field that tells them the deadline of a request: see [`super::deadline`]. It comes after the other
+/// one.
 pub const DEADLINE_FIELD: &str = "X-Gate-Deadline";
 const OURS: &str = "x-gate-";
 
-/// Fields that speak of the connection and not of the request (RFC 9110 § 7.6.1). They end here.
-/// `Upgrade` goes on without `Connection`, which alone would give it a meaning: a check for a proxy has
-/// to know who asks for a WebSocket.
+/// Fields about the connection and not the request (RFC 9110 § 7.6.1), which are not forwarded. `Upgrade`
+/// is forwarded, and has no effect without `Connection`: a check for a proxy has to know who asks for a
+/// WebSocket.
 const HOP_BY_HOP: [&str; 8] = [
     "connection",
     "content-length",
@@ -42,21 +42,21 @@ const HOP_BY_HOP: [&str; 8] = [
     "transfer-encoding",
 ];
 
-/// How far the bytes of a head have come.
+/// The result of looking for the end of a head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scan {
-    /// Its last empty line is not here yet.
+    /// The final empty line has not arrived.
     Partial,
-    /// It ends before this byte.
+    /// The head ends before this byte.
     Ends(usize),
-    /// It holds a line break that is half a line break, or a NUL: two readers would see two heads.
+    /// It contains an incomplete line break or a NUL, which parsers treat differently.
     Broken,
 }
 
-/// Looks for the end of a head in `bytes`, of which those before `seen` were looked at before.
+/// Looks for the end of a head in `bytes`, the first `seen` of which were searched before.
 pub fn scan(bytes: &[u8], seen: usize) -> Scan {
     if bytes.first().is_some_and(|first| !first.is_ascii_uppercase()) {
-        // Not the beginning of any method: TLS, say.
+        // This cannot start a method; it may be TLS.
         return Scan::Broken;
     }
     for (at, &byte) in bytes.iter().enumerate().skip(seen.saturating_sub(1)) {
@@ -72,42 +72,42 @@ pub fn scan(bytes: &[u8], seen: usize) -> Scan {
     Scan::Partial
 }
 
-/// Where the body of a request ends.
+/// How the end of a body is determined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Framing {
     Empty,
-    /// After so many bytes: [`BODY_BYTES_MAX`] at most.
+    /// By its length: [`BODY_BYTES_MAX`] at most.
     Length(usize),
     Chunked,
 }
 
-/// What becomes of the connection after the answer.
+/// What happens to the connection after the response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Persistence {
-    /// It is kept, as HTTP/1.1 does when nothing is said.
+    /// It is kept, which is the default of HTTP/1.1.
     Kept,
-    /// It is kept, and an HTTP/1.0 client wants to be told so.
+    /// It is kept, and the response says so, as an HTTP/1.0 client needs.
     KeptAloud,
     Closed,
 }
 
-/// A head that was read and may go on.
+/// A parsed head that may be forwarded.
 pub struct Head {
-    /// The method, as it was sent.
+    /// As it was sent.
     method: String,
-    /// The target: begins with a slash, holds visible ASCII only.
+    /// As it was sent: it starts with a slash and is visible ASCII.
     target: String,
-    /// Names and values that go on, in the order they came. Values hold ASCII only.
+    /// Names and values of the forwarded fields, in their original order. Values are ASCII.
     fields: Vec<(String, String)>,
     pub framing: Framing,
-    /// What becomes of the connection.
+    /// Whether the connection is kept after the response.
     pub persistence: Persistence,
-    /// The client waits to be told that it may send its body.
+    /// The client waits for `100 Continue` before it sends its body.
     pub expects_continue: bool,
 }
 
 impl Head {
-    /// Reads a head that [`scan`] found the end of.
+    /// Parses a head whose end [`scan`] has found.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let mut slots = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let mut raw = httparse::Request::new(&mut slots);
@@ -133,7 +133,7 @@ impl Head {
         })
     }
 
-    /// The bytes that the workers get: this head, written anew, with its body in one piece.
+    /// The bytes for the workers: this head, written anew, with its body in one piece.
     pub fn write(&self, body: &[u8], peer: Option<IpAddr>, deadline: Option<Instant>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512 + body.len());
         let mut push = |parts: &[&str]| {
@@ -145,7 +145,7 @@ impl Head {
         for (name, value) in &self.fields {
             push(&[name, ": ", value, "\r\n"]);
         }
-        // HTTP/1.0 knew no Host; what is written here is HTTP/1.1, which wants one.
+        // HTTP/1.0 has no Host; the request is forwarded as HTTP/1.1, which needs one.
         if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             push(&["Host: \r\n"]);
         }
@@ -163,14 +163,14 @@ impl Head {
         bytes
     }
 
-    /// Bytes of memory in use, about.
+    /// The approximate memory in use, in bytes.
     pub fn weight(&self) -> usize {
-        // A name and a value are two strings, each with its own overhead in the allocator.
+        // A name and a value are two strings, each with an overhead in the allocator.
         let field = |(name, value): &(String, String)| 80 + name.len() + value.len();
         self.method.len() + self.target.len() + self.fields.iter().map(field).sum::<usize>()
     }
 
-    /// The same as a plain value, for whoever decides on the way of a request.
+    /// The request as a plain value, for deciding its lane.
     pub fn request(&self, body: &[u8], peer: Option<IpAddr>) -> Request {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         Request {
@@ -183,8 +183,8 @@ impl Head {
         }
     }
 
-    /// Whether it may be more than a look at a page: it may change something, or come with a password in the
-    /// header of HTTP Basic.
+    /// Whether it may need more than reading: it may change something, or has an `Authorization` field with
+    /// a password.
     pub fn may_cost(&self) -> bool {
         let is_basic = |(name, value): &(String, String)| {
             name.eq_ignore_ascii_case("authorization")
@@ -193,26 +193,24 @@ impl Head {
         !self.method().is_safe() || self.fields.iter().any(is_basic)
     }
 
-    /// What it asks for, without a query.
+    /// The target without the query.
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    /// What the request asks to be done.
     pub fn method(&self) -> Method {
         Method::parse(&self.method)
     }
 }
 
-/// What [`Head::write`] wrote for a client with this address, as a plain value. `None` if it was something
-/// else.
+/// Parses what [`Head::write`] wrote for a client with this address. `None` for anything else.
 pub fn reread(bytes: &[u8], peer: Option<IpAddr>) -> Option<Request> {
     let Scan::Ends(at) = scan(bytes, 0) else { return None };
     Head::parse(&bytes[..at]).ok().map(|head| head.request(&bytes[at..], peer))
 }
 
-/// A method of capital letters and a target in origin form (RFC 9112 § 3.2.1). The other forms are
-/// for proxies; `*` asks nothing that we answer.
+/// Checks for a method of capital letters and a target in origin form (RFC 9112 § 3.2.1). The other forms
+/// are for proxies, or, as `*`, not supported.
 fn check_line(method: &str, target: &str) -> Result<(), Problem> {
     if target.len() > TARGET_BYTES_MAX {
         return Err(Problem::TargetTooLong);
@@ -223,7 +221,7 @@ fn check_line(method: &str, target: &str) -> Result<(), Problem> {
     if is_method && is_path { Ok(()) } else { Err(Problem::Malformed) }
 }
 
-/// One Host, and one that can be a host (RFC 9112 § 3.2). HTTP/1.0 knew none.
+/// Checks for exactly one valid Host (RFC 9112 § 3.2), which is optional in HTTP/1.0.
 fn check_host(fields: &[httparse::Header<'_>], minor: u8) -> Result<(), Problem> {
     let mut hosts = values(fields, "host");
     let is_good = match (hosts.next(), hosts.next()) {
@@ -257,7 +255,7 @@ fn length(digits: &[u8]) -> Result<Framing, Problem> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Problem::Malformed);
     }
-    // A number of any length is a number: one that fits nowhere is too large, not malformed.
+    // A number of any length is valid: one beyond `usize` is too large, not malformed.
     let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     match number {
         Some(length) if length <= BODY_BYTES_MAX => Ok(Framing::Length(length)),
@@ -299,8 +297,8 @@ fn goes_on(name: &str) -> bool {
     !is_ours && !HOP_BY_HOP.iter().any(|it| name.eq_ignore_ascii_case(it))
 }
 
-/// A field whose value holds ASCII only. A neighbour's cookie in UTF-8 is no reason to turn
-/// somebody away, and nothing that we read needs such a byte.
+/// A name and a value, with `?` for every byte that is not ASCII. Another site's cookie in UTF-8 must not
+/// fail the request, and no field that is read here needs such bytes.
 fn plain(field: &httparse::Header<'_>) -> (String, String) {
     let ascii = |&byte: &u8| if byte.is_ascii() { char::from(byte) } else { '?' };
     (field.name.to_owned(), field.value.iter().map(ascii).collect())
@@ -509,8 +507,8 @@ mod tests {
             let cut = cut.min(bytes.len());
             let whole = scan(bytes, 0);
             let first = scan(&bytes[..cut], 0);
-            // A head that is found or broken stays so, and one that is partial is judged later as
-            // if it had come at once.
+            // A complete or broken head stays so, and a partial one is judged later as if it had come at
+            // once.
             match first {
                 Scan::Partial => prop_assert_eq!(scan(bytes, cut), whole),
                 Scan::Ends(_) | Scan::Broken => prop_assert_eq!(first, whole),

@@ -1,34 +1,33 @@
-//! A lane: the requests that wait for its workers, and the private connections that lead there.
+//! A lane: its queue of requests, and the private connections to its workers.
 //!
-//! Decides how many may wait and how many are under way; `queue` says whose turn it is. A connection to the workers is kept for
-//! the next request; where requests are quick it carries several, one behind the other, so that
-//! under load nobody has to be woken for each of them.
+//! Decides how many requests may wait and how many are in flight; `queue` decides which is next. A
+//! connection to the workers is kept for the next request. In the lane for reading, where requests are
+//! quick, it carries several one behind the other, so that under load workers need not be woken for each.
 
 use std::path::PathBuf;
 
 use super::queue::Queue;
 
-/// A lane of the gate. Its connections to the workers are keys in the slab of them.
+/// The state of a lane. Its connections are keys in the gate's slab of them.
 pub(super) struct LaneState {
     pub(super) path: PathBuf,
     pub(super) queue: Queue,
     pub(super) bounds: Bounds,
     /// Connections to the present workers.
     pub(super) backends: Vec<usize>,
-    /// A connection on which no answer has come yet: another one is opened only after it has.
-    /// tiny_http can leave a connection unread when several are opened at once, until another one
-    /// of them closes.
+    /// A connection has had no response yet. Only after its first response is another one opened: tiny_http
+    /// can leave a connection unread if several are opened at once, until another one closes.
     pub(super) unproven: bool,
 }
 
-/// How much a lane may hold.
+/// The limits of a lane.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) waiting: usize,
     pub(super) backends: usize,
-    /// Requests on one of them. What may write or hash goes alone, so that nothing waits behind it.
+    /// Requests on one connection. Those that may write or hash go alone, so that none waits behind them.
     pub(super) depth: usize,
-    /// Requests of one subscriber under way.
+    /// Requests of one subscriber in flight.
     pub(super) each: usize,
 }
 
@@ -43,7 +42,7 @@ impl LaneState {
         }
     }
 
-    /// Turns to other workers: connections to the old ones are none of the lane's any more.
+    /// Switches to new workers, and forgets the connections to the old ones.
     pub(super) fn follow(&mut self, path: PathBuf) {
         self.path = path;
         self.backends.clear();

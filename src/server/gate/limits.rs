@@ -1,4 +1,4 @@
-//! How much the gate takes on: connections, lanes, and what waits in them.
+//! The limits of the gate: connections, lanes, and their queues.
 
 use std::time::Duration;
 
@@ -7,71 +7,72 @@ use ipnet::IpNet;
 use super::LANES;
 use super::lane::Bounds;
 
-/// Connections at once, at most, however many descriptors there are.
+/// The most connections at once, however many descriptors there are.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
-/// Requests for pages that may wait.
+/// The longest queue of the lane for reading.
 const PAGES_WAITING_MAX: usize = 256;
 
-/// Workers of the lane for what writes and hashes nothing. Writes happen one after the other anyway; with two
-/// one client may hold one of them and no more.
+/// Workers of the lane for writing. Writes happen one after the other anyway; with two workers, one client
+/// can occupy only one of them.
 pub const WRITERS: usize = 2;
 
-/// Requests that may wait for them: more than a slow disk writes while one may wait. Where they are refused at
-/// once, clients that come back at once cost more than their places.
+/// The longest queue of the lane for writing: more than a slow disk writes while a request may wait.
+/// Refusing at once would cost more than queueing, as clients come back immediately.
 const WRITES_WAITING_MAX: usize = 512;
 
-/// Requests that wait for a hasher, at most, for each of them: about half a second of work. And at
-/// least so many in all, so that fifty people can sign in at the same moment on one core.
+/// The longest queue of the lane for hashing, for each hasher: about half a second of work. But it has room
+/// for fifty, so that fifty people can sign in at the same moment on one core.
 const WAITING_A_HASHER: usize = 32;
 const WAITING_MIN: usize = 64;
 
-/// Requests for pages on one connection to the workers, one behind the other: they are quick.
+/// The most requests on one connection to the workers of the lane for reading, one behind the other: they
+/// are quick.
 pub(super) const PAGES_A_BACKEND: usize = 8;
 
-/// Connections to the workers for each hasher: the next request is there when it is done with one.
+/// Connections to the workers for each hasher, so that the next request is there when one is done.
 const BACKENDS_A_HASHER: usize = 2;
 
-/// How much the gate takes on.
+/// The limits that the operator may set.
 #[derive(Clone)]
 pub struct GateLimits {
-    /// How long a request may take to arrive whole, from its first byte.
+    /// How long a request may take to arrive completely, from its first byte.
     pub request: Duration,
-    /// How long a connection may be open without one.
+    /// How long a connection may be open without a request.
     pub idle: Duration,
-    /// How long a client may take to read an answer.
+    /// How long a client may take to read a response.
     pub answer: Duration,
-    /// Connections at once.
+    /// The most connections at once.
     pub connections: usize,
-    /// Connections at once from one address, or from one IPv6 network of 64 bits. This machine
-    /// itself is exempt, as the reverse proxy stands there.
+    /// The most connections at once from one client: an address, or an IPv6 /64. Loopback addresses are
+    /// exempt, as a reverse proxy connects from there.
     pub connections_per_address: usize,
-    /// Reverse proxies elsewhere: exempt as well.
+    /// Reverse proxies on other machines, which are exempt as well.
     pub trusted_proxies: Vec<IpNet>,
-    /// Workers of the page lane. Those of the lane for writes are always [`WRITERS`].
+    /// Workers of the lane for reading. The lane for writing always has [`WRITERS`].
     pub workers: usize,
-    /// Workers of the slow lane.
+    /// Workers of the lane for hashing.
     pub hashers: usize,
 }
 
 impl GateLimits {
-    /// Connections to the workers at once.
+    /// The most connections to the workers at once.
     pub fn backends_max(&self) -> usize {
         self.lanes().iter().map(|(_, bounds)| bounds.backends).sum()
     }
 
-    /// Threads of all lanes: their workers, and for each lane one of tiny_http's that accepts and one for each
-    /// connection, of which it never has less than four.
+    /// The threads of all lanes: their workers, and in each lane those of tiny_http: one that accepts, and
+    /// one for each connection, four at least.
     pub fn lane_threads(&self) -> usize {
         self.lanes().iter().map(|(workers, bounds)| workers + 1 + bounds.backends.max(4)).sum()
     }
 
-    /// Threads that may read the database at the same moment: all workers, and those that look after it.
+    /// The threads that may read the database at the same moment: all workers, and those of housekeeping.
     pub const fn threads_that_read(&self) -> usize {
         self.workers + WRITERS + self.hashers + 3
     }
 
-    /// The workers of each lane, and what it may hold.
+    /// The number of workers of each lane, and its limits.
     pub(super) fn lanes(&self) -> [(usize, Bounds); LANES] {
         let pages = Bounds {
             waiting: PAGES_WAITING_MAX,

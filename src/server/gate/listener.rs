@@ -1,7 +1,7 @@
-//! The public sockets: where to listen, and what comes in there.
+//! The public sockets.
 //!
-//! Decides how a listener is opened, made safe and given back. TCP, Unix and those that a service
-//! manager opened are the same from here on.
+//! Decides how a listener is opened, protected and removed. TCP sockets, Unix sockets and those that a
+//! service manager opened are treated alike by the rest of the gate.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -14,10 +14,10 @@ use mio::event::Source;
 
 use super::stream::Stream;
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Listen {
-    /// An address of this machine.
+    /// An IP address and port of this machine.
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
@@ -35,8 +35,8 @@ impl std::fmt::Display for Listen {
 pub struct Listeners(pub(super) Vec<Listener>);
 
 impl Listeners {
-    /// Begins to listen. Sockets that a service manager passes take the place of `listen`. A Unix
-    /// socket gets the mode `mode`. An error is one line for the operator.
+    /// Starts to listen. Sockets passed by a service manager replace `listen`. Unix sockets get the mode
+    /// `mode`. The error is one line for the operator.
     pub fn open(listen: &[Listen], mode: u32) -> Result<Self, String> {
         let inherited =
             Listener::inherited().map_err(|err| format!("cannot use the sockets passed: {err}"))?;
@@ -49,7 +49,7 @@ impl Listeners {
         listen.iter().map(open).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Where they are, as text: the port is the one that was found if any would do.
+    /// The addresses as text, with the real port where 0 was asked for.
     pub fn addresses(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()
     }
@@ -58,18 +58,18 @@ impl Listeners {
 /// A public socket.
 pub(super) enum Listener {
     Tcp(mio::net::TcpListener),
-    /// With the path that is ours to remove, if it is.
+    /// The path is given if the socket file is ours to remove.
     Unix(mio::net::UnixListener, Option<SocketFile>),
 }
 
-/// A path with a socket of ours, known by its inode: another server may have put its own there.
+/// The file of a Unix socket of ours, identified by its inode: another server may have replaced it.
 pub(super) struct SocketFile {
     path: PathBuf,
     inode: (u64, u64),
 }
 
 impl Listener {
-    /// Begins to listen. A Unix socket gets `mode`; one that a killed server left is replaced.
+    /// Starts to listen. A Unix socket gets `mode`, and replaces one left by a killed server.
     pub(super) fn open(listen: &Listen, mode: u32) -> io::Result<Self> {
         match listen {
             Listen::Tcp(address) => Ok(Self::Tcp(mio::net::TcpListener::bind(*address)?)),
@@ -104,13 +104,13 @@ impl Listener {
         }
     }
 
-    /// The next connection, and the address that it comes from.
+    /// The next connection, and its peer address.
     pub(super) fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept()?;
-                // In two writes the second would wait 40 ms for the client to acknowledge the
-                // first. A connection that is gone already shows when it is read.
+                // With two writes, the second would wait 40 ms until the client acknowledges the first. If
+                // the connection is already gone, reading it finds out.
                 let _ = stream.set_nodelay(true);
                 Ok((Stream::Tcp(stream), Some(peer.ip().to_canonical())))
             }
@@ -131,7 +131,7 @@ impl Drop for Listener {
         if let Self::Unix(_, Some(file)) = self {
             let is_ours = |it: fs::Metadata| (it.dev(), it.ino()) == file.inode;
             if fs::symlink_metadata(&file.path).is_ok_and(is_ours) {
-                // What cannot be removed is replaced at the next start.
+                // One that cannot be removed is replaced at the next start.
                 let _ = fs::remove_file(&file.path);
             }
         }
@@ -156,8 +156,8 @@ impl std::fmt::Display for Listener {
     }
 }
 
-/// Removes a socket that a process left behind when it was killed. One that somebody answers on,
-/// or anything that is no socket, is left alone: binding to it will fail.
+/// Removes a socket file left by a killed process. One that a process listens on, or any other file, is
+/// left alone: binding will fail.
 pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
     match std::os::unix::net::UnixStream::connect(path) {

@@ -1,20 +1,19 @@
 //! The gate: the only owner of the public sockets.
 //!
-//! tiny_http cannot face untrusted bytes: one request can end the process, five idle connections
-//! can starve a sixth, and it has no timeout and no limit. So nothing reaches it but what the gate
-//! lets through: requests that have arrived whole, within a deadline and within limits, that can
-//! be read in one way only, and that were written anew. They go to the workers over private Unix
-//! sockets, a few at a time; the others wait here, where waiting costs memory and no thread.
-//! Answers come back the same way, and leave only when they are whole.
+//! tiny_http cannot face untrusted bytes: one request can end the process, five idle connections can starve
+//! a sixth, and it has no timeouts and no limits. So nothing reaches it but requests that are complete,
+//! arrived within a deadline and within limits, can be parsed in one way only, and were written anew. They
+//! go to the workers over private Unix sockets, a few at a time; the others wait here, where waiting costs
+//! memory and no thread. Responses come back the same way, and are sent only when they are complete.
 //!
-//! One thread does all this, woken by the kernel when there is something to do, so that ten
-//! thousand idle connections cost nobody anything. It knows no route and no user: the site says
-//! which lane a request belongs to and what a refusal looks like.
+//! One thread does all this, woken by the kernel when there is something to do, so that ten thousand idle
+//! connections cost no time. It knows no route and no user: the site decides the lane of a request and how
+//! a refusal looks.
 //!
-//! The files beside this one are pure (`head`, `chunked`, `request_reader`, `response_frame`, `queue`, `deadline`) or hold
-//! one thing (`listener`, `stream`, `connection`, `lane`, `limits`, `handle`, `site_calls`). Here is what moves them;
-//! `accept` has the half that lets connections in, `enqueue` what leads into a lane, and `backend` the half that faces
-//! the workers.
+//! The files beside this one are pure (`head`, `chunked`, `request_reader`, `response_frame`, `queue`,
+//! `deadline`) or hold one thing (`listener`, `stream`, `connection`, `lane`, `limits`, `handle`,
+//! `site_calls`). This file has the event loop and the life of a connection; `accept` lets connections in,
+//! `enqueue` puts requests into lanes, and `backend` talks to the workers.
 
 mod accept;
 mod backend;
@@ -62,36 +61,37 @@ use request_reader::{RequestReader, RequestStep};
 use site_calls::{GateResponse, SiteCalls};
 use stream::Moved;
 
-/// Bytes that all connections together may hold. Beyond it the request that has been on its way
-/// the longest is refused.
+/// The most bytes that all connections together may hold. Beyond it, the request that has been arriving the
+/// longest is refused.
 pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// So many requests for pages wait before it is asked whose they are: less are answered in a moment anyway.
+/// With fewer requests than this in the queue for reading, their clients are not determined: they are all
+/// answered in a moment.
 const PAGES_WAITING_FREE: usize = 64;
 
-/// How long a whole request may wait and be worked on, if its worker does not keep to the site's patience.
+/// How long a complete request may take in all, if its worker does not keep to the site's limit.
 const WORK: Duration = Duration::from_secs(20);
 
-/// How long what still comes is thrown away after the last answer, and how much of it.
+/// How long input is discarded after the last response, and how much of it.
 const LINGER: Duration = Duration::from_secs(2);
 const DRAINED_BYTES_MAX: usize = 512 * 1024;
 
-/// How long the gate stays open for what is on its way in or out when serving ends.
+/// At shutdown, how long the gate stays open for requests and responses in transit.
 const FAREWELL: Duration = Duration::from_secs(9);
 
-/// How long somebody who has just come in may still take to ask their first question then.
+/// At shutdown, how long a new connection may take to send its first request.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// How often deadlines are checked. They are kept to within this.
+/// How often deadlines are checked, and so how exactly they are kept.
 const CHECK: Duration = Duration::from_millis(250);
 
-/// How long no connection is accepted after accepting has failed, for want of descriptors, say.
+/// The pause after a connection could not be accepted, as when descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Connections that are accepted before those that are here get their turn.
+/// The most connections accepted before existing ones are served.
 const ACCEPTED_A_TURN: usize = 64;
 
-/// Bytes read at once.
+/// The size of the buffer for reading, in bytes.
 const SCRATCH_BYTES: usize = 64 * 1024;
 
 const WAKER: Token = Token(0);
@@ -105,7 +105,7 @@ const WRITES: usize = 1;
 const SLOW: usize = 2;
 const LANES: usize = 3;
 
-/// See the top of this file.
+/// The event loop: see the top of this file.
 pub struct Gate {
     poll: Poll,
     commands: Receiver<GateCommand>,
@@ -121,17 +121,17 @@ pub struct Gate {
     per_client: HashMap<ClientPrefix, usize>,
     backends: Slab<BackendConnection>,
     lanes: [LaneState; LANES],
-    /// Connections that were answered out of turn, and are to be driven on.
+    /// Connections that were answered out of turn and have to be driven again.
     answered: Vec<usize>,
     generation: u64,
-    /// The generation that was found dead, so that it is said once.
+    /// The generation that was reported unreachable, so that it is reported once.
     unreachable: u64,
     serial: u64,
     held: usize,
     scratch: Vec<u8>,
     now: Instant,
     check_at: Instant,
-    /// When the gate closes for good, once it is to stop.
+    /// When the gate closes for good, once it is told to stop.
     closing: Option<Instant>,
 }
 
@@ -186,8 +186,8 @@ impl Gate {
         Ok((gate, GateHandle { commands: tell, waker }))
     }
 
-    /// Accepts connections and hands answers out, until it is told to stop and every connection is served. An error
-    /// means that the kernel no longer tells what happens: nothing can go on then.
+    /// Runs until the gate is told to stop and every connection is served. An error means that the kernel
+    /// reports no more events: nothing can go on then.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
         loop {
@@ -216,7 +216,7 @@ impl Gate {
         }
     }
 
-    /// How long nothing needs to be done if nothing happens.
+    /// How long to wait for events; `None`: until one comes.
     fn patience(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         if !self.answered.is_empty() {
@@ -233,7 +233,7 @@ impl Gate {
         match event.token() {
             WAKER => self.handle_commands(),
             Token(at) if at < FIRST_KEY => {
-                // A listener may be closed by now.
+                // The listener may be closed by now.
                 if let Some(ready) = self.ready.get_mut(at - LISTENERS) {
                     *ready = true;
                 }
@@ -260,20 +260,20 @@ impl Gate {
         }
     }
 
-    // A connection.
+    // Connections.
 
     fn handle_connection(&mut self, key: usize, event: &Readiness) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.is_ending |= event.is_read_closed();
         connection.is_readable |= event.is_readable() || event.is_read_closed();
         if event.is_error() || (event.is_read_closed() && event.is_write_closed()) {
-            // Nobody is left to read the answer.
+            // The client cannot read a response any more.
             return self.close(key);
         }
         self.drive(key);
     }
 
-    /// Goes as far with a connection as the sockets allow.
+    /// Moves a connection forward as far as the sockets allow.
     fn drive(&mut self, key: usize) {
         while let Some(connection) = self.connections.get(key) {
             let has_moved = match connection.phase {
@@ -319,7 +319,7 @@ impl Gate {
     fn send_continue(&mut self, key: usize) -> bool {
         const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
         match stream::moved(|| self.connections[key].stream.write(CONTINUE)) {
-            // Without it, clients send the body after a while all the same.
+            // If it cannot be sent, clients send the body after a while all the same.
             Moved::Later => {}
             Moved::Bytes(count) if count == CONTINUE.len() => {}
             Moved::Bytes(_) | Moved::Gone => self.close(key),
@@ -327,7 +327,7 @@ impl Gate {
         true
     }
 
-    /// Answers a request whose answer waits for nobody. `false`: it has to go to a worker.
+    /// Answers a request that needs no worker. `false` if it needs one.
     fn answer_at_once(&mut self, key: usize, head: &Head, body: &[u8]) -> bool {
         if !self.site.may_answer_at_once(head.method(), head.path()) {
             return false;
@@ -343,12 +343,12 @@ impl Gate {
         true
     }
 
-    /// Answers a request that is not looked at any further, and closes the connection: what follows it can
-    /// not be told from its rest.
+    /// Answers a request that will not be parsed any further, and closes the connection: what follows
+    /// cannot be told from the rest of the request.
     fn refuse(&mut self, key: usize, problem: Problem) -> bool {
         let connection = &mut self.connections[key];
-        // Whoever asks on behalf of a proxy gets an answer that the proxy understands, and a person gets
-        // a page.
+        // The response depends on the client: one that a proxy understands for a check, a page for a
+        // person.
         let request = connection.reader.known(connection.peer);
         connection.is_to_head = connection.reader.is_to_head();
         connection.reader = RequestReader::default();
@@ -357,11 +357,11 @@ impl Gate {
         true
     }
 
-    /// Answers in the place of a worker.
+    /// Sends a refusal in place of a worker's response.
     fn answer(&mut self, key: usize, problem: Problem, request: Option<&Request>) {
         let connection = &self.connections[key];
         let persistence = connection.persistence;
-        // Behind a proxy it is the client who is to be told from others.
+        // Behind a proxy, the client's address tells more than the peer's.
         let client = request.and_then(|it| self.site.client(it)).or(connection.peer);
         let client = client.map_or("-".to_owned(), |it| it.to_string());
         let said = self.site.refuse(problem, request, connection.is_to_head);
@@ -369,7 +369,7 @@ impl Gate {
         self.say(key, &said, persistence);
     }
 
-    /// Begins to write an answer of the gate's own.
+    /// Starts to write a response from the gate itself.
     fn say(&mut self, key: usize, said: &GateResponse, wanted: Persistence) {
         let persistence = self.persistence(wanted);
         let bytes = response_frame::with_connection(&said.bytes, persistence);
@@ -377,7 +377,7 @@ impl Gate {
         self.connections[key].begin_to_write(&bytes, persistence, deadline);
     }
 
-    /// What becomes of a connection: none is kept when serving ends.
+    /// Whether the connection is kept: at shutdown none is.
     const fn persistence(&self, wanted: Persistence) -> Persistence {
         if self.closing.is_some() { Persistence::Closed } else { wanted }
     }
@@ -400,8 +400,8 @@ impl Gate {
         true
     }
 
-    /// Closes a connection so that its last answer arrives: hanging up while something unread is
-    /// here would reset it, and the client might never see what we wrote.
+    /// Closes a connection so that its last response arrives: closing it with unread input would reset it,
+    /// and the client might not see the response.
     fn begin_close(&mut self, key: usize) {
         let connection = &mut self.connections[key];
         if connection.stream.shut().is_err() {
@@ -444,7 +444,7 @@ impl Gate {
         }
     }
 
-    /// Counts the memory that a connection holds.
+    /// Updates the memory for which a connection is accounted.
     fn account_memory(&mut self, key: usize) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let weight = connection.weight();
@@ -452,8 +452,8 @@ impl Gate {
         connection.accounted = weight;
     }
 
-    /// Takes memory back while all connections together hold too much: first from the request that has
-    /// been on its way the longest, then from the client that has not read its answer the longest.
+    /// Frees memory while all connections together hold too much: first from the request that has been
+    /// arriving the longest, then from the client that has been reading its response the longest.
     fn shed(&mut self) {
         while self.held > HELD_BYTES_MAX {
             if let Some(key) = self.first_to_go(Phase::Reading) {
@@ -473,7 +473,7 @@ impl Gate {
         all.min_by_key(|(_, it)| it.deadline).map(|(key, _)| key)
     }
 
-    // Time.
+    // Deadlines.
 
     /// Ends what has passed its deadline.
     fn check_deadlines(&mut self) {
@@ -535,7 +535,7 @@ mod tests {
         Gate::new(Listeners(Vec::new()), limits, site, log, |_| {}).unwrap().0
     }
 
-    /// A connection from there: its other end, and whether it was accepted.
+    /// A connection from this address: the client's end, and whether it was accepted.
     fn knock(gate: &mut Gate, from: &str) -> (std::os::unix::net::UnixStream, bool) {
         let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
@@ -573,7 +573,7 @@ mod tests {
         }
     }
 
-    /// A client of the proxy at 10.0.0.1 sends this; their end of the connection.
+    /// A client of the proxy at 10.0.0.1 sends this line; returns the client's end.
     fn send(gate: &mut Gate, client: &str, line: &str) -> std::os::unix::net::UnixStream {
         let (here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
@@ -590,7 +590,7 @@ mod tests {
         there
     }
 
-    /// What has come so far.
+    /// What has arrived so far.
     fn answer(stream: &mut std::os::unix::net::UnixStream) -> String {
         let mut bytes = vec![0; 100_000];
         match io::Read::read(stream, &mut bytes) {
@@ -721,7 +721,7 @@ mod tests {
             let said = answer(&mut stream);
             assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nRetry-After: 1\r\n"));
             assert!(gate.lanes.iter().all(|lane| lane.queue.len() == 0), "{line}");
-            // They may ask again on the same connection.
+            // The client may send another request on the same connection.
             assert!(!said.contains("Connection: close"), "{said}");
         }
     }

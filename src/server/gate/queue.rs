@@ -1,49 +1,48 @@
-//! Who is next: the requests that wait in a lane, and whose they are.
+//! The queue of a lane: which request is next.
 //!
-//! Pure. Subscribers take turns, and so do the clients of each, each with the request of theirs that came
-//! first: somebody who sends a hundred is not served before somebody who sends one, and somebody with 65,536
-//! IPv6 networks of 64 bits is one among others. When all seats are taken, a newcomer gets one of whoever
-//! holds the most.
+//! Pure. Subscribers take turns, and so do the clients of each, each with its oldest request, so that a client
+//! with a hundred requests does not delay a client with one, and a subscriber with 65,536 IPv6 /64 networks is
+//! one among others. If the queue is full, a newcomer displaces a request of the client that has the most.
 
 use std::collections::VecDeque;
 
 use crate::base::ip_prefix::{ClientPrefix, SubscriberPrefix};
 
-/// A request of a connection. The connection may be closed by the time the request is looked at, and another
-/// one may have its key: then the serial number is another one.
+/// A request of a connection. The connection may be closed by the time the request is looked at, and its
+/// key reused: then the serial number differs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct RequestId {
     pub(super) connection: usize,
     pub(super) serial: u64,
 }
 
-/// Whose a request is. `None`: it is not known, as behind a Unix socket, or it does not matter.
+/// The client of a request. `None`: unknown, as behind a Unix socket, or irrelevant.
 pub(super) type Client = Option<ClientPrefix>;
 
-/// Whose network a request came from. `None` where the client is not known.
+/// The subscriber whose network a request came from. `None` if the client is not known.
 pub(super) type Subscriber = Option<SubscriberPrefix>;
 
-/// The subscriber whose client this is.
+/// The subscriber to whom this client belongs.
 pub(super) fn subscriber_of(client: Client) -> Subscriber {
     client.map(SubscriberPrefix::from)
 }
 
-/// Requests that wait.
+/// The waiting requests, grouped by subscriber and client.
 #[derive(Default)]
 pub(super) struct Queue {
-    /// Subscribers of whom something waits, the one whose turn it is first. There are few: as many as seats.
+    /// Subscribers with waiting requests, the next one first. They are few: at most one for each place.
     subscribers: VecDeque<SubscriberShare>,
     length: usize,
 }
 
-/// What waits of the clients of one subscriber, the one whose turn it is first: never nothing.
+/// The waiting requests of one subscriber's clients, the next client first; never empty.
 struct SubscriberShare {
     subscriber: Subscriber,
     shares: VecDeque<Share>,
     length: usize,
 }
 
-/// What waits of one client, in the order it came: never nothing.
+/// The waiting requests of one client, oldest first; never empty.
 struct Share {
     client: Client,
     ids: VecDeque<RequestId>,
@@ -63,7 +62,7 @@ impl SubscriberShare {
         }
     }
 
-    /// Takes the first request of this client out; their next one waits for a turn of all others.
+    /// Removes the oldest request of this client, whose turn is then over.
     fn take(&mut self, client: Client) {
         let Some(at) = self.shares.iter().position(|it| it.client == client) else { return };
         let Some(mut share) = self.shares.remove(at) else { return };
@@ -85,7 +84,7 @@ impl SubscriberShare {
         }
     }
 
-    /// Takes out the newest request of the client who holds the most seats, if that is more than so many.
+    /// Removes the newest request of the client that has the most, if it has more than `more_than`.
     fn displace(&mut self, more_than: usize) -> Option<(Client, RequestId)> {
         let most = self.shares.iter_mut().max_by_key(|it| it.ids.len())?;
         if most.ids.len() <= more_than {
@@ -198,7 +197,7 @@ mod tests {
         RequestId { connection: 0, serial }
     }
 
-    /// A queue in which so many wait of each of these clients.
+    /// A queue with so many requests of each of these clients.
     fn queue(shares: &[(u8, u64)]) -> Queue {
         let mut queue = Queue::default();
         for &(number, count) in shares {

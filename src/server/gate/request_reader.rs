@@ -1,7 +1,7 @@
-//! A request on its way in: bytes as they come, until it is whole.
+//! Collecting a request from the bytes of a connection.
 //!
-//! Decides when it is whole, and refuses it as early as its first bytes allow. Pure: it is fed by
-//! whoever reads the socket, and by the fuzzer.
+//! Decides when it is complete, and refuses it as early as its first bytes allow. Pure: the gate feeds it,
+//! and so does the fuzzer.
 
 use std::net::IpAddr;
 
@@ -9,49 +9,49 @@ use super::chunked::{ChunkDecoder, ChunkProgress};
 use super::head::{self, Framing, HEAD_BYTES_MAX, Head, Scan};
 use crate::web::http::{Method, Problem, Request};
 
-/// The fields in which clients say what they can read.
+/// The fields by which clients say what they can read.
 const PREFERENCES: [&str; 2] = ["accept", "accept-language"];
 
-/// Of these so many are looked at. Browsers send one of each.
+/// The most of these fields that are looked at. Browsers send one of each.
 const PREFERENCES_MAX: usize = 8;
 
-/// What came from a client and was not used yet.
+/// Bytes from a client that were not used yet.
 #[derive(Default)]
 pub struct RequestReader {
-    /// The bytes, from the beginning of a request or of what is left of it.
+    /// The bytes from the start of a request, or from the start of its body.
     inbox: Vec<u8>,
-    /// Of these so many were searched for the end of the head.
+    /// How many of them were searched for the end of the head.
     seen: usize,
-    /// The head, once it is here, while the body is still coming.
+    /// The head, while the body is still arriving.
     head: Option<Head>,
     chunks: ChunkDecoder,
-    /// An empty line before the head was passed over.
+    /// An empty line before the head was skipped.
     has_skipped: bool,
 }
 
-/// How far a request has come.
+/// How far a request has arrived.
 pub enum RequestStep {
-    /// Nothing more can be said before more bytes are here.
+    /// More bytes are needed.
     Partial,
-    /// The client waits to be told that it may send the body. Said once.
+    /// The client waits for `100 Continue`. Returned once.
     Continue,
-    /// It is whole: its head and its body.
+    /// It is complete: its head and its body.
     Whole(Head, Vec<u8>),
 }
 
 impl RequestReader {
-    /// Takes bytes that came.
+    /// Appends bytes from the client.
     pub fn push(&mut self, bytes: &[u8]) {
         self.inbox.extend_from_slice(bytes);
     }
 
-    /// Whether no request has begun.
+    /// Whether no request has started.
     pub const fn is_empty(&self) -> bool {
         self.inbox.is_empty() && self.head.is_none()
     }
 
-    /// What is known of a request that is refused: its head, once that was read; before, the path and what
-    /// whoever asks can read, as far as its lines tell. `None` if not even that.
+    /// What is known of a request that is refused: its head, if that was parsed; otherwise its path, and
+    /// what the client can read, as far as the lines tell. `None` if not even the path.
     pub fn known(&self, peer: Option<IpAddr>) -> Option<Request> {
         if let Some(head) = &self.head {
             return Some(head.request(&[], peer));
@@ -66,8 +66,8 @@ impl RequestReader {
         })
     }
 
-    /// Whether a request that is refused asks for no body with its answer: its method is HEAD, as far as its
-    /// first bytes tell.
+    /// Whether the response to a refused request must have no body: its method is HEAD, as far as its first
+    /// bytes tell.
     pub fn is_to_head(&self) -> bool {
         if let Some(head) = &self.head {
             return head.method() == Method::Head;
@@ -76,15 +76,15 @@ impl RequestReader {
         rest.is_some_and(|it| !it.first().is_some_and(u8::is_ascii_alphanumeric))
     }
 
-    /// The path in a first line that may be of no request at all.
+    /// The path in a first line that may not be of a request at all.
     fn path(&self) -> Option<&str> {
         let end = self.inbox.iter().position(|&it| it == b'\r')?;
         let line = std::str::from_utf8(&self.inbox[..end]).ok()?;
         line.split(' ').nth(1)?.split('?').next()
     }
 
-    /// What whoever asks can read, as far as the lines of a head tell that cannot be read. It decides
-    /// how a refusal looks, and nothing else.
+    /// What the client can read, as far as the lines of a malformed head tell. It decides how a refusal is
+    /// shown, and nothing else.
     fn preferences(&self) -> Vec<(String, String)> {
         let head = &self.inbox[..self.inbox.len().min(HEAD_BYTES_MAX)];
         let text = String::from_utf8_lossy(head);
@@ -95,13 +95,13 @@ impl RequestReader {
         said.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
     }
 
-    /// Bytes of memory in use.
+    /// The memory in use, in bytes.
     pub fn weight(&self) -> usize {
         let head = self.head.as_ref().map_or(0, Head::weight);
         self.inbox.capacity() + self.chunks.weight() + head
     }
 
-    /// Goes as far as the bytes allow. After a problem nothing that follows can be trusted.
+    /// Parses as far as the bytes allow. After an error, nothing that follows can be trusted.
     pub fn advance(&mut self) -> Result<RequestStep, Problem> {
         let Some(head) = self.head.take() else { return self.read_head() };
         let body = match head.framing {
@@ -125,8 +125,8 @@ impl RequestReader {
 
     fn read_head(&mut self) -> Result<RequestStep, Problem> {
         if !self.has_skipped && self.seen == 0 && self.inbox.starts_with(b"\r\n") {
-            // RFC 9112 § 2.2: old clients end a form with an empty line too many. One, not more: a
-            // stream of them would never come to an end.
+            // RFC 9112 § 2.2: old clients end a form with an extra empty line. One is skipped, not more: a
+            // stream of them would never end.
             self.has_skipped = true;
             self.take(2);
         }
@@ -173,15 +173,15 @@ impl RequestReader {
         }
     }
 
-    /// The first `length` bytes. An inbox that they empty gives its memory back.
+    /// Takes the first `length` bytes. If none are left, the memory is released.
     fn take(&mut self, length: usize) -> Vec<u8> {
         let rest = self.inbox.split_off(length);
         std::mem::replace(&mut self.inbox, rest)
     }
 }
 
-/// What holds for any bytes, in pieces of any size: they mean the same however they arrive, and
-/// what is handed on would be read in the same way again. Panics if that is not so: for the fuzzer
+/// Checks what must hold for any bytes in pieces of any size: they mean the same however they arrive, and
+/// what is forwarded would be parsed in the same way again. Panics otherwise: for the fuzzer
 /// (fuzz/fuzz_targets/arrival.rs) and for the tests here.
 #[doc(hidden)]
 pub fn check(bytes: &[u8], pieces: usize) {
@@ -193,8 +193,8 @@ pub fn check(bytes: &[u8], pieces: usize) {
     }
 }
 
-/// Feeds the bytes in pieces, and comes back with what the workers would get for each request, and
-/// with the problem that ended it, if any.
+/// Feeds the bytes in pieces, and returns what the workers would get for each request, and the error that
+/// ended it, if any.
 fn arrive(bytes: &[u8], pieces: usize) -> (Vec<Vec<u8>>, Option<Problem>) {
     let mut reader = RequestReader::default();
     let mut whole = Vec::new();

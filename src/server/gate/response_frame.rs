@@ -1,23 +1,23 @@
-//! An answer on its way out: gathered whole, checked, and told how the connection goes on.
+//! The framing of a response: collected completely, checked, and completed with `Connection`.
 //!
-//! Pure. A worker that dies or errs gives no half answer to anybody.
+//! Pure. A worker that dies or fails never causes a partial response.
 
 use super::head::Persistence;
 
-/// Bytes of an answer, at most. Ours are a few kilobytes.
+/// The longest response in bytes. Ours are a few kilobytes.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// How far an answer has come.
+/// How far a response has arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Gathered {
     Partial,
-    /// It is whole with this many bytes.
+    /// It is complete with this many bytes.
     Whole(usize),
-    /// It is none of ours: too long, cut short or not framed as ours are.
+    /// It is not one of ours: too long, cut short or not framed as ours are.
     Broken,
 }
 
-/// Looks how far the answer in `bytes` has come. One to a HEAD request has no body.
+/// Checks how far the response in `bytes` has arrived. One to a HEAD request has no body.
 pub fn gathered(bytes: &[u8], is_to_head: bool) -> Gathered {
     let mut slots = [httparse::EMPTY_HEADER; 64];
     let mut answer = httparse::Response::new(&mut slots);
@@ -37,7 +37,7 @@ pub fn gathered(bytes: &[u8], is_to_head: bool) -> Gathered {
     if bytes.len() < expected { Gathered::Partial } else { Gathered::Whole(expected) }
 }
 
-/// The line that tells a client how the connection goes on; none where its version says it.
+/// The `Connection` field for the client; empty if its version implies the right behaviour.
 const fn connection_line(persistence: Persistence) -> &'static [u8] {
     match persistence {
         Persistence::Kept => b"",
@@ -46,7 +46,7 @@ const fn connection_line(persistence: Persistence) -> &'static [u8] {
     }
 }
 
-/// The answer with that line behind its status line.
+/// The response with that field behind its status line.
 pub fn with_connection(answer: &[u8], persistence: Persistence) -> Vec<u8> {
     let end = answer.iter().position(|&byte| byte == b'\n').map_or(answer.len(), |at| at + 1);
     [&answer[..end], connection_line(persistence), &answer[end..]].concat()

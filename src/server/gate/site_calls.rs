@@ -1,7 +1,7 @@
-//! What the gate asks the site on its own thread.
+//! The calls that the gate makes to the site on its own thread.
 //!
-//! A panic of the site's is a bug of ours, and is noted where it happens. It costs one request its answer,
-//! as it does on a worker, and never ends the gate: the gate has no other way to the site than this.
+//! A panic of the site is a bug, and is logged where it happens. It costs one request its response, as on a
+//! worker, and never ends the gate, which has no other access to the site.
 
 use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
@@ -13,7 +13,7 @@ use crate::base::clock::Moment;
 use crate::web::http::{Method, Problem, Request, Response};
 use crate::web::{Lane, Site};
 
-/// The site, as the gate may ask it.
+/// The site, with every call guarded against panics.
 pub(super) struct SiteCalls {
     site: Arc<Site>,
 }
@@ -23,18 +23,18 @@ impl SiteCalls {
         Self { site }
     }
 
-    /// The lane of a request. If it cannot be told, a worker that answers pages meets the panic again, and
-    /// answers.
+    /// The lane of a request. If the site panics, a worker of the lane for reading will meet the panic
+    /// again, and answer.
     pub(super) fn lane(&self, request: &Request) -> Lane {
         caught(|| self.site.lane(request, Moment::now())).unwrap_or(Lane::Page)
     }
 
-    /// The address that a request counts for.
+    /// The client address of a request.
     pub(super) fn client(&self, request: &Request) -> Option<IpAddr> {
         caught(|| self.site.client(request)).flatten()
     }
 
-    /// How long a request may take in all.
+    /// The time limit for a whole request.
     pub(super) fn patience(&self) -> Duration {
         self.site.patience()
     }
@@ -44,8 +44,8 @@ impl SiteCalls {
         caught(|| self.site.may_answer_at_once(method, path)).unwrap_or(false)
     }
 
-    /// The whole answer to a request that waits for no worker, with its status and its event; `None` if it
-    /// has to wait for one.
+    /// The complete response to a request that needs no worker, with its status and its event; `None` if it
+    /// needs one.
     pub(super) fn answer_at_once(
         &self,
         request: &Request,
@@ -58,7 +58,7 @@ impl SiteCalls {
         answer.unwrap_or_else(|| Some(GateResponse::of(&Response::after_panic(), is_to_head)))
     }
 
-    /// The whole answer to a request that is not looked at, as far as it is known.
+    /// The complete response to a request that is not processed. `request` is what is known of it.
     pub(super) fn refuse(
         &self,
         problem: Problem,
@@ -70,7 +70,7 @@ impl SiteCalls {
     }
 }
 
-/// An answer of the site's, as it goes over the wire.
+/// A response of the site in its wire format.
 pub(super) struct GateResponse {
     pub(super) bytes: Vec<u8>,
     pub(super) status: u16,
@@ -84,7 +84,7 @@ impl GateResponse {
     }
 }
 
-/// What `ask` comes to; `None` if it panics.
+/// The result of `ask`; `None` if it panics.
 fn caught<T>(ask: impl FnOnce() -> T) -> Option<T> {
     panic::catch_unwind(AssertUnwindSafe(ask)).ok()
 }

@@ -1,20 +1,18 @@
-//! A stream, to a client or to the workers, and what a non-blocking call on it came to.
-//!
-//! TCP and Unix are the same from here on.
+//! A TCP or Unix stream to a client or to the workers, and the result of a non-blocking call.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 
 use mio::{Interest, Registry, Token};
 
-/// A socket, to a client or to a worker.
+/// A socket to a client or to a worker.
 pub(super) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(mio::net::UnixStream),
 }
 
 impl Stream {
-    /// Says that nothing more will be written.
+    /// Closes the sending side.
     pub(super) fn shut(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
@@ -22,7 +20,7 @@ impl Stream {
         }
     }
 
-    /// Asks to be told when it can be read or written again.
+    /// Requests events when the socket can be read or written.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let interests = Interest::READABLE | Interest::WRITABLE;
         match self {
@@ -54,16 +52,16 @@ impl Write for Stream {
     }
 }
 
-/// What a non-blocking call came to.
+/// The result of a non-blocking call.
 pub(super) enum Moved {
-    /// So many bytes; at a read, none means that the other side is done.
+    /// So many bytes; zero from a read means that the other side has closed.
     Bytes(usize),
     Later,
-    /// The connection is of no use any more.
+    /// The connection is broken.
     Gone,
 }
 
-/// Does a non-blocking read or write, and sorts out what it came to.
+/// Runs a non-blocking read or write, and maps its result.
 pub(super) fn moved(mut call: impl FnMut() -> io::Result<usize>) -> Moved {
     loop {
         match call() {

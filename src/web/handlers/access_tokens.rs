@@ -1,4 +1,4 @@
-//! Access tokens: what their owner does with them.
+//! The page on which users create and revoke access tokens.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     page(call, 200, &Page::default())
 }
 
-/// A token is shown in the answer that makes it, and never again.
+/// The token is part of this response, and is never shown again.
 pub(in crate::web) fn create(call: &SignedInCall<'_>) -> Answered {
     let name = call.field("name");
     let Some(name) = name.as_deref().and_then(access_tokens::name) else {
@@ -99,7 +99,7 @@ fn page(call: &SignedInCall<'_>, status: u16, page: &Page<'_>) -> Answered {
     Ok(call.page(status, |frame| pages::tokens(frame, &rows, page, asks)))
 }
 
-/// How long a token is to be good, in whole days.
+/// The lifetime that the form asks for, in whole days.
 fn life(form: Form<'_>) -> Option<Duration> {
     let days: u32 = form.field("days")?.parse().ok()?;
     let life = DAY * days;

@@ -1,4 +1,4 @@
-//! What users do with their own account: another password, or none at all.
+//! The account page, where users change their password and delete their account.
 
 use serde_json::json;
 
@@ -70,12 +70,13 @@ fn read_change(call: &SignedInCall<'_>) -> Result<(Password, Password), Refusal>
     let read = |name: &str| call.field(name).and_then(|typed| password_policy::read(&typed));
     let present = read("current_password").ok_or(Refusal::IncorrectPassword)?;
     let new = read("password").ok_or(Refusal::InvalidPassword)?;
-    // An old name may be none that would be taken today; the password must not be it all the same.
+    // An old username may be invalid by today's rules; it must not be the password all the same.
     check_new_password(call, &new, Username::for_sign_in(&call.user().username).as_ref())?;
     Ok((present, new))
 }
 
-/// Whether the password was given a short while ago, or is in the request: what matters most wants that.
+/// Requires that the password was given a short while ago, or is right in this request: for sensitive
+/// actions.
 pub(super) fn require_recent_password(
     call: &SignedInCall<'_>,
 ) -> Result<Result<(), Refusal>, Error> {
@@ -106,7 +107,7 @@ fn caller_again(call: &SignedInCall<'_>) -> Caller {
     Caller { place: ClientInfo { is_transient, ..caller.place }, ..caller }
 }
 
-/// The account page again, with the form that was refused.
+/// Shows the account page again, with the form that was refused.
 fn refuse(call: &SignedInCall<'_>, form: AccountForm, event: Event, refusal: &Refusal) -> Answered {
     let response =
         refusal.response(call, |status, alert| Ok(page(call, status, Some((form, alert)))))?;

@@ -1,4 +1,4 @@
-//! What was done with an account, as its owner may see it: from the audit log.
+//! The page on which users see what was done with their account, from the audit log.
 
 use serde_json::json;
 
@@ -8,12 +8,12 @@ use crate::web::http::{Response, Wants};
 use crate::web::pages::activity::{self as pages, ActivityRow};
 use crate::web::{json, messages};
 
-/// How many records are shown, the latest first.
+/// The most records that are shown, newest first.
 const SHOWN_MAX: u32 = 100;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     let all = audit::of_user(call.store(), &call.user().id, SHOWN_MAX)?;
-    // What concerns the operator alone has no words for users, and is not shown.
+    // Events for the operator alone have no text for users, and are not shown.
     let told = all.iter().filter_map(|it| Some((it, messages::of_event(it.event)?)));
     if call.wants() == Wants::Json {
         let all: Vec<_> = told.map(|(it, _)| json::activity(it)).collect();

@@ -1,4 +1,4 @@
-//! Stylesheet, icon and logo: the same for every client.
+//! Stylesheet, icon and logo, which are the same for every client.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use crate::web::call::{Answered, Call};
 use crate::web::http::Response;
 use crate::web::pages;
 
-/// For the operator's mark, which may be an SVG with a script in it. In a page no picture runs one; this
-/// is for a browser that opens it alone.
+/// For the operator's logo, which may be an SVG with a script in it. A script does not run in an image on a
+/// page; this policy is for a browser that opens the logo itself.
 const POLICY_OF_LOGO: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
@@ -28,8 +28,8 @@ pub(in crate::web) fn logo(call: &Call<'_>) -> Answered {
     })
 }
 
-/// A file that is the same for every client. Its address changes with its content, and so a browser may
-/// keep it for a day.
+/// A file that is the same for every client. Its address changes with its content, so browsers may cache it
+/// for a day.
 fn file(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
     Response::file(kind, content).with("Cache-Control", "public, max-age=86400")
 }

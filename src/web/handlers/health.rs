@@ -1,4 +1,4 @@
-//! For monitoring, and for operators who set up a proxy.
+//! For monitoring, and for operators who are setting up a proxy.
 
 use serde_json::json;
 
@@ -13,10 +13,10 @@ pub(in crate::web) fn report(call: &Call<'_>) -> Answered {
     Ok(status(call.site, call.request))
 }
 
-/// Whether requests are answered and the database can be read.
+/// Whether the database can be read, and so requests answered.
 pub(in crate::web) fn status(site: &Site, request: &Request) -> Response {
     if let Err(err) = housekeeping::probe(site.auth.store()) {
-        // Whatever the cause: a load balancer should send people elsewhere.
+        // Whatever the cause, a load balancer should use another server.
         return site.failure(request, &Error::Unavailable(err.to_string()));
     }
     let response = match request.wants() {
@@ -26,7 +26,7 @@ pub(in crate::web) fn status(site: &Site, request: &Request) -> Response {
     response.noting(Note::of(Event::Health))
 }
 
-/// Which client address is believed.
+/// Shows the client address that the server believes.
 pub(in crate::web) fn show_address(call: &SignedInCall<'_>) -> Answered {
     let address = call.client().map(|it| it.to_string());
     Ok(match call.wants() {

@@ -1,4 +1,4 @@
-//! What requests do, a file for each noun. Each function answers the routes that `routes` names it for.
+//! The handlers of the routes, in a file for each noun. [`super::routes`] names the route of each.
 
 #![expect(clippy::unnecessary_wraps, reason = "all handlers have one type, and most ask the store")]
 

@@ -1,4 +1,4 @@
-//! The home page: who is signed in.
+//! The home page, with the user's name and id.
 
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};

@@ -1,4 +1,4 @@
-//! The page that a one-time link leads to, where a user sets a password.
+//! The page of a reset link, where a user sets a new password.
 
 use serde_json::json;
 
@@ -29,8 +29,8 @@ pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
     })
 }
 
-/// Sets the password. It signs nobody in: a thief of the link still has to sign in, and the owner is told
-/// by the sessions that are gone.
+/// Sets the password. It does not sign the user in: a thief of the link still has to sign in, and the owner
+/// notices, as all sessions have ended.
 pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
     let Some(token) = token(call) else { return Ok(bad_link(call)) };
     let Some(user) =
@@ -57,7 +57,7 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
     })
 }
 
-/// Whether a form that sets a password would compute a hash.
+/// Whether submitting this form would hash a password.
 pub(in crate::web) fn hashes(call: &Call<'_>) -> bool {
     token(call).is_some() && typed_password(call).is_some()
 }
@@ -89,7 +89,7 @@ fn page(
     })
 }
 
-/// What is said of a link that never was one, of one that was used, and of one that is too old.
+/// The response to a link that never existed, was used, or has expired.
 fn bad_link(call: &Call<'_>) -> Response {
     call.problem(404, |t| t.bad_link).noting(Note::of(Event::BadLink))
 }

@@ -1,4 +1,4 @@
-//! The list of a user's sessions, where they end them.
+//! The list of a user's sessions, where they can end them.
 
 use std::cmp::Reverse;
 
@@ -44,7 +44,7 @@ pub(in crate::web) fn end_others(call: &SignedInCall<'_>) -> Answered {
     }
     let count = sessions::end_others(call.store(), call.session())?;
     let response = call.done(HERE, &json!({ "ended": count }));
-    // Where none was left, nothing has happened that is worth a record.
+    // Without any other session, nothing has happened that belongs in the log.
     Ok(match count {
         0 => response,
         _ => response.noting(call.note(Event::SessionEnd).with("others", count.to_string())),
@@ -59,11 +59,11 @@ fn refuse(call: &SignedInCall<'_>, refusal: &Refusal) -> Answered {
 fn page(call: &SignedInCall<'_>, status: u16, alert: Option<Alert>) -> Answered {
     let this = call.session();
     let mut all = sessions::of_user(call.store(), &call.user().id, call.now)?;
-    // This very use of it may not be written down yet.
+    // The use by this very request may not be written yet.
     for session in all.iter_mut().filter(|session| session.id == this.id) {
         session.clone_from(this);
     }
-    // The one that asks first, then the one that was used last.
+    // The session of this request first, then the most recently used ones.
     all.sort_by_key(|session| (session.id != this.id, Reverse(session.seen_at.millis())));
     if call.wants() == Wants::Json {
         let all: Vec<_> = all.iter().map(|session| json::session(session, call.now)).collect();

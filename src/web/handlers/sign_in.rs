@@ -1,4 +1,4 @@
-//! Signing up, in and out: who is let in, and what is said to the others.
+//! Sign-up, sign-in and sign-out: the forms, and the responses to them.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,17 +23,17 @@ use crate::web::redirect::Target;
 use crate::web::refusals::Refusal;
 use crate::web::{client_ip, json, leading_to};
 
-/// How long after an account was made its sign-up form may have been sent twice.
+/// How long after a sign-up the same form may arrive again by a double click.
 const REPEATED: Duration = Duration::from_secs(10);
 
-/// The two forms that lead in.
+/// The forms that lead to a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::web) enum SignForm {
     SignUp,
     SignIn,
 }
 
-/// What became of a form.
+/// The outcome of a form.
 enum Submitted {
     Admitted(Box<Admission>),
     Refused(Refusal),
@@ -73,7 +73,7 @@ pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
     })
 }
 
-/// A form; for a user who is signed in already, the way to where they want to go or to their profile.
+/// Shows a form; a signed-in user is sent on to where they want to go, or to their profile.
 fn show(form: SignForm, call: &Call<'_>) -> Answered {
     if let Err(refusal) = invitation(form, call)? {
         return Ok(not_invited(call, &refusal));
@@ -130,7 +130,7 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
         Some(Submitted::Admitted(admission)) => {
             return Ok(admit(SignForm::SignIn, call, &admission));
         }
-        // They read what they would have read; the operator reads that a password was tried.
+        // The response is that of the first refusal; the log says that a password was tried.
         Some(Submitted::Refused(tried)) => {
             refuse(form, call, &refusal)?.noting(note_of_refusal(SignForm::SignIn, call, &tried))
         }
@@ -139,11 +139,11 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
     Ok(call.with_cookie(response, &requester))
 }
 
-/// Signs a user in who has sent a form twice that made their account the first time, as by clicking twice:
-/// the browser shows the second answer alone, which would be that the name is taken. It is a sign-in
-/// like any other, with the password in the form, to an account that is seconds old. What scripts send
-/// has not the field of our page, and is answered as ever. `None`: it is no such form.
-// LIMIT: an invitation for one is used up by the first click, and the second is told so.
+/// Signs in a user whose form arrives twice, as after a double click: the first one created the account,
+/// but the browser shows only the second response, which would say that the name is taken. It is an
+/// ordinary sign-in with the password in the form, to an account that is seconds old. Scripts do not send
+/// the field `by_page`, and get the ordinary response. `None`: this is not such a case.
+// LIMIT: an invitation for one account is used up by the first click, so the second fails.
 fn submit_again(call: &Call<'_>) -> Result<Option<Submitted>, Error> {
     let Ok((name, password)) = read(SignForm::SignUp, call) else { return Ok(None) };
     let user = users::by_name(call.store(), &name)?;
@@ -156,7 +156,7 @@ fn submit_again(call: &Call<'_>) -> Result<Option<Submitted>, Error> {
     try_credentials(SignForm::SignIn, call, &name, &password, &caller).map(Some)
 }
 
-/// The invitation that the request brings to this form, if any. A refusal is why no account can be
+/// The invitation that the request brings to this form, if any. The refusal is why no account can be
 /// created.
 fn invitation(form: SignForm, call: &Call<'_>) -> Result<Result<Option<Invite>, Refusal>, Error> {
     let sign_ups = call.site.settings.sign_ups;
@@ -175,7 +175,7 @@ fn invitation(form: SignForm, call: &Call<'_>) -> Result<Result<Option<Invite>, 
     Ok(found.map(Some).ok_or(Refusal::BadInvitation))
 }
 
-/// Whether an account may be created, as far as the form alone tells.
+/// Whether an account might be created, as far as the form alone tells.
 fn may_be_invited(call: &Call<'_>) -> bool {
     match call.field("invite") {
         Some(invite) => Token::parse(&invite).is_some(),
@@ -183,7 +183,7 @@ fn may_be_invited(call: &Call<'_>) -> bool {
     }
 }
 
-/// The name and the password in a form, if they are worth looking up.
+/// The name and the password in a form, if they are well-formed.
 fn read(form: SignForm, call: &Call<'_>) -> Result<(Username, Password), Refusal> {
     let name = call.field("username").and_then(|typed| match form {
         SignForm::SignUp => Username::for_sign_up(&typed),
@@ -199,7 +199,7 @@ fn read(form: SignForm, call: &Call<'_>) -> Result<(Username, Password), Refusal
     Ok((name, password))
 }
 
-/// Whether the operator's policy lets this user choose this password.
+/// Checks a new password against the operator's policy.
 pub(in crate::web) fn check_new_password(
     call: &Call<'_>,
     password: &Password,
@@ -236,8 +236,8 @@ fn try_credentials(
     Ok(Submitted::Refused(refused))
 }
 
-/// Who asks, as far as the request tells. Sign-ups are limited only where the site is served for real:
-/// developers who try it out create accounts by the dozen.
+/// What is known of the caller. Sign-ups are limited only with an origin (`--origin`): developers who try
+/// the site out create many accounts.
 pub(in crate::web) fn caller(
     form: SignForm,
     call: &Call<'_>,
@@ -292,7 +292,7 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
     }
 }
 
-/// The sentence alone for a script; for a person the form again, with what they typed.
+/// Shows a person the form again, with what they typed; a script gets the message alone.
 fn refuse(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Answered {
     let response = refusal.response(call, |status, alert| {
         let (next, invite) = (call.next(), call.field("invite"));
@@ -304,7 +304,7 @@ fn refuse(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Answered {
             invite: invite.as_deref(),
             is_open: call.site.settings.sign_ups == SignUps::Open,
         };
-        // The box comes back as it was left.
+        // The box is shown as it was submitted.
         let remember = match call.site.settings.remember() {
             Remember::Offered(_) => Remember::Offered(!is_transient(call.fields)),
             other => other,
@@ -314,7 +314,7 @@ fn refuse(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Answered {
     Ok(response.noting(note_of_refusal(form, call, refusal)))
 }
 
-/// What the operator reads of a form that is refused.
+/// The log's event for a form that is refused.
 fn note_of_refusal(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Note {
     let event = match form {
         SignForm::SignUp => Event::SignupFail,
@@ -333,14 +333,14 @@ fn note_of_refusal(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Note {
     noting_user(note, tried_on.as_ref().or(refusal.user()))
 }
 
-/// The account that a refused sign-in with this canonical name was tried on, for the operator's
-/// record. It is looked up after every refusal in the same way, so that neither the answer nor its
-/// time tells whether there is one; for the same reason a failure of the store is no account.
+/// The account that a refused sign-in with this canonical name was tried on, for the log. It is looked up
+/// after every refusal in the same way, so that neither the response nor its time tells whether it exists;
+/// for the same reason a failure of the store counts as no account.
 pub(in crate::web) fn tried_on(call: &Call<'_>, canonical: &str) -> Option<UserId> {
     sign_in::account_of(call.store(), canonical).ok().flatten()
 }
 
-/// A note with the account that it is about, if there is one.
+/// Adds the account that an event is about, if there is one.
 pub(in crate::web) fn noting_user(note: Note, user: Option<&UserId>) -> Note {
     match user {
         Some(id) => note.with("uid", id.as_str()),
@@ -364,14 +364,14 @@ fn page(
 
 fn not_invited(call: &Call<'_>, refusal: &Refusal) -> Response {
     let page = refusal.page(call);
-    // A request that only looks has not failed at anything.
+    // A request that only shows a form has not failed.
     match call.request.method {
         Method::Post => page.noting(Note::of(Event::SignupFail).with("reason", refusal.reason())),
         _ => page,
     }
 }
 
-/// Leads a user who is signed in to where they want to go, or to their profile.
+/// Sends a signed-in user to where they want to go, or to their profile.
 fn lead_on(call: &Call<'_>, next: Option<&Target>) -> Response {
     match next {
         Some(next) => Response::redirect(next.as_str().to_owned()),
@@ -379,8 +379,8 @@ fn lead_on(call: &Call<'_>, next: Option<&Target>) -> Response {
     }
 }
 
-/// Whether a form was sent by a user who does not want to be remembered. A script that sends neither
-/// field is remembered, as ever.
+/// Whether the user left "Stay signed in" unticked. A script that sends neither of the fields stays signed
+/// in.
 fn is_transient(form: Form<'_>) -> bool {
     form.field("remember_asked").is_some() && form.field("remember").is_none()
 }

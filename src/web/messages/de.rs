@@ -1,4 +1,4 @@
-//! The German texts.
+//! The German texts, in the order of the English ones.
 
 use super::{Template, Text, told};
 

@@ -15,7 +15,7 @@ pub use en::EN;
 use crate::auth::events::Event;
 use crate::auth::password_policy::{Flaw, Policy};
 
-/// All languages. The first is the one for clients that prefer none of them.
+/// All languages. The first one is used for clients that prefer none of them.
 static ALL: [&Text; 2] = [&EN, &DE];
 
 /// Maximum number of ranges read from `Accept-Language`. Browsers send a handful.
@@ -289,7 +289,7 @@ pub fn of_event(event: Event) -> Option<Phrase> {
     })
 }
 
-/// What a user reads about a password with this flaw, where this policy holds.
+/// The message to a user about a password with this flaw, under this policy.
 pub fn of_flaw(flaw: Flaw, policy: Policy) -> MessageKey {
     match (flaw, policy) {
         (Flaw::TooShort, Policy::Minimal) => |t| t.short_password_of_minimal,
@@ -329,11 +329,11 @@ mod tests {
             ("en;q=0.2\t,\tde ; q=0.3", "de"),
             ("en;Q=0.2,de;Q=0.3", "de"),
             ("fr-FR,fr;q=0.9,de;q=0.1", "de"),
-            // Named first, liked as much.
+            // The first of two languages with the same weight.
             ("de,en", "de"),
             ("en,de", "en"),
             ("en;q=0.5,de;q=0.500", "en"),
-            // A range that names a dialect does not take back one that is liked less.
+            // A range for a dialect does not exclude a less specific one.
             ("de-CH;q=0,de", "de"),
         ] {
             assert_eq!(chosen(&[asked]), expected, "{asked}");
@@ -412,7 +412,7 @@ mod tests {
         fn takes_no_notice_of_what_is_liked_less(
             less in "[a-z,;=q*. -]{0,40}",
         ) {
-            // `de` with the highest weight, named first, and nothing that follows can be liked more.
+            // `de` has the highest weight and comes first, so no later range can win.
             prop_assert_eq!(chosen(&["de", &less]), "de");
         }
     }

@@ -1,4 +1,4 @@
-//! The pages on which people look after their own account.
+//! The pages on which users manage their account.
 
 use std::borrow::Cow;
 
@@ -198,8 +198,8 @@ pub(super) fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// A hidden field with the username, for password managers. Those of browsers look only at text fields,
-/// but also at hidden ones.
+/// A hidden text field with the username, for password managers: those built into browsers look at text
+/// fields only, including hidden ones.
 fn owner(username: &str) -> Markup {
     html! { input type="text" name="username" value=(username) autocomplete="username" hidden; }
 }

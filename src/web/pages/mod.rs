@@ -31,7 +31,7 @@ pub struct Frame<'a> {
     pub text: &'static Text,
     /// Title, logo and stylesheet of this site.
     pub look: &'a Look,
-    /// The path that every address of the site begins with.
+    /// The path prefix of every address of the site.
     pub prefix: &'a PathPrefix,
 }
 
@@ -102,7 +102,7 @@ impl Filled<'_> {
     }
 }
 
-/// The sign-up page.
+/// The form to create an account, with `advice` on passwords.
 pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Markup {
     let t = frame.text;
     let body = html! {
@@ -123,7 +123,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
     page(frame, t.sign_up, &body)
 }
 
-/// The sign-in page.
+/// The form to sign in.
 pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
     let t = frame.text;
     let body = html! {
@@ -143,7 +143,7 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
     page(frame, t.sign_in, &body)
 }
 
-/// The profile page.
+/// The home page of a signed-in user.
 pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
     let t = frame.text;
     let body = html! {
@@ -195,7 +195,7 @@ fn next(filled: &Filled<'_>) -> Markup {
     }
 }
 
-/// The way to the other form, which leads to the same place.
+/// The link to the other form, which keeps the address to go to afterwards.
 fn with_next(frame: Frame<'_>, path: &'static str, filled: &Filled<'_>) -> Markup {
     html! {
         (frame.at(path))
@@ -209,7 +209,7 @@ fn username(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
     let wrong = filled.is_wrong(Field::Username);
     html! {
         label for="username" { (frame.text.username) }
-        // No maxlength on either field: a browser would cut what is pasted without a word.
+        // No maxlength on either field: a browser would silently cut pasted text.
         input #username name="username" value=(filled.username) required
             autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
             autofocus[filled.is_focused(Field::Username)]
@@ -235,7 +235,7 @@ fn password(
     })
 }
 
-/// A box that is not ticked sends nothing, so the form says by another field that it had one.
+/// A box that is not ticked sends nothing, so another field tells that the form had one.
 fn remember_me(frame: Frame<'_>, remember: Remember) -> Markup {
     html! {
         @if remember != Remember::Always {
@@ -250,16 +250,16 @@ fn remember_me(frame: Frame<'_>, remember: Remember) -> Markup {
     }
 }
 
-/// A field for a password, with what is said about it.
+/// A password field with its label, hint and error.
 #[derive(Default)]
 struct PasswordInput<'a> {
     id: &'a str,
-    /// As the form sends it; `None`: as `id`.
+    /// The name under which the form sends it; `None`: the same as `id`.
     name: Option<&'a str>,
     label: &'a str,
     autocomplete: &'a str,
     advice: Option<&'a str>,
-    /// What it was refused with, if it was.
+    /// The id of the message with which it was refused, if it was.
     refusal_id: Option<&'a str>,
     is_focused: bool,
 }
@@ -305,12 +305,12 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
     }
 }
 
-/// The sign of the house, a door in an arch, or the operator's own.
+/// The logo: the operator's, or the built-in door in an arch.
 fn mark(frame: Frame<'_>) -> Markup {
     let look = frame.look;
     html! {
         @match look.logo_href() {
-            // The name stands beside it.
+            // The title stands beside it.
             Some(href) => img.mark src=(frame.at(href)) alt="";,
             None => svg.mark viewBox="0 0 48 48" aria-hidden="true" {
                 path d="M6.5 45V23a17.5 17.5 0 0 1 35 0v22z" fill="none" stroke="currentColor"
@@ -322,7 +322,7 @@ fn mark(frame: Frame<'_>) -> Markup {
     }
 }
 
-/// The address of a file, with a mark of its content.
+/// The address of a file, with a hash of its content.
 fn marked(path: &str, content: &[u8]) -> String {
     format!("{path}?v={}", token::handle(content))
 }

@@ -1,12 +1,13 @@
-//! The table of check endpoints: where a proxy asks, how it says what was asked for, and what it can make
-//! of the response.
+//! The table of check endpoints: their paths, the headers that describe the original request, and the kind
+//! of response that the proxy understands.
 //!
-//! Site, `proxy-config` and `doctor` read this one.
+//! The site, `proxy-config` and `doctor` all use this table.
 
 use crate::web::Site;
 use crate::web::http::Request;
 
-/// Other gates whose check endpoints we can answer, so that a set-up moves by changing a host name.
+/// Other gates whose check endpoints are answered, so that migrating from one needs only a change of host
+/// name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Alias {
     Authelia,
@@ -16,10 +17,10 @@ pub enum Alias {
 }
 
 impl Alias {
-    /// All of them.
+    /// Every alias, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Authelia, Self::Tinyauth, Self::Oauth2Proxy, Self::Vouch];
 
-    /// The name of the gate.
+    /// The value of `--alias`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authelia => "authelia",
@@ -30,41 +31,41 @@ impl Alias {
     }
 }
 
-/// How a check is asked and answered.
+/// The protocol of a check.
 #[derive(Clone, Copy)]
 pub(super) struct Protocol {
     pub(super) original: Original,
-    /// The status of an answer that lets a request through.
+    /// The status of a response that lets the request through.
     pub(super) passed: u16,
     pub(super) turn: Turn,
     pub(super) tells: Tells,
-    /// The parameter that names groups, beside `groups`.
+    /// A parameter that lists groups, in addition to `groups`.
     pub(super) groups: Option<&'static str>,
 }
 
-/// Which headers say what was asked for.
+/// Which headers describe the original request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Original {
-    /// `X-Original-URL`, `X-Original-Method`.
+    /// `X-Original-URL` and `X-Original-Method`.
     Url,
-    /// `X-Forwarded-Proto`, `-Host`, `-Uri`, `-Method`.
+    /// `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Forwarded-Uri` and `X-Forwarded-Method`.
     Forwarded,
     Unsaid,
 }
 
-/// What somebody gets who is not signed in.
+/// The response for a requester who is not signed in.
 #[derive(Clone, Copy)]
 pub(super) enum Turn {
-    /// 401, with the way to the sign-in page in this header.
+    /// 401, with the address of the sign-in page in this header.
     Tell(&'static str),
-    /// To a browser that goes somewhere: the way to the sign-in page, with this status if the request
-    /// can be repeated. 401 to everybody else.
+    /// For a browser that loads a page: a redirect to the sign-in page, with this status if the original
+    /// request can be repeated. 401 for any other client.
     Lead(u16),
-    /// 401 alone.
+    /// 401 without an address.
     Refuse,
 }
 
-/// Which headers tell who somebody is.
+/// Which headers tell the app who the user is.
 #[derive(Clone, Copy)]
 pub(super) enum Tells {
     Ours,
@@ -96,14 +97,14 @@ const OAUTH2_PROXY: Protocol = Protocol {
 const VOUCH: Protocol =
     Protocol { original: Original::Unsaid, turn: Turn::Refuse, tells: Tells::Vouch, ..NGINX };
 
-/// Where a proxy asks.
+/// A check endpoint.
 struct Endpoint {
     path: &'static str,
-    /// The gate that it belongs to, if it is not ours: it is answered if that one's alias is set.
+    /// The gate that it belongs to, if it is not ours; then it is answered only if that alias is set.
     of: Option<Alias>,
     check: Protocol,
-    /// The check in its place if the operator's parameters have `rd`. They decide which family of
-    /// headers is read, and no header does.
+    /// The check that is used instead if the query has a parameter `rd`. The operator's query decides which
+    /// headers are read, never a header.
     check_with_rd: Option<Protocol>,
 }
 
@@ -111,7 +112,7 @@ const fn at(path: &'static str, of: Option<Alias>, check: Protocol) -> Endpoint 
     Endpoint { path, of, check, check_with_rd: None }
 }
 
-/// All check endpoints: what the site answers, what a proxy keeps to itself, and what `doctor` tries.
+/// All check endpoints: those that the site answers, a proxy does not forward, and `doctor` tries.
 const ENDPOINTS: [Endpoint; 10] = [
     at("/auth/nginx", None, NGINX),
     at("/auth/forward", None, FORWARD),
@@ -125,12 +126,12 @@ const ENDPOINTS: [Endpoint; 10] = [
     at("/validate", Some(Alias::Vouch), VOUCH),
 ];
 
-/// The paths of all check endpoints, ours and those of every alias. Only a proxy may ask there.
+/// The paths of all check endpoints, ours and those of every alias. Only a proxy may request them.
 pub fn check_paths() -> impl Iterator<Item = &'static str> {
     ENDPOINTS.iter().map(|it| it.path)
 }
 
-/// The check that a request asks for. `None`: it is none.
+/// The check at the path of this request, if it is one.
 pub(super) fn find(site: &Site, request: &Request) -> Option<Protocol> {
     let aliases = &site.settings.aliases;
     let is_answered = |it: &&Endpoint| it.of.is_none_or(|alias| aliases.contains(&alias));

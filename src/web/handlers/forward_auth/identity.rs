@@ -7,16 +7,16 @@ use crate::store::User;
 use crate::web::Site;
 use crate::web::http::Response;
 
-/// The headers that tell an app who somebody is.
+/// The names of the headers that tell an app who the user is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IdentityHeaders {
-    /// The canonical name: the same however it was typed, and nobody else's.
+    /// The canonical name, unique among all users.
     pub user: &'static str,
-    /// The user id, which outlasts the name.
+    /// The user id, which never changes.
     pub id: &'static str,
-    /// The name as first typed, to be shown.
+    /// The name as first typed, for display.
     pub name: &'static str,
-    /// The groups, with commas between them.
+    /// The groups, separated by commas.
     pub groups: &'static str,
     pub email: &'static str,
 }
@@ -34,21 +34,21 @@ impl Default for IdentityHeaders {
 }
 
 impl IdentityHeaders {
-    /// All of them.
+    /// All names, in the order of the fields.
     pub const fn all(&self) -> [&'static str; 5] {
         [self.user, self.id, self.name, self.groups, self.email]
     }
 }
 
-/// What stands in a header as it is: visible ASCII, but no per cent sign, since that begins an escape,
-/// no comma, which parts a list, and no space, of which the outer ones would be lost.
+/// What must be escaped in a header: control characters and non-ASCII, the per cent sign, which starts an
+/// escape, the comma, which separates list items, and the space, as outer spaces would be lost.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b',').add(b' ');
 
-/// The same for a text that is to be shown: its inner spaces may stay.
+/// What must be escaped in a text for display, which may have inner spaces.
 const SHOWN: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The one response that carries an identity, and always the whole of it: a header that is missing
-/// could be one that the client sent.
+/// The only response with an identity, which always has all of its headers: a missing one could be taken
+/// from the client's request.
 pub(super) fn let_through(site: &Site, check: Protocol, user: Option<&User>) -> Response {
     let answer = Response::text(check.passed, "");
     let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
@@ -80,9 +80,9 @@ pub(super) fn let_through(site: &Site, check: Protocol, user: Option<&User>) -> 
     }
 }
 
-/// A name to be shown, as ASCII. Escapes are read back as in an address.
+/// A name for display, in ASCII. Escapes are decoded like those of a URL.
 fn shown(name: &str) -> String {
-    // A header loses white space at either end.
+    // White space at either end of a header value is lost.
     let set = if name.trim() == name { SHOWN } else { ESCAPED };
     utf8_percent_encode(name, set).to_string()
 }

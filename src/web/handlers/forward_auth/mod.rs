@@ -1,9 +1,10 @@
-//! Checks for a reverse proxy: may this request go on to the app, and whose is it?
+//! Forward authentication: checks for a reverse proxy, which asks whether a request may go on to the app,
+//! and whose it is.
 //!
-//! The proxy asks about every request before it passes it on. Two families of headers say what was
-//! asked for, `X-Original-*` and `X-Forwarded-*`; which of them is read depends on the address that is
-//! asked, and never on what the request happens to bring. A check changes nothing that anybody could
-//! want to forge, and no answer to it sets a cookie: it would not reach the browser.
+//! The proxy asks about every request before it forwards it. Two families of headers describe the original
+//! request, `X-Original-*` and `X-Forwarded-*`; which of them is read depends on the path of the check, and
+//! never on the request. A check changes nothing that would be worth forging, and its response never sets a
+//! cookie, as that would not reach the browser.
 
 mod checks;
 mod identity;
@@ -37,31 +38,31 @@ use crate::web::{Site, json};
 use checks::{Original, Protocol, Turn};
 use identity::let_through;
 
-/// Who asks, as far as a check finds out.
+/// The requester, as found out by a check.
 enum Who {
     Known(Box<User>),
     Stranger,
-    /// A name and a password, or an access token, that are not right.
+    /// The name and password, or the access token, are wrong.
     Refused {
         reason: &'static str,
         name: Option<Username>,
         user: Option<UserId>,
     },
-    /// Too many tries with this name have failed.
+    /// Too many attempts with this name have failed.
     Wait(Duration, Username),
-    /// Somebody with two session cookies. At the sign-in page they may have one, which would lead them
-    /// back here, and so on without end.
+    /// There are two session cookies. At the sign-in page only one of them may apply, so a redirect there
+    /// could lead back here, in an endless loop.
     Confused,
 }
 
-/// Why a check is not answered with yes.
+/// Why a signed-in user is denied access.
 enum Denial {
     ToThem,
-    /// The parameters of the check cannot be understood, so that it is closed to everybody.
+    /// The parameters of the check are not valid, so that every user is denied.
     ToAll,
 }
 
-/// The answer to a check; `None` if the request is none.
+/// The response to a check; `None` if the request is not one.
 pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Option<Response> {
     let check = checks::find(site, request)?;
     let call = Call::with_parameters(site, request, now);
@@ -73,18 +74,18 @@ pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Opt
     })
 }
 
-/// Where the links of oauth2-proxy lead here.
+/// Answers the sign-in links of oauth2-proxy.
 pub(in crate::web) fn lead_to_sign_in(call: &Call<'_>) -> Answered {
     Ok(Response::redirect(way_in(&call.site.settings.prefix.to_string(), call.next().as_ref())))
 }
 
-/// oauth2-proxy's sign-out is a link as well, and no link of ours changes anything: it leads to the page
-/// with the button.
+/// Answers the sign-out link of oauth2-proxy. A link must not change anything, so it leads to the page with
+/// the sign-out button.
 pub(in crate::web) fn lead_home(call: &Call<'_>) -> Answered {
     Ok(call.site.redirect("/"))
 }
 
-/// The answer to a request that is not looked at: if it is a check, in a status that its proxy
+/// The response to a request that is not processed: if it is a check, with a status that the proxy
 /// understands.
 pub(in crate::web) fn refuse(
     site: &Site,
@@ -97,7 +98,7 @@ pub(in crate::web) fn refuse(
     }
 }
 
-/// Whether a check computes a hash.
+/// Whether the request is a check that has to hash a password.
 pub(in crate::web) fn hashes(site: &Site, request: &Request, now: Moment) -> bool {
     site.settings.basic_auth
         && checks::find(site, request).is_some()
@@ -111,8 +112,8 @@ pub(in crate::web) fn hashes(site: &Site, request: &Request, now: Moment) -> boo
             })
 }
 
-/// Whether the peer may ask: a proxy that is trusted, or once checks are set up, any program on this
-/// machine. Others would only learn what they know, but would be a proxy that nobody set up.
+/// Whether the peer may request checks: a trusted proxy, or, once checks are configured, any program on
+/// this machine. Others would learn nothing new, but could act as a proxy that the operator did not set up.
 fn may_check(site: &Site, request: &Request) -> bool {
     let networks = &site.settings.trusted_proxies;
     match request.peer {
@@ -178,7 +179,7 @@ fn who(call: &Call<'_>) -> Result<Who, Error> {
     }
 }
 
-/// With a name, it has to be one of the owner's: the one that is shown or one to sign in with.
+/// With a name, the token's owner must have that username or sign-in name.
 fn by_access_token(call: &Call<'_>, token: &Token, name: Option<Username>) -> Result<Who, Error> {
     let found = access_tokens::recognise(call.store(), token, call.now)?;
     let named = name.as_ref().map(|it| users::by_any_name(call.store(), it)).transpose()?;
@@ -188,11 +189,11 @@ fn by_access_token(call: &Call<'_>, token: &Token, name: Option<Username>) -> Re
     };
     Ok(match found.filter(|(user, _)| is_theirs(user)) {
         Some((user, to_note)) => {
-            // What finds no room is noted at the next use.
+            // A use that does not fit into the queue is noted the next time.
             to_note.map(|it| call.site.uses.note(it));
             Who::Known(Box::new(user))
         }
-        // Nobody can guess one, so that it is no try to be counted.
+        // Tokens cannot be guessed, so this does not count as a failed attempt.
         None => Who::Refused { reason: "bad_access_token", name, user: None },
     })
 }
@@ -219,7 +220,7 @@ fn by_password(call: &Call<'_>, name: Username, password: &Password) -> Result<W
 
 // Responses.
 
-/// Sends a requester away who is not signed in.
+/// The response for a requester who is not signed in.
 fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: Who) -> Response {
     let Call { site, request, .. } = *call;
     let is_challenged = site.settings.basic_auth && is_asked(request, "basic", "1");
@@ -234,7 +235,7 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
         (Turn::Lead(_) | Turn::Refuse, _) => told(request, 401, "Unauthorized"),
     };
     let response = match response.status {
-        // A browser asks for a password by this scheme, so only where the operator wants it.
+        // This makes a browser prompt for a password, so it is sent only if the operator asked for it.
         401 if is_challenged => {
             response.with("WWW-Authenticate", "Basic realm=\"vestibule\", charset=\"UTF-8\"")
         }
@@ -255,18 +256,19 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
     }
 }
 
-/// A note of a refused try, with the name's handle and the account that it was tried on.
+/// Adds the name's handle, and the account that the attempt was made on, to an event.
 fn noting_try(call: &Call<'_>, note: Note, name: Option<&Username>, user: Option<UserId>) -> Note {
     let Some(name) = name else { return noting_user(note, user.as_ref()) };
     let note = note.with("name", sign_in::name_handle(call.store(), name.canonical()));
     noting_user(note, tried_on(call, name.canonical()).or(user).as_ref())
 }
 
-/// Sends a user away who is signed in and may not see this.
+/// The response for a signed-in user who may not access the app.
 fn deny(call: &Call<'_>, user: &User, why: &Denial) -> Response {
     let reason = match why {
         Denial::ToThem => "not_in_group_or_list",
-        // Caddy passes these on where its configuration lacks a question mark: the operator reads why.
+        // Caddy forwards the client's query if its configuration has no question mark; the log names this
+        // cause.
         Denial::ToAll if may_be_the_clients(call.request) => "parameters_of_the_client",
         Denial::ToAll => "unreadable_parameters",
     };
@@ -281,7 +283,7 @@ fn deny(call: &Call<'_>, user: &User, why: &Denial) -> Response {
     response.noting(note)
 }
 
-/// Tells a visitor to get rid of a cookie that a neighbouring host has set, or that we set under other
+/// Asks a visitor to delete a session cookie: one was set by another host of the domain, or under earlier
 /// settings.
 fn clear_up(call: &Call<'_>) -> Response {
     let note = Note::of(Event::CheckRefused).with("reason", "two_session_cookies");
@@ -292,13 +294,13 @@ fn clear_up(call: &Call<'_>) -> Response {
     response.noting(note)
 }
 
-/// The base URL of this site; its path prefix alone if the origin is not known.
+/// The base URL of this site; its path prefix alone if the origin is not configured.
 fn own(site: &Site) -> String {
     let origin = site.allowed.own.as_ref().map_or(String::new(), ToString::to_string);
     format!("{origin}{}", site.settings.prefix)
 }
 
-/// What was asked for, if it can be read and is an app of ours.
+/// The original URL, if it can be parsed and belongs to an app.
 fn target(call: &Call<'_>, check: Protocol) -> Option<Target> {
     let Call { site, request, .. } = *call;
     match check.original {
@@ -313,8 +315,8 @@ fn target(call: &Call<'_>, check: Protocol) -> Option<Target> {
     }
 }
 
-/// Nobody is let through by a check that failed. nginx makes a 500 of every status that it does not
-/// know here, so it gets one that it does.
+/// The response to a check that failed, which lets no request through. nginx turns every status that it
+/// does not expect from a check into 500, so it gets 403.
 fn closed(check: Protocol, failed: Response) -> Response {
     match check.original {
         Original::Url => plainly(403, "Forbidden").noting(failed.note),
@@ -322,13 +324,13 @@ fn closed(check: Protocol, failed: Response) -> Response {
     }
 }
 
-/// The method of the request that the check is about. `None`: it is not said.
+/// The method of the original request. `None`: the proxy does not report it.
 #[derive(Clone, Copy)]
 struct OriginalMethod<'a>(Option<&'a str>);
 
 impl OriginalMethod<'_> {
-    /// Whether a browser that is sent elsewhere with this status may ask there in the same way. 302 makes
-    /// a GET of a form; 307 sends it again, so it has to be known to be none.
+    /// Whether a browser that is redirected with this status can later repeat the original request. 302
+    /// turns a form into a GET; 307 would send the form again, so the request must be known not to be one.
     fn is_repeatable(self, status: u16) -> bool {
         self.0.map_or(status == 302, |it| matches!(it, "GET" | "HEAD" | "OPTIONS"))
     }
@@ -341,24 +343,24 @@ fn method(check: Protocol, request: &Request) -> OriginalMethod<'_> {
         Original::Unsaid => return OriginalMethod(None),
     };
     let is_said = request.value(name).is_some();
-    // Said twice, it is none that may be repeated.
+    // If it is reported twice, the request counts as not repeatable.
     OriginalMethod(is_said.then(|| only(request, name).unwrap_or("")))
 }
 
-/// The value of a header that comes once.
+/// The value of a header that occurs once.
 fn only<'a>(request: &'a Request, name: &'a str) -> Option<&'a str> {
     request.value(name).filter(|_| !request.repeats(name))
 }
 
-/// Whether a browser asks on behalf of a page of another site what that page may ask.
+/// Whether this is a CORS preflight: a browser asks what a page of another site may request.
 fn is_preflight(request: &Request, method: OriginalMethod<'_>) -> bool {
     method.0 == Some("OPTIONS")
         && request.value("origin").is_some()
         && request.value("access-control-request-method").is_some()
 }
 
-/// Whether a browser asks for a page to show, and would show another one in its place. A script, a
-/// picture or a WebSocket would take the sign-in page for what it asked for.
+/// Whether a browser loads a page, and would show the sign-in page in its place. A script, an image or a
+/// WebSocket would take the sign-in page for its result.
 fn is_navigation(request: &Request) -> bool {
     let names = |name: &str, value: &str| {
         request.values(name).any(|it| it.to_ascii_lowercase().contains(value))
@@ -372,8 +374,8 @@ fn is_navigation(request: &Request) -> bool {
         && !is_socket
 }
 
-/// The name and the password of an `Authorization: Basic` header (RFC 7617). `None` if there is no
-/// such header, more than one, or one that cannot be read.
+/// The name and the password of an `Authorization: Basic` header (RFC 7617). `None` if it is missing,
+/// occurs more than once, or cannot be decoded.
 fn basic(request: &Request) -> Option<(String, String)> {
     let (scheme, encoded) = only(request, "authorization")?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -384,8 +386,8 @@ fn basic(request: &Request) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
-/// Whether the parameters of a check may be those of the request that it is about. Caddy passes these on
-/// where its configuration has none (`uri /auth/forward` without a question mark).
+/// Whether the parameters of a check may come from the original request. Caddy forwards its query if the
+/// configuration has none (`uri /auth/forward` without a question mark).
 fn may_be_the_clients(request: &Request) -> bool {
     request
         .values("x-forwarded-uri")
@@ -393,20 +395,21 @@ fn may_be_the_clients(request: &Request) -> bool {
         .any(|(_, query)| query == request.query)
 }
 
-/// Whether the operator asks for this. It opens something, and so is never taken from a client.
+/// Whether the operator set this parameter. It opens something, so it is ignored if it may come from the
+/// client.
 fn is_asked(request: &Request, name: &str, value: &str) -> bool {
     request.parameters().field(name).is_some_and(|it| it == value) && !may_be_the_clients(request)
 }
 
-/// Whether each parameter of a check is one that checks have. A misspelt restriction must not be none, and
-/// that a client's own query is the same proves nothing: the client chooses it.
+/// Whether all parameters of a check are known ones: a misspelt restriction must not be ignored, even if it
+/// may come from the client, who could otherwise copy it to remove it.
 fn has_known_parameters(check: Protocol, request: &Request) -> bool {
     let known = ["groups", "users", "basic", "preflight", "rd", check.groups.unwrap_or("groups")];
     request.parameters().names().all(|name| known.contains(&&*name))
 }
 
-/// Whether the parameters of a check let this user through. What cannot be understood lets nobody
-/// through. A restriction holds whoever asks for it.
+/// Whether the parameters of a check let this user through. If they are not valid, no user is let through.
+/// A restriction applies wherever it comes from.
 fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Denial> {
     if !has_known_parameters(check, request) {
         return Err(Denial::ToAll);
@@ -433,7 +436,7 @@ fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Den
     if is_listed { Ok(()) } else { Err(Denial::ToThem) }
 }
 
-/// The sign-in page of this site, which will lead back to where somebody wanted to go.
+/// The address of the sign-in page, which leads back to the original URL.
 fn way_in(own: &str, target: Option<&Target>) -> String {
     match target {
         Some(target) => {
@@ -449,7 +452,8 @@ fn plainly(status: u16, sentence: &'static str) -> Response {
     Response::text(status, sentence)
 }
 
-/// A sentence for a script, as data unless it asks for text: no page fits into what was asked for.
+/// A sentence for a script, as JSON unless it asks for text: a page would be of no use in place of the
+/// original response.
 fn told(request: &Request, status: u16, title: &'static str) -> Response {
     match request.wants() {
         Wants::Text if request.value("accept").is_some_and(|it| it.contains("text/plain")) => {
