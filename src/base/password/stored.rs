@@ -14,7 +14,7 @@ const HASHER_KIB_MAX: u32 = 64 * 1024;
 const HASHER_WORK_KIB_MAX: u64 = 3 * 64 * 1024;
 
 /// The highest memory cost of a stored hash that is accepted, in KiB: libsodium's `MODERATE`. Django's
-/// default is 100 MiB. Above [`HASHER_KIB_MAX`] one such hash is computed at a time, so that no row in the
+/// default is 100 MiB. Above 64 MiB one such hash is computed at a time, so that no row in the
 /// database can exhaust the machine's memory.
 pub const MEMORY_KIB_MAX: u32 = 256 * 1024;
 
