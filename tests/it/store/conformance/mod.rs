@@ -265,6 +265,7 @@ suite! {
     changes_a_password_only_under_the_epoch_of_the_proof
     lets_nobody_in_by_what_was_proven_before_a_credential_changed
     sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_name
+    changes_nothing_of_a_password_when_a_part_of_it_fails
     gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set
     reads_what_a_password_is_compared_with_by_key_and_by_user
     moves_the_sign_in_name_of_a_user_whatever_it_was_called
@@ -734,6 +735,31 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
         assert!(desk.store.user_of_access_token(&token.id).unwrap().is_none(), "{how}");
         assert_eq!(desk.count("one_time_token"), 0, "{how}");
     }
+}
+
+fn changes_nothing_of_a_password_when_a_part_of_it_fails(desk: &Desk) {
+    let live = with_ann(desk);
+    let token = access_token("ann", 50);
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(AccessTokenAdded::Done));
+    let link = reset_link("ann", 50);
+    assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
+    let (before, keys, now) =
+        (epoch_of(desk, "ann"), hashes_of(desk, "ann"), Moment::from_millis(9));
+    let (ann, new) = (user("ann").id, hash("$new"));
+    for missing in ["user_session", "access_token", "one_time_token"] {
+        desk.raw().run(&format!("ALTER TABLE {missing} RENAME TO away"));
+        let next = session("ann", [1, 2, 3]);
+        let start = SessionStart::default();
+        assert!(desk.store.set_password(&ann, Some(&new)).is_err(), "{missing}");
+        assert!(desk.store.change_password(before, &new, &next, &start).is_err(), "{missing}");
+        assert!(desk.store.reset_password(&link.id, &new, now).is_err(), "{missing}");
+        desk.raw().run(&format!("ALTER TABLE away RENAME TO {missing}"));
+        assert_eq!((epoch_of(desk, "ann"), hashes_of(desk, "ann")), (before, keys.clone()));
+        assert!(is_alive(desk, &live), "{missing}");
+        assert!(desk.store.user_of_access_token(&token.id).unwrap().is_some(), "{missing}");
+        assert_eq!(desk.count("one_time_token"), 1, "{missing}");
+    }
+    assert_eq!(desk.store.reset_password(&link.id, &new, now), Ok(true));
 }
 
 fn gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set(desk: &Desk) {
