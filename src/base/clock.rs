@@ -47,13 +47,6 @@ impl Moment {
         self.0
     }
 
-    /// Parses a date with a time as programs write it: `2026-11-25T14:30:00.000Z` (RFC 3339), or with a
-    /// space for the `T` and no `Z`. `None` if it cannot be parsed or lies before 1970.
-    pub fn from_rfc3339(text: &str) -> Option<Self> {
-        let time = humantime::parse_rfc3339_weak(text).ok()?;
-        Some(Self(millis(time.duration_since(UNIX_EPOCH).ok()?)))
-    }
-
     /// RFC 3339 with milliseconds, for programs: `2026-11-25T14:30:00.000Z`.
     pub fn rfc3339(self) -> String {
         humantime::format_rfc3339_millis(self.into()).to_string()

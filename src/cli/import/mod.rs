@@ -13,6 +13,7 @@ mod csv;
 mod flags;
 pub mod foreign_db;
 mod htpasswd;
+mod moments;
 mod reasons;
 mod report;
 mod text_file;

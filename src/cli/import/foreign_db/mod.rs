@@ -19,6 +19,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
+use super::moments::{TimeUnit, Timestamp, moment};
 use crate::base::clock::Moment;
 use crate::base::new_file::with_suffix;
 use crate::store::{APPLICATION_ID, Progress, WRITE_PATIENCE, open_immutable, tell};
@@ -456,15 +457,15 @@ fn user(
     Ok((it, hash))
 }
 
-/// A moment as libraries write it: milliseconds, seconds, or a date with a time. `None` if it is neither.
+/// A moment as libraries write it. `None` if it is none.
 fn date(row: &Row<'_>, column: usize) -> ReadResult<Option<i64>> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Integer(number) => Some(millis(number)),
-        ValueRef::Text(text) => {
-            std::str::from_utf8(text).ok().and_then(Moment::from_rfc3339).map(Moment::millis)
-        }
-        _ => None,
-    })
+    let written = match row.get_ref(column)? {
+        ValueRef::Integer(number) => Timestamp::Integer(number),
+        ValueRef::Real(number) => Timestamp::Real(number),
+        ValueRef::Text(text) => Timestamp::Text(std::str::from_utf8(text).unwrap_or_default()),
+        ValueRef::Null | ValueRef::Blob(_) => return Ok(None),
+    };
+    Ok(moment(written, TimeUnit::Guessed).map(Moment::millis))
 }
 
 /// Times from here on are milliseconds, as Prisma writes them: in seconds it would be the year 5138.

@@ -1,0 +1,306 @@
+//! Moments as other programs write them: one reader for every column of every source.
+//!
+//! Decides which numbers and texts are moments, and the unit of a number. What becomes of a row whose
+//! moment cannot be read is decided where the row is read.
+
+use crate::base::clock::Moment;
+
+/// A value where a moment belongs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Timestamp<'a> {
+    Integer(i64),
+    Real(f64),
+    Text(&'a str),
+}
+
+/// The unit of a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TimeUnit {
+    /// The source never writes another.
+    Millis,
+    /// Told by the size of the number.
+    Guessed,
+}
+
+/// Numbers below this are seconds: in milliseconds it would be 1973, in seconds the year 5138.
+const SECONDS_END: u64 = 100_000_000_000;
+
+/// Numbers below this are milliseconds, and a thousand times as much is where microseconds end.
+const MILLIS_END: u64 = SECONDS_END * 1_000;
+
+/// The days of SQLite's `julianday()` from 1970 until the year 9999. In seconds they would be of early 1970.
+const JULIAN_DAYS: std::ops::Range<f64> = 2_440_587.5..5_373_485.0;
+
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
+/// The moment that is written there; without an offset it is UTC, and a date alone is its first instant.
+/// `None`: it cannot be read, or lies before 1970.
+pub(super) fn moment(written: Timestamp<'_>, unit: TimeUnit) -> Option<Moment> {
+    let millis = match written {
+        Timestamp::Integer(number) => of_integer(number, unit),
+        Timestamp::Real(number) => of_real(number, unit)?,
+        Timestamp::Text(text) => of_text(text.trim(), unit)?,
+    };
+    (millis >= 0).then(|| Moment::from_millis(millis))
+}
+
+fn of_integer(number: i64, unit: TimeUnit) -> i64 {
+    match number.unsigned_abs() {
+        _ if unit == TimeUnit::Millis => number,
+        ..SECONDS_END => number * 1_000,
+        SECONDS_END..MILLIS_END => number,
+        size if size < MILLIS_END * 1_000 => number / 1_000,
+        _ => number / 1_000_000,
+    }
+}
+
+fn of_real(number: f64, unit: TimeUnit) -> Option<i64> {
+    if unit == TimeUnit::Guessed && JULIAN_DAYS.contains(&number) {
+        let seconds = (number - JULIAN_DAYS.start) * 86_400.0;
+        return whole((seconds * 1_000.0).round());
+    }
+    match whole(number)?.unsigned_abs() {
+        ..SECONDS_END if unit == TimeUnit::Guessed => whole((number * 1_000.0).round()),
+        _ => whole(number).map(|it| of_integer(it, unit)),
+    }
+}
+
+/// A number without what is behind its point. `None` if there is no such whole number.
+#[expect(clippy::cast_possible_truncation, reason = "what would not fit is sorted out before")]
+fn whole(number: f64) -> Option<i64> {
+    (number.abs() < 9.2e18).then_some(number as i64)
+}
+
+fn of_text(text: &str, unit: TimeUnit) -> Option<i64> {
+    let is_number = text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'.' | b'-' | b'+'));
+    if !is_number {
+        return of_date(text);
+    }
+    // 20261128 and 20261128084215 are dates before they are numbers.
+    let compact = matches!(text.len(), 8 | 14) && text.starts_with(['1', '2']);
+    let date = if compact || text.matches('-').count() == 2 { of_date(text) } else { None };
+    let integer = || text.parse().ok().map(|it| of_integer(it, unit));
+    let real = || text.parse().ok().and_then(|it| of_real(it, unit));
+    date.or_else(integer).or_else(real)
+}
+
+/// ISO 8601 and its relatives: with `T` or spaces before the time, with or without seconds, a fraction,
+/// punctuation and an offset.
+fn of_date(text: &str) -> Option<i64> {
+    let mut rest = Scanner(text);
+    let (year, dash) = (rest.digits(4)?, rest.skip(&['-', '/']));
+    let month = rest.digits(2)?;
+    if rest.skip(&['-', '/']) != dash {
+        return None;
+    }
+    let day = rest.digits(2)?;
+    let days = days_since_1970(year, month, day)?;
+    let midnight = days * DAY_SECONDS * 1_000;
+    if rest.0.is_empty() {
+        return Some(midnight);
+    }
+    if rest.skip(&['T', 't']).is_none() {
+        rest.0 = rest.0.trim_start_matches(' ');
+    }
+    let time = rest.time()?;
+    Some(midnight + time - rest.offset()?)
+}
+
+/// What is still to be read of a text.
+struct Scanner<'a>(&'a str);
+
+impl Scanner<'_> {
+    /// The number that so many digits are.
+    fn digits(&mut self, count: usize) -> Option<i64> {
+        let digits = self.0.get(..count).filter(|it| it.bytes().all(|it| it.is_ascii_digit()))?;
+        self.0 = &self.0[count..];
+        digits.parse().ok()
+    }
+
+    /// Passes one of these characters, if it is next.
+    fn skip(&mut self, any: &[char]) -> Option<char> {
+        let found = self.0.chars().next().filter(|it| any.contains(it))?;
+        self.0 = &self.0[found.len_utf8()..];
+        Some(found)
+    }
+
+    /// A time of day, in milliseconds.
+    fn time(&mut self) -> Option<i64> {
+        let (hour, colon) = (self.digits(2)?, self.skip(&[':']));
+        let minute = self.digits(2)?;
+        let has_seconds = match colon {
+            Some(_) => self.skip(&[':']).is_some(),
+            None => self.0.starts_with(|it: char| it.is_ascii_digit()),
+        };
+        let second = if has_seconds { self.digits(2)? } else { 0 };
+        let millis = if self.skip(&['.', ',']).is_some() { self.fraction()? } else { 0 };
+        // A leap second is the first of the next minute.
+        let is_time = hour < 24 && minute < 60 && second <= 60;
+        is_time.then_some(((hour * 60 + minute) * 60 + second) * 1_000 + millis)
+    }
+
+    /// The milliseconds of a fraction of any length.
+    fn fraction(&mut self) -> Option<i64> {
+        let length = self.0.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, rest) = self.0.split_at(length);
+        self.0 = rest;
+        let millis: String = digits.chars().chain("00".chars()).take(3).collect();
+        (length > 0).then(|| millis.parse().ok()).flatten()
+    }
+
+    /// The offset from UTC at the end of a text, in milliseconds; none is UTC.
+    fn offset(&mut self) -> Option<i64> {
+        self.0 = self.0.trim_start_matches(' ');
+        if matches!(self.0.to_ascii_uppercase().as_str(), "" | "Z" | "UTC" | "GMT") {
+            return Some(0);
+        }
+        let sign = if self.skip(&['+', '-'])? == '-' { -1 } else { 1 };
+        let hours = self.digits(2)?;
+        self.skip(&[':']);
+        let begins_minutes = self.0.starts_with(|it: char| it.is_ascii_digit());
+        let minutes = if begins_minutes { self.digits(2)? } else { 0 };
+        // Go names the zone once more, and adds what its other clock says.
+        let is_name =
+            |it: &str| it.starts_with("m=") || it.bytes().all(|it| it.is_ascii_alphabetic());
+        let is_offset = hours < 24 && minutes < 60 && self.0.split_whitespace().all(is_name);
+        is_offset.then_some(sign * (hours * 60 + minutes) * 60_000)
+    }
+}
+
+/// The days from 1970-01-01 to a day of the Gregorian calendar. `None`: there is no such day.
+fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => return None,
+    };
+    // Counted from March, so that the leap day is the last of its year.
+    let year = if month <= 2 { year - 1 } else { year };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    (1..=length).contains(&day).then_some(365 * year + leap_days + of_year - 719_468)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Option<i64> {
+        moment(Timestamp::Text(text), TimeUnit::Guessed).map(Moment::millis)
+    }
+
+    /// 2026-11-28 08:42:15 UTC.
+    const THEN: i64 = 1_795_855_335_000;
+
+    #[test]
+    fn tells_seconds_milliseconds_microseconds_and_nanoseconds_by_their_size() {
+        for (number, millis) in [
+            (1_795_855_335, THEN),
+            (1_795_855_335_123, THEN + 123),
+            (1_795_855_335_123_456, THEN + 123),
+            (1_795_855_335_123_456_789, THEN + 123),
+            (0, 0),
+            (99_999_999_999, 99_999_999_999_000),
+            (100_000_000_000, 100_000_000_000),
+            (99_999_999_999_999, 99_999_999_999_999),
+            (100_000_000_000_000, 100_000_000_000),
+            (99_999_999_999_999_999, 99_999_999_999_999),
+            (100_000_000_000_000_000, 100_000_000_000),
+            (i64::MAX, i64::MAX / 1_000_000),
+        ] {
+            let read = |it| moment(it, TimeUnit::Guessed).map(Moment::millis);
+            assert_eq!(read(Timestamp::Integer(number)), Some(millis), "{number}");
+            assert_eq!(text(&format!(" {number} ")), Some(millis), "{number}");
+        }
+        let millis = moment(Timestamp::Integer(2_000), TimeUnit::Millis);
+        assert_eq!(millis, Some(Moment::from_millis(2_000)));
+        let end = moment(Timestamp::Integer(i64::MAX), TimeUnit::Millis);
+        assert_eq!(end, Some(Moment::from_millis(i64::MAX)));
+    }
+
+    #[test]
+    fn reads_real_numbers() {
+        let read = |it| moment(Timestamp::Real(it), TimeUnit::Guessed).map(Moment::millis);
+        assert_eq!(read(1_795_855_335.25), Some(THEN + 250));
+        assert_eq!(read(1_795_855_335_250.0), Some(THEN + 250));
+        assert_eq!(text("1795855335.25"), Some(THEN + 250));
+        assert_eq!(text("1795855335250.0"), Some(THEN + 250));
+        // From SQLite: SELECT julianday('2026-11-28 08:42:15').
+        assert_eq!(read(2_461_372.862_673_611), Some(THEN));
+        for bad in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_dates_with_times_and_without_and_obeys_offsets() {
+        for written in [
+            "2026-11-28T08:42:15Z",
+            "2026-11-28T08:42:15.000Z",
+            "2026-11-28t08:42:15.000000000z",
+            "2026-11-28 08:42:15",
+            " 2026-11-28 08:42:15 UTC\n",
+            "2026-11-28 08:42:15+00",
+            "2026-11-28T08:42:15+00:00",
+            "2026-11-28T08:42:15-00:00",
+            "2026-11-28T10:42:15+02:00",
+            "2026-11-28 10:42:15 +0200",
+            "2026-11-28T03:12:15-05:30",
+            "2026-11-29T00:42:15+16",
+            "20261128T084215Z",
+            "20261128084215",
+            "2026/11/28 08:42:15",
+            "2026-11-28 10:42:15.000 +0200 CEST m=+0.012",
+        ] {
+            assert_eq!(text(written), Some(THEN), "{written:?}");
+        }
+        assert_eq!(text("2026-11-28T08:42Z"), Some(THEN - 15_000));
+        assert_eq!(text("2026-11-28T08:42:15,5+00:00"), Some(THEN + 500));
+        assert_eq!(text("2026-11-28 08:42:15.1239"), Some(THEN + 123));
+        for (date, millis) in [
+            ("2026-11-28", 1_795_824_000_000),
+            ("20261128", 1_795_824_000_000),
+            ("1970-01-01", 0),
+            ("2000-02-29", 951_782_400_000),
+            ("9999-12-31", 253_402_214_400_000),
+        ] {
+            assert_eq!(text(date), Some(millis), "{date}");
+        }
+    }
+
+    #[test]
+    fn takes_nothing_for_a_moment_that_may_be_another() {
+        for bad in [
+            "",
+            " ",
+            "never",
+            "0000-00-00 00:00:00",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-11-31T08:42:15Z",
+            "2026-11-28T24:42:15Z",
+            "2026-11-28T08:60:15Z",
+            "2026-11-28T08:42:15+2",
+            "2026-11-28T08:42:15+24:00",
+            "2026-11-28T08:42:15.Z",
+            "2026-11-28T",
+            "2026-1128",
+            "28.11.2026",
+            "11/28/2026",
+            "2026-11-28T08:42:15 Europe/Berlin",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+01:00",
+            "0001-01-01T00:00:00Z",
+            "-1",
+            "1e9",
+            "1.2.3",
+            "１７９５８５５３３５",
+            "2026-11-28T08:42:15Z2026-11-28T08:42:15Z",
+        ] {
+            assert_eq!(text(bad), None, "{bad:?}");
+        }
+    }
+}
