@@ -141,9 +141,6 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// What is noted of such columns.
-pub(super) const SECRETS: &str = "columns of passwords or secrets, left behind";
-
 #[cfg(test)]
 mod tests {
     use super::*;

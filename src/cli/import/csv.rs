@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use csv::{ReaderBuilder, StringRecord};
 use serde_json::Value;
 
-use super::attributes::{self, SECRETS, is_secret};
+use super::attributes::{self, is_secret};
 use super::candidate::{Candidate, CandidateKey, verifiable};
 use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::report::{Report, cut};
@@ -31,7 +31,7 @@ pub(super) fn read(
     let input = Watched { input, marks: &marks };
     let mut rows = ReaderBuilder::new().from_reader(input);
     let headings = rows.headers().map_err(|err| fault(&cause(&err)))?;
-    let columns = CsvColumns::of(headings).map_err(|why| fault(&why))?;
+    let mut columns = CsvColumns::of(headings).map_err(|why| fault(&why))?;
     let mut all = Vec::new();
     let mut row = StringRecord::new();
     loop {
@@ -39,13 +39,15 @@ pub(super) fn read(
         if !rows.read_record(&mut row).map_err(|err| fault(&cause(&err)))? {
             break;
         }
+        columns.count_secrets(&row);
         all.push(columns.candidate(&row));
         tell(progress, "lines read", all.len());
     }
     if marks.get().are_odd {
         return Err(fault("a quotation mark is not closed"));
     }
-    report.notes.add(columns.secrets, SECRETS);
+    report.secret_columns =
+        columns.secrets.into_iter().map(|(_, name, count)| (name, count)).collect();
     Ok(all)
 }
 
@@ -70,8 +72,8 @@ struct CsvColumns {
     email: Option<usize>,
     groups: Option<usize>,
     others: Vec<(usize, String)>,
-    /// How many are not read.
-    secrets: usize,
+    /// Those that are not kept, and how many values are in them.
+    secrets: Vec<(usize, String, usize)>,
 }
 
 impl CsvColumns {
@@ -96,7 +98,14 @@ impl CsvColumns {
         let rest = names.iter().enumerate().filter(|(at, _)| !known.contains(&Some(*at)));
         let (secrets, others): (Vec<_>, Vec<_>) = rest.partition(|(_, name)| is_secret(name));
         let others = others.into_iter().map(|(at, name)| (at, (*name).to_owned())).collect();
-        Ok(Self { username, hash, id, email, groups, others, secrets: secrets.len() })
+        let secrets = secrets.into_iter().map(|(at, name)| (at, (*name).to_owned(), 0)).collect();
+        Ok(Self { username, hash, id, email, groups, others, secrets })
+    }
+
+    fn count_secrets(&mut self, row: &StringRecord) {
+        for (at, _, count) in &mut self.secrets {
+            *count += usize::from(row.get(*at).is_some_and(|it| !it.is_empty()));
+        }
     }
 
     fn candidate(&self, row: &StringRecord) -> Candidate {

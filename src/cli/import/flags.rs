@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::foreign_db::{BETTER_AUTH_TABLES, LUCIA_V3_TABLES, LuciaTables, TableNames};
+use super::foreign_db::{
+    BETTER_AUTH_TABLES, ColumnChoice, LUCIA_V3_TABLES, LuciaTables, NameSource, TableNames,
+};
 use super::{ImportOrder, Source};
 use crate::cli::database::DatabaseArgs;
 
@@ -29,7 +31,8 @@ enum SourceArgs {
     #[command(after_help = "Examples:\n  \
         # see what would be imported, and what could not\n  \
         vestibule import lucia app.db --database vestibule.db --dry-run\n  \
-        vestibule import lucia app.db --tables auth_user,auth_key,auth_session --json\n\n\
+        vestibule import lucia app.db --tables auth_user,auth_key,auth_session --json\n  \
+        vestibule import lucia app.db --username key:email\n\n\
         FILE is only read, and may be in use. Other columns of a user are kept as attributes, which \
         `vestibule user show` prints.")]
     Lucia {
@@ -42,6 +45,11 @@ enum SourceArgs {
         #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
         tables: Option<LuciaTables>,
 
+        /// Column that becomes the sign-in name, or key:PROVIDER for what that provider knows a user as.
+        /// [default: the column username, or else the key of username, the key of email, the column email]
+        #[arg(long, value_name = "COLUMN|key:PROVIDER", value_parser = NameSource::parse)]
+        username: Option<NameSource>,
+
         #[command(flatten)]
         options: ImportOptions,
     },
@@ -51,8 +59,9 @@ enum SourceArgs {
     #[command(after_help = "Examples:\n  \
         vestibule import lucia-v3 app.db --dry-run\n  \
         vestibule import lucia-v3 app.db --tables user=app_user,session= --username nick\n\n\
-        FILE is only read, and may be in use. Passwords are looked for in the columns password_hash and \
-        hashed_password, of the users or of a table of their own. An e-mail address is kept only if the \
+        FILE is only read, and may be in use. Password hashes are looked for in columns such as \
+        password_hash, hashed_password or password, of the users or of a table of their own. An e-mail \
+        address is kept only if the \
         source marks it as verified. Other columns are kept as attributes, unless their name suggests a \
         password or a secret.")]
     LuciaV3 {
@@ -65,9 +74,14 @@ enum SourceArgs {
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = lucia_v3_tables)]
         tables: Option<TableNames>,
 
-        /// Column that becomes the sign-in name. [default: username, or email where there is none]
+        /// Column that becomes the sign-in name, or key:PROVIDER for what that provider knows a user as.
+        /// [default: username, or email where there is none]
+        #[arg(long, value_name = "COLUMN|key:PROVIDER", value_parser = NameSource::parse)]
+        username: Option<NameSource>,
+
+        /// Column of the password hashes, of the users or of a table of passwords. [default: found by its name, or by what is in it]
         #[arg(long, value_name = "COLUMN")]
-        username: Option<String>,
+        hash: Option<String>,
 
         #[command(flatten)]
         options: ImportOptions,
@@ -91,9 +105,14 @@ enum SourceArgs {
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = better_auth_tables)]
         tables: Option<TableNames>,
 
-        /// Column that becomes the sign-in name. [default: username, or email where there is none]
+        /// Column that becomes the sign-in name, or key:PROVIDER for what that provider knows a user as.
+        /// [default: username, or email where there is none]
+        #[arg(long, value_name = "COLUMN|key:PROVIDER", value_parser = NameSource::parse)]
+        username: Option<NameSource>,
+
+        /// Column of the password hashes in the account table. [default: password]
         #[arg(long, value_name = "COLUMN")]
-        username: Option<String>,
+        hash: Option<String>,
 
         #[command(flatten)]
         options: ImportOptions,
@@ -179,16 +198,18 @@ impl ImportArgs {
     /// What is to be done.
     pub fn order(self) -> Result<ImportOrder, String> {
         let (source, file, options) = match self.source {
-            SourceArgs::Lucia { file, tables, options } => {
-                (Source::Lucia { tables }, file, options)
+            SourceArgs::Lucia { file, tables, username, options } => {
+                (Source::Lucia { tables, username }, file, options)
             }
-            SourceArgs::LuciaV3 { file, tables, username, options } => {
-                let tables = tables.unwrap_or_default();
-                (Source::LuciaV3 { tables, username }, file, options)
+            SourceArgs::LuciaV3 { file, tables, username, hash, options } => {
+                let (tables, columns) =
+                    (tables.unwrap_or_default(), ColumnChoice { username, hash });
+                (Source::LuciaV3 { tables, columns }, file, options)
             }
-            SourceArgs::BetterAuth { file, tables, username, options } => {
-                let tables = tables.unwrap_or_default();
-                (Source::BetterAuth { tables, username }, file, options)
+            SourceArgs::BetterAuth { file, tables, username, hash, options } => {
+                let (tables, columns) =
+                    (tables.unwrap_or_default(), ColumnChoice { username, hash });
+                (Source::BetterAuth { tables, columns }, file, options)
             }
             SourceArgs::Htpasswd { file, options } => (Source::Htpasswd, file, options),
             SourceArgs::Csv { file, options } => (Source::Csv, file, options),

@@ -33,7 +33,7 @@ use crate::base::new_file::NewFile;
 use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
 use candidate::Candidate;
 pub use flags::ImportArgs;
-use foreign_db::{LuciaTables, TableNames};
+use foreign_db::{ColumnChoice, LuciaTables, NameSource, TableNames};
 use reasons::{Reason, SourceRow};
 use report::Report;
 use text_file::TextFile;
@@ -45,20 +45,22 @@ pub enum Source {
     Lucia {
         /// Its tables; `None`: they are found by their columns.
         tables: Option<LuciaTables>,
+        /// What becomes the sign-in name; `None`: `username`, a key or an address.
+        username: Option<NameSource>,
     },
     /// A SQLite database of Lucia v3.
     LuciaV3 {
         /// Its tables, as far as they are not found by their columns.
         tables: TableNames,
-        /// The column of names; `None`: `username`, or else `email`.
-        username: Option<String>,
+        /// Its columns, as far as they are not found.
+        columns: ColumnChoice,
     },
     /// A SQLite database of better-auth.
     BetterAuth {
         /// Its tables, as far as they are not found by their columns.
         tables: TableNames,
-        /// The column of names; `None`: `username`, or else `email`.
-        username: Option<String>,
+        /// Its columns, as far as they are not found.
+        columns: ColumnChoice,
     },
     /// What `htpasswd` of Apache writes.
     Htpasswd,
@@ -78,6 +80,16 @@ impl Source {
             Self::Htpasswd => "htpasswd",
             Self::Csv => "csv",
             Self::Vestibule => "vestibule",
+        }
+    }
+
+    /// What to try where no password was found for anyone.
+    const fn hash_hint(&self) -> &'static str {
+        match self {
+            Self::LuciaV3 { .. } | Self::BetterAuth { .. } => {
+                "; --hash COLUMN says where the password hashes are"
+            }
+            Self::Lucia { .. } | Self::Htpasswd | Self::Csv | Self::Vestibule => "",
         }
     }
 }
@@ -226,13 +238,16 @@ fn read(
     now: Moment,
     progress: Progress<'_>,
 ) -> Result<Vec<Candidate>, String> {
+    report.hash_hint = order.source.hash_hint();
     let old = match &order.source {
-        Source::Lucia { tables } => foreign_db::lucia_v2(&order.file, tables.as_ref(), progress),
-        Source::LuciaV3 { tables, username } => {
-            foreign_db::lucia_v3(&order.file, tables, username.as_deref(), progress)
+        Source::Lucia { tables, username } => {
+            foreign_db::lucia_v2(&order.file, tables.as_ref(), username.as_ref(), now, progress)
         }
-        Source::BetterAuth { tables, username } => {
-            foreign_db::better_auth(&order.file, tables, username.as_deref(), progress)
+        Source::LuciaV3 { tables, columns } => {
+            foreign_db::lucia_v3(&order.file, tables, columns, now, progress)
+        }
+        Source::BetterAuth { tables, columns } => {
+            foreign_db::better_auth(&order.file, tables, columns, now, progress)
         }
         Source::Htpasswd => {
             return htpasswd::read(TextFile::open(&order.file, input)?, progress);

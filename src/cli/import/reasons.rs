@@ -19,12 +19,13 @@ pub(super) enum SourceRow {
     /// A line of a text, counted from one.
     Line(u64),
     /// A row of a table, by SQLite's `rowid`.
-    #[expect(dead_code, reason = "the databases of other programs use it next")]
     Table { table: Rc<str>, rowid: i64 },
+    /// A row of a view or of a table without `rowid`, counted from one as SQLite returns them.
+    Nth { table: Rc<str>, number: i64 },
 }
 
 impl SourceRow {
-    /// Adds it to an object of JSON: `line`, or `table` and `rowid`.
+    /// Adds it to an object of JSON: `line`, or `table` and `rowid` or else `row`.
     pub(super) fn describe(&self, object: &mut Map<String, Value>) {
         match self {
             Self::Unknown => {}
@@ -34,6 +35,10 @@ impl SourceRow {
             Self::Table { table, rowid } => {
                 object.insert("table".to_owned(), json!(&**table));
                 object.insert("rowid".to_owned(), json!(rowid));
+            }
+            Self::Nth { table, number } => {
+                object.insert("table".to_owned(), json!(&**table));
+                object.insert("row".to_owned(), json!(number));
             }
         }
     }
@@ -45,6 +50,7 @@ impl fmt::Display for SourceRow {
             Self::Unknown => Ok(()),
             Self::Line(number) => write!(f, "line {number}"),
             Self::Table { table, rowid } => write!(f, "{table} row {rowid}"),
+            Self::Nth { table, number } => write!(f, "{table}, row {number} of those it returns"),
         }
     }
 }
@@ -70,6 +76,16 @@ pub(super) enum ReasonKind {
     NoSignInName,
     /// The name that opens the account is not the one that is shown.
     OtherSignInName,
+    /// At the source the password went with another name or address.
+    SignedInOtherwise,
+    /// The account is disabled.
+    Disabled,
+    /// The account is disabled, and at the source that would have ended by itself.
+    BanWithEnd,
+    /// The account was disabled at the source, and that has ended.
+    BanEnded,
+    /// The source does not say when the account was created.
+    CreatedNow,
     /// Sessions that were left out.
     SessionLeftOut,
     /// An address that is not fit to be one here.
@@ -106,6 +122,31 @@ impl ReasonKind {
                 "other_sign_in_name",
                 "signs in by another name than the one shown",
                 "who sign in by another name than the one they are shown by",
+            ],
+            Self::SignedInOtherwise => [
+                "signed_in_otherwise",
+                "signs in by the name shown, and did so at the source with",
+                "who signed in at the source with another name or address than they do here",
+            ],
+            Self::Disabled => [
+                "disabled",
+                "disabled, as at the source",
+                "who are disabled, as at the source (vestibule user enable)",
+            ],
+            Self::BanWithEnd => [
+                "ban_with_end",
+                "disabled, as at the source, where the ban ends by itself",
+                "whose ban at the source has an end: here nothing ends it but vestibule user enable",
+            ],
+            Self::BanEnded => [
+                "ban_ended",
+                "can sign in, as the ban has ended",
+                "whose ban at the source has ended, so that they can sign in",
+            ],
+            Self::CreatedNow => [
+                "created_now",
+                "counts as created now",
+                "who count as created now, as the source does not say when in a way that can be read",
             ],
             Self::SessionLeftOut => [
                 "session_left_out",

@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 use serde_json::{Map, Value, json};
 
 use super::reasons::{Reason, ReasonKind, SourceRow};
+use crate::base::password::PasswordHash;
 use crate::cli::{counted, printable};
 use crate::server::log;
 use crate::store::{ImportStatus, ImportedUser};
@@ -188,6 +189,8 @@ pub(super) struct Report {
     pub(super) tables: Vec<(&'static str, Option<String>)>,
     /// Tables of theirs that are not read, and how many rows of somebody are in them.
     pub(super) left_behind: Vec<(String, usize)>,
+    /// Columns that are taken for secrets and so are not kept, and how many values are in them.
+    pub(super) secret_columns: BTreeMap<String, usize>,
     /// Whether anything was written: if not, what is new would be imported.
     pub(super) is_written: bool,
     /// What to try where no password was found for anyone, after a semicolon; empty: nothing.
@@ -242,7 +245,6 @@ impl Report {
     }
 
     /// Notes that a row is left out that is no person of its own; its kind is counted by the caller.
-    #[expect(dead_code, reason = "the databases of other programs use it next")]
     pub(super) fn leave_row_out(&mut self, row: SourceRow, why: String) {
         self.rows.push(LeftRow { row, why });
     }
@@ -259,6 +261,8 @@ impl Report {
                 self.users.new += 1;
                 self.keys.new += it.keys.len();
                 self.sessions.new += it.sessions.len();
+                let mut hashes = it.keys.iter().filter_map(|key| key.hashed_password.as_ref());
+                self.without_password += usize::from(!hashes.any(PasswordHash::is_readable));
                 self.count_reasons(&reasons);
                 self.list(PersonAtSource::of(it, row), PersonOutcome::New, reasons);
             }
@@ -281,7 +285,6 @@ impl Report {
         let mut kinds: Vec<_> = reasons.iter().map(|it| it.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
-        self.without_password += usize::from(kinds.iter().any(|it| it.is_about_the_password()));
         for kind in kinds {
             *self.kinds.entry(kind).or_default() += 1;
         }
@@ -333,6 +336,7 @@ impl Report {
         let people: Vec<_> = people.map(|it| it.json(self.is_written)).collect();
         let data = json!({
             "left_behind": left.collect::<Map<_, _>>(),
+            "secret_columns": self.secret_columns,
             "written": self.is_written,
             "dry_run": self.is_dry_run,
             "tables": tables,
@@ -374,6 +378,10 @@ impl Report {
         for (name, count) in &self.left_behind {
             let count = counted(*count, "row");
             line("left", format!("{count} of the table {}, which is not read", cut(name)));
+        }
+        for (name, count) in &self.secret_columns {
+            let count = counted(*count, "value");
+            line("left", format!("{count} of the column {}, taken for a secret", cut(name)));
         }
         for (what, count) in self.counted_notes() {
             line("note", format!("{count} {what}"));

@@ -54,7 +54,7 @@ pub struct Move {
 
 impl Move {
     fn of(file: PathBuf) -> Self {
-        Self::from(Source::Lucia { tables: None }, file)
+        Self::from(Source::Lucia { tables: None, username: None }, file)
     }
 
     pub fn from(source: Source, file: PathBuf) -> Self {
@@ -265,7 +265,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
     assert_eq!(sign_in(&mut visit, "alice", "correct horse battery"), 302);
     let before = rows(&raw(&visit));
     let again = ImportOrder {
-        source: Source::Lucia { tables: None },
+        source: Source::Lucia { tables: None, username: None },
         file: fixture(),
         dry_run: false,
         skip_conflicts: false,
@@ -374,6 +374,7 @@ fn finds_the_tables_under_other_names_and_takes_those_that_are_named() {
         LuciaTables { user: "auth \"user".to_owned(), key: "auth_key".to_owned(), session: None };
     let named = |key: &str| Source::Lucia {
         tables: Some(LuciaTables { key: key.to_owned(), ..tables.clone() }),
+        username: None,
     };
     it.order.source = named("post");
     assert!(it.run(NOW).err().unwrap().contains("has not the columns"));
@@ -729,7 +730,10 @@ fn tells_how_far_it_is() {
     })
     .unwrap();
     assert_eq!(told, ["10000 users read", "10000 users written"]);
-    assert_eq!(lucia_v2(&it.order.file, None, &mut |_, _| {}).ok().unwrap().users.len(), 10_000);
+    assert_eq!(
+        lucia_v2(&it.order.file, None, None, NOW, &mut |_, _| {}).ok().unwrap().users.len(),
+        10_000
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use vestibule::base::clock::Moment;
 use vestibule::cli::import::Source;
-use vestibule::cli::import::foreign_db::TableNames;
+use vestibule::cli::import::foreign_db::{ColumnChoice, NameSource, TableNames};
 
 use crate::binary::vestibule;
 use crate::cli::import::{Move, counts, raw, sign_in};
@@ -20,36 +20,42 @@ use crate::visit::body;
 /// When people come over, where the test says nothing else.
 const NOW: Moment = Moment::from_millis(1_000_000);
 
-fn data(name: &str) -> PathBuf {
+pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-fn manifest(folder: &str) -> Value {
+pub fn manifest(folder: &str) -> Value {
     let text = fs::read_to_string(data(folder).join("manifest.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
 /// A minute after the fixtures were made.
-fn then(manifest: &Value) -> Moment {
+pub fn then(manifest: &Value) -> Moment {
     let made = Moment::from_millis(manifest["created_at_ms"].as_i64().unwrap());
     made.after(Duration::from_secs(60))
 }
 
-fn names(pairs: &[(&str, &str)]) -> TableNames {
+pub fn names(pairs: &[(&str, &str)]) -> TableNames {
     let pairs = pairs.iter().map(|(what, name)| ((*what).to_owned(), (*name).to_owned()));
     TableNames(pairs.collect())
 }
 
-fn lucia_v3() -> Source {
-    Source::LuciaV3 { tables: TableNames::default(), username: None }
+/// With this column for the sign-in name.
+pub fn named_by(username: Option<&str>) -> ColumnChoice {
+    let username = username.map(|it| NameSource::parse(it).unwrap());
+    ColumnChoice { username, hash: None }
 }
 
-fn better_auth() -> Source {
-    Source::BetterAuth { tables: TableNames::default(), username: None }
+pub fn lucia_v3() -> Source {
+    Source::LuciaV3 { tables: TableNames::default(), columns: ColumnChoice::default() }
+}
+
+pub fn better_auth() -> Source {
+    Source::BetterAuth { tables: TableNames::default(), columns: ColumnChoice::default() }
 }
 
 /// Out of a database with these tables.
-fn with_tables(source: Source, sql: &str) -> Move {
+pub fn with_tables(source: Source, sql: &str) -> Move {
     let mut it = Move::from(source, PathBuf::new());
     it.order.file = it.folder.path().join("theirs.db");
     Connection::open(&it.order.file).unwrap().execute_batch(sql).unwrap();
@@ -57,7 +63,7 @@ fn with_tables(source: Source, sql: &str) -> Move {
 }
 
 /// Out of a database that is there, into a new one.
-fn with_file(source: Source, file: &Path) -> Move {
+pub fn with_file(source: Source, file: &Path) -> Move {
     Move::from(source, file.to_owned())
 }
 
@@ -195,7 +201,7 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
     assert_eq!(counts(&report, "sessions"), (1, 0));
 }
 
-const V3: &str = "CREATE TABLE session (id TEXT, user_id TEXT, expires_at INTEGER);";
+pub const V3: &str = "CREATE TABLE session (id TEXT, user_id TEXT, expires_at INTEGER);";
 
 #[test]
 fn finds_the_tables_of_lucia_v3_or_says_which_it_cannot_tell() {
@@ -206,7 +212,7 @@ fn finds_the_tables_of_lucia_v3_or_says_which_it_cannot_tell() {
     for (tables, named, cause) in [
         ("CREATE TABLE notes (id, text);".to_owned(), vec![], "it is not of Lucia v3"),
         (user.to_owned(), vec![], "--tables session= says so"),
-        (V3.to_owned(), vec![], "no table holds passwords"),
+        (V3.to_owned(), vec![], "no table holds the users of session"),
         (format!("{V3}{}", V3.replace("session", "s2")), vec![], "s2 and session both"),
         (format!("{V3}{user}"), vec![("session", "user")], "has not the columns"),
         (format!("{V3}{user}"), vec![("user", "none")], "no table none"),
@@ -218,8 +224,10 @@ fn finds_the_tables_of_lucia_v3_or_says_which_it_cannot_tell() {
             "of Lucia v2",
         ),
     ] {
-        let tables =
-            with_tables(Source::LuciaV3 { tables: names(&named), username: None }, &tables);
+        let tables = with_tables(
+            Source::LuciaV3 { tables: names(&named), columns: ColumnChoice::default() },
+            &tables,
+        );
         let Err(said) = tables.run(NOW) else { panic!("{cause}") };
         assert!(said.contains(cause) && !said.contains('\n'), "{said}");
         assert!(!tables.order.database.file().unwrap().exists());
@@ -229,14 +237,13 @@ fn finds_the_tables_of_lucia_v3_or_says_which_it_cannot_tell() {
         (user.to_owned(), vec![("session", "")], Some("nick"), "Annie"),
         (format!("{V3}{members}"), vec![("user", "member")], Some("nick"), "Annie"),
     ] {
-        let source =
-            Source::LuciaV3 { tables: names(&named), username: username.map(str::to_owned) };
+        let source = Source::LuciaV3 { tables: names(&named), columns: named_by(username) };
         let it = with_tables(source, &tables);
         assert_eq!(counts(&it.done(NOW), "users"), (1, 0));
         assert_eq!(it.texts("SELECT username FROM user"), [shown]);
         assert!(it.texts("SELECT attributes FROM user")[0].contains("\"email\":\"ann@x\""));
     }
-    let source = Source::LuciaV3 { tables: names(&[]), username: Some("nick2".to_owned()) };
+    let source = Source::LuciaV3 { tables: names(&[]), columns: named_by(Some("nick2")) };
     let said = with_tables(source, &format!("{V3}{user}")).run(NOW).err().unwrap();
     assert!(said.contains("no column nick2"), "{said}");
 }
@@ -252,7 +259,7 @@ fn keeps_no_secret_of_lucia_v3_as_an_attribute() {
     );
     let report = it.done(NOW);
     assert_eq!(it.texts("SELECT attributes FROM user ORDER BY id")[0], "{\"age\":7}");
-    assert_eq!(report["notes"]["columns of passwords or secrets, left behind"], 2);
+    assert_eq!(report["secret_columns"], json!({ "totp_secret": 2, "old_password": 2 }));
 }
 
 #[test]
@@ -343,7 +350,7 @@ fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_fo
     assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), ["ann", "bob@x"]);
     for (username, shown) in [("nick", ["Annie", "Bob"]), ("email", ["ann@x", "bob@x"])] {
         let tables = names(&[("user", "members"), ("account", "accounts"), ("session", "")]);
-        let source = Source::BetterAuth { tables, username: Some(username.to_owned()) };
+        let source = Source::BetterAuth { tables, columns: named_by(Some(username)) };
         let it = with_tables(source, USERS);
         it.done(NOW);
         assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), shown);
@@ -351,7 +358,7 @@ fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_fo
         let first = it.texts("SELECT attributes FROM user ORDER BY id");
         assert_eq!(serde_json::from_str::<Value>(&first[0]).unwrap()["username"], "ann");
     }
-    let source = Source::BetterAuth { tables: names(&[]), username: Some("username".to_owned()) };
+    let source = Source::BetterAuth { tables: names(&[]), columns: named_by(Some("username")) };
     let report = with_tables(source, USERS).refused();
     assert_eq!(report["conflicts"][0]["why"], "has no name", "no other column is taken unasked");
 }

@@ -2,14 +2,18 @@
 //!
 //! Decides which of its tables are which.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{
-    ColumnSet, ForeignDb, ForeignKey, ReadResult, Shape, Table, TableNames, named, only, optional,
-    optional_text, quoted, read, rows, text, users,
-};
+use super::cells::rows;
+use super::hashes::hash_column;
+use super::names::{NameSource, name_by_keys};
+use super::tables::{ColumnSet, OWNER, Table, named, only, optional, row_count};
+use super::users::{UserColumns, users};
+use super::{ColumnChoice, ForeignDb, ForeignKey, OddRow, ReadResult, RowOf, TableNames, read};
+use crate::base::clock::Moment;
 use crate::store::Progress;
 
 /// What the file is if it is one.
@@ -18,26 +22,27 @@ const PROGRAM: &str = "better-auth";
 /// What the tables are called in messages and with `--tables`.
 pub const BETTER_AUTH_TABLES: [&str; 3] = ["user", "account", "session"];
 
-const USER_ID: &[&str] = &["userId", "user_id"];
 const USER: ColumnSet = &[&["id"], &["email"], &["emailVerified", "email_verified"]];
-const ACCOUNT: ColumnSet =
-    &[&["providerId", "provider_id"], &["accountId", "account_id"], USER_ID, &["password"]];
-const SESSION: ColumnSet = &[&["token"], USER_ID, &["expiresAt", "expires_at"]];
+const ACCOUNT: ColumnSet = &[&["providerId", "provider_id"], &["accountId", "account_id"], OWNER];
+const SESSION: ColumnSet = &[&["token"], OWNER, &["expiresAt", "expires_at"]];
 
 /// The provider of passwords.
 const CREDENTIAL: &str = "credential";
 
+/// Why its sessions stay behind.
+const SIGNED: &str = "as their cookies are signed with a secret: those people sign in again";
+
 /// All people in a database of better-auth. Its tables are found by their columns, but for those that
-/// `names` has. They are called what the column `username` says, or else their address; or what the column
-/// says that is named. Sessions are only counted: a cookie of theirs is signed with a secret that is not in
-/// the file.
+/// `names` has. They are called what the column `username` says, or else their address; or what `columns`
+/// names. Sessions are only counted: a cookie of theirs is signed with a secret that is not in the file.
 ///
 /// A file that is none, is cut short or damaged, or has no such tables is refused; the
 /// error is one line that says which.
 pub(in crate::cli::import) fn better_auth(
     path: &Path,
     names: &TableNames,
-    username: Option<&str>,
+    columns: &ColumnChoice,
+    now: Moment,
     progress: Progress<'_>,
 ) -> Result<ForeignDb, String> {
     read(path, |conn, all| {
@@ -47,37 +52,44 @@ pub(in crate::cli::import) fn better_auth(
         };
         let (account, user) = (table("account", ACCOUNT)?, table("user", USER)?);
         let session = optional(names.get("session"), all, |it| it.has(SESSION), SESSION)?;
-        let shape = Shape { has_ban: true, ..Shape::by(user, username, None)? };
-        let (users, mut keys) = users(conn, user, &shape, progress)?;
-        keys.extend(accounts(conn, account, progress)?);
-        let sealed_sessions = match session {
-            Some(table) => count(conn, table)?,
-            None => 0,
+        let hash = match (&columns.hash, account.column(&["password"])) {
+            (None, Some(usual)) => Some(usual),
+            (asked, _) => hash_column(conn, account, asked.as_deref())?.map(|it| it.name),
         };
+        let name = columns.username.as_ref();
+        let of_user = UserColumns::of(user, name, None)?;
+        let (mut users, _) = users(conn, &of_user, progress, now)?;
+        let mut odd = Vec::new();
+        let mut keys = accounts(conn, account, hash, progress, &mut odd)?;
+        match name {
+            Some(NameSource::Key(provider)) => name_by_keys(&mut users, &mut keys, &[provider]),
+            Some(NameSource::Column(_)) | None => name_by_keys(&mut users, &mut keys, &[]),
+        }
+        let mut sealed_sessions = BTreeMap::new();
+        if let Some(table) = session {
+            sealed_sessions.insert(SIGNED, row_count(conn, table)?);
+        }
         let found = [Some(user), Some(account), session].map(|it| it.map(|it| it.name.clone()));
         let tables = BETTER_AUTH_TABLES.into_iter().zip(found).collect();
-        Ok(ForeignDb { tables, users, keys, sealed_sessions, ..ForeignDb::default() })
+        Ok(ForeignDb { tables, users, keys, sealed_sessions, odd, ..ForeignDb::default() })
     })
 }
 
 fn accounts(
     conn: &Connection,
     table: &Table,
+    hash: Option<&str>,
     progress: Progress<'_>,
+    odd: &mut Vec<OddRow>,
 ) -> ReadResult<Vec<ForeignKey>> {
-    rows(conn, (table, ACCOUNT), "keys read", progress, |row| {
-        let (provider, user_id) = (text(row, 0, &table.name)?, text(row, 2, &table.name)?);
+    let mut columns = table.named(ACCOUNT);
+    columns.extend(hash);
+    rows(conn, (table, &columns), RowOf::Key, progress, odd, |row| {
+        let (provider, user_id) = (row.needed(0)?, row.needed(2)?);
         if provider == CREDENTIAL {
-            let hashed_password = optional_text(row, 3, &table.name)?;
-            return Ok(ForeignKey { id: None, user_id, hashed_password });
+            let hash = if hash.is_some() { row.hash(3) } else { Ok(None) };
+            return Ok(ForeignKey::of_name(user_id, hash));
         }
-        let id = Some((provider, text(row, 1, &table.name)?));
-        Ok(ForeignKey { id, user_id, hashed_password: None })
+        Ok(ForeignKey::of(provider, row.needed(1)?, user_id))
     })
-}
-
-fn count(conn: &Connection, table: &Table) -> ReadResult<usize> {
-    let sql = format!("SELECT count(*) FROM {}", quoted(&table.name));
-    let count: i64 = conn.query_row(&sql, [], |row| row.get(0))?;
-    Ok(usize::try_from(count).expect("a count is not negative"))
 }

@@ -1,27 +1,30 @@
 //! People out of a SQLite file of another program.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use base64ct::{Base64, Encoding};
 use serde_json::Value;
 
-use super::super::attributes::{self, SECRETS, is_secret};
+use super::super::attributes::{self, is_secret};
 use super::super::candidate::{Candidate, CandidateKey, CandidateSession};
+use super::super::reasons::{Reason, ReasonKind};
 use super::super::report::Report;
-use super::{Attribute, ForeignDb, ForeignUser};
+use super::hashes::is_hash;
+use super::{Attribute, ForeignDb, ForeignKey, ForeignUser, OddRow, RowOf};
 use crate::auth::users;
 use crate::base::clock::Moment;
 
-/// Gives everybody what is theirs, and notes in the report where it was found, what is nobody's, and what
+/// Gives all users what is theirs, and notes in the report where it was found, what is no user's, and what
 /// cannot be brought over.
 pub(in crate::cli::import) fn candidates(
     old: ForeignDb,
     report: &mut Report,
     now: Moment,
 ) -> Vec<Candidate> {
+    let ids = old.users.iter().enumerate();
     let owners: HashMap<String, usize> =
-        old.users.iter().enumerate().map(|(at, it)| (it.id.clone(), at)).collect();
-    let mut secrets = BTreeSet::new();
+        ids.filter_map(|(at, it)| Some((it.id.clone()?, at))).collect();
+    let mut secrets = BTreeMap::new();
     let mut all: Vec<_> =
         old.users.into_iter().map(|it| candidate(it, &mut secrets, now)).collect();
     for key in old.keys {
@@ -29,11 +32,7 @@ pub(in crate::cli::import) fn candidates(
             report.keys.leave_out(1, "of no user");
             continue;
         };
-        let hash = key.hashed_password;
-        all[at].keys.push(match key.id {
-            Some((provider, id)) => CandidateKey::Of { provider, id, hash },
-            None => CandidateKey::OfName { hash },
-        });
+        add_key(&mut all[at], key);
     }
     for session in old.sessions {
         let Some(&at) = owners.get(&session.user_id) else {
@@ -42,43 +41,100 @@ pub(in crate::cli::import) fn candidates(
         };
         all[at].sessions.push(CandidateSession::Of {
             token: session.id,
-            active_expires: session.active_expires.map(Moment::from_millis),
-            idle_expires: Moment::from_millis(session.idle_expires),
+            active_expires: session.active_expires,
+            idle_expires: session.idle_expires,
         });
     }
-    let why = "as their cookies are signed with a secret: those people sign in again";
-    report.sessions.leave_out(old.sealed_sessions, why);
-    report.notes.add(secrets.len(), SECRETS);
+    for row in old.odd {
+        let owner = row.user_id.as_ref().and_then(|id| owners.get(id)).map(|at| &mut all[*at]);
+        leave_out(row, owner, report);
+    }
+    for (why, count) in old.sealed_sessions {
+        report.sessions.leave_out(count, why);
+    }
+    report.secret_columns = secrets;
     report.tables = old.tables;
     report.left_behind = old.left_behind;
     all
 }
 
-fn candidate(mut it: ForeignUser, secrets: &mut BTreeSet<String>, now: Moment) -> Candidate {
+/// A session that cannot be read is left out alone. A key that cannot be read may be how its owner signs in,
+/// so they cannot come over as they are.
+fn leave_out(odd: OddRow, owner: Option<&mut Candidate>, report: &mut Report) {
+    const WHY: &str = "that cannot be read";
+    match (odd.of, owner) {
+        (RowOf::Key, Some(owner)) => {
+            let why = format!("has a key that cannot be read ({}): {}", odd.row, odd.why);
+            owner.fault = owner.fault.take().or(Some(why));
+            report.keys.leave_out(1, WHY);
+            return;
+        }
+        (RowOf::Key, None) => report.keys.leave_out(1, WHY),
+        (RowOf::Session, _) => report.sessions.leave_out(1, WHY),
+    }
+    report.leave_row_out(odd.row, odd.why);
+}
+
+fn add_key(owner: &mut Candidate, key: ForeignKey) {
+    if let Some(why) = key.odd_hash {
+        owner.reasons.push(Reason::about(ReasonKind::UnreadableHash, why));
+    }
+    let hash = key.hashed_password;
+    owner.keys.push(match key.id {
+        Some((provider, id)) => CandidateKey::Of { provider, id, hash },
+        None => CandidateKey::OfName { hash },
+    });
+}
+
+fn candidate(mut it: ForeignUser, secrets: &mut BTreeMap<String, usize>, now: Moment) -> Candidate {
     let email = it.verified_email.and_then(|email| {
         let accepted = users::email(&email);
         if accepted.is_none() {
+            it.reasons.push(Reason::of(ReasonKind::EmailAsAttribute));
             it.attributes.push(("email".to_owned(), Attribute::Text(email)));
         }
         accepted
     });
     let mut kept = Vec::with_capacity(it.attributes.len());
     for (name, attribute) in it.attributes {
-        if !is_secret(&name) {
+        if is_secret(&name) || attribute.is_hash() {
+            let is_there = usize::from(!attribute.is_empty());
+            // Most columns are known already.
+            match secrets.get_mut(&name) {
+                Some(count) => *count += is_there,
+                None => drop(secrets.insert(name, is_there)),
+            }
+        } else {
             kept.push((name, value(attribute)));
-        } else if !secrets.contains(&name) {
-            secrets.insert(name);
         }
     }
     Candidate {
-        id: Some(it.id),
+        id: it.id,
         name: it.username,
-        created_at: it.created_at.map(Moment::from_millis),
+        created_at: it.created_at,
         email: email.unwrap_or_default(),
         disabled_at: it.banned.is_some().then_some(now),
         disabled_reason: it.banned.unwrap_or_default(),
         attributes: attributes::object(kept.into_iter()),
+        row: it.row,
+        reasons: it.reasons,
+        fault: it.fault,
         ..Candidate::default()
+    }
+}
+
+impl Attribute {
+    fn is_hash(&self) -> bool {
+        matches!(self, Self::Text(text) if text.len() >= 40 && is_hash(text))
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.is_empty(),
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Integer(_) | Self::Real(_) => false,
+        }
     }
 }
 

@@ -6,24 +6,26 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{
-    ColumnSet, ForeignDb, ForeignKey, ForeignSession, ReadResult, Shape, Table, broken, listed,
-    named, number, only, optional_text, owners, read, rows, text, users,
-};
+use super::super::moments::TimeUnit;
+use super::cells::rows;
+use super::names::{NameSource, name_by_keys};
+use super::tables::{ColumnSet, OWNER, Table, listed, named, only, owners};
+use super::users::{UserColumns, users};
+use super::{ForeignDb, ForeignKey, ForeignSession, OddRow, ReadResult, RowOf, broken, read};
+use crate::base::clock::Moment;
 use crate::store::Progress;
 
 /// What the file is if it is one.
 const PROGRAM: &str = "Lucia v2";
 
-const USER_ID: &[&str] = &["user_id"];
-const KEY: ColumnSet = &[&["id"], USER_ID, &["hashed_password"]];
-const SESSION: ColumnSet = &[&["id"], USER_ID, &["active_expires"], &["idle_expires"]];
+const KEY: ColumnSet = &[&["id"], OWNER, &["hashed_password", "hashedPassword"]];
+const SESSION: ColumnSet =
+    &[&["id"], OWNER, &["active_expires", "activeExpires"], &["idle_expires", "idleExpires"]];
 
-/// Every column but the name is an attribute.
-const SHAPE: Shape<'_> =
-    Shape { name: "username", falls_back: false, has_email: false, has_ban: false, hash: None };
+/// Where a user without a `username` has one: Lucia's guides make keys of these providers.
+const PROVIDERS: [&str; 2] = ["username", "email"];
 
-/// ColumnNames of Lucia's tables.
+/// The names of Lucia's tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LuciaTables {
     /// With `id`, and a column for each attribute.
@@ -35,12 +37,16 @@ pub struct LuciaTables {
 }
 
 /// All people in a database of Lucia v2. Its tables are found by their columns unless `tables` names them.
+/// Users are called what the column `username` says, or else by their key of the provider `username` or
+/// `email`, or else by their address; or what `username` names.
 ///
 /// A file that is none, is cut short or damaged, or has no such tables is refused; the
 /// error is one line that says which.
 pub fn lucia_v2(
     path: &Path,
     tables: Option<&LuciaTables>,
+    username: Option<&NameSource>,
+    now: Moment,
     progress: Progress<'_>,
 ) -> Result<ForeignDb, String> {
     read(path, |conn, all| {
@@ -48,16 +54,23 @@ pub fn lucia_v2(
             Some(named) => check(all, named)?,
             None => find(conn, all)?,
         };
-        let (users, _) = users(conn, tables.user, &SHAPE, progress)?;
-        let keys = keys(conn, tables.key, progress)?;
+        let columns = UserColumns::of(tables.user, username, None)?;
+        let (mut users, _) = users(conn, &columns, progress, now)?;
+        let mut odd = Vec::new();
+        let mut keys = keys(conn, tables.key, progress, &mut odd)?;
+        match username {
+            Some(NameSource::Key(provider)) => name_by_keys(&mut users, &mut keys, &[provider]),
+            Some(NameSource::Column(_)) => name_by_keys(&mut users, &mut keys, &[]),
+            None => name_by_keys(&mut users, &mut keys, &PROVIDERS),
+        }
         let sessions = match tables.session {
-            Some(table) => sessions(conn, table, progress)?,
+            Some(table) => sessions(conn, table, progress, &mut odd)?,
             None => Vec::new(),
         };
         let found = [Some(tables.user), Some(tables.key), tables.session];
         let found = found.map(|it| it.map(|it| it.name.clone()));
         let tables = ["user", "user_key", "user_session"].into_iter().zip(found).collect();
-        Ok(ForeignDb { tables, users, keys, sessions, ..ForeignDb::default() })
+        Ok(ForeignDb { tables, users, keys, sessions, odd, ..ForeignDb::default() })
     })
 }
 
@@ -78,30 +91,31 @@ fn check<'a>(all: &'a [Table], names: &LuciaTables) -> ReadResult<FoundV2<'a>> {
 fn find<'a>(conn: &Connection, all: &'a [Table]) -> ReadResult<FoundV2<'a>> {
     let (is_key, is_session) = (|it: &&Table| it.has(KEY), |it: &&Table| it.has(SESSION));
     let key = only(all.iter().filter(is_key), KEY, PROGRAM)?;
-    let mut sessions = all.iter().filter(is_session).peekable();
-    if sessions.peek().is_none() {
+    if !all.iter().any(|it| is_session(&it)) {
         return broken(format!(
             "no table has the columns {}; if sessions are kept elsewhere, say so with --tables USER,{}",
             listed(SESSION),
             key.name
         ));
     }
-    let session = only(sessions, SESSION, PROGRAM)?;
+    let session = only(all.iter().filter(is_session), SESSION, PROGRAM)?;
     let among = all.iter().filter(|it| it.has(&[&["id"]]) && !is_key(it) && !is_session(it));
-    let user = owners(conn, key, USER_ID, among)?;
+    let user = owners(conn, key, among)?;
     Ok(FoundV2 { user, key, session: Some(session) })
 }
 
-fn keys(conn: &Connection, table: &Table, progress: Progress<'_>) -> ReadResult<Vec<ForeignKey>> {
-    rows(conn, (table, KEY), "keys read", progress, |row| {
-        let whole = text(row, 0, &table.name)?;
+fn keys(
+    conn: &Connection,
+    table: &Table,
+    progress: Progress<'_>,
+    odd: &mut Vec<OddRow>,
+) -> ReadResult<Vec<ForeignKey>> {
+    rows(conn, (table, &table.named(KEY)), RowOf::Key, progress, odd, |row| {
+        let whole = row.needed(0)?;
         // A key that is not split has no provider, and its owner is told of with the whole of it.
         let (provider, id) = whole.split_once(':').unwrap_or(("", &whole));
-        Ok(ForeignKey {
-            id: Some((provider.to_owned(), id.to_owned())),
-            user_id: text(row, 1, &table.name)?,
-            hashed_password: optional_text(row, 2, &table.name)?,
-        })
+        let key = ForeignKey::of(provider.to_owned(), id.to_owned(), row.needed(1)?);
+        Ok(key.with(row.hash(2)))
     })
 }
 
@@ -109,13 +123,14 @@ fn sessions(
     conn: &Connection,
     table: &Table,
     progress: Progress<'_>,
+    odd: &mut Vec<OddRow>,
 ) -> ReadResult<Vec<ForeignSession>> {
-    rows(conn, (table, SESSION), "sessions read", progress, |row| {
+    rows(conn, (table, &table.named(SESSION)), RowOf::Session, progress, odd, |row| {
         Ok(ForeignSession {
-            id: text(row, 0, &table.name)?,
-            user_id: text(row, 1, &table.name)?,
-            active_expires: Some(number(row, 2, &table.name)?),
-            idle_expires: number(row, 3, &table.name)?,
+            id: row.needed(0)?,
+            user_id: row.needed(1)?,
+            active_expires: Some(row.needed_moment(2, TimeUnit::Millis)?),
+            idle_expires: row.needed_moment(3, TimeUnit::Millis)?,
         })
     })
 }
