@@ -35,7 +35,7 @@ pub(super) struct NameArgs {
 
     /// File of usernames that are refused at sign-up, one a line; # begins a comment. With an --origin
     /// they are added to a built-in list of administrative names such as admin, root and postmaster, and
-    /// each also reserves what differs from it only by accents or by punctuation around it.
+    /// each also reserves what differs from it only by accents or punctuation.
     /// `vestibule user add` accepts them all.
     #[arg(long, env = "VESTIBULE_RESERVED_NAMES", value_name = "FILE", help_heading = ACCOUNTS)]
     reserved_names: Option<PathBuf>,

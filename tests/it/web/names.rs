@@ -92,6 +92,10 @@ fn reserves_names_of_an_office_wherever_the_site_is_served_for_real() {
         "ＡＤＭＩŃ.",
         "a\u{308}dmin",
         "RÖÖT",
+        "ad.min",
+        "no_reply",
+        "Web-Master",
+        "mailer.daemon",
     ];
     for office in offices {
         let mut visit = Visit::with(of_example());
@@ -100,7 +104,7 @@ fn reserves_names_of_an_office_wherever_the_site_is_served_for_real() {
         let mut visit = Visit::new();
         assert_eq!(sign_up(&mut visit, office).status, 302, "where it is tried out: {office}");
     }
-    for name in ["admin.anna", "adminanna", "rootbeer", "----", "no.body", "sys-admin-2"] {
+    for name in ["admin.anna", "adminanna", "rootbeer", "----", "sys-admin-2"] {
         assert_eq!(sign_up(&mut Visit::with(of_example()), name).status, 302, "{name}");
     }
 }
