@@ -14,8 +14,8 @@ use crate::base::ip_prefix::ClientPrefix;
 use crate::base::token;
 use crate::store::{self, Store};
 
-/// Works for names that nobody has, too: they are counted alike. What reads as an address may be a name as
-/// well, and is taken for both.
+/// Works for names without an account too: failures for them are counted alike. A text that is an address may
+/// be a username as well, and is then taken for both.
 pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Done {
     let name = Username::for_sign_in(typed);
     let user = name.as_ref().map_or(Ok(None), |it| users::by_any_name(store, it));
