@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::auth::sign_in::Caller;
+use crate::base::clock::Moment;
 use crate::base::token::Token;
 use crate::store::{Result, Store};
 
@@ -19,9 +20,14 @@ pub(super) fn known(store: &dyn Store, caller: &Caller) -> Result<Option<Token>>
     })
 }
 
-/// The browser's device token if it presents a known one, otherwise a new one; `None` if the session is to
-/// end when the browser is closed.
+/// The browser's device token if it presents a known one; otherwise a new one, or `None` if the session
+/// ends with the browser.
 pub(super) fn of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
     let known = known(store, caller)?;
     Ok(if caller.place.is_transient { known } else { known.or_else(|| Some(Token::random())) })
+}
+
+/// Deletes up to `limit` devices that are no longer known, and returns how many.
+pub(super) fn delete_unused(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
+    store.delete_unused_devices(now.before(DEVICE_LIFE), limit)
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::auth::devices::DEVICE_LIFE;
-use crate::auth::throttle::{self, QUIET};
-use crate::auth::{Authenticator, access_tokens, invitations, names, one_time_tokens, sessions};
+use crate::auth::{
+    Authenticator, access_tokens, devices, invitations, names, one_time_tokens, sessions, throttle,
+};
 use crate::base::clock::Moment;
 use crate::store::{Result, Store, Tended};
 
@@ -23,7 +23,8 @@ pub fn sweep(auth: &Authenticator, audit_life: Option<Duration>, now: Moment) ->
     Ok(old
         + sessions::delete_dead(store, BATCH_MAX, now)?
         + throttle::bring_back_all(store, &auth.rules.limits, BATCH_MAX, now)?
-        + store.delete_forgotten(now.before(QUIET), now.before(DEVICE_LIFE), BATCH_MAX)?
+        + throttle::delete_old(store, BATCH_MAX, now)?
+        + devices::delete_unused(store, BATCH_MAX, now)?
         + access_tokens::delete_ended(store, BATCH_MAX, now)?
         + one_time_tokens::delete_ended(store, BATCH_MAX, now)?
         + invitations::delete_ended(store, BATCH_MAX, now)?

@@ -208,6 +208,11 @@ pub fn bring_back_all(
     Ok(ids.len())
 }
 
+/// Deletes up to `limit` counts whose failures are forgotten, and returns how many.
+pub fn delete_old(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
+    store.delete_old_counts(now.before(QUIET), limit)
+}
+
 fn bring_back(
     store: &dyn Store,
     limits: &ThrottleLimits,

@@ -21,18 +21,8 @@ const GROUPS_BYTES_MAX: usize = 2_048;
 /// The longest e-mail address, in bytes.
 const EMAIL_BYTES_MAX: usize = 254;
 
-/// What became of an attempt to create a user.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Created {
-    /// The user is there.
-    Done(User),
-    /// Another user has the name or the key, or signs in with the name.
-    NameTaken,
-    /// Another user had the name, and it rests.
-    NameRests,
-}
-
-/// Creates a user in these groups, with a key or without.
+/// Creates a user in these groups, with a key or without. The user is stored only if the outcome is
+/// [`UserAdded::Done`].
 pub fn create_in_groups(
     store: &dyn Store,
     hasher: &Hasher,
@@ -40,14 +30,10 @@ pub fn create_in_groups(
     groups: Groups,
     key: Option<&NewKey<'_>>,
     now: Moment,
-) -> Result<Created> {
+) -> Result<(UserAdded, User)> {
     let user = User { groups, ..new(username, now) };
     let keys: Vec<_> = key.map(|key| keys::new(hasher, &user.id, key)).into_iter().collect();
-    Ok(match store.add_user(&user, &keys)? {
-        UserAdded::Done => Created::Done(user),
-        UserAdded::NameReserved => Created::NameRests,
-        UserAdded::NameTaken => Created::NameTaken,
-    })
+    Ok((store.add_user(&user, &keys)?, user))
 }
 
 /// Creates a user, with a key or without. `None` if the name or the key is taken, or the name rests; then
@@ -59,11 +45,8 @@ pub fn create(
     key: Option<&NewKey<'_>>,
     now: Moment,
 ) -> Result<Option<User>> {
-    let created = create_in_groups(store, hasher, username, Groups::default(), key, now)?;
-    Ok(match created {
-        Created::Done(user) => Some(user),
-        Created::NameTaken | Created::NameRests => None,
-    })
+    let (added, user) = create_in_groups(store, hasher, username, Groups::default(), key, now)?;
+    Ok((added == UserAdded::Done).then_some(user))
 }
 
 /// The user with this id, if there is one. (Lucia: `getUser`.)

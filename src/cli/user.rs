@@ -16,7 +16,7 @@ use crate::auth::one_time_tokens::{self, Purpose};
 use crate::auth::sessions;
 use crate::auth::throttle;
 use crate::auth::usernames::Username;
-use crate::auth::users::{self, Created};
+use crate::auth::users;
 use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher};
@@ -25,7 +25,7 @@ use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
 use crate::cli::serve::NameRestArgs;
 use crate::cli::serve::parse::base_url;
-use crate::store::{self, KeyId, PasswordSet, Store, User, UserRenamed};
+use crate::store::{self, KeyId, PasswordSet, Store, User, UserAdded, UserRenamed};
 
 /// `vestibule user`.
 #[derive(Args)]
@@ -272,10 +272,11 @@ fn add(
     let id = KeyId::username(name.canonical());
     let key = NewKey { id: &id, password: password.as_ref() };
     let created = users::create_in_groups(store, &hasher, &name, groups, Some(&key), now);
-    match created.map_err(|err| err.to_string())? {
-        Created::Done(user) => finish(store, &user, Ok(true), (Event::UserAdd, &[]), now),
-        Created::NameRests => Err(resting(typed)),
-        Created::NameTaken => {
+    let (added, user) = created.map_err(|err| err.to_string())?;
+    match added {
+        UserAdded::Done => finish(store, &user, Ok(true), (Event::UserAdd, &[]), now),
+        UserAdded::NameReserved => Err(resting(typed)),
+        UserAdded::NameTaken => {
             Err(format!("somebody is called {typed} already, or signs in with it"))
         }
     }

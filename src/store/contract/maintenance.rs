@@ -47,10 +47,9 @@ pub trait Throttle: Statements {
         )
     }
 
-    /// Deletes up to `limit` counts that ended before `earliest` and devices that were last used before
-    /// `earliest_use`, and returns how many rows that were.
-    fn delete_forgotten(&self, earliest: Moment, earliest_use: Moment, limit: u32)
-    -> Result<usize>;
+    /// Deletes up to `limit` counts that ended, and whose last failure was, before `earliest`, and returns
+    /// how many.
+    fn delete_old_counts(&self, earliest: Moment, limit: u32) -> Result<usize>;
 }
 
 /// Devices: browsers that have signed in to an account before.
@@ -86,6 +85,9 @@ pub trait Devices: Statements {
             &cells![key],
         )
     }
+
+    /// Deletes up to `limit` devices that were last used before `earliest`, and returns how many.
+    fn delete_unused_devices(&self, earliest: Moment, limit: u32) -> Result<usize>;
 }
 
 /// The audit log.

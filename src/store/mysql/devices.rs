@@ -1,11 +1,19 @@
 //! The statements for devices.
 
 use super::{Mysql, MysqlResult, Tx, values};
+use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{DEVICES_MAX, Device, Devices};
+use crate::store::{DEVICES_MAX, Device, Devices, Result};
 
-impl Devices for Mysql {}
+impl Devices for Mysql {
+    fn delete_unused_devices(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        self.write_one(
+            "DELETE FROM device WHERE last_used_at < ? ORDER BY last_used_at LIMIT ?",
+            (earliest.millis(), limit),
+        )
+    }
+}
 
 /// Adds a device or notes that it was used. Beyond [`DEVICES_MAX`] of a user, those of the future are
 /// deleted first, then the oldest.

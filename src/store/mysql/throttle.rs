@@ -29,21 +29,11 @@ impl Throttle for Mysql {
         Ok(())
     }
 
-    fn delete_forgotten(
-        &self,
-        earliest: Moment,
-        earliest_use: Moment,
-        limit: u32,
-    ) -> Result<usize> {
-        let counts = self.write_one(
+    fn delete_old_counts(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        self.write_one(
             "DELETE FROM throttle WHERE until < ? AND last_at < ? ORDER BY until LIMIT ?",
             (earliest.millis(), earliest.millis(), limit),
-        )?;
-        let devices = self.write_one(
-            "DELETE FROM device WHERE last_used_at < ? ORDER BY last_used_at LIMIT ?",
-            (earliest_use.millis(), limit),
-        )?;
-        Ok(counts + devices)
+        )
     }
 }
 

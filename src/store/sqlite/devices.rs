@@ -3,10 +3,23 @@
 use rusqlite::Transaction;
 
 use super::{Sqlite, SqliteResult, run};
+use crate::base::clock::Moment;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{DEVICES_MAX, Device, Devices};
+use crate::store::{DEVICES_MAX, Device, Devices, Result, WRITE_PATIENCE};
 
-impl Devices for Sqlite {}
+impl Devices for Sqlite {
+    fn delete_unused_devices(&self, earliest: Moment, limit: u32) -> Result<usize> {
+        let deleted = self.write(WRITE_PATIENCE, |tx| {
+            run(
+                tx,
+                "DELETE FROM device WHERE (id, user_id) IN
+                   (SELECT id, user_id FROM device WHERE last_used_at < ? LIMIT ?)",
+                &cells![earliest, limit],
+            )
+        });
+        Ok(deleted?)
+    }
+}
 
 /// Adds a device or notes that it was used. Beyond [`DEVICES_MAX`] of a user, those of the future are
 /// deleted first, then the oldest.

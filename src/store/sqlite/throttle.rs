@@ -41,27 +41,15 @@ impl Throttle for Sqlite {
         Ok(changed?)
     }
 
-    fn delete_forgotten(
-        &self,
-        earliest: Moment,
-        earliest_use: Moment,
-        limit: u32,
-    ) -> Result<usize> {
+    fn delete_old_counts(&self, earliest: Moment, limit: u32) -> Result<usize> {
         let deleted = self.write(WRITE_PATIENCE, |tx| {
-            let counts = run(
+            run(
                 tx,
                 "DELETE FROM throttle WHERE id IN
                    (SELECT id FROM throttle
                      WHERE until < ? AND last_at < ? ORDER BY until LIMIT ?)",
                 &cells![earliest, earliest, limit],
-            )?;
-            let devices = run(
-                tx,
-                "DELETE FROM device WHERE (id, user_id) IN
-                   (SELECT id, user_id FROM device WHERE last_used_at < ? LIMIT ?)",
-                &cells![earliest_use, limit],
-            )?;
-            Ok(counts + devices)
+            )
         });
         Ok(deleted?)
     }

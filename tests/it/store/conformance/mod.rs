@@ -1081,9 +1081,8 @@ fn knows_a_browser_by_account_until_it_was_not_used_for_long(desk: &Desk) {
     sign_in(8);
     assert!(knows("ann", 8));
     assert_eq!(desk.count("device"), 1);
-    let now = Moment::from_millis(9);
-    assert_eq!(desk.store.delete_forgotten(now, Moment::from_millis(8), 10), Ok(0));
-    assert_eq!(desk.store.delete_forgotten(now, now, 10), Ok(1));
+    assert_eq!(desk.store.delete_unused_devices(Moment::from_millis(8), 10), Ok(0));
+    assert_eq!(desk.store.delete_unused_devices(Moment::from_millis(9), 10), Ok(1));
     sign_in(8);
     assert!(desk.store.delete_user(&user("ann").id, None).unwrap());
     assert_eq!(desk.count("device"), 0, "they go with the user");
@@ -1494,7 +1493,7 @@ fn deletes_what_has_ended_in_batches_and_nothing_else(desk: &Desk) {
         &|| store.delete_ended_one_time_tokens(at(6), 2),
         &|| store.delete_ended_invites(at(6), 2),
         &|| store.delete_records(at(6), 2),
-        &|| store.delete_forgotten(at(6), at(6), 2),
+        &|| store.delete_old_counts(at(6), 2),
     ];
     for (table, delete) in
         ["one_time_token", "invite", "audit", "throttle"].into_iter().zip(batches)
