@@ -66,16 +66,27 @@ const fn row(
     Facts { status, json, reason, message, field }
 }
 
+const fn reason_of(why: &keys::ProofFailure) -> &'static str {
+    match why {
+        keys::ProofFailure::UnknownKey | keys::ProofFailure::WrongPassword => "bad_credentials",
+        keys::ProofFailure::UnreadableHash(_) => "unreadable_hash",
+        keys::ProofFailure::Disabled(_) => "disabled",
+    }
+}
+
 impl Refusal {
     fn facts(&self) -> Facts {
         use Field::{Current, Days, Name, Password, Username};
         match self {
-            Self::InvalidUsername(form) => {
-                let message: MessageKey = match form {
-                    SignForm::SignUp => |t| t.bad_username,
-                    SignForm::SignIn => |t| t.bad_username_at_sign_in,
-                };
-                row(400, (422, "invalid_username"), "invalid_username", Username, message)
+            Self::InvalidUsername(SignForm::SignUp) => {
+                row(400, (422, "invalid_username"), "invalid_username", Username, |t| {
+                    t.bad_username
+                })
+            }
+            Self::InvalidUsername(SignForm::SignIn) => {
+                row(400, (422, "invalid_username"), "invalid_username", Username, |t| {
+                    t.bad_username_at_sign_in
+                })
             }
             Self::InvalidPassword => {
                 row(400, (422, "invalid_password"), "invalid_password", Password, |t| {
@@ -99,15 +110,9 @@ impl Refusal {
                 row(403, (403, "forbidden"), "bad_invite", Username, |t| t.bad_invite)
             }
             Self::IncorrectCredentials(why) => {
-                let reason = match why {
-                    keys::ProofFailure::UnknownKey | keys::ProofFailure::WrongPassword => {
-                        "bad_credentials"
-                    }
-                    keys::ProofFailure::UnreadableHash(_) => "unreadable_hash",
-                    keys::ProofFailure::Disabled(_) => "disabled",
-                };
-                let message: MessageKey = |t| t.incorrect_credentials;
-                row(400, (401, "incorrect_credentials"), reason, Password, message)
+                row(400, (401, "incorrect_credentials"), reason_of(why), Password, |t| {
+                    t.incorrect_credentials
+                })
             }
             Self::IncorrectPassword => {
                 let message: MessageKey = |t| t.incorrect_password;

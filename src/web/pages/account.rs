@@ -28,6 +28,12 @@ pub struct Account<'a> {
     pub refused: Option<(AccountForm, Alert)>,
 }
 
+impl Account<'_> {
+    fn refusal_of(&self, form: AccountForm) -> Option<Alert> {
+        self.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why)
+    }
+}
+
 /// A session in the list of its owner.
 pub struct SessionRow {
     /// The handle of the session, which the forms send.
@@ -47,16 +53,39 @@ pub struct SessionRow {
 /// The account page: change the password, see sessions and tokens, delete the account.
 pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     let t = frame.text;
-    let refusal = |form| it.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why);
-    let (password, delete) = (refusal(AccountForm::Password), refusal(AccountForm::Delete));
-    let wrong = |field| password.filter(|it| it.field == field).map(|_| "password-refusal");
     let body = html! {
         p.aside { (t.signed_in_as) strong { (it.username) } }
+        (change_password(frame, it))
+        section aria-labelledby="sessions-heading" {
+            h2 #sessions-heading { (t.sessions) }
+            p { a href=(frame.at("/account/sessions")) { (t.see_sessions) } }
+        }
+        @if it.has_tokens {
+            section aria-labelledby="tokens-heading" {
+                h2 #tokens-heading { (t.access_tokens) }
+                p { a href=(frame.at("/account/tokens")) { (t.see_tokens) } }
+            }
+        }
+        section aria-labelledby="activity-heading" {
+            h2 #activity-heading { (t.activity) }
+            p { a href=(frame.at("/account/activity")) { (t.see_activity) } }
+        }
+        (delete_account(frame, it))
+        p.aside { a href=(frame.at("/")) { (t.profile) } }
+    };
+    page(frame, t.account, &body)
+}
+
+fn change_password(frame: Frame<'_>, it: &Account<'_>) -> Markup {
+    let t = frame.text;
+    let refusal = it.refusal_of(AccountForm::Password);
+    let wrong = |field| refusal.filter(|it| it.field == field).map(|_| "password-refusal");
+    html! {
         section aria-labelledby="password-heading" {
             h2 #password-heading { (t.password) }
             form method="post" action=(frame.at("/account/password")) {
                 (owner(it.username))
-                (alert(frame, password, "password-refusal"))
+                (alert(frame, refusal, "password-refusal"))
                 (password_input(&PasswordInput {
                     id: "current_password",
                     label: t.current_password,
@@ -78,40 +107,31 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
                 @if it.has_tokens { (t.others_and_tokens_end) } @else { (t.others_end) }
             }
         }
-        section aria-labelledby="sessions-heading" {
-            h2 #sessions-heading { (t.sessions) }
-            p { a href=(frame.at("/account/sessions")) { (t.see_sessions) } }
-        }
-        @if it.has_tokens {
-            section aria-labelledby="tokens-heading" {
-                h2 #tokens-heading { (t.access_tokens) }
-                p { a href=(frame.at("/account/tokens")) { (t.see_tokens) } }
-            }
-        }
-        section aria-labelledby="activity-heading" {
-            h2 #activity-heading { (t.activity) }
-            p { a href=(frame.at("/account/activity")) { (t.see_activity) } }
-        }
+    }
+}
+
+fn delete_account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
+    let t = frame.text;
+    let refusal = it.refusal_of(AccountForm::Delete);
+    html! {
         section aria-labelledby="delete-heading" {
             h2 #delete-heading { (t.delete_account) }
             form method="post" action=(frame.at("/account/delete")) {
                 (owner(it.username))
-                (alert(frame, delete, "delete-refusal"))
+                (alert(frame, refusal, "delete-refusal"))
                 (password_input(&PasswordInput {
                     id: "delete-password",
                     name: Some("password"),
                     label: t.password,
                     autocomplete: "current-password",
                     advice: Some(t.delete_advice),
-                    refusal_id: delete.is_some().then_some("delete-refusal"),
+                    refusal_id: refusal.is_some().then_some("delete-refusal"),
                     ..PasswordInput::default()
                 }))
                 button.grave { (t.delete_account) }
             }
         }
-        p.aside { a href=(frame.at("/")) { (t.profile) } }
-    };
-    page(frame, t.account, &body)
+    }
 }
 
 /// The page behind a reset link.
@@ -158,24 +178,7 @@ pub fn sessions(
         (alert(frame, refusal, "refusal"))
         ul.rows {
             @for row in rows {
-                @let browser = browser(frame, &row.browser);
-                li {
-                    p.what {
-                        strong { (browser) }
-                        @if row.is_this { " · " (t.this_browser) }
-                    }
-                    p.hint {
-                        (t.signed_in_at) span.when { (row.since) }
-                        @if !row.address.is_empty() { (t.from_address) (row.address) }
-                        br;
-                        (t.last_seen) span.when { (row.seen) }
-                    }
-                    form method="post" action=(frame.at("/account/sessions/end")) {
-                        input type="hidden" name="session" value=(row.handle);
-                        @if asks { (proof(frame, username, &format!("proof-{}", row.handle), None)) }
-                        button.small aria-label=(around(t.end_session_of, &browser)) { (t.end) }
-                    }
-                }
+                (session(frame, username, row, asks))
             }
         }
         @if rows.len() > 1 {
@@ -187,6 +190,30 @@ pub fn sessions(
         p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
     page(frame, t.sessions, &body)
+}
+
+fn session(frame: Frame<'_>, username: &str, row: &SessionRow, asks: bool) -> Markup {
+    let t = frame.text;
+    let browser = browser(frame, &row.browser);
+    html! {
+        li {
+            p.what {
+                strong { (browser) }
+                @if row.is_this { " · " (t.this_browser) }
+            }
+            p.hint {
+                (t.signed_in_at) span.when { (row.since) }
+                @if !row.address.is_empty() { (t.from_address) (row.address) }
+                br;
+                (t.last_seen) span.when { (row.seen) }
+            }
+            form method="post" action=(frame.at("/account/sessions/end")) {
+                input type="hidden" name="session" value=(row.handle);
+                @if asks { (proof(frame, username, &format!("proof-{}", row.handle), None)) }
+                button.small aria-label=(around(t.end_session_of, &browser)) { (t.end) }
+            }
+        }
+    }
 }
 
 /// The browser's description in the language of the page.
