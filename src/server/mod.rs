@@ -204,7 +204,7 @@ pub fn serve_without_gate(
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
     let shared = Arc::new(Shared::new(Arc::new(site), log));
     let (tell, _events) = mpsc::channel();
-    let pool = Pool::open(&shared, listener.into(), (workers, Lane::Slow), 1, &tell)?;
+    let pool = Pool::open(&shared, listener.into(), (workers, Lane::Hash), 1, &tell)?;
     // An error means that the sender is gone: then this ends as well.
     let _ = stop.recv();
     pool.close();

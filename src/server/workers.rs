@@ -41,13 +41,13 @@ pub(super) struct Workers {
 impl Workers {
     pub(super) fn start(&self, number: u64) -> io::Result<Generation> {
         let path = |name: &str| self.private.folder.join(format!("{name}{number}"));
-        let [pages, writes, slow] = ["p", "w", "s"].map(path);
-        let workers = WorkerSockets { generation: number, pages, writes, slow };
+        let [reads, writes, hashes] = ["r", "w", "h"].map(path);
+        let workers = WorkerSockets { generation: number, reads, writes, hashes };
         let mut generation = Generation { workers: workers.clone(), pools: Vec::new() };
         for (path, count, lane) in [
-            (&workers.pages, self.limits.workers, Lane::Page),
+            (&workers.reads, self.limits.workers, Lane::Read),
             (&workers.writes, gate::WRITERS, Lane::Write),
-            (&workers.slow, self.limits.hashers, Lane::Slow),
+            (&workers.hashes, self.limits.hashers, Lane::Hash),
         ] {
             match self.open(path, count, lane, number) {
                 Ok(pool) => generation.pools.push(pool),
@@ -162,9 +162,9 @@ impl Shared {
         let Asked { request, is_whole, deadline } = read(&mut incoming);
         let patience = match (lane, deadline) {
             // A page must not wait for a write, whatever it is.
-            (Lane::Page, _) => Patience::None,
-            (Lane::Write | Lane::Slow, Some(deadline)) => Patience::Until(deadline),
-            (Lane::Write | Lane::Slow, None) => Patience::Usual,
+            (Lane::Read, _) => Patience::None,
+            (Lane::Write | Lane::Hash, Some(deadline)) => Patience::Until(deadline),
+            (Lane::Write | Lane::Hash, None) => Patience::Usual,
         };
         let method = incoming.method().as_str();
         let finish = |answer: &Response| self.finish(method, &request, answer, (began, now));
@@ -305,7 +305,7 @@ impl Private {
         for parent in folders {
             remove_stale(parent);
             let folder = parent.join(format!("{}{}", Self::PREFIX, token::random_text(8)));
-            // The longest name of a socket, s18446744073709551615, has to fit behind it.
+            // The longest name of a socket, h18446744073709551615, has to fit behind it.
             let is_short = folder.as_os_str().len() + 22 <= SOCKET_PATH_BYTES_MAX;
             let made = if is_short {
                 DirBuilder::new().mode(0o700).create(&folder)

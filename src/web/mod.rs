@@ -80,11 +80,11 @@ const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
     /// It only reads, or is refused by its own content: answered in a moment.
-    Page,
+    Read,
     /// It may write, but hashes no password: it may wait for other writes, and for the disk.
     Write,
     /// It hashes a password: about 15 ms of work. Most such requests write as well.
-    Slow,
+    Hash,
 }
 
 /// The site. Shared by all workers.
@@ -177,7 +177,7 @@ impl Site {
     /// Which workers should answer a request.
     pub fn lane(&self, request: &Request, now: Moment) -> Lane {
         if forward_auth::hashes(self, request, now) {
-            Lane::Slow
+            Lane::Hash
         } else {
             routes::lane(self, request, now)
         }

@@ -257,9 +257,9 @@ fn unreadable(call: &Call<'_>, why: Unreadable) -> Response {
 /// for reading only if the response waits for no write.
 pub(super) fn lane(site: &Site, request: &Request, now: Moment) -> Lane {
     let route = find(site, &request.path).filter(|it| it.takes_posts());
-    let Some(route) = route.filter(|_| request.method == Method::Post) else { return Lane::Page };
+    let Some(route) = route.filter(|_| request.method == Method::Post) else { return Lane::Read };
     if site.is_cross_origin(request) {
-        return Lane::Page;
+        return Lane::Read;
     }
     let fields = request.form().ok();
     let call = fields.map(|fields| Call { site, request, fields, now });
@@ -269,16 +269,16 @@ pub(super) fn lane(site: &Site, request: &Request, now: Moment) -> Lane {
         Hashes::WithField(name) => {
             let is_password = |typed: &str| password_policy::read(typed).is_some();
             if hashes(&|it| it.field(name).is_some_and(|typed| is_password(&typed))) {
-                Lane::Slow
+                Lane::Hash
             } else {
                 Lane::Write
             }
         }
         Hashes::If(decide) => {
             if hashes(&|it| decide(&it)) {
-                Lane::Slow
+                Lane::Hash
             } else {
-                Lane::Page
+                Lane::Read
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::connection::Phase;
 use super::head::{self, Head};
 use super::queue::{Client, RequestId};
-use super::{Gate, PAGES, PAGES_WAITING_FREE, SLOW, WRITES};
+use super::{Gate, HASHES, READS, READS_WAITING_FREE, WRITES};
 use crate::base::ip_prefix::ClientPrefix;
 use crate::web;
 use crate::web::http::{Problem, Request};
@@ -17,9 +17,9 @@ impl Gate {
         }
         let peer = self.connections[key].peer;
         let request = || head.request(body, peer);
-        let index = if head.may_cost() { self.lane_for(&request()) } else { PAGES };
-        let is_anybodys = index == PAGES && self.lanes[PAGES].queue.len() < PAGES_WAITING_FREE;
-        let client = if is_anybodys { None } else { self.site.client(&request()) };
+        let index = if head.may_cost() { self.lane_for(&request()) } else { READS };
+        let is_few = index == READS && self.lanes[READS].queue.len() < READS_WAITING_FREE;
+        let client = if is_few { None } else { self.site.client(&request()) };
         let client: Client = client.map(ClientPrefix::from);
         let connection = &mut self.connections[key];
         connection.persistence = head.persistence;
@@ -35,7 +35,7 @@ impl Gate {
         connection.arrived = self.now;
         connection.deadline = self.now + patience;
         // A page never waits that long.
-        let deadline = (index != PAGES).then_some(connection.deadline);
+        let deadline = (index != READS).then_some(connection.deadline);
         connection.job = head.write(body, peer, deadline);
         connection.phase = Phase::Waiting;
         connection.seat = Some((index, client));
@@ -46,9 +46,9 @@ impl Gate {
     /// The lane of a request that may write or hash a password.
     fn lane_for(&self, request: &Request) -> usize {
         match self.site.lane(request) {
-            web::Lane::Page => PAGES,
+            web::Lane::Read => READS,
             web::Lane::Write => WRITES,
-            web::Lane::Slow => SLOW,
+            web::Lane::Hash => HASHES,
         }
     }
 

@@ -11,11 +11,11 @@ use mio::Waker;
 pub struct WorkerSockets {
     pub generation: u64,
     /// The socket of the lane for reading.
-    pub pages: PathBuf,
+    pub reads: PathBuf,
     /// The socket of the lane for writing.
     pub writes: PathBuf,
     /// The socket of the lane for hashing.
-    pub slow: PathBuf,
+    pub hashes: PathBuf,
 }
 
 /// What the gate reports.

@@ -11,7 +11,7 @@ use super::lane::Bounds;
 pub const CONNECTIONS_MAX: usize = 16_384;
 
 /// The longest queue of the lane for reading.
-const PAGES_WAITING_MAX: usize = 256;
+const READS_WAITING_MAX: usize = 256;
 
 /// Workers of the lane for writing. Writes happen one after the other anyway; with two workers, one client
 /// can occupy only one of them.
@@ -28,7 +28,7 @@ const WAITING_MIN: usize = 64;
 
 /// The most requests on one connection to the workers of the lane for reading, one behind the other: they
 /// are quick.
-pub(super) const PAGES_A_BACKEND: usize = 8;
+pub(super) const READS_A_BACKEND: usize = 8;
 
 /// Connections to the workers for each hasher, so that the next request is there when one is done.
 const BACKENDS_A_HASHER: usize = 2;
@@ -74,20 +74,20 @@ impl GateLimits {
 
     /// The number of workers of each lane, and its limits.
     pub(super) fn lanes(&self) -> [(usize, Bounds); LANES] {
-        let pages = Bounds {
-            waiting: PAGES_WAITING_MAX,
+        let reads = Bounds {
+            waiting: READS_WAITING_MAX,
             backends: self.workers,
-            depth: PAGES_A_BACKEND,
+            depth: READS_A_BACKEND,
             each: usize::MAX,
         };
         let writes =
             Bounds { waiting: WRITES_WAITING_MAX, backends: WRITERS, depth: 1, each: WRITERS - 1 };
-        let slow = Bounds {
+        let hashes = Bounds {
             waiting: WAITING_MIN.max(WAITING_A_HASHER * self.hashers),
             backends: BACKENDS_A_HASHER * self.hashers,
             depth: 1,
             each: usize::MAX,
         };
-        [(self.workers, pages), (WRITERS, writes), (self.hashers, slow)]
+        [(self.workers, reads), (WRITERS, writes), (self.hashers, hashes)]
     }
 }

@@ -12,8 +12,8 @@
 //!
 //! The files beside this one are pure (`head`, `chunked`, `request_reader`, `response_frame`, `queue`,
 //! `deadline`) or hold one thing (`listener`, `stream`, `connection`, `lane`, `limits`, `handle`,
-//! `site_calls`). This file has the event loop and the life of a connection; `accept` lets connections in,
-//! `enqueue` puts requests into lanes, and `backend` talks to the workers.
+//! `site_calls`). This file has the event loop, memory and deadlines; `accept` lets connections in, `exchange`
+//! reads requests and writes responses, `enqueue` puts requests into lanes, and `backend` talks to the workers.
 
 mod accept;
 mod backend;
@@ -21,6 +21,7 @@ mod chunked;
 mod connection;
 pub mod deadline;
 mod enqueue;
+mod exchange;
 mod handle;
 pub mod head;
 mod lane;
@@ -33,7 +34,7 @@ mod site_calls;
 mod stream;
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -46,20 +47,18 @@ use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
 use crate::server::log::{LineKind, Log};
 use crate::web::Site;
-use crate::web::http::{Problem, Request};
+use crate::web::http::Problem;
 
 use backend::BackendConnection;
-use connection::{Connection, Phase, Then};
+use connection::{Connection, Phase};
 use handle::GateCommand;
 pub use handle::{GateEvent, GateHandle, WorkerSockets};
-use head::{Head, Persistence};
+use head::Persistence;
 use lane::LaneState;
 pub use limits::{CONNECTIONS_MAX, GateLimits, WRITERS};
 use listener::Listener;
 pub use listener::{Listen, Listeners};
-use request_reader::{RequestReader, RequestStep};
-use site_calls::{GateResponse, SiteCalls};
-use stream::Moved;
+use site_calls::SiteCalls;
 
 /// The most bytes that all connections together may hold. Beyond it, the request that has been arriving the
 /// longest is refused.
@@ -67,14 +66,10 @@ pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// With fewer requests than this in the queue for reading, their clients are not determined: they are all
 /// answered in a moment.
-const PAGES_WAITING_FREE: usize = 64;
+const READS_WAITING_FREE: usize = 64;
 
 /// How long a complete request may take in all, if its worker does not keep to the site's limit.
 const WORK: Duration = Duration::from_secs(20);
-
-/// How long input is discarded after the last response, and how much of it.
-const LINGER: Duration = Duration::from_secs(2);
-const DRAINED_BYTES_MAX: usize = 512 * 1024;
 
 /// At shutdown, how long the gate stays open for requests and responses in transit.
 const FAREWELL: Duration = Duration::from_secs(9);
@@ -100,9 +95,9 @@ const LISTENERS_MAX: usize = 63;
 /// Tokens of connections are even numbers from here, tokens of backend connections odd ones.
 const FIRST_KEY: usize = 64;
 
-const PAGES: usize = 0;
+const READS: usize = 0;
 const WRITES: usize = 1;
-const SLOW: usize = 2;
+const HASHES: usize = 2;
 const LANES: usize = 3;
 
 /// The event loop: see the top of this file.
@@ -250,196 +245,12 @@ impl Gate {
             match command {
                 GateCommand::Follow(workers) => {
                     self.generation = workers.generation;
-                    self.lanes[PAGES].follow(workers.pages);
+                    self.lanes[READS].follow(workers.reads);
                     self.lanes[WRITES].follow(workers.writes);
-                    self.lanes[SLOW].follow(workers.slow);
+                    self.lanes[HASHES].follow(workers.hashes);
                     self.leave_old_workers();
                 }
                 GateCommand::Stop => self.stop(),
-            }
-        }
-    }
-
-    // Connections.
-
-    fn handle_connection(&mut self, key: usize, event: &Readiness) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        connection.is_ending |= event.is_read_closed();
-        connection.is_readable |= event.is_readable() || event.is_read_closed();
-        if event.is_error() || (event.is_read_closed() && event.is_write_closed()) {
-            // The client cannot read a response any more.
-            return self.close(key);
-        }
-        self.drive(key);
-    }
-
-    /// Moves a connection forward as far as the sockets allow.
-    fn drive(&mut self, key: usize) {
-        while let Some(connection) = self.connections.get(key) {
-            let has_moved = match connection.phase {
-                Phase::Reading => self.receive(key),
-                Phase::Writing => self.write_on(key),
-                Phase::Lingering => self.drain(key),
-                Phase::Waiting | Phase::Away => false,
-            };
-            if !has_moved {
-                break;
-            }
-        }
-        self.account_memory(key);
-    }
-
-    fn receive(&mut self, key: usize) -> bool {
-        let connection = &mut self.connections[key];
-        match connection.reader.advance() {
-            Ok(RequestStep::Whole(head, body)) => self.enqueue(key, &head, &body),
-            Ok(RequestStep::Continue) => self.send_continue(key),
-            Ok(RequestStep::Partial) if connection.is_readable => self.read(key),
-            Ok(RequestStep::Partial) => false,
-            Err(problem) => self.refuse(key, problem),
-        }
-    }
-
-    fn read(&mut self, key: usize) -> bool {
-        let connection = &mut self.connections[key];
-        let had_begun = !connection.reader.is_empty();
-        match connection.read(&mut self.scratch) {
-            Moved::Bytes(0) | Moved::Gone => self.close(key),
-            Moved::Later => return false,
-            Moved::Bytes(count) => {
-                connection.reader.push(&self.scratch[..count]);
-                if !had_begun {
-                    connection.deadline = self.now + self.limits.request;
-                }
-            }
-        }
-        true
-    }
-
-    fn send_continue(&mut self, key: usize) -> bool {
-        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        match stream::moved(|| self.connections[key].stream.write(CONTINUE)) {
-            // If it cannot be sent, clients send the body after a while all the same.
-            Moved::Later => {}
-            Moved::Bytes(count) if count == CONTINUE.len() => {}
-            Moved::Bytes(_) | Moved::Gone => self.close(key),
-        }
-        true
-    }
-
-    /// Answers a request that needs no worker. `false` if it needs one.
-    fn answer_at_once(&mut self, key: usize, head: &Head, body: &[u8]) -> bool {
-        if !self.site.may_answer_at_once(head.method(), head.path()) {
-            return false;
-        }
-        let request = head.request(body, self.connections[key].peer);
-        let is_to_head = head.method() == crate::web::http::Method::Head;
-        let Some(said) = self.site.answer_at_once(&request, is_to_head) else { return false };
-        if said.status != 200 {
-            let status = said.status.to_string();
-            self.note(said.event.name(), &[("status", &status), ("path", head.path())]);
-        }
-        self.say(key, &said, head.persistence);
-        true
-    }
-
-    /// Answers a request that will not be parsed any further, and closes the connection: what follows
-    /// cannot be told from the rest of the request.
-    fn refuse(&mut self, key: usize, problem: Problem) -> bool {
-        let connection = &mut self.connections[key];
-        // The response depends on the client: one that a proxy understands for a check, a page for a
-        // person.
-        let request = connection.reader.known(connection.peer);
-        connection.is_to_head = connection.reader.is_to_head();
-        connection.reader = RequestReader::default();
-        connection.persistence = Persistence::Closed;
-        self.answer(key, problem, request.as_ref());
-        true
-    }
-
-    /// Sends a refusal in place of a worker's response.
-    fn answer(&mut self, key: usize, problem: Problem, request: Option<&Request>) {
-        let connection = &self.connections[key];
-        let persistence = connection.persistence;
-        // Behind a proxy, the client's address tells more than the peer's.
-        let client = request.and_then(|it| self.site.client(it)).or(connection.peer);
-        let client = client.map_or("-".to_owned(), |it| it.to_string());
-        let said = self.site.refuse(problem, request, connection.is_to_head);
-        self.note(problem.event().name(), &[("status", &said.status.to_string()), ("ip", &client)]);
-        self.say(key, &said, persistence);
-    }
-
-    /// Starts to write a response from the gate itself.
-    fn say(&mut self, key: usize, said: &GateResponse, wanted: Persistence) {
-        let persistence = self.persistence(wanted);
-        let bytes = response_frame::with_connection(&said.bytes, persistence);
-        let deadline = self.now + self.limits.answer;
-        self.connections[key].begin_to_write(&bytes, persistence, deadline);
-    }
-
-    /// Whether the connection is kept: at shutdown none is.
-    const fn persistence(&self, wanted: Persistence) -> Persistence {
-        if self.closing.is_some() { Persistence::Closed } else { wanted }
-    }
-
-    fn write_on(&mut self, key: usize) -> bool {
-        let connection = &mut self.connections[key];
-        let is_last = self.closing.is_some() && connection.reader.is_empty();
-        match connection.write_on() {
-            Some(Moved::Gone) => self.close(key),
-            Some(_) => return false,
-            None if connection.then == Then::Close || is_last => self.begin_close(key),
-            None => {
-                connection.phase = Phase::Reading;
-                connection.since = self.now;
-                let begun = !connection.reader.is_empty();
-                let limits = &self.limits;
-                connection.deadline = self.now + if begun { limits.request } else { limits.idle };
-            }
-        }
-        true
-    }
-
-    /// Closes a connection so that its last response arrives: closing it with unread input would reset it,
-    /// and the client might not see the response.
-    fn begin_close(&mut self, key: usize) {
-        let connection = &mut self.connections[key];
-        if connection.stream.shut().is_err() {
-            return self.close(key);
-        }
-        connection.phase = Phase::Lingering;
-        connection.since = self.now;
-        connection.deadline = self.now + LINGER;
-    }
-
-    fn drain(&mut self, key: usize) -> bool {
-        let connection = &mut self.connections[key];
-        if !connection.is_readable {
-            return false;
-        }
-        match connection.read(&mut self.scratch) {
-            Moved::Later => return false,
-            Moved::Bytes(0) | Moved::Gone => self.close(key),
-            Moved::Bytes(count) => {
-                connection.drained += count;
-                if connection.drained > DRAINED_BYTES_MAX {
-                    self.close(key);
-                }
-            }
-        }
-        true
-    }
-
-    fn close(&mut self, key: usize) {
-        self.leave_seat(key);
-        let connection = self.connections.remove(key);
-        self.held -= connection.accounted;
-        if let Some(client) = connection.client
-            && let Some(count) = self.per_client.get_mut(&client)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.per_client.remove(&client);
             }
         }
     }
@@ -508,12 +319,14 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::limits::PAGES_A_BACKEND;
+    use super::exchange::LINGER;
+    use super::limits::READS_A_BACKEND;
     use super::stream::Stream;
     use super::*;
     use crate::base::password::{Cost, Hasher};
     use crate::store::Sqlite;
     use crate::web::Settings;
+    use std::io::Write;
     use std::net::IpAddr;
 
     /// A gate without listeners, with two connections for an address and a proxy at 10.0.0.1.
@@ -614,7 +427,7 @@ mod tests {
 
     #[test]
     fn takes_a_seat_from_whoever_holds_the_most_for_somebody_else() {
-        for (line, index) in [("POST /login", SLOW), ("POST /logout", WRITES)] {
+        for (line, index) in [("POST /login", HASHES), ("POST /logout", WRITES)] {
             let folder = tempfile::tempdir().unwrap();
             let mut gate = gate_behind_proxy(&folder);
             let seats = gate.lanes[index].bounds.waiting;
@@ -647,7 +460,7 @@ mod tests {
 
     #[test]
     fn takes_seats_from_a_subscriber_with_many_networks_for_somebody_else() {
-        for (line, index) in [("POST /login", SLOW), ("POST /logout", WRITES)] {
+        for (line, index) in [("POST /login", HASHES), ("POST /logout", WRITES)] {
             let folder = tempfile::tempdir().unwrap();
             let mut gate = gate_behind_proxy(&folder);
             let seats = gate.lanes[index].bounds.waiting;
@@ -677,7 +490,7 @@ mod tests {
     fn lets_nobody_fill_the_lane_for_pages_while_others_wait() {
         let folder = tempfile::tempdir().unwrap();
         let mut gate = gate_behind_proxy(&folder);
-        let seats = gate.lanes[PAGES].bounds.waiting;
+        let seats = gate.lanes[READS].bounds.waiting;
         let mut all: Vec<_> =
             (0..seats).map(|_| send(&mut gate, "192.0.2.66", "GET /auth/nginx")).collect();
         assert!(all.iter_mut().all(|it| answer(it).is_empty()), "there is room");
@@ -688,14 +501,14 @@ mod tests {
             assert!(answer(&mut other).is_empty(), "{at} has a seat");
         }
         let refused = all.iter_mut().map(answer).filter(|it| !it.is_empty()).count();
-        assert_eq!((refused, gate.lanes[PAGES].queue.len()), (50, seats));
+        assert_eq!((refused, gate.lanes[READS].queue.len()), (50, seats));
     }
 
     #[test]
     fn gives_the_seat_of_somebody_who_has_hung_up_to_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let mut gate = gate_behind_proxy(&folder);
-        let seats = gate.lanes[SLOW].bounds.waiting;
+        let seats = gate.lanes[HASHES].bounds.waiting;
         for _ in 0..seats {
             drop(send(&mut gate, "192.0.2.1", "POST /login"));
         }
@@ -730,8 +543,8 @@ mod tests {
     fn lets_nothing_wait_behind_what_may_write_or_hash_and_nobody_hold_all_writers() {
         let folder = tempfile::tempdir().unwrap();
         let gate = gate(&folder);
-        let [pages, writes, slow] = &gate.lanes;
-        assert_eq!([pages, writes, slow].map(|it| it.bounds.depth), [PAGES_A_BACKEND, 1, 1]);
+        let [reads, writes, hashes] = &gate.lanes;
+        assert_eq!([reads, writes, hashes].map(|it| it.bounds.depth), [READS_A_BACKEND, 1, 1]);
         assert!(writes.bounds.each < writes.bounds.backends);
     }
 

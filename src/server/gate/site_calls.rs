@@ -26,7 +26,7 @@ impl SiteCalls {
     /// The lane of a request. If the site panics, a worker of the lane for reading will meet the panic
     /// again, and answer.
     pub(super) fn lane(&self, request: &Request) -> Lane {
-        caught(|| self.site.lane(request, Moment::now())).unwrap_or(Lane::Page)
+        caught(|| self.site.lane(request, Moment::now())).unwrap_or(Lane::Read)
     }
 
     /// The client address of a request.

@@ -166,11 +166,11 @@ fn h3_replaces_workers_that_accept_no_longer_and_keeps_public_connections() {
     };
     assert_eq!(ask(), Some(200));
     // Somebody on this machine, with our rights, eats up the descriptors from the inside.
-    let socket = private_socket(folder.path(), "p1").unwrap();
+    let socket = private_socket(folder.path(), "r1").unwrap();
     let eaten: Vec<_> = (0..60).map_while(|_| UnixStream::connect(&socket).ok()).collect();
     until("the workers are given up", || UnixStream::connect(&socket).is_err());
     drop(eaten);
-    until("others take their place", || private_socket(folder.path(), "p2").is_some());
+    until("others take their place", || private_socket(folder.path(), "r2").is_some());
     until("the public connection is served as before", || ask() == Some(200));
     page(&server);
 }
@@ -665,10 +665,10 @@ fn hides_its_private_sockets_and_takes_them_away() {
     let folder = folder();
     let stale = folder.path().join(".vestibule-stale");
     fs::create_dir(&stale).unwrap();
-    drop(std::os::unix::net::UnixListener::bind(stale.join("p1")).unwrap());
+    drop(std::os::unix::net::UnixListener::bind(stale.join("r1")).unwrap());
     let server = Binary::start(folder.path(), &[]);
     assert!(!stale.exists(), "what a killed server left is cleared away");
-    let socket = private_socket(folder.path(), "p1").unwrap();
+    let socket = private_socket(folder.path(), "r1").unwrap();
     let private = socket.parent().unwrap();
     assert_eq!(fs::metadata(private).unwrap().permissions().mode() & 0o777, 0o700);
     let other = Binary::start(folder.path(), &[]);
@@ -688,7 +688,7 @@ fn puts_its_private_sockets_where_the_service_manager_says_or_where_there_is_roo
     let mut command = vestibule(&serve);
     command.env("RUNTIME_DIRECTORY", runtime.path());
     let server = Binary::run(command);
-    assert!(private_socket(runtime.path(), "p1").is_some());
+    assert!(private_socket(runtime.path(), "r1").is_some());
     server.stop();
     // Too long for a socket, and so is every folder in it: the temporary folder has to do.
     let deep = folder.path().join("x".repeat(100));
@@ -699,7 +699,7 @@ fn puts_its_private_sockets_where_the_service_manager_says_or_where_there_is_roo
         vestibule(&["serve", "--listen=127.0.0.1:0", "--database", deep.to_str().unwrap()]);
     command.env_remove("RUNTIME_DIRECTORY").env("TMPDIR", temporary.path());
     let server = Binary::run(command);
-    assert!(private_socket(temporary.path(), "p1").is_some());
+    assert!(private_socket(temporary.path(), "r1").is_some());
     page(&server);
 }
 

@@ -677,7 +677,7 @@ fn takes_no_password_on_a_check_unless_told_to() {
     assert_eq!(ask_with(&mut visit, &basic("anna", "correct horse")).status, 401);
     let request =
         visit.request("GET", "/auth/nginx", &[("Authorization", &basic("anna", "x"))], "");
-    assert_eq!(visit.site.lane(&request, visit.now), Lane::Page);
+    assert_eq!(visit.site.lane(&request, visit.now), Lane::Read);
 }
 
 #[test]
@@ -772,13 +772,13 @@ fn remembers_a_password_for_a_minute_and_no_longer_than_it_holds() {
         assert_eq!(ask_with(visit, &authorization).status, 200);
         visit.site.hashes_computed() - before
     };
-    assert_eq!(lane(&visit), Lane::Slow);
+    assert_eq!(lane(&visit), Lane::Hash);
     assert_eq!(computed(&mut visit), 1);
-    assert_eq!((lane(&visit), computed(&mut visit)), (Lane::Page, 0));
+    assert_eq!((lane(&visit), computed(&mut visit)), (Lane::Read, 0));
     visit.wait(Duration::from_secs(60));
-    assert_eq!((lane(&visit), computed(&mut visit)), (Lane::Slow, 0), "the last moment");
+    assert_eq!((lane(&visit), computed(&mut visit)), (Lane::Hash, 0), "the last moment");
     visit.wait(Duration::from_millis(1));
-    assert_eq!((lane(&visit), computed(&mut visit)), (Lane::Slow, 1));
+    assert_eq!((lane(&visit), computed(&mut visit)), (Lane::Hash, 1));
     // Disabled, changed or gone, it opens nothing from that moment on.
     operate(&visit, |store, id| drop(users::disable(store, id, "", crate::visit::MORNING)));
     assert_eq!(ask_with(&mut visit, &authorization).status, 401);

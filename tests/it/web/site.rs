@@ -263,7 +263,7 @@ fn lets_nobody_make_an_account_where_sign_up_is_closed() {
     assert_eq!(plain(&visit.post("/signup", &fields)), (403, "Sign-up is closed"));
     assert_eq!(visit.get("/signup").status, 403);
     let request = visit.request("POST", "/signup", &[], "username=anna&password=correct+horse");
-    assert_eq!(visit.site.lane(&request, visit.now), Lane::Page);
+    assert_eq!(visit.site.lane(&request, visit.now), Lane::Read);
     assert_eq!(visit.count("user"), 0);
     let page = visit.ask("GET", "/login", &[("Accept", "text/html")], "");
     assert!(!body(&page).contains("/signup"), "no link leads there");
@@ -589,16 +589,16 @@ fn keeps_what_may_write_out_of_the_lane_for_pages() {
         let hashes = "password=correct+horse&current_password=correct+horse";
         let expected = match path {
             "/logout" | "/account/tokens/revoke" => Lane::Write,
-            _ => Lane::Slow,
+            _ => Lane::Hash,
         };
         assert_eq!(lane(&[form], hashes), expected, "{path}");
-        assert_eq!(lane(&[form, ("Origin", "https://evil.test")], ""), Lane::Page, "{path}");
+        assert_eq!(lane(&[form, ("Origin", "https://evil.test")], ""), Lane::Read, "{path}");
         let look = visit.request("GET", path, &[], "");
-        assert_eq!(visit.site.lane(&look, visit.now), Lane::Page, "{path}");
+        assert_eq!(visit.site.lane(&look, visit.now), Lane::Read, "{path}");
     }
     for path in ["/", "/nowhere", "/login", "/signup", "/reset", "/healthz", "/whoami"] {
         let request = visit.request("POST", path, &[form], "username=x");
-        assert_eq!(visit.site.lane(&request, visit.now), Lane::Page, "{path}");
+        assert_eq!(visit.site.lane(&request, visit.now), Lane::Read, "{path}");
     }
 }
 
@@ -638,7 +638,7 @@ fn waits_for_no_writer_in_the_lane_for_pages() {
         ] {
             visit.cookie = cookie.clone().filter(|_| headers != bearer);
             let request = visit.request(method, path, headers, body);
-            assert_eq!(visit.site.lane(&request, visit.now), Lane::Page, "{method} {path}");
+            assert_eq!(visit.site.lane(&request, visit.now), Lane::Read, "{method} {path}");
             let began = Instant::now();
             let answer = visit.ask(method, path, headers, body);
             assert_eq!(answer.status, status, "{method} {path}");
@@ -1062,16 +1062,16 @@ fn sends_to_the_slow_lane_only_what_will_hash_a_password() {
     let form = ("Content-Type", "application/x-www-form-urlencoded");
     let good = "username=anna&password=correct+horse";
     for (method, path, headers, body, lane) in [
-        ("POST", "/login", &[form][..], good, Lane::Slow),
-        ("POST", "/signup", &[form], good, Lane::Slow),
-        ("GET", "/login", &[form], good, Lane::Page),
+        ("POST", "/login", &[form][..], good, Lane::Hash),
+        ("POST", "/signup", &[form], good, Lane::Hash),
+        ("GET", "/login", &[form], good, Lane::Read),
         ("POST", "/logout", &[form], good, Lane::Write),
-        ("POST", "/nowhere", &[form], good, Lane::Page),
-        ("POST", "/login", &[], good, Lane::Page),
-        ("POST", "/login", &[form], "username=&password=x", Lane::Page),
-        ("POST", "/signup", &[form], "username=anna&password=short", Lane::Page),
-        ("POST", "/login", &[form, ("Origin", "null")], good, Lane::Page),
-        ("POST", "/login", &[form, ("Content-Encoding", "gzip")], good, Lane::Page),
+        ("POST", "/nowhere", &[form], good, Lane::Read),
+        ("POST", "/login", &[], good, Lane::Read),
+        ("POST", "/login", &[form], "username=&password=x", Lane::Read),
+        ("POST", "/signup", &[form], "username=anna&password=short", Lane::Read),
+        ("POST", "/login", &[form, ("Origin", "null")], good, Lane::Read),
+        ("POST", "/login", &[form, ("Content-Encoding", "gzip")], good, Lane::Read),
     ] {
         let request = visit.request(method, path, headers, body);
         assert_eq!(visit.site.lane(&request, visit.now), lane, "{method} {path} {body}");

@@ -56,7 +56,7 @@ fn lets_a_script_through_with_an_access_token_at_no_cost_of_a_hash() {
     assert_eq!(visit.site.hashes_computed(), before);
     let headers = [("Authorization", &*format!("Bearer {token}"))];
     let request = visit.request("GET", "/auth/nginx", &headers, "");
-    assert_eq!(visit.site.lane(&request, visit.now), Lane::Page);
+    assert_eq!(visit.site.lane(&request, visit.now), Lane::Read);
 }
 
 #[test]
