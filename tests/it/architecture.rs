@@ -53,9 +53,8 @@ fn read(path: impl AsRef<Path>) -> String {
 /// The layers, the highest first. Each is a folder of `src/`.
 const LAYERS: [&str; 6] = ["cli", "server", "web", "auth", "store", "base"];
 
-/// Every source file: its noun (`store` for what the store is made of, `auth/keys`) and its text without
-/// tests and comments.
-fn sources() -> Vec<(String, String)> {
+/// The path of every source file.
+fn source_paths() -> Vec<PathBuf> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -68,6 +67,12 @@ fn sources() -> Vec<(String, String)> {
     }
     let mut paths = Vec::new();
     collect(&root().join("src"), &mut paths);
+    paths
+}
+
+/// Every source file: its noun (`store` for all files of the store, `auth/keys`) and its text without tests
+/// and comments.
+fn sources() -> Vec<(String, String)> {
     let source = |path: &PathBuf| {
         let name = path.strip_prefix(root().join("src")).unwrap().with_extension("");
         let parts = name.iter().map(|it| it.to_str().unwrap()).collect::<Vec<_>>();
@@ -82,7 +87,7 @@ fn sources() -> Vec<(String, String)> {
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         (noun, lines.collect::<Vec<_>>().join("\n"))
     };
-    paths.iter().map(source).collect()
+    source_paths().iter().map(source).collect()
 }
 
 /// Whether `code` names the path `name::` or uses the crate `name`.
@@ -112,6 +117,14 @@ fn keeps_every_file_in_the_folder_of_a_layer() {
     }
     let names = fs::read_dir(root().join("src")).unwrap().count();
     assert_eq!(names, LAYERS.len() + 2, "src/ holds main.rs, lib.rs and the layers");
+}
+
+#[test]
+fn opens_every_file_with_what_it_is() {
+    for path in source_paths() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//! "), "{} begins without a sentence about it", path.display());
+    }
 }
 
 #[test]
