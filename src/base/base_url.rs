@@ -6,27 +6,27 @@ use url::Url;
 
 use crate::base::origin::Origin;
 
-/// Bytes of a path prefix, at most.
+/// The longest path prefix in bytes.
 const PREFIX_BYTES_MAX: usize = 200;
 
-/// Where browsers reach the site: `https://auth.example.com`, or `https://example.com/auth` where it shares
-/// the host with an app.
+/// The URL of the site: `https://auth.example.com`, or `https://example.com/auth` if it shares the host
+/// with an app.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BaseUrl {
     /// Scheme, host and port.
     pub origin: Origin,
-    /// The path that every address of the site begins with.
+    /// The path prefix of every address of the site.
     pub prefix: PathPrefix,
 }
 
 impl BaseUrl {
-    /// Reads a base URL as an operator writes it. `None` unless it is an origin and perhaps a plain path,
-    /// and nothing else.
+    /// Parses a base URL as an operator writes it. `None` unless it consists of an origin, optionally a
+    /// plain path, and nothing else.
     pub fn parse(text: &str) -> Option<Self> {
         let host_at = text.find("://")? + 3;
         let path_at = text[host_at..].find('/').map_or(text.len(), |at| host_at + at);
         let (origin, path) = text.split_at(path_at);
-        // The way that browsers read it must not be another one.
+        // A browser must not parse it as another path.
         let is_plain = Url::parse(text).is_ok_and(|url| url.path() == path || path.is_empty());
         let (origin, prefix) = (Origin::parse(origin)?, PathPrefix::parse(path)?);
         is_plain.then_some(Self { origin, prefix })
@@ -39,12 +39,12 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// The path that every address of the site begins with: empty, or as in `/auth`.
+/// The path prefix of every address of the site: empty, or as in `/auth`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PathPrefix(String);
 
 impl PathPrefix {
-    /// Reads the path of a base URL. `None` unless its segments are of letters, digits and `._~-`.
+    /// Parses the path of a base URL. `None` unless its segments consist of letters, digits and `._~-`.
     fn parse(path: &str) -> Option<Self> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let is_segment = |it: &str| {
@@ -55,12 +55,12 @@ impl PathPrefix {
         (is_plain && path.len() <= PREFIX_BYTES_MAX).then(|| Self(path.to_owned()))
     }
 
-    /// The address that browsers reach this path of the site at.
+    /// The address at which browsers reach this path of the site.
     pub const fn at<'a>(&'a self, path: &'a str) -> SiteAddress<'a> {
         SiteAddress { prefix: self, path }
     }
 
-    /// The path of the site that this path of a request asks for. `None`: it is not below the prefix.
+    /// The path of a request without the prefix. `None` if it is not below the prefix.
     pub fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {
         match path.strip_prefix(&*self.0)? {
             "" => (!self.is_empty()).then_some("/"),
@@ -68,7 +68,7 @@ impl PathPrefix {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there is no prefix.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,12 +1,12 @@
 //! The MD5-based crypt of FreeBSD, `$1$`, and of Apache, `$apr1$`: what `htpasswd` and `openssl passwd` write
 //! by default on many systems.
 //!
-//! No crate that is kept up offers it. It is here to be verified once and replaced: a graphics card tries
-//! millions of passwords a second against such a hash.
+//! No maintained crate offers it. It is verified once and then replaced: a graphics card tries millions of
+//! passwords a second against such a hash.
 
 use md5::{Digest, Md5};
 
-/// Characters of a salt, at most; further ones are ignored by every implementation.
+/// The longest salt in bytes; every implementation ignores the rest.
 const SALT_BYTES_MAX: usize = 8;
 
 /// Rounds of MD5.
@@ -15,10 +15,10 @@ const ROUNDS: usize = 1_000;
 /// The digits of its base 64, the lowest first.
 const DIGITS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Which bytes of the digest stand together in four digits; the last byte stands alone.
+/// Which bytes of the digest are encoded together in four digits; the last byte is encoded alone.
 const GROUPS: [[usize; 3]; 5] = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]];
 
-/// Which of the two it is: they differ in the text that is hashed along.
+/// The variant: they differ in a text that is hashed as well.
 #[derive(Clone, Copy)]
 pub(super) enum Md5CryptMagic {
     /// `$1$`
@@ -36,7 +36,7 @@ impl Md5CryptMagic {
     }
 }
 
-/// Such a hash, taken apart.
+/// A parsed hash.
 pub(super) struct Md5Crypt {
     magic: Md5CryptMagic,
     salt: String,
@@ -44,7 +44,7 @@ pub(super) struct Md5Crypt {
 }
 
 impl Md5Crypt {
-    /// `None` if it is not one.
+    /// `None` if it is not such a hash.
     pub(super) fn read(text: &str) -> Option<Self> {
         let all = [Md5CryptMagic::Apache, Md5CryptMagic::FreeBsd];
         let (magic, rest) = all.iter().find_map(|it| Some((*it, text.strip_prefix(it.text())?)))?;
@@ -54,7 +54,7 @@ impl Md5Crypt {
         Some(Self { magic, salt: salt.to_owned(), digest: decode(encoded.as_bytes())? })
     }
 
-    /// Whether it was made of this password. It takes about a hundredth of the time of a hash of ours.
+    /// Whether this is the hash of `password`. It takes about a hundredth of the time of a hash of ours.
     pub(super) fn matches(&self, password: &str) -> bool {
         let computed = compute(self.magic, password.as_bytes(), self.salt.as_bytes());
         // Every byte is compared, so that the time taken does not tell where they differ.
@@ -94,7 +94,7 @@ fn compute(magic: Md5CryptMagic, password: &[u8], salt: &[u8]) -> [u8; 16] {
     digest
 }
 
-/// The 16 bytes that 22 digits stand for. `None` if they are not such.
+/// Decodes 22 digits. `None` if they are not valid.
 fn decode(encoded: &[u8]) -> Option<[u8; 16]> {
     let value = |digits: &[u8]| {
         digits.iter().rev().try_fold(0_u32, |value, digit| {

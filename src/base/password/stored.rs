@@ -22,8 +22,8 @@ pub const MEMORY_KIB_MAX: u32 = 256 * 1024;
 /// passes. It takes some twenty times as long as a hash of ours, half a second.
 pub const WORK_KIB_MAX: u64 = 3 * 256 * 1024;
 
-/// The memory in KiB that so many hashers may take at once: each of them a hash of another system, and one of
-/// them a costly one.
+/// The memory in KiB that this many hashers may take at once, if each of them verifies a hash of another
+/// system, and one of these is costly.
 pub const fn memory_kib_max(hashers: usize) -> usize {
     hashers * HASHER_KIB_MAX as usize + (MEMORY_KIB_MAX - HASHER_KIB_MAX) as usize
 }
@@ -72,7 +72,7 @@ impl Scheme {
     }
 }
 
-/// Memory times passes.
+/// The cost measure: memory in KiB times passes.
 fn work(params: &Params) -> u64 {
     u64::from(params.m_cost()) * u64::from(params.t_cost())
 }
@@ -85,7 +85,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The hash; Django writes `argon2` before it. `None` if it is no PHC string of Argon2.
+    /// Parses a hash; Django writes `argon2` before it. `None` if it is not a PHC string of Argon2.
     pub(super) fn read(text: &str) -> Option<Result<Self, HashFault>> {
         let django = text.strip_prefix("argon2").filter(|rest| rest.starts_with("$argon2"));
         let hash = phc::PasswordHash::new(django.unwrap_or(text)).ok()?;

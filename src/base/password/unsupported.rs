@@ -1,9 +1,9 @@
-//! The names of password hashes that are not verified, so that an operator learns what theirs are.
+//! The names of schemes that are not verified, so that an operator learns which hashes cannot be imported.
 //!
-//! Decides nothing but the name. They are left alone because they are guessed in no time (no salt, one
-//! round), or because their programs are rare.
+//! They are not supported because they are guessed in no time (no salt, one round), or because they are
+//! rare.
 
-/// Beginnings that tell a scheme.
+/// Prefixes that identify a scheme.
 const BEGINNINGS: [(&str, &str); 22] = [
     ("{SHA}", "SHA-1 without a salt, {SHA}"),
     ("{SSHA}", "SHA-1 with one round, {SSHA}"),
@@ -29,7 +29,7 @@ const BEGINNINGS: [(&str, &str); 22] = [
     ("sha1$", "SHA-1 with one round"),
 ];
 
-/// Lengths in hex digits that tell a scheme.
+/// Lengths in hex digits that identify a scheme.
 const DIGESTS: [(usize, &str); 4] = [
     (32, "MD5 without a salt"),
     (40, "SHA-1 without a salt"),
@@ -37,10 +37,10 @@ const DIGESTS: [(usize, &str); 4] = [
     (128, "SHA-512 without a salt"),
 ];
 
-/// Characters of the oldest scheme of crypt(3).
+/// The length of a hash of the oldest scheme of crypt(3).
 const DES_CRYPT_BYTES: usize = 13;
 
-/// What the scheme of a hash is called that is not verified, if that can be told.
+/// The name of the unsupported scheme of this hash, if it can be recognised.
 pub(super) fn name(text: &str) -> Option<&'static str> {
     let begins = |(beginning, _): &&(&str, &str)| text.starts_with(beginning);
     if let Some((_, name)) = BEGINNINGS.iter().find(begins) {

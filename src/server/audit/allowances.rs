@@ -75,12 +75,12 @@ struct Minute {
     firsts: Firsts,
 }
 
-/// The first records of each client, and how many of them were kept although an allowance was used up.
+/// The first records of each client, and how many of them were kept beyond an allowance.
 #[derive(Default)]
 struct Firsts {
-    /// Records of each client that were kept, as far as they are first ones.
+    /// First records of each client that were kept.
     clients: HashMap<(ClientPrefix, Event), u64>,
-    /// Those that an allowance would not have let in, by subscriber and in all.
+    /// Those that were kept beyond an allowance, by subscriber and in total.
     subscribers: HashMap<(SubscriberPrefix, Event), u64>,
     totals: HashMap<Event, u64>,
 }
@@ -94,7 +94,7 @@ impl Firsts {
         }
     }
 
-    /// Whether one more of this client may be kept that no allowance lets in.
+    /// Whether another first record of this client may be kept beyond an allowance.
     fn admit(&mut self, client: ClientPrefix, event: Event) -> bool {
         let subscriber = SubscriberPrefix::from(client);
         let of_client = self.clients.get(&(client, event)).copied().unwrap_or(0);
@@ -226,7 +226,7 @@ mod tests {
         kept_from(all, cause, None, event, records)
     }
 
-    /// The same, where the client that causes them is known.
+    /// How many are kept if the client that causes them is known.
     fn kept_from(
         all: &Allowances,
         cause: &Cause,
@@ -237,7 +237,7 @@ mod tests {
         (0..records).map(|_| u64::from(all.admit(cause.clone(), from, event, true))).sum()
     }
 
-    /// The same, where no user is known.
+    /// How many are kept if no user is known.
     fn kept_of_client(all: &Allowances, from: ClientPrefix, event: Event, records: u64) -> u64 {
         kept_from(all, &Cause::Client(from), Some(from), event, records)
     }
@@ -301,7 +301,7 @@ mod tests {
         for at in 100..150 {
             assert_eq!(flood(at, Event::LoginFail), FIRST_OF_CLIENT_MAX, "{at}");
         }
-        // One address uses up what there is for a user; another one is seen all the same.
+        // One address uses up the allowance of a user; another address is recorded all the same.
         let tried = user("anna");
         let guess = |from| kept_from(&all, &tried, Some(from), Event::Throttled, 500);
         assert_eq!(guess(v6(1, 0)), EACH_MAX);

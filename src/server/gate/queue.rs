@@ -49,7 +49,7 @@ struct Share {
 }
 
 impl SubscriberShare {
-    /// How many requests of this client wait.
+    /// The number of waiting requests of this client.
     fn of(&self, client: Client) -> usize {
         self.shares.iter().find(|it| it.client == client).map_or(0, |it| it.ids.len())
     }
@@ -113,15 +113,14 @@ impl Queue {
         self.subscribers.push_back(SubscriberShare { subscriber, shares, length: 1 });
     }
 
-    /// The request whose turn it is, of the first subscriber who `may` have one more under way.
+    /// The next request of the first subscriber that `may` have another one in flight.
     pub(super) fn first(&self, may: impl Fn(Subscriber) -> bool) -> Option<(Client, RequestId)> {
         let found = self.subscribers.iter().find(|it| may(it.subscriber))?;
         let share = found.shares.front()?;
         share.ids.front().map(|&id| (share.client, id))
     }
 
-    /// Takes the first request of this client out; the next one of their subscriber waits for a turn of all
-    /// others.
+    /// Removes the oldest request of this client; the turn of its subscriber is then over.
     pub(super) fn take(&mut self, client: Client) {
         let Some(at) = self.place_of(client) else { return };
         let Some(mut subscriber) = self.subscribers.remove(at) else { return };
@@ -133,14 +132,14 @@ impl Queue {
         }
     }
 
-    /// Takes out a request that waits no more, if it is here.
+    /// Removes a request that no longer waits, if it is here.
     pub(super) fn remove(&mut self, client: Client, id: RequestId) {
         let Some(at) = self.place_of(client) else { return };
         self.change(at, |it| it.remove(client, id));
     }
 
-    /// Makes room for a request of this client: takes out the newest one of the client who holds the most
-    /// seats, of the subscriber who holds the most. `None`: nobody holds more than this one would.
+    /// Makes room for a request of this client: removes the newest request of the client that has the most,
+    /// of the subscriber that has the most. `None` if no other has more than this one would.
     pub(super) fn displace(&mut self, client: Client) -> Option<(Client, RequestId)> {
         let own = self.place_of(client);
         let length_of = |at: usize| self.subscribers[at].length;
@@ -148,7 +147,7 @@ impl Queue {
         if length_of(most) > own.map_or(0, length_of) + 1 && Some(most) != own {
             return self.change(most, |it| it.displace(0));
         }
-        // Among the clients of one subscriber the same holds.
+        // The same rule applies among the clients of one subscriber.
         let held = own.map_or(0, |at| self.subscribers[at].of(client));
         self.change(own?, |it| it.displace(held + 1))
     }
@@ -158,7 +157,7 @@ impl Queue {
         self.subscribers.iter().position(|it| it.subscriber == subscriber)
     }
 
-    /// Changes what waits of one subscriber, and counts anew.
+    /// Changes the requests of one subscriber, and updates the count.
     fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut SubscriberShare) -> T) -> T {
         let subscriber = &mut self.subscribers[at];
         self.length -= subscriber.length;
@@ -263,7 +262,7 @@ mod tests {
             queue.push(client(number), id(u64::from(number) * 100));
         }
         assert_eq!(queue.len(), 8);
-        // Their own client with the most, where it is their own network that has used up its share.
+        // If its own network has used up its share, its own client with the most gives way.
         let mut queue = Queue::default();
         (0..5).for_each(|at| queue.push(v6(1, 0), id(at)));
         assert_eq!(queue.displace(v6(1, 1)), Some((v6(1, 0), id(4))));

@@ -1,4 +1,4 @@
-//! How often something is tried, for how long, and what a try is to a server.
+//! The tries of a transaction: how many, for how long, and how each is sent to a server.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
@@ -14,43 +14,43 @@ use crate::store::{Error, Patience};
 /// to leave a dead server (6 s), and shorter than a reverse proxy waits (nginx: 60 s).
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long, when no server was reached for some time already.
+/// The limit when no server has been reachable for some time.
 const PATIENCE_WHEN_LOST: Duration = Duration::from_secs(1);
 
-/// How often a transaction is run that loses against others.
+/// The most conflicts before a transaction is given up.
 const LOST_MAX: u64 = 40;
 
-/// After so many lost tries another server is asked: what looks like a conflict may be a server that has
-/// lost the others. (A read conflicts with nobody, and leaves at once.)
+/// After this many conflicts another server is tried: what looks like a conflict may be a server that has
+/// lost its cluster. (A read cannot conflict, and switches at once.)
 const LOST_AT_ONE: u64 = 20;
 
-/// What lets a cluster take a transaction in piece by piece while it grows (streaming replication, Galera 4).
+/// Makes a cluster replicate a transaction in pieces while it grows (streaming replication, Galera 4).
 ///
-/// The longest wait of any other write, seen with 100,000 users on three servers on one busy machine: taken in
-/// whole at its end, 9 s, as nothing is written anywhere while the other servers catch up; in pieces of 32 to
-/// 256 KiB, about 1 s.
-// LIMIT: what every server has taken in already, every server has to undo when it is broken off: other writes
-// then waited for 6 s. Galera 3 knows no pieces.
+/// The longest wait of any other write, measured with 100,000 users on three servers on one busy machine: 9
+/// s if the transaction is replicated as a whole at its end, as no server accepts writes while the others
+/// catch up; about 1 s in pieces of 32 to 256 KiB.
+// LIMIT: if the transaction is broken off, every server has to undo the pieces it has; other writes then
+// waited for 6 s. Galera 3 does not support pieces.
 const STREAM: &str =
     "SET SESSION wsrep_trx_fragment_unit = 'bytes', wsrep_trx_fragment_size = 131072";
 const STREAM_NO_MORE: &str = "SET SESSION wsrep_trx_fragment_size = 0";
 
-/// How long something is tried.
+/// How often an operation is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tries {
-    /// As often as [`PATIENCE`] lets it.
+    /// Until [`PATIENCE`] is over.
     Many,
     One,
 }
 
-/// What a transaction is to the server.
+/// How the server sees the work.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TxKind {
     Read,
-    /// One statement that is written by itself.
+    /// One statement that writes, committed automatically.
     Statement,
     Transaction,
-    /// A transaction of a great many rows. One try may take longer than [`PATIENCE`], which counts from the
+    /// A transaction with very many rows. One try may take longer than [`PATIENCE`], which counts from the
     /// end of each.
     Large,
 }
@@ -60,9 +60,9 @@ pub(super) struct Attempts {
     tries: Tries,
     kind: TxKind,
     deadline: Instant,
-    /// Whether it may be written already.
+    /// Whether an earlier try may have been applied: its connection broke during the commit.
     may_be_applied: bool,
-    /// How many lost against others, and how many found no server.
+    /// How many tries had a conflict, and how many found no server.
     lost: u64,
     away: u64,
     is_conflict: bool,
@@ -70,7 +70,7 @@ pub(super) struct Attempts {
 
 impl Attempts {
     pub(super) fn of(tries: Tries, kind: TxKind, is_reached: bool) -> Self {
-        // Once it is known that nobody is there, nobody waits for long to hear it.
+        // Once it is known that no server is reachable, requests fail soon.
         let most = if is_reached { PATIENCE } else { PATIENCE_WHEN_LOST };
         let left = if kind == TxKind::Read { Patience::left_to_read } else { Patience::left };
         Self {
@@ -84,7 +84,7 @@ impl Attempts {
         }
     }
 
-    /// Runs it once. A connection that comes back with [`MysqlFault::Unavailable`] is of no use any more.
+    /// Runs the work once. After [`MysqlFault::Unavailable`] the connection is no longer usable.
     pub(super) fn make<T>(
         &mut self,
         lease: &mut Lease,
@@ -105,7 +105,7 @@ impl Attempts {
         }
     }
 
-    /// Says how long to wait before the next try; an error: there is none.
+    /// Returns how long to wait before the next try. The error means that there is none.
     pub(super) fn note(&mut self, fault: MysqlFault) -> MysqlResult<Duration> {
         self.is_conflict = matches!(fault, MysqlFault::Conflict(_));
         let (cause, wait) = match fault {
@@ -131,18 +131,19 @@ impl Attempts {
         Err(MysqlFault::Error(err))
     }
 
-    /// Whether what looked like a conflict may be a server that has lost the others.
+    /// Whether what looks like a conflict may be a server that has lost its cluster.
     pub(super) fn doubt_server(&self) -> bool {
         self.is_conflict && (self.lost == LOST_AT_ONE || self.kind == TxKind::Read)
     }
 }
 
-/// Runs a transaction that a cluster takes in while it grows. A server that does not know how takes it in whole.
+/// Runs a transaction that a cluster replicates while it grows. A server without support for that
+/// replicates it as a whole.
 fn streamed<T>(conn: &mut Conn, run: impl FnMut(&mut Conn) -> MysqlResult<T>) -> MysqlResult<T> {
     let is_streamed = set_if_known(conn, STREAM)?;
     let done = transaction(conn, run);
     if is_streamed && !matches!(done, Err(MysqlFault::Unavailable { .. })) {
-        // What is written is written, whether this is heard or not.
+        // The transaction is committed, whether this succeeds or not.
         let _ = set_if_known(conn, STREAM_NO_MORE);
     }
     done
@@ -165,7 +166,7 @@ fn transaction<T>(
     Ok(value)
 }
 
-/// At most so many milliseconds, and never the same for two, so that those who met do not meet again.
+/// A random time up to this many milliseconds, so that two transactions in conflict do not meet again.
 pub(super) fn pause(millis: u64) -> Duration {
     let random = RandomState::new().build_hasher().finish();
     Duration::from_micros(500 + random % (millis * 1_000))

@@ -19,15 +19,15 @@ use crate::store::{
     Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, Result, Session,
 };
 
-/// People who are looked for, shown or added at once.
+/// Users who are looked up, passed on or added at once.
 const BATCH: usize = 500;
 
-/// Rows in one statement, at most, and about how many bytes: servers take no longer ones (16 MiB, unless they
-/// are told otherwise).
+/// The most rows in one statement, and about the most bytes: servers reject longer statements (16 MiB by
+/// default).
 const ROWS: usize = 500;
 const STATEMENT_BYTES: usize = 1024 * 1024;
 
-/// How often it is looked anew what there is, when somebody took a name or a key while people came over.
+/// How often the existing rows are read again because a name or a key was taken during the import.
 const LOOKS_MAX: u32 = 5;
 
 impl Bulk for Mysql {
@@ -61,7 +61,7 @@ impl Bulk for Mysql {
             looks += 1;
             insert_all(tx, new_of(arrivals, &found).collect(), progress).map_err(
                 |fault| match fault {
-                    // Somebody has taken it since it was looked for.
+                    // It was taken after the existing rows were read.
                     MysqlFault::Refused(Refused::Duplicate) if looks < LOOKS_MAX => {
                         MysqlFault::Conflict("a name or a key was taken meanwhile".to_owned())
                     }
@@ -113,7 +113,7 @@ impl Mysql {
     }
 }
 
-/// Those of whom there is nothing yet.
+/// The users of whom nothing exists yet.
 fn new_of<'a>(
     arrivals: &'a [ImportedUser],
     found: &[ImportStatus],
@@ -124,7 +124,7 @@ fn new_of<'a>(
     arrivals.iter().zip(found).filter_map(is_new)
 }
 
-/// Whether those who were new are there by now: all of them, as it was one transaction.
+/// Whether the new users exist by now: then all of them do, as it was one transaction.
 fn is_written(
     tx: &mut Tx<'_>,
     arrivals: &[ImportedUser],
@@ -136,7 +136,7 @@ fn is_written(
     }
 }
 
-/// Adds everybody in the order of their ids, in which they are stored.
+/// Adds users in the order of their ids, in which they are stored.
 fn insert_all(
     tx: &mut Tx<'_>,
     mut people: Vec<&ImportedUser>,
@@ -154,7 +154,7 @@ fn insert_all(
     Ok(())
 }
 
-/// Adds people with all that is theirs.
+/// Adds users with their keys and sessions.
 fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
     let users = people.iter().map(|it| [&it.user.cells()[..], &[(&it.attributes).into()]].concat());
     insert_rows(

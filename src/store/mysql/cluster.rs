@@ -342,7 +342,7 @@ impl Server {
 const WSREP_ON: &str = "SHOW VARIABLES LIKE 'wsrep_on'";
 const WSREP_READY: &str = "SHOW STATUS LIKE 'wsrep_ready'";
 
-/// Sets what not every server knows, or only one in a cluster, and says whether this one does.
+/// Sets a variable, and returns whether the server knows it; some exist in a cluster only.
 pub(super) fn set_if_known(conn: &mut Conn, setting: &str) -> MysqlResult<bool> {
     match conn.query_drop(setting) {
         Err(mysql::Error::MySqlError(err)) if matches!(err.code, 1193 | 1231) => Ok(false),

@@ -116,14 +116,14 @@ impl Mysql {
         self.until_done(Tries::Many, TxKind::Transaction, tx)
     }
 
-    /// Runs one transaction that writes a great many rows, as [`Mysql::write`] does. A cluster takes it in while
-    /// it grows.
+    /// Runs one transaction that writes very many rows, as [`Mysql::write`] does. A cluster replicates it
+    /// while it grows.
     fn write_large<T>(&self, tx: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>) -> MysqlResult<T> {
         self.until_done(Tries::Many, TxKind::Large, tx)
     }
 
-    /// Runs one statement that writes, and says how many rows it met. If it may have met them before, it
-    /// met one.
+    /// Runs one statement that writes, and returns how many rows it matched: at least one in a repeated
+    /// try, as the first may have matched it.
     fn write_one(&self, sql: &str, params: impl Into<Params>) -> Result<usize> {
         let params = params.into();
         Ok(self.until_done(Tries::Many, TxKind::Statement, |tx| {

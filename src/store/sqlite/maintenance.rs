@@ -120,8 +120,8 @@ impl Sqlite {
         }
     }
 
-    /// Folds the log into the file that it belongs to, wherever that is now; and if that has left its path,
-    /// removes the log, which would be taken for that of another file there. What is not ours is left.
+    /// Folds the log into the open file, wherever that is now. If the file has left its path, the log is
+    /// removed, as another file there would be taken to be its owner. Another file's log is left alone.
     pub(super) fn leave(&self) -> Result<()> {
         if self.readers().is_closed {
             return Ok(());

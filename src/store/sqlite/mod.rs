@@ -160,7 +160,8 @@ impl Sqlite {
         unit: impl FnOnce(&Transaction<'_>) -> SqliteResult<T>,
     ) -> SqliteResult<T> {
         if let Some(cause) = self.lost() {
-            // At once: one who is killed before the next turn would leave the log to what has the name now.
+            // At once: a process that is killed before the next check would leave the log beside another
+            // file.
             if self.place.read().unwrap_or_else(PoisonError::into_inner).is_replaced() {
                 let _ = self.leave();
             }

@@ -1,10 +1,10 @@
-//! Who is signed in, as data for the back end of an app, which asks with its visitor's cookie.
+//! The session as JSON, for the back end of an app, which forwards its visitor's cookie.
 
 use crate::web::call::{Answered, Call, SignedInCall};
 use crate::web::http::Response;
 use crate::web::json;
 
-/// Always data, whatever the client accepts: it is made for programs.
+/// Always JSON, whatever the client accepts, as it is for programs.
 pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
     let requester = call.requester()?;
     let response = match SignedInCall::of(*call, &requester) {
