@@ -7,6 +7,7 @@ mod doctor;
 mod export;
 mod import;
 mod import_columns;
+mod import_producers;
 mod import_report;
 mod import_rows;
 mod import_sqlite;

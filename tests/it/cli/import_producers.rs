@@ -1,0 +1,123 @@
+//! Databases that the real programs wrote: Lucia v2 with e-mail keys, Lucia v3 with Drizzle and with Prisma,
+//! better-auth with bans. `tests/data/producers/` has them, what is in them, and the scripts that made them.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::base::clock::Moment;
+use vestibule::cli::import::Source;
+use vestibule::cli::import::foreign_db::{ColumnChoice, TableNames};
+
+use crate::cli::import::{Move, counts, raw, sign_in};
+use crate::visit::body;
+
+fn data(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/producers").join(name)
+}
+
+/// A database into a new one, its users, and a minute after it was made.
+fn import(name: &str) -> (Move, Vec<Value>, Moment) {
+    let text = fs::read_to_string(data(&format!("{name}.json"))).unwrap();
+    let about: Value = serde_json::from_str(&text).unwrap();
+    let (tables, columns) = (TableNames::default(), ColumnChoice::default());
+    let source = match about["source"].as_str().unwrap() {
+        "lucia" => Source::Lucia { tables: None, username: None },
+        "lucia-v3" => Source::LuciaV3 { tables, columns },
+        "better-auth" => Source::BetterAuth { tables, columns },
+        other => panic!("{other}"),
+    };
+    let made = Moment::from_millis(about["made_at_ms"].as_i64().unwrap());
+    let users = about["users"].as_array().unwrap().clone();
+    (Move::from(source, data(&format!("{name}.db"))), users, made.after(Duration::from_secs(60)))
+}
+
+/// Brings all users over, and compares every one with what was written down of them.
+fn comes_over(name: &str) {
+    let (it, users, now) = import(name);
+    let report = it.done(now);
+    assert_eq!(counts(&report, "users"), (users.len() as u64, 0), "{report}");
+    assert_eq!((&report["warning"], &report["rows"]), (&Value::Null, &json!([])));
+    let before = it.rows();
+    it.done(now.after(Duration::from_secs(5)));
+    assert!(it.rows() == before, "a second run changes nothing");
+    for user in &users {
+        is_as_it_was(&it, user, now);
+    }
+    sign_in_all(it, &users, now);
+}
+
+fn is_as_it_was(it: &Move, user: &Value, now: Moment) {
+    let id = user["id"].as_str().unwrap();
+    let row = |column: &str| {
+        let sql = format!("SELECT CAST({column} AS TEXT) FROM user WHERE id = '{id}'");
+        it.texts(&sql).pop().unwrap()
+    };
+    assert_eq!(row("username"), user["username"]);
+    let created_at = user["created_at_ms"].as_i64().unwrap_or(now.millis());
+    assert_eq!(row("created_at"), created_at.to_string(), "{user}");
+    let email = if user["email_verified"] == true { user["email"].as_str().unwrap() } else { "" };
+    assert_eq!(row("email"), email);
+    assert!(!row("attributes").contains("password"), "{}", row("attributes"));
+    let reason = match user["ban"].as_str() {
+        None | Some("ended") => "",
+        Some("for good") => "spam",
+        Some(_) => "late (until 2046-11-23 09:35 UTC)",
+    };
+    assert_eq!(
+        (row("disabled_reason").as_str(), row("disabled_at IS NOT NULL") == "1"),
+        (reason, !reason.is_empty())
+    );
+    let name = user["username"].as_str().unwrap().to_lowercase();
+    let own = user["password"].is_string().then(|| format!("username:{name}"));
+    let other = user["other_key"].as_str().map(str::to_owned);
+    let keys = it.texts(&format!("SELECT id FROM user_key WHERE user_id = '{id}' ORDER BY id"));
+    assert_eq!(keys, other.into_iter().chain(own).collect::<Vec<_>>());
+}
+
+/// Signs everyone in with the password that they have, and with the cookie that their browser has.
+fn sign_in_all(it: Move, users: &[Value], now: Moment) {
+    let mut visit = it.visit(now);
+    for user in users {
+        let [id, name] = ["id", "username"].map(|field| user[field].as_str().unwrap());
+        let is_shut_out = matches!(user["ban"].as_str(), Some("for good" | "ends later"));
+        for session in user["sessions"].as_array().unwrap() {
+            visit.cookie = Some(format!("auth_session={}", session["id"].as_str().unwrap()));
+            let answer = visit.get("/");
+            let is_live = session["state"] == "live";
+            assert_eq!(answer.status, if is_live { 200 } else { 302 }, "{session}");
+            assert!(!is_live || body(&answer).contains(id));
+        }
+        if let Some(password) = user["password"].as_str() {
+            assert_eq!(sign_in(&mut visit, name, "not it"), 400, "{name}");
+            let expected = if is_shut_out { 400 } else { 302 };
+            assert_eq!(sign_in(&mut visit, name, password), expected, "{name}");
+            assert!(is_shut_out || body(&visit.get("/")).contains(id), "{name}");
+        }
+    }
+    let sql = "SELECT count(*) FROM user_key JOIN user ON user.id = user_id
+                WHERE hashed_password NOT LIKE '$argon2id$%' AND user_key.id LIKE 'username:%'
+                  AND disabled_at IS NULL";
+    assert_eq!(raw(&visit).query_row(sql, [], |row| row.get(0)), Ok(0));
+}
+
+#[test]
+fn brings_over_what_lucia_v2_with_email_keys_has_written() {
+    comes_over("lucia-v2-email");
+}
+
+#[test]
+fn brings_over_what_lucia_v3_with_drizzle_has_written() {
+    comes_over("lucia-v3-drizzle");
+}
+
+#[test]
+fn brings_over_what_lucia_v3_with_prisma_has_written() {
+    comes_over("lucia-v3-prisma");
+}
+
+#[test]
+fn brings_over_what_better_auth_with_bans_has_written() {
+    comes_over("better-auth-admin");
+}
