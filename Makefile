@@ -1,12 +1,13 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
+# make test-recipes  the apps in examples/ on their real frameworks: some five minutes
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make bench-isolation  measure whether anybody waits for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
-.PHONY: help run test test-cluster test-kill bench release
+.PHONY: help run test test-recipes test-cluster test-kill bench release
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -16,6 +17,10 @@ run:
 
 test:
 	tests/run.sh
+
+test-recipes:
+	cargo build --locked --quiet --bin vestibule --example echo
+	tests/recipes/run.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule" "$${CARGO_TARGET_DIR:-target}/debug/examples/echo"
 
 test-cluster:
 	tests/cluster.sh

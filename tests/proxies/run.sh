@@ -9,38 +9,8 @@ echo=$2
 # Where Debian keeps what is for root.
 PATH=$PATH:/usr/sbin
 
-work=$(mktemp -d)
-started=""
-# shellcheck disable=SC2086 # A list of process ids.
-clean_up() {
-    [ -z "$started" ] || kill $started 2>/dev/null || true
-    rm -rf "$work"
-}
-trap clean_up EXIT
-
-# wait_for FILE PATTERN
-wait_for() {
-    tries=0
-    until grep -q "$2" "$1"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 500 ] || { cat "$1"; echo "FAIL  no $2 in time"; exit 1; }
-        sleep 0.02
-    done
-}
-
-# A certificate authority, and a certificate for all hosts.
-key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-names="subjectAltName=DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test"
-# shellcheck disable=SC2086 # A list of options.
-{
-    openssl req -x509 $key -days 2 -subj '/CN=thrown away' -keyout "$work/ca.key" -out "$work/ca.pem"
-    openssl req $key -subj '/CN=example.test' -keyout "$work/key.pem" -out "$work/request.pem"
-    printf '%s\n' "$names" >"$work/names"
-    openssl x509 -req -days 2 -in "$work/request.pem" -CA "$work/ca.pem" -CAkey "$work/ca.key" \
-        -CAcreateserial -extfile "$work/names" -out "$work/cert.pem"
-} 2>"$work/openssl.log" || { cat "$work/openssl.log"; exit 1; }
-chmod 755 "$work"
-chmod 644 "$work"/*.pem
+names="DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test"
+. ./common.sh
 
 : >"$work/echo.log"
 "$echo" 6 >"$work/echo.log" &
@@ -89,53 +59,10 @@ start_nginx() {
     run_nginx "$1"
 }
 
-run_nginx() {
-    cat >"$work/main.conf" <<CONF
-pid $work/nginx.pid;
-error_log $work/nginx.log;
-daemon off;
-events {}
-http {
-    access_log off;
-    client_body_temp_path $work/body;
-    proxy_temp_path $work/proxy;
-    fastcgi_temp_path $work/fastcgi;
-    uwsgi_temp_path $work/uwsgi;
-    scgi_temp_path $work/scgi;
-    include $work/nginx.conf;
-}
-CONF
-    # Everything listens on this machine alone.
-    sed -i -e "s/listen $1 ssl/listen 127.0.0.1:$1 ssl/" -e '/listen \[::\]/d' "$work/nginx.conf"
-    nginx -t -q -c "$work/main.conf" -e "$work/nginx.log" -p "$work" || { cat "$work/nginx.log"; exit 1; }
-    nginx -c "$work/main.conf" -e "$work/nginx.log" -p "$work" &
-    proxy=$!
-}
-
 start_caddy() {
     configuration caddy "$1"
     sed -n '/wiki/,/^}/p' "$work/caddy.wiki" | sed '/^#/d' >>"$work/caddy.conf"
     run_caddy
-}
-
-run_caddy() {
-    {
-        printf '{\n    admin off\n    auto_https disable_redirects\n    default_bind 127.0.0.1\n}\n'
-        cat "$work/caddy.conf"
-    } >"$work/Caddyfile"
-    XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work caddy run --adapter caddyfile \
-        --config "$work/Caddyfile" >"$work/caddy.log" 2>&1 &
-    proxy=$!
-}
-
-# await_proxy HOST:PORT PATH
-await_proxy() {
-    tries=0
-    until curl --silent --output /dev/null --cacert "$work/ca.pem" --resolve "$1:127.0.0.1" "https://$1$2"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
-        sleep 0.05
-    done
 }
 
 for kind in nginx caddy; do

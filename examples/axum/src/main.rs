@@ -1,0 +1,63 @@
+use axum::http::{HeaderMap, StatusCode, header::COOKIE};
+use axum::response::{IntoResponse, Json, Response};
+use axum::{Router, routing::get};
+use serde_json::{Value, json};
+
+/// Who is signed in, or `None`, with the cookies to pass on; an error if the sign-in does not answer.
+async fn who_is_there(headers: &HeaderMap) -> Result<(Option<Value>, HeaderMap), StatusCode> {
+    let auth = std::env::var("AUTH").unwrap_or("http://127.0.0.1:8080".to_owned());
+    let mut request = reqwest::Client::new().get(format!("{auth}/session"));
+    if let Some(cookie) = headers.get(COOKIE) {
+        request = request.header(COOKIE, cookie);
+    }
+    let answer = request.send().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let cookies = answer.headers().get_all("set-cookie").iter().map(|it| ("set-cookie".parse().unwrap(), it.clone()));
+    let cookies = cookies.collect();
+    match answer.status().as_u16() {
+        200 => {
+            let data: Value = answer.json().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+            Ok((Some(data["user"].clone()), cookies))
+        }
+        401 => Ok((None, cookies)),
+        _ => Err(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+async fn home(headers: HeaderMap) -> Result<Response, StatusCode> {
+    let (user, cookies) = who_is_there(&headers).await?;
+    let name = user.as_ref().and_then(|it| it["username"].as_str()).unwrap_or("stranger");
+    Ok((cookies, format!("Hello {name}")).into_response())
+}
+
+async fn me(headers: HeaderMap) -> Result<Response, StatusCode> {
+    let (user, cookies) = who_is_there(&headers).await?;
+    Ok(match user {
+        Some(user) => (cookies, Json(json!({ "name": user["username"] }))).into_response(),
+        None => (StatusCode::UNAUTHORIZED, cookies, Json(json!({ "error": "not signed in" }))).into_response(),
+    })
+}
+
+fn told<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default()
+}
+
+async fn private(headers: HeaderMap) -> String {
+    format!("Hello {}", told(&headers, "Remote-User"))
+}
+
+async fn admin(headers: HeaderMap) -> Result<String, StatusCode> {
+    let is_admin = told(&headers, "Remote-Groups").split(',').any(|it| it == "admin");
+    let name = told(&headers, "Remote-User");
+    if is_admin { Ok(format!("Hello administrator {name}")) } else { Err(StatusCode::FORBIDDEN) }
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let app = Router::new()
+        .route("/", get(home))
+        .route("/api/me", get(me))
+        .route("/private", get(private))
+        .route("/admin", get(admin));
+    let port = std::env::var("PORT").unwrap_or("3000".to_owned());
+    axum::serve(tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?, app).await
+}

@@ -1,0 +1,41 @@
+import os
+
+import requests
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
+from django.urls import path
+
+AUTH = os.environ.get("AUTH", "http://127.0.0.1:8080")  # vestibule, as this app reaches it
+
+
+def who_is_there(request):
+    """Who is signed in, or None; for pages that the proxy does not guard."""
+    answer = requests.get(f"{AUTH}/session", headers={"Cookie": request.headers.get("Cookie", "")}, timeout=5)
+    if answer.status_code not in (200, 401):
+        answer.raise_for_status()
+    return answer.json().get("user")
+
+
+def home(request):
+    user = who_is_there(request)
+    return HttpResponse(f"Hello {user['username']}" if user else "Hello stranger", content_type="text/plain")
+
+
+def me(request):
+    user = who_is_there(request)
+    return JsonResponse({"name": user["username"]}) if user else JsonResponse({"error": "not signed in"}, status=401)
+
+
+@login_required
+def private(request):
+    return HttpResponse(f"Hello {request.user.first_name}", content_type="text/plain")
+
+
+@login_required
+def admin(request):
+    if not request.user.groups.filter(name="admin").exists():
+        return HttpResponseForbidden()
+    return HttpResponse(f"Hello administrator {request.user.first_name}", content_type="text/plain")
+
+
+urlpatterns = [path("", home), path("api/me", me), path("private", private), path("admin", admin)]

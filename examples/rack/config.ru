@@ -1,0 +1,34 @@
+require "json"
+require "net/http"
+
+AUTH = URI(ENV.fetch("AUTH", "http://127.0.0.1:8080") + "/session") # vestibule, as this app reaches it
+
+# Who is signed in, or nil, with the cookies to pass on.
+def who_is_there(env)
+  answer = Net::HTTP.get_response(AUTH, { "Cookie" => env.fetch("HTTP_COOKIE", "") })
+  raise "the sign-in answered #{answer.code}" unless %w[200 401].include?(answer.code)
+  [JSON.parse(answer.body)["user"], answer.get_fields("set-cookie") || []]
+end
+
+def text(status, body, cookies = [], type: "text/plain")
+  headers = { "content-type" => type }
+  headers["set-cookie"] = cookies.join("\n") unless cookies.empty?
+  [status, headers, [body]]
+end
+
+run(lambda do |env|
+  case env["PATH_INFO"]
+  when "/"
+    user, cookies = who_is_there(env)
+    text(200, "Hello #{user ? user["username"] : "stranger"}", cookies)
+  when "/api/me"
+    user, cookies = who_is_there(env)
+    data = user ? { name: user["username"] } : { error: "not signed in" }
+    text(user ? 200 : 401, data.to_json, cookies, type: "application/json")
+  when "/private" then text(200, "Hello #{env["HTTP_REMOTE_USER"]}")
+  when "/admin"
+    is_admin = env["HTTP_REMOTE_GROUPS"].to_s.split(",").include?("admin")
+    is_admin ? text(200, "Hello administrator #{env["HTTP_REMOTE_USER"]}") : text(403, "Forbidden")
+  else text(404, "Not found")
+  end
+end)

@@ -1,0 +1,75 @@
+# What a visitor sees of an app of examples/ that has its sign-in from vestibule. Run by run.sh.
+# shellcheck shell=sh
+set -eu
+
+: "${PORT:?}" "${CA:?}" "${BINARY:?}" "${DATABASE:?}" "${RECIPE:?}"
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+host=https://app.example.test:$PORT
+password='three unrelated words'
+
+web() {
+    curl --silent --show-error --max-time 30 --cacert "$CA" --http1.1 \
+        --resolve "app.example.test:$PORT:127.0.0.1" "$@"
+}
+page() { web --header 'Accept: text/html,*/*;q=0.8' --header 'Sec-Fetch-Mode: navigate' "$@"; }
+known() { page --cookie "$folder/jar" --cookie-jar "$folder/jar" "$@"; }
+post() { known --header "Origin: $host" "$@"; }
+
+# check 'what should happen' 'what is expected' 'what came'
+check() {
+    if [ "$2" = "$3" ]; then
+        printf 'ok    %s: %s\n' "$RECIPE" "$1"
+    else
+        printf 'FAIL  %s: %s\n      expected: %s\n      came:     %s\n' "$RECIPE" "$1" "$2" "$3"
+        exit 1
+    fi
+}
+way() { "$@" --output /dev/null --write-out '%{http_code} %{redirect_url}'; }
+status() { "$@" --output /dev/null --write-out '%{http_code}'; }
+
+# The app may still be starting.
+tries=0
+until [ "$(status page "$host/")" != 502 ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 300 ] || { echo "FAIL  $RECIPE does not answer"; exit 1; }
+    sleep 0.1
+done
+
+if [ "$RECIPE" = express ]; then
+    # The guide's own table: a profile page that leads strangers to the sign-in page.
+    check 'a stranger is led to the sign-in page' "302 $host/login" "$(way page "$host/")"
+else
+    check 'a stranger is welcome on an open page' 'Hello stranger' "$(page "$host/")"
+fi
+check 'fetch gets 401 and no redirect' '401 ' "$(way web "$host/api/me" --header 'Accept: application/json')"
+check 'a stranger is led from a guarded page to the sign-in page' \
+    "302 $host/login?next=https%3A%2F%2Fapp.example.test%3A$PORT%2Fprivate" "$(way page "$host/private")"
+check 'a script is not let in there' 401 "$(status web "$host/private" --header 'Sec-Fetch-Mode: cors')"
+check 'the guide: a short name is refused' 'Invalid username' \
+    "$(web "$host/signup" --data-urlencode username=abc --data-urlencode "password=$password")"
+check 'signing up leads back' "302 $host/private" "$(way post "$host/signup" --data-urlencode username=Anna \
+    --data-urlencode "password=$password" --data-urlencode "next=$host/private")"
+check 'the guide: a taken name is refused' 'Username already taken' \
+    "$(web "$host/signup" --data-urlencode username=anna --data-urlencode "password=$password")"
+check 'the guide: a wrong password is refused' 'Incorrect username or password' \
+    "$(web "$host/login" --data-urlencode username=anna --data-urlencode password=wrong-one)"
+case $RECIPE in
+    express) check 'the page knows who is there' 'Username: Anna' "$(known "$host/" | grep -o 'Username: Anna')" ;;
+    *) check 'the page knows who is there' 'Hello Anna' "$(known "$host/")" ;;
+esac
+check 'fetch knows who is there' '"name":"Anna"' "$(known "$host/api/me" | tr -d ' ' | grep -o '"name":"Anna"')"
+check 'the guarded page knows' 'hello anna' "$(known "$host/private" | tr '[:upper:]' '[:lower:]')"
+check 'no client can claim a name' 'hello anna' "$(known "$host/private" --header 'Remote-User: root' \
+    --header 'Remote_User: root' --header 'Remote-Id: root' | tr '[:upper:]' '[:lower:]')"
+check 'the page for administrators is closed' 403 "$(status known "$host/admin")"
+check 'nor can a client claim a group' 403 "$(status known "$host/admin" --header 'Remote-Groups: admin')"
+"$BINARY" user groups anna admin --database "$DATABASE" >/dev/null
+check 'it is open to the group' 'hello administrator anna' "$(known "$host/admin" | tr '[:upper:]' '[:lower:]')"
+check 'somebody else signs out nobody' 401 \
+    "$(status known "$host/logout" --header 'Origin: https://evil.example' --data '')"
+cp "$folder/jar" "$folder/kept"
+check 'signing out leads to the sign-in page' "302 $host/login" "$(way post "$host/logout" --data '')"
+check 'and shuts the guarded page' 302 "$(status page --cookie "$folder/kept" "$host/private")"
+check 'and the app forgets' 401 "$(status web --cookie "$folder/kept" "$host/api/me")"
