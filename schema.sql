@@ -216,6 +216,18 @@ CREATE TABLE throttle (
 -- For deleting the least important rows first.
 CREATE INDEX throttle_by_worth ON throttle (until, last_at);
 
+-- The clock of the servers on this database. What has expired is deleted by it, and cannot be had back.
+CREATE TABLE clock (
+    -- 1: there is one row.
+    id          INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    -- When the clock was believed last; 0: not yet. Servers advance it while they run. A clock that shows a
+    -- day or more later is believed once one server has run under it for an hour; no start and no command
+    -- changes this, however often it is repeated.
+    believed_at INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO clock VALUES (1, 0);
+
 -- The audit log: security events, as the log has them, kept for as long as --audit says. It contains no
 -- secrets: no password, token, cookie, form field, query or unknown username.
 CREATE TABLE audit (

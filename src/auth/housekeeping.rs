@@ -31,6 +31,16 @@ pub fn sweep(auth: &Authenticator, audit_life: Option<Duration>, now: Moment) ->
         + names::delete_rested(store, BATCH_MAX, now)?)
 }
 
+/// When the clock was last believed, noted by any server; `None`: never.
+pub fn clock_believed_at(store: &dyn Store) -> Result<Option<Moment>> {
+    store.believed_at()
+}
+
+/// Notes that the clock is believed now. `false`: another server has noted something else since `before`.
+pub fn believe_clock(store: &dyn Store, before: Option<Moment>, now: Moment) -> Result<bool> {
+    store.believe(before, now)
+}
+
 /// Checks that the database can be read. The error says why not.
 pub fn probe(store: &dyn Store) -> Result<()> {
     store.probe()

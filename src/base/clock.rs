@@ -90,37 +90,76 @@ impl Moment {
     }
 }
 
-/// A change of the system clock that its normal running does not explain.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClockStep {
-    /// It was set back by this much.
-    Back(Duration),
-    /// It was set forward by this much, which is [`LEAP_MIN`] or more.
-    Forward(Duration),
-}
+/// How long a clock that shows something else than it should has to run before it is believed.
+pub const DOUBT: Duration = Duration::from_secs(60 * 60);
 
-/// Detects changes of the system clock by comparing it with the monotonic clock, which nothing can set.
+/// Watches whether the machine's clock is set back, by comparing it with one that cannot be set.
 pub struct Watch {
     moment: Moment,
     instant: Instant,
 }
 
 impl Watch {
-    /// Starts watching. `moment` is read from the system clock and `instant` from the monotonic one, at the
-    /// same time.
+    /// A watch that begins when it is `moment` by the one clock and `instant` by the other.
     pub const fn new(moment: Moment, instant: Instant) -> Self {
         Self { moment, instant }
     }
 
-    /// The change of the clock since the last call. `None` if there was none, or one too small to report.
-    pub fn step(&mut self, moment: Moment, instant: Instant) -> Option<ClockStep> {
+    /// By how much the clock was set back since the last call; `None`: it was not, or only by so little that it
+    /// is no news. Each step is returned once.
+    pub fn step_back(&mut self, moment: Moment, instant: Instant) -> Option<Duration> {
         let expected = self.moment.after(instant.saturating_duration_since(self.instant));
         *self = Self { moment, instant };
-        let (back, forward) = (moment.until(expected), expected.until(moment));
-        if back >= STEP_MIN {
-            Some(ClockStep::Back(back))
+        Some(moment.until(expected)).filter(|it| *it >= STEP_MIN)
+    }
+}
+
+/// Judges the machine's clock by the moment at which it was last believed, possibly by another process.
+#[derive(Default)]
+pub struct ClockJudge {
+    /// The moment for which the clock is doubted, and since when by a clock that cannot be set.
+    doubt: Option<(Moment, Instant)>,
+}
+
+/// What a clock is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClockWorth {
+    /// It is believed.
+    Right,
+    /// It shows a day or more after the moment at which it was last believed: either no server ran meanwhile,
+    /// or it is wrong. `is_news`: the previous judgement was another.
+    FarAhead { by: Duration, is_news: bool },
+    /// It shows a time that has passed already. What has expired by then has expired in any case.
+    Behind,
+}
+
+impl ClockJudge {
+    /// Judges the clock that shows `now` when it is `instant` by one that cannot be set. A clock that is doubted
+    /// is believed after [`DOUBT`], unless another server has noted another `believed_at` meanwhile.
+    pub fn judge(
+        &mut self,
+        believed_at: Option<Moment>,
+        now: Moment,
+        instant: Instant,
+    ) -> ClockWorth {
+        let agrees = |it: &Moment| it.until(now) < LEAP_MIN && it.has_passed(now);
+        let Some(believed_at) = believed_at.filter(|it| !agrees(it)) else {
+            self.doubt = None;
+            return ClockWorth::Right;
+        };
+        let is_news = self.doubt.is_none();
+        let since = match self.doubt {
+            Some((of, since)) if of == believed_at => since,
+            _ => instant,
+        };
+        self.doubt = Some((believed_at, since));
+        if instant.saturating_duration_since(since) >= DOUBT {
+            self.doubt = None;
+            ClockWorth::Right
+        } else if believed_at.has_passed(now) {
+            ClockWorth::FarAhead { by: believed_at.until(now), is_news }
         } else {
-            (forward >= LEAP_MIN).then_some(ClockStep::Forward(forward))
+            ClockWorth::Behind
         }
     }
 }
@@ -167,25 +206,74 @@ mod tests {
     }
 
     #[test]
-    fn notices_once_that_the_clock_was_set_back_or_far_forward() {
+    fn notices_once_that_the_clock_was_set_back() {
         let (noon, began) = (Moment::from_millis(1_000_000_000), Instant::now());
         let seconds = Duration::from_secs;
         let mut watch = Watch::new(noon, began);
-        assert_eq!(watch.step(noon.after(seconds(5)), began + seconds(5)), None);
+        assert_eq!(watch.step_back(noon.after(seconds(5)), began + seconds(5)), None);
         let back = noon.before(seconds(3_600));
-        assert_eq!(watch.step(back, began + seconds(10)), Some(ClockStep::Back(seconds(3_610))));
-        assert_eq!(watch.step(back.after(seconds(5)), began + seconds(15)), None);
-        let forward = noon.after(seconds(7_200));
-        assert_eq!(watch.step(forward, began + seconds(20)), None);
-        assert_eq!(watch.step(noon, began + seconds(25)), Some(ClockStep::Back(seconds(7_205))));
-        let leap = noon.after(10 * LEAP_MIN);
+        assert_eq!(watch.step_back(back, began + seconds(10)), Some(seconds(3_610)));
+        assert_eq!(watch.step_back(back.after(seconds(5)), began + seconds(15)), None);
+        assert_eq!(watch.step_back(noon.after(10 * LEAP_MIN), began + seconds(20)), None);
+        assert!(watch.step_back(noon, began + seconds(25)).is_some());
+        // What keeps a clock right is no news.
+        assert_eq!(watch.step_back(noon.before(seconds(4)), began + seconds(30)), None);
+    }
+
+    /// How a clock is judged after so many seconds each, with what is noted then and what the clock shows.
+    fn judged(cases: &[(u64, Option<Moment>, Moment)]) -> Vec<ClockWorth> {
+        let (mut judge, began) = (ClockJudge::default(), Instant::now());
+        let said = |(seconds, noted, now): &(u64, Option<Moment>, Moment)| {
+            judge.judge(*noted, *now, began + Duration::from_secs(*seconds))
+        };
+        cases.iter().map(said).collect()
+    }
+
+    #[test]
+    fn believes_a_clock_that_leapt_only_after_an_hour_under_it() {
+        let noon = Moment::from_millis(1_795_507_200_000);
+        let at = |seconds| noon.after(Duration::from_secs(seconds));
+        let ahead = |by, is_news| ClockWorth::FarAhead { by, is_news };
+        assert_eq!(judged(&[(0, None, noon)]), [ClockWorth::Right], "nothing is noted yet");
+        let day = LEAP_MIN.as_secs();
+        let second = Duration::from_secs(1);
         assert_eq!(
-            watch.step(leap, began + seconds(26)),
-            Some(ClockStep::Forward(seconds(10 * 86_400 - 1)))
+            judged(&[
+                (0, Some(noon), at(day - 1)),
+                (5, Some(noon), at(day)),
+                (3_604, Some(noon), at(day + 1)),
+                (3_605, Some(noon), at(day + 2)),
+                (3_606, Some(noon), at(day + 3)),
+            ]),
+            [
+                ClockWorth::Right,
+                ahead(LEAP_MIN, true),
+                ahead(LEAP_MIN + second, false),
+                ClockWorth::Right,
+                ahead(LEAP_MIN + 3 * second, true),
+            ],
+            "it is to be noted once it is believed"
         );
-        assert!(watch.step(noon, began + seconds(27)).is_some());
-        // A small correction, as time synchronisation makes it, is not reported.
-        assert_eq!(watch.step(noon.before(seconds(4)), began + seconds(30)), None);
+        // Another server runs under another clock.
+        let two = [
+            (0, Some(noon), at(2 * day)),
+            (3_599, Some(at(600)), at(2 * day)),
+            (3_601, Some(at(600)), at(2 * day)),
+            (3_599 + 3_600, Some(at(600)), at(2 * day)),
+        ];
+        let said = judged(&two);
+        assert!(matches!(said[2], ClockWorth::FarAhead { is_news: false, .. }), "{said:?}");
+        assert_eq!(said[3], ClockWorth::Right);
+    }
+
+    #[test]
+    fn takes_a_clock_that_is_behind_as_it_is_and_believes_it_after_an_hour() {
+        let noon = Moment::from_millis(1_795_507_200_000);
+        let before = noon.before(SKEW_MAX);
+        assert_eq!(judged(&[(0, Some(noon), before)]), [ClockWorth::Right], "clocks differ");
+        let before = before.before(Duration::from_secs(1));
+        let said = judged(&[(0, Some(noon), before), (3_600, Some(noon), before)]);
+        assert_eq!(said, [ClockWorth::Behind, ClockWorth::Right]);
     }
 
     #[test]

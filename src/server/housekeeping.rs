@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::auth::events::Event;
-use crate::base::clock::{ClockStep, LEAP_MIN, Moment, Watch};
+use crate::base::clock::{ClockJudge, ClockWorth, Moment, Watch};
 use crate::server::Shared;
 use crate::server::log::{self, LineKind, Log};
 use crate::store::{self, Record, Tended};
@@ -16,9 +16,8 @@ use crate::web::Site;
 /// How often expired rows are looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
-/// How long nothing is deleted after the clock has gone forward by a day or more, at once or while no
-/// server ran. Rows deleted under a wrong clock are lost: the audit log, reserved names, sessions.
-const HOLD: Duration = Duration::from_secs(60 * 60);
+/// How old the note may be of when the clock was last believed, before it is renewed.
+const NOTE: Duration = Duration::from_secs(5 * 60);
 
 /// How long the writer of uses waits for one before it checks for shutdown; and its pause after the
 /// database could not be written.
@@ -30,20 +29,17 @@ const TEND: Duration = Duration::from_secs(5);
 
 /// The background work, on a thread of its own, as the database may be slow. Ends when the other end of
 /// `leave` is dropped.
-pub(super) fn run(shared: &Shared, clock: ClockAtStart, leave: &Receiver<()>) {
-    let mut sweep_at = Instant::now() + clock.hold();
+pub(super) fn run(shared: &Shared, leave: &Receiver<()>) {
+    let mut sweep_at = Instant::now();
     let mut watch = Watch::new(Moment::now(), Instant::now());
+    let mut judge = ClockJudge::default();
     loop {
         let now = Moment::now();
-        match watch.step(now, Instant::now()) {
-            Some(ClockStep::Back(step)) => {
-                tell_step_back(&shared.site, &shared.log, step, now);
-            }
-            Some(ClockStep::Forward(_)) => sweep_at = sweep_at.max(Instant::now() + HOLD),
-            None => {}
+        if let Some(step) = watch.step_back(now, Instant::now()) {
+            tell_step_back(&shared.site, &shared.log, step, now);
         }
         if sweep_at <= Instant::now() {
-            sweep_at = Instant::now() + sweep(shared);
+            sweep_at = Instant::now() + sweep_if_believed(shared, &mut judge, now);
         }
         match shared.site.tend() {
             Tended::Unchanged => {}
@@ -58,43 +54,57 @@ pub(super) fn run(shared: &Shared, clock: ClockAtStart, leave: &Receiver<()>) {
     }
 }
 
-/// The clock at start, compared with the last record of the audit log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClockAtStart {
-    /// It is later than the last record, by less than a day; or there is no record.
-    Plausible,
-    /// It is a day or more after the last record: no server ran meanwhile, or the clock is wrong.
-    FarAhead,
-}
-
-impl ClockAtStart {
-    /// How long to wait before anything is deleted.
-    const fn hold(self) -> Duration {
-        match self {
-            Self::Plausible => Duration::ZERO,
-            Self::FarAhead => HOLD,
+/// Deletes what has expired, unless the clock may be wrong: what is deleted under a wrong clock cannot be had
+/// back, such as the audit log, reserved names and sessions. Returns how long to wait before the next round.
+fn sweep_if_believed(shared: &Shared, judge: &mut ClockJudge, now: Moment) -> Duration {
+    match judge_clock(shared, judge, now) {
+        Ok(ClockWorth::Right | ClockWorth::Behind) => sweep(shared),
+        Ok(ClockWorth::FarAhead { by, is_news }) => {
+            if is_news {
+                let seconds = by.as_secs().to_string();
+                let hint = "no server ran for so long, or the clock is wrong: nothing is deleted until one has \
+                            run for an hour without a restart";
+                shared.say("sweep_held", &[("seconds", &seconds), ("hint", hint)]);
+            }
+            SWEEP
+        }
+        Err(err) => {
+            shared.say("sweep_failed", &[("cause", &err.to_string())]);
+            SWEEP
         }
     }
 }
 
-/// Compares the clock with the time of the last record in the audit log, written by this server before it
-/// was stopped or by another one, and reports if the clock is behind it. The report is itself a record, so
-/// that the next start does not repeat it.
-pub fn compare_clock(site: &Site, log: &Log, now: Moment) -> ClockAtStart {
-    // A failure to read the log is reported when it is written.
-    match site.last_record() {
-        Ok(Some(last)) if !last.at.has_passed(now) => {
-            tell_step_back(site, log, now.until(last.at), now);
-            ClockAtStart::Plausible
-        }
-        Ok(Some(last)) if last.at.until(now) >= LEAP_MIN => {
-            let seconds = last.at.until(now).as_secs().to_string();
-            let hint = "nothing was recorded for so long, or the clock is wrong: nothing is deleted for an hour";
-            let facts = [("seconds", &*seconds), ("hint", hint)];
-            log.write(LineKind::Program, "sweep_held", &facts, now);
-            ClockAtStart::FarAhead
-        }
-        _ => ClockAtStart::Plausible,
+/// Judges the clock. That it is believed is noted in the database, for later starts and other servers.
+fn judge_clock(
+    shared: &Shared,
+    judge: &mut ClockJudge,
+    now: Moment,
+) -> Result<ClockWorth, store::Error> {
+    let believed_at = shared.site.clock_believed_at()?;
+    let worth = judge.judge(believed_at, now, Instant::now());
+    let is_noted = believed_at.is_some_and(|it| it.has_passed(now) && it.until(now) < NOTE);
+    if worth == ClockWorth::Right && !is_noted && !shared.site.believe_clock(believed_at, now)? {
+        // Another server was quicker, and its clock may show something else.
+        let believed_at = shared.site.clock_believed_at()?;
+        return Ok(judge.judge(believed_at, now, Instant::now()));
+    }
+    Ok(worth)
+}
+
+/// Compares the clock with the moment of the last record of the audit log, written before this start, and logs
+/// it if the clock shows less. To be called before anything is recorded at this start.
+pub fn compare_clock(site: &Site, log: &Log, now: Moment) {
+    // An error in reading the log is logged where the log is written.
+    let Ok(Some(last)) = site.last_record() else { return };
+    if !last.at.has_passed(now) {
+        tell_step_back(site, log, now.until(last.at), now);
+    }
+    // A database that only commands or older servers have used so far.
+    if site.clock_believed_at() == Ok(None)
+        && let Err(err) = site.believe_clock(None, last.at.min(now))
+    {
+        log.write(LineKind::Program, "sweep_failed", &[("cause", &err.to_string())], now);
     }
 }
 

@@ -38,7 +38,7 @@ use crate::server::log::{LineKind, Log};
 use crate::store::Patience;
 use crate::web::{Lane, Site};
 
-pub use housekeeping::{ClockAtStart, compare_clock};
+pub use housekeeping::compare_clock;
 use housekeeping::{USES_WAIT, write_uses};
 use workers::{Generation, Pool, Private, Workers};
 
@@ -137,7 +137,6 @@ impl Shared {
 pub fn serve(
     listeners: Listeners,
     setup: ServerConfig,
-    clock: ClockAtStart,
     site: Site,
     log: Arc<Log>,
 ) -> Result<(), String> {
@@ -171,7 +170,7 @@ pub fn serve(
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         spawn(name, work).map_err(|err| format!("cannot start a thread ({name}): {err}"))
     };
-    spawn("housekeeper", Box::new(move || housekeeping::run(&keeper, clock, &leave)))?;
+    spawn("housekeeper", Box::new(move || housekeeping::run(&keeper, &leave)))?;
     let noter = shared.clone();
     spawn("uses", Box::new(move || write_uses(&noter)))?;
     spawn(

@@ -49,7 +49,7 @@ const PLAIN: StoredTable = StoredTable {
 };
 
 /// All tables. A table comes after those that its rows refer to.
-pub(super) const ALL: [StoredTable; 11] = [
+pub(super) const ALL: [StoredTable; 12] = [
     StoredTable {
         name: "secret",
         columns: &[("name", Text), ("value", Bytes(32))],
@@ -174,6 +174,12 @@ pub(super) const ALL: [StoredTable; 11] = [
         name: "throttle",
         columns: &[("id", Bytes(16)), ("failures", Int), ("last_at", Int), ("until", Int)],
         copied_text: "counts of failed tries copied",
+        ..PLAIN
+    },
+    StoredTable {
+        name: "clock",
+        columns: &[("id", Int), ("believed_at", Int)],
+        copied_text: "moments of the clock copied",
         ..PLAIN
     },
     StoredTable {

@@ -209,6 +209,16 @@ impl Site {
         housekeeping::sweep(&self.auth, self.settings.audit_life, now)
     }
 
+    /// When the clock was last believed, noted by any server; `None`: never.
+    pub fn clock_believed_at(&self) -> Result<Option<Moment>, Error> {
+        housekeeping::clock_believed_at(self.auth.store())
+    }
+
+    /// Notes that the clock is believed now. `false`: another server has noted something else since `before`.
+    pub fn believe_clock(&self, before: Option<Moment>, now: Moment) -> Result<bool, Error> {
+        housekeeping::believe_clock(self.auth.store(), before, now)
+    }
+
     /// Checks the connection to the database, and returns what has changed; to be called every few seconds.
     pub fn tend(&self) -> Tended {
         housekeeping::tend(self.auth.store())

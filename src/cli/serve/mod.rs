@@ -38,9 +38,9 @@ use crate::base::clock::Moment;
 use crate::base::origin::{Domain, Origin};
 use crate::base::password::{Cost, Hasher};
 use crate::base::token::Token;
+use crate::server;
 use crate::server::gate::{self, Listen, Listeners};
 use crate::server::log::{self, LineKind, Log};
-use crate::server::{self, ClockAtStart};
 use crate::store::{self, Record};
 use crate::web::pages::Remember;
 use crate::web::{Alias, Site};
@@ -356,7 +356,7 @@ impl ServeArgs {
         let opening = Opening::of(&config);
         let first = invitations::create_first(&*store, config.web.sign_ups, clock());
         let site = Site::new(store, hasher, config.web);
-        let clock_at_start = opening.log(&site, &log, clock());
+        opening.log(&site, &log, clock());
         match first {
             Ok(Some(token)) => {
                 out.print(first_link(opening.address.as_deref(), &token));
@@ -373,7 +373,7 @@ impl ServeArgs {
                 );
             }
         }
-        Ok(server::serve(listeners, config.server, clock_at_start, site, log)?)
+        Ok(server::serve(listeners, config.server, site, log)?)
     }
 }
 
@@ -398,7 +398,7 @@ impl Opening {
         }
     }
 
-    fn log(&self, site: &Site, log: &Log, now: Moment) -> ClockAtStart {
+    fn log(&self, site: &Site, log: &Log, now: Moment) {
         let version = ("version", env!("CARGO_PKG_VERSION"));
         log.write(LineKind::Program, "start", &[version, ("database", &*self.database)], now);
         let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
@@ -412,13 +412,12 @@ impl Opening {
         if let Some(hint) = self.warning {
             log.write(LineKind::Program, "open_signup", &[("hint", hint)], now);
         }
-        let clock = server::compare_clock(site, log, now);
+        server::compare_clock(site, log, now);
         let record = Record::of_program(Event::Settings.name(), log::fields(&settings), now);
         if let Err(err) = site.keep(&[record]) {
             // Another server may hold the lock; that is no reason not to serve.
             log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
         }
-        clock
     }
 }
 

@@ -256,6 +256,21 @@ pub trait Maintenance: Statements {
     /// then on, and reopened once it is back. May block for a few seconds.
     fn tend(&self) -> Tended;
 
+    /// When the clock was last believed, noted by any server; `None`: never.
+    fn believed_at(&self) -> Result<Option<Moment>> {
+        let sql = "SELECT believed_at FROM clock WHERE id = 1";
+        let found: Option<Moment> = rows::one(self, sql, &[])?;
+        Ok(found.filter(|it| it.millis() != 0))
+    }
+
+    /// Notes that the clock is believed at `now`, if it was last believed at `before`. `false`: another server
+    /// has noted something else meanwhile, which stays.
+    fn believe(&self, before: Option<Moment>, now: Moment) -> Result<bool> {
+        let sql = "UPDATE clock SET believed_at = ? WHERE id = 1 AND believed_at = ?";
+        let before = before.map_or(0, Moment::millis);
+        Ok(self.execute(sql, &cells![now, before])? > 0)
+    }
+
     /// The numbers of users, keys, sessions, access tokens and resting names.
     fn counts(&self) -> Result<Vec<(&'static str, i64)>> {
         let counts = numbers(self, &tables::counting_some(), tables::counted().count())?;

@@ -16,7 +16,7 @@ use crate::store::{Cluster, Error, Result, older};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The newest version of the schema, the same as that of a file.
-const NEWEST: u32 = 9;
+const NEWEST: u32 = 10;
 
 /// The first version that existed on this engine.
 const FIRST: u32 = 7;
@@ -57,6 +57,14 @@ const STEPS: &[(u32, &str)] = &[
            FROM ticket JOIN user ON user.id = ticket.user_id",
     ),
     (9, "DELETE FROM ticket"),
+    (
+        10,
+        "CREATE TABLE IF NOT EXISTS clock (
+             id          TINYINT NOT NULL PRIMARY KEY,
+             believed_at BIGINT  NOT NULL
+         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
+    (10, "INSERT INTO clock (id, believed_at) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = id"),
 ];
 
 /// How long a process may take for the upgrade before another one may take over.

@@ -110,6 +110,13 @@ CREATE TABLE IF NOT EXISTS throttle (
     KEY throttle_by_worth (until, last_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE IF NOT EXISTS clock (
+    id          TINYINT NOT NULL PRIMARY KEY,
+    believed_at BIGINT  NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+INSERT INTO clock (id, believed_at) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = id;
+
 -- A record's id comes from `counter`, in the transaction that adds the record, so that records become
 -- visible in the order of their ids, whichever server adds them.
 CREATE TABLE IF NOT EXISTS audit (

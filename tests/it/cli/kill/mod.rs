@@ -224,8 +224,9 @@ fn leaves_a_whole_backup_or_none() {
             assert_eq!(it.users("copy.db"), USERS);
             fs::remove_file(it.path("copy.db")).unwrap();
         }
-        it.run(&["backup", "again.db", "--database=test.db"]);
-        assert_eq!(names(it.folder.path()), ["again.db", "test.db"]);
+        it.run(&["backup", "copy.db", "--database=test.db"]);
+        assert_eq!(names(it.folder.path()), ["copy.db", "test.db"]);
+        fs::remove_file(it.path("copy.db")).unwrap();
     });
 }
 

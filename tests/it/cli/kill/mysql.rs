@@ -74,6 +74,7 @@ fn to_schema_7(it: &Scene) {
     for sql in [
         "DROP TABLE resting_name",
         "DROP TABLE one_time_token",
+        "DROP TABLE clock",
         "CREATE TABLE ticket (id VARBINARY(32) NOT NULL PRIMARY KEY, user_id VARBINARY(255) NOT NULL,
                               created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
         "INSERT INTO ticket SELECT MIN(id), user_id, 1, 4000000000000 FROM user_session GROUP BY user_id",

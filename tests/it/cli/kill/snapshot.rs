@@ -11,7 +11,8 @@ use crate::engine::{Cell, Raw};
 
 /// What differs from run to run: the moments of records and of reservations, and who holds the lease to
 /// change tables.
-const OF_THE_RUN: [(&str, &str); 4] = [
+const OF_THE_RUN: [(&str, &str); 5] = [
+    ("clock", "believed_at"),
     ("audit", "at"),
     ("resting_name", "expires_at"),
     ("vestibule_schema", "owner"),

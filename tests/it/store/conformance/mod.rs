@@ -258,6 +258,7 @@ suite! {
     finds_the_counts_whose_last_failure_is_of_the_future
     shows_no_session_of_the_future_to_somebody_who_takes_them_elsewhere
     says_which_record_was_kept_last_whichever_moment_it_is_of
+    notes_when_the_clock_was_believed_unless_another_server_has_noted_something_else
     keeps_lucias_names_and_units_in_the_tables
     reads_what_others_wrote
     ends_access_tokens_with_the_password_and_with_the_user
@@ -1250,6 +1251,19 @@ fn says_which_record_was_kept_last_whichever_moment_it_is_of(desk: &Desk) {
     assert_eq!(desk.store.last_record(), Ok(Some(record(7, "third"))));
 }
 
+fn notes_when_the_clock_was_believed_unless_another_server_has_noted_something_else(desk: &Desk) {
+    let [one, two] = [TODAY, LATER].map(Some);
+    let (mine, other) = (desk.node(0), desk.node(1));
+    assert_eq!(mine.believed_at(), Ok(None));
+    assert_eq!(mine.believe(None, TODAY), Ok(true));
+    assert_eq!((other.believed_at(), other.believe(None, LATER)), (Ok(one), Ok(false)));
+    assert_eq!(other.believe(one, LATER), Ok(true));
+    assert_eq!((mine.believed_at(), mine.believe(one, TODAY)), (Ok(two), Ok(false)));
+    assert_eq!(mine.believe(two, TODAY), Ok(true), "a clock goes back as well");
+    assert_eq!(desk.store.add_records(&[record(9, "later")]), Ok(()));
+    assert_eq!(desk.store.believed_at(), Ok(one));
+}
+
 fn keeps_lucias_names_and_units_in_the_tables(desk: &Desk) {
     let session = with_ann(desk);
     let row = desk.raw().row(
@@ -1987,6 +2001,7 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
         "UPDATE user SET epoch = 4",
         "DROP TABLE resting_name",
         "DROP TABLE one_time_token",
+        "DROP TABLE clock",
         "CREATE TABLE ticket (id VARBINARY(32) NOT NULL PRIMARY KEY, user_id VARBINARY(255) NOT NULL,
                               created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
         &format!("INSERT INTO ticket VALUES (x'{}', 'id-ann', 1, 50)", hex(link.id.as_bytes())),
@@ -2083,7 +2098,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
     }
     assert_eq!(store.delete_user(&user("gone").id, Some(LATER)), Ok(true));
     let all = rows(store);
-    assert_eq!(all.len(), 1 + 9 * texts().len() + 4);
+    assert_eq!(all.len(), 2 + 9 * texts().len() + 4);
     let room = desk.room.another();
     let other = store::open_for_copy(&room.database(0)).unwrap();
     other.begin_copy().unwrap();
