@@ -120,7 +120,7 @@ pub(super) fn is_secret(column: &str) -> bool {
 }
 
 /// The words of a name, in lower case: `totpKey`, `TOTP_KEY` and `totp-key` are two.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let characters: Vec<char> = name.chars().collect();
     for (at, it) in characters.iter().enumerate() {

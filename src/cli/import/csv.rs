@@ -1,66 +1,96 @@
-//! People out of a table as text: comma-separated values (RFC 4180) under a row of headings.
+//! People out of a table as text under a row of headings.
+//!
+//! Decides which column is what, and how a value is read. Reading the text itself is `table_text.rs`.
 
-use std::cell::Cell;
-use std::collections::HashSet;
-use std::io::{self, Read};
+use std::collections::BTreeSet;
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 use serde_json::Value;
 
 use super::attributes::{self, is_secret};
 use super::candidate::{Candidate, CandidateKey, verifiable};
+use super::disabled::{self, DisabledColumn, normal};
+use super::groups;
+use super::moments::{TimeUnit, Timestamp, moment};
 use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::report::{Report, cut};
+use super::table_text::TableText;
 use super::text_file::TextFile;
 use crate::auth::users;
-use crate::cli::export_format::LINE_BYTES_MAX;
-use crate::store::{Progress, tell};
+use crate::base::clock::Moment;
+use crate::store::{Groups, Progress, tell};
 
-/// Headings of the column of hashes.
-const HASHES: [&str; 3] = ["hash", "password_hash", "hashed_password"];
+/// What the operator says of a table.
+#[derive(Clone, Default)]
+pub struct CsvOptions {
+    /// What stands between values; `None`: it is found in the first line.
+    pub delimiter: Option<u8>,
+    /// The columns of names, hashes, addresses and groups; `None`: they are found by their headings.
+    pub username: Option<String>,
+    pub hash: Option<String>,
+    pub email: Option<String>,
+    pub groups: Option<String>,
+    /// Columns that are attributes, whatever their headings.
+    pub attributes: Vec<String>,
+}
 
-/// Everybody in the table. It is refused unless every row has a value for each heading.
+/// Headings by which columns are found: letters and digits alone, in lower case.
+const USERNAMES: &[&str] = &["username"];
+const HASHES: &[&str] = &["hash", "passwordhash", "hashedpassword"];
+const IDS: &[&str] = &["id"];
+const EMAILS: &[&str] = &["email"];
+const GROUPS: &[&str] = &["groups"];
+const CREATED: &[&str] = &["createdat", "datejoined"];
+const DISABLED_REASONS: &[&str] =
+    &["disabledreason", "banreason", "bannedreason", "blockedreason", "suspendedreason"];
+
+/// What databases write for no value.
+const NULLS: [&str; 2] = ["NULL", "\\N"];
+
+/// Everybody in the table. It is refused unless every row has a value for each heading, and where a column may
+/// say who is disabled and is not understood.
 pub(super) fn read(
     text: TextFile<'_>,
+    options: &CsvOptions,
     report: &mut Report,
+    now: Moment,
     progress: Progress<'_>,
 ) -> Result<Vec<Candidate>, String> {
-    let (input, name) = text.into_parts();
-    let fault = |why: &str| format!("cannot import {name}: {why}");
-    let marks = Cell::new(Marks::default());
-    let input = Watched { input, marks: &marks };
-    let mut rows = ReaderBuilder::new().from_reader(input);
-    let headings = rows.headers().map_err(|err| fault(&cause(&err)))?;
-    let mut columns = CsvColumns::of(headings).map_err(|why| fault(&why))?;
+    let is_known = |heading: &str| {
+        let all = [USERNAMES, HASHES, IDS, EMAILS, GROUPS, CREATED];
+        all.iter().any(|known| known.contains(&&*normal(heading)))
+            || options.named().any(|it| it == heading)
+    };
+    let mut table = TableText::open(text, options.delimiter, is_known)?;
+    let columns = match table.next()? {
+        Some((_, headings)) => CsvColumns::of(headings, options),
+        None => CsvColumns::of(&StringRecord::new(), options),
+    };
+    let columns = columns.map_err(|why| table.fault(&why))?;
     let mut all = Vec::new();
-    let mut row = StringRecord::new();
-    loop {
-        marks.set(Marks { of_row: 0, ..marks.get() });
-        if !rows.read_record(&mut row).map_err(|err| fault(&cause(&err)))? {
-            break;
+    let mut renamed_groups = BTreeSet::new();
+    let mut secrets: Vec<_> = columns.secrets.iter().map(|(_, name)| (name.clone(), 0)).collect();
+    while let Some((line, row)) = table.next()? {
+        for ((at, _), (_, count)) in columns.secrets.iter().zip(&mut secrets) {
+            *count += usize::from(!value(row, *at).is_empty());
         }
-        columns.count_secrets(&row);
-        all.push(columns.candidate(&row));
+        let read = columns.candidate(row, &mut renamed_groups, now);
+        let candidate = read.map_err(|why| table.fault(&format!("line {line}: {why}")))?;
+        all.push(Candidate { row: SourceRow::Line(line), ..candidate });
         tell(progress, "lines read", all.len());
     }
-    if marks.get().are_odd {
-        return Err(fault("a quotation mark is not closed"));
+    report.secret_columns = secrets.into_iter().collect();
+    for (written, name) in renamed_groups {
+        report.remark(format!("the group {} becomes {name}", cut(&written)));
     }
-    report.secret_columns =
-        columns.secrets.into_iter().map(|(_, name, count)| (name, count)).collect();
     Ok(all)
 }
 
-/// What is wrong with a row, without repeating anything of it.
-fn cause(err: &csv::Error) -> String {
-    let line = err.position().map_or_else(String::new, |it| format!("line {}: ", it.line()));
-    match err.kind() {
-        csv::ErrorKind::Io(err) => err.to_string(),
-        csv::ErrorKind::Utf8 { .. } => format!("{line}it is no UTF-8"),
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{line}it has {len} values, and the first line has {expected_len}")
-        }
-        _ => format!("{line}it is no row of values with commas between them"),
+impl CsvOptions {
+    /// Every column that is named.
+    fn named(&self) -> impl Iterator<Item = &str> {
+        let single = [&self.username, &self.hash, &self.email, &self.groups];
+        single.into_iter().flatten().chain(&self.attributes).map(String::as_str)
     }
 }
 
@@ -71,100 +101,225 @@ struct CsvColumns {
     id: Option<usize>,
     email: Option<usize>,
     groups: Option<usize>,
+    created: Option<usize>,
+    disabled: Vec<(usize, String, DisabledColumn)>,
+    disabled_reason: Option<usize>,
     others: Vec<(usize, String)>,
-    /// Those that are not kept, and how many values are in them.
-    secrets: Vec<(usize, String, usize)>,
+    /// Those that are taken for secrets, and not kept.
+    secrets: Vec<(usize, String)>,
 }
 
 impl CsvColumns {
-    fn of(headings: &StringRecord) -> Result<Self, String> {
-        let names: Vec<_> = headings.iter().map(str::trim).collect();
-        let mut seen = HashSet::with_capacity(names.len());
-        if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
-            return Err(format!("two columns are called {}", cut(twice)));
+    fn of(headings: &StringRecord, options: &CsvOptions) -> Result<Self, String> {
+        let headings = Headings::of(headings, options)?;
+        let required = |found: Option<usize>, what: &str, flag: &str| {
+            found.ok_or_else(|| headings.missing(what, flag))
+        };
+        let username = headings.find(options.username.as_deref(), "--username", USERNAMES)?;
+        let username = required(username, "username", "--username")?;
+        let hash = headings.find(options.hash.as_deref(), "--hash", HASHES)?;
+        let hash = required(hash, "hash (or password_hash, or hashed_password)", "--hash")?;
+        let id = headings.find(None, "", IDS)?;
+        let email = headings.find(options.email.as_deref(), "--email", EMAILS)?;
+        let groups = headings.find(options.groups.as_deref(), "--groups", GROUPS)?;
+        let (created, disabled_reason) =
+            (headings.first(CREATED), headings.first(DISABLED_REASONS));
+        let known = [Some(username), Some(hash), id, email, groups, created, disabled_reason];
+        let (mut disabled, mut others, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, name) in headings.names.iter().enumerate() {
+            let is_kept = options.attributes.contains(name);
+            match disabled::of_heading(name).filter(|_| !is_kept) {
+                _ if known.contains(&Some(at)) => {}
+                Some(column) => disabled.push((at, name.clone(), column)),
+                None if is_secret(name) && !is_kept => secrets.push((at, name.clone())),
+                None => others.push((at, name.clone())),
+            }
         }
-        let find = |name: &str| names.iter().position(|it| *it == name);
-        let missing = |what: &str| {
-            format!("its first line names no column {what}, or not with commas between them")
-        };
-        let username = find("username").ok_or_else(|| missing("username"))?;
-        let hash = match HASHES.iter().filter_map(|it| find(it)).collect::<Vec<_>>()[..] {
-            [one] => one,
-            [] => return Err(missing("hash (or password_hash, or hashed_password)")),
-            _ => return Err("several columns hold hashes; leave one".to_owned()),
-        };
-        let (id, email, groups) = (find("id"), find("email"), find("groups"));
-        let known = [Some(username), Some(hash), id, email, groups];
-        let rest = names.iter().enumerate().filter(|(at, _)| !known.contains(&Some(*at)));
-        let (secrets, others): (Vec<_>, Vec<_>) = rest.partition(|(_, name)| is_secret(name));
-        let others = others.into_iter().map(|(at, name)| (at, (*name).to_owned())).collect();
-        let secrets = secrets.into_iter().map(|(at, name)| (at, (*name).to_owned(), 0)).collect();
-        Ok(Self { username, hash, id, email, groups, others, secrets })
+        Ok(Self {
+            username,
+            hash,
+            id,
+            email,
+            groups,
+            created,
+            disabled,
+            disabled_reason,
+            others,
+            secrets,
+        })
     }
 
-    fn count_secrets(&mut self, row: &StringRecord) {
-        for (at, _, count) in &mut self.secrets {
-            *count += usize::from(row.get(*at).is_some_and(|it| !it.is_empty()));
-        }
-    }
-
-    fn candidate(&self, row: &StringRecord) -> Candidate {
+    /// A person. An error says what may keep them out and is not understood.
+    fn candidate(
+        &self,
+        row: &StringRecord,
+        renamed_groups: &mut BTreeSet<(String, String)>,
+        now: Moment,
+    ) -> Result<Candidate, String> {
         let mut reasons = Vec::new();
-        let value = |at: usize| row.get(at).unwrap_or_default();
-        let optional = |at: Option<usize>| at.map(value).filter(|it| !it.is_empty());
-        let others = self.others.iter().map(|(at, name)| (name.clone(), value(*at).into()));
+        let of = |at: Option<usize>| at.map(|at| value(row, at)).filter(|it| !it.is_empty());
+        let others = self.others.iter().map(|(at, name)| (name.clone(), attribute(row, *at)));
         let mut others: Vec<(String, Value)> = others.collect();
-        let email = optional(self.email).map(|it| users::email(it).ok_or(it));
+        let email = of(self.email).map(|it| users::email(it).ok_or(it));
         let email = email.transpose().unwrap_or_else(|odd| {
             reasons.push(Reason::of(ReasonKind::EmailAsAttribute));
             others.push(("email".to_owned(), odd.into()));
             None
         });
-        let groups = users::groups(&optional(self.groups).unwrap_or_default().replace(';', ","));
-        let fault = groups.is_none().then(|| "has groups that cannot be groups here".to_owned());
-        let hash = verifiable(optional(Some(self.hash)).map(str::to_owned), &mut reasons);
-        let line = row.position().map_or(SourceRow::Unknown, |it| SourceRow::Line(it.line()));
-        Candidate {
-            id: optional(self.id).map(str::to_owned),
-            name: Some(value(self.username).to_owned()),
-            groups: groups.unwrap_or_default(),
+        let created_at = of(self.created).and_then(|it| created_at(it, &mut reasons));
+        let groups = of(self.groups).unwrap_or_default();
+        let groups = fit_groups(groups, renamed_groups, &mut reasons);
+        // Systems write an exclamation mark or an asterisk where no password is to match.
+        let hash = of(Some(self.hash)).filter(|it| !it.starts_with(['!', '*']));
+        let hash = verifiable(hash.map(str::to_owned), &mut reasons);
+        let (disabled_at, disabled_reason) = self.disabled(row, now)?.unzip();
+        if let Some(why) = &disabled_reason {
+            reasons.push(Reason::about(ReasonKind::Disabled, why.clone()));
+        }
+        Ok(Candidate {
+            id: of(self.id).map(str::to_owned),
+            name: of(Some(self.username)).map(str::to_owned),
+            created_at,
+            groups,
             email: email.unwrap_or_default(),
+            disabled_at,
+            disabled_reason: disabled_reason.unwrap_or_default(),
             attributes: attributes::object(others.into_iter()),
             keys: vec![CandidateKey::OfName { hash }],
-            row: line,
             reasons,
-            fault,
             ..Candidate::default()
+        })
+    }
+
+    /// Since when a person is disabled, and why, if any column says so.
+    fn disabled(
+        &self,
+        row: &StringRecord,
+        now: Moment,
+    ) -> Result<Option<(Moment, String)>, String> {
+        let mut first: Option<(Moment, String)> = None;
+        for (at, name, column) in &self.disabled {
+            let value = value(row, *at);
+            let since = disabled::disabled_at(*column, value, now).map_err(|why| {
+                format!(
+                    "the column {} {}; --attribute {0} keeps the column as an attribute",
+                    cut(name),
+                    cut(&why)
+                )
+            })?;
+            if let Some(since) = since.filter(|it| first.as_ref().is_none_or(|(best, _)| it < best))
+            {
+                first = Some((since, format!("{name} is {value} in the source")));
+            }
         }
+        let given = self.disabled_reason.map(|at| value(row, at)).filter(|it| !it.is_empty());
+        Ok(first.map(|(since, why)| (since, given.map_or(why, str::to_owned))))
     }
 }
 
-/// What is known of the text so far.
-#[derive(Clone, Copy, Default)]
-struct Marks {
-    /// Whether the number of quotation marks is odd. One that is not closed makes one value of all that
-    /// follows, and the library says nothing; but in a table that is well formed their number is even.
-    are_odd: bool,
-    /// Bytes that were read for the row: some of them may be of later ones.
-    of_row: usize,
+/// The first line of a table.
+struct Headings<'a> {
+    names: Vec<String>,
+    options: &'a CsvOptions,
 }
 
-/// A text that is watched as it passes.
-struct Watched<'a, R> {
-    input: R,
-    marks: &'a Cell<Marks>,
-}
-
-impl<R: Read> Read for Watched<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(buffer)?;
-        let mut marks = self.marks.get();
-        marks.are_odd ^= buffer[..count].iter().fold(false, |odd, byte| odd ^ (*byte == b'"'));
-        marks.of_row += count;
-        self.marks.set(marks);
-        if marks.of_row > LINE_BYTES_MAX {
-            return Err(io::Error::other("a row of it is too long"));
+impl<'a> Headings<'a> {
+    fn of(row: &StringRecord, options: &'a CsvOptions) -> Result<Self, String> {
+        let names: Vec<_> = row.iter().map(|it| it.trim().to_owned()).collect();
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(format!("two columns are called {}", cut(twice)));
         }
-        Ok(count)
+        let headings = Self { names, options };
+        match options.attributes.iter().find(|it| !headings.names.contains(it)) {
+            Some(name) => Err(headings.missing(name, "--attribute")),
+            None => Ok(headings),
+        }
     }
+
+    /// The column that is named by a flag, or else the one whose heading is known.
+    fn find(
+        &self,
+        named: Option<&str>,
+        flag: &str,
+        known: &[&str],
+    ) -> Result<Option<usize>, String> {
+        if let Some(name) = named {
+            let at = self.names.iter().position(|it| it == name);
+            return at.map(Some).ok_or_else(|| self.missing(name, flag));
+        }
+        let found: Vec<_> = (0..self.names.len()).filter(|at| self.is(*at, known)).collect();
+        match found[..] {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            [one, other, ..] if flag.is_empty() => {
+                let (one, other) = (cut(&self.names[one]), cut(&self.names[other]));
+                Err(format!("the columns {one} and {other} may be the same; rename one"))
+            }
+            [one, other, ..] => {
+                let (one, other) = (cut(&self.names[one]), cut(&self.names[other]));
+                Err(format!("several columns may be it, as {one} and {other}; {flag} says which"))
+            }
+        }
+    }
+
+    /// The first column whose heading is known.
+    fn first(&self, known: &[&str]) -> Option<usize> {
+        (0..self.names.len()).find(|at| self.is(*at, known))
+    }
+
+    /// Whether a column has a known heading, and is not meant for anything else.
+    fn is(&self, at: usize, known: &[&str]) -> bool {
+        let name = &self.names[at];
+        known.contains(&&*normal(name)) && !self.options.named().any(|it| it == name)
+    }
+
+    /// What is said where a column is missing.
+    fn missing(&self, what: &str, flag: &str) -> String {
+        let mut why = format!("its first line names no column {}", cut(what));
+        if self.names.iter().any(|it| !it.is_empty()) {
+            why = format!("{why}, but {}", cut(&self.names.join(", ")));
+        }
+        if flag == "--attribute" { why } else { format!("{why}; {flag} COLUMN says which it is") }
+    }
+}
+
+/// A value; nothing where databases write that there is none.
+fn value(row: &StringRecord, at: usize) -> &str {
+    let text = row.get(at).unwrap_or_default().trim();
+    // Marks that do not stand first are a part of the value for the library.
+    let bare = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(text).trim();
+    if NULLS.contains(&bare) { "" } else { bare }
+}
+
+fn attribute(row: &StringRecord, at: usize) -> Value {
+    let text = row.get(at).unwrap_or_default().trim();
+    if NULLS.contains(&text) { Value::Null } else { text.into() }
+}
+
+/// When an account was made; what cannot be read is told of.
+fn created_at(text: &str, reasons: &mut Vec<Reason>) -> Option<Moment> {
+    let made = moment(Timestamp::Text(text), TimeUnit::Guessed);
+    if made.is_none() {
+        reasons.push(Reason::about(ReasonKind::CreatedNow, text.to_owned()));
+    }
+    made
+}
+
+/// The groups of a person; those that are written otherwise are kept for the report.
+fn fit_groups(
+    text: &str,
+    renamed: &mut BTreeSet<(String, String)>,
+    reasons: &mut Vec<Reason>,
+) -> Groups {
+    let fitted = groups::fit(text);
+    for it in fitted.renamed {
+        if !renamed.contains(&it) {
+            renamed.insert(it);
+        }
+    }
+    if !fitted.left_out.is_empty() {
+        reasons.push(Reason::about(ReasonKind::GroupLeftOut, fitted.left_out.join(", ")));
+    }
+    fitted.groups
 }

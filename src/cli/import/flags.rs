@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use super::foreign_db::{
     BETTER_AUTH_TABLES, ColumnChoice, LUCIA_V3_TABLES, LuciaTables, NameSource, TableNames,
 };
-use super::{ImportOrder, Source};
+use super::table_text::delimiter;
+use super::{CsvOptions, ImportOrder, Source};
 use crate::cli::database::DatabaseArgs;
 
 /// `vestibule import`.
@@ -135,19 +136,29 @@ enum SourceArgs {
     },
 
     /// Import a CSV file, from any system that can write one.
-    #[command(after_help = "Example:\n  \
-        printf 'username,hash,groups\\nanna,$2b$12$…,staff;admin\\n' | vestibule import csv -\n\n\
+    #[command(after_help = "Examples:\n  \
+        printf 'username,hash,groups\\nanna,$2b$12$…,staff;admin\\n' | vestibule import csv -\n  \
+        vestibule import csv wordpress.csv --username user_login --hash user_pass --email user_email\n\n\
         The first line names the columns: username, and one of hash, password_hash or hashed_password. \
-        Optional are id, email and groups (separated by ; or ,). Other columns are kept as attributes, unless \
-        their name suggests a password or a secret. Hashes may be Argon2 (up to 256 MiB of memory, with three passes), \
-        bcrypt, scrypt as Lucia writes it, those of Django, $apr1$, $1$, $5$ and $6$; users with another kind, \
-        or none, are imported without a password. \
-        Without an id, a user who exists by the same name is taken for the same person and left as they \
-        are.")]
+        Optional are id, email, groups (separated by ; or ,), created_at and disabled. Other columns are kept \
+        as attributes, unless their name suggests a password or a secret. Commas, semicolons, tabs or bars \
+        are found as what stands between values; a value that holds one belongs in quotation marks. Blanks \
+        around values are ignored, and NULL and \\N are no value.\n\
+        A column such as active, banned, deleted_at or status says who is disabled; where a value is not \
+        understood nothing is imported, and --attribute COLUMN says that the column means something else. In \
+        groups, letters become lower case and blanks become hyphens; those that are no groups even so are \
+        left out.\n\
+        Hashes may be Argon2 (up to 256 MiB of memory, with three passes), bcrypt, scrypt as Lucia writes it, \
+        those of Django, $apr1$, $1$, $5$ and $6$; users with another kind, or none, are imported without a \
+        password. Without an id, a user who exists by the same name is taken for the same person and left as \
+        they are.")]
     Csv {
         /// The CSV file; `-` for standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+
+        #[command(flatten)]
+        columns: CsvArgs,
 
         #[command(flatten)]
         options: ImportOptions,
@@ -169,6 +180,41 @@ enum SourceArgs {
     },
 }
 
+/// How a table is read.
+#[derive(Args)]
+struct CsvArgs {
+    /// What stands between values: one character, or the word tab. [default: found in the first line]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
+
+    /// Column of sign-in names. [default: username]
+    #[arg(long, value_name = "COLUMN")]
+    username: Option<String>,
+
+    /// Column of password hashes. [default: hash, password_hash or hashed_password]
+    #[arg(long, value_name = "COLUMN")]
+    hash: Option<String>,
+
+    /// Column of e-mail addresses. [default: email]
+    #[arg(long, value_name = "COLUMN")]
+    email: Option<String>,
+
+    /// Column of groups. [default: groups]
+    #[arg(long, value_name = "COLUMN")]
+    groups: Option<String>,
+
+    /// Column that is kept as an attribute, whatever its name suggests; may be given more than once.
+    #[arg(long, value_name = "COLUMN")]
+    attribute: Vec<String>,
+}
+
+impl From<CsvArgs> for CsvOptions {
+    fn from(args: CsvArgs) -> Self {
+        let CsvArgs { delimiter, username, hash, email, groups, attribute } = args;
+        Self { delimiter, username, hash, email, groups, attributes: attribute }
+    }
+}
+
 /// How everybody is brought over, from wherever.
 #[derive(Args)]
 struct ImportOptions {
@@ -179,6 +225,11 @@ struct ImportOptions {
     /// Leave out users who cannot be imported as they are, instead of refusing all.
     #[arg(long)]
     skip_conflicts: bool,
+
+    /// Give users other names, whose names are too long or taken: lines of the old name and the new one, with
+    /// a comma, a semicolon or a tab between them. A line that means no user is refused.
+    #[arg(long, value_name = "FILE")]
+    rename: Option<PathBuf>,
 
     /// Print JSON, for scripts.
     #[arg(long)]
@@ -212,12 +263,14 @@ impl ImportArgs {
                 (Source::BetterAuth { tables, columns }, file, options)
             }
             SourceArgs::Htpasswd { file, options } => (Source::Htpasswd, file, options),
-            SourceArgs::Csv { file, options } => (Source::Csv, file, options),
+            SourceArgs::Csv { file, columns, options } => {
+                (Source::Csv(columns.into()), file, options)
+            }
             SourceArgs::Vestibule { file, options } => (Source::Vestibule, file, options),
         };
-        let ImportOptions { dry_run, skip_conflicts, json, report, database } = options;
+        let ImportOptions { dry_run, skip_conflicts, rename, json, report, database } = options;
         let database = database.check()?;
-        Ok(ImportOrder { source, file, dry_run, skip_conflicts, json, report, database })
+        Ok(ImportOrder { source, file, dry_run, skip_conflicts, json, rename, report, database })
     }
 }
 

@@ -10,12 +10,16 @@
 mod attributes;
 mod candidate;
 mod csv;
+mod disabled;
 mod flags;
 pub mod foreign_db;
+mod groups;
 mod htpasswd;
 mod moments;
 mod reasons;
+mod rename;
 mod report;
+mod table_text;
 mod text_file;
 mod validate;
 mod vestibule;
@@ -32,6 +36,7 @@ use crate::base::clock::Moment;
 use crate::base::new_file::NewFile;
 use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
 use candidate::Candidate;
+pub use csv::CsvOptions;
 pub use flags::ImportArgs;
 use foreign_db::{ColumnChoice, LuciaTables, NameSource, TableNames};
 use reasons::{Reason, SourceRow};
@@ -64,8 +69,8 @@ pub enum Source {
     },
     /// What `htpasswd` of Apache writes.
     Htpasswd,
-    /// A table as text, with commas.
-    Csv,
+    /// A table as text.
+    Csv(CsvOptions),
     /// What `vestibule export` writes.
     Vestibule,
 }
@@ -78,7 +83,7 @@ impl Source {
             Self::LuciaV3 { .. } => "lucia-v3",
             Self::BetterAuth { .. } => "better-auth",
             Self::Htpasswd => "htpasswd",
-            Self::Csv => "csv",
+            Self::Csv(_) => "csv",
             Self::Vestibule => "vestibule",
         }
     }
@@ -89,7 +94,8 @@ impl Source {
             Self::LuciaV3 { .. } | Self::BetterAuth { .. } => {
                 "; --hash COLUMN says where the password hashes are"
             }
-            Self::Lucia { .. } | Self::Htpasswd | Self::Csv | Self::Vestibule => "",
+            Self::Csv(_) => "; --hash COLUMN names the column of password hashes",
+            Self::Lucia { .. } | Self::Htpasswd | Self::Vestibule => "",
         }
     }
 }
@@ -106,6 +112,8 @@ pub struct ImportOrder {
     pub skip_conflicts: bool,
     /// Report as data.
     pub json: bool,
+    /// New names for people whose names cannot be kept, in a file.
+    pub rename: Option<PathBuf>,
     /// Where to list everybody, if anywhere.
     pub report: Option<PathBuf>,
     /// The server's database.
@@ -144,29 +152,19 @@ pub fn bring(
     now: Moment,
     progress: Progress<'_>,
 ) -> Result<ImportOutcome, String> {
-    let text = |err: store::Error| err.to_string();
     let everybody = order.report.as_deref().map(ReportFile::begin).transpose()?;
     let mut report = Report::of(order.source.name(), everybody.is_some());
     report.is_dry_run = order.dry_run;
-    let candidates = read(order, input, &mut report, now, progress)?;
-    let (users, about) = split(validate::validate(candidates, &mut report, now));
-    let refused = |report: &Report| !order.skip_conflicts && report.conflicts() > 0;
-    // Only looking makes no database, and leaves the tables of one that is there as they are.
-    let only_looks = order.dry_run || refused(&report);
-    let store = open(&order.database, only_looks)?;
-    let standings = match &store {
-        None => vec![ImportStatus::New; users.len()],
-        Some(store) if only_looks => store.import_status(&users, now).map_err(text)?,
-        Some(store) => {
-            store.import_users(&users, order.skip_conflicts, now, progress).map_err(text)?
-        }
-    };
-    for ((user, about), standing) in users.iter().zip(about).zip(&standings) {
-        report.count(user, about, standing);
+    let mut candidates = read(order, input, &mut report, now, progress)?;
+    if let Some(path) = &order.rename {
+        rename::rename(&mut candidates, path)?;
     }
-    let refusal = refused(&report).then(|| {
+    let (users, about) = split(validate::validate(candidates, &mut report, now));
+    let store = admit(order, &users, about, &mut report, now, progress)?;
+    let refusal = is_refused(order, &report).then(|| {
         format!(
-            "{} cannot come over as they are, and nothing was written; --skip-conflicts leaves them out",
+            "{} cannot come over as they are, and nothing was written; --rename FILE gives new names, and \
+             --skip-conflicts leaves them out",
             counted(report.conflicts(), "user")
         )
     });
@@ -182,8 +180,43 @@ pub fn bring(
     Ok(ImportOutcome { report: if order.json { report.json() } else { report.text() }, refusal })
 }
 
+/// Whether nobody comes over, as somebody cannot.
+fn is_refused(order: &ImportOrder, report: &Report) -> bool {
+    !order.skip_conflicts && report.conflicts() > 0
+}
+
+/// Writes all who can come over, unless there is a reason to look only, and notes in the report what became of
+/// each. The store, if there is one.
+fn admit(
+    order: &ImportOrder,
+    users: &[ImportedUser],
+    about: Vec<About>,
+    report: &mut Report,
+    now: Moment,
+    progress: Progress<'_>,
+) -> Result<Option<Box<dyn Store>>, String> {
+    let text = |err: store::Error| err.to_string();
+    // Only looking makes no database, and leaves the tables of one that is there as they are.
+    let only_looks = order.dry_run || is_refused(order, report);
+    let store = open(&order.database, only_looks)?;
+    let standings = match &store {
+        None => vec![ImportStatus::New; users.len()],
+        Some(store) if only_looks => store.import_status(users, now).map_err(text)?,
+        Some(store) => {
+            store.import_users(users, order.skip_conflicts, now, progress).map_err(text)?
+        }
+    };
+    for ((user, about), standing) in users.iter().zip(about).zip(&standings) {
+        report.count(user, about, standing);
+    }
+    Ok(store)
+}
+
+/// Where the source has a user, and what the operator should know of them.
+type About = (SourceRow, Vec<Reason>);
+
 /// What the store gets, and what is kept beside each of them.
-fn split(arrivals: Vec<Arrival>) -> (Vec<ImportedUser>, Vec<(SourceRow, Vec<Reason>)>) {
+fn split(arrivals: Vec<Arrival>) -> (Vec<ImportedUser>, Vec<About>) {
     arrivals.into_iter().map(|it| (it.user, (it.row, it.reasons))).unzip()
 }
 
@@ -250,9 +283,11 @@ fn read(
             foreign_db::better_auth(&order.file, tables, columns, now, progress)
         }
         Source::Htpasswd => {
-            return htpasswd::read(TextFile::open(&order.file, input)?, progress);
+            return htpasswd::read(TextFile::open(&order.file, input)?, report, progress);
         }
-        Source::Csv => return csv::read(TextFile::open(&order.file, input)?, report, progress),
+        Source::Csv(options) => {
+            return csv::read(TextFile::open(&order.file, input)?, options, report, now, progress);
+        }
         Source::Vestibule => return vestibule::read(TextFile::open(&order.file, input)?, progress),
     };
     Ok(foreign_db::candidates(old?, report, now))

@@ -88,6 +88,10 @@ pub(super) enum ReasonKind {
     CreatedNow,
     /// Sessions that were left out.
     SessionLeftOut,
+    /// Groups that were left out.
+    GroupLeftOut,
+    /// The operator gave another name.
+    Renamed,
     /// An address that is not fit to be one here.
     EmailAsAttribute,
 }
@@ -153,6 +157,14 @@ impl ReasonKind {
                 "sessions left out",
                 "with sessions that were left out: they sign in again",
             ],
+            Self::GroupLeftOut => [
+                "group_left_out",
+                "groups left out, as they cannot be groups here",
+                "with groups that cannot be groups here, and were left out",
+            ],
+            Self::Renamed => {
+                ["renamed", "renamed; the old name", "who get another name and have to be told"]
+            }
             Self::EmailAsAttribute => [
                 "email_as_attribute",
                 "an e-mail address that cannot be one here, kept as an attribute",
@@ -164,6 +176,11 @@ impl ReasonKind {
     /// What is said after the number of people whom it concerns.
     pub(super) const fn counted(self) -> &'static str {
         self.words()[2]
+    }
+
+    /// Whether nothing follows from it for the operator: others are listed first.
+    pub(super) const fn is_quiet(self) -> bool {
+        matches!(self, Self::Disabled | Self::BanEnded)
     }
 
     /// Whether it says why no password came over.

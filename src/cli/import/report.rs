@@ -126,6 +126,11 @@ struct PersonEntry {
 }
 
 impl PersonEntry {
+    /// Whether the operator has something to do.
+    fn needs_attention(&self) -> bool {
+        self.reasons.iter().any(|it| !it.kind.is_quiet())
+    }
+
     /// The line for people. `None` if nothing is to be said.
     fn line(&self) -> Option<String> {
         let (what, said) = match &self.outcome {
@@ -204,6 +209,8 @@ pub(super) struct Report {
     pub(super) dead: usize,
     /// What is to be said of the source rather than of a person.
     pub(super) notes: Reasons,
+    /// What was done to the source as a whole, in a sentence each.
+    remarks: Vec<String>,
     /// How many new people each kind of reason concerns.
     kinds: BTreeMap<ReasonKind, usize>,
     /// New people of whom no password came over.
@@ -242,6 +249,11 @@ impl Report {
     /// Notes that a user who was ready cannot come over.
     pub(super) fn refuse_arrival(&mut self, it: &ImportedUser, row: SourceRow, why: String) {
         self.refuse(PersonAtSource::of(it, row), why, it.keys.len(), it.sessions.len());
+    }
+
+    /// Notes what is done to the source as a whole.
+    pub(super) fn remark(&mut self, said: String) {
+        self.remarks.push(said);
     }
 
     /// Notes that a row is left out that is no person of its own; its kind is counted by the caller.
@@ -345,6 +357,7 @@ impl Report {
             "sessions": self.sessions.json(self.is_written),
             "dead_sessions": self.dead,
             "notes": self.counted_notes().collect::<BTreeMap<_, _>>(),
+            "remarks": self.remarks,
             "conflicts": self.conflicts.iter().map(conflict).collect::<Vec<_>>(),
             "people": people,
             "rows": self.rows.iter().map(LeftRow::json).collect::<Vec<_>>(),
@@ -383,8 +396,14 @@ impl Report {
             let count = counted(*count, "value");
             line("left", format!("{count} of the column {}, taken for a secret", cut(name)));
         }
-        for (what, count) in self.counted_notes() {
+        for (kind, count) in &self.kinds {
+            line("note", format!("{} {}", counted(*count, "user"), kind.counted()));
+        }
+        for (what, count) in &self.notes.0 {
             line("note", format!("{count} {what}"));
+        }
+        for said in self.remarks.iter().take(LISTED_MAX) {
+            line("note", cut(said));
         }
         if let Some(warning) = self.warning() {
             line("WARNING", warning);
@@ -394,8 +413,13 @@ impl Report {
 
     /// The lines of single people and rows, the first of them.
     fn listed(&self) -> String {
-        let people = self.entries().filter_map(PersonEntry::line);
-        let mut lines = people.chain(self.rows.iter().map(LeftRow::line));
+        let conflicts = self.conflicts.iter().filter_map(PersonEntry::line);
+        let with = |is_needy: bool| {
+            let people = self.people.iter().filter(move |it| it.needs_attention() == is_needy);
+            people.filter_map(PersonEntry::line)
+        };
+        let rows = self.rows.iter().map(LeftRow::line);
+        let mut lines = conflicts.chain(with(true)).chain(rows).chain(with(false));
         let mut text: String = lines.by_ref().take(LISTED_MAX).collect();
         let more = lines.count();
         if more > 0 {
@@ -441,7 +465,9 @@ impl Report {
 fn why_taken(standing: &ImportStatus) -> String {
     match standing {
         ImportStatus::IdTaken => "has the id of somebody else here".to_owned(),
-        ImportStatus::NameTaken => "has the name of somebody else here".to_owned(),
+        ImportStatus::NameTaken => {
+            "has the name of somebody else here; --rename FILE gives another".to_owned()
+        }
         ImportStatus::NameRests => {
             "has a name that rests, as somebody had it here; vestibule user free frees it"
                 .to_owned()

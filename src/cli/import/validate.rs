@@ -63,7 +63,7 @@ fn prepare(
     if let Some(why) = candidate.fault {
         return Err(why);
     }
-    let username = name(candidate.name, &candidate.keys)?;
+    let username = name(&candidate)?;
     let mut user = users::new(&username, candidate.created_at.unwrap_or(now));
     let is_known_by_name = candidate.id.is_none();
     if let Some(id) = candidate.id {
@@ -115,16 +115,24 @@ fn sessions(
     living
 }
 
-/// The name that somebody has, or else the one that they sign in with.
-fn name(name: Option<String>, keys: &[CandidateKey]) -> Result<Username, String> {
-    let of_key = |it: &CandidateKey| match it {
-        CandidateKey::Of { provider, id, .. } if provider == "username" => Some(id.clone()),
-        CandidateKey::Of { .. } | CandidateKey::OfName { .. } | CandidateKey::Ours(_) => None,
-    };
-    let typed = name.filter(|it| !it.is_empty());
-    let typed = typed.or_else(|| keys.iter().find_map(of_key)).ok_or("has no name")?;
-    let fits = Username::for_sign_in(&typed);
-    Ok(fits.ok_or("has a name of more than 31 characters")?)
+/// The name that a person has in the source, or else the one that they sign in with there.
+pub(super) fn name_at_source(candidate: &Candidate) -> Option<&str> {
+    let name = candidate.name.as_deref().filter(|it| !it.is_empty());
+    name.or_else(|| {
+        candidate.keys.iter().find_map(|it| match it {
+            CandidateKey::Of { provider, id, .. } if provider == "username" => Some(id.as_str()),
+            CandidateKey::Of { .. } | CandidateKey::OfName { .. } | CandidateKey::Ours(_) => None,
+        })
+    })
+}
+
+/// The name that a person gets: the one that they have, if it fits.
+// Where the names of a site are addresses, longer ones will fit too; whether they do is decided here alone.
+fn name(candidate: &Candidate) -> Result<Username, String> {
+    let typed =
+        name_at_source(candidate).ok_or("has no name; --rename FILE gives one by the id")?;
+    let fits = Username::for_sign_in(typed);
+    Ok(fits.ok_or("has a name of more than 31 characters; --rename FILE gives another")?)
 }
 
 /// A `username:` key is kept under the canonical name, as sign-in looks for it there.
@@ -134,7 +142,7 @@ fn key(old: CandidateKey, user: &UserId, username: &Username) -> Result<Key, Str
         CandidateKey::OfName { hash } => (KeyId::username(username.canonical()), hash),
         CandidateKey::Of { provider, id, hash } if provider == "username" => {
             let name = Username::for_sign_in(&id)
-                .ok_or("has a username key that is empty or of more than 31 characters")?;
+                .ok_or("has a username key that is empty or of more than 31 characters; --rename FILE gives another")?;
             (KeyId::username(name.canonical()), hash)
         }
         CandidateKey::Of { provider, id, hash } => {
@@ -269,7 +277,9 @@ fn without_collisions(arrivals: Vec<Arrival>, report: &mut Report) -> Vec<Arriva
         shared.into_iter().find_map(|(claim, (first, second))| {
             let other = &arrivals[if first == at { second? } else { first }];
             let other = PersonAtSource::of(&other.user, other.row.clone()).shown();
-            Some(format!("shares {} with {other}", claim.told()))
+            let way_out =
+                if let Claim::Name(_) = claim { "; --rename FILE gives another" } else { "" };
+            Some(format!("shares {} with {other}{way_out}", claim.told()))
         })
     };
     let whys: Vec<_> = arrivals.iter().enumerate().map(|(at, it)| why(at, it)).collect();

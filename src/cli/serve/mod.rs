@@ -309,8 +309,8 @@ struct CapacityArgs {
     #[arg(help_heading = CAPACITY)]
     workers: Option<usize>,
 
-    /// Passwords hashed at the same time. Each takes 19 MiB, and 32 MiB more while it verifies a hash
-    /// that came from Lucia. [default: one per core, up to 8]
+    /// Passwords hashed at the same time. Each takes 19 MiB, and up to 64 MiB while it verifies a hash
+    /// that came from elsewhere; one at a time may take 256 MiB. [default: one per core, up to 8]
     #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
     #[arg(help_heading = CAPACITY)]
     hashers: Option<usize>,

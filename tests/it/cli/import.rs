@@ -66,6 +66,7 @@ impl Move {
             dry_run: false,
             skip_conflicts: false,
             json: true,
+            rename: None,
             report: None,
             database: database.into(),
         };
@@ -99,7 +100,12 @@ impl Move {
     pub fn refused(&self) -> Value {
         let outcome = self.run(NOW).unwrap();
         let refusal = outcome.refusal.expect("it is refused");
-        assert!(refusal.contains("--skip-conflicts") && !refusal.contains('\n'), "{refusal}");
+        assert!(
+            refusal.contains("--skip-conflicts")
+                && refusal.contains("--rename")
+                && !refusal.contains('\n'),
+            "{refusal}"
+        );
         serde_json::from_str(&outcome.report).unwrap()
     }
 
@@ -270,6 +276,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
         dry_run: false,
         skip_conflicts: false,
         json: true,
+        rename: None,
         report: None,
         database: Database::File(visit.folder.path().join("test.db")),
     };

@@ -201,7 +201,7 @@ fn names_users_of_lucia_v2_by_their_keys_and_lets_them_sign_in_so() {
     );
     let mut it = with_tables(lucia(None), &sql);
     let report = it.refused();
-    assert_eq!(report["conflicts"][0]["why"], "has no name");
+    assert_eq!(report["conflicts"][0]["why"], "has no name; --rename FILE gives one by the id");
     it.order.skip_conflicts = true;
     let report = it.done(NOW);
     assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), ["ann@x", "bobby", "eve@x"]);

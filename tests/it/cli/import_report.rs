@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 use vestibule::base::clock::Moment;
-use vestibule::cli::import::Source;
+use vestibule::cli::import::{CsvOptions, Source};
 
 use crate::cli::import::{Move, counts, reasons};
 
@@ -15,7 +15,7 @@ const NOW: Moment = Moment::from_millis(1_000_000);
 const HASH: &str = "$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy";
 
 fn csv(text: &str) -> Move {
-    let mut it = Move::from(Source::Csv, "-".into());
+    let mut it = Move::from(Source::Csv(CsvOptions::default()), "-".into());
     it.input = text.replace("HASH", HASH).into_bytes();
     it
 }
@@ -76,8 +76,8 @@ fn names_everyone_who_needs_something_by_the_line() {
     let long_line = format!("conflict  {long} (l5, line 7): has a name of more than 31 characters");
     assert!(lines[0].starts_with(&long_line), "{text}");
     for (line, expected) in lines[1..].iter().zip([
-        "conflict  DORA (line 8): shares the name dora with dora (line 9)",
-        "conflict  dora (line 9): shares the name dora with DORA (line 8)",
+        "conflict  DORA (line 8): shares the name dora with dora (line 9); --rename FILE gives another",
+        "conflict  dora (line 9): shares the name dora with DORA (line 8); --rename FILE gives another",
         "person    bob (b2, line 3): an e-mail address that cannot be one here, kept as an attribute; \
          no password",
         "person    carl (line 6): a password hash of a kind that is not known",
@@ -146,7 +146,7 @@ fn shows_some_dozens_of_lines_and_says_where_the_others_are() {
     let text = told(&mut it);
     assert_eq!(text.lines().filter(|it| it.starts_with("person ")).count(), 40);
     assert!(text.contains("\nand 4,210 more: --report FILE lists them\n"), "{text}");
-    assert!(text.contains("\nnote      4250 without a password"), "{text}");
+    assert!(text.contains("\nnote      4250 users without a password"), "{text}");
     it.order.report = Some(it.folder.path().join("report.jsonl"));
     let text = told(&mut it);
     assert!(text.contains("\nand 4,210 more: the file of --report lists them\n"), "{text}");
@@ -157,7 +157,8 @@ fn shows_some_dozens_of_lines_and_says_where_the_others_are() {
 fn warns_where_no_password_at_all_comes_over() {
     let mut it = csv("username,hash\nanna,\nbob,\n");
     let text = told(&mut it);
-    assert!(text.contains("\nWARNING   no password is imported for 2 new users"), "{text}");
+    assert!(text.contains("\nWARNING   no password is imported for 2 new users: "), "{text}");
+    assert!(text.contains("; --hash COLUMN names the column of password hashes\n"), "{text}");
     it.input = format!("username,hash\ncarl,\ndora,{HASH}\n").into_bytes();
     assert!(!told(&mut it).contains("WARNING"));
 }

@@ -360,7 +360,10 @@ fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_fo
     }
     let source = Source::BetterAuth { tables: names(&[]), columns: named_by(Some("username")) };
     let report = with_tables(source, USERS).refused();
-    assert_eq!(report["conflicts"][0]["why"], "has no name", "no other column is taken unasked");
+    assert_eq!(
+        report["conflicts"][0]["why"], "has no name; --rename FILE gives one by the id",
+        "no other column is taken unasked"
+    );
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod export;
 mod import;
 mod import_columns;
 mod import_producers;
+mod import_csv;
+mod import_rename;
 mod import_report;
 mod import_rows;
 mod import_sqlite;
