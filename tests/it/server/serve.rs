@@ -489,8 +489,7 @@ fn lets_others_sign_in_beside_somebody_who_sends_a_hundred_sign_ins_at_once() {
         }
         let others: Vec<_> = (0..20)
             .map(|at| {
-                let request =
-                    forwarded(&format!("2001:db8:0:{}::1", at % 10), "/login", "a=b", ANNA);
+                let request = forwarded(&format!("2001:db8:{}::1", at % 10), "/login", "a=b", ANNA);
                 scope.spawn(move || server.ask(&request).status)
             })
             .collect();
