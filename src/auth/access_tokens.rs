@@ -123,11 +123,12 @@ pub fn of_user(store: &dyn Store, user: &UserId) -> Result<Vec<AccessToken>> {
     store.access_tokens_of(user)
 }
 
-/// Revokes the access token of this user that has this public handle, and returns it. `None` if there is
-/// none.
+/// Revokes the access token of this user that has this handle, the public one or that of the log, and returns it.
+/// `None` if there is none.
 pub fn revoke(store: &dyn Store, user: &UserId, handle: &str) -> Result<Option<AccessToken>> {
     let all = store.access_tokens_of(user)?;
-    let Some(found) = all.into_iter().find(|it| it.id.public_handle() == handle) else {
+    let is_it = |it: &AccessToken| it.id.public_handle() == handle || it.id.handle() == handle;
+    let Some(found) = all.into_iter().find(is_it) else {
         return Ok(None);
     };
     Ok(store.delete_access_token(user, &found.id)?.then_some(found))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::auth::sign_in::Caller;
 use crate::base::clock::Moment;
 use crate::base::token::Token;
-use crate::store::{Result, Store};
+use crate::store::{Device, Result, Store, UserId};
 
 /// How long a browser counts as a device after its last sign-in.
 pub const DEVICE_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -30,4 +30,12 @@ pub(super) fn of(store: &dyn Store, caller: &Caller) -> Result<Option<Token>> {
 /// Deletes up to `limit` devices that are no longer known, and returns how many.
 pub(super) fn delete_unused(store: &dyn Store, limit: u32, now: Moment) -> Result<usize> {
     store.delete_unused_devices(now.before(DEVICE_LIFE), limit)
+}
+
+/// The browsers that are known to this account, the last used first.
+pub fn of_user(store: &dyn Store, user: &UserId, now: Moment) -> Result<Vec<Device>> {
+    let mut devices = store.devices_of(user)?;
+    let earliest = now.before(DEVICE_LIFE);
+    devices.retain(|it| earliest <= it.last_used_at && it.last_used_at.has_passed(now));
+    Ok(devices)
 }

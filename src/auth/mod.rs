@@ -18,6 +18,7 @@ pub mod sessions;
 pub mod password_policy;
 pub mod throttle;
 pub mod audit;
+pub mod user_status;
 pub mod events;
 pub mod housekeeping;
 

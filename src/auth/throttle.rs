@@ -78,10 +78,10 @@ impl Subject {
         address: Option<IpAddr>,
     ) -> Self {
         let name = match device {
-            Some(device) => format!("device:{}:{canonical}", token::hex(device.as_bytes())),
-            None => format!("name:{canonical}"),
+            Some(device) => device_count(store, device, canonical),
+            None => name_count(store, canonical),
         };
-        let mut things = vec![(count_id(store, &name), Strategy::Backoff)];
+        let mut things = vec![(name, Strategy::Backoff)];
         // A known device is limited by its own count alone: otherwise another client behind the same
         // address could lock its owner out.
         if let Some(address) = address.filter(|_| device.is_none()) {
@@ -158,12 +158,52 @@ pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
         let [(id, _)] = &Subject::reauthentication(store, &session.id).things[..] else { continue };
         store.clear_count(id)?;
     }
-    forget(store, &user.canonical_username)?;
+    names_of(store, user)?.iter().try_for_each(|name| forget(store, name))
+}
+
+/// Failed attempts at an account that still count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FailedAttempts {
+    /// How many, in all.
+    pub attempts: u32,
+    /// How long the next one has to wait, as the server that counted them decided; zero: not at all.
+    pub wait: Duration,
+}
+
+impl FailedAttempts {
+    /// Adds what was counted for one thing.
+    fn add(&mut self, count: Option<Count>, now: Moment) {
+        let Some(count) = count.map(|it| as_of(it, now)).filter(|it| !is_quiet(it, now)) else {
+            return;
+        };
+        self.attempts = self.attempts.saturating_add(count.failures);
+        self.wait = self.wait.max(now.until(count.until));
+    }
+}
+
+/// The failed attempts for the names that a user signs in with: those from browsers that are not known to the
+/// account, and those from browsers that are.
+pub fn failed_attempts(
+    store: &dyn Store,
+    user: &User,
+    now: Moment,
+) -> Result<(FailedAttempts, FailedAttempts)> {
+    let (mut elsewhere, mut in_known) = (FailedAttempts::default(), FailedAttempts::default());
+    for name in names_of(store, user)? {
+        elsewhere.add(store.count(&name_count(store, &name))?, now);
+        for device in store.devices_of_key(&KeyId::username(&name))? {
+            in_known.add(store.count(&device_count(store, &device, &name))?, now);
+        }
+    }
+    Ok((elsewhere, in_known))
+}
+
+/// The canonical names under which attempts at an account are counted: the user's own, and every sign-in name.
+fn names_of(store: &dyn Store, user: &User) -> Result<Vec<String>> {
     let keys = store.keys_of(&user.id)?;
-    let names = keys.iter().filter(|it| it.id.provider() == "username");
-    let mut others =
-        names.map(|it| it.id.provider_user_id()).filter(|name| *name != user.canonical_username);
-    others.try_for_each(|name| forget(store, name))
+    let others = keys.iter().filter_map(|it| it.id.sign_in_name());
+    let others = others.filter(|name| *name != user.canonical_username);
+    Ok([&*user.canonical_username].into_iter().chain(others).map(str::to_owned).collect())
 }
 
 /// Clears the failures of an address, and the accounts created from it.
@@ -187,10 +227,9 @@ pub fn clear(store: &dyn Store, subject: &Subject) -> Result<()> {
 
 /// Clears the failures for a name, and for it on every device known to its account.
 pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
-    store.clear_count(&count_id(store, &format!("name:{canonical}")))?;
+    store.clear_count(&name_count(store, canonical))?;
     for device in store.devices_of_key(&KeyId::username(canonical))? {
-        let name = format!("device:{}:{canonical}", token::hex(device.as_bytes()));
-        store.clear_count(&count_id(store, &name))?;
+        store.clear_count(&device_count(store, &device, canonical))?;
     }
     Ok(())
 }
@@ -285,6 +324,16 @@ fn delay(limits: &ThrottleLimits, failures: u32) -> Duration {
 
 fn is_quiet(count: &Count, now: Moment) -> bool {
     count.last_at.until(now) >= QUIET
+}
+
+/// What attempts for a name are counted under, from browsers that are not known to the account.
+fn name_count(store: &dyn Store, canonical: &str) -> CountId {
+    count_id(store, &format!("name:{canonical}"))
+}
+
+/// What attempts for a name are counted under, from a browser that is known to the account.
+fn device_count(store: &dyn Store, device: &TokenHash, canonical: &str) -> CountId {
+    count_id(store, &format!("device:{}:{canonical}", token::hex(device.as_bytes())))
 }
 
 fn count_id(store: &dyn Store, thing: &str) -> CountId {

@@ -8,7 +8,9 @@ use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::base::password::Hasher;
 use crate::base::token;
-use crate::store::{Groups, KeyId, Result, Store, User, UserAdded, UserId, UserRenamed};
+use crate::store::{
+    Error, Groups, KeyId, Result, Store, User, UserAdded, UserFilter, UserId, UserPage, UserRenamed,
+};
 
 /// The length of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
 const ID_LENGTH: usize = 15;
@@ -117,15 +119,66 @@ pub fn set_groups(store: &dyn Store, id: &UserId, groups: &Groups) -> Result<boo
     store.set_groups(id, groups)
 }
 
+/// How often a change of groups is tried again that others get in the way of.
+const GROUP_TRIES_MAX: u32 = 20;
+
+/// What became of groups that were to be added to those of a user, and of others that were to be removed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GroupsChanged {
+    /// The user was in the first groups and is in the second ones, which may be equal.
+    Done(Groups, Groups),
+    /// They would be in more groups than [`groups`] takes.
+    TooMany,
+    /// There is no such user.
+    NoUser,
+}
+
+/// Puts a user in some groups and takes them out of others, and leaves the rest as it is, whatever others change
+/// at the same moment.
+pub fn change_groups(
+    store: &dyn Store,
+    id: &UserId,
+    added: &Groups,
+    removed: &Groups,
+) -> Result<GroupsChanged> {
+    for _ in 0..GROUP_TRIES_MAX {
+        let Some(user) = store.user(id)? else { return Ok(GroupsChanged::NoUser) };
+        let old = user.groups;
+        let kept = old.iter().filter(|it| removed.iter().all(|removed| removed != *it));
+        let all: Vec<_> = kept.chain(added.iter()).collect();
+        let Some(new) = groups(&all.join(",")) else { return Ok(GroupsChanged::TooMany) };
+        if new == old || store.replace_groups(id, &old, &new)? {
+            return Ok(GroupsChanged::Done(old, new));
+        }
+    }
+    Err(Error::Unavailable("others change the groups of this user all the time".to_owned()))
+}
+
+/// Users as a list shows them: those that a filter lets through, as far as they are in this part of the list.
+pub fn list(store: &dyn Store, filter: &UserFilter, page: &UserPage<'_>) -> Result<Vec<User>> {
+    store.users(filter, page)
+}
+
+/// How many users a filter lets through.
+pub fn count(store: &dyn Store, filter: &UserFilter) -> Result<u64> {
+    store.count_users(filter)
+}
+
 /// Sets the e-mail address of a user; empty: none. `false` if there is no such user.
 pub fn set_email(store: &dyn Store, id: &UserId, email: &str) -> Result<bool> {
     store.set_email(id, email)
 }
 
 /// Disables an account at once: its sessions and reset links end, and neither its password nor its access
-/// tokens are accepted (OWASP ASVS 7.4.2). `false` if there is no such user.
+/// tokens are accepted (OWASP ASVS 7.4.2). An account that is disabled already keeps date and reason. `false` if
+/// there is no such user.
 pub fn disable(store: &dyn Store, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
     store.disable_user(id, reason, now)
+}
+
+/// Changes why a user is disabled. `false` if there is no such user, or they are not disabled.
+pub fn set_disabled_reason(store: &dyn Store, id: &UserId, reason: &str) -> Result<bool> {
+    store.set_disabled_reason(id, reason)
 }
 
 /// Enables a disabled account: its access tokens are accepted again; its sessions and reset links stay

@@ -9,6 +9,7 @@ mod address;
 mod contract;
 mod engine;
 mod import_status;
+mod listing;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod outcomes;
@@ -27,6 +28,7 @@ pub use contract::{
     OneTimeTokens, Sessions, Tended, Throttle, Users,
 };
 pub use engine::{is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, schema};
+pub use listing::{ListedRecord, RecordFilter, UserFilter, UserOrder, UserPage};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
 pub use outcomes::{

@@ -404,6 +404,16 @@ impl FromCells for RestingName {
     }
 }
 
+impl FromCells for Device {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: FromCells::read(row)?,
+            user_id: FromCells::read(row)?,
+            last_used_at: FromCells::read(row)?,
+        })
+    }
+}
+
 impl FromCells for Count {
     fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
         Ok(Self {

@@ -267,6 +267,14 @@ pub fn by_handle(
     Ok(sessions.into_iter().find(|it| it.id.public_handle() == handle))
 }
 
+/// The live sessions of all users with this handle: the public one, or that of the log, which is shorter and may
+/// be that of several. For operators.
+pub fn all_by_handle(store: &dyn Store, handle: &str, now: Moment) -> Result<Vec<(User, Session)>> {
+    let ids = store.session_ids(&|it| it.handle() == handle || it.public_handle() == handle)?;
+    let found = ids.iter().filter_map(|id| get(store, id, now).transpose());
+    found.collect()
+}
+
 /// Ends all sessions of a user but this one, and returns how many.
 pub fn end_others(store: &dyn Store, session: &Session) -> Result<usize> {
     store.end_other_sessions(&session.user_id, &session.id)

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
-use crate::store::rows::{self, Statements, cells, record_columns};
+use crate::store::rows::{self, Cell, Statements, cells, record_columns};
 use crate::store::{
-    Count, CountId, ExportedUser, ImportStatus, ImportedUser, KeyId, Progress, Record, Result, Row,
-    TABLES, UserId, tables,
+    Count, CountId, Device, ExportedUser, ImportStatus, ImportedUser, KeyId, ListedRecord,
+    Progress, Record, RecordFilter, Result, Row, TABLES, UserId, tables,
 };
 
 /// Failure counts.
@@ -88,6 +88,16 @@ pub trait Devices: Statements {
 
     /// Deletes up to `limit` devices that were last used before `earliest`, and returns how many.
     fn delete_unused_devices(&self, earliest: Moment, limit: u32) -> Result<usize>;
+
+    /// The browsers in which somebody has signed in to the account of this user, the last used first.
+    fn devices_of(&self, user: &UserId) -> Result<Vec<Device>> {
+        rows::all(
+            self,
+            "SELECT id, user_id, last_used_at FROM device WHERE user_id = ?
+              ORDER BY last_used_at DESC, id",
+            &cells![user],
+        )
+    }
 }
 
 /// The audit log.
@@ -108,18 +118,22 @@ pub trait AuditLog: Statements {
         )
     }
 
-    /// Up to `limit` records of the audit log with their numbers, in the order of these: those with a
-    /// higher number than `number`, and none from before `since`.
-    fn records_after(&self, number: i64, since: Moment, limit: u32) -> Result<Vec<(i64, Record)>> {
-        rows::all(
-            self,
-            concat!(
-                "SELECT audit.id, ",
-                record_columns!(),
-                " FROM audit WHERE id > ? AND at >= ? ORDER BY id LIMIT ?"
-            ),
-            &cells![number, since, limit],
-        )
+    /// Up to `limit` records that a filter lets through and that have a higher number than `number`, in the
+    /// order they were kept.
+    fn records_after(
+        &self,
+        filter: &RecordFilter,
+        number: i64,
+        limit: u32,
+    ) -> Result<Vec<ListedRecord>> {
+        let rest = "AND audit.id > ? ORDER BY audit.id LIMIT ?";
+        listed_records(self, filter, (rest, &cells![number, limit]))
+    }
+
+    /// The latest records that a filter lets through, `limit` at most, the latest first.
+    fn latest_records(&self, filter: &RecordFilter, limit: u32) -> Result<Vec<ListedRecord>> {
+        let rest = "ORDER BY audit.at DESC, audit.id DESC LIMIT ?";
+        listed_records(self, filter, (rest, &cells![limit]))
     }
 
     /// The records about a user, newest first, `limit` at most.
@@ -148,6 +162,32 @@ pub trait AuditLog: Statements {
     fn delete_records(&self, earliest: Moment, limit: u32) -> Result<usize> {
         self.sweep("audit", "at", earliest, limit)
     }
+}
+
+/// The records that a filter lets through, and of them what `rest` says with these parameters.
+fn listed_records(
+    store: &(impl Statements + ?Sized),
+    filter: &RecordFilter,
+    (rest, params): (&str, &[Cell<'_>]),
+) -> Result<Vec<ListedRecord>> {
+    let one_of = |column: &str, count: usize| match count {
+        0 => String::new(),
+        count => format!("AND audit.{column} IN ({})", vec!["?"; count].join(", ")),
+    };
+    let sql = format!(
+        "SELECT audit.id, user.username, {} FROM audit LEFT JOIN user ON user.id = audit.user_id
+          WHERE audit.at BETWEEN ? AND ? {} {} {rest}",
+        record_columns!(),
+        one_of("user_id", filter.user_ids.len()),
+        one_of("event", filter.events.len()),
+    );
+    let mut all = cells![filter.since, filter.until].to_vec();
+    all.extend(filter.user_ids.iter().map(Cell::from));
+    all.extend(filter.events.iter().map(|it| Cell::from(*it)));
+    all.extend(params);
+    let found = rows::all(store, &sql, &all)?;
+    let listed = |(number, username, record)| ListedRecord { number, username, record };
+    Ok(found.into_iter().map(listed).collect())
 }
 
 /// Import and export of many users.

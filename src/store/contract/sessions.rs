@@ -4,7 +4,8 @@ use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
 use crate::store::rows::{
-    self, Statements, access_token_columns, cells, invite_columns, session_columns, user_columns,
+    self, FromCells, Statements, access_token_columns, cells, invite_columns, session_columns,
+    user_columns,
 };
 use crate::store::{
     AccessToken, AccessTokenAdded, Invite, OneTimeToken, OneTimeTokenAdded, Purpose, Result,
@@ -41,6 +42,17 @@ pub trait Sessions: Statements {
             ),
             &cells![id],
         )
+    }
+
+    /// The ids of all sessions, dead or alive, that `is_it` says yes to.
+    fn session_ids(&self, is_it: &dyn Fn(&TokenHash) -> bool) -> Result<Vec<TokenHash>> {
+        let mut found = Vec::new();
+        self.query("SELECT id FROM user_session", &[], &mut |row| {
+            let id = TokenHash::read(row)?;
+            found.extend(is_it(&id).then_some(id));
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Notes that a session was used and moves its expiries later, never earlier, whatever else renews it

@@ -3,11 +3,34 @@
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
-use crate::store::rows::{self, Statements, cells, key_columns, user_columns};
+use crate::store::rows::{self, Cell, Statements, cells, key_columns, user_columns};
 use crate::store::{
     Credentials, Epoch, Groups, Key, KeyAdded, KeyId, Maintenance, NameHash, PasswordChanged,
-    PasswordSet, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId, UserRenamed,
+    PasswordSet, Result, Session, SessionStart, SignedUp, User, UserAdded, UserFilter, UserId,
+    UserOrder, UserPage, UserRenamed,
 };
+
+/// What is selected of the users that a [`UserFilter`] lets through, and what follows.
+macro_rules! listed_users {
+    ($what:literal, $rest:literal) => { listed_users!(@ [$what] [$rest]) };
+    ($rest:literal) => { listed_users!(@ [user_columns!()] [$rest]) };
+    (@ [$($what:tt)+] [$rest:literal]) => {
+        concat!(
+            "SELECT ",
+            $($what)+,
+            " FROM user
+              WHERE (? IS NULL OR instr(concat(',', user.group_names, ','), ?) > 0)
+                AND (? = 0 OR user.disabled_at IS NOT NULL)
+                AND (? = 0 OR user.id NOT IN
+                      (SELECT user_id FROM user_key WHERE hashed_password IS NOT NULL))
+                AND (? IS NULL OR user.id = ? OR instr(user.canonical_username, ?) > 0
+                      OR instr(lower(user.email), ?) > 0
+                      OR user.id IN (SELECT user_id FROM user_key
+                                      WHERE instr(substr(id, instr(id, ':') + 1), ?) > 0))",
+            $rest
+        )
+    };
+}
 
 /// Accounts.
 pub trait Users: Statements {
@@ -46,19 +69,44 @@ pub trait Users: Statements {
         )
     }
 
-    /// Up to `limit` users whose canonical names come after this one, in order; fewer mean that these are
-    /// the last.
-    fn users_after(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
-        rows::all(
-            self,
-            concat!(
-                "SELECT ",
-                user_columns!(),
-                " FROM user WHERE user.canonical_username > ?
+    /// The users that a filter lets through, as far as they are in this part of the list.
+    fn users(&self, filter: &UserFilter, page: &UserPage<'_>) -> Result<Vec<User>> {
+        let sql = match (page.order, page.is_reversed) {
+            (UserOrder::Name, false) => listed_users!(
+                " AND (? IS NULL OR user.canonical_username > ?)
                   ORDER BY user.canonical_username LIMIT ?"
             ),
-            &cells![canonical, limit],
-        )
+            (UserOrder::Name, true) => listed_users!(
+                " AND (? IS NULL OR user.canonical_username < ?)
+                  ORDER BY user.canonical_username DESC LIMIT ?"
+            ),
+            (UserOrder::Created, false) => listed_users!(
+                " AND (? IS NULL OR (user.created_at, user.canonical_username) > (?, ?))
+                  ORDER BY user.created_at, user.canonical_username LIMIT ?"
+            ),
+            (UserOrder::Created, true) => listed_users!(
+                " AND (? IS NULL OR (user.created_at, user.canonical_username) < (?, ?))
+                  ORDER BY user.created_at DESC, user.canonical_username DESC LIMIT ?"
+            ),
+        };
+        let group = filter.group.as_ref().map(|it| format!(",{it},"));
+        let mut params = filter_cells(filter, group.as_deref()).to_vec();
+        let name = Cell::from(page.after.map(|it| &it.canonical_username));
+        params.push(name);
+        if page.order == UserOrder::Created {
+            params.push(page.after.map(|it| it.created_at).into());
+        }
+        params.push(name);
+        params.push(page.limit.map_or(i64::MAX, i64::from).into());
+        rows::all(self, sql, &params)
+    }
+
+    /// How many users a filter lets through.
+    fn count_users(&self, filter: &UserFilter) -> Result<u64> {
+        let group = filter.group.as_ref().map(|it| format!(",{it},"));
+        let params = filter_cells(filter, group.as_deref());
+        let count: Option<i64> = rows::one(self, listed_users!("count(*)", ""), &params)?;
+        Ok(count.unwrap_or(0).unsigned_abs())
     }
 
     /// Renames a user, moves their `username:` key to the new name, whatever it was, and deletes their
@@ -81,13 +129,26 @@ pub trait Users: Statements {
         Ok(self.execute(sql, &cells![groups, id])? > 0)
     }
 
+    /// Puts a user who is in the groups `old` and in no others in the groups `new`. `false` if there is no such
+    /// user, or they are in other groups by now: somebody else has changed them meanwhile.
+    fn replace_groups(&self, id: &UserId, old: &Groups, new: &Groups) -> Result<bool> {
+        let sql = "UPDATE user SET group_names = ? WHERE id = ? AND group_names = ?";
+        Ok(self.execute(sql, &cells![new, id, old])? > 0)
+    }
+
     /// Sets the e-mail address of a user; empty: none. Deletes their reset links, which may have been sent
     /// to the old address. `false` if there is no such user.
     fn set_email(&self, id: &UserId, email: &str) -> Result<bool>;
 
-    /// Disables a user and ends all their sessions and reset links: none can start any more. `false` if
-    /// there is no such user.
+    /// Disables a user and ends all their sessions and reset links: none can start any more. Of a user who is
+    /// disabled already, moment and reason stay. `false` if there is no such user.
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool>;
+
+    /// Changes why a user is disabled. `false` if there is no such user, or they are not disabled.
+    fn set_disabled_reason(&self, id: &UserId, reason: &str) -> Result<bool> {
+        let sql = "UPDATE user SET disabled_reason = ? WHERE id = ? AND disabled_at IS NOT NULL";
+        Ok(self.execute(sql, &cells![reason, id])? > 0)
+    }
 
     /// Enables a disabled user; reset links from before stay invalid. `false` if there is no such user.
     fn enable_user(&self, id: &UserId) -> Result<bool>;
@@ -96,6 +157,22 @@ pub trait Users: Statements {
     /// `rests_until`, their name and every name that they signed in with rest from then on; these and their
     /// former names rest as hashes without an owner. `false` if there was no such user.
     fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;
+}
+
+/// The parameters of the conditions in `listed_users`.
+fn filter_cells<'a>(filter: &'a UserFilter, group: Option<&'a str>) -> [Cell<'a>; 9] {
+    let search = filter.search.as_deref();
+    cells![
+        group,
+        group,
+        filter.only_disabled,
+        filter.only_without_password,
+        search,
+        search,
+        search,
+        search,
+        search,
+    ]
 }
 
 /// Resting names: an account had them, and they are reserved for a time. Each is stored as a hash with the

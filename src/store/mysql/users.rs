@@ -98,8 +98,12 @@ impl Users for Mysql {
                 (id.as_str(), id.as_str()),
             )?;
             tx.run(
-                "UPDATE user SET disabled_at = ?, disabled_reason = ?, epoch = epoch + 1 WHERE id = ?",
-                (now.millis(), reason, id.as_str()),
+                // Each assignment sees those before it.
+                "UPDATE user
+                    SET disabled_reason = CASE WHEN disabled_at IS NULL THEN ? ELSE disabled_reason END,
+                        disabled_at = coalesce(disabled_at, ?), epoch = epoch + 1
+                  WHERE id = ?",
+                (reason, now.millis(), id.as_str()),
             )
         });
         Ok(met? > 0)

@@ -94,9 +94,11 @@ impl Users for Sqlite {
             )?;
             run(
                 tx,
-                "UPDATE user SET disabled_at = ?, disabled_reason = ?, epoch = epoch + 1
+                "UPDATE user
+                    SET disabled_reason = CASE WHEN disabled_at IS NULL THEN ? ELSE disabled_reason END,
+                        disabled_at = coalesce(disabled_at, ?), epoch = epoch + 1
                   WHERE id = ?",
-                &cells![now, reason, id],
+                &cells![reason, now, id],
             )
         });
         Ok(changed? > 0)

@@ -5,6 +5,7 @@
 //! `conformance::mysql::…` where `STORE_MYSQL` names a server or several (tests/run.sh starts one).
 
 mod bulk;
+mod listings;
 mod nodes;
 
 use std::sync::OnceLock;
@@ -16,9 +17,10 @@ use vestibule::base::password::PasswordHash;
 use vestibule::base::token::{Token, hex};
 use vestibule::store::{
     self, AccessToken, AccessTokenAdded, ClientInfo, Count, CountId, Database, Device, Epoch,
-    Error, Groups, ImportStatus, ImportedUser, Invite, Key, KeyAdded, KeyId, OneTimeToken,
-    OneTimeTokenAdded, PasswordChanged, PasswordSet, Purpose, Record, Session, SessionStart,
-    SessionStarted, SignedUp, Store, Use, User, UserAdded, UserId, UserRenamed,
+    Error, Groups, ImportStatus, ImportedUser, Invite, Key, KeyAdded, KeyId, ListedRecord,
+    OneTimeToken, OneTimeTokenAdded, PasswordChanged, PasswordSet, Purpose, Record, RecordFilter,
+    Session, SessionStart, SessionStarted, SignedUp, Store, Use, User, UserAdded, UserFilter,
+    UserId, UserPage, UserRenamed,
 };
 
 #[cfg(feature = "mysql")]
@@ -27,6 +29,14 @@ use crate::engine::{self, Raw};
 use bulk::{
     brings_nobody_over_when_a_name_is_taken_in_the_middle,
     shows_nobody_of_an_import_before_everybody_is_there,
+};
+use listings::{
+    finds_the_browsers_of_a_user_and_sessions_by_what_their_ids_are,
+    keeps_moment_and_reason_of_a_user_who_is_disabled_already,
+    lists_the_records_that_meet_every_condition_with_the_names_of_users,
+    lists_the_users_who_meet_every_condition_and_counts_them,
+    lists_users_in_the_order_that_is_asked_for_page_by_page,
+    replaces_the_groups_that_a_user_is_in_and_no_others,
 };
 use nodes::{
     counts_every_one_of_many_failures_at_the_same_moment,
@@ -324,6 +334,12 @@ suite! {
     admits_nobody_whose_name_rests
     brings_a_database_of_the_first_schema_of_servers_up_to_date
     lets_nobody_have_a_name_whose_user_goes_at_the_same_moment
+    finds_the_browsers_of_a_user_and_sessions_by_what_their_ids_are
+    keeps_moment_and_reason_of_a_user_who_is_disabled_already
+    lists_the_records_that_meet_every_condition_with_the_names_of_users
+    lists_the_users_who_meet_every_condition_and_counts_them
+    lists_users_in_the_order_that_is_asked_for_page_by_page
+    replaces_the_groups_that_a_user_is_in_and_no_others
 }
 
 /// Signs `ann` up, with a key and a session that ends at 3.
@@ -414,6 +430,12 @@ fn invite(uses: u32, expires_at: i64) -> Invite {
 
 fn record(at: i64, detail: &str) -> Record {
     Record::of_program("start", detail.to_owned(), Moment::from_millis(at))
+}
+
+/// The first 99 records of whatever moment.
+fn all_records(store: &dyn Store) -> Vec<ListedRecord> {
+    let all = RecordFilter::since(Moment::from_millis(i64::MIN));
+    store.records_after(&all, 0, 99).unwrap()
 }
 
 fn is_alive(desk: &Desk, session: &Session) -> bool {
@@ -1548,12 +1570,14 @@ fn tells_names_apart_that_differ_in_a_space_in_case_or_in_an_accent(desk: &Desk)
         assert_eq!(found, user(name));
         assert_eq!(desk.store.sessions_of(&user(name).id).unwrap().len(), 1, "{name:?}");
     }
-    let after = |name: &str, limit| -> Vec<String> {
-        let found = desk.store.users_after(name, limit).unwrap();
+    let after = |name: Option<&str>, limit| -> Vec<String> {
+        let after = name.map(user);
+        let page = UserPage { after: after.as_ref(), limit, ..UserPage::default() };
+        let found = desk.store.users(&UserFilter::default(), &page).unwrap();
         found.into_iter().map(|it| it.canonical_username).collect()
     };
-    assert_eq!(after("", 99), names);
-    assert_eq!(after("bob", 1), ["bob "]);
+    assert_eq!(after(None, None), names);
+    assert_eq!(after(Some("bob"), Some(1)), ["bob "]);
     assert_eq!(desk.store.delete_user(&user("bob ").id, None), Ok(true));
     assert_eq!(desk.count("user"), 6);
     assert_eq!(
@@ -1633,7 +1657,7 @@ fn gives_back_every_text_as_it_was(desk: &Desk) {
         assert!(store.key(&key.id).unwrap() == Some(key));
         let notes = [record(1, text)];
         store.add_records(&notes).unwrap();
-        assert_eq!(store.records_after(0, Moment::from_millis(0), 99).unwrap()[n].1, notes[0]);
+        assert_eq!(all_records(&**store)[n].record, notes[0]);
     }
     for note in texts().iter().chain([&"\u{1f99c}".repeat(4_000), &"n".repeat(4_000)]) {
         let invite = Invite { note: note.clone(), ..invite(1, 50) };
@@ -1662,9 +1686,9 @@ fn cuts_no_text_however_long_it_is(desk: &Desk) {
         let many = Record { detail: long.clone(), ..record(1, "") };
         let before = desk.count("audit");
         let is_kept = store.add_records(&[record(1, "first"), many.clone()]).is_ok();
-        let all = store.records_after(0, Moment::from_millis(0), 99).unwrap();
+        let all = all_records(&**store);
         assert_eq!(desk.count("audit") - before, if is_kept { 2 } else { 0 });
-        assert!(!is_kept || all.last().unwrap().1 == many, "a record of {length}");
+        assert!(!is_kept || all.last().unwrap().record == many, "a record of {length}");
         let named = User { canonical_username: long.clone(), ..user("bob") };
         let is_kept = store.add_user(&named, &[]).is_ok();
         assert!(store.user(&named.id).unwrap() == is_kept.then_some(named), "a name of {length}");
@@ -1693,8 +1717,7 @@ fn keeps_every_moment_there_is(desk: &Desk) {
         store.change_counts(&[id], &|_, _| count, MANY).unwrap();
         assert_eq!(store.count(&id), Ok(Some(count)));
         store.add_records(&[record(at, "")]).unwrap();
-        let found = store.records_after(0, Moment::from_millis(i64::MIN), 99).unwrap();
-        assert_eq!(found[n].1.at, now);
+        assert_eq!(all_records(&**store)[n].record.at, now);
     }
 }
 
@@ -1735,12 +1758,15 @@ fn adds_records_all_or_nothing_and_tells_them_in_their_order(desk: &Desk) {
         |records: Vec<Record>| -> Vec<_> { records.into_iter().map(|it| it.detail).collect() };
     assert_eq!(details(desk.store.records(at(0), 9).unwrap()), ["b", "c", "a"]);
     assert_eq!(details(desk.store.records(at(4), 1).unwrap()), ["c"]);
-    let after = |number, since| desk.store.records_after(number, at(since), 9).unwrap();
+    let after = |number, since| {
+        desk.store.records_after(&RecordFilter::since(at(since)), number, 9).unwrap()
+    };
     let all = after(0, 0);
-    assert!(all.is_sorted_by(|one, next| one.0 < next.0) && all[0].0 > 0);
-    assert_eq!(details(all.iter().map(|it| it.1.clone()).collect()), ["a", "b", "c"]);
-    assert_eq!(details(after(all[0].0, 4).into_iter().map(|it| it.1).collect()), ["c"]);
-    assert!(after(all[2].0, 0).is_empty());
+    assert!(all.is_sorted_by(|one, next| one.number < next.number) && all[0].number > 0);
+    assert_eq!(details(all.iter().map(|it| it.record.clone()).collect()), ["a", "b", "c"]);
+    let later = after(all[0].number, 4).into_iter().map(|it| it.record);
+    assert_eq!(details(later.collect()), ["c"]);
+    assert!(after(all[2].number, 0).is_empty());
 }
 
 fn tells_the_records_of_one_user_the_latest_first(desk: &Desk) {
@@ -2114,7 +2140,11 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         assert_eq!(other.is_name_free(name, LATER), Ok(is_free), "{name}");
     }
     other.add_records(&[record(2, "goes on")]).unwrap();
-    let records = other.records_after(0, Moment::from_millis(2), 9).unwrap();
+    let since = RecordFilter::since(Moment::from_millis(2));
+    let records = other.records_after(&since, 0, 9).unwrap();
     assert_eq!(records.len(), 1);
-    assert!(records[0].0 > i64::try_from(texts().len()).unwrap(), "a number that was given out");
+    assert!(
+        records[0].number > i64::try_from(texts().len()).unwrap(),
+        "a number that was given out"
+    );
 }

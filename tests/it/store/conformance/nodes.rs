@@ -11,8 +11,8 @@ use vestibule::base::clock::Moment;
 use vestibule::base::token::TokenHash;
 use vestibule::store::{
     self, AccessTokenAdded, Count, CountId, Error, Invite, Key, KeyAdded, KeyId, OneTimeTokenAdded,
-    PasswordChanged, PasswordSet, Record, Session, SessionStart, SessionStarted, SignedUp, Store,
-    User, UserId,
+    PasswordChanged, PasswordSet, Record, RecordFilter, Session, SessionStart, SessionStarted,
+    SignedUp, Store, User, UserId,
 };
 
 use super::{
@@ -427,7 +427,8 @@ fn follow(node: &dyn Store, count: usize) -> Vec<(i64, Record)> {
     let mut all: Vec<(i64, Record)> = Vec::new();
     while all.len() < count && began.elapsed() < Duration::from_secs(10) {
         let last = all.last().map_or(0, |it| it.0);
-        all.extend(node.records_after(last, Moment::from_millis(0), 7).unwrap());
+        let page = node.records_after(&RecordFilter::since(Moment::from_millis(0)), last, 7);
+        all.extend(page.unwrap().into_iter().map(|it| (it.number, it.record)));
     }
     all
 }

@@ -1,0 +1,81 @@
+//! What an operator asks about one account: how its owner signs in, when they last did, what is open.
+
+use crate::auth::audit::{self, Activity};
+use crate::auth::events::Event;
+use crate::auth::throttle::{self, FailedAttempts};
+use crate::auth::{access_tokens, devices, keys, sessions};
+use crate::base::clock::Moment;
+use crate::store::{Key, Result, Store, User};
+
+/// The state of one account at a moment. It holds keys and so has no `Debug`.
+pub struct UserStatus {
+    /// The ways to sign in, by their ids.
+    pub keys: Vec<Key>,
+    /// The last sign-in, as far as it is known.
+    pub last_sign_in: Option<Activity>,
+    /// Failed attempts from browsers that are not known to the account.
+    pub failed_elsewhere: FailedAttempts,
+    /// Failed attempts from browsers that are.
+    pub failed_in_known: FailedAttempts,
+    /// What is open.
+    pub open: OpenAccess,
+    /// The browsers that are known to the account.
+    pub known_browsers: usize,
+}
+
+/// What gives access to an account at a moment, beside its password.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpenAccess {
+    /// Living sessions.
+    pub sessions: usize,
+    /// Access tokens that have not expired.
+    pub access_tokens: usize,
+}
+
+impl OpenAccess {
+    /// What gives access to this account now.
+    pub fn of(store: &dyn Store, user: &User, now: Moment) -> Result<Self> {
+        let tokens = access_tokens::of_user(store, &user.id)?;
+        Ok(Self {
+            sessions: sessions::of_user(store, &user.id, now)?.len(),
+            access_tokens: tokens.iter().filter(|it| !access_tokens::is_ended(it, now)).count(),
+        })
+    }
+}
+
+impl UserStatus {
+    /// The state of this account now.
+    pub fn of(store: &dyn Store, user: &User, now: Moment) -> Result<Self> {
+        let (failed_elsewhere, failed_in_known) = throttle::failed_attempts(store, user, now)?;
+        Ok(Self {
+            keys: keys::of_user(store, &user.id)?,
+            last_sign_in: last_sign_in(store, user, now)?,
+            failed_elsewhere,
+            failed_in_known,
+            open: OpenAccess::of(store, user, now)?,
+            known_browsers: devices::of_user(store, &user.id, now)?.len(),
+        })
+    }
+}
+
+/// The last sign-in: as the audit log has it, or else, as records are kept for a while only, what the sessions
+/// and the known browsers of the account tell.
+fn last_sign_in(store: &dyn Store, user: &User, now: Moment) -> Result<Option<Activity>> {
+    if let Some(found) = audit::last_sign_in(store, &user.id)? {
+        return Ok(Some(found));
+    }
+    let at_session = sessions::of_user(store, &user.id, now)?
+        .into_iter()
+        .filter(|it| !sessions::is_imported(it))
+        .map(|it| (it.created_at, it.place.browser, it.place.address));
+    let at_browser = devices::of_user(store, &user.id, now)?
+        .into_iter()
+        .map(|it| (it.last_used_at, String::new(), String::new()));
+    let last = at_session.chain(at_browser).max();
+    Ok(last.map(|(at, browser, address)| Activity {
+        at,
+        event: Event::LoginOk,
+        address: Some(address).filter(|it| !it.is_empty()),
+        browser,
+    }))
+}
