@@ -47,6 +47,13 @@ impl Moment {
         self.0
     }
 
+    /// A date and a time in UTC, as in `2026-11-25T14:30:00.000Z` (RFC 3339). `None` if it is none, or before
+    /// 1970.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let time = humantime::parse_rfc3339(text).ok()?;
+        Some(Self(millis(time.duration_since(UNIX_EPOCH).ok()?)))
+    }
+
     /// RFC 3339 with milliseconds, for programs: `2026-11-25T14:30:00.000Z`.
     pub fn rfc3339(self) -> String {
         humantime::format_rfc3339_millis(self.into()).to_string()

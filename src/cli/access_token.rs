@@ -2,21 +2,31 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Access, Done, find, lines, open, record, table};
+use super::change_report::ChangeReport;
+use super::find::{UserArg, find};
+use super::records::record;
+use super::table::{printable, table};
+use super::{Access, Done, lines, open};
 use crate::auth::access_tokens;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
-use crate::store::Store;
+use crate::store::{Store, User};
 use crate::web;
 
 /// `vestibule token`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  vestibule token list anna")]
+#[command(after_help = "Example:\n  vestibule token list anna\n\n\
+    NAME is a username or a sign-in name in any spelling, or the id of a user.\n\n\
+    Exit codes: 0 done; 1 not done, or there is no such user or access token; 2 wrong usage.")]
 pub struct TokenArgs {
     /// Where the database is.
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+
+    /// Print JSON, for scripts: one object per line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 
     /// What to do.
     #[command(subcommand)]
@@ -29,18 +39,17 @@ pub enum TokenAction {
     /// List the access tokens of a user.
     #[command(after_help = "Example:\n  vestibule token list anna --json")]
     List {
-        /// The username, in any spelling.
-        name: String,
-        /// Print one JSON object per line, for scripts.
-        #[arg(long)]
-        json: bool,
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
     },
     /// Revoke an access token of a user.
     #[command(after_help = "Example:\n  vestibule token revoke anna 3fa9c1d20b7e4a65")]
     Revoke {
-        /// The username, in any spelling.
-        name: String,
-        /// Its handle, as listed.
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// The handle of the token: 16 digits as listed, or 8 digits as in the log and the audit log.
         handle: String,
     },
 }
@@ -54,24 +63,43 @@ pub(super) fn run(flags: TokenArgs, now: Moment) -> Done {
     let store = open(&flags.database, access)?;
     let store = &*store;
     match flags.action {
-        TokenAction::List { name, json } => list(store, &name, json, now),
-        TokenAction::Revoke { name, handle } => {
-            let user = find(store, &name)?;
-            let found =
-                access_tokens::revoke(store, &user.id, &handle).map_err(|err| err.to_string())?;
-            let token = found.ok_or_else(|| format!("{name} has no access token {handle}"))?;
-            record(store, &user, (Event::TokenRevoke, &[("token", &token.id.handle())]), now)?;
-            Ok("1 access token is revoked\n".to_owned())
+        TokenAction::List { user } => list(store, &find(store, &user.name)?, flags.json, now),
+        TokenAction::Revoke { user, handle } => {
+            let report = revoke(store, &find(store, &user.name)?, &handle, now)?;
+            Ok(report.text(flags.json))
         }
     }
 }
 
-fn list(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
-    let user = find(store, name)?;
+fn revoke(
+    store: &dyn Store,
+    user: &User,
+    handle: &str,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let found = access_tokens::revoke(store, &user.id, handle).map_err(|err| err.to_string())?;
+    let token = found.ok_or_else(|| {
+        let name = printable(&user.username);
+        let handle = printable(handle);
+        format!(
+            "{name} has no access token {handle}; vestibule token list {name} shows those there are"
+        )
+    })?;
+    let facts = [("token", &*token.id.handle()), ("name", &*token.name)];
+    record(store, user, (Event::TokenRevoke, &facts), now)?;
+    let sentence = format!("the access token {} of {} is revoked", token.name, user.username);
+    let report = ChangeReport::of(user, sentence).with("handle", token.id.public_handle());
+    Ok(report.with("name", token.name).with("access_tokens_ended", 1))
+}
+
+fn list(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     let all = access_tokens::of_user(store, &user.id).map_err(|err| err.to_string())?;
     if as_json {
         let data = all.iter().map(|it| web::json::access_token(it, now));
         return Ok(lines(data));
+    }
+    if all.is_empty() {
+        return Ok(format!("{} has no access token\n", printable(&user.username)));
     }
     let rows: Vec<_> = all
         .iter()
@@ -85,5 +113,5 @@ fn list(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
             ]
         })
         .collect();
-    Ok(table(&["handle", "name", "made", "good until", "last used"], &rows))
+    Ok(table(&["handle", "name", "created", "expires", "last used"], &rows))
 }

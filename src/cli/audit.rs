@@ -1,41 +1,70 @@
-//! What happened that matters for security, as the server keeps it.
+//! `vestibule audit`: what happened that matters for security, as the server and the commands keep it.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Map, Value, json};
 
-use super::{Access, find, open, printable};
+use super::find::ids_on_record;
+use super::moments::{self, WrittenMoment};
+use super::table::Columns;
+use super::{Access, lines, open};
+use crate::auth::audit;
+use crate::auth::events::{Audited, Event};
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
-use crate::cli::serve::parse::period;
-use crate::store::Record;
+use crate::store::{ListedRecord, Record, RecordFilter, Store};
 
 /// `vestibule audit`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  vestibule audit --since 7d --user anna")]
+#[command(after_help = "Examples:\n  \
+    vestibule audit --since 2h\n  \
+    vestibule audit --user anna --event login_fail --event throttled\n  \
+    vestibule audit --since 2026-11-20 --until 2026-11-22 --json\n  \
+    # the last twenty records, and then what happens\n  \
+    vestibule audit --limit 20 --follow\n\n\
+    A moment is a date, a date with a time (in UTC, unless it ends with an offset such as +01:00), or how long \
+    ago it was.")]
 pub struct AuditArgs {
     /// Where the database is.
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// How far back to begin.
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = period)]
-    pub(crate) since: Duration,
+    /// Only records since then. Without it, those of the last 24 hours; with --user, --event, --until or
+    /// --limit all that are kept.
+    #[arg(long, value_name = "DATE|TIME|DURATION", value_parser = moments::read)]
+    since: Option<WrittenMoment>,
 
-    /// Only records of this user; the username in any spelling.
+    /// Only records until then; a date is a whole day.
+    #[arg(long, value_name = "DATE|TIME|DURATION", value_parser = moments::read)]
+    #[arg(conflicts_with = "follow")]
+    until: Option<WrittenMoment>,
+
+    /// Only records of this user: a name in any spelling, or an id. Users who are deleted or renamed are found by
+    /// the names on record.
     #[arg(long, value_name = "NAME")]
-    pub(crate) user: Option<String>,
+    user: Option<String>,
+
+    /// Only records of this event; may be repeated.
+    #[arg(long, value_name = "EVENT", value_parser = event_parser())]
+    #[arg(hide_possible_values = true)]
+    event: Vec<Event>,
+
+    /// Only the latest records, so many of them at most.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 
     /// Keep printing new records until interrupted.
     #[arg(long)]
-    pub(crate) follow: bool,
+    follow: bool,
 
     /// Print one JSON object per line, for scripts.
     #[arg(long)]
-    pub(crate) json: bool,
+    json: bool,
 }
 
 /// Records that are read at once.
@@ -44,52 +73,184 @@ const PAGE: u32 = 1_000;
 /// How often new records are looked for.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Where to begin without any condition.
+const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Fields whose values are numbers.
+const NUMBERS: [&str; 10] = [
+    "access_tokens",
+    "attempts",
+    "keys",
+    "records",
+    "rows",
+    "sessions",
+    "sessions_left_out",
+    "status",
+    "users",
+    "uses",
+];
+
 /// `vestibule audit`: a line for each record. Returns at the end, when nothing more can be written to
 /// `out`, or with one line about why it cannot go on.
 pub(super) fn run(flags: &AuditArgs, out: &mut dyn Write, now: Moment) -> Result<(), String> {
     let store = open(&flags.database, Access::Read)?;
-    let store = &*store;
-    let user = flags.user.as_ref().map(|name| find(store, name)).transpose()?;
-    let is_asked_for = |record: &Record| {
-        let is_theirs = |id: &str| record.user_id.as_deref() == Some(id);
-        user.as_ref().is_none_or(|user| is_theirs(user.id.as_str()))
-    };
-    let since = now.before(flags.since);
+    let filter = filter(&*store, flags, now)?;
+    let mut printer = Printer { store: &*store, out, columns: None, names: HashMap::new() };
     let mut last = 0;
-    loop {
-        let page = store.records_after(last, since, PAGE).map_err(|err| err.to_string())?;
-        let is_all = page.len() < PAGE as usize;
-        for (id, record) in page {
-            last = id;
-            if is_asked_for(&record) && writeln!(out, "{}", line(&record, flags.json)).is_err() {
-                return Ok(());
-            }
+    if let Some(limit) = flags.limit {
+        let mut latest = store.latest_records(&filter, limit).map_err(|err| err.to_string())?;
+        latest.reverse();
+        last = latest.iter().map(|it| it.number).max().unwrap_or(0);
+        if !printer.print(&latest, flags.json)? || !flags.follow {
+            printer.end(flags.json);
+            return Ok(());
         }
-        match (is_all, flags.follow) {
-            (true, false) => return Ok(()),
+    }
+    loop {
+        let page = store.records_after(&filter, last, PAGE).map_err(|err| err.to_string())?;
+        last = page.last().map_or(last, |it| it.number);
+        if !printer.print(&page, flags.json)? {
+            return Ok(());
+        }
+        match (page.len() < PAGE as usize, flags.follow) {
+            (true, false) => break,
             (true, true) => thread::sleep(PAUSE),
             (false, _) => {}
         }
     }
+    printer.end(flags.json);
+    Ok(())
 }
 
-fn line(it: &Record, as_json: bool) -> String {
-    if as_json {
-        let data = json!({
-            "at": it.at.rfc3339(),
-            "event": it.event,
-            "user_id": it.user_id,
-            "address": it.address,
-            "session": it.session,
-            "request": it.request,
-            "detail": it.detail,
-        });
-        return data.to_string();
-    }
-    let named = |name: &str, value: &Option<String>| {
-        value.as_ref().map_or(String::new(), |value| format!(" {name}={value}"))
+/// Which records are asked for.
+fn filter(store: &dyn Store, flags: &AuditArgs, now: Moment) -> Result<RecordFilter, String> {
+    let is_narrow = flags.user.is_some()
+        || !flags.event.is_empty()
+        || flags.until.is_some()
+        || flags.limit.is_some();
+    let since = match flags.since {
+        Some(since) => since.start(now),
+        None if is_narrow => Moment::from_millis(i64::MIN),
+        None => now.before(LATELY),
     };
-    let more = [named("uid", &it.user_id), named("ip", &it.address), named("sess", &it.session)];
-    let detail = if it.detail.is_empty() { "" } else { " " };
-    printable(&format!("{} {}{}{detail}{}", it.at.rfc3339(), it.event, more.concat(), it.detail))
+    let until = flags.until.map_or(Moment::from_millis(i64::MAX), |it| it.end(now));
+    if until < since {
+        return Err("--until is before --since".to_owned());
+    }
+    let user_ids = match &flags.user {
+        Some(user) => ids_on_record(store, user)?,
+        None => Vec::new(),
+    };
+    let events = flags.event.iter().map(|it| it.name()).collect();
+    Ok(RecordFilter { since, until, user_ids, events })
+}
+
+/// Prints records, each on a line.
+struct Printer<'a> {
+    store: &'a dyn Store,
+    out: &'a mut dyn Write,
+    /// `None`: nothing is printed yet.
+    columns: Option<Columns>,
+    /// What users who are deleted were called, by their ids.
+    names: HashMap<String, Option<String>>,
+}
+
+impl Printer<'_> {
+    /// Prints these records, and before the first ones the headings. `false`: nothing more can be written.
+    fn print(&mut self, records: &[ListedRecord], as_json: bool) -> Result<bool, String> {
+        let named = records.iter().map(|it| Ok((it, self.name(it)?)));
+        let named = named.collect::<Result<Vec<_>, String>>()?;
+        let mut text = String::new();
+        if as_json {
+            text = lines(named.iter().map(|(it, name)| data(it, name.as_deref())));
+        } else if !named.is_empty() {
+            let rows: Vec<_> = named.iter().map(|(it, name)| row(it, name.as_deref())).collect();
+            let columns = self.columns.get_or_insert_with(|| {
+                let headings = ["time", "event", "user", "id", "address", "session", "detail"];
+                let mut columns = Columns::of(&headings);
+                for row in &rows {
+                    columns.widen(row);
+                }
+                text.push_str(&columns.heading());
+                columns
+            });
+            text.extend(rows.iter().map(|row| columns.line(row)));
+        }
+        Ok(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).is_ok())
+    }
+
+    /// Says so if there was nothing to print.
+    fn end(&mut self, as_json: bool) {
+        if !as_json && self.columns.is_none() {
+            // What cannot be written is told at the end.
+            let _ = self.out.write_all(b"no records\n");
+        }
+    }
+
+    /// What the user is called whom a record is about, or was called last.
+    fn name(&mut self, it: &ListedRecord) -> Result<Option<String>, String> {
+        let Some(id) = it.record.user_id.as_ref().filter(|_| it.username.is_none()) else {
+            return Ok(it.username.clone());
+        };
+        if let Some(known) = self.names.get(id) {
+            return Ok(known.clone());
+        }
+        let name = audit::former_name(self.store, id).map_err(|err| err.to_string())?;
+        self.names.insert(id.clone(), name.clone());
+        Ok(name)
+    }
+}
+
+/// Whether a record is about a user who is deleted.
+const fn is_of_deleted(it: &ListedRecord) -> bool {
+    it.record.user_id.is_some() && it.username.is_none()
+}
+
+fn row(it: &ListedRecord, name: Option<&str>) -> Vec<String> {
+    let Record { at, event, user_id, address, session, detail, .. } = &it.record;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let gone = if is_of_deleted(it) { " (deleted)" } else { "" };
+    let user = name.map_or_else(|| gone.trim().to_owned(), |name| format!("{name}{gone}"));
+    let mut row = vec![at.rfc3339(), event.clone(), user];
+    row.extend([text(user_id), text(address), text(session), detail.clone()]);
+    row
+}
+
+fn data(it: &ListedRecord, name: Option<&str>) -> Value {
+    let Record { at, event, user_id, address, session, request, detail } = &it.record;
+    json!({
+        "at": at.rfc3339(),
+        "event": event,
+        "user_id": user_id,
+        "user": name,
+        "user_is_deleted": is_of_deleted(it),
+        "address": address,
+        "session": session,
+        "request": request,
+        "detail": detail,
+        "fields": fields(detail),
+    })
+}
+
+/// The fields of a record, numbers as numbers.
+fn fields(detail: &str) -> Map<String, Value> {
+    let value = |name: &str, text: String| match text.parse::<u64>() {
+        Ok(number) if NUMBERS.contains(&name) => number.into(),
+        Ok(_) | Err(_) => Value::String(text),
+    };
+    audit::fields(detail)
+        .into_iter()
+        .map(|(name, text)| {
+            let value = value(&name, text);
+            (name, value)
+        })
+        .collect()
+}
+
+/// The events of the audit log, by their names.
+fn event_parser() -> impl TypedValueParser<Value = Event> {
+    let kept = || Event::ALL.iter().copied().filter(|it| it.audited() != Audited::Never);
+    let find = move |name: String| kept().find(|it| it.name() == name);
+    PossibleValuesParser::new(kept().map(Event::name))
+        .try_map(move |name| find(name).ok_or("there is no such event"))
 }

@@ -3,8 +3,12 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::user::{finish, resting};
-use super::{Done, find, lines, printable, table};
+use super::change_report::{ChangeReport, counts, ended};
+use super::find::{UserArg, find};
+use super::records::record;
+use super::table::{printable, table};
+use super::user::change::{facts, gone, open_access, resting};
+use super::{Done, lines};
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
 use crate::auth::names::Rest;
@@ -20,19 +24,18 @@ pub enum KeyAction {
     /// List the keys of a user and the kind of hash of each password.
     #[command(after_help = "Example:\n  vestibule user key list anna --json")]
     List {
-        /// The username, in any spelling.
-        name: String,
-        /// Print one JSON object per line, for scripts.
-        #[arg(long)]
-        json: bool,
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
     },
     /// Add a key. A sign-in name gets the user's current password; a key of another provider has none.
     #[command(after_help = "Examples:\n  \
         vestibule user key add anna username:anna.onym\n  \
         vestibule user key add anna github:1234567")]
     Add {
-        /// The username, in any spelling.
-        name: String,
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
         /// The provider, a colon, and the ID there; for a sign-in name, username: and the name.
         #[arg(value_name = "PROVIDER:ID")]
         key: String,
@@ -41,8 +44,9 @@ pub enum KeyAction {
     /// stays reserved for a while.
     #[command(after_help = "Example:\n  vestibule user key remove anna github:1234567")]
     Remove {
-        /// The username, in any spelling.
-        name: String,
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
         /// The key, as vestibule user key list shows it.
         #[arg(value_name = "PROVIDER:ID")]
         key: String,
@@ -52,14 +56,18 @@ pub enum KeyAction {
     },
 }
 
-/// Does what was asked for, and comes back with what to print.
-pub(super) fn run(store: &dyn Store, action: KeyAction, now: Moment) -> Done {
+/// Adds or removes a key.
+pub(super) fn change(
+    store: &dyn Store,
+    action: KeyAction,
+    now: Moment,
+) -> Result<ChangeReport, String> {
     match action {
-        KeyAction::Add { name, key } => add(store, &find(store, &name)?, &key, now),
-        KeyAction::Remove { name, key, rest } => {
-            remove(store, &find(store, &name)?, &key, rest.rest(), now)
+        KeyAction::Add { user, key } => add(store, &find(store, &user.name)?, &key, now),
+        KeyAction::Remove { user, key, rest } => {
+            remove(store, &find(store, &user.name)?, &key, rest.rest(), now)
         }
-        KeyAction::List { name, json } => list(store, &find(store, &name)?, json),
+        KeyAction::List { .. } => unreachable!("it changes nothing"),
     }
 }
 
@@ -67,7 +75,7 @@ pub(super) fn run(store: &dyn Store, action: KeyAction, now: Moment) -> Done {
 const BYTES_MAX: usize = 255;
 
 /// Adds a key: a sign-in name with the password that the user has, or what another provider knows them as.
-fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
+fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<ChangeReport, String> {
     let id = read(text)?;
     let written = if let Some(name) = id.sign_in_name() {
         let name = Username::for_sign_up(name)
@@ -79,36 +87,61 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Done {
     };
     let name = printable(&user.username);
     match written.map_err(|err| err.to_string())? {
-        KeyAdded::Done => {
-            let fields = [("key", id.as_str())];
-            finish(store, user, Ok(true), (Event::UserKeyAdd, &fields), now)
-        }
+        KeyAdded::Done => {}
         KeyAdded::Taken if one_of(store, user, &id)?.is_some() => {
-            Err(format!("{name} has the key {text} already"))
+            return Err(format!("{name} has the key {text} already"));
         }
-        KeyAdded::Taken => Err(format!("somebody else has the key {text}, or the name in it")),
-        KeyAdded::NameReserved => Err(resting(id.provider_user_id())),
-        KeyAdded::NoUser => Err(format!("there is no user {name} any more")),
+        KeyAdded::Taken => {
+            return Err(format!("another user has the key {text}, or the name in it"));
+        }
+        KeyAdded::NameReserved => return Err(resting(id.provider_user_id())),
+        KeyAdded::NoUser => return Err(gone(user)),
     }
+    let added = one_of(store, user, &id)?.ok_or_else(|| gone(user))?;
+    record(store, user, (Event::UserKeyAdd, &[("key", added.id.as_str())]), now)?;
+    let sentence = format!("{name} has the key {} now", line(&added));
+    Ok(ChangeReport::of(user, sentence).with("key", data(&added)))
 }
 
 /// Removes a key. Whatever may have begun with it ends: sessions, access tokens and reset links.
-fn remove(store: &dyn Store, user: &User, text: &str, rest: Rest, now: Moment) -> Done {
+fn remove(
+    store: &dyn Store,
+    user: &User,
+    text: &str,
+    rest: Rest,
+    now: Moment,
+) -> Result<ChangeReport, String> {
     let id = read(text)?;
-    let none = || format!("{} has no key {text}", printable(&user.username));
+    let name = printable(&user.username);
+    let none = || format!("{name} has no key {text}; vestibule user key list shows the keys");
     let found = one_of(store, user, &id)?.ok_or_else(none)?;
+    let open = open_access(store, user, now)?;
     let is_done = keys::delete(store, &user.id, &found.id, rest, now);
     if !is_done.map_err(|err| err.to_string())? {
         return Err(none());
     }
-    let fields = [("key", found.id.as_str())];
-    finish(store, user, Ok(true), (Event::UserKeyRemove, &fields), now)
+    let counts = counts(open);
+    let facts = [&[("key", found.id.as_str())], &facts(&counts)[..]].concat();
+    record(store, user, (Event::UserKeyRemove, &facts), now)?;
+    let left = of(store, user)?;
+    let hint = if sign_in_names(&left).is_empty() {
+        "; no key is left to sign in with by a password"
+    } else {
+        ""
+    };
+    let key = found.id.as_str();
+    let sentence = format!("the key {key} of {name} is removed; {}{hint}", ended(open));
+    Ok(ChangeReport::of(user, sentence).with("key", data(&found)).ending(open))
 }
 
-fn list(store: &dyn Store, user: &User, as_json: bool) -> Done {
+/// Lists the keys of a user.
+pub(super) fn list(store: &dyn Store, user: &User, as_json: bool) -> Done {
     let all = of(store, user)?;
     if as_json {
         return Ok(lines(all.iter().map(data)));
+    }
+    if all.is_empty() {
+        return Ok(format!("{} has no key\n", printable(&user.username)));
     }
     let row = |it: &Key| {
         let [provider, id] = [it.id.provider(), it.id.provider_user_id()].map(str::to_owned);
@@ -118,7 +151,7 @@ fn list(store: &dyn Store, user: &User, as_json: bool) -> Done {
 }
 
 /// All keys of a user, by their ids.
-pub(super) fn of(store: &dyn Store, user: &User) -> Result<Vec<Key>, String> {
+fn of(store: &dyn Store, user: &User) -> Result<Vec<Key>, String> {
     keys::of_user(store, &user.id).map_err(|err| err.to_string())
 }
 

@@ -12,6 +12,11 @@ mod manual;
 pub mod output;
 mod terminal;
 mod database;
+mod table;
+mod find;
+mod records;
+mod change_report;
+mod moments;
 pub mod serve;
 mod user;
 mod password;
@@ -43,7 +48,6 @@ use clap_complete::Shell;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
-use unicode_width::UnicodeWidthStr;
 
 use self::access_token::TokenArgs;
 use self::audit::AuditArgs;
@@ -60,16 +64,16 @@ use self::invite::InviteArgs;
 use self::migrate::MigrateArgs;
 use self::output::{Output, Printout};
 use self::proxy_config::ProxyArgs;
+use self::records::record_of;
 use self::restore::RestoreArgs;
 use self::serve::ServeArgs;
 use self::session::SessionArgs;
+pub use self::table::printable;
+use self::table::{counted, table};
 use self::user::UserArgs;
-use crate::auth::events::Event;
-use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::clock::Moment;
-use crate::server::log;
-use crate::store::{Groups, Record, Store, User};
+use crate::store::Groups;
 
 /// What the program can do.
 #[derive(Subcommand)]
@@ -274,80 +278,12 @@ fn tell<T: Into<Printout>, E: Into<Failure>>(
 /// Why something was not done, as one line.
 type Done = Result<String, String>;
 
-fn find(store: &dyn Store, name: &str) -> Result<User, String> {
-    let found = match Username::for_sign_in(name) {
-        Some(name) => users::by_any_name(store, &name).map_err(|err| err.to_string())?,
-        None => None,
-    };
-    found.ok_or_else(|| format!("there is no user {name}"))
-}
-
-/// A text as a terminal may show it: nothing in it moves the cursor.
-pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
-}
-
-/// Rows under headings, in columns that are as wide as they have to be on a terminal, where some
-/// characters take two cells and some none.
-fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| printable(&row[column]).width());
-        cells.chain([headings[column].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..headings.len()).map(width).collect();
-    let mut text = String::new();
-    let mut line = |cells: &[String]| {
-        let pad = |cell: &str, width: &usize| cell.to_owned() + &" ".repeat(width - cell.width());
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| pad(&printable(cell), width));
-        let line = padded.collect::<Vec<_>>().join("  ");
-        writeln!(text, "{}", line.trim_end()).expect("a string takes whatever is written to it");
-    };
-    line(&headings.iter().map(|it| (*it).to_uppercase()).collect::<Vec<_>>());
-    for row in rows {
-        line(row);
-    }
-    text
-}
-
-/// A number of things, as in `1 session` and `2 sessions`.
-fn counted(count: impl std::fmt::Display, thing: &str) -> String {
-    let count = count.to_string();
-    let ending = if count == "1" { "" } else { "s" };
-    format!("{count} {thing}{ending}")
-}
-
 /// Data for scripts: an object a line.
 fn lines(data: impl Iterator<Item = Value>) -> String {
     data.fold(String::new(), |mut text, it| {
         writeln!(text, "{it}").expect("a string takes whatever is written to it");
         text
     })
-}
-
-/// Keeps what was done to a user in the audit trail.
-fn record(
-    store: &dyn Store,
-    user: &User,
-    (event, fields): (Event, &[(&str, &str)]),
-    now: Moment,
-) -> Result<(), String> {
-    let mut record = Record::of_program(event.name(), log::fields(fields), now);
-    record.user_id = Some(user.id.as_str().to_owned());
-    keep(store, record)
-}
-
-/// Keeps what was done to nobody in particular.
-fn record_of(
-    store: &dyn Store,
-    event: Event,
-    fields: &[(&str, &str)],
-    now: Moment,
-) -> Result<(), String> {
-    keep(store, Record::of_program(event.name(), log::fields(fields), now))
-}
-
-fn keep(store: &dyn Store, record: Record) -> Result<(), String> {
-    store.add_records(&[record]).map_err(|err| format!("it is done, but not on record: {err}"))
 }
 
 fn read_groups(text: &str) -> Result<Groups, String> {
@@ -365,26 +301,4 @@ fn drawn(text: &str) -> Done {
     let light = Dense1x2::Light;
     let image = code.render::<Dense1x2>().dark_color(light).light_color(Dense1x2::Dark).build();
     Ok(format!("\n{image}\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_one_thing_as_one() {
-        let all = [0, 1, 2].map(|count| counted(count, "session"));
-        assert_eq!(all, ["0 sessions", "1 session", "2 sessions"]);
-    }
-
-    #[test]
-    fn aligns_columns_whatever_cells_a_character_takes() {
-        let names =
-            ["anna", "\u{5c71}\u{7530}\u{592a}\u{90ce}", "e\u{301}ve", "\u{1f46a}x", "a\u{7}b"];
-        let rows: Vec<_> = names.iter().map(|it| vec![(*it).to_owned(), "x".to_owned()]).collect();
-        let table = table(&["name", "id"], &rows);
-        let starts: Vec<_> = table.lines().map(|line| line[..line.len() - 1].width()).collect();
-        // The last heading is one letter longer.
-        assert_eq!(starts, [11, 10, 10, 10, 10, 10], "{table}");
-    }
 }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::records::of_command;
 use super::{Done, counted};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::serve::NameRestArgs;
 use crate::server::log;
-use crate::store::{self, Record};
+use crate::store;
 
 /// `vestibule restore`.
 #[derive(Args)]
@@ -57,7 +58,7 @@ pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Done {
     let record = |sessions: usize| {
         let (from, sessions) = (from.to_string(), sessions.to_string());
         let fields = [("from", &*from), ("sessions_left_out", &*sessions)];
-        Record::of_program(Event::Restore.name(), log::fields(&fields), now)
+        of_command(Event::Restore, &log::fields(&fields), now)
     };
     let rests_until = flags.rest.rest().end(now);
     let restored = store::restore(&flags.file, to, flags.keep_sessions, rests_until, &record, now)

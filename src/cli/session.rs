@@ -3,20 +3,34 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Access, Done, counted, find, lines, open, record, table};
+use super::change_report::ChangeReport;
+use super::find::{UserArg, find};
+use super::records::record;
+use super::table::{counted, printable, table};
+use super::{Access, Done, lines, open};
 use crate::auth::events::Event;
 use crate::auth::sessions;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
-use crate::store::Store;
+use crate::store::{Session, Store, User};
 
 /// `vestibule session`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  vestibule session end-all anna")]
+#[command(after_help = "Examples:\n  \
+    vestibule session list anna\n  \
+    # by the handle that the log and vestibule audit show\n  \
+    vestibule session end 0b7e4a65\n  \
+    vestibule session end-all anna\n\n\
+    NAME is a username or a sign-in name in any spelling, or the id of a user.\n\n\
+    Exit codes: 0 done; 1 not done, or there is no such user or session; 2 wrong usage.")]
 pub struct SessionArgs {
     /// Where the database is.
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+
+    /// Print JSON, for scripts: one object per line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 
     /// What to do.
     #[command(subcommand)]
@@ -29,25 +43,27 @@ pub enum SessionAction {
     /// List the live sessions of a user.
     #[command(after_help = "Example:\n  vestibule session list anna")]
     List {
-        /// The username, in any spelling.
-        name: String,
-        /// Print one JSON object per line, for scripts.
-        #[arg(long)]
-        json: bool,
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
     },
-    /// End one session of a user.
-    #[command(after_help = "Example:\n  vestibule session end anna 3fa9c1d20b7e4a65")]
+    /// End one session.
+    #[command(after_help = "Examples:\n  \
+        vestibule session end anna 3fa9c1d20b7e4a65\n  \
+        # by the handle that the log and vestibule audit show\n  \
+        vestibule session end 0b7e4a65")]
     End {
-        /// The username, in any spelling.
-        name: String,
-        /// Its handle, as listed.
-        handle: String,
+        /// The handle of the session: 16 digits as listed, or 8 digits as in the log and the audit log. A user
+        /// before it, by name or id, says whose session it has to be.
+        #[arg(value_name = "[NAME] HANDLE", num_args = 1..=2, required = true)]
+        words: Vec<String>,
     },
     /// End all sessions of a user.
     #[command(after_help = "Example:\n  vestibule session end-all anna")]
     EndAll {
-        /// The username, in any spelling.
-        name: String,
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
     },
     /// Delete all dead sessions, as the server also does by itself.
     #[command(after_help = "Example:\n  vestibule session purge")]
@@ -65,34 +81,83 @@ pub(super) fn run(flags: SessionArgs, now: Moment) -> Done {
     };
     let store = open(&flags.database, access)?;
     let store = &*store;
-    match flags.action {
-        SessionAction::List { name, json } => list(store, &name, json, now),
-        SessionAction::End { name, handle } => {
-            let user = find(store, &name)?;
-            let found = sessions::by_handle(store, &user.id, &handle, now)
-                .map_err(|err| err.to_string())?;
-            let session = found.ok_or_else(|| format!("{name} has no session {handle}"))?;
-            sessions::end(store, &session.id).map_err(|err| err.to_string())?;
-            record(store, &user, (Event::SessionEnd, &[("ended", &session.id.handle())]), now)?;
-            Ok("1 session ended\n".to_owned())
+    let report = match flags.action {
+        SessionAction::List { user } => {
+            return list(store, &find(store, &user.name)?, flags.json, now);
         }
-        SessionAction::EndAll { name } => {
-            let user = find(store, &name)?;
-            let count = sessions::end_all(store, &user.id).map_err(|err| err.to_string())?;
-            record(store, &user, (Event::SessionEnd, &[("sessions", &count.to_string())]), now)?;
-            Ok(format!("{} ended\n", counted(count, "session")))
+        SessionAction::End { words } => end(store, &words, now)?,
+        SessionAction::EndAll { user } => end_all(store, &find(store, &user.name)?, now)?,
+        SessionAction::Purge => purge(store, now)?,
+    };
+    Ok(report.text(flags.json))
+}
+
+/// Ends the session that these words name: a handle, or a user and a handle.
+fn end(store: &dyn Store, words: &[String], now: Moment) -> Result<ChangeReport, String> {
+    let (handle, owner) = match words {
+        [name, handle] => (handle, Some(find(store, name)?)),
+        words => (&words[0], None),
+    };
+    let mut found = sessions::all_by_handle(store, handle, now).map_err(|err| err.to_string())?;
+    found.retain(|(user, _)| owner.as_ref().is_none_or(|owner| user.id == owner.id));
+    let (user, session) = match (found.pop(), found.pop(), &owner) {
+        (Some(one), None, _) => one,
+        (Some(_), Some(_), _) => {
+            return Err(format!(
+                "several sessions have the handle {handle}; vestibule session list has longer ones"
+            ));
         }
-        SessionAction::Purge => purge(store, now),
+        (None, _, Some(owner)) => {
+            let name = printable(&owner.username);
+            return Err(format!(
+                "{name} has no session {}; vestibule session list {name} shows those there are",
+                printable(handle)
+            ));
+        }
+        (None, _, None) => return Err(no_handle(store, handle)),
+    };
+    sessions::end(store, &session.id).map_err(|err| err.to_string())?;
+    record(store, &user, (Event::SessionEnd, &[("ended", &session.id.handle())]), now)?;
+    let place = place(&session);
+    let sentence = format!("1 session of {} ended{place}", user.username);
+    let report = ChangeReport::of(&user, sentence).with("handle", session.id.public_handle());
+    Ok(report.with("sessions_ended", 1))
+}
+
+/// Why a word alone names no session: it may be the user whose sessions are meant.
+fn no_handle(store: &dyn Store, word: &str) -> String {
+    let word = printable(word);
+    match find(store, &word) {
+        Ok(_) => format!(
+            "say which session of {word}, as vestibule session list {word} shows them; or vestibule session \
+             end-all {word} ends them all"
+        ),
+        Err(_) => format!("there is no live session {word}"),
     }
 }
 
-fn list(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
-    let user = find(store, name)?;
+/// What a session is recognised by, in brackets.
+fn place(session: &Session) -> String {
+    let known = [&*session.place.browser, &*session.place.address];
+    let known: Vec<_> = known.into_iter().filter(|it| !it.is_empty()).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
+}
+
+fn end_all(store: &dyn Store, user: &User, now: Moment) -> Result<ChangeReport, String> {
+    let live = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?.len();
+    sessions::end_all(store, &user.id).map_err(|err| err.to_string())?;
+    record(store, user, (Event::SessionEnd, &[("sessions", &live.to_string())]), now)?;
+    let sentence = format!("{} of {} ended", counted(live, "session"), user.username);
+    Ok(ChangeReport::of(user, sentence).with("sessions_ended", live))
+}
+
+fn list(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     let all = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?;
     if as_json {
         let data = all.iter().map(|it| {
             json!({
                 "handle": it.id.public_handle(),
+                "log_handle": it.id.handle(),
                 "created_at": it.created_at.rfc3339(),
                 "seen_at": it.seen_at.rfc3339(),
                 "idle_expires": it.idle_expires.rfc3339(),
@@ -102,29 +167,32 @@ fn list(store: &dyn Store, name: &str, as_json: bool, now: Moment) -> Done {
         });
         return Ok(lines(data));
     }
-    let rows: Vec<_> = all
-        .iter()
-        .map(|it| {
-            vec![
-                it.id.public_handle(),
-                it.created_at.minute(),
-                it.seen_at.minute(),
-                it.place.browser.clone(),
-                it.place.address.clone(),
-            ]
-        })
-        .collect();
-    Ok(table(&["handle", "since", "last seen", "browser", "address"], &rows))
+    if all.is_empty() {
+        return Ok(format!("{} has no live session\n", printable(&user.username)));
+    }
+    let row = |it: &Session| {
+        vec![
+            it.id.public_handle(),
+            it.id.handle(),
+            it.created_at.minute(),
+            it.seen_at.minute(),
+            it.place.browser.clone(),
+            it.place.address.clone(),
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    Ok(table(&["handle", "in the log", "since", "last seen", "browser", "address"], &rows))
 }
 
 /// Deletes what is dead, in batches.
-fn purge(store: &dyn Store, now: Moment) -> Done {
+fn purge(store: &dyn Store, now: Moment) -> Result<ChangeReport, String> {
     let mut count = 0;
     loop {
         let deleted = sessions::delete_dead(store, BATCH, now).map_err(|err| err.to_string())?;
         count += deleted;
         if deleted < BATCH as usize {
-            return Ok(format!("{} deleted\n", counted(count, "dead session")));
+            let report = ChangeReport::new(format!("{} deleted", counted(count, "dead session")));
+            return Ok(report.with("dead_sessions_deleted", count));
         }
     }
 }

@@ -3,53 +3,70 @@
 //! Decides which of them an operator means. Whose failures are counted together is decided in
 //! `auth::throttle`.
 
+use super::change_report::ChangeReport;
+use super::find::look_up;
+use super::records::{record, record_of};
 use super::serve::parse::address_or_network;
-use super::{Done, printable, record_of};
+use super::table::{counted, printable};
 use crate::auth::events::Event;
 use crate::auth::throttle;
 use crate::auth::usernames::Username;
-use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
 use crate::base::token;
-use crate::store::{self, Store};
+use crate::store::{Store, User};
 
-/// Works for names without an account too: failures for them are counted alike. A text that is an address may
-/// be a username as well, and is then taken for both.
-pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Done {
-    let name = Username::for_sign_in(typed);
-    let user = name.as_ref().map_or(Ok(None), |it| users::by_any_name(store, it));
-    let is_known = user.map_err(|err| err.to_string())?.is_some();
+/// Works for names that no account has, too: they are counted alike. What reads as an address may be a name as
+/// well, and is taken for both.
+pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
+    let user = look_up(store, typed)?;
     let network = match address_or_network(typed) {
         // An account may be called so.
-        Some(Err(_)) if is_known => None,
+        Some(Err(_)) if user.is_some() => None,
         found => found.transpose()?,
     };
     let Some(network) = network else {
-        let name = name.ok_or(
-            "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
-        )?;
-        unlock_name(store, &name).map_err(|err| err.to_string())?;
-        let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
-        record_of(store, Event::UserUnlock, &[("name", &handle)], now)?;
-        let whose = if is_known { "" } else { ", a name that no account has," };
-        return Ok(format!("failed tries for {}{whose} are forgotten\n", printable(typed)));
+        return match user {
+            Some(user) => unlock_user(store, &user, now),
+            None => unlock_name(store, typed, now),
+        };
     };
     let clients = ClientPrefix::all_of(network.addr(), network.prefix_len())
         .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
-    let forget = || {
-        name.iter().try_for_each(|it| unlock_name(store, it))?;
-        clients.into_iter().try_for_each(|it| throttle::forget_address(store, it))
-    };
-    forget().map_err(|err: store::Error| err.to_string())?;
-    record_of(store, Event::UserUnlock, &[("network", &network.to_string())], now)?;
-    Ok(format!("failed tries from {network} are forgotten\n"))
+    if let Some(user) = user {
+        unlock_user(store, &user, now)?;
+    } else if let Some(name) = Username::for_sign_in(typed) {
+        throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
+    }
+    for client in clients {
+        throttle::forget_address(store, client).map_err(|err| err.to_string())?;
+    }
+    let network = network.to_string();
+    record_of(store, Event::UserUnlock, &[("network", &network)], now)?;
+    let report = ChangeReport::new(format!("failed attempts from {network} are forgotten"));
+    Ok(report.with("network", network))
 }
 
-fn unlock_name(store: &dyn Store, name: &Username) -> store::Result<()> {
-    throttle::forget(store, name.canonical())?;
-    match users::by_any_name(store, name)? {
-        Some(user) => throttle::forget_user(store, &user),
-        None => Ok(()),
-    }
+fn unlock_user(store: &dyn Store, user: &User, now: Moment) -> Result<ChangeReport, String> {
+    let failed = throttle::failed_attempts(store, user, now).map_err(|err| err.to_string())?;
+    throttle::forget_user(store, user).map_err(|err| err.to_string())?;
+    let count = failed.0.attempts.saturating_add(failed.1.attempts);
+    record(store, user, (Event::UserUnlock, &[("attempts", &count.to_string())]), now)?;
+    let attempts = counted(count, "failed attempt");
+    let sentence = format!("{attempts} for {} forgotten", user.username);
+    Ok(ChangeReport::of(user, sentence).with("attempts_forgotten", count))
+}
+
+/// The name is not put on record as it is: it may be a password in the wrong place.
+fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
+    let name = Username::for_sign_in(typed).ok_or(
+        "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
+    )?;
+    throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
+    let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
+    record_of(store, Event::UserUnlock, &[("name", &handle)], now)?;
+    let typed = printable(typed);
+    let sentence =
+        format!("failed attempts for {typed}, a name that no account has, are forgotten");
+    Ok(ChangeReport::new(sentence).with("name", typed))
 }

@@ -37,7 +37,7 @@ const HOMES: [(&str, &[&str]); 28] = [
     ("ipnet", &["server/gate", "cli/serve", "web/client_ip", "web/settings"]),
     ("ureq", &["cli/doctor"]),
     ("strsim", &["cli/environment"]),
-    ("unicode_width", &["cli/mod"]),
+    ("unicode_width", &["cli/table"]),
     ("public_suffix", &["base/origin"]),
 ];
 

@@ -29,12 +29,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output::Output;
+use super::records::of_command;
 use super::terminal::watched;
 use super::{Failure, counted};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::new_file::NewFile;
-use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
+use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Store};
 use candidate::Candidate;
 pub use csv::CsvOptions;
 pub use flags::ImportArgs;
@@ -170,7 +171,7 @@ pub fn bring(
     });
     report.is_written = !order.dry_run && refusal.is_none() && report.users.new > 0;
     if let Some(store) = store.filter(|_| report.is_written) {
-        let record = Record::of_program(Event::Import.name(), report.facts(), now);
+        let record = of_command(Event::Import, &report.facts(), now);
         let kept = store.add_records(&[record]);
         kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
     }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::sign_in::{SignForm, caller, check_new_password};
+use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::sessions;
@@ -42,7 +43,8 @@ pub(in crate::web) fn delete(call: &SignedInCall<'_>) -> Answered {
     }
     users::delete(call.store(), &call.user().id, call.site.auth.rules.rest, call.now)?;
     let response = call.done("/login", &json!({ "deleted": true }));
-    Ok(call.forget(response).noting(call.note(Event::AccountDelete)))
+    let note = call.note(Event::AccountDelete).with(audit::NAME, &*call.user().username);
+    Ok(call.forget(response).noting(note))
 }
 
 fn try_change(call: &SignedInCall<'_>) -> Result<Result<Response, Refusal>, Error> {

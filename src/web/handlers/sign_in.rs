@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::auth::audit;
 use crate::auth::devices;
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
@@ -266,6 +267,10 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
     let next = call.next();
     let event = if form == SignForm::SignUp { Event::SignupOk } else { Event::LoginOk };
     let note = note_of(event, user, &started.session);
+    let note = match form {
+        SignForm::SignUp => note.with(audit::NAME, &*user.username),
+        SignForm::SignIn => note,
+    };
     let note = match invite {
         Some(invite) => note.with("invite", invite.handle()),
         None => note,

@@ -128,7 +128,8 @@ fn keeps_a_record_of_a_restore() {
     let it = Kept::new();
     said(&it.restore(&["--yes"]));
     let told = said(&on(&it.database(), &["audit"]));
-    assert!(told.contains(" restore from=") && told.contains("sessions_left_out=50"), "{told}");
+    assert!(told.contains("  restore  ") && told.contains("  from="), "{told}");
+    assert!(told.contains(" sessions_left_out=50 by="), "{told}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What an operator types, with the real program.
 
 mod admin;
+mod answers;
 pub(crate) mod backup;
 pub(crate) mod copy;
 mod doctor;

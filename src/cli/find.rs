@@ -1,0 +1,62 @@
+//! Which user an operator means: by name, or by id as the logs tell it.
+
+use clap::Args;
+
+use super::table::printable;
+use crate::auth::usernames::Username;
+use crate::auth::{audit, users};
+use crate::store::{Store, User, UserId};
+
+/// The user whom a command is about.
+#[derive(Args)]
+pub struct UserArg {
+    /// The username or a sign-in name, in any spelling; or the id of the user.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// The user with this name, in any spelling, or else with this id; an error if there is none.
+pub(super) fn find(store: &dyn Store, text: &str) -> Result<User, String> {
+    look_up(store, text)?.ok_or_else(|| format!("there is no user {}", printable(text)))
+}
+
+/// The user with this name, in any spelling, or else with this id. A text that is the name of one user and the id
+/// of another is refused, as everybody can choose a name and the command may be meant for the other one.
+pub(super) fn look_up(store: &dyn Store, text: &str) -> Result<Option<User>, String> {
+    let fault = |err: crate::store::Error| err.to_string();
+    let by_name = match Username::for_sign_in(text) {
+        Some(name) => users::by_any_name(store, &name).map_err(fault)?,
+        None => None,
+    };
+    let by_id = users::get(store, &UserId::new(text.to_owned())).map_err(fault)?;
+    match (by_name, by_id) {
+        (Some(named), Some(other)) if named.id != other.id => Err(format!(
+            "{} is the name of the user with the id {} and the id of the user {}; write it in the other way",
+            printable(text),
+            named.id.as_str(),
+            printable(&other.username)
+        )),
+        (by_name, by_id) => Ok(by_name.or(by_id)),
+    }
+}
+
+/// The ids whose records are about this user, by name or id; also of users who are deleted, and of users who
+/// were called so and are renamed, as far as records tell.
+pub(super) fn ids_on_record(store: &dyn Store, text: &str) -> Result<Vec<String>, String> {
+    if let Some(user) = look_up(store, text)? {
+        return Ok(vec![user.id.as_str().to_owned()]);
+    }
+    let fault = |err: crate::store::Error| err.to_string();
+    if audit::knows(store, text).map_err(fault)? {
+        return Ok(vec![text.to_owned()]);
+    }
+    let ids = match Username::for_sign_in(text) {
+        Some(name) => audit::former_users(store, &name).map_err(fault)?,
+        None => Vec::new(),
+    };
+    if ids.is_empty() {
+        let text = printable(text);
+        return Err(format!("there is no user {text}, and no record about one of that name or id"));
+    }
+    Ok(ids)
+}

@@ -1,0 +1,103 @@
+//! Text in columns, as a terminal shows it: some characters take two cells and some none.
+
+use std::fmt::Write;
+
+use unicode_width::UnicodeWidthStr;
+
+/// A text as a terminal may show it: nothing in it moves the cursor.
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+/// Rows under headings, in columns that are as wide as they have to be.
+pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let mut columns = Columns::of(headings);
+    for row in rows {
+        columns.widen(row);
+    }
+    let mut text = columns.heading();
+    for row in rows {
+        text.push_str(&columns.line(row));
+    }
+    text
+}
+
+/// Columns under headings.
+pub(super) struct Columns {
+    headings: Vec<String>,
+    widths: Vec<usize>,
+}
+
+impl Columns {
+    /// Columns that are as wide as their headings.
+    pub(super) fn of(headings: &[&str]) -> Self {
+        let headings: Vec<_> = headings.iter().map(|it| it.to_uppercase()).collect();
+        let widths = headings.iter().map(|it| it.width()).collect();
+        Self { headings, widths }
+    }
+
+    /// Makes them wide enough for a row.
+    pub(super) fn widen(&mut self, row: &[String]) {
+        for (width, cell) in self.widths.iter_mut().zip(row) {
+            *width = (*width).max(printable(cell).width());
+        }
+    }
+
+    /// The line of headings.
+    pub(super) fn heading(&self) -> String {
+        self.line(&self.headings)
+    }
+
+    /// A row as a line. A cell that is wider than its column pushes the others to the right.
+    pub(super) fn line(&self, row: &[String]) -> String {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&self.widths) {
+            let cell = printable(cell);
+            let space = width.saturating_sub(cell.width()) + 2;
+            write!(line, "{cell}{:space$}", "").expect("a string takes whatever is written to it");
+        }
+        line.truncate(line.trim_end().len());
+        line.push('\n');
+        line
+    }
+}
+
+/// A number of things, as in `1 session` and `2 sessions`.
+pub(super) fn counted(count: impl std::fmt::Display, thing: &str) -> String {
+    let count = count.to_string();
+    let ending = if count == "1" { "" } else { "s" };
+    format!("{count} {thing}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_one_thing_as_one() {
+        let all = [0, 1, 2].map(|count| counted(count, "session"));
+        assert_eq!(all, ["0 sessions", "1 session", "2 sessions"]);
+    }
+
+    #[test]
+    fn aligns_columns_whatever_cells_a_character_takes() {
+        let names =
+            ["anna", "\u{5c71}\u{7530}\u{592a}\u{90ce}", "e\u{301}ve", "\u{1f46a}x", "a\u{7}b"];
+        let rows: Vec<_> = names.iter().map(|it| vec![(*it).to_owned(), "x".to_owned()]).collect();
+        let table = table(&["name", "id"], &rows);
+        let starts: Vec<_> = table.lines().map(|line| line[..line.len() - 1].width()).collect();
+        // The last heading is one letter longer.
+        assert_eq!(starts, [11, 10, 10, 10, 10, 10], "{table}");
+    }
+
+    #[test]
+    fn lets_a_cell_that_is_too_wide_push_the_others() {
+        let columns = Columns::of(&["name", "id"]);
+        let line = |name: &str| columns.line(&[name.to_owned(), "7".to_owned()]);
+        assert_eq!(
+            (line("ann"), line("\u{5c71}\u{7530}\u{592a}")),
+            ("ann   7\n".into(), "\u{5c71}\u{7530}\u{592a}  7\n".into())
+        );
+        assert_eq!(columns.heading(), "NAME  ID\n");
+    }
+}

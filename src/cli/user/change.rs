@@ -1,0 +1,241 @@
+//! What makes, names and removes accounts: `vestibule user add`, `passwd`, `rename`, `delete`, `free`, `email`.
+
+use super::show::named;
+use crate::auth::audit;
+use crate::auth::events::Event;
+use crate::auth::keys::{self as auth_keys, NewKey};
+use crate::auth::names::{self, Rest};
+use crate::auth::throttle;
+use crate::auth::user_status::OpenAccess;
+use crate::auth::usernames::Username;
+use crate::auth::users;
+use crate::base::clock::Moment;
+use crate::base::password::{Cost, Hasher};
+use crate::cli::change_report::{ChangeReport, counts, ended};
+use crate::cli::keys::sign_in_names;
+use crate::cli::password::PasswordArgs;
+use crate::cli::read_groups;
+use crate::cli::records::{record, record_of};
+use crate::cli::table::printable;
+use crate::store::{self, KeyId, PasswordSet, Store, User, UserAdded, UserRenamed};
+
+/// Makes an account. Opens the database last, so that none is made for a user who cannot be added.
+pub(super) fn add(
+    open: impl FnOnce() -> Result<Box<dyn Store>, String>,
+    typed: &str,
+    password: Option<&str>,
+    (groups, rules): (&str, &PasswordArgs),
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let name = username(typed)?;
+    let groups = read_groups(groups)?;
+    let password = password.map(|typed| rules.accept(typed, &name)).transpose()?;
+    let store = open()?;
+    let store = &*store;
+    let hasher = Hasher::new(1, Cost::OWASP);
+    let id = KeyId::username(name.canonical());
+    let key = NewKey { id: &id, password: password.as_ref() };
+    let created = users::create_in_groups(store, &hasher, &name, groups, Some(&key), now);
+    let (added, user) = created.map_err(|err| err.to_string())?;
+    match added {
+        UserAdded::Done => {}
+        UserAdded::NameReserved => return Err(resting(typed)),
+        UserAdded::NameTaken => return Err(taken(typed)),
+    }
+    let has_password = password.is_some();
+    let facts = [
+        (audit::NAME, &*user.username),
+        ("groups", user.groups.as_str()),
+        ("password", if has_password { "yes" } else { "no" }),
+    ];
+    record(store, &user, (Event::UserAdd, &facts), now)?;
+    let with = if has_password { "with a password" } else { "without a password" };
+    let sentence = format!(
+        "{} is added, {with}; groups: {}; id {}",
+        user.username,
+        named(user.groups.as_str(), "none"),
+        user.id.as_str()
+    );
+    let groups: Vec<_> = user.groups.iter().collect();
+    Ok(ChangeReport::of(&user, sentence).with("groups", groups).with("has_password", has_password))
+}
+
+/// Sets the password of all keys that have one, and ends every session, access token and reset link, as a
+/// new password always does.
+pub(super) fn set_password(
+    store: &dyn Store,
+    user: &User,
+    typed: &str,
+    rules: &PasswordArgs,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let name = Username::for_sign_in(&user.username).ok_or("the name is none to sign in with")?;
+    let password = rules.accept(typed, &name)?;
+    let hasher = Hasher::new(1, Cost::OWASP);
+    let open = open_access(store, user, now)?;
+    let written = auth_keys::set_password(store, &hasher, &user.id, Some(&password));
+    match written.map_err(|err| err.to_string())? {
+        PasswordSet::Done => {}
+        PasswordSet::NameTaken => {
+            return Err(format!("another user signs in as {}", printable(&user.username)));
+        }
+        PasswordSet::NoUser => return Err(gone(user)),
+    }
+    // Guesses at the old password must not keep its owner from signing in with the new one.
+    throttle::forget_user(store, user).map_err(|err| err.to_string())?;
+    record(store, user, (Event::UserPasswd, &facts(&counts(open))), now)?;
+    let keys = auth_keys::of_user(store, &user.id).map_err(|err| err.to_string())?;
+    let names = sign_in_names(&keys);
+    let mut sentence = format!("the password of {} is set; {}", user.username, ended(open));
+    if names != [&*user.canonical_username] {
+        // An import may have brought others over.
+        sentence = format!("{sentence}; it goes with the sign-in name {}", names.join(" or "));
+    }
+    Ok(ChangeReport::of(user, sentence).ending(open).with("sign_in_names", names))
+}
+
+/// Gives a user another name.
+pub(super) fn rename(
+    store: &dyn Store,
+    user: &User,
+    typed: &str,
+    rest: Rest,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let name = username(typed)?;
+    match users::rename(store, &user.id, &name, rest, now).map_err(|err| err.to_string())? {
+        UserRenamed::Done => {}
+        UserRenamed::NameTaken => return Err(taken(typed)),
+        UserRenamed::NameReserved => return Err(resting(typed)),
+        UserRenamed::NoUser => return Err(gone(user)),
+    }
+    let (from, to) = (&*user.username, name.typed());
+    record(store, user, (Event::UserRename, &[("from", from), ("to", to)]), now)?;
+    // The same name in another spelling stays theirs.
+    let rests = rest.end(now).filter(|_| user.canonical_username != name.canonical());
+    let now_named = User { username: to.to_owned(), ..user.clone() };
+    let sentence = format!("{from} is called {to} now{}", reserved(rests, "the old name"));
+    let report = ChangeReport::of(&now_named, sentence).with("old_username", from);
+    Ok(report.with("reserved_until", rests.map(Moment::rfc3339)))
+}
+
+/// Deletes a user.
+pub(super) fn delete(
+    store: &dyn Store,
+    user: &User,
+    is_meant: bool,
+    rest: Rest,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let name = printable(&user.username);
+    let open = open_access(store, user, now)?;
+    if !is_meant {
+        return Err(format!(
+            "{name} would be deleted for good, with {}; say --yes if that is meant",
+            "all keys, sessions and access tokens"
+        ));
+    }
+    if !users::delete(store, &user.id, rest, now).map_err(|err| err.to_string())? {
+        return Err(gone(user));
+    }
+    let counts = counts(open);
+    let facts = [&[(audit::NAME, &*user.username)], &facts(&counts)[..]].concat();
+    record(store, user, (Event::UserDelete, &facts), now)?;
+    let rests = rest.end(now);
+    let sentence = format!("{name} is deleted; {}{}", ended(open), reserved(rests, "the name"));
+    let report = ChangeReport::of(user, sentence).ending(open);
+    Ok(report.with("reserved_until", rests.map(Moment::rfc3339)))
+}
+
+/// Lets a name that rests be taken again: one that is typed, or that a deleted user with this id had.
+pub(super) fn free(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
+    let former = audit::former_name(store, typed).map_err(|err| err.to_string())?;
+    let candidates = [Some(typed.to_owned()), former];
+    for text in candidates.into_iter().flatten() {
+        let Some(name) = Username::for_sign_in(&text) else { continue };
+        if names::free(store, &name).map_err(|err| err.to_string())? {
+            record_of(store, Event::UserFree, &[(audit::NAME, name.typed())], now)?;
+            let report = ChangeReport::new(format!("the name {text} can be taken again"));
+            return Ok(report.with("username", text));
+        }
+    }
+    Err(format!("the name {} is not reserved", printable(typed)))
+}
+
+/// Sets the e-mail address of a user.
+pub(super) fn set_email(
+    store: &dyn Store,
+    user: &User,
+    text: &str,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let email = match text {
+        "" => String::new(),
+        text => users::email(text).ok_or("write the address as in anna@example.com, in ASCII")?,
+    };
+    let report = |sentence: String| {
+        let report = ChangeReport::of(user, sentence).with("email", &*email);
+        report.with("old_email", &*user.email).with("changed", email != user.email)
+    };
+    let (name, new, old) = (&user.username, named(&email, "none"), named(&user.email, "none"));
+    if email == user.email {
+        return Ok(report(format!("the e-mail address of {name} is {new} already")));
+    }
+    see_that_it_is_done(users::set_email(store, &user.id, &email), user)?;
+    let facts = [("email", &*email), ("before", &*user.email)];
+    record(store, user, (Event::UserEmail, &facts), now)?;
+    Ok(report(format!("the e-mail address of {name} is {new} now; before: {old}")))
+}
+
+/// What gives access to the account of a user before it is changed.
+pub(in crate::cli) fn open_access(
+    store: &dyn Store,
+    user: &User,
+    now: Moment,
+) -> Result<OpenAccess, String> {
+    OpenAccess::of(store, user, now).map_err(|err| err.to_string())
+}
+
+/// Fields of a record as they are handed on.
+pub(in crate::cli) fn facts<'a>(fields: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
+    fields.iter().map(|(name, value)| (*name, &**value)).collect()
+}
+
+/// An error if a change found no user.
+pub(super) fn see_that_it_is_done(done: store::Result<bool>, user: &User) -> Result<(), String> {
+    match done {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(gone(user)),
+        Err(err) => Err(err.to_string()),
+    }
+}
+
+/// Why nothing was changed of a user who was deleted meanwhile.
+pub(in crate::cli) fn gone(user: &User) -> String {
+    format!("{} was deleted in the meantime", printable(&user.username))
+}
+
+fn username(typed: &str) -> Result<Username, String> {
+    let name = Username::for_sign_up(typed);
+    name.ok_or_else(|| {
+        "a name has 4 to 31 visible characters, with no space at either end".to_owned()
+    })
+}
+
+fn taken(typed: &str) -> String {
+    format!("another user is called {} already, or signs in with it", printable(typed))
+}
+
+/// Why a name cannot be given that rests.
+pub(in crate::cli) fn resting(typed: &str) -> String {
+    let name = printable(typed);
+    format!(
+        "the name {name} is reserved: an account had it that apps may still know; vestibule user free {name} \
+         lets it be taken again"
+    )
+}
+
+/// Until when a name is reserved, at the end of a sentence.
+fn reserved(until: Option<Moment>, name: &str) -> String {
+    until.map_or(String::new(), |until| format!("; {name} stays reserved until {}", until.minute()))
+}

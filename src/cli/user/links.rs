@@ -1,0 +1,48 @@
+//! `vestibule user reset-link`: a link with which a user sets a new password.
+
+use serde_json::json;
+
+use super::change::gone;
+use crate::auth::events::Event;
+use crate::auth::one_time_tokens::{self, Purpose};
+use crate::base::base_url::BaseUrl;
+use crate::base::clock::Moment;
+use crate::cli::drawn;
+use crate::cli::output::Printout;
+use crate::cli::records::record;
+use crate::cli::table::printable;
+use crate::store::{Store, User};
+
+/// Makes a reset link.
+pub(super) fn reset(
+    store: &dyn Store,
+    user: &User,
+    origin: &BaseUrl,
+    (as_qr, as_json): (bool, bool),
+    now: Moment,
+) -> Result<Printout, String> {
+    let name = printable(&user.username);
+    if user.disabled_at.is_some() {
+        return Err(format!("{name} is disabled; vestibule user enable comes first"));
+    }
+    let made = one_time_tokens::create(store, &user.id, Purpose::ResetPassword, now)
+        .map_err(|err| err.to_string())?;
+    let token = made.ok_or_else(|| gone(user))?;
+    let lost =
+        format!("a reset link for {name} was made and not shown; another one will take its place");
+    let unshown = |cause: String| format!("{lost} ({cause})");
+    let until = now.after(one_time_tokens::life(Purpose::ResetPassword)).rfc3339();
+    record(store, user, (Event::ResetLink, &[("until", &until)]), now).map_err(unshown)?;
+    let link = format!("{origin}/reset?token={}", token.reveal());
+    let text = if as_json {
+        let id = user.id.as_str();
+        let data = json!({
+            "user_id": id, "username": user.username, "link": link, "expires_at": until,
+        });
+        format!("{data}\n")
+    } else {
+        let drawn = if as_qr { drawn(&link).map_err(unshown)? } else { String::new() };
+        format!("{link}\n{drawn}")
+    };
+    Ok(Printout { text, lost: Some(lost) })
+}

@@ -1,0 +1,121 @@
+//! `vestibule user list`: which users there are.
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::auth::usernames::canonical;
+use crate::auth::users;
+use crate::base::clock::Moment;
+use crate::cli::find::find;
+use crate::cli::table::{counted, table};
+use crate::cli::{Done, lines};
+use crate::store::{Store, User, UserFilter, UserOrder, UserPage};
+
+/// Which users are listed, and how.
+#[derive(Args)]
+pub struct ListArgs {
+    /// Only users in this group.
+    #[arg(long, value_name = "GROUP", value_parser = group)]
+    group: Option<String>,
+    /// Only disabled users.
+    #[arg(long)]
+    disabled: bool,
+    /// Only users without a password.
+    #[arg(long)]
+    no_password: bool,
+    /// Only users with this in their username, in a sign-in name or the id of another key, or in the e-mail
+    /// address; upper and lower case are the same.
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// The order: by name, or by creation with the oldest first.
+    #[arg(long, value_name = "ORDER", default_value = "name")]
+    sort: SortArg,
+    /// Reverse the order.
+    #[arg(long)]
+    reverse: bool,
+    /// Users to list, at most.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Go on behind this user, as a list with --limit says at its end; a name or an id.
+    #[arg(long, value_name = "NAME")]
+    after: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SortArg {
+    Name,
+    Created,
+}
+
+/// Lists users, and says how many there are.
+pub(super) fn run(store: &dyn Store, args: &ListArgs, as_json: bool) -> Done {
+    let filter = UserFilter {
+        group: args.group.clone(),
+        only_disabled: args.disabled,
+        only_without_password: args.no_password,
+        search: args.search.as_deref().map(canonical),
+    };
+    let after = args.after.as_ref().map(|name| find(store, name)).transpose()?;
+    let order = match args.sort {
+        SortArg::Name => UserOrder::Name,
+        SortArg::Created => UserOrder::Created,
+    };
+    // One more tells whether there are more.
+    let limit = args.limit.map(|it| it.saturating_add(1));
+    let page = UserPage { order, is_reversed: args.reverse, after: after.as_ref(), limit };
+    let mut all = users::list(store, &filter, &page).map_err(|err| err.to_string())?;
+    let has_more = args.limit.is_some_and(|limit| all.len() > limit as usize);
+    if has_more {
+        all.pop();
+    }
+    if as_json {
+        return Ok(lines(all.iter().map(data)));
+    }
+    let mut count = counted(all.len(), "user");
+    if has_more || after.is_some() {
+        let total = users::count(store, &filter).map_err(|err| err.to_string())?;
+        count = format!("{} of {}", all.len(), counted(total, "user"));
+    }
+    if let Some(last) = all.last().filter(|_| has_more) {
+        count.push_str("; the next ones: --after ");
+        count.push_str(last.id.as_str());
+    }
+    let rows: Vec<_> = all.iter().map(row).collect();
+    let headings = ["name", "id", "created", "groups", "email", "state"];
+    let shown = if rows.is_empty() { String::new() } else { table(&headings, &rows) + "\n" };
+    Ok(format!("{shown}{count}\n"))
+}
+
+fn row(user: &User) -> Vec<String> {
+    let state = if user.disabled_at.is_some() { "disabled" } else { "" };
+    vec![
+        user.username.clone(),
+        user.id.as_str().to_owned(),
+        user.created_at.minute(),
+        user.groups.as_str().to_owned(),
+        user.email.clone(),
+        state.to_owned(),
+    ]
+}
+
+/// A user as a script gets to see them.
+pub(super) fn data(user: &User) -> Value {
+    let groups: Vec<_> = user.groups.iter().collect();
+    json!({
+        "id": user.id.as_str(),
+        "username": user.username,
+        "canonical_username": user.canonical_username,
+        "groups": groups,
+        "email": user.email,
+        "created_at": user.created_at.rfc3339(),
+        "disabled_at": user.disabled_at.map(Moment::rfc3339),
+        "disabled_reason": user.disabled_reason,
+    })
+}
+
+fn group(text: &str) -> Result<String, String> {
+    let one = users::groups(text).filter(|it| it.iter().count() == 1);
+    let one =
+        one.ok_or("a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores")?;
+    Ok(one.as_str().to_owned())
+}

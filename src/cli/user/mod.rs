@@ -1,0 +1,290 @@
+//! `vestibule user`: adds, changes, shows and deletes accounts.
+
+mod access;
+pub(super) mod change;
+mod groups;
+mod links;
+mod list;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use self::list::ListArgs;
+use super::change_report::ChangeReport;
+use super::find::{UserArg, find};
+use super::keys::{self, KeyAction};
+use super::password::PasswordArgs;
+use super::unlock;
+use super::{Access, Done, open};
+use crate::base::base_url::BaseUrl;
+use crate::base::clock::Moment;
+use crate::cli::database::DatabaseArgs;
+use crate::cli::output::Printout;
+use crate::cli::serve::NameRestArgs;
+use crate::cli::serve::parse::base_url;
+use crate::store::Store;
+
+/// `vestibule user`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    vestibule user add anna --groups staff\n  \
+    vestibule user groups anna admin,staff\n  \
+    vestibule user disable anna --reason 'left the company'\n\n\
+    NAME is a username or a sign-in name in any spelling, or the id of a user. What is the name of one user and \
+    the id of another is refused.\n\n\
+    Exit codes: 0 done, or there was nothing to do; 1 not done, or there is no such user; 2 wrong usage.")]
+pub struct UserArgs {
+    /// Where the database is.
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+
+    /// Print JSON, for scripts: one object per line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) action: UserAction,
+}
+
+/// What can be done with a user.
+#[derive(Subcommand)]
+pub enum UserAction {
+    /// Create an account, also where --signup is closed. The password comes from a prompt, or from
+    /// standard input as one line.
+    #[command(after_help = "Example:\n  vestibule user add anna --groups staff < password")]
+    Add {
+        /// The username.
+        name: String,
+        /// Create it without a password.
+        #[arg(long)]
+        no_password: bool,
+        /// Groups, comma-separated.
+        #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
+        groups: String,
+        /// Which passwords are accepted.
+        #[command(flatten)]
+        rules: PasswordArgs,
+    },
+    /// List users: all, or those that meet every condition.
+    #[command(after_help = "Examples:\n  \
+        vestibule user list --group staff --disabled\n  \
+        # the twenty newest accounts\n  \
+        vestibule user list --sort created --reverse --limit 20\n  \
+        vestibule user list --search @example.com --json")]
+    List(Box<ListArgs>),
+    /// Set a user's password, from a prompt or from standard input as one line. It replaces the password
+    /// of every key of the user; sessions, access tokens and reset links end, and failed attempts are
+    /// forgotten.
+    #[command(after_help = "Example:\n  vestibule user passwd anna < password")]
+    Passwd {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// Which passwords are accepted.
+        #[command(flatten)]
+        rules: PasswordArgs,
+    },
+    /// Rename a user, who signs in with the new name from then on. Reset links end.
+    #[command(after_help = "Example:\n  vestibule user rename anna anna.onym")]
+    Rename {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// The new username.
+        new_name: String,
+        /// How long the old name rests.
+        #[command(flatten)]
+        rest: NameRestArgs,
+    },
+    /// List, add and remove the keys of a user: sign-in names and IDs of other providers.
+    #[command(after_help = "Example:\n  vestibule user key list anna")]
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        action: KeyAction,
+    },
+    /// Delete a user and all their data. This cannot be undone. The username stays reserved for a while.
+    #[command(after_help = "Example:\n  vestibule user delete anna --yes")]
+    Delete {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// Confirm the deletion.
+        #[arg(long)]
+        yes: bool,
+        /// How long the name rests.
+        #[command(flatten)]
+        rest: NameRestArgs,
+    },
+    /// Release the username of a deleted or renamed account before its time. Apps that still trust it
+    /// cannot tell its next owner from the last one.
+    #[command(after_help = "Example:\n  vestibule user free anna")]
+    Free {
+        /// The username, in any spelling; or the id of the user who had it, if records tell the name.
+        name: String,
+    },
+    /// Print a link with which a user sets a new password. It is valid for an hour and works once. Hand it
+    /// over in private.
+    #[command(
+        after_help = "Example:\n  vestibule user reset-link anna --origin https://auth.example.com --qr"
+    )]
+    ResetLink {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// URL of the sign-in, as for serve.
+        #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
+        origin: BaseUrl,
+        /// Also draw it as a QR code.
+        #[arg(long, conflicts_with = "json")]
+        qr: bool,
+    },
+    /// Forget the failed attempts for a name, or from an address or a network, which ends the wait.
+    #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
+        vestibule user unlock 203.0.113.7\n  vestibule user unlock 2001:db8:1::/48")]
+    Unlock {
+        /// The username in any spelling, or the id of the user; or an IP address, also in brackets or with a
+        /// port; or a network, such as 10.1.0.0/16 or 2001:db8:1::/48, which are the largest sizes.
+        #[arg(value_name = "NAME|ADDRESS|NETWORK")]
+        name: String,
+    },
+    /// Show a user: names, keys, groups, the last sign-in, failed attempts and the wait that follows from them, and
+    /// what is open.
+    #[command(after_help = "Example:\n  vestibule user show anna --json")]
+    Show {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+    },
+    /// Set the groups of a user, which apps are told and checks can require; or change some and leave the rest.
+    /// Without any of it, show them.
+    #[command(after_help = "Examples:\n  \
+        vestibule user groups anna admin,staff\n  \
+        vestibule user groups anna --add admin --remove staff")]
+    Groups {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// Groups to be in, and no others: names of a-z, 0-9, dots, hyphens and underscores, comma-separated;
+        /// '' for none.
+        #[arg(value_name = "GROUP,...", conflicts_with_all = ["add", "remove"])]
+        groups: Option<String>,
+        /// Groups to add, comma-separated; may be repeated.
+        #[arg(long, value_name = "GROUP,...")]
+        add: Vec<String>,
+        /// Groups to remove, comma-separated; may be repeated.
+        #[arg(long, value_name = "GROUP,...")]
+        remove: Vec<String>,
+    },
+    /// Set the e-mail address of a user, which apps are told. Reset links end.
+    #[command(after_help = "Example:\n  vestibule user email anna anna@example.com")]
+    Email {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// The address; '' for none.
+        #[arg(value_name = "ADDRESS")]
+        email: String,
+    },
+    /// Disable an account at once: its sessions and reset links end, its access tokens stop working, and
+    /// signing in is answered as for a wrong password. An account that is disabled already keeps date and reason.
+    #[command(after_help = "Example:\n  vestibule user disable anna --reason 'left the company'")]
+    Disable {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// Why; only operators see this.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Replace the reason of an account that is disabled already; the date stays.
+        #[arg(long, requires = "reason")]
+        replace_reason: bool,
+    },
+    /// Enable a disabled account.
+    #[command(after_help = "Example:\n  vestibule user enable anna")]
+    Enable {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+    },
+}
+
+/// Does what was asked for, and comes back with what to print. `ask` gets the password for a name from whoever
+/// runs the command. An error is one line.
+pub(super) fn run(
+    args: UserArgs,
+    ask: impl FnOnce(&str) -> Done,
+    now: Moment,
+) -> Result<Printout, String> {
+    let UserArgs { database, json, action } = args;
+    let open = |access| open(&database, access);
+    let done = match action {
+        UserAction::Add { name, no_password, groups, rules } => {
+            let password = if no_password { None } else { Some(ask(&name)?) };
+            let open = || open(Access::Add);
+            change::add(open, &name, password.as_deref(), (&groups, &rules), now)?.text(json)
+        }
+        UserAction::List(args) => list::run(&*open(Access::Read)?, &args, json)?,
+        UserAction::Show { user } => {
+            let store = &*open(Access::Read)?;
+            show::run(store, &find(store, &user.name)?, json, now)?
+        }
+        UserAction::Groups { user, groups: None, add, remove }
+            if add.is_empty() && remove.is_empty() =>
+        {
+            let store = &*open(Access::Read)?;
+            show::groups(&find(store, &user.name)?).text(json)
+        }
+        UserAction::ResetLink { user, origin, qr } => {
+            let store = &*open(Access::Change)?;
+            return links::reset(store, &find(store, &user.name)?, &origin, (qr, json), now);
+        }
+        UserAction::Key { action: KeyAction::List { user } } => {
+            let store = &*open(Access::Read)?;
+            keys::list(store, &find(store, &user.name)?, json)?
+        }
+        action => change(&*open(Access::Change)?, action, ask, now)?.text(json),
+    };
+    Ok(done.into())
+}
+
+fn change(
+    store: &dyn Store,
+    action: UserAction,
+    ask: impl FnOnce(&str) -> Done,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let find = |user: &UserArg| find(store, &user.name);
+    match action {
+        UserAction::Passwd { user, rules } => {
+            let found = find(&user)?;
+            let typed = ask(&found.username)?;
+            change::set_password(store, &found, &typed, &rules, now)
+        }
+        UserAction::Key { action } => keys::change(store, action, now),
+        UserAction::Rename { user, new_name, rest } => {
+            change::rename(store, &find(&user)?, &new_name, rest.rest(), now)
+        }
+        UserAction::Delete { user, yes, rest } => {
+            change::delete(store, &find(&user)?, yes, rest.rest(), now)
+        }
+        UserAction::Free { name } => change::free(store, &name, now),
+        UserAction::Unlock { name } => unlock::run(store, &name, now),
+        UserAction::Groups { user, groups: Some(groups), .. } => {
+            groups::set(store, &find(&user)?, &groups, now)
+        }
+        UserAction::Groups { user, add, remove, .. } => {
+            groups::change(store, &find(&user)?, &add, &remove, now)
+        }
+        UserAction::Email { user, email } => change::set_email(store, &find(&user)?, &email, now),
+        UserAction::Disable { user, reason, replace_reason } => {
+            access::disable(store, &find(&user)?, (reason.as_deref(), replace_reason), now)
+        }
+        UserAction::Enable { user } => access::enable(store, &find(&user)?, now),
+        UserAction::Add { .. }
+        | UserAction::List(_)
+        | UserAction::Show { .. }
+        | UserAction::ResetLink { .. } => unreachable!("it is done before"),
+    }
+}
