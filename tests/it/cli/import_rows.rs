@@ -78,6 +78,25 @@ fn names_every_user_who_cannot_be_read_and_brings_the_others() {
 }
 
 #[test]
+fn gives_nobody_the_keys_of_another_with_the_same_id() {
+    for (id, same) in [("'1'", "'1'"), ("'1'", "1")] {
+        let mut it = with_tables(
+            lucia_v3(),
+            &format!(
+                "{V3} CREATE TABLE user (id, username, password_hash);
+                 INSERT INTO user VALUES ({id}, 'ann', NULL), ({same}, 'bob', '{HASH}'), ('2', 'eve', '{HASH}');"
+            ),
+        );
+        let expected =
+            ["user 1: has the same id as user row 2", "user 2: has the same id as user row 1"];
+        assert_eq!(conflicts(&it.refused()), expected);
+        it.order.skip_conflicts = true;
+        it.done(NOW);
+        assert_eq!(it.texts("SELECT username FROM user"), ["eve"]);
+    }
+}
+
+#[test]
 fn names_every_key_and_session_that_cannot_be_read() {
     let token = |name: &str| name.chars().cycle().take(40).collect::<String>();
     let mut it = with_tables(
@@ -140,6 +159,10 @@ fn reads_tables_of_every_kind_whatever_the_case_of_their_names() {
         ),
         format!("CREATE VIRTUAL TABLE user USING fts5 (id, username, password_hash); INSERT INTO user {rows};"),
         format!(
+            "CREATE TABLE people (id TEXT, user_id TEXT, username TEXT, password TEXT, \"a\"\"'b\" TEXT);
+             INSERT INTO people (id, username, password) {rows};"
+        ),
+        format!(
             "CREATE TABLE people (uid TEXT, nick TEXT, pw TEXT); INSERT INTO people {rows};
              CREATE VIEW user AS SELECT uid AS id, nick AS username, pw AS password_hash FROM people;"
         ),
@@ -155,7 +178,16 @@ fn reads_tables_of_every_kind_whatever_the_case_of_their_names() {
         assert_eq!(sign_in(&mut it.visit(NOW), "ann", "open sesame"), 302, "{users}");
     }
     let it = with_tables(
-        Source::Lucia { tables: None, username: None },
+        lucia_v3(),
+        &format!(
+            "PRAGMA encoding = 'UTF-16'; {V3} CREATE TABLE user (id, username, password_hash);
+             INSERT INTO user VALUES ('1', 'änn', '{HASH}');"
+        ),
+    );
+    it.done(NOW);
+    assert_eq!(sign_in(&mut it.visit(NOW), "änn", "open sesame"), 302);
+    let it = with_tables(
+        lucia(),
         &format!(
             "CREATE TABLE AUTH_USER (ID, USERNAME); CREATE TABLE AUTH_KEY (ID, USER_ID, HASHED_PASSWORD);
              CREATE TABLE AUTH_SESSION (ID, USER_ID, ACTIVE_EXPIRES, IDLE_EXPIRES);

@@ -61,10 +61,7 @@ pub(in crate::cli::import) fn better_auth(
         let (mut users, _) = users(conn, &of_user, progress, now)?;
         let mut odd = Vec::new();
         let mut keys = accounts(conn, account, hash, progress, &mut odd)?;
-        match name {
-            Some(NameSource::Key(provider)) => name_by_keys(&mut users, &mut keys, &[provider]),
-            Some(NameSource::Column(_)) | None => name_by_keys(&mut users, &mut keys, &[]),
-        }
+        name_by_keys(&mut users, &mut keys, name.map_or(&[], NameSource::providers));
         let mut sealed_sessions = BTreeMap::new();
         if let Some(table) = session {
             sealed_sessions.insert(SIGNED, row_count(conn, table)?);

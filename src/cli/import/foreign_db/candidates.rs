@@ -10,7 +10,7 @@ use super::super::candidate::{Candidate, CandidateKey, CandidateSession};
 use super::super::reasons::{Reason, ReasonKind};
 use super::super::report::Report;
 use super::hashes::is_hash;
-use super::{Attribute, ForeignDb, ForeignKey, ForeignUser, OddRow, RowOf};
+use super::{Attribute, ForeignDb, ForeignKey, ForeignSession, ForeignUser, OddRow, RowOf};
 use crate::auth::users;
 use crate::base::clock::Moment;
 
@@ -21,29 +21,27 @@ pub(in crate::cli::import) fn candidates(
     report: &mut Report,
     now: Moment,
 ) -> Vec<Candidate> {
-    let ids = old.users.iter().enumerate();
-    let owners: HashMap<String, usize> =
-        ids.filter_map(|(at, it)| Some((it.id.clone()?, at))).collect();
+    let (owners, twins) = owners(&old.users);
     let mut secrets = BTreeMap::new();
     let mut all: Vec<_> =
         old.users.into_iter().map(|it| candidate(it, &mut secrets, now)).collect();
+    for (one, other) in twins {
+        for (at, twin) in [(one, other), (other, one)] {
+            let why = format!("has the same id as {}", all[twin].row);
+            all[at].fault.get_or_insert(why);
+        }
+    }
     for key in old.keys {
-        let Some(&at) = owners.get(&key.user_id) else {
-            report.keys.leave_out(1, "of no user");
-            continue;
-        };
-        add_key(&mut all[at], key);
+        match owners.get(&key.user_id) {
+            Some(&at) => add_key(&mut all[at], key),
+            None => report.keys.leave_out(1, "of no user"),
+        }
     }
     for session in old.sessions {
-        let Some(&at) = owners.get(&session.user_id) else {
-            report.sessions.leave_out(1, "of no user");
-            continue;
-        };
-        all[at].sessions.push(CandidateSession::Of {
-            token: session.id,
-            active_expires: session.active_expires,
-            idle_expires: session.idle_expires,
-        });
+        match owners.get(&session.user_id) {
+            Some(&at) => add_session(&mut all[at], session),
+            None => report.sessions.leave_out(1, "of no user"),
+        }
     }
     for row in old.odd {
         let owner = row.user_id.as_ref().and_then(|id| owners.get(id)).map(|at| &mut all[*at]);
@@ -56,6 +54,20 @@ pub(in crate::cli::import) fn candidates(
     report.tables = old.tables;
     report.left_behind = old.left_behind;
     all
+}
+
+/// Which user has which id, and which two have the same: whose keys are whose cannot be told then.
+fn owners(users: &[ForeignUser]) -> (HashMap<String, usize>, Vec<(usize, usize)>) {
+    let mut owners = HashMap::with_capacity(users.len());
+    let mut twins = Vec::new();
+    for (at, user) in users.iter().enumerate() {
+        let Some(id) = &user.id else { continue };
+        match owners.get(id) {
+            Some(first) => twins.push((*first, at)),
+            None => drop(owners.insert(id.clone(), at)),
+        }
+    }
+    (owners, twins)
 }
 
 /// A session that cannot be read is left out alone. A key that cannot be read may be how its owner signs in,
@@ -83,6 +95,14 @@ fn add_key(owner: &mut Candidate, key: ForeignKey) {
     owner.keys.push(match key.id {
         Some((provider, id)) => CandidateKey::Of { provider, id, hash },
         None => CandidateKey::OfName { hash },
+    });
+}
+
+fn add_session(owner: &mut Candidate, session: ForeignSession) {
+    owner.sessions.push(CandidateSession::Of {
+        token: session.id,
+        active_expires: session.active_expires,
+        idle_expires: session.idle_expires,
     });
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row};
 use super::super::moments::{TimeUnit, Timestamp, moment};
 use super::super::reasons::SourceRow;
 use super::tables::{OWNER, Table, quoted};
-use super::{Attribute, OddRow, ReadResult, RowOf};
+use super::{Attribute, ForeignDbError, OddRow, ReadResult, RowOf};
 use crate::base::clock::Moment;
 use crate::store::{Progress, tell};
 
@@ -44,7 +44,9 @@ pub(super) fn each_row(
     let name: Rc<str> = table.name.as_str().into();
     let is_numbered = table.rowid.is_some();
     let mut count = 0;
-    while let Some(row) = rows.next()? {
+    // A view computes what it returns, and may fail at that.
+    let failed = |err| ForeignDbError(format!("its table {} cannot be read: {err}", table.name));
+    while let Some(row) = rows.next().map_err(failed)? {
         count += 1;
         let number = if is_numbered { row.get(0)? } else { count };
         read(&TableRow { row, table: &name, is_numbered, number });
@@ -187,7 +189,9 @@ impl TableRow<'_> {
         };
         match &*word {
             b"1" | b"t" | b"true" | b"y" | b"yes" | b"on" => Ok(true),
-            b"" | b"0" | b"f" | b"false" | b"n" | b"no" | b"off" | b"null" => Ok(false),
+            b"" | b"[]" | b"{}" | b"0" | b"f" | b"false" | b"n" | b"no" | b"off" | b"null" => {
+                Ok(false)
+            }
             word => {
                 let text = std::str::from_utf8(word).unwrap_or_default();
                 let number = text.parse::<f64>().ok().filter(|it| it.is_finite());

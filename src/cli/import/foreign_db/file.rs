@@ -21,31 +21,8 @@ pub(super) fn open(path: &Path) -> ReadResult<Connection> {
         return broken("it is not a regular file");
     }
     let path = &path.canonicalize().or_else(broken)?;
-    let mut header = [0; 100];
-    let start = File::open(path).or_else(broken)?.read_exact(&mut header);
-    if start.is_err() || !header.starts_with(b"SQLite format 3\0") {
-        return broken("it is not a SQLite database");
-    }
-    let number = |at: usize| {
-        u32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes are four bytes"))
-    };
-    if number(68) == APPLICATION_ID.cast_unsigned() {
-        return broken("it is a database of vestibule's own, not of another program");
-    }
     let beside = Beside::of(path);
-    let page_bytes = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
-        // 65,536 does not fit into the two bytes.
-        1 => 65_536,
-        bytes => bytes,
-    };
-    // The count of pages is to be believed if the change counter stands beside it twice.
-    if beside.log.is_none()
-        && beside.journal.is_none()
-        && number(24) == number(92)
-        && about.len() < page_bytes * u64::from(number(28))
-    {
-        return broken("it is cut short");
-    }
+    let header = checked_header(path, about.len(), &beside)?;
     // A file in WAL mode that nobody has open is read as it lies, or SQLite would put a log beside it.
     // Any other is locked against its writers while it is read.
     let conn = if header[19] == 2 && beside.is_unused() {
@@ -58,6 +35,35 @@ pub(super) fn open(path: &Path) -> ReadResult<Connection> {
     distrust(&conn)?;
     first_look(&conn).map_err(|err| beside.explain(path, &err))?;
     Ok(conn)
+}
+
+/// The first 100 bytes of a file that may be another program's database and is not cut short.
+fn checked_header(path: &Path, length: u64, beside: &Beside) -> ReadResult<[u8; 100]> {
+    let mut header = [0; 100];
+    let start = File::open(path).or_else(broken)?.read_exact(&mut header);
+    if start.is_err() || !header.starts_with(b"SQLite format 3\0") {
+        return broken("it is not a SQLite database");
+    }
+    let number = |at: usize| {
+        u32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes are four bytes"))
+    };
+    if number(68) == APPLICATION_ID.cast_unsigned() {
+        return broken("it is a database of vestibule's own, not of another program");
+    }
+    let page_bytes = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
+        // 65,536 does not fit into the two bytes.
+        1 => 65_536,
+        bytes => bytes,
+    };
+    // The count of pages is to be believed if the change counter stands beside it twice.
+    if beside.log.is_none()
+        && beside.journal.is_none()
+        && number(24) == number(92)
+        && length < page_bytes * u64::from(number(28))
+    {
+        return broken("it is cut short");
+    }
+    Ok(header)
 }
 
 /// Keeps what the file itself says from being obeyed.

@@ -59,8 +59,7 @@ pub fn lucia_v2(
         let mut odd = Vec::new();
         let mut keys = keys(conn, tables.key, progress, &mut odd)?;
         match username {
-            Some(NameSource::Key(provider)) => name_by_keys(&mut users, &mut keys, &[provider]),
-            Some(NameSource::Column(_)) => name_by_keys(&mut users, &mut keys, &[]),
+            Some(name) => name_by_keys(&mut users, &mut keys, name.providers()),
             None => name_by_keys(&mut users, &mut keys, &PROVIDERS),
         }
         let sessions = match tables.session {

@@ -89,11 +89,7 @@ pub(in crate::cli::import) fn lucia_v3(
         if let Some(table) = tables.account {
             keys.extend(accounts(conn, table, progress, &mut odd)?);
         }
-        if let Some(NameSource::Key(provider)) = name {
-            name_by_keys(&mut users, &mut keys, &[provider]);
-        } else {
-            name_by_keys(&mut users, &mut keys, &[]);
-        }
+        name_by_keys(&mut users, &mut keys, name.map_or(&[], NameSource::providers));
         let mut found = ForeignDb { users, keys, odd, ..ForeignDb::default() };
         if let Some(table) = tables.session {
             read_sessions(conn, table, progress, &mut found)?;
@@ -181,7 +177,7 @@ fn find_users<'a, I: Iterator<Item = &'a Table>>(
     }
     let mut why = None;
     for child in children {
-        match owners(conn, child, rest().filter(|it| it.has(&[ID]) && !it.has(&[OWNER]))) {
+        match owners(conn, child, rest().filter(|it| it.has(&[ID]))) {
             Ok(table) => return Ok(table),
             Err(err) => why = why.or(Some(err)),
         }

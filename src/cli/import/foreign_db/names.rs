@@ -28,6 +28,14 @@ impl NameSource {
             _ => Ok(Self::Column(text.to_owned())),
         }
     }
+
+    /// The providers whose keys have the names: one or none.
+    pub(super) fn providers(&self) -> &[String] {
+        match self {
+            Self::Column(_) => &[],
+            Self::Key(provider) => std::slice::from_ref(provider),
+        }
+    }
 }
 
 /// Names everyone who has no name yet after a key of one of these providers, the first that they have, or
@@ -36,8 +44,9 @@ impl NameSource {
 pub(super) fn name_by_keys(
     users: &mut [ForeignUser],
     keys: &mut Vec<ForeignKey>,
-    providers: &[&str],
+    providers: &[impl AsRef<str>],
 ) {
+    let providers: Vec<&str> = providers.iter().map(AsRef::as_ref).collect();
     let mut owned: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, key) in keys.iter().enumerate() {
         owned.entry(&key.user_id).or_default().push(at);
@@ -47,8 +56,8 @@ pub(super) fn name_by_keys(
         let Some(id) = user.id.as_deref() else { continue };
         let own = owned.get(id).map(Vec::as_slice).unwrap_or_default();
         let own: Vec<OwnKey<'_>> = own.iter().map(|&at| OwnKey { at, key: &keys[at] }).collect();
-        name(user, &own, providers);
-        match password_of_name(user, &own, providers) {
+        name(user, &own, &providers);
+        match password_of_name(user, &own, &providers) {
             None => {}
             Some((None, from)) => added.push(ForeignKey { id: None, ..keys[from].clone() }),
             Some((Some(to), from)) => filled.push((to, from)),

@@ -53,7 +53,7 @@ impl Table {
 /// Everything in the file that has columns.
 pub(super) fn tables(conn: &Connection) -> ReadResult<Vec<Table>> {
     let mut list = conn.prepare(
-        "SELECT CAST(name AS BLOB), type, wr FROM pragma_table_list
+        "SELECT name, type, wr FROM pragma_table_list
           WHERE schema = 'main' AND type IN ('table', 'view', 'virtual')
             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
           ORDER BY name",
@@ -63,7 +63,7 @@ pub(super) fn tables(conn: &Connection) -> ReadResult<Vec<Table>> {
     while let Some(row) = rows.next()? {
         let (kind, is_without_rowid): (String, bool) = (row.get(1)?, row.get(2)?);
         // A name that is no UTF-8 can be meant by nobody.
-        let Ok(name) = String::from_utf8(row.get(0)?) else { continue };
+        let Ok(name) = row.get_ref(0)?.as_str().map(str::to_owned) else { continue };
         // A view of a table that is gone, or a virtual table of a module that is not here, has no columns.
         let Ok(columns) = columns(conn, &name) else { continue };
         let free = ["rowid", "_rowid_", "oid"].into_iter();
