@@ -209,7 +209,7 @@ impl CsvColumns {
             })?;
             if let Some(since) = since.filter(|it| first.as_ref().is_none_or(|(best, _)| it < best))
             {
-                first = Some((since, format!("{name} is {value} in the source")));
+                first = Some((since, format!("{name} is {value}")));
             }
         }
         let given = self.disabled_reason.map(|at| value(row, at)).filter(|it| !it.is_empty());

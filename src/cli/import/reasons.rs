@@ -125,7 +125,7 @@ impl ReasonKind {
             Self::OtherSignInName => [
                 "other_sign_in_name",
                 "signs in by another name than the one shown",
-                "who sign in by another name than the one they are shown by",
+                "with another sign-in name than the name shown",
             ],
             Self::SignedInOtherwise => [
                 "signed_in_otherwise",
@@ -135,7 +135,7 @@ impl ReasonKind {
             Self::Disabled => [
                 "disabled",
                 "disabled, as at the source",
-                "who are disabled, as at the source (vestibule user enable)",
+                "disabled, as at the source (vestibule user enable)",
             ],
             Self::BanWithEnd => [
                 "ban_with_end",
@@ -150,7 +150,7 @@ impl ReasonKind {
             Self::CreatedNow => [
                 "created_now",
                 "counts as created now",
-                "who count as created now, as the source does not say when in a way that can be read",
+                "counted as created now, as the source does not say when in a way that can be read",
             ],
             Self::SessionLeftOut => [
                 "session_left_out",
@@ -162,9 +162,7 @@ impl ReasonKind {
                 "groups left out, as they cannot be groups here",
                 "with groups that cannot be groups here, and were left out",
             ],
-            Self::Renamed => {
-                ["renamed", "renamed; the old name", "who get another name and have to be told"]
-            }
+            Self::Renamed => ["renamed", "renamed; the old name", "given another name: tell them"],
             Self::EmailAsAttribute => [
                 "email_as_attribute",
                 "an e-mail address that cannot be one here, kept as an attribute",

@@ -150,7 +150,7 @@ fn understands_columns_that_say_who_is_disabled() {
     for heading in ["disabled", "banned", "is_blocked", "Suspended", "locked", "deleted_at"] {
         let all = disabled(heading, &["true", "1", "yes", "t", "false", "0", "", "NULL", "no"]);
         assert_eq!(all.len(), 4, "{heading}: {all:?}");
-        assert_eq!(all[0], format!("user0 2000000000000 {heading} is true in the source"));
+        assert_eq!(all[0], format!("user0 2000000000000 {heading} is true"));
     }
     for heading in ["active", "is_active", "enabled"] {
         let all = disabled(heading, &["true", "1", "false", "0", "f"]);
@@ -171,7 +171,7 @@ fn lets_nobody_in_who_is_disabled_and_keeps_the_reason() {
     );
     it.done(NOW);
     let whys = "SELECT disabled_reason FROM user WHERE disabled_at IS NOT NULL ORDER BY username";
-    assert_eq!(it.texts(whys), ["spam", "active is 0 in the source"]);
+    assert_eq!(it.texts(whys), ["spam", "active is 0"]);
     let mut visit = it.visit(NOW);
     for (name, status) in [("anna", 400), ("bob", 302), ("carl", 400)] {
         assert_eq!(sign_in(&mut visit, name, "open sesame"), status, "{name}");
@@ -223,6 +223,34 @@ fn makes_groups_fit_and_leaves_out_those_alone_that_cannot_be() {
     let remarks =
         json!(["the group ADMIN becomes admin", "the group Staff Members becomes staff-members"]);
     assert_eq!(report["remarks"], remarks);
+}
+
+#[test]
+fn brings_the_table_of_djangos_users_over_and_signs_them_in() {
+    // What Django 5.2.19 wrote into `auth_user`, with a hasher each, as Python's csv prints it: the password of
+    // all is `correct horse`, emil is not active, and fritz has no usable password.
+    let text = include_str!("../../data/django/auth_user.csv");
+    let options = CsvOptions { hash: Some("password".to_owned()), ..CsvOptions::default() };
+    let it = with(options, text);
+    let report = it.done(NOW);
+    assert_eq!(counts(&report, "users"), (6, 0));
+    assert_eq!(all_reasons(&report), ["emil disabled", "fritz no_password"]);
+    let made = "SELECT CAST(created_at AS TEXT) FROM user WHERE id = '1'";
+    assert_eq!(it.texts(made), ["1795859568199"]);
+    let attributes: Value =
+        serde_json::from_str(&it.texts("SELECT attributes FROM user WHERE id = '2'")[0]).unwrap();
+    assert_eq!(attributes["first_name"], "Bert");
+    let mut visit = it.visit(NOW);
+    for name in ["anna", "bert", "carl", "dora"] {
+        assert_eq!(sign_in(&mut visit, name, "wrong horse"), 400, "{name}");
+        assert_eq!(sign_in(&mut visit, name, "correct horse"), 302, "{name}");
+    }
+    for name in ["emil", "fritz"] {
+        assert_eq!(sign_in(&mut visit, name, "correct horse"), 400, "{name}");
+    }
+    let raw = crate::cli::import::raw(&visit);
+    let sql = "SELECT count(*) FROM user_key WHERE hashed_password LIKE '$argon2id$v=19$m=64,%'";
+    assert_eq!(raw.query_row(sql, [], |row| row.get(0)), Ok(4), "each is hashed anew");
 }
 
 #[test]
