@@ -34,7 +34,7 @@ fn told(report: &Value) -> Vec<String> {
 }
 
 #[test]
-fn reads_the_end_of_a_session_in_every_form_and_names_what_it_cannot_read() {
+fn reads_the_end_of_a_session_in_every_form() {
     for written in [
         "1795858935",
         "1795858935000",
@@ -64,6 +64,10 @@ fn reads_the_end_of_a_session_in_every_form_and_names_what_it_cannot_read() {
         let ends = it.texts("SELECT CAST(idle_expires AS TEXT) FROM user_session");
         assert_eq!(ends, ["1795858935000"], "{written}");
     }
+}
+
+#[test]
+fn names_every_session_whose_end_it_cannot_read() {
     let it = with_tables(
         lucia_v3(),
         &format!(
@@ -230,15 +234,6 @@ fn takes_the_key_of_a_provider_for_the_name_if_it_is_told_to() {
     );
     assert_eq!(sign_in(&mut it.visit(NOW), "a:b@x", "open sesame"), 302);
 
-    // Whoever is called by a column, and signed in by an address, signs in by that name.
-    let it = with_tables(lucia(Some("username")), &format!("{V2}{users}"));
-    let report = it.done(NOW);
-    assert_eq!(told(&report), ["ann signed_in_otherwise", "bob signed_in_otherwise"]);
-    let mut visit = it.visit(NOW);
-    for name in ["ann", "bob"] {
-        assert_eq!(sign_in(&mut visit, name, "open sesame"), 302, "{name}");
-    }
-
     let it = with_tables(
         v3_by(None, Some("key:github"), &[]),
         &format!(
@@ -253,6 +248,33 @@ fn takes_the_key_of_a_provider_for_the_name_if_it_is_told_to() {
     for bad in ["", "key:"] {
         assert!(NameSource::parse(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn lets_users_of_lucia_v2_sign_in_by_the_name_they_are_called_by() {
+    let users = format!(
+        "CREATE TABLE user (id TEXT, username TEXT);
+         INSERT INTO user VALUES ('1', 'ann'), ('2', 'bob');
+         INSERT INTO user_key VALUES ('email:a:b@x', '1', '{HASH}'), ('username:ann', '1', NULL),
+            ('email:bob@x', '2', '{HASH}');"
+    );
+    let it = with_tables(lucia(Some("username")), &format!("{V2}{users}"));
+    let report = it.done(NOW);
+    assert_eq!(told(&report), ["ann signed_in_otherwise", "bob signed_in_otherwise"]);
+    let mut visit = it.visit(NOW);
+    for name in ["ann", "bob"] {
+        assert_eq!(sign_in(&mut visit, name, "open sesame"), 302, "{name}");
+    }
+
+    let it = with_tables(
+        lucia(Some("mail")),
+        &format!(
+            "{V2} CREATE TABLE user (id TEXT, mail TEXT); INSERT INTO user VALUES ('1', 'Ann@X');
+             INSERT INTO user_key VALUES ('email:ann@x', '1', '{HASH}');"
+        ),
+    );
+    assert_eq!(told(&it.done(NOW)), [""; 0], "it is the same name");
+    assert_eq!(sign_in(&mut it.visit(NOW), "ann@x", "open sesame"), 302);
 }
 
 #[test]

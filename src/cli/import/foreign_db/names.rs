@@ -116,7 +116,7 @@ fn password_of_name(
             (found.key.id.as_ref()?.1.as_str(), found)
         }
     };
-    if id != name {
+    if canonical(id) != sign_in {
         user.reasons.push(Reason::about(ReasonKind::SignedInOtherwise, id.to_owned()));
     }
     Some((of_name.map(|it| it.at), found.at))
