@@ -212,8 +212,28 @@ fn row(it: &ListedRecord, name: Option<&str>) -> Vec<String> {
     let gone = if is_of_deleted(it) { " (deleted)" } else { "" };
     let user = name.map_or_else(|| gone.trim().to_owned(), |name| format!("{name}{gone}"));
     let mut row = vec![at.rfc3339(), event.clone(), user];
-    row.extend([text(user_id), text(address), text(session), detail.clone()]);
+    row.extend([text(user_id), text(address), text(session), readable(detail)]);
     row
+}
+
+/// The fields of a record with letters of all scripts as they are. What could disturb a terminal stays escaped.
+fn readable(detail: &str) -> String {
+    let mut parts = detail.split("\\u{");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let letter = part.split_once('}').and_then(|(code, rest)| {
+            let letter = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
+            letter.is_alphanumeric().then_some((letter, rest))
+        });
+        if let Some((letter, rest)) = letter {
+            text.push(letter);
+            text.push_str(rest);
+        } else {
+            text.push_str("\\u{");
+            text.push_str(part);
+        }
+    }
+    text
 }
 
 fn data(it: &ListedRecord, name: Option<&str>) -> Value {
@@ -253,4 +273,28 @@ fn event_parser() -> impl TypedValueParser<Value = Event> {
     let find = move |name: String| kept().find(|it| it.name() == name);
     PossibleValuesParser::new(kept().map(Event::name))
         .try_map(move |name| find(name).ok_or("there is no such event"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_letters_as_they_are_and_nothing_that_disturbs_a_terminal() {
+        for (detail, expected) in [
+            ("name=anna by=root", "name=anna by=root"),
+            (r#"name="\u{5c71}\u{eb}x" by=root"#, "name=\"\u{5c71}\u{eb}x\" by=root"),
+            (r#"note="\u{202e}\u{1b}[2J\n""#, r#"note="\u{202e}\u{1b}[2J\n""#),
+            (r#"note="\u{zz}} \u{5c71""#, r#"note="\u{zz}} \u{5c71""#),
+            ("", ""),
+        ] {
+            assert_eq!(readable(detail), expected, "{detail}");
+        }
+    }
+
+    #[test]
+    fn tells_numbers_as_numbers_and_names_of_digits_as_texts() {
+        let fields = Value::Object(fields("name=1234 sessions=2 keys=x"));
+        assert_eq!(fields, json!({ "name": "1234", "sessions": 2, "keys": "x" }));
+    }
 }

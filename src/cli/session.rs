@@ -53,10 +53,13 @@ pub enum SessionAction {
         # by the handle that the log and vestibule audit show\n  \
         vestibule session end 0b7e4a65")]
     End {
-        /// The handle of the session: 16 digits as listed, or 8 digits as in the log and the audit log. A user
-        /// before it, by name or id, says whose session it has to be.
-        #[arg(value_name = "[NAME] HANDLE", num_args = 1..=2, required = true)]
-        words: Vec<String>,
+        /// The handle of the session: 16 digits as listed, or 8 digits as in the log and the audit log. Or the
+        /// user whose session it has to be, by name or id, before the handle.
+        #[arg(value_name = "HANDLE|NAME")]
+        word: String,
+        /// The handle, after a user.
+        #[arg(value_name = "HANDLE")]
+        handle: Option<String>,
     },
     /// End all sessions of a user.
     #[command(after_help = "Example:\n  vestibule session end-all anna")]
@@ -85,18 +88,23 @@ pub(super) fn run(flags: SessionArgs, now: Moment) -> Done {
         SessionAction::List { user } => {
             return list(store, &find(store, &user.name)?, flags.json, now);
         }
-        SessionAction::End { words } => end(store, &words, now)?,
+        SessionAction::End { word, handle } => end(store, &word, handle.as_deref(), now)?,
         SessionAction::EndAll { user } => end_all(store, &find(store, &user.name)?, now)?,
         SessionAction::Purge => purge(store, now)?,
     };
     Ok(report.text(flags.json))
 }
 
-/// Ends the session that these words name: a handle, or a user and a handle.
-fn end(store: &dyn Store, words: &[String], now: Moment) -> Result<ChangeReport, String> {
-    let (handle, owner) = match words {
-        [name, handle] => (handle, Some(find(store, name)?)),
-        words => (&words[0], None),
+/// Ends the session that is named: by its handle, or by its user and its handle.
+fn end(
+    store: &dyn Store,
+    word: &str,
+    handle: Option<&str>,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let (handle, owner) = match handle {
+        Some(handle) => (handle, Some(find(store, word)?)),
+        None => (word, None),
     };
     let mut found = sessions::all_by_handle(store, handle, now).map_err(|err| err.to_string())?;
     found.retain(|(user, _)| owner.as_ref().is_none_or(|owner| user.id == owner.id));

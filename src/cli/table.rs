@@ -1,12 +1,17 @@
 //! Text in columns, as a terminal shows it: some characters take two cells and some none.
 
-use std::fmt::Write;
-
 use unicode_width::UnicodeWidthStr;
 
 /// A text as a terminal may show it: nothing in it moves the cursor.
 pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
+}
+
+/// How many cells of a terminal a text takes.
+fn cells(text: &str) -> usize {
+    // Nearly all texts are like this.
+    let is_plain = text.bytes().all(|it| matches!(it, b' '..=b'~'));
+    if is_plain { text.len() } else { printable(text).width() }
 }
 
 /// Rows under headings, in columns that are as wide as they have to be.
@@ -39,7 +44,7 @@ impl Columns {
     /// Makes them wide enough for a row.
     pub(super) fn widen(&mut self, row: &[String]) {
         for (width, cell) in self.widths.iter_mut().zip(row) {
-            *width = (*width).max(printable(cell).width());
+            *width = (*width).max(cells(cell));
         }
     }
 
@@ -52,9 +57,9 @@ impl Columns {
     pub(super) fn line(&self, row: &[String]) -> String {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&self.widths) {
-            let cell = printable(cell);
-            let space = width.saturating_sub(cell.width()) + 2;
-            write!(line, "{cell}{:space$}", "").expect("a string takes whatever is written to it");
+            line.push_str(&printable(cell));
+            let space = width.saturating_sub(cells(cell)) + 2;
+            line.extend(std::iter::repeat_n(' ', space));
         }
         line.truncate(line.trim_end().len());
         line.push('\n');

@@ -25,8 +25,11 @@ pub(super) fn disable(
     see_that_it_is_done(users::disable(store, &user.id, reason, now), user)?;
     let sessions = open.sessions.to_string();
     record(store, user, (Event::UserDisable, &[("reason", reason), ("sessions", &sessions)]), now)?;
-    let mut sentence =
-        format!("{} is disabled; {} ended", user.username, counted(open.sessions, "session"));
+    let ended = match open.sessions {
+        0 => "no session was open".to_owned(),
+        count => format!("{} ended", counted(count, "session")),
+    };
+    let mut sentence = format!("{} is disabled; {ended}", user.username);
     if open.access_tokens > 0 {
         let stopped = counted(open.access_tokens, "access token");
         sentence = format!("{sentence}; {stopped} stopped, until the account is enabled");

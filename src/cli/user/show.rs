@@ -23,7 +23,7 @@ pub(super) fn run(store: &dyn Store, user: &User, as_json: bool, now: Moment) ->
     if !attributes.is_empty() {
         rows.push(("attributes", attributes));
     }
-    let line = |(name, value): &(&str, String)| format!("{name:<16}{}\n", printable(value));
+    let line = |(name, value): &(&str, String)| format!("{name:<17}{}\n", printable(value));
     let lines: Vec<_> = rows.iter().map(line).collect();
     Ok(lines.concat())
 }
@@ -40,7 +40,7 @@ fn rows(user: &User, status: &UserStatus) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("id", user.id.as_str().to_owned()),
         ("username", user.username.clone()),
-        ("signs in as", named(&names.join(", "), "nothing: no key has a password")),
+        ("signs in as", named(&names.join(", "), "no name, as there is no password")),
     ];
     rows.extend(status.keys.iter().map(|it| ("key", keys::line(it))));
     let UserStatus { open, failed_elsewhere, failed_in_known, .. } = status;

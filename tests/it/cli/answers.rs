@@ -2,11 +2,12 @@
 //! what was done by whom.
 
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::admin::{refusal, run, said, sign_in};
-use crate::binary::{Binary, vestibule};
+use crate::binary::{Binary, PATIENCE, vestibule};
 
 fn told(folder: &Path, line: &str) -> String {
     said(&run(folder, &line.split(' ').collect::<Vec<_>>(), "three unrelated words\n"))
@@ -26,6 +27,18 @@ fn one(folder: &Path, line: &str) -> Value {
     let all = data(folder, line);
     assert_eq!(all.len(), 1, "{line}: {all:?}");
     all.into_iter().next().unwrap()
+}
+
+/// The session of the first record of this event, as soon as the server has written it.
+fn session_on_record(folder: &Path, name: &str, event: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let found = data(folder, &format!("audit --user {name} --event {event}"));
+        if let Some(record) = found.first() {
+            return record["session"].as_str().unwrap().to_owned();
+        }
+        assert!(began.elapsed() < PATIENCE, "no record of {event}");
+    }
 }
 
 fn id_of(folder: &Path, name: &str) -> String {
@@ -127,11 +140,11 @@ fn shows_when_a_user_last_signed_in_and_what_keeps_them_out() {
     assert!(shown["last_sign_in_at"].as_str().unwrap().starts_with("20"), "{shown}");
     let text = told(folder, "user show anna");
     for line in [
-        "failed attempts 2; the next one has to wait 1 s\n",
-        "access tokens   1\n",
-        "known browsers  1\n",
-        "key             github:4711, no password\n",
-        "disabled        no\n",
+        "failed attempts  2; the next one has to wait 1 s\n",
+        "access tokens    1\n",
+        "known browsers   1\n",
+        "key              github:4711, no password\n",
+        "disabled         no\n",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -141,7 +154,7 @@ fn shows_when_a_user_last_signed_in_and_what_keeps_them_out() {
     told(folder, "user add bertha --no-password");
     let shown = one(folder, "user show bertha");
     assert_eq!((&shown["last_sign_in_at"], &shown["sign_in_names"]), (&Value::Null, &json!([])));
-    assert!(told(folder, "user show bertha").contains("last sign-in    none on record\n"));
+    assert!(told(folder, "user show bertha").contains("last sign-in     none on record\n"));
 }
 
 #[test]
@@ -294,10 +307,9 @@ fn ends_the_session_that_the_log_names() {
     let cookies: Vec<_> = ["anna", "bertha"].map(|name| server.sign_up(name)).into();
     let other = server.post("/login", "username=anna&password=correct+horse", None);
     let other = other.cookie().unwrap();
-    let signed = data(folder, "audit --user anna --event login_ok");
-    let handle = signed[0]["session"].as_str().unwrap();
+    let handle = session_on_record(folder, "anna", "login_ok");
     let listed = data(folder, "session list anna");
-    assert!(listed.iter().any(|it| it["log_handle"] == handle), "{listed:?}");
+    assert!(listed.iter().any(|it| it["log_handle"] == *handle), "{listed:?}");
     assert!(refused(folder, &format!("session end bertha {handle}")).contains("bertha has no"));
     assert!(refused(folder, "session end anna").contains("end-all anna"));
     assert!(refused(folder, "session end 00000000").contains("no live session"));
@@ -305,8 +317,7 @@ fn ends_the_session_that_the_log_names() {
     let done = one(folder, &format!("session end {handle}"));
     assert_eq!((&done["username"], &done["sessions_ended"]), (&json!("anna"), &json!(1)));
     assert!(!server.is_signed_in(&other) && server.is_signed_in(&cookies[0]));
-    let signed = data(folder, "audit --user bertha --event signup_ok");
-    let handle = signed[0]["session"].as_str().unwrap();
+    let handle = session_on_record(folder, "bertha", "signup_ok");
     let text = told(folder, &format!("session end bertha {handle}"));
     assert!(text.starts_with("1 session of bertha ended"), "{text}");
     assert!(!server.is_signed_in(&cookies[1]));
