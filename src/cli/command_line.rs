@@ -1,13 +1,13 @@
-//! The command line: how it is read, what its help says, and what is said of one that is wrong.
+//! The command line: how it is read, and what its help says.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 
 use super::output::Output;
-use super::{Command, Failure, environment};
+use super::{Command, Failure, environment, wrong_usage};
 use crate::base::clock::Moment;
 
 /// What `vestibule` alone says.
@@ -88,7 +88,7 @@ impl CommandLine {
             {
                 help(words.into_iter().skip(1)).map_or_else(Unread::Wrong, Unread::Help)
             }
-            _ => Unread::Wrong(one_line(&err)),
+            _ => Unread::Wrong(wrong_usage::sentence(&err, &words)),
         })
     }
 
@@ -106,8 +106,9 @@ impl CommandLine {
 /// The help of the command that these words name, or of the program if there are none.
 pub fn help(words: impl Iterator<Item = OsString>) -> Result<String, String> {
     let words = [OsString::from("vestibule")].into_iter().chain(words).chain(["--help".into()]);
-    match forget_empty(definition()).try_get_matches_from(words) {
-        Err(err) if err.use_stderr() => Err(one_line(&err)),
+    let words: Vec<_> = words.collect();
+    match forget_empty(definition()).try_get_matches_from(&words) {
+        Err(err) if err.use_stderr() => Err(wrong_usage::sentence(&err, &words)),
         Err(err) => Ok(err.to_string()),
         Ok(_) => Err("write it as in vestibule help user add".to_owned()),
     }
@@ -179,52 +180,9 @@ fn forget_if_empty(arg: Arg) -> Arg {
     if is_empty { arg.env(None::<&str>) } else { arg }
 }
 
-/// What clap says in several paragraphs, as one sentence, without its pointers to the help.
-fn one_line(err: &clap::Error) -> String {
-    let text = err.to_string();
-    let paragraphs = text.trim_start_matches("error: ").split("\n\n");
-    let is_said =
-        |it: &&str| !["Usage", "For more", "  tip:"].iter().any(|tip| it.starts_with(tip));
-    let said = paragraphs.take_while(|it| !it.starts_with("Usage")).filter(is_said);
-    let mut line = said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
-    if let Some((what, values)) = line.split_once(" [possible values: ") {
-        line = format!("{what}: it must be one of {}", values.trim_end_matches(']'));
-    }
-    let suggests =
-        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let suggested = suggests.iter().find_map(|kind| match err.get(*kind) {
-        Some(ContextValue::String(it)) => Some(it.as_str()),
-        Some(ContextValue::Strings(all)) => all.first().map(String::as_str),
-        _ => None,
-    });
-    match suggested {
-        Some(it) => format!("{line}; did you mean {it}?"),
-        None => line,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn says_what_is_wrong_with_a_command_line_in_one_sentence_with_what_was_meant() {
-        for (line, expected) in [
-            ("usr", "unrecognized subcommand 'usr'; did you mean user?"),
-            ("user ad x", "unrecognized subcommand 'ad'; did you mean add?"),
-            ("user list --jsn", "unexpected argument '--jsn' found; did you mean --json?"),
-            ("user show a b", "unexpected argument 'b' found"),
-            (
-                "proxy-config ngnx",
-                "invalid value 'ngnx' for '<PROXY>': it must be one of nginx, caddy, traefik; did you \
-                 mean nginx?",
-            ),
-        ] {
-            let words = ["vestibule"].into_iter().chain(line.split(' '));
-            let read = CommandLine::read(words.map(OsString::from));
-            assert_eq!(read.map_err(Unread::into_text).err().as_deref(), Some(expected));
-        }
-    }
 
     #[test]
     fn gives_an_example_in_the_help_of_every_command() {

@@ -12,7 +12,7 @@ use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
-use crate::cli::serve::parse::{base_url, period};
+use crate::cli::serve::parse::{base_url, number, period};
 use crate::store::{Invite, Store};
 
 /// `vestibule invite`.
@@ -43,7 +43,7 @@ pub enum InviteAction {
         origin: BaseUrl,
         /// How many accounts can be created with it.
         #[arg(long, value_name = "COUNT", default_value = "1")]
-        #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(USES_MAX)))]
+        #[arg(value_parser = number::<1, USES_MAX>)]
         uses: u32,
         /// How long it is valid, at most 90d.
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = life)]

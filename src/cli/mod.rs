@@ -8,6 +8,8 @@
 
 pub mod command_line;
 mod environment;
+mod nearest;
+mod wrong_usage;
 mod manual;
 pub mod output;
 mod terminal;

@@ -36,7 +36,7 @@ const HOMES: [(&str, &[&str]); 28] = [
     ("serde_json", &["web/call", "web/handlers", "web/json", "web/http", "cli"]),
     ("ipnet", &["server/gate", "cli/serve", "web/client_ip", "web/settings"]),
     ("ureq", &["cli/doctor"]),
-    ("strsim", &["cli/environment"]),
+    ("strsim", &["cli/environment", "cli/nearest"]),
     ("unicode_width", &["cli/table"]),
     ("public_suffix", &["base/origin"]),
 ];

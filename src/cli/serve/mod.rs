@@ -24,8 +24,8 @@ use self::branding::BrandingArgs;
 use self::identity_headers::{IdentityField, identity_header};
 use self::names::NameArgs;
 use self::parse::{
-    alias, base_url, connections, count, domain, listen, mode, network, origin, period, policy,
-    remember, signup,
+    alias, base_url, connections, count, domain, listen, mode, network, number, origin, period,
+    policy, remember, signup,
 };
 use super::Failure;
 use super::database::DatabaseArgs;
@@ -248,7 +248,7 @@ struct PeriodArgs {
 
     /// Maximum number of live sessions per user; signing in once more ends the oldest.
     #[arg(long, env = "VESTIBULE_SESSIONS_PER_USER", value_name = "COUNT", default_value = "100")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = SESSIONS)]
+    #[arg(value_parser = number::<1, 10_000>, help_heading = SESSIONS)]
     sessions_per_user: u32,
 }
 
@@ -263,7 +263,7 @@ struct ThrottleArgs {
     /// Wrong passwords for one name before further attempts have to wait. A browser that has signed in
     /// to the account before has an allowance of its own.
     #[arg(long, env = "VESTIBULE_THROTTLE_FREE", value_name = "COUNT", default_value = "5")]
-    #[arg(help_heading = GUESSING)]
+    #[arg(value_parser = number::<0, { u32::MAX }>, help_heading = GUESSING)]
     throttle_free: u32,
 
     /// The longest such wait. The first is one second, and each further failure doubles it.
@@ -273,7 +273,7 @@ struct ThrottleArgs {
 
     /// Wrong passwords from one address, or from one IPv6 /64, whatever the names.
     #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_FREE", value_name = "COUNT")]
-    #[arg(default_value = "20", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(default_value = "20", value_parser = number::<1, 1_000_000>)]
     #[arg(help_heading = GUESSING)]
     throttle_address_free: u32,
 
@@ -285,13 +285,13 @@ struct ThrottleArgs {
     /// Maximum number of names and addresses whose failures are counted. Beyond it the least important
     /// counts are dropped.
     #[arg(long, env = "VESTIBULE_THROTTLE_ROWS", value_name = "COUNT")]
-    #[arg(default_value = "100000", value_parser = clap::value_parser!(u32).range(1_000..))]
+    #[arg(default_value = "100000", value_parser = number::<1_000, { u32::MAX }>)]
     #[arg(help_heading = GUESSING)]
     throttle_rows: u32,
 
     /// Accounts that may be created from one address; only with --origin.
     #[arg(long, env = "VESTIBULE_SIGNUP_FREE", value_name = "COUNT")]
-    #[arg(default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(default_value = "10", value_parser = number::<1, 1_000_000>)]
     #[arg(help_heading = GUESSING)]
     signup_free: u32,
 

@@ -185,6 +185,15 @@ fn looks_like_address(text: &str) -> bool {
         || (has_only(|it| it.is_ascii_digit()) && count('.') > 2)
 }
 
+/// A whole number in these bounds; without an upper one `MOST` is that of the type.
+pub(in crate::cli) fn number<const LEAST: u32, const MOST: u32>(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| match MOST {
+        u32::MAX => format!("it must be a number of at least {LEAST}"),
+        _ => format!("it must be a number from {LEAST} to {MOST}"),
+    })
+}
+
 pub(in crate::cli) fn connections(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=gate::CONNECTIONS_MAX).contains(count));
     count.ok_or_else(|| format!("it must be a number from 1 to {}", gate::CONNECTIONS_MAX))

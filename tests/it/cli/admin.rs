@@ -661,10 +661,10 @@ fn prints_help_and_version_in_whatever_way_they_are_asked_for() {
         assert!(told.contains("Exit codes: 0 "), "{told}");
     }
     for (words, expected) in [
-        (&["help", "usr"][..], "'usr'"),
-        (&["help", "user", "ad"], "'ad'"),
-        (&["user", "--database", "x.db"], "subcommand"),
-        (&["user", "ad"], "'ad'"),
+        (&["help", "usr"][..], "command usr; did you mean vestibule user?"),
+        (&["help", "user", "ad"], "did you mean vestibule user add?"),
+        (&["user", "--database", "x.db"], "name one of the commands of vestibule user"),
+        (&["user", "ad"], "did you mean vestibule user add?"),
     ] {
         let output = vestibule(words).current_dir(folder.path()).output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
