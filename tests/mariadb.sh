@@ -5,7 +5,8 @@
 #                             mysql://app:app@127.0.0.1:PORT/app
 #   mariadb.sh stop FOLDER    ends it
 #
-# The user app may do everything in the databases `app` and `t_…`. FOLDER/ca.pem is the authority that
+# The user app may do everything in the databases `app` and `t_…`; so may, in the latter, the users tls, who has to
+# use TLS, and ed25519, who is identified that way, all with the password app. FOLDER/ca.pem is the authority that
 # the server's certificate is from: TLS is offered and not asked for. What is acknowledged does not
 # survive a power cut, which makes it quick; so it is good for tests alone.
 set -eu
@@ -53,6 +54,11 @@ CREATE DATABASE app;
 CREATE USER app@'127.0.0.1' IDENTIFIED BY 'app';
 GRANT ALL ON app.* TO app@'127.0.0.1';
 GRANT ALL ON `t\_%`.* TO app@'127.0.0.1';
+CREATE USER tls@'127.0.0.1' IDENTIFIED BY 'app' REQUIRE SSL;
+GRANT ALL ON `t\_%`.* TO tls@'127.0.0.1';
+INSTALL SONAME 'auth_ed25519';
+CREATE USER ed25519@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('app');
+GRANT ALL ON `t\_%`.* TO ed25519@'127.0.0.1';
 SQL
     # It does not run as root.
     user=$(id -un)

@@ -8,3 +8,5 @@ pub mod origin;
 pub mod base_url;
 pub mod new_file;
 pub mod clock;
+#[cfg(any(feature = "mysql", feature = "doctor"))]
+pub mod tls_fault;

@@ -156,7 +156,11 @@ fn tls(query: &str, hosts: &[(String, u16)]) -> Result<Tls, String> {
             ("tls", "off") => Tls::Off,
             ("tls", "system") => Tls::System,
             ("tls", path) if path.contains('/') => Tls::Authority(PathBuf::from(path)),
-            ("tls", _) => return Err("tls is off, system or the path of a CA's file".to_owned()),
+            ("tls", _) => {
+                return Err(
+                    "tls is off, system or the path of a CA's file, as in ./ca.pem".to_owned()
+                );
+            }
             _ => {
                 return Err(
                     "after the ? there is tls=off, system or FILE, and nothing else".to_owned()

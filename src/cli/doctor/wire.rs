@@ -21,6 +21,8 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error};
 use url::Url;
 
+use crate::base::tls_fault::TlsFault;
+
 /// The most of an answer's body that is read.
 const BODY_BYTES_MAX: u64 = 256 * 1_024;
 
@@ -208,7 +210,8 @@ fn cause(err: &Error, timeout: Duration) -> String {
     match err {
         Error::HostNotFound => "the name service does not know the host".to_owned(),
         Error::Timeout(_) => format!("nothing came within {} s", timeout.as_secs_f32()),
-        Error::Io(err) => err.to_string(),
+        Error::Rustls(err) => TlsFault::of(err).into_text(),
+        Error::Io(err) => TlsFault::of_io(err).map_or_else(|| err.to_string(), TlsFault::into_text),
         other => other.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! Connections to the servers: which one is used, how a connection is made, and when another server is used
 //! instead.
 
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -11,8 +12,12 @@ use std::time::{Duration, Instant};
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
 use mysql::{Conn, Opts, OptsBuilder, SslOpts};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
-use super::{MysqlFault, MysqlResult};
+use super::fault::{MysqlFault, MysqlResult, advice};
+use crate::base::tls_fault::TlsFault;
 use crate::store::{Cluster, Error, Result, Tls};
 
 /// How long connecting to a server may take.
@@ -297,10 +302,7 @@ impl Server {
     }
 
     fn sign_in(&self) -> MysqlResult<Conn> {
-        let mut conn = Conn::new(self.opts.clone()).map_err(|err| match MysqlFault::from(err) {
-            MysqlFault::Unavailable { cause, .. } => self.away(&cause),
-            fault => fault,
-        })?;
+        let mut conn = Conn::new(self.opts.clone()).map_err(|err| self.refusal(err))?;
         // A server that is not clustered does not know the first setting, and servers other than MariaDB do
         // not know the second.
         let is_clustered = set_if_known(&mut conn, CAUSAL)? && says_on(&mut conn, WSREP_ON)?;
@@ -333,8 +335,34 @@ impl Server {
         Err(last)
     }
 
+    /// Why no connection could be made, and what to do about it.
+    fn refusal(&self, err: mysql::Error) -> MysqlFault {
+        let advice = advice(&err, &self.opts, || self.demands_tls());
+        let say = |cause| match advice {
+            Some(advice) => format!("{}:{}: {cause}; {advice}", self.host, self.port),
+            None => format!("{}:{}: {cause}", self.host, self.port),
+        };
+        match MysqlFault::from(err) {
+            MysqlFault::Unavailable { cause, may_be_written, is_said } => {
+                MysqlFault::Unavailable { cause: say(cause), may_be_written, is_said }
+            }
+            MysqlFault::Error(err) => MysqlFault::Error(err.saying(say)),
+            fault => fault,
+        }
+    }
+
+    /// Whether the server lets us in by TLS. To one who does not use it, it says the same as of a wrong
+    /// password. Which certificate it shows does not matter: what this tells somebody in between, the
+    /// connection without TLS has told them already.
+    fn demands_tls(&self) -> bool {
+        let unchecked = SslOpts::default()
+            .with_danger_accept_invalid_certs(true)
+            .with_danger_skip_domain_validation(true);
+        Conn::new(OptsBuilder::from_opts(self.opts.clone()).ssl_opts(Some(unchecked))).is_ok()
+    }
+
     fn away(&self, cause: &dyn std::fmt::Display) -> MysqlFault {
-        let cause = format!("{}:{} cannot be used: {cause}", self.host, self.port);
+        let cause = format!("{}:{}: {cause}", self.host, self.port);
         MysqlFault::Unavailable { cause, may_be_written: false, is_said: false }
     }
 }
@@ -359,11 +387,26 @@ fn ssl(tls: &Tls) -> Result<Option<SslOpts>> {
     let of = |path: PathBuf| Some(SslOpts::default().with_root_cert_path(Some(path)));
     match tls {
         Tls::Off => Ok(None),
-        Tls::Authority(path) if path.is_file() => Ok(of(path.clone())),
-        Tls::Authority(path) => Err(Error::Broken(format!("there is no file {}", path.display()))),
+        Tls::Authority(path) => {
+            see_authority(path).map_err(|cause| {
+                Error::Broken(format!("cannot use the authority {}: {cause}", path.display()))
+            })?;
+            Ok(of(path.clone()))
+        }
         // The library trusts the authorities of browsers in addition to these.
         Tls::System => Ok(authorities().map_or_else(|| Some(SslOpts::default()), of)),
     }
+}
+
+/// Sees that there are certificates in a file. The library takes one without for a certificate itself.
+fn see_authority(path: &Path) -> std::result::Result<(), String> {
+    let pem = fs::read(path).map_err(|err| err.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|_| "a certificate in it cannot be read")?;
+        roots.add(certificate).map_err(|err| TlsFault::of(&err).into_text())?;
+    }
+    if roots.is_empty() { Err("there is no certificate (PEM) in it".to_owned()) } else { Ok(()) }
 }
 
 fn authorities() -> Option<PathBuf> {

@@ -21,6 +21,7 @@ mod bulk;
 mod cluster;
 mod copy;
 mod devices;
+mod fault;
 mod invitations;
 mod keys;
 mod maintenance;
@@ -38,7 +39,6 @@ use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
 use super::engine::{Engine, OpenMode};
-use super::outcomes::{Refused, TxFailure};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store};
@@ -46,6 +46,7 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use attempts::{Attempts, PATIENCE, Tries, TxKind, pause};
 use cluster::{ANSWER_TIMEOUT, ClusterPool, LONG_ANSWER_TIMEOUT};
+use fault::{MysqlFault, MysqlResult};
 use keys::{insert_key, put_password};
 use sessions::{has_session, insert_session};
 use users::{has_user, lock_user};
@@ -266,104 +267,6 @@ impl Tx<'_> {
     /// The number that the last statement set with `LAST_INSERT_ID(…)`.
     fn made(&self) -> i64 {
         i64::try_from(self.conn.last_insert_id()).unwrap_or(i64::MAX)
-    }
-}
-
-type MysqlResult<T> = std::result::Result<T, MysqlFault>;
-
-/// Why a transaction did not succeed: an expected refusal, a fault after which it is tried again, or an
-/// error.
-enum MysqlFault {
-    Refused(Refused),
-    /// Another transaction was first. Nothing was written.
-    Conflict(String),
-    /// The server cannot be reached, or cannot be used.
-    Unavailable {
-        cause: String,
-        /// The connection broke during the commit, so the outcome is unknown.
-        may_be_written: bool,
-        /// The server reported that it cannot be used, and so wrote nothing.
-        is_said: bool,
-    },
-    Error(Error),
-}
-
-impl MysqlFault {
-    /// The fault, if it happens during a commit.
-    fn while_writing(self) -> Self {
-        match self {
-            Self::Unavailable { cause, is_said: false, .. } => {
-                Self::Unavailable { cause, may_be_written: true, is_said: false }
-            }
-            other => other,
-        }
-    }
-}
-
-impl From<mysql::Error> for MysqlFault {
-    /// By code, never by the text of a message.
-    fn from(err: mysql::Error) -> Self {
-        let cause = err.to_string();
-        match &err {
-            mysql::Error::MySqlError(refusal) => match refusal.code {
-                1062 => Self::Refused(Refused::Duplicate),
-                // Lost against another transaction, waited too long for a lock, was interrupted, or has to
-                // be prepared again: run it again. (The last five codes are TiDB's.)
-                1213 | 1205 | 1317 | 1020 | 3572 | 1615 | 8002 | 8005 | 8022 | 8028 | 9007 => {
-                    Self::Conflict(cause)
-                }
-                // Failed to commit, is shutting down, or was killed by an operator, with the outcome
-                // unknown.
-                1180 => Self::Unavailable { cause, may_be_written: true, is_said: false },
-                1053 | 1927 => Self::Unavailable { cause, may_be_written: false, is_said: false },
-                // Not part of the cluster, too many connections, read-only, or out of disk, memory or
-                // threads.
-                1040 | 1047 | 1129 | 1203 | 1226 | 1290 | 1792 | 1836 | 4031 | 1021 | 1026
-                | 1030 | 1037 | 1041 | 1114 | 1135 => {
-                    Self::Unavailable { cause, may_be_written: false, is_said: true }
-                }
-                _ => Self::Error(Error::Broken(cause)),
-            },
-            // A timeout is reported as one of the first two.
-            mysql::Error::IoError(_)
-            | mysql::Error::CodecError(_)
-            | mysql::Error::DriverError(_)
-            | mysql::Error::TlsError(_) => {
-                Self::Unavailable { cause, may_be_written: false, is_said: false }
-            }
-            mysql::Error::UrlError(_)
-            | mysql::Error::FromValueError(_)
-            | mysql::Error::FromRowError(_) => Self::Error(Error::Broken(cause)),
-        }
-    }
-}
-
-impl From<Error> for MysqlFault {
-    fn from(err: Error) -> Self {
-        Self::Error(err)
-    }
-}
-
-impl From<MysqlFault> for Error {
-    fn from(fault: MysqlFault) -> Self {
-        match fault {
-            MysqlFault::Error(err) => err,
-            MysqlFault::Refused(refused) => refused.into(),
-            MysqlFault::Conflict(cause)
-            | MysqlFault::Unavailable { cause, may_be_written: false, .. } => {
-                Self::Unavailable(cause)
-            }
-            MysqlFault::Unavailable { cause, .. } => Self::Unknown(cause),
-        }
-    }
-}
-
-impl From<MysqlFault> for TxFailure {
-    fn from(fault: MysqlFault) -> Self {
-        match fault {
-            MysqlFault::Refused(refused) => Self::Refused(refused),
-            fault => Self::Error(fault.into()),
-        }
     }
 }
 

@@ -5,3 +5,5 @@ pub(crate) mod conformance;
 mod failover;
 mod file;
 mod place;
+#[cfg(feature = "mysql")]
+mod refused;
