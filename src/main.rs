@@ -23,13 +23,12 @@
 //! To audit it, read `lib.rs` first: it lists the layers in reading order and says what each of them
 //! must not know.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use vestibule::base::clock::Moment;
 use vestibule::cli::command_line::{CommandLine, Unread};
 use vestibule::cli::output::Output;
-use vestibule::cli::{Failure, printable};
+use vestibule::cli::{Failure, complain};
 use vestibule::server;
 
 fn main() -> ExitCode {
@@ -49,7 +48,7 @@ fn main() -> ExitCode {
         (ended, _) => ended,
     };
     ended.unwrap_or_else(|Failure { code, text }| {
-        drop(writeln!(std::io::stderr(), "vestibule: {}", printable(&text)));
+        complain(&text);
         ExitCode::from(code)
     })
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::terminal::Meter;
 use super::{Access, Done, open_at, record_of, see_that_it_is_there};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
@@ -35,7 +36,12 @@ pub(super) fn run(flags: &BackupArgs, now: Moment) -> Done {
     };
     see_that_it_is_there(&database, "--database")?;
     let to: &Path = &flags.file;
-    let (schema, newest) = store::back_up(from, to).map_err(|err| err.to_string())?;
+    let mut meter = Meter::new();
+    let backed_up = store::back_up(from, to, &mut |done, total| {
+        meter.tell("pages copied", done, Some(total));
+    });
+    drop(meter);
+    let (schema, newest) = backed_up.map_err(|err| err.to_string())?;
     let copied =
         format!("{} holds a copy of {database}; keep it as private as that\n", to.display());
     if schema < newest {

@@ -8,12 +8,12 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::terminal::watched;
+use super::terminal::Meter;
 use super::{Done, Failure, record_of, see_that_it_is_there, table};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::database::read;
-use crate::store::{self, Database, Progress, Row, Store};
+use crate::store::{self, Database, Row, Store};
 
 /// `vestibule copy`.
 #[derive(Args)]
@@ -62,7 +62,7 @@ impl CopyArgs {
     /// `vestibule copy`: comes back with what to print.
     pub(super) fn run(self, now: Moment) -> Result<String, Failure> {
         let order = self.order().map_err(Failure::usage)?;
-        Ok(watched(|progress| copy(&order, now, progress))?)
+        Ok(copy(&order, now)?)
     }
 
     fn order(self) -> Result<Copying, String> {
@@ -85,7 +85,7 @@ type Rows = BTreeMap<&'static str, u64>;
 /// with what to print once every row is counted there.
 ///
 /// A copy that does not end leaves a database that nobody can serve, and that the next copy begins anew in.
-fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
+fn copy(order: &Copying, now: Moment) -> Done {
     let begun = Instant::now();
     let text = |err: store::Error| err.to_string();
     let Copying { from, to, .. } = order;
@@ -93,12 +93,14 @@ fn copy(order: &Copying, now: Moment, progress: Progress<'_>) -> Done {
     let is_in_use = store::is_in_use(from);
     see_that_it_is_there(from, "--from")?;
     let source = store::open_to_read(from).map_err(text)?;
-    if source.rows().map_err(text)?.contains(&("user", 0)) {
+    let rows = source.rows().map_err(text)?;
+    if rows.contains(&("user", 0)) {
         return Err(format!("there are no users in {from}; there is nothing to copy"));
     }
     let target = store::open_for_copy(to).map_err(text)?;
     target.begin_copy().map_err(|err| format!("cannot copy into {to}: {err}"))?;
-    let rows = fill(&*source, &*target, progress).map_err(|text| {
+    let total = rows.iter().map(|(_, count)| count).sum();
+    let rows = fill(&*source, &*target, total).map_err(|text| {
         format!("{text}; {to} is copied in half: run it again, and it begins anew")
     })?;
     target.end_copy().map_err(text)?;
@@ -144,21 +146,25 @@ fn report(order: &Copying, rows: &Rows, is_in_use: Option<bool>, seconds: f64) -
     )
 }
 
-/// Copies all rows, and says how many once they are there.
-fn fill(source: &dyn Store, target: &dyn Store, progress: Progress<'_>) -> Result<Rows, String> {
+/// Copies all rows, of which there are about `total`, and says how many once they are there.
+fn fill(source: &dyn Store, target: &dyn Store, total: u64) -> Result<Rows, String> {
     let text = |err: store::Error| err.to_string();
     let mut read: Rows = store::TABLES.into_iter().map(|name| (name, 0)).collect();
     let mut batch: Vec<Row> = Vec::with_capacity(BATCH);
-    let shown = source.each_row(progress, &mut |row| {
+    let (mut meter, mut copied) = (Meter::new(), 0);
+    let shown = source.each_row(&mut |row| {
         *read.entry(row.table()).or_default() += 1;
         batch.push(row);
         if batch.len() == BATCH {
             target.add_rows(&batch)?;
             batch.clear();
+            copied += BATCH as u64;
+            meter.tell("rows copied", copied, Some(total));
         }
         Ok(())
     });
     shown.and_then(|()| target.add_rows(&batch)).map_err(text)?;
+    drop(meter);
     // The source may have gone on; what counts is what was read of it.
     let differing: Vec<_> = target
         .rows()

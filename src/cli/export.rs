@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::terminal::Meter;
 use super::{Access, Done, counted, open, record_of};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
@@ -85,6 +86,13 @@ fn write_file(
     Ok(counts)
 }
 
+/// How many users there are.
+fn users(store: &dyn Store) -> Result<u64, String> {
+    let counts = store.counts().map_err(|err| err.to_string())?;
+    let users = counts.iter().find(|(name, _)| *name == "users");
+    Ok(users.map_or(0, |(_, count)| count.unsigned_abs()))
+}
+
 fn write(
     store: &dyn Store,
     out: &mut dyn Write,
@@ -97,9 +105,11 @@ fn write(
     writeln!(out, "{}", export_format::header(has_sessions, now)).map_err(failed)?;
     let mut counts = ExportCounts::default();
     let mut fault = None;
+    let (mut meter, total) = (Meter::new(), users(store)?);
     let shown = store.each_user(living, &mut |it| {
         let line = export_format::person(&it, has_sessions);
         counts.add(&it);
+        meter.tell("users exported", counts.users as u64, Some(total));
         fault = if line.len() > LINE_BYTES_MAX {
             Some(format!("user {} has more to them than a line takes", it.user.id.as_str()))
         } else {

@@ -72,6 +72,7 @@ use self::serve::ServeArgs;
 use self::session::SessionArgs;
 pub use self::table::printable;
 use self::table::{counted, table};
+pub use self::terminal::complain;
 use self::user::UserArgs;
 use crate::auth::users;
 use crate::base::clock::Moment;
@@ -146,8 +147,12 @@ pub enum Command {
     /// Check the settings of serve and the database: versions, integrity, orphaned rows, who else may
     /// access the file.
     #[command(after_help = "Example:\n  \
-            vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n\n\
-            Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
+            vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n  \
+            # with what a systemd unit sets by Environment=, or by EnvironmentFile=\n  \
+            env $(systemctl show vestibule -p Environment --value) vestibule check\n  \
+            (set -a; . /etc/vestibule.env; vestibule check)\n\n\
+            It looks at the database and at the flags and the environment that it is given itself, never at a \
+            server, which may not be running or have other settings. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<CheckArgs>),
 

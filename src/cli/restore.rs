@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::database::place;
 use super::records::of_command;
+use super::terminal::{Meter, confirm};
 use super::{Done, counted};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
@@ -32,7 +34,7 @@ pub struct RestoreArgs {
     #[arg(long)]
     pub(crate) keep_sessions: bool,
 
-    /// Replace the database that is there.
+    /// Replace the database that is there, without being asked.
     #[arg(long)]
     pub(crate) yes: bool,
 
@@ -50,10 +52,9 @@ pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Done {
         );
     };
     let from = flags.file.display();
-    if to.exists() && !flags.yes {
-        return Err(format!(
-            "{database} would be moved aside, and {from} take its place; say --yes if that is meant"
-        ));
+    if to.exists() {
+        let what = format!("{} would be moved aside, and {from} take its place", place(&database));
+        confirm(&what, flags.yes)?;
     }
     let record = |sessions: usize| {
         let (from, sessions) = (from.to_string(), sessions.to_string());
@@ -61,8 +62,12 @@ pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Done {
         of_command(Event::Restore, &log::fields(&fields), now)
     };
     let rests_until = flags.rest.rest().end(now);
-    let restored = store::restore(&flags.file, to, flags.keep_sessions, rests_until, &record, now)
-        .map_err(|err| err.to_string())?;
+    let mut meter = Meter::new();
+    let mut progress = |done, total| meter.tell("pages copied", done, Some(total));
+    let keeps = flags.keep_sessions;
+    let restored = store::restore(&flags.file, to, keeps, rests_until, &record, &mut progress, now);
+    drop(meter);
+    let restored = restored.map_err(|err| err.to_string())?;
     let names = match restored.names {
         Some(0) => String::new(),
         Some(1) => "1 name stays reserved\n".to_owned(),

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::terminal::Emphasis;
+
 /// A text as a terminal may show it: nothing in it moves the cursor.
 pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
@@ -48,9 +50,9 @@ impl Columns {
         }
     }
 
-    /// The line of headings.
+    /// The line of headings, which stands out on a terminal.
     pub(super) fn heading(&self) -> String {
-        self.line(&self.headings)
+        Emphasis::Bold.print(self.line(&self.headings).trim_end()) + "\n"
     }
 
     /// A row as a line. A cell that is wider than its column pushes the others to the right.
@@ -90,9 +92,9 @@ mod tests {
             ["anna", "\u{5c71}\u{7530}\u{592a}\u{90ce}", "e\u{301}ve", "\u{1f46a}x", "a\u{7}b"];
         let rows: Vec<_> = names.iter().map(|it| vec![(*it).to_owned(), "x".to_owned()]).collect();
         let table = table(&["name", "id"], &rows);
-        let starts: Vec<_> = table.lines().map(|line| line[..line.len() - 1].width()).collect();
-        // The last heading is one letter longer.
-        assert_eq!(starts, [11, 10, 10, 10, 10, 10], "{table}");
+        let rows = table.lines().skip(1);
+        let starts: Vec<_> = rows.map(|line| line[..line.len() - 1].width()).collect();
+        assert_eq!(starts, [10, 10, 10, 10, 10], "{table}");
     }
 
     #[test]
@@ -103,6 +105,6 @@ mod tests {
             (line("ann"), line("\u{5c71}\u{7530}\u{592a}")),
             ("ann   7\n".into(), "\u{5c71}\u{7530}\u{592a}  7\n".into())
         );
-        assert_eq!(columns.heading(), "NAME  ID\n");
+        assert_eq!(columns.line(&columns.headings), "NAME  ID\n");
     }
 }

@@ -30,8 +30,6 @@ pub(super) struct StoredTable {
     pub(super) ends_with_credentials: bool,
     /// Whether a restore leaves it out, as rows that were ended after the backup would come back.
     pub(super) is_ended_by_restore: bool,
-    /// What a progress report says while its rows are copied.
-    pub(super) copied_text: &'static str,
     /// The name under which `check` reports the number of its rows, if it does.
     counted_as: Option<&'static str>,
 }
@@ -44,18 +42,12 @@ const PLAIN: StoredTable = StoredTable {
     has_owner: false,
     ends_with_credentials: false,
     is_ended_by_restore: false,
-    copied_text: "",
     counted_as: None,
 };
 
 /// All tables. A table comes after those that its rows refer to.
 pub(super) const ALL: [StoredTable; 12] = [
-    StoredTable {
-        name: "secret",
-        columns: &[("name", Text), ("value", Bytes(32))],
-        copied_text: "secrets copied",
-        ..PLAIN
-    },
+    StoredTable { name: "secret", columns: &[("name", Text), ("value", Bytes(32))], ..PLAIN },
     StoredTable {
         name: "user",
         columns: &[
@@ -70,7 +62,6 @@ pub(super) const ALL: [StoredTable; 12] = [
             ("attributes", Text),
             ("epoch", Int),
         ],
-        copied_text: "users copied",
         counted_as: Some("users"),
         ..PLAIN
     },
@@ -78,7 +69,6 @@ pub(super) const ALL: [StoredTable; 12] = [
         name: "user_key",
         columns: &[("id", Text), ("user_id", Text), ("hashed_password", MaybeText)],
         has_owner: true,
-        copied_text: "keys copied",
         counted_as: Some("keys"),
         ..PLAIN
     },
@@ -101,7 +91,6 @@ pub(super) const ALL: [StoredTable; 12] = [
         has_owner: true,
         ends_with_credentials: true,
         is_ended_by_restore: true,
-        copied_text: "sessions copied",
         counted_as: Some("sessions"),
         ..PLAIN
     },
@@ -119,7 +108,6 @@ pub(super) const ALL: [StoredTable; 12] = [
         has_owner: true,
         ends_with_credentials: true,
         is_ended_by_restore: true,
-        copied_text: "access tokens copied",
         counted_as: Some("access_tokens"),
         ..PLAIN
     },
@@ -137,7 +125,6 @@ pub(super) const ALL: [StoredTable; 12] = [
         has_owner: true,
         ends_with_credentials: true,
         is_ended_by_restore: true,
-        copied_text: "reset links copied",
         ..PLAIN
     },
     StoredTable {
@@ -152,13 +139,11 @@ pub(super) const ALL: [StoredTable; 12] = [
             ("expires_at", Int),
         ],
         is_ended_by_restore: true,
-        copied_text: "invitations copied",
         ..PLAIN
     },
     StoredTable {
         name: "resting_name",
         columns: &[("id", Bytes(16)), ("user_id", MaybeText), ("expires_at", Int)],
-        copied_text: "names that rest copied",
         counted_as: Some("resting_names"),
         ..PLAIN
     },
@@ -167,21 +152,14 @@ pub(super) const ALL: [StoredTable; 12] = [
         columns: &[("id", Bytes(32)), ("user_id", Text), ("last_used_at", Int)],
         keys: 2,
         has_owner: true,
-        copied_text: "known browsers copied",
         ..PLAIN
     },
     StoredTable {
         name: "throttle",
         columns: &[("id", Bytes(16)), ("failures", Int), ("last_at", Int), ("until", Int)],
-        copied_text: "counts of failed tries copied",
         ..PLAIN
     },
-    StoredTable {
-        name: "clock",
-        columns: &[("id", Int), ("believed_at", Int)],
-        copied_text: "moments of the clock copied",
-        ..PLAIN
-    },
+    StoredTable { name: "clock", columns: &[("id", Int), ("believed_at", Int)], ..PLAIN },
     StoredTable {
         name: "audit",
         columns: &[
@@ -194,7 +172,6 @@ pub(super) const ALL: [StoredTable; 12] = [
             ("request", MaybeText),
             ("detail", Text),
         ],
-        copied_text: "records of the audit trail copied",
         ..PLAIN
     },
 ];

@@ -23,6 +23,7 @@ pub use flags::DoctorArgs;
 pub use wire::Pin;
 
 use super::output::Output;
+use super::terminal::Emphasis;
 use super::{Failure, printable};
 use crate::base::token::{hex, random_bytes, random_text};
 use crate::web::check_paths;
@@ -108,11 +109,12 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn line(&mut self, kind: &str, text: &str) {
+    fn line(&mut self, kind: &str, emphasis: Emphasis, text: &str) {
         // What was found is told in words of the host that is examined: they must not move the cursor.
         let text = printable(text);
         // Whoever gave us `out` knows whether it could be written; the exit code still tells.
-        drop(writeln!(self.out, "{kind:<4}  {text}"));
+        let kind = emphasis.print(&format!("{kind:<4}"));
+        drop(writeln!(self.out, "{kind}  {text}"));
     }
 
     fn tell(&mut self, finding: Finding) {
@@ -122,11 +124,11 @@ impl Findings<'_> {
         match &finding {
             Ok(text) => {
                 self.good += 1;
-                self.line("ok", text);
+                self.line("ok", Emphasis::Good, text);
             }
             Err(text) => {
                 self.bad += 1;
-                self.line("FAIL", text);
+                self.line("FAIL", Emphasis::Bad, text);
             }
         }
         self.told.push(finding);
@@ -134,7 +136,7 @@ impl Findings<'_> {
 
     fn skip(&mut self, text: &str) {
         self.skipped += 1;
-        self.line("skip", text);
+        self.line("skip", Emphasis::Warning, text);
     }
 
     fn close(self) -> usize {

@@ -17,6 +17,7 @@ use crate::cli::password::PasswordArgs;
 use crate::cli::read_groups;
 use crate::cli::records::{record, record_of};
 use crate::cli::table::printable;
+use crate::cli::terminal::confirm;
 use crate::store::{self, KeyId, PasswordSet, Store, User, UserAdded, UserRenamed};
 
 /// Makes an account. Opens the database last, so that none is made for a user who cannot be added.
@@ -129,12 +130,9 @@ pub(super) fn delete(
 ) -> Result<ChangeReport, String> {
     let name = printable(&user.username);
     let open = open_access(store, user, now)?;
-    if !is_meant {
-        return Err(format!(
-            "{name} would be deleted for good, with {}; say --yes if that is meant",
-            "all keys, sessions and access tokens"
-        ));
-    }
+    let what =
+        format!("{name} would be deleted for good, with all keys, sessions and access tokens");
+    confirm(&what, is_meant)?;
     if !users::delete(store, &user.id, rest, now).map_err(|err| err.to_string())? {
         return Err(gone(user));
     }

@@ -110,7 +110,7 @@ pub enum UserAction {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// Confirm the deletion.
+        /// Delete without being asked.
         #[arg(long)]
         yes: bool,
         /// How long the name rests.

@@ -234,11 +234,7 @@ pub trait Copies: Statements {
     /// a table in the order of the primary key. It stops at the first error of `each`, and returns it.
     ///
     /// Only one row at a time is in memory, and other processes can read and write meanwhile.
-    fn each_row(
-        &self,
-        progress: Progress<'_>,
-        each: &mut dyn FnMut(Row) -> Result<()>,
-    ) -> Result<()>;
+    fn each_row(&self, each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()>;
 
     /// Prepares this database to be copied into: deletes all rows but the random keys, and marks that a
     /// copy has begun. With this mark it can only be opened with [`crate::store::open_for_copy`].

@@ -3,21 +3,16 @@
 use mysql::prelude::Queryable;
 
 use super::{Mysql, MysqlCells, MysqlFault, MysqlResult, Tx, blob, rows_of_marks, values};
-use crate::store::progress::tell;
 use crate::store::rows::Cells;
 use crate::store::tables::{ALL, SECRETS};
-use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Progress, Result, Row};
+use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Result, Row};
 
 /// Rows deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
 
 impl Copies for Mysql {
-    fn each_row(
-        &self,
-        progress: Progress<'_>,
-        each: &mut dyn FnMut(Row) -> Result<()>,
-    ) -> Result<()> {
-        self.as_of_now(|tx| (0..ALL.len()).try_for_each(|table| show(tx, table, progress, each)))
+    fn each_row(&self, each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+        self.as_of_now(|tx| (0..ALL.len()).try_for_each(|table| show(tx, table, each)))
     }
 
     fn begin_copy(&self) -> Result<()> {
@@ -69,15 +64,9 @@ pub(super) fn is_half_copied(store: &Mysql) -> Result<bool> {
 
 /// Passes on the rows of a table as they arrive. Rows whose user does not exist are left out: the user was
 /// deleted on one server while another wrote the row.
-fn show(
-    tx: &mut Tx<'_>,
-    table: usize,
-    progress: Progress<'_>,
-    each: &mut dyn FnMut(Row) -> Result<()>,
-) -> MysqlResult<()> {
+fn show(tx: &mut Tx<'_>, table: usize, each: &mut dyn FnMut(Row) -> Result<()>) -> MysqlResult<()> {
     let described = &ALL[table];
     let sql = if described.has_owner { described.select_with_owner() } else { described.select() };
-    let mut shown = 0;
     for row in tx.conn.exec_iter(sql, ())? {
         let mut row = row?;
         let mut cells = MysqlCells { row: &mut row, next: 0 };
@@ -86,8 +75,6 @@ fn show(
             continue;
         }
         each(row)?;
-        shown += 1;
-        tell(progress, described.copied_text, shown);
     }
     Ok(())
 }

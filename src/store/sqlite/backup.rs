@@ -26,17 +26,23 @@ use crate::store::{Error, Record, Result};
 /// journal.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
+/// Pages that are copied between two progress reports.
+const PAGES_AT_ONCE: i32 = 2_048;
+
+/// Receives how many pages of how many are copied.
+pub type PageProgress<'a> = &'a mut dyn FnMut(u64, u64);
+
 /// Writes a copy of the database `from`, as of one moment, to a new file that only its owner can read.
 /// Returns the version of its schema and that of the newest one; an older schema is copied as it is.
 ///
 /// Other processes can go on meanwhile. If `to` exists it is refused and left as it is, and a failed copy
-/// is removed.
-pub fn back_up(from: &Path, to: &Path) -> Result<(u32, u32)> {
+/// is removed. `progress` receives reports meanwhile.
+pub fn back_up(from: &Path, to: &Path, progress: PageProgress<'_>) -> Result<(u32, u32)> {
     let failed = |cause: String| Error::Broken(format!("cannot write {}: {cause}", to.display()));
     let source = file::open(from, OpenMode::ToBackUp)?.conn;
     let schema = file::version(&source).map_err(SqliteFault::from)?;
     let copy = NewFile::create(to).map_err(|err| failed(err.to_string()))?;
-    copy_into(&source, copy.part(), |_| Ok(())).map_err(|err| failed(err.to_string()))?;
+    copy_into(&source, copy.part(), progress, |_| Ok(())).map_err(|err| failed(err.to_string()))?;
     copy.finish().map_err(|err| failed(err.to_string()))?;
     Ok((schema, file::newest_schema()))
 }
@@ -67,6 +73,7 @@ pub fn restore(
     keeps_sessions: bool,
     rests_until: Option<Moment>,
     record: &dyn Fn(usize) -> Record,
+    progress: PageProgress<'_>,
     now: Moment,
 ) -> Result<Restored> {
     let source = file::inspected(from)?;
@@ -81,7 +88,7 @@ pub fn restore(
     drop(take_over(to)?);
     let names = kept_names(to, &source);
     let fresh = NewFile::beside(to).map_err(failed)?;
-    let (sessions, names) = copy_into(&source, fresh.part(), |copy| {
+    let (sessions, names) = copy_into(&source, fresh.part(), progress, |copy| {
         let sessions = if keeps_sessions { 0 } else { leave_sessions_out(copy)? };
         // The first schema has no audit log.
         if copy.table_exists(None, "audit")? {
@@ -131,6 +138,7 @@ fn keep_names(
 fn copy_into<T>(
     source: &Connection,
     part: &Path,
+    progress: PageProgress<'_>,
     change: impl FnOnce(&mut Connection) -> SqliteResult<T>,
 ) -> Result<T> {
     let filled = || -> SqliteResult<T> {
@@ -145,7 +153,7 @@ fn copy_into<T>(
              PRAGMA temp_store = MEMORY;
              PRAGMA journal_mode = MEMORY;",
         )?;
-        copy_whole(source, &mut copy)?;
+        copy_whole(source, &mut copy, progress)?;
         // The copied header says that there is a log. A server turns it on again; until then it is one
         // file.
         copy.query_row("PRAGMA journal_mode = MEMORY", [], |_| Ok(()))?;
@@ -156,11 +164,29 @@ fn copy_into<T>(
     Ok(filled()?)
 }
 
-/// Copies everything in one step, which is one read: between several steps every write would restart it.
-fn copy_whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
-    match Backup::new(from, to)?.step(-1)? {
-        StepResult::Done => Ok(()),
-        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+/// Copies everything as of one moment, some pages at a time. It is one read transaction: between several, every
+/// write would restart it.
+fn copy_whole(
+    from: &Connection,
+    to: &mut Connection,
+    progress: PageProgress<'_>,
+) -> rusqlite::Result<()> {
+    let moment = from.unchecked_transaction()?;
+    moment.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let backup = Backup::new(from, to)?;
+    loop {
+        match backup.step(PAGES_AT_ONCE)? {
+            StepResult::Done => return Ok(()),
+            StepResult::More => {
+                let pages = backup.progress();
+                let count = |pages: i32| u64::from(pages.unsigned_abs());
+                progress(count(pages.pagecount - pages.remaining), count(pages.pagecount));
+            }
+            _ => {
+                let busy = ffi::Error::new(ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(busy, None));
+            }
+        }
     }
 }
 

@@ -5,24 +5,19 @@ use rusqlite::{Connection, Transaction, params_from_iter};
 use super::{
     Sqlite, SqliteCells, SqliteFault, SqliteResult, WRITE_PATIENCE, file, invitations, run,
 };
-use crate::store::progress::tell;
 use crate::store::rows::{Statements, cells};
 use crate::store::tables::{ALL, SECRETS};
-use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Progress, Result, Row};
+use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Result, Row};
 
 impl Copies for Sqlite {
     // LIMIT: the write-ahead log grows as long as this takes, as nothing written meanwhile can be folded
     // into the file.
-    fn each_row(
-        &self,
-        progress: Progress<'_>,
-        each: &mut dyn FnMut(Row) -> Result<()>,
-    ) -> Result<()> {
+    fn each_row(&self, each: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
         let conn = self.open_reader()?;
         // One snapshot of the whole file.
         let tx = conn.unchecked_transaction().map_err(SqliteFault::from)?;
         for table in 0..ALL.len() {
-            show(&tx, table, progress, each)?;
+            show(&tx, table, each)?;
         }
         Ok(())
     }
@@ -65,16 +60,12 @@ impl Copies for Sqlite {
 fn show(
     conn: &Connection,
     table: usize,
-    progress: Progress<'_>,
     each: &mut dyn FnMut(Row) -> Result<()>,
 ) -> SqliteResult<()> {
     let mut statement = conn.prepare(&ALL[table].select())?;
     let mut rows = statement.query([])?;
-    let mut shown = 0;
     while let Some(row) = rows.next()? {
         each(Row::read(table, &mut SqliteCells { row, next: 0 })?)?;
-        shown += 1;
-        tell(progress, ALL[table].copied_text, shown);
     }
     Ok(())
 }

@@ -220,7 +220,7 @@ fn is_not_served_by_halves_and_ends_when_it_is_run_again() {
     let (source, target) = (store::open(&old).unwrap(), store::open_for_copy(&new).unwrap());
     target.begin_copy().unwrap();
     let mut count = 0;
-    let broken = source.each_row(&mut |_, _| {}, &mut |row| {
+    let broken = source.each_row(&mut |row| {
         count += 1;
         if count > 1_000 {
             return Err(Error::Broken("the power is out".to_owned()));
@@ -363,7 +363,7 @@ fn keeps_the_promises_of_the_store() {
     target.begin_copy().unwrap();
     target.begin_copy().unwrap();
     let mut all = Vec::new();
-    let collected = source.each_row(&mut |_, _| {}, &mut |row| {
+    let collected = source.each_row(&mut |row| {
         all.push(row);
         Ok(())
     });

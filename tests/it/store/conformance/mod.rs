@@ -2092,7 +2092,7 @@ fn rows(store: &dyn Store) -> Vec<store::Row> {
         all.push(row);
         Ok(())
     };
-    store.each_row(&mut |_, _| {}, &mut keep).unwrap();
+    store.each_row(&mut keep).unwrap();
     all
 }
 

@@ -624,7 +624,7 @@ pub fn leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added(d
         copied += 1;
         Ok(())
     };
-    desk.store.each_row(&mut |_, _| {}, &mut count).unwrap();
+    desk.store.each_row(&mut count).unwrap();
     // The key for handles, and what is noted of the clock.
     assert_eq!(copied, 2, "a copy takes along what belongs to nobody");
 }
