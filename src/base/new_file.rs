@@ -32,7 +32,7 @@ impl NewFile {
     /// Starts a file under a name that must not exist yet. It is empty, and only its owner can read it.
     pub fn create(name: &Path) -> io::Result<Self> {
         if name.symlink_metadata().is_ok() {
-            return Err(ErrorKind::AlreadyExists.into());
+            return Err(already_there());
         }
         Self::beside(name)
     }
@@ -80,7 +80,7 @@ impl NewFile {
             // The file system does not support RENAME_NOREPLACE.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 if self.name.symlink_metadata().is_ok() {
-                    return Err(ErrorKind::AlreadyExists.into());
+                    return Err(already_there());
                 }
                 fs::rename(&self.part, &self.name)?;
             }
@@ -104,6 +104,11 @@ impl NewFile {
         }
         self.file.sync_all()
     }
+}
+
+fn already_there() -> io::Error {
+    let text = "it exists already and is not overwritten; name another file";
+    io::Error::new(ErrorKind::AlreadyExists, text)
 }
 
 impl Drop for NewFile {

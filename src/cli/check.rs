@@ -7,8 +7,12 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::{Access, Failure, open_at, printable};
+use super::database::place;
+use super::terminal::Emphasis;
+use super::{Access, Failure, counted, open_at, printable};
+use crate::base::new_file::with_suffix;
 use crate::cli::serve::{Config, ServeArgs};
+use crate::store;
 
 /// `vestibule check`.
 #[derive(Args)]
@@ -20,53 +24,116 @@ pub struct CheckArgs {
     /// The settings to check.
     #[command(flatten)]
     pub settings: ServeArgs,
+
+    /// Which of them were given, as flags or in the environment.
+    #[arg(skip)]
+    pub given: Vec<String>,
 }
 
 /// `vestibule check`: comes back with the report, and whether all is in order.
 pub(super) fn run(args: CheckArgs) -> Result<(String, bool), Failure> {
     let config = args.settings.check().map_err(Failure::usage)?;
-    Ok(check(&config, args.json)?)
+    let report = CheckReport::of(&config)?;
+    let text = if args.json { report.json(&args.given) } else { report.text(&args.given) };
+    Ok((text, report.faults.is_empty()))
 }
 
-/// What the settings come to, what the database holds, and what is not in order; and
-/// whether all is.
-fn check(config: &Config, as_json: bool) -> Result<(String, bool), String> {
-    let was_open = config.database.file().and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
-    let store = open_at(&config.database, Access::Read)?;
-    let store = &*store;
-    let mut settings = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-    settings.extend(store.versions().map_err(|err| err.to_string())?);
-    settings.extend(config.facts());
-    let counts = store.counts().map_err(|err| err.to_string())?;
-    let mut faults = store.faults().map_err(|err| err.to_string())?;
-    faults.extend(config.database.file().and_then(exposed_folder));
-    let mut notes = Vec::new();
-    if was_open {
-        notes.push("others could read the database; its mode is 600 now".to_owned());
+/// What the settings come to, what the database holds, and what is not in order.
+struct CheckReport {
+    /// Where the database is, and how many bytes it and its write-ahead log have, where it is a file.
+    database: String,
+    sizes: Option<(u64, u64)>,
+    listen: Vec<String>,
+    settings: Vec<(&'static str, String)>,
+    counts: Vec<(&'static str, i64)>,
+    notes: Vec<String>,
+    faults: Vec<String>,
+}
+
+impl CheckReport {
+    fn of(config: &Config) -> Result<Self, String> {
+        let text = |err: store::Error| err.to_string();
+        // Before it is opened, which may change both.
+        let was_open = config.database.file().and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
+        let sizes = config.database.file().map(|it| (length(it), length(&with_suffix(it, "-wal"))));
+        let store = open_at(&config.database, Access::Read)?;
+        let mut settings = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+        settings.extend(store.versions().map_err(text)?);
+        settings.extend(config.facts());
+        let mut faults = store.faults().map_err(text)?;
+        faults.extend(config.database.file().and_then(exposed_folder));
+        let mut notes = Vec::new();
+        if was_open {
+            notes.push("others could read the database; its mode is 600 now".to_owned());
+        }
+        notes.extend(store.oddities().map_err(text)?);
+        Ok(Self {
+            database: place(&config.database),
+            sizes,
+            listen: config.listen.iter().map(ToString::to_string).collect(),
+            settings,
+            counts: store.counts().map_err(text)?,
+            notes,
+            faults,
+        })
     }
-    notes.extend(store.oddities().map_err(|err| err.to_string())?);
-    let report = if as_json {
+
+    fn json(&self, given: &[String]) -> String {
+        let map = |all: &[(&'static str, String)]| all.iter().cloned().collect::<BTreeMap<_, _>>();
         let data = json!({
-            "settings": settings.into_iter().collect::<BTreeMap<_, _>>(),
-            "counts": counts.into_iter().collect::<BTreeMap<_, _>>(),
-            "notes": notes,
-            "faults": faults,
-            "in_order": faults.is_empty(),
+            "database": self.database,
+            "database_bytes": self.sizes.map(|(database, _)| database),
+            "log_bytes": self.sizes.map(|(_, log)| log),
+            "listen": self.listen,
+            "given": given,
+            "settings": map(&self.settings),
+            "counts": self.counts.iter().copied().collect::<BTreeMap<_, _>>(),
+            "notes": self.notes,
+            "faults": self.faults,
+            "in_order": self.faults.is_empty(),
         });
         format!("{data}\n")
-    } else {
-        let counts = counts.into_iter().map(|(name, count)| (name, count.to_string()));
-        let notes = notes.iter().map(|it| ("note", printable(it)));
-        let found = faults.iter().map(|it| ("FAULT", printable(it)));
-        let rows = settings.into_iter().chain(counts).chain(notes).chain(found);
-        let rows: Vec<_> = rows.map(|(name, it)| format!("{name:<18}{it}\n")).collect();
-        let end = match faults.len() {
-            0 => "the database is in order\n",
-            _ => "the database is NOT in order\n",
+    }
+
+    fn text(&self, given: &[String]) -> String {
+        let mut rows = vec![("database", self.database.clone())];
+        if let Some((database, log)) = self.sizes {
+            rows.extend([("size", size(database)), ("log_size", size(log))]);
+        }
+        rows.push(("listen", self.listen.join(",")));
+        rows.extend(self.settings.iter().cloned());
+        rows.extend(self.counts.iter().map(|(name, count)| (*name, count.to_string())));
+        let line = |name: &str, it: &str| format!("{name:<18}{}\n", printable(it));
+        let mut text: String = rows.iter().map(|(name, it)| line(name, it)).collect();
+        let stands_out = |kind: &str, emphasis: Emphasis, all: &[String]| {
+            let kind = emphasis.print(&format!("{kind:<18}"));
+            all.iter().map(|it| format!("{kind}{}\n", printable(it))).collect::<String>()
         };
-        rows.concat() + end
-    };
-    Ok((report, faults.is_empty()))
+        text += &stands_out("note", Emphasis::Warning, &self.notes);
+        text += &stands_out("FAULT", Emphasis::Bad, &self.faults);
+        let given = match given {
+            [] => "none, so that all have their defaults".to_owned(),
+            given => format!("{}; all others have their defaults", given.join(", ")),
+        };
+        text += &line("settings given", &format!("{given} (--help: those of a running server)"));
+        text + &match self.faults.len() {
+            0 => Emphasis::Good.print("the database is in order"),
+            _ => Emphasis::Bad.print("the database is NOT in order"),
+        } + "\n"
+    }
+}
+
+fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |about| about.len())
+}
+
+/// So many bytes, in the unit that leaves few digits.
+fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| bytes >= 10 * *unit) {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None => counted(bytes, "byte"),
+    }
 }
 
 fn mode(path: &Path) -> Option<u32> {
@@ -80,4 +147,23 @@ fn exposed_folder(database: &Path) -> Option<String> {
     // In a folder like /tmp people can touch only what is theirs.
     let is_sticky = mode & 0o1000 != 0;
     (mode & 0o002 != 0 && !is_sticky).then(|| format!("anybody may write to {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_a_size_with_few_digits() {
+        for (bytes, expected) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (10_239, "10239 bytes"),
+            (10_240, "10 KiB"),
+            (10_485_760, "10 MiB"),
+            (1 << 34, "16 GiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
 }

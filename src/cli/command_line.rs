@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Arg, CommandFactory, FromArgMatches, Parser};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use super::output::Output;
 use super::{Command, Failure, environment, wrong_usage};
@@ -80,7 +81,15 @@ impl CommandLine {
         }
         // Before what is wrong on the command line, which may lack what a misspelt variable says.
         environment::check(&definition(), std::env::vars_os()).map_err(Unread::Wrong)?;
-        let line = matches.and_then(|it| Self::from_arg_matches(&it));
+        let line = matches.and_then(|it| {
+            let mut line = Self::from_arg_matches(&it)?;
+            if let (Some(Command::Check(args)), Some((_, it))) =
+                (&mut line.command, it.subcommand())
+            {
+                args.given = given(it);
+            }
+            Ok(line)
+        });
         line.map_err(|err| match err.kind() {
             // A group of commands alone, as in `vestibule user`.
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
@@ -101,6 +110,19 @@ impl CommandLine {
         out.print(BEGINNING.join("\n") + "\n");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Which settings of `check` were given: the names of flags and of variables.
+fn given(matches: &ArgMatches) -> Vec<String> {
+    let program = definition();
+    let check = program.find_subcommand("check").expect("it is a command");
+    let name = |arg: &Arg| match matches.value_source(arg.get_id().as_str()) {
+        Some(ValueSource::CommandLine) => Some(format!("--{}", arg.get_long()?)),
+        Some(ValueSource::EnvVariable) => Some(arg.get_env()?.to_string_lossy().into_owned()),
+        _ => None,
+    };
+    let settings = check.get_arguments().filter(|arg| arg.get_env().is_some());
+    settings.filter_map(name).collect()
 }
 
 /// The help of the command that these words name, or of the program if there are none.

@@ -2,11 +2,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rustix::fs::{Access as Permission, access};
+use rustix::process::geteuid;
 
 use super::serve::DATABASE;
+use super::terminal::{note, waiting};
 use crate::store::{self, Database, Store};
 
 /// The variable that holds the password for the database's server. No flag is the same, as everybody on
@@ -16,15 +20,15 @@ pub(super) const PASSWORD_VARIABLE: &str = "VESTIBULE_DATABASE_PASSWORD";
 /// Where the database is, and how its server lets us in.
 #[derive(Args)]
 pub struct DatabaseArgs {
-    /// The SQLite file that holds everything, created at first start with mode 0600; or MariaDB servers:
-    /// mysql://USER@HOST:PORT,.../NAME?tls=off|system|CA-FILE.
+    /// The SQLite file that holds everything, or MariaDB servers as mysql://USER@HOST/NAME. The file is created
+    /// at first start with mode 0600. Servers in full: mysql://USER@HOST:PORT,.../NAME?tls=off|system|CA-FILE.
     #[arg(long, env = "VESTIBULE_DATABASE", value_name = "DATABASE")]
     #[arg(default_value = "vestibule.db", global = true, hide_env_values = true)]
     #[arg(help_heading = DATABASE)]
     // Read later, as a refusal by the library would repeat it, with its password.
     database: OsString,
 
-    /// File with the password for those servers; or VESTIBULE_DATABASE_PASSWORD holds the password. It is
+    /// File with the password for the MariaDB servers. Or VESTIBULE_DATABASE_PASSWORD holds the password; it is
     /// never an argument, as every user of the machine can read those.
     #[arg(long, env = "VESTIBULE_DATABASE_PASSWORD_FILE", value_name = "FILE", global = true)]
     #[arg(help_heading = DATABASE)]
@@ -105,17 +109,76 @@ pub(super) fn open_at(database: &Database, access: Access) -> Result<Box<dyn Sto
     if access != Access::Add {
         see_that_it_is_there(database, "--database")?;
     }
-    let opened = match access {
+    let is_new = access == Access::Add && is_to_be_made(database);
+    let opened = patiently(database, || match access {
         Access::Read => store::open_to_read(database),
         Access::Change | Access::Add => store::open_beside(database),
-    };
-    opened.map_err(|err| err.to_string())
+    });
+    let opened = opened.map_err(|err| told(database, &err))?;
+    if is_new {
+        note(&made(database));
+    }
+    Ok(opened)
+}
+
+/// Why a database cannot be used, and whose it is where this user may not use it.
+pub(super) fn told(database: &Database, err: &store::Error) -> String {
+    match database.file().and_then(foreign_owner) {
+        Some(owner) => format!("{err}; it belongs to {owner}: run the command as that user"),
+        None => err.to_string(),
+    }
+}
+
+/// The owner of a file that this process may not read and write; `None`: it may, or the file is its own.
+fn foreign_owner(path: &Path) -> Option<String> {
+    let owner = path.metadata().ok()?.uid();
+    let is_allowed = access(path, Permission::READ_OK | Permission::WRITE_OK).is_ok();
+    (!is_allowed && owner != geteuid().as_raw()).then(|| user_name(owner))
+}
+
+/// The name of a user of this machine, or the number where it has none.
+fn user_name(id: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("user {id}"))
+}
+
+/// Does something with the database, and says on a terminal which servers it waits for.
+pub(super) fn patiently<T>(database: &Database, work: impl FnOnce() -> T) -> T {
+    match database {
+        Database::File(_) => work(),
+        Database::Mysql(_) => waiting(&database.to_string(), work),
+    }
+}
+
+/// Whether opening the database makes it: there is no file, or an empty one.
+pub(super) fn is_to_be_made(database: &Database) -> bool {
+    database.file().is_some_and(|path| path.metadata().map_or(true, |about| about.len() == 0))
+}
+
+/// That a database is made, for an operator who may have meant another one.
+pub(super) fn made(database: &Database) -> String {
+    format!("made a new database at {}; --database names another one", place(database))
+}
+
+/// Where the database is: a file by its whole path, as a command may be run in any folder.
+pub(super) fn place(database: &Database) -> String {
+    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    match database.file().map(whole) {
+        Some(Ok(path)) => path.display().to_string(),
+        _ => database.to_string(),
+    }
 }
 
 pub(super) fn see_that_it_is_there(database: &Database, flag: &str) -> Result<(), String> {
     match database.file() {
-        Some(path) if !path.exists() => {
-            Err(format!("there is no database {database}; say which with {flag}"))
+        // One that cannot be looked for is told when it is opened.
+        Some(path) if path.try_exists().is_ok_and(|is_there| !is_there) => {
+            Err(format!("there is no database at {}; say which with {flag}", place(database)))
         }
         _ => Ok(()),
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::database::{patiently, place, told};
 use super::see_that_it_is_there;
 use crate::cli::database::DatabaseArgs;
 use crate::store;
@@ -28,11 +29,11 @@ pub struct MigrateArgs {
 /// `vestibule migrate`: brings the tables of a database up to date, and makes them where there are none; or
 /// only says whether they are up to date. With it comes whether they are then.
 pub(super) fn run(flags: &MigrateArgs) -> Result<(String, bool), String> {
-    let text = |err: store::Error| err.to_string();
     let database = flags.database.check()?;
+    let text = |err: store::Error| told(&database, &err);
     if flags.check {
         see_that_it_is_there(&database, "--database")?;
-        let (number, newest) = store::schema(&database).map_err(text)?;
+        let (number, newest) = patiently(&database, || store::schema(&database)).map_err(text)?;
         return Ok(if number == newest {
             (format!("{database} has the newest schema, {newest}\n"), true)
         } else {
@@ -40,10 +41,14 @@ pub(super) fn run(flags: &MigrateArgs) -> Result<(String, bool), String> {
             (format!("{database} has schema {number}, the newest is {newest}: {advice}\n"), false)
         });
     }
-    let (before, after) = store::migrate(&database).map_err(text)?;
+    let migrated = patiently(&database, || store::migrate(&database));
+    let (before, after) = migrated.map_err(text)?;
+    let database = place(&database);
     Ok((
         if before == 0 {
-            format!("{database} is made, with schema {after}\n")
+            format!(
+                "made a new database at {database}, with schema {after}; --database names another one\n"
+            )
         } else if before == after {
             format!("{database} has the newest schema already, {after}\n")
         } else {

@@ -22,6 +22,22 @@ pub enum Listen {
     Unix(PathBuf),
 }
 
+impl Listen {
+    /// What to do where nothing can listen there, as far as the error says.
+    fn advice(&self, err: &io::Error) -> &'static str {
+        match (err.kind(), self) {
+            (ErrorKind::AddrInUse, _) => {
+                "; another program listens there already: end it, or name another address with --listen"
+            }
+            (ErrorKind::AddrNotAvailable, _) => "; this machine does not have that address",
+            (ErrorKind::PermissionDenied, Self::Tcp(_)) => {
+                "; ports below 1024 take CAP_NET_BIND_SERVICE, or a socket that systemd opens"
+            }
+            _ => "",
+        }
+    }
+}
+
 impl std::fmt::Display for Listen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -44,7 +60,8 @@ impl Listeners {
             return Ok(Self(inherited));
         }
         let open = |it: &Listen| {
-            Listener::open(it, mode).map_err(|err| format!("cannot listen on {it}: {err}"))
+            Listener::open(it, mode)
+                .map_err(|err| format!("cannot listen on {it}: {err}{}", it.advice(&err)))
         };
         listen.iter().map(open).collect::<Result<_, _>>().map(Self)
     }

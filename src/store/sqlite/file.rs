@@ -259,7 +259,7 @@ fn find(path: &Path) -> FileResult<PathBuf> {
     let folder = folder_of(path);
     match folder.canonicalize() {
         Ok(folder) => Ok(folder.join(name)),
-        Err(err) => broken(format!("its folder {} is not there: {err}", folder.display())),
+        Err(err) => broken(format!("its folder {} cannot be used: {err}", folder.display())),
     }
 }
 

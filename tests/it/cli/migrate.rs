@@ -121,7 +121,7 @@ fn makes_the_database_where_something_is_to_be_added_and_there_is_none() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.db");
-    assert!(said(&on(&path, &["migrate"])).contains("new.db is made, with schema "));
+    assert!(said(&on(&path, &["migrate"])).contains("new.db, with schema "));
     fs::remove_file(&path).unwrap();
     for words in [
         &["user", "add", "abc", "--no-password"][..],
