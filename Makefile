@@ -13,7 +13,7 @@ help:
 	@sed -n 's/^# //p' Makefile
 
 run:
-	cargo run --release --quiet -- serve
+	cargo run --release -- serve
 
 test:
 	tests/run.sh

@@ -105,12 +105,14 @@ impl CheckReport {
         rows.extend(self.counts.iter().map(|(name, count)| (*name, count.to_string())));
         let line = |name: &str, it: &str| format!("{name:<18}{}\n", printable(it));
         let mut text: String = rows.iter().map(|(name, it)| line(name, it)).collect();
-        let stands_out = |kind: &str, emphasis: Emphasis, all: &[String]| {
-            let kind = emphasis.print(&format!("{kind:<18}"));
-            all.iter().map(|it| format!("{kind}{}\n", printable(it))).collect::<String>()
-        };
-        text += &stands_out("note", Emphasis::Warning, &self.notes);
-        text += &stands_out("FAULT", Emphasis::Bad, &self.faults);
+        for (kind, emphasis, all) in
+            [("note", Emphasis::Warning, &self.notes), ("FAULT", Emphasis::Bad, &self.faults)]
+        {
+            for it in all {
+                text += &emphasis.print(&format!("{kind:<18}"));
+                text += &(printable(it) + "\n");
+            }
+        }
         let given = match given {
             [] => "none, so that all have their defaults".to_owned(),
             given => format!("{}; all others have their defaults", given.join(", ")),

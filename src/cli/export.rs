@@ -109,7 +109,7 @@ fn write(
     let shown = store.each_user(living, &mut |it| {
         let line = export_format::person(&it, has_sessions);
         counts.add(&it);
-        meter.tell("users exported", counts.users as u64, Some(total));
+        meter.tell("users exported", counts.users, Some(total));
         fault = if line.len() > LINE_BYTES_MAX {
             Some(format!("user {} has more to them than a line takes", it.user.id.as_str()))
         } else {

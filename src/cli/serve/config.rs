@@ -34,18 +34,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where the site is reached, without a slash at the end: its origin, or without one the first TCP
-    /// socket. `None` if there is neither.
-    pub fn address(&self) -> Option<String> {
-        let listens = self.listen.iter().find_map(|it| match it {
-            Listen::Tcp(address) if !address.ip().is_unspecified() => {
-                Some(format!("http://{address}"))
-            }
-            Listen::Tcp(_) | Listen::Unix(_) => None,
-        });
-        self.web.rule.own.as_ref().map(ToString::to_string).or(listens)
-    }
-
     /// Trusted networks in which there are strangers, who could claim any address: see
     /// [`client_ip::is_too_wide`].
     pub fn wide_proxies(&self) -> Option<String> {

@@ -8,6 +8,7 @@ mod config;
 pub(super) mod identity_headers;
 mod names;
 pub(super) mod parse;
+mod reach;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +28,9 @@ use self::parse::{
     alias, base_url, connections, count, domain, listen, mode, network, number, origin, period,
     policy, remember, signup,
 };
+use self::reach::Reach;
 use super::Failure;
-use super::database::DatabaseArgs;
+use super::database::{DatabaseArgs, is_to_be_made, made, patiently, place, told};
 use super::output::{Output, Printout};
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
@@ -348,30 +350,36 @@ impl ServeArgs {
     /// needed.
     pub(super) fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<(), Failure> {
         let config = self.check().map_err(Failure::usage)?;
-        let store = store::open(&config.database).map_err(|err| err.to_string())?;
+        let is_new = is_to_be_made(&config.database);
+        let opened = patiently(&config.database, || store::open(&config.database));
+        let store = opened.map_err(|err| told(&config.database, &err))?;
         let listeners = Listeners::open(&config.listen, config.socket_mode)?;
         server::prove_threads(&config.server.limits)?;
         let log = Arc::new(Log::to(std::io::stderr()));
         let hasher = Hasher::new(config.server.limits.hashers, Cost::OWASP);
-        let opening = Opening::of(&config);
+        let opening = Opening::of(&config, is_new);
+        let reach = Reach::of(config.server.url.as_deref(), &listeners.addresses());
         let first = invitations::create_first(&*store, config.web.sign_ups, clock());
         let site = Site::new(store, hasher, config.web);
         opening.log(&site, &log, clock());
         match first {
             Ok(Some(token)) => {
-                out.print(first_link(opening.address.as_deref(), &token));
+                out.print(first_link(&reach, &token));
                 out.check()?;
             }
             Ok(None) => {}
             // Another server may hold the lock, and then it has made one.
             Err(err) => {
-                log.write(
-                    LineKind::Program,
-                    "no_first_link",
-                    &[("cause", &err.to_string())],
-                    clock(),
-                );
+                let cause = ("cause", &*err.to_string());
+                log.write(LineKind::Program, "no_first_link", &[cause], clock());
             }
+        }
+        if Output::is_terminal() {
+            out.print(
+                reach.line()
+                    + "
+",
+            );
         }
         Ok(server::serve(listeners, config.server, site, log)?)
     }
@@ -380,18 +388,18 @@ impl ServeArgs {
 /// What the log and the audit log say at start.
 struct Opening {
     database: String,
-    /// Where the site is reached, if that is known.
-    address: Option<String>,
+    /// That the database was made just now.
+    made: Option<String>,
     settings: Vec<(&'static str, String)>,
     wide_proxies: Option<String>,
     warning: Option<&'static str>,
 }
 
 impl Opening {
-    fn of(config: &Config) -> Self {
+    fn of(config: &Config, is_new: bool) -> Self {
         Self {
-            database: config.database.to_string(),
-            address: config.address(),
+            database: place(&config.database),
+            made: is_new.then(|| made(&config.database)),
             settings: config.facts(),
             wide_proxies: config.wide_proxies(),
             warning: config.warning(),
@@ -401,6 +409,9 @@ impl Opening {
     fn log(&self, site: &Site, log: &Log, now: Moment) {
         let version = ("version", env!("CARGO_PKG_VERSION"));
         log.write(LineKind::Program, "start", &[version, ("database", &*self.database)], now);
+        if let Some(hint) = &self.made {
+            log.write(LineKind::Program, "db_made", &[("hint", hint)], now);
+        }
         let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
         let settings: Vec<_> = settings.collect();
         log.write(LineKind::Program, "settings", &settings, now);
@@ -423,12 +434,13 @@ impl Opening {
 
 /// The link for the first account, where sign-up is not open and there are no users yet. It goes to standard
 /// output: a link is a secret, and the log holds none.
-fn first_link(address: Option<&str>, token: &Token) -> Printout {
-    let path = format!("/signup?invite={}", token.reveal());
-    let link = address.map_or(path.clone(), |it| it.to_owned() + &path);
+fn first_link(reach: &Reach, token: &Token) -> Printout {
+    let (link, advice) = reach.link(&format!("/signup?invite={}", token.reveal()));
+    let advice = advice.map_or(String::new(), |it| it + "\n");
     Printout {
         text: format!(
-            "There are no users yet. This link creates the first account; it works once, within an hour:\n  {link}\n"
+            "There are no users yet. This link creates the first account; it works once, within an hour:\n  \
+             {link}\n{advice}"
         ),
         lost: Some(
             "the link for the first account was made and not shown; the next start makes another in its \

@@ -19,3 +19,4 @@ mod kill;
 mod migrate;
 mod output;
 mod proxy;
+mod terminal;
