@@ -202,7 +202,10 @@ mod tests {
             ),
             ("user list --jsn", "vestibule user list does not take --jsn; did you mean --json?"),
             ("user list -json", "vestibule user list does not take -json; did you mean --json?"),
-            ("user --json list", "--json belongs behind the command: vestibule user list --json"),
+            (
+                "user --no-password add x",
+                "--no-password belongs behind the command: vestibule user add --no-password",
+            ),
             (
                 "--database x user list",
                 "--database belongs behind the command: vestibule user list --database",

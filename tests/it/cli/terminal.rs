@@ -44,7 +44,9 @@ fn asks_at_a_terminal_before_it_deletes_and_wants_a_flag_elsewhere() {
     let is_there = || run(folder, &["user", "show", "anna"], "").status.success();
     for typed in ["\n", "no\n", "y\n", "\u{4}"] {
         let (text, code) = shown(folder, &["user", "delete", "anna"], typed);
-        assert!(text.contains("anna and all that is theirs would be gone for good. Type yes"));
+        assert!(text.contains(
+            "anna would be deleted for good, with all keys, sessions and access tokens. Type yes"
+        ));
         assert!(text.contains("nothing was done") && code == Some(1), "{typed:?}: {text}");
         assert!(is_there());
     }
