@@ -21,6 +21,7 @@ test:
 test-recipes:
 	cargo build --locked --quiet --bin vestibule --example echo
 	tests/recipes/run.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule" "$${CARGO_TARGET_DIR:-target}/debug/examples/echo"
+	tests/recipes/openapi.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule"
 
 test-cluster:
 	tests/cluster.sh

@@ -8,6 +8,8 @@ use std::path::Path;
 use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
+use crate::web::openapi;
+
 use super::command_line::{EXIT_CODES, definition};
 
 /// What stands at the top of the rendered files.
@@ -37,6 +39,9 @@ fn write_reference(folder: &Path) -> std::io::Result<()> {
     let mut program = definition();
     program.build();
     let serve = program.find_subcommand("serve").expect("the program serves");
+    let mut description = serde_json::to_string_pretty(&openapi::description())?;
+    description.push('\n');
+    fs::write(folder.join("openapi.json"), description)?;
     fs::write(folder.join("settings.md"), settings_page(serve))?;
     fs::write(folder.join("commands.md"), commands_page(&program, serve))
 }

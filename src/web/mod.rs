@@ -6,6 +6,7 @@
 mod call;
 mod handlers;
 pub(crate) mod json;
+pub mod openapi;
 mod refusals;
 mod routes;
 mod settings;

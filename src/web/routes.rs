@@ -9,6 +9,7 @@ use super::handlers::{
     access_tokens, account, activity, assets, forward_auth, health, profile, reset_password,
     session, sessions, sign_in,
 };
+use super::openapi::{FormField, JsonResponses, Shape};
 use super::{Lane, Site};
 use crate::auth::events::Event;
 use crate::auth::password_policy;
@@ -21,36 +22,70 @@ pub(super) const HEALTH: &str = "/healthz";
 
 /// The routes, in the order of docs/http.md.
 pub(super) const ROUTES: &[Route] = &[
-    get("/", SignedIn(profile::show)),
+    get("/", SignedIn(profile::show)).reading(Shape::Profile),
     form("/signup", Anyone(sign_in::show_sign_up), Anyone(sign_in::sign_up))
-        .hashing(Hashes::If(sign_in::sign_up_hashes)),
+        .hashing(Hashes::If(sign_in::sign_up_hashes))
+        .reading(Shape::SignForm)
+        .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT, ("invite", false)])
+        .refusing(&[409, 422, 429]),
     form("/login", Anyone(sign_in::show_sign_in), Anyone(sign_in::sign_in))
-        .hashing(Hashes::If(sign_in::sign_in_hashes)),
-    button("/logout", SignedIn(sign_in::sign_out)).hiding_cross_origin(),
+        .hashing(Hashes::If(sign_in::sign_in_hashes))
+        .reading(Shape::SignForm)
+        .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT])
+        .refusing(&[401, 422, 429]),
+    button("/logout", SignedIn(sign_in::sign_out))
+        .hiding_cross_origin()
+        .writing(Shape::Done("signed_in", "boolean"), &[]),
     form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit))
-        .hashing(Hashes::If(reset_password::hashes)),
-    get("/account", SignedIn(account::show)),
-    get("/session", Anyone(session::show)),
-    post("/account/password", SignedIn(account::change_password)).hashing(CURRENT_PASSWORD),
-    post("/account/delete", SignedIn(account::delete)).hashing(Hashes::WithField("password")),
-    get("/account/activity", SignedIn(activity::show)),
-    get("/account/sessions", SignedIn(sessions::show)),
-    post("/account/sessions/end", SignedIn(sessions::end)).hashing(CURRENT_PASSWORD),
-    post("/account/sessions/end-others", SignedIn(sessions::end_others)).hashing(CURRENT_PASSWORD),
+        .hashing(Hashes::If(reset_password::hashes))
+        .reading(Shape::ResetForm)
+        .writing(Shape::Done("reset", "boolean"), &[("token", true), PASSWORD])
+        .refusing(&[404, 422]),
+    get("/account", SignedIn(account::show)).reading(Shape::Profile),
+    get("/session", Anyone(session::show)).reading(Shape::CurrentSession),
+    post("/account/password", SignedIn(account::change_password))
+        .hashing(CURRENT_PASSWORD)
+        .writing(Shape::Admitted, &[("current_password", true), PASSWORD])
+        .refusing(&[422, 429]),
+    post("/account/delete", SignedIn(account::delete))
+        .hashing(Hashes::WithField("password"))
+        .writing(Shape::Done("deleted", "boolean"), &[PASSWORD])
+        .refusing(&[422, 429]),
+    get("/account/activity", SignedIn(activity::show)).reading(Shape::Activity),
+    get("/account/sessions", SignedIn(sessions::show)).reading(Shape::Sessions),
+    post("/account/sessions/end", SignedIn(sessions::end))
+        .hashing(CURRENT_PASSWORD)
+        .writing(Shape::Done("ended", "integer"), &[("session", true), AGAIN])
+        .refusing(&[404, 422, 429]),
+    post("/account/sessions/end-others", SignedIn(sessions::end_others))
+        .hashing(CURRENT_PASSWORD)
+        .writing(Shape::Done("ended", "integer"), &[AGAIN])
+        .refusing(&[422, 429]),
     form("/account/tokens", SignedIn(access_tokens::show), SignedIn(access_tokens::create))
         .hashing(CURRENT_PASSWORD)
+        .reading(Shape::AccessTokens)
+        .writing(Shape::NewAccessToken, &[("name", true), ("days", true), AGAIN])
+        .refusing(&[422, 429])
         .when(|site| site.settings.basic_auth),
     post("/account/tokens/revoke", SignedIn(access_tokens::revoke))
+        .writing(Shape::Done("revoked", "integer"), &[("token", true)])
+        .refusing(&[404])
         .when(|site| site.settings.basic_auth),
     get("/style.css", Anyone(assets::style)),
     get("/icon.svg", Anyone(assets::icon)),
     get("/logo", Anyone(assets::logo)),
-    get(HEALTH, Anyone(health::report)),
-    get("/whoami", SignedIn(health::show_address)).without_redirect(),
+    get(HEALTH, Anyone(health::report)).reading(Shape::Health),
+    get("/whoami", SignedIn(health::show_address)).without_redirect().reading(Shape::Address),
     any("/oauth2/start", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
     any("/oauth2/sign_in", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
     any("/oauth2/sign_out", Anyone(forward_auth::lead_home)).when(has_oauth2_proxy),
 ];
+
+const NAME: FormField = ("username", true);
+const PASSWORD: FormField = ("password", true);
+const NEXT: FormField = ("next", false);
+/// The password once more, where it was not given lately.
+const AGAIN: FormField = ("current_password", false);
 
 const CURRENT_PASSWORD: Hashes = Hashes::WithField("current_password");
 
@@ -81,6 +116,8 @@ pub(super) struct Route {
     is_without_redirect: bool,
     /// A request from another site gets 401, as without a session, which is what Lucia's guide does.
     hides_cross_origin: bool,
+    /// What it answers to clients that accept JSON.
+    pub(super) json: JsonResponses,
     /// Whether the route exists on a site; `None`: on every site.
     pub(super) when: Option<fn(&Site) -> bool>,
 }
@@ -140,7 +177,8 @@ const fn any(path: &'static str, lead: Handler) -> Route {
 const fn route(path: &'static str, methods: Methods) -> Route {
     let (is_without_redirect, hides_cross_origin) = (false, false);
     let (hashes, when) = (Hashes::Never, None);
-    Route { path, methods, hashes, is_without_redirect, hides_cross_origin, when }
+    let json = JsonResponses::NONE;
+    Route { path, methods, hashes, is_without_redirect, hides_cross_origin, json, when }
 }
 
 impl Route {
@@ -161,6 +199,21 @@ impl Route {
 
     const fn hiding_cross_origin(mut self) -> Self {
         self.hides_cross_origin = true;
+        self
+    }
+
+    const fn reading(mut self, shape: Shape) -> Self {
+        self.json.reads = Some(shape);
+        self
+    }
+
+    const fn writing(mut self, shape: Shape, fields: &'static [FormField]) -> Self {
+        self.json.writes = Some((shape, fields));
+        self
+    }
+
+    const fn refusing(mut self, statuses: &'static [u16]) -> Self {
+        self.json.refusals = statuses;
         self
     }
 

@@ -33,7 +33,7 @@ const HOMES: [(&str, &[&str]); 28] = [
     ("humantime", &["cli/serve", "server/log", "base/clock"]),
     ("maud", &["web/pages", "web/http", "web/mod", "web/call"]),
     ("csv", &["cli/import"]),
-    ("serde_json", &["web/call", "web/handlers", "web/json", "web/http", "cli"]),
+    ("serde_json", &["web/call", "web/handlers", "web/json", "web/openapi", "web/http", "cli"]),
     ("ipnet", &["server/gate", "cli/serve", "web/client_ip", "web/settings"]),
     ("ureq", &["cli/doctor"]),
     ("strsim", &["cli/environment", "cli/nearest"]),
@@ -282,7 +282,7 @@ fn documents_settings_and_commands_as_the_program_does() {
     let done =
         vestibule(&["manual", "--markdown", folder.path().to_str().unwrap()]).output().unwrap();
     assert!(done.status.success(), "{done:?}");
-    for name in ["docs/settings.md", "docs/commands.md"] {
+    for name in ["docs/settings.md", "docs/commands.md", "docs/openapi.json"] {
         let rendered = read(folder.path().join(Path::new(name).file_name().unwrap()));
         let committed = fs::read_to_string(root().join(name)).unwrap_or_default();
         if let Some(at) = first_difference(&committed, &rendered) {
