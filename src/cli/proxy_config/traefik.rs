@@ -109,8 +109,14 @@ fn app_router(plan: &ProxyPlan, number: u32, app: &Origin) -> String {
 }
 
 fn middlewares(plan: &ProxyPlan) -> String {
-    let (place, question) = (plan.place(""), plan.question());
+    let place = plan.place("");
     let path = plan.check_path("/auth/forward");
+    // An app on the host of the sign-in asks with the cookie by itself.
+    let (filter, cookie) =
+        if plan.shared.is_some() { ("", "") } else { ("cookies=filtered", ", Cookie") };
+    let parameters = [filter, &plan.query].into_iter().filter(|it| !it.is_empty());
+    let parameters = parameters.collect::<Vec<_>>().join("&");
+    let mark = if parameters.is_empty() { "" } else { "?" };
     let names = plan.identity.all();
     let mut drops = String::new();
     for name in names {
@@ -144,9 +150,9 @@ fn middlewares(plan: &ProxyPlan) -> String {
         customRequestHeaders:
 {drops}{nobody}{authorization}    vestibule:
       forwardAuth:
-        address: \"http://{place}{path}{question}\"
-        # Each of these replaces what the client sent.
-        authResponseHeaders: [{names}]
+        address: \"http://{place}{path}{mark}{parameters}\"
+        # Each of these replaces what the client sent, its cookies by all but the session cookie.
+        authResponseHeaders: [{names}{cookie}]
         # true only behind another proxy that you trust.
         trustForwardHeader: false
 "

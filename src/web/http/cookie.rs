@@ -32,6 +32,19 @@ impl Request {
         }
         found
     }
+
+    /// The cookies that are for apps: all but the session cookie, whatever the name it has here or had under other
+    /// settings.
+    pub fn other_cookies(&self) -> String {
+        let pairs = self.values("cookie").flat_map(|value| value.split(';'));
+        let is_other = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !pair.is_empty() && !SESSION_COOKIES.contains(&name.trim_matches([' ', '\t']))
+        };
+        let others: Vec<_> =
+            pairs.map(|it| it.trim_matches([' ', '\t'])).filter(is_other).collect();
+        others.join("; ")
+    }
 }
 
 /// The names of the session cookie: with https for one host, with https for a domain, with plain http.

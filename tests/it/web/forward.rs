@@ -793,3 +793,27 @@ fn remembers_a_password_for_a_minute_and_no_longer_than_it_holds() {
     operate(&visit, |store, id| drop(users::delete(store, id, Rest::default(), MORNING)));
     assert_eq!(ask_with(&mut visit, &basic("anna", "battery staple")).status, 401);
 }
+
+#[test]
+fn hands_a_proxy_all_cookies_of_the_client_but_the_session_cookie_if_it_is_told_to() {
+    let mut visit = Visit::with(of_example());
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse battery")]);
+    visit.device = None;
+    let asked = [
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "app.example.com"),
+        ("X-Forwarded-Uri", "/"),
+        ("Cookie", "theme=dark; auth_session=old;  __Host-auth_session=x; empty; a=b=c"),
+    ];
+    let answer = visit.ask("GET", "/auth/forward?cookies=filtered", &asked, "");
+    assert_eq!((answer.status, answer.value("Cookie")), (200, Some("theme=dark; empty; a=b=c")));
+    assert!(visit.cookie.is_some(), "it came with the request as well");
+    let bare = visit.ask("GET", "/auth/forward?cookies=filtered", &asked[..3], "");
+    assert_eq!((bare.status, bare.value("Cookie")), (200, Some("")));
+    assert_eq!(visit.ask("GET", "/auth/forward", &asked, "").value("Cookie"), None);
+    visit.cookie = None;
+    assert_eq!(
+        visit.ask("GET", "/auth/forward?cookies=filtered", &asked, "").value("Cookie"),
+        None
+    );
+}

@@ -141,7 +141,7 @@ fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
         && is_asked(request, "preflight", "allow")
         && has_known_parameters(check, request)
     {
-        return Ok(let_through(site, check, None));
+        return Ok(with_cookies(call, let_through(site, check, None)));
     }
     let user = match who(call)? {
         Who::Known(user) => user,
@@ -149,9 +149,19 @@ fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
         who => return Ok(send_away(call, check, method, who)),
     };
     Ok(match is_open_to(&user, check, request) {
-        Ok(()) => let_through(site, check, Some(&user)),
+        Ok(()) => with_cookies(call, let_through(site, check, Some(&user))),
         Err(why) => deny(call, &user, &why),
     })
+}
+
+/// Adds what the app shall get as the `Cookie` of its client, for proxies that can take a header from a check and
+/// cannot remove one cookie of several.
+fn with_cookies(call: &Call<'_>, response: Response) -> Response {
+    if is_asked(call.request, "cookies", "filtered") {
+        response.with("Cookie", call.request.other_cookies())
+    } else {
+        response
+    }
 }
 
 fn who(call: &Call<'_>) -> Result<Who, Error> {
@@ -404,7 +414,8 @@ fn is_asked(request: &Request, name: &str, value: &str) -> bool {
 /// Whether all parameters of a check are known ones: a misspelt restriction must not be ignored, even if it
 /// may come from the client, who could otherwise copy it to remove it.
 fn has_known_parameters(check: Protocol, request: &Request) -> bool {
-    let known = ["groups", "users", "basic", "preflight", "rd", check.groups.unwrap_or("groups")];
+    let own = check.groups.unwrap_or("groups");
+    let known = ["groups", "users", "basic", "preflight", "cookies", "rd", own];
     request.parameters().names().all(|name| known.contains(&&*name))
 }
 
