@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { browse, link, serve } from "./site.mjs";
+import { at, browse, formTo, link, linkTo, serve } from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
@@ -24,11 +24,11 @@ export async function register(check, browser) {
             const username = somebody();
             await visitor.open("/");
             assert.equal(await visitor.path(), "/login");
-            await visitor.click('a[href="/signup"]');
+            await visitor.click(linkTo("/signup"));
             await visitor.send({ username, password: PASSWORD });
             assert.equal(await visitor.path(), "/");
             assert.match(await page.textContent("main"), new RegExp(username));
-            await visitor.click("form[action='/logout'] button");
+            await visitor.click(`${formTo("/logout")} button`);
             assert.equal(await visitor.path(), "/login");
             await visitor.send({ username, password: PASSWORD });
             assert.equal(await visitor.path(), "/");
@@ -37,7 +37,7 @@ export async function register(check, browser) {
         flow("says what was wrong where the eye and the screen reader are", async (visitor, page) => {
             const username = somebody();
             await visitor.signUp(username);
-            await visitor.click("form[action='/logout'] button");
+            await visitor.click(`${formTo("/logout")} button`);
             assert.equal(await visitor.focused(), "username");
             await refused(visitor, { username, password: "wrong words" }, {
                 says: "Incorrect username or password",
@@ -70,7 +70,7 @@ export async function register(check, browser) {
             await other.open("/login");
             await other.send({ username, password: PASSWORD });
             await other.open("/account/sessions");
-            await other.click("form[action='/account/sessions/end-others'] button");
+            await other.click(`${formTo("/account/sessions/end-others")} button`);
             await other.leave();
             await visitor.send({ current_password: PASSWORD, password: "four more unrelated words" });
             assert.equal(await page.textContent("h1"), "Unauthorized");
@@ -88,14 +88,14 @@ export async function register(check, browser) {
                     await page.fill("#username", username);
                     await page.fill("#password", PASSWORD);
                     await page.click("button", { clickCount: 2, delay });
-                    await page.waitForURL((url) => url.pathname !== path);
+                    await page.waitForURL((url) => url.pathname !== at(path));
                     // The second click may have come when the next page was there already.
                     await page.waitForTimeout(300);
                     assert.equal(await page.getByRole("alert").count(), 0);
                     await visitor.open("/");
                     assert.equal(await visitor.path(), "/");
                     assert.ok((await page.textContent("main")).includes(username));
-                    await visitor.click("form[action='/logout'] button");
+                    await visitor.click(`${formTo("/logout")} button`);
                 }
             }
         });
@@ -103,7 +103,7 @@ export async function register(check, browser) {
         flow("keeps two tabs in step", async (visitor, page) => {
             const username = somebody();
             await visitor.signUp(username);
-            await visitor.click("form[action='/logout'] button");
+            await visitor.click(`${formTo("/logout")} button`);
             const other = await visitor.context.newPage();
             await other.goto(`${site.url}/login`);
             await visitor.send({ username, password: PASSWORD });
@@ -114,9 +114,9 @@ export async function register(check, browser) {
             await other.waitForURL(`${site.url}/`);
             await page.reload();
             assert.equal(await visitor.path(), "/");
-            await other.click("form[action='/logout'] button");
+            await other.click(`${formTo("/logout")} button`);
             await other.waitForURL(`${site.url}/login`);
-            await visitor.click("a[href='/account']");
+            await visitor.click(linkTo("/account"));
             assert.equal(await visitor.path(), "/login");
         });
 
@@ -133,7 +133,7 @@ export async function register(check, browser) {
             await visitor.send({ current_password: PASSWORD, password: "four more unrelated words" });
             await reloads("/account");
             await visitor.open("/");
-            await visitor.click("form[action='/logout'] button");
+            await visitor.click(`${formTo("/logout")} button`);
             await reloads("/login");
         });
 
@@ -185,7 +185,7 @@ export async function register(check, browser) {
             await visitor.signUp(username);
             await visitor.open("/account");
             await visitor.open("/");
-            await visitor.click("form[action='/logout'] button");
+            await visitor.click(`${formTo("/logout")} button`);
             for (let steps = 0; steps < 3; steps += 1) {
                 // A page that is brought back whole has no event to wait for.
                 await visitor.page.goBack({ waitUntil: "commit", timeout: 1_000 }).catch(() => {});
@@ -202,7 +202,7 @@ export async function register(check, browser) {
         const visitor = await visit(browser, short);
         await visitor.signUp(somebody());
         await visitor.page.waitForTimeout(2_100);
-        await visitor.click("a[href='/account']");
+        await visitor.click(linkTo("/account"));
         assert.equal(await visitor.path(), "/login");
         await visitor.leave();
     });

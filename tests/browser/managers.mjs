@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 
-import { link, serve } from "./site.mjs";
+import { formTo, link, serve } from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
@@ -90,7 +90,7 @@ export async function register(check, browser) {
         const { page } = visitor;
         const username = somebody();
         await visitor.signUp(username);
-        await visitor.click("form[action='/logout'] button");
+        await visitor.click(`${formTo("/logout")} button`);
         await page.evaluate(([name, password]) => {
             document.forms[0].username.value = name;
             document.forms[0].password.value = password;

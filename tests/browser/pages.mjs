@@ -1,17 +1,20 @@
 // Every page in every state, looked at: by axe, by its figures, by a picture for whoever wants to see it.
+// Below a path of its host a page looks the same, so there it only has to arrive whole, in one language, and to
+// name no address but the site's own.
 
 import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { axe, link, pictures, serve, work } from "./site.mjs";
+import { at, axe, formTo, link, pictures, prefix, serve, work } from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
 const BYTES_MAX = 15_000;
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const WIDTHS = [[320, 640], [390, 844], [768, 1024], [1440, 900]];
+const LANGUAGES = [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"]].slice(0, prefix ? 1 : 2);
 
 const weights = [];
 let axed = 0;
@@ -94,17 +97,17 @@ export async function register(check, browser) {
     state("the account, new password refused", site, async (visitor) => {
         await known(visitor);
         await visitor.open("/account");
-        await visitor.send({ current_password: PASSWORD, password: "short" }, "form[action='/account/password']");
+        await visitor.send({ current_password: PASSWORD, password: "short" }, formTo("/account/password"));
     }, { status: 400 });
     state("the account, present password refused", site, async (visitor) => {
         await known(visitor);
         await visitor.open("/account");
-        await visitor.send({ current_password: "wrong", password: PASSWORD }, "form[action='/account/password']");
+        await visitor.send({ current_password: "wrong", password: PASSWORD }, formTo("/account/password"));
     }, { status: 400 });
     state("the account, not deleted", site, async (visitor) => {
         await known(visitor);
         await visitor.open("/account");
-        await visitor.send({ password: "wrong" }, "form[action='/account/delete']");
+        await visitor.send({ password: "wrong" }, formTo("/account/delete"));
     }, { status: 400 });
     state("sessions", site, async (visitor) => {
         await known(visitor);
@@ -124,13 +127,13 @@ export async function register(check, browser) {
         await visitor.open("/account/tokens");
         await visitor.page.fill("#name", "Backup of the wiki");
         await visitor.page.selectOption("#days", "365");
-        await visitor.click("form[action='/account/tokens'] button");
+        await visitor.click(`${formTo("/account/tokens")} button`);
     });
     state("access tokens, refused", site, async (visitor) => {
         await known(visitor);
         await visitor.open("/account/tokens");
         await visitor.page.fill("#name", "   ");
-        await visitor.click("form[action='/account/tokens'] button");
+        await visitor.click(`${formTo("/account/tokens")} button`);
     }, { status: 400 });
     state("a new password by a link", site, async (visitor) => {
         await known(visitor);
@@ -145,7 +148,7 @@ export async function register(check, browser) {
     state("a form of somebody who is not signed in any more (401)", site, async (visitor) => {
         await known(visitor);
         await visitor.context.clearCookies();
-        await visitor.click("form[action='/logout'] button");
+        await visitor.click(`${formTo("/logout")} button`);
     }, { status: 401 });
     state("a form of another site (403)", site, async (visitor) => {
         await visitor.page.goto(`data:text/html,<form method=post action="${site.url}/login"><button>x</button></form>`);
@@ -206,10 +209,10 @@ export async function register(check, browser) {
         const asked = () => [...fresh.log.matchAll(/ method=(\w+) path=(\S+)/g)].map((it) => `${it[1]} ${it[2]}`);
         await visitor.open("/login");
         await visitor.page.waitForTimeout(500);
-        assert.deepEqual(asked().sort(), ["GET /icon.svg", "GET /login", "GET /style.css"]);
+        assert.deepEqual(asked().sort(), ["/icon.svg", "/login", "/style.css"].map((path) => `GET ${at(path)}`));
         await visitor.open("/signup");
         await visitor.page.waitForTimeout(500);
-        assert.deepEqual(asked().slice(3), ["GET /signup"]);
+        assert.deepEqual(asked().slice(3), [`GET ${at("/signup")}`]);
         await visitor.leave();
     });
 
@@ -230,7 +233,7 @@ export async function register(check, browser) {
             ran = true;
             dialog.dismiss();
         });
-        await page.goto(own.url + (await image.getAttribute("src")));
+        await page.goto(new URL(await image.getAttribute("src"), own.url).href);
         await page.waitForTimeout(300);
         assert.equal(ran, false);
         await alone.close();
@@ -238,14 +241,14 @@ export async function register(check, browser) {
     });
 }
 
-/** Looks at a state in both languages. */
+/** Looks at a state in each language. */
 async function look(browser, name, where, come, { status = 200 }) {
     states += 1;
     let isDark = states % 2 === 0;
     // A locale would have the last word on the language that is asked for.
     const visitor = await visit(browser, where, { locale: undefined });
     const { page, context } = visitor;
-    for (const [language, asked] of [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"]]) {
+    for (const [language, asked] of LANGUAGES) {
         await context.clearCookies();
         await context.setExtraHTTPHeaders({ "Accept-Language": asked });
         await page.setViewportSize({ width: 1440, height: 900 });
@@ -259,6 +262,11 @@ async function look(browser, name, where, come, { status = 200 }) {
         const heading = await page.textContent("h1");
         assert.ok((await page.title()).startsWith(`${heading} · `), await page.title());
         assert.equal(await page.locator("script, [style], style, iframe").count(), 0);
+        assert.deepEqual((await addresses(page)).filter((it) => !it.startsWith(at("/"))), []);
+        if (prefix) {
+            await weigh(visitor, document, name);
+            continue;
+        }
 
         await page.evaluate(axe.source);
         await inspect(page, name, RULES);
@@ -303,6 +311,12 @@ async function inspect(page, name, tags, rules) {
     assert.deepEqual(told(found), [], name);
 }
 
+/** What the links, forms and images of a page lead to. */
+const addresses = (page) =>
+    page.$$eval("[href], [action], [src]", (all) =>
+        all.flatMap((it) => ["href", "action", "src"].map((name) => it.getAttribute(name)).filter((address) => address)),
+    );
+
 const fits = (page) =>
     page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement;
@@ -320,7 +334,7 @@ async function weigh(visitor, document, name) {
     let bytes = 0;
     // The first of each: later ones come from the browser's own memory.
     const once = new Map([...visitor.requests].reverse().map((it) => [new URL(it.url()).pathname, it]));
-    for (const request of [document, once.get("/style.css"), once.get("/icon.svg") ?? once.get("/logo")]) {
+    for (const request of [document, once.get(at("/style.css")), once.get(at("/icon.svg")) ?? once.get(at("/logo"))]) {
         const { responseBodySize, responseHeadersSize } = await request.sizes();
         bytes += responseBodySize + responseHeadersSize;
     }
@@ -360,9 +374,11 @@ async function followFocus(page) {
 /** What is to be told at the end. */
 export function figures() {
     weights.sort(([one], [other]) => other - one);
+    if (weights.length === 0) return [];
     const [least, most] = [weights.at(-1), weights[0]];
-    return weights.length === 0 ? [] : [
-        `${weights.length} pages and states weigh ${least[0]} (${least[1]}) to ${most[0]} (${most[1]}) bytes, with stylesheet and icon`,
+    const weight = `${weights.length} pages and states weigh ${least[0]} (${least[1]}) to ${most[0]} (${most[1]}) bytes, with stylesheet and icon`;
+    return prefix ? [weight] : [
+        weight,
         `axe-core looked ${axed} times and found nothing`,
         `${taken} pictures are in ${pictures}`,
     ];

@@ -1,12 +1,13 @@
 // Runs all checks, a few at a time, and ends with how many there were.
-// node run.mjs [PART OF A NAME], with BINARY, BROWSER_MODULES and PICTURES in the environment.
+// node run.mjs [PART OF A NAME], with BINARY, BROWSER_MODULES and PICTURES in the environment, and PREFIX for
+// sites below this path of their hosts.
 
 import { availableParallelism } from "node:os";
 
 import * as flows from "./flows.mjs";
 import * as managers from "./managers.mjs";
 import * as pages from "./pages.mjs";
-import { browse, cleanUp } from "./site.mjs";
+import { browse, cleanUp, prefix } from "./site.mjs";
 
 const LONGEST = 60_000;
 
@@ -47,5 +48,5 @@ for (const line of pages.figures()) {
     console.log(`--    ${line}`);
 }
 const seconds = Math.round((Date.now() - began) / 1000);
-console.log(`${failed.length ? "FAIL " : "All  "} ${passed} of ${passed + failed.length} in a browser, in ${seconds} s`);
+console.log(`${failed.length ? "FAIL " : "All  "} ${passed} of ${passed + failed.length} in a browser${prefix && ` below ${prefix}`}, in ${seconds} s`);
 process.exit(failed.length ? 1 : 0);

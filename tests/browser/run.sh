@@ -1,6 +1,6 @@
 #!/bin/sh
-# Looks at the pages with headless Chromium; pictures of all of them go to browser/pictures in the
-# folder of what is built, beside the modules that are needed.
+# Looks at the pages with headless Chromium, at the root of their hosts and below a path; pictures of all of
+# them go to browser/pictures in the folder of what is built, beside the modules that are needed.
 # run.sh BINARY [PART OF A CHECK'S NAME]
 set -eu
 BINARY=$(realpath "$1")
@@ -20,4 +20,5 @@ fi
 
 rm -rf "$out/pictures"
 export BINARY BROWSER_MODULES="$out" PICTURES="$out/pictures"
-exec node run.mjs "$@"
+node run.mjs "$@"
+PREFIX=/auth node run.mjs "$@"

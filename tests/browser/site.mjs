@@ -3,6 +3,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -16,12 +17,38 @@ export const work = mkdtempSync(join(tmpdir(), "vestibule-browser-"));
 
 const running = [];
 
+// With an origin, one address may create no more than a few accounts.
+const FREELY = ["--signup-free", "10000"];
+
+/** The path on their hosts below which all sites are: empty, or as in /auth. */
+export const prefix = process.env.PREFIX ?? "";
+
+/** The path of a page on its host. */
+export const at = (path) => prefix + path;
+
+/** The selector of a link to a page, and of a form that is sent there. */
+export const linkTo = (path) => `a[href='${at(path)}']`;
+export const formTo = (path) => `form[action='${at(path)}']`;
+
 /** Serves with these flags on a free port. */
 export async function serve(...flags) {
+    if (!prefix) return start("127.0.0.1:0", flags);
+    // The origin names the port, so it is chosen before, and may be another's by then.
+    for (let tries = 1; ; tries += 1) {
+        const address = `127.0.0.1:${await freePort()}`;
+        try {
+            return await start(address, ["--origin", `http://${address}${prefix}`, ...FREELY, ...flags]);
+        } catch (error) {
+            if (tries === 5 || !/address.*in use/i.test(error.message)) throw error;
+        }
+    }
+}
+
+async function start(address, flags) {
     const database = join(work, `${running.length}.db`);
     const server = spawn(
         binary,
-        ["serve", "--listen", "127.0.0.1:0", "--database", database, ...flags],
+        ["serve", "--listen", address, "--database", database, ...flags],
         { stdio: ["ignore", "ignore", "pipe"] },
     );
     const site = { database, log: "", url: undefined, server };
@@ -31,7 +58,7 @@ export async function serve(...flags) {
             site.log += text;
             const address = /ev=listening address=(\S+)/.exec(site.log);
             if (address) {
-                site.url = `http://${address[1]}`;
+                site.url = `http://${address[1]}${prefix}`;
                 found();
             }
         });
@@ -40,7 +67,17 @@ export async function serve(...flags) {
     return site;
 }
 
-/** The path of the link that an operator's command about this site prints. */
+function freePort() {
+    return new Promise((found, failed) => {
+        const server = createServer().on("error", failed);
+        server.listen(0, "127.0.0.1", () => {
+            const { port } = server.address();
+            server.close(() => found(port));
+        });
+    });
+}
+
+/** The path, within the site, of the link that an operator's command about this site prints. */
 export function link(site, ...words) {
     const env = { ...process.env, VESTIBULE_DATABASE: site.database };
     const told = execFileSync(binary, [...words, "--origin", site.url], { env, encoding: "utf8" });

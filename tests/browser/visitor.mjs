@@ -42,9 +42,12 @@ export async function visit(browser, site, options = {}) {
             await this.send({ username, password });
             assert.equal(await this.path(), "/", await page.textContent("main"));
         },
+        /** The path within the site; the whole address if it is not below the site's own. */
         async path() {
-            const { pathname, search } = new URL(page.url());
-            return pathname + search;
+            const { url } = sites[0];
+            const { origin, pathname, search } = new URL(page.url());
+            const whole = origin + pathname + search;
+            return whole.startsWith(`${url}/`) ? whole.slice(url.length) : whole;
         },
         /** The field that has the focus. Browsers give it with the first picture of a page. */
         async focused() {

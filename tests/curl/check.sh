@@ -1,10 +1,14 @@
 # What the scripts beside this file share. Each is run as `URL=http://… script.sh`, on its own or by
-# run.sh, against a server that listens at $URL; they leave accounts behind, so let it be a new one.
+# run.sh, against a server that answers at $URL; they leave accounts behind, so let it be a new one. $URL has
+# the path of the site on its host, if it is not at the root, and no slash at its end.
 # shellcheck shell=sh disable=SC2034
 
 set -eu
 
 : "${URL:=http://127.0.0.1:8080}"
+# Its host, and the path on it, with which every address that the site gives out begins: empty, or as in /auth.
+host=$(printf %s "$URL" | cut -d / -f 1-3)
+prefix=${URL#"$host"}
 # The name of the session cookie: auth_session, or __Host-auth_session with an https origin.
 : "${COOKIE:=auth_session}"
 # The policy for new passwords that the server follows: seed, standard or nist.

@@ -4,13 +4,14 @@
 # shellcheck source=tests/curl/check.sh
 . "$(dirname "$0")/check.sh"
 : "${BINARY:=vestibule}"
-export VESTIBULE_DATABASE VESTIBULE_ORIGIN=https://auth.test
+own=https://auth.test$prefix
+export VESTIBULE_DATABASE VESTIBULE_ORIGIN="$own"
 
 code() { web --output /dev/null --write-out '%{http_code}' "$@"; }
 sign_in() { web "$URL/login" --write-out '%{http_code}' --data-urlencode "username=$1" --data-urlencode "password=$2"; }
 
 link=$("$BINARY" invite new --groups staff --note "for $name")
-has 'an invitation is a link to the origin of the settings' 'https://auth.test/signup?invite=' "$link"
+has 'an invitation is a link to the origin of the settings' "$own/signup?invite=" "$link"
 invite=${link##*=}
 check 'the form takes an invitation' 200 "$(code "$URL/signup?invite=$invite")"
 check 'an invitation makes an account' 302 \
@@ -28,7 +29,7 @@ check 'and their session has ended' 302 \
 check 'they are let in again' 302 "$(sign_in "$name" "$password")"
 
 link=$("$BINARY" user reset-link "$name")
-has 'a reset link leads to the origin of the settings' 'https://auth.test/reset?token=' "$link"
+has 'a reset link leads to the origin of the settings' "$own/reset?token=" "$link"
 reset=${link##*=}
 check 'it sets a password' 302 \
     "$(code -H 'Host: evil.example' "$URL/reset" -d "token=$reset" -d 'password=three other words')"

@@ -22,6 +22,12 @@ for page in /signup /login; do
     esac
 done
 
+for link in $(web --header 'Accept: text/html' "$URL/login" | grep -o '\(href\|src\|action\)="[^"]*"' | cut -d '"' -f 2); do
+    came=$(web --output /dev/null --write-out '%{http_code}' "$host$link")
+    check "its link $link leads somewhere" 200 "$came"
+    check '  on this site' "$prefix/" "$(printf %s "$link" | cut -c "1-$((${#prefix} + 1))")"
+done
+
 came=$(web --head "$URL/login" | tr -d '\r')
 has 'HEAD is answered like GET' 'HTTP/1.1 200 OK' "$came"
 
@@ -31,6 +37,15 @@ for path in /login/ /LOGIN //login /login.css; do
     came=$(web --path-as-is --output /dev/null --write-out '%{http_code}' "$URL$path")
     check "and no second way leads to a page: $path" 404 "$came"
 done
+
+if [ -n "$prefix" ]; then
+    check 'the path of the site alone is its home page' "302 $prefix/login" \
+        "$(web --write-out '%{http_code} %header{location}' "$URL")"
+    for path in / /login /account /style.css /healthz "${prefix}x/login" "/$prefix/login" "$prefix/..$prefix/login"; do
+        came=$(web --path-as-is --output /dev/null --write-out '%{http_code}' "$host$path")
+        check "the rest of the host is not the site: $path" 404 "$came"
+    done
+fi
 
 for pair in 'DELETE / GET, HEAD' 'POST / GET, HEAD' 'PUT /login GET, HEAD, POST' \
     'PATCH /signup GET, HEAD, POST' 'GET /logout POST'; do

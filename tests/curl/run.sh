@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every script in this folder against two servers: one to try out, one with an https origin.
+# Runs every script in this folder against four servers: one to try out and one with an https origin, each
+# at the root of its host and below a path of it.
 # run.sh BINARY
 set -eu
 cd "$(dirname "$0")"
@@ -14,11 +15,12 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# start name flag… serves from a new database on a free port, and sets $url.
+# start name flag… serves from a new database on a free port, and sets $url, $database and $flags.
 start() {
     log=$work/$1.log
     database=$work/$1.db
     shift
+    flags="${*:+, with $*}"
     "$binary" serve --listen 127.0.0.1:0 --database "$database" "$@" 2>"$log" &
     servers="$servers $!"
     tries=0
@@ -29,20 +31,27 @@ start() {
     done
 }
 
+# run_all COOKIE POLICY runs all scripts against the server that was started last, below $prefix of its host.
+run_all() {
+    for script in *.sh; do
+        case $script in run.sh | check.sh) continue ;; esac
+        printf '\n-- %s%s\n' "$script" "$flags"
+        URL=$url$prefix COOKIE=$1 POLICY=$2 VESTIBULE_DATABASE=$database sh "$script"
+        ran=$((ran + 1))
+    done
+}
+
 ran=0
-start plain
-plain=$url
-plain_database=$database
-start origin --origin https://auth.test
-origin=$url
-origin_database=$database
 export BINARY="$binary"
-for script in *.sh; do
-    case $script in run.sh | check.sh) continue ;; esac
-    printf '\n-- %s\n' "$script"
-    URL=$plain COOKIE=auth_session POLICY=seed VESTIBULE_DATABASE=$plain_database sh "$script"
-    printf '\n-- %s, with --origin https://auth.test\n' "$script"
-    URL=$origin COOKIE=__Host-auth_session POLICY=standard VESTIBULE_DATABASE=$origin_database sh "$script"
-    ran=$((ran + 2))
+for prefix in "" /auth; do
+    if [ -z "$prefix" ]; then
+        start plain
+    else
+        # The path is a part of the origin, with which passwords would no longer be of the kind to try out.
+        start plain-below --origin "http://auth.test$prefix" --password-policy seed
+    fi
+    run_all auth_session seed
+    start "origin${prefix:+-below}" --origin "https://auth.test$prefix"
+    run_all __Host-auth_session standard
 done
 printf '\nAll curl scripts passed: %d runs.\n' "$ran"

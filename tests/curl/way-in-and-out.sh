@@ -4,29 +4,29 @@
 . "$(dirname "$0")/check.sh"
 
 came=$(web --write-out '%{http_code} %header{location}' "$URL/")
-check 'a stranger is sent to the sign-in form' '302 /login' "$came"
+check 'a stranger is sent to the sign-in form' "302 $prefix/login" "$came"
 
 came=$(web --cookie-jar "$jar" --write-out '%{http_code} %header{location}' \
     --data-urlencode "username=$name" --data-urlencode "password=$password" "$URL/signup")
-check 'signing up leads to the profile' '302 /' "$came"
+check 'signing up leads to the profile' "302 $prefix/" "$came"
 
 came=$(web --cookie "$jar" "$URL/")
 has 'the profile shows the name' "Username: $name" "$came"
 has 'the profile shows the user id' 'User id: ' "$came"
-has 'the profile has a button to sign out' 'method="post" action="/logout"' "$came"
+has 'the profile has a button to sign out' "method=\"post\" action=\"$prefix/logout\"" "$came"
 
 for page in /signup /login; do
     came=$(web --cookie "$jar" --write-out '%{http_code} %header{location}' "$URL$page")
-    check "somebody who is signed in has no use for $page" '302 /' "$came"
+    check "somebody who is signed in has no use for $page" "302 $prefix/" "$came"
 done
 
 came=$(web --cookie "$jar" --cookie-jar "$jar" --write-out '%{http_code} %header{location}' \
     --request POST "$URL/logout")
-check 'signing out leads to the sign-in form' '302 /login' "$came"
+check 'signing out leads to the sign-in form' "302 $prefix/login" "$came"
 check 'and the cookie is gone' '' "$(grep "$COOKIE" "$jar" || true)"
 
 came=$(web --cookie "$jar" --write-out '%{http_code} %header{location}' "$URL/")
-check 'the profile is closed again' '302 /login' "$came"
+check 'the profile is closed again' "302 $prefix/login" "$came"
 
 came=$(web --write-out ' %{http_code}' --request POST "$URL/logout")
 check 'nobody can sign out who is not signed in' 'Unauthorized 401' "$came"
@@ -34,7 +34,7 @@ check 'nobody can sign out who is not signed in' 'Unauthorized 401' "$came"
 upper=$(printf %s "$name" | tr '[:lower:]' '[:upper:]')
 came=$(web --cookie-jar "$jar" --write-out '%{http_code} %header{location}' \
     --data-urlencode "username=$upper" --data-urlencode "password=$password" "$URL/login")
-check 'signing in leads to the profile, in whatever case the name is typed' '302 /' "$came"
+check 'signing in leads to the profile, in whatever case the name is typed' "302 $prefix/" "$came"
 
 came=$(web --cookie "$jar" "$URL/")
 has 'the name is shown as it was first typed' "Username: $name" "$came"
