@@ -7,7 +7,9 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 jar=$folder/jar
-auth=https://auth.example.test:$PORT
+# The origin of the sign-in, and the URL of its pages, which may be below a path.
+origin=https://auth.example.test:$PORT
+auth=$origin${PREFIX:-}
 app=https://app.example.test:$PORT
 wiki=https://wiki.example.test:$PORT
 password='three unrelated words'
@@ -44,10 +46,10 @@ check 'HEAD is led there too' "302 $auth/login?next=$next" "$(way page --head "$
 known "$auth/login?next=$next" --output "$folder/form"
 hidden=$(sed -n 's/.*name="next" value="\([^"]*\)".*/\1/p' "$folder/form" | sed 's/&amp;/\&/g')
 check 'the form keeps the address whole' "$asked" "$hidden"
-known "$auth/signup" --output /dev/null --header "Origin: $auth" \
+known "$auth/signup" --output /dev/null --header "Origin: $origin" \
     --data-urlencode username=Anna --data-urlencode "password=$password"
-known "$auth/logout" --output /dev/null --header "Origin: $auth" --data ''
-answer=$(way known "$auth/login" --header "Origin: $auth" --data-urlencode username=anna \
+known "$auth/logout" --output /dev/null --header "Origin: $origin" --data ''
+answer=$(way known "$auth/login" --header "Origin: $origin" --data-urlencode username=anna \
     --data-urlencode "password=$password" --data-urlencode "next=$hidden")
 check 'signing in leads back to the very address' "302 $asked" "$answer"
 known "$asked" --cookie-jar "$folder/unused" --header 'Cookie: theme=dark' --output "$folder/echo"
@@ -147,7 +149,7 @@ basic "anna:$password" >"$folder/echo"
 check 'a script gets through with name and password' anna "$(value Remote-User)"
 check 'the app does not get the password' '' "$(value Authorization)"
 check 'a wrong password gets 401' 401 "$(status basic anna:wrong)"
-access=$(web --cookie "$jar" "$auth/account/tokens" --header "Origin: $auth" \
+access=$(web --cookie "$jar" "$auth/account/tokens" --header "Origin: $origin" \
     --data-urlencode 'name=script' --data days=1)
 web --header "Authorization: Bearer $access" "$app/" >"$folder/echo"
 check 'a script gets through with an access token' anna "$(value Remote-User)"
@@ -158,6 +160,16 @@ check 'an app of a group is closed to others' 403 "$(status known "$wiki/")"
 check 'an app of a group is open to it' 200 "$(status known "$wiki/")"
 
 # Out at once.
+if [ -n "${PREFIX:-}" ]; then
+    check 'the sign-in page has its style from below the path' 200 \
+        "$(status web "$origin$(web --header 'Accept: text/html' "$auth/login" | grep -o "$PREFIX/style.css[^\"]*")")"
+    for path in / /login /style.css /auth/nginx /auth/forward "${PREFIX}x/login"; do
+        check "nothing is at $path beside the path of the sign-in" 404 "$(status known "$origin$path")"
+    done
+    for path in "/$PREFIX/auth/nginx" "$PREFIX//auth/forward" "/x/..$PREFIX/auth/nginx" "$PREFIX/%61uth/forward"; do
+        check "no other spelling leads to a check: $path" 404 "$(status known --path-as-is "$origin$path")"
+    done
+fi
 for path in /auth/nginx /auth/forward /api/authz/auth-request /api/authz/forward-auth /api/verify \
     /api/auth/nginx /api/auth/caddy /api/auth/traefik /oauth2/auth /validate; do
     check "$path is for the proxy itself" 404 "$(status known "$auth$path")"
@@ -167,11 +179,11 @@ check 'somebody who is shut out is out at once' 302 "$(status known "$app/")"
 check 'their password is too' 401 "$(status basic "anna:$password")"
 check 'their access token is too' 401 "$(status web --header "Authorization: Bearer $access" "$app/")"
 "$BINARY" user enable anna --database "$DATABASE" >/dev/null
-known "$auth/login" --output /dev/null --header "Origin: $auth" \
+known "$auth/login" --output /dev/null --header "Origin: $origin" \
     --data-urlencode username=anna --data-urlencode "password=$password"
 cp "$jar" "$folder/kept"
 check 'somebody who signs in again is in' 200 "$(status known "$app/")"
-check 'signing out works' 302 "$(status known "$auth/logout" --header "Origin: $auth" --data '')"
+check 'signing out works' 302 "$(status known "$auth/logout" --header "Origin: $origin" --data '')"
 check 'the cookie that was kept opens nothing' 302 "$(status page --cookie "$folder/kept" "$app/")"
 
 # From outside.
@@ -199,7 +211,7 @@ check 'doctor finds nothing wrong for somebody who is in' well \
 check 'doctor could check everything' 0 "$(grep -c '^skip' "$folder/doctor" || true)"
 
 # And gone.
-known "$auth/login" --output /dev/null --header "Origin: $auth" \
+known "$auth/login" --output /dev/null --header "Origin: $origin" \
     --data-urlencode username=anna --data-urlencode "password=$password"
 check 'somebody who is in is in' 200 "$(status known "$app/")"
 "$BINARY" user delete anna --yes --database "$DATABASE" >/dev/null
@@ -207,5 +219,5 @@ check 'somebody who is deleted is out at once' 302 "$(status known "$app/")"
 check 'and so is their password' 401 "$(status basic "anna:$password")"
 # The name rests, as the app has trusted it.
 check 'nobody else gets the name' 400 "$(status known "$auth/signup" \
-    --header "Origin: $auth" --data-urlencode username=anna --data-urlencode "password=$password")"
+    --header "Origin: $origin" --data-urlencode username=anna --data-urlencode "password=$password")"
 "$BINARY" user free anna --database "$DATABASE" >/dev/null

@@ -13,18 +13,18 @@ names="DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test"
 . ./common.sh
 
 : >"$work/echo.log"
-"$echo" 9 >"$work/echo.log" &
+"$echo" 12 >"$work/echo.log" &
 started="$started $!"
 wait_for "$work/echo.log" ready
 app=$(sed -n 's/^listening //p' "$work/echo.log")
 # shellcheck disable=SC2046 # Two numbers.
 set -- $(sed -n 's/^free //p' "$work/echo.log")
 
-# configure PROXY PORT flag… prints a configuration.
+# configure PROXY PORT flag… prints a configuration, for a sign-in at the path $prefix of its host.
 configure() {
     kind=$1 port=$2
     shift 2
-    "$binary" proxy-config "$kind" --origin "https://auth.example.test:$port" \
+    "$binary" proxy-config "$kind" --origin "https://auth.example.test:$port$prefix" \
         --cookie-domain example.test --listen "$vestibule" \
         --app "https://app.example.test:$port" --upstream "http://127.0.0.1:$app" \
         $(certificate "$kind") "$@"
@@ -39,7 +39,7 @@ certificate() {
 serve() {
     : >"$work/vestibule.log"
     "$binary" serve --listen 127.0.0.1:0 --database "$work/$1.db" --trusted-proxy 127.0.0.1 --alias authelia,tinyauth,oauth2-proxy,vouch \
-        --origin "https://auth.example.test:$1" --cookie-domain example.test --basic-auth \
+        --origin "https://auth.example.test:$1$prefix" --cookie-domain example.test --basic-auth \
         --app "https://app.example.test:$1,https://wiki.example.test:$1" 2>"$work/vestibule.log" &
     server=$!
     started="$started $server"
@@ -50,7 +50,7 @@ serve() {
 # A second app that only one group may see.
 configuration() {
     configure "$1" "$2" --basic-auth >"$work/$1.conf"
-    "$binary" proxy-config "$1" --origin "https://auth.example.test:$2" \
+    "$binary" proxy-config "$1" --origin "https://auth.example.test:$2$prefix" \
         --cookie-domain example.test --listen "$vestibule" --groups staff \
         --app "https://wiki.example.test:$2" --upstream "http://127.0.0.1:$app" \
         $(certificate "$1") >"$work/$1.wiki"
@@ -85,20 +85,20 @@ else
     echo 'NOT TRIED: Traefik cannot be had here'
 fi
 
-for kind in $proxies; do
-    port=$1
-    shift
+# guard PROXY PORT looks at the apps that it guards, and whether doctor sees what is wrong with a configuration.
+guard() {
+    kind=$1 port=$2
     serve "$port"
     case $kind in
         nginx) version=$(nginx -v 2>&1 | sed 's/.*nginx\///') ;;
         caddy) version=$(caddy version) ;;
         traefik) version=$("$traefik" version | sed -n 's/^Version: *//p') ;;
     esac
-    printf '\n-- %s %s\n' "$kind" "$version"
+    printf '\n-- %s %s, prefix "%s"\n' "$kind" "$version" "$prefix"
     "start_$kind" "$port"
     started="$started $proxy"
-    await_proxy "auth.example.test:$port" /healthz
-    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db sh ./guard.sh ||
+    await_proxy "auth.example.test:$port" "$prefix/healthz"
+    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix sh ./guard.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
     if [ "$kind" = nginx ]; then
         # Two faults that people make: a location that is open, and one that loses the headers.
@@ -111,17 +111,25 @@ for kind in $proxies; do
             [ "$tries" -lt 200 ] || { echo 'FAIL  nginx does not reload'; exit 1; }
             sleep 0.05
         done
-        SICK=yes PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db \
+        SICK=yes PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix \
             sh ./guard.sh >"$work/sick" || { cat "$work/sick"; exit 1; }
         grep doctor "$work/sick"
     fi
     kill "$proxy" "$server"
     wait "$proxy" "$server" || true
+}
+
+# The sign-in on a host of its own, below a path and not.
+for kind in $proxies; do
+    for prefix in "" /auth; do
+        guard "$kind" "$1"
+        shift
+    done
 done
 
 # The sign-in on the app's own host, below a path and not.
 for kind in $proxies; do
-    for prefix in "" /sign-in; do
+    for prefix in "" /auth; do
         port=$1
         shift
         own=https://app.example.test:$port$prefix

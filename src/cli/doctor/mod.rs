@@ -434,7 +434,8 @@ impl Examination<'_> {
             // Whoever is not let through is answered all the same.
             status @ (200..=399 | 401) => Err(format!(
                 "{what} from outside answered {status}; let only the proxy itself ask the gate (in \
-                 nginx: location /auth/ {{ return 404; }})"
+                 nginx: location = {} {{ return 404; }})",
+                url.path()
             )),
             status => Ok(format!("{what} from outside answers {status}")),
         });

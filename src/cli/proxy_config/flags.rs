@@ -25,7 +25,7 @@ pub struct ProxyArgs {
     #[arg(value_enum)]
     proxy: ProxyKind,
 
-    /// URL of the sign-in, as in https://auth.example.com, or https://example.com/auth with --same-host.
+    /// URL of the sign-in, as for serve: https://auth.example.com, or with a path as in https://example.com/auth.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
     origin: BaseUrl,
 
@@ -140,10 +140,6 @@ impl ProxyArgs {
             (false, _) if !self.guard.is_empty() => {
                 Err("--guard is for an app on the host of the sign-in: say --same-host".to_owned())
             }
-            (false, _) if !self.origin.prefix.is_empty() => Err(format!(
-                "--origin {} has a path, so an app shares its host: say --same-host",
-                self.origin
-            )),
             (false, _) if apps == addresses => Ok(()),
             (false, _) => Err(format!(
                 "there are {apps} apps and {addresses} addresses for them; give --upstream one for each"

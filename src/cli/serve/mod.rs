@@ -135,9 +135,9 @@ struct NetworkArgs {
 struct OriginArgs {
     /// URL at which browsers reach the site, as in https://auth.example.com. With https, cookies are
     /// Secure and named `__Host-auth_session`, HSTS is sent, and forms are accepted from this origin
-    /// alone. Where the site shares its host with an app it may have a path, as in
-    /// https://example.com/auth: every address then begins with /auth, and the proxy passes the path on whole.
-    /// Without an origin the site is served over plain http, for trying it out.
+    /// alone. Where the site shares its host with an app or another service it may have a path, as in
+    /// https://example.com/auth: every address then begins with /auth, that of a check too, and the proxy passes
+    /// the path on whole. Without an origin the site is served over plain http, for trying it out.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
     #[arg(help_heading = ORIGIN)]
     origin: Option<BaseUrl>,

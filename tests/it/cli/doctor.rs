@@ -433,7 +433,12 @@ fn takes_a_session_no_further_than_a_browser_would() {
 #[test]
 fn finds_a_gate_that_is_broken_or_in_the_open() {
     finds(Fault::GateBroken, &["GET / answered 500 without a session: the gate cannot be reached"]);
-    let open = check_paths().map(|path| format!("{path} from outside answered 401; let only"));
+    let open = check_paths().map(|path| {
+        format!(
+            "{path} from outside answered 401; let only the proxy itself ask the gate (in nginx: \
+             location = {path} {{"
+        )
+    });
     let open: Vec<_> = open.collect();
     assert_eq!(open.len(), 10);
     finds(Fault::GateInTheOpen, &open.iter().map(String::as_str).collect::<Vec<_>>());

@@ -13,6 +13,13 @@ const EXAMPLE: [&str; 4] = [
 
 const PROXIES: [&str; 3] = ["nginx", "caddy", "traefik"];
 
+/// The example with these flags in place of its own.
+fn with<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    let name = |it: &str| it.split('=').next().map(str::to_owned);
+    let is_kept = |it: &&str| !flags.iter().any(|flag| name(flag) == name(it));
+    EXAMPLE.into_iter().filter(is_kept).chain(flags.iter().copied()).collect()
+}
+
 fn configuration(proxy: &str, flags: &[&str]) -> String {
     let mut words = vec!["proxy-config", proxy];
     words.extend(flags);
@@ -84,23 +91,52 @@ fn takes_every_identity_header_from_the_client_in_every_spelling() {
 
 #[test]
 fn keeps_every_check_endpoint_from_strangers() {
-    for proxy in PROXIES {
-        let text = configuration(proxy, &EXAMPLE);
+    for (proxy, prefix) in
+        PROXIES.iter().flat_map(|it| [(*it, ""), (*it, "/auth"), (*it, "/a/b-c")])
+    {
+        let origin = format!("--origin=https://auth.example.com{prefix}");
+        let text = configuration(proxy, &with(&[&origin]));
         let start = text.find("itself may ask for checks").unwrap();
         // The rule is the first line below the comment, and goes on to the end of its line.
         let rule = text[start..].lines().nth(1).unwrap();
+        // nginx names the prefix once.
+        let each = if proxy == "nginx" { "" } else { prefix };
+        assert!(proxy != "nginx" || rule.contains(&format!(" ^{prefix}(/")), "{rule}");
         for path in check_paths() {
-            let folder = &path[..=path.rfind('/').unwrap()];
+            let (path, folder) =
+                (format!("{each}{path}"), format!("{each}{}", &path[..=path.rfind('/').unwrap()]));
             let ends = |place: &str, ends: &[char]| {
                 rule.match_indices(place).any(|(at, _)| rule[at + place.len()..].starts_with(ends))
             };
             let is_closed = match proxy {
-                "nginx" => ends(folder, &['|', ')']) || ends(&format!("{path}$"), &['|', ')']),
+                "nginx" => ends(&folder, &['|', ')']) || ends(&format!("{path}$"), &['|', ')']),
                 "caddy" => rule.split(' ').any(|it| it == path || it == format!("{folder}*")),
                 _ => ends(&format!("`{folder}`"), &[')']) || ends(&format!("`{path}`"), &[')']),
             };
             assert!(is_closed, "{proxy} leaves {path} open: {rule}");
         }
+    }
+}
+
+#[test]
+fn asks_below_the_path_of_a_sign_in_on_a_host_of_its_own() {
+    for (proxy, check) in
+        [("nginx", "/auth/nginx"), ("caddy", "/auth/forward"), ("traefik", "/auth/forward")]
+    {
+        let text = configuration(proxy, &with(&["--origin=https://auth.example.com/id"]));
+        assert!(text.contains("vestibule serve --origin https://auth.example.com/id "), "{text}");
+        let asked = match proxy {
+            "nginx" => format!("proxy_pass http://vestibule/id{check};"),
+            "caddy" => format!("uri /id{check}?\n"),
+            _ => format!("address: \"http://127.0.0.1:8080/id{check}\""),
+        };
+        assert!(text.contains(&asked), "{text}");
+        assert!(
+            !text.contains("example.com/id {") && !text.contains("`auth.example.com/id`"),
+            "{text}"
+        );
+        // All of it goes on as it came, and only that host's name is in the certificate.
+        assert!(text.contains("auth.example.com") && !text.contains("strip"), "{text}");
     }
 }
 
@@ -155,13 +191,6 @@ fn reads_the_settings_that_serve_has_from_the_same_environment() {
 
 #[test]
 fn prints_nothing_that_could_not_work() {
-    let with = |flags: &[&'static str]| -> Vec<&'static str> {
-        let given = |it: &&&str| {
-            let name = it.split('=').next().unwrap();
-            !flags.iter().any(|flag| flag.split('=').next() == Some(name))
-        };
-        EXAMPLE.iter().filter(given).chain(flags).copied().collect()
-    };
     for (proxy, flags, advice) in [
         ("nginx", &["--origin=http://auth.example.com"][..], "https"),
         ("nginx", &["--app=https://app.example.org"], "--cookie-domain"),
@@ -175,7 +204,6 @@ fn prints_nothing_that_could_not_work() {
         ("nginx", &["--groups=,"], "--groups"),
         ("nginx", &["--users= , "], "--users"),
         ("nginx", &["--app=https://auth.example.com"], "--same-host"),
-        ("nginx", &["--origin=https://auth.example.com/auth"], "--same-host"),
         ("nginx", &["--guard=/admin"], "--same-host"),
         ("nginx", &["--same-host"], "cannot be used with"),
         (
