@@ -40,7 +40,7 @@ check 'the new one is' 302 "$(sign_in "$name" 'three other words')"
 echo 'another three words' | "$BINARY" user passwd "$name" >/dev/null
 check 'the operator sets a password' 302 "$(sign_in "$name" 'another three words')"
 check 'a session is listed' 1 "$("$BINARY" session list "$name" --json | wc -l | tr -d ' ')"
-has 'all sessions are ended' '1 session ended' "$("$BINARY" session end-all "$name")"
+check 'all sessions are ended' "1 session of $name ended" "$("$BINARY" session end-all "$name")"
 has 'the audit trail has it all' '"event":"user_disable"' "$("$BINARY" audit --user "$name" --json)"
 "$BINARY" user delete "$name" --yes >/dev/null
 check 'somebody who is deleted is unknown' 'Incorrect username or password400' \
