@@ -8,11 +8,13 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use super::records::of_command;
 use super::terminal::Meter;
 use super::{Done, Failure, record_of, see_that_it_is_there, table};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::database::read;
+use crate::server::log;
 use crate::store::{self, Database, Row, Store};
 
 /// `vestibule copy`.
@@ -103,14 +105,11 @@ fn copy(order: &Copying, now: Moment) -> Done {
     let rows = fill(&*source, &*target, total).map_err(|text| {
         format!("{text}; {to} is copied in half: run it again, and it begins anew")
     })?;
-    target.end_copy().map_err(text)?;
-    // It has the source's random keys now.
-    drop(target);
-    let target = store::open_beside(to).map_err(text)?;
     let (said_from, said_to) = (from.to_string(), to.to_string());
     let sum = rows.values().sum::<u64>().to_string();
+    let arrival = log::fields(&[("from", &*said_from), ("rows", &*sum)]);
+    target.end_copy(&[of_command(Event::Copy, &arrival, now)]).map_err(text)?;
     record_of(&*source, Event::Copy, &[("to", &*said_to), ("rows", &*sum)], now)?;
-    record_of(&*target, Event::Copy, &[("from", &*said_from), ("rows", &*sum)], now)?;
     Ok(report(order, &rows, is_in_use, begun.elapsed().as_secs_f64()))
 }
 

@@ -248,8 +248,8 @@ pub trait Copies: Statements {
     /// [`Maintenance::handle_key`] stays the same until the database is opened again.
     fn add_rows(&self, rows: &[Row]) -> Result<()>;
 
-    /// Removes the mark: the copy is complete.
-    fn end_copy(&self) -> Result<()>;
+    /// Removes the mark, which makes the copy complete, and adds these records with it, all or nothing.
+    fn end_copy(&self, records: &[Record]) -> Result<()>;
 
     /// The number of rows in each of [`TABLES`], without the mark of an unfinished copy.
     fn rows(&self) -> Result<Vec<(&'static str, u64)>> {

@@ -37,7 +37,7 @@ fn holds(tx: &mut Tx<'_>, number: Option<i64>, record: &Record) -> MysqlResult<b
 }
 
 /// Adds records with consecutive numbers from `start`.
-fn insert(tx: &mut Tx<'_>, start: i64, records: &[Record]) -> MysqlResult<()> {
+pub(super) fn insert(tx: &mut Tx<'_>, start: i64, records: &[Record]) -> MysqlResult<()> {
     let mut cells = Vec::with_capacity(8 * records.len());
     for (number, record) in (start..).zip(records) {
         cells.push(Cell::Int(number));

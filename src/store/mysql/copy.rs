@@ -2,10 +2,10 @@
 
 use mysql::prelude::Queryable;
 
-use super::{Mysql, MysqlCells, MysqlFault, MysqlResult, Tx, blob, rows_of_marks, values};
+use super::{Mysql, MysqlCells, MysqlFault, MysqlResult, Tx, audit, blob, rows_of_marks, values};
 use crate::store::rows::Cells;
 use crate::store::tables::{ALL, SECRETS};
-use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Result, Row};
+use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Record, Result, Row};
 
 /// Rows deleted in one transaction.
 const DELETED_AT_ONCE: u32 = 5_000;
@@ -45,14 +45,19 @@ impl Copies for Mysql {
         Ok(added?)
     }
 
-    fn end_copy(&self) -> Result<()> {
+    fn end_copy(&self, records: &[Record]) -> Result<()> {
         Ok(self.write(|tx| {
-            tx.run(
-                "UPDATE counter SET value = (SELECT IFNULL(MAX(id), 0) FROM audit)
-                  WHERE name = 'audit'",
-                (),
-            )?;
-            tx.run("DELETE FROM secret WHERE name = ?", (HALF_COPIED,)).map(drop)
+            if tx.run("DELETE FROM secret WHERE name = ?", (HALF_COPIED,))? == 0
+                && tx.may_be_applied
+            {
+                return Ok(());
+            }
+            let last: i64 = tx.first("SELECT IFNULL(MAX(id), 0) FROM audit", ())?.unwrap_or(0);
+            if !records.is_empty() {
+                audit::insert(tx, last + 1, records)?;
+            }
+            let number = last + i64::try_from(records.len()).unwrap_or(i64::MAX);
+            tx.run("UPDATE counter SET value = ? WHERE name = 'audit'", (number,)).map(drop)
         })?)
     }
 }

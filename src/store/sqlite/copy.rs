@@ -3,11 +3,11 @@
 use rusqlite::{Connection, Transaction, params_from_iter};
 
 use super::{
-    Sqlite, SqliteCells, SqliteFault, SqliteResult, WRITE_PATIENCE, file, invitations, run,
+    Sqlite, SqliteCells, SqliteFault, SqliteResult, WRITE_PATIENCE, audit, file, invitations, run,
 };
-use crate::store::rows::{Statements, cells};
+use crate::store::rows::cells;
 use crate::store::tables::{ALL, SECRETS};
-use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Result, Row};
+use crate::store::{Copies, Error, HALF_COPIED, INHABITED_TEXT, Record, Result, Row};
 
 impl Copies for Sqlite {
     // LIMIT: the write-ahead log grows as long as this takes, as nothing written meanwhile can be folded
@@ -52,8 +52,12 @@ impl Copies for Sqlite {
         Ok(added?)
     }
 
-    fn end_copy(&self) -> Result<()> {
-        self.execute("DELETE FROM secret WHERE name = ?", &cells![HALF_COPIED]).map(drop)
+    fn end_copy(&self, records: &[Record]) -> Result<()> {
+        let ended = self.write(WRITE_PATIENCE, |tx| {
+            run(tx, "DELETE FROM secret WHERE name = ?", &cells![HALF_COPIED])?;
+            records.iter().try_for_each(|it| audit::insert(tx, it))
+        });
+        Ok(ended?)
     }
 }
 

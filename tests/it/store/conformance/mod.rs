@@ -2130,7 +2130,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
     other.begin_copy().unwrap();
     assert!(store::open(&room.database(1)).is_err(), "a half of it");
     all.chunks(7).for_each(|some| other.add_rows(some).unwrap());
-    other.end_copy().unwrap();
+    other.end_copy(&[]).unwrap();
     drop(other);
     let other = store::open(&room.database(1)).unwrap();
     assert!(rows(&*other) == all);
