@@ -185,7 +185,7 @@ fn tells_the_operator_that_a_name_rests_and_frees_it_when_told_to() {
     for words in [&["add", "Anna"][..], &["rename", "carl", "ANNA"], &["add", "bobo"]] {
         let name = words.last().unwrap();
         let text = refusal(&user(words), 1);
-        let advice = format!("the name {name} rests");
+        let advice = format!("the name {name} is reserved");
         assert!(text.contains(&advice) && text.contains(&format!("user free {name}")), "{text}");
     }
     for name in ["anna", "bobo"] {
@@ -291,7 +291,7 @@ fn frees_no_name_by_a_restore() {
     assert!(told.contains("zorro"), "{told}");
     for name in ["zora", "carl"] {
         assert!(
-            refusal(&run(folder.path(), &["user", "add", name]), 1).contains("rests"),
+            refusal(&run(folder.path(), &["user", "add", name]), 1).contains("is reserved"),
             "{name}"
         );
     }
