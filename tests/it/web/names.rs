@@ -195,9 +195,9 @@ fn tells_the_operator_that_a_name_rests_and_frees_it_when_told_to() {
     }
     said(&user(&["rename", "bobby", "bobo"]));
     let text = refusal(&user(&["free", "bobo"]), 1);
-    assert!(text.contains("the name bobo does not rest"), "who took it back has it: {text}");
-    assert!(said(&user(&["free", "ＡＮＮＡ"])).contains("may be taken again"));
-    assert!(refusal(&user(&["free", "anna"]), 1).contains("does not rest"));
+    assert!(text.contains("the name bobo is not reserved"), "who took it back has it: {text}");
+    assert!(said(&user(&["free", "ＡＮＮＡ"])).contains("can be taken again"));
+    assert!(refusal(&user(&["free", "anna"]), 1).contains("is not reserved"));
     server.sign_up("anna");
     said(&user(&["free", "bobby"]));
     said(&user(&["delete", "carl", "--yes", "--name-rest=0"]));
@@ -212,7 +212,6 @@ fn tells_the_operator_that_a_name_rests_and_frees_it_when_told_to() {
     said(&user(&["key", "add", "carl", "username:annette"]));
     let trail = said(&run(folder.path(), &["audit", "--json"]));
     assert_eq!(trail.matches("\"user_free\"").count(), 2);
-    assert!(!trail.contains("bobby"), "names are no matter of the trail");
 }
 
 #[test]
