@@ -94,6 +94,7 @@ pub(super) fn waiting<T>(for_what: &str, work: impl FnOnce() -> T) -> T {
 }
 
 /// Does `work`, which takes a while, and shows on a terminal how far it is.
+#[cfg(feature = "import")]
 pub(super) fn watched<T>(work: impl FnOnce(Progress<'_>) -> T) -> T {
     let mut meter = Meter::new();
     work(&mut |what, rows| meter.tell(what, rows as u64, None))
