@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::output::Output;
 use super::printable;
+#[cfg(feature = "import")]
 use crate::store::Progress;
 
 /// The most of standard input that may be a line.
