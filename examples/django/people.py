@@ -1,3 +1,5 @@
+from urllib.parse import unquote
+
 from django.contrib.auth.backends import RemoteUserBackend
 from django.contrib.auth.middleware import RemoteUserMiddleware
 from django.contrib.auth.models import Group
@@ -16,6 +18,6 @@ class ByUserId(RemoteUserMiddleware):
 
 class ProxyBackend(RemoteUserBackend):
     def configure_user(self, request, user, created=True):
-        user.first_name = request.META["HTTP_REMOTE_NAME"]
+        user.first_name = unquote(request.META["HTTP_REMOTE_NAME"])
         user.save()
         return user

@@ -25,10 +25,10 @@ app.get("/", whoIsThere, ({ user }, res) => {
 });
 app.get("/api/me", whoIsThere, ({ user }, res) =>
   user ? res.json({ name: user.username }) : res.status(401).json({ error: "not signed in" }));
-app.get("/private", (req, res) => res.send(`Hello ${escape(req.get("Remote-User") ?? "")}`));
+app.get("/private", (req, res) => res.send(`Hello ${escape(decodeURIComponent(req.get("Remote-Name") ?? ""))}`));
 app.get("/admin", (req, res) => {
   if (!(req.get("Remote-Groups") ?? "").split(",").includes("admin")) return res.sendStatus(403);
-  res.send(`Hello administrator ${escape(req.get("Remote-User"))}`);
+  res.send(`Hello administrator ${escape(decodeURIComponent(req.get("Remote-Name")))}`);
 });
 
 app.listen(process.env.PORT ?? 3000, "127.0.0.1");

@@ -1,5 +1,6 @@
 import os
 from typing import Annotated
+from urllib.parse import unquote
 
 import httpx
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
@@ -37,12 +38,12 @@ async def me(user: User):
 
 
 @app.get("/private")
-async def private(remote_user: Annotated[str, Header()]):
-    return f"Hello {remote_user}"
+async def private(remote_name: Annotated[str, Header()]):
+    return f"Hello {unquote(remote_name)}"
 
 
 @app.get("/admin")
-async def admin(remote_user: Annotated[str, Header()], remote_groups: Annotated[str, Header()] = ""):
+async def admin(remote_name: Annotated[str, Header()], remote_groups: Annotated[str, Header()] = ""):
     if "admin" not in remote_groups.split(","):
         raise HTTPException(403)
-    return f"Hello administrator {remote_user}"
+    return f"Hello administrator {unquote(remote_name)}"

@@ -19,9 +19,9 @@ app.get("/api/me", async (request, reply) => {
   const user = await whoIsThere(request, reply);
   return user ? { name: user.username } : reply.code(401).send({ error: "not signed in" });
 });
-app.get("/private", async ({ headers }) => `Hello ${headers["remote-user"]}`);
+app.get("/private", async ({ headers }) => `Hello ${decodeURIComponent(headers["remote-name"])}`);
 app.get("/admin", async ({ headers }, reply) =>
   headers["remote-groups"]?.split(",").includes("admin")
-    ? `Hello administrator ${headers["remote-user"]}` : reply.code(403).send("Forbidden"));
+    ? `Hello administrator ${decodeURIComponent(headers["remote-name"])}` : reply.code(403).send("Forbidden"));
 
 await app.listen({ port: process.env.PORT ?? 3000 });

@@ -1,4 +1,5 @@
 import os
+from urllib.parse import unquote
 
 import requests
 from flask import Flask, abort, g, request
@@ -37,14 +38,14 @@ def me():
 
 @app.get("/private")
 def private():
-    return f"Hello {request.headers['Remote-User']}", {"Content-Type": "text/plain"}
+    return f"Hello {unquote(request.headers['Remote-Name'])}", {"Content-Type": "text/plain"}
 
 
 @app.get("/admin")
 def admin():
     if "admin" not in request.headers.get("Remote-Groups", "").split(","):
         abort(403)
-    return f"Hello administrator {request.headers['Remote-User']}", {"Content-Type": "text/plain"}
+    return f"Hello administrator {unquote(request.headers['Remote-Name'])}", {"Content-Type": "text/plain"}
 
 
 if __name__ == "__main__":

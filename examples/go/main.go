@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 )
@@ -53,6 +54,12 @@ func asking(page func(http.ResponseWriter, *user)) http.HandlerFunc {
 	}
 }
 
+// shown is the name of the user whom the proxy names.
+func shown(r *http.Request) string {
+	name, _ := url.PathUnescape(r.Header.Get("Remote-Name"))
+	return name
+}
+
 func main() {
 	http.HandleFunc("/", asking(func(w http.ResponseWriter, user *user) {
 		if user == nil {
@@ -69,12 +76,12 @@ func main() {
 		json.NewEncoder(w).Encode(map[string]string{"name": user.Username})
 	}))
 	http.HandleFunc("/private", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, "Hello ", r.Header.Get("Remote-User"))
+		fmt.Fprint(w, "Hello ", shown(r))
 	})
 	http.HandleFunc("/admin", func(w http.ResponseWriter, r *http.Request) {
 		for _, group := range strings.Split(r.Header.Get("Remote-Groups"), ",") {
 			if group == "admin" {
-				fmt.Fprint(w, "Hello administrator ", r.Header.Get("Remote-User"))
+				fmt.Fprint(w, "Hello administrator ", shown(r))
 				return
 			}
 		}

@@ -30,9 +30,9 @@ if ($path === '/') {
     header('Content-Type: application/json');
     echo json_encode($user ? ['name' => $user['username']] : ['error' => 'not signed in']);
 } elseif ($path === '/private') {
-    echo 'Hello ', $_SERVER['HTTP_REMOTE_USER'];
+    echo 'Hello ', rawurldecode($_SERVER['HTTP_REMOTE_NAME']);
 } elseif ($path === '/admin' && in_array('admin', explode(',', $_SERVER['HTTP_REMOTE_GROUPS'] ?? ''), true)) {
-    echo 'Hello administrator ', $_SERVER['HTTP_REMOTE_USER'];
+    echo 'Hello administrator ', rawurldecode($_SERVER['HTTP_REMOTE_NAME']);
 } else {
     http_response_code($path === '/admin' ? 403 : 404);
 }

@@ -25,10 +25,10 @@ run(lambda do |env|
     user, cookies = who_is_there(env)
     data = user ? { name: user["username"] } : { error: "not signed in" }
     text(user ? 200 : 401, data.to_json, cookies, type: "application/json")
-  when "/private" then text(200, "Hello #{env["HTTP_REMOTE_USER"]}")
+  when "/private" then text(200, "Hello #{URI.decode_www_form_component(env["HTTP_REMOTE_NAME"])}")
   when "/admin"
     is_admin = env["HTTP_REMOTE_GROUPS"].to_s.split(",").include?("admin")
-    is_admin ? text(200, "Hello administrator #{env["HTTP_REMOTE_USER"]}") : text(403, "Forbidden")
+    is_admin ? text(200, "Hello administrator #{URI.decode_www_form_component(env["HTTP_REMOTE_NAME"])}") : text(403, "Forbidden")
   else text(404, "Not found")
   end
 end)

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use address::{Cluster, Database, Tls};
 pub use contract::{
     AccessTokens, AuditLog, Bulk, Copies, Devices, Invitations, Keys, Maintenance, Names,
-    OneTimeTokens, Sessions, Tended, Throttle, Users,
+    OneTimeTokens, RecordOfImport, Sessions, Tended, Throttle, Users,
 };
 pub use engine::{is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, schema};
 pub use listing::{ListedRecord, RecordFilter, UserFilter, UserOrder, UserPage};

@@ -1,6 +1,9 @@
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, StatusCode, header::COOKIE};
 use axum::response::{IntoResponse, Json, Response};
 use axum::{Router, routing::get};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 /// Who is signed in, or `None`, with the cookies to pass on; an error if the sign-in does not answer.
@@ -41,13 +44,18 @@ fn told<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default()
 }
 
+/// The name of the user whom the proxy names.
+fn shown(headers: &HeaderMap) -> Cow<'_, str> {
+    percent_decode_str(told(headers, "Remote-Name")).decode_utf8_lossy()
+}
+
 async fn private(headers: HeaderMap) -> String {
-    format!("Hello {}", told(&headers, "Remote-User"))
+    format!("Hello {}", shown(&headers))
 }
 
 async fn admin(headers: HeaderMap) -> Result<String, StatusCode> {
     let is_admin = told(&headers, "Remote-Groups").split(',').any(|it| it == "admin");
-    let name = told(&headers, "Remote-User");
+    let name = shown(&headers);
     if is_admin { Ok(format!("Hello administrator {name}")) } else { Err(StatusCode::FORBIDDEN) }
 }
 

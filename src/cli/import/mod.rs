@@ -35,7 +35,8 @@ use super::{Failure, counted};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::new_file::NewFile;
-use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Store};
+use crate::server::log;
+use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
 use candidate::Candidate;
 pub use csv::CsvOptions;
 pub use flags::ImportArgs;
@@ -154,14 +155,14 @@ pub fn bring(
     progress: Progress<'_>,
 ) -> Result<ImportOutcome, String> {
     let everybody = order.report.as_deref().map(ReportFile::begin).transpose()?;
-    let mut report = Report::of(order.source.name(), everybody.is_some());
+    let mut report = Report::of(everybody.is_some());
     report.is_dry_run = order.dry_run;
     let mut candidates = read(order, input, &mut report, now, progress)?;
     if let Some(path) = &order.rename {
         rename::rename(&mut candidates, path)?;
     }
     let (users, about) = split(validate::validate(candidates, &mut report, now));
-    let store = admit(order, &users, about, &mut report, now, progress)?;
+    admit(order, &users, about, &mut report, now, progress)?;
     let refusal = is_refused(order, &report).then(|| {
         format!(
             "{} cannot come over as they are, and nothing was written; --rename FILE gives new names, and \
@@ -170,11 +171,6 @@ pub fn bring(
         )
     });
     report.is_written = !order.dry_run && refusal.is_none() && report.users.new > 0;
-    if let Some(store) = store.filter(|_| report.is_written) {
-        let record = of_command(Event::Import, &report.facts(), now);
-        let kept = store.add_records(&[record]);
-        kept.map_err(|err| format!("it is done, but not on record: {err}"))?;
-    }
     if let Some(file) = everybody {
         file.finish(&report)?;
     }
@@ -187,7 +183,7 @@ fn is_refused(order: &ImportOrder, report: &Report) -> bool {
 }
 
 /// Writes all who can come over, unless there is a reason to look only, and notes in the report what became of
-/// each. The store, if there is one.
+/// each.
 fn admit(
     order: &ImportOrder,
     users: &[ImportedUser],
@@ -195,7 +191,7 @@ fn admit(
     report: &mut Report,
     now: Moment,
     progress: Progress<'_>,
-) -> Result<Option<Box<dyn Store>>, String> {
+) -> Result<(), String> {
     let text = |err: store::Error| err.to_string();
     // Only looking makes no database, and leaves the tables of one that is there as they are.
     let only_looks = order.dry_run || is_refused(order, report);
@@ -204,13 +200,34 @@ fn admit(
         None => vec![ImportStatus::New; users.len()],
         Some(store) if only_looks => store.import_status(users, now).map_err(text)?,
         Some(store) => {
-            store.import_users(users, order.skip_conflicts, now, progress).map_err(text)?
+            let record = |found: &[ImportStatus]| record_of(order, users, found, now);
+            store.import_users(users, order.skip_conflicts, now, &record, progress).map_err(text)?
         }
     };
     for ((user, about), standing) in users.iter().zip(about).zip(&standings) {
         report.count(user, about, standing);
     }
-    Ok(store)
+    Ok(())
+}
+
+/// What the audit log keeps of an import; `None`: nobody is new.
+fn record_of(
+    order: &ImportOrder,
+    users: &[ImportedUser],
+    found: &[ImportStatus],
+    now: Moment,
+) -> Option<Record> {
+    let is_new = |(_, it): &(&ImportedUser, &ImportStatus)| **it == ImportStatus::New;
+    let new: Vec<_> = users.iter().zip(found).filter(is_new).map(|(user, _)| user).collect();
+    let count =
+        |of: fn(&ImportedUser) -> usize| new.iter().map(|it| of(it)).sum::<usize>().to_string();
+    let detail = log::fields(&[
+        ("from", order.source.name()),
+        ("users", &new.len().to_string()),
+        ("keys", &count(|it| it.keys.len())),
+        ("sessions", &count(|it| it.sessions.len())),
+    ]);
+    (!new.is_empty()).then(|| of_command(Event::Import, &detail, now))
 }
 
 /// Where the source has a user, and what the operator should know of them.

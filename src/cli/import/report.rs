@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use super::reasons::{Reason, ReasonKind, SourceRow};
 use crate::base::password::PasswordHash;
 use crate::cli::{counted, printable};
-use crate::server::log;
 use crate::store::{ImportStatus, ImportedUser};
 
 /// Why the keys and sessions of a conflicting user stay behind.
@@ -186,8 +185,6 @@ impl LeftRow {
 /// What the operator is told.
 #[derive(Default)]
 pub(super) struct Report {
-    /// From what, as on the command line.
-    from: &'static str,
     /// Whether everybody is listed: there is a file for them.
     lists_everybody: bool,
     /// In which table each thing was found, if there are tables.
@@ -221,9 +218,9 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report of what comes from there, with nothing in it yet.
-    pub(super) fn of(from: &'static str, lists_everybody: bool) -> Self {
-        Self { from, lists_everybody, ..Self::default() }
+    /// A report with nothing in it yet.
+    pub(super) fn of(lists_everybody: bool) -> Self {
+        Self { lists_everybody, ..Self::default() }
     }
 
     /// How many people cannot come over as they are.
@@ -306,19 +303,6 @@ impl Report {
         if self.lists_everybody || !reasons.is_empty() {
             self.people.push(PersonEntry { person, outcome, reasons });
         }
-    }
-
-    /// For the audit trail.
-    pub(super) fn facts(&self) -> String {
-        let count = |it: &ImportTally| it.new.to_string();
-        let counts = [count(&self.users), count(&self.keys), count(&self.sessions)];
-        let [users, keys, sessions] = counts.each_ref().map(String::as_str);
-        log::fields(&[
-            ("from", self.from),
-            ("users", users),
-            ("keys", keys),
-            ("sessions", sessions),
-        ])
     }
 
     /// What is counted and is no conflict: of people first, then of the source.

@@ -190,6 +190,9 @@ fn listed_records(
     Ok(found.into_iter().map(listed).collect())
 }
 
+/// What makes the record of an import from what existed of each user; `None`: there is nothing to tell.
+pub type RecordOfImport<'a> = &'a dyn Fn(&[ImportStatus]) -> Option<Record>;
+
 /// Import and export of many users.
 pub trait Bulk: Statements {
     /// What exists already of each of these users at this moment.
@@ -200,12 +203,15 @@ pub trait Bulk: Statements {
     /// they have ended must not come back. If there is a conflict, nothing is written, unless
     /// `skip_conflicts`: then the users in conflict are left out.
     ///
+    /// The record that `record` makes of what existed of each is added in the same transaction, if it makes one.
+    ///
     /// No two of `arrivals` may share an id, a name, a key or a session.
     fn import_users(
         &self,
         arrivals: &[ImportedUser],
         skip_conflicts: bool,
         now: Moment,
+        record: RecordOfImport<'_>,
         progress: Progress<'_>,
     ) -> Result<Vec<ImportStatus>>;
 

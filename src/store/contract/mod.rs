@@ -9,6 +9,8 @@ mod maintenance;
 mod sessions;
 mod users;
 
-pub use maintenance::{AuditLog, Bulk, Copies, Devices, Maintenance, Tended, Throttle};
+pub use maintenance::{
+    AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
+};
 pub use sessions::{AccessTokens, Invitations, OneTimeTokens, Sessions};
 pub use users::{Keys, Names, Users};

@@ -13,20 +13,26 @@ impl AuditLog for Mysql {
             if tx.may_be_applied && holds(tx, number, first)? {
                 return Ok(());
             }
-            let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
-            let met = tx.run(
-                "UPDATE counter SET value = LAST_INSERT_ID(value + ?) WHERE name = 'audit'",
-                (count,),
-            )?;
-            if met == 0 {
-                let cause = "the counter of the audit trail is gone".to_owned();
-                return Err(MysqlFault::Error(Error::Broken(cause)));
-            }
-            let start = tx.made() - count + 1;
-            number = Some(start);
-            insert(tx, start, records)
+            number = Some(append(tx, records)?);
+            Ok(())
         })?)
     }
+}
+
+/// Adds records with the next numbers, and returns the first of these.
+pub(super) fn append(tx: &mut Tx<'_>, records: &[Record]) -> MysqlResult<i64> {
+    let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
+    let met = tx.run(
+        "UPDATE counter SET value = LAST_INSERT_ID(value + ?) WHERE name = 'audit'",
+        (count,),
+    )?;
+    if met == 0 {
+        let cause = "the counter of the audit trail is gone".to_owned();
+        return Err(MysqlFault::Error(Error::Broken(cause)));
+    }
+    let start = tx.made() - count + 1;
+    insert(tx, start, records)?;
+    Ok(start)
 }
 
 /// Whether the record with this number is `record`.

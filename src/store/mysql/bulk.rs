@@ -7,7 +7,8 @@ use mysql::prelude::Queryable;
 use mysql::{Params, Value};
 
 use super::{
-    Mysql, MysqlFault, MysqlResult, Tries, Tx, TxKind, blob, has_user, marks, rows_of_marks, values,
+    Mysql, MysqlFault, MysqlResult, Tries, Tx, TxKind, audit, blob, has_user, marks, rows_of_marks,
+    values,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -16,7 +17,8 @@ use crate::store::outcomes::Refused;
 use crate::store::progress::tell;
 use crate::store::rows::{Cell, FromCells, ToCells, key_columns, session_columns, user_columns};
 use crate::store::{
-    Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, Result, Session,
+    Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, RecordOfImport,
+    Result, Session,
 };
 
 /// Users who are looked up, passed on or added at once.
@@ -44,6 +46,7 @@ impl Bulk for Mysql {
         arrivals: &[ImportedUser],
         skip_conflicts: bool,
         now: Moment,
+        record: RecordOfImport<'_>,
         progress: Progress<'_>,
     ) -> Result<Vec<ImportStatus>> {
         let (mut found, mut looks) = (Vec::new(), 0);
@@ -59,15 +62,16 @@ impl Bulk for Mysql {
                 return Ok(());
             }
             looks += 1;
-            insert_all(tx, new_of(arrivals, &found).collect(), progress).map_err(
-                |fault| match fault {
+            insert_all(tx, new_of(arrivals, &found).collect(), progress).map_err(|fault| {
+                match fault {
                     // It was taken after the existing rows were read.
                     MysqlFault::Refused(Refused::Duplicate) if looks < LOOKS_MAX => {
                         MysqlFault::Conflict("a name or a key was taken meanwhile".to_owned())
                     }
                     fault => fault,
-                },
-            )
+                }
+            })?;
+            record(&found).map_or(Ok(()), |it| audit::append(tx, &[it]).map(drop))
         })?;
         Ok(found)
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, Transaction};
 
 use super::{
-    Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, exists, first, insert_key,
+    Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, audit, exists, first, insert_key,
     insert_session_row, insert_user, names, record,
 };
 use crate::base::clock::Moment;
@@ -15,8 +15,8 @@ use crate::store::outcomes::Refused;
 use crate::store::progress::tell;
 use crate::store::rows::{cells, key_columns, session_columns, user_columns};
 use crate::store::{
-    Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, Result,
-    Session, User,
+    Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, RecordOfImport,
+    Result, Session, User,
 };
 
 /// The largest cache while many rows are written.
@@ -41,6 +41,7 @@ impl Bulk for Sqlite {
         arrivals: &[ImportedUser],
         skip_conflicts: bool,
         now: Moment,
+        record: RecordOfImport<'_>,
         progress: Progress<'_>,
     ) -> Result<Vec<ImportStatus>> {
         for look in 1.. {
@@ -52,7 +53,8 @@ impl Bulk for Sqlite {
             let new = NewRows::of(arrivals, &standings, &self.handle_key);
             let written = self.write(WRITE_PATIENCE, |tx| {
                 new.refuse_taken(tx, now)?;
-                with_cache(tx, || new.insert(tx, progress))
+                with_cache(tx, || new.insert(tx, progress))?;
+                record(&standings).map_or(Ok(()), |it| audit::insert(tx, &it))
             });
             match written {
                 // A name or a key was taken since the check.

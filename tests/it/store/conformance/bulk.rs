@@ -30,7 +30,7 @@ pub fn shows_nobody_of_an_import_before_everybody_is_there(desk: &Desk) {
     let mut seen = Vec::new();
     let all = arrivals();
     let mut look = |_: &str, _| seen.push(counts(desk));
-    desk.store.import_users(&all, false, TODAY, &mut look).unwrap();
+    desk.store.import_users(&all, false, TODAY, &|_| None, &mut look).unwrap();
     assert!(!seen.is_empty() && seen.iter().all(|it| *it == [0; 3]), "{seen:?}");
     let many = i64::try_from(MANY_MORE).unwrap();
     assert_eq!(counts(desk), [many, many, 50]);
@@ -47,7 +47,7 @@ pub fn brings_nobody_over_when_a_name_is_taken_in_the_middle(desk: &Desk) {
         let add = || node.add_user(&other, &[]);
         added.get_or_insert_with(|| Patience::None.during(add) == Ok(UserAdded::Done));
     };
-    let found = desk.store.import_users(&all, false, TODAY, &mut take).unwrap();
+    let found = desk.store.import_users(&all, false, TODAY, &|_| None, &mut take).unwrap();
     let is_taken = added.unwrap();
     let last = if is_taken { ImportStatus::NameTaken } else { ImportStatus::New };
     assert_eq!(found[MANY_MORE - 1], last);

@@ -467,7 +467,10 @@ fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here(desk: &Desk) {
     let stranger = ImportedUser { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
     let is_admitted = |all: &[ImportedUser], skip| {
         let expected = desk.store.import_status(all, TODAY).unwrap();
-        assert!(desk.store.import_users(all, skip, TODAY, &mut |_, _| {}).unwrap() == expected);
+        assert!(
+            desk.store.import_users(all, skip, TODAY, &|_| None, &mut |_, _| {}).unwrap()
+                == expected
+        );
         expected
     };
     let here = ImportStatus::Here { keys: 1, sessions: 1 };
@@ -1309,7 +1312,7 @@ fn admits_many_of_whom_much_is_known(desk: &Desk) {
         sessions: Vec::new(),
     };
     let all: Vec<_> = (0..300).map(arrival).collect();
-    let standings = desk.store.import_users(&all, false, TODAY, &mut |_, _| {}).unwrap();
+    let standings = desk.store.import_users(&all, false, TODAY, &|_| None, &mut |_, _| {}).unwrap();
     assert!(standings.iter().all(|it| *it == ImportStatus::New));
     assert_eq!([desk.count("user"), desk.count("user_key")], [300, 300]);
     assert_eq!(desk.store.attributes(&user("n299").id), Ok(Some(attributes)));
@@ -2000,7 +2003,8 @@ fn admits_nobody_whose_name_rests(desk: &Desk) {
         sessions: Vec::new(),
     };
     let all = [arrival("ann"), arrival("bob")];
-    let admit = |skip, now| desk.store.import_users(&all, skip, now, &mut |_, _| {}).unwrap();
+    let admit =
+        |skip, now| desk.store.import_users(&all, skip, now, &|_| None, &mut |_, _| {}).unwrap();
     assert_eq!(desk.store.import_status(&all, TODAY).unwrap()[0], ImportStatus::NameRests);
     assert!(ImportStatus::NameRests.is_conflict());
     assert_eq!(admit(false, TODAY), [ImportStatus::NameRests, ImportStatus::New]);
