@@ -56,7 +56,7 @@ const NAMINGS: [(Event, &str); 5] = [
     (Event::SignupOk, NAME),
 ];
 
-/// Events after which nobody is called by the name in the field.
+/// Events after which no account has the name in the field.
 const FAREWELLS: [(Event, &str); 3] =
     [(Event::UserDelete, NAME), (Event::AccountDelete, NAME), (Event::UserRename, "from")];
 

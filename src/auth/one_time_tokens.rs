@@ -2,7 +2,7 @@
 //! password without knowing the current one.
 //!
 //! Decides how long a token is valid and what it may do. An operator creates a reset link and hands it over;
-//! no mail is sent. Using it signs nobody in: its user still has to sign in (OWASP Forgot Password Cheat
+//! no mail is sent. Using it does not sign the user in: they still have to (OWASP Forgot Password Cheat
 //! Sheet; ASVS 6.4.1). Knows nothing of HTTP.
 
 use std::time::Duration;

@@ -142,7 +142,7 @@ fn mode(path: &Path) -> Option<u32> {
     path.metadata().ok().map(|about| about.mode())
 }
 
-/// Whoever may write to the folder can put another file in the place of the database.
+/// Says so where every user of the machine may write to the folder: they could replace the database by another file.
 fn exposed_folder(database: &Path) -> Option<String> {
     let folder = database.canonicalize().ok()?.parent()?.to_owned();
     let mode = mode(&folder)?;

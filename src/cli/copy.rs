@@ -86,7 +86,7 @@ type Rows = BTreeMap<&'static str, u64>;
 /// Puts everything that is in a database into another one without users, and comes back
 /// with what to print once every row is counted there.
 ///
-/// A copy that does not end leaves a database that nobody can serve, and that the next copy begins anew in.
+/// A copy that does not end leaves a database that cannot be served; the next copy into it begins anew.
 fn copy(order: &Copying, now: Moment) -> Done {
     let begun = Instant::now();
     let text = |err: store::Error| err.to_string();

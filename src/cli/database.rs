@@ -13,8 +13,8 @@ use super::serve::DATABASE;
 use super::terminal::{note, waiting};
 use crate::store::{self, Database, Store};
 
-/// The variable that holds the password for the database's server. No flag is the same, as everybody on
-/// the machine can read a flag.
+/// The variable that holds the password for the database's server. There is no such flag, as every user
+/// of the machine can read the flags of a process.
 pub(super) const PASSWORD_VARIABLE: &str = "VESTIBULE_DATABASE_PASSWORD";
 
 /// Where the database is, and how its server lets us in.
@@ -44,7 +44,8 @@ impl DatabaseArgs {
 }
 
 /// A database as the flag `--database` names it, or another of this name, with the password that
-/// `--database-password-file` or the environment has for it. `is_shown`: everybody can read the address.
+/// `--database-password-file` or the environment has for it. `is_shown`: the address came from a flag, which
+/// every user of the machine can read.
 pub(super) fn read(
     flag: &str,
     text: &OsStr,

@@ -32,7 +32,7 @@ pub struct ExportCounts {
 }
 
 impl ExportCounts {
-    /// ExportCounts somebody with all that is theirs.
+    /// Counts a user with their keys and sessions.
     pub fn add(&mut self, it: &ExportedUser) {
         self.users += 1;
         self.keys += it.keys.len() as u64;

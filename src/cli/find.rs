@@ -21,7 +21,7 @@ pub(super) fn find(store: &dyn Store, text: &str) -> Result<User, String> {
 }
 
 /// The user with this name, in any spelling, or else with this id. A text that is the name of one user and the id
-/// of another is refused, as everybody can choose a name and the command may be meant for the other one.
+/// of another is refused: users choose their names, and the command may be meant for the other user.
 pub(super) fn look_up(store: &dyn Store, text: &str) -> Result<Option<User>, String> {
     let fault = |err: crate::store::Error| err.to_string();
     let by_name = match Username::for_sign_in(text) {

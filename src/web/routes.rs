@@ -74,8 +74,11 @@ pub(super) const ROUTES: &[Route] = &[
     get("/style.css", Anyone(assets::style)),
     get("/icon.svg", Anyone(assets::icon)),
     get("/logo", Anyone(assets::logo)),
-    get(HEALTH, Anyone(health::report)).reading(Shape::Health),
-    get("/whoami", SignedIn(health::show_address)).without_redirect().reading(Shape::Address),
+    get(HEALTH, Anyone(health::report)).for_operators().reading(Shape::Health),
+    get("/whoami", SignedIn(health::show_address))
+        .without_redirect()
+        .for_operators()
+        .reading(Shape::Address),
     any("/oauth2/start", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
     any("/oauth2/sign_in", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
     any("/oauth2/sign_out", Anyone(forward_auth::lead_home)).when(has_oauth2_proxy),
@@ -96,7 +99,7 @@ fn has_oauth2_proxy(site: &Site) -> bool {
 /// The first segments of the addresses that browsers and apps need, with a slash before them: what goes to this
 /// site on a host that it shares with an app. The home page is the app's there, and so is what only an operator asks.
 pub fn page_paths() -> impl Iterator<Item = &'static str> {
-    let operators = |it: &&Route| it.path == "/" || it.path == HEALTH || it.is_for_operators();
+    let operators = |it: &&Route| it.path == "/" || it.is_for_operators;
     let segment = |path: &'static str| &path[..=path[1..].find('/').unwrap_or(path.len() - 1)];
     let all = ROUTES.iter().filter(move |it| it.when.is_none() && !operators(it));
     let mut seen = Vec::new();
@@ -116,6 +119,8 @@ pub(super) struct Route {
     is_without_redirect: bool,
     /// A request from another site gets 401, as without a session, which is what Lucia's guide does.
     hides_cross_origin: bool,
+    /// Whether it serves to set up and monitor the site, and visitors do not need it.
+    is_for_operators: bool,
     /// What it answers to clients that accept JSON.
     pub(super) json: JsonResponses,
     /// Whether the route exists on a site; `None`: on every site.
@@ -175,18 +180,22 @@ const fn any(path: &'static str, lead: Handler) -> Route {
 }
 
 const fn route(path: &'static str, methods: Methods) -> Route {
-    let (is_without_redirect, hides_cross_origin) = (false, false);
+    let (is_without_redirect, hides_cross_origin, is_for_operators) = (false, false, false);
     let (hashes, when) = (Hashes::Never, None);
     let json = JsonResponses::NONE;
-    Route { path, methods, hashes, is_without_redirect, hides_cross_origin, json, when }
+    Route {
+        path,
+        methods,
+        hashes,
+        is_without_redirect,
+        hides_cross_origin,
+        is_for_operators,
+        json,
+        when,
+    }
 }
 
 impl Route {
-    /// Whether it helps to set up a proxy, and is no page.
-    const fn is_for_operators(&self) -> bool {
-        self.is_without_redirect
-    }
-
     const fn hashing(mut self, hashes: Hashes) -> Self {
         self.hashes = hashes;
         self
@@ -199,6 +208,11 @@ impl Route {
 
     const fn hiding_cross_origin(mut self) -> Self {
         self.hides_cross_origin = true;
+        self
+    }
+
+    const fn for_operators(mut self) -> Self {
+        self.is_for_operators = true;
         self
     }
 

@@ -6,6 +6,7 @@ set -eu
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+. ./visitor.sh
 jar=$folder/jar
 # The origin of the sign-in, and the URL of its pages, which may be below a path.
 origin=https://auth.example.test:$PORT
@@ -19,22 +20,9 @@ web() {
         --resolve "auth.example.test:$PORT:127.0.0.1" --resolve "app.example.test:$PORT:127.0.0.1" \
         --resolve "wiki.example.test:$PORT:127.0.0.1" "$@"
 }
-# A browser that goes to a page, and one that remembers.
-page() { web --header 'Accept: text/html,*/*;q=0.8' --header 'Sec-Fetch-Mode: navigate' "$@"; }
+# A browser that remembers.
 known() { page --cookie "$jar" --cookie-jar "$jar" "$@"; }
 
-# check 'what should happen' 'what is expected' 'what came'
-check() {
-    if [ "$2" = "$3" ]; then
-        printf 'ok    %s\n' "$1"
-    else
-        printf 'FAIL  %s\n      expected: %s\n      came:     %s\n' "$1" "$2" "$3"
-        exit 1
-    fi
-}
-# status and Location of an answer
-way() { "$@" --output /dev/null --write-out '%{http_code} %{redirect_url}'; }
-status() { "$@" --output /dev/null --write-out '%{http_code}'; }
 # the value of a header that reached the app
 value() { tr -d '\r' <"$folder/echo" | sed -n "s/^$1: //Ip"; }
 

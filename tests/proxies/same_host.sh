@@ -6,6 +6,7 @@ set -eu
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+. ./visitor.sh
 jar=$folder/jar
 host=https://app.example.test:$PORT
 own=$host${PREFIX:-}
@@ -15,20 +16,8 @@ web() {
     curl --silent --show-error --max-time 30 --cacert "$CA" --http1.1 \
         --resolve "app.example.test:$PORT:127.0.0.1" "$@"
 }
-page() { web --header 'Accept: text/html,*/*;q=0.8' --header 'Sec-Fetch-Mode: navigate' "$@"; }
 known() { page --cookie "$jar" --cookie-jar "$jar" "$@"; }
 
-# check 'what should happen' 'what is expected' 'what came'
-check() {
-    if [ "$2" = "$3" ]; then
-        printf 'ok    %s\n' "$1"
-    else
-        printf 'FAIL  %s\n      expected: %s\n      came:     %s\n' "$1" "$2" "$3"
-        exit 1
-    fi
-}
-way() { "$@" --output /dev/null --write-out '%{http_code} %{redirect_url}'; }
-status() { "$@" --output /dev/null --write-out '%{http_code}'; }
 value() { tr -d '\r' <"$folder/echo" | sed -n "s/^$1: //Ip"; }
 # what the app learned of the user, and nothing else that was forged
 learned() { echo "$(value Remote-User)$(grep -i forged "$folder/echo" || true)"; }

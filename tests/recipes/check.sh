@@ -6,6 +6,8 @@ set -eu
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+# shellcheck source=tests/proxies/visitor.sh
+. "$(dirname "$0")/../proxies/visitor.sh"
 host=https://app.example.test:$PORT
 password='three unrelated words'
 
@@ -13,21 +15,8 @@ web() {
     curl --silent --show-error --max-time 30 --cacert "$CA" --http1.1 \
         --resolve "app.example.test:$PORT:127.0.0.1" "$@"
 }
-page() { web --header 'Accept: text/html,*/*;q=0.8' --header 'Sec-Fetch-Mode: navigate' "$@"; }
 known() { page --cookie "$folder/jar" --cookie-jar "$folder/jar" "$@"; }
 post() { known --header "Origin: $host" "$@"; }
-
-# check 'what should happen' 'what is expected' 'what came'
-check() {
-    if [ "$2" = "$3" ]; then
-        printf 'ok    %s: %s\n' "$RECIPE" "$1"
-    else
-        printf 'FAIL  %s: %s\n      expected: %s\n      came:     %s\n' "$RECIPE" "$1" "$2" "$3"
-        exit 1
-    fi
-}
-way() { "$@" --output /dev/null --write-out '%{http_code} %{redirect_url}'; }
-status() { "$@" --output /dev/null --write-out '%{http_code}'; }
 
 # The app may still be starting.
 tries=0

@@ -47,7 +47,7 @@ const DISABLED_REASONS: &[&str] =
 /// What databases write for no value.
 const NULLS: [&str; 2] = ["NULL", "\\N"];
 
-/// Everybody in the table. It is refused unless every row has a value for each heading, and where a column may
+/// The users in the table. It is refused unless every row has a value for each heading, and where a column may
 /// say who is disabled and is not understood.
 pub(super) fn read(
     text: TextFile<'_>,

@@ -144,10 +144,10 @@ impl ImportArgs {
     }
 }
 
-/// Brings everybody over, or nobody. An error is one line, and nothing is written then.
+/// Imports all users or none. An error is one line, and nothing is written then.
 ///
-/// Whoever is here by the same id and name already is left as they are; by the same name, if there are
-/// no ids where they come from. Sessions that are dead at `now` stay behind. `input` is what is read for the file `-`.
+/// A user who exists by the same id and name is left as they are; by the same name, if the source has no ids.
+/// Sessions that are dead at `now` are left out. `input` is what is read for the file `-`.
 pub fn bring(
     order: &ImportOrder,
     input: &mut dyn BufRead,
@@ -177,7 +177,7 @@ pub fn bring(
     Ok(ImportOutcome { report: if order.json { report.json() } else { report.text() }, refusal })
 }
 
-/// Whether nobody comes over, as somebody cannot.
+/// Whether no user is imported, as one of them cannot be.
 fn is_refused(order: &ImportOrder, report: &Report) -> bool {
     !order.skip_conflicts && report.conflicts() > 0
 }
@@ -210,7 +210,7 @@ fn admit(
     Ok(())
 }
 
-/// What the audit log keeps of an import; `None`: nobody is new.
+/// What the audit log keeps of an import; `None`: no user is new.
 fn record_of(
     order: &ImportOrder,
     users: &[ImportedUser],

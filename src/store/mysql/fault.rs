@@ -1,5 +1,5 @@
-//! Why a transaction did not happen, and why a server lets nobody in: by the codes of the protocol, in words that
-//! name what to do.
+//! Why a transaction failed, and why a server refuses a connection: by the codes of the protocol, in words that
+//! say what to do.
 
 use std::error::Error as _;
 use std::io;
