@@ -16,7 +16,7 @@ invite=${link##*=}
 check 'the form takes an invitation' 200 "$(code "$URL/signup?invite=$invite")"
 check 'an invitation makes an account' 302 \
     "$(code "$URL/signup" -c "$jar" -d "invite=$invite" --data-urlencode "username=$name" --data-urlencode "password=$password")"
-check 'it is used up then' 'This invitation is not good' \
+check 'it is used up then' 'This invitation is not valid any more' \
     "$(web "$URL/signup" -d "invite=$invite" --data-urlencode "username=$name-2" --data-urlencode "password=$password")"
 has 'whoever came with it is in its groups' '"groups":["staff"]' "$("$BINARY" user show "$name" --json)"
 

@@ -9,7 +9,7 @@ pub static EN: Text = Text {
     sign_up: "Sign up",
     sign_in: "Sign in",
     sign_out: "Sign out",
-    been_here: "Been here before?",
+    been_here: "Already have an account?",
     new_here: "New here?",
     create_account: "Create an account",
     username: "Username",
@@ -74,7 +74,7 @@ pub static EN: Text = Text {
     account_created: "Account created",
     did_sign_in: "Signed in",
     sign_in_failed: "Sign-in failed",
-    was_throttled: "Attempt refused after too many before it",
+    was_throttled: "Refused after too many attempts",
     did_sign_out: "Signed out",
     session_ended: "Session ended",
     password_changed: "Password changed",
@@ -91,8 +91,8 @@ pub static EN: Text = Text {
     email_set: "E-mail address changed by the administrator",
     disabled: "Disabled by the administrator",
     enabled: "Enabled by the administrator",
-    key_added: "NextStep to sign in added by the administrator",
-    key_removed: "NextStep to sign in removed by the administrator",
+    key_added: "Sign-in name added by the administrator",
+    key_removed: "Sign-in name removed by the administrator",
     reset_link_created: "Reset link created by the administrator",
 
     closed_to: Template("You are signed in as ", ". This account does not have access."),
@@ -111,16 +111,16 @@ pub static EN: Text = Text {
     short_password_of_minimal: told("Invalid password", "At least 6 characters."),
     short_password_of_standard: told(
         "Invalid password",
-        "At least 8 characters; three unrelated words make a good one.",
+        "At least 8 characters. Three unrelated words make a good one.",
     ),
     short_password_of_nist: told(
         "Invalid password",
-        "At least 15 characters; three unrelated words make a good one.",
+        "At least 15 characters. Three unrelated words make a good one.",
     ),
     long_password: told("Invalid password", "At most 255 characters."),
     common_password: told(
         "Invalid password",
-        "This is a common password, and those are guessed first.",
+        "This is a common password. Those are guessed first.",
     ),
     password_is_name: told(
         "Invalid password",
@@ -143,21 +143,24 @@ pub static EN: Text = Text {
     ),
     unauthorized: told("Unauthorized", "You are not signed in, or your session has ended."),
     closed: told("Forbidden", "You do not have access to this."),
-    two_cookies: told("Forbidden", "The request has two session cookies. Please clear both."),
+    two_cookies: told(
+        "Forbidden",
+        "Your browser sent two session cookies. Please clear the cookies of this site.",
+    ),
     sign_up_closed: told(
         "Sign-up is closed",
-        "Accounts are created by the administrator of this site. Please ask there for one.",
+        "Accounts are created by the administrator of this site. Please ask them for one.",
     ),
     sign_up_by_invitation: told(
         "Sign-up is by invitation",
         "You need an invitation link. Please ask the administrator of this site for one.",
     ),
     bad_invite: told(
-        "This invitation is not good",
+        "This invitation is not valid any more",
         "It may have been used already, or it has expired. Please ask for a new one.",
     ),
     bad_link: told(
-        "This link is not good",
+        "This link is not valid any more",
         "It may have been used already, or it is more than an hour old. Please ask for a new one.",
     ),
     not_found: told("Not found", "There is no page at this address."),
@@ -170,7 +173,10 @@ pub static EN: Text = Text {
     too_slow: told("Request timeout", "The request took too long to arrive. Please try again."),
     too_large: told("Request too large", "Please send less data."),
     target_too_long: told("Address too long", "Please check the address."),
-    expectation: told("Expectation failed", "Please send it without an Expect header."),
+    expectation: told(
+        "Expectation failed",
+        "Please send the request without an Expect header field.",
+    ),
     head_too_large: told("Request header fields too large", "Please clear this site's cookies."),
     version: told("HTTP version not supported", "This server speaks HTTP/1.1."),
     unknown_error: told(

@@ -431,4 +431,17 @@ mod tests {
         let same: Vec<_> = same.into_iter().filter(|line| line.contains('"')).collect();
         assert!(same.is_empty(), "{same:?}");
     }
+
+    #[test]
+    fn names_nothing_of_the_code() {
+        let inner_capital = |word: &str| {
+            word.chars()
+                .zip(word.chars().skip(1))
+                .any(|(a, b)| a.is_lowercase() && b.is_uppercase())
+        };
+        for line in [&EN, &DE].into_iter().flat_map(sentences) {
+            let text = line.split_once('"').map_or("", |(_, text)| text);
+            assert!(!text.split_whitespace().any(inner_capital), "{line}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::engine;
 use crate::visit::{Visit, body, plain, way};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const BAD: (u16, &str) = (403, "This invitation is not good");
+const BAD: (u16, &str) = (403, "This invitation is not valid any more");
 
 fn site(sign_ups: SignUps) -> Visit {
     Visit::with(Settings { sign_ups, ..Settings::default() })

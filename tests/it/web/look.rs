@@ -20,7 +20,7 @@ fn speaks_german_to_whoever_prefers_it() {
         ("/account", "Passwort ändern"),
         ("/account/sessions", "Zuletzt gesehen"),
         ("/nowhere", "<h1>Nicht gefunden</h1>"),
-        ("/reset?token=x", "Dieser Link gilt nicht"),
+        ("/reset?token=x", "Dieser Link gilt nicht mehr"),
     ] {
         let answer = visit.get(path);
         let page = body(&answer);

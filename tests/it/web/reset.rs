@@ -61,7 +61,7 @@ fn sets_a_password_once_ends_every_session_and_lets_nobody_in() {
 #[test]
 fn takes_no_link_that_is_altered_old_replaced_or_for_somebody_who_is_shut_out() {
     let (mut visit, token) = with_link();
-    let refused = (404, "This link is not good".to_owned());
+    let refused = (404, "This link is not valid any more".to_owned());
     for bad in ["", "x", &"a".repeat(40), &token.reveal().to_uppercase()] {
         assert_eq!(reset(&mut visit, bad, "battery staple"), refused, "{bad}");
         assert_eq!(visit.get(&format!("/reset?token={bad}")).status, 404);
