@@ -13,6 +13,7 @@ use crate::base::token::Token;
 use crate::store::{ClientInfo, Error, Session, Store, User};
 use crate::web::http::{Cookie, Form, Note, Request, Response, SESSION_COOKIES, Wants};
 use crate::web::messages::MessageKey;
+use crate::web::notices::{self, Notice};
 use crate::web::pages::Frame;
 use crate::web::redirect::{NEXT_NAMES, Target};
 use crate::web::{Site, user_agent};
@@ -157,9 +158,9 @@ impl<'a> Call<'a> {
     // Cookies.
 
     /// Adds the cookie that the browser needs: the new expiry of a renewed session, or an empty cookie in
-    /// place of one without a session. A response that already sets a cookie stays as it is.
+    /// place of one without a session. A response that already sets this cookie stays as it is.
     pub(super) fn with_cookie(&self, response: Response, requester: &Requester) -> Response {
-        if response.value("Set-Cookie").is_some() {
+        if self.sets_session(&response) {
             return response;
         }
         let note = |event, it: &Resumed| note_of(event, &it.user, &it.session);
@@ -181,6 +182,12 @@ impl<'a> Call<'a> {
             }
             _ => response,
         }
+    }
+
+    fn sets_session(&self, response: &Response) -> bool {
+        let name = self.site.cookie.name;
+        let is_session = |set: &str| set.strip_prefix(name).is_some_and(|it| it.starts_with('='));
+        response.headers.iter().any(|(header, value)| *header == "Set-Cookie" && is_session(value))
     }
 
     /// Removes everything from the browser of a user who has signed out: the cookie, and the pages that it
@@ -217,6 +224,17 @@ impl<'a> Call<'a> {
         match self.wants() {
             Wants::Json => Response::json(200, data),
             Wants::Html | Wants::Text => self.site.redirect(path),
+        }
+    }
+
+    /// Makes the next page in a browser tell what was done. For scripts, the response stays as it is.
+    pub(super) fn telling(&self, response: Response, notice: Notice) -> Response {
+        match self.wants() {
+            Wants::Html => {
+                let cookie = notices::leave(&self.site.notice_cookie, notice, self.now);
+                response.with("Set-Cookie", cookie)
+            }
+            Wants::Text | Wants::Json => response,
         }
     }
 }

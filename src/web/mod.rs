@@ -6,6 +6,7 @@
 mod call;
 mod handlers;
 pub(crate) mod json;
+mod notices;
 pub mod openapi;
 mod refusals;
 mod routes;
@@ -99,6 +100,8 @@ pub struct Site {
     cookie: CookieKind,
     /// The cookie with the device token.
     device_cookie: CookieKind,
+    /// The cookie that tells the next page what an action has done.
+    notice_cookie: CookieKind,
     /// The cache of passwords that scripts send with each request.
     memory: VerifiedPasswords,
     /// Uses of sessions and access tokens that wait to be written.
@@ -124,6 +127,7 @@ impl Site {
             words: site_words(own.map(Origin::host)),
             cookie: CookieKind { name, secure, domain },
             device_cookie: CookieKind { name: device_name, secure, domain: None },
+            notice_cookie: notices::cookie(secure),
             settings,
             memory: VerifiedPasswords::default(),
             uses: Uses::default(),
@@ -292,10 +296,20 @@ impl Site {
             Wants::Html => messages::preferred(request.values("accept-language")),
             Wants::Text | Wants::Json => &EN,
         };
-        let frame = Frame { text, look: &self.settings.look, prefix: &self.settings.prefix };
-        Response::html(status, draw(frame))
+        let notice = notices::find(&self.notice_cookie, request).filter(|_| status == 200);
+        let frame = Frame {
+            text,
+            look: &self.settings.look,
+            prefix: &self.settings.prefix,
+            notice: notice.map(|it| it.sentence(text)),
+        };
+        let page = Response::html(status, draw(frame))
             .with("Content-Language", frame.text.code)
-            .with("Vary", "Accept, Accept-Language")
+            .with("Vary", "Accept, Accept-Language");
+        match notice {
+            Some(_) => page.with("Set-Cookie", self.notice_cookie.clear()),
+            None => page,
+        }
     }
 
     fn unauthenticated(&self, request: &Request) -> Response {

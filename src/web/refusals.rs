@@ -11,7 +11,7 @@ use crate::web::handlers::sign_in::SignForm;
 use crate::web::http::{Note, Response, Wants};
 use crate::web::json;
 use crate::web::messages::{self, EN, MessageKey};
-use crate::web::pages::{Alert, Field};
+use crate::web::pages::{Alert, Field, Wait};
 
 /// Why a form is refused.
 #[derive(Clone)]
@@ -176,15 +176,19 @@ impl Refusal {
     ) -> Answered {
         let Facts { status, json, message: say, field, .. } = self.facts();
         let wait = match self {
-            Self::TooManyAttempts(wait) => Some(seconds_of(*wait)),
+            Self::TooManyAttempts(wait) => Some(*wait),
             _ => None,
         };
+        let seconds = wait.map(seconds_of);
         let response = match call.wants() {
-            Wants::Html => draw(status, Alert { say, field })?,
-            Wants::Json => json::refusal(json, say, wait),
+            Wants::Html => {
+                let wait = wait.map(|span| Wait { span, until: call.now.after(span) });
+                draw(status, Alert { say, field, wait })?
+            }
+            Wants::Json => json::refusal(json, say, seconds),
             Wants::Text => Response::text(status, say(&EN).title),
         };
-        Ok(match wait {
+        Ok(match seconds {
             Some(seconds) => response.with("Retry-After", seconds.to_string()),
             None => response,
         })

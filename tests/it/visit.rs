@@ -27,6 +27,8 @@ pub struct Visit {
     pub cookie: Option<String>,
     /// The cookie by which the site knows the browser.
     pub device: Option<String>,
+    /// The cookie by which the next page tells what was done.
+    pub notice: Option<String>,
     /// Where it comes from.
     pub peer: Option<IpAddr>,
     /// What it sends with every request.
@@ -66,6 +68,7 @@ impl Visit {
             now: MORNING,
             cookie: None,
             device: None,
+            notice: None,
             peer: None,
             headers: Vec::new(),
         }
@@ -127,6 +130,8 @@ impl Visit {
             let kept = (!rest.contains("Max-Age=0")).then(|| pair.to_owned());
             if pair.contains("auth_device=") {
                 self.device = kept;
+            } else if pair.contains("auth_notice=") {
+                self.notice = kept;
             } else {
                 self.cookie = kept;
             }
@@ -151,7 +156,7 @@ impl Visit {
     ) -> Request {
         let mut all = self.headers.clone();
         all.extend(headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        let cookies = self.cookie.iter().chain(&self.device);
+        let cookies = self.cookie.iter().chain(&self.device).chain(&self.notice);
         all.extend(cookies.map(|pair| ("Cookie".to_owned(), pair.clone())));
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Request {

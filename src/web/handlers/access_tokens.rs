@@ -14,6 +14,7 @@ use crate::store::AccessToken;
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Form, Response, Wants};
 use crate::web::json;
+use crate::web::notices::Notice;
 use crate::web::pages::access_tokens::{self as pages, Page, TokenRow};
 use crate::web::refusals::Refusal;
 
@@ -45,9 +46,11 @@ pub(in crate::web) fn create(call: &SignedInCall<'_>) -> Answered {
 pub(in crate::web) fn revoke(call: &SignedInCall<'_>) -> Answered {
     let handle = call.field("token").unwrap_or_default();
     Ok(match access_tokens::revoke(call.store(), &call.user().id, &handle)? {
-        Some(record) => call
-            .done("/account/tokens", &json!({ "revoked": 1 }))
-            .noting(call.note(Event::TokenRevoke).with("token", record.id.handle())),
+        Some(record) => {
+            let response = call.done("/account/tokens", &json!({ "revoked": 1 }));
+            let note = call.note(Event::TokenRevoke).with("token", record.id.handle());
+            call.telling(response, Notice::AccessTokenRevoked).noting(note)
+        }
         None => call.problem(404, |t| t.no_token),
     })
 }

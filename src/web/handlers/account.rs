@@ -16,6 +16,7 @@ use crate::store::{ClientInfo, Error};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
+use crate::web::notices::Notice;
 use crate::web::pages::Alert;
 use crate::web::pages::account::{self as pages, Account, AccountForm};
 use crate::web::refusals::Refusal;
@@ -44,7 +45,7 @@ pub(in crate::web) fn delete(call: &SignedInCall<'_>) -> Answered {
     users::delete(call.store(), &call.user().id, call.site.auth.rules.rest, call.now)?;
     let response = call.done("/login", &json!({ "deleted": true }));
     let note = call.note(Event::AccountDelete).with(audit::NAME, &*call.user().username);
-    Ok(call.forget(response).noting(note))
+    Ok(call.telling(call.forget(response), Notice::AccountDeleted).noting(note))
 }
 
 fn try_change(call: &SignedInCall<'_>) -> Result<Result<Response, Refusal>, Error> {
@@ -61,6 +62,7 @@ fn try_change(call: &SignedInCall<'_>) -> Result<Result<Response, Refusal>, Erro
             let cookie = call.site.session_cookie(&started.token, &started.session, call.now);
             let data = json::admitted(call.user(), &started, call.now);
             let response = call.done("/account", &data).with("Set-Cookie", cookie);
+            let response = call.telling(response, Notice::PasswordChanged);
             Ok(response.noting(call.note(Event::PasswordChange)))
         }
         Change::Refused(_) => Err(Refusal::IncorrectPassword),

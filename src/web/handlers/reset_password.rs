@@ -13,6 +13,7 @@ use crate::base::token::Token;
 use crate::store::User;
 use crate::web::call::{Answered, Call};
 use crate::web::http::{Note, Response, Wants};
+use crate::web::notices::Notice;
 use crate::web::pages::{self, Alert};
 use crate::web::refusals::Refusal;
 
@@ -51,7 +52,8 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
     };
     let hasher = &call.site.auth.hasher;
     Ok(if one_time_tokens::reset_password(call.store(), hasher, &token, &password, call.now)? {
-        call.done("/login", &json!({ "reset": true })).noting(note(Event::PasswordReset))
+        let response = call.done("/login", &json!({ "reset": true }));
+        call.telling(response, Notice::PasswordSet).noting(note(Event::PasswordReset))
     } else {
         bad_link(call)
     })

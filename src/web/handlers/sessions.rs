@@ -10,6 +10,7 @@ use crate::auth::sessions;
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
+use crate::web::notices::Notice;
 use crate::web::pages::Alert;
 use crate::web::pages::account::{self as pages, SessionRow};
 use crate::web::refusals::Refusal;
@@ -31,9 +32,9 @@ pub(in crate::web) fn end(call: &SignedInCall<'_>) -> Answered {
     let note = call.note(Event::SessionEnd).with("ended", session.id.handle());
     let data = json!({ "ended": 1 });
     let response = if session.id == call.session().id {
-        call.forget(call.done("/login", &data))
+        call.telling(call.forget(call.done("/login", &data)), Notice::SignedOut)
     } else {
-        call.done(HERE, &data)
+        call.telling(call.done(HERE, &data), Notice::SessionEnded)
     };
     Ok(response.noting(note))
 }
@@ -44,6 +45,7 @@ pub(in crate::web) fn end_others(call: &SignedInCall<'_>) -> Answered {
     }
     let count = sessions::end_others(call.store(), call.session())?;
     let response = call.done(HERE, &json!({ "ended": count }));
+    let response = call.telling(response, Notice::OtherSessionsEnded);
     // Without any other session, nothing has happened that belongs in the log.
     Ok(match count {
         0 => response,

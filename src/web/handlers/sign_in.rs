@@ -19,6 +19,7 @@ use crate::base::token::{Token, TokenHash};
 use crate::store::{Error, Invite, UserId};
 use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
 use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
+use crate::web::notices::Notice;
 use crate::web::pages::{self, Filled, Remember};
 use crate::web::redirect::Target;
 use crate::web::refusals::Refusal;
@@ -67,7 +68,8 @@ pub(in crate::web) fn sign_in_hashes(call: &Call<'_>) -> bool {
 pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
     sessions::end(call.store(), &call.session().id)?;
     let response = call.done("/login", &json!({ "signed_in": false }));
-    let response = call.forget(response).noting(call.note(Event::Logout));
+    let response = call.telling(call.forget(response), Notice::SignedOut);
+    let response = response.noting(call.note(Event::Logout));
     Ok(match call.requester.credential {
         Credential::LegacyCookie(_) => call.without_legacy_cookie(response),
         _ => response,

@@ -1,6 +1,6 @@
 //! The German texts, in the order of the English ones.
 
-use super::{Template, Text, told};
+use super::{Template, Text, Unit, told};
 
 /// German, which avoids both `Sie` and `du`.
 pub static DE: Text = Text {
@@ -100,6 +100,20 @@ pub static DE: Text = Text {
     two_cookies_sent: "Der Browser schickt zwei Sitzungs-Cookies, und nur eines davon kann das richtige sein.",
     clear_cookies_and: Template("Bitte die Cookies dieser Website löschen und ", "."),
     sign_in_again: "neu anmelden",
+
+    you_signed_out: "Die Abmeldung ist erfolgt.",
+    your_password_changed: "Das Passwort ist geändert. Alle anderen Sitzungen sind beendet.",
+    your_password_set: "Das Passwort ist gesetzt. Bitte damit anmelden.",
+    your_account_deleted: "Das Konto ist gelöscht.",
+    the_session_ended: "Die Sitzung ist beendet.",
+    other_sessions_ended: "Alle anderen Sitzungen sind beendet.",
+    the_token_revoked: "Das Zugriffstoken ist widerrufen.",
+
+    seconds: Unit("Sekunde", "Sekunden"),
+    minutes: Unit("Minute", "Minuten"),
+    hours: Unit("Stunde", "Stunden"),
+    days: Unit("Tag", "Tagen"),
+    try_again_in: Template("Bitte in ", " noch einmal versuchen."),
 
     bad_username: told(
         "Ungültiger Benutzername",

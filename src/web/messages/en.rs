@@ -1,6 +1,6 @@
 //! The English texts. Scripts get their titles, whatever language they prefer.
 
-use super::{Template, Text, told};
+use super::{Template, Text, Unit, told};
 
 /// English. The titles of messages are fixed by the contract.
 pub static EN: Text = Text {
@@ -100,6 +100,20 @@ pub static EN: Text = Text {
     two_cookies_sent: "Your browser sent two session cookies, and only one of them can be yours.",
     clear_cookies_and: Template("Please clear the cookies of this site and ", "."),
     sign_in_again: "sign in again",
+
+    you_signed_out: "You are signed out.",
+    your_password_changed: "Your password was changed. All your other sessions have ended.",
+    your_password_set: "Your password was set. Please sign in with it.",
+    your_account_deleted: "Your account was deleted.",
+    the_session_ended: "The session was ended.",
+    other_sessions_ended: "All your other sessions were ended.",
+    the_token_revoked: "The access token was revoked.",
+
+    seconds: Unit("second", "seconds"),
+    minutes: Unit("minute", "minutes"),
+    hours: Unit("hour", "hours"),
+    days: Unit("day", "days"),
+    try_again_in: Template("Please try again in ", "."),
 
     bad_username: told(
         "Invalid username",

@@ -8,6 +8,7 @@ mod de;
 mod en;
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 pub use de::DE;
 pub use en::EN;
@@ -39,6 +40,10 @@ pub type MessageKey = fn(&'static Text) -> Message;
 /// A sentence with one gap: what stands before the value and after it.
 #[derive(Clone, Copy, Debug)]
 pub struct Template(pub &'static str, pub &'static str);
+
+/// The word for a unit, of one and of several. German has the dative, which follows "in" and "vor".
+#[derive(Clone, Copy, Debug)]
+pub struct Unit(pub &'static str, pub &'static str);
 
 /// The texts of one language. The English file shows best what each field is.
 #[expect(missing_docs, reason = "a field is named after its English words")]
@@ -148,6 +153,22 @@ pub struct Text {
     pub clear_cookies_and: Template,
     pub sign_in_again: &'static str,
 
+    // What an action has done.
+    pub you_signed_out: &'static str,
+    pub your_password_changed: &'static str,
+    pub your_password_set: &'static str,
+    pub your_account_deleted: &'static str,
+    pub the_session_ended: &'static str,
+    pub other_sessions_ended: &'static str,
+    pub the_token_revoked: &'static str,
+
+    // Spans of time.
+    pub seconds: Unit,
+    pub minutes: Unit,
+    pub hours: Unit,
+    pub days: Unit,
+    pub try_again_in: Template,
+
     // Why a form comes back.
     pub bad_username: Message,
     pub bad_username_at_sign_in: Message,
@@ -191,6 +212,23 @@ pub struct Text {
     pub version: Message,
     pub unknown_error: Message,
     pub busy: Message,
+}
+
+impl Text {
+    /// A time to wait in words, rounded up to a unit of which there are not many, as in `12 minutes`.
+    pub fn wait(&self, wait: Duration) -> String {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let (count, Unit(one, several)) = match seconds {
+            0..=90 => (seconds, self.seconds),
+            91..=5_400 => (seconds.div_ceil(MINUTE), self.minutes),
+            5_401..=172_800 => (seconds.div_ceil(HOUR), self.hours),
+            _ => (seconds.div_ceil(DAY), self.days),
+        };
+        format!("{count} {}", if count == 1 { one } else { several })
+    }
 }
 
 /// The language for a browser that sends these values of `Accept-Language` (RFC 9110 § 12.5.4): the most
@@ -415,6 +453,23 @@ mod tests {
             // `de` has the highest weight and comes first, so no later range can win.
             prop_assert_eq!(chosen(&["de", &less]), "de");
         }
+    }
+
+    #[test]
+    fn tells_a_wait_in_the_unit_that_fits_and_never_too_short() {
+        for (seconds, english, german) in [
+            (0, "0 seconds", "0 Sekunden"),
+            (1, "1 second", "1 Sekunde"),
+            (90, "90 seconds", "90 Sekunden"),
+            (91, "2 minutes", "2 Minuten"),
+            (1_800, "30 minutes", "30 Minuten"),
+            (5_401, "2 hours", "2 Stunden"),
+            (172_801, "3 days", "3 Tagen"),
+        ] {
+            let wait = Duration::from_secs(seconds);
+            assert_eq!([EN.wait(wait), DE.wait(wait)], [english, german]);
+        }
+        assert_eq!(EN.wait(Duration::from_millis(29_001)), "30 seconds");
     }
 
     /// The sentences of a language, each with its name.

@@ -10,11 +10,14 @@ pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;
 
+use std::time::Duration;
+
 use maud::{DOCTYPE, Markup, Render, html};
 use url::form_urlencoded;
 
 use self::branding::Look;
 use crate::base::base_url::PathPrefix;
+use crate::base::clock::Moment;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
 
@@ -33,6 +36,8 @@ pub struct Frame<'a> {
     pub look: &'a Look,
     /// The path prefix of every address of the site.
     pub prefix: &'a PathPrefix,
+    /// What the action before this page has done.
+    pub notice: Option<&'static str>,
 }
 
 impl<'a> Frame<'a> {
@@ -56,6 +61,15 @@ pub enum Field {
     Days,
 }
 
+/// How long a visitor has to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// The time from now on.
+    pub span: Duration,
+    /// The moment at which it is over.
+    pub until: Moment,
+}
+
 /// Why a form is shown again.
 #[derive(Clone, Copy, Debug)]
 pub struct Alert {
@@ -63,6 +77,8 @@ pub struct Alert {
     pub say: MessageKey,
     /// The field to correct, which gets the focus.
     pub field: Field,
+    /// When the next attempt is allowed; `None`: at once.
+    pub wait: Option<Wait>,
 }
 
 /// A sign-up or sign-in form with what was entered before and why it was refused.
@@ -179,9 +195,21 @@ pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep) -> Markup {
 /// The message above a form that was refused; nothing if it was not.
 fn alert(frame: Frame<'_>, refusal: Option<Alert>, id: &str) -> Markup {
     html! {
-        @if let Some(told) = refusal.map(|it| (it.say)(frame.text)) {
-            p id=(id) role="alert" { strong { (told.title) } (told.hint) }
+        @if let Some(refusal) = refusal {
+            @let told = (refusal.say)(frame.text);
+            p id=(id) role="alert" {
+                strong { (told.title) }
+                @match refusal.wait { Some(wait) => (try_again(frame, wait)), None => (told.hint) }
+            }
         }
+    }
+}
+
+/// When the visitor may try again: in words, and as a moment for programs.
+fn try_again(frame: Frame<'_>, wait: Wait) -> Markup {
+    let Template(before, after) = frame.text.try_again_in;
+    html! {
+        (before) time datetime=(wait.until.rfc3339()) { (frame.text.wait(wait.span)) } (after)
     }
 }
 
@@ -298,6 +326,7 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
                 main {
                     (mark(frame))
                     h1 { (title) }
+                    @if let Some(notice) = frame.notice { p.notice role="status" { (notice) } }
                     (body)
                 }
             }
@@ -342,7 +371,7 @@ mod tests {
     static PREFIX: LazyLock<PathPrefix> = LazyLock::new(PathPrefix::default);
 
     fn frame() -> Frame<'static> {
-        Frame { text: &EN, look: &LOOK, prefix: &PREFIX }
+        Frame { text: &EN, look: &LOOK, prefix: &PREFIX, notice: None }
     }
 
     #[test]
@@ -384,7 +413,7 @@ mod tests {
     #[test]
     fn gives_the_focus_to_the_field_that_was_wrong() {
         let refused = |field| {
-            let refusal = Some(Alert { say: |t| t.incorrect_credentials, field });
+            let refusal = Some(Alert { say: |t| t.incorrect_credentials, field, wait: None });
             let filled = Filled { username: "ann", refusal, ..Filled::default() };
             sign_in(frame(), &filled, Remember::Always).into_string()
         };

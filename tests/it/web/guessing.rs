@@ -396,3 +396,16 @@ fn writes_nothing_for_a_success_that_has_nothing_to_forget() {
     assert_eq!(visit.ask("GET", "/auth/nginx", &headers, "").status, 200);
     other.run("ROLLBACK");
 }
+
+#[test]
+fn tells_a_person_until_when_to_wait_and_keeps_the_name_they_typed() {
+    let mut visit = with_stranger();
+    burn(&mut visit, "anna");
+    let mut visit = visit.send("Accept", "text/html");
+    let answer = sign_in(&mut visit, "anna", "wrong");
+    assert_eq!((answer.status, answer.value("Retry-After")), (429, Some("1")));
+    let until = visit.now.after(Duration::from_secs(1)).rfc3339();
+    let words = format!("Please try again in <time datetime=\"{until}\">1 second</time>.");
+    let page = body(&answer);
+    assert!(page.contains(&words) && page.contains("value=\"anna\""), "{page}");
+}

@@ -10,6 +10,7 @@ mod invites;
 mod look;
 mod names;
 mod next;
+mod notices;
 mod openapi;
 mod prefix;
 mod reset;

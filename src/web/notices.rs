@@ -1,0 +1,82 @@
+//! Notices: what an action has done, told on the page after the redirect.
+//!
+//! The notice travels in a short-lived cookie and never in the address, so that a link cannot make this site say
+//! that a password was changed. It is a word of a fixed list, and is removed as soon as it is shown. Scripts get
+//! none.
+
+use std::time::Duration;
+
+use super::http::{Cookie, CookieKind, Request};
+use super::messages::Text;
+use crate::base::clock::Moment;
+
+/// How long a browser keeps a notice that no page has shown.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// What an action has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Notice {
+    SignedOut,
+    PasswordChanged,
+    /// It was set by a reset link.
+    PasswordSet,
+    AccountDeleted,
+    SessionEnded,
+    OtherSessionsEnded,
+    AccessTokenRevoked,
+}
+
+impl Notice {
+    const ALL: [Self; 7] = [
+        Self::SignedOut,
+        Self::PasswordChanged,
+        Self::PasswordSet,
+        Self::AccountDeleted,
+        Self::SessionEnded,
+        Self::OtherSessionsEnded,
+        Self::AccessTokenRevoked,
+    ];
+
+    /// The word in the cookie.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed_out",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordSet => "password_set",
+            Self::AccountDeleted => "account_deleted",
+            Self::SessionEnded => "session_ended",
+            Self::OtherSessionsEnded => "other_sessions_ended",
+            Self::AccessTokenRevoked => "token_revoked",
+        }
+    }
+
+    /// The sentence that the visitor reads.
+    pub(super) const fn sentence(self, text: &'static Text) -> &'static str {
+        match self {
+            Self::SignedOut => text.you_signed_out,
+            Self::PasswordChanged => text.your_password_changed,
+            Self::PasswordSet => text.your_password_set,
+            Self::AccountDeleted => text.your_account_deleted,
+            Self::SessionEnded => text.the_session_ended,
+            Self::OtherSessionsEnded => text.other_sessions_ended,
+            Self::AccessTokenRevoked => text.the_token_revoked,
+        }
+    }
+}
+
+/// The cookie that carries a notice. It is for this host alone.
+pub(super) fn cookie(is_secure: bool) -> CookieKind {
+    let name = if is_secure { "__Host-auth_notice" } else { "auth_notice" };
+    CookieKind { name, secure: is_secure, domain: None }
+}
+
+/// The value of `Set-Cookie` that leaves a notice for the next page.
+pub(super) fn leave(cookie: &CookieKind, notice: Notice, now: Moment) -> String {
+    cookie.set(notice.word(), now.after(LIFE), now)
+}
+
+/// The notice that a request brings, if there is one.
+pub(super) fn find(cookie: &CookieKind, request: &Request) -> Option<Notice> {
+    let Cookie::Value(word) = request.cookie(cookie.name) else { return None };
+    Notice::ALL.into_iter().find(|it| it.word() == word)
+}
