@@ -24,10 +24,6 @@ pub struct TokenArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// Print JSON, for scripts: one object per line.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
     /// What to do.
     #[command(subcommand)]
     pub(crate) action: TokenAction,
@@ -55,7 +51,7 @@ pub enum TokenAction {
 }
 
 /// `vestibule token`: comes back with what to print, or with one line about why it is not done.
-pub(super) fn run(flags: TokenArgs, now: Moment) -> Done {
+pub(super) fn run(flags: TokenArgs, as_json: bool, now: Moment) -> Done {
     let access = match flags.action {
         TokenAction::List { .. } => Access::Read,
         TokenAction::Revoke { .. } => Access::Change,
@@ -63,10 +59,10 @@ pub(super) fn run(flags: TokenArgs, now: Moment) -> Done {
     let store = open(&flags.database, access)?;
     let store = &*store;
     match flags.action {
-        TokenAction::List { user } => list(store, &find(store, &user.name)?, flags.json, now),
+        TokenAction::List { user } => list(store, &find(store, &user.name)?, as_json, now),
         TokenAction::Revoke { user, handle } => {
             let report = revoke(store, &find(store, &user.name)?, &handle, now)?;
-            Ok(report.text(flags.json))
+            Ok(report.text(as_json))
         }
     }
 }

@@ -61,10 +61,6 @@ pub struct AuditArgs {
     /// Keep printing new records until interrupted.
     #[arg(long)]
     follow: bool,
-
-    /// Print one JSON object per line, for scripts.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Records that are read at once.
@@ -92,7 +88,12 @@ const NUMBERS: [&str; 10] = [
 
 /// `vestibule audit`: a line for each record. Returns at the end, when nothing more can be written to
 /// `out`, or with one line about why it cannot go on.
-pub(super) fn run(flags: &AuditArgs, out: &mut dyn Write, now: Moment) -> Result<(), String> {
+pub(super) fn run(
+    flags: &AuditArgs,
+    as_json: bool,
+    out: &mut dyn Write,
+    now: Moment,
+) -> Result<(), String> {
     let store = open(&flags.database, Access::Read)?;
     let filter = filter(&*store, flags, now)?;
     let mut printer = Printer { store: &*store, out, columns: None, names: HashMap::new() };
@@ -101,15 +102,15 @@ pub(super) fn run(flags: &AuditArgs, out: &mut dyn Write, now: Moment) -> Result
         let mut latest = store.latest_records(&filter, limit).map_err(|err| err.to_string())?;
         latest.reverse();
         last = latest.iter().map(|it| it.number).max().unwrap_or(0);
-        if !printer.print(&latest, flags.json)? || !flags.follow {
-            printer.end(flags.json);
+        if !printer.print(&latest, as_json)? || !flags.follow {
+            printer.end(as_json);
             return Ok(());
         }
     }
     loop {
         let page = store.records_after(&filter, last, PAGE).map_err(|err| err.to_string())?;
         last = page.last().map_or(last, |it| it.number);
-        if !printer.print(&page, flags.json)? {
+        if !printer.print(&page, as_json)? {
             return Ok(());
         }
         match (page.len() < PAGE as usize, flags.follow) {
@@ -118,7 +119,7 @@ pub(super) fn run(flags: &AuditArgs, out: &mut dyn Write, now: Moment) -> Result
             (false, _) => {}
         }
     }
-    printer.end(flags.json);
+    printer.end(as_json);
     Ok(())
 }
 

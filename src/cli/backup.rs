@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::change_report::ChangeReport;
 use super::terminal::Meter;
-use super::{Access, Done, open_at, record_of, see_that_it_is_there};
+use super::{Access, open_at, record_of, see_that_it_is_there};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
@@ -23,9 +24,9 @@ pub struct BackupArgs {
     pub(crate) file: PathBuf,
 }
 
-/// `vestibule backup`: writes a copy that is complete as of one moment, and comes back with what to print.
+/// `vestibule backup`: writes a copy that is complete as of one moment, and comes back with what was done.
 /// A file that is there is never overwritten, and a database of an older schema stays as it is.
-pub(super) fn run(flags: &BackupArgs, now: Moment) -> Done {
+pub(super) fn run(flags: &BackupArgs, now: Moment) -> Result<ChangeReport, String> {
     let database = flags.database.check()?;
     let Some(from) = database.file() else {
         return Err(
@@ -42,14 +43,20 @@ pub(super) fn run(flags: &BackupArgs, now: Moment) -> Done {
     });
     drop(meter);
     let (schema, newest) = backed_up.map_err(|err| err.to_string())?;
-    let copied =
-        format!("{} holds a copy of {database}; keep it as private as that\n", to.display());
-    if schema < newest {
-        return Ok(format!(
-            "{copied}Both have schema {schema}, and vestibule migrate leads to {newest}; until then no record \
-             of this is kept\n"
-        ));
+    let copied = format!("{} holds a copy of {database}; keep it as private as that", to.display());
+    let is_current = schema == newest;
+    let report = ChangeReport::new(copied)
+        .with("database", database.to_string())
+        .with("file", to.display().to_string())
+        .with("bytes", to.metadata().map_or(0, |it| it.len()))
+        .with("schema", schema)
+        .with("newest_schema", newest)
+        .with("recorded", is_current);
+    if !is_current {
+        return Ok(report.and(format!(
+            "Both have schema {schema}, and vestibule migrate leads to {newest}; until then no record of this is kept"
+        )));
     }
     record_of(&*open_at(&database, Access::Read)?, Event::Backup, &[], now)?;
-    Ok(copied)
+    Ok(report)
 }

@@ -1,4 +1,4 @@
-//! What a command has done: one sentence for the operator, or an object for scripts.
+//! What a command has done: sentences for the operator, or an object for scripts.
 
 use serde_json::{Map, Value};
 
@@ -7,21 +7,27 @@ use crate::auth::user_status::OpenAccess;
 use crate::store::User;
 
 /// What a command has done.
-pub(super) struct ChangeReport {
-    sentence: String,
+pub struct ChangeReport {
+    sentences: Vec<String>,
     data: Map<String, Value>,
 }
 
 impl ChangeReport {
     /// A report of something that is about no user.
     pub(super) fn new(sentence: String) -> Self {
-        Self { sentence, data: Map::new() }
+        Self { sentences: vec![sentence], data: Map::new() }
     }
 
     /// A report of what was done with a user.
     pub(super) fn of(user: &User, sentence: String) -> Self {
         let report = Self::new(sentence);
         report.with("user_id", user.id.as_str()).with("username", &*user.username)
+    }
+
+    /// The report with one more sentence, on a line of its own.
+    pub(super) fn and(mut self, sentence: String) -> Self {
+        self.sentences.push(sentence);
+        self
     }
 
     /// The report with one more fact for scripts.
@@ -40,7 +46,7 @@ impl ChangeReport {
         if as_json {
             format!("{}\n", Value::Object(self.data))
         } else {
-            format!("{}\n", printable(&self.sentence))
+            self.sentences.iter().map(|it| printable(it) + "\n").collect()
         }
     }
 }

@@ -17,10 +17,6 @@ use crate::store;
 /// `vestibule check`.
 #[derive(Args)]
 pub struct CheckArgs {
-    /// Print JSON, for scripts.
-    #[arg(long)]
-    pub json: bool,
-
     /// The settings to check.
     #[command(flatten)]
     pub settings: ServeArgs,
@@ -31,10 +27,10 @@ pub struct CheckArgs {
 }
 
 /// `vestibule check`: comes back with the report, and whether all is in order.
-pub(super) fn run(args: CheckArgs) -> Result<(String, bool), Failure> {
+pub(super) fn run(args: CheckArgs, as_json: bool) -> Result<(String, bool), Failure> {
     let config = args.settings.check().map_err(Failure::usage)?;
     let report = CheckReport::of(&config)?;
-    let text = if args.json { report.json(&args.given) } else { report.text(&args.given) };
+    let text = if as_json { report.json(&args.given) } else { report.text(&args.given) };
     Ok((text, report.faults.is_empty()))
 }
 

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
+use super::change_report::ChangeReport;
 use super::output::Output;
 use super::{Command, Failure, environment, wrong_usage};
 use crate::base::clock::Moment;
@@ -46,6 +47,10 @@ pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+
+    /// Whether it is told as JSON, for scripts.
+    #[arg(skip)]
+    as_json: bool,
 }
 
 /// Why a command line names nothing to do.
@@ -83,6 +88,7 @@ impl CommandLine {
         environment::check(&definition(), std::env::vars_os()).map_err(Unread::Wrong)?;
         let line = matches.and_then(|it| {
             let mut line = Self::from_arg_matches(&it)?;
+            line.as_json = wants_json(&it);
             if let (Some(Command::Check(args)), Some((_, it))) =
                 (&mut line.command, it.subcommand())
             {
@@ -105,7 +111,7 @@ impl CommandLine {
     /// command needs the time.
     pub fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<ExitCode, Failure> {
         if let Some(command) = self.command {
-            return command.run(out, clock);
+            return command.run(self.as_json, out, clock);
         }
         out.print(BEGINNING.join("\n") + "\n");
         Ok(ExitCode::SUCCESS)
@@ -137,8 +143,10 @@ pub fn help(words: impl Iterator<Item = OsString>) -> Result<String, String> {
 }
 
 /// What the program is called, and its version.
-pub fn version() -> String {
-    CommandLine::command().render_version()
+pub(super) fn version() -> ChangeReport {
+    let version = CommandLine::command().render_version();
+    let report = ChangeReport::new(version.trim_end().to_owned());
+    report.with("version", env!("CARGO_PKG_VERSION"))
 }
 
 /// Whether a command line has no flags.
@@ -149,9 +157,29 @@ fn is_bare(words: &[OsString]) -> bool {
 /// The exit codes of a command that says nothing else of them.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done; 2 wrong usage.";
 
-/// The command line, with what every help says.
+/// The flag of all commands but these that makes them print JSON.
+const JSON: &str = "json";
+
+/// Commands that say nothing to a script, or something in a form of its own.
+const WITHOUT_JSON: [&str; 3] = ["serve", "completions", "help"];
+
+/// The command line, with what every command has.
 pub(super) fn definition() -> clap::Command {
-    tell_exit_codes(CommandLine::command())
+    tell_exit_codes(CommandLine::command().mut_subcommands(offer_json))
+}
+
+fn offer_json(command: clap::Command) -> clap::Command {
+    if WITHOUT_JSON.contains(&command.get_name()) {
+        return command;
+    }
+    let help = "Print JSON, for scripts: one object per line";
+    let flag = Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help(help);
+    // Also before the name of a command below.
+    command.arg(flag.global(true))
+}
+
+fn wants_json(matches: &ArgMatches) -> bool {
+    matches.subcommand().is_some_and(|(_, it)| matches!(it.try_get_one(JSON), Ok(Some(true))))
 }
 
 /// The texts as `-h` has them: a line for each command and flag, and an example.

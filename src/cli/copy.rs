@@ -47,24 +47,19 @@ pub struct CopyArgs {
     /// File with the password for the servers that are copied to.
     #[arg(long, value_name = "FILE")]
     to_password_file: Option<PathBuf>,
-
-    /// Print JSON, for scripts.
-    #[arg(long)]
-    json: bool,
 }
 
-/// What is to be copied, and how.
+/// What is to be copied.
 struct Copying {
     from: Database,
     to: Database,
-    json: bool,
 }
 
 impl CopyArgs {
     /// `vestibule copy`: comes back with what to print.
-    pub(super) fn run(self, now: Moment) -> Result<String, Failure> {
+    pub(super) fn run(self, as_json: bool, now: Moment) -> Result<String, Failure> {
         let order = self.order().map_err(Failure::usage)?;
-        Ok(copy(&order, now)?)
+        Ok(copy(&order, as_json, now)?)
     }
 
     fn order(self) -> Result<Copying, String> {
@@ -73,7 +68,7 @@ impl CopyArgs {
         if from.is_same(&to) {
             return Err(format!("--from and --to are one database, {from}"));
         }
-        Ok(Copying { from, to, json: self.json })
+        Ok(Copying { from, to })
     }
 }
 
@@ -87,10 +82,10 @@ type Rows = BTreeMap<&'static str, u64>;
 /// with what to print once every row is counted there.
 ///
 /// A copy that does not end leaves a database that cannot be served; the next copy into it begins anew.
-fn copy(order: &Copying, now: Moment) -> Done {
+fn copy(order: &Copying, as_json: bool, now: Moment) -> Done {
     let begun = Instant::now();
     let text = |err: store::Error| err.to_string();
-    let Copying { from, to, .. } = order;
+    let Copying { from, to } = order;
     // Asked first: it has to be before the database is open here.
     let is_in_use = store::is_in_use(from);
     see_that_it_is_there(from, "--from")?;
@@ -110,22 +105,23 @@ fn copy(order: &Copying, now: Moment) -> Done {
     let arrival = log::fields(&[("from", &*said_from), ("rows", &*sum)]);
     target.end_copy(&[of_command(Event::Copy, &arrival, now)]).map_err(text)?;
     record_of(&*source, Event::Copy, &[("to", &*said_to), ("rows", &*sum)], now)?;
-    Ok(report(order, &rows, is_in_use, begun.elapsed().as_secs_f64()))
-}
-
-/// What was copied, and how, for a person or a script.
-fn report(order: &Copying, rows: &Rows, is_in_use: Option<bool>, seconds: f64) -> String {
-    let Copying { from, to, json } = order;
-    if *json {
+    let seconds = begun.elapsed().as_secs_f64();
+    if as_json {
         let data = json!({
-            "from": from.to_string(),
-            "to": to.to_string(),
+            "from": said_from,
+            "to": said_to,
             "rows": rows,
             "seconds": seconds,
             "from_is_in_use": is_in_use,
         });
-        return format!("{data}\n");
+        return Ok(format!("{data}\n"));
     }
+    Ok(report(order, &rows, is_in_use, seconds))
+}
+
+/// What was copied, and how.
+fn report(order: &Copying, rows: &Rows, is_in_use: Option<bool>, seconds: f64) -> String {
+    let Copying { from, to } = order;
     let lines = store::TABLES.map(|name| vec![name.to_owned(), rows[name].to_string()]);
     let note = match is_in_use {
         Some(false) => "",

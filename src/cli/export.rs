@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::change_report::ChangeReport;
 use super::terminal::Meter;
-use super::{Access, Done, counted, open, record_of};
+use super::{Access, counted, open, record_of};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::new_file::NewFile;
@@ -30,7 +31,7 @@ pub struct ExportArgs {
     pub(crate) database: DatabaseArgs,
 
     /// The file to write, with mode 0600; it must not exist yet. Without it, standard output, unless that
-    /// is a terminal.
+    /// is a terminal. What --json prints is how much is in the file.
     pub(crate) file: Option<PathBuf>,
 
     /// Include live sessions, so that users stay signed in.
@@ -38,9 +39,14 @@ pub struct ExportArgs {
     pub(crate) sessions: bool,
 }
 
-/// `vestibule export`: writes everybody to the file, or to `out` if none is named, and comes back with what
-/// to print beside. A file that is there is never overwritten, and a terminal is shown nothing.
-pub fn run(flags: &ExportArgs, out: &mut dyn Write, is_terminal: bool, now: Moment) -> Done {
+/// `vestibule export`: writes everybody to the file, and comes back with what is in it; or to `out` if none is
+/// named. A file that is there is never overwritten, and a terminal is shown nothing.
+pub fn run(
+    flags: &ExportArgs,
+    out: &mut dyn Write,
+    is_terminal: bool,
+    now: Moment,
+) -> Result<Option<ChangeReport>, String> {
     let file = flags.file.as_ref().filter(|it| it.as_os_str() != "-");
     if file.is_none() && is_terminal {
         return Err(
@@ -57,19 +63,18 @@ pub fn run(flags: &ExportArgs, out: &mut dyn Write, is_terminal: bool, now: Mome
         Some(path) => write_file(store, path, living, now)?,
     };
     let ExportCounts { users, keys, sessions } = counts;
+    let [said_users, said_keys, said_sessions] = [users, keys, sessions].map(|it| it.to_string());
+    let facts = [("users", &*said_users), ("keys", &*said_keys), ("sessions", &*said_sessions)];
+    record_of(store, Event::Export, &facts, now)?;
+    let Some(path) = file.map(|it| it.display().to_string()) else { return Ok(None) };
+    let database = flags.database.check()?.to_string();
     let held = [(users, "user"), (keys, "key"), (sessions, "session")];
     let [held_users, held_keys, held_sessions] = held.map(|(count, thing)| counted(count, thing));
-    let [users, keys, sessions] = [users, keys, sessions].map(|it| it.to_string());
-    let facts = [("users", &*users), ("keys", &*keys), ("sessions", &*sessions)];
-    record_of(store, Event::Export, &facts, now)?;
-    Ok(match file {
-        None => String::new(),
-        Some(path) => format!(
-            "{} holds {held_users}, {held_keys} and {held_sessions}; keep it as private as {}\n",
-            path.display(),
-            flags.database.check()?
-        ),
-    })
+    let sentence = format!(
+        "{path} holds {held_users}, {held_keys} and {held_sessions}; keep it as private as {database}"
+    );
+    let report = ChangeReport::new(sentence).with("database", database).with("file", path);
+    Ok(Some(report.with("users", users).with("keys", keys).with("sessions", sessions)))
 }
 
 /// The same into a new file that nobody else may read.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Access, Done, drawn, lines, open, printable, read_groups, record_of, table};
+use super::change_report::ChangeReport;
+use super::{Access, Done, counted, drawn, lines, open, printable, read_groups, record_of, table};
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, LIFE_MAX, NewInvite, USES_MAX};
 use crate::base::base_url::BaseUrl;
@@ -55,19 +56,12 @@ pub enum InviteAction {
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         note: String,
         /// Also draw it as a QR code.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         qr: bool,
-        /// Print JSON, for scripts.
-        #[arg(long, conflicts_with = "qr")]
-        json: bool,
     },
     /// List the valid invitations.
     #[command(after_help = "Example:\n  vestibule invite list --json")]
-    List {
-        /// Print one JSON object per line, for scripts.
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Revoke an invitation. Accounts created with it stay.
     #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d20b7e4a65")]
     Revoke {
@@ -83,25 +77,36 @@ struct LinkFormat {
 }
 
 /// `vestibule invite`: comes back with what to print, or with one line about why it is not done.
-pub(super) fn run(flags: InviteArgs, now: Moment) -> Result<Printout, String> {
+pub(super) fn run(flags: InviteArgs, as_json: bool, now: Moment) -> Result<Printout, String> {
     let open = |access| open(&flags.database, access);
     match flags.action {
-        InviteAction::New { origin, uses, life, groups, note, qr, json } => {
+        InviteAction::New { origin, uses, life, groups, note, qr } => {
             let new = NewInvite { note, groups: read_groups(&groups)?, uses, life };
-            make(&*open(Access::Add)?, new, &origin, &LinkFormat { qr, json }, now)
+            make(&*open(Access::Add)?, new, &origin, &LinkFormat { qr, json: as_json }, now)
         }
-        InviteAction::List { json } => list(&*open(Access::Read)?, json, now).map(Printout::from),
+        InviteAction::List => list(&*open(Access::Read)?, as_json, now).map(Printout::from),
         InviteAction::Revoke { handle } => {
-            revoke(&*open(Access::Change)?, &handle, now).map(Printout::from)
+            let report = revoke(&*open(Access::Change)?, &handle, now)?;
+            Ok(report.text(as_json).into())
         }
     }
 }
 
-fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Done {
+fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Result<ChangeReport, String> {
     let revoked = invitations::revoke(store, handle, now).map_err(|err| err.to_string())?;
-    let revoked = revoked.ok_or_else(|| format!("there is no invitation {}", printable(handle)))?;
+    let revoked = revoked.ok_or_else(|| {
+        let handle = printable(handle);
+        format!("there is no invitation {handle}; vestibule invite list shows those there are")
+    })?;
     record_of(store, Event::InviteRevoke, &[("invite", &revoked.id.handle())], now)?;
-    Ok("1 invitation is revoked\n".to_owned())
+    let id = revoked.id.public_handle();
+    let note = if revoked.note.is_empty() { String::new() } else { format!(" ({})", revoked.note) };
+    let left = counted(revoked.uses_left, "account");
+    let sentence = format!(
+        "the invitation {id}{note} is revoked; {left} could still have been created with it"
+    );
+    let report = ChangeReport::new(sentence).with("handle", id).with("note", revoked.note);
+    Ok(report.with("uses_left", revoked.uses_left).with("invitations_revoked", 1))
 }
 
 fn make(

@@ -10,7 +10,9 @@ use clap_complete::Shell;
 
 use crate::web::openapi;
 
+use super::change_report::ChangeReport;
 use super::command_line::{EXIT_CODES, definition};
+use super::counted;
 
 /// What stands at the top of the rendered files.
 const NOTICE: &str = "<!-- Rendered from the definitions of the command line in src/cli: change the texts there, then run \
@@ -24,15 +26,23 @@ pub(super) fn completions(shell: Shell) -> String {
 }
 
 /// `vestibule manual`: writes a manual page for each command into the folder; or the reference, `settings.md`
-/// and `commands.md`, over those that are there. There is nothing to print then.
-pub(super) fn write(folder: &Path, is_reference: bool) -> Result<String, String> {
-    let done = if is_reference {
-        write_reference(folder)
+/// and `commands.md`, over those that are there.
+pub(super) fn write(folder: &Path, is_reference: bool) -> Result<ChangeReport, String> {
+    let (done, count, what) = if is_reference {
+        (write_reference(folder), 3, "file")
     } else {
-        clap_mangen::generate_to(definition(), folder)
+        let pages = pages(&definition());
+        (clap_mangen::generate_to(definition(), folder), pages, "manual page")
     };
-    done.map_err(|err| format!("cannot write into {}: {err}", folder.display()))?;
-    Ok(String::new())
+    let folder = folder.display().to_string();
+    done.map_err(|err| format!("cannot write into {folder}: {err}"))?;
+    let report = ChangeReport::new(format!("{} written into {folder}", counted(count, what)));
+    Ok(report.with("folder", folder).with("files", count))
+}
+
+/// How many manual pages there are: one for each command, and for each group of commands.
+fn pages(command: &Command) -> usize {
+    1 + command.get_subcommands().map(pages).sum::<usize>()
 }
 
 fn write_reference(folder: &Path) -> std::io::Result<()> {

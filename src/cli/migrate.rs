@@ -2,10 +2,11 @@
 
 use clap::Args;
 
+use super::change_report::ChangeReport;
 use super::database::{patiently, place, told};
 use super::see_that_it_is_there;
 use crate::cli::database::DatabaseArgs;
-use crate::store;
+use crate::store::{self, Database};
 
 /// `vestibule migrate`.
 #[derive(Args)]
@@ -28,32 +29,37 @@ pub struct MigrateArgs {
 
 /// `vestibule migrate`: brings the tables of a database up to date, and makes them where there are none; or
 /// only says whether they are up to date. With it comes whether they are then.
-pub(super) fn run(flags: &MigrateArgs) -> Result<(String, bool), String> {
+pub(super) fn run(flags: &MigrateArgs, as_json: bool) -> Result<(String, bool), String> {
     let database = flags.database.check()?;
     let text = |err: store::Error| told(&database, &err);
     if flags.check {
         see_that_it_is_there(&database, "--database")?;
         let (number, newest) = patiently(&database, || store::schema(&database)).map_err(text)?;
-        return Ok(if number == newest {
-            (format!("{database} has the newest schema, {newest}\n"), true)
+        let is_current = number == newest;
+        let sentence = if is_current {
+            format!("{database} has the newest schema, {newest}")
         } else {
-            let advice = "run vestibule migrate";
-            (format!("{database} has schema {number}, the newest is {newest}: {advice}\n"), false)
-        });
+            format!("{database} has schema {number}, the newest is {newest}: run vestibule migrate")
+        };
+        let report = report(sentence, &database, (number, newest)).with("is_current", is_current);
+        return Ok((report.text(as_json), is_current));
     }
     let migrated = patiently(&database, || store::migrate(&database));
     let (before, after) = migrated.map_err(text)?;
-    let database = place(&database);
-    Ok((
-        if before == 0 {
-            format!(
-                "made a new database at {database}, with schema {after}; --database names another one\n"
-            )
-        } else if before == after {
-            format!("{database} has the newest schema already, {after}\n")
-        } else {
-            format!("{database} has schema {after} now, and had {before}\n")
-        },
-        true,
-    ))
+    let place = place(&database);
+    let sentence = if before == 0 {
+        format!("made a new database at {place}, with schema {after}; --database names another one")
+    } else if before == after {
+        format!("{place} has the newest schema already, {after}")
+    } else {
+        format!("{place} has schema {after} now, and had {before}")
+    };
+    let report = report(sentence, &database, (after, after)).with("old_schema", before);
+    let report = report.with("changed", before != after).with("is_current", true);
+    Ok((report.text(as_json), true))
+}
+
+fn report(sentence: String, database: &Database, (schema, newest): (u32, u32)) -> ChangeReport {
+    let report = ChangeReport::new(sentence).with("database", place(database));
+    report.with("schema", schema).with("newest_schema", newest)
 }

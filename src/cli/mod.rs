@@ -54,6 +54,7 @@ use serde_json::Value;
 use self::access_token::TokenArgs;
 use self::audit::AuditArgs;
 use self::backup::BackupArgs;
+use self::change_report::ChangeReport;
 use self::check::CheckArgs;
 use self::copy::CopyArgs;
 use self::database::{Access, open, open_at, see_that_it_is_there};
@@ -230,38 +231,46 @@ impl From<String> for Failure {
 
 impl Command {
     /// Does what the command says, and prints what it has to say. `clock` is read whenever the time is needed.
-    pub fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<ExitCode, Failure> {
+    /// `as_json`: for a script.
+    pub fn run(
+        self,
+        as_json: bool,
+        out: &mut Output,
+        clock: fn() -> Moment,
+    ) -> Result<ExitCode, Failure> {
         match self {
             Self::Serve(args) => args.run(out, clock).map(|()| ExitCode::SUCCESS),
-            Self::User(args) => tell(out, user::run(*args, terminal::password, clock())),
-            Self::Session(args) => tell(out, session::run(args, clock())),
-            Self::Invite(args) => tell(out, invite::run(args, clock())),
-            Self::Token(args) => tell(out, access_token::run(args, clock())),
+            Self::User(args) => tell(out, user::run(*args, as_json, terminal::password, clock())),
+            Self::Session(args) => tell(out, session::run(args, as_json, clock())),
+            Self::Invite(args) => tell(out, invite::run(args, as_json, clock())),
+            Self::Token(args) => tell(out, access_token::run(args, as_json, clock())),
             Self::Audit(args) => {
-                audit::run(&args, out, clock())?;
+                audit::run(&args, as_json, out, clock())?;
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Backup(args) => tell(out, backup::run(&args, clock())),
-            Self::Restore(args) => tell(out, restore::run(&args, clock())),
+            Self::Backup(args) => report(out, as_json, backup::run(&args, clock())),
+            Self::Restore(args) => report(out, as_json, restore::run(&args, clock())),
             Self::Completions { shell } => tell(out, Ok::<_, Failure>(manual::completions(shell))),
-            Self::Manual { folder, markdown } => tell(out, manual::write(&folder, markdown)),
-            Self::Check(args) => judge(out, check::run(*args)),
+            Self::Manual { folder, markdown } => {
+                report(out, as_json, manual::write(&folder, markdown))
+            }
+            Self::Check(args) => judge(out, check::run(*args, as_json)),
             Self::Export(args) => {
-                let done = export::run(&args, out, Output::is_terminal(), clock());
-                tell(out, done)
+                let done = export::run(&args, out, Output::is_terminal(), clock())?;
+                done.map_or(Ok(ExitCode::SUCCESS), |it| report(out, as_json, Ok(it)))
             }
             #[cfg(feature = "import")]
-            Self::Import(args) => args.run(out, clock()),
-            Self::Copy(args) => tell(out, args.run(clock())),
-            Self::Migrate(args) => judge(out, migrate::run(&args).map_err(Failure::from)),
-            Self::ProxyConfig(args) => args.run(out),
+            Self::Import(args) => args.run(as_json, out, clock()),
+            Self::Copy(args) => tell(out, args.run(as_json, clock())),
+            Self::Migrate(args) => judge(out, migrate::run(&args, as_json).map_err(Failure::from)),
+            Self::ProxyConfig(args) => args.run(as_json, out),
             #[cfg(feature = "doctor")]
-            Self::Doctor(args) => args.run(out),
+            Self::Doctor(args) => args.run(as_json, out),
             Self::Help { command } => {
                 let text = command_line::help(command.into_iter().map(Into::into));
                 tell(out, text.map_err(Failure::usage))
             }
-            Self::Version => tell(out, Ok::<_, Failure>(command_line::version())),
+            Self::Version => report(out, as_json, Ok(command_line::version())),
         }
     }
 }
@@ -271,6 +280,15 @@ fn judge(out: &mut Output, done: Result<(String, bool), Failure>) -> Result<Exit
     let (report, is_good) = done?;
     out.print(report);
     Ok(ExitCode::from(u8::from(!is_good)))
+}
+
+/// Prints what a command has done.
+fn report(
+    out: &mut Output,
+    as_json: bool,
+    done: Result<ChangeReport, String>,
+) -> Result<ExitCode, Failure> {
+    tell(out, done.map(|it| it.text(as_json)))
 }
 
 /// Prints what a command has to say.

@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::change_report::ChangeReport;
+use super::counted;
 use super::database::place;
 use super::records::of_command;
 use super::terminal::{Meter, confirm};
-use super::{Done, counted};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::serve::NameRestArgs;
 use crate::server::log;
-use crate::store;
+use crate::store::{self, Database, Restored};
 
 /// `vestibule restore`.
 #[derive(Args)]
@@ -44,7 +45,7 @@ pub struct RestoreArgs {
 }
 
 /// `vestibule restore`: puts a backup in the place of a database that nobody uses.
-pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Done {
+pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Result<ChangeReport, String> {
     let database = flags.database.check()?;
     let Some(to) = database.file() else {
         return Err(
@@ -68,17 +69,28 @@ pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Done {
     let restored = store::restore(&flags.file, to, keeps, rests_until, &record, &mut progress, now);
     drop(meter);
     let restored = restored.map_err(|err| err.to_string())?;
+    Ok(told(&restored, &database, &from.to_string()))
+}
+
+fn told(restored: &Restored, database: &Database, from: &str) -> ChangeReport {
+    let left_out = counted(restored.sessions, "session");
+    let kept: Vec<_> = restored.kept.iter().map(|it| it.display().to_string()).collect();
+    let mut report =
+        ChangeReport::new(format!("{database} is as {from} was; left out: {left_out}"))
+            .with("database", database.to_string())
+            .with("from", from)
+            .with("sessions_left_out", restored.sessions)
+            .with("names_reserved", restored.names)
+            .with("kept", kept.clone());
     let names = match restored.names {
-        Some(0) => String::new(),
-        Some(1) => "1 name stays reserved\n".to_owned(),
-        Some(count) => format!("{count} names stay reserved\n"),
-        None => "the names of accounts there could not be read, and none is reserved\n".to_owned(),
+        Some(0) => None,
+        Some(1) => Some("1 name stays reserved".to_owned()),
+        Some(count) => Some(format!("{count} names stay reserved")),
+        None => Some("the names of accounts there could not be read, and none is reserved".into()),
     };
-    let kept =
-        restored.kept.iter().map(|it| format!("what was there before is {}\n", it.display()));
-    Ok(format!(
-        "{database} is as {from} was; left out: {}\n{names}{}",
-        counted(restored.sessions, "session"),
-        kept.collect::<String>()
-    ))
+    let kept = kept.into_iter().map(|it| format!("what was there before is {it}"));
+    for sentence in names.into_iter().chain(kept) {
+        report = report.and(sentence);
+    }
+    report
 }

@@ -28,10 +28,6 @@ pub struct SessionArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// Print JSON, for scripts: one object per line.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
     /// What to do.
     #[command(subcommand)]
     pub(crate) action: SessionAction,
@@ -77,7 +73,7 @@ pub enum SessionAction {
 const BATCH: u32 = 500;
 
 /// `vestibule session`: comes back with what to print, or with one line about why it is not done.
-pub(super) fn run(flags: SessionArgs, now: Moment) -> Done {
+pub(super) fn run(flags: SessionArgs, as_json: bool, now: Moment) -> Done {
     let access = match flags.action {
         SessionAction::List { .. } => Access::Read,
         _ => Access::Change,
@@ -86,13 +82,13 @@ pub(super) fn run(flags: SessionArgs, now: Moment) -> Done {
     let store = &*store;
     let report = match flags.action {
         SessionAction::List { user } => {
-            return list(store, &find(store, &user.name)?, flags.json, now);
+            return list(store, &find(store, &user.name)?, as_json, now);
         }
         SessionAction::End { word, handle } => end(store, &word, handle.as_deref(), now)?,
         SessionAction::EndAll { user } => end_all(store, &find(store, &user.name)?, now)?,
         SessionAction::Purge => purge(store, now)?,
     };
-    Ok(report.text(flags.json))
+    Ok(report.text(as_json))
 }
 
 /// Ends the session that is named: by its handle, or by its user and its handle.

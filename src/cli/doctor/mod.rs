@@ -17,6 +17,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::json;
 use url::{Url, form_urlencoded};
 
 pub use flags::DoctorArgs;
@@ -74,20 +75,24 @@ pub struct DoctorPlan {
 
 impl DoctorArgs {
     /// `vestibule doctor`: prints each finding as it is made; the exit code says whether anything is wrong.
-    pub(super) fn run(self, out: &mut Output) -> Result<ExitCode, Failure> {
+    pub(super) fn run(self, as_json: bool, out: &mut Output) -> Result<ExitCode, Failure> {
         let plan = self.check(&mut std::io::stdin().lock()).map_err(Failure::usage)?;
-        let findings = examine(&plan, out).map_err(Failure::usage)?;
+        let findings = examine(&plan, as_json, out).map_err(Failure::usage)?;
         Ok(ExitCode::from(u8::from(findings > 0)))
     }
 }
 
-/// Examines the set-up, tells each finding in one line and comes back with how many things are
-/// wrong. An error says that the plan cannot be carried out; nothing was asked then.
-pub fn examine(plan: &DoctorPlan, out: &mut dyn Write) -> Result<usize, String> {
+/// Examines the set-up, tells each finding in one line, of JSON or for people, and comes back with how many
+/// things are wrong. An error says that the plan cannot be carried out; nothing was asked then.
+pub(super) fn examine(
+    plan: &DoctorPlan,
+    as_json: bool,
+    out: &mut dyn Write,
+) -> Result<usize, String> {
     let wire = Wire::new(plan.ca.as_deref(), plan.pins.clone(), plan.timeout)?;
     let mark = format!("doctor-{}", hex(&random_bytes::<8>()));
     let identity = verdict::forged_identity(&plan.identity, &mark);
-    let report = Findings { out, told: Vec::new(), good: 0, bad: 0, skipped: 0 };
+    let report = Findings { out, as_json, told: Vec::new(), good: 0, bad: 0, skipped: 0 };
     let mut examination = Examination { plan, wire, identity, report };
     examination.run();
     Ok(examination.report.close())
@@ -101,6 +106,7 @@ pub fn is_near(url: &Url) -> bool {
 /// What was found so far.
 struct Findings<'a> {
     out: &'a mut dyn Write,
+    as_json: bool,
     /// Each thing is told once, however often it is met.
     told: Vec<Finding>,
     good: usize,
@@ -110,6 +116,11 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn line(&mut self, kind: &str, emphasis: Emphasis, text: &str) {
+        if self.as_json {
+            let data = json!({ "outcome": kind.to_lowercase(), "text": text });
+            drop(writeln!(self.out, "{data}"));
+            return;
+        }
         // What was found is told in words of the host that is examined: they must not move the cursor.
         let text = printable(text);
         // Whoever gave us `out` knows whether it could be written; the exit code still tells.
@@ -140,8 +151,13 @@ impl Findings<'_> {
     }
 
     fn close(self) -> usize {
-        let Self { out, good, bad, skipped, .. } = self;
-        drop(writeln!(out, "{bad} wrong, {good} as they should be, {skipped} skipped"));
+        let Self { out, good, bad, skipped, as_json, .. } = self;
+        let last = if as_json {
+            json!({ "outcome": "end", "failed": bad, "ok": good, "skipped": skipped }).to_string()
+        } else {
+            format!("{bad} wrong, {good} as they should be, {skipped} skipped")
+        };
+        drop(writeln!(out, "{last}"));
         bad
     }
 }

@@ -231,10 +231,6 @@ struct ImportOptions {
     #[arg(long, value_name = "FILE")]
     rename: Option<PathBuf>,
 
-    /// Print JSON, for scripts.
-    #[arg(long)]
-    json: bool,
-
     /// Write a line of JSON for everyone into this file, which must not exist yet: id, name, place in the
     /// source, outcome, reasons. Its mode is 0600.
     #[arg(long, value_name = "FILE")]
@@ -246,8 +242,8 @@ struct ImportOptions {
 }
 
 impl ImportArgs {
-    /// What is to be done.
-    pub fn order(self) -> Result<ImportOrder, String> {
+    /// What is to be done, and told as JSON or not.
+    pub fn order(self, json: bool) -> Result<ImportOrder, String> {
         let (source, file, options) = match self.source {
             SourceArgs::Lucia { file, tables, username, options } => {
                 (Source::Lucia { tables, username }, file, options)
@@ -268,7 +264,7 @@ impl ImportArgs {
             }
             SourceArgs::Vestibule { file, options } => (Source::Vestibule, file, options),
         };
-        let ImportOptions { dry_run, skip_conflicts, rename, json, report, database } = options;
+        let ImportOptions { dry_run, skip_conflicts, rename, report, database } = options;
         let database = database.check()?;
         Ok(ImportOrder { source, file, dry_run, skip_conflicts, json, rename, report, database })
     }

@@ -132,9 +132,14 @@ pub struct ImportOutcome {
 
 impl ImportArgs {
     /// `vestibule import`: prints the report.
-    pub(super) fn run(self, out: &mut Output, now: Moment) -> Result<ExitCode, Failure> {
+    pub(super) fn run(
+        self,
+        as_json: bool,
+        out: &mut Output,
+        now: Moment,
+    ) -> Result<ExitCode, Failure> {
         let mut input = std::io::stdin().lock();
-        let order = self.order().map_err(Failure::usage)?;
+        let order = self.order(as_json).map_err(Failure::usage)?;
         let outcome = watched(|progress| bring(&order, &mut input, now, progress))?;
         out.print(outcome.report);
         match outcome.refusal {

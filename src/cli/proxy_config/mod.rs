@@ -13,6 +13,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use serde_json::json;
 
 use super::Failure;
 use super::output::Output;
@@ -78,9 +79,16 @@ impl SharedHost {
 
 impl ProxyArgs {
     /// `vestibule proxy-config`: prints the configuration.
-    pub(super) fn run(self, out: &mut Output) -> Result<ExitCode, Failure> {
+    pub(super) fn run(self, as_json: bool, out: &mut Output) -> Result<ExitCode, Failure> {
         let (kind, plan) = self.check().map_err(Failure::usage)?;
-        out.print(write(kind, &plan));
+        let text = write(kind, &plan);
+        out.print(if as_json {
+            let proxy = kind.to_possible_value().map(|it| it.get_name().to_owned());
+            let data = json!({ "proxy": proxy, "serve": plan.command, "configuration": text });
+            format!("{data}\n")
+        } else {
+            text
+        });
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -38,10 +38,6 @@ pub struct UserArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// Print JSON, for scripts: one object per line.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
     /// What to do.
     #[command(subcommand)]
     pub(crate) action: UserAction,
@@ -214,10 +210,11 @@ pub enum UserAction {
 /// runs the command. An error is one line.
 pub(super) fn run(
     args: UserArgs,
+    json: bool,
     ask: impl FnOnce(&str) -> Done,
     now: Moment,
 ) -> Result<Printout, String> {
-    let UserArgs { database, json, action } = args;
+    let UserArgs { database, action } = args;
     let open = |access| open(&database, access);
     let done = match action {
         UserAction::Add { name, no_password, groups, rules } => {

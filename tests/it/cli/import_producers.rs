@@ -1,5 +1,6 @@
-//! Databases that the real programs wrote: Lucia v2 with e-mail keys, Lucia v3 with Drizzle and with Prisma,
-//! better-auth with bans. `tests/data/producers/` has them, what is in them, and the scripts that made them.
+//! What the real programs wrote: databases of Lucia v2 with e-mail keys, of Lucia v3 with Drizzle and with Prisma, and
+//! of better-auth with bans; hashes of Apache's htpasswd, PHP, libsodium and Argon2's own tool.
+//! `tests/data/producers/` has them, what is in them, and the scripts that made them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::base::clock::Moment;
-use vestibule::cli::import::Source;
 use vestibule::cli::import::foreign_db::{ColumnChoice, TableNames};
+use vestibule::cli::import::{CsvOptions, Source};
 
 use crate::cli::import::{Move, counts, raw, sign_in};
 use crate::visit::body;
@@ -17,10 +18,14 @@ fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/producers").join(name)
 }
 
+fn about(name: &str) -> Value {
+    let text = fs::read_to_string(data(&format!("{name}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 /// A database into a new one, its users, and a minute after it was made.
 fn import(name: &str) -> (Move, Vec<Value>, Moment) {
-    let text = fs::read_to_string(data(&format!("{name}.json"))).unwrap();
-    let about: Value = serde_json::from_str(&text).unwrap();
+    let about = about(name);
     let (tables, columns) = (TableNames::default(), ColumnChoice::default());
     let source = match about["source"].as_str().unwrap() {
         "lucia" => Source::Lucia { tables: None, username: None },
@@ -120,4 +125,50 @@ fn brings_over_what_lucia_v3_with_prisma_has_written() {
 #[test]
 fn brings_over_what_better_auth_with_bans_has_written() {
     comes_over("better-auth-admin");
+}
+
+/// Brings the people of a text over, and signs in everyone whose hash can be verified, with the password that was
+/// hashed.
+fn signs_in_everyone_of(name: &str) {
+    let now = Moment::from_millis(1_795_860_000_000);
+    let about = about(name);
+    let source = match about["source"].as_str().unwrap() {
+        "htpasswd" => Source::Htpasswd,
+        "csv" => Source::Csv(CsvOptions::default()),
+        other => panic!("{other}"),
+    };
+    let it = Move::from(source, data(about["file"].as_str().unwrap()));
+    let report = it.done(now);
+    let users = about["users"].as_array().unwrap();
+    assert_eq!(counts(&report, "users"), (users.len() as u64, 0), "{report}");
+    let before = it.rows();
+    it.done(now.after(Duration::from_secs(5)));
+    assert!(it.rows() == before, "a second run changes nothing");
+    let mut visit = it.visit(now);
+    for user in users {
+        let [name, password] = ["username", "password"].map(|it| user[it].as_str().unwrap());
+        let people = report["people"].as_array().unwrap();
+        let told = people.iter().find(|it| it["username"] == name);
+        let reason = told.map_or(&Value::Null, |it| &it["reasons"][0]["reason"]);
+        assert_eq!(reason, &user["reason"], "{name}");
+        assert_eq!(sign_in(&mut visit, name, "not it"), 400, "{name}");
+        let expected = if user["reason"].is_null() { 302 } else { 400 };
+        assert_eq!(sign_in(&mut visit, name, password), expected, "{name}");
+        assert_eq!(sign_in(&mut visit, name, password), expected, "{name}: with the new hash");
+    }
+}
+
+#[test]
+fn signs_in_the_people_of_a_file_that_htpasswd_has_written() {
+    signs_in_everyone_of("htpasswd");
+}
+
+#[test]
+fn signs_people_in_whose_password_php_has_hashed() {
+    signs_in_everyone_of("php");
+}
+
+#[test]
+fn signs_people_in_whose_password_libsodium_or_vaultwarden_has_hashed() {
+    signs_in_everyone_of("costs");
 }

@@ -15,6 +15,7 @@ mod import_report;
 mod import_rows;
 mod import_sqlite;
 mod import_text;
+mod json;
 mod kill;
 mod migrate;
 mod output;

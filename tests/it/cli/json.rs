@@ -1,0 +1,158 @@
+//! What commands tell a script: every one of them, so that none is forgotten.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::admin::{run, said};
+use crate::binary::{Binary, vestibule};
+
+/// Commands that tell a script nothing: they serve, or print what is no data.
+const SILENT: [&str; 2] = ["vestibule serve", "vestibule completions"];
+
+/// Commands of the program, as its reference lists them, which is rendered from their definitions.
+fn commands() -> Vec<&'static str> {
+    let reference = include_str!("../../../docs/commands.md");
+    let rows = reference.lines().filter_map(|line| line.strip_prefix("| [`"));
+    rows.map(|row| row.split('`').next().unwrap()).collect()
+}
+
+/// The lines of a command with `--json`, where it ends well.
+fn data(folder: &Path, line: &str) -> Vec<Value> {
+    let words: Vec<_> = line.split(' ').chain(["--json"]).collect();
+    let has_database = !["copy", "proxy-config", "version", "manual"].contains(&words[0]);
+    let output = if has_database {
+        run(folder, &words, "three unrelated words\n")
+    } else {
+        vestibule(&words).current_dir(folder).output().unwrap()
+    };
+    let lines = said(&output);
+    lines
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap_or_else(|_| panic!("{line}: {it}")))
+        .collect()
+}
+
+fn one(folder: &Path, line: &str) -> Value {
+    let all = data(folder, line);
+    assert_eq!(all.len(), 1, "{line}: {all:?}");
+    all.into_iter().next().unwrap()
+}
+
+/// A folder with two users; anna has a session and an access token, and there is an invitation.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--basic-auth"]);
+    let cookie = server.sign_up("anna");
+    server.sign_up("bertha");
+    server.post("/account/tokens", "name=backup&days=30", Some(&cookie));
+    server.stop();
+    folder
+}
+
+/// What a script types, and fields of the first object that it is told, in this order over one database.
+fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
+    let invitation = one(folder, "invite new --origin https://a.test --uses 2 --note office");
+    let handle = |line: &str| one(folder, line)["handle"].as_str().unwrap().to_owned();
+    let (token, session) = (handle("token list anna"), handle("session list bertha"));
+    let path = |name: &str| folder.join(name).display().to_string();
+    let [copy, export, moved] = ["copy.db", "out.jsonl", "moved.db"].map(path);
+    let revoked = invitation["handle"].as_str().unwrap();
+    let invite =
+        json!({ "handle": revoked, "note": "office", "uses_left": 2, "invitations_revoked": 1 });
+    let held = json!({ "file": export, "users": 2, "keys": 2, "sessions": 0 });
+    let back = json!({ "from": copy, "sessions_left_out": 0, "names_reserved": 2 });
+    let config = "--origin https://auth.example.com --cookie-domain example.com --app https://app.example.com";
+    [
+        ("user add carla --groups staff", json!({ "has_password": true })),
+        ("user list", json!({ "username": "anna" })),
+        ("user passwd carla", json!({ "sessions_ended": 0 })),
+        ("user rename carla carola", json!({ "old_username": "carla" })),
+        ("user key list carola", json!({ "hash": "argon2id" })),
+        ("user key add carola github:1", json!({ "username": "carola" })),
+        ("user key remove carola github:1", json!({ "sessions_ended": 0 })),
+        ("user unlock carola", json!({ "attempts_forgotten": 0 })),
+        ("user show carola", json!({ "sessions": 0 })),
+        ("user groups carola", json!({ "groups": ["staff"] })),
+        ("user email carola c@example.com", json!({ "changed": true })),
+        ("user disable carola", json!({ "changed": true })),
+        ("user enable carola", json!({ "changed": true })),
+        ("user reset-link carola --origin https://a.test", json!({ "username": "carola" })),
+        ("user delete carola --yes", json!({ "access_tokens_ended": 0 })),
+        ("user free carola", json!({ "username": "carola" })),
+        ("session list anna", json!({ "address": "127.0.0.1" })),
+        (&format!("session end {session}"), json!({ "sessions_ended": 1 })),
+        ("session end-all anna", json!({ "sessions_ended": 1 })),
+        ("session purge", json!({ "dead_sessions_deleted": 0 })),
+        ("invite new --origin https://a.test", json!({ "uses_left": 1 })),
+        ("invite list", json!({ "first": false })),
+        (&format!("invite revoke {revoked}"), invite),
+        ("token list anna", json!({ "name": "backup" })),
+        (&format!("token revoke anna {token}"), json!({ "access_tokens_ended": 1 })),
+        ("audit --event signup_ok", json!({ "event": "signup_ok" })),
+        (&format!("backup {copy}"), json!({ "file": copy, "recorded": true })),
+        ("check", json!({ "in_order": true })),
+        (&format!("export {export} --sessions"), held),
+        ("migrate", json!({ "changed": false, "is_current": true })),
+        ("migrate --check", json!({ "is_current": true })),
+        ("manual man", json!({ "folder": "man" })),
+        ("version", json!({ "version": env!("CARGO_PKG_VERSION") })),
+        (&format!("proxy-config nginx {config}"), json!({ "proxy": "nginx" })),
+        (&format!("import htpasswd {}", path("people")), json!({ "written": true })),
+        (&format!("import vestibule {export}"), json!({ "written": false })),
+        (&format!("copy --from test.db --to {moved}"), json!({ "to": moved })),
+        (&format!("restore {copy} --yes"), back),
+    ]
+    .map(|(line, fields)| (line.to_owned(), fields))
+    .into()
+}
+
+/// Commands that need a source or something to ask: other tests see what they say.
+const TRIED_ELSEWHERE: [&str; 5] =
+    ["import lucia", "import lucia-v3", "import better-auth", "import csv", "doctor"];
+
+#[test]
+fn tells_a_script_what_every_command_shows_or_does() {
+    let folder = folder();
+    let folder = folder.path();
+    std::fs::write(folder.join("people"), "dora:x\n").unwrap();
+    std::fs::create_dir(folder.join("man")).unwrap();
+    let mut tried = TRIED_ELSEWHERE.map(str::to_owned).to_vec();
+    for (line, fields) in told_to_scripts(folder) {
+        let told = data(folder, &line);
+        assert!(!told.is_empty() && told.iter().all(Value::is_object), "{line}: {told:?}");
+        for (name, value) in fields.as_object().unwrap() {
+            assert_eq!(&told[0][name], value, "{line}: {told:?}");
+        }
+        tried.push(line);
+    }
+    let all = commands();
+    assert!(all.len() > 40, "{all:?}");
+    for command in all.into_iter().filter(|it| !SILENT.contains(it)) {
+        let line = format!("{} ", command.strip_prefix("vestibule ").unwrap());
+        let is_tried = tried.iter().any(|it| format!("{it} ").starts_with(&line));
+        assert!(is_tried, "no test sees what `{command} --json` says");
+    }
+    for silent in SILENT {
+        let words: Vec<_> = silent.split(' ').skip(1).chain(["--json"]).collect();
+        assert_eq!(vestibule(&words).output().unwrap().status.code(), Some(2), "{silent}");
+    }
+}
+
+#[test]
+fn tells_a_script_each_finding_of_the_doctor() {
+    let output = vestibule(&["doctor", "http://127.0.0.1:1", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let all: Vec<Value> = text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert_eq!(all[0]["outcome"], "fail", "{text}");
+    let end = all.last().unwrap();
+    assert!(end["outcome"] == "end" && end["failed"].as_u64() > Some(0), "{text}");
+}
+
+#[test]
+fn takes_the_flag_for_scripts_before_the_name_of_a_command_below_as_well() {
+    let folder = folder();
+    let told = said(&run(folder.path(), &["user", "--json", "groups", "anna"], ""));
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["groups"], json!([]));
+}
