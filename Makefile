@@ -1,6 +1,6 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
-# make test-recipes  the apps in examples/ on their real frameworks: some five minutes
+# make test-recipes  the apps in examples/ on their real frameworks, and the commands of their guide: some five minutes
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
@@ -21,6 +21,7 @@ test:
 test-recipes:
 	cargo build --locked --quiet --bin vestibule --example echo
 	tests/recipes/run.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule" "$${CARGO_TARGET_DIR:-target}/debug/examples/echo"
+	tests/recipes/document.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule" "$${CARGO_TARGET_DIR:-target}/debug/examples/echo"
 	tests/recipes/openapi.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule"
 
 test-cluster:

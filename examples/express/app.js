@@ -25,6 +25,8 @@ app.get("/", whoIsThere, ({ user }, res) => {
 });
 app.get("/api/me", whoIsThere, ({ user }, res) =>
   user ? res.json({ name: user.username }) : res.status(401).json({ error: "not signed in" }));
+// Without a proxy, while developing.
+if (process.env.NODE_ENV === "development") (await import("./develop.js")).guard(app, ["/private", "/admin"], whoIsThere, LOGIN);
 app.get("/private", (req, res) => res.send(`Hello ${escape(decodeURIComponent(req.get("Remote-Name") ?? ""))}`));
 app.get("/admin", (req, res) => {
   if (!(req.get("Remote-Groups") ?? "").split(",").includes("admin")) return res.sendStatus(403);

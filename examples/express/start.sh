@@ -8,4 +8,4 @@ cd "$(dirname "$0")"
     --trusted-origin http://localhost:3000 --database dev.db &
 trap 'kill $!' EXIT
 export LOGIN=http://localhost:8080/login?next=http://localhost:3000/ LOGOUT=http://localhost:8080/logout
-node app.js
+npm run dev

@@ -48,5 +48,10 @@ def admin():
     return f"Hello administrator {unquote(request.headers['Remote-Name'])}", {"Content-Type": "text/plain"}
 
 
+if os.environ.get("DEVELOP"):  # Without a proxy.
+    from develop import Guarded
+
+    app.wsgi_app = Guarded(app.wsgi_app, "/private", "/admin")
+
 if __name__ == "__main__":
     app.run(port=int(os.environ.get("PORT", "3000")))
