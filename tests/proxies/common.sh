@@ -35,6 +35,32 @@ key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 chmod 755 "$work"
 chmod 644 "$work"/*.pem
 
+# serve_repository PORT: a repository of git as files, at /kept.git/ of that port.
+serve_repository() {
+    for_git="env GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -c user.name=x -c user.email=x@example.test"
+    echo 'kept in git' >"$work/file"
+    $for_git init --quiet --bare "$work/files/kept.git"
+    blob=$($for_git -C "$work/files/kept.git" hash-object -w "$work/file")
+    tree=$(printf '100644 blob %s\tfile\n' "$blob" | $for_git -C "$work/files/kept.git" mktree)
+    commit=$($for_git -C "$work/files/kept.git" commit-tree "$tree" -m kept)
+    branch=$($for_git -C "$work/files/kept.git" symbolic-ref HEAD)
+    $for_git -C "$work/files/kept.git" update-ref "$branch" "$commit"
+    $for_git -C "$work/files/kept.git" update-server-info
+    chmod -R a+rX "$work/files"
+    cat >"$work/files.conf" <<CONF
+pid $work/files.pid;
+error_log $work/files.log;
+daemon off;
+events {}
+http {
+    access_log off;
+    server { listen 127.0.0.1:$1; root $work/files; }
+}
+CONF
+    nginx -c "$work/files.conf" -e "$work/files.log" -p "$work" &
+    started="$started $!"
+}
+
 run_nginx() {
     cat >"$work/main.conf" <<CONF
 pid $work/nginx.pid;
@@ -60,7 +86,9 @@ CONF
 
 run_caddy() {
     {
-        printf '{\n    admin off\n    auto_https disable_redirects\n    default_bind 127.0.0.1\n}\n'
+        printf '{\n    admin off\n    auto_https disable_redirects\n    default_bind 127.0.0.1\n'
+        # For clients that are told an address in place of a host.
+        printf '    default_sni app.example.test\n}\n'
         cat "$work/caddy.conf"
     } >"$work/Caddyfile"
     XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work caddy run --adapter caddyfile \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# nginx and Caddy in front of an app that answers with what reached it, configured by
+# nginx, Caddy and Traefik in front of an app that answers with what reached it, configured by
 # `vestibule proxy-config`, with TLS by a certificate authority that is thrown away.
 # run.sh BINARY ECHO
 set -eu
@@ -9,16 +9,25 @@ echo=$2
 # Where Debian keeps what is for root.
 PATH=$PATH:/usr/sbin
 
-names="DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test"
+names="DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test,DNS:code.example.test"
 . ./common.sh
 
 : >"$work/echo.log"
-"$echo" 12 >"$work/echo.log" &
+"$echo" 13 >"$work/echo.log" &
 started="$started $!"
 wait_for "$work/echo.log" ready
 app=$(sed -n 's/^listening //p' "$work/echo.log")
 # shellcheck disable=SC2046 # Two numbers.
 set -- $(sed -n 's/^free //p' "$work/echo.log")
+
+# A repository behind a server of files, for git.
+files=$1
+shift
+repository=
+if command -v git >/dev/null; then
+    repository=kept.git
+    serve_repository "$files"
+fi
 
 # configure PROXY PORT flag… prints a configuration, for a sign-in at the path $prefix of its host.
 configure() {
@@ -26,8 +35,8 @@ configure() {
     shift 2
     "$binary" proxy-config "$kind" --origin "https://auth.example.test:$port$prefix" \
         --cookie-domain example.test --listen "$vestibule" \
-        --app "https://app.example.test:$port" --upstream "http://127.0.0.1:$app" \
-        $(certificate "$kind") "$@"
+        --app "https://app.example.test:$port,https://code.example.test:$port" \
+        --upstream "http://127.0.0.1:$app,http://127.0.0.1:$files" $(certificate "$kind") "$@"
 }
 
 # Traefik takes certificates in settings of its own.
@@ -40,7 +49,7 @@ serve() {
     : >"$work/vestibule.log"
     "$binary" serve --listen 127.0.0.1:0 --database "$work/$1.db" --trusted-proxy 127.0.0.1 --alias authelia,tinyauth,oauth2-proxy,vouch \
         --origin "https://auth.example.test:$1$prefix" --cookie-domain example.test --basic-auth \
-        --app "https://app.example.test:$1,https://wiki.example.test:$1" 2>"$work/vestibule.log" &
+        --app "https://app.example.test:$1,https://wiki.example.test:$1,https://code.example.test:$1" 2>"$work/vestibule.log" &
     server=$!
     started="$started $server"
     wait_for "$work/vestibule.log" ev=listening
@@ -98,6 +107,8 @@ guard() {
     "start_$kind" "$port"
     started="$started $proxy"
     await_proxy "auth.example.test:$port" "$prefix/healthz"
+    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db REPOSITORY=$repository sh ./clients.sh ||
+        { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
     PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix sh ./guard.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
     if [ "$kind" = nginx ]; then

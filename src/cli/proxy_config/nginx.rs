@@ -256,7 +256,13 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
 fn check(plan: &ProxyPlan) -> String {
     let (path, question) = (plan.check_path("/auth/nginx"), plan.question());
     let authorization = if plan.basic_auth {
-        "\n        proxy_set_header Authorization $http_authorization;"
+        "
+        # Credentials, and what tells programs that may be challenged for some from browsers.
+        proxy_set_header Authorization $http_authorization;
+        proxy_set_header Accept $http_accept;
+        proxy_set_header Origin $http_origin;
+        proxy_set_header Sec-Fetch-Mode $http_sec_fetch_mode;
+        proxy_set_header User-Agent $http_user_agent;"
     } else {
         ""
     };

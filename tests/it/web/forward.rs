@@ -759,6 +759,64 @@ fn tells_the_operator_on_which_account_a_check_was_tried() {
     }
 }
 
+/// wget, `curl --anyauth`, git and Python's urllib send a password only after a challenge; a browser prompts for one.
+#[test]
+fn challenges_what_is_plainly_no_browser_for_a_password_and_no_browser() {
+    const BOTH: &str = "Basic realm=\"vestibule\", charset=\"UTF-8\", Bearer";
+    let agent = |name: &'static str| ("User-Agent", name);
+    let gecko = agent("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0");
+    let mut visit = with_basic();
+    let mut challenge = |headers: &[(&str, &str)]| {
+        let nginx = [headers, &[("X-Original-URL", APP)]].concat();
+        let nginx = visit.ask("GET", "/auth/nginx", &nginx, "");
+        let forward = forward(&mut visit, "/auth/forward", headers);
+        let of = |answer: &Response| {
+            let given = answer.headers.iter().filter(|(name, _)| *name == "WWW-Authenticate");
+            assert_eq!((answer.status, given.count()), (401, 1), "{headers:?}");
+            answer.value("WWW-Authenticate").unwrap().to_owned()
+        };
+        assert_eq!(of(&nginx), of(&forward), "{headers:?}");
+        of(&nginx)
+    };
+    for headers in [
+        &[agent("curl/7.88.1"), ("Accept", "*/*")][..],
+        &[agent("Wget/1.21.3"), ("Accept", "*/*"), ("Accept-Encoding", "identity")],
+        &[agent("Python-urllib/3.11"), ("Accept-Encoding", "identity")],
+        &[agent("git/2.39.5"), ("Accept", "*/*"), ("Git-Protocol", "version=2")],
+        &[agent("DAVx5/4.4 (Android 14)"), ("Accept", "application/json")],
+        &[agent("curl/7.88.1"), ("Authorization", "Basic YW5uYTp3cm9uZw==")],
+        &[agent("curl/7.88.1"), ("Cookie", "theme=dark")],
+    ] {
+        assert_eq!(challenge(headers), BOTH, "{headers:?}");
+    }
+    for headers in [
+        // Nothing tells who asks, as where a proxy passes no field of the request on.
+        &[][..],
+        &[("Accept", "*/*")],
+        // Pictures, styles and scripts of browsers, with Fetch Metadata and without.
+        &[gecko, ("Accept", "image/avif,image/webp,*/*")],
+        &[gecko, ("Accept", "*/*"), ("Sec-Fetch-Mode", "no-cors")],
+        &[agent("Opera/9.80 (X11; Linux x86_64)"), ("Accept", "*/*")],
+        &[agent("curl/7.88.1"), ("Accept", "*/*"), ("Sec-Fetch-Mode", "cors")],
+        &[agent("curl/7.88.1"), ("Accept", "*/*"), ("Sec-Fetch-Dest", "image")],
+        &[agent("custom"), ("Accept", "*/*"), ("Origin", "https://app.example.com")],
+        &[agent("custom"), ("Accept", "*/*"), ("X-Requested-With", "XMLHttpRequest")],
+        &[agent("AppleCoreMedia/1.0.0.21F90 (iPhone; U; CPU OS 17_5)"), ("Accept", "*/*")],
+        &[agent("custom"), ("Accept", "*/*"), ("Cookie", "__Secure-auth_session=ended")],
+        // Of the proxy itself, where the request names no program, or is not passed on.
+        &[agent("Go-http-client/1.1"), ("Accept-Encoding", "gzip")],
+    ] {
+        assert_eq!(challenge(headers), "Bearer", "{headers:?}");
+    }
+    let page = [agent("w3m/0.5.3"), PAGE];
+    assert_eq!(forward(&mut visit, "/auth/forward", &page).status, 302);
+    let answer = visit.ask("GET", "/auth/nginx", &page, "");
+    assert_eq!((answer.status, answer.value("WWW-Authenticate")), (401, Some("Bearer")));
+    let mut without = Visit::with(of_example());
+    let answer = without.ask("GET", "/auth/nginx", &[agent("curl/7.88.1")], "");
+    assert_eq!(answer.value("WWW-Authenticate"), Some("Bearer"), "nothing takes a password");
+}
+
 #[test]
 fn remembers_a_password_for_a_minute_and_no_longer_than_it_holds() {
     let mut visit = with_basic();

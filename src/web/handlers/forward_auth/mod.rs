@@ -7,6 +7,7 @@
 //! cookie, as that would not reach the browser.
 
 mod checks;
+mod client_kind;
 mod identity;
 
 pub use checks::{Alias, check_paths};
@@ -36,6 +37,7 @@ use crate::web::redirect::Target;
 use crate::web::refusals::{Refusal, seconds_of};
 use crate::web::{Site, json};
 use checks::{Original, Protocol, Turn};
+use client_kind::{is_navigation, is_plainly_no_browser};
 use identity::let_through;
 
 /// The requester, as found out by a check.
@@ -245,11 +247,7 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
         (Turn::Lead(_) | Turn::Refuse, _) => told(request, 401, "Unauthorized"),
     };
     let response = match response.status {
-        // This makes a browser prompt for a password, so it is sent only if the operator asked for it.
-        401 if is_challenged => {
-            response.with("WWW-Authenticate", "Basic realm=\"vestibule\", charset=\"UTF-8\"")
-        }
-        401 => response.with("WWW-Authenticate", "Bearer"),
+        401 => response.with("WWW-Authenticate", challenge(call)),
         _ => response,
     };
     match who {
@@ -263,6 +261,21 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
             let note = Note::of(Event::LoginFail).with("reason", reason).with("by", "basic");
             response.noting(noting_try(call, note, name.as_ref(), user))
         }
+    }
+}
+
+/// The challenge of a 401. A browser prompts for a password if there is `Basic` in it, so that is left to clients
+/// that are plainly none, and to checks whose address asks for it. Basic comes before Bearer, as some clients read
+/// only one challenge, and in the same field, as nginx before 1.23 passes on only the first field of a check.
+fn challenge(call: &Call<'_>) -> &'static str {
+    match call.site.settings.basic_auth {
+        true if is_asked(call.request, "basic", "1") => {
+            "Basic realm=\"vestibule\", charset=\"UTF-8\""
+        }
+        true if is_plainly_no_browser(call.site, call.request) => {
+            "Basic realm=\"vestibule\", charset=\"UTF-8\", Bearer"
+        }
+        true | false => "Bearer",
     }
 }
 
@@ -367,21 +380,6 @@ fn is_preflight(request: &Request, method: OriginalMethod<'_>) -> bool {
     method.0 == Some("OPTIONS")
         && request.value("origin").is_some()
         && request.value("access-control-request-method").is_some()
-}
-
-/// Whether a browser loads a page, and would show the sign-in page in its place. A script, an image or a
-/// WebSocket would take the sign-in page for its result.
-fn is_navigation(request: &Request) -> bool {
-    let names = |name: &str, value: &str| {
-        request.values(name).any(|it| it.to_ascii_lowercase().contains(value))
-    };
-    let is_socket = names("upgrade", "websocket")
-        || request.value("sec-websocket-key").is_some()
-        || request.value("sec-websocket-version").is_some();
-    request.wants() == Wants::Html
-        && request.values("sec-fetch-mode").all(|it| it == "navigate")
-        && !names("x-requested-with", "xmlhttprequest")
-        && !is_socket
 }
 
 /// The name and the password of an `Authorization: Basic` header (RFC 7617). `None` if it is missing,
