@@ -70,6 +70,10 @@ events! {
     SessionEnd = "session_end", Always;
     /// Sessions were not ended; `reason` says why.
     SessionEndFail = "session_end_fail", Limited;
+    /// A user gave their password once more.
+    ReauthOk = "reauth_ok", Always;
+    /// A password was not accepted when it was asked for once more; `reason` says why.
+    ReauthFail = "reauth_fail", Limited;
     /// A session was renewed.
     SessionRenew = "session_renew", Never;
     /// A session of a Lucia cookie was moved to a cookie of vestibule's.

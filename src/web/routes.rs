@@ -6,8 +6,8 @@
 
 use super::call::{Answered, Call, SignedInCall};
 use super::handlers::{
-    access_tokens, account, activity, assets, forward_auth, health, profile, reset_password,
-    session, sessions, sign_in,
+    access_tokens, account, activity, assets, forward_auth, health, profile, reauthentication,
+    reset_password, session, sessions, sign_in,
 };
 use super::openapi::{FormField, JsonResponses, Shape};
 use super::{Lane, Site};
@@ -52,6 +52,11 @@ pub(super) const ROUTES: &[Route] = &[
         .writing(Shape::Done("deleted", "boolean"), &[PASSWORD])
         .refusing(&[422, 429]),
     get("/account/activity", SignedIn(activity::show)).reading(Shape::Activity),
+    form("/account/prove", SignedIn(reauthentication::show), SignedIn(reauthentication::submit))
+        .hashing(CURRENT_PASSWORD)
+        .reading(Shape::Done("proven", "boolean"))
+        .writing(Shape::Done("proven", "boolean"), &[("current_password", true), NEXT])
+        .refusing(&[429]),
     get("/account/sessions", SignedIn(sessions::show)).reading(Shape::Sessions),
     post("/account/sessions/end", SignedIn(sessions::end))
         .hashing(CURRENT_PASSWORD)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::account::require_recent_password;
+use super::reauthentication::require_recent_password;
 use crate::auth::access_tokens::{self, Made};
 use crate::auth::events::Event;
 use crate::auth::sessions;

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
+use super::reauthentication::verify_password;
 use super::sign_in::{SignForm, caller, check_new_password};
 use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::password_policy::{self, Flaw};
-use crate::auth::sessions;
-use crate::auth::sign_in::{self, Caller, Change, Reauthentication};
+use crate::auth::sign_in::{self, Caller, Change};
 use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::password::Password;
@@ -77,31 +77,6 @@ fn read_change(call: &SignedInCall<'_>) -> Result<(Password, Password), Refusal>
     // An old username may be invalid by today's rules; it must not be the password all the same.
     check_new_password(call, &new, Username::for_sign_in(&call.user().username).as_ref())?;
     Ok((present, new))
-}
-
-/// Requires that the password was given a short while ago, or is right in this request: for sensitive
-/// actions.
-pub(super) fn require_recent_password(
-    call: &SignedInCall<'_>,
-) -> Result<Result<(), Refusal>, Error> {
-    if sessions::is_recent(call.session(), call.now) {
-        return Ok(Ok(()));
-    }
-    if call.field("current_password").is_none() {
-        return Ok(Err(Refusal::PasswordRequired));
-    }
-    verify_password(call, "current_password")
-}
-
-fn verify_password(call: &SignedInCall<'_>, field: &str) -> Result<Result<(), Refusal>, Error> {
-    let password = call.field(field).and_then(|typed| password_policy::read(&typed));
-    let Some(password) = password else { return Ok(Err(Refusal::IncorrectPassword)) };
-    let who = (call.user(), call.session());
-    Ok(match sign_in::reauthenticate(&call.site.auth, who, &password, call.now)? {
-        Reauthentication::Right => Ok(()),
-        Reauthentication::Refused(_) => Err(Refusal::IncorrectPassword),
-        Reauthentication::Wait(wait) => Err(Refusal::TooManyAttempts(wait)),
-    })
 }
 
 fn caller_again(call: &SignedInCall<'_>) -> Caller {

@@ -9,6 +9,7 @@ pub(super) mod assets;
 pub(super) mod forward_auth;
 pub(super) mod health;
 pub(super) mod profile;
+pub(super) mod reauthentication;
 pub(super) mod reset_password;
 pub(super) mod session;
 pub(super) mod sessions;

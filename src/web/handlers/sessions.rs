@@ -4,18 +4,22 @@ use std::cmp::Reverse;
 
 use serde_json::json;
 
-use super::account::require_recent_password;
+use super::reauthentication::{self, require_recent_password};
 use crate::auth::events::Event;
 use crate::auth::sessions;
+use crate::store::{Error, Session};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
 use crate::web::notices::Notice;
-use crate::web::pages::Alert;
-use crate::web::pages::account::{self as pages, SessionRow};
+use crate::web::pages::sessions::{self as pages, BrowserSessions, SessionRow, SessionsPage};
+use crate::web::pages::{Alert, Past};
 use crate::web::refusals::Refusal;
 
 const HERE: &str = "/account/sessions";
+
+/// How many sessions the page shows unless it is asked for all.
+const SHOWN: usize = 20;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     page(call, 200, None)
@@ -25,7 +29,10 @@ pub(in crate::web) fn end(call: &SignedInCall<'_>) -> Answered {
     let handle = call.field("session").unwrap_or_default();
     let found = sessions::by_handle(call.store(), &call.user().id, &handle, call.now)?;
     let Some(session) = found else { return Ok(call.problem(404, |t| t.no_session)) };
-    if let Err(refusal) = require_recent_password(call)? {
+    // Ending one's own session is signing out, for which nothing is asked.
+    if session.id != call.session().id
+        && let Err(refusal) = require_recent_password(call)?
+    {
         return refuse(call, &refusal);
     }
     sessions::end(call.store(), &session.id)?;
@@ -53,36 +60,58 @@ pub(in crate::web) fn end_others(call: &SignedInCall<'_>) -> Answered {
     })
 }
 
+/// In a browser, a user whose password is needed gives it on a page of its own, and comes back.
 fn refuse(call: &SignedInCall<'_>, refusal: &Refusal) -> Answered {
-    let response = refusal.response(call, |status, alert| page(call, status, Some(alert)))?;
+    let is_page = call.wants() == Wants::Html;
+    let response = if is_page && matches!(refusal, Refusal::PasswordRequired) {
+        reauthentication::lead_to(call, HERE)
+    } else {
+        refusal.response(call, |status, alert| page(call, status, Some(alert)))?
+    };
     Ok(response.noting(refusal.note(call, Event::SessionEndFail)))
 }
 
 fn page(call: &SignedInCall<'_>, status: u16, alert: Option<Alert>) -> Answered {
+    let this = call.session();
+    let all = newest_first(call)?;
+    if call.wants() == Wants::Json {
+        let all: Vec<_> = all.iter().map(|session| json::session(session, call.now)).collect();
+        let this = this.id.public_handle();
+        return Ok(Response::json(200, &json!({ "sessions": all, "this": this })));
+    }
+    let shown = if call.field("all").is_some() { all.len() } else { SHOWN };
+    let page = SessionsPage { count: all.len(), groups: groups(call, &all, shown), alert };
+    Ok(call.page(status, |frame| pages::sessions(frame, &page)))
+}
+
+/// The user's sessions: that of this request first, then the most recently used ones.
+fn newest_first(call: &SignedInCall<'_>) -> Result<Vec<Session>, Error> {
     let this = call.session();
     let mut all = sessions::of_user(call.store(), &call.user().id, call.now)?;
     // The use by this very request may not be written yet.
     for session in all.iter_mut().filter(|session| session.id == this.id) {
         session.clone_from(this);
     }
-    // The session of this request first, then the most recently used ones.
     all.sort_by_key(|session| (session.id != this.id, Reverse(session.seen_at.millis())));
-    if call.wants() == Wants::Json {
-        let all: Vec<_> = all.iter().map(|session| json::session(session, call.now)).collect();
-        let this = this.id.public_handle();
-        return Ok(Response::json(200, &json!({ "sessions": all, "this": this })));
-    }
-    let rows: Vec<_> = all
-        .into_iter()
-        .map(|session| SessionRow {
+    Ok(all)
+}
+
+/// The first `shown` sessions, in a group for each browser, in the order in which the browsers come first.
+fn groups(call: &SignedInCall<'_>, all: &[Session], shown: usize) -> Vec<BrowserSessions> {
+    let mut groups: Vec<BrowserSessions> = Vec::new();
+    for session in all.iter().take(shown) {
+        let row = SessionRow {
             handle: session.id.public_handle(),
-            is_this: session.id == this.id,
-            since: session.created_at.minute(),
-            seen: session.seen_at.minute(),
-            browser: session.place.browser,
-            address: session.place.address,
-        })
-        .collect();
-    let asks = !sessions::is_recent(this, call.now);
-    Ok(call.page(status, |frame| pages::sessions(frame, &call.user().username, &rows, asks, alert)))
+            is_this: session.id == call.session().id,
+            since: Past { at: session.created_at, now: call.now },
+            seen: Past { at: session.seen_at, now: call.now },
+            address: session.place.address.clone(),
+        };
+        let browser = &session.place.browser;
+        match groups.iter_mut().find(|group| group.browser == *browser) {
+            Some(group) => group.rows.push(row),
+            None => groups.push(BrowserSessions { browser: browser.clone(), rows: vec![row] }),
+        }
+    }
+    groups
 }

@@ -48,6 +48,10 @@ pub static DE: Text = Text {
     end: "Beenden",
     end_session_of: Template("Sitzung von ", " beenden"),
     end_others: "Alle anderen beenden",
+    show_all_sessions: Template("Alle ", " Sitzungen zeigen"),
+
+    confirm_identity: "Bitte bestätigen",
+    go_on: "Weiter",
 
     tokens_advice: "Für Skripte und Apps, die keine Anmeldeseite zeigen können. Sie öffnen die Apps hinter \
                     dieser Anmeldung und nichts auf diesen Seiten; ein neues Passwort beendet alle.",
@@ -77,6 +81,8 @@ pub static DE: Text = Text {
     was_throttled: "Nach zu vielen Versuchen abgewiesen",
     did_sign_out: "Abgemeldet",
     session_ended: "Sitzung beendet",
+    password_confirmed: "Passwort bestätigt",
+    password_not_confirmed: "Passwort nicht bestätigt",
     password_changed: "Passwort geändert",
     password_not_changed: "Passwort nicht geändert",
     password_reset: "Passwort über einen Link gesetzt",
@@ -114,6 +120,8 @@ pub static DE: Text = Text {
     hours: Unit("Stunde", "Stunden"),
     days: Unit("Tag", "Tagen"),
     try_again_in: Template("Bitte in ", " noch einmal versuchen."),
+    ago: Template("vor ", ""),
+    just_now: "gerade eben",
 
     bad_username: told(
         "Ungültiger Benutzername",

@@ -48,6 +48,10 @@ pub static EN: Text = Text {
     end: "End",
     end_session_of: Template("End the session of ", ""),
     end_others: "End all other sessions",
+    show_all_sessions: Template("Show all ", " sessions"),
+
+    confirm_identity: "Confirm it is you",
+    go_on: "Continue",
 
     tokens_advice: "For scripts and apps that cannot show a sign-in page. They give access to the apps \
                     behind this sign-in, and not to this site. A new password revokes them all.",
@@ -77,6 +81,8 @@ pub static EN: Text = Text {
     was_throttled: "Refused after too many attempts",
     did_sign_out: "Signed out",
     session_ended: "Session ended",
+    password_confirmed: "Password confirmed",
+    password_not_confirmed: "Password confirmation failed",
     password_changed: "Password changed",
     password_not_changed: "Password change failed",
     password_reset: "Password set by a reset link",
@@ -114,6 +120,8 @@ pub static EN: Text = Text {
     hours: Unit("hour", "hours"),
     days: Unit("day", "days"),
     try_again_in: Template("Please try again in ", "."),
+    ago: Template("", " ago"),
+    just_now: "just now",
 
     bad_username: told(
         "Invalid username",

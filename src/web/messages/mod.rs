@@ -45,6 +45,16 @@ pub struct Template(pub &'static str, pub &'static str);
 #[derive(Clone, Copy, Debug)]
 pub struct Unit(pub &'static str, pub &'static str);
 
+impl Unit {
+    fn count(self, count: u64) -> String {
+        format!("{count} {}", if count == 1 { self.0 } else { self.1 })
+    }
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
 /// The texts of one language. The English file shows best what each field is.
 #[expect(missing_docs, reason = "a field is named after its English words")]
 #[derive(Debug)]
@@ -98,6 +108,11 @@ pub struct Text {
     pub end: &'static str,
     pub end_session_of: Template,
     pub end_others: &'static str,
+    pub show_all_sessions: Template,
+
+    // Reauthentication.
+    pub confirm_identity: &'static str,
+    pub go_on: &'static str,
 
     // Access tokens.
     pub tokens_advice: &'static str,
@@ -128,6 +143,8 @@ pub struct Text {
     pub was_throttled: &'static str,
     pub did_sign_out: &'static str,
     pub session_ended: &'static str,
+    pub password_confirmed: &'static str,
+    pub password_not_confirmed: &'static str,
     pub password_changed: &'static str,
     pub password_not_changed: &'static str,
     pub password_reset: &'static str,
@@ -168,6 +185,8 @@ pub struct Text {
     pub hours: Unit,
     pub days: Unit,
     pub try_again_in: Template,
+    pub ago: Template,
+    pub just_now: &'static str,
 
     // Why a form comes back.
     pub bad_username: Message,
@@ -217,17 +236,26 @@ pub struct Text {
 impl Text {
     /// A time to wait in words, rounded up to a unit of which there are not many, as in `12 minutes`.
     pub fn wait(&self, wait: Duration) -> String {
-        const MINUTE: u64 = 60;
-        const HOUR: u64 = 60 * MINUTE;
-        const DAY: u64 = 24 * HOUR;
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let (count, Unit(one, several)) = match seconds {
-            0..=90 => (seconds, self.seconds),
-            91..=5_400 => (seconds.div_ceil(MINUTE), self.minutes),
-            5_401..=172_800 => (seconds.div_ceil(HOUR), self.hours),
-            _ => (seconds.div_ceil(DAY), self.days),
+        match seconds {
+            0..=90 => self.seconds.count(seconds),
+            91..=5_400 => self.minutes.count(seconds.div_ceil(MINUTE)),
+            5_401..=172_800 => self.hours.count(seconds.div_ceil(HOUR)),
+            _ => self.days.count(seconds.div_ceil(DAY)),
+        }
+    }
+
+    /// How long ago something was, rounded down, as in `2 hours ago`.
+    pub fn ago(&self, span: Duration) -> String {
+        let seconds = span.as_secs();
+        let span = match seconds {
+            0..MINUTE => return self.just_now.to_owned(),
+            MINUTE..HOUR => self.minutes.count(seconds / MINUTE),
+            HOUR..DAY => self.hours.count(seconds / HOUR),
+            _ => self.days.count(seconds / DAY),
         };
-        format!("{count} {}", if count == 1 { one } else { several })
+        let Template(before, after) = self.ago;
+        format!("{before}{span}{after}")
     }
 }
 
@@ -306,6 +334,8 @@ pub fn of_event(event: Event) -> Option<Phrase> {
         Event::Throttled => |t| t.was_throttled,
         Event::Logout => |t| t.did_sign_out,
         Event::SessionEnd => |t| t.session_ended,
+        Event::ReauthOk => |t| t.password_confirmed,
+        Event::ReauthFail => |t| t.password_not_confirmed,
         Event::PasswordChange => |t| t.password_changed,
         Event::PasswordChangeFail => |t| t.password_not_changed,
         Event::PasswordReset => |t| t.password_reset,
@@ -470,6 +500,20 @@ mod tests {
             assert_eq!([EN.wait(wait), DE.wait(wait)], [english, german]);
         }
         assert_eq!(EN.wait(Duration::from_millis(29_001)), "30 seconds");
+    }
+
+    #[test]
+    fn tells_how_long_ago_something_was_and_never_too_long() {
+        for (seconds, english, german) in [
+            (0, "just now", "gerade eben"),
+            (60, "1 minute ago", "vor 1 Minute"),
+            (3_599, "59 minutes ago", "vor 59 Minuten"),
+            (86_399, "23 hours ago", "vor 23 Stunden"),
+            (172_800, "2 days ago", "vor 2 Tagen"),
+        ] {
+            let span = Duration::from_secs(seconds);
+            assert_eq!([EN.ago(span), DE.ago(span)], [english, german]);
+        }
     }
 
     /// The sentences of a language, each with its name.

@@ -1,10 +1,8 @@
 //! The pages on which users manage their account.
 
-use std::borrow::Cow;
-
 use maud::{Markup, html};
 
-use super::{Alert, Field, Frame, PasswordInput, alert, around, page, password_input};
+use super::{Alert, Field, Frame, PasswordInput, alert, page, password_input};
 use crate::web::messages::MessageKey;
 
 /// A form of the account page.
@@ -32,22 +30,6 @@ impl Account<'_> {
     fn refusal_of(&self, form: AccountForm) -> Option<Alert> {
         self.refused.filter(|(refused, _)| *refused == form).map(|(_, why)| why)
     }
-}
-
-/// A session in the list of its owner.
-pub struct SessionRow {
-    /// The handle of the session, which the forms send.
-    pub handle: String,
-    /// The browser in a few words, as in `Firefox on Linux`; may be empty.
-    pub browser: String,
-    /// The address it was started from; may be empty.
-    pub address: String,
-    /// The time it was started, as text.
-    pub since: String,
-    /// The time it was last used, as text.
-    pub seen: String,
-    /// Whether it is the session of this request.
-    pub is_this: bool,
 }
 
 /// The account page: change the password, see sessions and tokens, delete the account.
@@ -165,64 +147,34 @@ pub fn reset(
     page(frame, t.new_password, &body)
 }
 
-/// The list of sessions. With `asks`, ending one requires the password.
-pub fn sessions(
+/// Where users give their password once more before a sensitive action.
+pub fn reauthentication(
     frame: Frame<'_>,
     username: &str,
-    rows: &[SessionRow],
-    asks: bool,
+    next: Option<&str>,
     refusal: Option<Alert>,
 ) -> Markup {
     let t = frame.text;
     let body = html! {
-        (alert(frame, refusal, "refusal"))
-        ul.rows {
-            @for row in rows {
-                (session(frame, username, row, asks))
-            }
-        }
-        @if rows.len() > 1 {
-            form method="post" action=(frame.at("/account/sessions/end-others")) {
-                @if asks { (proof(frame, username, "proof-others", None)) }
-                button { (t.end_others) }
-            }
+        p.aside { (t.signed_in_as) strong { (username) } }
+        form method="post" action=(frame.at("/account/prove")) {
+            (alert(frame, refusal, "refusal"))
+            (owner(username))
+            @if let Some(next) = next { input type="hidden" name="next" value=(next); }
+            (password_input(&PasswordInput {
+                id: "current_password",
+                label: t.your_password,
+                autocomplete: "current-password",
+                advice: Some(t.password_required.hint),
+                refusal_id: refusal.map(|_| "refusal"),
+                is_focused: true,
+                ..PasswordInput::default()
+            }))
+            button { (t.go_on) }
         }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
-    page(frame, t.sessions, &body)
-}
-
-fn session(frame: Frame<'_>, username: &str, row: &SessionRow, asks: bool) -> Markup {
-    let t = frame.text;
-    let browser = browser(frame, &row.browser);
-    html! {
-        li {
-            p.what {
-                strong { (browser) }
-                @if row.is_this { " · " (t.this_browser) }
-            }
-            p.hint {
-                (t.signed_in_at) span.when { (row.since) }
-                @if !row.address.is_empty() { (t.from_address) (row.address) }
-                br;
-                (t.last_seen) span.when { (row.seen) }
-            }
-            form method="post" action=(frame.at("/account/sessions/end")) {
-                input type="hidden" name="session" value=(row.handle);
-                @if asks { (proof(frame, username, &format!("proof-{}", row.handle), None)) }
-                button.small aria-label=(around(t.end_session_of, &browser)) { (t.end) }
-            }
-        }
-    }
-}
-
-/// The browser's description in the language of the page.
-pub(super) fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
-    match name.split_once(" on ") {
-        _ if name.is_empty() => frame.text.unknown_browser.into(),
-        Some((product, system)) => format!("{product}{}{system}", frame.text.on_system).into(),
-        None => name.into(),
-    }
+    page(frame, t.confirm_identity, &body)
 }
 
 /// A hidden text field with the username, for password managers: those built into browsers look at text

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::account::browser;
+use super::sessions::browser;
 use super::{Frame, page};
 use crate::web::messages::Phrase;
 

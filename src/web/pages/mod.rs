@@ -9,6 +9,7 @@ pub mod activity;
 pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;
+pub mod sessions;
 
 use std::time::Duration;
 
@@ -68,6 +69,19 @@ pub struct Wait {
     pub span: Duration,
     /// The moment at which it is over.
     pub until: Moment,
+}
+
+/// A moment in the past, which a page tells in words.
+#[derive(Clone, Copy, Debug)]
+pub struct Past {
+    pub at: Moment,
+    pub now: Moment,
+}
+
+impl Past {
+    fn words(self, text: &Text) -> String {
+        text.ago(self.at.until(self.now))
+    }
 }
 
 /// Why a form is shown again.
@@ -211,6 +225,11 @@ fn try_again(frame: Frame<'_>, wait: Wait) -> Markup {
     html! {
         (before) time datetime=(wait.until.rfc3339()) { (frame.text.wait(wait.span)) } (after)
     }
+}
+
+/// A moment in the past: in words, with the minute for who wants to know exactly.
+fn ago(frame: Frame<'_>, past: Past) -> Markup {
+    html! { time title=(past.at.minute()) { (past.words(frame.text)) } }
 }
 
 fn around(words: Template, value: &str) -> String {

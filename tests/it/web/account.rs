@@ -262,7 +262,7 @@ fn shows_where_somebody_is_signed_in() {
         "Firefox on Linux",
         "this browser",
         "from 192.0.2.7",
-        "Signed in <span class=\"when\">2026-11-24 08:00 UTC",
+        "Signed in <time title=\"2026-11-24 08:00 UTC\">just now</time>",
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
@@ -321,7 +321,6 @@ fn wants_a_password_that_was_given_a_short_while_ago() {
     elsewhere(&mut visit);
     visit.wait(Duration::from_millis(1));
     assert_eq!(end(&mut visit, &[]), (403, "Password required".to_owned()));
-    assert!(body(&visit.get("/account/sessions")).contains("name=\"current_password\""));
     let wrong = [("current_password", "wrong guess")];
     assert_eq!(end(&mut visit, &wrong), (400, "Incorrect password".to_owned()));
     assert_eq!(visit.count("user_session"), 2);
@@ -329,6 +328,69 @@ fn wants_a_password_that_was_given_a_short_while_ago() {
     assert_eq!(visit.count("user_session"), 1);
     visit.wait(9 * MINUTE);
     assert_eq!(end(&mut visit, &[]).0, 302, "it counts from the last time");
+}
+
+#[test]
+fn asks_a_person_for_the_password_on_a_page_of_its_own_and_leads_back() {
+    let mut visit = Visit::with_ann().send("Accept", "text/html");
+    elsewhere(&mut visit);
+    visit.wait(11 * MINUTE);
+    assert!(!body(&visit.get("/account/sessions")).contains("password\""), "no field in the list");
+    let other = handles(&mut visit)[1].clone();
+    let end = |visit: &mut Visit| visit.post("/account/sessions/end", &[("session", &other)]);
+    let prove = "/account/prove?next=%2Faccount%2Fsessions";
+    assert_eq!(way(&end(&mut visit)), (302, Some(prove)));
+    let page = visit.get(prove);
+    let next = "name=\"next\" value=\"/account/sessions\"";
+    assert!(body(&page).contains("<h1>Confirm it is you</h1>") && body(&page).contains(next));
+    let give = |visit: &mut Visit, password| {
+        let fields = [("current_password", password), ("next", "/account/sessions")];
+        visit.post("/account/prove", &fields)
+    };
+    let wrong = give(&mut visit, "wrong guess");
+    assert_eq!((wrong.status, wrong.note.event.name()), (400, "reauth_fail"));
+    assert!(
+        body(&wrong).contains("<strong>Incorrect password</strong>") && body(&wrong).contains(next)
+    );
+    let right = give(&mut visit, "correct horse");
+    assert_eq!(way(&right), (302, Some("/account/sessions")));
+    assert_eq!(right.note.event.name(), "reauth_ok");
+    assert_eq!(way(&end(&mut visit)), (302, Some("/account/sessions")));
+    assert_eq!(visit.count("user_session"), 1);
+    assert_eq!(way(&visit.get("/account/prove")), (302, Some("/account")), "it was given lately");
+}
+
+#[test]
+fn leads_nowhere_else_after_the_password_was_given() {
+    let mut visit = Visit::with_ann();
+    for next in ["https://e.com/", "//e.com", "/\\e.com", ""] {
+        let fields = [("current_password", "correct horse"), ("next", next)];
+        assert_eq!(way(&visit.post("/account/prove", &fields)), (302, Some("/account")), "{next}");
+    }
+}
+
+#[test]
+fn asks_nothing_of_a_person_who_ends_their_own_session() {
+    let mut visit = Visit::with_ann();
+    visit.wait(11 * MINUTE);
+    let own = handles(&mut visit)[0].clone();
+    let answer = visit.post("/account/sessions/end", &[("session", &own)]);
+    assert_eq!(way(&answer), (302, Some("/login")));
+    assert_eq!(visit.count("user_session"), 0);
+}
+
+#[test]
+fn shows_twenty_sessions_by_browser_and_all_when_asked() {
+    let mut visit = Visit::new().send("User-Agent", LINUX);
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    (0..24).for_each(|_| drop(elsewhere(&mut visit)));
+    assert_eq!(handles(&mut visit).len(), 20);
+    let page = visit.get("/account/sessions");
+    assert_eq!(body(&page).matches("Firefox on Linux</strong>").count(), 1, "one group");
+    assert!(body(&page).contains("href=\"/account/sessions?all=1\">Show all 25 sessions"));
+    assert!(page.body.len() < 8_000, "{} bytes", page.body.len());
+    let all = visit.get("/account/sessions?all=1");
+    assert_eq!(body(&all).matches("name=\"session\"").count(), 25);
 }
 
 #[test]
