@@ -1,5 +1,5 @@
-//! Values that know nothing of vestibule: passwords, tokens, origins, base URLs, prefixes of addresses and
-//! moments.
+//! Values that know nothing of vestibule: passwords, tokens, origins, base URLs, prefixes of addresses,
+//! moments and files.
 
 pub mod password;
 pub mod token;
@@ -7,6 +7,7 @@ pub mod ip_prefix;
 pub mod origin;
 pub mod base_url;
 pub mod new_file;
+pub mod file_fault;
 pub mod clock;
 #[cfg(any(feature = "mysql", feature = "doctor"))]
 pub mod tls_fault;

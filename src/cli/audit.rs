@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::find::ids_on_record;
 use super::moments::{self, WrittenMoment};
+use super::serve::parse::number;
 use super::table::Columns;
 use super::{Access, lines, open};
 use crate::auth::audit;
@@ -55,7 +56,7 @@ pub struct AuditArgs {
     event: Vec<Event>,
 
     /// Only the latest records, so many of them at most.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = number::<1, { u32::MAX }>)]
     limit: Option<u32>,
 
     /// Keep printing new records until interrupted.

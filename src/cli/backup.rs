@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::change_report::ChangeReport;
+use super::database::{place, told};
 use super::terminal::Meter;
 use super::{Access, open_at, record_of, see_that_it_is_there};
 use crate::auth::events::Event;
@@ -42,11 +43,11 @@ pub(super) fn run(flags: &BackupArgs, now: Moment) -> Result<ChangeReport, Strin
         meter.tell("pages copied", done, Some(total));
     });
     drop(meter);
-    let (schema, newest) = backed_up.map_err(|err| err.to_string())?;
+    let (schema, newest) = backed_up.map_err(|err| told(&database, &err))?;
     let copied = format!("{} holds a copy of {database}; keep it as private as that", to.display());
     let is_current = schema == newest;
     let report = ChangeReport::new(copied)
-        .with("database", database.to_string())
+        .with("database", place(&database))
         .with("file", to.display().to_string())
         .with("bytes", to.metadata().map_or(0, |it| it.len()))
         .with("schema", schema)

@@ -13,7 +13,7 @@ use super::terminal::Meter;
 use super::{Done, Failure, record_of, see_that_it_is_there, table};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::cli::database::read;
+use crate::cli::database::{read, told};
 use crate::server::log;
 use crate::store::{self, Database, Row, Store};
 
@@ -89,12 +89,12 @@ fn copy(order: &Copying, as_json: bool, now: Moment) -> Done {
     // Asked first: it has to be before the database is open here.
     let is_in_use = store::is_in_use(from);
     see_that_it_is_there(from, "--from")?;
-    let source = store::open_to_read(from).map_err(text)?;
+    let source = store::open_to_read(from).map_err(|err| told(from, &err))?;
     let rows = source.rows().map_err(text)?;
     if rows.contains(&("user", 0)) {
         return Err(format!("there are no users in {from}; there is nothing to copy"));
     }
-    let target = store::open_for_copy(to).map_err(text)?;
+    let target = store::open_for_copy(to).map_err(|err| told(to, &err))?;
     target.begin_copy().map_err(|err| format!("cannot copy into {to}: {err}"))?;
     let total = rows.iter().map(|(_, count)| count).sum();
     let rows = fill(&*source, &*target, total).map_err(|text| {

@@ -11,6 +11,7 @@ use rustix::process::geteuid;
 
 use super::serve::DATABASE;
 use super::terminal::{note, waiting};
+use crate::base::file_fault::reading;
 use crate::store::{self, Database, Store};
 
 /// The variable that holds the password for the database's server. There is no such flag, as every user
@@ -74,9 +75,14 @@ pub(super) fn read(
     }
     if let Some(file) = password_file {
         let text = fs::read_to_string(file)
-            .map_err(|err| format!("cannot read {}: {err}", file.display()))?;
-        cluster.password = Some(text.trim_end_matches(['\r', '\n']).to_owned());
-    } else if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+            .map_err(|err| format!("cannot read {}: {}", file.display(), reading(&err)))?;
+        let password = text.trim_end_matches(['\r', '\n']);
+        if password.is_empty() {
+            return Err(format!("{} is empty; write the password into it", file.display()));
+        }
+        cluster.password = Some(password.to_owned());
+    } else if let Some(password) = std::env::var(PASSWORD_VARIABLE).ok().filter(|it| !it.is_empty())
+    {
         cluster.password = Some(password);
     }
     Ok(database)
@@ -148,12 +154,14 @@ fn user_name(id: u32) -> String {
     name.unwrap_or_else(|| format!("user {id}"))
 }
 
-/// Does something with the database, and says on a terminal which servers it waits for.
+/// Does something with the database, and says on a terminal what it waits for: servers, or another process that
+/// writes to the file.
 pub(super) fn patiently<T>(database: &Database, work: impl FnOnce() -> T) -> T {
-    match database {
-        Database::File(_) => work(),
-        Database::Mysql(_) => waiting(&database.to_string(), work),
-    }
+    let what = match database {
+        Database::File(_) => format!("{database}, to which another process writes"),
+        Database::Mysql(_) => database.to_string(),
+    };
+    waiting(&what, work)
 }
 
 /// Whether opening the database makes it: there is no file, or an empty one.

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::change_report::ChangeReport;
+use super::database::place;
 use super::terminal::Meter;
 use super::{Access, counted, open, record_of};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
+use crate::base::file_fault::writing;
 use crate::base::new_file::NewFile;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::export_format::{self, ExportCounts, LINE_BYTES_MAX};
@@ -67,13 +69,13 @@ pub fn run(
     let facts = [("users", &*said_users), ("keys", &*said_keys), ("sessions", &*said_sessions)];
     record_of(store, Event::Export, &facts, now)?;
     let Some(path) = file.map(|it| it.display().to_string()) else { return Ok(None) };
-    let database = flags.database.check()?.to_string();
+    let database = flags.database.check()?;
     let held = [(users, "user"), (keys, "key"), (sessions, "session")];
     let [held_users, held_keys, held_sessions] = held.map(|(count, thing)| counted(count, thing));
     let sentence = format!(
         "{path} holds {held_users}, {held_keys} and {held_sessions}; keep it as private as {database}"
     );
-    let report = ChangeReport::new(sentence).with("database", database).with("file", path);
+    let report = ChangeReport::new(sentence).with("database", place(&database)).with("file", path);
     Ok(Some(report.with("users", users).with("keys", keys).with("sessions", sessions)))
 }
 
@@ -84,7 +86,8 @@ fn write_file(
     living: Option<Moment>,
     now: Moment,
 ) -> Result<ExportCounts, String> {
-    let failed = |err: std::io::Error| format!("cannot write {}: {err}", path.display());
+    let failed =
+        |err: std::io::Error| format!("cannot write {}: {}", path.display(), writing(&err));
     let file = NewFile::create(path).map_err(failed)?;
     let counts = write(store, &mut file.file(), living, now)?;
     file.finish().map_err(failed)?;

@@ -17,7 +17,8 @@ pub struct UserArg {
 
 /// The user with this name, in any spelling, or else with this id; an error if there is none.
 pub(super) fn find(store: &dyn Store, text: &str) -> Result<User, String> {
-    look_up(store, text)?.ok_or_else(|| format!("there is no user {}", printable(text)))
+    let none = || format!("there is no user {}; vestibule user list shows all", printable(text));
+    look_up(store, text)?.ok_or_else(none)
 }
 
 /// The user with this name, in any spelling, or else with this id. A text that is the name of one user and the id

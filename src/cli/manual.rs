@@ -8,6 +8,7 @@ use std::path::Path;
 use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
+use crate::base::file_fault::writing;
 use crate::web::openapi;
 
 use super::change_report::ChangeReport;
@@ -35,7 +36,7 @@ pub(super) fn write(folder: &Path, is_reference: bool) -> Result<ChangeReport, S
         (clap_mangen::generate_to(definition(), folder), pages, "manual page")
     };
     let folder = folder.display().to_string();
-    done.map_err(|err| format!("cannot write into {folder}: {err}"))?;
+    done.map_err(|err| format!("cannot write into {folder}: {}", writing(&err)))?;
     let report = ChangeReport::new(format!("{} written into {folder}", counted(count, what)));
     Ok(report.with("folder", folder).with("files", count))
 }

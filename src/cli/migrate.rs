@@ -6,7 +6,7 @@ use super::change_report::ChangeReport;
 use super::database::{patiently, place, told};
 use super::see_that_it_is_there;
 use crate::cli::database::DatabaseArgs;
-use crate::store::{self, Database};
+use crate::store;
 
 /// `vestibule migrate`.
 #[derive(Args)]
@@ -32,21 +32,23 @@ pub struct MigrateArgs {
 pub(super) fn run(flags: &MigrateArgs, as_json: bool) -> Result<(String, bool), String> {
     let database = flags.database.check()?;
     let text = |err: store::Error| told(&database, &err);
+    let place = place(&database);
     if flags.check {
         see_that_it_is_there(&database, "--database")?;
         let (number, newest) = patiently(&database, || store::schema(&database)).map_err(text)?;
         let is_current = number == newest;
         let sentence = if is_current {
-            format!("{database} has the newest schema, {newest}")
+            format!("{place} has the newest schema, {newest}")
+        } else if number == 0 {
+            format!("{place} has no tables yet: run vestibule migrate")
         } else {
-            format!("{database} has schema {number}, the newest is {newest}: run vestibule migrate")
+            format!("{place} has schema {number}, the newest is {newest}: run vestibule migrate")
         };
-        let report = report(sentence, &database, (number, newest)).with("is_current", is_current);
+        let report = report(sentence, place, (number, newest)).with("is_current", is_current);
         return Ok((report.text(as_json), is_current));
     }
     let migrated = patiently(&database, || store::migrate(&database));
     let (before, after) = migrated.map_err(text)?;
-    let place = place(&database);
     let sentence = if before == 0 {
         format!("made a new database at {place}, with schema {after}; --database names another one")
     } else if before == after {
@@ -54,12 +56,12 @@ pub(super) fn run(flags: &MigrateArgs, as_json: bool) -> Result<(String, bool), 
     } else {
         format!("{place} has schema {after} now, and had {before}")
     };
-    let report = report(sentence, &database, (after, after)).with("old_schema", before);
+    let report = report(sentence, place, (after, after)).with("old_schema", before);
     let report = report.with("changed", before != after).with("is_current", true);
     Ok((report.text(as_json), true))
 }
 
-fn report(sentence: String, database: &Database, (schema, newest): (u32, u32)) -> ChangeReport {
-    let report = ChangeReport::new(sentence).with("database", place(database));
+fn report(sentence: String, place: String, (schema, newest): (u32, u32)) -> ChangeReport {
+    let report = ChangeReport::new(sentence).with("database", place);
     report.with("schema", schema).with("newest_schema", newest)
 }

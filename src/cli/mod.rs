@@ -44,6 +44,7 @@ pub mod doctor;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 use clap_complete::Shell;
@@ -77,7 +78,7 @@ pub use self::terminal::complain;
 use self::user::UserArgs;
 use crate::auth::users;
 use crate::base::clock::Moment;
-use crate::store::Groups;
+use crate::store::{Groups, Patience};
 
 /// What the program can do.
 #[derive(Subcommand)]
@@ -229,6 +230,10 @@ impl From<String> for Failure {
     }
 }
 
+/// How long a command waits for its turn to write: an import may take some seconds, and a cluster of servers as
+/// long to agree on a new member.
+const PATIENCE: Patience = Patience::AtLeast(Duration::from_secs(15));
+
 impl Command {
     /// Does what the command says, and prints what it has to say. `clock` is read whenever the time is needed.
     /// `as_json`: for a script.
@@ -240,6 +245,19 @@ impl Command {
     ) -> Result<ExitCode, Failure> {
         match self {
             Self::Serve(args) => args.run(out, clock).map(|()| ExitCode::SUCCESS),
+            other => PATIENCE.during(|| other.run_beside(as_json, out, clock)),
+        }
+    }
+
+    /// A command that an operator gives beside a server.
+    fn run_beside(
+        self,
+        as_json: bool,
+        out: &mut Output,
+        clock: fn() -> Moment,
+    ) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Serve(_) => unreachable!("it is no command beside a server"),
             Self::User(args) => tell(out, user::run(*args, as_json, terminal::password, clock())),
             Self::Session(args) => tell(out, session::run(args, as_json, clock())),
             Self::Invite(args) => tell(out, invite::run(args, as_json, clock())),

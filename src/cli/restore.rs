@@ -77,7 +77,7 @@ fn told(restored: &Restored, database: &Database, from: &str) -> ChangeReport {
     let kept: Vec<_> = restored.kept.iter().map(|it| it.display().to_string()).collect();
     let mut report =
         ChangeReport::new(format!("{database} is as {from} was; left out: {left_out}"))
-            .with("database", database.to_string())
+            .with("database", place(database))
             .with("from", from)
             .with("sessions_left_out", restored.sessions)
             .with("names_reserved", restored.names)

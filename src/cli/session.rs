@@ -136,7 +136,9 @@ fn no_handle(store: &dyn Store, word: &str) -> String {
             "say which session of {word}, as vestibule session list {word} shows them; or vestibule session \
              end-all {word} ends them all"
         ),
-        Err(_) => format!("there is no live session {word}"),
+        Err(_) => {
+            format!("there is no live session {word}; vestibule session list shows those of a user")
+        }
     }
 }
 

@@ -45,8 +45,8 @@ pub(super) fn sentence(err: &Error, words: &[OsString]) -> String {
         ErrorKind::MissingRequiredArgument => {
             let command = command(&program, words.iter().map(String::as_str));
             let usage = usage(command);
-            let (all, verb) = (wrong.join(" and "), if wrong.len() == 1 { "is" } else { "are" });
-            format!("{all} {verb} missing: {usage}")
+            let verb = if wrong.len() == 1 { "is" } else { "are" };
+            format!("{} {verb} missing: {usage}", listed(&wrong))
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let command = command(&program, words.iter().map(String::as_str));
@@ -129,6 +129,14 @@ fn unknown_argument(wrong: &str, words: &[String], command: &Command) -> String 
         bare => nearest(bare, flags),
     };
     told(&text, meant.map(|it| format!("--{it}")).as_slice(), command)
+}
+
+/// Things in a row, as in `a, b and c`.
+fn listed(all: &[&str]) -> String {
+    match all {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        all => all.concat(),
+    }
 }
 
 /// How a command is written, in one line.
@@ -224,6 +232,15 @@ mod tests {
                 "copy",
                 "--from <DATABASE> and --to <DATABASE> are missing: vestibule copy [OPTIONS] --from \
                  <DATABASE> --to <DATABASE>",
+            ),
+            (
+                "proxy-config",
+                "--origin <URL>, --app <URL,...> and <PROXY> are missing: vestibule proxy-config [OPTIONS] \
+                 --origin <URL> <--app <URL,...>|--same-host> <PROXY>",
+            ),
+            (
+                "audit --limit 0",
+                "invalid value '0' for '--limit <COUNT>': it must be a number of at least 1",
             ),
             (
                 "proxy-config ngnx",

@@ -79,6 +79,14 @@ fn older(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> Str
     )
 }
 
+/// The error for a database whose schema is newer than this version of the program.
+fn newer(version: impl std::fmt::Display, newest: impl std::fmt::Display) -> String {
+    format!(
+        "a newer vestibule made it (schema {version}, this one knows up to {newest}); it was left as it is; use \
+         that version, or restore a backup from before it"
+    )
+}
+
 /// The fault that `count` names are one user's username and another's sign-in name; `None` if none is.
 fn shared_names(count: i64) -> Option<String> {
     told(

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub enum Patience {
     /// As long as each method of the store allows.
     Usual,
+    /// For so long at least: an operator who waits at a terminal has no time limit.
+    AtLeast(Duration),
     /// Until this moment at most.
     Until(Instant),
     /// Not at all: what cannot be written at once is not written.
@@ -40,6 +42,7 @@ impl Patience {
     pub(super) fn left(most: Duration) -> Duration {
         match PRESENT.get() {
             Self::Usual => most,
+            Self::AtLeast(least) => most.max(least),
             Self::Until(end) => most.min(end.saturating_duration_since(Instant::now())),
             Self::None => Duration::ZERO,
         }
@@ -50,7 +53,7 @@ impl Patience {
     #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
     pub(super) fn left_to_read(most: Duration) -> Duration {
         match PRESENT.get() {
-            Self::None => most,
+            Self::None | Self::AtLeast(_) => most,
             Self::Usual | Self::Until(_) => Self::left(most),
         }
     }
@@ -73,6 +76,7 @@ mod tests {
             let elsewhere = std::thread::spawn(move || Patience::left(SECOND));
             assert_eq!(elsewhere.join().unwrap(), SECOND);
         });
+        Patience::AtLeast(5 * SECOND).during(|| assert_eq!(left(), (5 * SECOND, SECOND)));
         let past = Instant::now();
         Patience::Until(past).during(|| assert_eq!(left().0, Duration::ZERO));
         let panicked = std::panic::catch_unwind(|| Patience::None.during(|| panic!("a bug")));

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{DoctorCredentials, DoctorPlan, Pin, is_near};
 use crate::base::base_url::BaseUrl;
+use crate::base::file_fault::reading;
 use crate::cli::serve::parse::{base_url, period};
 use crate::cli::terminal::line;
 
@@ -61,7 +62,8 @@ impl DoctorArgs {
     /// password from `input`. An error is one line that says what would do.
     pub fn check(self, input: &mut impl BufRead) -> Result<DoctorPlan, String> {
         let read = |path: PathBuf| {
-            fs::read(&path).map_err(|err| format!("cannot read {}: {err}", path.display()))
+            fs::read(&path)
+                .map_err(|err| format!("cannot read {}: {}", path.display(), reading(&err)))
         };
         let credentials =
             |name| Ok::<_, String>(DoctorCredentials { name, password: line(input)? });

@@ -31,9 +31,10 @@ use std::process::ExitCode;
 use super::output::Output;
 use super::records::of_command;
 use super::terminal::watched;
-use super::{Failure, counted};
+use super::{Access, Failure, counted, open_at};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
+use crate::base::file_fault::writing;
 use crate::base::new_file::NewFile;
 use crate::server::log;
 use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
@@ -258,7 +259,7 @@ impl<'a> ReportFile<'a> {
                 "the file of --report exists already: {}; remove it, or name another one",
                 path.display()
             )),
-            Err(err) => Err(format!("cannot write {}: {err}", path.display())),
+            Err(err) => Err(format!("cannot write {}: {}", path.display(), writing(&err))),
         }
     }
 
@@ -271,19 +272,18 @@ impl<'a> ReportFile<'a> {
             } else {
                 ""
             };
-            format!("{is_done}cannot write {}: {err}", self.path.display())
+            format!("{is_done}cannot write {}: {}", self.path.display(), writing(&err))
         })
     }
 }
 
 /// The database to import into; to look at it alone makes none where there is none.
 fn open(database: &Database, only_looks: bool) -> Result<Option<Box<dyn Store>>, String> {
-    let opened = match database.file() {
-        Some(path) if only_looks && !path.exists() => return Ok(None),
-        _ if only_looks => store::open_to_read(database),
-        _ => store::open_beside(database),
-    };
-    opened.map(Some).map_err(|err| err.to_string())
+    match database.file() {
+        Some(path) if only_looks && !path.exists() => Ok(None),
+        _ if only_looks => open_at(database, Access::Read).map(Some),
+        _ => open_at(database, Access::Add).map(Some),
+    }
 }
 
 /// Everybody in the file, in the one form.

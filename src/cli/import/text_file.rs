@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
+use crate::base::file_fault::reading;
 use crate::cli::export_format::LINE_BYTES_MAX;
 
 /// What some editors put before everything else.
@@ -39,7 +40,7 @@ impl<'a> TextFile<'a> {
     /// The text in `file`; `verb` is what is done by it. An error is one line.
     pub(super) fn open_to(verb: &str, file: &Path) -> Result<Self, String> {
         let deed = format!("{verb} {}", file.display());
-        let opened = File::open(file).map_err(|err| format!("cannot {deed}: {err}"))?;
+        let opened = File::open(file).map_err(|err| format!("cannot {deed}: {}", reading(&err)))?;
         Ok(Self::of(Box::new(BufReader::with_capacity(256 * 1024, opened)), deed))
     }
 
@@ -59,7 +60,7 @@ impl<'a> TextFile<'a> {
     /// The next line without its end, and its number. `None` after the last.
     pub(super) fn next(&mut self) -> Result<Option<(usize, &str)>, String> {
         self.line.clear();
-        if !self.read_line().map_err(|err| self.fault(&err.to_string()))? {
+        if !self.read_line().map_err(|err| self.fault(&reading(&err)))? {
             return Ok(None);
         }
         self.number += 1;

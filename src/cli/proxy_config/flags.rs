@@ -20,6 +20,9 @@ use crate::web::http::session_cookie;
 // A comment here is the text of a flag in --help, where angle brackets would be noise.
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
+#[command(
+    override_usage = "vestibule proxy-config [OPTIONS] --origin <URL> <--app <URL,...>|--same-host> <PROXY>"
+)]
 pub struct ProxyArgs {
     /// The reverse proxy.
     #[arg(value_enum)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::APPEARANCE;
+use crate::base::file_fault::reading;
 use crate::web::pages::branding::{Look, Picture};
 
 /// Bytes of a file that is sent with every page, at most.
@@ -71,7 +72,7 @@ pub(super) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, String> {
     }
     let done = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
     match done {
-        Err(err) => Err(format!("cannot read {flag} {shown}: {err}")),
+        Err(err) => Err(format!("cannot read {flag} {shown}: {}", reading(&err))),
         Ok(0) => Err(format!("{flag} {shown} is empty")),
         Ok(length) if length > FILE_BYTES_MAX => {
             Err(format!("{flag} {shown} is too large; {FILE_BYTES_MAX} bytes are the most"))

@@ -104,6 +104,10 @@ pub(super) fn rename(
     now: Moment,
 ) -> Result<ChangeReport, String> {
     let name = username(typed)?;
+    if is_called(store, user, &name)? {
+        let sentence = format!("{} is called so already; nothing is changed", user.username);
+        return Ok(ChangeReport::of(user, sentence).with("changed", false));
+    }
     match users::rename(store, &user.id, &name, rest, now).map_err(|err| err.to_string())? {
         UserRenamed::Done => {}
         UserRenamed::NameTaken => return Err(taken(typed)),
@@ -117,7 +121,15 @@ pub(super) fn rename(
     let now_named = User { username: to.to_owned(), ..user.clone() };
     let sentence = format!("{from} is called {to} now{}", reserved(rests, "the old name"));
     let report = ChangeReport::of(&now_named, sentence).with("old_username", from);
+    let report = report.with("changed", true);
     Ok(report.with("reserved_until", rests.map(Moment::rfc3339)))
+}
+
+/// Whether a user has this very name, and signs in with it and no other.
+fn is_called(store: &dyn Store, user: &User, name: &Username) -> Result<bool, String> {
+    let keys = auth_keys::of_user(store, &user.id).map_err(|err| err.to_string())?;
+    let signs_in_as: Vec<_> = keys.iter().filter_map(|it| it.id.sign_in_name()).collect();
+    Ok(user.username == name.typed() && signs_in_as == [name.canonical()])
 }
 
 /// Deletes a user.

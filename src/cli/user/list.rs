@@ -7,6 +7,7 @@ use crate::auth::usernames::canonical;
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::cli::find::find;
+use crate::cli::serve::parse::number;
 use crate::cli::table::{counted, table};
 use crate::cli::{Done, lines};
 use crate::store::{Store, User, UserFilter, UserOrder, UserPage};
@@ -34,7 +35,7 @@ pub struct ListArgs {
     #[arg(long)]
     reverse: bool,
     /// Users to list, at most.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = number::<1, { u32::MAX }>)]
     limit: Option<u32>,
     /// Go on behind this user, as a list with --limit says at its end; a name or an id.
     #[arg(long, value_name = "NAME")]

@@ -17,6 +17,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::fault::{MysqlFault, MysqlResult, advice};
+use crate::base::file_fault::reading;
 use crate::base::tls_fault::TlsFault;
 use crate::store::{Cluster, Error, Result, Tls};
 
@@ -358,7 +359,12 @@ impl Server {
         let unchecked = SslOpts::default()
             .with_danger_accept_invalid_certs(true)
             .with_danger_skip_domain_validation(true);
-        Conn::new(OptsBuilder::from_opts(self.opts.clone()).ssl_opts(Some(unchecked))).is_ok()
+        match Conn::new(OptsBuilder::from_opts(self.opts.clone()).ssl_opts(Some(unchecked))) {
+            Ok(_) => true,
+            // What it refuses then, as a database that is not there, is another matter.
+            Err(mysql::Error::MySqlError(err)) => !matches!(err.code, 1045 | 1698),
+            Err(_) => false,
+        }
     }
 
     fn away(&self, cause: &dyn std::fmt::Display) -> MysqlFault {
@@ -400,7 +406,7 @@ fn ssl(tls: &Tls) -> Result<Option<SslOpts>> {
 
 /// Sees that there are certificates in a file. The library takes one without for a certificate itself.
 fn see_authority(path: &Path) -> std::result::Result<(), String> {
-    let pem = fs::read(path).map_err(|err| err.to_string())?;
+    let pem = fs::read(path).map_err(|err| reading(&err))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|_| "a certificate in it cannot be read")?;

@@ -10,7 +10,7 @@ use mysql::prelude::Queryable;
 
 use super::{LONG_ANSWER_TIMEOUT, Mysql, MysqlFault, MysqlResult, Tx, blob, pause};
 use crate::base::token;
-use crate::store::{Cluster, Error, Result, older};
+use crate::store::{Cluster, Error, Result, newer, older};
 
 /// The tables of a new database, at version [`NEWEST`].
 const SCHEMA: &str = include_str!("schema.sql");
@@ -134,10 +134,7 @@ fn look(tx: &mut Tx<'_>) -> MysqlResult<SchemaState> {
     let version = found.unwrap_or(0);
     match version {
         0 | FIRST..=NEWEST => Ok(SchemaState { has_ours: true, version }),
-        _ => broken(format!(
-            "a newer vestibule made it (schema {version}, this one knows up to {NEWEST}); it was left \
-             as it is"
-        )),
+        _ => broken(newer(version, NEWEST)),
     }
 }
 

@@ -17,6 +17,7 @@ use rustix::process::geteuid;
 use super::names::Kept;
 use super::{SqliteFault, SqliteResult, audit, file, names};
 use crate::base::clock::Moment;
+use crate::base::file_fault::writing;
 use crate::base::new_file::{NewFile, folder_of, sync_folder, with_suffix};
 use crate::store::engine::OpenMode;
 use crate::store::tables::{ALL, FORMERLY_ENDED_BY_RESTORE};
@@ -41,9 +42,9 @@ pub fn back_up(from: &Path, to: &Path, progress: PageProgress<'_>) -> Result<(u3
     let failed = |cause: String| Error::Broken(format!("cannot write {}: {cause}", to.display()));
     let source = file::open(from, OpenMode::ToBackUp)?.conn;
     let schema = file::version(&source).map_err(SqliteFault::from)?;
-    let copy = NewFile::create(to).map_err(|err| failed(err.to_string()))?;
+    let copy = NewFile::create(to).map_err(|err| failed(writing(&err)))?;
     copy_into(&source, copy.part(), progress, |_| Ok(())).map_err(|err| failed(err.to_string()))?;
-    copy.finish().map_err(|err| failed(err.to_string()))?;
+    copy.finish().map_err(|err| failed(writing(&err)))?;
     Ok((schema, file::newest_schema()))
 }
 
@@ -82,7 +83,9 @@ pub fn restore(
         return Err(Error::Broken(format!("the backup is damaged: {damage}")));
     }
     let to = &file::destination(to)?;
-    let failed = |err: io::Error| Error::Broken(format!("cannot replace {}: {err}", to.display()));
+    let failed = |err: io::Error| {
+        Error::Broken(format!("cannot replace {}: {}", to.display(), writing(&err)))
+    };
     refuse_to_replace(from, to)?;
     // Checked before anything is written, and again at the end.
     drop(take_over(to)?);
@@ -238,7 +241,9 @@ fn take_over(to: &Path) -> Result<Option<File>> {
     if file::is_foreign_log_in_use(to) {
         return in_use();
     }
-    let failed = |err: io::Error| Error::Broken(format!("cannot replace {}: {err}", to.display()));
+    let failed = |err: io::Error| {
+        Error::Broken(format!("cannot replace {}: {}", to.display(), writing(&err)))
+    };
     if !to.try_exists().map_err(failed)? {
         return Ok(None);
     }

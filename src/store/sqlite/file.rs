@@ -17,10 +17,11 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{FlockType, fcntl_getlk};
 
 use super::place::FilePlace;
-use super::{SqliteFault, WRITE_PATIENCE, backup};
+use super::{READ_ONLY_TEXT, SqliteFault, WRITE_PATIENCE, backup};
+use crate::base::file_fault::{reading, writing};
 use crate::base::new_file::{folder_of, with_suffix};
 use crate::store::engine::OpenMode;
-use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, older};
+use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, Patience, newer, older};
 
 /// "vest", in the header of every file of ours.
 pub(crate) const APPLICATION_ID: i32 = 0x7665_7374;
@@ -96,7 +97,7 @@ impl From<rusqlite::Error> for OpenRefusal {
 
 impl From<std::io::Error> for OpenRefusal {
     fn from(err: std::io::Error) -> Self {
-        Self(Error::Broken(err.to_string()))
+        Self(Error::Broken(reading(&err)))
     }
 }
 
@@ -150,7 +151,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 /// is rolled back, as it cannot be read before.
 pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
     let opened = || -> FileResult<Connection> {
-        let whole = path.canonicalize().or_else(broken)?;
+        let whole = path.canonicalize()?;
         match inspect(&whole, newest(MIGRATIONS))? {
             FileState::Ours { .. } => {}
             FileState::Nothing | FileState::New | FileState::Zeros => return broken("it is empty"),
@@ -211,7 +212,12 @@ pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
 /// The number of the schema of the file at `path`, and the newest one. Nothing is changed.
 pub(super) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
     let conn = inspected(path)?;
-    Ok((version(&conn).map_err(SqliteFault::from)?, newest_schema()))
+    let version = version(&conn).map_err(SqliteFault::from)?;
+    // The log may have another number than the file, which was looked at first.
+    refuse_newer(version.cast_signed(), newest(MIGRATIONS)).map_err(|refusal| {
+        refusal.0.saying(|cause| format!("cannot read {}: {cause}", path.display()))
+    })?;
+    Ok((version, newest_schema()))
 }
 
 /// Brings the file at `path` to the newest schema, or makes it, and says from which number to which; 0:
@@ -259,7 +265,13 @@ fn find(path: &Path) -> FileResult<PathBuf> {
     let folder = folder_of(path);
     match folder.canonicalize() {
         Ok(folder) => Ok(folder.join(name)),
-        Err(err) => broken(format!("its folder {} cannot be used: {err}", folder.display())),
+        Err(err) => {
+            let why = match err.kind() {
+                ErrorKind::NotFound => "is not there; make it first".to_owned(),
+                _ => format!("cannot be used: {}", reading(&err)),
+            };
+            broken(format!("its folder {} {why}", folder.display()))
+        }
     }
 }
 
@@ -282,8 +294,11 @@ fn inspect(path: &Path, newest: i32) -> FileResult<FileState> {
         Err(err) if err.kind() == ErrorKind::NotFound => {
             return new_or_refused(path, "is not there", FileState::Nothing, newest);
         }
-        Err(err) => return broken(err),
+        Err(err) => return broken(reading(&err)),
     };
+    if about.is_dir() {
+        return broken("it is a folder, not a regular file; name a file in it");
+    }
     if !about.is_file() {
         return broken("it is not a regular file");
     }
@@ -395,7 +410,7 @@ fn make(path: &Path) -> FileResult<FileState> {
         Ok(_) => Ok(FileState::New),
         // Another process was quicker; what it makes is ours as well.
         Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(FileState::New),
-        Err(err) => broken(err),
+        Err(err) => broken(writing(&err)),
     }
 }
 
@@ -449,7 +464,7 @@ fn connect(
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may only read without a word, and its companions with it.
     if conn.is_readonly("main")? {
-        return broken("it cannot be written: see its mode, its owner and where it is mounted");
+        return broken(READ_ONLY_TEXT);
     }
     if found == (FileState::Ours { is_clean: false }) {
         // If it is refused, closing it must not fold the log into it.
@@ -481,7 +496,7 @@ fn connect(
 
 /// The settings of every connection, each with its reason.
 fn configure(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(WRITE_PATIENCE)?;
+    conn.busy_timeout(Patience::left(WRITE_PATIENCE))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Without it SQLite parses a join anew at each use of its prepared statement.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -609,10 +624,7 @@ fn newest(migrations: &[&str]) -> i32 {
 
 fn refuse_newer(version: i32, newest: i32) -> FileResult<()> {
     if version > newest {
-        return broken(format!(
-            "a newer vestibule made it (schema {version}, this one knows up to {newest}); \
-             it was left as it is"
-        ));
+        return broken(newer(version, newest));
     }
     Ok(())
 }
@@ -658,7 +670,7 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
 /// SQLite does not wait for another process that changes the journal mode at the same moment, as
 /// when two servers start on a new file; so we do.
 fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> FileResult<()> {
-    let deadline = Instant::now() + WRITE_PATIENCE;
+    let deadline = Instant::now() + Patience::left(WRITE_PATIENCE);
     loop {
         match step() {
             Err(err)

@@ -415,6 +415,14 @@ pub(super) enum SqliteFault {
     Error(Error),
 }
 
+/// What is said of a write that did not get its turn.
+const BUSY_TEXT: &str =
+    "another process writes to it and did not finish in time; nothing was written, try again";
+
+/// What is said of a file that may be read alone.
+const READ_ONLY_TEXT: &str =
+    "it cannot be written: see its mode, its owner, those of its folder, and where it is mounted";
+
 impl From<rusqlite::Error> for SqliteFault {
     /// By code, never by the text of a message.
     fn from(err: rusqlite::Error) -> Self {
@@ -428,14 +436,17 @@ impl From<rusqlite::Error> for SqliteFault {
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Refused(Refused::NoUser),
             // A file or a quota may not grow: a full disk by another name.
             ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE => {
-                Self::Error(Error::Unavailable(err.to_string()))
+                Self::Error(Error::Unavailable(format!("{err}; make room on the disk")))
             }
             _ => Self::Error(match code.code {
-                ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::DiskFull
-                | ErrorCode::CannotOpen
-                | ErrorCode::OutOfMemory => Error::Unavailable(err.to_string()),
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+                    Error::Unavailable(BUSY_TEXT.to_owned())
+                }
+                ErrorCode::DiskFull => Error::Unavailable("the disk is full; make room".to_owned()),
+                ErrorCode::ReadOnly => Error::Broken(READ_ONLY_TEXT.to_owned()),
+                ErrorCode::CannotOpen | ErrorCode::OutOfMemory => {
+                    Error::Unavailable(err.to_string())
+                }
                 _ => Error::Broken(err.to_string()),
             }),
         }
@@ -543,7 +554,8 @@ mod tests {
         let other = Connection::open(&store.path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let soon = Moment::from_millis(5);
-        assert!(is_busy(&store.renew_session(&Token::random().hash(), soon, soon, soon)));
+        let given_up = store.renew_session(&Token::random().hash(), soon, soon, soon);
+        assert_eq!(given_up, Err(Error::Unavailable(BUSY_TEXT.to_owned())));
         assert_eq!(store.user(&ann.id).unwrap(), Some(ann));
         other.execute_batch("ROLLBACK").unwrap();
         assert_eq!(store.renew_session(&Token::random().hash(), soon, soon, soon), Ok(false));
@@ -626,7 +638,7 @@ mod tests {
         let (_folder, store) = open();
         store.writer(WRITE_PATIENCE).ok().unwrap().pragma_update(None, "query_only", true).unwrap();
         let refused = store.add_user(&user("ann"), &[]);
-        assert!(matches!(refused, Err(Error::Broken(_))), "{refused:?}");
+        assert_eq!(refused, Err(Error::Broken(READ_ONLY_TEXT.to_owned())));
     }
 
     #[test]

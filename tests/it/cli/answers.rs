@@ -237,6 +237,9 @@ fn says_what_a_change_has_done_in_a_sentence_and_in_data() {
     assert_eq!(one(folder, "user email anna a@example.com")["changed"], false);
     let done = one(folder, "user rename anna hannah");
     assert_eq!((&done["username"], &done["old_username"]), (&json!("hannah"), &json!("anna")));
+    let text = told(folder, "user rename hannah hannah");
+    assert_eq!(text, "hannah is called so already; nothing is changed\n");
+    assert_eq!(one(folder, "user rename hannah hannah")["changed"], false);
     let text = told(folder, "user delete hannah --yes");
     assert!(text.starts_with("hannah is deleted; "), "{text}");
     assert!(text.contains("; the name stays reserved until 2"), "{text}");

@@ -21,3 +21,4 @@ mod migrate;
 mod output;
 mod proxy;
 mod terminal;
+mod unusable;

@@ -10,7 +10,7 @@ use crate::cli::admin::run;
 use crate::engine;
 
 /// The program at a terminal, in this folder with the database test.db.
-fn at_terminal(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Child {
+pub(super) fn at_terminal(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Child {
     let quoted = words.iter().map(|it| format!("'{it}'")).collect::<Vec<_>>().join(" ");
     let line = format!("'{}' {quoted} --database test.db", program().to_str().unwrap());
     let mut command = Command::new("script");

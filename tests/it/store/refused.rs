@@ -72,6 +72,8 @@ fn says_in_words_why_it_lets_nobody_in_and_what_to_do() {
         ("app", "t_none", app, "CREATE DATABASE t_none"),
         ("app", "none", app, "there is no database none, or app has no rights in it (GRANT)"),
         ("tls", name, app, "the server demands TLS"),
+        ("tls", "t_none", app, "the server demands TLS"),
+        ("app", name, Some(""), "no password was given for app: set VESTIBULE_DATABASE_PASSWORD"),
         ("tls", name, Some("wrong"), "see the password of tls"),
     ] {
         let told = refusal(&place.url(user, database, "off"), password);
@@ -96,7 +98,7 @@ fn says_at_once_what_is_wrong_with_a_certificate() {
         ("system", "from an authority that is not trusted here; name the file of the authority"),
         (letter.to_str().unwrap(), "there is no certificate (PEM) in it"),
         (broken.to_str().unwrap(), "its certificate cannot be read"),
-        (missing.to_str().unwrap(), "No such file"),
+        (missing.to_str().unwrap(), "there is no such file"),
     ] {
         let begun = Instant::now();
         let told = refusal(&place.url("tls", name, tls), app);

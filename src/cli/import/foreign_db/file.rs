@@ -11,16 +11,21 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{ForeignDbError, ReadResult, broken};
+use crate::base::file_fault::reading;
 use crate::base::new_file::with_suffix;
 use crate::store::{APPLICATION_ID, WRITE_PATIENCE, open_immutable};
 
 /// Opens the file for reading. What can be told from its first 100 bytes is told before SQLite sees it.
 pub(super) fn open(path: &Path) -> ReadResult<Connection> {
-    let about = fs::metadata(path).or_else(broken)?;
+    let unread = |err: std::io::Error| ForeignDbError(reading(&err));
+    let about = fs::metadata(path).map_err(unread)?;
+    if about.is_dir() {
+        return broken("it is a folder; name a file");
+    }
     if !about.is_file() {
         return broken("it is not a regular file");
     }
-    let path = &path.canonicalize().or_else(broken)?;
+    let path = &path.canonicalize().map_err(unread)?;
     let beside = Beside::of(path);
     let header = checked_header(path, about.len(), &beside)?;
     // A file in WAL mode that nobody has open is read as it lies, or SQLite would put a log beside it.
@@ -40,7 +45,8 @@ pub(super) fn open(path: &Path) -> ReadResult<Connection> {
 /// The first 100 bytes of a file that may be another program's database and is not cut short.
 fn checked_header(path: &Path, length: u64, beside: &Beside) -> ReadResult<[u8; 100]> {
     let mut header = [0; 100];
-    let start = File::open(path).or_else(broken)?.read_exact(&mut header);
+    let file = File::open(path).map_err(|err| ForeignDbError(reading(&err)));
+    let start = file?.read_exact(&mut header);
     if start.is_err() || !header.starts_with(b"SQLite format 3\0") {
         return broken("it is not a SQLite database");
     }
