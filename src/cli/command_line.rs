@@ -233,22 +233,108 @@ fn forget_if_empty(arg: Arg) -> Arg {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::usernames::Username;
+
+    /// Every command, by its whole name, with the text behind its help.
+    fn all(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+        let path = format!("{path} {}", command.get_name());
+        let mut found: Vec<_> = command.get_subcommands().flat_map(|it| all(it, &path)).collect();
+        found.push((path.trim().to_owned(), command.clone()));
+        found
+    }
+
+    fn after_help(command: &clap::Command) -> String {
+        command.get_after_help().map(ToString::to_string).unwrap_or_default()
+    }
 
     #[test]
     fn gives_an_example_in_the_help_of_every_command() {
-        fn all(command: &clap::Command, path: &str) -> Vec<(String, String)> {
-            let path = format!("{path} {}", command.get_name());
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let mut found: Vec<_> =
-                command.get_subcommands().flat_map(|it| all(it, &path)).collect();
-            found.push((path, help));
-            found
-        }
         let all = all(&definition(), "");
         assert!(all.len() > 40, "{all:?}");
-        for (path, help) in all {
-            assert!(help.starts_with("Example") && help.contains(path.trim()), "{path}: {help}");
+        for (path, command) in all {
+            let help = after_help(&command);
+            assert!(help.starts_with("Example") && help.contains(&path), "{path}: {help}");
             assert_eq!(help.matches("Exit codes: ").count(), 1, "{path}: {help}");
+        }
+    }
+
+    #[test]
+    fn states_the_rules_wherever_a_new_name_or_password_is_given() {
+        for name in ["user add", "user rename", "user key add"] {
+            let text = help(name.split(' ').map(Into::into)).unwrap();
+            assert!(text.contains("4 to 31 visible"), "{name}: {text}");
+        }
+        let mut found = 0;
+        for (path, command) in all(&definition(), "") {
+            let policy =
+                command.get_arguments().find(|it| it.get_long() == Some("password-policy"));
+            let Some(policy) = policy else { continue };
+            let text = policy.get_help().unwrap().to_string();
+            for rule in ["6 to 255", "8 to 255", "15 to 255"] {
+                assert!(text.contains(rule), "{path}: {text}");
+            }
+            found += 1;
+        }
+        assert!(found > 3, "{found}");
+    }
+
+    /// The commands in a text, as a shell would read them up to the first redirection; none of those that need the
+    /// output of others.
+    fn typed(text: &str) -> Vec<Vec<String>> {
+        let text = text.replace("\\\n", " ");
+        let is_whole = |it: &&str| it.starts_with("vestibule ") && !it.contains("$(");
+        let lines = text.lines().map(str::trim).filter(is_whole);
+        lines.map(words).collect()
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut quote) = (vec![String::new()], None);
+        for letter in line.chars() {
+            match (letter, quote) {
+                ('\'' | '"', None) => quote = Some(letter),
+                (letter, Some(mark)) if letter == mark => quote = None,
+                ('<' | '>' | '|' | '#', None) => break,
+                (' ', None) => words.push(String::new()),
+                (letter, _) => words.last_mut().unwrap().push(letter),
+            }
+        }
+        words.retain(|it| !it.is_empty());
+        words
+    }
+
+    /// The usernames among the arguments of a command.
+    fn names(matches: &ArgMatches) -> Vec<String> {
+        if let Some((_, below)) = matches.subcommand() {
+            return names(below);
+        }
+        let name = |id| matches.try_get_one::<String>(id).ok().flatten().cloned();
+        ["name", "new_name", "sign_in"].into_iter().filter_map(name).collect()
+    }
+
+    #[test]
+    fn takes_every_example_of_the_help_and_of_the_documents() {
+        let helps = all(&definition(), "").into_iter().map(|(_, it)| after_help(&it));
+        let documents = ["README.md", "docs"].map(std::path::PathBuf::from);
+        let read = |it: &std::path::PathBuf| std::fs::read_to_string(it).unwrap();
+        let [readme, folder] = documents;
+        let pages = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+        // What is rendered from the help has the forms of the commands as well.
+        let is_page = |it: &std::path::PathBuf| {
+            it.extension().is_some_and(|it| it == "md") && !it.ends_with("commands.md")
+        };
+        let pages = pages.filter(is_page);
+        let pages: Vec<_> = pages.chain([readme]).collect();
+        let fenced = |text: String| text.split("```").skip(1).step_by(2).collect::<String>();
+        let texts = helps.chain(pages.iter().map(|it| fenced(read(it))));
+        let lines: Vec<_> = texts.flat_map(|it| typed(&it)).collect();
+        assert!(lines.len() > 100, "{}", lines.len());
+        for line in lines {
+            let read = definition().try_get_matches_from(&line);
+            let matches = read.unwrap_or_else(|err| panic!("{line:?}: {err}"));
+            for name in names(&matches) {
+                let is_address = name.parse::<std::net::IpAddr>().is_ok() || name.contains('/');
+                assert!(is_address || Username::for_sign_up(&name).is_some(), "{line:?}");
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use clap::Command;
 
 use super::database::PASSWORD_VARIABLE;
+use super::nearest::nearest;
 
 /// What the names of all settings begin with.
 const PREFIX: &str = "VESTIBULE_";
@@ -17,14 +18,18 @@ const PREFIX: &str = "VESTIBULE_";
 /// Letters that may be missing, wrong or too many in the first word of a name that is meant to be ours.
 const PREFIX_MISTAKES_MAX: usize = 2;
 
-const LISTEN: &str = "VESTIBULE_LISTEN";
-
-const ELSEWHERE_LISTEN: [&str; 6] = ["PORT", "HOST", "ADDRESS", "ADDR", "BIND", "HTTP_PORT"];
+/// What other programs call a setting, behind their own prefix, and what it is called here.
+const ELSEWHERE: [(&str, &[&str]); 3] = [
+    ("LISTEN", &["PORT", "HOST", "ADDRESS", "ADDR", "BIND", "HTTP_PORT"]),
+    ("DATABASE", &["DB", "DB_FILE", "DB_PATH", "DB_URL", "SQLITE"]),
+    ("ORIGIN", &["URL", "BASE_URL", "PUBLIC_URL", "EXTERNAL_URL", "ROOT_URL", "SITE_URL"]),
+];
 
 /// What a service can speak (Kubernetes).
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Refuses a variable that no setting of any command has, in one line that names the nearest one.
+/// Refuses a variable that no setting of any command has, in one line that says which setting may have been
+/// meant, or else where the settings are found.
 pub(super) fn check(
     command: &Command,
     variables: impl Iterator<Item = (OsString, OsString)>,
@@ -38,8 +43,12 @@ pub(super) fn check(
         .collect();
     stray.sort();
     let Some(name) = stray.first() else { return Ok(()) };
-    let nearest = nearest(name, &known);
-    Err(format!("{name:?} in the environment is no setting; the nearest is {nearest}"))
+    let advice = match (meant(name, &known), flag_without_variable(name, command)) {
+        (_, Some(flag)) => format!("{flag} has no variable, so give it as a flag"),
+        (Some(meant), None) => format!("did you mean {meant}?"),
+        (None, None) => "vestibule serve --help lists the settings".to_owned(),
+    };
+    Err(format!("{name:?} in the environment is no setting; {advice}"))
 }
 
 /// Whether a variable is one of ours, rightly spelt or not: its name begins with our prefix, whatever the
@@ -77,16 +86,37 @@ fn names(command: &Command) -> BTreeSet<String> {
     found
 }
 
-fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> &'a str {
-    let name = plain(name);
-    let word = |it: &str| it.split_once('_').map_or(String::new(), |(_, rest)| rest.to_owned());
-    // What other programs call where they listen.
-    if let Some(listen) = known.get(LISTEN).filter(|_| ELSEWHERE_LISTEN.contains(&&*word(&name))) {
-        return listen;
+/// The setting that a name may be meant for; `None`: none is near.
+fn meant<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let words = words(name);
+    let setting = |it: &'a String| it.strip_prefix(PREFIX).unwrap_or_default();
+    let elsewhere = ELSEWHERE.iter().find(|(_, names)| names.contains(&&*words));
+    let word = match elsewhere {
+        Some((word, _)) => word,
+        None => nearest(&words, known.iter().map(setting)).or_else(|| {
+            // As in LISTEN_PORT and DATABASE_URL.
+            let begins = |it: &&str| {
+                words.strip_prefix(it).is_some_and(|rest| rest.starts_with('_')) && !it.is_empty()
+            };
+            known.iter().map(setting).filter(begins).max_by_key(|it| it.len())
+        })?,
+    };
+    known.get(&format!("{PREFIX}{word}")).map(String::as_str)
+}
+
+/// The flag of some command that has this name and is no variable.
+fn flag_without_variable(name: &str, command: &Command) -> Option<String> {
+    let flag = words(name).replace('_', "-").to_lowercase();
+    fn has(command: &Command, flag: &str) -> bool {
+        let is_it = |arg: &clap::Arg| arg.get_long() == Some(flag) && arg.get_env().is_none();
+        command.get_arguments().any(is_it) || command.get_subcommands().any(|it| has(it, flag))
     }
-    let likeness = |it: &&String| strsim::jaro(&word(&name), &word(it));
-    let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    nearest.expect("there are settings")
+    has(command, &flag).then(|| format!("--{flag}"))
+}
+
+/// A name without the prefix of all settings, as a setting would be written.
+fn words(name: &str) -> String {
+    plain(name).split_once('_').map_or(String::new(), |(_, rest)| rest.to_owned())
 }
 
 /// Whether Kubernetes, or Docker in its place, has set the variable to tell where a service is: one that
@@ -158,7 +188,8 @@ mod tests {
             ("VESTIBULE_DATABASE_PASWORD", "VESTIBULE_DATABASE_PASSWORD"),
             ("VESTIBULE_signup", "VESTIBULE_SIGNUP"),
             ("VESTIBULE_LISTEN_PORT", "VESTIBULE_LISTEN"),
-            ("VESTIBULE_", "VESTIBULE_"),
+            ("VESTIBULE_DATABASE_URL", "VESTIBULE_DATABASE"),
+            ("VESTIBULE_BASE_URL", "VESTIBULE_ORIGIN"),
             ("vestibule_signup", "VESTIBULE_SIGNUP"),
             ("Vestibule_Sign_Up", "VESTIBULE_SIGNUP"),
             ("VESTIBULE-SIGNUP", "VESTIBULE_SIGNUP"),
@@ -170,12 +201,28 @@ mod tests {
             ("VESTIBULES_DATABASE", "VESTIBULE_DATABASE"),
             ("VESTIBULE_PORT", "VESTIBULE_LISTEN"),
             ("vestibule_host", "VESTIBULE_LISTEN"),
-            ("VESTIBULE_SERVICE_HOST", "VESTIBULE_"),
         ] {
             let told = refusal(&[("PATH", "/bin"), (name, "8080")]).unwrap_or_default();
-            let quoted = format!("{name:?} in the environment is no setting");
-            assert!(told.starts_with(&quoted) && told.contains(expected), "{name}: {told}");
-            assert!(told.lines().count() == 1, "{told}");
+            let expected =
+                format!("{name:?} in the environment is no setting; did you mean {expected}?");
+            assert_eq!(told, expected);
+        }
+    }
+
+    #[test]
+    fn suggests_no_setting_that_is_not_near() {
+        for (name, expected) in [
+            ("VESTIBULE_UPSTREAM", "--upstream has no variable, so give it as a flag"),
+            ("VESTIBULE_SIGN_IN", "--sign-in has no variable, so give it as a flag"),
+            ("VESTIBULE_GUARD", "--guard has no variable, so give it as a flag"),
+            ("VESTIBULE_", "vestibule serve --help lists the settings"),
+            ("VESTIBULE_SERVICE_HOST", "vestibule serve --help lists the settings"),
+            ("VESTIBULE_SECRET_KEY", "vestibule serve --help lists the settings"),
+            ("VESTIBULE_TLS_CERT", "vestibule serve --help lists the settings"),
+            ("VESTIBULE_X", "vestibule serve --help lists the settings"),
+        ] {
+            let told = refusal(&[(name, "x")]).unwrap_or_default();
+            assert_eq!(told, format!("{name:?} in the environment is no setting; {expected}"));
         }
     }
 

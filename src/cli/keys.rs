@@ -36,7 +36,8 @@ pub enum KeyAction {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// The provider, a colon, and the ID there; for a sign-in name, username: and the name.
+        /// The provider, a colon, and the ID there; for a sign-in name, username: and the name, of 4 to 31
+        /// visible characters, with no space at either end.
         #[arg(value_name = "PROVIDER:ID")]
         key: String,
     },

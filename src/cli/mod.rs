@@ -185,9 +185,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
             # ask it as an unauthenticated client: pages, forms, scripts, sockets, forged headers\n  \
             vestibule doctor https://app.example.com\n  \
-            # also try two more paths, and what the app receives when ann has signed in\n  \
+            # also try two more paths, and what the app receives when anna has signed in\n  \
             vestibule doctor https://app.example.com --path /metrics,/ws \\\n    \
-            --sign-in ann --origin https://auth.example.com < password\n  \
+            --sign-in anna --origin https://auth.example.com < password\n  \
             # before DNS points there, with a private certificate authority\n  \
             vestibule doctor https://app.test --ca ca.pem --resolve app.test:443:10.0.0.5 \\\n    \
             --resolve auth.test:443:10.0.0.5\n\n\

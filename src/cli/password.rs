@@ -11,7 +11,8 @@ use crate::base::password::Password;
 /// Which passwords are accepted, as on the sign-up page.
 #[derive(Args)]
 pub struct PasswordArgs {
-    /// Rules for the password: seed, standard or nist, as for serve.
+    /// Rules for the password, as for serve: seed (6 to 255 characters), standard (8 to 255, not a common
+    /// password, not the username) or nist (15 to 255, otherwise as standard).
     #[arg(long, env = "VESTIBULE_PASSWORD_POLICY", value_name = "POLICY")]
     #[arg(value_parser = policy, default_value = "standard")]
     password_policy: Policy,

@@ -38,7 +38,7 @@ pub struct ProxyArgs {
 
     /// Apps to guard, comma-separated.
     #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
-    #[arg(value_delimiter = ',', required_unless_present = "same_host")]
+    #[arg(value_delimiter = ',', required_unless_present_any = ["same_host", "guard"])]
     app: Vec<Origin>,
 
     /// The sign-in is on the host of your own app: the addresses of vestibule go to vestibule, and all others to
@@ -141,7 +141,9 @@ impl ProxyArgs {
             (true, 1) => Ok(()),
             (true, _) => Err("--same-host is for one app; give one --upstream".to_owned()),
             (false, _) if !self.guard.is_empty() => {
-                Err("--guard is for an app on the host of the sign-in: say --same-host".to_owned())
+                Err("--guard needs --same-host, for an app on the host of the sign-in; an --app on a host of its \
+                     own is guarded as a whole"
+                    .to_owned())
             }
             (false, _) if apps == addresses => Ok(()),
             (false, _) => Err(format!(

@@ -189,6 +189,17 @@ fn reads_the_settings_that_serve_has_from_the_same_environment() {
 }
 
 #[test]
+fn says_what_guarded_paths_need() {
+    let flags = ["proxy-config", "nginx", "--origin=https://example.com", "--guard=/admin"];
+    for app in [None, Some("--app=https://example.com:8443")] {
+        let output = vestibule(&[&flags[..], app.as_slice()].concat()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.starts_with("vestibule: --guard needs --same-host"), "{text}");
+        assert_eq!((text.lines().count(), output.status.code()), (1, Some(2)));
+    }
+}
+
+#[test]
 fn prints_nothing_that_could_not_work() {
     for (proxy, flags, advice) in [
         ("nginx", &["--origin=http://auth.example.com"][..], "https"),
