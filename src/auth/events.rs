@@ -104,8 +104,10 @@ events! {
     CheckDenied = "check_denied", Limited;
     /// A check for a proxy was not answered; `reason` says why.
     CheckRefused = "check_refused", Limited;
-    /// A request from another site was refused.
+    /// A request from another site was refused: `origin` is what it named, `expected` is this site.
     CsrfReject = "csrf_reject", Limited;
+    /// The address to go to after signing in was not allowed and left out; `hint` says what would allow it.
+    NextRefused = "next_refused", Never;
     /// A request was malformed or exceeded a limit.
     BadRequest = "bad_request", Limited;
     /// A request was refused because too many were waiting.
@@ -160,7 +162,7 @@ events! {
     Backup = "backup", Always;
     /// The operator restored a backup.
     Restore = "restore", Always;
-    /// A server started, with these settings.
+    /// A server started, with these settings; those that are left out have their defaults.
     Settings = "settings", Always;
     /// The clock was set back.
     ClockWentBack = "clock_went_back", Always;

@@ -106,11 +106,11 @@ fn meant<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
 
 /// The flag of some command that has this name and is no variable.
 fn flag_without_variable(name: &str, command: &Command) -> Option<String> {
-    let flag = words(name).replace('_', "-").to_lowercase();
     fn has(command: &Command, flag: &str) -> bool {
         let is_it = |arg: &clap::Arg| arg.get_long() == Some(flag) && arg.get_env().is_none();
         command.get_arguments().any(is_it) || command.get_subcommands().any(|it| has(it, flag))
     }
+    let flag = words(name).replace('_', "-").to_lowercase();
     has(command, &flag).then(|| format!("--{flag}"))
 }
 

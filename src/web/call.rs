@@ -1,5 +1,6 @@
 //! What a handler is given, a request with its fields and the moment, and the ways to answer it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Deref;
 
@@ -90,14 +91,37 @@ impl<'a> Call<'a> {
         self.request.wants()
     }
 
-    pub(super) fn field(&self, name: &str) -> Option<std::borrow::Cow<'a, str>> {
+    pub(super) fn field(&self, name: &str) -> Option<Cow<'a, str>> {
         self.fields.field(name)
     }
 
     /// Where to go after signing in. `None`: the request does not say, or the address is not allowed.
     pub(super) fn next(&self) -> Option<Target> {
-        let asked = NEXT_NAMES.iter().find_map(|name| self.field(name));
-        asked.and_then(|address| self.site.allowed.target(&address))
+        self.asked_next().and_then(|address| self.site.allowed.target(&address))
+    }
+
+    fn asked_next(&self) -> Option<Cow<'a, str>> {
+        NEXT_NAMES.iter().find_map(|name| self.field(name))
+    }
+
+    /// Logs that the request names an address to go to that is not allowed, if so.
+    pub(super) fn noting_refused_next(&self, response: Response) -> Response {
+        match self.asked_next().filter(|it| !it.is_empty()) {
+            Some(address) => self.noting_refused(response, &address),
+            None => response,
+        }
+    }
+
+    /// Logs that a redirect to an address is refused, if it is: an event of its own, or, where the response has
+    /// another one, a field of that.
+    pub(super) fn noting_refused(&self, mut response: Response, address: &str) -> Response {
+        let Some(refused) = self.site.allowed.refusal(address) else { return response };
+        if response.note == Note::default() {
+            let note = Note::of(Event::NextRefused).with("reason", refused.reason);
+            return response.noting(note.with("origin", refused.origin).with("hint", refused.hint));
+        }
+        response.note.fields.push(("next_refused", refused.origin));
+        response
     }
 
     /// The client address: the peer's, or the one that a trusted proxy reports.
@@ -194,8 +218,7 @@ impl<'a> Call<'a> {
     /// keeps in memory for the Back button, which Chromium does in spite of `no-store`. `Clear-Site-Data`
     /// is limited to this part, as the part for cookies would delete those of other hosts of the domain.
     pub(super) fn forget(&self, response: Response) -> Response {
-        let response = response.with("Set-Cookie", self.site.cookie.clear());
-        response.with("Clear-Site-Data", "\"cache\"")
+        forget_pages(response.with("Set-Cookie", self.site.cookie.clear()))
     }
 
     /// Removes Lucia's cookie from a browser that has ours from now on.
@@ -257,6 +280,11 @@ impl<'a> SignedInCall<'a> {
     pub(super) fn note(&self, event: Event) -> Note {
         note_of(event, self.user(), self.session())
     }
+}
+
+/// Removes the pages that a browser keeps in memory.
+pub(super) fn forget_pages(response: Response) -> Response {
+    response.with("Clear-Site-Data", "\"cache\"")
 }
 
 /// An event about this user in this session.

@@ -43,21 +43,99 @@ pub fn is_cross_origin(request: &Request, rule: &Rule) -> bool {
     }
 }
 
+/// Why a request counts as another site's, for the operator's log. It holds no path and no query.
+#[derive(PartialEq, Eq, Debug)]
+pub struct OriginMismatch {
+    /// In one word, what differs.
+    pub reason: &'static str,
+    /// The origin that the request names; `none`, `null` or `unreadable` if that is what it says.
+    pub origin: String,
+    /// The origin that it should have named.
+    pub expected: String,
+    /// What the operator can do if the request was legitimate.
+    pub hint: &'static str,
+}
+
+/// Why a request is refused that [`is_cross_origin`] is true of.
+pub fn mismatch(request: &Request, rule: &Rule) -> OriginMismatch {
+    let sent = request.value("origin").or_else(|| request.value("referer"));
+    let origin = sent.and_then(Origin::of);
+    let is_repeated =
+        ["sec-fetch-site", "origin", "referer"].into_iter().any(|name| request.repeats(name));
+    let expected = rule.own.clone().or_else(|| addressed(request, origin.as_ref()));
+    let (reason, hint) = match (&origin, &expected) {
+        _ if is_repeated => {
+            ("repeated", "a proxy must not add a second Origin, Referer or Sec-Fetch-Site")
+        }
+        (Some(origin), Some(expected)) => difference(origin, expected, rule),
+        (Some(_), None) => ("no_host", "let the proxy pass Host on, and set --origin"),
+        (None, _) => silence(sent),
+    };
+    let text = |it: Option<Origin>, otherwise: &str| {
+        it.map_or_else(|| otherwise.to_owned(), |it| it.to_string())
+    };
+    let otherwise = match sent {
+        None => "none",
+        Some("null") => "null",
+        Some(_) => "unreadable",
+    };
+    OriginMismatch {
+        reason,
+        origin: text(origin, otherwise),
+        expected: text(expected, "none"),
+        hint,
+    }
+}
+
+/// In what another origin differs from the site's, and what to do if it is the site's.
+fn difference(origin: &Origin, expected: &Origin, rule: &Rule) -> (&'static str, &'static str) {
+    let is_configured = rule.own.is_some();
+    if origin == expected {
+        ("cross_site", "the browser says that a page of another site caused it")
+    } else if !is_configured {
+        ("other_host", "behind a proxy, set --origin to where browsers reach the site")
+    } else if origin.host() != expected.host() {
+        (
+            "other_host",
+            "correct --origin if browsers reach this site there; for pages of yours that may send forms here, \
+             there is --trusted-origin",
+        )
+    } else if origin.is_https() != expected.is_https() {
+        ("other_scheme", "let browsers use the scheme of --origin, or correct --origin")
+    } else {
+        ("other_port", "let browsers use the port of --origin, or correct --origin")
+    }
+}
+
+/// What it means that a request names no origin.
+fn silence(sent: Option<&str>) -> (&'static str, &'static str) {
+    match sent {
+        None => (
+            "no_origin",
+            "--strict-origin refuses requests that name no origin, such as those of scripts",
+        ),
+        Some("null") => (
+            "no_origin",
+            "a proxy that adds Referrer-Policy: no-referrer makes browsers send null, and so does a sandboxed frame",
+        ),
+        Some(_) => ("no_origin", "what the request names is no http or https origin"),
+    }
+}
+
+/// The origin that a request is addressed to by its `Host`, with the scheme of `other`, which also implies the
+/// default port: the connection itself does not tell whether TLS ended at a proxy.
+fn addressed(request: &Request, other: Option<&Origin>) -> Option<Origin> {
+    let host = request.value("host").filter(|_| !request.repeats("host"))?;
+    let scheme = if other.is_some_and(Origin::is_https) { "https" } else { "http" };
+    Origin::parse(&format!("{scheme}://{host}"))
+}
+
 fn is_ours(origin: &Origin, request: &Request, rule: &Rule) -> bool {
     rule.trusted.contains(origin)
         || match &rule.own {
             Some(own) => own == origin,
-            None => is_addressed(origin, request),
+            None => addressed(request, Some(origin)).as_ref() == Some(origin),
         }
-}
-
-/// Whether the request is addressed to this origin by its `Host`. Default ports are implied by the
-/// scheme of the origin, as the connection itself does not tell whether TLS ended at a proxy.
-fn is_addressed(origin: &Origin, request: &Request) -> bool {
-    let Some(host) = request.value("host") else { return false };
-    let scheme = if origin.is_https() { "https" } else { "http" };
-    !request.repeats("host")
-        && Origin::parse(&format!("{scheme}://{host}")).as_ref() == Some(origin)
 }
 
 #[cfg(test)]
@@ -77,17 +155,20 @@ mod tests {
         Rule { own: Some(origin("https://auth.example.com")), ..Rule::default() }
     }
 
-    fn foreign(rule: &Rule, headers: &[(&str, &str)]) -> bool {
+    fn posted(headers: &[(&str, &str)]) -> Request {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let request = Request {
+        Request {
             method: Method::Post,
             path: "/login".to_owned(),
             query: String::new(),
             headers: headers.iter().map(owned).collect(),
             body: Vec::new(),
             peer: None,
-        };
-        is_cross_origin(&request, rule)
+        }
+    }
+
+    fn foreign(rule: &Rule, headers: &[(&str, &str)]) -> bool {
+        is_cross_origin(&posted(headers), rule)
     }
 
     #[test]
@@ -190,6 +271,60 @@ mod tests {
         assert!(!foreign(&rule, &[("Origin", "https://app.example.com")]));
         assert!(foreign(&rule, &[cross, ("Origin", "https://evil.example")]));
         assert!(foreign(&rule, &[cross]));
+    }
+
+    #[test]
+    fn tells_the_operator_in_what_an_origin_differs_and_nothing_of_the_path() {
+        let bare = Rule::default();
+        let ours = of_example();
+        let host = ("Host", "auth.example.com");
+        for (rule, headers, expected) in [
+            (
+                &ours,
+                &[("Origin", "http://auth.example.com")][..],
+                "other_scheme http://auth.example.com",
+            ),
+            (
+                &ours,
+                &[("Origin", "https://auth.example.com:8443")],
+                "other_port https://auth.example.com:8443",
+            ),
+            (
+                &ours,
+                &[("Referer", "https://evil.example/a?token=x#y")],
+                "other_host https://evil.example",
+            ),
+            (&ours, &[("Origin", "null")], "no_origin null"),
+            (&ours, &[("Origin", "https://ann:secret@")], "no_origin unreadable"),
+            (&ours, &[("Sec-Fetch-Site", "cross-site")], "no_origin none"),
+            (
+                &ours,
+                &[("Sec-Fetch-Site", "cross-site"), ("Origin", "https://auth.example.com")],
+                "cross_site https://auth.example.com",
+            ),
+            (
+                &ours,
+                &[("Origin", "https://a.test"), ("Origin", "https://b.test")],
+                "repeated https://a.test",
+            ),
+            (&bare, &[host, ("Origin", "https://app.test")], "other_host https://app.test"),
+            (&bare, &[("Origin", "https://app.test")], "no_host https://app.test"),
+        ] {
+            let told = mismatch(&posted(headers), rule);
+            assert_eq!(format!("{} {}", told.reason, told.origin), expected);
+            let own = rule
+                .own
+                .as_ref()
+                .map_or("https://auth.example.com".to_owned(), ToString::to_string);
+            let is_known = told.reason != "no_host";
+            assert_eq!(
+                told.expected,
+                if is_known { own } else { "none".to_owned() },
+                "{headers:?}"
+            );
+            assert!((20..200).contains(&told.hint.len()), "{told:?}");
+            assert!(foreign(rule, headers), "{headers:?}");
+        }
     }
 
     #[test]

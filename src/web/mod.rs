@@ -313,8 +313,12 @@ impl Site {
     }
 
     fn unauthenticated(&self, request: &Request) -> Response {
+        self.challenge(request, |t| t.unauthorized)
+    }
+
+    fn challenge(&self, request: &Request, say: MessageKey) -> Response {
         // RFC 9110 § 15.5.2 requires the header; browsers do not prompt for this scheme.
-        self.problem(request, 401, |t| t.unauthorized).with("WWW-Authenticate", "Bearer")
+        self.problem(request, 401, say).with("WWW-Authenticate", "Bearer")
     }
 
     /// The response after a failure of the store; the cause goes to the log alone.

@@ -48,6 +48,24 @@ impl Target {
     }
 }
 
+/// Why a redirect to an address is refused, for the operator's log. It holds no path and no query.
+#[derive(PartialEq, Eq, Debug)]
+pub struct TargetRefusal {
+    /// In one word, what is wrong.
+    pub reason: &'static str,
+    /// The origin of the address; `none` if it has none.
+    pub origin: String,
+    /// What would allow it.
+    pub hint: String,
+}
+
+impl TargetRefusal {
+    fn new(reason: &'static str, origin: Option<&Origin>, hint: impl Into<String>) -> Self {
+        let origin = origin.map_or_else(|| "none".to_owned(), ToString::to_string);
+        Self { reason, origin, hint: hint.into() }
+    }
+}
+
 impl Allowed {
     /// The target in a request. `None` if it cannot be parsed or is not allowed.
     pub fn target(&self, text: &str) -> Option<Target> {
@@ -78,6 +96,63 @@ impl Allowed {
         }
         let origin = (!is_own).then(|| origin.to_string());
         Some(Target { address: url.into(), origin })
+    }
+
+    /// Why there is no target in a text. `None`: there is one.
+    pub fn refusal(&self, text: &str) -> Option<TargetRefusal> {
+        if self.target(text).is_some() {
+            return None;
+        }
+        let url = Url::parse(text).ok();
+        let Some(origin) = url.as_ref().and_then(Origin::of_url) else {
+            let hint = "only a path of this site and the URL of an app are followed";
+            return Some(TargetRefusal::new("malformed", None, hint));
+        };
+        let refused = |reason, hint: String| Some(TargetRefusal::new(reason, Some(&origin), hint));
+        let app = format!("--app {origin}");
+        match self.namesake(&origin) {
+            Some(known) if known == origin => refused(
+                "malformed",
+                "the address is longer or written otherwise than browsers do".to_owned(),
+            ),
+            Some(known) if known.is_https() != origin.is_https() => {
+                let hint = format!(
+                    "it is {known}; let the proxy set X-Forwarded-Proto, or the whole X-Original-URL"
+                );
+                refused("other_scheme", hint)
+            }
+            Some(_) => refused("other_port", format!("if it is yours, allow it with {app}")),
+            None if self.own.is_none() => {
+                refused("unknown_host", format!("if it is yours, allow it with --origin and {app}"))
+            }
+            None if self.reaches(origin.host()) => {
+                refused("unknown_host", format!("if it is yours, allow it with {app}"))
+            }
+            None => {
+                let hint = format!(
+                    "if it is yours, allow it with {app} and the --cookie-domain above both hosts"
+                );
+                refused("unknown_host", hint)
+            }
+        }
+    }
+
+    /// The allowed site on the host of this origin, if there is one, whatever its scheme and port.
+    fn namesake(&self, origin: &Origin) -> Option<Origin> {
+        let known = || self.own.iter().chain(&self.apps).filter(|it| it.host() == origin.host());
+        let found = known().find(|it| *it == origin).or_else(|| known().next());
+        found.cloned().or_else(|| match self.apps[..] {
+            [] if self.reaches(origin.host()) => {
+                Origin::parse(&format!("https://{}", origin.host()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether browsers send the session cookie to this host.
+    fn reaches(&self, host: &str) -> bool {
+        self.own.as_ref().is_some_and(|it| it.host() == host)
+            || self.domain.as_ref().is_some_and(|it| it.covers(host))
     }
 
     fn is_app(&self, origin: &Origin) -> bool {
@@ -209,6 +284,61 @@ mod tests {
         let own = Allowed { own: Some(origin("http://127.0.0.1:8080")), ..plain };
         assert!(at(&own, "http://127.0.0.1:8080/account").is_some());
         assert!(at(&own, "http://127.0.0.1:8081/account").is_none());
+    }
+
+    #[test]
+    fn tells_the_operator_what_was_refused_and_which_setting_would_allow_it() {
+        let of_site =
+            || Allowed { own: Some(origin("https://auth.example.com")), ..Allowed::default() };
+        for (allowed, text, expected) in [
+            (of_apps(), "http://app.example.com/x?token=y", ("other_scheme", "X-Forwarded-Proto")),
+            (of_domain(), "http://new.example.com/", ("other_scheme", "X-Forwarded-Proto")),
+            (
+                of_apps(),
+                "https://app.example.com:8443/",
+                ("other_port", "--app https://app.example.com:8443"),
+            ),
+            (
+                of_domain(),
+                "https://new.example.com:81/",
+                ("other_port", "--app https://new.example.com:81"),
+            ),
+            (
+                of_apps(),
+                "https://new.example.com/",
+                ("unknown_host", "with --app https://new.example.com"),
+            ),
+            (
+                of_domain(),
+                "https://e.com/a?b",
+                ("unknown_host", "--app https://e.com and the --cookie-domain"),
+            ),
+            (of_site(), "https://app.example.com", ("unknown_host", "and the --cookie-domain")),
+            (
+                Allowed::default(),
+                "https://e.com/",
+                ("unknown_host", "--origin and --app https://e.com"),
+            ),
+            (of_apps(), "//e.com", ("malformed", "only a path")),
+            (of_apps(), "javascript:alert(1)", ("malformed", "only a path")),
+            (of_apps(), "https://ann:pw@app.example.com/", ("malformed", "written otherwise")),
+        ] {
+            let told = allowed.refusal(text).unwrap();
+            assert!(
+                told.reason == expected.0 && told.hint.contains(expected.1),
+                "{text}: {told:?}"
+            );
+            let said = format!("{told:?}");
+            assert!(
+                !said.contains("token") && !said.contains("pw") && told.hint.len() < 250,
+                "{said}"
+            );
+        }
+        assert_eq!(of_apps().refusal("/account"), None);
+        for allowed in [of_domain(), of_apps(), Allowed::default()] {
+            let told = corpus().iter().filter(|it| allowed.refusal(it).is_none()).count();
+            assert_eq!(told, 0, "every refused address is told");
+        }
     }
 
     #[test]

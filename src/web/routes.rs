@@ -4,7 +4,7 @@
 //! a test) all follow from it. The check endpoints for reverse proxies follow other rules and have a table
 //! of their own: [`forward_auth::checks`].
 
-use super::call::{Answered, Call, SignedInCall};
+use super::call::{Answered, Call, SignedInCall, forget_pages};
 use super::handlers::{
     access_tokens, account, activity, assets, forward_auth, health, profile, reauthentication,
     reset_password, session, sessions, sign_in,
@@ -14,6 +14,7 @@ use super::{Lane, Site};
 use crate::auth::events::Event;
 use crate::auth::password_policy;
 use crate::base::clock::Moment;
+use crate::web::cross_origin::{self, OriginMismatch};
 use crate::web::handlers::forward_auth::Alias;
 use crate::web::http::{Method, Note, Request, Response, Unreadable, Wants};
 
@@ -35,6 +36,7 @@ pub(super) const ROUTES: &[Route] = &[
         .refusing(&[401, 422, 429]),
     button("/logout", SignedIn(sign_in::sign_out))
         .hiding_cross_origin()
+        .done_without_session()
         .writing(Shape::Done("signed_in", "boolean"), &[]),
     form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit))
         .hashing(Hashes::If(reset_password::hashes))
@@ -120,8 +122,7 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) methods: Methods,
     hashes: Hashes,
-    /// Without a session, `GET` is answered with 401 instead of a redirect to the sign-in page.
-    is_without_redirect: bool,
+    without_session: WithoutSession,
     /// A request from another site gets 401, as without a session, which is what Lucia's guide does.
     hides_cross_origin: bool,
     /// Whether it serves to set up and monitor the site, and visitors do not need it.
@@ -152,6 +153,17 @@ pub(super) enum Handler {
 }
 
 use Handler::{Anyone, SignedIn};
+
+/// The answer of a route for signed-in users to a request without a session.
+#[derive(Clone, Copy)]
+enum WithoutSession {
+    /// `GET` redirects to the sign-in page; `POST` is answered with 401.
+    SignInFirst,
+    /// 401.
+    Refused,
+    /// 401, as what was asked for is so already; a browser gets a page that says so.
+    Done,
+}
 
 /// Whether a POST hashes a password, as far as the request tells.
 #[derive(Clone, Copy)]
@@ -185,18 +197,15 @@ const fn any(path: &'static str, lead: Handler) -> Route {
 }
 
 const fn route(path: &'static str, methods: Methods) -> Route {
-    let (is_without_redirect, hides_cross_origin, is_for_operators) = (false, false, false);
-    let (hashes, when) = (Hashes::Never, None);
-    let json = JsonResponses::NONE;
     Route {
         path,
         methods,
-        hashes,
-        is_without_redirect,
-        hides_cross_origin,
-        is_for_operators,
-        json,
-        when,
+        hashes: Hashes::Never,
+        without_session: WithoutSession::SignInFirst,
+        hides_cross_origin: false,
+        is_for_operators: false,
+        json: JsonResponses::NONE,
+        when: None,
     }
 }
 
@@ -207,7 +216,12 @@ impl Route {
     }
 
     const fn without_redirect(mut self) -> Self {
-        self.is_without_redirect = true;
+        self.without_session = WithoutSession::Refused;
+        self
+    }
+
+    const fn done_without_session(mut self) -> Self {
+        self.without_session = WithoutSession::Done;
         self
     }
 
@@ -300,10 +314,12 @@ fn run(handler: &Handler, route: &Route, call: Call<'_>) -> Answered {
 
 fn refuse_unauthenticated(call: &Call<'_>, route: &Route) -> Response {
     let is_page = call.request.method != Method::Post && call.wants() != Wants::Json;
-    if is_page && !route.is_without_redirect {
-        call.site.redirect("/login")
-    } else {
-        call.unauthenticated()
+    match route.without_session {
+        WithoutSession::SignInFirst if is_page => call.site.redirect("/login"),
+        WithoutSession::Done if call.wants() == Wants::Html => {
+            forget_pages(call.site.challenge(call.request, |t| t.signed_out))
+        }
+        _ => call.unauthenticated(),
     }
 }
 
@@ -314,7 +330,10 @@ fn refuse_cross_origin(call: &Call<'_>, route: Option<&Route>) -> Response {
     } else {
         call.problem(403, |t| t.foreign)
     };
-    response.noting(Note::of(Event::CsrfReject))
+    let OriginMismatch { reason, origin, expected, hint } =
+        cross_origin::mismatch(call.request, &call.site.settings.rule);
+    let note = Note::of(Event::CsrfReject).with("reason", reason).with("origin", origin);
+    response.noting(note.with("expected", expected).with("hint", hint))
 }
 
 fn unreadable(call: &Call<'_>, why: Unreadable) -> Response {

@@ -80,6 +80,22 @@ export async function register(check, browser) {
             assert.equal(await visitor.path(), "/");
         });
 
+        flow("leaves somebody signed out whose session has ended before they sign out", async (visitor, page) => {
+            const username = somebody();
+            await visitor.signUp(username);
+            await visitor.open("/");
+            const other = await visit(browser, site);
+            await other.open("/login");
+            await other.send({ username, password: PASSWORD });
+            await other.open("/account/sessions");
+            await other.click(`${formTo("/account/sessions/end-others")} button`);
+            await other.leave();
+            await visitor.click(`${formTo("/logout")} button`);
+            assert.equal(await page.textContent("h1"), "Signed out");
+            await visitor.click("main a");
+            assert.equal(await visitor.path(), "/login");
+        });
+
         flow("makes one account and stays signed in when the button is clicked twice", async (visitor, page) => {
             for (const delay of [0, 10, 60]) {
                 const username = somebody();

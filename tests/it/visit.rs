@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use vestibule::base::clock::Moment;
 use vestibule::base::origin::{Domain, Origin};
 use vestibule::base::password::{Cost, Hasher};
+use vestibule::server::log;
 use vestibule::store::{Error, Patience, Store};
 use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::{Method, Request, Response};
@@ -214,4 +215,10 @@ pub fn plain(answer: &Response) -> (u16, &str) {
 /// Status and `Location` of an answer.
 pub fn way(answer: &Response) -> (u16, Option<&str>) {
     (answer.status, answer.value("Location"))
+}
+
+/// The event of an answer, with its fields as the log writes them.
+pub fn told(answer: &Response) -> String {
+    let fields: Vec<_> = answer.note.fields.iter().map(|(name, it)| (*name, &**it)).collect();
+    format!("{} {}", answer.note.event.name(), log::fields(&fields))
 }

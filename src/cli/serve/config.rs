@@ -54,36 +54,48 @@ impl Config {
         )
     }
 
-    /// What the log and the audit trail say about the settings at start: those that matter for
-    /// security.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let Settings { rule, rules, prefix, .. } = &self.web;
-        let domain = self.web.cookie_domain.as_ref();
-        let Periods { active, idle, absolute, most, .. } = rules.periods;
-        let list =
-            |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(",") };
-        let proxies = self.server.limits.trusted_proxies.iter().map(ToString::to_string);
-        vec![
-            ("origin", rule.own.as_ref().map_or("none".to_owned(), |it| format!("{it}{prefix}"))),
-            ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
-            ("strict_origin", rule.strict.to_string()),
-            ("app", list(self.web.apps.iter().map(ToString::to_string).collect())),
-            ("alias", list(self.web.aliases.iter().map(|it| it.as_str().to_owned()).collect())),
-            ("identity_header", self.web.identity.all().join(",")),
-            ("basic_auth", self.web.basic_auth.to_string()),
-            ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
-            ("trusted_proxy", list(proxies.collect())),
-            ("signup", format!("{:?}", self.web.sign_ups).to_lowercase()),
-            ("name_rest", written(rules.rest.length())),
-            ("password_policy", self.web.policy().name().to_owned()),
-            ("active", written(active)),
-            ("idle", written(idle)),
-            ("absolute", written(absolute)),
-            ("sessions_per_user", most.to_string()),
-            ("throttle_free", rules.limits.free.to_string()),
-            ("throttle_wait", written(rules.limits.wait_max)),
-        ]
+    /// What both logs say about the settings at start: [`SAID_ALWAYS`], and whatever differs from its default.
+    pub fn facts_at_start(&self) -> Vec<(&'static str, String)> {
+        let defaults = facts(&Settings::default());
+        let is_said = |fact: &(&str, _)| SAID_ALWAYS.contains(&fact.0);
+        self.facts().into_iter().filter(|it| is_said(it) || !defaults.contains(it)).collect()
     }
+
+    /// The settings that matter for security.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        facts(&self.web)
+    }
+}
+
+/// Who can reach the site under which name, and who can have an account there: each start says it.
+const SAID_ALWAYS: [&str; 5] =
+    ["origin", "cookie_domain", "trusted_proxy", "signup", "password_policy"];
+
+fn facts(web: &Settings) -> Vec<(&'static str, String)> {
+    let Settings { rule, rules, prefix, .. } = web;
+    let domain = web.cookie_domain.as_ref();
+    let Periods { active, idle, absolute, most, .. } = rules.periods;
+    let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(",") };
+    vec![
+        ("origin", rule.own.as_ref().map_or("none".to_owned(), |it| format!("{it}{prefix}"))),
+        ("trusted_origin", list(rule.trusted.iter().map(ToString::to_string).collect())),
+        ("strict_origin", rule.strict.to_string()),
+        ("app", list(web.apps.iter().map(ToString::to_string).collect())),
+        ("alias", list(web.aliases.iter().map(|it| it.as_str().to_owned()).collect())),
+        ("identity_header", web.identity.all().join(",")),
+        ("basic_auth", web.basic_auth.to_string()),
+        ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
+        ("trusted_proxy", list(web.trusted_proxies.iter().map(ToString::to_string).collect())),
+        ("signup", format!("{:?}", web.sign_ups).to_lowercase()),
+        ("name_rest", written(rules.rest.length())),
+        ("password_policy", web.policy().name().to_owned()),
+        ("active", written(active)),
+        ("idle", written(idle)),
+        ("absolute", written(absolute)),
+        ("sessions_per_user", most.to_string()),
+        ("throttle_free", rules.limits.free.to_string()),
+        ("throttle_wait", written(rules.limits.wait_max)),
+    ]
 }
 
 impl ServeArgs {
@@ -302,9 +314,33 @@ mod tests {
         for (name, value) in [("name_rest", "365d"), ("active", "1d"), ("throttle_wait", "30m")] {
             assert!(told.contains(&(name, value.to_owned())), "{told:?}");
         }
+        assert_eq!(told, facts(&Settings::default()), "what each start leaves out");
         let config = check(&["--origin=https://auth.example.com"]).unwrap();
         assert_eq!(config.web.policy(), Policy::Standard);
         assert!(config.server.limits.workers >= 2 && config.server.limits.hashers >= 1);
+    }
+
+    #[test]
+    fn says_at_start_who_can_reach_it_and_what_is_not_as_usual() {
+        let told = |flags: &[&str]| {
+            let all = check(flags).unwrap().facts_at_start();
+            all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            told(&[]),
+            "origin=none cookie_domain=none trusted_proxy=none signup=open password_policy=seed"
+        );
+        assert_eq!(
+            told(&[
+                "--origin=https://auth.example.com",
+                "--trusted-proxy=127.0.0.1",
+                "--active=48h",
+                "--idle=14d",
+                "--basic-auth",
+            ]),
+            "origin=https://auth.example.com basic_auth=true cookie_domain=none trusted_proxy=127.0.0.1/32 \
+             signup=open password_policy=standard active=2d"
+        );
     }
 
     #[test]

@@ -400,7 +400,7 @@ impl Opening {
         Self {
             database: place(&config.database),
             made: is_new.then(|| made(&config.database)),
-            settings: config.facts(),
+            settings: config.facts_at_start(),
             wide_proxies: config.wide_proxies(),
             warning: config.warning(),
         }

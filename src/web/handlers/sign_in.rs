@@ -50,11 +50,11 @@ pub(in crate::web) fn show_sign_in(call: &Call<'_>) -> Answered {
 }
 
 pub(in crate::web) fn sign_up(call: &Call<'_>) -> Answered {
-    submit(SignForm::SignUp, call)
+    submit(SignForm::SignUp, call).map(|it| call.noting_refused_next(it))
 }
 
 pub(in crate::web) fn sign_in(call: &Call<'_>) -> Answered {
-    submit(SignForm::SignIn, call)
+    submit(SignForm::SignIn, call).map(|it| call.noting_refused_next(it))
 }
 
 pub(in crate::web) fn sign_up_hashes(call: &Call<'_>) -> bool {
@@ -104,7 +104,7 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
             leading_to(page, next.as_ref())
         }
     };
-    Ok(call.with_cookie(response, &requester))
+    Ok(call.with_cookie(call.noting_refused_next(response), &requester))
 }
 
 fn submit(form: SignForm, call: &Call<'_>) -> Answered {

@@ -176,6 +176,7 @@ pub static DE: Text = Text {
         "Diese Anfrage kam von einer anderen Website; darum ist nichts geschehen. Bitte die Seiten hier \
          benutzen.",
     ),
+    signed_out: told("Abgemeldet", "Die Sitzung war schon beendet; dieser Browser ist abgemeldet."),
     unauthorized: told("Nicht angemeldet", "Die Anmeldung fehlt oder gilt nicht mehr."),
     closed: told("Nicht erlaubt", "Dieses Konto hat hier keinen Zugang."),
     two_cookies: told("Nicht erlaubt", "Es gibt zwei Sitzungs-Cookies; bitte beide löschen."),

@@ -164,6 +164,7 @@ pub static EN: Text = Text {
         "This request came from another site, so nothing was changed. Please use the pages of this site.",
     ),
     unauthorized: told("Unauthorized", "You are not signed in, or your session has ended."),
+    signed_out: told("Signed out", "The session had ended already; this browser is signed out."),
     closed: told("Forbidden", "You do not have access to this."),
     two_cookies: told(
         "Forbidden",

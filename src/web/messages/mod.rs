@@ -210,6 +210,7 @@ pub struct Text {
     // Instead of a page.
     pub foreign: Message,
     pub unauthorized: Message,
+    pub signed_out: Message,
     pub closed: Message,
     pub two_cookies: Message,
     pub sign_up_closed: Message,

@@ -63,6 +63,30 @@ fn has_identity(answer: &Response) -> bool {
 }
 
 #[test]
+fn tells_the_operator_when_the_sign_in_page_cannot_lead_back() {
+    let mut visit = with_anna(of_example());
+    visit.forget_cookie();
+    let reason = |answer: &Response| {
+        let found = answer.note.fields.iter().find(|(name, _)| *name == "reason");
+        found.map(|(_, it)| format!("{} {it}", answer.note.event.name())).unwrap_or_default()
+    };
+    assert_eq!(reason(&nginx(&mut visit)), "");
+    for (address, expected) in [
+        ("http://app.example.com/x", "next_refused other_scheme"),
+        ("https://app.example.org/x", "next_refused unknown_host"),
+        ("/x", "next_refused not_reported"),
+    ] {
+        let answer = visit.ask("GET", "/auth/nginx", &[("X-Original-URL", address)], "");
+        assert_eq!(reason(&answer), expected, "{address}");
+    }
+    assert_eq!(reason(&visit.ask("GET", "/auth/nginx", &[], "")), "next_refused not_reported");
+    let http = [PAGE, ("X-Forwarded-Proto", "http")];
+    assert_eq!(reason(&forward(&mut visit, "/auth/forward", &http)), "next_refused other_scheme");
+    // A script is not led anywhere, and so no way is lost.
+    assert_eq!(reason(&forward(&mut visit, "/auth/forward", &http[1..])), "");
+}
+
+#[test]
 fn lets_somebody_through_who_is_signed_in_and_says_who_it_is() {
     let mut visit = with_anna(of_example());
     operate(&visit, |store, id| {

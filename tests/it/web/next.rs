@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::visit::{Visit, body, of_example, way};
+use crate::visit::{Visit, body, of_example, told, way};
 
 const APP: &str = "https://app.example.com/a%20b?x=1&y=%C3%A4&z=a%26b";
 const ANNA: [(&str, &str); 2] = [("username", "anna"), ("password", "correct horse")];
@@ -61,6 +61,33 @@ fn sends_somebody_to_their_profile_who_asks_for_anything_else() {
     visit.forget_cookie();
     let twice = visit.post("/login", &[ANNA[0], ANNA[1], ("next", APP), ("next", APP)]);
     assert_eq!(way(&twice), (302, Some("/")));
+}
+
+#[test]
+fn tells_the_operator_of_a_way_back_that_is_not_allowed() {
+    let mut visit = a_browser();
+    let refused = with_next("https://wiki.example.org/a?token=x");
+    let expected = "next_refused reason=unknown_host origin=https://wiki.example.org hint=\"if it is yours, \
+                    allow it with --app https://wiki.example.org and the --cookie-domain above both hosts\"";
+    assert_eq!(told(&visit.get(&refused)), expected);
+    for fine in ["/login".to_owned(), with_next(""), with_next(APP), with_next("/account")] {
+        assert_eq!(told(&visit.get(&fine)), "request ", "{fine}");
+    }
+    assert!(
+        told(&visit.get(&with_next("javascript:alert(1)")))
+            .starts_with("next_refused reason=malformed ")
+    );
+    // What is the event of the request is logged once, under its own name.
+    visit.post("/signup", &ANNA);
+    assert_eq!(told(&visit.get(&refused)), expected, "signed in already");
+    let answer =
+        visit.post("/login", &[ANNA[0], ANNA[1], ("next", "https://wiki.example.org/a?token=x")]);
+    let said = told(&answer);
+    assert!(
+        said.starts_with("login_ok uid=")
+            && said.ends_with(" next_refused=https://wiki.example.org"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use vestibule::web::pages::Remember;
 use vestibule::web::{Lane, Settings};
 
 use crate::engine;
-use crate::visit::{Visit, body, of_example, plain, way};
+use crate::visit::{Visit, body, of_example, plain, told, way};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -803,6 +803,11 @@ fn refuses_what_another_site_posts_and_makes_nothing() {
     assert_eq!(visit.count("user"), 1);
     let out = visit.ask("POST", "/logout", &evil, "");
     assert_eq!((out.status, out.value("Set-Cookie")), (401, None), "as Lucia answers");
+    assert_eq!(
+        told(&out),
+        "csrf_reject reason=other_host origin=https://evil.example expected=https://127.0.0.1:8080 \
+         hint=\"behind a proxy, set --origin to where browsers reach the site\""
+    );
     assert!(visit.is_signed_in(), "the session is kept");
 }
 
@@ -1020,10 +1025,32 @@ fn takes_two_different_cookies_for_none_and_heeds_no_token_beside_them() {
 #[test]
 fn says_unauthorized_on_a_page_to_somebody_who_can_read_one() {
     let mut visit = Visit::new();
-    let answer = visit.ask("POST", "/logout", &[("Accept", "text/html")], "");
+    let answer = visit.ask("POST", "/account/sessions/end-others", &[("Accept", "text/html")], "");
     assert_eq!(answer.status, 401);
     assert!(body(&answer).contains("<h1>Unauthorized</h1>"));
-    assert_eq!(plain(&visit.post("/logout", &[])), (401, "Unauthorized"));
+}
+
+#[test]
+fn leaves_a_browser_signed_out_whose_session_had_ended_before_its_page() {
+    let mut visit = Visit::with_ann();
+    let stale = visit.cookie.clone().unwrap();
+    visit.post("/logout", &[]);
+    let headers = [("Accept", "text/html"), ("Accept-Language", "de"), ("Cookie", &*stale)];
+    for (headers, title) in [(&headers[..1], "Signed out"), (&headers, "Abgemeldet")] {
+        let answer = visit.ask("POST", "/logout", headers, "");
+        assert_eq!(answer.status, 401, "as in the guide");
+        assert!(body(&answer).contains(&format!("<h1>{title}</h1>")), "{}", body(&answer));
+        assert!(body(&answer).contains("href=\"/login\""), "{}", body(&answer));
+        assert_eq!(answer.value("Clear-Site-Data"), Some("\"cache\""));
+        let is_stale = headers.len() > 1;
+        assert_eq!(answer.value("Set-Cookie"), is_stale.then_some(DEAD_COOKIE));
+    }
+    // A script gets the guide's answer to the letter, and so does a form of another site, whose user is signed in.
+    let answer = visit.ask("POST", "/logout", &[("Cookie", &stale)], "");
+    assert_eq!((plain(&answer), answer.value("Clear-Site-Data")), ((401, "Unauthorized"), None));
+    let mut visit = Visit::with_ann().send("Accept", "text/html");
+    let answer = visit.ask("POST", "/logout", &[("Origin", "https://evil.example")], "");
+    assert!(body(&answer).contains("<h1>Unauthorized</h1>") && visit.is_signed_in());
 }
 
 #[test]

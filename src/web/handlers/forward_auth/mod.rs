@@ -13,6 +13,7 @@ mod identity;
 pub use checks::{Alias, check_paths};
 pub use identity::IdentityHeaders;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
@@ -78,7 +79,8 @@ pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Opt
 
 /// Answers the sign-in links of oauth2-proxy.
 pub(in crate::web) fn lead_to_sign_in(call: &Call<'_>) -> Answered {
-    Ok(Response::redirect(way_in(&call.site.settings.prefix.to_string(), call.next().as_ref())))
+    let way = way_in(&call.site.settings.prefix.to_string(), call.next().as_ref());
+    Ok(call.noting_refused_next(Response::redirect(way)))
 }
 
 /// Answers the sign-out link of oauth2-proxy. A link must not change anything, so it leads to the page with
@@ -236,7 +238,8 @@ fn by_password(call: &Call<'_>, name: Username, password: &Password) -> Result<W
 fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: Who) -> Response {
     let Call { site, request, .. } = *call;
     let is_challenged = site.settings.basic_auth && is_asked(request, "basic", "1");
-    let way = || way_in(&own(site), target(call, check).as_ref());
+    let target = || original(request, check).and_then(|it| site.allowed.address(&it));
+    let way = || way_in(&own(site), target().as_ref());
     let response = match (check.turn, &who) {
         (Turn::Lead(_), Who::Wait(..)) => told(request, 429, "Too many attempts"),
         (Turn::Lead(status), _) if is_navigation(request) && !is_challenged => {
@@ -250,6 +253,8 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
         401 => response.with("WWW-Authenticate", challenge(call)),
         _ => response,
     };
+    let leads = matches!(check.turn, Turn::Tell(_)) || response.value("Location").is_some();
+    let response = if leads { noting_lost_way(call, check, response) } else { response };
     match who {
         Who::Known(_) | Who::Stranger | Who::Confused => response,
         Who::Wait(wait, name) => {
@@ -323,18 +328,37 @@ fn own(site: &Site) -> String {
     format!("{origin}{}", site.settings.prefix)
 }
 
-/// The original URL, if it can be parsed and belongs to an app.
-fn target(call: &Call<'_>, check: Protocol) -> Option<Target> {
-    let Call { site, request, .. } = *call;
+/// The original URL, as the proxy reports it. `None`: it does not.
+fn original(request: &Request, check: Protocol) -> Option<Cow<'_, str>> {
     match check.original {
-        Original::Url => site.allowed.address(only(request, "x-original-url")?),
+        Original::Url => only(request, "x-original-url").map(Cow::Borrowed),
         Original::Forwarded => {
             let scheme = only(request, "x-forwarded-proto")?;
             let host = only(request, "x-forwarded-host")?;
             let path = only(request, "x-forwarded-uri").filter(|it| it.starts_with('/'))?;
-            site.allowed.address(&format!("{scheme}://{host}{path}"))
+            Some(format!("{scheme}://{host}{path}").into())
         }
         Original::Unsaid => None,
+    }
+}
+
+/// Logs that the sign-in page is not told where to lead back to, if it is not: the proxy does not report the
+/// original URL, or it belongs to no app.
+fn noting_lost_way(call: &Call<'_>, check: Protocol, response: Response) -> Response {
+    let headers = match check.original {
+        Original::Url => "X-Original-URL",
+        Original::Forwarded => "X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Uri",
+        Original::Unsaid => return response,
+    };
+    match original(call.request, check) {
+        Some(address) if !address.starts_with('/') => call.noting_refused(response, &address),
+        _ => {
+            let note =
+                Note::of(Event::NextRefused).with("reason", "not_reported").with("origin", "none");
+            response.noting_if_plain(
+                note.with("hint", format!("let the proxy set {headers}, whole and once")),
+            )
+        }
     }
 }
 
