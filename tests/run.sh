@@ -63,7 +63,7 @@ checks=$(grep -c '^ok' "$work/log")
 step tests/proxies/run.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule" \
     "${CARGO_TARGET_DIR:-$PWD/target}/debug/examples/echo"
 grep -E '^(--|FAIL|All)' "$work/log"
-grep -q '^NOT TRIED' "$work/log" && not_tried="$not_tried Traefik."
+not_tried="$not_tried$(sed -n 's/^NOT TRIED: / /p' "$work/log" | sed 's/$/./' | tr -d '\n')"
 proxies=$(grep -c '^ok' "$work/log")
 step tests/fail2ban.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
 cat "$work/log"

@@ -5,6 +5,8 @@
 
 work=$(mktemp -d)
 started=""
+# Where the proxies listen.
+address=127.0.0.1
 # shellcheck disable=SC2086 # A list of process ids.
 clean_up() {
     [ -z "$started" ] || kill $started 2>/dev/null || true
@@ -77,16 +79,21 @@ http {
     include $work/nginx.conf;
 }
 CONF
-    # Everything listens on this machine alone.
-    sed -i -e "s/listen $1 ssl/listen 127.0.0.1:$1 ssl/" -e '/listen \[::\]/d' "$work/nginx.conf"
+    # Everything listens on this machine alone; where TLS ends before nginx, at that port in place of 80.
+    clear=$([ -z "${outer:-}" ] && echo 80 || echo "$1")
+    sed -i -e "s/listen $1 ssl/listen $address:$1 ssl/" -e "s/listen 80;/listen $address:$clear;/" \
+        -e '/listen \[::\]/d' "$work/nginx.conf"
     nginx -t -q -c "$work/main.conf" -e "$work/nginx.log" -p "$work" || { cat "$work/nginx.log"; exit 1; }
     nginx -c "$work/main.conf" -e "$work/nginx.log" -p "$work" &
     proxy=$!
 }
 
 run_caddy() {
+    # Its own redirects need port 80. Where TLS ends before Caddy, it listens at that port in place of 80.
     {
-        printf '{\n    admin off\n    auto_https disable_redirects\n    default_bind 127.0.0.1\n'
+        printf '{\n    admin off\n    default_bind %s\n' "$address"
+        [ "${1:-}" = 443 ] || echo '    auto_https disable_redirects'
+        [ -z "${outer:-}" ] || echo "    http_port $1"
         # For clients that are told an address in place of a host.
         printf '    default_sni app.example.test\n}\n'
         cat "$work/caddy.conf"
@@ -116,10 +123,13 @@ tls:
     default:
       defaultCertificate: { certFile: $work/cert.pem, keyFile: $work/key.pem }
 CONF
+    entry="websecure: { address: \"$address:$1\" }"
+    [ -z "${outer:-}" ] ||
+        entry="web: { address: \"$address:$1\", forwardedHeaders: { trustedIPs: [127.0.0.1] } }"
     cat >"$work/traefik.yml" <<CONF
 global: { checkNewVersion: false, sendAnonymousUsage: false }
 entryPoints:
-  websecure: { address: "127.0.0.1:$1" }
+  $entry
 providers:
   file: { directory: $work/dynamic }
 CONF
@@ -127,10 +137,49 @@ CONF
     proxy=$!
 }
 
+# run_outer PORT INNER: something in front of the proxy that ends TLS, and says who the client is in the usual way:
+# at the end of what the client says. Everything else it passes on as it came.
+run_outer() {
+    cat >"$work/outer.conf" <<CONF
+pid $work/outer.pid;
+error_log $work/outer.log;
+daemon off;
+events {}
+http {
+    access_log off;
+    client_body_temp_path $work/outer-body;
+    proxy_temp_path $work/outer-proxy;
+    fastcgi_temp_path $work/outer-fastcgi;
+    uwsgi_temp_path $work/outer-uwsgi;
+    scgi_temp_path $work/outer-scgi;
+    underscores_in_headers on;
+    ignore_invalid_headers off;
+    server {
+        listen 127.0.0.1:$1 ssl;
+        ssl_certificate $work/cert.pem;
+        ssl_certificate_key $work/key.pem;
+        proxy_http_version 1.1;
+        proxy_buffer_size 32k;
+        proxy_buffers 8 32k;
+        proxy_busy_buffers_size 64k;
+        client_max_body_size 0;
+        proxy_set_header Host \$http_host;
+        proxy_set_header X-Forwarded-Proto https;
+        proxy_set_header X-Forwarded-For "203.0.113.9, $client";
+        proxy_set_header Upgrade \$http_upgrade;
+        proxy_set_header Connection \$http_connection;
+        location / { proxy_pass http://127.0.0.1:$2; }
+    }
+}
+CONF
+    nginx -c "$work/outer.conf" -e "$work/outer.log" -p "$work" &
+    front=$!
+}
+
 # await_proxy HOST:PORT PATH
 await_proxy() {
     tries=0
-    until curl --silent --output /dev/null --cacert "$work/ca.pem" --resolve "$1:127.0.0.1" "https://$1$2"; do
+    until curl --silent --fail --output /dev/null --cacert "$work/ca.pem" --resolve "$1:127.0.0.1" "https://$1$2"; do
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
         sleep 0.05

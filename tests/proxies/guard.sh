@@ -90,7 +90,7 @@ for header in 'X-Forwarded-Host: evil.example' 'X-Forwarded-Uri: //evil.example/
 done
 known "$auth/whoami" --header 'Accept: text/plain' --header 'X-Forwarded-For: 203.0.113.9' \
     --output "$folder/whoami"
-check 'nobody is believed about their address' 127.0.0.1 "$(cat "$folder/whoami")"
+check 'nobody is believed about their address' "${CLIENT:-127.0.0.1}" "$(cat "$folder/whoami")"
 
 # Headers of the connection, with which a client could have others dropped, and upgrades behind which
 # nobody would look at what it says of itself.

@@ -10,6 +10,7 @@
 
 mod cookie;
 mod flags;
+mod port_80;
 mod verdict;
 mod wire;
 
@@ -179,6 +180,9 @@ struct Examination<'a> {
 impl Examination<'_> {
     fn run(&mut self) {
         let visits = self.visit();
+        if let Some(visit) = visits.first() {
+            self.ask_port_80(&visit.url);
+        }
         for visit in &visits {
             if !visit.guard.is_shut() {
                 self.report.skip(&format!("{} in other ways: guard it first", visit.path));
@@ -191,6 +195,9 @@ impl Examination<'_> {
             return self.miss_sign_in(&visits);
         };
         let login = of_site(page, "/login");
+        if login.host() != self.plan.app.host() {
+            self.ask_port_80(&login);
+        }
         // The app alone says where the page is, and a password goes to no stranger.
         let is_named = self.plan.origin.as_ref().is_some_and(|it| *it == origin(&login));
         let is_known =
@@ -282,6 +289,17 @@ impl Examination<'_> {
             self.report.tell(Err(format!("{text}; {advice}")));
         }
         self.report.skip("the sign-in page, its cookie and sessions: its address is unknown");
+    }
+
+    /// Somebody who types the name of a host alone. Port 80 may well be closed.
+    fn ask_port_80(&mut self, url: &Url) {
+        let Some(clear) = port_80::address(url) else { return };
+        match self.wire.ask(&Question::navigation(&clear)) {
+            Ok(reply) => self.report.tell(port_80::judge(url, &clear, &reply)),
+            Err(cause) => self.report.skip(&format!(
+                "GET {clear} got no answer: {cause}; browsers that try http first do not get to https"
+            )),
+        }
     }
 
     // Headers that only the proxy should send.

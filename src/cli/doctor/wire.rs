@@ -232,7 +232,11 @@ impl Resolver for PinnedNames {
         let host = uri.host().unwrap_or_default();
         let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default);
-        let pin = self.pins.iter().find(|it| it.host.eq_ignore_ascii_case(host) && it.port == port);
+        let pinned = |port| {
+            self.pins.iter().find(|it| it.host.eq_ignore_ascii_case(host) && it.port == port)
+        };
+        // Where https is, port 80 is as well.
+        let pin = pinned(port).or_else(|| pinned(443).filter(|_| port == 80));
         match pin {
             Some(pin) => {
                 let mut found = self.empty();

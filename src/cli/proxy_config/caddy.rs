@@ -16,21 +16,83 @@ pub(super) fn write(plan: &ProxyPlan) -> String {
         Some(shared) => push(&mut text, &shared_server(plan, shared)),
         None => push(&mut text, &own_server(plan)),
     }
-    text
+    push(&mut text, &redirect(plan));
+    tabbed(&text)
+}
+
+/// The text with a tab for each level, as `caddy fmt` writes it.
+fn tabbed(text: &str) -> String {
+    let mut tabbed = String::new();
+    for line in text.lines() {
+        let bare = line.trim_start_matches(' ');
+        let level = (line.len() - bare.len()) / 4;
+        push(&mut tabbed, &format!("{}{bare}\n", "\t".repeat(level)));
+    }
+    tabbed
+}
+
+/// The site that leads from http to https, where all hosts are at the default port. Caddy has one by itself, but
+/// not where another site is on all of port 80, as in the Caddyfile that Debian installs.
+fn redirect(plan: &ProxyPlan) -> String {
+    let Some(hosts) = plan.redirected_hosts() else { return String::new() };
+    let sites: Vec<_> = hosts.iter().map(|host| format!("http://{host}")).collect();
+    format!(
+        "
+# Caddy leads from http to https by itself, but not where there is a site for all of port 80, as in Debian's Caddyfile.
+{} {{
+    redir https://{{host}}{{uri}} 308
+}}
+",
+        sites.join(", ")
+    )
+}
+
+/// Where browsers reach a host, as Caddy listens.
+fn site(plan: &ProxyPlan, origin: &Origin) -> String {
+    if plan.is_clear() { format!("http://{}", origin.host()) } else { origin.to_string() }
+}
+
+/// What comes first in a site where TLS ends before Caddy: a visitor who came without TLS is led to https.
+fn led_to_tls(plan: &ProxyPlan) -> &'static str {
+    if plan.is_clear() {
+        "        # TLS ends before Caddy.
+        @clear header X-Forwarded-Proto http
+        redir @clear https://{host}{uri} 308
+
+"
+    } else {
+        ""
+    }
+}
+
+/// The lines of a `reverse_proxy` that say how the client came, where TLS ends before Caddy.
+fn came_by(plan: &ProxyPlan, indent: &str) -> String {
+    if !plan.is_clear() {
+        return String::new();
+    }
+    format!(
+        "{indent}# These say who the client is.
+{indent}trusted_proxies {}
+{indent}header_up X-Forwarded-Host {{http.request.hostport}}
+{indent}header_up X-Forwarded-Proto https
+",
+        plan.tls_before.join(" ")
+    )
 }
 
 fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
     let (tls, cookie) = (tls(plan), plan.cookie);
     let (drops, keeps, check) = (drops(plan), keeps(plan), check(plan, ""));
     let authorization = if plan.basic_auth { "\n            header_up -Authorization" } else { "" };
+    let (site, led, came) = (site(plan, app), led_to_tls(plan), came_by(plan, "            "));
     format!(
         r#"
-{app} {{{tls}
+{site} {{{tls}
     route {{
-{drops}
+{led}{drops}
 {check}
         reverse_proxy {upstream} {{
-            # The app does not get the session cookie.
+{came}            # The app does not get the session cookie.
             header_up Cookie "(\b){cookie}=[^;]*;? ?" "$1"{authorization}
 
 {keeps}
@@ -43,7 +105,8 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
 
 /// The server of a host that the sign-in shares with an app.
 fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
-    let (own, tls, place) = (&plan.own.origin, tls(plan), plan.place("unix/"));
+    let (own, tls, place) = (site(plan, &plan.own.origin), tls(plan), plan.place("unix/"));
+    let (led, came) = (led_to_tls(plan), came_by(plan, "            "));
     let (drops, keeps, upstream) = (drops(plan), keeps(plan), &shared.upstream);
     let authorization = if plan.basic_auth { "\n            header_up -Authorization" } else { "" };
     let closed = if plan.own.prefix.is_empty() {
@@ -72,19 +135,20 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
         r"
 {own} {{{tls}
     route {{
-{closed}        # The sign-in.
+{led}{closed}        # The sign-in.
         @vestibule path_regexp {own_pattern}
-        reverse_proxy @vestibule {place}
+        reverse_proxy @vestibule {place}{passed}
 
 {drops}
 {guarded}{check}
         reverse_proxy {matcher}{upstream} {{{authorization}
-{keeps}
+{came}{keeps}
         }}{open}
     }}
 }}
 ",
-        own_pattern = plan.own_pattern()
+        own_pattern = plan.own_pattern(),
+        passed = block(&came, 2)
     )
 }
 
@@ -123,8 +187,9 @@ fn check(plan: &ProxyPlan, matcher: &str) -> String {
             # The question mark keeps the client's own parameters from the check.
             uri {path}?{query}
             copy_headers {names}
-        }}
-"
+{came}        }}
+",
+        came = came_by(plan, "            ")
     )
 }
 
@@ -146,18 +211,28 @@ fn closed_paths(plan: &ProxyPlan) -> String {
 }
 
 fn own_server(plan: &ProxyPlan) -> String {
-    let (own, tls, place) = (&plan.own.origin, tls(plan), plan.place("unix/"));
+    let (own, tls, place) = (site(plan, &plan.own.origin), tls(plan), plan.place("unix/"));
     let checks = closed_paths(plan);
     format!(
         "
 {own} {{{tls}
-    # Only Caddy itself may ask for checks.
+{led}    # Only Caddy itself may ask for checks.
     @checks path {checks}
     respond @checks 404
-    reverse_proxy {place}
+    reverse_proxy {place}{passed}
 }}
-"
+",
+        led = led_to_tls(plan).replace("        ", "    "),
+        passed = block(&came_by(plan, "        "), 1)
     )
+}
+
+/// The lines as a block that is indented by so many levels; nothing, if there are none.
+fn block(lines: &str, level: usize) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!(" {{\n{lines}{}}}", "    ".repeat(level))
 }
 
 fn tls(plan: &ProxyPlan) -> String {

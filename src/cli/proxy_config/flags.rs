@@ -1,5 +1,6 @@
 //! The settings of `vestibule proxy-config`: a part of those of `serve`, and what the proxy needs.
 
+use std::iter;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,10 +12,13 @@ use crate::auth::users;
 use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin};
 use crate::cli::serve::identity_headers::{IdentityField, identity_header, identity_headers};
-use crate::cli::serve::parse::{base_url, domain, listen, origin};
+use crate::cli::serve::parse::{base_url, domain, listen, network, origin};
 use crate::cli::serve::refuse_foreign;
 use crate::server::gate::Listen;
 use crate::web::http::session_cookie;
+
+/// Where Debian's web servers and the guides of certbot have their files.
+const ACME_ROOT: &str = "/var/www/html";
 
 /// `vestibule proxy-config`. What `serve` has too is read from the same environment.
 // A comment here is the text of a flag in --help, where angle brackets would be noise.
@@ -78,6 +82,19 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "NAME,...")]
     users: Option<String>,
 
+    /// Folder below which the ACME client puts the answers to HTTP-01 challenges, for nginx: they are served without
+    /// a check, on port 80 and 443. [default: /var/www/html]
+    #[arg(long, value_name = "DIR", value_parser = path)]
+    acme_root: Option<String>,
+
+    /// TLS ends before the proxy, at a load balancer or a tunnel with these addresses, comma-separated: the proxy
+    /// listens on port 80 without TLS, and takes client addresses from the X-Forwarded-For of these. Without a
+    /// value: on this machine.
+    #[arg(long, value_name = "CIDR,...", value_parser = address, value_delimiter = ',')]
+    #[arg(num_args = 0.., require_equals = true, default_missing_values = ["127.0.0.1", "::1"])]
+    #[arg(conflicts_with_all = ["certificate", "acme_root"])]
+    tls_before: Vec<String>,
+
     /// Certificate for all hosts, if the proxy does not obtain its own; needs --certificate-key.
     #[arg(long, value_name = "FILE", requires = "certificate_key", value_parser = path)]
     certificate: Option<String>,
@@ -112,6 +129,8 @@ impl ProxyArgs {
             apps: self.app.into_iter().zip(self.upstream).collect(),
             basic_auth: self.basic_auth,
             certificate: self.certificate.zip(self.certificate_key),
+            acme_root: self.acme_root.unwrap_or_else(|| ACME_ROOT.to_owned()),
+            tls_before: self.tls_before,
         };
         Ok((kind, plan))
     }
@@ -161,6 +180,12 @@ impl ProxyArgs {
             }
             path(&place).map_err(|advice| format!("--listen unix:{place}: {advice}"))?;
         }
+        if self.acme_root.is_some() && kind != ProxyKind::Nginx {
+            return Err(format!(
+                "{} answers HTTP-01 challenges by itself, before any check; leave --acme-root out",
+                kind.name()
+            ));
+        }
         if kind != ProxyKind::Traefik {
             return Ok(());
         }
@@ -209,7 +234,11 @@ impl ProxyArgs {
         if !apps.is_empty() {
             words.push(format!("--app {}", apps.join(",")));
         }
-        words.push(format!("--trusted-proxy {proxy}"));
+        // nginx passes the client address on by itself; the others add theirs to those that they got.
+        let before = self.tls_before.iter().filter(|_| self.proxy != ProxyKind::Nginx);
+        let proxies = before.filter(|it| *it != proxy).cloned();
+        let proxies: Vec<_> = iter::once(proxy.to_owned()).chain(proxies).collect();
+        words.push(format!("--trusted-proxy {}", proxies.join(",")));
         if self.listen.to_string() != "127.0.0.1:8080" {
             words.push(format!("--listen {}", self.listen));
         }
@@ -236,6 +265,13 @@ fn upstream(text: &str) -> Result<String, String> {
     } else {
         Err("write it as in http://127.0.0.1:3000".to_owned())
     }
+}
+
+/// An address or a network, as it can stand in the configuration of every proxy.
+fn address(text: &str) -> Result<String, String> {
+    let network = network(text)?.trunc();
+    let is_one = network.prefix_len() == network.max_prefix_len();
+    Ok(if is_one { network.addr().to_string() } else { network.to_string() })
 }
 
 /// A path of the app that is guarded, as it can stand in a regular expression of every proxy.

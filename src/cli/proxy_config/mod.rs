@@ -35,6 +35,17 @@ pub enum ProxyKind {
     Traefik,
 }
 
+impl ProxyKind {
+    /// The name that its project uses.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Caddy => "Caddy",
+            Self::Traefik => "Traefik",
+        }
+    }
+}
+
 /// What a configuration is to guard, and how.
 pub struct ProxyPlan {
     /// Where browsers reach the sign-in.
@@ -55,6 +66,10 @@ pub struct ProxyPlan {
     pub basic_auth: bool,
     /// Certificate and key, if the proxy does not obtain them itself.
     pub certificate: Option<(String, String)>,
+    /// The folder below which answers to HTTP-01 challenges are.
+    pub acme_root: String,
+    /// The addresses and networks where TLS ends, if that is before the proxy; otherwise none.
+    pub tls_before: Vec<String>,
     /// The `vestibule serve` command that the configuration is for.
     pub command: String,
 }
@@ -103,6 +118,19 @@ pub fn write(kind: ProxyKind, plan: &ProxyPlan) -> String {
 }
 
 impl ProxyPlan {
+    /// Whether TLS ends before the proxy.
+    const fn is_clear(&self) -> bool {
+        !self.tls_before.is_empty()
+    }
+
+    /// All hosts, each once, if browsers reach them at the default port, so that port 80 is theirs too.
+    fn redirected_hosts(&self) -> Option<Vec<&str>> {
+        let all = self.apps.iter().map(|(app, _)| app).chain([&self.own.origin]);
+        let all: Vec<_> = all.collect();
+        let is_usual = !self.is_clear() && all.iter().all(|it| it.is_at_default_port());
+        is_usual.then(|| all.into_iter().map(Origin::host).collect())
+    }
+
     /// How the proxy reaches vestibule: host and port, or a socket's path with this prefix.
     fn place(&self, socket: &str) -> String {
         match &self.listen {

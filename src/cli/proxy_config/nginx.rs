@@ -91,6 +91,7 @@ map $vestibule_{user} $vestibule_authorization {{
 /// The server of a host that the sign-in shares with an app.
 fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     let (begin, check) = (server(plan, &plan.own.origin), check(plan));
+    let scheme = scheme(plan);
     let [set, tell] = identity(plan);
     let (own, upstream) = (plan.own_pattern(), &shared.upstream);
     let authorization = if plan.basic_auth {
@@ -133,7 +134,7 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     proxy_set_header Host $http_host;{authorization}
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Host $http_host;
-    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Proto {scheme};
     proxy_set_header Upgrade $vestibule_upgrade;
     proxy_set_header Connection $vestibule_connection;
     proxy_http_version 1.1;
@@ -182,28 +183,52 @@ fn closed_location(plan: &ProxyPlan) -> String {
 
 /// The server that leads from http to https, where all hosts are at the default port.
 fn redirect(plan: &ProxyPlan) -> String {
-    let hosts: Vec<_> = plan.apps.iter().map(|(app, _)| app).chain([&plan.own.origin]).collect();
-    if !hosts.iter().all(|it| it.is_at_default_port()) {
-        return String::new();
-    }
-    let names: Vec<_> = hosts.iter().map(|it| it.host()).collect();
+    let Some(hosts) = plan.redirected_hosts() else { return String::new() };
     format!(
         r"
 server {{
     listen 80;
     listen [::]:80;
-    server_name {};
-    return 308 https://$host$request_uri;
+    server_name {hosts};
+{challenges}
+    location / {{
+        return 308 https://$host$request_uri;
+    }}
 }}
 ",
-        names.join(" ")
+        hosts = hosts.join(" "),
+        challenges = challenges(plan)
     )
+}
+
+/// Where a certificate authority looks before it renews a certificate (RFC 8555 § 8.3). The longest prefix with a
+/// caret stands before every regular expression.
+fn challenges(plan: &ProxyPlan) -> String {
+    if plan.is_clear() {
+        return String::new();
+    }
+    format!(
+        r"
+    # Certificate authorities look here (HTTP-01), and cannot sign in.
+    location ^~ /.well-known/acme-challenge/ {{
+        auth_request off;
+        root {};
+        default_type text/plain;
+    }}
+",
+        plan.acme_root
+    )
+}
+
+/// The scheme that the client uses, for those behind nginx.
+const fn scheme(plan: &ProxyPlan) -> &'static str {
+    if plan.is_clear() { "https" } else { "$scheme" }
 }
 
 fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
     let check = check(plan);
     let [set, tell] = identity(plan);
-    let begin = server(plan, app);
+    let (begin, scheme) = (server(plan, app), scheme(plan));
     // The app does not get the credentials of the check either.
     let authorization =
         if plan.basic_auth { "\n    proxy_set_header Authorization \"\";" } else { "" };
@@ -225,7 +250,7 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
     proxy_set_header Cookie $vestibule_cookie;{authorization}
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Host $http_host;
-    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Proto {scheme};
     proxy_set_header Upgrade $vestibule_upgrade;
     proxy_set_header Connection $vestibule_connection;
     proxy_http_version 1.1;
@@ -255,6 +280,7 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
 /// The check. Of the request only what it needs is passed on.
 fn check(plan: &ProxyPlan) -> String {
     let (path, question) = (plan.check_path("/auth/nginx"), plan.question());
+    let scheme = scheme(plan);
     let authorization = if plan.basic_auth {
         "
         # Credentials, and what tells programs that may be challenged for some from browsers.
@@ -274,7 +300,7 @@ fn check(plan: &ProxyPlan) -> String {
         proxy_set_header Content-Length "";
         proxy_set_header Connection "";
         proxy_set_header Cookie $http_cookie;{authorization}
-        proxy_set_header X-Original-URL $scheme://$http_host$request_uri;
+        proxy_set_header X-Original-URL {scheme}://$http_host$request_uri;
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Forwarded-For $remote_addr;
         # A long address comes back encoded in one header.
@@ -317,8 +343,12 @@ fn own_server(plan: &ProxyPlan) -> String {
     )
 }
 
+/// The beginning of a server, with what stands before everything else in it.
 fn server(plan: &ProxyPlan, origin: &Origin) -> String {
     let (host, port) = (origin.host(), origin.port());
+    if plan.is_clear() {
+        return clear_server(plan, host);
+    }
     let (certificate, key) = plan
         .certificate
         .clone()
@@ -330,6 +360,29 @@ fn server(plan: &ProxyPlan, origin: &Origin) -> String {
     server_name {host};
     ssl_certificate {certificate};
     ssl_certificate_key {key};
+{}",
+        challenges(plan)
+    )
+}
+
+/// A server behind something that ends TLS.
+fn clear_server(plan: &ProxyPlan, host: &str) -> String {
+    let mut from = String::new();
+    for network in &plan.tls_before {
+        push(&mut from, &format!("    set_real_ip_from {network};\n"));
+    }
+    format!(
+        "server {{
+    listen 80;
+    listen [::]:80;
+    server_name {host};
+
+    # TLS ends before nginx, at one of these, which says who the client is.
+{from}    real_ip_header X-Forwarded-For;
+    real_ip_recursive on;
+    if ($http_x_forwarded_proto = http) {{
+        return 308 https://$host$request_uri;
+    }}
 "
     )
 }

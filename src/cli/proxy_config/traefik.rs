@@ -7,9 +7,11 @@ pub(super) fn write(plan: &ProxyPlan) -> String {
     let place = plan.place("");
     // `PathRegexp` is of Traefik 3.
     let versions = if plan.shared.is_some() { "Traefik 3" } else { "Traefik 2 or 3" };
+    let entry_point = entry_point(plan);
     let mut text = format!(
         "# Guards apps behind vestibule. A dynamic configuration for {versions} (file provider), with \
-         an\n# entry point called websecure.\n{}\nhttp:\n  routers:\n",
+         an\n# entry point called {entry_point}.\n{}{}\nhttp:\n  routers:\n",
+        trust(plan),
         plan.remark()
     );
     for (number, (app, _)) in (1..).zip(&plan.apps) {
@@ -31,6 +33,27 @@ pub(super) fn write(plan: &ProxyPlan) -> String {
     text
 }
 
+const fn entry_point(plan: &ProxyPlan) -> &'static str {
+    if plan.is_clear() { "web" } else { "websecure" }
+}
+
+/// The last line of a router that takes requests by TLS.
+const fn tls(plan: &ProxyPlan) -> &'static str {
+    if plan.is_clear() { "" } else { "\n      tls: {}" }
+}
+
+/// What the entry point has to be told where TLS ends before Traefik.
+fn trust(plan: &ProxyPlan) -> String {
+    if !plan.is_clear() {
+        return String::new();
+    }
+    format!(
+        "# TLS ends before Traefik, so that entry point has to believe who the client is:\n#   \
+         --entrypoints.web.forwardedHeaders.trustedIPs={}\n",
+        plan.tls_before.join(",")
+    )
+}
+
 /// The router of the sign-in, with one more condition on its paths where it shares the host with an app.
 fn own_router(plan: &ProxyPlan, condition: &str) -> String {
     let host = plan.own.origin.host();
@@ -39,13 +62,13 @@ fn own_router(plan: &ProxyPlan, condition: &str) -> String {
     let is_open = plan.shared.is_none() || !plan.own.prefix.is_empty();
     let closed: String = closed().into_iter().filter(|_| is_open).map(part).collect();
     let priority = if condition.is_empty() { "" } else { "\n      priority: 30" };
+    let (entry, tls) = (entry_point(plan), tls(plan));
     format!(
         "    vestibule:
       # Only Traefik itself may ask for checks.
       rule: Host(`{host}`){condition}{closed}{priority}
-      entryPoints: [websecure]
-      service: vestibule
-      tls: {{}}
+      entryPoints: [{entry}]
+      service: vestibule{tls}
 "
     )
 }
@@ -54,6 +77,7 @@ fn own_router(plan: &ProxyPlan, condition: &str) -> String {
 fn shared_routers(plan: &ProxyPlan, shared: &SharedHost) -> String {
     let host = plan.own.origin.host();
     let authorization = if plan.basic_auth { ", vestibule-authorization" } else { "" };
+    let (entry, tls) = (entry_point(plan), tls(plan));
     let guarded = shared.pattern().map(|it| format!(" && PathRegexp(`(?i){it}`)"));
     let mut text = own_router(plan, &format!(" && PathRegexp(`{}`)", plan.own_pattern()));
     let closed = if plan.own.prefix.is_empty() {
@@ -68,10 +92,9 @@ fn shared_routers(plan: &ProxyPlan, shared: &SharedHost) -> String {
             "    guarded:
       rule: Host(`{host}`){condition}{closed}
       priority: 20
-      entryPoints: [websecure]
+      entryPoints: [{entry}]
       middlewares: [vestibule-spellings, vestibule{authorization}]
-      service: app
-      tls: {{}}
+      service: app{tls}
 "
         ),
     );
@@ -83,10 +106,9 @@ fn shared_routers(plan: &ProxyPlan, shared: &SharedHost) -> String {
       # The app asks GET /session by itself. It gets no identity header, whatever the client sends.
       rule: Host(`{host}`){closed}
       priority: 10
-      entryPoints: [websecure]
+      entryPoints: [{entry}]
       middlewares: [vestibule-spellings, vestibule-nobody]
-      service: app
-      tls: {{}}
+      service: app{tls}
 "
             ),
         );
@@ -95,15 +117,14 @@ fn shared_routers(plan: &ProxyPlan, shared: &SharedHost) -> String {
 }
 
 fn app_router(plan: &ProxyPlan, number: u32, app: &Origin) -> String {
-    let host = app.host();
+    let (host, entry, tls) = (app.host(), entry_point(plan), tls(plan));
     let authorization = if plan.basic_auth { ", vestibule-authorization" } else { "" };
     format!(
         "    app{number}:
       rule: Host(`{host}`)
-      entryPoints: [websecure]
+      entryPoints: [{entry}]
       middlewares: [vestibule-spellings, vestibule{authorization}]
-      service: app{number}
-      tls: {{}}
+      service: app{number}{tls}
 "
     )
 }
@@ -148,15 +169,30 @@ fn middlewares(plan: &ProxyPlan) -> String {
       headers:
         # An empty value removes an identity header that the client sends in another spelling.
         customRequestHeaders:
-{drops}{nobody}{authorization}    vestibule:
+{drops}{came}{nobody}{authorization}    vestibule:
       forwardAuth:
         address: \"http://{place}{path}{mark}{parameters}\"
         # Each of these replaces what the client sent, its cookies by all but the session cookie.
         authResponseHeaders: [{names}{cookie}]
         # true only behind another proxy that you trust.
-        trustForwardHeader: false
-"
+        trustForwardHeader: {trusts}
+",
+        came = came_by(plan),
+        trusts = plan.is_clear()
     )
+}
+
+/// The headers that say how the client came, where TLS ends before Traefik, which may pass on those of the client.
+fn came_by(plan: &ProxyPlan) -> &'static str {
+    if plan.is_clear() {
+        "          X-Forwarded-Proto: https
+          X-Forwarded-Host: \"\"
+          X-Forwarded-Uri: \"\"
+          X-Forwarded-Method: \"\"
+"
+    } else {
+        ""
+    }
 }
 
 fn service(name: &str, upstream: &str) -> String {

@@ -174,6 +174,85 @@ fn guards_several_apps_and_tells_who_may_see_them() {
 }
 
 #[test]
+fn leaves_challenges_of_certificate_authorities_to_a_folder_before_anything() {
+    let text = configuration("nginx", &EXAMPLE);
+    let challenge =
+        "    location ^~ /.well-known/acme-challenge/ {\n        auth_request off;\n        root ";
+    assert_eq!(text.matches(&format!("{challenge}/var/www/html;")).count(), 3, "{text}");
+    let text = configuration("nginx", &with(&["--acme-root=/srv/acme"]));
+    assert_eq!(text.matches(&format!("{challenge}/srv/acme;")).count(), 3, "{text}");
+    let text = shared("nginx", &["--origin=https://example.com", "--acme-root=/srv/acme"]);
+    assert_eq!(text.matches(&format!("{challenge}/srv/acme;")).count(), 2, "{text}");
+    for proxy in ["caddy", "traefik"] {
+        let text = refusal(proxy, &with(&["--acme-root=/srv/acme"]));
+        assert!(text.contains("by itself"), "{text}");
+    }
+}
+
+#[test]
+fn leads_from_http_to_https_where_port_80_belongs_to_all_hosts() {
+    let text = configuration("caddy", &EXAMPLE);
+    assert!(text.contains(
+        "\nhttp://app.example.com, http://auth.example.com {\n\tredir https://{host}{uri} 308\n}\n"
+    ));
+    for proxy in ["caddy", "nginx"] {
+        let text = configuration(proxy, &with(&["--app=https://app.example.com:8443"]));
+        assert!(!text.contains("308"), "{text}");
+    }
+}
+
+#[test]
+fn listens_without_tls_where_that_ends_before_the_proxy() {
+    let flags = with(&["--tls-before=10.0.0.0/8,192.0.2.7"]);
+    for (proxy, parts) in [
+        (
+            "nginx",
+            &[
+                "    listen 80;\n",
+                "set_real_ip_from 10.0.0.0/8;\n    set_real_ip_from 192.0.2.7;\n",
+                "X-Original-URL https://$http_host$request_uri;",
+                "X-Forwarded-Proto https;",
+                "--trusted-proxy 127.0.0.1\n",
+            ][..],
+        ),
+        (
+            "caddy",
+            &[
+                "\nhttp://app.example.com {",
+                "\nhttp://auth.example.com {",
+                "trusted_proxies 10.0.0.0/8 192.0.2.7\n",
+                "header_up X-Forwarded-Proto https\n",
+                "--trusted-proxy 127.0.0.1,10.0.0.0/8,192.0.2.7\n",
+            ],
+        ),
+        (
+            "traefik",
+            &[
+                "entryPoints: [web]\n",
+                "trustedIPs=10.0.0.0/8,192.0.2.7\n",
+                "X-Forwarded-Proto: https\n",
+                "trustForwardHeader: true\n",
+                "--trusted-proxy 127.0.0.1,10.0.0.0/8,192.0.2.7\n",
+            ],
+        ),
+    ] {
+        let text = configuration(proxy, &flags);
+        for part in parts {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        for none in [" ssl", "443", "websecure", "tls:", "acme-challenge", "\nhttps://"] {
+            assert!(!text.contains(none), "{none} is in {text}");
+        }
+        let near: Vec<_> = EXAMPLE.into_iter().chain(["--tls-before"]).collect();
+        assert!(configuration(proxy, &near).contains("127.0.0.1"), "without a value: this machine");
+    }
+    for other in ["--certificate=/c.pem", "--acme-root=/srv/acme"] {
+        let flags = with(&["--tls-before", other, "--certificate-key=/k.pem"]);
+        assert!(refusal("nginx", &flags).contains("cannot be used with"), "{other}");
+    }
+}
+
+#[test]
 fn reads_the_settings_that_serve_has_from_the_same_environment() {
     let output = vestibule(&["proxy-config", "caddy"])
         .env("VESTIBULE_ORIGIN", "https://auth.example.com")
