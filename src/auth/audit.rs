@@ -3,6 +3,7 @@
 use crate::auth::events::Event;
 use crate::auth::usernames::{Username, canonical};
 use crate::base::clock::Moment;
+use crate::base::log_fields;
 use crate::store::{Record, RecordFilter, Result, Store, UserId};
 
 /// The field of a record that names the browser of the request.
@@ -100,89 +101,15 @@ fn latest(
 
 fn name_in(record: &Record, namings: &[(Event, &str)]) -> Option<String> {
     let (_, field) = namings.iter().find(|(event, _)| event.name() == record.event)?;
-    fields(&record.detail).into_iter().find(|(name, _)| name == field).map(|(_, value)| value)
+    log_fields::read(&record.detail)
+        .into_iter()
+        .find(|(name, _)| name == field)
+        .map(|(_, value)| value)
 }
 
 fn activity(it: Record) -> Option<Activity> {
     let event = Event::ALL.iter().copied().find(|event| event.name() == it.event)?;
-    let mut fields = fields(&it.detail).into_iter();
+    let mut fields = log_fields::read(&it.detail).into_iter();
     let browser = fields.find(|(name, _)| name == BROWSER).map(|(_, value)| value);
     Some(Activity { at: it.at, event, address: it.address, browser: browser.unwrap_or_default() })
-}
-
-/// The fields of a record, with their values as they were before they were written as in a line of the log.
-pub fn fields(detail: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = detail.trim_start();
-    while let Some((name, value)) = rest.split_once('=') {
-        let (value, after) = match value.strip_prefix('"') {
-            Some(quoted) => unquote(quoted),
-            None => value
-                .split_once(' ')
-                .map_or((value.to_owned(), ""), |(value, after)| (value.to_owned(), after)),
-        };
-        found.push((name.to_owned(), value));
-        rest = after.trim_start();
-    }
-    found
-}
-
-/// The text up to the next quotation mark that is not escaped, and what follows that.
-fn unquote(text: &str) -> (String, &str) {
-    let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (value, &text[at + 1..]),
-            '\\' => match characters.next() {
-                Some((_, 'n')) => value.push('\n'),
-                Some((_, 'r')) => value.push('\r'),
-                Some((_, 't')) => value.push('\t'),
-                Some((_, 'u')) => {
-                    let code: String = characters
-                        .by_ref()
-                        .map(|(_, it)| it)
-                        .skip_while(|it| *it == '{')
-                        .take_while(|it| *it != '}')
-                        .collect();
-                    let code = u32::from_str_radix(&code, 16).ok();
-                    value.extend(code.and_then(char::from_u32));
-                }
-                Some((_, escaped)) => value.push(escaped),
-                None => {}
-            },
-            character => value.push(character),
-        }
-    }
-    (value, "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_fields_as_the_log_writes_them() {
-        for (detail, expected) in [
-            ("browser=curl", &[("browser", "curl")][..]),
-            (
-                "reason=bad_credentials browser=\"Firefox on Linux\" name=h:1",
-                &[("reason", "bad_credentials"), ("browser", "Firefox on Linux"), ("name", "h:1")],
-            ),
-            ("name=x browser=\"\"", &[("name", "x"), ("browser", "")]),
-            (
-                r#"name="zo\u{eb} \"x\" browser=\\ \n\u{5c71}" to=b"#,
-                &[("name", "zo\u{eb} \"x\" browser=\\ \n\u{5c71}"), ("to", "b")],
-            ),
-            (r#"name="cut"#, &[("name", "cut")]),
-            (r#"name="cut\"#, &[("name", "cut")]),
-            (r#"name="\u{zz}x"#, &[("name", "x")]),
-            ("", &[]),
-            ("no field", &[]),
-        ] {
-            let found = fields(detail);
-            let found: Vec<_> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
-            assert_eq!(found, expected, "{detail}");
-        }
-    }
 }

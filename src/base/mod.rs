@@ -1,5 +1,5 @@
 //! Values that know nothing of vestibule: passwords, tokens, origins, base URLs, prefixes of addresses,
-//! moments and files.
+//! moments, files, canonical names and the fields of a log.
 
 pub mod password;
 pub mod token;
@@ -9,5 +9,7 @@ pub mod base_url;
 pub mod new_file;
 pub mod file_fault;
 pub mod clock;
+pub mod canonical_name;
+pub mod log_fields;
 #[cfg(any(feature = "mysql", feature = "doctor"))]
 pub mod tls_fault;

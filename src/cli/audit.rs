@@ -17,6 +17,7 @@ use super::{Access, lines, open};
 use crate::auth::audit;
 use crate::auth::events::{Audited, Event};
 use crate::base::clock::Moment;
+use crate::base::log_fields;
 use crate::cli::database::DatabaseArgs;
 use crate::store::{ListedRecord, Record, RecordFilter, Store};
 
@@ -260,7 +261,7 @@ fn fields(detail: &str) -> Map<String, Value> {
         Ok(number) if NUMBERS.contains(&name) => number.into(),
         Ok(_) | Err(_) => Value::String(text),
     };
-    audit::fields(detail)
+    log_fields::read(detail)
         .into_iter()
         .map(|(name, text)| {
             let value = value(&name, text);

@@ -13,8 +13,8 @@ use super::terminal::Meter;
 use super::{Done, Failure, record_of, see_that_it_is_there, table};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
+use crate::base::log_fields;
 use crate::cli::database::{read, told};
-use crate::server::log;
 use crate::store::{self, Database, Row, Store};
 
 /// `vestibule copy`.
@@ -102,7 +102,7 @@ fn copy(order: &Copying, as_json: bool, now: Moment) -> Done {
     })?;
     let (said_from, said_to) = (from.to_string(), to.to_string());
     let sum = rows.values().sum::<u64>().to_string();
-    let arrival = log::fields(&[("from", &*said_from), ("rows", &*sum)]);
+    let arrival = log_fields::text(&[("from", &*said_from), ("rows", &*sum)]);
     target.end_copy(&[of_command(Event::Copy, &arrival, now)]).map_err(text)?;
     record_of(&*source, Event::Copy, &[("to", &*said_to), ("rows", &*sum)], now)?;
     let seconds = begun.elapsed().as_secs_f64();

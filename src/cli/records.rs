@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
-use crate::server::log;
+use crate::base::log_fields;
 use crate::store::{Record, Store, User};
 
 /// The list of the machine's users.
@@ -17,7 +17,7 @@ pub(super) fn record(
     (event, fields): (Event, &[(&str, &str)]),
     now: Moment,
 ) -> Result<(), String> {
-    let mut record = of_command(event, &log::fields(fields), now);
+    let mut record = of_command(event, &log_fields::text(fields), now);
     record.user_id = Some(user.id.as_str().to_owned());
     keep(store, record)
 }
@@ -29,12 +29,12 @@ pub(super) fn record_of(
     fields: &[(&str, &str)],
     now: Moment,
 ) -> Result<(), String> {
-    keep(store, of_command(event, &log::fields(fields), now))
+    keep(store, of_command(event, &log_fields::text(fields), now))
 }
 
 /// A record of what a command did; `detail` is written as in a line of the log, and the operator is added.
 pub(super) fn of_command(event: Event, detail: &str, now: Moment) -> Record {
-    let by = log::fields(&[("by", &operator())]);
+    let by = log_fields::text(&[("by", &operator())]);
     let space = if detail.is_empty() { "" } else { " " };
     Record::of_program(event.name(), format!("{detail}{space}{by}"), now)
 }

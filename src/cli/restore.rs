@@ -11,9 +11,9 @@ use super::records::of_command;
 use super::terminal::{Meter, confirm};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
+use crate::base::log_fields;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::serve::NameRestArgs;
-use crate::server::log;
 use crate::store::{self, Database, Restored};
 
 /// `vestibule restore`.
@@ -60,7 +60,7 @@ pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Result<ChangeReport, Stri
     let record = |sessions: usize| {
         let (from, sessions) = (from.to_string(), sessions.to_string());
         let fields = [("from", &*from), ("sessions_left_out", &*sessions)];
-        of_command(Event::Restore, &log::fields(&fields), now)
+        of_command(Event::Restore, &log_fields::text(&fields), now)
     };
     let rests_until = flags.rest.rest().end(now);
     let mut meter = Meter::new();

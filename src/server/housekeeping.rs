@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::auth::events::Event;
 use crate::base::clock::{ClockJudge, ClockWorth, Moment, Watch};
+use crate::base::log_fields;
 use crate::server::Shared;
-use crate::server::log::{self, LineKind, Log};
+use crate::server::log::{LineKind, Log};
 use crate::store::{self, Record, Tended};
 use crate::web::Site;
 
@@ -114,7 +115,7 @@ fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
     let seconds = step.as_secs().to_string();
     let facts = [("seconds", &*seconds)];
     log.write(LineKind::Program, Event::ClockWentBack.name(), &facts, now);
-    let record = Record::of_program(Event::ClockWentBack.name(), log::fields(&facts), now);
+    let record = Record::of_program(Event::ClockWentBack.name(), log_fields::text(&facts), now);
     if let Err(err) = site.keep(&[record]) {
         log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
     }

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -15,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::base::clock::Moment;
+use crate::base::log_fields;
 
 /// The most lines that wait to be written.
 const LINES_WAITING_MAX: usize = 1_024;
@@ -22,9 +22,6 @@ const LINES_WAITING_MAX: usize = 1_024;
 /// The most lines a second about one kind of request: an event with its reason. Beyond it they are only
 /// counted, so that a flood of one kind cannot hide another.
 pub const LINES_A_SECOND_MAX: u64 = 100;
-
-/// The longest value, in characters.
-const VALUE_CHARS_MAX: usize = 256;
 
 /// Whether the number of lines is limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -174,58 +171,14 @@ fn write_all(mut out: impl Write, entries: &Receiver<LogEntry>) {
 /// `ts=2026-11-24T08:00:00.000Z ev=login_ok uid=…`, with its line feed.
 fn line(event: &str, fields: &[(&str, &str)], now: Moment) -> String {
     let mut line = format!("ts={} ev={event}", now.rfc3339());
-    push_fields(&mut line, fields);
+    log_fields::append(&mut line, fields);
     line.push('\n');
     line
-}
-
-/// Fields without a time or an event, as they are written in a line.
-pub fn fields(fields: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    push_fields(&mut text, fields);
-    text.split_off(text.len().min(1))
-}
-
-/// Appends fields, each with a space before it.
-fn push_fields(text: &mut String, fields: &[(&str, &str)]) {
-    for (name, value) in fields {
-        text.push(' ');
-        text.push_str(name);
-        text.push('=');
-        push_value(text, value);
-    }
-}
-
-/// Writes a value unambiguously: in quotes where needed, with everything but visible ASCII escaped, and cut
-/// if it is long. An event stays one line whatever it contains.
-fn push_value(line: &mut String, value: &str) {
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
-    if !value.is_empty() && value.len() <= VALUE_CHARS_MAX && value.bytes().all(is_plain) {
-        line.push_str(value);
-        return;
-    }
-    line.push('"');
-    for character in value.chars().take(VALUE_CHARS_MAX) {
-        match character {
-            '"' => line.push_str("\\\""),
-            '\\' => line.push_str("\\\\"),
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            '\t' => line.push_str("\\t"),
-            ' '..='~' => line.push(character),
-            other => write!(line, "\\u{{{:x}}}", u32::from(other)).expect("a String takes all"),
-        }
-    }
-    if value.chars().nth(VALUE_CHARS_MAX).is_some() {
-        line.push_str("...");
-    }
-    line.push('"');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::sync::Arc;
 
     const NOW: Moment = Moment::from_millis(1_795_507_200_123);
@@ -248,12 +201,6 @@ mod tests {
         String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
     }
 
-    fn value(text: &str) -> String {
-        let mut line = String::new();
-        push_value(&mut line, text);
-        line
-    }
-
     #[test]
     fn writes_one_line_an_event() {
         let paper = Paper::default();
@@ -265,25 +212,6 @@ mod tests {
             "ts=2026-11-24T08:00:00.123Z ev=start version=1 path=\"/a b\"\n\
              ts=2026-11-24T08:00:00.123Z ev=stop\n"
         );
-    }
-
-    #[test]
-    fn lets_no_value_forge_a_line_or_a_field() {
-        assert_eq!(value("plain-/._~"), "plain-/._~");
-        assert_eq!(value(""), "\"\"");
-        assert_eq!(value("a b"), "\"a b\"");
-        assert_eq!(value("x ev=login_ok"), "\"x ev=login_ok\"");
-        assert_eq!(value("x\nts=0 ev=login_ok"), "\"x\\nts=0 ev=login_ok\"");
-        assert_eq!(value("\"\\\r\t"), "\"\\\"\\\\\\r\\t\"");
-        assert_eq!(value("é\u{1b}[2J\u{202e}"), "\"\\u{e9}\\u{1b}[2J\\u{202e}\"");
-        assert_eq!(value(&"x".repeat(300)), format!("\"{}...\"", "x".repeat(256)));
-    }
-
-    proptest! {
-        #[test]
-        fn keeps_every_value_on_its_line_in_visible_ascii(text in any::<String>()) {
-            prop_assert!(value(&text).bytes().all(|byte| matches!(byte, b' '..=b'~')));
-        }
     }
 
     #[test]

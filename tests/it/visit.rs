@@ -7,9 +7,9 @@ use crate::engine;
 use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
 use vestibule::base::clock::Moment;
+use vestibule::base::log_fields;
 use vestibule::base::origin::{Domain, Origin};
 use vestibule::base::password::{Cost, Hasher};
-use vestibule::server::log;
 use vestibule::store::{Error, Patience, Store};
 use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::{Method, Request, Response};
@@ -220,5 +220,5 @@ pub fn way(answer: &Response) -> (u16, Option<&str>) {
 /// The event of an answer, with its fields as the log writes them.
 pub fn told(answer: &Response) -> String {
     let fields: Vec<_> = answer.note.fields.iter().map(|(name, it)| (*name, &**it)).collect();
-    format!("{} {}", answer.note.event.name(), log::fields(&fields))
+    format!("{} {}", answer.note.event.name(), log_fields::text(&fields))
 }

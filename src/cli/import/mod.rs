@@ -35,8 +35,8 @@ use super::{Access, Failure, counted, open_at};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::file_fault::writing;
+use crate::base::log_fields;
 use crate::base::new_file::NewFile;
-use crate::server::log;
 use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
 use candidate::Candidate;
 pub use csv::CsvOptions;
@@ -227,7 +227,7 @@ fn record_of(
     let new: Vec<_> = users.iter().zip(found).filter(is_new).map(|(user, _)| user).collect();
     let count =
         |of: fn(&ImportedUser) -> usize| new.iter().map(|it| of(it)).sum::<usize>().to_string();
-    let detail = log::fields(&[
+    let detail = log_fields::text(&[
         ("from", order.source.name()),
         ("users", &new.len().to_string()),
         ("keys", &count(|it| it.keys.len())),

@@ -37,12 +37,13 @@ use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::Policy;
 use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
+use crate::base::log_fields;
 use crate::base::origin::{Domain, Origin};
 use crate::base::password::{Cost, Hasher};
 use crate::base::token::Token;
 use crate::server;
 use crate::server::gate::{self, Listen, Listeners};
-use crate::server::log::{self, LineKind, Log};
+use crate::server::log::{LineKind, Log};
 use crate::store::{self, Record};
 use crate::web::pages::Remember;
 use crate::web::{Alias, Site};
@@ -424,7 +425,7 @@ impl Opening {
             log.write(LineKind::Program, "open_signup", &[("hint", hint)], now);
         }
         server::compare_clock(site, log, now);
-        let record = Record::of_program(Event::Settings.name(), log::fields(&settings), now);
+        let record = Record::of_program(Event::Settings.name(), log_fields::text(&settings), now);
         if let Err(err) = site.keep(&[record]) {
             // Another server may hold the lock; that is no reason not to serve.
             log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);

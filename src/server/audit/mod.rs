@@ -18,7 +18,8 @@ use allowances::{Allowances, Cause, LeftOut};
 use crate::auth::events::{Audited, Event};
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
-use crate::server::log::{self, LineKind, Log};
+use crate::base::log_fields;
+use crate::server::log::{LineKind, Log};
 use crate::store::{Error, Record};
 use crate::web::Site;
 use crate::web::http::Note;
@@ -92,7 +93,8 @@ impl Audit {
 
     fn tell(&self, all: Vec<LeftOut>, now: Moment) {
         for LeftOut { cause, event, records } in all {
-            let detail = log::fields(&[("of", event.name()), ("records", &records.to_string())]);
+            let detail =
+                log_fields::text(&[("of", event.name()), ("records", &records.to_string())]);
             let mut record = Record::of_program(Event::AuditLimited.name(), detail, now);
             match cause {
                 Cause::User(id) => record.user_id = Some(id),
@@ -147,7 +149,7 @@ fn record(note: &Note, address: Option<IpAddr>, request: &str, now: Moment) -> R
         address: address.map(|it| it.to_string()),
         session: field(note, "sess"),
         request: Some(request.to_owned()),
-        detail: log::fields(&others),
+        detail: log_fields::text(&others),
     }
 }
 

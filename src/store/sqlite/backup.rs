@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::geteuid;
 
 use super::names::Kept;
-use super::{SqliteFault, SqliteResult, audit, file, names};
+use super::{SqliteFault, SqliteResult, audit, file, names, schema};
 use crate::base::clock::Moment;
 use crate::base::file_fault::writing;
 use crate::base::new_file::{NewFile, folder_of, sync_folder, with_suffix};
@@ -41,11 +41,11 @@ pub type PageProgress<'a> = &'a mut dyn FnMut(u64, u64);
 pub fn back_up(from: &Path, to: &Path, progress: PageProgress<'_>) -> Result<(u32, u32)> {
     let failed = |cause: String| Error::Broken(format!("cannot write {}: {cause}", to.display()));
     let source = file::open(from, OpenMode::ToBackUp)?.conn;
-    let schema = file::version(&source).map_err(SqliteFault::from)?;
+    let version = schema::version(&source).map_err(SqliteFault::from)?;
     let copy = NewFile::create(to).map_err(|err| failed(writing(&err)))?;
     copy_into(&source, copy.part(), progress, |_| Ok(())).map_err(|err| failed(err.to_string()))?;
     copy.finish().map_err(|err| failed(writing(&err)))?;
-    Ok((schema, file::newest_schema()))
+    Ok((version, schema::newest()))
 }
 
 /// The outcome of [`restore`].
@@ -129,7 +129,7 @@ fn keep_names(
     if names.is_empty() {
         return Ok(0);
     }
-    file::bring_up_to_date(copy)?;
+    schema::upgrade(copy).map_err(|refusal| refusal.0)?;
     let tx = copy.transaction()?;
     let count = names.keep(&tx, rests_until)?;
     tx.commit()?;

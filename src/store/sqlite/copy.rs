@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, params_from_iter};
 
 use super::{
-    Sqlite, SqliteCells, SqliteFault, SqliteResult, WRITE_PATIENCE, audit, file, invitations, run,
+    Sqlite, SqliteCells, SqliteFault, SqliteResult, WRITE_PATIENCE, audit, invitations, run, schema,
 };
 use crate::store::rows::cells;
 use crate::store::tables::{ALL, SECRETS};
@@ -24,7 +24,7 @@ impl Copies for Sqlite {
 
     fn begin_copy(&self) -> Result<()> {
         let begun = self.write(WRITE_PATIENCE, |tx| {
-            if invitations::has_users(tx)? && !file::is_half_copied(tx)? {
+            if invitations::has_users(tx)? && !schema::is_half_copied(tx)? {
                 return Err(SqliteFault::Error(Error::Broken(INHABITED_TEXT.to_owned())));
             }
             // Rows that refer to others are deleted first. The random key stays until the copied one

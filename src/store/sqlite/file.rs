@@ -1,4 +1,4 @@
-//! The database file: is it ours, may it be used, is it up to date.
+//! The database file: is it ours, may it be used.
 //!
 //! Everything here happens once, at start. A file that is refused is left as it was: what can be
 //! told from its first 100 bytes is told before SQLite ever opens it, as opening alone may replay
@@ -12,36 +12,19 @@ use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{FlockType, fcntl_getlk};
 
 use super::place::FilePlace;
-use super::{READ_ONLY_TEXT, SqliteFault, WRITE_PATIENCE, backup};
+use super::{READ_ONLY_TEXT, SqliteFault, WRITE_PATIENCE, backup, schema};
 use crate::base::file_fault::{reading, writing};
 use crate::base::new_file::{folder_of, with_suffix};
 use crate::store::engine::OpenMode;
-use crate::store::{Error, HALF_COPIED, HALF_COPIED_TEXT, Patience, newer, older};
+use crate::store::{Error, HALF_COPIED_TEXT, Patience};
 
 /// "vest", in the header of every file of ours.
 pub(crate) const APPLICATION_ID: i32 = 0x7665_7374;
-
-/// The tables of a new file.
-const SCHEMA: &str = include_str!("../../../schema.sql");
-
-/// What brings an older file up to date: step `n` leads from schema `n + 1` to `n + 2`. Steps are
-/// never changed once released; schema.sql always shows where the last one leads.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/2.sql"),
-    include_str!("migrations/3.sql"),
-    include_str!("migrations/4.sql"),
-    include_str!("migrations/5.sql"),
-    include_str!("migrations/6.sql"),
-    include_str!("migrations/7.sql"),
-    include_str!("migrations/8.sql"),
-    include_str!("migrations/9.sql"),
-    include_str!("migrations/10.sql"),
-];
 
 /// SQLite before this version can corrupt a file that two connections write and checkpoint at the
 /// same time (the WAL-reset bug, 2026-03).
@@ -85,9 +68,9 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> crate::store::Result<Opened> 
 }
 
 /// Why a file is not opened. Unlike [`Error`] it can be made from the library's errors by `?`.
-struct OpenRefusal(Error);
+pub(super) struct OpenRefusal(pub(super) Error);
 
-type FileResult<T> = std::result::Result<T, OpenRefusal>;
+pub(super) type FileResult<T> = std::result::Result<T, OpenRefusal>;
 
 impl From<rusqlite::Error> for OpenRefusal {
     fn from(err: rusqlite::Error) -> Self {
@@ -107,11 +90,11 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
         return broken(format!("SQLite {version} can corrupt files; 3.51.3 is needed"));
     }
     let path = find(asked)?;
-    let found = match inspect(&path, newest(MIGRATIONS))? {
+    let found = match inspect(&path)? {
         FileState::Nothing if mode.upgrades() => make(&path)?,
         FileState::Zeros if mode.upgrades() => make_anew(&path)?,
         FileState::Nothing => return broken("it is not there"),
-        FileState::New | FileState::Zeros if !mode.upgrades() => return broken(EMPTY_TEXT),
+        FileState::New | FileState::Zeros if !mode.upgrades() => return broken(schema::EMPTY_TEXT),
         found => found,
     };
     refuse_network(&path)?;
@@ -134,9 +117,6 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     unavailable("it was replaced while it was being opened")
 }
 
-/// What is said of a file without tables where none are made.
-const EMPTY_TEXT: &str = "it is empty; vestibule serve or vestibule migrate makes its tables";
-
 /// A connection that only reads. It shares nothing with other connections.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -152,7 +132,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
     let opened = || -> FileResult<Connection> {
         let whole = path.canonicalize()?;
-        match inspect(&whole, newest(MIGRATIONS))? {
+        match inspect(&whole)? {
             FileState::Ours { .. } => {}
             FileState::Nothing | FileState::New | FileState::Zeros => return broken("it is empty"),
         }
@@ -160,7 +140,7 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let conn = Connection::open_with_flags(&whole, flags)?;
             configure(&conn)?;
-            if version(&conn)? == 0 {
+            if schema::version(&conn)? == 0 {
                 return broken("it is empty");
             }
             return Ok(conn);
@@ -212,27 +192,23 @@ pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
 /// The number of the schema of the file at `path`, and the newest one. Nothing is changed.
 pub(super) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
     let conn = inspected(path)?;
-    let version = version(&conn).map_err(SqliteFault::from)?;
+    let version = schema::version(&conn).map_err(SqliteFault::from)?;
     // The log may have another number than the file, which was looked at first.
-    refuse_newer(version.cast_signed(), newest(MIGRATIONS)).map_err(|refusal| {
+    schema::refuse_newer(version.cast_signed()).map_err(|refusal| {
         refusal.0.saying(|cause| format!("cannot read {}: {cause}", path.display()))
     })?;
-    Ok((version, newest_schema()))
+    Ok((version, schema::newest()))
 }
 
 /// Brings the file at `path` to the newest schema, or makes it, and says from which number to which; 0:
 /// there were no tables.
 pub(super) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
     let has_tables = find(path)
-        .and_then(|whole| inspect(&whole, newest(MIGRATIONS)))
+        .and_then(|whole| inspect(&whole))
         .is_ok_and(|found| matches!(found, FileState::Ours { .. }));
     let before = if has_tables { schema(path)?.0 } else { 0 };
     let opened = open(path, OpenMode::Beside)?;
-    Ok((before, version(&opened.conn).map_err(SqliteFault::from)?))
-}
-
-pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
-    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+    Ok((before, schema::version(&opened.conn).map_err(SqliteFault::from)?))
 }
 
 /// What stands at the path before anything was done to it.
@@ -287,12 +263,12 @@ pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
 }
 
 /// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
-fn inspect(path: &Path, newest: i32) -> FileResult<FileState> {
+fn inspect(path: &Path) -> FileResult<FileState> {
     // Asked before it is opened, as opening a pipe would wait for somebody to write to it.
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(err) if err.kind() == ErrorKind::NotFound => {
-            return new_or_refused(path, "is not there", FileState::Nothing, newest);
+            return new_or_refused(path, "is not there", FileState::Nothing);
         }
         Err(err) => return broken(reading(&err)),
     };
@@ -303,7 +279,7 @@ fn inspect(path: &Path, newest: i32) -> FileResult<FileState> {
         return broken("it is not a regular file");
     }
     if about.len() == 0 {
-        return new_or_refused(path, "is empty", FileState::New, newest);
+        return new_or_refused(path, "is empty", FileState::New);
     }
     let header = header(path)?;
     let is_sqlite = header.is_some_and(|it| it.starts_with(b"SQLite format 3\0"));
@@ -320,7 +296,7 @@ fn inspect(path: &Path, newest: i32) -> FileResult<FileState> {
             broken("it is not a SQLite database; it was left as it is")
         };
     }
-    refuse_newer(header.map_or(0, |it| number(&it, 60)), newest)?;
+    schema::refuse_newer(header.map_or(0, |it| number(&it, 60)))?;
     let is_clean = ["-wal", "-journal"].iter().all(|it| length(&with_suffix(path, it)) == 0);
     Ok(FileState::Ours { is_clean })
 }
@@ -356,7 +332,7 @@ fn journal_of_pages(path: &Path) -> Option<u32> {
 
 /// Refuses to make a file beside the log or the journal of one that is gone: SQLite would delete what was
 /// written there, or take it for the new one's.
-fn new_or_refused(path: &Path, state: &str, new: FileState, newest: i32) -> FileResult<FileState> {
+fn new_or_refused(path: &Path, state: &str, new: FileState) -> FileResult<FileState> {
     let log = with_suffix(path, "-wal");
     let left = if length(&log) > 0 {
         log
@@ -367,7 +343,7 @@ fn new_or_refused(path: &Path, state: &str, new: FileState, newest: i32) -> File
     };
     if length(path) > 0 {
         // Another process has made it meanwhile.
-        return inspect(path, newest);
+        return inspect(path);
     }
     broken(format!(
         "it {state}, but {} is there and belongs to it: put the database back beside it, or run vestibule \
@@ -478,11 +454,11 @@ fn connect(
         check_whole(&conn, path)?;
     }
     if mode.upgrades() {
-        upgrade(&mut conn, SCHEMA, MIGRATIONS)?;
+        schema::upgrade(&mut conn)?;
     } else {
-        check_schema(&conn, mode)?;
+        schema::check(&conn, mode)?;
     }
-    if mode != OpenMode::ToFill && is_half_copied(&conn)? {
+    if mode != OpenMode::ToFill && schema::is_half_copied(&conn)? {
         return broken(HALF_COPIED_TEXT);
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
@@ -490,7 +466,7 @@ fn connect(
         patiently(|| use_wal(&conn))?;
     }
     // The first read opens the log, so that it is known from now on which file that is.
-    version(&conn)?;
+    schema::version(&conn)?;
     Ok(conn)
 }
 
@@ -561,108 +537,6 @@ pub(super) fn is_damage(err: &rusqlite::Error) -> bool {
     matches!(err.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-/// Sees that the tables are there without making any, and for a reader that they are up to date.
-fn check_schema(conn: &Connection, mode: OpenMode) -> FileResult<()> {
-    let (version, newest) = (version(conn)?.cast_signed(), newest(MIGRATIONS));
-    refuse_newer(version, newest)?;
-    if version <= 0 {
-        return broken(EMPTY_TEXT);
-    }
-    if mode == OpenMode::ToBackUp {
-        return Ok(());
-    }
-    if version < newest {
-        return broken(older(version, newest));
-    }
-    check_shape(conn, SCHEMA)
-}
-
-/// Makes the tables, or runs the migrations that are missing, and sees that all is there, in one
-/// transaction.
-fn upgrade(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileResult<()> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    refuse_newer(version, newest(migrations))?;
-    match usize::try_from(version) {
-        Ok(0) => {
-            tx.execute_batch(schema)?;
-            // Within the transaction: no crash leaves a file that has tables but no owner.
-            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-        }
-        Ok(version) => {
-            for step in &migrations[version - 1..] {
-                tx.execute_batch(step)?;
-            }
-        }
-        Err(_) => return broken(format!("its schema number is {version}")),
-    }
-    if version < newest(migrations) {
-        tx.pragma_update(None, "user_version", newest(migrations))?;
-    }
-    check_shape(&tx, schema)?;
-    Ok(tx.commit()?)
-}
-
-/// Brings a copy that no other process knows to the newest schema.
-pub(super) fn bring_up_to_date(conn: &mut Connection) -> crate::store::Result<()> {
-    upgrade(conn, SCHEMA, MIGRATIONS).map_err(|refusal| refusal.0)
-}
-
-/// The random key of the database, with which names and addresses are hashed.
-pub(super) fn handle_key(conn: &Connection) -> rusqlite::Result<[u8; 32]> {
-    conn.query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
-}
-
-/// The number of the newest schema.
-pub(super) fn newest_schema() -> u32 {
-    newest(MIGRATIONS).unsigned_abs()
-}
-
-fn newest(migrations: &[&str]) -> i32 {
-    i32::try_from(migrations.len()).expect("there are few migrations") + 1
-}
-
-fn refuse_newer(version: i32, newest: i32) -> FileResult<()> {
-    if version > newest {
-        return broken(newer(version, newest));
-    }
-    Ok(())
-}
-
-/// Whether a copy into it has begun and has not ended.
-pub(super) fn is_half_copied(conn: &Connection) -> rusqlite::Result<bool> {
-    // The first schema has no such table.
-    if !conn.table_exists(None, "secret")? {
-        return Ok(false);
-    }
-    conn.prepare("SELECT 1 FROM secret WHERE name = ?1")?.exists([HALF_COPIED])
-}
-
-/// Sees that every table of schema.sql is there with its columns, so that a file that somebody
-/// altered is refused at start and not in the middle of a sign-up.
-fn check_shape(conn: &Connection, schema: &str) -> FileResult<()> {
-    let model = Connection::open_in_memory()?;
-    model.execute_batch(schema)?;
-    let have = columns(conn)?;
-    for column in columns(&model)? {
-        if !have.contains(&column) {
-            return broken(format!("its tables were altered: {column} is not as it should be"));
-        }
-    }
-    Ok(())
-}
-
-/// `table.column TYPE` with its constraints, for every column there is.
-fn columns(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    conn.prepare(
-        "SELECT format('%s.%s %s notnull=%d pk=%d', t.name, c.name, c.type, c.\"notnull\", c.pk)
-           FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
-          WHERE t.type = 'table' ORDER BY t.name, c.cid",
-    )?
-    .query_map([], |row| row.get(0))?
-    .collect()
-}
-
 fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
 }
@@ -688,7 +562,7 @@ fn unavailable<T>(cause: &str) -> FileResult<T> {
     Err(OpenRefusal(Error::Unavailable(cause.to_owned())))
 }
 
-fn broken<T>(cause: impl std::fmt::Display) -> FileResult<T> {
+pub(super) fn broken<T>(cause: impl std::fmt::Display) -> FileResult<T> {
     Err(OpenRefusal(Error::Broken(cause.to_string())))
 }
 
@@ -696,80 +570,6 @@ fn broken<T>(cause: impl std::fmt::Display) -> FileResult<T> {
 mod tests {
     use super::*;
     use rusqlite::types::Value;
-
-    /// A file that the first release made, to be brought up by steps of our own.
-    fn first() -> Connection {
-        let mut conn = Connection::open_in_memory().unwrap();
-        upgrade(&mut conn, "CREATE TABLE t (a)", &[]).ok().unwrap();
-        conn
-    }
-
-    #[test]
-    fn migrates_from_every_older_schema_to_the_newest() {
-        let steps = ["ALTER TABLE t ADD b", "ALTER TABLE t ADD c"];
-        for done in 0..=steps.len() {
-            let mut conn = first();
-            upgrade(&mut conn, "", &steps[..done]).ok().unwrap();
-            upgrade(&mut conn, "", &steps).ok().unwrap();
-            assert_eq!(version(&conn), Ok(3));
-            assert_eq!(columns(&conn).unwrap().len(), 3, "a, b and c, from step {done}");
-        }
-    }
-
-    #[test]
-    fn leads_from_the_first_release_to_the_schema_of_today() {
-        let mut conn = Connection::open_in_memory().unwrap();
-        upgrade(&mut conn, include_str!("migrations/1.sql"), &[]).ok().unwrap();
-        upgrade(&mut conn, SCHEMA, MIGRATIONS).ok().unwrap();
-        let mut new = Connection::open_in_memory().unwrap();
-        upgrade(&mut new, SCHEMA, MIGRATIONS).ok().unwrap();
-        let everything = |conn: &Connection| {
-            let sql = "SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1";
-            let mut statement = conn.prepare(sql).unwrap();
-            let names = statement.query_map([], |row| row.get(0)).unwrap();
-            names.collect::<rusqlite::Result<Vec<String>>>().unwrap()
-        };
-        assert_eq!(columns(&conn).unwrap(), columns(&new).unwrap());
-        assert_eq!(everything(&conn), everything(&new));
-        assert_eq!(version(&conn), version(&new));
-    }
-
-    #[test]
-    fn keeps_the_reset_links_of_an_older_file_valid() {
-        let mut conn = Connection::open_in_memory().unwrap();
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true).unwrap();
-        upgrade(&mut conn, include_str!("migrations/1.sql"), &[]).ok().unwrap();
-        let to_8 = &MIGRATIONS[..7];
-        for step in to_8 {
-            conn.execute_batch(step).unwrap();
-        }
-        conn.pragma_update(None, "user_version", newest(to_8)).unwrap();
-        conn.execute_batch(
-            "INSERT INTO user (id, username, canonical_username, created_at, epoch)
-               VALUES ('1', 'Ann', 'ann', 1, 3), ('2', 'Bob', 'bob', 1, 0);
-             INSERT INTO ticket VALUES (unhex(format('%064d', 3)), '1', 5, 50), (unhex(format('%064d', 1)), '1', 9, 54),
-               (unhex(format('%064d', 2)), '1', 7, 52), (unhex(format('%064d', 4)), '2', 1, 40);",
-        )
-        .unwrap();
-        upgrade(&mut conn, SCHEMA, MIGRATIONS).ok().unwrap();
-        let sql =
-            "SELECT format('%s %s %s %d %d %d %s.', hex(substr(id, 32)), user_id, purpose, created_at,
-                          expires_at, epoch, detail) FROM one_time_token ORDER BY user_id";
-        let mut statement = conn.prepare(sql).unwrap();
-        let rows = statement.query_map([], |row| row.get(0)).unwrap();
-        let rows = rows.collect::<rusqlite::Result<Vec<String>>>().unwrap();
-        assert_eq!(rows, ["01 1 reset_password 9 54 3 .", "04 2 reset_password 1 40 0 ."]);
-        assert!(!conn.table_exists(None, "ticket").unwrap());
-    }
-
-    #[test]
-    fn leaves_the_file_as_it_was_when_a_migration_fails() {
-        let mut conn = first();
-        let failed = upgrade(&mut conn, "", &["ALTER TABLE t ADD b", "ALTER TABLE missing ADD c"]);
-        assert!(failed.is_err());
-        assert_eq!(version(&conn), Ok(1));
-        assert_eq!(columns(&conn).unwrap(), ["t.a  notnull=0 pk=0"]);
-    }
 
     #[test]
     fn sets_every_connection_up_for_safety() {

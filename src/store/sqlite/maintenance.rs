@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 
-use super::{Sqlite, SqliteFault, WRITE_PATIENCE, Writer, exists, file};
+use super::{Sqlite, SqliteFault, WRITE_PATIENCE, Writer, exists, file, schema};
 use crate::store::engine::OpenMode;
 use crate::store::{Error, Maintenance, Result, Tended, odd_names, shared_names};
 
@@ -32,8 +32,8 @@ impl Maintenance for Sqlite {
     }
 
     fn versions(&self) -> Result<[(&'static str, String); 2]> {
-        let schema = self.read(|conn| Ok(file::version(conn)?))?;
-        Ok([("schema", schema.to_string()), ("sqlite", rusqlite::version().to_owned())])
+        let version = self.read(|conn| Ok(schema::version(conn)?))?;
+        Ok([("schema", version.to_string()), ("sqlite", rusqlite::version().to_owned())])
     }
 
     fn faults(&self) -> Result<Vec<String>> {

@@ -16,6 +16,7 @@ mod maintenance;
 mod names;
 mod one_time_tokens;
 mod place;
+mod schema;
 mod sessions;
 mod throttle;
 mod users;
@@ -82,10 +83,7 @@ impl Sqlite {
 
     fn open_for(path: &Path, mode: OpenMode) -> Result<Self> {
         let opened = file::open(path, mode)?;
-        let handle_key = opened
-            .conn
-            .query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
-            .map_err(SqliteFault::from)?;
+        let handle_key = schema::handle_key(&opened.conn).map_err(SqliteFault::from)?;
         Ok(Self {
             handle_key,
             // Lets the first failure check the number of rows.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction};
 
 use super::keys::IS_SIGN_IN_NAME;
-use super::{Sqlite, SqliteFault, SqliteResult, all, exists, file, record, run};
+use super::{Sqlite, SqliteFault, SqliteResult, all, exists, record, run, schema};
 use crate::base::clock::Moment;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
@@ -95,7 +95,7 @@ pub(super) fn kept_of(replaced: &Connection, backup: &Connection) -> SqliteResul
             users.push((id, name));
         }
     }
-    Ok(Kept { key: file::handle_key(replaced)?, resting, users })
+    Ok(Kept { key: schema::handle_key(replaced)?, resting, users })
 }
 
 impl Kept {
@@ -113,7 +113,7 @@ impl Kept {
         copy: &Connection,
         rests_until: Option<Moment>,
     ) -> SqliteResult<usize> {
-        let key = file::handle_key(copy)?;
+        let key = schema::handle_key(copy)?;
         let owner = |id: &UserId| -> SqliteResult<Option<UserId>> {
             let is_there = exists(copy, "SELECT 1 FROM user WHERE id = ?", &cells![id])?;
             Ok(is_there.then(|| id.clone()))
