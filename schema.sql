@@ -229,8 +229,8 @@ CREATE TABLE clock (
 INSERT INTO clock VALUES (1, 0);
 
 -- The audit log: security events, as the log has them, kept for as long as --audit says. It contains no
--- secrets: no password, token, cookie, form field, query or unknown username. It names the users who are
--- added, renamed or deleted, so that an operator can tell whom a record is about.
+-- secrets: no password, token, cookie, form field, query or unknown username. Names of users are in it as
+-- keyed hashes, since records outlive the accounts: an operator who knows a name can look for it.
 CREATE TABLE audit (
     id         INTEGER NOT NULL PRIMARY KEY,
     at         INTEGER NOT NULL,

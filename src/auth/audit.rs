@@ -1,17 +1,20 @@
 //! The audit log: what was done with accounts, kept in the database.
 
 use crate::auth::events::Event;
-use crate::auth::usernames::{Username, canonical};
+use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::base::log_fields;
-use crate::store::{Record, RecordFilter, Result, Store, UserId};
+use crate::store::{KeyId, Record, RecordFilter, Result, Store, UserId};
 
 /// The field of a record that names the browser of the request.
 pub const BROWSER: &str = "browser";
 
-/// The field of a record that says what the user was called when they were added or deleted. Records outlive
-/// users, and an id alone tells an operator nothing.
+/// The field of a record with the handle of the name that the user had when they were added or deleted. Records
+/// outlive users, and nothing else is kept of the name of a deleted user.
 pub const NAME: &str = "name";
+
+/// The field of a record with a key, as [`key_handle`] has it.
+pub const KEY: &str = "key";
 
 /// An event in the history of an account, as its owner is shown it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,7 +51,7 @@ pub fn last_sign_in(store: &dyn Store, user: &UserId) -> Result<Option<Activity>
     Ok(found.into_iter().next().and_then(activity))
 }
 
-/// Events that tell the name of a deleted or renamed user, with the field that holds it.
+/// Events whose records have a handle of the name that the user has from then on or had last, with its field.
 const NAMINGS: [(Event, &str); 5] = [
     (Event::UserDelete, NAME),
     (Event::AccountDelete, NAME),
@@ -57,24 +60,46 @@ const NAMINGS: [(Event, &str); 5] = [
     (Event::SignupOk, NAME),
 ];
 
-/// Events after which no account has the name in the field.
-const FAREWELLS: [(Event, &str); 3] =
-    [(Event::UserDelete, NAME), (Event::AccountDelete, NAME), (Event::UserRename, "from")];
+/// Events whose records have a handle of a name that the user may have lost, with its field.
+const FAREWELLS: [(Event, &str); 5] = [
+    (Event::UserDelete, NAME),
+    (Event::AccountDelete, NAME),
+    (Event::UserRename, "from"),
+    (Event::UserKeyAdd, KEY),
+    (Event::UserKeyRemove, KEY),
+];
 
-/// What the user with this id was called last, as far as that is on record: for users who are deleted.
-pub fn former_name(store: &dyn Store, id: &str) -> Result<Option<String>> {
-    let events = NAMINGS.map(|(event, _)| event);
-    let found = latest(store, Some(id), &events, 9)?;
-    Ok(found.iter().find_map(|it| name_in(it, &NAMINGS)))
+/// The handle that stands for a canonical name in both logs. Names of deleted users are not kept, and people type
+/// passwords into the wrong field.
+pub fn name_handle(store: &dyn Store, canonical: &str) -> String {
+    store.name_handle(canonical)
+}
+
+/// A key as records hold it: a sign-in name by its handle.
+pub fn key_handle(store: &dyn Store, key: &KeyId) -> String {
+    match key.sign_in_name() {
+        Some(name) => format!("{}:{}", key.provider(), name_handle(store, name)),
+        None => key.as_str().to_owned(),
+    }
+}
+
+/// The handle of the name that the user with this id had last, as far as that is on record: for users who are
+/// deleted.
+pub fn last_name_handle(store: &dyn Store, id: &str) -> Result<Option<String>> {
+    let found = latest(store, Some(id), &NAMINGS.map(|(event, _)| event), 9)?;
+    Ok(found.iter().find_map(|it| handle_in(it, &NAMINGS)))
 }
 
 /// The ids of the users who had this name, and were deleted or renamed since, as far as that is on record.
 /// It reads all records of such events.
 pub fn former_users(store: &dyn Store, name: &Username) -> Result<Vec<String>> {
+    let handles = [
+        name_handle(store, name.canonical()),
+        key_handle(store, &KeyId::username(name.canonical())),
+    ];
     let mut ids = Vec::new();
     for record in latest(store, None, &FAREWELLS.map(|(event, _)| event), u32::MAX)? {
-        let is_theirs =
-            name_in(&record, &FAREWELLS).is_some_and(|it| canonical(&it) == name.canonical());
+        let is_theirs = handle_in(&record, &FAREWELLS).is_some_and(|it| handles.contains(&it));
         ids.extend(record.user_id.filter(|id| is_theirs && !ids.contains(id)));
     }
     Ok(ids)
@@ -99,12 +124,11 @@ fn latest(
     Ok(store.latest_records(&filter, limit)?.into_iter().map(|it| it.record).collect())
 }
 
-fn name_in(record: &Record, namings: &[(Event, &str)]) -> Option<String> {
+/// The handle in the field that one of `namings` names for the event of this record.
+fn handle_in(record: &Record, namings: &[(Event, &str)]) -> Option<String> {
     let (_, field) = namings.iter().find(|(event, _)| event.name() == record.event)?;
-    log_fields::read(&record.detail)
-        .into_iter()
-        .find(|(name, _)| name == field)
-        .map(|(_, value)| value)
+    let mut fields = log_fields::read(&record.detail).into_iter();
+    fields.find(|(name, _)| name == field).map(|(_, value)| value)
 }
 
 fn activity(it: Record) -> Option<Activity> {

@@ -15,7 +15,7 @@ use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::{Password, PasswordHash};
-use crate::base::token::{self, Token, TokenHash};
+use crate::base::token::{Token, TokenHash};
 use crate::store::{
     ClientInfo, Device, Invite, KeyId, PasswordChanged, Result, Session, SessionStart, SignedUp,
     Store, User, UserId,
@@ -276,11 +276,6 @@ pub fn identify(
 pub fn account_of(store: &dyn Store, canonical: &str) -> Result<Option<UserId>> {
     let found = store.user_of_key(&KeyId::username(canonical))?;
     Ok(found.map(|(user, _)| user.id))
-}
-
-/// The keyed hash that stands for a name in logs, since people type passwords into the wrong field.
-pub fn name_handle(store: &dyn Store, name: &str) -> String {
-    format!("h:{}", token::keyed_handle(store.handle_key(), name))
 }
 
 /// Which passwords are accepted.

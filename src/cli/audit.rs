@@ -47,7 +47,7 @@ pub struct AuditArgs {
     until: Option<WrittenMoment>,
 
     /// Only records of this user: a name in any spelling, or an id. Users who are deleted or renamed are found by
-    /// the names on record.
+    /// the names that they had.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 
@@ -98,7 +98,7 @@ pub(super) fn run(
 ) -> Result<(), String> {
     let store = open(&flags.database, Access::Read)?;
     let filter = filter(&*store, flags, now)?;
-    let mut printer = Printer { store: &*store, out, columns: None, names: HashMap::new() };
+    let mut printer = Printer { store: &*store, out, columns: None, handles: HashMap::new() };
     let mut last = 0;
     if let Some(limit) = flags.limit {
         let mut latest = store.latest_records(&filter, limit).map_err(|err| err.to_string())?;
@@ -154,20 +154,21 @@ struct Printer<'a> {
     out: &'a mut dyn Write,
     /// `None`: nothing is printed yet.
     columns: Option<Columns>,
-    /// What users who are deleted were called, by their ids.
-    names: HashMap<String, Option<String>>,
+    /// The handles of the names that deleted users had, by their ids.
+    handles: HashMap<String, Option<String>>,
 }
 
 impl Printer<'_> {
     /// Prints these records, and before the first ones the headings. `false`: nothing more can be written.
     fn print(&mut self, records: &[ListedRecord], as_json: bool) -> Result<bool, String> {
-        let named = records.iter().map(|it| Ok((it, self.name(it)?)));
+        let named = records.iter().map(|it| Ok((it, self.handle(it)?)));
         let named = named.collect::<Result<Vec<_>, String>>()?;
         let mut text = String::new();
         if as_json {
-            text = lines(named.iter().map(|(it, name)| data(it, name.as_deref())));
+            text = lines(named.iter().map(|(it, handle)| data(it, handle.as_deref())));
         } else if !named.is_empty() {
-            let rows: Vec<_> = named.iter().map(|(it, name)| row(it, name.as_deref())).collect();
+            let rows: Vec<_> =
+                named.iter().map(|(it, handle)| row(it, handle.as_deref())).collect();
             let columns = self.columns.get_or_insert_with(|| {
                 let headings = ["time", "event", "user", "id", "address", "session", "detail"];
                 let mut columns = Columns::of(&headings);
@@ -190,17 +191,17 @@ impl Printer<'_> {
         }
     }
 
-    /// What the user is called whom a record is about, or was called last.
-    fn name(&mut self, it: &ListedRecord) -> Result<Option<String>, String> {
-        let Some(id) = it.record.user_id.as_ref().filter(|_| it.username.is_none()) else {
-            return Ok(it.username.clone());
+    /// The handle of the name of the deleted user whom a record is about, as far as it is on record.
+    fn handle(&mut self, it: &ListedRecord) -> Result<Option<String>, String> {
+        let Some(id) = it.record.user_id.as_ref().filter(|_| is_of_deleted(it)) else {
+            return Ok(None);
         };
-        if let Some(known) = self.names.get(id) {
+        if let Some(known) = self.handles.get(id) {
             return Ok(known.clone());
         }
-        let name = audit::former_name(self.store, id).map_err(|err| err.to_string())?;
-        self.names.insert(id.clone(), name.clone());
-        Ok(name)
+        let handle = audit::last_name_handle(self.store, id).map_err(|err| err.to_string())?;
+        self.handles.insert(id.clone(), handle.clone());
+        Ok(handle)
     }
 }
 
@@ -209,12 +210,16 @@ const fn is_of_deleted(it: &ListedRecord) -> bool {
     it.record.user_id.is_some() && it.username.is_none()
 }
 
-fn row(it: &ListedRecord, name: Option<&str>) -> Vec<String> {
+/// The cells of a record; `handle` is that of the name of a deleted user.
+fn row(it: &ListedRecord, handle: Option<&str>) -> Vec<String> {
     let Record { at, event, user_id, address, session, detail, .. } = &it.record;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let gone = if is_of_deleted(it) { " (deleted)" } else { "" };
-    let user = name.map_or_else(|| gone.trim().to_owned(), |name| format!("{name}{gone}"));
-    let mut row = vec![at.rfc3339(), event.clone(), user];
+    let user = match &it.username {
+        Some(name) => name.clone(),
+        None if is_of_deleted(it) => format!("{} (deleted)", handle.unwrap_or_default()),
+        None => String::new(),
+    };
+    let mut row = vec![at.rfc3339(), event.clone(), user.trim_start().to_owned()];
     row.extend([text(user_id), text(address), text(session), readable(detail)]);
     row
 }
@@ -239,14 +244,16 @@ fn readable(detail: &str) -> String {
     text
 }
 
-fn data(it: &ListedRecord, name: Option<&str>) -> Value {
+/// A record as a script gets to see it; `handle` is that of the name of a deleted user.
+fn data(it: &ListedRecord, handle: Option<&str>) -> Value {
     let Record { at, event, user_id, address, session, request, detail } = &it.record;
     json!({
         "at": at.rfc3339(),
         "event": event,
         "user_id": user_id,
-        "user": name,
+        "user": it.username,
         "user_is_deleted": is_of_deleted(it),
+        "name_handle": handle,
         "address": address,
         "session": session,
         "request": request,

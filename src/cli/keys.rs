@@ -9,6 +9,7 @@ use super::records::record;
 use super::table::{printable, table};
 use super::user::change::{facts, gone, open_access, resting};
 use super::{Done, lines};
+use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
 use crate::auth::names::Rest;
@@ -99,7 +100,8 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<Change
         KeyAdded::NoUser => return Err(gone(user)),
     }
     let added = one_of(store, user, &id)?.ok_or_else(|| gone(user))?;
-    record(store, user, (Event::UserKeyAdd, &[("key", added.id.as_str())]), now)?;
+    let on_record = audit::key_handle(store, &added.id);
+    record(store, user, (Event::UserKeyAdd, &[(audit::KEY, &on_record)]), now)?;
     let sentence = format!("{name} has the key {} now", line(&added));
     Ok(ChangeReport::of(user, sentence).with("key", data(&added)))
 }
@@ -122,7 +124,8 @@ fn remove(
         return Err(none());
     }
     let counts = counts(open);
-    let facts = [&[("key", found.id.as_str())], &facts(&counts)[..]].concat();
+    let on_record = audit::key_handle(store, &found.id);
+    let facts = [&[(audit::KEY, &*on_record)], &facts(&counts)[..]].concat();
     record(store, user, (Event::UserKeyRemove, &facts), now)?;
     let left = of(store, user)?;
     let hint = if sign_in_names(&left).is_empty() {

@@ -8,12 +8,12 @@ use super::find::look_up;
 use super::records::{record, record_of};
 use super::serve::parse::address_or_network;
 use super::table::{counted, printable};
+use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::throttle;
 use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
-use crate::base::token;
 use crate::store::{Store, User};
 
 /// Works for names that no account has, too: they are counted alike. What reads as an address may be a name as
@@ -63,8 +63,8 @@ fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeRepo
         "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
     )?;
     throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
-    let handle = format!("h:{}", token::keyed_handle(store.handle_key(), name.canonical()));
-    record_of(store, Event::UserUnlock, &[("name", &handle)], now)?;
+    let handle = audit::name_handle(store, name.canonical());
+    record_of(store, Event::UserUnlock, &[(audit::NAME, &handle)], now)?;
     let typed = printable(typed);
     let sentence =
         format!("failed attempts for {typed}, a name that no account has, are forgotten");

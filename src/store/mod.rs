@@ -10,6 +10,7 @@ mod contract;
 mod engine;
 mod import_status;
 mod listing;
+mod name_handles;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod outcomes;

@@ -44,8 +44,9 @@ pub(super) fn add(
         UserAdded::NameTaken => return Err(taken(typed)),
     }
     let has_password = password.is_some();
+    let handle = audit::name_handle(store, name.canonical());
     let facts = [
-        (audit::NAME, &*user.username),
+        (audit::NAME, &*handle),
         ("groups", user.groups.as_str()),
         ("password", if has_password { "yes" } else { "no" }),
     ];
@@ -114,8 +115,10 @@ pub(super) fn rename(
         UserRenamed::NameReserved => return Err(resting(typed)),
         UserRenamed::NoUser => return Err(gone(user)),
     }
+    let [old, new] = [&*user.canonical_username, name.canonical()]
+        .map(|canonical| audit::name_handle(store, canonical));
+    record(store, user, (Event::UserRename, &[("from", &old), ("to", &new)]), now)?;
     let (from, to) = (&*user.username, name.typed());
-    record(store, user, (Event::UserRename, &[("from", from), ("to", to)]), now)?;
     // The same name in another spelling stays theirs.
     let rests = rest.end(now).filter(|_| user.canonical_username != name.canonical());
     let now_named = User { username: to.to_owned(), ..user.clone() };
@@ -149,7 +152,8 @@ pub(super) fn delete(
         return Err(gone(user));
     }
     let counts = counts(open);
-    let facts = [&[(audit::NAME, &*user.username)], &facts(&counts)[..]].concat();
+    let handle = audit::name_handle(store, &user.canonical_username);
+    let facts = [&[(audit::NAME, &*handle)], &facts(&counts)[..]].concat();
     record(store, user, (Event::UserDelete, &facts), now)?;
     let rests = rest.end(now);
     let sentence = format!("{name} is deleted; {}{}", ended(open), reserved(rests, "the name"));
@@ -157,19 +161,20 @@ pub(super) fn delete(
     Ok(report.with("reserved_until", rests.map(Moment::rfc3339)))
 }
 
-/// Lets a name that rests be taken again: one that is typed, or that a deleted user with this id had.
+/// Lets a name that rests be taken again.
 pub(super) fn free(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
-    let former = audit::former_name(store, typed).map_err(|err| err.to_string())?;
-    let candidates = [Some(typed.to_owned()), former];
-    for text in candidates.into_iter().flatten() {
-        let Some(name) = Username::for_sign_in(&text) else { continue };
-        if names::free(store, &name).map_err(|err| err.to_string())? {
-            record_of(store, Event::UserFree, &[(audit::NAME, name.typed())], now)?;
-            let report = ChangeReport::new(format!("the name {text} can be taken again"));
-            return Ok(report.with("username", text));
-        }
+    let fault = |err: store::Error| err.to_string();
+    if let Some(name) = Username::for_sign_in(typed)
+        && names::free(store, &name).map_err(fault)?
+    {
+        let handle = audit::name_handle(store, name.canonical());
+        record_of(store, Event::UserFree, &[(audit::NAME, &handle)], now)?;
+        let report = ChangeReport::new(format!("the name {typed} can be taken again"));
+        return Ok(report.with("username", typed));
     }
-    Err(format!("the name {} is not reserved", printable(typed)))
+    let is_id = audit::knows(store, typed).map_err(fault)?;
+    let hint = if is_id { ": write the name; of a deleted user only its hash is kept" } else { "" };
+    Err(format!("the name {} is not reserved{hint}", printable(typed)))
 }
 
 /// Sets the e-mail address of a user.

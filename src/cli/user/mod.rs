@@ -117,7 +117,7 @@ pub enum UserAction {
     /// cannot tell its next owner from the last one.
     #[command(after_help = "Example:\n  vestibule user free anna")]
     Free {
-        /// The username, in any spelling; or the id of the user who had it, if records tell the name.
+        /// The username, in any spelling. An id does not lead to it, as only a hash of the name is kept.
         name: String,
     },
     /// Print a link with which a user sets a new password. It is valid for an hour and works once. Hand it

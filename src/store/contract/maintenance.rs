@@ -8,7 +8,7 @@ use crate::base::token::TokenHash;
 use crate::store::rows::{self, Cell, Statements, cells, record_columns};
 use crate::store::{
     Count, CountId, Device, ExportedUser, ImportStatus, ImportedUser, KeyId, ListedRecord,
-    Progress, Record, RecordFilter, Result, Row, TABLES, UserId, tables,
+    Progress, Record, RecordFilter, Result, Row, TABLES, UserId, name_handles, tables,
 };
 
 /// Failure counts.
@@ -280,6 +280,11 @@ pub trait Maintenance: Statements {
     /// A random key of this database, the same for all servers that use it. It is the key of handles and of
     /// hashed names.
     fn handle_key(&self) -> &[u8; 32];
+
+    /// The handle that stands for a canonical name in the logs: `h:` and eight hex digits.
+    fn name_handle(&self, canonical: &str) -> String {
+        name_handles::name_handle(self.handle_key(), canonical)
+    }
 
     /// Whether the database is usable, as far as that is known without waiting: a file is read, and its
     /// path must still refer to it; for servers, it is whether the last attempt reached one.

@@ -1,8 +1,12 @@
 //! The statements for the audit log.
 
-use super::{Mysql, MysqlFault, MysqlResult, Tx, rows_of_marks, values};
-use crate::store::rows::{Cell, ToCells, record_columns};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, marks, rows_of_marks, values};
+use crate::store::name_handles::{OLD_RECORDS, with_handles};
+use crate::store::rows::{Cell, ToCells, cells, record_columns};
 use crate::store::{AuditLog, Error, Record, Result};
+
+/// Records that are read and rewritten at once in an upgrade.
+const BATCH: i64 = 500;
 
 impl AuditLog for Mysql {
     fn add_records(&self, records: &[Record]) -> Result<()> {
@@ -54,4 +58,36 @@ pub(super) fn insert(tx: &mut Tx<'_>, start: i64, records: &[Record]) -> MysqlRe
         rows_of_marks(records.len(), 8)
     );
     tx.run(&sql, values(&cells)).map(drop)
+}
+
+/// Puts handles in the place of names in the records of schema 10 and older. Harmless when it is run twice.
+// LIMIT: servers of the version before that still run go on writing names, until they are replaced.
+pub(super) fn hash_names(store: &Mysql, key: &[u8; 32]) -> Result<()> {
+    let mut last = i64::MIN;
+    loop {
+        let old: Vec<(i64, String)> =
+            store.read(|tx| tx.all(OLD_RECORDS, values(&cells![last, BATCH])))?;
+        let Some((number, _)) = old.last() else { return Ok(()) };
+        last = *number;
+        let hashed = old.iter().filter_map(|(id, it)| Some((*id, with_handles(key, it)?)));
+        replace_details(store, &hashed.collect::<Vec<_>>())?;
+    }
+}
+
+/// Replaces the fields of the records with these numbers.
+fn replace_details(store: &Mysql, details: &[(i64, String)]) -> Result<()> {
+    if details.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE audit SET detail = CASE id {} END WHERE id IN ({})",
+        "WHEN ? THEN ? ".repeat(details.len()),
+        marks(details.len())
+    );
+    let mut cells = Vec::with_capacity(3 * details.len());
+    for (id, detail) in details {
+        cells.extend(cells![*id, detail]);
+    }
+    cells.extend(details.iter().map(|(id, _)| Cell::Int(*id)));
+    store.write_one(&sql, values(&cells)).map(drop)
 }

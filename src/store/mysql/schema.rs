@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 
-use super::{LONG_ANSWER_TIMEOUT, Mysql, MysqlFault, MysqlResult, Tx, blob, pause};
+use super::{LONG_ANSWER_TIMEOUT, Mysql, MysqlFault, MysqlResult, Tx, audit, blob, pause};
 use crate::base::token;
 use crate::store::{Cluster, Error, Result, newer, older};
 
@@ -16,7 +16,7 @@ use crate::store::{Cluster, Error, Result, newer, older};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The newest version of the schema, the same as that of a file.
-const NEWEST: u32 = 10;
+const NEWEST: u32 = 11;
 
 /// The first version that existed on this engine.
 const FIRST: u32 = 7;
@@ -66,6 +66,9 @@ const STEPS: &[(u32, &str)] = &[
     ),
     (10, "INSERT INTO clock (id, believed_at) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = id"),
 ];
+
+/// The version from which on the audit log names users by handles: SQL cannot compute them.
+const HASHES_NAMES: u32 = 11;
 
 /// How long a process may take for the upgrade before another one may take over.
 const LEASE_SECONDS: u32 = 60;
@@ -196,10 +199,15 @@ fn take_steps(store: &Mysql) -> Result<()> {
                 .filter(|it| !it.is_empty())
                 .try_for_each(|it| run(store, it))
         }
-        before => STEPS
-            .iter()
-            .filter(|(number, _)| *number > before)
-            .try_for_each(|(_, statement)| run(store, statement)),
+        before => {
+            let missing = STEPS.iter().filter(|(number, _)| *number > before);
+            missing.map(|(_, statement)| *statement).try_for_each(|it| run(store, it))?;
+            if before < HASHES_NAMES {
+                audit::hash_names(store, &handle_key(store)?)
+            } else {
+                Ok(())
+            }
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use rusqlite::Transaction;
 
-use super::{Sqlite, SqliteResult, WRITE_PATIENCE, run};
-use crate::store::rows::{Cell, ToCells};
+use super::{Sqlite, SqliteResult, WRITE_PATIENCE, all, run, schema};
+use crate::store::name_handles::{OLD_RECORDS, with_handles};
+use crate::store::rows::{Cell, ToCells, cells};
 use crate::store::{AuditLog, Record, Result};
 
 impl AuditLog for Sqlite {
@@ -20,4 +21,16 @@ pub(super) fn insert(tx: &Transaction<'_>, record: &Record) -> SqliteResult<()> 
                VALUES (?, ?, ?, ?, ?, ?, ?)";
     let cells: [Cell<'_>; 7] = record.cells();
     run(tx, sql, &cells).map(drop)
+}
+
+/// Puts handles in the place of names in the records of schema 10 and older.
+pub(super) fn hash_names(tx: &Transaction<'_>) -> SqliteResult<()> {
+    let key = schema::handle_key(tx)?;
+    let old: Vec<(i64, String)> = all(tx, OLD_RECORDS, &cells![i64::MIN, i64::MAX])?;
+    for (number, detail) in old {
+        if let Some(detail) = with_handles(&key, &detail) {
+            run(tx, "UPDATE audit SET detail = ? WHERE id = ?", &cells![&detail, number])?;
+        }
+    }
+    Ok(())
 }

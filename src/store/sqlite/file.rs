@@ -78,6 +78,12 @@ impl From<rusqlite::Error> for OpenRefusal {
     }
 }
 
+impl From<SqliteFault> for OpenRefusal {
+    fn from(fault: SqliteFault) -> Self {
+        Self(fault.into())
+    }
+}
+
 impl From<std::io::Error> for OpenRefusal {
     fn from(err: std::io::Error) -> Self {
         Self(Error::Broken(reading(&err)))

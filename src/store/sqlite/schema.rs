@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::audit;
 use super::file::{APPLICATION_ID, FileResult, broken};
 use crate::store::engine::OpenMode;
 use crate::store::{HALF_COPIED, newer, older};
@@ -23,7 +24,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
 ];
+
+/// The schema from which on the audit log names users by handles: SQL cannot compute them.
+const HASHES_NAMES: usize = 11;
 
 /// What is said of a file without tables where none are made.
 pub(super) const EMPTY_TEXT: &str =
@@ -67,8 +72,11 @@ fn upgrade_by(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileR
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         }
         Ok(version) => {
-            for step in &migrations[version - 1..] {
+            for (number, step) in (2..).zip(migrations).skip(version - 1) {
                 tx.execute_batch(step)?;
+                if number == HASHES_NAMES {
+                    audit::hash_names(&tx)?;
+                }
             }
         }
         Err(_) => return broken(format!("its schema number is {version}")),

@@ -44,7 +44,8 @@ pub(in crate::web) fn delete(call: &SignedInCall<'_>) -> Answered {
     }
     users::delete(call.store(), &call.user().id, call.site.auth.rules.rest, call.now)?;
     let response = call.done("/login", &json!({ "deleted": true }));
-    let note = call.note(Event::AccountDelete).with(audit::NAME, &*call.user().username);
+    let handle = audit::name_handle(call.store(), &call.user().canonical_username);
+    let note = call.note(Event::AccountDelete).with(audit::NAME, handle);
     Ok(call.telling(call.forget(response), Notice::AccountDeleted).noting(note))
 }
 

@@ -270,7 +270,9 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
     let event = if form == SignForm::SignUp { Event::SignupOk } else { Event::LoginOk };
     let note = note_of(event, user, &started.session);
     let note = match form {
-        SignForm::SignUp => note.with(audit::NAME, &*user.username),
+        SignForm::SignUp => {
+            note.with(audit::NAME, audit::name_handle(call.store(), &user.canonical_username))
+        }
         SignForm::SignIn => note,
     };
     let note = match invite {
@@ -332,7 +334,7 @@ fn note_of_refusal(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Note {
     let name = canonical.as_deref().unwrap_or(&username);
     let note = Note::of(refusal.event(event))
         .with("reason", refusal.reason())
-        .with("name", sign_in::name_handle(call.store(), name));
+        .with("name", audit::name_handle(call.store(), name));
     let tried_on = match (form, &canonical) {
         (SignForm::SignIn, Some(canonical)) => tried_on(call, canonical),
         _ => None,

@@ -215,6 +215,42 @@ fn tells_the_operator_that_a_name_rests_and_frees_it_when_told_to() {
 }
 
 #[test]
+fn keeps_a_hash_of_the_name_of_a_deleted_account_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let user = |words: &[&str]| said(&run(folder.path(), &[&["user"], words].concat()));
+    let server = Binary::start(folder.path(), &[]);
+    let cookie = server.sign_up("Owner-1");
+    let failed = server.post("/login", "username=OWNER-1&password=wrong", None);
+    assert_eq!(failed.status, 400);
+    let deleted = server.post("/account/delete", "password=correct+horse", Some(&cookie));
+    assert_eq!(deleted.status, 302);
+    user(&["add", "Added-2"]);
+    user(&["key", "add", "added-2", "username:Alias-3"]);
+    user(&["key", "remove", "added-2", "username:alias-3"]);
+    user(&["key", "add", "added-2", "username:other-4"]);
+    user(&["rename", "added-2", "Named-5"]);
+    user(&["delete", "named-5", "--yes"]);
+    user(&["free", "added-2"]);
+    server.stop();
+    let names = ["owner-1", "added-2", "alias-3", "other-4", "named-5"];
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        for name in names {
+            assert!(!text.contains(name), "{name} in {}", path.display());
+        }
+    }
+    // Who knows a name finds what its owner did.
+    for name in names {
+        let found = said(&run(folder.path(), &["audit", "--user", name, "--json"]));
+        let last = if name == "owner-1" { "account_delete" } else { "user_delete" };
+        assert!(found.lines().last().unwrap().contains(last), "{name}: {found}");
+        assert!(!found.contains(name), "{found}");
+    }
+}
+
+#[test]
 fn brings_nobody_over_whose_name_rests() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("test.db");

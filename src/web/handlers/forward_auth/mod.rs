@@ -22,6 +22,7 @@ use url::form_urlencoded;
 
 use super::sign_in::{SignForm, caller, noting_user, tried_on};
 use crate::auth::access_tokens;
+use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::password_policy;
 use crate::auth::sign_in::{self, Identification};
@@ -287,7 +288,7 @@ fn challenge(call: &Call<'_>) -> &'static str {
 /// Adds the name's handle, and the account that the attempt was made on, to an event.
 fn noting_try(call: &Call<'_>, note: Note, name: Option<&Username>, user: Option<UserId>) -> Note {
     let Some(name) = name else { return noting_user(note, user.as_ref()) };
-    let note = note.with("name", sign_in::name_handle(call.store(), name.canonical()));
+    let note = note.with(audit::NAME, audit::name_handle(call.store(), name.canonical()));
     noting_user(note, tried_on(call, name.canonical()).or(user).as_ref())
 }
 

@@ -328,6 +328,7 @@ suite! {
     leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added
     lets_access_tokens_be_good_again_when_their_owner_is_let_in_again
     lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them
+    puts_handles_in_the_place_of_the_names_in_older_records
     lets_the_old_name_of_a_user_rest_for_everybody_but_them
     lets_every_sign_in_name_that_a_user_gives_up_rest_for_everybody_but_them
     lets_a_name_rest_until_its_last_moment_or_until_it_is_freed
@@ -2050,6 +2051,46 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     assert_eq!(desk.count("one_time_token"), 0, "one of nobody is left out");
     assert_eq!(again.delete_user(&user("ann").id, Some(LATER)), Ok(true));
     assert_eq!(again.is_name_free("ann", TODAY), Ok(false));
+}
+
+fn puts_handles_in_the_place_of_the_names_in_older_records(desk: &Desk) {
+    let of = |name: &str| desk.store.name_handle(name);
+    let made = |(event, detail): (&str, String)| Record {
+        event: event.to_owned(),
+        user_id: Some("1".to_owned()),
+        ..record(5, &detail)
+    };
+    let pair = |event, old: &str, new: String| ((event, old.to_owned()), (event, new));
+    let mut pairs = vec![
+        pair("signup_ok", "name=ANNA browser=\"Firefox on Linux\"", {
+            format!("name={} browser=\"Firefox on Linux\"", of("anna"))
+        }),
+        pair("user_rename", r#"from="Zo\u{eb} x" to=b"#, {
+            format!("from={} to={}", of("zo\u{eb} x"), of("b"))
+        }),
+        pair("user_key_add", "key=username:ann by=root", {
+            format!("key=username:{} by=root", of("ann"))
+        }),
+        pair("user_key_add", "key=github:1 by=root", "key=github:1 by=root".to_owned()),
+        pair("copy", "from=old.db rows=1", "from=old.db rows=1".to_owned()),
+        pair("token_make", "name=backup", "name=backup".to_owned()),
+        pair("login_fail", "name=h:01234567", "name=h:01234567".to_owned()),
+    ];
+    // More than are rewritten at once.
+    for number in 0..1_100 {
+        let name = format!("user{number}");
+        pairs.push(pair("user_delete", &format!("name={name} sessions=1"), {
+            format!("name={} sessions=1", of(&name))
+        }));
+    }
+    let (old, new): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+    desk.store.add_records(&old.into_iter().map(made).collect::<Vec<_>>()).unwrap();
+    let expected: Vec<_> = new.into_iter().map(made).collect();
+    for turn in ["an upgrade", "one that is taken up again"] {
+        desk.room.set_schema(10);
+        let again = store::open(&desk.room.database(1)).unwrap();
+        assert!(again.records(Moment::from_millis(0), 9_999).unwrap() == expected, "{turn}");
+    }
 }
 
 fn counts_what_there_is(desk: &Desk) {
