@@ -20,9 +20,10 @@ class Guarded:
             del environ[name]
         if environ.get("PATH_INFO", "").lower().startswith(self.paths):
             answer = requests.get(f"{AUTH}/session", headers={"Cookie": environ.get("HTTP_COOKIE", "")}, timeout=5)
-            if answer.status_code != 200:
+            if answer.status_code == 401:
                 start_response("302 Found", [("Location", LOGIN)])
                 return []
+            answer.raise_for_status()
             user = answer.json()["user"]
             environ["HTTP_REMOTE_ID"] = user["id"]
             environ["HTTP_REMOTE_USER"] = quote(user["canonical_username"])
