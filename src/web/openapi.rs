@@ -21,6 +21,7 @@ pub(super) enum Shape {
     Activity,
     Address,
     Health,
+    SignedOut,
     /// An object with this one field, of this type.
     Done(&'static str, &'static str),
 }
@@ -78,8 +79,10 @@ fn operations(route: &Route) -> Map<String, Value> {
     let mut all = Map::new();
     let (reader, writer) = match &route.methods {
         Methods::Get(show) => (Some(show), None),
-        Methods::GetAndPost(show, submit) => (Some(show), Some(submit)),
-        Methods::Post(submit) | Methods::Button(submit) => (None, Some(submit)),
+        Methods::GetAndPost(show, submit) | Methods::Button(show, submit) => {
+            (Some(show), Some(submit))
+        }
+        Methods::Post(submit) => (None, Some(submit)),
         Methods::Any(_) => (None, None),
     };
     if let (Some(handler), Some(shape)) = (reader, route.json.reads) {
@@ -103,7 +106,7 @@ fn operation(
     let mut statuses = vec![400, 408, 413, 414, 431, 500, 503];
     statuses.extend(is_for_users.then_some(401));
     statuses.extend(fields.map(|_| 403));
-    if fields.is_some_and(|it| !it.is_empty()) {
+    if fields.is_some_and(|it| !it.is_empty()) && !matches!(route.methods, Methods::Button(..)) {
         statuses.push(415);
     }
     if fields.is_some() || matches!(shape, Shape::ResetForm) {
@@ -137,8 +140,9 @@ fn form(fields: &[FormField]) -> Value {
         fields.iter().map(|(name, _)| ((*name).to_owned(), json!({ "type": "string" }))).collect();
     let required: Vec<_> =
         fields.iter().filter(|(_, is_required)| *is_required).map(|(name, _)| name).collect();
+    let is_required = !required.is_empty();
     let schema = json!({ "type": "object", "properties": properties, "required": required });
-    json!({ "required": true, "content": { "application/x-www-form-urlencoded": { "schema": schema } } })
+    json!({ "required": is_required, "content": { "application/x-www-form-urlencoded": { "schema": schema } } })
 }
 
 const fn meaning(status: u16) -> &'static str {
@@ -196,6 +200,9 @@ fn schema(shape: Shape) -> Value {
         }
         Shape::Address => object(&[("address", or_null(kind("string")))]),
         Shape::Health => object(&[("status", json!({ "const": "ok" }))]),
+        Shape::SignedOut => {
+            optional(object(&[("signed_in", kind("boolean"))]), &[("next", kind("string"))])
+        }
         Shape::Done(field, what) => object(&[(field, kind(what))]),
     }
 }

@@ -34,10 +34,11 @@ pub(super) const ROUTES: &[Route] = &[
         .reading(Shape::SignForm)
         .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT])
         .refusing(&[401, 422, 429]),
-    button("/logout", SignedIn(sign_in::sign_out))
+    button("/logout", Anyone(sign_in::show_sign_out), SignedIn(sign_in::sign_out))
         .hiding_cross_origin()
         .done_without_session()
-        .writing(Shape::Done("signed_in", "boolean"), &[]),
+        .reading(Shape::Done("signed_in", "boolean"))
+        .writing(Shape::SignedOut, &[NEXT]),
     form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit))
         .hashing(Hashes::If(reset_password::hashes))
         .reading(Shape::ResetForm)
@@ -88,7 +89,7 @@ pub(super) const ROUTES: &[Route] = &[
         .reading(Shape::Address),
     any("/oauth2/start", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
     any("/oauth2/sign_in", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
-    any("/oauth2/sign_out", Anyone(forward_auth::lead_home)).when(has_oauth2_proxy),
+    any("/oauth2/sign_out", Anyone(forward_auth::lead_to_sign_out)).when(has_oauth2_proxy),
 ];
 
 const NAME: FormField = ("username", true);
@@ -138,8 +139,9 @@ pub(super) enum Methods {
     Get(Handler),
     GetAndPost(Handler, Handler),
     Post(Handler),
-    /// A POST whose form has no fields, so that none is parsed.
-    Button(Handler),
+    /// A page with a button, and the button, which works whatever else is sent: a form that cannot be read counts as
+    /// one without fields.
+    Button(Handler, Handler),
     /// A redirect for any method.
     Any(Handler),
 }
@@ -188,8 +190,8 @@ const fn post(path: &'static str, submit: Handler) -> Route {
     route(path, Methods::Post(submit))
 }
 
-const fn button(path: &'static str, press: Handler) -> Route {
-    route(path, Methods::Button(press))
+const fn button(path: &'static str, show: Handler, press: Handler) -> Route {
+    route(path, Methods::Button(show, press))
 }
 
 const fn any(path: &'static str, lead: Handler) -> Route {
@@ -259,14 +261,14 @@ impl Route {
     pub(super) const fn allow(&self) -> &'static str {
         match self.methods {
             Methods::Get(_) => "GET, HEAD",
-            Methods::GetAndPost(..) => "GET, HEAD, POST",
-            Methods::Post(_) | Methods::Button(_) => "POST",
+            Methods::GetAndPost(..) | Methods::Button(..) => "GET, HEAD, POST",
+            Methods::Post(_) => "POST",
             Methods::Any(_) => "*",
         }
     }
 
     const fn takes_posts(&self) -> bool {
-        matches!(self.methods, Methods::GetAndPost(..) | Methods::Post(_) | Methods::Button(_))
+        matches!(self.methods, Methods::GetAndPost(..) | Methods::Post(_) | Methods::Button(..))
     }
 }
 
@@ -287,12 +289,17 @@ pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
     let is_read = matches!(request.method, Method::Get | Method::Head);
     let is_post = request.method == Method::Post;
     match &route.methods {
-        Methods::Get(show) | Methods::GetAndPost(show, _) if is_read => run(show, route, call),
+        Methods::Get(show) | Methods::GetAndPost(show, _) | Methods::Button(show, _) if is_read => {
+            run(show, route, call)
+        }
         Methods::GetAndPost(_, submit) | Methods::Post(submit) if is_post => match request.form() {
             Ok(fields) => run(submit, route, Call { fields, ..call }),
             Err(why) => Ok(unreadable(&call, why)),
         },
-        Methods::Button(press) if is_post => run(press, route, call),
+        Methods::Button(_, press) if is_post => {
+            let fields = request.form().unwrap_or_default();
+            run(press, route, Call { fields, ..call })
+        }
         Methods::Any(lead) => run(lead, route, call),
         _ => Ok(call.problem(405, |t| t.not_allowed).with("Allow", route.allow())),
     }
@@ -395,8 +402,8 @@ mod tests {
         let of = |it: &Route| {
             let (reads, writes) = match it.methods {
                 Methods::Get(_) => (true, false),
-                Methods::GetAndPost(..) => (true, true),
-                Methods::Post(_) | Methods::Button(_) => (false, true),
+                Methods::GetAndPost(..) | Methods::Button(..) => (true, true),
+                Methods::Post(_) => (false, true),
                 Methods::Any(_) => (false, false),
             };
             let named = [(reads, "GET"), (writes, "POST")].into_iter().filter(|(is_so, _)| *is_so);
@@ -409,7 +416,8 @@ mod tests {
         let is_signed_in = |it: &Handler| matches!(it, SignedIn(_));
         match &route.methods {
             Methods::GetAndPost(show, submit) => is_signed_in(show) && is_signed_in(submit),
-            Methods::Get(it) | Methods::Post(it) | Methods::Button(it) | Methods::Any(it) => {
+            // The page of a button is for anyone and changes nothing.
+            Methods::Get(it) | Methods::Post(it) | Methods::Button(_, it) | Methods::Any(it) => {
                 is_signed_in(it)
             }
         }

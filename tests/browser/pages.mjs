@@ -145,6 +145,10 @@ export async function register(check, browser) {
         await visitor.send({ password: "short" });
     }, { status: 400 });
     state("a link that is not good", site, open("/reset?token=x"), { status: 404 });
+    state("signing out by a link", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/logout?next=/account");
+    });
     state("a form of somebody who is not signed in any more (401)", site, async (visitor) => {
         await known(visitor);
         await visitor.context.clearCookies();
@@ -156,7 +160,7 @@ export async function register(check, browser) {
         await visitor.page.waitForURL(`${site.url}/login`);
     }, { status: 403 });
     state("a page that is not there (404)", site, open("/nowhere"), { status: 404 });
-    state("a page that is asked for in another way (405)", site, open("/logout"), { status: 405 });
+    state("a page that is asked for in another way (405)", site, open("/account/delete"), { status: 405 });
     state("a form that is too large (413)", site, async (visitor) => {
         await visitor.open("/signup");
         await visitor.page.fill("#username", "x".repeat(110_000));

@@ -48,7 +48,7 @@ if [ -n "$prefix" ]; then
 fi
 
 for pair in 'DELETE / GET, HEAD' 'POST / GET, HEAD' 'PUT /login GET, HEAD, POST' \
-    'PATCH /signup GET, HEAD, POST' 'GET /logout POST'; do
+    'PATCH /signup GET, HEAD, POST' 'PUT /logout GET, HEAD, POST'; do
     method=${pair%% *}
     rest=${pair#* }
     path=${rest%% *}

@@ -20,6 +20,10 @@ for page in /signup /login; do
     check "somebody who is signed in has no use for $page" "302 $prefix/" "$came"
 done
 
+came=$(web --cookie "$jar" "$URL/logout?next=$prefix/account")
+has 'a link to sign out shows a button' "method=\"post\" action=\"$prefix/logout\"" "$came"
+has 'and keeps where to go' "name=\"next\" value=\"$prefix/account\"" "$came"
+check 'and changes nothing' 200 "$(web --output /dev/null --write-out '%{http_code}' --cookie "$jar" "$URL/")"
 came=$(web --cookie "$jar" --cookie-jar "$jar" --write-out '%{http_code} %header{location}' \
     --request POST "$URL/logout")
 check 'signing out leads to the sign-in form' "302 $prefix/login" "$came"
@@ -28,6 +32,10 @@ check 'and the cookie is gone' '' "$(grep "$COOKIE" "$jar" || true)"
 came=$(web --cookie "$jar" --write-out '%{http_code} %header{location}' "$URL/")
 check 'the profile is closed again' "302 $prefix/login" "$came"
 
+check 'a link to sign out leads on whoever is out' "302 $prefix/login" \
+    "$(web --write-out '%{http_code} %header{location}' "$URL/logout")"
+check 'to where they want to go' "302 $prefix/login?next=x" \
+    "$(web --write-out '%{http_code} %header{location}' "$URL/logout?next=$prefix/login?next=x")"
 came=$(web --write-out ' %{http_code}' --request POST "$URL/logout")
 check 'nobody can sign out who is not signed in' 'Unauthorized 401' "$came"
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::auth::audit;
 use crate::auth::devices;
@@ -65,9 +65,30 @@ pub(in crate::web) fn sign_in_hashes(call: &Call<'_>) -> bool {
     read(SignForm::SignIn, call).is_ok()
 }
 
+/// Shows the button that ends the session, since a link must not end it. A visitor who is not signed in is sent to
+/// where the button leads.
+pub(in crate::web) fn show_sign_out(call: &Call<'_>) -> Answered {
+    let requester = call.requester()?;
+    let next = call.next();
+    let response = match &requester.resumed {
+        it if call.wants() == Wants::Json => {
+            Response::json(200, &json!({ "signed_in": it.is_some() }))
+        }
+        Some(it) => {
+            let next_field = next.as_ref().map(Target::as_str);
+            let page =
+                call.page(200, |frame| pages::sign_out(frame, &it.user.username, next_field));
+            leading_to(page, next.as_ref())
+        }
+        None => lead_on(call, next.as_ref(), "/login"),
+    };
+    Ok(call.with_cookie(response, &requester))
+}
+
 pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
     sessions::end(call.store(), &call.session().id)?;
-    let response = call.done("/login", &json!({ "signed_in": false }));
+    let data = || json!({ "signed_in": false });
+    let response = done(call, data, call.next().as_ref(), "/login");
     let response = call.telling(call.forget(response), Notice::SignedOut);
     let response = response.noting(call.note(Event::Logout));
     Ok(match call.requester.credential {
@@ -91,7 +112,7 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
             };
             Response::json(200, &json::form(requester.resumed.is_some(), shortest))
         }
-        Some(_) => lead_on(call, next.as_ref()),
+        Some(_) => lead_on(call, next.as_ref(), "/"),
         None => {
             let invite = call.field("invite");
             let filled = Filled {
@@ -279,16 +300,7 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
         Some(invite) => note.with("invite", invite.handle()),
         None => note,
     };
-    let response = match call.wants() {
-        Wants::Json => {
-            let mut data = json::admitted(user, started, call.now);
-            if let Some(next) = next {
-                data["next"] = next.as_str().into();
-            }
-            Response::json(200, &data)
-        }
-        Wants::Html | Wants::Text => lead_on(call, next.as_ref()),
-    };
+    let response = done(call, || json::admitted(user, started, call.now), next.as_ref(), "/");
     let cookie = call.site.session_cookie(&started.token, &started.session, call.now);
     let response = response.with("Set-Cookie", cookie).noting(note);
     match device {
@@ -380,11 +392,31 @@ fn not_invited(call: &Call<'_>, refusal: &Refusal) -> Response {
     }
 }
 
-/// Sends a signed-in user to where they want to go, or to their profile.
-fn lead_on(call: &Call<'_>, next: Option<&Target>) -> Response {
+/// The response after a sign-in or a sign-out: a redirect for a browser; for a script that asks for them, data with
+/// where to go next.
+fn done(
+    call: &Call<'_>,
+    data: impl FnOnce() -> Value,
+    next: Option<&Target>,
+    otherwise: &str,
+) -> Response {
+    match call.wants() {
+        Wants::Json => {
+            let mut data = data();
+            if let Some(next) = next {
+                data["next"] = next.as_str().into();
+            }
+            Response::json(200, &data)
+        }
+        Wants::Html | Wants::Text => lead_on(call, next, otherwise),
+    }
+}
+
+/// Sends a visitor to where they want to go, or to a path of the site.
+fn lead_on(call: &Call<'_>, next: Option<&Target>, otherwise: &str) -> Response {
     match next {
         Some(next) => Response::redirect(next.as_str().to_owned()),
-        None => call.site.redirect("/"),
+        None => call.site.redirect(otherwise),
     }
 }
 

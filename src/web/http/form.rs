@@ -10,7 +10,7 @@ use super::Request;
 pub const FIELDS_MAX: usize = 1_000;
 
 /// The fields of an `application/x-www-form-urlencoded` text: a body, or a query string.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Form<'a> {
     text: &'a [u8],
 }

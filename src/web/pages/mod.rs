@@ -140,7 +140,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
             (alert(frame, filled.refusal, "refusal"))
             (username(frame, filled))
             (password(frame, filled, "new-password", Some(advice(t).hint)))
-            (next(filled))
+            (next_field(filled.next))
             @if let Some(invite) = filled.invite {
                 input type="hidden" name="invite" value=(invite);
             }
@@ -162,7 +162,7 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
             (username(frame, filled))
             (password(frame, filled, "current-password", None))
             (remember_me(frame, remember))
-            (next(filled))
+            (next_field(filled.next))
             button { (t.sign_in) }
         }
         @if filled.is_open {
@@ -171,6 +171,20 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
         @if let Some(help) = &frame.look.help { p.aside { (help) } }
     };
     page(frame, t.sign_in, &body)
+}
+
+/// The button that ends the session, for a signed-in user who follows a link. `next` is where to go afterwards.
+pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&str>) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        p.fact { (t.signed_in_as) strong { (username) } }
+        form method="post" action=(frame.at("/logout")) {
+            (next_field(next))
+            button { (t.sign_out) }
+        }
+        p.aside { a href=(frame.at("/")) { (t.back) } }
+    };
+    page(frame, t.sign_out, &body)
 }
 
 /// The home page of a signed-in user.
@@ -236,9 +250,9 @@ fn around(words: Template, value: &str) -> String {
     format!("{}{value}{}", words.0, words.1)
 }
 
-fn next(filled: &Filled<'_>) -> Markup {
+fn next_field(next: Option<&str>) -> Markup {
     html! {
-        @if let Some(next) = filled.next { input type="hidden" name="next" value=(next); }
+        @if let Some(next) = next { input type="hidden" name="next" value=(next); }
     }
 }
 
@@ -407,6 +421,7 @@ mod tests {
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Offered(true)),
             profile(frame(), hostile, hostile),
+            sign_out(frame(), hostile, Some(hostile)),
         ];
         for page in pages.map(Markup::into_string) {
             assert!(!page.contains("<script>") && page.contains("&lt;script&gt;&quot;"), "{page}");
@@ -420,6 +435,7 @@ mod tests {
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Never),
             profile(frame(), "u", "n"),
+            sign_out(frame(), "n", None),
             problem(frame(), |t| t.not_found, NextStep::Back),
         ];
         for page in pages.map(Markup::into_string) {

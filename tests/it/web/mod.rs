@@ -15,5 +15,6 @@ mod openapi;
 mod prefix;
 mod reset;
 mod session;
+mod sign_out;
 mod site;
 mod tokens;

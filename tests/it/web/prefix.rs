@@ -71,6 +71,7 @@ fn leads_nowhere_but_below_the_prefix() {
         "/auth/",
         "/auth/login",
         "/auth/signup?next=/dashboard",
+        "/auth/logout",
         "/auth/account",
         "/auth/none",
     ] {
@@ -79,9 +80,15 @@ fn leads_nowhere_but_below_the_prefix() {
     let form = [("username", "anna"), ("password", "correct horse battery")];
     assert_eq!(way(&visit.post("/auth/signup", &form)), (302, Some("/auth/")));
     assert_eq!(way(&visit.get("/auth/login")), (302, Some("/auth/")));
-    assert_eq!(way(&visit.get("/auth/oauth2/sign_out")), (302, Some("/auth/")));
+    assert_eq!(way(&visit.get("/auth/oauth2/sign_out")), (302, Some("/auth/logout")));
     seen.clear();
-    for path in ["/auth/", "/auth/account", "/auth/account/tokens", "/auth/account/activity"] {
+    for path in [
+        "/auth/",
+        "/auth/logout?next=/dashboard",
+        "/auth/account",
+        "/auth/account/tokens",
+        "/auth/account/activity",
+    ] {
         follow(&mut visit, path, &mut seen);
     }
     let refused =

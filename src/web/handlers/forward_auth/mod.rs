@@ -86,8 +86,9 @@ pub(in crate::web) fn lead_to_sign_in(call: &Call<'_>) -> Answered {
 
 /// Answers the sign-out link of oauth2-proxy. A link must not change anything, so it leads to the page with
 /// the sign-out button.
-pub(in crate::web) fn lead_home(call: &Call<'_>) -> Answered {
-    Ok(call.site.redirect("/"))
+pub(in crate::web) fn lead_to_sign_out(call: &Call<'_>) -> Answered {
+    let address = call.site.settings.prefix.at("/logout").to_string();
+    Ok(Response::redirect(with_next(address, call.next().as_ref())))
 }
 
 /// The response to a request that is not processed: if it is a check, with a status that the proxy
@@ -472,13 +473,18 @@ fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Den
 
 /// The address of the sign-in page, which leads back to the original URL.
 fn way_in(own: &str, target: Option<&Target>) -> String {
+    with_next(format!("{own}/login"), target)
+}
+
+/// An address with where to go from there.
+fn with_next(address: String, target: Option<&Target>) -> String {
     match target {
         Some(target) => {
             let next: String =
                 form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect();
-            format!("{own}/login?next={next}")
+            format!("{address}?next={next}")
         }
-        None => format!("{own}/login"),
+        None => address,
     }
 }
 
