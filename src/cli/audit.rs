@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::find::ids_on_record;
 use super::moments::{self, WrittenMoment};
 use super::serve::parse::number;
-use super::table::Columns;
+use super::table::{Columns, takes_cells};
 use super::{Access, lines, open};
 use crate::auth::audit;
 use crate::auth::events::{Audited, Event};
@@ -224,14 +224,18 @@ fn row(it: &ListedRecord, handle: Option<&str>) -> Vec<String> {
     row
 }
 
-/// The fields of a record with letters of all scripts as they are. What could disturb a terminal stays escaped.
+/// The fields of a record with the characters of all scripts as they are. What could disturb a terminal stays escaped.
 fn readable(detail: &str) -> String {
     let mut parts = detail.split("\\u{");
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let letter = part.split_once('}').and_then(|(code, rest)| {
+        // Behind a backslash that is one itself, it is text that looks so.
+        let backslashes = text.len() - text.trim_end_matches('\\').len();
+        let code = part.split_once('}').filter(|_| backslashes.is_multiple_of(2));
+        let letter = code.and_then(|(code, rest)| {
             let letter = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
-            letter.is_alphanumeric().then_some((letter, rest))
+            // What takes no cell is a part of another character, or changes the direction of the text.
+            takes_cells(letter).then_some((letter, rest))
         });
         if let Some((letter, rest)) = letter {
             text.push(letter);
@@ -295,6 +299,10 @@ mod tests {
             ("name=anna by=root", "name=anna by=root"),
             (r#"name="\u{5c71}\u{eb}x" by=root"#, "name=\"\u{5c71}\u{eb}x\" by=root"),
             (r#"note="\u{202e}\u{1b}[2J\n""#, r#"note="\u{202e}\u{1b}[2J\n""#),
+            (r#"name="\u{1f46a}\u{e9}" x"#, "name=\"\u{1f46a}\u{e9}\" x"),
+            (r#"note="\u{301}\u{200b}""#, r#"note="\u{301}\u{200b}""#),
+            (r#"name="\\u{5c71}""#, r#"name="\\u{5c71}""#),
+            (r#"name="\\\u{5c71}""#, "name=\"\\\\\u{5c71}\""),
             (r#"note="\u{zz}} \u{5c71""#, r#"note="\u{zz}} \u{5c71""#),
             ("", ""),
         ] {

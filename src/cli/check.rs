@@ -110,10 +110,12 @@ impl CheckReport {
             }
         }
         let given = match given {
-            [] => "none, so that all have their defaults".to_owned(),
+            [] => "none, so all have their defaults".to_owned(),
             given => format!("{}; all others have their defaults", given.join(", ")),
         };
-        text += &line("settings given", &format!("{given} (--help: those of a running server)"));
+        text += &line("settings given", &given);
+        let others = "are not looked at: vestibule check --help says how to check with them";
+        text += &line("a server's own", others);
         text + &match self.faults.len() {
             0 => Emphasis::Good.print("the database is in order"),
             _ => Emphasis::Bad.print("the database is NOT in order"),

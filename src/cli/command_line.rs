@@ -1,6 +1,7 @@
 //! The command line: how it is read, and what its help says.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -9,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use super::change_report::ChangeReport;
 use super::output::Output;
-use super::{Command, Failure, environment, wrong_usage};
+use super::{Command, Failure, database, environment, wrong_usage};
 use crate::base::clock::Moment;
 
 /// What `vestibule` alone says.
@@ -86,8 +87,10 @@ impl CommandLine {
         }
         // Before what is wrong on the command line, which may lack what a misspelt variable says.
         environment::check(&definition(), std::env::vars_os()).map_err(Unread::Wrong)?;
+        let mut fault = None;
         let line = matches.and_then(|it| {
             let mut line = Self::from_arg_matches(&it)?;
+            fault = database_fault(&it);
             line.as_json = wants_json(&it);
             if let (Some(Command::Check(args)), Some((_, it))) =
                 (&mut line.command, it.subcommand())
@@ -96,6 +99,9 @@ impl CommandLine {
             }
             Ok(line)
         });
+        if let Some(fault) = fault {
+            return Err(Unread::Wrong(fault));
+        }
         line.map_err(|err| match err.kind() {
             // A group of commands alone, as in `vestibule user`.
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
@@ -116,6 +122,16 @@ impl CommandLine {
         out.print(BEGINNING.join("\n") + "\n");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Why the database that the command is for cannot be meant, if so.
+fn database_fault(matches: &ArgMatches) -> Option<String> {
+    let Some((_, below)) = matches.subcommand() else {
+        let Ok(Some(database)) = matches.try_get_one::<OsString>("database") else { return None };
+        let file = matches.try_get_one::<PathBuf>("database_password_file").ok().flatten();
+        return database::check(database, file.map(|it| &**it)).err();
+    };
+    database_fault(below)
 }
 
 /// Which settings of `check` were given: the names of flags and of variables.
@@ -165,21 +181,30 @@ const WITHOUT_JSON: [&str; 3] = ["serve", "completions", "help"];
 
 /// The command line, with what every command has.
 pub(super) fn definition() -> clap::Command {
-    tell_exit_codes(CommandLine::command().mut_subcommands(offer_json))
+    tell_exit_codes(offer_help(CommandLine::command().mut_subcommands(offer_json)))
 }
 
+/// A command and those below it with the flag, which may stand before their names as well.
 fn offer_json(command: clap::Command) -> clap::Command {
     if WITHOUT_JSON.contains(&command.get_name()) {
         return command;
     }
     let help = "Print JSON, for scripts: one object per line";
     let flag = Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help(help);
-    // Also before the name of a command below.
-    command.arg(flag.global(true))
+    command.arg(flag).mut_subcommands(offer_json)
 }
 
 fn wants_json(matches: &ArgMatches) -> bool {
-    matches.subcommand().is_some_and(|(_, it)| matches!(it.try_get_one(JSON), Ok(Some(true))))
+    matches
+        .subcommand()
+        .is_some_and(|(_, it)| matches!(it.try_get_one(JSON), Ok(Some(true))) || wants_json(it))
+}
+
+/// The flag of each command that prints its help. The library's own has another text where values have help.
+fn offer_help(command: clap::Command) -> clap::Command {
+    let help = "Print help: -h in short, --help in full";
+    let flag = Arg::new("help").short('h').long("help").action(ArgAction::Help).help(help);
+    command.disable_help_flag(true).arg(flag).mut_subcommands(offer_help)
 }
 
 /// The texts as `-h` has them: a line for each command and flag, and an example.
@@ -188,7 +213,7 @@ fn shorten(command: clap::Command) -> clap::Command {
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let example = after.split("\n\n").next().unwrap_or_default();
     let codes = after.rfind("Exit codes:").map_or("", |at| &after[at..]);
-    let after = format!("{example}\n\n{codes}\n\n--help tells more.");
+    let after = format!("{example}\n\n{codes}");
     // A line is a line, whatever the width of the terminal.
     let command = command.about(headline(&about).to_owned()).after_help(after).term_width(0);
     command.mut_args(shorten_arg).mut_subcommands(shorten)
@@ -196,6 +221,9 @@ fn shorten(command: clap::Command) -> clap::Command {
 
 fn shorten_arg(arg: Arg) -> Arg {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    if arg.get_id() == "help" {
+        return arg;
+    }
     // A default that depends on others is in the text.
     let default = help.find(" [default: ").map_or("", |at| &help[at..]);
     let help = format!("{}{default}", headline(&help));

@@ -39,9 +39,13 @@ pub struct DatabaseArgs {
 impl DatabaseArgs {
     /// The database with its password, or one line that says what to do.
     pub(crate) fn check(&self) -> Result<Database, String> {
-        let file = self.database_password_file.as_deref();
-        read("database", &self.database, file, is_in_arguments())
+        check(&self.database, self.database_password_file.as_deref())
     }
+}
+
+/// The database of `--database` with its password, or one line that says what to do.
+pub(super) fn check(text: &OsStr, password_file: Option<&Path>) -> Result<Database, String> {
+    read("database", text, password_file, is_in_arguments())
 }
 
 /// A database as the flag `--database` names it, or another of this name, with the password that

@@ -102,7 +102,8 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<Change
     let added = one_of(store, user, &id)?.ok_or_else(|| gone(user))?;
     let on_record = audit::key_handle(store, &added.id);
     record(store, user, (Event::UserKeyAdd, &[(audit::KEY, &on_record)]), now)?;
-    let sentence = format!("{name} has the key {} now", line(&added));
+    let kind = kind(&added).unwrap_or("no password");
+    let sentence = format!("{name} has the key {} now ({kind})", added.id.as_str());
     Ok(ChangeReport::of(user, sentence).with("key", data(&added)))
 }
 

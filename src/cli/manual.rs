@@ -35,7 +35,11 @@ pub(super) fn write(folder: &Path, is_reference: bool) -> Result<ChangeReport, S
         let pages = pages(&definition());
         (clap_mangen::generate_to(definition(), folder), pages, "manual page")
     };
+    let is_there = folder.is_dir();
     let folder = folder.display().to_string();
+    if !is_there {
+        return Err(format!("cannot write into {folder}: there is no such folder; make it first"));
+    }
     done.map_err(|err| format!("cannot write into {folder}: {}", writing(&err)))?;
     let report = ChangeReport::new(format!("{} written into {folder}", counted(count, what)));
     Ok(report.with("folder", folder).with("files", count))

@@ -330,10 +330,13 @@ fn lines(data: impl Iterator<Item = Value>) -> String {
 }
 
 fn read_groups(text: &str) -> Result<Groups, String> {
-    users::groups(text).ok_or_else(|| {
-        "a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores, and nobody is in \
-         more than a hundred, with 2,048 characters in all"
-            .to_owned()
+    let odd = || text.split(',').map(str::trim).find(|it| users::groups(it).is_none());
+    users::groups(text).ok_or_else(|| match odd() {
+        Some(name) => format!(
+            "{} cannot be a group: its name is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
+            printable(name)
+        ),
+        None => "a user is in a hundred groups at most, with 2,048 characters in all".to_owned(),
     })
 }
 

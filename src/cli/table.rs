@@ -1,6 +1,6 @@
 //! Text in columns, as a terminal shows it: some characters take two cells and some none.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::terminal::Emphasis;
 
@@ -14,6 +14,11 @@ fn cells(text: &str) -> usize {
     // Nearly all texts are like this.
     let is_plain = text.bytes().all(|it| matches!(it, b' '..=b'~'));
     if is_plain { text.len() } else { printable(text).width() }
+}
+
+/// Whether a character takes cells of its own: it moves no cursor, and is no part of the one before it.
+pub(super) fn takes_cells(character: char) -> bool {
+    character.width().is_some_and(|cells| cells > 0)
 }
 
 /// Rows under headings, in columns that are as wide as they have to be.

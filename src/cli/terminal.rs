@@ -1,7 +1,7 @@
 //! The terminal of an operator: asks for a password or a confirmation, says what goes on meanwhile, and has colours
 //! where they can be seen.
 
-use std::io::{BufRead, IsTerminal, Read, Stderr, Write};
+use std::io::{BufRead, ErrorKind, IsTerminal, Read, Stderr, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,7 +39,10 @@ pub fn line(input: &mut impl BufRead) -> Result<String, String> {
 /// A password for this name: asked for twice at a terminal, where it is not shown; else one line of
 /// standard input.
 pub(super) fn password(name: &str) -> Result<String, String> {
-    let failed = |err: std::io::Error| format!("cannot read the password: {err}");
+    let failed = |err: std::io::Error| match err.kind() {
+        ErrorKind::UnexpectedEof => "no password was typed".to_owned(),
+        _ => format!("cannot read the password: {err}"),
+    };
     if !std::io::stdin().is_terminal() {
         return line(&mut std::io::stdin().lock());
     }

@@ -434,9 +434,11 @@ impl Report {
         match (self.is_written, self.is_dry_run) {
             (true, _) => "",
             (false, true) => "Nothing was written: this is a dry run.\n",
-            (false, false) if self.users.new > 0 || !self.conflicts.is_empty() => {
-                "Nothing was written.\n"
+            (false, false) if self.users.new > 0 => "Nothing was written.\n",
+            (false, false) if !self.conflicts.is_empty() && self.users.already_there > 0 => {
+                "Nothing was written: everyone who can come over is here already.\n"
             }
+            (false, false) if !self.conflicts.is_empty() => "Nothing was written.\n",
             (false, false) if self.users.already_there > 0 => {
                 "Nothing was written: everyone is here already.\n"
             }

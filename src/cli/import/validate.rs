@@ -117,7 +117,7 @@ fn sessions(
 
 /// The name that a person has in the source, or else the one that they sign in with there.
 pub(super) fn name_at_source(candidate: &Candidate) -> Option<&str> {
-    let name = candidate.name.as_deref().filter(|it| !it.is_empty());
+    let name = candidate.name.as_deref().filter(|it| !it.trim().is_empty());
     name.or_else(|| {
         candidate.keys.iter().find_map(|it| match it {
             CandidateKey::Of { provider, id, .. } if provider == "username" => Some(id.as_str()),

@@ -269,7 +269,7 @@ struct ThrottleArgs {
     #[arg(value_parser = number::<0, { u32::MAX }>, help_heading = GUESSING)]
     throttle_free: u32,
 
-    /// The longest such wait. The first is one second, and each further failure doubles it.
+    /// The longest wait after wrong passwords for one name. The first is one second, and each further failure doubles it.
     #[arg(long, env = "VESTIBULE_THROTTLE_WAIT", value_name = "DURATION")]
     #[arg(default_value = "30m", value_parser = period, help_heading = GUESSING)]
     throttle_wait: Duration,
@@ -280,7 +280,8 @@ struct ThrottleArgs {
     #[arg(help_heading = GUESSING)]
     throttle_address_free: u32,
 
-    /// Once these are used up, the address is allowed one more in each period of this length.
+    /// How long an address waits for each further wrong password, once those of --throttle-address-free are
+    /// used up.
     #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_EVERY", value_name = "DURATION")]
     #[arg(default_value = "6s", value_parser = period, help_heading = GUESSING)]
     throttle_address_every: Duration,
@@ -298,7 +299,7 @@ struct ThrottleArgs {
     #[arg(help_heading = GUESSING)]
     signup_free: u32,
 
-    /// Once these are used up, the address is allowed one more in each period of this length.
+    /// How long an address waits for each further account, once those of --signup-free are used up.
     #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
     #[arg(default_value = "1m", value_parser = period, help_heading = GUESSING)]
     signup_every: Duration,

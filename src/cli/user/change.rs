@@ -12,6 +12,7 @@ use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher};
 use crate::cli::change_report::{ChangeReport, counts, ended};
+use crate::cli::database::{Access, DatabaseArgs, is_to_be_made, open_at};
 use crate::cli::keys::sign_in_names;
 use crate::cli::password::PasswordArgs;
 use crate::cli::read_groups;
@@ -19,6 +20,25 @@ use crate::cli::records::{record, record_of};
 use crate::cli::table::printable;
 use crate::cli::terminal::confirm;
 use crate::store::{self, KeyId, PasswordSet, Store, User, UserAdded, UserRenamed};
+
+/// Refuses a name or groups before a password is typed for them; a database is not made.
+pub(super) fn see_that_it_can_be_added(
+    flags: &DatabaseArgs,
+    typed: &str,
+    groups: &str,
+) -> Result<(), String> {
+    let name = username(typed)?;
+    read_groups(groups)?;
+    let database = flags.check()?;
+    if is_to_be_made(&database) {
+        return Ok(());
+    }
+    let store = open_at(&database, Access::Add)?;
+    match users::by_any_name(&*store, &name).map_err(|err| err.to_string())? {
+        Some(_) => Err(taken(typed)),
+        None => Ok(()),
+    }
+}
 
 /// Makes an account. Opens the database last, so that none is made for a user who cannot be added.
 pub(super) fn add(
@@ -194,7 +214,9 @@ pub(super) fn set_email(
     };
     let (name, new, old) = (&user.username, named(&email, "none"), named(&user.email, "none"));
     if email == user.email {
-        return Ok(report(format!("the e-mail address of {name} is {new} already")));
+        return Ok(report(format!(
+            "the e-mail address of {name} is {new} already; nothing is changed"
+        )));
     }
     see_that_it_is_done(users::set_email(store, &user.id, &email), user)?;
     let facts = [("email", &*email), ("before", &*user.email)];

@@ -28,7 +28,7 @@ pub struct ListArgs {
     /// address; upper and lower case are the same.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// The order: by name, or by creation with the oldest first.
+    /// Order by name, or by creation with the oldest first.
     #[arg(long, value_name = "ORDER", default_value = "name")]
     sort: SortArg,
     /// Reverse the order.

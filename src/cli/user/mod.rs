@@ -140,8 +140,8 @@ pub enum UserAction {
     #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
         vestibule user unlock 203.0.113.7\n  vestibule user unlock 2001:db8:1::/48")]
     Unlock {
-        /// The username in any spelling, or the id of the user; or an IP address, also in brackets or with a
-        /// port; or a network, such as 10.1.0.0/16 or 2001:db8:1::/48, which are the largest sizes.
+        /// A user, by name in any spelling or by id, an IP address, or a network. An address may be in
+        /// brackets or have a port. The largest networks are those of 10.1.0.0/16 and 2001:db8:1::/48.
         #[arg(value_name = "NAME|ADDRESS|NETWORK")]
         name: String,
     },
@@ -218,7 +218,12 @@ pub(super) fn run(
     let open = |access| open(&database, access);
     let done = match action {
         UserAction::Add { name, no_password, groups, rules } => {
-            let password = if no_password { None } else { Some(ask(&name)?) };
+            let password = if no_password {
+                None
+            } else {
+                change::see_that_it_can_be_added(&database, &name, &groups)?;
+                Some(ask(&name)?)
+            };
             let open = || open(Access::Add);
             change::add(open, &name, password.as_deref(), (&groups, &rules), now)?.text(json)
         }

@@ -230,7 +230,7 @@ fn shows_adds_and_removes_the_keys_of_a_user() {
     let bertha = server.sign_up("bertha");
     said(&user(folder.path(), &["key", "add", "anna", "github:1:2"]));
     let told = said(&user(folder.path(), &["key", "add", "anna", "username:Anni"]));
-    assert_eq!(told, "Anna has the key username:anni, argon2id now\n");
+    assert_eq!(told, "Anna has the key username:anni now (argon2id)\n");
     let told = said(&user(folder.path(), &["show", "anna"]));
     assert!(told.contains("signs in as      anna, anni\n"), "{told}");
     let all = ["github:1:2 null", "username:anna argon2id", "username:anni argon2id"];

@@ -416,6 +416,7 @@ fn tells_who_cannot_come_over_and_leaves_all_or_those_behind() {
         ),
         ("a long name", format!("INSERT INTO user VALUES ('1', '{long}');"), "more than 31"),
         ("no name", "INSERT INTO user VALUES ('1', NULL);".to_owned(), "has no name"),
+        ("a name of blanks", "INSERT INTO user VALUES ('1', '  ');".to_owned(), "has no name"),
         ("no id", "INSERT INTO user VALUES ('', 'ann');".to_owned(), "empty id"),
         (
             "a long key",

@@ -85,6 +85,9 @@ fn names_everyone_who_needs_something_by_the_line() {
     ]) {
         assert_eq!(*line, expected);
     }
+    let text = told(&mut it);
+    let last = "Nothing was written: everyone who can come over is here already.\n";
+    assert!(text.starts_with("conflict  ") && text.ends_with(last), "{text}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn says_what_to_do_about_a_file_that_is_not_there_or_no_file() {
         ("restore folder --yes --database test.db", "it is a folder"),
         ("backup none/copy.db --database test.db", no_folder),
         ("export none/people --database test.db", no_folder),
-        ("manual none", no_folder),
+        ("manual none", "there is no such folder; make it first"),
         ("user list --database folder", "it is a folder"),
         ("user list --database text/x", "a part of its path is a file"),
         ("user add bertha --no-password --database none/x", "none is not there; make it first"),
@@ -96,4 +96,37 @@ fn waits_longer_than_a_request_for_another_process_that_writes_and_says_so_at_a_
     terminal.read_to_string(&mut shown).unwrap();
     child.wait().unwrap();
     assert!(shown.contains("anna is disabled; no session was open"), "{shown}");
+}
+
+#[test]
+fn takes_an_address_that_is_none_for_wrong_usage_whatever_the_command() {
+    let folder = with_anna();
+    for line in ["user list", "audit", "backup copy.db", "migrate", "import csv text", "check"] {
+        for address in ["--database=", "--database=postgres://db1/x", "--database=mysql://db1"] {
+            let words: Vec<_> = line.split(' ').chain([address]).collect();
+            let output = vestibule(&words).current_dir(folder.path()).output().unwrap();
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{line} {address}: {text}");
+            assert!(text.contains("--database cannot be used"), "{line} {address}: {text}");
+        }
+    }
+}
+
+#[test]
+fn asks_for_no_password_where_the_name_or_the_groups_are_refused() {
+    let folder = with_anna();
+    for (line, expected) in [
+        ("user add ann", "4 to 31 visible characters"),
+        ("user add Anna", "another user is called Anna already"),
+        ("user add bertha --groups staff,Chef", "Chef cannot be a group"),
+        ("user passwd nobody", "there is no user nobody"),
+    ] {
+        let words: Vec<_> = line.split(' ').collect();
+        let text = refusal(&run(folder.path(), &words, ""));
+        assert!(text.contains(expected) && !text.contains("standard input"), "{line}: {text}");
+    }
+    let new = tempfile::tempdir().unwrap();
+    let text = refusal(&run(new.path(), &["user", "add", "anna"], ""));
+    assert!(text.contains("give the password on standard input"), "{text}");
+    assert_eq!(fs::read_dir(new.path()).unwrap().count(), 0, "no database is made for it");
 }
