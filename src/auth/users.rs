@@ -164,6 +164,12 @@ pub fn count(store: &dyn Store, filter: &UserFilter) -> Result<u64> {
     store.count_users(filter)
 }
 
+/// Whether there is any user.
+pub fn has_any(store: &dyn Store) -> Result<bool> {
+    let first = UserPage { limit: Some(1), ..UserPage::default() };
+    Ok(!store.users(&UserFilter::default(), &first)?.is_empty())
+}
+
 /// Sets the e-mail address of a user; empty: none. `false` if there is no such user.
 pub fn set_email(store: &dyn Store, id: &UserId, email: &str) -> Result<bool> {
     store.set_email(id, email)

@@ -42,6 +42,11 @@ impl Target {
         &self.address
     }
 
+    /// The host and any port, if it is not this site: for people.
+    pub fn other_host(&self) -> Option<&str> {
+        self.origin.as_deref()?.split_once("://").map(|(_, host)| host)
+    }
+
     /// The origin, if it is not this site: a form that leads there has to name it in `form-action`.
     pub fn other_origin(&self) -> Option<&str> {
         self.origin.as_deref()

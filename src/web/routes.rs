@@ -44,6 +44,7 @@ pub(super) const ROUTES: &[Route] = &[
         .reading(Shape::ResetForm)
         .writing(Shape::Done("reset", "boolean"), &[("token", true), PASSWORD])
         .refusing(&[404, 422]),
+    get("/.well-known/change-password", Anyone(account::lead)),
     get("/account", SignedIn(account::show)).reading(Shape::Profile),
     get("/session", Anyone(session::show)).reading(Shape::CurrentSession),
     post("/account/password", SignedIn(account::change_password))
@@ -108,10 +109,14 @@ fn has_oauth2_proxy(site: &Site) -> bool {
 /// site on a host that it shares with an app. The home page is the app's there, and so is what only an operator asks.
 pub fn page_paths() -> impl Iterator<Item = &'static str> {
     let operators = |it: &&Route| it.path == "/" || it.is_for_operators;
-    let segment = |path: &'static str| &path[..=path[1..].find('/').unwrap_or(path.len() - 1)];
+    // The rest of `/.well-known/` (RFC 8615) is the app's and the proxy's.
+    let segment = |path: &'static str| match path[1..].find('/') {
+        Some(end) if !path.starts_with("/.well-known/") => &path[..=end],
+        Some(_) | None => path,
+    };
     let all = ROUTES.iter().filter(move |it| it.when.is_none() && !operators(it));
     let mut seen = Vec::new();
-    all.map(move |it| segment(it.path).trim_end_matches('/')).filter(move |it| {
+    all.map(move |it| segment(it.path)).filter(move |it| {
         let is_new = !seen.contains(it);
         seen.push(*it);
         is_new
@@ -322,7 +327,7 @@ fn run(handler: &Handler, route: &Route, call: Call<'_>) -> Answered {
 fn refuse_unauthenticated(call: &Call<'_>, route: &Route) -> Response {
     let is_page = call.request.method != Method::Post && call.wants() != Wants::Json;
     match route.without_session {
-        WithoutSession::SignInFirst if is_page => call.site.redirect("/login"),
+        WithoutSession::SignInFirst if is_page => sign_in::lead_to(call),
         WithoutSession::Done if call.wants() == Wants::Html => {
             forget_pages(call.site.challenge(call.request, |t| t.signed_out))
         }

@@ -3,13 +3,14 @@
 
 import assert from "node:assert/strict";
 
-import { formTo, link, serve } from "./site.mjs";
+import { formTo, inhabit, link, serve } from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
 
 export async function register(check, browser) {
     const site = await serve("--basic-auth");
+    await inhabit(site);
 
     /** The text fields of each form that asks for a password, as a manager sees them. */
     const forms = (page) =>

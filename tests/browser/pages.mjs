@@ -7,7 +7,7 @@ import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { at, axe, formTo, link, pictures, prefix, serve, work } from "./site.mjs";
+import { at, axe, formTo, inhabit, link, pictures, prefix, serve, work } from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
@@ -33,12 +33,15 @@ export async function register(check, browser) {
         "@media (prefers-color-scheme: dark) { :root { --accent: #f0b58a; --accent-over: #f7d0b3 } }\n");
     const site = await serve("--password-policy", "standard", "--basic-auth", "--throttle-free", "3");
     const plain = await serve();
+    await inhabit(site);
+    await inhabit(plain);
     const invite = await serve("--signup", "invite");
     const own = await serve(
         "--signup", "closed", "--title", "Haus am See & Söhne", "--logo", logo, "--css", css,
         "--help-text", "Questions? Ask at the front desk, extension 12.",
     );
     const busy = await serve("--hashers", "1");
+    await inhabit(busy);
 
     /** A state: where it is, and how somebody comes there. */
     const state = (name, where, come, expected = {}) =>
@@ -117,6 +120,16 @@ export async function register(check, browser) {
             await fetch(`${site.url}/login`, { method: "POST", body, redirect: "manual", headers: { "user-agent": userAgent } });
         }
         await visitor.open("/account/sessions");
+    });
+    state("the sign-in after a sign-out", site, async (visitor) => {
+        await known(visitor);
+        await visitor.click(`${formTo("/logout")} button`);
+    });
+    state("the account, password changed", site, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account");
+        const fields = { current_password: PASSWORD, password: "four more unrelated words" };
+        await visitor.send(fields, formTo("/account/password"));
     });
     state("access tokens, none yet", site, async (visitor) => {
         await known(visitor);
@@ -209,8 +222,9 @@ export async function register(check, browser) {
 
     check("asks for one stylesheet and one icon at the first page, and for neither again", async () => {
         const fresh = await serve();
+        await inhabit(fresh);
         const visitor = await visit(browser, fresh);
-        const asked = () => [...fresh.log.matchAll(/ method=(\w+) path=(\S+)/g)].map((it) => `${it[1]} ${it[2]}`);
+        const asked = () => [...fresh.log.matchAll(/ method=(GET) path=(\S+)/g)].map((it) => `${it[1]} ${it[2]}`);
         await visitor.open("/login");
         await visitor.page.waitForTimeout(500);
         assert.deepEqual(asked().sort(), ["/icon.svg", "/login", "/style.css"].map((path) => `GET ${at(path)}`));

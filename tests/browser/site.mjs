@@ -30,6 +30,9 @@ export const at = (path) => prefix + path;
 export const linkTo = (path) => `a[href='${at(path)}']`;
 export const formTo = (path) => `form[action='${at(path)}']`;
 
+/** The sign-in page that leads back to a page of the site. */
+export const backTo = (path) => `/login?next=${encodeURIComponent(at(path))}`;
+
 /** Serves with these flags on a free port. */
 export async function serve(...flags) {
     if (!prefix) return start("127.0.0.1:0", flags);
@@ -42,6 +45,13 @@ export async function serve(...flags) {
             if (tries === 5 || !/address.*in use/i.test(error.message)) throw error;
         }
     }
+}
+
+/** Adds a first account. Without any, browsers are led from the sign-in to the sign-up. */
+export async function inhabit(site) {
+    const body = new URLSearchParams({ username: "first", password: "three unrelated words" });
+    const { status } = await fetch(`${site.url}/signup`, { method: "POST", body, redirect: "manual" });
+    if (status !== 302) throw new Error(`no account: ${status}`);
 }
 
 async function start(address, flags) {

@@ -13,7 +13,7 @@ use crate::auth::users;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::{ClientInfo, Error};
-use crate::web::call::{Answered, SignedInCall};
+use crate::web::call::{Answered, Call, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
 use crate::web::notices::Notice;
@@ -26,6 +26,11 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
         Wants::Json => Response::json(200, &json::profile(call.resumed, call.now)),
         Wants::Html | Wants::Text => page(call, 200, None),
     })
+}
+
+/// Leads password managers to the page where a password is changed (W3C, A Well-Known URL for Changing Passwords).
+pub(in crate::web) fn lead(call: &Call<'_>) -> Answered {
+    Ok(call.site.redirect("/account"))
 }
 
 pub(in crate::web) fn change_password(call: &SignedInCall<'_>) -> Answered {

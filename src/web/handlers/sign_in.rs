@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use url::form_urlencoded;
 
 use crate::auth::audit;
 use crate::auth::devices;
@@ -113,10 +114,11 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
             Response::json(200, &json::form(requester.resumed.is_some(), shortest))
         }
         Some(_) => lead_on(call, next.as_ref(), "/"),
+        None if form == SignForm::SignIn && is_first_visit(call)? => lead_to_sign_up(call),
         None => {
             let invite = call.field("invite");
             let filled = Filled {
-                next: next.as_ref().map(Target::as_str),
+                next: next.as_ref(),
                 invite: invite.as_deref(),
                 is_open: call.site.settings.sign_ups == SignUps::Open,
                 ..Filled::default()
@@ -126,6 +128,34 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
         }
     };
     Ok(call.with_cookie(call.noting_refused_next(response), &requester))
+}
+
+/// Sends a visitor without a session to the sign-in page, and a browser back to the page it asked for afterwards.
+pub(in crate::web) fn lead_to(call: &Call<'_>) -> Response {
+    let is_home = call.site.path(&call.request.path) == Some("/");
+    if is_home || call.wants() != Wants::Html {
+        return call.site.redirect("/login");
+    }
+    let query = if call.request.query.is_empty() { "" } else { "?" };
+    let here = format!("{}{query}{}", call.request.path, call.request.query);
+    let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+    call.site.redirect(&format!("/login?next={next}"))
+}
+
+/// Whether a browser shows the sign-in page of a site without accounts, on which anyone may create one. Scripts get
+/// the form.
+fn is_first_visit(call: &Call<'_>) -> Result<bool, Error> {
+    let is_browser = call.request.value("sec-fetch-mode") == Some("navigate");
+    let is_open = call.site.settings.sign_ups == SignUps::Open;
+    Ok(is_browser && is_open && !users::has_any(call.store())?)
+}
+
+/// The sign-up form, with the address to go to afterwards.
+fn lead_to_sign_up(call: &Call<'_>) -> Response {
+    match call.request.query.as_str() {
+        "" => call.site.redirect("/signup"),
+        query => call.site.redirect(&format!("/signup?{query}")),
+    }
 }
 
 fn submit(form: SignForm, call: &Call<'_>) -> Answered {
@@ -321,7 +351,7 @@ fn refuse(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Answered {
         let filled = Filled {
             username: &username,
             refusal: Some(alert),
-            next: next.as_ref().map(Target::as_str),
+            next: next.as_ref(),
             invite: invite.as_deref(),
             is_open: call.site.settings.sign_ups == SignUps::Open,
         };

@@ -14,6 +14,7 @@ pub static DE: Text = Text {
     create_account: "Konto anlegen",
     username: "Benutzername",
     password: "Passwort",
+    to_go_on_to: Template("Nach der Anmeldung geht es weiter zu ", "."),
     stay_signed_in: "Angemeldet bleiben",
     profile: "Profil",
     user_id_is: "Benutzer-ID: ",
@@ -40,7 +41,7 @@ pub static DE: Text = Text {
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",
-    this_browser: "dieser hier",
+    this_browser: "Dieser Browser",
     signed_in_at: "Angemeldet ",
     from_address: " von ",
     last_seen: "Zuletzt gesehen ",

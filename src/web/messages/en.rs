@@ -14,6 +14,7 @@ pub static EN: Text = Text {
     create_account: "Create an account",
     username: "Username",
     password: "Password",
+    to_go_on_to: Template("Sign in to continue to ", "."),
     stay_signed_in: "Stay signed in",
     profile: "Profile",
     user_id_is: "User id: ",
@@ -40,7 +41,7 @@ pub static EN: Text = Text {
 
     unknown_browser: "Unknown browser",
     on_system: " on ",
-    this_browser: "this browser",
+    this_browser: "This browser",
     signed_in_at: "Signed in ",
     from_address: " from ",
     last_seen: "Last seen ",

@@ -71,6 +71,7 @@ pub struct Text {
     pub create_account: &'static str,
     pub username: &'static str,
     pub password: &'static str,
+    pub to_go_on_to: Template,
     pub stay_signed_in: &'static str,
     pub profile: &'static str,
     pub user_id_is: &'static str,

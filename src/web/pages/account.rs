@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Alert, Field, Frame, PasswordInput, alert, page, password_input};
+use super::{Alert, Field, Frame, PasswordInput, alert, next_field, page, password_input};
 use crate::web::messages::MessageKey;
 
 /// A form of the account page.
@@ -160,7 +160,7 @@ pub fn reauthentication(
         form method="post" action=(frame.at("/account/prove")) {
             (alert(frame, refusal, "refusal"))
             (owner(username))
-            @if let Some(next) = next { input type="hidden" name="next" value=(next); }
+            (next_field(next))
             (password_input(&PasswordInput {
                 id: "current_password",
                 label: t.your_password,

@@ -21,6 +21,7 @@ use crate::base::base_url::PathPrefix;
 use crate::base::clock::Moment;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
+use crate::web::redirect::Target;
 
 /// The built-in stylesheet, of all pages.
 pub const STYLE: &str = include_str!("style.css");
@@ -103,7 +104,7 @@ pub struct Filled<'a> {
     /// Why the form was refused; `None` when it is shown for the first time.
     pub refusal: Option<Alert>,
     /// Where to go after signing in. It has been checked, and is checked again when the form is sent.
-    pub next: Option<&'a str>,
+    pub next: Option<&'a Target>,
     /// The token of the invitation in the link.
     pub invite: Option<&'a str>,
     /// Whether anyone may create an account. If not, no link leads to the sign-up form.
@@ -136,11 +137,12 @@ impl Filled<'_> {
 pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Markup {
     let t = frame.text;
     let body = html! {
+        (going_on(frame, filled))
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
-            (username(frame, filled))
+            (username(frame, filled, Some(t.bad_username.hint)))
             (password(frame, filled, "new-password", Some(advice(t).hint)))
-            (next_field(filled.next))
+            (next_field(filled.next.map(Target::as_str)))
             @if let Some(invite) = filled.invite {
                 input type="hidden" name="invite" value=(invite);
             }
@@ -157,12 +159,13 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
 pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
     let t = frame.text;
     let body = html! {
+        (going_on(frame, filled))
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
-            (username(frame, filled))
+            (username(frame, filled, None))
             (password(frame, filled, "current-password", None))
             (remember_me(frame, remember))
-            (next_field(filled.next))
+            (next_field(filled.next.map(Target::as_str)))
             button { (t.sign_in) }
         }
         @if filled.is_open {
@@ -256,18 +259,29 @@ fn next_field(next: Option<&str>) -> Markup {
     }
 }
 
+/// The app that the visitor goes on to, if it is not this site.
+fn going_on(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
+    let Template(before, after) = frame.text.to_go_on_to;
+    html! {
+        @if let Some(host) = filled.next.and_then(Target::other_host) {
+            p.aside { (before) strong { (host) } (after) }
+        }
+    }
+}
+
 /// The link to the other form, which keeps the address to go to afterwards.
 fn with_next(frame: Frame<'_>, path: &'static str, filled: &Filled<'_>) -> Markup {
     html! {
         (frame.at(path))
         @if let Some(next) = filled.next {
-            "?next=" @for piece in form_urlencoded::byte_serialize(next.as_bytes()) { (piece) }
+            "?next=" @for piece in form_urlencoded::byte_serialize(next.as_str().as_bytes()) { (piece) }
         }
     }
 }
 
-fn username(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
+fn username(frame: Frame<'_>, filled: &Filled<'_>, advice: Option<&str>) -> Markup {
     let wrong = filled.is_wrong(Field::Username);
+    let described_by = described_by(wrong.then_some("refusal"), advice.map(|_| "username-advice"));
     html! {
         label for="username" { (frame.text.username) }
         // No maxlength on either field: a browser would silently cut pasted text.
@@ -275,8 +289,15 @@ fn username(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
             autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
             autofocus[filled.is_focused(Field::Username)]
             aria-invalid=[wrong.then_some("true")]
-            aria-describedby=[wrong.then_some("refusal")];
+            aria-describedby=[described_by];
+        @if let Some(advice) = advice { p.hint #username-advice { (advice) } }
     }
+}
+
+/// The ids of the texts that describe a field: the refusal, and the hint.
+fn described_by(refusal: Option<&str>, advice: Option<&str>) -> Option<String> {
+    let ids = [refusal, advice].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    (!ids.is_empty()).then_some(ids)
 }
 
 fn password(
@@ -327,15 +348,14 @@ struct PasswordInput<'a> {
 
 fn password_input(it: &PasswordInput<'_>) -> Markup {
     let advice_id = format!("{}-advice", it.id);
-    let described_by = [it.refusal_id, it.advice.map(|_| &*advice_id)];
-    let described_by = described_by.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let described_by = described_by(it.refusal_id, it.advice.map(|_| &*advice_id));
     html! {
         label for=(it.id) { (it.label) }
         input id=(it.id) type="password" name=(it.name.unwrap_or(it.id)) required
             autocomplete=(it.autocomplete)
             autofocus[it.is_focused || it.refusal_id.is_some()]
             aria-invalid=[it.refusal_id.map(|_| "true")]
-            aria-describedby=[(!described_by.is_empty()).then_some(described_by)];
+            aria-describedby=[described_by];
         @if let Some(advice) = it.advice {
             p.hint id=(advice_id) { (advice) }
         }
@@ -413,7 +433,7 @@ mod tests {
         let filled = Filled {
             username: hostile,
             refusal: None,
-            next: Some(hostile),
+            next: None,
             invite: Some(hostile),
             is_open: true,
         };

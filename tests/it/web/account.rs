@@ -260,7 +260,7 @@ fn shows_where_somebody_is_signed_in() {
     let page = body(&answer);
     for part in [
         "Firefox on Linux",
-        "this browser",
+        "This browser",
         "from 192.0.2.7",
         "Signed in <time title=\"2026-11-24 08:00 UTC\">just now</time>",
     ] {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use vestibule::auth::invitations::SignUps;
+use vestibule::web::Settings;
+
 use crate::visit::{Visit, body, of_example, told, way};
 
 const APP: &str = "https://app.example.com/a%20b?x=1&y=%C3%A4&z=a%26b";
@@ -167,4 +170,55 @@ fn knows_a_browser_on_this_host_alone() {
     let answer = visit.post("/signup", &ANNA);
     let device = answer.headers.iter().rfind(|(name, _)| *name == "Set-Cookie").unwrap();
     assert!(device.1.starts_with("__Host-auth_device=") && !device.1.contains("Domain"));
+}
+
+#[test]
+fn leads_a_person_without_a_session_back_to_the_page_they_asked_for() {
+    let mut visit = Visit::with_ann().send("Accept", "text/html");
+    visit.forget_cookie();
+    let answer = visit.get("/account/sessions?all=1");
+    let sign_in = "/login?next=%2Faccount%2Fsessions%3Fall%3D1";
+    assert_eq!(way(&answer), (302, Some(sign_in)));
+    assert!(body(&visit.get(sign_in)).contains("value=\"/account/sessions?all=1\""));
+    assert_eq!(
+        way(&visit.get("/")),
+        (302, Some("/login")),
+        "the home page is where it leads anyway"
+    );
+    let mut script = Visit::with_ann();
+    script.forget_cookie();
+    assert_eq!(way(&script.get("/account/sessions")), (302, Some("/login")));
+}
+
+#[test]
+fn says_to_which_app_the_sign_in_leads() {
+    let mut visit = Visit::with(of_example());
+    for door in ["/login", "/signup"] {
+        let page = visit.get(&format!("{door}?next=https://wiki.example.com/a"));
+        let words = "Sign in to continue to <strong>wiki.example.com</strong>.";
+        assert!(body(&page).contains(words), "{}", body(&page));
+        for own in ["/account", "https://e.com/", "https://auth.example.com/account"] {
+            let page = visit.get(&format!("{door}?next={own}"));
+            assert!(!body(&page).contains("Sign in to continue"), "{own}");
+        }
+    }
+}
+
+#[test]
+fn leads_the_first_browser_to_sign_up() {
+    let mut visit = Visit::new();
+    assert_eq!(visit.get("/login?next=/account").status, 200, "a script gets the form");
+    let navigate = [("Sec-Fetch-Mode", "navigate"), ("Accept", "text/html")];
+    let answer = visit.ask("GET", "/login?next=/account", &navigate, "");
+    assert_eq!(way(&answer), (302, Some("/signup?next=/account")));
+    visit.post("/signup", &ANNA);
+    visit.forget_everything();
+    assert_eq!(visit.ask("GET", "/login", &navigate, "").status, 200, "there is an account");
+    let closed = Settings { sign_ups: SignUps::Closed, ..Settings::default() };
+    assert_eq!(Visit::with(closed).ask("GET", "/login", &navigate, "").status, 200);
+}
+
+#[test]
+fn leads_password_managers_to_the_account() {
+    assert_eq!(way(&Visit::new().get("/.well-known/change-password")), (302, Some("/account")));
 }
