@@ -13,9 +13,9 @@ use crate::store;
 #[command(after_help = "Examples:\n  \
     vestibule migrate --database mysql://admin@db1/vestibule --database-password-file password\n  \
     vestibule migrate --check --database vestibule.db\n\n\
-    `vestibule serve` and the commands that write do this by themselves, and those that only read refuse an \
-    older schema. The command is for set-ups in which the database user of serve may not change tables. Where \
-    there is no database yet, it is made.\n\
+    `vestibule serve` does this by itself, and so does the first change by a command to a SQLite file; all other \
+    commands refuse an older schema. The command is for set-ups in which the database user of serve may not \
+    change tables. Where there is no database yet, it is made.\n\
     Exit codes: 0 the schema is current; 1 it is not; 2 wrong usage.")]
 pub struct MigrateArgs {
     /// Where the database is.

@@ -5,10 +5,13 @@ use super::{Database, Result, Store};
 /// The purpose for which a database is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum OpenMode {
+    /// For a server or `migrate`: an older schema is upgraded.
     ToServe,
-    /// For a command that changes it, beside a server that may be running.
+    /// For a command that changes it, beside a server that may be running. An older file is upgraded with the
+    /// first change, so that a command that is refused leaves it as it was; older tables on servers are refused.
     Beside,
-    /// For a copy into it: no other process may be using it, and it may be half copied.
+    /// For a copy into it: no other process may be using it, and it may be half copied. An older schema is
+    /// treated as for [`OpenMode::Beside`].
     ToFill,
     /// For a command that reads: no table is created or changed, and an older schema is refused.
     ToRead,
@@ -17,8 +20,8 @@ pub(super) enum OpenMode {
 }
 
 impl OpenMode {
-    /// Whether missing tables are created and older ones upgraded.
-    pub(super) const fn upgrades(self) -> bool {
+    /// Whether missing tables are created.
+    pub(super) const fn creates(self) -> bool {
         !matches!(self, Self::ToRead | Self::ToBackUp)
     }
 }
@@ -64,7 +67,9 @@ pub fn open(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::ToServe)
 }
 
-/// Opens the database to change it, as [`open`] does, beside a server that may be using it.
+/// Opens the database to change it, as [`open`] does, beside a server that may be using it. An older file is
+/// upgraded by the first method that changes something, in the same transaction: one that is only read or whose
+/// changes are refused stays as it was. Older tables on servers, where older processes may run, are refused.
 pub fn open_beside(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::Beside)
 }
@@ -75,8 +80,8 @@ pub fn open_to_read(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::ToRead)
 }
 
-/// Opens the database to be copied into, even if it is half copied. A file that another process uses is
-/// refused.
+/// Opens the database to be copied into, as [`open_beside`] does, even if it is half copied. A file that another
+/// process uses is refused.
 pub fn open_for_copy(database: &Database) -> Result<Box<dyn Store>> {
     database.engine()?.open(OpenMode::ToFill)
 }

@@ -77,8 +77,8 @@ impl Mysql {
         };
         let opened = || {
             let mut store = Self::reach(cluster, timeout)?;
-            if mode.upgrades() {
-                schema::prepare(&store)?;
+            if mode.creates() {
+                schema::prepare(&store, mode == OpenMode::ToServe)?;
             } else {
                 schema::check(&store)?;
             }

@@ -76,13 +76,16 @@ const LEASE_SECONDS: u32 = 60;
 /// How long to wait for the upgrade of another process.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Checks that the tables are vestibule's, and creates or upgrades them as needed.
-pub(super) fn prepare(store: &Mysql) -> Result<()> {
+/// Checks that the tables are vestibule's, and creates them as needed. Older ones are upgraded if the caller
+/// `upgrades` them, and else refused: other servers may be running on them, and a command that is refused later
+/// must not have changed them.
+pub(super) fn prepare(store: &Mysql, upgrades: bool) -> Result<()> {
     let found = store.read(look)?;
-    if found.has_ours && found.version == NEWEST {
-        return Ok(());
+    match found.version {
+        NEWEST if found.has_ours => Ok(()),
+        FIRST.. if !upgrades => Err(Error::Broken(older(found.version, NEWEST))),
+        _ => bring_up(store).map(drop),
     }
-    bring_up(store).map(drop)
 }
 
 /// Checks that the tables exist and are up to date. Nothing is changed.

@@ -57,6 +57,8 @@ pub(super) struct Opened {
     pub(super) place: FilePlace,
     /// The one connection that writes.
     pub(super) conn: Connection,
+    /// The random key of a file with an older schema that was left as it is, although it is to be changed.
+    pub(super) key_of_older: Option<[u8; 32]>,
 }
 
 /// Opens the file at `path` for writing; it is made or upgraded where needed and `mode` asks for it.
@@ -97,10 +99,10 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     }
     let path = find(asked)?;
     let found = match inspect(&path)? {
-        FileState::Nothing if mode.upgrades() => make(&path)?,
-        FileState::Zeros if mode.upgrades() => make_anew(&path)?,
+        FileState::Nothing if mode.creates() => make(&path)?,
+        FileState::Zeros if mode.creates() => make_anew(&path)?,
         FileState::Nothing => return broken("it is not there"),
-        FileState::New | FileState::Zeros if !mode.upgrades() => return broken(schema::EMPTY_TEXT),
+        FileState::New | FileState::Zeros if !mode.creates() => return broken(schema::EMPTY_TEXT),
         found => found,
     };
     refuse_network(&path)?;
@@ -115,9 +117,9 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     let is_checked = found == (FileState::Ours { is_clean: false }) && !is_in_use;
     for _ in 0..OPENINGS_MAX {
         let before = FilePlace::of(asked, &path)?;
-        let conn = connect(&path, found, is_checked, mode)?;
+        let (conn, key_of_older) = connect(&path, found, is_checked, mode)?;
         if before.is_there() {
-            return Ok(Opened { place: FilePlace::of(asked, &path)?, path, conn });
+            return Ok(Opened { place: FilePlace::of(asked, &path)?, path, conn, key_of_older });
         }
     }
     unavailable("it was replaced while it was being opened")
@@ -213,7 +215,7 @@ pub(super) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
         .and_then(|whole| inspect(&whole))
         .is_ok_and(|found| matches!(found, FileState::Ours { .. }));
     let before = if has_tables { schema(path)?.0 } else { 0 };
-    let opened = open(path, OpenMode::Beside)?;
+    let opened = open(path, OpenMode::ToServe)?;
     Ok((before, schema::version(&opened.conn).map_err(SqliteFault::from)?))
 }
 
@@ -441,7 +443,7 @@ fn connect(
     found: FileState,
     is_checked: bool,
     mode: OpenMode,
-) -> FileResult<Connection> {
+) -> FileResult<(Connection, Option<[u8; 32]>)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     // SQLite opens a file that it may only read without a word, and its companions with it.
@@ -459,21 +461,21 @@ fn connect(
     if is_checked {
         check_whole(&conn, path)?;
     }
-    if mode.upgrades() {
-        schema::upgrade(&mut conn)?;
-    } else {
-        schema::check(&conn, mode)?;
-    }
+    let key_of_older = match mode {
+        OpenMode::ToServe => schema::upgrade(&mut conn).map(|()| None)?,
+        OpenMode::Beside | OpenMode::ToFill => schema::create(&mut conn)?,
+        OpenMode::ToRead | OpenMode::ToBackUp => schema::check(&conn, mode).map(|()| None)?,
+    };
     if mode != OpenMode::ToFill && schema::is_half_copied(&conn)? {
         return broken(HALF_COPIED_TEXT);
     }
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    if mode.upgrades() {
+    if mode.creates() && key_of_older.is_none() {
         patiently(|| use_wal(&conn))?;
     }
     // The first read opens the log, so that it is known from now on which file that is.
     schema::version(&conn)?;
-    Ok(conn)
+    Ok((conn, key_of_older))
 }
 
 /// The settings of every connection, each with its reason.

@@ -164,7 +164,7 @@ impl Sqlite {
         readers.is_closed = true;
         drop(writer.conn.take());
         let asked = self.place.read().unwrap_or_else(PoisonError::into_inner).asked().to_owned();
-        let opened = file::open(&asked, OpenMode::Beside)?;
+        let opened = file::open(&asked, OpenMode::ToServe)?;
         *self.place.write().unwrap_or_else(PoisonError::into_inner) = opened.place;
         writer.conn = Some(opened.conn);
         readers.is_closed = false;

@@ -22,7 +22,7 @@ mod throttle;
 mod users;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,9 @@ pub struct Sqlite {
     writer: Mutex<Option<Connection>>,
     writer_returned: Condvar,
     handle_key: [u8; 32],
+    /// Whether the file has an older schema. Then every transaction begins with the upgrade, and the first one
+    /// that changes something keeps it.
+    is_older: AtomicBool,
     /// Failures counted since the rows were last counted.
     uncounted: AtomicU32,
 }
@@ -83,9 +86,13 @@ impl Sqlite {
 
     fn open_for(path: &Path, mode: OpenMode) -> Result<Self> {
         let opened = file::open(path, mode)?;
-        let handle_key = schema::handle_key(&opened.conn).map_err(SqliteFault::from)?;
+        let handle_key = match opened.key_of_older {
+            Some(key) => key,
+            None => schema::handle_key(&opened.conn).map_err(SqliteFault::from)?,
+        };
         Ok(Self {
             handle_key,
+            is_older: AtomicBool::new(opened.key_of_older.is_some()),
             // Lets the first failure check the number of rows.
             uncounted: AtomicU32::new(u32::MAX / 2),
             path: opened.path,
@@ -100,6 +107,11 @@ impl Sqlite {
     /// Runs one read on a connection that no other thread uses meanwhile. After an error the connection is
     /// closed.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> SqliteResult<T>) -> Result<T> {
+        if self.is_older() {
+            let mut writer = self.writer(WRITE_PATIENCE)?;
+            let upgraded = self.begin(&mut writer)?;
+            return Ok(query(&upgraded)?);
+        }
         let Some(mut reader) = self.reader()? else {
             // No other connection can be opened by the path, and the writing one has the right file open.
             let writer = self.writer(WRITE_PATIENCE)?;
@@ -166,14 +178,32 @@ impl Sqlite {
             return Err(Error::Unavailable(cause).into());
         }
         let mut writer = self.writer(patience)?;
-        // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock later is
-        // refused without waiting if another one wrote in between.
-        let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self.begin(&mut writer)?;
         self.see_that_it_is_there()?;
+        let changes = tx.total_changes();
         let value = unit(&tx)?;
+        if self.is_older() && tx.total_changes() == changes {
+            return Ok(value);
+        }
         tx.commit()?;
+        self.is_older.store(false, Ordering::Release);
         // A write to a file that was taken away meanwhile must not be acknowledged.
         self.lost().map_or(Ok(value), |cause| Err(Error::Unknown(cause).into()))
+    }
+
+    fn is_older(&self) -> bool {
+        self.is_older.load(Ordering::Acquire)
+    }
+
+    /// Begins a transaction, in which the schema is the newest one.
+    fn begin<'a>(&self, conn: &'a mut Connection) -> SqliteResult<Transaction<'a>> {
+        // IMMEDIATE takes the lock at once: a transaction that reads first and asks for the lock later is
+        // refused without waiting if another one wrote in between.
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if self.is_older() {
+            schema::upgrade_in(&tx, &self.handle_key).map_err(|refusal| refusal.0)?;
+        }
+        Ok(tx)
     }
 
     /// Waits for the writing connection, and lets it spend the rest of `patience` waiting for other

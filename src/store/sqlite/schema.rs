@@ -1,8 +1,9 @@
 //! The schema: whether the tables of a file are vestibule's and up to date, and upgrading them.
 //!
-//! An upgrade is one transaction: what fails leaves the file as it was.
+//! An upgrade is one transaction: what fails leaves the file as it was. For a command it is the transaction of its
+//! first change.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::audit;
 use super::file::{APPLICATION_ID, FileResult, broken};
@@ -61,9 +62,35 @@ pub(super) fn upgrade(conn: &mut Connection) -> FileResult<()> {
     upgrade_by(conn, SCHEMA, MIGRATIONS)
 }
 
+/// Makes the tables if there are none. An older schema is left as it is, if it can be upgraded by
+/// [`upgrade_in`]: then the random key is returned that the file has or gets.
+pub(super) fn create(conn: &mut Connection) -> FileResult<Option<[u8; 32]>> {
+    let version = version(conn)?;
+    if !(1..newest()).contains(&version) {
+        return upgrade(conn).map(|()| None);
+    }
+    // It is not committed.
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    upgrade_within(&tx, SCHEMA, MIGRATIONS)?;
+    Ok(Some(handle_key(&tx)?))
+}
+
+/// Upgrades an older schema within a transaction that may end without a commit. `key` is what [`create`] has
+/// returned: the first schema had no key.
+pub(super) fn upgrade_in(tx: &Transaction<'_>, key: &[u8; 32]) -> FileResult<()> {
+    upgrade_within(tx, SCHEMA, MIGRATIONS)?;
+    tx.execute("UPDATE secret SET value = ?1 WHERE name = 'handle'", [key])?;
+    Ok(())
+}
+
 fn upgrade_by(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileResult<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version = version(&tx)?.cast_signed();
+    upgrade_within(&tx, schema, migrations)?;
+    Ok(tx.commit()?)
+}
+
+fn upgrade_within(tx: &Transaction<'_>, schema: &str, migrations: &[&str]) -> FileResult<()> {
+    let version = version(tx)?.cast_signed();
     refuse_newer_than(newest_of(migrations), version)?;
     match usize::try_from(version) {
         Ok(0) => {
@@ -75,7 +102,7 @@ fn upgrade_by(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileR
             for (number, step) in (2..).zip(migrations).skip(version - 1) {
                 tx.execute_batch(step)?;
                 if number == HASHES_NAMES {
-                    audit::hash_names(&tx)?;
+                    audit::hash_names(tx)?;
                 }
             }
         }
@@ -84,8 +111,7 @@ fn upgrade_by(conn: &mut Connection, schema: &str, migrations: &[&str]) -> FileR
     if version < newest_of(migrations) {
         tx.pragma_update(None, "user_version", newest_of(migrations))?;
     }
-    check_shape(&tx, schema)?;
-    Ok(tx.commit()?)
+    check_shape(tx, schema)
 }
 
 /// The random key of the database, with which names and addresses are hashed.

@@ -105,6 +105,82 @@ fn leaves_an_older_database_to_the_byte_to_commands_that_only_read() {
 }
 
 #[test]
+fn leaves_an_older_database_to_the_byte_to_commands_that_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = of_schema_3(folder.path());
+    let newest = store::schema(&Database::from(path.clone())).unwrap().1;
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "INSERT INTO user (id, username, canonical_username, created_at)
+           VALUES ('1', 'Anna', 'anna', 1), ('2', 'Bert', 'bert', 1);
+         INSERT INTO user_key VALUES ('username:anna', '1', NULL), ('username:bert', '2', NULL);
+         PRAGMA wal_checkpoint(TRUNCATE);",
+    )
+    .unwrap();
+    drop(raw);
+    let other = folder.path().join("other.db");
+    said(&on(&other, &["user", "add", "carl", "--no-password"]));
+    let people = folder.path().join("people.csv");
+    fs::write(&people, "id,username,hash\n7,anna,\n").unwrap();
+    let (before, files) = (fs::read(&path).unwrap(), names(folder.path()));
+    let origin = "--origin=https://x.test";
+    for words in [
+        &["user", "delete", "anna"][..],
+        &["user", "delete", "nobody", "--yes"],
+        &["user", "passwd", "nobody"],
+        &["user", "reset-link", "nobody", origin],
+        &["user", "add", "bert", "--no-password"],
+        &["user", "rename", "anna", "bert"],
+        &["user", "groups", "anna", "A B"],
+        &["user", "email", "anna", "@"],
+        &["user", "free", "nobody"],
+        &["user", "key", "add", "anna", "username:bert"],
+        &["user", "key", "remove", "anna", "github:1"],
+        &["session", "end", "anna", "0"],
+        &["session", "end-all", "nobody"],
+        &["token", "revoke", "anna", "0"],
+        &["invite", "revoke", "0"],
+        &["invite", "new", origin, "--groups=A B"],
+    ] {
+        refusal(&on(&path, words), 1);
+        assert!(fs::read(&path).unwrap() == before, "{words:?}");
+        assert_eq!(names(folder.path()), files, "{words:?}");
+    }
+    let import = on(&path, &["import", "csv", people.to_str().unwrap()]);
+    assert_eq!(import.status.code(), Some(1));
+    let words = ["copy", "--from", other.to_str().unwrap(), "--to", path.to_str().unwrap()];
+    let copied = crate::binary::vestibule(&words).output().unwrap();
+    assert!(refusal(&copied, 1).contains("there are users in it"));
+    assert!(fs::read(&path).unwrap() == before, "an import or a copy");
+    assert_eq!(names(folder.path()), files);
+    // What is not refused is done and recorded, and upgrades the file.
+    said(&on(&path, &["user", "groups", "anna", "staff"]));
+    assert_eq!(number(&path, "PRAGMA user_version"), i64::from(newest));
+    assert_eq!(number(&path, "SELECT count(*) FROM audit WHERE event = 'user_groups'"), 1);
+    assert_eq!(names(folder.path()), files);
+}
+
+#[test]
+fn keeps_a_name_reserved_that_a_command_reserves_in_a_file_of_the_first_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(include_str!("../../../src/store/sqlite/migrations/1.sql")).unwrap();
+    raw.execute_batch(
+        "INSERT INTO user VALUES ('1', 'Anna', 'anna', 1);
+         INSERT INTO user_key VALUES ('username:anna', '1', NULL);
+         PRAGMA application_id = 0x76657374; PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(raw);
+    // There is no random key yet, with which names are hashed.
+    said(&on(&path, &["user", "rename", "anna", "hannah"]));
+    let add = on(&path, &["user", "add", "anna", "--no-password"]);
+    assert!(refusal(&add, 1).contains("is reserved"));
+    assert!(said(&on(&path, &["audit", "--user", "anna"])).contains("user_rename"));
+}
+
+#[test]
 fn makes_the_database_where_something_is_to_be_added_and_there_is_none() {
     for words in [
         &["user", "add", "anna", "--no-password"][..],

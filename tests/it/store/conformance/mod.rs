@@ -329,6 +329,7 @@ suite! {
     lets_access_tokens_be_good_again_when_their_owner_is_let_in_again
     lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them
     puts_handles_in_the_place_of_the_names_in_older_records
+    upgrades_nothing_for_a_command_that_changes_nothing
     lets_the_old_name_of_a_user_rest_for_everybody_but_them
     lets_every_sign_in_name_that_a_user_gives_up_rest_for_everybody_but_them
     lets_a_name_rest_until_its_last_moment_or_until_it_is_freed
@@ -2091,6 +2092,33 @@ fn puts_handles_in_the_place_of_the_names_in_older_records(desk: &Desk) {
         let again = store::open(&desk.room.database(1)).unwrap();
         assert!(again.records(Moment::from_millis(0), 9_999).unwrap() == expected, "{turn}");
     }
+}
+
+fn upgrades_nothing_for_a_command_that_changes_nothing(desk: &Desk) {
+    let database = desk.room.database(1);
+    let version = || store::schema(&database).unwrap().0;
+    let newest = version();
+    with_ann(desk);
+    desk.room.set_schema(10);
+    if database.file().is_none() {
+        // Older servers may be running on it.
+        for opened in [store::open_beside(&database), store::open_for_copy(&database)] {
+            let Err(Error::Broken(text)) = opened else { panic!("it was opened") };
+            assert!(text.contains("vestibule migrate"), "{text}");
+        }
+        assert_eq!(version(), 10);
+        return;
+    }
+    let store = store::open_beside(&database).unwrap();
+    assert_eq!(store.user_by_name("ann"), Ok(Some(user("ann"))));
+    assert_eq!(store.delete_user(&user("eve").id, Some(LATER)), Ok(false));
+    let again = User { id: UserId::new("another".to_owned()), ..user("ann") };
+    assert_eq!(store.add_user(&again, &[]), Ok(UserAdded::NameTaken));
+    assert_eq!(version(), 10);
+    assert_eq!(store.add_user(&user("eve"), &[]), Ok(UserAdded::Done));
+    assert_eq!(version(), newest);
+    assert_eq!(store.user_by_name("eve"), Ok(Some(user("eve"))));
+    assert_eq!(desk.store.user_by_name("eve"), Ok(Some(user("eve"))));
 }
 
 fn counts_what_there_is(desk: &Desk) {
