@@ -53,7 +53,8 @@ fn part_of(part: &str, folder: &std::path::Path) -> Box<dyn FnMut()> {
             let kind = ("Content-Type", "application/x-www-form-urlencoded");
             let request = request(Method::Post, "/login", &[kind], FORM);
             Box::new(move || {
-                let form = black_box(&request).form().expect("a form");
+                let body = black_box(&request).form().expect("a form");
+                let form = body.fields();
                 black_box((form.field("username"), form.field("password")));
             })
         }

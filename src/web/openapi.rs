@@ -134,7 +134,7 @@ fn response(description: &str, schema: &Value) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": schema } } })
 }
 
-/// A form as `application/x-www-form-urlencoded` (RFC 1866 § 8.2.1).
+/// A form, in either of its formats.
 fn form(fields: &[FormField]) -> Value {
     let properties: Map<_, _> =
         fields.iter().map(|(name, _)| ((*name).to_owned(), json!({ "type": "string" }))).collect();
@@ -142,12 +142,15 @@ fn form(fields: &[FormField]) -> Value {
         fields.iter().filter(|(_, is_required)| *is_required).map(|(name, _)| name).collect();
     let is_required = !required.is_empty();
     let schema = json!({ "type": "object", "properties": properties, "required": required });
-    json!({ "required": is_required, "content": { "application/x-www-form-urlencoded": { "schema": schema } } })
+    let content = json!({ "schema": schema });
+    json!({ "required": is_required, "content": {
+        "application/x-www-form-urlencoded": content, "application/json": content,
+    } })
 }
 
 const fn meaning(status: u16) -> &'static str {
     match status {
-        400 => "The request cannot be understood.",
+        400 => "The request cannot be understood, or its body is not a JSON object of strings.",
         401 => "Not signed in, or a wrong name or password.",
         403 => {
             "Another site sent the form, the password is required once more, or sign-up is not open."
@@ -157,7 +160,7 @@ const fn meaning(status: u16) -> &'static str {
         408 => "The request did not arrive in time.",
         413 => "The body or the number of fields is too large.",
         414 => "The target is too long.",
-        415 => "The form is compressed, or not in UTF-8.",
+        415 => "The body is neither a form nor JSON, is compressed, or is not in UTF-8.",
         422 => "A field is invalid.",
         429 => "Too many attempts; `retry_after` says for how many seconds.",
         431 => "The head is too large.",

@@ -16,6 +16,12 @@ use crate::web::pages::{Alert, Field, Wait};
 /// Why a form is refused.
 #[derive(Clone)]
 pub(super) enum Refusal {
+    /// The body is of a type that is not read as a form.
+    UnsupportedBody,
+    /// The body is not a JSON object of strings, though it is said to be JSON.
+    InvalidJson,
+    /// The form has too many fields.
+    TooManyFields,
     /// The username is missing or malformed.
     InvalidUsername(SignForm),
     /// The password is missing or of an impossible length.
@@ -78,6 +84,16 @@ impl Refusal {
     fn facts(&self) -> Facts {
         use Field::{Current, Days, Name, Password, Username};
         match self {
+            Self::UnsupportedBody => {
+                let json = (415, "unsupported_media_type");
+                row(415, json, "unsupported_body", Username, |t| t.unsupported)
+            }
+            Self::InvalidJson => {
+                row(400, (400, "invalid_json"), "invalid_json", Username, |t| t.invalid_json)
+            }
+            Self::TooManyFields => {
+                row(413, (413, "too_large"), "too_many_fields", Username, |t| t.too_many_fields)
+            }
             Self::InvalidUsername(SignForm::SignUp) => {
                 row(400, (422, "invalid_username"), "invalid_username", Username, |t| {
                     t.bad_username

@@ -16,7 +16,8 @@ use crate::auth::password_policy;
 use crate::base::clock::Moment;
 use crate::web::cross_origin::{self, OriginMismatch};
 use crate::web::handlers::forward_auth::Alias;
-use crate::web::http::{Method, Note, Request, Response, Unreadable, Wants};
+use crate::web::http::{FormBody, Method, Note, Request, Response, Unreadable, Wants};
+use crate::web::refusals::Refusal;
 
 /// The path for monitoring: whether the server works.
 pub(super) const HEALTH: &str = "/healthz";
@@ -298,11 +299,12 @@ pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
             run(show, route, call)
         }
         Methods::GetAndPost(_, submit) | Methods::Post(submit) if is_post => match request.form() {
-            Ok(fields) => run(submit, route, Call { fields, ..call }),
-            Err(why) => Ok(unreadable(&call, why)),
+            Ok(body) => run(submit, route, Call { fields: body.fields(), ..call }),
+            Err(why) => unreadable(&call, why),
         },
         Methods::Button(_, press) if is_post => {
-            let fields = request.form().unwrap_or_default();
+            let body = request.form().ok();
+            let fields = body.as_ref().map(FormBody::fields).unwrap_or_default();
             run(press, route, Call { fields, ..call })
         }
         Methods::Any(lead) => run(lead, route, call),
@@ -348,11 +350,16 @@ fn refuse_cross_origin(call: &Call<'_>, route: Option<&Route>) -> Response {
     response.noting(note.with("expected", expected).with("hint", hint))
 }
 
-fn unreadable(call: &Call<'_>, why: Unreadable) -> Response {
-    match why {
-        Unreadable::Encoding => call.problem(415, |t| t.unsupported),
-        Unreadable::TooManyFields => call.problem(413, |t| t.too_many_fields),
-    }
+/// Refuses a body that cannot be read as a form.
+fn unreadable(call: &Call<'_>, why: Unreadable) -> Answered {
+    let refusal = match why {
+        Unreadable::MediaType => Refusal::UnsupportedBody,
+        Unreadable::Json => Refusal::InvalidJson,
+        Unreadable::TooManyFields => Refusal::TooManyFields,
+    };
+    let note = Note::of(Event::BadRequest).with("reason", refusal.reason());
+    let response = refusal.response(call, |status, alert| Ok(call.problem(status, alert.say)))?;
+    Ok(response.noting(note))
 }
 
 /// The lane of a request that is not a check. A request is in the lane for hashing only if a password may
@@ -364,8 +371,8 @@ pub(super) fn lane(site: &Site, request: &Request, now: Moment) -> Lane {
     if site.is_cross_origin(request) {
         return Lane::Read;
     }
-    let fields = request.form().ok();
-    let call = fields.map(|fields| Call { site, request, fields, now });
+    let body = request.form().ok();
+    let call = body.as_ref().map(|body| Call { site, request, fields: body.fields(), now });
     let hashes = |hashes: &dyn Fn(Call<'_>) -> bool| call.is_some_and(hashes);
     match route.hashes {
         Hashes::Never => Lane::Write,

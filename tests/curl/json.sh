@@ -30,6 +30,10 @@ came=$(json --write-out ' %{http_code}' --data-urlencode "username=$name" \
 has 'a wrong password is told' '"error":"incorrect_credentials"' "$came"
 has 'with 401' ' 401' "$came"
 
+came=$(json --header 'Content-Type: application/json' \
+    --data "{\"username\":\"$name\",\"password\":\"$password\"}" "$URL/login" | value token)
+check 'a body in JSON is read like a form' 40 "${#came}"
+
 came=$(json --header "Authorization: Bearer $token" "$URL/account/sessions")
 has 'sessions are listed' '"handle":"' "$came"
 

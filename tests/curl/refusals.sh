@@ -65,10 +65,14 @@ check 'a wrong password' 'Incorrect username or password 400' "$came"
 came=$(post /login "username=$name-nobody" "password=$password")
 check 'and an unknown name are told the same' 'Incorrect username or password 400' "$came"
 
-for kind in application/json text/plain multipart/form-data; do
+for kind in text/plain multipart/form-data application/xml; do
     came=$(web --write-out ' %{http_code}' --header "Content-Type: $kind" \
         --data "username=$name&password=$password" "$URL/login")
-    check "a body of $kind has no fields" 'Invalid username 400' "$came"
+    check "a body of $kind is no form" 'Unsupported media type 415' "$came"
+done
+for bad in "username=$name" '[]' '{"username":1}' '{"username":"a","username":"b"}'; do
+    came=$(web --write-out ' %{http_code}' --header 'Content-Type: application/json' --data "$bad" "$URL/login")
+    check "neither is the JSON $bad" 'Invalid JSON 400' "$came"
 done
 came=$(web --write-out ' %{http_code}' --request POST "$URL/login?username=$name&password=x")
 check 'and neither has the address' 'Invalid username 400' "$came"

@@ -5,20 +5,40 @@ use std::borrow::Cow;
 use url::form_urlencoded;
 
 use super::Request;
+use super::json_fields::{self, JsonPairs};
 
-/// The most fields in a form (likewise).
+/// The most fields in a form (the body-parser of Lucia's guide has the same limit).
 pub const FIELDS_MAX: usize = 1_000;
 
-/// The fields of an `application/x-www-form-urlencoded` text: a body, or a query string.
-#[derive(Clone, Copy, Default)]
-pub struct Form<'a> {
-    text: &'a [u8],
+/// The fields of a query string, or of a body in either of the two formats.
+#[derive(Clone, Copy)]
+pub enum Form<'a> {
+    /// `application/x-www-form-urlencoded`.
+    Encoded(&'a [u8]),
+    /// Names and values of a JSON object.
+    Json(&'a [(Cow<'a, str>, Cow<'a, str>)]),
+}
+
+impl Default for Form<'_> {
+    /// A form without fields.
+    fn default() -> Self {
+        Self::Encoded(b"")
+    }
 }
 
 impl<'a> Form<'a> {
+    fn pairs(self) -> Box<dyn Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + 'a> {
+        match self {
+            Self::Encoded(text) => Box::new(form_urlencoded::parse(text)),
+            Self::Json(fields) => Box::new(fields.iter().map(|(name, value)| {
+                (Cow::Borrowed(name.as_ref()), Cow::Borrowed(value.as_ref()))
+            })),
+        }
+    }
+
     /// The names of all fields, in the order in which they were sent.
     pub fn names(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        form_urlencoded::parse(self.text).map(|(name, _)| name)
+        self.pairs().map(|(name, _)| name)
     }
 
     /// Whether there is a field of this name, even one that [`Form::field`] refuses.
@@ -33,7 +53,7 @@ impl<'a> Form<'a> {
     /// which would make two different passwords equal.
     pub fn field(&self, name: &str) -> Option<Cow<'a, str>> {
         let mut found = None;
-        for (given, value) in form_urlencoded::parse(self.text) {
+        for (given, value) in self.pairs() {
             if given
                 .strip_prefix(name)
                 .is_none_or(|rest| !matches!(rest.as_bytes(), [] | [b'[', ..]))
@@ -52,37 +72,63 @@ impl<'a> Form<'a> {
 /// Why a body is not read as a form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unreadable {
-    /// It is compressed, or its charset is not UTF-8.
-    Encoding,
+    /// It is of another type than the two that are read, is compressed, or its charset is not UTF-8.
+    MediaType,
+    /// It is said to be JSON, and is not an object whose values are strings and whose names occur once.
+    Json,
     /// It has more than [`FIELDS_MAX`] fields.
     TooManyFields,
+}
+
+/// The body of a request, as far as it is a form.
+pub enum FormBody<'a> {
+    /// `application/x-www-form-urlencoded`; empty where there is no body.
+    Encoded(&'a [u8]),
+    /// `application/json`.
+    Json(JsonPairs<'a>),
+}
+
+impl FormBody<'_> {
+    pub fn fields(&self) -> Form<'_> {
+        match self {
+            Self::Encoded(text) => Form::Encoded(text),
+            Self::Json(fields) => Form::Json(fields),
+        }
+    }
 }
 
 impl Request {
     /// The parameters of the query string: where to go after signing in, and what an operator asks of a
     /// check. They never take the place of a form field.
     pub fn parameters(&self) -> Form<'_> {
-        Form { text: self.query.as_bytes() }
+        Form::Encoded(self.query.as_bytes())
     }
 
-    /// The form in the body. A body of another content type counts as a form without fields, as no other
-    /// kind is ever read.
-    pub fn form(&self) -> Result<Form<'_>, Unreadable> {
+    /// The form in the body. A request without a body, or without a content type, has a form without fields.
+    pub fn form(&self) -> Result<FormBody<'_>, Unreadable> {
         if self.value("content-encoding").is_some() || self.repeats("content-type") {
-            return Err(Unreadable::Encoding);
+            return Err(Unreadable::MediaType);
         }
         let mut parts = self.value("content-type").unwrap_or("").split(';').map(str::trim);
         let kind = parts.next().unwrap_or("");
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Ok(Form { text: b"" });
+        if kind.is_empty() || self.body.is_empty() {
+            return Ok(FormBody::Encoded(b""));
         }
-        if !parts.all(|parameter| is_utf8_charset(parameter).unwrap_or(true)) {
-            return Err(Unreadable::Encoding);
+        let is_json = kind.eq_ignore_ascii_case("application/json");
+        let is_form = is_json || kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        if !is_form || !parts.all(|parameter| is_utf8_charset(parameter).unwrap_or(true)) {
+            return Err(Unreadable::MediaType);
         }
-        if self.body.split(|&byte| byte == b'&').nth(FIELDS_MAX).is_some() {
-            return Err(Unreadable::TooManyFields);
-        }
-        Ok(Form { text: &self.body })
+        let body = if is_json {
+            FormBody::Json(json_fields::parse(&self.body).ok_or(Unreadable::Json)?)
+        } else {
+            FormBody::Encoded(&self.body)
+        };
+        let count = match &body {
+            FormBody::Encoded(text) => text.split(|&byte| byte == b'&').count(),
+            FormBody::Json(fields) => fields.len(),
+        };
+        if count > FIELDS_MAX { Err(Unreadable::TooManyFields) } else { Ok(body) }
     }
 }
 
@@ -101,8 +147,12 @@ mod tests {
 
     const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
+    fn field_of(request: &Request, name: &str) -> Result<Option<String>, Unreadable> {
+        request.form().map(|body| body.fields().field(name).map(Cow::into_owned))
+    }
+
     fn field(body: &[u8], name: &str) -> Option<String> {
-        request(&[FORM], body).form().unwrap().field(name).map(Cow::into_owned)
+        field_of(&request(&[FORM], body), name).unwrap()
     }
 
     #[test]
@@ -143,12 +193,50 @@ mod tests {
     }
 
     #[test]
-    fn takes_no_other_body_for_a_form() {
-        for kind in ["application/json", "text/plain", "multipart/form-data; boundary=x", ""] {
-            let request = request(&[("Content-Type", kind)], b"username=ann");
-            assert!(request.form().unwrap().field("username").is_none(), "{kind}");
+    fn reads_an_object_of_json_as_it_reads_a_form() {
+        let read = |kind, body: &[u8]| field_of(&request(&[("Content-Type", kind)], body), "a");
+        let json = |body: &str| read("application/json", body.as_bytes());
+        assert_eq!(
+            json("{\"a\":\"1 + 1 = %31 \",\"b\":\"2\"}"),
+            Ok(Some("1 + 1 = %31 ".to_owned()))
+        );
+        assert_eq!(
+            read("Application/JSON; Charset=\"UTF-8\"", b"{\"a\":\"1\"}"),
+            Ok(Some("1".to_owned()))
+        );
+        for lacking in ["{}", "{\"b\":\"1\"}", "{\"a[]\":\"1\"}", "{\"a\":\"1\",\"a[0]\":\"2\"}"] {
+            assert_eq!(json(lacking), Ok(None), "{lacking}");
         }
-        assert!(request(&[], b"username=ann").form().unwrap().field("username").is_none());
+        for bad in ["{\"a\":1}", "{\"a\":\"1\",\"a\":\"1\"}", "[]", "a=1"] {
+            assert_eq!(json(bad), Err(Unreadable::Json), "{bad}");
+        }
+        let latin = read("application/json; charset=iso-8859-1", b"{\"a\":\"1\"}");
+        assert_eq!(latin, Err(Unreadable::MediaType));
+        let many = |count: usize| {
+            let fields: Vec<_> = (0..count).map(|it| format!("\"{it}\":\"\"")).collect();
+            json(&format!("{{{}}}", fields.join(",")))
+        };
+        assert_eq!((many(1_000), many(1_001)), (Ok(None), Err(Unreadable::TooManyFields)));
+    }
+
+    #[test]
+    fn takes_no_other_body_for_a_form() {
+        for kind in [
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/x-www-form-urlencoded, application/json",
+            "application/vnd.api+json",
+            "application/json5",
+            "x",
+        ] {
+            let answer = field_of(&request(&[("Content-Type", kind)], b"a=1"), "a");
+            assert_eq!(answer, Err(Unreadable::MediaType), "{kind}");
+            let empty = field_of(&request(&[("Content-Type", kind)], b""), "a");
+            assert_eq!(empty, Ok(None), "{kind} without a body");
+        }
+        assert_eq!(field_of(&request(&[], b"a=1"), "a"), Ok(None), "nothing says what it is");
+        assert_eq!(field_of(&request(&[("Content-Type", "")], b"a=1"), "a"), Ok(None));
+        assert_eq!(field_of(&request(&[("Content-Type", "application/json")], b""), "a"), Ok(None));
     }
 
     #[test]
@@ -158,9 +246,9 @@ mod tests {
         assert_eq!(with("Application/X-WWW-Form-Urlencoded; Charset=\"UTF-8\""), None);
         assert_eq!(with("application/x-www-form-urlencoded;charset=utf-8; x=y"), None);
         let latin = with("application/x-www-form-urlencoded; charset=iso-8859-1");
-        assert_eq!(latin, Some(Unreadable::Encoding));
-        assert_eq!(refused(&[FORM, ("Content-Encoding", "gzip")]), Some(Unreadable::Encoding));
-        assert_eq!(refused(&[FORM, FORM]), Some(Unreadable::Encoding));
+        assert_eq!(latin, Some(Unreadable::MediaType));
+        assert_eq!(refused(&[FORM, ("Content-Encoding", "gzip")]), Some(Unreadable::MediaType));
+        assert_eq!(refused(&[FORM, FORM]), Some(Unreadable::MediaType));
     }
 
     #[test]
@@ -184,8 +272,7 @@ mod tests {
         #[test]
         fn survives_any_body(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let request = request(&[FORM], &body);
-            let value = request.form().unwrap().field("a");
-            if let Some(value) = value {
+            if let Some(value) = field_of(&request, "a").unwrap() {
                 prop_assert!(!value.contains(char::REPLACEMENT_CHARACTER));
             }
         }

@@ -5,11 +5,12 @@
 
 mod cookie;
 mod form;
+mod json_fields;
 mod request;
 mod response;
 
 pub use cookie::{Cookie, CookieKind, SESSION_COOKIES, session_cookie};
-pub use form::{FIELDS_MAX, Form, Unreadable};
+pub use form::{FIELDS_MAX, Form, FormBody, Unreadable};
 pub use request::{BODY_BYTES_MAX, Method, Problem, Request, Wants};
 pub use response::{Note, Response};
 

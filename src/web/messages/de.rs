@@ -201,7 +201,15 @@ pub static DE: Text = Text {
     no_session: told("Nicht gefunden", "Diese Sitzung gibt es nicht."),
     no_token: told("Nicht gefunden", "Dieses Zugriffstoken gibt es nicht."),
     not_allowed: told("So nicht möglich", "Diese Seite lässt sich auf diese Weise nicht aufrufen."),
-    unsupported: told("Unbekanntes Format", "Bitte das Formular als einfaches UTF-8 schicken."),
+    unsupported: told(
+        "Unbekanntes Format",
+        "Bitte ein Formular (application/x-www-form-urlencoded) oder ein JSON-Objekt (application/json) schicken, in \
+         UTF-8 und nicht komprimiert.",
+    ),
+    invalid_json: told(
+        "Ungültiges JSON",
+        "Bitte ein JSON-Objekt schicken. Alle Werte müssen Zeichenketten sein, und kein Name darf zweimal vorkommen.",
+    ),
     too_many_fields: told("Anfrage zu groß", "Bitte weniger Felder schicken."),
     malformed: told("Fehlerhafte Anfrage", "Diese Anfrage ist nicht zu verstehen."),
     too_slow: told("Zeit abgelaufen", "Bitte noch einmal schicken."),

@@ -191,7 +191,15 @@ pub static EN: Text = Text {
     no_session: told("Not found", "There is no such session."),
     no_token: told("Not found", "There is no such access token."),
     not_allowed: told("Method not allowed", "This page does not support that method."),
-    unsupported: told("Unsupported media type", "Please send the form in UTF-8."),
+    unsupported: told(
+        "Unsupported media type",
+        "Please send a form (application/x-www-form-urlencoded) or a JSON object (application/json), in UTF-8 and not \
+         compressed.",
+    ),
+    invalid_json: told(
+        "Invalid JSON",
+        "Please send one JSON object. Its values have to be strings, and each name may occur once.",
+    ),
     too_many_fields: told("Request too large", "Please send fewer fields."),
     malformed: told("Bad request", "The request could not be understood."),
     too_slow: told("Request timeout", "The request took too long to arrive. Please try again."),

@@ -223,6 +223,7 @@ pub struct Text {
     pub no_token: Message,
     pub not_allowed: Message,
     pub unsupported: Message,
+    pub invalid_json: Message,
     pub too_many_fields: Message,
     pub malformed: Message,
     pub too_slow: Message,

@@ -1,9 +1,10 @@
 //! JSON for scripts that ask for it; nothing changes for others.
 
 use serde_json::{Value, json};
-use vestibule::web::http::Response;
+use vestibule::web::Settings;
+use vestibule::web::http::{Request, Response};
 
-use crate::visit::{Visit, plain, way};
+use crate::visit::{Visit, body, plain, way};
 
 const ANN: [(&str, &str); 2] = [("username", "anna"), ("password", "correct horse")];
 
@@ -177,4 +178,132 @@ fn changes_nothing_for_those_who_do_not_ask_for_it() {
     }
     let mut visit = Visit::new();
     assert_eq!(plain(&visit.post("/signup", &[])), (400, "Invalid username"));
+}
+
+/// What a script sends with `curl --json`, or `fetch`.
+fn as_json(fields: &[(&str, &str)]) -> String {
+    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
+    Value::Object(fields.collect()).to_string()
+}
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+#[test]
+fn reads_a_json_object_like_a_form_at_every_address_that_has_one() {
+    let mut by_form = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    let mut by_json = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    for visit in [&mut by_form, &mut by_json] {
+        visit.headers.push(("Accept".to_owned(), "application/json".to_owned()));
+    }
+    let password = [("current_password", "correct horse"), ("password", "battery staple")];
+    for (path, fields, expected) in [
+        ("/signup", &ANN[..], 200),
+        ("/signup", &[("username", "anna")], 422),
+        ("/login", &[("username", "anna"), ("password", "wrong horse")], 401),
+        ("/login", &ANN, 200),
+        (
+            "/login",
+            &[("username", "anna"), ("password", "correct horse"), ("next", "/account")],
+            200,
+        ),
+        ("/reset", &[("token", "x"), ("password", "battery staple")], 404),
+        ("/account/tokens", &[("name", "ä \"b\""), ("days", "30")], 200),
+        ("/account/tokens", &[("name", "x"), ("days", "0")], 422),
+        ("/account/tokens/revoke", &[("token", "x")], 404),
+        ("/account/sessions/end", &[("session", "x")], 404),
+        ("/account/sessions/end-others", &[("current_password", "correct horse")], 200),
+        ("/account/sessions/end-others", &[], 200),
+        ("/account/password", &password, 200),
+        ("/logout", &[], 200),
+        ("/login", &[("username", "anna"), ("password", "battery staple")], 200),
+        ("/account/delete", &[("password", "wrong horse")], 401),
+        ("/account/delete", &[("password", "battery staple")], 200),
+    ] {
+        let names = |answer: &Response| {
+            let (status, data) = data(answer);
+            let names: Vec<_> = data.as_object().unwrap().keys().cloned().collect();
+            (status, data["error"].clone(), names)
+        };
+        let asked = by_form.post(path, fields);
+        let answer = by_json.ask("POST", path, &[JSON], &as_json(fields));
+        assert_eq!(names(&answer), names(&asked), "{path} {fields:?}");
+        assert_eq!(answer.status, expected, "{path} {fields:?}");
+        let request = by_json.request("POST", path, &[JSON], &as_json(fields));
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        let mut encoded = url::form_urlencoded::Serializer::new(String::new());
+        let encoded = encoded.extend_pairs(fields).finish();
+        let same = by_json.request("POST", path, &form, &encoded);
+        let lane = |request| by_json.site.lane(request, by_json.now);
+        assert_eq!(lane(&request), lane(&same), "{path} {fields:?}");
+    }
+}
+
+#[test]
+fn refuses_json_that_is_no_object_of_strings_and_every_other_kind_of_body() {
+    let mut visit = asking();
+    let good = as_json(&ANN);
+    for (kind, body, expected) in [
+        (
+            "application/json",
+            "{\"username\":\"anna\",\"password\":12345678}",
+            (400, "invalid_json"),
+        ),
+        ("application/json", "{\"username\":{\"a\":\"b\"}}", (400, "invalid_json")),
+        (
+            "application/json",
+            "{\"username\":\"anna\",\"username\":\"bert\"}",
+            (400, "invalid_json"),
+        ),
+        ("application/json", "[]", (400, "invalid_json")),
+        ("application/json", "username=anna", (400, "invalid_json")),
+        ("application/json; charset=utf-16", &good, (415, "unsupported_media_type")),
+        ("application/ld+json", &good, (415, "unsupported_media_type")),
+        ("text/plain", &good, (415, "unsupported_media_type")),
+        ("multipart/form-data; boundary=x", "--x--", (415, "unsupported_media_type")),
+        ("application/x-www-form-urlencoded", &good, (422, "invalid_username")),
+        ("application/json", "{}", (422, "invalid_username")),
+        ("application/json", "", (422, "invalid_username")),
+    ] {
+        let answer = visit.ask("POST", "/signup", &[("Content-Type", kind)], body);
+        assert_eq!(error(&answer), (expected.0, expected.1.to_owned()), "{kind}: {body}");
+    }
+    assert_eq!(visit.count("user"), 0);
+    let bytes = [b"{\"username\":\"", &b"\xff\xfe"[..], b"\"}"].concat();
+    let request = visit.request("POST", "/signup", &[JSON], "");
+    let request = Request { body: bytes, ..request };
+    let answer = visit.site.answer(&request, visit.now);
+    assert_eq!(error(&answer), (400, "invalid_json".to_owned()));
+    // A person reads it in their language, and the log says why.
+    let german =
+        [("Accept", "text/html"), ("Accept-Language", "de"), ("Content-Type", "text/plain")];
+    let mut visit = Visit::new();
+    let answer = visit.ask("POST", "/login", &german, "x");
+    assert!(answer.status == 415 && body(&answer).contains("<h1>Unbekanntes Format</h1>"));
+    assert_eq!(answer.note.event.name(), "bad_request");
+    assert_eq!(answer.note.fields, [("reason", "unsupported_body".to_owned())]);
+    let answer = visit.ask("POST", "/login", &[JSON], "[]");
+    assert_eq!(plain(&answer), (400, "Invalid JSON"));
+    assert_eq!(answer.note.fields, [("reason", "invalid_json".to_owned())]);
+}
+
+/// A page of another site can send JSON only after a preflight, which no answer of ours allows.
+#[test]
+fn takes_no_json_from_another_site() {
+    let mut visit = asking();
+    visit.post("/signup", &ANN);
+    let foreign = [JSON, ("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")];
+    for path in ["/login", "/signup", "/account/delete"] {
+        let answer = visit.ask("POST", path, &foreign, &as_json(&ANN));
+        assert_eq!(error(&answer), (403, "forbidden".to_owned()), "{path}");
+        let preflight = [
+            ("Origin", "https://evil.example"),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "content-type"),
+        ];
+        let answer = visit.ask("OPTIONS", path, &preflight, "");
+        assert_eq!(answer.status, 405, "{path}");
+        let is_cors = |name: &str| name.to_ascii_lowercase().starts_with("access-control-");
+        assert!(!answer.headers.iter().any(|(name, _)| is_cors(name)), "{path}");
+    }
+    assert_eq!(visit.count("user"), 1);
 }
