@@ -230,7 +230,8 @@ INSERT INTO clock VALUES (1, 0);
 
 -- The audit log: security events, as the log has them, kept for as long as --audit says. It contains no
 -- secrets: no password, token, cookie, form field, query or unknown username. Names of users are in it as
--- keyed hashes, since records outlive the accounts: an operator who knows a name can look for it.
+-- keyed hashes, since records outlive the accounts: an operator who knows a name can look for it. Records of
+-- renames and of sign-in names hold the names until the user is deleted.
 CREATE TABLE audit (
     id         INTEGER NOT NULL PRIMARY KEY,
     at         INTEGER NOT NULL,

@@ -2,6 +2,7 @@
 
 use crate::auth::events::Event;
 use crate::auth::usernames::Username;
+use crate::base::canonical_name::canonical;
 use crate::base::clock::Moment;
 use crate::base::log_fields;
 use crate::store::{KeyId, Record, RecordFilter, Result, Store, UserId};
@@ -13,7 +14,8 @@ pub const BROWSER: &str = "browser";
 /// outlive users, and nothing else is kept of the name of a deleted user.
 pub const NAME: &str = "name";
 
-/// The field of a record with a key, as [`key_handle`] has it.
+/// The field of a record with a key that was added or removed. When the user is deleted, the handle of the name
+/// takes the place of a sign-in name.
 pub const KEY: &str = "key";
 
 /// An event in the history of an account, as its owner is shown it.
@@ -51,7 +53,8 @@ pub fn last_sign_in(store: &dyn Store, user: &UserId) -> Result<Option<Activity>
     Ok(found.into_iter().next().and_then(activity))
 }
 
-/// Events whose records have a handle of the name that the user has from then on or had last, with its field.
+/// Events whose records have the name that the user has from then on or had last, with its field. All names of a
+/// deleted user are handles.
 const NAMINGS: [(Event, &str); 5] = [
     (Event::UserDelete, NAME),
     (Event::AccountDelete, NAME),
@@ -60,7 +63,8 @@ const NAMINGS: [(Event, &str); 5] = [
     (Event::SignupOk, NAME),
 ];
 
-/// Events whose records have a handle of a name that the user may have lost, with its field.
+/// Events whose records have a name that the user may have lost, with its field: the name, or its handle once the
+/// user is deleted.
 const FAREWELLS: [(Event, &str); 5] = [
     (Event::UserDelete, NAME),
     (Event::AccountDelete, NAME),
@@ -75,31 +79,25 @@ pub fn name_handle(store: &dyn Store, canonical: &str) -> String {
     store.name_handle(canonical)
 }
 
-/// A key as records hold it: a sign-in name by its handle.
-pub fn key_handle(store: &dyn Store, key: &KeyId) -> String {
-    match key.sign_in_name() {
-        Some(name) => format!("{}:{}", key.provider(), name_handle(store, name)),
-        None => key.as_str().to_owned(),
-    }
-}
-
 /// The handle of the name that the user with this id had last, as far as that is on record: for users who are
 /// deleted.
 pub fn last_name_handle(store: &dyn Store, id: &str) -> Result<Option<String>> {
     let found = latest(store, Some(id), &NAMINGS.map(|(event, _)| event), 9)?;
-    Ok(found.iter().find_map(|it| handle_in(it, &NAMINGS)))
+    Ok(found.iter().find_map(|it| name_in(it, &NAMINGS)))
 }
 
 /// The ids of the users who had this name, and were deleted or renamed since, as far as that is on record.
 /// It reads all records of such events.
 pub fn former_users(store: &dyn Store, name: &Username) -> Result<Vec<String>> {
-    let handles = [
-        name_handle(store, name.canonical()),
-        key_handle(store, &KeyId::username(name.canonical())),
-    ];
+    let names = [name.canonical().to_owned(), name_handle(store, name.canonical())];
+    let keys = [&names[0], &names[1]].map(|it| KeyId::username(it).as_str().to_owned());
+    let is_it = |found: String| {
+        let found = canonical(&found);
+        names.contains(&found) || keys.contains(&found)
+    };
     let mut ids = Vec::new();
     for record in latest(store, None, &FAREWELLS.map(|(event, _)| event), u32::MAX)? {
-        let is_theirs = handle_in(&record, &FAREWELLS).is_some_and(|it| handles.contains(&it));
+        let is_theirs = name_in(&record, &FAREWELLS).is_some_and(is_it);
         ids.extend(record.user_id.filter(|id| is_theirs && !ids.contains(id)));
     }
     Ok(ids)
@@ -124,8 +122,8 @@ fn latest(
     Ok(store.latest_records(&filter, limit)?.into_iter().map(|it| it.record).collect())
 }
 
-/// The handle in the field that one of `namings` names for the event of this record.
-fn handle_in(record: &Record, namings: &[(Event, &str)]) -> Option<String> {
+/// The text in the field that one of `namings` names for the event of this record.
+fn name_in(record: &Record, namings: &[(Event, &str)]) -> Option<String> {
     let (_, field) = namings.iter().find(|(event, _)| event.name() == record.event)?;
     let mut fields = log_fields::read(&record.detail).into_iter();
     fields.find(|(name, _)| name == field).map(|(_, value)| value)

@@ -100,8 +100,7 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<Change
         KeyAdded::NoUser => return Err(gone(user)),
     }
     let added = one_of(store, user, &id)?.ok_or_else(|| gone(user))?;
-    let on_record = audit::key_handle(store, &added.id);
-    record(store, user, (Event::UserKeyAdd, &[(audit::KEY, &on_record)]), now)?;
+    record(store, user, (Event::UserKeyAdd, &[(audit::KEY, added.id.as_str())]), now)?;
     let kind = kind(&added).unwrap_or("no password");
     let sentence = format!("{name} has the key {} now ({kind})", added.id.as_str());
     Ok(ChangeReport::of(user, sentence).with("key", data(&added)))
@@ -125,8 +124,7 @@ fn remove(
         return Err(none());
     }
     let counts = counts(open);
-    let on_record = audit::key_handle(store, &found.id);
-    let facts = [&[(audit::KEY, &*on_record)], &facts(&counts)[..]].concat();
+    let facts = [&[(audit::KEY, found.id.as_str())], &facts(&counts)[..]].concat();
     record(store, user, (Event::UserKeyRemove, &facts), now)?;
     let left = of(store, user)?;
     let hint = if sign_in_names(&left).is_empty() {

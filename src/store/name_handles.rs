@@ -18,7 +18,12 @@ pub(super) const OLD_RECORDS: &str = "SELECT id, detail FROM audit
                                  'user_free', 'user_key_add', 'user_key_remove')
       ORDER BY id LIMIT ?";
 
-/// The fields of a record that [`OLD_RECORDS`] returns, with handles in the place of names; `None`: they hold no
+/// The numbers and the fields of records about a user that hold names for as long as the user exists. Parameter:
+/// the id of the user.
+pub(super) const RECORDS_OF_USER: &str = "SELECT id, detail FROM audit
+      WHERE user_id = ? AND event IN ('user_rename', 'user_key_add', 'user_key_remove')";
+
+/// The fields of a record that [`OLD_RECORDS`] or [`RECORDS_OF_USER`] returns, with handles in the place of names; `None`: they hold no
 /// name.
 // LIMIT: a name that reads like a handle stays as it is, as the upgrade of a server's tables may be repeated.
 pub(super) fn with_handles(key: &[u8; 32], detail: &str) -> Option<String> {

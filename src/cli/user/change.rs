@@ -135,10 +135,8 @@ pub(super) fn rename(
         UserRenamed::NameReserved => return Err(resting(typed)),
         UserRenamed::NoUser => return Err(gone(user)),
     }
-    let [old, new] = [&*user.canonical_username, name.canonical()]
-        .map(|canonical| audit::name_handle(store, canonical));
-    record(store, user, (Event::UserRename, &[("from", &old), ("to", &new)]), now)?;
     let (from, to) = (&*user.username, name.typed());
+    record(store, user, (Event::UserRename, &[("from", from), ("to", to)]), now)?;
     // The same name in another spelling stays theirs.
     let rests = rest.end(now).filter(|_| user.canonical_username != name.canonical());
     let now_named = User { username: to.to_owned(), ..user.clone() };

@@ -1,9 +1,9 @@
 //! The statements for the audit log.
 
 use super::{Mysql, MysqlFault, MysqlResult, Tx, marks, rows_of_marks, values};
-use crate::store::name_handles::{OLD_RECORDS, with_handles};
+use crate::store::name_handles::{OLD_RECORDS, RECORDS_OF_USER, with_handles};
 use crate::store::rows::{Cell, ToCells, cells, record_columns};
-use crate::store::{AuditLog, Error, Record, Result};
+use crate::store::{AuditLog, Error, Record, Result, UserId};
 
 /// Records that are read and rewritten at once in an upgrade.
 const BATCH: i64 = 500;
@@ -72,6 +72,17 @@ pub(super) fn hash_names(store: &Mysql, key: &[u8; 32]) -> Result<()> {
         let hashed = old.iter().filter_map(|(id, it)| Some((*id, with_handles(key, it)?)));
         replace_details(store, &hashed.collect::<Vec<_>>())?;
     }
+}
+
+/// Puts handles in the place of names in the records about a user, who is being deleted.
+pub(super) fn hash_names_of(tx: &mut Tx<'_>, key: &[u8; 32], id: &UserId) -> MysqlResult<()> {
+    let records: Vec<(i64, String)> = tx.all(RECORDS_OF_USER, (id.as_str(),))?;
+    for (number, detail) in records {
+        if let Some(detail) = with_handles(key, &detail) {
+            tx.run("UPDATE audit SET detail = ? WHERE id = ?", (detail, number))?;
+        }
+    }
+    Ok(())
 }
 
 /// Replaces the fields of the records with these numbers.

@@ -1,5 +1,6 @@
 //! The statements for users.
 
+use super::audit;
 use super::keys::{move_sign_in_name, see_that_nobody_else_signs_in_as, sign_in_names};
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, insert_key, insert_session, invitations,
@@ -131,6 +132,7 @@ impl Users for Mysql {
             for name in keys.iter().filter_map(|it| it.id.sign_in_name()) {
                 self.let_rest(tx, name, None, rests_until)?;
             }
+            audit::hash_names_of(tx, &self.handle_key, id)?;
             delete_rows_of(tx, id.as_str(), |_| true)?;
             let met = tx.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
             Ok(met > 0 || tx.may_be_applied)

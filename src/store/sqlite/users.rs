@@ -2,6 +2,7 @@
 
 use rusqlite::Transaction;
 
+use super::audit;
 use super::keys::{move_sign_in_name, see_that_nobody_else_signs_in_as, sign_in_names};
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, delete_rows_of, first, insert_key,
@@ -123,6 +124,7 @@ impl Users for Sqlite {
             for name in keys.iter().filter_map(|it| it.id.sign_in_name()) {
                 self.let_rest(tx, name, None, rests_until)?;
             }
+            audit::hash_names_of(tx, &self.handle_key, id)?;
             delete_rows_of(tx, id, |_| true)?;
             run(tx, "DELETE FROM user WHERE id = ?", &cells![id])
         });

@@ -348,6 +348,10 @@ fn puts_on_record_what_a_command_did_and_who_gave_it() {
     for name in ["anna", "annette"] {
         let all = data(folder, &format!("audit --user {name}"));
         assert!(all.len() >= 9 && all.iter().all(|it| it["user"] == "Ann\u{eb}"), "{name}");
+        let rename = &all.iter().find(|it| it["event"] == "user_rename").unwrap()["fields"];
+        assert_eq!((&rename["from"], &rename["to"]), (&json!("anna"), &json!("Ann\u{eb}")));
+        let key = &all.iter().find(|it| it["event"] == "user_key_add").unwrap()["fields"]["key"];
+        assert_eq!(key, "username:annette");
     }
     let mut command = vestibule(&["user", "delete", "ann\u{eb}", "--yes", "--database"]);
     command.arg(folder.join("test.db")).env("SUDO_USER", "the operator");
@@ -379,7 +383,11 @@ fn puts_on_record_what_a_command_did_and_who_gave_it() {
     assert_eq!(fields("user_email")[1], changed);
     assert_eq!(fields("user_disable"), [json!({ "reason": "left", "sessions": 0 })]);
     assert_eq!(fields("user_enable")[0]["reason"], "left");
-    assert_eq!(fields("user_rename"), [json!({ "from": first, "to": last })]);
+    assert_eq!(
+        fields("user_rename"),
+        [json!({ "from": first, "to": last })],
+        "as they are deleted"
+    );
     let deleted = json!({ "name": last, "sessions": 0, "access_tokens": 0 });
     assert_eq!(fields("user_delete"), [deleted]);
     assert_eq!(all.last().unwrap()["fields"]["by"], "the operator");

@@ -330,6 +330,7 @@ suite! {
     lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them
     puts_handles_in_the_place_of_the_names_in_older_records
     upgrades_nothing_for_a_command_that_changes_nothing
+    puts_handles_in_the_place_of_the_names_of_a_deleted_user
     lets_the_old_name_of_a_user_rest_for_everybody_but_them
     lets_every_sign_in_name_that_a_user_gives_up_rest_for_everybody_but_them
     lets_a_name_rest_until_its_last_moment_or_until_it_is_freed
@@ -2052,6 +2053,33 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     assert_eq!(desk.count("one_time_token"), 0, "one of nobody is left out");
     assert_eq!(again.delete_user(&user("ann").id, Some(LATER)), Ok(true));
     assert_eq!(again.is_name_free("ann", TODAY), Ok(false));
+}
+
+fn puts_handles_in_the_place_of_the_names_of_a_deleted_user(desk: &Desk) {
+    let [anna, bert] = ["anna", "bert"].map(user);
+    for one in [&anna, &bert] {
+        desk.store.add_user(one, &[]).unwrap();
+    }
+    let of = |name: &str| desk.store.name_handle(name);
+    let made = |user: &User, event: &str, detail: &str| Record {
+        event: event.to_owned(),
+        user_id: Some(user.id.as_str().to_owned()),
+        ..record(5, detail)
+    };
+    let records = [
+        made(&anna, "user_rename", "from=ann to=Anna by=root"),
+        made(&anna, "user_key_add", "key=username:annette by=root"),
+        made(&bert, "user_rename", "from=ann to=bert by=root"),
+    ];
+    desk.store.add_records(&records).unwrap();
+    assert!(desk.store.delete_user(&anna.id, None).unwrap());
+    let (from, to, key) = (of("ann"), of("anna"), of("annette"));
+    let expected = [
+        made(&anna, "user_rename", &format!("from={from} to={to} by=root")),
+        made(&anna, "user_key_add", &format!("key=username:{key} by=root")),
+        records[2].clone(),
+    ];
+    assert!(desk.store.records(Moment::from_millis(0), 9).unwrap() == expected);
 }
 
 fn puts_handles_in_the_place_of_the_names_in_older_records(desk: &Desk) {
