@@ -16,6 +16,28 @@ pub enum Audited {
     Never,
 }
 
+/// How much the log has. Each level has what those before it have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LogLevel {
+    /// Events that have a name of their own.
+    Events,
+    /// Every request, except checks that let a request through.
+    Requests,
+    /// Every check as well.
+    Checks,
+}
+
+impl LogLevel {
+    /// The value of `--log-level`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Requests => "requests",
+            Self::Checks => "checks",
+        }
+    }
+}
+
 /// Generates the enum and its methods from one table: `Variant = "name", Audited`, each with a sentence for
 /// the operator, which is also its doc comment.
 macro_rules! events {
@@ -43,6 +65,14 @@ macro_rules! events {
             /// Whether the log has a line for it. Health checks come every few seconds and are left out.
             pub const fn is_logged(self) -> bool {
                 !matches!(self, Self::Health)
+            }
+
+            /// The lowest level at which the log has it, unless it is a check that let a request through.
+            pub const fn level(self) -> LogLevel {
+                match self {
+                    Self::Request => LogLevel::Requests,
+                    _ => LogLevel::Events,
+                }
             }
 
             /// One sentence about it, for the operator.

@@ -30,6 +30,7 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
+use crate::auth::events::LogLevel;
 use crate::base::clock::Moment;
 use crate::base::token;
 use crate::server::audit::Audit;
@@ -65,6 +66,8 @@ pub struct ServerConfig {
     pub limits: GateLimits,
     /// The site's public URL, if it differs from the address listened on: for the log.
     pub url: Option<String>,
+    /// How much the log has of requests.
+    pub log_level: LogLevel,
     /// Folders for the private sockets; the first that works is used.
     pub private_folders: Vec<PathBuf>,
 }
@@ -85,6 +88,7 @@ enum SupervisorEvent {
 struct Shared {
     site: Arc<Site>,
     log: Arc<Log>,
+    log_level: LogLevel,
     audit: Audit,
     requests: AtomicU64,
     /// A random prefix of request ids, different in each run.
@@ -96,11 +100,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(site: Arc<Site>, log: Arc<Log>) -> Self {
+    fn new(site: Arc<Site>, log: Arc<Log>, log_level: LogLevel) -> Self {
         let audit = Audit::of(site.clone(), log.clone());
         Self {
             site,
             log,
+            log_level,
             audit,
             requests: AtomicU64::new(0),
             run: token::random_text(4),
@@ -147,7 +152,7 @@ pub fn serve(
     note_panics(log.clone(), tell.clone());
 
     let site = Arc::new(site);
-    let shared = Arc::new(Shared::new(site.clone(), log));
+    let shared = Arc::new(Shared::new(site.clone(), log, setup.log_level));
     let workers =
         Workers { shared: shared.clone(), private, limits: limits.clone(), tell: tell.clone() };
     let first = workers.start(1).map_err(|err| format!("cannot start the workers: {err}"))?;
@@ -201,7 +206,7 @@ pub fn serve_without_gate(
 ) -> io::Result<()> {
     // Linux passes the option on to accepted sockets.
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
-    let shared = Arc::new(Shared::new(Arc::new(site), log));
+    let shared = Arc::new(Shared::new(Arc::new(site), log, LogLevel::Checks));
     let (tell, _events) = mpsc::channel();
     let pool = Pool::open(&shared, listener.into(), (workers, Lane::Hash), 1, &tell)?;
     // An error means that the sender is gone: then this ends as well.

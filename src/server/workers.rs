@@ -220,7 +220,7 @@ impl Shared {
     /// Logs one line for a request: its event, and the facts of request and response. Never a form field, a
     /// cookie or the query.
     fn note(&self, method: &str, request: &Request, answer: &Response, began: Instant) {
-        let Note { event, fields } = &answer.note;
+        let Note { event, level, fields } = &answer.note;
         if !event.is_logged() {
             return;
         }
@@ -240,7 +240,9 @@ impl Shared {
             ("rid", &number),
         ]);
         let now = Moment::now();
-        self.log.write(LineKind::Request, event.name(), &line, now);
+        if *level <= self.log_level {
+            self.log.write(LineKind::Request, event.name(), &line, now);
+        }
         self.audit.keep(&answer.note, client, &number, now);
     }
 }

@@ -144,6 +144,7 @@ impl ServeArgs {
         let capacity = &self.capacity;
         ServerConfig {
             limits: gate::GateLimits {
+                head_bytes: capacity.head_bytes,
                 request: capacity.request_timeout,
                 idle: capacity.idle_timeout,
                 answer: capacity.answer_timeout,
@@ -154,6 +155,7 @@ impl ServeArgs {
                 hashers: capacity.hashers.unwrap_or(cores),
             },
             url: self.origin.origin.as_ref().map(ToString::to_string),
+            log_level: self.log.log_level,
             private_folders: private_folders(database),
         }
     }
@@ -366,7 +368,9 @@ mod tests {
         // else: connections, stacks, the program.
         let readers = limits.threads_that_read() * crate::store::READER_CACHE_KIB / 1_024;
         let hashes = crate::base::password::memory_kib_max(limits.hashers) / 1_024;
-        let megabytes = readers + hashes + gate::HELD_BYTES_MAX / 1_048_576 + 256;
+        // Beyond the gate there is a request for each connection to workers: its bytes, and its fields twice.
+        let heads = 2 * limits.backends_max() * 3 * gate::head::HEAD_BYTES_MAX / 1_048_576;
+        let megabytes = readers + hashes + heads + gate::HELD_BYTES_MAX / 1_048_576 + 256;
         assert!(megabytes <= number("MemoryMax"), "{megabytes} MiB");
         assert_eq!(value("RestartPreventExitStatus"), "2", "a wrong setting stays wrong");
     }
@@ -388,6 +392,7 @@ mod tests {
             "--socket-mode=600",
             "--connections=100",
             "--connections-per-address=5",
+            "--head-bytes=65536",
             "--trusted-proxy=10.0.0.0/8,2001:db8::1",
             "--request-timeout=1s",
             "--idle-timeout=2s",
@@ -404,9 +409,10 @@ mod tests {
         assert_eq!(config.web.rule.own, Origin::parse("https://auth.example.com"));
         assert_eq!((config.web.rule.trusted.len(), config.web.rule.strict), (2, true));
         assert_eq!(config.web.policy, Some(Policy::Nist));
-        let limits = config.server.limits;
+        let (limits, default) = (config.server.limits, check(&[]).unwrap().server.limits);
         assert_eq!((limits.workers, limits.hashers), (3, 1));
         assert_eq!((limits.connections, limits.connections_per_address), (100, 5));
+        assert_eq!((limits.head_bytes, default.head_bytes), (65_536, gate::head::HEAD_BYTES));
         let seconds = [limits.request, limits.idle, limits.answer].map(|it| it.as_secs());
         assert_eq!((seconds, limits.trusted_proxies.len()), ([1, 2, 3], 2));
         assert_eq!(config.socket_mode, 0o600);
@@ -439,11 +445,14 @@ mod tests {
             ("--password-policy=none", "seed, standard or nist"),
             ("--workers=0", "from 1 to"),
             ("--hashers=many", "from 1 to"),
+            ("--log-level=debug", "checks, requests or events"),
             ("--remember=maybe", "ticked, unticked"),
             ("--signup=maybe", "open, invite or closed"),
             ("--socket-mode=9", "660"),
             ("--connections=0", "from 1 to"),
             ("--connections-per-address=x", "from 1 to"),
+            ("--head-bytes=16383", "from 16384 to 262144"),
+            ("--head-bytes=64k", "from 16384 to 262144"),
             ("--sessions-per-user=0", "from 1 to 10000"),
             ("--signup-free=many", "from 1 to 1000000"),
             ("--throttle-rows=9", "at least 1000"),

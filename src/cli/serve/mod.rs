@@ -25,14 +25,14 @@ use self::branding::BrandingArgs;
 use self::identity_headers::{IdentityField, identity_header};
 use self::names::NameArgs;
 use self::parse::{
-    alias, base_url, connections, count, domain, listen, mode, network, number, origin, period,
-    policy, remember, signup,
+    alias, base_url, connections, count, domain, head_bytes, listen, log_level, mode, network,
+    number, origin, period, policy, remember, signup,
 };
 use self::reach::Reach;
 use super::Failure;
 use super::database::{DatabaseArgs, is_to_be_made, made, patiently, place, told};
 use super::output::{Output, Printout};
-use crate::auth::events::Event;
+use crate::auth::events::{Event, LogLevel};
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::Policy;
 use crate::base::base_url::BaseUrl;
@@ -61,6 +61,7 @@ const APPS: &str = "Apps behind the sign-in";
 const ACCOUNTS: &str = "Accounts";
 const SESSIONS: &str = "Sessions";
 const GUESSING: &str = "Throttling and audit log";
+const LOG: &str = "Log";
 const APPEARANCE: &str = "Appearance";
 const CAPACITY: &str = "Capacity and timeouts";
 
@@ -88,6 +89,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     throttle: ThrottleArgs,
+
+    #[command(flatten)]
+    log: LogArgs,
 
     #[command(flatten)]
     branding: BrandingArgs,
@@ -305,6 +309,17 @@ struct ThrottleArgs {
     signup_every: Duration,
 }
 
+/// What the log has. Refusals and everything else that concerns security are always in it.
+#[derive(Args)]
+struct LogArgs {
+    /// How much the log has: checks (a line for every request), requests (the same without checks that let a
+    /// request through to an app: one for each of its pictures) or events (only what has a name of its own, as in
+    /// `login_ok` and `check_denied`). The audit log does not depend on it.
+    #[arg(long, env = "VESTIBULE_LOG_LEVEL", value_name = "LEVEL", value_parser = log_level)]
+    #[arg(default_value = "checks", help_heading = LOG)]
+    log_level: LogLevel,
+}
+
 /// How much the server takes on at once, and how long it waits.
 #[derive(Args)]
 struct CapacityArgs {
@@ -330,6 +345,13 @@ struct CapacityArgs {
     #[arg(long, env = "VESTIBULE_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
     #[arg(default_value = "64", value_parser = connections, help_heading = CAPACITY)]
     connections_per_address: usize,
+
+    /// Maximum length of a request line with all header fields, in bytes. A longer one gets 431, and so does
+    /// one for an app if the proxy passes all of its fields on to the check, as Caddy and Traefik do: raise it for
+    /// apps with many or large cookies, to what the proxy takes.
+    #[arg(long, env = "VESTIBULE_HEAD_BYTES", value_name = "BYTES", value_parser = head_bytes)]
+    #[arg(default_value_t = gate::head::HEAD_BYTES, help_heading = CAPACITY)]
+    head_bytes: usize,
 
     /// How long a request may take to arrive completely.
     #[arg(long, env = "VESTIBULE_REQUEST_TIMEOUT", value_name = "DURATION")]

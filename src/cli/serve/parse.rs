@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::auth::events::LogLevel;
 use crate::auth::invitations::SignUps;
 use crate::auth::password_policy::Policy;
 use crate::base::base_url::BaseUrl;
@@ -106,6 +107,12 @@ pub(in crate::cli) fn signup(text: &str) -> Result<SignUps, String> {
     }
 }
 
+pub(in crate::cli) fn log_level(text: &str) -> Result<LogLevel, String> {
+    let all = [LogLevel::Checks, LogLevel::Requests, LogLevel::Events];
+    let found = all.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "it must be checks, requests or events".to_owned())
+}
+
 pub(in crate::cli) fn remember(text: &str) -> Result<Remember, String> {
     match text {
         "ticked" => Ok(Remember::Offered(true)),
@@ -197,6 +204,12 @@ pub(in crate::cli) fn number<const LEAST: u32, const MOST: u32>(text: &str) -> R
 pub(in crate::cli) fn connections(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=gate::CONNECTIONS_MAX).contains(count));
     count.ok_or_else(|| format!("it must be a number from 1 to {}", gate::CONNECTIONS_MAX))
+}
+
+pub(in crate::cli) fn head_bytes(text: &str) -> Result<usize, String> {
+    let bounds = gate::head::HEAD_BYTES..=gate::head::HEAD_BYTES_MAX;
+    let count = text.parse().ok().filter(|count| bounds.contains(count));
+    count.ok_or_else(|| format!("it must be a number from {} to {}", bounds.start(), bounds.end()))
 }
 
 pub(in crate::cli) fn count(text: &str) -> Result<usize, String> {

@@ -67,7 +67,8 @@ impl Gate {
         let key = entry.key();
         let registered = stream.register(self.poll.registry(), Token(FIRST_KEY + 2 * key));
         let deadline = self.now + self.limits.idle;
-        entry.insert(Connection::new(stream, peer, client, self.now, deadline));
+        let head_bytes = self.limits.head_bytes;
+        entry.insert(Connection::new(stream, peer, client, head_bytes, self.now, deadline));
         match registered {
             Ok(()) => self.drive(key),
             Err(_) => self.close(key),

@@ -75,6 +75,7 @@ impl Connection {
         stream: Stream,
         peer: Option<IpAddr>,
         client: Option<ClientPrefix>,
+        head_bytes: usize,
         now: Instant,
         deadline: Instant,
     ) -> Self {
@@ -85,7 +86,7 @@ impl Connection {
             phase: Phase::Reading,
             deadline,
             since: now,
-            reader: RequestReader::default(),
+            reader: RequestReader::new(head_bytes),
             serial: 0,
             seat: None,
             arrived: now,

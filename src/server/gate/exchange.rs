@@ -108,7 +108,7 @@ impl Gate {
         // person.
         let request = connection.reader.known(connection.peer);
         connection.is_to_head = connection.reader.is_to_head();
-        connection.reader = RequestReader::default();
+        connection.reader = RequestReader::new(self.limits.head_bytes);
         connection.persistence = Persistence::Closed;
         self.answer(key, problem, request.as_ref());
         true

@@ -10,8 +10,11 @@ use std::time::Instant;
 use super::deadline;
 use crate::web::http::{BODY_BYTES_MAX, Method, Problem, Request};
 
-/// The longest head in bytes, with its final empty line.
-pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The longest head in bytes, with its final empty line, unless the operator says otherwise.
+pub const HEAD_BYTES: usize = 16 * 1024;
+
+/// The most that the operator may allow for a head.
+pub const HEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// The most fields in a head.
 pub const FIELDS_MAX: usize = 100;

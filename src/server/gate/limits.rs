@@ -36,6 +36,8 @@ const BACKENDS_A_HASHER: usize = 2;
 /// The limits that the operator may set.
 #[derive(Clone)]
 pub struct GateLimits {
+    /// The longest head of a request, in bytes.
+    pub head_bytes: usize,
     /// How long a request may take to arrive completely, from its first byte.
     pub request: Duration,
     /// How long a connection may be open without a request.

@@ -335,6 +335,7 @@ mod tests {
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
         let site = Arc::new(Site::new(Box::new(store), hasher, Settings::default()));
         let limits = GateLimits {
+            head_bytes: head::HEAD_BYTES,
             request: LINGER,
             idle: LINGER,
             answer: LINGER,

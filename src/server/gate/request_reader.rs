@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::chunked::{ChunkDecoder, ChunkProgress};
-use super::head::{self, Framing, HEAD_BYTES_MAX, Head, Scan};
+use super::head::{self, Framing, HEAD_BYTES, Head, Scan};
 use crate::web::http::{Method, Problem, Request};
 
 /// The fields by which clients say what they can read.
@@ -16,8 +16,9 @@ const PREFERENCES: [&str; 2] = ["accept", "accept-language"];
 const PREFERENCES_MAX: usize = 8;
 
 /// Bytes from a client that were not used yet.
-#[derive(Default)]
 pub struct RequestReader {
+    /// The longest head in bytes.
+    head_bytes: usize,
     /// The bytes from the start of a request, or from the start of its body.
     inbox: Vec<u8>,
     /// How many of them were searched for the end of the head.
@@ -40,6 +41,18 @@ pub enum RequestStep {
 }
 
 impl RequestReader {
+    /// A reader of requests whose heads are no longer than this, in bytes.
+    pub fn new(head_bytes: usize) -> Self {
+        Self {
+            head_bytes,
+            inbox: Vec::new(),
+            seen: 0,
+            head: None,
+            chunks: ChunkDecoder::default(),
+            has_skipped: false,
+        }
+    }
+
     /// Appends bytes from the client.
     pub fn push(&mut self, bytes: &[u8]) {
         self.inbox.extend_from_slice(bytes);
@@ -86,7 +99,7 @@ impl RequestReader {
     /// What the client can read, as far as the lines of a malformed head tell. It decides how a refusal is
     /// shown, and nothing else.
     fn preferences(&self) -> Vec<(String, String)> {
-        let head = &self.inbox[..self.inbox.len().min(HEAD_BYTES_MAX)];
+        let head = &self.inbox[..self.inbox.len().min(self.head_bytes)];
         let text = String::from_utf8_lossy(head);
         let lines = text.split("\r\n").skip(1).take_while(|line| !line.is_empty());
         let fields = lines.filter_map(|line| line.split_once(':'));
@@ -135,8 +148,8 @@ impl RequestReader {
         }
         match head::scan(&self.inbox, self.seen) {
             Scan::Broken => Err(Problem::Malformed),
-            Scan::Ends(at) if at > HEAD_BYTES_MAX => Err(self.too_long()),
-            Scan::Partial if self.inbox.len() >= HEAD_BYTES_MAX => Err(self.too_long()),
+            Scan::Ends(at) if at > self.head_bytes => Err(self.too_long()),
+            Scan::Partial if self.inbox.len() >= self.head_bytes => Err(self.too_long()),
             Scan::Partial => {
                 self.seen = self.inbox.len();
                 Ok(RequestStep::Partial)
@@ -196,7 +209,7 @@ pub fn check(bytes: &[u8], pieces: usize) {
 /// Feeds the bytes in pieces, and returns what the workers would get for each request, and the error that
 /// ended it, if any.
 fn arrive(bytes: &[u8], pieces: usize) -> (Vec<Vec<u8>>, Option<Problem>) {
-    let mut reader = RequestReader::default();
+    let mut reader = RequestReader::new(HEAD_BYTES);
     let mut whole = Vec::new();
     for piece in bytes.chunks(pieces.max(1)) {
         reader.push(piece);
@@ -260,7 +273,7 @@ mod tests {
 
     #[test]
     fn says_once_that_a_client_may_go_on() {
-        let mut reader = RequestReader::default();
+        let mut reader = RequestReader::new(HEAD_BYTES);
         let head =
             "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
         reader.push(head.as_bytes());
@@ -284,7 +297,7 @@ mod tests {
 
     #[test]
     fn weighs_a_head_whose_body_has_not_come() {
-        let mut reader = RequestReader::default();
+        let mut reader = RequestReader::new(HEAD_BYTES);
         let fields = "a: b\r\n".repeat(90);
         let long = "x".repeat(10_000);
         let head =
@@ -292,6 +305,29 @@ mod tests {
         reader.push(head.as_bytes());
         assert!(matches!(reader.advance(), Ok(RequestStep::Partial)));
         assert!(reader.weight() > head.len(), "{}", reader.weight());
+    }
+
+    #[test]
+    fn takes_heads_as_long_as_the_operator_allows_and_no_longer() {
+        for most in [HEAD_BYTES, 40_000, head::HEAD_BYTES_MAX] {
+            let rest = "GET / HTTP/1.1\r\nHost: x\r\nCookie: a=\r\n\r\n".len();
+            for (length, is_taken) in [(most, true), (most + 1, false)] {
+                let cookie = "x".repeat(length - rest);
+                let head = format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: a={cookie}\r\n\r\n");
+                let mut reader = RequestReader::new(most);
+                for piece in head.as_bytes().chunks(5_000) {
+                    reader.push(piece);
+                    match reader.advance() {
+                        Ok(RequestStep::Whole(..)) => assert!(is_taken, "{length}"),
+                        Ok(_) => {}
+                        Err(problem) => {
+                            assert!(!is_taken && problem == Problem::HeadTooLarge, "{length}");
+                        }
+                    }
+                }
+                assert_eq!(reader.is_empty(), is_taken, "{length}");
+            }
+        }
     }
 
     #[test]

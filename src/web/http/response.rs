@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::auth::events::Event;
+use crate::auth::events::{Event, LogLevel};
 use crate::base::clock::Moment;
 
 /// A response, before it is framed for a connection.
@@ -146,6 +146,8 @@ const fn reason(status: u16) -> &'static str {
 pub struct Note {
     /// The event, as in `login_fail`.
     pub event: Event,
+    /// The lowest level at which the log has it.
+    pub level: LogLevel,
     /// Field names and values. The log escapes them.
     pub fields: Vec<(&'static str, String)>,
 }
@@ -160,7 +162,12 @@ impl Default for Note {
 impl Note {
     /// A note that names the event and has no fields.
     pub const fn of(event: Event) -> Self {
-        Self { event, fields: Vec::new() }
+        Self { event, level: event.level(), fields: Vec::new() }
+    }
+
+    /// The note of a check that let a request through: there is one for each picture of an app.
+    pub fn of_passed_check() -> Self {
+        Self { level: LogLevel::Checks, ..Self::of(Event::Request) }
     }
 
     /// Adds a field to the note.

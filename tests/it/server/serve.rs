@@ -544,6 +544,36 @@ fn lines_about<'a>(log: &'a str, event: &str) -> Vec<&'a str> {
 }
 
 #[test]
+fn logs_checks_and_requests_as_far_as_it_is_told_and_refusals_always() {
+    for (level, passed, pages) in [("checks", 1, 1), ("requests", 0, 1), ("events", 0, 0)] {
+        let folder = folder();
+        let level = format!("--log-level={level}");
+        let flags = ["--origin=http://127.0.0.1:8080", "--app=http://127.0.0.1:3000", &level];
+        let server = Binary::start(folder.path(), &flags);
+        let cookie = server.sign_up("anna");
+        assert_eq!(server.get("/auth/nginx", Some(&cookie)).status, 200);
+        assert_eq!(server.get("/auth/nginx?groups=staff", Some(&cookie)).status, 403);
+        assert_eq!(server.get("/account", Some(&cookie)).status, 200);
+        let log = server.stop();
+        let count = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+        assert_eq!(count("path=/auth/nginx status=200"), passed, "{log}");
+        assert_eq!(count("path=/account status=200"), pages, "{log}");
+        assert_eq!((count("ev=check_denied"), count("ev=signup_ok")), (1, 1), "{log}");
+    }
+}
+
+#[test]
+fn takes_longer_heads_if_it_is_told_to() {
+    let folder = folder();
+    let cookies = format!("a={}; b={}", "x".repeat(9_000), "y".repeat(9_000));
+    let ask = |server: &Binary| {
+        server.ask(&format!("GET /login HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\n\r\n")).status
+    };
+    assert_eq!(ask(&Binary::start(folder.path(), &[])), 431);
+    assert_eq!(ask(&Binary::start(folder.path(), &["--head-bytes=32768"])), 200);
+}
+
+#[test]
 fn says_once_at_start_that_a_trusted_network_is_too_wide() {
     let folder = tempfile::tempdir().unwrap();
     let flag = "--trusted-proxy=0.0.0.0/0,127.0.0.1,::/0,10.0.0.0/8";

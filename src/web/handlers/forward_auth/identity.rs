@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::checks::{Protocol, Tells};
 use crate::store::User;
 use crate::web::Site;
-use crate::web::http::Response;
+use crate::web::http::{Note, Response};
 
 /// The names of the headers that tell an app who the user is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +50,7 @@ const SHOWN: &AsciiSet = &CONTROLS.add(b'%');
 /// The only response with an identity, which always has all of its headers: a missing one could be taken
 /// from the client's request.
 pub(super) fn let_through(site: &Site, check: Protocol, user: Option<&User>) -> Response {
-    let answer = Response::text(check.passed, "");
+    let answer = Response::text(check.passed, "").noting(Note::of_passed_check());
     let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
     let text = |of: fn(&User) -> &str| user.map_or(String::new(), |it| escaped(of(it)));
     let name = text(|it| &it.canonical_username);
