@@ -8,7 +8,7 @@ set -eu
 needed="cc:gcc curl:curl awk:mawk openssl:openssl fail2ban-regex:fail2ban nginx:nginx caddy:caddy
     chromium:chromium node:nodejs npm:npm"
 # Without these the rest can be tried all the same.
-wanted="mariadbd:mariadb-server"
+wanted="mariadbd:mariadb-server haproxy:haproxy apache2:apache2 apache2:lua-socket"
 
 # The test of this script has a root of its own.
 root=${SETUP_ROOT:-}

@@ -244,7 +244,7 @@ mod tests {
             ),
             (
                 "proxy-config ngnx",
-                "invalid value 'ngnx' for '<PROXY>': it must be one of nginx, caddy, traefik; did you \
+                "invalid value 'ngnx' for '<PROXY>': it must be one of nginx, caddy, traefik, haproxy, apache, envoy; did you \
                  mean nginx?",
             ),
         ] {

@@ -18,7 +18,7 @@ web() {
         --resolve "app.example.test:$PORT:127.0.0.1" --resolve "code.example.test:$PORT:127.0.0.1" "$@"
 }
 # whom the app was told of
-told() { tr -d '\r' | sed -n 's/^Remote-User: //p'; }
+told() { tr -d '\r' | sed -n 's/^Remote-User: //Ip'; }
 missing() { echo "skip  $1: it is not installed"; }
 
 check 'curl --anyauth gets in' clara "$(web --anyauth --user "clara:$password" "$app/" | told)"

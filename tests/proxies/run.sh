@@ -1,5 +1,5 @@
 #!/bin/sh
-# nginx, Caddy and Traefik in front of an app that answers with what reached it, configured by
+# nginx, Caddy, Traefik, HAProxy and Apache httpd in front of an app that answers with what reached it, configured by
 # `vestibule proxy-config`, with TLS by a certificate authority that is thrown away.
 # run.sh BINARY ECHO
 set -eu
@@ -10,10 +10,11 @@ echo=$2
 PATH=$PATH:/usr/sbin
 
 names="DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test,DNS:code.example.test"
+names="$names,DNS:calendar.example.test,DNS:files.example.test"
 . ./common.sh
 
 : >"$work/echo.log"
-"$echo" 40 >"$work/echo.log" &
+"$echo" 60 >"$work/echo.log" &
 started="$started $!"
 wait_for "$work/echo.log" ready
 app=$(sed -n 's/^listening //p' "$work/echo.log")
@@ -41,14 +42,19 @@ configure() {
 
 # Traefik takes certificates in settings of its own.
 certificate() {
-    [ -n "${outer:-}" ] || [ "$1" = traefik ] || echo "--certificate $work/cert.pem --certificate-key $work/key.pem"
+    [ -z "${outer:-}" ] || return 0
+    case $1 in
+        traefik) ;;
+        haproxy) echo "--certificate $work/both.pem --certificate-key $work/both.pem" ;;
+        *) echo "--certificate $work/cert.pem --certificate-key $work/key.pem" ;;
+    esac
 }
 
 # serve PORT starts vestibule for a proxy at that port, and sets $vestibule and $server.
 serve() {
     : >"$work/vestibule.log"
     "$binary" serve --listen 127.0.0.1:0 --database "$work/$1.db" --trusted-proxy 127.0.0.1 --alias authelia,tinyauth,oauth2-proxy,vouch \
-        --origin "https://auth.example.test:$1$prefix" --cookie-domain example.test --basic-auth \
+        --origin "https://auth.example.test:$1$prefix" --cookie-domain example.test --basic-auth --head-bytes 65536 \
         --app "https://app.example.test:$1,https://wiki.example.test:$1,https://code.example.test:$1" 2>"$work/vestibule.log" &
     server=$!
     started="$started $server"
@@ -90,12 +96,39 @@ start_traefik() {
     run_traefik "${inner:-$1}"
 }
 
+# HAProxy takes certificate and key from one file.
+start_haproxy() {
+    cat "$work/cert.pem" "$work/key.pem" >"$work/both.pem"
+    configuration haproxy "$1"
+    configure haproxy "$1" --script >"$work/haproxy.lua"
+    echo >>"$work/haproxy.conf"
+    sed -n '/^backend vestibule_app1/,/^$/p' "$work/haproxy.wiki" | sed 's/app1/wiki/' >>"$work/haproxy.conf"
+    sed -i '/use_backend vestibule if/i\    use_backend vestibule_wiki if { req.hdr(host),field(1,:) -i wiki.example.test }' \
+        "$work/haproxy.conf"
+    run_haproxy "${inner:-$1}"
+}
+
+start_apache() {
+    configuration apache "$1"
+    configure apache "$1" --script >"$work/apache.lua"
+    awk '/<VirtualHost/ { host = "" } { host = host $0 "\n" } /<\/VirtualHost/ { if (host ~ /ServerName wiki/) print host }' \
+        "$work/apache.wiki" >>"$work/apache.conf"
+    run_apache "${inner:-$1}"
+}
+
 proxies="nginx caddy"
 if get_traefik; then
     proxies="$proxies traefik"
 else
     echo 'NOT TRIED: Traefik cannot be had here'
 fi
+for command in haproxy apache2; do
+    if command -v "$command" >/dev/null; then
+        proxies="$proxies ${command%2}"
+    else
+        echo "NOT TRIED: $command is not installed"
+    fi
+done
 
 # formatted FILE sees that the Caddyfile is as `caddy fmt` would write it.
 formatted() {
@@ -115,6 +148,8 @@ guard() {
         nginx) version=$(nginx -v 2>&1 | sed 's/.*nginx\///') ;;
         caddy) version=$(caddy version) ;;
         traefik) version=$("$traefik" version | sed -n 's/^Version: *//p') ;;
+        haproxy) version=$(haproxy -v | sed -n 's/^HAProxy version \([^ ]*\).*/\1/p') ;;
+        apache) version=$(apache2 -v | sed -n 's/^Server version: *//p') ;;
     esac
     printf '\n-- %s %s, prefix "%s"%s\n' "$kind" "$version" "$prefix" "${outer:+, TLS before it}"
     "start_$kind" "$port"
@@ -128,7 +163,7 @@ guard() {
     await_proxy "auth.example.test:$port" "$prefix/healthz"
     PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db REPOSITORY=$repository sh ./clients.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
-    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix CLIENT=$client sh ./guard.sh ||
+    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix CLIENT=$client KIND=$kind sh ./guard.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
     if [ "$kind$outer" = nginx ]; then
         # Two faults that people make: a location that is open, and one that loses the headers.
@@ -141,7 +176,7 @@ guard() {
             [ "$tries" -lt 200 ] || { echo 'FAIL  nginx does not reload'; exit 1; }
             sleep 0.05
         done
-        SICK=yes PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix \
+        SICK=yes PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix KIND=$kind \
             sh ./guard.sh >"$work/sick" || { cat "$work/sick"; exit 1; }
         grep doctor "$work/sick"
     fi
@@ -167,6 +202,7 @@ inner='' outer=''
 
 # The sign-in on the app's own host, below a path and not.
 for kind in $proxies; do
+    [ "$kind" != apache ] || continue
     for prefix in "" /auth; do
         port=$1
         shift
@@ -180,6 +216,7 @@ for kind in $proxies; do
         vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
         "$binary" proxy-config "$kind" --same-host --guard /admin --origin "$own" --listen "$vestibule" \
             --upstream "http://127.0.0.1:$app" $(certificate "$kind") >"$work/$kind.conf"
+        [ "$kind" != haproxy ] || configure haproxy "$port" --script >"$work/haproxy.lua"
         printf '\n-- %s on the app%ss host, prefix "%s"\n' "$kind" "'" "$prefix"
         [ "$kind" != caddy ] || formatted "$work/caddy.conf"
         "run_$kind" "$port"
@@ -191,6 +228,35 @@ for kind in $proxies; do
         wait "$proxy" "$server" || true
     done
 done
+# Apps that others wrote, which are told of the user by a header with a name of their own.
+if get_apps; then
+    printf '\n-- Radicale and WsgiDAV behind nginx\n'
+    port=$1 calendar=$2 files=$3
+    shift 3
+    apps="https://calendar.example.test:$port,https://files.example.test:$port"
+    : >"$work/vestibule.log"
+    "$binary" serve --listen 127.0.0.1:0 --database "$work/apps.db" --trusted-proxy 127.0.0.1 --basic-auth \
+        --origin "https://auth.example.test:$port" --cookie-domain example.test --app "$apps" \
+        --identity-header user=X-Remote-User 2>"$work/vestibule.log" &
+    server=$!
+    started="$started $server"
+    wait_for "$work/vestibule.log" ev=listening
+    vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
+    "$binary" proxy-config nginx --origin "https://auth.example.test:$port" --cookie-domain example.test --basic-auth \
+        --identity-header user=X-Remote-User --app "$apps" --listen "$vestibule" $(certificate nginx) \
+        --upstream "http://127.0.0.1:$calendar,http://127.0.0.1:$files" >"$work/nginx.conf"
+    run_nginx "$port"
+    started="$started $proxy"
+    serve_apps "$calendar" "$files"
+    await_proxy "auth.example.test:$port" /healthz
+    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/apps.db PYTHON=$apps_kept/bin/python KEPT=$work sh ./apps.sh ||
+        { tail -n 20 "$work/nginx.log" "$work/vestibule.log" "$work/radicale.log" "$work/wsgidav.log"; exit 1; }
+    kill "$proxy" "$server" "$radicale" "$wsgidav"
+    wait "$proxy" "$server" "$radicale" "$wsgidav" || true
+else
+    echo 'NOT TRIED: Radicale and WsgiDAV cannot be had here'
+fi
+
 # At the ports that browsers know, where those may be used: on an address of this run alone.
 address=127.$(($$ / 65536 % 250 + 1)).$(($$ / 256 % 256)).$(($$ % 254 + 1))
 if [ "$(id -u)" -eq 0 ]; then
@@ -203,8 +269,10 @@ if [ "$(id -u)" -eq 0 ]; then
     started="$started $!"
     wait_for "$work/vestibule.log" ev=listening
     vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
-    usual_ports nginx
-    usual_ports caddy
+    for kind in $proxies; do
+        # Its entry points are in settings that are not printed.
+        [ "$kind" = traefik ] || usual_ports "$kind"
+    done
 else
     echo 'NOT TRIED: only root may use the ports 80 and 443'
 fi

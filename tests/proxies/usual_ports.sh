@@ -33,6 +33,7 @@ usual_ports() {
     check 'doctor looked at port 80' yes "$(grep -q '^ok .*http://app.example.test' "$work/doctor" && echo yes)"
     kill "$proxy"
     wait "$proxy" || true
+    case $kind in haproxy | apache) return ;; esac
     "break_$kind"
     started="$started $proxy"
     tries=0
@@ -48,9 +49,9 @@ usual_ports() {
 }
 
 usual_configuration() {
+    # shellcheck disable=SC2046 # Flags.
     "$binary" proxy-config "$@" --origin https://auth.example.test --cookie-domain example.test \
-        --app https://app.example.test --upstream "http://127.0.0.1:$app" --listen "$vestibule" \
-        --certificate "$work/cert.pem" --certificate-key "$work/key.pem"
+        --app https://app.example.test --upstream "http://127.0.0.1:$app" --listen "$vestibule" $(certificate "$1")
 }
 
 start_at_80_nginx() {
@@ -76,6 +77,29 @@ more_of_nginx() {
     for path in /.well-known/acme-challenge /.well-known/x /x/.well-known/acme-challenge/token; do
         check "no check is left out at $path" 302 "$(status page "https://app.example.test$path")"
     done
+}
+
+start_at_80_apache() {
+    usual_configuration apache --acme-root "$work/acme" >"$work/apache.conf"
+    usual_configuration apache --script >"$work/apache.lua"
+    run_apache 443
+}
+
+more_of_apache() { more_of_nginx; }
+
+# Challenges are passed to certbot, whose place an app takes here.
+start_at_80_haproxy() {
+    usual_configuration haproxy | sed "s/127.0.0.1:8888/127.0.0.1:$app/" >"$work/haproxy.conf"
+    usual_configuration haproxy --script >"$work/haproxy.lua"
+    run_haproxy 443
+}
+
+more_of_haproxy() {
+    for url in http://app https://app http://auth https://auth; do
+        check "a challenge is passed on at $url" 'GET /.well-known/acme-challenge/token HTTP/1.1' \
+            "$(here "$url.example.test/.well-known/acme-challenge/token" | head -n 1 | tr -d '\r')"
+    done
+    check 'no check is left out elsewhere' 302 "$(status page https://app.example.test/.well-known/acme-challenge)"
 }
 
 break_nginx() {

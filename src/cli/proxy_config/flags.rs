@@ -32,6 +32,10 @@ pub struct ProxyArgs {
     #[arg(value_enum)]
     proxy: ProxyKind,
 
+    /// Print the Lua script that the configuration of HAProxy or Apache loads, in place of the configuration.
+    #[arg(long)]
+    pub(super) script: bool,
+
     /// URL of the sign-in, as for serve: https://auth.example.com, or with a path as in https://example.com/auth.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
     origin: BaseUrl,
@@ -82,8 +86,8 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "NAME,...")]
     users: Option<String>,
 
-    /// Folder below which the ACME client puts the answers to HTTP-01 challenges, for nginx: they are served without
-    /// a check, on port 80 and 443. [default: /var/www/html]
+    /// Folder below which the ACME client puts the answers to HTTP-01 challenges, for nginx and Apache: they are
+    /// served without a check, on port 80 and 443. [default: /var/www/html]
     #[arg(long, value_name = "DIR", value_parser = path)]
     acme_root: Option<String>,
 
@@ -173,22 +177,40 @@ impl ProxyArgs {
 
     /// What one of the proxies cannot do.
     fn refuse_for(&self, kind: ProxyKind) -> Result<(), String> {
+        let name = kind.name();
+        if self.script && kind.script().is_none() {
+            return Err(format!("{name} needs no script; leave --script out"));
+        }
         if let Listen::Unix(place) = &self.listen {
             let place = place.display().to_string();
-            if kind == ProxyKind::Traefik {
-                return Err(format!("Traefik cannot ask unix:{place}; listen on an address"));
+            if matches!(kind, ProxyKind::Traefik | ProxyKind::Apache | ProxyKind::Envoy) {
+                return Err(format!("{name} cannot ask unix:{place}; listen on an address"));
             }
             path(&place).map_err(|advice| format!("--listen unix:{place}: {advice}"))?;
         }
-        if self.acme_root.is_some() && kind != ProxyKind::Nginx {
+        if self.acme_root.is_some() && !matches!(kind, ProxyKind::Nginx | ProxyKind::Apache) {
             return Err(format!(
-                "{} answers HTTP-01 challenges by itself, before any check; leave --acme-root out",
-                kind.name()
+                "{name} serves no files, or answers HTTP-01 challenges by itself, before any check; leave \
+                 --acme-root out"
             ));
         }
-        if kind != ProxyKind::Traefik {
-            return Ok(());
+        if self.same_host && matches!(kind, ProxyKind::Apache | ProxyKind::Envoy) {
+            return Err(format!(
+                "there is no configuration of {name} for one host; give the sign-in a host of its own, and leave \
+                 --same-host out"
+            ));
         }
+        match kind {
+            ProxyKind::Traefik => self.refuse_for_traefik(),
+            ProxyKind::Haproxy => self.refuse_for_haproxy(),
+            ProxyKind::Envoy if !self.tls_before.is_empty() => {
+                Err("Envoy listens by TLS here; leave --tls-before out".to_owned())
+            }
+            _ => self.refuse_ports(kind),
+        }
+    }
+
+    fn refuse_for_traefik(&self) -> Result<(), String> {
         if self.certificate.is_some() {
             return Err("Traefik takes certificates in its own settings; leave --certificate out"
                 .to_owned());
@@ -196,6 +218,28 @@ impl ProxyArgs {
         match self.app.iter().find(|app| app.host() == self.origin.origin.host()) {
             Some(app) => Err(format!("Traefik cannot tell {app} from the sign-in by its host")),
             None => Ok(()),
+        }
+    }
+
+    fn refuse_for_haproxy(&self) -> Result<(), String> {
+        if self.certificate != self.certificate_key {
+            return Err("HAProxy reads certificate and key from one file; put both into one, and name it with \
+                        --certificate and with --certificate-key"
+                .to_owned());
+        }
+        self.refuse_ports(ProxyKind::Haproxy)
+    }
+
+    /// HAProxy and Envoy have one listener for all hosts, which they tell apart by name.
+    fn refuse_ports(&self, kind: ProxyKind) -> Result<(), String> {
+        let own = &self.origin.origin;
+        let is_other = |app: &&Origin| app.port() != own.port() || app.host() == own.host();
+        match self.app.iter().find(is_other) {
+            Some(app) if matches!(kind, ProxyKind::Haproxy | ProxyKind::Envoy) => Err(format!(
+                "{} listens once for all hosts here, and {app} is at another port than the sign-in, or on its host",
+                kind.name()
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -234,8 +278,9 @@ impl ProxyArgs {
         if !apps.is_empty() {
             words.push(format!("--app {}", apps.join(",")));
         }
-        // nginx passes the client address on by itself; the others add theirs to those that they got.
-        let before = self.tls_before.iter().filter(|_| self.proxy != ProxyKind::Nginx);
+        // These add an address to those that they got, and the others pass the client's on alone.
+        let adds = matches!(self.proxy, ProxyKind::Caddy | ProxyKind::Traefik);
+        let before = self.tls_before.iter().filter(|_| adds);
         let proxies = before.filter(|it| *it != proxy).cloned();
         let proxies: Vec<_> = iter::once(proxy.to_owned()).chain(proxies).collect();
         words.push(format!("--trusted-proxy {}", proxies.join(",")));

@@ -4,8 +4,11 @@
 //! has to overwrite or drop, in every location and every spelling, and where it sends browsers without a
 //! session. Values in, text out.
 
+mod apache;
 mod caddy;
+mod envoy;
 mod flags;
+mod haproxy;
 mod nginx;
 mod traefik;
 
@@ -33,6 +36,12 @@ pub enum ProxyKind {
     Caddy,
     /// Traefik's file provider.
     Traefik,
+    /// HAProxy with Lua.
+    Haproxy,
+    /// Apache httpd with mod_lua.
+    Apache,
+    /// Envoy with ext_authz over HTTP.
+    Envoy,
 }
 
 impl ProxyKind {
@@ -42,6 +51,18 @@ impl ProxyKind {
             Self::Nginx => "nginx",
             Self::Caddy => "Caddy",
             Self::Traefik => "Traefik",
+            Self::Haproxy => "HAProxy",
+            Self::Apache => "Apache httpd",
+            Self::Envoy => "Envoy",
+        }
+    }
+
+    /// The script that its configuration loads.
+    const fn script(self) -> Option<&'static str> {
+        match self {
+            Self::Haproxy => Some(haproxy::SCRIPT),
+            Self::Apache => Some(apache::SCRIPT),
+            Self::Nginx | Self::Caddy | Self::Traefik | Self::Envoy => None,
         }
     }
 }
@@ -95,8 +116,10 @@ impl SharedHost {
 impl ProxyArgs {
     /// `vestibule proxy-config`: prints the configuration.
     pub(super) fn run(self, as_json: bool, out: &mut Output) -> Result<ExitCode, Failure> {
+        let is_script = self.script;
         let (kind, plan) = self.check().map_err(Failure::usage)?;
-        let text = write(kind, &plan);
+        let script = kind.script().filter(|_| is_script);
+        let text = script.map_or_else(|| write(kind, &plan), str::to_owned);
         out.print(if as_json {
             let proxy = kind.to_possible_value().map(|it| it.get_name().to_owned());
             let data = json!({ "proxy": proxy, "serve": plan.command, "configuration": text });
@@ -114,6 +137,9 @@ pub fn write(kind: ProxyKind, plan: &ProxyPlan) -> String {
         ProxyKind::Nginx => nginx::write(plan),
         ProxyKind::Caddy => caddy::write(plan),
         ProxyKind::Traefik => traefik::write(plan),
+        ProxyKind::Haproxy => haproxy::write(plan),
+        ProxyKind::Apache => apache::write(plan),
+        ProxyKind::Envoy => envoy::write(plan),
     }
 }
 

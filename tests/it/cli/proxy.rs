@@ -40,11 +40,74 @@ fn refusal(proxy: &str, flags: &[&str]) -> String {
 
 #[test]
 fn shows_in_the_documentation_what_it_prints() {
-    for proxy in PROXIES {
+    for proxy in PROXIES.into_iter().chain(["haproxy", "apache", "envoy"]) {
         let path = format!("{}/docs/{proxy}.md", env!("CARGO_MANIFEST_DIR"));
         let page = std::fs::read_to_string(path).unwrap();
         let flags: Vec<_> = EXAMPLE.into_iter().chain(["--groups=staff"]).collect();
         assert!(page.contains(&configuration(proxy, &flags)), "docs/{proxy}.md is out of date");
+    }
+}
+
+#[test]
+fn prints_the_script_that_the_configuration_loads() {
+    for proxy in ["haproxy", "apache"] {
+        let flags: Vec<_> = EXAMPLE.into_iter().chain(["--script"]).collect();
+        let script = configuration(proxy, &flags);
+        assert!(script.starts_with("-- Asks vestibule about each request"), "{script}");
+        let text = configuration(proxy, &EXAMPLE);
+        assert!(text.contains(&format!(
+            "/etc/{}/vestibule.lua",
+            if proxy == "apache" { "apache2" } else { proxy }
+        )));
+    }
+}
+
+#[test]
+fn guards_with_the_check_of_each_other_proxy() {
+    let flags = with(&[
+        "--origin=https://auth.example.com/id",
+        "--groups=staff",
+        "--identity-header=user=X-WEBAUTH-USER",
+        "--basic-auth",
+    ]);
+    for (proxy, parts) in [
+        (
+            "haproxy",
+            &[
+                "http-request lua.vestibule_check /id/auth/forward?cookies=filtered&groups=staff 127.0.0.1:8080 X-WEBAUTH-USER,",
+                "http-request deny unless { var(txn.vestibule_passed) -m bool }\n    http-request del-header Authorization",
+                "http-request del-header ^x[-_.]webauth[-_.]user$ -m reg\n",
+                "http-request return status 404 if { path_beg /id/auth/ }\n",
+                "http-request return status 404 if { path /id/validate }\n",
+            ][..],
+        ),
+        (
+            "apache",
+            &[
+                "\"VESTIBULE_CHECK=/id/auth/forward?cookies=filtered&groups=staff\"",
+                "RequestHeader unset X-WEBAUTH-USER early\n",
+                "RequestHeader unset X_WEBAUTH.USER early\n",
+                "RequestHeader unset Authorization\n",
+                "ProxyPassMatch \"^/id(/auth/|",
+            ],
+        ),
+        (
+            "envoy",
+            &[
+                "path_prefix: \"/id/auth/envoy/cookies=filtered&groups=staff\"",
+                "- { exact: X-WEBAUTH-USER, ignore_case: true }\n",
+                "X.WEBAUTH.USER,",
+                "Authorization]\n",
+                "match: { prefix: /id/auth/ }\n",
+                "match: { path: /id/validate }\n",
+                "failure_mode_allow: false",
+            ],
+        ),
+    ] {
+        let text = configuration(proxy, &flags);
+        for part in parts {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
     }
 }
 
@@ -307,7 +370,15 @@ fn prints_nothing_that_could_not_work() {
         ("nginx", &["--listen=unix:/run/x y;z.sock"], "without spaces"),
         ("traefik", &["--certificate=/c.pem", "--certificate-key=/k.pem"], "Traefik"),
         ("traefik", &["--listen=unix:/run/x.sock"], "Traefik"),
-        ("apache", &[], "nginx"),
+        ("lighttpd", &[], "nginx"),
+        ("nginx", &["--script"], "no script"),
+        ("apache", &["--listen=unix:/run/x.sock"], "Apache"),
+        ("envoy", &["--listen=unix:/run/x.sock"], "Envoy"),
+        ("envoy", &["--tls-before"], "--tls-before"),
+        ("haproxy", &["--acme-root=/srv/acme"], "--acme-root"),
+        ("haproxy", &["--certificate=/c.pem", "--certificate-key=/k.pem"], "into one"),
+        ("haproxy", &["--app=https://app.example.com:8443"], "another port"),
+        ("envoy", &["--app=https://app.example.com:8443"], "another port"),
     ] {
         let text = refusal(proxy, &with(flags));
         assert!(text.contains(advice), "{flags:?}: {text}");

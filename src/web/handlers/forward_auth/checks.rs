@@ -3,8 +3,9 @@
 //!
 //! The site, `proxy-config` and `doctor` all use this table.
 
+use crate::base::origin::Origin;
 use crate::web::Site;
-use crate::web::http::Request;
+use crate::web::http::{Method, Request};
 
 /// Other gates whose check endpoints are answered, so that migrating from one needs only a change of host
 /// name.
@@ -108,6 +109,46 @@ struct Endpoint {
     check_with_rd: Option<Protocol>,
 }
 
+/// The folder of the checks of Envoy's `ext_authz`, which asks with the method and the address of the original request
+/// behind a path of the operator's: `/auth/envoy/PARAMETERS/ORIGINAL?QUERY`.
+const ENVOY: &str = "/auth/envoy/";
+
+/// The check that Envoy asks for, as it would be written for `/auth/forward`; `None` if it is another request. What of
+/// the target is the operator's ends at the first slash, which no client can move.
+pub(super) fn of_envoy(site: &Site, request: &Request) -> Option<Request> {
+    let target = site.path(&request.path)?.strip_prefix(ENVOY)?;
+    let (parameters, original) = target.split_once('/')?;
+    let mark = if request.query.is_empty() { "" } else { "?" };
+    let scheme =
+        if site.allowed.own.as_ref().is_some_and(Origin::is_https) { "https" } else { "http" };
+    let method = match request.method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Options => "OPTIONS",
+        Method::Post | Method::Other => "POST",
+    };
+    let is_kept = |(name, _): &&(String, String)| {
+        let name = name.to_ascii_lowercase();
+        name == "x-forwarded-for" || !name.starts_with("x-forwarded-")
+    };
+    let mut headers: Vec<_> = request.headers.iter().filter(is_kept).cloned().collect();
+    let hosts = request.values("host").map(|it| ("x-forwarded-host", it.to_owned()));
+    let told = [
+        ("x-forwarded-proto", scheme.to_owned()),
+        ("x-forwarded-method", method.to_owned()),
+        ("x-forwarded-uri", format!("/{original}{mark}{}", request.query)),
+    ];
+    headers.extend(hosts.chain(told).map(|(name, value)| (name.to_owned(), value)));
+    Some(Request {
+        path: site.settings.prefix.at("/auth/forward").to_string(),
+        query: parameters.to_owned(),
+        headers,
+        body: Vec::new(),
+        method: request.method,
+        peer: request.peer,
+    })
+}
+
 const fn at(path: &'static str, of: Option<Alias>, check: Protocol) -> Endpoint {
     Endpoint { path, of, check, check_with_rd: None }
 }
@@ -136,6 +177,9 @@ pub(super) fn find(site: &Site, request: &Request) -> Option<Protocol> {
     let aliases = &site.settings.aliases;
     let is_answered = |it: &&Endpoint| it.of.is_none_or(|alias| aliases.contains(&alias));
     let path = site.path(&request.path)?;
+    if path.strip_prefix(ENVOY).is_some_and(|it| it.contains('/')) {
+        return Some(FORWARD);
+    }
     let at = ENDPOINTS.iter().filter(is_answered).find(|it| it.path == path)?;
     match at.check_with_rd {
         Some(check) if request.parameters().has("rd") => Some(check),

@@ -8,7 +8,8 @@ use crate::web::http::{Cookie, Request, Wants};
 
 /// How the `User-Agent` of a browser begins, of the player in Safari, and of proxies that name themselves where
 /// they pass on no field of the request.
-const NO_SCRIPTS: [&str; 4] = ["Mozilla/", "Opera/", "AppleCoreMedia/", "Go-http-client/"];
+const NO_SCRIPTS: [&str; 5] =
+    ["Mozilla/", "Opera/", "AppleCoreMedia/", "Go-http-client/", "HAProxy"];
 
 /// Whether a browser loads a page, and would show the sign-in page in its place. A script, an image or a
 /// WebSocket would take the sign-in page for its result.

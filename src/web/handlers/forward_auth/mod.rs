@@ -69,6 +69,8 @@ enum Denial {
 /// The response to a check; `None` if the request is not one.
 pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Option<Response> {
     let check = checks::find(site, request)?;
+    let of_envoy = checks::of_envoy(site, request);
+    let request = of_envoy.as_ref().unwrap_or(request);
     let call = Call::with_parameters(site, request, now);
     let answered = answer_check(&call, check);
     let response = answered.unwrap_or_else(|err| closed(check, site.failure(request, &err)));
