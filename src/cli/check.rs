@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::database::place;
 use super::terminal::Emphasis;
@@ -75,14 +75,14 @@ impl CheckReport {
     }
 
     fn json(&self, given: &[String]) -> String {
-        let map = |all: &[(&'static str, String)]| all.iter().cloned().collect::<BTreeMap<_, _>>();
+        let settings = self.settings.iter().map(|(name, text)| (*name, typed(text)));
         let data = json!({
             "database": self.database,
             "database_bytes": self.sizes.map(|(database, _)| database),
             "log_bytes": self.sizes.map(|(_, log)| log),
             "listen": self.listen,
             "given": given,
-            "settings": map(&self.settings),
+            "settings": settings.collect::<BTreeMap<_, _>>(),
             "counts": self.counts.iter().copied().collect::<BTreeMap<_, _>>(),
             "notes": self.notes,
             "faults": self.faults,
@@ -120,6 +120,15 @@ impl CheckReport {
             0 => Emphasis::Good.print("the database is in order"),
             _ => Emphasis::Bad.print("the database is NOT in order"),
         } + "\n"
+    }
+}
+
+/// What a setting comes to, numbers as numbers.
+fn typed(text: &str) -> Value {
+    match (text, text.parse::<u64>()) {
+        ("true" | "false", _) => (text == "true").into(),
+        (_, Ok(number)) => number.into(),
+        _ => text.into(),
     }
 }
 

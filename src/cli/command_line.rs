@@ -276,6 +276,18 @@ mod tests {
     }
 
     #[test]
+    fn offers_json_to_every_command_but_those_that_have_nothing_for_it() {
+        fn see(command: &clap::Command) -> usize {
+            let has_flag = command.get_arguments().any(|it| it.get_id() == JSON);
+            let is_silent = WITHOUT_JSON.contains(&command.get_name());
+            assert!(has_flag != is_silent, "{}", command.get_name());
+            1 + command.get_subcommands().map(see).sum::<usize>()
+        }
+        let seen: usize = definition().get_subcommands().map(see).sum();
+        assert!(seen > 40, "{seen}");
+    }
+
+    #[test]
     fn gives_an_example_in_the_help_of_every_command() {
         let all = all(&definition(), "");
         assert!(all.len() > 40, "{all:?}");

@@ -158,11 +158,11 @@ fn user_name(id: u32) -> String {
     name.unwrap_or_else(|| format!("user {id}"))
 }
 
-/// Does something with the database, and says on a terminal what it waits for: servers, or another process that
-/// writes to the file.
+/// Does something with the database, and says on a terminal what it waits for: servers, or a file to which another
+/// process may be writing.
 pub(super) fn patiently<T>(database: &Database, work: impl FnOnce() -> T) -> T {
     let what = match database {
-        Database::File(_) => format!("{database}, to which another process writes"),
+        Database::File(_) => format!("{database}; another process may be writing to it"),
         Database::Mysql(_) => database.to_string(),
     };
     waiting(&what, work)

@@ -149,6 +149,9 @@ fn list(store: &dyn Store, as_json: bool, now: Moment) -> Done {
     if as_json {
         return Ok(lines(all.iter().map(data)));
     }
+    if all.is_empty() {
+        return Ok("there is no valid invitation\n".to_owned());
+    }
     let row = |it: &Invite| {
         vec![
             it.id.public_handle(),

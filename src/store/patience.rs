@@ -50,7 +50,7 @@ impl Patience {
 
     /// What is left of `most` for a read. A read does not wait for writers, so [`Patience::None`] does not
     /// shorten it; for an unreachable server it waits no longer than the request may.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code))]
+    #[cfg_attr(not(any(feature = "mysql", test)), expect(dead_code))]
     pub(super) fn left_to_read(most: Duration) -> Duration {
         match PRESENT.get() {
             Self::None | Self::AtLeast(_) => most,

@@ -151,6 +151,22 @@ fn tells_a_script_each_finding_of_the_doctor() {
 }
 
 #[test]
+fn tells_numbers_and_switches_of_the_settings_as_such() {
+    let folder = folder();
+    let settings = one(folder.path(), "check")["settings"].clone();
+    let expected = (&json!(5), &json!(false), &json!("30m"));
+    assert_eq!(
+        (&settings["throttle_free"], &settings["basic_auth"], &settings["throttle_wait"]),
+        expected
+    );
+    assert_eq!(
+        said(&run(folder.path(), &["invite", "list"], "")),
+        "there is no valid invitation\n"
+    );
+    assert_eq!(data(folder.path(), "invite list"), Vec::<Value>::new());
+}
+
+#[test]
 fn takes_the_flag_for_scripts_before_the_name_of_a_command_below_as_well() {
     let folder = folder();
     let told = said(&run(folder.path(), &["user", "--json", "groups", "anna"], ""));

@@ -85,7 +85,7 @@ fn waits_longer_than_a_request_for_another_process_that_writes_and_says_so_at_a_
     let mut terminal = child.stdout.take().unwrap();
     let mut shown = String::new();
     let mut more = [0; 256];
-    while !shown.contains("to which another process writes") {
+    while !shown.contains("another process may be writing to it") {
         let length = terminal.read(&mut more).unwrap();
         assert!(length > 0, "{shown}");
         shown.push_str(&String::from_utf8_lossy(&more[..length]));
