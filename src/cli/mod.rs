@@ -315,7 +315,11 @@ fn tell<T: Into<Printout>, E: Into<Failure>>(
     out: &mut Output,
     done: Result<T, E>,
 ) -> Result<ExitCode, Failure> {
-    out.print(done.map_err(Into::into)?);
+    let printout = done.map_err(Into::into)?.into();
+    if printout.lost.is_some() {
+        out.require_reader();
+    }
+    out.print(printout);
     Ok(ExitCode::SUCCESS)
 }
 

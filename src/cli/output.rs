@@ -5,7 +5,9 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, LineWriter, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{FileType, OFlags, Stat, fcntl_getfl, fstat, stat};
 
 /// What a command prints.
 pub struct Printout {
@@ -57,6 +59,13 @@ impl Output {
         }
     }
 
+    /// Counts it as a failure if standard output leads nowhere: for what exists nowhere else.
+    pub fn require_reader(&mut self) {
+        if self.fault.is_none() && leads_nowhere(io::stdout().as_fd()) {
+            self.fault = Some(io::Error::other("it is closed"));
+        }
+    }
+
     /// Whether everything so far was written; an error is one line for the operator.
     ///
     /// A reader that has closed the pipe, as `head` does, has seen enough, and that is no error, unless
@@ -90,6 +99,17 @@ impl Output {
         }
         done
     }
+}
+
+/// Whether this is `/dev/null`, open for reading and writing. So Rust replaces a standard output that is closed,
+/// before `main` begins; a shell opens it for writing alone, for `>/dev/null`.
+// LIMIT: some programs that discard the output of others open it for both as well. The output is lost then, too.
+fn leads_nowhere(out: BorrowedFd<'_>) -> bool {
+    let is_for_both = fcntl_getfl(out).is_ok_and(|it| it & OFlags::RWMODE == OFlags::RDWR);
+    let is_null = |about: Stat| stat("/dev/null").is_ok_and(|it| it.st_rdev == about.st_rdev);
+    let is_device =
+        |about: &Stat| FileType::from_raw_mode(about.st_mode) == FileType::CharacterDevice;
+    is_for_both && fstat(out).is_ok_and(|about| is_device(&about) && is_null(about))
 }
 
 impl Write for Output {

@@ -30,6 +30,13 @@ fn run(folder: &Path, words: &[&str], out: impl Into<Stdio>) -> Output {
     command.spawn().unwrap().wait_with_output().unwrap()
 }
 
+/// The command in this folder, without a standard output.
+fn run_closed(folder: &Path, words: &[&str]) -> Output {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "exec \"$@\" >&-", "sh"]).arg(crate::binary::program()).args(words);
+    command.arg("--database=test.db").current_dir(folder).output().unwrap()
+}
+
 fn full() -> File {
     OpenOptions::new().write(true).open("/dev/full").unwrap()
 }
@@ -144,6 +151,12 @@ fn says_that_a_link_was_made_and_not_shown() {
             let told = complaint(&run(folder.path(), words, out), words);
             assert!(told.contains(expected) && told.contains("standard output"), "{told}");
         }
+    }
+    for (words, expected) in MAKE {
+        let told = complaint(&run_closed(folder.path(), words), words);
+        assert!(told.contains(expected) && told.contains("it is closed"), "{told}");
+        let discarded = run(folder.path(), words, Stdio::null());
+        assert!(discarded.status.success(), "{words:?}");
     }
     // What it names can be revoked.
     let told = complaint(&run(folder.path(), MAKE[3].0, full()), MAKE[3].0);
