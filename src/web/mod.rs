@@ -47,6 +47,7 @@ use crate::web::http::{
     Cookie, CookieKind, Method, Note, Problem, Request, Response, Wants, session_cookie,
 };
 use crate::web::messages::{EN, MessageKey};
+use crate::web::notices::Notice;
 use crate::web::pages::{Frame, NextStep};
 use crate::web::redirect::{Allowed, Target};
 
@@ -291,25 +292,52 @@ impl Site {
 
     /// A page in the language that the visitor prefers.
     fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
+        let notice = notices::find(&self.notice_cookie, request).filter(|_| status == 200);
+        let page = self.draw(request, status, "", notice, draw);
+        match notice {
+            Some(_) => page.with("Set-Cookie", self.notice_cookie.clear()),
+            None => page,
+        }
+    }
+
+    /// A page on the host of an app: its style, images and links are those of this site.
+    fn page_elsewhere(
+        &self,
+        request: &Request,
+        status: u16,
+        draw: impl FnOnce(Frame) -> Markup,
+    ) -> Response {
+        let origin = self.allowed.own.as_ref().map_or(String::new(), ToString::to_string);
+        let page = self.draw(request, status, &origin, None, draw);
+        if origin.is_empty() {
+            return page;
+        }
+        page.with("Content-Security-Policy", POLICY.replace("'self'", &origin))
+    }
+
+    fn draw(
+        &self,
+        request: &Request,
+        status: u16,
+        origin: &str,
+        notice: Option<Notice>,
+        draw: impl FnOnce(Frame) -> Markup,
+    ) -> Response {
         // Scripts always get English, on which they may depend.
         let text = match request.wants() {
             Wants::Html => messages::preferred(request.values("accept-language")),
             Wants::Text | Wants::Json => &EN,
         };
-        let notice = notices::find(&self.notice_cookie, request).filter(|_| status == 200);
         let frame = Frame {
             text,
             look: &self.settings.look,
+            origin,
             prefix: &self.settings.prefix,
             notice: notice.map(|it| it.sentence(text)),
         };
-        let page = Response::html(status, draw(frame))
-            .with("Content-Language", frame.text.code)
-            .with("Vary", "Accept, Accept-Language");
-        match notice {
-            Some(_) => page.with("Set-Cookie", self.notice_cookie.clear()),
-            None => page,
-        }
+        Response::html(status, draw(frame))
+            .with("Content-Language", text.code)
+            .with("Vary", "Accept, Accept-Language")
     }
 
     fn unauthenticated(&self, request: &Request) -> Response {
@@ -360,7 +388,11 @@ impl Site {
 
     /// Adds the headers of every response.
     fn dress(&self, mut answer: Response) -> Response {
-        answer.headers.extend(HEADERS.map(|(name, value)| (name, Cow::Borrowed(value))));
+        for (name, value) in HEADERS {
+            if answer.value(name).is_none() {
+                answer.headers.push((name, Cow::Borrowed(value)));
+            }
+        }
         if answer.value("Content-Security-Policy").is_none() {
             answer.headers.push(("Content-Security-Policy", POLICY.into()));
         }

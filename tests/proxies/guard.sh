@@ -154,7 +154,45 @@ web --header "Authorization: Bearer $access" "$app/" >"$folder/echo"
 check 'a script gets through with an access token' anna "$(value Remote-User)"
 
 # Groups.
-check 'an app of a group is closed to others' 403 "$(status known "$wiki/")"
+denied="$wiki/a%20b?x=1&y=2"
+check 'an app of a group is closed to others' 403 "$(status known "$denied" --dump-header "$folder/head")"
+known "$denied" --output "$folder/page"
+says() { check "the page says $1" yes "$(grep -q -F -- "$1" "$folder/page" && echo yes || cat "$folder/page")"; }
+says 'Signed in as <strong>Anna</strong>'
+says "This account does not have access to <strong>wiki.example.test:$PORT</strong>."
+says 'Members of the group <strong>staff</strong> have access.'
+says 'Please ask for the key in room 3.'
+check 'in the language of the browser' yes "$(known "$denied" --header 'Accept-Language: de' |
+    grep -q 'Angemeldet als <strong>Anna</strong>' && echo yes)"
+style=$(grep -o "$auth/style.css[^\"]*" "$folder/page")
+check 'it has the style of the sign-in' '200 same-site' "$(web --output /dev/null --dump-header - "$style" | tr -d '\r' |
+    awk 'NR == 1 { status = $2 } tolower($1) == "cross-origin-resource-policy:" { print status, $2 }')"
+check 'which its policy allows' yes "$(grep -i '^content-security-policy:.*style-src '"$origin"';' "$folder/head" >/dev/null && echo yes)"
+check 'nobody is named to the client in headers' '' "$(grep -i '^remote-' "$folder/head" || true)"
+check 'a script gets 403 and no page' Forbidden "$(web --cookie "$jar" "$denied")"
+check 'HEAD gets 403' 403 "$(status known --head "$denied")"
+check 'a form gets 403' 403 "$(status known "$denied" --data 'a=b')"
+# Out, and in again as another user, at the address that was closed.
+out=$(grep -o "$auth/logout?next=[^\"]*" "$folder/page" | sed 's/&amp;/\&/g')
+known "$out" --output "$folder/page"
+next=$(sed -n 's/.*name="next" value="\([^"]*\)".*/\1/p' "$folder/page" | sed 's/&amp;/\&/g')
+check 'the link shows the button, with the way back' "$denied" "$next"
+# In another session, as the first one is needed below.
+rm -f "$folder/out"
+browser() { page --cookie "$folder/out" --cookie-jar "$folder/out" "$@"; }
+browser "$auth/login" --output /dev/null --header "Origin: $origin" --data-urlencode username=anna \
+    --data-urlencode "password=$password"
+check 'signing out leads to the app' "302 $denied" \
+    "$(way browser "$auth/logout" --header "Origin: $origin" --data-urlencode "next=$next")"
+came=$(way browser "$denied")
+check 'and from there to the sign-in page' "302 $auth/login?next=" "${came%%https%3A*}"
+way_back=$(browser "$(echo "$came" | cut -d ' ' -f 2)" | sed -n 's/.*name="next" value="\([^"]*\)".*/\1/p' | sed 's/&amp;/\&/g')
+check 'which leads back to the very address' "302 $denied" "$(way browser "$auth/signup" --header "Origin: $origin" \
+    --data-urlencode username=Berta --data-urlencode "password=$password" --data-urlencode "next=$way_back")"
+"$BINARY" user groups berta staff --database "$DATABASE" >/dev/null
+check 'where the other user is let in' 200 "$(status browser "$denied")"
+"$BINARY" user delete berta --yes --database "$DATABASE" >/dev/null
+"$BINARY" user free berta --database "$DATABASE" >/dev/null
 "$BINARY" user groups anna staff --database "$DATABASE" >/dev/null
 check 'an app of a group is open to it' 200 "$(status known "$wiki/")"
 

@@ -55,6 +55,7 @@ serve() {
     : >"$work/vestibule.log"
     "$binary" serve --listen 127.0.0.1:0 --database "$work/$1.db" --trusted-proxy 127.0.0.1 --alias authelia,tinyauth,oauth2-proxy,vouch \
         --origin "https://auth.example.test:$1$prefix" --cookie-domain example.test --basic-auth --head-bytes 65536 \
+        --help-text 'Please ask for the key in room 3.' \
         --app "https://app.example.test:$1,https://wiki.example.test:$1,https://code.example.test:$1" 2>"$work/vestibule.log" &
     server=$!
     started="$started $server"

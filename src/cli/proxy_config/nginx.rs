@@ -90,7 +90,7 @@ map $vestibule_{user} $vestibule_authorization {{
 
 /// The server of a host that the sign-in shares with an app.
 fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
-    let (begin, check) = (server(plan, &plan.own.origin), check(plan));
+    let (begin, check, denied) = (server(plan, &plan.own.origin), check(plan), denied(plan));
     let scheme = scheme(plan);
     let [set, tell] = identity(plan);
     let (own, upstream) = (plan.own_pattern(), &shared.upstream);
@@ -139,6 +139,7 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     proxy_set_header Connection $vestibule_connection;
     proxy_http_version 1.1;
     error_page 401 = @vestibule_way_in;
+    error_page 403 /_vestibule_denied;
 {closed}
     # The sign-in.
     location ~ {own} {{
@@ -155,6 +156,8 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
         internal;
 {check}
     }}
+
+{denied}
 
     location @vestibule_way_in {{
         if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
@@ -226,7 +229,7 @@ const fn scheme(plan: &ProxyPlan) -> &'static str {
 }
 
 fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
-    let check = check(plan);
+    let (check, denied) = (check(plan), denied(plan));
     let [set, tell] = identity(plan);
     let (begin, scheme) = (server(plan, app), scheme(plan));
     // The app does not get the credentials of the check either.
@@ -255,6 +258,7 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
     proxy_set_header Connection $vestibule_connection;
     proxy_http_version 1.1;
     error_page 401 = @vestibule_way_in;
+    error_page 403 /_vestibule_denied;
 
     location / {{
         proxy_pass {upstream};
@@ -265,6 +269,8 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
         auth_request off;
 {check}
     }}
+
+{denied}
 
     location @vestibule_way_in {{
         auth_request off;
@@ -277,10 +283,8 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
     )
 }
 
-/// The check. Of the request only what it needs is passed on.
+/// The check.
 fn check(plan: &ProxyPlan) -> String {
-    let (path, question) = (plan.check_path("/auth/nginx"), plan.question());
-    let scheme = scheme(plan);
     let authorization = if plan.basic_auth {
         "
         # Credentials, and what tells programs that may be challenged for some from browsers.
@@ -292,6 +296,31 @@ fn check(plan: &ProxyPlan) -> String {
     } else {
         ""
     };
+    ask(plan, "/auth/nginx", authorization)
+}
+
+/// The page for a user whom the check denies access.
+fn denied(plan: &ProxyPlan) -> String {
+    let page = ask(
+        plan,
+        "/auth/denied",
+        "
+        proxy_set_header Accept $http_accept;
+        proxy_set_header Accept-Language $http_accept_language;",
+    );
+    format!(
+        "    # For a user whom the check denies access: why, and how to come back as another one. The status stays 403.
+    location = /_vestibule_denied {{
+        internal;
+        auth_request off;
+{page}
+    }}"
+    )
+}
+
+/// Asks vestibule about a request, of which only what it needs is passed on.
+fn ask(plan: &ProxyPlan, path: &str, more: &str) -> String {
+    let (path, question, scheme) = (plan.check_path(path), plan.question(), scheme(plan));
     format!(
         r#"        proxy_pass http://vestibule{path}{question};
         proxy_pass_request_body off;
@@ -299,7 +328,7 @@ fn check(plan: &ProxyPlan) -> String {
         proxy_set_header Host $host;
         proxy_set_header Content-Length "";
         proxy_set_header Connection "";
-        proxy_set_header Cookie $http_cookie;{authorization}
+        proxy_set_header Cookie $http_cookie;{more}
         proxy_set_header X-Original-URL {scheme}://$http_host$request_uri;
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Forwarded-For $remote_addr;

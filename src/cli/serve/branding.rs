@@ -35,7 +35,7 @@ pub(super) struct BrandingArgs {
     #[arg(long, env = "VESTIBULE_CSS", value_name = "FILE", help_heading = APPEARANCE)]
     css: Option<PathBuf>,
 
-    /// A sentence under the sign-in form, such as whom to ask for help.
+    /// A sentence under the sign-in form, and for users without access to an app: whom to ask for help, say.
     #[arg(long, env = "VESTIBULE_HELP_TEXT", value_name = "TEXT", value_parser = help)]
     #[arg(help_heading = APPEARANCE)]
     help_text: Option<String>,

@@ -29,7 +29,9 @@ pub(in crate::web) fn logo(call: &Call<'_>) -> Answered {
 }
 
 /// A file that is the same for every client. Its address changes with its content, so browsers may cache it
-/// for a day.
+/// for a day. Pages on the hosts of apps use it too.
 fn file(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
-    Response::file(kind, content).with("Cache-Control", "public, max-age=86400")
+    Response::file(kind, content)
+        .with("Cache-Control", "public, max-age=86400")
+        .with("Cross-Origin-Resource-Policy", "same-site")
 }

@@ -102,7 +102,10 @@ pub static DE: Text = Text {
     key_removed: "Anmeldename von der Verwaltung entfernt",
     reset_link_created: "Link zum Setzen des Passworts von der Verwaltung angelegt",
 
-    closed_to: Template("Angemeldet als ", ". Dieses Konto hat hier keinen Zugang."),
+    no_access_to: Template("Dieses Konto hat keinen Zugang zu ", "."),
+    open_to_group: Template("Zugang haben Mitglieder der Gruppe ", "."),
+    open_to_groups: Template("Zugang haben Mitglieder einer dieser Gruppen: ", "."),
+    ask_administrator: "Bitte bei denen nachfragen, die den Dienst betreiben.",
     with_another_account: "Mit einem anderen Konto anmelden",
     two_cookies_sent: "Der Browser schickt zwei Sitzungs-Cookies, und nur eines davon kann das richtige sein.",
     clear_cookies_and: Template("Bitte die Cookies dieser Website löschen und ", "."),

@@ -102,7 +102,10 @@ pub static EN: Text = Text {
     key_removed: "Sign-in name removed by the administrator",
     reset_link_created: "Reset link created by the administrator",
 
-    closed_to: Template("You are signed in as ", ". This account does not have access."),
+    no_access_to: Template("This account does not have access to ", "."),
+    open_to_group: Template("Members of the group ", " have access."),
+    open_to_groups: Template("Members of one of these groups have access: ", "."),
+    ask_administrator: "Please ask the administrator of this site.",
     with_another_account: "Sign in with another account",
     two_cookies_sent: "Your browser sent two session cookies, and only one of them can be yours.",
     clear_cookies_and: Template("Please clear the cookies of this site and ", "."),

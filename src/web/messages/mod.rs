@@ -165,7 +165,10 @@ pub struct Text {
     pub reset_link_created: &'static str,
 
     // On the host of an app.
-    pub closed_to: Template,
+    pub no_access_to: Template,
+    pub open_to_group: Template,
+    pub open_to_groups: Template,
+    pub ask_administrator: &'static str,
     pub with_another_account: &'static str,
     pub two_cookies_sent: &'static str,
     pub clear_cookies_and: Template,

@@ -1,50 +1,50 @@
-//! Pages shown on the host of an app, which does not serve our stylesheet.
+//! Pages shown on the host of an app, with the style of this site.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 
-use super::Frame;
+use super::{Frame, page};
 
-/// For a signed-in user who may not access the app. `own` is the URL of this site.
-pub fn closed(frame: Frame<'_>, username: &str, own: &str) -> Markup {
-    let t = frame.text;
-    page(
-        frame,
-        &html! {
-            p { (t.closed_to.0) strong { (username) } (t.closed_to.1) }
-            p { a href=(format!("{own}/")) { (t.with_another_account) } }
-        },
-    )
+/// What is said to a signed-in user who may not access an app.
+pub struct Denied<'a> {
+    pub username: &'a str,
+    /// The host of the app, if it is known.
+    pub app: Option<&'a str>,
+    /// The groups whose members have access; empty: that is not said.
+    pub groups: &'a [&'a str],
+    /// The page with the sign-out button, which leads back to the app.
+    pub way_out: &'a str,
 }
 
-/// For a browser that sends two different session cookies. `own` is the URL of this site.
-pub fn confused(frame: Frame<'_>, own: &str) -> Markup {
+/// For a signed-in user who may not access the app.
+pub fn denied(frame: Frame<'_>, denied: &Denied<'_>) -> Markup {
     let t = frame.text;
-    page(
-        frame,
-        &html! {
-            p { (t.two_cookies_sent) }
-            p {
-                (t.clear_cookies_and.0) a href=(format!("{own}/")) { (t.sign_in_again) } (t.clear_cookies_and.1)
+    let (before, after) = match denied.groups {
+        [_] => (t.open_to_group.0, t.open_to_group.1),
+        _ => (t.open_to_groups.0, t.open_to_groups.1),
+    };
+    let body = html! {
+        p.fact { (t.signed_in_as) strong { (denied.username) } }
+        p.fact {
+            @match denied.app {
+                Some(app) => { (t.no_access_to.0) strong { (app) } (t.no_access_to.1) },
+                None => (t.closed.hint),
             }
-        },
-    )
-}
-
-fn page(frame: Frame<'_>, body: &Markup) -> Markup {
-    let title = frame.text.closed.title;
-    html! {
-        (DOCTYPE)
-        html lang=(frame.text.code) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-            }
-            body {
-                h1 { (title) }
-                (body)
-            }
+            @if !denied.groups.is_empty() { " " (before) strong { (denied.groups.join(", ")) } (after) }
         }
-    }
+        p.aside { @match &frame.look.help { Some(help) => (help), None => (t.ask_administrator) } }
+        p.aside { a href=(denied.way_out) { (t.with_another_account) } }
+    };
+    page(frame, t.closed.title, &body)
+}
+
+/// For a browser that sends two different session cookies.
+pub fn confused(frame: Frame<'_>) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        p.aside { (t.two_cookies_sent) }
+        p.aside {
+            (t.clear_cookies_and.0) a href=(frame.at("/")) { (t.sign_in_again) } (t.clear_cookies_and.1)
+        }
+    };
+    page(frame, t.closed.title, &body)
 }

@@ -11,13 +11,14 @@ pub mod branding;
 pub mod access_tokens;
 pub mod sessions;
 
+use std::fmt;
 use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, Render, html};
 use url::form_urlencoded;
 
 use self::branding::Look;
-use crate::base::base_url::PathPrefix;
+use crate::base::base_url::{PathPrefix, SiteAddress};
 use crate::base::clock::Moment;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
@@ -36,6 +37,8 @@ pub struct Frame<'a> {
     pub text: &'static Text,
     /// Title, logo and stylesheet of this site.
     pub look: &'a Look,
+    /// The origin of the site, for a page on the host of an app; empty on the site itself.
+    pub origin: &'a str,
     /// The path prefix of every address of the site.
     pub prefix: &'a PathPrefix,
     /// What the action before this page has done.
@@ -45,7 +48,19 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The address of a path of the site, for links and forms.
     fn at(&self, path: &'a str) -> impl Render + use<'a> {
-        maud::display(self.prefix.at(path))
+        maud::display(Address { origin: self.origin, path: self.prefix.at(path) })
+    }
+}
+
+/// An address of the site, with its origin on the host of an app.
+struct Address<'a> {
+    origin: &'a str,
+    path: SiteAddress<'a>,
+}
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
     }
 }
 
@@ -424,7 +439,7 @@ mod tests {
     static PREFIX: LazyLock<PathPrefix> = LazyLock::new(PathPrefix::default);
 
     fn frame() -> Frame<'static> {
-        Frame { text: &EN, look: &LOOK, prefix: &PREFIX, notice: None }
+        Frame { text: &EN, look: &LOOK, origin: "", prefix: &PREFIX, notice: None }
     }
 
     #[test]

@@ -440,7 +440,7 @@ fn finds_a_gate_that_is_broken_or_in_the_open() {
         )
     });
     let open: Vec<_> = open.collect();
-    assert_eq!(open.len(), 10);
+    assert_eq!(open.len(), 11);
     finds(Fault::GateInTheOpen, &open.iter().map(String::as_str).collect::<Vec<_>>());
     finds(Fault::NoPage, &["no path leads to a sign-in page"]);
 }

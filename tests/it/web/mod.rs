@@ -4,6 +4,7 @@ mod account;
 mod activity;
 mod clocks;
 mod data;
+mod denied;
 mod envoy;
 mod forward;
 mod guessing;

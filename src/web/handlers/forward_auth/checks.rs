@@ -64,6 +64,8 @@ pub(super) enum Turn {
     Lead(u16),
     /// 401 without an address.
     Refuse,
+    /// No check, but the page for a user whom one has denied access.
+    Explain,
 }
 
 /// Which headers tell the app who the user is.
@@ -82,6 +84,7 @@ const NGINX: Protocol = Protocol {
     tells: Tells::Ours,
     groups: None,
 };
+const NGINX_DENIED: Protocol = Protocol { turn: Turn::Explain, ..NGINX };
 const FORWARD: Protocol =
     Protocol { original: Original::Forwarded, turn: Turn::Lead(302), ..NGINX };
 const TINYAUTH_NGINX: Protocol =
@@ -154,8 +157,9 @@ const fn at(path: &'static str, of: Option<Alias>, check: Protocol) -> Endpoint 
 }
 
 /// All check endpoints: those that the site answers, a proxy does not forward, and `doctor` tries.
-const ENDPOINTS: [Endpoint; 10] = [
+const ENDPOINTS: [Endpoint; 11] = [
     at("/auth/nginx", None, NGINX),
+    at("/auth/denied", None, NGINX_DENIED),
     at("/auth/forward", None, FORWARD),
     at("/api/authz/auth-request", Some(Alias::Authelia), NGINX),
     at("/api/authz/forward-auth", Some(Alias::Authelia), FORWARD),

@@ -8,6 +8,7 @@
 
 mod checks;
 mod client_kind;
+mod denial;
 mod identity;
 
 pub use checks::{Alias, check_paths};
@@ -26,20 +27,20 @@ use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::password_policy;
 use crate::auth::sign_in::{self, Identification};
-use crate::auth::usernames::{self, Username};
+use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::{Error, User, UserId};
+use crate::web::Site;
 use crate::web::call::{Answered, Call};
 use crate::web::http::{Cookie, Note, Request, Response, Wants};
-use crate::web::pages::forbidden;
 use crate::web::redirect::Target;
 use crate::web::refusals::{Refusal, seconds_of};
-use crate::web::{Site, json};
 use checks::{Original, Protocol, Turn};
 use client_kind::{is_navigation, is_plainly_no_browser};
+use denial::{clear_up, deny, is_open_to};
 use identity::let_through;
 
 /// The requester, as found out by a check.
@@ -57,13 +58,6 @@ enum Who {
     /// There are two session cookies. At the sign-in page only one of them may apply, so a redirect there
     /// could lead back here, in an endless loop.
     Confused,
-}
-
-/// Why a signed-in user is denied access.
-enum Denial {
-    ToThem,
-    /// The parameters of the check are not valid, so that every user is denied.
-    ToAll,
 }
 
 /// The response to a check; `None` if the request is not one.
@@ -144,6 +138,9 @@ fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
         let note = Note::of(Event::CheckRefused).with("reason", "not_a_trusted_proxy");
         return Ok(plainly(403, "Forbidden").noting(note));
     }
+    if matches!(check.turn, Turn::Explain) {
+        return denial::explain(call, check);
+    }
     let method = method(check, request);
     if is_preflight(request, method)
         && is_asked(request, "preflight", "allow")
@@ -158,7 +155,7 @@ fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
     };
     Ok(match is_open_to(&user, check, request) {
         Ok(()) => with_cookies(call, let_through(site, check, Some(&user))),
-        Err(why) => deny(call, &user, &why),
+        Err(why) => deny(call, check, &user, &why),
     })
 }
 
@@ -251,7 +248,7 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
             plainly(status, "").with("Location", way())
         }
         (Turn::Tell(header), _) => told(request, 401, "Unauthorized").with(header, way()),
-        (Turn::Lead(_) | Turn::Refuse, _) => told(request, 401, "Unauthorized"),
+        (Turn::Lead(_) | Turn::Refuse | Turn::Explain, _) => told(request, 401, "Unauthorized"),
     };
     let response = match response.status {
         401 => response.with("WWW-Authenticate", challenge(call)),
@@ -293,37 +290,6 @@ fn noting_try(call: &Call<'_>, note: Note, name: Option<&Username>, user: Option
     let Some(name) = name else { return noting_user(note, user.as_ref()) };
     let note = note.with(audit::NAME, audit::name_handle(call.store(), name.canonical()));
     noting_user(note, tried_on(call, name.canonical()).or(user).as_ref())
-}
-
-/// The response for a signed-in user who may not access the app.
-fn deny(call: &Call<'_>, user: &User, why: &Denial) -> Response {
-    let reason = match why {
-        Denial::ToThem => "not_in_group_or_list",
-        // Caddy forwards the client's query if its configuration has no question mark; the log names this
-        // cause.
-        Denial::ToAll if may_be_the_clients(call.request) => "parameters_of_the_client",
-        Denial::ToAll => "unreadable_parameters",
-    };
-    let note = Note::of(Event::CheckDenied).with("uid", user.id.as_str()).with("reason", reason);
-    let response = match call.wants() {
-        Wants::Html => {
-            call.page(403, |frame| forbidden::closed(frame, &user.username, &own(call.site)))
-        }
-        Wants::Json => json::problem(403, |t| t.closed),
-        Wants::Text => plainly(403, "Forbidden"),
-    };
-    response.noting(note)
-}
-
-/// Asks a visitor to delete a session cookie: one was set by another host of the domain, or under earlier
-/// settings.
-fn clear_up(call: &Call<'_>) -> Response {
-    let note = Note::of(Event::CheckRefused).with("reason", "two_session_cookies");
-    let response = match call.wants() {
-        Wants::Html => call.page(403, |frame| forbidden::confused(frame, &own(call.site))),
-        Wants::Json | Wants::Text => json::problem(403, |t| t.two_cookies),
-    };
-    response.noting(note)
 }
 
 /// The base URL of this site; its path prefix alone if the origin is not configured.
@@ -443,34 +409,6 @@ fn has_known_parameters(check: Protocol, request: &Request) -> bool {
     let own = check.groups.unwrap_or("groups");
     let known = ["groups", "users", "basic", "preflight", "cookies", "rd", own];
     request.parameters().names().all(|name| known.contains(&&*name))
-}
-
-/// Whether the parameters of a check let this user through. If they are not valid, no user is let through.
-/// A restriction applies wherever it comes from.
-fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Denial> {
-    if !has_known_parameters(check, request) {
-        return Err(Denial::ToAll);
-    }
-    let asked = request.parameters();
-    let list = |name: &str| -> Result<Option<Vec<String>>, Denial> {
-        if !asked.has(name) {
-            return Ok(None);
-        }
-        let value = asked.field(name).ok_or(Denial::ToAll)?;
-        Ok(Some(value.split(',').map(|it| it.trim().to_owned()).collect()))
-    };
-    for name in ["groups", check.groups.unwrap_or("groups")] {
-        if let Some(groups) = list(name)?
-            && !user.groups.iter().any(|it| groups.iter().any(|asked| asked == it))
-        {
-            return Err(Denial::ToThem);
-        }
-    }
-    let names = list("users")?;
-    let is_listed = names.is_none_or(|names| {
-        names.iter().any(|it| usernames::canonical(it) == user.canonical_username)
-    });
-    if is_listed { Ok(()) } else { Err(Denial::ToThem) }
 }
 
 /// The address of the sign-in page, which leads back to the original URL.

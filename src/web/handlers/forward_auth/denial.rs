@@ -1,0 +1,136 @@
+//! Who may access an app, and what a user is told who may not.
+
+use super::checks::Protocol;
+use super::{has_known_parameters, may_be_the_clients, original, own, plainly, with_next};
+use crate::auth::events::Event;
+use crate::auth::{usernames, users};
+use crate::base::origin::Origin;
+use crate::store::User;
+use crate::web::call::{Answered, Call};
+use crate::web::http::{Cookie, Note, Request, Response, Wants};
+use crate::web::json;
+use crate::web::pages::forbidden::{self, Denied};
+use crate::web::pages::{self, NextStep};
+use crate::web::redirect::Target;
+
+/// Why a signed-in user is denied access.
+pub(super) enum Denial {
+    /// The user is in none of these groups.
+    NotInGroup(Vec<String>),
+    /// The check names users, and not this one.
+    NotListed,
+    /// The parameters of the check are not valid, so that every user is denied.
+    BadParameters,
+}
+
+/// Whether the parameters of a check let this user through. If they are not valid, no user is let through.
+/// A restriction applies wherever it comes from.
+pub(super) fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Denial> {
+    if !has_known_parameters(check, request) {
+        return Err(Denial::BadParameters);
+    }
+    let asked = request.parameters();
+    let list = |name: &str| -> Result<Option<Vec<String>>, Denial> {
+        if !asked.has(name) {
+            return Ok(None);
+        }
+        let value = asked.field(name).ok_or(Denial::BadParameters)?;
+        Ok(Some(value.split(',').map(|it| it.trim().to_owned()).collect()))
+    };
+    for name in ["groups", check.groups.unwrap_or("groups")] {
+        if let Some(groups) = list(name)?
+            && !user.groups.iter().any(|it| groups.iter().any(|asked| asked == it))
+        {
+            return Err(Denial::NotInGroup(groups));
+        }
+    }
+    let names = list("users")?;
+    let is_listed = names.is_none_or(|names| {
+        names.iter().any(|it| usernames::canonical(it) == user.canonical_username)
+    });
+    if is_listed { Ok(()) } else { Err(Denial::NotListed) }
+}
+
+/// The response for a signed-in user who may not access the app.
+pub(super) fn deny(call: &Call<'_>, check: Protocol, user: &User, why: &Denial) -> Response {
+    let reason = match why {
+        Denial::NotInGroup(_) | Denial::NotListed => "not_in_group_or_list",
+        // Caddy forwards the client's query if its configuration has no question mark; the log names this
+        // cause.
+        Denial::BadParameters if may_be_the_clients(call.request) => "parameters_of_the_client",
+        Denial::BadParameters => "unreadable_parameters",
+    };
+    let note = Note::of(Event::CheckDenied).with("uid", user.id.as_str()).with("reason", reason);
+    page(call, check, user, Some(why)).noting(note)
+}
+
+/// Asks a visitor to delete a session cookie: one was set by another host of the domain, or under earlier
+/// settings.
+pub(super) fn clear_up(call: &Call<'_>) -> Response {
+    let note = Note::of(Event::CheckRefused).with("reason", "two_session_cookies");
+    two_cookies(call).noting(note)
+}
+
+/// The page that nginx shows in place of its own when access is denied, as it passes on nothing of what a check
+/// answers. 403, even if the check would let the user through by now. The check was logged, and this is not.
+pub(super) fn explain(call: &Call<'_>, check: Protocol) -> Answered {
+    if call.request.cookie(call.site.cookie.name) == Cookie::Ambiguous {
+        return Ok(two_cookies(call));
+    }
+    Ok(match call.requester()?.resumed {
+        Some(resumed) => {
+            let why = is_open_to(&resumed.user, check, call.request).err();
+            page(call, check, &resumed.user, why.as_ref())
+        }
+        None => match call.wants() {
+            Wants::Html => call.site.page_elsewhere(call.request, 403, |frame| {
+                pages::problem(frame, |t| t.closed, NextStep::SignIn)
+            }),
+            Wants::Json => json::problem(403, |t| t.closed),
+            Wants::Text => plainly(403, "Forbidden"),
+        },
+    })
+}
+
+/// Says who is signed in, what is closed to them, and how to come back as another user. It names the app and the
+/// groups as the settings have them, never as the client has written them.
+fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> Response {
+    let target = original(call.request, check).and_then(|it| call.site.allowed.address(&it));
+    let app = target.as_ref().and_then(|it| app_of(call, it));
+    let groups: Vec<_> = match why {
+        Some(Denial::NotInGroup(groups)) if !may_be_the_clients(call.request) => {
+            let is_group = |it: &&str| users::groups(it).is_some_and(|it| !it.as_str().is_empty());
+            groups.iter().map(String::as_str).filter(is_group).collect()
+        }
+        _ => Vec::new(),
+    };
+    match call.wants() {
+        Wants::Html => {
+            let way_out = with_next(format!("{}/logout", own(call.site)), target.as_ref());
+            let denied = Denied {
+                username: &user.username,
+                app: app.as_deref(),
+                groups: &groups,
+                way_out: &way_out,
+            };
+            let draw = |frame: pages::Frame<'_>| forbidden::denied(frame, &denied);
+            call.site.page_elsewhere(call.request, 403, draw)
+        }
+        Wants::Json => json::problem(403, |t| t.closed),
+        Wants::Text => plainly(403, "Forbidden"),
+    }
+}
+
+/// The host of an app, with its port if it has an unusual one.
+fn app_of(call: &Call<'_>, target: &Target) -> Option<String> {
+    let own = call.site.allowed.own.as_ref().map(Origin::to_string);
+    let origin = target.other_origin().map(str::to_owned).or(own)?;
+    origin.split_once("://").map(|(_, host)| host.to_owned())
+}
+
+fn two_cookies(call: &Call<'_>) -> Response {
+    match call.wants() {
+        Wants::Html => call.site.page_elsewhere(call.request, 403, forbidden::confused),
+        Wants::Json | Wants::Text => json::problem(403, |t| t.two_cookies),
+    }
+}
