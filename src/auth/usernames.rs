@@ -22,12 +22,12 @@ pub struct Username {
 }
 
 impl Username {
-    /// A name for a new account: 4 to 31 UTF-16 units of visible characters, without white space at either
-    /// end. `None` if `typed` is not such a name.
+    /// A name for a new account: 4 to 31 UTF-16 units of visible characters, after white space at either end is
+    /// dropped, which keyboards of phones add. `None` if `typed` is not such a name.
     pub fn for_sign_up(typed: &str) -> Option<Self> {
+        let typed = typed.trim();
         let long_enough = typed.encode_utf16().count() >= UNITS_MIN;
-        let stands_free = typed.trim() == typed && stands_by_itself(typed);
-        let acceptable = long_enough && stands_free && typed.chars().all(is_visible);
+        let acceptable = long_enough && stands_by_itself(typed) && typed.chars().all(is_visible);
         if acceptable { Self::for_sign_in(typed) } else { None }
     }
 
@@ -40,6 +40,18 @@ impl Username {
         (1..=UNITS_MAX)
             .contains(&units)
             .then(|| Self { typed: typed.to_owned(), canonical: canonical(typed) })
+    }
+
+    /// A name with which an account is looked up: as [`Username::for_sign_in`] takes it, and one that is too long
+    /// only because of white space at either end. Which account is meant, [`crate::auth::users::meant`] says.
+    pub fn for_look_up(typed: &str) -> Option<Self> {
+        Self::for_sign_in(typed).or_else(|| Self::for_sign_in(typed.trim()))
+    }
+
+    /// The name without white space at either end. `None` if it has none there, or is nothing else.
+    pub fn trimmed(&self) -> Option<Self> {
+        let trimmed = self.typed.trim();
+        if trimmed.len() < self.typed.len() { Self::for_sign_in(trimmed) } else { None }
     }
 
     /// The name as it was typed: what pages show.
@@ -157,13 +169,43 @@ mod tests {
     }
 
     #[test]
+    fn drops_white_space_around_a_new_name() {
+        for typed in [" abcd", "abcd ", "\tabcd\t", "\u{3000}abcd\u{a0}"] {
+            assert_eq!(Username::for_sign_up(typed).unwrap().typed(), "abcd", "{typed:?}");
+        }
+        assert!(is_name(&format!(" {} ", "a".repeat(31))) && !is_name("abc "));
+        assert_eq!(Username::for_sign_up("two words ").unwrap().typed(), "two words");
+    }
+
+    #[test]
+    fn looks_up_a_name_as_typed_and_then_without_white_space_around_it() {
+        let long = "a".repeat(31);
+        for (typed, exact, trimmed) in [
+            ("anna", Some("anna"), None),
+            ("anna ", Some("anna "), Some("anna")),
+            ("\u{3000}anna\u{a0}", Some("\u{3000}anna\u{a0}"), Some("anna")),
+            ("an na", Some("an na"), None),
+            ("  ", Some("  "), None),
+            ("", None, None),
+            (&*format!("{long} "), Some(&*long), None),
+            (&*format!("{long}a "), None, None),
+            (&*" ".repeat(32), None, None),
+        ] {
+            let name = Username::for_look_up(typed);
+            assert_eq!(name.as_ref().map(Username::typed), exact, "{typed:?}");
+            let found = name.and_then(|it| it.trimmed());
+            assert_eq!(found.as_ref().map(Username::typed), trimmed, "{typed:?}");
+        }
+    }
+
+    #[test]
     fn refuses_names_that_hide_something() {
         for (what, name) in [
             ("NUL", "abc\0d"),
             ("line break", "abc\r\nd"),
             ("tab", "abc\td"),
             ("delete", "abcd\u{7f}"),
-            ("C1 control", "abcd\u{85}"),
+            ("C1 control", "abc\u{85}d"),
             ("zero-width space", "abc\u{200b}d"),
             ("zero-width joiner", "abc\u{200d}d"),
             ("byte order mark", "\u{feff}abcd"),
@@ -179,9 +221,6 @@ mod tests {
             ("private use", "abc\u{e000}d"),
             ("not a character", "abc\u{ffff}d"),
             ("unassigned", "abc\u{0378}d"),
-            ("leading space", " abcd"),
-            ("trailing space", "abcd "),
-            ("ideographic space outside", "\u{3000}abcd"),
             ("nothing but spaces", "    "),
             ("blank Braille pattern", "abcd\u{2800}"),
             ("object replacement", "abcd\u{fffc}"),

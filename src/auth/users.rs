@@ -70,6 +70,24 @@ pub fn by_any_name(store: &dyn Store, username: &Username) -> Result<Option<User
     Ok(owner.map(|(user, _)| user))
 }
 
+/// The name that is meant at sign-in: as it is typed if an account signs in with it, and otherwise without white
+/// space at either end, which keyboards of phones add. One look-up, whatever it finds, and none without such white
+/// space.
+pub fn meant(store: &dyn Store, typed: Username) -> Result<Username> {
+    let Some(trimmed) = typed.trimmed() else { return Ok(typed) };
+    let is_known = store.user_of_key(&KeyId::username(typed.canonical()))?.is_some();
+    Ok(if is_known { typed } else { trimmed })
+}
+
+/// The user whom a typed name means: the one of [`by_any_name`], or else of the name without white space at either
+/// end.
+pub fn by_typed_name(store: &dyn Store, typed: &Username) -> Result<Option<User>> {
+    match (by_any_name(store, typed)?, typed.trimmed()) {
+        (None, Some(trimmed)) => by_any_name(store, &trimmed),
+        (found, _) => Ok(found),
+    }
+}
+
 /// Renames a user. They sign in with the new name from now on, whatever they signed in with before, and
 /// their reset links become invalid. The old name rests for all other users. [`UserRenamed::NameTaken`] if
 /// another user has the new name or signs in with it, [`UserRenamed::NameReserved`] if it rests for another

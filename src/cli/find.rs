@@ -21,12 +21,13 @@ pub(super) fn find(store: &dyn Store, text: &str) -> Result<User, String> {
     look_up(store, text)?.ok_or_else(none)
 }
 
-/// The user with this name, in any spelling, or else with this id. A text that is the name of one user and the id
-/// of another is refused: users choose their names, and the command may be meant for the other user.
+/// The user with this name, in any spelling, or else without white space at either end, or else with this id. A
+/// text that is the name of one user and the id of another is refused: users choose their names, and the command
+/// may be meant for the other user.
 pub(super) fn look_up(store: &dyn Store, text: &str) -> Result<Option<User>, String> {
     let fault = |err: crate::store::Error| err.to_string();
-    let by_name = match Username::for_sign_in(text) {
-        Some(name) => users::by_any_name(store, &name).map_err(fault)?,
+    let by_name = match Username::for_look_up(text) {
+        Some(name) => users::by_typed_name(store, &name).map_err(fault)?,
         None => None,
     };
     let by_id = users::get(store, &UserId::new(text.to_owned())).map_err(fault)?;
@@ -51,10 +52,14 @@ pub(super) fn ids_on_record(store: &dyn Store, text: &str) -> Result<Vec<String>
     if audit::knows(store, text).map_err(fault)? {
         return Ok(vec![text.to_owned()]);
     }
-    let ids = match Username::for_sign_in(text) {
-        Some(name) => audit::former_users(store, &name).map_err(fault)?,
-        None => Vec::new(),
-    };
+    let name = Username::for_look_up(text);
+    let trimmed = name.as_ref().and_then(Username::trimmed);
+    let mut ids = Vec::new();
+    for name in [name, trimmed].into_iter().flatten() {
+        if ids.is_empty() {
+            ids = audit::former_users(store, &name).map_err(fault)?;
+        }
+    }
     if ids.is_empty() {
         let text = printable(text);
         return Err(format!("there is no user {text}, and no record about one of that name or id"));

@@ -38,7 +38,7 @@ pub enum KeyAction {
         #[command(flatten)]
         user: UserArg,
         /// The provider, a colon, and the ID there; for a sign-in name, username: and the name, of 4 to 31
-        /// visible characters, with no space at either end.
+        /// visible characters. White space at either end is dropped.
         #[arg(value_name = "PROVIDER:ID")]
         key: String,
     },
@@ -80,8 +80,7 @@ const BYTES_MAX: usize = 255;
 fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<ChangeReport, String> {
     let id = read(text)?;
     let written = if let Some(name) = id.sign_in_name() {
-        let name = Username::for_sign_up(name)
-            .ok_or("a name has 4 to 31 visible characters, with no space at either end")?;
+        let name = Username::for_sign_up(name).ok_or("a name has 4 to 31 visible characters")?;
         keys::add_sign_in_name(store, &user.id, &name, now)
     } else {
         let hasher = Hasher::new(1, Cost::OWASP);
@@ -179,12 +178,14 @@ fn kind(key: &Key) -> Option<&'static str> {
     key.hashed_password.as_ref().map(PasswordHash::kind)
 }
 
-/// The key of this user that has this id, a name in any spelling.
+/// The key of this user that has this id; a name in any spelling, or else without white space at either end.
 fn one_of(store: &dyn Store, user: &User, id: &KeyId) -> Result<Option<Key>, String> {
-    let name = id.sign_in_name().and_then(Username::for_sign_in);
-    let canonical = name.map(|it| KeyId::username(it.canonical()));
+    let name = id.sign_in_name().and_then(Username::for_look_up);
+    let trimmed = name.as_ref().and_then(Username::trimmed);
+    let named = [name, trimmed].into_iter().flatten().map(|it| KeyId::username(it.canonical()));
     let all = of(store, user)?;
-    Ok(all.into_iter().find(|it| it.id == *id || Some(&it.id) == canonical.as_ref()))
+    let found = |id: &KeyId| all.iter().find(|it| it.id == *id).cloned();
+    Ok(std::iter::once(id.clone()).chain(named).find_map(|id| found(&id)))
 }
 
 fn read(text: &str) -> Result<KeyId, String> {

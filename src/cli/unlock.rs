@@ -35,8 +35,9 @@ pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeR
         .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
     if let Some(user) = user {
         unlock_user(store, &user, now)?;
-    } else if let Some(name) = Username::for_sign_in(typed) {
-        throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
+    } else if let Some(name) = Username::for_look_up(typed) {
+        throttle::forget(store, name.trimmed().unwrap_or(name).canonical())
+            .map_err(|err| err.to_string())?;
     }
     for client in clients {
         throttle::forget_address(store, client).map_err(|err| err.to_string())?;
@@ -59,9 +60,11 @@ fn unlock_user(store: &dyn Store, user: &User, now: Moment) -> Result<ChangeRepo
 
 /// The name is not put on record as it is: it may be a password in the wrong place.
 fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
-    let name = Username::for_sign_in(typed).ok_or(
+    let name = Username::for_look_up(typed).ok_or(
         "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
     )?;
+    // Attempts are counted without white space at either end, as no account has the name.
+    let name = name.trimmed().unwrap_or(name);
     throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
     let handle = audit::name_handle(store, name.canonical());
     record_of(store, Event::UserUnlock, &[(audit::NAME, &handle)], now)?;

@@ -20,7 +20,7 @@ repeat() { printf "%$1s" '' | tr ' ' "$2"; }
 came=$(post /signup "username=$name" "password=$password")
 check 'an account is made' ' 302' "$came"
 
-for wrong in abc "$(repeat 32 a)" '    ' ' abcd' 'abcd '; do
+for wrong in abc "$(repeat 32 a)" '    ' 'abc '; do
     came=$(post /signup "username=$wrong" "password=$password")
     check "no account for the name '$wrong'" 'Invalid username 400' "$came"
 done

@@ -182,13 +182,16 @@ pub(super) fn delete(
 /// Lets a name that rests be taken again.
 pub(super) fn free(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
     let fault = |err: store::Error| err.to_string();
-    if let Some(name) = Username::for_sign_in(typed)
-        && names::free(store, &name).map_err(fault)?
-    {
-        let handle = audit::name_handle(store, name.canonical());
-        record_of(store, Event::UserFree, &[(audit::NAME, &handle)], now)?;
-        let report = ChangeReport::new(format!("the name {typed} can be taken again"));
-        return Ok(report.with("username", typed));
+    let name = Username::for_look_up(typed);
+    let trimmed = name.as_ref().and_then(Username::trimmed);
+    for name in [name, trimmed].into_iter().flatten() {
+        if names::free(store, &name).map_err(fault)? {
+            let handle = audit::name_handle(store, name.canonical());
+            record_of(store, Event::UserFree, &[(audit::NAME, &handle)], now)?;
+            let typed = name.typed();
+            let report = ChangeReport::new(format!("the name {typed} can be taken again"));
+            return Ok(report.with("username", typed));
+        }
     }
     let is_id = audit::knows(store, typed).map_err(fault)?;
     let hint = if is_id { ": write the name; of a deleted user only its hash is kept" } else { "" };
@@ -252,9 +255,7 @@ pub(in crate::cli) fn gone(user: &User) -> String {
 
 fn username(typed: &str) -> Result<Username, String> {
     let name = Username::for_sign_up(typed);
-    name.ok_or_else(|| {
-        "a name has 4 to 31 visible characters, with no space at either end".to_owned()
-    })
+    name.ok_or_else(|| "a name has 4 to 31 visible characters".to_owned())
 }
 
 fn taken(typed: &str) -> String {

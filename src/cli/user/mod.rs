@@ -50,7 +50,7 @@ pub enum UserAction {
     /// standard input as one line.
     #[command(after_help = "Example:\n  vestibule user add anna --groups staff < password")]
     Add {
-        /// The username, of 4 to 31 visible characters, with no space at either end.
+        /// The username, of 4 to 31 visible characters. White space at either end is dropped.
         name: String,
         /// Create it without a password.
         #[arg(long)]
@@ -87,7 +87,7 @@ pub enum UserAction {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// The new username, of 4 to 31 visible characters, with no space at either end.
+        /// The new username, of 4 to 31 visible characters. White space at either end is dropped.
         new_name: String,
         /// How long the old name rests.
         #[command(flatten)]

@@ -59,11 +59,11 @@ pub(in crate::web) fn sign_in(call: &Call<'_>) -> Answered {
 }
 
 pub(in crate::web) fn sign_up_hashes(call: &Call<'_>) -> bool {
-    may_be_invited(call) && read(SignForm::SignUp, call).is_ok()
+    may_be_invited(call) && read(SignForm::SignUp, call, name(SignForm::SignUp, call)).is_ok()
 }
 
 pub(in crate::web) fn sign_in_hashes(call: &Call<'_>) -> bool {
-    read(SignForm::SignIn, call).is_ok()
+    read(SignForm::SignIn, call, name(SignForm::SignIn, call)).is_ok()
 }
 
 /// Shows the button that ends the session, since a link must not end it. A visitor who is not signed in is sent to
@@ -83,7 +83,7 @@ pub(in crate::web) fn show_sign_out(call: &Call<'_>) -> Answered {
         }
         None => lead_on(call, next.as_ref(), "/login"),
     };
-    Ok(call.with_cookie(response, &requester))
+    Ok(call.with_cookie(call.noting_refused_next(response), &requester))
 }
 
 pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
@@ -91,7 +91,7 @@ pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
     let data = || json!({ "signed_in": false });
     let response = done(call, data, call.next().as_ref(), "/login");
     let response = call.telling(call.forget(response), Notice::SignedOut);
-    let response = response.noting(call.note(Event::Logout));
+    let response = call.noting_refused_next(response.noting(call.note(Event::Logout)));
     Ok(match call.requester.credential {
         Credential::LegacyCookie(_) => call.without_legacy_cookie(response),
         _ => response,
@@ -168,7 +168,8 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
         Ok(invite) => invite,
         Err(refusal) => return Ok(not_invited(call, &refusal)),
     };
-    let submitted = match read(form, call) {
+    let name = meant(form, call)?;
+    let submitted = match read(form, call, name.clone()) {
         Ok((name, password)) => try_credentials(form, call, &name, &password, &caller)?,
         Err(refusal) => Submitted::Refused(refusal),
     };
@@ -177,7 +178,7 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
         Submitted::Refused(refusal) => refusal,
     };
     let again = match form {
-        SignForm::SignUp if refusal.may_be_second_click() => submit_again(call)?,
+        SignForm::SignUp if refusal.may_be_second_click() => submit_again(call, name.clone())?,
         SignForm::SignUp | SignForm::SignIn => None,
     };
     let response = match again {
@@ -186,9 +187,10 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
         }
         // The response is that of the first refusal; the log says that a password was tried.
         Some(Submitted::Refused(tried)) => {
-            refuse(form, call, &refusal)?.noting(note_of_refusal(SignForm::SignIn, call, &tried))
+            let note = note_of_refusal(SignForm::SignIn, call, name.as_ref(), &tried);
+            refuse(form, call, name.as_ref(), &refusal)?.noting(note)
         }
-        None => refuse(form, call, &refusal)?,
+        None => refuse(form, call, name.as_ref(), &refusal)?,
     };
     Ok(call.with_cookie(response, &requester))
 }
@@ -198,8 +200,8 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
 /// ordinary sign-in with the password in the form, to an account that is seconds old. Scripts do not send
 /// the field `by_page`, and get the ordinary response. `None`: this is not such a case.
 // LIMIT: an invitation for one account is used up by the first click, so the second fails.
-fn submit_again(call: &Call<'_>) -> Result<Option<Submitted>, Error> {
-    let Ok((name, password)) = read(SignForm::SignUp, call) else { return Ok(None) };
+fn submit_again(call: &Call<'_>, name: Option<Username>) -> Result<Option<Submitted>, Error> {
+    let Ok((name, password)) = read(SignForm::SignUp, call, name) else { return Ok(None) };
     let user = users::by_name(call.store(), &name)?;
     let is_new = user.is_some_and(|user| call.now <= user.created_at.after(REPEATED));
     if call.field("by_page").is_none() || !is_new {
@@ -237,12 +239,29 @@ fn may_be_invited(call: &Call<'_>) -> bool {
     }
 }
 
-/// The name and the password in a form, if they are well-formed.
-fn read(form: SignForm, call: &Call<'_>) -> Result<(Username, Password), Refusal> {
-    let name = call.field("username").and_then(|typed| match form {
+/// The name in a form, if it is well-formed.
+fn name(form: SignForm, call: &Call<'_>) -> Option<Username> {
+    let typed = call.field("username")?;
+    match form {
         SignForm::SignUp => Username::for_sign_up(&typed),
-        SignForm::SignIn => Username::for_sign_in(&typed),
-    });
+        SignForm::SignIn => Username::for_look_up(&typed),
+    }
+}
+
+/// The name in a form; at sign-in the one that is meant by it.
+fn meant(form: SignForm, call: &Call<'_>) -> Result<Option<Username>, Error> {
+    match (form, name(form, call)) {
+        (SignForm::SignIn, Some(name)) => users::meant(call.store(), name).map(Some),
+        (_, name) => Ok(name),
+    }
+}
+
+/// The name and the password of a form, if they are well-formed.
+fn read(
+    form: SignForm,
+    call: &Call<'_>,
+    name: Option<Username>,
+) -> Result<(Username, Password), Refusal> {
     let name = name.ok_or(Refusal::InvalidUsername(form))?;
     let typed = call.field("password");
     let password = typed.and_then(|typed| password_policy::read(&typed));
@@ -344,7 +363,7 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
 }
 
 /// Shows a person the form again, with what they typed; a script gets the message alone.
-fn refuse(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Answered {
+fn refuse(form: SignForm, call: &Call<'_>, name: Option<&Username>, refusal: &Refusal) -> Answered {
     let response = refusal.response(call, |status, alert| {
         let (next, invite) = (call.next(), call.field("invite"));
         let username = call.field("username").unwrap_or_default();
@@ -362,17 +381,23 @@ fn refuse(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Answered {
         };
         Ok(leading_to(page(form, call, status, &filled, remember), next.as_ref()))
     })?;
-    Ok(response.noting(note_of_refusal(form, call, refusal)))
+    Ok(response.noting(note_of_refusal(form, call, name, refusal)))
 }
 
-/// The log's event for a form that is refused.
-fn note_of_refusal(form: SignForm, call: &Call<'_>, refusal: &Refusal) -> Note {
+/// The log's event for a form with this name that is refused.
+fn note_of_refusal(
+    form: SignForm,
+    call: &Call<'_>,
+    name: Option<&Username>,
+    refusal: &Refusal,
+) -> Note {
     let event = match form {
         SignForm::SignUp => Event::SignupFail,
         SignForm::SignIn => Event::LoginFail,
     };
     let username = call.field("username").unwrap_or_default();
-    let canonical = Username::for_sign_in(&username).map(|it| it.canonical().to_owned());
+    let name = name.cloned().or_else(|| Username::for_look_up(&username));
+    let canonical = name.map(|it| it.canonical().to_owned());
     let name = canonical.as_deref().unwrap_or(&username);
     let note = Note::of(refusal.event(event))
         .with("reason", refusal.reason())

@@ -127,10 +127,7 @@ pub static DE: Text = Text {
     ago: Template("vor ", ""),
     just_now: "gerade eben",
 
-    bad_username: told(
-        "Ungültiger Benutzername",
-        "4 bis 31 sichtbare Zeichen, ohne Leerzeichen am Anfang oder Ende.",
-    ),
+    bad_username: told("Ungültiger Benutzername", "4 bis 31 sichtbare Zeichen."),
     bad_username_at_sign_in: told("Ungültiger Benutzername", "Namen haben 1 bis 31 Zeichen."),
     name_taken: told("Benutzername schon vergeben", "Bitte einen anderen wählen."),
     bad_password: told("Ungültiges Passwort", "Passwörter haben 1 bis 255 Zeichen."),

@@ -127,10 +127,7 @@ pub static EN: Text = Text {
     ago: Template("", " ago"),
     just_now: "just now",
 
-    bad_username: told(
-        "Invalid username",
-        "4 to 31 visible characters, with no space at either end.",
-    ),
+    bad_username: told("Invalid username", "4 to 31 visible characters."),
     bad_username_at_sign_in: told("Invalid username", "Usernames have 1 to 31 characters."),
     name_taken: told("Username already taken", "Please choose another."),
     bad_password: told("Invalid password", "Passwords have 1 to 255 characters."),

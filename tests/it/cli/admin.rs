@@ -57,6 +57,26 @@ fn puts_a_user_in_groups_while_the_server_runs() {
 }
 
 #[test]
+fn finds_a_user_whose_name_is_typed_with_space_around_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = |name| run(folder.path(), &["user", "add", name], "three unrelated words\n");
+    assert!(said(&add(" anna ")).starts_with("anna is added"));
+    said(&user(folder.path(), &["groups", "anna ", "staff"]));
+    assert!(said(&user(folder.path(), &["show", " Anna"])).contains("staff"));
+    said(&user(folder.path(), &["unlock", "anna "]));
+    said(&run(folder.path(), &["session", "list", "anna "], ""));
+    said(&user(folder.path(), &["key", "add", "anna", "username:anna.b "]));
+    said(&user(folder.path(), &["key", "remove", "anna", "username: anna.b"]));
+    said(&user(folder.path(), &["rename", "anna ", " berta "]));
+    assert!(said(&user(folder.path(), &["show", "berta"])).contains("berta"));
+    said(&user(folder.path(), &["delete", "berta ", "--yes"]));
+    assert!(said(&run(folder.path(), &["audit", "--user", " berta "], "")).contains("user_delete"));
+    assert!(said(&user(folder.path(), &["free", "berta "])).contains("berta"));
+    assert!(refusal(&user(folder.path(), &["show", "nobody "])).contains("nobody"));
+    assert_eq!(user(folder.path(), &["show", "   "]).status.code(), Some(1));
+}
+
+#[test]
 fn shuts_somebody_out_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1"]);

@@ -14,6 +14,7 @@ mod names;
 mod next;
 mod notices;
 mod openapi;
+mod padded_names;
 mod prefix;
 mod reset;
 mod session;

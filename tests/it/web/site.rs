@@ -319,7 +319,7 @@ fn says_that_a_name_is_taken_in_every_spelling() {
 #[test]
 fn refuses_names_that_hide_something_and_keeps_odd_ones_that_do_not() {
     let mut visit = Visit::new();
-    for name in ["ann\0x", "ann\r\nx", " annax", "annax ", "ann\u{202e}x", "    "] {
+    for name in ["ann\0x", "ann\r\nx", "ann\u{202e}x", "    "] {
         let answer = visit.post("/signup", &field("username", name));
         assert_eq!(plain(&answer), (400, "Invalid username"), "{name:?}");
     }
@@ -882,13 +882,16 @@ fn sends_the_same_defences_with_every_answer() {
                        microphone=(), payment=(), usb=()";
     for answer in answers_of_every_kind(&mut Visit::new()) {
         let status = answer.status;
+        // Pages on the hosts of apps have the style of this site.
+        let is_style = answer.value("Content-Type").unwrap().starts_with("text/css");
+        let resource_policy = if is_style { "same-site" } else { "same-origin" };
         for (name, value) in [
             ("Content-Security-Policy", csp),
             ("X-Content-Type-Options", "nosniff"),
             ("X-Frame-Options", "DENY"),
             ("Referrer-Policy", "same-origin"),
             ("Cross-Origin-Opener-Policy", "same-origin"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
+            ("Cross-Origin-Resource-Policy", resource_policy),
             ("Permissions-Policy", permissions),
             ("Server", "vestibule"),
         ] {

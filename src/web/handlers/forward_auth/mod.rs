@@ -84,7 +84,8 @@ pub(in crate::web) fn lead_to_sign_in(call: &Call<'_>) -> Answered {
 /// the sign-out button.
 pub(in crate::web) fn lead_to_sign_out(call: &Call<'_>) -> Answered {
     let address = call.site.settings.prefix.at("/logout").to_string();
-    Ok(Response::redirect(with_next(address, call.next().as_ref())))
+    let way = with_next(address, call.next().as_ref());
+    Ok(call.noting_refused_next(Response::redirect(way)))
 }
 
 /// The response to a request that is not processed: if it is a check, with a status that the proxy
@@ -107,7 +108,7 @@ pub(in crate::web) fn hashes(site: &Site, request: &Request, now: Moment) -> boo
         && may_check(site, request)
         && basic(request)
             .and_then(|(name, typed)| {
-                Some((Username::for_sign_in(&name)?, password_policy::read(&typed)?, typed))
+                Some((Username::for_look_up(&name)?, password_policy::read(&typed)?, typed))
             })
             .is_some_and(|(name, password, typed)| {
                 access_tokens::read(&typed).is_none() && !site.memory.has(&name, &password, now)
@@ -184,7 +185,8 @@ fn who(call: &Call<'_>) -> Result<Who, Error> {
         return by_access_token(call, &token, None);
     }
     let Some((name, typed)) = basic(request) else { return Ok(Who::Stranger) };
-    let name = Username::for_sign_in(&name);
+    let name = Username::for_look_up(&name);
+    let name = name.map(|it| users::meant(call.store(), it)).transpose()?;
     let (Some(name), Some(password)) = (name.clone(), password_policy::read(&typed)) else {
         return Ok(Who::Refused { reason: "bad_credentials", name, user: None });
     };
@@ -197,7 +199,7 @@ fn who(call: &Call<'_>) -> Result<Who, Error> {
 /// With a name, the token's owner must have that username or sign-in name.
 fn by_access_token(call: &Call<'_>, token: &Token, name: Option<Username>) -> Result<Who, Error> {
     let found = access_tokens::recognise(call.store(), token, call.now)?;
-    let named = name.as_ref().map(|it| users::by_any_name(call.store(), it)).transpose()?;
+    let named = name.as_ref().map(|it| users::by_typed_name(call.store(), it)).transpose()?;
     let is_theirs = |user: &User| match &named {
         None => true,
         Some(named) => named.as_ref().is_some_and(|it| it.id == user.id),
