@@ -16,13 +16,24 @@ def who_is_there(request):
     return answer.json().get("user")
 
 
-def home(request):
-    user = who_is_there(request)
+def asking(view):
+    """Hands a view who is signed in; 503 if the sign-in does not answer."""
+    def answer(request):
+        try:
+            user = who_is_there(request)
+        except requests.RequestException:
+            return HttpResponse("The sign-in is out of order", status=503, headers={"Retry-After": "1"})
+        return view(request, user)
+    return answer
+
+
+@asking
+def home(request, user):
     return HttpResponse(f"Hello {user['username']}" if user else "Hello stranger", content_type="text/plain")
 
 
-def me(request):
-    user = who_is_there(request)
+@asking
+def me(request, user):
     return JsonResponse({"name": user["username"]}) if user else JsonResponse({"error": "not signed in"}, status=401)
 
 

@@ -9,8 +9,9 @@ const app = express();
 
 // Sets req.user: who is signed in, or null.
 async function whoIsThere(req, res, next) {
-  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: req.headers.cookie ?? "" } }).catch(() => ({}));
-  if (!answer.ok && answer.status !== 401) return res.sendStatus(503); // the sign-in is out of order
+  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: req.headers.cookie ?? "" } }).catch(() => null);
+  if (!answer?.ok && answer?.status !== 401)
+    return res.status(503).set("Retry-After", "1").send("The sign-in is out of order");
   for (const cookie of answer.headers.getSetCookie()) res.append("Set-Cookie", cookie);
   req.user = answer.ok ? (await answer.json()).user : null;
   next();

@@ -22,6 +22,11 @@ async def who_is_there(request: Request, response: Response):
     return answer.json().get("user")
 
 
+@app.exception_handler(httpx.HTTPError)
+async def out_of_order(request: Request, error: httpx.HTTPError):
+    return PlainTextResponse("The sign-in is out of order", 503, {"Retry-After": "1"})
+
+
 User = Annotated[dict | None, Depends(who_is_there)]
 
 

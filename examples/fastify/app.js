@@ -5,8 +5,11 @@ const app = Fastify();
 
 // Who is signed in, or null.
 async function whoIsThere(request, reply) {
-  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: request.headers.cookie ?? "" } });
-  if (!answer.ok && answer.status !== 401) throw new Error(`the sign-in answered ${answer.status}`);
+  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: request.headers.cookie ?? "" } }).catch(() => null);
+  if (!answer?.ok && answer?.status !== 401) {
+    reply.header("Retry-After", "1");
+    throw Object.assign(new Error("The sign-in is out of order"), { statusCode: 503 });
+  }
   reply.header("Set-Cookie", answer.headers.getSetCookie());
   return answer.ok ? (await answer.json()).user : null;
 }

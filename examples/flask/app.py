@@ -19,7 +19,7 @@ def who_is_there():
 
 @app.errorhandler(requests.RequestException)
 def out_of_order(_):
-    return "The sign-in is out of order", 503
+    return "The sign-in is out of order", 503, {"Retry-After": "1"}
 
 
 @app.after_request

@@ -47,7 +47,8 @@ func asking(page func(http.ResponseWriter, *user)) http.HandlerFunc {
 		user, err := whoIsThere(w, r)
 		if err != nil {
 			log.Print(err)
-			http.Error(w, "Service unavailable", 503)
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "The sign-in is out of order", 503)
 			return
 		}
 		page(w, user)

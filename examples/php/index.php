@@ -1,16 +1,18 @@
 <?php
 // For `php -S 127.0.0.1:3000 index.php`, or behind a proxy that speaks FastCGI or HTTP.
 
-/** Who is signed in, or null. */
+/** Who is signed in, or null. It answers 503 and ends the request if the sign-in does not answer. */
 function who_is_there(): ?array
 {
     $auth = getenv('AUTH') ?: 'http://127.0.0.1:8080'; // vestibule, as this app reaches it
     $header = 'Cookie: ' . str_replace(["\r", "\n"], '', $_SERVER['HTTP_COOKIE'] ?? '');
     $options = ['http' => ['header' => $header, 'ignore_errors' => true, 'timeout' => 5]];
-    $body = file_get_contents("$auth/session", false, stream_context_create($options));
-    $status = (int) explode(' ', $http_response_header[0] ?? '')[1];
+    $body = @file_get_contents("$auth/session", false, stream_context_create($options));
+    $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
     if ($status !== 200 && $status !== 401) {
-        throw new RuntimeException("the sign-in answered $status");
+        http_response_code(503);
+        header('Retry-After: 1');
+        exit('The sign-in is out of order');
     }
     foreach ($http_response_header as $line) {
         if (stripos($line, 'Set-Cookie:') === 0) {

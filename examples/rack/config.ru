@@ -3,11 +3,15 @@ require "net/http"
 
 AUTH = URI(ENV.fetch("AUTH", "http://127.0.0.1:8080") + "/session") # vestibule, as this app reaches it
 
+class OutOfOrder < StandardError; end
+
 # Who is signed in, or nil, with the cookies to pass on.
 def who_is_there(env)
   answer = Net::HTTP.get_response(AUTH, { "Cookie" => env.fetch("HTTP_COOKIE", "") })
-  raise "the sign-in answered #{answer.code}" unless %w[200 401].include?(answer.code)
+  raise OutOfOrder unless %w[200 401].include?(answer.code)
   [JSON.parse(answer.body)["user"], answer.get_fields("set-cookie") || []]
+rescue SystemCallError, IOError, Timeout::Error
+  raise OutOfOrder
 end
 
 def text(status, body, cookies = [], type: "text/plain")
@@ -31,4 +35,6 @@ run(lambda do |env|
     is_admin ? text(200, "Hello administrator #{URI.decode_www_form_component(env["HTTP_REMOTE_NAME"])}") : text(403, "Forbidden")
   else text(404, "Not found")
   end
+rescue OutOfOrder
+  [503, { "content-type" => "text/plain", "retry-after" => "1" }, ["The sign-in is out of order"]]
 end)

@@ -18,6 +18,14 @@ web() {
 known() { page --cookie "$folder/jar" --cookie-jar "$folder/jar" "$@"; }
 post() { known --header "Origin: $host" "$@"; }
 
+if [ "${DOWN:-no}" = yes ]; then
+    for path in / /api/me; do
+        check "while the sign-in is down, $path says to come back" '503 1' \
+            "$(known "$host$path" --output /dev/null --write-out '%{http_code} %header{retry-after}')"
+    done
+    exit 0
+fi
+
 # The app may still be starting.
 tries=0
 until [ "$(status page "$host/")" != 502 ]; do

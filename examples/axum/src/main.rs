@@ -6,33 +6,38 @@ use axum::{Router, routing::get};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+type OutOfOrder = (StatusCode, [(&'static str, &'static str); 1], &'static str);
+
+const OUT_OF_ORDER: OutOfOrder =
+    (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], "The sign-in is out of order");
+
 /// Who is signed in, or `None`, with the cookies to pass on; an error if the sign-in does not answer.
-async fn who_is_there(headers: &HeaderMap) -> Result<(Option<Value>, HeaderMap), StatusCode> {
+async fn who_is_there(headers: &HeaderMap) -> Result<(Option<Value>, HeaderMap), OutOfOrder> {
     let auth = std::env::var("AUTH").unwrap_or("http://127.0.0.1:8080".to_owned());
     let mut request = reqwest::Client::new().get(format!("{auth}/session"));
     if let Some(cookie) = headers.get(COOKIE) {
         request = request.header(COOKIE, cookie);
     }
-    let answer = request.send().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let answer = request.send().await.map_err(|_| OUT_OF_ORDER)?;
     let cookies = answer.headers().get_all("set-cookie").iter().map(|it| ("set-cookie".parse().unwrap(), it.clone()));
     let cookies = cookies.collect();
     match answer.status().as_u16() {
         200 => {
-            let data: Value = answer.json().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+            let data: Value = answer.json().await.map_err(|_| OUT_OF_ORDER)?;
             Ok((Some(data["user"].clone()), cookies))
         }
         401 => Ok((None, cookies)),
-        _ => Err(StatusCode::SERVICE_UNAVAILABLE),
+        _ => Err(OUT_OF_ORDER),
     }
 }
 
-async fn home(headers: HeaderMap) -> Result<Response, StatusCode> {
+async fn home(headers: HeaderMap) -> Result<Response, OutOfOrder> {
     let (user, cookies) = who_is_there(&headers).await?;
     let name = user.as_ref().and_then(|it| it["username"].as_str()).unwrap_or("stranger");
     Ok((cookies, format!("Hello {name}")).into_response())
 }
 
-async fn me(headers: HeaderMap) -> Result<Response, StatusCode> {
+async fn me(headers: HeaderMap) -> Result<Response, OutOfOrder> {
     let (user, cookies) = who_is_there(&headers).await?;
     Ok(match user {
         Some(user) => (cookies, Json(json!({ "name": user["username"] }))).into_response(),
