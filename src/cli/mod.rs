@@ -191,8 +191,8 @@ pub enum Command {
             # before DNS points there, with a private certificate authority\n  \
             vestibule doctor https://app.test --ca ca.pem --resolve app.test:443:10.0.0.5 \\\n    \
             --resolve auth.test:443:10.0.0.5\n\n\
-            Prints one line per finding on standard output: ok, FAIL with what to do, or skip. With --json it is \
-            an object, and the last one has the counts. \
+            Prints one line per finding on standard output: ok, FAIL with what to do, skip with the reason, or hint. With \
+            --json it is an object, and the last one has the counts. \
             Exit codes: 0 nothing is wrong; 1 something is, or nothing answers; 2 a flag is wrong.")]
     Doctor(Box<DoctorArgs>),
 

@@ -14,7 +14,7 @@ names="$names,DNS:calendar.example.test,DNS:files.example.test"
 . ./common.sh
 
 : >"$work/echo.log"
-"$echo" 60 >"$work/echo.log" &
+"$echo" 61 >"$work/echo.log" &
 started="$started $!"
 wait_for "$work/echo.log" ready
 app=$(sed -n 's/^listening //p' "$work/echo.log")
@@ -200,6 +200,35 @@ for kind in $proxies; do
     shift 2
 done
 inner='' outer=''
+
+# The certificate of docs/nginx.md is one that doctor takes, and what openssl makes by itself is told from it.
+printf '\n-- certificates\n'
+line=$(sed -n '/^openssl req -x509/,/^```/{/^```/d;p}' ../../docs/nginx.md | sed 's/example\.com/example.test/g')
+for kind in server authority; do
+    [ "$kind" = server ] || line=$(printf '%s\n' "$line" | sed 's/-addext basicConstraints=critical,CA:FALSE//')
+    (cd "$work" && eval "$line") 2>"$work/openssl.log" || { cat "$work/openssl.log"; exit 1; }
+    echo "server { listen $1 ssl; ssl_certificate $work/example.pem; ssl_certificate_key $work/example.key; return 200; }" \
+        >"$work/nginx.conf"
+    run_nginx "$1"
+    started="$started $proxy"
+    tries=0
+    until curl --insecure --silent --output /dev/null "https://127.0.0.1:$1/"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || { echo 'FAIL  nginx does not answer'; exit 1; }
+        sleep 0.05
+    done
+    "$binary" doctor "https://app.example.test:$1" --ca "$work/example.pem" \
+        --resolve "app.example.test:$1:127.0.0.1" >"$work/doctor" || true
+    case $kind in
+        server) expected='^FAIL  GET / answered 200 ' ;;
+        authority) expected='^FAIL  GET / got no answer: its certificate is that of an authority (CA:TRUE), .*docs/nginx.md' ;;
+    esac
+    grep -q "$expected" "$work/doctor" || { cat "$work/doctor"; echo "FAIL  the certificate of: $kind"; exit 1; }
+    echo "ok    doctor knows the certificate of: $kind"
+    kill "$proxy"
+    wait "$proxy" || true
+done
+shift
 
 # The sign-in on the app's own host, below a path and not.
 for kind in $proxies; do

@@ -64,5 +64,9 @@ doctor() {
         >"$folder/doctor" && echo well || { echo ill; cat "$folder/doctor" >&2; }
 }
 check 'doctor finds nothing wrong' well "$(printf '%s\n' "$password" | doctor --sign-in anna --origin "$own")"
+check 'doctor could check everything' 0 "$(grep -c '^skip' "$folder/doctor" || true)"
+"$BINARY" doctor "$host/" --ca "$CA" --resolve "app.example.test:$PORT:127.0.0.1" --path /admin >"$folder/doctor" || true
+check 'doctor says how to examine the part that is guarded' "hint  if only a part of the app is meant to be guarded, \
+examine that: vestibule doctor $host/admin" "$(grep '^hint' "$folder/doctor")"
 check 'signing out works' "302 $own/login" "$(way known "$own/logout" --header "Origin: $host" --data '')"
 check 'the guarded page is shut' 302 "$(status known "$host/admin")"

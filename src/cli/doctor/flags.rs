@@ -74,10 +74,15 @@ impl DoctorArgs {
             ca: self.ca.map(read).transpose()?,
             pins: self.resolve,
             credentials: self.sign_in.map(credentials).transpose()?,
-            origin: self.origin.as_ref().map(|it| it.origin.to_string()),
+            login: self.origin.as_ref().map(login),
             timeout: self.timeout,
         })
     }
+}
+
+/// The sign-in page of the site at this URL.
+fn login(own: &BaseUrl) -> Url {
+    Url::parse(&format!("{own}/login")).expect("the URL of a site is one with another path too")
 }
 
 fn app(text: &str) -> Result<Url, String> {
@@ -150,7 +155,7 @@ mod tests {
                 "--identity-header=user=X-User",
                 "--resolve=App.Example.com:443:192.0.2.1",
                 "--resolve=auth.example.com:8443:[2001:db8::1]",
-                "--sign-in=ann",
+                "--sign-in=anna",
                 "--origin=https://auth.example.com",
                 "--timeout=2s",
             ],
@@ -165,7 +170,7 @@ mod tests {
         assert_eq!(hosts, [("app.example.com", 443), ("auth.example.com", 8443)]);
         assert_eq!(plan.pins[1].address, "2001:db8::1".parse::<IpAddr>().unwrap());
         let credentials = plan.credentials.unwrap();
-        assert_eq!((&*credentials.name, &*credentials.password), ("ann", "correct horse "));
+        assert_eq!((&*credentials.name, &*credentials.password), ("anna", "correct horse "));
     }
 
     #[test]
@@ -173,7 +178,7 @@ mod tests {
         for (arguments, advice) in [
             (&["app.example.com"][..], "https://app.example.com"),
             (&["ftp://app.example.com"], "https://app.example.com"),
-            (&["https://ann@app.example.com"], "https://app.example.com"),
+            (&["https://anna@app.example.com"], "https://app.example.com"),
             (&["https://app.example.com/?x=1"], "https://app.example.com"),
             (&["http://app.example.com"], "https only"),
             (&["https://a.test", "--path=metrics"], "/metrics"),
@@ -181,8 +186,8 @@ mod tests {
             (&["https://a.test", "--resolve=a.test:443"], "443:192.0.2.1"),
             (&["https://a.test", "--resolve=a.test:443:b.test"], "443:192.0.2.1"),
             (&["https://a.test", "--ca=/nowhere/ca.pem"], "/nowhere/ca.pem"),
-            (&["https://a.test", "--sign-in=ann"], "--origin"),
-            (&["https://a.test", "--sign-in=ann", "--origin=https://b.test"], "standard input"),
+            (&["https://a.test", "--sign-in=anna"], "--origin"),
+            (&["https://a.test", "--sign-in=anna", "--origin=https://b.test"], "standard input"),
             (&["https://a.test", "--timeout=0s"], "at least 1s"),
         ] {
             let text = examine(arguments, "\n").err().unwrap_or_else(|| panic!("{arguments:?}"));

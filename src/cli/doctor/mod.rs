@@ -11,6 +11,9 @@
 mod cookie;
 mod flags;
 mod port_80;
+mod report;
+mod session;
+mod silence;
 mod verdict;
 mod wire;
 
@@ -18,28 +21,25 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::json;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 pub use flags::DoctorArgs;
 pub use wire::Pin;
 
+use super::Failure;
 use super::output::Output;
-use super::terminal::Emphasis;
-use super::{Failure, printable};
 use crate::base::token::{hex, random_bytes, random_text};
 use crate::web::check_paths;
 use crate::web::http::SESSION_COOKIES;
 
 use cookie::SetCookie;
-use verdict::{Finding, Forged, Guard};
+use report::Findings;
+use silence::Silence;
+use verdict::{Forged, Guard};
 use wire::{Casing, Question, Reply, Wire};
 
 /// What every address is asked with: gates lose the rest behind `&`, and decode once too often.
 const QUERY: &str = "doctor=1&plus=a%20b&utf8=%C3%A9";
-
-/// An address that no client of ours has (RFC 5737).
-const FOREIGN_ADDRESS: &str = "203.0.113.77";
 
 const CASINGS: [Casing; 3] = [Casing::Lower, Casing::Title, Casing::Upper];
 
@@ -68,8 +68,8 @@ pub struct DoctorPlan {
     pub pins: Vec<Pin>,
     /// Who signs in; `None`: nobody.
     pub credentials: Option<DoctorCredentials>,
-    /// Where they do, and the only place that a password is sent to; `None`: not known.
-    pub origin: Option<String>,
+    /// The sign-in page, and the only place that a password is sent to; `None`: not known.
+    pub login: Option<Url>,
     /// How long one answer may take.
     pub timeout: Duration,
 }
@@ -93,7 +93,7 @@ pub(super) fn examine(
     let wire = Wire::new(plan.ca.as_deref(), plan.pins.clone(), plan.timeout)?;
     let mark = format!("doctor-{}", hex(&random_bytes::<8>()));
     let identity = verdict::forged_identity(&plan.identity, &mark);
-    let report = Findings { out, as_json, told: Vec::new(), good: 0, bad: 0, skipped: 0 };
+    let report = Findings::to(out, as_json);
     let mut examination = Examination { plan, wire, identity, report };
     examination.run();
     Ok(examination.report.close())
@@ -102,65 +102,6 @@ pub(super) fn examine(
 /// Whether nothing that goes to this host crosses a network.
 pub fn is_near(url: &Url) -> bool {
     verdict::is_loopback(url)
-}
-
-/// What was found so far.
-struct Findings<'a> {
-    out: &'a mut dyn Write,
-    as_json: bool,
-    /// Each thing is told once, however often it is met.
-    told: Vec<Finding>,
-    good: usize,
-    bad: usize,
-    skipped: usize,
-}
-
-impl Findings<'_> {
-    fn line(&mut self, kind: &str, emphasis: Emphasis, text: &str) {
-        if self.as_json {
-            let data = json!({ "outcome": kind.to_lowercase(), "text": text });
-            drop(writeln!(self.out, "{data}"));
-            return;
-        }
-        // What was found is told in words of the host that is examined: they must not move the cursor.
-        let text = printable(text);
-        // Whoever gave us `out` knows whether it could be written; the exit code still tells.
-        let kind = emphasis.print(&format!("{kind:<4}"));
-        drop(writeln!(self.out, "{kind}  {text}"));
-    }
-
-    fn tell(&mut self, finding: Finding) {
-        if self.told.contains(&finding) {
-            return;
-        }
-        match &finding {
-            Ok(text) => {
-                self.good += 1;
-                self.line("ok", Emphasis::Good, text);
-            }
-            Err(text) => {
-                self.bad += 1;
-                self.line("FAIL", Emphasis::Bad, text);
-            }
-        }
-        self.told.push(finding);
-    }
-
-    fn skip(&mut self, text: &str) {
-        self.skipped += 1;
-        self.line("skip", Emphasis::Warning, text);
-    }
-
-    fn close(self) -> usize {
-        let Self { out, good, bad, skipped, as_json, .. } = self;
-        let last = if as_json {
-            json!({ "outcome": "end", "failed": bad, "ok": good, "skipped": skipped }).to_string()
-        } else {
-            format!("{bad} wrong, {good} as they should be, {skipped} skipped")
-        };
-        drop(writeln!(out, "{last}"));
-        bad
-    }
 }
 
 /// A path of the app, and what stands before it for somebody without a session.
@@ -180,37 +121,54 @@ struct Examination<'a> {
 impl Examination<'_> {
     fn run(&mut self) {
         let visits = self.visit();
+        self.report.release();
         if let Some(visit) = visits.first() {
             self.ask_port_80(&visit.url);
         }
-        for visit in &visits {
-            if !visit.guard.is_shut() {
-                self.report.skip(&format!("{} in other ways: guard it first", visit.path));
-                continue;
-            }
+        self.tell_open(&visits);
+        for visit in visits.iter().filter(|it| it.guard.is_shut()) {
             self.forge(visit);
             self.ask_otherwise(visit);
         }
-        let Some(page) = visits.iter().find_map(|it| it.guard.page()) else {
-            return self.miss_sign_in(&visits);
+        self.report.release();
+        let page = visits.iter().find_map(|it| it.guard.page());
+        if page.is_none() {
+            self.miss_sign_in(&visits);
+        }
+        let login = page.map(|page| of_site(page, "/login")).or_else(|| self.plan.login.clone());
+        let Some(login) = login else {
+            return self.report.skip(match visits[..] {
+                [] => "all else, as nothing answers",
+                _ => "the sign-in page, its cookie and sessions: nothing leads there; --origin says where it is",
+            });
         };
-        let login = of_site(page, "/login");
         if login.host() != self.plan.app.host() {
             self.ask_port_80(&login);
         }
-        // The app alone says where the page is, and a password goes to no stranger.
-        let is_named = self.plan.origin.as_ref().is_some_and(|it| *it == origin(&login));
-        let is_known =
-            self.ask_sign_in(&login) && is_named && (login.scheme() == "https" || is_near(&login));
+        let is_vestibule = self.ask_sign_in(&login);
+        self.report.release();
         let what = "what the app receives with a session";
-        match &self.plan.credentials {
-            Some(credentials) if is_known => self.sign_in(&login, credentials, &visits),
-            Some(_) => {
-                self.report.skip(&format!(
-                    "{what}: {login} is not vestibule's sign-in page at --origin, by https"
-                ));
+        match (&self.plan.credentials, self.obstacle(&login, is_vestibule)) {
+            (None, _) => {
+                self.report.skip(&format!("{what}: needs --sign-in NAME and --origin URL"));
             }
-            None => self.report.skip(&format!("{what}: needs --sign-in")),
+            (Some(_), Some(obstacle)) => self.report.skip(&format!("{what}: {obstacle}")),
+            (Some(credentials), None) => self.sign_in(&login, credentials, &visits),
+        }
+    }
+
+    /// Why no password is sent to this page: the app alone says where it is, and a password goes to no stranger.
+    fn obstacle(&self, login: &Url, is_vestibule: bool) -> Option<String> {
+        match &self.plan.login {
+            Some(named) if named != login => {
+                let named = named.as_str().trim_end_matches("/login");
+                Some(format!("the app leads to {login}, which is not below --origin {named}"))
+            }
+            _ if !is_vestibule => Some(format!("vestibule does not answer at {login}")),
+            _ if login.scheme() != "https" && !is_near(login) => {
+                Some(format!("at {login} the password would cross the network in clear"))
+            }
+            _ => None,
         }
     }
 
@@ -218,14 +176,40 @@ impl Examination<'_> {
     fn ask(&mut self, what: &str, question: &Question) -> Option<Reply> {
         match self.wire.ask(question) {
             Ok(reply) => Some(reply),
-            Err(cause) => {
-                self.report.tell(Err(format!(
-                    "{what} got no answer: {cause}; let {} lead to the proxy, see that it runs and \
-                     that its certificate is trusted (--resolve, --ca)",
-                    question.url.authority()
-                )));
+            Err(silence) => {
+                let Silence { cause, advice } = silence;
+                let text = format!("{what} got no answer: {cause}; {advice}");
+                self.report.tell_at("ask", question.url.path(), Err(text));
                 None
             }
+        }
+    }
+
+    /// What is left out at paths that are open, and what may have been meant.
+    fn tell_open(&mut self, visits: &[Visit]) {
+        let left_out: Vec<_> =
+            visits.iter().filter(|it| !it.guard.is_shut()).map(|it| &*it.path).collect();
+        if left_out.is_empty() {
+            return;
+        }
+        let left_out = left_out.join(", ");
+        self.report.skip(&format!(
+            "forged headers, forms, scripts and WebSockets at {left_out}: guard them first"
+        ));
+        if visits.iter().any(|it| matches!(it.guard, Guard::Open(_))) {
+            let shut = visits.iter().find(|it| it.guard.is_shut());
+            let part = shut.map_or_else(
+                || {
+                    at(
+                        &self.plan.app,
+                        &format!("{}/PATH", self.plan.app.path().trim_end_matches('/')),
+                    )
+                },
+                |it| at(&self.plan.app, &it.path),
+            );
+            self.report.hint(&format!(
+                "if only a part of the app is meant to be guarded, examine that: vestibule doctor {part}"
+            ));
         }
     }
 
@@ -242,9 +226,10 @@ impl Examination<'_> {
                     let guard = Guard::of(&reply);
                     let others = visits.iter().find_map(|it| it.guard.page());
                     if !matches!(guard, Guard::Locked(_)) {
-                        self.report.tell(verdict::navigation(&what, &guard, others));
+                        let finding = verdict::navigation(&what, &guard, others);
+                        self.report.tell_at("navigation", &path, finding);
                     }
-                    self.check_way_back(&what, &url, &guard);
+                    self.check_way_back(&what, &path, &url, &guard);
                     visits.push(Visit { path, url, guard });
                 }
                 None if visits.is_empty() => break,
@@ -268,27 +253,33 @@ impl Examination<'_> {
                      app, as other paths lead to the sign-in page"
                 ));
             } else {
-                self.report.tell(verdict::navigation(&what, guard, None));
+                self.report.tell_at("navigation", path, verdict::navigation(&what, guard, None));
             }
         }
     }
 
-    fn check_way_back(&mut self, what: &str, url: &Url, guard: &Guard) {
+    fn check_way_back(&mut self, what: &str, path: &str, url: &Url, guard: &Guard) {
         if let Guard::SignIn { page, back, .. } = guard {
-            self.report.tell(verdict::way_back(what, url, page, back.as_deref()));
+            let finding = verdict::way_back(what, url, page, back.as_deref());
+            self.report.tell_at("way back", path, finding);
         }
     }
 
     /// Nothing led to a sign-in page.
     fn miss_sign_in(&mut self, visits: &[Visit]) {
-        if visits.iter().any(|it| it.guard.is_shut()) {
-            let advice = "hand the gate's Location on to browsers (in nginx: `error_page 401 =303 \
-                          $login`), or name a page of the app with --path";
-            let text =
-                "no path leads to a sign-in page, so people only see that they may not enter";
-            self.report.tell(Err(format!("{text}; {advice}")));
+        let mut shut = visits.iter().map(|it| &it.guard).filter(|it| it.is_shut()).peekable();
+        if shut.peek().is_none() {
+            return;
         }
-        self.report.skip("the sign-in page, its cookie and sessions: its address is unknown");
+        let advice = if shut.all(|it| matches!(it, Guard::Locked(403))) {
+            "see vestibule's log: after reason=not_a_trusted_proxy, give vestibule --trusted-proxy with the \
+             proxy's address"
+        } else {
+            "hand the gate's Location on to browsers (in nginx: `error_page 401 =303 $login`), or name a page of \
+             the app with --path"
+        };
+        let text = "no path leads to a sign-in page, so people only see that they may not enter";
+        self.report.tell(Err(format!("{text}; {advice}")));
     }
 
     /// Somebody who types the name of a host alone. Port 80 may well be closed.
@@ -296,8 +287,9 @@ impl Examination<'_> {
         let Some(clear) = port_80::address(url) else { return };
         match self.wire.ask(&Question::navigation(&clear)) {
             Ok(reply) => self.report.tell(port_80::judge(url, &clear, &reply)),
-            Err(cause) => self.report.skip(&format!(
-                "GET {clear} got no answer: {cause}; browsers that try http first do not get to https"
+            Err(silence) => self.report.skip(&format!(
+                "GET {clear} got no answer: {}; browsers that try http first do not get to https",
+                silence.cause
             )),
         }
     }
@@ -324,7 +316,6 @@ impl Examination<'_> {
         advice: &str,
     ) {
         let what = format!("GET {} with forged {what}", visit.path);
-        let before = self.report.bad;
         for casing in casings {
             let Some(guard) = self.ask_forged(&what, visit, forged, *casing) else { return };
             if guard == visit.guard {
@@ -337,13 +328,16 @@ impl Examination<'_> {
                 let Some(guard) = self.ask_forged(&what, visit, one, *casing) else { return };
                 if let Some(change) = verdict::forgery(&visit.guard, &guard) {
                     is_found = true;
-                    self.report.tell(Err(format!("{what}: {change}; {advice}")));
+                    let text = format!("{what}: {change}; {advice}");
+                    // Each header is a fault of its own.
+                    self.report.tell(Err(text));
                 }
             }
             if let (false, Some(change)) = (is_found, verdict::forgery(&visit.guard, &guard)) {
+                is_found = true;
                 self.report.tell(Err(format!("{what}: {change}; {advice}")));
             }
-            if self.report.bad > before {
+            if is_found {
                 return;
             }
         }
@@ -369,7 +363,7 @@ impl Examination<'_> {
         let mut post = Question::navigation(url).form("doctor=1".to_owned());
         post.method = "POST";
         if let Some(reply) = self.ask(&what, &post) {
-            self.report.tell(verdict::post(&what, &Guard::of(&reply)));
+            self.report.tell_at("post", path, verdict::post(&what, &Guard::of(&reply)));
         }
         let fetch = Question::bare("GET", url).with(&[
             ("Accept", "application/json"),
@@ -386,11 +380,12 @@ impl Examination<'_> {
             ("Sec-WebSocket-Key", SOCKET_KEY),
             ("Sec-WebSocket-Version", "13"),
         ]);
-        for (what, question) in
-            [(format!("GET {path} by a script"), fetch), (format!("a WebSocket to {path}"), socket)]
-        {
+        for (stage, what, question) in [
+            ("script", format!("GET {path} by a script"), fetch),
+            ("socket", format!("a WebSocket to {path}"), socket),
+        ] {
             if let Some(reply) = self.ask(&what, &question) {
-                self.report.tell(verdict::machine(&what, &Guard::of(&reply)));
+                self.report.tell_at(stage, path, verdict::machine(&what, &Guard::of(&reply)));
             }
         }
     }
@@ -403,8 +398,15 @@ impl Examination<'_> {
         let Some(reply) = self.ask(&what, &Question::navigation(login)) else { return false };
         self.report.tell(match reply.status {
             200 => Ok(format!("{what} shows the sign-in page")),
+            status @ 500.. => Err(format!(
+                "{what} answered {status}; see that vestibule runs, and at the address that the proxy passes requests \
+                 on to"
+            )),
             status => Err(format!("{what} answered {status}; let the proxy serve vestibule there")),
         });
+        if reply.status != 200 {
+            return false;
+        }
         if login.scheme() == "https" {
             let is_kept = reply.values("strict-transport-security").next().is_some();
             self.report.tell(if is_kept {
@@ -486,114 +488,6 @@ impl Examination<'_> {
         let other = self.ask(&format!("GET {other}"), &Question::bare("GET", &other));
         other.is_some_and(|it| it.status == status)
     }
-
-    // Somebody with a session.
-
-    fn sign_in(&mut self, login: &Url, credentials: &DoctorCredentials, visits: &[Visit]) {
-        let DoctorCredentials { name, password } = credentials;
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("username", name)
-            .append_pair("password", password)
-            .finish();
-        let what = format!("POST {login} as {name}");
-        let origin = origin(login);
-        let mut question = Question::bare("POST", login).form(form);
-        question = question.with(&[("Origin", &*origin), ("Accept", "*/*")]);
-        let Some(reply) = self.ask(&what, &question) else { return };
-        let Some(cookie) = cookie::session(&reply) else {
-            return self.report.tell(Err(format!(
-                "{what} gave no session: {}; check the name and the password",
-                verdict::refusal(&reply)
-            )));
-        };
-        self.report.tell(Ok(format!("{what} gave a session")));
-        self.judge_cookie(&cookie, login);
-        let pair = format!("{}={}", cookie.name, cookie.value);
-        let mut reached = Vec::new();
-        for visit in visits {
-            if cookie.is_sent(login, &visit.url) {
-                self.enter(visit, &pair);
-                reached.push(visit);
-            } else {
-                let what = format!("GET {} with a session", visit.path);
-                self.report.skip(&format!("{what}: no browser would send {} there", cookie.name));
-            }
-        }
-        // The session is there, whatever a browser would make of its cookie, and has to end.
-        self.check_address(login, &pair);
-        self.sign_out(login, &origin, &pair, &reached);
-    }
-
-    /// Asks the app as its user, and sends what only the gate should.
-    fn enter(&mut self, visit: &Visit, cookie: &str) {
-        let what = format!("GET {} with a session", visit.path);
-        let question = || Question::navigation(&visit.url).with(&[("Cookie", cookie)]);
-        let Some(reply) = self.ask(&what, &question()) else { return };
-        match verdict::admission(&what, &Guard::of(&reply)) {
-            None => return self.report.skip(&format!("{what}: it answers 403 to this user")),
-            Some(Ok(text)) => self.report.tell(Ok(text)),
-            Some(Err(text)) => return self.report.tell(Err(text)),
-        }
-        let forged = self.identity.clone();
-        let mut received = Vec::new();
-        for casing in CASINGS {
-            let question = question().with(&pairs(&forged)).spelled(casing);
-            let Some(reply) = self.ask(&what, &question) else { return };
-            for one in verdict::shown(&reply, &forged) {
-                if !received.contains(&one) {
-                    received.push(one);
-                }
-            }
-        }
-        self.report.tell(if received.is_empty() {
-            Ok(format!("{what} shows nothing of {} forged headers", forged.len()))
-        } else {
-            Err(verdict::receipt(&what, &received))
-        });
-    }
-
-    /// The server counts guesses by address, so nobody may choose theirs.
-    fn check_address(&mut self, login: &Url, cookie: &str) {
-        let url = of_site(login, "/whoami");
-        let what = format!("GET {url} with a forged X-Forwarded-For");
-        let headers = [("Cookie", cookie), ("X-Forwarded-For", FOREIGN_ADDRESS)];
-        let Some(reply) = self.ask(&what, &Question::bare("GET", &url).with(&headers)) else {
-            return;
-        };
-        match reply.status {
-            200 if reply.body.contains(FOREIGN_ADDRESS) => self.report.tell(Err(format!(
-                "{what}: vestibule believes it, so whoever guesses passwords is not slowed down; \
-                 let the proxy overwrite it with the client's address"
-            ))),
-            200 => self.report.tell(Ok(format!("{what} does not believe it"))),
-            status => self.report.skip(&format!("{what}: it answered {status}")),
-        }
-    }
-
-    fn sign_out(&mut self, login: &Url, origin: &str, cookie: &str, visits: &[&Visit]) {
-        let url = of_site(login, "/logout");
-        let what = format!("POST {url}");
-        let headers = [("Origin", origin), ("Cookie", cookie), ("Accept", "*/*")];
-        let question = Question::bare("POST", &url).form(String::new()).with(&headers);
-        let Some(reply) = self.ask(&what, &question) else { return };
-        self.report.tell(match reply.status {
-            200..=399 => Ok(format!("{what} ends the session")),
-            status => Err(format!(
-                "{what} answered {status}, so the session lives on; let the proxy pass Origin and \
-                 Cookie on, and end the session by hand"
-            )),
-        });
-        let Some(visit) = visits.iter().find(|it| it.guard.is_shut()) else { return };
-        let what = format!("GET {} with the session that has ended", visit.path);
-        let question = Question::navigation(&visit.url).with(&[("Cookie", cookie)]);
-        let Some(reply) = self.ask(&what, &question) else { return };
-        self.report.tell(if Guard::of(&reply).is_shut() {
-            Ok(format!("{what} does not enter"))
-        } else {
-            let status = reply.status;
-            Err(format!("{what} answered {status}; let the proxy keep no answer of the gate"))
-        });
-    }
 }
 
 /// The paths to try: the app's own, those below it at which proxies are often told to make an
@@ -653,7 +547,7 @@ mod tests {
             ca: None,
             pins: Vec::new(),
             credentials: None,
-            origin: None,
+            login: None,
             timeout: Duration::from_secs(1),
         }
     }

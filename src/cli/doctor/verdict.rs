@@ -126,8 +126,8 @@ fn unguarded(what: &str, guard: &Guard) -> String {
         ),
         Guard::Broken(status) => format!(
             "{what} answered {status} without a session: the gate cannot be reached or refuses \
-             what the proxy asks; read the proxy's error log (nginx makes a 500 of every answer to \
-             auth_request but 2xx, 401 and 403)"
+             what the proxy asks; see that vestibule runs at the address in the proxy's configuration, and read the \
+             proxy's error log"
         ),
         Guard::Open(status @ 300..=399) => format!(
             "{what} answered {status} without a session and leads to no sign-in page: the app is \
@@ -152,8 +152,8 @@ fn unguarded(what: &str, guard: &Guard) -> String {
 pub(super) fn way_back(what: &str, asked: &Url, page: &Url, back: Option<&str>) -> Finding {
     let Some(back) = back else {
         return Err(format!(
-            "{what} does not tell the sign-in page where to lead back to; hand the gate's own \
-             Location on to the browser, unchanged"
+            "{what} does not tell the sign-in page where to lead back to; see next_refused in vestibule's log, \
+             and hand the gate's own Location on to the browser, unchanged"
         ));
     };
     // A path is enough where both are on one origin.
@@ -216,7 +216,7 @@ pub(super) fn machine(what: &str, guard: &Guard) -> Finding {
     match guard {
         Guard::Locked(status) => Ok(format!("{what} without a session answers {status}")),
         Guard::SignIn { status, .. } => Err(format!(
-            "{what} answered {status}: what is no person gets a sign-in page for data; answer 401 \
+            "{what} answered {status}: a program gets a sign-in page in place of data; answer 401 \
              unless the request accepts text/html"
         )),
         other => Err(unguarded(what, other)),
@@ -232,7 +232,7 @@ pub(super) fn admission(what: &str, guard: &Guard) -> Option<Finding> {
             Err(format!("{what} is turned away; let the proxy hand the Cookie header to the gate"))
         }
         Guard::Broken(status) => Err(format!(
-            "{what} answered {status} with a session: the app or the gate fails; read the proxy's \
+            "{what} answered {status}: the app or the gate fails; read the proxy's \
              error log"
         )),
         Guard::Open(_) => Ok(format!("{what} gets through")),
@@ -320,8 +320,34 @@ pub(super) fn receipt(what: &str, forged: &[&Forged]) -> String {
     )
 }
 
+/// Whether the app shows that it knows the user: one of these words is in its answer.
+pub(super) fn names_user(reply: &Reply, words: &[String]) -> bool {
+    let texts = reply.headers.iter().map(|(_, value)| value).chain([&reply.body]);
+    let texts: Vec<_> = texts.map(|it| it.to_lowercase()).collect();
+    let is_apart = |it: Option<char>| it.is_none_or(|it| !it.is_alphanumeric());
+    words.iter().map(|it| it.to_lowercase()).filter(|it| !it.is_empty()).any(|word| {
+        texts.iter().any(|text| {
+            text.match_indices(&word).any(|(at, _)| {
+                is_apart(text[..at].chars().next_back())
+                    && is_apart(text[at + word.len()..].chars().next())
+            })
+        })
+    })
+}
+
+/// Why nobody was signed in.
+pub(super) fn no_session(what: &str, reply: &Reply) -> String {
+    let advice = match reply.status {
+        429 => "wait, or let the user try again at once with vestibule user unlock",
+        403 => "see csrf_reject in vestibule's log: its --origin is not where browsers reach it",
+        500.. => "see vestibule's log",
+        _ => "check the name and the password",
+    };
+    format!("{what} gave no session: {}; {advice}", refusal(reply))
+}
+
 /// What somebody who could not sign in is told, fit for one line.
-pub(super) fn refusal(reply: &Reply) -> String {
+fn refusal(reply: &Reply) -> String {
     let line = reply.body.lines().next().unwrap_or_default();
     let text: String = line.chars().filter(|it| !it.is_control()).take(80).collect();
     let is_page = text.contains('<');
@@ -527,6 +553,23 @@ mod tests {
         assert_eq!(shows(&[], "user=M-01-"), ["Remote_User"]);
         assert_eq!(shows(&[("X-User", "m-00-")], "m-06-"), ["Remote-User", "Who"]);
         assert_eq!(shows(&[], "m-0 m m-7-"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn sees_that_an_app_names_its_user_and_takes_no_part_of_a_word_for_a_name() {
+        let names = ["anna".to_owned(), "4xrrwffwf7asqfi".to_owned()];
+        for (headers, body, expected) in [
+            (&[][..], "<h1>Hello Anna</h1>", true),
+            (&[], "REMOTE-USER: ANNA\n", true),
+            (&[], "id=4xrrwffwf7asqfi", true),
+            (&[("X-User", "anna")], "", true),
+            (&[], "Johanna and annabel", false),
+            (&[("X-User", "Ännanna")], "", false),
+            (&[], "", false),
+        ] {
+            assert_eq!(names_user(&reply(200, headers, body), &names), expected, "{body}");
+        }
+        assert!(!names_user(&reply(200, &[], "x"), &[String::new()]));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! LIMIT: only HTTP/1.1 is spoken, so that what a proxy does with HTTP/2 and HTTP/3 alone stays
 //! unseen.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error};
 use url::Url;
 
-use crate::base::tls_fault::TlsFault;
+use super::silence::Silence;
+use crate::base::tls_fault::{CertificateFlaw, TlsFault};
 
 /// The most of an answer's body that is read.
 const BODY_BYTES_MAX: u64 = 256 * 1_024;
@@ -143,13 +144,16 @@ impl Wire {
         Ok(Self { roots, pins, timeout })
     }
 
-    /// Asks, on a connection of its own. An error is the cause why there is no answer.
-    pub fn ask(&self, question: &Question) -> Result<Reply, String> {
+    /// Asks, on a connection of its own.
+    pub fn ask(&self, question: &Question) -> Result<Reply, Silence> {
         let mut asked = self.roots.iter().map(|roots| self.ask_trusting(roots, question));
         let first = asked.next().expect("browsers' authorities are always there");
-        let distrusts = |it: &Result<Reply, Error>| it.as_ref().is_err_and(is_about_trust);
-        let last = if distrusts(&first) { asked.next().unwrap_or(first) } else { first };
-        last.map_err(|err| cause(&err, self.timeout))
+        let answer = match first {
+            // What else is wrong with the certificate is so whoever is trusted.
+            Err(err) if is_about_trust(&err) => asked.next().unwrap_or(Err(err)),
+            other => other,
+        };
+        answer.map_err(|err| Silence::of(&err, &question.url, self.timeout))
     }
 
     fn ask_trusting(&self, roots: &RootCerts, question: &Question) -> Result<Reply, Error> {
@@ -196,24 +200,14 @@ fn reply(answer: http::Response<ureq::Body>) -> Reply {
     Reply { status: head.status.as_u16(), headers, body: text(&bytes) }
 }
 
-/// Whether the server's certificate may be the reason. If it is another, asking once more does no
-/// harm.
+/// Whether the server's certificate is from an authority that was not trusted.
 fn is_about_trust(err: &Error) -> bool {
-    match err {
-        Error::Rustls(_) | Error::Tls(_) => true,
-        Error::Io(err) => err.kind() == ErrorKind::InvalidData,
-        _ => false,
-    }
-}
-
-fn cause(err: &Error, timeout: Duration) -> String {
-    match err {
-        Error::HostNotFound => "the name service does not know the host".to_owned(),
-        Error::Timeout(_) => format!("nothing came within {} s", timeout.as_secs_f32()),
-        Error::Rustls(err) => TlsFault::of(err).into_text(),
-        Error::Io(err) => TlsFault::of_io(err).map_or_else(|| err.to_string(), TlsFault::into_text),
-        other => other.to_string(),
-    }
+    let fault = match err {
+        Error::Rustls(err) => Some(TlsFault::of(err)),
+        Error::Io(err) => TlsFault::of_io(err),
+        _ => None,
+    };
+    matches!(fault, Some(TlsFault::Certificate(CertificateFlaw::UnknownIssuer)))
 }
 
 /// Looks names up, except those that are pinned.
@@ -243,7 +237,13 @@ impl Resolver for PinnedNames {
                 found.push(SocketAddr::new(pin.address, port));
                 Ok(found)
             }
-            None => DefaultResolver::default().resolve(uri, config, timeout),
+            None => {
+                DefaultResolver::default().resolve(uri, config, timeout).map_err(|err| match err {
+                    // The system's resolver has no kind of error of its own.
+                    Error::Io(_) => Error::HostNotFound,
+                    other => other,
+                })
+            }
         }
     }
 }

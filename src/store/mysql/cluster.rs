@@ -410,7 +410,7 @@ fn see_authority(path: &Path) -> std::result::Result<(), String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|_| "a certificate in it cannot be read")?;
-        roots.add(certificate).map_err(|err| TlsFault::of(&err).into_text())?;
+        roots.add(certificate).map_err(|err| TlsFault::of(&err).text())?;
     }
     if roots.is_empty() { Err("there is no certificate (PEM) in it".to_owned()) } else { Ok(()) }
 }

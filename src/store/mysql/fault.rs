@@ -7,7 +7,7 @@ use std::io;
 use mysql::error::tls::TlsError;
 use mysql::{DriverError, Opts};
 
-use crate::base::tls_fault::TlsFault;
+use crate::base::tls_fault::{CertificateFlaw, TlsFault};
 use crate::store::Error;
 use crate::store::outcomes::{Refused, TxFailure};
 
@@ -119,7 +119,7 @@ fn cause(err: &mysql::Error) -> String {
         It::FromValueError(_) | It::FromRowError(_) => "a value is of another kind".to_owned(),
         It::UrlError(it) => it.to_string(),
         _ => match (tls_fault(err), io_error(err)) {
-            (Some(fault), _) => fault.into_text(),
+            (Some(fault), _) => fault.text().to_owned(),
             (None, Some(it)) => it.to_string(),
             (None, None) => "what it answers cannot be understood".to_owned(),
         },
@@ -154,7 +154,7 @@ fn driver_cause(err: &DriverError) -> String {
 fn tls_fault(err: &mysql::Error) -> Option<TlsFault> {
     match err {
         mysql::Error::TlsError(TlsError::Tls(err)) => Some(TlsFault::of(err)),
-        mysql::Error::TlsError(_) => Some(TlsFault::Certificate("its name is none for TLS".into())),
+        mysql::Error::TlsError(_) => Some(TlsFault::Certificate(CertificateFlaw::ImpossibleName)),
         _ => TlsFault::of_io(io_error(err)?),
     }
 }

@@ -5,8 +5,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use url::form_urlencoded::byte_serialize;
@@ -15,7 +15,7 @@ use vestibule::web::check_paths;
 use crate::binary::{PATIENCE, vestibule};
 
 const TOKEN: &str = "auth_session=0123456789012345678901234567890123456789";
-const FORM: &str = "username=ann&password=correct+horse";
+const FORM: &str = "username=anna&password=correct+horse";
 
 /// What a set-up does wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +46,9 @@ enum Fault {
     AddressBelieved,
     SessionOutlivesLogout,
     NoPage,
+    PartlyOpen,
+    SilentApp,
+    NotTrusted,
 }
 
 /// A request as it came.
@@ -100,13 +103,20 @@ struct Server {
     port: u16,
     fault: Fault,
     is_signed_in: AtomicBool,
+    /// The address from which the session was begun, as the site believes.
+    address: Mutex<String>,
 }
 
 impl Town {
     fn with(fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server { port: address.port(), fault, is_signed_in: AtomicBool::new(false) };
+        let server = Server {
+            port: address.port(),
+            fault,
+            is_signed_in: AtomicBool::new(false),
+            address: Mutex::default(),
+        };
         let server = Arc::new(server);
         let serve = move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -172,6 +182,7 @@ impl Server {
 
     fn answer_as_app(&self, asked: &Asked) -> String {
         let is_open = (self.has(Fault::OpenPath) && asked.path() == "/api/")
+            || (self.has(Fault::PartlyOpen) && !asked.path().starts_with("/private"))
             || (self.has(Fault::OpenToPosts) && asked.method == "POST")
             || (self.has(Fault::HeaderOpens) && !asked.value("remote_user").is_empty());
         if self.has(Fault::OpenToSockets) && asked.value("upgrade") == "websocket" {
@@ -186,11 +197,17 @@ impl Server {
 
     /// What the app makes of the headers that reach it: it spells `-` and `_` alike.
     fn show_app(&self, asked: &Asked) -> String {
+        if self.has(Fault::SilentApp) {
+            return answer(200, &[], "Hello");
+        }
         let passed = if self.has(Fault::HeaderPassedOn) { asked.value("REMOTE_USER") } else { "" };
-        answer(200, &[], &format!("Hello ann {passed}"))
+        answer(200, &[], &format!("Hello anna {passed}"))
     }
 
     fn guard(&self, asked: &Asked) -> String {
+        if self.has(Fault::NotTrusted) {
+            return answer(403, &[], "Forbidden");
+        }
         if self.has(Fault::GateBroken) {
             return answer(500, &[], "");
         }
@@ -249,14 +266,16 @@ impl Server {
             }
             ("POST", "/login") if is_ours && asked.body == FORM => {
                 self.is_signed_in.store(true, Ordering::SeqCst);
+                let told = asked.value("x-forwarded-for");
+                let believed = if self.has(Fault::AddressBelieved) { told } else { "127.0.0.1" };
+                believed.clone_into(&mut self.address.lock().unwrap());
                 let cookie = format!("{TOKEN}; Max-Age=60{rest}");
                 answer(302, &[("Set-Cookie", &cookie), ("Location", "/")], "")
             }
             ("POST", "/login") => answer(400, &[], "Incorrect username or password"),
-            ("GET", "/whoami") if self.has_session(asked) => {
-                let told = asked.value("x-forwarded-for");
-                let is_fooled = self.has(Fault::AddressBelieved);
-                answer(200, &[], if is_fooled { told } else { "127.0.0.1" })
+            ("GET", "/account/sessions") if self.has_session(asked) => {
+                let address = self.address.lock().unwrap();
+                answer(200, &[], &format!("{{\"sessions\":[{{\"address\":\"{address}\"}}]}}"))
             }
             ("POST", "/logout") if is_ours && self.has_session(asked) => {
                 let lives_on = self.has(Fault::SessionOutlivesLogout);
@@ -282,7 +301,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> String {
 
 /// Expects one line of the report, or a part of it, and that something is wrong.
 fn finds(fault: Fault, expected: &[&str]) {
-    let (report, code) = Town::with(fault).examine(&["--sign-in=ann"], "correct horse\n");
+    let (report, code) = Town::with(fault).examine(&["--sign-in=anna"], "correct horse\n");
     for expected in expected {
         let is_there = |line: &str| line.starts_with("FAIL  ") && line.contains(expected);
         assert!(report.lines().any(is_there), "{fault:?}: {expected}\n{report}");
@@ -296,7 +315,7 @@ fn finds(fault: Fault, expected: &[&str]) {
 #[test]
 fn finds_nothing_wrong_where_everything_is_guarded() {
     let town = Town::with(Fault::None);
-    let (report, code) = town.examine(&["--sign-in=ann", "--path=/a?b=c"], "correct horse\n");
+    let (report, code) = town.examine(&["--sign-in=anna", "--path=/a?b=c"], "correct horse\n");
     let login = format!("http://auth.town.localhost:{}/login", town.address.port());
     assert!(!report.contains("FAIL") && !report.contains("skip  "), "{report}");
     for expected in [
@@ -309,7 +328,8 @@ fn finds_nothing_wrong_where_everything_is_guarded() {
         "ok    GET / by a script without a session answers 401".into(),
         "ok    a WebSocket to / without a session answers 401".into(),
         "ok    the cookie auth_session is kept safe and reaches the app".into(),
-        "ok    GET / with a session shows nothing of 15 forged headers".into(),
+        "ok    GET / with a session names the user, and shows nothing of 15 forged headers".into(),
+        format!("ok    POST {login} with a forged X-Forwarded-For is not believed"),
         "ok    GET / with the session that has ended does not enter".into(),
     ] {
         assert!(report.lines().any(|line| line == expected), "{expected}\n{report}");
@@ -325,6 +345,46 @@ fn says_what_it_leaves_out_when_nobody_signs_in() {
     assert!(report.contains("skip  what the app receives with a session: needs --sign-in"));
     assert!(report.ends_with(", 1 skipped\n"), "{report}");
     assert_eq!(code, 0, "{report}");
+}
+
+#[test]
+fn tells_a_fault_of_several_paths_once_and_what_may_have_been_meant() {
+    let (report, code) = Town::with(Fault::PartlyOpen).examine(&["--path=/private"], "");
+    let fault = "FAIL  GET / answered 200 without a session: the app is open; guard every location (likewise /api/, ";
+    assert!(report.lines().any(|it| it.starts_with(fault)), "{report}");
+    assert_eq!(report.matches("FAIL").count(), 1, "{report}");
+    let hint = "hint  if only a part of the app is meant to be guarded, examine that: vestibule doctor http://app.";
+    let hint = report.lines().find(|it| it.starts_with(hint)).unwrap_or_else(|| panic!("{report}"));
+    assert!(
+        hint.ends_with("/private") && report.contains("skip  forged headers, forms,"),
+        "{report}"
+    );
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn does_not_call_good_what_it_cannot_see() {
+    let town = Town::with(Fault::SilentApp);
+    let (report, code) = town.examine(&["--sign-in=anna"], "correct horse\n");
+    let skipped = "skip  what reaches the app at /, /api/, /static/x, /favicon.ico, /.well-known/x, \
+                   /doctor-";
+    assert!(
+        report.lines().any(|it| it.starts_with(skipped) && it.ends_with("with --path")),
+        "{report}"
+    );
+    assert!(!report.contains("shows nothing") && report.contains(", 1 skipped\n"), "{report}");
+    assert_eq!(code, 0, "{report}");
+}
+
+#[test]
+fn looks_at_the_sign_in_page_that_is_named_though_no_path_leads_there() {
+    let (report, code) = Town::with(Fault::NoPage).examine(&["--sign-in=anna"], "correct horse\n");
+    for expected in
+        ["/login shows the sign-in page", "as anna gave a session", "/logout ends the session"]
+    {
+        assert!(report.contains(expected), "{expected}: {report}");
+    }
+    assert_eq!((report.matches("FAIL").count(), code), (1, 1), "{report}");
 }
 
 #[test]
@@ -359,7 +419,7 @@ fn finds_a_header_that_reaches_the_app() {
         Fault::HeaderPassedOn,
         &[
             "GET / with a session: the app received forged Remote_User, and",
-            "GET /static/x with a session: the app received forged Remote_User, and",
+            "in every location (likewise /api/, /static/x, /favicon.ico, /.well-known/x, /doctor-",
         ],
     );
 }
@@ -417,14 +477,17 @@ fn takes_a_session_no_further_than_a_browser_would() {
             "so browsers send it to auth.town.localhost alone and never to app.town.",
         ),
     ] {
-        let (report, code) = Town::with(fault).examine(&["--sign-in=ann"], "correct horse\n");
+        let (report, code) = Town::with(fault).examine(&["--sign-in=anna"], "correct horse\n");
         assert_eq!(report.matches("FAIL  ").count(), 1, "{report}");
         assert!(
             report.lines().any(|it| it.starts_with("FAIL") && it.contains(expected)),
             "{report}"
         );
-        let skipped = "skip  GET / with a session: no browser would send auth_session there";
-        assert!(report.lines().any(|line| line == skipped), "{report}");
+        let skipped = "skip  GET /, /api/, /static/x, /favicon.ico, /.well-known/x, /doctor-";
+        let is_skipped = |line: &str| {
+            line.starts_with(skipped) && line.ends_with("no browser would send auth_session there")
+        };
+        assert!(report.lines().any(is_skipped), "{report}");
         assert!(!report.contains("gets through") && report.contains("/logout ends the session"));
         assert_eq!(code, 1);
     }
@@ -442,15 +505,19 @@ fn finds_a_gate_that_is_broken_or_in_the_open() {
     let open: Vec<_> = open.collect();
     assert_eq!(open.len(), 11);
     finds(Fault::GateInTheOpen, &open.iter().map(String::as_str).collect::<Vec<_>>());
-    finds(Fault::NoPage, &["no path leads to a sign-in page"]);
+    finds(
+        Fault::NoPage,
+        &["no path leads to a sign-in page, so people only see that they may not enter; hand"],
+    );
+    finds(
+        Fault::NotTrusted,
+        &["see vestibule's log: after reason=not_a_trusted_proxy, give vestibule --trusted"],
+    );
 }
 
 #[test]
 fn finds_a_proxy_that_lets_clients_choose_their_address() {
-    finds(
-        Fault::AddressBelieved,
-        &["/whoami with a forged X-Forwarded-For: vestibule believes it"],
-    );
+    finds(Fault::AddressBelieved, &["/login with a forged X-Forwarded-For: vestibule believes it"]);
 }
 
 #[test]
@@ -463,8 +530,8 @@ fn finds_a_session_that_outlives_sign_out() {
 
 #[test]
 fn finds_a_password_that_is_wrong() {
-    let (report, code) = Town::with(Fault::None).examine(&["--sign-in=ann"], "wrong\n");
-    let expected = "as ann gave no session: 400 Incorrect username or password; check";
+    let (report, code) = Town::with(Fault::None).examine(&["--sign-in=anna"], "wrong\n");
+    let expected = "as anna gave no session: 400 Incorrect username or password; check";
     assert!(report.contains(expected), "{report}");
     assert_eq!(code, 1);
 }
@@ -472,12 +539,9 @@ fn finds_a_password_that_is_wrong() {
 #[test]
 fn sends_the_password_to_nobody_but_vestibule_and_never_in_clear() {
     for fault in [Fault::InClear, Fault::NoCookie] {
-        let (report, code) = Town::with(fault).examine(&["--sign-in=ann"], "correct horse\n");
-        assert!(
-            report.contains("is not vestibule's sign-in page at --origin, by https"),
-            "{report}"
-        );
-        assert!(!report.contains(" as ann"), "{report}");
+        let (report, code) = Town::with(fault).examine(&["--sign-in=anna"], "correct horse\n");
+        assert!(report.contains("skip  what the app receives with a session: "), "{report}");
+        assert!(!report.contains(" as anna"), "{report}");
         assert_eq!(code, 1);
     }
     finds(Fault::InClear, &["and passwords would cross the network in clear; give vestibule"]);
@@ -496,7 +560,10 @@ fn finds_that_nobody_answers_in_time() {
 fn finds_that_nobody_answers_and_why() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (report, code) = run(&["doctor", &format!("http://127.0.0.1:{port}")], "");
-    assert!(report.starts_with("FAIL  GET / got no answer: Connection refused"), "{report}");
+    assert!(
+        report.starts_with("FAIL  GET / got no answer: nothing listens at 127.0.0.1:"),
+        "{report}"
+    );
     assert_eq!((report.matches("FAIL").count(), code), (1, 1), "{report}");
 }
 
@@ -505,9 +572,9 @@ fn refuses_what_cannot_be_examined_in_one_line() {
     for (arguments, expected) in [
         (&["doctor"][..], "URL"),
         (&["doctor", "http://app.example.com"], "https only"),
-        (&["doctor", "https://app.example.com", "--sign-in=ann"], "--origin"),
+        (&["doctor", "https://app.example.com", "--sign-in=anna"], "--origin"),
         (
-            &["doctor", "https://a.test", "--sign-in=ann", "--origin=https://b.test"],
+            &["doctor", "https://a.test", "--sign-in=anna", "--origin=https://b.test"],
             "standard input",
         ),
         (&["doctor", "https://app.example.com", "--ca=Cargo.toml"], "no PEM certificate"),
@@ -529,8 +596,8 @@ fn takes_no_refusal_of_the_app_for_one_of_the_gate() {
 #[test]
 fn sends_a_password_to_no_other_place_than_the_one_that_is_named() {
     let town = Town::with(Fault::None);
-    let flags = ["--sign-in=ann", "--origin=https://auth.example.com"];
+    let flags = ["--sign-in=anna", "--origin=https://auth.example.com"];
     let (report, _) = town.examine(&flags, "correct horse\n");
-    assert!(report.contains("is not vestibule's sign-in page at --origin"), "{report}");
+    assert!(report.contains("which is not below --origin https://auth.example.com\n"), "{report}");
     assert!(!report.contains("POST http://auth.town.localhost"), "{report}");
 }
