@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{FlockType, fcntl_getlk};
 
-use super::place::FilePlace;
+use super::place::{FilePlace, has_log_of_another};
 use super::{READ_ONLY_TEXT, SqliteFault, WRITE_PATIENCE, backup, schema};
 use crate::base::file_fault::{reading, writing};
 use crate::base::new_file::{folder_of, with_suffix};
@@ -107,6 +107,7 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
     };
     refuse_network(&path)?;
     refuse_foreign_log(&path)?;
+    refuse_left_log(&path)?;
     refuse_second_name(&path)?;
     let is_in_use = is_in_use(&path)?;
     if mode == OpenMode::ToFill && is_in_use {
@@ -119,7 +120,11 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
         let before = FilePlace::of(asked, &path)?;
         let (conn, key_of_older) = connect(&path, found, is_checked, mode)?;
         if before.is_there() {
-            return Ok(Opened { place: FilePlace::of(asked, &path)?, path, conn, key_of_older });
+            let place = FilePlace::of(asked, &path)?;
+            if mode.creates() {
+                place.mark_log();
+            }
+            return Ok(Opened { path, place, conn, key_of_older });
         }
     }
     unavailable("it was replaced while it was being opened")
@@ -144,6 +149,7 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
             FileState::Ours { .. } => {}
             FileState::Nothing | FileState::New | FileState::Zeros => return broken("it is empty"),
         }
+        refuse_left_log(&whole)?;
         if length(&with_suffix(&whole, "-journal")) > 0 {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let conn = Connection::open_with_flags(&whole, flags)?;
@@ -370,6 +376,18 @@ fn refuse_foreign_log(path: &Path) -> FileResult<()> {
     Ok(())
 }
 
+/// SQLite would replay the log of a file that was here before on the one that has replaced it.
+fn refuse_left_log(path: &Path) -> FileResult<()> {
+    let log = with_suffix(path, "-wal");
+    if length(&log) > 0 && has_log_of_another(path) {
+        return broken(format!(
+            "{} is the log of a file that was here before: move it away, or put that file back",
+            log.display()
+        ));
+    }
+    Ok(())
+}
+
 /// SQLite names its log after the path, so that a file with two names would have two logs, each of which
 /// overwrites what the other has.
 fn refuse_second_name(path: &Path) -> FileResult<()> {
@@ -504,9 +522,9 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Reads the whole file once.
-// LIMIT: the log of a file that was here before goes unseen where the two make sense together. It is removed
-// when a server notices that its file was replaced, so this takes a kill within seconds of that and before
-// anything was to be written.
+// LIMIT: where a file system has no extended attributes, the log of a file that was here before goes unseen if the
+// two make sense together. It is removed when a server notices that its file was replaced, so this takes a kill
+// within seconds of that and before anything was to be written.
 fn check_whole(conn: &Connection, path: &Path) -> FileResult<()> {
     if fs::metadata(path)?.len() > CHECKED_BYTES_MAX {
         return Ok(());

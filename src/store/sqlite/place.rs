@@ -7,6 +7,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{XattrFlags, getxattr, setxattr};
+
 use crate::base::new_file::with_suffix;
 
 /// The identity of an open file, and the paths that should refer to it.
@@ -86,6 +88,16 @@ impl FilePlace {
         self.companions.iter().any(|it| id(&it.path).is_ok_and(|id| id != it.id))
     }
 
+    /// Marks the log as that of the database, for [`has_log_of_another`].
+    // LIMIT: where a file system has no extended attributes, no log is marked.
+    pub(super) fn mark_log(&self) {
+        let log = with_suffix(&self.database.path, "-wal");
+        if let Some(log) = self.companions.iter().find(|it| it.path == log && it.is_there()) {
+            let mark = format!("{} {}", written(log.id), written(self.database.id));
+            let _ = setxattr(&log.path, MARK, mark.as_bytes(), XattrFlags::empty());
+        }
+    }
+
     /// Removes the log and its index from beside a file that has the database's name now, unless they
     /// belong to another file.
     pub(super) fn remove_log(&self) {
@@ -94,6 +106,30 @@ impl FilePlace {
             let _ = fs::remove_file(&it.path);
         }
     }
+}
+
+/// The extended attribute of a log with its own identity and that of its database.
+const MARK: &str = "user.vestibule.log";
+
+/// Bytes of a mark, at most.
+const MARK_BYTES_MAX: usize = 128;
+
+/// Whether the log beside the database at `path` belongs to another file that was there before, as its mark says.
+/// A log that was copied with its mark has an identity of its own, so its mark says nothing.
+pub(super) fn has_log_of_another(path: &Path) -> bool {
+    let log = with_suffix(path, "-wal");
+    let mut bytes = [0; MARK_BYTES_MAX];
+    let Ok(length) = getxattr(&log, MARK, &mut bytes[..]) else { return false };
+    let (Ok(own), Ok(database)) = (id(&log), id(path)) else { return false };
+    let mark = String::from_utf8_lossy(&bytes[..length]);
+    mark.split_once(' ').is_some_and(|(of_log, of_database)| {
+        of_log == written(own) && of_database != written(database)
+    })
+}
+
+/// An identity as a mark has it.
+fn written((device, inode): (u64, u64)) -> String {
+    format!("{device}:{inode}")
 }
 
 fn id(path: &Path) -> std::io::Result<(u64, u64)> {

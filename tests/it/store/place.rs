@@ -248,6 +248,59 @@ fn loses_nothing_when_its_log_is_deleted() {
 }
 
 #[test]
+fn replays_no_log_on_what_has_replaced_its_file_at_the_last_moment() {
+    let desk = Desk::new();
+    // A backup makes sense together with the log of its original.
+    let copy = desk.folder.path().join("copy.db");
+    said(&on(&desk.file(), &["backup", copy.to_str().unwrap()]));
+    assert_eq!(desk.sign_up("bertha"), 302);
+    let bytes = fs::read(&copy).unwrap();
+    fs::rename(&copy, desk.file()).unwrap();
+    desk.server.signal(Signal::KILL);
+    let Desk { folder, server, .. } = desk;
+    drop(server);
+    let (file, log) = (folder.path().join("test.db"), folder.path().join("test.db-wal"));
+    if rustix::fs::getxattr(&log, "user.vestibule.log", &mut [0; 128][..]).is_err() {
+        eprintln!("not tried: this file system has no extended attributes");
+        return;
+    }
+    for words in [
+        &["serve", "--listen=unix:/no/where"][..],
+        &["user", "list"],
+        &["user", "add", "carla", "--no-password"],
+        &["migrate", "--check"],
+        &["backup", "copy.db"],
+    ] {
+        let text = refusal(&on(&file, words), 1);
+        assert!(text.contains("the log of a file that was here before"), "{words:?}: {text}");
+    }
+    assert!(fs::read(&file).unwrap() == bytes && log.exists());
+    fs::rename(&log, folder.path().join("log")).unwrap();
+    let users = said(&on(&file, &["user", "list"]));
+    assert!(users.contains("anna") && !users.contains("bertha"), "{users}");
+}
+
+#[test]
+fn reads_its_log_wherever_both_are_copied_to() {
+    let desk = Desk::new();
+    desk.server.signal(Signal::KILL);
+    let Desk { folder, server, .. } = desk;
+    drop(server);
+    let other = tempfile::tempdir().unwrap();
+    // With extended attributes, as some backups of whole disks are.
+    let copied = std::process::Command::new("cp")
+        .args(["--archive", "test.db-wal", "test.db"])
+        .arg(other.path())
+        .current_dir(folder.path())
+        .status();
+    assert!(copied.unwrap().success());
+    for place in [other.path(), folder.path()] {
+        assert!(place.join("test.db-wal").metadata().unwrap().len() > 0);
+        assert!(said(&on(&place.join("test.db"), &["user", "list"])).contains("anna"));
+    }
+}
+
+#[test]
 fn says_whose_log_it_may_be_if_a_replaced_file_is_damaged_by_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.db");
