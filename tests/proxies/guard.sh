@@ -31,7 +31,8 @@ asked="$app/a%20b/%C3%A4?x=1&y=%C3%A4%26z&next=https://e.com/&empty="
 next='https%3A%2F%2Fapp.example.test%3A'$PORT'%2Fa%2520b%2F%25C3%25A4%3Fx%3D1%26y%3D%25C3%25A4%2526z%26next%3Dhttps%3A%2F%2Fe.com%2F%26empty%3D'
 check 'a stranger is led to the sign-in page' "302 $auth/login?next=$next" "$(way page "$asked")"
 check 'HEAD is led there too' "302 $auth/login?next=$next" "$(way page --head "$asked")"
-known "$auth/login?next=$next" --output "$folder/form"
+# To the form for the first account, where there is none yet.
+known --location "$auth/login?next=$next" --output "$folder/form"
 hidden=$(sed -n 's/.*name="next" value="\([^"]*\)".*/\1/p' "$folder/form" | sed 's/&amp;/\&/g')
 check 'the form keeps the address whole' "$asked" "$hidden"
 known "$auth/signup" --output /dev/null --header "Origin: $origin" \
