@@ -232,6 +232,7 @@ http {
     scgi_temp_path $work/outer-scgi;
     underscores_in_headers on;
     ignore_invalid_headers off;
+    large_client_header_buffers 4 32k;
     server {
         listen 127.0.0.1:$1 ssl;
         ssl_certificate $work/cert.pem;

@@ -396,15 +396,20 @@ impl Examination<'_> {
     fn ask_sign_in(&mut self, login: &Url) -> bool {
         let what = format!("GET {login}");
         let Some(reply) = self.ask(&what, &Question::navigation(login)) else { return false };
+        let leads_on = leads_to_sign_up(login, &reply);
         self.report.tell(match reply.status {
             200 => Ok(format!("{what} shows the sign-in page")),
             status @ 500.. => Err(format!(
                 "{what} answered {status}; see that vestibule runs, and at the address that the proxy passes requests \
                  on to"
             )),
+            // Without an account there is none to sign in to.
+            302 if leads_on => {
+                Ok(format!("{what} leads to the sign-up page, as there is no account yet"))
+            }
             status => Err(format!("{what} answered {status}; let the proxy serve vestibule there")),
         });
-        if reply.status != 200 {
+        if reply.status != 200 && !leads_on {
             return false;
         }
         if login.scheme() == "https" {
@@ -525,6 +530,15 @@ fn at(url: &Url, path: &str) -> Url {
 fn of_site(page: &Url, path: &str) -> Url {
     let prefix = page.path().strip_suffix("/login").unwrap_or_default();
     at(page, &format!("{prefix}{path}"))
+}
+
+/// Whether the sign-in page leads on to the form for the first account.
+fn leads_to_sign_up(login: &Url, reply: &Reply) -> bool {
+    let to = reply.values("location").next().and_then(|it| login.join(it).ok());
+    to.is_some_and(|mut to| {
+        to.set_query(None);
+        to == of_site(login, "/signup")
+    })
 }
 
 fn origin(url: &Url) -> String {
