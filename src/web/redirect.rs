@@ -5,13 +5,33 @@
 //! rejected, and the user is sent to their profile (OWASP ASVS 3.7.2; OWASP Unvalidated Redirects Cheat
 //! Sheet).
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 use crate::base::origin::{Domain, Origin};
 
-/// The longest target in bytes.
-pub const TARGET_BYTES_MAX: usize = 2_048;
+/// The longest target in bytes: whatever nginx reads, which is a request line of 8 KiB, with scheme and host before
+/// it. Written into [`way`], where an `&` or a `%` becomes three bytes, it stays below the longest target of the gate.
+pub const TARGET_BYTES_MAX: usize = 8 * 1024 + 512;
+
+/// What has to be encoded in the value of a parameter: what ends it, what is decoded, and what is not allowed in a
+/// query (RFC 3986 § 3.4). Proxies written in Go drop a query with a semicolon.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'?')
+    .remove(b'=')
+    .remove(b',')
+    .remove(b'@')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'*')
+    .remove(b'(')
+    .remove(b')');
 
 /// The parameters and fields with the address to go to afterwards: ours, and those of other gates, for
 /// existing links. The first one present counts.
@@ -71,14 +91,21 @@ impl TargetRefusal {
     }
 }
 
+/// The address of a form, with the address to go to afterwards, if there is one. It is written as short as it can
+/// be: proxies have limits for an address, and a form whose POST is refused has it in its own.
+pub fn way(form: &str, next: Option<&str>) -> String {
+    match next {
+        Some(next) => format!("{form}?next={}", utf8_percent_encode(next, ENCODED)),
+        None => form.to_owned(),
+    }
+}
+
 impl Allowed {
     /// The target in a request. `None` if it cannot be parsed or is not allowed.
     pub fn target(&self, text: &str) -> Option<Target> {
         // Browsers drop tabs and line breaks anywhere, and white space at either end.
-        let is_plain =
-            text.len() <= TARGET_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic());
         match text {
-            _ if !is_plain => None,
+            _ if !is_plain(text) => None,
             _ if text.starts_with('/') => own_path(text),
             _ => self.address(text),
         }
@@ -86,9 +113,7 @@ impl Allowed {
 
     /// The URL of an allowed site.
     pub fn address(&self, text: &str) -> Option<Target> {
-        let is_plain =
-            text.len() <= TARGET_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic());
-        let url = if is_plain { Url::parse(text).ok()? } else { return None };
+        let url = if is_plain(text) { Url::parse(text).ok()? } else { return None };
         let origin = Origin::of_url(&url)?;
         let (host, port) = (origin.host(), origin.port());
         // A host that is valid only after decoding was written to be misread.
@@ -96,7 +121,8 @@ impl Allowed {
             it == format!("{host}:{port}") || (origin.is_at_default_port() && it == host)
         });
         let is_own = self.own.as_ref() == Some(&origin);
-        if !is_plainly_written || !(is_own || self.is_app(&origin)) {
+        // What is written longer than it came would be refused when the form brings it back.
+        if !is_plainly_written || !is_plain(url.as_str()) || !(is_own || self.is_app(&origin)) {
             return None;
         }
         let origin = (!is_own).then(|| origin.to_string());
@@ -109,17 +135,22 @@ impl Allowed {
             return None;
         }
         let url = Url::parse(text).ok();
-        let Some(origin) = url.as_ref().and_then(Origin::of_url) else {
+        let origin = url.as_ref().and_then(Origin::of_url);
+        let length = url.as_ref().map_or(text.len(), |it| it.as_str().len()).max(text.len());
+        if length > TARGET_BYTES_MAX {
+            let hint = format!("it has {length} bytes, and {TARGET_BYTES_MAX} are the most");
+            return Some(TargetRefusal::new("too_long", origin.as_ref(), hint));
+        }
+        let Some(origin) = origin else {
             let hint = "only a path of this site and the URL of an app are followed";
             return Some(TargetRefusal::new("malformed", None, hint));
         };
         let refused = |reason, hint: String| Some(TargetRefusal::new(reason, Some(&origin), hint));
         let app = format!("--app {origin}");
         match self.namesake(&origin) {
-            Some(known) if known == origin => refused(
-                "malformed",
-                "the address is longer or written otherwise than browsers do".to_owned(),
-            ),
+            Some(known) if known == origin => {
+                refused("malformed", "the address is written otherwise than browsers do".to_owned())
+            }
             Some(known) if known.is_https() != origin.is_https() => {
                 let hint = format!(
                     "it is {known}; let the proxy set X-Forwarded-Proto, or the whole X-Original-URL"
@@ -202,7 +233,13 @@ fn own_path(text: &str) -> Option<Target> {
         return None;
     }
     let address = url[url::Position::BeforePath..].to_owned();
-    address.starts_with('/').then_some(Target { address, origin: None })
+    let is_good = address.starts_with('/') && is_plain(&address);
+    is_good.then_some(Target { address, origin: None })
+}
+
+/// Whether it fits into a header, and into our limits.
+fn is_plain(text: &str) -> bool {
+    text.len() <= TARGET_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic())
 }
 
 #[cfg(test)]

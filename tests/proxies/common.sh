@@ -238,6 +238,7 @@ http {
         ssl_certificate $work/cert.pem;
         ssl_certificate_key $work/key.pem;
         proxy_http_version 1.1;
+        large_client_header_buffers 4 32k;
         proxy_buffer_size 32k;
         proxy_buffers 8 32k;
         proxy_busy_buffers_size 64k;

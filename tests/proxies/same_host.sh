@@ -30,7 +30,7 @@ for path in /admin /admin/x //admin /%61dmin /ADMIN/x /x/../admin /./admin; do
     check "a stranger is led from $path to the sign-in page" 302 \
         "$(status page --path-as-is "$host$path")"
 done
-next="https%3A%2F%2Fapp.example.test%3A$PORT%2Fadmin%3Fx%3D1"
+next="https://app.example.test:$PORT/admin?x=1"
 check 'and from there' "302 $own/login?next=$next" "$(way page "$host/admin?x=1")"
 check 'signing up leads back' "302 $host/admin?x=1" "$(way known "$own/signup" --header "Origin: $host" \
     --data-urlencode username=Anna --data-urlencode "password=$password" --data-urlencode "next=$host/admin?x=1")"

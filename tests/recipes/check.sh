@@ -42,7 +42,7 @@ else
 fi
 check 'fetch gets 401 and no redirect' '401 ' "$(way web "$host/api/me" --header 'Accept: application/json')"
 check 'a stranger is led from a guarded page to the sign-in page' \
-    "302 $host/login?next=https%3A%2F%2Fapp.example.test%3A$PORT%2Fprivate" "$(way page "$host/private")"
+    "302 $host/login?next=https://app.example.test:$PORT/private" "$(way page "$host/private")"
 check 'a script is not let in there' 401 "$(status web "$host/private" --header 'Sec-Fetch-Mode: cors')"
 check 'the guide: a short name is refused' 'Invalid username' \
     "$(web "$host/signup" --data-urlencode username=abc --data-urlencode "password=$password")"

@@ -10,6 +10,7 @@
 
 mod cookie;
 mod flags;
+mod long_address;
 mod port_80;
 mod report;
 mod session;
@@ -134,6 +135,9 @@ impl Examination<'_> {
         let page = visits.iter().find_map(|it| it.guard.page());
         if page.is_none() {
             self.miss_sign_in(&visits);
+        }
+        if let Some(visit) = visits.iter().find(|it| it.guard.page().is_some()) {
+            self.follow_long(visit);
         }
         let login = page.map(|page| of_site(page, "/login")).or_else(|| self.plan.login.clone());
         let Some(login) = login else {

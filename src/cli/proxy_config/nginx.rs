@@ -91,6 +91,7 @@ map $vestibule_{user} $vestibule_authorization {{
 /// The server of a host that the sign-in shares with an app.
 fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     let (begin, check, denied) = (server(plan, &plan.own.origin), check(plan), denied(plan));
+    let long = long_addresses(plan);
     let scheme = scheme(plan);
     let [set, tell] = identity(plan);
     let (own, upstream) = (plan.own_pattern(), &shared.upstream);
@@ -126,6 +127,7 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     underscores_in_headers off;
     ignore_invalid_headers on;
 
+{long}
     # Every location of the app inherits these. A location with a proxy_set_header of its own loses all of
     # them, and any client could claim to be any user there: repeat them in it, or have none.
     auth_request_set $vestibule_way_in $upstream_http_location;
@@ -143,6 +145,8 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
 {closed}
     # The sign-in.
     location ~ {own} {{
+        proxy_buffer_size 16k;
+        proxy_buffers 8 16k;
         client_max_body_size 128k;
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $remote_addr;
@@ -333,8 +337,8 @@ fn ask(plan: &ProxyPlan, path: &str, more: &str) -> String {
         proxy_set_header X-Original-Method $request_method;
         proxy_set_header X-Forwarded-For $remote_addr;
         # A long address comes back encoded in one header.
-        proxy_buffer_size 16k;
-        proxy_buffers 8 16k;"#
+        proxy_buffer_size 32k;
+        proxy_buffers 8 32k;"#
     )
 }
 
@@ -355,9 +359,12 @@ fn identity(plan: &ProxyPlan) -> [String; 2] {
 
 fn own_server(plan: &ProxyPlan) -> String {
     let (begin, closed) = (server(plan, &plan.own.origin), closed_location(plan));
+    let long = long_addresses(plan);
     format!(
         r#"
 {begin}
+{long}    proxy_buffer_size 16k;
+    proxy_buffers 8 16k;
     client_max_body_size 128k;
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-For $remote_addr;
@@ -394,6 +401,17 @@ fn server(plan: &ProxyPlan, origin: &Origin) -> String {
     )
 }
 
+/// The longest address of the sign-in page: see `web/redirect.rs`.
+const LONG_LINES: &str = "    large_client_header_buffers 4 32k;\n";
+
+/// Lets the server of the sign-in read its long addresses, unless every server does.
+fn long_addresses(plan: &ProxyPlan) -> String {
+    if plan.is_clear() {
+        return String::new();
+    }
+    format!("    # The sign-in page is told the address to lead back to.\n{LONG_LINES}")
+}
+
 /// A server behind something that ends TLS.
 fn clear_server(plan: &ProxyPlan, host: &str) -> String {
     let mut from = String::new();
@@ -412,6 +430,9 @@ fn clear_server(plan: &ProxyPlan, host: &str) -> String {
     if ($http_x_forwarded_proto = http) {{
         return 308 https://$host$request_uri;
     }}
-"
+
+    # The sign-in page is told the address to lead back to. Without TLS, the first server of a port decides how long an
+    # address may be for all of them.
+{LONG_LINES}"
     )
 }

@@ -346,8 +346,8 @@ struct CapacityArgs {
     #[arg(default_value = "64", value_parser = connections, help_heading = CAPACITY)]
     connections_per_address: usize,
 
-    /// Maximum length of a request line with all header fields, in bytes. A longer one gets 431, and so does
-    /// one for an app if the proxy passes all of its fields on to the check, as Caddy and Traefik do: raise it for
+    /// Maximum length of all header fields of a request together, in bytes. Longer ones get 431, and so does
+    /// a request for an app if the proxy passes all of its fields on to the check, as Caddy and Traefik do: raise it for
     /// apps with many or large cookies, to what the proxy takes.
     #[arg(long, env = "VESTIBULE_HEAD_BYTES", value_name = "BYTES", value_parser = head_bytes)]
     #[arg(default_value_t = gate::head::HEAD_BYTES, help_heading = CAPACITY)]

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::deadline;
 use crate::web::http::{BODY_BYTES_MAX, Method, Problem, Request};
 
-/// The longest head in bytes, with its final empty line, unless the operator says otherwise.
+/// The longest head in bytes, without its first line and with its final empty line, unless the operator says otherwise.
 pub const HEAD_BYTES: usize = 16 * 1024;
 
 /// The most that the operator may allow for a head.
@@ -19,8 +19,12 @@ pub const HEAD_BYTES_MAX: usize = 256 * 1024;
 /// The most fields in a head.
 pub const FIELDS_MAX: usize = 100;
 
-/// The longest target in bytes.
-pub const TARGET_BYTES_MAX: usize = 4 * 1024;
+/// The longest target in bytes: the address of the sign-in page with the longest way back, every byte of which
+/// may be written as three.
+pub const TARGET_BYTES_MAX: usize = 32 * 1024;
+
+/// The longest first line in bytes: a target with a method and a version.
+pub const FIRST_LINE_BYTES_MAX: usize = TARGET_BYTES_MAX + 64;
 
 /// The field that tells the workers the client's address. Fields whose name starts like this are reserved:
 /// those that a client sends are dropped.

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::chunked::{ChunkDecoder, ChunkProgress};
-use super::head::{self, Framing, HEAD_BYTES, Head, Scan};
+use super::head::{self, FIRST_LINE_BYTES_MAX, Framing, HEAD_BYTES, Head, Scan};
 use crate::web::http::{Method, Problem, Request};
 
 /// The fields by which clients say what they can read.
@@ -99,7 +99,7 @@ impl RequestReader {
     /// What the client can read, as far as the lines of a malformed head tell. It decides how a refusal is
     /// shown, and nothing else.
     fn preferences(&self) -> Vec<(String, String)> {
-        let head = &self.inbox[..self.inbox.len().min(self.head_bytes)];
+        let head = &self.inbox[..self.inbox.len().min(FIRST_LINE_BYTES_MAX + self.head_bytes)];
         let text = String::from_utf8_lossy(head);
         let lines = text.split("\r\n").skip(1).take_while(|line| !line.is_empty());
         let fields = lines.filter_map(|line| line.split_once(':'));
@@ -148,13 +148,14 @@ impl RequestReader {
         }
         match head::scan(&self.inbox, self.seen) {
             Scan::Broken => Err(Problem::Malformed),
-            Scan::Ends(at) if at > self.head_bytes => Err(self.too_long()),
-            Scan::Partial if self.inbox.len() >= self.head_bytes => Err(self.too_long()),
             Scan::Partial => {
                 self.seen = self.inbox.len();
-                Ok(RequestStep::Partial)
+                self.excess(self.seen).map_or(Ok(RequestStep::Partial), Err)
             }
             Scan::Ends(at) => {
+                if let Some(problem) = self.excess(at) {
+                    return Err(problem);
+                }
                 let head = Head::parse(&self.inbox[..at])?;
                 self.take(at);
                 self.seen = 0;
@@ -168,9 +169,16 @@ impl RequestReader {
         }
     }
 
-    fn too_long(&self) -> Problem {
-        let has_line = self.inbox.contains(&b'\n');
-        if has_line { Problem::HeadTooLarge } else { Problem::TargetTooLong }
+    /// Why the first `length` bytes, which belong to one head, are too many; `None`: they are not.
+    fn excess(&self, length: usize) -> Option<Problem> {
+        if length <= self.head_bytes.min(FIRST_LINE_BYTES_MAX) {
+            return None;
+        }
+        match self.inbox[..length].iter().position(|&byte| byte == b'\n') {
+            Some(end) if length - end - 1 > self.head_bytes => Some(Problem::HeadTooLarge),
+            None if length > FIRST_LINE_BYTES_MAX => Some(Problem::TargetTooLong),
+            Some(_) | None => None,
+        }
     }
 
     fn read_chunks(&mut self) -> Result<Option<Vec<u8>>, Problem> {
@@ -310,7 +318,7 @@ mod tests {
     #[test]
     fn takes_heads_as_long_as_the_operator_allows_and_no_longer() {
         for most in [HEAD_BYTES, 40_000, head::HEAD_BYTES_MAX] {
-            let rest = "GET / HTTP/1.1\r\nHost: x\r\nCookie: a=\r\n\r\n".len();
+            let rest = "Host: x\r\nCookie: a=\r\n\r\n".len();
             for (length, is_taken) in [(most, true), (most + 1, false)] {
                 let cookie = "x".repeat(length - rest);
                 let head = format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: a={cookie}\r\n\r\n");
@@ -332,7 +340,7 @@ mod tests {
 
     #[test]
     fn refuses_a_head_without_end_while_it_comes() {
-        let line = [b"GET /".to_vec(), vec![b'a'; 30_000]].concat();
+        let line = [b"GET /".to_vec(), vec![b'a'; 40_000]].concat();
         assert_eq!(arrive(&line, 1_000).1, Some(Problem::TargetTooLong));
         let fields = ["GET / HTTP/1.1\r\n", &"a: b\r\n".repeat(5_000)].concat();
         assert_eq!(arrive(fields.as_bytes(), 1_000).1, Some(Problem::HeadTooLarge));
@@ -341,6 +349,27 @@ mod tests {
             Some(Problem::Malformed),
             "TLS, at its first byte"
         );
+    }
+
+    #[test]
+    fn takes_a_long_target_beside_fields_of_their_own_length() {
+        let request = |target: usize, field: usize| {
+            let (target, field) = ("a".repeat(target - 1), "b".repeat(field));
+            format!("GET /{target} HTTP/1.1\r\nHost: x\r\nCookie: {field}\r\n\r\n")
+        };
+        for (target, field, expected) in [
+            (32 * 1_024, 16_000, None),
+            (32 * 1_024 + 1, 0, Some(Problem::TargetTooLong)),
+            (1, 16_000, None),
+            (1, 16_400, Some(Problem::HeadTooLarge)),
+            (32 * 1_024, 16_400, Some(Problem::HeadTooLarge)),
+        ] {
+            for pieces in [1, 1_000, 100_000] {
+                let (whole, problem) = arrive(request(target, field).as_bytes(), pieces);
+                assert_eq!(problem, expected, "{target} and {field} in pieces of {pieces}");
+                assert_eq!(whole.len(), usize::from(expected.is_none()));
+            }
+        }
     }
 
     proptest! {

@@ -15,14 +15,13 @@ use std::fmt;
 use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, Render, html};
-use url::form_urlencoded;
 
 use self::branding::Look;
 use crate::base::base_url::{PathPrefix, SiteAddress};
 use crate::base::clock::Moment;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
-use crate::web::redirect::Target;
+use crate::web::redirect::{self, Target};
 
 /// The built-in stylesheet, of all pages.
 pub const STYLE: &str = include_str!("style.css");
@@ -285,13 +284,8 @@ fn going_on(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
 }
 
 /// The link to the other form, which keeps the address to go to afterwards.
-fn with_next(frame: Frame<'_>, path: &'static str, filled: &Filled<'_>) -> Markup {
-    html! {
-        (frame.at(path))
-        @if let Some(next) = filled.next {
-            "?next=" @for piece in form_urlencoded::byte_serialize(next.as_str().as_bytes()) { (piece) }
-        }
-    }
+fn with_next(frame: Frame<'_>, path: &'static str, filled: &Filled<'_>) -> String {
+    redirect::way(&frame.prefix.at(path).to_string(), filled.next.map(Target::as_str))
 }
 
 fn username(frame: Frame<'_>, filled: &Filled<'_>, advice: Option<&str>) -> Markup {

@@ -33,6 +33,9 @@ enum Fault {
     PageForSockets,
     NextCut,
     NoWayBack,
+    LongCut,
+    LongRefused,
+    LongLost,
     InClear,
     NoDomain,
     NoCookie,
@@ -240,6 +243,7 @@ impl Server {
         match self.fault {
             Fault::NextCut => format!("{login}?rd={url}"),
             Fault::NoWayBack => login,
+            Fault::LongCut if url.len() > 2_048 => login,
             _ => format!("{login}?next={encoded}"),
         }
     }
@@ -258,11 +262,18 @@ impl Server {
         let cleared = format!("auth_session=; Max-Age=0{rest}");
         let is_ours = asked.value("origin") == format!("http://auth.town.localhost:{}", self.port);
         match (&*asked.method, asked.path()) {
+            ("GET", "/login") if self.has(Fault::LongRefused) && asked.target.len() > 8_192 => {
+                answer(414, &[], "")
+            }
             ("GET", "/login") => {
+                let is_lost = self.has(Fault::LongLost) && asked.target.len() > 4_096;
+                let keeps = asked.target.contains("next=") && !is_lost;
+                let next = if keeps { "<input name=\"next\">" } else { "" };
                 let presents = asked.value("cookie").starts_with("auth_session=");
                 let clears = presents && !self.has(Fault::NoCookie);
                 let headers = if clears { vec![("Set-Cookie", &*cleared)] } else { vec![] };
-                answer(200, &headers, "<!DOCTYPE html><title>Sign in</title>")
+                let page = format!("<!DOCTYPE html><title>Sign in</title>{next}");
+                answer(200, &headers, &page)
             }
             ("POST", "/login") if is_ours && asked.body == FORM => {
                 self.is_signed_in.store(true, Ordering::SeqCst);
@@ -327,6 +338,7 @@ fn finds_nothing_wrong_where_everything_is_guarded() {
         format!("ok    POST / without a session leads to {login} with 303"),
         "ok    GET / by a script without a session answers 401".into(),
         "ok    a WebSocket to / without a session answers 401".into(),
+        "ok    GET / with an address of 7500 bytes leads to the sign-in page and back".into(),
         "ok    the cookie auth_session is kept safe and reaches the app".into(),
         "ok    GET / with a session names the user, and shows nothing of 15 forged headers".into(),
         format!("ok    POST {login} with a forged X-Forwarded-For is not believed"),
@@ -448,6 +460,14 @@ fn finds_machines_that_are_led_to_a_page() {
 fn finds_an_address_to_lead_back_to_that_is_cut_off_or_missing() {
     finds(Fault::NextCut, &["GET /: the address to lead back to is cut at its first &"]);
     finds(Fault::NoWayBack, &["GET / does not tell the sign-in page where to lead back to"]);
+}
+
+#[test]
+fn finds_a_long_address_that_does_not_come_back() {
+    let what = "GET / with an address of 7500 bytes";
+    finds(Fault::LongCut, &[&format!("{what} does not tell the sign-in page the whole address")]);
+    finds(Fault::LongRefused, &[&format!("{what} leads to a sign-in page that answered 414")]);
+    finds(Fault::LongLost, &[&format!("{what} leads to a sign-in page that does not know")]);
 }
 
 #[test]

@@ -326,8 +326,8 @@ fn h10_refuses_a_head_without_end() {
     let (_folder, server) = start(&[]);
     let fields = |n: usize| format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "a: b\r\n".repeat(n));
     for (status, request) in [
-        (414, format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(5_000))),
-        (414, format!("GET /{}", "a".repeat(30_000))),
+        (414, format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(33_000))),
+        (414, format!("GET /{}", "a".repeat(40_000))),
         (431, fields(200)),
         (431, fields(5_000)),
         (431, format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "a".repeat(20_000))),
@@ -413,7 +413,7 @@ fn h11_h16_refuses_what_can_be_read_in_two_ways() {
 #[test]
 fn refuses_a_head_request_without_a_body_however_little_of_it_can_be_read() {
     let (_folder, server) = start(&["--request-timeout=1s"]);
-    let long = format!("HEAD /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(5_000));
+    let long = format!("HEAD /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(33_000));
     let fields = format!("HEAD / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(20_000));
     for (status, request) in [
         (400, "HEAD / HTTP/1.1\r\n\r\n"),

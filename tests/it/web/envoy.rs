@@ -9,7 +9,8 @@ use crate::visit::{Visit, of_example};
 /// What a browser sends that goes somewhere.
 const PAGE: (&str, &str) = ("Accept", "text/html,application/xhtml+xml");
 
-const WAY_IN: &str = "https://auth.example.com/login?next=https%3A%2F%2Fapp.example.com%2Fa%2520b%3Fx%3D1%26groups%3Dstaff";
+const WAY_IN: &str =
+    "https://auth.example.com/login?next=https://app.example.com/a%2520b?x=1%26groups=staff";
 
 fn with_anna(settings: Settings) -> Visit {
     let mut visit = Visit::with(settings);

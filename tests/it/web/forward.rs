@@ -18,7 +18,8 @@ const NAMES: [&str; 5] =
     ["Remote-User", "Remote-Id", "Remote-Name", "Remote-Groups", "Remote-Email"];
 
 const APP: &str = "https://app.example.com/a%20b?x=1&y=%C3%A4";
-const WAY_IN: &str = "https://auth.example.com/login?next=https%3A%2F%2Fapp.example.com%2Fa%2520b%3Fx%3D1%26y%3D%25C3%25A4";
+const WAY_IN: &str =
+    "https://auth.example.com/login?next=https://app.example.com/a%2520b?x=1%26y=%25C3%25A4";
 
 /// What a browser sends that goes somewhere.
 const PAGE: (&str, &str) = ("Accept", "text/html,application/xhtml+xml");
@@ -666,7 +667,7 @@ fn answers_as_vouch_does() {
 #[test]
 fn leads_in_from_the_sign_in_links_of_oauth2_proxy() {
     let mut visit = Visit::with(aliased(Alias::Oauth2Proxy));
-    let to = "/login?next=https%3A%2F%2Fapp.example.com%2Fx";
+    let to = "/login?next=https://app.example.com/x";
     for path in ["/oauth2/start", "/oauth2/sign_in"] {
         let answer = visit.get(&format!("{path}?rd=https://app.example.com/x"));
         assert_eq!(way(&answer), (302, Some(to)));

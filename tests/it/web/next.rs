@@ -107,8 +107,52 @@ fn keeps_the_way_back_when_a_form_comes_back_and_on_the_way_to_the_other_form() 
     let page = visit.post("/login", &[ANNA[0], ("password", "wrong"), ("next", APP)]);
     assert_eq!(page.status, 400);
     assert!(body(&page).contains(r#"name="next" value="https://app.example.com/a%20b"#));
-    let link = r#"href="/signup?next=https%3A%2F%2Fapp.example.com%2Fa%2520b%3Fx"#;
+    let link = r#"href="/signup?next=https://app.example.com/a%2520b?x"#;
     assert!(body(&page).contains(link), "{}", body(&page));
+}
+
+/// nginx reads a request line of 8 KiB; all that fits in there comes back, however much of it has to be encoded.
+#[test]
+fn brings_a_long_address_back_whole_through_both_forms() {
+    const PATH_BYTES: usize = 8_160;
+    let mut visit = a_browser();
+    visit.post("/signup", &ANNA);
+    visit.forget_cookie();
+    for part in [",", "%C3%A4", "&", "a=b&", "%26", "/", "a", "[]"] {
+        let query = part.repeat(PATH_BYTES / part.len());
+        let asked = format!("https://app.example.com/?{query}");
+        let check = visit.ask("GET", "/auth/nginx", &[("X-Original-URL", &asked)], "");
+        let location = check.value("Location").unwrap().to_owned();
+        let login = location.strip_prefix("https://auth.example.com").unwrap();
+        assert!(location.len() < 28_000 && check.note.event.name() == "request", "{part}");
+        let page = body(&visit.get(login)).to_owned();
+        let shown = asked.replace('&', "&amp;");
+        assert!(page.contains(&format!("name=\"next\" value=\"{shown}\"")), "{part}");
+        let (_, link) = page.split_once("href=\"/signup?").unwrap();
+        let link = link.split_once('"').unwrap().0.replace("&amp;", "&");
+        let page = body(&visit.get(&format!("/signup?{link}"))).to_owned();
+        assert!(page.contains(&shown), "{part}: the other form");
+        let answer = visit.post("/login", &[ANNA[0], ANNA[1], ("next", &asked)]);
+        assert_eq!(way(&answer), (302, Some(&*asked)), "{part}");
+        visit.forget_cookie();
+    }
+    // Commas need not be encoded, and are not.
+    let commas = format!("https://app.example.com/?{}", ",".repeat(8_000));
+    let check = visit.ask("GET", "/auth/nginx", &[("X-Original-URL", &commas)], "");
+    assert!(check.value("Location").unwrap().len() < 8_100);
+    // What is longer is left out, and the log says so.
+    let longer = format!("https://app.example.com/?{}", ",".repeat(9_000));
+    let check = visit.ask("GET", "/auth/nginx", &[("X-Original-URL", &longer)], "");
+    assert_eq!(way(&check), (401, Some("https://auth.example.com/login")));
+    let page = visit.get(&with_next(&longer));
+    for answer in [check, page] {
+        let fields: Vec<_> = answer.note.fields.iter().map(|(_, value)| &**value).collect();
+        assert_eq!(answer.note.event.name(), "next_refused");
+        assert_eq!(
+            fields,
+            ["too_long", "https://app.example.com", "it has 9025 bytes, and 8704 are the most"]
+        );
+    }
 }
 
 #[test]

@@ -142,6 +142,6 @@ fn leads_a_check_to_the_sign_in_page_below_the_prefix() {
         ("Accept", "text/html"),
     ];
     let answer = visit.ask("GET", "/auth/auth/nginx", &asked, "");
-    let expected = "https://example.com/auth/login?next=https%3A%2F%2Fexample.com%2Fdashboard";
+    let expected = "https://example.com/auth/login?next=https://example.com/dashboard";
     assert_eq!(way(&answer), (401, Some(expected)));
 }

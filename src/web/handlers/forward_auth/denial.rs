@@ -1,7 +1,7 @@
 //! Who may access an app, and what a user is told who may not.
 
 use super::checks::Protocol;
-use super::{has_known_parameters, may_be_the_clients, original, own, plainly, with_next};
+use super::{has_known_parameters, may_be_the_clients, original, own, plainly};
 use crate::auth::events::Event;
 use crate::auth::{usernames, users};
 use crate::base::origin::Origin;
@@ -11,7 +11,7 @@ use crate::web::http::{Cookie, Note, Request, Response, Wants};
 use crate::web::json;
 use crate::web::pages::forbidden::{self, Denied};
 use crate::web::pages::{self, NextStep};
-use crate::web::redirect::Target;
+use crate::web::redirect::{self, Target};
 
 /// Why a signed-in user is denied access.
 pub(super) enum Denial {
@@ -106,7 +106,10 @@ fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> 
     };
     match call.wants() {
         Wants::Html => {
-            let way_out = with_next(format!("{}/logout", own(call.site)), target.as_ref());
+            let way_out = redirect::way(
+                &format!("{}/logout", own(call.site)),
+                target.as_ref().map(Target::as_str),
+            );
             let denied = Denied {
                 username: &user.username,
                 app: app.as_deref(),

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use serde_json::json;
-use url::form_urlencoded;
 
 use super::sign_in::{SignForm, caller, noting_user, tried_on};
 use crate::auth::access_tokens;
@@ -36,7 +35,7 @@ use crate::store::{Error, User, UserId};
 use crate::web::Site;
 use crate::web::call::{Answered, Call};
 use crate::web::http::{Cookie, Note, Request, Response, Wants};
-use crate::web::redirect::Target;
+use crate::web::redirect::{self, Target};
 use crate::web::refusals::{Refusal, seconds_of};
 use checks::{Original, Protocol, Turn};
 use client_kind::{is_navigation, is_plainly_no_browser};
@@ -84,7 +83,7 @@ pub(in crate::web) fn lead_to_sign_in(call: &Call<'_>) -> Answered {
 /// the sign-out button.
 pub(in crate::web) fn lead_to_sign_out(call: &Call<'_>) -> Answered {
     let address = call.site.settings.prefix.at("/logout").to_string();
-    let way = with_next(address, call.next().as_ref());
+    let way = redirect::way(&address, call.next().as_ref().map(Target::as_str));
     Ok(call.noting_refused_next(Response::redirect(way)))
 }
 
@@ -415,19 +414,7 @@ fn has_known_parameters(check: Protocol, request: &Request) -> bool {
 
 /// The address of the sign-in page, which leads back to the original URL.
 fn way_in(own: &str, target: Option<&Target>) -> String {
-    with_next(format!("{own}/login"), target)
-}
-
-/// An address with where to go from there.
-fn with_next(address: String, target: Option<&Target>) -> String {
-    match target {
-        Some(target) => {
-            let next: String =
-                form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect();
-            format!("{address}?next={next}")
-        }
-        None => address,
-    }
+    redirect::way(&format!("{own}/login"), target.map(Target::as_str))
 }
 
 fn plainly(status: u16, sentence: &'static str) -> Response {
