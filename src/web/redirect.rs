@@ -67,7 +67,7 @@ impl Target {
         self.origin.as_deref()?.split_once("://").map(|(_, host)| host)
     }
 
-    /// The origin, if it is not this site: a form that leads there has to name it in `form-action`.
+    /// The origin, if it is not this site.
     pub fn other_origin(&self) -> Option<&str> {
         self.origin.as_deref()
     }

@@ -2,7 +2,11 @@
 
 import assert from "node:assert/strict";
 
+<<<<<<< HEAD
 import { at, backTo, browse, formTo, inhabit, link, linkTo, serve } from "./site.mjs";
+=======
+import { at, browse, formTo, link, linkTo, serve, serveElsewhere, serveNamed } from "./site.mjs";
+>>>>>>> 32e4b08 (web: let a sign-in arrive where the app leads on to another host)
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
@@ -11,6 +15,30 @@ export async function register(check, browser) {
     const site = await serve("--password-policy", "standard", "--throttle-free", "50");
     await inhabit(site);
     const short = await serve("--active", "1s", "--idle", "1s", "--absolute", "2s");
+
+    const third = await serveElsewhere((_, response) => response.end("there"), "localhost");
+    const app = await serveElsewhere(({ url }, response) => {
+        response.writeHead(302, { location: `${third.url}/from${url}` }).end();
+    });
+    const guarding = await serveNamed("--app", app.url);
+
+    check("arrives at a third host where the app leads there after signing in", async () => {
+        const visitor = await visit(browser, guarding);
+        visitor.turnTo(app);
+        visitor.turnTo(third);
+        visitor.turnTo(guarding);
+        const username = somebody();
+        const next = `?next=${encodeURIComponent(`${app.url}/a`)}`;
+        await visitor.open(`/signup${next}`);
+        await visitor.send({ username, password: PASSWORD });
+        assert.equal(visitor.page.url(), `${third.url}/from/a`);
+        await visitor.context.clearCookies();
+        await visitor.open(`/login${next}`);
+        await visitor.send({ username, password: "wrong words" });
+        await visitor.send({ username, password: PASSWORD });
+        assert.equal(visitor.page.url(), `${third.url}/from/a`);
+        await visitor.leave();
+    });
 
     for (const javaScriptEnabled of [false, true]) {
         const how = javaScriptEnabled ? "with scripts on" : "with scripts off";

@@ -2,6 +2,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer as createWebServer } from "node:http";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -34,9 +35,12 @@ export const formTo = (path) => `form[action='${at(path)}']`;
 export const backTo = (path) => `/login?next=${encodeURIComponent(at(path))}`;
 
 /** Serves with these flags on a free port. */
-export async function serve(...flags) {
-    if (!prefix) return start("127.0.0.1:0", flags);
-    // The origin names the port, so it is chosen before, and may be another's by then.
+export function serve(...flags) {
+    return prefix ? serveNamed(...flags) : start("127.0.0.1:0", flags);
+}
+
+/** Serves with these flags and an origin, which names the port: that is chosen before, and may be another's by then. */
+export async function serveNamed(...flags) {
     for (let tries = 1; ; tries += 1) {
         const address = `127.0.0.1:${await freePort()}`;
         try {
@@ -47,11 +51,20 @@ export async function serve(...flags) {
     }
 }
 
+<<<<<<< HEAD
 /** Adds a first account. Without any, browsers are led from the sign-in to the sign-up. */
 export async function inhabit(site) {
     const body = new URLSearchParams({ username: "first", password: "three unrelated words" });
     const { status } = await fetch(`${site.url}/signup`, { method: "POST", body, redirect: "manual" });
     if (status !== 302) throw new Error(`no account: ${status}`);
+=======
+/** Another site, on this host by default: `answer` is given each request. */
+export async function serveElsewhere(answer, host = "127.0.0.1") {
+    const server = createWebServer(answer);
+    await new Promise((found) => server.listen(0, "127.0.0.1", found));
+    server.unref();
+    return { url: `http://${host}:${server.address().port}` };
+>>>>>>> 32e4b08 (web: let a sign-in arrive where the app leads on to another host)
 }
 
 async function start(address, flags) {

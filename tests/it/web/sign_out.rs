@@ -46,7 +46,7 @@ fn keeps_the_way_on_from_the_link_to_the_button_and_follows_it() {
     let hidden = r#"name="next" value="https://app.example.com/a%20b?x=1&amp;y=%C3%A4">"#;
     assert!(body(&page).contains(hidden), "{}", body(&page));
     let policy = page.value("Content-Security-Policy").unwrap();
-    assert!(policy.contains("form-action 'self' https://app.example.com;"), "{policy}");
+    assert!(!policy.contains("form-action"), "the app may lead on to any host: {policy}");
     let answer = visit.post("/logout", &[("next", APP)]);
     assert_eq!(way(&answer), (302, Some(APP)));
     assert_eq!(answer.value("Clear-Site-Data"), Some("\"cache\""));
