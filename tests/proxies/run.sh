@@ -287,10 +287,15 @@ else
     echo 'NOT TRIED: Radicale and WsgiDAV cannot be had here'
 fi
 
+# As the guides of other gates configure a proxy.
+. ./visitor.sh
+. ./aliases.sh
+try_guides "$1"
+shift
+
 # At the ports that browsers know, where those may be used: on an address of this run alone.
 address=127.$(($$ / 65536 % 250 + 1)).$(($$ / 256 % 256)).$(($$ % 254 + 1))
 if [ "$(id -u)" -eq 0 ]; then
-    . ./visitor.sh
     . ./usual_ports.sh
     : >"$work/vestibule.log"
     "$binary" serve --listen 127.0.0.1:0 --database "$work/usual.db" --trusted-proxy 127.0.0.1 \

@@ -1,10 +1,14 @@
 //! The home page, with the user's name and id.
 
 use crate::web::call::{Answered, SignedInCall};
+use crate::web::handlers::forward_auth::portal_target;
 use crate::web::http::{Response, Wants};
 use crate::web::{json, pages};
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
+    if let Some(target) = portal_target(call) {
+        return Ok(Response::redirect(target.as_str().to_owned()));
+    }
     if call.wants() == Wants::Json {
         return Ok(Response::json(200, &json::profile(call.resumed, call.now)));
     }

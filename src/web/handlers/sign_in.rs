@@ -19,10 +19,11 @@ use crate::base::password::Password;
 use crate::base::token::{Token, TokenHash};
 use crate::store::{Error, Invite, UserId};
 use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
+use crate::web::handlers::forward_auth::portal_target;
 use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
 use crate::web::notices::Notice;
 use crate::web::pages::{self, Filled, Remember};
-use crate::web::redirect::Target;
+use crate::web::redirect::{self, Target};
 use crate::web::refusals::Refusal;
 use crate::web::{client_ip, json, leading_to};
 
@@ -133,6 +134,9 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
 /// Sends a visitor without a session to the sign-in page, and a browser back to the page it asked for afterwards.
 pub(in crate::web) fn lead_to(call: &Call<'_>) -> Response {
     let is_home = call.site.path(&call.request.path) == Some("/");
+    if let Some(target) = portal_target(call).filter(|_| is_home) {
+        return call.site.redirect(&redirect::way("/login", Some(target.as_str())));
+    }
     if is_home || call.wants() != Wants::Html {
         return call.site.redirect("/login");
     }

@@ -37,6 +37,17 @@ pub fn denied(frame: Frame<'_>, denied: &Denied<'_>) -> Markup {
     page(frame, t.closed.title, &body)
 }
 
+/// For a visitor without a session whose proxy shows this page instead of following its redirect. `way_in` is the
+/// URL of the sign-in page.
+pub fn sign_in_first(frame: Frame<'_>, way_in: &str) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        p.aside { (t.unauthorized.hint) }
+        p.aside { a href=(way_in) { (t.sign_in) } }
+    };
+    page(frame, t.sign_in, &body)
+}
+
 /// For a browser that sends two different session cookies.
 pub fn confused(frame: Frame<'_>) -> Markup {
     let t = frame.text;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use vestibule::auth::names::Rest;
 use vestibule::auth::usernames::Username;
 use vestibule::auth::users;
+use vestibule::base::origin::Origin;
 use vestibule::store::Store;
 use vestibule::web::http::Response;
 use vestibule::web::{Alias, IdentityHeaders, Lane, Settings, check_paths};
@@ -664,16 +665,116 @@ fn answers_as_vouch_does() {
     assert_eq!(way(&visit.get("/validate")), (401, None));
 }
 
+/// The links are on the host of the app, so each answer names our own, and a path means the app.
 #[test]
 fn leads_in_from_the_sign_in_links_of_oauth2_proxy() {
-    let mut visit = Visit::with(aliased(Alias::Oauth2Proxy));
-    let to = "/login?next=https://app.example.com/x";
+    let app = |text: &str| Origin::parse(text).unwrap();
+    let apps = vec![app("https://app.example.com"), app("https://wiki.example.com:8443")];
+    let mut visit = Visit::with(Settings { apps, ..aliased(Alias::Oauth2Proxy) });
+    let login = "https://auth.example.com/login";
+    let here = ("Host", "app.example.com");
     for path in ["/oauth2/start", "/oauth2/sign_in"] {
-        let answer = visit.get(&format!("{path}?rd=https://app.example.com/x"));
-        assert_eq!(way(&answer), (302, Some(to)));
-        assert_eq!(way(&visit.get(&format!("{path}?rd=https://e.com/"))), (302, Some("/login")));
+        for (query, headers, expected) in [
+            ("?rd=https://app.example.com/x", &[here][..], "?next=https://app.example.com/x"),
+            (
+                "?rd=https%3A%2F%2Fapp.example.com%2Fx%3Fa%26b",
+                &[here],
+                "?next=https://app.example.com/x?a%26b",
+            ),
+            // As its newest guide lets nginx write it.
+            (
+                "?rd=https://app.example.com/x?a=1&b=%C3%A4",
+                &[here],
+                "?next=https://app.example.com/x?a=1%26b=%25C3%25A4",
+            ),
+            ("?rd=/x?a=1&b=2", &[here], "?next=https://app.example.com/x?a=1%26b=2"),
+            ("?rd=%2Fx%3Fa%3D1%26b%3D2", &[here], "?next=https://app.example.com/x?a=1%26b=2"),
+            // As its older guides do.
+            (
+                "",
+                &[here, ("X-Auth-Request-Redirect", "/x?a=1&b=2")],
+                "?next=https://app.example.com/x?a=1%26b=2",
+            ),
+            (
+                "",
+                &[("Host", "wiki.example.com"), ("X-Auth-Request-Redirect", "/x")],
+                "?next=https://wiki.example.com:8443/x",
+            ),
+            (
+                "",
+                &[here, ("X-Auth-Request-Redirect", "https://wiki.example.com:8443/x")],
+                "?next=https://wiki.example.com:8443/x",
+            ),
+            (
+                "?rd=/a",
+                &[here, ("X-Auth-Request-Redirect", "/oauth2/sign_in?rd=/a")],
+                "?next=https://app.example.com/a",
+            ),
+            // On our own host a path is one of this site.
+            ("?rd=/account", &[("Host", "auth.example.com")], "?next=/account"),
+            // A link that leads to itself would never end.
+            ("", &[here, ("X-Auth-Request-Redirect", "/oauth2/sign_in")], ""),
+            ("?rd=/oauth2/start", &[here], ""),
+            ("?rd=https://e.com/", &[here], ""),
+            ("?rd=/x", &[("Host", "e.com")], ""),
+            ("?rd=//e.com", &[("Host", "auth.example.com")], ""),
+            ("", &[here, ("X-Auth-Request-Redirect", "https://e.com/")], ""),
+            ("", &[here, ("X-Auth-Request-Redirect", "/a"), ("X-Auth-Request-Redirect", "/b")], ""),
+            ("", &[here], ""),
+        ] {
+            let answer = visit.ask("GET", &format!("{path}{query}"), headers, "");
+            let expected = format!("{login}{expected}");
+            assert_eq!(way(&answer), (302, Some(&*expected)), "{path}{query} {headers:?}");
+            assert_eq!(body(&answer), format!("Sign in: {expected}"));
+            // nginx answers 403 with this page where a guide says `error_page 401 =403`.
+            let page =
+                visit.ask("GET", &format!("{path}{query}"), &[headers, &[PAGE]].concat(), "");
+            let link = format!("href=\"{}\"", expected.replace('&', "&amp;"));
+            assert!(page.status == 302 && body(&page).contains(&link), "{}", body(&page));
+        }
     }
+    let answer = visit.ask("GET", "/oauth2/sign_out?rd=/x", &[here], "");
+    let out = "https://auth.example.com/logout?next=https://app.example.com/x";
+    assert_eq!(way(&answer), (302, Some(out)));
     assert_eq!(Visit::new().get("/oauth2/start").status, 404);
+}
+
+#[test]
+fn leads_on_from_the_portal_of_authelia() {
+    let mut visit = Visit::with(aliased(Alias::Authelia));
+    let login = "/login?next=https://app.example.com/x?a=1%26b=2";
+    for rd in [
+        "https://app.example.com/x?a=1&b=2",
+        "https%3A%2F%2Fapp.example.com%2Fx%3Fa%3D1%26b%3D2&rm=GET",
+    ] {
+        let answer = visit.ask("GET", &format!("/?rd={rd}"), &[PAGE], "");
+        assert_eq!(way(&answer), (302, Some(login)), "{rd}");
+    }
+    assert_eq!(way(&visit.get("/?rd=https://e.com/")), (302, Some("/login")));
+    let mut visit = with_anna(aliased(Alias::Authelia));
+    let answer = visit.ask("GET", "/?rd=https://app.example.com/x?a=1&b=2", &[PAGE], "");
+    assert_eq!(way(&answer), (302, Some("https://app.example.com/x?a=1&b=2")));
+    assert_eq!(visit.get("/?rd=https://e.com/").status, 200);
+    assert_eq!(visit.get("/").status, 200);
+    let mut other = with_anna(of_example());
+    assert_eq!(other.get("/?rd=https://app.example.com/").status, 200, "without the alias");
+}
+
+/// Its guide lets nginx write the address as it came, with parameters of vouch behind it.
+#[test]
+fn keeps_an_address_whole_that_a_guide_of_vouch_or_tinyauth_has_not_encoded() {
+    for (alias, query) in [
+        (
+            Alias::Vouch,
+            "url=https://app.example.com/x?a=1&b=2&vouch-failcount=&X-Vouch-Token=&error=",
+        ),
+        (Alias::Tinyauth, "redirect_uri=https://app.example.com/x?a=1&b=2"),
+    ] {
+        let mut visit = Visit::with(aliased(alias));
+        let page = visit.ask("GET", &format!("/login?{query}"), &[PAGE], "");
+        let hidden = "name=\"next\" value=\"https://app.example.com/x?a=1&amp;b=2\"";
+        assert!(body(&page).contains(hidden), "{query}: {}", body(&page));
+    }
 }
 
 // Scripts.

@@ -6,11 +6,15 @@
 //! never on the request. A check changes nothing that would be worth forging, and its response never sets a
 //! cookie, as that would not reach the browser.
 
+mod aliases;
 mod checks;
 mod client_kind;
 mod denial;
 mod identity;
 
+pub(in crate::web) use aliases::{
+    address_as_it_came, lead_to_sign_in, lead_to_sign_out, portal_target,
+};
 pub use checks::{Alias, check_paths};
 pub use identity::IdentityHeaders;
 
@@ -71,20 +75,6 @@ pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Opt
         200..300 => response.with("Cache-Control", "no-store"),
         _ => site.dress(response),
     })
-}
-
-/// Answers the sign-in links of oauth2-proxy.
-pub(in crate::web) fn lead_to_sign_in(call: &Call<'_>) -> Answered {
-    let way = way_in(&call.site.settings.prefix.to_string(), call.next().as_ref());
-    Ok(call.noting_refused_next(Response::redirect(way)))
-}
-
-/// Answers the sign-out link of oauth2-proxy. A link must not change anything, so it leads to the page with
-/// the sign-out button.
-pub(in crate::web) fn lead_to_sign_out(call: &Call<'_>) -> Answered {
-    let address = call.site.settings.prefix.at("/logout").to_string();
-    let way = redirect::way(&address, call.next().as_ref().map(Target::as_str));
-    Ok(call.noting_refused_next(Response::redirect(way)))
 }
 
 /// The response to a request that is not processed: if it is a check, with a status that the proxy
