@@ -120,5 +120,8 @@ fn leads_from_the_sign_out_link_of_oauth2_proxy_to_the_button() {
     let mut visit = Visit::with(Settings { aliases: vec![Alias::Oauth2Proxy], ..of_example() });
     let to = "https://auth.example.com/logout?next=https://app.example.com/x";
     assert_eq!(way(&visit.get("/oauth2/sign_out?rd=https://app.example.com/x")), (302, Some(to)));
-    assert_eq!(way(&visit.get("/oauth2/sign_out?rd=https://e.com/")), (302, Some("https://auth.example.com/logout")));
+    assert_eq!(
+        way(&visit.get("/oauth2/sign_out?rd=https://e.com/")),
+        (302, Some("https://auth.example.com/logout"))
+    );
 }
