@@ -6,18 +6,20 @@
 
 mod de;
 mod en;
+mod fr;
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
 pub use de::DE;
 pub use en::EN;
+pub use fr::FR;
 
 use crate::auth::events::Event;
 use crate::auth::password_policy::{Flaw, Policy};
 
 /// All languages. The first one is used for clients that prefer none of them.
-static ALL: [&Text; 2] = [&EN, &DE];
+static ALL: [&Text; 3] = [&EN, &DE, &FR];
 
 /// Maximum number of ranges read from `Accept-Language`. Browsers send a handful.
 const RANGES_MAX: usize = 32;
@@ -402,7 +404,8 @@ mod tests {
             ("en;q=0.8, de;q=0.801", "de"),
             ("en;q=0.2\t,\tde ; q=0.3", "de"),
             ("en;Q=0.2,de;Q=0.3", "de"),
-            ("fr-FR,fr;q=0.9,de;q=0.1", "de"),
+            ("fr-FR,fr;q=0.9,de;q=0.1", "fr"),
+            ("pt-BR,pt;q=0.9,de;q=0.1", "de"),
             // The first of two languages with the same weight.
             ("de,en", "de"),
             ("en,de", "en"),
@@ -412,13 +415,13 @@ mod tests {
         ] {
             assert_eq!(chosen(&[asked]), expected, "{asked}");
         }
-        assert_eq!(chosen(&["fr", "de;q=0.5"]), "de");
+        assert_eq!(chosen(&["pt", "de;q=0.5"]), "de");
     }
 
     #[test]
     fn speaks_english_to_whoever_prefers_nothing_that_there_is() {
         for asked in
-            ["", "fr", "fr-CA,es;q=0.5", "*", "de;q=0", "de;q=0.000", "den", "deu", "*;q=0"]
+            ["", "pt", "pt-BR,es;q=0.5", "*", "de;q=0", "de;q=0.000", "den", "deu", "*;q=0"]
         {
             assert_eq!(chosen(&[asked]), "en", "{asked}");
         }
@@ -430,7 +433,7 @@ mod tests {
         assert_eq!(chosen(&["*,en;q=0"]), "de");
         assert_eq!(chosen(&["*,en;q=0.5"]), "de");
         assert_eq!(chosen(&["*;q=0.5,de"]), "de");
-        assert_eq!(chosen(&["fr,*;q=0.5"]), "en");
+        assert_eq!(chosen(&["pt,*;q=0.5"]), "en");
         assert_eq!(chosen(&["*,de;q=0.5"]), "en");
     }
 
@@ -469,7 +472,7 @@ mod tests {
 
     #[test]
     fn looks_at_a_few_dozen_ranges_and_no_more() {
-        let padded = |count| format!("{}de", "fr,".repeat(count));
+        let padded = |count| format!("{}de", "pt,".repeat(count));
         assert_eq!(chosen(&[&padded(RANGES_MAX - 1)]), "de");
         assert_eq!(chosen(&[&padded(RANGES_MAX)]), "en");
         assert_eq!(chosen(&[&format!("de{}", "-a".repeat(8_000))]), "en");
@@ -479,7 +482,7 @@ mod tests {
         #[test]
         fn has_a_language_for_whatever_is_sent(values in prop::collection::vec(".*", 0..4)) {
             let values: Vec<_> = values.iter().map(|it| &**it).collect();
-            prop_assert!(["en", "de"].contains(&chosen(&values)));
+            prop_assert!(ALL.iter().any(|it| it.code == chosen(&values)));
         }
 
         #[test]
@@ -529,12 +532,20 @@ mod tests {
 
     #[test]
     fn leaves_no_sentence_in_english() {
-        let (english, german) = (sentences(&EN), sentences(&DE));
-        assert!(english.len() > 150 && english.len() == german.len());
-        let same = |line: &&String| line.contains(char::is_alphabetic) && german.contains(line);
-        let same: Vec<_> = english.iter().filter(same).collect();
-        let same: Vec<_> = same.into_iter().filter(|line| line.contains('"')).collect();
-        assert!(same.is_empty(), "{same:?}");
+        let english = sentences(&EN);
+        for other in [&DE, &FR] {
+            let others = sentences(other);
+            assert!(english.len() > 150 && english.len() == others.len());
+            // Words of both English and French.
+            let is_shared = |line: &str| {
+                let word = line.trim_matches(|it: char| !it.is_alphabetic()).to_lowercase();
+                ["sessions", "minute", "minutes"].contains(&&*word.replace("sessions: \"", ""))
+            };
+            let is_text = |line: &&String| line.contains('"') && line.contains(char::is_alphabetic);
+            let same = english.iter().filter(is_text).filter(|line| others.contains(line));
+            let same: Vec<_> = same.filter(|line| !is_shared(line)).collect();
+            assert!(same.is_empty(), "{}: {same:?}", other.code);
+        }
     }
 
     #[test]
@@ -544,7 +555,7 @@ mod tests {
                 .zip(word.chars().skip(1))
                 .any(|(a, b)| a.is_lowercase() && b.is_uppercase())
         };
-        for line in [&EN, &DE].into_iter().flat_map(sentences) {
+        for line in ALL.into_iter().flat_map(sentences) {
             let text = line.split_once('"').map_or("", |(_, text)| text);
             assert!(!text.split_whitespace().any(inner_capital), "{line}");
         }

@@ -36,8 +36,20 @@ fn speaks_german_to_whoever_prefers_it() {
 }
 
 #[test]
+fn speaks_french_to_whoever_prefers_it() {
+    let mut visit = Visit::with_ann().send(HTML.0, HTML.1);
+    visit = visit.send("Accept-Language", "fr-CH,fr;q=0.9,en;q=0.5");
+    visit.forget_cookie();
+    let page = visit.get("/login");
+    assert!(body(&page).contains("<html lang=\"fr\">") && body(&page).contains("Se connecter"));
+    assert_eq!(page.value("Content-Language"), Some("fr"));
+    let wrong = visit.post("/login", &[("username", "anna"), ("password", "wrong")]);
+    assert!(body(&wrong).contains("Nom d’utilisateur ou mot de passe incorrect"));
+}
+
+#[test]
 fn speaks_english_to_whoever_says_nothing_or_something_else() {
-    for language in ["", "fr", "en-GB,de;q=0.9", "de;q=x", ";;,"] {
+    for language in ["", "pt", "en-GB,de;q=0.9", "de;q=x", ";;,"] {
         let mut visit = Visit::new().send("Accept-Language", language);
         let answer = visit.get("/login");
         assert!(body(&answer).contains("<html lang=\"en\">"), "{language}");
