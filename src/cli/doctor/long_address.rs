@@ -5,7 +5,7 @@ use url::Url;
 
 use super::verdict::Guard;
 use super::wire::Question;
-use super::{Examination, Visit, asked};
+use super::{Examination, Visit, asked, leads_to_sign_up};
 
 /// The longest address that is tried, in bytes: less than nginx reads, so that any proxy of an app takes it.
 const ADDRESS_BYTES: usize = 7_500;
@@ -48,6 +48,15 @@ impl Examination<'_> {
     fn follow_to_page(&mut self, what: &str, page: &Url) {
         let length = page.as_str().len();
         let Some(reply) = self.ask(what, &Question::navigation(page)) else { return };
+        // Without an account, the way leads on to the form for the first one.
+        let form = reply.values("location").next().and_then(|it| page.join(it).ok());
+        let reply = match form.filter(|_| leads_to_sign_up(page, &reply)) {
+            Some(form) => match self.ask(what, &Question::navigation(&form)) {
+                Some(reply) => reply,
+                None => return,
+            },
+            None => reply,
+        };
         self.report.tell(match reply.status {
             200 if reply.body.contains("name=\"next\"") => {
                 Ok(format!("{what} leads to the sign-in page and back"))
