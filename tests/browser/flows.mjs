@@ -2,11 +2,9 @@
 
 import assert from "node:assert/strict";
 
-<<<<<<< HEAD
-import { at, backTo, browse, formTo, inhabit, link, linkTo, serve } from "./site.mjs";
-=======
-import { at, browse, formTo, link, linkTo, serve, serveElsewhere, serveNamed } from "./site.mjs";
->>>>>>> 32e4b08 (web: let a sign-in arrive where the app leads on to another host)
+import {
+    at, backTo, browse, formTo, inhabit, link, linkTo, serve, serveElsewhere, serveNamed,
+} from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";

@@ -51,20 +51,19 @@ export async function serveNamed(...flags) {
     }
 }
 
-<<<<<<< HEAD
 /** Adds a first account. Without any, browsers are led from the sign-in to the sign-up. */
 export async function inhabit(site) {
     const body = new URLSearchParams({ username: "first", password: "three unrelated words" });
     const { status } = await fetch(`${site.url}/signup`, { method: "POST", body, redirect: "manual" });
     if (status !== 302) throw new Error(`no account: ${status}`);
-=======
+}
+
 /** Another site, on this host by default: `answer` is given each request. */
 export async function serveElsewhere(answer, host = "127.0.0.1") {
     const server = createWebServer(answer);
     await new Promise((found) => server.listen(0, "127.0.0.1", found));
     server.unref();
     return { url: `http://${host}:${server.address().port}` };
->>>>>>> 32e4b08 (web: let a sign-in arrive where the app leads on to another host)
 }
 
 async function start(address, flags) {
