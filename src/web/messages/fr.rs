@@ -128,10 +128,7 @@ pub static FR: Text = Text {
     ago: Template("il y a ", ""),
     just_now: "à l’instant",
 
-    bad_username: told(
-        "Nom d’utilisateur non valide",
-        "4 à 31 caractères visibles, sans espace au début ni à la fin.",
-    ),
+    bad_username: told("Nom d’utilisateur non valide", "4 à 31 caractères visibles."),
     bad_username_at_sign_in: told(
         "Nom d’utilisateur non valide",
         "Les noms d’utilisateur ont 1 à 31 caractères.",
