@@ -340,7 +340,11 @@ fn refuse_unauthenticated(call: &Call<'_>, route: &Route) -> Response {
 /// Refuses a request from another site, before anything else was looked at.
 fn refuse_cross_origin(call: &Call<'_>, route: Option<&Route>) -> Response {
     let response = if route.is_some_and(|it| it.hides_cross_origin) {
-        call.unauthenticated()
+        // A person reads what happened: the user may well be signed in.
+        match call.wants() {
+            Wants::Html => call.site.challenge(call.request, |t| t.foreign),
+            Wants::Text | Wants::Json => call.unauthenticated(),
+        }
     } else {
         call.problem(403, |t| t.foreign)
     };

@@ -203,7 +203,7 @@ inner='' outer=''
 
 # The certificate of docs/nginx.md is one that doctor takes, and what openssl makes by itself is told from it.
 printf '\n-- certificates\n'
-line=$(sed -n '/^openssl req -x509/,/^```/{/^```/d;p}' ../../docs/nginx.md | sed 's/example\.com/example.test/g')
+line=$(sed -n '/^openssl req -x509/,/^```/{/^```/d;p}' ../../docs/nginx.md | sed 's/example\.com/example.test/g; s|/etc/ssl/||g')
 for kind in server authority; do
     [ "$kind" = server ] || line=$(printf '%s\n' "$line" | sed 's/-addext basicConstraints=critical,CA:FALSE//')
     (cd "$work" && eval "$line") 2>"$work/openssl.log" || { cat "$work/openssl.log"; exit 1; }

@@ -77,9 +77,8 @@ pub(in crate::web) fn show_sign_out(call: &Call<'_>) -> Answered {
             Response::json(200, &json!({ "signed_in": it.is_some() }))
         }
         Some(it) => {
-            let next_field = next.as_ref().map(Target::as_str);
             let page =
-                call.page(200, |frame| pages::sign_out(frame, &it.user.username, next_field));
+                call.page(200, |frame| pages::sign_out(frame, &it.user.username, next.as_ref()));
             leading_to(page, next.as_ref())
         }
         None => lead_on(call, next.as_ref(), "/login"),

@@ -73,12 +73,14 @@ pub struct Text {
     pub create_account: &'static str,
     pub username: &'static str,
     pub password: &'static str,
-    pub to_go_on_to: Template,
+    pub sign_in_to_go_on_to: Template,
+    pub sign_up_to_go_on_to: Template,
     pub stay_signed_in: &'static str,
     pub profile: &'static str,
     pub user_id_is: &'static str,
     pub username_is: &'static str,
     pub back: &'static str,
+    pub back_to: Template,
 
     // The account.
     pub account: &'static str,

@@ -151,7 +151,7 @@ impl Filled<'_> {
 pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Markup {
     let t = frame.text;
     let body = html! {
-        (going_on(frame, filled))
+        (going_on(t.sign_up_to_go_on_to, filled))
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
             (username(frame, filled, Some(t.bad_username.hint)))
@@ -173,7 +173,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
 pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
     let t = frame.text;
     let body = html! {
-        (going_on(frame, filled))
+        (going_on(t.sign_in_to_go_on_to, filled))
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
             (username(frame, filled, None))
@@ -191,15 +191,21 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
 }
 
 /// The button that ends the session, for a signed-in user who follows a link. `next` is where to go afterwards.
-pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&str>) -> Markup {
+pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&Target>) -> Markup {
     let t = frame.text;
+    let app = next.and_then(|it| Some((it.as_str(), it.other_host()?)));
     let body = html! {
         p.fact { (t.signed_in_as) strong { (username) } }
         form method="post" action=(frame.at("/logout")) {
-            (next_field(next))
+            (next_field(next.map(Target::as_str)))
             button { (t.sign_out) }
         }
-        p.aside { a href=(frame.at("/")) { (t.back) } }
+        p.aside {
+            @match app {
+                Some((address, host)) => a href=(address) { (around(t.back_to, host)) },
+                None => a href=(frame.at("/")) { (t.back) },
+            }
+        }
     };
     page(frame, t.sign_out, &body)
 }
@@ -274,8 +280,8 @@ fn next_field(next: Option<&str>) -> Markup {
 }
 
 /// The app that the visitor goes on to, if it is not this site.
-fn going_on(frame: Frame<'_>, filled: &Filled<'_>) -> Markup {
-    let Template(before, after) = frame.text.to_go_on_to;
+fn going_on(words: Template, filled: &Filled<'_>) -> Markup {
+    let Template(before, after) = words;
     html! {
         @if let Some(host) = filled.next.and_then(Target::other_host) {
             p.aside { (before) strong { (host) } (after) }
@@ -450,7 +456,7 @@ mod tests {
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Offered(true)),
             profile(frame(), hostile, hostile),
-            sign_out(frame(), hostile, Some(hostile)),
+            sign_out(frame(), hostile, None),
         ];
         for page in pages.map(Markup::into_string) {
             assert!(!page.contains("<script>") && page.contains("&lt;script&gt;&quot;"), "{page}");

@@ -781,7 +781,10 @@ fn refuses_a_variable_that_no_setting_has_whatever_the_command() {
         };
         let (code, told) = run("VESTIBULE_SINGUP", "closed");
         assert_eq!((code, told.lines().count()), (Some(2), 1), "{words:?}: {told}");
-        assert!(told.contains("SINGUP") && told.contains("did you mean VESTIBULE_SIGNUP?"), "{told}");
+        assert!(
+            told.contains("SINGUP") && told.contains("did you mean VESTIBULE_SIGNUP?"),
+            "{told}"
+        );
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
     let mut command = vestibule(&["completions", "bash"]);

@@ -239,13 +239,13 @@ fn leads_a_person_without_a_session_back_to_the_page_they_asked_for() {
 #[test]
 fn says_to_which_app_the_sign_in_leads() {
     let mut visit = Visit::with(of_example());
-    for door in ["/login", "/signup"] {
+    for (door, what) in [("/login", "Sign in"), ("/signup", "Sign up")] {
         let page = visit.get(&format!("{door}?next=https://wiki.example.com/a"));
-        let words = "Sign in to continue to <strong>wiki.example.com</strong>.";
-        assert!(body(&page).contains(words), "{}", body(&page));
+        let words = format!("{what} to continue to <strong>wiki.example.com</strong>.");
+        assert!(body(&page).contains(&words), "{}", body(&page));
         for own in ["/account", "https://e.com/", "https://auth.example.com/account"] {
             let page = visit.get(&format!("{door}?next={own}"));
-            assert!(!body(&page).contains("Sign in to continue"), "{own}");
+            assert!(!body(&page).contains("to continue to"), "{own}");
         }
     }
 }

@@ -1054,7 +1054,7 @@ fn leaves_a_browser_signed_out_whose_session_had_ended_before_its_page() {
     assert_eq!((plain(&answer), answer.value("Clear-Site-Data")), ((401, "Unauthorized"), None));
     let mut visit = Visit::with_ann().send("Accept", "text/html");
     let answer = visit.ask("POST", "/logout", &[("Origin", "https://evil.example")], "");
-    assert!(body(&answer).contains("<h1>Unauthorized</h1>") && visit.is_signed_in());
+    assert!(body(&answer).contains("<h1>Forbidden</h1>") && visit.is_signed_in());
 }
 
 #[test]

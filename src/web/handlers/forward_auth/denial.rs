@@ -61,6 +61,10 @@ pub(super) fn deny(call: &Call<'_>, check: Protocol, user: &User, why: &Denial) 
         Denial::BadParameters => "unreadable_parameters",
     };
     let note = Note::of(Event::CheckDenied).with("uid", user.id.as_str()).with("reason", reason);
+    let app = target_of(call, check).as_ref().and_then(|it| app_of(call, it));
+    let note = note.with("app", app.as_deref().unwrap_or("unknown"));
+    let groups = groups_of(call, Some(why));
+    let note = if groups.is_empty() { note } else { note.with("groups", groups.join(",")) };
     page(call, check, user, Some(why)).noting(note)
 }
 
@@ -95,15 +99,9 @@ pub(super) fn explain(call: &Call<'_>, check: Protocol) -> Answered {
 /// Says who is signed in, what is closed to them, and how to come back as another user. It names the app and the
 /// groups as the settings have them, never as the client has written them.
 fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> Response {
-    let target = original(call.request, check).and_then(|it| call.site.allowed.address(&it));
+    let target = target_of(call, check);
     let app = target.as_ref().and_then(|it| app_of(call, it));
-    let groups: Vec<_> = match why {
-        Some(Denial::NotInGroup(groups)) if !may_be_the_clients(call.request) => {
-            let is_group = |it: &&str| users::groups(it).is_some_and(|it| !it.as_str().is_empty());
-            groups.iter().map(String::as_str).filter(is_group).collect()
-        }
-        _ => Vec::new(),
-    };
+    let groups = groups_of(call, why);
     match call.wants() {
         Wants::Html => {
             let way_out = redirect::way(
@@ -121,6 +119,22 @@ fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> 
         }
         Wants::Json => json::problem(403, |t| t.closed),
         Wants::Text => plainly(403, "Forbidden"),
+    }
+}
+
+/// The original URL, if it belongs to an app.
+fn target_of(call: &Call<'_>, check: Protocol) -> Option<Target> {
+    original(call.request, check).and_then(|it| call.site.allowed.address(&it))
+}
+
+/// The groups whose members have access, as far as the settings say so and not the client.
+fn groups_of<'a>(call: &Call<'_>, why: Option<&'a Denial>) -> Vec<&'a str> {
+    match why {
+        Some(Denial::NotInGroup(groups)) if !may_be_the_clients(call.request) => {
+            let is_group = |it: &&str| users::groups(it).is_some_and(|it| !it.as_str().is_empty());
+            groups.iter().map(String::as_str).filter(is_group).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
