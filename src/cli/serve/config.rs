@@ -54,7 +54,7 @@ impl Config {
         )
     }
 
-    /// What both logs say about the settings at start: [`SAID_ALWAYS`], and whatever differs from its default.
+    /// What both logs say about the settings at start: the names of `SAID_ALWAYS`, and whatever differs from its default.
     pub fn facts_at_start(&self) -> Vec<(&'static str, String)> {
         let defaults = facts(&Settings::default());
         let is_said = |fact: &(&str, _)| SAID_ALWAYS.contains(&fact.0);
