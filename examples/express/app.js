@@ -9,9 +9,11 @@ const app = express();
 
 // Sets req.user: who is signed in, or null.
 async function whoIsThere(req, res, next) {
-  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: req.headers.cookie ?? "" } }).catch(() => null);
-  if (!answer?.ok && answer?.status !== 401)
+  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: req.headers.cookie ?? "" } }).catch((error) => error);
+  if (!answer.ok && answer.status !== 401) {
+    console.error(`${AUTH}/session does not say who is signed in:`, answer.cause ?? answer.status);
     return res.status(503).set("Retry-After", "1").send("The sign-in is out of order");
+  }
   for (const cookie of answer.headers.getSetCookie()) res.append("Set-Cookie", cookie);
   req.user = answer.ok ? (await answer.json()).user : null;
   next();

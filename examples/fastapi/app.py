@@ -1,4 +1,6 @@
+import logging
 import os
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -8,23 +10,24 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 AUTH = os.environ.get("AUTH", "http://127.0.0.1:8080")  # vestibule, as this app reaches it
 app = FastAPI(default_response_class=PlainTextResponse)
-client = httpx.AsyncClient(base_url=AUTH, timeout=5)
+# No proxy of HTTP_PROXY, which would be sent the cookies of visitors, and no jar: each visitor has a cookie of their own.
+no_jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+client = httpx.AsyncClient(base_url=AUTH, timeout=5, trust_env=False, cookies=no_jar)
 
 
 async def who_is_there(request: Request, response: Response):
     """Who is signed in, or None."""
-    answer = await client.get("/session", headers={"Cookie": request.headers.get("cookie", "")})
-    client.cookies.clear()  # each visitor has a cookie of their own
-    if answer.status_code != 401:
-        answer.raise_for_status()
+    try:
+        answer = await client.get("/session", headers={"Cookie": request.headers.get("cookie", "")})
+        if answer.status_code != 401:
+            answer.raise_for_status()
+        user = answer.json().get("user")
+    except (httpx.HTTPError, ValueError) as error:
+        logging.exception("%s/session does not say who is signed in", AUTH)
+        raise HTTPException(503, "The sign-in is out of order", {"Retry-After": "1"}) from error
     for cookie in answer.headers.get_list("set-cookie"):
         response.headers.append("set-cookie", cookie)
-    return answer.json().get("user")
-
-
-@app.exception_handler(httpx.HTTPError)
-async def out_of_order(request: Request, error: httpx.HTTPError):
-    return PlainTextResponse("The sign-in is out of order", 503, {"Retry-After": "1"})
+    return user
 
 
 User = Annotated[dict | None, Depends(who_is_there)]

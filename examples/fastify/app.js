@@ -5,8 +5,9 @@ const app = Fastify();
 
 // Who is signed in, or null.
 async function whoIsThere(request, reply) {
-  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: request.headers.cookie ?? "" } }).catch(() => null);
-  if (!answer?.ok && answer?.status !== 401) {
+  const answer = await fetch(`${AUTH}/session`, { headers: { cookie: request.headers.cookie ?? "" } }).catch((error) => error);
+  if (!answer.ok && answer.status !== 401) {
+    console.error(`${AUTH}/session does not say who is signed in:`, answer.cause ?? answer.status);
     reply.header("Retry-After", "1");
     throw Object.assign(new Error("The sign-in is out of order"), { statusCode: 503 });
   }

@@ -10,6 +10,7 @@ function who_is_there(): ?array
     $body = @file_get_contents("$auth/session", false, stream_context_create($options));
     $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
     if ($status !== 200 && $status !== 401) {
+        error_log("$auth/session does not say who is signed in: " . ($status ?: error_get_last()['message'] ?? ''));
         http_response_code(503);
         header('Retry-After: 1');
         exit('The sign-in is out of order');

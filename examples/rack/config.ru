@@ -7,11 +7,14 @@ class OutOfOrder < StandardError; end
 
 # Who is signed in, or nil, with the cookies to pass on.
 def who_is_there(env)
-  answer = Net::HTTP.get_response(AUTH, { "Cookie" => env.fetch("HTTP_COOKIE", "") })
-  raise OutOfOrder unless %w[200 401].include?(answer.code)
+  # nil: no proxy of http_proxy, which would be sent the cookies of visitors.
+  answer = Net::HTTP.start(AUTH.host, AUTH.port, nil, open_timeout: 5, read_timeout: 5) do |http|
+    http.get(AUTH.path, { "Cookie" => env.fetch("HTTP_COOKIE", "") })
+  end
+  raise OutOfOrder, "it answered #{answer.code}" unless %w[200 401].include?(answer.code)
   [JSON.parse(answer.body)["user"], answer.get_fields("set-cookie") || []]
-rescue SystemCallError, IOError, Timeout::Error
-  raise OutOfOrder
+rescue SystemCallError, IOError, Timeout::Error, JSON::ParserError => error
+  raise OutOfOrder, error.message
 end
 
 def text(status, body, cookies = [], type: "text/plain")
@@ -35,6 +38,7 @@ run(lambda do |env|
     is_admin ? text(200, "Hello administrator #{URI.decode_www_form_component(env["HTTP_REMOTE_NAME"])}") : text(403, "Forbidden")
   else text(404, "Not found")
   end
-rescue OutOfOrder
+rescue OutOfOrder => error
+  warn "#{AUTH} does not say who is signed in: #{error.message}"
   [503, { "content-type" => "text/plain", "retry-after" => "1" }, ["The sign-in is out of order"]]
 end)

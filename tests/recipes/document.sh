@@ -57,7 +57,7 @@ block() {
     awk -v wanted="$1" '/^```sh$/ { found++; on = 1; next } /^```/ { on = 0 } on && found == wanted' "$document" |
         sed -e "s|//example\.com|//app.example.test:$port|g" -e "s|localhost:8080|localhost:$vestibule|g" \
             -e "s#\(localhost\|127\.0\.0\.1\):3000#\1:$app#g" -e "s|/var/lib/vestibule|$work/data|" \
-            -e "s|/etc/nginx/conf.d/example.conf|$work/nginx.conf|"
+            -e "s|/etc/ssl/|$work/made-|g" -e "s|/etc/nginx/conf.d/example.conf|$work/nginx.conf|"
 }
 # run NUMBER runs it. What it prints is in $work/NUMBER.out.
 run() {
@@ -130,45 +130,69 @@ run 1
 check 'doctor finds nothing wrong' 0 "$(grep -c '^FAIL' "$work/1.out" || true)"
 check 'and says so' yes "$(grep -q '^ok' "$work/1.out" && echo yes)"
 
+# A certificate for a trial.
+run 2
+check 'the certificate is for the host' yes \
+    "$(openssl x509 -in "$work/made-example.com.pem" -noout -checkhost example.com | grep -q 'does match' && echo yes)"
+
 # Users in tables of the app: what happened while it was away is there, and what happens then.
 add() { echo 'correct horse battery' | vestibule user add "$1" --database "$work/data/vestibule.db" >/dev/null; }
-: >"$work/2.out"
+: >"$work/3.out"
 add dora
 vestibule user rename dora dorothea --database "$work/data/vestibule.db" >/dev/null
-run 2 &
+run 3 &
 follower=$!
-wait_for "$work/2.out" '"event":"user_rename"'
+wait_for "$work/3.out" '"event":"user_rename"'
 add emil
 id=$("$binary" user show emil --json --database "$work/data/vestibule.db" |
     grep -o '"id":"[a-z0-9]\{15\}"' | cut -d '"' -f 4)
 vestibule user delete emil --yes --database "$work/data/vestibule.db" >/dev/null
-wait_for "$work/2.out" '"event":"user_delete"'
+wait_for "$work/3.out" '"event":"user_delete"'
 check 'a record of the audit log reaches the app, with the id' "$id" \
-    "$(sed -n 's/.*"event":"user_delete".*"user_id":"\([^"]*\)".*/\1/p' "$work/2.out")"
+    "$(sed -n 's/.*"event":"user_delete".*"user_id":"\([^"]*\)".*/\1/p' "$work/3.out")"
 wait_for seen '^20..-..-..T..:..:'
-check 'its time is kept' "$(tail -n 1 "$work/2.out" | sed 's/.*"at":"\([^"]*\)".*/\1/')" "$(cat seen)"
+check 'its time is kept' "$(tail -n 1 "$work/3.out" | sed 's/.*"at":"\([^"]*\)".*/\1/')" "$(cat seen)"
 end_groups
 wait "$follower" 2>/dev/null || true
-: >"$work/2.out"
-run 2 >/dev/null &
+: >"$work/3.out"
+run 3 >/dev/null &
 follower=$!
-wait_for "$work/2.out" '"event":"user_delete"'
-check 'after a restart it goes on there' 0 "$(grep -c user_rename "$work/2.out" || true)"
+wait_for "$work/3.out" '"event":"user_delete"'
+check 'after a restart it goes on there' 0 "$(grep -c user_rename "$work/3.out" || true)"
 end_groups
 wait "$follower" 2>/dev/null || true
+: >"$work/3.out"
+: >seen
+run 3 >/dev/null &
+follower=$!
+wait_for "$work/3.out" '"event":"user_delete"'
+check 'a file without a time, as after a crash, means all records' 1 "$(grep -c user_rename "$work/3.out" || true)"
+end_groups
+wait "$follower" 2>/dev/null || true
+
+# What a stranger is answered without a proxy on a guarded path of the app at $own.
+develops_as_nginx_does() {
+    login="http://localhost:$vestibule/login?next=http%3A%2F%2Flocalhost%3A${own##*:}%2F"
+    check "$1: a stranger comes back to the page" "302 ${login}private%3Fa%3D1" "$(way page "$own/private?a=1")"
+    check "$1: a form leads there too, without its body" "303 ${login}privateer" "$(way page "$own/privateer" --data a=1 \
+        --header 'Sec-Fetch-Site: same-origin')"
+    check "$1: fetch gets 401 and no redirect" '401 ' "$(way web "$own/private" --header 'Sec-Fetch-Mode: cors' \
+        --header 'Accept: text/html')"
+    check "$1: a client that wants no page too" '401 ' "$(way web "$own/PRIVATE")"
+}
 
 # Develop, with an app beside the server and no proxy.
 VESTIBULE_LISTEN=127.0.0.1:$vestibule
 cd "$work/development"
-run 3
+run 4
 own=http://localhost:$app
 web() { curl --silent --show-error --max-time 30 "$@"; }
 check 'a visitor is led to the sign-in page' "302 http://localhost:$vestibule/login?next=$own/" "$(way page "$own/")"
-check 'from a guarded page as well' "302 http://localhost:$vestibule/login?next=$own/" "$(way page "$own/private")"
+develops_as_nginx_does Express
 
 # Tests of the app.
-run 4
-check 'one line signs a user in' 'Username: anna' "$(grep -o 'Username: anna' "$work/4.out")"
+run 5
+check 'one line signs a user in' 'Username: anna' "$(grep -o 'Username: anna' "$work/5.out")"
 known() { page --cookie jar "$@"; }
 check 'a guarded page knows who is there' 'Hello anna' "$(known "$own/private")"
 check 'and believes no header' 'Hello anna' "$(known "$own/private" --header 'Remote-Name: root' --header 'Remote_Name: root')"
@@ -178,21 +202,30 @@ check 'signing in leads back to the app' "302 $own/" "$(way page "http://localho
 
 # The same in Flask, in place of the Express app.
 cd "$kept/flask"
-PORT=$flask AUTH=http://$VESTIBULE_LISTEN LOGIN=http://localhost:$vestibule/login DEVELOP=yes background venv/bin/python app.py
+PORT=$flask AUTH=http://$VESTIBULE_LISTEN SIGN_IN=http://localhost:$vestibule DEVELOP=yes background venv/bin/python app.py
 await "http://localhost:$flask/"
 cd "$work/development"
 own=http://localhost:$flask
-check 'Flask: a visitor is led to the sign-in page' "302 http://localhost:$vestibule/login" "$(way page "$own/private")"
+develops_as_nginx_does Flask
 check 'Flask: a guarded page knows who is there' 'Hello anna' "$(known "$own/private")"
 check 'Flask: and believes no header' 'Hello anna' "$(known "$own/private" --header 'Remote-Name: root' --header 'Remote_Name: root')"
 check 'Flask: the group is known' 'Hello administrator anna' "$(known "$own/admin")"
-check 'Flask: an open page is open' 'Hello stranger' "$(page "$own/")"
+check 'Flask: an open page is open' 'Hello stranger' "$(page "$own/" | grep -o 'Hello stranger')"
+check 'Flask: its link leads back, with the query' "http://localhost:$vestibule/login?next=http%3A//localhost%3A$flask/%3Fa%3D1" \
+    "$(page "$own/?a=1" | sed -n 's/.*<a href="\([^"]*\)">Sign in.*/\1/p')"
+for path in / /private; do
+    check "Flask: without a sign-in $path says to come back" '503 1' "$(cd "$kept/flask" && DEVELOP=yes AUTH=http://127.0.0.1:1 \
+        venv/bin/python -c "from app import app; it = app.test_client().get('$path'); print(it.status_code, it.headers['Retry-After'])" \
+        2>"$work/down")"
+done
+check 'the tests of the app pass' 0 \
+    "$(cd "$kept/flask" && env VESTIBULE="$binary" venv/bin/python -m unittest test_app >"$work/unittest" 2>&1; echo $?)"
 
 # Seed users.
-run 5
+run 6
 check 'the users are in the new database' 'anna bert carla' \
     "$("$binary" user list --database fresh.db | grep -o '^\(anna\|bert\|carla\)' | tr '\n' ' ' | sed 's/ $//')"
 check 'with their ids' "$("$binary" user show bert --json | grep -o '"id":"[^"]*"' | head -n 1)" \
     "$("$binary" user show bert --json --database fresh.db | grep -o '"id":"[^"]*"' | head -n 1)"
-[ -z "$(block 6)" ] || { echo 'FAIL  the document has a block that is not run here'; exit 1; }
+[ -z "$(block 7)" ] || { echo 'FAIL  the document has a block that is not run here'; exit 1; }
 printf '\nEvery command of docs/your-own-app.md works.\n'

@@ -2,6 +2,9 @@
 # Each app in examples/ with its real framework, on one host with the sign-in behind nginx: the way in, who is
 # there, groups, and the way out. run.sh BINARY ECHO [RECIPE…]
 #
+# An outgoing proxy is in the environment of each app, and must not be asked: GET /session carries the cookie of a
+# visitor. The sign-in is 0.0.0.0 there, which is this machine too: many clients spare 127.0.0.1 alone.
+#
 # What a framework needs is installed into a folder that is kept between runs ($RECIPES, target/recipes): from the
 # registries of npm, Python and crates, and from Debian where root may. What cannot be had is said aloud.
 set -eu
@@ -80,6 +83,10 @@ started="$started $!"
 wait_for "$work/echo.log" ready
 # shellcheck disable=SC2046 # Numbers.
 ports=$(sed -n 's/^free //p' "$work/echo.log")
+python3 listener.py >"$work/outgoing.log" &
+started="$started $!"
+wait_for "$work/outgoing.log" port
+outgoing=http://127.0.0.1:$(sed -n 's/^port //p' "$work/outgoing.log")
 missed=""
 for recipe in "$@"; do
     # shellcheck disable=SC2086 # Numbers.
@@ -109,7 +116,8 @@ for recipe in "$@"; do
     wait_for "$work/vestibule.log" ev=listening
     vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
     # shellcheck disable=SC2046 # A command and its arguments.
-    (cd "$kept/$recipe" && AUTH=http://$vestibule PORT=$app exec $(cat "$work/command")) >"$work/app.log" 2>&1 &
+    (cd "$kept/$recipe" && export HTTP_PROXY="$outgoing" http_proxy="$outgoing" ALL_PROXY="$outgoing" all_proxy="$outgoing" &&
+        AUTH=http://0.0.0.0:${vestibule##*:} PORT=$app exec $(cat "$work/command")) >"$work/app.log" 2>&1 &
     runs=$!
     started="$started $runs"
     "$binary" proxy-config nginx --same-host --guard /private,/admin --origin "$own" --listen "$vestibule" \
@@ -125,9 +133,15 @@ for recipe in "$@"; do
         PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$recipe.db RECIPE=$recipe sh "$here/$script" ||
             { tail -n 20 "$work/app.log"; tail -n 5 "$work/vestibule.log"; exit 1; }
     done
+    if grep asked "$work/outgoing.log"; then
+        echo "FAIL  $recipe: the outgoing proxy of the environment was asked"
+        exit 1
+    fi
+    echo "ok    $recipe: no outgoing proxy sees the cookie"
     kill "$server"
     wait "$server" 2>/dev/null || true
-    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$recipe.db RECIPE=$recipe DOWN=yes sh "$here/check.sh" ||
+    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$recipe.db RECIPE=$recipe DOWN=yes LOG=$work/app.log \
+        sh "$here/check.sh" ||
         { tail -n 20 "$work/app.log"; exit 1; }
     kill "$proxy" "$runs"
     wait "$proxy" "$runs" 2>/dev/null || true

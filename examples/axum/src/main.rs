@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, StatusCode, header::COOKIE};
 use axum::response::{IntoResponse, Json, Response};
@@ -11,23 +12,32 @@ type OutOfOrder = (StatusCode, [(&'static str, &'static str); 1], &'static str);
 const OUT_OF_ORDER: OutOfOrder =
     (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], "The sign-in is out of order");
 
+/// Without a proxy: one of `HTTP_PROXY` would be sent the cookies of visitors.
+static VESTIBULE: LazyLock<reqwest::Client> =
+    LazyLock::new(|| reqwest::Client::builder().no_proxy().build().expect("a client without TLS"));
+
+fn out_of_order(cause: impl std::fmt::Debug) -> OutOfOrder {
+    eprintln!("vestibule does not say who is signed in: {cause:?}");
+    OUT_OF_ORDER
+}
+
 /// Who is signed in, or `None`, with the cookies to pass on; an error if the sign-in does not answer.
 async fn who_is_there(headers: &HeaderMap) -> Result<(Option<Value>, HeaderMap), OutOfOrder> {
     let auth = std::env::var("AUTH").unwrap_or("http://127.0.0.1:8080".to_owned());
-    let mut request = reqwest::Client::new().get(format!("{auth}/session"));
+    let mut request = VESTIBULE.get(format!("{auth}/session"));
     if let Some(cookie) = headers.get(COOKIE) {
         request = request.header(COOKIE, cookie);
     }
-    let answer = request.send().await.map_err(|_| OUT_OF_ORDER)?;
+    let answer = request.send().await.map_err(out_of_order)?;
     let cookies = answer.headers().get_all("set-cookie").iter().map(|it| ("set-cookie".parse().unwrap(), it.clone()));
     let cookies = cookies.collect();
     match answer.status().as_u16() {
         200 => {
-            let data: Value = answer.json().await.map_err(|_| OUT_OF_ORDER)?;
+            let data: Value = answer.json().await.map_err(out_of_order)?;
             Ok((Some(data["user"].clone()), cookies))
         }
         401 => Ok((None, cookies)),
-        _ => Err(OUT_OF_ORDER),
+        other => Err(out_of_order(other)),
     }
 }
 
