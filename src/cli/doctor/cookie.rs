@@ -108,6 +108,17 @@ impl SetCookie {
         self.refusal(from).is_none() && is_for_host && is_for_scheme && self.is_for_path(to.path())
     }
 
+    /// Whether an answer shows that it was received: by its value, or by its name with any value. What the answer
+    /// itself sets is not looked at.
+    pub fn is_shown(&self, reply: &Reply) -> bool {
+        let headers =
+            reply.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("set-cookie"));
+        let is_in = |text: &str| {
+            (!self.value.is_empty() && text.contains(&self.value)) || shows_pair(text, &self.name)
+        };
+        headers.map(|(_, value)| &**value).chain([&*reply.body]).any(is_in)
+    }
+
     fn is_for_path(&self, path: &str) -> bool {
         // Without a path it would be for the folder of the page that has set it, which for a sign-in page
         // is everything.
@@ -117,6 +128,16 @@ impl SetCookie {
         path.strip_prefix(own)
             .is_some_and(|rest| rest.is_empty() || own.ends_with('/') || rest.starts_with('/'))
     }
+}
+
+/// Whether a text has this cookie with a value, whole, cut or masked, and not one whose name only ends alike.
+fn shows_pair(text: &str, name: &str) -> bool {
+    let is_of_name = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '.');
+    let is_of_value = |it: char| it.is_alphanumeric() || matches!(it, '*' | '.' | '…');
+    text.match_indices(name).any(|(at, _)| {
+        let value = text[at + name.len()..].strip_prefix('=');
+        !text[..at].ends_with(is_of_name) && value.is_some_and(|it| it.starts_with(is_of_value))
+    })
 }
 
 /// The session's cookie of this name that an answer clears.
@@ -216,6 +237,29 @@ mod tests {
     fn reply(status: u16, headers: &[(&str, &str)]) -> Reply {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Reply { status, headers: headers.iter().map(owned).collect(), body: String::new() }
+    }
+
+    #[test]
+    fn is_shown_by_its_value_or_by_its_name_with_one() {
+        let cookie = cookie("auth_session=k3y0f4n4; Path=/");
+        for (body, expected) in [
+            ("Cookie: a=b; auth_session=k3y0f4n4", true),
+            ("{\"cookies\":{\"auth_session\":\"k3y0f4n4\"}}", true),
+            ("auth_session=k3y…", true),
+            ("auth_session=***", true),
+            ("a=b", false),
+            ("auth_session= is taken out", false),
+            ("my_auth_session=x", false),
+            ("__Host-auth_session=x", false),
+        ] {
+            let shown = |name, body: &str, header| {
+                let reply = reply(200, &[(name, header)]);
+                cookie.is_shown(&Reply { body: body.to_owned(), ..reply })
+            };
+            assert_eq!(shown("X-Seen", body, ""), expected, "{body}");
+            assert_eq!(shown("X-Seen", "", body), expected, "{body}");
+            assert!(!shown("Set-Cookie", "", body), "{body}");
+        }
     }
 
     #[test]

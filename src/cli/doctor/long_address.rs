@@ -5,7 +5,7 @@ use url::Url;
 
 use super::verdict::Guard;
 use super::wire::Question;
-use super::{Examination, Visit, asked, leads_to_sign_up};
+use super::{Examination, Visit, asked, leads_to_sign_up, without_query};
 
 /// The longest address that is tried, in bytes: less than nginx reads, so that any proxy of an app takes it.
 const ADDRESS_BYTES: usize = 7_500;
@@ -14,8 +14,8 @@ const ADDRESS_BYTES: usize = 7_500;
 const PART: &str = "&x=%C3%A4,a,b,c/d";
 
 impl Examination<'_> {
-    /// Follows a long address of this path to the sign-in page.
-    pub(super) fn follow_long(&mut self, visit: &Visit) {
+    /// Follows a long address of this path to the sign-in page, and asks for that page as well if it answers otherwise.
+    pub(super) fn follow_long(&mut self, visit: &Visit, asks_page: bool) {
         let url = long(&self.plan.app, &visit.path);
         let what = format!("GET {} with an address of {ADDRESS_BYTES} bytes", visit.path);
         let Some(reply) = self.ask(&what, &Question::navigation(&url)) else { return };
@@ -42,16 +42,22 @@ impl Examination<'_> {
             )));
             return;
         }
-        self.follow_to_page(&what, &location);
+        if asks_page {
+            self.follow_to_page(&what, &location);
+        }
     }
 
     fn follow_to_page(&mut self, what: &str, page: &Url) {
         let length = page.as_str().len();
-        let Some(reply) = self.ask(what, &Question::navigation(page)) else { return };
+        let asked = |page: &Url| {
+            let (short, length) = (without_query(page), page.as_str().len());
+            format!("GET {short} with an address of {length} bytes, to which {what} leads,")
+        };
+        let Some(reply) = self.ask(&asked(page), &Question::navigation(page)) else { return };
         // Without an account, the way leads on to the form for the first one.
         let form = reply.values("location").next().and_then(|it| page.join(it).ok());
         let reply = match form.filter(|_| leads_to_sign_up(page, &reply)) {
-            Some(form) => match self.ask(what, &Question::navigation(&form)) {
+            Some(form) => match self.ask(&asked(&form), &Question::navigation(&form)) {
                 Some(reply) => reply,
                 None => return,
             },

@@ -12,8 +12,10 @@ mod cookie;
 mod flags;
 mod long_address;
 mod port_80;
+mod proxy_address;
 mod report;
 mod session;
+mod sign_in_site;
 mod silence;
 mod verdict;
 mod wire;
@@ -121,7 +123,7 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     fn run(&mut self) {
-        let visits = self.visit();
+        let Some(visits) = self.visit() else { return };
         self.report.release();
         if let Some(visit) = visits.first() {
             self.ask_port_80(&visit.url);
@@ -136,9 +138,6 @@ impl Examination<'_> {
         if page.is_none() {
             self.miss_sign_in(&visits);
         }
-        if let Some(visit) = visits.iter().find(|it| it.guard.page().is_some()) {
-            self.follow_long(visit);
-        }
         let login = page.map(|page| of_site(page, "/login")).or_else(|| self.plan.login.clone());
         let Some(login) = login else {
             return self.report.skip(match visits[..] {
@@ -150,30 +149,11 @@ impl Examination<'_> {
             self.ask_port_80(&login);
         }
         let is_vestibule = self.ask_sign_in(&login);
+        if let Some(visit) = visits.iter().find(|it| it.guard.page().is_some()) {
+            self.follow_long(visit, is_vestibule);
+        }
         self.report.release();
-        let what = "what the app receives with a session";
-        match (&self.plan.credentials, self.obstacle(&login, is_vestibule)) {
-            (None, _) => {
-                self.report.skip(&format!("{what}: needs --sign-in NAME and --origin URL"));
-            }
-            (Some(_), Some(obstacle)) => self.report.skip(&format!("{what}: {obstacle}")),
-            (Some(credentials), None) => self.sign_in(&login, credentials, &visits),
-        }
-    }
-
-    /// Why no password is sent to this page: the app alone says where it is, and a password goes to no stranger.
-    fn obstacle(&self, login: &Url, is_vestibule: bool) -> Option<String> {
-        match &self.plan.login {
-            Some(named) if named != login => {
-                let named = named.as_str().trim_end_matches("/login");
-                Some(format!("the app leads to {login}, which is not below --origin {named}"))
-            }
-            _ if !is_vestibule => Some(format!("vestibule does not answer at {login}")),
-            _ if login.scheme() != "https" && !is_near(login) => {
-                Some(format!("at {login} the password would cross the network in clear"))
-            }
-            _ => None,
-        }
+        self.examine_session(&login, is_vestibule, &visits);
     }
 
     /// Asks, where no answer is a finding.
@@ -183,7 +163,11 @@ impl Examination<'_> {
             Err(silence) => {
                 let Silence { cause, advice } = silence;
                 let text = format!("{what} got no answer: {cause}; {advice}");
-                self.report.tell_at("ask", question.url.path(), Err(text));
+                // Among paths of the app, one of another host needs its host.
+                let is_of_app = question.url.host() == self.plan.app.host();
+                let place =
+                    if is_of_app { question.url.path() } else { without_query(&question.url) };
+                self.report.tell_at("ask", place, Err(text));
                 None
             }
         }
@@ -201,32 +185,40 @@ impl Examination<'_> {
             "forged headers, forms, scripts and WebSockets at {left_out}: guard them first"
         ));
         if visits.iter().any(|it| matches!(it.guard, Guard::Open(_))) {
-            let shut = visits.iter().find(|it| it.guard.is_shut());
-            let part = shut.map_or_else(
-                || {
-                    at(
-                        &self.plan.app,
-                        &format!("{}/PATH", self.plan.app.path().trim_end_matches('/')),
-                    )
-                },
-                |it| at(&self.plan.app, &it.path),
-            );
+            let part = at(&self.plan.app, &self.guarded_part(visits));
             self.report.hint(&format!(
                 "if only a part of the app is meant to be guarded, examine that: vestibule doctor {part}"
             ));
         }
     }
 
+    /// A path that may be all that is meant to be guarded: one that the operator named, or else a placeholder. The
+    /// app's own path is what is examined already.
+    fn guarded_part(&self, visits: &[Visit]) -> String {
+        let own = self.plan.app.path();
+        let is_part = |it: &&Visit| {
+            it.guard.is_shut() && it.path != own && self.plan.paths.contains(&it.path)
+        };
+        visits.iter().find(is_part).map_or_else(
+            || format!("{}/PATH", own.trim_end_matches('/')),
+            |it| it.path.split('?').next().unwrap_or_default().to_owned(),
+        )
+    }
+
     // Somebody who follows a link.
 
-    /// Follows a link to each path. If the first does not answer, nothing else will.
-    fn visit(&mut self) -> Vec<Visit> {
+    /// Follows a link to each path. If the first does not answer, nothing else will. `None`: this is the sign-in,
+    /// and there is no app to examine.
+    fn visit(&mut self) -> Option<Vec<Visit>> {
         let mut visits: Vec<Visit> = Vec::new();
         for path in paths(self.plan) {
             let url = asked(&self.plan.app, &path);
             let what = format!("GET {path}");
             match self.ask(&what, &Question::navigation(&url)) {
                 Some(reply) => {
+                    if visits.is_empty() && self.is_sign_in_site(&what, &url, &reply) {
+                        return None;
+                    }
                     let guard = Guard::of(&reply);
                     let others = visits.iter().find_map(|it| it.guard.page());
                     if !matches!(guard, Guard::Locked(_)) {
@@ -241,7 +233,7 @@ impl Examination<'_> {
             }
         }
         self.tell_locked(&visits);
-        visits
+        Some(visits)
     }
 
     /// The gate leads people who go to a page to the sign-in page. Where one gets 401 or 403 instead
@@ -543,6 +535,11 @@ fn leads_to_sign_up(login: &Url, reply: &Reply) -> bool {
         to.set_query(None);
         to == of_site(login, "/signup")
     })
+}
+
+/// The address of a page, without what it is asked.
+fn without_query(url: &Url) -> &str {
+    url.as_str().split(['?', '#']).next().unwrap_or_default()
 }
 
 fn origin(url: &Url) -> String {

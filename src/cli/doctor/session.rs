@@ -3,9 +3,10 @@
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
+use super::cookie::{self, SetCookie};
 use super::verdict::{self, Guard};
 use super::wire::{Question, Reply};
-use super::{CASINGS, DoctorCredentials, Examination, Visit, cookie, of_site, origin, pairs};
+use super::{CASINGS, DoctorCredentials, Examination, Visit, is_near, of_site, origin, pairs};
 
 /// An address that no client of ours has (RFC 5737).
 const FOREIGN_ADDRESS: &str = "203.0.113.77";
@@ -21,14 +22,78 @@ enum Entry {
     Unseen,
 }
 
+/// A session of the user who signed in. It holds its cookie, so it cannot be printed.
+struct TriedSession<'a> {
+    login: &'a Url,
+    set: SetCookie,
+    /// The cookie as a browser sends it.
+    cookie: String,
+    /// By what the app may name the user.
+    names: Vec<String>,
+}
+
 impl Examination<'_> {
+    /// Examines what the app receives with a session, if that is asked for; that it cannot be is a fault then.
+    pub(super) fn examine_session(&mut self, login: &Url, is_vestibule: bool, visits: &[Visit]) {
+        let what = "what the app receives with a session";
+        let Some(credentials) = &self.plan.credentials else {
+            return self.report.skip(&format!("{what}: needs --sign-in NAME and --origin URL"));
+        };
+        match self.obstacle(login) {
+            Some(obstacle) => self.report.tell(Err(format!("{what} is not examined: {obstacle}"))),
+            None if is_vestibule => self.sign_in(login, credentials, visits),
+            // Why not is told already.
+            None => self.report.skip(&format!("{what}: vestibule does not answer at {login}")),
+        }
+    }
+
+    /// Why no password is sent to this page: the app alone says where it is, and a password goes to no stranger.
+    fn obstacle(&self, login: &Url) -> Option<String> {
+        if let Some(named) = self.plan.login.as_ref().filter(|it| *it != login) {
+            let [named, led] = [named, login].map(|it| it.as_str().trim_end_matches("/login"));
+            return Some(format!(
+                "the app leads to {login}, which is not below --origin {named}, and the password is sent nowhere else; \
+                 if that is your sign-in, give --origin {led}, or else correct the --origin of vestibule serve"
+            ));
+        }
+        let is_clear = login.scheme() != "https" && !is_near(login);
+        is_clear.then(|| {
+            format!(
+                "at {login} the password would cross the network in clear; give vestibule and doctor an https --origin"
+            )
+        })
+    }
+
     /// Signs in, looks at each path with the session, and signs out again.
-    pub(super) fn sign_in(
+    fn sign_in(&mut self, login: &Url, credentials: &DoctorCredentials, visits: &[Visit]) {
+        let Some(session) = self.begin_session(login, credentials) else { return };
+        let reached = |it: &&Visit| session.set.is_sent(login, &it.url);
+        let (reached, unreached): (Vec<_>, Vec<_>) = visits.iter().partition(reached);
+        let name = &session.set.name;
+        let is_kept = cookie::flaws(&session.set, login, &self.plan.app).is_empty();
+        if is_kept && reached.is_empty() && !visits.is_empty() {
+            self.report.tell(Err(format!(
+                "what the app receives with a session is not examined: no browser would send {name} there; serve the \
+                 app by {}, as the sign-in",
+                login.scheme()
+            )));
+        } else {
+            let why = format!("with a session: no browser would send {name} there");
+            self.leave_out("GET", unreached.into_iter(), &why);
+        }
+        self.enter_all(&reached, &session);
+        // The session is there, whatever a browser would make of its cookie, and has to end.
+        self.check_address(login, &session.cookie);
+        self.check_proxy(login, &session.cookie);
+        self.sign_out(login, &origin(login), &session.cookie, &reached);
+    }
+
+    /// Signs in.
+    fn begin_session<'a>(
         &mut self,
-        login: &Url,
+        login: &'a Url,
         credentials: &DoctorCredentials,
-        visits: &[Visit],
-    ) {
+    ) -> Option<TriedSession<'a>> {
         let DoctorCredentials { name, password } = credentials;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("username", name)
@@ -36,40 +101,48 @@ impl Examination<'_> {
             .finish();
         let what = format!("POST {login} as {name}");
         let origin = origin(login);
-        let mut question = Question::bare("POST", login).form(form);
-        question = question.with(&[
+        let question = Question::bare("POST", login).form(form).with(&[
             ("Origin", &*origin),
             ("Accept", "*/*"),
             ("X-Forwarded-For", FOREIGN_ADDRESS),
         ]);
-        let Some(reply) = self.ask(&what, &question) else { return };
-        let Some(cookie) = cookie::session(&reply) else {
-            return self.report.tell(Err(verdict::no_session(&what, &reply)));
+        let reply = self.ask(&what, &question)?;
+        let Some(set) = cookie::session(&reply) else {
+            self.report.tell(Err(verdict::no_session(&what, &reply)));
+            return None;
         };
         self.report.tell(Ok(format!("{what} gave a session")));
-        self.judge_cookie(&cookie, login);
-        let pair = format!("{}={}", cookie.name, cookie.value);
-        let names = self.names(login, name, &pair);
-        let reached = |it: &&Visit| cookie.is_sent(login, &it.url);
-        let (reached, unreached): (Vec<_>, Vec<_>) = visits.iter().partition(reached);
-        let why = format!("with a session: no browser would send {} there", cookie.name);
-        self.leave_out("GET", unreached.into_iter(), &why);
-        self.enter_all(&reached, &pair, &names);
-        // The session is there, whatever a browser would make of its cookie, and has to end.
-        self.check_address(login, &pair);
-        self.sign_out(login, &origin, &pair, &reached);
+        self.judge_cookie(&set, login);
+        let cookie = format!("{}={}", set.name, set.value);
+        let names = self.names(login, name, &cookie);
+        Some(TriedSession { login, set, cookie, names })
     }
 
     /// Asks the app at each path as its user.
-    fn enter_all(&mut self, visits: &[&Visit], cookie: &str, names: &[String]) {
-        let entries: Vec<_> =
-            visits.iter().map(|it| (*it, self.enter(it, cookie, names))).collect();
+    fn enter_all(&mut self, visits: &[&Visit], session: &TriedSession<'_>) {
+        let entries: Vec<_> = visits.iter().map(|it| (*it, self.enter(it, session))).collect();
         self.report.release();
-        let of = |kind| entries.iter().filter(move |(_, it)| *it == kind).map(|(it, _)| *it);
-        let why = "with a session: it answers 403 to this user; put the user into a group that the proxy admits";
-        self.leave_out("GET", of(Entry::Denied), why);
+        self.tell_denied(&entries);
+        let unseen = entries.iter().filter(|(_, it)| *it == Entry::Unseen).map(|(it, _)| *it);
         let why = "is not seen: its answers there do not name the user; add a page that does, with --path";
-        self.leave_out("what reaches the app at", of(Entry::Unseen), why);
+        self.leave_out("what reaches the app at", unseen, why);
+    }
+
+    /// Tells where the user may not enter. Where that is everywhere, nothing was examined.
+    fn tell_denied(&mut self, entries: &[(&Visit, Entry)]) {
+        let denied = entries.iter().filter(|(_, it)| *it == Entry::Denied).map(|(it, _)| *it);
+        let why = "with a session: it answers 403 to this user; put the user into a group that the proxy admits";
+        // What answers 403 to everyone says nothing of this user.
+        let is_guarded = |it: &Visit| it.guard.is_shut() && it.guard != Guard::Locked(403);
+        let guarded: Vec<_> = entries.iter().filter(|(it, _)| is_guarded(it)).collect();
+        if guarded.is_empty() || guarded.iter().any(|(_, it)| *it != Entry::Denied) {
+            return self.leave_out("GET", denied, why);
+        }
+        for Visit { path, .. } in denied {
+            let text = format!("GET {path} {why}, or sign in another user");
+            self.report.tell_at("denial", path, Err(text));
+        }
+        self.report.release();
     }
 
     /// Tells in one line what was not examined at these paths, if there are any.
@@ -93,24 +166,52 @@ impl Examination<'_> {
     }
 
     /// Asks the app as its user, and sends what only the gate should.
-    fn enter(&mut self, visit: &Visit, cookie: &str, names: &[String]) -> Entry {
-        let Visit { path, url, .. } = visit;
-        let what = format!("GET {path} with a session");
-        let question = || Question::navigation(url).with(&[("Cookie", cookie)]);
-        let Some(reply) = self.ask(&what, &question()) else { return Entry::Told };
+    fn enter(&mut self, visit: &Visit, session: &TriedSession<'_>) -> Entry {
+        let what = format!("GET {} with a session", visit.path);
+        let question = Question::navigation(&visit.url).with(&[("Cookie", &*session.cookie)]);
+        let Some(reply) = self.ask(&what, &question) else { return Entry::Told };
         let Some(finding) = verdict::admission(&what, &Guard::of(&reply)) else {
             return Entry::Denied;
         };
         let is_in = finding.is_ok();
-        self.report.tell_at("admission", path, finding);
+        self.report.tell_at("admission", &visit.path, finding);
         if !is_in {
             return Entry::Told;
         }
+        self.check_kept_back(&what, visit, session, &reply);
+        let is_named = verdict::names_user(&reply, &session.names);
+        self.forge_identity(&what, visit, &session.cookie, is_named)
+    }
+
+    /// The session is for the sign-in and the gate alone. An app on the origin of the sign-in may be one that asks it
+    /// who the visitor is, with the cookie.
+    fn check_kept_back(
+        &mut self,
+        what: &str,
+        visit: &Visit,
+        session: &TriedSession<'_>,
+        reply: &Reply,
+    ) {
+        if origin(&visit.url) == origin(session.login) || !session.set.is_shown(reply) {
+            return;
+        }
+        let name = &session.set.name;
+        let text = format!(
+            "{what}: the app receives the session cookie {name}, with which it can act as the user everywhere; let the \
+             proxy take {name} out of Cookie, as the configurations of vestibule proxy-config do"
+        );
+        self.report.tell_at("session cookie", &visit.path, Err(text));
+    }
+
+    /// Sends what names a user, which only the gate should, to a path that lets this user in.
+    fn forge_identity(&mut self, what: &str, visit: &Visit, cookie: &str, is_named: bool) -> Entry {
+        let Visit { path, url, .. } = visit;
+        let question = || Question::navigation(url).with(&[("Cookie", cookie)]);
         let forged = self.identity.clone();
         let mut received = Vec::new();
         for casing in CASINGS {
             let question = question().with(&pairs(&forged)).spelled(casing);
-            let Some(reply) = self.ask(&what, &question) else { return Entry::Told };
+            let Some(reply) = self.ask(what, &question) else { return Entry::Told };
             for one in verdict::shown(&reply, &forged) {
                 if !received.contains(&one) {
                     received.push(one);
@@ -118,10 +219,10 @@ impl Examination<'_> {
             }
         }
         if !received.is_empty() {
-            self.report.tell_at("receipt", path, Err(verdict::receipt(&what, &received)));
+            self.report.tell_at("receipt", path, Err(verdict::receipt(what, &received)));
             return Entry::Told;
         }
-        if !verdict::names_user(&reply, names) {
+        if !is_named {
             return Entry::Unseen;
         }
         let count = forged.len();

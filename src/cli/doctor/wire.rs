@@ -8,7 +8,7 @@
 //! unseen.
 
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use ureq::config::Config;
@@ -154,6 +154,19 @@ impl Wire {
             other => other,
         };
         answer.map_err(|err| Silence::of(&err, &question.url, self.timeout))
+    }
+
+    /// Whether a connection for this address may stay on this machine, by its loopback address.
+    pub fn leads_to_loopback(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        let is_pinned = |it: &&Pin| it.host.eq_ignore_ascii_case(host) && it.port == port;
+        if let Some(pin) = self.pins.iter().find(is_pinned) {
+            return pin.address.to_canonical().is_loopback();
+        }
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = (bare, port).to_socket_addrs();
+        found.map_or(true, |mut all| all.any(|it| it.ip().to_canonical().is_loopback()))
     }
 
     fn ask_trusting(&self, roots: &RootCerts, question: &Question) -> Result<Reply, Error> {

@@ -2,6 +2,8 @@
 //! fault that it should find. A single server plays all parts, by the host that is asked for: the
 //! proxy with the app behind it, and the sign-in site.
 
+mod sign_in;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
@@ -52,6 +54,11 @@ enum Fault {
     PartlyOpen,
     SilentApp,
     NotTrusted,
+    CookiePassedOn,
+    CookieMasked,
+    NotAdmitted,
+    PartlyAdmitted,
+    SilentSite,
 }
 
 /// A request as it came.
@@ -91,6 +98,10 @@ impl Asked {
         found.map_or("", |(_, value)| value)
     }
 
+    fn is_for(&self, host: &str) -> bool {
+        self.value("host").split('.').next() == Some(host)
+    }
+
     fn path(&self) -> &str {
         self.target.split('?').next().unwrap()
     }
@@ -125,7 +136,10 @@ impl Town {
             for stream in listener.incoming().map_while(Result::ok) {
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
                 let Some(asked) = Asked::read(&stream) else { break };
-                drop((&stream).write_all(server.answer(&asked).as_bytes()));
+                let is_silent = server.has(Fault::SilentSite) && asked.is_for("auth");
+                if !is_silent {
+                    drop((&stream).write_all(server.answer(&asked).as_bytes()));
+                }
                 drop(stream.shutdown(Shutdown::Write));
             }
         };
@@ -169,10 +183,7 @@ fn run(arguments: &[&str], input: &str) -> (String, i32) {
 
 impl Server {
     fn answer(&self, asked: &Asked) -> String {
-        match asked.value("host").split('.').next() {
-            Some("app") => self.answer_as_app(asked),
-            _ => self.answer_as_site(asked),
-        }
+        if asked.is_for("app") { self.answer_as_app(asked) } else { self.answer_as_site(asked) }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -202,6 +213,21 @@ impl Server {
     fn show_app(&self, asked: &Asked) -> String {
         if self.has(Fault::SilentApp) {
             return answer(200, &[], "Hello");
+        }
+        let refuses = self.has(Fault::NotAdmitted)
+            || (self.has(Fault::PartlyAdmitted) && asked.path() == "/");
+        if refuses {
+            return answer(403, &[], "Forbidden");
+        }
+        if self.has(Fault::CookiePassedOn) {
+            return answer(
+                200,
+                &[],
+                &format!("Hello anna\nCookie: a=b; {}", asked.value("cookie")),
+            );
+        }
+        if self.has(Fault::CookieMasked) {
+            return answer(200, &[("X-Seen", "a=b; auth_session=0123…")], "Hello anna");
         }
         let passed = if self.has(Fault::HeaderPassedOn) { asked.value("REMOTE_USER") } else { "" };
         answer(200, &[], &format!("Hello anna {passed}"))
@@ -283,6 +309,8 @@ impl Server {
                 let cookie = format!("{TOKEN}; Max-Age=60{rest}");
                 answer(302, &[("Set-Cookie", &cookie), ("Location", "/")], "")
             }
+            ("GET", "/") => answer(302, &[("Location", "/login")], ""),
+            ("GET", "/healthz") => answer(200, &[], "{\"status\":\"ok\"}"),
             ("POST", "/login") => answer(400, &[], "Incorrect username or password"),
             ("GET", "/account/sessions") if self.has_session(asked) => {
                 let address = self.address.lock().unwrap();
@@ -558,9 +586,12 @@ fn finds_a_password_that_is_wrong() {
 
 #[test]
 fn sends_the_password_to_nobody_but_vestibule_and_never_in_clear() {
-    for fault in [Fault::InClear, Fault::NoCookie] {
+    for (fault, left_out) in [
+        (Fault::InClear, "FAIL  what the app receives with a session is not examined: "),
+        (Fault::NoCookie, "skip  what the app receives with a session: vestibule does not answer"),
+    ] {
         let (report, code) = Town::with(fault).examine(&["--sign-in=anna"], "correct horse\n");
-        assert!(report.contains("skip  what the app receives with a session: "), "{report}");
+        assert!(report.contains(left_out), "{report}");
         assert!(!report.contains(" as anna"), "{report}");
         assert_eq!(code, 1);
     }
@@ -617,7 +648,13 @@ fn takes_no_refusal_of_the_app_for_one_of_the_gate() {
 fn sends_a_password_to_no_other_place_than_the_one_that_is_named() {
     let town = Town::with(Fault::None);
     let flags = ["--sign-in=anna", "--origin=https://auth.example.com"];
-    let (report, _) = town.examine(&flags, "correct horse\n");
-    assert!(report.contains("which is not below --origin https://auth.example.com\n"), "{report}");
+    let (report, code) = town.examine(&flags, "correct horse\n");
+    let expected = format!(
+        "which is not below --origin https://auth.example.com, and the password is sent nowhere else; if that is \
+         your sign-in, give --origin http://auth.town.localhost:{}, or",
+        town.address.port()
+    );
+    assert!(report.contains(&expected), "{report}");
+    assert_eq!((report.matches("FAIL").count(), code), (1, 1), "{report}");
     assert!(!report.contains("POST http://auth.town.localhost"), "{report}");
 }
