@@ -18,7 +18,7 @@ use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
 /// The limits that an operator may set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ThrottleLimits {
-    /// Wrong passwords for one name before a wait is imposed.
+    /// Wrong passwords for one name that no wait follows; each one after them imposes one.
     pub free: u32,
     /// The longest wait. Waits double from one second up to this: 30 minutes leave 48 attempts a day (NIST
     /// SP 800-63B-4 § 3.2.2 allows 100 in all).

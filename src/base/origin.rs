@@ -1,7 +1,7 @@
 //! Origins and domains, as operators write them and browsers send them. Pure.
 
 use public_suffix::{DEFAULT_PROVIDER, EffectiveTLDProvider};
-use url::Url;
+use url::{Host, Url};
 
 /// Scheme, host and port of a site: `https://auth.example.com`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +39,11 @@ impl Origin {
     /// Whether browsers connect over TLS.
     pub const fn is_https(&self) -> bool {
         self.is_https
+    }
+
+    /// Whether the host is this machine: see [`is_loopback`].
+    pub fn is_loopback(&self) -> bool {
+        matches!(&self.url, url::Origin::Tuple(_, host, _) if is_loopback(host))
     }
 
     /// The host name, in lower case.
@@ -93,6 +98,15 @@ impl Domain {
     /// The domain, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Whether a host is this machine, so that nothing which goes there crosses a network.
+pub fn is_loopback(host: &Host<impl AsRef<str>>) -> bool {
+    match host {
+        Host::Ipv4(it) => it.is_loopback(),
+        Host::Ipv6(it) => it.is_loopback(),
+        Host::Domain(it) => it.as_ref() == "localhost" || it.as_ref().ends_with(".localhost"),
     }
 }
 

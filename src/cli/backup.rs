@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::change_report::ChangeReport;
+use super::database::DATABASE_SETTING;
 use super::database::{place, told};
 use super::terminal::Meter;
 use super::{Access, open_at, record_of, see_that_it_is_there};
@@ -36,7 +37,7 @@ pub(super) fn run(flags: &BackupArgs, now: Moment) -> Result<ChangeReport, Strin
                 .to_owned(),
         );
     };
-    see_that_it_is_there(&database, "--database")?;
+    see_that_it_is_there(&database, DATABASE_SETTING)?;
     let to: &Path = &flags.file;
     let mut meter = Meter::new();
     let backed_up = store::back_up(from, to, &mut |done, total| {

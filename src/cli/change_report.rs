@@ -30,6 +30,15 @@ impl ChangeReport {
         self
     }
 
+    /// The report with more at the end of its last sentence.
+    pub(super) fn ending_with(mut self, text: &str) -> Self {
+        if let Some(last) = self.sentences.last_mut() {
+            last.push_str("; ");
+            last.push_str(text);
+        }
+        self
+    }
+
     /// The report with one more fact for scripts.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.data.insert(name.to_owned(), value.into());

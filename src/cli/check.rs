@@ -58,7 +58,7 @@ impl CheckReport {
         settings.extend(config.facts());
         let mut faults = store.faults().map_err(text)?;
         faults.extend(config.database.file().and_then(exposed_folder));
-        let mut notes = Vec::new();
+        let mut notes: Vec<_> = config.warnings().into_iter().map(|it| it.told()).collect();
         if was_open {
             notes.push("others could read the database; its mode is 600 now".to_owned());
         }
@@ -155,7 +155,12 @@ fn exposed_folder(database: &Path) -> Option<String> {
     let mode = mode(&folder)?;
     // In a folder like /tmp people can touch only what is theirs.
     let is_sticky = mode & 0o1000 != 0;
-    (mode & 0o002 != 0 && !is_sticky).then(|| format!("anybody may write to {}", folder.display()))
+    let folder = folder.display();
+    (mode & 0o002 != 0 && !is_sticky).then(|| {
+        format!(
+            "every user of this machine may write to {folder} and replace the database: chmod o-w {folder}"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use crate::store::{self, Database, Store};
 /// of the machine can read the flags of a process.
 pub(super) const PASSWORD_VARIABLE: &str = "VESTIBULE_DATABASE_PASSWORD";
 
+/// What names the database of a command.
+pub(super) const DATABASE_SETTING: &str = "--database or VESTIBULE_DATABASE";
+
 /// Where the database is, and how its server lets us in.
 #[derive(Args)]
 pub struct DatabaseArgs {
@@ -118,7 +121,7 @@ pub(super) fn open(flags: &DatabaseArgs, access: Access) -> Result<Box<dyn Store
 
 pub(super) fn open_at(database: &Database, access: Access) -> Result<Box<dyn Store>, String> {
     if access != Access::Add {
-        see_that_it_is_there(database, "--database")?;
+        see_that_it_is_there(database, DATABASE_SETTING)?;
     }
     let is_new = access == Access::Add && is_to_be_made(database);
     let opened = patiently(database, || match access {
@@ -187,11 +190,12 @@ pub(super) fn place(database: &Database) -> String {
     }
 }
 
-pub(super) fn see_that_it_is_there(database: &Database, flag: &str) -> Result<(), String> {
+/// Refuses a file that is not there. `setting`: what names another one.
+pub(super) fn see_that_it_is_there(database: &Database, setting: &str) -> Result<(), String> {
     match database.file() {
         // One that cannot be looked for is told when it is opened.
         Some(path) if path.try_exists().is_ok_and(|is_there| !is_there) => {
-            Err(format!("there is no database at {}; say which with {flag}", place(database)))
+            Err(format!("there is no database at {}; say which with {setting}", place(database)))
         }
         _ => Ok(()),
     }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::change_report::ChangeReport;
+use super::database::DATABASE_SETTING;
 use super::database::{patiently, place, told};
 use super::see_that_it_is_there;
 use crate::cli::database::DatabaseArgs;
@@ -34,7 +35,7 @@ pub(super) fn run(flags: &MigrateArgs, as_json: bool) -> Result<(String, bool), 
     let text = |err: store::Error| told(&database, &err);
     let place = place(&database);
     if flags.check {
-        see_that_it_is_there(&database, "--database")?;
+        see_that_it_is_there(&database, DATABASE_SETTING)?;
         let (number, newest) = patiently(&database, || store::schema(&database)).map_err(text)?;
         let is_current = number == newest;
         let sentence = if is_current {

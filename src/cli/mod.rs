@@ -154,7 +154,8 @@ pub enum Command {
             env $(systemctl show vestibule -p Environment --value) vestibule check\n  \
             (set -a; . /etc/vestibule.env; vestibule check)\n\n\
             It looks at the database and at the flags and the environment that it is given itself, never at a \
-            server, which may not be running or have other settings. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
+            server, which may not be running or have other settings. Like every command that opens the file of a database, it takes the access of others \
+            to it away (mode 600), and says so in a note. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<CheckArgs>),
 

@@ -54,6 +54,8 @@ pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Result<ChangeReport, Stri
     };
     let from = flags.file.display();
     if to.exists() {
+        // Before the question, which would be in vain.
+        store::refuse_in_use(to).map_err(|err| err.to_string())?;
         let what = format!("{} would be moved aside, and {from} take its place", place(&database));
         confirm(&what, flags.yes)?;
     }

@@ -53,8 +53,17 @@ pub(super) fn sentence(err: &Error, words: &[OsString]) -> String {
             let names: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
             format!("name one of the commands of {}: {}", name(command), names.join(", "))
         }
+        ErrorKind::ArgumentConflict => conflict(err).unwrap_or_else(|| other(err)),
         _ => other(err),
     }
+}
+
+/// Arguments that exclude each other. `None`: it is one that was given twice.
+fn conflict(err: &Error) -> Option<String> {
+    let one = context(err, ContextKind::InvalidArg).concat();
+    let others = context(err, ContextKind::PriorArg);
+    let is_repeated = others.is_empty() || others.contains(&&*one);
+    (!is_repeated).then(|| format!("give {one} or {}, not both", listed(&others)))
 }
 
 /// A sentence that ends with what was probably meant, or else with where to look.
@@ -155,12 +164,10 @@ fn other(err: &Error) -> String {
     let said = paragraphs.take_while(|it| !it.starts_with("Usage")).filter(is_said);
     let line = said.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
     let Some((what, values)) = line.split_once(" [possible values: ") else { return line };
-    let line = format!("{what}: it must be one of {}", values.trim_end_matches(']'));
-    let values = context(err, ContextKind::ValidValue);
     let typed = context(err, ContextKind::InvalidValue).concat();
-    match nearest(&typed, values) {
-        Some(it) => format!("{line}; did you mean {it}?"),
-        None => line,
+    match nearest(&typed, context(err, ContextKind::ValidValue)) {
+        Some(it) => format!("{what}; did you mean {it}?"),
+        None => format!("{what}: it must be one of {}", values.trim_end_matches(']')),
     }
 }
 
@@ -242,10 +249,19 @@ mod tests {
                 "audit --limit 0",
                 "invalid value '0' for '--limit <COUNT>': it must be a number of at least 1",
             ),
+            ("proxy-config ngnx", "invalid value 'ngnx' for '<PROXY>'; did you mean nginx?"),
             (
-                "proxy-config ngnx",
-                "invalid value 'ngnx' for '<PROXY>': it must be one of nginx, caddy, traefik, haproxy, apache, envoy; did you \
-                 mean nginx?",
+                "proxy-config squid",
+                "invalid value 'squid' for '<PROXY>': it must be one of nginx, caddy, traefik, haproxy, apache, envoy",
+            ),
+            (
+                "audit --event login",
+                "invalid value 'login' for '--event <EVENT>'; did you mean login_ok?",
+            ),
+            ("user groups anna a,b --add x", "give [GROUP,...] or --add <GROUP,...>, not both"),
+            (
+                "user reset-link anna --origin https://x.example --qr --json",
+                "give --qr or --json, not both",
             ),
         ] {
             let words = ["vestibule"].into_iter().chain(line.split(' '));

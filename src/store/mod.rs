@@ -47,7 +47,9 @@ pub use records::{
 };
 #[cfg(feature = "import")]
 pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};
-pub use sqlite::{PageProgress, READER_CACHE_KIB, Restored, Sqlite, back_up, restore};
+pub use sqlite::{
+    PageProgress, READER_CACHE_KIB, Restored, Sqlite, back_up, refuse_in_use, restore,
+};
 pub use tables::{Row, TABLES};
 
 /// How long a write to a file waits for its turn before it is given up as [`Error::Unavailable`]; less if

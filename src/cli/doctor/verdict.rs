@@ -6,6 +6,7 @@
 use url::Url;
 
 use super::wire::Reply;
+use crate::base::origin;
 use crate::cli::proxy_config::other_spellings;
 use crate::web::redirect::NEXT_NAMES;
 
@@ -241,12 +242,7 @@ pub(super) fn admission(what: &str, guard: &Guard) -> Option<Finding> {
 
 /// Whether the host is this machine, where nothing crosses a network.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(it)) => it.is_loopback(),
-        Some(url::Host::Ipv6(it)) => it.is_loopback(),
-        Some(url::Host::Domain(it)) => it == "localhost" || it.ends_with(".localhost"),
-        None => false,
-    }
+    url.host().is_some_and(|it| origin::is_loopback(&it))
 }
 
 /// A header that is forged, with a value by which it is known again.

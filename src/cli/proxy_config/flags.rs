@@ -12,7 +12,7 @@ use crate::auth::users;
 use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin};
 use crate::cli::serve::identity_headers::{IdentityField, identity_header, identity_headers};
-use crate::cli::serve::parse::{base_url, domain, listen, network, origin};
+use crate::cli::serve::parse::{app, base_url, domain, listen, network};
 use crate::cli::serve::refuse_foreign;
 use crate::server::gate::Listen;
 use crate::web::http::session_cookie;
@@ -45,7 +45,7 @@ pub struct ProxyArgs {
     cookie_domain: Option<Domain>,
 
     /// Apps to guard, comma-separated.
-    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
+    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = app)]
     #[arg(value_delimiter = ',', required_unless_present_any = ["same_host", "guard"])]
     app: Vec<Origin>,
 

@@ -34,24 +34,51 @@ pub struct Config {
 }
 
 impl Config {
+    /// What an operator should know of these settings, which are allowed: the log says it at start, and
+    /// `vestibule check` before.
+    pub fn warnings(&self) -> Vec<ConfigWarning> {
+        let wide = self.wide_proxies().map(|networks| ConfigWarning {
+            event: "trusted_proxy_wide",
+            about: Some(("networks", networks)),
+            hint: "whoever connects from there can claim any address; name your proxies alone",
+        });
+        let warning = |event, hint| ConfigWarning { event, about: None, hint };
+        let open = self.has_open_apps().then(|| {
+            warning(
+                "open_signup",
+                "anybody can make an account, and a check that names no users or groups lets every account \
+                 through; --signup invite or closed keeps strangers out",
+            )
+        });
+        let clear = self.is_in_clear().then(|| {
+            warning(
+                "http_origin",
+                "browsers send passwords and cookies across the network in clear; an https --origin keeps \
+                 them private",
+            )
+        });
+        [wide, open, clear].into_iter().flatten().collect()
+    }
+
     /// Trusted networks in which there are strangers, who could claim any address: see
     /// [`client_ip::is_too_wide`].
-    pub fn wide_proxies(&self) -> Option<String> {
+    fn wide_proxies(&self) -> Option<String> {
         let wide = self.web.trusted_proxies.iter().filter(|it| client_ip::is_too_wide(it));
         let wide: Vec<_> = wide.map(ToString::to_string).collect();
         (!wide.is_empty()).then(|| wide.join(","))
     }
 
-    /// What an operator should know at start who guards apps: with open sign-up anybody can become
-    /// somebody whom a check lets through.
-    pub fn warning(&self) -> Option<&'static str> {
+    /// Whether apps are guarded, and anybody can make an account that a check lets through.
+    fn has_open_apps(&self) -> bool {
         let Settings { cookie_domain, apps, aliases, basic_auth, sign_ups, .. } = &self.web;
         let guards_apps =
             cookie_domain.is_some() || !apps.is_empty() || !aliases.is_empty() || *basic_auth;
-        (guards_apps && *sign_ups == SignUps::Open).then_some(
-            "anybody can make an account, and a check that names no users or groups lets every account \
-             through; --signup invite or closed keeps strangers out",
-        )
+        guards_apps && *sign_ups == SignUps::Open
+    }
+
+    /// Whether browsers reach the sign-in without TLS, across a network.
+    fn is_in_clear(&self) -> bool {
+        self.web.rule.own.as_ref().is_some_and(|it| !it.is_https() && !it.is_loopback())
     }
 
     /// What both logs say about the settings at start: the names of `SAID_ALWAYS`, and whatever differs from its default.
@@ -64,6 +91,24 @@ impl Config {
     /// The settings that matter for security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         facts(&self.web)
+    }
+}
+
+/// A risk in settings that are allowed.
+pub struct ConfigWarning {
+    /// The name of the line in the log.
+    pub event: &'static str,
+    /// What it is about, if it needs more than the hint.
+    pub about: Option<(&'static str, String)>,
+    /// What may happen, and what to do.
+    pub hint: &'static str,
+}
+
+impl ConfigWarning {
+    /// The risk in one line.
+    pub fn told(&self) -> String {
+        let about = self.about.as_ref().map_or(String::new(), |(_, it)| format!("{it}: "));
+        format!("{about}{}", self.hint)
     }
 }
 
@@ -427,7 +472,7 @@ mod tests {
             ("--origin=auth.example.com", "https://auth.example.com"),
             ("--origin=https://auth.example.com/a//b", "https://auth.example.com"),
             ("--trusted-origin=*", "https://auth.example.com"),
-            ("--app=app.example.com", "https://auth.example.com"),
+            ("--app=app.example.com", "https://app.example.com"),
             ("--cookie-domain=com", "example.com"),
             ("--cookie-domain=duckdns.org", "as in example.duckdns.org"),
             ("--cookie-domain=Co.UK", "as in example.co.uk"),

@@ -22,10 +22,11 @@ pub(super) use config::refuse_foreign;
 pub use names::NameRestArgs;
 
 use self::branding::BrandingArgs;
+use self::config::ConfigWarning;
 use self::identity_headers::{IdentityField, identity_header};
 use self::names::NameArgs;
 use self::parse::{
-    alias, base_url, connections, count, domain, head_bytes, listen, log_level, mode, network,
+    alias, app, base_url, connections, count, domain, head_bytes, listen, log_level, mode, network,
     number, origin, period, policy, remember, signup,
 };
 use self::reach::Reach;
@@ -174,7 +175,7 @@ struct AppArgs {
 
     /// Apps behind this sign-in, comma-separated: the only other sites to which users are redirected
     /// after signing in. Without it, every https site under --cookie-domain.
-    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = origin)]
+    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = app)]
     #[arg(value_delimiter = ',', help_heading = APPS)]
     app: Vec<Origin>,
 
@@ -267,13 +268,15 @@ struct ThrottleArgs {
     #[arg(default_value = "90d", help_heading = GUESSING)]
     audit: Duration,
 
-    /// Wrong passwords for one name before further attempts have to wait. A browser that has signed in
-    /// to the account before has an allowance of its own.
+    /// Wrong passwords for one name that no wait follows. Each one after them is followed by a wait, in which
+    /// attempts are refused: with 5, the sixth is still checked, and the next has to wait. A browser that has
+    /// signed in to the account before has an allowance of its own.
     #[arg(long, env = "VESTIBULE_THROTTLE_FREE", value_name = "COUNT", default_value = "5")]
     #[arg(value_parser = number::<0, { u32::MAX }>, help_heading = GUESSING)]
     throttle_free: u32,
 
-    /// The longest wait after wrong passwords for one name. The first is one second, and each further failure doubles it.
+    /// The longest wait after wrong passwords for one name. The first is one second, and each further failure
+    /// doubles it.
     #[arg(long, env = "VESTIBULE_THROTTLE_WAIT", value_name = "DURATION")]
     #[arg(default_value = "30m", value_parser = period, help_heading = GUESSING)]
     throttle_wait: Duration,
@@ -415,8 +418,7 @@ struct Opening {
     /// That the database was made just now.
     made: Option<String>,
     settings: Vec<(&'static str, String)>,
-    wide_proxies: Option<String>,
-    warning: Option<&'static str>,
+    warnings: Vec<ConfigWarning>,
 }
 
 impl Opening {
@@ -425,8 +427,7 @@ impl Opening {
             database: place(&config.database),
             made: is_new.then(|| made(&config.database)),
             settings: config.facts_at_start(),
-            wide_proxies: config.wide_proxies(),
-            warning: config.warning(),
+            warnings: config.warnings(),
         }
     }
 
@@ -439,13 +440,10 @@ impl Opening {
         let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
         let settings: Vec<_> = settings.collect();
         log.write(LineKind::Program, "settings", &settings, now);
-        if let Some(networks) = &self.wide_proxies {
-            let hint = "whoever connects from there can claim any address; name your proxies alone";
-            let facts = [("networks", &**networks), ("hint", hint)];
-            log.write(LineKind::Program, "trusted_proxy_wide", &facts, now);
-        }
-        if let Some(hint) = self.warning {
-            log.write(LineKind::Program, "open_signup", &[("hint", hint)], now);
+        for ConfigWarning { event, about, hint } in &self.warnings {
+            let about = about.iter().map(|(name, text)| (*name, text.as_str()));
+            let facts: Vec<_> = about.chain([("hint", *hint)]).collect();
+            log.write(LineKind::Program, event, &facts, now);
         }
         server::compare_clock(site, log, now);
         let record = Record::of_program(Event::Settings.name(), log_fields::text(&settings), now);

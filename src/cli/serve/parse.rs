@@ -67,6 +67,11 @@ pub(in crate::cli) fn origin(text: &str) -> Result<Origin, String> {
     Origin::parse(text).ok_or_else(|| "write it as in https://auth.example.com".to_owned())
 }
 
+/// The origin of an app.
+pub(in crate::cli) fn app(text: &str) -> Result<Origin, String> {
+    Origin::parse(text).ok_or_else(|| "write it as in https://app.example.com".to_owned())
+}
+
 pub(in crate::cli) fn period(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Err(_) => Err("write it as in 90s, 15m, 24h or 14d".to_owned()),

@@ -1,6 +1,7 @@
 //! `vestibule user disable` and `enable`.
 
 use super::change::{open_access, see_that_it_is_done};
+use super::list::or_null;
 use super::show::disabled;
 use crate::auth::events::Event;
 use crate::auth::users;
@@ -35,7 +36,7 @@ pub(super) fn disable(
         sentence = format!("{sentence}; {stopped} stopped, until the account is enabled");
     }
     let report = ChangeReport::of(user, sentence).with("changed", true);
-    let report = report.with("disabled_at", now.rfc3339()).with("disabled_reason", reason);
+    let report = report.with("disabled_at", now.rfc3339()).with("disabled_reason", or_null(reason));
     Ok(report
         .with("sessions_ended", open.sessions)
         .with("access_tokens_stopped", open.access_tokens))
@@ -64,7 +65,10 @@ fn disable_again(
     }
     let report = ChangeReport::of(user, sentence).with("changed", new != old);
     let since = user.disabled_at.map(Moment::rfc3339);
-    Ok(report.with("disabled_at", since).with("disabled_reason", new).with("sessions_ended", 0))
+    Ok(report
+        .with("disabled_at", since)
+        .with("disabled_reason", or_null(new))
+        .with("sessions_ended", 0))
 }
 
 /// Enables a user.

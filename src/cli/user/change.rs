@@ -1,5 +1,6 @@
 //! What makes, names and removes accounts: `vestibule user add`, `passwd`, `rename`, `delete`, `free`, `email`.
 
+use super::list::or_null;
 use super::show::named;
 use crate::auth::audit;
 use crate::auth::events::Event;
@@ -210,8 +211,8 @@ pub(super) fn set_email(
         text => users::email(text).ok_or("write the address as in anna@example.com, in ASCII")?,
     };
     let report = |sentence: String| {
-        let report = ChangeReport::of(user, sentence).with("email", &*email);
-        report.with("old_email", &*user.email).with("changed", email != user.email)
+        let report = ChangeReport::of(user, sentence).with("email", or_null(&email));
+        report.with("old_email", or_null(&user.email)).with("changed", email != user.email)
     };
     let (name, new, old) = (&user.username, named(&email, "none"), named(&user.email, "none"));
     if email == user.email {

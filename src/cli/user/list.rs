@@ -104,14 +104,21 @@ pub(super) fn data(user: &User) -> Value {
     let groups: Vec<_> = user.groups.iter().collect();
     json!({
         "id": user.id.as_str(),
+        // As the reports of all other commands name it.
+        "user_id": user.id.as_str(),
         "username": user.username,
         "canonical_username": user.canonical_username,
         "groups": groups,
-        "email": user.email,
+        "email": or_null(&user.email),
         "created_at": user.created_at.rfc3339(),
         "disabled_at": user.disabled_at.map(Moment::rfc3339),
-        "disabled_reason": user.disabled_reason,
+        "disabled_reason": or_null(&user.disabled_reason),
     })
+}
+
+/// A text, or null where there is none.
+pub(super) fn or_null(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn group(text: &str) -> Result<String, String> {

@@ -233,13 +233,24 @@ fn refuse_to_replace(from: &Path, to: &Path) -> Result<()> {
     }
 }
 
+/// Refuses a database that another process uses, as [`restore`] does, and changes nothing.
+pub fn refuse_in_use(to: &Path) -> Result<()> {
+    match file::is_in_use(to) {
+        Ok(true) => Err(in_use()),
+        // What cannot be looked at is told when it is replaced.
+        Ok(false) | Err(_) => Ok(()),
+    }
+}
+
+fn in_use() -> Error {
+    Error::Unavailable("the database is in use; stop the server first".to_owned())
+}
+
 /// Checks that no other process uses the database at `to`, folds its log into it as far as it is intact,
 /// and keeps others from opening it until the returned file is dropped. `None`: there is no file.
 fn take_over(to: &Path) -> Result<Option<File>> {
-    let in_use =
-        || Err(Error::Unavailable("the database is in use; stop the server first".to_owned()));
     if file::is_foreign_log_in_use(to) {
-        return in_use();
+        return Err(in_use());
     }
     let failed = |err: io::Error| {
         Error::Broken(format!("cannot replace {}: {}", to.display(), writing(&err)))
@@ -248,13 +259,13 @@ fn take_over(to: &Path) -> Result<Option<File>> {
         return Ok(None);
     }
     if file::is_in_use(to).map_err(failed)? {
-        return in_use();
+        return Err(in_use());
     }
     // A log that cannot be folded in is moved aside with the file.
     let _ = fold(to);
     let held = OpenOptions::new().read(true).write(true).open(to).map_err(failed)?;
     if fcntl_lock(held.as_fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
-        return in_use();
+        return Err(in_use());
     }
     Ok(Some(held))
 }

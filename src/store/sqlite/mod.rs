@@ -37,7 +37,7 @@ use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
 use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, UserId, WRITE_PATIENCE};
 use crate::base::clock::Moment;
-pub use backup::{PageProgress, Restored, back_up, restore};
+pub use backup::{PageProgress, Restored, back_up, refuse_in_use, restore};
 pub use file::READER_CACHE_KIB;
 use keys::{insert_key, put_password};
 use place::FilePlace;

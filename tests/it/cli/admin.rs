@@ -606,9 +606,11 @@ fn tells_whether_the_database_is_in_order() {
     assert!(data["notes"][0].as_str().unwrap().contains("others could read"), "{told}");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let whole = folder.path().canonicalize().unwrap();
     let exposed = run(folder.path(), &["check"], "");
     let told = String::from_utf8(exposed.stdout).unwrap();
-    assert!(exposed.status.code() == Some(1) && told.contains("anybody may write to"), "{told}");
+    assert!(exposed.status.code() == Some(1) && told.contains("may write to"), "{told}");
+    assert!(told.contains(&format!(": chmod o-w {}", whole.display())), "{told}");
     let raw = rusqlite::Connection::open(folder.path().join("test.db")).unwrap();
     raw.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM user").unwrap();
     let faulty = run(folder.path(), &["check"], "");
@@ -618,6 +620,34 @@ fn tells_whether_the_database_is_in_order() {
     assert!(text.ends_with("NOT in order\n"), "{text}");
     let wrong = run(folder.path(), &["check", "--active=40d"], "");
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// What serve says at start of its settings, check says before.
+#[test]
+fn notes_what_is_risky_in_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Binary::start(folder.path(), &[]));
+    let guard = ["--origin=https://auth.example.com", "--cookie-domain=example.com"];
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&[], &[]),
+        (&guard, &["--signup invite or closed"]),
+        (&[guard[0], guard[1], "--signup=invite"], &[]),
+        (&["--origin=http://sso.example.com"], &["an https --origin"]),
+        (&["--origin=http://localhost:8080"], &[]),
+        (
+            &["--origin=http://10.0.0.5", "--alias=authelia", "--trusted-proxy=0.0.0.0/0"],
+            &["0.0.0.0/0: ", "--signup invite or closed", "an https --origin"],
+        ),
+    ];
+    for (flags, expected) in cases {
+        let told = said(&run(folder.path(), &[&["check", "--json"], flags].concat(), ""));
+        let data: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let notes = data["notes"].as_array().unwrap();
+        assert_eq!(notes.len(), expected.len(), "{flags:?} {told}");
+        for (note, part) in notes.iter().zip(expected) {
+            assert!(note.as_str().unwrap().contains(part), "{flags:?} {told}");
+        }
+    }
 }
 
 #[test]

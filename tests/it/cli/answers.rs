@@ -283,10 +283,21 @@ fn adds_and_removes_groups_and_leaves_the_others() {
     for (line, expected) in [
         ("user groups anna", "anna is in admin,staff\n"),
         ("user groups anna --add ops", "anna is in admin,ops,staff now; before: admin,staff\n"),
-        ("user groups anna --add ops", "anna is in admin,ops,staff already; nothing is changed\n"),
+        (
+            "user groups anna --add ops",
+            "anna is in admin,ops,staff; nothing is changed; already in: ops\n",
+        ),
+        (
+            "user groups anna --remove stafff",
+            "anna is in admin,ops,staff; nothing is changed; was not in: stafff\n",
+        ),
+        (
+            "user groups anna admin,ops,staff",
+            "anna is in admin,ops,staff already; nothing is changed\n",
+        ),
         (
             "user groups anna --add wiki,ops --add x --remove admin --remove staff,none",
-            "anna is in ops,wiki,x now; before: admin,ops,staff\n",
+            "anna is in ops,wiki,x now; before: admin,ops,staff; already in: ops; was not in: none\n",
         ),
         ("user groups anna staff", "anna is in staff now; before: ops,wiki,x\n"),
         ("user groups anna --remove staff", "anna is in no group now; before: staff\n"),
@@ -297,10 +308,16 @@ fn adds_and_removes_groups_and_leaves_the_others() {
     let done = one(folder, "user groups anna --add b,a");
     assert_eq!((&done["groups"], &done["old_groups"]), (&json!(["a", "b"]), &json!([])));
     assert_eq!(one(folder, "user groups anna")["groups"], json!(["a", "b"]));
+    assert_eq!((&done["already_in"], &done["not_in"]), (&json!([]), &json!([])));
+    let idle = one(folder, "user groups anna --add b --remove c");
+    assert_eq!((&idle["already_in"], &idle["not_in"]), (&json!(["b"]), &json!(["c"])));
+    assert_eq!(idle["changed"], false);
     assert!(refused(folder, "user groups anna --add a --remove a").contains("the group a"));
     assert!(refused(folder, "user groups anna --add A").contains("a-z"));
     let output = run(folder, &["user", "groups", "anna", "a", "--add", "b"], "");
     assert_eq!(output.status.code(), Some(2));
+    let why = String::from_utf8(output.stderr).unwrap();
+    assert!(why.contains("give [GROUP,...] or --add <GROUP,...>, not both"), "{why}");
 }
 
 #[test]

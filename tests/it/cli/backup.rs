@@ -271,7 +271,9 @@ fn restores_although_an_earlier_one_was_killed() {
 fn restores_nothing_while_a_server_runs_on_it_even_if_its_file_is_gone() {
     let it = Kept::new();
     let server = Binary::start(it.folder.path(), &[]);
-    assert!(refusal(&it.restore(&["--yes"]), 1).contains("in use; stop the server first"));
+    for flags in [&["--yes"][..], &[]] {
+        assert!(refusal(&it.restore(flags), 1).contains("in use; stop the server first"));
+    }
     fs::remove_file(it.database()).unwrap();
     // Until the server notices, its log is in use.
     let early = it.restore(&[]);

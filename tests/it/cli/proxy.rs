@@ -311,7 +311,7 @@ fn listens_without_tls_where_that_ends_before_the_proxy() {
     }
     for other in ["--certificate=/c.pem", "--acme-root=/srv/acme"] {
         let flags = with(&["--tls-before", other, "--certificate-key=/k.pem"]);
-        assert!(refusal("nginx", &flags).contains("cannot be used with"), "{other}");
+        assert!(refusal("nginx", &flags).contains(", not both"), "{other}");
     }
 }
 
@@ -347,6 +347,7 @@ fn prints_nothing_that_could_not_work() {
         ("nginx", &["--origin=http://auth.example.com"][..], "https"),
         ("nginx", &["--app=https://app.example.org"], "--cookie-domain"),
         ("nginx", &["--upstream=http://127.0.0.1:1,http://127.0.0.1:2"], "one for each"),
+        ("nginx", &["--app=app.example.com"], "write it as in https://app.example.com"),
         ("nginx", &["--upstream=127.0.0.1:3000"], "http://127.0.0.1:3000"),
         ("nginx", &["--upstream=http://127.0.0.1:3000/x;y"], "http://127.0.0.1:3000"),
         ("nginx", &["--certificate=cert.pem", "--certificate-key=/k.pem"], "whole path"),
@@ -357,7 +358,7 @@ fn prints_nothing_that_could_not_work() {
         ("nginx", &["--users= , "], "--users"),
         ("nginx", &["--app=https://auth.example.com"], "--same-host"),
         ("nginx", &["--guard=/admin"], "--same-host"),
-        ("nginx", &["--same-host"], "cannot be used with"),
+        ("nginx", &["--same-host"], ", not both"),
         (
             "nginx",
             &[

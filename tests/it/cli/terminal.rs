@@ -126,7 +126,8 @@ fn says_that_it_made_a_database_and_where_and_that_there_is_none() {
         let output = run(folder.path(), words, "");
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
-    let none = format!("there is no database at {whole}; say which with --database");
+    let none =
+        format!("there is no database at {whole}; say which with --database or VESTIBULE_DATABASE");
     assert!(told(&["user", "list"]).contains(&none));
     let made = format!("made a new database at {whole}");
     let origin = "--origin=https://auth.test";
