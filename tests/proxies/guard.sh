@@ -104,6 +104,12 @@ done
 known "$app/" --header 'Connection: Upgrade, HTTP2-Settings' --header 'Upgrade: h2c' \
     --header 'HTTP2-Settings: AAMAAABkAAQAAP__' --output "$folder/echo"
 check 'the app is asked for no upgrade but a WebSocket' ' ' "$(value Upgrade) $(value Connection | grep -i upgrade || true)"
+# Beside a WebSocket as well, in one field or in two, in either order.
+for upgrades in 'h2c, websocket' 'websocket, h2c' 'h2c|websocket' 'websocket|h2c'; do
+    known "$app/" --header 'Connection: Upgrade, HTTP2-Settings' --header 'HTTP2-Settings: AAMAAABkAAQAAP__' \
+        --header "Upgrade: ${upgrades%|*}" --header "Upgrade: ${upgrades#*|}" --output "$folder/echo"
+    check "the app is asked for no h2c by $upgrades" 0 "$(value Upgrade | grep -ic h2c || true)"
+done
 known "$app/" --header 'Connection: Upgrade' --header 'Upgrade: websocket' --header 'Sec-WebSocket-Version: 13' \
     --header 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' --output "$folder/echo"
 check 'the app is asked for a WebSocket' 'websocket' "$(value Upgrade)"

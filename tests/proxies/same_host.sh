@@ -30,6 +30,11 @@ for path in /admin /admin/x //admin /%61dmin /ADMIN/x /x/../admin /./admin; do
     check "a stranger is led from $path to the sign-in page" 302 \
         "$(status page --path-as-is "$host$path")"
 done
+# What some servers take for the same path: they leave out what follows a semicolon, or take a backslash for a slash.
+for path in '/x/..;/admin' '/;/admin' '/.;/admin' '/;a=b/admin' '/\admin' '/x\..\admin' '/%5cadmin' '/%3b/admin'; do
+    check "and from $path" 302 "$(status page --path-as-is --request-target "$path" "$host/")"
+done
+check 'a fragment opens nothing' no "$(case $(status page --request-target '/x#/../../admin' "$host/") in 200) ;; *) echo no ;; esac)"
 next="https://app.example.test:$PORT/admin?x=1"
 check 'and from there' "302 $own/login?next=$next" "$(way page "$host/admin?x=1")"
 check 'signing up leads back' "302 $host/admin?x=1" "$(way known "$own/signup" --header "Origin: $host" \

@@ -74,10 +74,11 @@ local function tell(r, fields)
     for name in r.subprocess_env["VESTIBULE_NAMES"]:gmatch("[^,]+") do
         r.headers_in[name] = assert(only(fields, name), "the check named no " .. name)
     end
-    r.headers_in["Cookie"] = only(fields, "Cookie") or r.headers_in["Cookie"]
+    r.headers_in["Cookie"] = assert(only(fields, "Cookie"), "the check filtered no cookies")
     -- A client could have headers dropped by naming them here.
     local connection = (r.headers_in["Connection"] or ""):lower()
     local upgrades = (r.headers_in["Upgrade"] or ""):lower() == "websocket"
+    r.headers_in["Upgrade"] = upgrades and "websocket" or nil
     r.headers_in["Connection"] = upgrades and "upgrade" or connection:find("close") and "close" or "keep-alive"
 end
 

@@ -34,6 +34,8 @@ fn preamble(plan: &ProxyPlan) -> String {
 # The script is what the same command prints with --script.
 {}
 LuaScope thread
+# A long address comes back encoded in the address of the sign-in page.
+LimitRequestLine 32768
 ",
         plan.remark()
     );

@@ -117,11 +117,11 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
             closed_paths(plan)
         )
     };
-    let (guarded, open) = match shared.pattern() {
+    let (guarded, open) = match shared.wide_pattern() {
         None => (String::new(), String::new()),
         Some(pattern) => (
             format!(
-                "        # Guarded, in any case of letters.\n        @guarded path_regexp (?i){pattern}\n"
+                "        # Guarded, in any case of letters; and what some servers would take for such a path.\n        @guarded path_regexp (?i){pattern}\n"
             ),
             format!(
                 "\n\n        # Open: the app asks GET /session by itself. It gets no identity header, whatever the client \
@@ -171,7 +171,7 @@ fn drops(plan: &ProxyPlan) -> String {
         # checks.
         @upgrades {{
             header Upgrade *
-            not header_regexp Upgrade (?i)^websocket$
+            not vars_regexp {{http.request.header.Upgrade}} (?i)^websocket$
         }}
         request_header @upgrades -Upgrade
 "

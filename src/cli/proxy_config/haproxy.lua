@@ -97,6 +97,8 @@ end, 3)
 core.register_converters("vestibule_path", function(path)
     local plain = path:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end):lower()
     local parts = {}
+    -- Some servers take a backslash for a slash, and leave out what follows a semicolon in a segment.
+    plain = plain:gsub("\\", "/"):gsub(";[^/]*", "")
     for part in plain:gmatch("[^/]+") do
         if part == ".." then
             parts[#parts] = nil

@@ -35,6 +35,8 @@ fn preamble(plan: &ProxyPlan) -> String {
 {}
 global
     lua-load-per-thread /etc/haproxy/vestibule.lua
+    # A long address comes back encoded in one header.
+    tune.bufsize 65536
 
 defaults vestibule
     mode http
@@ -132,7 +134,7 @@ fn shared_choice(plan: &ProxyPlan, shared: &SharedHost) -> String {
 fn drops(plan: &ProxyPlan) -> String {
     let mut drops = String::new();
     for name in plan.identity.all() {
-        let spellings = name.to_ascii_lowercase().replace('-', "[-_.]");
+        let spellings = name.to_ascii_lowercase().replace('-', "[^a-z0-9]");
         push(&mut drops, &format!("    http-request del-header ^{spellings}$ -m reg\n"));
     }
     format!(
@@ -141,6 +143,7 @@ fn drops(plan: &ProxyPlan) -> String {
     # another one, such as h2c, requests would bypass the checks.
     http-request del-header Connection
     http-request del-header Upgrade unless {{ req.hdr(upgrade) -i websocket }}
+    http-request set-header Upgrade websocket if {{ req.hdr(upgrade) -m found }}
 "
     )
 }

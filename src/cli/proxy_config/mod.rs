@@ -111,6 +111,12 @@ impl SharedHost {
         let escaped = self.guarded.iter().map(|it| it[1..].replace('.', "\\."));
         (!is_whole).then(|| format!("^/({})", escaped.collect::<Vec<_>>().join("|")))
     }
+
+    /// The same, and every path with a semicolon or a backslash: some servers leave out what follows the one in a
+    /// segment (RFC 3986 § 3.3), and take the other for a slash, so that `/x/..;/admin` is `/admin` there.
+    fn wide_pattern(&self) -> Option<String> {
+        self.pattern().map(|it| format!("{it}|[;\\x5c]"))
+    }
 }
 
 impl ProxyArgs {

@@ -102,13 +102,13 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     };
     let empty = "\"\"";
     let closed = if plan.own.prefix.is_empty() { String::new() } else { closed_location(plan) };
-    let app = match shared.pattern() {
+    let app = match shared.wide_pattern() {
         None => format!(
             "location / {{\n        auth_request /_vestibule;\n        proxy_pass {upstream};\n    }}"
         ),
         Some(pattern) => format!(
-            "# Guarded, in any case of letters.
-    location ~* {pattern} {{
+            "# Guarded, in any case of letters; and what some servers would take for such a path.
+    location ~* \"{pattern}\" {{
         auth_request /_vestibule;
         proxy_pass {upstream};
     }}
@@ -122,6 +122,9 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     format!(
         r"
 {begin}
+    # nginx decides by what stands before it and passes on the whole.
+    if ($request_uri ~ [\x23]) {{ return 400; }}
+
     # No header that an app could take for one of those below is passed on. (Headers before Host are read
     # with the settings of the first server, so other spellings are also emptied below.)
     underscores_in_headers off;

@@ -78,7 +78,7 @@ fn shared_routers(plan: &ProxyPlan, shared: &SharedHost) -> String {
     let host = plan.own.origin.host();
     let authorization = if plan.basic_auth { ", vestibule-authorization" } else { "" };
     let (entry, tls) = (entry_point(plan), tls(plan));
-    let guarded = shared.pattern().map(|it| format!(" && PathRegexp(`(?i){it}`)"));
+    let guarded = shared.wide_pattern().map(|it| format!(" && PathRegexp(`(?i){it}`)"));
     let mut text = own_router(plan, &format!(" && PathRegexp(`{}`)", plan.own_pattern()));
     let closed = if plan.own.prefix.is_empty() {
         String::new()

@@ -985,6 +985,10 @@ fn hands_a_proxy_all_cookies_of_the_client_but_the_session_cookie_if_it_is_told_
     let answer = visit.ask("GET", "/auth/forward?cookies=filtered", &asked, "");
     assert_eq!((answer.status, answer.value("Cookie")), (200, Some("theme=dark; empty; a=b=c")));
     assert!(visit.cookie.is_some(), "it came with the request as well");
+    // A client that asks for the same of the app changes nothing.
+    let copied = [asked[0], asked[1], ("X-Forwarded-Uri", "/?cookies=filtered"), asked[3]];
+    let answer = visit.ask("GET", "/auth/forward?cookies=filtered", &copied, "");
+    assert_eq!((answer.status, answer.value("Cookie")), (200, Some("theme=dark; empty; a=b=c")));
     let bare = visit.ask("GET", "/auth/forward?cookies=filtered", &asked[..3], "");
     assert_eq!((bare.status, bare.value("Cookie")), (200, Some("")));
     assert_eq!(visit.ask("GET", "/auth/forward", &asked, "").value("Cookie"), None);
