@@ -109,7 +109,7 @@ fn own_host(plan: &ProxyPlan) -> String {
     ProxyPassMatch \"^{prefix}({checks})\" !
     RedirectMatch 404 \"^{prefix}({checks})\"
 
-{FORWARDED}    ProxyPass / http://{place}/ nocanon
+{FORWARDED}    ProxyPass / http://{place}/ nocanon responsefieldsize=32768
 </VirtualHost>
 "
     )

@@ -115,7 +115,7 @@ impl SharedHost {
     /// The same, and every path with a semicolon or a backslash: some servers leave out what follows the one in a
     /// segment (RFC 3986 § 3.3), and take the other for a slash, so that `/x/..;/admin` is `/admin` there.
     fn wide_pattern(&self) -> Option<String> {
-        self.pattern().map(|it| format!("{it}|[;\\x5c]"))
+        self.pattern().map(|it| format!("{it}|[;\\x5c]|%3b|%5c"))
     }
 }
 
