@@ -87,10 +87,16 @@ pub struct SiteAddress<'a> {
     path: &'a str,
 }
 
+impl<'a> SiteAddress<'a> {
+    /// What it consists of, in this order: the path prefix and the path below it.
+    pub fn parts(self) -> [&'a str; 2] {
+        [&self.prefix.0, self.path]
+    }
+}
+
 impl fmt::Display for SiteAddress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.prefix.0)?;
-        f.write_str(self.path)
+        self.parts().into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 

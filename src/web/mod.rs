@@ -56,12 +56,11 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
 
 /// The headers of every response (OWASP ASVS 3.4, OWASP HTTP Headers Cheat Sheet). The referrer is kept for
 /// our own pages: with `no-referrer`, browsers would send `Origin: null` with our own forms.
-const HEADERS: [(&str, &str); 7] = [
+const HEADERS: [(&str, &str); 6] = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
     (
         "Permissions-Policy",
         "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), \
@@ -292,7 +291,13 @@ impl Site {
 
     /// A page in the language that the visitor prefers.
     fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
-        let notice = notices::find(&self.notice_cookie, request).filter(|_| status == 200);
+        // No action leads to the home page, which is the page that is asked for most.
+        let is_home = self.path(&request.path) == Some("/");
+        let notice = if status == 200 && !is_home {
+            notices::find(&self.notice_cookie, request)
+        } else {
+            None
+        };
         let page = self.draw(request, status, "", notice, draw);
         match notice {
             Some(_) => page.with("Set-Cookie", self.notice_cookie.clear()),
@@ -388,11 +393,10 @@ impl Site {
 
     /// Adds the headers of every response.
     fn dress(&self, mut answer: Response) -> Response {
-        for (name, value) in HEADERS {
-            if answer.value(name).is_none() {
-                answer.headers.push((name, Cow::Borrowed(value)));
-            }
+        if answer.value("Cross-Origin-Resource-Policy").is_none() {
+            answer.headers.push(("Cross-Origin-Resource-Policy", "same-origin".into()));
         }
+        answer.headers.extend(HEADERS.map(|(name, value)| (name, Cow::Borrowed(value))));
         if answer.value("Content-Security-Policy").is_none() {
             answer.headers.push(("Content-Security-Policy", POLICY.into()));
         }

@@ -11,7 +11,6 @@ pub mod branding;
 pub mod access_tokens;
 pub mod sessions;
 
-use std::fmt;
 use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, Render, html};
@@ -47,7 +46,7 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The address of a path of the site, for links and forms.
     fn at(&self, path: &'a str) -> impl Render + use<'a> {
-        maud::display(Address { origin: self.origin, path: self.prefix.at(path) })
+        Address { origin: self.origin, path: self.prefix.at(path) }
     }
 }
 
@@ -57,9 +56,12 @@ struct Address<'a> {
     path: SiteAddress<'a>,
 }
 
-impl fmt::Display for Address<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.path)
+impl Render for Address<'_> {
+    fn render_to(&self, page: &mut String) {
+        self.origin.render_to(page);
+        for part in self.path.parts() {
+            part.render_to(page);
+        }
     }
 }
 
