@@ -13,5 +13,10 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
         return Ok(Response::json(200, &json::profile(call.resumed, call.now)));
     }
     let user = call.user();
-    Ok(call.page(200, |frame| pages::profile(frame, user.id.as_str(), &user.username)))
+    // Scripts get what the guide has, and no more.
+    let apps = match call.wants() {
+        Wants::Html => &*call.site.settings.apps,
+        Wants::Text | Wants::Json => &[],
+    };
+    Ok(call.page(200, |frame| pages::profile(frame, user.id.as_str(), &user.username, apps)))
 }

@@ -100,10 +100,12 @@ pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
 
 /// Shows a form; a signed-in user is sent on to where they want to go, or to their profile.
 fn show(form: SignForm, call: &Call<'_>) -> Answered {
-    if let Err(refusal) = invitation(form, call)? {
+    let requester = call.requester()?;
+    if requester.resumed.is_none()
+        && let Err(refusal) = invitation(form, call)?
+    {
         return Ok(not_invited(call, &refusal));
     }
-    let requester = call.requester()?;
     let next = call.next();
     let response = match requester.resumed {
         _ if call.wants() == Wants::Json => {

@@ -53,7 +53,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
             p { a href=(frame.at("/account/activity")) { (t.see_activity) } }
         }
         (delete_account(frame, it))
-        p.aside { a href=(frame.at("/")) { (t.profile) } }
+        p.aside { a href=(frame.at("/")) { (t.back) } }
     };
     page(frame, t.account, &body)
 }

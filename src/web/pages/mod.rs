@@ -18,6 +18,7 @@ use maud::{DOCTYPE, Markup, Render, html};
 use self::branding::Look;
 use crate::base::base_url::{PathPrefix, SiteAddress};
 use crate::base::clock::Moment;
+use crate::base::origin::Origin;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
 use crate::web::redirect::{self, Target};
@@ -213,12 +214,15 @@ pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&Target>) -> Mark
 }
 
 /// The home page of a signed-in user.
-pub fn profile(frame: Frame<'_>, user_id: &str, username: &str) -> Markup {
+pub fn profile(frame: Frame<'_>, user_id: &str, username: &str, apps: &[Origin]) -> Markup {
     let t = frame.text;
     let body = html! {
         p.fact { (t.user_id_is) (user_id) }
         p.fact { (t.username_is) (username) }
         form method="post" action=(frame.at("/logout")) { button { (t.sign_out) } }
+        @for app in apps {
+            p.aside { a href=(maud::display(app)) { (app.host()) } }
+        }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
     page(frame, t.profile, &body)
@@ -457,7 +461,7 @@ mod tests {
         let pages = [
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Offered(true)),
-            profile(frame(), hostile, hostile),
+            profile(frame(), hostile, hostile, &[]),
             sign_out(frame(), hostile, None),
         ];
         for page in pages.map(Markup::into_string) {
@@ -471,7 +475,7 @@ mod tests {
         let pages = [
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Never),
-            profile(frame(), "u", "n"),
+            profile(frame(), "u", "n", &[]),
             sign_out(frame(), "n", None),
             problem(frame(), |t| t.not_found, NextStep::Back),
         ];

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use vestibule::auth::invitations::SignUps;
+use vestibule::base::origin::Origin;
 use vestibule::web::Settings;
 
 use crate::visit::{Visit, body, of_example, told, way};
@@ -267,4 +268,29 @@ fn leads_the_first_browser_to_sign_up() {
 #[test]
 fn leads_password_managers_to_the_account() {
     assert_eq!(way(&Visit::new().get("/.well-known/change-password")), (302, Some("/account")));
+}
+
+#[test]
+fn links_to_the_apps_from_the_profile_of_a_person() {
+    let apps = ["https://app.example.com", "https://wiki.example.com:8443"];
+    let apps = apps.map(|it| Origin::parse(it).unwrap()).to_vec();
+    let mut visit = Visit::with(Settings { apps, ..of_example() });
+    visit.post("/signup", &ANNA);
+    let links = [
+        "<a href=\"https://app.example.com\">app.example.com</a>",
+        "https://wiki.example.com:8443",
+    ];
+    let page = visit.ask("GET", "/", &[("Accept", "text/html")], "");
+    assert!(links.iter().all(|it| body(&page).contains(it)), "{}", body(&page));
+    let script = visit.get("/");
+    assert!(!body(&script).contains("app.example.com"), "a script gets what it always got");
+}
+
+#[test]
+fn leads_a_signed_in_person_on_whatever_the_invitation() {
+    let mut visit = Visit::new();
+    visit.post("/signup", &ANNA);
+    assert_eq!(way(&visit.get("/signup?invite=used")), (302, Some("/")));
+    visit.forget_cookie();
+    assert_eq!(visit.get("/signup?invite=used").status, 403);
 }
