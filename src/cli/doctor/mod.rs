@@ -278,7 +278,7 @@ impl Examination<'_> {
         self.report.tell(Err(format!("{text}; {advice}")));
     }
 
-    /// Somebody who types the name of a host alone. Port 80 may well be closed.
+    /// Asks as a browser does for a host without a scheme: by http, at port 80. A closed port 80 is no fault.
     fn ask_port_80(&mut self, url: &Url) {
         let Some(clear) = port_80::address(url) else { return };
         match self.wire.ask(&Question::navigation(&clear)) {

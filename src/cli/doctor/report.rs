@@ -41,7 +41,7 @@ impl<'a> Findings<'a> {
         }
         // What was found is told in words of the host that is examined: they must not move the cursor.
         let text = printable(text);
-        // Whoever gave us `out` knows whether it could be written; the exit code still tells.
+        // The owner of `out` finds out whether it could be written; the exit code tells the findings in any case.
         let kind = emphasis.print(&format!("{kind:<4}"));
         drop(writeln!(self.out, "{kind}  {text}"));
     }

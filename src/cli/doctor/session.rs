@@ -1,4 +1,4 @@
-//! The examination of somebody who signs in: what the app receives with a session, and that signing out ends it.
+//! The examination with a session: what the app receives with a session, and that signing out ends it.
 
 use serde_json::Value;
 use url::{Url, form_urlencoded};
@@ -231,7 +231,7 @@ impl Examination<'_> {
         Entry::Told
     }
 
-    /// The server counts guesses by address, so nobody may choose theirs. The session that was begun with a forged
+    /// The server counts guesses by address, so no client may choose its own. The session that was begun with a forged
     /// one tells its owner which address was believed.
     fn check_address(&mut self, login: &Url, cookie: &str) {
         let what = format!("POST {login} with a forged X-Forwarded-For");

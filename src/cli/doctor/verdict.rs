@@ -331,7 +331,7 @@ pub(super) fn names_user(reply: &Reply, words: &[String]) -> bool {
     })
 }
 
-/// Why nobody was signed in.
+/// Why the sign-in has begun no session.
 pub(super) fn no_session(what: &str, reply: &Reply) -> String {
     let advice = match reply.status {
         429 => "wait, or let the user try again at once with vestibule user unlock",

@@ -149,7 +149,7 @@ impl Wire {
         let mut asked = self.roots.iter().map(|roots| self.ask_trusting(roots, question));
         let first = asked.next().expect("browsers' authorities are always there");
         let answer = match first {
-            // What else is wrong with the certificate is so whoever is trusted.
+            // Other faults of a certificate do not depend on the authorities that are trusted.
             Err(err) if is_about_trust(&err) => asked.next().unwrap_or(Err(err)),
             other => other,
         };

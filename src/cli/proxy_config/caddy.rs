@@ -152,7 +152,7 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
     )
 }
 
-/// Removes identity headers, and upgrades behind which nobody would look at what a client says of itself.
+/// Removes identity headers, and upgrades, after which requests would reach the app without a check.
 fn drops(plan: &ProxyPlan) -> String {
     let names = plan.identity.all();
     let mut drops = String::new();

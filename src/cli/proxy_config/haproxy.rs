@@ -130,7 +130,7 @@ fn shared_choice(plan: &ProxyPlan, shared: &SharedHost) -> String {
     )
 }
 
-/// Removes identity headers, and upgrades behind which nobody would look at what a client says of itself.
+/// Removes identity headers, and upgrades, after which requests would reach the app without a check.
 fn drops(plan: &ProxyPlan) -> String {
     let mut drops = String::new();
     for name in plan.identity.all() {

@@ -40,13 +40,13 @@ impl Config {
         let wide = self.wide_proxies().map(|networks| ConfigWarning {
             event: "trusted_proxy_wide",
             about: Some(("networks", networks)),
-            hint: "whoever connects from there can claim any address; name your proxies alone",
+            hint: "any client that connects from there can claim any address; name your proxies alone",
         });
         let warning = |event, hint| ConfigWarning { event, about: None, hint };
         let open = self.has_open_apps().then(|| {
             warning(
                 "open_signup",
-                "anybody can make an account, and a check that names no users or groups lets every account \
+                "any visitor can create an account, and a check that names no users or groups lets every account \
                  through; --signup invite or closed keeps strangers out",
             )
         });
@@ -68,7 +68,7 @@ impl Config {
         (!wide.is_empty()).then(|| wide.join(","))
     }
 
-    /// Whether apps are guarded, and anybody can make an account that a check lets through.
+    /// Whether apps are guarded, and any visitor can create an account that a check lets through.
     fn has_open_apps(&self) -> bool {
         let Settings { cookie_domain, apps, aliases, basic_auth, sign_ups, .. } = &self.web;
         let guards_apps =

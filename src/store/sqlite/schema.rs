@@ -149,7 +149,7 @@ pub(super) fn is_half_copied(conn: &Connection) -> rusqlite::Result<bool> {
     conn.prepare("SELECT 1 FROM secret WHERE name = ?1")?.exists([HALF_COPIED])
 }
 
-/// Sees that every table of schema.sql is there with its columns, so that a file that somebody
+/// Sees that every table of schema.sql is there with its columns, so that a file that was
 /// altered is refused at start and not in the middle of a sign-up.
 fn check_shape(conn: &Connection, schema: &str) -> FileResult<()> {
     let model = Connection::open_in_memory()?;

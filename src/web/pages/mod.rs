@@ -270,7 +270,7 @@ fn try_again(frame: Frame<'_>, wait: Wait) -> Markup {
     }
 }
 
-/// A moment in the past: in words, with the minute for who wants to know exactly.
+/// A moment in the past: in words, with the minute as the title.
 fn ago(frame: Frame<'_>, past: Past) -> Markup {
     html! { time title=(past.at.minute()) { (past.words(frame.text)) } }
 }

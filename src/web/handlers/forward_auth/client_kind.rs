@@ -26,7 +26,7 @@ pub(super) fn is_navigation(request: &Request) -> bool {
         && !is_socket
 }
 
-/// Whether the request is plainly no browser's, so that a `Basic` challenge prompts nobody: it names its
+/// Whether the request is plainly no browser's, so that a `Basic` challenge opens no prompt: it names its
 /// program, which is no browser, accepts no page, and has nothing that only browsers send. Old browsers send no
 /// Fetch Metadata, so the name of the program counts as well; a proxy that does not pass it on gets no challenge.
 pub(super) fn is_plainly_no_browser(site: &Site, request: &Request) -> bool {
