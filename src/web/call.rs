@@ -12,13 +12,12 @@ use crate::auth::sessions::{self, Resumed};
 use crate::base::clock::Moment;
 use crate::base::token::Token;
 use crate::store::{ClientInfo, Error, Session, Store, User};
-use crate::web::handlers::forward_auth::address_as_it_came;
 use crate::web::http::{Cookie, Form, Note, Request, Response, SESSION_COOKIES, Wants};
 use crate::web::messages::MessageKey;
 use crate::web::notices::{self, Notice};
 use crate::web::pages::Frame;
-use crate::web::redirect::{NEXT_NAMES, Target};
-use crate::web::{Site, user_agent};
+use crate::web::redirect::Target;
+use crate::web::{Site, next, user_agent};
 
 /// The name of Lucia's cookie, which ours has as well over plain http.
 const LUCIA_COOKIE: &str = SESSION_COOKIES[2];
@@ -103,12 +102,7 @@ impl<'a> Call<'a> {
 
     /// The address to go to that the request names, whether it is allowed or not.
     pub(super) fn asked_next(&self) -> Option<Cow<'a, str>> {
-        // What other gates' proxies write is not always encoded.
-        let is_theirs = |name: &str| name != "next" && !self.site.settings.aliases.is_empty();
-        NEXT_NAMES.iter().find_map(|name| {
-            let whole = is_theirs(name).then(|| address_as_it_came(self.request, name)).flatten();
-            whole.or_else(|| self.field(name))
-        })
+        next::asked(self.request, &self.fields, !self.site.settings.aliases.is_empty())
     }
 
     /// Logs that the request names an address to go to that is not allowed, if so.

@@ -14,6 +14,7 @@ mod settings;
 pub mod pages;
 pub mod messages;
 pub mod cross_origin;
+pub mod next;
 pub mod redirect;
 pub mod client_ip;
 pub mod user_agent;

@@ -33,10 +33,6 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// The parameters and fields with the address to go to afterwards: ours, and those of other gates, for
-/// existing links. The first one present counts.
-pub const NEXT_NAMES: [&str; 4] = ["next", "rd", "url", "redirect_uri"];
-
 /// Where redirects may lead in addition to paths of this site.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Allowed {
@@ -114,10 +110,15 @@ impl Allowed {
     /// The URL of an allowed site.
     pub fn address(&self, text: &str) -> Option<Target> {
         let url = if is_plain(text) { Url::parse(text).ok()? } else { return None };
-        let origin = Origin::of_url(&url)?;
+        self.target_at(text, &url)
+    }
+
+    /// The target at a URL, if it is that of an allowed site; `text`: as it was written.
+    fn target_at(&self, text: &str, url: &Url) -> Option<Target> {
+        let origin = Origin::of_url(url)?;
         let (host, port) = (origin.host(), origin.port());
         // A host that is valid only after decoding was written to be misread.
-        let is_plainly_written = authority(text, &url).is_some_and(|it| {
+        let is_plainly_written = authority(text, url).is_some_and(|it| {
             it == format!("{host}:{port}") || (origin.is_at_default_port() && it == host)
         });
         let is_own = self.own.as_ref() == Some(&origin);
@@ -126,15 +127,22 @@ impl Allowed {
             return None;
         }
         let origin = (!is_own).then(|| origin.to_string());
-        Some(Target { address: url.into(), origin })
+        Some(Target { address: url.as_str().to_owned(), origin })
     }
 
     /// Why there is no target in a text. `None`: there is one.
     pub fn refusal(&self, text: &str) -> Option<TargetRefusal> {
-        if self.target(text).is_some() {
+        let url = Url::parse(text).ok();
+        let found = match &url {
+            _ if !is_plain(text) => None,
+            Some(url) => self.target_at(text, url),
+            // A path of this site does not parse by itself.
+            None if text.starts_with('/') => own_path(text),
+            None => None,
+        };
+        if found.is_some() {
             return None;
         }
-        let url = Url::parse(text).ok();
         let origin = url.as_ref().and_then(Origin::of_url);
         let length = url.as_ref().map_or(text.len(), |it| it.as_str().len()).max(text.len());
         if length > TARGET_BYTES_MAX {
@@ -145,30 +153,35 @@ impl Allowed {
             let hint = "only a path of this site and the URL of an app are followed";
             return Some(TargetRefusal::new("malformed", None, hint));
         };
-        let refused = |reason, hint: String| Some(TargetRefusal::new(reason, Some(&origin), hint));
+        let (reason, hint) = self.fault_of(&origin);
+        Some(TargetRefusal::new(reason, Some(&origin), hint))
+    }
+
+    /// What is wrong with an address at this origin that is not followed, in one word, and what would allow it.
+    fn fault_of(&self, origin: &Origin) -> (&'static str, String) {
         let app = format!("--app {origin}");
-        match self.namesake(&origin) {
-            Some(known) if known == origin => {
-                refused("malformed", "the address is written otherwise than browsers do".to_owned())
+        match self.namesake(origin) {
+            Some(known) if known == *origin => {
+                ("malformed", "the address is written otherwise than browsers do".to_owned())
             }
             Some(known) if known.is_https() != origin.is_https() => {
                 let hint = format!(
                     "it is {known}; let the proxy set X-Forwarded-Proto, or the whole X-Original-URL"
                 );
-                refused("other_scheme", hint)
+                ("other_scheme", hint)
             }
-            Some(_) => refused("other_port", format!("if it is yours, allow it with {app}")),
+            Some(_) => ("other_port", format!("if it is yours, allow it with {app}")),
             None if self.own.is_none() => {
-                refused("unknown_host", format!("if it is yours, allow it with --origin and {app}"))
+                ("unknown_host", format!("if it is yours, allow it with --origin and {app}"))
             }
             None if self.reaches(origin.host()) => {
-                refused("unknown_host", format!("if it is yours, allow it with {app}"))
+                ("unknown_host", format!("if it is yours, allow it with {app}"))
             }
             None => {
                 let hint = format!(
                     "if it is yours, allow it with {app} and the --cookie-domain above both hosts"
                 );
-                refused("unknown_host", hint)
+                ("unknown_host", hint)
             }
         }
     }

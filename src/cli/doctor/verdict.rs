@@ -8,7 +8,7 @@ use url::Url;
 use super::wire::Reply;
 use crate::base::origin;
 use crate::cli::proxy_config::other_spellings;
-use crate::web::redirect::NEXT_NAMES;
+use crate::web::next::NEXT_NAMES;
 
 /// A host that is nobody's (RFC 2606). Named in what is forged, and so easy to find again.
 pub(super) const STRANGER: &str = "evil.example";

@@ -12,9 +12,7 @@ mod client_kind;
 mod denial;
 mod identity;
 
-pub(in crate::web) use aliases::{
-    address_as_it_came, lead_to_sign_in, lead_to_sign_out, portal_target,
-};
+pub(in crate::web) use aliases::{lead_to_sign_in, lead_to_sign_out, portal_target};
 pub use checks::{Alias, check_paths};
 pub use identity::IdentityHeaders;
 
