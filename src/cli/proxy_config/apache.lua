@@ -5,16 +5,6 @@
 
 local socket = require("socket")
 
--- Of a request the check gets these fields, and no other that the client has sent.
-local passed_on = {
-    "Accept", "Accept-Language", "Access-Control-Request-Method", "Authorization", "Cookie", "Origin",
-    "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Upgrade",
-    "User-Agent", "X-Requested-With",
-}
-
--- Fields about the connection to vestibule.
-local dropped = { connection = true, ["content-length"] = true, ["keep-alive"] = true, ["transfer-encoding"] = true }
-
 -- The head of a check.
 local function question(r, url)
     local lines = { "GET " .. url .. " HTTP/1.0", "Host: vestibule" }

@@ -1,10 +1,12 @@
 //! The configuration of Apache httpd, whose checks are a Lua hook.
 
-use super::{ProxyPlan, closed, other_spellings, push};
+use super::{ProxyPlan, closed, lua, other_spellings, push};
 use crate::base::origin::Origin;
 
 /// The hook that asks vestibule about each request.
-pub(super) const SCRIPT: &str = include_str!("apache.lua");
+pub(super) fn script() -> String {
+    lua(include_str!("apache.lua"))
+}
 
 /// What those behind httpd are told of the client.
 const FORWARDED: &str = "    ProxyPreserveHost On

@@ -1,24 +1,7 @@
 //! The configuration of Envoy, with its filter `ext_authz` over HTTP.
 
-use super::{ProxyPlan, closed, other_spellings, push};
+use super::{CHECK_FIELDS, ProxyPlan, closed, other_spellings, push};
 use crate::base::origin::Origin;
-
-/// The fields of a request that the check reads, beside those that Envoy passes on by itself.
-const PASSED_ON: [&str; 13] = [
-    "accept",
-    "accept-language",
-    "access-control-request-method",
-    "cookie",
-    "origin",
-    "sec-fetch-dest",
-    "sec-fetch-mode",
-    "sec-fetch-site",
-    "sec-websocket-key",
-    "upgrade",
-    "user-agent",
-    "x-forwarded-for",
-    "x-requested-with",
-];
 
 pub(super) fn write(plan: &ProxyPlan) -> String {
     let mut text = format!(
@@ -97,20 +80,10 @@ fn filters(plan: &ProxyPlan) -> String {
     let place = plan.place("");
     let query = if plan.query.is_empty() { String::new() } else { format!("&{}", plan.query) };
     let path = plan.check_path("/auth/envoy/");
-    let fields = |names: &[&str]| {
-        let mut text = String::new();
-        for name in names {
-            push(
-                &mut text,
-                &format!("                            - {{ exact: {name}, ignore_case: true }}\n"),
-            );
-        }
-        text
-    };
-    let passed_on = fields(&PASSED_ON);
-    let told: Vec<_> = plan.identity.all().into_iter().chain(["Cookie"]).collect();
-    let told =
-        fields(&told).replace("                            -", "                              -");
+    // Envoy passes `Authorization` on by itself.
+    let passed_on = CHECK_FIELDS.into_iter().filter(|it| *it != "authorization");
+    let passed_on = patterns(passed_on.chain(["x-forwarded-for"]), 28);
+    let told = patterns(plan.identity.all().into_iter().chain(["Cookie"]), 30);
     format!(
         "                http_filters:
                   - name: envoy.filters.http.ext_authz
@@ -134,6 +107,15 @@ fn filters(plan: &ProxyPlan) -> String {
                       \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
 "
     )
+}
+
+/// Patterns for the names of fields, indented by so many spaces.
+fn patterns<'a>(names: impl Iterator<Item = &'a str>, indent: usize) -> String {
+    let mut text = String::new();
+    for name in names {
+        push(&mut text, &format!("{:indent$}- {{ exact: {name}, ignore_case: true }}\n", ""));
+    }
+    text
 }
 
 fn routes(plan: &ProxyPlan) -> String {

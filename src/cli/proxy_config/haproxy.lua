@@ -4,16 +4,6 @@
 -- other answer is sent to the client as it is: a redirect to the sign-in page, or a refusal. If anything fails here, the
 -- variable is not set, and the configuration denies the request.
 
--- Of a request the check gets these fields, and no other that the client has sent.
-local passed_on = {
-    "accept", "accept-language", "access-control-request-method", "authorization", "cookie", "origin",
-    "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-websocket-key", "sec-websocket-version", "upgrade",
-    "user-agent", "x-requested-with",
-}
-
--- Fields about the connection to vestibule.
-local dropped = { connection = true, ["content-length"] = true, ["keep-alive"] = true, ["transfer-encoding"] = true }
-
 -- The values of a field, which HAProxy counts from 0.
 local function values(fields, name)
     local all = {}

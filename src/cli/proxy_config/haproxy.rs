@@ -1,9 +1,11 @@
 //! The configuration of HAProxy, whose checks are a Lua action.
 
-use super::{ProxyPlan, SharedHost, closed, push};
+use super::{ProxyPlan, SharedHost, closed, lua, push};
 
 /// The action that asks vestibule about each request.
-pub(super) const SCRIPT: &str = include_str!("haproxy.lua");
+pub(super) fn script() -> String {
+    lua(include_str!("haproxy.lua"))
+}
 
 /// The headers that an app gets from HAProxy, for its own use.
 const FORWARDED: &str = "    http-request set-header X-Forwarded-For %[src]

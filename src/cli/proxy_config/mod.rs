@@ -58,14 +58,32 @@ impl ProxyKind {
     }
 
     /// The script that its configuration loads.
-    const fn script(self) -> Option<&'static str> {
+    fn script(self) -> Option<String> {
         match self {
-            Self::Haproxy => Some(haproxy::SCRIPT),
-            Self::Apache => Some(apache::SCRIPT),
+            Self::Haproxy => Some(haproxy::script()),
+            Self::Apache => Some(apache::script()),
             Self::Nginx | Self::Caddy | Self::Traefik | Self::Envoy => None,
         }
     }
 }
+
+/// The fields of a request that a check reads: these are passed on to it, and no other that the client has sent.
+const CHECK_FIELDS: [&str; 14] = [
+    "accept",
+    "accept-language",
+    "access-control-request-method",
+    "authorization",
+    "cookie",
+    "origin",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "upgrade",
+    "user-agent",
+    "x-requested-with",
+];
 
 /// What a configuration is to guard, and how.
 pub struct ProxyPlan {
@@ -125,7 +143,7 @@ impl ProxyArgs {
         let is_script = self.script;
         let (kind, plan) = self.check().map_err(Failure::usage)?;
         let script = kind.script().filter(|_| is_script);
-        let text = script.map_or_else(|| write(kind, &plan), str::to_owned);
+        let text = script.unwrap_or_else(|| write(kind, &plan));
         out.print(if as_json {
             let proxy = kind.to_possible_value().map(|it| it.get_name().to_owned());
             let data = json!({ "proxy": proxy, "serve": plan.command, "configuration": text });
@@ -231,6 +249,24 @@ fn closed() -> Vec<&'static str> {
         }
     }
     closed
+}
+
+/// A Lua script with the fields that it passes on, below its opening comment.
+fn lua(script: &str) -> String {
+    let (opening, rest) = script.split_once("\n\n").expect("a script begins with a comment");
+    let fields = CHECK_FIELDS.map(|it| format!("    \"{it}\",\n")).concat();
+    format!(
+        "{opening}
+
+-- Of a request the check gets these fields, and no other that the client has sent.
+local passed_on = {{
+{fields}}}
+
+-- Fields about the connection to vestibule.
+local dropped = {{ connection = true, [\"content-length\"] = true, [\"keep-alive\"] = true, [\"transfer-encoding\"] = true }}
+
+{rest}"
+    )
 }
 
 /// The name of nginx's variable for a header.

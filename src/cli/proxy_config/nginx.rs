@@ -24,7 +24,7 @@ fn preamble(plan: &ProxyPlan) -> String {
         None => cookie_map(plan.cookie),
     };
     format!(
-        r#"# Guards apps behind vestibule. For the http context of nginx 1.18 or newer, as in
+        "# Guards apps behind vestibule. For the http context of nginx 1.18 or newer, as in
 # /etc/nginx/conf.d/vestibule.conf; check it with `nginx -t`.
 {remark}
 upstream vestibule {{
@@ -32,34 +32,37 @@ upstream vestibule {{
     keepalive 32;
 }}
 
-# Browsers that open a page, and would show the sign-in page instead: no script, image or WebSocket.
-map "$http_sec_fetch_mode:$http_upgrade:$http_x_requested_with:$http_accept" $vestibule_goes {{
+{MAPS}
+{filter}"
+    )
+}
+
+/// What nginx decides by itself of a request.
+const MAPS: &str = r#"# Browsers that open a page, and would show the sign-in page instead: no script, image or WebSocket.
+map "$http_sec_fetch_mode:$http_upgrade:$http_x_requested_with:$http_accept" $vestibule_goes {
     default                               no;
     "~*^[^:]*:[^:]*websocket"             no;
     "~*^[^:]*:[^:]*:[^:]*xmlhttprequest"  no;
     "~*^(navigate)?:.*text/html"          yes;
-}}
+}
 
 # The status without a session. 303 turns any method into GET, so that no body is sent twice.
-map "$vestibule_goes:$request_method" $vestibule_sends {{
+map "$vestibule_goes:$request_method" $vestibule_sends {
     default              401;
     "~^yes:(GET|HEAD)$"  302;
     "~^yes:"             303;
-}}
+}
 
 # Only WebSocket upgrades are passed on: after another one, such as h2c, requests would bypass the checks.
-map $http_upgrade $vestibule_upgrade {{
+map $http_upgrade $vestibule_upgrade {
     default          "";
     "~*^websocket$"  websocket;
-}}
-map $vestibule_upgrade $vestibule_connection {{
+}
+map $vestibule_upgrade $vestibule_connection {
     default "";
     websocket upgrade;
-}}
-
-{filter}"#
-    )
 }
+"#;
 
 fn cookie_map(cookie: &str) -> String {
     format!(
@@ -90,19 +93,51 @@ map $vestibule_{user} $vestibule_authorization {{
 
 /// The server of a host that the sign-in shares with an app.
 fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
-    let (begin, check, denied) = (server(plan, &plan.own.origin), check(plan), denied(plan));
-    let long = long_addresses(plan);
-    let scheme = scheme(plan);
-    let [set, tell] = identity(plan);
-    let (own, upstream) = (plan.own_pattern(), &shared.upstream);
+    let (begin, long, own) =
+        (server(plan, &plan.own.origin), long_addresses(plan), plan.own_pattern());
     let authorization = if plan.basic_auth {
         "\n    proxy_set_header Authorization $vestibule_authorization;"
     } else {
         ""
     };
+    let inherited = inherited(plan, authorization);
+    let (app, checks) = (shared_app(shared), check_locations(plan, ""));
     let empty = "\"\"";
     let closed = if plan.own.prefix.is_empty() { String::new() } else { closed_location(plan) };
-    let app = match shared.wide_pattern() {
+    format!(
+        r"
+{begin}
+    # nginx decides by what stands before it and passes on the whole.
+    if ($request_uri ~ [\x23]) {{ return 400; }}
+
+{FIELD_NAMES}
+{long}
+    # Every location of the app inherits these. A location with a proxy_set_header of its own loses all of
+    # them, and any client could claim to be any user there: repeat them in it, or have none.
+{inherited}
+{closed}
+    # The sign-in.
+    location ~ {own} {{
+        proxy_buffer_size 16k;
+        proxy_buffers 8 16k;
+        client_max_body_size 128k;
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header Connection {empty};
+        proxy_pass http://vestibule;
+    }}
+
+    {app}
+
+{checks}}}
+"
+    )
+}
+
+/// The locations of an app on the host of the sign-in: what is guarded of it, and the rest.
+fn shared_app(shared: &SharedHost) -> String {
+    let upstream = &shared.upstream;
+    match shared.wide_pattern() {
         None => format!(
             "location / {{\n        auth_request /_vestibule;\n        proxy_pass {upstream};\n    }}"
         ),
@@ -118,62 +153,7 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
         proxy_pass {upstream};
     }}"
         ),
-    };
-    format!(
-        r"
-{begin}
-    # nginx decides by what stands before it and passes on the whole.
-    if ($request_uri ~ [\x23]) {{ return 400; }}
-
-    # No header that an app could take for one of those below is passed on. (Headers before Host are read
-    # with the settings of the first server, so other spellings are also emptied below.)
-    underscores_in_headers off;
-    ignore_invalid_headers on;
-
-{long}
-    # Every location of the app inherits these. A location with a proxy_set_header of its own loses all of
-    # them, and any client could claim to be any user there: repeat them in it, or have none.
-    auth_request_set $vestibule_way_in $upstream_http_location;
-{set}
-{tell}
-    proxy_set_header Host $http_host;{authorization}
-    proxy_set_header X-Forwarded-For $remote_addr;
-    proxy_set_header X-Forwarded-Host $http_host;
-    proxy_set_header X-Forwarded-Proto {scheme};
-    proxy_set_header Upgrade $vestibule_upgrade;
-    proxy_set_header Connection $vestibule_connection;
-    proxy_http_version 1.1;
-    error_page 401 = @vestibule_way_in;
-    error_page 403 /_vestibule_denied;
-{closed}
-    # The sign-in.
-    location ~ {own} {{
-        proxy_buffer_size 16k;
-        proxy_buffers 8 16k;
-        client_max_body_size 128k;
-        proxy_set_header Host $http_host;
-        proxy_set_header X-Forwarded-For $remote_addr;
-        proxy_set_header Connection {empty};
-        proxy_pass http://vestibule;
-    }}
-
-    {app}
-
-    location = /_vestibule {{
-        internal;
-{check}
-    }}
-
-{denied}
-
-    location @vestibule_way_in {{
-        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
-        if ($vestibule_sends = 303) {{ return 303 $vestibule_way_in; }}
-        return 401;
-    }}
-}}
-"
-    )
+    }
 }
 
 /// Only nginx itself may ask for checks.
@@ -236,28 +216,47 @@ const fn scheme(plan: &ProxyPlan) -> &'static str {
 }
 
 fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
-    let (check, denied) = (check(plan), denied(plan));
-    let [set, tell] = identity(plan);
-    let (begin, scheme) = (server(plan, app), scheme(plan));
+    let begin = server(plan, app);
     // The app does not get the credentials of the check either.
     let authorization =
         if plan.basic_auth { "\n    proxy_set_header Authorization \"\";" } else { "" };
+    let cookie = "\n    proxy_set_header Cookie $vestibule_cookie;";
+    let inherited = inherited(plan, &format!("{cookie}{authorization}"));
+    let checks = check_locations(plan, "        auth_request off;\n");
     format!(
         r"
 {begin}
-    # No header that an app could take for one of those below is passed on. (Headers before Host are read
-    # with the settings of the first server, so other spellings are also emptied below.)
-    underscores_in_headers off;
-    ignore_invalid_headers on;
-
+{FIELD_NAMES}
     # Every location inherits these. A location with a proxy_set_header of its own loses all of them, and
     # any client could claim to be any user there: repeat them in it, or have none.
     auth_request /_vestibule;
-    auth_request_set $vestibule_way_in $upstream_http_location;
+{inherited}
+
+    location / {{
+        proxy_pass {upstream};
+    }}
+
+{checks}}}
+"
+    )
+}
+
+/// How a server in front of an app reads the names of fields.
+const FIELD_NAMES: &str = "    # No header that an app could take for one of those below is passed on. (Headers before Host are read
+    # with the settings of the first server, so other spellings are also emptied below.)
+    underscores_in_headers off;
+    ignore_invalid_headers on;
+";
+
+/// What each location of an app inherits: what the app is told, `credentials` among it, and where the other answers
+/// of a check lead.
+fn inherited(plan: &ProxyPlan, credentials: &str) -> String {
+    let ([set, tell], scheme) = (identity(plan), scheme(plan));
+    format!(
+        "    auth_request_set $vestibule_way_in $upstream_http_location;
 {set}
 {tell}
-    proxy_set_header Host $http_host;
-    proxy_set_header Cookie $vestibule_cookie;{authorization}
+    proxy_set_header Host $http_host;{credentials}
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_set_header X-Forwarded-Proto {scheme};
@@ -265,27 +264,27 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
     proxy_set_header Connection $vestibule_connection;
     proxy_http_version 1.1;
     error_page 401 = @vestibule_way_in;
-    error_page 403 /_vestibule_denied;
+    error_page 403 /_vestibule_denied;"
+    )
+}
 
-    location / {{
-        proxy_pass {upstream};
-    }}
-
-    location = /_vestibule {{
+/// The locations in which nginx asks vestibule and answers in place of an app; `unchecked` exempts them where the
+/// whole server is guarded.
+fn check_locations(plan: &ProxyPlan, unchecked: &str) -> String {
+    let (check, denied) = (check(plan), denied(plan));
+    format!(
+        "    location = /_vestibule {{
         internal;
-        auth_request off;
-{check}
+{unchecked}{check}
     }}
 
 {denied}
 
     location @vestibule_way_in {{
-        auth_request off;
-        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
+{unchecked}        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
         if ($vestibule_sends = 303) {{ return 303 $vestibule_way_in; }}
         return 401;
     }}
-}}
 "
     )
 }
