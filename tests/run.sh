@@ -26,7 +26,7 @@ step cargo fmt --check
 step cargo clippy --locked --all-targets --quiet -- --deny warnings
 # Without the features, and with each alone; the tests that follow want them all.
 for features in '' mysql doctor import; do
-    step cargo clippy --locked --no-default-features --features "$features" --lib --bins --quiet -- --deny warnings
+    step cargo clippy --locked --no-default-features --features "$features" --all-targets --quiet -- --deny warnings
     step cargo build --locked --no-default-features --features "$features" --quiet
 done
 RUSTDOCFLAGS='--deny warnings' step cargo doc --locked --no-deps --quiet

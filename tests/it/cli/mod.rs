@@ -4,16 +4,27 @@ mod admin;
 mod answers;
 pub(crate) mod backup;
 pub(crate) mod copy;
+#[cfg(feature = "doctor")]
 mod doctor;
+#[cfg(feature = "import")]
 mod export;
+#[cfg(feature = "import")]
 mod import;
+#[cfg(feature = "import")]
 mod import_columns;
+#[cfg(feature = "import")]
 mod import_csv;
+#[cfg(feature = "import")]
 mod import_producers;
+#[cfg(feature = "import")]
 mod import_rename;
+#[cfg(feature = "import")]
 mod import_report;
+#[cfg(feature = "import")]
 mod import_rows;
+#[cfg(feature = "import")]
 mod import_sqlite;
+#[cfg(feature = "import")]
 mod import_text;
 mod json;
 mod kill;
