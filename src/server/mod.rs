@@ -14,6 +14,7 @@ pub mod audit;
 pub mod log;
 
 use std::fs;
+use std::hint;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -21,7 +22,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -347,29 +348,56 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
 
 /// Checks that all threads of the server can be started, including those that tiny_http starts on demand,
 /// as a failure later could not be reported well. The error is one line for the operator.
+///
+/// A thread that finds no memory while it starts ends the process, so threads start one after the other,
+/// and only while there is memory for one.
 pub fn prove_threads(limits: &GateLimits) -> Result<(), String> {
     let count = OWN_THREADS + limits.lane_threads();
-    let door = Arc::new(Mutex::new(()));
-    let shut = door.lock();
+    let door = Arc::new((Barrier::new(2), Mutex::new(())));
+    let shut = door.1.lock();
     let mut threads = Vec::with_capacity(count);
-    let mut missing = Ok(());
-    while missing.is_ok() && threads.len() < count {
-        let door = door.clone();
-        match spawn("proof", move || drop(door.lock())) {
-            Ok(thread) => threads.push(thread),
-            Err(err) => {
-                missing = Err(format!(
-                    "cannot start {count} threads: {err}; allow for more of them (TasksMax= of systemd, \
-                     ulimit), or set fewer --workers and --hashers"
-                ));
+    let mut missing = None;
+    while missing.is_none() && threads.len() < count {
+        let passed = door.clone();
+        let started = memory_for_a_thread().and_then(|()| {
+            spawn("proof", move || {
+                passed.0.wait();
+                drop(passed.1.lock());
+            })
+        });
+        match started {
+            Ok(thread) => {
+                door.0.wait();
+                threads.push(thread);
             }
+            Err(err) => missing = Some(err),
         }
     }
     drop(shut);
     for thread in threads {
         thread.join().expect("it does nothing that could panic");
     }
-    missing
+    missing.map_or(Ok(()), |err| {
+        Err(format!(
+            "cannot start {count} threads: {err}; allow for more of them (TasksMax= of systemd, ulimit), or \
+             set fewer --workers and --hashers"
+        ))
+    })
+}
+
+/// Checks that there is memory for one more thread: twice the stack that the standard library gives it,
+/// and, where the address space is limited, what an allocator reserves of that for a thread (glibc: 64 MiB,
+/// and as much again until it has cut them to an even address).
+fn memory_for_a_thread() -> io::Result<()> {
+    const STACKS: usize = 2 * 2 * 1024 * 1024;
+    const RESERVED: usize = 2 * 64 * 1024 * 1024;
+    let is_limited = getrlimit(Resource::As).current.is_some();
+    let mut memory = Vec::<u8>::new();
+    memory
+        .try_reserve_exact(if is_limited { STACKS + RESERVED } else { STACKS })
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
+    hint::black_box(&memory);
+    Ok(())
 }
 
 /// The first SIGTERM, SIGINT, SIGQUIT or SIGHUP asks to stop; one more ends the program at once, except for
