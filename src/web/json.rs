@@ -43,6 +43,22 @@ pub(super) fn refusal(
     Response::json(status, &data)
 }
 
+/// A check that denies a signed-in user access: to which app, if that is known, and the groups whose members have
+/// access, if the check says so.
+pub(super) fn denied(app: Option<&str>, groups: &[&str]) -> Response {
+    let Message { title, hint } = EN.closed;
+    let closed = app.map_or_else(|| hint.to_owned(), |app| EN.no_access_to.around(app));
+    let members = EN.open_to(groups).map(|it| it.around(&groups.join(", ")));
+    let sentences = [Some(closed), members].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let data = json!({
+        "error": "forbidden",
+        "message": format!("{title}. {sentences}"),
+        "app": app,
+        "groups": groups,
+    });
+    Response::json(403, &data)
+}
+
 /// A user who has just signed in, with the only copy of the session's token.
 pub(super) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
     json!({

@@ -187,7 +187,9 @@ check 'it has the style of the sign-in' '200 same-site' "$(web --output /dev/nul
     awk 'NR == 1 { status = $2 } tolower($1) == "cross-origin-resource-policy:" { print status, $2 }')"
 check 'which its policy allows' yes "$(grep -i '^content-security-policy:.*style-src '"$origin"';' "$folder/head" >/dev/null && echo yes)"
 check 'nobody is named to the client in headers' '' "$(grep -i '^remote-' "$folder/head" || true)"
-check 'a script gets 403 and no page' Forbidden "$(web --cookie "$jar" "$denied")"
+check 'a script gets 403 and no page' 'Forbidden. Members of the group staff have access.' "$(web --cookie "$jar" "$denied")"
+check 'or JSON' '["staff"]' "$(web --cookie "$jar" --header 'Accept: application/json' "$denied" |
+    sed -n 's/.*"groups":\([^]]*]\).*/\1/p')"
 check 'HEAD gets 403' 403 "$(status known --head "$denied")"
 check 'a form gets 403' 403 "$(status known "$denied" --data 'a=b')"
 # Out, and in again as another user, at the address that was closed.

@@ -43,6 +43,13 @@ pub type MessageKey = fn(&'static Text) -> Message;
 #[derive(Clone, Copy, Debug)]
 pub struct Template(pub &'static str, pub &'static str);
 
+impl Template {
+    /// The sentence with this in its gap.
+    pub fn around(self, value: &str) -> String {
+        format!("{}{value}{}", self.0, self.1)
+    }
+}
+
 /// The word for a unit, of one and of several. German has the dative, which follows "in" and "vor".
 #[derive(Clone, Copy, Debug)]
 pub struct Unit(pub &'static str, pub &'static str);
@@ -244,6 +251,15 @@ pub struct Text {
 }
 
 impl Text {
+    /// The sentence about the groups whose members have access. `None`: there are none, or it is not known which.
+    pub fn open_to(&self, groups: &[&str]) -> Option<Template> {
+        match groups {
+            [] => None,
+            [_] => Some(self.open_to_group),
+            _ => Some(self.open_to_groups),
+        }
+    }
+
     /// A time to wait in words, rounded up to a unit of which there are not many, as in `12 minutes`.
     pub fn wait(&self, wait: Duration) -> String {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

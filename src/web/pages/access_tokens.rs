@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::account::proof;
-use super::{Alert, Field, Frame, alert, around, page};
+use super::{Alert, Field, Frame, alert, page};
 
 /// What the page shows in addition to the list.
 #[derive(Clone, Copy, Default)]
@@ -93,7 +93,7 @@ fn token(frame: Frame<'_>, row: &TokenRow) -> Markup {
             }
             form method="post" action=(frame.at("/account/tokens/revoke")) {
                 input type="hidden" name="token" value=(row.handle);
-                button.small aria-label=(around(t.revoke_it, &row.name)) { (t.revoke) }
+                button.small aria-label=(t.revoke_it.around(&row.name)) { (t.revoke) }
             }
         }
     }

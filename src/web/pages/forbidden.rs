@@ -18,10 +18,6 @@ pub struct Denied<'a> {
 /// For a signed-in user who may not access the app.
 pub fn denied(frame: Frame<'_>, denied: &Denied<'_>) -> Markup {
     let t = frame.text;
-    let (before, after) = match denied.groups {
-        [_] => (t.open_to_group.0, t.open_to_group.1),
-        _ => (t.open_to_groups.0, t.open_to_groups.1),
-    };
     let body = html! {
         p.fact { (t.signed_in_as) strong { (denied.username) } }
         p.fact {
@@ -29,7 +25,9 @@ pub fn denied(frame: Frame<'_>, denied: &Denied<'_>) -> Markup {
                 Some(app) => { (t.no_access_to.0) strong { (app) } (t.no_access_to.1) },
                 None => (t.closed.hint),
             }
-            @if !denied.groups.is_empty() { " " (before) strong { (denied.groups.join(", ")) } (after) }
+            @if let Some(members) = t.open_to(denied.groups) {
+                " " (members.0) strong { (denied.groups.join(", ")) } (members.1)
+            }
         }
         p.aside { @match &frame.look.help { Some(help) => (help), None => (t.ask_administrator) } }
         p.aside { a href=(denied.way_out) { (t.with_another_account) } }

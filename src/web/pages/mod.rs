@@ -205,7 +205,7 @@ pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&Target>) -> Mark
         }
         p.aside {
             @match app {
-                Some((address, host)) => a href=(address) { (around(t.back_to, host)) },
+                Some((address, host)) => a href=(address) { (t.back_to.around(host)) },
                 None => a href=(frame.at("/")) { (t.back) },
             }
         }
@@ -273,10 +273,6 @@ fn try_again(frame: Frame<'_>, wait: Wait) -> Markup {
 /// A moment in the past: in words, with the minute as the title.
 fn ago(frame: Frame<'_>, past: Past) -> Markup {
     html! { time title=(past.at.minute()) { (past.words(frame.text)) } }
-}
-
-fn around(words: Template, value: &str) -> String {
-    format!("{}{value}{}", words.0, words.1)
 }
 
 fn next_field(next: Option<&str>) -> Markup {

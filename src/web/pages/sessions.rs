@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use maud::{Markup, html};
 
-use super::{Alert, Frame, Past, ago, alert, around, page};
+use super::{Alert, Frame, Past, ago, alert, page};
 
 /// What the page shows.
 pub struct SessionsPage {
@@ -49,7 +49,7 @@ pub fn sessions(frame: Frame<'_>, it: &SessionsPage) -> Markup {
         @if shown < it.count {
             p.aside {
                 a href={ (frame.at("/account/sessions")) "?all=1" } {
-                    (around(t.show_all_sessions, &it.count.to_string()))
+                    (t.show_all_sessions.around(&it.count.to_string()))
                 }
             }
         }
@@ -84,7 +84,7 @@ fn session(frame: Frame<'_>, browser: &str, row: &SessionRow) -> Markup {
             @if !row.address.is_empty() { (t.from_address) (row.address) }
         }
         button.small name="session" value=(row.handle)
-            aria-label={ (around(t.end_session_of, browser)) ", " (row.seen.words(t)) } { (t.end) }
+            aria-label={ (t.end_session_of.around(browser)) ", " (row.seen.words(t)) } { (t.end) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a signed-in user sees of an app that is closed to them, behind any proxy.
 
+use serde_json::{Value, json};
 use vestibule::web::http::Response;
 use vestibule::web::pages::branding::Look;
 use vestibule::web::{Alias, Settings};
@@ -19,23 +20,28 @@ fn with_anna(settings: Settings) -> Visit {
 
 /// The page behind nginx, which asks for it when a check has denied access.
 fn behind_nginx(visit: &mut Visit, query: &str, more: &[(&str, &str)]) -> Response {
-    let headers: Vec<_> = [PAGE, ("X-Original-URL", APP)].iter().chain(more).copied().collect();
+    let headers = replaced(&[PAGE, ("X-Original-URL", APP)], more);
     visit.ask("GET", &format!("/auth/denied?{query}"), &headers, "")
 }
 
 /// The page behind Caddy and Traefik, which pass on what the check answers.
 fn behind_caddy(visit: &mut Visit, query: &str, more: &[(&str, &str)]) -> Response {
-    let headers: Vec<_> = [
+    let usual = [
         PAGE,
         ("X-Forwarded-Proto", "https"),
         ("X-Forwarded-Host", "wiki.example.com"),
         ("X-Forwarded-Uri", "/a%20b?x=1&y=%C3%A4"),
-    ]
-    .iter()
-    .chain(more)
-    .copied()
-    .collect();
-    visit.ask("GET", &format!("/auth/forward?{query}"), &headers, "")
+    ];
+    visit.ask("GET", &format!("/auth/forward?{query}"), &replaced(&usual, more), "")
+}
+
+/// The usual headers, with others in place of those of the same name.
+fn replaced<'a>(
+    usual: &[(&'a str, &'a str)],
+    more: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let is_kept = |(name, _): &&(&str, &str)| !more.iter().any(|(other, _)| other == name);
+    usual.iter().filter(is_kept).chain(more).copied().collect()
 }
 
 #[test]
@@ -64,6 +70,46 @@ fn says_who_is_signed_in_what_is_closed_which_group_is_missing_and_how_to_come_b
     // The way back leads through the page with the button to the very address.
     assert!(body(&visit.get("/logout?next=https://wiki.example.com/x")).contains("name=\"next\""));
     assert_eq!(way(&visit.post("/logout", &[("next", APP)])), (302, Some(APP)));
+}
+
+#[test]
+fn tells_a_script_what_is_closed_and_which_group_is_missing() {
+    let mut visit = with_anna(of_example());
+    let as_json = ("Accept", "application/json");
+    for (query, groups, sentence) in [
+        ("groups=staff", json!(["staff"]), " Members of the group staff have access."),
+        (
+            "groups=staff,ops",
+            json!(["staff", "ops"]),
+            " Members of one of these groups have access: staff, ops.",
+        ),
+        // A list of users stays the operator's own, and a check that is configured wrongly says no more.
+        ("users=bert", json!([]), ""),
+        ("group=staff", json!([]), ""),
+    ] {
+        let message =
+            format!("Forbidden. This account does not have access to wiki.example.com.{sentence}");
+        let expected = json!({
+            "error": "forbidden", "message": message, "app": "wiki.example.com", "groups": groups,
+        });
+        for ask in [behind_nginx, behind_caddy] {
+            let answer = ask(&mut visit, query, &[as_json]);
+            assert_eq!(answer.status, 403);
+            let data: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(data, expected, "{query}");
+            let answer = ask(&mut visit, query, &[("Accept", "*/*")]);
+            let plain =
+                if sentence.is_empty() { "Forbidden" } else { &*format!("Forbidden.{sentence}") };
+            assert_eq!((answer.status, body(&answer)), (403, plain));
+        }
+    }
+    // What the client has made up is not repeated.
+    let uri = ("X-Forwarded-Uri", "/?groups=call-0800-123");
+    let host = ("X-Forwarded-Host", "evil.example");
+    let answer = behind_caddy(&mut visit, "groups=call-0800-123", &[as_json, uri, host]);
+    let data: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((&data["app"], &data["groups"]), (&Value::Null, &json!([])), "{data}");
+    assert_eq!(data["message"], "Forbidden. You do not have access to this.");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::store::User;
 use crate::web::call::{Answered, Call};
 use crate::web::http::{Cookie, Note, Request, Response, Wants};
 use crate::web::json;
+use crate::web::messages::EN;
 use crate::web::pages::forbidden::{self, Denied};
 use crate::web::pages::{self, NextStep};
 use crate::web::redirect::{self, Target};
@@ -91,7 +92,7 @@ pub(super) fn explain(call: &Call<'_>, check: Protocol) -> Answered {
                 pages::problem(frame, |t| t.closed, NextStep::SignIn)
             }),
             Wants::Json => json::problem(403, |t| t.closed),
-            Wants::Text => plainly(403, "Forbidden"),
+            Wants::Text => plainly(403, EN.closed.title),
         },
     })
 }
@@ -117,8 +118,14 @@ fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> 
             let draw = |frame: pages::Frame<'_>| forbidden::denied(frame, &denied);
             call.site.page_elsewhere(call.request, 403, draw)
         }
-        Wants::Json => json::problem(403, |t| t.closed),
-        Wants::Text => plainly(403, "Forbidden"),
+        Wants::Json => json::denied(app.as_deref(), &groups),
+        Wants::Text => match EN.open_to(&groups) {
+            Some(members) => {
+                let members = members.around(&groups.join(", "));
+                Response::text(403, format!("{}. {members}", EN.closed.title))
+            }
+            None => plainly(403, EN.closed.title),
+        },
     }
 }
 
