@@ -70,7 +70,7 @@ pub fn reset_password(
 ) -> Result<bool> {
     let Some(user) = user_of(store, token, Purpose::ResetPassword, now)? else { return Ok(false) };
     let hash = hasher.hash(password);
-    throttle::forget_user(store, &user)?;
+    throttle::forget_user(store, &user, now)?;
     store.reset_password(&token.hash(), &hash, now)
 }
 

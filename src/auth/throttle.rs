@@ -98,8 +98,7 @@ impl Subject {
     /// elsewhere or from the same address, must not keep a signed-in owner from changing the password, and
     /// a stolen session must not allow unlimited guesses (OWASP ASVS 6.3.1).
     pub fn reauthentication(store: &dyn Store, session: &TokenHash) -> Self {
-        let thing = format!("session:{}", token::hex(session.as_bytes()));
-        Self { things: vec![(count_id(store, &thing), Strategy::Backoff)] }
+        Self { things: vec![(session_count(store, session), Strategy::Backoff)] }
     }
 
     /// A sign-up from this address. Nothing is counted if the address stands for many clients.
@@ -152,13 +151,14 @@ pub fn note(
 }
 
 /// Clears the failures for every name that a user signs in with, on all devices known to the account, and
-/// in its sessions.
-pub fn forget_user(store: &dyn Store, user: &User) -> Result<()> {
-    for session in store.sessions_of(&user.id)? {
-        let [(id, _)] = &Subject::reauthentication(store, &session.id).things[..] else { continue };
-        store.clear_count(id)?;
-    }
-    names_of(store, user)?.iter().try_for_each(|name| forget(store, name))
+/// in its sessions. Returns how many of them still counted.
+pub fn forget_user(store: &dyn Store, user: &User, now: Moment) -> Result<u32> {
+    let sessions = store.sessions_of(&user.id)?;
+    let in_sessions: Vec<_> = sessions.iter().map(|it| session_count(store, &it.id)).collect();
+    let forgotten = forget_failures(store, &in_sessions, now)?;
+    names_of(store, user)?
+        .iter()
+        .try_fold(forgotten, |sum, name| Ok(sum.saturating_add(forget(store, name, now)?)))
 }
 
 /// Failed attempts at an account that still count.
@@ -206,10 +206,15 @@ fn names_of(store: &dyn Store, user: &User) -> Result<Vec<String>> {
     Ok([&*user.canonical_username].into_iter().chain(others).map(str::to_owned).collect())
 }
 
-/// Clears the failures of an address, and the accounts created from it.
-pub fn forget_address(store: &dyn Store, client: ClientPrefix) -> Result<()> {
-    store.clear_count(&count_id(store, &format!("address:{client}")))?;
-    store.clear_count(&count_id(store, &format!("sign-up:{client}")))
+/// Clears the failures of an address, and the accounts created from it. Returns whether any of them still counted.
+pub fn forget_address(store: &dyn Store, client: ClientPrefix, now: Moment) -> Result<bool> {
+    let is_live = |count: &Count| !now.until(count.until).is_zero();
+    let mut is_any = false;
+    for thing in ["address", "sign-up"] {
+        let id = count_id(store, &format!("{thing}:{client}"));
+        is_any |= forget_count(store, &id, is_live, now)? > 0;
+    }
+    Ok(is_any)
 }
 
 /// Clears the failures that a success clears. Writes only if there are any; and if that cannot be written
@@ -225,13 +230,32 @@ pub fn clear(store: &dyn Store, subject: &Subject) -> Result<()> {
     }
 }
 
-/// Clears the failures for a name, and for it on every device known to its account.
-pub fn forget(store: &dyn Store, canonical: &str) -> Result<()> {
-    store.clear_count(&name_count(store, canonical))?;
-    for device in store.devices_of_key(&KeyId::username(canonical))? {
-        store.clear_count(&device_count(store, &device, canonical))?;
-    }
-    Ok(())
+/// Clears the failures for a name, and for it on every device known to its account. Returns how many of them still
+/// counted.
+pub fn forget(store: &dyn Store, canonical: &str, now: Moment) -> Result<u32> {
+    let devices = store.devices_of_key(&KeyId::username(canonical))?;
+    let on_devices = devices.iter().map(|it| device_count(store, it, canonical));
+    let ids: Vec<_> = [name_count(store, canonical)].into_iter().chain(on_devices).collect();
+    forget_failures(store, &ids, now)
+}
+
+/// Clears failures that grow into waits, and returns how many of them still counted.
+fn forget_failures(store: &dyn Store, ids: &[CountId], now: Moment) -> Result<u32> {
+    let is_live = |count: &Count| !is_quiet(count, now);
+    ids.iter()
+        .try_fold(0_u32, |sum, id| Ok(sum.saturating_add(forget_count(store, id, is_live, now)?)))
+}
+
+/// Clears a count, and returns how many of its failures still counted.
+fn forget_count(
+    store: &dyn Store,
+    id: &CountId,
+    is_live: impl Fn(&Count) -> bool,
+    now: Moment,
+) -> Result<u32> {
+    let Some(count) = store.count(id)? else { return Ok(0) };
+    store.clear_count(id)?;
+    Ok(if is_live(&as_of(count, now)) { count.failures } else { 0 })
 }
 
 /// Changes up to `limit` counts whose last failure lies in the future to now, and returns how many there
@@ -334,6 +358,11 @@ fn name_count(store: &dyn Store, canonical: &str) -> CountId {
 /// What attempts for a name are counted under, from a browser that is known to the account.
 fn device_count(store: &dyn Store, device: &TokenHash, canonical: &str) -> CountId {
     count_id(store, &format!("device:{}:{canonical}", token::hex(device.as_bytes())))
+}
+
+/// What attempts to give the password again in a session are counted under.
+fn session_count(store: &dyn Store, session: &TokenHash) -> CountId {
+    count_id(store, &format!("session:{}", token::hex(session.as_bytes())))
 }
 
 fn count_id(store: &dyn Store, thing: &str) -> CountId {

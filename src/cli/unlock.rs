@@ -3,6 +3,8 @@
 //! Decides which of them an operator means. Whose failures are counted together is decided in
 //! `auth::throttle`.
 
+use ipnet::IpNet;
+
 use super::change_report::ChangeReport;
 use super::find::look_up;
 use super::records::{record, record_of};
@@ -25,37 +27,67 @@ pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeR
         Some(Err(_)) if user.is_some() => None,
         found => found.transpose()?,
     };
-    let Some(network) = network else {
-        return match user {
-            Some(user) => unlock_user(store, &user, now),
-            None => unlock_name(store, typed, now),
-        };
-    };
-    let clients = ClientPrefix::all_of(network.addr(), network.prefix_len())
-        .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
-    if let Some(user) = user {
-        unlock_user(store, &user, now)?;
-    } else if let Some(name) = Username::for_look_up(typed) {
-        throttle::forget(store, name.trimmed().unwrap_or(name).canonical())
-            .map_err(|err| err.to_string())?;
+    match (network, user) {
+        (Some(network), user) => unlock_network(store, typed, network, user.as_ref(), now),
+        (None, Some(user)) => {
+            let forgotten = forget_user(store, &user, now)?;
+            Ok(told_of(&user, forgotten).with("changed", forgotten > 0))
+        }
+        (None, None) => unlock_name(store, typed, now),
     }
-    for client in clients {
-        throttle::forget_address(store, client).map_err(|err| err.to_string())?;
-    }
-    let network = network.to_string();
-    record_of(store, Event::UserUnlock, &[("network", &network)], now)?;
-    let report = ChangeReport::new(format!("failed attempts from {network} are forgotten"));
-    Ok(report.with("network", network))
 }
 
-fn unlock_user(store: &dyn Store, user: &User, now: Moment) -> Result<ChangeReport, String> {
-    let failed = throttle::failed_attempts(store, user, now).map_err(|err| err.to_string())?;
-    throttle::forget_user(store, user).map_err(|err| err.to_string())?;
-    let count = failed.0.attempts.saturating_add(failed.1.attempts);
-    record(store, user, (Event::UserUnlock, &[("attempts", &count.to_string())]), now)?;
-    let attempts = counted(count, "failed attempt");
-    let sentence = format!("{attempts} for {} forgotten", user.username);
-    Ok(ChangeReport::of(user, sentence).with("attempts_forgotten", count))
+/// Forgets what was counted for a user, and returns how many failed attempts that were.
+fn forget_user(store: &dyn Store, user: &User, now: Moment) -> Result<u32, String> {
+    let forgotten = throttle::forget_user(store, user, now).map_err(|err| err.to_string())?;
+    if forgotten > 0 {
+        record(store, user, (Event::UserUnlock, &[("attempts", &forgotten.to_string())]), now)?;
+    }
+    Ok(forgotten)
+}
+
+fn told_of(user: &User, forgotten: u32) -> ChangeReport {
+    let name = &user.username;
+    let sentence = match forgotten {
+        0 => format!("{name} was not locked; nothing is changed"),
+        _ => format!("{} for {name} forgotten", counted(forgotten, "failed attempt")),
+    };
+    ChangeReport::of(user, sentence).with("attempts_forgotten", forgotten)
+}
+
+fn unlock_network(
+    store: &dyn Store,
+    typed: &str,
+    network: IpNet,
+    user: Option<&User>,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let clients = ClientPrefix::all_of(network.addr(), network.prefix_len())
+        .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
+    let by_name = match (user, Username::for_look_up(typed)) {
+        (Some(user), _) => forget_user(store, user, now)?,
+        (None, Some(name)) => forget_name(store, &name, now)?,
+        (None, None) => 0,
+    };
+    let mut is_any = false;
+    for client in clients {
+        is_any |= throttle::forget_address(store, client, now).map_err(|err| err.to_string())?;
+    }
+    let network = network.to_string();
+    let is_any = is_any || (user.is_none() && by_name > 0);
+    if is_any {
+        record_of(store, Event::UserUnlock, &[("network", &network)], now)?;
+    }
+    let sentence = if is_any {
+        format!("failed attempts from {network} are forgotten")
+    } else {
+        format!("{network} was not locked; nothing is changed")
+    };
+    let report = match user {
+        Some(user) => told_of(user, by_name).and(sentence),
+        None => ChangeReport::new(sentence),
+    };
+    Ok(report.with("network", network).with("changed", is_any || by_name > 0))
 }
 
 /// The name is not put on record as it is: it may be a password in the wrong place.
@@ -63,13 +95,26 @@ fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeRepo
     let name = Username::for_look_up(typed).ok_or(
         "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
     )?;
-    // Attempts are counted without white space at either end, as no account has the name.
-    let name = name.trimmed().unwrap_or(name);
-    throttle::forget(store, name.canonical()).map_err(|err| err.to_string())?;
-    let handle = audit::name_handle(store, name.canonical());
-    record_of(store, Event::UserUnlock, &[(audit::NAME, &handle)], now)?;
+    let forgotten = forget_name(store, &name, now)?;
+    if forgotten > 0 {
+        let handle = audit::name_handle(store, counted_as(&name).canonical());
+        record_of(store, Event::UserUnlock, &[(audit::NAME, &handle)], now)?;
+    }
     let typed = printable(typed);
-    let sentence =
-        format!("failed attempts for {typed}, a name that no account has, are forgotten");
-    Ok(ChangeReport::new(sentence).with("name", typed))
+    let sentence = match forgotten {
+        0 => format!("{typed}, a name that no account has, was not locked; nothing is changed"),
+        _ => format!("failed attempts for {typed}, a name that no account has, are forgotten"),
+    };
+    let report = ChangeReport::new(sentence).with("name", typed);
+    Ok(report.with("attempts_forgotten", forgotten).with("changed", forgotten > 0))
+}
+
+fn forget_name(store: &dyn Store, name: &Username, now: Moment) -> Result<u32, String> {
+    let forgotten = throttle::forget(store, counted_as(name).canonical(), now);
+    forgotten.map_err(|err| err.to_string())
+}
+
+/// Attempts are counted without white space at either end where no account has the name.
+fn counted_as(name: &Username) -> Username {
+    name.trimmed().unwrap_or_else(|| name.clone())
 }

@@ -105,7 +105,7 @@ pub(super) fn set_password(
         PasswordSet::NoUser => return Err(gone(user)),
     }
     // Guesses at the old password must not keep its owner from signing in with the new one.
-    throttle::forget_user(store, user).map_err(|err| err.to_string())?;
+    throttle::forget_user(store, user, now).map_err(|err| err.to_string())?;
     record(store, user, (Event::UserPasswd, &facts(&counts(open))), now)?;
     let keys = auth_keys::of_user(store, &user.id).map_err(|err| err.to_string())?;
     let names = sign_in_names(&keys);

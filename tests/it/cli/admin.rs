@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use serde_json::{Value, json};
+
 use crate::binary::{Binary, vestibule};
 
 /// Runs a command on this folder's database, with this on standard input.
@@ -364,7 +366,8 @@ fn lets_an_address_or_a_network_try_again_at_once() {
     ] {
         assert_eq!(try_from(address, "wrong"), 400);
         assert_eq!(try_from(address, "correct+horse"), 429, "{address}");
-        said(&user(folder.path(), &["unlock", "203.0.114.0/24"]));
+        let told = said(&user(folder.path(), &["unlock", "203.0.114.0/24"]));
+        assert_eq!(told, "203.0.114.0/24 was not locked; nothing is changed\n");
         assert_eq!(try_from(address, "correct+horse"), 429, "{address}");
         let told = said(&user(folder.path(), &["unlock", unlocked]));
         assert_eq!(told, format!("failed attempts from {expected} are forgotten\n"));
@@ -381,7 +384,39 @@ fn lets_an_address_or_a_network_try_again_at_once() {
         assert!(told.contains("this is no IP address"), "{told}");
     }
     let told = said(&user(folder.path(), &["unlock", "nobody"]));
-    assert!(told.contains("a name that no account has"), "{told}");
+    assert!(told.contains("a name that no account has, was not locked"), "{told}");
+}
+
+#[test]
+fn says_that_nothing_was_locked_and_keeps_no_record_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &["--throttle-free=1"]);
+    for name in ["anna", "10.0.0.1"] {
+        server.sign_up(name);
+    }
+    let unlock = |what: &str| {
+        let text = said(&user(folder.path(), &["unlock", what]));
+        let data = said(&user(folder.path(), &["unlock", what, "--json"]));
+        (text, serde_json::from_str::<Value>(&data).unwrap()["changed"].clone())
+    };
+    let not = |what: &str| (format!("{what} was not locked; nothing is changed\n"), json!(false));
+    assert_eq!(unlock("ANNA"), not("anna"));
+    assert_eq!(unlock("bert"), not("bert, a name that no account has,"));
+    assert_eq!(unlock("10.1.0.0/16"), not("10.1.0.0/16"));
+    assert_eq!(unlock("10.0.0.1").0, format!("{}{}", not("10.0.0.1").0, not("10.0.0.1/32").0));
+    let records = || said(&run(folder.path(), &["audit", "--json", "--event=user_unlock"], ""));
+    assert_eq!(records(), "");
+    // One failure that no wait follows counts as well.
+    assert_eq!(sign_in(&server, "anna", "wrong"), 400);
+    assert_eq!(unlock("anna"), ("1 failed attempt for anna forgotten\n".to_owned(), json!(false)));
+    assert_eq!(records().lines().count(), 1);
+    assert_eq!(sign_in(&server, "bert", "wrong"), 400);
+    let told = "failed attempts for bert, a name that no account has, are forgotten\n";
+    assert_eq!(unlock("bert"), (told.to_owned(), json!(false)));
+    assert_eq!(sign_in(&server, "10.0.0.1", "wrong"), 400);
+    let expected = format!("1 failed attempt for 10.0.0.1 forgotten\n{}", not("10.0.0.1/32").0);
+    assert_eq!(unlock("10.0.0.1").0, expected);
+    assert!(records().contains("attempts=1"), "{}", records());
 }
 
 #[test]

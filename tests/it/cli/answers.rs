@@ -149,7 +149,7 @@ fn shows_when_a_user_last_signed_in_and_what_keeps_them_out() {
         assert!(text.contains(line), "{line}: {text}");
     }
     let unlocked = one(folder, "user unlock anna");
-    assert_eq!(unlocked["attempts_forgotten"], 2);
+    assert_eq!((&unlocked["attempts_forgotten"], &unlocked["changed"]), (&json!(2), &json!(true)));
     assert_eq!(one(folder, "user show anna")["failed_attempts"], 0);
     told(folder, "user add bertha --no-password");
     let shown = one(folder, "user show bertha");

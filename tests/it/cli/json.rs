@@ -71,7 +71,7 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
         ("user key list carola", json!({ "hash": "argon2id" })),
         ("user key add carola github:1", json!({ "username": "carola" })),
         ("user key remove carola github:1", json!({ "sessions_ended": 0 })),
-        ("user unlock carola", json!({ "attempts_forgotten": 0 })),
+        ("user unlock carola", json!({ "attempts_forgotten": 0, "changed": false })),
         ("user show carola", json!({ "sessions": 0 })),
         ("user groups carola", json!({ "groups": ["staff"] })),
         ("user email carola c@example.com", json!({ "changed": true })),
