@@ -119,6 +119,18 @@ impl Shared {
         self.log.write(LineKind::Program, event, fields, Moment::now());
     }
 
+    /// Logs where the server listens, and where browsers reach that.
+    fn say_addresses(&self, addresses: &[String], public_url: Option<&str>) {
+        for address in addresses {
+            let url = match public_url {
+                Some(url) => url.to_owned(),
+                None if address.starts_with("unix:") => "-".to_owned(),
+                None => format!("http://{address}"),
+            };
+            self.say("listening", &[("address", address), ("url", &url)]);
+        }
+    }
+
     fn stop(&self) {
         self.is_left.store(true, Ordering::Release);
         let left = Patience::Until(Instant::now() + USES_WAIT);
@@ -139,12 +151,13 @@ impl Shared {
 }
 
 /// Serves the site until SIGTERM, SIGINT, SIGQUIT or SIGHUP, then ends what is in flight and folds the database's
-/// log into its file. An error is one line for the operator.
+/// log into its file. `ready` is called once, when requests are answered. An error is one line for the operator.
 pub fn serve(
     listeners: Listeners,
     setup: ServerConfig,
     site: Site,
     log: Arc<Log>,
+    ready: impl FnOnce(),
 ) -> Result<(), String> {
     let limits = fit_descriptors(setup.limits, &log)?;
     let private = Private::make(&setup.private_folders)?;
@@ -157,42 +170,45 @@ pub fn serve(
     let workers =
         Workers { shared: shared.clone(), private, limits: limits.clone(), tell: tell.clone() };
     let first = workers.start(1).map_err(|err| format!("cannot start the workers: {err}"))?;
-    for address in listeners.addresses() {
-        let url = match &setup.url {
-            Some(url) => url.clone(),
-            None if address.starts_with("unix:") => "-".to_owned(),
-            None => format!("http://{address}"),
-        };
-        shared.say("listening", &[("address", &address), ("url", &url)]);
-    }
+    shared.say_addresses(&listeners.addresses(), setup.url.as_deref());
     let notify = tell.clone();
     let notify = move |it| drop(notify.send(SupervisorEvent::Gate(it)));
     let (gate, gate_handle) = Gate::new(listeners, limits, site, shared.log.clone(), notify)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
     gate_handle.follow(first.workers.clone());
     // Before the first request is answered, so that the number of threads is constant from then on.
-    let (_stay, leave) = mpsc::channel::<()>();
-    let keeper = shared.clone();
-    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-        spawn(name, work).map_err(|err| format!("cannot start a thread ({name}): {err}"))
-    };
-    spawn("housekeeper", Box::new(move || housekeeping::run(&keeper, &leave)))?;
-    let noter = shared.clone();
-    spawn("uses", Box::new(move || write_uses(&noter)))?;
-    spawn(
-        "gate",
-        Box::new(move || {
-            let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
-            let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
-            // At shutdown the supervisor may be gone.
-            let _ = tell.send(SupervisorEvent::GateEnded(ended));
-        }),
-    )?;
+    let (_stay, leave) = mpsc::channel();
+    start_background(&shared, leave)?;
+    start_gate(gate, tell)?;
     // Fails without a service manager, which is fine.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
+    ready();
     let served = Supervisor { workers, gate_handle, events, generations: vec![first] }.supervise();
     shared.stop();
     served.map_err(|err| format!("cannot go on: the gate ended: {err}"))
+}
+
+/// Starts what is done beside requests, until `leave` has no sender any more.
+fn start_background(shared: &Arc<Shared>, leave: Receiver<()>) -> Result<(), String> {
+    let keeper = shared.clone();
+    start_thread("housekeeper", move || housekeeping::run(&keeper, &leave))?;
+    let noter = shared.clone();
+    start_thread("uses", move || write_uses(&noter))
+}
+
+/// Starts the gate, which tells the supervisor when it has ended.
+fn start_gate(gate: Gate, tell: Sender<SupervisorEvent>) -> Result<(), String> {
+    start_thread("gate", move || {
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| gate.run()));
+        let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+        // At shutdown the supervisor may be gone.
+        let _ = tell.send(SupervisorEvent::GateEnded(ended));
+    })
+}
+
+fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let started = spawn(name, work);
+    started.map(drop).map_err(|err| format!("cannot start a thread ({name}): {err}"))
 }
 
 /// tiny_http on a public socket with the same workers and no gate, until `stop` receives something: for

@@ -54,6 +54,9 @@ use crate::web::{Alias, Site};
 /// for so many; a test holds that.
 const COUNT_DEFAULT_MAX: usize = 8;
 
+/// How long what a terminal shows at start waits for the lines of the log before it.
+const FLUSH_WAIT: Duration = Duration::from_secs(1);
+
 /// The sections of `vestibule serve --help`, in their order.
 const NETWORK: &str = "Network";
 pub(in crate::cli) const DATABASE: &str = "Database";
@@ -389,26 +392,29 @@ impl ServeArgs {
         let first = invitations::create_first(&*store, config.web.sign_ups, clock());
         let site = Site::new(store, hasher, config.web);
         opening.log(&site, &log, clock());
-        match first {
-            Ok(Some(token)) => {
-                out.print(first_link(&reach, &token));
-                out.check()?;
-            }
-            Ok(None) => {}
+        let mut link = match first {
+            Ok(token) => token.map(|it| first_link(&reach, &it)),
             // Another server may hold the lock, and then it has made one.
             Err(err) => {
                 let cause = ("cause", &*err.to_string());
                 log.write(LineKind::Program, "no_first_link", &[cause], clock());
+                None
             }
+        };
+        let is_terminal = Output::is_terminal();
+        if let Some(link) = link.take_if(|_| !is_terminal) {
+            out.print(link);
+            out.check()?;
         }
-        if Output::is_terminal() {
-            out.print(
-                reach.line()
-                    + "
-",
-            );
-        }
-        Ok(server::serve(listeners, config.server, site, log)?)
+        let ready = || {
+            if is_terminal {
+                // What is to be opened stands below the lines about the start.
+                log.flush(FLUSH_WAIT, clock());
+                link.into_iter().for_each(|it| out.print(it));
+                out.print(reach.line() + "\n");
+            }
+        };
+        Ok(server::serve(listeners, config.server, site, log.clone(), ready)?)
     }
 }
 

@@ -98,10 +98,12 @@ fn says_at_a_terminal_where_to_open_what_it_serves() {
     let words = ["serve", "--listen", "127.0.0.1:0", "--signup", "closed"];
     let mut child = at_terminal(folder.path(), &words, &[]);
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let (mut link, mut opened) = (None, None);
+    let (mut link, mut opened, mut is_listening) = (None, None, false);
     for text in lines {
         let text = text.trim();
+        is_listening |= text.contains("ev=listening ");
         if text.starts_with("http://") {
+            assert!(is_listening, "it is below the lines of the log");
             link = Some(text.to_owned());
         } else if let Some(url) = text.strip_prefix("open ") {
             opened = Some(url.to_owned());
