@@ -21,16 +21,26 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub settings: ServeArgs,
 
-    /// Which of them were given, as flags or in the environment.
+    /// The settings as they are written, in the order of the help.
     #[arg(skip)]
-    pub given: Vec<String>,
+    pub written: Vec<WrittenSetting>,
+}
+
+/// A setting as it was given, or as its default has it.
+pub struct WrittenSetting {
+    /// The name of the flag, with underscores.
+    pub name: String,
+    /// `None`: there is none, and no default.
+    pub value: Option<String>,
+    /// The flag or the variable by which it was given.
+    pub source: Option<String>,
 }
 
 /// `vestibule check`: comes back with the report, and whether all is in order.
 pub(super) fn run(args: CheckArgs, as_json: bool) -> Result<(String, bool), Failure> {
     let config = args.settings.check().map_err(Failure::usage)?;
-    let report = CheckReport::of(&config)?;
-    let text = if as_json { report.json(&args.given) } else { report.text(&args.given) };
+    let report = CheckReport::of(&config, args.written)?;
+    let text = if as_json { report.json() } else { report.text() };
     Ok((text, report.faults.is_empty()))
 }
 
@@ -40,22 +50,26 @@ struct CheckReport {
     database: String,
     sizes: Option<(u64, u64)>,
     listen: Vec<String>,
-    settings: Vec<(&'static str, String)>,
+    versions: Vec<(&'static str, String)>,
+    /// All settings of `serve` but the two above, in the order of its help.
+    settings: Vec<(String, String)>,
+    /// The flags and variables by which settings were given.
+    given: Vec<String>,
     counts: Vec<(&'static str, i64)>,
     notes: Vec<String>,
     faults: Vec<String>,
 }
 
 impl CheckReport {
-    fn of(config: &Config) -> Result<Self, String> {
+    fn of(config: &Config, written: Vec<WrittenSetting>) -> Result<Self, String> {
         let text = |err: store::Error| err.to_string();
         // Before it is opened, which may change both.
         let was_open = config.database.file().and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
         let sizes = config.database.file().map(|it| (length(it), length(&with_suffix(it, "-wal"))));
         let store = open_at(&config.database, Access::Read)?;
-        let mut settings = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-        settings.extend(store.versions().map_err(text)?);
-        settings.extend(config.facts());
+        let mut versions = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+        versions.extend(store.versions().map_err(text)?);
+        let given = written.iter().filter_map(|it| it.source.clone()).collect();
         let mut faults = store.faults().map_err(text)?;
         faults.extend(config.database.file().and_then(exposed_folder));
         let mut notes: Vec<_> = config.warnings().into_iter().map(|it| it.told()).collect();
@@ -67,22 +81,29 @@ impl CheckReport {
             database: place(&config.database),
             sizes,
             listen: config.listen.iter().map(ToString::to_string).collect(),
-            settings,
+            versions,
+            settings: effective(config, written),
+            given,
             counts: store.counts().map_err(text)?,
             notes,
             faults,
         })
     }
 
-    fn json(&self, given: &[String]) -> String {
-        let settings = self.settings.iter().map(|(name, text)| (*name, typed(text)));
+    fn json(&self) -> String {
+        let versions = self.versions.iter().map(|(name, text)| (*name, typed(text)));
+        let settings = self.settings.iter().map(|(name, text)| match &**name {
+            // What a visitor reads is a text, whatever is in it.
+            "title" | "help_text" => (&**name, text.clone().into()),
+            name => (name, typed(text)),
+        });
         let data = json!({
             "database": self.database,
             "database_bytes": self.sizes.map(|(database, _)| database),
             "log_bytes": self.sizes.map(|(_, log)| log),
             "listen": self.listen,
-            "given": given,
-            "settings": settings.collect::<BTreeMap<_, _>>(),
+            "given": self.given,
+            "settings": versions.chain(settings).collect::<BTreeMap<_, _>>(),
             "counts": self.counts.iter().copied().collect::<BTreeMap<_, _>>(),
             "notes": self.notes,
             "faults": self.faults,
@@ -91,16 +112,30 @@ impl CheckReport {
         format!("{data}\n")
     }
 
-    fn text(&self, given: &[String]) -> String {
+    /// What stands above the settings.
+    fn heading(&self) -> String {
+        match &*self.given {
+            [] => "all of serve's; none is given, so they have their defaults:".to_owned(),
+            given => format!(
+                "all of serve's; given are {}, and the others have their defaults:",
+                given.join(", ")
+            ),
+        }
+    }
+
+    fn text(&self) -> String {
         let mut rows = vec![("database", self.database.clone())];
         if let Some((database, log)) = self.sizes {
             rows.extend([("size", size(database)), ("log_size", size(log))]);
         }
-        rows.push(("listen", self.listen.join(",")));
-        rows.extend(self.settings.iter().cloned());
+        rows.extend(self.versions.iter().cloned());
         rows.extend(self.counts.iter().map(|(name, count)| (*name, count.to_string())));
+        rows.push(("listen", self.listen.join(",")));
         let line = |name: &str, it: &str| format!("{name:<18}{}\n", printable(it));
         let mut text: String = rows.iter().map(|(name, it)| line(name, it)).collect();
+        text += &line("settings", &self.heading());
+        let shown = self.settings.iter().map(|(name, it)| line(&format!("  {name:<24}"), it));
+        text.extend(shown);
         for (kind, emphasis, all) in
             [("note", Emphasis::Warning, &self.notes), ("FAULT", Emphasis::Bad, &self.faults)]
         {
@@ -109,18 +144,29 @@ impl CheckReport {
                 text += &(printable(it) + "\n");
             }
         }
-        let given = match given {
-            [] => "none, so all have their defaults".to_owned(),
-            given => format!("{}; all others have their defaults", given.join(", ")),
-        };
-        text += &line("settings given", &given);
-        let others = "are not looked at: vestibule check --help says how to check with them";
-        text += &line("a server's own", others);
+        let others =
+            "the settings of a running server; vestibule check --help says how to check with them";
+        text += &line("not looked at", others);
         text + &match self.faults.len() {
             0 => Emphasis::Good.print("the database is in order"),
             _ => Emphasis::Bad.print("the database is NOT in order"),
         } + "\n"
     }
+}
+
+/// What the settings come to: what the program makes of them, or else how they are written.
+fn effective(config: &Config, written: Vec<WrittenSetting>) -> Vec<(String, String)> {
+    let limits = &config.server.limits;
+    let mut facts = config.facts();
+    facts
+        .extend([("workers", limits.workers.to_string()), ("hashers", limits.hashers.to_string())]);
+    let told = |it: WrittenSetting| {
+        let fact = facts.iter().find(|(name, _)| *name == it.name).map(|(_, fact)| fact.clone());
+        (it.name, fact.or(it.value).unwrap_or_else(|| "none".to_owned()))
+    };
+    // The database is shown without a password that is in its address.
+    let is_shown = |it: &WrittenSetting| !["database", "listen"].contains(&&*it.name);
+    written.into_iter().filter(is_shown).map(told).collect()
 }
 
 /// What a setting comes to, numbers as numbers.

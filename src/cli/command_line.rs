@@ -9,8 +9,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use super::change_report::ChangeReport;
+use super::check::WrittenSetting;
 use super::output::Output;
-use super::{Command, Failure, database, environment, wrong_usage};
+use super::{Command, Failure, database, environment, manual, wrong_usage};
 use crate::base::clock::Moment;
 
 /// What `vestibule` alone says.
@@ -95,7 +96,7 @@ impl CommandLine {
             if let (Some(Command::Check(args)), Some((_, it))) =
                 (&mut line.command, it.subcommand())
             {
-                args.given = given(it);
+                args.written = written_settings(it);
             }
             Ok(line)
         });
@@ -134,17 +135,24 @@ fn database_fault(matches: &ArgMatches) -> Option<String> {
     database_fault(below)
 }
 
-/// Which settings of `check` were given: the names of flags and of variables.
-fn given(matches: &ArgMatches) -> Vec<String> {
+/// The settings of `check` as they are written, in the order of its help.
+fn written_settings(matches: &ArgMatches) -> Vec<WrittenSetting> {
     let program = definition();
     let check = program.find_subcommand("check").expect("it is a command");
-    let name = |arg: &Arg| match matches.value_source(arg.get_id().as_str()) {
-        Some(ValueSource::CommandLine) => Some(format!("--{}", arg.get_long()?)),
-        Some(ValueSource::EnvVariable) => Some(arg.get_env()?.to_string_lossy().into_owned()),
-        _ => None,
-    };
     let settings = check.get_arguments().filter(|arg| arg.get_env().is_some());
-    settings.filter_map(name).collect()
+    let written = settings.filter_map(|arg| {
+        let id = arg.get_id().as_str();
+        let source = match matches.value_source(id) {
+            Some(ValueSource::CommandLine) => Some(format!("--{}", arg.get_long()?)),
+            Some(ValueSource::EnvVariable) => Some(arg.get_env()?.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        let values = matches.get_raw(id).unwrap_or_default().map(|it| it.to_string_lossy());
+        let value = values.collect::<Vec<_>>().join(",");
+        let value = if value.is_empty() { manual::default_in_text(arg) } else { Some(value) };
+        Some(WrittenSetting { name: id.to_owned(), value, source })
+    });
+    written.collect()
 }
 
 /// The help of the command that these words name, or of the program if there are none.

@@ -154,15 +154,9 @@ fn notes(command: &Command) -> String {
 fn table(title: &str, args: &[&Arg]) -> String {
     let mut text = format!("| {title} | default | |\n|---|---|---|\n");
     for arg in args {
-        let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
-        let help = help.unwrap_or_default();
-        // A default that depends on others is in the text, as clap writes its own.
-        let (help, said) = match help.rsplit_once(" [default: ") {
-            Some((help, said)) => (help, said.strip_suffix(']')),
-            None => (&*help, None),
-        };
-        let default = said.map_or_else(|| default(arg), str::to_owned);
-        let mut help = prose(&sentence(help));
+        let (help, said) = text_and_default(arg);
+        let default = said.unwrap_or_else(|| default(arg));
+        let mut help = prose(&sentence(&help));
         let choices = arg.get_possible_values();
         if arg.get_action().takes_values() && !choices.is_empty() {
             let choices: Vec<_> = choices.iter().map(|it| format!("`{}`", it.get_name())).collect();
@@ -172,6 +166,21 @@ fn table(title: &str, args: &[&Arg]) -> String {
         writeln!(text, "| `{usage}` | {default} | {help} |").expect(WRITES);
     }
     text
+}
+
+/// The default that the text of an argument names, if it does: one that depends on others.
+pub(super) fn default_in_text(arg: &Arg) -> Option<String> {
+    text_and_default(arg).1
+}
+
+/// The text of an argument, and the default at its end, which is written as clap writes its own.
+fn text_and_default(arg: &Arg) -> (String, Option<String>) {
+    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
+    let help = help.unwrap_or_default();
+    match help.rsplit_once(" [default: ") {
+        Some((text, said)) => (text.to_owned(), said.strip_suffix(']').map(str::to_owned)),
+        None => (help, None),
+    }
 }
 
 /// The default of an argument: a value, `off` for a switch, `none`, or nothing where it must be given.

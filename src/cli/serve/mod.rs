@@ -410,7 +410,9 @@ impl ServeArgs {
             if is_terminal {
                 // What is to be opened stands below the lines about the start.
                 log.flush(FLUSH_WAIT, clock());
-                link.into_iter().for_each(|it| out.print(it));
+                if let Some(link) = link {
+                    out.print(link);
+                }
                 out.print(reach.line() + "\n");
             }
         };

@@ -159,11 +159,38 @@ fn tells_numbers_and_switches_of_the_settings_as_such() {
         (&settings["throttle_free"], &settings["basic_auth"], &settings["throttle_wait"]),
         expected
     );
+    let told = said(&run(folder.path(), &["check", "--title=2026", "--json"], ""));
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["settings"]["title"], "2026");
     assert_eq!(
         said(&run(folder.path(), &["invite", "list"], "")),
         "there is no valid invitation\n"
     );
     assert_eq!(data(folder.path(), "invite list"), Vec::<Value>::new());
+}
+
+#[test]
+fn checks_and_shows_every_setting_of_serve_and_says_which_are_given() {
+    let folder = folder();
+    let help = said(&run(folder.path(), &["serve", "--help"], ""));
+    let flag = |line: &str| Some(line.strip_prefix("      --")?.split(' ').next()?.to_owned());
+    let flags: Vec<_> = help.lines().filter_map(flag).collect();
+    let name = |it: &String| it.replace('-', "_");
+    let names: Vec<_> = flags.iter().filter(|it| *it != "database").map(name).collect();
+    assert!(names.len() > 40, "{names:?}");
+    let text = said(&run(folder.path(), &["check"], ""));
+    let (_, shown) = text.split_once("all of serve's; given are --database, and").unwrap();
+    let data = one(folder.path(), "check");
+    for name in names.iter().filter(|it| *it != "listen") {
+        assert!(shown.contains(&format!("\n  {name} ")), "{name}: {text}");
+        assert!(data["settings"].get(name).is_some(), "{name}: {data}");
+    }
+    assert!(text.contains("\nlisten            127.0.0.1:8080\n"), "{text}");
+    assert!(data["settings"]["workers"].is_u64() && data["settings"]["title"] == "vestibule");
+    let told = said(&run(folder.path(), &["check", "--remember=never", "--signup-free=3"], ""));
+    let given = "all of serve's; given are --database, --remember, --signup-free, and the others";
+    for part in [given, "\n  remember                never\n", "\n  signup_free             3\n"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 }
 
 #[test]
