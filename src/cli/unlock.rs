@@ -3,8 +3,6 @@
 //! Decides which of them an operator means. Whose failures are counted together is decided in
 //! `auth::throttle`.
 
-use ipnet::IpNet;
-
 use super::change_report::ChangeReport;
 use super::find::look_up;
 use super::records::{record, record_of};
@@ -22,19 +20,32 @@ use crate::store::{Store, User};
 /// well, and is taken for both.
 pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
     let user = look_up(store, typed)?;
-    let network = match address_or_network(typed) {
-        // An account may be called so.
-        Some(Err(_)) if user.is_some() => None,
-        found => found.transpose()?,
-    };
-    match (network, user) {
-        (Some(network), user) => unlock_network(store, typed, network, user.as_ref(), now),
+    match (network(typed, user.is_some())?, user) {
+        (Some(network), user) => unlock_network(store, typed, &network, user.as_ref(), now),
         (None, Some(user)) => {
             let forgotten = forget_user(store, &user, now)?;
             Ok(told_of(&user, forgotten).with("changed", forgotten > 0))
         }
         (None, None) => unlock_name(store, typed, now),
     }
+}
+
+/// An address or a network, as it is written, and the clients in it.
+struct ClientNetwork {
+    written: String,
+    clients: Vec<ClientPrefix>,
+}
+
+/// The network that is typed, if it reads as one. `is_user`: an account may be called so.
+fn network(typed: &str, is_user: bool) -> Result<Option<ClientNetwork>, String> {
+    let network = match address_or_network(typed) {
+        Some(Err(_)) if is_user => None,
+        found => found.transpose()?,
+    };
+    let Some(network) = network else { return Ok(None) };
+    let clients = ClientPrefix::all_of(network.addr(), network.prefix_len())
+        .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
+    Ok(Some(ClientNetwork { written: network.to_string(), clients }))
 }
 
 /// Forgets what was counted for a user, and returns how many failed attempts that were.
@@ -58,25 +69,23 @@ fn told_of(user: &User, forgotten: u32) -> ChangeReport {
 fn unlock_network(
     store: &dyn Store,
     typed: &str,
-    network: IpNet,
+    network: &ClientNetwork,
     user: Option<&User>,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let clients = ClientPrefix::all_of(network.addr(), network.prefix_len())
-        .ok_or("a network is an IPv4 /16 or an IPv6 /48 at the widest")?;
     let by_name = match (user, Username::for_look_up(typed)) {
         (Some(user), _) => forget_user(store, user, now)?,
         (None, Some(name)) => forget_name(store, &name, now)?,
         (None, None) => 0,
     };
     let mut is_any = false;
-    for client in clients {
-        is_any |= throttle::forget_address(store, client, now).map_err(|err| err.to_string())?;
+    for client in &network.clients {
+        is_any |= throttle::forget_address(store, *client, now).map_err(|err| err.to_string())?;
     }
-    let network = network.to_string();
+    let network = &*network.written;
     let is_any = is_any || (user.is_none() && by_name > 0);
     if is_any {
-        record_of(store, Event::UserUnlock, &[("network", &network)], now)?;
+        record_of(store, Event::UserUnlock, &[("network", network)], now)?;
     }
     let sentence = if is_any {
         format!("failed attempts from {network} are forgotten")
