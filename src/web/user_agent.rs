@@ -12,7 +12,7 @@ pub fn name(user_agent: &str) -> String {
 
 /// The browser. Most also name others, for compatibility; the first match in this list counts.
 fn product(user_agent: &str) -> Option<&'static str> {
-    const PRODUCTS: [(&str, &str); 12] = [
+    const PRODUCTS: [(&str, &str); 13] = [
         ("Edg/", "Edge"),
         ("EdgA/", "Edge"),
         ("OPR/", "Opera"),
@@ -25,6 +25,8 @@ fn product(user_agent: &str) -> Option<&'static str> {
         ("Safari/", "Safari"),
         ("curl/", "curl"),
         ("Wget/", "Wget"),
+        // Ours, when it signs in.
+        ("vestibule doctor", "vestibule doctor"),
     ];
     first(user_agent, &PRODUCTS)
 }
@@ -74,6 +76,7 @@ mod tests {
                 "Safari on iPhone",
             ),
             ("curl/7.88.1", "curl"),
+            ("Mozilla/5.0 (vestibule doctor 0.1.0)", "vestibule doctor"),
             ("something else", ""),
             ("", ""),
         ] {

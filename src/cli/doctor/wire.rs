@@ -368,6 +368,11 @@ mod tests {
     }
 
     #[test]
+    fn is_named_to_the_owner_of_the_account_it_signs_in_to() {
+        assert_eq!(crate::web::user_agent::name(USER_AGENT), "vestibule doctor");
+    }
+
+    #[test]
     fn spells_the_names_of_headers_and_nothing_else_wherever_the_bytes_are_cut() {
         for (casing, host, user) in [
             (Casing::Lower, "host", "remote_user.x-y"),
