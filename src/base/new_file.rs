@@ -1,6 +1,6 @@
 //! A file that gets its name only when it is complete.
 //!
-//! Backups, exports and restored databases are written this way: to `NAME.part`, which is flushed to the
+//! Backups, exports, restored databases and configurations are written this way: to `NAME.part`, which is flushed to the
 //! disk and then renamed, so that no file with the final name is ever incomplete. The caller decides what
 //! is written.
 

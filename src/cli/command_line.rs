@@ -326,7 +326,7 @@ mod tests {
         assert!(found > 3, "{found}");
     }
 
-    /// The commands in a text, as a shell would read them up to the first redirection; none of those that need the
+    /// The commands in a text, as a shell would read them up to the first redirection or operator; none of those that need the
     /// output of others.
     fn typed(text: &str) -> Vec<Vec<String>> {
         let text = text.replace("\\\n", " ");
@@ -341,7 +341,7 @@ mod tests {
             match (letter, quote) {
                 ('\'' | '"', None) => quote = Some(letter),
                 (letter, Some(mark)) if letter == mark => quote = None,
-                ('<' | '>' | '|' | '#', None) => break,
+                ('<' | '>' | '|' | '#' | '&', None) => break,
                 (' ', None) => words.push(String::new()),
                 (letter, _) => words.last_mut().unwrap().push(letter),
             }

@@ -177,7 +177,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  \
             vestibule proxy-config nginx --origin https://auth.example.com --cookie-domain example.com \
             --app https://app.example.com --upstream http://127.0.0.1:3000 \
-            > /etc/nginx/conf.d/vestibule.conf\n\n\
+            --output /etc/nginx/conf.d/vestibule.conf\n\n\
             Then `vestibule doctor https://app.example.com` checks that it holds.")]
     ProxyConfig(Box<ProxyArgs>),
 

@@ -36,6 +36,11 @@ pub struct ProxyArgs {
     #[arg(long)]
     pub(super) script: bool,
 
+    /// The file to write: a file that is there is replaced, and stays as it is where something is wrong. Without it,
+    /// or with -, standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
     /// URL of the sign-in, as for serve: https://auth.example.com, or with a path as in https://example.com/auth.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
     origin: BaseUrl,

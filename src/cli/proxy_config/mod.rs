@@ -13,14 +13,20 @@ mod nginx;
 mod traefik;
 
 use std::fmt::Write;
+use std::fs::Permissions;
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use serde_json::json;
 
 use super::Failure;
+use super::change_report::ChangeReport;
 use super::output::Output;
 use crate::base::base_url::BaseUrl;
+use crate::base::file_fault::writing;
+use crate::base::new_file::NewFile;
 use crate::base::origin::Origin;
 use crate::server::gate::Listen;
 use crate::web::{IdentityHeaders, check_paths, page_paths};
@@ -138,21 +144,50 @@ impl SharedHost {
 }
 
 impl ProxyArgs {
-    /// `vestibule proxy-config`: prints the configuration.
+    /// `vestibule proxy-config`: prints the configuration, or writes it into a file.
     pub(super) fn run(self, as_json: bool, out: &mut Output) -> Result<ExitCode, Failure> {
-        let is_script = self.script;
+        let (is_script, file) = (self.script, self.output.clone());
         let (kind, plan) = self.check().map_err(Failure::usage)?;
         let script = kind.script().filter(|_| is_script);
         let text = script.unwrap_or_else(|| write(kind, &plan));
-        out.print(if as_json {
-            let proxy = kind.to_possible_value().map(|it| it.get_name().to_owned());
-            let data = json!({ "proxy": proxy, "serve": plan.command, "configuration": text });
-            format!("{data}\n")
-        } else {
-            text
-        });
+        let file = file.filter(|it| it.as_os_str() != "-");
+        if file.is_none() && !as_json {
+            out.print(text);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let place = file.as_ref().map(|it| it.display().to_string()).unwrap_or_default();
+        let what = if is_script { "script" } else { "configuration" };
+        let report = ChangeReport::new(format!("{place} holds the {what} for {}", kind.name()))
+            .with("proxy", kind.to_possible_value().map(|it| it.get_name().to_owned()))
+            .with("serve", plan.command);
+        let report = match file {
+            Some(file) => {
+                write_file(&file, &text)?;
+                report.with("file", place)
+            }
+            None => report.with("configuration", text),
+        };
+        out.print(report.text(as_json));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Writes a configuration into a file that other users may read, or that is as readable as the one it replaces.
+fn write_file(path: &Path, text: &str) -> Result<(), String> {
+    let failed = |err: io::Error| format!("cannot write {}: {}", path.display(), writing(&err));
+    // A link stays one, as in a folder of what is enabled.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mode = match path.metadata() {
+        Ok(about) if about.is_dir() => return Err(failed(ErrorKind::IsADirectory.into())),
+        Ok(about) if !about.is_file() => return Err(failed(io::Error::other("it is no file"))),
+        Ok(about) => about.permissions().mode() & 0o777,
+        Err(_) => 0o644,
+    };
+    let file = NewFile::beside(&path).map_err(failed)?;
+    let mut to = file.file();
+    to.write_all(text.as_bytes()).map_err(failed)?;
+    to.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
+    file.replace().map_err(failed)
 }
 
 /// The configuration for this proxy.

@@ -1,5 +1,8 @@
 //! The configurations of reverse proxies. tests/proxies runs them; here is what they say.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use vestibule::web::check_paths;
 
 use crate::binary::vestibule;
@@ -46,6 +49,54 @@ fn shows_in_the_documentation_what_it_prints() {
         let flags: Vec<_> = EXAMPLE.into_iter().chain(["--groups=staff"]).collect();
         assert!(page.contains(&configuration(proxy, &flags)), "docs/{proxy}.md is out of date");
     }
+}
+
+#[test]
+fn writes_a_file_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vestibule.conf");
+    let flag = format!("--output={}", path.display());
+    let names = || std::fs::read_dir(folder.path()).unwrap().count();
+    let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+    refusal("nginx", &with(&["--origin=http://auth.example.com", &flag]));
+    assert_eq!(names(), 0);
+    let flags = with(&[&flag]);
+    let told = configuration("nginx", &flags);
+    assert_eq!(told, format!("{} holds the configuration for nginx\n", path.display()));
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!((&written, names(), mode()), (&configuration("nginx", &EXAMPLE), 1, 0o644));
+    // What is there is replaced, with the mode that it had, and kept where the command is refused.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    refusal("nginx", &with(&["--origin=http://auth.example.com", &flag]));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
+    let link = folder.path().join("enabled");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let to_link = format!("--output={}", link.display());
+    configuration("nginx", &with(&["--groups=staff", &to_link]));
+    assert!(std::fs::read_to_string(&path).unwrap().contains("groups=staff"));
+    assert!(link.is_symlink() && mode() == 0o640 && names() == 2);
+    let script = configuration("haproxy", &[&flags[..], &["--script", "--json"]].concat());
+    let data: serde_json::Value = serde_json::from_str(&script).unwrap();
+    assert_eq!(
+        (&data["proxy"], &data["file"]),
+        (&"haproxy".into(), &path.to_str().unwrap().into())
+    );
+    assert!(data["serve"].as_str().is_some_and(|it| it.starts_with("vestibule serve ")), "{data}");
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("-- Asks vestibule"));
+    for (place, why) in [
+        (folder.path().to_str().unwrap(), "is a folder"),
+        ("/dev/null", "it is no file"),
+        ("/nowhere/x.conf", "its folder is not there"),
+    ] {
+        let place = format!("--output={place}");
+        let flags = with(&[&place]);
+        let output =
+            vestibule(&[&["proxy-config", "nginx"], &flags[..]].concat()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(why) && output.stdout.is_empty(), "{told}");
+    }
+    assert_eq!(configuration("nginx", &with(&["--output=-"])), configuration("nginx", &EXAMPLE));
 }
 
 #[test]
