@@ -251,18 +251,22 @@ fn readable(detail: &str) -> String {
 /// A record as a script gets to see it; `handle` is that of the name of a deleted user.
 fn data(it: &ListedRecord, handle: Option<&str>) -> Value {
     let Record { at, event, user_id, address, session, request, detail } = &it.record;
+    let fields = fields(detail);
     json!({
         "at": at.rfc3339(),
         "event": event,
         "user_id": user_id,
+        "username": it.username,
+        // As it was called before.
         "user": it.username,
         "user_is_deleted": is_of_deleted(it),
         "name_handle": handle,
+        "browser": fields.get(audit::BROWSER).cloned().unwrap_or_else(|| "".into()),
         "address": address,
         "session": session,
         "request": request,
         "detail": detail,
-        "fields": fields(detail),
+        "fields": fields,
     })
 }
 

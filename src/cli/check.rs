@@ -91,24 +91,26 @@ impl CheckReport {
     }
 
     fn json(&self) -> String {
-        let versions = self.versions.iter().map(|(name, text)| (*name, typed(text)));
         let settings = self.settings.iter().map(|(name, text)| match &**name {
             // What a visitor reads is a text, whatever is in it.
             "title" | "help_text" => (&**name, text.clone().into()),
             name => (name, typed(text)),
         });
-        let data = json!({
+        let mut data = json!({
             "database": self.database,
             "database_bytes": self.sizes.map(|(database, _)| database),
             "log_bytes": self.sizes.map(|(_, log)| log),
             "listen": self.listen,
             "given": self.given,
-            "settings": versions.chain(settings).collect::<BTreeMap<_, _>>(),
+            "settings": settings.collect::<BTreeMap<_, _>>(),
             "counts": self.counts.iter().copied().collect::<BTreeMap<_, _>>(),
             "notes": self.notes,
             "faults": self.faults,
             "in_order": self.faults.is_empty(),
         });
+        for (name, version) in &self.versions {
+            data[*name] = typed(version);
+        }
         format!("{data}\n")
     }
 

@@ -1,7 +1,6 @@
 //! `vestibule session`: lists and ends sessions.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use super::change_report::ChangeReport;
 use super::find::{UserArg, find};
@@ -13,6 +12,7 @@ use crate::auth::sessions;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
 use crate::store::{Session, Store, User};
+use crate::web::json;
 
 /// `vestibule session`.
 #[derive(Args)]
@@ -161,15 +161,9 @@ fn list(store: &dyn Store, user: &User, as_json: bool, now: Moment) -> Done {
     let all = sessions::of_user(store, &user.id, now).map_err(|err| err.to_string())?;
     if as_json {
         let data = all.iter().map(|it| {
-            json!({
-                "handle": it.id.public_handle(),
-                "log_handle": it.id.handle(),
-                "created_at": it.created_at.rfc3339(),
-                "seen_at": it.seen_at.rfc3339(),
-                "idle_expires": it.idle_expires.rfc3339(),
-                "browser": it.place.browser,
-                "address": it.place.address,
-            })
+            let mut data = json::session(it, now);
+            data["log_handle"] = it.id.handle().into();
+            data
         });
         return Ok(lines(data));
     }

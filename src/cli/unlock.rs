@@ -114,7 +114,7 @@ fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeRepo
         0 => format!("{typed}, a name that no account has, was not locked; nothing is changed"),
         _ => format!("failed attempts for {typed}, a name that no account has, are forgotten"),
     };
-    let report = ChangeReport::new(sentence).with("name", typed);
+    let report = ChangeReport::new(sentence).with("username", typed);
     Ok(report.with("attempts_forgotten", forgotten).with("changed", forgotten > 0))
 }
 

@@ -106,8 +106,8 @@ pub(super) fn form(is_signed_in: bool, shortest: usize) -> Value {
     })
 }
 
-/// A session as its owner may see it.
-pub(super) fn session(it: &Session, now: Moment) -> Value {
+/// A session as its owner and an operator see it.
+pub(crate) fn session(it: &Session, now: Moment) -> Value {
     let state = match sessions::state(it, now) {
         State::Active => "active",
         State::Idle => "idle",

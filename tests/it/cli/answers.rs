@@ -364,7 +364,7 @@ fn puts_on_record_what_a_command_did_and_who_gave_it() {
     }
     for name in ["anna", "annette"] {
         let all = data(folder, &format!("audit --user {name}"));
-        assert!(all.len() >= 9 && all.iter().all(|it| it["user"] == "Ann\u{eb}"), "{name}");
+        assert!(all.len() >= 9 && all.iter().all(|it| it["username"] == "Ann\u{eb}"), "{name}");
         let rename = &all.iter().find(|it| it["event"] == "user_rename").unwrap()["fields"];
         assert_eq!((&rename["from"], &rename["to"]), (&json!("anna"), &json!("Ann\u{eb}")));
         let key = &all.iter().find(|it| it["event"] == "user_key_add").unwrap()["fields"]["key"];
@@ -410,7 +410,7 @@ fn puts_on_record_what_a_command_did_and_who_gave_it() {
     assert_eq!(all.last().unwrap()["fields"]["by"], "the operator");
     // Every name leads to the id, and none is told.
     for it in &all {
-        assert_eq!((&it["user"], &it["user_is_deleted"]), (&json!(null), &json!(true)));
+        assert_eq!((&it["username"], &it["user_is_deleted"]), (&json!(null), &json!(true)));
         assert_eq!(it["name_handle"], last);
     }
     for name in ["ANN\u{cb}", "anna", "Annette"] {
@@ -433,7 +433,7 @@ fn finds_the_records_of_a_user_who_deleted_the_account() {
         let all = data(folder.path(), &format!("audit --user {who}"));
         let events: Vec<_> = all.iter().map(|it| it["event"].as_str().unwrap()).collect();
         assert_eq!(events, ["signup_ok", "account_delete"]);
-        assert!(all.iter().all(|it| it["user"].is_null() && it["user_is_deleted"] == true));
+        assert!(all.iter().all(|it| it["username"].is_null() && it["user_is_deleted"] == true));
     }
 }
 

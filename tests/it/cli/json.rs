@@ -1,5 +1,6 @@
 //! What commands tell a script: every one of them, so that none is forgotten.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -148,6 +149,36 @@ fn tells_a_script_each_finding_of_the_doctor() {
     assert_eq!(all[0]["outcome"], "fail", "{text}");
     let end = all.last().unwrap();
     assert!(end["outcome"] == "end" && end["failed"].as_u64() > Some(0), "{text}");
+}
+
+#[test]
+fn has_one_name_for_one_fact_on_the_pages_and_in_every_command() {
+    let folder = folder();
+    let folder = folder.path();
+    let server = Binary::start(folder, &["--basic-auth"]);
+    let cookie = server.sign_up("clara");
+    let page = |path: &str| -> Value {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n");
+        let answer = server.ask(&format!("{head}Accept: application/json\r\n\r\n"));
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let names = |it: &Value| it.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let shown = one(folder, "user show clara");
+    // What the owner sees of a session, of an access token and of an event, an operator sees by the same names.
+    let session = one(folder, "session list clara");
+    assert!(names(&session).is_superset(&names(&page("/account/sessions")["sessions"][0])));
+    let record = one(folder, "audit --event signup_ok --user clara");
+    assert!(names(&record).is_superset(&names(&page("/account/activity")["activity"][0])));
+    assert_eq!((&record["username"], &record["user_id"]), (&shown["username"], &shown["user_id"]));
+    assert_eq!(record["browser"], page("/account/activity")["activity"][0]["browser"]);
+    assert!(names(&shown).is_superset(&names(&page("/account")["user"])));
+    let unknown = one(folder, "user unlock nobody");
+    assert_eq!(unknown["username"], "nobody");
+    let check = one(folder, "check");
+    assert_eq!(
+        (&check["schema"], &check["version"]),
+        (&one(folder, "migrate")["schema"], &one(folder, "version")["version"])
+    );
 }
 
 #[test]
