@@ -171,15 +171,15 @@ impl Shared {
         let bytes = survive(
             || {
                 finish(&if !is_whole {
-                    self.site.refuse(Problem::Malformed, Some(&request))
+                    self.site.refuse(Problem::Malformed, Some(&request), now)
                 } else if deadline.is_some_and(|it| it <= began) {
                     // Its time limit is over, so no work on it is started.
-                    self.site.refuse(Problem::Busy, Some(&request))
+                    self.site.refuse(Problem::Busy, Some(&request), now)
                 } else {
                     patience.during(|| self.site.answer(&request, now))
                 })
             },
-            || finish(&self.site.refuse(Problem::Failed, Some(&request))),
+            || finish(&self.site.refuse(Problem::Failed, Some(&request), now)),
             || Response::after_panic().write(request.method == Method::Head, now),
         );
         let mut writer = incoming.into_writer();

@@ -29,9 +29,9 @@ use maud::Markup;
 pub use handlers::forward_auth::{Alias, IdentityHeaders, check_paths};
 use routes::HEALTH;
 pub use routes::page_paths;
-pub use settings::Settings;
+pub use settings::{App, Settings};
 
-use handlers::{forward_auth, health};
+use handlers::{access_tokens, forward_auth, health};
 
 use crate::auth::events::{Audited, Event};
 use crate::auth::password_policy::{Flaw, site_words};
@@ -49,7 +49,7 @@ use crate::web::http::{
 };
 use crate::web::messages::{EN, MessageKey};
 use crate::web::notices::Notice;
-use crate::web::pages::{Frame, NextStep};
+use crate::web::pages::{Alert, Field, Frame, NextStep};
 use crate::web::redirect::{Allowed, Target};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -103,6 +103,8 @@ pub struct Site {
     device_cookie: CookieKind,
     /// The cookie that tells the next page what an action has done.
     notice_cookie: CookieKind,
+    /// The cookie that brings a new access token to the page that shows it.
+    new_token_cookie: CookieKind,
     /// The cache of passwords that scripts send with each request.
     memory: VerifiedPasswords,
     /// Uses of sessions and access tokens that wait to be written.
@@ -122,13 +124,19 @@ impl Site {
             auth: Authenticator::new(store, hasher, rules),
             allowed: Allowed {
                 own: own.cloned(),
-                apps: settings.apps.clone(),
+                apps: settings.apps.iter().map(|it| it.origin.clone()).collect(),
                 domain: settings.cookie_domain.clone(),
             },
             words: site_words(own.map(Origin::host)),
-            cookie: CookieKind { name, secure, domain },
-            device_cookie: CookieKind { name: device_name, secure, domain: None },
+            cookie: CookieKind { name, secure, domain, path: "/".to_owned() },
+            device_cookie: CookieKind {
+                name: device_name,
+                secure,
+                domain: None,
+                path: "/".to_owned(),
+            },
             notice_cookie: notices::cookie(secure),
+            new_token_cookie: access_tokens::cookie(secure, &settings.prefix),
             settings,
             memory: VerifiedPasswords::default(),
             uses: Uses::default(),
@@ -151,7 +159,10 @@ impl Site {
             return response;
         }
         let answered = routes::answer(self, request, now);
-        let response = answered.unwrap_or_else(|err| self.failure(request, &err));
+        let response = answered.unwrap_or_else(|err| {
+            let busy = self.busy_form(request, now);
+            self.failure(request, busy, &err)
+        });
         self.dress(noting_browser(response, request))
     }
 
@@ -195,7 +206,7 @@ impl Site {
     }
 
     /// The response to a request that is not processed. `request` is what is known of it.
-    pub fn refuse(&self, problem: Problem, request: Option<&Request>) -> Response {
+    pub fn refuse(&self, problem: Problem, request: Option<&Request>, now: Moment) -> Response {
         let answer = match problem {
             Problem::Malformed => self.sentence(request, 400, |t| t.malformed),
             Problem::TooSlow => self.sentence(request, 408, |t| t.too_slow),
@@ -204,7 +215,7 @@ impl Site {
             Problem::Expectation => self.sentence(request, 417, |t| t.expectation),
             Problem::HeadTooLarge => self.sentence(request, 431, |t| t.head_too_large),
             Problem::Version => self.sentence(request, 505, |t| t.version),
-            Problem::Busy => self.busy(request),
+            Problem::Busy => self.busy(request, request.and_then(|it| self.busy_form(it, now))),
             Problem::Failed => self.unknown_error(request),
         };
         self.dress(forward_auth::refuse(self, request, answer.noting(Note::of(problem.event()))))
@@ -355,11 +366,12 @@ impl Site {
         self.problem(request, 401, say).with("WWW-Authenticate", "Bearer")
     }
 
-    /// The response after a failure of the store; the cause goes to the log alone.
-    fn failure(&self, request: &Request, err: &Error) -> Response {
+    /// The response after a failure of the store; the cause goes to the log alone. `busy` is the page for a store
+    /// that may answer later.
+    fn failure(&self, request: &Request, busy: Option<Response>, err: &Error) -> Response {
         match err {
             Error::Unavailable(cause) | Error::Unknown(cause) => {
-                self.busy(Some(request)).noting(Note::of(Event::DbBusy).with("cause", cause))
+                self.busy(Some(request), busy).noting(Note::of(Event::DbBusy).with("cause", cause))
             }
             Error::Broken(cause) => self
                 .unknown_error(Some(request))
@@ -367,8 +379,16 @@ impl Site {
         }
     }
 
-    fn busy(&self, request: Option<&Request>) -> Response {
-        self.sentence(request, 503, |t| t.busy).with("Retry-After", RETRY_SECONDS)
+    /// The form of a person whose request was not processed: they lose nothing but the password. `None`: it is no
+    /// form, or it cannot be drawn without the store.
+    fn busy_form(&self, request: &Request, now: Moment) -> Option<Response> {
+        let alert = Alert { say: |t| t.busy, field: Field::Password, wait: None };
+        routes::form_again(self, request, now, 503, alert)
+    }
+
+    fn busy(&self, request: Option<&Request>, page: Option<Response>) -> Response {
+        page.unwrap_or_else(|| self.sentence(request, 503, |t| t.busy))
+            .with("Retry-After", RETRY_SECONDS)
     }
 
     fn unknown_error(&self, request: Option<&Request>) -> Response {
@@ -384,7 +404,11 @@ impl Site {
     fn sentence(&self, request: Option<&Request>, status: u16, say: MessageKey) -> Response {
         match request.map(|it| (it, it.wants())) {
             Some((request, Wants::Html)) => {
-                let way = if status == 401 { NextStep::SignIn } else { NextStep::Back };
+                let way = match routes::page_of_form(self, &request.path) {
+                    _ if status == 401 => NextStep::SignIn,
+                    Some(page) => NextStep::Account(page),
+                    None => NextStep::Back,
+                };
                 self.page(request, status, |frame| pages::problem(frame, say, way))
             }
             Some((_, Wants::Json)) => json::problem(status, say),

@@ -67,7 +67,7 @@ impl Notice {
 /// The cookie that carries a notice. It is for this host alone.
 pub(super) fn cookie(is_secure: bool) -> CookieKind {
     let name = if is_secure { "__Host-auth_notice" } else { "auth_notice" };
-    CookieKind { name, secure: is_secure, domain: None }
+    CookieKind { name, secure: is_secure, domain: None, path: "/".to_owned() }
 }
 
 /// The value of `Set-Cookie` that leaves a notice for the next page.

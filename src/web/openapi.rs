@@ -82,7 +82,7 @@ fn operations(route: &Route) -> Map<String, Value> {
         Methods::GetAndPost(show, submit) | Methods::Button(show, submit) => {
             (Some(show), Some(submit))
         }
-        Methods::Post(submit) => (None, Some(submit)),
+        Methods::Post(_, submit) => (None, Some(submit)),
         Methods::Any(_) => (None, None),
     };
     if let (Some(handler), Some(shape)) = (reader, route.json.reads) {

@@ -17,6 +17,7 @@ use crate::base::clock::Moment;
 use crate::web::cross_origin::{self, OriginMismatch};
 use crate::web::handlers::forward_auth::Alias;
 use crate::web::http::{FormBody, Method, Note, Request, Response, Unreadable, Wants};
+use crate::web::pages::Alert;
 use crate::web::refusals::Refusal;
 
 /// The path for monitoring: whether the server works.
@@ -29,12 +30,14 @@ pub(super) const ROUTES: &[Route] = &[
         .hashing(Hashes::If(sign_in::sign_up_hashes))
         .reading(Shape::SignForm)
         .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT, ("invite", false)])
-        .refusing(&[409, 422, 429]),
+        .refusing(&[409, 422, 429])
+        .when_busy(sign_in::sign_up_again),
     form("/login", Anyone(sign_in::show_sign_in), Anyone(sign_in::sign_in))
         .hashing(Hashes::If(sign_in::sign_in_hashes))
         .reading(Shape::SignForm)
         .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT])
-        .refusing(&[401, 422, 429]),
+        .refusing(&[401, 422, 429])
+        .when_busy(sign_in::sign_in_again),
     button("/logout", Anyone(sign_in::show_sign_out), SignedIn(sign_in::sign_out))
         .hiding_cross_origin()
         .done_without_session()
@@ -44,15 +47,16 @@ pub(super) const ROUTES: &[Route] = &[
         .hashing(Hashes::If(reset_password::hashes))
         .reading(Shape::ResetForm)
         .writing(Shape::Done("reset", "boolean"), &[("token", true), PASSWORD])
-        .refusing(&[404, 422]),
+        .refusing(&[404, 422])
+        .when_busy(reset_password::show_again),
     get("/.well-known/change-password", Anyone(account::lead)),
     get("/account", SignedIn(account::show)).reading(Shape::Profile),
     get("/session", Anyone(session::show)).reading(Shape::CurrentSession),
-    post("/account/password", SignedIn(account::change_password))
+    post("/account/password", "/account", SignedIn(account::change_password))
         .hashing(CURRENT_PASSWORD)
         .writing(Shape::Admitted, &[("current_password", true), PASSWORD])
         .refusing(&[422, 429]),
-    post("/account/delete", SignedIn(account::delete))
+    post("/account/delete", "/account", SignedIn(account::delete))
         .hashing(Hashes::WithField("password"))
         .writing(Shape::Done("deleted", "boolean"), &[PASSWORD])
         .refusing(&[422, 429]),
@@ -63,11 +67,11 @@ pub(super) const ROUTES: &[Route] = &[
         .writing(Shape::Done("proven", "boolean"), &[("current_password", true), NEXT])
         .refusing(&[429]),
     get("/account/sessions", SignedIn(sessions::show)).reading(Shape::Sessions),
-    post("/account/sessions/end", SignedIn(sessions::end))
+    post("/account/sessions/end", "/account/sessions", SignedIn(sessions::end))
         .hashing(CURRENT_PASSWORD)
         .writing(Shape::Done("ended", "integer"), &[("session", true), AGAIN])
         .refusing(&[404, 422, 429]),
-    post("/account/sessions/end-others", SignedIn(sessions::end_others))
+    post("/account/sessions/end-others", "/account/sessions", SignedIn(sessions::end_others))
         .hashing(CURRENT_PASSWORD)
         .writing(Shape::Done("ended", "integer"), &[AGAIN])
         .refusing(&[422, 429]),
@@ -77,7 +81,7 @@ pub(super) const ROUTES: &[Route] = &[
         .writing(Shape::NewAccessToken, &[("name", true), ("days", true), AGAIN])
         .refusing(&[422, 429])
         .when(|site| site.settings.basic_auth),
-    post("/account/tokens/revoke", SignedIn(access_tokens::revoke))
+    post("/account/tokens/revoke", "/account/tokens", SignedIn(access_tokens::revoke))
         .writing(Shape::Done("revoked", "integer"), &[("token", true)])
         .refusing(&[404])
         .when(|site| site.settings.basic_auth),
@@ -136,15 +140,23 @@ pub(super) struct Route {
     is_for_operators: bool,
     /// What it answers to clients that accept JSON.
     pub(super) json: JsonResponses,
+    /// Draws the form of the route again, as it was sent, without the store. `None`: without it, the form cannot be
+    /// drawn.
+    when_busy: Option<FormAgain>,
     /// Whether the route exists on a site; `None`: on every site.
     pub(super) when: Option<fn(&Site) -> bool>,
 }
+
+/// Draws a form that was not processed, with this status, filled as it was sent.
+type FormAgain = fn(&Call<'_>, u16, Alert) -> Response;
 
 /// The methods of a route, each with its handler. GET includes HEAD.
 pub(super) enum Methods {
     Get(Handler),
     GetAndPost(Handler, Handler),
-    Post(Handler),
+    /// The form is on another page, to which a browser that asks for this address is sent: it may reload a refused
+    /// form, or open its address again.
+    Post(&'static str, Handler),
     /// A page with a button, and the button, which works whatever else is sent: a form that cannot be read counts as
     /// one without fields.
     Button(Handler, Handler),
@@ -192,8 +204,9 @@ const fn form(path: &'static str, show: Handler, submit: Handler) -> Route {
     route(path, Methods::GetAndPost(show, submit))
 }
 
-const fn post(path: &'static str, submit: Handler) -> Route {
-    route(path, Methods::Post(submit))
+/// `page` is the page that has the form.
+const fn post(path: &'static str, page: &'static str, submit: Handler) -> Route {
+    route(path, Methods::Post(page, submit))
 }
 
 const fn button(path: &'static str, show: Handler, press: Handler) -> Route {
@@ -213,6 +226,7 @@ const fn route(path: &'static str, methods: Methods) -> Route {
         hides_cross_origin: false,
         is_for_operators: false,
         json: JsonResponses::NONE,
+        when_busy: None,
         when: None,
     }
 }
@@ -258,6 +272,11 @@ impl Route {
         self
     }
 
+    const fn when_busy(mut self, draw: FormAgain) -> Self {
+        self.when_busy = Some(draw);
+        self
+    }
+
     const fn when(mut self, condition: fn(&Site) -> bool) -> Self {
         self.when = Some(condition);
         self
@@ -268,13 +287,13 @@ impl Route {
         match self.methods {
             Methods::Get(_) => "GET, HEAD",
             Methods::GetAndPost(..) | Methods::Button(..) => "GET, HEAD, POST",
-            Methods::Post(_) => "POST",
+            Methods::Post(..) => "POST",
             Methods::Any(_) => "*",
         }
     }
 
     const fn takes_posts(&self) -> bool {
-        matches!(self.methods, Methods::GetAndPost(..) | Methods::Post(_) | Methods::Button(..))
+        matches!(self.methods, Methods::GetAndPost(..) | Methods::Post(..) | Methods::Button(..))
     }
 }
 
@@ -298,10 +317,13 @@ pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
         Methods::Get(show) | Methods::GetAndPost(show, _) | Methods::Button(show, _) if is_read => {
             run(show, route, call)
         }
-        Methods::GetAndPost(_, submit) | Methods::Post(submit) if is_post => match request.form() {
-            Ok(body) => run(submit, route, Call { fields: body.fields(), ..call }),
-            Err(why) => unreadable(&call, why),
-        },
+        Methods::Post(page, _) if is_read && call.wants() == Wants::Html => Ok(site.redirect(page)),
+        Methods::GetAndPost(_, submit) | Methods::Post(_, submit) if is_post => {
+            match request.form() {
+                Ok(body) => run(submit, route, Call { fields: body.fields(), ..call }),
+                Err(why) => unreadable(&call, why),
+            }
+        }
         Methods::Button(_, press) if is_post => {
             let body = request.form().ok();
             let fields = body.as_ref().map(FormBody::fields).unwrap_or_default();
@@ -309,6 +331,32 @@ pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
         }
         Methods::Any(lead) => run(lead, route, call),
         _ => Ok(call.problem(405, |t| t.not_allowed).with("Allow", route.allow())),
+    }
+}
+
+/// The form of a request that is not processed, filled as it was sent, for a person. `None`: it is no such request, or
+/// its form cannot be drawn without the store.
+pub(super) fn form_again(
+    site: &Site,
+    request: &Request,
+    now: Moment,
+    status: u16,
+    alert: Alert,
+) -> Option<Response> {
+    let draw = find(site, &request.path)?.when_busy?;
+    let is_from_person = request.method == Method::Post && request.wants() == Wants::Html;
+    if !is_from_person || site.is_cross_origin(request) {
+        return None;
+    }
+    let body = request.form().ok()?;
+    Some(draw(&Call { site, request, fields: body.fields(), now }, status, alert))
+}
+
+/// The page that has the form of this path, where that is another page of signed-in users.
+pub(super) fn page_of_form(site: &Site, path: &str) -> Option<&'static str> {
+    match find(site, path)?.methods {
+        Methods::Post(page, _) => Some(page),
+        _ => None,
     }
 }
 
@@ -419,7 +467,7 @@ mod tests {
             let (reads, writes) = match it.methods {
                 Methods::Get(_) => (true, false),
                 Methods::GetAndPost(..) | Methods::Button(..) => (true, true),
-                Methods::Post(_) => (false, true),
+                Methods::Post(..) => (false, true),
                 Methods::Any(_) => (false, false),
             };
             let named = [(reads, "GET"), (writes, "POST")].into_iter().filter(|(is_so, _)| *is_so);
@@ -433,7 +481,7 @@ mod tests {
         match &route.methods {
             Methods::GetAndPost(show, submit) => is_signed_in(show) && is_signed_in(submit),
             // The page of a button is for anyone and changes nothing.
-            Methods::Get(it) | Methods::Post(it) | Methods::Button(_, it) | Methods::Any(it) => {
+            Methods::Get(it) | Methods::Post(_, it) | Methods::Button(_, it) | Methods::Any(it) => {
                 is_signed_in(it)
             }
         }
@@ -451,6 +499,20 @@ mod tests {
         }
         for path in forward_auth::check_paths() {
             assert!(DOCUMENT.contains(&format!("`{path}`")), "{path}");
+        }
+    }
+
+    #[test]
+    fn has_a_page_for_every_form() {
+        let shows = |path| {
+            ROUTES.iter().any(|it| {
+                it.path == path && matches!(it.methods, Methods::Get(_) | Methods::GetAndPost(..))
+            })
+        };
+        for route in ROUTES {
+            if let Methods::Post(page, _) = route.methods {
+                assert!(shows(page), "{}", route.path);
+            }
         }
     }
 

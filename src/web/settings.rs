@@ -1,5 +1,6 @@
 //! The operator's settings for the site.
 
+use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -34,7 +35,7 @@ pub struct Settings {
     /// The domain whose hosts all receive the session cookie; `None`: this host alone.
     pub cookie_domain: Option<Domain>,
     /// The apps behind this site, to which users may be redirected.
-    pub apps: Vec<Origin>,
+    pub apps: Vec<App>,
     /// Other gates whose check endpoints are answered.
     pub aliases: Vec<Alias>,
     /// The headers that tell apps who the user is.
@@ -63,5 +64,30 @@ impl Settings {
     pub fn reserved(&self) -> Reserved {
         let listed = self.rules.reserved.clone();
         if self.rule.own.is_some() { listed.and_roles() } else { listed }
+    }
+}
+
+/// An app behind the site.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct App {
+    pub origin: Origin,
+    /// What its users call it; empty: it goes by its host.
+    pub name: String,
+}
+
+/// As the setting is written.
+impl fmt::Display for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.name.is_empty() {
+            write!(f, "{}=", self.name)?;
+        }
+        self.origin.fmt(f)
+    }
+}
+
+impl App {
+    /// The text of a link to it.
+    pub fn label(&self) -> &str {
+        if self.name.is_empty() { self.origin.host() } else { &self.name }
     }
 }

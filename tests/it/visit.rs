@@ -30,6 +30,8 @@ pub struct Visit {
     pub device: Option<String>,
     /// The cookie by which the next page tells what was done.
     pub notice: Option<String>,
+    /// The cookie that brings a new access token to the next page.
+    pub new_token: Option<String>,
     /// Where it comes from.
     pub peer: Option<IpAddr>,
     /// What it sends with every request.
@@ -70,6 +72,7 @@ impl Visit {
             cookie: None,
             device: None,
             notice: None,
+            new_token: None,
             peer: None,
             headers: Vec::new(),
         }
@@ -133,6 +136,8 @@ impl Visit {
                 self.device = kept;
             } else if pair.contains("auth_notice=") {
                 self.notice = kept;
+            } else if pair.contains("auth_new_token=") {
+                self.new_token = kept;
             } else {
                 self.cookie = kept;
             }
@@ -157,7 +162,8 @@ impl Visit {
     ) -> Request {
         let mut all = self.headers.clone();
         all.extend(headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        let cookies = self.cookie.iter().chain(&self.device).chain(&self.notice);
+        let cookies =
+            [&self.cookie, &self.device, &self.notice, &self.new_token].into_iter().flatten();
         all.extend(cookies.map(|pair| ("Cookie".to_owned(), pair.clone())));
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Request {

@@ -152,7 +152,8 @@ impl ServeArgs {
             refuse_clear_text(listen, is_https || self.network.insecure_http)?;
         }
         self.sessions.refuse_contradiction()?;
-        refuse_foreign(own, self.apps.cookie_domain.as_ref(), &self.apps.app)?;
+        let apps: Vec<_> = self.apps.app.iter().map(|it| it.origin.clone()).collect();
+        refuse_foreign(own, self.apps.cookie_domain.as_ref(), &apps)?;
         let database = self.database.check()?;
         let identity = identity_headers(&self.apps.identity_header)?;
         let server = self.server(&database);

@@ -26,8 +26,8 @@ use self::config::ConfigWarning;
 use self::identity_headers::{IdentityField, identity_header};
 use self::names::NameArgs;
 use self::parse::{
-    alias, app, base_url, connections, count, domain, head_bytes, listen, log_level, mode, network,
-    number, origin, period, policy, remember, signup,
+    alias, base_url, connections, count, domain, head_bytes, listen, log_level, mode, named_app,
+    network, number, origin, period, policy, remember, signup,
 };
 use self::reach::Reach;
 use super::Failure;
@@ -47,7 +47,7 @@ use crate::server::gate::{self, Listen, Listeners};
 use crate::server::log::{LineKind, Log};
 use crate::store::{self, Record};
 use crate::web::pages::Remember;
-use crate::web::{Alias, Site};
+use crate::web::{Alias, App, Site};
 
 /// The most of them by default, however many cores there are: more than the one thread of the gate hands
 /// pages to, and hashes for some 500 sign-ins a second. The limits of contrib/vestibule.service have room
@@ -177,10 +177,11 @@ struct AppArgs {
     cookie_domain: Option<Domain>,
 
     /// Apps behind this sign-in, comma-separated: the only other sites to which users are redirected
-    /// after signing in. Without it, every https site under --cookie-domain.
-    #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = app)]
+    /// after signing in. Without it, every https site under --cookie-domain. The profile links to them, by
+    /// the name before the address, as in `Wiki=https://wiki.example.com`, or by the host.
+    #[arg(long, env = "VESTIBULE_APP", value_name = "[NAME=]URL,...", value_parser = named_app)]
     #[arg(value_delimiter = ',', help_heading = APPS)]
-    app: Vec<Origin>,
+    app: Vec<App>,
 
     /// Also answer the check endpoints of other forward-auth servers, so that a set-up moves by changing
     /// a host name: authelia, tinyauth, oauth2-proxy, vouch; comma-separated.

@@ -12,8 +12,8 @@ use crate::auth::password_policy::Policy;
 use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin, is_public_suffix};
 use crate::server::gate::{self, Listen};
-use crate::web::Alias;
 use crate::web::pages::Remember;
+use crate::web::{Alias, App};
 
 /// The longest period that can be set. Browsers keep no cookie for longer than 400 days anyway.
 pub(super) const PERIOD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -70,6 +70,17 @@ pub(in crate::cli) fn origin(text: &str) -> Result<Origin, String> {
 /// The origin of an app.
 pub(in crate::cli) fn app(text: &str) -> Result<Origin, String> {
     Origin::parse(text).ok_or_else(|| "write it as in https://app.example.com".to_owned())
+}
+
+/// An app, with the name that its users know it by before it, if it has one.
+pub(super) fn named_app(text: &str) -> Result<App, String> {
+    const CHARACTERS_MAX: usize = 60;
+    let (name, url) = text.split_once('=').unwrap_or(("", text));
+    let (name, origin) = (name.trim().to_owned(), app(url.trim())?);
+    if name.chars().count() > CHARACTERS_MAX || name.chars().any(char::is_control) {
+        return Err(format!("a name has {CHARACTERS_MAX} visible characters at most"));
+    }
+    Ok(App { origin, name })
 }
 
 pub(in crate::cli) fn period(text: &str) -> Result<Duration, String> {

@@ -65,7 +65,7 @@ impl SiteCalls {
         request: Option<&Request>,
         is_to_head: bool,
     ) -> GateResponse {
-        caught(|| GateResponse::of(&self.site.refuse(problem, request), is_to_head))
+        caught(|| GateResponse::of(&self.site.refuse(problem, request, Moment::now()), is_to_head))
             .unwrap_or_else(|| GateResponse::of(&Response::after_panic(), is_to_head))
     }
 }

@@ -8,23 +8,50 @@ use super::reauthentication::require_recent_password;
 use crate::auth::access_tokens::{self, Made};
 use crate::auth::events::Event;
 use crate::auth::sessions;
+use crate::base::base_url::PathPrefix;
 use crate::base::clock::Moment;
 use crate::base::token::Token;
 use crate::store::AccessToken;
 use crate::web::call::{Answered, SignedInCall};
-use crate::web::http::{Form, Response, Wants};
+use crate::web::http::{Cookie, CookieKind, Form, Method, Response, Wants};
 use crate::web::json;
 use crate::web::notices::Notice;
 use crate::web::pages::access_tokens::{self as pages, Page, TokenRow};
 use crate::web::refusals::Refusal;
 
+const HERE: &str = "/account/tokens";
+
+/// How long a browser keeps a new token that no page has shown.
+const UNSHOWN: Duration = Duration::from_secs(60);
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
-    page(call, 200, &Page::default())
+/// The cookie that brings a new token to the page that shows it: the response to the form is a redirect, so that a
+/// page that is loaded again does not create a second one. Browsers send it to this page alone.
+pub(in crate::web) fn cookie(is_secure: bool, prefix: &PathPrefix) -> CookieKind {
+    let name = if is_secure { "__Secure-auth_new_token" } else { "auth_new_token" };
+    CookieKind { name, secure: is_secure, domain: None, path: prefix.at(HERE).to_string() }
 }
 
-/// The token is part of this response, and is never shown again.
+pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
+    let is_shown = call.wants() == Wants::Html && call.request.method == Method::Get;
+    let cookie = &call.site.new_token_cookie;
+    let brought = match call.request.cookie(cookie.name) {
+        Cookie::Value(text) if is_shown => text,
+        _ => return page(call, 200, &Page::default()),
+    };
+    // A browser can be made to bring the token of another user, who would learn what is done with it.
+    let token = access_tokens::read(brought);
+    let id = &call.user().id;
+    let is_own = token.is_some_and(|it| {
+        access_tokens::of_user(call.store(), id)
+            .is_ok_and(|all| all.iter().any(|own| own.id == it.hash()))
+    });
+    let page = page(call, 200, &Page { made: is_own.then_some(brought), ..Page::default() })?;
+    Ok(page.with("Set-Cookie", cookie.clear()))
+}
+
+/// A script gets the token in the response, a browser on the next page. It is never shown again.
 pub(in crate::web) fn create(call: &SignedInCall<'_>) -> Answered {
     let name = call.field("name");
     let Some(name) = name.as_deref().and_then(access_tokens::name) else {
@@ -47,7 +74,7 @@ pub(in crate::web) fn revoke(call: &SignedInCall<'_>) -> Answered {
     let handle = call.field("token").unwrap_or_default();
     Ok(match access_tokens::revoke(call.store(), &call.user().id, &handle)? {
         Some(record) => {
-            let response = call.done("/account/tokens", &json!({ "revoked": 1 }));
+            let response = call.done(HERE, &json!({ "revoked": 1 }));
             let note = call.note(Event::TokenRevoke).with("token", record.id.handle());
             call.telling(response, Notice::AccessTokenRevoked).noting(note)
         }
@@ -64,7 +91,11 @@ fn show_once(call: &SignedInCall<'_>, token: &Token, record: &AccessToken) -> An
             data["token"] = token.into();
             Response::json(200, &data)
         }
-        Wants::Html => page(call, 200, &Page { made: Some(&token), ..Page::default() })?,
+        Wants::Html => {
+            let cookie = &call.site.new_token_cookie;
+            let cookie = cookie.set(&token, call.now.after(UNSHOWN), call.now);
+            call.site.redirect(HERE).with("Set-Cookie", cookie)
+        }
         Wants::Text => Response::text(200, token),
     };
     Ok(response.noting(note))

@@ -17,7 +17,7 @@ pub(in crate::web) fn report(call: &Call<'_>) -> Answered {
 pub(in crate::web) fn status(site: &Site, request: &Request) -> Response {
     if let Err(err) = housekeeping::probe(site.auth.store()) {
         // Whatever the cause, a load balancer should use another server.
-        return site.failure(request, &Error::Unavailable(err.to_string()));
+        return site.failure(request, None, &Error::Unavailable(err.to_string()));
     }
     let response = match request.wants() {
         Wants::Json => Response::json(200, &json!({ "status": "ok" })),

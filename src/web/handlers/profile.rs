@@ -3,7 +3,8 @@
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::handlers::forward_auth::portal_target;
 use crate::web::http::{Response, Wants};
-use crate::web::{json, pages};
+use crate::web::json;
+use crate::web::pages::{self, Past, Whereabouts};
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     if let Some(target) = portal_target(call) {
@@ -12,11 +13,13 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     if call.wants() == Wants::Json {
         return Ok(Response::json(200, &json::profile(call.resumed, call.now)));
     }
-    let user = call.user();
-    // Scripts get what the guide has, and no more.
-    let apps = match call.wants() {
-        Wants::Html => &*call.site.settings.apps,
-        Wants::Text | Wants::Json => &[],
+    let (user, session) = (call.user(), call.session());
+    let whereabouts = Whereabouts {
+        browser: &session.place.browser,
+        since: Past { at: session.created_at, now: call.now },
+        apps: &call.site.settings.apps,
     };
-    Ok(call.page(200, |frame| pages::profile(frame, user.id.as_str(), &user.username, apps)))
+    // Scripts get what the guide has, and no more.
+    let person = (call.wants() == Wants::Html).then_some(&whereabouts);
+    Ok(call.page(200, |frame| pages::profile(frame, user.id.as_str(), &user.username, person)))
 }

@@ -25,7 +25,7 @@ pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
             let data = json!({ "username": user.username, "password_characters_min": shortest });
             Response::json(200, &data)
         }
-        Some(user) => page(call, 200, &user, &token, None),
+        Some(user) => page(call, 200, Some(&user), &token, None),
         None => bad_link(call),
     })
 }
@@ -44,7 +44,7 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
         Ok(password) => password,
         Err(refusal) => {
             let response = refusal.response(call, |status, alert| {
-                Ok(page(call, status, &user, &token, Some(alert)))
+                Ok(page(call, status, Some(&user), &token, Some(alert)))
             })?;
             let note = note(Event::PasswordResetFail).with("reason", refusal.reason());
             return Ok(response.noting(note));
@@ -57,6 +57,14 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
     } else {
         bad_link(call)
     })
+}
+
+/// The form of a request that was not processed. It does not say whose password it sets, which the store knows.
+pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
+    match token(call) {
+        Some(token) => page(call, status, None, &token, Some(alert)),
+        None => bad_link(call),
+    }
 }
 
 /// Whether submitting this form would hash a password.
@@ -81,13 +89,14 @@ fn read(call: &Call<'_>, user: &User) -> Result<Password, Refusal> {
 fn page(
     call: &Call<'_>,
     status: u16,
-    user: &User,
+    user: Option<&User>,
     token: &Token,
     alert: Option<Alert>,
 ) -> Response {
     let advice = call.site.advice_on(Flaw::TooShort);
     call.page(status, |frame| {
-        pages::account::reset(frame, &user.username, token.reveal(), advice, alert)
+        let username = user.map(|it| &*it.username);
+        pages::account::reset(frame, username, token.reveal(), advice, alert)
     })
 }
 

@@ -22,7 +22,7 @@ use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
 use crate::web::handlers::forward_auth::portal_target;
 use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
 use crate::web::notices::Notice;
-use crate::web::pages::{self, Filled, Remember};
+use crate::web::pages::{self, Alert, Filled, Remember};
 use crate::web::redirect::{self, Target};
 use crate::web::refusals::Refusal;
 use crate::web::{client_ip, json, leading_to};
@@ -57,6 +57,16 @@ pub(in crate::web) fn sign_up(call: &Call<'_>) -> Answered {
 
 pub(in crate::web) fn sign_in(call: &Call<'_>) -> Answered {
     submit(SignForm::SignIn, call).map(|it| call.noting_refused_next(it))
+}
+
+/// The form to create an account, filled as it was sent.
+pub(in crate::web) fn sign_up_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
+    show_again(SignForm::SignUp, call, status, alert)
+}
+
+/// The form to sign in, filled as it was sent.
+pub(in crate::web) fn sign_in_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
+    show_again(SignForm::SignIn, call, status, alert)
 }
 
 pub(in crate::web) fn sign_up_hashes(call: &Call<'_>) -> bool {
@@ -369,24 +379,28 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
 
 /// Shows a person the form again, with what they typed; a script gets the message alone.
 fn refuse(form: SignForm, call: &Call<'_>, name: Option<&Username>, refusal: &Refusal) -> Answered {
-    let response = refusal.response(call, |status, alert| {
-        let (next, invite) = (call.next(), call.field("invite"));
-        let username = call.field("username").unwrap_or_default();
-        let filled = Filled {
-            username: &username,
-            refusal: Some(alert),
-            next: next.as_ref(),
-            invite: invite.as_deref(),
-            is_open: call.site.settings.sign_ups == SignUps::Open,
-        };
-        // The box is shown as it was submitted.
-        let remember = match call.site.settings.remember() {
-            Remember::Offered(_) => Remember::Offered(!is_transient(call.fields)),
-            other => other,
-        };
-        Ok(leading_to(page(form, call, status, &filled, remember), next.as_ref()))
-    })?;
+    let draw = |status, alert| Ok(show_again(form, call, status, alert));
+    let response = refusal.response(call, draw)?;
     Ok(response.noting(note_of_refusal(form, call, name, refusal)))
+}
+
+/// The form with what was typed, but for the password.
+fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Response {
+    let (next, invite) = (call.next(), call.field("invite"));
+    let username = call.field("username").unwrap_or_default();
+    let filled = Filled {
+        username: &username,
+        refusal: Some(alert),
+        next: next.as_ref(),
+        invite: invite.as_deref(),
+        is_open: call.site.settings.sign_ups == SignUps::Open,
+    };
+    // The box is shown as it was submitted.
+    let remember = match call.site.settings.remember() {
+        Remember::Offered(_) => Remember::Offered(!is_transient(call.fields)),
+        other => other,
+    };
+    leading_to(page(form, call, status, &filled, remember), next.as_ref())
 }
 
 /// The log's event for a form with this name that is refused.

@@ -60,7 +60,7 @@ pub const fn session_cookie(is_secure: bool, has_domain: bool) -> &'static str {
     }
 }
 
-/// A cookie that we set. All of them have `Path=/`, `HttpOnly` and `SameSite=Lax` (OWASP ASVS 3.3).
+/// A cookie that we set. All of them have `HttpOnly` and `SameSite=Lax` (OWASP ASVS 3.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CookieKind {
     /// The name of the cookie.
@@ -69,6 +69,8 @@ pub struct CookieKind {
     pub secure: bool,
     /// The domain whose hosts all receive it; `None`: only the host that sets it.
     pub domain: Option<String>,
+    /// Browsers send it with requests for this path and those below. A name with `__Host-` demands `/`.
+    pub path: String,
 }
 
 impl CookieKind {
@@ -100,7 +102,7 @@ impl CookieKind {
     fn attributes(&self) -> String {
         let domain = self.domain.as_ref().map_or(String::new(), |it| format!("Domain={it}; "));
         let secure = if self.secure { "Secure; " } else { "" };
-        format!("Path=/; {domain}{secure}HttpOnly; SameSite=Lax")
+        format!("Path={}; {domain}{secure}HttpOnly; SameSite=Lax", self.path)
     }
 }
 
@@ -138,7 +140,8 @@ mod tests {
 
     #[test]
     fn writes_cookies_that_only_this_site_gets() {
-        let plain = CookieKind { name: "auth_session", secure: false, domain: None };
+        let path = "/".to_owned();
+        let plain = CookieKind { name: "auth_session", secure: false, domain: None, path };
         let (now, end) = (Moment::from_millis(0), Moment::from_millis(90_500));
         assert_eq!(
             plain.set("abc", end, now),
@@ -146,7 +149,7 @@ mod tests {
              Expires=Thu, 01 Jan 1970 00:01:30 GMT; Max-Age=90"
         );
         assert_eq!(plain.set_transient("abc"), "auth_session=abc; Path=/; HttpOnly; SameSite=Lax");
-        let secure = CookieKind { name: "__Host-auth_session", secure: true, domain: None };
+        let secure = CookieKind { name: "__Host-auth_session", secure: true, ..plain };
         assert_eq!(
             secure.clear(),
             "__Host-auth_session=; Path=/; Secure; HttpOnly; SameSite=Lax; \

@@ -17,6 +17,7 @@ pub static DE: Text = Text {
     sign_in_to_go_on_to: Template("Nach der Anmeldung geht es weiter zu ", "."),
     sign_up_to_go_on_to: Template("Mit dem neuen Konto geht es weiter zu ", "."),
     stay_signed_in: "Angemeldet bleiben",
+    forgot_password: "Passwort vergessen? Die Verwaltung dieser Website kann Ihnen einen Link geben, um ein neues zu setzen.",
     profile: "Profil",
     user_id_is: "Benutzer-ID: ",
     username_is: "Benutzername: ",

@@ -17,6 +17,7 @@ pub static EN: Text = Text {
     sign_in_to_go_on_to: Template("Sign in to continue to ", "."),
     sign_up_to_go_on_to: Template("Sign up to continue to ", "."),
     stay_signed_in: "Stay signed in",
+    forgot_password: "Forgot your password? The administrator of this site can give you a link to set a new one.",
     profile: "Profile",
     user_id_is: "User id: ",
     username_is: "Username: ",

@@ -17,6 +17,7 @@ pub static FR: Text = Text {
     sign_in_to_go_on_to: Template("Connectez-vous pour continuer vers ", "."),
     sign_up_to_go_on_to: Template("Créez un compte pour continuer vers ", "."),
     stay_signed_in: "Rester connecté",
+    forgot_password: "Mot de passe oublié ? L’administrateur de ce site peut vous donner un lien pour en définir un nouveau.",
     profile: "Profil",
     user_id_is: "Identifiant\u{a0}: ",
     username_is: "Nom d’utilisateur\u{a0}: ",

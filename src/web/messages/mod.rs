@@ -83,6 +83,8 @@ pub struct Text {
     pub sign_in_to_go_on_to: Template,
     pub sign_up_to_go_on_to: Template,
     pub stay_signed_in: &'static str,
+    /// Where the operator says nothing else in the help text.
+    pub forgot_password: &'static str,
     pub profile: &'static str,
     pub user_id_is: &'static str,
     pub username_is: &'static str,

@@ -116,21 +116,21 @@ fn delete_account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     }
 }
 
-/// The page behind a reset link.
+/// The page behind a reset link. `username`: whose password it sets, where that is known.
 pub fn reset(
     frame: Frame<'_>,
-    username: &str,
+    username: Option<&str>,
     token: &str,
     advice: MessageKey,
     refusal: Option<Alert>,
 ) -> Markup {
     let t = frame.text;
     let body = html! {
-        p.aside { (t.reset_for) strong { (username) } }
+        @if let Some(username) = username { p.aside { (t.reset_for) strong { (username) } } }
         form method="post" action=(frame.at("/reset")) {
             (alert(frame, refusal, "refusal"))
             input type="hidden" name="token" value=(token);
-            (owner(username))
+            @if let Some(username) = username { (owner(username)) }
             (password_input(&PasswordInput {
                 id: "password",
                 label: t.new_password,

@@ -18,10 +18,10 @@ use maud::{DOCTYPE, Markup, Render, html};
 use self::branding::Look;
 use crate::base::base_url::{PathPrefix, SiteAddress};
 use crate::base::clock::Moment;
-use crate::base::origin::Origin;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
 use crate::web::redirect::{self, Target};
+use crate::web::settings::App;
 
 /// The built-in stylesheet, of all pages.
 pub const STYLE: &str = include_str!("style.css");
@@ -188,7 +188,7 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
         @if filled.is_open {
             p.aside { (t.new_here) " " a href=(with_next(frame, "/signup", filled)) { (t.create_account) } }
         }
-        @if let Some(help) = &frame.look.help { p.aside { (help) } }
+        p.aside { (frame.look.help.as_deref().unwrap_or(t.forgot_password)) }
     };
     page(frame, t.sign_in, &body)
 }
@@ -213,19 +213,56 @@ pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&Target>) -> Mark
     page(frame, t.sign_out, &body)
 }
 
-/// The home page of a signed-in user.
-pub fn profile(frame: Frame<'_>, user_id: &str, username: &str, apps: &[Origin]) -> Markup {
+/// What the home page tells a person beside who they are.
+pub struct Whereabouts<'a> {
+    /// The browser that they are signed in with, as in `Firefox on Linux`; may be empty.
+    pub browser: &'a str,
+    /// When they signed in with it.
+    pub since: Past,
+    /// The apps behind this site.
+    pub apps: &'a [App],
+}
+
+/// The home page of a signed-in user. A script gets who the user is and the form to sign out.
+pub fn profile(
+    frame: Frame<'_>,
+    user_id: &str,
+    username: &str,
+    person: Option<&Whereabouts<'_>>,
+) -> Markup {
     let t = frame.text;
     let body = html! {
         p.fact { (t.user_id_is) (user_id) }
         p.fact { (t.username_is) (username) }
-        form method="post" action=(frame.at("/logout")) { button { (t.sign_out) } }
-        @for app in apps {
-            p.aside { a href=(maud::display(app)) { (app.host()) } }
+        @match person {
+            Some(it) => (whereabouts(frame, it)),
+            None => {
+                form method="post" action=(frame.at("/logout")) { button { (t.sign_out) } }
+                p.aside { a href=(frame.at("/account")) { (t.account) } }
+            }
         }
-        p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
     page(frame, t.profile, &body)
+}
+
+fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
+    let t = frame.text;
+    html! {
+        @if !it.apps.is_empty() {
+            ul.apps {
+                @for app in it.apps {
+                    li { a href=(maud::display(&app.origin)) { (app.label()) } }
+                }
+            }
+        }
+        p.aside {
+            (sessions::browser(frame, it.browser)) " · " (t.signed_in_at) (ago(frame, it.since))
+            br;
+            a href=(frame.at("/account/sessions")) { (t.see_sessions) }
+        }
+        p.aside { a href=(frame.at("/account")) { (t.account) } }
+        form method="post" action=(frame.at("/logout")) { button.quiet { (t.sign_out) } }
+    }
 }
 
 /// Where the link of an error page leads.
@@ -233,6 +270,8 @@ pub fn profile(frame: Frame<'_>, user_id: &str, username: &str, apps: &[Origin])
 pub enum NextStep {
     Back,
     SignIn,
+    /// This page of the account.
+    Account(&'static str),
 }
 
 /// An error page: what happened, a hint, and a link.
@@ -241,6 +280,7 @@ pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep) -> Markup {
     let (path, words) = match way {
         NextStep::Back => ("/", frame.text.back),
         NextStep::SignIn => ("/login", frame.text.sign_in),
+        NextStep::Account(page) => (page, frame.text.account),
     };
     let body = html! {
         p.aside { (told.hint) }
@@ -457,7 +497,7 @@ mod tests {
         let pages = [
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Offered(true)),
-            profile(frame(), hostile, hostile, &[]),
+            profile(frame(), hostile, hostile, None),
             sign_out(frame(), hostile, None),
         ];
         for page in pages.map(Markup::into_string) {
@@ -471,7 +511,7 @@ mod tests {
         let pages = [
             sign_up(frame(), &filled, |t| t.bad_password),
             sign_in(frame(), &filled, Remember::Never),
-            profile(frame(), "u", "n", &[]),
+            profile(frame(), "u", "n", None),
             sign_out(frame(), "n", None),
             problem(frame(), |t| t.not_found, NextStep::Back),
         ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vestibule::auth::invitations::SignUps;
 use vestibule::base::origin::Origin;
-use vestibule::web::Settings;
+use vestibule::web::{App, Settings};
 
 use crate::visit::{Visit, body, of_example, told, way};
 
@@ -272,13 +272,19 @@ fn leads_password_managers_to_the_account() {
 
 #[test]
 fn links_to_the_apps_from_the_profile_of_a_person() {
-    let apps = ["https://app.example.com", "https://wiki.example.com:8443"];
-    let apps = apps.map(|it| Origin::parse(it).unwrap()).to_vec();
+    let apps = [("", "https://app.example.com"), ("The <wiki>", "https://wiki.example.com:8443")];
+    let app = |(name, url): (&str, &str)| App {
+        origin: Origin::parse(url).unwrap(),
+        name: name.to_owned(),
+    };
+    let apps = apps.map(app).to_vec();
     let mut visit = Visit::with(Settings { apps, ..of_example() });
     visit.post("/signup", &ANNA);
     let links = [
         "<a href=\"https://app.example.com\">app.example.com</a>",
-        "https://wiki.example.com:8443",
+        "<a href=\"https://wiki.example.com:8443\">The &lt;wiki&gt;</a>",
+        "Signed in <time title=\"2026-11-24 08:00 UTC\">just now</time>",
+        "<a href=\"/account/sessions\">",
     ];
     let page = visit.ask("GET", "/", &[("Accept", "text/html")], "");
     assert!(links.iter().all(|it| body(&page).contains(it)), "{}", body(&page));

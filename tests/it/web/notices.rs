@@ -32,7 +32,8 @@ fn says_once_on_the_next_page_what_was_done() {
     assert_eq!(told(&mut visit, "/account").as_deref(), Some(sentence));
     assert_eq!(told(&mut visit, "/account"), None, "once");
 
-    let page = visit.post("/account/tokens", &token);
+    visit.post("/account/tokens", &token);
+    let page = visit.get("/account/tokens");
     let (_, rest) = body(&page).split_once("name=\"token\" value=\"").unwrap();
     let handle = rest.split_once('"').unwrap().0.to_owned();
     visit.post("/account/tokens/revoke", &[("token", &handle)]);

@@ -7,7 +7,7 @@ use vestibule::base::base_url::BaseUrl;
 use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::Response;
 use vestibule::web::pages::branding::{Look, Picture};
-use vestibule::web::{Alias, Settings, check_paths};
+use vestibule::web::{Alias, App, Settings, check_paths};
 
 use crate::visit::{Visit, body, way};
 
@@ -19,7 +19,7 @@ fn below_auth() -> Settings {
     Settings {
         rule: Rule { own: Some(base.origin.clone()), ..Rule::default() },
         prefix: base.prefix,
-        apps: vec![base.origin],
+        apps: vec![App { origin: base.origin, name: String::new() }],
         aliases: vec![Alias::Oauth2Proxy],
         basic_auth: true,
         sign_ups: SignUps::Open,

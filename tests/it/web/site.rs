@@ -865,10 +865,10 @@ fn answers_of_every_kind(visit: &mut Visit) -> Vec<Response> {
     ];
     let request = visit.request("GET", "/", &[], "");
     answers.extend([
-        visit.site.refuse(Problem::Busy, Some(&request)),
-        visit.site.refuse(Problem::Failed, Some(&request)),
-        visit.site.refuse(Problem::TooLarge, None),
-        visit.site.refuse(Problem::Malformed, None),
+        visit.site.refuse(Problem::Busy, Some(&request), visit.now),
+        visit.site.refuse(Problem::Failed, Some(&request), visit.now),
+        visit.site.refuse(Problem::TooLarge, None, visit.now),
+        visit.site.refuse(Problem::Malformed, None, visit.now),
         visit.get("/healthz"),
     ]);
     answers
@@ -942,7 +942,7 @@ fn says_what_is_wrong_with_a_request_that_is_not_looked_at() {
         (Problem::Failed, (500, "An unknown error occurred")),
         (Problem::Version, (505, "HTTP version not supported")),
     ] {
-        assert_eq!(plain(&visit.site.refuse(problem, None)), expected, "{problem:?}");
+        assert_eq!(plain(&visit.site.refuse(problem, None, visit.now)), expected, "{problem:?}");
     }
 }
 
@@ -1070,9 +1070,66 @@ fn says_whether_it_is_healthy() {
 fn says_when_to_come_back_when_it_is_busy() {
     let visit = Visit::new();
     let request = visit.request("POST", "/login", &[], "");
-    let answer = visit.site.refuse(Problem::Busy, Some(&request));
+    let answer = visit.site.refuse(Problem::Busy, Some(&request), visit.now);
     assert_eq!(plain(&answer), (503, "Busy"));
     assert_eq!(answer.value("Retry-After"), Some("1"));
+}
+
+#[test]
+fn keeps_what_a_person_typed_when_it_is_busy() {
+    let visit = Visit::new();
+    let html = [("Accept", "text/html"), ("Content-Type", "application/x-www-form-urlencoded")];
+    let form = "username=anna%22&password=correct+horse&next=%2Faccount%3Fa%3D1";
+    for (path, button) in [("/login", "Sign in</button>"), ("/signup", "Sign up</button>")] {
+        let request = visit.request("POST", path, &html, form);
+        let answer = visit.site.refuse(Problem::Busy, Some(&request), visit.now);
+        let page = body(&answer);
+        assert_eq!((answer.status, answer.value("Retry-After")), (503, Some("1")), "{path}");
+        assert!(page.contains("The server is busy") && page.contains(button), "{path}: {page}");
+        assert!(page.contains("value=\"anna&quot;\"") && page.contains("value=\"/account?a=1\""));
+        assert!(!page.contains("correct horse"), "{path}");
+    }
+    let link = format!("token={}&password=correct+horse", "a".repeat(40));
+    let request = visit.request("POST", "/reset", &html, &link);
+    let answer = visit.site.refuse(Problem::Busy, Some(&request), visit.now);
+    assert!(body(&answer).contains(&"a".repeat(40)) && !body(&answer).contains("correct horse"));
+}
+
+#[test]
+fn shows_another_site_nothing_of_a_form_when_it_is_busy() {
+    let visit = Visit::new();
+    let headers = [
+        ("Accept", "text/html"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Origin", "https://evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ];
+    let request = visit.request("POST", "/login", &headers, "username=anna&password=x");
+    let answer = visit.site.refuse(Problem::Busy, Some(&request), visit.now);
+    assert_eq!(answer.status, 503);
+    assert!(!body(&answer).contains("anna") && !body(&answer).contains("<form"));
+}
+
+/// Reloading, or pressing Enter in the address bar, after any form of a signed-in user.
+#[test]
+fn leads_a_browser_that_opens_the_address_of_a_form_to_the_page_with_the_form() {
+    let mut visit = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    let rows = include_str!("../../../docs/http.md").lines().filter(|it| it.starts_with("| `"));
+    let cells = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`'));
+    let posts: Vec<_> = cells.filter_map(|it| it.strip_prefix("POST ")).collect();
+    assert!(posts.len() > 10, "{posts:?}");
+    for path in posts {
+        let mut answer = visit.ask("GET", path, &[("Accept", "text/html")], "");
+        if let Some(page) = answer.value("Location").map(str::to_owned) {
+            answer = visit.ask("GET", &page, &[("Accept", "text/html")], "");
+        }
+        // A reset link is what it is by its token.
+        let expected = if path == "/reset" { 404 } else { 200 };
+        assert_eq!(answer.status, expected, "{path}");
+    }
+    let script = visit.get("/account/delete");
+    assert_eq!((script.status, script.value("Allow")), (405, Some("POST")));
 }
 
 #[test]

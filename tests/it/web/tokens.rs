@@ -92,12 +92,14 @@ fn opens_nothing_but_checks_with_an_access_token() {
 #[test]
 fn shows_a_token_once_and_keeps_only_its_hash() {
     let mut visit = visit();
-    let page = visit.ask(
+    let made = visit.ask(
         "POST",
         "/account/tokens",
         &[HTML, ("Content-Type", "application/x-www-form-urlencoded")],
         "name=The+wiki%27s+%3Cb%3E&days=90",
     );
+    assert_eq!(way(&made), (302, Some("/account/tokens")));
+    let page = visit.ask("GET", "/account/tokens", &[HTML], "");
     let token = body(&page).split("<code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
     assert!(body(&page).contains("The wiki's &lt;b&gt;"), "{}", body(&page));
     assert_eq!(bearer(&mut visit, &token), 200);
@@ -109,6 +111,38 @@ fn shows_a_token_once_and_keeps_only_its_hash() {
     let bare = token.strip_prefix("vst_").unwrap().as_bytes();
     let written = engine::everything(visit.folder.path());
     assert!(!written.windows(bare.len()).any(|it| it == bare));
+}
+
+#[test]
+fn creates_no_second_token_when_the_page_with_the_first_is_loaded_again() {
+    let mut visit = visit().send("Accept", "text/html");
+    let made = visit.post("/account/tokens", &[("name", "backup"), ("days", "30")]);
+    let cookie = made.value("Set-Cookie").unwrap();
+    assert!(
+        cookie.starts_with("__Secure-auth_new_token=vst_")
+            && cookie.contains("; Path=/account/tokens; Secure; HttpOnly; SameSite=Lax; ")
+            && cookie.ends_with("Max-Age=60"),
+        "{cookie}"
+    );
+    assert!(!made.value("Location").unwrap().contains("vst_") && body(&made).is_empty());
+    visit.ask("HEAD", "/account/tokens", &[], "");
+    assert!(body(&visit.get("/account/tokens")).contains("<code>vst_"), "HEAD shows nothing");
+    assert!(!body(&visit.get("/account/tokens")).contains("<code>vst_"));
+    assert_eq!(visit.count("access_token"), 1);
+}
+
+#[test]
+fn shows_no_token_as_new_that_another_user_planted() {
+    let mut visit = visit();
+    let bobs = make(&mut visit, "backup");
+    visit.forget_everything();
+    visit.post("/signup", &[("username", "bobby"), ("password", "correct horse")]);
+    for planted in [&*bobs, "vst_", "<b>", "vst_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        visit.new_token = Some(format!("__Secure-auth_new_token={planted}"));
+        let page = visit.ask("GET", "/account/tokens", &[HTML], "");
+        assert!(!body(&page).contains("<code>"), "{planted}");
+        assert_eq!(visit.new_token, None, "it is removed");
+    }
 }
 
 #[test]

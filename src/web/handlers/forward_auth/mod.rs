@@ -68,7 +68,7 @@ pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Opt
     let request = of_envoy.as_ref().unwrap_or(request);
     let call = Call::with_parameters(site, request, now);
     let answered = answer_check(&call, check);
-    let response = answered.unwrap_or_else(|err| closed(check, site.failure(request, &err)));
+    let response = answered.unwrap_or_else(|err| closed(check, site.failure(request, None, &err)));
     Some(match response.status {
         200..300 => response.with("Cache-Control", "no-store"),
         _ => site.dress(response),
