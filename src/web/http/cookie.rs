@@ -34,13 +34,15 @@ impl Request {
     }
 
     /// The cookies that are for apps: all but the session cookie, whatever the name it has here or had under other
-    /// settings.
+    /// settings. Some servers join two fields by a comma (Apache httpd, RFC 9110 § 5.2), which is part of a value in
+    /// a cookie: such a value signs no user in, and is kept from apps where the session cookie may be in it.
     pub fn other_cookies(&self) -> String {
         let pairs = self.values("cookie").flat_map(|value| value.split(';'));
-        let is_other = |pair: &&str| {
-            let name = pair.split('=').next().unwrap_or_default();
-            !pair.is_empty() && !SESSION_COOKIES.contains(&name.trim_matches([' ', '\t']))
+        let is_session = |part: &str| {
+            let name = part.split('=').next().unwrap_or_default();
+            SESSION_COOKIES.contains(&name.trim_matches([' ', '\t']))
         };
+        let is_other = |pair: &&str| !pair.is_empty() && !pair.split(',').any(is_session);
         let others: Vec<_> =
             pairs.map(|it| it.trim_matches([' ', '\t'])).filter(is_other).collect();
         others.join("; ")
@@ -136,6 +138,20 @@ mod tests {
         assert_eq!(cookie("auth_session=abc; auth_session=abc").as_deref(), Some("abc"));
         let split = [("Cookie", "auth_session=abc"), ("cookie", "auth_session=abd")];
         assert_eq!(request(&split, b"").cookie("auth_session"), Cookie::Ambiguous);
+    }
+
+    #[test]
+    fn takes_a_comma_for_a_part_of_a_value_and_keeps_a_session_behind_it_from_apps() {
+        for (header, value, others) in [
+            ("a=b, auth_session=abc", None, ""),
+            ("a=b,auth_session =abc; c=d", None, "c=d"),
+            ("auth_session=abc, a=b; c=d", Some("abc, a=b"), "c=d"),
+            ("auth_session=abc; a=b, __Host-auth_session=abc", Some("abc"), ""),
+            ("a=1,2, my_auth_session=x", None, "a=1,2, my_auth_session=x"),
+        ] {
+            assert_eq!(cookie(header).as_deref(), value, "{header}");
+            assert_eq!(request(&[("Cookie", header)], b"").other_cookies(), others, "{header}");
+        }
     }
 
     #[test]
