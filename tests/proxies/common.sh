@@ -81,7 +81,8 @@ http {
 CONF
     # Everything listens on this machine alone; where TLS ends before nginx, at that port in place of 80.
     clear=$([ -z "${outer:-}" ] && echo 80 || echo "$1")
-    sed -i -e "s/listen $1 ssl/listen $address:$1 ssl/" -e "s/listen 80;/listen $address:$clear;/" \
+    # Clients may choose HTTP/2.
+    sed -i -e "s/listen $1 ssl/listen $address:$1 ssl http2/" -e "s/listen 80;/listen $address:$clear;/" \
         -e '/listen \[::\]/d' "$work/nginx.conf"
     nginx -t -q -c "$work/main.conf" -e "$work/nginx.log" -p "$work" || { cat "$work/nginx.log"; exit 1; }
     nginx -c "$work/main.conf" -e "$work/nginx.log" -p "$work" &
@@ -166,11 +167,12 @@ run_apache() {
     mkdir -p "$work/none"
     modules=${APACHE_MODULES:-/usr/lib/apache2/modules}
     {
-        for module in mpm_event authz_core alias headers lua proxy proxy_http setenvif remoteip rewrite ssl; do
+        for module in mpm_event authz_core alias headers lua proxy proxy_http setenvif remoteip rewrite ssl http2; do
             echo "LoadModule ${module}_module $modules/mod_$module.so"
         done
         printf 'ServerName localhost\nPidFile %s\nErrorLog %s\nMutex pthread\nListen %s\n' \
             "$work/apache.pid" "$work/apache.log" "$address:$1"
+        echo 'Protocols h2 http/1.1'
         printf 'User nobody\nGroup nogroup\nDocumentRoot %s\n' "$work/none"
         [ "$1" != 443 ] || echo "Listen $address:80"
         sed -e "s|/etc/apache2/vestibule.lua|$work/apache.lua|" -e '/^Listen /d' \

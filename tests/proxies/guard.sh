@@ -60,6 +60,42 @@ check 'the app does not get the session' '' "$(grep -i auth_session "$folder/ech
 token=$(awk '$6 ~ /auth_session/ { print $7 }' "$jar")
 web --header "Cookie: a=b; __Secure-auth_session=$token; c=d" "$app/" --output "$folder/echo"
 check 'the app gets its own cookies' 'a=b; c=d' "$(value Cookie)"
+for cookies in "__Secure-auth_session=$token; a=b; __Secure-auth_session=$token" \
+    "a=b;  __Secure-auth_session =$token" "a=b;__Secure-auth_session=$token" "a=b; auth_session=x;	__Secure-auth_session	=	$token"; do
+    web --header "Cookie: $cookies" "$app/" --output "$folder/echo"
+    check 'the app is told who has sent them, however they are written' anna "$(value Remote-User)"
+    check 'and gets no session' '' "$(grep "$token" "$folder/echo" || true)"
+done
+# HTTP/2 lets clients send cookies in several fields (RFC 9113 § 8.2.3); over HTTP/1.1 no browser does.
+several() {
+    web "$@" --header 'Cookie: a=b' --header "Cookie: __Secure-auth_session=$token" --header 'Cookie: c=d' "$app/" \
+        --output "$folder/echo" --write-out '%{http_version} '
+    echo "$(value Remote-User) $(value Cookie | grep . | paste -s -d ';' | sed 's/; */; /g')"
+}
+[ -n "${CLEAR:-}" ] || check 'cookies in several fields of HTTP/2 are read together' '2 anna a=b; c=d' "$(several --http2)"
+if [ "$KIND" = apache ]; then
+    # httpd joins fields by a comma, which is a part of a value. So nobody is let in, and nothing is forged.
+    check 'cookies in several fields of HTTP/1.1 are no session' '1.1  ' "$(several)"
+    several --basic --user "anna:$password" >/dev/null
+    check 'and the app gets no session from them' 'anna ' "$(value Remote-User) $(grep "$token" "$folder/echo" || true)"
+else
+    check 'and those of HTTP/1.1' '1.1 anna a=b; c=d' "$(several)"
+fi
+
+# Names as the rules allow them: what a header cannot hold comes escaped, and all else as it is.
+odd() {
+    printf '%s\n' "$password" | "$BINARY" user add "$1" --database "$DATABASE" >/dev/null
+    rm -f "$folder/odd"
+    page --cookie-jar "$folder/odd" "$auth/login" --output /dev/null --header "Origin: $origin" \
+        --data-urlencode "username=$1" --data-urlencode "password=$password"
+    page --cookie "$folder/odd" "$app/" --output "$folder/echo"
+    check "the app is told the very name $1" "$2" "$(value Remote-User)"
+    check "and to show $1" "$3" "$(value Remote-Name)"
+    "$BINARY" user delete "$1" --yes --database "$DATABASE" >/dev/null
+    "$BINARY" user free "$1" --database "$DATABASE" >/dev/null
+}
+odd "~!+#\$&'*-.^_|\`@/?" "~!+#\$&'*-.^_|\`@/?" "~!+#\$&'*-.^_|\`@/?"
+odd '"(A),;<=>[\]{}:%+ é' '"(a)%2C;<=>[\]{}:%25+%20%C3%A9' '"(A),;<=>[\]{}:%25+ %C3%A9'
 
 # A request that changes something arrives whole, for somebody who is in.
 known "$app/form" --data 'a=b&c=d' --output "$folder/echo"
@@ -144,6 +180,9 @@ check 'a form of a stranger is posted nowhere' "303 $auth/login?next=https://app
     "$(way page "$app/form" --data 'secret=1')"
 check 'a script of a stranger gets 401' 401 \
     "$(status web "$app/api" --header 'Accept: application/json' --header 'Sec-Fetch-Mode: cors')"
+check 'and is told so in JSON' 'application/json {"error":"not_signed_in","message":"Unauthorized"}' \
+    "$(web "$app/x.html" --header 'Accept: application/json' --header 'Sec-Fetch-Mode: cors' --dump-header "$folder/head" \
+        --output "$folder/page"; tr -d '\r' <"$folder/head" | sed -n 's/^Content-Type: //Ip' | tr '\n' ' '; cat "$folder/page")"
 check 'a script that posts gets 401' 401 \
     "$(status web "$app/api" --header 'Accept: application/json' --data 'a=b')"
 check 'XMLHttpRequest gets 401' 401 "$(status page "$app/" --header 'X-Requested-With: XMLHttpRequest')"

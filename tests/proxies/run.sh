@@ -2,6 +2,7 @@
 # nginx, Caddy, Traefik, HAProxy and Apache httpd in front of an app that answers with what reached it, configured by
 # `vestibule proxy-config`, with TLS by a certificate authority that is thrown away.
 # run.sh BINARY ECHO
+# $PARTS names the parts to run, and $PROXIES the proxies; all that there are, if they are not set.
 set -eu
 cd "$(dirname "$0")"
 binary=$1
@@ -12,6 +13,7 @@ PATH=$PATH:/usr/sbin
 names="DNS:auth.example.test,DNS:app.example.test,DNS:wiki.example.test,DNS:code.example.test"
 names="$names,DNS:calendar.example.test,DNS:files.example.test"
 . ./common.sh
+. ./visitor.sh
 
 : >"$work/echo.log"
 "$echo" 61 >"$work/echo.log" &
@@ -131,12 +133,40 @@ for command in haproxy apache2; do
     fi
 done
 
+proxies=${PROXIES:-$proxies}
+# of PART PROXY… prints the proxies with which the part is run.
+of() {
+    part=$1
+    shift
+    case " ${PARTS:-$part} " in *" $part "*) echo "$*" ;; esac
+}
+
 # formatted FILE sees that the Caddyfile is as `caddy fmt` would write it.
 formatted() {
     caddy fmt --diff "$1" | grep '^[-+]' >"$work/unformatted" || return 0
     cat "$work/unformatted"
     echo 'FAIL  caddy fmt would write it otherwise'
     exit 1
+}
+
+# silent looks at what a proxy answers while vestibule does not: nothing of the app.
+silent() {
+    case $kind in
+        nginx) expected='503 5' ;;
+        apache) expected='503 5' ;;
+        traefik) expected='500 ' ;;
+        haproxy) expected='503 ' ;;
+        caddy) expected='502 ' ;;
+    esac
+    kill "$server"
+    wait "$server" || true
+    for path in / /x.png; do
+        curl --silent --cacert "$work/ca.pem" --resolve "app.example.test:$port:127.0.0.1" --dump-header "$work/head" \
+            --output "$work/page" --write-out '%{http_code}' "https://app.example.test:$port$path" >"$work/status"
+        check "$kind answers in place of the app while vestibule does not: $path" "$expected" \
+            "$(cat "$work/status") $(tr -d '\r' <"$work/head" | sed -n 's/^Retry-After: //Ip')"
+        check 'and nothing of the app' '' "$(grep -i '^host:' "$work/page" || true)"
+    done
 }
 
 # guard PROXY PORT [INNER] looks at the apps that it guards, and whether doctor sees what is wrong with a
@@ -164,7 +194,8 @@ guard() {
     await_proxy "auth.example.test:$port" "$prefix/healthz"
     PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db REPOSITORY=$repository sh ./clients.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
-    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix CLIENT=$client KIND=$kind sh ./guard.sh ||
+    PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix CLIENT=$client KIND=$kind CLEAR=$outer \
+        sh ./guard.sh ||
         { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
     if [ "$kind$outer" = nginx ]; then
         # Two faults that people make: a location that is open, and one that loses the headers.
@@ -181,12 +212,13 @@ guard() {
             sh ./guard.sh >"$work/sick" || { cat "$work/sick"; exit 1; }
         grep doctor "$work/sick"
     fi
+    silent
     # shellcheck disable=SC2086 # The outer proxy, if there is one.
-    { kill "$proxy" "$server" $front && wait "$proxy" "$server" $front; } || true
+    { kill "$proxy" $front && wait "$proxy" $front; } || true
 }
 
 # The sign-in on a host of its own, below a path and not.
-for kind in $proxies; do
+for kind in $(of guards $proxies); do
     for prefix in "" /auth; do
         guard "$kind" "$1"
         shift
@@ -195,16 +227,16 @@ done
 
 # TLS ends before the proxy.
 prefix=
-for kind in $proxies; do
+for kind in $(of behind-tls $proxies); do
     guard "$kind" "$1" "$2"
     shift 2
 done
 inner='' outer=''
 
 # The certificate of docs/nginx.md is one that doctor takes, and what openssl makes by itself is told from it.
-printf '\n-- certificates\n'
 line=$(sed -n '/^openssl req -x509/,/^```/{/^```/d;p}' ../../docs/nginx.md | sed 's/example\.com/example.test/g; s|/etc/ssl/||g')
-for kind in server authority; do
+for kind in $(of certificates server authority); do
+    printf '\n-- the certificate of a %s\n' "$kind"
     [ "$kind" = server ] || line=$(printf '%s\n' "$line" | sed 's/-addext basicConstraints=critical,CA:FALSE//')
     (cd "$work" && eval "$line") 2>"$work/openssl.log" || { cat "$work/openssl.log"; exit 1; }
     echo "server { listen $1 ssl; ssl_certificate $work/example.pem; ssl_certificate_key $work/example.key; return 200; }" \
@@ -231,7 +263,7 @@ done
 shift
 
 # The sign-in on the app's own host, below a path and not.
-for kind in $proxies; do
+for kind in $(of same-host $proxies); do
     [ "$kind" != apache ] || continue
     for prefix in "" /auth; do
         port=$1
@@ -259,7 +291,9 @@ for kind in $proxies; do
     done
 done
 # Apps that others wrote, which are told of the user by a header with a name of their own.
-if get_apps; then
+if [ -z "$(of apps nginx)" ]; then
+    :
+elif get_apps; then
     printf '\n-- Radicale and WsgiDAV behind nginx\n'
     port=$1 calendar=$2 files=$3
     shift 3
@@ -288,10 +322,11 @@ else
 fi
 
 # As the guides of other gates configure a proxy.
-. ./visitor.sh
 . ./aliases.sh
-try_guides "$1"
-shift
+for kind in $(of guides nginx); do
+    try_guides "$1"
+    shift
+done
 
 # At the ports that browsers know, where those may be used: on an address of this run alone.
 address=127.$(($$ / 65536 % 250 + 1)).$(($$ / 256 % 256)).$(($$ % 254 + 1))
@@ -304,7 +339,7 @@ if [ "$(id -u)" -eq 0 ]; then
     started="$started $!"
     wait_for "$work/vestibule.log" ev=listening
     vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
-    for kind in $proxies; do
+    for kind in $(of usual-ports $proxies); do
         # Its entry points are in settings that are not printed.
         [ "$kind" = traefik ] || usual_ports "$kind"
     done

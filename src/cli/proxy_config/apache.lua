@@ -10,7 +10,7 @@ local function question(r, url)
     local lines = { "GET " .. url .. " HTTP/1.0", "Host: vestibule" }
     local function add(name, value)
         -- httpd takes no line breaks in a field. Were there one, the check would not be the one that is meant.
-        assert(not value:find("[%c]"), "a control character in a field")
+        assert(not value:find("[^\t\32-\126\128-\255]"), "a control character in a field")
         lines[#lines + 1] = name .. ": " .. value
     end
     for _, name in ipairs(passed_on) do
@@ -82,7 +82,12 @@ function check(r)
     if is_challenge(r) then
         return apache2.DECLINED
     end
-    local status, fields, body = ask(r)
+    local answered, status, fields, body = pcall(ask, r)
+    if not answered then
+        r:err("vestibule gave no answer to a check: " .. tostring(status))
+        r.err_headers_out["Retry-After"] = "5"
+        return 503
+    end
     if status >= 200 and status < 300 then
         tell(r, fields)
         return apache2.DECLINED

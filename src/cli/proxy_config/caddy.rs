@@ -93,7 +93,7 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
 {check}
         reverse_proxy {upstream} {{
 {came}            # The app does not get the session cookie.
-            header_up Cookie "(\b){cookie}=[^;]*;? ?" "$1"{authorization}
+            header_up Cookie "(\b){cookie}[ \t]*=[^;]*;? ?" "$1"{authorization}
 
 {keeps}
         }}

@@ -64,12 +64,15 @@ map $vestibule_upgrade $vestibule_connection {
 }
 "#;
 
+/// Takes the session cookie out as vestibule reads it, with white space around the name. Where it stands twice, the
+/// app gets no cookie at all: nginx replaces one part of a value.
 fn cookie_map(cookie: &str) -> String {
     format!(
         r#"# Apps do not get the session cookie.
 map $http_cookie $vestibule_cookie {{
     default $http_cookie;
-    "~^(?<vestibule_before>(?:.*; ?)?){cookie}=[^;]*(?:; ?)?(?<vestibule_after>.*)$" $vestibule_before$vestibule_after;
+    "~(?:^|;)[ \t]*{cookie}[ \t]*=.*;[ \t]*{cookie}[ \t]*=" "";
+    "~^(?<vestibule_before>(?:.*;)?[ \t]*){cookie}[ \t]*=[^;]*(?:;[ \t]*)?(?<vestibule_after>.*)$" $vestibule_before$vestibule_after;
 }}
 "#
     )
@@ -264,7 +267,8 @@ fn inherited(plan: &ProxyPlan, credentials: &str) -> String {
     proxy_set_header Connection $vestibule_connection;
     proxy_http_version 1.1;
     error_page 401 = @vestibule_way_in;
-    error_page 403 /_vestibule_denied;"
+    error_page 403 /_vestibule_denied;
+    error_page 500 = @vestibule_silent;"
     )
 }
 
@@ -283,7 +287,17 @@ fn check_locations(plan: &ProxyPlan, unchecked: &str) -> String {
     location @vestibule_way_in {{
 {unchecked}        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
         if ($vestibule_sends = 303) {{ return 303 $vestibule_way_in; }}
-        return 401;
+        types {{ }}
+        default_type application/json;
+        return 401 '{{\"error\":\"not_signed_in\",\"message\":\"Unauthorized\"}}';
+    }}
+
+    # A check that got no answer is a 500 of nginx; one of the app is passed on as it is.
+    location @vestibule_silent {{
+{unchecked}        types {{ }}
+        default_type text/plain;
+        add_header Retry-After 5 always;
+        return 503 \"The sign-in does not answer. Please try again in a moment.\\n\";
     }}
 "
     )
