@@ -198,7 +198,7 @@ export async function register(check, browser) {
             await keyboard.type(PASSWORD);
             await arrive(page, () => press("Tab", "Enter"));
             assert.equal(await visitor.path(), "/");
-            await arrive(page, () => press("Tab", "Enter"));
+            await arrive(page, () => press("Tab", "Tab", "Tab", "Enter"));
             assert.equal(await visitor.path(), "/login");
             await at("username");
             await keyboard.type(username);

@@ -173,7 +173,13 @@ export async function register(check, browser) {
         await visitor.page.waitForURL(`${site.url}/login`);
     }, { status: 403 });
     state("a page that is not there (404)", site, open("/nowhere"), { status: 404 });
-    state("a page that is asked for in another way (405)", site, open("/account/delete"), { status: 405 });
+    state("a page that is asked for in another way (405)", site, async (visitor) => {
+        await visitor.open("/login");
+        await visitor.page.evaluate((address) => {
+            document.forms[0].action = address;
+        }, at("/account/activity"));
+        await visitor.send({ username: "anna", password: PASSWORD });
+    }, { status: 405 });
     state("a form that is too large (413)", site, async (visitor) => {
         await visitor.open("/signup");
         await visitor.page.fill("#username", "x".repeat(110_000));
