@@ -48,15 +48,38 @@ pub fn name(typed: &str) -> Option<&str> {
     is_good.then_some(name)
 }
 
-/// Creates an access token for the owner of this session, valid for `life`, and for [`LIFE_MAX`] at most.
+/// The secret of the access token that a form creates at this moment: it follows from the token of the session and
+/// the random key of the form, so that a form that arrives twice is recognised by [`of_form`], and the secret can be
+/// shown once more without being kept. Neither of the two is of any use without the other.
+pub fn secret_of_form(session: &Token, key: &Token, now: Moment) -> Token {
+    session.derived(&format!("access token {} {}", key.reveal(), now.millis()))
+}
+
+/// The access token of this user that this form has created, and its record. `None`: the form has created none in
+/// this session, or it was revoked.
+pub fn of_form(
+    store: &dyn Store,
+    user: &UserId,
+    session: &Token,
+    key: &Token,
+) -> Result<Option<(Token, AccessToken)>> {
+    let all = store.access_tokens_of(user)?;
+    Ok(all.into_iter().find_map(|record| {
+        let secret = secret_of_form(session, key, record.created_at);
+        (secret.hash() == record.id).then_some((secret, record))
+    }))
+}
+
+/// Creates an access token with this secret for the owner of this session, valid for `life`, and for [`LIFE_MAX`] at
+/// most.
 pub fn create(
     store: &dyn Store,
     session: &Session,
+    token: Token,
     name: &str,
     life: Duration,
     now: Moment,
 ) -> Result<Made> {
-    let token = Token::random();
     let record = AccessToken {
         id: token.hash(),
         user_id: session.user_id.clone(),

@@ -33,6 +33,22 @@ impl Token {
         well_formed.then(|| Self(text.to_owned()))
     }
 
+    /// A secret that follows from this one and a text: always the same, and of no use to guess this one or any other.
+    #[must_use]
+    pub fn derived(&self, text: &str) -> Self {
+        let mut derived = String::with_capacity(TOKEN_LENGTH);
+        for round in 0..=u8::MAX {
+            // The token has a fixed length, so no two inputs are the same bytes.
+            let block = blake2b_256(&[self.0.as_bytes(), &[round], text.as_bytes()].concat());
+            let fair = block.iter().filter_map(|&byte| character(byte));
+            derived.extend(fair.take(TOKEN_LENGTH - derived.len()));
+            if derived.len() == TOKEN_LENGTH {
+                break;
+            }
+        }
+        Self(derived)
+    }
+
     /// The secret in the clear, to be sent to its owner's browser only.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -140,6 +156,15 @@ mod tests {
         let token = Token::random();
         assert_eq!(token.reveal().len(), 40);
         assert!(Token::parse(token.reveal()).is_some_and(|again| again == token));
+    }
+
+    #[test]
+    fn derives_one_token_for_each_token_and_text() {
+        let (one, other) = (Token::random(), Token::random());
+        let derived = one.derived("a");
+        assert!(Token::parse(derived.reveal()).is_some());
+        assert!(derived == one.derived("a"));
+        assert!(derived != one.derived("b") && derived != other.derived("a") && derived != one);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod json;
 mod notices;
 pub mod openapi;
 mod refusals;
+mod repeat;
 mod routes;
 mod settings;
 pub mod pages;
@@ -49,7 +50,7 @@ use crate::web::http::{
 };
 use crate::web::messages::{EN, MessageKey};
 use crate::web::notices::Notice;
-use crate::web::pages::{Alert, Field, Frame, NextStep};
+use crate::web::pages::{Alert, Field, Frame, NextStep, Wait};
 use crate::web::redirect::{Allowed, Target};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -73,8 +74,8 @@ const HEADERS: [(&str, &str); 6] = [
 /// Sent only if browsers reach the site over TLS: two years, for this host alone.
 const HSTS: &str = "max-age=63072000";
 
-/// Seconds after which a client that found the server busy should try again.
-const RETRY_SECONDS: &str = "1";
+/// When a client that found the server busy should try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The longest time that browsers keep a cookie (RFC 6265bis § 5.5).
 const COOKIE_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
@@ -160,8 +161,8 @@ impl Site {
         }
         let answered = routes::answer(self, request, now);
         let response = answered.unwrap_or_else(|err| {
-            let busy = self.busy_form(request, now);
-            self.failure(request, busy, &err)
+            let form = self.form_after(request, &err, now);
+            self.failure(request, form, &err)
         });
         self.dress(noting_browser(response, request))
     }
@@ -366,15 +367,15 @@ impl Site {
         self.problem(request, 401, say).with("WWW-Authenticate", "Bearer")
     }
 
-    /// The response after a failure of the store; the cause goes to the log alone. `busy` is the page for a store
-    /// that may answer later.
-    fn failure(&self, request: &Request, busy: Option<Response>, err: &Error) -> Response {
+    /// The response after a failure of the store; the cause goes to the log alone. `form` is the form that
+    /// was not processed, if it was one.
+    fn failure(&self, request: &Request, form: Option<Response>, err: &Error) -> Response {
         match err {
             Error::Unavailable(cause) | Error::Unknown(cause) => {
-                self.busy(Some(request), busy).noting(Note::of(Event::DbBusy).with("cause", cause))
+                self.busy(Some(request), form).noting(Note::of(Event::DbBusy).with("cause", cause))
             }
-            Error::Broken(cause) => self
-                .unknown_error(Some(request))
+            Error::Broken(cause) => form
+                .unwrap_or_else(|| self.unknown_error(Some(request)))
                 .noting(Note::of(Event::DbError).with("cause", cause)),
         }
     }
@@ -382,13 +383,25 @@ impl Site {
     /// The form of a person whose request was not processed: they lose nothing but the password. `None`: it is no
     /// form, or it cannot be drawn without the store.
     fn busy_form(&self, request: &Request, now: Moment) -> Option<Response> {
-        let alert = Alert { say: |t| t.busy, field: Field::Password, wait: None };
+        let wait = Wait { span: RETRY_AFTER, until: now.after(RETRY_AFTER) };
+        let alert = Alert { say: |t| t.busy, field: Field::Password, wait: Some(wait) };
         routes::form_again(self, request, now, 503, alert)
+    }
+
+    /// The form of a person whose request was not processed because the store failed.
+    fn form_after(&self, request: &Request, err: &Error, now: Moment) -> Option<Response> {
+        match err {
+            Error::Unavailable(_) | Error::Unknown(_) => self.busy_form(request, now),
+            Error::Broken(_) => {
+                let alert = Alert { say: |t| t.unknown_error, field: Field::Password, wait: None };
+                routes::form_again(self, request, now, 500, alert)
+            }
+        }
     }
 
     fn busy(&self, request: Option<&Request>, page: Option<Response>) -> Response {
         page.unwrap_or_else(|| self.sentence(request, 503, |t| t.busy))
-            .with("Retry-After", RETRY_SECONDS)
+            .with("Retry-After", RETRY_AFTER.as_secs().to_string())
     }
 
     fn unknown_error(&self, request: Option<&Request>) -> Response {
@@ -404,8 +417,15 @@ impl Site {
     fn sentence(&self, request: Option<&Request>, status: u16, say: MessageKey) -> Response {
         match request.map(|it| (it, it.wants())) {
             Some((request, Wants::Html)) => {
+                let is_read = matches!(request.method, Method::Get | Method::Head);
+                let address = request.target();
                 let way = match routes::page_of_form(self, &request.path) {
-                    _ if status == 401 => NextStep::SignIn,
+                    _ if status == 401 => {
+                        NextStep::SignIn(routes::page_after_sign_in(self, &request.path))
+                    }
+                    _ if status == 503 && is_read && routes::has_page(self, &request.path) => {
+                        NextStep::Again(&address)
+                    }
                     Some(page) => NextStep::Account(page),
                     None => NextStep::Back,
                 };

@@ -17,8 +17,10 @@ use crate::base::clock::Moment;
 use crate::web::cross_origin::{self, OriginMismatch};
 use crate::web::handlers::forward_auth::Alias;
 use crate::web::http::{FormBody, Method, Note, Request, Response, Unreadable, Wants};
+use crate::web::messages::Phrase;
 use crate::web::pages::Alert;
 use crate::web::refusals::Refusal;
+use crate::web::repeat;
 
 /// The path for monitoring: whether the server works.
 pub(super) const HEALTH: &str = "/healthz";
@@ -26,65 +28,83 @@ pub(super) const HEALTH: &str = "/healthz";
 /// The routes, in the order of docs/http.md.
 pub(super) const ROUTES: &[Route] = &[
     get("/", SignedIn(profile::show)).reading(Shape::Profile),
-    form("/signup", Anyone(sign_in::show_sign_up), Anyone(sign_in::sign_up))
+    form("/signup", Anyone(sign_in::show_sign_up), Anyone(sign_in::sign_up), |t| t.sign_up)
         .hashing(Hashes::If(sign_in::sign_up_hashes))
         .reading(Shape::SignForm)
         .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT, ("invite", false)])
         .refusing(&[409, 422, 429])
         .when_busy(sign_in::sign_up_again),
-    form("/login", Anyone(sign_in::show_sign_in), Anyone(sign_in::sign_in))
+    form("/login", Anyone(sign_in::show_sign_in), Anyone(sign_in::sign_in), |t| t.sign_in)
         .hashing(Hashes::If(sign_in::sign_in_hashes))
         .reading(Shape::SignForm)
         .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT])
         .refusing(&[401, 422, 429])
         .when_busy(sign_in::sign_in_again),
-    button("/logout", Anyone(sign_in::show_sign_out), SignedIn(sign_in::sign_out))
+    button("/logout", Anyone(sign_in::show_sign_out), SignedIn(sign_in::sign_out), |t| t.sign_out)
         .hiding_cross_origin()
         .done_without_session()
         .reading(Shape::Done("signed_in", "boolean"))
         .writing(Shape::SignedOut, &[NEXT]),
-    form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit))
-        .hashing(Hashes::If(reset_password::hashes))
-        .reading(Shape::ResetForm)
-        .writing(Shape::Done("reset", "boolean"), &[("token", true), PASSWORD])
-        .refusing(&[404, 422])
-        .when_busy(reset_password::show_again),
+    form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit), |t| {
+        t.set_password
+    })
+    .hashing(Hashes::If(reset_password::hashes))
+    .reading(Shape::ResetForm)
+    .writing(Shape::Done("reset", "boolean"), &[("token", true), PASSWORD])
+    .refusing(&[404, 422])
+    .when_busy(reset_password::show_again),
     get("/.well-known/change-password", Anyone(account::lead)),
     get("/account", SignedIn(account::show)).reading(Shape::Profile),
     get("/session", Anyone(session::show)).reading(Shape::CurrentSession),
-    post("/account/password", "/account", SignedIn(account::change_password))
-        .hashing(CURRENT_PASSWORD)
-        .writing(Shape::Admitted, &[("current_password", true), PASSWORD])
-        .refusing(&[422, 429]),
-    post("/account/delete", "/account", SignedIn(account::delete))
+    post("/account/password", "/account", SignedIn(account::change_password), |t| {
+        t.change_password
+    })
+    .hashing(CURRENT_PASSWORD)
+    .writing(Shape::Admitted, &[("current_password", true), PASSWORD])
+    .refusing(&[422, 429]),
+    post("/account/delete", "/account", SignedIn(account::delete), |t| t.delete_account)
         .hashing(Hashes::WithField("password"))
         .writing(Shape::Done("deleted", "boolean"), &[PASSWORD])
         .refusing(&[422, 429]),
     get("/account/activity", SignedIn(activity::show)).reading(Shape::Activity),
-    form("/account/prove", SignedIn(reauthentication::show), SignedIn(reauthentication::submit))
-        .hashing(CURRENT_PASSWORD)
-        .reading(Shape::Done("proven", "boolean"))
-        .writing(Shape::Done("proven", "boolean"), &[("current_password", true), NEXT])
-        .refusing(&[429]),
+    form(
+        "/account/prove",
+        SignedIn(reauthentication::show),
+        SignedIn(reauthentication::submit),
+        |t| t.go_on,
+    )
+    .hashing(CURRENT_PASSWORD)
+    .reading(Shape::Done("proven", "boolean"))
+    .writing(Shape::Done("proven", "boolean"), &[("current_password", true), NEXT])
+    .refusing(&[429]),
     get("/account/sessions", SignedIn(sessions::show)).reading(Shape::Sessions),
-    post("/account/sessions/end", "/account/sessions", SignedIn(sessions::end))
+    post("/account/sessions/end", "/account/sessions", SignedIn(sessions::end), |t| t.end)
         .hashing(CURRENT_PASSWORD)
         .writing(Shape::Done("ended", "integer"), &[("session", true), AGAIN])
         .refusing(&[404, 422, 429]),
-    post("/account/sessions/end-others", "/account/sessions", SignedIn(sessions::end_others))
-        .hashing(CURRENT_PASSWORD)
-        .writing(Shape::Done("ended", "integer"), &[AGAIN])
-        .refusing(&[422, 429]),
-    form("/account/tokens", SignedIn(access_tokens::show), SignedIn(access_tokens::create))
-        .hashing(CURRENT_PASSWORD)
-        .reading(Shape::AccessTokens)
-        .writing(Shape::NewAccessToken, &[("name", true), ("days", true), AGAIN])
-        .refusing(&[422, 429])
-        .when(|site| site.settings.basic_auth),
-    post("/account/tokens/revoke", "/account/tokens", SignedIn(access_tokens::revoke))
-        .writing(Shape::Done("revoked", "integer"), &[("token", true)])
-        .refusing(&[404])
-        .when(|site| site.settings.basic_auth),
+    post(
+        "/account/sessions/end-others",
+        "/account/sessions",
+        SignedIn(sessions::end_others),
+        |t| t.end_others,
+    )
+    .hashing(CURRENT_PASSWORD)
+    .writing(Shape::Done("ended", "integer"), &[AGAIN])
+    .refusing(&[422, 429]),
+    form("/account/tokens", SignedIn(access_tokens::show), SignedIn(access_tokens::create), |t| {
+        t.create_token
+    })
+    .hashing(CURRENT_PASSWORD)
+    .reading(Shape::AccessTokens)
+    .writing(Shape::NewAccessToken, &[("name", true), ("days", true), AGAIN])
+    .refusing(&[422, 429])
+    .when(|site| site.settings.basic_auth),
+    post("/account/tokens/revoke", "/account/tokens", SignedIn(access_tokens::revoke), |t| {
+        t.revoke
+    })
+    .writing(Shape::Done("revoked", "integer"), &[("token", true)])
+    .refusing(&[404])
+    .when(|site| site.settings.basic_auth),
     get("/style.css", Anyone(assets::style)),
     get("/icon.svg", Anyone(assets::icon)),
     get("/logo", Anyone(assets::logo)),
@@ -133,6 +153,8 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) methods: Methods,
     hashes: Hashes,
+    /// The words on the button of its form, if it has one.
+    pub(super) words: Option<Phrase>,
     without_session: WithoutSession,
     /// A request from another site gets 401, as without a session, which is what Lucia's guide does.
     hides_cross_origin: bool,
@@ -140,8 +162,8 @@ pub(super) struct Route {
     is_for_operators: bool,
     /// What it answers to clients that accept JSON.
     pub(super) json: JsonResponses,
-    /// Draws the form of the route again, as it was sent, without the store. `None`: without it, the form cannot be
-    /// drawn.
+    /// Draws the page of the form again, as it was sent, without the store. `None`: without it, the page cannot be
+    /// drawn, and the form is shown alone.
     when_busy: Option<FormAgain>,
     /// Whether the route exists on a site; `None`: on every site.
     pub(super) when: Option<fn(&Site) -> bool>,
@@ -200,17 +222,17 @@ const fn get(path: &'static str, show: Handler) -> Route {
     route(path, Methods::Get(show))
 }
 
-const fn form(path: &'static str, show: Handler, submit: Handler) -> Route {
-    route(path, Methods::GetAndPost(show, submit))
+const fn form(path: &'static str, show: Handler, submit: Handler, words: Phrase) -> Route {
+    Route { words: Some(words), ..route(path, Methods::GetAndPost(show, submit)) }
 }
 
-/// `page` is the page that has the form.
-const fn post(path: &'static str, page: &'static str, submit: Handler) -> Route {
-    route(path, Methods::Post(page, submit))
+/// `page` is the page that has the form, `words` are on its button.
+const fn post(path: &'static str, page: &'static str, submit: Handler, words: Phrase) -> Route {
+    Route { words: Some(words), ..route(path, Methods::Post(page, submit)) }
 }
 
-const fn button(path: &'static str, show: Handler, press: Handler) -> Route {
-    route(path, Methods::Button(show, press))
+const fn button(path: &'static str, show: Handler, press: Handler, words: Phrase) -> Route {
+    Route { words: Some(words), ..route(path, Methods::Button(show, press)) }
 }
 
 const fn any(path: &'static str, lead: Handler) -> Route {
@@ -222,6 +244,7 @@ const fn route(path: &'static str, methods: Methods) -> Route {
         path,
         methods,
         hashes: Hashes::Never,
+        words: None,
         without_session: WithoutSession::SignInFirst,
         hides_cross_origin: false,
         is_for_operators: false,
@@ -334,8 +357,7 @@ pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
     }
 }
 
-/// The form of a request that is not processed, filled as it was sent, for a person. `None`: it is no such request, or
-/// its form cannot be drawn without the store.
+/// The form of a request that is not processed, filled as it was sent, for a person. `None`: it is no such request.
 pub(super) fn form_again(
     site: &Site,
     request: &Request,
@@ -343,13 +365,33 @@ pub(super) fn form_again(
     status: u16,
     alert: Alert,
 ) -> Option<Response> {
-    let draw = find(site, &request.path)?.when_busy?;
+    let route = find(site, &request.path)?;
     let is_from_person = request.method == Method::Post && request.wants() == Wants::Html;
     if !is_from_person || site.is_cross_origin(request) {
         return None;
     }
     let body = request.form().ok()?;
-    Some(draw(&Call { site, request, fields: body.fields(), now }, status, alert))
+    let call = Call { site, request, fields: body.fields(), now };
+    match (route.when_busy, route.words) {
+        (Some(draw), _) => Some(draw(&call, status, alert)),
+        (None, Some(words)) => Some(repeat::form(&call, route, words, status, alert)),
+        (None, None) => None,
+    }
+}
+
+/// The page of this path for signed-in users that can be asked for: where someone goes on who has to sign in first.
+pub(super) fn page_after_sign_in(site: &Site, path: &str) -> Option<&'static str> {
+    let route = find(site, path)?;
+    match route.methods {
+        Methods::Post(page, _) => Some(page),
+        Methods::GetAndPost(SignedIn(_), _) => Some(route.path),
+        _ => None,
+    }
+}
+
+/// Whether there is a page of this path.
+pub(super) fn has_page(site: &Site, path: &str) -> bool {
+    find(site, path).is_some()
 }
 
 /// The page that has the form of this path, where that is another page of signed-in users.

@@ -11,7 +11,7 @@ use crate::auth::sessions;
 use crate::base::base_url::PathPrefix;
 use crate::base::clock::Moment;
 use crate::base::token::Token;
-use crate::store::AccessToken;
+use crate::store::{AccessToken, Error};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Cookie, CookieKind, Form, Method, Response, Wants};
 use crate::web::json;
@@ -21,13 +21,14 @@ use crate::web::refusals::Refusal;
 
 const HERE: &str = "/account/tokens";
 
-/// How long a browser keeps a new token that no page has shown.
+/// How long a browser keeps the key of a new token that no page has shown.
 const UNSHOWN: Duration = Duration::from_secs(60);
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The cookie that brings a new token to the page that shows it: the response to the form is a redirect, so that a
-/// page that is loaded again does not create a second one. Browsers send it to this page alone.
+/// The cookie that leads to the page with a new token: the response to the form is a redirect, so that a page that is
+/// loaded again does not create a second one. It holds the key of the form, of which the token follows in the session
+/// that created it alone, so that no browser keeps the token. Browsers send it to this page alone.
 pub(in crate::web) fn cookie(is_secure: bool, prefix: &PathPrefix) -> CookieKind {
     let name = if is_secure { "__Secure-auth_new_token" } else { "auth_new_token" };
     CookieKind { name, secure: is_secure, domain: None, path: prefix.at(HERE).to_string() }
@@ -36,23 +37,28 @@ pub(in crate::web) fn cookie(is_secure: bool, prefix: &PathPrefix) -> CookieKind
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     let is_shown = call.wants() == Wants::Html && call.request.method == Method::Get;
     let cookie = &call.site.new_token_cookie;
-    let brought = match call.request.cookie(cookie.name) {
-        Cookie::Value(text) if is_shown => text,
+    let key = match call.request.cookie(cookie.name) {
+        Cookie::Value(text) if is_shown => Token::parse(text),
+        Cookie::Ambiguous if is_shown => None,
         _ => return page(call, 200, &Page::default()),
     };
-    // A browser can be made to bring the token of another user, who would learn what is done with it.
-    let token = access_tokens::read(brought);
-    let id = &call.user().id;
-    let is_own = token.is_some_and(|it| {
-        access_tokens::of_user(call.store(), id)
-            .is_ok_and(|all| all.iter().any(|own| own.id == it.hash()))
-    });
-    let page = page(call, 200, &Page { made: is_own.then_some(brought), ..Page::default() })?;
+    let made = key.map(|it| of_form(call, &it)).transpose()?.flatten();
+    let made = made.map(|it| access_tokens::reveal(&it));
+    let page = page(call, 200, &Page { made: made.as_deref(), ..Page::default() })?;
     Ok(page.with("Set-Cookie", cookie.clear()))
 }
 
-/// A script gets the token in the response, a browser on the next page. It is never shown again.
+/// A script gets the token in the response, a browser on the next page. It is never shown again. A form that arrives
+/// twice, as after a double click, creates one token.
 pub(in crate::web) fn create(call: &SignedInCall<'_>) -> Answered {
+    let key = call.field("key").and_then(|it| Token::parse(&it));
+    let key = key.filter(|_| call.wants() == Wants::Html);
+    if let Some(key) = &key
+        && of_form(call, key)?.is_some()
+    {
+        return Ok(lead_to_token(call, key));
+    }
+    let key = key.unwrap_or_else(Token::random);
     let name = call.field("name");
     let Some(name) = name.as_deref().and_then(access_tokens::name) else {
         return refuse(call, &Refusal::InvalidTokenName);
@@ -63,8 +69,12 @@ pub(in crate::web) fn create(call: &SignedInCall<'_>) -> Answered {
     if let Err(refusal) = require_recent_password(call)? {
         return refuse(call, &refusal);
     }
-    match access_tokens::create(call.store(), call.session(), name, life, call.now)? {
-        Made::Done(token, record) => show_once(call, &token, &record),
+    let secret = match call.requester.token() {
+        Some(session) => access_tokens::secret_of_form(session, &key, call.now),
+        None => Token::random(),
+    };
+    match access_tokens::create(call.store(), call.session(), secret, name, life, call.now)? {
+        Made::Done(token, record) => Ok(show_once(call, &key, &token, &record)),
         Made::TooMany => refuse(call, &Refusal::TooManyTokens),
         Made::Ended => Ok(call.unauthenticated()),
     }
@@ -82,7 +92,12 @@ pub(in crate::web) fn revoke(call: &SignedInCall<'_>) -> Answered {
     })
 }
 
-fn show_once(call: &SignedInCall<'_>, token: &Token, record: &AccessToken) -> Answered {
+fn show_once(
+    call: &SignedInCall<'_>,
+    key: &Token,
+    token: &Token,
+    record: &AccessToken,
+) -> Response {
     let token = access_tokens::reveal(token);
     let note = call.note(Event::TokenMake).with("token", record.id.handle());
     let response = match call.wants() {
@@ -91,14 +106,23 @@ fn show_once(call: &SignedInCall<'_>, token: &Token, record: &AccessToken) -> An
             data["token"] = token.into();
             Response::json(200, &data)
         }
-        Wants::Html => {
-            let cookie = &call.site.new_token_cookie;
-            let cookie = cookie.set(&token, call.now.after(UNSHOWN), call.now);
-            call.site.redirect(HERE).with("Set-Cookie", cookie)
-        }
+        Wants::Html => lead_to_token(call, key),
         Wants::Text => Response::text(200, token),
     };
-    Ok(response.noting(note))
+    response.noting(note)
+}
+
+/// Redirects a browser to the page that shows the token which the form with this key has created.
+fn lead_to_token(call: &SignedInCall<'_>, key: &Token) -> Response {
+    let cookie = call.site.new_token_cookie.set(key.reveal(), call.now.after(UNSHOWN), call.now);
+    call.site.redirect(HERE).with("Set-Cookie", cookie)
+}
+
+/// The token that the form with this key has created in this session, a moment ago.
+fn of_form(call: &SignedInCall<'_>, key: &Token) -> Result<Option<Token>, Error> {
+    let Some(session) = call.requester.token() else { return Ok(None) };
+    let found = access_tokens::of_form(call.store(), &call.user().id, session, key)?;
+    Ok(found.map(|(token, _)| token))
 }
 
 fn refuse(call: &SignedInCall<'_>, refusal: &Refusal) -> Answered {
@@ -129,7 +153,8 @@ fn page(call: &SignedInCall<'_>, status: u16, page: &Page<'_>) -> Answered {
         })
         .collect();
     let asks = !sessions::is_recent(call.session(), call.now);
-    let page = &Page { username: &call.user().username, ..*page };
+    let key = Token::random();
+    let page = &Page { username: &call.user().username, key: key.reveal(), ..*page };
     Ok(call.page(status, |frame| pages::tokens(frame, &rows, page, asks)))
 }
 

@@ -151,8 +151,7 @@ pub(in crate::web) fn lead_to(call: &Call<'_>) -> Response {
     if is_home || call.wants() != Wants::Html {
         return call.site.redirect("/login");
     }
-    let query = if call.request.query.is_empty() { "" } else { "?" };
-    let here = format!("{}{query}{}", call.request.path, call.request.query);
+    let here = call.request.target();
     let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
     call.site.redirect(&format!("/login?next={next}"))
 }

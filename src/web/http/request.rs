@@ -57,6 +57,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// The path and the query, as sent.
+    pub fn target(&self) -> String {
+        let mark = if self.query.is_empty() { "" } else { "?" };
+        format!("{}{mark}{}", self.path, self.query)
+    }
+
     /// All values of a header; names are compared without regard to case.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers

@@ -126,6 +126,7 @@ pub static DE: Text = Text {
     minutes: Unit("Minute", "Minuten"),
     hours: Unit("Stunde", "Stunden"),
     days: Unit("Tag", "Tagen"),
+    try_again: "Noch einmal versuchen",
     try_again_in: Template("Bitte in ", " noch einmal versuchen."),
     ago: Template("vor ", ""),
     just_now: "gerade eben",

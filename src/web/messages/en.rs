@@ -126,6 +126,7 @@ pub static EN: Text = Text {
     minutes: Unit("minute", "minutes"),
     hours: Unit("hour", "hours"),
     days: Unit("day", "days"),
+    try_again: "Try again",
     try_again_in: Template("Please try again in ", "."),
     ago: Template("", " ago"),
     just_now: "just now",

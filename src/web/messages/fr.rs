@@ -127,6 +127,7 @@ pub static FR: Text = Text {
     minutes: Unit("minute", "minutes"),
     hours: Unit("heure", "heures"),
     days: Unit("jour", "jours"),
+    try_again: "Réessayer",
     try_again_in: Template("Réessayez dans ", "."),
     ago: Template("il y a ", ""),
     just_now: "à l’instant",

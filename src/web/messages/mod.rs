@@ -201,6 +201,7 @@ pub struct Text {
     pub minutes: Unit,
     pub hours: Unit,
     pub days: Unit,
+    pub try_again: &'static str,
     pub try_again_in: Template,
     pub ago: Template,
     pub just_now: &'static str,

@@ -12,6 +12,8 @@ pub struct Page<'a> {
     pub username: &'a str,
     /// The token that was just created. It is shown only here.
     pub made: Option<&'a str>,
+    /// The random key of the form, by which it is recognised when it arrives twice.
+    pub key: &'a str,
     /// The name that was entered for a token that was refused.
     pub name: &'a str,
     /// The days that were chosen for a token that was refused.
@@ -57,6 +59,7 @@ pub fn tokens(frame: Frame<'_>, rows: &[TokenRow], it: &Page<'_>, asks: bool) ->
             }
         }
         form method="post" action=(frame.at("/account/tokens")) {
+            input type="hidden" name="key" value=(it.key);
             label for="name" { (t.name) }
             input #name name="name" value=(it.name) required autocomplete="off"
                 autofocus[wrong(Field::Name).is_some()]

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{Alert, Field, Frame, PasswordInput, alert, next_field, page, password_input};
 use crate::web::messages::MessageKey;
+use crate::web::redirect;
 
 /// A form of the account page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,7 +128,8 @@ pub fn reset(
     let t = frame.text;
     let body = html! {
         @if let Some(username) = username { p.aside { (t.reset_for) strong { (username) } } }
-        form method="post" action=(frame.at("/reset")) {
+        // With the token in its address, the page of a refused form can be asked for again.
+        form method="post" action={ (frame.at("/reset")) "?token=" (token) } {
             (alert(frame, refusal, "refusal"))
             input type="hidden" name="token" value=(token);
             @if let Some(username) = username { (owner(username)) }
@@ -157,7 +159,7 @@ pub fn reauthentication(
     let t = frame.text;
     let body = html! {
         p.aside { (t.signed_in_as) strong { (username) } }
-        form method="post" action=(frame.at("/account/prove")) {
+        form method="post" action=(redirect::way(&frame.prefix.at("/account/prove").to_string(), next)) {
             (alert(frame, refusal, "refusal"))
             (owner(username))
             (next_field(next))
@@ -179,7 +181,7 @@ pub fn reauthentication(
 
 /// A hidden text field with the username, for password managers: those built into browsers look at text
 /// fields only, including hidden ones.
-fn owner(username: &str) -> Markup {
+pub(super) fn owner(username: &str) -> Markup {
     html! { input type="text" name="username" value=(username) autocomplete="username" hidden; }
 }
 

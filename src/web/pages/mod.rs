@@ -9,6 +9,7 @@ pub mod activity;
 pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;
+pub mod repeat;
 pub mod sessions;
 
 use std::time::Duration;
@@ -267,24 +268,35 @@ fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
 
 /// Where the link of an error page leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NextStep {
+pub enum NextStep<'a> {
     Back,
-    SignIn,
+    /// The sign-in page, which leads on to this page of the site.
+    SignIn(Option<&'static str>),
+    /// This address of the site once more, which was asked for.
+    Again(&'a str),
     /// This page of the account.
     Account(&'static str),
 }
 
 /// An error page: what happened, a hint, and a link.
-pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep) -> Markup {
+pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep<'_>) -> Markup {
     let told = say(frame.text);
-    let (path, words) = match way {
-        NextStep::Back => ("/", frame.text.back),
-        NextStep::SignIn => ("/login", frame.text.sign_in),
-        NextStep::Account(page) => (page, frame.text.account),
+    let t = frame.text;
+    let at = |path| html! { (frame.at(path)) };
+    let (href, words) = match way {
+        NextStep::Back => (at("/"), t.back),
+        NextStep::SignIn(None) => (at("/login"), t.sign_in),
+        NextStep::SignIn(Some(next)) => {
+            let next = frame.prefix.at(next).to_string();
+            let login = frame.prefix.at("/login").to_string();
+            (html! { (redirect::way(&login, Some(&next))) }, t.sign_in)
+        }
+        NextStep::Again(address) => (html! { (address) }, t.try_again),
+        NextStep::Account(page) => (at(page), t.account),
     };
     let body = html! {
         p.aside { (told.hint) }
-        p.aside { a href=(frame.at(path)) { (words) } }
+        p.aside { a href=(href) { (words) } }
     };
     page(frame, told.title, &body)
 }

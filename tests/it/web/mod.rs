@@ -2,6 +2,7 @@
 
 mod account;
 mod activity;
+mod busy;
 mod clocks;
 mod data;
 mod denied;
@@ -16,6 +17,7 @@ mod notices;
 mod openapi;
 mod padded_names;
 mod prefix;
+mod reload;
 mod reset;
 mod session;
 mod sign_out;

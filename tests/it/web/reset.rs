@@ -38,6 +38,17 @@ fn sign_in(visit: &mut Visit, password: &str) -> u16 {
 }
 
 #[test]
+fn keeps_the_link_in_the_address_of_a_form_that_was_refused() {
+    let (visit, token) = with_link();
+    let mut visit = visit.send("Accept", "text/html");
+    let page = visit.get(&format!("/reset?token={}", token.reveal()));
+    let action = format!("/reset?token={}", token.reveal());
+    assert!(body(&page).contains(&format!("action=\"{action}\"")), "{}", body(&page));
+    let refused = visit.post(&action, &[("token", token.reveal()), ("password", "x")]);
+    assert_eq!((refused.status, visit.get(&action).status), (400, 200));
+}
+
+#[test]
 fn sets_a_password_once_ends_every_session_and_lets_nobody_in() {
     let (mut visit, token) = with_link();
     let page = visit.ask(

@@ -1085,7 +1085,8 @@ fn keeps_what_a_person_typed_when_it_is_busy() {
         let answer = visit.site.refuse(Problem::Busy, Some(&request), visit.now);
         let page = body(&answer);
         assert_eq!((answer.status, answer.value("Retry-After")), (503, Some("1")), "{path}");
-        assert!(page.contains("The server is busy") && page.contains(button), "{path}: {page}");
+        let when = "<strong>Busy</strong>Please try again in <time datetime=\"2026-11-24T08:00:01";
+        assert!(page.contains(when) && page.contains(button), "{path}: {page}");
         assert!(page.contains("value=\"anna&quot;\"") && page.contains("value=\"/account?a=1\""));
         assert!(!page.contains("correct horse"), "{path}");
     }

@@ -119,7 +119,8 @@ fn creates_no_second_token_when_the_page_with_the_first_is_loaded_again() {
     let made = visit.post("/account/tokens", &[("name", "backup"), ("days", "30")]);
     let cookie = made.value("Set-Cookie").unwrap();
     assert!(
-        cookie.starts_with("__Secure-auth_new_token=vst_")
+        cookie.starts_with("__Secure-auth_new_token=")
+            && !cookie.contains("vst_")
             && cookie.contains("; Path=/account/tokens; Secure; HttpOnly; SameSite=Lax; ")
             && cookie.ends_with("Max-Age=60"),
         "{cookie}"
@@ -137,12 +138,76 @@ fn shows_no_token_as_new_that_another_user_planted() {
     let bobs = make(&mut visit, "backup");
     visit.forget_everything();
     visit.post("/signup", &[("username", "bobby"), ("password", "correct horse")]);
-    for planted in [&*bobs, "vst_", "<b>", "vst_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+    for planted in [&*bobs, "vst_", "<b>", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
         visit.new_token = Some(format!("__Secure-auth_new_token={planted}"));
         let page = visit.ask("GET", "/account/tokens", &[HTML], "");
         assert!(!body(&page).contains("<code>"), "{planted}");
         assert_eq!(visit.new_token, None, "it is removed");
     }
+}
+
+fn post_as_browser(visit: &mut Visit, form: &str) -> Response {
+    let headers = [HTML, ("Content-Type", "application/x-www-form-urlencoded")];
+    visit.ask("POST", "/account/tokens", &headers, form)
+}
+
+/// The new token on the page, if it shows one.
+fn shown(page: &Response) -> Option<String> {
+    let (_, rest) = body(page).split_once("<p class=\"token\"><code>")?;
+    Some(rest.split_once('<').unwrap().0.to_owned())
+}
+
+fn form(visit: &mut Visit) -> String {
+    let page = visit.ask("GET", "/account/tokens", &[HTML], "");
+    let (_, rest) = body(&page).split_once("name=\"key\" value=\"").unwrap();
+    format!("name=backup&days=30&key={}", rest.split_once('"').unwrap().0)
+}
+
+#[test]
+fn makes_one_token_however_often_its_page_is_reloaded_and_its_form_arrives() {
+    let mut visit = visit();
+    let form = form(&mut visit);
+    let made = post_as_browser(&mut visit, &form);
+    assert_eq!(way(&made), (302, Some("/account/tokens")));
+    let token = shown(&visit.ask("GET", "/account/tokens", &[HTML], "")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(way(&post_as_browser(&mut visit, &form)), (302, Some("/account/tokens")));
+        let page = visit.ask("GET", "/account/tokens", &[HTML], "");
+        assert_eq!(shown(&page).as_deref(), Some(&*token));
+        assert_eq!(shown(&visit.ask("GET", "/account/tokens", &[HTML], "")), None, "once");
+    }
+    assert_eq!(visit.count("access_token"), 1);
+    assert_eq!(bearer(&mut visit, &token), 200);
+    assert!(
+        made.headers.iter().all(|(_, value)| !value.contains(&token[4..])),
+        "no browser keeps it"
+    );
+}
+
+#[test]
+fn shows_a_new_token_to_the_session_that_made_it_and_brings_no_revoked_one_back() {
+    let mut visit = visit();
+    let form = form(&mut visit);
+    post_as_browser(&mut visit, &form);
+    let page = visit.ask("GET", "/account/tokens", &[HTML], "");
+    let token = shown(&page).unwrap();
+    post_as_browser(&mut visit, &form);
+    let made = visit.new_token.clone();
+    assert!(made.is_some());
+    let session = visit.cookie.clone();
+    visit.forget_everything();
+    visit.post("/login", &[("username", "anna"), ("password", "correct horse")]);
+    visit.new_token.clone_from(&made);
+    assert_eq!(shown(&visit.ask("GET", "/account/tokens", &[HTML], "")), None, "another session");
+    (visit.cookie, visit.new_token) = (session, made);
+    let handle = handle(body(&page));
+    visit.post("/account/tokens/revoke", &[("token", &handle)]);
+    assert_eq!(shown(&visit.ask("GET", "/account/tokens", &[HTML], "")), None);
+    visit.wait(Duration::from_secs(1));
+    post_as_browser(&mut visit, &form);
+    let other = shown(&visit.ask("GET", "/account/tokens", &[HTML], "")).unwrap();
+    assert_ne!(other, token);
+    assert_eq!(bearer(&mut visit, &token), 401);
 }
 
 #[test]

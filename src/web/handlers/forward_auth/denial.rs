@@ -89,7 +89,7 @@ pub(super) fn explain(call: &Call<'_>, check: Protocol) -> Answered {
         }
         None => match call.wants() {
             Wants::Html => call.site.page_elsewhere(call.request, 403, |frame| {
-                pages::problem(frame, |t| t.closed, NextStep::SignIn)
+                pages::problem(frame, |t| t.closed, NextStep::SignIn(None))
             }),
             Wants::Json => json::problem(403, |t| t.closed),
             Wants::Text => plainly(403, EN.closed.title),

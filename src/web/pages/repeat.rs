@@ -1,0 +1,57 @@
+//! A form that was not processed, to be sent again.
+
+use std::borrow::Cow;
+
+use maud::{Markup, html};
+
+use super::account::owner;
+use super::{Alert, Frame, PasswordInput, alert, page, password_input};
+use crate::web::messages::Phrase;
+
+/// A form that was sent, without its passwords.
+pub struct Repeat<'a> {
+    /// Where it was sent.
+    pub action: &'a str,
+    /// Names and values of its fields.
+    pub kept: Vec<(&'static str, Cow<'a, str>)>,
+    /// The names of the fields with a password, which has to be typed again.
+    pub passwords: Vec<&'static str>,
+    /// The words on its button.
+    pub words: Phrase,
+}
+
+/// The form, below why it was not processed.
+pub fn form(frame: Frame<'_>, why: Alert, it: &Repeat<'_>) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        form method="post" action=(it.action) {
+            (alert(frame, Some(why), "refusal"))
+            @for (name, value) in &it.kept {
+                @if *name == "username" { (owner(value)) }
+                @else { input type="hidden" name=(name) value=(value); }
+            }
+            @for (at, name) in it.passwords.iter().enumerate() {
+                (password(frame, name, at == 0, it.passwords.len() > 1))
+            }
+            button { ((it.words)(t)) }
+        }
+        p.aside { a href=(frame.at("/account")) { (t.account) } }
+    };
+    page(frame, (it.words)(t), &body)
+}
+
+fn password(frame: Frame<'_>, name: &str, is_first: bool, is_change: bool) -> Markup {
+    let t = frame.text;
+    let is_new = is_change && !is_first;
+    password_input(&PasswordInput {
+        id: name,
+        label: match (is_change, is_first) {
+            (true, true) => t.current_password,
+            (true, false) => t.new_password,
+            (false, _) => t.your_password,
+        },
+        autocomplete: if is_new { "new-password" } else { "current-password" },
+        is_focused: is_first,
+        ..PasswordInput::default()
+    })
+}
