@@ -15,8 +15,11 @@ names="$names,DNS:calendar.example.test,DNS:files.example.test"
 . ./common.sh
 . ./visitor.sh
 
+# HAProxy takes certificate and key from one file.
+cat "$work/cert.pem" "$work/key.pem" >"$work/both.pem"
+
 : >"$work/echo.log"
-"$echo" 61 >"$work/echo.log" &
+"$echo" 66 >"$work/echo.log" &
 started="$started $!"
 wait_for "$work/echo.log" ready
 app=$(sed -n 's/^listening //p' "$work/echo.log")
@@ -99,9 +102,7 @@ start_traefik() {
     run_traefik "${inner:-$1}"
 }
 
-# HAProxy takes certificate and key from one file.
 start_haproxy() {
-    cat "$work/cert.pem" "$work/key.pem" >"$work/both.pem"
     configuration haproxy "$1"
     configure haproxy "$1" --script >"$work/haproxy.lua"
     echo >>"$work/haproxy.conf"
@@ -325,6 +326,13 @@ fi
 . ./aliases.sh
 for kind in $(of guides nginx); do
     try_guides "$1"
+    shift
+done
+
+# What doctor says of faults that users make.
+. ./faults.sh
+for kind in $(of faults $proxies); do
+    try_faults "$kind" "$1"
     shift
 done
 

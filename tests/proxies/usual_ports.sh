@@ -33,19 +33,26 @@ usual_ports() {
     check 'doctor looked at port 80' yes "$(grep -q '^ok .*http://app.example.test' "$work/doctor" && echo yes)"
     kill "$proxy"
     wait "$proxy" || true
-    case $kind in haproxy | apache) return ;; esac
-    "break_$kind"
+    "faults_at_80_$kind"
+}
+
+# fault_at_80 'what is wrong' 'what doctor says' EDIT of what was printed, by sed
+fault_at_80() {
+    sed -E "$3" "$work/$kind.printed" >"$work/$kind.conf"
+    "run_$kind" 443
     started="$started $proxy"
     tries=0
-    until [ "$(status here http://app.example.test/ || true)" = 200 ]; do
+    until [ "$(status here https://auth.example.test/healthz || true)" = 200 ]; do
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
         sleep 0.05
     done
-    check 'doctor finds that port 80 shows something else' ill "$(examined)"
-    grep -q '^FAIL .*http://app.example.test/.*200' "$work/doctor" || { cat "$work/doctor"; exit 1; }
+    came=$(examined)
     kill "$proxy"
     wait "$proxy" || true
+    line=$(grep -E "^$2" "$work/doctor" | head -n 1 | cut -c 1-160)
+    [ -n "$line" ] || cat "$work/doctor"
+    check "$kind, $1: $line" "$(case $2 in skip*) echo well ;; *) echo ill ;; esac)" "${line:+$came}"
 }
 
 usual_configuration() {
@@ -55,7 +62,8 @@ usual_configuration() {
 }
 
 start_at_80_nginx() {
-    usual_configuration nginx --acme-root "$work/acme" >"$work/nginx.conf"
+    usual_configuration nginx --acme-root "$work/acme" >"$work/nginx.printed"
+    cp "$work/nginx.printed" "$work/nginx.conf"
     run_nginx 443
 }
 
@@ -80,7 +88,8 @@ more_of_nginx() {
 }
 
 start_at_80_apache() {
-    usual_configuration apache --acme-root "$work/acme" >"$work/apache.conf"
+    usual_configuration apache --acme-root "$work/acme" >"$work/apache.printed"
+    cp "$work/apache.printed" "$work/apache.conf"
     usual_configuration apache --script >"$work/apache.lua"
     run_apache 443
 }
@@ -89,7 +98,8 @@ more_of_apache() { more_of_nginx; }
 
 # Challenges are passed to certbot, whose place an app takes here.
 start_at_80_haproxy() {
-    usual_configuration haproxy | sed "s/127.0.0.1:8888/127.0.0.1:$app/" >"$work/haproxy.conf"
+    usual_configuration haproxy | sed "s/127.0.0.1:8888/127.0.0.1:$app/" >"$work/haproxy.printed"
+    cp "$work/haproxy.printed" "$work/haproxy.conf"
     usual_configuration haproxy --script >"$work/haproxy.lua"
     run_haproxy 443
 }
@@ -102,9 +112,31 @@ more_of_haproxy() {
     check 'no check is left out elsewhere' 302 "$(status page https://app.example.test/.well-known/acme-challenge)"
 }
 
-break_nginx() {
-    sed -i 's/return 308 .*/return 200 welcome;/' "$work/nginx.conf"
-    run_nginx 443
+faults_at_80_nginx() {
+    fault_at_80 'port 80 shows another page' 'FAIL  GET http://app.*answered 200' 's/return 308 .*/return 200 welcome;/'
+    fault_at_80 'port 80 shows the app' 'FAIL  GET http://app.*answered 200' \
+        "s|return 308 .*|proxy_pass http://127.0.0.1:$app;|"
+    fault_at_80 'port 80 loses the address' 'FAIL  GET http://app.* the address is lost' 's/(return 308 https:...host).*/\1\/;/'
+    fault_at_80 'port 80 leads to the sign-in' 'FAIL  GET http://app.* not to the same address by https' \
+        's|(return 308).*|\1 https://auth.example.test/;|'
+    fault_at_80 'port 80 shows the sign-in' 'FAIL  GET http://auth.* not to the same address by https' \
+        's/(server_name app.example.test) auth.example.test/\1/; s/( *)server_name auth.example.test;/\1listen 80;\n&/'
+    fault_at_80 'port 80 is closed' 'skip  GET http://app.*got no answer: nothing listens' "s/listen 80;/listen $address:8080;/"
+}
+
+faults_at_80_haproxy() {
+    fault_at_80 'port 80 shows the app' 'FAIL  GET http://app.* not to the same address by https' '/http-request redirect scheme/d'
+}
+
+faults_at_80_apache() {
+    # httpd keeps the query.
+    fault_at_80 'port 80 loses the path' 'FAIL  GET http://auth.* the address is lost' 's/(RedirectMatch 308.*test\/)\$1/\1/'
+    fault_at_80 'port 80 leads nowhere' 'FAIL  GET http://app.* does not lead to https' '/RedirectMatch 308/d'
+}
+
+# The welcome page of Debian's Caddyfile.
+faults_at_80_caddy() {
+    fault_at_80 'port 80 shows another page' 'FAIL  GET http://app.*answered 200' ''
 }
 
 # Debian's Caddyfile, and ours beside it.
@@ -112,6 +144,8 @@ start_at_80_caddy() {
     usual_configuration caddy >"$work/vestibule.caddyfile"
     stock
     echo 'import vestibule.caddyfile' >>"$work/caddy.conf"
+    sed '/^http:/,/^}/d' "$work/vestibule.caddyfile" >"$work/without"
+    sed 's/vestibule.caddyfile/without/' "$work/caddy.conf" >"$work/caddy.printed"
     run_caddy 443
 }
 
@@ -124,12 +158,6 @@ stock() {
 
 more_of_caddy() {
     check "other hosts have Debian's page" 'Your web server is working.' "$(here "http://$address/")"
-}
-
-break_caddy() {
-    sed '/^http:/,/^}/d' "$work/vestibule.caddyfile" >"$work/without"
-    mv "$work/without" "$work/vestibule.caddyfile"
-    run_caddy 443
 }
 
 page() { here --header 'Accept: text/html,*/*;q=0.8' --header 'Sec-Fetch-Mode: navigate' "$@"; }

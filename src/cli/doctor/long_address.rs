@@ -4,11 +4,15 @@
 use url::Url;
 
 use super::verdict::Guard;
-use super::wire::Question;
-use super::{Examination, Visit, asked, leads_to_sign_up, without_query};
+use super::wire::{Question, Reply};
+use super::{Examination, Visit, asked, leads_to_sign_up, of_site, without_query};
 
-/// The longest address that is tried, in bytes: less than nginx reads, so that any proxy of an app takes it.
-const ADDRESS_BYTES: usize = 7_500;
+/// How long the addresses are that are tried, in bytes, each in case the app's proxy takes none that is longer. nginx
+/// reads the first, and each is shorter than the address of the sign-in page that is told the next.
+const ADDRESS_BYTES: [usize; 9] = [7_500, 6_000, 4_800, 3_900, 3_200, 2_600, 2_000, 1_600, 1_300];
+
+/// How much is led on from the sign-in's own host.
+const LOCATION_BYTES: usize = 7_000;
 
 /// What it is full of: parts that grow when they are written into a parameter, and parts that need not.
 const PART: &str = "&x=%C3%A4,a,b,c/d";
@@ -16,23 +20,15 @@ const PART: &str = "&x=%C3%A4,a,b,c/d";
 impl Examination<'_> {
     /// Follows a long address of this path to the sign-in page, and asks for that page as well if it answers otherwise.
     pub(super) fn follow_long(&mut self, visit: &Visit, asks_page: bool) {
-        let url = long(&self.plan.app, &visit.path);
-        let what = format!("GET {} with an address of {ADDRESS_BYTES} bytes", visit.path);
-        let Some(reply) = self.ask(&what, &Question::navigation(&url)) else { return };
+        let Some((url, reply)) = self.ask_longest(visit) else { return };
+        let what = with_length(visit, &url);
         let location = reply.values("location").next().and_then(|it| Url::parse(it).ok());
         let (Guard::SignIn { back, .. }, Some(location)) = (Guard::of(&reply), location) else {
-            if matches!(reply.status, 400 | 414 | 431) {
-                self.report.skip(&format!(
-                    "{what}: the app's proxy takes none (it answered {})",
-                    reply.status
-                ));
-            } else {
-                self.report.tell(Err(format!(
-                    "{what} answered {} and leads to no sign-in page; let the proxy read a long Location from the gate \
-                     (in nginx, proxy_buffer_size 32k)",
-                    reply.status
-                )));
-            }
+            self.report.tell(Err(format!(
+                "{what} answered {} and leads to no sign-in page; let the proxy read a long Location from the gate \
+                 (in nginx, proxy_buffer_size 32k)",
+                reply.status
+            )));
             return;
         };
         if back.is_none_or(|it| it != url.as_str()) {
@@ -44,6 +40,51 @@ impl Examination<'_> {
         }
         if asks_page {
             self.follow_to_page(&what, &location);
+            self.ask_long_location(&location);
+        }
+    }
+
+    /// The longest of the addresses tried that the app's proxy takes at all. One that it does not take is refused with
+    /// or without a gate; but where it takes a shorter one, a front end with the same limit for the sign-in page, whose
+    /// address is longer, loses that.
+    fn ask_longest(&mut self, visit: &Visit) -> Option<(Url, Reply)> {
+        let mut refused = None;
+        for length in ADDRESS_BYTES {
+            let url = long(&self.plan.app, &visit.path, length);
+            let what = with_length(visit, &url);
+            let reply = self.ask(&what, &Question::navigation(&url))?;
+            if !matches!(reply.status, 400 | 414 | 431) {
+                return Some((url, reply));
+            }
+            refused.get_or_insert_with(|| {
+                self.report.skip(&format!(
+                    "{what}: the app's proxy takes none (it answered {}); shorter ones are tried",
+                    reply.status
+                ));
+            });
+        }
+        None
+    }
+
+    /// What leads on from the sign-in has a long Location as well: after a sign-in it is the address itself. Without a
+    /// session, the profile leads to the sign-in page.
+    fn ask_long_location(&mut self, page: &Url) {
+        let login = Url::parse(without_query(page)).expect("it is an address without its query");
+        let mut profile = of_site(&login, "/account");
+        profile.set_query(Some(&"z".repeat(LOCATION_BYTES)));
+        let what = format!("GET {} with {LOCATION_BYTES} bytes", without_query(&profile));
+        let Some(reply) = self.ask(&what, &Question::navigation(&profile)) else { return };
+        let location = reply.values("location").next().unwrap_or_default();
+        match reply.status {
+            300..=399 if location.len() >= LOCATION_BYTES => self
+                .report
+                .tell(Ok(format!("{what} is led on to an address as long, as after a sign-in"))),
+            status @ 500.. => self.report.tell(Err(format!(
+                "{what} answered {status}, as would a sign-in that leads back to a long address; let the proxy of the \
+                 sign-in read a long Location (in nginx, proxy_buffer_size 16k)"
+            ))),
+            // The limit of its address is told where it is the page's.
+            _ => {}
         }
     }
 
@@ -79,11 +120,15 @@ impl Examination<'_> {
     }
 }
 
-/// An address at this path as long as is tried.
-fn long(app: &Url, path: &str) -> Url {
+fn with_length(visit: &Visit, url: &Url) -> String {
+    format!("GET {} with an address of {} bytes", visit.path, url.as_str().len())
+}
+
+/// An address at this path, as long as this.
+fn long(app: &Url, path: &str, length: usize) -> Url {
     let mut url = asked(app, path);
     let begun = url.as_str().len();
-    let rest: String = PART.chars().cycle().take(ADDRESS_BYTES.saturating_sub(begun)).collect();
+    let rest: String = PART.chars().cycle().take(length.saturating_sub(begun)).collect();
     // An escape that is cut off would be written anew by some proxies.
     let whole = rest.rfind('&').map_or("", |at| &rest[..at]);
     let filled = format!("{whole}{}", "z".repeat(rest.len() - whole.len()));
@@ -95,13 +140,26 @@ fn long(app: &Url, path: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::redirect;
 
     #[test]
     fn makes_an_address_that_is_as_long_as_it_says_and_not_written_anew() {
         for app in ["https://a.test/", "https://a.test:8443/wiki/"] {
-            let url = long(&Url::parse(app).unwrap(), "/wiki/");
-            assert_eq!(url.as_str().len(), ADDRESS_BYTES);
-            assert_eq!(Url::parse(url.as_str()).unwrap(), url);
+            for length in ADDRESS_BYTES {
+                let url = long(&Url::parse(app).unwrap(), "/wiki/", length);
+                assert_eq!(url.as_str().len(), length);
+                assert_eq!(Url::parse(url.as_str()).unwrap(), url);
+            }
+        }
+    }
+
+    #[test]
+    fn tries_addresses_so_near_each_other_that_a_page_is_longer_than_the_next() {
+        let app = Url::parse("https://a.test/").unwrap();
+        for pair in ADDRESS_BYTES.windows(2) {
+            let inside =
+                redirect::way("https://a.test/login", Some(long(&app, "/", pair[1]).as_str()));
+            assert!(inside.len() > pair[0], "{pair:?}: {}", inside.len());
         }
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! Nothing is changed but by signing in and out again, which is done only if that is asked for.
 
+mod check_addresses;
 mod cookie;
 mod flags;
 mod long_address;
@@ -18,6 +19,7 @@ mod session;
 mod sign_in_site;
 mod silence;
 mod verdict;
+mod way_out;
 mod wire;
 
 use std::io::Write;
@@ -124,6 +126,7 @@ struct Examination<'a> {
 impl Examination<'_> {
     fn run(&mut self) {
         let Some(visits) = self.visit() else { return };
+        self.visit_check_addresses(&visits);
         self.report.release();
         if let Some(visit) = visits.first() {
             self.ask_port_80(&visit.url);

@@ -28,7 +28,9 @@ pub(super) fn judge(url: &Url, clear: &Url, reply: &Reply) -> Finding {
         Some(to) if to.scheme() == "https" && to.host() == url.host() => {
             Err(format!("{what} leads to {to}, so the address is lost; {ADVICE}"))
         }
-        Some(to) => Err(format!("{what} leads to {to}, and not to https; {ADVICE}")),
+        Some(to) => {
+            Err(format!("{what} leads to {to}, and not to the same address by https; {ADVICE}"))
+        }
         None => {
             Err(format!("{what} answered {} and does not lead to https; {ADVICE}", reply.status))
         }
@@ -62,9 +64,9 @@ mod tests {
             (404, "https://app.test/a%20b?x=%C3%A9", "answered 404"),
             (302, "https://app.test/", "is lost"),
             (302, "https://app.test/a%20b", "is lost"),
-            (302, "/a%20b?x=%C3%A9", "not to https"),
-            (302, "http://app.test/a%20b?x=%C3%A9", "not to https"),
-            (302, "https://auth.test/login", "not to https"),
+            (302, "/a%20b?x=%C3%A9", "not to the same address by https"),
+            (302, "http://app.test/a%20b?x=%C3%A9", "not to the same address by https"),
+            (302, "https://auth.test/login", "not to the same address by https"),
         ] {
             let text = found(status, location).unwrap_err();
             assert!(text.contains(cause) && text.contains("; let port 80"), "{text}");

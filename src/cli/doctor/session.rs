@@ -16,8 +16,10 @@ const FOREIGN_ADDRESS: &str = "203.0.113.77";
 enum Entry {
     /// The report has it.
     Told,
-    /// The user may not enter, which says nothing.
+    /// The user may not enter.
     Denied,
+    /// The same, and the page leads to no sign-out.
+    DeadEnd,
     /// The app lets the user in, and its answer does not show what it receives.
     Unseen,
 }
@@ -85,6 +87,8 @@ impl Examination<'_> {
         // The session is there, whatever a browser would make of its cookie, and has to end.
         self.check_address(login, &session.cookie);
         self.check_proxy(login, &session.cookie);
+        self.check_way_out(login, &session.cookie);
+        self.report.release();
         self.sign_out(login, &origin(login), &session.cookie, &reached);
     }
 
@@ -130,13 +134,22 @@ impl Examination<'_> {
 
     /// Tells where the user may not enter. Where that is everywhere, nothing was examined.
     fn tell_denied(&mut self, entries: &[(&Visit, Entry)]) {
-        let denied = entries.iter().filter(|(_, it)| *it == Entry::Denied).map(|(it, _)| *it);
+        let is_denied = |it: Entry| matches!(it, Entry::Denied | Entry::DeadEnd);
+        let denied = entries.iter().filter(|(_, it)| is_denied(*it)).map(|(it, _)| *it);
         let why = "with a session: it answers 403 to this user; put the user into a group that the proxy admits";
         // What answers 403 to everyone says nothing of this user.
         let is_guarded = |it: &Visit| it.guard.is_shut() && it.guard != Guard::Locked(403);
         let guarded: Vec<_> = entries.iter().filter(|(it, _)| is_guarded(it)).collect();
-        if guarded.is_empty() || guarded.iter().any(|(_, it)| *it != Entry::Denied) {
+        if guarded.is_empty() || guarded.iter().any(|(_, it)| !is_denied(*it)) {
             return self.leave_out("GET", denied, why);
+        }
+        for (Visit { path, .. }, _) in guarded.iter().filter(|(_, it)| *it == Entry::DeadEnd) {
+            let text = format!(
+                "GET {path} with a session: the page that answers 403 has no link to sign out, so that this user \
+                 cannot come back as another; let the proxy show vestibule's (in nginx, error_page 403 \
+                 /_vestibule_denied)"
+            );
+            self.report.tell_at("dead end", path, Err(text));
         }
         for Visit { path, .. } in denied {
             let text = format!("GET {path} {why}, or sign in another user");
@@ -171,7 +184,8 @@ impl Examination<'_> {
         let question = Question::navigation(&visit.url).with(&[("Cookie", &*session.cookie)]);
         let Some(reply) = self.ask(&what, &question) else { return Entry::Told };
         let Some(finding) = verdict::admission(&what, &Guard::of(&reply)) else {
-            return Entry::Denied;
+            let leads_out = self.leave_denied(visit, session.login, &session.cookie, &reply);
+            return if leads_out { Entry::Denied } else { Entry::DeadEnd };
         };
         let is_in = finding.is_ok();
         self.report.tell_at("admission", &visit.path, finding);
@@ -268,7 +282,10 @@ impl Examination<'_> {
         let what = format!("GET {} with the session that has ended", visit.path);
         let question = Question::navigation(&visit.url).with(&[("Cookie", cookie)]);
         let Some(reply) = self.ask(&what, &question) else { return };
-        self.report.tell(if Guard::of(&reply).is_shut() {
+        // Who is denied access is still in.
+        let guard = Guard::of(&reply);
+        let is_out = guard.is_shut() && (guard != Guard::Locked(403) || guard == visit.guard);
+        self.report.tell(if is_out {
             Ok(format!("{what} does not enter"))
         } else {
             let status = reply.status;

@@ -57,7 +57,12 @@ enum Fault {
     CookiePassedOn,
     CookieMasked,
     NotAdmitted,
+    DeniedDeadEnd,
+    NoWayOut,
     PartlyAdmitted,
+    OpenCheckAddress,
+    LongNotTaken,
+    LongLocationLost,
     SilentSite,
 }
 
@@ -195,7 +200,11 @@ impl Server {
     }
 
     fn answer_as_app(&self, asked: &Asked) -> String {
-        let is_open = (self.has(Fault::OpenPath) && asked.path() == "/api/")
+        if self.has(Fault::LongNotTaken) && asked.target.len() > 3_000 {
+            return answer(414, &[], "");
+        }
+        let is_open = (self.has(Fault::OpenCheckAddress) && asked.path().starts_with("/oauth2/"))
+            || (self.has(Fault::OpenPath) && asked.path() == "/api/")
             || (self.has(Fault::PartlyOpen) && !asked.path().starts_with("/private"))
             || (self.has(Fault::OpenToPosts) && asked.method == "POST")
             || (self.has(Fault::HeaderOpens) && !asked.value("remote_user").is_empty());
@@ -214,7 +223,17 @@ impl Server {
         if self.has(Fault::SilentApp) {
             return answer(200, &[], "Hello");
         }
-        let refuses = self.has(Fault::NotAdmitted)
+        if self.has(Fault::NotAdmitted) {
+            let url = format!("http://{}{}", asked.value("host"), asked.target);
+            let encoded: String = byte_serialize(url.as_bytes()).collect();
+            let out = format!("http://auth.town.localhost:{}/logout?next={encoded}", self.port);
+            return answer(
+                403,
+                &[],
+                &format!("<a href=\"{out}\">Sign in with another account</a>"),
+            );
+        }
+        let refuses = self.has(Fault::DeniedDeadEnd)
             || (self.has(Fault::PartlyAdmitted) && asked.path() == "/");
         if refuses {
             return answer(403, &[], "Forbidden");
@@ -288,6 +307,17 @@ impl Server {
         let cleared = format!("auth_session=; Max-Age=0{rest}");
         let is_ours = asked.value("origin") == format!("http://auth.town.localhost:{}", self.port);
         match (&*asked.method, asked.path()) {
+            ("GET", "/login") if self.has(Fault::LongNotTaken) && asked.target.len() > 3_000 => {
+                answer(414, &[], "")
+            }
+            ("GET", "/account") if self.has(Fault::LongLocationLost) => answer(502, &[], ""),
+            ("GET", "/account") => {
+                answer(302, &[("Location", &format!("/login?next={}", asked.target))], "")
+            }
+            ("GET", "/logout") if self.has(Fault::NoWayOut) => {
+                answer(302, &[("Location", "/login")], "")
+            }
+            ("GET", "/logout") => answer(200, &[], "<form><input name=\"next\"></form>"),
             ("GET", "/login") if self.has(Fault::LongRefused) && asked.target.len() > 8_192 => {
                 answer(414, &[], "")
             }
@@ -496,6 +526,23 @@ fn finds_a_long_address_that_does_not_come_back() {
     finds(Fault::LongCut, &[&format!("{what} does not tell the sign-in page the whole address")]);
     finds(Fault::LongRefused, &[&format!("{what} leads to a sign-in page that answered 414")]);
     finds(Fault::LongLost, &[&format!("{what} leads to a sign-in page that does not know")]);
+    finds(Fault::LongLocationLost, &["/account with 7000 bytes answered 502, as would a sign-in"]);
+}
+
+#[test]
+fn finds_a_limit_that_an_address_passes_and_the_sign_in_page_does_not() {
+    let what = "GET / with an address of 2600 bytes leads to a sign-in page that answered 414";
+    finds(Fault::LongNotTaken, &[what]);
+    let (report, _) = Town::with(Fault::LongNotTaken).examine(&[], "");
+    let skipped = "skip  GET / with an address of 7500 bytes: the app's proxy takes none (it answered 414); shorter";
+    assert!(report.contains(skipped) && report.matches("takes none").count() == 1, "{report}");
+}
+
+#[test]
+fn finds_an_address_of_a_check_at_which_the_app_is_open() {
+    let open = "GET /oauth2/auth answered 200 without a session: the app is open; guard every location (likewise \
+                /oauth2/sign_in, /oauth2/start)";
+    finds(Fault::OpenCheckAddress, &[open]);
 }
 
 #[test]

@@ -34,6 +34,24 @@ fn finds_a_user_who_may_not_enter() {
 }
 
 #[test]
+fn finds_a_user_who_cannot_leave() {
+    let page = "GET / with a session: the page that answers 403 has no link to sign out, so that this user cannot";
+    finds(Fault::DeniedDeadEnd, &[page, "(likewise /api/, "]);
+    finds(
+        Fault::NoWayOut,
+        &[
+            "a sign-out link leads to http://auth.town.localhost:",
+            "which answered 302 and leads to /login and",
+        ],
+    );
+    let (report, _) = Town::with(Fault::NotAdmitted).examine(&["--sign-in=anna"], PASSWORD);
+    for what in ["a sign-out link", "the page for users without access at /api/"] {
+        let expected = format!("ok    {what} leads to the button at http://auth.town.localhost:");
+        assert!(report.contains(&expected), "{report}");
+    }
+}
+
+#[test]
 fn tells_the_sign_in_from_an_app() {
     let town = Town::with(Fault::None);
     let port = town.address.port();
