@@ -11,7 +11,7 @@ use super::attributes::{self, is_secret};
 use super::candidate::{Candidate, CandidateKey, verifiable};
 use super::disabled::{self, DisabledColumn, normal};
 use super::groups;
-use super::moments::{TimeUnit, Timestamp, moment};
+use super::moments::{TimeUnit, Timestamp, has_passed, moment};
 use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::report::{Report, cut};
 use super::table_text::TableText;
@@ -166,7 +166,7 @@ impl CsvColumns {
             others.push(("email".to_owned(), odd.into()));
             None
         });
-        let created_at = of(self.created).and_then(|it| created_at(it, &mut reasons));
+        let created_at = of(self.created).and_then(|it| created_at(it, &mut reasons, now));
         let groups = of(self.groups).unwrap_or_default();
         let groups = fit_groups(groups, renamed_groups, &mut reasons);
         // Systems write an exclamation mark or an asterisk where no password is to match.
@@ -297,9 +297,9 @@ fn attribute(row: &StringRecord, at: usize) -> Value {
     if NULLS.contains(&text) { Value::Null } else { text.into() }
 }
 
-/// When an account was made; what cannot be read is told of.
-fn created_at(text: &str, reasons: &mut Vec<Reason>) -> Option<Moment> {
-    let made = moment(Timestamp::Text(text), TimeUnit::Guessed);
+/// When an account was made; what cannot be read, or lies in the future, is told of.
+fn created_at(text: &str, reasons: &mut Vec<Reason>, now: Moment) -> Option<Moment> {
+    let made = moment(Timestamp::Text(text), TimeUnit::Guessed).filter(|it| has_passed(*it, now));
     if made.is_none() {
         reasons.push(Reason::about(ReasonKind::CreatedNow, text.to_owned()));
     }

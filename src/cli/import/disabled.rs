@@ -148,9 +148,12 @@ pub(super) fn disabled_at(
     match (column, Truth::of(&word)) {
         (DisabledColumn::Disabled, Some(Truth::Yes))
         | (DisabledColumn::Enabled, Some(Truth::No)) => Ok(Some(now)),
-        (DisabledColumn::Disabled | DisabledColumn::Unclear, Some(Truth::No | Truth::Nothing))
+        (
+            DisabledColumn::Disabled | DisabledColumn::Unclear | DisabledColumn::Until,
+            Some(Truth::No | Truth::Nothing),
+        )
         | (DisabledColumn::Enabled, Some(Truth::Yes))
-        | (DisabledColumn::Status | DisabledColumn::Until, Some(Truth::Nothing)) => Ok(None),
+        | (DisabledColumn::Status, Some(Truth::Nothing)) => Ok(None),
         (DisabledColumn::Disabled, None) => date(value).map(since).ok_or_else(odd),
         (DisabledColumn::Enabled, None) if date(value).is_some() => Ok(None),
         (DisabledColumn::Status, None) if GOOD_WORDS.contains(&&*word) => Ok(None),
@@ -188,9 +191,8 @@ impl Truth {
     }
 }
 
-/// A date; a small number is none.
+/// A date, or a number that can be one.
 fn date(value: &str) -> Option<Moment> {
-    (8 <= value.len()).then_some(())?;
     moment(Timestamp::Text(value), TimeUnit::Guessed)
 }
 
@@ -293,6 +295,8 @@ mod tests {
         assert_eq!(at(DisabledColumn::Status, "BANNED"), Ok(Some(now)));
         assert_eq!(at(DisabledColumn::Until, "2026-01-02"), Ok(None));
         assert_eq!(at(DisabledColumn::Until, "2099-01-02"), Ok(Some(now)));
+        assert_eq!(at(DisabledColumn::Until, "0"), Ok(None));
+        assert_eq!(at(DisabledColumn::Disabled, "20260102"), Ok(past));
         for (column, odd) in [
             (DisabledColumn::Disabled, "maybe"),
             (DisabledColumn::Enabled, ""),
@@ -301,6 +305,9 @@ mod tests {
             (DisabledColumn::Status, "CA"),
             (DisabledColumn::Status, "2"),
             (DisabledColumn::Until, "true"),
+            (DisabledColumn::Until, "3.5"),
+            (DisabledColumn::Disabled, "12345678"),
+            (DisabledColumn::Disabled, "2"),
             (DisabledColumn::Unclear, "true"),
             (DisabledColumn::Unclear, "2026-01-02"),
         ] {

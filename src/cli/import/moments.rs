@@ -1,7 +1,10 @@
 //! Moments as other programs write them: one reader for every column of every source.
 //!
-//! Decides which numbers and texts are moments, and the unit of a number. What becomes of a row whose
-//! moment cannot be read is decided where the row is read.
+//! Decides which numbers and texts are moments, and the unit of a number: a number so small that its unit
+//! cannot be told is no moment. What becomes of a row whose moment cannot be read is decided where the row is
+//! read.
+
+use std::time::Duration;
 
 use crate::base::clock::Moment;
 
@@ -18,9 +21,13 @@ pub(super) enum Timestamp<'a> {
 pub(super) enum TimeUnit {
     /// The source never writes another.
     Millis,
-    /// Told by the size of the number.
+    /// Told by the size of the number, which has to be of 1973 or later.
     Guessed,
 }
+
+/// Numbers below this have no unit that can be told: in seconds it is March 1973, and what is smaller is a
+/// version, a year, a count of days or a mistake rather than a time.
+const SECONDS_START: u64 = 100_000_000;
 
 /// Numbers below this are seconds: in milliseconds it would be 1973, in seconds the year 5138.
 const SECONDS_END: u64 = 100_000_000_000;
@@ -31,26 +38,46 @@ const MILLIS_END: u64 = SECONDS_END * 1_000;
 /// The days of SQLite's `julianday()` from 1970 until the year 9999. In seconds they would be of early 1970.
 const JULIAN_DAYS: std::ops::Range<f64> = 2_440_587.5..5_373_485.0;
 
+/// Eight digits that may be a date, as in 20261128, and fourteen, as in 20261128084215. As numbers they would be
+/// of 1970, and of a year after 2286.
+const COMPACT_DIGITS: [usize; 2] = [8, 14];
+
+/// How far behind the server's clock a time without an offset may lie that was written as local time.
+const LOCAL_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 /// The moment that is written there; without an offset it is UTC, and a date alone is its first instant.
-/// `None`: it cannot be read, or lies before 1970.
+/// `None`: it cannot be read, lies before 1970, or is a number of which the unit cannot be told.
 pub(super) fn moment(written: Timestamp<'_>, unit: TimeUnit) -> Option<Moment> {
     let millis = match written {
-        Timestamp::Integer(number) => of_integer(number, unit),
+        Timestamp::Integer(number) => of_whole(number, unit)?,
         Timestamp::Real(number) => of_real(number, unit)?,
         Timestamp::Text(text) => of_text(text.trim(), unit)?,
     };
     (millis >= 0).then(|| Moment::from_millis(millis))
 }
 
-fn of_integer(number: i64, unit: TimeUnit) -> i64 {
+/// Whether something that has happened can have happened at this moment: it lies in the past, as far as a time
+/// without an offset can tell.
+pub(super) fn has_passed(moment: Moment, now: Moment) -> bool {
+    moment <= now.after(LOCAL_TIME_MAX)
+}
+
+/// A whole number: one that is written like a date is one before it counts anything.
+fn of_whole(number: i64, unit: TimeUnit) -> Option<i64> {
+    let date = if unit == TimeUnit::Guessed { compact_date(&number.to_string()) } else { None };
+    date.or_else(|| of_integer(number, unit))
+}
+
+fn of_integer(number: i64, unit: TimeUnit) -> Option<i64> {
     match number.unsigned_abs() {
-        _ if unit == TimeUnit::Millis => number,
-        ..SECONDS_END => number * 1_000,
-        SECONDS_END..MILLIS_END => number,
-        size if size < MILLIS_END * 1_000 => number / 1_000,
-        _ => number / 1_000_000,
+        _ if unit == TimeUnit::Millis => Some(number),
+        ..SECONDS_START => None,
+        SECONDS_START..SECONDS_END => Some(number * 1_000),
+        SECONDS_END..MILLIS_END => Some(number),
+        size if size < MILLIS_END * 1_000 => Some(number / 1_000),
+        _ => Some(number / 1_000_000),
     }
 }
 
@@ -60,8 +87,11 @@ fn of_real(number: f64, unit: TimeUnit) -> Option<i64> {
         return whole((seconds * 1_000.0).round());
     }
     match whole(number)?.unsigned_abs() {
-        ..SECONDS_END if unit == TimeUnit::Guessed => whole((number * 1_000.0).round()),
-        _ => whole(number).map(|it| of_integer(it, unit)),
+        SECONDS_START..SECONDS_END if unit == TimeUnit::Guessed => {
+            whole((number * 1_000.0).round())
+        }
+        _ if number.fract() == 0.0 => of_whole(whole(number)?, unit),
+        _ => of_integer(whole(number)?, unit),
     }
 }
 
@@ -76,12 +106,19 @@ fn of_text(text: &str, unit: TimeUnit) -> Option<i64> {
     if !is_number {
         return of_date(text);
     }
-    // 20261128 and 20261128084215 are dates before they are numbers.
-    let compact = matches!(text.len(), 8 | 14) && text.starts_with(['1', '2']);
-    let date = if compact || text.matches('-').count() == 2 { of_date(text) } else { None };
-    let integer = || text.parse().ok().map(|it| of_integer(it, unit));
-    let real = || text.parse().ok().and_then(|it| of_real(it, unit));
-    date.or_else(integer).or_else(real)
+    if text.matches('-').count() == 2 {
+        return of_date(text);
+    }
+    match text.parse() {
+        Ok(number) => compact_date(text).or_else(|| of_integer(number, unit)),
+        Err(_) => of_real(text.parse().ok()?, unit),
+    }
+}
+
+/// The moment that digits alone are, if they are those of a date.
+fn compact_date(digits: &str) -> Option<i64> {
+    let is_compact = COMPACT_DIGITS.contains(&digits.len()) && digits.starts_with(['1', '2']);
+    is_compact.then(|| of_date(digits)).flatten()
 }
 
 /// ISO 8601 and its relatives: with `T` or spaces before the time, with or without seconds, a fraction,
@@ -202,7 +239,7 @@ mod tests {
             (1_795_855_335_123, THEN + 123),
             (1_795_855_335_123_456, THEN + 123),
             (1_795_855_335_123_456_789, THEN + 123),
-            (0, 0),
+            (100_000_000, 100_000_000_000),
             (99_999_999_999, 99_999_999_999_000),
             (100_000_000_000, 100_000_000_000),
             (99_999_999_999_999, 99_999_999_999_999),
@@ -230,8 +267,56 @@ mod tests {
         assert_eq!(text("1795855335250.0"), Some(THEN + 250));
         // From SQLite: SELECT julianday('2026-11-28 08:42:15').
         assert_eq!(read(2_461_372.862_673_611), Some(THEN));
+        assert_eq!(read(20_261_128.0), Some(1_795_824_000_000));
         for bad in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
             assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn takes_no_number_for_a_moment_whose_unit_cannot_be_told() {
+        // A version, a year, days since 1970 or 1900, no date, and the last of them.
+        for number in [0, 1, 3, 2_026, 20_785, 46_354, 20_261_328, 99_999_999] {
+            for number in [number, -number] {
+                let read = |it| moment(it, TimeUnit::Guessed);
+                assert_eq!(read(Timestamp::Integer(number)), None, "{number}");
+                assert_eq!(text(&number.to_string()), None, "{number}");
+                assert_eq!(text(&format!("{number}.5")), None, "{number}.5");
+                #[expect(clippy::cast_precision_loss, reason = "they are small")]
+                let fraction = number as f64;
+                assert_eq!(read(Timestamp::Real(fraction)), None, "{fraction}");
+            }
+        }
+        let read = |it| moment(it, TimeUnit::Guessed);
+        assert_eq!(read(Timestamp::Real(3.5)), None);
+        assert_eq!(read(Timestamp::Real(45_292.75)), None);
+        assert_eq!(read(Timestamp::Integer(-1_795_855_335)), None);
+        assert_eq!(text("0.0"), None);
+    }
+
+    #[test]
+    fn reads_a_whole_number_like_the_same_digits_in_a_text() {
+        for (number, millis) in [
+            (20_261_128, 1_795_824_000_000),
+            (20_261_128_084_215, THEN),
+            (17_958_553_351_234, 17_958_553_351_234),
+        ] {
+            let read = |it| moment(it, TimeUnit::Guessed).map(Moment::millis);
+            assert_eq!(read(Timestamp::Integer(number)), Some(millis), "{number}");
+            assert_eq!(text(&number.to_string()), Some(millis), "{number}");
+        }
+        let millis = moment(Timestamp::Integer(20_261_128), TimeUnit::Millis);
+        assert_eq!(millis, Some(Moment::from_millis(20_261_128)));
+    }
+
+    #[test]
+    fn tells_what_has_passed_even_if_it_was_written_in_local_time() {
+        let now = Moment::from_millis(THEN);
+        let day = 24 * 60 * 60 * 1_000;
+        for (millis, passed) in
+            [(0, true), (THEN, true), (THEN + day, true), (THEN + day + 1, false)]
+        {
+            assert_eq!(has_passed(Moment::from_millis(millis), now), passed, "{millis}");
         }
     }
 

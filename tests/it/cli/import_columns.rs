@@ -75,20 +75,26 @@ fn names_every_session_whose_end_it_cannot_read() {
              CREATE TABLE user (id TEXT, username TEXT, password_hash TEXT);
              INSERT INTO user VALUES ('1', 'ann', '{HASH}');
              INSERT INTO session VALUES ('{}', '1', 'tomorrow'), ('{}', '1', NULL),
-                ('{}', '1', x'00'), ('{}', '1', '2027-01-01');",
+                ('{}', '1', x'00'), ('{}', '1', '2027-01-01'), ('{}', '1', 3.5);",
             token("a"),
             token("b"),
             token("c"),
-            token("d")
+            token("d"),
+            token("e")
         ),
     );
     let report = it.done(NOW);
     assert_eq!(counts(&report, "sessions"), (1, 0));
-    assert_eq!(report["sessions"]["left_out"]["that cannot be read"], 3);
+    assert_eq!(report["sessions"]["left_out"]["that cannot be read"], 4);
     let rows = report["rows"].as_array().unwrap();
     assert_eq!((&rows[0]["table"], &rows[0]["rowid"]), (&json!("session"), &json!(1)));
     let whys = report["rows"].to_string();
-    for why in ["cannot be read as a time: tomorrow", "expires_at is missing", "is bytes"] {
+    for why in [
+        "cannot be read as a time: tomorrow",
+        "expires_at is missing",
+        "is bytes",
+        "cannot be read as a time: 3.5",
+    ] {
         assert!(whys.contains(why), "{whys}");
     }
 }
@@ -110,6 +116,81 @@ fn says_of_whom_it_cannot_read_when_they_came() {
     assert_eq!(created, ["1767323045678", &now, &now]);
     let said = &report["people"][0]["reasons"][0]["text"];
     assert!(said.as_str().unwrap().contains("createdAt cannot be read as a time: long ago"));
+}
+
+#[test]
+fn takes_no_implausible_number_or_future_for_the_creation_of_an_account() {
+    let values = [
+        "3.5",
+        "0",
+        "2026",
+        "-1795855335",
+        "'45292'",
+        "'2024-02-30'",
+        "2795855335",
+        "'9999-12-31'",
+    ];
+    let rows: Vec<String> =
+        values.iter().enumerate().map(|(at, it)| format!("('{at}', 'user{at}', {it})")).collect();
+    let users = format!(
+        "(id, username, createdAt, email, emailVerified);
+                         INSERT INTO user (id, username, createdAt) VALUES {};",
+        rows.join(",")
+    );
+    for (source, tables) in [
+        (
+            lucia(None),
+            "CREATE TABLE user_key (id, user_id, hashed_password);
+                       CREATE TABLE user_session (id, user_id, active_expires, idle_expires);",
+        ),
+        (lucia_v3(), V3),
+        (better_auth(), "CREATE TABLE account (providerId, accountId, userId, password);"),
+    ] {
+        let it = with_tables(source, &format!("{tables} CREATE TABLE user {users}"));
+        let report = it.done(NOW);
+        let now = NOW.millis().to_string();
+        let created = it.texts("SELECT CAST(created_at AS TEXT) FROM user");
+        assert!(
+            created.len() == values.len() && created.iter().all(|it| *it == now),
+            "{created:?}"
+        );
+        let people = report["people"].as_array().unwrap();
+        assert_eq!(people.len(), values.len());
+        for (person, value) in people.iter().zip(values) {
+            let text = person["reasons"].to_string();
+            let said = if value.contains("9999") || value.starts_with("279") {
+                "is in the future"
+            } else {
+                value.trim_matches('\'')
+            };
+            assert!(text.contains("created_now") && text.contains(said), "{value}: {text}");
+        }
+    }
+}
+
+#[test]
+fn lets_nobody_in_whose_ban_has_an_end_that_cannot_be_read() {
+    for (end, disabled) in [
+        ("'for ever'", true),
+        ("3.5", true),
+        ("4102444800", true),
+        ("0", false),
+        ("NULL", false),
+        ("1767323045", false),
+    ] {
+        let it = with_tables(
+            lucia_v3(),
+            &format!(
+                "{V3} CREATE TABLE user (id TEXT, username TEXT, password_hash TEXT, banned_until);
+                 INSERT INTO user VALUES ('1', 'anna', '{HASH}', {end});"
+            ),
+        );
+        let report = it.done(NOW);
+        let shut_out = it.texts("SELECT username FROM user WHERE disabled_at IS NOT NULL");
+        assert_eq!(shut_out.len(), usize::from(disabled), "{end}");
+        let named = if disabled { vec!["anna ban_with_end".to_owned()] } else { vec![] };
+        assert_eq!(told(&report), named, "{end}");
+    }
 }
 
 #[test]

@@ -121,11 +121,13 @@ fn takes_null_and_nothing_for_no_value() {
 fn keeps_when_an_account_was_made_and_says_of_whom_it_cannot_be_read() {
     let it =
         csv("username,hash,created_at\nanna,BCRYPT,2020-01-02 03:04:05\nbob,BCRYPT,1577934245\n\
-         carl,BCRYPT,yesterday\ndora,BCRYPT,\n");
+         carl,BCRYPT,yesterday\ndora,BCRYPT,\nemil,BCRYPT,3.5\nfay,BCRYPT,2099-01-01\n\
+         gerd,BCRYPT,\" 1577934245 \"\n");
     let report = it.done(NOW);
     let made = it.texts("SELECT CAST(created_at AS TEXT) FROM user ORDER BY username");
-    assert_eq!(made, ["1577934245000", "1577934245000", "2000000000000", "2000000000000"]);
-    assert_eq!(all_reasons(&report), ["carl created_now"]);
+    let (then, now) = ("1577934245000", "2000000000000");
+    assert_eq!(made, [then, then, now, now, now, now, then]);
+    assert_eq!(all_reasons(&report), ["carl created_now", "emil created_now", "fay created_now"]);
     let text = report["people"][0]["reasons"][0]["text"].as_str().unwrap();
     assert!(text.ends_with(": yesterday"), "{text}");
 }

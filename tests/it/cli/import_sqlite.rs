@@ -173,8 +173,9 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
              CREATE TABLE Session (id TEXT, userId TEXT, expiresAt DATETIME);
              CREATE TABLE Code (id TEXT, userId TEXT, expiresAt DATETIME, code TEXT);
              INSERT INTO User VALUES ('1', 'ann', 's2:x:y');
-             INSERT INTO Session VALUES ('{}', '1', 2000), ('{}', '1', 100000000000),
-               ('{}', '1', 99999999999), ('{}', '1', 999), ('{}', 'nobody', 2000), ('short', '1', 2000);",
+             INSERT INTO Session VALUES ('{}', '1', 100001000), ('{}', '1', 100000000000),
+               ('{}', '1', 99999999999), ('{}', '1', '1973-01-01'), ('{}', 'nobody', 100001000),
+               ('short', '1', 100001000);",
             token("a"),
             token("b"),
             token("c"),
@@ -182,7 +183,8 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
             token("e")
         ),
     );
-    let report = it.done(NOW);
+    // A thousand seconds before 10^8 seconds, which are the first that are read, and 10^11 milliseconds.
+    let report = it.done(Moment::from_millis(99_999_000_000));
     assert_eq!((counts(&report, "sessions"), &report["dead_sessions"]), ((3, 0), &1.into()));
     let left_out = &report["sessions"]["left_out"];
     assert_eq!((&left_out["of no user"], left_out.as_object().unwrap().len()), (&1.into(), 2));
@@ -190,7 +192,7 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
         "SELECT active_expires || ' ' || idle_expires FROM user_session ORDER BY idle_expires";
     assert_eq!(
         it.texts(ends),
-        ["1000000 2000000", "1000000 2593000000", "1000000 2593000000"],
+        ["99999000000 100000000000", "99999000000 100001000000", "99999000000 102591000000"],
         "none is good for more than 30 days"
     );
     // A day before 10^11 milliseconds, which are read as such; one less is seconds.
@@ -453,11 +455,13 @@ fn shuts_out_whoever_is_banned_and_tells_of_every_table_that_it_does_not_read() 
                                  ('2', 'd@e.f', 1, 'bert', 1767323045, 0, NULL);
          INSERT INTO twoFactor VALUES ('x', 'y', '1');",
     );
-    let report = it.done(NOW);
+    let now = Moment::from_millis(1_795_855_335_000);
+    let report = it.done(now);
     assert_eq!(report["left_behind"], json!({ "twoFactor": 1 }));
     let users = "SELECT username || ' ' || created_at || ' ' || ifnull(disabled_at, '-') || ' ' ||
                    disabled_reason FROM user ORDER BY id";
-    assert_eq!(it.texts(users), ["anna 1767323045678 1000000 spam", "bert 1767323045000 - "]);
+    let expected = ["anna 1767323045678 1795855335000 spam", "bert 1767323045000 - "];
+    assert_eq!(it.texts(users), expected);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::super::moments::{TimeUnit, Timestamp, moment};
+use super::super::moments::{TimeUnit, Timestamp, has_passed, moment};
 use super::super::reasons::SourceRow;
 use super::tables::{OWNER, Table, quoted};
 use super::{Attribute, ForeignDbError, OddRow, ReadResult, RowOf};
@@ -175,6 +175,27 @@ impl TableRow<'_> {
             Some(moment) => Ok(moment),
             None => self.odd(column, "is missing"),
         }
+    }
+
+    /// A moment that has to be there and to have passed.
+    pub(super) fn past_moment(&self, column: usize, now: Moment) -> Result<Moment, Odd> {
+        let it = self.needed_moment(column, TimeUnit::Guessed)?;
+        if has_passed(it, now) {
+            Ok(it)
+        } else {
+            self.odd(column, &format!("is in the future: {}", it.minute()))
+        }
+    }
+
+    /// The end of something. `None`: there is none, for which a zero stands as well.
+    pub(super) fn end(&self, column: usize) -> Result<Option<Moment>, Odd> {
+        let is_zero = match self.value(column) {
+            ValueRef::Integer(number) => number == 0,
+            ValueRef::Real(number) => number == 0.0,
+            ValueRef::Text(text) => matches!(text.trim_ascii(), b"" | b"0"),
+            ValueRef::Null | ValueRef::Blob(_) => false,
+        };
+        if is_zero { Ok(None) } else { self.moment(column, TimeUnit::Guessed) }
     }
 
     /// A truth as libraries write it: a number, a word, or the time since when it is one. What is not known

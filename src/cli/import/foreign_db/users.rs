@@ -5,7 +5,6 @@
 
 use rusqlite::Connection;
 
-use super::super::moments::TimeUnit;
 use super::super::reasons::{Reason, ReasonKind};
 use super::cells::{Odd, TableRow, each_row};
 use super::names::NameSource;
@@ -136,7 +135,7 @@ impl<'a> UserColumns<'a> {
         it.attributes =
             kept.map(|at| (self.table.columns[*at].clone(), row.attribute(*at))).collect();
         self.read_email(row, &mut it);
-        self.read_creation(row, &mut it);
+        self.read_creation(row, &mut it, now);
         it.banned = self.ban(row, &mut it.reasons, now);
         it
     }
@@ -161,9 +160,9 @@ impl<'a> UserColumns<'a> {
         }
     }
 
-    fn read_creation(&self, row: &TableRow<'_>, it: &mut ForeignUser) {
+    fn read_creation(&self, row: &TableRow<'_>, it: &mut ForeignUser, now: Moment) {
         let Some(at) = self.created_at else { return };
-        match row.needed_moment(at, TimeUnit::Guessed) {
+        match row.past_moment(at, now) {
             Ok(moment) => it.created_at = Some(moment),
             Err(why) => it.reasons.push(Reason::about(ReasonKind::CreatedNow, why)),
         }
@@ -172,11 +171,12 @@ impl<'a> UserColumns<'a> {
     /// Why a user is shut out, if they are, for operators.
     fn ban(&self, row: &TableRow<'_>, reasons: &mut Vec<Reason>, now: Moment) -> Option<String> {
         let by = self.banned_by(row);
-        let end = self.ban_end.map(|at| row.moment(at, TimeUnit::Guessed));
+        let end = self.ban_end.map(|at| row.end(at));
         let has_no_flag = self.banned.is_empty() && self.enabled.is_empty();
         let by = match (by, &end) {
             (Some(by), _) => by,
             (None, Some(Ok(Some(end)))) if has_no_flag && *end > now => "banned".to_owned(),
+            (None, Some(Err(_))) if has_no_flag => "banned".to_owned(),
             (None, _) => return None,
         };
         let told = self.ban_reason.and_then(|at| row.text(at).ok().flatten());
