@@ -26,7 +26,7 @@ CREATE TABLE user (
     -- Groups assigned by the operator: names of a-z0-9._-, sorted and separated by commas; may be empty.
     -- Apps behind a proxy are told the groups, and checks can require one.
     group_names        TEXT    NOT NULL DEFAULT '',
-    -- E-mail address set by the operator, which apps are told; may be empty. It is not verified.
+    -- E-mail address; may be empty. Apps are told it, and mail goes to it, once it is verified.
     email              TEXT    NOT NULL DEFAULT '',
     -- When the account was disabled; NULL: it is enabled. No credential of a disabled account is valid.
     disabled_at        INTEGER,
@@ -38,8 +38,16 @@ CREATE TABLE user (
     -- Incremented when the password changes, a key is removed or the account is disabled; not when a
     -- password is rehashed. A session or access token is valid only while its own epoch equals this one,
     -- so one that is written concurrently with a password change is already invalid.
-    epoch              INTEGER NOT NULL DEFAULT 0
+    epoch              INTEGER NOT NULL DEFAULT 0,
+    -- The form in which addresses are compared: in lower case; empty: there is none. For look-ups alone: mail
+    -- goes to the address in `email`.
+    canonical_email    TEXT    NOT NULL DEFAULT '',
+    -- When the address was found to be the user's: by a link that was sent to it, or by the operator who set
+    -- it. NULL: it is not verified, or there is none.
+    email_verified_at  INTEGER
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX user_by_email ON user (canonical_email) WHERE canonical_email <> '';
 
 -- Ways to sign in. A user may have several. An import may bring several passwords of one user; the next one
 -- that is set replaces them all, as a password belongs to the user.
@@ -114,24 +122,27 @@ CREATE INDEX access_token_by_user ON access_token (user_id);
 -- For deleting tokens that expired long ago.
 CREATE INDEX access_token_by_end ON access_token (expires_at);
 
--- One-time tokens: each does one thing for its user, once. Of one purpose only the latest of a user is valid.
--- All are deleted with a new password, a removed key, a change of name or e-mail address, and when the
+-- One-time tokens: each does one thing for its user, once. One that an operator makes replaces all of its
+-- purpose; of those that are mailed the last three are valid, as an earlier mail may arrive later. All are deleted with a new password, a removed key, a change of name or e-mail address, and when the
 -- account is disabled.
 CREATE TABLE one_time_token (
     -- BLAKE2b-256 of the token in the link.
     id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
     user_id    TEXT    NOT NULL REFERENCES user (id),
     -- What the token does. `reset_password`: sets a new password; an operator creates it with
-    -- `vestibule user reset-link`, and it is valid for one hour.
+    -- `vestibule user reset-link`, or its user by mail. `verify_email`: shows that an address is the user's.
+    -- Both are valid for one hour.
     purpose    TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
     -- The last moment at which it is valid.
     expires_at INTEGER NOT NULL,
     -- The user's epoch when it was created. It is valid only while the user still has this epoch.
     epoch      INTEGER NOT NULL,
-    -- What the purpose needs to know beside the user; empty for `reset_password`.
+    -- What the purpose needs to know beside the user: the address, for `verify_email`; else empty.
     detail     TEXT    NOT NULL DEFAULT '',
-    UNIQUE (user_id, purpose)
+    -- 0: an operator has made it. Else it was mailed, and takes the place of an earlier one in this slot.
+    slot       INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (user_id, purpose, slot)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX one_time_token_by_end ON one_time_token (expires_at);
@@ -155,6 +166,39 @@ CREATE TABLE invite (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX invite_by_end ON invite (expires_at);
+
+-- Mail that waits to be sent. A row is written with what it tells of, and deleted once a relay has taken it. It
+-- contains nothing secret: the token of a link is made when the mail is written, and only its hash is stored.
+CREATE TABLE mail (
+    -- 15 random characters; the `Message-ID` is made of it, so that one sent twice can be told.
+    id           TEXT    NOT NULL PRIMARY KEY CHECK (length(id) > 0),
+    -- What it says: `reset`, `password_changed`…; `nothing`: it stands for a mail to an account that does not
+    -- exist or may not have one, and is dropped when its turn comes.
+    kind         TEXT    NOT NULL,
+    -- The account; empty for `nothing`. Not a foreign key: the notice of a deletion outlives the account.
+    user_id      TEXT    NOT NULL,
+    -- Where it goes, as it was then: the notice of a changed address goes to the old one. Empty: to the address
+    -- that the user has when it is sent.
+    address      TEXT    NOT NULL,
+    -- The language of the page that caused it.
+    language     TEXT    NOT NULL,
+    -- What it tells beside: a JSON object (browser, address, moment); may be empty.
+    detail       TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    -- When it is to be tried next.
+    due_at       INTEGER NOT NULL,
+    -- How often it was tried in vain, and how the last try failed, in a word.
+    tries        INTEGER NOT NULL DEFAULT 0,
+    last_outcome TEXT    NOT NULL DEFAULT '',
+    -- The server that sends it now, by a random text, and until when no other server may.
+    lease        TEXT    NOT NULL DEFAULT '',
+    lease_until  INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX mail_by_due ON mail (due_at);
+
+-- For limiting the mails of one user.
+CREATE INDEX mail_by_user ON mail (user_id);
 
 -- Usernames that stay reserved after their account was deleted or renamed. Apps behind a proxy identify
 -- users by name, and could not tell the next owner of a name from the last one.

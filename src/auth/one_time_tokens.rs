@@ -17,7 +17,7 @@ use crate::store::{OneTimeToken, OneTimeTokenAdded, Result, Store, User, UserId}
 /// The lifetime of a token of this purpose.
 pub const fn life(purpose: Purpose) -> Duration {
     match purpose {
-        Purpose::ResetPassword => Duration::from_secs(60 * 60),
+        Purpose::ResetPassword | Purpose::VerifyEmail => Duration::from_secs(60 * 60),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::auth::keys::{self, NewKey};
 use crate::auth::names::Rest;
 use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
+use crate::base::email_address;
 use crate::base::password::Hasher;
 use crate::base::token;
 use crate::store::{
@@ -19,9 +20,6 @@ const ID_LENGTH: usize = 15;
 const GROUP_BYTES_MAX: usize = 63;
 const GROUPS_MAX: usize = 100;
 const GROUPS_BYTES_MAX: usize = 2_048;
-
-/// The longest e-mail address, in bytes.
-const EMAIL_BYTES_MAX: usize = 254;
 
 /// Creates a user in these groups, with a key or without. The user is stored only if the outcome is
 /// [`UserAdded::Done`].
@@ -123,13 +121,7 @@ pub fn groups(text: &str) -> Option<Groups> {
 /// Parses an e-mail address. `None` unless it is visible ASCII with one `@` that has text on both sides,
 /// and no longer than mail allows (RFC 5321 § 4.5.3.1.3).
 pub fn email(text: &str) -> Option<String> {
-    let (local, domain) = text.split_once('@')?;
-    let is_good = !local.is_empty()
-        && !domain.is_empty()
-        && !domain.contains('@')
-        && text.len() <= EMAIL_BYTES_MAX
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-    is_good.then(|| text.to_owned())
+    email_address::is_address(text).then(|| text.to_owned())
 }
 
 /// Replaces the groups of a user. `false` if there is no such user.
@@ -188,9 +180,10 @@ pub fn has_any(store: &dyn Store) -> Result<bool> {
     Ok(!store.users(&UserFilter::default(), &first)?.is_empty())
 }
 
-/// Sets the e-mail address of a user; empty: none. `false` if there is no such user.
-pub fn set_email(store: &dyn Store, id: &UserId, email: &str) -> Result<bool> {
-    store.set_email(id, email)
+/// Sets the e-mail address of a user, by an operator who knows that it is theirs; empty: none. `false` if there
+/// is no such user.
+pub fn set_email(store: &dyn Store, id: &UserId, email: &str, now: Moment) -> Result<bool> {
+    store.set_email(id, email, (!email.is_empty()).then_some(now))
 }
 
 /// Disables an account at once: its sessions and reset links end, and neither its password nor its access
@@ -226,6 +219,7 @@ pub(crate) fn new(username: &Username, now: Moment) -> User {
         created_at: now,
         groups: Groups::default(),
         email: String::new(),
+        email_verified_at: None,
         disabled_at: None,
         disabled_reason: String::new(),
     }

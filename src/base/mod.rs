@@ -3,6 +3,7 @@
 
 pub mod password;
 pub mod token;
+pub mod email_address;
 pub mod ip_prefix;
 pub mod origin;
 pub mod base_url;

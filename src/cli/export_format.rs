@@ -82,6 +82,10 @@ pub fn person(it: &ExportedUser, has_sessions: bool) -> String {
         "attributes": attributes(&it.attributes),
         "keys": it.keys.iter().map(key).collect::<Vec<_>>(),
     });
+    // Of a verified address, and of none, nothing is said, so that an older vestibule reads the line.
+    if user.verified_email() != user.email {
+        data["email_verified"] = false.into();
+    }
     if has_sessions {
         data["sessions"] = it.sessions.iter().map(session).collect();
     }
@@ -179,13 +183,17 @@ fn read_person(mut fields: Fields) -> Result<ExportedUser, String> {
         _ => Err("a group is no name"),
     });
     let groups = groups.collect::<Result<Vec<_>, _>>()?.join(",");
+    let email = fields.text("email")?;
+    let created_at = fields.moment("created_at")?;
+    let is_unverified = fields.0.remove("email_verified").is_some_and(|it| it == false);
     let user = User {
         id: id.clone(),
         username: fields.text("username")?,
         canonical_username: fields.text("canonical_username")?,
-        created_at: fields.moment("created_at")?,
+        created_at,
         groups: Groups::new(groups),
-        email: fields.text("email")?,
+        email_verified_at: (!email.is_empty() && !is_unverified).then_some(created_at),
+        email,
         disabled_at: fields.or_null("disabled_at", Value::as_i64)?.map(Moment::from_millis),
         disabled_reason: fields.text("disabled_reason")?,
     };
@@ -320,6 +328,7 @@ mod tests {
             created_at: moment(-5),
             groups: Groups::new("a,b".to_owned()),
             email: "a@b".to_owned(),
+            email_verified_at: Some(moment(-5)),
             disabled_at: Some(moment(i64::MAX)),
             disabled_reason: "left".to_owned(),
         };

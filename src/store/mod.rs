@@ -25,8 +25,8 @@ use std::time::Duration;
 
 pub use address::{Cluster, Database, Tls};
 pub use contract::{
-    AccessTokens, AuditLog, Bulk, Copies, Devices, Invitations, Keys, Maintenance, Names,
-    OneTimeTokens, RecordOfImport, Sessions, Tended, Throttle, Users,
+    AccessTokens, Allowance, AuditLog, Bulk, Copies, Devices, Invitations, Keys, Mail, Maintenance,
+    Names, OneTimeTokens, RecordOfImport, Sessions, Tended, Throttle, Users,
 };
 pub use engine::{is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, schema};
 pub use listing::{ListedRecord, RecordFilter, UserFilter, UserOrder, UserPage};
@@ -42,8 +42,8 @@ pub use progress::Progress;
 pub(crate) use progress::tell;
 pub use records::{
     AccessToken, ClientInfo, Count, CountId, Credentials, Device, Epoch, ExportedUser, Groups,
-    ImportStatus, ImportedUser, Invite, Key, KeyId, NameHash, OneTimeToken, Purpose, Record,
-    RestingName, Session, SessionStart, Use, User, UserId,
+    ImportStatus, ImportedUser, Invite, Key, KeyId, Letter, NameHash, OneTimeToken, Purpose,
+    Record, RestingName, Session, SessionStart, Use, User, UserId,
 };
 #[cfg(feature = "import")]
 pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};
@@ -173,6 +173,7 @@ pub trait Store:
     + Sessions
     + AccessTokens
     + OneTimeTokens
+    + Mail
     + Invitations
     + Throttle
     + Devices

@@ -71,11 +71,22 @@ pub struct User {
     pub created_at: Moment,
     /// The groups assigned by the operator.
     pub groups: Groups,
-    /// The e-mail address that apps are told; empty: none.
+    /// The e-mail address; empty: none.
     pub email: String,
+    /// When the address was found to be the user's: by a link that was sent to it, or by the operator who set
+    /// it. `None`: it is not.
+    pub email_verified_at: Option<Moment>,
     /// Since when the account is disabled; `None`: it is enabled.
     pub disabled_at: Option<Moment>,
     pub disabled_reason: String,
+}
+
+impl User {
+    /// The address that counts: apps are told it, and mail goes to it. Empty: there is none, or it is not
+    /// verified.
+    pub fn verified_email(&self) -> &str {
+        if self.email_verified_at.is_some() { &self.email } else { "" }
+    }
 }
 
 /// Group names, sorted and unique. The text separates them by commas.
@@ -212,6 +223,8 @@ pub struct ClientInfo {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     ResetPassword,
+    /// Shows that the address in `detail` is the user's.
+    VerifyEmail,
 }
 
 impl Purpose {
@@ -219,6 +232,7 @@ impl Purpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ResetPassword => "reset_password",
+            Self::VerifyEmail => "verify_email",
         }
     }
 }
@@ -236,6 +250,44 @@ pub struct OneTimeToken {
     pub expires_at: Moment,
     /// What the purpose needs to know in addition to the user; empty: nothing.
     pub detail: String,
+}
+
+/// A mail that waits to be sent. It contains nothing secret: the token of its link is made when it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Letter {
+    /// 15 random characters, which its `Message-ID` is made of.
+    pub id: String,
+    /// What it says; [`Letter::NOTHING`]: nothing, and it is dropped when its turn comes.
+    pub kind: String,
+    /// The user it is about; empty: none.
+    pub user_id: String,
+    /// Where it goes, as it was when it was queued; empty: to the address that is the user's then.
+    pub address: String,
+    /// The language of the page that caused it: its code.
+    pub language: String,
+    /// What it tells beside: a JSON object; empty: nothing.
+    pub detail: String,
+    pub created_at: Moment,
+    /// When it is to be tried next.
+    pub due_at: Moment,
+    /// How often it was tried in vain.
+    pub tries: u32,
+    /// How the last try failed, in a word; empty: there was none.
+    pub last_outcome: String,
+}
+
+impl Letter {
+    /// The kind of one that stands for a mail that is not to be sent, so that asking for it costs the same.
+    pub const NOTHING: &str = "nothing";
+
+    /// The letter, or one of kind [`Letter::NOTHING`] in its place.
+    pub(super) fn if_allowed(&self, is_allowed: bool) -> Self {
+        if is_allowed {
+            return self.clone();
+        }
+        let (kind, user_id, address) = (Self::NOTHING.to_owned(), String::new(), String::new());
+        Self { kind, user_id, address, detail: String::new(), ..self.clone() }
+    }
 }
 
 /// An invitation: a link with which people create accounts. It holds the hash of a token and so has no
@@ -383,6 +435,8 @@ pub struct SessionStart {
     pub cleared: Option<CountId>,
     /// The device, new or known.
     pub device: Option<Device>,
+    /// A mail about it, which is queued with it.
+    pub letter: Option<Letter>,
 }
 
 /// A user to be imported. It holds hashes of passwords and tokens and so has no `Debug`.

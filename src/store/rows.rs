@@ -5,8 +5,8 @@
 //! so that an engine can avoid dynamic dispatch where that matters.
 
 use super::records::{
-    AccessToken, ClientInfo, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, NameHash,
-    OneTimeToken, Purpose, Record, RestingName, Session, User, UserId,
+    AccessToken, ClientInfo, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, Letter,
+    NameHash, OneTimeToken, Purpose, Record, RestingName, Session, User, UserId,
 };
 use super::{Error, Result};
 use crate::base::clock::Moment;
@@ -17,7 +17,7 @@ use crate::base::token::TokenHash;
 macro_rules! user_columns {
     () => {
         "user.id, user.username, user.canonical_username, user.created_at, user.group_names, \
-         user.email, user.disabled_at, user.disabled_reason"
+         user.email, user.email_verified_at, user.disabled_at, user.disabled_reason"
     };
 }
 
@@ -54,6 +54,14 @@ macro_rules! invite_columns {
     };
 }
 
+/// The columns of a [`Letter`].
+macro_rules! letter_columns {
+    () => {
+        "mail.id, mail.kind, mail.user_id, mail.address, mail.language, mail.detail, \
+         mail.created_at, mail.due_at, mail.tries, mail.last_outcome"
+    };
+}
+
 /// The columns of a [`Record`].
 macro_rules! record_columns {
     () => {
@@ -63,8 +71,8 @@ macro_rules! record_columns {
 }
 
 pub(super) use {
-    access_token_columns, invite_columns, key_columns, record_columns, session_columns,
-    user_columns,
+    access_token_columns, invite_columns, key_columns, letter_columns, record_columns,
+    session_columns, user_columns,
 };
 
 /// The session with an id, and its user. One under an outdated epoch is not found.
@@ -331,6 +339,7 @@ impl FromCells for User {
             created_at: FromCells::read(row)?,
             groups: Groups(row.text()?),
             email: row.text()?,
+            email_verified_at: FromCells::read(row)?,
             disabled_at: FromCells::read(row)?,
             disabled_reason: row.text()?,
         })
@@ -394,6 +403,23 @@ impl FromCells for Invite {
     }
 }
 
+impl FromCells for Letter {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            id: row.text()?,
+            kind: row.text()?,
+            user_id: row.text()?,
+            address: row.text()?,
+            language: row.text()?,
+            detail: row.text()?,
+            created_at: FromCells::read(row)?,
+            due_at: FromCells::read(row)?,
+            tries: FromCells::read(row)?,
+            last_outcome: row.text()?,
+        })
+    }
+}
+
 impl FromCells for RestingName {
     fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
         Ok(Self {
@@ -444,8 +470,8 @@ pub(super) trait ToCells<const N: usize> {
     fn cells(&self) -> [Cell<'_>; N];
 }
 
-impl ToCells<8> for User {
-    fn cells(&self) -> [Cell<'_>; 8] {
+impl ToCells<9> for User {
+    fn cells(&self) -> [Cell<'_>; 9] {
         cells![
             &self.id,
             &self.username,
@@ -453,6 +479,7 @@ impl ToCells<8> for User {
             self.created_at,
             &self.groups,
             &self.email,
+            self.email_verified_at,
             self.disabled_at,
             &self.disabled_reason,
         ]
@@ -518,6 +545,23 @@ impl ToCells<7> for Invite {
             self.is_first,
             self.created_at,
             self.expires_at,
+        ]
+    }
+}
+
+impl ToCells<10> for Letter {
+    fn cells(&self) -> [Cell<'_>; 10] {
+        cells![
+            &self.id,
+            &self.kind,
+            &self.user_id,
+            &self.address,
+            &self.language,
+            &self.detail,
+            self.created_at,
+            self.due_at,
+            self.tries,
+            &self.last_outcome,
         ]
     }
 }

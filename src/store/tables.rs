@@ -46,7 +46,7 @@ const PLAIN: StoredTable = StoredTable {
 };
 
 /// All tables. A table comes after those that its rows refer to.
-pub(super) const ALL: [StoredTable; 12] = [
+pub(super) const ALL: [StoredTable; 13] = [
     StoredTable { name: "secret", columns: &[("name", Text), ("value", Bytes(32))], ..PLAIN },
     StoredTable {
         name: "user",
@@ -57,10 +57,12 @@ pub(super) const ALL: [StoredTable; 12] = [
             ("created_at", Int),
             ("group_names", Text),
             ("email", Text),
+            ("email_verified_at", MaybeInt),
             ("disabled_at", MaybeInt),
             ("disabled_reason", Text),
             ("attributes", Text),
             ("epoch", Int),
+            ("canonical_email", Text),
         ],
         counted_as: Some("users"),
         ..PLAIN
@@ -121,6 +123,7 @@ pub(super) const ALL: [StoredTable; 12] = [
             ("expires_at", Int),
             ("epoch", Int),
             ("detail", Text),
+            ("slot", Int),
         ],
         has_owner: true,
         ends_with_credentials: true,
@@ -137,6 +140,25 @@ pub(super) const ALL: [StoredTable; 12] = [
             ("is_first", Int),
             ("created_at", Int),
             ("expires_at", Int),
+        ],
+        is_ended_by_restore: true,
+        ..PLAIN
+    },
+    StoredTable {
+        name: "mail",
+        columns: &[
+            ("id", Text),
+            ("kind", Text),
+            ("user_id", Text),
+            ("address", Text),
+            ("language", Text),
+            ("detail", Text),
+            ("created_at", Int),
+            ("due_at", Int),
+            ("tries", Int),
+            ("last_outcome", Text),
+            ("lease", Text),
+            ("lease_until", Int),
         ],
         is_ended_by_restore: true,
         ..PLAIN
@@ -318,8 +340,8 @@ impl Row {
 mod tests {
     use super::*;
     use crate::store::rows::{
-        access_token_columns, invite_columns, key_columns, record_columns, session_columns,
-        user_columns,
+        access_token_columns, invite_columns, key_columns, letter_columns, record_columns,
+        session_columns, user_columns,
     };
 
     const SQLITE: &str = include_str!("../../schema.sql");
@@ -374,6 +396,7 @@ mod tests {
             (session_columns!(), "user_session"),
             (access_token_columns!(), "access_token"),
             (invite_columns!(), "invite"),
+            (letter_columns!(), "mail"),
         ] {
             let table = ALL.iter().find(|it| it.name == name).unwrap();
             let count = columns.split(", ").count();

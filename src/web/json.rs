@@ -84,7 +84,7 @@ pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
             "username": user.username,
             "canonical_username": user.canonical_username,
             "groups": user.groups.iter().collect::<Vec<_>>(),
-            "email": (!user.email.is_empty()).then_some(&user.email),
+            "email": Some(user.verified_email()).filter(|it| !it.is_empty()),
             "created_at": user.created_at.rfc3339(),
         },
         "session": {

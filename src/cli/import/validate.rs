@@ -70,6 +70,8 @@ fn prepare(
         user.id = UserId::new(id);
     }
     user.groups = candidate.groups;
+    user.email_verified_at =
+        (!candidate.email.is_empty() && !candidate.is_email_unverified).then_some(now);
     user.email = candidate.email;
     user.disabled_at = candidate.disabled_at;
     user.disabled_reason = candidate.disabled_reason;

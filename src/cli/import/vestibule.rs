@@ -66,6 +66,7 @@ fn candidate(it: ExportedUser) -> Candidate {
         name: Some(user.username),
         created_at: Some(user.created_at),
         groups: user.groups,
+        is_email_unverified: user.email_verified_at.is_none(),
         email: user.email,
         disabled_at: user.disabled_at,
         disabled_reason: user.disabled_reason,

@@ -215,12 +215,12 @@ pub(super) fn set_email(
         report.with("old_email", or_null(&user.email)).with("changed", email != user.email)
     };
     let (name, new, old) = (&user.username, named(&email, "none"), named(&user.email, "none"));
-    if email == user.email {
+    if email == user.email && email == user.verified_email() {
         return Ok(report(format!(
             "the e-mail address of {name} is {new} already; nothing is changed"
         )));
     }
-    see_that_it_is_done(users::set_email(store, &user.id, &email), user)?;
+    see_that_it_is_done(users::set_email(store, &user.id, &email, now), user)?;
     let facts = [("email", &*email), ("before", &*user.email)];
     record(store, user, (Event::UserEmail, &facts), now)?;
     Ok(report(format!("the e-mail address of {name} is {new} now; before: {old}")))

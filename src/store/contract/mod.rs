@@ -5,10 +5,13 @@
 
 #![warn(missing_docs)]
 
+mod mail;
 mod maintenance;
 mod sessions;
 mod users;
 
+pub use mail::{Allowance, Mail};
+pub(super) use mail::{LETTERS_MAX, LETTERS_OF_USER_MAX, token_slot};
 pub use maintenance::{
     AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
 };

@@ -174,7 +174,7 @@ pub trait AccessTokens: Statements {
 
 /// One-time tokens: each does one thing for its user, once.
 pub trait OneTimeTokens: Statements {
-    /// Adds a one-time token, replacing any other of its user with its purpose. It is valid only while its
+    /// Adds a one-time token, replacing all others of its user with its purpose. It is valid only while its
     /// user has the current epoch. [`OneTimeTokenAdded::NoUser`] if the user is gone.
     fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded>;
 

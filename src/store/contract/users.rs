@@ -136,9 +136,9 @@ pub trait Users: Statements {
         Ok(self.execute(sql, &cells![new, id, old])? > 0)
     }
 
-    /// Sets the e-mail address of a user; empty: none. Deletes their reset links, which may have been sent
-    /// to the old address. `false` if there is no such user.
-    fn set_email(&self, id: &UserId, email: &str) -> Result<bool>;
+    /// Sets the e-mail address of a user, and since when it is known to be theirs; empty: none. Deletes their
+    /// one-time tokens, which may have been sent to the old address. `false` if there is no such user.
+    fn set_email(&self, id: &UserId, email: &str, verified_at: Option<Moment>) -> Result<bool>;
 
     /// Disables a user and ends all their sessions and reset links: none can start any more. Of a user who is
     /// disabled already, moment and reason stay. `false` if there is no such user.
@@ -153,7 +153,7 @@ pub trait Users: Statements {
     /// Enables a disabled user; reset links from before stay invalid. `false` if there is no such user.
     fn enable_user(&self, id: &UserId) -> Result<bool>;
 
-    /// Deletes a user with their keys, sessions, access tokens and devices, in one transaction. With
+    /// Deletes a user with their keys, sessions, access tokens, devices and mails, in one transaction. With
     /// `rests_until`, their name and every name that they signed in with rest from then on; these and their
     /// former names rest as hashes without an owner. `false` if there was no such user.
     fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;

@@ -11,11 +11,14 @@ use super::{
     values,
 };
 use crate::base::clock::Moment;
+use crate::base::email_address;
 use crate::base::token::TokenHash;
 use crate::store::import_status::{Present, standing};
 use crate::store::outcomes::Refused;
 use crate::store::progress::tell;
-use crate::store::rows::{Cell, FromCells, ToCells, key_columns, session_columns, user_columns};
+use crate::store::rows::{
+    Cell, FromCells, ToCells, cells, key_columns, session_columns, user_columns,
+};
 use crate::store::{
     Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, RecordOfImport,
     Result, Session,
@@ -160,11 +163,15 @@ fn insert_all(
 
 /// Adds users with their keys and sessions.
 fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
-    let users = people.iter().map(|it| [&it.user.cells()[..], &[(&it.attributes).into()]].concat());
+    let addresses: Vec<_> =
+        people.iter().map(|it| email_address::canonical(&it.user.email)).collect();
+    let users = people.iter().zip(&addresses).map(|(it, canonical_email)| {
+        [&it.user.cells()[..], &cells![&it.attributes, canonical_email]].concat()
+    });
     insert_rows(
         tx,
-        "user (id, username, canonical_username, created_at, group_names, email, disabled_at,
-               disabled_reason, attributes)",
+        "user (id, username, canonical_username, created_at, group_names, email, email_verified_at,
+               disabled_at, disabled_reason, attributes, canonical_email)",
         users,
     )?;
     let keys = people.iter().flat_map(|it| &it.keys).map(|it| it.cells().to_vec());

@@ -24,6 +24,7 @@ mod devices;
 mod fault;
 mod invitations;
 mod keys;
+mod mail;
 mod maintenance;
 mod names;
 mod one_time_tokens;

@@ -15,27 +15,7 @@ impl OneTimeTokens for Mysql {
             lock_user(tx, user)?;
             let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ?";
             tx.run(sql, (user, purpose))?;
-            let added = tx.run(
-                "INSERT INTO one_time_token
-                   (id, user_id, purpose, created_at, expires_at, epoch, detail)
-                 SELECT ?, id, ?, ?, ?, epoch, ? FROM user WHERE id = ?",
-                (
-                    blob(token.id.as_bytes()),
-                    purpose,
-                    token.created_at.millis(),
-                    token.expires_at.millis(),
-                    &token.detail,
-                    user,
-                ),
-            );
-            match added {
-                Ok(0) => Err(MysqlFault::Refused(Refused::NoUser)),
-                // Another server adds one for the same user; the last one is to be valid.
-                Err(MysqlFault::Refused(Refused::Duplicate)) => {
-                    Err(MysqlFault::Conflict("another token is being made".to_owned()))
-                }
-                added => added.map(drop),
-            }
+            insert(tx, token, 0)
         }))
     }
 
@@ -76,6 +56,31 @@ impl OneTimeTokens for Mysql {
             Err(MysqlFault::Refused(Refused::NoUser | Refused::Duplicate)) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
+    }
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, token: &OneTimeToken, slot: u32) -> MysqlResult<()> {
+    let added = tx.run(
+        "INSERT INTO one_time_token
+           (id, user_id, purpose, created_at, expires_at, epoch, detail, slot)
+         SELECT ?, id, ?, ?, ?, epoch, ?, ? FROM user WHERE id = ?",
+        (
+            blob(token.id.as_bytes()),
+            token.purpose.as_str(),
+            token.created_at.millis(),
+            token.expires_at.millis(),
+            &token.detail,
+            slot,
+            token.user_id.as_str(),
+        ),
+    );
+    match added {
+        Ok(0) => Err(MysqlFault::Refused(Refused::NoUser)),
+        // Another server adds one for the same user; the last one is to be valid.
+        Err(MysqlFault::Refused(Refused::Duplicate)) => {
+            Err(MysqlFault::Conflict("another token is being made".to_owned()))
+        }
+        added => added.map(drop),
     }
 }
 

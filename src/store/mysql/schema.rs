@@ -16,7 +16,7 @@ use crate::store::{Cluster, Error, Result, newer, older};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The newest version of the schema, the same as that of a file.
-const NEWEST: u32 = 11;
+const NEWEST: u32 = 12;
 
 /// The first version that existed on this engine.
 const FIRST: u32 = 7;
@@ -65,6 +65,41 @@ const STEPS: &[(u32, &str)] = &[
          ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     ),
     (10, "INSERT INTO clock (id, believed_at) VALUES (1, 0) ON DUPLICATE KEY UPDATE id = id"),
+    (12, "ALTER TABLE user ADD COLUMN canonical_email VARBINARY(1024) NOT NULL DEFAULT ''"),
+    (12, "ALTER TABLE user ADD COLUMN email_verified_at BIGINT"),
+    (12, "ALTER TABLE user ADD KEY user_by_email (canonical_email)"),
+    // Until now operators have set all addresses, and apps were told them: they are verified.
+    (
+        12,
+        "UPDATE user SET canonical_email = IF(CHAR_LENGTH(email) <= 254, LOWER(email), ''),
+                email_verified_at = created_at
+          WHERE email <> '' AND email_verified_at IS NULL AND canonical_email = ''",
+    ),
+    (12, "ALTER TABLE one_time_token ADD COLUMN slot INT NOT NULL DEFAULT 0"),
+    (
+        12,
+        "ALTER TABLE one_time_token ADD UNIQUE KEY one_time_token_by_slot (user_id, purpose, slot)",
+    ),
+    (12, "ALTER TABLE one_time_token DROP KEY one_time_token_by_user"),
+    (
+        12,
+        "CREATE TABLE IF NOT EXISTS mail (
+             id           VARBINARY(32)  NOT NULL PRIMARY KEY,
+             kind         VARBINARY(64)  NOT NULL,
+             user_id      VARBINARY(255) NOT NULL,
+             address      VARCHAR(512)   NOT NULL,
+             language     VARBINARY(32)  NOT NULL,
+             detail       VARCHAR(8192)  NOT NULL,
+             created_at   BIGINT         NOT NULL,
+             due_at       BIGINT         NOT NULL,
+             tries        INT UNSIGNED   NOT NULL DEFAULT 0,
+             last_outcome VARCHAR(255)   NOT NULL DEFAULT '',
+             lease        VARBINARY(64)  NOT NULL DEFAULT '',
+             lease_until  BIGINT         NOT NULL DEFAULT 0,
+             KEY mail_by_due (due_at),
+             KEY mail_by_user (user_id)
+         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
 ];
 
 /// The version from which on the audit log names users by handles: SQL cannot compute them.

@@ -18,7 +18,10 @@ CREATE TABLE IF NOT EXISTS user (
     disabled_at        BIGINT,
     disabled_reason    VARCHAR(4096)   NOT NULL DEFAULT '',
     attributes         MEDIUMTEXT      NOT NULL,
-    epoch              BIGINT          NOT NULL DEFAULT 0
+    epoch              BIGINT          NOT NULL DEFAULT 0,
+    canonical_email    VARBINARY(1024) NOT NULL DEFAULT '',
+    email_verified_at  BIGINT,
+    KEY user_by_email (canonical_email)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS user_key (
@@ -65,7 +68,8 @@ CREATE TABLE IF NOT EXISTS one_time_token (
     expires_at BIGINT         NOT NULL,
     epoch      BIGINT         NOT NULL,
     detail     VARCHAR(4096)  NOT NULL DEFAULT '',
-    UNIQUE KEY one_time_token_by_user (user_id, purpose),
+    slot       INT            NOT NULL DEFAULT 0,
+    UNIQUE KEY one_time_token_by_slot (user_id, purpose, slot),
     KEY one_time_token_by_end (expires_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -78,6 +82,23 @@ CREATE TABLE IF NOT EXISTS invite (
     created_at  BIGINT        NOT NULL,
     expires_at  BIGINT        NOT NULL,
     KEY invite_by_end (expires_at)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS mail (
+    id           VARBINARY(32)  NOT NULL PRIMARY KEY,
+    kind         VARBINARY(64)  NOT NULL,
+    user_id      VARBINARY(255) NOT NULL,
+    address      VARCHAR(512)   NOT NULL,
+    language     VARBINARY(32)  NOT NULL,
+    detail       VARCHAR(8192)  NOT NULL,
+    created_at   BIGINT         NOT NULL,
+    due_at       BIGINT         NOT NULL,
+    tries        INT UNSIGNED   NOT NULL DEFAULT 0,
+    last_outcome VARCHAR(255)   NOT NULL DEFAULT '',
+    lease        VARBINARY(64)  NOT NULL DEFAULT '',
+    lease_until  BIGINT         NOT NULL DEFAULT 0,
+    KEY mail_by_due (due_at),
+    KEY mail_by_user (user_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS resting_name (

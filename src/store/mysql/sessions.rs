@@ -1,6 +1,6 @@
 //! The statements for sessions.
 
-use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, devices, values};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, devices, mail, values};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
@@ -129,10 +129,10 @@ pub(super) fn insert_session(
         "DELETE FROM user_session WHERE user_id = ? AND idle_expires < ? AND id <> ?",
         (session.user_id.as_str(), session.created_at.millis(), blob(session.id.as_bytes())),
     )?;
-    match &entry.device {
-        Some(device) => devices::upsert(tx, device),
-        None => Ok(()),
+    if let Some(device) = &entry.device {
+        devices::upsert(tx, device)?;
     }
+    entry.letter.as_ref().map_or(Ok(()), |it| mail::insert(tx, it))
 }
 
 pub(super) fn has_session(tx: &mut Tx<'_>, id: &TokenHash) -> MysqlResult<bool> {

@@ -16,17 +16,13 @@ impl Throttle for Mysql {
         after: &dyn Fn(usize, Option<Count>) -> Count,
         most: u32,
     ) -> Result<()> {
-        let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
         self.write(|tx| {
-            let mut places = ids.iter().enumerate();
-            places.try_for_each(|(at, id)| change(tx, *id, &|before| after(at, before)))
+            for (at, id) in ids.iter().enumerate() {
+                change_if(tx, *id, &|before| Some(after(at, before)))?;
+            }
+            Ok(())
         })?;
-        let due = (most / 8).min(COUNTED_EVERY);
-        // Of the threads for which the check is due, one does it.
-        if uncounted >= due && self.uncounted.swap(0, Ordering::Relaxed) >= due {
-            self.forget_beyond(most)?;
-        }
-        Ok(())
+        self.forget_beyond_if_due(most)
     }
 
     fn delete_old_counts(&self, earliest: Moment, limit: u32) -> Result<usize> {
@@ -38,6 +34,17 @@ impl Throttle for Mysql {
 }
 
 impl Mysql {
+    /// Counts a change of the counts, and deletes the least important ones beyond this number now and then.
+    pub(super) fn forget_beyond_if_due(&self, most: u32) -> Result<()> {
+        let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
+        let due = (most / 8).min(COUNTED_EVERY);
+        // Of the threads for which the check is due, one does it.
+        if uncounted >= due && self.uncounted.swap(0, Ordering::Relaxed) >= due {
+            self.forget_beyond(most)?;
+        }
+        Ok(())
+    }
+
     fn forget_beyond(&self, most: u32) -> Result<()> {
         let count: Option<i64> = self.read_one("SELECT count(*) FROM throttle", ())?;
         let beyond = count.unwrap_or(0) - i64::from(most);
@@ -50,13 +57,18 @@ impl Mysql {
 }
 
 /// Replaces a count by what `after` makes of it, unless it was changed meanwhile, by this server or
-/// another.
-fn change(tx: &mut Tx<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Count) -> MysqlResult<()> {
+/// another. `false` if `after` leaves it as it is.
+pub(super) fn change_if(
+    tx: &mut Tx<'_>,
+    id: CountId,
+    after: &dyn Fn(Option<Count>) -> Option<Count>,
+) -> MysqlResult<bool> {
     let before: Option<Count> = tx.first(
         "SELECT failures, last_at, until FROM throttle WHERE id = ? FOR UPDATE",
         (blob(&id.0),),
     )?;
-    let Count { failures, last_at, until } = after(before);
+    let changed = after(before);
+    let Some(Count { failures, last_at, until }) = changed.or(before) else { return Ok(false) };
     let met = match before {
         Some(before) => tx.run(
             "UPDATE throttle SET failures = ?, last_at = ?, until = ?
@@ -81,6 +93,6 @@ fn change(tx: &mut Tx<'_>, id: CountId, after: &dyn Fn(Option<Count>) -> Count) 
     };
     match met {
         0 => Err(MysqlFault::Conflict("others count the same at the same moment".to_owned())),
-        _ => Ok(()),
+        _ => Ok(changed.is_some()),
     }
 }

@@ -7,9 +7,10 @@ use super::{
     names, one_time_tokens, values,
 };
 use crate::base::clock::Moment;
+use crate::base::email_address;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
-use crate::store::rows::ToCells;
+use crate::store::rows::{ToCells, cells};
 use crate::store::{
     Key, KeyId, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
     UserRenamed, Users,
@@ -78,11 +79,15 @@ impl Users for Mysql {
         }))
     }
 
-    fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
+    fn set_email(&self, id: &UserId, email: &str, verified_at: Option<Moment>) -> Result<bool> {
         let met = self.write(|tx| {
             lock_user(tx, id.as_str())?;
             one_time_tokens::delete_all_of(tx, id.as_str())?;
-            tx.run("UPDATE user SET email = ? WHERE id = ?", (email, id.as_str()))
+            let canonical = email_address::canonical(email);
+            tx.run(
+                "UPDATE user SET email = ?, canonical_email = ?, email_verified_at = ? WHERE id = ?",
+                (email, canonical, verified_at.map(Moment::millis), id.as_str()),
+            )
         });
         Ok(met? > 0)
     }
@@ -134,6 +139,7 @@ impl Users for Mysql {
             }
             audit::hash_names_of(tx, &self.handle_key, id)?;
             delete_rows_of(tx, id.as_str(), |_| true)?;
+            tx.run("DELETE FROM mail WHERE user_id = ?", (id.as_str(),))?;
             let met = tx.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
             Ok(met > 0 || tx.may_be_applied)
         })?)
@@ -187,11 +193,13 @@ pub(super) fn lock_user(tx: &mut Tx<'_>, id: &str) -> MysqlResult<Option<String>
 }
 
 fn insert_user(tx: &mut Tx<'_>, user: &User) -> MysqlResult<()> {
+    let canonical_email = email_address::canonical(&user.email);
     tx.run(
         "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
-                           disabled_at, disabled_reason, attributes)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
-        values(&user.cells()),
+                           email_verified_at, disabled_at, disabled_reason, attributes,
+                           canonical_email)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+        values(&[&user.cells()[..], &cells![&canonical_email]].concat()),
     )?;
     Ok(())
 }

@@ -12,6 +12,7 @@ mod devices;
 pub(super) mod file;
 mod invitations;
 mod keys;
+mod mail;
 mod maintenance;
 mod names;
 mod one_time_tokens;
@@ -522,6 +523,7 @@ mod tests {
             created_at: Moment::from_millis(0),
             groups: Groups::default(),
             email: String::new(),
+            email_verified_at: None,
             disabled_at: None,
             disabled_reason: String::new(),
         }

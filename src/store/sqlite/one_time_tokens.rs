@@ -15,15 +15,7 @@ impl OneTimeTokens for Sqlite {
         OneTimeTokenAdded::of(self.write(WRITE_PATIENCE, |tx| {
             let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ?";
             run(tx, sql, &cells![&token.user_id, token.purpose])?;
-            run(
-                tx,
-                "INSERT INTO one_time_token
-                   (id, user_id, purpose, created_at, expires_at, detail, epoch)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6,
-                         ifnull((SELECT epoch FROM user WHERE id = ?2), 0))",
-                &token.cells(),
-            )?;
-            Ok(())
+            insert(tx, token, 0)
         }))
     }
 
@@ -48,6 +40,17 @@ impl OneTimeTokens for Sqlite {
             Err(fault) => Err(fault.into()),
         }
     }
+}
+
+pub(super) fn insert(tx: &Transaction<'_>, token: &OneTimeToken, slot: u32) -> SqliteResult<()> {
+    run(
+        tx,
+        "INSERT INTO one_time_token
+           (id, user_id, purpose, created_at, expires_at, detail, slot, epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ifnull((SELECT epoch FROM user WHERE id = ?2), 0))",
+        &[&token.cells()[..], &cells![slot]].concat(),
+    )
+    .map(drop)
 }
 
 pub(super) fn delete_all_of(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<usize> {

@@ -4,7 +4,7 @@ use rusqlite::Transaction;
 
 use super::access_tokens::touch_access_token;
 use super::{
-    RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, devices, first, run,
+    RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, devices, first, mail, run,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -130,10 +130,10 @@ pub(super) fn insert_session(
     let sql = "DELETE FROM user_session WHERE user_id = ? AND idle_expires < ?";
     run(tx, sql, &cells![&session.user_id, session.created_at])?;
     insert_session_row(tx, session)?;
-    match &entry.device {
-        Some(device) => devices::upsert(tx, device),
-        None => Ok(()),
+    if let Some(device) = &entry.device {
+        devices::upsert(tx, device)?;
     }
+    entry.letter.as_ref().map_or(Ok(()), |it| mail::insert(tx, it))
 }
 
 pub(super) fn insert_session_row(tx: &Transaction<'_>, session: &Session) -> SqliteResult<()> {

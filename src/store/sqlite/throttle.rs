@@ -16,28 +16,16 @@ impl Throttle for Sqlite {
         after: &dyn Fn(usize, Option<Count>) -> Count,
         most: u32,
     ) -> Result<()> {
-        let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
-        let is_due = uncounted >= (most / 8).min(COUNTED_EVERY);
+        let is_due = self.is_trim_due(most);
         let changed = self.write(WRITE_PATIENCE, |tx| {
             for (at, id) in ids.iter().enumerate() {
                 let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
                 let before = first(tx, sql, &cells![id])?;
                 upsert(tx, id, after(at, before))?;
             }
-            if is_due {
-                run(
-                    tx,
-                    "DELETE FROM throttle WHERE id IN
-                       (SELECT id FROM throttle ORDER BY until, last_at
-                         LIMIT max(0, (SELECT count(*) FROM throttle) - ?))",
-                    &cells![most],
-                )?;
-            }
-            Ok(())
+            if is_due { trim(tx, most) } else { Ok(()) }
         });
-        if is_due {
-            self.uncounted.store(0, Ordering::Relaxed);
-        }
+        self.note_trim(is_due);
         Ok(changed?)
     }
 
@@ -55,7 +43,33 @@ impl Throttle for Sqlite {
     }
 }
 
-fn upsert(tx: &Transaction<'_>, id: &CountId, count: Count) -> SqliteResult<()> {
+impl Sqlite {
+    /// Counts a change of the counts, and returns whether their number is to be checked.
+    pub(super) fn is_trim_due(&self, most: u32) -> bool {
+        let uncounted = self.uncounted.fetch_add(1, Ordering::Relaxed);
+        uncounted >= (most / 8).min(COUNTED_EVERY)
+    }
+
+    pub(super) fn note_trim(&self, is_done: bool) {
+        if is_done {
+            self.uncounted.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Deletes the least important counts beyond this number.
+pub(super) fn trim(tx: &Transaction<'_>, most: u32) -> SqliteResult<()> {
+    run(
+        tx,
+        "DELETE FROM throttle WHERE id IN
+           (SELECT id FROM throttle ORDER BY until, last_at
+             LIMIT max(0, (SELECT count(*) FROM throttle) - ?))",
+        &cells![most],
+    )
+    .map(drop)
+}
+
+pub(super) fn upsert(tx: &Transaction<'_>, id: &CountId, count: Count) -> SqliteResult<()> {
     let Count { failures, last_at, until } = count;
     run(
         tx,

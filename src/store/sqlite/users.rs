@@ -9,6 +9,7 @@ use super::{
     insert_session, invitations, names, one_time_tokens, run,
 };
 use crate::base::clock::Moment;
+use crate::base::email_address;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
@@ -74,10 +75,10 @@ impl Users for Sqlite {
         UserRenamed::of(done)
     }
 
-    fn set_email(&self, id: &UserId, email: &str) -> Result<bool> {
+    fn set_email(&self, id: &UserId, email: &str, verified_at: Option<Moment>) -> Result<bool> {
         let changed = self.write(WRITE_PATIENCE, |tx| {
             one_time_tokens::delete_all_of(tx, id)?;
-            run(tx, "UPDATE user SET email = ? WHERE id = ?", &cells![email, id])
+            put_email(tx, id, email, verified_at)
         });
         Ok(changed? > 0)
     }
@@ -126,6 +127,7 @@ impl Users for Sqlite {
             }
             audit::hash_names_of(tx, &self.handle_key, id)?;
             delete_rows_of(tx, id, |_| true)?;
+            run(tx, "DELETE FROM mail WHERE user_id = ?", &cells![id])?;
             run(tx, "DELETE FROM user WHERE id = ?", &cells![id])
         });
         Ok(deleted? > 0)
@@ -173,23 +175,27 @@ pub(super) fn name_of(tx: &Transaction<'_>, id: &UserId) -> SqliteResult<Option<
 }
 
 pub(super) fn insert_user(tx: &Transaction<'_>, user: &User, attributes: &str) -> SqliteResult<()> {
-    let [id, username, canonical, created_at, groups, email, disabled_at, reason] = user.cells();
+    let canonical_email = email_address::canonical(&user.email);
+    let more = cells![attributes, &canonical_email];
     run(
         tx,
         "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
-                           disabled_at, disabled_reason, attributes)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        &[
-            id,
-            username,
-            canonical,
-            created_at,
-            groups,
-            email,
-            disabled_at,
-            reason,
-            attributes.into(),
-        ],
-    )?;
-    Ok(())
+                           email_verified_at, disabled_at, disabled_reason, attributes,
+                           canonical_email)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &[&user.cells()[..], &more].concat(),
+    )
+    .map(drop)
+}
+
+/// Replaces the address of a user.
+pub(super) fn put_email(
+    tx: &Transaction<'_>,
+    id: &UserId,
+    email: &str,
+    verified_at: Option<Moment>,
+) -> SqliteResult<usize> {
+    let canonical = email_address::canonical(email);
+    let sql = "UPDATE user SET email = ?, canonical_email = ?, email_verified_at = ? WHERE id = ?";
+    run(tx, sql, &cells![email, &canonical, verified_at, id])
 }

@@ -16,9 +16,9 @@ use crate::engine;
 /// are written at once.
 const EVERYTHING: &str = r#"
     INSERT INTO user (id, username, canonical_username, created_at, group_names, email, disabled_at,
-      disabled_reason, attributes, epoch) VALUES
-      ('1', 'Ann' || char(0) || 'a', 'anna', 5, 'admin,staff', 'a@example.com', NULL, '', '{ "n":"Ä"}', 3),
-      ('2', '', 'bob' || char(10), -1, '', '', 7, 'left', '', 9223372036854775807);
+      disabled_reason, attributes, epoch, canonical_email, email_verified_at) VALUES
+      ('1', 'Ann' || char(0) || 'a', 'anna', 5, 'admin,staff', 'a@example.com', NULL, '', '{ "n":"Ä"}', 3, 'a@example.com', 6),
+      ('2', '', 'bob' || char(10), -1, '', '', 7, 'left', '', 9223372036854775807, '', NULL);
     INSERT INTO user_key VALUES ('username:anna', '1', 's2:x:y'), ('email:a:b@x', '1', NULL),
       ('username:😀 ', '2', '$argon2id$…');
     INSERT INTO user_session VALUES
@@ -26,7 +26,9 @@ const EVERYTHING: &str = r#"
       (randomblob(32), '1', -3, -2, -1, 0, 0, 0, 0, '', '', 2);
     INSERT INTO access_token VALUES (randomblob(32), '1', 'backup ', 1, 2, 3, 3),
       (randomblob(32), '2', '', 1, 2, NULL, 0);
-    INSERT INTO one_time_token VALUES (randomblob(32), '2', 'reset_password', 1, 9223372036854775807, -2, 'ä');
+    INSERT INTO one_time_token VALUES (randomblob(32), '2', 'reset_password', 1, 9223372036854775807, -2, 'ä', 0),
+      (zeroblob(32), '2', 'reset_password', 1, 2, 0, '', 3);
+    INSERT INTO mail VALUES ('m', 'reset', '1', 'a@example.com', 'de', '{"x":"Ä"}', 1, 2, 3, '451', 'lease', 4);
     INSERT INTO invite VALUES (randomblob(32), 'for "Zoë"', 'staff', 4294967295, 1, 5, 6),
       (randomblob(32), '', '', 1, 0, 5, 6);
     INSERT INTO resting_name VALUES (randomblob(16), NULL, 7), (zeroblob(16), '1', -1);

@@ -93,7 +93,7 @@ fn lets_somebody_through_who_is_signed_in_and_says_who_it_is() {
     let mut visit = with_anna(of_example());
     operate(&visit, |store, id| {
         users::set_groups(store, id, &users::groups("ops,admin").unwrap()).unwrap();
-        users::set_email(store, id, "anna@example.com").unwrap();
+        users::set_email(store, id, "anna@example.com", MORNING).unwrap();
     });
     let id = visit.raw().text("SELECT id FROM user");
     for answer in [nginx(&mut visit), forward(&mut visit, "/auth/forward", &[PAGE])] {

@@ -182,7 +182,7 @@ fn takes_no_link_from_before_something_that_the_operator_has_done_to_the_account
             "renamed" => drop(
                 users::rename(&*store, &anna, &name("hannah"), Rest::default(), MORNING).unwrap(),
             ),
-            _ => drop(users::set_email(&*store, &anna, "new@example.com").unwrap()),
+            _ => drop(users::set_email(&*store, &anna, "new@example.com", MORNING).unwrap()),
         }
         if undo {
             users::enable(&*store, &anna).unwrap();

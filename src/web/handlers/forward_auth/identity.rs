@@ -54,7 +54,7 @@ pub(super) fn let_through(site: &Site, check: Protocol, user: Option<&User>) -> 
     let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
     let text = |of: fn(&User) -> &str| user.map_or(String::new(), |it| escaped(of(it)));
     let name = text(|it| &it.canonical_username);
-    let email = text(|it| &it.email);
+    let email = text(User::verified_email);
     let groups = user.map_or(String::new(), |it| it.groups.as_str().to_owned());
     match check.tells {
         Tells::Vouch => answer.with("X-Vouch-User", name),

@@ -72,6 +72,8 @@ fn brings_everybody_over_or_nobody() {
 fn to_schema_7(it: &Scene) {
     let mut raw = raw(it);
     for sql in [
+        "DROP TABLE mail",
+        "ALTER TABLE user DROP KEY user_by_email, DROP COLUMN canonical_email, DROP COLUMN email_verified_at",
         "DROP TABLE resting_name",
         "DROP TABLE one_time_token",
         "DROP TABLE clock",

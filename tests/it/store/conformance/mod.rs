@@ -6,6 +6,7 @@
 
 mod bulk;
 mod listings;
+mod mail;
 mod nodes;
 
 use std::sync::OnceLock;
@@ -37,6 +38,15 @@ use listings::{
     lists_the_users_who_meet_every_condition_and_counts_them,
     lists_users_in_the_order_that_is_asked_for_page_by_page,
     replaces_the_groups_that_a_user_is_in_and_no_others,
+};
+use mail::{
+    counts_what_is_asked_for_and_lets_through_what_may_be_sent,
+    deletes_the_mails_of_a_deleted_user_and_no_others,
+    finds_the_users_of_an_address_whatever_its_case,
+    gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended,
+    keeps_the_last_mailed_links_good_beside_the_one_of_an_operator,
+    lets_no_flood_of_mails_fill_the_disk, queues_a_mail_with_the_session_it_tells_of_or_not_at_all,
+    sends_each_mail_from_one_node,
 };
 use nodes::{
     counts_every_one_of_many_failures_at_the_same_moment,
@@ -147,6 +157,26 @@ impl Room for File {
     }
 
     fn set_schema(&self, number: u32) {
+        for sql in [
+            "DROP TABLE mail",
+            "DROP INDEX user_by_email",
+            "ALTER TABLE user DROP COLUMN canonical_email",
+            "ALTER TABLE user DROP COLUMN email_verified_at",
+        ] {
+            self.raw().run(sql);
+        }
+        if number >= 9 {
+            self.raw().run("DROP TABLE one_time_token");
+            self.raw().run(
+                "CREATE TABLE one_time_token (
+                     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+                     user_id TEXT NOT NULL REFERENCES user (id), purpose TEXT NOT NULL,
+                     created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, epoch INTEGER NOT NULL,
+                     detail TEXT NOT NULL DEFAULT '', UNIQUE (user_id, purpose)
+                 ) STRICT, WITHOUT ROWID",
+            );
+            self.raw().run("CREATE INDEX one_time_token_by_end ON one_time_token (expires_at)");
+        }
         self.raw().run(&format!("PRAGMA user_version = {number}"));
     }
 
@@ -187,6 +217,16 @@ impl Room for Servers {
     }
 
     fn set_schema(&self, number: u32) {
+        self.raw().run("DROP TABLE mail");
+        self.raw().run("ALTER TABLE user DROP KEY user_by_email");
+        self.raw()
+            .run("ALTER TABLE user DROP COLUMN canonical_email, DROP COLUMN email_verified_at");
+        if number >= 9 {
+            self.raw().run(
+                "ALTER TABLE one_time_token DROP KEY one_time_token_by_slot, DROP COLUMN slot,
+                   ADD UNIQUE KEY one_time_token_by_user (user_id, purpose)",
+            );
+        }
         self.raw().run(&format!("UPDATE vestibule_schema SET version = {number}"));
     }
 
@@ -343,6 +383,14 @@ suite! {
     lists_the_users_who_meet_every_condition_and_counts_them
     lists_users_in_the_order_that_is_asked_for_page_by_page
     replaces_the_groups_that_a_user_is_in_and_no_others
+    counts_what_is_asked_for_and_lets_through_what_may_be_sent
+    deletes_the_mails_of_a_deleted_user_and_no_others
+    finds_the_users_of_an_address_whatever_its_case
+    gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended
+    keeps_the_last_mailed_links_good_beside_the_one_of_an_operator
+    lets_no_flood_of_mails_fill_the_disk
+    queues_a_mail_with_the_session_it_tells_of_or_not_at_all
+    sends_each_mail_from_one_node
 }
 
 /// Signs `ann` up, with a key and a session that ends at 3.
@@ -365,6 +413,7 @@ pub fn user(name: &str) -> User {
         created_at: Moment::from_millis(7),
         groups: Groups::default(),
         email: String::new(),
+        email_verified_at: None,
         disabled_at: None,
         disabled_reason: String::new(),
     }
@@ -598,12 +647,12 @@ fn keeps_what_the_operator_says_of_a_user(desk: &Desk) {
     let ann = user("ann").id;
     let groups = Groups::new("admin,ops".to_owned());
     assert_eq!(desk.store.set_groups(&ann, &groups), Ok(true));
-    assert_eq!(desk.store.set_email(&ann, "ann@example.com"), Ok(true));
+    assert_eq!(desk.store.set_email(&ann, "ann@example.com", Some(TODAY)), Ok(true));
     let found = desk.store.user(&ann).unwrap().unwrap();
     assert_eq!(found.groups.iter().collect::<Vec<_>>(), ["admin", "ops"]);
     assert_eq!(found.email, "ann@example.com");
     assert_eq!(desk.store.set_groups(&user("bob").id, &groups), Ok(false));
-    assert_eq!(desk.store.set_email(&user("bob").id, "x@y"), Ok(false));
+    assert_eq!(desk.store.set_email(&user("bob").id, "x@y", None), Ok(false));
 }
 
 fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &Desk) {
@@ -932,7 +981,7 @@ fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk:
         || store.rename_user(&ann, "Ann", "ann", None, TODAY).map(|it| it == UserRenamed::Done);
     let ways: [&dyn Fn() -> store::Result<bool>; 4] =
         [&|| store.disable_user(&ann, "left", now), &|| store.enable_user(&ann), &rename, &|| {
-            store.set_email(&ann, "a@x")
+            store.set_email(&ann, "a@x", None)
         }];
     for (number, way) in ways.into_iter().enumerate() {
         let link = reset_link("ann", 50);
@@ -1599,7 +1648,7 @@ fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
     let token = access_token("ann", 50);
     store.add_access_token(&token, &live.id, 9).unwrap();
     for time in ["first", "again"] {
-        assert_eq!(store.set_email(&ann, "a@b"), Ok(true), "{time}");
+        assert_eq!(store.set_email(&ann, "a@b", None), Ok(true), "{time}");
         assert_eq!(store.set_groups(&ann, &Groups::new("a".to_owned())), Ok(true), "{time}");
         assert_eq!(store.enable_user(&ann), Ok(true), "{time}");
         assert_eq!(store.note_reauthentication(&live.id, at(2)), Ok(true), "{time}");
@@ -1638,7 +1687,7 @@ fn gives_back_every_text_as_it_was(desk: &Desk) {
     let (ann, store) = (user("ann").id, &desk.store);
     let long = ["\u{1f99c}".repeat(60), "x".repeat(300), "\u{e9}".repeat(255)];
     for (n, text) in texts().iter().chain(&long).enumerate() {
-        store.set_email(&ann, text).unwrap();
+        store.set_email(&ann, text, None).unwrap();
         assert_eq!(store.user(&ann).unwrap().unwrap().email, *text);
         let place = ClientInfo { browser: text.clone(), ..ClientInfo::default() };
         let session = Session { place, ..session("ann", [1, 2, 3]) };
@@ -1678,7 +1727,7 @@ fn cuts_no_text_however_long_it_is(desk: &Desk) {
     for length in [1_000, 10_000, 100_000] {
         let long = "\u{e9}".repeat(length);
         let before = store.user(&ann).unwrap().unwrap().email;
-        let is_kept = store.set_email(&ann, &long).is_ok();
+        let is_kept = store.set_email(&ann, &long, None).is_ok();
         let found = store.user(&ann).unwrap().unwrap().email;
         assert!(found == if is_kept { long.clone() } else { before }, "an address of {length}");
         let invite = Invite { note: long.clone(), ..invite(1, 50) };
@@ -2032,6 +2081,7 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     let link = reset_link("ann", 50);
     for sql in [
         "UPDATE user SET epoch = 4",
+        "UPDATE user SET email = 'Ann@Example.com'",
         "DROP TABLE resting_name",
         "DROP TABLE one_time_token",
         "DROP TABLE clock",
@@ -2046,6 +2096,9 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     assert_eq!(store::schema(&desk.room.database(1)), Ok((7, newest)));
     let again = store::open(&desk.room.database(1)).unwrap();
     assert_eq!(store::schema(&desk.room.database(1)), Ok((newest, newest)));
+    let found = again.users_by_email("ann@example.com", 2).unwrap();
+    let emails: Vec<_> = found.iter().map(User::verified_email).collect();
+    assert_eq!(emails, ["Ann@Example.com"], "set by an operator, and so verified");
     let at = Moment::from_millis;
     assert_eq!(again.reset_password(&link.id, &hash("$late"), at(51)), Ok(false));
     assert_eq!(again.reset_password(&link.id, &hash("$two"), at(50)), Ok(true), "a living link");

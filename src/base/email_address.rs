@@ -1,0 +1,83 @@
+//! E-mail addresses: which texts are some, and the form in which they are compared.
+
+use url::Host;
+
+/// The most bytes of an address (RFC 5321 § 4.5.3.1.3).
+pub const BYTES_MAX: usize = 254;
+
+/// Whether an operator may give a user this address: visible ASCII with one `@` that has text on both sides, and
+/// no longer than mail allows.
+pub fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    !local.is_empty()
+        && !domain.is_empty()
+        && !domain.contains('@')
+        && text.len() <= BYTES_MAX
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
+}
+
+/// Whether mail can be sent to this address: it is one, its domain is a name with a dot in it, and no part of it
+/// means something else in the header of a mail.
+pub fn is_deliverable(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let is_name = matches!(Host::parse(domain), Ok(Host::Domain(name)) if name == domain.to_ascii_lowercase());
+    let is_label = |it: &str| {
+        !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_odd = |it: char| "\"<>()[]\\:;%".contains(it);
+    is_address(text)
+        && is_name
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+        && !local.contains(is_odd)
+}
+
+/// The form in which addresses are compared: in lower case. Empty for a text that is no address.
+pub fn canonical(text: &str) -> String {
+    if is_address(text) { text.to_ascii_lowercase() } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_addresses_from_other_texts() {
+        assert!(is_address("ann+x@mail.example.com"));
+        for bad in ["", "ann", "@x", "ann@", "a@b@c", "a b@c", "\u{e4}@c", "a@b\r\nX: y", "a,b@c"] {
+            assert!(!is_address(bad) && !is_deliverable(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn sends_no_mail_to_what_a_header_or_a_relay_could_read_otherwise() {
+        for good in
+            ["ann@example.com", "Ann.O'Neil+x=y@Mail.Example.COM", "a@xn--bcher-kva.example"]
+        {
+            assert!(is_deliverable(good), "{good:?}");
+        }
+        for bad in [
+            "ann@localhost",
+            "ann@example.com.",
+            "ann@127.0.0.1",
+            "ann@[::1]",
+            "\"a b\"@example.com",
+            "a<b@example.com",
+            "a%0ab@example.com",
+            "ann@exam_ple..com",
+            "ann@b\u{fc}cher.example",
+            "ann\u{131}@example.com",
+        ] {
+            assert!(!is_deliverable(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn compares_addresses_in_lower_case() {
+        assert_eq!(canonical("Ann@Example.COM"), "ann@example.com");
+        // Their lower case is `i` and `s` under some rules: such a text is no address.
+        for twin in ["m\u{131}ke@example.com", "\u{17f}am@example.com", "\u{ff41}nn@example.com"] {
+            assert_eq!(canonical(twin), "", "{twin:?}");
+        }
+    }
+}

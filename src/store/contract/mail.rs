@@ -1,0 +1,102 @@
+//! Mail that waits to be sent.
+
+use crate::base::clock::Moment;
+use crate::store::rows::{self, Statements, cells, letter_columns, user_columns};
+use crate::store::{Count, CountId, Letter, OneTimeToken, OneTimeTokenAdded, Result, User};
+
+/// The most mails that wait. More are dropped, so that no flood fills the disk.
+pub(in crate::store) const LETTERS_MAX: u32 = 10_000;
+
+/// The most mails of one user that wait.
+pub(in crate::store) const LETTERS_OF_USER_MAX: u32 = 100;
+
+/// What decides about a letter that is asked for: given the index of a count and the count before, it returns
+/// the count after, or `None` if the letter may not be sent and the count stays.
+pub type Allowance<'a> = &'a dyn Fn(usize, Option<Count>) -> Option<Count>;
+
+/// The queue of mails. Of any letter one server at a time has the lease, under a random text.
+pub trait Mail: Statements {
+    /// Adds letters, unless too many wait. They belong to what has just been written.
+    fn add_letters(&self, letters: &[Letter]) -> Result<()>;
+
+    /// Adds the letter of each of these counts that the allowance lets through, in one transaction; a count may
+    /// have none. In the place of a letter that it does not let through, one of kind [`Letter::NOTHING`] is added,
+    /// so that either costs the same. Of many simultaneous calls for one count each sees the count of those before.
+    fn ask_for_letters(
+        &self,
+        asked: &[(CountId, Option<Letter>)],
+        allowance: Allowance<'_>,
+        most: u32,
+    ) -> Result<()>;
+
+    /// Takes the letter that has been due for longest and that no other server has, until a moment. `None` if
+    /// there is none.
+    fn take_letter(&self, lease: &str, until: Moment, now: Moment) -> Result<Option<Letter>>;
+
+    /// Deletes a letter that was sent, or is given up, by the server that has its lease. `false` if the lease has
+    /// ended and another server has it.
+    fn letter_done(&self, id: &str, lease: &str) -> Result<bool> {
+        let sql = "DELETE FROM mail WHERE id = ? AND lease = ?";
+        Ok(self.execute(sql, &cells![id, lease])? > 0)
+    }
+
+    /// Notes that a letter was not sent and why, in a word, and when it is to be tried again. `false` as for
+    /// [`Mail::letter_done`].
+    fn letter_failed(&self, id: &str, lease: &str, outcome: &str, due_at: Moment) -> Result<bool> {
+        let sql = "UPDATE mail SET tries = tries + 1, last_outcome = ?, due_at = ?, lease = '', lease_until = 0
+                    WHERE id = ? AND lease = ?";
+        Ok(self.execute(sql, &cells![outcome, due_at, id, lease])? > 0)
+    }
+
+    /// Deletes a letter, whichever server has it. `false` if there is none.
+    fn drop_letter(&self, id: &str) -> Result<bool> {
+        Ok(self.execute("DELETE FROM mail WHERE id = ?", &cells![id])? > 0)
+    }
+
+    /// Makes a letter due at once, or all of them, and returns how many these are. One that a server is sending
+    /// stays as it is.
+    fn retry_letters(&self, id: Option<&str>, now: Moment) -> Result<usize> {
+        let sql = "UPDATE mail SET due_at = ? WHERE (? IS NULL OR id = ?) AND lease_until < ?";
+        self.execute(sql, &cells![now, id, id, now])
+    }
+
+    /// The letters that wait, those that were queued first at the beginning, `limit` at most. Those of kind
+    /// [`Letter::NOTHING`] are left out.
+    fn letters(&self, limit: u32) -> Result<Vec<Letter>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                letter_columns!(),
+                " FROM mail WHERE kind <> 'nothing' ORDER BY created_at, id LIMIT ?"
+            ),
+            &cells![limit],
+        )
+    }
+
+    /// The users with this canonical address, verified or not, oldest first, `limit` at most.
+    fn users_by_email(&self, canonical: &str, limit: u32) -> Result<Vec<User>> {
+        rows::all(
+            self,
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM user WHERE canonical_email = ? AND canonical_email <> ''
+                  ORDER BY created_at, id LIMIT ?"
+            ),
+            &cells![canonical, limit],
+        )
+    }
+
+    /// Adds a one-time token that is mailed. Those of its user with its purpose that were made before stay valid,
+    /// but of the mailed ones `most` at most, this one included; the earliest ends.
+    /// [`OneTimeTokenAdded::NoUser`] if the user is gone.
+    fn add_mailed_token(&self, token: &OneTimeToken, most: u32) -> Result<OneTimeTokenAdded>;
+}
+
+/// The slot of another token: a free one, or else that of the earliest. `taken` are those in use, the earliest
+/// first.
+pub(in crate::store) fn token_slot(taken: &[u32], most: u32) -> u32 {
+    let free = (1..=most).find(|slot| !taken.contains(slot));
+    free.or_else(|| taken.first().copied()).unwrap_or(1)
+}

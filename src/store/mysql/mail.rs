@@ -1,0 +1,96 @@
+//! The statements for mail that waits.
+
+use super::throttle::change_if;
+use super::{Mysql, MysqlFault, MysqlResult, Tx, lock_user, one_time_tokens, values};
+use crate::base::clock::Moment;
+use crate::store::contract::{LETTERS_MAX, LETTERS_OF_USER_MAX, token_slot};
+use crate::store::outcomes::Refused;
+use crate::store::rows::{ToCells, cells, letter_columns};
+use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
+
+impl Mail for Mysql {
+    fn add_letters(&self, letters: &[Letter]) -> Result<()> {
+        Ok(self.write(|tx| letters.iter().try_for_each(|it| insert(tx, it)))?)
+    }
+
+    // If the connection breaks during the commit, what is asked for may be counted again and the letter be one
+    // of kind `nothing`: but then the first one was added.
+    fn ask_for_letters(
+        &self,
+        asked: &[(CountId, Option<Letter>)],
+        allowance: Allowance<'_>,
+        most: u32,
+    ) -> Result<()> {
+        self.write(|tx| {
+            for (at, (id, letter)) in asked.iter().enumerate() {
+                let is_allowed = change_if(tx, *id, &|before| allowance(at, before))?;
+                if let Some(letter) = letter {
+                    insert(tx, &letter.if_allowed(is_allowed))?;
+                }
+            }
+            Ok(())
+        })?;
+        self.forget_beyond_if_due(most)
+    }
+
+    fn take_letter(&self, lease: &str, until: Moment, now: Moment) -> Result<Option<Letter>> {
+        let due = concat!(
+            "SELECT ",
+            letter_columns!(),
+            " FROM mail WHERE due_at <= ? AND lease_until < ? ORDER BY due_at, id LIMIT 1"
+        );
+        let (due_until, now) = ((now.millis(), now.millis()), now.millis());
+        if self.read_one::<Letter>(due, due_until)?.is_none() {
+            return Ok(None);
+        }
+        Ok(self.write(|tx| {
+            let ours = concat!("SELECT ", letter_columns!(), " FROM mail WHERE lease = ?");
+            if tx.may_be_applied
+                && let Some(letter) = tx.first(ours, (lease,))?
+            {
+                return Ok(Some(letter));
+            }
+            let found: Option<Letter> = tx.first(due, due_until)?;
+            let Some(letter) = found else { return Ok(None) };
+            let sql = "UPDATE mail SET lease = ?, lease_until = ?
+                        WHERE id = ? AND lease_until < ? AND due_at <= ?";
+            match tx.run(sql, (lease, until.millis(), &letter.id, now, now))? {
+                0 => Err(MysqlFault::Conflict("another server takes the same mail".to_owned())),
+                _ => Ok(Some(letter)),
+            }
+        })?)
+    }
+
+    fn add_mailed_token(&self, token: &OneTimeToken, most: u32) -> Result<OneTimeTokenAdded> {
+        let (user, purpose) = (token.user_id.as_str(), token.purpose.as_str());
+        OneTimeTokenAdded::of(self.write(|tx| {
+            lock_user(tx, user)?;
+            let sql =
+                "SELECT slot FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot > 0
+                        ORDER BY created_at, slot";
+            let slots: Vec<u32> = tx.all(sql, (user, purpose))?;
+            let slot = token_slot(&slots, most);
+            let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot = ?";
+            tx.run(sql, (user, purpose, slot))?;
+            one_time_tokens::insert(tx, token, slot)
+        }))
+    }
+}
+
+/// Adds a letter, unless too many wait. One that an earlier try has added stays.
+pub(super) fn insert(tx: &mut Tx<'_>, letter: &Letter) -> MysqlResult<()> {
+    let user = letter.user_id.as_str();
+    let more = cells![LETTERS_MAX, user, user, LETTERS_OF_USER_MAX];
+    let params = [&letter.cells()[..], &more].concat();
+    let added = tx.run(
+        "INSERT INTO mail (id, kind, user_id, address, language, detail, created_at, due_at, tries, last_outcome)
+         SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM DUAL
+          WHERE (SELECT count(*) FROM mail) < ?
+            AND (? = '' OR (SELECT count(*) FROM mail WHERE user_id = ?) < ?)",
+        values(&params),
+    );
+    match added {
+        Err(MysqlFault::Refused(Refused::Duplicate)) => Ok(()),
+        added => added.map(drop),
+    }
+}

@@ -1,0 +1,90 @@
+//! The statements for mail that waits.
+
+use rusqlite::Transaction;
+
+use super::throttle::{trim, upsert};
+use super::{Sqlite, SqliteResult, WRITE_PATIENCE, all, exists, first, run};
+use crate::base::clock::Moment;
+use crate::store::contract::{LETTERS_MAX, LETTERS_OF_USER_MAX, token_slot};
+use crate::store::rows::{ToCells, cells, letter_columns};
+use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
+
+/// Whether a letter is due that no server has. Without it nothing is locked.
+const IS_DUE: &str = "SELECT 1 FROM mail WHERE due_at <= ? AND lease_until < ? LIMIT 1";
+
+impl Mail for Sqlite {
+    fn add_letters(&self, letters: &[Letter]) -> Result<()> {
+        Ok(self.write(WRITE_PATIENCE, |tx| letters.iter().try_for_each(|it| insert(tx, it)))?)
+    }
+
+    fn ask_for_letters(
+        &self,
+        asked: &[(CountId, Option<Letter>)],
+        allowance: Allowance<'_>,
+        most: u32,
+    ) -> Result<()> {
+        let is_due = self.is_trim_due(most);
+        let written = self.write(WRITE_PATIENCE, |tx| {
+            for (at, (id, letter)) in asked.iter().enumerate() {
+                let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
+                let before = first(tx, sql, &cells![id])?;
+                let after = allowance(at, before);
+                if let Some(count) = after.or(before) {
+                    upsert(tx, id, count)?;
+                }
+                if let Some(letter) = letter {
+                    insert(tx, &letter.if_allowed(after.is_some()))?;
+                }
+            }
+            if is_due { trim(tx, most) } else { Ok(()) }
+        });
+        self.note_trim(is_due);
+        Ok(written?)
+    }
+
+    fn take_letter(&self, lease: &str, until: Moment, now: Moment) -> Result<Option<Letter>> {
+        if !self.read(|conn| exists(conn, IS_DUE, &cells![now, now]))? {
+            return Ok(None);
+        }
+        Ok(self.write(WRITE_PATIENCE, |tx| {
+            let sql = concat!(
+                "SELECT ",
+                letter_columns!(),
+                " FROM mail WHERE due_at <= ? AND lease_until < ? ORDER BY due_at, id LIMIT 1"
+            );
+            let found: Option<Letter> = first(tx, sql, &cells![now, now])?;
+            if let Some(letter) = &found {
+                let sql = "UPDATE mail SET lease = ?, lease_until = ? WHERE id = ?";
+                run(tx, sql, &cells![lease, until, &letter.id])?;
+            }
+            Ok(found)
+        })?)
+    }
+
+    fn add_mailed_token(&self, token: &OneTimeToken, most: u32) -> Result<OneTimeTokenAdded> {
+        OneTimeTokenAdded::of(self.write(WRITE_PATIENCE, |tx| {
+            let sql =
+                "SELECT slot FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot > 0
+                        ORDER BY created_at, slot";
+            let slots: Vec<u32> = all(tx, sql, &cells![&token.user_id, token.purpose])?;
+            let slot = token_slot(&slots, most);
+            let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot = ?";
+            run(tx, sql, &cells![&token.user_id, token.purpose, slot])?;
+            super::one_time_tokens::insert(tx, token, slot)
+        }))
+    }
+}
+
+/// Adds a letter, unless too many wait.
+pub(super) fn insert(tx: &Transaction<'_>, letter: &Letter) -> SqliteResult<()> {
+    let more = cells![LETTERS_MAX, LETTERS_OF_USER_MAX];
+    run(
+        tx,
+        "INSERT INTO mail (id, kind, user_id, address, language, detail, created_at, due_at, tries, last_outcome)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+          WHERE (SELECT count(*) FROM mail) < ?11
+            AND (?3 = '' OR (SELECT count(*) FROM mail WHERE user_id = ?3) < ?12)",
+        &[&letter.cells()[..], &more].concat(),
+    )
+    .map(drop)
+}
