@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 use super::change_report::ChangeReport;
 use super::check::WrittenSetting;
 use super::output::Output;
-use super::{Command, Failure, database, environment, manual, wrong_usage};
+use super::{Command, Console, Failure, database, environment, manual, wrong_usage};
 use crate::base::clock::Moment;
 
 /// What `vestibule` alone says.
@@ -118,7 +118,7 @@ impl CommandLine {
     /// command needs the time.
     pub fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<ExitCode, Failure> {
         if let Some(command) = self.command {
-            return command.run(self.as_json, out, clock);
+            return command.run(Console { out, as_json: self.as_json, clock });
         }
         out.print(BEGINNING.join("\n") + "\n");
         Ok(ExitCode::SUCCESS)

@@ -236,92 +236,97 @@ impl From<String> for Failure {
 /// long to agree on a new member.
 const PATIENCE: Patience = Patience::AtLeast(Duration::from_secs(15));
 
-impl Command {
-    /// Does what the command says, and prints what it has to say. `clock` is read whenever the time is needed.
-    /// `as_json`: for a script.
-    pub fn run(
+/// What a command is given beside its arguments.
+pub struct Console<'a> {
+    /// Where it prints.
+    pub out: &'a mut Output,
+    /// Whether it prints for a script.
+    pub as_json: bool,
+    /// Read whenever the time is needed.
+    pub clock: fn() -> Moment,
+}
+
+impl Console<'_> {
+    fn now(&self) -> Moment {
+        (self.clock)()
+    }
+
+    /// Prints a report; the exit code says whether all is as it should be.
+    fn judge(self, done: Result<(String, bool), Failure>) -> Result<ExitCode, Failure> {
+        let (report, is_good) = done?;
+        self.out.print(report);
+        Ok(ExitCode::from(u8::from(!is_good)))
+    }
+
+    /// Prints what a command has done.
+    fn report(self, done: Result<ChangeReport, String>) -> Result<ExitCode, Failure> {
+        let as_json = self.as_json;
+        self.tell(done.map(|it| it.text(as_json)))
+    }
+
+    /// Prints what a command has to say.
+    fn tell<T: Into<Printout>, E: Into<Failure>>(
         self,
-        as_json: bool,
-        out: &mut Output,
-        clock: fn() -> Moment,
+        done: Result<T, E>,
     ) -> Result<ExitCode, Failure> {
+        let printout = done.map_err(Into::into)?.into();
+        if printout.lost.is_some() {
+            self.out.require_reader();
+        }
+        self.out.print(printout);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Command {
+    /// Does what the command says, and prints what it has to say.
+    pub fn run(self, console: Console<'_>) -> Result<ExitCode, Failure> {
         match self {
-            Self::Serve(args) => args.run(out, clock).map(|()| ExitCode::SUCCESS),
-            other => PATIENCE.during(|| other.run_beside(as_json, out, clock)),
+            Self::Serve(args) => args.run(console.out, console.clock).map(|()| ExitCode::SUCCESS),
+            other => PATIENCE.during(|| other.run_beside(console)),
         }
     }
 
     /// A command that an operator gives beside a server.
-    fn run_beside(
-        self,
-        as_json: bool,
-        out: &mut Output,
-        clock: fn() -> Moment,
-    ) -> Result<ExitCode, Failure> {
+    fn run_beside(self, console: Console<'_>) -> Result<ExitCode, Failure> {
+        let (as_json, now) = (console.as_json, console.now());
         match self {
             Self::Serve(_) => unreachable!("it is no command beside a server"),
-            Self::User(args) => tell(out, user::run(*args, as_json, terminal::password, clock())),
-            Self::Session(args) => tell(out, session::run(args, as_json, clock())),
-            Self::Invite(args) => tell(out, invite::run(args, as_json, clock())),
-            Self::Token(args) => tell(out, access_token::run(args, as_json, clock())),
+            Self::User(args) => console.tell(user::run(*args, as_json, terminal::password, now)),
+            Self::Session(args) => console.tell(session::run(args, as_json, now)),
+            Self::Invite(args) => console.tell(invite::run(args, as_json, now)),
+            Self::Token(args) => console.tell(access_token::run(args, as_json, now)),
             Self::Audit(args) => {
-                audit::run(&args, as_json, out, clock())?;
+                audit::run(&args, as_json, console.out, now)?;
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Backup(args) => report(out, as_json, backup::run(&args, clock())),
-            Self::Restore(args) => report(out, as_json, restore::run(&args, clock())),
-            Self::Completions { shell } => tell(out, Ok::<_, Failure>(manual::completions(shell))),
-            Self::Manual { folder, markdown } => {
-                report(out, as_json, manual::write(&folder, markdown))
+            Self::Backup(args) => console.report(backup::run(&args, now)),
+            Self::Restore(args) => console.report(restore::run(&args, now)),
+            Self::Completions { shell } => {
+                console.tell(Ok::<_, Failure>(manual::completions(shell)))
             }
-            Self::Check(args) => judge(out, check::run(*args, as_json)),
+            Self::Manual { folder, markdown } => console.report(manual::write(&folder, markdown)),
+            Self::Check(args) => console.judge(check::run(*args, as_json)),
             Self::Export(args) => {
-                let done = export::run(&args, out, Output::is_terminal(), clock())?;
-                done.map_or(Ok(ExitCode::SUCCESS), |it| report(out, as_json, Ok(it)))
+                let done = export::run(&args, console.out, Output::is_terminal(), now)?;
+                done.map_or(Ok(ExitCode::SUCCESS), |it| console.report(Ok(it)))
             }
             #[cfg(feature = "import")]
-            Self::Import(args) => args.run(as_json, out, clock()),
-            Self::Copy(args) => tell(out, args.run(as_json, clock())),
-            Self::Migrate(args) => judge(out, migrate::run(&args, as_json).map_err(Failure::from)),
-            Self::ProxyConfig(args) => args.run(as_json, out),
+            Self::Import(args) => args.run(as_json, console.out, now),
+            Self::Copy(args) => console.tell(args.run(as_json, now)),
+            Self::Migrate(args) => {
+                console.judge(migrate::run(&args, as_json).map_err(Failure::from))
+            }
+            Self::ProxyConfig(args) => args.run(as_json, console.out),
             #[cfg(feature = "doctor")]
-            Self::Doctor(args) => args.run(as_json, out),
+            Self::Doctor(args) => args.run(as_json, console.out),
             Self::Help { command } => {
                 let text = command_line::help(command.into_iter().map(Into::into));
-                tell(out, text.map_err(Failure::usage))
+                console.tell(text.map_err(Failure::usage))
             }
-            Self::Version => report(out, as_json, Ok(command_line::version())),
+            Self::Version => console.report(Ok(command_line::version())),
         }
     }
-}
-
-/// Prints a report; the exit code says whether all is as it should be.
-fn judge(out: &mut Output, done: Result<(String, bool), Failure>) -> Result<ExitCode, Failure> {
-    let (report, is_good) = done?;
-    out.print(report);
-    Ok(ExitCode::from(u8::from(!is_good)))
-}
-
-/// Prints what a command has done.
-fn report(
-    out: &mut Output,
-    as_json: bool,
-    done: Result<ChangeReport, String>,
-) -> Result<ExitCode, Failure> {
-    tell(out, done.map(|it| it.text(as_json)))
-}
-
-/// Prints what a command has to say.
-fn tell<T: Into<Printout>, E: Into<Failure>>(
-    out: &mut Output,
-    done: Result<T, E>,
-) -> Result<ExitCode, Failure> {
-    let printout = done.map_err(Into::into)?.into();
-    if printout.lost.is_some() {
-        out.require_reader();
-    }
-    out.print(printout);
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Why something was not done, as one line.

@@ -130,14 +130,7 @@ fn app_router(plan: &ProxyPlan, number: u32, app: &Origin) -> String {
 }
 
 fn middlewares(plan: &ProxyPlan) -> String {
-    let place = plan.place("");
-    let path = plan.check_path("/auth/forward");
-    // An app on the host of the sign-in asks with the cookie by itself.
-    let (filter, cookie) =
-        if plan.shared.is_some() { ("", "") } else { ("cookies=filtered", ", Cookie") };
-    let parameters = [filter, &plan.query].into_iter().filter(|it| !it.is_empty());
-    let parameters = parameters.collect::<Vec<_>>().join("&");
-    let mark = if parameters.is_empty() { "" } else { "?" };
+    let (address, cookie) = check_address(plan);
     let names = plan.identity.all();
     let mut drops = String::new();
     for name in names {
@@ -171,7 +164,7 @@ fn middlewares(plan: &ProxyPlan) -> String {
         customRequestHeaders:
 {drops}{came}{nobody}{authorization}    vestibule:
       forwardAuth:
-        address: \"http://{place}{path}{mark}{parameters}\"
+        address: \"{address}\"
         # Each of these replaces what the client sent, its cookies by all but the session cookie.
         authResponseHeaders: [{names}{cookie}]
         # true only behind another proxy that you trust.
@@ -180,6 +173,18 @@ fn middlewares(plan: &ProxyPlan) -> String {
         came = came_by(plan),
         trusts = plan.is_clear()
     )
+}
+
+/// The address of the check, and the field for the app that it answers with beside the identity headers.
+fn check_address(plan: &ProxyPlan) -> (String, &'static str) {
+    // An app on the host of the sign-in asks with the cookie by itself.
+    let (filter, cookie) =
+        if plan.shared.is_some() { ("", "") } else { ("cookies=filtered", ", Cookie") };
+    let parameters = [filter, &plan.query].into_iter().filter(|it| !it.is_empty());
+    let parameters = parameters.collect::<Vec<_>>().join("&");
+    let mark = if parameters.is_empty() { "" } else { "?" };
+    let (place, path) = (plan.place(""), plan.check_path("/auth/forward"));
+    (format!("http://{place}{path}{mark}{parameters}"), cookie)
 }
 
 /// The headers that say how the client came, where TLS ends before Traefik, which may pass on those of the client.

@@ -218,14 +218,11 @@ pub(super) fn run(
     let open = |access| open(&database, access);
     let done = match action {
         UserAction::Add { name, no_password, groups, rules } => {
-            let password = if no_password {
-                None
-            } else {
-                change::see_that_it_can_be_added(&database, &name, &groups)?;
-                Some(ask(&name)?)
-            };
-            let open = || open(Access::Add);
-            change::add(open, &name, password.as_deref(), (&groups, &rules), now)?.text(json)
+            let see = || change::see_that_it_can_be_added(&database, &name, &groups);
+            let ask = || see().and_then(|()| ask(&name));
+            let password = if no_password { None } else { Some(ask()?) };
+            let (open, password) = (|| open(Access::Add), password.as_deref());
+            change::add(open, &name, password, (&groups, &rules), now)?.text(json)
         }
         UserAction::List(args) => list::run(&*open(Access::Read)?, &args, json)?,
         UserAction::Show { user } => {

@@ -143,16 +143,7 @@ impl Gate {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (tell, commands) = mpsc::channel();
         let Listeners(mut listeners) = listeners;
-        if listeners.len() > LISTENERS_MAX {
-            return Err(io::Error::other(format!("more than {LISTENERS_MAX} sockets")));
-        }
-        for (at, listener) in listeners.iter_mut().enumerate() {
-            poll.registry().register(
-                listener.source(),
-                Token(LISTENERS + at),
-                Interest::READABLE,
-            )?;
-        }
+        register(&poll, &mut listeners)?;
         let now = Instant::now();
         let gate = Self {
             poll,
@@ -315,6 +306,18 @@ impl Gate {
     fn note(&self, event: &str, fields: &[(&str, &str)]) {
         self.log.write(LineKind::Request, event, fields, Moment::now());
     }
+}
+
+/// Asks for events of the listening sockets.
+fn register(poll: &Poll, listeners: &mut [Listener]) -> io::Result<()> {
+    if listeners.len() > LISTENERS_MAX {
+        return Err(io::Error::other(format!("more than {LISTENERS_MAX} sockets")));
+    }
+    for (at, listener) in listeners.iter_mut().enumerate() {
+        let token = Token(LISTENERS + at);
+        poll.registry().register(listener.source(), token, Interest::READABLE)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The statements for access tokens.
 
-use super::{Mysql, MysqlFault, blob};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
@@ -19,25 +19,7 @@ impl AccessTokens for Mysql {
             if tx.may_be_applied && tx.exists(find, (blob(token.id.as_bytes()),))? {
                 return Ok(());
             }
-            let met = tx.run(
-                "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
-                 SELECT ?, user.id, ?, ?, ?, ?, user.epoch
-                   FROM user_session JOIN user ON user.id = user_session.user_id
-                        AND user.epoch = user_session.epoch
-                  WHERE user_session.id = ? AND user.id = ? LOCK IN SHARE MODE",
-                (
-                    blob(token.id.as_bytes()),
-                    &token.name,
-                    token.created_at.millis(),
-                    token.expires_at.millis(),
-                    token.used_at.map(Moment::millis),
-                    blob(session.as_bytes()),
-                    token.user_id.as_str(),
-                ),
-            )?;
-            if met == 0 {
-                return Err(MysqlFault::Refused(Refused::NoUser));
-            }
+            insert(tx, token, session)?;
             let count = tx.rows(
                 "SELECT 1 FROM access_token JOIN user ON user.id = access_token.user_id
                         AND user.epoch = access_token.epoch
@@ -61,4 +43,25 @@ impl AccessTokens for Mysql {
         );
         Ok(met? > 0)
     }
+}
+
+/// Adds a token, if the session is its owner's and neither was invalidated meanwhile.
+fn insert(tx: &mut Tx<'_>, token: &AccessToken, session: &TokenHash) -> MysqlResult<()> {
+    let met = tx.run(
+        "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
+         SELECT ?, user.id, ?, ?, ?, ?, user.epoch
+           FROM user_session JOIN user ON user.id = user_session.user_id
+                AND user.epoch = user_session.epoch
+          WHERE user_session.id = ? AND user.id = ? LOCK IN SHARE MODE",
+        (
+            blob(token.id.as_bytes()),
+            &token.name,
+            token.created_at.millis(),
+            token.expires_at.millis(),
+            token.used_at.map(Moment::millis),
+            blob(session.as_bytes()),
+            token.user_id.as_str(),
+        ),
+    )?;
+    if met == 0 { Err(MysqlFault::Refused(Refused::NoUser)) } else { Ok(()) }
 }

@@ -269,13 +269,6 @@ fn known<'a>(
     people: &[ImportedUser],
     now: Moment,
 ) -> MysqlResult<ExistingRows<'a>> {
-    let names = || people.iter().map(|it| it.user.canonical_username.as_str());
-    let keys = || people.iter().flat_map(|it| &it.keys);
-    let all_names = || names().chain(keys().filter_map(|it| it.id.sign_in_name()));
-    let ids = people.iter().map(|it| it.user.id.as_str().into());
-    let all_keys = keys().map(|it| Value::from(it.id.as_str()));
-    let all_keys = all_keys.chain(names().map(|it| KeyId::username(it).as_str().into()));
-    let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| blob(it.id.as_bytes()));
     let mut known = ExistingRows {
         key,
         resting: HashSet::new(),
@@ -284,28 +277,44 @@ fn known<'a>(
         keys: HashMap::new(),
         sessions: HashMap::new(),
     };
-    let resting = all_names().map(|it| blob(&NameHash::of(key, it).0));
+    read_names(tx, people, &mut known, now)?;
+    let names = people.iter().map(|it| KeyId::username(&it.user.canonical_username));
+    let keys = people.iter().flat_map(|it| &it.keys).map(|it| it.id.clone()).chain(names);
+    let keys = keys.map(|it| it.as_str().into());
+    each_of(tx, "SELECT id, user_id FROM user_key WHERE id IN", keys, &mut |(id, owner)| {
+        known.keys.insert(id, owner);
+    })?;
+    let sessions = people.iter().flat_map(|it| &it.sessions).map(|it| blob(it.id.as_bytes()));
+    let sql = "SELECT id, user_id FROM user_session WHERE id IN";
+    each_of(tx, sql, sessions, &mut |(id, owner)| {
+        known.sessions.insert(id, owner);
+    })?;
+    Ok(known)
+}
+
+/// Reads the users who have an id or a name of these, and which of the names are reserved.
+fn read_names(
+    tx: &mut Tx<'_>,
+    people: &[ImportedUser],
+    known: &mut ExistingRows<'_>,
+    now: Moment,
+) -> MysqlResult<()> {
+    let keys = || people.iter().flat_map(|it| &it.keys).filter_map(|it| it.id.sign_in_name());
+    let names = || people.iter().map(|it| &*it.user.canonical_username).chain(keys());
+    let resting = names().map(|it| blob(&NameHash::of(known.key, it).0));
     let sql = format!("SELECT id FROM resting_name WHERE expires_at >= {} AND id IN", now.millis());
+    let resting_names = &mut known.resting;
     each_of(tx, &sql, resting, &mut |hash| {
-        known.resting.insert(hash);
+        resting_names.insert(hash);
     })?;
     let mut note = |(id, name): (String, String)| {
         known.users.insert(name.clone(), id.clone());
         known.names.insert(id, name);
     };
+    let ids = people.iter().map(|it| it.user.id.as_str().into());
     each_of(tx, "SELECT id, canonical_username FROM user WHERE id IN", ids, &mut note)?;
     let sql = "SELECT id, canonical_username FROM user WHERE canonical_username IN";
-    each_of(tx, sql, all_names().map(Value::from), &mut note)?;
-    each_of(tx, "SELECT id, user_id FROM user_key WHERE id IN", all_keys, &mut |(id, owner)| {
-        known.keys.insert(id, owner);
-    })?;
-    each_of(tx, "SELECT id, user_id FROM user_session WHERE id IN", sessions, &mut |(
-        id,
-        owner,
-    )| {
-        known.sessions.insert(id, owner);
-    })?;
-    Ok(known)
+    each_of(tx, sql, names().map(Value::from), &mut note)
 }
 
 /// Passes on the rows of a query that ends with IN and a list.

@@ -93,12 +93,7 @@ pub fn restore(
     let fresh = NewFile::beside(to).map_err(failed)?;
     let (sessions, names) = copy_into(&source, fresh.part(), progress, |copy| {
         let sessions = if keeps_sessions { 0 } else { leave_sessions_out(copy)? };
-        // The first schema has no audit log.
-        if copy.table_exists(None, "audit")? {
-            let tx = copy.transaction()?;
-            audit::insert(&tx, &record(sessions))?;
-            tx.commit()?;
-        }
+        put_on_record(copy, &record(sessions))?;
         let names = names.as_ref().map(|names| keep_names(copy, names, rests_until)).transpose()?;
         Ok((sessions, names))
     })
@@ -109,6 +104,16 @@ pub fn restore(
     fresh.replace().map_err(failed)?;
     drop(held);
     Ok(Restored { sessions, kept, names })
+}
+
+/// Adds a record to the audit log, which the first schema does not have.
+fn put_on_record(copy: &mut Connection, record: &Record) -> SqliteResult<()> {
+    if !copy.table_exists(None, "audit")? {
+        return Ok(());
+    }
+    let tx = copy.transaction()?;
+    audit::insert(&tx, record)?;
+    Ok(tx.commit()?)
 }
 
 /// The names of the database at `to` that stay reserved. `None`: it is damaged and cannot be read.
