@@ -20,6 +20,16 @@ export async function register(check, browser) {
     });
     const guarding = await serveNamed("--app", app.url);
 
+    // Another browser of the user signs in, and ends all other sessions.
+    const endOtherSessions = async (username) => {
+        const other = await visit(browser, site);
+        await other.open("/login");
+        await other.send({ username, password: PASSWORD });
+        await other.open("/account/sessions");
+        await other.click(`${formTo("/account/sessions/end-others")} button`);
+        await other.leave();
+    };
+
     check("arrives at a third host where the app leads there after signing in", async () => {
         const visitor = await visit(browser, guarding);
         visitor.turnTo(app);
@@ -93,12 +103,7 @@ export async function register(check, browser) {
             const username = somebody();
             await visitor.signUp(username);
             await visitor.open("/account");
-            const other = await visit(browser, site);
-            await other.open("/login");
-            await other.send({ username, password: PASSWORD });
-            await other.open("/account/sessions");
-            await other.click(`${formTo("/account/sessions/end-others")} button`);
-            await other.leave();
+            await endOtherSessions(username);
             await visitor.send({ current_password: PASSWORD, password: "four more unrelated words" });
             assert.equal(await page.textContent("h1"), "Unauthorized");
             await visitor.click("main a");
@@ -111,12 +116,7 @@ export async function register(check, browser) {
             const username = somebody();
             await visitor.signUp(username);
             await visitor.open("/");
-            const other = await visit(browser, site);
-            await other.open("/login");
-            await other.send({ username, password: PASSWORD });
-            await other.open("/account/sessions");
-            await other.click(`${formTo("/account/sessions/end-others")} button`);
-            await other.leave();
+            await endOtherSessions(username);
             await visitor.click(`${formTo("/logout")} button`);
             assert.equal(await page.textContent("h1"), "Signed out");
             await visitor.click("main a");

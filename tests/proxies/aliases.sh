@@ -173,11 +173,9 @@ try_guide() {
     shift 3
     { [ "$kind" = caddy ] || alias_site; "$@"; } >"$work/$kind.conf"
     "run_$kind" "$port"
-    started="$started $proxy"
     await_proxy "auth.example.test:$port" /healthz
     walk "$name" "$status"
-    kill "$proxy"
-    wait "$proxy" || true
+    end "$proxy"
 }
 
 # try_guides PORT: every alias, with the configurations of its guides.
@@ -206,6 +204,5 @@ try_guides() {
     try_guide caddy 'Authelia' 302 caddy_check '/api/authz/forward-auth?'
     try_guide caddy 'Authelia before 4.38' 302 caddy_check "/api/verify?rd=$own/"
     try_guide caddy 'tinyauth' 307 caddy_check '/api/auth/caddy?'
-    kill "$server"
-    wait "$server" || true
+    end "$server"
 }

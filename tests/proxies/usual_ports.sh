@@ -12,18 +12,15 @@ examined() {
         --resolve "app.example.test:443:$address" >"$work/doctor" && echo well || echo ill
 }
 
+# answers URL: with 200.
+answers() { [ "$(status here "$1" || true)" = 200 ]; }
+
 # usual_ports PROXY
 usual_ports() {
     kind=$1
     printf '\n-- %s at ports 80 and 443\n' "$kind"
     "start_at_80_$kind"
-    started="$started $proxy"
-    tries=0
-    until [ "$(status here https://auth.example.test/healthz || true)" = 200 ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
-        sleep 0.05
-    done
+    until_done "$kind does not answer" answers https://auth.example.test/healthz
     for host in app auth; do
         check "http leads to https on the host $host" "308 https://$host.example.test/a%20b?x=1&y=%C3%A4" \
             "$(way here "http://$host.example.test/a%20b?x=1&y=%C3%A4")"
@@ -31,8 +28,7 @@ usual_ports() {
     "more_of_$kind"
     check "doctor finds nothing wrong" well "$(examined; grep ^FAIL "$work/doctor" || true)"
     check 'doctor looked at port 80' yes "$(grep -q '^ok .*http://app.example.test' "$work/doctor" && echo yes)"
-    kill "$proxy"
-    wait "$proxy" || true
+    end "$proxy"
     "faults_at_80_$kind"
 }
 
@@ -40,16 +36,9 @@ usual_ports() {
 fault_at_80() {
     sed -E "$3" "$work/$kind.printed" >"$work/$kind.conf"
     "run_$kind" 443
-    started="$started $proxy"
-    tries=0
-    until [ "$(status here https://auth.example.test/healthz || true)" = 200 ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || { cat "$work/$kind.log"; echo "FAIL  $kind does not answer"; exit 1; }
-        sleep 0.05
-    done
+    until_done "$kind does not answer" answers https://auth.example.test/healthz
     came=$(examined)
-    kill "$proxy"
-    wait "$proxy" || true
+    end "$proxy"
     line=$(grep -E "^$2" "$work/doctor" | head -n 1 | cut -c 1-160)
     [ -n "$line" ] || cat "$work/doctor"
     check "$kind, $1: $line" "$(case $2 in skip*) echo well ;; *) echo ill ;; esac)" "${line:+$came}"

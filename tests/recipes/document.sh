@@ -106,7 +106,6 @@ nginx() {
         sed -i -e "s|/etc/ssl/app.example.test.pem|$work/cert.pem|" -e "s|/etc/ssl/app.example.test.key|$work/key.pem|" \
             "$work/nginx.conf"
         run_nginx "$port"
-        started="$started $proxy"
         await_proxy "app.example.test:$port" /login
     elif [ "$*" != -t ]; then
         command nginx "$@"
@@ -136,13 +135,21 @@ check 'the certificate is for the host' yes \
     "$(openssl x509 -in "$work/made-example.com.pem" -noout -checkhost example.com | grep -q 'does match' && echo yes)"
 
 # Users in tables of the app: what happened while it was away is there, and what happens then.
+# follow PATTERN: follows the log as the block does, until there is such a record.
+follow() {
+    : >"$work/3.out"
+    run 3 >/dev/null &
+    follower=$!
+    wait_for "$work/3.out" "$1"
+}
+stop_following() {
+    end_groups
+    wait "$follower" 2>/dev/null || true
+}
 add() { echo 'correct horse battery' | vestibule user add "$1" --database "$work/data/vestibule.db" >/dev/null; }
-: >"$work/3.out"
 add dora
 vestibule user rename dora dorothea --database "$work/data/vestibule.db" >/dev/null
-run 3 &
-follower=$!
-wait_for "$work/3.out" '"event":"user_rename"'
+follow '"event":"user_rename"'
 add emil
 id=$("$binary" user show emil --json --database "$work/data/vestibule.db" |
     grep -o '"id":"[a-z0-9]\{15\}"' | cut -d '"' -f 4)
@@ -152,23 +159,14 @@ check 'a record of the audit log reaches the app, with the id' "$id" \
     "$(sed -n 's/.*"event":"user_delete".*"user_id":"\([^"]*\)".*/\1/p' "$work/3.out")"
 wait_for seen '^20..-..-..T..:..:'
 check 'its time is kept' "$(tail -n 1 "$work/3.out" | sed 's/.*"at":"\([^"]*\)".*/\1/')" "$(cat seen)"
-end_groups
-wait "$follower" 2>/dev/null || true
-: >"$work/3.out"
-run 3 >/dev/null &
-follower=$!
-wait_for "$work/3.out" '"event":"user_delete"'
+stop_following
+follow '"event":"user_delete"'
 check 'after a restart it goes on there' 0 "$(grep -c user_rename "$work/3.out" || true)"
-end_groups
-wait "$follower" 2>/dev/null || true
-: >"$work/3.out"
+stop_following
 : >seen
-run 3 >/dev/null &
-follower=$!
-wait_for "$work/3.out" '"event":"user_delete"'
+follow '"event":"user_delete"'
 check 'a file without a time, as after a crash, means all records' 1 "$(grep -c user_rename "$work/3.out" || true)"
-end_groups
-wait "$follower" 2>/dev/null || true
+stop_following
 
 # What a stranger is answered without a proxy on a guarded path of the app at $own.
 develops_as_nginx_does() {

@@ -125,7 +125,6 @@ for recipe in "$@"; do
         --certificate-key "$work/key.pem" >"$work/nginx.conf"
     kind=nginx
     run_nginx "$port"
-    started="$started $proxy"
     await_proxy "app.example.test:$port" /login
     checks=check.sh
     [ "$recipe" != express ] || checks="check.sh guide.sh"
@@ -138,13 +137,11 @@ for recipe in "$@"; do
         exit 1
     fi
     echo "ok    $recipe: no outgoing proxy sees the cookie"
-    kill "$server"
-    wait "$server" 2>/dev/null || true
+    end "$server"
     PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$recipe.db RECIPE=$recipe DOWN=yes LOG=$work/app.log \
         sh "$here/check.sh" ||
         { tail -n 20 "$work/app.log"; exit 1; }
-    kill "$proxy" "$runs"
-    wait "$proxy" "$runs" 2>/dev/null || true
+    end "$proxy" "$runs"
     printf -- '-- %s: %s s\n' "$recipe" "$(($(date +%s) - begun))"
 done
 if [ -n "$missed" ]; then
