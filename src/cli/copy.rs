@@ -134,7 +134,7 @@ fn report(order: &Copying, rows: &Rows, is_in_use: Option<bool>, seconds: f64) -
     };
     let sum: u64 = rows.values().sum();
     format!(
-        "{}\n{sum} rows of {from} are in {to}, after {seconds:.1} s. Nobody is signed out.\n{note}\
+        "{}\n{sum} rows of {from} are in {to}, after {seconds:.1} s. No user is signed out.\n{note}\
          Next: serve with what --to says as --database. Keep the old one, as private as the new one, until \
          that is well.\n",
         table(&["table", "rows"], &lines)

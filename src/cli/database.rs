@@ -76,7 +76,7 @@ pub(super) fn read(
     };
     if cluster.password.is_some() && is_shown {
         return Err(format!(
-            "everybody on this machine can read a password in an argument; put it into \
+            "every user of this machine can read a password in an argument; put it into \
              --{flag}-password-file, or set {PASSWORD_VARIABLE}"
         ));
     }

@@ -1,4 +1,4 @@
-//! Everybody as lines of JSON.
+//! All users as lines of JSON.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ pub fn run(
     Ok(Some(report.with("users", users).with("keys", keys).with("sessions", sessions)))
 }
 
-/// The same into a new file that nobody else may read.
+/// Writes all users into a new file that no other user of the machine may read.
 fn write_file(
     store: &dyn Store,
     path: &Path,

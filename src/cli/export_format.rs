@@ -50,7 +50,7 @@ pub enum Line {
         /// Whether they are.
         has_sessions: bool,
     },
-    /// Somebody.
+    /// A user.
     Person(Box<ExportedUser>),
     /// How many there were.
     End(ExportCounts),
@@ -67,7 +67,7 @@ pub fn header(has_sessions: bool, now: Moment) -> String {
     json!({ "vestibule_export": about }).to_string()
 }
 
-/// The line of somebody.
+/// The line of a user.
 pub fn person(it: &ExportedUser, has_sessions: bool) -> String {
     let user = &it.user;
     let mut data = json!({

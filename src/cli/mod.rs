@@ -116,7 +116,7 @@ pub enum Command {
     /// Show the audit log: what happened that matters for security.
     Audit(AuditArgs),
 
-    /// Copy the database file while the server runs, consistent as of one moment; nobody waits for it.
+    /// Copy the database file while the server runs, consistent as of one moment; no request waits for it.
     /// Keep the copy as private as the database.
     Backup(BackupArgs),
 

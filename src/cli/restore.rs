@@ -44,7 +44,7 @@ pub struct RestoreArgs {
     pub(crate) rest: NameRestArgs,
 }
 
-/// `vestibule restore`: puts a backup in the place of a database that nobody uses.
+/// `vestibule restore`: puts a backup in the place of a database that no process uses.
 pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Result<ChangeReport, String> {
     let database = flags.database.check()?;
     let Some(to) = database.file() else {

@@ -69,7 +69,7 @@ pub enum SessionAction {
     Purge,
 }
 
-/// Sessions that are deleted in one transaction, so that nobody waits long behind it.
+/// Sessions that are deleted in one transaction, so that no request waits long behind it.
 const BATCH: u32 = 500;
 
 /// `vestibule session`: comes back with what to print, or with one line about why it is not done.

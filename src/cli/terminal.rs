@@ -193,7 +193,7 @@ pub(super) enum Emphasis {
 }
 
 impl Emphasis {
-    /// The text so, if standard output is a terminal that shows it and nobody has asked for none (NO_COLOR).
+    /// The text so, if standard output is a terminal that shows it and colours are not unwanted (NO_COLOR).
     pub(super) fn print(self, text: &str) -> String {
         if Output::is_terminal() && has_colours() { self.of(text) } else { text.to_owned() }
     }

@@ -448,7 +448,7 @@ pub fn handle_file_size_limit() {
     drop(signal_hook::flag::register(SIGXFSZ, Arc::default()));
 }
 
-/// Whether whoever started the program has a signal ignored.
+/// Whether the process that started the program had a signal ignored.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

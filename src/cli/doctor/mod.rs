@@ -1,6 +1,6 @@
-//! An examination from outside: does the reverse proxy in front of an app let anybody past?
+//! An examination from outside: does the reverse proxy in front of an app let a client past?
 //!
-//! Decides what is asked, and in which order: first as somebody who follows a link, then with
+//! Decides what is asked, and in which order: first as a visitor who follows a link, then with
 //! headers that only the proxy should send, then as a form, a script and a WebSocket; then what
 //! the sign-in page does, and last, with a session, what the app really receives. It speaks HTTP as
 //! any stranger would and knows nothing of the server's inside: what it finds holds for the whole
@@ -71,7 +71,7 @@ pub struct DoctorPlan {
     pub ca: Option<Vec<u8>>,
     /// Where hosts are, whatever the name service says.
     pub pins: Vec<Pin>,
-    /// Who signs in; `None`: nobody.
+    /// Who signs in, if a user does.
     pub credentials: Option<DoctorCredentials>,
     /// The sign-in page, and the only place that a password is sent to; `None`: not known.
     pub login: Option<Url>,
@@ -109,7 +109,7 @@ pub fn is_near(url: &Url) -> bool {
     verdict::is_loopback(url)
 }
 
-/// A path of the app, and what stands before it for somebody without a session.
+/// A path of the app, and what stands before it for a visitor without a session.
 struct Visit {
     path: String,
     url: Url,
@@ -208,7 +208,7 @@ impl Examination<'_> {
         )
     }
 
-    // Somebody who follows a link.
+    // A visitor who follows a link.
 
     /// Follows a link to each path. If the first does not answer, nothing else will. `None`: this is the sign-in,
     /// and there is no app to examine.
@@ -429,7 +429,7 @@ impl Examination<'_> {
         is_vestibule
     }
 
-    /// The server shows its cookie's attributes to anybody by clearing one that opens nothing.
+    /// The server shows its cookie's attributes to any client by clearing one that opens nothing.
     /// Comes back with whether it did.
     fn check_cookie(&mut self, login: &Url) -> bool {
         let mut is_cleared = false;
@@ -471,7 +471,7 @@ impl Examination<'_> {
             return self.report.tell(Ok(format!("{what} from outside is an address of the app")));
         }
         self.report.tell(match status {
-            // Whoever is not let through is answered all the same.
+            // A client that is not let through is answered all the same.
             status @ (200..=399 | 401) => Err(format!(
                 "{what} from outside answered {status}; let only the proxy itself ask the gate (in \
                  nginx: location = {} {{ return 404; }})",

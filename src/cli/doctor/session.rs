@@ -255,7 +255,7 @@ impl Examination<'_> {
         let Some(reply) = self.ask(&format!("GET {url}"), &question) else { return };
         match reply.status {
             200 if reply.body.contains(FOREIGN_ADDRESS) => self.report.tell(Err(format!(
-                "{what}: vestibule believes it, so whoever guesses passwords is not slowed down; let the proxy \
+                "{what}: vestibule believes it, so guessing passwords is not slowed down; let the proxy \
                  overwrite it with the client's address"
             ))),
             200 => self.report.tell(Ok(format!("{what} is not believed"))),

@@ -10,7 +10,7 @@ use crate::base::origin;
 use crate::cli::proxy_config::other_spellings;
 use crate::web::next::NEXT_NAMES;
 
-/// A host that is nobody's (RFC 2606). Named in what is forged, and so easy to find again.
+/// A host that belongs to no site (RFC 2606). Named in what is forged, and so easy to find again.
 pub(super) const STRANGER: &str = "evil.example";
 
 /// What is found: that something is as it should be, or what is wrong and what to do.
@@ -63,7 +63,7 @@ impl Guard {
         }
     }
 
-    /// Whether nobody gets past it without a session.
+    /// Whether no request gets past it without a session.
     pub fn is_shut(&self) -> bool {
         matches!(self, Self::SignIn { .. } | Self::Locked(_))
     }
@@ -95,7 +95,7 @@ fn back_of(page: &Url) -> Option<String> {
     NEXT_NAMES.iter().find_map(|name| value(*name)).map(|(_, value)| value.into_owned())
 }
 
-/// What everybody who follows a link to the app without a session should meet. `others` is the
+/// What a visitor who follows a link to the app without a session should meet. `others` is the
 /// sign-in page that another path leads to.
 pub(super) fn navigation(what: &str, guard: &Guard, others: Option<&Url>) -> Finding {
     match guard {
@@ -140,7 +140,7 @@ fn unguarded(what: &str, guard: &Guard) -> String {
             )
         }
         Guard::Open(101) => format!(
-            "{what} answered 101 without a session: the app talks to anybody; guard every location"
+            "{what} answered 101 without a session: the app talks to any client; guard every location"
         ),
         Guard::Open(status) | Guard::Locked(status) | Guard::SignIn { status, .. } => format!(
             "{what} answered {status} without a session, which is not the gate's answer but one \
@@ -193,7 +193,7 @@ pub(super) fn forgery(plain: &Guard, forged: &Guard) -> Option<String> {
     }
 }
 
-/// What somebody who posts a form without a session should meet.
+/// What a visitor who posts a form without a session should meet.
 pub(super) fn post(what: &str, guard: &Guard) -> Finding {
     match guard {
         Guard::Locked(status) => Ok(format!("{what} without a session answers {status}")),
@@ -224,7 +224,7 @@ pub(super) fn machine(what: &str, guard: &Guard) -> Finding {
     }
 }
 
-/// What somebody with a session meets at the app. `None`: the app is not for them, which says
+/// What a user with a session meets at the app. `None`: the app is not for them, which says
 /// nothing.
 pub(super) fn admission(what: &str, guard: &Guard) -> Option<Finding> {
     Some(match guard {
@@ -305,9 +305,9 @@ pub(super) fn shown<'a>(reply: &Reply, forged: &'a [Forged]) -> Vec<&'a Forged> 
 pub(super) fn receipt(what: &str, forged: &[&Forged]) -> String {
     let names: Vec<_> = forged.iter().map(|it| &*it.name).collect();
     let meaning = if forged.iter().any(|it| it.name == it.means) {
-        "anybody can be anybody"
+        "any client can be any user"
     } else {
-        "anybody can be anybody if it reads them as with -, as CGI and WSGI do with _"
+        "any client can be any user if it reads them as with -, as CGI and WSGI do with _"
     };
     format!(
         "{what}: the app received forged {}, and {meaning}; let the proxy overwrite or drop each, \
@@ -342,7 +342,7 @@ pub(super) fn no_session(what: &str, reply: &Reply) -> String {
     format!("{what} gave no session: {}; {advice}", refusal(reply))
 }
 
-/// What somebody who could not sign in is told, fit for one line.
+/// What a user who could not sign in is told, fit for one line.
 fn refusal(reply: &Reply) -> String {
     let line = reply.body.lines().next().unwrap_or_default();
     let text: String = line.chars().filter(|it| !it.is_control()).take(80).collect();
@@ -504,7 +504,7 @@ mod tests {
         for (guard, expected) in [
             (Guard::Locked(401), "answers 401"),
             (sign_in(302, ASKED), "text/html"),
-            (Guard::Open(101), "talks to anybody"),
+            (Guard::Open(101), "talks to any client"),
             (Guard::Open(426), "from behind it"),
         ] {
             let finding = machine("a WebSocket to /", &guard);

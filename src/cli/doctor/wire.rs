@@ -63,7 +63,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// What a browser asks for when somebody follows a link.
+    /// What a browser asks for when a visitor follows a link.
     pub fn navigation(url: &Url) -> Self {
         let accept = "text/html,application/xhtml+xml,*/*;q=0.8";
         let headers = [
@@ -186,7 +186,7 @@ impl Wire {
     fn agent(&self, roots: &RootCerts, casing: Casing) -> Agent {
         let config = Agent::config_builder()
             .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
-            // The question is what the set-up answers, not what somebody in between does.
+            // The question is what the set-up answers, not what an outgoing proxy in between does.
             .proxy(None)
             .max_redirects(0)
             .max_redirects_will_error(false)

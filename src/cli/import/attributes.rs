@@ -1,4 +1,4 @@
-//! What else is known of somebody, as an object in JSON.
+//! What else is known of a user, as an object in JSON.
 //!
 //! Decides what is nothing to be kept there.
 

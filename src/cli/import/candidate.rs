@@ -1,4 +1,4 @@
-//! Somebody as another system has them: the one form into which every source turns its rows.
+//! A user as another system has them: the one form into which every source turns its rows.
 //!
 //! Decides nothing: whether they can come over is decided in `validate.rs`.
 
@@ -7,7 +7,7 @@ use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::store::{Groups, Key, Session};
 
-/// Somebody with all that is theirs. It holds tokens and hashes and so has no `Debug`.
+/// A user with all that is theirs. It holds tokens and hashes and so has no `Debug`.
 #[derive(Default)]
 pub(super) struct Candidate {
     /// Their id. `None`: there are none where they come from, and they are known by their name.

@@ -215,7 +215,7 @@ impl From<CsvArgs> for CsvOptions {
     }
 }
 
-/// How everybody is brought over, from wherever.
+/// How users are brought over, whatever the source.
 #[derive(Args)]
 struct ImportOptions {
     /// Report what would be imported, and write nothing.

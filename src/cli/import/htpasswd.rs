@@ -11,7 +11,7 @@ use super::report::{Report, cut};
 use super::text_file::TextFile;
 use crate::store::{Progress, tell};
 
-/// Everybody in the text. A line that is neither a comment, nor blank, nor a name and a hash is refused. Of two
+/// All users in the text. A line that is neither a comment, nor blank, nor a name and a hash is refused. Of two
 /// lines with one name the first counts, as in Apache and nginx.
 pub(super) fn read(
     mut text: TextFile<'_>,

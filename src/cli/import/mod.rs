@@ -1,4 +1,4 @@
-//! Bringing people over from another system, so that nobody notices: their passwords work, and they
+//! Bringing users over from another system without their noticing: their passwords work, and they
 //! stay signed in.
 //!
 //! Decides who can come over as they are, who cannot and why, and what the operator is told. Nothing is
@@ -117,7 +117,7 @@ pub struct ImportOrder {
     pub json: bool,
     /// New names for people whose names cannot be kept, in a file.
     pub rename: Option<PathBuf>,
-    /// Where to list everybody, if anywhere.
+    /// Where to list all users, if anywhere.
     pub report: Option<PathBuf>,
     /// The server's database.
     pub database: Database,
@@ -160,8 +160,8 @@ pub fn bring(
     now: Moment,
     progress: Progress<'_>,
 ) -> Result<ImportOutcome, String> {
-    let everybody = order.report.as_deref().map(ReportFile::begin).transpose()?;
-    let mut report = Report::of(everybody.is_some());
+    let listing = order.report.as_deref().map(ReportFile::begin).transpose()?;
+    let mut report = Report::of(listing.is_some());
     report.is_dry_run = order.dry_run;
     let mut candidates = read(order, input, &mut report, now, progress)?;
     if let Some(path) = &order.rename {
@@ -177,7 +177,7 @@ pub fn bring(
         )
     });
     report.is_written = !order.dry_run && refusal.is_none() && report.users.new > 0;
-    if let Some(file) = everybody {
+    if let Some(file) = listing {
         file.finish(&report)?;
     }
     Ok(ImportOutcome { report: if order.json { report.json() } else { report.text() }, refusal })
@@ -263,7 +263,7 @@ impl<'a> ReportFile<'a> {
         }
     }
 
-    /// Writes a line for everybody.
+    /// Writes a line for every user.
     fn finish(self, report: &Report) -> Result<(), String> {
         let done = report.write_everybody(self.file.file()).and_then(|()| self.file.finish());
         done.map_err(|err| {
@@ -286,7 +286,7 @@ fn open(database: &Database, only_looks: bool) -> Result<Option<Box<dyn Store>>,
     }
 }
 
-/// Everybody in the file, in the one form.
+/// All users in the file, in the one form.
 fn read(
     order: &ImportOrder,
     input: &mut dyn BufRead,

@@ -185,11 +185,11 @@ impl LeftRow {
 /// What the operator is told.
 #[derive(Default)]
 pub(super) struct Report {
-    /// Whether everybody is listed: there is a file for them.
+    /// Whether every user is listed: there is a file for them.
     lists_everybody: bool,
     /// In which table each thing was found, if there are tables.
     pub(super) tables: Vec<(&'static str, Option<String>)>,
-    /// Tables of theirs that are not read, and how many rows of somebody are in them.
+    /// Tables of theirs that are not read, and how many rows of users are in them.
     pub(super) left_behind: Vec<(String, usize)>,
     /// Columns that are taken for secrets and so are not kept, and how many values are in them.
     pub(super) secret_columns: BTreeMap<String, usize>,
@@ -202,7 +202,7 @@ pub(super) struct Report {
     pub(super) users: ImportTally,
     pub(super) keys: ImportTally,
     pub(super) sessions: ImportTally,
-    /// Sessions that nobody could use any more.
+    /// Sessions that had ended.
     pub(super) dead: usize,
     /// What is to be said of the source rather than of a person.
     pub(super) notes: Reasons,
@@ -311,7 +311,7 @@ impl Report {
         people.chain(self.notes.0.iter().map(|(what, count)| (*what, *count)))
     }
 
-    /// Everybody and every row of whom something is said; with a file, everybody.
+    /// The users and rows of which something is said; with a file, every user.
     fn entries(&self) -> impl Iterator<Item = &PersonEntry> {
         self.conflicts.iter().chain(&self.people)
     }
@@ -350,7 +350,7 @@ impl Report {
         format!("{data}\n")
     }
 
-    /// A line of JSON for everybody, and for each row that was left out.
+    /// A line of JSON for every user, and for each row that was left out.
     pub(super) fn write_everybody(&self, out: impl Write) -> io::Result<()> {
         let mut out = BufWriter::new(out);
         for it in self.entries() {
@@ -423,7 +423,7 @@ impl Report {
         (all > 0 && self.without_password == all).then(|| {
             let hint = self.hash_hint;
             format!(
-                "no password is imported for {}: nobody can sign in{hint}",
+                "no password is imported for {}: no one can sign in{hint}",
                 counted(all, "new user")
             )
         })
@@ -442,7 +442,7 @@ impl Report {
             (false, false) if self.users.already_there > 0 => {
                 "Nothing was written: everyone is here already.\n"
             }
-            (false, false) => "Nothing was written: there is nobody to import.\n",
+            (false, false) => "Nothing was written: there is no user to import.\n",
         }
     }
 }
@@ -450,18 +450,18 @@ impl Report {
 /// Why a user cannot come over whom the store does not take.
 fn why_taken(standing: &ImportStatus) -> String {
     match standing {
-        ImportStatus::IdTaken => "has the id of somebody else here".to_owned(),
+        ImportStatus::IdTaken => "has the id of another user here".to_owned(),
         ImportStatus::NameTaken => {
-            "has the name of somebody else here; --rename FILE gives another".to_owned()
+            "has the name of another user here; --rename FILE gives another".to_owned()
         }
         ImportStatus::NameRests => {
-            "has a name that rests, as somebody had it here; vestibule user free frees it"
+            "has a name that is reserved, as a former user had it here; vestibule user free frees it"
                 .to_owned()
         }
-        ImportStatus::SessionTaken => "has a session of somebody else here".to_owned(),
-        ImportStatus::KeyTaken(key) => format!("has a key of somebody else here: {}", key.as_str()),
+        ImportStatus::SessionTaken => "has a session of another user here".to_owned(),
+        ImportStatus::KeyTaken(key) => format!("has a key of another user here: {}", key.as_str()),
         ImportStatus::New | ImportStatus::Here { .. } => {
-            unreachable!("whoever is new or here is no conflict")
+            unreachable!("a user who is new, or here already, is no conflict")
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Arrival {
     pub(super) reasons: Vec<Reason>,
 }
 
-/// Makes ready whoever can come over, and notes in the report who and what cannot.
+/// Makes ready the users who can come over, and notes in the report who and what cannot.
 pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<Arrival> {
     let arrivals: Vec<_> = all.into_iter().filter_map(|it| arrival(it, report, now)).collect();
     without_collisions(arrivals, report)
@@ -215,7 +215,7 @@ fn session(old: CandidateSession, user: &UserId, now: Moment) -> SessionFate {
         idle_expires,
         absolute_expires,
         created_at: now,
-        // Nobody has given a password here: what matters most asks for it again.
+        // No password was given here: what matters most requires it again.
         proven_at: Moment::from_millis(0),
         seen_at: now,
         place: ClientInfo::default(),

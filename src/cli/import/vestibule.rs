@@ -10,7 +10,7 @@ use crate::auth::users;
 use crate::cli::export_format::{self, ExportCounts, Line};
 use crate::store::{ExportedUser, KeyId, Progress, tell};
 
-/// Everybody in the text. It is refused unless it is whole: a part of it would look like all.
+/// All users in the text. It is refused unless it is whole: a part of it would look like all.
 pub(super) fn read(
     mut text: TextFile<'_>,
     progress: Progress<'_>,

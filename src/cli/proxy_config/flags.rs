@@ -248,8 +248,8 @@ impl ProxyArgs {
         }
     }
 
-    /// Who is let through, as the checks understand it. A list that names nobody is a mistake, and would
-    /// otherwise let in everybody.
+    /// Who is let through, as the checks understand it. A list without a name is a mistake, and would
+    /// otherwise admit every user.
     fn query(&self) -> Result<String, String> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if let Some(text) = &self.groups {

@@ -66,7 +66,7 @@ pub(super) fn read(flag: &str, path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let most = u64::try_from(FILE_BYTES_MAX).expect("it is small") + 1;
     let shown = path.display();
-    // Opening a pipe would wait for somebody to write to it.
+    // Opening a pipe would wait for a process that writes to it.
     if path.metadata().is_ok_and(|about| !about.is_file()) {
         return Err(format!("cannot read {flag} {shown}: it is not a regular file"));
     }

@@ -2,7 +2,7 @@
 
 use crate::web::IdentityHeaders;
 
-/// What an app is told of somebody.
+/// What an app is told of a user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::cli) enum IdentityField {
     User,

@@ -26,7 +26,7 @@ impl NameRestArgs {
     }
 }
 
-/// Which names nobody can take at sign-up.
+/// Which names are refused at sign-up.
 #[derive(Args)]
 pub(super) struct NameArgs {
     /// How long names rest.

@@ -37,7 +37,7 @@ pub(in crate::cli) fn domain(text: &str) -> Result<Domain, String> {
     let name = domain.as_str();
     if is_public_suffix(name) {
         return Err(format!(
-            "browsers keep no cookie for all of {name}, where anybody can have a host \
+            "browsers keep no cookie for all of {name}, where anyone can have a host \
              (publicsuffix.org); write your own domain, as in example.{name}"
         ));
     }

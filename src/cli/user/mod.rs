@@ -206,8 +206,8 @@ pub enum UserAction {
     },
 }
 
-/// Does what was asked for, and comes back with what to print. `ask` gets the password for a name from whoever
-/// runs the command. An error is one line.
+/// Does what was asked for, and comes back with what to print. `ask` gets the password for a name from the
+/// operator. An error is one line.
 pub(super) fn run(
     args: UserArgs,
     json: bool,

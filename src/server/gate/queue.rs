@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(queue.displace(client(2)), None, "two and two would be two and one");
         assert_eq!(queue.displace(client(4)), Some((client(1), id(101))));
         queue.push(client(4), id(400));
-        assert_eq!(queue.displace(client(5)), None, "everybody holds one");
+        assert_eq!(queue.displace(client(5)), None, "every client holds one");
         assert_eq!(queue.len(), 4);
     }
 

@@ -89,7 +89,7 @@ pub trait Devices: Statements {
     /// Deletes up to `limit` devices that were last used before `earliest`, and returns how many.
     fn delete_unused_devices(&self, earliest: Moment, limit: u32) -> Result<usize>;
 
-    /// The browsers in which somebody has signed in to the account of this user, the last used first.
+    /// The browsers that have signed in to the account of this user, the last used first.
     fn devices_of(&self, user: &UserId) -> Result<Vec<Device>> {
         rows::all(
             self,

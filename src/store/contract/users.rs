@@ -130,7 +130,7 @@ pub trait Users: Statements {
     }
 
     /// Puts a user who is in the groups `old` and in no others in the groups `new`. `false` if there is no such
-    /// user, or they are in other groups by now: somebody else has changed them meanwhile.
+    /// user, or they are in other groups by now: another operator has changed them meanwhile.
     fn replace_groups(&self, id: &UserId, old: &Groups, new: &Groups) -> Result<bool> {
         let sql = "UPDATE user SET group_names = ? WHERE id = ? AND group_names = ?";
         Ok(self.execute(sql, &cells![new, id, old])? > 0)

@@ -353,7 +353,7 @@ impl Server {
     }
 
     /// Whether the server lets us in by TLS. To one who does not use it, it says the same as of a wrong
-    /// password. Which certificate it shows does not matter: what this tells somebody in between, the
+    /// password. Which certificate it shows does not matter: what this tells an attacker in between, the
     /// connection without TLS has told them already.
     fn demands_tls(&self) -> bool {
         let unchecked = SslOpts::default()

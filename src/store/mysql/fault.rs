@@ -167,7 +167,7 @@ fn io_error(err: &mysql::Error) -> Option<&io::Error> {
     }
 }
 
-/// Whether a failure to connect is one of the settings here or there, and stays until somebody changes them.
+/// Whether a failure to connect is one of the settings here or there, and stays until an operator changes them.
 fn waiting_is_vain(err: &mysql::Error) -> bool {
     let is_setting = matches!(
         err,

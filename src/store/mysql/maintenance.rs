@@ -48,7 +48,7 @@ impl Maintenance for Mysql {
                 );
                 match count(tx, &sql)? {
                     0 => {}
-                    rows => faults.push(format!("{rows} rows of {table} belong to nobody")),
+                    rows => faults.push(format!("{rows} rows of {table} belong to no user")),
                 }
             }
             let shared = count(

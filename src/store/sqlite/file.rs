@@ -179,12 +179,12 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
 }
 
-/// Whether another process has the file at `path` open as a database. Nobody is disturbed.
+/// Whether another process has the file at `path` open as a database, without disturbing it.
 ///
 /// To be asked before this process opens it: closing any descriptor of a file gives up the locks that
 /// the process has on it.
 pub(super) fn is_in_use(path: &Path) -> std::io::Result<bool> {
-    // Whoever uses a file with a log holds a lock on it for as long as it is open.
+    // A process that uses a file with a log holds a lock on it for as long as it is open.
     let lock = fcntl_getlk(File::open(path)?, &FlockType::WriteLock.into())?;
     Ok(lock.is_some())
 }
@@ -278,7 +278,7 @@ pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
 
 /// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
 fn inspect(path: &Path) -> FileResult<FileState> {
-    // Asked before it is opened, as opening a pipe would wait for somebody to write to it.
+    // Asked before it is opened, as opening a pipe would wait for a process that writes to it.
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(err) if err.kind() == ErrorKind::NotFound => {
@@ -406,7 +406,7 @@ fn is_zeros(path: &Path, length: u64) -> std::io::Result<bool> {
     Ok(length <= ZEROS_MAX && fs::read(path)?.iter().all(|it| *it == 0))
 }
 
-/// Makes an empty file that nobody else may read. SQLite gives its companions the same mode.
+/// Makes an empty file that no other user of the machine may read. SQLite gives its companions the same mode.
 fn make(path: &Path) -> FileResult<FileState> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(FileState::New),
@@ -442,7 +442,7 @@ fn refuse_network(path: &Path) -> FileResult<()> {
     Ok(())
 }
 
-/// Takes everybody else's access to the file and its companions away: they hold password hashes.
+/// Takes the access of all other users of the machine to the file and its companions away: they hold password hashes.
 fn narrow_modes(path: &Path) -> FileResult<()> {
     for file in [path.to_owned(), with_suffix(path, "-wal"), with_suffix(path, "-shm")] {
         let Ok(about) = fs::metadata(&file) else { continue };
@@ -508,7 +508,7 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
-    // FULL: with NORMAL a power cut may take back what was committed, and somebody who signed out
+    // FULL: with NORMAL a power cut may take back what was committed, and a user who signed out
     // would be signed in again. The cache is 8 MiB. Deleted rows are overwritten with zeros.
     conn.execute_batch(
         "PRAGMA synchronous = FULL;

@@ -47,7 +47,7 @@ impl Maintenance for Sqlite {
                 .prepare("SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1")?
                 .query_map([], |row| {
                     let (table, count): (String, i64) = (row.get(0)?, row.get(1)?);
-                    Ok(format!("{count} rows of {table} belong to nobody"))
+                    Ok(format!("{count} rows of {table} belong to no user"))
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             faults.extend(orphans);

@@ -652,7 +652,7 @@ fn tells_whether_the_database_is_in_order() {
     let faulty = run(folder.path(), &["check"], "");
     let text = String::from_utf8(faulty.stdout).unwrap();
     assert_eq!(faulty.status.code(), Some(1));
-    assert!(text.contains("FAULT             1 rows of user_session belong to nobody"), "{text}");
+    assert!(text.contains("FAULT             1 rows of user_session belong to no user"), "{text}");
     assert!(text.ends_with("NOT in order\n"), "{text}");
     let wrong = run(folder.path(), &["check", "--active=40d"], "");
     assert_eq!(wrong.status.code(), Some(2));

@@ -466,7 +466,7 @@ fn takes_nobodys_place() {
         it.raw().execute_batch(ours).unwrap();
         let before = it.rows();
         let report = it.refused();
-        assert!(report["conflicts"][0]["why"].as_str().unwrap().contains("somebody else here"));
+        assert!(report["conflicts"][0]["why"].as_str().unwrap().contains("another user here"));
         assert!(it.rows() == before, "{rows}");
         it.order.skip_conflicts = true;
         it.done(NOW);
@@ -490,14 +490,14 @@ fn lets_nobody_have_the_name_that_somebody_else_is_called_by_or_signs_in_with() 
         (
             "INSERT INTO user VALUES ('2', 'eve');
              INSERT INTO user_key VALUES ('username:admin', '2', 'x');",
-            "has a key of somebody else here: username:admin",
+            "has a key of another user here: username:admin",
         ),
         (
             "INSERT INTO user VALUES ('3', 'name1');
              INSERT INTO user_key VALUES ('username:other', '3', 'x');",
             "",
         ),
-        ("INSERT INTO user VALUES ('44', 'other');", "has the name of somebody else here"),
+        ("INSERT INTO user VALUES ('44', 'other');", "has the name of another user here"),
     ] {
         it.order.file = theirs(&it, rows);
         let report = if why.is_empty() { it.done(NOW) } else { it.refused() };
@@ -520,7 +520,7 @@ fn takes_nobodys_session() {
     let sql = format!("{SCHEMA}{}", session("2"));
     Connection::open(&it.order.file).unwrap().execute_batch(&sql).unwrap();
     it.order.dry_run = true;
-    assert!(it.refused()["conflicts"].to_string().contains("has a session of somebody else here"));
+    assert!(it.refused()["conflicts"].to_string().contains("has a session of another user here"));
     it.order.dry_run = false;
     it.refused();
     it.order.skip_conflicts = true;

@@ -61,7 +61,7 @@ fn says_that_a_second_run_wrote_nothing() {
     assert_eq!(it.texts("SELECT detail FROM audit").len(), 1, "one import is on record");
     it.input = b"username,hash\n".to_vec();
     let text = told(&mut it);
-    assert!(text.ends_with("Nothing was written: there is nobody to import.\n"), "{text}");
+    assert!(text.ends_with("Nothing was written: there is no user to import.\n"), "{text}");
 }
 
 #[test]

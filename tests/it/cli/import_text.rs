@@ -168,7 +168,10 @@ fn knows_people_without_an_id_by_their_name() {
     it.raw().execute("INSERT INTO user_key VALUES ('username:dan', '1', NULL)", []).unwrap();
     it.input = b"dan:x\n".to_vec();
     let why = it.refused()["conflicts"][0]["why"].clone();
-    assert!(why.as_str().unwrap().contains("the name of somebody"), "he signs in with it: {why}");
+    assert!(
+        why.as_str().unwrap().contains("the name of another user"),
+        "he signs in with it: {why}"
+    );
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn open(path: &Path) -> ReadResult<Connection> {
     let path = &path.canonicalize().map_err(unread)?;
     let beside = Beside::of(path);
     let header = checked_header(path, about.len(), &beside)?;
-    // A file in WAL mode that nobody has open is read as it lies, or SQLite would put a log beside it.
+    // A file in WAL mode that no process has open is read as it lies, or SQLite would put a log beside it.
     // Any other is locked against its writers while it is read.
     let conn = if header[19] == 2 && beside.is_unused() {
         open_immutable(path)?

@@ -46,7 +46,7 @@ pub struct ForeignDb {
     pub sessions: Vec<ForeignSession>,
     /// How many more there were whose tokens cannot be checked here, and why.
     pub sealed_sessions: BTreeMap<&'static str, usize>,
-    /// Other tables with rows that belong to somebody, and how many: they stay behind.
+    /// Other tables with rows that belong to users, and how many: they stay behind.
     pub left_behind: Vec<(String, usize)>,
     /// Rows of keys and sessions that cannot be read.
     odd: Vec<OddRow>,
@@ -114,7 +114,7 @@ pub enum Attribute {
 /// A way to prove who one is. It holds a hash and so has no `Debug`.
 #[derive(Clone)]
 pub struct ForeignKey {
-    /// Who vouches for them (empty: nobody, and then it is no key), and what they know them as. `None`: it
+    /// Who vouches for them (empty: no provider, and then it is no key), and what they know them as. `None`: it
     /// is the name that they have.
     pub id: Option<(String, String)>,
     /// Whose it is.

@@ -62,7 +62,7 @@ pub(super) fn tables(conn: &Connection) -> ReadResult<Vec<Table>> {
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let (kind, is_without_rowid): (String, bool) = (row.get(1)?, row.get(2)?);
-        // A name that is no UTF-8 can be meant by nobody.
+        // A name that is no UTF-8 cannot be meant.
         let Ok(name) = row.get_ref(0)?.as_str().map(str::to_owned) else { continue };
         // A view of a table that is gone, or a virtual table of a module that is not here, has no columns.
         let Ok(columns) = columns(conn, &name) else { continue };

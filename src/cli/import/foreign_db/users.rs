@@ -1,6 +1,6 @@
 //! The users of another program: who they are, since when, and who of them is shut out.
 //!
-//! Decides which column of a table of users says what. Whoever may be shut out is: to let a user in who should
+//! Decides which column of a table of users says what. A user who may be disabled at the source is disabled: to let a user in who should
 //! not be is worse than the opposite, which the report tells of.
 
 use rusqlite::Connection;
