@@ -384,7 +384,7 @@ impl Site {
     /// form, or it cannot be drawn without the store.
     fn busy_form(&self, request: &Request, now: Moment) -> Option<Response> {
         let wait = Wait { span: RETRY_AFTER, until: now.after(RETRY_AFTER) };
-        let alert = Alert { say: |t| t.busy, field: Field::Password, wait: Some(wait) };
+        let alert = Alert { say: |t| t.busy, field: Field::Nothing, wait: Some(wait) };
         routes::form_again(self, request, now, 503, alert)
     }
 
@@ -393,7 +393,7 @@ impl Site {
         match err {
             Error::Unavailable(_) | Error::Unknown(_) => self.busy_form(request, now),
             Error::Broken(_) => {
-                let alert = Alert { say: |t| t.unknown_error, field: Field::Password, wait: None };
+                let alert = Alert { say: |t| t.unknown_error, field: Field::Nothing, wait: None };
                 routes::form_again(self, request, now, 500, alert)
             }
         }

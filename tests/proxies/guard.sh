@@ -215,12 +215,12 @@ denied="$wiki/a%20b?x=1&y=2"
 check 'an app of a group is closed to others' 403 "$(status known "$denied" --dump-header "$folder/head")"
 known "$denied" --output "$folder/page"
 says() { check "the page says $1" yes "$(grep -q -F -- "$1" "$folder/page" && echo yes || cat "$folder/page")"; }
-says 'Signed in as <strong>Anna</strong>'
+says 'Signed in as <bdi><strong>Anna</strong></bdi>'
 says "This account does not have access to <strong>wiki.example.test:$PORT</strong>."
 says 'Members of the group <strong>staff</strong> have access.'
 says 'Please ask for the key in room 3.'
 check 'in the language of the browser' yes "$(known "$denied" --header 'Accept-Language: de' |
-    grep -q 'Angemeldet als <strong>Anna</strong>' && echo yes)"
+    grep -q 'Angemeldet als <bdi><strong>Anna</strong></bdi>' && echo yes)"
 style=$(grep -o "$auth/style.css[^\"]*" "$folder/page")
 check 'it has the style of the sign-in' '200 same-site' "$(web --output /dev/null --dump-header - "$style" | tr -d '\r' |
     awk 'NR == 1 { status = $2 } tolower($1) == "cross-origin-resource-policy:" { print status, $2 }')"

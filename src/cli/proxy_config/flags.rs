@@ -49,7 +49,7 @@ pub struct ProxyArgs {
     #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
     cookie_domain: Option<Domain>,
 
-    /// Apps to guard, comma-separated.
+    /// Apps to guard, comma-separated, as for serve; a name makes no difference.
     #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = app)]
     #[arg(value_delimiter = ',', required_unless_present_any = ["same_host", "guard"])]
     app: Vec<Origin>,

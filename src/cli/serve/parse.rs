@@ -67,16 +67,17 @@ pub(in crate::cli) fn origin(text: &str) -> Result<Origin, String> {
     Origin::parse(text).ok_or_else(|| "write it as in https://auth.example.com".to_owned())
 }
 
-/// The origin of an app.
+/// The origin of an app, which may have the name that its users know it by before it.
 pub(in crate::cli) fn app(text: &str) -> Result<Origin, String> {
-    Origin::parse(text).ok_or_else(|| "write it as in https://app.example.com".to_owned())
+    named_app(text).map(|it| it.origin)
 }
 
 /// An app, with the name that its users know it by before it, if it has one.
 pub(super) fn named_app(text: &str) -> Result<App, String> {
     const CHARACTERS_MAX: usize = 60;
     let (name, url) = text.split_once('=').unwrap_or(("", text));
-    let (name, origin) = (name.trim().to_owned(), app(url.trim())?);
+    let name = name.trim().to_owned();
+    let origin = Origin::parse(url.trim()).ok_or("write it as in https://app.example.com")?;
     if name.chars().count() > CHARACTERS_MAX || name.chars().any(char::is_control) {
         return Err(format!("a name has {CHARACTERS_MAX} visible characters at most"));
     }

@@ -44,6 +44,7 @@ pub static EN: Text = Text {
 
     unknown_browser: "Unknown browser",
     on_system: " on ",
+    other_sessions: Unit("other session", "other sessions"),
     this_browser: "This browser",
     signed_in_at: "Signed in ",
     from_address: " from ",
@@ -147,11 +148,11 @@ pub static EN: Text = Text {
     long_password: told("Invalid password", "At most 255 characters."),
     common_password: told(
         "Invalid password",
-        "This is a common password. Those are guessed first.",
+        "This password is too common: such passwords are guessed first.",
     ),
     password_is_name: told(
         "Invalid password",
-        "A username is guessed first. Please choose something else.",
+        "Usernames are guessed first. Please choose something else.",
     ),
     incorrect_credentials: told(
         "Incorrect username or password",
@@ -160,7 +161,7 @@ pub static EN: Text = Text {
     incorrect_password: told("Incorrect password", "Please check it and try again."),
     password_required: told("Password required", "To continue, please enter your password again."),
     too_many_attempts: told("Too many attempts", "Please wait a while and try again."),
-    bad_token_name: told("Invalid name", "1 to 60 characters, to recognise it by."),
+    bad_token_name: told("Invalid name", "1 to 60 characters, by which you can recognise it."),
     bad_token_life: told("Invalid expiry", "Please choose 1 to 366 days."),
     too_many_tokens: told("Too many access tokens", "Please revoke one that you no longer need."),
 

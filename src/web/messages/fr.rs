@@ -17,7 +17,7 @@ pub static FR: Text = Text {
     sign_in_to_go_on_to: Template("Connectez-vous pour continuer vers ", "."),
     sign_up_to_go_on_to: Template("Créez un compte pour continuer vers ", "."),
     stay_signed_in: "Rester connecté",
-    forgot_password: "Mot de passe oublié ? L’administrateur de ce site peut vous donner un lien pour en définir un nouveau.",
+    forgot_password: "Mot de passe oublié\u{a0}? L’administrateur de ce site peut vous donner un lien pour en définir un nouveau.",
     profile: "Profil",
     user_id_is: "Identifiant\u{a0}: ",
     username_is: "Nom d’utilisateur\u{a0}: ",
@@ -44,6 +44,7 @@ pub static FR: Text = Text {
 
     unknown_browser: "Navigateur inconnu",
     on_system: " sous ",
+    other_sessions: Unit("autre session", "autres sessions"),
     this_browser: "Ce navigateur",
     signed_in_at: "Connexion\u{a0}: ",
     from_address: " depuis ",
@@ -205,7 +206,11 @@ pub static FR: Text = Text {
     no_session: told("Introuvable", "Cette session n’existe pas."),
     no_token: told("Introuvable", "Ce jeton d’accès n’existe pas."),
     not_allowed: told("Méthode non autorisée", "Cette page ne prend pas en charge cette méthode."),
-    unsupported: told("Format non pris en charge", "Envoyez le formulaire en UTF-8."),
+    unsupported: told(
+        "Format non pris en charge",
+        "Envoyez un formulaire (application/x-www-form-urlencoded) ou un objet JSON (application/json), en UTF-8 et \
+         sans compression.",
+    ),
     invalid_json: told(
         "JSON non valide",
         "Envoyez un seul objet JSON, dont les valeurs sont des chaînes et dont chaque nom n’apparaît qu’une fois.",

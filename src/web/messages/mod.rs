@@ -55,7 +55,8 @@ impl Template {
 pub struct Unit(pub &'static str, pub &'static str);
 
 impl Unit {
-    fn count(self, count: u64) -> String {
+    /// A number and the word for so many, as in `2 minutes`.
+    pub fn count(self, count: u64) -> String {
         format!("{count} {}", if count == 1 { self.0 } else { self.1 })
     }
 }
@@ -83,7 +84,6 @@ pub struct Text {
     pub sign_in_to_go_on_to: Template,
     pub sign_up_to_go_on_to: Template,
     pub stay_signed_in: &'static str,
-    /// Where the operator says nothing else in the help text.
     pub forgot_password: &'static str,
     pub profile: &'static str,
     pub user_id_is: &'static str,
@@ -114,6 +114,7 @@ pub struct Text {
     // Sessions.
     pub unknown_browser: &'static str,
     pub on_system: &'static str,
+    pub other_sessions: Unit,
     pub this_browser: &'static str,
     pub signed_in_at: &'static str,
     pub from_address: &'static str,

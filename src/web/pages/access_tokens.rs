@@ -61,7 +61,7 @@ pub fn tokens(frame: Frame<'_>, rows: &[TokenRow], it: &Page<'_>, asks: bool) ->
         form method="post" action=(frame.at("/account/tokens")) {
             input type="hidden" name="key" value=(it.key);
             label for="name" { (t.name) }
-            input #name name="name" value=(it.name) required autocomplete="off"
+            input #name name="name" value=(it.name) required autocomplete="off" dir="auto"
                 autofocus[wrong(Field::Name).is_some()]
                 aria-invalid=[wrong(Field::Name).map(|_| "true")]
                 aria-describedby=[wrong(Field::Name)];
@@ -83,7 +83,7 @@ fn token(frame: Frame<'_>, row: &TokenRow) -> Markup {
     let t = frame.text;
     html! {
         li {
-            p.what { strong { (row.name) } @if row.is_ended { " · " (t.expired) } }
+            p.what { bdi { strong { (row.name) } } @if row.is_ended { " · " (t.expired) } }
             p.hint {
                 (t.created_at) span.when { (row.created) } ", "
                 @if row.is_ended { (t.expired_at) } @else { (t.expires_at) }

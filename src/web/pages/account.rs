@@ -37,7 +37,7 @@ impl Account<'_> {
 pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     let t = frame.text;
     let body = html! {
-        p.aside { (t.signed_in_as) strong { (it.username) } }
+        p.aside { (t.signed_in_as) bdi { strong { (it.username) } } }
         (change_password(frame, it))
         section aria-labelledby="sessions-heading" {
             h2 #sessions-heading { (t.sessions) }
@@ -127,7 +127,7 @@ pub fn reset(
 ) -> Markup {
     let t = frame.text;
     let body = html! {
-        @if let Some(username) = username { p.aside { (t.reset_for) strong { (username) } } }
+        @if let Some(username) = username { p.aside { (t.reset_for) bdi { strong { (username) } } } }
         // With the token in its address, the page of a refused form can be asked for again.
         form method="post" action={ (frame.at("/reset")) "?token=" (token) } {
             (alert(frame, refusal, "refusal"))
@@ -138,7 +138,7 @@ pub fn reset(
                 label: t.new_password,
                 autocomplete: "new-password",
                 advice: Some(advice(t).hint),
-                refusal_id: refusal.map(|_| "refusal"),
+                refusal_id: refusal.filter(|it| it.field != Field::Nothing).map(|_| "refusal"),
                 is_focused: true,
                 ..PasswordInput::default()
             }))
@@ -158,7 +158,7 @@ pub fn reauthentication(
 ) -> Markup {
     let t = frame.text;
     let body = html! {
-        p.aside { (t.signed_in_as) strong { (username) } }
+        p.aside { (t.signed_in_as) bdi { strong { (username) } } }
         form method="post" action=(redirect::way(&frame.prefix.at("/account/prove").to_string(), next)) {
             (alert(frame, refusal, "refusal"))
             (owner(username))

@@ -19,7 +19,7 @@ pub struct Denied<'a> {
 pub fn denied(frame: Frame<'_>, denied: &Denied<'_>) -> Markup {
     let t = frame.text;
     let body = html! {
-        p.fact { (t.signed_in_as) strong { (denied.username) } }
+        p.fact { (t.signed_in_as) bdi { strong { (denied.username) } } }
         p.fact {
             @match denied.app {
                 Some(app) => { (t.no_access_to.0) strong { (app) } (t.no_access_to.1) },

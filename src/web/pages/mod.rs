@@ -79,6 +79,8 @@ pub enum Field {
     Name,
     /// In how many days an access token expires.
     Days,
+    /// None of them: the form was not looked at.
+    Nothing,
 }
 
 /// How long a visitor has to wait.
@@ -147,7 +149,11 @@ impl Filled<'_> {
 
     /// Whether the field gets the focus: the refused one does, else the first.
     fn is_focused(&self, field: Field) -> bool {
-        self.refusal.map_or(Field::Username, |refusal| refusal.field) == field
+        match self.refusal.map_or(Field::Username, |refusal| refusal.field) {
+            // All that is missing is the password.
+            Field::Nothing => field == Field::Password,
+            wrong => field == wrong,
+        }
     }
 }
 
@@ -189,7 +195,8 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
         @if filled.is_open {
             p.aside { (t.new_here) " " a href=(with_next(frame, "/signup", filled)) { (t.create_account) } }
         }
-        p.aside { (frame.look.help.as_deref().unwrap_or(t.forgot_password)) }
+        p.aside { (t.forgot_password) }
+        @if let Some(help) = &frame.look.help { p.aside { (help) } }
     };
     page(frame, t.sign_in, &body)
 }
@@ -199,7 +206,7 @@ pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&Target>) -> Mark
     let t = frame.text;
     let app = next.and_then(|it| Some((it.as_str(), it.other_host()?)));
     let body = html! {
-        p.fact { (t.signed_in_as) strong { (username) } }
+        p.fact { (t.signed_in_as) bdi { strong { (username) } } }
         form method="post" action=(frame.at("/logout")) {
             (next_field(next.map(Target::as_str)))
             button { (t.sign_out) }
@@ -220,6 +227,8 @@ pub struct Whereabouts<'a> {
     pub browser: &'a str,
     /// When they signed in with it.
     pub since: Past,
+    /// How many other sessions they have.
+    pub other_sessions: u64,
     /// The apps behind this site.
     pub apps: &'a [App],
 }
@@ -234,7 +243,10 @@ pub fn profile(
     let t = frame.text;
     let body = html! {
         p.fact { (t.user_id_is) (user_id) }
-        p.fact { (t.username_is) (username) }
+        p.fact {
+            (t.username_is)
+            @if person.is_some() { bdi { (username) } } @else { (username) }
+        }
         @match person {
             Some(it) => (whereabouts(frame, it)),
             None => {
@@ -252,14 +264,19 @@ fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
         @if !it.apps.is_empty() {
             ul.apps {
                 @for app in it.apps {
-                    li { a href=(maud::display(&app.origin)) { (app.label()) } }
+                    li { a href=(maud::display(&app.origin)) { bdi { (app.label()) } } }
                 }
             }
         }
         p.aside {
             (sessions::browser(frame, it.browser)) " · " (t.signed_in_at) (ago(frame, it.since))
             br;
-            a href=(frame.at("/account/sessions")) { (t.see_sessions) }
+            a href=(frame.at("/account/sessions")) {
+                @match it.other_sessions {
+                    0 => (t.see_sessions),
+                    count => (t.other_sessions.count(count)),
+                }
+            }
         }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
         form method="post" action=(frame.at("/logout")) { button.quiet { (t.sign_out) } }
@@ -355,7 +372,7 @@ fn username(frame: Frame<'_>, filled: &Filled<'_>, advice: Option<&str>) -> Mark
         label for="username" { (frame.text.username) }
         // No maxlength on either field: a browser would silently cut pasted text.
         input #username name="username" value=(filled.username) required
-            autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
+            autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false" dir="auto"
             autofocus[filled.is_focused(Field::Username)]
             aria-invalid=[wrong.then_some("true")]
             aria-describedby=[described_by];
@@ -528,9 +545,12 @@ mod tests {
             problem(frame(), |t| t.not_found, NextStep::Back),
         ];
         for page in pages.map(Markup::into_string) {
-            for bad in ["<script", "style=", "<style", " on", "http:", "https:", "//"] {
+            for bad in ["<script", "style=", "<style", "http:", "https:", "//"] {
                 assert!(!page.contains(bad), "{bad} in {page}");
             }
+            // As in `onclick=`, and not as in a word.
+            let is_handler = |it: &str| it.trim_start_matches(char::is_alphabetic).starts_with('=');
+            assert!(!page.split(" on").skip(1).any(is_handler), "{page}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::account::owner;
-use super::{Alert, Frame, PasswordInput, alert, page, password_input};
+use super::{Alert, Frame, PasswordInput, page, password_input, try_again};
 use crate::web::messages::Phrase;
 
 /// A form that was sent, without its passwords.
@@ -23,9 +23,12 @@ pub struct Repeat<'a> {
 /// The form, below why it was not processed.
 pub fn form(frame: Frame<'_>, why: Alert, it: &Repeat<'_>) -> Markup {
     let t = frame.text;
+    let told = (why.say)(t);
     let body = html! {
+        p role="alert" {
+            @match why.wait { Some(wait) => (try_again(frame, wait)), None => (told.hint) }
+        }
         form method="post" action=(it.action) {
-            (alert(frame, Some(why), "refusal"))
             @for (name, value) in &it.kept {
                 @if *name == "username" { (owner(value)) }
                 @else { input type="hidden" name=(name) value=(value); }
@@ -37,7 +40,7 @@ pub fn form(frame: Frame<'_>, why: Alert, it: &Repeat<'_>) -> Markup {
         }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
     };
-    page(frame, (it.words)(t), &body)
+    page(frame, told.title, &body)
 }
 
 fn password(frame: Frame<'_>, name: &str, is_first: bool, is_change: bool) -> Markup {

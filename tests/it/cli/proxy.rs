@@ -254,6 +254,16 @@ fn asks_below_the_path_of_a_sign_in_on_a_host_of_its_own() {
 }
 
 #[test]
+fn takes_the_names_that_users_see_as_serve_does() {
+    let flags =
+        |app| ["--origin=https://auth.example.com", app, "--upstream=http://127.0.0.1:3000"];
+    let domain = "--cookie-domain=example.com";
+    let named = [&flags("--app=Wiki=https://wiki.example.com")[..], &[domain]].concat();
+    let bare = [&flags("--app=https://wiki.example.com")[..], &[domain]].concat();
+    assert_eq!(configuration("nginx", &named), configuration("nginx", &bare));
+}
+
+#[test]
 fn guards_several_apps_and_tells_who_may_see_them() {
     let flags = [
         "--origin=https://auth.example.com:8443",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use vestibule::base::password::{Hasher, Password};
 use vestibule::web::Settings;
 use vestibule::web::http::Response;
+use vestibule::web::pages::branding::Look;
 
 use crate::visit::{CHEAP, Visit, body, plain, way};
 
@@ -442,4 +443,54 @@ fn takes_no_step_for_another_site() {
         assert_eq!(visit.post(path, &fields).status, 403, "{path}");
     }
     assert_eq!((visit.count("user"), visit.count("user_session")), (1, 1));
+}
+
+#[test]
+fn tells_a_person_on_the_profile_how_many_other_sessions_there_are() {
+    let mut visit = Visit::with_ann().send("Accept", "text/html");
+    assert!(body(&visit.get("/")).contains("See where you are signed in</a>"));
+    let session = visit.forget_cookie();
+    for words in ["1 other session", "2 other sessions"] {
+        visit.forget_cookie();
+        visit.post("/login", &[("username", "anna"), ("password", "correct horse")]);
+        visit.cookie.clone_from(&session);
+        let page = visit.get("/");
+        let link = format!("<a href=\"/account/sessions\">{words}</a>");
+        assert!(body(&page).contains(&link), "{}", body(&page));
+    }
+    visit.headers.clear();
+    assert!(!body(&visit.get("/")).contains("session"), "a script gets what the guide has");
+}
+
+/// A name that is written from right to left must not turn the text around it.
+#[test]
+fn sets_names_apart_from_the_text_around_them() {
+    let settings = Settings { basic_auth: true, ..Settings::default() };
+    let mut visit = Visit::with(settings).send("Accept", "text/html");
+    let user = [("username", "אבגדה"), ("password", "correct horse")];
+    assert_eq!(visit.post("/signup", &user).status, 302);
+    for path in ["/", "/account", "/logout"] {
+        let page = visit.get(path);
+        let isolated = ["<bdi>אבגדה</bdi>", "<bdi><strong>אבגדה</strong></bdi>"];
+        assert!(isolated.iter().any(|it| body(&page).contains(it)), "{path}: {}", body(&page));
+    }
+    visit.post("/account/tokens", &[("name", "גיבוי"), ("days", "30")]);
+    let page = visit.get("/account/tokens");
+    assert!(body(&page).contains("<bdi><strong>גיבוי</strong></bdi>"), "{}", body(&page));
+    assert!(body(&page).contains("autocomplete=\"off\" dir=\"auto\""));
+}
+
+#[test]
+fn says_what_to_do_about_a_forgotten_password_with_the_operators_help() {
+    let help = "Please ask at the front desk.".to_owned();
+    for help in [None, Some(help)] {
+        let look = Look::new(None, None, None, help.clone());
+        let mut visit = Visit::with(Settings { look, ..Settings::default() });
+        visit = visit.send("Accept", "text/html");
+        let wrong = [("username", "anna"), ("password", "wrong")];
+        for answer in [visit.get("/login"), visit.post("/login", &wrong)] {
+            assert!(body(&answer).contains("Forgot your password?"), "{}", body(&answer));
+            assert!(help.iter().all(|it| body(&answer).contains(it)), "{}", body(&answer));
+        }
+    }
 }

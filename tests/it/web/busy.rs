@@ -54,6 +54,8 @@ fn keeps_what_was_typed_and_never_a_password_in_a_form_that_can_be_sent_again() 
         "{html}"
     );
     assert!(html.contains("<button>Sign in</button>") && !html.contains("horse"), "{html}");
+    assert!(!html.contains("aria-invalid"), "nothing is wrong with what was typed: {html}");
+    assert!(html.contains("autocomplete=\"current-password\" autofocus"), "{html}");
     let policy = page.value("Content-Security-Policy").unwrap();
     assert!(!policy.contains("form-action"), "it leads to another host: {policy}");
     let mut fields = fields(html);

@@ -55,7 +55,7 @@ fn says_who_is_signed_in_what_is_closed_which_group_is_missing_and_how_to_come_b
         let page = body(&answer);
         for part in [
             "<h1>Forbidden</h1>",
-            "Signed in as <strong>&lt;Anna&gt;</strong>",
+            "Signed in as <bdi><strong>&lt;Anna&gt;</strong></bdi>",
             "This account does not have access to <strong>wiki.example.com</strong>.",
             "Members of the group <strong>staff</strong> have access.",
             "Please ask the administrator of this site.",

@@ -281,8 +281,8 @@ fn links_to_the_apps_from_the_profile_of_a_person() {
     let mut visit = Visit::with(Settings { apps, ..of_example() });
     visit.post("/signup", &ANNA);
     let links = [
-        "<a href=\"https://app.example.com\">app.example.com</a>",
-        "<a href=\"https://wiki.example.com:8443\">The &lt;wiki&gt;</a>",
+        "<a href=\"https://app.example.com\"><bdi>app.example.com</bdi></a>",
+        "<a href=\"https://wiki.example.com:8443\"><bdi>The &lt;wiki&gt;</bdi></a>",
         "Signed in <time title=\"2026-11-24 08:00 UTC\">just now</time>",
         "<a href=\"/account/sessions\">",
     ];

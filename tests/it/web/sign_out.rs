@@ -27,7 +27,7 @@ fn shows_a_signed_in_visitor_a_button_and_changes_nothing() {
         let page = visit.ask(method, "/logout", &[], "");
         assert_eq!((page.status, way(&page).1), (200, None));
         assert!(body(&page).contains("<h1>Sign out</h1>"), "{}", body(&page));
-        assert!(body(&page).contains("Signed in as <strong>Anna</strong>"));
+        assert!(body(&page).contains("Signed in as <bdi><strong>Anna</strong></bdi>"));
         assert!(
             body(&page)
                 .contains(r#"<form method="post" action="/logout"><button>Sign out</button>"#)
