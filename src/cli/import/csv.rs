@@ -44,6 +44,9 @@ const CREATED: &[&str] = &["createdat", "datejoined"];
 const DISABLED_REASONS: &[&str] =
     &["disabledreason", "banreason", "bannedreason", "blockedreason", "suspendedreason"];
 
+/// Longer texts are no headings.
+const HEADING_CHARACTERS_MAX: usize = 40;
+
 /// What databases write for no value.
 const NULLS: [&str; 2] = ["NULL", "\\N"];
 
@@ -277,11 +280,21 @@ impl<'a> Headings<'a> {
     /// What is said where a column is missing.
     fn missing(&self, what: &str, flag: &str) -> String {
         let mut why = format!("its first line names no column {}", cut(what));
-        if self.names.iter().any(|it| !it.is_empty()) {
+        if !self.names.iter().all(|it| is_heading(it)) {
+            why = format!("{why}, and what it holds are not headings");
+        } else if self.names.iter().any(|it| !it.is_empty()) {
             why = format!("{why}, but {}", cut(&self.names.join(", ")));
         }
         if flag == "--attribute" { why } else { format!("{why}; {flag} COLUMN says which it is") }
     }
+}
+
+/// Whether a text can be a heading, which may be shown: the first line of a file without headings is a user's,
+/// with a password hash.
+fn is_heading(text: &str) -> bool {
+    let is_usual =
+        |it: char| it.is_alphanumeric() || matches!(it, ' ' | '_' | '-' | '.' | '(' | ')');
+    text.chars().count() <= HEADING_CHARACTERS_MAX && text.chars().all(is_usual)
 }
 
 /// A value; nothing where databases write that there is none.

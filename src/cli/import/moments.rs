@@ -21,16 +21,17 @@ pub(super) enum Timestamp<'a> {
 pub(super) enum TimeUnit {
     /// The source never writes another.
     Millis,
-    /// Told by the size of the number, which has to be of 1973 or later.
+    /// Told by the size of the number, which has to be of 1978 to 9999.
     Guessed,
 }
 
-/// Numbers below this have no unit that can be told: in seconds it is March 1973, and what is smaller is a
+/// Numbers below this have no unit that can be told: in seconds it is January 1978, and what is smaller is a
 /// version, a year, a count of days or a mistake rather than a time.
-const SECONDS_START: u64 = 100_000_000;
+const SECONDS_START: u64 = SECONDS_END / 1_000;
 
-/// Numbers below this are seconds: in milliseconds it would be 1973, in seconds the year 5138.
-const SECONDS_END: u64 = 100_000_000_000;
+/// Numbers below this are seconds: it is the end of the year 9999, the last second of which stands for never. In
+/// milliseconds it would be January 1978.
+const SECONDS_END: u64 = 253_402_300_800;
 
 /// Numbers below this are milliseconds, and a thousand times as much is where microseconds end.
 const MILLIS_END: u64 = SECONDS_END * 1_000;
@@ -239,13 +240,13 @@ mod tests {
             (1_795_855_335_123, THEN + 123),
             (1_795_855_335_123_456, THEN + 123),
             (1_795_855_335_123_456_789, THEN + 123),
-            (100_000_000, 100_000_000_000),
-            (99_999_999_999, 99_999_999_999_000),
-            (100_000_000_000, 100_000_000_000),
-            (99_999_999_999_999, 99_999_999_999_999),
-            (100_000_000_000_000, 100_000_000_000),
-            (99_999_999_999_999_999, 99_999_999_999_999),
-            (100_000_000_000_000_000, 100_000_000_000),
+            (253_402_300, 253_402_300_000),
+            (253_402_300_799, 253_402_300_799_000),
+            (253_402_300_800, 253_402_300_800),
+            (253_402_300_799_999, 253_402_300_799_999),
+            (253_402_300_800_000, 253_402_300_800),
+            (253_402_300_799_999_999, 253_402_300_799_999),
+            (253_402_300_800_000_000, 253_402_300_800),
             (i64::MAX, i64::MAX / 1_000_000),
         ] {
             let read = |it| moment(it, TimeUnit::Guessed).map(Moment::millis);
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn takes_no_number_for_a_moment_whose_unit_cannot_be_told() {
         // A version, a year, days since 1970 or 1900, no date, and the last of them.
-        for number in [0, 1, 3, 2_026, 20_785, 46_354, 20_261_328, 99_999_999] {
+        for number in [0, 1, 3, 2_026, 20_785, 46_354, 20_261_328, 253_402_299] {
             for number in [number, -number] {
                 let read = |it| moment(it, TimeUnit::Guessed);
                 assert_eq!(read(Timestamp::Integer(number)), None, "{number}");

@@ -93,6 +93,19 @@ fn takes_the_columns_that_are_named() {
 }
 
 #[test]
+fn shows_no_first_line_that_may_hold_a_password_hash() {
+    for row in [
+        "anna:$apr1$abcdefgh$0123456789abcdef",
+        "7,anna,$2y$04$abcdefghijklmnopqrstuu",
+        "anna;{SHA}eA==",
+    ] {
+        let said = csv(&format!("{row}\n")).run(NOW).err().unwrap();
+        assert!(said.contains("no column username, and what it holds are not headings"), "{said}");
+        assert!(!said.contains("anna") && !said.contains('$'), "{said}");
+    }
+}
+
+#[test]
 fn takes_null_and_nothing_for_no_value() {
     let it = csv("id,username,hash,email,groups,created_at,disabled,country\n\
          NULL,anna,NULL,NULL,NULL,NULL,NULL,NULL\n\\N,bob,\\N,\\N,\\N,\\N,\\N,\\N\n,carl,,,,,,\n\

@@ -173,9 +173,9 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
              CREATE TABLE Session (id TEXT, userId TEXT, expiresAt DATETIME);
              CREATE TABLE Code (id TEXT, userId TEXT, expiresAt DATETIME, code TEXT);
              INSERT INTO User VALUES ('1', 'ann', 's2:x:y');
-             INSERT INTO Session VALUES ('{}', '1', 100001000), ('{}', '1', 100000000000),
-               ('{}', '1', 99999999999), ('{}', '1', '1973-01-01'), ('{}', 'nobody', 100001000),
-               ('short', '1', 100001000);",
+             INSERT INTO Session VALUES ('{}', '1', 253403000), ('{}', '1', 253402300800),
+               ('{}', '1', 253402300799), ('{}', '1', '1973-01-01'), ('{}', 'nobody', 253403000),
+               ('short', '1', 253403000);",
             token("a"),
             token("b"),
             token("c"),
@@ -183,8 +183,8 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
             token("e")
         ),
     );
-    // A thousand seconds before 10^8 seconds, which are the first that are read, and 10^11 milliseconds.
-    let report = it.done(Moment::from_millis(99_999_000_000));
+    // Shortly before the first milliseconds that are read; one less are the last seconds.
+    let report = it.done(Moment::from_millis(253_402_000_000));
     assert_eq!((counts(&report, "sessions"), &report["dead_sessions"]), ((3, 0), &1.into()));
     let left_out = &report["sessions"]["left_out"];
     assert_eq!((&left_out["of no user"], left_out.as_object().unwrap().len()), (&1.into(), 2));
@@ -192,13 +192,13 @@ fn reads_seconds_and_the_milliseconds_of_prisma() {
         "SELECT active_expires || ' ' || idle_expires FROM user_session ORDER BY idle_expires";
     assert_eq!(
         it.texts(ends),
-        ["99999000000 100000000000", "99999000000 100001000000", "99999000000 102591000000"],
+        ["253402000000 253402300800", "253402000000 253403000000", "253402000000 255994000000"],
         "none is good for more than 30 days"
     );
-    // A day before 10^11 milliseconds, which are read as such; one less is seconds.
+    // A day before these milliseconds, which are read as such.
     let raw = Connection::open(&it.order.file).unwrap();
-    raw.execute_batch("DELETE FROM Session WHERE expiresAt <> 100000000000").unwrap();
-    let now = Moment::from_millis(99_913_600_000);
+    raw.execute_batch("DELETE FROM Session WHERE expiresAt <> 253402300800").unwrap();
+    let now = Moment::from_millis(253_315_900_800);
     let report = with_file(lucia_v3(), &it.order.file).done(now);
     assert_eq!(counts(&report, "sessions"), (1, 0));
 }
