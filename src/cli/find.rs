@@ -17,7 +17,10 @@ pub struct UserArg {
 
 /// The user with this name, in any spelling, or else with this id; an error if there is none.
 pub(super) fn find(store: &dyn Store, text: &str) -> Result<User, String> {
-    let none = || format!("there is no user {}; vestibule user list shows all", printable(text));
+    let none = || match text.trim() {
+        "" => "the name is empty; vestibule user list shows all".to_owned(),
+        _ => format!("there is no user {}; vestibule user list shows all", printable(text)),
+    };
     look_up(store, text)?.ok_or_else(none)
 }
 

@@ -162,7 +162,7 @@ fn list(store: &dyn Store, as_json: bool, now: Moment) -> Done {
         ]
     };
     let rows: Vec<_> = all.iter().map(row).collect();
-    Ok(table(&["handle", "uses left", "good until", "groups", "note"], &rows))
+    Ok(table(&["handle", "uses left", "valid until", "groups", "note"], &rows))
 }
 
 fn data(it: &Invite) -> Value {

@@ -26,7 +26,8 @@ impl PasswordArgs {
     /// The password that was typed, unless the rules refuse it under this name.
     pub(super) fn accept(&self, typed: &str, name: &Username) -> Result<Password, String> {
         let policy = self.password_policy;
-        let password = password_policy::read(typed).ok_or("passwords have 1 to 255 characters")?;
+        let password =
+            password_policy::read(typed).ok_or("passwords have at most 255 characters")?;
         let words = password_policy::site_words(self.origin.as_ref().map(|it| it.origin.host()));
         Err(match policy.flaw(&password, name, &words) {
             None => return Ok(password),

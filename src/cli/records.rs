@@ -5,7 +5,7 @@ use std::fs;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::log_fields;
-use crate::store::{Record, Store, User};
+use crate::store::{Error, Record, Store, User};
 
 /// The list of the machine's users.
 const PASSWD: &str = "/etc/passwd";
@@ -40,7 +40,15 @@ pub(super) fn of_command(event: Event, detail: &str, now: Moment) -> Record {
 }
 
 fn keep(store: &dyn Store, record: Record) -> Result<(), String> {
-    store.add_records(&[record]).map_err(|err| format!("it is done, but not on record: {err}"))
+    store.add_records(&[record]).map_err(|err| match err {
+        // What is said of a lock is to try again, which is wrong where the command has done its work.
+        Error::Unavailable(_) => {
+            "it is done, but not on record, as the audit log could not be written at \
+                                  the moment; do not run it again for that"
+                .to_owned()
+        }
+        err => format!("it is done, but not on record: {err}"),
+    })
 }
 
 /// Who runs the command: who asked sudo or doas to, or else the name that the machine has for the user.

@@ -11,6 +11,7 @@ use super::records::of_command;
 use super::terminal::{Meter, confirm};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
+use crate::base::file_fault;
 use crate::base::log_fields;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::serve::NameRestArgs;
@@ -53,6 +54,9 @@ pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Result<ChangeReport, Stri
         );
     };
     let from = flags.file.display();
+    // Before the question, which would be in vain without a backup.
+    std::fs::metadata(&flags.file)
+        .map_err(|err| format!("cannot read {from}: {}", file_fault::reading(&err)))?;
     if to.exists() {
         // Before the question, which would be in vain.
         store::refuse_in_use(to).map_err(|err| err.to_string())?;

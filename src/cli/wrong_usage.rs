@@ -54,6 +54,10 @@ pub(super) fn sentence(err: &Error, words: &[OsString]) -> String {
             format!("name one of the commands of {}: {}", name(command), names.join(", "))
         }
         ErrorKind::ArgumentConflict => conflict(err).unwrap_or_else(|| other(err)),
+        ErrorKind::TooManyValues => format!("{} takes no value", wrong.concat()),
+        ErrorKind::InvalidValue if context(err, ContextKind::InvalidValue).concat().is_empty() => {
+            format!("{} needs a value", wrong.concat())
+        }
         _ => other(err),
     }
 }
@@ -137,7 +141,21 @@ fn unknown_argument(wrong: &str, words: &[String], command: &Command) -> String 
         "?" => Some("help"),
         bare => nearest(bare, flags),
     };
-    told(&text, meant.map(|it| format!("--{it}")).as_slice(), command)
+    match (meant, flag_before(typed, words, command)) {
+        (None, Some(flag)) => {
+            format!("{flag} needs a value; write {flag}={typed} if that is {typed}")
+        }
+        (meant, _) => told(&text, meant.map(|it| format!("--{it}")).as_slice(), command),
+    }
+}
+
+/// The flag before a word that begins with a hyphen, if a value of that flag may be meant by it.
+fn flag_before<'a>(typed: &str, words: &'a [String], command: &Command) -> Option<&'a str> {
+    let at = words.iter().position(|it| it == typed).filter(|_| typed.starts_with('-'))?;
+    let flag = words.get(at.checked_sub(1)?)?;
+    let takes_value =
+        |it: &Arg| it.get_long() == flag.strip_prefix("--") && it.get_action().takes_values();
+    command.get_arguments().any(takes_value).then_some(flag)
 }
 
 /// Things in a row, as in `a, b and c`.
@@ -248,6 +266,22 @@ mod tests {
             (
                 "audit --limit 0",
                 "invalid value '0' for '--limit <COUNT>': it must be a number of at least 1",
+            ),
+            ("audit --limit", "--limit <COUNT> needs a value"),
+            (
+                "audit --sort=",
+                "vestibule audit does not take --sort; vestibule audit -h lists what there is",
+            ),
+            ("audit --json=yes", "--json takes no value"),
+            ("audit --limit -1", "--limit needs a value; write --limit=-1 if that is -1"),
+            ("audit --limit --jsn", "vestibule audit does not take --jsn; did you mean --json?"),
+            (
+                "audit --json -1",
+                "vestibule audit does not take -1; vestibule audit -h lists what there is",
+            ),
+            (
+                "user disable anna --reason -left",
+                "--reason needs a value; write --reason=-left if that is -left",
             ),
             ("proxy-config ngnx", "invalid value 'ngnx' for '<PROXY>'; did you mean nginx?"),
             (

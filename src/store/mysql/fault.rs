@@ -114,6 +114,9 @@ impl From<MysqlFault> for TxFailure {
 fn cause(err: &mysql::Error) -> String {
     use mysql::Error as It;
     match err {
+        It::MySqlError(it) if matches!(it.code, 1142 | 1143) => {
+            format!("{} (error {}); give the user this right (GRANT)", it.message, it.code)
+        }
         It::MySqlError(it) => format!("{} (error {})", it.message, it.code),
         It::DriverError(it) => driver_cause(it),
         It::FromValueError(_) | It::FromRowError(_) => "a value is of another kind".to_owned(),

@@ -112,6 +112,7 @@ fn lists_the_users_that_are_asked_for_and_says_how_many_there_are() {
         ("user list --sort age", 2, "must be one of name, created"),
         ("user list --limit 0", 2, "0"),
         ("user list --after nobody", 1, "there is no user nobody"),
+        ("user list --after=", 1, "the name is empty"),
     ] {
         let output = run(folder, &line.split(' ').collect::<Vec<_>>(), "");
         let text = String::from_utf8(output.stderr).unwrap();

@@ -124,6 +124,15 @@ fn asks_before_it_replaces_a_database_and_keeps_what_was_there() {
 }
 
 #[test]
+fn says_that_there_is_no_backup_before_it_asks() {
+    let it = Kept::new();
+    fs::remove_file(it.copy()).unwrap();
+    let text = refusal(&it.restore(&[]), 1);
+    assert!(text.contains("copy.db: there is no such file"), "{text}");
+    assert!(!text.contains("--yes"), "{text}");
+}
+
+#[test]
 fn keeps_a_record_of_a_restore() {
     let it = Kept::new();
     said(&it.restore(&["--yes"]));
