@@ -1,11 +1,20 @@
 //! Cases of the contract about a great many users at once.
 
-use vestibule::store::{ImportStatus, ImportedUser, Patience, User, UserAdded, UserId};
+use std::time::{Duration, Instant};
 
-use super::{Desk, TODAY, key, session, user};
+use vestibule::base::clock::Moment;
+use vestibule::store::{
+    ImportStatus, ImportedUser, PasswordSet, Patience, Session, SessionStart, SessionStarted,
+    Store, User, UserAdded, UserId,
+};
+
+use super::{Desk, MANY, TODAY, hash, key, session, sign_up, user};
 
 /// More than there are between two reports of progress, so that it is looked at in the middle.
 const MANY_MORE: usize = 10_100;
+
+/// How long existing users wait at most during an import: less than the servers wait for a lock.
+const WAIT_MAX: Duration = Duration::from_secs(4);
 
 /// So many users, in the order of their ids.
 fn arrivals() -> Vec<ImportedUser> {
@@ -54,4 +63,38 @@ pub fn brings_nobody_over_when_a_name_is_taken_in_the_middle(desk: &Desk) {
     assert!(found[..MANY_MORE - 1].iter().all(|it| *it == ImportStatus::New));
     let many = i64::try_from(MANY_MORE).unwrap();
     assert_eq!(counts(desk), if is_taken { [1, 0, 0] } else { [many, many, 50] });
+}
+
+/// On an engine where others write meanwhile.
+pub fn keeps_no_user_waiting_while_a_great_many_arrive(desk: &Desk) {
+    if desk.room.may_give_up() {
+        return;
+    }
+    // Sessions that end after those that arrive, so many that their user finds fewer dead ones by the end.
+    let ann = || Session { created_at: Moment::from_millis(4), ..session("ann", [90; 3]) };
+    sign_up(&*desk.store, "ann", &ann());
+    let start = |store: &dyn Store| {
+        let started = store.start_session(&ann(), MANY, &SessionStart::default());
+        assert_eq!(started, Ok(SessionStarted::Done));
+    };
+    (0..50).for_each(|_| start(&*desk.store));
+    sign_up(&*desk.store, "bob", &session("bob", [90; 3]));
+    let node = desk.node(1);
+    let mut is_done = false;
+    let mut act = |_: &str, _| {
+        if !std::mem::replace(&mut is_done, true) {
+            let begun = Instant::now();
+            start(node);
+            assert_eq!(
+                node.delete_dead_sessions_of(&user("ann").id, Moment::from_millis(4)),
+                Ok(0)
+            );
+            let set = node.set_password(&user("bob").id, Some(&hash("$two")));
+            assert_eq!(set, Ok(PasswordSet::Done));
+            assert_eq!(node.disable_user(&user("bob").id, "spam", TODAY), Ok(true));
+            assert!(begun.elapsed() < WAIT_MAX, "{:?}", begun.elapsed());
+        }
+    };
+    desk.store.import_users(&arrivals(), false, TODAY, &|_| None, &mut act).unwrap();
+    assert!(is_done);
 }

@@ -29,6 +29,7 @@ use crate::engine::server;
 use crate::engine::{self, Raw};
 use bulk::{
     brings_nobody_over_when_a_name_is_taken_in_the_middle,
+    keeps_no_user_waiting_while_a_great_many_arrive,
     shows_nobody_of_an_import_before_everybody_is_there,
 };
 use listings::{
@@ -277,6 +278,7 @@ suite! {
     admits_everybody_or_nobody_and_leaves_those_alone_who_are_here
     shows_nobody_of_an_import_before_everybody_is_there
     brings_nobody_over_when_a_name_is_taken_in_the_middle
+    keeps_no_user_waiting_while_a_great_many_arrive
     lets_nobody_in_by_what_was_written_under_an_older_epoch
     takes_a_canonical_name_once
     writes_neither_user_nor_session_when_the_key_is_taken
