@@ -263,7 +263,10 @@ fn brings_nobody_over_whose_name_rests() {
         let output = on(&database, &[&import[..], more].concat());
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8(output.stdout).unwrap();
-        assert!(told.contains("has a name that is reserved") && told.contains("user free"), "{told}");
+        assert!(
+            told.contains("has a name that is reserved") && told.contains("user free"),
+            "{told}"
+        );
     }
     said(&on(&database, &["user", "free", "anna"]));
     said(&on(&database, &import));
