@@ -80,7 +80,7 @@ faults_of_nginx() {
             "$(site_has 'location = /logout { return 302 /login; }')" "$name"
         fault 'sign-out is closed' 'answered 404 and shows no button' "$(site_has 'location = /logout { return 404; }')" "$name"
     done
-    fault 'an identity header is the client'"'"'s' 'received forged Remote-User, and anybody can be anybody' \
+    fault 'an identity header is the client'"'"'s' 'received forged Remote-User, and any client can be' \
         '/proxy_set_header Remote-User/d'
     fault 'a location loses the headers' 'GET /static/x with a session: the app received forged Remote' \
         "$(app_has "location /static/ { proxy_set_header X-Mine 1; proxy_pass http://127.0.0.1:$app; }")"
