@@ -3,11 +3,12 @@
 # make test-recipes  the apps in examples/ on their real frameworks, and the commands of their guide: some five minutes
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
+# make pictures  take the pictures in docs/pages anew, with headless Chromium
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
 # make bench-isolation  measure whether anybody waits for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
-.PHONY: help run test test-recipes test-cluster test-kill bench release
+.PHONY: help run test test-recipes test-cluster test-kill pictures bench release
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -29,6 +30,10 @@ test-cluster:
 
 test-kill:
 	tests/kill.sh
+
+pictures:
+	cargo build --locked --quiet --bin vestibule
+	tests/browser/run.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule" --documents
 
 bench:
 	benches/run.sh

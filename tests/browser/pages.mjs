@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { at, axe, formTo, inhabit, link, pictures, prefix, serve, work } from "./site.mjs";
+import { LOGO, LOOKS, measureLooks } from "./looks.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
@@ -23,14 +24,9 @@ let states = 0;
 
 export async function register(check, browser) {
     const logo = join(work, "logo.svg");
-    writeFileSync(
-        logo,
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 48"><script>alert(1)</script>' +
-            '<path d="M0 40L30 8l22 24L72 4l48 36z" fill="#3f7d4e"/></svg>',
-    );
+    writeFileSync(logo, LOGO);
     const css = join(work, "own.css");
-    writeFileSync(css, ":root { --accent: #7a3b10; --accent-over: #5c2b0a }\n" +
-        "@media (prefers-color-scheme: dark) { :root { --accent: #f0b58a; --accent-over: #f7d0b3 } }\n");
+    writeFileSync(css, LOOKS["two sets by a media query"]);
     const site = await serve("--password-policy", "standard", "--basic-auth", "--throttle-free", "3");
     const plain = await serve();
     await inhabit(site);
@@ -320,6 +316,7 @@ async function look(browser, name, where, come, { status = 200 }) {
         if (language === "en") {
             await weigh(visitor, document, name);
             await followFocus(page);
+            await measureLooks(page, name);
         }
     }
     await visitor.leave();

@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 
 import * as flows from "./flows.mjs";
+import * as looks from "./looks.mjs";
 import * as managers from "./managers.mjs";
 import * as pages from "./pages.mjs";
 import { browse, cleanUp, prefix } from "./site.mjs";
@@ -14,7 +15,7 @@ const LONGEST = 60_000;
 const began = Date.now();
 const browser = await browse();
 const checks = [];
-for (const part of [pages, flows, managers]) {
+for (const part of [pages, looks, flows, managers]) {
     await part.register((name, body) => checks.push({ name, body }), browser);
 }
 const wanted = checks.filter(({ name }) => name.includes(process.argv[2] ?? ""));
@@ -44,7 +45,7 @@ try {
 } finally {
     cleanUp();
 }
-for (const line of pages.figures()) {
+for (const line of [...pages.figures(), ...looks.figures()]) {
     console.log(`--    ${line}`);
 }
 const seconds = Math.round((Date.now() - began) / 1000);

@@ -2,6 +2,7 @@
 # Looks at the pages with headless Chromium, at the root of their hosts and below a path; pictures of all of
 # them go to browser/pictures in the folder of what is built, beside the modules that are needed.
 # run.sh BINARY [PART OF A CHECK'S NAME]
+# run.sh BINARY --documents     takes the pictures in docs/pages anew
 set -eu
 BINARY=$(realpath "$1")
 shift
@@ -20,5 +21,8 @@ fi
 
 rm -rf "$out/pictures"
 export BINARY BROWSER_MODULES="$out" PICTURES="$out/pictures"
+if [ "${1:-}" = --documents ]; then
+    exec node pictures.mjs ../../docs/pages
+fi
 node run.mjs "$@"
 PREFIX=/auth node run.mjs "$@"

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter;
 
 use super::{ICON, STYLE, marked};
 
@@ -16,8 +17,8 @@ pub struct Look {
     pub(super) help: Option<String>,
     /// The operator's logo and its address.
     logo: Option<(Picture, String)>,
-    /// The built-in stylesheet with the operator's appended; `None`: the built-in one alone.
-    style: Option<String>,
+    /// The built-in stylesheet, with the operator's appended.
+    style: String,
     /// Addresses that contain a hash of their content, so that browsers fetch a new version after an
     /// upgrade.
     pub(super) style_href: String,
@@ -38,13 +39,17 @@ impl Look {
         css: Option<&str>,
         help: Option<String>,
     ) -> Self {
-        // A byte order mark in the middle would become part of the first rule.
-        let style = css.map(|css| format!("{STYLE}\n{}", css.trim_start_matches('\u{feff}')));
+        let mut style = compact(STYLE);
+        if let Some(css) = css {
+            style.push('\n');
+            // A byte order mark in the middle would become part of the first rule.
+            style.push_str(css.trim_start_matches('\u{feff}'));
+        }
         Self {
             is_named: title.is_some(),
             title: title.unwrap_or_else(|| "vestibule".to_owned()),
             help,
-            style_href: marked("/style.css", style.as_deref().unwrap_or(STYLE).as_bytes()),
+            style_href: marked("/style.css", style.as_bytes()),
             icon_href: marked("/icon.svg", ICON.as_bytes()),
             logo: logo.map(|it| {
                 let href = marked("/logo", &it.bytes);
@@ -56,10 +61,7 @@ impl Look {
 
     /// The stylesheet that is served.
     pub fn style(&self) -> Cow<'static, [u8]> {
-        match &self.style {
-            Some(style) => style.clone().into_bytes().into(),
-            None => STYLE.as_bytes().into(),
-        }
+        self.style.clone().into_bytes().into()
     }
 
     /// The operator's logo, if there is one.
@@ -78,6 +80,22 @@ impl Look {
             None => ("image/svg+xml", &self.icon_href),
         }
     }
+}
+
+/// The built-in stylesheet without comments and without the white space that is there for readers: browsers get
+/// it with the first page. Its texts in quotation marks contain none of what is shortened.
+fn compact(css: &str) -> String {
+    let mut parts = css.split("/*");
+    let first = parts.next().unwrap_or_default();
+    let others = parts.filter_map(|it| it.split_once("*/")).map(|(_, rules)| rules);
+    let lines = iter::once(first).chain(others).flat_map(str::lines);
+    let mut short: String = lines.map(str::trim).collect();
+    for (long, brief) in
+        [(" {", "{"), ("{ ", "{"), (" }", "}"), (": ", ":"), (", ", ","), ("; ", ";"), (";}", "}")]
+    {
+        short = short.replace(long, brief);
+    }
+    short
 }
 
 /// An image in a format that all browsers show.
@@ -174,7 +192,19 @@ mod tests {
     fn sends_the_operators_rules_behind_our_own() {
         let styled = Look::new(None, None, Some("\u{feff}p { margin: 0 }"), None);
         let style = String::from_utf8(styled.style().into_owned()).unwrap();
-        assert!(style.starts_with(STYLE) && style.ends_with("\np { margin: 0 }"));
-        assert_eq!(&*Look::default().style(), STYLE.as_bytes());
+        let plain = String::from_utf8(Look::default().style().into_owned()).unwrap();
+        assert_eq!(style, format!("{plain}\np {{ margin: 0 }}"));
+    }
+
+    #[test]
+    fn sends_the_built_in_rules_without_what_is_for_their_readers() {
+        let rules =
+            "/* A: b. */\na,\nb {\n  c: d e, f;\n}\n\n@media (g: h) {\n  i > j:k { l: m }\n}\n";
+        assert_eq!(compact(rules), "a,b{c:d e,f}@media (g:h){i > j:k{l:m}}");
+        // So the built-in ones come out whole.
+        let count = |text: &str, sign| text.matches(sign).count();
+        for sign in ["{", "}", "var(--", "light-dark("] {
+            assert_eq!(count(STYLE, sign), count(&compact(STYLE), sign), "{sign}");
+        }
     }
 }
