@@ -173,7 +173,7 @@ export async function register(check, browser) {
     });
     state("confirming who it is, which was done lately", site, async (visitor) => {
         await known(visitor);
-        await visitor.open("/account/prove?next=/account/sessions");
+        await visitor.open(`/account/prove?next=${at("/account/sessions")}`);
     });
     state("confirming who it is, refused", site, async (visitor) => {
         await known(visitor);
