@@ -2,9 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import {
-    at, backTo, browse, formTo, inhabit, link, linkTo, serve, serveElsewhere, serveNamed,
-} from "./site.mjs";
+import { at, backTo, browse, formTo, inhabit, link, linkTo, prefix, serve, serveElsewhere, serveNamed } from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
@@ -107,9 +105,9 @@ export async function register(check, browser) {
             await visitor.send({ current_password: PASSWORD, password: "four more unrelated words" });
             assert.equal(await page.textContent("h1"), "Unauthorized");
             await visitor.click("main a");
-            assert.equal(await visitor.path(), "/login");
+            assert.equal(await visitor.path(), `/login?next=${prefix}/account`);
             await visitor.send({ username, password: PASSWORD });
-            assert.equal(await visitor.path(), "/");
+            assert.equal(await visitor.path(), "/account");
         });
 
         flow("leaves somebody signed out whose session has ended before they sign out", async (visitor, page) => {
