@@ -53,7 +53,12 @@ fn keeps_people_signed_in_over_a_restart() {
 fn ends_with_success_when_it_is_asked_to_stop() {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP] {
         let folder = folder();
-        let mut server = Binary::start(folder.path(), &[]);
+        // The tests themselves may run under nohup, which leaves SIGHUP ignored.
+        let mut command = std::process::Command::new("env");
+        command.arg("--default-signal=HUP").arg(crate::binary::program());
+        command.args(["serve", "--listen=127.0.0.1:0", "--database"]);
+        command.arg(folder.path().join("test.db"));
+        let mut server = Binary::run(command);
         server.sign_up("anna");
         server.signal(signal);
         // A terminal that is closed may say so twice; that is no second order to stop at once.
