@@ -142,12 +142,30 @@ impl<'a> Call<'a> {
 
     // Authentication.
 
+    /// Its use renews the session where it is due, and [`Call::with_cookie`] sets the cookie anew.
     pub(super) fn requester(&self) -> Result<Requester, Error> {
+        self.requester_who(|it| it)
+    }
+
+    /// The sender of a check, whose response cannot set the cookie anew. Without a cookie domain, the cookie ends when
+    /// the session would: a renewal here would be one that the browser never learns of.
+    pub(super) fn requester_of_check(&self) -> Result<Requester, Error> {
+        let is_told = self.site.cookie.domain.is_some() || self.request.bearer().is_some();
+        self.requester_who(|it| match it {
+            it if is_told || it.session.place.is_transient => it,
+            it => it.without_renewal(),
+        })
+    }
+
+    fn requester_who(
+        &self,
+        limit: impl FnOnce(sessions::Recognised) -> sessions::Recognised,
+    ) -> Result<Requester, Error> {
         let mut requester = Requester { credential: self.credential()?, resumed: None };
         if let Some(token) = requester.token() {
             let periods = &self.site.auth.rules.periods;
             let found = sessions::recognise(self.store(), periods, token, self.now)?;
-            requester.resumed = found.map(|it| {
+            requester.resumed = found.map(limit).map(|it| {
                 let is_noted = it.to_note.is_none_or(|it| self.site.uses.note(it));
                 it.resumed(is_noted)
             });

@@ -88,6 +88,17 @@ pub struct Recognised {
 }
 
 impl Recognised {
+    /// The same session, which this use does not renew: for a response that cannot set the cookie's expiry anew. Its
+    /// next use renews it.
+    #[must_use]
+    pub fn without_renewal(self) -> Self {
+        let to_note = match self.to_note {
+            Some(Use::Renewal { at, .. }) => use_to_note(&self.session, at),
+            other => other,
+        };
+        Self { to_note, ..self }
+    }
+
     /// The session after its use, if that `is_noted`; otherwise as it was.
     pub fn resumed(self, is_noted: bool) -> Resumed {
         let Self { user, session, to_note } = self;
@@ -148,17 +159,20 @@ pub fn recognise(
     }
     let to_note = match state(&session, now) {
         State::Dead => return Ok(None),
-        State::Active => {
-            let seen_at = session.seen_at;
-            let is_news = seen_at.after(SEEN_EVERY) <= now || !seen_at.has_passed(now);
-            is_news.then_some(Use::Session { id: session.id, at: now })
-        }
+        State::Active => use_to_note(&session, now),
         State::Idle => {
             let (active_expires, idle_expires) = expiries(periods, session.absolute_expires, now);
             Some(Use::Renewal { id: session.id, active_expires, idle_expires, at: now })
         }
     };
     Ok(Some(Recognised { user, session, to_note }))
+}
+
+/// The use of a session that stays as it is, if one is to be noted: at most one in [`SEEN_EVERY`].
+fn use_to_note(session: &Session, now: Moment) -> Option<Use> {
+    let seen_at = session.seen_at;
+    let is_news = seen_at.after(SEEN_EVERY) <= now || !seen_at.has_passed(now);
+    is_news.then_some(Use::Session { id: session.id, at: now })
 }
 
 /// The living session of this token, and its user; an idle one is renewed. `None` if there is no such

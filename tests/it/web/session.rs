@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use vestibule::web::Settings;
+
 use crate::visit::Visit;
 
 fn ask(visit: &mut Visit) -> (u16, Value) {
@@ -63,4 +65,27 @@ fn renews_the_session_and_hands_out_the_cookie_for_it() {
     let answer = visit.get("/session");
     let set = answer.value("Set-Cookie").unwrap();
     assert!(set.starts_with(&*format!("auth_session={}", visit.token())), "{set}");
+}
+
+/// A check cannot set the cookie anew, which ends with the session where both share a host.
+#[test]
+fn leaves_it_to_the_pages_to_renew_a_session_whose_cookie_a_check_cannot_set() {
+    let settings =
+        Settings { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..Settings::default() };
+    let mut visit = Visit::with(settings);
+    visit.peer = Some([127, 0, 0, 1].into());
+    visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
+    let check = [("X-Original-URL", "https://app.example.com/")];
+    for _ in 0..3 {
+        visit.wait(Duration::from_secs(25 * 60 * 60));
+        assert_eq!(visit.ask("GET", "/auth/nginx", &check, "").status, 200);
+    }
+    let answer = visit.get("/session");
+    let set = answer.value("Set-Cookie").expect("the browser learns of the renewal");
+    assert!(set.ends_with("; Max-Age=1296000"), "{set}");
+    // With guarded pages alone, session and cookie end together.
+    visit.wait(Duration::from_secs(15 * 24 * 60 * 60));
+    assert_eq!(visit.ask("GET", "/auth/nginx", &check, "").status, 200);
+    visit.wait(Duration::from_millis(1));
+    assert_eq!(visit.get("/session").status, 401);
 }

@@ -163,7 +163,7 @@ fn who(call: &Call<'_>) -> Result<Who, Error> {
     if request.cookie(site.cookie.name) == Cookie::Ambiguous {
         return Ok(Who::Confused);
     }
-    if let Some(resumed) = call.requester()?.resumed {
+    if let Some(resumed) = call.requester_of_check()?.resumed {
         return Ok(Who::Known(Box::new(resumed.user)));
     }
     if !site.settings.basic_auth {
