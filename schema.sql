@@ -123,8 +123,9 @@ CREATE INDEX access_token_by_user ON access_token (user_id);
 CREATE INDEX access_token_by_end ON access_token (expires_at);
 
 -- One-time tokens: each does one thing for its user, once. One that an operator makes replaces all of its
--- purpose; of those that are mailed the last three are valid, as an earlier mail may arrive later. All are deleted with a new password, a removed key, a change of name or e-mail address, and when the
--- account is disabled.
+-- purpose; of those that are mailed the last three are valid, as an earlier mail may arrive later. All are
+-- deleted with a new password, a removed key, a change of name or e-mail address, and when the account is
+-- disabled.
 CREATE TABLE one_time_token (
     -- BLAKE2b-256 of the token in the link.
     id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),

@@ -118,8 +118,8 @@ pub fn groups(text: &str) -> Option<Groups> {
     (fits && names.iter().all(is_good)).then(|| Groups::new(all))
 }
 
-/// Parses an e-mail address. `None` unless it is visible ASCII with one `@` that has text on both sides,
-/// and no longer than mail allows (RFC 5321 § 4.5.3.1.3).
+/// Parses an e-mail address that an operator gives a user. `None`: it is none, see
+/// [`email_address::is_address`].
 pub fn email(text: &str) -> Option<String> {
     email_address::is_address(text).then(|| text.to_owned())
 }

@@ -1,8 +1,8 @@
 //! A file that gets its name only when it is complete.
 //!
-//! Backups, exports, restored databases and configurations are written this way: to `NAME.part`, which is flushed to the
-//! disk and then renamed, so that no file with the final name is ever incomplete. The caller decides what
-//! is written.
+//! Backups, exports, restored databases and configurations are written this way: to `NAME.part`, which is
+//! flushed to the disk and then renamed, so that no file with the final name is ever incomplete. The caller
+//! decides what is written.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::change_report::ChangeReport;
-use super::database::DATABASE_SETTING;
-use super::database::{place, told};
+use super::database::{DATABASE_SETTING, place, told};
 use super::terminal::Meter;
 use super::{Access, open_at, record_of, see_that_it_is_there};
 use crate::auth::events::Event;

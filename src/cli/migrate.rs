@@ -3,8 +3,7 @@
 use clap::Args;
 
 use super::change_report::ChangeReport;
-use super::database::DATABASE_SETTING;
-use super::database::{patiently, place, told};
+use super::database::{DATABASE_SETTING, patiently, place, told};
 use super::see_that_it_is_there;
 use crate::cli::database::DatabaseArgs;
 use crate::store;

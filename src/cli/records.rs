@@ -43,8 +43,7 @@ fn keep(store: &dyn Store, record: Record) -> Result<(), String> {
     store.add_records(&[record]).map_err(|err| match err {
         // What is said of a lock is to try again, which is wrong where the command has done its work.
         Error::Unavailable(_) => {
-            "it is done, but not on record, as the audit log could not be written at \
-                                  the moment; do not run it again for that"
+            "it is done, but not on record: the audit log is busy; do not run it again for that"
                 .to_owned()
         }
         err => format!("it is done, but not on record: {err}"),

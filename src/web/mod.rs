@@ -50,7 +50,7 @@ use crate::web::http::{
 };
 use crate::web::messages::{EN, MessageKey};
 use crate::web::notices::Notice;
-use crate::web::pages::{Alert, Field, Frame, NextStep, Wait};
+use crate::web::pages::{Alert, Field, Frame, Wait};
 use crate::web::redirect::{Allowed, Target};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -417,18 +417,7 @@ impl Site {
     fn sentence(&self, request: Option<&Request>, status: u16, say: MessageKey) -> Response {
         match request.map(|it| (it, it.wants())) {
             Some((request, Wants::Html)) => {
-                let is_read = matches!(request.method, Method::Get | Method::Head);
-                let address = request.target();
-                let way = match routes::page_of_form(self, &request.path) {
-                    _ if status == 401 => {
-                        NextStep::SignIn(routes::page_after_sign_in(self, &request.path))
-                    }
-                    _ if status == 503 && is_read && routes::has_page(self, &request.path) => {
-                        NextStep::Again(&address)
-                    }
-                    Some(page) => NextStep::Account(page),
-                    None => NextStep::Back,
-                };
+                let way = routes::way_on(self, request, status);
                 self.page(request, status, |frame| pages::problem(frame, say, way))
             }
             Some((_, Wants::Json)) => json::problem(status, say),

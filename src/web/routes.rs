@@ -18,7 +18,7 @@ use crate::web::cross_origin::{self, OriginMismatch};
 use crate::web::handlers::forward_auth::Alias;
 use crate::web::http::{FormBody, Method, Note, Request, Response, Unreadable, Wants};
 use crate::web::messages::Phrase;
-use crate::web::pages::Alert;
+use crate::web::pages::{Alert, NextStep};
 use crate::web::refusals::Refusal;
 use crate::web::repeat;
 
@@ -379,26 +379,21 @@ pub(super) fn form_again(
     }
 }
 
-/// The page of this path for signed-in users that can be asked for: where someone goes on who has to sign in first.
-pub(super) fn page_after_sign_in(site: &Site, path: &str) -> Option<&'static str> {
-    let route = find(site, path)?;
-    match route.methods {
-        Methods::Post(page, _) => Some(page),
-        Methods::GetAndPost(SignedIn(_), _) => Some(route.path),
-        _ => None,
-    }
-}
-
-/// Whether there is a page of this path.
-pub(super) fn has_page(site: &Site, path: &str) -> bool {
-    find(site, path).is_some()
-}
-
-/// The page that has the form of this path, where that is another page of signed-in users.
-pub(super) fn page_of_form(site: &Site, path: &str) -> Option<&'static str> {
-    match find(site, path)?.methods {
+/// Where the link of an error page with this status leads.
+pub(super) fn way_on(site: &Site, request: &Request, status: u16) -> NextStep {
+    let route = find(site, &request.path);
+    let page_of_form = route.and_then(|it| match it.methods {
         Methods::Post(page, _) => Some(page),
         _ => None,
+    });
+    let is_read = matches!(request.method, Method::Get | Method::Head);
+    match (status, route) {
+        (401, Some(Route { path, methods: Methods::GetAndPost(SignedIn(_), _), .. })) => {
+            NextStep::SignIn(Some(path))
+        }
+        (401, _) => NextStep::SignIn(page_of_form),
+        (503, Some(_)) if is_read => NextStep::Again(request.target()),
+        _ => page_of_form.map_or(NextStep::Back, NextStep::Account),
     }
 }
 

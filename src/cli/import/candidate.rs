@@ -20,7 +20,7 @@ pub(super) struct Candidate {
     pub(super) groups: Groups,
     /// Where apps may write to them, checked; empty: not known.
     pub(super) email: String,
-    /// The source says that the address may be that of somebody else.
+    /// The source says that the address is not verified to be theirs.
     pub(super) is_email_unverified: bool,
     /// Since when they are shut out, if they are.
     pub(super) disabled_at: Option<Moment>,

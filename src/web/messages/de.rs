@@ -44,7 +44,6 @@ pub static DE: Text = Text {
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",
-    other_sessions: Unit("weitere Sitzung", "weitere Sitzungen"),
     this_browser: "Dieser Browser",
     signed_in_at: "Angemeldet ",
     from_address: " von ",

@@ -44,7 +44,6 @@ pub static EN: Text = Text {
 
     unknown_browser: "Unknown browser",
     on_system: " on ",
-    other_sessions: Unit("other session", "other sessions"),
     this_browser: "This browser",
     signed_in_at: "Signed in ",
     from_address: " from ",

@@ -44,7 +44,6 @@ pub static FR: Text = Text {
 
     unknown_browser: "Navigateur inconnu",
     on_system: " sous ",
-    other_sessions: Unit("autre session", "autres sessions"),
     this_browser: "Ce navigateur",
     signed_in_at: "Connexion\u{a0}: ",
     from_address: " depuis ",

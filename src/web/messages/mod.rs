@@ -114,7 +114,6 @@ pub struct Text {
     // Sessions.
     pub unknown_browser: &'static str,
     pub on_system: &'static str,
-    pub other_sessions: Unit,
     pub this_browser: &'static str,
     pub signed_in_at: &'static str,
     pub from_address: &'static str,

@@ -227,8 +227,6 @@ pub struct Whereabouts<'a> {
     pub browser: &'a str,
     /// When they signed in with it.
     pub since: Past,
-    /// How many other sessions they have.
-    pub other_sessions: u64,
     /// The apps behind this site.
     pub apps: &'a [App],
 }
@@ -271,12 +269,7 @@ fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
         p.aside {
             (sessions::browser(frame, it.browser)) " · " (t.signed_in_at) (ago(frame, it.since))
             br;
-            a href=(frame.at("/account/sessions")) {
-                @match it.other_sessions {
-                    0 => (t.see_sessions),
-                    count => (t.other_sessions.count(count)),
-                }
-            }
+            a href=(frame.at("/account/sessions")) { (t.see_sessions) }
         }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
         form method="post" action=(frame.at("/logout")) { button.quiet { (t.sign_out) } }
@@ -284,21 +277,21 @@ fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
 }
 
 /// Where the link of an error page leads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NextStep<'a> {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NextStep {
     Back,
     /// The sign-in page, which leads on to this page of the site.
     SignIn(Option<&'static str>),
     /// This address of the site once more, which was asked for.
-    Again(&'a str),
+    Again(String),
     /// This page of the account.
     Account(&'static str),
 }
 
 /// An error page: what happened, a hint, and a link.
-pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep<'_>) -> Markup {
-    let told = say(frame.text);
+pub fn problem(frame: Frame<'_>, say: MessageKey, way: NextStep) -> Markup {
     let t = frame.text;
+    let told = say(t);
     let at = |path| html! { (frame.at(path)) };
     let (href, words) = match way {
         NextStep::Back => (at("/"), t.back),
