@@ -10,6 +10,22 @@ pub(in crate::store) const LETTERS_MAX: u32 = 10_000;
 /// The most mails of one user that wait.
 pub(in crate::store) const LETTERS_OF_USER_MAX: u32 = 100;
 
+/// The letter that has been due for longest and that no server has, at a moment that is given twice.
+pub(in crate::store) const DUE_LETTER: &str = concat!(
+    "SELECT ",
+    letter_columns!(),
+    " FROM mail WHERE due_at <= ? AND lease_until < ? ORDER BY due_at, id LIMIT 1"
+);
+
+/// The slots of the mailed tokens of a user with a purpose, the earliest first.
+pub(in crate::store) const SLOTS_OF_TOKENS: &str =
+    "SELECT slot FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot > 0
+      ORDER BY created_at, slot";
+
+/// Deletes the token of a user with a purpose in a slot.
+pub(in crate::store) const EMPTY_SLOT: &str =
+    "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot = ?";
+
 /// What decides about a letter that is asked for: given the index of a count and the count before, it returns
 /// the count after, or `None` if the letter may not be sent and the count stays.
 pub type Allowance<'a> = &'a dyn Fn(usize, Option<Count>) -> Option<Count>;

@@ -11,7 +11,9 @@ mod sessions;
 mod users;
 
 pub use mail::{Allowance, Mail};
-pub(super) use mail::{LETTERS_MAX, LETTERS_OF_USER_MAX, token_slot};
+pub(super) use mail::{
+    DUE_LETTER, EMPTY_SLOT, LETTERS_MAX, LETTERS_OF_USER_MAX, SLOTS_OF_TOKENS, token_slot,
+};
 pub use maintenance::{
     AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
 };

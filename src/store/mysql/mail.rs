@@ -3,7 +3,9 @@
 use super::throttle::change_if;
 use super::{Mysql, MysqlFault, MysqlResult, Tx, lock_user, one_time_tokens, values};
 use crate::base::clock::Moment;
-use crate::store::contract::{LETTERS_MAX, LETTERS_OF_USER_MAX, token_slot};
+use crate::store::contract::{
+    DUE_LETTER, EMPTY_SLOT, LETTERS_MAX, LETTERS_OF_USER_MAX, SLOTS_OF_TOKENS, token_slot,
+};
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells, letter_columns};
 use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
@@ -34,13 +36,8 @@ impl Mail for Mysql {
     }
 
     fn take_letter(&self, lease: &str, until: Moment, now: Moment) -> Result<Option<Letter>> {
-        let due = concat!(
-            "SELECT ",
-            letter_columns!(),
-            " FROM mail WHERE due_at <= ? AND lease_until < ? ORDER BY due_at, id LIMIT 1"
-        );
         let (due_until, now) = ((now.millis(), now.millis()), now.millis());
-        if self.read_one::<Letter>(due, due_until)?.is_none() {
+        if self.read_one::<Letter>(DUE_LETTER, due_until)?.is_none() {
             return Ok(None);
         }
         Ok(self.write(|tx| {
@@ -50,7 +47,7 @@ impl Mail for Mysql {
             {
                 return Ok(Some(letter));
             }
-            let found: Option<Letter> = tx.first(due, due_until)?;
+            let found: Option<Letter> = tx.first(DUE_LETTER, due_until)?;
             let Some(letter) = found else { return Ok(None) };
             let sql = "UPDATE mail SET lease = ?, lease_until = ?
                         WHERE id = ? AND lease_until < ? AND due_at <= ?";
@@ -65,13 +62,9 @@ impl Mail for Mysql {
         let (user, purpose) = (token.user_id.as_str(), token.purpose.as_str());
         OneTimeTokenAdded::of(self.write(|tx| {
             lock_user(tx, user)?;
-            let sql =
-                "SELECT slot FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot > 0
-                        ORDER BY created_at, slot";
-            let slots: Vec<u32> = tx.all(sql, (user, purpose))?;
+            let slots: Vec<u32> = tx.all(SLOTS_OF_TOKENS, (user, purpose))?;
             let slot = token_slot(&slots, most);
-            let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot = ?";
-            tx.run(sql, (user, purpose, slot))?;
+            tx.run(EMPTY_SLOT, (user, purpose, slot))?;
             one_time_tokens::insert(tx, token, slot)
         }))
     }

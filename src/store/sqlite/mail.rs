@@ -5,8 +5,10 @@ use rusqlite::Transaction;
 use super::throttle::{trim, upsert};
 use super::{Sqlite, SqliteResult, WRITE_PATIENCE, all, exists, first, run};
 use crate::base::clock::Moment;
-use crate::store::contract::{LETTERS_MAX, LETTERS_OF_USER_MAX, token_slot};
-use crate::store::rows::{ToCells, cells, letter_columns};
+use crate::store::contract::{
+    DUE_LETTER, EMPTY_SLOT, LETTERS_MAX, LETTERS_OF_USER_MAX, SLOTS_OF_TOKENS, token_slot,
+};
+use crate::store::rows::{ToCells, cells};
 use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
 
 /// Whether a letter is due that no server has. Without it nothing is locked.
@@ -47,12 +49,7 @@ impl Mail for Sqlite {
             return Ok(None);
         }
         Ok(self.write(WRITE_PATIENCE, |tx| {
-            let sql = concat!(
-                "SELECT ",
-                letter_columns!(),
-                " FROM mail WHERE due_at <= ? AND lease_until < ? ORDER BY due_at, id LIMIT 1"
-            );
-            let found: Option<Letter> = first(tx, sql, &cells![now, now])?;
+            let found: Option<Letter> = first(tx, DUE_LETTER, &cells![now, now])?;
             if let Some(letter) = &found {
                 let sql = "UPDATE mail SET lease = ?, lease_until = ? WHERE id = ?";
                 run(tx, sql, &cells![lease, until, &letter.id])?;
@@ -63,13 +60,10 @@ impl Mail for Sqlite {
 
     fn add_mailed_token(&self, token: &OneTimeToken, most: u32) -> Result<OneTimeTokenAdded> {
         OneTimeTokenAdded::of(self.write(WRITE_PATIENCE, |tx| {
-            let sql =
-                "SELECT slot FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot > 0
-                        ORDER BY created_at, slot";
-            let slots: Vec<u32> = all(tx, sql, &cells![&token.user_id, token.purpose])?;
+            let (user, purpose) = (&token.user_id, token.purpose);
+            let slots: Vec<u32> = all(tx, SLOTS_OF_TOKENS, &cells![user, purpose])?;
             let slot = token_slot(&slots, most);
-            let sql = "DELETE FROM one_time_token WHERE user_id = ? AND purpose = ? AND slot = ?";
-            run(tx, sql, &cells![&token.user_id, token.purpose, slot])?;
+            run(tx, EMPTY_SLOT, &cells![user, purpose, slot])?;
             super::one_time_tokens::insert(tx, token, slot)
         }))
     }
