@@ -267,7 +267,9 @@ fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
             }
         }
         p.aside {
-            (sessions::browser(frame, it.browser)) " · " (t.signed_in_at) (ago(frame, it.since))
+            (sessions::browser(frame, it.browser))
+            br;
+            (t.signed_in_at) (ago(frame, it.since))
             br;
             a href=(frame.at("/account/sessions")) { (t.see_sessions) }
         }
