@@ -41,16 +41,21 @@ pub fn last(store: &dyn Store) -> Result<Option<Record>> {
     store.last_record()
 }
 
-/// The newest records about this account, newest first, `limit` at most. Events that this version does not
-/// know are left out.
-pub fn of_user(store: &dyn Store, user: &UserId, limit: u32) -> Result<Vec<Activity>> {
-    Ok(store.records_of(user, limit)?.into_iter().filter_map(activity).collect())
+/// The records of these events about this account, newest first, `limit` at most; with no events, of all. Events
+/// that this version does not know are left out.
+pub fn of_user(
+    store: &dyn Store,
+    user: &UserId,
+    events: &[Event],
+    limit: u32,
+) -> Result<Vec<Activity>> {
+    let found = latest(store, Some(user.as_str()), events, limit)?;
+    Ok(found.into_iter().filter_map(activity).collect())
 }
 
 /// The latest sign-in to this account that is on record, or the sign-up.
 pub fn last_sign_in(store: &dyn Store, user: &UserId) -> Result<Option<Activity>> {
-    let found = latest(store, Some(user.as_str()), &[Event::LoginOk, Event::SignupOk], 1)?;
-    Ok(found.into_iter().next().and_then(activity))
+    Ok(of_user(store, user, &[Event::LoginOk, Event::SignupOk], 1)?.into_iter().next())
 }
 
 /// Events whose records have the name that the user has from then on or had last, with its field. All names of a

@@ -136,19 +136,6 @@ pub trait AuditLog: Statements {
         listed_records(self, filter, (rest, &cells![limit]))
     }
 
-    /// The records about a user, newest first, `limit` at most.
-    fn records_of(&self, user: &UserId, limit: u32) -> Result<Vec<Record>> {
-        rows::all(
-            self,
-            concat!(
-                "SELECT ",
-                record_columns!(),
-                " FROM audit WHERE user_id = ? ORDER BY at DESC, id DESC LIMIT ?"
-            ),
-            &cells![user, limit],
-        )
-    }
-
     /// The record that was added last, whatever its time; `None` if there is none.
     fn last_record(&self) -> Result<Option<Record>> {
         rows::one(

@@ -12,7 +12,7 @@ use crate::web::{json, messages};
 const SHOWN_MAX: u32 = 100;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
-    let all = audit::of_user(call.store(), &call.user().id, SHOWN_MAX)?;
+    let all = audit::of_user(call.store(), &call.user().id, &[], SHOWN_MAX)?;
     // Events for the operator alone have no text for users, and are not shown.
     let told = all.iter().filter_map(|it| Some((it, messages::of_event(it.event)?)));
     if call.wants() == Wants::Json {

@@ -1837,7 +1837,12 @@ fn tells_the_records_of_one_user_the_latest_first(desk: &Desk) {
         of("id-ann", 9, "later in the same moment"),
     ];
     desk.store.add_records(&records).unwrap();
-    let of = |name, limit| desk.store.records_of(&user(name).id, limit).unwrap();
+    let of = |name, limit| {
+        let user_ids = vec![user(name).id.as_str().to_owned()];
+        let filter = RecordFilter { user_ids, ..RecordFilter::since(Moment::from_millis(i64::MIN)) };
+        let found = desk.store.latest_records(&filter, limit).unwrap();
+        found.into_iter().map(|it| it.record).collect::<Vec<_>>()
+    };
     assert_eq!(of("ann", 9), [4, 3, 0].map(|it| records[it].clone()));
     assert_eq!(of("ann", 1), [records[4].clone()]);
     assert!(of("carl", 9).is_empty());
