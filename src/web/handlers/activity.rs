@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use crate::auth::audit;
+use crate::auth::events::Event;
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
+use crate::web::json;
+use crate::web::messages::Phrase;
 use crate::web::pages::activity::{self as pages, ActivityRow};
-use crate::web::{json, messages};
 
 /// The most records that are shown, newest first.
 const SHOWN_MAX: u32 = 100;
@@ -14,7 +16,7 @@ const SHOWN_MAX: u32 = 100;
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     let all = audit::of_user(call.store(), &call.user().id, &[], SHOWN_MAX)?;
     // Events for the operator alone have no text for users, and are not shown.
-    let told = all.iter().filter_map(|it| Some((it, messages::of_event(it.event)?)));
+    let told = all.iter().filter_map(|it| Some((it, text_of(it.event)?)));
     if call.wants() == Wants::Json {
         let all: Vec<_> = told.map(|(it, _)| json::activity(it)).collect();
         return Ok(Response::json(200, &json!({ "activity": all })));
@@ -28,4 +30,36 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
         })
         .collect();
     Ok(call.page(200, |frame| pages::activity(frame, &rows)))
+}
+
+/// What the owner of an account reads about an event. `None`: it is for the operator alone.
+fn text_of(event: Event) -> Option<Phrase> {
+    Some(match event {
+        Event::SignupOk => |t| t.account_created,
+        Event::LoginOk => |t| t.did_sign_in,
+        Event::LoginFail => |t| t.sign_in_failed,
+        Event::Throttled => |t| t.was_throttled,
+        Event::Logout => |t| t.did_sign_out,
+        Event::SessionEnd => |t| t.session_ended,
+        Event::ReauthOk => |t| t.password_confirmed,
+        Event::ReauthFail => |t| t.password_not_confirmed,
+        Event::PasswordChange => |t| t.password_changed,
+        Event::PasswordChangeFail => |t| t.password_not_changed,
+        Event::PasswordReset => |t| t.password_reset,
+        Event::AccountDeleteFail => |t| t.account_not_deleted,
+        Event::TokenMake => |t| t.token_created,
+        Event::TokenRevoke => |t| t.token_revoked,
+        Event::UserAdd => |t| t.account_created_for,
+        Event::UserPasswd => |t| t.password_set_for,
+        Event::UserRename => |t| t.renamed,
+        Event::UserUnlock => |t| t.unlocked,
+        Event::UserGroups => |t| t.groups_set,
+        Event::UserEmail => |t| t.email_set,
+        Event::UserDisable => |t| t.disabled,
+        Event::UserEnable => |t| t.enabled,
+        Event::UserKeyAdd => |t| t.key_added,
+        Event::UserKeyRemove => |t| t.key_removed,
+        Event::ResetLink => |t| t.reset_link_created,
+        _ => return None,
+    })
 }

@@ -1,6 +1,194 @@
-//! The English texts. Scripts get their titles, whatever language they prefer.
+//! Which texts there are, and the English ones. Scripts get their titles, whatever language they prefer.
 
-use super::{Template, Text, Unit, told};
+use super::{Message, Template, Unit, told};
+
+/// The texts of one language.
+#[expect(missing_docs, reason = "a field is named after its English words")]
+#[derive(Debug)]
+pub struct Text {
+    /// The language tag (RFC 5646), as in `en`.
+    pub code: &'static str,
+
+    // The ways in and out.
+    pub sign_up: &'static str,
+    pub sign_in: &'static str,
+    pub sign_out: &'static str,
+    pub been_here: &'static str,
+    pub new_here: &'static str,
+    pub create_account: &'static str,
+    pub username: &'static str,
+    pub password: &'static str,
+    pub sign_in_to_go_on_to: Template,
+    pub sign_up_to_go_on_to: Template,
+    pub stay_signed_in: &'static str,
+    pub forgot_password: &'static str,
+    pub profile: &'static str,
+    pub user_id_is: &'static str,
+    pub username_is: &'static str,
+    pub back: &'static str,
+    pub back_to: Template,
+
+    // The account.
+    pub account: &'static str,
+    pub signed_in_as: &'static str,
+    pub current_password: &'static str,
+    pub new_password: &'static str,
+    pub change_password: &'static str,
+    pub others_end: &'static str,
+    pub others_and_tokens_end: &'static str,
+    pub sessions: &'static str,
+    pub see_sessions: &'static str,
+    pub access_tokens: &'static str,
+    pub see_tokens: &'static str,
+    pub delete_account: &'static str,
+    pub delete_advice: &'static str,
+
+    // Setting a password by a link.
+    pub reset_for: &'static str,
+    pub set_password: &'static str,
+    pub reset_advice: &'static str,
+
+    // Sessions.
+    pub unknown_browser: &'static str,
+    pub on_system: &'static str,
+    pub this_browser: &'static str,
+    pub signed_in_at: &'static str,
+    pub from_address: &'static str,
+    pub last_seen: &'static str,
+    pub your_password: &'static str,
+    pub end: &'static str,
+    pub end_session_of: Template,
+    pub end_others: &'static str,
+    pub show_all_sessions: Template,
+
+    // Reauthentication.
+    pub confirm_identity: &'static str,
+    pub go_on: &'static str,
+
+    // Access tokens.
+    pub tokens_advice: &'static str,
+    pub your_new_token: &'static str,
+    pub shown_once: &'static str,
+    pub name: &'static str,
+    pub expires_in: &'static str,
+    pub thirty_days: &'static str,
+    pub ninety_days: &'static str,
+    pub a_year: &'static str,
+    pub create_token: &'static str,
+    pub expired: &'static str,
+    pub created_at: &'static str,
+    pub expires_at: &'static str,
+    pub expired_at: &'static str,
+    pub last_used: &'static str,
+    pub never_used: &'static str,
+    pub revoke: &'static str,
+    pub revoke_it: Template,
+
+    // Activity.
+    pub activity: &'static str,
+    pub see_activity: &'static str,
+    pub no_activity: &'static str,
+    pub account_created: &'static str,
+    pub did_sign_in: &'static str,
+    pub sign_in_failed: &'static str,
+    pub was_throttled: &'static str,
+    pub did_sign_out: &'static str,
+    pub session_ended: &'static str,
+    pub password_confirmed: &'static str,
+    pub password_not_confirmed: &'static str,
+    pub password_changed: &'static str,
+    pub password_not_changed: &'static str,
+    pub password_reset: &'static str,
+    pub account_not_deleted: &'static str,
+    pub token_created: &'static str,
+    pub token_revoked: &'static str,
+    pub account_created_for: &'static str,
+    pub password_set_for: &'static str,
+    pub renamed: &'static str,
+    pub unlocked: &'static str,
+    pub groups_set: &'static str,
+    pub email_set: &'static str,
+    pub disabled: &'static str,
+    pub enabled: &'static str,
+    pub key_added: &'static str,
+    pub key_removed: &'static str,
+    pub reset_link_created: &'static str,
+
+    // On the host of an app.
+    pub no_access_to: Template,
+    pub open_to_group: Template,
+    pub open_to_groups: Template,
+    pub ask_administrator: &'static str,
+    pub with_another_account: &'static str,
+    pub two_cookies_sent: &'static str,
+    pub clear_cookies_and: Template,
+    pub sign_in_again: &'static str,
+
+    // What an action has done.
+    pub you_signed_out: &'static str,
+    pub your_password_changed: &'static str,
+    pub your_password_set: &'static str,
+    pub your_account_deleted: &'static str,
+    pub the_session_ended: &'static str,
+    pub other_sessions_ended: &'static str,
+    pub the_token_revoked: &'static str,
+
+    // Spans of time.
+    pub seconds: Unit,
+    pub minutes: Unit,
+    pub hours: Unit,
+    pub days: Unit,
+    pub try_again: &'static str,
+    pub try_again_in: Template,
+    pub ago: Template,
+    pub just_now: &'static str,
+
+    // Why a form comes back.
+    pub bad_username: Message,
+    pub bad_username_at_sign_in: Message,
+    pub name_taken: Message,
+    pub bad_password: Message,
+    pub short_password_of_minimal: Message,
+    pub short_password_of_standard: Message,
+    pub short_password_of_nist: Message,
+    pub long_password: Message,
+    pub common_password: Message,
+    pub password_is_name: Message,
+    pub incorrect_credentials: Message,
+    pub incorrect_password: Message,
+    pub password_required: Message,
+    pub too_many_attempts: Message,
+    pub bad_token_name: Message,
+    pub bad_token_life: Message,
+    pub too_many_tokens: Message,
+
+    // Instead of a page.
+    pub foreign: Message,
+    pub unauthorized: Message,
+    pub signed_out: Message,
+    pub closed: Message,
+    pub two_cookies: Message,
+    pub sign_up_closed: Message,
+    pub sign_up_by_invitation: Message,
+    pub bad_invite: Message,
+    pub bad_link: Message,
+    pub not_found: Message,
+    pub no_session: Message,
+    pub no_token: Message,
+    pub not_allowed: Message,
+    pub unsupported: Message,
+    pub invalid_json: Message,
+    pub too_many_fields: Message,
+    pub malformed: Message,
+    pub too_slow: Message,
+    pub too_large: Message,
+    pub target_too_long: Message,
+    pub expectation: Message,
+    pub head_too_large: Message,
+    pub version: Message,
+    pub unknown_error: Message,
+    pub busy: Message,
+}
 
 /// English. The titles of messages are fixed by the contract.
 pub static EN: Text = Text {

@@ -1839,7 +1839,8 @@ fn tells_the_records_of_one_user_the_latest_first(desk: &Desk) {
     desk.store.add_records(&records).unwrap();
     let of = |name, limit| {
         let user_ids = vec![user(name).id.as_str().to_owned()];
-        let filter = RecordFilter { user_ids, ..RecordFilter::since(Moment::from_millis(i64::MIN)) };
+        let filter =
+            RecordFilter { user_ids, ..RecordFilter::since(Moment::from_millis(i64::MIN)) };
         let found = desk.store.latest_records(&filter, limit).unwrap();
         found.into_iter().map(|it| it.record).collect::<Vec<_>>()
     };
