@@ -20,6 +20,7 @@ use crate::base::clock::Moment;
 use crate::base::log_fields;
 use crate::cli::database::DatabaseArgs;
 use crate::store::{ListedRecord, Record, RecordFilter, Store};
+use crate::web::json;
 
 /// `vestibule audit`.
 #[derive(Args)]
@@ -252,22 +253,24 @@ fn readable(detail: &str) -> String {
 fn data(it: &ListedRecord, handle: Option<&str>) -> Value {
     let Record { at, event, user_id, address, session, request, detail } = &it.record;
     let fields = fields(detail);
-    json!({
-        "at": at.rfc3339(),
-        "event": event,
+    let browser = fields.get(audit::BROWSER).and_then(Value::as_str).unwrap_or_default();
+    let mut data = json::record(*at, event, browser, address.as_deref());
+    let of_operators = json!({
         "user_id": user_id,
         "username": it.username,
         // As it was called before.
         "user": it.username,
         "user_is_deleted": is_of_deleted(it),
         "name_handle": handle,
-        "browser": fields.get(audit::BROWSER).cloned().unwrap_or_else(|| "".into()),
-        "address": address,
         "session": session,
         "request": request,
         "detail": detail,
         "fields": fields,
-    })
+    });
+    if let (Some(data), Value::Object(more)) = (data.as_object_mut(), of_operators) {
+        data.extend(more);
+    }
+    data
 }
 
 /// The fields of a record, numbers as numbers.

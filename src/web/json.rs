@@ -1,4 +1,4 @@
-//! JSON responses, for scripts that ask for `application/json`: one function for each shape.
+//! JSON responses, for scripts that ask for `application/json`: one function for each shape that several places share.
 //!
 //! Decides the names of fields and the status codes, which follow HTTP here; in the other representations
 //! the status codes are fixed by the contract in docs/http.md.
@@ -6,7 +6,6 @@
 use serde_json::{Value, json};
 
 use crate::auth::access_tokens;
-use crate::auth::audit::Activity;
 use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::base::clock::Moment;
 use crate::store::{AccessToken, Session, User};
@@ -138,14 +137,9 @@ pub(crate) fn access_token(it: &AccessToken, now: Moment) -> Value {
     })
 }
 
-/// A record of the audit log, as its owner sees it.
-pub(super) fn activity(it: &Activity) -> Value {
-    json!({
-        "at": it.at.rfc3339(),
-        "event": it.event.name(),
-        "browser": it.browser,
-        "address": it.address,
-    })
+/// What the owner of an account and an operator see of a record of the audit log.
+pub(crate) fn record(at: Moment, event: &str, browser: &str, address: Option<&str>) -> Value {
+    json!({ "at": at.rfc3339(), "event": event, "browser": browser, "address": address })
 }
 
 fn user(it: &User) -> Value {

@@ -1,6 +1,6 @@
 //! The JSON responses as an OpenAPI 3.1 description, rendered from the table of routes.
 //!
-//! Decides what each shape of `json.rs` looks like to a client. A test compares every description with what the
+//! Decides what each shape of `json.rs` looks like to a client; the shape of one route alone is beside its handler. A test compares every description with what the
 //! site answers.
 
 use serde_json::{Map, Value, json};
@@ -18,10 +18,11 @@ pub(super) enum Shape {
     Sessions,
     AccessTokens,
     NewAccessToken,
-    Activity,
     Address,
     Health,
     SignedOut,
+    /// What this function describes: the shape of one route alone, beside its handler.
+    Of(fn() -> Value),
     /// An object with this one field, of this type.
     Done(&'static str, &'static str),
 }
@@ -171,13 +172,13 @@ const fn meaning(status: u16) -> &'static str {
 
 fn schema(shape: Shape) -> Value {
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-    let list = |name: &str| json!({ "type": "array", "items": reference(name) });
+    let list = |name: &str| array(&reference(name));
     match shape {
         Shape::Profile => object(&[("user", reference("User")), ("session", reference("Session"))]),
         Shape::CurrentSession => current_session(),
         Shape::SignForm => object(&[
             ("signed_in", kind("boolean")),
-            ("fields", json!({ "type": "array", "items": kind("string") })),
+            ("fields", array(&kind("string"))),
             ("password_characters_min", kind("integer")),
         ]),
         Shape::Admitted => {
@@ -194,18 +195,12 @@ fn schema(shape: Shape) -> Value {
         Shape::Sessions => object(&[("sessions", list("Session")), ("this", kind("string"))]),
         Shape::AccessTokens => object(&[("tokens", list("AccessToken"))]),
         Shape::NewAccessToken => access_token(&[("token", kind("string"))]),
-        Shape::Activity => {
-            let texts = ["event", "browser"].map(|name| (name, kind("string")));
-            let [event, browser] = texts;
-            let item =
-                object(&[("at", moment()), event, browser, ("address", or_null(kind("string")))]);
-            object(&[("activity", json!({ "type": "array", "items": item }))])
-        }
         Shape::Address => object(&[("address", or_null(kind("string")))]),
         Shape::Health => object(&[("status", json!({ "const": "ok" }))]),
         Shape::SignedOut => {
             optional(object(&[("signed_in", kind("boolean"))]), &[("next", kind("string"))])
         }
+        Shape::Of(describe) => describe(),
         Shape::Done(field, what) => object(&[(field, kind(what))]),
     }
 }
@@ -236,7 +231,7 @@ fn current_session() -> Value {
         ("id", kind("string")),
         ("username", kind("string")),
         ("canonical_username", kind("string")),
-        ("groups", json!({ "type": "array", "items": kind("string") })),
+        ("groups", array(&kind("string"))),
         ("email", or_null(kind("string"))),
         ("created_at", moment()),
     ]);
@@ -263,21 +258,25 @@ fn access_token(more: &[(&str, Value)]) -> Value {
     object(&fields)
 }
 
-fn kind(name: &str) -> Value {
+pub(super) fn kind(name: &str) -> Value {
     json!({ "type": name })
 }
 
-fn moment() -> Value {
+pub(super) fn moment() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-fn or_null(mut schema: Value) -> Value {
+pub(super) fn array(items: &Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+pub(super) fn or_null(mut schema: Value) -> Value {
     schema["type"] = json!([schema["type"], "null"]);
     schema
 }
 
 /// An object that has all of these fields; more may be added.
-fn object(fields: &[(&str, Value)]) -> Value {
+pub(super) fn object(fields: &[(&str, Value)]) -> Value {
     let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let properties: Map<_, _> =
         fields.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect();

@@ -18,6 +18,7 @@ use crate::web::cross_origin::{self, OriginMismatch};
 use crate::web::handlers::forward_auth::Alias;
 use crate::web::http::{FormBody, Method, Note, Request, Response, Unreadable, Wants};
 use crate::web::messages::Phrase;
+use crate::web::pages::account::AccountLink;
 use crate::web::pages::{Alert, NextStep};
 use crate::web::refusals::Refusal;
 use crate::web::repeat;
@@ -66,7 +67,6 @@ pub(super) const ROUTES: &[Route] = &[
         .hashing(Hashes::WithField("password"))
         .writing(Shape::Done("deleted", "boolean"), &[PASSWORD])
         .refusing(&[422, 429]),
-    get("/account/activity", SignedIn(activity::show)).reading(Shape::Activity),
     form(
         "/account/prove",
         SignedIn(reauthentication::show),
@@ -77,7 +77,9 @@ pub(super) const ROUTES: &[Route] = &[
     .reading(Shape::Done("proven", "boolean"))
     .writing(Shape::Done("proven", "boolean"), &[("current_password", true), NEXT])
     .refusing(&[429]),
-    get("/account/sessions", SignedIn(sessions::show)).reading(Shape::Sessions),
+    get("/account/sessions", SignedIn(sessions::show))
+        .linked(|t| t.sessions, |t| t.see_sessions)
+        .reading(Shape::Sessions),
     post("/account/sessions/end", "/account/sessions", SignedIn(sessions::end), |t| t.end)
         .hashing(CURRENT_PASSWORD)
         .writing(Shape::Done("ended", "integer"), &[("session", true), AGAIN])
@@ -94,6 +96,7 @@ pub(super) const ROUTES: &[Route] = &[
     form("/account/tokens", SignedIn(access_tokens::show), SignedIn(access_tokens::create), |t| {
         t.create_token
     })
+    .linked(|t| t.access_tokens, |t| t.see_tokens)
     .hashing(CURRENT_PASSWORD)
     .reading(Shape::AccessTokens)
     .writing(Shape::NewAccessToken, &[("name", true), ("days", true), AGAIN])
@@ -105,6 +108,9 @@ pub(super) const ROUTES: &[Route] = &[
     .writing(Shape::Done("revoked", "integer"), &[("token", true)])
     .refusing(&[404])
     .when(|site| site.settings.basic_auth),
+    get("/account/activity", SignedIn(activity::show))
+        .linked(|t| t.activity, |t| t.see_activity)
+        .reading(Shape::Of(activity::schema)),
     get("/style.css", Anyone(assets::style)),
     get("/icon.svg", Anyone(assets::icon)),
     get("/logo", Anyone(assets::logo)),
@@ -148,6 +154,11 @@ pub fn page_paths() -> impl Iterator<Item = &'static str> {
     })
 }
 
+/// The sections of the account page that lead to other pages of this site.
+pub(super) fn account_links(site: &Site) -> Vec<AccountLink> {
+    ROUTES.iter().filter(|it| it.is_on(site)).filter_map(|it| it.link).collect()
+}
+
 /// An address of the site and what is done there.
 pub(super) struct Route {
     pub(super) path: &'static str,
@@ -155,6 +166,8 @@ pub(super) struct Route {
     hashes: Hashes,
     /// The words on the button of its form, if it has one.
     pub(super) words: Option<Phrase>,
+    /// The section of the account page that leads to it.
+    link: Option<AccountLink>,
     without_session: WithoutSession,
     /// A request from another site gets 401, as without a session, which is what Lucia's guide does.
     hides_cross_origin: bool,
@@ -245,6 +258,7 @@ const fn route(path: &'static str, methods: Methods) -> Route {
         methods,
         hashes: Hashes::Never,
         words: None,
+        link: None,
         without_session: WithoutSession::SignInFirst,
         hides_cross_origin: false,
         is_for_operators: false,
@@ -257,6 +271,11 @@ const fn route(path: &'static str, methods: Methods) -> Route {
 impl Route {
     const fn hashing(mut self, hashes: Hashes) -> Self {
         self.hashes = hashes;
+        self
+    }
+
+    const fn linked(mut self, heading: Phrase, words: Phrase) -> Self {
+        self.link = Some(AccountLink { path: self.path, heading, words });
         self
     }
 
@@ -305,6 +324,10 @@ impl Route {
         self
     }
 
+    fn is_on(&self, site: &Site) -> bool {
+        self.when.is_none_or(|when| when(site))
+    }
+
     /// The value of the `Allow` header.
     pub(super) const fn allow(&self) -> &'static str {
         match self.methods {
@@ -323,7 +346,7 @@ impl Route {
 /// The route at this path, if this site has it.
 fn find(site: &Site, path: &str) -> Option<&'static Route> {
     let path = site.path(path)?;
-    ROUTES.iter().find(|it| it.path == path).filter(|it| it.when.is_none_or(|when| when(site)))
+    ROUTES.iter().find(|it| it.path == path).filter(|it| it.is_on(site))
 }
 
 /// Answers a request that is not a check.

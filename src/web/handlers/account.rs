@@ -20,6 +20,7 @@ use crate::web::notices::Notice;
 use crate::web::pages::Alert;
 use crate::web::pages::account::{self as pages, Account, AccountForm};
 use crate::web::refusals::Refusal;
+use crate::web::routes;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     Ok(match call.wants() {
@@ -104,6 +105,7 @@ fn page(call: &SignedInCall<'_>, status: u16, refused: Option<(AccountForm, Aler
         username: &call.user().username,
         advice: call.site.advice_on(Flaw::TooShort),
         has_tokens: call.site.settings.basic_auth,
+        links: routes::account_links(call.site),
         refused,
     };
     call.page(status, |frame| pages::account(frame, &account))

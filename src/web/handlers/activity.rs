@@ -1,13 +1,14 @@
 //! The page on which users see what was done with their account, from the audit log.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::auth::audit;
+use crate::auth::audit::{self, Activity};
 use crate::auth::events::Event;
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
 use crate::web::messages::Phrase;
+use crate::web::openapi::{array, kind, moment, object, or_null};
 use crate::web::pages::activity::{self as pages, ActivityRow};
 
 /// The most records that are shown, newest first.
@@ -18,7 +19,10 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     // Events for the operator alone have no text for users, and are not shown.
     let told = all.iter().filter_map(|it| Some((it, text_of(it.event)?)));
     if call.wants() == Wants::Json {
-        let all: Vec<_> = told.map(|(it, _)| json::activity(it)).collect();
+        let data = |it: &Activity| {
+            json::record(it.at, it.event.name(), &it.browser, it.address.as_deref())
+        };
+        let all: Vec<_> = told.map(|(it, _)| data(it)).collect();
         return Ok(Response::json(200, &json!({ "activity": all })));
     }
     let rows: Vec<_> = told
@@ -30,6 +34,18 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
         })
         .collect();
     Ok(call.page(200, |frame| pages::activity(frame, &rows)))
+}
+
+/// The response in JSON, for docs/openapi.json.
+pub(in crate::web) fn schema() -> Value {
+    let text = || kind("string");
+    let record = object(&[
+        ("at", moment()),
+        ("event", text()),
+        ("browser", text()),
+        ("address", or_null(text())),
+    ]);
+    object(&[("activity", array(&record))])
 }
 
 /// What the owner of an account reads about an event. `None`: it is for the operator alone.

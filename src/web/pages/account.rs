@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{Alert, Field, Frame, PasswordInput, alert, next_field, page, password_input};
-use crate::web::messages::MessageKey;
+use crate::web::messages::{MessageKey, Phrase};
 use crate::web::redirect;
 
 /// A form of the account page.
@@ -15,6 +15,23 @@ pub enum AccountForm {
     Delete,
 }
 
+/// A section of the account page that leads to a page of its own.
+#[derive(Clone, Copy)]
+pub struct AccountLink {
+    /// The path of that page; its last segment names the section.
+    pub path: &'static str,
+    /// The heading of the section.
+    pub heading: Phrase,
+    /// What the link says.
+    pub words: Phrase,
+}
+
+impl AccountLink {
+    fn name(&self) -> &'static str {
+        self.path.rsplit_once('/').map_or(self.path, |(_, name)| name)
+    }
+}
+
 /// What the account page shows.
 pub struct Account<'a> {
     /// The username as first typed.
@@ -23,6 +40,8 @@ pub struct Account<'a> {
     pub advice: MessageKey,
     /// Whether the site has access tokens (`--basic-auth`).
     pub has_tokens: bool,
+    /// The other pages about the account, in their order.
+    pub links: Vec<AccountLink>,
     /// The form that was refused, and why. Passwords are never shown again.
     pub refused: Option<(AccountForm, Alert)>,
 }
@@ -33,25 +52,17 @@ impl Account<'_> {
     }
 }
 
-/// The account page: change the password, see sessions and tokens, delete the account.
+/// The account page: change the password, find the other pages, delete the account.
 pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     let t = frame.text;
     let body = html! {
         p.aside { (t.signed_in_as) bdi { strong { (it.username) } } }
         (change_password(frame, it))
-        section aria-labelledby="sessions-heading" {
-            h2 #sessions-heading { (t.sessions) }
-            p { a href=(frame.at("/account/sessions")) { (t.see_sessions) } }
-        }
-        @if it.has_tokens {
-            section aria-labelledby="tokens-heading" {
-                h2 #tokens-heading { (t.access_tokens) }
-                p { a href=(frame.at("/account/tokens")) { (t.see_tokens) } }
+        @for link in &it.links {
+            section aria-labelledby={ (link.name()) "-heading" } {
+                h2 id={ (link.name()) "-heading" } { ((link.heading)(t)) }
+                p { a href=(frame.at(link.path)) { ((link.words)(t)) } }
             }
-        }
-        section aria-labelledby="activity-heading" {
-            h2 #activity-heading { (t.activity) }
-            p { a href=(frame.at("/account/activity")) { (t.see_activity) } }
         }
         (delete_account(frame, it))
         p.aside { a href=(frame.at("/")) { (t.back) } }
