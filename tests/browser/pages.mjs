@@ -18,6 +18,8 @@ const WIDTHS = [[320, 640], [390, 844], [768, 1024], [1280, 900]];
 const LANGUAGES = [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"], ["fr", "fr-CH,fr;q=0.9,en;q=0.5"]].slice(0, prefix ? 1 : 3);
 /** Addresses in the document that answer with no page. */
 const NO_PAGES = ["/healthz", "/session", "/whoami", "/style.css", "/icon.svg", "/logo", "/.well-known/change-password"];
+/** Pages for users whose states are listed one by one below; any other is opened by a user who has just signed up. */
+const SEVERAL_STATES = ["/account", "/account/prove", "/account/sessions", "/account/tokens"];
 const DOCUMENT = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
 
 const weights = [];
@@ -185,10 +187,13 @@ export async function register(check, browser) {
         }, [at("/account/prove"), formTo("/logout")]);
         await visitor.click(`${formTo("/account/prove")} button`);
     }, { status: 400 });
-    state("what was done with the account", site, async (visitor) => {
-        await known(visitor);
-        await visitor.open("/account/activity");
-    });
+    const accountPages = documented("The following are for signed-in users.").filter((it) => it.startsWith("GET "));
+    for (const path of accountPages.map((it) => it.slice(4)).filter((it) => !SEVERAL_STATES.includes(it))) {
+        state(`the page ${path}`, site, async (visitor) => {
+            await known(visitor);
+            await visitor.open(path);
+        });
+    }
     state("sessions, another one ended", site, async (visitor) => {
         await known(visitor);
         await signInElsewhere(site, visitor.username, 1);
@@ -269,7 +274,7 @@ export async function register(check, browser) {
         await visitor.open("/login");
         await visitor.page.evaluate((address) => {
             document.forms[0].action = address;
-        }, at("/account/activity"));
+        }, at("/account/sessions"));
         await visitor.send({ username: "anna", password: PASSWORD });
     }, { status: 405 });
     state("a form that is too large (413)", site, async (visitor) => {
@@ -365,12 +370,16 @@ async function signInElsewhere(site, username, times) {
     }
 }
 
-/** The addresses in the document that no state has come to: a new page has to have one. */
-export function missing() {
-    const tables = DOCUMENT.split("## Pages and forms")[1].split("Any other request:")[0];
+/** The requests in the tables of the document from this text on, as in `GET /account`. */
+function documented(from) {
+    const tables = DOCUMENT.split(from)[1].split("Any other request:")[0];
     const rows = tables.split("\n").filter((line) => line.startsWith("| `"));
-    const requests = rows.flatMap((row) => [...row.split("|")[1].matchAll(/`((?:GET|POST) [^`?]+)/g)].map(([, it]) => it));
-    return requests.filter((it) => !reached.has(it) && !NO_PAGES.includes(it.split(" ")[1]));
+    return rows.flatMap((row) => [...row.split("|")[1].matchAll(/`((?:GET|POST) [^`?]+)/g)].map(([, it]) => it));
+}
+
+/** The addresses in the document that no state has come to: a new form has to have one. */
+export function missing() {
+    return documented("## Pages and forms").filter((it) => !reached.has(it) && !NO_PAGES.includes(it.split(" ")[1]));
 }
 
 /** Looks at a state in each language. */

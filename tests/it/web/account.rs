@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use vestibule::base::clock::Moment;
 use vestibule::base::password::{Hasher, Password};
+use vestibule::store::Record;
 use vestibule::web::Settings;
 use vestibule::web::http::Response;
+use vestibule::web::openapi::description;
 use vestibule::web::pages::branding::Look;
 
 use crate::visit::{CHEAP, Visit, body, plain, way};
@@ -42,22 +45,65 @@ fn leads_from_the_profile_to_the_account() {
     assert!(body(&visit.get("/")).contains("href=\"/account\""));
     let answer = visit.get("/account");
     assert_eq!(answer.status, 200);
-    for part in ["action=\"/account/password\"", "/account/sessions", "action=\"/account/delete\""]
-    {
+    for part in ["action=\"/account/password\"", "action=\"/account/delete\""] {
         assert!(body(&answer).contains(part), "{part}");
     }
-    visit.forget_everything();
-    for path in ["/account", "/account/sessions"] {
-        assert_eq!(way(&visit.get(path)), (302, Some("/login")), "{path}");
+}
+
+/// The addresses about an account, each with what it answers, from the description of all of them.
+fn addresses() -> Vec<(String, serde_json::Value)> {
+    let all = description()["paths"].as_object().unwrap().clone();
+    let all: Vec<_> = all.into_iter().filter(|(path, _)| path.starts_with("/account")).collect();
+    assert!(all.len() >= 9, "{all:?}");
+    all
+}
+
+fn site_with_tokens() -> Visit {
+    let mut visit = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    let form = [("username", "anna"), ("password", "correct horse")];
+    assert_eq!(visit.post("/signup", &form).status, 302);
+    visit
+}
+
+#[test]
+fn leads_from_the_account_to_every_page_about_it() {
+    let mut visit = site_with_tokens();
+    let page = visit.get("/account");
+    for (path, operations) in addresses() {
+        // A browser is led to the confirmation when an action needs it.
+        let is_page = operations.get("get").is_some() && path != "/account/prove";
+        let is_linked = body(&page).contains(&format!("href=\"{path}\""));
+        assert!(path == "/account" || is_linked == is_page, "{path}");
     }
-    for path in [
-        "/account/password",
-        "/account/sessions/end",
-        "/account/sessions/end-others",
-        "/account/delete",
-    ] {
-        assert_eq!(plain(&visit.post(path, &[])), (401, "Unauthorized"), "{path}");
-        assert_eq!(visit.get(path).value("Allow"), Some("POST"), "{path}");
+    let mut visit = Visit::with_ann();
+    assert!(!body(&visit.get("/account")).contains("/account/tokens"), "without --basic-auth");
+}
+
+#[test]
+fn answers_at_every_address_of_an_account_to_its_user_alone() {
+    let mut visit = site_with_tokens();
+    let cookie = visit.forget_cookie();
+    for (path, operations) in addresses() {
+        let (is_read, is_written) =
+            (operations.get("get").is_some(), operations.get("post").is_some());
+        visit.cookie = None;
+        if is_read {
+            assert_eq!(way(&visit.get(&path)), (302, Some("/login")), "{path}");
+            let json = visit.ask("GET", &path, &[("Accept", "application/json")], "");
+            assert_eq!(json.status, 401, "{path}");
+        }
+        if is_written {
+            assert_eq!(plain(&visit.post(&path, &[])), (401, "Unauthorized"), "{path}");
+        }
+        visit.cookie.clone_from(&cookie);
+        let refused = match (is_read, is_written) {
+            (true, false) => Some((visit.post(&path, &[]), "GET, HEAD")),
+            (false, true) => Some((visit.get(&path), "POST")),
+            _ => None,
+        };
+        if let Some((answer, allowed)) = refused {
+            assert_eq!((answer.status, answer.value("Allow")), (405, Some(allowed)), "{path}");
+        }
     }
 }
 
@@ -486,4 +532,80 @@ fn says_what_to_do_about_a_forgotten_password_with_the_operators_help() {
             assert!(help.iter().all(|it| body(&answer).contains(it)), "{}", body(&answer));
         }
     }
+}
+
+// What was done with the account.
+
+/// Anna's id, and what the site says of her.
+fn id_of(visit: &mut Visit) -> String {
+    let json = visit.ask("GET", "/", &[("Accept", "application/json")], "");
+    let data: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
+    data["user"]["id"].as_str().unwrap().to_owned()
+}
+
+fn record(user: &str, event: &str, at: Moment) -> Record {
+    Record {
+        user_id: Some(user.to_owned()),
+        address: Some("192.0.2.7".to_owned()),
+        ..Record::of_program(event, "reason=x browser=\"Firefox on Linux\"".to_owned(), at)
+    }
+}
+
+#[test]
+fn shows_users_what_was_done_with_their_own_account_the_latest_first() {
+    let mut visit = Visit::with_ann();
+    let anna = id_of(&mut visit);
+    let later = visit.now.after(std::time::Duration::from_secs(60));
+    let records = [
+        record(&anna, "login_fail", visit.now),
+        Record { address: None, ..record(&anna, "user_groups", later) },
+        record(&anna, "csrf_reject", later),
+        record(&anna, "an_event_of_a_later_version", later),
+        record("another-user", "password_change", later),
+    ];
+    visit.site.keep(&records).unwrap();
+
+    let page = visit.ask("GET", "/account/activity", &[("Accept", "text/html")], "");
+    let html = body(&page);
+    assert_eq!(page.status, 200);
+    let [groups, failed] =
+        ["Groups changed by the administrator", "Sign-in failed"].map(|it| html.find(it).unwrap());
+    assert!(groups < failed, "{html}");
+    assert!(html.contains("192.0.2.7") && html.contains("Firefox on Linux"), "{html}");
+    assert!(html.contains("2026-11-24 08:00 UTC"), "{html}");
+    assert_eq!(
+        html.matches("<li>").count(),
+        2,
+        "nothing of others, nothing for the operator alone"
+    );
+
+    let german = [("Accept", "text/html"), ("Accept-Language", "de")];
+    let page = visit.ask("GET", "/account/activity", &german, "");
+    assert!(body(&page).contains("Anmeldung gescheitert"), "{}", body(&page));
+    assert!(body(&page).contains("Firefox unter Linux"), "{}", body(&page));
+
+    let json = visit.ask("GET", "/account/activity", &[("Accept", "application/json")], "");
+    let data: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
+    let failed = &data["activity"][1];
+    assert_eq!(data["activity"].as_array().unwrap().len(), 2);
+    assert_eq!(failed["event"], "login_fail");
+    assert_eq!(failed["browser"], "Firefox on Linux");
+    assert_eq!(failed["address"], "192.0.2.7");
+    assert_eq!(failed["at"], "2026-11-24T08:00:00.000Z");
+    assert!(data["activity"][0]["address"].is_null());
+}
+
+#[test]
+fn notes_the_browser_with_what_a_user_does_and_not_with_what_is_unknown() {
+    let mut visit = Visit::with_ann().send("User-Agent", LINUX);
+    let known = [("username", "anna"), ("password", "wrong")];
+    let unknown = [("username", "otto"), ("password", "wrong")];
+    let field = |response: &Response| {
+        let found = response.note.fields.iter().find(|(name, _)| *name == "browser");
+        found.map(|(_, value)| value.clone())
+    };
+    assert_eq!(field(&visit.post("/login", &known)).as_deref(), Some("Firefox on Linux"));
+    assert_eq!(field(&visit.post("/login", &unknown)), None);
+    assert_eq!(field(&visit.get("/account")), None, "a look is no event");
+    assert_eq!(field(&visit.post("/logout", &[])).as_deref(), Some("Firefox on Linux"));
 }

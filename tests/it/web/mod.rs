@@ -1,7 +1,6 @@
 //! The site as a function, and what visitors meet.
 
 mod account;
-mod activity;
 mod busy;
 mod clocks;
 mod data;
