@@ -29,7 +29,7 @@ use maud::Markup;
 
 pub use handlers::forward_auth::{Alias, IdentityHeaders, check_paths};
 use routes::HEALTH;
-pub use routes::page_paths;
+pub use routes::{CHANGE_PASSWORD, page_paths};
 pub use settings::{App, Settings};
 
 use handlers::{access_tokens, forward_auth, health};
@@ -182,9 +182,11 @@ impl Site {
             .then(|| self.dress(health::status(self, request)))
     }
 
-    /// The path of a request without the site's prefix. `None` if it is not below the prefix.
+    /// The path of a request without the site's prefix. `None` if it is not below the prefix. Where password managers
+    /// look is an address of the host, which a prefix does not move.
     fn path<'a>(&self, path: &'a str) -> Option<&'a str> {
-        self.settings.prefix.strip(path)
+        let stripped = self.settings.prefix.strip(path);
+        stripped.or_else(|| (path == CHANGE_PASSWORD).then_some(path))
     }
 
     /// A redirect to a path of the site.

@@ -26,6 +26,10 @@ use crate::web::repeat;
 /// The path for monitoring: whether the server works.
 pub(super) const HEALTH: &str = "/healthz";
 
+/// Where password managers look for the page on which a password is changed (W3C, A Well-Known URL for Changing
+/// Passwords): at the root of a host, whatever the path of the sign-in.
+pub const CHANGE_PASSWORD: &str = "/.well-known/change-password";
+
 /// The routes, in the order of docs/http.md.
 pub(super) const ROUTES: &[Route] = &[
     get("/", SignedIn(profile::show)).reading(Shape::Profile),
@@ -54,7 +58,7 @@ pub(super) const ROUTES: &[Route] = &[
     .writing(Shape::Done("reset", "boolean"), &[("token", true), PASSWORD])
     .refusing(&[404, 422])
     .when_busy(reset_password::show_again),
-    get("/.well-known/change-password", Anyone(account::lead)),
+    get(CHANGE_PASSWORD, Anyone(account::lead)),
     get("/account", SignedIn(account::show)).reading(Shape::Profile),
     get("/session", Anyone(session::show)).reading(Shape::CurrentSession),
     post("/account/password", "/account", SignedIn(account::change_password), |t| {

@@ -261,7 +261,7 @@ for kind in $(of same-host $proxies); do
         started="$started $server"
         wait_for "$work/vestibule.log" ev=listening
         vestibule=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/\1/p' "$work/vestibule.log")
-        "$binary" proxy-config "$kind" --same-host --guard /admin --origin "$own" --listen "$vestibule" \
+        "$binary" proxy-config "$kind" --same-host --guard /admin,/team/ --origin "$own" --listen "$vestibule" \
             --upstream "http://127.0.0.1:$app" $(certificate "$kind") >"$work/$kind.conf"
         [ "$kind" != haproxy ] || configure haproxy "$port" --script >"$work/haproxy.lua"
         printf '\n-- %s on the app%ss host, prefix "%s"\n' "$kind" "'" "$prefix"

@@ -31,9 +31,16 @@ for path in /admin /admin/x //admin /%61dmin /ADMIN/x /x/../admin /./admin; do
         "$(status page --path-as-is "$host$path")"
 done
 # What some servers take for the same path: they leave out what follows a semicolon, or take a backslash for a slash.
-for path in '/x/..;/admin' '/;/admin' '/.;/admin' '/;a=b/admin' '/\admin' '/x\..\admin' '/%5cadmin' '/%3b/admin'; do
+for path in '/x/..;/admin' '/;/admin' '/.;/admin' '/;a=b/admin' '/\admin' '/x\..\admin' '/%5cadmin' '/%3b/admin' '/x%2f..%2fadmin'; do
     check "and from $path" 302 "$(status page --path-as-is --request-target "$path" "$host/")"
 done
+for path in /team /team/ /Team/x '/team;v=1' /team%2fx /team//x; do
+    check "and from $path, which is guarded with what is below it" 302 "$(status page --path-as-is --request-target "$path" "$host/")"
+done
+for path in /teams /team-x /xteam; do
+    check "and not from $path" 200 "$(status page "$host$path")"
+done
+check 'password managers find the page at the root' "302 $host${PREFIX:-}/account" "$(way page "$host/.well-known/change-password")"
 check 'a fragment opens nothing' no "$(case $(status page --request-target '/x#/../../admin' "$host/") in 200) ;; *) echo no ;; esac)"
 next="https://app.example.test:$PORT/admin?x=1"
 check 'and from there' "302 $own/login?next=$next" "$(way page "$host/admin?x=1")"

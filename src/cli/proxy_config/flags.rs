@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use url::{Url, form_urlencoded};
 
-use super::{ProxyKind, ProxyPlan, SharedHost};
+use super::{GuardedPath, ProxyKind, ProxyPlan, SharedHost, shared_host};
 use crate::auth::users;
 use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin};
@@ -59,10 +59,11 @@ pub struct ProxyArgs {
     #[arg(long, conflicts_with_all = ["app", "cookie_domain"])]
     same_host: bool,
 
-    /// With --same-host, the paths that are guarded, comma-separated, with all that begins like them. The rest of
-    /// the app is open to everyone, and asks GET /session by itself. [default: the whole app is guarded]
-    #[arg(long, value_name = "PATH,...", value_parser = guarded, value_delimiter = ',')]
-    guard: Vec<String>,
+    /// With --same-host, the paths that are guarded, comma-separated: /admin with all that begins like it, as
+    /// /admin/users and /admins, and /admin/ with what is below it alone. The rest of the app is open to everyone, and
+    /// asks GET /session by itself. [default: the whole app is guarded]
+    #[arg(long, value_name = "PATH,...", value_parser = GuardedPath::parse, value_delimiter = ',')]
+    guard: Vec<GuardedPath>,
 
     /// Where the proxy reaches the apps: one address for each, in the same order.
     #[arg(long, value_name = "URL,...", value_parser = upstream, value_delimiter = ',')]
@@ -122,6 +123,7 @@ impl ProxyArgs {
         refuse_foreign(Some(&self.origin.origin), self.cookie_domain.as_ref(), &self.app)?;
         self.refuse_same_host()?;
         self.refuse_count()?;
+        shared_host::refuse(&self.guard, &self.origin)?;
         let kind = self.proxy;
         self.refuse_for(kind)?;
         let plan = ProxyPlan {
@@ -322,19 +324,6 @@ fn address(text: &str) -> Result<String, String> {
     let network = network(text)?.trunc();
     let is_one = network.prefix_len() == network.max_prefix_len();
     Ok(if is_one { network.addr().to_string() } else { network.to_string() })
-}
-
-/// A path of the app that is guarded, as it can stand in a regular expression of every proxy.
-fn guarded(text: &str) -> Result<String, String> {
-    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"/._~-".contains(&it);
-    let is_path = text.starts_with('/')
-        && !text.contains("//")
-        && text.split('/').all(|segment| segment != "." && segment != "..");
-    if is_path && text.bytes().all(is_plain) {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("write it as in /admin, with letters, digits and ._~-".to_owned())
-    }
 }
 
 /// Whether a host can stand in a configuration without quotes.

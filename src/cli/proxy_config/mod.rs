@@ -10,6 +10,7 @@ mod envoy;
 mod flags;
 mod haproxy;
 mod nginx;
+mod shared_host;
 mod traefik;
 
 use std::fmt::Write;
@@ -29,9 +30,10 @@ use crate::base::file_fault::writing;
 use crate::base::new_file::NewFile;
 use crate::base::origin::Origin;
 use crate::server::gate::Listen;
-use crate::web::{IdentityHeaders, check_paths, page_paths};
+use crate::web::{IdentityHeaders, check_paths};
 
 pub use flags::ProxyArgs;
+pub use shared_host::{GuardedPath, SharedHost};
 
 /// A reverse proxy for which there is a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -117,30 +119,6 @@ pub struct ProxyPlan {
     pub tls_before: Vec<String>,
     /// The `vestibule serve` command that the configuration is for.
     pub command: String,
-}
-
-/// An app on the host of the sign-in.
-pub struct SharedHost {
-    /// The address at which the proxy reaches it.
-    pub upstream: String,
-    /// The paths that are guarded, with all that begins like them; none, or an empty one: the whole app.
-    pub guarded: Vec<String>,
-}
-
-impl SharedHost {
-    /// A regular expression for the guarded paths, without regard to case, as some apps have none for it.
-    /// `None`: the whole app is guarded.
-    fn pattern(&self) -> Option<String> {
-        let is_whole = self.guarded.is_empty() || self.guarded.iter().any(String::is_empty);
-        let escaped = self.guarded.iter().map(|it| it[1..].replace('.', "\\."));
-        (!is_whole).then(|| format!("^/({})", escaped.collect::<Vec<_>>().join("|")))
-    }
-
-    /// The same, and every path with a semicolon or a backslash: some servers leave out what follows the one in a
-    /// segment (RFC 3986 § 3.3), and take the other for a slash, so that `/x/..;/admin` is `/admin` there.
-    fn wide_pattern(&self) -> Option<String> {
-        self.pattern().map(|it| format!("{it}|[;\\x5c]|%3b|%5c"))
-    }
 }
 
 impl ProxyArgs {
@@ -244,11 +222,9 @@ impl ProxyPlan {
 
     /// A regular expression for the addresses of the sign-in on a host that it shares with an app.
     fn own_pattern(&self) -> String {
-        if !self.own.prefix.is_empty() {
-            return format!("^{}(/|$)", self.own.prefix).replace('.', "\\.");
-        }
-        let paths = page_paths().map(|it| it[1..].replace('.', "\\."));
-        format!("^/({})(/|$)", paths.collect::<Vec<_>>().join("|"))
+        let paths = shared_host::own_paths(&self.own);
+        let paths: Vec<_> = paths.iter().map(|it| it[1..].replace('.', "\\.")).collect();
+        format!("^/({})(/|$)", paths.join("|"))
     }
 
     fn question(&self) -> String {

@@ -467,7 +467,8 @@ fn leaves_what_is_not_its_own_on_a_shared_host_to_the_app() {
             "{own}"
         );
         let below = shared(proxy, &["--origin=https://example.com/auth"]);
-        assert!(below.contains("^/auth(/|$)") && !below.contains("|login|"), "{below}");
+        let own = "^/(auth|\\.well-known/change-password)(/|$)";
+        assert!(below.contains(own) && !below.contains("|login|"), "{below}");
         assert!(below.contains("/auth/auth/"), "the checks are below the prefix as well");
     }
 }
@@ -480,15 +481,113 @@ fn guards_the_whole_app_on_a_shared_host_unless_paths_are_named() {
         assert!(!whole.to_lowercase().contains("open:"), "{whole}");
         let part = shared(proxy, &[origin, "--guard=/admin/,/team.x"]);
         assert!(
-            part.contains("^/(admin|team\\.x)") && part.to_lowercase().contains("open:"),
+            part.contains("^/(admin(/|$)|team\\.x)") && part.to_lowercase().contains("open:"),
             "{part}"
         );
     }
-    for bad in ["admin", "/a b", "/a;b", "/a//b", "/../x", "/a(b", "/ä"] {
-        let flags = ["--origin=https://example.com", "--same-host", &format!("--guard={bad}")];
-        assert!(refusal("nginx", &flags).contains("/admin"), "{bad}");
-    }
+    assert!(
+        shared("haproxy", &["--origin=https://example.com", "--guard=/Admin/"])
+            .contains(" ^/(admin(/|$))\x20}")
+    );
     let two =
         ["--origin=https://example.com", "--same-host", "--upstream=http://[::1]:1,http://[::1]:2"];
     assert!(refusal("nginx", &two).contains("one app"));
+}
+
+/// What is refused of these paths, for a sign-in at this address.
+fn refused_guard(origin: &str, guard: &str) -> String {
+    let flags = [&format!("--origin={origin}"), "--same-host", &format!("--guard={guard}")];
+    refusal("nginx", &flags)
+}
+
+#[test]
+fn says_how_a_guarded_path_is_written() {
+    for (bad, advice) in [
+        ("admin", "begin each path with a slash"),
+        ("", "begin each path with a slash"),
+        ("/admin,", "begin each path with a slash"),
+        ("https://example.com/admin", "begin each path with a slash"),
+        ("/admin?tab=1", "leave out what begins with ? or #"),
+        ("/admin#users", "leave out what begins with ? or #"),
+        ("/admin;v=1", "leave out the ;"),
+        ("/admin/..", "without . and .."),
+        ("/../x", "without . and .."),
+        ("/a/./b", "without . and .."),
+        ("/a//b", "single slashes"),
+        ("//", "single slashes"),
+        ("/a b", "letters, digits and ._~-"),
+        ("/a(b|c)", "it is no pattern"),
+        ("/admin/*", "it is no pattern"),
+        ("^/admin", "begin each path with a slash"),
+        ("/[a-z]+", "it is no pattern"),
+        ("/a$", "it is no pattern"),
+        ("/a\\d", "it is no pattern"),
+        ("/%61dmin", "letters, digits and ._~-"),
+        ("/ä", "letters, digits and ._~-"),
+    ] {
+        let text = refused_guard("https://example.com", bad);
+        assert!(text.contains(advice), "{bad}: {text}");
+    }
+    for twice in ["/admin,/admin", "/admin,/b,/Admin", "/admin,/admin/"] {
+        let text = refused_guard("https://example.com", twice);
+        assert!(text.contains("one path twice; leave one out"), "{twice}: {text}");
+    }
+}
+
+#[test]
+fn refuses_to_guard_what_the_sign_in_answers() {
+    let (root, below) = ("https://example.com", "https://example.com/auth");
+    for (origin, guard, own, advice) in [
+        (
+            root,
+            "/login",
+            "/login",
+            "leave it out, or give the sign-in a path of its own, as in --origin https://example.com/auth\n",
+        ),
+        (root, "/admin,/Login/", "/login", "leave it out"),
+        (root, "/account/tokens", "/account", "leave it out"),
+        (root, "/session/", "/session", "leave it out"),
+        (root, "/style.css", "/style.css", "leave it out"),
+        (root, "/.well-known/change-password", "/.well-known/change-password", "leave it out"),
+        (root, "/log", "/login", "write /log/ for /log and what is below it alone"),
+        (root, "/ACC", "/account", "write /ACC/ for /ACC"),
+        (
+            root,
+            "/.well-known",
+            "/.well-known/change-password",
+            "name the paths below /.well-known one by one",
+        ),
+        (
+            root,
+            "/.well-known/",
+            "/.well-known/change-password",
+            "name the paths below /.well-known one by one",
+        ),
+        (
+            below,
+            "/auth",
+            "/auth",
+            "leave it out, or give the sign-in another path with --origin than /auth\n",
+        ),
+        (below, "/Auth/x", "/auth", "leave it out"),
+        (below, "/au", "/auth", "write /au/ for /au"),
+        ("https://example.com/a/b", "/a", "/a/b", "name the paths below /a one by one"),
+    ] {
+        let text = refused_guard(origin, guard);
+        assert!(
+            text.starts_with("vestibule: --guard ") && text.contains(advice),
+            "{guard}: {text}"
+        );
+        assert!(
+            text.contains(&format!(" {own} ")) || text.contains(&format!(" {own},")),
+            "{guard}: {text}"
+        );
+    }
+    for (origin, guard) in [
+        (root, "/"),
+        (root, "/loginfo,/accounts/x,/s/,/log/,/stylesheets,/.well-known/x"),
+        (below, "/login,/account,/authors,/a/,/session"),
+    ] {
+        shared("nginx", &[&format!("--origin={origin}"), &format!("--guard={guard}")]);
+    }
 }

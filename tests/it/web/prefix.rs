@@ -128,6 +128,9 @@ fn leaves_the_rest_of_the_host_to_the_app() {
         assert_eq!(visit.get(path).status, 404, "{path}");
     }
     assert_eq!(visit.get("/auth/healthz").status, 200);
+    for path in ["/.well-known/change-password", "/auth/.well-known/change-password"] {
+        assert_eq!(way(&visit.get(path)), (302, Some("/auth/account")), "{path}");
+    }
     let form =
         [("username", "anna"), ("password", "correct horse battery"), ("next", "/dashboard?tab=1")];
     assert_eq!(way(&visit.post("/auth/signup", &form)), (302, Some("/dashboard?tab=1")));
