@@ -95,10 +95,11 @@ pub fn all(store: &dyn Store, now: Moment) -> Result<Vec<Invite>> {
     store.invites(now)
 }
 
-/// Deletes the invitation with this handle and returns it. `None` if no valid one has it.
+/// Deletes the invitation with this handle, the public one or that of the log, and returns it. `None` if no valid
+/// one has it.
 pub fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Result<Option<Invite>> {
-    let found = store.invites(now)?.into_iter().find(|it| it.id.public_handle() == handle);
-    match found {
+    let is_it = |it: &Invite| it.id.public_handle() == handle || it.id.handle() == handle;
+    match store.invites(now)?.into_iter().find(is_it) {
         Some(invite) => Ok(store.delete_invite(&invite.id)?.then_some(invite)),
         None => Ok(None),
     }

@@ -6,7 +6,7 @@ use super::change_report::ChangeReport;
 use super::find::{UserArg, find};
 use super::records::record;
 use super::table::{printable, table};
-use super::{Access, Done, lines, open};
+use super::{Access, Done, account_values, lines, open};
 use crate::auth::access_tokens;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
@@ -46,6 +46,7 @@ pub enum TokenAction {
         #[command(flatten)]
         user: UserArg,
         /// The handle of the token: 16 digits as listed, or 8 digits as in the log and the audit log.
+        #[arg(value_parser = account_values::handle)]
         handle: String,
     },
 }
@@ -76,7 +77,6 @@ fn revoke(
     let found = access_tokens::revoke(store, &user.id, handle).map_err(|err| err.to_string())?;
     let token = found.ok_or_else(|| {
         let name = printable(&user.username);
-        let handle = printable(handle);
         format!(
             "{name} has no access token {handle}; vestibule token list {name} shows those there are"
         )

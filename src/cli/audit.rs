@@ -9,11 +9,12 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value, json};
 
+use super::account_values;
 use super::find::ids_on_record;
 use super::moments::{self, WrittenMoment};
 use super::serve::parse::number;
 use super::table::{Columns, takes_cells};
-use super::{Access, lines, open};
+use super::{Access, Failure, lines, open};
 use crate::auth::audit;
 use crate::auth::events::{Audited, Event};
 use crate::base::clock::Moment;
@@ -49,7 +50,7 @@ pub struct AuditArgs {
 
     /// Only records of this user: a name in any spelling, or an id. Users who are deleted or renamed are found by
     /// the names that they had.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = account_values::user)]
     user: Option<String>,
 
     /// Only records of this event; may be repeated.
@@ -96,9 +97,10 @@ pub(super) fn run(
     as_json: bool,
     out: &mut dyn Write,
     now: Moment,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
+    let (since, until) = span(flags, now).map_err(Failure::usage)?;
     let store = open(&flags.database, Access::Read)?;
-    let filter = filter(&*store, flags, now)?;
+    let filter = RecordFilter { since, until, ..filter(&*store, flags)? };
     let mut printer = Printer { store: &*store, out, columns: None, handles: HashMap::new() };
     let mut last = 0;
     if let Some(limit) = flags.limit {
@@ -126,8 +128,8 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Which records are asked for.
-fn filter(store: &dyn Store, flags: &AuditArgs, now: Moment) -> Result<RecordFilter, String> {
+/// The first moment and the last one of which records are asked for. An error is one line.
+fn span(flags: &AuditArgs, now: Moment) -> Result<(Moment, Moment), String> {
     let is_narrow = flags.user.is_some()
         || !flags.event.is_empty()
         || flags.until.is_some()
@@ -141,6 +143,12 @@ fn filter(store: &dyn Store, flags: &AuditArgs, now: Moment) -> Result<RecordFil
     if until < since {
         return Err("--until is before --since".to_owned());
     }
+    Ok((since, until))
+}
+
+/// Which records are asked for, of whatever time.
+fn filter(store: &dyn Store, flags: &AuditArgs) -> Result<RecordFilter, String> {
+    let (since, until) = (Moment::from_millis(i64::MIN), Moment::from_millis(i64::MAX));
     let user_ids = match &flags.user {
         Some(user) => ids_on_record(store, user)?,
         None => Vec::new(),

@@ -7,7 +7,7 @@ use clap::Args;
 use super::change_report::ChangeReport;
 use super::database::{DATABASE_SETTING, place, told};
 use super::terminal::Meter;
-use super::{Access, open_at, record_of, see_that_it_is_there};
+use super::{Access, Failure, open_at, record_of, see_that_it_is_there};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
@@ -27,14 +27,12 @@ pub struct BackupArgs {
 
 /// `vestibule backup`: writes a copy that is complete as of one moment, and comes back with what was done.
 /// A file that is there is never overwritten, and a database of an older schema stays as it is.
-pub(super) fn run(flags: &BackupArgs, now: Moment) -> Result<ChangeReport, String> {
+pub(super) fn run(flags: &BackupArgs, now: Moment) -> Result<ChangeReport, Failure> {
     let database = flags.database.check()?;
     let Some(from) = database.file() else {
-        return Err(
-            "a server's database is backed up by its own tools, as mariadb-backup; and vestibule \
-                    copy writes it into a file"
-                .to_owned(),
-        );
+        let text = "a server's database is backed up by its own tools, as mariadb-backup; and vestibule copy \
+                    writes it into a file";
+        return Err(Failure::usage(text.to_owned()));
     };
     see_that_it_is_there(&database, DATABASE_SETTING)?;
     let to: &Path = &flags.file;

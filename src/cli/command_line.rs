@@ -40,7 +40,8 @@ const BEGINNING: &[&str] = &[
                   A setting that serve has too, such as --origin, is read from the same environment variable. \
                   Passwords come from a prompt or from standard input. With --json a command prints one \
                   object per line. Exit codes: 0 done; 1 not done, or the output could not be written; 2 wrong \
-                  usage. A reader that closes the pipe early, as head does, is no error, unless an export or a \
+                  usage: the command line or the environment cannot be meant, whatever the database holds, as \
+                  with a malformed name, group, key, handle or date. A reader that closes the pipe early, as head does, is no error, unless an export or a \
                   new link is lost.",
     max_term_width = 100,
     disable_help_subcommand = true

@@ -10,7 +10,7 @@ use rustix::fs::{Access as Permission, access};
 use rustix::process::geteuid;
 
 use super::serve::DATABASE;
-use super::terminal::{note, waiting};
+use super::terminal::{note, only_line, waiting};
 use crate::base::file_fault::reading;
 use crate::store::{self, Database, Store};
 
@@ -83,10 +83,16 @@ pub(super) fn read(
     if let Some(file) = password_file {
         let text = fs::read_to_string(file)
             .map_err(|err| format!("cannot read {}: {}", file.display(), reading(&err)))?;
-        let password = text.trim_end_matches(['\r', '\n']);
-        if password.is_empty() {
-            return Err(format!("{} is empty; write the password into it", file.display()));
-        }
+        let file = file.display();
+        let password = match only_line(&text) {
+            Some("") => return Err(format!("{file} is empty; write the password into it")),
+            None => {
+                return Err(format!(
+                    "{file} has more than one line; write the password alone into it"
+                ));
+            }
+            Some(password) => password,
+        };
         cluster.password = Some(password.to_owned());
     } else if let Some(password) = std::env::var(PASSWORD_VARIABLE).ok().filter(|it| !it.is_empty())
     {

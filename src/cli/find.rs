@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::account_values;
 use super::table::printable;
 use crate::auth::usernames::Username;
 use crate::auth::{audit, users};
@@ -11,16 +12,13 @@ use crate::store::{Store, User, UserId};
 #[derive(Args)]
 pub struct UserArg {
     /// The username or a sign-in name, in any spelling; or the id of the user.
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = account_values::user)]
     pub(crate) name: String,
 }
 
 /// The user with this name, in any spelling, or else with this id; an error if there is none.
 pub(super) fn find(store: &dyn Store, text: &str) -> Result<User, String> {
-    let none = || match text.trim() {
-        "" => "the name is empty; vestibule user list shows all".to_owned(),
-        _ => format!("there is no user {}; vestibule user list shows all", printable(text)),
-    };
+    let none = || format!("there is no user {}; vestibule user list shows all", printable(text));
     look_up(store, text)?.ok_or_else(none)
 }
 

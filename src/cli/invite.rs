@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::change_report::ChangeReport;
-use super::{Access, Done, counted, drawn, lines, open, printable, read_groups, record_of, table};
+use super::{Access, Done, account_values, counted, drawn, lines, open, record_of, table};
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, LIFE_MAX, NewInvite, USES_MAX};
 use crate::base::base_url::BaseUrl;
@@ -14,7 +14,7 @@ use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
 use crate::cli::serve::parse::{base_url, number, period};
-use crate::store::{Invite, Store};
+use crate::store::{Groups, Invite, Store};
 
 /// `vestibule invite`.
 #[derive(Args)]
@@ -51,9 +51,11 @@ pub enum InviteAction {
         life: Duration,
         /// Groups for the accounts created with it, comma-separated.
         #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
-        groups: String,
+        #[arg(value_parser = account_values::groups)]
+        groups: Groups,
         /// What it is for; only operators see this.
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(value_parser = account_values::note)]
         note: String,
         /// Also draw it as a QR code.
         #[arg(long, conflicts_with = "json")]
@@ -65,7 +67,8 @@ pub enum InviteAction {
     /// Revoke an invitation. Accounts created with it stay.
     #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d20b7e4a65")]
     Revoke {
-        /// Its handle, as listed.
+        /// Its handle: 16 digits as listed, or 8 digits as in the audit log.
+        #[arg(value_parser = account_values::handle)]
         handle: String,
     },
 }
@@ -81,7 +84,7 @@ pub(super) fn run(flags: InviteArgs, as_json: bool, now: Moment) -> Result<Print
     let open = |access| open(&flags.database, access);
     match flags.action {
         InviteAction::New { origin, uses, life, groups, note, qr } => {
-            let new = NewInvite { note, groups: read_groups(&groups)?, uses, life };
+            let new = NewInvite { note, groups, uses, life };
             make(&*open(Access::Add)?, new, &origin, &LinkFormat { qr, json: as_json }, now)
         }
         InviteAction::List => list(&*open(Access::Read)?, as_json, now).map(Printout::from),
@@ -95,7 +98,6 @@ pub(super) fn run(flags: InviteArgs, as_json: bool, now: Moment) -> Result<Print
 fn revoke(store: &dyn Store, handle: &str, now: Moment) -> Result<ChangeReport, String> {
     let revoked = invitations::revoke(store, handle, now).map_err(|err| err.to_string())?;
     let revoked = revoked.ok_or_else(|| {
-        let handle = printable(handle);
         format!("there is no invitation {handle}; vestibule invite list shows those there are")
     })?;
     record_of(store, Event::InviteRevoke, &[("invite", &revoked.id.handle())], now)?;

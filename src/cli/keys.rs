@@ -8,7 +8,7 @@ use super::find::{UserArg, find};
 use super::records::record;
 use super::table::{printable, table};
 use super::user::change::{facts, gone, open_access, resting};
-use super::{Done, lines};
+use super::{Done, account_values, lines};
 use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
@@ -39,8 +39,8 @@ pub enum KeyAction {
         user: UserArg,
         /// The provider, a colon, and the ID there; for a sign-in name, username: and the name, of 4 to 31
         /// visible characters. White space at either end is dropped.
-        #[arg(value_name = "PROVIDER:ID")]
-        key: String,
+        #[arg(value_name = "PROVIDER:ID", value_parser = account_values::new_key)]
+        key: KeyId,
     },
     /// Remove a key. The user's sessions, access tokens and reset links end. A sign-in name that is removed
     /// stays reserved for a while.
@@ -50,8 +50,8 @@ pub enum KeyAction {
         #[command(flatten)]
         user: UserArg,
         /// The key, as vestibule user key list shows it.
-        #[arg(value_name = "PROVIDER:ID")]
-        key: String,
+        #[arg(value_name = "PROVIDER:ID", value_parser = account_values::key)]
+        key: KeyId,
         /// How long a sign-in name rests.
         #[command(flatten)]
         rest: NameRestArgs,
@@ -73,23 +73,20 @@ pub(super) fn change(
     }
 }
 
-/// Bytes of a key's id, at most.
-const BYTES_MAX: usize = 255;
-
 /// Adds a key: a sign-in name with the password that the user has, or what another provider knows them as.
-fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<ChangeReport, String> {
-    let id = read(text)?;
+fn add(store: &dyn Store, user: &User, id: &KeyId, now: Moment) -> Result<ChangeReport, String> {
+    let text = printable(id.as_str());
     let written = if let Some(name) = id.sign_in_name() {
-        let name = Username::for_sign_up(name).ok_or("a name has 4 to 31 visible characters")?;
+        let name = account_values::new_name(name)?;
         keys::add_sign_in_name(store, &user.id, &name, now)
     } else {
         let hasher = Hasher::new(1, Cost::OWASP);
-        keys::create(store, &hasher, &user.id, &NewKey { id: &id, password: None }, now)
+        keys::create(store, &hasher, &user.id, &NewKey { id, password: None }, now)
     };
     let name = printable(&user.username);
     match written.map_err(|err| err.to_string())? {
         KeyAdded::Done => {}
-        KeyAdded::Taken if one_of(store, user, &id)?.is_some() => {
+        KeyAdded::Taken if one_of(store, user, id)?.is_some() => {
             return Err(format!("{name} has the key {text} already"));
         }
         KeyAdded::Taken => {
@@ -98,7 +95,7 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<Change
         KeyAdded::NameReserved => return Err(resting(id.provider_user_id())),
         KeyAdded::NoUser => return Err(gone(user)),
     }
-    let added = one_of(store, user, &id)?.ok_or_else(|| gone(user))?;
+    let added = one_of(store, user, id)?.ok_or_else(|| gone(user))?;
     record(store, user, (Event::UserKeyAdd, &[(audit::KEY, added.id.as_str())]), now)?;
     let kind = kind(&added).unwrap_or("no password");
     let sentence = format!("{name} has the key {} now ({kind})", added.id.as_str());
@@ -109,14 +106,13 @@ fn add(store: &dyn Store, user: &User, text: &str, now: Moment) -> Result<Change
 fn remove(
     store: &dyn Store,
     user: &User,
-    text: &str,
+    id: &KeyId,
     rest: Rest,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let id = read(text)?;
-    let name = printable(&user.username);
+    let (name, text) = (printable(&user.username), printable(id.as_str()));
     let none = || format!("{name} has no key {text}; vestibule user key list shows the keys");
-    let found = one_of(store, user, &id)?.ok_or_else(none)?;
+    let found = one_of(store, user, id)?.ok_or_else(none)?;
     let open = open_access(store, user, now)?;
     let is_done = keys::delete(store, &user.id, &found.id, rest, now);
     if !is_done.map_err(|err| err.to_string())? {
@@ -186,14 +182,4 @@ fn one_of(store: &dyn Store, user: &User, id: &KeyId) -> Result<Option<Key>, Str
     let all = of(store, user)?;
     let found = |id: &KeyId| all.iter().find(|it| it.id == *id).cloned();
     Ok(std::iter::once(id.clone()).chain(named).find_map(|id| found(&id)))
-}
-
-fn read(text: &str) -> Result<KeyId, String> {
-    let id = match text.split_once(':') {
-        Some((provider, id)) if !id.is_empty() => KeyId::new(provider, id),
-        Some(_) | None => None,
-    };
-    id.filter(|_| text.len() <= BYTES_MAX && !text.contains(char::is_control)).ok_or_else(|| {
-        "a key is provider:id, as github:1234567 or username:anna, of 255 bytes at most".to_owned()
-    })
 }

@@ -11,6 +11,7 @@ mod environment;
 mod nearest;
 mod wrong_usage;
 mod manual;
+mod account_values;
 pub mod output;
 mod terminal;
 mod database;
@@ -76,9 +77,8 @@ pub use self::table::printable;
 use self::table::{counted, table};
 pub use self::terminal::complain;
 use self::user::UserArgs;
-use crate::auth::users;
 use crate::base::clock::Moment;
-use crate::store::{Groups, Patience};
+use crate::store::Patience;
 
 /// What the program can do.
 #[derive(Subcommand)]
@@ -219,7 +219,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What was typed is wrong.
+    /// What was typed is wrong, whatever the database holds.
     pub const fn usage(text: String) -> Self {
         Self { code: 2, text }
     }
@@ -259,7 +259,7 @@ impl Console<'_> {
     }
 
     /// Prints what a command has done.
-    fn report(self, done: Result<ChangeReport, String>) -> Result<ExitCode, Failure> {
+    fn report<E: Into<Failure>>(self, done: Result<ChangeReport, E>) -> Result<ExitCode, Failure> {
         let as_json = self.as_json;
         self.tell(done.map(|it| it.text(as_json)))
     }
@@ -309,7 +309,7 @@ impl Command {
             Self::Check(args) => console.judge(check::run(*args, as_json)),
             Self::Export(args) => {
                 let done = export::run(&args, console.out, Output::is_terminal(), now)?;
-                done.map_or(Ok(ExitCode::SUCCESS), |it| console.report(Ok(it)))
+                done.map_or(Ok(ExitCode::SUCCESS), |it| console.report(Ok::<_, Failure>(it)))
             }
             #[cfg(feature = "import")]
             Self::Import(args) => args.run(as_json, console.out, now),
@@ -324,7 +324,7 @@ impl Command {
                 let text = command_line::help(command.into_iter().map(Into::into));
                 console.tell(text.map_err(Failure::usage))
             }
-            Self::Version => console.report(Ok(command_line::version())),
+            Self::Version => console.report(Ok::<_, Failure>(command_line::version())),
         }
     }
 }
@@ -337,17 +337,6 @@ fn lines(data: impl Iterator<Item = Value>) -> String {
     data.fold(String::new(), |mut text, it| {
         writeln!(text, "{it}").expect("a string takes whatever is written to it");
         text
-    })
-}
-
-fn read_groups(text: &str) -> Result<Groups, String> {
-    let odd = || text.split(',').map(str::trim).find(|it| users::groups(it).is_none());
-    users::groups(text).ok_or_else(|| match odd() {
-        Some(name) => format!(
-            "{} cannot be a group: its name is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
-            printable(name)
-        ),
-        None => "a user is in a hundred groups at most, with 2,048 characters in all".to_owned(),
     })
 }
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::change_report::ChangeReport;
-use super::counted;
 use super::database::place;
 use super::records::of_command;
 use super::terminal::{Meter, confirm};
+use super::{Failure, counted};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::file_fault;
@@ -46,12 +46,11 @@ pub struct RestoreArgs {
 }
 
 /// `vestibule restore`: puts a backup in the place of a database that no process uses.
-pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Result<ChangeReport, String> {
+pub(super) fn run(flags: &RestoreArgs, now: Moment) -> Result<ChangeReport, Failure> {
     let database = flags.database.check()?;
     let Some(to) = database.file() else {
-        return Err(
-            "a server's database is restored by its own tools, as mariadb-backup".to_owned()
-        );
+        let text = "a server's database is restored by its own tools, as mariadb-backup";
+        return Err(Failure::usage(text.to_owned()));
     };
     let from = flags.file.display();
     // Before the question, which would be in vain without a backup.

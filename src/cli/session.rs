@@ -6,7 +6,7 @@ use super::change_report::ChangeReport;
 use super::find::{UserArg, find};
 use super::records::record;
 use super::table::{counted, printable, table};
-use super::{Access, Done, lines, open};
+use super::{Access, Done, Failure, account_values, lines, open};
 use crate::auth::events::Event;
 use crate::auth::sessions;
 use crate::base::clock::Moment;
@@ -51,10 +51,10 @@ pub enum SessionAction {
     End {
         /// The handle of the session: 16 digits as listed, or 8 digits as in the log and the audit log. Or the
         /// user whose session it has to be, by name or id, before the handle.
-        #[arg(value_name = "HANDLE|NAME")]
+        #[arg(value_name = "HANDLE|NAME", value_parser = account_values::user)]
         word: String,
         /// The handle, after a user.
-        #[arg(value_name = "HANDLE")]
+        #[arg(value_name = "HANDLE", value_parser = account_values::handle)]
         handle: Option<String>,
     },
     /// End all sessions of a user.
@@ -73,7 +73,7 @@ pub enum SessionAction {
 const BATCH: u32 = 500;
 
 /// `vestibule session`: comes back with what to print, or with one line about why it is not done.
-pub(super) fn run(flags: SessionArgs, as_json: bool, now: Moment) -> Done {
+pub(super) fn run(flags: SessionArgs, as_json: bool, now: Moment) -> Result<String, Failure> {
     let access = match flags.action {
         SessionAction::List { .. } => Access::Read,
         _ => Access::Change,
@@ -82,7 +82,7 @@ pub(super) fn run(flags: SessionArgs, as_json: bool, now: Moment) -> Done {
     let store = &*store;
     let report = match flags.action {
         SessionAction::List { user } => {
-            return list(store, &find(store, &user.name)?, as_json, now);
+            return Ok(list(store, &find(store, &user.name)?, as_json, now)?);
         }
         SessionAction::End { word, handle } => end(store, &word, handle.as_deref(), now)?,
         SessionAction::EndAll { user } => end_all(store, &find(store, &user.name)?, now)?,
@@ -97,28 +97,37 @@ fn end(
     word: &str,
     handle: Option<&str>,
     now: Moment,
-) -> Result<ChangeReport, String> {
+) -> Result<ChangeReport, Failure> {
     let (handle, owner) = match handle {
-        Some(handle) => (handle, Some(find(store, word)?)),
-        None => (word, None),
+        Some(handle) => (handle.to_owned(), Some(find(store, word)?)),
+        None => match account_values::handle(word) {
+            Ok(handle) => (handle, None),
+            Err(rule) => return Err(Failure::usage(no_handle(store, word, &rule))),
+        },
     };
-    let mut found = sessions::all_by_handle(store, handle, now).map_err(|err| err.to_string())?;
+    let mut found = sessions::all_by_handle(store, &handle, now).map_err(|err| err.to_string())?;
     found.retain(|(user, _)| owner.as_ref().is_none_or(|owner| user.id == owner.id));
     let (user, session) = match (found.pop(), found.pop(), &owner) {
         (Some(one), None, _) => one,
         (Some(_), Some(_), _) => {
-            return Err(format!(
+            let text = format!(
                 "several sessions have the handle {handle}; vestibule session list has longer ones"
-            ));
+            );
+            return Err(text.into());
         }
         (None, _, Some(owner)) => {
             let name = printable(&owner.username);
-            return Err(format!(
-                "{name} has no session {}; vestibule session list {name} shows those there are",
-                printable(handle)
-            ));
+            let text = format!(
+                "{name} has no session {handle}; vestibule session list {name} shows those there are"
+            );
+            return Err(text.into());
         }
-        (None, _, None) => return Err(no_handle(store, handle)),
+        (None, _, None) => {
+            let text = format!(
+                "there is no live session {handle}; vestibule session list shows those of a user"
+            );
+            return Err(text.into());
+        }
     };
     sessions::end(store, &session.id).map_err(|err| err.to_string())?;
     record(store, &user, (Event::SessionEnd, &[("ended", &session.id.handle())]), now)?;
@@ -128,17 +137,15 @@ fn end(
     Ok(report.with("sessions_ended", 1))
 }
 
-/// Why a word alone names no session: it may be the user whose sessions are meant.
-fn no_handle(store: &dyn Store, word: &str) -> String {
+/// Why a word alone names no session: it may be the user whose sessions are meant. `rule` says what a handle is.
+fn no_handle(store: &dyn Store, word: &str, rule: &str) -> String {
     let word = printable(word);
     match find(store, &word) {
         Ok(_) => format!(
             "say which session of {word}, as vestibule session list {word} shows them; or vestibule session \
              end-all {word} ends them all"
         ),
-        Err(_) => {
-            format!("there is no live session {word}; vestibule session list shows those of a user")
-        }
+        Err(_) => format!("{word} is neither a handle nor a user: {rule}"),
     }
 }
 

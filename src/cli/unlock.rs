@@ -3,6 +3,7 @@
 //! Decides which of them an operator means. Whose failures are counted together is decided in
 //! `auth::throttle`.
 
+use super::Failure;
 use super::change_report::ChangeReport;
 use super::find::look_up;
 use super::records::{record, record_of};
@@ -18,10 +19,10 @@ use crate::store::{Store, User};
 
 /// Works for names that no account has, too: they are counted alike. What reads as an address may be a name as
 /// well, and is taken for both.
-pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
+pub(super) fn run(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, Failure> {
     let user = look_up(store, typed)?;
-    match (network(typed, user.is_some())?, user) {
-        (Some(network), user) => unlock_network(store, typed, &network, user.as_ref(), now),
+    match (network(typed, user.is_some()).map_err(Failure::usage)?, user) {
+        (Some(network), user) => Ok(unlock_network(store, typed, &network, user.as_ref(), now)?),
         (None, Some(user)) => {
             let forgotten = forget_user(store, &user, now)?;
             Ok(told_of(&user, forgotten).with("changed", forgotten > 0))
@@ -100,10 +101,11 @@ fn unlock_network(
 }
 
 /// The name is not put on record as it is: it may be a password in the wrong place.
-fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
-    let name = Username::for_look_up(typed).ok_or(
-        "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48",
-    )?;
+fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, Failure> {
+    let name = Username::for_look_up(typed).ok_or_else(|| {
+        let rule = "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48";
+        Failure::usage(rule.to_owned())
+    })?;
     let forgotten = forget_name(store, &name, now)?;
     if forgotten > 0 {
         let handle = audit::name_handle(store, counted_as(&name).canonical());

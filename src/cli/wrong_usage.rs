@@ -127,7 +127,8 @@ fn collect<'a>(command: &'a Command, found: &mut Vec<&'a Command>) {
 /// An argument that the command does not have: a flag that is misspelt or in the wrong place, or a word too many.
 fn unknown_argument(wrong: &str, words: &[String], command: &Command) -> String {
     // Of `-json` the library names the first letter alone.
-    let is_cluster = |it: &&String| it.starts_with(wrong) && !it.starts_with("--");
+    let is_cluster =
+        |it: &&String| wrong.starts_with('-') && it.starts_with(wrong) && !it.starts_with("--");
     let typed = words.iter().find(is_cluster).map_or(wrong, String::as_str);
     let flags: Vec<_> = command.get_arguments().filter_map(Arg::get_long).collect();
     let bare = typed.trim_start_matches('-');
@@ -153,8 +154,8 @@ fn unknown_argument(wrong: &str, words: &[String], command: &Command) -> String 
 fn flag_before<'a>(typed: &str, words: &'a [String], command: &Command) -> Option<&'a str> {
     let at = words.iter().position(|it| it == typed).filter(|_| typed.starts_with('-'))?;
     let flag = words.get(at.checked_sub(1)?)?;
-    let takes_value =
-        |it: &Arg| it.get_long() == flag.strip_prefix("--") && it.get_action().takes_values();
+    let name = flag.strip_prefix("--")?;
+    let takes_value = |it: &Arg| it.get_long() == Some(name) && it.get_action().takes_values();
     command.get_arguments().any(takes_value).then_some(flag)
 }
 
@@ -203,9 +204,18 @@ mod tests {
     use super::super::command_line::{CommandLine, Unread};
     use super::*;
 
+    /// Compares what is said of command lines with what is expected.
+    fn compare(all: &[(&str, &str)]) {
+        for (line, expected) in all {
+            let words = ["vestibule"].into_iter().chain(line.split(' '));
+            let read = CommandLine::read(words.map(OsString::from));
+            assert_eq!(read.map_err(Unread::into_text).err().as_deref(), Some(*expected));
+        }
+    }
+
     #[test]
     fn says_what_is_wrong_in_one_sentence_with_what_was_meant_or_where_to_look() {
-        for (line, expected) in [
+        compare(&[
             ("usr", "there is no command usr; did you mean vestibule user?"),
             ("sreve", "there is no command sreve; did you mean vestibule serve?"),
             ("start", "there is no command start; did you mean vestibule serve?"),
@@ -263,6 +273,12 @@ mod tests {
                 "--origin <URL>, --app <URL,...> and <PROXY> are missing: vestibule proxy-config [OPTIONS] \
                  --origin <URL> <--app <URL,...>|--same-host> <PROXY>",
             ),
+        ]);
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_value_in_one_sentence() {
+        compare(&[
             (
                 "audit --limit 0",
                 "invalid value '0' for '--limit <COUNT>': it must be a number of at least 1",
@@ -283,6 +299,14 @@ mod tests {
                 "user disable anna --reason -left",
                 "--reason needs a value; write --reason=-left if that is -left",
             ),
+            (
+                "audit a b",
+                "vestibule audit does not take a; vestibule audit -h lists what there is",
+            ),
+            (
+                "completions --database",
+                "vestibule completions does not take --database; vestibule completions -h lists what there is",
+            ),
             ("proxy-config ngnx", "invalid value 'ngnx' for '<PROXY>'; did you mean nginx?"),
             (
                 "proxy-config squid",
@@ -297,10 +321,6 @@ mod tests {
                 "user reset-link anna --origin https://x.example --qr --json",
                 "give --qr or --json, not both",
             ),
-        ] {
-            let words = ["vestibule"].into_iter().chain(line.split(' '));
-            let read = CommandLine::read(words.map(OsString::from));
-            assert_eq!(read.map_err(Unread::into_text).err().as_deref(), Some(expected));
-        }
+        ]);
     }
 }

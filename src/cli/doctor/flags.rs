@@ -1,7 +1,7 @@
 //! The settings of `vestibule doctor`.
 
 use std::fs;
-use std::io::BufRead;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{DoctorCredentials, DoctorPlan, Pin, is_near};
 use crate::base::base_url::BaseUrl;
 use crate::base::file_fault::reading;
 use crate::cli::serve::parse::{base_url, period};
-use crate::cli::terminal::line;
+use crate::cli::terminal::password_of;
 
 /// The settings of `vestibule doctor`, each for itself.
 #[allow(rustdoc::bare_urls)]
@@ -44,7 +44,7 @@ pub struct DoctorArgs {
     resolve: Vec<Pin>,
 
     /// Sign in as this user, look at what the app receives, and sign out again; needs --origin. The
-    /// password is read from standard input, as one line.
+    /// password is read from standard input, as its only line.
     #[arg(long, value_name = "NAME", requires = "origin")]
     sign_in: Option<String>,
 
@@ -60,13 +60,13 @@ pub struct DoctorArgs {
 impl DoctorArgs {
     /// Checks the settings together and reads what they name: the file of authorities, and the
     /// password from `input`. An error is one line that says what would do.
-    pub fn check(self, input: &mut impl BufRead) -> Result<DoctorPlan, String> {
+    pub fn check(self, input: &mut impl Read) -> Result<DoctorPlan, String> {
         let read = |path: PathBuf| {
             fs::read(&path)
                 .map_err(|err| format!("cannot read {}: {}", path.display(), reading(&err)))
         };
         let credentials =
-            |name| Ok::<_, String>(DoctorCredentials { name, password: line(input)? });
+            |name| Ok::<_, String>(DoctorCredentials { name, password: password_of(input)? });
         Ok(DoctorPlan {
             app: self.app,
             paths: self.path,
@@ -159,7 +159,7 @@ mod tests {
                 "--origin=https://auth.example.com",
                 "--timeout=2s",
             ],
-            "correct horse \r\nmore",
+            "correct horse \r\n",
         )
         .unwrap();
         assert_eq!(

@@ -16,27 +16,23 @@ use crate::cli::change_report::{ChangeReport, counts, ended};
 use crate::cli::database::{Access, DatabaseArgs, is_to_be_made, open_at};
 use crate::cli::keys::sign_in_names;
 use crate::cli::password::PasswordArgs;
-use crate::cli::read_groups;
 use crate::cli::records::{record, record_of};
 use crate::cli::table::printable;
 use crate::cli::terminal::confirm;
-use crate::store::{self, KeyId, PasswordSet, Store, User, UserAdded, UserRenamed};
+use crate::store::{self, Groups, KeyId, PasswordSet, Store, User, UserAdded, UserRenamed};
 
-/// Refuses a name or groups before a password is typed for them; a database is not made.
+/// Refuses a name before a password is typed for it; a database is not made.
 pub(super) fn see_that_it_can_be_added(
     flags: &DatabaseArgs,
-    typed: &str,
-    groups: &str,
+    name: &Username,
 ) -> Result<(), String> {
-    let name = username(typed)?;
-    read_groups(groups)?;
     let database = flags.check()?;
     if is_to_be_made(&database) {
         return Ok(());
     }
     let store = open_at(&database, Access::Add)?;
-    match users::by_any_name(&*store, &name).map_err(|err| err.to_string())? {
-        Some(_) => Err(taken(typed)),
+    match users::by_any_name(&*store, name).map_err(|err| err.to_string())? {
+        Some(_) => Err(taken(name)),
         None => Ok(()),
     }
 }
@@ -44,25 +40,23 @@ pub(super) fn see_that_it_can_be_added(
 /// Makes an account. Opens the database last, so that none is made for a user who cannot be added.
 pub(super) fn add(
     open: impl FnOnce() -> Result<Box<dyn Store>, String>,
-    typed: &str,
+    name: &Username,
     password: Option<&str>,
-    (groups, rules): (&str, &PasswordArgs),
+    (groups, rules): (Groups, &PasswordArgs),
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let name = username(typed)?;
-    let groups = read_groups(groups)?;
-    let password = password.map(|typed| rules.accept(typed, &name)).transpose()?;
+    let password = password.map(|typed| rules.accept(typed, name)).transpose()?;
     let store = open()?;
     let store = &*store;
     let hasher = Hasher::new(1, Cost::OWASP);
     let id = KeyId::username(name.canonical());
     let key = NewKey { id: &id, password: password.as_ref() };
-    let created = users::create_in_groups(store, &hasher, &name, groups, Some(&key), now);
+    let created = users::create_in_groups(store, &hasher, name, groups, Some(&key), now);
     let (added, user) = created.map_err(|err| err.to_string())?;
     match added {
         UserAdded::Done => {}
-        UserAdded::NameReserved => return Err(resting(typed)),
-        UserAdded::NameTaken => return Err(taken(typed)),
+        UserAdded::NameReserved => return Err(resting(name.typed())),
+        UserAdded::NameTaken => return Err(taken(name)),
     }
     let has_password = password.is_some();
     let handle = audit::name_handle(store, name.canonical());
@@ -121,19 +115,18 @@ pub(super) fn set_password(
 pub(super) fn rename(
     store: &dyn Store,
     user: &User,
-    typed: &str,
+    name: &Username,
     rest: Rest,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let name = username(typed)?;
-    if is_called(store, user, &name)? {
+    if is_called(store, user, name)? {
         let sentence = format!("{} is called so already; nothing is changed", user.username);
         return Ok(ChangeReport::of(user, sentence).with("changed", false));
     }
-    match users::rename(store, &user.id, &name, rest, now).map_err(|err| err.to_string())? {
+    match users::rename(store, &user.id, name, rest, now).map_err(|err| err.to_string())? {
         UserRenamed::Done => {}
-        UserRenamed::NameTaken => return Err(taken(typed)),
-        UserRenamed::NameReserved => return Err(resting(typed)),
+        UserRenamed::NameTaken => return Err(taken(name)),
+        UserRenamed::NameReserved => return Err(resting(name.typed())),
         UserRenamed::NoUser => return Err(gone(user)),
     }
     let (from, to) = (&*user.username, name.typed());
@@ -181,12 +174,15 @@ pub(super) fn delete(
 }
 
 /// Lets a name that rests be taken again.
-pub(super) fn free(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, String> {
+pub(super) fn free(
+    store: &dyn Store,
+    name: &Username,
+    now: Moment,
+) -> Result<ChangeReport, String> {
     let fault = |err: store::Error| err.to_string();
-    let name = Username::for_look_up(typed);
-    let trimmed = name.as_ref().and_then(Username::trimmed);
-    for name in [name, trimmed].into_iter().flatten() {
-        if names::free(store, &name).map_err(fault)? {
+    let (typed, trimmed) = (name.typed(), name.trimmed());
+    for name in std::iter::once(name).chain(&trimmed) {
+        if names::free(store, name).map_err(fault)? {
             let handle = audit::name_handle(store, name.canonical());
             record_of(store, Event::UserFree, &[(audit::NAME, &handle)], now)?;
             let typed = name.typed();
@@ -203,25 +199,21 @@ pub(super) fn free(store: &dyn Store, typed: &str, now: Moment) -> Result<Change
 pub(super) fn set_email(
     store: &dyn Store,
     user: &User,
-    text: &str,
+    email: &str,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let email = match text {
-        "" => String::new(),
-        text => users::email(text).ok_or("write the address as in anna@example.com, in ASCII")?,
-    };
     let report = |sentence: String| {
-        let report = ChangeReport::of(user, sentence).with("email", or_null(&email));
+        let report = ChangeReport::of(user, sentence).with("email", or_null(email));
         report.with("old_email", or_null(&user.email)).with("changed", email != user.email)
     };
-    let (name, new, old) = (&user.username, named(&email, "none"), named(&user.email, "none"));
+    let (name, new, old) = (&user.username, named(email, "none"), named(&user.email, "none"));
     if email == user.email && email == user.verified_email() {
         return Ok(report(format!(
             "the e-mail address of {name} is {new} already; nothing is changed"
         )));
     }
-    see_that_it_is_done(users::set_email(store, &user.id, &email, now), user)?;
-    let facts = [("email", &*email), ("before", &*user.email)];
+    see_that_it_is_done(users::set_email(store, &user.id, email, now), user)?;
+    let facts = [("email", email), ("before", &*user.email)];
     record(store, user, (Event::UserEmail, &facts), now)?;
     Ok(report(format!("the e-mail address of {name} is {new} now; before: {old}")))
 }
@@ -254,13 +246,8 @@ pub(in crate::cli) fn gone(user: &User) -> String {
     format!("{} was deleted in the meantime", printable(&user.username))
 }
 
-fn username(typed: &str) -> Result<Username, String> {
-    let name = Username::for_sign_up(typed);
-    name.ok_or_else(|| "a name has 4 to 31 visible characters".to_owned())
-}
-
-fn taken(typed: &str) -> String {
-    format!("another user is called {} already, or signs in with it", printable(typed))
+fn taken(name: &Username) -> String {
+    format!("another user is called {} already, or signs in with it", printable(name.typed()))
 }
 
 /// Why a name cannot be given that rests.

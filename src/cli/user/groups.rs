@@ -5,8 +5,8 @@ use super::show::named;
 use crate::auth::events::Event;
 use crate::auth::users::{self, GroupsChanged};
 use crate::base::clock::Moment;
+use crate::cli::account_values::joined;
 use crate::cli::change_report::ChangeReport;
-use crate::cli::read_groups;
 use crate::cli::records::record;
 use crate::cli::table::printable;
 use crate::store::{Groups, Store, User};
@@ -15,34 +15,46 @@ use crate::store::{Groups, Store, User};
 pub(super) fn set(
     store: &dyn Store,
     user: &User,
-    text: &str,
+    groups: &Groups,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let groups = read_groups(text)?;
-    if groups != user.groups {
-        see_that_it_is_done(users::set_groups(store, &user.id, &groups), user)?;
+    if *groups != user.groups {
+        see_that_it_is_done(users::set_groups(store, &user.id, groups), user)?;
     }
     let is_in = format!("{} is in {}", user.username, named(groups.as_str(), "no group"));
     let idle = format!("{is_in} already; nothing is changed");
-    report(store, user, (&user.groups, &groups), idle, now)
+    report(store, user, (&user.groups, groups), idle, now)
+}
+
+/// Groups to add and groups to remove, each as one set.
+pub(super) struct GroupChanges {
+    added: Groups,
+    removed: Groups,
+}
+
+impl GroupChanges {
+    /// What repeated flags ask for. An error says why that cannot be done for any user.
+    pub(super) fn of(added: &[Groups], removed: &[Groups]) -> Result<Self, String> {
+        let (added, removed) = (joined(added)?, joined(removed)?);
+        if let Some(both) = added.iter().find(|it| removed.iter().any(|removed| removed == *it)) {
+            return Err(format!("the group {both} cannot be added and removed at once"));
+        }
+        Ok(Self { added, removed })
+    }
 }
 
 /// Adds groups to those of a user, and removes others.
 pub(super) fn change(
     store: &dyn Store,
     user: &User,
-    added: &[String],
-    removed: &[String],
+    asked: &GroupChanges,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let (added, removed) = (read_groups(&added.join(","))?, read_groups(&removed.join(","))?);
-    if let Some(both) = added.iter().find(|it| removed.iter().any(|removed| removed == *it)) {
-        return Err(format!("the group {both} cannot be added and removed at once"));
-    }
-    let changed = users::change_groups(store, &user.id, &added, &removed);
+    let GroupChanges { added, removed } = asked;
+    let changed = users::change_groups(store, &user.id, added, removed);
     match changed.map_err(|err| err.to_string())? {
         GroupsChanged::Done(old, new) => {
-            let idle = Idle::of(&old, &added, &removed);
+            let idle = Idle::of(&old, added, removed);
             let is_in = format!("{} is in {}", user.username, named(new.as_str(), "no group"));
             let unchanged = format!("{is_in}; nothing is changed");
             Ok(idle.told(report(store, user, (&old, &new), unchanged, now)?))

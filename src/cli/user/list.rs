@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::auth::usernames::canonical;
 use crate::auth::users;
 use crate::base::clock::Moment;
+use crate::cli::account_values;
 use crate::cli::find::find;
 use crate::cli::serve::parse::number;
 use crate::cli::table::{counted, table};
@@ -16,7 +17,7 @@ use crate::store::{Store, User, UserFilter, UserOrder, UserPage};
 #[derive(Args)]
 pub struct ListArgs {
     /// Only users in this group.
-    #[arg(long, value_name = "GROUP", value_parser = group)]
+    #[arg(long, value_name = "GROUP", value_parser = account_values::group)]
     group: Option<String>,
     /// Only disabled users.
     #[arg(long)]
@@ -38,7 +39,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "COUNT", value_parser = number::<1, { u32::MAX }>)]
     limit: Option<u32>,
     /// Go on behind this user, as a list with --limit says at its end; a name or an id.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = account_values::user)]
     after: Option<String>,
 }
 
@@ -119,11 +120,4 @@ pub(super) fn data(user: &User) -> Value {
 /// A text, or null where there is none.
 pub(super) fn or_null(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-fn group(text: &str) -> Result<String, String> {
-    let one = users::groups(text).filter(|it| it.iter().count() == 1);
-    let one =
-        one.ok_or("a group is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores")?;
-    Ok(one.as_str().to_owned())
 }

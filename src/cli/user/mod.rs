@@ -9,20 +9,22 @@ mod show;
 
 use clap::{Args, Subcommand};
 
+use self::groups::GroupChanges;
 use self::list::ListArgs;
 use super::change_report::ChangeReport;
 use super::find::{UserArg, find};
 use super::keys::{self, KeyAction};
 use super::password::PasswordArgs;
 use super::unlock;
-use super::{Access, Done, open};
+use super::{Access, Done, Failure, account_values, open};
+use crate::auth::usernames::Username;
 use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
 use crate::cli::serve::NameRestArgs;
 use crate::cli::serve::parse::base_url;
-use crate::store::Store;
+use crate::store::{Groups, Store};
 
 /// `vestibule user`.
 #[derive(Args)]
@@ -47,17 +49,19 @@ pub struct UserArgs {
 #[derive(Subcommand)]
 pub enum UserAction {
     /// Create an account, also where --signup is closed. The password comes from a prompt, or from
-    /// standard input as one line.
+    /// standard input as its only line.
     #[command(after_help = "Example:\n  vestibule user add anna --groups staff < password")]
     Add {
         /// The username, of 4 to 31 visible characters. White space at either end is dropped.
-        name: String,
+        #[arg(value_parser = account_values::new_name)]
+        name: Username,
         /// Create it without a password.
         #[arg(long)]
         no_password: bool,
         /// Groups, comma-separated.
         #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
-        groups: String,
+        #[arg(value_parser = account_values::groups)]
+        groups: Groups,
         /// Which passwords are accepted.
         #[command(flatten)]
         rules: PasswordArgs,
@@ -69,7 +73,7 @@ pub enum UserAction {
         vestibule user list --sort created --reverse --limit 20\n  \
         vestibule user list --search @example.com --json")]
     List(Box<ListArgs>),
-    /// Set a user's password, from a prompt or from standard input as one line. It replaces the password
+    /// Set a user's password, from a prompt or from standard input as its only line. It replaces the password
     /// of every key of the user; sessions, access tokens and reset links end, and failed attempts are
     /// forgotten.
     #[command(after_help = "Example:\n  vestibule user passwd anna < password")]
@@ -88,7 +92,8 @@ pub enum UserAction {
         #[command(flatten)]
         user: UserArg,
         /// The new username, of 4 to 31 visible characters. White space at either end is dropped.
-        new_name: String,
+        #[arg(value_parser = account_values::new_name)]
+        new_name: Username,
         /// How long the old name rests.
         #[command(flatten)]
         rest: NameRestArgs,
@@ -118,7 +123,8 @@ pub enum UserAction {
     #[command(after_help = "Example:\n  vestibule user free anna")]
     Free {
         /// The username, in any spelling. An id does not lead to it, as only a hash of the name is kept.
-        name: String,
+        #[arg(value_parser = account_values::old_name)]
+        name: Username,
     },
     /// Print a link with which a user sets a new password. It is valid for an hour and works once. Hand it
     /// over in private.
@@ -142,7 +148,7 @@ pub enum UserAction {
     Unlock {
         /// A user, by name in any spelling or by id, an IP address, or a network. An address may be in
         /// brackets or have a port. The largest networks are those of 10.1.0.0/16 and 2001:db8:1::/48.
-        #[arg(value_name = "NAME|ADDRESS|NETWORK")]
+        #[arg(value_name = "NAME|ADDRESS|NETWORK", value_parser = account_values::user)]
         name: String,
     },
     /// Show a user: names, keys, groups, the last sign-in, failed attempts and the wait that follows from them, and
@@ -165,13 +171,14 @@ pub enum UserAction {
         /// Groups to be in, and no others: names of a-z, 0-9, dots, hyphens and underscores, comma-separated;
         /// '' for none.
         #[arg(value_name = "GROUP,...", conflicts_with_all = ["add", "remove"])]
-        groups: Option<String>,
+        #[arg(value_parser = account_values::groups)]
+        groups: Option<Groups>,
         /// Groups to add, comma-separated; may be repeated.
-        #[arg(long, value_name = "GROUP,...")]
-        add: Vec<String>,
+        #[arg(long, value_name = "GROUP,...", value_parser = account_values::groups)]
+        add: Vec<Groups>,
         /// Groups to remove, comma-separated; may be repeated.
-        #[arg(long, value_name = "GROUP,...")]
-        remove: Vec<String>,
+        #[arg(long, value_name = "GROUP,...", value_parser = account_values::groups)]
+        remove: Vec<Groups>,
     },
     /// Set the e-mail address of a user, which apps are told. Reset links end.
     #[command(after_help = "Example:\n  vestibule user email anna anna@example.com")]
@@ -180,7 +187,7 @@ pub enum UserAction {
         #[command(flatten)]
         user: UserArg,
         /// The address; '' for none.
-        #[arg(value_name = "ADDRESS")]
+        #[arg(value_name = "ADDRESS", value_parser = account_values::email)]
         email: String,
     },
     /// Disable an account at once: its sessions and reset links end, its access tokens stop working, and
@@ -191,7 +198,7 @@ pub enum UserAction {
         #[command(flatten)]
         user: UserArg,
         /// Why; only operators see this.
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = account_values::note)]
         reason: Option<String>,
         /// Replace the reason of an account that is disabled already; the date stays.
         #[arg(long, requires = "reason")]
@@ -207,22 +214,22 @@ pub enum UserAction {
 }
 
 /// Does what was asked for, and comes back with what to print. `ask` gets the password for a name from the
-/// operator. An error is one line.
+/// operator.
 pub(super) fn run(
     args: UserArgs,
     json: bool,
     ask: impl FnOnce(&str) -> Done,
     now: Moment,
-) -> Result<Printout, String> {
+) -> Result<Printout, Failure> {
     let UserArgs { database, action } = args;
     let open = |access| open(&database, access);
     let done = match action {
         UserAction::Add { name, no_password, groups, rules } => {
-            let see = || change::see_that_it_can_be_added(&database, &name, &groups);
-            let ask = || see().and_then(|()| ask(&name));
+            let see = || change::see_that_it_can_be_added(&database, &name);
+            let ask = || see().and_then(|()| ask(name.typed()));
             let password = if no_password { None } else { Some(ask()?) };
             let (open, password) = (|| open(Access::Add), password.as_deref());
-            change::add(open, &name, password, (&groups, &rules), now)?.text(json)
+            change::add(open, &name, password, (groups, &rules), now)?.text(json)
         }
         UserAction::List(args) => list::run(&*open(Access::Read)?, &args, json)?,
         UserAction::Show { user } => {
@@ -235,9 +242,15 @@ pub(super) fn run(
             let store = &*open(Access::Read)?;
             show::groups(&find(store, &user.name)?).text(json)
         }
+        UserAction::Groups { user, groups: None, add, remove } => {
+            let changes = GroupChanges::of(&add, &remove).map_err(Failure::usage)?;
+            let store = &*open(Access::Change)?;
+            groups::change(store, &find(store, &user.name)?, &changes, now)?.text(json)
+        }
         UserAction::ResetLink { user, origin, qr } => {
             let store = &*open(Access::Change)?;
-            return links::reset(store, &find(store, &user.name)?, &origin, (qr, json), now);
+            let user = find(store, &user.name)?;
+            return Ok(links::reset(store, &user, &origin, (qr, json), now)?);
         }
         UserAction::Key { action: KeyAction::List { user } } => {
             let store = &*open(Access::Read)?;
@@ -253,37 +266,38 @@ fn change(
     action: UserAction,
     ask: impl FnOnce(&str) -> Done,
     now: Moment,
-) -> Result<ChangeReport, String> {
+) -> Result<ChangeReport, Failure> {
     let find = |user: &UserArg| find(store, &user.name);
     match action {
         UserAction::Passwd { user, rules } => {
             let found = find(&user)?;
             let typed = ask(&found.username)?;
-            change::set_password(store, &found, &typed, &rules, now)
+            Ok(change::set_password(store, &found, &typed, &rules, now)?)
         }
-        UserAction::Key { action } => keys::change(store, action, now),
+        UserAction::Key { action } => Ok(keys::change(store, action, now)?),
         UserAction::Rename { user, new_name, rest } => {
-            change::rename(store, &find(&user)?, &new_name, rest.rest(), now)
+            Ok(change::rename(store, &find(&user)?, &new_name, rest.rest(), now)?)
         }
         UserAction::Delete { user, yes, rest } => {
-            change::delete(store, &find(&user)?, yes, rest.rest(), now)
+            Ok(change::delete(store, &find(&user)?, yes, rest.rest(), now)?)
         }
-        UserAction::Free { name } => change::free(store, &name, now),
+        UserAction::Free { name } => Ok(change::free(store, &name, now)?),
         UserAction::Unlock { name } => unlock::run(store, &name, now),
         UserAction::Groups { user, groups: Some(groups), .. } => {
-            groups::set(store, &find(&user)?, &groups, now)
+            Ok(groups::set(store, &find(&user)?, &groups, now)?)
         }
-        UserAction::Groups { user, add, remove, .. } => {
-            groups::change(store, &find(&user)?, &add, &remove, now)
+        UserAction::Email { user, email } => {
+            Ok(change::set_email(store, &find(&user)?, &email, now)?)
         }
-        UserAction::Email { user, email } => change::set_email(store, &find(&user)?, &email, now),
         UserAction::Disable { user, reason, replace_reason } => {
-            access::disable(store, &find(&user)?, (reason.as_deref(), replace_reason), now)
+            let reason = (reason.as_deref(), replace_reason);
+            Ok(access::disable(store, &find(&user)?, reason, now)?)
         }
-        UserAction::Enable { user } => access::enable(store, &find(&user)?, now),
+        UserAction::Enable { user } => Ok(access::enable(store, &find(&user)?, now)?),
         UserAction::Add { .. }
         | UserAction::List(_)
         | UserAction::Show { .. }
+        | UserAction::Groups { groups: None, .. }
         | UserAction::ResetLink { .. } => unreachable!("it is done before"),
     }
 }

@@ -33,3 +33,4 @@ mod output;
 mod proxy;
 mod terminal;
 mod unusable;
+mod wrong_usage;

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use vestibule::store::WRITE_PATIENCE;
 
-use super::admin::{refusal, run, said};
+use super::admin::{refusal, run, said, wrong_usage};
 use super::terminal::at_terminal;
 use crate::binary::vestibule;
 
-fn with_anna() -> tempfile::TempDir {
+pub(super) fn with_anna() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     said(&run(folder.path(), &["user", "add", "anna", "--no-password"], ""));
     folder
@@ -113,12 +113,27 @@ fn takes_an_address_that_is_none_for_wrong_usage_whatever_the_command() {
 }
 
 #[test]
-fn asks_for_no_password_where_the_name_or_the_groups_are_refused() {
+fn takes_a_password_from_standard_input_only_if_nothing_follows_it() {
+    let folder = with_anna();
+    let two = "correct horse\nbattery staple\n";
+    for words in [&["user", "add", "bertha"][..], &["user", "passwd", "anna"]] {
+        let text = refusal(&run(folder.path(), words, two));
+        assert!(text.contains("standard input has more than one line"), "{text}");
+    }
+    said(&run(folder.path(), &["user", "add", "bertha"], "correct horse\n"));
+    let file = folder.path().join("password");
+    fs::write(&file, two).unwrap();
+    let file = format!("--database-password-file={}", file.display());
+    let server = "--database=mysql://vestibule@db1/vestibule";
+    let text = wrong_usage(&vestibule(&["user", "list", server, &file]).output().unwrap());
+    assert!(text.contains("has more than one line"), "{text}");
+}
+
+#[test]
+fn asks_for_no_password_where_the_name_is_refused() {
     let folder = with_anna();
     for (line, expected) in [
-        ("user add ann", "4 to 31 visible characters"),
         ("user add Anna", "another user is called Anna already"),
-        ("user add bertha --groups staff,Chef", "Chef cannot be a group"),
         ("user passwd nobody", "there is no user nobody"),
     ] {
         let words: Vec<_> = line.split(' ').collect();

@@ -205,7 +205,7 @@ fn makes_lists_and_revokes_invitations_while_the_server_runs() {
     };
     let origin = "--origin=https://auth.example.com";
     assert_eq!(run(&["new"]).0, Some(2), "where people sign up has to be said");
-    assert_eq!(run(&["new", origin, "--groups=Staff"]).0, Some(1));
+    assert_eq!(run(&["new", origin, "--groups=Staff"]).0, Some(2));
     assert_eq!(run(&["new", origin, "--life=91d"]).0, Some(2));
     assert_eq!(run(&["new", origin, "--uses=0"]).0, Some(2));
     let (_, told) = run(&["new", origin, "--groups=staff", "--note=the new office"]);
@@ -224,6 +224,12 @@ fn makes_lists_and_revokes_invitations_while_the_server_runs() {
     let handle = made["handle"].as_str().unwrap();
     assert_eq!(run(&["revoke", handle]).0, Some(0));
     assert_eq!(run(&["revoke", handle]).0, Some(1), "it is gone");
+    run(&["new", origin]);
+    let log = rusqlite::Connection::open(&database).unwrap();
+    let last = "SELECT detail FROM audit WHERE event = 'invite_new' ORDER BY id DESC LIMIT 1";
+    let detail: String = log.query_row(last, [], |row| row.get(0)).unwrap();
+    let handle = detail.split_once("invite=").and_then(|(_, it)| it.get(..8)).unwrap();
+    assert_eq!(run(&["revoke", handle]).0, Some(0), "by the handle that the audit log shows");
     let token = made["link"].as_str().unwrap().split_once("invite=").unwrap().1;
     let form = format!("username=bertha&password=correct+horse&invite={token}");
     assert_eq!(server.post("/signup", &form, None).status, 403);

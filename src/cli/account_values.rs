@@ -1,0 +1,135 @@
+//! How an operator writes what belongs to an account: names, groups, keys, addresses and handles.
+//!
+//! A text that cannot be meant, whatever the database holds, is refused while the command line is read: as wrong
+//! usage (exit code 2), by every command alike, before a database is opened or a password is asked for. An error is
+//! one line that says what would do.
+
+use super::table::printable;
+use crate::auth::usernames::Username;
+use crate::auth::users;
+use crate::store::{Groups, KeyId};
+
+/// Bytes of a key's id, at most.
+const KEY_BYTES_MAX: usize = 255;
+
+/// Characters of a note or a reason, at most: the audit log has room for two of them in one record.
+const NOTE_CHARACTERS_MAX: usize = 1_000;
+
+/// Hex digits of a handle as logs show it, and as it is listed.
+const HANDLE_DIGITS: [usize; 2] = [8, 16];
+
+/// The name or the id of a user. It may be any text but an empty one: ids and names of other systems are kept.
+pub(super) fn user(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("the name is empty; vestibule user list shows all".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// A name for an account.
+pub(super) fn new_name(text: &str) -> Result<Username, String> {
+    Username::for_sign_up(text).ok_or_else(|| "a name has 4 to 31 visible characters".to_owned())
+}
+
+/// A name that an account may have had.
+pub(super) fn old_name(text: &str) -> Result<Username, String> {
+    Username::for_look_up(text).ok_or_else(|| "a name has 1 to 31 characters".to_owned())
+}
+
+/// Groups, separated by commas; none in an empty text.
+pub(super) fn groups(text: &str) -> Result<Groups, String> {
+    let odd = || text.split(',').map(str::trim).find(|it| users::groups(it).is_none());
+    users::groups(text).ok_or_else(|| match odd() {
+        Some(name) => format!(
+            "{} cannot be a group: its name is 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
+            printable(name)
+        ),
+        None => "a user is in a hundred groups at most, with 2,048 characters in all".to_owned(),
+    })
+}
+
+/// One group.
+pub(super) fn group(text: &str) -> Result<String, String> {
+    let all = groups(text)?;
+    let mut names = all.iter();
+    match (names.next(), names.next()) {
+        (Some(name), None) => Ok(name.to_owned()),
+        _ => Err("write it as in staff, one group".to_owned()),
+    }
+}
+
+/// The groups of a flag that may be repeated, as one set.
+pub(super) fn joined(all: &[Groups]) -> Result<Groups, String> {
+    groups(&all.iter().map(Groups::as_str).collect::<Vec<_>>().join(","))
+}
+
+/// A key, with its provider and the id there.
+pub(super) fn key(text: &str) -> Result<KeyId, String> {
+    let id = match text.split_once(':') {
+        Some((provider, id)) if !id.is_empty() => KeyId::new(provider, id),
+        Some(_) | None => None,
+    };
+    let fits = |_: &KeyId| text.len() <= KEY_BYTES_MAX && !text.contains(char::is_control);
+    id.filter(fits).ok_or_else(|| {
+        "a key is provider:id, as github:1234567 or username:anna, of 255 bytes at most".to_owned()
+    })
+}
+
+/// A key for an account, which may be a name to sign in with.
+pub(super) fn new_key(text: &str) -> Result<KeyId, String> {
+    let id = key(text)?;
+    id.sign_in_name().map_or(Ok(()), |name| new_name(name).map(drop))?;
+    Ok(id)
+}
+
+/// An e-mail address, or an empty text for none.
+pub(super) fn email(text: &str) -> Result<String, String> {
+    match text {
+        "" => Ok(String::new()),
+        text => users::email(text)
+            .ok_or_else(|| "write it as in anna@example.com, in ASCII, or '' for none".to_owned()),
+    }
+}
+
+/// The handle of a session, an access token or an invitation.
+pub(super) fn handle(text: &str) -> Result<String, String> {
+    let handle = text.trim().to_ascii_lowercase();
+    let is_hex = handle.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_handle = is_hex && HANDLE_DIGITS.contains(&handle.len());
+    is_handle.then_some(handle).ok_or_else(|| {
+        "a handle is 16 hex digits as listed, or 8 as in the log and the audit log".to_owned()
+    })
+}
+
+/// A note, which only operators see.
+pub(super) fn note(text: &str) -> Result<String, String> {
+    let fits = text.chars().count() <= NOTE_CHARACTERS_MAX;
+    fits.then(|| text.to_owned()).ok_or_else(|| "it has at most 1,000 characters".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_handle_as_it_is_listed_and_as_logs_show_it() {
+        for (text, expected) in [
+            ("0b7e4a65", "0b7e4a65"),
+            ("3fa9c1d20b7e4a65", "3fa9c1d20b7e4a65"),
+            (" 0B7E4A65 ", "0b7e4a65"),
+        ] {
+            assert_eq!(handle(text).as_deref(), Ok(expected));
+        }
+        for text in ["", "xyz", "0b7e4a6", "0b7e4a65f", "0b7e4a6g", "h:0b7e4a65"] {
+            assert!(handle(text).unwrap_err().contains("16 hex digits"), "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_the_groups_of_a_repeated_flag_for_one_set() {
+        let all = [groups("b,a").unwrap(), groups("").unwrap(), groups("a,c").unwrap()];
+        assert_eq!(joined(&all).unwrap().as_str(), "a,b,c");
+        let many: Vec<_> = (0..101).map(|it| groups(&format!("g{it}")).unwrap()).collect();
+        assert!(joined(&many).unwrap_err().contains("a hundred groups"));
+    }
+}
