@@ -25,7 +25,7 @@ step() {
 step cargo fmt --check
 step cargo clippy --locked --all-targets --quiet -- --deny warnings
 # Without the features, and with each alone; the tests that follow want them all.
-for features in '' mysql doctor import; do
+for features in '' mysql doctor import mail; do
     step cargo clippy --locked --no-default-features --features "$features" --all-targets --quiet -- --deny warnings
     step cargo build --locked --no-default-features --features "$features" --quiet
 done

@@ -114,6 +114,10 @@ events! {
     PasswordChange = "password_change", Always;
     /// A password was not changed; `reason` says why.
     PasswordChangeFail = "password_change_fail", Limited;
+    /// A reset link was asked for by mail, whether there is such an account or not.
+    ResetAsked = "reset_asked", Limited;
+    /// A mail with a reset link was refused; `reason` says why.
+    ResetAskedFail = "reset_asked_fail", Limited;
     /// A password was set by a reset link.
     PasswordReset = "password_reset", Always;
     /// A reset link did not set a password; `reason` says why.

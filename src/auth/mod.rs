@@ -20,6 +20,7 @@ pub mod throttle;
 pub mod audit;
 pub mod user_status;
 pub mod events;
+pub mod mail;
 pub mod housekeeping;
 
 use crate::auth::sign_in::Rules;

@@ -1,8 +1,8 @@
 //! One-time tokens, which each do one thing for their user: reset links, with which users set a new
 //! password without knowing the current one.
 //!
-//! Decides how long a token is valid and what it may do. An operator creates a reset link and hands it over;
-//! no mail is sent. Using it does not sign the user in: they still have to (OWASP Forgot Password Cheat
+//! Decides how long a token is valid and what it may do. An operator creates a reset link and hands it over, or
+//! its user asks for one by mail. Using it does not sign the user in: they still have to (OWASP Forgot Password Cheat
 //! Sheet; ASVS 6.4.1). Knows nothing of HTTP.
 
 use std::time::Duration;
@@ -29,6 +29,26 @@ pub fn create(
     purpose: Purpose,
     now: Moment,
 ) -> Result<Option<Token>> {
+    let (token, record) = new(user, purpose, now);
+    let added = store.add_one_time_token(&record)?;
+    Ok((added == OneTimeTokenAdded::Done).then_some(token))
+}
+
+/// Creates a token for this user that is mailed. Those before it stay valid, but of the mailed ones `most` at
+/// most. `None` if there is no such user.
+pub(super) fn create_mailed(
+    store: &dyn Store,
+    user: &UserId,
+    purpose: Purpose,
+    most: u32,
+    now: Moment,
+) -> Result<Option<Token>> {
+    let (token, record) = new(user, purpose, now);
+    let added = store.add_mailed_token(&record, most)?;
+    Ok((added == OneTimeTokenAdded::Done).then_some(token))
+}
+
+fn new(user: &UserId, purpose: Purpose, now: Moment) -> (Token, OneTimeToken) {
     let token = Token::random();
     let record = OneTimeToken {
         id: token.hash(),
@@ -38,10 +58,7 @@ pub fn create(
         expires_at: now.after(life(purpose)),
         detail: String::new(),
     };
-    Ok(match store.add_one_time_token(&record)? {
-        OneTimeTokenAdded::Done => Some(token),
-        OneTimeTokenAdded::NoUser => None,
-    })
+    (token, record)
 }
 
 /// The user of this token. `None` if it is not valid or has another purpose, or if the user is disabled.

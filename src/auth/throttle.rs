@@ -53,6 +53,10 @@ impl Default for ThrottleLimits {
 /// allow a patient attacker more than 100 attempts a day.
 pub const QUIET: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Mails that may be asked for from one address before it has to wait, and the time in which another one may be.
+const MAIL_FREE: u32 = 20;
+const MAIL_EVERY: Duration = Duration::from_secs(60);
+
 /// How failures turn into a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Strategy {
@@ -109,6 +113,29 @@ impl Subject {
         Self { things: address.map(thing).into_iter().collect() }
     }
 
+    /// Asking for a mail from this address. Nothing is counted if the address stands for many clients.
+    pub fn mail(store: &dyn Store, address: Option<IpAddr>) -> Self {
+        let strategy = Strategy::TokenBucket(MAIL_FREE, MAIL_EVERY);
+        let thing = |it| (count_id(store, &format!("mail:{}", ClientPrefix::from(it))), strategy);
+        Self { things: address.map(thing).into_iter().collect() }
+    }
+
+    /// What it is counted under.
+    pub(super) fn ids(&self) -> impl Iterator<Item = CountId> {
+        self.things.iter().map(|(id, _)| *id)
+    }
+
+    /// The count of the thing with this index after another attempt.
+    pub(super) fn after(
+        &self,
+        limits: &ThrottleLimits,
+        at: usize,
+        before: Option<Count>,
+        now: Moment,
+    ) -> Count {
+        after(limits, self.things[at].1, before, now)
+    }
+
     /// The count that a success clears: that of the name or device, but not that of the address, since an
     /// attacker with one account could then guess at others without limit.
     pub fn cleared_by_success(&self) -> Option<CountId> {
@@ -145,8 +172,8 @@ pub fn note(
     if subject.things.is_empty() {
         return Ok(());
     }
-    let ids: Vec<_> = subject.things.iter().map(|(id, _)| *id).collect();
-    let after = |at: usize, before: Option<Count>| after(limits, subject.things[at].1, before, now);
+    let ids: Vec<_> = subject.ids().collect();
+    let after = |at: usize, before: Option<Count>| subject.after(limits, at, before, now);
     store.change_counts(&ids, &after, limits.rows)
 }
 
@@ -206,11 +233,12 @@ fn names_of(store: &dyn Store, user: &User) -> Result<Vec<String>> {
     Ok([&*user.canonical_username].into_iter().chain(others).map(str::to_owned).collect())
 }
 
-/// Clears the failures of an address, and the accounts created from it. Returns whether any of them still counted.
+/// Clears the failures of an address, the accounts created from it, and the mails asked for. Returns whether any of
+/// them still counted.
 pub fn forget_address(store: &dyn Store, client: ClientPrefix, now: Moment) -> Result<bool> {
     let is_live = |count: &Count| !now.until(count.until).is_zero();
     let mut is_any = false;
-    for thing in ["address", "sign-up"] {
+    for thing in ["address", "sign-up", "mail"] {
         let id = count_id(store, &format!("{thing}:{client}"));
         is_any |= forget_count(store, &id, is_live, now)? > 0;
     }

@@ -82,6 +82,8 @@ fn names(command: &Command) -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::from([PASSWORD_VARIABLE.to_owned()]);
+    #[cfg(feature = "mail")]
+    found.insert(super::serve::mail::PASSWORD_VARIABLE.to_owned());
     collect(command, &mut found);
     found
 }

@@ -28,6 +28,8 @@ mod unlock;
 mod session;
 mod access_token;
 mod invite;
+#[cfg(feature = "mail")]
+mod mail;
 mod audit;
 mod backup;
 mod restore;
@@ -66,6 +68,8 @@ use self::export::ExportArgs;
 #[cfg(feature = "import")]
 use self::import::ImportArgs;
 use self::invite::InviteArgs;
+#[cfg(feature = "mail")]
+use self::mail::MailCommandArgs;
 use self::migrate::MigrateArgs;
 use self::output::{Output, Printout};
 use self::proxy_config::ProxyArgs;
@@ -112,6 +116,10 @@ pub enum Command {
 
     /// List and revoke access tokens.
     Token(TokenArgs),
+
+    #[cfg(feature = "mail")]
+    /// Try whether mail can be sent, and manage the mail that waits.
+    Mail(Box<MailCommandArgs>),
 
     /// Show the audit log: what happened that matters for security.
     Audit(AuditArgs),
@@ -295,6 +303,8 @@ impl Command {
             Self::User(args) => console.tell(user::run(*args, as_json, terminal::password, now)),
             Self::Session(args) => console.tell(session::run(args, as_json, now)),
             Self::Invite(args) => console.tell(invite::run(args, as_json, now)),
+            #[cfg(feature = "mail")]
+            Self::Mail(args) => console.tell(mail::run(*args, as_json, now)),
             Self::Token(args) => console.tell(access_token::run(args, as_json, now)),
             Self::Audit(args) => {
                 audit::run(&args, as_json, console.out, now)?;

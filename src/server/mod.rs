@@ -12,6 +12,8 @@ mod workers;
 mod housekeeping;
 pub mod audit;
 pub mod log;
+#[cfg(feature = "mail")]
+pub mod mailer;
 
 use std::fs;
 use std::hint;
@@ -51,9 +53,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const RECOVERY: Duration = Duration::from_millis(50);
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
 
-/// Threads beside those of the lanes: log, audit log, signals, gate, housekeeping, uses and farewell; and
-/// some in reserve.
-pub(crate) const OWN_THREADS: usize = 10;
+/// Threads beside those of the lanes: log, audit log, signals, gate, housekeeping, uses, farewell and two for mail;
+/// and some in reserve.
+pub(crate) const OWN_THREADS: usize = 12;
 
 /// Descriptors for everything but connections, workers and the database.
 const DESCRIPTORS_SPARE: usize = 16;
@@ -71,6 +73,9 @@ pub struct ServerConfig {
     pub log_level: LogLevel,
     /// Folders for the private sockets; the first that works is used.
     pub private_folders: Vec<PathBuf>,
+    /// How mail is sent; `None`: none is.
+    #[cfg(feature = "mail")]
+    pub mail: Option<mailer::MailConfig>,
 }
 
 /// What the supervisor waits for.
@@ -98,6 +103,8 @@ struct Shared {
     ignored_forwarded: AtomicBool,
     /// Shutdown has begun: nothing new is written.
     is_left: AtomicBool,
+    #[cfg(feature = "mail")]
+    bell: mailer::MailBell,
 }
 
 impl Shared {
@@ -112,6 +119,8 @@ impl Shared {
             run: token::random_text(4),
             ignored_forwarded: AtomicBool::new(false),
             is_left: AtomicBool::new(false),
+            #[cfg(feature = "mail")]
+            bell: mailer::MailBell::default(),
         }
     }
 
@@ -179,6 +188,11 @@ pub fn serve(
     // Before the first request is answered, so that the number of threads is constant from then on.
     let (_stay, leave) = mpsc::channel();
     start_background(&shared, leave)?;
+    #[cfg(feature = "mail")]
+    if let Some(config) = setup.mail {
+        let sender = shared.clone();
+        start_thread("mailer", move || mailer::run(&sender, &config))?;
+    }
     start_gate(gate, tell)?;
     // Fails without a service manager, which is fine.
     let _ = sd_notify::notify(&[NotifyState::Ready]);

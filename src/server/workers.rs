@@ -198,6 +198,10 @@ impl Shared {
         let bytes = answer.write(request.method == Method::Head, now);
         self.notice_forwarded(request, now);
         self.note(method, request, answer, began);
+        #[cfg(feature = "mail")]
+        if answer.note.event == crate::auth::events::Event::ResetAsked {
+            self.bell.ring();
+        }
         bytes
     }
 

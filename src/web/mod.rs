@@ -7,6 +7,7 @@ mod call;
 mod handlers;
 pub(crate) mod json;
 mod notices;
+pub mod mail;
 pub mod openapi;
 mod refusals;
 mod repeat;

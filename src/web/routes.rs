@@ -6,8 +6,8 @@
 
 use super::call::{Answered, Call, SignedInCall, forget_pages};
 use super::handlers::{
-    access_tokens, account, activity, assets, forward_auth, health, profile, reauthentication,
-    reset_password, session, sessions, sign_in,
+    access_tokens, account, activity, assets, forgotten, forward_auth, health, profile,
+    reauthentication, reset_password, session, sessions, sign_in,
 };
 use super::openapi::{FormField, JsonResponses, Shape};
 use super::{Lane, Site};
@@ -50,6 +50,12 @@ pub(super) const ROUTES: &[Route] = &[
         .done_without_session()
         .reading(Shape::Done("signed_in", "boolean"))
         .writing(Shape::SignedOut, &[NEXT]),
+    form("/forgot", Anyone(forgotten::show), Anyone(forgotten::submit), |t| t.send_link)
+        .reading(Shape::Done("accepted", "boolean"))
+        .writing(Shape::Done("accepted", "boolean"), &[("name", true)])
+        .refusing(&[422, 429])
+        .when_busy(forgotten::show_again)
+        .when(|site| site.settings.has_mail),
     form("/reset", Anyone(reset_password::show), Anyone(reset_password::submit), |t| {
         t.set_password
     })
@@ -591,6 +597,6 @@ mod tests {
     fn lets_nobody_but_users_write_except_at_the_forms_that_lead_in() {
         let takes_posts = ROUTES.iter().filter(|it| it.takes_posts() && !is_for_users(it));
         let paths: Vec<_> = takes_posts.map(|it| it.path).collect();
-        assert_eq!(paths, ["/signup", "/login", "/reset"]);
+        assert_eq!(paths, ["/signup", "/login", "/forgot", "/reset"]);
     }
 }

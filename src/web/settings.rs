@@ -44,6 +44,8 @@ pub struct Settings {
     pub basic_auth: bool,
     /// Who may create an account.
     pub sign_ups: SignUps,
+    /// Whether mail can be sent: users can ask for a link that sets a new password.
+    pub has_mail: bool,
     pub look: Look,
 }
 

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 
-import { at, backTo, browse, formTo, inhabit, link, linkTo, prefix, serve, serveElsewhere, serveNamed } from "./site.mjs";
+import {
+    at, backTo, browse, formTo, inhabit, link, linkIn, linkTo, mailTo, operate, prefix, serve, serveElsewhere, serveNamed,
+    serveWithMail,
+} from "./site.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
@@ -45,6 +48,28 @@ export async function register(check, browser) {
         assert.equal(visitor.page.url(), `${third.url}/from/a`);
         await visitor.leave();
     });
+
+    const mailing = await serveWithMail();
+    for (const language of ["en", "de", "fr"]) {
+        check(`leads from a forgotten password to a new one by the link in a mail, in ${language}`, async () => {
+            const visitor = await visit(browser, mailing, { locale: language });
+            const username = somebody();
+            await visitor.signUp(username);
+            await visitor.context.clearCookies();
+            operate(mailing, "user", "email", username, `${username}@example.com`);
+            await visitor.open("/login");
+            await visitor.click(linkTo("/forgot"));
+            assert.equal(await visitor.focused(), "name");
+            await visitor.send({ name: username });
+            await visitor.open(linkIn(mailing, await mailTo(mailing, `${username}@example.com`)));
+            assert.equal(await visitor.focused(), "password");
+            await visitor.send({ password: "four more unrelated words" });
+            assert.equal(await visitor.path(), "/login");
+            await visitor.send({ username, password: "four more unrelated words" });
+            assert.equal(await visitor.path(), "/");
+            await visitor.leave();
+        });
+    }
 
     for (const javaScriptEnabled of [false, true]) {
         const how = javaScriptEnabled ? "with scripts on" : "with scripts off";

@@ -7,7 +7,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { at, axe, formTo, inhabit, link, pictures, prefix, serve, serveNamed, work } from "./site.mjs";
+import { at, axe, formTo, inhabit, link, pictures, prefix, serve, serveNamed, serveWithMail, work } from "./site.mjs";
 import { LOGO, LOOKS, measureLooks } from "./looks.mjs";
 import { somebody, visit } from "./visitor.mjs";
 
@@ -45,6 +45,8 @@ export async function register(check, browser) {
     const apps = Array.from({ length: 20 }, (_, place) => `App number ${place}=http://127.0.0.1:${40_000 + place}`);
     const many = await serveNamed("--app", apps.join(","), "--basic-auth", "--throttle-free", "1000");
     await inhabit(many);
+    const mailing = await serveWithMail();
+    await inhabit(mailing);
     const busy = await serve("--hashers", "1");
     await inhabit(busy);
 
@@ -103,6 +105,10 @@ export async function register(check, browser) {
         }
     }, { status: 429 });
     state("sign-in in the operator's look", own, open("/login"));
+    state("sign-in on a site that mails", mailing, open("/login"));
+    state("a forgotten password", mailing, open("/forgot"));
+    state("a forgotten password, asked for a link", mailing, enter("/forgot", { name: "anna@example.com" }));
+    state("a forgotten password, refused", mailing, enter("/forgot", { name: "   " }), { status: 400 });
     state("the profile", site, known);
     state("the profile of somebody with a long name", site, async (visitor) => {
         await visitor.signUp(`${"W".repeat(27)}${Math.floor(Math.random() * 9_000) + 1_000}`);

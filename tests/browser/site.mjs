@@ -1,12 +1,13 @@
 // Servers to look at, each over a new database, and the browser that looks at them.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer as createWebServer } from "node:http";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 
 // Where the modules are: outside the source tree.
 const require = createRequire(join(process.env.BROWSER_MODULES, "x"));
@@ -49,6 +50,46 @@ export async function serveNamed(...flags) {
             if (tries === 5 || !/address.*in use/i.test(error.message)) throw error;
         }
     }
+}
+
+/** Serves a site that mails, by a program which keeps each mail in a file. */
+export async function serveWithMail(...flags) {
+    const folder = mkdtempSync(join(work, "mail-"));
+    const program = join(folder, "sendmail");
+    const mails = join(folder, "mails");
+    mkdirSync(mails);
+    writeFileSync(program, `#!/bin/sh\ncat > ${folder}/part.$$ && mv ${folder}/part.$$ ${mails}/$$\n`);
+    chmodSync(program, 0o700);
+    const sender = ["--mail-command", `${program} -t -i`, "--mail-from", "Example <no-reply@example.com>"];
+    return Object.assign(await serveNamed(...sender, ...flags), { mails });
+}
+
+/** The last mail to an address, as a reader sees its text. */
+export async function mailTo(site, address) {
+    for (let tries = 0; tries < 200; tries += 1) {
+        const files = readdirSync(site.mails).map((name) => join(site.mails, name));
+        files.sort((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
+        const mails = files.map((file) => readFileSync(file, "utf8"));
+        const mail = mails.find((it) => it.includes(`\nTo: ${address}\r\n`));
+        if (mail) return decode(mail.slice(mail.indexOf("\r\n\r\n")));
+        await pause(50);
+    }
+    throw new Error(`no mail to ${address}: ${site.log}`);
+}
+
+/** What quoted-printable text says (RFC 2045, section 6.7). */
+function decode(text) {
+    const bytes = text.replace(/=\r\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+    return Buffer.from(bytes, "latin1").toString("utf8");
+}
+
+/** The path, within the site, of the link in a mail. */
+export const linkIn = (site, mail) => mail.split("\n").find((line) => line.startsWith(`${site.url}/`)).trim().slice(site.url.length);
+
+/** Runs an operator's command on the database of a site. */
+export function operate(site, ...words) {
+    const env = { ...process.env, VESTIBULE_DATABASE: site.database };
+    return execFileSync(binary, words, { env, encoding: "utf8" });
 }
 
 /** Adds a first account. Without any, browsers are led from the sign-in to the sign-up. */
@@ -101,9 +142,7 @@ function freePort() {
 
 /** The path, within the site, of the link that an operator's command about this site prints. */
 export function link(site, ...words) {
-    const env = { ...process.env, VESTIBULE_DATABASE: site.database };
-    const told = execFileSync(binary, [...words, "--origin", site.url], { env, encoding: "utf8" });
-    return told.split(site.url)[1].trim().split(/\s/)[0];
+    return operate(site, ...words, "--origin", site.url).split(site.url)[1].trim().split(/\s/)[0];
 }
 
 /** A browser. `flags` are of Chromium. */

@@ -10,12 +10,13 @@ use crate::binary::vestibule;
 
 /// Libraries that one noun or layer alone may name, and which. Replacing one is then a change in one place.
 /// rusqlite has two homes: `cli/import` reads the files of other programs, which is no matter of the store.
-const HOMES: [(&str, &[&str]); 28] = [
+const HOMES: [(&str, &[&str]); 29] = [
     ("tiny_http", &["server/workers"]),
     ("signal_hook", &["server/mod"]),
     ("mio", &["server/gate"]),
     ("httparse", &["server/gate"]),
     ("clap", &["cli"]),
+    ("lettre", &["server/mailer"]),
     ("clap_complete", &["cli/mod", "cli/manual"]),
     ("qrcode", &["cli/mod"]),
     ("clap_mangen", &["cli/manual"]),

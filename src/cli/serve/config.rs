@@ -134,6 +134,7 @@ fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("signup", format!("{:?}", web.sign_ups).to_lowercase()),
         ("name_rest", written(rules.rest.length())),
         ("password_policy", web.policy().name().to_owned()),
+        ("mail", web.has_mail.to_string()),
         ("active", written(active)),
         ("idle", written(idle)),
         ("absolute", written(absolute)),
@@ -156,7 +157,15 @@ impl ServeArgs {
         refuse_foreign(own, self.apps.cookie_domain.as_ref(), &apps)?;
         let database = self.database.check()?;
         let identity = identity_headers(&self.apps.identity_header)?;
-        let server = self.server(&database);
+        #[cfg_attr(
+            not(feature = "mail"),
+            expect(unused_mut, reason = "mail is a setting of its own")
+        )]
+        let mut server = self.server(&database);
+        #[cfg(feature = "mail")]
+        {
+            server.mail = self.mail.check(own.is_some())?;
+        }
         let look = self.branding.check()?;
         let (rest, reserved) = self.accounts.names.check()?;
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
@@ -179,6 +188,10 @@ impl ServeArgs {
                 identity,
                 basic_auth: self.apps.basic_auth,
                 sign_ups: self.accounts.signup,
+                #[cfg(feature = "mail")]
+                has_mail: server.mail.is_some(),
+                #[cfg(not(feature = "mail"))]
+                has_mail: false,
                 look,
             },
             server,
@@ -203,6 +216,8 @@ impl ServeArgs {
             url: self.origin.origin.as_ref().map(ToString::to_string),
             log_level: self.log.log_level,
             private_folders: private_folders(database),
+            #[cfg(feature = "mail")]
+            mail: None,
         }
     }
 }

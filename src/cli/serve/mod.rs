@@ -6,6 +6,8 @@
 mod branding;
 mod config;
 pub(super) mod identity_headers;
+#[cfg(feature = "mail")]
+pub(super) mod mail;
 mod names;
 pub(super) mod parse;
 mod reach;
@@ -65,6 +67,8 @@ const APPS: &str = "Apps behind the sign-in";
 const ACCOUNTS: &str = "Accounts";
 const SESSIONS: &str = "Sessions";
 const GUESSING: &str = "Throttling and audit log";
+#[cfg(feature = "mail")]
+pub(in crate::cli) const MAIL: &str = "Mail";
 const LOG: &str = "Log";
 const APPEARANCE: &str = "Appearance";
 const CAPACITY: &str = "Capacity and timeouts";
@@ -93,6 +97,10 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     throttle: ThrottleArgs,
+
+    #[cfg(feature = "mail")]
+    #[command(flatten)]
+    mail: mail::MailArgs,
 
     #[command(flatten)]
     log: LogArgs,

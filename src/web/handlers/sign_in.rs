@@ -133,6 +133,7 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
                 next: next.as_ref(),
                 invite: invite.as_deref(),
                 is_open: call.site.settings.sign_ups == SignUps::Open,
+                has_mail: call.site.settings.has_mail,
                 ..Filled::default()
             };
             let page = page(form, call, 200, &filled, call.site.settings.remember());
@@ -393,6 +394,7 @@ fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Res
         next: next.as_ref(),
         invite: invite.as_deref(),
         is_open: call.site.settings.sign_ups == SignUps::Open,
+        has_mail: call.site.settings.has_mail,
     };
     // The box is shown as it was submitted.
     let remember = match call.site.settings.remember() {

@@ -1,6 +1,6 @@
 //! The German texts, in the order of the English ones.
 
-use super::{Template, Text, Unit, told};
+use super::{MailText, Template, Text, Unit, told};
 
 /// German, which avoids both `Sie` and `du`.
 pub static DE: Text = Text {
@@ -41,6 +41,27 @@ pub static DE: Text = Text {
     reset_for: "Konto: ",
     set_password: "Passwort setzen",
     reset_advice: "Danach ist das Konto überall abgemeldet. Bitte dann mit dem neuen Passwort anmelden.",
+
+    forgot_your_password: "Passwort vergessen?",
+    forgot_advice: "An die Adresse des Kontos geht ein Link, der ein neues Passwort setzt.",
+    name_or_address: "Benutzername oder E-Mail-Adresse",
+    send_link: "Link senden",
+    mail_may_come: told(
+        "Wenn es ein solches Konto mit bestätigter Adresse gibt, ist eine Mail unterwegs",
+        "Das kann einige Minuten dauern. Auch im Spam-Ordner nachsehen.",
+    ),
+    reset_mail: MailText {
+        subject: "Neues Passwort setzen",
+        body: "Für das Konto {name}\n\
+               bei {site} wurde ein neues Passwort angefordert.\n\
+               \n\
+               Dieser Link setzt eines. Er gilt einmal und eine Stunde lang:\n\
+               \n\
+               {link}\n\
+               \n\
+               Wer das nicht angefordert hat, muss nichts tun: Das Passwort bleibt, wie es\n\
+               ist, und das Anfordern allein verschafft niemandem Zugang.\n",
+    },
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",

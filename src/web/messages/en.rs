@@ -1,6 +1,6 @@
 //! Which texts there are, and the English ones. Scripts get their titles, whatever language they prefer.
 
-use super::{Message, Template, Unit, told};
+use super::{MailText, Message, Template, Unit, told};
 
 /// The texts of one language.
 #[expect(missing_docs, reason = "a field is named after its English words")]
@@ -47,6 +47,14 @@ pub struct Text {
     pub reset_for: &'static str,
     pub set_password: &'static str,
     pub reset_advice: &'static str,
+
+    // A forgotten password.
+    pub forgot_your_password: &'static str,
+    pub forgot_advice: &'static str,
+    pub name_or_address: &'static str,
+    pub send_link: &'static str,
+    pub mail_may_come: Message,
+    pub reset_mail: MailText,
 
     // Sessions.
     pub unknown_browser: &'static str,
@@ -229,6 +237,27 @@ pub static EN: Text = Text {
     reset_for: "Account: ",
     set_password: "Set password",
     reset_advice: "You will be signed out everywhere. Then sign in with the new password.",
+
+    forgot_your_password: "Forgot your password?",
+    forgot_advice: "A link that sets a new password is mailed to the address of your account.",
+    name_or_address: "Username or e-mail address",
+    send_link: "Send the link",
+    mail_may_come: told(
+        "If there is such an account with a verified address, a mail is on its way",
+        "It may take a few minutes. Look among the spam as well.",
+    ),
+    reset_mail: MailText {
+        subject: "Set a new password",
+        body: "Someone, probably you, has asked for a new password for the account\n\
+               {name} at {site}.\n\
+               \n\
+               This link sets one. It works once, within an hour:\n\
+               \n\
+               {link}\n\
+               \n\
+               If it was not you, there is nothing to do: your password stays as it is, and\n\
+               asking for a link gives nobody access.\n",
+    },
 
     unknown_browser: "Unknown browser",
     on_system: " on ",

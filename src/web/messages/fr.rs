@@ -1,6 +1,6 @@
 //! The French texts, in the order of the English ones.
 
-use super::{Template, Text, Unit, told};
+use super::{MailText, Template, Text, Unit, told};
 
 /// French, in the polite form. A no-break space stands before `?`, `:` and inside quotation marks.
 pub static FR: Text = Text {
@@ -41,6 +41,27 @@ pub static FR: Text = Text {
     reset_for: "Compte\u{a0}: ",
     set_password: "Définir le mot de passe",
     reset_advice: "Vous serez déconnecté partout. Connectez-vous ensuite avec le nouveau mot de passe.",
+
+    forgot_your_password: "Mot de passe oublié\u{a0}?",
+    forgot_advice: "Un lien pour choisir un nouveau mot de passe est envoyé à l’adresse du compte.",
+    name_or_address: "Nom d’utilisateur ou adresse e-mail",
+    send_link: "Envoyer le lien",
+    mail_may_come: told(
+        "S’il existe un tel compte avec une adresse vérifiée, un e-mail est en route",
+        "Cela peut prendre quelques minutes. Regardez aussi dans les indésirables.",
+    ),
+    reset_mail: MailText {
+        subject: "Choisir un nouveau mot de passe",
+        body: "Un nouveau mot de passe a été demandé, sans doute par vous, pour le compte\n\
+               {name} sur {site}.\n\
+               \n\
+               Ce lien permet d’en choisir un. Il sert une seule fois, pendant une heure :\n\
+               \n\
+               {link}\n\
+               \n\
+               Si ce n’était pas vous, il n’y a rien à faire : votre mot de passe reste le\n\
+               même, et demander un lien ne donne accès à personne.\n",
+    },
 
     unknown_browser: "Navigateur inconnu",
     on_system: " sous ",

@@ -50,6 +50,13 @@ impl Template {
     }
 }
 
+/// A mail: its subject, and its text with gaps in braces.
+#[derive(Clone, Copy, Debug)]
+pub struct MailText {
+    pub subject: &'static str,
+    pub body: &'static str,
+}
+
 /// The word for a unit, of one and of several. German has the dative, which follows "in" and "vor".
 #[derive(Clone, Copy, Debug)]
 pub struct Unit(pub &'static str, pub &'static str);
@@ -98,6 +105,17 @@ impl Text {
         let Template(before, after) = self.ago;
         format!("{before}{span}{after}")
     }
+}
+
+/// The language with this code, as in `en`; the first one if there is none.
+pub(super) fn of_code(code: &str) -> &'static Text {
+    ALL.into_iter().find(|it| it.code == code).unwrap_or(ALL[0])
+}
+
+/// All languages.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static Text> {
+    ALL.into_iter()
 }
 
 /// The language for a browser that sends these values of `Accept-Language` (RFC 9110 § 12.5.4): the most
@@ -357,7 +375,8 @@ mod tests {
                 .any(|(a, b)| a.is_lowercase() && b.is_uppercase())
         };
         for line in ALL.into_iter().flat_map(sentences) {
-            let text = line.split_once('"').map_or("", |(_, text)| text);
+            // Mails have several lines, which are written as in the code here.
+            let text = line.split_once('"').map_or("", |(_, text)| text).replace("\\n", " ");
             assert!(!text.split_whitespace().any(inner_capital), "{line}");
         }
     }

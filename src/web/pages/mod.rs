@@ -129,6 +129,8 @@ pub struct Filled<'a> {
     pub invite: Option<&'a str>,
     /// Whether anyone may create an account. If not, no link leads to the sign-up form.
     pub is_open: bool,
+    /// Whether a forgotten password can be replaced by a link that is mailed.
+    pub has_mail: bool,
 }
 
 /// Whether the sign-in form has a "Stay signed in" box.
@@ -192,13 +194,36 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
             (next_field(filled.next.map(Target::as_str)))
             button { (t.sign_in) }
         }
+        @if filled.has_mail {
+            p.aside { a href=(frame.at("/forgot")) { (t.forgot_your_password) } }
+        }
         @if filled.is_open {
             p.aside { (t.new_here) " " a href=(with_next(frame, "/signup", filled)) { (t.create_account) } }
         }
-        p.aside { (t.forgot_password) }
+        // The link says what to do where there is one.
+        @if !filled.has_mail { p.aside { (t.forgot_password) } }
         @if let Some(help) = &frame.look.help { p.aside { (help) } }
     };
     page(frame, t.sign_in, &body)
+}
+
+/// The form that asks for a link by mail.
+pub fn forgotten(frame: Frame<'_>, typed: &str, refusal: Option<Alert>) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        p.aside { (t.forgot_advice) }
+        form method="post" action=(frame.at("/forgot")) {
+            (alert(frame, refusal, "refusal"))
+            label for="name" { (t.name_or_address) }
+            input #name name="name" value=(typed) required autofocus
+                autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
+                aria-invalid=[refusal.map(|_| "true")]
+                aria-describedby=[refusal.map(|_| "refusal")];
+            button { (t.send_link) }
+        }
+        p.aside { a href=(frame.at("/login")) { (t.sign_in) } }
+    };
+    page(frame, t.forgot_your_password, &body)
 }
 
 /// The button that ends the session, for a signed-in user who follows a link. `next` is where to go afterwards.
@@ -517,6 +542,7 @@ mod tests {
             next: None,
             invite: Some(hostile),
             is_open: true,
+            has_mail: true,
         };
         let pages = [
             sign_up(frame(), &filled, |t| t.bad_password),

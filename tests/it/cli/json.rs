@@ -87,6 +87,7 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
         ("session purge", json!({ "dead_sessions_deleted": 0 })),
         ("invite new --origin https://a.test", json!({ "uses_left": 1 })),
         ("invite list", json!({ "first": false })),
+        ("mail retry --all", json!({ "mails": 0 })),
         (&format!("invite revoke {revoked}"), invite),
         ("token list anna", json!({ "name": "backup" })),
         (&format!("token revoke anna {token}"), json!({ "access_tokens_ended": 1 })),
@@ -109,8 +110,16 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
 }
 
 /// Commands that need a source or something to ask: other tests see what they say.
-const TRIED_ELSEWHERE: [&str; 5] =
-    ["import lucia", "import lucia-v3", "import better-auth", "import csv", "doctor"];
+const TRIED_ELSEWHERE: [&str; 8] = [
+    "import lucia",
+    "import lucia-v3",
+    "import better-auth",
+    "import csv",
+    "doctor",
+    "mail test",
+    "mail list",
+    "mail drop",
+];
 
 #[test]
 fn tells_a_script_what_every_command_shows_or_does() {

@@ -2,4 +2,6 @@
 
 mod audit;
 mod gate;
+#[cfg(feature = "mail")]
+mod mail;
 mod serve;

@@ -8,7 +8,7 @@ use crate::visit::{Visit, body, of_example, plain, way};
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
 fn browser() -> Visit {
-    let settings = Settings { basic_auth: true, ..of_example() };
+    let settings = Settings { basic_auth: true, has_mail: true, ..of_example() };
     Visit::with(settings).send("Accept", "text/html").send("Origin", "https://auth.example.com")
 }
 

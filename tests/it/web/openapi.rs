@@ -62,7 +62,7 @@ fn check(all: &Value, method: &str, path: &str, answer: &Response) {
 #[test]
 fn describes_every_answer_to_a_reader_with_and_without_a_session() {
     let all = description();
-    let settings = Settings { basic_auth: true, ..Settings::default() };
+    let settings = Settings { basic_auth: true, has_mail: true, ..Settings::default() };
     let mut stranger = Visit::with(settings.clone());
     let mut user = Visit::with(settings);
     user.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
@@ -83,7 +83,8 @@ fn describes_every_answer_to_a_reader_with_and_without_a_session() {
 #[test]
 fn describes_every_answer_to_a_writer() {
     let all = description();
-    let mut visit = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    let mut visit =
+        Visit::with(Settings { basic_auth: true, has_mail: true, ..Settings::default() });
     let posts: Vec<_> = all["paths"]
         .as_object()
         .unwrap()

@@ -9,7 +9,7 @@ const ORIGIN: (&str, &str) = ("Origin", "https://auth.example.com");
 
 /// A browser in which `anna` has just signed up, on a site that has every form.
 fn browser() -> Visit {
-    let settings = Settings { basic_auth: true, ..of_example() };
+    let settings = Settings { basic_auth: true, has_mail: true, ..of_example() };
     let mut visit = Visit::with(settings).send("Accept", "text/html").send(ORIGIN.0, ORIGIN.1);
     let anna = [("username", "anna"), ("password", "correct horse battery")];
     assert_eq!(visit.post("/signup", &anna).status, 302);

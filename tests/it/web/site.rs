@@ -1114,7 +1114,8 @@ fn shows_another_site_nothing_of_a_form_when_it_is_busy() {
 /// Reloading, or pressing Enter in the address bar, after any form of a signed-in user.
 #[test]
 fn leads_a_browser_that_opens_the_address_of_a_form_to_the_page_with_the_form() {
-    let mut visit = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    let mut visit =
+        Visit::with(Settings { basic_auth: true, has_mail: true, ..Settings::default() });
     visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
     let rows = include_str!("../../../docs/http.md").lines().filter(|it| it.starts_with("| `"));
     let cells = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`'));

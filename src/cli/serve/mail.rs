@@ -1,0 +1,163 @@
+//! `vestibule serve`: how mail to users is sent. `vestibule mail test` takes the same settings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::MAIL;
+use crate::base::file_fault::reading;
+use crate::server::mailer::{MailConfig, MailProgram, MailWay, RelayAddress, Sender};
+
+/// The variable that holds the password for the relay.
+pub(in crate::cli) const PASSWORD_VARIABLE: &str = "VESTIBULE_MAIL_PASSWORD";
+
+/// How mail to users is sent: links with which they set a forgotten password.
+// Angle brackets would be noise in --help.
+#[allow(rustdoc::bare_urls)]
+#[derive(Args)]
+pub struct MailArgs {
+    /// Relay that takes mail: smtps://USER@HOST (TLS, port 465), smtp://USER@HOST (STARTTLS or nothing, port 587) or
+    /// smtp+plain://127.0.0.1 (this machine alone, port 25). Without it, and without --mail-command, no mail is
+    /// sent and the pages offer none.
+    #[arg(
+        long = "mail",
+        env = "VESTIBULE_MAIL",
+        value_name = "URL",
+        conflicts_with = "mail_command"
+    )]
+    #[arg(help_heading = MAIL)]
+    // Read later, as a refusal by the library would repeat it, with a password in it.
+    mail: Option<String>,
+
+    /// File with the password for the user in --mail. Or VESTIBULE_MAIL_PASSWORD holds the password; it is never an
+    /// argument, as every user of the machine can read those.
+    #[arg(long, env = "VESTIBULE_MAIL_PASSWORD_FILE", value_name = "FILE", help_heading = MAIL)]
+    mail_password_file: Option<PathBuf>,
+
+    /// File with the certificates, in PEM, of the authorities that the relay's certificate may be from, instead of
+    /// the built-in ones.
+    #[arg(long, env = "VESTIBULE_MAIL_CA", value_name = "FILE", help_heading = MAIL)]
+    mail_ca: Option<PathBuf>,
+
+    /// Program that takes mail on standard input instead of a relay, with its arguments, as in
+    /// /usr/sbin/sendmail -t -i. It is started without a shell, and killed after a minute.
+    #[arg(long, env = "VESTIBULE_MAIL_COMMAND", value_name = "PROGRAM ARG...", help_heading = MAIL)]
+    mail_command: Option<String>,
+
+    /// Whom mail is from, as in Example <no-reply@example.com>.
+    #[arg(long, env = "VESTIBULE_MAIL_FROM", value_name = "SENDER", help_heading = MAIL)]
+    mail_from: Option<String>,
+}
+
+impl MailArgs {
+    /// Checks the settings together. `None`: no mail is sent. An error is one line that says what would do.
+    pub(in crate::cli) fn check(self, has_origin: bool) -> Result<Option<MailConfig>, String> {
+        if self.mail.is_none() && self.mail_command.is_none() {
+            let alone = [
+                (self.mail_password_file.is_some(), "--mail-password-file"),
+                (self.mail_ca.is_some(), "--mail-ca"),
+                (self.mail_from.is_some(), "--mail-from"),
+            ];
+            return match alone.iter().find(|(is_set, _)| *is_set) {
+                Some((_, flag)) => Err(format!(
+                    "{flag} needs --mail or --mail-command, which say how mail is sent"
+                )),
+                None => Ok(None),
+            };
+        }
+        if !has_origin {
+            return Err("mail needs an --origin: the links in it lead there".to_owned());
+        }
+        let from = self.mail_from.as_deref().ok_or(
+            "mail needs --mail-from: whom it is from, as in 'Example <no-reply@example.com>'",
+        )?;
+        let from = Sender::parse(from).ok_or_else(|| {
+            format!(
+                "--mail-from {from:?} is no sender; write it as in 'Example <no-reply@example.com>'"
+            )
+        })?;
+        let way = self.way()?;
+        Ok(Some(MailConfig { way, from }))
+    }
+
+    fn way(&self) -> Result<MailWay, String> {
+        if let Some(text) = &self.mail_command {
+            if self.mail_password_file.is_some() || self.mail_ca.is_some() {
+                return Err(
+                    "--mail-password-file and --mail-ca are for --mail, and not for --mail-command"
+                        .to_owned(),
+                );
+            }
+            let program = MailProgram::parse(text).ok_or_else(|| {
+                "--mail-command needs the whole path of the program, as in '/usr/sbin/sendmail -t -i'".to_owned()
+            })?;
+            return Ok(MailWay::Program(program));
+        }
+        let text = self.mail.as_deref().unwrap_or_default();
+        let address =
+            RelayAddress::parse(text).map_err(|cause| format!("--mail cannot be used: {cause}"))?;
+        let password = match &self.mail_password_file {
+            Some(path) => Some(password_in(path)?),
+            None => std::env::var(PASSWORD_VARIABLE).ok().filter(|it| !it.is_empty()),
+        };
+        let authorities = match &self.mail_ca {
+            Some(path) => Some(
+                fs::read(path)
+                    .map_err(|err| format!("cannot read {}: {}", path.display(), reading(&err)))?,
+            ),
+            None => None,
+        };
+        Ok(MailWay::Relay(address.open(password, authorities.as_deref())?))
+    }
+}
+
+fn password_in(path: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(path)
+        .map_err(|err| format!("cannot read {}: {}", path.display(), reading(&err)))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{} is empty; write the password into it", path.display())),
+        password => Ok(password.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(relay: Option<&str>, command: Option<&str>, from: Option<&str>) -> MailArgs {
+        let owned = |it: Option<&str>| it.map(str::to_owned);
+        MailArgs {
+            mail: owned(relay),
+            mail_password_file: None,
+            mail_ca: None,
+            mail_command: owned(command),
+            mail_from: owned(from),
+        }
+    }
+
+    const FROM: Option<&str> = Some("Example <no-reply@example.com>");
+
+    #[test]
+    fn sends_no_mail_unless_it_is_told_how() {
+        assert!(matches!(args(None, None, None).check(false), Ok(None)));
+        let relay = Some("smtps://mail.example.com");
+        assert!(matches!(args(relay, None, FROM).check(true), Ok(Some(_))));
+        let command = Some("/usr/sbin/sendmail -t -i");
+        assert!(matches!(args(None, command, FROM).check(true), Ok(Some(_))));
+    }
+
+    #[test]
+    fn says_what_is_missing() {
+        let told = |args: MailArgs, has_origin| args.check(has_origin).err().unwrap();
+        let relay = Some("smtps://mail.example.com");
+        assert!(told(args(relay, None, FROM), false).contains("--origin"));
+        assert!(told(args(relay, None, None), true).contains("--mail-from"));
+        assert!(told(args(relay, None, Some("me")), true).contains("write it as in"));
+        assert!(told(args(None, None, FROM), true).contains("--mail or --mail-command"));
+        assert!(told(args(None, Some("sendmail"), FROM), true).contains("whole path"));
+        let secret = Some("smtps://ann:hunter2@mail.example.com");
+        let told = told(args(secret, None, FROM), true);
+        assert!(told.contains("--mail-password-file") && !told.contains("hunter2"), "{told}");
+    }
+}

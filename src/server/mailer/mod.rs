@@ -1,0 +1,236 @@
+//! Sending mail: a thread that takes the next mail that is due and hands it to a relay or a program, one at a time.
+//!
+//! Decides what the answer of the other side means: that the mail was taken, is refused for good, or is tried
+//! again. No request waits for it, and nothing that is sent depends on this server: the queue is in the database,
+//! and any server may go on with it. The log never has an address or a link.
+
+mod command;
+mod smtp;
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use crate::base::clock::Moment;
+use crate::server::Shared;
+use crate::server::log::LineKind;
+use crate::store::Error;
+use crate::web::mail::{NextMail, Outgoing};
+
+pub use command::MailProgram;
+pub use smtp::{Relay, RelayAddress, Sender};
+
+/// How often the queue is looked at: another server may have written to it, or one may be due again.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// How long sending one mail may take, with all that a relay may draw out. Shorter than the lease of a mail.
+const SENDING_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// A mail that has waited for this long is told of in the log, and how often.
+const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+const STUCK_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How mail leaves this machine.
+#[derive(Clone)]
+pub enum MailWay {
+    Relay(Relay),
+    Program(MailProgram),
+}
+
+/// The settings for mail.
+#[derive(Clone)]
+pub struct MailConfig {
+    pub way: MailWay,
+    pub from: Sender,
+}
+
+impl MailConfig {
+    /// Sends a message to an address.
+    pub fn send(&self, message: &MailMessage<'_>) -> Delivery {
+        let built = match self.from.build(message) {
+            Ok(built) => built,
+            Err(cause) => return Delivery::Refused { outcome: "malformed", said: cause },
+        };
+        match &self.way {
+            MailWay::Relay(relay) => relay.send(&built),
+            MailWay::Program(program) => program.send(&built.formatted()),
+        }
+    }
+}
+
+/// A message in plain text. It may hold a link and so has no `Debug`.
+pub struct MailMessage<'a> {
+    /// What `Message-ID` is made of.
+    pub id: &'a str,
+    pub to: &'a str,
+    pub subject: &'a str,
+    pub text: &'a str,
+    pub at: Moment,
+}
+
+/// What became of a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// The other side has taken it.
+    Sent,
+    /// It will never be taken, and trying again is no use.
+    Refused { outcome: &'static str, said: String },
+    /// It was not taken now, or it is not known whether it was.
+    Failed { outcome: String, said: String },
+}
+
+/// Wakes the thread that sends mail.
+#[derive(Default)]
+pub(super) struct MailBell {
+    sleeper: OnceLock<Thread>,
+}
+
+impl MailBell {
+    /// To be called when a mail was queued.
+    pub(super) fn ring(&self) {
+        if let Some(sleeper) = self.sleeper.get() {
+            sleeper.unpark();
+        }
+    }
+}
+
+/// Sends what is due until shutdown, on a thread of its own.
+pub(super) fn run(shared: &Shared, config: &MailConfig) {
+    // Nobody else sets it.
+    let _ = shared.bell.sleeper.set(thread::current());
+    let mut mailer = Mailer { shared, config, hung: None, last_said: String::new(), told_at: None };
+    while !shared.is_left.load(Ordering::Acquire) {
+        // A database that is busy or away is told of elsewhere; the mails wait.
+        if let Err(Error::Broken(cause)) = mailer.send_all() {
+            shared.say("mail_error", &[("cause", &cause)]);
+        }
+        mailer.tell_if_stuck();
+        thread::park_timeout(LOOK);
+    }
+}
+
+struct Mailer<'a> {
+    shared: &'a Shared,
+    config: &'a MailConfig,
+    /// A try that did not end in time, and may still be running.
+    hung: Option<JoinHandle<()>>,
+    /// What the other side said last when it did not take a mail.
+    last_said: String,
+    told_at: Option<Instant>,
+}
+
+impl Mailer<'_> {
+    fn send_all(&mut self) -> Result<(), Error> {
+        while !self.shared.is_left.load(Ordering::Acquire) {
+            if self.hung.as_ref().is_some_and(|it| !it.is_finished()) {
+                return Ok(());
+            }
+            self.hung = None;
+            match self.shared.site.next_mail(Moment::now())? {
+                NextMail::Send(mail) => self.send(&mail)?,
+                NextMail::GivenUp { id, kind, user_id } => {
+                    let facts = [("id", &*id), ("kind", &kind), ("uid", &user_id)];
+                    self.say("mail_given_up", &facts);
+                }
+                NextMail::None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, mail: &Outgoing) -> Result<(), Error> {
+        let began = Instant::now();
+        let delivery = self.within_time(mail);
+        let micros = began.elapsed().as_micros().to_string();
+        let facts = [("id", mail.id()), ("kind", mail.kind()), ("uid", mail.user_id())];
+        let site = &self.shared.site;
+        match delivery {
+            Delivery::Sent => {
+                site.mail_done(mail)?;
+                self.say("mail_sent", &[&facts[..], &[("us", &*micros)]].concat());
+            }
+            Delivery::Refused { outcome, said } => {
+                site.mail_done(mail)?;
+                let said = without_addresses(&said);
+                let more = [("outcome", outcome), ("said", &*said), ("us", &*micros)];
+                self.say("mail_refused", &[&facts[..], &more].concat());
+            }
+            Delivery::Failed { outcome, said } => {
+                site.mail_failed(mail, &outcome, Moment::now())?;
+                self.last_said = without_addresses(&said);
+                let more = [("outcome", &*outcome), ("said", &*self.last_said), ("us", &*micros)];
+                self.say("mail_failed", &[&facts[..], &more].concat());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a mail on another thread, which is left behind if it takes too long: a relay may send a byte now and
+    /// then for ever.
+    fn within_time(&mut self, mail: &Outgoing) -> Delivery {
+        let (tell, told) = mpsc::channel();
+        let (config, id) = (self.config.clone(), mail.id().to_owned());
+        let (to, subject, text) = (mail.to().to_owned(), mail.subject, mail.text.clone());
+        let work = move || {
+            let message = MailMessage { id: &id, to: &to, subject, text: &text, at: Moment::now() };
+            // If this comes too late, it is not known to have been sent.
+            let _ = tell.send(config.send(&message));
+        };
+        let failed =
+            |outcome: &str, said: String| Delivery::Failed { outcome: outcome.to_owned(), said };
+        let thread = match super::spawn("mail", work) {
+            Ok(thread) => thread,
+            Err(err) => return failed("no_thread", err.to_string()),
+        };
+        match told.recv_timeout(SENDING_MAX) {
+            Ok(delivery) => delivery,
+            Err(RecvTimeoutError::Timeout) => {
+                self.hung = Some(thread);
+                failed("timeout", "it did not end in five minutes".to_owned())
+            }
+            Err(RecvTimeoutError::Disconnected) => failed("panic", String::new()),
+        }
+    }
+
+    /// Says once an hour that mails wait, with what the other side said last.
+    fn tell_if_stuck(&mut self) {
+        let now = Moment::now();
+        if self.told_at.is_some_and(|it| it.elapsed() < STUCK_EVERY) || self.last_said.is_empty() {
+            return;
+        }
+        let Ok(Some(since)) = self.shared.site.mail_waits_since() else { return };
+        if since.until(now) >= STUCK_AFTER {
+            self.told_at = Some(Instant::now());
+            let seconds = since.until(now).as_secs().to_string();
+            let hint =
+                "vestibule mail list shows what waits, vestibule mail test ADDRESS each step";
+            self.say(
+                "mail_stuck",
+                &[("seconds", &seconds), ("said", &self.last_said), ("hint", hint)],
+            );
+        }
+    }
+
+    fn say(&self, event: &str, facts: &[(&str, &str)]) {
+        self.shared.log.write(LineKind::Program, event, facts, Moment::now());
+    }
+}
+
+/// What a relay said, without the addresses in it, which have no place in the log; and no more than a line of it.
+pub fn without_addresses(said: &str) -> String {
+    let words = said.split_whitespace().map(|it| if it.contains('@') { "ADDRESS" } else { it });
+    words.collect::<Vec<_>>().join(" ").chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_addresses_out_of_what_a_relay_said() {
+        let said = "550 5.1.1 <ann@example.com>: Recipient\r\naddress rejected";
+        assert_eq!(without_addresses(said), "550 5.1.1 ADDRESS Recipient address rejected");
+    }
+}
