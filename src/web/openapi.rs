@@ -18,8 +18,6 @@ pub(super) enum Shape {
     Sessions,
     AccessTokens,
     NewAccessToken,
-    Address,
-    Health,
     SignedOut,
     /// What this function describes: the shape of one route alone, beside its handler.
     Of(fn() -> Value),
@@ -195,8 +193,6 @@ fn schema(shape: Shape) -> Value {
         Shape::Sessions => object(&[("sessions", list("Session")), ("this", kind("string"))]),
         Shape::AccessTokens => object(&[("tokens", list("AccessToken"))]),
         Shape::NewAccessToken => access_token(&[("token", kind("string"))]),
-        Shape::Address => object(&[("address", or_null(kind("string")))]),
-        Shape::Health => object(&[("status", json!({ "const": "ok" }))]),
         Shape::SignedOut => {
             optional(object(&[("signed_in", kind("boolean"))]), &[("next", kind("string"))])
         }

@@ -124,11 +124,11 @@ pub(super) const ROUTES: &[Route] = &[
     get("/style.css", Anyone(assets::style)),
     get("/icon.svg", Anyone(assets::icon)),
     get("/logo", Anyone(assets::logo)),
-    get(HEALTH, Anyone(health::report)).for_operators().reading(Shape::Health),
+    get(HEALTH, Anyone(health::report)).for_operators().reading(Shape::Of(health::report_schema)),
     get("/whoami", SignedIn(health::show_address))
         .without_redirect()
         .for_operators()
-        .reading(Shape::Address),
+        .reading(Shape::Of(health::address_schema)),
     any("/oauth2/start", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
     any("/oauth2/sign_in", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
     any("/oauth2/sign_out", Anyone(forward_auth::lead_to_sign_out)).when(has_oauth2_proxy),

@@ -1,6 +1,6 @@
 //! For monitoring, and for operators who are setting up a proxy.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::auth::events::Event;
 use crate::auth::housekeeping;
@@ -8,6 +8,7 @@ use crate::store::Error;
 use crate::web::Site;
 use crate::web::call::{Answered, Call, SignedInCall};
 use crate::web::http::{Note, Request, Response, Wants};
+use crate::web::openapi::{kind, object, or_null};
 
 pub(in crate::web) fn report(call: &Call<'_>) -> Answered {
     Ok(status(call.site, call.request))
@@ -33,4 +34,14 @@ pub(in crate::web) fn show_address(call: &SignedInCall<'_>) -> Answered {
         Wants::Json => Response::json(200, &json!({ "address": address })),
         Wants::Html | Wants::Text => Response::text(200, address.unwrap_or("unknown".to_owned())),
     })
+}
+
+/// The JSON of a report, for docs/openapi.json.
+pub(in crate::web) fn report_schema() -> Value {
+    object(&[("status", json!({ "const": "ok" }))])
+}
+
+/// The JSON of an address, for docs/openapi.json.
+pub(in crate::web) fn address_schema() -> Value {
+    object(&[("address", or_null(kind("string")))])
 }
