@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::auth::events::Event;
 use crate::auth::sessions::{self, Resumed};
 use crate::base::clock::Moment;
-use crate::base::token::Token;
-use crate::store::{ClientInfo, Error, Session, Store, User};
+use crate::base::token::{Token, TokenHash};
+use crate::store::{ClientInfo, Error, Session, Store, Use, User};
 use crate::web::http::{Cookie, Form, Note, Request, Response, SESSION_COOKIES, Wants};
 use crate::web::messages::MessageKey;
 use crate::web::notices::{self, Notice};
@@ -144,24 +144,52 @@ impl<'a> Call<'a> {
 
     /// Its use renews the session where it is due, and [`Call::with_cookie`] sets the cookie anew.
     pub(super) fn requester(&self) -> Result<Requester, Error> {
-        self.requester_who(|it| it)
+        self.requester_by(self.credential()?, |it| it)
     }
 
-    /// The sender of a check, whose response cannot set the cookie anew. Without a cookie domain, the cookie ends when
-    /// the session would: a renewal here would be one that the browser never learns of.
-    pub(super) fn requester_of_check(&self) -> Result<Requester, Error> {
-        let is_told = self.site.cookie.domain.is_some() || self.request.bearer().is_some();
-        self.requester_who(|it| match it {
-            it if is_told || it.session.place.is_transient => it,
-            it => it.without_renewal(),
+    /// The sender of a check. A response that lets a request through cannot set the cookie anew: where that ends when
+    /// the session would, a renewal would be one that the browser never learns of, so there is one only if
+    /// `is_led_back`, asked of a session that is due, says that the browser gets the response of the check.
+    pub(super) fn requester_of_check(
+        &self,
+        is_led_back: impl FnOnce(&TokenHash) -> bool,
+    ) -> Result<Requester, Error> {
+        let credential = self.credential()?;
+        let is_by_cookie = matches!(credential, Credential::Cookie(_));
+        let needs_cookie = !matches!(credential, Credential::Bearer(_));
+        self.requester_by(credential, |it| {
+            let is_kept = match &it.to_note {
+                Some(Use::Renewal { id, .. })
+                    if needs_cookie && self.cookie_ends_with(&it.session) =>
+                {
+                    is_by_cookie && is_led_back(id)
+                }
+                _ => true,
+            };
+            if is_kept { it } else { it.without_renewal() }
         })
     }
 
-    fn requester_who(
+    /// Whether the browser of a requester has to be sent the cookie again, as their session was renewed.
+    pub(super) fn is_untold(&self, requester: &Requester) -> bool {
+        matches!(requester.credential, Credential::Cookie(_))
+            && requester
+                .resumed
+                .as_ref()
+                .is_some_and(|it| it.renewed && self.cookie_ends_with(&it.session))
+    }
+
+    /// Whether the cookie of a session ends when the session does.
+    fn cookie_ends_with(&self, session: &Session) -> bool {
+        self.site.cookie.domain.is_none() && !session.place.is_transient
+    }
+
+    fn requester_by(
         &self,
+        credential: Credential,
         limit: impl FnOnce(sessions::Recognised) -> sessions::Recognised,
     ) -> Result<Requester, Error> {
-        let mut requester = Requester { credential: self.credential()?, resumed: None };
+        let mut requester = Requester { credential, resumed: None };
         if let Some(token) = requester.token() {
             let periods = &self.site.auth.rules.periods;
             let found = sessions::recognise(self.store(), periods, token, self.now)?;

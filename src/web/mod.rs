@@ -33,6 +33,7 @@ use routes::HEALTH;
 pub use routes::{CHANGE_PASSWORD, page_paths};
 pub use settings::{App, Settings};
 
+use handlers::forward_auth::LedBack;
 use handlers::{access_tokens, forward_auth, health};
 
 use crate::auth::events::{Audited, Event};
@@ -111,6 +112,8 @@ pub struct Site {
     memory: VerifiedPasswords,
     /// Uses of sessions and access tokens that wait to be written.
     uses: Uses,
+    /// The sessions that checks have renewed lately.
+    led_back: LedBack,
 }
 
 impl Site {
@@ -142,6 +145,7 @@ impl Site {
             settings,
             memory: VerifiedPasswords::default(),
             uses: Uses::default(),
+            led_back: LedBack::default(),
         }
     }
 

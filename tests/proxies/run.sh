@@ -268,7 +268,7 @@ for kind in $(of same-host $proxies); do
         [ "$kind" != caddy ] || formatted "$work/caddy.conf"
         "run_$kind" "$port"
         await_proxy "app.example.test:$port" "$prefix/login"
-        PORT=$port CA=$work/ca.pem BINARY=$binary PREFIX=$prefix VESTIBULE=$vestibule sh ./same_host.sh ||
+        PORT=$port CA=$work/ca.pem BINARY=$binary DATABASE=$work/$port.db PREFIX=$prefix VESTIBULE=$vestibule sh ./same_host.sh ||
             { tail -n 20 "$work/$kind.log" "$work/vestibule.log"; exit 1; }
         end "$proxy" "$server"
     done

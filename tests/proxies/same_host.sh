@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 set -eu
 
-: "${PORT:?}" "${CA:?}" "${BINARY:?}"
+: "${PORT:?}" "${CA:?}" "${BINARY:?}" "${DATABASE:?}"
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -80,5 +80,25 @@ check 'doctor could check everything' 0 "$(grep -c '^skip' "$folder/doctor" || t
 "$BINARY" doctor "$host/" --ca "$CA" --resolve "app.example.test:$PORT:127.0.0.1" --path /admin >"$folder/doctor" || true
 check 'doctor says how to examine the part that is guarded' "hint  if only a part of the app is meant to be guarded, \
 examine that: vestibule doctor $host/admin" "$(grep '^hint' "$folder/doctor")"
+
+# A session that is due for renewal, as after a day.
+python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as file: file.execute("UPDATE user_session SET active_expires = 0")' "$DATABASE"
+# told FILE prints the status, and the fields that matter to a renewal, without values that vary.
+told() {
+    tr -d '\r' <"$1" | sed -n -e '1s/^[^ ]* \([0-9]*\).*/\1/p' -e 's/^[Ss]et-[Cc]ookie: \([^=]*\).*; Max-Age=\(.*\)/\1 \2/p' \
+        -e 's/^[Ll]ocation: //p' -e 's/^[Cc]ache-[Cc]ontrol: //p' | LC_ALL=C sort | tr '\n' ' '
+}
+web "$host/admin?x=1" --cookie "$jar" --header 'Accept: */*' --header 'Sec-Fetch-Mode: cors' --dump-header "$folder/head" --output "$folder/echo"
+check 'a script is let through without a renewal' '200 ' "$(told "$folder/head")"
+page "$host/admin?x=1" --cookie "$jar" --data a=b --dump-header "$folder/head" --output "$folder/echo"
+check 'and so is a form' '200 POST /admin?x=1 HTTP/1.1' "$(told "$folder/head")$(head -n 1 "$folder/echo" | tr -d '\r')"
+known "$host/admin?x=1" --dump-header "$folder/head" --output /dev/null
+check 'a browser is led back to the page, with the renewed cookie' "302 __Host-auth_session 1296000 $host/admin?x=1 no-store " \
+    "$(told "$folder/head")"
+known "$host/admin?x=1" --dump-header "$folder/head" --output "$folder/echo"
+check 'and is let through then' '200 ' "$(told "$folder/head")"
+check 'the app gets no cookie to set' '' "$(value Set-Cookie)"
+
 check 'signing out works' "302 $own/login" "$(way known "$own/logout" --header "Origin: $host" --data '')"
 check 'the guarded page is shut' 302 "$(status known "$host/admin")"

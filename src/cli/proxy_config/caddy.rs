@@ -180,7 +180,8 @@ fn drops(plan: &ProxyPlan) -> String {
 
 /// The check, of the requests that the matcher names; empty: of all.
 fn check(plan: &ProxyPlan, matcher: &str) -> String {
-    let (place, query, path) = (plan.place("unix/"), &plan.query, plan.check_path("/auth/forward"));
+    let (place, path) = (plan.place("unix/"), plan.check_path("/auth/forward"));
+    let query = plan.check_query("", "302");
     let names = plan.identity.all().join(" ");
     format!(
         "        forward_auth {matcher}{place} {{

@@ -156,8 +156,7 @@ fn guarded(plan: &ProxyPlan, name: &str, upstream: &str) -> String {
         if plan.basic_auth { "    http-request del-header Authorization\n" } else { "" };
     // An app on the host of the sign-in asks with the cookie by itself.
     let filter = if plan.shared.is_some() { "" } else { "cookies=filtered" };
-    let parameters = [filter, &plan.query].into_iter().filter(|it| !it.is_empty());
-    let parameters = parameters.collect::<Vec<_>>().join("&");
+    let parameters = plan.check_query(filter, "302");
     let mark = if parameters.is_empty() { "" } else { "?" };
     let path = plan.check_path("/auth/forward");
     let place = plan.place("unix@");

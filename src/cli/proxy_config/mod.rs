@@ -227,8 +227,13 @@ impl ProxyPlan {
         format!("^/({})(/|$)", paths.join("|"))
     }
 
-    fn question(&self) -> String {
-        if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
+    /// The parameters of the check of a request: `first`, and who is admitted. On the host of an app the session cookie
+    /// ends with the session, and only the response to a check can send it again where nothing else is asked of the
+    /// sign-in: as a redirect, if `sends` is 302.
+    fn check_query(&self, first: &str, sends: &str) -> String {
+        let renew = self.shared.as_ref().map(|_| format!("renew={sends}"));
+        let all = [first, renew.as_deref().unwrap_or_default(), &self.query];
+        all.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("&")
     }
 }
 

@@ -255,9 +255,13 @@ const FIELD_NAMES: &str = "    # No header that an app could take for one of tho
 /// of a check lead.
 fn inherited(plan: &ProxyPlan, credentials: &str) -> String {
     let ([set, tell], scheme) = (identity(plan), scheme(plan));
+    let renewal = match plan.shared {
+        Some(_) => "    auth_request_set $vestibule_renewal $upstream_http_set_cookie;\n",
+        None => "",
+    };
     format!(
         "    auth_request_set $vestibule_way_in $upstream_http_location;
-{set}
+{renewal}{set}
 {tell}
     proxy_set_header Host $http_host;{credentials}
     proxy_set_header X-Forwarded-For $remote_addr;
@@ -276,6 +280,15 @@ fn inherited(plan: &ProxyPlan, credentials: &str) -> String {
 /// whole server is guarded.
 fn check_locations(plan: &ProxyPlan, unchecked: &str) -> String {
     let (check, denied) = (check(plan), denied(plan));
+    let renewal = match plan.shared {
+        Some(_) => {
+            "        # Once a day a browser is led back to the same page, with the cookie of its renewed session.
+        add_header Set-Cookie $vestibule_renewal always;
+        add_header Cache-Control no-store always;
+"
+        }
+        None => "",
+    };
     format!(
         "    location = /_vestibule {{
         internal;
@@ -285,7 +298,7 @@ fn check_locations(plan: &ProxyPlan, unchecked: &str) -> String {
 {denied}
 
     location @vestibule_way_in {{
-{unchecked}        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
+{unchecked}{renewal}        if ($vestibule_sends = 302) {{ return 302 $vestibule_way_in; }}
         if ($vestibule_sends = 303) {{ return 303 $vestibule_way_in; }}
         types {{ }}
         default_type application/json;
@@ -316,7 +329,8 @@ fn check(plan: &ProxyPlan) -> String {
     } else {
         ""
     };
-    ask(plan, "/auth/nginx", authorization)
+    // nginx answers a 401 with this status, and only a redirect may carry the cookie.
+    ask(plan, "/auth/nginx", &plan.check_query("", "$vestibule_sends"), authorization)
 }
 
 /// The page for a user whom the check denies access.
@@ -324,6 +338,7 @@ fn denied(plan: &ProxyPlan) -> String {
     let page = ask(
         plan,
         "/auth/denied",
+        &plan.query,
         "
         proxy_set_header Accept $http_accept;
         proxy_set_header Accept-Language $http_accept_language;",
@@ -339,8 +354,9 @@ fn denied(plan: &ProxyPlan) -> String {
 }
 
 /// Asks vestibule about a request, of which only what it needs is passed on.
-fn ask(plan: &ProxyPlan, path: &str, more: &str) -> String {
-    let (path, question, scheme) = (plan.check_path(path), plan.question(), scheme(plan));
+fn ask(plan: &ProxyPlan, path: &str, query: &str, more: &str) -> String {
+    let (path, scheme) = (plan.check_path(path), scheme(plan));
+    let question = if query.is_empty() { String::new() } else { format!("?{query}") };
     format!(
         r#"        proxy_pass http://vestibule{path}{question};
         proxy_pass_request_body off;

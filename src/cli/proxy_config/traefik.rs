@@ -180,8 +180,7 @@ fn check_address(plan: &ProxyPlan) -> (String, &'static str) {
     // An app on the host of the sign-in asks with the cookie by itself.
     let (filter, cookie) =
         if plan.shared.is_some() { ("", "") } else { ("cookies=filtered", ", Cookie") };
-    let parameters = [filter, &plan.query].into_iter().filter(|it| !it.is_empty());
-    let parameters = parameters.collect::<Vec<_>>().join("&");
+    let parameters = plan.check_query(filter, "302");
     let mark = if parameters.is_empty() { "" } else { "?" };
     let (place, path) = (plan.place(""), plan.check_path("/auth/forward"));
     (format!("http://{place}{path}{mark}{parameters}"), cookie)

@@ -18,6 +18,7 @@ mod openapi;
 mod padded_names;
 mod prefix;
 mod reload;
+mod renewal;
 mod reset;
 mod session;
 mod sign_out;

@@ -82,7 +82,7 @@ pub(super) fn explain(call: &Call<'_>, check: Protocol) -> Answered {
     if call.request.cookie(call.site.cookie.name) == Cookie::Ambiguous {
         return Ok(two_cookies(call));
     }
-    Ok(match call.requester()?.resumed {
+    Ok(match call.requester_of_check(|_| false)?.resumed {
         Some(resumed) => {
             let why = is_open_to(&resumed.user, check, call.request).err();
             page(call, check, &resumed.user, why.as_ref())

@@ -3,18 +3,20 @@
 //!
 //! The proxy asks about every request before it forwards it. Two families of headers describe the original
 //! request, `X-Original-*` and `X-Forwarded-*`; which of them is read depends on the path of the check, and
-//! never on the request. A check changes nothing that would be worth forging, and its response never sets a
-//! cookie, as that would not reach the browser.
+//! never on the request. A check changes nothing that would be worth forging, and a response that lets a request
+//! through never sets a cookie, as that would not reach the browser.
 
 mod aliases;
 mod checks;
 mod client_kind;
 mod denial;
 mod identity;
+mod renewal;
 
 pub(in crate::web) use aliases::{lead_to_sign_in, lead_to_sign_out, portal_target};
 pub use checks::{Alias, check_paths};
 pub use identity::IdentityHeaders;
+pub(in crate::web) use renewal::LedBack;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -35,7 +37,7 @@ use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::{Error, User, UserId};
 use crate::web::Site;
-use crate::web::call::{Answered, Call};
+use crate::web::call::{Answered, Call, Requester};
 use crate::web::http::{Cookie, Note, Request, Response, Wants};
 use crate::web::redirect::{self, Target};
 use crate::web::refusals::{Refusal, seconds_of};
@@ -47,6 +49,8 @@ use identity::let_through;
 /// The requester, as found out by a check.
 enum Who {
     Known(Box<User>),
+    /// A user whose session was renewed just now, and whose browser is to learn of it.
+    Renewed(Box<Requester>),
     Stranger,
     /// The name and password, or the access token, are wrong.
     Refused {
@@ -136,8 +140,9 @@ fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
     {
         return Ok(with_cookies(call, let_through(site, check, None)));
     }
-    let user = match who(call)? {
+    let user = match who(call, check)? {
         Who::Known(user) => user,
+        Who::Renewed(requester) => return Ok(renewal::lead_back(call, check, &requester)),
         Who::Confused => return Ok(clear_up(call)),
         who => return Ok(send_away(call, check, method, who)),
     };
@@ -158,12 +163,16 @@ fn with_cookies(call: &Call<'_>, response: Response) -> Response {
     }
 }
 
-fn who(call: &Call<'_>) -> Result<Who, Error> {
+fn who(call: &Call<'_>, check: Protocol) -> Result<Who, Error> {
     let Call { site, request, .. } = *call;
     if request.cookie(site.cookie.name) == Cookie::Ambiguous {
         return Ok(Who::Confused);
     }
-    if let Some(resumed) = call.requester_of_check()?.resumed {
+    let requester = call.requester_of_check(|id| renewal::is_wanted(call, check, id))?;
+    if call.is_untold(&requester) {
+        return Ok(Who::Renewed(Box::new(requester)));
+    }
+    if let Some(resumed) = requester.resumed {
         return Ok(Who::Known(Box::new(resumed.user)));
     }
     if !site.settings.basic_auth {
@@ -247,7 +256,7 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
     let leads = matches!(check.turn, Turn::Tell(_)) || response.value("Location").is_some();
     let response = if leads { noting_lost_way(call, check, response) } else { response };
     match who {
-        Who::Known(_) | Who::Stranger | Who::Confused => response,
+        Who::Known(_) | Who::Renewed(_) | Who::Stranger | Who::Confused => response,
         Who::Wait(wait, name) => {
             let note = Note::of(Event::Throttled).with("reason", "throttled").with("by", "basic");
             let note = noting_try(call, note, Some(&name), None);
@@ -397,7 +406,7 @@ fn is_asked(request: &Request, name: &str, value: &str) -> bool {
 /// may come from the client, who could otherwise copy it to remove it.
 fn has_known_parameters(check: Protocol, request: &Request) -> bool {
     let own = check.groups.unwrap_or("groups");
-    let known = ["groups", "users", "basic", "preflight", "cookies", "rd", own];
+    let known = ["groups", "users", "basic", "preflight", "cookies", "renew", "rd", own];
     request.parameters().names().all(|name| known.contains(&&*name))
 }
 
