@@ -5,7 +5,7 @@
 # make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
 # make pictures  take the pictures in docs/pages anew, with headless Chromium
 # make bench    measure it beside what people would pick instead: some ten minutes, on a quiet machine
-# make bench-isolation  measure whether anybody waits for the writes and hashes of others: half a minute
+# make bench-isolation  measure whether requests wait for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
 .PHONY: help run test test-recipes test-cluster test-kill pictures bench release

@@ -28,7 +28,7 @@ fn main() {
     let work = |server: Arc<Server>, answer: Arc<[u8]>| {
         while let Ok(request) = server.recv() {
             let mut writer = request.into_writer();
-            // Whoever went away does not read it.
+            // A client that has gone does not read it.
             drop(writer.write_all(&answer).and_then(|()| writer.flush()));
         }
     };

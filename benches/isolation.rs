@@ -1,4 +1,4 @@
-//! Does anybody wait for the writes and hashes of others? Three loads, each for a few seconds, on the program
+//! Does a request wait for the writes and hashes of others? Three loads, each for a few seconds, on the program
 //! in `BENCH_PROGRAMS`:
 //!
 //! 1. another process holds the database, and eight people sign out;
@@ -38,7 +38,7 @@ fn main() {
         greedy(&folder.path().join("greedy.db")),
     ];
     if is_good.contains(&false) {
-        eprintln!("Somebody waits for others longer than is meant.");
+        eprintln!("Requests wait for those of others longer than the limits allow.");
         exit(1);
     }
 }
@@ -152,7 +152,7 @@ impl Server {
             let (_, rest) = line.split_once("ev=listening address=")?;
             rest.split(' ').next()?.parse().ok()
         });
-        // It must not wait for somebody to read its log.
+        // It must not wait for a reader of its log.
         thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Self { child, address: address.expect("it says where it listens") }
     }

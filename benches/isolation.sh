@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures whether anybody waits for the writes and hashes of others; ends with 1 if somebody does.
+# Measures whether requests wait for the writes and hashes of others; ends with 1 if one does.
 # BENCH_PROGRAMS=FOLDER measures the vestibule that lies there instead of building one.
 set -eu
 cd "$(dirname "$0")/.."

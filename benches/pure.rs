@@ -77,7 +77,7 @@ fn part_of(part: &str, folder: &std::path::Path) -> Box<dyn FnMut()> {
     }
 }
 
-/// A site, and a request for the profile of somebody who is signed in.
+/// A site, and a request for the profile of a signed-in user.
 fn signed_in(folder: &std::path::Path) -> (Site, Request) {
     let store = Sqlite::open(&folder.join("pure.db")).expect("a database");
     let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };

@@ -17,7 +17,7 @@ work=$(mktemp -d)
 chmod 711 "$work"
 export GALERA_DIR="$work/galera" GALERA_NETNS="v$$n" GALERA_PORT="${GALERA_PORT:-36060}"
 clean_up() {
-    # Whoever is left among the clients, in a namespace that is ours.
+    # The processes that are left of the clients, in a namespace that is ours.
     ip netns pids "${GALERA_NETNS}0" 2>/dev/null | xargs -r kill 2>/dev/null || true
     tests/galera.sh destroy || true
     tests/galera.sh net-down

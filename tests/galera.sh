@@ -29,7 +29,7 @@
 # "evs.suspect_timeout=PT2S;evs.inactive_timeout=PT6S;evs.inactive_check_period=PT0.5S;evs.keepalive_period=PT0.5S"
 # in 3.5 s; with a suspect timeout of 1 s two busy cores lost the whole cluster).
 #
-# Nodes run as whoever calls, or as mysql if that is root: the rsync of a state transfer would leave root
+# Nodes run as the calling user, or as mysql if that is root: the rsync of a state transfer would leave root
 # for nobody, who may not enter the folder. They listen on 127.0.0.1 alone, or on 10.99.0.N in a namespace
 # of their own. Only processes from the pid files in GALERA_DIR are signalled.
 set -eu
@@ -124,7 +124,7 @@ launch() {
     rm -f "$folder/n$node/pid" "$folder/n$node/mysqld.pid" "$folder/n$node/sock"
     set -- setsid mariadbd --defaults-file="$folder/n$node/my.cnf" "$@"
     [ -z "$netns" ] || set -- ip netns exec "$netns$node" "$@"
-    # With exec the process id is the server's; with setsid it outlives whoever calls.
+    # With exec the process id is the server's; with setsid it outlives the caller.
     (exec "$@") >>"$folder/n$node/log.err" 2>&1 </dev/null &
     echo $! >"$folder/n$node/pid"
 }
@@ -180,7 +180,7 @@ stop() {
 
 stop_all() { for i in $(seq "${GALERA_NODES:-3}" -1 1); do stop "$i"; done; }
 
-# The number of the last write in the files of node N; -1 if nobody can say.
+# The number of the last write in the files of node N; -1 if it cannot be read.
 last_write() {
     state=$folder/n$1/data/grastate.dat
     found=$(sed -n 's/^seqno: *//p' "$state" 2>/dev/null || true)
@@ -202,7 +202,7 @@ start() {
     done
     first=1
     if [ -d "$folder/n1/data/mysql" ]; then
-        # Of a cluster that was stopped, or has crashed, whoever has the most goes first.
+        # Of a cluster that was stopped, or has crashed, the one with the most goes first.
         most=-2
         for i in $nodes; do
             write=$(last_write "$i")

@@ -23,7 +23,7 @@ fail() {
     exit 1
 }
 
-# The server's process, if it is there and one: a number may have gone to somebody else.
+# The server's process, if it is there and one: the number may belong to another process by now.
 process() {
     [ -s "$folder/pid" ] || return 1
     pid=$(cat "$folder/pid")
@@ -76,11 +76,11 @@ SQL
     echo "mysql://app:app@127.0.0.1:$port/app"
 }
 
-# Serves on this port, if nobody else does.
+# Serves on this port, if no other process does.
 serve() {
     port=$1
     : >"$log"
-    # In a session of its own, so that it outlives whoever started it.
+    # In a session of its own, so that it outlives the process that started it.
     setsid mariadbd --no-defaults --user="$user" --datadir="$folder/data" --tmpdir="$folder" \
         --socket="$folder/socket" --pid-file="$folder/pid" --init-file="$folder/init.sql" \
         --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --max-connections=300 \

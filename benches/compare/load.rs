@@ -32,7 +32,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Whether nobody got an answer.
+    /// Whether no client got an answer.
     pub fn is_empty(&self) -> bool {
         self.per_second == 0.0
     }

@@ -73,7 +73,7 @@ fn main() {
 }
 
 impl Bench {
-    /// What the profile looks like, with marks where id and name go: everybody shows the same.
+    /// What the profile looks like, with marks where id and name go: all programs show the same.
     fn write_page(&self) {
         let server = Server::start(System::Vestibule, &self.places, &self.database("page"));
         let cookies = server.sign_up("bench-of-pages");

@@ -46,7 +46,7 @@ pub struct Places {
     pub folder: std::path::PathBuf,
     /// Release programs.
     pub programs: std::path::PathBuf,
-    /// The page that everybody shows.
+    /// The page that all programs show.
     pub page: std::path::PathBuf,
 }
 

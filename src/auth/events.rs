@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_what_anybody_can_cause() {
+    fn limits_the_records_that_any_client_can_cause() {
         let fails = Event::ALL.iter().filter(|it| it.name().ends_with("_fail"));
         let others = [Event::Throttled, Event::CsrfReject, Event::BadLink, Event::CheckDenied];
         for event in fails.chain(&others) {

@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn makes_nobody_wait_longer_than_the_settings_say_whatever_a_count_holds() {
+    fn makes_no_user_wait_longer_than_the_settings_say_whatever_a_count_holds() {
         let limits = ThrottleLimits { wait_max: seconds(60), ..ThrottleLimits::default() };
         for (last_at, until) in [
             (NOW, NOW.after(seconds(1_800))),

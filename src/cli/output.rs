@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_lost_whoever_failed_to_read_it() {
+    fn tells_what_is_lost_even_where_the_reader_has_gone() {
         for kind in [ErrorKind::StorageFull, ErrorKind::BrokenPipe] {
             for room in [0, 8, 12] {
                 let told = printed(room, kind, Some("a link is lost")).unwrap_err();

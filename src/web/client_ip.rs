@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn believes_nobody_who_is_not_trusted() {
+    fn believes_no_proxy_that_is_not_trusted() {
         let peer = Some("192.0.2.9");
         for trusted in [&[][..], &["10.0.0.0/8"]] {
             assert_eq!(asked(peer, &["1.2.3.4"], trusted).as_deref(), peer);

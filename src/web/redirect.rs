@@ -542,7 +542,7 @@ mod tests {
     }
 
     #[test]
-    fn sends_nobody_to_another_site_whatever_is_asked_for() {
+    fn sends_no_visitor_to_another_site_whatever_is_asked_for() {
         let all = corpus();
         assert!(all.len() > 700, "{}", all.len());
         for allowed in [of_domain(), of_apps(), Allowed::default()] {

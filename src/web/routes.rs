@@ -594,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn lets_nobody_but_users_write_except_at_the_forms_that_lead_in() {
+    fn lets_only_users_write_except_at_the_forms_that_lead_in() {
         let takes_posts = ROUTES.iter().filter(|it| it.takes_posts() && !is_for_users(it));
         let paths: Vec<_> = takes_posts.map(|it| it.path).collect();
         assert_eq!(paths, ["/signup", "/login", "/forgot", "/reset"]);

@@ -6,7 +6,7 @@ import {
     at, backTo, browse, formTo, inhabit, link, linkIn, linkTo, mailTo, operate, prefix, serve, serveElsewhere, serveNamed,
     serveWithMail,
 } from "./site.mjs";
-import { somebody, visit } from "./visitor.mjs";
+import { freeUsername, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
 
@@ -36,7 +36,7 @@ export async function register(check, browser) {
         visitor.turnTo(app);
         visitor.turnTo(third);
         visitor.turnTo(guarding);
-        const username = somebody();
+        const username = freeUsername();
         const next = `?next=${encodeURIComponent(`${app.url}/a`)}`;
         await visitor.open(`/signup${next}`);
         await visitor.send({ username, password: PASSWORD });
@@ -53,7 +53,7 @@ export async function register(check, browser) {
     for (const language of ["en", "de", "fr"]) {
         check(`leads from a forgotten password to a new one by the link in a mail, in ${language}`, async () => {
             const visitor = await visit(browser, mailing, { locale: language });
-            const username = somebody();
+            const username = freeUsername();
             await visitor.signUp(username);
             await visitor.context.clearCookies();
             operate(mailing, "user", "email", username, `${username}@example.com`);
@@ -81,7 +81,7 @@ export async function register(check, browser) {
             });
 
         flow("leads from sign-up to the profile, out and in again", async (visitor, page) => {
-            const username = somebody();
+            const username = freeUsername();
             await visitor.open("/");
             assert.equal(await visitor.path(), "/login");
             await visitor.click(linkTo("/signup"));
@@ -95,7 +95,7 @@ export async function register(check, browser) {
         });
 
         flow("says what was wrong where the eye and the screen reader are", async (visitor, page) => {
-            const username = somebody();
+            const username = freeUsername();
             await visitor.signUp(username);
             await visitor.click(`${formTo("/logout")} button`);
             assert.equal(await visitor.focused(), "username");
@@ -105,12 +105,12 @@ export async function register(check, browser) {
                 username,
             });
             await visitor.open("/signup");
-            await refused(visitor, { username, password: "somebody else's words" }, {
+            await refused(visitor, { username, password: "another user's words" }, {
                 says: "Username already taken",
                 focus: "username",
                 username,
             });
-            await refused(visitor, { username: somebody(), password: "seven77" }, {
+            await refused(visitor, { username: freeUsername(), password: "seven77" }, {
                 says: "Invalid password",
                 focus: "password",
             });
@@ -122,8 +122,8 @@ export async function register(check, browser) {
             });
         });
 
-        flow("tells somebody whose session has ended meanwhile, and leads to the sign-in", async (visitor, page) => {
-            const username = somebody();
+        flow("tells a user whose session has ended meanwhile, and leads to the sign-in", async (visitor, page) => {
+            const username = freeUsername();
             await visitor.signUp(username);
             await visitor.open("/account");
             await endOtherSessions(username);
@@ -135,8 +135,8 @@ export async function register(check, browser) {
             assert.equal(await visitor.path(), "/account");
         });
 
-        flow("leaves somebody signed out whose session has ended before they sign out", async (visitor, page) => {
-            const username = somebody();
+        flow("leaves a user signed out whose session has ended before they sign out", async (visitor, page) => {
+            const username = freeUsername();
             await visitor.signUp(username);
             await visitor.open("/");
             await endOtherSessions(username);
@@ -148,7 +148,7 @@ export async function register(check, browser) {
 
         flow("makes one account and stays signed in when the button is clicked twice", async (visitor, page) => {
             for (const delay of [0, 10, 60]) {
-                const username = somebody();
+                const username = freeUsername();
                 for (const path of ["/signup", "/login"]) {
                     await visitor.open(path);
                     await page.fill("#username", username);
@@ -167,7 +167,7 @@ export async function register(check, browser) {
         });
 
         flow("keeps two tabs in step", async (visitor, page) => {
-            const username = somebody();
+            const username = freeUsername();
             await visitor.signUp(username);
             await visitor.click(`${formTo("/logout")} button`);
             const other = await visitor.context.newPage();
@@ -187,7 +187,7 @@ export async function register(check, browser) {
         });
 
         flow("asks nothing when the page behind a form is loaded again", async (visitor, page) => {
-            const username = somebody();
+            const username = freeUsername();
             const reloads = async (path) => {
                 const answer = await page.reload();
                 assert.equal(answer.request().method(), "GET", path);
@@ -204,7 +204,7 @@ export async function register(check, browser) {
         });
 
         flow("needs no mouse", async (visitor, page) => {
-            const username = somebody();
+            const username = freeUsername();
             const { keyboard } = page;
             const at = async (id) => assert.equal(await visitor.focused(), id);
             const press = async (...keys) => {
@@ -247,7 +247,7 @@ export async function register(check, browser) {
         const own = await browse({ ignoreDefaultArgs: ignored });
         for (const javaScriptEnabled of [false, true]) {
             const visitor = await visit(own, site, { javaScriptEnabled });
-            const username = somebody("private");
+            const username = freeUsername("private");
             await visitor.signUp(username);
             await visitor.open("/account");
             await visitor.open("/");
@@ -266,7 +266,7 @@ export async function register(check, browser) {
 
     check("leads to the sign-in when a session has run out", async () => {
         const visitor = await visit(browser, short);
-        await visitor.signUp(somebody());
+        await visitor.signUp(freeUsername());
         await visitor.page.waitForTimeout(2_100);
         await visitor.click(linkTo("/account"));
         assert.equal(await visitor.path(), backTo("/account"));
@@ -275,7 +275,7 @@ export async function register(check, browser) {
 
     check("sets a password by a link, and lets the link work once", async () => {
         const visitor = await visit(browser, site);
-        const username = somebody();
+        const username = freeUsername();
         await visitor.signUp(username);
         const path = link(site, "user", "reset-link", username);
         await visitor.open(path);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 
 import { formTo, inhabit, link, serve } from "./site.mjs";
-import { somebody, visit } from "./visitor.mjs";
+import { freeUsername, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
 
@@ -27,7 +27,7 @@ export async function register(check, browser) {
     check("lets password managers see which field is which", async () => {
         const visitor = await visit(browser, site);
         const { page } = visitor;
-        const username = somebody();
+        const username = freeUsername();
         const name = "text username username";
         await visitor.open("/signup");
         assert.deepEqual(await forms(page), [[name, "password password new-password"]]);
@@ -59,7 +59,7 @@ export async function register(check, browser) {
         await has("checkbox", "Stay signed in");
         await has("button", "Sign in");
         await has("heading", "Sign in");
-        await visitor.signUp(somebody());
+        await visitor.signUp(freeUsername());
         await visitor.open("/account");
         await has("textbox", "Current password");
         await has("textbox", "New password");
@@ -89,7 +89,7 @@ export async function register(check, browser) {
     check("is filled in by a manager without a key being pressed", async () => {
         const visitor = await visit(browser, site);
         const { page } = visitor;
-        const username = somebody();
+        const username = freeUsername();
         await visitor.signUp(username);
         await visitor.click(`${formTo("/logout")} button`);
         await page.evaluate(([name, password]) => {

@@ -1,4 +1,4 @@
-// Every page in every state, looked at: by axe, by its figures, by a picture for whoever wants to see it.
+// Every page in every state, looked at: by axe, by its figures, by a picture for those who want to see it.
 // Below a path of its host a page looks the same, so there it only has to arrive whole, in one language, and to
 // name no address but the site's own.
 
@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { at, axe, formTo, inhabit, link, pictures, prefix, serve, serveNamed, serveWithMail, work } from "./site.mjs";
 import { LOGO, LOOKS, measureLooks } from "./looks.mjs";
-import { somebody, visit } from "./visitor.mjs";
+import { freeUsername, visit } from "./visitor.mjs";
 
 const PASSWORD = "three unrelated words";
 const BYTES_MAX = 10_240;
@@ -50,7 +50,7 @@ export async function register(check, browser) {
     const busy = await serve("--hashers", "1");
     await inhabit(busy);
 
-    /** A state: where it is, and how somebody comes there. */
+    /** A state: where it is, and how a visitor comes there. */
     const state = (name, where, come, expected = {}) =>
         check(`shows ${name} well`, () => look(browser, name, where, come, expected));
     const open = (path) => (visitor) => visitor.open(path);
@@ -59,7 +59,7 @@ export async function register(check, browser) {
         await visitor.send(typeof fields === "function" ? fields(visitor) : fields, form);
     };
     const known = async (visitor) => {
-        visitor.username = somebody();
+        visitor.username = freeUsername();
         await visitor.signUp(visitor.username);
     };
 
@@ -84,7 +84,7 @@ export async function register(check, browser) {
         await known(visitor);
         await visitor.context.clearCookies();
         await visitor.open("/signup");
-        await visitor.send({ username: visitor.username, password: "somebody else's words" });
+        await visitor.send({ username: visitor.username, password: "another user's words" });
     }, { status: 400 });
     state("sign-up by invitation", invite, async (visitor) => {
         await visitor.open(link(invite, "invite", "new"));
@@ -93,9 +93,9 @@ export async function register(check, browser) {
     state("sign-up with a bad invitation", invite, open("/signup?invite=x"), { status: 403 });
     state("sign-up that is closed", own, open("/signup"), { status: 403 });
     state("sign-in", site, open("/login"));
-    state("sign-in, refused", site, enter("/login", () => ({ username: somebody(), password: "wrong" })), { status: 400 });
+    state("sign-in, refused", site, enter("/login", () => ({ username: freeUsername(), password: "wrong" })), { status: 400 });
     state("sign-in, too many attempts (429)", site, async (visitor) => {
-        const username = somebody();
+        const username = freeUsername();
         // However slow this goes: the wait doubles with each try.
         for (let tries = 0, status = 0; tries < 12 && status !== 429; tries += 1) {
             await visitor.open("/login");
@@ -110,7 +110,7 @@ export async function register(check, browser) {
     state("a forgotten password, asked for a link", mailing, enter("/forgot", { name: "anna@example.com" }));
     state("a forgotten password, refused", mailing, enter("/forgot", { name: "   " }), { status: 400 });
     state("the profile", site, known);
-    state("the profile of somebody with a long name", site, async (visitor) => {
+    state("the profile of a user with a long name", site, async (visitor) => {
         await visitor.signUp(`${"W".repeat(27)}${Math.floor(Math.random() * 9_000) + 1_000}`);
     });
     state("the account", plain, async (visitor) => {
@@ -185,7 +185,7 @@ export async function register(check, browser) {
     });
     state("confirming who it is, refused", site, async (visitor) => {
         await known(visitor);
-        // Whoever has just signed in is led on instead of getting the form, but may send one.
+        // A user who has just signed in is led on instead of getting the form, but may send one.
         await visitor.page.evaluate(([action, change]) => {
             const form = document.querySelector(change);
             form.action = action;
@@ -228,7 +228,7 @@ export async function register(check, browser) {
         await visitor.open("/account/tokens");
     }, { most: 31_000 });
     state("the profile with twenty apps", many, known);
-    state("the profile of somebody with a name from right to left", site, async (visitor) => {
+    state("the profile of a user with a name from right to left", site, async (visitor) => {
         await visitor.signUp(`אבגדה${Math.floor(Math.random() * 900_000) + 100_000}`);
     });
     state("an app that is closed to the user", many, async (visitor) => {
@@ -265,7 +265,7 @@ export async function register(check, browser) {
         await known(visitor);
         await visitor.open("/logout?next=/account");
     });
-    state("a form of somebody who is not signed in any more (401)", site, async (visitor) => {
+    state("a form of a user who is not signed in any more (401)", site, async (visitor) => {
         await known(visitor);
         await visitor.context.clearCookies();
         await visitor.click(`${formTo("/logout")} button`);
@@ -299,14 +299,14 @@ export async function register(check, browser) {
         }
         // What is kept in memory is kept only while this says that nothing has changed.
         writeFileSync(`${broken.database}-shm`, Buffer.alloc(136), { flag: "r+" });
-        await visitor.send({ username: somebody(), password: PASSWORD });
+        await visitor.send({ username: freeUsername(), password: PASSWORD });
     }, { status: 500 });
     state("a server that is busy (503)", busy, async (visitor) => {
         // A crowd that keeps the queue before the one hasher full.
         let isOver = false;
         const crowd = Array.from({ length: 90 }, async () => {
             while (!isOver) {
-                const body = new URLSearchParams({ username: somebody("crowd"), password: PASSWORD });
+                const body = new URLSearchParams({ username: freeUsername("crowd"), password: PASSWORD });
                 const answer = await fetch(`${busy.url}/signup`, { method: "POST", body, redirect: "manual" });
                 if (answer.status === 503) await pause(200);
             }
@@ -315,7 +315,7 @@ export async function register(check, browser) {
         try {
             for (let tries = 0, status = 0; tries < 9 && status !== 503; tries += 1) {
                 await visitor.open("/signup");
-                await visitor.page.fill("#username", somebody());
+                await visitor.page.fill("#username", freeUsername());
                 await visitor.page.fill("#password", PASSWORD);
                 const answer = visitor.page.waitForResponse((it) => it.request().method() === "POST");
                 await visitor.click("button");

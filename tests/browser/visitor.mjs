@@ -1,4 +1,4 @@
-// Somebody with a browser of their own. Whatever they do, nothing may leave the site, nothing may be
+// A visitor with a browser of their own. Whatever they do, nothing may leave the site, nothing may be
 // against its policy, and Chromium may have no complaint about a form.
 
 import assert from "node:assert/strict";
@@ -70,8 +70,8 @@ export async function visit(browser, site, options = {}) {
 
 let count = 0;
 
-/** A name that nobody has. */
-export function somebody(beginning = "anna") {
+/** A name that is not taken. */
+export function freeUsername(beginning = "anna") {
     count += 1;
     return `${beginning}-${count}`;
 }

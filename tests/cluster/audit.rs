@@ -86,7 +86,7 @@ pub fn sign_in(watch: &Watch, ports: [u16; SERVERS], people: &[&Person]) {
     println!("  people who signed in again: {}", people.len());
 }
 
-/// Whoever was acknowledged has one row as a user and one as a key; whoever is uncertain has both or none.
+/// A user whose sign-up was acknowledged has one row as a user and one as a key; one that is uncertain has both or none.
 fn rows(watch: &Watch, store: &Store, node: usize, people: &[Person]) -> Result<(), String> {
     let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in store.rows(node, "SELECT canonical_username, id FROM user")? {
@@ -119,7 +119,7 @@ fn rows(watch: &Watch, store: &Store, node: usize, people: &[Person]) -> Result<
     Ok(())
 }
 
-/// Whether every table is the same at every node. Nobody may write meanwhile.
+/// Whether every table is the same at every node. No client may write meanwhile.
 pub fn compare(watch: &Watch, store: &Store) {
     let nodes = store.nodes();
     let found: Vec<_> = nodes.iter().map(|node| store.checksums(*node)).collect();

@@ -1,4 +1,4 @@
-//! Somebody who asks the servers, and notes what comes.
+//! A client that asks the servers, and notes what comes.
 
 use std::thread;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl<'a> Caller<'a> {
         Self { watch, browser: Browser::new(ports) }
     }
 
-    /// `None`: nobody knows whether it was done. With the session cookie and the form that are not empty.
+    /// `None`: it is not known whether it was done. With the session cookie and the form that are not empty.
     pub fn ask(
         &mut self,
         deed: Deed,

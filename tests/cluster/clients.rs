@@ -62,7 +62,7 @@ impl<'a> Client<'a> {
                 self.sign_in();
             }
             if self.dice.falls(20) {
-                self.sign_up_as_somebody_there();
+                self.sign_up_under_a_taken_name();
             }
             self.pause(every / 2);
             if self.dice.falls(55) {
@@ -73,7 +73,7 @@ impl<'a> Client<'a> {
         self.ledger
     }
 
-    /// Looks at pages meanwhile, or at none: whoever only writes is met by a fault while they write.
+    /// Looks at pages meanwhile, or at none: a client that only writes is met by a fault while it writes.
     fn pause(&mut self, time: Duration) {
         let end = self.caller.watch.now() + time;
         while self.looks_at_pages && self.caller.watch.now() < end {
@@ -121,7 +121,7 @@ impl<'a> Client<'a> {
         let mut answer = self.caller.ask(Deed::SignUp, server, "", &form, keep);
         let was_uncertain = answer.is_none();
         if was_uncertain && self.dice.falls(50) {
-            // As somebody does who sees an error.
+            // As a user does who sees an error.
             server = self.another_server(server);
             answer = self.caller.ask(Deed::SignUp, server, "", &form, keep);
         }
@@ -132,12 +132,12 @@ impl<'a> Client<'a> {
                 self.add_session(place, server, cookie);
             }
             (400, _) if answer.body == "Username already taken" => {
-                // By the try before, as nobody else has such names. So it has to be there from now on.
+                // By the try before, as no other client has such names. So it has to be there from now on.
                 self.acknowledge(place, server);
                 if !was_uncertain {
                     let name = &self.ledger.people[place].name;
                     let what = format!("{name} at server {server}, at the first try");
-                    self.caller.watch.breach(Breach::TakenByNobody, what);
+                    self.caller.watch.breach(Breach::TakenWithoutOwner, what);
                 }
             }
             (_, cookie) => self.caller.unexpected(
@@ -187,7 +187,7 @@ impl<'a> Client<'a> {
     }
 
     /// With another password, at any server: the name is taken.
-    fn sign_up_as_somebody_there(&mut self) {
+    fn sign_up_under_a_taken_name(&mut self) {
         let Some(place) = self.any_certain_person() else { return };
         let name = &self.ledger.people[place].name;
         let form = form(name, "password-of-another");
@@ -197,7 +197,7 @@ impl<'a> Client<'a> {
             400 if answer.body == "Username already taken" => {}
             302 => {
                 let name = &self.ledger.people[place].name;
-                let what = format!("{name}, by somebody else at server {server}");
+                let what = format!("{name}, by another user at server {server}");
                 self.caller.watch.breach(Breach::TakenTwice, what);
             }
             _ => self.caller.unexpected(Deed::SignUp, server, &answer),

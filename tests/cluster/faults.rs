@@ -26,7 +26,7 @@ pub enum Kind {
     /// It reaches the other nodes, and they do not reach it: what it sends last may be kept by them, and
     /// it does not know.
     Deafen,
-    /// Nobody reaches it.
+    /// No client reaches it.
     Cut,
 }
 

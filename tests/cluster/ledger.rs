@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::dice::Dice;
 
-/// Somebody for whom a sign-up was sent.
+/// A user for whom a sign-up was sent.
 pub struct Person {
     pub name: String,
     pub password: String,
-    /// Whether it was acknowledged. If not, nobody knows, and both is right.
+    /// Whether it was acknowledged. If not, it is not known, and both is right.
     pub is_certain: bool,
     /// Sign-ins that were tried: below the sessions that one user may have.
     pub sign_ins: u32,
@@ -31,7 +31,7 @@ pub struct Session {
 pub enum State {
     /// It lets in.
     Live,
-    /// A sign-out was sent, and nobody knows what came of it.
+    /// A sign-out was sent, and it is not known what came of it.
     Leaving,
     /// Its sign-out was acknowledged.
     Gone,
@@ -39,7 +39,7 @@ pub enum State {
     Lost,
 }
 
-/// What one client knows. Nobody else has its users.
+/// What one client knows. No other client has its users.
 #[derive(Default)]
 pub struct Ledger {
     pub people: Vec<Person>,

@@ -147,7 +147,7 @@ fn run(plan: &Plan) -> Result<bool, String> {
     Ok(watch.report())
 }
 
-/// Load until the faults are over; what everybody knows then.
+/// Load until the faults are over; what every client knows then.
 fn load(
     plan: &Plan,
     watch: &Watch,

@@ -102,9 +102,10 @@ fn judge(watch: &Watch, names: usize, ends: &[Vec<End>]) -> Ledger {
                     at,
                 });
             }
-            // Somebody's try was written, and its answer was lost.
+            // The try of one client was written, and its answer was lost.
             [] if ends.iter().any(|it| it[number].was_uncertain) => {}
-            [] => watch.breach(Breach::TakenByNobody, format!("{name}: no server let anybody in")),
+            [] => watch
+                .breach(Breach::TakenWithoutOwner, format!("{name}: no server let any client in")),
             _ => watch.breach(Breach::TakenTwice, format!("{name}: by {winners:?}")),
         }
     }

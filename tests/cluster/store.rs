@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::web::SERVERS;
 
-/// How long whoever looks at a file, or harms it, waits for the servers.
+/// How long a test that looks at a file, or harms it, waits for the servers.
 const FILE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the servers share.

@@ -28,12 +28,12 @@ pub enum Deed {
 pub enum Breach {
     /// What was acknowledged is not there.
     Lost,
-    /// A session that was signed out lets somebody in.
+    /// A session that was signed out lets a client in.
     Resurrected,
     /// Two people were told that a name is theirs.
     TakenTwice,
-    /// A name is taken that nobody has.
-    TakenByNobody,
+    /// A name is taken that no user has.
+    TakenWithoutOwner,
     /// Nodes or servers do not have the same, or a user is there without their key.
     Unequal,
     /// `/healthz` was slow, or did not answer.
@@ -47,7 +47,7 @@ impl Breach {
         Self::Lost,
         Self::Resurrected,
         Self::TakenTwice,
-        Self::TakenByNobody,
+        Self::TakenWithoutOwner,
         Self::Unequal,
         Self::Unwell,
         Self::Unexpected,
@@ -58,7 +58,7 @@ impl Breach {
             Self::Lost => "lost",
             Self::Resurrected => "sign-outs undone",
             Self::TakenTwice => "names taken twice",
-            Self::TakenByNobody => "names taken by nobody",
+            Self::TakenWithoutOwner => "names taken without an owner",
             Self::Unequal => "unequal",
             Self::Unwell => "/healthz slow or silent",
             Self::Unexpected => "answers out of contract",
@@ -66,7 +66,7 @@ impl Breach {
     }
 }
 
-/// Shared by everybody who asks.
+/// Shared by all clients.
 pub struct Watch {
     began: Instant,
     seen: Mutex<Seen>,
@@ -101,7 +101,7 @@ impl Watch {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().expect("nobody panics with it")
+        self.seen.lock().expect("no thread panics with it")
     }
 
     /// Notes an answer, or that there was none. `is_done` says whether it is a success.

@@ -41,7 +41,7 @@ impl Silence {
     }
 }
 
-/// Somebody who asks all servers.
+/// A client that asks all servers.
 pub struct Browser {
     ports: [u16; SERVERS],
     kept: [Option<(BufReader<TcpStream>, Instant)>; SERVERS],

@@ -19,7 +19,7 @@ trap 'rm -rf "$folder"' EXIT
 
 # A browser's memory: curl reads and writes its cookies here.
 jar=$folder/jar
-# A name nobody has, and a password that every policy accepts.
+# A name that is not taken, and a password that every policy accepts.
 name=curl-$$-$(date +%s)
 password='three unrelated words'
 

@@ -9,7 +9,7 @@ check 'sign-up leads on to a path' "302 $prefix/account" \
     "$(way "$URL/signup" -c "$jar" --data-urlencode "username=$name" --data-urlencode "password=$password" -d "next=$prefix/account")"
 check 'sign-in does too' "302 $prefix/account?x=1" \
     "$(way "$URL/login" --data-urlencode "username=$name" --data-urlencode "password=$password" --data-urlencode "next=$prefix/account?x=1")"
-check 'so does the form for somebody who is in' "302 $prefix/account" \
+check 'so does the form for a signed-in user' "302 $prefix/account" \
     "$(way -b "$COOKIE=$(awk '$6 ~ /auth_session/ { print $7 }' "$jar")" "$URL/login?next=$prefix/account")"
 # The host may be that of an app, whose pages are led to as they are.
 check 'a path of the host is led to whole' "302 /dashboard?tab=1" \

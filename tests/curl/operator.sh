@@ -18,10 +18,10 @@ check 'an invitation makes an account' 302 \
     "$(code "$URL/signup" -c "$jar" -d "invite=$invite" --data-urlencode "username=$name" --data-urlencode "password=$password")"
 check 'it is used up then' 'This invitation is not valid any more' \
     "$(web "$URL/signup" -d "invite=$invite" --data-urlencode "username=$name-2" --data-urlencode "password=$password")"
-has 'whoever came with it is in its groups' '"groups":["staff"]' "$("$BINARY" user show "$name" --json)"
+has 'the user who signed up with it is in its groups' '"groups":["staff"]' "$("$BINARY" user show "$name" --json)"
 
 "$BINARY" user disable "$name" --reason 'a test' >/dev/null
-check 'somebody who is disabled reads what everybody reads' 'Incorrect username or password400' \
+check 'a disabled user reads what all others read' 'Incorrect username or password400' \
     "$(sign_in "$name" "$password")"
 check 'and their session has ended' 302 \
     "$(code -b "$COOKIE=$(awk '$6 ~ /auth_session/ { print $7 }' "$jar")" "$URL/")"
@@ -43,5 +43,5 @@ check 'a session is listed' 1 "$("$BINARY" session list "$name" --json | wc -l |
 check 'all sessions are ended' "1 session of $name ended" "$("$BINARY" session end-all "$name")"
 has 'the audit trail has it all' '"event":"user_disable"' "$("$BINARY" audit --user "$name" --json)"
 "$BINARY" user delete "$name" --yes >/dev/null
-check 'somebody who is deleted is unknown' 'Incorrect username or password400' \
+check 'a deleted user is unknown' 'Incorrect username or password400' \
     "$(sign_in "$name" 'another three words')"

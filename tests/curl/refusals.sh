@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every sentence that turns somebody away, byte for byte, and the form for those who can read one.
+# Every sentence that turns a visitor away, byte for byte, and the form for those who can read one.
 # shellcheck source=tests/curl/check.sh
 . "$(dirname "$0")/check.sh"
 
@@ -54,11 +54,11 @@ check 'and its other spellings with it' 'Username already taken 400' "$came"
 
 for wrong in '' "$(repeat 32 a)"; do
     came=$(post /login "username=$wrong" "password=$password")
-    check "nobody signs in with a name of ${#wrong} characters" 'Invalid username 400' "$came"
+    check "no user signs in with a name of ${#wrong} characters" 'Invalid username 400' "$came"
 done
 for wrong in '' "$(repeat 256 x)"; do
     came=$(post /login "username=$name" "password=$wrong")
-    check "nobody signs in with a password of ${#wrong}" 'Invalid password 400' "$came"
+    check "no user signs in with a password of ${#wrong}" 'Invalid password 400' "$came"
 done
 came=$(post /login "username=$name" 'password=wrong password')
 check 'a wrong password' 'Incorrect username or password 400' "$came"

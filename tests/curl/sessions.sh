@@ -6,7 +6,7 @@
 # The token that curl has in its jar.
 token() { awk -v name="$COOKIE" '$6 == name { print $7 }' "$jar"; }
 
-# is_open token: the status of the profile for whoever holds it.
+# is_open token: the status of the profile for a client that holds it.
 is_open() { web --output /dev/null --write-out '%{http_code}' --cookie "$COOKIE=$1" "$URL/"; }
 
 sign_in() {
@@ -40,7 +40,7 @@ check 'signing in again ends the session that was presented' 302 "$(is_open "$fi
 check 'and starts another one' 200 "$(is_open "$second")"
 
 web --request POST --cookie "$jar" "$URL/logout"
-check 'signing out ends it, whoever kept a copy' 302 "$(is_open "$second")"
+check 'signing out ends it, also for a client that kept a copy' 302 "$(is_open "$second")"
 
 came=$(web --output /dev/null --dump-header - --cookie "$COOKIE=$second" "$URL/login" | tr -d '\r')
 has 'a cookie that opens nothing is cleared on sight' "Set-Cookie: $COOKIE=; " "$came"

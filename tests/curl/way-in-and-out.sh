@@ -17,7 +17,7 @@ has 'the profile has a button to sign out' "method=\"post\" action=\"$prefix/log
 
 for page in /signup /login; do
     came=$(web --cookie "$jar" --write-out '%{http_code} %header{location}' "$URL$page")
-    check "somebody who is signed in has no use for $page" "302 $prefix/" "$came"
+    check "a signed-in user has no use for $page" "302 $prefix/" "$came"
 done
 
 came=$(web --cookie "$jar" "$URL/logout?next=$prefix/account")
@@ -32,12 +32,12 @@ check 'and the cookie is gone' '' "$(grep "$COOKIE" "$jar" || true)"
 came=$(web --cookie "$jar" --write-out '%{http_code} %header{location}' "$URL/")
 check 'the profile is closed again' "302 $prefix/login" "$came"
 
-check 'a link to sign out leads on whoever is out' "302 $prefix/login" \
+check 'a link to sign out leads a signed-out visitor on' "302 $prefix/login" \
     "$(web --write-out '%{http_code} %header{location}' "$URL/logout")"
 check 'to where they want to go' "302 $prefix/login?next=x" \
     "$(web --write-out '%{http_code} %header{location}' "$URL/logout?next=$prefix/login?next=x")"
 came=$(web --write-out ' %{http_code}' --request POST "$URL/logout")
-check 'nobody can sign out who is not signed in' 'Unauthorized 401' "$came"
+check 'a visitor who is not signed in cannot sign out' 'Unauthorized 401' "$came"
 
 upper=$(printf %s "$name" | tr '[:lower:]' '[:upper:]')
 came=$(web --cookie-jar "$jar" --write-out '%{http_code} %header{location}' \

@@ -153,7 +153,7 @@ fn names_each_big_library_in_its_home_alone() {
             assert!(!named || is_home, "{noun} names {library}");
             at_home |= named && is_home;
         }
-        assert!(at_home, "nobody uses {library}");
+        assert!(at_home, "no file uses {library}");
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Binary {
     reader: Option<JoinHandle<()>>,
 }
 
-/// The program with these arguments, cut off from the environment of whoever runs the tests.
+/// The program with these arguments, cut off from the environment in which the tests run.
 pub fn vestibule(arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VESTIBULE_")) {
@@ -69,7 +69,7 @@ impl Binary {
         let reader = thread::spawn(move || {
             for line in lines {
                 if let Some((_, rest)) = line.split_once("ev=listening address=") {
-                    // Where it is a Unix socket, whoever asks knows its path.
+                    // Where it is a Unix socket, the caller knows its path.
                     let address = rest.split(' ').next().unwrap().parse();
                     let _ = tell.send(address.unwrap_or(([127, 0, 0, 1], 0).into()));
                 }

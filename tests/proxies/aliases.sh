@@ -163,7 +163,7 @@ walk() {
     check "$1: the app gets it" "GET ${asked#"https://app.example.test:$port"}" "$(asked_of_app)"
     check "$1: and the name" vera "$(tr -d '\r' <"$work/echo" | sed -n 's/^Remote-User: //Ip')"
     known "$next" --location --max-redirs 5 --output "$work/echo"
-    check "$1: someone who is in is led on from the link" "GET ${asked#"https://app.example.test:$port"}" \
+    check "$1: a signed-in user is led on from the link" "GET ${asked#"https://app.example.test:$port"}" \
         "$(asked_of_app)"
 }
 

@@ -37,7 +37,7 @@ propfind() {
     status web -X PROPFIND "$calendar/$whose/" --header 'Depth: 0' --header "Authorization: Bearer $access" "$@"
 }
 check 'a user sees the own calendars' 207 "$(propfind anna)"
-check "and nobody else's" 403 "$(propfind bert)"
+check "and no other user's" 403 "$(propfind bert)"
 for name in X-Remote-User x-remote-user X_Remote_User X.Remote.User; do
     check "not with a forged $name either" 403 "$(propfind bert --header "$name: bert")"
 done

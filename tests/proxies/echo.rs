@@ -40,7 +40,7 @@ fn answer(mut stream: TcpStream) {
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         bytes.len()
     );
-    // Whoever asked may have gone.
+    // The client may have gone.
     drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&bytes)));
 }
 

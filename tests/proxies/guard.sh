@@ -1,4 +1,4 @@
-# What somebody sees of an app that a reverse proxy guards, and what the app sees of them. Run by run.sh.
+# What a visitor sees of an app that a reverse proxy guards, and what the app sees of them. Run by run.sh.
 # shellcheck shell=sh
 set -eu
 
@@ -74,7 +74,7 @@ several() {
 }
 [ -n "${CLEAR:-}" ] || check 'cookies in several fields of HTTP/2 are read together' '2 anna a=b; c=d' "$(several --http2)"
 if [ "$KIND" = apache ]; then
-    # httpd joins fields by a comma, which is a part of a value. So nobody is let in, and nothing is forged.
+    # httpd joins fields by a comma, which is a part of a value. So no client is let in, and nothing is forged.
     check 'cookies in several fields of HTTP/1.1 are no session' '1.1  ' "$(several)"
     several --basic --user "anna:$password" >/dev/null
     check 'and the app gets no session from them' 'anna ' "$(value Remote-User) $(grep "$token" "$folder/echo" || true)"
@@ -97,7 +97,7 @@ odd() {
 odd "~!+#\$&'*-.^_|\`@/?" "~!+#\$&'*-.^_|\`@/?" "~!+#\$&'*-.^_|\`@/?"
 odd '"(A),;<=>[\]{}:%+ é' '"(a)%2C;<=>[\]{}:%25+%20%C3%A9' '"(A),;<=>[\]{}:%25+ %C3%A9'
 
-# A request that changes something arrives whole, for somebody who is in.
+# A request that changes something arrives whole, for a signed-in user.
 known "$app/form" --data 'a=b&c=d' --output "$folder/echo"
 check 'a form reaches the app' 'a=b&c=d' "$(tail -n 1 "$folder/echo")"
 
@@ -129,10 +129,10 @@ for header in 'X-Forwarded-Host: evil.example' 'X-Forwarded-Uri: //evil.example/
 done
 known "$auth/whoami" --header 'Accept: text/plain' --header 'X-Forwarded-For: 203.0.113.9' \
     --output "$folder/whoami"
-check 'nobody is believed about their address' "${CLIENT:-127.0.0.1}" "$(cat "$folder/whoami")"
+check 'no client is believed about its address' "${CLIENT:-127.0.0.1}" "$(cat "$folder/whoami")"
 
 # Headers of the connection, with which a client could have others dropped, and upgrades behind which
-# nobody would look at what it says of itself.
+# no app would look at what it says of itself.
 for drop in 'close, Remote-User, Remote-Groups' 'Remote-Name, Remote-Id'; do
     known "$app/" --header "Connection: $drop" --output "$folder/echo"
     check "no header is lost by Connection: $drop" 'anna Anna' "$(value Remote-User) $(value Remote-Name)"
@@ -175,7 +175,7 @@ case $KIND in
     caddy | traefik) check 'large header fields pass with --head-bytes' 200 "$(large)" ;;
 esac
 
-# Whoever is no browser that goes to a page is told so, and no body is sent on.
+# A client that is no browser on its way to a page is told so, and no body is sent on.
 check 'a form of a stranger is posted nowhere' "303 $auth/login?next=https://app.example.test:$PORT/form" \
     "$(way page "$app/form" --data 'secret=1')"
 check 'a script of a stranger gets 401' 401 \
@@ -225,7 +225,7 @@ style=$(grep -o "$auth/style.css[^\"]*" "$folder/page")
 check 'it has the style of the sign-in' '200 same-site' "$(web --output /dev/null --dump-header - "$style" | tr -d '\r' |
     awk 'NR == 1 { status = $2 } tolower($1) == "cross-origin-resource-policy:" { print status, $2 }')"
 check 'which its policy allows' yes "$(grep -i '^content-security-policy:.*style-src '"$origin"';' "$folder/head" >/dev/null && echo yes)"
-check 'nobody is named to the client in headers' '' "$(grep -i '^remote-' "$folder/head" || true)"
+check 'no user is named to the client in headers' '' "$(grep -i '^remote-' "$folder/head" || true)"
 check 'a script gets 403 and no page' 'Forbidden. Members of the group staff have access.' "$(web --cookie "$jar" "$denied")"
 check 'or JSON' '["staff"]' "$(web --cookie "$jar" --header 'Accept: application/json' "$denied" |
     sed -n 's/.*"groups":\([^]]*]\).*/\1/p')"
@@ -271,14 +271,14 @@ for path in /auth/nginx /auth/forward /api/authz/auth-request /api/authz/forward
     check "$path is for the proxy itself" 404 "$(status known "$auth$path")"
 done
 "$BINARY" user disable anna --database "$DATABASE" >/dev/null
-check 'somebody who is shut out is out at once' 302 "$(status known "$app/")"
+check 'a disabled user is out at once' 302 "$(status known "$app/")"
 check 'their password is too' 401 "$(status basic "anna:$password")"
 check 'their access token is too' 401 "$(status web --header "Authorization: Bearer $access" "$app/")"
 "$BINARY" user enable anna --database "$DATABASE" >/dev/null
 known "$auth/login" --output /dev/null --header "Origin: $origin" \
     --data-urlencode username=anna --data-urlencode "password=$password"
 cp "$jar" "$folder/kept"
-check 'somebody who signs in again is in' 200 "$(status known "$app/")"
+check 'a user who signs in again is in' 200 "$(status known "$app/")"
 check 'signing out works' 302 "$(status known "$auth/logout" --header "Origin: $origin" --data '')"
 check 'the cookie that was kept opens nothing' 302 "$(status page --cookie "$folder/kept" "$app/")"
 
@@ -302,18 +302,18 @@ if [ "$verbose" = no ]; then
     exit 0
 fi
 check 'doctor finds nothing wrong for a stranger' well "$(doctor)"
-check 'doctor finds nothing wrong for somebody who is in' well \
+check 'doctor finds nothing wrong for a signed-in user' well \
     "$(printf '%s\n' "$password" | doctor --sign-in anna --origin "$auth")"
 check 'doctor could check everything' 0 "$(grep -c '^skip' "$folder/doctor" || true)"
 
 # And gone.
 known "$auth/login" --output /dev/null --header "Origin: $origin" \
     --data-urlencode username=anna --data-urlencode "password=$password"
-check 'somebody who is in is in' 200 "$(status known "$app/")"
+check 'a signed-in user is in' 200 "$(status known "$app/")"
 "$BINARY" user delete anna --yes --database "$DATABASE" >/dev/null
-check 'somebody who is deleted is out at once' 302 "$(status known "$app/")"
+check 'a deleted user is out at once' 302 "$(status known "$app/")"
 check 'and so is their password' 401 "$(status basic "anna:$password")"
 # The name rests, as the app has trusted it.
-check 'nobody else gets the name' 400 "$(status known "$auth/signup" \
+check 'no other user gets the name' 400 "$(status known "$auth/signup" \
     --header "Origin: $origin" --data-urlencode username=anna --data-urlencode "password=$password")"
 "$BINARY" user free anna --database "$DATABASE" >/dev/null

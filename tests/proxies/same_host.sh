@@ -63,7 +63,7 @@ cookie=$(value Cookie)
 check 'it gets the cookie to ask with' yes "$(case $cookie in *__Host-auth_session=*) echo yes ;; esac)"
 check 'and learns who is there' '"canonical_username":"anna"' \
     "$(web "http://$VESTIBULE${PREFIX:-}/session" --header "Cookie: $cookie" | grep -o '"canonical_username":"anna"')"
-check 'without the cookie it learns that nobody is' 401 "$(status web "http://$VESTIBULE${PREFIX:-}/session")"
+check 'without the cookie it learns that no user is signed in' 401 "$(status web "http://$VESTIBULE${PREFIX:-}/session")"
 check 'a script of a stranger gets 401 and no page' 401 \
     "$(status web "$host/admin" --header 'Accept: application/json' --header 'Sec-Fetch-Mode: cors')"
 if [ -n "${PREFIX:-}" ]; then

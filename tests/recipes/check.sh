@@ -80,7 +80,7 @@ check 'the page for administrators is closed' 403 "$(status known "$host/admin")
 check 'nor can a client claim a group' 403 "$(status known "$host/admin" --header 'Remote-Groups: admin')"
 "$BINARY" user groups anna --add admin --database "$DATABASE" >/dev/null
 check 'it is open to the group' 'hello administrator anna' "$(known "$host/admin" | tr '[:upper:]' '[:lower:]')"
-check 'somebody else signs out nobody' 401 \
+check 'another site signs out no user' 401 \
     "$(status known "$host/logout" --header 'Origin: https://evil.example' --data '')"
 cp "$folder/jar" "$folder/kept"
 check 'signing out leads to the sign-in page' "302 $host/login" "$(way post "$host/logout" --data '')"

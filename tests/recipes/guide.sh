@@ -125,7 +125,7 @@ check 'sign-in: a password of 1 is wrong, and not invalid' 'Incorrect username o
     "$(form /login username=Dora password=p)"
 check 'sign-in: a wrong password is wrong' 'Incorrect username or password 400' \
     "$(form /login username=Dora "password=$password.")"
-check 'sign-in: a name that nobody has is the same' 'Incorrect username or password 400' \
+check 'sign-in: an unknown name is the same' 'Incorrect username or password 400' \
     "$(form /login username=nobody-has-it "password=$password")"
 check 'sign-in: the longest name and password are good' ' 302' \
     "$(form /login "username=$long" "password=$(repeat 255 p)")"

@@ -137,7 +137,7 @@ impl Examination<'_> {
         let is_denied = |it: Entry| matches!(it, Entry::Denied | Entry::DeadEnd);
         let denied = entries.iter().filter(|(_, it)| is_denied(*it)).map(|(it, _)| *it);
         let why = "with a session: it answers 403 to this user; put the user into a group that the proxy admits";
-        // What answers 403 to everyone says nothing of this user.
+        // What answers 403 to all says nothing of this user.
         let is_guarded = |it: &Visit| it.guard.is_shut() && it.guard != Guard::Locked(403);
         let guarded: Vec<_> = entries.iter().filter(|(it, _)| is_guarded(it)).collect();
         if guarded.is_empty() || guarded.iter().any(|(_, it)| !is_denied(*it)) {

@@ -569,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_why_nobody_was_let_in_on_one_line() {
+    fn tells_on_one_line_why_a_sign_in_failed() {
         let page = reply(400, &[], "<!DOCTYPE html>\n");
         let text = reply(400, &[], "Incorrect\u{1b}[2J username\nx");
         assert_eq!(refusal(&page), "400");

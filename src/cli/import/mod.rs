@@ -91,7 +91,7 @@ impl Source {
         }
     }
 
-    /// What to try where no password was found for anyone.
+    /// What to try where no user has a password.
     const fn hash_hint(&self) -> &'static str {
         match self {
             Self::LuciaV3 { .. } | Self::BetterAuth { .. } => {
@@ -265,7 +265,7 @@ impl<'a> ReportFile<'a> {
 
     /// Writes a line for every user.
     fn finish(self, report: &Report) -> Result<(), String> {
-        let done = report.write_everybody(self.file.file()).and_then(|()| self.file.finish());
+        let done = report.write_all_users(self.file.file()).and_then(|()| self.file.finish());
         done.map_err(|err| {
             let is_done = if report.is_written {
                 "the users are imported, but the report is lost: "

@@ -186,7 +186,7 @@ impl LeftRow {
 #[derive(Default)]
 pub(super) struct Report {
     /// Whether every user is listed: there is a file for them.
-    lists_everybody: bool,
+    lists_all_users: bool,
     /// In which table each thing was found, if there are tables.
     pub(super) tables: Vec<(&'static str, Option<String>)>,
     /// Tables of theirs that are not read, and how many rows of users are in them.
@@ -195,7 +195,7 @@ pub(super) struct Report {
     pub(super) secret_columns: BTreeMap<String, usize>,
     /// Whether anything was written: if not, what is new would be imported.
     pub(super) is_written: bool,
-    /// What to try where no password was found for anyone, after a semicolon; empty: nothing.
+    /// What to try where no user has a password, after a semicolon; empty: nothing.
     pub(super) hash_hint: &'static str,
     /// Whether the operator asked to look only.
     pub(super) is_dry_run: bool,
@@ -219,8 +219,8 @@ pub(super) struct Report {
 
 impl Report {
     /// A report with nothing in it yet.
-    pub(super) fn of(lists_everybody: bool) -> Self {
-        Self { lists_everybody, ..Self::default() }
+    pub(super) fn of(lists_all_users: bool) -> Self {
+        Self { lists_all_users, ..Self::default() }
     }
 
     /// How many people cannot come over as they are.
@@ -300,7 +300,7 @@ impl Report {
     }
 
     fn list(&mut self, person: PersonAtSource, outcome: PersonOutcome, reasons: Vec<Reason>) {
-        if self.lists_everybody || !reasons.is_empty() {
+        if self.lists_all_users || !reasons.is_empty() {
             self.people.push(PersonEntry { person, outcome, reasons });
         }
     }
@@ -351,7 +351,7 @@ impl Report {
     }
 
     /// A line of JSON for every user, and for each row that was left out.
-    pub(super) fn write_everybody(&self, out: impl Write) -> io::Result<()> {
+    pub(super) fn write_all_users(&self, out: impl Write) -> io::Result<()> {
         let mut out = BufWriter::new(out);
         for it in self.entries() {
             writeln!(out, "{}", it.json(self.is_written))?;
@@ -407,7 +407,7 @@ impl Report {
         let mut text: String = lines.by_ref().take(LISTED_MAX).collect();
         let more = lines.count();
         if more > 0 {
-            let where_to = if self.lists_everybody {
+            let where_to = if self.lists_all_users {
                 "the file of --report lists them"
             } else {
                 "--report FILE lists them"

@@ -263,7 +263,7 @@ fn not_of_the_future(mut session: Session, now: Moment) -> Session {
     session
 }
 
-/// Leaves everyone out who has an id, a name, a key or a session in common with another person: which of
+/// Leaves every user out who has an id, a name, a key or a session in common with another person: which of
 /// them is meant is not for us to say.
 fn without_collisions(arrivals: Vec<Arrival>, report: &mut Report) -> Vec<Arrival> {
     // The first two who claim it, who are the same if a person claims it twice.

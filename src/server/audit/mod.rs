@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_a_limited_number_of_what_anybody_can_cause_and_counts_the_rest() {
+    fn keeps_a_limited_number_of_the_records_that_any_client_can_cause_and_counts_the_rest() {
         let (_folder, path, audit) = open();
         let address = "192.0.2.1".parse().ok();
         for _ in 0..250 {

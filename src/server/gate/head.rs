@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn lets_nobody_outside_speak_in_the_name_of_the_gate() {
+    fn believes_no_client_that_writes_the_fields_of_the_gate() {
         let head =
             parse("GET / HTTP/1.1\r\nHost: x\r\nX-Gate-Peer: 10.0.0.1\r\nx-GATE-other: y\r\n\r\n");
         let bytes = head.unwrap().write(b"", None, None);

@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_seat_from_whoever_holds_the_most_for_somebody_else() {
+    fn takes_a_seat_from_the_client_with_the_most_for_another_client() {
         for (line, index) in [("POST /login", HASHES), ("POST /logout", WRITES)] {
             let folder = tempfile::tempdir().unwrap();
             let mut gate = gate_behind_proxy(&folder);
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_seats_from_a_subscriber_with_many_networks_for_somebody_else() {
+    fn takes_seats_from_a_subscriber_with_many_networks_for_another_subscriber() {
         for (line, index) in [("POST /login", HASHES), ("POST /logout", WRITES)] {
             let folder = tempfile::tempdir().unwrap();
             let mut gate = gate_behind_proxy(&folder);
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn lets_nobody_fill_the_lane_for_pages_while_others_wait() {
+    fn lets_no_client_fill_the_lane_for_pages_while_others_wait() {
         let folder = tempfile::tempdir().unwrap();
         let mut gate = gate_behind_proxy(&folder);
         let seats = gate.lanes[READS].bounds.waiting;
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_the_seat_of_somebody_who_has_hung_up_to_the_next() {
+    fn gives_the_seat_of_a_client_that_has_hung_up_to_the_next() {
         let folder = tempfile::tempdir().unwrap();
         let mut gate = gate_behind_proxy(&folder);
         let seats = gate.lanes[HASHES].bounds.waiting;
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn says_busy_to_whoever_waits_for_longer_than_a_request_may_take() {
+    fn says_busy_to_a_client_that_waits_for_longer_than_a_request_may_take() {
         for line in ["POST /login", "POST /logout", "GET /"] {
             let folder = tempfile::tempdir().unwrap();
             let mut gate = gate_behind_proxy(&folder);
@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn lets_nothing_wait_behind_what_may_write_or_hash_and_nobody_hold_all_writers() {
+    fn lets_nothing_wait_behind_what_may_write_or_hash_and_no_client_hold_all_writers() {
         let folder = tempfile::tempdir().unwrap();
         let gate = gate(&folder);
         let [reads, writes, hashes] = &gate.lanes;

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn makes_room_by_the_newest_of_whoever_holds_the_most() {
+    fn makes_room_by_the_newest_request_of_the_client_with_the_most() {
         let mut queue = queue(&[(1, 3), (2, 1)]);
         assert_eq!(queue.displace(client(3)), Some((client(1), id(102))));
         queue.push(client(3), id(300));

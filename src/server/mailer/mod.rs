@@ -98,7 +98,7 @@ impl MailBell {
 
 /// Sends what is due until shutdown, on a thread of its own.
 pub(super) fn run(shared: &Shared, config: &MailConfig) {
-    // Nobody else sets it.
+    // No other thread sets it.
     let _ = shared.bell.sleeper.set(thread::current());
     let mut mailer = Mailer { shared, config, hung: None, last_said: String::new(), told_at: None };
     while !shared.is_left.load(Ordering::Acquire) {

@@ -66,7 +66,7 @@ impl RelayAddress {
         };
         if url.password().is_some() {
             return Err(
-                "everybody on this machine can read a password in an argument; put it into \
+                "every user of this machine can read a password in an argument; put it into \
                         --mail-password-file, or set VESTIBULE_MAIL_PASSWORD"
                     .to_owned(),
             );

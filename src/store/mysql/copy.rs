@@ -27,7 +27,7 @@ impl Copies for Mysql {
             )?;
             tx.run("DELETE FROM secret WHERE name NOT IN ('handle', ?)", (HALF_COPIED,))
         })?;
-        // In steps, as a cluster blocks for everyone while it replicates a large transaction.
+        // In steps, as a cluster blocks for all clients while it replicates a large transaction.
         for table in ALL.iter().rev().filter(|it| it.name != SECRETS) {
             let sql = format!("DELETE FROM {} LIMIT {DELETED_AT_ONCE}", table.name);
             while self.write(|tx| tx.run(&sql, ()))? > 0 {}

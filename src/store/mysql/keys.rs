@@ -168,7 +168,7 @@ pub(super) fn move_sign_in_name(
     before: &str,
     after: &str,
 ) -> MysqlResult<Option<KeyId>> {
-    see_that_nobody_else_signs_in_as(tx, user, after)?;
+    refuse_sign_in_name_of_another(tx, user, after)?;
     let Some(moved) = renaming(&sign_in_names(tx, user)?, before, after) else {
         return Ok(None);
     };
@@ -181,7 +181,7 @@ pub(super) fn move_sign_in_name(
 }
 
 /// Refuses a username that is another user's sign-in name.
-pub(super) fn see_that_nobody_else_signs_in_as(
+pub(super) fn refuse_sign_in_name_of_another(
     tx: &mut Tx<'_>,
     user: &UserId,
     canonical: &str,

@@ -1,7 +1,7 @@
 //! The statements for users.
 
 use super::audit;
-use super::keys::{move_sign_in_name, see_that_nobody_else_signs_in_as, sign_in_names};
+use super::keys::{move_sign_in_name, refuse_sign_in_name_of_another, sign_in_names};
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, insert_key, insert_session, invitations,
     names, one_time_tokens, values,
@@ -22,7 +22,7 @@ impl Users for Mysql {
             if tx.may_be_applied && has_user(tx, &user.id)? {
                 return Ok(());
             }
-            see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
+            refuse_sign_in_name_of_another(tx, &user.id, &user.canonical_username)?;
             self.insert_new_user(tx, user)?;
             keys.iter().try_for_each(|key| self.insert_new_key(tx, key, user.created_at))
         }))

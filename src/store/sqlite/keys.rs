@@ -137,7 +137,7 @@ pub(super) fn move_sign_in_name(
     before: &str,
     after: &str,
 ) -> SqliteResult<Option<KeyId>> {
-    see_that_nobody_else_signs_in_as(tx, user, after)?;
+    refuse_sign_in_name_of_another(tx, user, after)?;
     let Some(moved) = renaming(&sign_in_names(tx, user)?, before, after) else {
         return Ok(None);
     };
@@ -149,7 +149,7 @@ pub(super) fn move_sign_in_name(
 }
 
 /// Refuses a username that is another user's sign-in name.
-pub(super) fn see_that_nobody_else_signs_in_as(
+pub(super) fn refuse_sign_in_name_of_another(
     tx: &Transaction<'_>,
     user: &UserId,
     canonical: &str,

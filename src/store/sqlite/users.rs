@@ -3,7 +3,7 @@
 use rusqlite::Transaction;
 
 use super::audit;
-use super::keys::{move_sign_in_name, see_that_nobody_else_signs_in_as, sign_in_names};
+use super::keys::{move_sign_in_name, refuse_sign_in_name_of_another, sign_in_names};
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, delete_rows_of, first, insert_key,
     insert_session, invitations, names, one_time_tokens, run,
@@ -21,7 +21,7 @@ use crate::store::{
 impl Users for Sqlite {
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded> {
         let done = self.write(WRITE_PATIENCE, |tx| {
-            see_that_nobody_else_signs_in_as(tx, &user.id, &user.canonical_username)?;
+            refuse_sign_in_name_of_another(tx, &user.id, &user.canonical_username)?;
             self.insert_new_user(tx, user)?;
             keys.iter().try_for_each(|key| self.insert_new_key(tx, key, user.created_at))
         });

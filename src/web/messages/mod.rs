@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn speaks_english_to_whoever_prefers_nothing_that_there_is() {
+    fn speaks_english_to_a_browser_that_prefers_no_language_there_is() {
         for asked in
             ["", "pt", "pt-BR,es;q=0.5", "*", "de;q=0", "de;q=0.000", "den", "deu", "*;q=0"]
         {

@@ -82,7 +82,7 @@ fn just_after(moment: Moment) -> Moment {
 }
 
 #[test]
-fn lets_somebody_in_who_signs_up_and_knows_them_afterwards() {
+fn lets_a_user_in_who_signs_up_and_knows_them_afterwards() {
     let (hall, ann) = Hall::with_ann();
     assert_eq!(ann.user.username, "Ann Onym");
     assert_eq!(ann.user.id.as_str().len(), 15);
@@ -156,7 +156,7 @@ fn leaves_the_presented_session_alone_when_the_sign_in_is_refused() {
 }
 
 #[test]
-fn ends_the_session_of_whoever_signs_up_from_the_same_browser() {
+fn ends_the_session_of_a_browser_from_which_another_user_signs_up() {
     let (hall, ann) = Hall::with_ann();
     let bob = hall.sign_up("Bob Bobson", Some(&ann.started.session.id));
     assert!(matches!(bob, SignUp::Admitted(_)));
@@ -164,7 +164,7 @@ fn ends_the_session_of_whoever_signs_up_from_the_same_browser() {
 }
 
 #[test]
-fn keeps_other_sessions_alive_when_somebody_signs_in_elsewhere() {
+fn keeps_other_sessions_alive_when_a_user_signs_in_elsewhere() {
     let (hall, ann) = Hall::with_ann();
     assert!(hall.is_admitted("Ann Onym", "secret"));
     assert!(hall.resume(&ann.started.token, NOW).is_some());
@@ -273,7 +273,7 @@ fn lists_and_ends_the_living_sessions_of_one_user() {
 }
 
 #[test]
-fn ends_the_oldest_session_of_somebody_who_has_too_many() {
+fn ends_the_oldest_session_of_a_user_who_has_too_many() {
     let (hall, ann) = Hall::with_ann();
     let start = |n| {
         let now = seconds(n);
@@ -298,7 +298,7 @@ fn ends_the_oldest_session_of_somebody_who_has_too_many() {
 }
 
 #[test]
-fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
+fn lets_no_client_in_by_a_password_that_was_changed_while_it_was_checked() {
     let (hall, ann) = Hall::with_ann();
     let found = hall.auth.store().credentials_of_user(&ann.user.id).unwrap().unwrap();
     let entry = SessionStart { proof: Some(found.epoch), ..SessionStart::default() };
@@ -316,7 +316,7 @@ fn lets_nobody_in_by_a_password_that_was_changed_while_it_was_checked() {
 }
 
 #[test]
-fn starts_no_session_for_somebody_who_is_gone() {
+fn starts_no_session_for_a_user_who_is_deleted() {
     let (hall, ann) = Hall::with_ann();
     assert_eq!(users::delete(hall.auth.store(), &ann.user.id, Rest::default(), NOW), Ok(true));
     let started = sessions::start(
@@ -350,7 +350,7 @@ fn forgets_a_deleted_user_with_their_sessions_and_lets_the_name_rest() {
 }
 
 #[test]
-fn renames_somebody_who_then_signs_in_with_the_new_name_only() {
+fn renames_a_user_who_then_signs_in_with_the_new_name_only() {
     let (hall, ann) = Hall::with_ann();
     let id = &ann.user.id;
     assert_eq!(
@@ -424,7 +424,7 @@ fn ends_every_session_when_the_password_changes_and_admits_the_new_one_only() {
 }
 
 #[test]
-fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
+fn takes_any_password_of_a_user_who_gives_it_again_at_a_bounded_cost() {
     let (hall, ann) = Hall::with_ann();
     let (store, hasher, id) = (hall.auth.store(), &hall.auth.hasher, &ann.user.id);
     let cost = |text: &str| {
@@ -449,7 +449,7 @@ fn takes_any_password_of_somebody_who_gives_it_again_at_a_bounded_cost() {
 }
 
 #[test]
-fn lets_everybody_in_who_gives_a_stale_password_at_the_same_moment() {
+fn lets_all_clients_in_whose_password_has_a_stale_hash_at_the_same_moment() {
     let (mut hall, _) = Hall::with_ann();
     hall.auth.hasher = Hasher::new(4, Cost { passes: 2, ..CHEAP });
     let admitted = std::thread::scope(|scope| {
@@ -457,7 +457,7 @@ fn lets_everybody_in_who_gives_a_stale_password_at_the_same_moment() {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
         threads.into_iter().map(|it| it.join().unwrap()).filter(|&it| it).count()
     });
-    assert_eq!(admitted, 8, "whoever hashes it anew second is right as well");
+    assert_eq!(admitted, 8, "the second to hash it anew is right as well");
 }
 
 #[test]
@@ -487,7 +487,7 @@ fn hashes_a_stale_password_anew_at_the_next_sign_in() {
     assert!(after.as_stored().contains("t=2") && !before.as_stored().contains("t=2"));
     assert!(hall.is_admitted("Ann Onym", "secret"));
     assert!(stored_hash(&hall) == after, "once is enough");
-    assert!(hall.resume(&ann.started.token, NOW).is_some(), "nobody is put out by it");
+    assert!(hall.resume(&ann.started.token, NOW).is_some(), "no session ends by it");
 }
 
 #[test]
@@ -537,7 +537,7 @@ fn serves_an_idle_session_that_cannot_be_renewed_because_the_database_is_busy() 
 }
 
 #[test]
-fn lets_nobody_in_who_is_shut_out_and_looks_at_their_password_all_the_same() {
+fn lets_no_disabled_user_in_and_verifies_their_password_all_the_same() {
     let (hall, ann) = Hall::with_ann();
     users::disable(hall.auth.store(), &ann.user.id, "left", NOW).unwrap();
     let before = hall.auth.hasher.computed();

@@ -89,7 +89,7 @@ fn finds_a_user_whose_name_is_typed_with_space_around_it() {
 }
 
 #[test]
-fn shuts_somebody_out_while_the_server_runs() {
+fn disables_a_user_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1"]);
     let cookie = server.sign_up("anna");
@@ -200,7 +200,7 @@ fn sets_a_password_and_ends_every_session() {
     assert_eq!(sign_in(&server, "carla", "three+unrelated+words"), 302);
 }
 
-/// Lets the one user there is be called `after-rename`, as an import does with somebody whom Lucia's
+/// Lets the one user there is be called `after-rename`, as an import does with a user whom Lucia's
 /// `updateUserAttributes` has renamed.
 fn rename_without_the_key(folder: &Path) {
     let raw = rusqlite::Connection::open(folder.join("test.db")).unwrap();
@@ -218,7 +218,7 @@ fn keys_of(folder: &Path, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn ends_the_old_password_of_somebody_whose_key_has_another_name() {
+fn ends_the_old_password_of_a_user_whose_key_has_another_name() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1"]);
     let cookie = server.sign_up("before-rename");
@@ -232,7 +232,7 @@ fn ends_the_old_password_of_somebody_whose_key_has_another_name() {
 }
 
 #[test]
-fn moves_the_sign_in_name_when_somebody_is_renamed_whatever_it_was() {
+fn moves_the_sign_in_name_when_a_user_is_renamed_whatever_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &[]);
     server.sign_up("before-rename");
@@ -316,7 +316,7 @@ fn renames_lists_and_deletes_people() {
 }
 
 #[test]
-fn lets_somebody_try_again_at_once() {
+fn lets_a_user_try_again_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &["--throttle-free=1"]);
     server.sign_up("anna");
@@ -423,7 +423,7 @@ fn says_that_nothing_was_locked_and_keeps_no_record_of_it() {
 }
 
 #[test]
-fn lets_somebody_try_again_whose_name_looks_like_an_address() {
+fn lets_a_user_try_again_whose_name_looks_like_an_address() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &["--throttle-free=1"]);
     for expected in [400, 400, 429] {
@@ -566,7 +566,7 @@ fn shows_what_happened_and_goes_on_with_what_happens() {
 }
 
 #[test]
-fn puts_a_backup_back_without_its_sessions_where_nobody_serves() {
+fn puts_a_backup_back_without_its_sessions_where_no_server_runs() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::start(folder.path(), &[]);
     let cookie = server.sign_up("anna");

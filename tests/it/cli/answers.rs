@@ -191,7 +191,7 @@ fn takes_the_id_of_a_user_wherever_it_takes_a_name() {
     }
     let why = refused(folder, &format!("user free {id}"));
     assert!(why.contains("write the name"), "its name is not kept: {why}");
-    // Everybody can choose a name, even one that is the id of another.
+    // A user can choose any name, even one that is the id of another.
     told(folder, "user add bertha --no-password");
     let bertha = id_of(folder, "bertha");
     told(folder, &format!("user add {bertha} --no-password"));

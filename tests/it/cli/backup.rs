@@ -365,7 +365,7 @@ fn flushes_what_it_writes_before_that_has_its_name_and_the_folder_afterwards() {
 }
 
 #[test]
-fn backs_up_into_one_file_that_nobody_else_can_read_and_overwrites_none() {
+fn backs_up_into_one_file_that_only_its_owner_can_read_and_overwrites_none() {
     let it = Kept::new();
     let about = fs::metadata(it.copy()).unwrap();
     assert_eq!(about.mode() & 0o777, 0o600);

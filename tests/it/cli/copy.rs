@@ -155,7 +155,7 @@ fn tells_it_as_data() {
 }
 
 #[test]
-fn signs_nobody_out_and_forgets_no_failure() {
+fn signs_no_user_out_and_forgets_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     let flags = ["--basic-auth", "--trusted-proxy=127.0.0.1", "--throttle-free=1"];
     let flags = [&flags[..], &["--signup=invite"]].concat();

@@ -410,7 +410,7 @@ fn finds_nothing_wrong_where_everything_is_guarded() {
 }
 
 #[test]
-fn says_what_it_leaves_out_when_nobody_signs_in() {
+fn says_what_it_leaves_out_without_an_account_to_sign_in() {
     let (report, code) = Town::with(Fault::None).examine(&[], "");
     assert!(report.contains("skip  what the app receives with a session: needs --sign-in"));
     assert!(report.ends_with(", 1 skipped\n"), "{report}");
@@ -632,7 +632,7 @@ fn finds_a_password_that_is_wrong() {
 }
 
 #[test]
-fn sends_the_password_to_nobody_but_vestibule_and_never_in_clear() {
+fn sends_the_password_to_vestibule_alone_and_never_in_clear() {
     for (fault, left_out) in [
         (Fault::InClear, "FAIL  what the app receives with a session is not examined: "),
         (Fault::NoCookie, "skip  what the app receives with a session: vestibule does not answer"),
@@ -646,7 +646,7 @@ fn sends_the_password_to_nobody_but_vestibule_and_never_in_clear() {
 }
 
 #[test]
-fn finds_that_nobody_answers_in_time() {
+fn finds_that_no_server_answers_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let app = format!("http://{}", silent.local_addr().unwrap());
     let (report, code) = run(&["doctor", &app, "--timeout=1s"], "");
@@ -655,7 +655,7 @@ fn finds_that_nobody_answers_in_time() {
 }
 
 #[test]
-fn finds_that_nobody_answers_and_why() {
+fn finds_that_no_server_answers_and_why() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (report, code) = run(&["doctor", &format!("http://127.0.0.1:{port}")], "");
     assert!(

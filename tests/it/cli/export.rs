@@ -1,4 +1,4 @@
-//! Everybody as lines of JSON, and back.
+//! All users as lines of JSON, and back.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -96,7 +96,7 @@ impl Move {
         serde_json::from_str(&outcome.report).unwrap()
     }
 
-    /// What is told when somebody cannot come over.
+    /// What is told when a user cannot come over.
     pub fn refused(&self) -> Value {
         let outcome = self.run(NOW).unwrap();
         let refusal = outcome.refusal.expect("it is refused");
@@ -171,7 +171,7 @@ pub fn sign_in(visit: &mut Visit, name: &str, password: &str) -> u16 {
 }
 
 #[test]
-fn brings_everybody_over_by_their_ids_and_names() {
+fn brings_all_users_over_by_their_ids_and_names() {
     let manifest = manifest();
     let it = Move::of(fixture());
     let report = it.done(then(&manifest));
@@ -199,7 +199,7 @@ fn brings_everybody_over_by_their_ids_and_names() {
 }
 
 #[test]
-fn signs_everybody_in_with_the_password_they_have() {
+fn signs_all_users_in_with_the_password_they_have() {
     let manifest = manifest();
     let it = Move::of(fixture());
     it.done(then(&manifest));
@@ -222,7 +222,7 @@ fn signs_everybody_in_with_the_password_they_have() {
 }
 
 #[test]
-fn keeps_everybody_signed_in_with_the_cookie_they_have() {
+fn keeps_all_users_signed_in_with_the_cookie_they_have() {
     let manifest = manifest();
     let it = Move::of(fixture());
     it.done(then(&manifest));
@@ -408,7 +408,7 @@ fn tells_who_cannot_come_over_and_leaves_all_or_those_behind() {
             "shares the name x",
         ),
         (
-            "a name that lets somebody else in",
+            "a name that lets another user in",
             "INSERT INTO user VALUES ('1', 'alice'), ('2', 'bob');
              INSERT INTO user_key VALUES ('username:alice', '2', NULL);"
                 .to_owned(),
@@ -451,7 +451,7 @@ fn tells_who_cannot_come_over_and_leaves_all_or_those_behind() {
 }
 
 #[test]
-fn takes_nobodys_place() {
+fn takes_the_place_of_no_user_who_is_there() {
     for rows in [
         "INSERT INTO user VALUES ('ours', 'bob');",
         "INSERT INTO user VALUES ('2', 'ANNA');",
@@ -475,8 +475,8 @@ fn takes_nobodys_place() {
 }
 
 #[test]
-fn lets_nobody_have_the_name_that_somebody_else_is_called_by_or_signs_in_with() {
-    // Somebody who signs in elsewhere, and has no key by their name.
+fn lets_no_user_have_the_name_that_another_is_called_by_or_signs_in_with() {
+    // A user who signs in elsewhere, and has no key by their name.
     let mut it = Move::with(
         "INSERT INTO user VALUES ('1', 'admin'); INSERT INTO user_key VALUES ('github:1', '1', NULL);",
     );
@@ -506,7 +506,7 @@ fn lets_nobody_have_the_name_that_somebody_else_is_called_by_or_signs_in_with() 
 }
 
 #[test]
-fn takes_nobodys_session() {
+fn takes_no_session_of_another_user() {
     let session = |user: &str| {
         format!(
             "INSERT INTO user VALUES ('{user}', 'name{user}');
@@ -636,8 +636,8 @@ fn operate(it: &Move, words: &[&str], input: &str) -> (Option<i32>, String) {
 /// `open sesame`, as Node's bcrypt and `htpasswd -B` hash it at the lowest cost.
 const OLD: &str = "$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy";
 
-/// Somebody whom Lucia's `updateUserAttributes` has renamed, somebody with a password of another provider,
-/// and somebody with none at all.
+/// A user whom Lucia's `updateUserAttributes` has renamed, one with a password of another provider,
+/// and one with none at all.
 fn of_many_kinds() -> Move {
     Move::with(&format!(
         "INSERT INTO user VALUES ('1', 'after-rename'), ('2', 'mailed'), ('3', 'linked');
@@ -659,7 +659,7 @@ fn takes_whomever_it_brings_over_for_order() {
 }
 
 #[test]
-fn ends_the_old_password_of_everybody_who_came_over_when_they_get_a_new_one() {
+fn ends_the_old_password_of_every_imported_user_who_gets_a_new_one() {
     for (name, signs_in_as) in
         [("after-rename", "before-rename"), ("mailed", "mailed"), ("linked", "linked")]
     {

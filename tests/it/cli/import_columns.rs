@@ -169,7 +169,7 @@ fn takes_no_implausible_number_or_future_for_the_creation_of_an_account() {
 }
 
 #[test]
-fn lets_nobody_in_whose_ban_has_an_end_that_cannot_be_read() {
+fn lets_no_user_in_whose_ban_has_an_end_that_cannot_be_read() {
     for (end, disabled) in [
         ("'for ever'", true),
         ("3.5", true),
@@ -256,7 +256,7 @@ fn takes_the_column_of_hashes_that_is_named_and_asks_where_there_are_two() {
 }
 
 #[test]
-fn warns_loudly_when_nobody_has_a_password() {
+fn warns_loudly_when_no_user_has_a_password() {
     let mut it = with_tables(
         lucia_v3(),
         &format!(
@@ -436,7 +436,7 @@ fn obeys_bans_and_their_ends() {
 }
 
 #[test]
-fn lets_nobody_in_whom_any_source_shuts_out() {
+fn lets_no_user_in_whom_any_source_disables() {
     for (column, out, into) in [
         ("banned", "1", "0"),
         ("is_disabled", "'true'", "'false'"),

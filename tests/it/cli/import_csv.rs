@@ -180,7 +180,7 @@ fn understands_columns_that_say_who_is_disabled() {
 }
 
 #[test]
-fn lets_nobody_in_who_is_disabled_and_keeps_the_reason() {
+fn lets_no_disabled_user_in_and_keeps_the_reason() {
     let it = csv(
         "username,hash,active,banned,ban_reason\nanna,BCRYPT,1,yes,spam\nbob,BCRYPT,1,,\ncarl,BCRYPT,0,,\n",
     );
@@ -194,7 +194,7 @@ fn lets_nobody_in_who_is_disabled_and_keeps_the_reason() {
 }
 
 #[test]
-fn imports_nobody_where_a_value_may_mean_disabled_and_is_not_understood() {
+fn imports_no_user_where_a_value_may_mean_disabled_and_is_not_understood() {
     for (heading, value) in [
         ("status", "pending"),
         ("status", "3"),

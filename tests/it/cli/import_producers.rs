@@ -81,7 +81,7 @@ fn is_as_it_was(it: &Move, user: &Value, now: Moment) {
     assert_eq!(keys, other.into_iter().chain(own).collect::<Vec<_>>());
 }
 
-/// Signs everyone in with the password that they have, and with the cookie that their browser has.
+/// Signs all users in with the password that they have, and with the cookie that their browser has.
 fn sign_in_all(it: Move, users: &[Value], now: Moment) {
     let mut visit = it.visit(now);
     for user in users {
@@ -127,9 +127,9 @@ fn brings_over_what_better_auth_with_bans_has_written() {
     comes_over("better-auth-admin");
 }
 
-/// Brings the people of a text over, and signs in everyone whose hash can be verified, with the password that was
+/// Brings the people of a text over, and signs in all users whose hash can be verified, with the password that was
 /// hashed.
-fn signs_in_everyone_of(name: &str) {
+fn signs_in_all_users_of(name: &str) {
     let now = Moment::from_millis(1_795_860_000_000);
     let about = about(name);
     let source = match about["source"].as_str().unwrap() {
@@ -160,15 +160,15 @@ fn signs_in_everyone_of(name: &str) {
 
 #[test]
 fn signs_in_the_people_of_a_file_that_htpasswd_has_written() {
-    signs_in_everyone_of("htpasswd");
+    signs_in_all_users_of("htpasswd");
 }
 
 #[test]
 fn signs_people_in_whose_password_php_has_hashed() {
-    signs_in_everyone_of("php");
+    signs_in_all_users_of("php");
 }
 
 #[test]
 fn signs_people_in_whose_password_libsodium_or_vaultwarden_has_hashed() {
-    signs_in_everyone_of("costs");
+    signs_in_all_users_of("costs");
 }

@@ -65,7 +65,7 @@ fn says_that_a_second_run_wrote_nothing() {
 }
 
 #[test]
-fn names_everyone_who_needs_something_by_the_line() {
+fn names_every_user_who_needs_something_by_the_line() {
     let long = "x".repeat(32);
     let rows =
         "username,hash,id,email\nanna,HASH,a1,\nbob,,b2,odd\n\"mul\nti\",HASH,,\ncarl,md5,,\n";
@@ -91,7 +91,7 @@ fn names_everyone_who_needs_something_by_the_line() {
 }
 
 #[test]
-fn lists_everyone_in_a_file_that_the_owner_alone_can_read() {
+fn lists_all_users_in_a_file_that_the_owner_alone_can_read() {
     let rows = "username,hash,id\nanna,HASH,a1\nbob,,\nbob,,\n";
     let mut it = csv(rows);
     let file = it.folder.path().join("report.jsonl");

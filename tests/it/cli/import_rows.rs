@@ -78,7 +78,7 @@ fn names_every_user_who_cannot_be_read_and_brings_the_others() {
 }
 
 #[test]
-fn gives_nobody_the_keys_of_another_with_the_same_id() {
+fn gives_no_user_the_keys_of_another_with_the_same_id() {
     for (id, same) in [("'1'", "'1'"), ("'1'", "1")] {
         let mut it = with_tables(
             lucia_v3(),

@@ -78,7 +78,7 @@ fn moves(folder: &str, source: fn() -> Source) -> Vec<(Move, Vec<Value>, Moment)
     all.collect()
 }
 
-/// What is to be seen of everybody whatever they come from.
+/// What is to be seen of every user, whatever they come from.
 fn comes_over(it: Move, users: &[Value], now: Moment) -> Move {
     it.done(now);
     let before = it.rows();
@@ -113,7 +113,7 @@ fn comes_over(it: Move, users: &[Value], now: Moment) -> Move {
     it
 }
 
-/// Everybody signs in with their password, and has a hash of ours then.
+/// All users sign in with their password, and have a hash of ours then.
 fn sign_in_all(it: Move, users: &[Value], now: Moment) {
     let mut visit = it.visit(now);
     for user in users.iter().filter(|user| user["password"].is_string()) {
@@ -443,7 +443,7 @@ fn names_tables_on_the_command_line() {
 }
 
 #[test]
-fn shuts_out_whoever_is_banned_and_tells_of_every_table_that_it_does_not_read() {
+fn disables_banned_users_and_tells_of_every_table_that_it_does_not_read() {
     let it = with_tables(
         better_auth(),
         "CREATE TABLE user (id TEXT, email TEXT, emailVerified INTEGER, username TEXT, createdAt DATE,

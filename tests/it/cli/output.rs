@@ -1,4 +1,4 @@
-//! Output that cannot be written: no command ends well whose report nobody could read.
+//! Output that cannot be written: no command succeeds whose report could not be read.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -131,7 +131,7 @@ fn is_a_failure_in_one_line_if_a_disk_has_no_room_for_it() {
 }
 
 #[test]
-fn is_no_failure_if_whoever_reads_has_seen_enough() {
+fn is_no_failure_if_the_reader_has_seen_enough() {
     let folder = folder();
     std::fs::write(folder.path().join("people"), "").unwrap();
     for words in PRINT.into_iter().filter(|it| it[0] != "doctor") {

@@ -288,7 +288,10 @@ fn guards_several_apps_and_tells_who_may_see_them() {
     ] {
         assert!(nginx.contains(part), "{part} is not in {nginx}");
     }
-    assert!(!nginx.contains("listen 80;"), "it leads nobody from port 80 to another than 443");
+    assert!(
+        !nginx.contains("listen 80;"),
+        "it redirects no client from port 80 to another than 443"
+    );
     let caddy = configuration("caddy", &flags);
     for part in
         ["forward_auth unix//run/vestibule/http.sock {", "/auth/forward?groups=admin%2Cstaff&"]

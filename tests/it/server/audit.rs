@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::binary::{Binary, vestibule};
 
-/// What `vestibule audit` shows of a user, or of everybody.
+/// What `vestibule audit` shows of a user, or of all.
 fn trail(folder: &Path, user: Option<&str>) -> Vec<Value> {
     let database = folder.join("test.db");
     let mut command = vestibule(&["audit", "--json", "--database", database.to_str().unwrap()]);

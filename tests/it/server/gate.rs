@@ -99,7 +99,7 @@ fn shows_a_person_a_page_in_their_language_when_a_request_is_not_looked_at() {
         assert!(answer.status == status && answer.body.contains(words), "{}", answer.body);
         assert!(!ask("").body.contains('<'));
     }
-    // When it is the body that is wrong, it is still the head that tells what whoever asks can read.
+    // When it is the body that is wrong, it is still the head that tells what the client can read.
     let body = "x\r\nAccept: text/html\r\nAccept-Language: de\r\n\r\n";
     for (accept, is_page) in [("text/html", true), ("*/*", false)] {
         let answer = server.ask(&format!(
@@ -165,7 +165,7 @@ fn h3_replaces_workers_that_accept_no_longer_and_keeps_public_connections() {
         Answer::read(&kept, false).map(|it| it.status)
     };
     assert_eq!(ask(), Some(200));
-    // Somebody on this machine, with our rights, eats up the descriptors from the inside.
+    // A process on this machine, with our rights, eats up the descriptors from the inside.
     let socket = private_socket(folder.path(), "r1").unwrap();
     let eaten: Vec<_> = (0..60).map_while(|_| UnixStream::connect(&socket).ok()).collect();
     until("the workers are given up", || UnixStream::connect(&socket).is_err());
@@ -293,7 +293,7 @@ fn h9_answers_one_connection_in_order_and_others_meanwhile() {
 }
 
 #[test]
-fn h9_serves_others_while_somebody_sends_empty_lines_without_end() {
+fn h9_serves_others_while_a_client_sends_empty_lines_without_end() {
     let (_folder, server) = start(&[]);
     let mut endless = server.connect();
     let lines = "\r\n".repeat(32_768);
@@ -588,7 +588,11 @@ fn h22_answers_everything_that_is_whole_before_it_stops() {
         .collect();
     server.signal(Signal::TERM);
     let mut nothing = [0];
-    assert_eq!(idle.read(&mut nothing).unwrap(), 0, "nobody waits for who has asked nothing");
+    assert_eq!(
+        idle.read(&mut nothing).unwrap(),
+        0,
+        "the server does not wait for a client that has asked nothing"
+    );
     half.write_all(b": x\r\n\r\n").unwrap();
     let answer = Answer::read(half, false).expect("an answer to what ended in time");
     assert_eq!((answer.status, answer.value("Connection")), (200, Some("close")));
@@ -601,7 +605,7 @@ fn h22_answers_everything_that_is_whole_before_it_stops() {
         assert_eq!(stream.read(&mut nothing).unwrap(), 0, "no connection outlives the server");
     }
     assert!(closing > 0, "one hasher cannot have done thirty before the signal");
-    assert!(TcpStream::connect(server.address).is_err(), "nobody is let in any more");
+    assert!(TcpStream::connect(server.address).is_err(), "no client is let in any more");
     assert_eq!(server.wait().code(), Some(0));
 }
 
@@ -651,7 +655,7 @@ fn h23_leaves_a_socket_alone_that_is_no_longer_its_own() {
 // Around the gate.
 
 #[test]
-fn believes_nobody_who_speaks_in_the_name_of_the_gate() {
+fn believes_no_client_that_speaks_in_the_name_of_the_gate() {
     let (_folder, server) = start(&[]);
     server.ask("GET /login HTTP/1.1\r\nHost: x\r\nX-Gate-Peer: 192.0.2.1\r\n\r\n");
     server.ask("GET /login HTTP/1.1\r\nHost: x\r\nx-gate-peer: 192.0.2.1\r\n\r\n");
@@ -769,7 +773,7 @@ fn sends_the_longest_idle_away_when_all_places_are_taken() {
 }
 
 #[test]
-fn tells_whoever_watches_it_that_it_is_healthy_and_keeps_that_out_of_the_log() {
+fn tells_a_monitor_that_it_is_healthy_and_keeps_that_out_of_the_log() {
     let (_folder, server) = start(&[]);
     let answer = server.get("/healthz", None);
     assert_eq!((answer.status, &*answer.body), (200, "ok"));
@@ -782,7 +786,7 @@ fn tells_whoever_watches_it_that_it_is_healthy_and_keeps_that_out_of_the_log() {
 fn survives_mutated_requests_without_a_500_and_keeps_nothing_of_them() {
     let (_folder, mut server) = start(&["--request-timeout=2s", "--idle-timeout=2s"]);
     let cookie = server.sign_up("anna");
-    // Everybody who works here has been called once.
+    // Every worker has been called once.
     thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| (0..10).for_each(|_| drop((page(&server), server.get("/", None)))));

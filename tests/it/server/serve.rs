@@ -396,7 +396,7 @@ fn keeps_reading_and_says_busy_while_another_process_holds_the_database() {
     server.sign_up("bobo");
 }
 
-/// A form that somebody behind the proxy on this machine sends.
+/// A form that a client behind the proxy on this machine sends.
 fn forwarded(client: &str, path: &str, cookie: &str, form: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: {client}\r\nCookie: {cookie}\r\n\
@@ -471,7 +471,7 @@ fn answers_fifty_sign_ups_in_time_that_cannot_be_written() {
 }
 
 #[test]
-fn lets_others_sign_in_beside_somebody_who_sends_a_hundred_sign_ins_at_once() {
+fn lets_others_sign_in_beside_a_client_that_sends_a_hundred_sign_ins_at_once() {
     let folder = folder();
     let running = Binary::start(folder.path(), &["--trusted-proxy=127.0.0.1", "--hashers=2"]);
     let server = &running;
@@ -509,7 +509,7 @@ fn lets_others_sign_in_beside_somebody_who_sends_a_hundred_sign_ins_at_once() {
 }
 
 #[test]
-fn serves_on_when_nobody_reads_its_log() {
+fn serves_on_when_its_log_is_not_read() {
     let folder = folder();
     let socket = folder.path().join("v.sock");
     let database = folder.path().join("test.db");
@@ -842,7 +842,7 @@ fn reads_switches_in_the_environment_and_takes_an_empty_variable_for_none() {
 
 #[test]
 fn refuses_a_database_that_it_may_not_write() {
-    // Root may write whatever its mode says, so somebody else has to try: a copy of the program
+    // Root may write whatever its mode says, so another account has to try: a copy of the program
     // where they can reach it, and a folder that is theirs.
     const NOBODY: u32 = 65_534;
     let folder = folder();

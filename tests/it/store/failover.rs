@@ -136,7 +136,7 @@ impl House {
 
 #[test]
 #[ignore = "needs STORE_MYSQL"]
-fn answers_whoever_watches_while_everybody_waits_for_a_server_that_hangs() {
+fn answers_a_monitor_while_all_requests_wait_for_a_server_that_hangs() {
     let house = House::with(1);
     house.ways[0].set(HUNG);
     thread::scope(|scope| {
@@ -204,7 +204,7 @@ fn tells_that_it_is_not_well_once_no_server_was_reached_for_ten_seconds() {
 
 #[test]
 #[ignore = "needs STORE_MYSQL"]
-fn brings_everybody_over_once_though_nobody_hears_that_it_is_done() {
+fn brings_all_users_over_once_though_the_word_that_it_is_done_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let people = folder.path().join("people.csv");
     let lines: Vec<_> = (0..1_500).map(|n| format!("imported{n},\n")).collect();

@@ -64,7 +64,7 @@ fn keeps_everything_over_a_restart_and_leaves_one_file_behind() {
 }
 
 #[test]
-fn lets_nobody_else_read_the_file_or_its_companions() {
+fn lets_no_other_account_read_the_file_or_its_companions() {
     let (desk, _) = Desk::with_ann();
     let modes = || {
         ["", "-wal", "-shm"].map(|suffix| {
@@ -156,7 +156,7 @@ fn finds_damage_after_a_crash() {
     desk.store.close().unwrap();
     let desk = Desk { store: engine::file(&desk.file()), ..desk };
     desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &SessionStart::default()).unwrap();
-    // What a crash leaves: the file, and a log that nobody has folded in. Then the disk forgets a
+    // What a crash leaves: the file, and a log that is not folded in. Then the disk forgets a
     // page that the log does not hold.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.db");

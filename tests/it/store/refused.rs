@@ -1,4 +1,4 @@
-//! What an operator is told of a server that lets nobody in: one line, in words, with what to do. The tests need
+//! What an operator is told of a server that refuses the client: one line, in words, with what to do. The tests need
 //! `STORE_MYSQL` with the authority of the server's certificate, and run with `--ignored`.
 
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ fn refusal(url: &str, password: Option<&str>) -> String {
 
 #[test]
 #[ignore = "needs STORE_MYSQL"]
-fn says_in_words_why_it_lets_nobody_in_and_what_to_do() {
+fn says_in_words_why_a_server_refuses_the_client_and_what_to_do() {
     let place = Place::new("refused");
     let name = &*place.name;
     let app = Some("app");

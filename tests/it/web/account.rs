@@ -133,7 +133,7 @@ fn changes_a_password_and_ends_every_other_session() {
 }
 
 #[test]
-fn changes_nothing_for_somebody_who_does_not_know_the_present_password() {
+fn changes_nothing_for_a_client_that_does_not_know_the_current_password() {
     let mut visit = Visit::with_ann();
     for present in ["wrong", "", "Correct horse"] {
         let answer = change(&mut visit, present, "battery staple");
@@ -224,7 +224,7 @@ fn guess_in_session(visit: &mut Visit) {
 }
 
 #[test]
-fn throttles_who_guesses_in_a_stolen_session_and_nobody_else() {
+fn throttles_an_attacker_who_guesses_in_a_stolen_session_and_no_other_client() {
     let mut visit = Visit::with_ann();
     let thief = visit.cookie.clone();
     let owner = elsewhere(&mut visit);
@@ -257,7 +257,7 @@ fn forgets_the_failures_of_a_session_in_which_the_password_was_right() {
     guess_in_session(&mut visit);
 }
 
-/// Neither the name's count nor the address's is asked: whoever guesses from elsewhere fills both.
+/// Neither the name's count nor the address's is asked: an attacker who guesses from elsewhere fills both.
 #[test]
 fn lets_an_owner_who_is_signed_in_change_the_password_while_others_guess_at_the_account() {
     for (path, field) in [
@@ -299,7 +299,7 @@ fn gives_the_form_again_with_what_is_wrong_and_never_a_password() {
 // Sessions.
 
 #[test]
-fn shows_where_somebody_is_signed_in() {
+fn shows_where_a_user_is_signed_in() {
     let mut visit = Visit::new().send("User-Agent", LINUX);
     visit.peer = "192.0.2.7".parse().ok();
     visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);
@@ -343,7 +343,7 @@ fn ends_one_session_or_all_others() {
 }
 
 #[test]
-fn knows_nobody_elses_session() {
+fn ends_no_session_of_another_user() {
     let mut visit = Visit::with_ann();
     let anns = handles(&mut visit);
     visit.forget_everything();

@@ -53,7 +53,7 @@ fn guess_ahead(visit: &mut Visit, by: Duration) {
 }
 
 #[test]
-fn makes_nobody_wait_longer_for_failures_of_the_future_than_for_those_of_now() {
+fn makes_no_user_wait_longer_for_failures_of_the_future_than_for_those_of_now() {
     for by in AHEADS {
         let mut visit = Visit::with_ann();
         visit.forget_everything();
@@ -74,7 +74,7 @@ fn makes_nobody_wait_longer_for_failures_of_the_future_than_for_those_of_now() {
 }
 
 #[test]
-fn makes_nobody_wait_for_ever_when_the_clock_is_set_back_again_and_again() {
+fn makes_no_user_wait_for_ever_when_the_clock_is_set_back_again_and_again() {
     let mut visit = Visit::with_ann();
     visit.forget_everything();
     guess_ahead(&mut visit, 8 * HOUR);
@@ -140,7 +140,7 @@ fn forgets_failures_of_the_future_after_a_day_of_quiet() {
 }
 
 #[test]
-fn lets_nobody_in_by_a_session_that_begins_in_the_future() {
+fn lets_no_client_in_by_a_session_that_begins_in_the_future() {
     for by in AHEADS {
         let mut visit = Visit::with_ann();
         let honest = visit.cookie.clone();

@@ -26,7 +26,7 @@ fn error(answer: &Response) -> (u16, String) {
 }
 
 #[test]
-fn gives_somebody_who_is_let_in_their_token_and_what_a_cookie_jar_needs() {
+fn gives_a_script_that_signs_in_its_token_and_what_a_cookie_jar_needs() {
     let mut visit = asking();
     for path in ["/signup", "/login"] {
         let answer = visit.post(path, &ANN);

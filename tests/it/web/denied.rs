@@ -171,7 +171,7 @@ fn repeats_nothing_that_a_client_has_made_up() {
 }
 
 #[test]
-fn is_403_for_nginx_whoever_asks_and_whatever_has_changed_meanwhile() {
+fn is_403_for_nginx_for_every_client_whatever_has_changed_meanwhile() {
     let mut visit = with_anna(of_example());
     let answer = behind_nginx(&mut visit, "", &[]);
     assert_eq!(answer.status, 403);

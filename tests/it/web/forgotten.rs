@@ -87,7 +87,7 @@ fn sign_in(visit: &mut Visit, name: &str, password: &str) -> u16 {
 }
 
 #[test]
-fn mails_a_link_that_sets_a_password_and_signs_nobody_in() {
+fn mails_a_link_that_sets_a_password_and_signs_no_user_in() {
     let mut visit = with_mail();
     assert_eq!(ask(&mut visit, "anna"), (200, ACCEPTED.to_owned()));
     let mails = sent(&visit);

@@ -1,4 +1,4 @@
-//! Checks for a reverse proxy: who is let through to an app, and what becomes of everybody else.
+//! Checks for a reverse proxy: who is let through to an app, and what becomes of all others.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ fn tells_the_operator_when_the_sign_in_page_cannot_lead_back() {
 }
 
 #[test]
-fn lets_somebody_through_who_is_signed_in_and_says_who_it_is() {
+fn lets_a_signed_in_user_through_and_says_who_it_is() {
     let mut visit = with_anna(of_example());
     operate(&visit, |store, id| {
         users::set_groups(store, id, &users::groups("ops,admin").unwrap()).unwrap();
@@ -192,7 +192,7 @@ fn leads_a_browser_to_the_sign_in_page_and_repeats_nothing_that_changes_somethin
 }
 
 #[test]
-fn leads_nobody_who_asks_for_no_page() {
+fn redirects_no_client_that_asks_for_no_page() {
     let mut visit = Visit::with(of_example());
     for headers in [
         &[][..],
@@ -254,7 +254,7 @@ fn asks_a_preflight_for_nothing_where_the_operator_says_so_and_it_is_one() {
 }
 
 #[test]
-fn answers_nobody_but_trusted_proxies_and_this_machine() {
+fn answers_only_trusted_proxies_and_this_machine() {
     let own = ("/auth/nginx", "/auth/forward");
     for (settings, peer, may) in [
         (of_example(), Some("127.0.0.1"), true),
@@ -346,7 +346,7 @@ fn takes_nothing_that_opens_something_from_the_query_of_the_request_itself() {
     let same = [("X-Forwarded-Uri", "/page?groups=staff")];
     assert_eq!(forward(&mut visit, "/auth/forward?groups=staff", &same).status, 403);
     visit.forget_cookie();
-    // Nor where somebody has taken the endpoint for nginx by mistake.
+    // Nor where an operator has taken the endpoint for nginx by mistake.
     let preflight = [
         ("X-Forwarded-Uri", "/page?preflight=allow"),
         ("X-Original-Method", "OPTIONS"),
@@ -425,7 +425,7 @@ fn closes_a_check_with_a_parameter_that_it_does_not_know_whatever_the_query_of_t
 }
 
 #[test]
-fn shuts_somebody_out_at_once_who_signs_out_or_is_disabled_or_deleted() {
+fn denies_a_user_at_once_who_signs_out_or_is_disabled_or_deleted() {
     type End = fn(&mut Visit);
     let ends: [End; 4] = [
         |visit| {
@@ -515,9 +515,9 @@ fn fails_closed_when_the_database_does() {
 }
 
 /// A neighbouring host can set a cookie for some paths of an app; at the sign-in page it is not sent, and
-/// somebody who is signed in there would be sent back and forth for ever.
+/// a user who is signed in there would be sent back and forth for ever.
 #[test]
-fn sends_nobody_in_a_circle_who_has_two_session_cookies() {
+fn sends_no_browser_in_a_circle_that_has_two_session_cookies() {
     let mut visit = with_anna(of_example());
     let tossed = [PAGE, ("Cookie", "__Secure-auth_session=tossed")];
     let answer = forward(&mut visit, "/auth/forward", &tossed);

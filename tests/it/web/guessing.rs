@@ -42,7 +42,7 @@ fn burn(visit: &mut Visit, name: &str) {
     (0..6).for_each(|_| assert_eq!(guess(visit, name), None));
 }
 
-/// A visit in which `anna` exists and somebody else sits at another browser.
+/// A visit in which `anna` exists and another person sits at another browser.
 fn with_stranger() -> Visit {
     let mut visit = Visit::with_ann();
     visit.forget_everything();
@@ -50,7 +50,7 @@ fn with_stranger() -> Visit {
 }
 
 #[test]
-fn makes_waits_grow_after_five_free_tries_the_same_for_names_nobody_has() {
+fn makes_waits_grow_after_five_free_tries_the_same_for_unknown_names() {
     let mut waits = Vec::new();
     for name in ["anna", "nobody"] {
         let mut visit = with_stranger();
@@ -94,7 +94,7 @@ pub fn account_in(answer: &Response) -> Option<&str> {
 }
 
 #[test]
-fn tells_the_operator_on_which_account_a_try_failed_and_nobody_else() {
+fn tells_the_operator_alone_on_which_account_a_try_failed() {
     let [anna, nobody] = ["anna", "nobody"].map(|name| {
         let mut visit = with_stranger();
         let id = visit.raw().text("SELECT id FROM user");
@@ -109,11 +109,11 @@ fn tells_the_operator_on_which_account_a_try_failed_and_nobody_else() {
         (accounts, seen)
     });
     assert_eq!([anna.0, nobody.0], [vec![true; 3], vec![false; 3]]);
-    assert!(anna.1 == nobody.1, "no answer and no header tells whether anybody has the name");
+    assert!(anna.1 == nobody.1, "no answer and no header tells whether the name is taken");
 }
 
 #[test]
-fn computes_no_hash_and_writes_nothing_for_somebody_who_has_to_wait() {
+fn computes_no_hash_and_writes_nothing_for_a_client_that_has_to_wait() {
     let mut visit = with_stranger();
     burn(&mut visit, "anna");
     let rows = |visit: &Visit| visit.raw().row("SELECT sum(failures), sum(until) FROM throttle");
@@ -132,7 +132,7 @@ fn counts_all_spellings_of_a_name_as_one() {
 }
 
 #[test]
-fn forgets_the_failures_of_somebody_who_gets_it_right() {
+fn forgets_the_failures_of_a_user_who_gets_it_right() {
     let mut visit = with_stranger();
     (0..5).for_each(|_| assert_eq!(guess(&mut visit, "anna"), None));
     assert_eq!(sign_in(&mut visit, "anna", "correct horse").status, 302);
@@ -165,7 +165,7 @@ fn lets_the_owner_in_whatever_others_guess() {
 }
 
 #[test]
-fn clears_nobody_elses_count_when_the_owner_signs_in() {
+fn clears_no_other_count_when_the_owner_signs_in() {
     let mut visit = Visit::with_ann();
     let owner = visit.device.take();
     visit.forget_everything();
@@ -173,7 +173,7 @@ fn clears_nobody_elses_count_when_the_owner_signs_in() {
     visit.device = owner;
     assert_eq!(sign_in(&mut visit, "anna", "correct horse").status, 302);
     visit.forget_everything();
-    assert_eq!(guess(&mut visit, "anna"), Some(1), "or the owner would help whoever guesses");
+    assert_eq!(guess(&mut visit, "anna"), Some(1), "or the owner would help the attacker");
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn limits_an_address_whatever_names_it_tries() {
     }
     assert_eq!(guess_from(&mut visit, "1.2.3.4", "another"), 429);
     assert_eq!(guess_from(&mut visit, "9.9.9.9, 1.2.3.4", "another"), 429, "a forged hop");
-    assert_eq!(guess_from(&mut visit, "1.2.3.5", "another"), 400, "somebody else");
+    assert_eq!(guess_from(&mut visit, "1.2.3.5", "another"), 400, "another client");
     visit.wait(6 * SECOND);
     assert_eq!(guess_from(&mut visit, "1.2.3.4", "another"), 400);
     assert_eq!(guess_from(&mut visit, "1.2.3.4", "another"), 429);
@@ -285,7 +285,7 @@ fn takes_an_ipv6_network_for_one_address() {
 }
 
 #[test]
-fn does_not_count_all_visitors_as_one_behind_a_proxy_that_nobody_spoke_of() {
+fn does_not_count_all_visitors_as_one_behind_a_proxy_that_is_not_configured() {
     let mut visit = Visit::new();
     visit.peer = "127.0.0.1".parse().ok();
     for n in 0..40 {
@@ -325,7 +325,7 @@ fn limits_sign_ups_from_one_address_where_the_site_is_served_for_real() {
 }
 
 #[test]
-fn tells_somebody_who_is_signed_in_which_address_is_believed() {
+fn tells_a_signed_in_user_which_address_is_believed() {
     let mut visit = behind_a_proxy();
     assert_eq!(plain(&visit.get("/whoami")), (401, "Unauthorized"));
     visit.post("/signup", &[("username", "anna"), ("password", "correct horse")]);

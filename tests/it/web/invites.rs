@@ -68,7 +68,7 @@ fn makes_as_many_accounts_as_a_link_has_uses_and_puts_them_in_its_groups() {
 }
 
 #[test]
-fn lets_nobody_make_an_account_without_a_good_link() {
+fn lets_no_visitor_create_an_account_without_a_valid_link() {
     let mut visit = site(SignUps::Invite);
     let fields = [("username", "anna"), ("password", "correct horse")];
     assert_eq!(plain(&visit.post("/signup", &fields)), (403, "Sign-up is by invitation"));
@@ -112,11 +112,11 @@ fn keeps_a_link_out_that_is_for_a_site_where_sign_up_is_closed() {
 }
 
 #[test]
-fn puts_the_invited_in_groups_where_everybody_may_sign_up_too() {
+fn puts_the_invited_in_groups_where_sign_up_is_open_too() {
     let mut visit = site(SignUps::Open);
     let token = invite(&visit, 1, "staff");
     assert_eq!(sign_up(&mut visit, "anna", token.reveal()).0, 302);
-    // Whoever comes with a link that is used up should know, and not have an account without groups.
+    // A visitor who comes with a link that is used up should know, and not have an account without groups.
     assert_eq!(sign_up(&mut visit, "bertha", token.reveal()), refused(BAD));
     let fields = [("username", "bertha"), ("password", "correct horse")];
     assert_eq!(visit.post("/signup", &fields).status, 302);
@@ -277,7 +277,7 @@ fn prints_a_link_for_the_first_account_to_standard_output_and_not_to_the_log() {
 }
 
 #[test]
-fn lets_whoever_clicks_twice_in_with_an_invitation_that_is_good_for_more() {
+fn lets_a_visitor_in_who_clicks_twice_with_an_invitation_for_several_accounts() {
     let mut visit = site(SignUps::Invite);
     let token = invite(&visit, 2, "");
     let fields = [
@@ -295,7 +295,7 @@ fn lets_whoever_clicks_twice_in_with_an_invitation_that_is_good_for_more() {
 }
 
 #[test]
-fn computes_no_hash_for_whoever_has_no_good_invitation_though_an_account_is_new() {
+fn computes_no_hash_for_a_visitor_without_a_valid_invitation_though_an_account_is_new() {
     for sign_ups in [SignUps::Closed, SignUps::Invite] {
         let mut visit = site(sign_ups);
         let first =

@@ -13,7 +13,7 @@ fn german() -> Visit {
 }
 
 #[test]
-fn speaks_german_to_whoever_prefers_it() {
+fn speaks_german_to_a_browser_that_prefers_it() {
     let mut visit = german();
     for (path, words) in [
         ("/", "<h1>Profil</h1>"),
@@ -36,7 +36,7 @@ fn speaks_german_to_whoever_prefers_it() {
 }
 
 #[test]
-fn speaks_french_to_whoever_prefers_it() {
+fn speaks_french_to_a_browser_that_prefers_it() {
     let mut visit = Visit::with_ann().send(HTML.0, HTML.1);
     visit = visit.send("Accept-Language", "fr-CH,fr;q=0.9,en;q=0.5");
     visit.forget_cookie();
@@ -48,7 +48,7 @@ fn speaks_french_to_whoever_prefers_it() {
 }
 
 #[test]
-fn speaks_english_to_whoever_says_nothing_or_something_else() {
+fn speaks_english_to_a_browser_that_says_nothing_or_something_else() {
     for language in ["", "pt", "en-GB,de;q=0.9", "de;q=x", ";;,"] {
         let mut visit = Visit::new().send("Accept-Language", language);
         let answer = visit.get("/login");
@@ -77,7 +77,7 @@ fn tells_scripts_the_same_sentences_whatever_language_they_prefer() {
     assert_eq!(plain(&answer), (404, data));
 }
 
-/// A site that looks like somebody's own, with a mark that would like to run a script.
+/// A site with an own look, with a mark that would like to run a script.
 fn of_one_s_own() -> Visit {
     let logo = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
     let look = Look::new(

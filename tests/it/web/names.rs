@@ -36,7 +36,7 @@ fn after_anna(settings: Settings) -> Visit {
 }
 
 #[test]
-fn lets_nobody_take_the_name_of_an_account_that_was_deleted_for_a_year() {
+fn keeps_the_name_of_a_deleted_account_reserved_for_a_year() {
     let mut visit = after_anna(of_example());
     for spelling in ["anna", "ANNA", "ａｎｎａ"] {
         assert_eq!(plain(&sign_up(&mut visit, spelling)), TAKEN, "{spelling}");
@@ -127,7 +127,7 @@ fn reserves_what_the_operator_lists_beside_them() {
 }
 
 #[test]
-fn gives_no_reserved_name_to_somebody_with_an_invitation() {
+fn gives_no_reserved_name_to_a_visitor_with_an_invitation() {
     let mut visit = after_anna(of_example());
     let store = engine::open(visit.folder.path());
     let new = NewInvite { note: String::new(), groups: Groups::default(), uses: 1, life: DAY };
@@ -251,7 +251,7 @@ fn keeps_a_hash_of_the_name_of_a_deleted_account_and_nothing_else() {
 }
 
 #[test]
-fn brings_nobody_over_whose_name_rests() {
+fn brings_no_user_over_whose_name_is_reserved() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("test.db");
     Binary::start(folder.path(), &[]).sign_up("anna");
@@ -362,7 +362,7 @@ fn gives_reserved_names_to_the_operator_alone() {
 }
 
 #[test]
-fn says_at_start_that_anybody_can_make_an_account_that_checks_let_through() {
+fn says_at_start_that_any_visitor_can_create_an_account_that_checks_let_through() {
     let guard = ["--origin=https://auth.example.com", "--cookie-domain=example.com"];
     let cases: [(&[&str], usize); 5] = [
         (&[], 0),

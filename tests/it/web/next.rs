@@ -23,7 +23,7 @@ fn a_browser() -> Visit {
 }
 
 #[test]
-fn brings_somebody_back_to_the_very_address_they_asked_for() {
+fn brings_a_visitor_back_to_the_very_address_they_asked_for() {
     let mut visit = a_browser();
     let page = visit.get(&with_next(APP));
     let hidden = r#"<input type="hidden" name="next" value="https://app.example.com/a%20b?x=1&amp;y=%C3%A4&amp;z=a%26b">"#;
@@ -50,7 +50,7 @@ fn knows_the_names_under_which_other_gates_send_people() {
 }
 
 #[test]
-fn sends_somebody_to_their_profile_who_asks_for_anything_else() {
+fn sends_a_visitor_to_their_profile_who_asks_for_anything_else() {
     let mut visit = a_browser();
     visit.post("/signup", &ANNA);
     for hostile in ["https://e.com/", "//e.com", "/\\e.com", "/.//e.com", "javascript:alert(1)", ""]

@@ -49,7 +49,7 @@ fn keeps_the_link_in_the_address_of_a_form_that_was_refused() {
 }
 
 #[test]
-fn sets_a_password_once_ends_every_session_and_lets_nobody_in() {
+fn sets_a_password_once_ends_every_session_and_starts_none() {
     let (mut visit, token) = with_link();
     let page = visit.ask(
         "GET",
@@ -70,7 +70,7 @@ fn sets_a_password_once_ends_every_session_and_lets_nobody_in() {
 }
 
 #[test]
-fn takes_no_link_that_is_altered_old_replaced_or_for_somebody_who_is_shut_out() {
+fn takes_no_link_that_is_altered_old_replaced_or_for_a_disabled_user() {
     let (mut visit, token) = with_link();
     let refused = (404, "This link is not valid any more".to_owned());
     for bad in ["", "x", &"a".repeat(40), &token.reveal().to_uppercase()] {
@@ -127,7 +127,7 @@ fn forgets_the_failures_for_the_name_when_a_link_is_used_and_not_before() {
     }
 }
 
-/// Somebody who came over may sign in with another name than the one that is shown.
+/// An imported user may sign in with another name than the one that is shown.
 #[test]
 fn forgets_the_failures_for_every_name_that_the_user_signs_in_with() {
     let (mut visit, token) = with_link();
@@ -159,7 +159,7 @@ fn replaces_the_password_whatever_the_keys_are_called() {
 }
 
 #[test]
-fn gives_a_password_to_somebody_who_has_had_none() {
+fn gives_a_password_to_a_user_who_has_had_none() {
     for keys in ["DELETE FROM user_key", "UPDATE user_key SET hashed_password = NULL"] {
         let (mut visit, token) = with_link();
         visit.raw().run(keys);

@@ -92,14 +92,14 @@ fn shows_who_is_signed_in_and_a_way_out() {
 }
 
 #[test]
-fn sends_somebody_who_is_signed_in_away_from_the_forms() {
+fn sends_a_signed_in_user_away_from_the_forms() {
     let mut visit = Visit::with_ann();
     assert_eq!(way(&visit.get("/signup")), (302, Some("/")));
     assert_eq!(way(&visit.get("/login")), (302, Some("/")));
 }
 
 #[test]
-fn lets_no_browser_keep_a_page_of_somebody_who_has_gone() {
+fn lets_no_browser_keep_a_page_of_a_user_who_has_signed_out() {
     let (mut one, mut other, mut third) = (Visit::with_ann(), Visit::with_ann(), Visit::with_ann());
     let handle = handle_on_the_page(&mut third);
     for answer in [
@@ -121,7 +121,7 @@ fn handle_on_the_page(visit: &mut Visit) -> String {
 }
 
 #[test]
-fn refuses_to_sign_out_somebody_who_is_not_signed_in() {
+fn refuses_to_sign_out_a_visitor_who_is_not_signed_in() {
     let mut visit = Visit::new();
     let answer = visit.post("/logout", &[]);
     assert_eq!(plain(&answer), (401, "Unauthorized"));
@@ -147,7 +147,7 @@ fn send(visit: &mut Visit, form: &[(&'static str, String)]) -> Response {
 }
 
 #[test]
-fn lets_whoever_clicks_twice_in_instead_of_telling_them_that_their_name_is_taken() {
+fn lets_a_visitor_in_who_clicks_twice_instead_of_telling_them_that_their_name_is_taken() {
     let mut visit = Visit::new().send("Accept", "text/html");
     let form = form_on_the_page(body(&visit.get("/signup")), "correct horse");
     assert_eq!(way(&send(&mut visit, &form)), (302, Some("/")));
@@ -165,7 +165,7 @@ fn lets_whoever_clicks_twice_in_instead_of_telling_them_that_their_name_is_taken
 }
 
 #[test]
-fn lets_nobody_in_who_clicks_twice_with_a_password_that_is_not_right() {
+fn lets_no_visitor_in_who_clicks_twice_with_a_wrong_password() {
     let mut visit = Visit::with_ann().send("Accept", "text/html");
     visit.forget_everything();
     let form = form_on_the_page(body(&visit.get("/signup")), "battery staple");
@@ -257,7 +257,7 @@ fn takes_a_field_that_is_missing_doubled_bracketed_or_not_utf_8_for_invalid() {
 }
 
 #[test]
-fn lets_nobody_make_an_account_where_sign_up_is_closed() {
+fn lets_no_visitor_create_an_account_where_sign_up_is_closed() {
     let mut visit = Visit::with(Settings { sign_ups: SignUps::Closed, ..Settings::default() });
     let fields = [("username", "anna"), ("password", "correct horse")];
     assert_eq!(plain(&visit.post("/signup", &fields)), (403, "Sign-up is closed"));
@@ -551,7 +551,7 @@ fn renews_on_every_page_that_looks_at_the_session() {
 }
 
 #[test]
-fn renews_a_session_without_waiting_for_whoever_writes() {
+fn renews_a_session_without_waiting_for_another_writer() {
     let mut visit = Visit::with_ann();
     visit.wait(DAY + MOMENT);
     let mut other = visit.raw();
@@ -698,7 +698,7 @@ fn clears_a_cookie_that_names_no_live_session_on_sight() {
 }
 
 #[test]
-fn sets_no_cookie_for_somebody_who_has_none() {
+fn sets_no_cookie_for_a_browser_that_has_none() {
     let mut visit = Visit::new();
     for path in ["/", "/login", "/signup", "/nowhere", "/style.css"] {
         assert_eq!(visit.get(path).value("Set-Cookie"), None, "{path}");
@@ -727,7 +727,7 @@ fn deletes_the_session_before_it_says_goodbye() {
 }
 
 #[test]
-fn ends_the_session_that_somebody_signs_in_with() {
+fn ends_the_session_that_a_user_signs_in_with() {
     let mut visit = Visit::with_ann();
     let before = visit.token();
     assert_eq!(visit.post("/login", &ANN).status, 302);
@@ -738,7 +738,7 @@ fn ends_the_session_that_somebody_signs_in_with() {
 }
 
 #[test]
-fn adopts_no_token_that_somebody_brings_along() {
+fn adopts_no_token_that_a_browser_brings_along() {
     let mut visit = Visit::with_ann();
     visit.forget_cookie();
     let planted = "z".repeat(40);
@@ -919,7 +919,7 @@ fn asks_browsers_to_keep_to_https_where_the_origin_is_https() {
 }
 
 #[test]
-fn lets_nobody_keep_a_copy_of_anything_but_the_stylesheet_and_the_icon() {
+fn lets_no_cache_keep_a_copy_of_anything_but_the_stylesheet_and_the_icon() {
     for answer in answers_of_every_kind(&mut Visit::new()) {
         let is_style = answer.value("Content-Type").unwrap().starts_with("text/css");
         let expected = if is_style { "public, max-age=86400" } else { "no-store" };
@@ -959,7 +959,7 @@ fn by_form(visit: &mut Visit, is_ticked: bool) -> Response {
 }
 
 #[test]
-fn forgets_somebody_who_does_not_tick_the_box_when_the_browser_is_closed() {
+fn forgets_a_user_who_does_not_tick_the_box_when_the_browser_is_closed() {
     let mut visit = Visit::with_ann();
     visit.forget_everything();
     let answer = by_form(&mut visit, false);
@@ -973,7 +973,7 @@ fn forgets_somebody_who_does_not_tick_the_box_when_the_browser_is_closed() {
 }
 
 #[test]
-fn remembers_somebody_who_ticks_the_box_and_every_script() {
+fn remembers_a_user_who_ticks_the_box_and_every_script() {
     let mut visit = Visit::with_ann();
     for answer in [by_form(&mut visit, true), visit.post("/login", &ANN)] {
         assert!(answer.value("Set-Cookie").unwrap().ends_with("; Max-Age=1296000"));
@@ -1027,7 +1027,7 @@ fn takes_two_different_cookies_for_none_and_heeds_no_token_beside_them() {
 }
 
 #[test]
-fn says_unauthorized_on_a_page_to_somebody_who_can_read_one() {
+fn says_unauthorized_on_a_page_to_a_browser_that_shows_one() {
     let mut visit = Visit::new();
     let answer = visit.ask("POST", "/account/sessions/end-others", &[("Accept", "text/html")], "");
     assert_eq!(answer.status, 401);
@@ -1211,7 +1211,7 @@ fn with_a_session_of_lucia() -> Visit {
 }
 
 #[test]
-fn gives_whoever_comes_with_the_cookie_of_lucia_one_of_ours() {
+fn gives_a_browser_that_comes_with_the_cookie_of_lucia_one_of_ours() {
     let mut visit = with_a_session_of_lucia();
     let token = visit.token();
     let request = visit.request("GET", "/", &[], "");
@@ -1233,7 +1233,7 @@ fn gives_whoever_comes_with_the_cookie_of_lucia_one_of_ours() {
 }
 
 #[test]
-fn signs_out_whoever_comes_with_the_cookie_of_lucia() {
+fn signs_out_a_browser_that_comes_with_the_cookie_of_lucia() {
     let mut visit = with_a_session_of_lucia();
     let request = visit.request("POST", "/logout", &[], "");
     let answer = visit.site.answer(&request, visit.now);

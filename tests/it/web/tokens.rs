@@ -211,7 +211,7 @@ fn shows_a_new_token_to_the_session_that_made_it_and_brings_no_revoked_one_back(
 }
 
 #[test]
-fn ends_a_token_when_its_owner_revokes_it_and_lets_nobody_else_do_that() {
+fn ends_a_token_when_its_owner_revokes_it_and_lets_no_other_user_do_that() {
     let mut visit = visit();
     let token = make(&mut visit, "backup");
     let page = visit.ask("GET", "/account/tokens", &[HTML], "");
@@ -259,7 +259,7 @@ fn sweeps_tokens_away_that_ended_long_ago() {
 }
 
 #[test]
-fn makes_a_token_for_somebody_who_has_given_their_password_lately() {
+fn makes_a_token_for_a_user_who_has_given_their_password_lately() {
     let mut visit = visit();
     visit.wait(Duration::from_secs(11 * 60));
     let fields = [("name", "backup"), ("days", "30")];

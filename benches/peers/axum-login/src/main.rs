@@ -1,4 +1,4 @@
-//! The same system on axum and axum-login with SQLite: sign-up, sign-in and profile, as somebody would
+//! The same system on axum and axum-login with SQLite: sign-up, sign-in and profile, as a developer would
 //! write it by their documentation. `PORT`, `DATABASE` and `PAGE` say where, on what, and with which
 //! page. Its SQLite settings are vestibule's.
 

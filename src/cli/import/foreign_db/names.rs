@@ -38,7 +38,7 @@ impl NameSource {
     }
 }
 
-/// Names everyone who has no name yet after a key of one of these providers, the first that they have, or
+/// Names every user who has no name yet after a key of one of these providers, the first that they have, or
 /// else by their address; and gives users who had a password but no name to sign in with, as Lucia v2 lets
 /// apps do, a key of that name with that password.
 pub(super) fn name_by_keys(

@@ -314,7 +314,7 @@ fn leaves_a_whole_copy_or_none_that_can_be_served() {
 }
 
 #[test]
-fn brings_everybody_over_or_nobody() {
+fn brings_all_users_over_or_none() {
     for has_database in [true, false] {
         let scene = Scene::new();
         write_export(&scene);

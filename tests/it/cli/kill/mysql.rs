@@ -56,7 +56,7 @@ fn leaves_a_whole_copy_or_none_that_can_be_read() {
 
 #[test]
 #[ignore = "needs STORE_MYSQL"]
-fn brings_everybody_over_or_nobody() {
+fn brings_all_users_over_or_none() {
     let scene = Scene::new();
     write_export(&scene);
     let import = ["import", "vestibule", "people.jsonl", "--database"];
@@ -68,7 +68,7 @@ fn brings_everybody_over_or_nobody() {
     Task { words: &words, state: &|it| Some(state(it)) }.kill_often(&scene, |_, _| {});
 }
 
-/// The tables of the first schema that servers have had, in which nobody is yet.
+/// The tables of the first schema that servers have had, in which no user is yet.
 fn to_schema_7(it: &Scene) {
     let mut raw = raw(it);
     for sql in [

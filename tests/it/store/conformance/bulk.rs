@@ -35,7 +35,7 @@ fn counts(desk: &Desk) -> [i64; 3] {
     ["user", "user_key", "user_session"].map(|it| desk.count(it))
 }
 
-pub fn shows_nobody_of_an_import_before_everybody_is_there(desk: &Desk) {
+pub fn shows_no_user_of_an_import_before_all_are_there(desk: &Desk) {
     let mut seen = Vec::new();
     let all = arrivals();
     let mut look = |_: &str, _| seen.push(counts(desk));
@@ -46,7 +46,7 @@ pub fn shows_nobody_of_an_import_before_everybody_is_there(desk: &Desk) {
 }
 
 /// On an engine where others write meanwhile.
-pub fn brings_nobody_over_when_a_name_is_taken_in_the_middle(desk: &Desk) {
+pub fn brings_no_user_over_when_a_name_is_taken_in_the_middle(desk: &Desk) {
     let all = arrivals();
     let last = &all[MANY_MORE - 1].user;
     let other = User { id: UserId::new("id-other".to_owned()), ..last.clone() };

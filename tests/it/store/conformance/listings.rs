@@ -161,7 +161,7 @@ pub fn lists_the_records_that_meet_every_condition_with_the_names_of_users(desk:
     let records = [
         of("id-ann", "login_ok", 5),
         of("id-gone", "login_ok", 3),
-        record(4, "about nobody"),
+        record(4, "about no user"),
         of("id-ann", "logout", 4),
         of("id-gone", "logout", 9),
     ];

@@ -28,9 +28,9 @@ use vestibule::store::{
 use crate::engine::server;
 use crate::engine::{self, Raw};
 use bulk::{
-    brings_nobody_over_when_a_name_is_taken_in_the_middle,
+    brings_no_user_over_when_a_name_is_taken_in_the_middle,
     keeps_no_user_waiting_while_a_great_many_arrive,
-    shows_nobody_of_an_import_before_everybody_is_there,
+    shows_no_user_of_an_import_before_all_are_there,
 };
 use listings::{
     finds_the_browsers_of_a_user_and_sessions_by_what_their_ids_are,
@@ -54,13 +54,13 @@ use nodes::{
     counts_what_is_counted_together_or_nothing_of_it,
     ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in,
     ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands,
-    keeps_a_users_name_and_their_key_one_whoever_renames_them,
-    keeps_the_last_link_alone_good_whoever_makes_one,
-    leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added,
-    lets_nobody_have_a_name_whose_user_goes_at_the_same_moment,
+    keeps_the_last_link_alone_valid_when_several_nodes_make_one,
+    keeps_the_name_and_the_key_of_a_user_one_when_several_nodes_rename_them,
+    leaves_nothing_behind_of_a_user_who_is_deleted_while_things_are_added,
+    lets_a_user_go_on_at_another_node_at_once_who_has_just_signed_up,
+    lets_no_user_have_a_name_whose_owner_is_deleted_at_the_same_moment,
     lets_one_of_fifty_who_sign_up_for_a_name_at_the_same_moment_win,
     lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node,
-    lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up,
     makes_as_many_accounts_with_an_invitation_as_it_has_uses,
     makes_one_account_with_the_invitation_for_the_first,
     makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once,
@@ -72,7 +72,7 @@ use nodes::{
     shows_a_session_at_once_to_another_node,
     shows_a_session_at_once_to_another_node_while_others_write,
     shows_a_sign_out_at_once_to_another_node,
-    shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some,
+    shows_every_record_once_to_a_reader_who_follows_while_all_nodes_add_some,
     uses_a_reset_link_once_on_whichever_node,
 };
 
@@ -275,16 +275,16 @@ macro_rules! suite {
 suite! {
     gives_back_a_user_as_they_were_added
     admits_many_of_whom_much_is_known
-    admits_everybody_or_nobody_and_leaves_those_alone_who_are_here
-    shows_nobody_of_an_import_before_everybody_is_there
-    brings_nobody_over_when_a_name_is_taken_in_the_middle
+    admits_all_users_or_none_and_leaves_those_alone_who_are_here
+    shows_no_user_of_an_import_before_all_are_there
+    brings_no_user_over_when_a_name_is_taken_in_the_middle
     keeps_no_user_waiting_while_a_great_many_arrive
-    lets_nobody_in_by_what_was_written_under_an_older_epoch
+    lets_no_client_in_by_what_was_written_under_an_older_epoch
     takes_a_canonical_name_once
     writes_neither_user_nor_session_when_the_key_is_taken
-    ends_the_replaced_session_when_somebody_signs_up
+    ends_the_replaced_session_when_a_user_signs_up
     renames_a_user_and_their_username_key_together
-    renames_nobody_to_a_name_that_is_taken_and_no_one_who_is_not_there
+    renames_no_user_to_a_name_that_is_taken_and_none_who_does_not_exist
     deletes_a_user_with_everything_that_is_theirs
     keeps_what_the_operator_says_of_a_user
     shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again
@@ -292,7 +292,7 @@ suite! {
     makes_no_access_token_beyond_the_limit_or_in_a_session_that_has_ended
     deletes_access_tokens_that_ended_long_ago
     gives_several_keys_to_a_user_and_each_key_to_one_user
-    gives_no_key_and_no_session_to_somebody_who_is_not_there
+    gives_no_key_and_no_session_to_a_user_who_does_not_exist
     ends_every_session_of_the_user_whose_password_changes
     puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for
     starts_a_session_and_ends_the_one_it_replaces
@@ -308,7 +308,7 @@ suite! {
     lets_a_later_use_stand_unless_it_is_of_the_future
     knows_no_browser_and_keeps_no_session_of_the_future_before_others
     finds_the_counts_whose_last_failure_is_of_the_future
-    shows_no_session_of_the_future_to_somebody_who_takes_them_elsewhere
+    shows_no_session_of_the_future_to_an_export
     says_which_record_was_kept_last_whichever_moment_it_is_of
     notes_when_the_clock_was_believed_unless_another_server_has_noted_something_else
     keeps_lucias_names_and_units_in_the_tables
@@ -316,10 +316,10 @@ suite! {
     ends_access_tokens_with_the_password_and_with_the_user
     copies_every_row_as_it_is_into_another_database
     changes_a_password_only_under_the_epoch_of_the_proof
-    lets_nobody_in_by_what_was_proven_before_a_credential_changed
+    lets_no_client_in_by_what_was_proven_before_a_credential_changed
     sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_name
     changes_nothing_of_a_password_when_a_part_of_it_fails
-    gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set
+    gives_a_sign_in_name_to_a_user_without_any_when_a_password_is_set
     reads_what_a_password_is_compared_with_by_key_and_by_user
     moves_the_sign_in_name_of_a_user_whatever_it_was_called
     gives_a_name_that_shows_or_lets_in_one_user_to_no_other
@@ -342,7 +342,7 @@ suite! {
     keeps_nothing_where_nothing_is_known
     adds_records_all_or_nothing_and_tells_them_in_their_order
     tells_the_records_of_one_user_the_latest_first
-    shows_everybody_once_with_what_is_theirs
+    shows_every_user_once_with_what_is_theirs
     counts_what_there_is
     makes_and_changes_no_table_for_one_who_only_reads
     gives_a_renewal_up_soon_that_would_hold_a_page_up
@@ -358,27 +358,27 @@ suite! {
     shows_a_session_at_once_to_another_node
     shows_a_session_at_once_to_another_node_while_others_write
     shows_a_sign_out_at_once_to_another_node
-    lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up
+    lets_a_user_go_on_at_another_node_at_once_who_has_just_signed_up
     moves_no_renewal_earlier_on_whichever_node
     makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once
-    shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some
+    shows_every_record_once_to_a_reader_who_follows_while_all_nodes_add_some
     ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in
-    keeps_a_users_name_and_their_key_one_whoever_renames_them
+    keeps_the_name_and_the_key_of_a_user_one_when_several_nodes_rename_them
     no_old_password_outlives_a_new_one_beside_a_rename
     ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands
-    keeps_the_last_link_alone_good_whoever_makes_one
-    leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added
+    keeps_the_last_link_alone_valid_when_several_nodes_make_one
+    leaves_nothing_behind_of_a_user_who_is_deleted_while_things_are_added
     lets_access_tokens_be_good_again_when_their_owner_is_let_in_again
     lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them
     puts_handles_in_the_place_of_the_names_in_older_records
     upgrades_nothing_for_a_command_that_changes_nothing
     puts_handles_in_the_place_of_the_names_of_a_deleted_user
-    lets_the_old_name_of_a_user_rest_for_everybody_but_them
-    lets_every_sign_in_name_that_a_user_gives_up_rest_for_everybody_but_them
+    reserves_the_old_name_of_a_user_for_them_alone
+    reserves_every_sign_in_name_that_a_user_gives_up_for_them_alone
     lets_a_name_rest_until_its_last_moment_or_until_it_is_freed
-    admits_nobody_whose_name_rests
+    admits_no_user_whose_name_is_reserved
     brings_a_database_of_the_first_schema_of_servers_up_to_date
-    lets_nobody_have_a_name_whose_user_goes_at_the_same_moment
+    lets_no_user_have_a_name_whose_owner_is_deleted_at_the_same_moment
     finds_the_browsers_of_a_user_and_sessions_by_what_their_ids_are
     keeps_moment_and_reason_of_a_user_who_is_disabled_already
     lists_the_records_that_meet_every_condition_with_the_names_of_users
@@ -508,7 +508,7 @@ fn gives_back_a_user_as_they_were_added(desk: &Desk) {
     assert_eq!(desk.store.user(&user("bob").id), Ok(None));
 }
 
-fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here(desk: &Desk) {
+fn admits_all_users_or_none_and_leaves_those_alone_who_are_here(desk: &Desk) {
     let there = with_ann(desk);
     let arrival = |name: &str, attributes: &str| ImportedUser {
         user: user(name),
@@ -540,7 +540,7 @@ fn admits_everybody_or_nobody_and_leaves_those_alone_who_are_here(desk: &Desk) {
     assert_eq!(desk.store.user(&user("bob").id), Ok(Some(user("bob"))));
 }
 
-fn lets_nobody_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
+fn lets_no_client_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
     let session = with_ann(desk);
     let token = access_token("ann", 1_000);
     assert_eq!(desk.store.add_access_token(&token, &session.id, MANY), Ok(AccessTokenAdded::Done));
@@ -601,7 +601,7 @@ fn writes_neither_user_nor_session_when_the_key_is_taken(desk: &Desk) {
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 1]);
 }
 
-fn ends_the_replaced_session_when_somebody_signs_up(desk: &Desk) {
+fn ends_the_replaced_session_when_a_user_signs_up(desk: &Desk) {
     let before = with_ann(desk);
     let after = session("bob", [1, 2, 3]);
     desk.store.sign_up(&user("bob"), &key("bob"), &after, None, &replacing(&before)).unwrap();
@@ -621,7 +621,7 @@ fn renames_a_user_and_their_username_key_together(desk: &Desk) {
     assert_eq!(ids, ["github:1", "username:anna"]);
 }
 
-fn renames_nobody_to_a_name_that_is_taken_and_no_one_who_is_not_there(desk: &Desk) {
+fn renames_no_user_to_a_name_that_is_taken_and_none_who_does_not_exist(desk: &Desk) {
     with_ann(desk);
     desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
     assert_eq!(
@@ -667,7 +667,11 @@ fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &D
     assert_eq!((since, &*found.disabled_reason), (Some(9), "left"));
     let started =
         desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &SessionStart::default());
-    assert_eq!(started, Ok(SessionStarted::ProofOutdated), "whoever was being let in meanwhile");
+    assert_eq!(
+        started,
+        Ok(SessionStarted::ProofOutdated),
+        "a client that was being let in meanwhile"
+    );
     assert_eq!(desk.store.enable_user(&ann), Ok(true));
     let started =
         desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &SessionStart::default());
@@ -731,7 +735,7 @@ fn gives_several_keys_to_a_user_and_each_key_to_one_user(desk: &Desk) {
     assert!(desk.store.user_of_key(&github).unwrap().is_none());
 }
 
-fn gives_no_key_and_no_session_to_somebody_who_is_not_there(desk: &Desk) {
+fn gives_no_key_and_no_session_to_a_user_who_does_not_exist(desk: &Desk) {
     assert_eq!(desk.store.add_key(&key("eve"), TODAY), Ok(KeyAdded::NoUser));
     assert_eq!(
         desk.store.start_session(&session("eve", [1, 2, 3]), MANY, &SessionStart::default()),
@@ -842,7 +846,7 @@ fn changes_nothing_of_a_password_when_a_part_of_it_fails(desk: &Desk) {
     assert_eq!(desk.store.reset_password(&link.id, &new, now), Ok(true));
 }
 
-fn gives_a_sign_in_name_to_somebody_without_any_when_a_password_is_set(desk: &Desk) {
+fn gives_a_sign_in_name_to_a_user_without_any_when_a_password_is_set(desk: &Desk) {
     let set = |name: &str| desk.store.set_password(&user(name).id, Some(&hash("$new")));
     for name in ["ann", "bob", "eve", "fay"] {
         desk.store.add_user(&user(name), &[]).unwrap();
@@ -890,7 +894,7 @@ fn moves_the_sign_in_name_of_a_user_whatever_it_was_called(desk: &Desk) {
     let keys = |name: &str| hashes_of(desk, name);
     let rename =
         |id: &str, name: &str| desk.store.rename_user(&user(id).id, name, name, None, TODAY);
-    // As Lucia's `updateUserAttributes` leaves somebody.
+    // As Lucia's `updateUserAttributes` leaves a user.
     let ann = User { canonical_username: "after".to_owned(), ..user("ann") };
     let before = Key { id: KeyId::username("before"), ..key("ann") };
     desk.store.add_user(&ann, &[before]).unwrap();
@@ -1012,7 +1016,7 @@ fn puts_a_new_hash_only_in_the_place_of_the_one_it_was_made_for(desk: &Desk) {
         (hashes_of(desk, "ann"), hashes_of(desk, "bob")),
         (keys.map(str::to_owned).into(), vec!["username:bob $one".to_owned()])
     );
-    assert!(is_alive(desk, &session), "the password is the same, so nobody is put out");
+    assert!(is_alive(desk, &session), "the password is the same, so no session ends");
 }
 
 fn starts_a_session_and_ends_the_one_it_replaces(desk: &Desk) {
@@ -1039,7 +1043,7 @@ fn sweeps_a_users_dead_sessions_when_they_sign_in(desk: &Desk) {
     assert!(is_alive(desk, &old), "at its last good moment");
     start(3);
     assert!(!is_alive(desk, &old));
-    assert!(is_alive(desk, &bobs), "somebody else's");
+    assert!(is_alive(desk, &bobs), "another user's");
 }
 
 fn renews_a_session_later_and_never_earlier(desk: &Desk) {
@@ -1304,7 +1308,7 @@ fn finds_the_counts_whose_last_failure_is_of_the_future(desk: &Desk) {
     assert_eq!(desk.store.counts_after(AHEAD, 9), Ok(Vec::new()));
 }
 
-fn shows_no_session_of_the_future_to_somebody_who_takes_them_elsewhere(desk: &Desk) {
+fn shows_no_session_of_the_future_to_an_export(desk: &Desk) {
     with_ann(desk);
     let store = &desk.store;
     let made = |created_at| Session { created_at, ..session("ann", [END, END, END]) };
@@ -1446,7 +1450,7 @@ fn changes_a_password_only_under_the_epoch_of_the_proof(desk: &Desk) {
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $two"]);
 }
 
-fn lets_nobody_in_by_what_was_proven_before_a_credential_changed(desk: &Desk) {
+fn lets_no_client_in_by_what_was_proven_before_a_credential_changed(desk: &Desk) {
     with_ann(desk);
     give_key(desk, "ann", ("github", "1"), None);
     let (store, ann) = (&desk.store, user("ann").id);
@@ -1529,7 +1533,7 @@ fn takes_an_invitation_until_its_uses_or_its_time_are_over(desk: &Desk) {
     assert!(desk.store.invite(&two.id, at(50)).unwrap() == Some(two.clone()));
     assert!(desk.store.invite(&two.id, at(51)).unwrap().is_none());
     assert_eq!(desk.store.invites(at(7)).unwrap().len(), 2);
-    // Whoever signs up here does so at 7.
+    // A user who signs up here does so at 7.
     let sign_up = |name: &str, it: &Invite| {
         let session = session(name, [1, 2, 3]);
         desk.store.sign_up(
@@ -1670,7 +1674,7 @@ fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
     }
 }
 
-/// Texts that somebody has cut, folded or taken for a command before.
+/// Texts that programs have cut, folded or taken for a command before.
 fn texts() -> [String; 8] {
     [
         String::new(),
@@ -1832,7 +1836,7 @@ fn tells_the_records_of_one_user_the_latest_first(desk: &Desk) {
     let records = [
         of("id-ann", 3, "early"),
         of("id-bob", 4, "another's"),
-        record(5, "nobody's"),
+        record(5, "no user's"),
         of("id-ann", 9, "late"),
         of("id-ann", 9, "later in the same moment"),
     ];
@@ -1849,7 +1853,7 @@ fn tells_the_records_of_one_user_the_latest_first(desk: &Desk) {
     assert!(of("carl", 9).is_empty());
 }
 
-fn shows_everybody_once_with_what_is_theirs(desk: &Desk) {
+fn shows_every_user_once_with_what_is_theirs(desk: &Desk) {
     let old = session("bob", [1, 2, 3]);
     sign_up(&*desk.store, "bob", &old);
     let new = Session { created_at: Moment::from_millis(1), ..session("bob", [5, 5, 5]) };
@@ -1956,7 +1960,7 @@ fn lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them(desk: &De
     assert_eq!(desk.store.is_name_free("eve", TODAY), Ok(true), "where no name is to rest");
 }
 
-fn lets_the_old_name_of_a_user_rest_for_everybody_but_them(desk: &Desk) {
+fn reserves_the_old_name_of_a_user_for_them_alone(desk: &Desk) {
     with_ann(desk);
     desk.store.add_user(&user("bob"), &[]).unwrap();
     let (ann, bob) = (user("ann").id, user("bob").id);
@@ -1982,7 +1986,7 @@ fn lets_the_old_name_of_a_user_rest_for_everybody_but_them(desk: &Desk) {
     assert_eq!((desk.count("resting_name"), desk.raw().number(sql)), (3, 0));
 }
 
-fn lets_every_sign_in_name_that_a_user_gives_up_rest_for_everybody_but_them(desk: &Desk) {
+fn reserves_every_sign_in_name_that_a_user_gives_up_for_them_alone(desk: &Desk) {
     with_ann(desk);
     let store = &desk.store;
     store.add_user(&user("bob"), &[]).unwrap();
@@ -2051,7 +2055,7 @@ fn lets_a_name_rest_until_its_last_moment_or_until_it_is_freed(desk: &Desk) {
     assert_eq!(desk.store.is_name_free("d", at(9)), Ok(false));
 }
 
-fn admits_nobody_whose_name_rests(desk: &Desk) {
+fn admits_no_user_whose_name_is_reserved(desk: &Desk) {
     with_ann(desk);
     assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(true));
     // An account that is older than the rest of its name is no exception.
@@ -2111,7 +2115,7 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     assert_eq!(again.reset_password(&link.id, &hash("$late"), at(51)), Ok(false));
     assert_eq!(again.reset_password(&link.id, &hash("$two"), at(50)), Ok(true), "a living link");
     assert_eq!(again.reset_password(&link.id, &hash("$three"), at(50)), Ok(false));
-    assert_eq!(desk.count("one_time_token"), 0, "one of nobody is left out");
+    assert_eq!(desk.count("one_time_token"), 0, "one without a user is left out");
     assert_eq!(again.delete_user(&user("ann").id, Some(LATER)), Ok(true));
     assert_eq!(again.is_name_free("ann", TODAY), Ok(false));
 }

@@ -200,7 +200,7 @@ pub fn counts_what_is_counted_together_or_nothing_of_it(desk: &Desk) {
     assert_eq!(counted, u32::try_from(2 * NODES * times).unwrap());
 }
 
-/// How somebody's password comes to be another one, or they are shut out.
+/// How a user's password comes to be another one, or they are disabled.
 const ENDS: [&str; 4] = ["set", "change", "link", "shut out"];
 
 /// Ends at this node what was let in under the old password of `name`, in this way.
@@ -221,8 +221,8 @@ fn end_everything(desk: &Desk, node: &dyn Store, end: &str, name: &str, link: &T
     assert!(is_done, "{end}");
 }
 
-/// Lets everybody but the first do something again and again, until the first has ended what was let in
-/// under the old password of a user, a moment after somebody was let in. Gives back the ids of all that was
+/// Lets all clients but the first do something again and again, until the first has ended what was let in
+/// under the old password of a user, a moment after a client was let in. Gives back the ids of all that was
 /// begun, and how many of them were told that it was done.
 fn race_with_the_end(
     desk: &Desk,
@@ -250,7 +250,7 @@ fn race_with_the_end(
             mine.push(id);
             if begin(node, &id) {
                 done.fetch_add(1, Ordering::AcqRel);
-                assert!(!was_over, "{end}: somebody was let in by what was over");
+                assert!(!was_over, "{end}: a client was let in by what was over");
             }
             if was_over {
                 break;
@@ -273,7 +273,7 @@ pub fn no_session_outlives_the_password_that_it_was_let_in_with(desk: &Desk) {
                 let started = patiently(desk, || node.start_session(&session, MANY, &entry));
                 started == SessionStarted::Done
             });
-            assert!(done > 0, "nobody was let in");
+            assert!(done > 0, "no client was let in");
             if end == "shut out" {
                 assert_eq!(desk.store.enable_user(&user(&name).id), Ok(true));
             }
@@ -299,7 +299,7 @@ pub fn no_access_token_outlives_the_password_of_the_session_it_was_made_in(desk:
                 let added = patiently(desk, || node.add_access_token(&token, &live.id, MANY));
                 added == AccessTokenAdded::Done
             });
-            assert!(done > 0, "nobody made one");
+            assert!(done > 0, "no client made one");
             if end == "shut out" {
                 // Those that were made in time are good again when their owner is let in again.
                 continue;
@@ -348,7 +348,7 @@ pub fn shows_a_sign_out_at_once_to_another_node(desk: &Desk) {
     }
 }
 
-pub fn lets_somebody_go_on_at_another_node_at_once_who_has_just_signed_up(desk: &Desk) {
+pub fn lets_a_user_go_on_at_another_node_at_once_who_has_just_signed_up(desk: &Desk) {
     for round in 0..desk.room.rounds(100) {
         let name = format!("n{round}");
         let first = session(&name, [1, 2, 3]);
@@ -421,7 +421,7 @@ pub fn makes_one_schema_and_one_secret_when_many_open_an_empty_database_at_once(
     }
 }
 
-/// What somebody reads who asks again and again for what came after what they have.
+/// What a client reads that asks again and again for what came after what they have.
 fn follow(node: &dyn Store, count: usize) -> Vec<(i64, Record)> {
     let began = Instant::now();
     let mut all: Vec<(i64, Record)> = Vec::new();
@@ -433,7 +433,7 @@ fn follow(node: &dyn Store, count: usize) -> Vec<(i64, Record)> {
     all
 }
 
-pub fn shows_every_record_once_to_somebody_who_follows_while_all_nodes_add_some(desk: &Desk) {
+pub fn shows_every_record_once_to_a_reader_who_follows_while_all_nodes_add_some(desk: &Desk) {
     // One, two or three at once: two on average.
     let times = 3 * desk.room.rounds(13).max(3);
     let count = 2 * NODES * times * 2;
@@ -481,8 +481,8 @@ pub fn ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in(desk: &Desk
     }
 }
 
-/// A name is somebody's until it rests: there is no moment in between at which it is to be had.
-pub fn lets_nobody_have_a_name_whose_user_goes_at_the_same_moment(desk: &Desk) {
+/// A name is its user's until it is reserved: there is no moment in between at which another can take it.
+pub fn lets_no_user_have_a_name_whose_owner_is_deleted_at_the_same_moment(desk: &Desk) {
     for round in 0..desk.room.rounds(30) {
         let name = format!("n{round}");
         sign_up(&*desk.store, &name, &session(&name, [1, 2, 3]));
@@ -504,8 +504,8 @@ pub fn lets_nobody_have_a_name_whose_user_goes_at_the_same_moment(desk: &Desk) {
     }
 }
 
-/// Whoever renames somebody beside whatever else is done to them: they sign in by the name that they have.
-pub fn keeps_a_users_name_and_their_key_one_whoever_renames_them(desk: &Desk) {
+/// Whatever else is done to a user while they are renamed, they sign in by the name that they have.
+pub fn keeps_the_name_and_the_key_of_a_user_one_when_several_nodes_rename_them(desk: &Desk) {
     with_ann(desk);
     let id = user("ann").id;
     for round in 0..desk.room.rounds(30) {
@@ -540,7 +540,7 @@ pub fn no_old_password_outlives_a_new_one_beside_a_rename(desk: &Desk) {
     }
 }
 
-/// The password is the user's and not the name's: whoever takes the name has no part in it.
+/// The password is the user's and not the name's: a user who takes the name has no part in it.
 pub fn ends_what_is_open_of_the_one_whose_password_is_set_when_a_name_changes_hands(desk: &Desk) {
     for round in 0..desk.room.rounds(30) {
         let (old, name) = (format!("o{round}"), format!("n{round}"));
@@ -589,7 +589,7 @@ pub fn no_sign_in_name_is_added_with_a_password_that_is_replaced_meanwhile(desk:
     }
 }
 
-pub fn keeps_the_last_link_alone_good_whoever_makes_one(desk: &Desk) {
+pub fn keeps_the_last_link_alone_valid_when_several_nodes_make_one(desk: &Desk) {
     with_ann(desk);
     for _ in 0..desk.room.rounds(20) {
         race(desk, 2, |node, _| {
@@ -599,7 +599,7 @@ pub fn keeps_the_last_link_alone_good_whoever_makes_one(desk: &Desk) {
     }
 }
 
-pub fn leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added(desk: &Desk) {
+pub fn leaves_nothing_behind_of_a_user_who_is_deleted_while_things_are_added(desk: &Desk) {
     for round in 0..desk.room.rounds(20) {
         let name = format!("n{round}");
         let live = session(&name, [1, 2, 3]);
@@ -626,5 +626,5 @@ pub fn leaves_nothing_behind_of_somebody_who_is_deleted_while_things_are_added(d
     };
     desk.store.each_row(&mut count).unwrap();
     // The key for handles, and what is noted of the clock.
-    assert_eq!(copied, 2, "a copy takes along what belongs to nobody");
+    assert_eq!(copied, 2, "a copy takes along what belongs to no user");
 }
