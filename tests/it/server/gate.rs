@@ -546,6 +546,29 @@ fn h20_answers_at_once_on_a_connection_that_is_kept() {
 }
 
 #[test]
+fn passes_on_long_requests_of_many_clients_at_once() {
+    let (_folder, server) = start(&["--workers", "1", "--head-bytes", "262144"]);
+    let fields = |length: usize| format!("X: {}\r\n", "x".repeat(length - 5)).repeat(32);
+    let long_head = format!("GET /login HTTP/1.1\r\nHost: x\r\n{}\r\n", fields(8_000));
+    let long_body = format!("{}{}", post("102400", ""), "x".repeat(102_400));
+    let long_body = long_body.replace("POST /login", "GET /login");
+    let both = [long_head, long_body];
+    let clients: Vec<_> = (0..32)
+        .map(|at| {
+            let (mut stream, request) = (server.connect(), both[at % 2].clone());
+            thread::spawn(move || {
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                stream.write_all(request.as_bytes()).unwrap();
+                Answer::read(stream, false).expect("a page").status
+            })
+        })
+        .collect();
+    for client in clients {
+        assert_eq!(client.join().unwrap(), 200);
+    }
+}
+
+#[test]
 fn h21_frames_every_answer_in_the_same_way() {
     let (_folder, server) = start(&[]);
     let ask = |request: &str| {
@@ -657,8 +680,8 @@ fn h23_leaves_a_socket_alone_that_is_no_longer_its_own() {
 #[test]
 fn believes_no_client_that_speaks_in_the_name_of_the_gate() {
     let (_folder, server) = start(&[]);
-    server.ask("GET /login HTTP/1.1\r\nHost: x\r\nX-Gate-Peer: 192.0.2.1\r\n\r\n");
-    server.ask("GET /login HTTP/1.1\r\nHost: x\r\nx-gate-peer: 192.0.2.1\r\n\r\n");
+    server.ask("GET /login HTTP/1.1\r\nHost: x\r\n~peer: 192.0.2.1\r\n\r\n");
+    server.ask("GET /login HTTP/1.1\r\nHost: x\r\n~PEER: 192.0.2.1\r\n\r\n");
     let log = server.stop();
     assert_eq!(log.matches(" ip=127.0.0.1 ").count(), 2, "{log}");
     assert!(!log.contains("192.0.2.1"), "{log}");
