@@ -30,6 +30,8 @@ pub enum LineKind {
     Program,
     /// About a request: limited to [`LINES_A_SECOND_MAX`].
     Request,
+    /// About a request that [`Log::admits`] has admitted.
+    Admitted,
 }
 
 /// Accepts lines for the log. Shared by all threads.
@@ -78,7 +80,9 @@ impl Log {
         }
     }
 
-    fn admits(&self, event: &str, fields: &[(&str, &str)], now: Moment) -> bool {
+    /// Whether a line about a request with this event is written now, by [`LINES_A_SECOND_MAX`]. It counts as
+    /// written from then on. Of the fields, only `reason` matters.
+    pub fn admits(&self, event: &str, fields: &[(&str, &str)], now: Moment) -> bool {
         let reason = fields.iter().find(|(name, _)| *name == "reason").map(|(_, it)| *it);
         let thing = reason.map_or(Cow::Borrowed(event), |it| format!("{event}:{it}").into());
         let second = Duration::from_secs(1);

@@ -228,26 +228,28 @@ impl Shared {
         if !event.is_logged() {
             return;
         }
+        let (now, client) = (Moment::now(), self.site.client(request));
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let number = format_args!("{}-{number}", self.run);
+        self.audit.keep(&answer.note, client, &number, now);
+        let mut facts: Vec<_> = fields.iter().map(|(name, value)| (*name, &**value)).collect();
+        // Most pages under load are not logged, so what the line needs is only put together for one that is.
+        if *level > self.log_level || !self.log.admits(event.name(), &facts, now) {
+            return;
+        }
         let status = answer.status.to_string();
         let micros = began.elapsed().as_micros().to_string();
-        let client = self.site.client(request);
-        let address = client.map(|it| it.to_string());
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let number = format!("{}-{number}", self.run);
-        let mut line: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        line.extend([
+        let address = client.map_or("-".to_owned(), |it| it.to_string());
+        let number = number.to_string();
+        facts.extend([
             ("method", method),
             ("path", &request.path),
             ("status", &status),
             ("us", &micros),
-            ("ip", address.as_deref().unwrap_or("-")),
+            ("ip", &address),
             ("rid", &number),
         ]);
-        let now = Moment::now();
-        if *level <= self.log_level {
-            self.log.write(LineKind::Request, event.name(), &line, now);
-        }
-        self.audit.keep(&answer.note, client, &number, now);
+        self.log.write(LineKind::Admitted, event.name(), &facts, now);
     }
 }
 
@@ -273,7 +275,9 @@ struct Asked {
 
 /// Converts a request of tiny_http.
 fn read(incoming: &mut tiny_http::Request) -> Asked {
-    let header = |it: &tiny_http::Header| (it.field.to_string(), it.value.to_string());
+    let header = |it: &tiny_http::Header| {
+        (it.field.as_str().as_str().to_owned(), it.value.as_str().to_owned())
+    };
     let mut headers: Vec<_> = incoming.headers().iter().map(header).collect();
     // Only the gate can have written these, and it writes them last.
     let mut said = |field: &str| headers.pop_if(|(name, _)| name.eq_ignore_ascii_case(field));

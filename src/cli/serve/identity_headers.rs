@@ -57,7 +57,7 @@ const TAKEN: [&str; 6] = [
     "x-requested-with",
     "x-vouch-user",
 ];
-const TAKEN_PREFIXES: [&str; 3] = ["x-forwarded-", "x-original-", "x-gate-"];
+const TAKEN_PREFIXES: [&str; 2] = ["x-forwarded-", "x-original-"];
 
 /// But for these, which apps read, though they have the prefix.
 const FREE: [&str; 4] = [

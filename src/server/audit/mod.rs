@@ -6,6 +6,7 @@
 
 mod allowances;
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -65,7 +66,7 @@ impl Audit {
     }
 
     /// Keeps the event of a response, if it is one for the audit log.
-    pub fn keep(&self, note: &Note, address: Option<IpAddr>, request: &str, now: Moment) {
+    pub fn keep(&self, note: &Note, address: Option<IpAddr>, request: &dyn Display, now: Moment) {
         let audited = note.event.audited();
         if audited == Audited::Never {
             return;
@@ -139,7 +140,7 @@ fn cause(note: &Note, client: Option<ClientPrefix>) -> Cause {
     }
 }
 
-fn record(note: &Note, address: Option<IpAddr>, request: &str, now: Moment) -> Record {
+fn record(note: &Note, address: Option<IpAddr>, request: &dyn Display, now: Moment) -> Record {
     let others = note.fields.iter().filter(|(name, _)| !matches!(*name, "uid" | "sess"));
     let others: Vec<_> = others.map(|(name, value)| (*name, value.as_str())).collect();
     Record {
@@ -148,7 +149,7 @@ fn record(note: &Note, address: Option<IpAddr>, request: &str, now: Moment) -> R
         user_id: field(note, "uid"),
         address: address.map(|it| it.to_string()),
         session: field(note, "sess"),
-        request: Some(request.to_owned()),
+        request: Some(request.to_string()),
         detail: log_fields::text(&others),
     }
 }
@@ -229,12 +230,12 @@ mod tests {
         let (_folder, path, audit) = open();
         let address = "192.0.2.1".parse().ok();
         for _ in 0..250 {
-            audit.keep(&Note::of(Event::Throttled), address, "r", NOW);
-            audit.keep(&Note::of(Event::LoginOk).with("uid", "u"), address, "r", NOW);
-            audit.keep(&Note::of(Event::Request), address, "r", NOW);
+            audit.keep(&Note::of(Event::Throttled), address, &"r", NOW);
+            audit.keep(&Note::of(Event::LoginOk).with("uid", "u"), address, &"r", NOW);
+            audit.keep(&Note::of(Event::Request), address, &"r", NOW);
         }
-        audit.keep(&Note::of(Event::CsrfReject), address, "r", NOW);
-        audit.keep(&Note::of(Event::Throttled), address, "r", NOW.after(LONG));
+        audit.keep(&Note::of(Event::CsrfReject), address, &"r", NOW);
+        audit.keep(&Note::of(Event::Throttled), address, &"r", NOW.after(LONG));
         assert_eq!(audit.flush(LONG, NOW), 0);
         let records = records(&path);
         let count = |event: &str| records.iter().filter(|it| it.event == event).count();
@@ -253,14 +254,14 @@ mod tests {
             for event in
                 [Event::TokenMakeFail, Event::LoginFail, Event::TokenMake, Event::SessionEnd]
             {
-                audit.keep(&by(event, "anna"), from("192.0.2.1"), "r", NOW);
+                audit.keep(&by(event, "anna"), from("192.0.2.1"), &"r", NOW);
             }
-            audit.keep(&Note::of(Event::BadLink), from("2001:db8::1"), "r", NOW);
+            audit.keep(&Note::of(Event::BadLink), from("2001:db8::1"), &"r", NOW);
         }
         for event in [Event::TokenMakeFail, Event::LoginFail, Event::TokenMake, Event::SessionEnd] {
-            audit.keep(&by(event, "bobo"), from("192.0.2.1"), "r", NOW);
+            audit.keep(&by(event, "bobo"), from("192.0.2.1"), &"r", NOW);
         }
-        audit.keep(&Note::of(Event::BadLink), from("2001:db8:0:1::1"), "r", NOW);
+        audit.keep(&Note::of(Event::BadLink), from("2001:db8:0:1::1"), &"r", NOW);
         assert_eq!(audit.flush(LONG, NOW), 0);
         let records = records(&path);
         let of = |event: &str, user: Option<&str>| {
@@ -294,9 +295,9 @@ mod tests {
         let other = rusqlite::Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         for number in 0..5_000 {
-            audit.keep(&by(Event::Throttled, &format!("u{number}")), None, "r", NOW);
+            audit.keep(&by(Event::Throttled, &format!("u{number}")), None, &"r", NOW);
         }
-        audit.keep(&by(Event::TokenMake, "bobo"), None, "r", NOW);
+        audit.keep(&by(Event::TokenMake, "bobo"), None, &"r", NOW);
         // Longer than a write waits for the lock.
         assert!(audit.flush(Duration::from_secs(4), NOW) > 0);
         other.execute_batch("ROLLBACK").unwrap();

@@ -39,6 +39,8 @@ pub(super) struct Connection {
     pub(super) stream: Stream,
     /// `None` for a Unix socket.
     pub(super) peer: Option<IpAddr>,
+    /// The peer as the workers get it with every request, made once.
+    pub(super) peer_text: Option<String>,
     /// The client that the connection counts for, if connections of that client are limited.
     pub(super) client: Option<ClientPrefix>,
     pub(super) phase: Phase,
@@ -82,6 +84,7 @@ impl Connection {
         Self {
             stream,
             peer,
+            peer_text: peer.map(|it| it.to_string()),
             client,
             phase: Phase::Reading,
             deadline,

@@ -36,7 +36,7 @@ impl Gate {
         connection.deadline = self.now + patience;
         // A page never waits that long.
         let deadline = (index != READS).then_some(connection.deadline);
-        connection.job = head.write(body, peer, deadline);
+        connection.job = head.write(body, connection.peer_text.as_deref(), deadline);
         connection.phase = Phase::Waiting;
         connection.seat = Some((index, client));
         self.lanes[index].queue.push(client, RequestId { connection: key, serial: self.serial });

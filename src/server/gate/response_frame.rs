@@ -17,24 +17,34 @@ pub enum Gathered {
     Broken,
 }
 
+/// How each response of ours begins, and the field with the length of its body.
+const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
+const LENGTH: &[u8] = b"Content-Length: ";
+
 /// Checks how far the response in `bytes` has arrived. One to a HEAD request has no body.
 pub fn gathered(bytes: &[u8], is_to_head: bool) -> Gathered {
-    let mut slots = [httparse::EMPTY_HEADER; 64];
-    let mut answer = httparse::Response::new(&mut slots);
-    let head = match answer.parse(bytes) {
-        Ok(httparse::Status::Complete(head)) => head,
-        Ok(httparse::Status::Partial) if bytes.len() < ANSWER_BYTES_MAX => {
-            return Gathered::Partial;
-        }
-        Ok(_) | Err(_) => return Gathered::Broken,
-    };
-    let length = answer.headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-length"));
-    let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.parse().ok());
-    let Some(length) = length.filter(|&length: &usize| length <= ANSWER_BYTES_MAX) else {
+    if !bytes.starts_with(&STATUS_LINE[..bytes.len().min(STATUS_LINE.len())]) {
         return Gathered::Broken;
-    };
-    let expected = if is_to_head { head } else { head + length };
-    if bytes.len() < expected { Gathered::Partial } else { Gathered::Whole(expected) }
+    }
+    let mut length: Option<usize> = None;
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        let Some(line) = bytes[start..end].strip_suffix(b"\r") else { return Gathered::Broken };
+        start = end + 1;
+        if line.is_empty() {
+            return match length {
+                Some(_) if is_to_head => Gathered::Whole(start),
+                Some(length) if bytes.len() >= start + length => Gathered::Whole(start + length),
+                Some(_) => Gathered::Partial,
+                None => Gathered::Broken,
+            };
+        }
+        if let Some(digits) = line.strip_prefix(LENGTH) {
+            let digits = std::str::from_utf8(digits).ok();
+            length = digits.and_then(|it| it.parse().ok()).filter(|it| *it <= ANSWER_BYTES_MAX);
+        }
+    }
+    if bytes.len() < ANSWER_BYTES_MAX { Gathered::Partial } else { Gathered::Broken }
 }
 
 /// The `Connection` field for the client; empty if its version implies the right behaviour.
