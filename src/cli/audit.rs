@@ -187,7 +187,9 @@ impl Printer<'_> {
                 text.push_str(&columns.heading());
                 columns
             });
-            text.extend(rows.iter().map(|row| columns.line(row)));
+            for row in &rows {
+                columns.write(row, &mut text);
+            }
         }
         Ok(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).is_ok())
     }

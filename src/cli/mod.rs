@@ -44,7 +44,6 @@ pub mod proxy_config;
 #[cfg(feature = "doctor")]
 pub mod doctor;
 
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,7 +52,7 @@ use clap::Subcommand;
 use clap_complete::Shell;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use serde_json::Value;
+use serde_core::ser::Serialize;
 
 use self::access_token::TokenArgs;
 use self::audit::AuditArgs;
@@ -343,11 +342,13 @@ impl Command {
 type Done = Result<String, String>;
 
 /// Data for scripts: an object a line.
-fn lines(data: impl Iterator<Item = Value>) -> String {
-    data.fold(String::new(), |mut text, it| {
-        writeln!(text, "{it}").expect("a string takes whatever is written to it");
-        text
-    })
+fn lines(data: impl Iterator<Item = impl Serialize>) -> String {
+    let mut text = Vec::new();
+    for it in data {
+        serde_json::to_writer(&mut text, &it).expect("its keys are texts, and memory takes it");
+        text.push(b'\n');
+    }
+    String::from_utf8(text).expect("JSON is text")
 }
 
 /// A QR code in characters of half a line, for a terminal that writes light on dark; telephones read it

@@ -9,11 +9,14 @@ pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
+/// Whether each character of a text is visible and takes one cell, as in nearly all texts.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|it| matches!(it, b' '..=b'~'))
+}
+
 /// How many cells of a terminal a text takes.
 fn cells(text: &str) -> usize {
-    // Nearly all texts are like this.
-    let is_plain = text.bytes().all(|it| matches!(it, b' '..=b'~'));
-    if is_plain { text.len() } else { printable(text).width() }
+    if is_plain(text) { text.len() } else { printable(text).width() }
 }
 
 /// Whether a character takes cells of its own: it moves no cursor, and is no part of the one before it.
@@ -22,14 +25,14 @@ pub(super) fn takes_cells(character: char) -> bool {
 }
 
 /// Rows under headings, in columns that are as wide as they have to be.
-pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table<S: AsRef<str>>(headings: &[&str], rows: &[impl AsRef<[S]>]) -> String {
     let mut columns = Columns::of(headings);
     for row in rows {
-        columns.widen(row);
+        columns.widen(row.as_ref());
     }
     let mut text = columns.heading();
     for row in rows {
-        text.push_str(&columns.line(row));
+        columns.write(row.as_ref(), &mut text);
     }
     text
 }
@@ -49,28 +52,38 @@ impl Columns {
     }
 
     /// Makes them wide enough for a row.
-    pub(super) fn widen(&mut self, row: &[String]) {
+    pub(super) fn widen(&mut self, row: &[impl AsRef<str>]) {
         for (width, cell) in self.widths.iter_mut().zip(row) {
-            *width = (*width).max(cells(cell));
+            *width = (*width).max(cells(cell.as_ref()));
         }
     }
 
     /// The line of headings, which stands out on a terminal.
     pub(super) fn heading(&self) -> String {
-        Emphasis::Bold.print(self.line(&self.headings).trim_end()) + "\n"
+        let mut line = String::new();
+        self.write(&self.headings, &mut line);
+        Emphasis::Bold.print(line.trim_end()) + "\n"
     }
 
-    /// A row as a line. A cell that is wider than its column pushes the others to the right.
-    pub(super) fn line(&self, row: &[String]) -> String {
-        let mut line = String::new();
+    /// Adds a row to a text, as a line. A cell that is wider than its column pushes the others to the right.
+    pub(super) fn write(&self, row: &[impl AsRef<str>], text: &mut String) {
+        // Spaces are due before the next cell that is not empty.
+        let mut due = 0;
         for (cell, width) in row.iter().zip(&self.widths) {
-            line.push_str(&printable(cell));
-            let space = width.saturating_sub(cells(cell)) + 2;
-            line.extend(std::iter::repeat_n(' ', space));
+            let cell = cell.as_ref();
+            if !cell.is_empty() {
+                text.extend(std::iter::repeat_n(' ', due));
+                due = 0;
+                if is_plain(cell) {
+                    text.push_str(cell);
+                } else {
+                    text.push_str(&printable(cell));
+                }
+            }
+            due += width.saturating_sub(cells(cell)) + 2;
         }
-        line.truncate(line.trim_end().len());
-        line.push('\n');
-        line
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
     }
 }
 
@@ -103,13 +116,24 @@ mod tests {
     }
 
     #[test]
+    fn leaves_no_space_at_the_end_of_a_line() {
+        let rows = [["a", "", ""], ["", "b ", ""], ["", "", ""], ["c", "", "d"]];
+        let table = table(&["x", "y", "z"], &rows);
+        assert_eq!(table, "X  Y   Z\na\n   b\n\nc      d\n");
+    }
+
+    #[test]
     fn lets_a_cell_that_is_too_wide_push_the_others() {
         let columns = Columns::of(&["name", "id"]);
-        let line = |name: &str| columns.line(&[name.to_owned(), "7".to_owned()]);
+        let line = |name: &str| {
+            let mut text = String::new();
+            columns.write(&[name, "7"], &mut text);
+            text
+        };
         assert_eq!(
             (line("ann"), line("\u{5c71}\u{7530}\u{592a}")),
             ("ann   7\n".into(), "\u{5c71}\u{7530}\u{592a}  7\n".into())
         );
-        assert_eq!(columns.line(&columns.headings), "NAME  ID\n");
+        assert_eq!(columns.heading(), "NAME  ID\n");
     }
 }

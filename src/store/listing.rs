@@ -39,6 +39,24 @@ pub struct UserPage<'a> {
     pub limit: Option<u32>,
 }
 
+impl UserPage<'_> {
+    /// Whether it is the whole list.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.after.is_none() && self.limit.is_none()
+    }
+
+    /// Sorts users as they are listed.
+    pub(super) fn sort(&self, users: &mut [User]) {
+        let by_name = |a: &User, b: &User| a.canonical_username.cmp(&b.canonical_username);
+        let compare = |a: &User, b: &User| match self.order {
+            UserOrder::Name => by_name(a, b),
+            UserOrder::Created => a.created_at.cmp(&b.created_at).then_with(|| by_name(a, b)),
+        };
+        // No two users have one name.
+        users.sort_unstable_by(|a, b| if self.is_reversed { compare(b, a) } else { compare(a, b) });
+    }
+}
+
 /// Which records of the audit log are shown: those that meet every condition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordFilter {

@@ -1,7 +1,9 @@
 //! `vestibule user list`: which users there are.
 
+use std::borrow::Cow;
+
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::auth::usernames::canonical;
 use crate::auth::users;
@@ -71,7 +73,7 @@ pub(super) fn run(store: &dyn Store, args: &ListArgs, as_json: bool) -> Done {
         all.pop();
     }
     if as_json {
-        return Ok(lines(all.iter().map(data)));
+        return Ok(lines(all.iter().map(UserData)));
     }
     let mut count = counted(all.len(), "user");
     if has_more || after.is_some() {
@@ -88,33 +90,38 @@ pub(super) fn run(store: &dyn Store, args: &ListArgs, as_json: bool) -> Done {
     Ok(format!("{shown}{count}\n"))
 }
 
-fn row(user: &User) -> Vec<String> {
+fn row(user: &User) -> [Cow<'_, str>; 6] {
     let state = if user.disabled_at.is_some() { "disabled" } else { "" };
-    vec![
-        user.username.clone(),
-        user.id.as_str().to_owned(),
-        user.created_at.minute(),
-        user.groups.as_str().to_owned(),
-        user.email.clone(),
-        state.to_owned(),
+    [
+        Cow::from(&user.username),
+        user.id.as_str().into(),
+        user.created_at.minute().into(),
+        user.groups.as_str().into(),
+        Cow::from(&user.email),
+        state.into(),
     ]
 }
 
-/// A user as a script gets to see them.
-pub(super) fn data(user: &User) -> Value {
-    let groups: Vec<_> = user.groups.iter().collect();
-    json!({
-        "id": user.id.as_str(),
+/// A user as a script gets to see them: an object whose names are in the order of the alphabet, as everywhere. It is
+/// written without a tree in between, as lists are long.
+pub(super) struct UserData<'a>(pub(super) &'a User);
+
+impl Serialize for UserData<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let user = self.0;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("canonical_username", &user.canonical_username)?;
+        object.serialize_entry("created_at", &user.created_at.rfc3339())?;
+        object.serialize_entry("disabled_at", &user.disabled_at.map(Moment::rfc3339))?;
+        object.serialize_entry("disabled_reason", &or_null(&user.disabled_reason))?;
+        object.serialize_entry("email", &or_null(&user.email))?;
+        object.serialize_entry("groups", &user.groups.iter().collect::<Vec<_>>())?;
+        object.serialize_entry("id", user.id.as_str())?;
         // As the reports of all other commands name it.
-        "user_id": user.id.as_str(),
-        "username": user.username,
-        "canonical_username": user.canonical_username,
-        "groups": groups,
-        "email": or_null(&user.email),
-        "created_at": user.created_at.rfc3339(),
-        "disabled_at": user.disabled_at.map(Moment::rfc3339),
-        "disabled_reason": or_null(&user.disabled_reason),
-    })
+        object.serialize_entry("user_id", user.id.as_str())?;
+        object.serialize_entry("username", &user.username)?;
+        object.end()
+    }
 }
 
 /// A text, or null where there is none.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::list::data;
+use super::list::UserData;
 use crate::auth::audit::Activity;
 use crate::auth::throttle::FailedAttempts;
 use crate::auth::user_status::UserStatus;
@@ -64,7 +64,7 @@ fn rows(user: &User, status: &UserStatus) -> Vec<(&'static str, String)> {
 }
 
 fn all_data(user: &User, status: &UserStatus, attributes: &str) -> Value {
-    let mut data = data(user);
+    let mut data = serde_json::to_value(UserData(user)).expect("its names are texts");
     let UserStatus { open, failed_elsewhere, failed_in_known, .. } = status;
     data["sign_in_names"] = keys::sign_in_names(&status.keys).into();
     data["keys"] = status.keys.iter().map(keys::data).collect();

@@ -71,6 +71,14 @@ pub trait Users: Statements {
 
     /// The users that a filter lets through, as far as they are in this part of the list.
     fn users(&self, filter: &UserFilter, page: &UserPage<'_>) -> Result<Vec<User>> {
+        if page.is_whole() {
+            // Neither engine is faster at it: SQLite would look up each user by the index of names.
+            let group = filter.group.as_ref().map(|it| format!(",{it},"));
+            let params = filter_cells(filter, group.as_deref());
+            let mut all = rows::all(self, listed_users!(""), &params)?;
+            page.sort(&mut all);
+            return Ok(all);
+        }
         let sql = match (page.order, page.is_reversed) {
             (UserOrder::Name, false) => listed_users!(
                 " AND (? IS NULL OR user.canonical_username > ?)
