@@ -59,9 +59,14 @@ impl Moment {
         humantime::format_rfc3339_millis(self.into()).to_string()
     }
 
+    /// RFC 3339, rounded down to the second: `2026-11-25T14:30:00Z`.
+    pub fn second(self) -> String {
+        humantime::format_rfc3339_seconds(self.into()).to_string()
+    }
+
     /// Rounded down to the minute, for people: `2026-11-25 14:30 UTC`.
     pub fn minute(self) -> String {
-        let text = humantime::format_rfc3339_seconds(self.into()).to_string();
+        let text = self.second();
         let (date, time) = text.split_at(10);
         format!("{date} {} UTC", &time[1..6])
     }

@@ -290,7 +290,7 @@ impl<'a> Call<'a> {
     }
 
     /// The response after an action: a redirect for a browser, data for a script that asks for it.
-    pub(super) fn done(&self, path: &'static str, data: &Value) -> Response {
+    pub(super) fn done(&self, path: &str, data: &Value) -> Response {
         match self.wants() {
             Wants::Json => Response::json(200, data),
             Wants::Html | Wants::Text => self.site.redirect(path),

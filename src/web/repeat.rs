@@ -16,7 +16,7 @@ use super::routes::Route;
 const PASSWORDS: [&str; 2] = ["current_password", "password"];
 
 /// The fields that pages send and scripts do not.
-const OF_PAGES: [&str; 2] = ["username", "key"];
+const OF_PAGES: [&str; 3] = ["username", "key", "page"];
 
 /// The form of this route as it was sent, with these words on its button.
 pub(super) fn form(

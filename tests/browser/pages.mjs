@@ -72,6 +72,8 @@ export async function register(check, browser) {
             await make(visitor.username);
         } else {
             await visitor.open("/login");
+            // Chromium complains where something else has the focus by the time of the field's own.
+            await visitor.focused();
             await visitor.send({ username: owners.get(what), password: PASSWORD });
         }
     };
@@ -204,7 +206,7 @@ export async function register(check, browser) {
         await known(visitor);
         await signInElsewhere(site, visitor.username, 1);
         await visitor.open("/account/sessions");
-        await visitor.click(`${formTo("/account/sessions/end")} li:nth-child(2) button`);
+        await visitor.click(`${formTo("/account/sessions/end")} ul:nth-of-type(2) button`);
     });
     state("sessions, all others ended", site, async (visitor) => {
         await known(visitor);
@@ -215,8 +217,12 @@ export async function register(check, browser) {
     state("sessions, a hundred", many, async (visitor) => {
         await oneWith("sessions", visitor, (username) => signInElsewhere(many, username, 99));
         await visitor.open("/account/sessions");
-    }, { most: 15_000 });
-    state("access tokens, a hundred", many, async (visitor) => {
+    });
+    state("sessions, a hundred, the last page", many, async (visitor) => {
+        await oneWith("sessions", visitor, (username) => signInElsewhere(many, username, 99));
+        await visitor.open("/account/sessions?page=99");
+    });
+    const withTokens = async (visitor) => {
         await oneWith("tokens", visitor, async () => {
             const cookies = await visitor.context.cookies();
             const headers = { cookie: cookies.map(({ name, value }) => `${name}=${value}`).join("; ") };
@@ -225,8 +231,23 @@ export async function register(check, browser) {
                 await fetch(`${many.url}/account/tokens`, { method: "POST", body, redirect: "manual", headers });
             }
         });
+    };
+    state("access tokens, a hundred", many, async (visitor) => {
+        await withTokens(visitor);
         await visitor.open("/account/tokens");
-    }, { most: 31_000 });
+    });
+    state("access tokens, a hundred, in the middle", many, async (visitor) => {
+        await withTokens(visitor);
+        await visitor.open("/account/tokens?page=2");
+    });
+    state("access tokens, a hundred, and the form for another", many, async (visitor) => {
+        await withTokens(visitor);
+        await visitor.open("/account/tokens?new=1");
+    });
+    state("what was done with the account, a page of it", many, async (visitor) => {
+        await oneWith("sessions", visitor, (username) => signInElsewhere(many, username, 99));
+        await visitor.open("/account/activity?page=2");
+    });
     state("the profile with twenty apps", many, known);
     state("the profile of a user with a name from right to left", site, async (visitor) => {
         await visitor.signUp(`אבגדה${Math.floor(Math.random() * 900_000) + 100_000}`);
@@ -389,7 +410,7 @@ export function missing() {
 }
 
 /** Looks at a state in each language. */
-async function look(browser, name, where, come, { status = 200, most = BYTES_MAX }) {
+async function look(browser, name, where, come, { status = 200 }) {
     states += 1;
     let isDark = states % 2 === 0;
     // A locale would have the last word on the language that is asked for.
@@ -414,7 +435,7 @@ async function look(browser, name, where, come, { status = 200, most = BYTES_MAX
         assert.equal(await page.locator("script, [style], style, iframe").count(), 0);
         assert.deepEqual((await addresses(page)).filter((it) => !it.startsWith(at("/")) && !isKnown(it, where)), []);
         if (prefix) {
-            await weigh(visitor, document, name, most);
+            await weigh(visitor, document, name);
             continue;
         }
 
@@ -437,14 +458,17 @@ async function look(browser, name, where, come, { status = 200, most = BYTES_MAX
             }
             assert.ok(await fits(page), `it scrolls sideways at ${width} px`);
         }
+        // 400 % zoom of a window of 1280 by 1024 px (WCAG 2.2, 1.4.10).
+        await page.setViewportSize({ width: 320, height: 256 });
+        assert.deepEqual(await outside(page), [], "at 400 % zoom something is cut off or asks for scrolling sideways");
         // 200 % zoom at 640 px is the layout of 320 px; this is text of twice the size besides.
         await page.setViewportSize({ width: 640, height: 800 });
         await page.evaluate(() => {
             document.documentElement.style.fontSize = "200%";
         });
-        assert.ok(await fits(page), "it scrolls sideways when text is twice as large");
+        assert.deepEqual(await outside(page), [], "when text is twice as large something is cut off");
         if (language === "en") {
-            await weigh(visitor, document, name, most);
+            await weigh(visitor, document, name);
             await followFocus(page);
             await measureLooks(page, name);
             await readBare(page);
@@ -457,14 +481,18 @@ async function look(browser, name, where, come, { status = 200, most = BYTES_MAX
  *  then messages, and each field with its name. High-contrast colours keep the edges. */
 async function readBare(page) {
     await page.emulateMedia({ forcedColors: "active" });
-    const edgeless = await page.$$eval("main, button", (all) => all.filter((it) => parseFloat(getComputedStyle(it).borderTopWidth) < 1).length);
+    await followFocus(page);
+    const edgeless = await page.$$eval("main, button, input:not([type=hidden], [hidden], [type=checkbox]), select, .apps a", (all) => all.filter((it) => parseFloat(getComputedStyle(it).borderTopWidth) < 1).length);
     assert.equal(edgeless, 0, "something has no edge in forced colours");
     await page.emulateMedia({ forcedColors: "none" });
     const snapshot = async () => {
         const session = await page.context().newCDPSession(page);
         const { nodes } = await session.send("Accessibility.getFullAXTree");
         await session.detach();
-        const shown = nodes.filter((it) => !it.ignored && !/^(StaticText|InlineTextBox|RootWebArea|ListMarker|LineBreak)$/.test(it.role?.value));
+        // As it is read: each node before its children.
+        const byId = new Map(nodes.map((it) => [it.nodeId, it]));
+        const read = (it) => [it, ...(it.childIds ?? []).flatMap((id) => (byId.has(id) ? read(byId.get(id)) : []))];
+        const shown = read(nodes[0]).filter((it) => !it.ignored && !/^(StaticText|InlineTextBox|RootWebArea|ListMarker|LineBreak)$/.test(it.role?.value));
         return shown.map((it) => `${it.role?.value} ${it.name?.value ?? ""}`.trim());
     };
     const styled = await snapshot();
@@ -500,6 +528,20 @@ const fits = (page) =>
         return scrollWidth <= clientWidth;
     });
 
+/** What stands out of the page at the sides, or is wider than its element shows. */
+const outside = (page) =>
+    page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        const main = document.querySelector("main").getBoundingClientRect();
+        const isCut = (it) => {
+            const { left, right, width } = it.getBoundingClientRect();
+            const { overflowX } = getComputedStyle(it);
+            return width > 0 && (left < main.left - 1 || right > main.right + 1 || (overflowX !== "visible" && it.scrollWidth > it.clientWidth + 1));
+        };
+        const cut = [...document.querySelectorAll("main *:not(input, select, option)")].filter(isCut).map((it) => it.outerHTML.slice(0, 90));
+        return scrollWidth > clientWidth ? ["the whole page", ...cut] : cut;
+    });
+
 const moves = (page) =>
     page.evaluate(() => {
         const isStill = ({ transitionDuration, animationName }) => transitionDuration === "0s" && animationName === "none";
@@ -507,7 +549,7 @@ const moves = (page) =>
     });
 
 /** The page, its stylesheet and its icon: bodies and heads, as they come over the wire. */
-async function weigh(visitor, document, name, most) {
+async function weigh(visitor, document, name) {
     let bytes = 0;
     // The first of each: later ones come from the browser's own memory.
     const once = new Map([...visitor.requests].reverse().map((it) => [new URL(it.url()).pathname, it]));
@@ -516,7 +558,7 @@ async function weigh(visitor, document, name, most) {
         bytes += responseBodySize + responseHeadersSize;
     }
     weights.push([bytes, name]);
-    assert.ok(bytes <= most, `${bytes} bytes`);
+    assert.ok(bytes <= BYTES_MAX, `${bytes} bytes`);
 }
 
 /** Goes through the page by Tab: all that can be used is reached, in the order in which it stands there,

@@ -42,8 +42,7 @@ const only = (name) => async (page) => {
             accent: "#bbb", "accent-over": "#bbb", "on-accent": "#fff", bad: "#888", "bad-wall": "#eee",
         };
         for (const [name, grey] of Object.entries(greys)) {
-            const set = name === "outer" || name === "inner" ? `--${name}` : `--_${name}`;
-            document.documentElement.style.setProperty(set, name === chosen ? "#c2185b" : grey);
+            document.documentElement.style.setProperty(`--${name}`, name === chosen ? "#c2185b" : grey);
         }
     }, name);
 };

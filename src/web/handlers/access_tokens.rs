@@ -9,17 +9,21 @@ use crate::auth::access_tokens::{self, Made};
 use crate::auth::events::Event;
 use crate::auth::sessions;
 use crate::base::base_url::PathPrefix;
-use crate::base::clock::Moment;
 use crate::base::token::Token;
 use crate::store::{AccessToken, Error};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Cookie, CookieKind, Form, Method, Response, Wants};
 use crate::web::json;
 use crate::web::notices::Notice;
+use crate::web::pages::Told;
 use crate::web::pages::access_tokens::{self as pages, Page, TokenRow};
+use crate::web::pages::paging::{self, PageOfList};
 use crate::web::refusals::Refusal;
 
 const HERE: &str = "/account/tokens";
+
+/// How many access tokens are on one page.
+const ON_PAGE: usize = 5;
 
 /// How long a browser keeps the key of a new token that no page has shown.
 const UNSHOWN: Duration = Duration::from_secs(60);
@@ -84,7 +88,8 @@ pub(in crate::web) fn revoke(call: &SignedInCall<'_>) -> Answered {
     let handle = call.field("token").unwrap_or_default();
     Ok(match access_tokens::revoke(call.store(), &call.user().id, &handle)? {
         Some(record) => {
-            let response = call.done(HERE, &json!({ "revoked": 1 }));
+            let here = paging::address(HERE, call.field("page").as_deref());
+            let response = call.done(&here, &json!({ "revoked": 1 }));
             let note = call.note(Event::TokenRevoke).with("token", record.id.handle());
             call.telling(response, Notice::AccessTokenRevoked).noting(note)
         }
@@ -136,26 +141,33 @@ fn refuse(call: &SignedInCall<'_>, refusal: &Refusal) -> Answered {
 }
 
 fn page(call: &SignedInCall<'_>, status: u16, page: &Page<'_>) -> Answered {
-    let all = access_tokens::of_user(call.store(), &call.user().id)?;
+    let mut all = access_tokens::of_user(call.store(), &call.user().id)?;
     if call.wants() == Wants::Json {
         let all: Vec<_> = all.iter().map(|it| json::access_token(it, call.now)).collect();
         return Ok(Response::json(status, &json!({ "tokens": all })));
     }
-    let rows: Vec<_> = all
-        .into_iter()
-        .map(|record| TokenRow {
-            handle: record.id.public_handle(),
-            created: record.created_at.minute(),
-            expires: record.expires_at.minute(),
-            used: record.used_at.map(Moment::minute),
-            is_ended: access_tokens::is_ended(&record, call.now),
-            name: record.name,
-        })
-        .collect();
+    // The newest first, which the form has just created.
+    all.reverse();
+    let list = PageOfList::of(all.len(), ON_PAGE, call.field("page").as_deref());
+    let told = |at| Told { at, now: call.now };
+    let row = |record: &AccessToken| TokenRow {
+        handle: record.id.public_handle(),
+        created: told(record.created_at),
+        expires: told(record.expires_at),
+        used: record.used_at.map(told),
+        is_ended: access_tokens::is_ended(record, call.now),
+        name: record.name.clone(),
+    };
+    let rows: Vec<_> = list.rows(&all).iter().map(row).collect();
     let asks = !sessions::is_recent(call.session(), call.now);
     let key = Token::random();
-    let page = &Page { username: &call.user().username, key: key.reveal(), ..*page };
-    Ok(call.page(status, |frame| pages::tokens(frame, &rows, page, asks)))
+    let page = &Page {
+        username: &call.user().username,
+        key: key.reveal(),
+        is_new: call.field("new").is_some(),
+        ..*page
+    };
+    Ok(call.page(status, |frame| pages::tokens(frame, (&rows, list), page, asks)))
 }
 
 /// The lifetime that the form asks for, in whole days.

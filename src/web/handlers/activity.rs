@@ -9,10 +9,15 @@ use crate::web::http::{Response, Wants};
 use crate::web::json;
 use crate::web::messages::Phrase;
 use crate::web::openapi::{array, kind, moment, object, or_null};
+use crate::web::pages::Told;
 use crate::web::pages::activity::{self as pages, ActivityRow};
+use crate::web::pages::paging::PageOfList;
 
 /// The most records that are shown, newest first.
 const SHOWN_MAX: u32 = 100;
+
+/// How many of them are on one page.
+const ON_PAGE: usize = 10;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     let all = audit::of_user(call.store(), &call.user().id, &[], SHOWN_MAX)?;
@@ -25,15 +30,18 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
         let all: Vec<_> = told.map(|(it, _)| data(it)).collect();
         return Ok(Response::json(200, &json!({ "activity": all })));
     }
-    let rows: Vec<_> = told
+    let told: Vec<_> = told.collect();
+    let list = PageOfList::of(told.len(), ON_PAGE, call.field("page").as_deref());
+    let shown = list.rows(&told).iter();
+    let rows: Vec<_> = shown
         .map(|(it, what)| ActivityRow {
-            what,
-            at: it.at.minute(),
+            what: *what,
+            at: Told { at: it.at, now: call.now },
             browser: &it.browser,
             address: it.address.as_deref().unwrap_or_default(),
         })
         .collect();
-    Ok(call.page(200, |frame| pages::activity(frame, &rows)))
+    Ok(call.page(200, |frame| pages::activity(frame, &rows, list)))
 }
 
 /// The response in JSON, for docs/openapi.json.

@@ -4,7 +4,7 @@ use crate::web::call::{Answered, SignedInCall};
 use crate::web::handlers::forward_auth::portal_target;
 use crate::web::http::{Response, Wants};
 use crate::web::json;
-use crate::web::pages::{self, Past, Whereabouts};
+use crate::web::pages::{self, Told, Whereabouts};
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     if let Some(target) = portal_target(call) {
@@ -17,7 +17,7 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     // Scripts get what the guide has, and no more.
     let person = (call.wants() == Wants::Html).then(|| Whereabouts {
         browser: &session.place.browser,
-        since: Past { at: session.created_at, now: call.now },
+        since: Told { at: session.created_at, now: call.now },
         apps: &call.site.settings.apps,
     });
     let person = person.as_ref();

@@ -40,7 +40,7 @@ pub(in crate::web) fn submit(call: &SignedInCall<'_>) -> Answered {
 }
 
 /// Sends a browser to the page where users give their password, and back to `path` afterwards.
-pub(super) fn lead_to(call: &SignedInCall<'_>, path: &'static str) -> Response {
+pub(super) fn lead_to(call: &SignedInCall<'_>, path: &str) -> Response {
     let next = call.site.settings.prefix.at(path).to_string();
     let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
     call.site.redirect(&format!("{HERE}?next={next}"))

@@ -12,14 +12,15 @@ use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
 use crate::web::notices::Notice;
+use crate::web::pages::paging::{self, PageOfList};
 use crate::web::pages::sessions::{self as pages, BrowserSessions, SessionRow, SessionsPage};
-use crate::web::pages::{Alert, Past};
+use crate::web::pages::{Alert, Told};
 use crate::web::refusals::Refusal;
 
 const HERE: &str = "/account/sessions";
 
-/// How many sessions the page shows unless it is asked for all.
-const SHOWN: usize = 20;
+/// How many sessions are on one page.
+const ON_PAGE: usize = 6;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     page(call, 200, None)
@@ -41,7 +42,7 @@ pub(in crate::web) fn end(call: &SignedInCall<'_>) -> Answered {
     let response = if session.id == call.session().id {
         call.telling(call.forget(call.done("/login", &data)), Notice::SignedOut)
     } else {
-        call.telling(call.done(HERE, &data), Notice::SessionEnded)
+        call.telling(call.done(&here(call), &data), Notice::SessionEnded)
     };
     Ok(response.noting(note))
 }
@@ -64,11 +65,16 @@ pub(in crate::web) fn end_others(call: &SignedInCall<'_>) -> Answered {
 fn refuse(call: &SignedInCall<'_>, refusal: &Refusal) -> Answered {
     let is_page = call.wants() == Wants::Html;
     let response = if is_page && matches!(refusal, Refusal::PasswordRequired) {
-        reauthentication::lead_to(call, HERE)
+        reauthentication::lead_to(call, &here(call))
     } else {
         refusal.response(call, |status, alert| page(call, status, Some(alert)))?
     };
     Ok(response.noting(refusal.note(call, Event::SessionEndFail)))
+}
+
+/// The page of the list on which the form is.
+fn here(call: &SignedInCall<'_>) -> String {
+    paging::address(HERE, call.field("page").as_deref())
 }
 
 fn page(call: &SignedInCall<'_>, status: u16, alert: Option<Alert>) -> Answered {
@@ -79,8 +85,9 @@ fn page(call: &SignedInCall<'_>, status: u16, alert: Option<Alert>) -> Answered 
         let this = this.id.public_handle();
         return Ok(Response::json(200, &json!({ "sessions": all, "this": this })));
     }
-    let shown = if call.field("all").is_some() { all.len() } else { SHOWN };
-    let page = SessionsPage { count: all.len(), groups: groups(call, &all, shown), alert };
+    let list = PageOfList::of(all.len(), ON_PAGE, call.field("page").as_deref());
+    let groups = groups(call, list.rows(&all));
+    let page = SessionsPage { groups, list, has_others: all.len() > 1, alert };
     Ok(call.page(status, |frame| pages::sessions(frame, &page)))
 }
 
@@ -96,15 +103,16 @@ fn newest_first(call: &SignedInCall<'_>) -> Result<Vec<Session>, Error> {
     Ok(all)
 }
 
-/// The first `shown` sessions, in a group for each browser, in the order in which the browsers come first.
-fn groups(call: &SignedInCall<'_>, all: &[Session], shown: usize) -> Vec<BrowserSessions> {
+/// The sessions in a group for each browser, in the order in which the browsers come first.
+fn groups(call: &SignedInCall<'_>, shown: &[Session]) -> Vec<BrowserSessions> {
     let mut groups: Vec<BrowserSessions> = Vec::new();
-    for session in all.iter().take(shown) {
+    for (place, session) in shown.iter().enumerate() {
         let row = SessionRow {
+            place,
             handle: session.id.public_handle(),
             is_this: session.id == call.session().id,
-            since: Past { at: session.created_at, now: call.now },
-            seen: Past { at: session.seen_at, now: call.now },
+            since: Told { at: session.created_at, now: call.now },
+            seen: Told { at: session.seen_at, now: call.now },
             address: session.place.address.clone(),
         };
         let browser = &session.place.browser;

@@ -61,16 +61,12 @@ pub struct MailText {
 #[derive(Clone, Copy, Debug)]
 pub struct Unit(pub &'static str, pub &'static str);
 
-impl Unit {
-    /// A number and the word for so many, as in `2 minutes`.
-    pub fn count(self, count: u64) -> String {
-        format!("{count} {}", if count == 1 { self.0 } else { self.1 })
-    }
-}
-
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+/// On average.
+const YEAR: u64 = 365 * DAY + 6 * HOUR;
+const MONTH: u64 = YEAR / 12;
 
 impl Text {
     /// The sentence about the groups whose members have access. `None`: there are none, or it is not known which.
@@ -86,24 +82,49 @@ impl Text {
     pub fn wait(&self, wait: Duration) -> String {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         match seconds {
-            0..=90 => self.seconds.count(seconds),
-            91..=5_400 => self.minutes.count(seconds.div_ceil(MINUTE)),
-            5_401..=172_800 => self.hours.count(seconds.div_ceil(HOUR)),
-            _ => self.days.count(seconds.div_ceil(DAY)),
+            0..=90 => self.count(seconds, self.seconds),
+            91..=5_400 => self.count(seconds.div_ceil(MINUTE), self.minutes),
+            5_401..=172_800 => self.count(seconds.div_ceil(HOUR), self.hours),
+            _ => self.count(seconds.div_ceil(DAY), self.days),
         }
     }
 
     /// How long ago something was, rounded down, as in `2 hours ago`.
     pub fn ago(&self, span: Duration) -> String {
         let seconds = span.as_secs();
-        let span = match seconds {
+        let (unit, word) = match seconds {
             0..MINUTE => return self.just_now.to_owned(),
-            MINUTE..HOUR => self.minutes.count(seconds / MINUTE),
-            HOUR..DAY => self.hours.count(seconds / HOUR),
-            _ => self.days.count(seconds / DAY),
+            MINUTE..HOUR => (MINUTE, self.minutes),
+            HOUR..DAY => (HOUR, self.hours),
+            _ => self.long_unit(seconds / DAY),
         };
-        let Template(before, after) = self.ago;
-        format!("{before}{span}{after}")
+        self.ago.around(&self.count(seconds / unit, word))
+    }
+
+    /// In what time something will be, to the nearest unit, as in `in 3 days`.
+    pub fn in_future(&self, span: Duration) -> String {
+        let seconds = span.as_secs().max(1);
+        let (unit, word) = match seconds {
+            0..90 => (1, self.seconds),
+            90..5_400 => (MINUTE, self.minutes),
+            5_400..172_800 => (HOUR, self.hours),
+            _ => self.long_unit((seconds + DAY / 2) / DAY),
+        };
+        self.in_future.around(&self.count((seconds + unit / 2) / unit, word))
+    }
+
+    /// The unit for so many days: in seconds, and its word.
+    const fn long_unit(&self, days: u64) -> (u64, Unit) {
+        match days {
+            0..100 => (DAY, self.days),
+            100..=730 => (MONTH, self.months),
+            _ => (YEAR, self.years),
+        }
+    }
+
+    /// A number and the word for so many, as in `2 minutes`.
+    fn count(&self, count: u64, Unit(one, several): Unit) -> String {
+        format!("{count} {}", if (self.is_one)(count) { one } else { several })
     }
 }
 
@@ -338,10 +359,53 @@ mod tests {
             (3_599, "59 minutes ago", "vor 59 Minuten"),
             (86_399, "23 hours ago", "vor 23 Stunden"),
             (172_800, "2 days ago", "vor 2 Tagen"),
+            (100 * DAY - 1, "99 days ago", "vor 99 Tagen"),
+            (100 * DAY, "3 months ago", "vor 3 Monaten"),
+            (730 * DAY, "23 months ago", "vor 23 Monaten"),
+            (731 * DAY, "2 years ago", "vor 2 Jahren"),
+            (5 * YEAR, "5 years ago", "vor 5 Jahren"),
         ] {
             let span = Duration::from_secs(seconds);
             assert_eq!([EN.ago(span), DE.ago(span)], [english, german]);
         }
+    }
+
+    #[test]
+    fn tells_in_what_time_something_will_be_to_the_nearest_unit() {
+        for (seconds, english, german) in [
+            (0, "in 1 second", "in 1 Sekunde"),
+            (89, "in 89 seconds", "in 89 Sekunden"),
+            (90, "in 2 minutes", "in 2 Minuten"),
+            (5_399, "in 90 minutes", "in 90 Minuten"),
+            (172_799, "in 48 hours", "in 48 Stunden"),
+            (30 * DAY - 1, "in 30 days", "in 30 Tagen"),
+            (90 * DAY - 1, "in 90 days", "in 90 Tagen"),
+            (365 * DAY - 1, "in 12 months", "in 12 Monaten"),
+            (731 * DAY, "in 2 years", "in 2 Jahren"),
+        ] {
+            let span = Duration::from_secs(seconds);
+            assert_eq!([EN.in_future(span), DE.in_future(span)], [english, german]);
+        }
+    }
+
+    #[test]
+    fn counts_as_each_language_does() {
+        let none = Duration::ZERO;
+        assert_eq!(
+            [EN.wait(none), DE.wait(none), FR.wait(none)],
+            ["0 seconds", "0 Sekunden", "0 seconde"]
+        );
+        for (seconds, french) in [
+            (59, "à l’instant"),
+            (60, "il y a 1 minute"),
+            (7_200, "il y a 2 heures"),
+            (DAY, "il y a 1 jour"),
+            (200 * DAY, "il y a 6 mois"),
+            (YEAR * 3, "il y a 3 ans"),
+        ] {
+            assert_eq!(FR.ago(Duration::from_secs(seconds)), french);
+        }
+        assert_eq!(FR.in_future(Duration::from_secs(DAY * 7)), "dans 7 jours");
     }
 
     /// The sentences of a language, each with its name.
@@ -358,7 +422,8 @@ mod tests {
             // Words of both English and French.
             let is_shared = |line: &str| {
                 let word = line.trim_matches(|it: char| !it.is_alphabetic()).to_lowercase();
-                ["sessions", "minute", "minutes"].contains(&&*word.replace("sessions: \"", ""))
+                ["sessions", "minute", "minutes", "in"]
+                    .contains(&&*word.replace("sessions: \"", ""))
             };
             let is_text = |line: &&String| line.contains('"') && line.contains(char::is_alphabetic);
             let same = english.iter().filter(is_text).filter(|line| others.contains(line));

@@ -3,6 +3,8 @@
 use maud::{Markup, html};
 
 use super::account::proof;
+use super::moments::{Told, ago, in_future};
+use super::paging::{self, PageOfList};
 use super::{Alert, Field, Frame, alert, page};
 
 /// What the page shows in addition to the list.
@@ -14,6 +16,8 @@ pub struct Page<'a> {
     pub made: Option<&'a str>,
     /// The random key of the form, by which it is recognised when it arrives twice.
     pub key: &'a str,
+    /// Whether the form is asked for.
+    pub is_new: bool,
     /// The name that was entered for a token that was refused.
     pub name: &'a str,
     /// The days that were chosen for a token that was refused.
@@ -28,41 +32,58 @@ pub struct TokenRow {
     pub handle: String,
     /// The name its owner gave it.
     pub name: String,
-    /// The time it was created, as text.
-    pub created: String,
-    /// The time it expires, as text.
-    pub expires: String,
-    /// The time it was last used, as text; `None`: never.
-    pub used: Option<String>,
+    pub created: Told,
+    pub expires: Told,
+    /// When it was last used; `None`: never.
+    pub used: Option<Told>,
     pub is_ended: bool,
 }
 
-/// The list of access tokens and the form that creates one. With `asks`, creating requires the password.
-pub fn tokens(frame: Frame<'_>, rows: &[TokenRow], it: &Page<'_>, asks: bool) -> Markup {
+/// The list of access tokens, or the form that creates one where there are none yet, where it is asked for and where it
+/// was refused. With `asks`, creating requires the password.
+pub fn tokens(
+    frame: Frame<'_>,
+    (rows, list): (&[TokenRow], PageOfList),
+    it: &Page<'_>,
+    asks: bool,
+) -> Markup {
+    let t = frame.text;
+    let is_form = it.is_new || it.refusal.is_some() || rows.is_empty();
+    let body = html! {
+        @match it.made {
+            Some(token) => {
+                p role="status" {
+                    strong { (t.your_new_token) }
+                    (t.shown_once)
+                }
+                p.token { code { (token) } }
+            }
+            None => p.aside { (t.tokens_advice) },
+        }
+        @if is_form { (creation(frame, it, asks)) } @else { (revocation(frame, rows, list)) }
+        p.aside {
+            @if is_form && !rows.is_empty() {
+                a href=(frame.at("/account/tokens")) { (t.back_to_tokens) }
+                br;
+            }
+            a href=(frame.at("/account")) { (t.account) }
+        }
+    };
+    page(frame, t.access_tokens, &body)
+}
+
+fn creation(frame: Frame<'_>, it: &Page<'_>, asks: bool) -> Markup {
     let t = frame.text;
     let lives = [("30", t.thirty_days), ("90", t.ninety_days), ("365", t.a_year)];
     let chosen = if it.days.is_empty() { "90" } else { it.days };
     let wrong = |field| it.refusal.filter(|it| it.field == field).map(|_| "refusal");
-    let body = html! {
-        p.aside { (t.tokens_advice) }
-        @if let Some(token) = it.made {
-            p role="status" {
-                strong { (t.your_new_token) }
-                (t.shown_once)
-            }
-            p.token { code { (token) } }
-        }
+    html! {
         (alert(frame, it.refusal, "refusal"))
-        @if !rows.is_empty() {
-            ul.rows {
-                @for row in rows { (token(frame, row)) }
-            }
-        }
         form method="post" action=(frame.at("/account/tokens")) {
             input type="hidden" name="key" value=(it.key);
             label for="name" { (t.name) }
             input #name name="name" value=(it.name) required autocomplete="off" dir="auto"
-                autofocus[wrong(Field::Name).is_some()]
+                autofocus[it.is_new || wrong(Field::Name).is_some()]
                 aria-invalid=[wrong(Field::Name).map(|_| "true")]
                 aria-describedby=[wrong(Field::Name)];
             label for="days" { (t.expires_in) }
@@ -74,30 +95,41 @@ pub fn tokens(frame: Frame<'_>, rows: &[TokenRow], it: &Page<'_>, asks: bool) ->
             @if asks { (proof(frame, it.username, "proof", wrong(Field::Current))) }
             button { (t.create_token) }
         }
-        p.aside { a href=(frame.at("/account")) { (t.account) } }
-    };
-    page(frame, t.access_tokens, &body)
+    }
 }
 
-fn token(frame: Frame<'_>, row: &TokenRow) -> Markup {
+/// The list: one form, whose buttons name the access token to revoke.
+fn revocation(frame: Frame<'_>, rows: &[TokenRow], list: PageOfList) -> Markup {
+    let t = frame.text;
+    html! {
+        form method="post" action=(frame.at("/account/tokens/revoke")) {
+            (paging::field(list))
+            ul.rows {
+                @for (place, row) in rows.iter().enumerate() { (token(frame, place, row)) }
+            }
+        }
+        (paging::links(frame, "/account/tokens", list))
+        p.apps { a href={ (frame.at("/account/tokens")) "?new=1" } { (t.create_token) } }
+    }
+}
+
+fn token(frame: Frame<'_>, place: usize, row: &TokenRow) -> Markup {
     let t = frame.text;
     html! {
         li {
-            p.what { bdi { strong { (row.name) } } @if row.is_ended { " · " (t.expired) } }
-            p.hint {
-                (t.created_at) span.when { (row.created) } ", "
-                @if row.is_ended { (t.expired_at) } @else { (t.expires_at) }
-                span.when { (row.expires) }
+            p {
+                strong id={ "n" (place) } dir="auto" { (row.name) }
                 br;
-                @match &row.used {
-                    Some(used) => { (t.last_used) span.when { (used) } }
-                    None => (t.never_used),
+                @if row.is_ended { (t.expired_at) (ago(frame, row.expires)) }
+                @else { (t.expires_at.0) (in_future(frame, row.expires)) (t.expires_at.1) }
+                br;
+                @match row.used {
+                    Some(used) => { (t.last_used) (ago(frame, used)) }
+                    None => { (t.created_at) (ago(frame, row.created)) (t.never_used) },
                 }
             }
-            form method="post" action=(frame.at("/account/tokens/revoke")) {
-                input type="hidden" name="token" value=(row.handle);
-                button.small aria-label=(t.revoke_it.around(&row.name)) { (t.revoke) }
-            }
+            button id={ "b" (place) } name="token" value=(row.handle)
+                aria-labelledby={ "b" (place) " n" (place) } { (t.revoke) }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::iter;
 
-use super::{ICON, STYLE, marked};
+use super::{ICON, LEGIBLE, STYLE, marked};
 
 /// The look of all pages.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,12 +39,7 @@ impl Look {
         css: Option<&str>,
         help: Option<String>,
     ) -> Self {
-        let mut style = compact(STYLE);
-        if let Some(css) = css {
-            style.push('\n');
-            // A byte order mark in the middle would become part of the first rule.
-            style.push_str(css.trim_start_matches('\u{feff}'));
-        }
+        let style = css.map_or_else(built_in, with_own_rules);
         Self {
             is_named: title.is_some(),
             title: title.unwrap_or_else(|| "vestibule".to_owned()),
@@ -82,7 +77,19 @@ impl Look {
     }
 }
 
-/// The built-in stylesheet without comments and without the white space that is there for readers: browsers get
+/// The stylesheet of the built-in look, whose colours are legible as they are.
+fn built_in() -> String {
+    compact(STYLE).replace("--_", "--")
+}
+
+/// The stylesheet of a look with the operator's rules, which the pages keep legible.
+fn with_own_rules(css: &str) -> String {
+    // A byte order mark in the middle would become part of the first rule.
+    let own = css.trim_start_matches('\u{feff}');
+    format!("{}{}\n{own}", compact(STYLE), compact(LEGIBLE))
+}
+
+/// A built-in stylesheet without comments and without the white space that is there for readers: browsers get
 /// it with the first page. Its texts in quotation marks contain none of what is shortened.
 fn compact(css: &str) -> String {
     let mut parts = css.split("/*");
@@ -192,8 +199,26 @@ mod tests {
     fn sends_the_operators_rules_behind_our_own() {
         let styled = Look::new(None, None, Some("\u{feff}p { margin: 0 }"), None);
         let style = String::from_utf8(styled.style().into_owned()).unwrap();
-        let plain = String::from_utf8(Look::default().style().into_owned()).unwrap();
-        assert_eq!(style, format!("{plain}\np {{ margin: 0 }}"));
+        assert!(style.starts_with(":root{--_wall:") && style.ends_with("}\np { margin: 0 }"));
+    }
+
+    /// What keeps other colours legible would be a third of the weight of every page.
+    #[test]
+    fn sends_the_rules_that_keep_colours_legible_with_the_operators_alone() {
+        let built_in = String::from_utf8(Look::default().style().into_owned()).unwrap();
+        assert!(!built_in.contains("--_") && !built_in.contains("max(l,"));
+        let set = |css: &str| css.split("--").skip(1).filter(|it| it.contains(':')).count();
+        assert_eq!(set(&built_in), set(&compact(STYLE)));
+        // Each variable that the rules use is set.
+        for used in built_in.split("var(").skip(1) {
+            let name = used.split(')').next().unwrap();
+            assert!(built_in.contains(&format!("{name}:")), "{name}");
+        }
+        let own = with_own_rules("");
+        for used in own.split("var(").skip(1) {
+            let name = used.split(')').next().unwrap();
+            assert!(own.contains(&format!("{name}:")), "{name}");
+        }
     }
 
     #[test]

@@ -9,16 +9,17 @@ pub mod activity;
 pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;
+pub mod moments;
+pub mod paging;
 pub mod repeat;
 pub mod sessions;
-
-use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, Render, html};
 
 use self::branding::Look;
+pub use self::moments::{Told, Wait};
+use self::moments::{ago, try_again};
 use crate::base::base_url::{PathPrefix, SiteAddress};
-use crate::base::clock::Moment;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
 use crate::web::redirect::{self, Target};
@@ -26,6 +27,9 @@ use crate::web::settings::App;
 
 /// The built-in stylesheet, of all pages.
 pub const STYLE: &str = include_str!("style.css");
+
+/// The rules that keep an own look legible.
+const LEGIBLE: &str = include_str!("legible.css");
 
 /// The built-in logo, which is also the site's icon.
 pub const ICON: &str = include_str!("icon.svg");
@@ -81,28 +85,6 @@ pub enum Field {
     Days,
     /// None of them: the form was not looked at.
     Nothing,
-}
-
-/// How long a visitor has to wait.
-#[derive(Clone, Copy, Debug)]
-pub struct Wait {
-    /// The time from now on.
-    pub span: Duration,
-    /// The moment at which it is over.
-    pub until: Moment,
-}
-
-/// A moment in the past, which a page tells in words.
-#[derive(Clone, Copy, Debug)]
-pub struct Past {
-    pub at: Moment,
-    pub now: Moment,
-}
-
-impl Past {
-    fn words(self, text: &Text) -> String {
-        text.ago(self.at.until(self.now))
-    }
 }
 
 /// Why a form is shown again.
@@ -251,7 +233,7 @@ pub struct Whereabouts<'a> {
     /// The browser that they are signed in with, as in `Firefox on Linux`; may be empty.
     pub browser: &'a str,
     /// When they signed in with it.
-    pub since: Past,
+    pub since: Told,
     /// The apps behind this site.
     pub apps: &'a [App],
 }
@@ -349,19 +331,6 @@ fn alert(frame: Frame<'_>, refusal: Option<Alert>, id: &str) -> Markup {
             }
         }
     }
-}
-
-/// When the visitor may try again: in words, and as a moment for programs.
-fn try_again(frame: Frame<'_>, wait: Wait) -> Markup {
-    let Template(before, after) = frame.text.try_again_in;
-    html! {
-        (before) time datetime=(wait.until.rfc3339()) { (frame.text.wait(wait.span)) } (after)
-    }
-}
-
-/// A moment in the past: in words, with the minute as the title.
-fn ago(frame: Frame<'_>, past: Past) -> Markup {
-    html! { time title=(past.at.minute()) { (past.words(frame.text)) } }
 }
 
 fn next_field(next: Option<&str>) -> Markup {
@@ -475,7 +444,7 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
         html lang=(frame.text.code) {
             head {
                 meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="viewport" content="width=device-width";
                 meta name="robots" content="noindex";
                 title { (title) " · " (frame.look.title) }
                 link rel="icon" type=(icon_kind) href=(frame.at(icon_href));
@@ -501,9 +470,7 @@ fn mark(frame: Frame<'_>) -> Markup {
             // The title stands beside it.
             Some(href) => img.mark src=(frame.at(href)) alt="";,
             None => svg.mark viewBox="0 0 48 48" aria-hidden="true" {
-                path d="M6.5 45V23a17.5 17.5 0 0 1 35 0v22z" fill="none" stroke="currentColor"
-                    stroke-width="3" stroke-linejoin="round" {}
-                path d="M15 45V23.5a9 9 0 0 1 18 0V45z" fill="currentColor" {}
+                path d="M5 46V23a19 19 0 0 1 38 0v23zM8 43h32V23a16 16 0 0 0-32 0zM15 45V23a9 9 0 0 1 18 0v22z" {}
             },
         }
         @if look.is_named { p.house { (look.title) } }

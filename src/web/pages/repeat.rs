@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::account::owner;
-use super::{Alert, Frame, PasswordInput, page, password_input, try_again};
+use super::moments::try_again;
+use super::{Alert, Frame, PasswordInput, page, password_input};
 use crate::web::messages::Phrase;
 
 /// A form that was sent, without its passwords.

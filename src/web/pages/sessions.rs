@@ -4,14 +4,17 @@ use std::borrow::Cow;
 
 use maud::{Markup, html};
 
-use super::{Alert, Frame, Past, ago, alert, page};
+use super::moments::{Told, ago, ago_with_id};
+use super::paging::{self, PageOfList};
+use super::{Alert, Frame, alert, page};
 
 /// What the page shows.
 pub struct SessionsPage {
-    /// How many sessions the user has; the page may show fewer.
-    pub count: usize,
-    /// The sessions that are shown.
+    /// The sessions of this page of the list, by browser.
     pub groups: Vec<BrowserSessions>,
+    pub list: PageOfList,
+    /// Whether there are sessions beside that of this request.
+    pub has_others: bool,
     /// Why none was ended.
     pub alert: Option<Alert>,
 }
@@ -25,14 +28,16 @@ pub struct BrowserSessions {
 
 /// A session in the list of its owner.
 pub struct SessionRow {
+    /// Its place on the page.
+    pub place: usize,
     /// The handle of the session, which the form sends.
     pub handle: String,
     /// The address it was started from; may be empty.
     pub address: String,
     /// When it was started.
-    pub since: Past,
+    pub since: Told,
     /// When it was last used.
-    pub seen: Past,
+    pub seen: Told,
     /// Whether it is the session of this request.
     pub is_this: bool,
 }
@@ -40,22 +45,16 @@ pub struct SessionRow {
 /// The list of sessions: one form, whose buttons name the session to end.
 pub fn sessions(frame: Frame<'_>, it: &SessionsPage) -> Markup {
     let t = frame.text;
-    let shown: usize = it.groups.iter().map(|group| group.rows.len()).sum();
     let body = html! {
         (alert(frame, it.alert, "refusal"))
         form method="post" action=(frame.at("/account/sessions/end")) {
-            ul.rows { @for group in &it.groups { (of_browser(frame, group)) } }
+            (paging::field(it.list))
+            @for (place, group) in it.groups.iter().enumerate() { (of_browser(frame, place, group)) }
         }
-        @if shown < it.count {
-            p.aside {
-                a href={ (frame.at("/account/sessions")) "?all=1" } {
-                    (t.show_all_sessions.around(&it.count.to_string()))
-                }
-            }
-        }
-        @if it.count > 1 {
+        (paging::links(frame, "/account/sessions", it.list))
+        @if it.has_others {
             form method="post" action=(frame.at("/account/sessions/end-others")) {
-                button { (t.end_others) }
+                button.grave { (t.end_others) }
             }
         }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
@@ -63,28 +62,32 @@ pub fn sessions(frame: Frame<'_>, it: &SessionsPage) -> Markup {
     page(frame, t.sessions, &body)
 }
 
-fn of_browser(frame: Frame<'_>, group: &BrowserSessions) -> Markup {
-    let browser = browser(frame, &group.browser);
+/// The ids of heading, time and button give each button a name of its own.
+fn of_browser(frame: Frame<'_>, place: usize, group: &BrowserSessions) -> Markup {
+    let heading = format!("g{place}");
     html! {
-        li {
-            p.what { strong { (browser) } }
-            @for row in &group.rows { (session(frame, &browser, row)) }
+        h2 id=(heading) { (browser(frame, &group.browser)) }
+        ul.rows {
+            @for row in &group.rows { (session(frame, &heading, row)) }
         }
     }
 }
 
-fn session(frame: Frame<'_>, browser: &str, row: &SessionRow) -> Markup {
+fn session(frame: Frame<'_>, heading: &str, row: &SessionRow) -> Markup {
     let t = frame.text;
+    let [button, time] = ['b', 't'].map(|it| format!("{it}{}", row.place));
     html! {
-        p.hint {
-            @if row.is_this { strong { (t.this_browser) } " · " }
-            (t.last_seen) (ago(frame, row.seen))
-            br;
-            (t.signed_in_at) (ago(frame, row.since))
-            @if !row.address.is_empty() { (t.from_address) (row.address) }
+        li {
+            p {
+                @if row.is_this { strong { (t.this_browser) } br; }
+                (t.last_seen) (ago_with_id(frame, &time, row.seen))
+                br;
+                (t.signed_in_at) (ago(frame, row.since))
+                @if !row.address.is_empty() { (t.from_address) (row.address) }
+            }
+            button id=(button) name="session" value=(row.handle)
+                aria-labelledby={ (button) " " (heading) " " (time) } { (t.end) }
         }
-        button.small name="session" value=(row.handle)
-            aria-label={ (t.end_session_of.around(browser)) ", " (row.seen.words(t)) } { (t.end) }
     }
 }
 

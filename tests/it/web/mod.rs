@@ -24,3 +24,4 @@ mod session;
 mod sign_out;
 mod site;
 mod tokens;
+mod weight;

@@ -223,10 +223,10 @@ fn knows_a_browser_on_this_host_alone() {
 fn leads_a_person_without_a_session_back_to_the_page_they_asked_for() {
     let mut visit = Visit::with_ann().send("Accept", "text/html");
     visit.forget_cookie();
-    let answer = visit.get("/account/sessions?all=1");
-    let sign_in = "/login?next=%2Faccount%2Fsessions%3Fall%3D1";
+    let answer = visit.get("/account/sessions?page=2");
+    let sign_in = "/login?next=%2Faccount%2Fsessions%3Fpage%3D2";
     assert_eq!(way(&answer), (302, Some(sign_in)));
-    assert!(body(&visit.get(sign_in)).contains("value=\"/account/sessions?all=1\""));
+    assert!(body(&visit.get(sign_in)).contains("value=\"/account/sessions?page=2\""));
     assert_eq!(
         way(&visit.get("/")),
         (302, Some("/login")),
@@ -283,7 +283,7 @@ fn links_to_the_apps_from_the_profile_of_a_person() {
     let links = [
         "<a href=\"https://app.example.com\"><bdi>app.example.com</bdi></a>",
         "<a href=\"https://wiki.example.com:8443\"><bdi>The &lt;wiki&gt;</bdi></a>",
-        "Signed in <time title=\"2026-11-24 08:00 UTC\">just now</time>",
+        "Signed in <time datetime=\"2026-11-24T08:00:00Z\" title=\"2026-11-24 08:00:00 UTC\">just now</time>",
         "<a href=\"/account/sessions\">",
     ];
     let page = visit.ask("GET", "/", &[("Accept", "text/html")], "");

@@ -54,13 +54,13 @@ fn has_a_page_at_the_address_after_a_form_that_was_refused() {
 fn keeps_in_the_address_of_a_form_what_its_page_needs() {
     let mut visit = browser();
     visit.wait(std::time::Duration::from_secs(11 * 60));
-    let page = visit.get("/account/prove?next=/account/sessions?all%3D1");
+    let page = visit.get("/account/prove?next=/account/sessions?page%3D2");
     let (_, rest) = body(&page).split_once("<form method=\"post\" action=\"").unwrap();
     let action = rest.split_once('"').unwrap().0.to_owned();
     let refused = visit.post(&action, &[("current_password", "wrong")]);
     assert_eq!(refused.status, 400);
     let page = visit.get(&action);
-    let next = "name=\"next\" value=\"/account/sessions?all=1\"";
+    let next = "name=\"next\" value=\"/account/sessions?page=2\"";
     assert!(page.status == 200 && body(&page).contains(next), "{}", body(&page));
 }
 
