@@ -131,13 +131,14 @@ const COUNTED_EVERY: u32 = 256;
 // that was answered with an error may have happened all the same.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Error {
-    /// Temporary: another process holds the lock, the disk is full, or no server can be reached. Nothing
-    /// was written.
+    /// Temporary: another process holds the lock, the disk is full, the database has become read-only, or no
+    /// server can be reached. Nothing was written.
     Unavailable(String),
     /// Temporary, and the write may have happened or not: the connection broke during the commit, and no
     /// other server could tell.
     Unknown(String),
-    /// Permanent: the database is damaged, read-only or not vestibule's. Nothing was written.
+    /// Permanent: the database is damaged, not vestibule's, or was read-only when it was opened. Nothing was
+    /// written.
     Broken(String),
 }
 

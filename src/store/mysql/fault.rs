@@ -30,6 +30,10 @@ pub(super) enum MysqlFault {
     Error(Error),
 }
 
+/// What a server says that may only be read: an option prevents writing, the transaction or the whole server is
+/// read-only.
+const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
+
 impl MysqlFault {
     /// The fault, if it happens during a commit.
     pub(super) fn while_writing(self) -> Self {
@@ -117,6 +121,11 @@ fn cause(err: &mysql::Error) -> String {
         It::MySqlError(it) if matches!(it.code, 1142 | 1143) => {
             format!("{} (error {}); give the user this right (GRANT)", it.message, it.code)
         }
+        It::MySqlError(it) if READ_ONLY.contains(&it.code) => format!(
+            "{} (error {}); make it writable (SET GLOBAL read_only = OFF), or name the primary server in the \
+             address of the database",
+            it.message, it.code
+        ),
         It::MySqlError(it) => format!("{} (error {})", it.message, it.code),
         It::DriverError(it) => driver_cause(it),
         It::FromValueError(_) | It::FromRowError(_) => "a value is of another kind".to_owned(),

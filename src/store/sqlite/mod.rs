@@ -463,16 +463,18 @@ impl From<rusqlite::Error> for SqliteFault {
                 Self::Refused(Refused::Duplicate)
             }
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Refused(Refused::NoUser),
-            // A file or a quota may not grow: a full disk by another name.
-            ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE => {
-                Self::Error(Error::Unavailable(format!("{err}; make room on the disk")))
-            }
+            // A file or a quota may not grow, a full disk by another name; or the system has mounted the disk
+            // read-only after a fault.
+            ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE => Self::Error(Error::Unavailable(
+                format!("{err}; make room on the disk, and see that it is not mounted read-only"),
+            )),
             _ => Self::Error(match code.code {
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
                     Error::Unavailable(BUSY_TEXT.to_owned())
                 }
                 ErrorCode::DiskFull => Error::Unavailable("the disk is full; make room".to_owned()),
-                ErrorCode::ReadOnly => Error::Broken(READ_ONLY_TEXT.to_owned()),
+                // It could be written when it was opened, and can be again when the operator has seen to it.
+                ErrorCode::ReadOnly => Error::Unavailable(READ_ONLY_TEXT.to_owned()),
                 ErrorCode::CannotOpen | ErrorCode::OutOfMemory => {
                     Error::Unavailable(err.to_string())
                 }
@@ -664,11 +666,11 @@ mod tests {
     }
 
     #[test]
-    fn says_broken_when_the_file_cannot_be_written_any_more() {
+    fn says_busy_when_the_file_cannot_be_written_any_more_and_what_to_see_to() {
         let (_folder, store) = open();
         store.writer(WRITE_PATIENCE).ok().unwrap().pragma_update(None, "query_only", true).unwrap();
         let refused = store.add_user(&user("ann"), &[]);
-        assert_eq!(refused, Err(Error::Broken(READ_ONLY_TEXT.to_owned())));
+        assert_eq!(refused, Err(Error::Unavailable(READ_ONLY_TEXT.to_owned())));
     }
 
     #[test]

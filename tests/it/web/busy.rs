@@ -1,9 +1,12 @@
 //! What a browser gets in place of a response that could not be given.
 
+use std::os::unix::fs::FileExt;
+
 use vestibule::web::http::{Problem, Response};
 use vestibule::web::{Settings, openapi};
 
-use crate::visit::{Visit, body, of_example, plain, way};
+use crate::engine;
+use crate::visit::{Visit, body, of_example, plain, told, way};
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
@@ -171,4 +174,33 @@ fn tells_scripts_what_it_always_did() {
     visit.headers[0].1 = "application/json".to_owned();
     let answer = busy(&visit, "/login", "username=anna&password=x");
     assert!(body(&answer).contains("\"error\":\"busy\""), "{}", body(&answer));
+}
+
+/// SQLite takes a file for read-only whose header says so, as it does where the system does not let it write.
+#[test]
+fn keeps_what_was_typed_while_the_database_is_read_only_and_tells_the_operator_what_to_see_to() {
+    let mut visit = Visit::over_file(tempfile::tempdir().unwrap()).send("Accept", "text/html");
+    let anna = [("username", "anna"), ("password", "correct horse")];
+    assert_eq!(visit.post("/signup", &anna).status, 302);
+    let path = visit.folder.path().join("test.db");
+    engine::raw_file(&path).row("PRAGMA wal_checkpoint(TRUNCATE)");
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&[3], 18).unwrap();
+    for (path, fields) in [
+        ("/account/password", vec![("current_password", "correct horse"), ("password", "battery")]),
+        ("/account/delete", vec![("password", "correct horse")]),
+        ("/account/sessions/end-others", vec![]),
+        ("/login", vec![("username", "anna"), ("password", "correct horse")]),
+        ("/signup", vec![("username", "berta"), ("password", "correct horse")]),
+    ] {
+        if path == "/login" {
+            visit.forget_everything();
+        }
+        let page = visit.post(path, &fields);
+        assert_eq!((page.status, page.value("Retry-After")), (503, Some("1")), "{path}");
+        assert!(body(&page).contains("<form method=\"post\""), "{path}: {}", body(&page));
+        let name = fields.iter().find(|(name, _)| *name == "username");
+        assert!(name.is_none_or(|(_, it)| body(&page).contains(&format!("value=\"{it}\""))));
+        let told = told(&page);
+        assert!(told.starts_with("db_busy ") && told.contains("see its mode"), "{path}: {told}");
+    }
 }
