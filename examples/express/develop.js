@@ -7,7 +7,9 @@ const opensPage = (headers) =>
   !/websocket/i.test(headers.upgrade ?? "") && !/xmlhttprequest/i.test(headers["x-requested-with"] ?? "");
 
 export const guard = (app, paths, whoIsThere, login) => {
-  const isGuarded = ({ path }) => paths.some((it) => path.toLowerCase().startsWith(it.toLowerCase()));
+  // As --guard: /admin with all that begins like it, /admin/ with what is below it alone.
+  const begins = (path, it) => path.startsWith(it) || `${path}/` === it;
+  const isGuarded = ({ path }) => paths.some((it) => begins(path.toLowerCase(), it.toLowerCase()));
   app.use(({ headers }, res, next) => {
     for (const name of Object.keys(headers)) if (/^remote\W|^remote_/.test(name)) delete headers[name];
     next();

@@ -31,7 +31,8 @@ class Guarded:
     def __call__(self, environ, start_response):
         for name in [name for name in environ if name.startswith("HTTP_REMOTE_")]:
             del environ[name]
-        if not environ.get("PATH_INFO", "").lower().startswith(self.paths):
+        path = environ.get("PATH_INFO", "").lower()
+        if not path.startswith(self.paths) and f"{path}/" not in self.paths:
             return self.app(environ, start_response)
         try:
             answer = vestibule.get(f"{AUTH}/session", headers={"Cookie": environ.get("HTTP_COOKIE", "")}, timeout=5)

@@ -1,6 +1,7 @@
 //! The audit log: what was done with accounts, kept in the database.
 
 use crate::auth::events::Event;
+use crate::auth::record_fields::RecordField;
 use crate::auth::usernames::Username;
 use crate::base::canonical_name::canonical;
 use crate::base::clock::Moment;
@@ -31,8 +32,16 @@ pub struct Activity {
     pub browser: String,
 }
 
-/// Writes records to the audit log.
+/// Writes records to the audit log. Their fields have to be listed in [`RecordField::ALL`].
 pub fn add(store: &dyn Store, records: &[Record]) -> Result<()> {
+    for record in records {
+        debug_assert_eq!(
+            RecordField::unlisted(record),
+            [""; 0],
+            "{} is documented without",
+            record.event
+        );
+    }
     store.add_records(records)
 }
 

@@ -20,6 +20,7 @@ pub mod throttle;
 pub mod audit;
 pub mod user_status;
 pub mod events;
+pub mod record_fields;
 pub mod mail;
 pub mod housekeeping;
 

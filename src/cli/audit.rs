@@ -17,6 +17,7 @@ use super::table::{Columns, takes_cells};
 use super::{Access, Failure, lines, open};
 use crate::auth::audit;
 use crate::auth::events::{Audited, Event};
+use crate::auth::record_fields::RecordField;
 use crate::base::clock::Moment;
 use crate::base::log_fields;
 use crate::cli::database::DatabaseArgs;
@@ -75,20 +76,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Where to begin without any condition.
 const LATELY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Fields whose values are numbers.
-const NUMBERS: [&str; 10] = [
-    "access_tokens",
-    "attempts",
-    "keys",
-    "records",
-    "rows",
-    "sessions",
-    "sessions_left_out",
-    "status",
-    "users",
-    "uses",
-];
 
 /// `vestibule audit`: a line for each record. Returns at the end, when nothing more can be written to
 /// `out`, or with one line about why it cannot go on.
@@ -286,7 +273,7 @@ fn data(it: &ListedRecord, handle: Option<&str>) -> Value {
 /// The fields of a record, numbers as numbers.
 fn fields(detail: &str) -> Map<String, Value> {
     let value = |name: &str, text: String| match text.parse::<u64>() {
-        Ok(number) if NUMBERS.contains(&name) => number.into(),
+        Ok(number) if RecordField::is_number(name) => number.into(),
         Ok(_) | Err(_) => Value::String(text),
     };
     log_fields::read(detail)

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::auth::events::Event;
+use crate::auth::record_fields::RecordField;
 use crate::base::clock::Moment;
 use crate::base::log_fields;
 use crate::store::{Error, Record, Store, User};
@@ -36,7 +37,14 @@ pub(super) fn record_of(
 pub(super) fn of_command(event: Event, detail: &str, now: Moment) -> Record {
     let by = log_fields::text(&[("by", &operator())]);
     let space = if detail.is_empty() { "" } else { " " };
-    Record::of_program(event.name(), format!("{detail}{space}{by}"), now)
+    let record = Record::of_program(event.name(), format!("{detail}{space}{by}"), now);
+    debug_assert_eq!(
+        RecordField::unlisted(&record),
+        [""; 0],
+        "{} is documented without",
+        record.event
+    );
+    record
 }
 
 fn keep(store: &dyn Store, record: Record) -> Result<(), String> {

@@ -129,9 +129,9 @@ pub(super) const ROUTES: &[Route] = &[
         .without_redirect()
         .for_operators()
         .reading(Shape::Of(health::address_schema)),
-    any("/oauth2/start", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
-    any("/oauth2/sign_in", Anyone(forward_auth::lead_to_sign_in)).when(has_oauth2_proxy),
-    any("/oauth2/sign_out", Anyone(forward_auth::lead_to_sign_out)).when(has_oauth2_proxy),
+    any("/oauth2/start", Anyone(forward_auth::lead_to_sign_in)).of_oauth2_proxy(),
+    any("/oauth2/sign_in", Anyone(forward_auth::lead_to_sign_in)).of_oauth2_proxy(),
+    any("/oauth2/sign_out", Anyone(forward_auth::lead_to_sign_out)).of_oauth2_proxy(),
 ];
 
 const NAME: FormField = ("username", true);
@@ -155,7 +155,7 @@ pub fn page_paths() -> impl Iterator<Item = &'static str> {
         Some(end) if !path.starts_with("/.well-known/") => &path[..=end],
         Some(_) | None => path,
     };
-    let all = ROUTES.iter().filter(move |it| it.when.is_none() && !operators(it));
+    let all = ROUTES.iter().filter(move |it| !it.is_of_oauth2_proxy && !operators(it));
     let mut seen = Vec::new();
     all.map(move |it| segment(it.path)).filter(move |it| {
         let is_new = !seen.contains(it);
@@ -190,6 +190,8 @@ pub(super) struct Route {
     when_busy: Option<FormAgain>,
     /// Whether the route exists on a site; `None`: on every site.
     pub(super) when: Option<fn(&Site) -> bool>,
+    /// Whether it is an address of oauth2-proxy, on the host of each app.
+    is_of_oauth2_proxy: bool,
 }
 
 /// Draws a form that was not processed, with this status, filled as it was sent.
@@ -275,6 +277,7 @@ const fn route(path: &'static str, methods: Methods) -> Route {
         json: JsonResponses::NONE,
         when_busy: None,
         when: None,
+        is_of_oauth2_proxy: false,
     }
 }
 
@@ -327,6 +330,11 @@ impl Route {
     const fn when_busy(mut self, draw: FormAgain) -> Self {
         self.when_busy = Some(draw);
         self
+    }
+
+    const fn of_oauth2_proxy(mut self) -> Self {
+        self.is_of_oauth2_proxy = true;
+        self.when(has_oauth2_proxy)
     }
 
     const fn when(mut self, condition: fn(&Site) -> bool) -> Self {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vestibule::auth::events::{Audited, Event};
+use vestibule::auth::record_fields::{FieldEvents, RecordField};
 
 use crate::binary::vestibule;
 
@@ -419,6 +420,31 @@ fn documents_every_event_as_the_program_has_it() {
     };
     let rows: Vec<_> = Event::ALL.iter().map(row).collect();
     assert_eq!(documented, rows, "the table in docs/operating.md is not that of auth/events.rs");
+}
+
+#[test]
+fn documents_every_field_of_a_record_as_the_program_has_it() {
+    let text = read("docs/operating.md");
+    let table = text.lines().skip_while(|line| !line.starts_with("| field |")).skip(2);
+    let documented: Vec<_> = table.take_while(|line| line.starts_with('|')).collect();
+    let names = |events: &[Event]| {
+        let names: Vec<_> = events.iter().map(|it| format!("`{}`", it.name())).collect();
+        names.join(", ")
+    };
+    let row = |it: &RecordField| {
+        let events = match it.events {
+            FieldEvents::These(events) => names(events),
+            FieldEvents::OfRequests => "all of requests".to_owned(),
+            FieldEvents::OfCommands => "all of commands".to_owned(),
+        };
+        let number = if it.is_number { " (a number)" } else { "" };
+        format!("| `{}` | {}{number} | {events} |", it.name, it.meaning)
+    };
+    let rows: Vec<_> = RecordField::ALL.iter().map(row).collect();
+    assert_eq!(
+        documented, rows,
+        "the table in docs/operating.md is not that of auth/record_fields.rs"
+    );
 }
 
 #[test]

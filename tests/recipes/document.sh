@@ -126,27 +126,31 @@ mkdir "$work/data" "$work/development"
 # Set it up.
 cd "$work/data"
 run 1
-check 'doctor finds nothing wrong' 0 "$(grep -c '^FAIL' "$work/1.out" || true)"
-check 'and says so' yes "$(grep -q '^ok' "$work/1.out" && echo yes)"
-
 # A certificate for a trial.
 run 2
 check 'the certificate is for the host' yes \
     "$(openssl x509 -in "$work/made-example.com.pem" -noout -checkhost example.com | grep -q 'does match' && echo yes)"
+run 3
+run 4
+check 'doctor finds nothing wrong' 0 "$(grep -c '^FAIL' "$work/4.out" || true)"
+check 'and says so' yes "$(grep -q '^ok' "$work/4.out" && echo yes)"
+add() { echo 'correct horse battery' | vestibule user add "$1" --database "$work/data/vestibule.db" >/dev/null; }
+add anna
+run 5
+check 'a user is made an administrator' 'anna is in admin now; before: none' "$(cat "$work/5.out")"
 
 # Users in tables of the app: what happened while it was away is there, and what happens then.
 # follow PATTERN: follows the log as the block does, until there is such a record.
 follow() {
-    : >"$work/3.out"
-    run 3 >/dev/null &
+    : >"$work/6.out"
+    run 6 >/dev/null &
     follower=$!
-    wait_for "$work/3.out" "$1"
+    wait_for "$work/6.out" "$1"
 }
 stop_following() {
     end_groups
     wait "$follower" 2>/dev/null || true
 }
-add() { echo 'correct horse battery' | vestibule user add "$1" --database "$work/data/vestibule.db" >/dev/null; }
 add dora
 vestibule user rename dora dorothea --database "$work/data/vestibule.db" >/dev/null
 follow '"event":"user_rename"'
@@ -154,18 +158,18 @@ add emil
 id=$("$binary" user show emil --json --database "$work/data/vestibule.db" |
     grep -o '"id":"[a-z0-9]\{15\}"' | cut -d '"' -f 4)
 vestibule user delete emil --yes --database "$work/data/vestibule.db" >/dev/null
-wait_for "$work/3.out" '"event":"user_delete"'
+wait_for "$work/6.out" '"event":"user_delete"'
 check 'a record of the audit log reaches the app, with the id' "$id" \
-    "$(sed -n 's/.*"event":"user_delete".*"user_id":"\([^"]*\)".*/\1/p' "$work/3.out")"
+    "$(sed -n 's/.*"event":"user_delete".*"user_id":"\([^"]*\)".*/\1/p' "$work/6.out")"
 wait_for seen '^20..-..-..T..:..:'
-check 'its time is kept' "$(tail -n 1 "$work/3.out" | sed 's/.*"at":"\([^"]*\)".*/\1/')" "$(cat seen)"
+check 'its time is kept' "$(tail -n 1 "$work/6.out" | sed 's/.*"at":"\([^"]*\)".*/\1/')" "$(cat seen)"
 stop_following
 follow '"event":"user_delete"'
-check 'after a restart it goes on there' 0 "$(grep -c user_rename "$work/3.out" || true)"
+check 'after a restart it goes on there' 0 "$(grep -c user_rename "$work/6.out" || true)"
 stop_following
 : >seen
 follow '"event":"user_delete"'
-check 'a file without a time, as after a crash, means all records' 1 "$(grep -c user_rename "$work/3.out" || true)"
+check 'a file without a time, as after a crash, means all records' 1 "$(grep -c user_rename "$work/6.out" || true)"
 stop_following
 
 # What a stranger is answered without a proxy on a guarded path of the app at $own.
@@ -182,15 +186,15 @@ develops_as_nginx_does() {
 # Develop, with an app beside the server and no proxy.
 VESTIBULE_LISTEN=127.0.0.1:$vestibule
 cd "$work/development"
-run 4
+run 7
 own=http://localhost:$app
 web() { curl --silent --show-error --max-time 30 "$@"; }
 check 'a visitor is led to the sign-in page' "302 http://localhost:$vestibule/login?next=$own/" "$(way page "$own/")"
 develops_as_nginx_does Express
 
 # Tests of the app.
-run 5
-check 'one line signs a user in' 'Username: anna' "$(grep -o 'Username: anna' "$work/5.out")"
+run 8
+check 'one line signs a user in' 'Username: anna' "$(grep -o 'Username: anna' "$work/8.out")"
 known() { page --cookie jar "$@"; }
 check 'a guarded page knows who is there' 'Hello anna' "$(known "$own/private")"
 check 'and believes no header' 'Hello anna' "$(known "$own/private" --header 'Remote-Name: root' --header 'Remote_Name: root')"
@@ -220,10 +224,10 @@ check 'the tests of the app pass' 0 \
     "$(cd "$kept/flask" && env VESTIBULE="$binary" venv/bin/python -m unittest test_app >"$work/unittest" 2>&1; echo $?)"
 
 # Seed users.
-run 6
+run 9
 check 'the users are in the new database' 'anna bert carla' \
     "$("$binary" user list --database fresh.db | grep -o '^\(anna\|bert\|carla\)' | tr '\n' ' ' | sed 's/ $//')"
 check 'with their ids' "$("$binary" user show bert --json | grep -o '"id":"[^"]*"' | head -n 1)" \
     "$("$binary" user show bert --json --database fresh.db | grep -o '"id":"[^"]*"' | head -n 1)"
-[ -z "$(block 7)" ] || { echo 'FAIL  the document has a block that is not run here'; exit 1; }
+[ -z "$(block 10)" ] || { echo 'FAIL  the document has a block that is not run here'; exit 1; }
 printf '\nEvery command of docs/your-own-app.md works.\n'

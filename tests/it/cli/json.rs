@@ -160,6 +160,15 @@ fn tells_a_script_each_finding_of_the_doctor() {
     assert!(end["outcome"] == "end" && end["failed"].as_u64() > Some(0), "{text}");
 }
 
+/// The keys of a record in the table of docs/operating.md.
+fn documented_keys() -> BTreeSet<String> {
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md")).unwrap();
+    let table = text.lines().skip_while(|line| !line.starts_with("| key |")).skip(2);
+    let keys = table.take_while(|line| line.starts_with('|'));
+    keys.map(|line| line.split('`').nth(1).unwrap().to_owned()).collect()
+}
+
 #[test]
 fn has_one_name_for_one_fact_on_the_pages_and_in_every_command() {
     let folder = folder();
@@ -179,6 +188,7 @@ fn has_one_name_for_one_fact_on_the_pages_and_in_every_command() {
     let record = one(folder, "audit --event signup_ok --user clara");
     let to_owners = ["at", "event", "browser", "address"].map(str::to_owned);
     assert!(names(&record).is_superset(&to_owners.into()), "{record}");
+    assert_eq!(names(&record), documented_keys(), "the table in docs/operating.md is another one");
     assert_eq!((&record["username"], &record["user_id"]), (&shown["username"], &shown["user_id"]));
     assert!(names(&shown).is_superset(&names(&page("/account")["user"])));
     let unknown = one(folder, "user unlock nobody");

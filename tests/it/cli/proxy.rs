@@ -3,7 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use vestibule::web::check_paths;
+use vestibule::web::{check_paths, page_paths};
 
 use crate::binary::vestibule;
 
@@ -593,4 +593,24 @@ fn refuses_to_guard_what_the_sign_in_answers() {
     ] {
         shared("nginx", &[&format!("--origin={origin}"), &format!("--guard={guard}")]);
     }
+}
+
+#[test]
+fn names_in_the_guide_what_the_sign_in_answers_on_the_host_of_an_app() {
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/your-own-app.md"));
+    let text = text.unwrap();
+    let is_theirs =
+        |line: &&str| line.contains(" | vestibule |") || line.contains(" | vestibule: ");
+    let rows: Vec<_> = text.lines().filter(is_theirs).collect();
+    assert_eq!(rows.len(), 2);
+    let named = rows.concat();
+    for path in page_paths() {
+        assert!(named.contains(&format!("`{path}`")), "{path} is not in docs/your-own-app.md");
+        assert!(
+            shared("nginx", &["--origin=https://example.com"])
+                .contains(&path[1..].replace('.', "\\."))
+        );
+    }
+    assert!(page_paths().any(|it| it == "/forgot"), "pages of some sites as well");
 }

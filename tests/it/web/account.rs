@@ -559,7 +559,8 @@ fn record(user: &str, event: &str, at: Moment) -> Record {
     Record {
         user_id: Some(user.to_owned()),
         address: Some("192.0.2.7".to_owned()),
-        ..Record::of_program(event, "reason=x browser=\"Firefox on Linux\"".to_owned(), at)
+        request: Some("abcd-1".to_owned()),
+        ..Record::of_program(event, "browser=\"Firefox on Linux\"".to_owned(), at)
     }
 }
 
