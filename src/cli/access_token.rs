@@ -45,7 +45,7 @@ pub enum TokenAction {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// The handle of the token: 16 digits as listed, or 8 digits as in the log and the audit log.
+        /// The handle of the access token: 16 hex digits as listed, or 8 as in the log and the audit log.
         #[arg(value_parser = account_values::handle)]
         handle: String,
     },

@@ -30,27 +30,27 @@ use crate::web::json;
     vestibule audit --since 2h\n  \
     vestibule audit --user anna --event login_fail --event throttled\n  \
     vestibule audit --since 2026-11-20 --until 2026-11-22 --json\n  \
-    # the last twenty records, and then what happens\n  \
+    # the last twenty records, and then every new one\n  \
     vestibule audit --limit 20 --follow\n\n\
-    A moment is a date, a date with a time (in UTC, unless it ends with an offset such as +01:00), or how long \
-    ago it was.")]
+    A time is given as a date, as a date with a time (in UTC, unless it ends with an offset such as +01:00), or as \
+    how long ago it was, such as 2h.")]
 pub struct AuditArgs {
     /// Where the database is.
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// Only records since then. Without it, those of the last 24 hours; with --user, --event, --until or
-    /// --limit all that are kept.
+    /// Only records from this time on. [default: the last 24 hours, or with --user, --event, --until or --limit all
+    /// records]
     #[arg(long, value_name = "DATE|TIME|DURATION", value_parser = moments::read)]
     since: Option<WrittenMoment>,
 
-    /// Only records until then; a date is a whole day.
+    /// Only records up to this time; a date includes the whole day.
     #[arg(long, value_name = "DATE|TIME|DURATION", value_parser = moments::read)]
     #[arg(conflicts_with = "follow")]
     until: Option<WrittenMoment>,
 
-    /// Only records of this user: a name in any spelling, or an id. Users who are deleted or renamed are found by
-    /// the names that they had.
+    /// Only records about this user: a name in any spelling, or an id. Deleted and renamed users are found by their
+    /// former names.
     #[arg(long, value_name = "NAME", value_parser = account_values::user)]
     user: Option<String>,
 
@@ -59,7 +59,7 @@ pub struct AuditArgs {
     #[arg(hide_possible_values = true)]
     event: Vec<Event>,
 
-    /// Only the latest records, so many of them at most.
+    /// Only the latest records, at most this many.
     #[arg(long, value_name = "COUNT", value_parser = number::<1, { u32::MAX }>)]
     limit: Option<u32>,
 

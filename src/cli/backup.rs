@@ -21,7 +21,7 @@ pub struct BackupArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// The copy; it must not exist yet.
+    /// The file to write, with mode 0600; it must not exist yet.
     pub(crate) file: PathBuf,
 }
 

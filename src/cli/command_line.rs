@@ -34,15 +34,15 @@ const BEGINNING: &[&str] = &[
     about = "The entrance to your web app: signs people up, signs them in, remembers them, shows \
              them who they are and lets them out.",
     after_help = "Example:\n  # try it out on http://127.0.0.1:8080\n  vestibule serve\n\n\
-                  Every command but restore and copy may run beside the server, on the same --database (or \
-                  VESTIBULE_DATABASE), as the user that the server runs as, or as root while it runs. A change \
-                  takes effect at the next request and is recorded in the audit log; so are backups and copies.\n\n\
+                  Every command except restore and copy can be used while the server runs, on the same --database \
+                  (or VESTIBULE_DATABASE). Run it as the user that the server runs as; while the server runs, root \
+                  will do as well. A change takes effect at the next request and is recorded in the audit log; so are backups and copies.\n\n\
                   A setting that serve has too, such as --origin, is read from the same environment variable. \
                   Passwords come from a prompt or from standard input. With --json a command prints one \
                   object per line. Exit codes: 0 done; 1 not done, or the output could not be written; 2 wrong \
-                  usage: the command line or the environment cannot be meant, whatever the database holds, as \
-                  with a malformed name, group, key, handle or date. A reader that closes the pipe early, as head does, is no error, unless an export or a \
-                  new link is lost.",
+                  usage: the command line or the environment is invalid, whatever the database contains, as with a \
+                  malformed name, group, key, handle or date. It is no error if the reader closes the pipe early, as \
+                  head does, unless an export or a new link is lost.",
     max_term_width = 100,
     disable_help_subcommand = true
 )]

@@ -27,24 +27,24 @@ use crate::store::{self, Database, Row, Store};
     Everything is copied as it is: ids, passwords, sessions, access tokens, invitations, reset links, reserved \
     names, known browsers, failed attempts, the audit log and the random keys; everyone stays signed in. Stop the server \
     first, as what it writes meanwhile is not copied, and start it afterwards with the new --database. The \
-    source stays as it is, except for a record in its audit log. A copy that was interrupted is not served; \
-    run the command again, and it starts over.\n\
-    Exit codes: 0 done, and the rows of both databases are the same in number; 1 not done; 2 wrong usage.")]
+    source stays as it is, except for a record in its audit log. A server refuses a copy that was interrupted; run \
+    the command again, and it starts over.\n\
+    Exit codes: 0 done, and both databases have the same number of rows; 1 not done; 2 wrong usage.")]
 pub struct CopyArgs {
     /// The database to copy.
     #[arg(long, value_name = "DATABASE")]
     // Read later, as a refusal by the library would repeat it, with its password.
     from: OsString,
 
-    /// Where to copy it: a database without users. A missing file and missing tables are created.
+    /// The database to copy to, which must have no users. A missing file and missing tables are created.
     #[arg(long, value_name = "DATABASE")]
     to: OsString,
 
-    /// File with the password for the servers that are copied from.
+    /// File with the password for the servers of --from.
     #[arg(long, value_name = "FILE")]
     from_password_file: Option<PathBuf>,
 
-    /// File with the password for the servers that are copied to.
+    /// File with the password for the servers of --to.
     #[arg(long, value_name = "FILE")]
     to_password_file: Option<PathBuf>,
 }

@@ -32,8 +32,8 @@ pub struct DatabaseArgs {
     // Read later, as a refusal by the library would repeat it, with its password.
     database: OsString,
 
-    /// File with the password for the MariaDB servers. Or VESTIBULE_DATABASE_PASSWORD holds the password; it is
-    /// never an argument, as every user of the machine can read those.
+    /// File with the password for the MariaDB servers. The variable VESTIBULE_DATABASE_PASSWORD may hold the password
+    /// instead; there is no argument for it, as every user of the machine can read arguments.
     #[arg(long, env = "VESTIBULE_DATABASE_PASSWORD_FILE", value_name = "FILE", global = true)]
     #[arg(help_heading = DATABASE)]
     database_password_file: Option<PathBuf>,

@@ -32,8 +32,8 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 
-    /// The file to write, with mode 0600; it must not exist yet. Without it, standard output, unless that
-    /// is a terminal. What --json prints is how much is in the file.
+    /// The file to write, with mode 0600; it must not exist yet. Without it, standard output, unless that is a
+    /// terminal. With --json, the numbers of what was written to the file are printed.
     pub(crate) file: Option<PathBuf>,
 
     /// Include live sessions, so that users stay signed in.

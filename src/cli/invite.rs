@@ -34,30 +34,29 @@ pub struct InviteArgs {
 /// What can be done with invitations.
 #[derive(Subcommand)]
 pub enum InviteAction {
-    /// Print a link with which people create their accounts, where --signup is invite or open. Hand it
-    /// over in private.
+    /// Print a link with which people create their accounts, if --signup is invite or open. Hand it over in private.
     #[command(after_help = "Example:\n  \
         vestibule invite new --origin https://auth.example.com --groups staff --note 'for the new office'")]
     New {
         /// URL of the sign-in, as for serve.
         #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
         origin: BaseUrl,
-        /// How many accounts can be created with it.
+        /// How many accounts can be created with the link.
         #[arg(long, value_name = "COUNT", default_value = "1")]
         #[arg(value_parser = number::<1, USES_MAX>)]
         uses: u32,
-        /// How long it is valid, at most 90d.
+        /// How long the link is valid, at most 90d.
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = life)]
         life: Duration,
         /// Groups for the accounts created with it, comma-separated.
         #[arg(long, value_name = "GROUP,...", default_value = "", hide_default_value = true)]
         #[arg(value_parser = account_values::groups)]
         groups: Groups,
-        /// What it is for; only operators see this.
+        /// A note on its purpose, which only operators see.
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         #[arg(value_parser = account_values::note)]
         note: String,
-        /// Also draw it as a QR code.
+        /// Also print the link as a QR code.
         #[arg(long, conflicts_with = "json")]
         qr: bool,
     },
@@ -67,7 +66,7 @@ pub enum InviteAction {
     /// Revoke an invitation. Accounts created with it stay.
     #[command(after_help = "Example:\n  vestibule invite revoke 3fa9c1d20b7e4a65")]
     Revoke {
-        /// Its handle: 16 digits as listed, or 8 digits as in the audit log.
+        /// The handle of the invitation: 16 hex digits as listed, or 8 as in the audit log.
         #[arg(value_parser = account_values::handle)]
         handle: String,
     },

@@ -29,7 +29,7 @@ pub enum KeyAction {
         #[command(flatten)]
         user: UserArg,
     },
-    /// Add a key. A sign-in name gets the user's current password; a key of another provider has none.
+    /// Add a key to a user. A sign-in name gets the user's current password; a key of another provider has none.
     #[command(after_help = "Examples:\n  \
         vestibule user key add anna username:anna.onym\n  \
         vestibule user key add anna github:1234567")]
@@ -37,13 +37,13 @@ pub enum KeyAction {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// The provider, a colon, and the ID there; for a sign-in name, username: and the name, of 4 to 31
-        /// visible characters. White space at either end is dropped.
+        /// The provider, a colon, and the ID of the user there. For a sign-in name: username, a colon, and 4 to 31
+        /// visible characters, from which leading and trailing white space is removed.
         #[arg(value_name = "PROVIDER:ID", value_parser = account_values::new_key)]
         key: KeyId,
     },
-    /// Remove a key. The user's sessions, access tokens and reset links end. A sign-in name that is removed
-    /// stays reserved for a while.
+    /// Remove a key of a user. The user's sessions, access tokens and reset links end. A sign-in name stays reserved
+    /// for the time of --name-rest.
     #[command(after_help = "Example:\n  vestibule user key remove anna github:1234567")]
     Remove {
         /// The user.

@@ -93,8 +93,8 @@ pub enum Command {
             # behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n  \
             vestibule serve --origin https://auth.example.com --trusted-proxy 127.0.0.1 \
             --database /var/lib/vestibule/vestibule.db\n\n\
-            Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen, and a switch \
-            with true or false. A flag takes precedence, and an empty variable counts as not set. A \
+            Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen; a switch is set to \
+            true or false. A flag takes precedence, and an empty variable counts as not set. A \
             VESTIBULE_ variable that is not a setting of any command is refused, except for those that Kubernetes \
             sets for services. There is no configuration file.\n\n\
             The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT, SIGQUIT and \
@@ -120,15 +120,15 @@ pub enum Command {
     /// Try whether mail can be sent, and manage the mail that waits.
     Mail(Box<MailCommandArgs>),
 
-    /// Show the audit log: what happened that matters for security.
+    /// Show the audit log: security events of the server and of commands.
     Audit(AuditArgs),
 
-    /// Copy the database file while the server runs, consistent as of one moment; no request waits for it.
-    /// Keep the copy as private as the database.
+    /// Write a consistent copy of the database file while the server runs; no request waits for it. Keep the copy as
+    /// private as the database.
     Backup(BackupArgs),
 
-    /// Replace the database file by a backup, with the server stopped. Sessions, access tokens, invitations
-    /// and reset links in it are dropped, as some may have ended since.
+    /// Replace the database file with a backup while the server is stopped. Sessions, access tokens, invitations and
+    /// reset links are left out, as some may have ended since the backup.
     Restore(RestoreArgs),
 
     /// Print a completion script for a shell.
@@ -153,31 +153,29 @@ pub enum Command {
         markdown: bool,
     },
 
-    /// Check the settings of serve and the database: versions, integrity, orphaned rows, who else may
-    /// access the file.
+    /// Check the settings of serve, and the database: versions, integrity, orphaned rows, file permissions.
     #[command(after_help = "Example:\n  \
             vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n  \
             # with what a systemd unit sets by Environment=, or by EnvironmentFile=\n  \
             env $(systemctl show vestibule -p Environment --value) vestibule check\n  \
             (set -a; . /etc/vestibule.env; vestibule check)\n\n\
-            It looks at the database and at the flags and the environment that it is given itself, never at a \
-            server, which may not be running or have other settings. Like every command that opens the file of a database, it takes the access of others \
-            to it away (mode 600), and says so in a note. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
+            It checks its own flags and environment, and the database; it asks no running server, whose settings may \
+            differ. Like every command that opens a database file, it removes the access of other users to it (mode \
+            0600), and says so in a note. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<CheckArgs>),
 
-    /// Write all users with their password hashes as JSON lines, while the server runs and consistent as
-    /// of one moment.
+    /// Write all users with their password hashes as JSON lines: a consistent snapshot, taken while the server runs.
     Export(ExportArgs),
 
     #[cfg(feature = "import")]
     /// Import users from another system, with their passwords and, where possible, their sessions.
     Import(ImportArgs),
 
-    /// Copy everything into another database, a file or servers, so that everyone stays signed in.
+    /// Copy everything into another database, a file or MariaDB servers. Everyone stays signed in.
     Copy(CopyArgs),
 
-    /// Bring the tables of a database up to date, as serve does when it starts.
+    /// Upgrade the schema of a database, as serve does when it starts.
     Migrate(MigrateArgs),
 
     /// Print the configuration of a reverse proxy that guards apps.
@@ -207,7 +205,7 @@ pub enum Command {
     /// Print the help of a command, as its --help does.
     #[command(after_help = "Example:\n  vestibule help user add")]
     Help {
-        /// The command; without it the program.
+        /// The command. Without one, the help of the program is printed.
         #[arg(value_name = "COMMAND")]
         command: Vec<String>,
     },

@@ -17,7 +17,7 @@ pub struct PasswordArgs {
     #[arg(value_parser = policy, default_value = "standard")]
     password_policy: Policy,
 
-    /// URL of the sign-in, as for serve: no password may be its host name or a part of it.
+    /// URL of the sign-in, as for serve. A password that is its host name, or a part of that, is refused.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
     origin: Option<BaseUrl>,
 }

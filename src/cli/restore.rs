@@ -32,11 +32,12 @@ pub struct RestoreArgs {
     /// The backup to restore.
     pub(crate) file: PathBuf,
 
-    /// Keep its sessions, access tokens, invitations and reset links, even those that have ended since.
+    /// Restore sessions, access tokens, invitations and reset links as well, even those that have ended since the
+    /// backup.
     #[arg(long)]
     pub(crate) keep_sessions: bool,
 
-    /// Replace the database that is there, without being asked.
+    /// Replace an existing database without asking for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
 

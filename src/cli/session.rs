@@ -49,11 +49,11 @@ pub enum SessionAction {
         # by the handle that the log and vestibule audit show\n  \
         vestibule session end 0b7e4a65")]
     End {
-        /// The handle of the session: 16 digits as listed, or 8 digits as in the log and the audit log. Or the
-        /// user whose session it has to be, by name or id, before the handle.
+        /// The handle of the session: 16 hex digits as listed, or 8 as in the log and the audit log. Or first the
+        /// user whose session it has to be, by name or id, and then the handle.
         #[arg(value_name = "HANDLE|NAME", value_parser = account_values::user)]
         word: String,
-        /// The handle, after a user.
+        /// The handle, if a user comes first.
         #[arg(value_name = "HANDLE", value_parser = account_values::handle)]
         handle: Option<String>,
     },
@@ -64,7 +64,7 @@ pub enum SessionAction {
         #[command(flatten)]
         user: UserArg,
     },
-    /// Delete all dead sessions, as the server also does by itself.
+    /// Delete all expired sessions, as the server does every ten minutes.
     #[command(after_help = "Example:\n  vestibule session purge")]
     Purge,
 }

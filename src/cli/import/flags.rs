@@ -14,9 +14,8 @@ use crate::cli::database::DatabaseArgs;
 /// `vestibule import`.
 #[derive(Args)]
 #[command(after_help = "Example:\n  vestibule import csv people.csv --dry-run\n\n\
-    Either all users are imported or none. Users who exist already are left as they are, so a \
-    second run changes nothing. Every row is counted; the people who need something are listed, and \
-    --report FILE lists everyone.\n\
+    Either all users are imported or none. Existing users are left as they are, so a second run changes nothing. \
+    Every row is counted. Users who need attention are listed, and --report FILE lists all users.\n\
     Exit codes: 0 done; 1 not done; 2 wrong usage.")]
 pub struct ImportArgs {
     /// What to import from.
@@ -46,8 +45,8 @@ enum SourceArgs {
         #[arg(long, value_name = "USER,KEY,SESSION", value_parser = tables)]
         tables: Option<LuciaTables>,
 
-        /// Column that becomes the sign-in name, or key:PROVIDER for what that provider knows a user as.
-        /// [default: the column username, or else the key of username, the key of email, the column email]
+        /// Column with the sign-in names, or key:PROVIDER to use the IDs at that provider. [default: the column
+        /// username, or else the key of username, the key of email, the column email]
         #[arg(long, value_name = "COLUMN|key:PROVIDER", value_parser = NameSource::parse)]
         username: Option<NameSource>,
 
@@ -70,17 +69,18 @@ enum SourceArgs {
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Tables that are not found by their columns: user, session, password, oauth_account. An empty name
-        /// says that there is none.
+        /// Names of the tables that are not found by their columns: user, session, password, oauth_account. An empty
+        /// name means that there is no such table.
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = lucia_v3_tables)]
         tables: Option<TableNames>,
 
-        /// Column that becomes the sign-in name, or key:PROVIDER for what that provider knows a user as.
-        /// [default: username, or email where there is none]
+        /// Column with the sign-in names, or key:PROVIDER to use the IDs at that provider. [default: username, or
+        /// email where there is none]
         #[arg(long, value_name = "COLUMN|key:PROVIDER", value_parser = NameSource::parse)]
         username: Option<NameSource>,
 
-        /// Column of the password hashes, of the users or of a table of passwords. [default: found by its name, or by what is in it]
+        /// Column with the password hashes, in the table of users or in one of passwords. [default: found by its
+        /// name, or by what is in it]
         #[arg(long, value_name = "COLUMN")]
         hash: Option<String>,
 
@@ -101,17 +101,17 @@ enum SourceArgs {
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Tables that are not found by their columns: user, account, session. An empty name of the session
-        /// table says that there is none.
+        /// Names of the tables that are not found by their columns: user, account, session. An empty name for session
+        /// means that there is no such table.
         #[arg(long, value_name = "WHAT=TABLE,…", value_parser = better_auth_tables)]
         tables: Option<TableNames>,
 
-        /// Column that becomes the sign-in name, or key:PROVIDER for what that provider knows a user as.
-        /// [default: username, or email where there is none]
+        /// Column with the sign-in names, or key:PROVIDER to use the IDs at that provider. [default: username, or
+        /// email where there is none]
         #[arg(long, value_name = "COLUMN|key:PROVIDER", value_parser = NameSource::parse)]
         username: Option<NameSource>,
 
-        /// Column of the password hashes in the account table. [default: password]
+        /// Column with the password hashes in the account table. [default: password]
         #[arg(long, value_name = "COLUMN")]
         hash: Option<String>,
 
@@ -124,8 +124,8 @@ enum SourceArgs {
     #[command(after_help = "Example:\n  \
         vestibule import htpasswd /etc/nginx/htpasswd --dry-run\n\n\
         Hashes may be bcrypt, $apr1$, $1$, $5$ and $6$; each is replaced when its user signs in. \
-        `vestibule user reset-link NAME` lets a user choose a password. There are no ids, so a user who \
-        exists by the same name is taken for the same person and left as they are.")]
+        `vestibule user reset-link NAME` lets a user choose a password. There are no ids, so an existing user with \
+        the same name is taken for the same person and left as they are.")]
     Htpasswd {
         /// The password file; `-` for standard input.
         #[arg(value_name = "FILE")]
@@ -137,21 +137,20 @@ enum SourceArgs {
 
     /// Import a CSV file, from any system that can write one.
     #[command(after_help = "Examples:\n  \
-        printf 'username,hash,groups\\nanna,$2b$12$…,staff;admin\\n' | vestibule import csv -\n  \
+        printf 'username,hash,groups\\nanna,%s,staff;admin\\n' \"$(openssl passwd -6)\" | vestibule import csv -\n  \
         vestibule import csv wordpress.csv --username user_login --hash user_pass --email user_email\n\n\
         The first line names the columns: username, and one of hash, password_hash or hashed_password. \
         Optional are id, email, groups (separated by ; or ,), created_at and disabled. Other columns are kept \
-        as attributes, unless their name suggests a password or a secret. Commas, semicolons, tabs or bars \
-        are found as what stands between values; a value that holds one belongs in quotation marks. Blanks \
-        around values are ignored, and NULL and \\N are no value.\n\
-        A column such as active, banned, deleted_at or status says who is disabled; where a value is not \
-        understood nothing is imported, and --attribute COLUMN says that the column means something else. In \
-        groups, letters become lower case and blanks become hyphens; those that are no groups even so are \
-        left out.\n\
+        as attributes, unless their name suggests a password or a secret. Values may be separated by commas, \
+        semicolons, tabs or vertical bars; a value that contains the separator must be in quotation marks. Spaces \
+        around values are ignored, and NULL and \\N mean that there is no value.\n\
+        A column such as active, banned, deleted_at or status tells who is disabled. If one of its values is not \
+        understood, nothing is imported; --attribute COLUMN says that the column means something else. Groups are \
+        converted to lower case, with hyphens for spaces; those that are still invalid are left out.\n\
         Hashes may be Argon2 (up to 256 MiB of memory, with three passes), bcrypt, scrypt as Lucia writes it, \
         those of Django, $apr1$, $1$, $5$ and $6$; users with another kind, or none, are imported without a \
-        password. Without an id, a user who exists by the same name is taken for the same person and left as \
-        they are.")]
+        password. Without an id, an existing user with the same name is taken for the same person and left as they \
+        are.")]
     Csv {
         /// The CSV file; `-` for standard input.
         #[arg(value_name = "FILE")]
@@ -183,27 +182,27 @@ enum SourceArgs {
 /// How a table is read.
 #[derive(Args)]
 struct CsvArgs {
-    /// What stands between values: one character, or the word tab. [default: found in the first line]
+    /// Separator of the values: one character, or the word tab. [default: found in the first line]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
 
-    /// Column of sign-in names. [default: username]
+    /// Column with the sign-in names. [default: username]
     #[arg(long, value_name = "COLUMN")]
     username: Option<String>,
 
-    /// Column of password hashes. [default: hash, password_hash or hashed_password]
+    /// Column with the password hashes. [default: hash, password_hash or hashed_password]
     #[arg(long, value_name = "COLUMN")]
     hash: Option<String>,
 
-    /// Column of e-mail addresses. [default: email]
+    /// Column with the e-mail addresses. [default: email]
     #[arg(long, value_name = "COLUMN")]
     email: Option<String>,
 
-    /// Column of groups. [default: groups]
+    /// Column with the groups. [default: groups]
     #[arg(long, value_name = "COLUMN")]
     groups: Option<String>,
 
-    /// Column that is kept as an attribute, whatever its name suggests; may be given more than once.
+    /// Column that is kept as an attribute, whatever its name suggests; may be repeated.
     #[arg(long, value_name = "COLUMN")]
     attribute: Vec<String>,
 }
@@ -222,17 +221,17 @@ struct ImportOptions {
     #[arg(long)]
     dry_run: bool,
 
-    /// Leave out users who cannot be imported as they are, instead of refusing all.
+    /// Leave out users who cannot be imported as they are, instead of refusing the whole import.
     #[arg(long)]
     skip_conflicts: bool,
 
-    /// Give users other names, whose names are too long or taken: lines of the old name and the new one, with
-    /// a comma, a semicolon or a tab between them. A line that means no user is refused.
+    /// File with new names for users whose names are too long or taken: on each line an old name and a new one,
+    /// separated by a comma, a semicolon or a tab. A line with an unknown old name is refused.
     #[arg(long, value_name = "FILE")]
     rename: Option<PathBuf>,
 
-    /// Write a line of JSON for everyone into this file, which must not exist yet: id, name, place in the
-    /// source, outcome, reasons. Its mode is 0600.
+    /// File to write a JSON line for every user to, with mode 0600; it must not exist yet. A line has id, name, place
+    /// in the source, outcome and reasons.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 

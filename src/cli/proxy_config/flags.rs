@@ -36,8 +36,8 @@ pub struct ProxyArgs {
     #[arg(long)]
     pub(super) script: bool,
 
-    /// The file to write: a file that is there is replaced, and stays as it is where something is wrong. Without it,
-    /// or with -, standard output.
+    /// The file to write. An existing file is replaced only when the new one is complete. Without it, or with -,
+    /// standard output.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
@@ -49,13 +49,13 @@ pub struct ProxyArgs {
     #[arg(long, env = "VESTIBULE_COOKIE_DOMAIN", value_name = "DOMAIN", value_parser = domain)]
     cookie_domain: Option<Domain>,
 
-    /// Apps to guard, comma-separated, as for serve; a name makes no difference.
+    /// Apps to guard, comma-separated, as for serve; names before the URLs are ignored.
     #[arg(long, env = "VESTIBULE_APP", value_name = "URL,...", value_parser = app)]
     #[arg(value_delimiter = ',', required_unless_present_any = ["same_host", "guard"])]
     app: Vec<Origin>,
 
-    /// The sign-in is on the host of your own app: the addresses of vestibule go to vestibule, and all others to
-    /// the one --upstream.
+    /// The sign-in is on the host of your app: the addresses of vestibule go to vestibule, and all others to the one
+    /// --upstream.
     #[arg(long, conflicts_with_all = ["app", "cookie_domain"])]
     same_host: bool,
 
@@ -65,7 +65,7 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "PATH,...", value_parser = GuardedPath::parse, value_delimiter = ',')]
     guard: Vec<GuardedPath>,
 
-    /// Where the proxy reaches the apps: one address for each, in the same order.
+    /// Addresses at which the proxy reaches the apps: one for each, in the same order.
     #[arg(long, value_name = "URL,...", value_parser = upstream, value_delimiter = ',')]
     #[arg(default_value = "http://127.0.0.1:3000")]
     upstream: Vec<String>,

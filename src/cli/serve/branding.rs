@@ -31,12 +31,12 @@ pub(super) struct BrandingArgs {
     #[arg(long, env = "VESTIBULE_LOGO", value_name = "FILE", help_heading = APPEARANCE)]
     logo: Option<PathBuf>,
 
-    /// Stylesheet appended to the built-in one, at most 64 KiB, for an own look: :root { --accent: #7a3b10 } is enough
-    /// for both colour schemes. It cannot load images or fonts.
+    /// Stylesheet appended to the built-in one, at most 64 KiB, to change the look: `:root { --accent: #7a3b10 }` is
+    /// enough for both colour schemes. It cannot load images or fonts.
     #[arg(long, env = "VESTIBULE_CSS", value_name = "FILE", help_heading = APPEARANCE)]
     css: Option<PathBuf>,
 
-    /// A sentence under the sign-in form, and for users without access to an app: whom to ask for help, say.
+    /// A sentence below the sign-in form, also shown to users without access to an app, such as whom to ask for help.
     #[arg(long, env = "VESTIBULE_HELP_TEXT", value_name = "TEXT", value_parser = help)]
     #[arg(help_heading = APPEARANCE)]
     help_text: Option<String>,

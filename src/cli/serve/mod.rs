@@ -131,9 +131,9 @@ struct NetworkArgs {
     #[arg(default_value = "660", help_heading = NETWORK)]
     socket_mode: u32,
 
-    /// Reverse proxies whose X-Forwarded-For is trusted: addresses or networks such as 127.0.0.1 or
-    /// 10.0.0.0/8, comma-separated. The client address they report is used in the log and for
-    /// throttling, and `GET /whoami` shows it to a signed-in user. Without it the field is ignored.
+    /// Reverse proxies whose X-Forwarded-For is trusted: addresses or networks such as 127.0.0.1 or 10.0.0.0/8,
+    /// comma-separated. The client address they report is used in the log and for throttling, and `GET /whoami` shows
+    /// it to a signed-in user. Without this setting, X-Forwarded-For is ignored.
     #[arg(long, env = "VESTIBULE_TRUSTED_PROXY", value_name = "CIDR,...", value_parser = network)]
     #[arg(value_delimiter = ',', help_heading = NETWORK)]
     trusted_proxy: Vec<IpNet>,
@@ -150,11 +150,11 @@ struct NetworkArgs {
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
 struct OriginArgs {
-    /// URL at which browsers reach the site, as in https://auth.example.com. With https, cookies are
-    /// Secure and named `__Host-auth_session`, HSTS is sent, and forms are accepted from this origin
-    /// alone. Where the site shares its host with an app or another service it may have a path, as in
-    /// https://example.com/auth: every address then begins with /auth, that of a check too, and the proxy passes
-    /// the path on whole. Without an origin the site is served over plain http, for trying it out.
+    /// URL at which browsers reach the site, as in https://auth.example.com. With https, cookies are Secure and named
+    /// `__Host-auth_session`, HSTS is sent, and forms are accepted from this origin alone. If the site shares its
+    /// host with an app, the URL may have a path, as in https://example.com/auth: all addresses, those of checks
+    /// included, then begin with /auth, and the proxy must pass the path on unchanged. Without an origin the site is
+    /// served over plain http, for trying it out.
     #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
     #[arg(help_heading = ORIGIN)]
     origin: Option<BaseUrl>,
@@ -184,15 +184,15 @@ struct AppArgs {
     #[arg(help_heading = APPS)]
     cookie_domain: Option<Domain>,
 
-    /// Apps behind this sign-in, comma-separated: the only other sites to which users are redirected
-    /// after signing in. Without it, every https site under --cookie-domain. The profile links to them, by
-    /// the name before the address, as in `Wiki=https://wiki.example.com`, or by the host.
+    /// Apps behind this sign-in, comma-separated: the only other sites to which users are redirected after signing
+    /// in. Without it, every https site under --cookie-domain. The profile page links to them, by the name before the
+    /// URL, as in `Wiki=https://wiki.example.com`, or else by the host.
     #[arg(long, env = "VESTIBULE_APP", value_name = "[NAME=]URL,...", value_parser = named_app)]
     #[arg(value_delimiter = ',', help_heading = APPS)]
     app: Vec<App>,
 
-    /// Also answer the check endpoints of other forward-auth servers, so that a set-up moves by changing
-    /// a host name: authelia, tinyauth, oauth2-proxy, vouch; comma-separated.
+    /// Also answer the check endpoints of these forward-auth servers, comma-separated, so that replacing one takes
+    /// only a new host name: authelia, tinyauth, oauth2-proxy, vouch.
     #[arg(long, env = "VESTIBULE_ALIAS", value_name = "NAME,...", value_parser = alias)]
     #[arg(value_delimiter = ',', help_heading = APPS)]
     alias: Vec<Alias>,
@@ -237,8 +237,8 @@ struct AccountArgs {
 /// How long a sign-in lasts.
 #[derive(Args)]
 struct PeriodArgs {
-    /// How long a session stays active. Then it is idle; the next request makes it active again, and its
-    /// cookie is sent again.
+    /// How long a session stays active. Then it is idle, until the next request makes it active again and renews its
+    /// cookie.
     #[arg(long, env = "VESTIBULE_ACTIVE", value_name = "DURATION", value_parser = period)]
     #[arg(default_value = "24h", help_heading = SESSIONS)]
     active: Duration,
@@ -253,15 +253,14 @@ struct PeriodArgs {
     #[arg(default_value = "30d", help_heading = SESSIONS)]
     absolute: Duration,
 
-    /// What the sign-in form offers: ticked or unticked (a box "Stay signed in"), always (no box, every
-    /// session is kept) or never (no box, none is). A script that sends no field `remember_asked` stays
-    /// signed in.
+    /// What the sign-in form offers: ticked or unticked (a box "Stay signed in"), always (no box; every session
+    /// outlives the browser) or never (no box; none does). A script that sends no field `remember_asked` stays signed
+    /// in.
     #[arg(long, env = "VESTIBULE_REMEMBER", value_name = "CHOICE", value_parser = remember)]
     #[arg(default_value = "ticked", help_heading = SESSIONS)]
     remember: Remember,
 
-    /// How long a session lasts without "Stay signed in", where the browser drops the cookie when it is
-    /// closed.
+    /// How long a session without "Stay signed in" lasts at most. The browser drops its cookie when it is closed.
     #[arg(long, env = "VESTIBULE_TRANSIENT", value_name = "DURATION", value_parser = period)]
     #[arg(default_value = "12h", help_heading = SESSIONS)]
     transient: Duration,
@@ -275,14 +274,14 @@ struct PeriodArgs {
 /// How many failed attempts are allowed, and how long the audit log is kept.
 #[derive(Args)]
 struct ThrottleArgs {
-    /// How long records stay in the audit log, the table audit.
+    /// How long records are kept in the audit log, which is the table audit.
     #[arg(long, env = "VESTIBULE_AUDIT", value_name = "DURATION", value_parser = period)]
     #[arg(default_value = "90d", help_heading = GUESSING)]
     audit: Duration,
 
-    /// Wrong passwords for one name that no wait follows. Each one after them is followed by a wait, in which
-    /// attempts are refused: with 5, the sixth is still checked, and the next has to wait. A browser that has
-    /// signed in to the account before has an allowance of its own.
+    /// Wrong passwords for one name before attempts have to wait. Each further one is followed by a wait in which
+    /// attempts are refused: with 5, the sixth attempt is still checked, and the next one has to wait. A browser that
+    /// has signed in to the account before has an allowance of its own.
     #[arg(long, env = "VESTIBULE_THROTTLE_FREE", value_name = "COUNT", default_value = "5")]
     #[arg(value_parser = number::<0, { u32::MAX }>, help_heading = GUESSING)]
     throttle_free: u32,
@@ -293,14 +292,13 @@ struct ThrottleArgs {
     #[arg(default_value = "30m", value_parser = period, help_heading = GUESSING)]
     throttle_wait: Duration,
 
-    /// Wrong passwords from one address, or from one IPv6 /64, whatever the names.
+    /// Wrong passwords from one address, or from one IPv6 /64, for any names, before it has to wait.
     #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_FREE", value_name = "COUNT")]
     #[arg(default_value = "20", value_parser = number::<1, 1_000_000>)]
     #[arg(help_heading = GUESSING)]
     throttle_address_free: u32,
 
-    /// How long an address waits for each further wrong password, once those of --throttle-address-free are
-    /// used up.
+    /// After --throttle-address-free wrong passwords, an address may make one more attempt in each such period.
     #[arg(long, env = "VESTIBULE_THROTTLE_ADDRESS_EVERY", value_name = "DURATION")]
     #[arg(default_value = "6s", value_parser = period, help_heading = GUESSING)]
     throttle_address_every: Duration,
@@ -312,13 +310,13 @@ struct ThrottleArgs {
     #[arg(help_heading = GUESSING)]
     throttle_rows: u32,
 
-    /// Accounts that may be created from one address; only with --origin.
+    /// Accounts that may be created from one address before it has to wait; only with --origin.
     #[arg(long, env = "VESTIBULE_SIGNUP_FREE", value_name = "COUNT")]
     #[arg(default_value = "10", value_parser = number::<1, 1_000_000>)]
     #[arg(help_heading = GUESSING)]
     signup_free: u32,
 
-    /// How long an address waits for each further account, once those of --signup-free are used up.
+    /// After --signup-free accounts, an address may create one more in each such period.
     #[arg(long, env = "VESTIBULE_SIGNUP_EVERY", value_name = "DURATION")]
     #[arg(default_value = "1m", value_parser = period, help_heading = GUESSING)]
     signup_every: Duration,
@@ -327,9 +325,9 @@ struct ThrottleArgs {
 /// What the log has. Refusals and everything else that concerns security are always in it.
 #[derive(Args)]
 struct LogArgs {
-    /// How much the log has: checks (a line for every request), requests (the same without checks that let a
-    /// request through to an app: one for each of its pictures) or events (only what has a name of its own, as in
-    /// `login_ok` and `check_denied`). The audit log does not depend on it.
+    /// What the log contains: checks (a line for every request), requests (all but the checks that let a request
+    /// through, of which an app causes one for each of its images) or events (only events with a name of their own,
+    /// such as `login_ok` and `check_denied`). The audit log does not depend on it.
     #[arg(long, env = "VESTIBULE_LOG_LEVEL", value_name = "LEVEL", value_parser = log_level)]
     #[arg(default_value = "checks", help_heading = LOG)]
     log_level: LogLevel,
@@ -343,8 +341,8 @@ struct CapacityArgs {
     #[arg(help_heading = CAPACITY)]
     workers: Option<usize>,
 
-    /// Passwords hashed at the same time. Each takes 19 MiB, and up to 64 MiB while it verifies a hash
-    /// that came from elsewhere; one at a time may take 256 MiB. [default: one per core, up to 8]
+    /// Passwords hashed at the same time. Each takes 19 MiB, and up to 64 MiB while it verifies an imported hash; one
+    /// at a time may take 256 MiB. [default: one per core, up to 8]
     #[arg(long, env = "VESTIBULE_HASHERS", value_name = "COUNT", value_parser = count)]
     #[arg(help_heading = CAPACITY)]
     hashers: Option<usize>,
@@ -361,9 +359,9 @@ struct CapacityArgs {
     #[arg(default_value = "64", value_parser = connections, help_heading = CAPACITY)]
     connections_per_address: usize,
 
-    /// Maximum length of all header fields of a request together, in bytes. Longer ones get 431, and so does
-    /// a request for an app if the proxy passes all of its fields on to the check, as Caddy and Traefik do: raise it for
-    /// apps with many or large cookies, to what the proxy takes.
+    /// Maximum length of all header fields of a request together, in bytes. Longer requests get 431, and so do those
+    /// for an app if the proxy passes all of their fields on to the check, as Caddy and Traefik do. For apps with
+    /// many or large cookies, raise it to the limit of the proxy.
     #[arg(long, env = "VESTIBULE_HEAD_BYTES", value_name = "BYTES", value_parser = head_bytes)]
     #[arg(default_value_t = gate::head::HEAD_BYTES, help_heading = CAPACITY)]
     head_bytes: usize,

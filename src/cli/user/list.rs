@@ -27,20 +27,20 @@ pub struct ListArgs {
     /// Only users without a password.
     #[arg(long)]
     no_password: bool,
-    /// Only users with this in their username, in a sign-in name or the id of another key, or in the e-mail
-    /// address; upper and lower case are the same.
+    /// Only users whose username, sign-in name, ID at another provider or e-mail address contains this text, in any
+    /// case of letters.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Order by name, or by creation with the oldest first.
+    /// Sort by name, or by time of creation, oldest first.
     #[arg(long, value_name = "ORDER", default_value = "name")]
     sort: SortArg,
     /// Reverse the order.
     #[arg(long)]
     reverse: bool,
-    /// Users to list, at most.
+    /// Maximum number of users to list.
     #[arg(long, value_name = "COUNT", value_parser = number::<1, { u32::MAX }>)]
     limit: Option<u32>,
-    /// Go on behind this user, as a list with --limit says at its end; a name or an id.
+    /// Start after this user, by name or id. A list that --limit has cut short ends with the one to use.
     #[arg(long, value_name = "NAME", value_parser = account_values::user)]
     after: Option<String>,
 }

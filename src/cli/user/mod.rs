@@ -32,8 +32,8 @@ use crate::store::{Groups, Store};
     vestibule user add anna --groups staff\n  \
     vestibule user groups anna admin,staff\n  \
     vestibule user disable anna --reason 'left the company'\n\n\
-    NAME is a username or a sign-in name in any spelling, or the id of a user. What is the name of one user and \
-    the id of another is refused.\n\n\
+    NAME is a username or a sign-in name in any spelling, or the id of a user. A text that is the name of one user \
+    and the id of another is refused.\n\n\
     Exit codes: 0 done, or there was nothing to do; 1 not done, or there is no such user; 2 wrong usage.")]
 pub struct UserArgs {
     /// Where the database is.
@@ -48,14 +48,14 @@ pub struct UserArgs {
 /// What can be done with a user.
 #[derive(Subcommand)]
 pub enum UserAction {
-    /// Create an account, also where --signup is closed. The password comes from a prompt, or from
-    /// standard input as its only line.
-    #[command(after_help = "Example:\n  vestibule user add anna --groups staff < password")]
+    /// Create an account, even if --signup is closed. The password comes from a prompt, or from standard input as its
+    /// only line.
+    #[command(after_help = "Example:\n  vestibule user add anna --groups staff")]
     Add {
-        /// The username, of 4 to 31 visible characters. White space at either end is dropped.
+        /// The username: 4 to 31 visible characters. Leading and trailing white space is removed.
         #[arg(value_parser = account_values::new_name)]
         name: Username,
-        /// Create it without a password.
+        /// Create the account without a password.
         #[arg(long)]
         no_password: bool,
         /// Groups, comma-separated.
@@ -66,17 +66,17 @@ pub enum UserAction {
         #[command(flatten)]
         rules: PasswordArgs,
     },
-    /// List users: all, or those that meet every condition.
+    /// List all users, or those that match every filter given.
     #[command(after_help = "Examples:\n  \
         vestibule user list --group staff --disabled\n  \
         # the twenty newest accounts\n  \
         vestibule user list --sort created --reverse --limit 20\n  \
         vestibule user list --search @example.com --json")]
     List(Box<ListArgs>),
-    /// Set a user's password, from a prompt or from standard input as its only line. It replaces the password
-    /// of every key of the user; sessions, access tokens and reset links end, and failed attempts are
-    /// forgotten.
-    #[command(after_help = "Example:\n  vestibule user passwd anna < password")]
+    /// Set a user's password, which comes from a prompt, or from standard input as its only line. It replaces the
+    /// password of all keys of the user, ends all sessions, access tokens and reset links, and clears failed
+    /// attempts.
+    #[command(after_help = "Example:\n  vestibule user passwd anna")]
     Passwd {
         /// The user.
         #[command(flatten)]
@@ -85,44 +85,46 @@ pub enum UserAction {
         #[command(flatten)]
         rules: PasswordArgs,
     },
-    /// Rename a user, who signs in with the new name from then on. Reset links end.
+    /// Rename a user, who signs in with the new name from then on. The old name stays reserved, and reset links
+    /// become invalid.
     #[command(after_help = "Example:\n  vestibule user rename anna anna.onym")]
     Rename {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// The new username, of 4 to 31 visible characters. White space at either end is dropped.
+        /// The new username: 4 to 31 visible characters. Leading and trailing white space is removed.
         #[arg(value_parser = account_values::new_name)]
         new_name: Username,
         /// How long the old name rests.
         #[command(flatten)]
         rest: NameRestArgs,
     },
-    /// List, add and remove the keys of a user: sign-in names and IDs of other providers.
+    /// List, add and remove the keys of a user: sign-in names, and IDs at other providers.
     #[command(after_help = "Example:\n  vestibule user key list anna")]
     Key {
         /// What to do.
         #[command(subcommand)]
         action: KeyAction,
     },
-    /// Delete a user and all their data. This cannot be undone. The username stays reserved for a while.
+    /// Delete a user and all their data. This cannot be undone. The username stays reserved for the time of
+    /// --name-rest.
     #[command(after_help = "Example:\n  vestibule user delete anna --yes")]
     Delete {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// Delete without being asked.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
         /// How long the name rests.
         #[command(flatten)]
         rest: NameRestArgs,
     },
-    /// Release the username of a deleted or renamed account before its time. Apps that still trust it
-    /// cannot tell its next owner from the last one.
+    /// Release the reserved username of a deleted or renamed account before its time is over. Apps that still trust
+    /// the name cannot tell its next owner from the last one.
     #[command(after_help = "Example:\n  vestibule user free anna")]
     Free {
-        /// The username, in any spelling. An id does not lead to it, as only a hash of the name is kept.
+        /// The username, in any spelling. A user id will not do, as only a hash of the name is stored.
         #[arg(value_parser = account_values::old_name)]
         name: Username,
     },
@@ -138,29 +140,29 @@ pub enum UserAction {
         /// URL of the sign-in, as for serve.
         #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
         origin: BaseUrl,
-        /// Also draw it as a QR code.
+        /// Also print the link as a QR code.
         #[arg(long, conflicts_with = "json")]
         qr: bool,
     },
-    /// Forget the failed attempts for a name, or from an address or a network, which ends the wait.
+    /// Clear the failed attempts for a name, or from an IP address or a network. The next attempt need not wait.
     #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
         vestibule user unlock 203.0.113.7\n  vestibule user unlock 2001:db8:1::/48")]
     Unlock {
-        /// A user, by name in any spelling or by id, an IP address, or a network. An address may be in
-        /// brackets or have a port. The largest networks are those of 10.1.0.0/16 and 2001:db8:1::/48.
+        /// A user, by name in any spelling or by id; an IP address, perhaps in brackets or with a port; or a network,
+        /// at most an IPv4 /16 or an IPv6 /48.
         #[arg(value_name = "NAME|ADDRESS|NETWORK", value_parser = account_values::user)]
         name: String,
     },
-    /// Show a user: names, keys, groups, the last sign-in, failed attempts and the wait that follows from them, and
-    /// what is open.
+    /// Show a user: names, keys, groups, last sign-in, failed attempts and the current wait, sessions, access tokens
+    /// and known browsers.
     #[command(after_help = "Example:\n  vestibule user show anna --json")]
     Show {
         /// The user.
         #[command(flatten)]
         user: UserArg,
     },
-    /// Set the groups of a user, which apps are told and checks can require; or change some and leave the rest.
-    /// Without any of it, show them.
+    /// Set the groups of a user, or add some and remove others; without any of these, show them. Apps are told the
+    /// groups, and checks can require one.
     #[command(after_help = "Examples:\n  \
         vestibule user groups anna admin,staff\n  \
         vestibule user groups anna --add admin --remove staff")]
@@ -168,8 +170,8 @@ pub enum UserAction {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// Groups to be in, and no others: names of a-z, 0-9, dots, hyphens and underscores, comma-separated;
-        /// '' for none.
+        /// All groups of the user, comma-separated: names of a-z, 0-9, dots, hyphens and underscores. '' removes the
+        /// user from every group.
         #[arg(value_name = "GROUP,...", conflicts_with_all = ["add", "remove"])]
         #[arg(value_parser = account_values::groups)]
         groups: Option<Groups>,
@@ -180,31 +182,31 @@ pub enum UserAction {
         #[arg(long, value_name = "GROUP,...", value_parser = account_values::groups)]
         remove: Vec<Groups>,
     },
-    /// Set the e-mail address of a user, which apps are told. Reset links end.
+    /// Set the e-mail address of a user, which apps are told. Reset links become invalid.
     #[command(after_help = "Example:\n  vestibule user email anna anna@example.com")]
     Email {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// The address; '' for none.
+        /// The address; '' removes it.
         #[arg(value_name = "ADDRESS", value_parser = account_values::email)]
         email: String,
     },
-    /// Disable an account at once: its sessions and reset links end, its access tokens stop working, and
-    /// signing in is answered as for a wrong password. An account that is disabled already keeps date and reason.
+    /// Disable an account at once: its sessions and reset links end, its access tokens stop working, and a sign-in
+    /// gets the answer to a wrong password. If the account is disabled already, date and reason stay.
     #[command(after_help = "Example:\n  vestibule user disable anna --reason 'left the company'")]
     Disable {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// Why; only operators see this.
+        /// The reason, which only operators see.
         #[arg(long, value_name = "TEXT", value_parser = account_values::note)]
         reason: Option<String>,
         /// Replace the reason of an account that is disabled already; the date stays.
         #[arg(long, requires = "reason")]
         replace_reason: bool,
     },
-    /// Enable a disabled account.
+    /// Enable a disabled account. Its access tokens work again; its sessions stay ended.
     #[command(after_help = "Example:\n  vestibule user enable anna")]
     Enable {
         /// The user.
