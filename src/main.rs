@@ -1,24 +1,23 @@
 //! vestibule: the entrance to your web app as one binary.
 //!
-//! `vestibule serve` opens the database, listens, and answers until it is told to stop. All it
-//! needs comes from flags or the environment (`vestibule serve --help`); all it keeps is one SQLite
-//! file; all it says goes to standard error. `vestibule user` works on the same file while it serves;
-//! `vestibule import` brings people over into it from another system, and `vestibule export` writes
-//! them out; `vestibule copy` moves everything into another database; `vestibule proxy-config` writes what a reverse proxy needs to ask it, and `vestibule
-//! doctor` looks from outside whether that holds.
+//! `vestibule serve` opens the database, listens, and answers until it is told to stop. All settings come from flags
+//! or the environment (`vestibule serve --help`); all data is in one SQLite file, or on MariaDB servers; the log goes
+//! to standard error. Commands such as `vestibule user` work on the same database meanwhile; `vestibule import`
+//! brings users over from another system, and `vestibule export` writes them out; `vestibule copy` copies everything
+//! into another database; `vestibule proxy-config` writes the configuration of a reverse proxy that asks the server,
+//! and `vestibule doctor` checks from outside whether the proxy guards an app.
 //!
 //! The order at start, each step refused with one line on standard error:
 //!
 //! 1. the settings are read and checked (exit code 2);
-//! 2. the database is opened, made or upgraded (exit code 1);
-//! 3. the socket is bound, and all threads can be had (exit code 1).
+//! 2. the database is opened, created or upgraded (exit code 1);
+//! 3. the socket is bound, and all threads can be started (exit code 1).
 //!
-//! SIGTERM, SIGINT, SIGQUIT and SIGHUP stop it: requests in flight are answered, the database is left in one
-//! file, and the exit code is 0. Under nohup it goes on when SIGHUP comes. Killing it loses nothing that was
-//! answered.
+//! SIGTERM, SIGINT, SIGQUIT and SIGHUP stop it: requests in flight are answered, the database is left in one file,
+//! and the exit code is 0. Under nohup it ignores SIGHUP. Killing it loses nothing that was answered.
 //!
-//! `vestibule doctor` is another program in the same file: it asks a running set-up as a stranger
-//! would, writes what it finds to standard output, and ends with 1 if anything is wrong.
+//! `vestibule doctor` shares only the binary: it examines a running set-up over the network, as any client could,
+//! writes its findings to standard output, and ends with 1 if anything is wrong.
 //!
 //! To audit it, read `lib.rs` first: it lists the layers in reading order and says what each of them
 //! must not know.

@@ -1,4 +1,4 @@
-//! What an operator asks about one account: how its owner signs in, when they last did, what is open.
+//! What an operator asks about one account: how its owner signs in, when they last did, and what gives access to it.
 
 use crate::auth::audit::{self, Activity};
 use crate::auth::events::Event;
@@ -17,7 +17,7 @@ pub struct UserStatus {
     pub failed_elsewhere: FailedAttempts,
     /// Failed attempts from browsers that are.
     pub failed_in_known: FailedAttempts,
-    /// What is open.
+    /// What gives access to it.
     pub open: OpenAccess,
     /// The browsers that are known to the account.
     pub known_browsers: usize,

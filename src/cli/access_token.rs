@@ -51,7 +51,7 @@ pub enum TokenAction {
     },
 }
 
-/// `vestibule token`: comes back with what to print, or with one line about why it is not done.
+/// `vestibule token`: returns what to print; the error is one line about why it is not done.
 pub(super) fn run(flags: TokenArgs, as_json: bool, now: Moment) -> Done {
     let access = match flags.action {
         TokenAction::List { .. } => Access::Read,

@@ -25,7 +25,7 @@ pub struct BackupArgs {
     pub(crate) file: PathBuf,
 }
 
-/// `vestibule backup`: writes a copy that is complete as of one moment, and comes back with what was done.
+/// `vestibule backup`: writes a copy that is complete as of one moment, and returns what was done.
 /// A file that is there is never overwritten, and a database of an older schema stays as it is.
 pub(super) fn run(flags: &BackupArgs, now: Moment) -> Result<ChangeReport, Failure> {
     let database = flags.database.check()?;

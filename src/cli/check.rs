@@ -36,7 +36,7 @@ pub struct WrittenSetting {
     pub source: Option<String>,
 }
 
-/// `vestibule check`: comes back with the report, and whether all is in order.
+/// `vestibule check`: returns the report, and whether all is in order.
 pub(super) fn run(args: CheckArgs, as_json: bool) -> Result<(String, bool), Failure> {
     let config = args.settings.check().map_err(Failure::usage)?;
     let report = CheckReport::of(&config, args.written)?;

@@ -1,4 +1,4 @@
-//! Everything into another database.
+//! `vestibule copy`: everything into another database.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -56,7 +56,7 @@ struct Copying {
 }
 
 impl CopyArgs {
-    /// `vestibule copy`: comes back with what to print.
+    /// `vestibule copy`: returns what to print.
     pub(super) fn run(self, as_json: bool, now: Moment) -> Result<String, Failure> {
         let order = self.order().map_err(Failure::usage)?;
         Ok(copy(&order, as_json, now)?)
@@ -78,15 +78,15 @@ const BATCH: usize = 1_000;
 /// How many rows there are of each table.
 type Rows = BTreeMap<&'static str, u64>;
 
-/// Puts everything that is in a database into another one without users, and comes back
-/// with what to print once every row is counted there.
+/// Copies everything in a database to another one without users, and returns what to print once the rows of both are
+/// counted.
 ///
-/// A copy that does not end leaves a database that cannot be served; the next copy into it begins anew.
+/// An interrupted copy leaves a database that cannot be served; the next copy into it starts over.
 fn copy(order: &Copying, as_json: bool, now: Moment) -> Done {
     let begun = Instant::now();
     let text = |err: store::Error| err.to_string();
     let Copying { from, to } = order;
-    // Asked first: it has to be before the database is open here.
+    // Checked first, before this process opens the database.
     let is_in_use = store::is_in_use(from);
     see_that_it_is_there(from, "--from")?;
     let source = store::open_to_read(from).map_err(|err| told(from, &err))?;
@@ -160,7 +160,7 @@ fn fill(source: &dyn Store, target: &dyn Store, total: u64) -> Result<Rows, Stri
     });
     shown.and_then(|()| target.add_rows(&batch)).map_err(text)?;
     drop(meter);
-    // The source may have gone on; what counts is what was read of it.
+    // The source may have changed since; the rows that were read count.
     let differing: Vec<_> = target
         .rows()
         .map_err(text)?

@@ -41,7 +41,7 @@ pub struct ExportArgs {
     pub(crate) sessions: bool,
 }
 
-/// `vestibule export`: writes all users to the file, and comes back with what is in it; or to `out` if none is
+/// `vestibule export`: writes all users to the file, and returns what is in it; or to `out` if none is
 /// named. A file that is there is never overwritten, and a terminal is shown nothing.
 pub fn run(
     flags: &ExportArgs,

@@ -1,8 +1,8 @@
-//! People as lines of JSON: what `vestibule export` writes and `vestibule import vestibule` reads.
+//! Users as lines of JSON: what `vestibule export` writes and `vestibule import vestibule` reads.
 //!
-//! Decides how a line looks. The first says what follows, each one after it is a user with all that is
-//! theirs, and the last says how many there were, so that a file which was cut short shows it. Every
-//! time is in milliseconds since 1970, as in the database; a hash of a token is in hex.
+//! Decides the format. The first line describes the file, each line after it is a user with keys and sessions, and
+//! the last one has the totals, so that a file that was cut short is recognised. Times are in milliseconds since
+//! 1970, as in the database; hashes of tokens are in hex.
 
 use serde_json::{Map, Value, json};
 
@@ -11,23 +11,23 @@ use crate::base::password::PasswordHash;
 use crate::base::token::{self, TokenHash};
 use crate::store::{ClientInfo, ExportedUser, Groups, Key, KeyId, Session, User, UserId};
 
-/// The version of the form. A program that knows a lower one only must not read the file.
+/// The version of the format. A program that knows only lower ones must not read the file.
 const FORMAT: u64 = 1;
 
-/// How deep attributes nest that stand in a line as an object; readers give up at 128.
+/// How deep attributes may nest to be written as an object; readers of JSON give up at 128.
 const DEPTH_MAX: usize = 100;
 
 /// Bytes of a line, at most.
 pub const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// How many of everything there are.
+/// The totals of an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ExportCounts {
     /// People.
     pub users: u64,
-    /// Their ways to prove who they are.
+    /// Their keys.
     pub keys: u64,
-    /// The browsers they are signed in with.
+    /// Their sessions.
     pub sessions: u64,
 }
 
@@ -40,19 +40,19 @@ impl ExportCounts {
     }
 }
 
-/// What says that a file is of a later form.
+/// The error for a file of a newer format.
 pub const NEWER: &str = "a newer vestibule made it";
 
-/// What a line says. It may hold hashes and so has no `Debug`.
+/// A line of an export. It may hold hashes and so has no `Debug`.
 pub enum Line {
-    /// What follows: whether sessions are in it.
+    /// The first line.
     Header {
-        /// Whether they are.
+        /// Whether the file contains sessions.
         has_sessions: bool,
     },
     /// A user.
     Person(Box<ExportedUser>),
-    /// How many there were.
+    /// The last line.
     End(ExportCounts),
 }
 

@@ -78,7 +78,7 @@ struct LinkFormat {
     json: bool,
 }
 
-/// `vestibule invite`: comes back with what to print, or with one line about why it is not done.
+/// `vestibule invite`: returns what to print; the error is one line about why it is not done.
 pub(super) fn run(flags: InviteArgs, as_json: bool, now: Moment) -> Result<Printout, String> {
     let open = |access| open(&flags.database, access);
     match flags.action {

@@ -73,7 +73,7 @@ pub enum MailAction {
     },
 }
 
-/// `vestibule mail`: comes back with what to print, or with why it is not done.
+/// `vestibule mail`: returns what to print; the error is one line about why it is not done.
 pub(super) fn run(flags: MailCommandArgs, as_json: bool, now: Moment) -> Result<String, Failure> {
     let access = match flags.action {
         MailAction::Test { address, mail } => return test(&address, *mail, as_json, now),

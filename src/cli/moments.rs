@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::serve::parse::period;
 use crate::base::clock::Moment;
 
-/// A moment as it was written, which is as long as its last digit says: `2026-11-20` is a day.
+/// A moment as it was written. It is as long as the unit of its last digit: `2026-11-20` is a day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum WrittenMoment {
     /// So long before the command was given.

@@ -65,8 +65,8 @@ pub(super) fn password(name: &str) -> Result<String, String> {
     if typed == again { Ok(typed) } else { Err("the two passwords differ".to_owned()) }
 }
 
-/// Sees that something is meant which cannot be undone, and which `what` says as a sentence: by `--yes`, or by a
-/// `yes` that is typed at a terminal. An error is one line.
+/// Has the operator confirm what cannot be undone, which the sentence `what` describes: by `--yes`, or by `yes` typed
+/// at a terminal. An error is one line.
 pub(super) fn confirm(what: &str, is_confirmed: bool) -> Result<(), String> {
     if is_confirmed {
         return Ok(());
@@ -81,7 +81,7 @@ pub(super) fn confirm(what: &str, is_confirmed: bool) -> Result<(), String> {
     if typed.trim() == "yes" { Ok(()) } else { Err("nothing was done".to_owned()) }
 }
 
-/// Says something beside what a command prints, in one line.
+/// Prints a note in one line on standard error.
 pub(super) fn note(text: &str) {
     drop(writeln!(std::io::stderr(), "vestibule: {}", printable(text)));
 }
@@ -207,12 +207,12 @@ pub(super) enum Emphasis {
 }
 
 impl Emphasis {
-    /// The text so, if standard output is a terminal that shows it and colours are not unwanted (NO_COLOR).
+    /// The text with this emphasis, if standard output is a terminal that shows it and NO_COLOR is not set.
     pub(super) fn print(self, text: &str) -> String {
         if Output::is_terminal() && has_colours() { self.of(text) } else { text.to_owned() }
     }
 
-    /// The text so, for standard error.
+    /// The text with this emphasis, for standard error.
     fn tell(self, text: &str) -> String {
         let is_seen = std::io::stderr().is_terminal() && has_colours();
         if is_seen { self.of(text) } else { text.to_owned() }

@@ -23,8 +23,8 @@ pub(super) const OLD_RECORDS: &str = "SELECT id, detail FROM audit
 pub(super) const RECORDS_OF_USER: &str = "SELECT id, detail FROM audit
       WHERE user_id = ? AND event IN ('user_rename', 'user_key_add', 'user_key_remove')";
 
-/// The fields of a record that [`OLD_RECORDS`] or [`RECORDS_OF_USER`] returns, with handles in the place of names; `None`: they hold no
-/// name.
+/// The fields of a record that [`OLD_RECORDS`] or [`RECORDS_OF_USER`] returns, with handles in the place of names;
+/// `None`: they hold no name.
 // LIMIT: a name that reads like a handle stays as it is, as the upgrade of a server's tables may be repeated.
 pub(super) fn with_handles(key: &[u8; 32], detail: &str) -> Option<String> {
     let handle = |name: &str| {

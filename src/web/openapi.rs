@@ -1,7 +1,7 @@
 //! The JSON responses as an OpenAPI 3.1 description, rendered from the table of routes.
 //!
-//! Decides what each shape of `json.rs` looks like to a client; the shape of one route alone is beside its handler. A test compares every description with what the
-//! site answers.
+//! Decides what each shape of `json.rs` looks like to a client; the shape of one route alone is beside its handler. A
+//! test compares every description with what the site answers.
 
 use serde_json::{Map, Value, json};
 

@@ -88,7 +88,7 @@ impl DoctorArgs {
     }
 }
 
-/// Examines the set-up, tells each finding in one line, of JSON or for people, and comes back with how many
+/// Examines the set-up, tells each finding in one line, of JSON or for people, and returns how many
 /// things are wrong. An error says that the plan cannot be carried out; nothing was asked then.
 pub(super) fn examine(
     plan: &DoctorPlan,
@@ -391,7 +391,7 @@ impl Examination<'_> {
 
     // The sign-in page.
 
-    /// Comes back with whether vestibule answers there.
+    /// Returns whether vestibule answers there.
     fn ask_sign_in(&mut self, login: &Url) -> bool {
         let what = format!("GET {login}");
         let Some(reply) = self.ask(&what, &Question::navigation(login)) else { return false };
@@ -430,7 +430,7 @@ impl Examination<'_> {
     }
 
     /// The server shows its cookie's attributes to any client by clearing one that opens nothing.
-    /// Comes back with whether it did.
+    /// Returns whether it did.
     fn check_cookie(&mut self, login: &Url) -> bool {
         let mut is_cleared = false;
         for name in SESSION_COOKIES {

@@ -15,7 +15,7 @@ impl Examination<'_> {
         self.follow_way_out("a sign-out link", &out, cookie);
     }
 
-    /// Looks at the page for a user without access, and follows its link. Comes back with whether it has one, without
+    /// Looks at the page for a user without access, and follows its link. Returns whether it has one, without
     /// which it may be the app's own page.
     pub(super) fn leave_denied(
         &mut self,

@@ -1,4 +1,4 @@
-//! People out of a table as text under a row of headings.
+//! Users from a table in a text file, under a row of headings.
 //!
 //! Decides which column is what, and how a value is read. Reading the text itself is `table_text.rs`.
 
@@ -20,10 +20,10 @@ use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::store::{Groups, Progress, tell};
 
-/// What the operator says of a table.
+/// The operator's options for a table.
 #[derive(Clone, Default)]
 pub struct CsvOptions {
-    /// What stands between values; `None`: it is found in the first line.
+    /// The separator of values; `None`: it is found in the first line.
     pub delimiter: Option<u8>,
     /// The columns of names, hashes, addresses and groups; `None`: they are found by their headings.
     pub username: Option<String>,
@@ -108,7 +108,7 @@ struct CsvColumns {
     disabled: Vec<(usize, String, DisabledColumn)>,
     disabled_reason: Option<usize>,
     others: Vec<(usize, String)>,
-    /// Those that are taken for secrets, and not kept.
+    /// Columns that are taken for secrets, and not kept.
     secrets: Vec<(usize, String)>,
 }
 
@@ -152,7 +152,7 @@ impl CsvColumns {
         })
     }
 
-    /// A person. An error says what may keep them out and is not understood.
+    /// A user. The error names a value that may mean that they are disabled and is not understood.
     fn candidate(
         &self,
         row: &StringRecord,
@@ -194,7 +194,7 @@ impl CsvColumns {
         })
     }
 
-    /// Since when a person is disabled, and why, if any column says so.
+    /// Since when a user is disabled, and why, if any column says so.
     fn disabled(
         &self,
         row: &StringRecord,
@@ -277,7 +277,7 @@ impl<'a> Headings<'a> {
         known.contains(&&*normal(name)) && !self.options.named().any(|it| it == name)
     }
 
-    /// What is said where a column is missing.
+    /// The error for a missing column.
     fn missing(&self, what: &str, flag: &str) -> String {
         let mut why = format!("its first line names no column {}", cut(what));
         if !self.names.iter().all(|it| is_heading(it)) {
@@ -297,7 +297,7 @@ fn is_heading(text: &str) -> bool {
     text.chars().count() <= HEADING_CHARACTERS_MAX && text.chars().all(is_usual)
 }
 
-/// A value; nothing where databases write that there is none.
+/// A value; empty where it is what databases write for none.
 fn value(row: &StringRecord, at: usize) -> &str {
     let text = row.get(at).unwrap_or_default().trim();
     // Marks that do not stand first are a part of the value for the library.
@@ -310,7 +310,7 @@ fn attribute(row: &StringRecord, at: usize) -> Value {
     if NULLS.contains(&text) { Value::Null } else { text.into() }
 }
 
-/// When an account was made; what cannot be read, or lies in the future, is told of.
+/// When an account was created. A time that cannot be read, or lies in the future, is reported.
 fn created_at(text: &str, reasons: &mut Vec<Reason>, now: Moment) -> Option<Moment> {
     let made = moment(Timestamp::Text(text), TimeUnit::Guessed).filter(|it| has_passed(*it, now));
     if made.is_none() {
@@ -319,7 +319,7 @@ fn created_at(text: &str, reasons: &mut Vec<Reason>, now: Moment) -> Option<Mome
     made
 }
 
-/// The groups of a person; those that are written otherwise are kept for the report.
+/// The groups of a user; those that had to be changed are kept for the report.
 fn fit_groups(
     text: &str,
     renamed: &mut BTreeSet<(String, String)>,

@@ -1,7 +1,7 @@
-//! Whether a column of a table says that a person is disabled.
+//! Whether a column of a table says that a user is disabled.
 //!
-//! Decides which headings mean that, and what their values say. A value that is not understood is refused,
-//! as it may be what keeps a person out: it is never passed over.
+//! Decides which headings mean that, and what their values say. A value that is not understood is refused, never
+//! ignored, as it may be what keeps a user out.
 
 use super::attributes::words;
 use super::moments::{TimeUnit, Timestamp, moment};
@@ -18,14 +18,14 @@ pub(super) enum DisabledColumn {
     Status,
     /// Disabled until a moment.
     Until,
-    /// Perhaps, if anything stands there: the heading holds a word for it beside others.
+    /// Perhaps, if there is a value: the heading contains a word for it among others.
     Unclear,
 }
 
-/// What may stand before a word in a heading and changes nothing.
+/// Words that may come before it in a heading without a change of meaning.
 const BEFORE: [&str; 6] = ["is", "user", "account", "login", "date", "was"];
 
-/// What may stand behind it.
+/// Words that may come after it.
 const BEHIND: [&str; 6] = ["at", "on", "since", "date", "time", "flag"];
 
 const DISABLED: [&str; 22] = [
@@ -99,7 +99,7 @@ const UNCLEAR: [&str; 10] = [
     "terminated",
 ];
 
-/// Words beside which those say nothing of a person now, as in `locked_by` and `last_banned_at`.
+/// Words beside which those say nothing of a user now, as in `locked_by` and `last_banned_at`.
 const HARMLESS: [&str; 14] = [
     "attempts", "by", "comment", "count", "counter", "ip", "last", "message", "note", "notes",
     "number", "reason", "total", "version",
@@ -136,7 +136,7 @@ pub(super) fn of_heading(heading: &str) -> Option<DisabledColumn> {
     (has_any(&UNCLEAR) && !has_any(&HARMLESS)).then_some(DisabledColumn::Unclear)
 }
 
-/// Since when a person is disabled, by one value; `None`: they are not. An error says what the value is.
+/// Since when a user is disabled, by one value; `None`: they are not. An error says what the value is.
 pub(super) fn disabled_at(
     column: DisabledColumn,
     value: &str,
@@ -171,7 +171,7 @@ pub(super) fn disabled_at(
 enum Truth {
     Yes,
     No,
-    /// Nothing is said.
+    /// There is no value.
     Nothing,
 }
 
@@ -184,7 +184,7 @@ impl Truth {
             "0" | "f" | "false" | "n" | "no" | "off" | "never" | "falsch" | "nein" | "faux"
             | "non" => Some(Self::No),
             "" | "-" | "none" => Some(Self::Nothing),
-            // MySQL's date that is none.
+            // MySQL's zero date.
             zero if zero.starts_with("0000-00-00") => Some(Self::Nothing),
             _ => None,
         }

@@ -1,15 +1,15 @@
 //! Groups of another system, made fit to be groups here.
 //!
-//! Decides how: letters become lower case and blanks become hyphens, and a group that is none even so is left
-//! out by itself. So `Staff Members` becomes `staff-members`, and the person keeps their other groups.
+//! Decides how: letters become lower case, blanks become hyphens, and a group that is still invalid is left out by
+//! itself. So `Staff Members` becomes `staff-members`, and the user keeps their other groups.
 
 use crate::auth::users;
 use crate::store::Groups;
 
-/// The groups that a person gets.
+/// The groups that a user gets.
 pub(super) struct FittedGroups {
     pub(super) groups: Groups,
-    /// Those that were written otherwise, and what they are now.
+    /// Those that had to be changed, and what they are now.
     pub(super) renamed: Vec<(String, String)>,
     /// Those that cannot be groups here.
     pub(super) left_out: Vec<String>,
@@ -34,7 +34,7 @@ pub(super) fn fit(text: &str) -> FittedGroups {
         if let Some(groups) = users::groups(&names.join(",")) {
             return FittedGroups { groups, renamed, left_out };
         }
-        // More than one user may be in.
+        // More groups than one user may be in.
         let (_, last) = fitting.pop().expect("no groups at all are groups");
         left_out.push(last.to_owned());
     }

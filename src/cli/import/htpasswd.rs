@@ -1,7 +1,7 @@
-//! People out of a file of passwords of Apache or nginx: `name:hash` on a line.
+//! Users from a password file of Apache or nginx: `name:hash` on a line.
 //!
-//! Decides what a line is. Hashes that can be verified are kept until the first sign-in replaces them; the
-//! others (`{SHA}`, the oldest crypt, the password itself) go nowhere from here.
+//! Decides what a line is. Hashes that can be verified are kept until the first sign-in replaces them; the others
+//! (`{SHA}`, the oldest crypt, the password itself) are not imported.
 
 use std::collections::HashMap;
 

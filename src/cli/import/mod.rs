@@ -1,11 +1,10 @@
-//! Bringing users over from another system without their noticing: their passwords work, and they
-//! stay signed in.
+//! Importing users from another system without their noticing: their passwords work, and they stay signed in.
 //!
-//! Decides who can come over as they are, who cannot and why, and what the operator is told. Nothing is
-//! dropped silently: whatever does not come over is counted, with the reason.
+//! Decides who can be imported as they are, who cannot and why, and what the operator is told. Nothing is dropped
+//! silently: whatever is not imported is counted, with the reason.
 //!
-//! Each source turns its rows into one form (`candidate.rs`); from there on all are treated alike: it is
-//! decided who can come over (`validate.rs`), they are admitted, and it is told (`report.rs`).
+//! Each source turns its rows into one form (`candidate.rs`); from there on all are treated alike: it is decided who
+//! can be imported (`validate.rs`), they are written, and the outcome is reported (`report.rs`).
 
 mod attributes;
 mod candidate;
@@ -47,7 +46,7 @@ use report::Report;
 use text_file::TextFile;
 use validate::Arrival;
 
-/// What people are brought over from.
+/// What users are imported from.
 pub enum Source {
     /// A SQLite database of Lucia v2.
     Lucia {
@@ -79,7 +78,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// What it is called on the command line and on record.
+    /// Its name on the command line and in the audit log.
     const fn name(&self) -> &'static str {
         match self {
             Self::Lucia { .. } => "lucia",
@@ -103,19 +102,19 @@ impl Source {
     }
 }
 
-/// What is to be brought over, and how.
+/// What is to be imported, and how.
 pub struct ImportOrder {
-    /// From what.
+    /// The source.
     pub source: Source,
     /// The file; `-` is standard input, where it is a text.
     pub file: PathBuf,
-    /// Only look.
+    /// Only report what would be imported.
     pub dry_run: bool,
-    /// Leave out who cannot come over as they are.
+    /// Leave out users who cannot be imported as they are.
     pub skip_conflicts: bool,
-    /// Report as data.
+    /// Report as JSON.
     pub json: bool,
-    /// New names for people whose names cannot be kept, in a file.
+    /// The file with new names for users whose names cannot be kept.
     pub rename: Option<PathBuf>,
     /// Where to list all users, if anywhere.
     pub report: Option<PathBuf>,
@@ -123,7 +122,7 @@ pub struct ImportOrder {
     pub database: Database,
 }
 
-/// What came of it.
+/// The outcome of an import.
 pub struct ImportOutcome {
     /// What to print.
     pub report: String,
@@ -188,8 +187,8 @@ fn is_refused(order: &ImportOrder, report: &Report) -> bool {
     !order.skip_conflicts && report.conflicts() > 0
 }
 
-/// Writes all who can come over, unless there is a reason to look only, and notes in the report what became of
-/// each.
+/// Imports all users who can be imported, unless the import is refused or only tried, and notes the outcome of each
+/// in the report.
 fn admit(
     order: &ImportOrder,
     users: &[ImportedUser],
@@ -199,7 +198,7 @@ fn admit(
     progress: Progress<'_>,
 ) -> Result<(), String> {
     let text = |err: store::Error| err.to_string();
-    // Only looking makes no database, and leaves the tables of one that is there as they are.
+    // An import that is only tried creates no database, and leaves the tables of an existing one as they are.
     let only_looks = order.dry_run || is_refused(order, report);
     let store = open(&order.database, only_looks)?;
     let standings = match &store {
@@ -239,12 +238,12 @@ fn record_of(
 /// Where the source has a user, and what the operator should know of them.
 type About = (SourceRow, Vec<Reason>);
 
-/// What the store gets, and what is kept beside each of them.
+/// What the store gets, and what the report keeps of each user.
 fn split(arrivals: Vec<Arrival>) -> (Vec<ImportedUser>, Vec<About>) {
     arrivals.into_iter().map(|it| (it.user, (it.row, it.reasons))).unzip()
 }
 
-/// The file of `--report`, which gets its name when it is whole.
+/// The file of `--report`, which gets its name when it is complete.
 struct ReportFile<'a> {
     path: &'a Path,
     file: NewFile,
@@ -277,7 +276,7 @@ impl<'a> ReportFile<'a> {
     }
 }
 
-/// The database to import into; to look at it alone makes none where there is none.
+/// The database to import into. `None`: there is none, and none is created to look at.
 fn open(database: &Database, only_looks: bool) -> Result<Option<Box<dyn Store>>, String> {
     match database.file() {
         Some(path) if only_looks && !path.exists() => Ok(None),

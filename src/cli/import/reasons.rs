@@ -1,4 +1,4 @@
-//! What the operator should know of one person, and where in the source that person stands.
+//! What the operator should know of one user, and where in the source that user is.
 //!
 //! Decides the words: one for scripts, one line for people, and how many of a kind are counted. Whether
 //! a reason applies is decided where it is found.
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::password::HashFault;
 
-/// Where something stands in what is imported, so that the operator finds it there.
+/// Where something is in the source, so that the operator finds it there.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) enum SourceRow {
     /// The source cannot say.
@@ -55,7 +55,7 @@ impl fmt::Display for SourceRow {
     }
 }
 
-/// Something of one person that did not come over as it was, or that they need now.
+/// Something of one user that was not imported as it was, or that they need now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Reason {
     pub(super) kind: ReasonKind,
@@ -66,7 +66,7 @@ pub(super) struct Reason {
 /// The kinds of reasons. The order is that of the counts in the report.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum ReasonKind {
-    /// No password came over, as there is none.
+    /// There is no password.
     NoPassword,
     /// The hash is of a kind that cannot be verified.
     UnreadableHash,
@@ -181,7 +181,7 @@ impl ReasonKind {
         matches!(self, Self::Disabled | Self::BanEnded)
     }
 
-    /// Whether it says why no password came over.
+    /// Whether it says why no password was imported.
     pub(super) const fn is_about_the_password(self) -> bool {
         matches!(self, Self::NoPassword | Self::UnreadableHash | Self::CostlyHash)
     }
@@ -198,7 +198,7 @@ impl Reason {
         Self { kind, detail }
     }
 
-    /// Why a password did not come over whose hash this is the fault of.
+    /// Why a password was not imported whose hash has this fault.
     pub(super) fn of_fault(fault: HashFault) -> Self {
         match fault {
             HashFault::TooCostly(asked) => Self::about(ReasonKind::CostlyHash, asked),

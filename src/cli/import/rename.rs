@@ -1,4 +1,4 @@
-//! New names for people whose names cannot be kept: the file of `--rename`.
+//! New names for users whose names cannot be kept: the file of `--rename`.
 //!
 //! Decides how the file is read and whom a line means. A file with a line that means no user, or with a name
 //! that cannot be given, is refused whole, before anything is written.

@@ -1,5 +1,4 @@
-//! What the operator is told of an import: what came over, what did not and why, and who needs
-//! something now.
+//! The report of an import: what was imported, what was not and why, and which users need attention.
 //!
 //! Decides what is counted, what is listed on a terminal and what is left to the file of `--report`.
 
@@ -14,16 +13,16 @@ use crate::base::password::PasswordHash;
 use crate::cli::{counted, printable};
 use crate::store::{ImportStatus, ImportedUser};
 
-/// Why the keys and sessions of a conflicting user stay behind.
+/// Why the keys and sessions of a user in conflict are not imported.
 const OF_CONFLICT: &str = "of users who cannot come over";
 
-/// Characters that are shown of a name or a reason.
+/// The most characters that are shown of a name or a reason.
 const CUT: usize = 200;
 
-/// Lines about single people or rows, at most, in the report for people.
+/// The most lines about single users or rows in the report as text.
 const LISTED_MAX: usize = 40;
 
-/// How many of a kind came over, and how many did not.
+/// How many of a kind were imported, and how many were not.
 #[derive(Default)]
 pub(super) struct ImportTally {
     /// New here. They are imported, or would be if anything were written.
@@ -69,7 +68,7 @@ impl Reasons {
     }
 }
 
-/// A person as the operator finds them in the source.
+/// A user as the operator finds them in the source.
 pub(super) struct PersonAtSource {
     /// `None`: the source has no ids.
     pub(super) id: Option<String>,
@@ -79,7 +78,7 @@ pub(super) struct PersonAtSource {
 }
 
 impl PersonAtSource {
-    /// The person that this user was made of.
+    /// The user in the source from whom this one was made.
     pub(super) fn of(it: &ImportedUser, row: SourceRow) -> Self {
         // An id that was made here is not to be found in the source.
         let id = (!it.is_known_by_name).then(|| it.user.id.as_str().to_owned());
@@ -108,16 +107,16 @@ impl PersonAtSource {
     }
 }
 
-/// What becomes of a person.
+/// The outcome for a user.
 #[derive(PartialEq, Eq)]
 enum PersonOutcome {
     New,
     AlreadyThere,
-    /// Cannot come over, for this reason.
+    /// Cannot be imported, for this reason.
     Conflict(String),
 }
 
-/// A person, what becomes of them, and what the operator should know.
+/// A user, the outcome for them, and what the operator should know.
 struct PersonEntry {
     person: PersonAtSource,
     outcome: PersonOutcome,
@@ -161,7 +160,7 @@ impl PersonEntry {
     }
 }
 
-/// A row that was left out, and is no person of its own.
+/// A row that was left out and is not that of a user.
 struct LeftRow {
     row: SourceRow,
     why: String,
@@ -182,14 +181,14 @@ impl LeftRow {
     }
 }
 
-/// What the operator is told.
+/// The report.
 #[derive(Default)]
 pub(super) struct Report {
     /// Whether every user is listed: there is a file for them.
     lists_all_users: bool,
     /// In which table each thing was found, if there are tables.
     pub(super) tables: Vec<(&'static str, Option<String>)>,
-    /// Tables of theirs that are not read, and how many rows of users are in them.
+    /// Tables of the source that are not read, and how many rows of users they have.
     pub(super) left_behind: Vec<(String, usize)>,
     /// Columns that are taken for secrets and so are not kept, and how many values are in them.
     pub(super) secret_columns: BTreeMap<String, usize>,
@@ -197,20 +196,20 @@ pub(super) struct Report {
     pub(super) is_written: bool,
     /// What to try where no user has a password, after a semicolon; empty: nothing.
     pub(super) hash_hint: &'static str,
-    /// Whether the operator asked to look only.
+    /// Whether the import was only tried.
     pub(super) is_dry_run: bool,
     pub(super) users: ImportTally,
     pub(super) keys: ImportTally,
     pub(super) sessions: ImportTally,
     /// Sessions that had ended.
     pub(super) dead: usize,
-    /// What is to be said of the source rather than of a person.
+    /// What is to be said of the source rather than of a user.
     pub(super) notes: Reasons,
     /// What was done to the source as a whole, in a sentence each.
     remarks: Vec<String>,
-    /// How many new people each kind of reason concerns.
+    /// How many new users each kind of reason concerns.
     kinds: BTreeMap<ReasonKind, usize>,
-    /// New people of whom no password came over.
+    /// New users whose password was not imported.
     without_password: usize,
     conflicts: Vec<PersonEntry>,
     people: Vec<PersonEntry>,
@@ -223,12 +222,12 @@ impl Report {
         Self { lists_all_users, ..Self::default() }
     }
 
-    /// How many people cannot come over as they are.
+    /// How many users cannot be imported as they are.
     pub(super) fn conflicts(&self) -> usize {
         self.conflicts.len()
     }
 
-    /// Notes that a person cannot come over, with so many keys and sessions.
+    /// Notes that a user cannot be imported, with so many keys and sessions.
     pub(super) fn refuse(
         &mut self,
         person: PersonAtSource,
@@ -243,7 +242,7 @@ impl Report {
         self.conflicts.push(PersonEntry { person, outcome, reasons: Vec::new() });
     }
 
-    /// Notes that a user who was ready cannot come over.
+    /// Notes that a user who was ready cannot be imported.
     pub(super) fn refuse_arrival(&mut self, it: &ImportedUser, row: SourceRow, why: String) {
         self.refuse(PersonAtSource::of(it, row), why, it.keys.len(), it.sessions.len());
     }
@@ -253,7 +252,7 @@ impl Report {
         self.remarks.push(said);
     }
 
-    /// Notes that a row is left out that is no person of its own; its kind is counted by the caller.
+    /// Notes that a row is left out that is not that of a user; its kind is counted by the caller.
     pub(super) fn leave_row_out(&mut self, row: SourceRow, why: String) {
         self.rows.push(LeftRow { row, why });
     }
@@ -316,7 +315,7 @@ impl Report {
         self.conflicts.iter().chain(&self.people)
     }
 
-    /// As data, for scripts.
+    /// The report as JSON.
     pub(super) fn json(&self) -> String {
         let conflict = |it: &PersonEntry| {
             let mut object = it.person.json();
@@ -362,7 +361,7 @@ impl Report {
         out.flush()
     }
 
-    /// For people.
+    /// The report as text.
     pub(super) fn text(&self) -> String {
         let mut text = self.listed();
         text += &self.users.line("users", self.is_written);
@@ -417,7 +416,7 @@ impl Report {
         text
     }
 
-    /// What is most likely a mistake of the operator's.
+    /// A warning about what is most likely the operator's mistake.
     fn warning(&self) -> Option<String> {
         let all = self.users.new;
         (all > 0 && self.without_password == all).then(|| {
@@ -447,7 +446,7 @@ impl Report {
     }
 }
 
-/// Why a user cannot come over whom the store does not take.
+/// Why the store does not take a user.
 fn why_taken(standing: &ImportStatus) -> String {
     match standing {
         ImportStatus::IdTaken => "has the id of another user here".to_owned(),

@@ -88,7 +88,7 @@ impl<'a> TableText<'a> {
     }
 }
 
-/// What stands between the values of a line.
+/// The separator of the values of a line.
 fn delimiter_of(line: &str, is_known: impl Fn(&str) -> bool) -> u8 {
     let rank = |delimiter: u8| {
         let mut is_quoted = false;

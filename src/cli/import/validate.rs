@@ -1,4 +1,4 @@
-//! Who can come over as they are, and who cannot and why.
+//! Which users can be imported as they are, which cannot, and why.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -14,24 +14,24 @@ use crate::base::token::Token;
 use crate::cli::counted;
 use crate::store::{ClientInfo, ImportedUser, Key, KeyId, Session, User, UserId};
 
-/// How long a session that came over is good at most, however much it is used: as one that begins here
-/// (the design's 30 days). Other systems know no such end.
+/// How long an imported session is valid at most, however much it is used: the default of --absolute. Other systems
+/// have no such limit.
 const ABSOLUTE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A user who can come over, where the source has them, and what the operator should know of them.
+/// A user who can be imported, where they are in the source, and what the operator should know of them.
 pub(super) struct Arrival {
     pub(super) user: ImportedUser,
     pub(super) row: SourceRow,
     pub(super) reasons: Vec<Reason>,
 }
 
-/// Makes ready the users who can come over, and notes in the report who and what cannot.
+/// Prepares the users who can be imported, and notes in the report who and what cannot.
 pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<Arrival> {
     let arrivals: Vec<_> = all.into_iter().filter_map(|it| arrival(it, report, now)).collect();
     without_collisions(arrivals, report)
 }
 
-/// A person as they come over. `None` if they cannot; then the report says why.
+/// A user as they are imported. `None` if they cannot be; then the report says why.
 fn arrival(mut candidate: Candidate, report: &mut Report, now: Moment) -> Option<Arrival> {
     let (keys, sessions) = (candidate.keys.len(), candidate.sessions.len());
     let (id, shown) = (candidate.id.clone(), candidate.name.clone());
@@ -86,7 +86,7 @@ fn prepare(
     Ok(ImportedUser { user, is_known_by_name, attributes: candidate.attributes, keys, sessions })
 }
 
-/// The sessions that live on.
+/// The sessions that are imported.
 fn sessions(
     all: Vec<CandidateSession>,
     user: &User,
@@ -117,7 +117,7 @@ fn sessions(
     living
 }
 
-/// The name that a person has in the source, or else the one that they sign in with there.
+/// The name that a user has in the source, or else the one that they sign in with there.
 pub(super) fn name_at_source(candidate: &Candidate) -> Option<&str> {
     let name = candidate.name.as_deref().filter(|it| !it.trim().is_empty());
     name.or_else(|| {
@@ -128,7 +128,7 @@ pub(super) fn name_at_source(candidate: &Candidate) -> Option<&str> {
     })
 }
 
-/// The name that a person gets: the one that they have, if it fits.
+/// The name that a user gets: the one that they have, if it is valid here.
 // Where the names of a site are addresses, longer ones will fit too; whether they do is decided here alone.
 fn name(candidate: &Candidate) -> Result<Username, String> {
     let typed =
@@ -156,7 +156,7 @@ fn key(old: CandidateKey, user: &UserId, username: &Username) -> Result<Key, Str
     Ok(Key { id, user_id: user.clone(), hashed_password })
 }
 
-/// Adds what the operator should know of how a person signs in.
+/// Adds what the operator should know of how a user signs in.
 fn note(keys: &[Key], username: &Username, reasons: &mut Vec<Reason>) {
     let own = KeyId::username(username.canonical());
     let mut names = keys.iter().filter(|it| it.id.provider() == "username").peekable();
@@ -185,7 +185,7 @@ enum SessionFate {
     Lives(Session),
     /// It has expired, or begins in the future.
     IsDead,
-    /// Its id is no token of ours.
+    /// Its id is not a token of vestibule's.
     HasOddId,
 }
 
@@ -215,14 +215,14 @@ fn session(old: CandidateSession, user: &UserId, now: Moment) -> SessionFate {
         idle_expires,
         absolute_expires,
         created_at: now,
-        // No password was given here: what matters most requires it again.
+        // No password was given here, so sensitive actions require it.
         proven_at: Moment::from_millis(0),
         seen_at: now,
         place: ClientInfo::default(),
     })
 }
 
-/// What no two people may have in common.
+/// What no two users may have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Claim<'a> {
     Id(&'a str),
@@ -245,7 +245,7 @@ impl Claim<'_> {
 
 fn claims(it: &ImportedUser) -> impl Iterator<Item = Claim<'_>> {
     let own = it.user.canonical_username.as_str();
-    // Whom a name lets in and whom it shows must be one person.
+    // A name must not be one user's username and another's sign-in name.
     let others = it.keys.iter().map(|key| &key.id).filter(|id| id.provider() == "username");
     let others = others.map(KeyId::provider_user_id).filter(move |name| *name != own);
     let names = std::iter::once(own).chain(others).map(Claim::Name);

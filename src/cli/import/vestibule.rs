@@ -1,4 +1,4 @@
-//! People out of what `vestibule export` writes.
+//! Users from what `vestibule export` writes.
 
 use serde_json::{Map, Value};
 
@@ -78,7 +78,7 @@ fn candidate(it: ExportedUser) -> Candidate {
     }
 }
 
-/// What no program of ours has written: it may have been written by hand.
+/// What is wrong with a user whom `vestibule export` cannot have written: the line may have been edited by hand.
 fn fault(it: &ExportedUser) -> Option<String> {
     let user = &it.user;
     if usernames::canonical(&user.username) != user.canonical_username {

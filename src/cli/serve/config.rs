@@ -27,9 +27,9 @@ pub struct Config {
     pub socket_mode: u32,
     /// Where the database is.
     pub database: Database,
-    /// What the site needs to know.
+    /// The settings of the site.
     pub web: Settings,
-    /// What the shell around it needs to know.
+    /// The settings of the server.
     pub server: ServerConfig,
 }
 
@@ -60,7 +60,7 @@ impl Config {
         [wide, open, clear].into_iter().flatten().collect()
     }
 
-    /// Trusted networks in which there are strangers, who could claim any address: see
+    /// Trusted networks that contain more than proxies, so that others could claim any address: see
     /// [`client_ip::is_too_wide`].
     fn wide_proxies(&self) -> Option<String> {
         let wide = self.web.trusted_proxies.iter().filter(|it| client_ip::is_too_wide(it));
@@ -280,8 +280,8 @@ fn private_folders(database: &Database) -> Vec<PathBuf> {
     runtime.into_iter().chain([beside.to_owned(), std::env::temp_dir()]).collect()
 }
 
-/// Plain http is for trying out on one machine: on any other address passwords and cookies would
-/// cross a network in clear, so that has to be said to be meant.
+/// Refuses plain http on an address that other machines can reach, unless the operator allows it: passwords and
+/// cookies would cross a network in the clear.
 fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
     match listen {
         Listen::Tcp(address) if !address.ip().is_loopback() && !may => Err(format!(
@@ -292,8 +292,8 @@ fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
     }
 }
 
-/// One sign-in for several hosts works only where browsers send its cookie to all of them, and that
-/// cookie must not cross a network in clear.
+/// Refuses settings with which browsers would not send the session cookie to all hosts, or would send it across a
+/// network in the clear.
 pub(in crate::cli) fn refuse_foreign(
     own: Option<&Origin>,
     domain: Option<&Domain>,
@@ -321,7 +321,7 @@ pub(in crate::cli) fn refuse_foreign(
     apps.iter().try_for_each(|app| refuse_unreached(own, domain, app))
 }
 
-/// An app that the session cookie does not reach would never see anyone signed in.
+/// Refuses an app that the session cookie does not reach: it would never see a signed-in user.
 fn refuse_unreached(own: &Origin, domain: Option<&Domain>, app: &Origin) -> Result<(), String> {
     let is_reached =
         app.host() == own.host() || domain.is_some_and(|domain| domain.covers(app.host()));

@@ -48,7 +48,7 @@ pub(in crate::cli) fn identity_headers(
     }
 }
 
-/// What means something else already, in what proxies say of a request and in our own answers.
+/// Headers that already have another meaning, in what proxies say of a request and in our own responses.
 const TAKEN: [&str; 6] = [
     "remote-sub",
     "x-content-type-options",
@@ -59,7 +59,7 @@ const TAKEN: [&str; 6] = [
 ];
 const TAKEN_PREFIXES: [&str; 2] = ["x-forwarded-", "x-original-"];
 
-/// But for these, which apps read, though they have the prefix.
+/// Exceptions, which apps read although they begin so.
 const FREE: [&str; 4] = [
     "x-forwarded-user",
     "x-forwarded-email",

@@ -51,9 +51,9 @@ use crate::store::{self, Record};
 use crate::web::pages::Remember;
 use crate::web::{Alias, App, Site};
 
-/// The most of them by default, however many cores there are: more than the one thread of the gate hands
-/// pages to, and hashes for some 500 sign-ins a second. The limits of contrib/vestibule.service have room
-/// for so many; a test holds that.
+/// The most workers, and the most hashers, by default, however many cores there are: more workers than the one thread
+/// of the gate can keep busy, and hashes for some 500 sign-ins a second. The limits of contrib/vestibule.service have
+/// room for so many; a test holds that.
 const COUNT_DEFAULT_MAX: usize = 8;
 
 /// How long what a terminal shows at start waits for the lines of the log before it.
@@ -401,7 +401,7 @@ impl ServeArgs {
         opening.log(&site, &log, clock());
         let mut link = match first {
             Ok(token) => token.map(|it| first_link(&reach, &it)),
-            // Another server may hold the lock, and then it has made one.
+            // Another server may hold the lock; then it has created the link.
             Err(err) => {
                 let cause = ("cause", &*err.to_string());
                 log.write(LineKind::Program, "no_first_link", &[cause], clock());
@@ -430,7 +430,7 @@ impl ServeArgs {
 /// What the log and the audit log say at start.
 struct Opening {
     database: String,
-    /// That the database was made just now.
+    /// The note that the database was created just now.
     made: Option<String>,
     settings: Vec<(&'static str, String)>,
     warnings: Vec<ConfigWarning>,

@@ -1,4 +1,4 @@
-//! How the values of flags are written. An error is one line that says what would do.
+//! Parsers for the values of flags. An error is one line that says what would be accepted.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;

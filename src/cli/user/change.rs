@@ -1,4 +1,4 @@
-//! What makes, names and removes accounts: `vestibule user add`, `passwd`, `rename`, `delete`, `free`, `email`.
+//! Creating, changing and deleting accounts: `vestibule user add`, `passwd`, `rename`, `delete`, `free`, `email`.
 
 use super::list::or_null;
 use super::show::named;
@@ -37,7 +37,7 @@ pub(super) fn see_that_it_can_be_added(
     }
 }
 
-/// Makes an account. Opens the database last, so that none is made for a user who cannot be added.
+/// Creates an account. Opens the database last, so that none is created for a user who cannot be added.
 pub(super) fn add(
     open: impl FnOnce() -> Result<Box<dyn Store>, String>,
     name: &Username,
@@ -111,7 +111,7 @@ pub(super) fn set_password(
     Ok(ChangeReport::of(user, sentence).ending(open).with("sign_in_names", names))
 }
 
-/// Gives a user another name.
+/// Renames a user.
 pub(super) fn rename(
     store: &dyn Store,
     user: &User,
@@ -173,7 +173,7 @@ pub(super) fn delete(
     Ok(report.with("reserved_until", rests.map(Moment::rfc3339)))
 }
 
-/// Lets a name that rests be taken again.
+/// Releases a reserved name.
 pub(super) fn free(
     store: &dyn Store,
     name: &Username,
@@ -250,7 +250,7 @@ fn taken(name: &Username) -> String {
     format!("another user is called {} already, or signs in with it", printable(name.typed()))
 }
 
-/// Why a name cannot be given that rests.
+/// Why a reserved name cannot be given to a user.
 pub(in crate::cli) fn resting(typed: &str) -> String {
     let name = printable(typed);
     format!(

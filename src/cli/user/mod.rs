@@ -215,7 +215,7 @@ pub enum UserAction {
     },
 }
 
-/// Does what was asked for, and comes back with what to print. `ask` gets the password for a name from the
+/// Does what was asked for, and returns what to print. `ask` gets the password for a name from the
 /// operator.
 pub(super) fn run(
     args: UserArgs,

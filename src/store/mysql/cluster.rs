@@ -352,16 +352,16 @@ impl Server {
         }
     }
 
-    /// Whether the server lets us in by TLS. To one who does not use it, it says the same as of a wrong
-    /// password. Which certificate it shows does not matter: what this tells an attacker in between, the
-    /// connection without TLS has told them already.
+    /// Whether the server accepts this user over TLS alone: without TLS, its error is the one for a wrong password.
+    /// Which certificate it shows does not matter: what this tells an attacker in between, the connection without TLS
+    /// has told them already.
     fn demands_tls(&self) -> bool {
         let unchecked = SslOpts::default()
             .with_danger_accept_invalid_certs(true)
             .with_danger_skip_domain_validation(true);
         match Conn::new(OptsBuilder::from_opts(self.opts.clone()).ssl_opts(Some(unchecked))) {
             Ok(_) => true,
-            // What it refuses then, as a database that is not there, is another matter.
+            // Another refusal, such as that of a missing database, comes after the user was accepted.
             Err(mysql::Error::MySqlError(err)) => !matches!(err.code, 1045 | 1698),
             Err(_) => false,
         }
@@ -404,7 +404,7 @@ fn ssl(tls: &Tls) -> Result<Option<SslOpts>> {
     }
 }
 
-/// Sees that there are certificates in a file. The library takes one without for a certificate itself.
+/// Checks that a file contains certificates in PEM. The library would take any other file for a certificate in DER.
 fn see_authority(path: &Path) -> std::result::Result<(), String> {
     let pem = fs::read(path).map_err(|err| reading(&err))?;
     let mut roots = RootCertStore::empty();

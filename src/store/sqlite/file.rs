@@ -1,8 +1,8 @@
-//! The database file: is it ours, may it be used.
+//! The database file: whether it is vestibule's, and whether it may be used.
 //!
-//! Everything here happens once, at start. A file that is refused is left as it was: what can be
-//! told from its first 100 bytes is told before SQLite ever opens it, as opening alone may replay
-//! a journal. What a power cut during the very first start has left holds nothing, and is made anew.
+//! Everything here happens once, at start. A file that is refused is left as it was: whatever its first 100 bytes
+//! show is checked before SQLite opens it, since opening alone may replay a journal. What a power cut during the very
+//! first start leaves behind holds no data, and is created again.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Seek};
@@ -33,17 +33,17 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// A file larger than this is not checked whole after a crash: it would take seconds.
 const CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// What a connection that reads may keep of the file in memory. What is read for 20,000 people at once, of a
-/// million sessions: with 8 MiB each look-up reads three pages anew. A small file never fills it.
+/// The page cache of a connection that reads. With 20,000 users at once among a million sessions, a cache of 8 MiB
+/// would read three pages of the file for each look-up. A small file never fills it.
 pub const READER_CACHE_KIB: usize = 32 * 1_024;
 
-/// A larger file of zeros is not what a first start can have left.
+/// The largest file of zeros that an interrupted first start can leave.
 const ZEROS_MAX: u64 = 16 * 1024 * 1024;
 
 /// How every rollback journal begins.
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
-/// How often a file is opened again that was replaced at that very moment.
+/// How often opening is tried if the file is replaced at that very moment.
 const OPENINGS_MAX: usize = 3;
 
 /// Statements that a connection keeps prepared; there are about thirty.
@@ -53,7 +53,7 @@ const STATEMENTS_MAX: usize = 64;
 pub(super) struct Opened {
     /// Its path, absolute and without symbolic links.
     pub(super) path: PathBuf,
-    /// Where it is, to see later whether the path still leads to it.
+    /// Its identity, which shows later whether the path still refers to it.
     pub(super) place: FilePlace,
     /// The one connection that writes.
     pub(super) conn: Connection,
@@ -61,7 +61,7 @@ pub(super) struct Opened {
     pub(super) key_of_older: Option<[u8; 32]>,
 }
 
-/// Opens the file at `path` for writing; it is made or upgraded where needed and `mode` asks for it.
+/// Opens the file at `path` for writing, and creates or upgrades it if that is needed and `mode` asks for it.
 pub(super) fn open(path: &Path, mode: OpenMode) -> crate::store::Result<Opened> {
     prepare(path, mode).map_err(|refusal| {
         let say = |cause| format!("cannot open the database {}: {cause}", path.display());
@@ -114,7 +114,7 @@ fn prepare(asked: &Path, mode: OpenMode) -> FileResult<Opened> {
         return unavailable("another process uses it; stop its server first");
     }
     narrow_modes(&path)?;
-    // What is in use was checked by the one who opened it first.
+    // A file that is in use was checked by the process that opened it first.
     let is_checked = found == (FileState::Ours { is_clean: false }) && !is_in_use;
     for _ in 0..OPENINGS_MAX {
         let before = FilePlace::of(asked, &path)?;
@@ -140,8 +140,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// A file of ours to read from. Nothing is done to it, except that a transaction which a crash has cut off
-/// is rolled back, as it cannot be read before.
+/// Opens a file of vestibule's for reading. It is not changed, except that a transaction which a crash has cut off is
+/// rolled back, as the file cannot be read before.
 pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
     let opened = || -> FileResult<Connection> {
         let whole = path.canonicalize()?;
@@ -170,7 +170,7 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
         .map_err(|refusal| Error::Broken(format!("cannot read {}: {}", path.display(), refusal.0)))
 }
 
-/// A connection that reads the file alone, whatever lies beside it, and neither takes nor heeds a lock.
+/// A connection that reads the file without its log or journal, and neither takes nor respects locks.
 pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let encoded = percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -181,20 +181,20 @@ pub(crate) fn open_immutable(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Whether another process has the file at `path` open as a database, without disturbing it.
 ///
-/// To be asked before this process opens it: closing any descriptor of a file gives up the locks that
-/// the process has on it.
+/// To be called before this process opens it: closing any descriptor of a file gives up the locks that the process
+/// has on it.
 pub(super) fn is_in_use(path: &Path) -> std::io::Result<bool> {
     // A process that uses a file with a log holds a lock on it for as long as it is open.
     let lock = fcntl_getlk(File::open(path)?, &FlockType::WriteLock.into())?;
     Ok(lock.is_some())
 }
 
-/// Whether another process uses the log beside `path`, and not what lies at `path`: it has opened a file
-/// that was there before. To be asked before this process opens it, as [`is_in_use`].
+/// Whether another process uses the log beside `path`, but not the file at `path`: it has opened an earlier file
+/// there. To be called before this process opens the file, as [`is_in_use`].
 pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
     let is_used = |path: &Path| is_in_use(path).unwrap_or(false);
-    // One who opens it takes the lock on the file first, and gives it up last. One who closes it at this
-    // moment is not seen twice.
+    // A process locks the file before it uses the log, and unlocks it last. One that is opening or closing the file
+    // at this moment is not seen at every look.
     (0..3).all(|turn| {
         if turn > 0 {
             std::thread::sleep(Duration::from_millis(5));
@@ -203,18 +203,18 @@ pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
     })
 }
 
-/// The number of the schema of the file at `path`, and the newest one. Nothing is changed.
+/// The schema version of the file at `path`, and the newest one. Nothing is changed.
 pub(super) fn schema(path: &Path) -> crate::store::Result<(u32, u32)> {
     let conn = inspected(path)?;
     let version = schema::version(&conn).map_err(SqliteFault::from)?;
-    // The log may have another number than the file, which was looked at first.
+    // The log may have another version than the file, which was read first.
     schema::refuse_newer(version.cast_signed()).map_err(|refusal| {
         refusal.0.saying(|cause| format!("cannot read {}: {cause}", path.display()))
     })?;
     Ok((version, schema::newest()))
 }
 
-/// Brings the file at `path` to the newest schema, or makes it, and says from which number to which; 0:
+/// Upgrades the file at `path` to the newest schema, or creates it, and returns the versions before and after; 0:
 /// there were no tables.
 pub(super) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
     let has_tables = find(path)
@@ -225,23 +225,22 @@ pub(super) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
     Ok((before, schema::version(&opened.conn).map_err(SqliteFault::from)?))
 }
 
-/// What stands at the path before anything was done to it.
+/// What is at the path before it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum FileState {
     Nothing,
-    /// An empty file, or one whose first transaction was cut off: it is to be made.
+    /// An empty file, or one whose first transaction was cut off: its tables are to be created.
     New,
-    /// Zeros, as a file system may leave of a file that was being made when the power went out.
+    /// Zeros, which a file system may leave if the power fails while a file is created.
     Zeros,
-    /// A file of ours. `is_clean` if its last user closed it.
+    /// A file of vestibule's. `is_clean` if the last process that used it closed it.
     Ours {
         is_clean: bool,
     },
 }
 
-/// Names the file without symbolic links on the way, so that a relative path means the same file
-/// for good, a name like `:memory:` means a file at all, and SQLite's companions of the file are
-/// looked for where SQLite keeps them.
+/// Resolves the path, so that a relative one keeps its meaning, a name like `:memory:` is a file, and the files that
+/// SQLite keeps beside the database are looked for where they are.
 fn find(path: &Path) -> FileResult<PathBuf> {
     if let Ok(whole) = path.canonicalize() {
         return Ok(whole);
@@ -265,7 +264,8 @@ fn find(path: &Path) -> FileResult<PathBuf> {
     }
 }
 
-/// The path where a database is or is to be, with the links followed that lead to nothing yet.
+/// The path of a database that exists or is to be created. Symbolic links to a file that does not exist yet are
+/// followed.
 pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
     let mut place = path.to_owned();
     // As many as Linux follows.
@@ -276,9 +276,9 @@ pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
     find(&place).map_err(|refusal| Error::Broken(format!("{}: {}", path.display(), refusal.0)))
 }
 
-/// Looks at the file's first 100 bytes, which hold what SQLite's file format calls the header.
+/// Reads the file's first 100 bytes, which are the header of SQLite's file format.
 fn inspect(path: &Path) -> FileResult<FileState> {
-    // Asked before it is opened, as opening a pipe would wait for a process that writes to it.
+    // Checked before it is opened, as opening a pipe would wait for a process that writes to it.
     let about = match fs::metadata(path) {
         Ok(about) => about,
         Err(err) if err.kind() == ErrorKind::NotFound => {
@@ -315,7 +315,7 @@ fn inspect(path: &Path) -> FileResult<FileState> {
     Ok(FileState::Ours { is_clean })
 }
 
-/// What is said of another program's database.
+/// The error for another program's database.
 pub(super) const FOREIGN_TEXT: &str = "it belongs to another program; it was left as it is";
 
 /// The first 100 bytes; `None` if there are fewer.
@@ -325,7 +325,7 @@ pub(super) fn header(path: &Path) -> std::io::Result<Option<[u8; 100]>> {
     Ok(read.is_ok().then_some(header))
 }
 
-/// The number that stands in a header at this place.
+/// The number at this offset of a header.
 pub(super) fn number(header: &[u8; 100], at: usize) -> i32 {
     i32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes are four bytes"))
 }
@@ -335,8 +335,7 @@ pub(super) fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |about| about.len())
 }
 
-/// How many pages the database had when the transaction began that the journal beside it undoes; `None`:
-/// there is no such journal.
+/// How many pages the database has once the journal beside it is rolled back; `None`: there is no such journal.
 fn journal_of_pages(path: &Path) -> Option<u32> {
     let mut start = [0; 20];
     File::open(with_suffix(path, "-journal")).ok()?.read_exact(&mut start).ok()?;
@@ -344,8 +343,8 @@ fn journal_of_pages(path: &Path) -> Option<u32> {
     start.starts_with(&JOURNAL_MAGIC).then_some(pages)
 }
 
-/// Refuses to make a file beside the log or the journal of one that is gone: SQLite would delete what was
-/// written there, or take it for the new one's.
+/// Refuses to create a file beside the log or the journal of one that is gone: SQLite would delete these, or apply
+/// them to the new file.
 fn new_or_refused(path: &Path, state: &str, new: FileState) -> FileResult<FileState> {
     let log = with_suffix(path, "-wal");
     let left = if length(&log) > 0 {
@@ -356,7 +355,7 @@ fn new_or_refused(path: &Path, state: &str, new: FileState) -> FileResult<FileSt
         return Ok(new);
     };
     if length(path) > 0 {
-        // Another process has made it meanwhile.
+        // Another process has created it meanwhile.
         return inspect(path);
     }
     broken(format!(
@@ -376,7 +375,7 @@ fn refuse_foreign_log(path: &Path) -> FileResult<()> {
     Ok(())
 }
 
-/// SQLite would replay the log of a file that was here before on the one that has replaced it.
+/// Refuses a file beside the log of an earlier one, which SQLite would replay on this file.
 fn refuse_left_log(path: &Path) -> FileResult<()> {
     let log = with_suffix(path, "-wal");
     if length(&log) > 0 && has_log_of_another(path) {
@@ -388,7 +387,7 @@ fn refuse_left_log(path: &Path) -> FileResult<()> {
     Ok(())
 }
 
-/// SQLite names its log after the path, so that a file with two names would have two logs, each of which
+/// Refuses a file with two names: SQLite names the log after the path, so there would be two logs, each of which
 /// overwrites what the other has.
 fn refuse_second_name(path: &Path) -> FileResult<()> {
     let about = path.metadata().or_else(broken)?;
@@ -406,17 +405,17 @@ fn is_zeros(path: &Path, length: u64) -> std::io::Result<bool> {
     Ok(length <= ZEROS_MAX && fs::read(path)?.iter().all(|it| *it == 0))
 }
 
-/// Makes an empty file that no other user of the machine may read. SQLite gives its companions the same mode.
+/// Creates an empty file that no other user of the machine may read. SQLite gives the files beside it the same mode.
 fn make(path: &Path) -> FileResult<FileState> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(FileState::New),
-        // Another process was quicker; what it makes is ours as well.
+        // Another process was faster, and creates the same file.
         Err(err) if err.kind() == ErrorKind::AlreadyExists => Ok(FileState::New),
         Err(err) => broken(writing(&err)),
     }
 }
 
-/// Empties a file of zeros, unless another process is making something of it.
+/// Empties a file of zeros, unless another process has begun to write to it.
 fn make_anew(path: &Path) -> FileResult<FileState> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -431,7 +430,7 @@ fn make_anew(path: &Path) -> FileResult<FileState> {
     Ok(FileState::New)
 }
 
-/// WAL needs shared memory, which network file systems do not have.
+/// Refuses a file on a network file system: the log needs shared memory, which these do not have.
 fn refuse_network(path: &Path) -> FileResult<()> {
     // The magic numbers of NFS, SMB 1 (CIFS) and SMB 2, from statfs(2).
     const NETWORKS: [i64; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
@@ -442,7 +441,7 @@ fn refuse_network(path: &Path) -> FileResult<()> {
     Ok(())
 }
 
-/// Takes the access of all other users of the machine to the file and its companions away: they hold password hashes.
+/// Removes the access of all other users of the machine to the file and those beside it, which hold password hashes.
 fn narrow_modes(path: &Path) -> FileResult<()> {
     for file in [path.to_owned(), with_suffix(path, "-wal"), with_suffix(path, "-shm")] {
         let Ok(about) = fs::metadata(&file) else { continue };
@@ -464,7 +463,7 @@ fn connect(
 ) -> FileResult<(Connection, Option<[u8; 32]>)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
-    // SQLite opens a file that it may only read without a word, and its companions with it.
+    // SQLite opens a file that it may not write as read-only, without an error.
     if conn.is_readonly("main")? {
         return broken(READ_ONLY_TEXT);
     }
@@ -522,9 +521,9 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Reads the whole file once.
-// LIMIT: where a file system has no extended attributes, the log of a file that was here before goes unseen if the
-// two make sense together. It is removed when a server notices that its file was replaced, so this takes a kill
-// within seconds of that and before anything was to be written.
+// LIMIT: where a file system has no extended attributes, the log of an earlier file is not noticed if it fits this
+// one. A server removes its log when it notices that its file was replaced, so this takes a kill within the seconds
+// before that.
 fn check_whole(conn: &Connection, path: &Path) -> FileResult<()> {
     if fs::metadata(path)?.len() > CHECKED_BYTES_MAX {
         return Ok(());
@@ -537,7 +536,7 @@ fn check_whole(conn: &Connection, path: &Path) -> FileResult<()> {
     }
 }
 
-/// Refuses a damaged file, and says so if it is the log alone that is at fault.
+/// Refuses a damaged file, and says so if only the log is damaged.
 fn damaged<T>(path: &Path, damage: &str) -> FileResult<T> {
     let log = with_suffix(path, "-wal");
     if length(&log) > 0 && open_immutable(path).and_then(|it| self::damage(&it)) == Ok(None) {
@@ -553,12 +552,12 @@ fn damaged<T>(path: &Path, damage: &str) -> FileResult<T> {
 /// The first thing that is wrong in the file; `None`: nothing.
 pub(super) fn damage(conn: &Connection) -> rusqlite::Result<Option<String>> {
     let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    // Before it stands a line about which database it is, and there is one.
+    // A line that names the database comes first; there is only one database.
     let last = found.lines().last().unwrap_or_default();
     Ok((last != "ok").then(|| last.to_owned()))
 }
 
-/// Whether it is the file that is at fault.
+/// Whether an error means that the file is damaged.
 pub(super) fn is_damage(err: &rusqlite::Error) -> bool {
     matches!(err.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
@@ -567,8 +566,8 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
 }
 
-/// SQLite does not wait for another process that changes the journal mode at the same moment, as
-/// when two servers start on a new file; so we do.
+/// Repeats a step while another process changes the journal mode, as when two servers start on a new file: SQLite
+/// does not wait for that.
 fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> FileResult<()> {
     let deadline = Instant::now() + Patience::left(WRITE_PATIENCE);
     loop {

@@ -444,11 +444,11 @@ pub(super) enum SqliteFault {
     Error(Error),
 }
 
-/// What is said of a write that did not get its turn.
+/// The error for a write that did not get its turn.
 const BUSY_TEXT: &str =
     "another process writes to it and did not finish in time; nothing was written, try again";
 
-/// What is said of a file that may be read alone.
+/// The error for a file that may not be written.
 const READ_ONLY_TEXT: &str =
     "it cannot be written: see its mode, its owner, those of its folder, and where it is mounted";
 

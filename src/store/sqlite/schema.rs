@@ -13,8 +13,8 @@ use crate::store::{HALF_COPIED, newer, older};
 /// The tables of a new file.
 const SCHEMA: &str = include_str!("../../../schema.sql");
 
-/// What brings an older file up to date: step `n` leads from schema `n + 1` to `n + 2`. Steps are
-/// never changed once released; schema.sql always shows where the last one leads.
+/// The upgrades of an older file: step `n` leads from schema `n + 1` to `n + 2`. Steps are never changed once
+/// released; schema.sql always has the result of the last one.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -32,16 +32,16 @@ const MIGRATIONS: &[&str] = &[
 /// The schema from which on the audit log names users by handles: SQL cannot compute them.
 const HASHES_NAMES: usize = 11;
 
-/// What is said of a file without tables where none are made.
+/// The error for a file without tables, where none are created.
 pub(super) const EMPTY_TEXT: &str =
     "it is empty; vestibule serve or vestibule migrate makes its tables";
 
-/// The number of the schema; 0: there are no tables.
+/// The version of the schema; 0: there are no tables.
 pub(super) fn version(conn: &Connection) -> rusqlite::Result<u32> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Sees that the tables are there without making any, and for a reader that they are up to date.
+/// Checks that the tables exist, and for a reader that they are up to date. Creates none.
 pub(super) fn check(conn: &Connection, mode: OpenMode) -> FileResult<()> {
     let (version, newest) = (version(conn)?.cast_signed(), newest().cast_signed());
     refuse_newer(version)?;
@@ -57,20 +57,19 @@ pub(super) fn check(conn: &Connection, mode: OpenMode) -> FileResult<()> {
     check_shape(conn, SCHEMA)
 }
 
-/// Makes the tables, or runs the migrations that are missing, and sees that all is there, in one
-/// transaction.
+/// Creates the tables, or runs the upgrades that are missing, and checks the result, in one transaction.
 pub(super) fn upgrade(conn: &mut Connection) -> FileResult<()> {
     upgrade_by(conn, SCHEMA, MIGRATIONS)
 }
 
-/// Makes the tables if there are none. An older schema is left as it is, if it can be upgraded by
-/// [`upgrade_in`]: then the random key is returned that the file has or gets.
+/// Creates the tables if there are none. An older schema that [`upgrade_in`] can upgrade is left as it is; then the
+/// random key is returned that the file has or will get.
 pub(super) fn create(conn: &mut Connection) -> FileResult<Option<[u8; 32]>> {
     let version = version(conn)?;
     if !(1..newest()).contains(&version) {
         return upgrade(conn).map(|()| None);
     }
-    // It is not committed.
+    // This transaction is not committed.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     upgrade_within(&tx, SCHEMA, MIGRATIONS)?;
     Ok(Some(handle_key(&tx)?))
@@ -120,7 +119,7 @@ pub(super) fn handle_key(conn: &Connection) -> rusqlite::Result<[u8; 32]> {
     conn.query_row("SELECT value FROM secret WHERE name = 'handle'", [], |row| row.get(0))
 }
 
-/// The number of the newest schema.
+/// The newest version of the schema.
 pub(super) fn newest() -> u32 {
     newest_of(MIGRATIONS).unsigned_abs()
 }
@@ -129,7 +128,7 @@ fn newest_of(migrations: &[&str]) -> i32 {
     i32::try_from(migrations.len()).expect("there are few migrations") + 1
 }
 
-/// Refuses a file that a newer vestibule has made or upgraded.
+/// Refuses a file that a newer vestibule has created or upgraded.
 pub(super) fn refuse_newer(version: i32) -> FileResult<()> {
     refuse_newer_than(newest_of(MIGRATIONS), version)
 }
@@ -150,8 +149,8 @@ pub(super) fn is_half_copied(conn: &Connection) -> rusqlite::Result<bool> {
     conn.prepare("SELECT 1 FROM secret WHERE name = ?1")?.exists([HALF_COPIED])
 }
 
-/// Sees that every table of schema.sql is there with its columns, so that a file that was
-/// altered is refused at start and not in the middle of a sign-up.
+/// Checks that every table of schema.sql exists with its columns, so that a file that was altered is refused at start
+/// and not in the middle of a sign-up.
 fn check_shape(conn: &Connection, schema: &str) -> FileResult<()> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(schema)?;
@@ -180,7 +179,7 @@ mod tests {
     use super::*;
     use rusqlite::config::DbConfig;
 
-    /// A file that the first release made, to be brought up by steps of our own.
+    /// A file of the first release, to be upgraded step by step.
     fn first() -> Connection {
         let mut conn = Connection::open_in_memory().unwrap();
         upgrade_by(&mut conn, "CREATE TABLE t (a)", &[]).ok().unwrap();

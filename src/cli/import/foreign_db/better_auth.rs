@@ -16,7 +16,7 @@ use super::{ColumnChoice, ForeignDb, ForeignKey, OddRow, ReadResult, RowOf, Tabl
 use crate::base::clock::Moment;
 use crate::store::Progress;
 
-/// What the file is if it is one.
+/// The program that writes such files, for messages.
 const PROGRAM: &str = "better-auth";
 
 /// What the tables are called in messages and with `--tables`.
@@ -29,15 +29,15 @@ const SESSION: ColumnSet = &[&["token"], OWNER, &["expiresAt", "expires_at"]];
 /// The provider of passwords.
 const CREDENTIAL: &str = "credential";
 
-/// Why its sessions stay behind.
+/// Why its sessions are not imported.
 const SIGNED: &str = "as their cookies are signed with a secret: those people sign in again";
 
-/// All people in a database of better-auth. Its tables are found by their columns, but for those that
-/// `names` has. They are called what the column `username` says, or else their address; or what `columns`
-/// names. Sessions are only counted: a cookie of theirs is signed with a secret that is not in the file.
+/// All users in a database of better-auth. Its tables are found by their columns, but for those that `names` has. The
+/// names are in the column `username`, or else are the addresses; `columns` may name other columns. Sessions are only
+/// counted: their cookies are signed with a secret that is not in the file.
 ///
-/// A file that is none, is cut short or damaged, or has no such tables is refused; the
-/// error is one line that says which.
+/// A file that is no database, is cut short or damaged, or has no such tables is refused; the error is one line that
+/// says which.
 pub(in crate::cli::import) fn better_auth(
     path: &Path,
     names: &TableNames,

@@ -1,4 +1,4 @@
-//! People out of a SQLite file of another program.
+//! Users from a SQLite file of another program.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,8 +14,8 @@ use super::{Attribute, ForeignDb, ForeignKey, ForeignSession, ForeignUser, OddRo
 use crate::auth::users;
 use crate::base::clock::Moment;
 
-/// Gives all users what is theirs, and notes in the report where it was found, what is no user's, and what
-/// cannot be brought over.
+/// Gives all users their keys and sessions, and notes in the report where these were found, which belong to no user,
+/// and which cannot be imported.
 pub(in crate::cli::import) fn candidates(
     old: ForeignDb,
     report: &mut Report,
@@ -56,7 +56,7 @@ pub(in crate::cli::import) fn candidates(
     all
 }
 
-/// Which user has which id, and which two have the same: whose keys are whose cannot be told then.
+/// The users by their ids, and the pairs with the same id: their keys cannot be told apart.
 fn owners(users: &[ForeignUser]) -> (HashMap<String, usize>, Vec<(usize, usize)>) {
     let mut owners = HashMap::with_capacity(users.len());
     let mut twins = Vec::new();
@@ -70,8 +70,8 @@ fn owners(users: &[ForeignUser]) -> (HashMap<String, usize>, Vec<(usize, usize)>
     (owners, twins)
 }
 
-/// A session that cannot be read is left out alone. A key that cannot be read may be how its owner signs in,
-/// so they cannot come over as they are.
+/// A session that cannot be read is left out alone. A key that cannot be read may be how its owner signs in, so they
+/// cannot be imported as they are.
 fn leave_out(odd: OddRow, owner: Option<&mut Candidate>, report: &mut Report) {
     const WHY: &str = "that cannot be read";
     match (odd.of, owner) {

@@ -1,8 +1,8 @@
-//! What stands in the rows of another program's tables. SQLite lets a column hold anything, so every value
-//! is looked at before it is believed.
+//! The values in the rows of another program's tables. SQLite lets a column hold values of any type, so each value is
+//! checked.
 //!
-//! Decides what is read as a text, a hash, a truth or a moment. What cannot be read is told in words that follow
-//! "its row 7: ", and leaves that row out alone.
+//! Decides what is read as a text, a hash, a boolean or a moment. An error is a text that follows "its row 7: ", and
+//! leaves out that row alone.
 
 use std::rc::Rc;
 
@@ -54,8 +54,8 @@ pub(super) fn each_row(
     Ok(())
 }
 
-/// The rows of a table that belong to users, each as `read` makes it of these columns, among which is
-/// that of the owner. What `read` cannot make anything of is added to `odd`. `what` is told as it goes.
+/// The rows of a table that belong to users, each read by `read` from these columns, one of which is the owner's.
+/// Rows that it cannot read are added to `odd`. `what` names the rows in progress reports.
 pub(super) fn rows<T>(
     conn: &Connection,
     (table, columns): (&Table, &[&str]),
@@ -81,7 +81,7 @@ pub(super) fn rows<T>(
 }
 
 impl TableRow<'_> {
-    /// Where it stands.
+    /// Its place in the source.
     pub(super) fn place(&self) -> SourceRow {
         let table = Rc::clone(self.table);
         if self.is_numbered {
@@ -95,7 +95,7 @@ impl TableRow<'_> {
         self.row.get_ref(column + 1).expect("the column was asked for")
     }
 
-    /// What the column is called.
+    /// The name of a column.
     fn name(&self, column: usize) -> &str {
         self.row.as_ref().column_name(column + 1).unwrap_or("column")
     }
@@ -126,7 +126,7 @@ impl TableRow<'_> {
         }
     }
 
-    /// A text that has to be there.
+    /// A text that must not be missing.
     pub(super) fn needed(&self, column: usize) -> Result<String, Odd> {
         match self.text(column)? {
             Some(text) => Ok(text),
@@ -169,7 +169,7 @@ impl TableRow<'_> {
         }
     }
 
-    /// A moment that has to be there.
+    /// A moment that must not be missing.
     pub(super) fn needed_moment(&self, column: usize, unit: TimeUnit) -> Result<Moment, Odd> {
         match self.moment(column, unit)? {
             Some(moment) => Ok(moment),
@@ -177,7 +177,7 @@ impl TableRow<'_> {
         }
     }
 
-    /// A moment that has to be there and to have passed.
+    /// A moment that must not be missing and has to lie in the past.
     pub(super) fn past_moment(&self, column: usize, now: Moment) -> Result<Moment, Odd> {
         let it = self.needed_moment(column, TimeUnit::Guessed)?;
         if has_passed(it, now) {
@@ -198,8 +198,8 @@ impl TableRow<'_> {
         if is_zero { Ok(None) } else { self.moment(column, TimeUnit::Guessed) }
     }
 
-    /// A truth as libraries write it: a number, a word, or the time since when it is one. What is not known
-    /// to be one or the other is odd.
+    /// A boolean as libraries write it: a number, a word, or the time since which it is true. Anything else is an
+    /// error.
     pub(super) fn truth(&self, column: usize) -> Result<bool, Odd> {
         let word = match self.value(column) {
             ValueRef::Null => return Ok(false),
@@ -226,12 +226,12 @@ impl TableRow<'_> {
         }
     }
 
-    /// Whatever stands there.
+    /// Any value.
     pub(super) fn attribute(&self, column: usize) -> Attribute {
         match self.value(column) {
             ValueRef::Null => Attribute::Null,
             ValueRef::Integer(number) => Attribute::Integer(number),
-            // JSON knows neither an infinite number nor one that is none.
+            // JSON has neither infinite numbers nor NaN.
             ValueRef::Real(number) if !number.is_finite() => Attribute::Text(number.to_string()),
             ValueRef::Real(number) => Attribute::Real(number),
             ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {

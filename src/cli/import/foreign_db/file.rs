@@ -28,8 +28,8 @@ pub(super) fn open(path: &Path) -> ReadResult<Connection> {
     let path = &path.canonicalize().map_err(unread)?;
     let beside = Beside::of(path);
     let header = checked_header(path, about.len(), &beside)?;
-    // A file in WAL mode that no process has open is read as it lies, or SQLite would put a log beside it.
-    // Any other is locked against its writers while it is read.
+    // A file in WAL mode that no process has open is read as immutable, or SQLite would put a log beside it. Any
+    // other is locked against its writers while it is read.
     let conn = if header[19] == 2 && beside.is_unused() {
         open_immutable(path)?
     } else {
@@ -72,7 +72,7 @@ fn checked_header(path: &Path, length: u64, beside: &Beside) -> ReadResult<[u8; 
     Ok(header)
 }
 
-/// Keeps what the file itself says from being obeyed.
+/// Keeps SQLite from running what the file's own schema defines.
 fn distrust(conn: &Connection) -> ReadResult<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;

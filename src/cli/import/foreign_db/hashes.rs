@@ -9,11 +9,11 @@ use super::tables::{ColumnNames, Table, quoted};
 use super::{ReadResult, broken};
 use crate::base::password::{HashFault, PasswordHash};
 
-/// What guides call the column.
+/// The names of the column in guides.
 pub(super) const HASH: ColumnNames =
     &["password_hash", "hashed_password", "passwordHash", "hashedPassword"];
 
-/// What the names of such columns have in them.
+/// Parts of the names of such columns.
 const PARTS: [&str; 9] =
     ["password", "passwd", "passwort", "passphrase", "pass", "pwd", "hash", "digest", "credential"];
 

@@ -15,14 +15,14 @@ use super::{ForeignDb, ForeignKey, ForeignSession, OddRow, ReadResult, RowOf, br
 use crate::base::clock::Moment;
 use crate::store::Progress;
 
-/// What the file is if it is one.
+/// The program that writes such files, for messages.
 const PROGRAM: &str = "Lucia v2";
 
 const KEY: ColumnSet = &[&["id"], OWNER, &["hashed_password", "hashedPassword"]];
 const SESSION: ColumnSet =
     &[&["id"], OWNER, &["active_expires", "activeExpires"], &["idle_expires", "idleExpires"]];
 
-/// Where a user without a `username` has one: Lucia's guides make keys of these providers.
+/// The providers whose keys hold the name of a user without a `username`, as in Lucia's guides.
 const PROVIDERS: [&str; 2] = ["username", "email"];
 
 /// The names of Lucia's tables.
@@ -36,12 +36,12 @@ pub struct LuciaTables {
     pub session: Option<String>,
 }
 
-/// All people in a database of Lucia v2. Its tables are found by their columns unless `tables` names them.
-/// Users are called what the column `username` says, or else by their key of the provider `username` or
-/// `email`, or else by their address; or what `username` names.
+/// All users in a database of Lucia v2. Its tables are found by their columns unless `tables` names them. A user's
+/// name is in the column `username`, or else in the key of the provider `username` or `email`, or else is the
+/// address; `username` may name another source.
 ///
-/// A file that is none, is cut short or damaged, or has no such tables is refused; the
-/// error is one line that says which.
+/// A file that is no database, is cut short or damaged, or has no such tables is refused; the error is one line that
+/// says which.
 pub fn lucia_v2(
     path: &Path,
     tables: Option<&LuciaTables>,
@@ -79,7 +79,7 @@ struct FoundV2<'a> {
     session: Option<&'a Table>,
 }
 
-/// The tables that were named, which must be there, with Lucia's columns.
+/// The tables that were named, which must exist and have Lucia's columns.
 fn check<'a>(all: &'a [Table], names: &LuciaTables) -> ReadResult<FoundV2<'a>> {
     let user = named(all, &names.user, &[&["id"]])?;
     let key = named(all, &names.key, KEY)?;
@@ -111,7 +111,7 @@ fn keys(
 ) -> ReadResult<Vec<ForeignKey>> {
     rows(conn, (table, &table.named(KEY)), RowOf::Key, progress, odd, |row| {
         let whole = row.needed(0)?;
-        // A key that is not split has no provider, and its owner is told of with the whole of it.
+        // A key without a colon has no provider; its owner is reported with the whole of it.
         let (provider, id) = whole.split_once(':').unwrap_or(("", &whole));
         let key = ForeignKey::of(provider.to_owned(), id.to_owned(), row.needed(1)?);
         Ok(key.with(row.hash(2)))

@@ -1,8 +1,8 @@
 //! A database of Lucia v3, as its adapters, Drizzle or Prisma write it, or of an app that has followed the
 //! guides after Lucia v3.
 //!
-//! Decides which of its tables are which. Lucia v3 itself knows a table of users and one of sessions; where
-//! passwords and accounts of other providers stand is up to the app, and its guides name the columns.
+//! Decides which of its tables are which. Lucia v3 itself knows a table of users and one of sessions; where passwords
+//! and accounts of other providers are kept is up to the app, and its guides name the columns.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,10 +24,10 @@ use super::{
 use crate::base::clock::Moment;
 use crate::store::Progress;
 
-/// What the file is if it is one.
+/// The program that writes such files, for messages.
 const PROGRAM: &str = "Lucia v3";
 
-/// The same where its sessions are looked for.
+/// [`PROGRAM`], where its sessions are looked for.
 const PROGRAM_OR_ELSEWHERE: &str = "Lucia v3, or keeps no sessions (--tables session= says so)";
 
 /// What the tables are called in messages and with `--tables`.
@@ -47,7 +47,7 @@ const SECRET_SESSION: ColumnSet = &[ID, OWNER, &["secret_hash", "secretHash"]];
 const NO_SESSION: [&str; 7] =
     ["code", "token", "token_hash", "tokenHash", "active_expires", "secret_hash", "secretHash"];
 
-/// Why sessions stay behind of which the table has a hash alone.
+/// Why sessions are not imported of which the table has only a hash.
 const HASHED: &str = "of which the source has a SHA-256 hash alone, and this server another kind of hash: \
                       those people sign in again";
 
@@ -56,16 +56,16 @@ struct FoundV3<'a> {
     session: Option<&'a Table>,
     /// Sessions whose tokens cannot be checked here.
     sealed: Option<&'a Table>,
-    /// Where passwords stand, if there are any: with the users, or in a table of their own.
+    /// Where the password hashes are, if there are any: with the users, or in a table of their own.
     password: Option<HashColumn<'a>>,
     account: Option<&'a Table>,
 }
 
-/// All people in a database of Lucia v3. Its tables are found by their columns, but for those that `names`
-/// has. They are called what the column `username` says, or else their address; or what `columns` names.
+/// All users in a database of Lucia v3. Its tables are found by their columns, but for those that `names` has. The
+/// names are in the column `username`, or else are the addresses; `columns` may name other columns.
 ///
-/// A file that is none, is cut short or damaged, or has no such tables is refused; the
-/// error is one line that says which.
+/// A file that is no database, is cut short or damaged, or has no such tables is refused; the error is one line that
+/// says which.
 pub(in crate::cli::import) fn lucia_v3(
     path: &Path,
     names: &TableNames,
@@ -188,8 +188,8 @@ fn find_users<'a, I: Iterator<Item = &'a Table>>(
     }
 }
 
-/// Where the hashes stand: with the users, or else in the only table `among` these that holds hashes of
-/// users; `asked` is the column, if it is known.
+/// Where the hashes are: with the users, or else in the only table `among` these that holds hashes of users; `asked`
+/// is the column, if it is known.
 fn find_hashes<'a>(
     conn: &Connection,
     user: &'a Table,

@@ -1,7 +1,7 @@
-//! A SQLite file of another program that holds people: read, and never written.
+//! A SQLite file with the users of another program: read, and never written.
 //!
-//! Decides what all such files have in common, and that one odd row stops nothing: it is left out and named.
-//! Does not know what becomes of the people in it.
+//! Decides what all such files have in common, and that an unreadable row stops nothing: it is left out and reported.
+//! Does not know which users are imported.
 
 mod better_auth;
 mod candidates;
@@ -32,21 +32,21 @@ pub use lucia_v2::{LuciaTables, lucia_v2};
 pub use lucia_v3::LUCIA_V3_TABLES;
 pub use names::NameSource;
 
-/// All people that another program's file holds, and what is theirs. It holds the tokens of sessions
-/// and so has no `Debug`.
+/// All users in another program's file, with their keys and sessions. It holds the tokens of sessions and so has no
+/// `Debug`.
 #[derive(Default)]
 pub struct ForeignDb {
-    /// Which table each thing was found in; `None`: in no table.
+    /// The table in which each thing was found; `None`: in none.
     pub tables: Vec<(&'static str, Option<String>)>,
-    /// People.
+    /// The users.
     pub users: Vec<ForeignUser>,
-    /// Ways to prove who one is.
+    /// Their keys.
     pub keys: Vec<ForeignKey>,
-    /// Browsers that were let in.
+    /// Their sessions.
     pub sessions: Vec<ForeignSession>,
-    /// How many more there were whose tokens cannot be checked here, and why.
+    /// How many more sessions there were whose tokens cannot be checked here, and why.
     pub sealed_sessions: BTreeMap<&'static str, usize>,
-    /// Other tables with rows that belong to users, and how many: they stay behind.
+    /// Other tables with rows that belong to users, and how many: they are not imported.
     pub left_behind: Vec<(String, usize)>,
     /// Rows of keys and sessions that cannot be read.
     odd: Vec<OddRow>,
@@ -72,34 +72,34 @@ pub struct ColumnChoice {
     pub hash: Option<String>,
 }
 
-/// A user with an account elsewhere.
+/// A user of another program.
 #[derive(Default)]
 pub struct ForeignUser {
     /// `None`: it cannot be read, and the fault says so.
     pub id: Option<String>,
-    /// What they are called there, if they are called something.
+    /// Their name there, if they have one.
     pub username: Option<String>,
-    /// What they are called if no key has a name for them.
+    /// The name that they get if no key has one.
     email_as_name: Option<String>,
-    /// Where they can be written to, if it says there that this was tried.
+    /// Their e-mail address, if the source marks it as verified.
     pub verified_email: Option<String>,
-    /// Since when they have an account, if that is known.
+    /// When the account was created, if that is known.
     pub created_at: Option<Moment>,
-    /// Why they are shut out, if they are.
+    /// Why they are disabled, if they are.
     pub banned: Option<String>,
-    /// What every other column says, by its name.
+    /// The values of all other columns, by name.
     pub attributes: Vec<(String, Attribute)>,
-    /// Where they stand.
+    /// Where they are in the source.
     row: SourceRow,
     /// What the operator should know of them.
     reasons: Vec<Reason>,
-    /// Why they cannot come over, if that is known already.
+    /// Why they cannot be imported, if that is known already.
     fault: Option<String>,
 }
 
-/// A value of a column that nothing is known of here.
+/// A value of a column that has no meaning here.
 pub enum Attribute {
-    /// None.
+    /// No value.
     Null,
     /// A whole number.
     Integer(i64),
@@ -111,17 +111,17 @@ pub enum Attribute {
     Bytes(Vec<u8>),
 }
 
-/// A way to prove who one is. It holds a hash and so has no `Debug`.
+/// A key. It holds a hash and so has no `Debug`.
 #[derive(Clone)]
 pub struct ForeignKey {
-    /// Who vouches for them (empty: no provider, and then it is no key), and what they know them as. `None`: it
-    /// is the name that they have.
+    /// The provider (empty: there is none, and then it is no key) and the user's ID there. `None`: the key is the
+    /// user's own name.
     pub id: Option<(String, String)>,
-    /// Whose it is.
+    /// The id of its user.
     pub user_id: String,
     /// `None`: it has no password.
     pub hashed_password: Option<String>,
-    /// Why its hash cannot be read, if there is one that cannot.
+    /// Why its hash cannot be read, if so.
     odd_hash: Option<String>,
 }
 
@@ -131,12 +131,12 @@ impl ForeignKey {
         Self { id: Some((provider, id)), user_id, hashed_password: None, odd_hash: None }
     }
 
-    /// A key of the name that the user has.
+    /// A key of the user's own name.
     fn of_name(user_id: String, hash: Result<Option<String>, String>) -> Self {
         Self { id: None, user_id, hashed_password: None, odd_hash: None }.with(hash)
     }
 
-    /// With what was found where its hash belongs.
+    /// The key with what its column of hashes contains.
     fn with(mut self, hash: Result<Option<String>, String>) -> Self {
         match hash {
             Ok(hash) => self.hashed_password = hash,
@@ -154,15 +154,15 @@ impl ForeignKey {
     }
 }
 
-/// A browser that was let in. It holds a token and so has no `Debug`.
+/// A session. It holds a token and so has no `Debug`.
 pub struct ForeignSession {
     /// The token that the browser holds, in clear.
     pub id: String,
-    /// Who was let in.
+    /// The id of its user.
     pub user_id: String,
     /// The last moment at which it is active. `None`: that is not known there.
     pub active_expires: Option<Moment>,
-    /// The last moment at which it is good at all.
+    /// The last moment at which it is valid.
     pub idle_expires: Moment,
 }
 
@@ -170,13 +170,13 @@ pub struct ForeignSession {
 struct OddRow {
     of: RowOf,
     row: SourceRow,
-    /// Whose it is, if that can be read.
+    /// The id of its user, if that can be read.
     user_id: Option<String>,
     /// What is wrong with it.
     why: String,
 }
 
-/// What a row that belongs to a user is.
+/// The kinds of rows that belong to users.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RowOf {
     Key,
@@ -184,7 +184,7 @@ enum RowOf {
 }
 
 impl RowOf {
-    /// What is told while such rows are read.
+    /// What a progress report calls such rows.
     const fn progress(self) -> &'static str {
         match self {
             Self::Key => "keys read",
@@ -202,7 +202,7 @@ impl From<rusqlite::Error> for ForeignDbError {
     }
 }
 
-/// What is read in a file of another program.
+/// The result of reading another program's file.
 type ReadResult<T> = Result<T, ForeignDbError>;
 
 /// Reads the file at `path` by `reader`, as it is at one moment, even while an app writes to it.
@@ -215,7 +215,7 @@ fn read(
 ) -> Result<ForeignDb, String> {
     let whole = || {
         let conn = file::open(path)?;
-        // One view of the whole file, whatever the app does meanwhile.
+        // One snapshot of the whole file, whatever the app does meanwhile.
         let tx = conn.unchecked_transaction()?;
         let damage: String = tx.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if damage != "ok" {

@@ -1,6 +1,6 @@
-//! What the users of another program sign in with here.
+//! The names with which the users of another program sign in here.
 //!
-//! Decides which column or key becomes the name, and whose password it opens.
+//! Decides which column or key becomes the name, and which password goes with it.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use super::super::reasons::{Reason, ReasonKind};
 use super::{ForeignKey, ForeignUser};
 use crate::auth::usernames::canonical;
 
-/// What becomes the name that a user signs in with.
+/// The source of the sign-in names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NameSource {
-    /// What this column of the users says.
+    /// This column of the table of users.
     Column(String),
-    /// What this provider knows a user as.
+    /// The user's ID at this provider.
     Key(String),
 }
 

@@ -8,27 +8,27 @@ use rusqlite::Connection;
 
 use super::{ForeignDb, ReadResult, broken};
 
-/// What a column may be called; the first is what messages call it.
+/// The names that a column may have; messages use the first.
 pub(super) type ColumnNames = &'static [&'static str];
 
 /// Columns that a table must have.
 pub(super) type ColumnSet<'a> = &'a [ColumnNames];
 
-/// What the column is called that says whose a row is.
+/// The column with the id of a row's user.
 pub(super) const OWNER: ColumnNames = &["user_id", "userId"];
 
-/// Something with columns and rows.
+/// A table, a view or a virtual table.
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) columns: Vec<String>,
-    /// What numbers its rows, if anything does.
+    /// The name of its rowid, if it has one.
     pub(super) rowid: Option<&'static str>,
     /// Whether its rows are its own: those of a view are of other tables, and those of a virtual table may be.
     is_stored: bool,
 }
 
 impl Table {
-    /// Whether it has all of these.
+    /// Whether it has all of these columns.
     pub(super) fn has(&self, columns: ColumnSet<'_>) -> bool {
         columns.iter().all(|names| self.column(names).is_some())
     }
@@ -38,19 +38,19 @@ impl Table {
         self.column(&[column]).is_some()
     }
 
-    /// What the column is called here, if it is here.
+    /// The name under which the table has this column, if it has it.
     pub(super) fn column(&self, names: &[&str]) -> Option<&str> {
         let find = |name: &&str| self.columns.iter().find(|it| it.eq_ignore_ascii_case(name));
         names.iter().find_map(find).map(String::as_str)
     }
 
-    /// What these columns, which it must have, are called here.
+    /// The names of these columns, all of which the table must have.
     pub(super) fn named(&self, columns: ColumnSet<'_>) -> Vec<&str> {
         columns.iter().map(|it| self.column(it).unwrap_or(it[0])).collect()
     }
 }
 
-/// Everything in the file that has columns.
+/// All tables, views and virtual tables in the file.
 pub(super) fn tables(conn: &Connection) -> ReadResult<Vec<Table>> {
     let mut list = conn.prepare(
         "SELECT name, type, wr FROM pragma_table_list
@@ -62,7 +62,7 @@ pub(super) fn tables(conn: &Connection) -> ReadResult<Vec<Table>> {
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let (kind, is_without_rowid): (String, bool) = (row.get(1)?, row.get(2)?);
-        // A name that is no UTF-8 cannot be meant.
+        // No name that is looked for is invalid UTF-8.
         let Ok(name) = row.get_ref(0)?.as_str().map(str::to_owned) else { continue };
         // A view of a table that is gone, or a virtual table of a module that is not here, has no columns.
         let Ok(columns) = columns(conn, &name) else { continue };
@@ -199,7 +199,7 @@ pub(super) fn owners<'a>(
     }
 }
 
-/// A table's or column's name as SQL has it.
+/// A table's or column's name, quoted for SQL.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,7 +1,7 @@
-//! The users of another program: who they are, since when, and who of them is shut out.
+//! The users of another program: who they are, since when, and which of them are disabled.
 //!
-//! Decides which column of a table of users says what. A user who may be disabled at the source is disabled: to let a user in who should
-//! not be is worse than the opposite, which the report tells of.
+//! Decides which column of a table of users says what. A user who may be disabled at the source is disabled: to let a
+//! user in who should be kept out is worse than the opposite, which the report tells of.
 
 use rusqlite::Connection;
 
@@ -13,7 +13,7 @@ use super::{Attribute, ForeignKey, ForeignUser, ReadResult, broken};
 use crate::base::clock::Moment;
 use crate::store::{Progress, tell};
 
-/// Columns that say whether an address was tried.
+/// Columns that tell whether an address is verified.
 const VERIFIED: [&str; 6] = [
     "email_verified",
     "emailVerified",
@@ -25,7 +25,7 @@ const VERIFIED: [&str; 6] = [
 
 const CREATED: [&str; 2] = ["created_at", "createdAt"];
 
-/// Columns that say who is shut out.
+/// Columns that tell who is disabled.
 const BANNED: [&str; 22] = [
     "banned",
     "is_banned",
@@ -51,7 +51,7 @@ const BANNED: [&str; 22] = [
     "deletedAt",
 ];
 
-/// Columns that say who is not.
+/// Columns that tell who is enabled.
 const ENABLED: [&str; 5] = ["enabled", "is_enabled", "isEnabled", "is_active", "isActive"];
 
 const BAN_REASON: [&str; 4] = ["banReason", "ban_reason", "disabled_reason", "disabledReason"];
@@ -63,7 +63,7 @@ pub(super) struct UserColumns<'a> {
     table: &'a Table,
     id: usize,
     name: Option<usize>,
-    /// A user without a name is called by their address.
+    /// Whether a user without a name gets their address as the name.
     falls_back: bool,
     email: Option<usize>,
     verified: Vec<usize>,
@@ -140,7 +140,7 @@ impl<'a> UserColumns<'a> {
         it
     }
 
-    /// An address is one of the user if it is marked as verified, and else an attribute.
+    /// An address counts as the user's if the source marks it as verified; otherwise it is kept as an attribute.
     fn read_email(&self, row: &TableRow<'_>, it: &mut ForeignUser) {
         let Some(at) = self.email else { return };
         let is_verified = self.verified.iter().any(|at| row.truth(*at).unwrap_or(false));
@@ -168,7 +168,7 @@ impl<'a> UserColumns<'a> {
         }
     }
 
-    /// Why a user is shut out, if they are, for operators.
+    /// Why a user is disabled, if they are, for operators.
     fn ban(&self, row: &TableRow<'_>, reasons: &mut Vec<Reason>, now: Moment) -> Option<String> {
         let by = self.banned_by(row);
         let end = self.ban_end.map(|at| row.end(at));
@@ -202,7 +202,7 @@ impl<'a> UserColumns<'a> {
         }
     }
 
-    /// The column by which a user is shut out.
+    /// The column by which a user is disabled.
     fn banned_by(&self, row: &TableRow<'_>) -> Option<String> {
         let name = |at: usize| self.table.columns[at].clone();
         for at in &self.banned {
@@ -227,7 +227,7 @@ fn unreadable(why: &str) -> String {
     format!("cannot be read: {why}")
 }
 
-/// All users in a table, and their passwords if they stand there.
+/// All users in a table, with their passwords if the table has them.
 pub(super) fn users(
     conn: &Connection,
     columns: &UserColumns<'_>,
