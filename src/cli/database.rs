@@ -21,7 +21,7 @@ pub(super) const PASSWORD_VARIABLE: &str = "VESTIBULE_DATABASE_PASSWORD";
 /// What names the database of a command.
 pub(super) const DATABASE_SETTING: &str = "--database or VESTIBULE_DATABASE";
 
-/// Where the database is, and how its server lets us in.
+/// Where the database is, and the password for its server.
 #[derive(Args)]
 pub struct DatabaseArgs {
     /// The SQLite file that holds everything, or MariaDB servers as mysql://USER@HOST/NAME. The file is created
@@ -81,24 +81,24 @@ pub(super) fn read(
         ));
     }
     if let Some(file) = password_file {
-        let text = fs::read_to_string(file)
-            .map_err(|err| format!("cannot read {}: {}", file.display(), reading(&err)))?;
-        let file = file.display();
-        let password = match only_line(&text) {
-            Some("") => return Err(format!("{file} is empty; write the password into it")),
-            None => {
-                return Err(format!(
-                    "{file} has more than one line; write the password alone into it"
-                ));
-            }
-            Some(password) => password,
-        };
-        cluster.password = Some(password.to_owned());
+        cluster.password = Some(password_in(file)?);
     } else if let Some(password) = std::env::var(PASSWORD_VARIABLE).ok().filter(|it| !it.is_empty())
     {
         cluster.password = Some(password);
     }
     Ok(database)
+}
+
+/// The password in a file, which has to be its only line.
+fn password_in(file: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(file)
+        .map_err(|err| format!("cannot read {}: {}", file.display(), reading(&err)))?;
+    let file = file.display();
+    match only_line(&text) {
+        Some("") => Err(format!("{file} is empty; write the password into it")),
+        None => Err(format!("{file} has more than one line; write the password alone into it")),
+        Some(password) => Ok(password.to_owned()),
+    }
 }
 
 /// Whether the process list shows the database's address.
@@ -115,9 +115,9 @@ fn is_in_arguments() -> bool {
 pub(super) enum Access {
     /// It reads, and leaves the tables as they are. An older schema is refused.
     Read,
-    /// It changes what is there: a mistyped path must not make a new database.
+    /// It changes what is there: a mistyped path must not create a new database.
     Change,
-    /// It adds something, and makes the database where there is none.
+    /// It adds something, and creates the database if there is none.
     Add,
 }
 
@@ -177,12 +177,12 @@ pub(super) fn patiently<T>(database: &Database, work: impl FnOnce() -> T) -> T {
     waiting(&what, work)
 }
 
-/// Whether opening the database makes it: there is no file, or an empty one.
+/// Whether opening the database creates it: there is no file, or an empty one.
 pub(super) fn is_to_be_made(database: &Database) -> bool {
     database.file().is_some_and(|path| path.metadata().map_or(true, |about| about.len() == 0))
 }
 
-/// That a database is made, for an operator who may have meant another one.
+/// The note that a database is created, for an operator who may have meant another one.
 pub(super) fn made(database: &Database) -> String {
     format!("made a new database at {}; --database names another one", place(database))
 }
@@ -196,10 +196,10 @@ pub(super) fn place(database: &Database) -> String {
     }
 }
 
-/// Refuses a file that is not there. `setting`: what names another one.
+/// Refuses a file that does not exist. `setting`: what names another one.
 pub(super) fn see_that_it_is_there(database: &Database, setting: &str) -> Result<(), String> {
     match database.file() {
-        // One that cannot be looked for is told when it is opened.
+        // Why a file cannot be looked for is reported when it is opened.
         Some(path) if path.try_exists().is_ok_and(|is_there| !is_there) => {
             Err(format!("there is no database at {}; say which with {setting}", place(database)))
         }

@@ -72,7 +72,7 @@ pub enum SessionAction {
 /// Sessions that are deleted in one transaction, so that no request waits long behind it.
 const BATCH: u32 = 500;
 
-/// `vestibule session`: comes back with what to print, or with one line about why it is not done.
+/// `vestibule session`: returns what to print; the error is one line about why it is not done.
 pub(super) fn run(flags: SessionArgs, as_json: bool, now: Moment) -> Result<String, Failure> {
     let access = match flags.action {
         SessionAction::List { .. } => Access::Read,
@@ -105,36 +105,39 @@ fn end(
             Err(rule) => return Err(Failure::usage(no_handle(store, word, &rule))),
         },
     };
-    let mut found = sessions::all_by_handle(store, &handle, now).map_err(|err| err.to_string())?;
-    found.retain(|(user, _)| owner.as_ref().is_none_or(|owner| user.id == owner.id));
-    let (user, session) = match (found.pop(), found.pop(), &owner) {
-        (Some(one), None, _) => one,
-        (Some(_), Some(_), _) => {
-            let text = format!(
-                "several sessions have the handle {handle}; vestibule session list has longer ones"
-            );
-            return Err(text.into());
-        }
-        (None, _, Some(owner)) => {
-            let name = printable(&owner.username);
-            let text = format!(
-                "{name} has no session {handle}; vestibule session list {name} shows those there are"
-            );
-            return Err(text.into());
-        }
-        (None, _, None) => {
-            let text = format!(
-                "there is no live session {handle}; vestibule session list shows those of a user"
-            );
-            return Err(text.into());
-        }
-    };
+    let (user, session) = the_one(store, &handle, owner.as_ref(), now)?;
     sessions::end(store, &session.id).map_err(|err| err.to_string())?;
     record(store, &user, (Event::SessionEnd, &[("ended", &session.id.handle())]), now)?;
     let place = place(&session);
     let sentence = format!("1 session of {} ended{place}", user.username);
     let report = ChangeReport::of(&user, sentence).with("handle", session.id.public_handle());
     Ok(report.with("sessions_ended", 1))
+}
+
+/// The one session with this handle, of this owner if one is named, and its user.
+fn the_one(
+    store: &dyn Store,
+    handle: &str,
+    owner: Option<&User>,
+    now: Moment,
+) -> Result<(User, Session), String> {
+    let mut found = sessions::all_by_handle(store, handle, now).map_err(|err| err.to_string())?;
+    found.retain(|(user, _)| owner.is_none_or(|owner| user.id == owner.id));
+    match (found.pop(), found.pop(), owner) {
+        (Some(one), None, _) => Ok(one),
+        (Some(_), Some(_), _) => Err(format!(
+            "several sessions have the handle {handle}; vestibule session list has longer ones"
+        )),
+        (None, _, Some(owner)) => {
+            let name = printable(&owner.username);
+            Err(format!(
+                "{name} has no session {handle}; vestibule session list {name} shows those there are"
+            ))
+        }
+        (None, _, None) => Err(format!(
+            "there is no live session {handle}; vestibule session list shows those of a user"
+        )),
+    }
 }
 
 /// Why a word alone names no session: it may be the user whose sessions are meant. `rule` says what a handle is.

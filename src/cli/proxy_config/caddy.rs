@@ -117,18 +117,7 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
             closed_paths(plan)
         )
     };
-    let (guarded, open) = match shared.wide_pattern() {
-        None => (String::new(), String::new()),
-        Some(pattern) => (
-            format!(
-                "        # Guarded, in any case of letters; and what some servers would take for such a path.\n        @guarded path_regexp (?i){pattern}\n"
-            ),
-            format!(
-                "\n\n        # Open: the app asks GET /session by itself. It gets no identity header, whatever the client \
-                 sends.\n        reverse_proxy {upstream}"
-            ),
-        ),
-    };
+    let (guarded, open) = guarded_and_open(shared);
     let matcher = if guarded.is_empty() { "" } else { "@guarded " };
     let check = check(plan, matcher);
     format!(
@@ -150,6 +139,20 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
         own_pattern = plan.own_pattern(),
         passed = block(&came, 2)
     )
+}
+
+/// The matcher of the guarded paths, and the proxy of the others; both empty if the whole app is guarded.
+fn guarded_and_open(shared: &SharedHost) -> (String, String) {
+    let Some(pattern) = shared.wide_pattern() else { return Default::default() };
+    let guarded = format!(
+        "        # Guarded, in any case of letters; and what some servers would take for such a path.\n        @guarded path_regexp (?i){pattern}\n"
+    );
+    let open = format!(
+        "\n\n        # Open: the app asks GET /session by itself. It gets no identity header, whatever the client \
+         sends.\n        reverse_proxy {}",
+        shared.upstream
+    );
+    (guarded, open)
 }
 
 /// Removes identity headers, and upgrades, after which requests would reach the app without a check.

@@ -132,19 +132,15 @@ fn app_router(plan: &ProxyPlan, number: u32, app: &Origin) -> String {
 fn middlewares(plan: &ProxyPlan) -> String {
     let (address, cookie) = check_address(plan);
     let names = plan.identity.all();
-    let mut drops = String::new();
-    for name in names {
-        for spelling in other_spellings(name) {
-            push(&mut drops, &format!("          {spelling}: \"\"\n"));
-        }
-    }
-    let mut nobody = String::new();
-    if plan.shared.as_ref().is_some_and(|it| it.pattern().is_some()) {
-        push(&mut nobody, "    vestibule-nobody:\n      headers:\n        customRequestHeaders:\n");
-        for name in names {
-            push(&mut nobody, &format!("          {name}: \"\"\n"));
-        }
-    }
+    let drops = emptied(names.into_iter().flat_map(other_spellings));
+    let nobody = if plan.shared.as_ref().is_some_and(|it| it.pattern().is_some()) {
+        format!(
+            "    vestibule-nobody:\n      headers:\n        customRequestHeaders:\n{}",
+            emptied(names.into_iter())
+        )
+    } else {
+        String::new()
+    };
     let names = names.join(", ");
     let authorization = if plan.basic_auth {
         "    vestibule-authorization:
@@ -173,6 +169,15 @@ fn middlewares(plan: &ProxyPlan) -> String {
         came = came_by(plan),
         trusts = plan.is_clear()
     )
+}
+
+/// Lines that remove these headers from a request.
+fn emptied(names: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let mut text = String::new();
+    for name in names {
+        push(&mut text, &format!("          {}: \"\"\n", name.as_ref()));
+    }
+    text
 }
 
 /// The address of the check, and the field for the app that it answers with beside the identity headers.
