@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::APPEARANCE;
+use super::{APPEARANCE, own_css};
 use crate::base::file_fault::reading;
 use crate::web::pages::branding::{Look, Picture};
 
@@ -43,8 +43,9 @@ pub(super) struct BrandingArgs {
 }
 
 impl BrandingArgs {
-    /// Reads the files. An error is one line that says what would do.
-    pub(super) fn check(self) -> Result<Look, String> {
+    /// Reads the files; with the look comes what in the stylesheet cannot work. An error is one line that says what
+    /// would do.
+    pub(super) fn check(self) -> Result<(Look, Vec<String>), String> {
         let logo = match self.logo {
             Some(path) => Some(Picture::read(read("--logo", &path)?).ok_or_else(|| {
                 format!("--logo {} is no SVG, PNG, JPEG or WebP", path.display())
@@ -58,7 +59,8 @@ impl BrandingArgs {
             ),
             None => None,
         };
-        Ok(Look::new(self.title, logo, css.as_deref(), self.help_text))
+        let flaws = css.as_deref().map_or_else(Vec::new, own_css::flaws);
+        Ok((Look::new(self.title, logo, css.as_deref(), self.help_text), flaws))
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
             css: Some(file(&folder, "x.css", &css)),
             ..flags()
         };
-        let look = look.check().unwrap();
+        let (look, _) = look.check().unwrap();
         assert_eq!(look.logo().unwrap().kind, "image/png");
         assert!(look.style().len() > FILE_BYTES_MAX);
     }
@@ -154,7 +156,7 @@ mod tests {
             ),
             (BrandingArgs { css: Some(file(&folder, "e", b"\xff")), ..flags() }, "UTF-8"),
         ] {
-            let text = look.check().unwrap_err();
+            let Err(text) = look.check() else { panic!("{advice}") };
             assert!(text.contains(advice) && !text.contains('\n'), "{text}");
         }
     }

@@ -31,6 +31,8 @@ pub struct Config {
     pub web: Settings,
     /// The settings of the server.
     pub server: ServerConfig,
+    /// What in the operator's stylesheet cannot work.
+    pub css_flaws: Vec<String>,
 }
 
 impl Config {
@@ -57,7 +59,12 @@ impl Config {
                  them private",
             )
         });
-        [wide, open, clear].into_iter().flatten().collect()
+        let css = (!self.css_flaws.is_empty()).then(|| ConfigWarning {
+            event: "css_flaws",
+            about: Some(("flaws", self.css_flaws.join("; "))),
+            hint: "rules of --css that have no effect; docs/look.md says what has one",
+        });
+        [wide, open, clear, css].into_iter().flatten().collect()
     }
 
     /// Trusted networks that contain more than proxies, so that others could claim any address: see
@@ -166,7 +173,7 @@ impl ServeArgs {
         {
             server.mail = self.mail.check(own.is_some())?;
         }
-        let look = self.branding.check()?;
+        let (look, css_flaws) = self.branding.check()?;
         let (rest, reserved) = self.accounts.names.check()?;
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
         let rules = Rules { periods, limits, rest, reserved };
@@ -195,6 +202,7 @@ impl ServeArgs {
                 look,
             },
             server,
+            css_flaws,
         })
     }
 

@@ -9,6 +9,7 @@ pub(super) mod identity_headers;
 #[cfg(feature = "mail")]
 pub(super) mod mail;
 mod names;
+mod own_css;
 pub(super) mod parse;
 mod reach;
 

@@ -1,6 +1,7 @@
 //! What the operator may change about the look of the pages.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::iter;
 
@@ -75,6 +76,15 @@ impl Look {
             None => ("image/svg+xml", &self.icon_href),
         }
     }
+}
+
+/// The variables by which an own look colours the pages, without their hyphens.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    // Those with an underscore are ours.
+    let set = STYLE.lines().filter_map(|line| line.trim().strip_prefix("--")?.split_once(':'));
+    let names = set.map(|(name, _)| name).filter(|it| !it.starts_with('_'));
+    let all: BTreeSet<_> = names.collect();
+    all.into_iter()
 }
 
 /// The stylesheet of the built-in look, whose colours are legible as they are.
@@ -200,6 +210,12 @@ mod tests {
         let styled = Look::new(None, None, Some("\u{feff}p { margin: 0 }"), None);
         let style = String::from_utf8(styled.style().into_owned()).unwrap();
         assert!(style.starts_with(":root{--_wall:") && style.ends_with("}\np { margin: 0 }"));
+    }
+
+    #[test]
+    fn lists_the_variables_of_an_own_look() {
+        let names: Vec<_> = variables().collect();
+        assert!(names.len() == 12 && names.contains(&"accent-over") && names.contains(&"inner"));
     }
 
     /// What keeps other colours legible would be a third of the weight of every page.

@@ -579,6 +579,24 @@ fn takes_longer_heads_if_it_is_told_to() {
 }
 
 #[test]
+fn says_at_start_and_in_a_check_what_in_a_stylesheet_has_no_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    let css = folder.path().join("own.css");
+    std::fs::write(&css, "@import 'a.css';\n:root { --acent: red }\n").unwrap();
+    let flag = format!("--css={}", css.display());
+    let log = Binary::start(folder.path(), &[&flag]).stop();
+    let said = lines_about(&log, "css_flaws");
+    assert!(said.len() == 1 && said[0].contains("did you mean --accent?"), "{log}");
+    let database = format!("--database={}", folder.path().join("test.db").display());
+    let checked = vestibule(&["check", &database, &flag]).output().unwrap();
+    let told = String::from_utf8(checked.stdout).unwrap();
+    assert!(told.contains("@import loads nothing") && checked.status.success(), "{told}");
+    std::fs::write(&css, ":root { --accent: red }\n").unwrap();
+    let log = Binary::start(folder.path(), &[&flag]).stop();
+    assert!(lines_about(&log, "css_flaws").is_empty(), "{log}");
+}
+
+#[test]
 fn says_once_at_start_that_a_trusted_network_is_too_wide() {
     let folder = tempfile::tempdir().unwrap();
     let flag = "--trusted-proxy=0.0.0.0/0,127.0.0.1,::/0,10.0.0.0/8";
