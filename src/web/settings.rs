@@ -11,6 +11,7 @@ use crate::auth::password_policy::Policy;
 use crate::auth::sign_in::Rules;
 use crate::base::base_url::PathPrefix;
 use crate::base::origin::{Domain, Origin};
+use crate::store::Groups;
 use crate::web::cross_origin;
 use crate::web::handlers::forward_auth::{Alias, IdentityHeaders};
 use crate::web::pages::Remember;
@@ -75,6 +76,8 @@ pub struct App {
     pub origin: Origin,
     /// What its users call it; empty: it goes by its host.
     pub name: String,
+    /// The groups to whose members the profile shows it; empty: to every user.
+    pub groups: Groups,
 }
 
 /// As the setting is written.
@@ -83,11 +86,21 @@ impl fmt::Display for App {
         if !self.name.is_empty() {
             write!(f, "{}=", self.name)?;
         }
-        self.origin.fmt(f)
+        self.origin.fmt(f)?;
+        if self.groups.as_str().is_empty() {
+            return Ok(());
+        }
+        write!(f, "?groups={}", self.groups.as_str().replace(',', "|"))
     }
 }
 
 impl App {
+    /// Whether the profile of a user in these groups shows it.
+    pub fn is_shown_to(&self, groups: &Groups) -> bool {
+        self.groups.as_str().is_empty()
+            || self.groups.iter().any(|it| groups.iter().any(|of| of == it))
+    }
+
     /// The text of a link to it.
     pub fn label(&self) -> &str {
         if self.name.is_empty() { self.origin.host() } else { &self.name }

@@ -187,8 +187,10 @@ struct AppArgs {
 
     /// Apps behind this sign-in, comma-separated: the only other sites to which users are redirected after signing
     /// in. Without it, every https site under --cookie-domain. The profile page links to them, by the name before the
-    /// URL, as in `Wiki=https://wiki.example.com`, or else by the host.
-    #[arg(long, env = "VESTIBULE_APP", value_name = "[NAME=]URL,...", value_parser = named_app)]
+    /// URL, as in `Wiki=https://wiki.example.com`, or else by the host, and with
+    /// `Wiki=https://wiki.example.com?groups=staff|admin` for members of these groups alone. Who gets in is up to the
+    /// check of the app.
+    #[arg(long, env = "VESTIBULE_APP", value_name = "[NAME=]URL[?groups=...],...", value_parser = named_app)]
     #[arg(value_delimiter = ',', help_heading = APPS)]
     app: Vec<App>,
 

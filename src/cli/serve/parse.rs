@@ -9,9 +9,11 @@ use ipnet::{IpNet, Ipv4Net};
 use crate::auth::events::LogLevel;
 use crate::auth::invitations::SignUps;
 use crate::auth::password_policy::Policy;
+use crate::auth::users;
 use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin, is_public_suffix};
 use crate::server::gate::{self, Listen};
+use crate::store::Groups;
 use crate::web::pages::Remember;
 use crate::web::{Alias, App};
 
@@ -72,16 +74,36 @@ pub(in crate::cli) fn app(text: &str) -> Result<Origin, String> {
     named_app(text).map(|it| it.origin)
 }
 
-/// An app, with the name that its users know it by before it, if it has one.
+/// An app, with the name that its users know it by before it, if it has one, and the groups whose members see it behind
+/// it, as a check has them.
 pub(super) fn named_app(text: &str) -> Result<App, String> {
     const CHARACTERS_MAX: usize = 60;
+    let (text, groups) = match text.rsplit_once("?groups=") {
+        Some((text, named)) => (text, groups(named)?),
+        None => (text, Groups::default()),
+    };
     let (name, url) = text.split_once('=').unwrap_or(("", text));
     let name = name.trim().to_owned();
-    let origin = Origin::parse(url.trim()).ok_or("write it as in https://app.example.com")?;
+    let Some(origin) = Origin::parse(url.trim()) else {
+        return Err(match users::groups(text).filter(|_| name.is_empty()) {
+            Some(_) if !text.contains('.') => {
+                "write it as in https://app.example.com; | is between groups, as in ?groups=staff|admin".to_owned()
+            }
+            _ => "write it as in https://app.example.com".to_owned(),
+        });
+    };
     if name.chars().count() > CHARACTERS_MAX || name.chars().any(char::is_control) {
         return Err(format!("a name has {CHARACTERS_MAX} visible characters at most"));
     }
-    Ok(App { origin, name })
+    Ok(App { origin, name, groups })
+}
+
+/// The groups behind the address of an app. A comma is between apps, so groups have a bar.
+fn groups(named: &str) -> Result<Groups, String> {
+    let groups = users::groups(&named.replace('|', ",")).filter(|it| !it.as_str().is_empty());
+    groups.ok_or_else(|| {
+        "write groups as in ?groups=staff|admin: a to z, digits, ., _ and -".to_owned()
+    })
 }
 
 pub(in crate::cli) fn period(text: &str) -> Result<Duration, String> {
@@ -237,6 +259,34 @@ pub(in crate::cli) fn count(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_an_app_with_its_name_and_the_groups_that_see_it() {
+        let read = |text| named_app(text).map(|it| (it.name.clone(), it.to_string()));
+        for (text, name, written) in [
+            ("https://a.example.com", "", "https://a.example.com"),
+            ("Wiki = https://a.example.com/", "Wiki", "Wiki=https://a.example.com"),
+            ("What?=https://a.example.com", "What?", "What?=https://a.example.com"),
+            ("https://a.example.com?groups=staff", "", "https://a.example.com?groups=staff"),
+            (
+                "A=https://a.example.com:8443?groups=staff| admin |staff",
+                "A",
+                "A=https://a.example.com:8443?groups=admin|staff",
+            ),
+        ] {
+            assert_eq!(read(text), Ok((name.to_owned(), written.to_owned())), "{text}");
+        }
+        for (text, advice) in [
+            ("https://a.example.com?groups=", "?groups=staff|admin"),
+            ("https://a.example.com?groups=Staff", "a to z"),
+            ("https://a.example.com?group=staff", "https://app.example.com"),
+            ("admin", "| is between groups"),
+            ("a.example.com", "https://app.example.com"),
+        ] {
+            let told = read(text).unwrap_err();
+            assert!(told.contains(advice), "{text}: {told}");
+        }
+    }
 
     #[test]
     fn reads_an_ipv4_network_that_is_written_as_an_ipv6_one_as_what_it_is() {

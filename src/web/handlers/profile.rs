@@ -18,7 +18,7 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     let person = (call.wants() == Wants::Html).then(|| Whereabouts {
         browser: &session.place.browser,
         since: Told { at: session.created_at, now: call.now },
-        apps: &call.site.settings.apps,
+        apps: call.site.settings.apps.iter().filter(|it| it.is_shown_to(&user.groups)).collect(),
     });
     let person = person.as_ref();
     Ok(call.page(200, |frame| pages::profile(frame, user.id.as_str(), &user.username, person)))

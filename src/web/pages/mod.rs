@@ -234,8 +234,8 @@ pub struct Whereabouts<'a> {
     pub browser: &'a str,
     /// When they signed in with it.
     pub since: Told,
-    /// The apps behind this site.
-    pub apps: &'a [App],
+    /// The apps behind this site that are shown to them.
+    pub apps: Vec<&'a App>,
 }
 
 /// The home page of a signed-in user. A script gets who the user is and the form to sign out.
@@ -268,7 +268,7 @@ fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
     html! {
         @if !it.apps.is_empty() {
             ul.apps {
-                @for app in it.apps {
+                @for app in &it.apps {
                     li { a href=(maud::display(&app.origin)) { bdi { (app.label()) } } }
                 }
             }

@@ -6,7 +6,7 @@ use vestibule::auth::names::Rest;
 use vestibule::auth::usernames::Username;
 use vestibule::auth::users;
 use vestibule::base::origin::Origin;
-use vestibule::store::Store;
+use vestibule::store::{Groups, Store};
 use vestibule::web::http::Response;
 use vestibule::web::{Alias, App, IdentityHeaders, Lane, Settings, check_paths};
 
@@ -668,7 +668,11 @@ fn answers_as_vouch_does() {
 /// The links are on the host of the app, so each answer names our own, and a path means the app.
 #[test]
 fn leads_in_from_the_sign_in_links_of_oauth2_proxy() {
-    let app = |url| App { origin: Origin::parse(url).unwrap(), name: String::new() };
+    let app = |url| App {
+        origin: Origin::parse(url).unwrap(),
+        name: String::new(),
+        groups: Groups::default(),
+    };
     let apps = vec![app("https://app.example.com"), app("https://wiki.example.com:8443")];
     let mut visit = Visit::with(Settings { apps, ..aliased(Alias::Oauth2Proxy) });
     let login = "https://auth.example.com/login";

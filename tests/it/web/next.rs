@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use vestibule::auth::invitations::SignUps;
+use vestibule::auth::users;
 use vestibule::base::origin::Origin;
+use vestibule::store::Groups;
 use vestibule::web::{App, Settings};
 
 use crate::visit::{Visit, body, of_example, told, way};
@@ -276,6 +278,7 @@ fn links_to_the_apps_from_the_profile_of_a_person() {
     let app = |(name, url): (&str, &str)| App {
         origin: Origin::parse(url).unwrap(),
         name: name.to_owned(),
+        groups: Groups::default(),
     };
     let apps = apps.map(app).to_vec();
     let mut visit = Visit::with(Settings { apps, ..of_example() });
@@ -290,6 +293,37 @@ fn links_to_the_apps_from_the_profile_of_a_person() {
     assert!(links.iter().all(|it| body(&page).contains(it)), "{}", body(&page));
     let script = visit.get("/");
     assert!(!body(&script).contains("app.example.com"), "a script gets what it always got");
+}
+
+#[test]
+fn shows_an_app_of_some_groups_to_their_members_alone() {
+    let app = |name: &str, groups: &str| App {
+        origin: Origin::parse(&format!("https://{name}.example.com")).unwrap(),
+        name: name.to_owned(),
+        groups: users::groups(groups).unwrap(),
+    };
+    let apps = vec![app("all", ""), app("wiki", "staff,admin"), app("lab", "research")];
+    let mut visit = Visit::with(Settings { apps, ..of_example() });
+    visit.post("/signup", &ANNA);
+    let shown = |visit: &mut Visit| {
+        let page = visit.ask("GET", "/", &[("Accept", "text/html")], "");
+        ["all", "wiki", "lab"].map(|it| body(&page).contains(&format!("//{it}.example.com\"")))
+    };
+    for (groups, expected) in [
+        ("", [true, false, false]),
+        ("admin", [true, true, false]),
+        ("research,staff", [true, true, true]),
+        ("staffing", [true, false, false]),
+    ] {
+        visit.raw().run(&format!("UPDATE user SET group_names = '{groups}'"));
+        assert_eq!(shown(&mut visit), expected, "{groups}");
+    }
+    let next = visit.get("/login?next=https://lab.example.com/x");
+    assert_eq!(
+        way(&next),
+        (302, Some("https://lab.example.com/x")),
+        "who gets in is up to the check"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use vestibule::auth::invitations::SignUps;
 use vestibule::base::base_url::BaseUrl;
+use vestibule::store::Groups;
 use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::Response;
 use vestibule::web::openapi::description;
@@ -20,7 +21,7 @@ fn below_auth() -> Settings {
     Settings {
         rule: Rule { own: Some(base.origin.clone()), ..Rule::default() },
         prefix: base.prefix,
-        apps: vec![App { origin: base.origin, name: String::new() }],
+        apps: vec![App { origin: base.origin, name: String::new(), groups: Groups::default() }],
         aliases: vec![Alias::Oauth2Proxy],
         basic_auth: true,
         sign_ups: SignUps::Open,

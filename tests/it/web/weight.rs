@@ -5,7 +5,7 @@ use std::time::Duration;
 use vestibule::auth::access_tokens::MOST;
 use vestibule::base::base_url::BaseUrl;
 use vestibule::base::origin::Origin;
-use vestibule::store::Record;
+use vestibule::store::{Groups, Record};
 use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::Response;
 use vestibule::web::{App, Settings};
@@ -30,6 +30,7 @@ fn sites() -> [Visit; 2] {
         let app = |place| App {
             origin: Origin::parse(&format!("https://app-{place}.example.com")).unwrap(),
             name: format!("App number {place}"),
+            groups: Groups::default(),
         };
         let settings = Settings {
             rule: Rule { own: Some(base.origin), ..Rule::default() },
