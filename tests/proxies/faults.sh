@@ -60,6 +60,10 @@ faults_of_nginx() {
         "$(app_has "location /oauth2/ { auth_request off; proxy_pass http://127.0.0.1:$app; }")"
     fault 'a check of another gate always answers' 'GET /api/verify answered 200 without' \
         "$(app_has 'location = /api/verify { auth_request off; return 200; }')"
+    for path in /api/verify /oauth2/auth /api/authz/forward-auth /validate; do
+        fault "a check of another gate is at the app, $path" "GET $path of the app is answered by the check itself" \
+            "$(app_has "location = $path { auth_request off; proxy_pass http://vestibule; }")"
+    done
     fault 'checks are open at the sign-in' '/auth/nginx from outside answered 401' '/location ~ \^\(/,/\}/d'
     fault 'the check has small buffers' 'with an address of 7500 bytes answered 50[03] and' \
         '/proxy_buffer.* 32k;/d'
@@ -106,6 +110,8 @@ faults_of_caddy() {
     fault 'the addresses of another gate are the app'"'"'s' 'GET /oauth2/auth answered 200 without' \
         "$(app_has "reverse_proxy /oauth2/* http://127.0.0.1:$app")"
     fault 'a check of another gate always answers' 'GET /api/verify answered 200 without' "$(app_has 'respond /api/verify 200')"
+    fault 'a check of another gate is at the app' 'GET /api/verify of the app is answered by the check itself' \
+        "$(app_has "reverse_proxy /api/verify $vestibule")"
     fault 'checks are open at the sign-in' '/auth/nginx from outside answered 401' '/respond @checks/d'
     fault 'the cookie is for a public suffix' 'has Domain=test, so browsers refuse it' \
         "s|^\treverse_proxy $vestibule|& {\n header_down Set-Cookie Domain=example.test Domain=test\n}|"
@@ -123,6 +129,8 @@ faults_of_traefik() {
     app_has() { printf 's|^  routers:|&\\n    open: { rule: "Host(`app.example.test`) \\&\\& PathPrefix(`%s`)", entryPoints: [websecure], service: app1, tls: {}, priority: 9000 }|' "$1"; }
     fault 'one path is not checked' 'GET /static/x answered 200 without' "$(app_has /static/)"
     fault 'the addresses of another gate are the app'"'"'s' 'GET /oauth2/auth answered 200 without' "$(app_has /oauth2/)"
+    fault 'a check of another gate is at the app' 'GET /api/verify of the app is answered by the check itself' \
+        "$(app_has /api/verify | sed 's/service: app1/service: vestibule/')"
     fault 'checks are open at the sign-in' '/auth/nginx from outside answered 401' 's/ && !PathPrefix[^ ]*//g'
     fault 'sign-out leads to an app' 'answered 200 and shows no button' \
         "$(app_has /logout | sed 's/app.example.test/auth.example.test/')"
@@ -138,6 +146,8 @@ faults_of_haproxy() {
     fault 'the addresses of another gate are the app'"'"'s' 'GET /oauth2/auth answered 200 without' "$(open /oauth2/)"
     fault 'a check of another gate always answers' 'GET /api/verify answered 200 without' \
         "$(app_has 'http-request return status 200 if { path /api/verify }')"
+    fault 'a check of another gate is at the app' 'GET /api/verify of the app is answered by the check itself' \
+        's|^    use_backend vestibule_app1|    use_backend vestibule if { path /api/verify } { req.hdr(host) -m beg app }\n&|; /api\/verify . *\}?$/d; /return status 404 .*api.verify/d'
     fault 'checks are open at the sign-in' '/auth/nginx from outside answered 401' '/return status 404/d'
     fault 'the cookie is for a public suffix' 'has Domain=test, so browsers refuse it' \
         "$(site_has 'http-response replace-header Set-Cookie (.*)Domain=example.test(.*) \\1Domain=test\\2')"
@@ -153,6 +163,10 @@ faults_of_apache() {
     fault 'nothing is checked' 'GET / answered 200 without' '/LuaHookAccessChecker/d'
     fault 'checks are open at the sign-in' '/auth/nginx from outside answered 401' '/^    (ProxyPassMatch|RedirectMatch 404)/d'
     fault 'the sign-in reads short addresses' 'leads to a sign-in page that answered 414' '/LimitRequestLine/d'
+    fault 'the sign-in reads short headers of vestibule' 'answered (50[02], as would|302 and leads to an address that is cut)' \
+        's/ responsefieldsize=32768//'
+    fault 'the sign-in has small buffers' 'answered (50[02], as would|302 and leads to an address that is cut)' \
+        's/ responsefieldsize=32768//; 1i ProxyIOBufferSize 4096'
     fault 'the cookie is for a public suffix' 'has Domain=test, so browsers refuse it' \
         "$(site_has 'Header edit Set-Cookie Domain=example.test Domain=test')"
     fault 'sign-out leads in a circle' 'answered 302 and leads to .*/login.* and shows no button' \

@@ -105,6 +105,8 @@ faults_at_80_nginx() {
     fault_at_80 'port 80 shows another page' 'FAIL  GET http://app.*answered 200' 's/return 308 .*/return 200 welcome;/'
     fault_at_80 'port 80 shows the app' 'FAIL  GET http://app.*answered 200' \
         "s|return 308 .*|proxy_pass http://127.0.0.1:$app;|"
+    fault_at_80 'port 80 shows a part of the app' 'FAIL  GET http://app.example.test/api/.*answered 200' \
+        "/listen 80;/s|\$|\n    location /api/ { proxy_pass http://127.0.0.1:$app; }|"
     fault_at_80 'port 80 loses the address' 'FAIL  GET http://app.* the address is lost' 's/(return 308 https:...host).*/\1\/;/'
     fault_at_80 'port 80 leads to the sign-in' 'FAIL  GET http://app.* not to the same address by https' \
         's|(return 308).*|\1 https://auth.example.test/;|'
@@ -115,12 +117,16 @@ faults_at_80_nginx() {
 
 faults_at_80_haproxy() {
     fault_at_80 'port 80 shows the app' 'FAIL  GET http://app.* not to the same address by https' '/http-request redirect scheme/d'
+    fault_at_80 'port 80 shows a part of the app' 'FAIL  GET http://app.example.test/api/.* not to the same address by https' \
+        's#(redirect scheme https code 308 unless) #\1 { path_beg /api/ } || #'
 }
 
 faults_at_80_apache() {
     # httpd keeps the query.
     fault_at_80 'port 80 loses the path' 'FAIL  GET http://auth.* the address is lost' 's/(RedirectMatch 308.*test\/)\$1/\1/'
     fault_at_80 'port 80 leads nowhere' 'FAIL  GET http://app.* does not lead to https' '/RedirectMatch 308/d'
+    fault_at_80 'port 80 shows a part of the app' 'FAIL  GET http://app.example.test/api/.*answered 200' \
+        "s|^ *RedirectMatch 308 .*|&\n    ProxyPass /api/ http://127.0.0.1:$app/api/|; s#(308 .\^/\(\?!)#\1api/|#"
 }
 
 # The welcome page of Debian's Caddyfile.

@@ -1,13 +1,22 @@
 //! Whether the app is open at the addresses of checks. The guides of other gates exempt some of them on the app's own
-//! host; what is left of such an exemption lets every request through, or answers for the gate.
+//! host; what is left of such an exemption lets every request through, or answers for the gate. Where the check itself
+//! answers a client, the client may say what only the proxy should: the address, the groups, who it is.
+
+use url::Url;
 
 use super::verdict::{self, Guard};
-use super::wire::Question;
-use super::{Examination, Visit, asked, origin};
+use super::wire::{Question, Reply};
+use super::{Examination, Visit, asked, cookie, origin};
+use crate::base::token::random_text;
 use crate::web::check_paths;
+use crate::web::http::SESSION_COOKIES;
 
 /// Where oauth2-proxy's guides have the sign-in on the app's host. What is there leads to the sign-in page as well.
 const SIGN_IN: [&str; 2] = ["/oauth2/sign_in", "/oauth2/start"];
+
+/// What is wrong with an address at which the check answers clients, and what to do.
+const OPEN_CHECK: &str = "is answered by the check itself, to which a client may say what it wants; let only the proxy \
+                          itself ask the gate (in nginx, internal; in that location)";
 
 impl Examination<'_> {
     /// Follows a link to each address of a check at the app, where the app is guarded and has its host to itself.
@@ -20,11 +29,17 @@ impl Examination<'_> {
         let mut shut = 0;
         for path in check_paths().chain(SIGN_IN) {
             let what = format!("GET {path}");
-            let question = Question::navigation(&asked(&self.plan.app, path));
-            let Some(reply) = self.ask(&what, &question) else { return };
+            let url = asked(&self.plan.app, path);
+            let Some(reply) = self.ask(&what, &Question::navigation(&url)) else { return };
             let guard = Guard::of(&reply);
-            // The sign-in has closed what it has itself.
-            if guard.is_shut() || (is_shared && guard == Guard::Open(404)) {
+            let is_check =
+                !is_shared && !SIGN_IN.contains(&path) && answers_as_check(&url, &guard, &reply);
+            if is_check {
+                self.report.tell_at("check", path, Err(format!("{what} of the app {OPEN_CHECK}")));
+            } else if guard.is_shut()
+                || (guard == Guard::Open(404) && (is_shared || self.is_of_vestibule(&url)))
+            {
+                // The sign-in has closed what it has itself.
                 shut += 1;
             } else {
                 let finding = verdict::navigation(&what, &guard, None);
@@ -37,5 +52,25 @@ impl Examination<'_> {
             );
             self.report.tell(Ok(text));
         }
+    }
+
+    /// Whether vestibule answers at this address of the app, as where its guide passes a folder on to another gate: it
+    /// clears a session cookie that is none of its own.
+    fn is_of_vestibule(&self, url: &Url) -> bool {
+        SESSION_COOKIES.iter().any(|name| {
+            let value = format!("{name}={}", random_text(40));
+            let question = Question::navigation(url).with(&[("Cookie", &*value)]);
+            self.wire.ask(&question).is_ok_and(|it| cookie::cleared(&it, name).is_some())
+        })
+    }
+}
+
+/// Whether a check answers a client: in words for the proxy, or with a link that leads back to what the check was told
+/// in place of the address that was asked for.
+fn answers_as_check(url: &Url, guard: &Guard, reply: &Reply) -> bool {
+    match guard {
+        Guard::Locked(401) => reply.body.contains("not_signed_in"),
+        Guard::SignIn { back, .. } => back.as_deref() != Some(url.as_str()),
+        _ => false,
     }
 }

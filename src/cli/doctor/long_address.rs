@@ -3,16 +3,13 @@
 
 use url::Url;
 
-use super::verdict::Guard;
+use super::verdict::{self, Guard};
 use super::wire::{Question, Reply};
 use super::{Examination, Visit, asked, leads_to_sign_up, of_site, without_query};
 
 /// How long the addresses are that are tried, in bytes, each in case the app's proxy takes none that is longer. nginx
 /// reads the first, and each is shorter than the address of the sign-in page that is told the next.
 const ADDRESS_BYTES: [usize; 9] = [7_500, 6_000, 4_800, 3_900, 3_200, 2_600, 2_000, 1_600, 1_300];
-
-/// How much is led on from the sign-in's own host.
-const LOCATION_BYTES: usize = 7_000;
 
 /// What it is full of: parts that grow when they are written into a parameter, and parts that need not.
 const PART: &str = "&x=%C3%A4,a,b,c/d";
@@ -67,21 +64,31 @@ impl Examination<'_> {
     }
 
     /// What leads on from the sign-in has a long Location as well: after a sign-in it is the address itself. Without a
-    /// session, the profile leads to the sign-in page.
+    /// session, the profile leads to the sign-in page, whose address is longer than its own.
     fn ask_long_location(&mut self, page: &Url) {
         let login = Url::parse(without_query(page)).expect("it is an address without its query");
-        let mut profile = of_site(&login, "/account");
-        profile.set_query(Some(&"z".repeat(LOCATION_BYTES)));
-        let what = format!("GET {} with {LOCATION_BYTES} bytes", without_query(&profile));
-        let Some(reply) = self.ask(&what, &Question::navigation(&profile)) else { return };
-        let location = reply.values("location").next().unwrap_or_default();
+        let profile = of_site(&login, "/account");
+        let url = long(&profile, profile.path(), ADDRESS_BYTES[0]);
+        let what = format!(
+            "GET {} with an address of {} bytes",
+            without_query(&profile),
+            url.as_str().len()
+        );
+        let Some(reply) = self.ask(&what, &Question::navigation(&url)) else { return };
+        let location = reply.values("location").next().and_then(|it| login.join(it).ok());
+        let back = location.as_ref().and_then(verdict::back_of);
+        let advice = "let the proxy of the sign-in read a long Location (in nginx, proxy_buffer_size 16k; in httpd, \
+                      responsefieldsize=32768 with ProxyPass)";
         match reply.status {
-            300..=399 if location.len() >= LOCATION_BYTES => self
+            300..=399 if back.and_then(|it| login.join(&it).ok()).as_ref() == Some(&url) => self
                 .report
                 .tell(Ok(format!("{what} is led on to an address as long, as after a sign-in"))),
+            status @ 300..=399 => self.report.tell(Err(format!(
+                "{what} answered {status} and leads to an address that is cut off, as would a sign-in that leads back \
+                 to a long address; {advice}"
+            ))),
             status @ 500.. => self.report.tell(Err(format!(
-                "{what} answered {status}, as would a sign-in that leads back to a long address; let the proxy of the \
-                 sign-in read a long Location (in nginx, proxy_buffer_size 16k)"
+                "{what} answered {status}, as would a sign-in that leads back to a long address; {advice}"
             ))),
             // The limit of its address is told where it is the page's.
             _ => {}

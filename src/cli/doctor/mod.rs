@@ -128,9 +128,7 @@ impl Examination<'_> {
         let Some(visits) = self.visit() else { return };
         self.visit_check_addresses(&visits);
         self.report.release();
-        if let Some(visit) = visits.first() {
-            self.ask_port_80(&visit.url);
-        }
+        self.ask_port_80(&visits.iter().map(|it| &it.url).collect::<Vec<_>>());
         self.tell_open(&visits);
         for visit in visits.iter().filter(|it| it.guard.is_shut()) {
             self.forge(visit);
@@ -149,7 +147,7 @@ impl Examination<'_> {
             });
         };
         if login.host() != self.plan.app.host() {
-            self.ask_port_80(&login);
+            self.ask_port_80(&[&login]);
         }
         let is_vestibule = self.ask_sign_in(&login);
         if let Some(visit) = visits.iter().find(|it| it.guard.page().is_some()) {
@@ -281,16 +279,28 @@ impl Examination<'_> {
         self.report.tell(Err(format!("{text}; {advice}")));
     }
 
-    /// Asks as a browser does for a host without a scheme: by http, at port 80. A closed port 80 is no fault.
-    fn ask_port_80(&mut self, url: &Url) {
-        let Some(clear) = port_80::address(url) else { return };
-        match self.wire.ask(&Question::navigation(&clear)) {
-            Ok(reply) => self.report.tell(port_80::judge(url, &clear, &reply)),
-            Err(silence) => self.report.skip(&format!(
-                "GET {clear} got no answer: {}; browsers that try http first do not get to https",
-                silence.cause
-            )),
+    /// Asks for addresses of one host as a browser does that is given no scheme: by http, at port 80. A closed port 80
+    /// is no fault. What is as it should be is told of the first address, which speaks for the host.
+    fn ask_port_80(&mut self, urls: &[&Url]) {
+        for (number, url) in urls.iter().enumerate() {
+            let Some(clear) = port_80::address(url) else { return };
+            match self.wire.ask(&Question::navigation(&clear)) {
+                Ok(reply) => {
+                    let finding = port_80::judge(url, &clear, &reply);
+                    if number == 0 || finding.is_err() {
+                        self.report.tell_at("port 80", url.path(), finding);
+                    }
+                }
+                Err(silence) => {
+                    self.report.skip(&format!(
+                        "GET {clear} got no answer: {}; browsers that try http first do not get to https",
+                        silence.cause
+                    ));
+                    break;
+                }
+            }
         }
+        self.report.release();
     }
 
     // Headers that only the proxy should send.

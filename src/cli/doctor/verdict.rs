@@ -90,7 +90,8 @@ fn leads_to_sign_in(page: &Url) -> bool {
     page.path().ends_with("/login") || back_of(page).is_some()
 }
 
-fn back_of(page: &Url) -> Option<String> {
+/// Where a sign-in page is told to lead back to.
+pub(super) fn back_of(page: &Url) -> Option<String> {
     let value = |name| page.query_pairs().find(|(given, _)| given == name);
     NEXT_NAMES.iter().find_map(|name| value(*name)).map(|(_, value)| value.into_owned())
 }

@@ -63,6 +63,8 @@ enum Fault {
     OpenCheckAddress,
     LongNotTaken,
     LongLocationLost,
+    LongLocationCut,
+    CheckAtApp,
     SilentSite,
 }
 
@@ -215,6 +217,17 @@ impl Server {
         if self.has(Fault::AppSaysNo) && asked.path() == "/api/" {
             return answer(401, &[], "Who are you?");
         }
+        match (self.fault, asked.path()) {
+            (Fault::CheckAtApp, "/api/verify") => {
+                return answer(401, &[], "{\"error\":\"not_signed_in\"}");
+            }
+            // A check for proxies that lead visitors on, which is told another address, or none.
+            (Fault::CheckAtApp, "/auth/forward") => {
+                let page = format!("http://auth.town.localhost:{}/login", self.port);
+                return answer(302, &[("Location", &page)], "");
+            }
+            _ => {}
+        }
         if is_open || self.has_session(asked) { self.show_app(asked) } else { self.guard(asked) }
     }
 
@@ -312,7 +325,10 @@ impl Server {
             }
             ("GET", "/account") if self.has(Fault::LongLocationLost) => answer(502, &[], ""),
             ("GET", "/account") => {
-                answer(302, &[("Location", &format!("/login?next={}", asked.target))], "")
+                let next: String = byte_serialize(asked.target.as_bytes()).collect();
+                let mut to = format!("/login?next={next}");
+                to.truncate(if self.has(Fault::LongLocationCut) { 4_096 } else { to.len() });
+                answer(302, &[("Location", &to)], "")
             }
             ("GET", "/logout") if self.has(Fault::NoWayOut) => {
                 answer(302, &[("Location", "/login")], "")
@@ -526,7 +542,9 @@ fn finds_a_long_address_that_does_not_come_back() {
     finds(Fault::LongCut, &[&format!("{what} does not tell the sign-in page the whole address")]);
     finds(Fault::LongRefused, &[&format!("{what} leads to a sign-in page that answered 414")]);
     finds(Fault::LongLost, &[&format!("{what} leads to a sign-in page that does not know")]);
-    finds(Fault::LongLocationLost, &["/account with 7000 bytes answered 502, as would a sign-in"]);
+    let on = "/account with an address of 7500 bytes answered";
+    finds(Fault::LongLocationLost, &[&format!("{on} 502, as would a sign-in")]);
+    finds(Fault::LongLocationCut, &[&format!("{on} 302 and leads to an address that is cut off")]);
 }
 
 #[test]
@@ -543,6 +561,8 @@ fn finds_an_address_of_a_check_at_which_the_app_is_open() {
     let open = "GET /oauth2/auth answered 200 without a session: the app is open; guard every location (likewise \
                 /oauth2/sign_in, /oauth2/start)";
     finds(Fault::OpenCheckAddress, &[open]);
+    let asked = "GET /auth/forward of the app is answered by the check itself, to which a client may say what it wants";
+    finds(Fault::CheckAtApp, &[asked, "(likewise /api/verify)"]);
 }
 
 #[test]
