@@ -156,8 +156,8 @@ silent() {
         nginx) expected='503 5' ;;
         apache) expected='503 5' ;;
         traefik) expected='500 ' ;;
-        haproxy) expected='503 ' ;;
-        caddy) expected='502 ' ;;
+        haproxy) expected='503 5' ;;
+        caddy) expected='503 5' ;;
     esac
     end "$server"
     for path in / /x.png; do

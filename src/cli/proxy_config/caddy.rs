@@ -98,7 +98,7 @@ fn app_server(plan: &ProxyPlan, app: &Origin, upstream: &str) -> String {
 {keeps}
         }}
     }}
-}}
+{SILENT}}}
 "#
     )
 }
@@ -134,7 +134,7 @@ fn shared_server(plan: &ProxyPlan, shared: &SharedHost) -> String {
 {came}{keeps}
         }}{open}
     }}
-}}
+{SILENT}}}
 ",
         own_pattern = plan.own_pattern(),
         passed = block(&came, 2)
@@ -154,6 +154,15 @@ fn guarded_and_open(shared: &SharedHost) -> (String, String) {
     );
     (guarded, open)
 }
+
+/// What answers in place of a check that got no answer. An error of the app is passed on as it is.
+const SILENT: &str = "    handle_errors {
+        # The check got no answer. What fails behind it is the app's.
+        @silent vars vestibule asked
+        header @silent Retry-After 5
+        respond @silent \"The sign-in does not answer. Please try again in a moment.\" 503
+    }
+";
 
 /// Removes identity headers, and upgrades, after which requests would reach the app without a check.
 fn drops(plan: &ProxyPlan) -> String {
@@ -187,11 +196,13 @@ fn check(plan: &ProxyPlan, matcher: &str) -> String {
     let query = plan.check_query("", "302");
     let names = plan.identity.all().join(" ");
     format!(
-        "        forward_auth {matcher}{place} {{
+        "        vars {matcher}vestibule asked
+        forward_auth {matcher}{place} {{
             # The question mark keeps the client's own parameters from the check.
             uri {path}?{query}
             copy_headers {names}
 {came}        }}
+        vars vestibule passed
 ",
         came = came_by(plan, "            ")
     )

@@ -70,6 +70,18 @@ local function refuse(txn, answer)
     txn:done(reply)
 end
 
+-- Where vestibule did not answer. HAProxy's client comes back with a page of its own then.
+local function excuse(txn)
+    local reply = txn:reply({ status = 503 })
+    reply:add_header("retry-after", "5")
+    reply:add_header("cache-control", "no-store")
+    if txn.f:method() ~= "HEAD" then
+        reply:add_header("content-type", "text/plain")
+        reply:set_body("The sign-in does not answer. Please try again in a moment.\n")
+    end
+    txn:done(reply)
+end
+
 core.register_action("vestibule_check", { "http-req" }, function(txn, path, place, names)
     local url = "http://127.0.0.1" .. path
     local answer = core.httpclient():get({ url = url, headers = question(txn), dst = place, timeout = 10000 })
@@ -78,6 +90,8 @@ core.register_action("vestibule_check", { "http-req" }, function(txn, path, plac
             filter_cookies(txn, answer.headers)
         end
         txn:set_var("txn.vestibule_passed", tell(txn, answer.headers, names))
+    elseif answer.status > 500 and answer.headers["retry-after"] == nil then
+        excuse(txn)
     else
         refuse(txn, answer)
     end
