@@ -1,4 +1,4 @@
-# nginx and Caddy as the guides of other gates configure them, with vestibule under --alias in the gate's place. Only
+# nginx, Caddy and Traefik as the guides of other gates configure them, with vestibule under --alias in the gate's place. Only
 # the port is our own, so `$http_host` stands for `$host` where it becomes an address. Sourced by run.sh.
 # shellcheck shell=sh
 # shellcheck disable=SC2016,SC2154 # Variables of nginx, and of run.sh.
@@ -137,6 +137,34 @@ caddy_oauth2_proxy() {
     }"
 }
 
+# alias_traefik MIDDLEWARES TEXT [ROUTERS]: what is used, what it is, and more routers.
+alias_traefik() {
+    cat <<CONF
+http:
+  routers:
+    app: { rule: "Host(\`app.example.test\`)", entryPoints: [websecure], middlewares: [$1], service: app, tls: {} }
+    auth: { rule: "Host(\`auth.example.test\`)", entryPoints: [websecure], service: gate, tls: {} }
+${3:-}
+  services:
+    app: { loadBalancer: { servers: [{ url: "http://127.0.0.1:$app" }] } }
+    gate: { loadBalancer: { servers: [{ url: "http://$vestibule" }] } }
+  middlewares:
+$2
+CONF
+}
+# traefik_check ADDRESS HEADERS
+traefik_check() {
+    alias_traefik gate "    gate:
+      forwardAuth: { address: \"http://$vestibule$1\", trustForwardHeader: true, authResponseHeaders: [$2] }"
+}
+traefik_oauth2_proxy() {
+    alias_traefik 'oauth-errors, oauth-auth' "    oauth-auth:
+      forwardAuth: { address: \"http://$vestibule/oauth2/auth\", trustForwardHeader: true, authResponseHeaders: [X-Auth-Request-User] }
+    oauth-errors:
+      errors: { status: [401-403], service: gate, query: \"/oauth2/sign_in?rd={url}\" }" \
+        '    oauth: { rule: "Host(`app.example.test`) && PathPrefix(`/oauth2/`)", entryPoints: [websecure], service: gate, tls: {} }'
+}
+
 # The method and the address that reached the app.
 asked_of_app() { head -n 1 "$work/echo" | cut -d ' ' -f 1,2; }
 
@@ -146,8 +174,8 @@ walk() {
     rm -f "$work/jar"
     came=$(known "$asked" --output "$work/first" --dump-header "$work/head" --write-out '%{http_code}')
     check "$1: a stranger is shown the way" "$2" "$came"
-    if [ "$2" = 403 ]; then
-        # A browser follows no redirect with that status; a visitor follows the link.
+    if [ "$2" -gt 400 ]; then
+        # A browser follows no redirect with such a status; a visitor follows the link.
         next=$(sed -n 's/.*href="\([^"]*\)".*/\1/p' "$work/first" | sed 's/&amp;/\&/g')
     else
         next=$(tr -d '\r' <"$work/head" | sed -n 's/^Location: //Ip')
@@ -161,7 +189,7 @@ walk() {
     check "$1: and back to it" "302 $asked" "$came"
     known "$asked" --output "$work/echo"
     check "$1: the app gets it" "GET ${asked#"https://app.example.test:$port"}" "$(asked_of_app)"
-    check "$1: and the name" vera "$(tr -d '\r' <"$work/echo" | sed -n 's/^Remote-User: //Ip')"
+    check "$1: and the name" vera "$(tr -d '\r' <"$work/echo" | sed -n "s/^$told: //Ip")"
     known "$next" --location --max-redirs 5 --output "$work/echo"
     check "$1: a signed-in user is led on from the link" "GET ${asked#"https://app.example.test:$port"}" \
         "$(asked_of_app)"
@@ -171,10 +199,25 @@ walk() {
 try_guide() {
     kind=$1 name="$1, $2" status=$3
     shift 3
-    { [ "$kind" = caddy ] || alias_site; "$@"; } >"$work/$kind.conf"
+    told=$([ "$1" = traefik_oauth2_proxy ] && echo X-Auth-Request-User || echo Remote-User)
+    { [ "$kind" != nginx ] || alias_site; "$@"; } >"$work/$kind.conf"
     "run_$kind" "$port"
     await_proxy "auth.example.test:$port" /healthz
     walk "$name" "$status"
+    end "$proxy"
+}
+
+# oauth2-proxy has an upstream static://202, for which its guide lets Traefik ask for its home page. Ours shows every
+# signed-in user the profile, so it is no check and lets no request through.
+refuse_home_page() {
+    kind=traefik
+    traefik_check / Remote-User >"$work/traefik.conf"
+    run_traefik "$port"
+    await_proxy "auth.example.test:$port" /healthz
+    check 'traefik, oauth2-proxy static://202: the home page is no check' '403 302' \
+        "$(status known "https://app.example.test:$port/x") $(status page "https://app.example.test:$port/x")"
+    check 'traefik, oauth2-proxy static://202: the log says which address is one' yes \
+        "$(grep -q 'ev=check_refused .*reason=not_a_check .*/oauth2/auth' "$work/vestibule.log" && echo yes || tail "$work/vestibule.log")"
     end "$proxy"
 }
 
@@ -191,7 +234,7 @@ try_guides() {
     prefix=
     serve "$port"
     printf '%s\n' "$password" | "$binary" user add vera --database "$work/$port.db" >/dev/null
-    printf '\n-- as the guides of other gates configure nginx and Caddy\n'
+    printf '\n-- as the guides of other gates configure nginx, Caddy and Traefik\n'
     try_guide nginx 'oauth2-proxy = /oauth2/sign_in' 302 oauth2_proxy '= /oauth2/sign_in'
     try_guide nginx 'oauth2-proxy =403 /oauth2/sign_in' 403 oauth2_proxy '=403 /oauth2/sign_in'
     try_guide nginx 'oauth2-proxy @oauth2_signin' 302 oauth2_proxy '= @oauth2_signin'
@@ -204,5 +247,15 @@ try_guides() {
     try_guide caddy 'Authelia' 302 caddy_check '/api/authz/forward-auth?'
     try_guide caddy 'Authelia before 4.38' 302 caddy_check "/api/verify?rd=$own/"
     try_guide caddy 'tinyauth' 307 caddy_check '/api/auth/caddy?'
+    case " $proxies " in *' traefik '*) try_guides_traefik ;; esac
     end "$server"
+}
+
+try_guides_traefik() {
+    rm -f "$work/dynamic/wiki.yml"
+    try_guide traefik 'oauth2-proxy' 401 traefik_oauth2_proxy
+    try_guide traefik 'Authelia' 302 traefik_check /api/authz/forward-auth Remote-User,Remote-Groups,Remote-Email,Remote-Name
+    try_guide traefik 'Authelia before 4.38' 302 traefik_check "/api/verify?rd=$own/" Remote-User,Remote-Groups
+    try_guide traefik 'tinyauth' 307 traefik_check /api/auth/traefik Remote-User
+    refuse_home_page
 }

@@ -1,7 +1,7 @@
 //! The home page, with the user's name and id.
 
 use crate::web::call::{Answered, SignedInCall};
-use crate::web::handlers::forward_auth::portal_target;
+use crate::web::handlers::forward_auth::{portal_target, refuse_check_at_home};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
 use crate::web::pages::{self, Told, Whereabouts};
@@ -9,6 +9,9 @@ use crate::web::pages::{self, Told, Whereabouts};
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     if let Some(target) = portal_target(call) {
         return Ok(Response::redirect(target.as_str().to_owned()));
+    }
+    if let Some(refusal) = refuse_check_at_home(call) {
+        return Ok(refusal);
     }
     if call.wants() == Wants::Json {
         return Ok(Response::json(200, &json::profile(call.resumed, call.now)));

@@ -590,6 +590,21 @@ fn answers_as_authelia_does() {
 }
 
 #[test]
+fn lets_no_request_through_that_is_checked_at_the_home_page_as_oauth2_proxys() {
+    let mut visit = with_anna(aliased(Alias::Oauth2Proxy));
+    let refused = forward(&mut visit, "/", &[]);
+    assert_eq!((refused.status, refused.note.event.name()), (403, "check_refused"));
+    assert!(refused.note.fields.iter().any(|(_, it)| it.contains("/oauth2/auth")));
+    for own in ["auth.example.com", "AUTH.example.com:8443"] {
+        assert_eq!(forward(&mut visit, "/", &[("X-Forwarded-Host", own)]).status, 200, "{own}");
+    }
+    assert_eq!(visit.get("/").status, 200);
+    assert_eq!(forward(&mut visit, "/oauth2/auth", &[]).status, 202);
+    visit.forget_cookie();
+    assert_eq!(way(&forward(&mut visit, "/", &[])), (302, Some("/login")), "no leave to pass");
+}
+
+#[test]
 fn answers_the_endpoints_of_one_list_and_those_of_a_gate_under_its_alias_alone() {
     let ours = ["/auth/nginx", "/auth/denied", "/auth/forward"];
     let theirs = [

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 
 use super::checks::Alias;
 use super::{only, own, way_in};
+use crate::auth::events::Event;
 use crate::base::origin::Origin;
 use crate::web::call::{Answered, Call};
-use crate::web::http::{Response, Wants};
+use crate::web::http::{Note, Response, Wants};
 use crate::web::messages::EN;
 use crate::web::pages::forbidden;
 use crate::web::redirect::{self, Target};
@@ -46,6 +47,20 @@ pub(in crate::web) fn portal_target(call: &Call<'_>) -> Option<Target> {
     let is_known = call.site.settings.aliases.contains(&Alias::Authelia);
     let is_link = is_known && call.request.parameters().has("rd");
     if is_link { call.next() } else { None }
+}
+
+/// Refuses a check that is sent to the home page, as a guide of oauth2-proxy for Traefik does, whose home page is an
+/// upstream that answers 202 to all who may pass. Here it shows every signed-in user their profile, and Traefik would take
+/// that for leave to pass, without identity headers and whatever groups it names. `None`: it is no check.
+pub(in crate::web) fn refuse_check_at_home(call: &Call<'_>) -> Option<Response> {
+    let is_known = call.site.settings.aliases.contains(&Alias::Oauth2Proxy);
+    let own = call.site.allowed.own.as_ref().filter(|_| is_known)?;
+    let asked = only(call.request, "x-forwarded-host")?;
+    let is_own =
+        Origin::parse(&format!("https://{asked}")).is_some_and(|it| it.host() == own.host());
+    let hint = "give the proxy the address of a check: /auth/forward, or /oauth2/auth behind an errors middleware";
+    let note = Note::of(Event::CheckRefused).with("reason", "not_a_check").with("hint", hint);
+    (!is_own).then(|| Response::text(403, "Forbidden").noting(note))
 }
 
 /// The target of a link of oauth2-proxy: in its address, else in the header that its guide for nginx sets. That

@@ -13,7 +13,9 @@ mod denial;
 mod identity;
 mod renewal;
 
-pub(in crate::web) use aliases::{lead_to_sign_in, lead_to_sign_out, portal_target};
+pub(in crate::web) use aliases::{
+    lead_to_sign_in, lead_to_sign_out, portal_target, refuse_check_at_home,
+};
 pub use checks::{Alias, check_paths};
 pub use identity::IdentityHeaders;
 pub(in crate::web) use renewal::LedBack;
