@@ -183,7 +183,8 @@ CREATE TABLE mail (
     address      TEXT    NOT NULL,
     -- The language of the page that caused it.
     language     TEXT    NOT NULL,
-    -- What it tells beside: a JSON object (browser, address, moment); may be empty.
+    -- What a notice tells beside, as `name=value` in a line of the log: the username, and the browser and the client
+    -- address that did it; may be empty.
     detail       TEXT    NOT NULL,
     created_at   INTEGER NOT NULL,
     -- When it is to be tried next.

@@ -122,8 +122,16 @@ events! {
     PasswordReset = "password_reset", Always;
     /// A reset link did not set a password; `reason` says why.
     PasswordResetFail = "password_reset_fail", Limited;
-    /// An invalid reset link was presented.
+    /// An invalid reset link, or link that verifies an address, was presented.
     BadLink = "bad_link", Limited;
+    /// A user asked for a link that verifies an e-mail address.
+    EmailAsked = "email_asked", Always;
+    /// A link that verifies an e-mail address was not sent, or an address not removed; `reason` says why.
+    EmailAskedFail = "email_asked_fail", Limited;
+    /// A user verified an e-mail address, which counts from then on.
+    EmailVerify = "email_verify", Always;
+    /// A user removed their e-mail address.
+    EmailRemove = "email_remove", Always;
     /// A user deleted their account.
     AccountDelete = "account_delete", Always;
     /// An account was not deleted; `reason` says why.

@@ -1,7 +1,8 @@
 //! Mail to users: who may have which, and when it is tried again.
 //!
 //! Decides how often a user is written to, how long a mail is worth sending, and which link is in it. A link
-//! signs nobody in: it lets its user set a password. Knows no wording and no relay.
+//! signs nobody in: it lets its user set a password, or verifies an address for a user who is signed in. Knows no
+//! wording and no relay.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,31 +13,52 @@ use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::email_address;
+use crate::base::log_fields;
 use crate::base::token::{self, Token};
 pub use crate::store::Letter;
-use crate::store::{Count, CountId, Purpose, Result, Store, User, UserId};
+use crate::store::{ClientInfo, Count, CountId, Purpose, Result, Store, User, UserId};
 
 /// What a mail says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LetterKind {
     /// The link with which a forgotten password is replaced.
     Reset,
+    /// The link that verifies an address, to that address.
+    Verify,
+    /// A notice to the verified address: another one was asked for.
+    EmailAsked,
+    /// A notice to the address that counted before: another one counts now, or none.
+    EmailChanged,
 }
 
 impl LetterKind {
-    const ALL: [Self; 1] = [Self::Reset];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Reset, Self::Verify, Self::EmailAsked, Self::EmailChanged];
 
     /// The word in the database and in the log.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reset => "reset",
+            Self::Verify => "verify",
+            Self::EmailAsked => "email_asked",
+            Self::EmailChanged => "email_changed",
         }
     }
 
-    /// How long it is tried to be sent. A link that comes late is no use.
+    /// How long it is tried to be sent. A link that comes late is no use; a notice still is.
     pub const fn life(self) -> Duration {
+        match self.purpose() {
+            Some(purpose) => one_time_tokens::life(purpose),
+            None => Duration::from_secs(3 * 24 * 60 * 60),
+        }
+    }
+
+    /// What its link does; `None`: it is a notice, without a link.
+    const fn purpose(self) -> Option<Purpose> {
         match self {
-            Self::Reset => Duration::from_secs(60 * 60),
+            Self::Reset => Some(Purpose::ResetPassword),
+            Self::Verify => Some(Purpose::VerifyEmail),
+            Self::EmailAsked | Self::EmailChanged => None,
         }
     }
 
@@ -51,13 +73,18 @@ pub const ASKED_BYTES_MAX: usize = email_address::BYTES_MAX;
 /// The most accounts with one address that are written to.
 const ACCOUNTS_MAX: u32 = 5;
 
-/// The least time between two mails of a kind to one account, and the most of them in a day.
-const GAP: Duration = Duration::from_secs(5 * 60);
-const A_DAY_MAX: u32 = 10;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often one account is sent a link by those who do not sign in to it.
+const RESETS: Quota = Quota { gap: Duration::from_secs(5 * 60), most: 10, span: DAY };
 
 /// How many mailed links of one user are good at once: an earlier mail may arrive later.
 const LINKS_MAX: u32 = 3;
+
+/// What the detail of a notice has.
+const NAME: &str = "name";
+const BROWSER: &str = "browser";
+const ADDRESS: &str = "address";
 
 /// How long one server may have a mail: longer than all deadlines of sending it together.
 pub const LEASE: Duration = Duration::from_secs(10 * 60);
@@ -92,7 +119,7 @@ pub fn ask_for_reset(
     let all = found.iter().filter(|it| may_have_mail(it));
     let letter = |user_id: &str| {
         let kind = if user_id.is_empty() { Letter::NOTHING } else { LetterKind::Reset.as_str() };
-        Some(new(kind, user_id, language, now))
+        Some(new((kind, user_id, ""), language, now))
     };
     let mut asked: Vec<(CountId, Option<Letter>)> = all
         .map(|it| (count_id(store, &format!("user:{}", it.id.as_str())), letter(it.id.as_str())))
@@ -104,10 +131,10 @@ pub fn ask_for_reset(
     let letters = asked.len();
     asked.extend(subject.ids().map(|id| (id, None)));
     let allowance = |at: usize, before| match at.checked_sub(letters) {
-        None => allowed(before, now),
+        None => RESETS.after(before, now),
         Some(at) => Some(subject.after(limits, at, before, now)),
     };
-    store.ask_for_letters(&asked, &allowance, limits.rows)?;
+    drop(store.ask_for_letters(&asked, &allowance, limits.rows)?);
     Ok(LinkAsked::Done)
 }
 
@@ -134,28 +161,50 @@ fn may_have_mail(user: &User) -> bool {
     user.disabled_at.is_none() && email_address::is_deliverable(user.verified_email())
 }
 
-/// The count after another mail; `None` if it may not be sent: the last one was sent just now, or there were
-/// many today.
-fn allowed(before: Option<Count>, now: Moment) -> Option<Count> {
-    // A count of the future, as the clock was set back, is one of now.
-    let before = before.filter(|it| it.last_at.has_passed(now) && now < it.until);
-    let Some(before) = before else {
-        return Some(Count { failures: 1, last_at: now, until: now.after(DAY) });
-    };
-    let is_allowed = before.last_at.until(now) >= GAP && before.failures < A_DAY_MAX;
-    is_allowed.then(|| Count { failures: before.failures + 1, last_at: now, ..before })
+/// How often something may be mailed.
+pub(super) struct Quota {
+    /// The least time between two.
+    pub(super) gap: Duration,
+    /// The most in a span, which begins with the first.
+    pub(super) most: u32,
+    pub(super) span: Duration,
 }
 
-fn count_id(store: &dyn Store, thing: &str) -> CountId {
+impl Quota {
+    /// The count after another one; `None`: it may not be sent.
+    pub(super) fn after(&self, before: Option<Count>, now: Moment) -> Option<Count> {
+        let Some(before) = counting(before, now) else {
+            return Some(Count { failures: 1, last_at: now, until: now.after(self.span) });
+        };
+        let is_allowed = before.last_at.until(now) >= self.gap && before.failures < self.most;
+        is_allowed.then(|| Count { failures: before.failures + 1, last_at: now, ..before })
+    }
+
+    /// How long to wait for another one.
+    pub(super) fn wait(&self, before: Option<Count>, now: Moment) -> Duration {
+        match counting(before, now) {
+            Some(count) if count.failures >= self.most => now.until(count.until),
+            Some(count) => now.until(count.last_at.after(self.gap)),
+            None => Duration::ZERO,
+        }
+    }
+}
+
+/// A count whose span has not ended. One of the future, as the clock was set back, counts no more.
+fn counting(count: Option<Count>, now: Moment) -> Option<Count> {
+    count.filter(|it| it.last_at.has_passed(now) && now < it.until)
+}
+
+pub(super) fn count_id(store: &dyn Store, thing: &str) -> CountId {
     CountId::new(token::keyed_hash(store.handle_key(), &format!("mail-{thing}")))
 }
 
-fn new(kind: &str, user_id: &str, language: &str, now: Moment) -> Letter {
+fn new((kind, user_id, address): (&str, &str, &str), language: &str, now: Moment) -> Letter {
     Letter {
         id: token::random_text(15),
         kind: kind.to_owned(),
         user_id: user_id.to_owned(),
-        address: String::new(),
+        address: address.to_owned(),
         language: language.to_owned(),
         detail: String::new(),
         created_at: now,
@@ -165,6 +214,27 @@ fn new(kind: &str, user_id: &str, language: &str, now: Moment) -> Letter {
     }
 }
 
+/// A mail with a link that verifies this address.
+pub(super) fn verification(user: &User, address: &str, language: &str, now: Moment) -> Letter {
+    new((LetterKind::Verify.as_str(), user.id.as_str(), address), language, now)
+}
+
+/// A notice to a user, at the address that is theirs now, of what was done from this browser and address. `None`: they
+/// have none that is verified.
+pub fn notice(
+    kind: LetterKind,
+    user: &User,
+    language: &str,
+    place: &ClientInfo,
+    now: Moment,
+) -> Option<Letter> {
+    let address = user.verified_email();
+    let facts = [(NAME, &*user.username), (BROWSER, &place.browser), (ADDRESS, &place.address)];
+    let letter = new((kind.as_str(), user.id.as_str(), address), language, now);
+    email_address::is_deliverable(address)
+        .then(|| Letter { detail: log_fields::text(&facts), ..letter })
+}
+
 /// A mail whose turn it is, and what it needs to be written. It holds the token of its link and so has no
 /// `Debug`.
 pub struct DueLetter {
@@ -172,11 +242,30 @@ pub struct DueLetter {
     pub letter: Letter,
     /// What it says.
     pub kind: LetterKind,
-    /// Whom it is for, as they are now.
-    pub user: User,
-    /// The token of its link, made just now: only its hash is stored.
-    pub token: Token,
+    /// Where it goes.
+    pub to: String,
+    /// The username of whom it is about, as it is now; of an account that is gone, as it was.
+    pub name: String,
+    /// The token of its link, made just now: only its hash is stored. `None`: it is a notice, without a link.
+    pub token: Option<Token>,
     lease: String,
+}
+
+impl DueLetter {
+    /// The browser that did what a notice tells of; empty: unknown.
+    pub fn browser(&self) -> String {
+        fact(&self.letter, BROWSER)
+    }
+
+    /// The address of the client that did it; empty: unknown.
+    pub fn client(&self) -> String {
+        fact(&self.letter, ADDRESS)
+    }
+}
+
+fn fact(letter: &Letter, name: &str) -> String {
+    let all = log_fields::read(&letter.detail);
+    all.into_iter().find(|(it, _)| it == name).map_or_else(String::new, |(_, value)| value)
 }
 
 /// The next mail.
@@ -189,7 +278,7 @@ pub enum NextLetter {
     None,
 }
 
-/// Takes the next mail that is due. Those that stand for nothing, and those whose user is gone, disabled, or
+/// Takes the next mail that is due. Those that stand for nothing, and links for users who are gone, disabled, or
 /// without a verified address by now, are dropped in passing.
 pub fn next(store: &dyn Store, now: Moment) -> Result<NextLetter> {
     loop {
@@ -205,27 +294,43 @@ pub fn next(store: &dyn Store, now: Moment) -> Result<NextLetter> {
             store.letter_done(&letter.id, &lease)?;
             return Ok(NextLetter::GivenUp(letter));
         }
-        let user = users::get(store, &UserId::new(letter.user_id.clone()))?.filter(may_have_mail);
-        let token = match &user {
-            Some(user) => {
-                let purpose = Purpose::ResetPassword;
-                one_time_tokens::create_mailed(store, &user.id, purpose, LINKS_MAX, now)?
-            }
-            None => None,
-        };
-        match (user, token) {
-            (Some(user), Some(token)) => {
-                return Ok(NextLetter::Due(Box::new(DueLetter {
-                    letter,
-                    kind,
-                    user,
-                    token,
-                    lease,
-                })));
-            }
-            _ => drop(store.letter_done(&letter.id, &lease)?),
+        match due(store, kind, letter, lease, now)? {
+            Ok(due) => return Ok(NextLetter::Due(Box::new(due))),
+            Err((letter, lease)) => drop(store.letter_done(&letter.id, &lease)?),
         }
     }
+}
+
+/// What a mail needs to be written; the mail and its lease, if it is not to be sent.
+fn due(
+    store: &dyn Store,
+    kind: LetterKind,
+    letter: Letter,
+    lease: String,
+    now: Moment,
+) -> Result<std::result::Result<DueLetter, (Letter, String)>> {
+    let user = users::get(store, &UserId::new(letter.user_id.clone()))?;
+    let Some(purpose) = kind.purpose() else {
+        let name = user.map_or_else(|| fact(&letter, NAME), |it| it.username);
+        let to = letter.address.clone();
+        return Ok(Ok(DueLetter { letter, kind, to, name, token: None, lease }));
+    };
+    let user = user.filter(|it| it.disabled_at.is_none());
+    let to = match &user {
+        Some(user) if purpose == Purpose::ResetPassword => user.verified_email().to_owned(),
+        _ => letter.address.clone(),
+    };
+    let Some(user) = user.filter(|_| email_address::is_deliverable(&to)) else {
+        return Ok(Err((letter, lease)));
+    };
+    let link = (purpose, &*letter.address);
+    let token = one_time_tokens::create_mailed(store, &user.id, link, LINKS_MAX, now)?;
+    Ok(match token {
+        Some(token) => {
+            Ok(DueLetter { letter, kind, to, name: user.username, token: Some(token), lease })
+        }
+        None => Err((letter, lease)),
+    })
 }
 
 /// Notes that a mail was sent, or will never be taken.
@@ -275,18 +380,22 @@ mod tests {
     fn allows_one_mail_in_five_minutes_and_ten_in_a_day() {
         let (mut count, mut now, mut sent) = (None, NOW, 0);
         while NOW.until(now) < DAY {
-            if let Some(after) = allowed(count, now) {
+            if let Some(after) = RESETS.after(count, now) {
                 (count, sent) = (Some(after), sent + 1);
-                assert_eq!(
-                    allowed(count, now.after(Duration::from_millis(5 * 60 * 1_000 - 1))),
-                    None
-                );
+                let too_early = now.after(Duration::from_millis(5 * 60 * 1_000 - 1));
+                assert_eq!(RESETS.after(count, too_early), None);
+                let wait = if sent == 10 {
+                    too_early.until(NOW.after(DAY))
+                } else {
+                    Duration::from_millis(1)
+                };
+                assert_eq!(RESETS.wait(count, too_early), wait);
             }
             now = now.after(Duration::from_secs(60));
         }
         assert_eq!(sent, 10);
-        assert!(allowed(count, now).is_some(), "the next day");
+        assert!(RESETS.after(count, now).is_some(), "the next day");
         let later = Count { failures: 10, last_at: NOW.after(2 * DAY), until: NOW.after(3 * DAY) };
-        assert!(allowed(Some(later), NOW).is_some(), "the clock was set back");
+        assert!(RESETS.after(Some(later), NOW).is_some(), "the clock was set back");
     }
 }

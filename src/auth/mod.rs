@@ -19,6 +19,7 @@ pub mod password_policy;
 pub mod throttle;
 pub mod audit;
 pub mod user_status;
+pub mod email;
 pub mod events;
 pub mod record_fields;
 pub mod mail;

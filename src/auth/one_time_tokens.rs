@@ -1,5 +1,5 @@
 //! One-time tokens, which each do one thing for their user: reset links, with which users set a new
-//! password without knowing the current one.
+//! password without knowing the current one, and the links that verify an address.
 //!
 //! Decides how long a token is valid and what it may do. An operator creates a reset link and hands it over, or
 //! its user asks for one by mail. Using it does not sign the user in: they still have to (OWASP Forgot Password Cheat
@@ -29,7 +29,7 @@ pub fn create(
     purpose: Purpose,
     now: Moment,
 ) -> Result<Option<Token>> {
-    let (token, record) = new(user, purpose, now);
+    let (token, record) = new(user, (purpose, ""), now);
     let added = store.add_one_time_token(&record)?;
     Ok((added == OneTimeTokenAdded::Done).then_some(token))
 }
@@ -39,16 +39,16 @@ pub fn create(
 pub(super) fn create_mailed(
     store: &dyn Store,
     user: &UserId,
-    purpose: Purpose,
+    (purpose, detail): (Purpose, &str),
     most: u32,
     now: Moment,
 ) -> Result<Option<Token>> {
-    let (token, record) = new(user, purpose, now);
+    let (token, record) = new(user, (purpose, detail), now);
     let added = store.add_mailed_token(&record, most)?;
     Ok((added == OneTimeTokenAdded::Done).then_some(token))
 }
 
-fn new(user: &UserId, purpose: Purpose, now: Moment) -> (Token, OneTimeToken) {
+fn new(user: &UserId, (purpose, detail): (Purpose, &str), now: Moment) -> (Token, OneTimeToken) {
     let token = Token::random();
     let record = OneTimeToken {
         id: token.hash(),
@@ -56,7 +56,7 @@ fn new(user: &UserId, purpose: Purpose, now: Moment) -> (Token, OneTimeToken) {
         purpose,
         created_at: now,
         expires_at: now.after(life(purpose)),
-        detail: String::new(),
+        detail: detail.to_owned(),
     };
     (token, record)
 }
@@ -68,8 +68,18 @@ pub fn user_of(
     purpose: Purpose,
     now: Moment,
 ) -> Result<Option<User>> {
+    Ok(find(store, token, purpose, now)?.map(|(user, _)| user))
+}
+
+/// The user of this token and its detail, as for [`user_of`].
+pub(super) fn find(
+    store: &dyn Store,
+    token: &Token,
+    purpose: Purpose,
+    now: Moment,
+) -> Result<Option<(User, String)>> {
     let found = store.user_of_one_time_token(&token.hash(), purpose, now)?;
-    Ok(found.filter(|user| user.disabled_at.is_none()))
+    Ok(found.filter(|(user, _)| user.disabled_at.is_none()))
 }
 
 /// Sets the password of the token's user as [`crate::auth::keys::set_password`] does, and uses the token

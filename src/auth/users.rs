@@ -183,7 +183,7 @@ pub fn has_any(store: &dyn Store) -> Result<bool> {
 /// Sets the e-mail address of a user, by an operator who knows that it is theirs; empty: none. `false` if there
 /// is no such user.
 pub fn set_email(store: &dyn Store, id: &UserId, email: &str, now: Moment) -> Result<bool> {
-    store.set_email(id, email, (!email.is_empty()).then_some(now))
+    store.set_email(id, email, (!email.is_empty()).then_some(now), None)
 }
 
 /// Disables an account at once: its sessions and reset links end, and neither its password nor its access

@@ -32,6 +32,22 @@ pub fn is_deliverable(text: &str) -> bool {
         && !local.contains(is_odd)
 }
 
+/// Reads an address that a user types, to which mail can be sent: white space at either end is dropped, and a domain
+/// in another script is written in ASCII (RFC 5890). `None`: it is none.
+pub fn typed(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (local, domain) = text.split_once('@')?;
+    let address = if domain.is_ascii() {
+        text.to_owned()
+    } else {
+        match Host::parse(domain).ok().filter(|_| !domain.contains('%'))? {
+            Host::Domain(name) => format!("{local}@{name}"),
+            Host::Ipv4(_) | Host::Ipv6(_) => return None,
+        }
+    };
+    is_deliverable(&address).then_some(address)
+}
+
 /// The form in which addresses are compared: in lower case. Empty for a text that is no address.
 pub fn canonical(text: &str) -> String {
     if is_address(text) { text.to_ascii_lowercase() } else { String::new() }
@@ -69,6 +85,31 @@ mod tests {
             "ann\u{131}@example.com",
         ] {
             assert!(!is_deliverable(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reads_what_a_user_types() {
+        for (text, address) in [
+            (" Ann@Example.com\n", "Ann@Example.com"),
+            ("ann@b\u{fc}cher.example", "ann@xn--bcher-kva.example"),
+            ("ann@\u{ff45}xample.com", "ann@example.com"),
+        ] {
+            assert_eq!(typed(text).as_deref(), Some(address));
+        }
+        for bad in [
+            "",
+            "ann",
+            "a@b@example.com",
+            "ann@example",
+            "\u{e4}nn@example.com",
+            "ann@b\u{fc}cher%0a.example",
+            "ann@b\u{fc}cher.example@evil.example",
+            "ann@\u{ff11}27.0.0.1",
+            "ann@example.com\r\nBcc: eve@evil.example",
+            "ann@example.com,eve@evil.example",
+        ] {
+            assert_eq!(typed(bad), None, "{bad:?}");
         }
     }
 

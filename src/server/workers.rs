@@ -18,6 +18,8 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+#[cfg(feature = "mail")]
+use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::token;
 use crate::server::gate::{self, GateLimits, WorkerSockets};
@@ -199,7 +201,7 @@ impl Shared {
         self.notice_forwarded(request, now);
         self.note(method, request, answer, began);
         #[cfg(feature = "mail")]
-        if answer.note.event == crate::auth::events::Event::ResetAsked {
+        if queues_mail(answer.note.event) {
             self.bell.ring();
         }
         bytes
@@ -354,6 +356,12 @@ fn remove_stale(parent: &Path) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// Whether a mail may have been queued with this.
+#[cfg(feature = "mail")]
+const fn queues_mail(event: Event) -> bool {
+    matches!(event, Event::ResetAsked | Event::EmailAsked | Event::EmailVerify | Event::EmailRemove)
 }
 
 #[cfg(test)]

@@ -265,7 +265,7 @@ pub struct Letter {
     pub address: String,
     /// The language of the page that caused it: its code.
     pub language: String,
-    /// What it tells beside: a JSON object; empty: nothing.
+    /// What it tells beside: fields as in the log; empty: nothing.
     pub detail: String,
     pub created_at: Moment,
     /// When it is to be tried next.

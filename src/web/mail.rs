@@ -1,13 +1,16 @@
-//! Mails as they are written: the words of each kind, and the link in it.
+//! Mails as they are written: the words of each kind, and the link in it or what it tells.
 //!
 //! Addresses of links come from `--origin` alone, whatever host a request names. What users have chosen
 //! themselves stands in a text as one line that no program makes a link of.
 
 use crate::auth::mail::{self, DueLetter, LetterKind, NextLetter};
+use crate::base::canonical_name;
 use crate::base::clock::Moment;
-use crate::store::{Error, User};
+use crate::store::{Error, Letter, User};
 use crate::web::Site;
-use crate::web::messages::{self, MailText};
+use crate::web::call::Call;
+use crate::web::messages::{self, MailText, Text};
+use crate::web::pages::sessions::browser_in;
 
 /// A mail that is to be sent now. It holds a link and so has no `Debug`.
 pub struct Outgoing {
@@ -28,12 +31,12 @@ impl Outgoing {
     }
 
     pub fn user_id(&self) -> &str {
-        self.due.user.id.as_str()
+        &self.due.letter.user_id
     }
 
-    /// Where it goes: the address that the user has now, as it is stored.
+    /// Where it goes.
     pub fn to(&self) -> &str {
-        self.due.user.verified_email()
+        &self.due.to
     }
 }
 
@@ -82,14 +85,44 @@ impl Site {
         let text = messages::of_code(&due.letter.language);
         let own = self.settings.rule.own.as_ref().map(ToString::to_string).unwrap_or_default();
         let host = self.settings.rule.own.as_ref().map_or("", |it| it.host());
-        let MailText { subject, body } = match due.kind {
-            LetterKind::Reset => &text.reset_mail,
-        };
-        let prefix = &self.settings.prefix;
-        let link = format!("{own}{prefix}/reset?token={}", due.token.reveal());
-        let filled =
-            filled(body, &[("name", &shown_name(&due.user)), ("site", host), ("link", &link)]);
+        let (MailText { subject, body }, page) = of_kind(text, due.kind);
+        let token = due.token.as_ref().map_or("", |it| it.reveal());
+        let link = format!("{own}{}{page}?token={token}", self.settings.prefix);
+        let name = shown_name(&due.name);
+        let (browser, client) = (due.browser(), due.client());
+        let browser = browser_in(text, &browser);
+        let facts = [
+            ("name", &*name),
+            ("site", host),
+            ("moment", &due.letter.created_at.minute()),
+            ("browser", &browser),
+            ("address", if client.is_empty() { "-" } else { &client }),
+        ];
+        let facts = filled(text.mail_facts, &facts);
+        let values = [("name", &*name), ("site", host), ("link", &link), ("facts", &facts)];
+        let filled = filled(body, &values);
         Outgoing { due, subject, text: filled }
+    }
+}
+
+impl Call<'_> {
+    /// A notice of what this request does, to the verified address of a user. `None`: there is none, or the site sends
+    /// no mail.
+    pub(super) fn notice(&self, kind: LetterKind, user: &User) -> Option<Letter> {
+        let has_notices = self.site.settings.has_mail;
+        let language = messages::preferred(self.request.values("accept-language")).code;
+        let letter = || mail::notice(kind, user, language, &self.place(), self.now);
+        has_notices.then(letter).flatten()
+    }
+}
+
+/// The words of a kind, and the page to which its link leads.
+const fn of_kind(text: &Text, kind: LetterKind) -> (&MailText, &'static str) {
+    match kind {
+        LetterKind::Reset => (&text.reset_mail, "/reset"),
+        LetterKind::Verify => (&text.verify_mail, "/verify"),
+        LetterKind::EmailAsked => (&text.email_asked_mail, ""),
+        LetterKind::EmailChanged => (&text.email_changed_mail, ""),
     }
 }
 
@@ -107,14 +140,14 @@ fn filled(text: &str, values: &[(&str, &str)]) -> String {
 }
 
 /// A name as it stands in a mail: on one line, and nothing that a program shows as a link.
-fn shown_name(user: &User) -> String {
-    let name = user.username.split(char::is_control).collect::<Vec<_>>().join(" ");
-    let is_like_link = |it: &str| it.contains("://") || it.contains("www.");
-    if is_like_link(&name.to_lowercase()) {
-        let quoted = user.canonical_username.replace("://", ": //").replace("www.", "www .");
-        return format!("\"{}\"", quoted.split(char::is_control).collect::<Vec<_>>().join(" "));
+fn shown_name(name: &str) -> String {
+    let on_one_line = |it: &str| it.split(char::is_control).collect::<Vec<_>>().join(" ");
+    let canonical = canonical_name::canonical(name);
+    if canonical.contains("://") || canonical.contains("www.") {
+        let quoted = canonical.replace("://", ": //").replace("www.", "www .");
+        return format!("\"{}\"", on_one_line(&quoted));
     }
-    name
+    on_one_line(name)
 }
 
 #[cfg(test)]
@@ -129,16 +162,19 @@ mod tests {
 
     #[test]
     fn has_every_gap_of_every_language() {
-        for text in messages::all() {
-            for gap in ["{name}", "{site}", "{link}"] {
-                assert!(text.reset_mail.body.contains(gap), "{gap} in {}", text.code);
+        for (text, kind) in messages::all().flat_map(|it| LetterKind::ALL.map(|kind| (it, kind))) {
+            let (MailText { body, .. }, page) = of_kind(text, kind);
+            let gaps: &[_] =
+                if page.is_empty() { &["{facts}"] } else { &["{name}", "{site}", "{link}"] };
+            for gap in gaps {
+                assert!(body.contains(gap), "{gap} of {} in {}", kind.as_str(), text.code);
             }
-            assert!(text.reset_mail.body.contains("\n\n{link}\n\n"), "on a line of its own");
-            assert!(
-                text.reset_mail.body.lines().all(|it| it.chars().count() <= 78),
-                "{}",
-                text.code
-            );
+            let is_alone = |gap: &str| body.contains(&format!("\n\n{gap}\n\n"));
+            assert!(is_alone("{link}") || is_alone("{facts}"), "on a line of its own");
+            assert!(body.lines().all(|it| it.chars().count() <= 78), "{}", text.code);
+            for gap in ["{name}", "{site}", "{moment}", "{browser}", "{address}"] {
+                assert!(text.mail_facts.contains(gap), "{gap} in {}", text.code);
+            }
         }
     }
 }

@@ -24,10 +24,14 @@ pub(super) enum Notice {
     SessionEnded,
     OtherSessionsEnded,
     AccessTokenRevoked,
+    /// A link that verifies an address was sent there.
+    LinkSent,
+    EmailVerified,
+    EmailRemoved,
 }
 
 impl Notice {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 10] = [
         Self::SignedOut,
         Self::PasswordChanged,
         Self::PasswordSet,
@@ -35,6 +39,9 @@ impl Notice {
         Self::SessionEnded,
         Self::OtherSessionsEnded,
         Self::AccessTokenRevoked,
+        Self::LinkSent,
+        Self::EmailVerified,
+        Self::EmailRemoved,
     ];
 
     /// The word in the cookie.
@@ -47,6 +54,9 @@ impl Notice {
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
             Self::AccessTokenRevoked => "token_revoked",
+            Self::LinkSent => "link_sent",
+            Self::EmailVerified => "email_verified",
+            Self::EmailRemoved => "email_removed",
         }
     }
 
@@ -60,6 +70,9 @@ impl Notice {
             Self::SessionEnded => text.the_session_ended,
             Self::OtherSessionsEnded => text.other_sessions_ended,
             Self::AccessTokenRevoked => text.the_token_revoked,
+            Self::LinkSent => text.link_is_sent,
+            Self::EmailVerified => text.your_email_verified,
+            Self::EmailRemoved => text.your_email_removed,
         }
     }
 }

@@ -108,7 +108,9 @@ fn operation(
     if fields.is_some_and(|it| !it.is_empty()) && !matches!(route.methods, Methods::Button(..)) {
         statuses.push(415);
     }
-    if fields.is_some() || matches!(shape, Shape::ResetForm) {
+    // A page behind a link may be refused as well.
+    let is_of_link = route.json.writes.is_some_and(|(_, fields)| fields.contains(&("token", true)));
+    if fields.is_some() || is_of_link {
         statuses.extend(route.json.refusals);
     }
     statuses.sort_unstable();

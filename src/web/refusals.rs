@@ -44,6 +44,8 @@ pub(super) enum Refusal {
     PasswordRequired,
     /// Too many attempts have failed; the next one is allowed after this time.
     TooManyAttempts(Duration),
+    /// The e-mail address is missing, or mail cannot be sent to it.
+    InvalidEmail,
     InvalidTokenName,
     InvalidTokenLife,
     TooManyTokens,
@@ -82,7 +84,7 @@ const fn reason_of(why: &keys::ProofFailure) -> &'static str {
 
 impl Refusal {
     fn facts(&self) -> Facts {
-        use Field::{Current, Days, Name, Password, Username};
+        use Field::{Current, Days, Email, Name, Password, Username};
         match self {
             Self::UnsupportedBody => {
                 let json = (415, "unsupported_media_type");
@@ -139,6 +141,9 @@ impl Refusal {
             }
             Self::TooManyAttempts(_) => {
                 row(429, (429, "too_many_attempts"), "throttled", Password, |t| t.too_many_attempts)
+            }
+            Self::InvalidEmail => {
+                row(400, (422, "invalid_email"), "invalid_email", Email, |t| t.bad_email)
             }
             Self::InvalidTokenName => {
                 row(400, (422, "invalid_name"), "invalid_name", Name, |t| t.bad_token_name)

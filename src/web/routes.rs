@@ -6,7 +6,7 @@
 
 use super::call::{Answered, Call, SignedInCall, forget_pages};
 use super::handlers::{
-    access_tokens, account, activity, assets, forgotten, forward_auth, health, profile,
+    access_tokens, account, activity, assets, email, forgotten, forward_auth, health, profile,
     reauthentication, reset_password, session, sessions, sign_in,
 };
 use super::openapi::{FormField, JsonResponses, Shape};
@@ -64,6 +64,11 @@ pub(super) const ROUTES: &[Route] = &[
     .writing(Shape::Done("reset", "boolean"), &[("token", true), PASSWORD])
     .refusing(&[404, 422])
     .when_busy(reset_password::show_again),
+    form("/verify", SignedIn(email::show_link), SignedIn(email::verify), |t| t.it_is_mine)
+        .reading(Shape::Done("email", "string"))
+        .writing(Shape::Done("verified", "boolean"), &[("token", true)])
+        .refusing(&[404])
+        .when(|site| site.settings.has_mail),
     get(CHANGE_PASSWORD, Anyone(account::lead)),
     get("/account", SignedIn(account::show)).reading(Shape::Profile),
     get("/session", Anyone(session::show)).reading(Shape::CurrentSession),
@@ -87,6 +92,13 @@ pub(super) const ROUTES: &[Route] = &[
     .reading(Shape::Done("proven", "boolean"))
     .writing(Shape::Done("proven", "boolean"), &[("current_password", true), NEXT])
     .refusing(&[429]),
+    form("/account/email", SignedIn(email::show), SignedIn(email::submit), |t| t.send_link)
+        .linked(|t| t.email, |t| t.see_email)
+        .hashing(CURRENT_PASSWORD)
+        .reading(Shape::Of(email::schema))
+        .writing(Shape::Done("mailed", "boolean"), &[("email", true), AGAIN])
+        .refusing(&[422, 429])
+        .when(|site| site.settings.has_mail),
     get("/account/sessions", SignedIn(sessions::show))
         .linked(|t| t.sessions, |t| t.see_sessions)
         .reading(Shape::Sessions),

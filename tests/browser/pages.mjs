@@ -7,7 +7,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { at, axe, formTo, inhabit, link, pictures, prefix, serve, serveNamed, serveWithMail, work } from "./site.mjs";
+import { at, axe, formTo, inhabit, link, linkIn, mailTo, operate, pictures, prefix, serve, serveNamed, serveWithMail, work } from "./site.mjs";
 import { LOGO, LOOKS, measureLooks } from "./looks.mjs";
 import { freeUsername, visit } from "./visitor.mjs";
 
@@ -19,7 +19,7 @@ const LANGUAGES = [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"], 
 /** Addresses in the document that answer with no page. */
 const NO_PAGES = ["/healthz", "/session", "/whoami", "/style.css", "/icon.svg", "/logo", "/.well-known/change-password"];
 /** Pages for users whose states are listed one by one below; any other is opened by a user who has just signed up. */
-const SEVERAL_STATES = ["/account", "/account/prove", "/account/sessions", "/account/tokens"];
+const SEVERAL_STATES = ["/account", "/account/email", "/account/prove", "/account/sessions", "/account/tokens"];
 const DOCUMENT = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
 
 const weights = [];
@@ -45,7 +45,7 @@ export async function register(check, browser) {
     const apps = Array.from({ length: 20 }, (_, place) => `App number ${place}=http://127.0.0.1:${40_000 + place}`);
     const many = await serveNamed("--app", apps.join(","), "--basic-auth", "--throttle-free", "1000");
     await inhabit(many);
-    const mailing = await serveWithMail();
+    const mailing = await serveWithMail("--basic-auth");
     await inhabit(mailing);
     const busy = await serve("--hashers", "1");
     await inhabit(busy);
@@ -111,6 +111,36 @@ export async function register(check, browser) {
     state("a forgotten password", mailing, open("/forgot"));
     state("a forgotten password, asked for a link", mailing, enter("/forgot", { name: "anna@example.com" }));
     state("a forgotten password, refused", mailing, enter("/forgot", { name: "   " }), { status: 400 });
+    state("the account, on a site that mails", mailing, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account");
+    });
+    state("an e-mail address, none yet", mailing, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account/email");
+    });
+    state("an e-mail address that counts", mailing, async (visitor) => {
+        await known(visitor);
+        operate(mailing, "user", "email", visitor.username, `${"a-long-name-".repeat(4)}${visitor.username}@mail.example.com`);
+        await visitor.open("/account/email");
+    });
+    state("an e-mail address, refused", mailing, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account/email");
+        await visitor.send({ email: "anna@example" }, formTo("/account/email"));
+    }, { status: 400 });
+    state("an e-mail address, a link is sent there", mailing, async (visitor) => {
+        await known(visitor);
+        await visitor.open("/account/email");
+        await visitor.send({ email: `${visitor.username}@example.com` }, formTo("/account/email"));
+    });
+    state("an e-mail address, behind its link", mailing, async (visitor) => {
+        await enterAddress(visitor, mailing, known);
+    });
+    state("an e-mail address, verified", mailing, async (visitor) => {
+        await enterAddress(visitor, mailing, known);
+        await visitor.click("form button");
+    });
     state("the profile", site, known);
     state("the profile of a user with a long name", site, async (visitor) => {
         await visitor.signUp(`${"W".repeat(27)}${Math.floor(Math.random() * 9_000) + 1_000}`);
@@ -387,6 +417,15 @@ export async function register(check, browser) {
         await alone.close();
         await visitor.leave();
     });
+}
+
+/** Signs up, enters an address and opens the link that was mailed there. */
+async function enterAddress(visitor, site, known) {
+    await known(visitor);
+    const address = `${visitor.username}@example.com`;
+    await visitor.open("/account/email");
+    await visitor.send({ email: address }, formTo("/account/email"));
+    await visitor.open(linkIn(site, await mailTo(site, address)));
 }
 
 async function signInElsewhere(site, username, times) {

@@ -38,12 +38,14 @@ pub trait Mail: Statements {
     /// Adds the letter of each of these counts that the allowance lets through, in one transaction; a count may
     /// have none. In the place of a letter that it does not let through, one of kind [`Letter::NOTHING`] is added,
     /// so that either costs the same. Of many simultaneous calls for one count each sees the count of those before.
+    /// The allowance is asked about the counts in their order, and from the first one on if the transaction is run
+    /// again. Comes back with what it has let through.
     fn ask_for_letters(
         &self,
         asked: &[(CountId, Option<Letter>)],
         allowance: Allowance<'_>,
         most: u32,
-    ) -> Result<()>;
+    ) -> Result<Vec<bool>>;
 
     /// Takes the letter that has been due for longest and that no other server has, until a moment. `None` if
     /// there is none.

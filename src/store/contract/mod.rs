@@ -17,5 +17,6 @@ pub(super) use mail::{
 pub use maintenance::{
     AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
 };
+pub(super) use sessions::ADDRESS_OF_TOKEN;
 pub use sessions::{AccessTokens, Invitations, OneTimeTokens, Sessions};
 pub use users::{Keys, Names, Users};

@@ -8,9 +8,15 @@ use crate::store::rows::{
     user_columns,
 };
 use crate::store::{
-    AccessToken, AccessTokenAdded, Invite, OneTimeToken, OneTimeTokenAdded, Purpose, Result,
-    Session, SessionStart, SessionStarted, Use, User, UserId,
+    AccessToken, AccessTokenAdded, Invite, Letter, OneTimeToken, OneTimeTokenAdded, Purpose,
+    Result, Session, SessionStart, SessionStarted, Use, User, UserId,
 };
+
+/// The address that a token verifies, with its id, its user and a moment that is given twice.
+pub(in crate::store) const ADDRESS_OF_TOKEN: &str = "SELECT it.detail FROM one_time_token AS it
+       JOIN user ON user.id = it.user_id AND user.epoch = it.epoch
+      WHERE it.id = ? AND it.user_id = ? AND it.purpose = 'verify_email'
+        AND it.expires_at >= ? AND it.created_at <= ? AND user.disabled_at IS NULL";
 
 /// Sessions of signed-in browsers.
 pub trait Sessions: Statements {
@@ -178,20 +184,20 @@ pub trait OneTimeTokens: Statements {
     /// user has the current epoch. [`OneTimeTokenAdded::NoUser`] if the user is gone.
     fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded>;
 
-    /// The user, disabled or not, of a valid token of this purpose. One created in the future is not valid:
-    /// see [`Moment::has_passed`].
+    /// The user, disabled or not, of a valid token of this purpose, and its detail. One created in the future is not
+    /// valid: see [`Moment::has_passed`].
     fn user_of_one_time_token(
         &self,
         id: &TokenHash,
         purpose: Purpose,
         now: Moment,
-    ) -> Result<Option<User>> {
+    ) -> Result<Option<(User, String)>> {
         rows::one(
             self,
             concat!(
                 "SELECT ",
                 user_columns!(),
-                " FROM one_time_token AS it JOIN user ON user.id = it.user_id
+                ", it.detail FROM one_time_token AS it JOIN user ON user.id = it.user_id
                        AND user.epoch = it.epoch
                  WHERE it.id = ? AND it.purpose = ? AND it.expires_at >= ? AND it.created_at <= ?"
             ),
@@ -203,6 +209,18 @@ pub trait OneTimeTokens: Statements {
     /// [`super::Keys::set_password`] does. `false` if the token is not valid, or if the user is disabled.
     /// Of any number of simultaneous calls, one returns `true`.
     fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
+
+    /// Uses up a token for [`Purpose::VerifyEmail`] of this user: the address in its detail is theirs from now on.
+    /// Deletes their one-time tokens and queues a letter, as [`super::Users::set_email`] does. `false`, and nothing
+    /// is queued, if the token is not valid or another user's, or if the user is disabled. Of any number of
+    /// simultaneous calls, one returns `true`.
+    fn verify_email(
+        &self,
+        id: &TokenHash,
+        user: &UserId,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<bool>;
 
     /// Deletes up to `limit` one-time tokens that expired before `now`, and returns how many.
     fn delete_ended_one_time_tokens(&self, now: Moment, limit: u32) -> Result<usize> {

@@ -5,9 +5,9 @@ use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
 use crate::store::rows::{self, Cell, Statements, cells, key_columns, user_columns};
 use crate::store::{
-    Credentials, Epoch, Groups, Key, KeyAdded, KeyId, Maintenance, NameHash, PasswordChanged,
-    PasswordSet, Result, Session, SessionStart, SignedUp, User, UserAdded, UserFilter, UserId,
-    UserOrder, UserPage, UserRenamed,
+    Credentials, Epoch, Groups, Key, KeyAdded, KeyId, Letter, Maintenance, NameHash,
+    PasswordChanged, PasswordSet, Result, Session, SessionStart, SignedUp, User, UserAdded,
+    UserFilter, UserId, UserOrder, UserPage, UserRenamed,
 };
 
 /// What is selected of the users that a [`UserFilter`] lets through, and what follows.
@@ -145,8 +145,15 @@ pub trait Users: Statements {
     }
 
     /// Sets the e-mail address of a user, and since when it is known to be theirs; empty: none. Deletes their
-    /// one-time tokens, which may have been sent to the old address. `false` if there is no such user.
-    fn set_email(&self, id: &UserId, email: &str, verified_at: Option<Moment>) -> Result<bool>;
+    /// one-time tokens, which may have been sent to the old address, and queues a letter about it. `false`, and
+    /// nothing is queued, if there is no such user.
+    fn set_email(
+        &self,
+        id: &UserId,
+        email: &str,
+        verified_at: Option<Moment>,
+        letter: Option<&Letter>,
+    ) -> Result<bool>;
 
     /// Disables a user and ends all their sessions and reset links: none can start any more. Of a user who is
     /// disabled already, moment and reason stay. `false` if there is no such user.

@@ -22,17 +22,20 @@ impl Mail for Mysql {
         asked: &[(CountId, Option<Letter>)],
         allowance: Allowance<'_>,
         most: u32,
-    ) -> Result<()> {
-        self.write(|tx| {
+    ) -> Result<Vec<bool>> {
+        let allowed = self.write(|tx| {
+            let mut allowed = Vec::with_capacity(asked.len());
             for (at, (id, letter)) in asked.iter().enumerate() {
                 let is_allowed = change_if(tx, *id, &|before| allowance(at, before))?;
+                allowed.push(is_allowed);
                 if let Some(letter) = letter {
                     insert(tx, &letter.if_allowed(is_allowed))?;
                 }
             }
-            Ok(())
+            Ok(allowed)
         })?;
-        self.forget_beyond_if_due(most)
+        self.forget_beyond_if_due(most)?;
+        Ok(allowed)
     }
 
     fn take_letter(&self, lease: &str, until: Moment, now: Moment) -> Result<Option<Letter>> {

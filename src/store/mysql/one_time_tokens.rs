@@ -1,12 +1,14 @@
 //! The statements for one-time tokens.
 
 use super::keys::has_hash;
-use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, put_password};
+use super::users::put_email;
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, mail, put_password};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
+use crate::store::contract::ADDRESS_OF_TOKEN;
 use crate::store::outcomes::Refused;
-use crate::store::{OneTimeToken, OneTimeTokenAdded, OneTimeTokens, Result, UserId};
+use crate::store::{Letter, OneTimeToken, OneTimeTokenAdded, OneTimeTokens, Result, UserId};
 
 impl OneTimeTokens for Mysql {
     fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded> {
@@ -57,6 +59,46 @@ impl OneTimeTokens for Mysql {
             Err(fault) => Err(fault.into()),
         }
     }
+
+    fn verify_email(
+        &self,
+        id: &TokenHash,
+        user: &UserId,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<bool> {
+        // The address, found in an earlier try.
+        let mut address: Option<String> = None;
+        Ok(self.write(|tx| {
+            lock_user(tx, user.as_str())?;
+            if let Some(address) = &address
+                && tx.may_be_applied
+                && is_verified(tx, user, address, now)?
+            {
+                return Ok(true);
+            }
+            let (due, past) = (now.millis(), now.latest_past().millis());
+            let params = (blob(id.as_bytes()), user.as_str(), due, past);
+            let found: Option<String> = tx.first(ADDRESS_OF_TOKEN, params)?;
+            let Some(found) = found else { return Ok(false) };
+            if tx.run("DELETE FROM one_time_token WHERE id = ?", (blob(id.as_bytes()),))? == 0 {
+                return Ok(false);
+            }
+            delete_all_of(tx, user.as_str())?;
+            put_email(tx, user, &found, Some(now))?;
+            address = Some(found);
+            if let Some(letter) = letter {
+                mail::insert(tx, letter)?;
+            }
+            Ok(true)
+        })?)
+    }
+}
+
+/// Whether the user has this address, verified at this moment.
+fn is_verified(tx: &mut Tx<'_>, user: &UserId, address: &str, at: Moment) -> MysqlResult<bool> {
+    let sql = "SELECT 1 FROM user WHERE id = ? AND email = ? AND email_verified_at = ?";
+    tx.exists(sql, (user.as_str(), address, at.millis()))
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, token: &OneTimeToken, slot: u32) -> MysqlResult<()> {

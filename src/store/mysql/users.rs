@@ -4,7 +4,7 @@ use super::audit;
 use super::keys::{move_sign_in_name, refuse_sign_in_name_of_another, sign_in_names};
 use super::{
     Mysql, MysqlFault, MysqlResult, Tx, delete_rows_of, insert_key, insert_session, invitations,
-    names, one_time_tokens, values,
+    mail, names, one_time_tokens, values,
 };
 use crate::base::clock::Moment;
 use crate::base::email_address;
@@ -12,8 +12,8 @@ use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    Key, KeyId, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
-    UserRenamed, Users,
+    Key, KeyId, Letter, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded,
+    UserId, UserRenamed, Users,
 };
 
 impl Users for Mysql {
@@ -79,17 +79,24 @@ impl Users for Mysql {
         }))
     }
 
-    fn set_email(&self, id: &UserId, email: &str, verified_at: Option<Moment>) -> Result<bool> {
-        let met = self.write(|tx| {
-            lock_user(tx, id.as_str())?;
+    fn set_email(
+        &self,
+        id: &UserId,
+        email: &str,
+        verified_at: Option<Moment>,
+        letter: Option<&Letter>,
+    ) -> Result<bool> {
+        Ok(self.write(|tx| {
+            if lock_user(tx, id.as_str())?.is_none() {
+                return Ok(false);
+            }
             one_time_tokens::delete_all_of(tx, id.as_str())?;
-            let canonical = email_address::canonical(email);
-            tx.run(
-                "UPDATE user SET email = ?, canonical_email = ?, email_verified_at = ? WHERE id = ?",
-                (email, canonical, verified_at.map(Moment::millis), id.as_str()),
-            )
-        });
-        Ok(met? > 0)
+            put_email(tx, id, email, verified_at)?;
+            if let Some(letter) = letter {
+                mail::insert(tx, letter)?;
+            }
+            Ok(true)
+        })?)
     }
 
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {
@@ -190,6 +197,21 @@ pub(super) fn has_user(tx: &mut Tx<'_>, id: &UserId) -> MysqlResult<bool> {
 /// user, one has a conflict.)
 pub(super) fn lock_user(tx: &mut Tx<'_>, id: &str) -> MysqlResult<Option<String>> {
     tx.first("SELECT canonical_username FROM user WHERE id = ? FOR UPDATE", (id,))
+}
+
+/// Replaces the address of a user.
+pub(super) fn put_email(
+    tx: &mut Tx<'_>,
+    id: &UserId,
+    email: &str,
+    verified_at: Option<Moment>,
+) -> MysqlResult<()> {
+    let canonical = email_address::canonical(email);
+    tx.run(
+        "UPDATE user SET email = ?, canonical_email = ?, email_verified_at = ? WHERE id = ?",
+        (email, canonical, verified_at.map(Moment::millis), id.as_str()),
+    )
+    .map(drop)
 }
 
 fn insert_user(tx: &mut Tx<'_>, user: &User) -> MysqlResult<()> {

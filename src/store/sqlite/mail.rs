@@ -24,13 +24,15 @@ impl Mail for Sqlite {
         asked: &[(CountId, Option<Letter>)],
         allowance: Allowance<'_>,
         most: u32,
-    ) -> Result<()> {
+    ) -> Result<Vec<bool>> {
         let is_due = self.is_trim_due(most);
         let written = self.write(WRITE_PATIENCE, |tx| {
+            let mut allowed = Vec::with_capacity(asked.len());
             for (at, (id, letter)) in asked.iter().enumerate() {
                 let sql = "SELECT failures, last_at, until FROM throttle WHERE id = ?";
                 let before = first(tx, sql, &cells![id])?;
                 let after = allowance(at, before);
+                allowed.push(after.is_some());
                 if let Some(count) = after.or(before) {
                     upsert(tx, id, count)?;
                 }
@@ -38,7 +40,10 @@ impl Mail for Sqlite {
                     insert(tx, &letter.if_allowed(after.is_some()))?;
                 }
             }
-            if is_due { trim(tx, most) } else { Ok(()) }
+            if is_due {
+                trim(tx, most)?;
+            }
+            Ok(allowed)
         });
         self.note_trim(is_due);
         Ok(written?)

@@ -2,13 +2,15 @@
 
 use rusqlite::Transaction;
 
-use super::{Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, first, put_password, run};
+use super::users::put_email;
+use super::{Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, first, mail, put_password, run};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::base::token::TokenHash;
+use crate::store::contract::ADDRESS_OF_TOKEN;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{OneTimeToken, OneTimeTokenAdded, OneTimeTokens, Result, UserId};
+use crate::store::{Letter, OneTimeToken, OneTimeTokenAdded, OneTimeTokens, Result, UserId};
 
 impl OneTimeTokens for Sqlite {
     fn add_one_time_token(&self, token: &OneTimeToken) -> Result<OneTimeTokenAdded> {
@@ -39,6 +41,26 @@ impl OneTimeTokens for Sqlite {
             Err(SqliteFault::Refused(Refused::Duplicate)) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
+    }
+
+    fn verify_email(
+        &self,
+        id: &TokenHash,
+        user: &UserId,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<bool> {
+        Ok(self.write(WRITE_PATIENCE, |tx| {
+            let params = cells![id, user, now, now.latest_past()];
+            let address: Option<String> = first(tx, ADDRESS_OF_TOKEN, &params)?;
+            let Some(address) = address else { return Ok(false) };
+            delete_all_of(tx, user)?;
+            put_email(tx, user, &address, Some(now))?;
+            if let Some(letter) = letter {
+                mail::insert(tx, letter)?;
+            }
+            Ok(true)
+        })?)
     }
 }
 

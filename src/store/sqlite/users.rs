@@ -6,7 +6,7 @@ use super::audit;
 use super::keys::{move_sign_in_name, refuse_sign_in_name_of_another, sign_in_names};
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, delete_rows_of, first, insert_key,
-    insert_session, invitations, names, one_time_tokens, run,
+    insert_session, invitations, mail, names, one_time_tokens, run,
 };
 use crate::base::clock::Moment;
 use crate::base::email_address;
@@ -14,8 +14,8 @@ use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    Key, KeyId, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded, UserId,
-    UserRenamed, Users,
+    Key, KeyId, Letter, RestingName, Result, Session, SessionStart, SignedUp, User, UserAdded,
+    UserId, UserRenamed, Users,
 };
 
 impl Users for Sqlite {
@@ -75,12 +75,21 @@ impl Users for Sqlite {
         UserRenamed::of(done)
     }
 
-    fn set_email(&self, id: &UserId, email: &str, verified_at: Option<Moment>) -> Result<bool> {
-        let changed = self.write(WRITE_PATIENCE, |tx| {
+    fn set_email(
+        &self,
+        id: &UserId,
+        email: &str,
+        verified_at: Option<Moment>,
+        letter: Option<&Letter>,
+    ) -> Result<bool> {
+        Ok(self.write(WRITE_PATIENCE, |tx| {
+            let is_there = put_email(tx, id, email, verified_at)? > 0;
             one_time_tokens::delete_all_of(tx, id)?;
-            put_email(tx, id, email, verified_at)
-        });
-        Ok(changed? > 0)
+            if let Some(letter) = letter.filter(|_| is_there) {
+                mail::insert(tx, letter)?;
+            }
+            Ok(is_there)
+        })?)
     }
 
     fn disable_user(&self, id: &UserId, reason: &str, now: Moment) -> Result<bool> {

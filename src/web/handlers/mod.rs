@@ -6,6 +6,7 @@ pub(super) mod access_tokens;
 pub(super) mod account;
 pub(super) mod activity;
 pub(super) mod assets;
+pub(super) mod email;
 pub(super) mod forgotten;
 pub(super) mod forward_auth;
 pub(super) mod health;

@@ -101,6 +101,6 @@ fn page(
 }
 
 /// The response to a link that never existed, was used, or has expired.
-fn bad_link(call: &Call<'_>) -> Response {
+pub(super) fn bad_link(call: &Call<'_>) -> Response {
     call.problem(404, |t| t.bad_link).noting(Note::of(Event::BadLink))
 }

@@ -63,6 +63,54 @@ pub static DE: Text = Text {
                ist, und das Anfordern allein verschafft niemandem Zugang.\n",
     },
 
+    email: "E-Mail-Adresse",
+    see_email: "Die Adresse hinzufügen, ändern oder entfernen",
+    no_email: "Es gibt noch keine E-Mail-Adresse.",
+    is_verified: "bestätigt",
+    is_not_verified: "nicht bestätigt",
+    new_email: "Neue E-Mail-Adresse",
+    email_advice: "Dorthin geht ein Link. Die Adresse gilt, sobald er benutzt ist; bis dahin bleibt die bisherige.",
+    remove_email: "Adresse entfernen",
+    is_it_yours: "Gehört diese Adresse zu diesem Konto?",
+    it_is_mine: "Ja, Adresse bestätigen",
+    mail_facts: "Konto:    {name} bei {site}\n\
+                 Zeit:     {moment}\n\
+                 Browser:  {browser}\n\
+                 Adresse:  {address}",
+    verify_mail: MailText {
+        subject: "Gehört diese Adresse zum Konto?",
+        body: "Diese Adresse wurde für das Konto {name}\n\
+               bei {site} eingetragen.\n\
+               \n\
+               Gehören Konto und Adresse zusammen, bitte innerhalb einer Stunde diesen Link\n\
+               öffnen und sich anmelden, falls danach gefragt wird:\n\
+               \n\
+               {link}\n\
+               \n\
+               Andernfalls ist nichts zu tun: Ohne diesen Schritt gilt die Adresse nicht.\n",
+    },
+    email_asked_mail: MailText {
+        subject: "Für das Konto wurde eine neue E-Mail-Adresse eingetragen",
+        body: "Für das Konto wurde eine neue E-Mail-Adresse eingetragen. Die bisherige\n\
+               bleibt, bis die neue bestätigt ist.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte jetzt das Passwort ändern, denn jemand\n\
+               anderes kennt es. Damit enden alle anderen Sitzungen und der Link an die neue\n\
+               Adresse.\n",
+    },
+    email_changed_mail: MailText {
+        subject: "Die E-Mail-Adresse wurde geändert",
+        body: "Die E-Mail-Adresse des Kontos wurde geändert oder entfernt. Mails zum Konto\n\
+               kommen nicht mehr hierher.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte sich sofort an die Verwaltung der Website\n\
+               wenden.\n",
+    },
+
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",
     this_browser: "Dieser Browser",
@@ -108,6 +156,9 @@ pub static DE: Text = Text {
     password_changed: "Passwort geändert",
     password_not_changed: "Passwort nicht geändert",
     password_reset: "Passwort über einen Link gesetzt",
+    email_asked: "Link an eine E-Mail-Adresse angefordert",
+    email_verified: "E-Mail-Adresse bestätigt",
+    email_removed: "E-Mail-Adresse entfernt",
     account_not_deleted: "Konto nicht gelöscht",
     token_created: "Zugriffstoken angelegt",
     token_revoked: "Zugriffstoken widerrufen",
@@ -138,6 +189,9 @@ pub static DE: Text = Text {
     your_account_deleted: "Das Konto ist gelöscht.",
     the_session_ended: "Die Sitzung ist beendet.",
     other_sessions_ended: "Alle anderen Sitzungen sind beendet.",
+    link_is_sent: "An die neue Adresse ist ein Link unterwegs. Auch im Spam-Ordner nachsehen.",
+    your_email_verified: "Die E-Mail-Adresse ist bestätigt.",
+    your_email_removed: "Die E-Mail-Adresse wurde entfernt.",
     the_token_revoked: "Das Zugriffstoken ist widerrufen.",
 
     seconds: Unit("Sekunde", "Sekunden"),
@@ -192,6 +246,7 @@ pub static DE: Text = Text {
         "Zu viele Versuche",
         "Bitte eine Weile warten und dann noch einmal versuchen.",
     ),
+    bad_email: told("Ungültige E-Mail-Adresse", "Bitte in der Form name@example.com schreiben."),
     bad_token_name: told(
         "Ungültige Bezeichnung",
         "1 bis 60 Zeichen, an denen das Token wiederzuerkennen ist.",

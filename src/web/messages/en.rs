@@ -56,6 +56,22 @@ pub struct Text {
     pub mail_may_come: Message,
     pub reset_mail: MailText,
 
+    // The address of an account.
+    pub email: &'static str,
+    pub see_email: &'static str,
+    pub no_email: &'static str,
+    pub is_verified: &'static str,
+    pub is_not_verified: &'static str,
+    pub new_email: &'static str,
+    pub email_advice: &'static str,
+    pub remove_email: &'static str,
+    pub is_it_yours: &'static str,
+    pub it_is_mine: &'static str,
+    pub mail_facts: &'static str,
+    pub verify_mail: MailText,
+    pub email_asked_mail: MailText,
+    pub email_changed_mail: MailText,
+
     // Sessions.
     pub unknown_browser: &'static str,
     pub on_system: &'static str,
@@ -104,6 +120,9 @@ pub struct Text {
     pub password_changed: &'static str,
     pub password_not_changed: &'static str,
     pub password_reset: &'static str,
+    pub email_asked: &'static str,
+    pub email_verified: &'static str,
+    pub email_removed: &'static str,
     pub account_not_deleted: &'static str,
     pub token_created: &'static str,
     pub token_revoked: &'static str,
@@ -136,6 +155,9 @@ pub struct Text {
     pub your_account_deleted: &'static str,
     pub the_session_ended: &'static str,
     pub other_sessions_ended: &'static str,
+    pub link_is_sent: &'static str,
+    pub your_email_verified: &'static str,
+    pub your_email_removed: &'static str,
     pub the_token_revoked: &'static str,
 
     // Spans of time.
@@ -173,6 +195,7 @@ pub struct Text {
     pub incorrect_password: Message,
     pub password_required: Message,
     pub too_many_attempts: Message,
+    pub bad_email: Message,
     pub bad_token_name: Message,
     pub bad_token_life: Message,
     pub too_many_tokens: Message,
@@ -266,6 +289,52 @@ pub static EN: Text = Text {
                asking for a link gives nobody access.\n",
     },
 
+    email: "E-mail address",
+    see_email: "Add, change or remove your address",
+    no_email: "There is no e-mail address yet.",
+    is_verified: "verified",
+    is_not_verified: "not verified",
+    new_email: "New e-mail address",
+    email_advice: "A link is sent there. The address counts once you have used the link; until then, the one before stays.",
+    remove_email: "Remove the address",
+    is_it_yours: "Is this your address?",
+    it_is_mine: "Yes, it is mine",
+    mail_facts: "Account:  {name} at {site}\n\
+                 Time:     {moment}\n\
+                 Browser:  {browser}\n\
+                 Address:  {address}",
+    verify_mail: MailText {
+        subject: "Is this your address?",
+        body: "Someone, probably you, has entered this address for the account\n\
+               {name} at {site}.\n\
+               \n\
+               If it is your account, open this link within an hour, and sign in if you are\n\
+               asked to:\n\
+               \n\
+               {link}\n\
+               \n\
+               If it is not, there is nothing to do: without you, the address does not count.\n",
+    },
+    email_asked_mail: MailText {
+        subject: "A new e-mail address was entered for your account",
+        body: "A new e-mail address was entered for your account. This one stays until the\n\
+               new one is verified.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, someone else has your password. Change it now: that ends\n\
+               all other sessions, and the link to the new address.\n",
+    },
+    email_changed_mail: MailText {
+        subject: "Your e-mail address was changed",
+        body: "The e-mail address of your account was changed or removed. Mail about the\n\
+               account does not come here any more.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, please tell the administrator of the site at once.\n",
+    },
+
     unknown_browser: "Unknown browser",
     on_system: " on ",
     this_browser: "This browser",
@@ -311,6 +380,9 @@ pub static EN: Text = Text {
     password_changed: "Password changed",
     password_not_changed: "Password change failed",
     password_reset: "Password set by a reset link",
+    email_asked: "Link to an e-mail address asked for",
+    email_verified: "E-mail address verified",
+    email_removed: "E-mail address removed",
     account_not_deleted: "Account deletion failed",
     token_created: "Access token created",
     token_revoked: "Access token revoked",
@@ -341,6 +413,9 @@ pub static EN: Text = Text {
     your_account_deleted: "Your account was deleted.",
     the_session_ended: "The session was ended.",
     other_sessions_ended: "All your other sessions were ended.",
+    link_is_sent: "A link is on its way to the new address. Look among the spam as well.",
+    your_email_verified: "Your e-mail address is verified.",
+    your_email_removed: "Your e-mail address was removed.",
     the_token_revoked: "The access token was revoked.",
 
     seconds: Unit("second", "seconds"),
@@ -389,6 +464,7 @@ pub static EN: Text = Text {
     incorrect_password: told("Incorrect password", "Please check it and try again."),
     password_required: told("Password required", "To continue, please enter your password again."),
     too_many_attempts: told("Too many attempts", "Please wait a while and try again."),
+    bad_email: told("Invalid e-mail address", "Please write it as in name@example.com."),
     bad_token_name: told("Invalid name", "1 to 60 characters, by which you can recognise it."),
     bad_token_life: told("Invalid expiry", "Please choose 1 to 366 days."),
     too_many_tokens: told("Too many access tokens", "Please revoke one that you no longer need."),

@@ -63,6 +63,53 @@ pub static FR: Text = Text {
                même, et demander un lien ne donne accès à personne.\n",
     },
 
+    email: "Adresse e-mail",
+    see_email: "Ajouter, changer ou supprimer votre adresse",
+    no_email: "Il n’y a pas encore d’adresse e-mail.",
+    is_verified: "vérifiée",
+    is_not_verified: "non vérifiée",
+    new_email: "Nouvelle adresse e-mail",
+    email_advice: "Un lien y est envoyé. L’adresse compte une fois le lien utilisé\u{a0}; d’ici là, la précédente reste.",
+    remove_email: "Supprimer l’adresse",
+    is_it_yours: "Est-ce votre adresse\u{a0}?",
+    it_is_mine: "Oui, c’est la mienne",
+    mail_facts: "Compte\u{a0}: {name} sur {site}\n\
+                 Date\u{a0}: {moment}\n\
+                 Navigateur\u{a0}: {browser}\n\
+                 Adresse\u{a0}: {address}",
+    verify_mail: MailText {
+        subject: "Est-ce votre adresse\u{a0}?",
+        body: "Quelqu’un, vous sans doute, a indiqué cette adresse pour le compte {name} sur\n\
+               {site}.\n\
+               \n\
+               Si c’est votre compte, ouvrez ce lien dans l’heure, et connectez-vous si on\n\
+               vous le demande\u{a0}:\n\
+               \n\
+               {link}\n\
+               \n\
+               Sinon, il n’y a rien à faire\u{a0}: sans vous, l’adresse ne compte pas.\n",
+    },
+    email_asked_mail: MailText {
+        subject: "Une nouvelle adresse e-mail a été indiquée pour votre compte",
+        body: "Une nouvelle adresse e-mail a été indiquée pour votre compte. Celle-ci reste\n\
+               jusqu’à ce que la nouvelle soit vérifiée.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, quelqu’un d’autre a votre mot de passe. Changez-le\n\
+               maintenant\u{a0}: cela met fin aux autres sessions et au lien vers la nouvelle\n\
+               adresse.\n",
+    },
+    email_changed_mail: MailText {
+        subject: "Votre adresse e-mail a été changée",
+        body: "L’adresse e-mail de votre compte a été changée ou supprimée. Le courrier à\n\
+               propos du compte n’arrive plus ici.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, prévenez tout de suite l’administrateur du site.\n",
+    },
+
     unknown_browser: "Navigateur inconnu",
     on_system: " sous ",
     this_browser: "Ce navigateur",
@@ -109,6 +156,9 @@ pub static FR: Text = Text {
     password_changed: "Mot de passe changé",
     password_not_changed: "Échec du changement de mot de passe",
     password_reset: "Mot de passe défini par un lien",
+    email_asked: "Lien demandé pour une adresse e-mail",
+    email_verified: "Adresse e-mail vérifiée",
+    email_removed: "Adresse e-mail supprimée",
     account_not_deleted: "Échec de la suppression du compte",
     token_created: "Jeton d’accès créé",
     token_revoked: "Jeton d’accès révoqué",
@@ -139,6 +189,9 @@ pub static FR: Text = Text {
     your_account_deleted: "Votre compte a été supprimé.",
     the_session_ended: "La session a été terminée.",
     other_sessions_ended: "Toutes vos autres sessions ont été terminées.",
+    link_is_sent: "Un lien est en route vers la nouvelle adresse. Regardez aussi parmi les indésirables.",
+    your_email_verified: "Votre adresse e-mail est vérifiée.",
+    your_email_removed: "Votre adresse e-mail a été supprimée.",
     the_token_revoked: "Le jeton d’accès a été révoqué.",
 
     seconds: Unit("seconde", "secondes"),
@@ -193,6 +246,7 @@ pub static FR: Text = Text {
         "Pour continuer, saisissez de nouveau votre mot de passe.",
     ),
     too_many_attempts: told("Trop de tentatives", "Patientez un moment, puis réessayez."),
+    bad_email: told("Adresse e-mail invalide", "Écrivez-la comme dans nom@example.com."),
     bad_token_name: told("Libellé non valide", "1 à 60 caractères, pour le reconnaître."),
     bad_token_life: told("Durée non valide", "Choisissez de 1 à 366 jours."),
     too_many_tokens: told("Trop de jetons d’accès", "Révoquez-en un dont vous n’avez plus besoin."),

@@ -18,18 +18,12 @@ pub enum AccountForm {
 /// A section of the account page that leads to a page of its own.
 #[derive(Clone, Copy)]
 pub struct AccountLink {
-    /// The path of that page; its last segment names the section.
+    /// The path of that page.
     pub path: &'static str,
     /// The heading of the section.
     pub heading: Phrase,
     /// What the link says.
     pub words: Phrase,
-}
-
-impl AccountLink {
-    fn name(&self) -> &'static str {
-        self.path.rsplit_once('/').map_or(self.path, |(_, name)| name)
-    }
 }
 
 /// What the account page shows.
@@ -59,8 +53,9 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
         p.aside { (t.signed_in_as) bdi { strong { (it.username) } } }
         (change_password(frame, it))
         @for link in &it.links {
-            section aria-labelledby={ (link.name()) "-heading" } {
-                h2 id={ (link.name()) "-heading" } { ((link.heading)(t)) }
+            // Not a landmark of its own, unlike the forms: a name would say the heading twice.
+            section {
+                h2 { ((link.heading)(t)) }
                 p { a href=(frame.at(link.path)) { ((link.words)(t)) } }
             }
         }

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod activity;
+pub mod email;
 pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;
@@ -79,6 +80,8 @@ pub enum Field {
     Password,
     /// The current password, where there are two.
     Current,
+    /// An e-mail address.
+    Email,
     /// The name of an access token.
     Name,
     /// In how many days an access token expires.

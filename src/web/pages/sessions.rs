@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::moments::{Told, ago, ago_with_id};
 use super::paging::{self, PageOfList};
 use super::{Alert, Frame, alert, page};
+use crate::web::messages::Text;
 
 /// What the page shows.
 pub struct SessionsPage {
@@ -93,9 +94,14 @@ fn session(frame: Frame<'_>, heading: &str, row: &SessionRow) -> Markup {
 
 /// The browser's description in the language of the page.
 pub(super) fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
+    browser_in(frame.text, name)
+}
+
+/// A browser and its system in a language.
+pub(in crate::web) fn browser_in<'a>(text: &Text, name: &'a str) -> Cow<'a, str> {
     match name.split_once(" on ") {
-        _ if name.is_empty() => frame.text.unknown_browser.into(),
-        Some((product, system)) => format!("{product}{}{system}", frame.text.on_system).into(),
+        _ if name.is_empty() => text.unknown_browser.into(),
+        Some((product, system)) => format!("{product}{}{system}", text.on_system).into(),
         None => name.into(),
     }
 }

@@ -59,7 +59,8 @@ fn addresses() -> Vec<(String, serde_json::Value)> {
 }
 
 fn site_with_tokens() -> Visit {
-    let mut visit = Visit::with(Settings { basic_auth: true, ..Settings::default() });
+    let mut visit =
+        Visit::with(Settings { basic_auth: true, has_mail: true, ..Settings::default() });
     let form = [("username", "anna"), ("password", "correct horse")];
     assert_eq!(visit.post("/signup", &form).status, 302);
     visit

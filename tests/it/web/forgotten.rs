@@ -17,11 +17,11 @@ use crate::visit::{MORNING, Visit, body, of_example, plain, told};
 
 const ACCEPTED: &str = "If there is such an account with a verified address, a mail is on its way";
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 /// A site with mail on which `anna` has an account and the verified address `Anna@Example.com`, and nobody is signed
 /// in.
-fn with_mail() -> Visit {
+pub(super) fn with_mail() -> Visit {
     let settings = Settings { has_mail: true, ..of_example() };
     let mut visit = Visit::with(settings);
     sign_up(&mut visit, "anna");
@@ -29,24 +29,24 @@ fn with_mail() -> Visit {
     visit
 }
 
-fn sign_up(visit: &mut Visit, name: &str) {
+pub(super) fn sign_up(visit: &mut Visit, name: &str) {
     let answer = visit.post("/signup", &[("username", name), ("password", "correct horse")]);
     assert_eq!(answer.status, 302);
     visit.forget_everything();
 }
 
-fn user(visit: &Visit, name: &str) -> User {
+pub(super) fn user(visit: &Visit, name: &str) -> User {
     let store = engine::open(visit.folder.path());
     users::by_name(&*store, &Username::for_sign_in(name).unwrap()).unwrap().unwrap()
 }
 
-fn set_email(visit: &Visit, name: &str, email: &str) {
+pub(super) fn set_email(visit: &Visit, name: &str, email: &str) {
     let id = user(visit, name).id;
     let store = engine::open(visit.folder.path());
     assert!(users::set_email(&*store, &id, email, MORNING).unwrap());
 }
 
-fn ask(visit: &mut Visit, name: &str) -> (u16, String) {
+pub(super) fn ask(visit: &mut Visit, name: &str) -> (u16, String) {
     let answer = visit.post("/forgot", &[("name", name)]);
     (answer.status, body(&answer).to_owned())
 }
@@ -60,22 +60,22 @@ fn next(site: &Site, now: Moment) -> Option<Outgoing> {
 }
 
 /// The mails that are sent now.
-fn sent(visit: &Visit) -> Vec<Outgoing> {
+pub(super) fn sent(visit: &Visit) -> Vec<Outgoing> {
     let mails = std::iter::from_fn(|| next(&visit.site, visit.now));
     mails.inspect(|it| visit.site.mail_done(it).unwrap()).collect()
 }
 
-fn addresses(visit: &Visit) -> Vec<String> {
+pub(super) fn addresses(visit: &Visit) -> Vec<String> {
     sent(visit).iter().map(|it| it.to().to_owned()).collect()
 }
 
 /// The path of the link in a mail.
-fn link(mail: &Outgoing) -> String {
+pub(super) fn link(mail: &Outgoing) -> String {
     let line = mail.text.lines().find(|it| it.contains("://")).unwrap();
     line.strip_prefix("https://auth.example.com").unwrap().to_owned()
 }
 
-fn set_password(visit: &mut Visit, link: &str, password: &str) -> u16 {
+pub(super) fn set_password(visit: &mut Visit, link: &str, password: &str) -> u16 {
     let token = link.split_once('=').unwrap().1;
     visit.post("/reset", &[("token", token), ("password", password)]).status
 }

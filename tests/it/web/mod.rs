@@ -6,6 +6,7 @@ mod clocks;
 mod data;
 mod denied;
 mod envoy;
+mod email;
 mod forgotten;
 mod forward;
 mod guessing;

@@ -104,7 +104,8 @@ pub fn counts_what_is_asked_for_and_lets_through_what_may_be_sent(desk: &Desk) {
     };
     for n in 0..4 {
         let asked = [(id(1), Some(letter(&format!("a{n}"), "ann", 5))), (id(3), None)];
-        desk.node(n).ask_for_letters(&asked, &allow, MANY).unwrap();
+        let allowed = desk.node(n).ask_for_letters(&asked, &allow, MANY);
+        assert_eq!(allowed, Ok(vec![n < 2, n < 2]));
     }
     assert_eq!(ids(desk), ["a0", "a1"]);
     assert_eq!(desk.count("mail"), 4, "one row each time");
@@ -147,10 +148,10 @@ pub fn finds_the_users_of_an_address_whatever_its_case(desk: &Desk) {
     assert_eq!(find(1), std::slice::from_ref(&ann));
     assert_eq!((ann.verified_email(), twin.verified_email()), ("Ann@Example.com", ""));
     assert_eq!(desk.store.users_by_email("", 9), Ok(vec![]), "bob has none");
-    assert_eq!(desk.store.set_email(&ann.id, "", None), Ok(true));
+    assert_eq!(desk.store.set_email(&ann.id, "", None, None), Ok(true));
     assert_eq!(find(9), [twin]);
     let moved = "New@Example.com";
-    assert_eq!(desk.store.set_email(&ann.id, moved, Some(at(9))), Ok(true));
+    assert_eq!(desk.store.set_email(&ann.id, moved, Some(at(9)), None), Ok(true));
     let found = desk.store.users_by_email("new@example.com", 9).unwrap();
     assert_eq!(found, [User { email: moved.to_owned(), email_verified_at: Some(at(9)), ..ann }]);
 }
@@ -177,4 +178,52 @@ pub fn keeps_the_last_mailed_links_good_beside_the_one_of_an_operator(desk: &Des
     assert_eq!(desk.count("one_time_token"), 1, "that of an operator ends all before it");
     let gone = OneTimeToken { user_id: UserId::new("gone".to_owned()), ..link(2) };
     assert_eq!(store.add_mailed_token(&gone, 3), Ok(OneTimeTokenAdded::NoUser));
+}
+
+pub fn verifies_an_address_once_for_its_user_and_tells_the_one_before(desk: &Desk) {
+    with_ann(desk);
+    desk.store.add_user(&user("bob"), &[]).unwrap();
+    let (store, ann, bob) = (&desk.store, user("ann").id, user("bob").id);
+    let link = || OneTimeToken {
+        purpose: Purpose::VerifyEmail,
+        detail: "New@Example.com".to_owned(),
+        ..reset_link("ann", 50)
+    };
+    let email = || store.user(&ann).unwrap().unwrap().verified_email().to_owned();
+    let notice =
+        |id: &str| Letter { address: "old@example.com".to_owned(), ..letter(id, "ann", 1) };
+    let reset = reset_link("ann", 50);
+    assert_eq!(store.add_mailed_token(&reset, 3), Ok(OneTimeTokenAdded::Done));
+    let first = link();
+    store.add_mailed_token(&first, 3).unwrap();
+    let found = store.user_of_one_time_token(&first.id, Purpose::VerifyEmail, at(9));
+    assert_eq!(found, Ok(Some((user("ann"), "New@Example.com".to_owned()))));
+    for (id, user, now) in [(&reset.id, &ann, 9), (&first.id, &bob, 9), (&first.id, &ann, 51)] {
+        assert_eq!(store.verify_email(id, user, Some(&notice("no")), at(now)), Ok(false));
+    }
+    assert_eq!((email(), ids(desk).len()), (String::new(), 0));
+    let by_address = |address: &str| store.users_by_email(address, 9).unwrap().len();
+    assert_eq!(desk.node(1).verify_email(&first.id, &ann, Some(&notice("m1")), at(50)), Ok(true));
+    assert_eq!((email(), by_address("new@example.com")), ("New@Example.com".to_owned(), 1));
+    assert_eq!((ids(desk), desk.count("one_time_token")), (vec!["m1".to_owned()], 0));
+    assert_eq!(store.verify_email(&first.id, &ann, None, at(50)), Ok(false), "it is used");
+    store.set_email(&ann, "", None, Some(&notice("m2"))).unwrap();
+    let gone = UserId::new("gone".to_owned());
+    assert_eq!(store.set_email(&gone, "", None, Some(&notice("m3"))), Ok(false));
+    assert_eq!(ids(desk), ["m1", "m2"]);
+
+    let second = link();
+    store.add_mailed_token(&second, 3).unwrap();
+    let done = std::thread::scope(|scope| {
+        let of = |n| {
+            let (node, id, ann) = (desk.node(n), second.id, &ann);
+            scope.spawn(move || node.verify_email(&id, ann, None, at(9)) == Ok(true))
+        };
+        [0, 1, 2].map(of).map(|it| it.join().unwrap())
+    });
+    assert_eq!(done.iter().filter(|it| **it).count(), 1, "of several at once one");
+    let third = link();
+    store.add_mailed_token(&third, 3).unwrap();
+    store.disable_user(&ann, "", at(9)).unwrap();
+    assert_eq!(store.verify_email(&third.id, &ann, None, at(9)), Ok(false));
 }

@@ -47,7 +47,7 @@ use mail::{
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended,
     keeps_the_last_mailed_links_good_beside_the_one_of_an_operator,
     lets_no_flood_of_mails_fill_the_disk, queues_a_mail_with_the_session_it_tells_of_or_not_at_all,
-    sends_each_mail_from_one_node,
+    sends_each_mail_from_one_node, verifies_an_address_once_for_its_user_and_tells_the_one_before,
 };
 use nodes::{
     counts_every_one_of_many_failures_at_the_same_moment,
@@ -393,6 +393,7 @@ suite! {
     lets_no_flood_of_mails_fill_the_disk
     queues_a_mail_with_the_session_it_tells_of_or_not_at_all
     sends_each_mail_from_one_node
+    verifies_an_address_once_for_its_user_and_tells_the_one_before
 }
 
 /// Signs `ann` up, with a key and a session that ends at 3.
@@ -649,12 +650,12 @@ fn keeps_what_the_operator_says_of_a_user(desk: &Desk) {
     let ann = user("ann").id;
     let groups = Groups::new("admin,ops".to_owned());
     assert_eq!(desk.store.set_groups(&ann, &groups), Ok(true));
-    assert_eq!(desk.store.set_email(&ann, "ann@example.com", Some(TODAY)), Ok(true));
+    assert_eq!(desk.store.set_email(&ann, "ann@example.com", Some(TODAY), None), Ok(true));
     let found = desk.store.user(&ann).unwrap().unwrap();
     assert_eq!(found.groups.iter().collect::<Vec<_>>(), ["admin", "ops"]);
     assert_eq!(found.email, "ann@example.com");
     assert_eq!(desk.store.set_groups(&user("bob").id, &groups), Ok(false));
-    assert_eq!(desk.store.set_email(&user("bob").id, "x@y", None), Ok(false));
+    assert_eq!(desk.store.set_email(&user("bob").id, "x@y", None, None), Ok(false));
 }
 
 fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &Desk) {
@@ -987,7 +988,7 @@ fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk:
         || store.rename_user(&ann, "Ann", "ann", None, TODAY).map(|it| it == UserRenamed::Done);
     let ways: [&dyn Fn() -> store::Result<bool>; 4] =
         [&|| store.disable_user(&ann, "left", now), &|| store.enable_user(&ann), &rename, &|| {
-            store.set_email(&ann, "a@x", None)
+            store.set_email(&ann, "a@x", None, None)
         }];
     for (number, way) in ways.into_iter().enumerate() {
         let link = reset_link("ann", 50);
@@ -1509,7 +1510,7 @@ fn keeps_one_reset_link_of_a_user_and_uses_it_once(desk: &Desk) {
     );
     assert_eq!(
         desk.store.user_of_one_time_token(&last.id, Purpose::ResetPassword, at(50)),
-        Ok(Some(user("ann")))
+        Ok(Some((user("ann"), String::new())))
     );
     assert_eq!(
         desk.store.user_of_one_time_token(&last.id, Purpose::ResetPassword, at(51)),
@@ -1654,7 +1655,7 @@ fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
     let token = access_token("ann", 50);
     store.add_access_token(&token, &live.id, 9).unwrap();
     for time in ["first", "again"] {
-        assert_eq!(store.set_email(&ann, "a@b", None), Ok(true), "{time}");
+        assert_eq!(store.set_email(&ann, "a@b", None, None), Ok(true), "{time}");
         assert_eq!(store.set_groups(&ann, &Groups::new("a".to_owned())), Ok(true), "{time}");
         assert_eq!(store.enable_user(&ann), Ok(true), "{time}");
         assert_eq!(store.note_reauthentication(&live.id, at(2)), Ok(true), "{time}");
@@ -1693,7 +1694,7 @@ fn gives_back_every_text_as_it_was(desk: &Desk) {
     let (ann, store) = (user("ann").id, &desk.store);
     let long = ["\u{1f99c}".repeat(60), "x".repeat(300), "\u{e9}".repeat(255)];
     for (n, text) in texts().iter().chain(&long).enumerate() {
-        store.set_email(&ann, text, None).unwrap();
+        store.set_email(&ann, text, None, None).unwrap();
         assert_eq!(store.user(&ann).unwrap().unwrap().email, *text);
         let place = ClientInfo { browser: text.clone(), ..ClientInfo::default() };
         let session = Session { place, ..session("ann", [1, 2, 3]) };
@@ -1733,7 +1734,7 @@ fn cuts_no_text_however_long_it_is(desk: &Desk) {
     for length in [1_000, 10_000, 100_000] {
         let long = "\u{e9}".repeat(length);
         let before = store.user(&ann).unwrap().unwrap().email;
-        let is_kept = store.set_email(&ann, &long, None).is_ok();
+        let is_kept = store.set_email(&ann, &long, None, None).is_ok();
         let found = store.user(&ann).unwrap().unwrap().email;
         assert!(found == if is_kept { long.clone() } else { before }, "an address of {length}");
         let invite = Invite { note: long.clone(), ..invite(1, 50) };

@@ -374,7 +374,7 @@ pub fn lets_a_user_go_on_at_another_node_at_once_who_has_just_signed_up(desk: &D
             }
         };
         assert!(is_done, "round {round}");
-        assert_eq!(desk.node(round + 2).set_email(&user(&name).id, "a@b", None), Ok(true));
+        assert_eq!(desk.node(round + 2).set_email(&user(&name).id, "a@b", None, None), Ok(true));
     }
 }
 
