@@ -7,5 +7,6 @@ cd "$(dirname "$0")"
 "${VESTIBULE:-vestibule}" serve --origin http://localhost:8080 --app http://localhost:3000 \
     --trusted-origin http://localhost:3000 --database dev.db &
 trap 'kill $!' EXIT
+echo 'Open http://localhost:3000' >&2
 export LOGIN=http://localhost:8080/login?next=http://localhost:3000/ LOGOUT=http://localhost:8080/logout
 npm run dev

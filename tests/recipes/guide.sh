@@ -7,6 +7,10 @@
 # - One sentence is text/plain here and text/html in Express; a browser gets the form again, with the sentence in it.
 # - GET /logout, which the guide does not have and Express answers with 404, is vestibule's.
 # - A field that comes twice is an invalid field in both; one in the query string is no field in both.
+# - Signing in or up ends the session that the request presented (OWASP ASVS 7.2.4); Lucia leaves it alive.
+# - Names that differ in case alone, or in form, are one name; a name consists of visible characters.
+# - A body that is no form: JSON is read, and anything else is refused with 415; the guide's app sees no field in either.
+# - GET / while the sign-in is down is 503, and not 500.
 # shellcheck shell=sh
 set -eu
 
@@ -59,7 +63,11 @@ for at in 'signup Sign-up login' 'login Sign-in signup'; do
     has "/$1: the name" '<input id="username" name="username"' "$folder/page"
     has "/$1: a label for the password" '<label for="password">Password</label>' "$folder/page"
     has "/$1: the password" '<input id="password" type="password" name="password"' "$folder/page"
-    has "/$1: the link to the other form" "<a href=\"/$3\">" "$folder/page"
+    words='Create an account'
+    [ "$1" = login ] || words='Sign in'
+    has "/$1: the link to the other form" "<a href=\"/$3\">$words</a>" "$folder/page"
+    check "HEAD /$1 is as GET, without a body" '200 0' \
+        "$(web --head "$host/$1" --output /dev/null --write-out '%{http_code}') $(web --head "$host/$1" | sed '1,/^.$/d' | wc -c | tr -d ' ')"
 done
 
 # Create users: the basic checks, with their sentences. A name is checked before a password.
@@ -103,6 +111,21 @@ check 'the longest too' ' 302' "$(form /signup "username=$long" "password=$(repe
 # Units, of which an emoji has two: 31 in all.
 check 'sign-up: 31 units are good' ' 302' "$(form /signup "username=$(repeat 29 m)😀" password=123456)"
 
+check 'a name that differs in case alone is taken as well' 'Username already taken 400' "$(form /signup username=dORA "password=$password")"
+check 'a body that is no form has no fields' 'Unsupported media type 415' \
+    "$(web "$host/signup" --header 'Content-Type: text/plain' --data "username=carl&password=$password" --write-out ' %{http_code}')"
+check 'nor has a form for files' 'Unsupported media type 415' \
+    "$(web "$host/signup" --form username=carl --form "password=$password" --write-out ' %{http_code}')"
+check 'JSON has' ' 302' "$(web "$host/signup" --json "{\"username\":\"carl\",\"password\":\"$password\"}" \
+    --header 'Accept: */*' --write-out ' %{http_code}')"
+
+# A cookie whose session does not exist is cleared wherever the guide asks who is there.
+for path in / /signup /login; do
+    web --cookie "__Host-auth_session=$(repeat 40 x)" --dump-header "$folder/head" --output /dev/null "$host$path"
+    check "a cookie that opens nothing is cleared at $path" '__Host-auth_session=; Path=/; Secure; HttpOnly; SameSite=Lax; 0' \
+        "$(field Set-Cookie | sed 's/Expires=.*Max-Age=//')"
+done
+
 # Redirect authenticated users.
 for path in /signup /login; do
     known --dump-header "$folder/head" --output /dev/null "$host$path"
@@ -136,6 +159,29 @@ web --cookie-jar "$jar" --dump-header "$folder/head" --output /dev/null "$host/l
 check 'sign-in leads to the profile' '302 /' "$(way_of_head)"
 check 'with a session of its own' 2 \
     "$(awk '$6 == "__Host-auth_session" { print $7 }' "$folder/first" "$jar" | sort -u | wc -l | tr -d ' ')"
+
+# Neither form asks who is there before it is processed.
+for path in /login /signup; do
+    cp "$jar" "$folder/before"
+    known --dump-header "$folder/head" --output /dev/null "$host$path" --data-urlencode "username=Dor$(basename "$path")" \
+        --data-urlencode "password=$password"
+    case $path in
+        /login) check 'a wrong sign-in beside a session is refused' '400 ' "$(way_of_head)" ;;
+        /signup) check 'a sign-up beside a session is a sign-up' '302 /' "$(way_of_head)" ;;
+    esac
+done
+check 'which ends the session that was presented' 302 "$(status web --cookie "$folder/before" "$host/")"
+rm "$jar"
+web --cookie-jar "$jar" --output /dev/null "$host/login" --data-urlencode username=Dora --data-urlencode "password=$password"
+
+# An idle session is renewed by whatever page asks who is there, and its cookie is sent again.
+python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=10) as file: file.execute("UPDATE user_session SET active_expires = 0")' "$DATABASE"
+known --dump-header "$folder/head" --output /dev/null "$host/"
+check 'an idle session is renewed by the profile' 'HttpOnly Max-Age=1296000' \
+    "$(field Set-Cookie | grep ^__Host-auth_session | tr -d ' ' | tr ';' '\n' | grep -e HttpOnly -e Max-Age | tr '\n' ' ' | sed 's/ $//')"
+known --dump-header "$folder/head" --output /dev/null "$host/"
+check 'once' '' "$(field Set-Cookie)"
 
 # Profile page.
 web --dump-header "$folder/head" --output /dev/null "$host/"

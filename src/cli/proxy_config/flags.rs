@@ -60,8 +60,9 @@ pub struct ProxyArgs {
     same_host: bool,
 
     /// With --same-host, the paths that are guarded, comma-separated: /admin with all that begins like it, as
-    /// /admin/users and /admins, and /admin/ with what is below it alone. The rest of the app is open to everyone, and
-    /// asks GET /session by itself. [default: the whole app is guarded]
+    /// /admin/users and /admins, and /admin/ with what is below it alone. A request for any path with a semicolon, a
+    /// backslash or an encoded slash is checked too. The rest of the app is open to everyone, and asks GET /session by
+    /// itself. [default: the whole app is guarded]
     #[arg(long, value_name = "PATH,...", value_parser = GuardedPath::parse, value_delimiter = ',')]
     guard: Vec<GuardedPath>,
 
