@@ -18,7 +18,7 @@ const WIDTHS = [[320, 640], [390, 844], [768, 1024], [1280, 900]];
 const LANGUAGES = [["en", "en-GB,en;q=0.9"], ["de", "de-AT,de;q=0.9,en;q=0.5"], ["fr", "fr-CH,fr;q=0.9,en;q=0.5"]].slice(0, prefix ? 1 : 3);
 /** Addresses in the document that answer with no page. */
 const NO_PAGES = ["/healthz", "/session", "/whoami", "/style.css", "/icon.svg", "/logo", "/.well-known/change-password"];
-/** Pages for users whose states are listed one by one below; any other is opened by a user who has just signed up. */
+/** Pages for users whose states are listed one by one below; any other is opened by a new user and by one with a long history. */
 const SEVERAL_STATES = ["/account", "/account/email", "/account/prove", "/account/sessions", "/account/tokens"];
 const DOCUMENT = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
 
@@ -231,6 +231,10 @@ export async function register(check, browser) {
             await known(visitor);
             await visitor.open(path);
         });
+        state(`the page ${path} of a user with a long history, the second page if it has several`, many, async (visitor) => {
+            await oneWith("sessions", visitor, (username) => signInElsewhere(many, username, 99));
+            await visitor.open(`${path}?page=2`);
+        });
     }
     state("sessions, another one ended", site, async (visitor) => {
         await known(visitor);
@@ -273,10 +277,6 @@ export async function register(check, browser) {
     state("access tokens, a hundred, and the form for another", many, async (visitor) => {
         await withTokens(visitor);
         await visitor.open("/account/tokens?new=1");
-    });
-    state("what was done with the account, a page of it", many, async (visitor) => {
-        await oneWith("sessions", visitor, (username) => signInElsewhere(many, username, 99));
-        await visitor.open("/account/activity?page=2");
     });
     state("the profile with twenty apps", many, known);
     state("the profile of a user with a name from right to left", site, async (visitor) => {

@@ -615,6 +615,21 @@ fn shows_users_what_was_done_with_their_own_account_the_latest_first() {
 }
 
 #[test]
+fn shows_ten_of_the_latest_hundred_records_on_a_page() {
+    let mut visit = Visit::with_ann();
+    let anna = id_of(&mut visit);
+    let records: Vec<_> = (0..120).map(|_| record(&anna, "login_fail", visit.now)).collect();
+    visit.site.keep(&records).unwrap();
+    let pages = [("", "1–10 of 100"), ("?page=2", "11–20 of 100"), ("?page=99", "91–100 of 100")];
+    for (query, shown) in pages {
+        let path = format!("/account/activity{query}");
+        let page = visit.ask("GET", &path, &[("Accept", "text/html")], "");
+        assert!(body(&page).contains(shown), "{path}: {}", body(&page));
+        assert_eq!(body(&page).matches("<li>").count(), 10, "{path}");
+    }
+}
+
+#[test]
 fn notes_the_browser_with_what_a_user_does_and_not_with_what_is_unknown() {
     let mut visit = Visit::with_ann().send("User-Agent", LINUX);
     let known = [("username", "anna"), ("password", "wrong")];
