@@ -1,8 +1,8 @@
 //! Mail to users: who may have which, and when it is tried again.
 //!
-//! Decides how often a user is written to, how long a mail is worth sending, and which link is in it. A link
-//! signs nobody in: it lets its user set a password, or verifies an address for a user who is signed in. Knows no
-//! wording and no relay.
+//! Decides how often a user is written to, how long a mail is worth sending, and which link is in it. A link does not
+//! sign its user in: it lets them set a password, or verifies an address for a user who is signed in. Knows no wording
+//! and no relay.
 
 use std::net::IpAddr;
 use std::time::Duration;

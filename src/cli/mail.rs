@@ -40,35 +40,36 @@ pub struct MailCommandArgs {
 /// What can be done with mail.
 #[derive(Subcommand)]
 pub enum MailAction {
-    /// Send a mail now, with the settings of serve, and print what the other side says.
+    /// Send a test mail now, with the mail settings of serve, and print the answer of the relay or the program.
     #[command(after_help = "Example:\n  \
         vestibule mail test me@example.com --mail-command '/usr/sbin/sendmail -t -i' --mail-from no-reply@example.com")]
     Test {
-        /// Where to send it.
+        /// The address to send it to.
         address: String,
         /// How mail is sent.
         #[command(flatten)]
         mail: Box<MailArgs>,
     },
-    /// List the mail that waits: for whom, since when, how often it was tried, and how the last try failed.
+    /// List the mail that waits to be sent: for whom, since when, how often it was tried, and how the last try
+    /// failed.
     #[command(after_help = "Example:\n  vestibule mail list")]
     List,
-    /// Send a mail that waits at the next look of a server, within 15 seconds.
+    /// Let a server send a waiting mail, or all of them, within 15 seconds.
     #[command(
         after_help = "Examples:\n  vestibule mail retry u4kq1d0z8x7c2bn\n  vestibule mail retry --all"
     )]
     Retry {
-        /// Its id, as listed.
+        /// The id of the mail, as listed.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         id: Option<String>,
-        /// All that wait.
+        /// Retry all mail that waits.
         #[arg(long)]
         all: bool,
     },
-    /// Delete a mail that waits.
+    /// Delete a waiting mail, which is then not sent.
     #[command(after_help = "Example:\n  vestibule mail drop u4kq1d0z8x7c2bn")]
     Drop {
-        /// Its id, as listed.
+        /// The id of the mail, as listed.
         id: String,
     },
 }

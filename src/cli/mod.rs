@@ -117,7 +117,7 @@ pub enum Command {
     Token(TokenArgs),
 
     #[cfg(feature = "mail")]
-    /// Try whether mail can be sent, and manage the mail that waits.
+    /// Test whether mail can be sent, and manage the mail that waits.
     Mail(Box<MailCommandArgs>),
 
     /// Show the audit log: security events of the server and of commands.

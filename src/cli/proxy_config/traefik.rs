@@ -133,7 +133,7 @@ fn middlewares(plan: &ProxyPlan) -> String {
     let (address, cookie) = check_address(plan);
     let names = plan.identity.all();
     let drops = emptied(names.into_iter().flat_map(other_spellings));
-    let nobody = if plan.shared.as_ref().is_some_and(|it| it.pattern().is_some()) {
+    let anonymous = if plan.shared.as_ref().is_some_and(|it| it.pattern().is_some()) {
         format!(
             "    vestibule-nobody:\n      headers:\n        customRequestHeaders:\n{}",
             emptied(names.into_iter())
@@ -158,7 +158,7 @@ fn middlewares(plan: &ProxyPlan) -> String {
       headers:
         # An empty value removes an identity header that the client sends in another spelling.
         customRequestHeaders:
-{drops}{came}{nobody}{authorization}    vestibule:
+{drops}{came}{anonymous}{authorization}    vestibule:
       forwardAuth:
         address: \"{address}\"
         # Each of these replaces what the client sent, its cookies by all but the session cookie.

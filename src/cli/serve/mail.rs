@@ -17,9 +17,9 @@ pub(in crate::cli) const PASSWORD_VARIABLE: &str = "VESTIBULE_MAIL_PASSWORD";
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
 pub struct MailArgs {
-    /// Relay that takes mail: smtps://USER@HOST (TLS, port 465), smtp://USER@HOST (STARTTLS or nothing, port 587) or
-    /// smtp+plain://127.0.0.1 (this machine alone, port 25). Without it, and without --mail-command, no mail is
-    /// sent and the pages offer none.
+    /// Relay that takes mail: smtps://USER@HOST (TLS, port 465), smtp://USER@HOST (STARTTLS required, port 587) or
+    /// smtp+plain://127.0.0.1 (this machine alone, port 25). Without it, and without --mail-command, no mail is sent
+    /// and the pages offer none.
     #[arg(
         long = "mail",
         env = "VESTIBULE_MAIL",
@@ -30,8 +30,8 @@ pub struct MailArgs {
     // Read later, as a refusal by the library would repeat it, with a password in it.
     mail: Option<String>,
 
-    /// File with the password for the user in --mail. Or VESTIBULE_MAIL_PASSWORD holds the password; it is never an
-    /// argument, as every user of the machine can read those.
+    /// File with the password for the user in --mail. The variable VESTIBULE_MAIL_PASSWORD may hold the password
+    /// instead; there is no argument for it, as every user of the machine can read arguments.
     #[arg(long, env = "VESTIBULE_MAIL_PASSWORD_FILE", value_name = "FILE", help_heading = MAIL)]
     mail_password_file: Option<PathBuf>,
 
@@ -40,12 +40,12 @@ pub struct MailArgs {
     #[arg(long, env = "VESTIBULE_MAIL_CA", value_name = "FILE", help_heading = MAIL)]
     mail_ca: Option<PathBuf>,
 
-    /// Program that takes mail on standard input instead of a relay, with its arguments, as in
+    /// Program to use instead of a relay, with its arguments; it gets the mail on standard input, as in
     /// /usr/sbin/sendmail -t -i. It is started without a shell, and killed after a minute.
     #[arg(long, env = "VESTIBULE_MAIL_COMMAND", value_name = "PROGRAM ARG...", help_heading = MAIL)]
     mail_command: Option<String>,
 
-    /// Whom mail is from, as in Example <no-reply@example.com>.
+    /// Sender of the mail, as in Example <no-reply@example.com>.
     #[arg(long, env = "VESTIBULE_MAIL_FROM", value_name = "SENDER", help_heading = MAIL)]
     mail_from: Option<String>,
 }

@@ -19,7 +19,7 @@ const ACCEPTED: &str = "If there is such an account with a verified address, a m
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-/// A site with mail on which `anna` has an account and the verified address `Anna@Example.com`, and nobody is signed
+/// A site with mail on which `anna` has an account and the verified address `Anna@Example.com`, and no user is signed
 /// in.
 pub(super) fn with_mail() -> Visit {
     let settings = Settings { has_mail: true, ..of_example() };
@@ -99,7 +99,7 @@ fn mails_a_link_that_sets_a_password_and_signs_no_user_in() {
     );
     assert!(mail.text.contains("anna at auth.example.com"), "{}", mail.text);
     assert_eq!(set_password(&mut visit, &link(mail), "battery staple"), 302);
-    assert!(visit.cookie.is_none(), "a link signs nobody in");
+    assert!(visit.cookie.is_none(), "a link signs no user in");
     assert_eq!(sign_in(&mut visit, "anna", "correct horse"), 400);
     assert_eq!(sign_in(&mut visit, "anna", "battery staple"), 302);
     assert_eq!(set_password(&mut visit, &link(mail), "another staple"), 404, "it is used");

@@ -38,6 +38,7 @@ fn sites() -> [Visit; 2] {
             prefix: base.prefix,
             apps: (0..20).map(app).collect(),
             basic_auth: true,
+            has_mail: true,
             ..Settings::default()
         };
         let mut visit = Visit::with(settings).send("Accept", "text/html");
