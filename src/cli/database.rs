@@ -9,9 +9,9 @@ use clap::Args;
 use rustix::fs::{Access as Permission, access};
 use rustix::process::geteuid;
 
+use super::secrets::password_in;
 use super::serve::DATABASE;
-use super::terminal::{note, only_line, waiting};
-use crate::base::file_fault::reading;
+use super::terminal::{note, waiting};
 use crate::store::{self, Database, Store};
 
 /// The variable that holds the password for the database's server. There is no such flag, as every user
@@ -87,18 +87,6 @@ pub(super) fn read(
         cluster.password = Some(password);
     }
     Ok(database)
-}
-
-/// The password in a file, which has to be its only line.
-fn password_in(file: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(file)
-        .map_err(|err| format!("cannot read {}: {}", file.display(), reading(&err)))?;
-    let file = file.display();
-    match only_line(&text) {
-        Some("") => Err(format!("{file} is empty; write the password into it")),
-        None => Err(format!("{file} has more than one line; write the password alone into it")),
-        Some(password) => Ok(password.to_owned()),
-    }
 }
 
 /// Whether the process list shows the database's address.

@@ -14,6 +14,7 @@ mod manual;
 mod account_values;
 pub mod output;
 mod terminal;
+mod secrets;
 mod database;
 mod table;
 mod find;
@@ -297,7 +298,7 @@ impl Command {
         let (as_json, now) = (console.as_json, console.now());
         match self {
             Self::Serve(_) => unreachable!("it is no command beside a server"),
-            Self::User(args) => console.tell(user::run(*args, as_json, terminal::password, now)),
+            Self::User(args) => console.tell(user::run(*args, as_json, secrets::password, now)),
             Self::Session(args) => console.tell(session::run(args, as_json, now)),
             Self::Invite(args) => console.tell(invite::run(args, as_json, now)),
             #[cfg(feature = "mail")]

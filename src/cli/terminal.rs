@@ -1,7 +1,7 @@
-//! The terminal of an operator: asks for a password or a confirmation, says what goes on meanwhile, and has colours
-//! where they can be seen.
+//! The terminal of an operator: asks for a confirmation, says what goes on meanwhile, and has colours where they can be
+//! seen.
 
-use std::io::{BufRead, ErrorKind, IsTerminal, Read, Stderr, Write};
+use std::io::{BufRead, IsTerminal, Read, Stderr, Write};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::printable;
 #[cfg(feature = "import")]
 use crate::store::Progress;
 
-/// Bytes of an answer or a password on standard input, at most.
+/// Bytes of an answer, at most.
 const LINE_BYTES_MAX: u64 = 4_096;
 
 /// How long something may take before it is said how far it is, and how often that is said anew.
@@ -23,47 +23,6 @@ const WAITING_AFTER: Duration = Duration::from_secs(2);
 
 /// Takes the line away that the cursor is in.
 const ERASE: &str = "\r\x1b[K";
-
-/// A password, as the only line of `input`, which is read to its end. An error is one line that says what would do.
-pub fn password_of(input: &mut impl Read) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let read = input.take(LINE_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|err| format!("cannot read the password from standard input: {err}"))?;
-    // Of what is too long the first line may tell enough: it is no password, or more follows it.
-    let text = String::from_utf8_lossy(&bytes);
-    match only_line(&text) {
-        Some("") => Err("give the password on standard input, as one line".to_owned()),
-        None => Err("standard input has more than one line; give the password alone".to_owned()),
-        Some(_) if bytes.len() as u64 > LINE_BYTES_MAX => Err(format!(
-            "standard input has more than {LINE_BYTES_MAX} bytes; give the password alone"
-        )),
-        Some(_) if std::str::from_utf8(&bytes).is_err() => {
-            Err("the password on standard input is not in UTF-8".to_owned())
-        }
-        Some(password) => Ok(password.to_owned()),
-    }
-}
-
-/// The line that a text consists of, without its end. `None`: there is more than one.
-pub(super) fn only_line(text: &str) -> Option<&str> {
-    let line = text.trim_end_matches(['\r', '\n']);
-    (!line.contains(['\r', '\n'])).then_some(line)
-}
-
-/// A password for this name: asked for twice at a terminal, where it is not shown; else the only line of
-/// standard input.
-pub(super) fn password(name: &str) -> Result<String, String> {
-    let failed = |err: std::io::Error| match err.kind() {
-        ErrorKind::UnexpectedEof => "no password was typed".to_owned(),
-        _ => format!("cannot read the password: {err}"),
-    };
-    if !std::io::stdin().is_terminal() {
-        return password_of(&mut std::io::stdin().lock());
-    }
-    let typed = rpassword::prompt_password(format!("Password for {name}: ")).map_err(failed)?;
-    let again = rpassword::prompt_password("Once more: ").map_err(failed)?;
-    if typed == again { Ok(typed) } else { Err("the two passwords differ".to_owned()) }
-}
 
 /// Has the operator confirm what cannot be undone, which the sentence `what` describes: by `--yes`, or by `yes` typed
 /// at a terminal. An error is one line.
@@ -256,30 +215,6 @@ mod tests {
             assert_eq!(how_far("rows copied", done, total, after), expected);
         }
         assert_eq!(how_far("rows", 5, None, Duration::ZERO), "5 rows, 5,000 a second");
-    }
-
-    #[test]
-    fn takes_a_password_only_if_nothing_follows_it() {
-        for (input, expected) in [
-            (&b"correct horse"[..], Ok("correct horse")),
-            (b"correct horse\n", Ok("correct horse")),
-            (b" correct horse \r\n", Ok(" correct horse ")),
-            (b"correct horse\n\n", Ok("correct horse")),
-            (b"", Err("as one line")),
-            (b"\n", Err("as one line")),
-            (b"correct horse\nbattery\n", Err("more than one line")),
-            (b"correct horse\n \n", Err("more than one line")),
-            (b"correct horse\rbattery", Err("more than one line")),
-            (b"\ncorrect horse\n", Err("more than one line")),
-            (b"corr\xffect horse\n", Err("not in UTF-8")),
-            (&[b'x'; 5_000], Err("more than 4096 bytes")),
-        ] {
-            let read = password_of(&mut &*input);
-            match expected {
-                Ok(password) => assert_eq!(read.as_deref(), Ok(password)),
-                Err(why) => assert!(read.as_ref().is_err_and(|it| it.contains(why)), "{read:?}"),
-            }
-        }
     }
 
     #[test]

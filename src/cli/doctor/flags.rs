@@ -11,8 +11,8 @@ use url::Url;
 use super::{DoctorCredentials, DoctorPlan, Pin, is_near};
 use crate::base::base_url::BaseUrl;
 use crate::base::file_fault::reading;
+use crate::cli::secrets::password_of;
 use crate::cli::serve::parse::{base_url, period};
-use crate::cli::terminal::password_of;
 
 /// The settings of `vestibule doctor`, each for itself.
 #[allow(rustdoc::bare_urls)]

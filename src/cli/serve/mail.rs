@@ -1,12 +1,13 @@
 //! `vestibule serve`: how mail to users is sent. `vestibule mail test` takes the same settings.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::MAIL;
 use crate::base::file_fault::reading;
+use crate::cli::secrets::password_in;
 use crate::server::mailer::{MailConfig, MailProgram, MailWay, RelayAddress, Sender};
 
 /// The variable that holds the password for the relay.
@@ -109,15 +110,6 @@ impl MailArgs {
             None => None,
         };
         Ok(MailWay::Relay(address.open(password, authorities.as_deref())?))
-    }
-}
-
-fn password_in(path: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(path)
-        .map_err(|err| format!("cannot read {}: {}", path.display(), reading(&err)))?;
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(format!("{} is empty; write the password into it", path.display())),
-        password => Ok(password.to_owned()),
     }
 }
 

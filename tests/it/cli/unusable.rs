@@ -125,8 +125,15 @@ fn takes_a_password_from_standard_input_only_if_nothing_follows_it() {
     fs::write(&file, two).unwrap();
     let file = format!("--database-password-file={}", file.display());
     let server = "--database=mysql://vestibule@db1/vestibule";
-    let text = wrong_usage(&vestibule(&["user", "list", server, &file]).output().unwrap());
-    assert!(text.contains("has more than one line"), "{text}");
+    let mail = file.replace("database", "mail");
+    let relay = "--mail=smtps://vestibule@mail.example.com";
+    for words in [
+        &["user", "list", server, &file][..],
+        &["mail", "test", "a@b.example", relay, &mail, "--mail-from=a@b.example"],
+    ] {
+        let text = wrong_usage(&vestibule(words).output().unwrap());
+        assert!(text.contains("has more than one line"), "{text}");
+    }
 }
 
 #[test]
