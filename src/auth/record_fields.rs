@@ -93,7 +93,11 @@ impl RecordField {
             "the groups, separated by commas; empty if there are none",
         ),
         Self::text("groups", &[Event::CheckDenied], "the groups of which the user is in none"),
-        Self::text("hint", &[Event::CsrfReject], "what would allow the request"),
+        Self::text(
+            "hint",
+            &[Event::CheckRefused, Event::CsrfReject],
+            "what the operator can do about it",
+        ),
         Self::text(
             "invite",
             &[Event::SignupOk, Event::InviteNew, Event::InviteRevoke],
@@ -155,6 +159,7 @@ impl RecordField {
                 Event::PasswordChangeFail,
                 Event::PasswordResetFail,
                 Event::ResetAskedFail,
+                Event::EmailAskedFail,
                 Event::BadLink,
                 Event::AccountDeleteFail,
                 Event::TokenMakeFail,

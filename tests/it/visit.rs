@@ -6,13 +6,15 @@ use std::time::Duration;
 use crate::engine;
 use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
+use vestibule::auth::events::Audited;
+use vestibule::auth::record_fields::RecordField;
 use vestibule::base::clock::Moment;
 use vestibule::base::log_fields;
 use vestibule::base::origin::{Domain, Origin};
 use vestibule::base::password::{Cost, Hasher};
-use vestibule::store::{Error, Patience, Store};
+use vestibule::store::{Error, Patience, Record, Store};
 use vestibule::web::cross_origin::Rule;
-use vestibule::web::http::{Method, Request, Response};
+use vestibule::web::http::{Method, Note, Request, Response};
 use vestibule::web::{Settings, Site};
 
 /// When every visit begins: 2026-11-24 08:00 UTC.
@@ -129,6 +131,7 @@ impl Visit {
         let request = self.request(method, path, headers, body);
         let answer = self.site.answer(&request, self.now);
         self.settle();
+        assert_is_listed(&answer.note);
         for (_, set) in answer.headers.iter().filter(|(name, _)| *name == "Set-Cookie") {
             let (pair, rest) = set.split_once(';').unwrap();
             let kept = (!rest.contains("Max-Age=0")).then(|| pair.to_owned());
@@ -193,6 +196,21 @@ impl Visit {
     pub fn raw(&self) -> Box<dyn engine::Raw> {
         engine::raw(self.folder.path())
     }
+}
+
+/// Every field that the audit log would keep of an answer is documented for its event.
+fn assert_is_listed(note: &Note) {
+    let kept = note.fields.iter().filter(|(name, _)| !matches!(*name, "uid" | "sess"));
+    let kept: Vec<_> = kept.map(|(name, value)| (*name, value.as_str())).collect();
+    let record = Record {
+        request: Some("abcd-1".to_owned()),
+        ..Record::of_program(note.event.name(), log_fields::text(&kept), MORNING)
+    };
+    let is_kept = note.event.audited() != Audited::Never;
+    assert!(
+        !is_kept || RecordField::unlisted(&record).is_empty(),
+        "{note:?} is not in auth/record_fields.rs"
+    );
 }
 
 /// A site for the hosts of example.com, at `https://auth.example.com`.
