@@ -194,6 +194,11 @@ function measure() {
         if (isWritten && !it.matches("option") && it.checkVisibility()) {
             found.push({ what: say(it), kind: "text", ratio: contrast(color, ground(it)), least: 4.5 });
         }
+        if (it.matches("section, .fact, .rows li")) {
+            const { borderBottomColor, borderBottomWidth } = getComputedStyle(it);
+            const line = parseFloat(borderBottomWidth) > 0 ? borderBottomColor : borderTopColor;
+            found.push({ what: `the line at ${say(it)}`, kind: "lines", ratio: contrast(line, ground(it)), least: 1.4 });
+        }
         if (it.matches("input:not([type=hidden], [hidden]), select")) {
             found.push({ what: `what is typed in ${say(it)}`, kind: "text", ratio: contrast(color, ground(it)), least: 4.5 });
         }

@@ -66,7 +66,7 @@ export async function register(check, browser) {
         await has("button", "Delete account");
         await has("region", "Delete account");
         await visitor.open("/account/sessions");
-        await page.getByRole("button", { name: /^End the session of Chrome on / }).waitFor();
+        await page.getByRole("button", { name: /^End Chrome on / }).waitFor();
         await visitor.leave();
     });
 

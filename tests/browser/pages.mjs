@@ -496,6 +496,7 @@ async function look(browser, name, where, come, { status = 200 }) {
                 taken += 1;
             }
             assert.ok(await fits(page), `it scrolls sideways at ${width} px`);
+            assert.deepEqual(await brokenWords(page), [], `the heading breaks within a word at ${width} px`);
         }
         // 400 % zoom of a window of 1280 by 1024 px (WCAG 2.2, 1.4.10).
         await page.setViewportSize({ width: 320, height: 256 });
@@ -559,6 +560,17 @@ const isKnown = (address, site) => /^http:\/\/127\.0\.0\.1:400[01]\d\b/.test(add
 const addresses = (page) =>
     page.$$eval("[href], [action], [src]", (all) =>
         all.flatMap((it) => ["href", "action", "src"].map((name) => it.getAttribute(name)).filter((address) => address)),
+    );
+
+/** The words of the heading that stand on two lines. */
+const brokenWords = (page) =>
+    page.$eval("h1", ({ firstChild: text }) =>
+        [...text.data.matchAll(/[^\s-]+/g)].filter(({ 0: word, index }) => {
+            const range = document.createRange();
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            return new Set([...range.getClientRects()].map(({ top }) => top)).size > 1;
+        }).map(([word]) => word),
     );
 
 const fits = (page) =>

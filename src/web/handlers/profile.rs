@@ -17,11 +17,13 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
         return Ok(Response::json(200, &json::profile(call.resumed, call.now)));
     }
     let (user, session) = (call.user(), call.session());
+    let shown = call.site.settings.apps.iter().filter(|it| it.is_shown_to(&user.groups));
     // Scripts get what the guide has, and no more.
     let person = (call.wants() == Wants::Html).then(|| Whereabouts {
         browser: &session.place.browser,
         since: Told { at: session.created_at, now: call.now },
-        apps: call.site.settings.apps.iter().filter(|it| it.is_shown_to(&user.groups)).collect(),
+        apps: shown.collect(),
+        page: call.field("page"),
     });
     let person = person.as_ref();
     Ok(call.page(200, |frame| pages::profile(frame, user.id.as_str(), &user.username, person)))

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::account::proof;
 use super::moments::{Told, ago, in_future};
 use super::paging::{self, PageOfList};
-use super::{Alert, Field, Frame, alert, page};
+use super::{Alert, Field, Frame, alert, described_by, page};
 
 /// What the page shows in addition to the list.
 #[derive(Clone, Copy, Default)]
@@ -85,7 +85,8 @@ fn creation(frame: Frame<'_>, it: &Page<'_>, asks: bool) -> Markup {
             input #name name="name" value=(it.name) required autocomplete="off" dir="auto"
                 autofocus[it.is_new || wrong(Field::Name).is_some()]
                 aria-invalid=[wrong(Field::Name).map(|_| "true")]
-                aria-describedby=[wrong(Field::Name)];
+                aria-describedby=[described_by(wrong(Field::Name), Some("name-advice"))];
+            p.hint #name-advice { (t.bad_token_name.hint) }
             label for="days" { (t.expires_in) }
             select #days name="days" {
                 @for (days, words) in lives {

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{Alert, Field, Frame, PasswordInput, alert, next_field, page, password_input};
+use super::{
+    Alert, Field, Frame, PasswordInput, alert, has_to_wait, next_field, page, password_input,
+};
 use crate::web::messages::{MessageKey, Phrase};
 use crate::web::redirect;
 
@@ -80,6 +82,7 @@ fn change_password(frame: Frame<'_>, it: &Account<'_>) -> Markup {
                     label: t.current_password,
                     autocomplete: "current-password",
                     refusal_id: wrong(Field::Current),
+                    has_to_wait: has_to_wait(refusal),
                     ..PasswordInput::default()
                 }))
                 (password_input(&PasswordInput {
@@ -115,6 +118,7 @@ fn delete_account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
                     autocomplete: "current-password",
                     advice: Some(t.delete_advice),
                     refusal_id: refusal.is_some().then_some("delete-refusal"),
+                    has_to_wait: has_to_wait(refusal),
                     ..PasswordInput::default()
                 }))
                 button.grave { (t.delete_account) }
@@ -175,6 +179,7 @@ pub fn reauthentication(
                 autocomplete: "current-password",
                 advice: Some(t.password_required.hint),
                 refusal_id: refusal.map(|_| "refusal"),
+                has_to_wait: has_to_wait(refusal),
                 is_focused: true,
                 ..PasswordInput::default()
             }))

@@ -15,11 +15,14 @@ pub mod paging;
 pub mod repeat;
 pub mod sessions;
 
+use std::borrow::Cow;
+
 use maud::{DOCTYPE, Markup, Render, html};
 
 use self::branding::Look;
 pub use self::moments::{Told, Wait};
 use self::moments::{ago, try_again};
+use self::paging::PageOfList;
 use crate::base::base_url::{PathPrefix, SiteAddress};
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
@@ -231,6 +234,9 @@ pub fn sign_out(frame: Frame<'_>, username: &str, next: Option<&Target>) -> Mark
     page(frame, t.sign_out, &body)
 }
 
+/// How many apps the home page links to at a time.
+const APPS_ON_PAGE: usize = 20;
+
 /// What the home page tells a person beside who they are.
 pub struct Whereabouts<'a> {
     /// The browser that they are signed in with, as in `Firefox on Linux`; may be empty.
@@ -239,6 +245,8 @@ pub struct Whereabouts<'a> {
     pub since: Told,
     /// The apps behind this site that are shown to them.
     pub apps: Vec<&'a App>,
+    /// The page of the apps that is asked for.
+    pub page: Option<Cow<'a, str>>,
 }
 
 /// The home page of a signed-in user. A script gets who the user is and the form to sign out.
@@ -269,13 +277,7 @@ pub fn profile(
 fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
     let t = frame.text;
     html! {
-        @if !it.apps.is_empty() {
-            ul.apps {
-                @for app in &it.apps {
-                    li { a href=(maud::display(&app.origin)) { bdi { (app.label()) } } }
-                }
-            }
-        }
+        @if !it.apps.is_empty() { (apps(frame, it)) }
         p.aside {
             (sessions::browser(frame, it.browser))
             br;
@@ -285,6 +287,18 @@ fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
         }
         p.aside { a href=(frame.at("/account")) { (t.account) } }
         form method="post" action=(frame.at("/logout")) { button.quiet { (t.sign_out) } }
+    }
+}
+
+fn apps(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
+    let list = PageOfList::of(it.apps.len(), APPS_ON_PAGE, it.page.as_deref());
+    html! {
+        ul.apps {
+            @for app in list.rows(&it.apps) {
+                li { a href=(maud::display(&app.origin)) { bdi { (app.label()) } } }
+            }
+        }
+        (paging::links(frame, "/", list))
     }
 }
 
@@ -390,6 +404,7 @@ fn password(
         autocomplete,
         advice,
         refusal_id: filled.is_wrong(Field::Password).then_some("refusal"),
+        has_to_wait: has_to_wait(filled.refusal),
         is_focused: filled.is_focused(Field::Password),
         ..PasswordInput::default()
     })
@@ -410,6 +425,11 @@ fn remember_me(frame: Frame<'_>, remember: Remember) -> Markup {
     }
 }
 
+/// Whether the form was refused for the time being, whatever is in it.
+fn has_to_wait(refusal: Option<Alert>) -> bool {
+    refusal.is_some_and(|it| it.wait.is_some())
+}
+
 /// A password field with its label, hint and error.
 #[derive(Default)]
 struct PasswordInput<'a> {
@@ -421,6 +441,8 @@ struct PasswordInput<'a> {
     advice: Option<&'a str>,
     /// The id of the message with which it was refused, if it was.
     refusal_id: Option<&'a str>,
+    /// Whether it was refused before it was looked at: nothing is known to be wrong with it.
+    has_to_wait: bool,
     is_focused: bool,
 }
 
@@ -432,7 +454,7 @@ fn password_input(it: &PasswordInput<'_>) -> Markup {
         input id=(it.id) type="password" name=(it.name.unwrap_or(it.id)) required
             autocomplete=(it.autocomplete)
             autofocus[it.is_focused || it.refusal_id.is_some()]
-            aria-invalid=[it.refusal_id.map(|_| "true")]
+            aria-invalid=[it.refusal_id.filter(|_| !it.has_to_wait).map(|_| "true")]
             aria-describedby=[described_by];
         @if let Some(advice) = it.advice {
             p.hint id=(advice_id) { (advice) }

@@ -529,6 +529,9 @@ fn sets_names_apart_from_the_text_around_them() {
         body(&page)
     );
     let form = visit.get("/account/tokens?new=1");
+    let rule =
+        "aria-describedby=\"name-advice\"><p class=\"hint\" id=\"name-advice\">1 to 60 characters";
+    assert!(body(&form).contains(rule), "the rule is said before failing: {}", body(&form));
     assert!(body(&form).contains("autocomplete=\"off\" dir=\"auto\""));
 }
 

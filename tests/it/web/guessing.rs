@@ -87,6 +87,18 @@ fn says_the_same_of_a_name_that_exists_and_of_one_that_does_not_while_it_makes_w
     assert_eq!(answers[0], answers[1]);
 }
 
+#[test]
+fn marks_no_field_as_wrong_while_attempts_have_to_wait_and_leads_to_the_password() {
+    let mut visit = with_stranger();
+    burn(&mut visit, "anna");
+    visit = visit.send("Accept", "text/html");
+    let page = sign_in(&mut visit, "anna", "correct horse");
+    let html = std::str::from_utf8(&page.body).unwrap();
+    assert!(page.status == 429 && html.contains("Please try again in"), "{html}");
+    assert!(!html.contains("aria-invalid"), "nothing is wrong with what was typed: {html}");
+    assert!(html.contains("autocomplete=\"current-password\" autofocus"), "{html}");
+}
+
 /// The account that the operator reads of.
 pub fn account_in(answer: &Response) -> Option<&str> {
     let field = answer.note.fields.iter().find(|(name, _)| *name == "uid");
