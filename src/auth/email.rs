@@ -1,7 +1,7 @@
 //! The e-mail address of a user: asked for by its owner, verified by a link, removed.
 //!
 //! An address counts once a link that was sent to it is used by its user, who is signed in; until then the one
-//! before stays. Decides how often such a link is sent: nobody is buried in our mails.
+//! before stays. Decides how often such a link is sent, so that no address is flooded with mail.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How often one user may ask for a link.
 const OF_USER: Quota = Quota { gap: Duration::ZERO, most: 5, span: HOUR };
 
-/// How often one address is sent a link, whoever asks.
+/// How often one address is sent a link, whichever user asks.
 const TO_ADDRESS: Quota =
     Quota { gap: Duration::ZERO, most: 3, span: Duration::from_secs(24 * 60 * 60) };
 

@@ -161,7 +161,7 @@ fn refuses_what_is_no_address_or_could_be_read_as_another_one() {
 
 // Attack 6.
 #[test]
-fn buries_nobody_in_mails_whoever_asks_for_their_address() {
+fn floods_no_address_with_mail_whichever_user_asks() {
     let mut visit = with_mail();
     let mut mailed = 0;
     for number in 0..50 {
