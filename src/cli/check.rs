@@ -162,6 +162,11 @@ fn effective(config: &Config, written: Vec<WrittenSetting>) -> Vec<(String, Stri
     let mut facts = config.facts();
     facts
         .extend([("workers", limits.workers.to_string()), ("hashers", limits.hashers.to_string())]);
+    // The relay is shown without a password that is in its address.
+    #[cfg(feature = "mail")]
+    if let Some(fact) = facts.iter_mut().find(|(name, _)| *name == "mail") {
+        config.relay().unwrap_or("none").clone_into(&mut fact.1);
+    }
     let told = |it: WrittenSetting| {
         let fact = facts.iter().find(|(name, _)| *name == it.name).map(|(_, fact)| fact.clone());
         (it.name, fact.or(it.value).unwrap_or_else(|| "none".to_owned()))

@@ -14,6 +14,8 @@ use crate::base::base_url::PathPrefix;
 use crate::base::origin::{Domain, Origin, own_domain};
 use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
+#[cfg(feature = "mail")]
+use crate::server::mailer::MailWay;
 use crate::store::Database;
 use crate::web::Settings;
 use crate::web::client_ip;
@@ -98,6 +100,15 @@ impl Config {
     /// The settings that matter for security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         facts(&self.web)
+    }
+
+    /// Where the relay is that takes mail: host and port. `None`: a program takes it, or no mail is sent.
+    #[cfg(feature = "mail")]
+    pub(in crate::cli) fn relay(&self) -> Option<&str> {
+        match &self.server.mail.as_ref()?.way {
+            MailWay::Relay(relay) => Some(relay.place()),
+            MailWay::Program(_) => None,
+        }
     }
 }
 

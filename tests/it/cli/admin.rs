@@ -661,6 +661,25 @@ fn tells_whether_the_database_is_in_order() {
     assert_eq!(wrong.status.code(), Some(2));
 }
 
+#[test]
+fn shows_the_relay_of_mail_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    said(&user(folder.path(), &["add", "anna", "--no-password"]));
+    let flags = ["check", "--json", "--origin=https://auth.example.com"];
+    let setting = |more: &[&str]| {
+        let told = said(&run(folder.path(), &[&flags, more].concat(), ""));
+        let data: Value = serde_json::from_str(&told).unwrap();
+        (data["settings"]["mail"].clone(), told)
+    };
+    assert_eq!(setting(&[]).0, "none");
+    let password = folder.path().join("password");
+    std::fs::write(&password, "hunter2\n").unwrap();
+    let file = format!("--mail-password-file={}", password.display());
+    let relay = "--mail=smtps://vestibule@mail.example.com";
+    let (shown, told) = setting(&[relay, &file, "--mail-from=no-reply@example.com"]);
+    assert!(shown == "mail.example.com:465" && !told.contains("hunter2"), "{told}");
+}
+
 /// What serve says at start of its settings, check says before.
 #[test]
 fn notes_what_is_risky_in_the_settings() {
