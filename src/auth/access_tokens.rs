@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::base::clock::Moment;
 use crate::base::token::Token;
 use crate::store::{
-    AccessToken, AccessTokenAdded, Error, Result, Session, Store, Use, User, UserId,
+    AccessToken, AccessTokenAdded, Error, Letter, Result, Session, Store, Use, User, UserId,
 };
 
 /// The prefix of an access token, by which people and secret scanners recognise one.
@@ -71,13 +71,14 @@ pub fn of_form(
 }
 
 /// Creates an access token with this secret for the owner of this session, valid for `life`, and for [`LIFE_MAX`] at
-/// most.
+/// most. `notice` tells the user.
 pub fn create(
     store: &dyn Store,
     session: &Session,
     token: Token,
     name: &str,
     life: Duration,
+    notice: Option<&Letter>,
     now: Moment,
 ) -> Result<Made> {
     let record = AccessToken {
@@ -88,7 +89,7 @@ pub fn create(
         expires_at: now.after(life.min(LIFE_MAX)),
         used_at: None,
     };
-    Ok(match store.add_access_token(&record, &session.id, MOST)? {
+    Ok(match store.add_access_token(&record, &session.id, MOST, notice)? {
         AccessTokenAdded::Done => Made::Done(token, Box::new(record)),
         AccessTokenAdded::TooMany => Made::TooMany,
         AccessTokenAdded::SessionEnded => Made::Ended,

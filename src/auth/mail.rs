@@ -29,11 +29,28 @@ pub enum LetterKind {
     EmailAsked,
     /// A notice to the address that counted before: another one counts now, or none.
     EmailChanged,
+    /// A notice: the password was changed.
+    PasswordChanged,
+    /// A notice: the account was signed in to from a browser that is not known.
+    NewBrowser,
+    /// A notice: an access token was created.
+    AccessTokenMade,
+    /// A notice: the account was deleted.
+    AccountDeleted,
 }
 
 impl LetterKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Reset, Self::Verify, Self::EmailAsked, Self::EmailChanged];
+    pub const ALL: [Self; 8] = [
+        Self::Reset,
+        Self::Verify,
+        Self::EmailAsked,
+        Self::EmailChanged,
+        Self::PasswordChanged,
+        Self::NewBrowser,
+        Self::AccessTokenMade,
+        Self::AccountDeleted,
+    ];
 
     /// The word in the database and in the log.
     pub const fn as_str(self) -> &'static str {
@@ -42,6 +59,10 @@ impl LetterKind {
             Self::Verify => "verify",
             Self::EmailAsked => "email_asked",
             Self::EmailChanged => "email_changed",
+            Self::PasswordChanged => "password_changed",
+            Self::NewBrowser => "new_browser",
+            Self::AccessTokenMade => "access_token_made",
+            Self::AccountDeleted => "account_deleted",
         }
     }
 
@@ -58,7 +79,7 @@ impl LetterKind {
         match self {
             Self::Reset => Some(Purpose::ResetPassword),
             Self::Verify => Some(Purpose::VerifyEmail),
-            Self::EmailAsked | Self::EmailChanged => None,
+            _ => None,
         }
     }
 
@@ -77,6 +98,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often one account is sent a link by those who do not sign in to it.
 const RESETS: Quota = Quota { gap: Duration::from_secs(5 * 60), most: 10, span: DAY };
+
+/// How often one account is told of a sign-in from a browser that is not known.
+const NEW_BROWSERS: Quota = Quota { gap: Duration::ZERO, most: 10, span: DAY };
 
 /// How many mailed links of one user are good at once: an earlier mail may arrive later.
 const LINKS_MAX: u32 = 3;
@@ -233,6 +257,25 @@ pub fn notice(
     let letter = new((kind.as_str(), user.id.as_str(), address), language, now);
     email_address::is_deliverable(address)
         .then(|| Letter { detail: log_fields::text(&facts), ..letter })
+}
+
+/// A notice of a sign-in from a browser that is not known to the account, as for [`notice`]; `None` as well if there
+/// were many today: a script that keeps no cookies is a new browser each time.
+pub(super) fn of_new_browser(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    (user, language): (&User, &str),
+    place: &ClientInfo,
+    now: Moment,
+) -> Result<Option<Letter>> {
+    let Some(letter) = notice(LetterKind::NewBrowser, user, language, place, now) else {
+        return Ok(None);
+    };
+    let id = count_id(store, &format!("new-browser:{}", user.id.as_str()));
+    let Some(first) = NEW_BROWSERS.after(store.count(&id)?, now) else { return Ok(None) };
+    let after = |_: usize, before| NEW_BROWSERS.after(before, now).unwrap_or(first);
+    store.change_counts(&[id], &after, limits.rows)?;
+    Ok(Some(letter))
 }
 
 /// A mail whose turn it is, and what it needs to be written. It holds the token of its link and so has no

@@ -12,7 +12,7 @@ use crate::base::clock::Moment;
 use crate::base::password::{Hasher, Password};
 use crate::base::token::Token;
 pub use crate::store::Purpose;
-use crate::store::{OneTimeToken, OneTimeTokenAdded, Result, Store, User, UserId};
+use crate::store::{Letter, OneTimeToken, OneTimeTokenAdded, Result, Store, User, UserId};
 
 /// The lifetime of a token of this purpose.
 pub const fn life(purpose: Purpose) -> Duration {
@@ -87,18 +87,18 @@ pub(super) fn find(
 ///
 /// The failures counted for the user's names are cleared as well: guesses at the old password must not keep
 /// the owner from signing in with the new one. They are cleared first, so that nothing can fail once the
-/// password is set; the holder of a valid link has no need to guess.
+/// password is set; the holder of a valid link has no need to guess. `notice` tells the user.
 pub fn reset_password(
     store: &dyn Store,
     hasher: &Hasher,
-    token: &Token,
+    (token, notice): (&Token, Option<&Letter>),
     password: &Password,
     now: Moment,
 ) -> Result<bool> {
     let Some(user) = user_of(store, token, Purpose::ResetPassword, now)? else { return Ok(false) };
     let hash = hasher.hash(password);
     throttle::forget_user(store, &user, now)?;
-    store.reset_password(&token.hash(), &hash, now)
+    store.reset_password(&token.hash(), &hash, notice, now)
 }
 
 /// Deletes up to `limit` expired tokens, and returns how many.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::auth::Authenticator;
 use crate::auth::devices::{self, DEVICE_LIFE};
 use crate::auth::keys::{self, NewKey, Proof, ProofFailure, Proven};
+use crate::auth::mail::{self, LetterKind};
 use crate::auth::names::{self, Reserved, Rest};
 use crate::auth::sessions::{self, Periods, Started};
 use crate::auth::throttle::{self, Subject, ThrottleLimits};
@@ -47,6 +48,8 @@ pub struct Caller {
     pub place: ClientInfo,
     /// The invitation they presented, if they are signing up.
     pub invite: Option<Invite>,
+    /// The language of notices that tell the user what was done. `None`: none is mailed.
+    pub notices: Option<&'static str>,
 }
 
 /// A user who has just signed in or up.
@@ -141,7 +144,8 @@ pub fn with_password(
 ) -> Result<SignIn> {
     let Authenticator { rules, .. } = auth;
     let store = auth.store();
-    let subject = subject(store, rules, name.canonical(), caller, now)?;
+    let known = known_device(store, name.canonical(), caller, now)?;
+    let subject = subject(store, rules, name.canonical(), (caller, known.as_ref()));
     let cleared = subject.cleared_by_success();
     let Proven { user, epoch, .. } =
         match verify_password(auth, Whose::Name(name), password, &subject, now)? {
@@ -153,6 +157,10 @@ pub fn with_password(
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = cleared;
     entry.proof = Some(epoch);
+    if let Some(language) = caller.notices.filter(|_| known.is_none()) {
+        let whom = (&user, language);
+        entry.letter = mail::of_new_browser(store, &rules.limits, whom, &caller.place, now)?;
+    }
     Ok(match sessions::start(store, &rules.periods, &user.id, &entry, now)? {
         Some(started) => {
             SignIn::Admitted(Box::new(Admission { user, started, device, invite: None }))
@@ -230,6 +238,9 @@ pub fn change_password(
     let device = devices::known(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = subject.cleared_by_success();
+    let notice =
+        |language| mail::notice(LetterKind::PasswordChanged, user, language, &caller.place, now);
+    entry.letter = caller.notices.and_then(notice);
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
     let new = hasher.hash(new);
     Ok(match store.change_password(epoch, &new, &started.session, &entry)? {
@@ -261,7 +272,8 @@ pub fn identify(
 ) -> Result<Identification> {
     let Authenticator { rules, .. } = auth;
     let store = auth.store();
-    let subject = subject(store, rules, name.canonical(), caller, now)?;
+    let known = known_device(store, name.canonical(), caller, now)?;
+    let subject = subject(store, rules, name.canonical(), (caller, known.as_ref()));
     Ok(match verify_password(auth, Whose::Name(name), password, &subject, now)? {
         PasswordCheck::Proven(proven) => {
             throttle::clear(store, &subject)?;
@@ -323,25 +335,28 @@ fn verify_password(
     })
 }
 
+/// The caller's device, if it is known to the account with this name.
+fn known_device(
+    store: &dyn Store,
+    canonical: &str,
+    caller: &Caller,
+    now: Moment,
+) -> Result<Option<TokenHash>> {
+    let Some(device) = caller.device.as_ref().map(Token::hash) else { return Ok(None) };
+    let key = KeyId::username(canonical);
+    let is_known = store.has_device(&device, &key, now.before(DEVICE_LIFE), now)?;
+    Ok(is_known.then_some(device))
+}
+
 /// What an attempt with this name is counted under: the device if it is known to the account, otherwise the
 /// name and the address.
 fn subject(
     store: &dyn Store,
     rules: &Rules,
     canonical: &str,
-    caller: &Caller,
-    now: Moment,
-) -> Result<Subject> {
-    let presented = caller.device.as_ref().map(Token::hash);
-    let known = match presented {
-        Some(device) => {
-            let key = KeyId::username(canonical);
-            store.has_device(&device, &key, now.before(DEVICE_LIFE), now)?.then_some(device)
-        }
-        None => None,
-    };
-    let (limits, address) = (&rules.limits, caller.address);
-    Ok(Subject::sign_in(store, limits, canonical, known.as_ref(), address))
+    (caller, known): (&Caller, Option<&TokenHash>),
+) -> Subject {
+    Subject::sign_in(store, &rules.limits, canonical, known, caller.address)
 }
 
 fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> SessionStart {

@@ -10,7 +10,7 @@ use crate::base::email_address;
 use crate::base::password::Hasher;
 use crate::base::token;
 use crate::store::{
-    Error, Groups, KeyId, Result, Store, User, UserAdded, UserFilter, UserId, UserPage, UserRenamed,
+    Error, Groups, KeyId, Letter, Result, Store, User, UserAdded, UserFilter, UserId, UserPage, UserRenamed,
 };
 
 /// The length of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
@@ -205,9 +205,15 @@ pub fn enable(store: &dyn Store, id: &UserId) -> Result<bool> {
 }
 
 /// Deletes a user with their keys and sessions; their name rests. `false` if there was no such user.
-/// (Lucia: `deleteUser`, which leaves keys and sessions to the caller.)
-pub fn delete(store: &dyn Store, id: &UserId, rest: Rest, now: Moment) -> Result<bool> {
-    store.delete_user(id, rest.end(now))
+/// `notice` tells the user. (Lucia: `deleteUser`, which leaves keys and sessions to the caller.)
+pub fn delete(
+    store: &dyn Store,
+    id: &UserId,
+    rest: Rest,
+    notice: Option<&Letter>,
+    now: Moment,
+) -> Result<bool> {
+    store.delete_user(id, rest.end(now), notice)
 }
 
 /// A user created now, not yet stored.

@@ -361,7 +361,17 @@ fn remove_stale(parent: &Path) {
 /// Whether a mail may have been queued with this.
 #[cfg(feature = "mail")]
 const fn queues_mail(event: Event) -> bool {
-    matches!(event, Event::ResetAsked | Event::EmailAsked | Event::EmailVerify | Event::EmailRemove)
+    matches!(
+        event,
+        Event::ResetAsked
+            | Event::EmailAsked
+            | Event::EmailVerify
+            | Event::EmailRemove
+            | Event::PasswordChange
+            | Event::PasswordReset
+            | Event::TokenMake
+            | Event::AccountDelete
+    )
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::base::clock::Moment;
 use crate::base::token::{Token, TokenHash};
 use crate::store::{ClientInfo, Error, Session, Store, Use, User};
 use crate::web::http::{Cookie, Form, Note, Request, Response, SESSION_COOKIES, Wants};
-use crate::web::messages::MessageKey;
+use crate::web::messages::{self, MessageKey};
 use crate::web::notices::{self, Notice};
 use crate::web::pages::Frame;
 use crate::web::redirect::Target;
@@ -123,6 +123,11 @@ impl<'a> Call<'a> {
         }
         response.note.fields.push(("next_refused", refused.origin));
         response
+    }
+
+    /// The language of the page: its code.
+    pub(super) fn language(&self) -> &'static str {
+        messages::preferred(self.request.values("accept-language")).code
     }
 
     /// The client address: the peer's, or the one that a trusted proxy reports.

@@ -107,12 +107,10 @@ impl Site {
 
 impl Call<'_> {
     /// A notice of what this request does, to the verified address of a user. `None`: there is none, or the site sends
-    /// no mail.
+    /// no notices.
     pub(super) fn notice(&self, kind: LetterKind, user: &User) -> Option<Letter> {
-        let has_notices = self.site.settings.has_mail;
-        let language = messages::preferred(self.request.values("accept-language")).code;
-        let letter = || mail::notice(kind, user, language, &self.place(), self.now);
-        has_notices.then(letter).flatten()
+        let letter = || mail::notice(kind, user, self.language(), &self.place(), self.now);
+        self.site.settings.has_notices.then(letter).flatten()
     }
 }
 
@@ -123,6 +121,10 @@ const fn of_kind(text: &Text, kind: LetterKind) -> (&MailText, &'static str) {
         LetterKind::Verify => (&text.verify_mail, "/verify"),
         LetterKind::EmailAsked => (&text.email_asked_mail, ""),
         LetterKind::EmailChanged => (&text.email_changed_mail, ""),
+        LetterKind::PasswordChanged => (&text.password_changed_mail, ""),
+        LetterKind::NewBrowser => (&text.new_browser_mail, ""),
+        LetterKind::AccessTokenMade => (&text.token_created_mail, ""),
+        LetterKind::AccountDeleted => (&text.account_deleted_mail, ""),
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Settings {
     pub sign_ups: SignUps,
     /// Whether mail can be sent: users can ask for a link that sets a new password.
     pub has_mail: bool,
+    /// Whether users are told by mail what happens to their account.
+    pub has_notices: bool,
     pub look: Look,
 }
 

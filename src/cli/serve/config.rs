@@ -210,6 +210,10 @@ impl ServeArgs {
                 has_mail: server.mail.is_some(),
                 #[cfg(not(feature = "mail"))]
                 has_mail: false,
+                #[cfg(feature = "mail")]
+                has_notices: server.mail.is_some() && self.notices.notices,
+                #[cfg(not(feature = "mail"))]
+                has_notices: false,
                 look,
             },
             server,

@@ -51,6 +51,24 @@ pub struct MailArgs {
     mail_from: Option<String>,
 }
 
+/// What serve alone mails.
+#[derive(Args)]
+pub struct NoticeArgs {
+    /// Whether users are told by mail, at their verified address, what happens to their account: on or off. A new
+    /// password, a new address, a sign-in from a browser that is not known, a new access token, its deletion.
+    #[arg(long, env = "VESTIBULE_NOTICES", value_name = "CHOICE", value_parser = on_or_off)]
+    #[arg(default_value = "on", action = clap::ArgAction::Set, help_heading = MAIL)]
+    pub(super) notices: bool,
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("write on or off".to_owned()),
+    }
+}
+
 impl MailArgs {
     /// Checks the settings together. `None`: no mail is sent. An error is one line that says what would do.
     pub(in crate::cli) fn check(self, has_origin: bool) -> Result<Option<MailConfig>, String> {
@@ -137,6 +155,12 @@ mod tests {
         assert!(matches!(args(relay, None, FROM).check(true), Ok(Some(_))));
         let command = Some("/usr/sbin/sendmail -t -i");
         assert!(matches!(args(None, command, FROM).check(true), Ok(Some(_))));
+    }
+
+    #[test]
+    fn takes_on_and_off_for_notices() {
+        assert_eq!((on_or_off("on"), on_or_off("off")), (Ok(true), Ok(false)));
+        assert!(on_or_off("true").unwrap_err().contains("on or off"));
     }
 
     #[test]

@@ -103,6 +103,10 @@ pub struct ServeArgs {
     #[command(flatten)]
     mail: mail::MailArgs,
 
+    #[cfg(feature = "mail")]
+    #[command(flatten)]
+    notices: mail::NoticeArgs,
+
     #[command(flatten)]
     log: LogArgs,
 

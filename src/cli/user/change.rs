@@ -160,7 +160,7 @@ pub(super) fn delete(
     let what =
         format!("{name} would be deleted for good, with all keys, sessions and access tokens");
     confirm(&what, is_meant)?;
-    if !users::delete(store, &user.id, rest, now).map_err(|err| err.to_string())? {
+    if !users::delete(store, &user.id, rest, None, now).map_err(|err| err.to_string())? {
         return Err(gone(user));
     }
     let counts = counts(open);

@@ -120,12 +120,13 @@ pub trait Sessions: Statements {
 pub trait AccessTokens: Statements {
     /// Adds an access token that is created in `session`. [`AccessTokenAdded::TooMany`] if its user has
     /// `most` of them already; [`AccessTokenAdded::SessionEnded`] if the session has ended, so that a user
-    /// who is disabled, or whose password changes, at the same time keeps no token.
+    /// who is disabled, or whose password changes, at the same time keeps no token. Queues a letter about it.
     fn add_access_token(
         &self,
         token: &AccessToken,
         session: &TokenHash,
         most: u32,
+        letter: Option<&Letter>,
     ) -> Result<AccessTokenAdded>;
 
     /// All access tokens of a user, valid or expired, oldest first.
@@ -206,9 +207,15 @@ pub trait OneTimeTokens: Statements {
     }
 
     /// Uses up a token for [`Purpose::ResetPassword`]: sets the password of its user as
-    /// [`super::Keys::set_password`] does. `false` if the token is not valid, or if the user is disabled.
-    /// Of any number of simultaneous calls, one returns `true`.
-    fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool>;
+    /// [`super::Keys::set_password`] does, and queues a letter about it. `false`, and nothing is queued, if the
+    /// token is not valid, or if the user is disabled. Of any number of simultaneous calls, one returns `true`.
+    fn reset_password(
+        &self,
+        id: &TokenHash,
+        hash: &PasswordHash,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<bool>;
 
     /// Uses up a token for [`Purpose::VerifyEmail`] of this user: the address in its detail is theirs from now on.
     /// Deletes their one-time tokens and queues a letter, as [`super::Users::set_email`] does. `false`, and nothing

@@ -170,8 +170,14 @@ pub trait Users: Statements {
 
     /// Deletes a user with their keys, sessions, access tokens, devices and mails, in one transaction. With
     /// `rests_until`, their name and every name that they signed in with rest from then on; these and their
-    /// former names rest as hashes without an owner. `false` if there was no such user.
-    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool>;
+    /// former names rest as hashes without an owner. Queues a letter about it, which stays. `false`, and nothing is
+    /// queued, if there was no such user.
+    fn delete_user(
+        &self,
+        id: &UserId,
+        rests_until: Option<Moment>,
+        letter: Option<&Letter>,
+    ) -> Result<bool>;
 }
 
 /// The parameters of the conditions in `listed_users`.

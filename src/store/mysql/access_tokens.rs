@@ -1,10 +1,10 @@
 //! The statements for access tokens.
 
-use super::{Mysql, MysqlFault, MysqlResult, Tx, blob};
+use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, mail};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
-use crate::store::{AccessToken, AccessTokenAdded, AccessTokens, Result};
+use crate::store::{AccessToken, AccessTokenAdded, AccessTokens, Letter, Result};
 
 impl AccessTokens for Mysql {
     // LIMIT: if several servers add tokens at the same moment, there may be a few more than `most`.
@@ -13,6 +13,7 @@ impl AccessTokens for Mysql {
         token: &AccessToken,
         session: &TokenHash,
         most: u32,
+        letter: Option<&Letter>,
     ) -> Result<AccessTokenAdded> {
         AccessTokenAdded::of(self.write(|tx| {
             let find = "SELECT 1 FROM access_token WHERE id = ?";
@@ -29,7 +30,7 @@ impl AccessTokens for Mysql {
             if count.len() > most as usize {
                 return Err(MysqlFault::Refused(Refused::TooMany));
             }
-            Ok(())
+            letter.map_or(Ok(()), |it| mail::insert(tx, it))
         }))
     }
 

@@ -21,7 +21,13 @@ impl OneTimeTokens for Mysql {
         }))
     }
 
-    fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
+    fn reset_password(
+        &self,
+        id: &TokenHash,
+        hash: &PasswordHash,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<bool> {
         // The owner, found in an earlier try.
         let mut owner: Option<UserId> = None;
         let done = self.write(|tx| {
@@ -49,6 +55,9 @@ impl OneTimeTokens for Mysql {
                 return Ok(false);
             }
             put_password(tx, &user, Some(hash))?;
+            if let Some(letter) = letter {
+                mail::insert(tx, letter)?;
+            }
             Ok(true)
         });
         match done {

@@ -133,12 +133,19 @@ impl Users for Mysql {
         Ok(met? > 0)
     }
 
-    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool> {
+    fn delete_user(
+        &self,
+        id: &UserId,
+        rests_until: Option<Moment>,
+        letter: Option<&Letter>,
+    ) -> Result<bool> {
         Ok(self.write(|tx| {
             let name = lock_user(tx, id.as_str())?;
             names::forget_owner(tx, id)?;
             if let Some(name) = name {
                 self.let_rest(tx, &name, None, rests_until)?;
+                // Of a user who is gone already, what tells of it may still wait.
+                tx.run("DELETE FROM mail WHERE user_id = ?", (id.as_str(),))?;
             }
             let keys = sign_in_names(tx, id)?;
             for name in keys.iter().filter_map(|it| it.id.sign_in_name()) {
@@ -146,9 +153,12 @@ impl Users for Mysql {
             }
             audit::hash_names_of(tx, &self.handle_key, id)?;
             delete_rows_of(tx, id.as_str(), |_| true)?;
-            tx.run("DELETE FROM mail WHERE user_id = ?", (id.as_str(),))?;
             let met = tx.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
-            Ok(met > 0 || tx.may_be_applied)
+            let is_deleted = met > 0 || tx.may_be_applied;
+            if let Some(letter) = letter.filter(|_| is_deleted) {
+                mail::insert(tx, letter)?;
+            }
+            Ok(is_deleted)
         })?)
     }
 }

@@ -3,13 +3,13 @@
 use rusqlite::Transaction;
 
 use super::{
-    RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, exists, first, run,
+    RENEWAL_PATIENCE, Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, exists, first, mail, run,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
-use crate::store::{AccessToken, AccessTokenAdded, AccessTokens, Result};
+use crate::store::{AccessToken, AccessTokenAdded, AccessTokens, Letter, Result};
 
 impl AccessTokens for Sqlite {
     fn add_access_token(
@@ -17,6 +17,7 @@ impl AccessTokens for Sqlite {
         token: &AccessToken,
         session: &TokenHash,
         most: u32,
+        letter: Option<&Letter>,
     ) -> Result<AccessTokenAdded> {
         AccessTokenAdded::of(self.write(WRITE_PATIENCE, |tx| {
             let is_live = exists(
@@ -40,7 +41,7 @@ impl AccessTokens for Sqlite {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT epoch FROM user WHERE id = ?2))",
                 &token.cells(),
             )?;
-            Ok(())
+            letter.map_or(Ok(()), |it| mail::insert(tx, it))
         }))
     }
 

@@ -21,7 +21,13 @@ impl OneTimeTokens for Sqlite {
         }))
     }
 
-    fn reset_password(&self, id: &TokenHash, hash: &PasswordHash, now: Moment) -> Result<bool> {
+    fn reset_password(
+        &self,
+        id: &TokenHash,
+        hash: &PasswordHash,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<bool> {
         let done = self.write(WRITE_PATIENCE, |tx| {
             let owner: Option<UserId> = first(
                 tx,
@@ -33,6 +39,9 @@ impl OneTimeTokens for Sqlite {
             )?;
             let Some(user) = owner else { return Ok(false) };
             put_password(tx, &user, Some(hash))?;
+            if let Some(letter) = letter {
+                mail::insert(tx, letter)?;
+            }
             Ok(true)
         });
         match done {

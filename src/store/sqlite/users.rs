@@ -124,8 +124,13 @@ impl Users for Sqlite {
         Ok(changed? > 0)
     }
 
-    fn delete_user(&self, id: &UserId, rests_until: Option<Moment>) -> Result<bool> {
-        let deleted = self.write(WRITE_PATIENCE, |tx| {
+    fn delete_user(
+        &self,
+        id: &UserId,
+        rests_until: Option<Moment>,
+        letter: Option<&Letter>,
+    ) -> Result<bool> {
+        Ok(self.write(WRITE_PATIENCE, |tx| {
             names::forget_owner(tx, id)?;
             if let Some(name) = name_of(tx, id)? {
                 self.let_rest(tx, &name, None, rests_until)?;
@@ -136,10 +141,16 @@ impl Users for Sqlite {
             }
             audit::hash_names_of(tx, &self.handle_key, id)?;
             delete_rows_of(tx, id, |_| true)?;
-            run(tx, "DELETE FROM mail WHERE user_id = ?", &cells![id])?;
-            run(tx, "DELETE FROM user WHERE id = ?", &cells![id])
-        });
-        Ok(deleted? > 0)
+            // Of a user who is gone already, what tells of it may still wait.
+            let sql =
+                "DELETE FROM mail WHERE user_id = ?1 AND EXISTS (SELECT 1 FROM user WHERE id = ?1)";
+            run(tx, sql, &cells![id])?;
+            let is_deleted = run(tx, "DELETE FROM user WHERE id = ?", &cells![id])? > 0;
+            if let Some(letter) = letter.filter(|_| is_deleted) {
+                mail::insert(tx, letter)?;
+            }
+            Ok(is_deleted)
+        })?)
     }
 }
 

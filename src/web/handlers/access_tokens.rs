@@ -7,6 +7,7 @@ use serde_json::json;
 use super::reauthentication::require_recent_password;
 use crate::auth::access_tokens::{self, Made};
 use crate::auth::events::Event;
+use crate::auth::mail::LetterKind;
 use crate::auth::sessions;
 use crate::base::base_url::PathPrefix;
 use crate::base::token::Token;
@@ -77,7 +78,9 @@ pub(in crate::web) fn create(call: &SignedInCall<'_>) -> Answered {
         Some(session) => access_tokens::secret_of_form(session, &key, call.now),
         None => Token::random(),
     };
-    match access_tokens::create(call.store(), call.session(), secret, name, life, call.now)? {
+    let notice = call.notice(LetterKind::AccessTokenMade, call.user());
+    let (store, session, notice) = (call.store(), call.session(), notice.as_ref());
+    match access_tokens::create(store, session, secret, name, life, notice, call.now)? {
         Made::Done(token, record) => Ok(show_once(call, &key, &token, &record)),
         Made::TooMany => refuse(call, &Refusal::TooManyTokens),
         Made::Ended => Ok(call.unauthenticated()),

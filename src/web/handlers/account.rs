@@ -6,6 +6,7 @@ use super::reauthentication::verify_password;
 use super::sign_in::{SignForm, caller, check_new_password};
 use crate::auth::audit;
 use crate::auth::events::Event;
+use crate::auth::mail::LetterKind;
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::sign_in::{self, Caller, Change};
 use crate::auth::usernames::Username;
@@ -48,7 +49,9 @@ pub(in crate::web) fn delete(call: &SignedInCall<'_>) -> Answered {
     if let Err(refusal) = verify_password(call, "password")? {
         return refuse(call, AccountForm::Delete, Event::AccountDeleteFail, &refusal);
     }
-    users::delete(call.store(), &call.user().id, call.site.auth.rules.rest, call.now)?;
+    let notice = call.notice(LetterKind::AccountDeleted, call.user());
+    let (id, rest) = (&call.user().id, call.site.auth.rules.rest);
+    users::delete(call.store(), id, rest, notice.as_ref(), call.now)?;
     let response = call.done("/login", &json!({ "deleted": true }));
     let handle = audit::name_handle(call.store(), &call.user().canonical_username);
     let note = call.note(Event::AccountDelete).with(audit::NAME, handle);

@@ -13,7 +13,6 @@ use crate::base::token::Token;
 use crate::store::Error;
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
-use crate::web::messages;
 use crate::web::notices::Notice;
 use crate::web::openapi::{kind, object, or_null};
 use crate::web::pages::Alert;
@@ -62,9 +61,9 @@ fn ask(call: &SignedInCall<'_>, address: &str) -> Answered {
     let user = call.user();
     let is_other = email_address::canonical(address) != email_address::canonical(&user.email);
     let notice = call.notice(LetterKind::EmailAsked, user).filter(|_| is_other);
-    let language = messages::preferred(call.request.values("accept-language")).code;
     let limits = &call.site.auth.rules.limits;
-    let asked = email::ask(call.store(), limits, user, (address, language), notice, call.now)?;
+    let asked =
+        email::ask(call.store(), limits, user, (address, call.language()), notice, call.now)?;
     match asked {
         AddressAsked::Done => {
             let response = call.done(HERE, &json!({ "mailed": true }));

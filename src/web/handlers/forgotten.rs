@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::auth::events::Event;
 use crate::auth::mail::{self, ASKED_BYTES_MAX, LinkAsked};
 use crate::web::call::{Answered, Call};
+use crate::web::client_ip;
 use crate::web::handlers::sign_in::SignForm;
 use crate::web::http::{Note, Response, Wants};
 use crate::web::pages::{self, Alert};
 use crate::web::refusals::Refusal;
-use crate::web::{client_ip, messages};
 
 pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
     Ok(match call.wants() {
@@ -29,11 +29,11 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
     let Some(typed) = typed else {
         return refuse(call, &Refusal::InvalidUsername(SignForm::SignIn));
     };
-    let language = messages::preferred(call.request.values("accept-language")).code;
     let is_one = |it: &IpAddr| client_ip::is_one_client(*it, &call.site.settings.trusted_proxies);
     let client = call.client().filter(is_one);
     let limits = &call.site.auth.rules.limits;
-    let asked = mail::ask_for_reset(call.store(), limits, (&typed, language), client, call.now)?;
+    let asked =
+        mail::ask_for_reset(call.store(), limits, (&typed, call.language()), client, call.now)?;
     match asked {
         LinkAsked::Done => Ok(accepted(call).noting(Note::of(Event::ResetAsked))),
         LinkAsked::Wait(wait) => refuse(call, &Refusal::TooManyAttempts(wait)),

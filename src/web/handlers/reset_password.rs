@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::sign_in::check_new_password;
 use crate::auth::events::Event;
+use crate::auth::mail::LetterKind;
 use crate::auth::one_time_tokens::{self, Purpose};
 use crate::auth::password_policy::{self, Flaw};
 
@@ -50,8 +51,10 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
             return Ok(response.noting(note));
         }
     };
-    let hasher = &call.site.auth.hasher;
-    Ok(if one_time_tokens::reset_password(call.store(), hasher, &token, &password, call.now)? {
+    let (store, hasher) = (call.store(), &call.site.auth.hasher);
+    let notice = call.notice(LetterKind::PasswordChanged, &user);
+    let link = (&token, notice.as_ref());
+    Ok(if one_time_tokens::reset_password(store, hasher, link, &password, call.now)? {
         let response = call.done("/login", &json!({ "reset": true }));
         call.telling(response, Notice::PasswordSet).noting(note(Event::PasswordReset))
     } else {

@@ -344,6 +344,7 @@ pub(in crate::web) fn caller(
         address: call.client().filter(is_one).filter(|_| is_counted),
         place: call.place(),
         invite: None,
+        notices: settings.has_notices.then(|| call.language()),
     }
 }
 

@@ -110,6 +110,44 @@ pub static DE: Text = Text {
                Wer das nicht selbst war, sollte sich sofort an die Verwaltung der Website\n\
                wenden.\n",
     },
+    password_changed_mail: MailText {
+        subject: "Das Passwort wurde geändert",
+        body: "Das Passwort des Kontos wurde geändert. Alle anderen Sitzungen sind beendet.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte sofort ein neues setzen: Die Anmeldeseite\n\
+               führt zu einem Formular, das einen Link dafür schickt.\n",
+    },
+    new_browser_mail: MailText {
+        subject: "Neue Anmeldung",
+        body: "Das Konto wurde in einem Browser angemeldet, der dafür noch nicht benutzt\n\
+               wurde.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte jetzt das Passwort ändern, denn jemand\n\
+               anderes kennt es. Damit enden alle anderen Sitzungen.\n",
+    },
+    token_created_mail: MailText {
+        subject: "Ein Zugriffstoken wurde angelegt",
+        body: "Für das Konto wurde ein Zugriffstoken angelegt. Damit nutzen Skripte Apps in\n\
+               dessen Namen.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte jetzt das Passwort ändern. Damit enden alle\n\
+               Zugriffstoken.\n",
+    },
+    account_deleted_mail: MailText {
+        subject: "Das Konto wurde gelöscht",
+        body: "Das Konto wurde mit allem gelöscht, was dazu gespeichert war.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte sich sofort an die Verwaltung der Website\n\
+               wenden.\n",
+    },
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",

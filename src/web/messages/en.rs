@@ -71,6 +71,10 @@ pub struct Text {
     pub verify_mail: MailText,
     pub email_asked_mail: MailText,
     pub email_changed_mail: MailText,
+    pub password_changed_mail: MailText,
+    pub new_browser_mail: MailText,
+    pub token_created_mail: MailText,
+    pub account_deleted_mail: MailText,
 
     // Sessions.
     pub unknown_browser: &'static str,
@@ -329,6 +333,41 @@ pub static EN: Text = Text {
         subject: "Your e-mail address was changed",
         body: "The e-mail address of your account was changed or removed. Mail about the\n\
                account does not come here any more.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, please tell the administrator of the site at once.\n",
+    },
+    password_changed_mail: MailText {
+        subject: "Your password was changed",
+        body: "The password of your account was changed. All other sessions have ended.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, set a new one at once: the sign-in page leads to a form\n\
+               that mails you a link.\n",
+    },
+    new_browser_mail: MailText {
+        subject: "New sign-in",
+        body: "Your account was signed in to from a browser that was not used for it before.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, someone else has your password. Change it now: that ends\n\
+               all other sessions.\n",
+    },
+    token_created_mail: MailText {
+        subject: "An access token was created",
+        body: "An access token was created for your account. It lets scripts use apps in your\n\
+               name.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, change your password now: that ends all access tokens.\n",
+    },
+    account_deleted_mail: MailText {
+        subject: "Your account was deleted",
+        body: "Your account was deleted with all that was stored about you.\n\
                \n\
                {facts}\n\
                \n\

@@ -109,6 +109,43 @@ pub static FR: Text = Text {
                \n\
                Si ce n’était pas vous, prévenez tout de suite l’administrateur du site.\n",
     },
+    password_changed_mail: MailText {
+        subject: "Votre mot de passe a été changé",
+        body: "Le mot de passe de votre compte a été changé. Toutes les autres sessions ont\n\
+               pris fin.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, choisissez-en un nouveau tout de suite\u{a0}: la page de\n\
+               connexion mène à un formulaire qui vous envoie un lien.\n",
+    },
+    new_browser_mail: MailText {
+        subject: "Nouvelle connexion",
+        body: "Quelqu’un s’est connecté à votre compte avec un navigateur encore inconnu.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, quelqu’un d’autre a votre mot de passe. Changez-le\n\
+               maintenant\u{a0}: cela met fin à toutes les autres sessions.\n",
+    },
+    token_created_mail: MailText {
+        subject: "Un jeton d’accès a été créé",
+        body: "Un jeton d’accès a été créé pour votre compte. Des scripts utilisent ainsi des\n\
+               applications en votre nom.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, changez votre mot de passe maintenant\u{a0}: cela met fin à\n\
+               tous les jetons d’accès.\n",
+    },
+    account_deleted_mail: MailText {
+        subject: "Votre compte a été supprimé",
+        body: "Votre compte a été supprimé, avec tout ce qui y était enregistré.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, prévenez tout de suite l’administrateur du site.\n",
+    },
 
     unknown_browser: "Navigateur inconnu",
     on_system: " sous ",

@@ -318,7 +318,10 @@ fn lets_no_client_in_by_a_password_that_was_changed_while_it_was_checked() {
 #[test]
 fn starts_no_session_for_a_user_who_is_deleted() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(hall.auth.store(), &ann.user.id, Rest::default(), NOW), Ok(true));
+    assert_eq!(
+        users::delete(hall.auth.store(), &ann.user.id, Rest::default(), None, NOW),
+        Ok(true)
+    );
     let started = sessions::start(
         hall.auth.store(),
         &hall.auth.rules.periods,
@@ -333,7 +336,10 @@ fn starts_no_session_for_a_user_who_is_deleted() {
 #[test]
 fn forgets_a_deleted_user_with_their_sessions_and_lets_the_name_rest() {
     let (hall, ann) = Hall::with_ann();
-    assert_eq!(users::delete(hall.auth.store(), &ann.user.id, Rest::default(), NOW), Ok(true));
+    assert_eq!(
+        users::delete(hall.auth.store(), &ann.user.id, Rest::default(), None, NOW),
+        Ok(true)
+    );
     assert_eq!(users::get(hall.auth.store(), &ann.user.id), Ok(None));
     assert!(hall.resume(&ann.started.token, NOW).is_none());
     assert!(!hall.is_admitted("Ann Onym", "secret"));
@@ -346,7 +352,10 @@ fn forgets_a_deleted_user_with_their_sessions_and_lets_the_name_rest() {
     );
     assert_eq!(names::free(hall.auth.store(), &name("ann onym")), Ok(true));
     assert!(matches!(hall.sign_up("Ann Onym", None), SignUp::Admitted(_)));
-    assert_eq!(users::delete(hall.auth.store(), &ann.user.id, Rest::default(), NOW), Ok(false));
+    assert_eq!(
+        users::delete(hall.auth.store(), &ann.user.id, Rest::default(), None, NOW),
+        Ok(false)
+    );
 }
 
 #[test]

@@ -439,7 +439,9 @@ fn denies_a_user_at_once_who_signs_out_or_is_disabled_or_deleted() {
             });
         },
         |visit| {
-            operate(visit, |store, id| drop(users::delete(store, id, Rest::default(), MORNING)));
+            operate(visit, |store, id| {
+                drop(users::delete(store, id, Rest::default(), None, MORNING));
+            });
         },
         // Disabled by a hand that does not know of sessions.
         |visit| visit.raw().run("UPDATE user SET disabled_at = 1"),
@@ -986,7 +988,7 @@ fn remembers_a_password_for_a_minute_and_no_longer_than_it_holds() {
     visit.forget_cookie();
     assert_eq!(ask_with(&mut visit, &authorization).status, 401);
     assert_eq!(ask_with(&mut visit, &basic("anna", "battery staple")).status, 200);
-    operate(&visit, |store, id| drop(users::delete(store, id, Rest::default(), MORNING)));
+    operate(&visit, |store, id| drop(users::delete(store, id, Rest::default(), None, MORNING)));
     assert_eq!(ask_with(&mut visit, &basic("anna", "battery staple")).status, 401);
 }
 

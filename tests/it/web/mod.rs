@@ -12,6 +12,7 @@ mod forward;
 mod guessing;
 mod invites;
 mod look;
+mod mail;
 mod names;
 mod next;
 mod notices;

@@ -201,7 +201,8 @@ fn sets_one_password_though_a_link_is_used_many_times_at_once() {
         let set = |number: usize| {
             let password =
                 vestibule::base::password::Password::new(&format!("battery staple {number}"));
-            one_time_tokens::reset_password(&*store, &hasher, &token, &password, visit.now).unwrap()
+            one_time_tokens::reset_password(&*store, &hasher, (&token, None), &password, visit.now)
+                .unwrap()
         };
         let all: Vec<_> = (0..8).map(|number| scope.spawn(move || set(number))).collect();
         all.into_iter().map(|it| usize::from(it.join().unwrap())).sum()

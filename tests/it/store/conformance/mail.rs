@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use vestibule::base::clock::Moment;
 use vestibule::store::{
-    Count, CountId, Letter, OneTimeToken, OneTimeTokenAdded, Purpose, SessionStart, SessionStarted,
+    AccessTokenAdded, Count, CountId, Letter, OneTimeToken, OneTimeTokenAdded, Purpose, SessionStart, SessionStarted,
     User, UserId,
 };
 
-use super::{Desk, MANY, TODAY, hash, reset_link, session, user, with_ann};
+use super::{Desk, MANY, TODAY, access_token, hash, reset_link, session, user, with_ann};
 
 const fn at(millis: i64) -> Moment {
     Moment::from_millis(millis)
@@ -118,7 +118,7 @@ pub fn counts_what_is_asked_for_and_lets_through_what_may_be_sent(desk: &Desk) {
     assert_eq!(rest, [""], "nothing tells whom it is for");
 }
 
-pub fn queues_a_mail_with_the_session_it_tells_of_or_not_at_all(desk: &Desk) {
+pub fn queues_a_mail_with_what_it_tells_of_or_not_at_all(desk: &Desk) {
     with_ann(desk);
     let start = |name: &str, id: &str| {
         let entry = SessionStart { letter: Some(letter(id, name, 1)), ..SessionStart::default() };
@@ -127,13 +127,34 @@ pub fn queues_a_mail_with_the_session_it_tells_of_or_not_at_all(desk: &Desk) {
     assert_eq!(start("ann", "m1"), Ok(SessionStarted::Done));
     assert_eq!(start("nobody", "m2"), Ok(SessionStarted::ProofOutdated));
     assert_eq!(ids(desk), ["m1"]);
+
+    let live = session("ann", [1, 2, 3]);
+    desk.store.start_session(&live, MANY, &SessionStart::default()).unwrap();
+    let add = |most, id: &str| {
+        let (token, letter) = (access_token("ann", 50), letter(id, "ann", 1));
+        desk.store.add_access_token(&token, &live.id, most, Some(&letter))
+    };
+    assert_eq!(add(1, "m3"), Ok(AccessTokenAdded::Done));
+    assert_eq!(add(1, "m4"), Ok(AccessTokenAdded::TooMany));
+    let link = reset_link("ann", 50);
+    desk.store.add_one_time_token(&link).unwrap();
+    let reset = |id: &str| {
+        let letter = letter(id, "ann", 1);
+        desk.store.reset_password(&link.id, &hash("$two"), Some(&letter), at(9))
+    };
+    assert_eq!((reset("m5"), reset("m6")), (Ok(true), Ok(false)));
+    assert_eq!(ids(desk), ["m1", "m3", "m5"]);
 }
 
 pub fn deletes_the_mails_of_a_deleted_user_and_no_others(desk: &Desk) {
     with_ann(desk);
     desk.store.add_letters(&[letter("m1", "ann", 1), letter("m2", "bob", 1)]).unwrap();
-    assert_eq!(desk.store.delete_user(&user("ann").id, None), Ok(true));
-    assert_eq!(ids(desk), ["m2"]);
+    let notice = |id: &str| Letter { address: "ann@example.com".to_owned(), ..letter(id, "ann", 1) };
+    let ann = user("ann").id;
+    assert_eq!(desk.store.delete_user(&ann, None, Some(&notice("m3"))), Ok(true));
+    assert_eq!(ids(desk), ["m2", "m3"], "what tells of it stays");
+    assert_eq!(desk.store.delete_user(&ann, None, Some(&notice("m4"))), Ok(false));
+    assert_eq!(ids(desk), ["m2", "m3"]);
 }
 
 pub fn finds_the_users_of_an_address_whatever_its_case(desk: &Desk) {
@@ -171,7 +192,7 @@ pub fn keeps_the_last_mailed_links_good_beside_the_one_of_an_operator(desk: &Des
     }
     assert!(is_good(&of_operator), "a stranger who asks for mails does not end it");
     assert_eq!(mailed.iter().map(is_good).collect::<Vec<_>>(), [false, false, true, true, true]);
-    assert_eq!(desk.node(1).reset_password(&mailed[2].id, &hash("$two"), at(9)), Ok(true));
+    assert_eq!(desk.node(1).reset_password(&mailed[2].id, &hash("$two"), None, at(9)), Ok(true));
     assert_eq!(desk.count("one_time_token"), 0, "one that is used ends all");
     store.add_mailed_token(&mailed[0], 3).unwrap();
     store.add_one_time_token(&of_operator).unwrap();

@@ -46,7 +46,7 @@ use mail::{
     finds_the_users_of_an_address_whatever_its_case,
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended,
     keeps_the_last_mailed_links_good_beside_the_one_of_an_operator,
-    lets_no_flood_of_mails_fill_the_disk, queues_a_mail_with_the_session_it_tells_of_or_not_at_all,
+    lets_no_flood_of_mails_fill_the_disk, queues_a_mail_with_what_it_tells_of_or_not_at_all,
     sends_each_mail_from_one_node, verifies_an_address_once_for_its_user_and_tells_the_one_before,
 };
 use nodes::{
@@ -391,7 +391,7 @@ suite! {
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended
     keeps_the_last_mailed_links_good_beside_the_one_of_an_operator
     lets_no_flood_of_mails_fill_the_disk
-    queues_a_mail_with_the_session_it_tells_of_or_not_at_all
+    queues_a_mail_with_what_it_tells_of_or_not_at_all
     sends_each_mail_from_one_node
     verifies_an_address_once_for_its_user_and_tells_the_one_before
 }
@@ -544,7 +544,7 @@ fn admits_all_users_or_none_and_leaves_those_alone_who_are_here(desk: &Desk) {
 fn lets_no_client_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
     let session = with_ann(desk);
     let token = access_token("ann", 1_000);
-    assert_eq!(desk.store.add_access_token(&token, &session.id, MANY), Ok(AccessTokenAdded::Done));
+    assert_eq!(desk.store.add_access_token(&token, &session.id, MANY, None), Ok(AccessTokenAdded::Done));
     assert!(
         is_alive(desk, &session) && desk.store.user_of_access_token(&token.id).unwrap().is_some()
     );
@@ -556,7 +556,7 @@ fn lets_no_client_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
     assert!(desk.store.access_tokens_of(&session.user_id).unwrap().is_empty());
     let late = access_token("ann", 2_000);
     assert_eq!(
-        desk.store.add_access_token(&late, &session.id, MANY),
+        desk.store.add_access_token(&late, &session.id, MANY, None),
         Ok(AccessTokenAdded::SessionEnded)
     );
 }
@@ -574,7 +574,7 @@ fn lets_no_reset_link_set_a_password_under_another_epoch(desk: &Desk) {
     // As a password that is set in the same moment leaves it.
     desk.raw().run("UPDATE user SET epoch = 5");
     assert!(!is_valid());
-    assert_eq!(desk.store.reset_password(&link.id, &hash("$two"), now), Ok(false));
+    assert_eq!(desk.store.reset_password(&link.id, &hash("$two"), None, now), Ok(false));
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
     assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
     assert_eq!(desk.store.add_sign_in_name(&user("ann").id, "anni", TODAY), Ok(KeyAdded::Done));
@@ -639,10 +639,10 @@ fn renames_no_user_to_a_name_that_is_taken_and_none_who_does_not_exist(desk: &De
 fn deletes_a_user_with_everything_that_is_theirs(desk: &Desk) {
     let session = with_ann(desk);
     desk.store.add_user(&user("bob"), &[key("bob")]).unwrap();
-    assert_eq!(desk.store.delete_user(&user("ann").id, None), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("ann").id, None, None), Ok(true));
     assert!(!is_alive(desk, &session));
     assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 0]);
-    assert_eq!(desk.store.delete_user(&user("ann").id, None), Ok(false));
+    assert_eq!(desk.store.delete_user(&user("ann").id, None, None), Ok(false));
 }
 
 fn keeps_what_the_operator_says_of_a_user(desk: &Desk) {
@@ -685,7 +685,7 @@ fn shuts_a_user_out_with_all_their_sessions_until_they_are_let_in_again(desk: &D
 fn keeps_access_tokens_with_their_user(desk: &Desk) {
     let live = with_ann(desk);
     let token = access_token("ann", 50);
-    assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(AccessTokenAdded::Done));
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 2, None), Ok(AccessTokenAdded::Done));
     let (found, same) = desk.store.user_of_access_token(&token.id).unwrap().unwrap();
     assert!(found.id == user("ann").id && same == token);
     assert_eq!(desk.store.touch_access_token(&token.id, Moment::from_millis(7)), Ok(true));
@@ -701,18 +701,18 @@ fn keeps_access_tokens_with_their_user(desk: &Desk) {
 fn makes_no_access_token_beyond_the_limit_or_in_a_session_that_has_ended(desk: &Desk) {
     let live = with_ann(desk);
     for expected in [AccessTokenAdded::Done, AccessTokenAdded::Done, AccessTokenAdded::TooMany] {
-        let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 2);
+        let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 2, None);
         assert_eq!(added, Ok(expected));
     }
     desk.store.end_session(&live.id).unwrap();
-    let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 9);
+    let added = desk.store.add_access_token(&access_token("ann", 50), &live.id, 9, None);
     assert_eq!(added, Ok(AccessTokenAdded::SessionEnded));
 }
 
 fn deletes_access_tokens_that_ended_long_ago(desk: &Desk) {
     let live = with_ann(desk);
     for end in [10, 20, 30] {
-        desk.store.add_access_token(&access_token("ann", end), &live.id, 9).unwrap();
+        desk.store.add_access_token(&access_token("ann", end), &live.id, 9, None).unwrap();
     }
     assert_eq!(desk.store.delete_ended_access_tokens(Moment::from_millis(20), 9), Ok(1));
     assert_eq!(desk.store.delete_ended_access_tokens(Moment::from_millis(99), 1), Ok(1));
@@ -794,13 +794,13 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
         give_key(desk, how, ("github", &id("1")), None);
         give_key(desk, how, ("USERNAME", &id("1")), None);
         let token = access_token(how, 50);
-        assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(AccessTokenAdded::Done));
+        assert_eq!(desk.store.add_access_token(&token, &live.id, 9, None), Ok(AccessTokenAdded::Done));
         let (link, next) = (reset_link(how, 50), session(how, [1, 2, 3]));
         assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
         let (before, new, now) = (epoch_of(desk, how), hash("$new"), Moment::from_millis(9));
         match how {
             "set" => drop(desk.store.set_password(&user(how).id, Some(&new)).unwrap()),
-            "link" => drop(desk.store.reset_password(&link.id, &new, now).unwrap()),
+            "link" => drop(desk.store.reset_password(&link.id, &new, None, now).unwrap()),
             _ => drop(
                 desk.store.change_password(before, &new, &next, &SessionStart::default()).unwrap(),
             ),
@@ -825,7 +825,7 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
 fn changes_nothing_of_a_password_when_a_part_of_it_fails(desk: &Desk) {
     let live = with_ann(desk);
     let token = access_token("ann", 50);
-    assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(AccessTokenAdded::Done));
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 9, None), Ok(AccessTokenAdded::Done));
     let link = reset_link("ann", 50);
     assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
     let (before, keys, now) =
@@ -837,14 +837,14 @@ fn changes_nothing_of_a_password_when_a_part_of_it_fails(desk: &Desk) {
         let start = SessionStart::default();
         assert!(desk.store.set_password(&ann, Some(&new)).is_err(), "{missing}");
         assert!(desk.store.change_password(before, &new, &next, &start).is_err(), "{missing}");
-        assert!(desk.store.reset_password(&link.id, &new, now).is_err(), "{missing}");
+        assert!(desk.store.reset_password(&link.id, &new, None, now).is_err(), "{missing}");
         desk.raw().run(&format!("ALTER TABLE away RENAME TO {missing}"));
         assert_eq!((epoch_of(desk, "ann"), hashes_of(desk, "ann")), (before, keys.clone()));
         assert!(is_alive(desk, &live), "{missing}");
         assert!(desk.store.user_of_access_token(&token.id).unwrap().is_some(), "{missing}");
         assert_eq!(desk.count("one_time_token"), 1, "{missing}");
     }
-    assert_eq!(desk.store.reset_password(&link.id, &new, now), Ok(true));
+    assert_eq!(desk.store.reset_password(&link.id, &new, None, now), Ok(true));
 }
 
 fn gives_a_sign_in_name_to_a_user_without_any_when_a_password_is_set(desk: &Desk) {
@@ -952,7 +952,7 @@ fn gives_a_name_that_shows_or_lets_in_one_user_to_no_other(desk: &Desk) {
 fn adds_a_sign_in_name_with_the_password_of_the_user_and_ends_nothing(desk: &Desk) {
     let live = with_ann(desk);
     let token = access_token("ann", 50);
-    desk.store.add_access_token(&token, &live.id, 9).unwrap();
+    desk.store.add_access_token(&token, &live.id, 9, None).unwrap();
     give_key(desk, "ann", ("email", "a@x"), Some("$mail"));
     let add = |name: &str, to: &str| desk.store.add_sign_in_name(&user(name).id, to, TODAY);
     assert_eq!(add("ann", "anni"), Ok(KeyAdded::Done));
@@ -970,7 +970,7 @@ fn deletes_a_key_with_everything_that_may_have_begun_with_it(desk: &Desk) {
     let live = with_ann(desk);
     give_key(desk, "ann", ("github", "1"), None);
     let (token, link) = (access_token("ann", 50), reset_link("ann", 50));
-    desk.store.add_access_token(&token, &live.id, 9).unwrap();
+    desk.store.add_access_token(&token, &live.id, 9, None).unwrap();
     desk.store.add_one_time_token(&link).unwrap();
     let (ann, before) = (user("ann").id, epoch_of(desk, "ann"));
     assert_eq!(desk.store.delete_key(&ann, &KeyId::username("anni"), None), Ok(false));
@@ -995,12 +995,12 @@ fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk:
         assert_eq!(store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
         assert_eq!(way(), Ok(true), "{number}");
         assert_eq!(desk.count("one_time_token"), 0, "{number}");
-        assert_eq!(store.reset_password(&link.id, &hash("$two"), now), Ok(false), "{number}");
+        assert_eq!(store.reset_password(&link.id, &hash("$two"), None, now), Ok(false), "{number}");
     }
     let link = reset_link("ann", 50);
     assert_eq!(store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
     desk.raw().run("UPDATE user SET disabled_at = 5");
-    assert_eq!(store.reset_password(&link.id, &hash("$two"), now), Ok(false), "shut out meanwhile");
+    assert_eq!(store.reset_password(&link.id, &hash("$two"), None, now), Ok(false), "shut out meanwhile");
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
 }
 
@@ -1073,7 +1073,7 @@ fn notes_many_uses_at_once_and_moves_nothing_earlier(desk: &Desk) {
     let seen = session("ann", [1, 2, 3]);
     desk.store.start_session(&seen, MANY, &SessionStart::default()).unwrap();
     let token = access_token("ann", 50);
-    desk.store.add_access_token(&token, &seen.id, 9).unwrap();
+    desk.store.add_access_token(&token, &seen.id, 9, None).unwrap();
     let gone = session("ann", [1, 2, 3]);
     let note = |times: [i64; 3]| {
         let [active_expires, idle_expires, at] = times.map(Moment::from_millis);
@@ -1169,7 +1169,7 @@ fn knows_a_browser_by_account_until_it_was_not_used_for_long(desk: &Desk) {
     assert_eq!(desk.store.delete_unused_devices(Moment::from_millis(8), 10), Ok(0));
     assert_eq!(desk.store.delete_unused_devices(Moment::from_millis(9), 10), Ok(1));
     sign_in(8);
-    assert!(desk.store.delete_user(&user("ann").id, None).unwrap());
+    assert!(desk.store.delete_user(&user("ann").id, None, None).unwrap());
     assert_eq!(desk.count("device"), 0, "they go with the user");
 }
 
@@ -1211,7 +1211,7 @@ fn takes_no_link_or_invitation_that_is_made_in_the_future(desk: &Desk) {
             is_good,
             "{name}"
         );
-        assert_eq!(store.reset_password(&link.id, &hash("$two"), NOW), Ok(is_good), "{name}");
+        assert_eq!(store.reset_password(&link.id, &hash("$two"), None, NOW), Ok(is_good), "{name}");
         let stored = store.key(&key(name).id).unwrap().unwrap().hashed_password;
         assert!((stored == Some(hash("$two"))) == is_good, "{name}");
     }
@@ -1256,7 +1256,7 @@ fn lets_a_later_use_stand_unless_it_is_of_the_future(desk: &Desk) {
         assert_eq!(store.renew_session(&session.id, ends, ends, NOW), Ok(true));
         assert_eq!(found(&session).seen_at, expected);
         let token = access_token("ann", END);
-        store.add_access_token(&token, &session.id, 9).unwrap();
+        store.add_access_token(&token, &session.id, 9, None).unwrap();
         assert_eq!(store.touch_access_token(&token.id, noted), Ok(true));
         assert_eq!(store.touch_access_token(&token.id, NOW), Ok(true));
         let (_, token) = store.user_of_access_token(&token.id).unwrap().unwrap();
@@ -1412,7 +1412,7 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
         let live = session(end, [1, 2, 3]);
         sign_up(&*desk.store, end, &live);
         let token = access_token(end, 50);
-        assert_eq!(desk.store.add_access_token(&token, &live.id, 2), Ok(AccessTokenAdded::Done));
+        assert_eq!(desk.store.add_access_token(&token, &live.id, 2, None), Ok(AccessTokenAdded::Done));
         match end {
             "password" => drop(desk.store.set_password(&user(end).id, Some(&hash("$two")))),
             "change" => {
@@ -1421,7 +1421,7 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
                 let changed = desk.store.change_password(proof, &hash("$two"), &next, &entry);
                 assert_eq!(changed, Ok(PasswordChanged::Done));
             }
-            _ => drop(desk.store.delete_user(&user(end).id, None)),
+            _ => drop(desk.store.delete_user(&user(end).id, None, None)),
         }
         assert_eq!(desk.count("access_token"), 0, "{end}");
     }
@@ -1516,10 +1516,10 @@ fn keeps_one_reset_link_of_a_user_and_uses_it_once(desk: &Desk) {
         desk.store.user_of_one_time_token(&last.id, Purpose::ResetPassword, at(51)),
         Ok(None)
     );
-    assert_eq!(desk.store.reset_password(&last.id, &hash("$late"), at(51)), Ok(false));
+    assert_eq!(desk.store.reset_password(&last.id, &hash("$late"), None, at(51)), Ok(false));
     assert!(is_alive(desk, &before));
-    assert_eq!(desk.store.reset_password(&last.id, &hash("$two"), at(50)), Ok(true));
-    assert_eq!(desk.store.reset_password(&last.id, &hash("$three"), at(50)), Ok(false));
+    assert_eq!(desk.store.reset_password(&last.id, &hash("$two"), None, at(50)), Ok(true));
+    assert_eq!(desk.store.reset_password(&last.id, &hash("$three"), None, at(50)), Ok(false));
     assert!(!is_alive(desk, &before));
     let stored = desk.store.key(&key("ann").id).unwrap().unwrap().hashed_password;
     assert!(stored == Some(hash("$two")));
@@ -1640,7 +1640,7 @@ fn tells_names_apart_that_differ_in_a_space_in_case_or_in_an_accent(desk: &Desk)
     };
     assert_eq!(after(None, None), names);
     assert_eq!(after(Some("bob"), Some(1)), ["bob "]);
-    assert_eq!(desk.store.delete_user(&user("bob ").id, None), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("bob ").id, None, None), Ok(true));
     assert_eq!(desk.count("user"), 6);
     assert_eq!(
         desk.store.rename_user(&user("bob").id, "Bob ", "bob ", None, TODAY),
@@ -1653,7 +1653,7 @@ fn takes_a_change_that_changes_nothing_for_a_change(desk: &Desk) {
     let (ann, at) = (user("ann").id, Moment::from_millis);
     let store = &desk.store;
     let token = access_token("ann", 50);
-    store.add_access_token(&token, &live.id, 9).unwrap();
+    store.add_access_token(&token, &live.id, 9, None).unwrap();
     for time in ["first", "again"] {
         assert_eq!(store.set_email(&ann, "a@b", None, None), Ok(true), "{time}");
         assert_eq!(store.set_groups(&ann, &Groups::new("a".to_owned())), Ok(true), "{time}");
@@ -1702,7 +1702,7 @@ fn gives_back_every_text_as_it_was(desk: &Desk) {
         let (_, found) = store.user_of_session(&session.id).unwrap().unwrap();
         assert_eq!(found.place.browser, *text);
         let token = AccessToken { name: text.clone(), ..access_token("ann", 50) };
-        store.add_access_token(&token, &live.id, MANY).unwrap();
+        store.add_access_token(&token, &live.id, MANY, None).unwrap();
         assert!(store.user_of_access_token(&token.id).unwrap().unwrap().1 == token);
         let other = User {
             id: UserId::new(format!("{n}{}", text.chars().take(30).collect::<String>())),
@@ -1742,7 +1742,7 @@ fn cuts_no_text_however_long_it_is(desk: &Desk) {
         let found = store.invite(&invite.id, Moment::from_millis(7)).unwrap();
         assert!(found == is_kept.then_some(invite), "a note of {length}");
         let token = AccessToken { name: long.clone(), ..access_token("ann", 50) };
-        let is_kept = store.add_access_token(&token, &live.id, MANY).is_ok();
+        let is_kept = store.add_access_token(&token, &live.id, MANY, None).is_ok();
         let found = store.user_of_access_token(&token.id).unwrap().map(|(_, it)| it);
         assert!(found == is_kept.then_some(token), "a token's name of {length}");
         let many = Record { detail: long.clone(), ..record(1, "") };
@@ -1754,7 +1754,7 @@ fn cuts_no_text_however_long_it_is(desk: &Desk) {
         let named = User { canonical_username: long.clone(), ..user("bob") };
         let is_kept = store.add_user(&named, &[]).is_ok();
         assert!(store.user(&named.id).unwrap() == is_kept.then_some(named), "a name of {length}");
-        store.delete_user(&user("bob").id, None).unwrap();
+        store.delete_user(&user("bob").id, None, None).unwrap();
     }
     // And the connection is as good as before.
     assert!(is_alive(desk, &live));
@@ -1792,7 +1792,7 @@ fn keeps_nothing_where_nothing_is_known(desk: &Desk) {
     };
     desk.store.add_key(&github, TODAY).unwrap();
     assert!(desk.store.key(&github.id).unwrap().unwrap().hashed_password.is_none());
-    desk.store.add_access_token(&access_token("ann", 5), &live.id, 9).unwrap();
+    desk.store.add_access_token(&access_token("ann", 5), &live.id, 9, None).unwrap();
     let full = Record {
         user_id: Some("id-ann".to_owned()),
         address: Some(String::new()),
@@ -1880,7 +1880,7 @@ fn shows_every_user_once_with_what_is_theirs(desk: &Desk) {
 fn lets_access_tokens_be_good_again_when_their_owner_is_let_in_again(desk: &Desk) {
     let live = with_ann(desk);
     let token = access_token("ann", 50);
-    assert_eq!(desk.store.add_access_token(&token, &live.id, 9), Ok(AccessTokenAdded::Done));
+    assert_eq!(desk.store.add_access_token(&token, &live.id, 9, None), Ok(AccessTokenAdded::Done));
     let id = user("ann").id;
     assert_eq!(desk.store.disable_user(&id, "left", Moment::from_millis(5)), Ok(true));
     assert_eq!(desk.store.enable_user(&id), Ok(true));
@@ -1938,8 +1938,8 @@ fn add(desk: &Desk, name: &str, now: Moment) -> UserAdded {
 fn lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them(desk: &Desk) {
     with_ann(desk);
     assert_eq!(desk.store.is_name_free("ann", TODAY), Ok(false));
-    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(true));
-    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(false));
+    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER), None), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER), None), Ok(false));
     assert_eq!(desk.store.is_name_free("ann", TODAY), Ok(false));
     assert_eq!(add(desk, "ann", TODAY), UserAdded::NameReserved);
     assert_eq!(add(desk, "anna", TODAY), UserAdded::Done);
@@ -1957,7 +1957,7 @@ fn lets_the_name_of_a_deleted_user_rest_and_keeps_nothing_else_of_them(desk: &De
         "hashed with a key"
     );
     desk.store.add_user(&user("eve"), &[]).unwrap();
-    assert_eq!(desk.store.delete_user(&user("eve").id, None), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("eve").id, None, None), Ok(true));
     assert_eq!(desk.store.is_name_free("eve", TODAY), Ok(true), "where no name is to rest");
 }
 
@@ -1979,7 +1979,7 @@ fn reserves_the_old_name_of_a_user_for_them_alone(desk: &Desk) {
     assert_eq!(rename(&ann, "ann"), UserRenamed::Done, "they take it back");
     assert_eq!(rename(&bob, "anna"), UserRenamed::NameReserved);
     assert_eq!(rename(&ann, "anne"), UserRenamed::Done);
-    assert_eq!(desk.store.delete_user(&ann, Some(LATER)), Ok(true));
+    assert_eq!(desk.store.delete_user(&ann, Some(LATER), None), Ok(true));
     for name in ["ann", "anna", "anne"] {
         assert_eq!(add(desk, name, TODAY), UserAdded::NameReserved, "{name}");
     }
@@ -2020,7 +2020,7 @@ fn reserves_every_sign_in_name_that_a_user_gives_up_for_them_alone(desk: &Desk) 
     rests("annie");
     // Those of a user who is deleted.
     assert_eq!(give(&ann, "annett"), KeyAdded::Done);
-    assert_eq!(store.delete_user(&ann, Some(LATER)), Ok(true));
+    assert_eq!(store.delete_user(&ann, Some(LATER), None), Ok(true));
     for name in ["ann", "annie", "anne", "annett"] {
         rests(name);
     }
@@ -2034,7 +2034,7 @@ fn lets_a_name_rest_until_its_last_moment_or_until_it_is_freed(desk: &Desk) {
     let at = Moment::from_millis;
     for (name, end) in [("a", 5), ("b", 5), ("c", 5), ("d", 6), ("e", 6)] {
         desk.store.add_user(&user(name), &[]).unwrap();
-        desk.store.delete_user(&user(name).id, Some(at(end))).unwrap();
+        desk.store.delete_user(&user(name).id, Some(at(end)), None).unwrap();
     }
     assert_eq!(add(desk, "a", at(5)), UserAdded::NameReserved);
     assert_eq!(add(desk, "a", at(6)), UserAdded::Done);
@@ -2052,13 +2052,13 @@ fn lets_a_name_rest_until_its_last_moment_or_until_it_is_freed(desk: &Desk) {
     desk.store.rename_user(&id, "D", "d", None, at(6)).unwrap();
     assert_eq!(desk.store.is_name_free("x", at(6)), Ok(true), "where no name is to rest");
     desk.store.rename_user(&id, "D", "x", Some(at(9)), at(6)).unwrap();
-    assert_eq!(desk.store.delete_user(&id, Some(at(3))), Ok(true));
+    assert_eq!(desk.store.delete_user(&id, Some(at(3)), None), Ok(true));
     assert_eq!(desk.store.is_name_free("d", at(9)), Ok(false));
 }
 
 fn admits_no_user_whose_name_is_reserved(desk: &Desk) {
     with_ann(desk);
-    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER)), Ok(true));
+    assert_eq!(desk.store.delete_user(&user("ann").id, Some(LATER), None), Ok(true));
     // An account that is older than the rest of its name is no exception.
     let arrival = |name: &str| ImportedUser {
         user: user(name),
@@ -2113,11 +2113,11 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     let emails: Vec<_> = found.iter().map(User::verified_email).collect();
     assert_eq!(emails, ["Ann@Example.com"], "set by an operator, and so verified");
     let at = Moment::from_millis;
-    assert_eq!(again.reset_password(&link.id, &hash("$late"), at(51)), Ok(false));
-    assert_eq!(again.reset_password(&link.id, &hash("$two"), at(50)), Ok(true), "a living link");
-    assert_eq!(again.reset_password(&link.id, &hash("$three"), at(50)), Ok(false));
+    assert_eq!(again.reset_password(&link.id, &hash("$late"), None, at(51)), Ok(false));
+    assert_eq!(again.reset_password(&link.id, &hash("$two"), None, at(50)), Ok(true), "a living link");
+    assert_eq!(again.reset_password(&link.id, &hash("$three"), None, at(50)), Ok(false));
     assert_eq!(desk.count("one_time_token"), 0, "one without a user is left out");
-    assert_eq!(again.delete_user(&user("ann").id, Some(LATER)), Ok(true));
+    assert_eq!(again.delete_user(&user("ann").id, Some(LATER), None), Ok(true));
     assert_eq!(again.is_name_free("ann", TODAY), Ok(false));
 }
 
@@ -2138,7 +2138,7 @@ fn puts_handles_in_the_place_of_the_names_of_a_deleted_user(desk: &Desk) {
         made(&bert, "user_rename", "from=ann to=bert by=root"),
     ];
     desk.store.add_records(&records).unwrap();
-    assert!(desk.store.delete_user(&anna.id, None).unwrap());
+    assert!(desk.store.delete_user(&anna.id, None, None).unwrap());
     let (from, to, key) = (of("ann"), of("anna"), of("annette"));
     let expected = [
         made(&anna, "user_rename", &format!("from={from} to={to} by=root")),
@@ -2205,7 +2205,7 @@ fn upgrades_nothing_for_a_command_that_changes_nothing(desk: &Desk) {
     }
     let store = store::open_beside(&database).unwrap();
     assert_eq!(store.user_by_name("ann"), Ok(Some(user("ann"))));
-    assert_eq!(store.delete_user(&user("eve").id, Some(LATER)), Ok(false));
+    assert_eq!(store.delete_user(&user("eve").id, Some(LATER), None), Ok(false));
     let again = User { id: UserId::new("another".to_owned()), ..user("ann") };
     assert_eq!(store.add_user(&again, &[]), Ok(UserAdded::NameTaken));
     assert_eq!(version(), 10);
@@ -2218,9 +2218,9 @@ fn upgrades_nothing_for_a_command_that_changes_nothing(desk: &Desk) {
 fn counts_what_there_is(desk: &Desk) {
     let live = with_ann(desk);
     desk.store.add_user(&user("bob"), &[]).unwrap();
-    desk.store.add_access_token(&access_token("ann", 5), &live.id, 9).unwrap();
+    desk.store.add_access_token(&access_token("ann", 5), &live.id, 9, None).unwrap();
     desk.store.add_user(&user("eve"), &[]).unwrap();
-    desk.store.delete_user(&user("eve").id, Some(TODAY)).unwrap();
+    desk.store.delete_user(&user("eve").id, Some(TODAY), None).unwrap();
     let counts = vec![
         ("users", 2),
         ("keys", 1),
@@ -2236,7 +2236,7 @@ fn gives_a_renewal_up_soon_that_would_hold_a_page_up(desk: &Desk) {
     let live = with_ann(desk);
     let at = Moment::from_millis;
     let token = access_token("ann", 50);
-    desk.store.add_access_token(&token, &live.id, 9).unwrap();
+    desk.store.add_access_token(&token, &live.id, 9, None).unwrap();
     let mut other = desk.raw();
     other.run("BEGIN");
     other.run("UPDATE user_session SET seen_at = seen_at");
@@ -2278,7 +2278,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         let live = session(&name, [-1, 2, i64::MAX]);
         store.start_session(&live, MANY, &entry).unwrap();
         let token = AccessToken { name: text.clone(), ..access_token(&name, 50) };
-        store.add_access_token(&token, &live.id, 9).unwrap();
+        store.add_access_token(&token, &live.id, 9, None).unwrap();
         store.add_one_time_token(&reset_link(&name, 50)).unwrap();
         store.add_invite(&Invite { note: text.clone(), ..invite(u32::MAX, 50) }).unwrap();
         let count = Count { failures: 1, last_at: token.created_at, until: token.expires_at };
@@ -2289,7 +2289,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         assert_eq!(store.add_user(&user(name), &[]), Ok(UserAdded::Done));
         store.rename_user(&id, "X", &format!("not {name}"), Some(LATER), TODAY).unwrap();
     }
-    assert_eq!(store.delete_user(&user("gone").id, Some(LATER)), Ok(true));
+    assert_eq!(store.delete_user(&user("gone").id, Some(LATER), None), Ok(true));
     let all = rows(store);
     assert_eq!(all.len(), 2 + 9 * texts().len() + 4);
     let room = desk.room.another();

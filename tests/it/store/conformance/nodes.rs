@@ -112,7 +112,7 @@ pub fn uses_a_reset_link_once_on_whichever_node(desk: &Desk) {
         assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
         let used = race(desk, 2, |node, number| {
             let hash = hash(&format!("${number}"));
-            patiently(desk, || node.reset_password(&link.id, &hash, Moment::from_millis(9)))
+            patiently(desk, || node.reset_password(&link.id, &hash, None, Moment::from_millis(9)))
         });
         let winner = used.iter().position(|it| *it).unwrap();
         assert_eq!(used.iter().filter(|it| **it).count(), 1, "{used:?}");
@@ -148,7 +148,7 @@ pub fn makes_one_account_with_the_invitation_for_the_first(desk: &Desk) {
         assert_eq!(won(&outcomes), 1, "{outcomes:?}");
         let ids = desk.raw().texts("SELECT id FROM user");
         assert_eq!((ids.len(), desk.count("invite")), (1, 0));
-        assert_eq!(desk.node(1).delete_user(&UserId::new(ids[0].clone()), None), Ok(true));
+        assert_eq!(desk.node(1).delete_user(&UserId::new(ids[0].clone()), None, None), Ok(true));
     }
 }
 
@@ -215,7 +215,7 @@ fn end_everything(desk: &Desk, node: &dyn Store, end: &str, name: &str, link: &T
             patiently(desk, || node.change_password(proof, &new, &next, &entry))
                 == PasswordChanged::Done
         }
-        "link" => patiently(desk, || node.reset_password(link, &hash("$two"), now)),
+        "link" => patiently(desk, || node.reset_password(link, &hash("$two"), None, now)),
         _ => patiently(desk, || node.disable_user(&user(name).id, "left", now)),
     };
     assert!(is_done, "{end}");
@@ -296,7 +296,7 @@ pub fn no_access_token_outlives_the_password_of_the_session_it_was_made_in(desk:
             sign_up(&*desk.store, &name, &live);
             let (ids, done) = race_with_the_end(desk, end, &name, |node, id| {
                 let token = store::AccessToken { id: *id, ..access_token(&name, 50) };
-                let added = patiently(desk, || node.add_access_token(&token, &live.id, MANY));
+                let added = patiently(desk, || node.add_access_token(&token, &live.id, MANY, None));
                 added == AccessTokenAdded::Done
             });
             assert!(done > 0, "no client made one");
@@ -362,7 +362,7 @@ pub fn lets_a_user_go_on_at_another_node_at_once_who_has_just_signed_up(desk: &D
             }
             1 => {
                 let token = access_token(&name, 50);
-                node.add_access_token(&token, &first.id, 9) == Ok(AccessTokenAdded::Done)
+                node.add_access_token(&token, &first.id, 9, None) == Ok(AccessTokenAdded::Done)
             }
             2 => {
                 let link = reset_link(&name, 50);
@@ -467,7 +467,7 @@ pub fn ends_a_user_at_all_nodes_who_is_deleted_while_they_are_let_in(desk: &Desk
         sign_up(&*desk.store, &name, &first);
         let outcomes = race(desk, 2, |node, number| {
             if number == 0 {
-                return patiently(desk, || node.delete_user(&user(&name).id, None));
+                return patiently(desk, || node.delete_user(&user(&name).id, None, None));
             }
             let new = session(&name, [1, 2, 3]);
             // It starts, or its user is gone already.
@@ -489,7 +489,7 @@ pub fn lets_no_user_have_a_name_whose_owner_is_deleted_at_the_same_moment(desk: 
         let outcomes = race(desk, 2, |node, number| match number {
             0 if round % 2 == 0 => {
                 let id = user(&name).id;
-                patiently(desk, || node.delete_user(&id, Some(LATER)));
+                patiently(desk, || node.delete_user(&id, Some(LATER), None));
                 SignedUp::NameTaken
             }
             0 => {
@@ -606,7 +606,7 @@ pub fn leaves_nothing_behind_of_a_user_who_is_deleted_while_things_are_added(des
         sign_up(&*desk.store, &name, &live);
         let id = user(&name).id;
         race(desk, 2, |node, number| match number % 3 {
-            0 => drop(node.delete_user(&id, None)),
+            0 => drop(node.delete_user(&id, None, None)),
             1 => drop(node.add_one_time_token(&reset_link(&name, 50))),
             _ => {
                 drop(node.start_session(
