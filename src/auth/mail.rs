@@ -238,6 +238,34 @@ fn new((kind, user_id, address): (&str, &str, &str), language: &str, now: Moment
     }
 }
 
+/// The outcome of an operator's having a reset link mailed to a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ResetMailed {
+    /// The mail waits to be sent.
+    Done,
+    /// The user is disabled, or has no verified address to which mail can be sent.
+    NoAddress,
+    /// As many mails wait as may, in all or of this user.
+    QueueFull,
+}
+
+/// Queues a mail with a reset link for a user, in this language, for an operator, whom no limit in time holds up.
+pub fn mail_reset(
+    store: &dyn Store,
+    user: &User,
+    language: &str,
+    now: Moment,
+) -> Result<ResetMailed> {
+    if !may_have_mail(user) {
+        return Ok(ResetMailed::NoAddress);
+    }
+    let letter = new((LetterKind::Reset.as_str(), user.id.as_str(), ""), language, now);
+    Ok(match store.add_letters(&[letter])? {
+        0 => ResetMailed::QueueFull,
+        _ => ResetMailed::Done,
+    })
+}
+
 /// A mail with a link that verifies this address.
 pub(super) fn verification(user: &User, address: &str, language: &str, now: Moment) -> Letter {
     new((LetterKind::Verify.as_str(), user.id.as_str(), address), language, now)

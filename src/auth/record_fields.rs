@@ -109,6 +109,7 @@ impl RecordField {
             "the key, as in `username:anna`; with a handle for the name once the user is deleted",
         ),
         Self::number("keys", &[Event::Import, Event::Export], "how many keys"),
+        Self::text("mailed", &[Event::ResetLink], "`true` if the link is mailed and not printed"),
         Self::text(
             "name",
             &[
@@ -205,6 +206,11 @@ impl RecordField {
         Self::text("until", &[Event::ResetLink, Event::InviteNew], "when the link expires"),
         Self::number("users", &[Event::Import, Event::Export], "how many users"),
         Self::number("uses", &[Event::InviteNew], "how many accounts can be created with it"),
+        Self::text(
+            "verified",
+            &[Event::UserEmail],
+            "`false` if the address does not count until its user has verified it",
+        ),
     ];
 
     /// Whether a value of a field with this name is a number.

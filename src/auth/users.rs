@@ -186,6 +186,11 @@ pub fn set_email(store: &dyn Store, id: &UserId, email: &str, now: Moment) -> Re
     store.set_email(id, email, (!email.is_empty()).then_some(now), None)
 }
 
+/// Sets an e-mail address that does not count until its user has verified it. `false` if there is no such user.
+pub fn set_unverified_email(store: &dyn Store, id: &UserId, email: &str) -> Result<bool> {
+    store.set_email(id, email, None, None)
+}
+
 /// Disables an account at once: its sessions and reset links end, and neither its password nor its access
 /// tokens are accepted (OWASP ASVS 7.4.2). An account that is disabled already keeps date and reason. `false` if
 /// there is no such user.

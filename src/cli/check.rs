@@ -77,6 +77,8 @@ impl CheckReport {
             notes.push("others could read the database; its mode is 600 now".to_owned());
         }
         notes.extend(store.oddities().map_err(text)?);
+        #[cfg(feature = "mail")]
+        notes.extend(config.server.mail.as_ref().and_then(untaken_mail));
         Ok(Self {
             database: place(&config.database),
             sizes,
@@ -183,6 +185,14 @@ fn typed(text: &str) -> Value {
         (_, Ok(number)) => number.into(),
         _ => text.into(),
     }
+}
+
+/// Says so where no mail would be taken. It is no fault: nothing but mail waits for it.
+#[cfg(feature = "mail")]
+fn untaken_mail(mail: &crate::server::mailer::MailConfig) -> Option<String> {
+    let cause = mail.try_out().err()?;
+    let todo = "mails wait until it does; vestibule mail test ADDRESS says more";
+    Some(format!("{} takes no mail: {cause}; {todo}", mail.place()))
 }
 
 fn length(path: &Path) -> u64 {

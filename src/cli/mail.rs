@@ -13,7 +13,7 @@ use crate::base::clock::Moment;
 use crate::base::email_address;
 use crate::base::token;
 use crate::cli::database::DatabaseArgs;
-use crate::server::mailer::{Delivery, MailMessage, MailWay};
+use crate::server::mailer::{Delivery, MailMessage};
 use crate::store::{Letter, Store, UserId};
 
 /// The most mails that are listed: all that can wait.
@@ -108,10 +108,7 @@ fn test(address: &str, args: MailArgs, as_json: bool, now: Moment) -> Result<Str
     let config = config.ok_or_else(|| {
         Failure::usage("--mail or --mail-command is missing: they say how mail is sent".to_owned())
     })?;
-    let place = match &config.way {
-        MailWay::Relay(relay) => relay.place().to_owned(),
-        MailWay::Program(program) => program.path().to_owned(),
-    };
+    let place = config.place();
     let message = MailMessage {
         id: &token::random_text(15),
         to: address,

@@ -195,27 +195,39 @@ pub(super) fn free(
     Err(format!("the name {} is not reserved{hint}", printable(typed)))
 }
 
-/// Sets the e-mail address of a user.
+/// Sets the e-mail address of a user, verified or not.
 pub(super) fn set_email(
     store: &dyn Store,
     user: &User,
-    email: &str,
+    (email, counts): (&str, bool),
     now: Moment,
 ) -> Result<ChangeReport, String> {
+    let is_verified = counts && !email.is_empty();
+    let is_same = email == user.email && is_verified != user.verified_email().is_empty();
     let report = |sentence: String| {
         let report = ChangeReport::of(user, sentence).with("email", or_null(email));
-        report.with("old_email", or_null(&user.email)).with("changed", email != user.email)
+        let report = report.with("email_is_verified", is_verified);
+        report.with("old_email", or_null(&user.email)).with("changed", !is_same)
     };
     let (name, new, old) = (&user.username, named(email, "none"), named(&user.email, "none"));
-    if email == user.email && email == user.verified_email() {
+    let state = if is_verified || email.is_empty() { "" } else { ", not verified," };
+    if is_same {
         return Ok(report(format!(
-            "the e-mail address of {name} is {new} already; nothing is changed"
+            "the e-mail address of {name} is {new}{state} already; nothing is changed"
         )));
     }
-    see_that_it_is_done(users::set_email(store, &user.id, email, now), user)?;
-    let facts = [("email", email), ("before", &*user.email)];
+    let done = if counts {
+        users::set_email(store, &user.id, email, now)
+    } else {
+        users::set_unverified_email(store, &user.id, email)
+    };
+    see_that_it_is_done(done, user)?;
+    let mut facts = vec![("email", email), ("before", &*user.email)];
+    if !is_verified && !email.is_empty() {
+        facts.push(("verified", "false"));
+    }
     record(store, user, (Event::UserEmail, &facts), now)?;
-    Ok(report(format!("the e-mail address of {name} is {new} now; before: {old}")))
+    Ok(report(format!("the e-mail address of {name} is {new}{state} now; before: {old}")))
 }
 
 /// What gives access to the account of a user before it is changed.

@@ -1,17 +1,51 @@
-//! `vestibule user reset-link`: a link with which a user sets a new password.
+//! `vestibule user reset-link`: a link with which a user sets a new password, printed or mailed.
 
 use serde_json::json;
 
 use super::change::gone;
 use crate::auth::events::Event;
+use crate::auth::mail::{self, ResetMailed};
 use crate::auth::one_time_tokens::{self, Purpose};
 use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
+use crate::cli::change_report::ChangeReport;
 use crate::cli::drawn;
 use crate::cli::output::Printout;
 use crate::cli::records::record;
 use crate::cli::table::printable;
 use crate::store::{Store, User};
+
+/// Has a reset link mailed to a user.
+pub(super) fn mail(
+    store: &dyn Store,
+    user: &User,
+    language: &str,
+    now: Moment,
+) -> Result<ChangeReport, String> {
+    let name = printable(&user.username);
+    let refused = |what: &str, todo: &str| Err(format!("{name} {what}; {todo}"));
+    match mail::mail_reset(store, user, language, now).map_err(|err| err.to_string())? {
+        ResetMailed::Done => {}
+        ResetMailed::NoAddress if user.disabled_at.is_some() => {
+            return refused("is disabled", "vestibule user enable comes first");
+        }
+        ResetMailed::NoAddress => {
+            return refused(
+                "has no verified e-mail address to which mail can be sent",
+                "vestibule user email sets one, and without --mail the link is printed",
+            );
+        }
+        ResetMailed::QueueFull => {
+            let todo = "vestibule mail list shows them, and vestibule mail drop deletes one";
+            return Err(format!("no mail for {name} was queued, as too many wait; {todo}"));
+        }
+    }
+    record(store, user, (Event::ResetLink, &[("mailed", "true")]), now)?;
+    let sentence = format!(
+        "a mail with a reset link for {name} waits; a server with mail sends it within 15 seconds"
+    );
+    Ok(ChangeReport::of(user, sentence).with("mailed", true))
+}
 
 /// Makes a reset link.
 pub(super) fn reset(

@@ -25,6 +25,7 @@ use crate::cli::output::Printout;
 use crate::cli::serve::NameRestArgs;
 use crate::cli::serve::parse::base_url;
 use crate::store::{Groups, Store};
+use crate::web::messages::languages;
 
 /// `vestibule user`.
 #[derive(Args)]
@@ -128,21 +129,30 @@ pub enum UserAction {
         #[arg(value_parser = account_values::old_name)]
         name: Username,
     },
-    /// Print a link with which a user sets a new password. It is valid for an hour and works once. Hand it
-    /// over in private.
-    #[command(
-        after_help = "Example:\n  vestibule user reset-link anna --origin https://auth.example.com --qr"
-    )]
+    /// Print a link with which a user sets a new password, or have it mailed to them. It is valid for an hour and
+    /// works once. Hand it over in private.
+    #[command(after_help = "Examples:\n  \
+        vestibule user reset-link anna --origin https://auth.example.com --qr\n  \
+        vestibule user reset-link anna --mail --language de")]
     ResetLink {
         /// The user.
         #[command(flatten)]
         user: UserArg,
         /// URL of the sign-in, as for serve.
         #[arg(long, env = "VESTIBULE_ORIGIN", value_name = "URL", value_parser = base_url)]
-        origin: BaseUrl,
+        #[arg(required_unless_present = "mail")]
+        origin: Option<BaseUrl>,
         /// Also print the link as a QR code.
         #[arg(long, conflicts_with = "json")]
         qr: bool,
+        /// Mail it to the verified address of the user instead of printing it. A server with mail sends it, with the
+        /// link made then, and nobody else sees it.
+        #[arg(long, conflicts_with = "qr")]
+        mail: bool,
+        /// The language of the mail.
+        #[arg(long, value_name = "LANGUAGE", default_value = "en", requires = "mail")]
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(languages()))]
+        language: String,
     },
     /// Clear the failed attempts for a name, or from an IP address or a network. The next attempt need not wait.
     #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
@@ -182,8 +192,9 @@ pub enum UserAction {
         #[arg(long, value_name = "GROUP,...", value_parser = account_values::groups)]
         remove: Vec<Groups>,
     },
-    /// Set the e-mail address of a user, which apps are told. Reset links become invalid.
-    #[command(after_help = "Example:\n  vestibule user email anna anna@example.com")]
+    /// Set the e-mail address of a user, which apps are told and to which mail goes. Reset links become invalid.
+    #[command(after_help = "Examples:\n  vestibule user email anna anna@example.com\n  \
+        vestibule user email anna anna@example.com --unverified")]
     Email {
         /// The user.
         #[command(flatten)]
@@ -191,6 +202,10 @@ pub enum UserAction {
         /// The address; '' removes it.
         #[arg(value_name = "ADDRESS", value_parser = account_values::email)]
         email: String,
+        /// The address does not count until its user has verified it on the page of the account: apps are not told
+        /// it, and no link that sets a password goes there.
+        #[arg(long)]
+        unverified: bool,
     },
     /// Disable an account at once: its sessions and reset links end, its access tokens stop working, and a sign-in
     /// gets the answer to a wrong password. If the account is disabled already, date and reason stay.
@@ -249,10 +264,14 @@ pub(super) fn run(
             let store = &*open(Access::Change)?;
             groups::change(store, &find(store, &user.name)?, &changes, now)?.text(json)
         }
-        UserAction::ResetLink { user, origin, qr } => {
+        UserAction::ResetLink { user, origin: Some(origin), qr, mail: false, .. } => {
             let store = &*open(Access::Change)?;
             let user = find(store, &user.name)?;
             return Ok(links::reset(store, &user, &origin, (qr, json), now)?);
+        }
+        UserAction::ResetLink { user, language, .. } => {
+            let store = &*open(Access::Change)?;
+            links::mail(store, &find(store, &user.name)?, &language, now)?.text(json)
         }
         UserAction::Key { action: KeyAction::List { user } } => {
             let store = &*open(Access::Read)?;
@@ -288,8 +307,8 @@ fn change(
         UserAction::Groups { user, groups: Some(groups), .. } => {
             Ok(groups::set(store, &find(&user)?, &groups, now)?)
         }
-        UserAction::Email { user, email } => {
-            Ok(change::set_email(store, &find(&user)?, &email, now)?)
+        UserAction::Email { user, email, unverified } => {
+            Ok(change::set_email(store, &find(&user)?, (&email, !unverified), now)?)
         }
         UserAction::Disable { user, reason, replace_reason } => {
             let reason = (reason.as_deref(), replace_reason);

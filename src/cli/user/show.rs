@@ -35,6 +35,14 @@ pub(super) fn groups(user: &User) -> ChangeReport {
     ChangeReport::of(user, sentence).with("groups", groups)
 }
 
+fn email(user: &User) -> String {
+    match (&*user.email, user.verified_email()) {
+        ("", _) => "none".to_owned(),
+        (email, "") => format!("{email}, not verified"),
+        (email, _) => email.to_owned(),
+    }
+}
+
 fn rows(user: &User, status: &UserStatus) -> Vec<(&'static str, String)> {
     let names = keys::sign_in_names(&status.keys);
     let mut rows = vec![
@@ -46,7 +54,7 @@ fn rows(user: &User, status: &UserStatus) -> Vec<(&'static str, String)> {
     let UserStatus { open, failed_elsewhere, failed_in_known, .. } = status;
     rows.extend([
         ("groups", named(user.groups.as_str(), "none")),
-        ("email", named(&user.email, "none")),
+        ("email", email(user)),
         ("created", user.created_at.rfc3339()),
         ("disabled", disabled(user).unwrap_or_else(|| "no".to_owned())),
         ("last sign-in", status.last_sign_in.as_ref().map_or("none on record".into(), sign_in)),

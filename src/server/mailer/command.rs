@@ -1,6 +1,8 @@
 //! A program that takes mail on standard input, as `sendmail -t -i` does.
 
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Delivery;
+use crate::base::file_fault::reading;
 
 /// How long the program may take. Then it is killed, with all that it has started.
 const PROGRAM_MAX: Duration = Duration::from_secs(60);
@@ -39,6 +42,12 @@ impl MailProgram {
     /// Its path.
     pub fn path(&self) -> &str {
         &self.words[0]
+    }
+
+    pub(super) fn try_out(&self) -> Result<(), String> {
+        let file = fs::metadata(self.path()).map_err(|err| reading(&err))?;
+        let is_program = file.is_file() && file.permissions().mode() & 0o111 != 0;
+        is_program.then_some(()).ok_or_else(|| "it is no program".to_owned())
     }
 
     pub(super) fn send(&self, message: &[u8]) -> Delivery {
@@ -110,8 +119,6 @@ fn kill(child: &mut Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
     fn script(folder: &tempfile::TempDir, text: &str) -> (PathBuf, MailProgram) {

@@ -47,6 +47,23 @@ pub struct MailConfig {
 }
 
 impl MailConfig {
+    /// Where mail goes first: host and port of the relay, or the path of the program.
+    pub fn place(&self) -> &str {
+        match &self.way {
+            MailWay::Relay(relay) => relay.place(),
+            MailWay::Program(program) => program.path(),
+        }
+    }
+
+    /// Whether mail would be taken, as far as can be told without sending any: connects to the relay and signs in, or
+    /// looks at the program. An error says why not.
+    pub fn try_out(&self) -> Result<(), String> {
+        match &self.way {
+            MailWay::Relay(relay) => relay.try_out(),
+            MailWay::Program(program) => program.try_out(),
+        }
+    }
+
     /// Sends a message to an address.
     pub fn send(&self, message: &MailMessage<'_>) -> Delivery {
         let built = match self.from.build(message) {

@@ -157,6 +157,14 @@ impl Relay {
         &self.place
     }
 
+    pub(super) fn try_out(&self) -> Result<(), String> {
+        match self.transport.test_connection() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it does not answer as a relay does".to_owned()),
+            Err(err) => Err(chain(&err)),
+        }
+    }
+
     pub(super) fn send(&self, message: &lettre::Message) -> Delivery {
         let Err(err) = self.transport.send(message) else { return Delivery::Sent };
         let said = chain(&err);

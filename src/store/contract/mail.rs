@@ -32,8 +32,8 @@ pub type Allowance<'a> = &'a dyn Fn(usize, Option<Count>) -> Option<Count>;
 
 /// The queue of mails. Of any letter one server at a time has the lease, under a random text.
 pub trait Mail: Statements {
-    /// Adds letters, unless too many wait. They belong to what has just been written.
-    fn add_letters(&self, letters: &[Letter]) -> Result<()>;
+    /// Adds letters, unless too many wait, and returns how many it has added.
+    fn add_letters(&self, letters: &[Letter]) -> Result<usize>;
 
     /// Adds the letter of each of these counts that the allowance lets through, in one transaction; a count may
     /// have none. In the place of a letter that it does not let through, one of kind [`Letter::NOTHING`] is added,

@@ -11,8 +11,10 @@ use crate::store::rows::{ToCells, cells, letter_columns};
 use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenAdded, Result};
 
 impl Mail for Mysql {
-    fn add_letters(&self, letters: &[Letter]) -> Result<()> {
-        Ok(self.write(|tx| letters.iter().try_for_each(|it| insert(tx, it)))?)
+    fn add_letters(&self, letters: &[Letter]) -> Result<usize> {
+        Ok(self.write(|tx| {
+            letters.iter().try_fold(0, |sum, it| Ok(sum + insert_if_room(tx, it)?))
+        })?)
     }
 
     // If the connection breaks during the commit, what is asked for may be counted again and the letter be one
@@ -75,6 +77,10 @@ impl Mail for Mysql {
 
 /// Adds a letter, unless too many wait. One that an earlier try has added stays.
 pub(super) fn insert(tx: &mut Tx<'_>, letter: &Letter) -> MysqlResult<()> {
+    insert_if_room(tx, letter).map(drop)
+}
+
+fn insert_if_room(tx: &mut Tx<'_>, letter: &Letter) -> MysqlResult<usize> {
     let user = letter.user_id.as_str();
     let more = cells![LETTERS_MAX, user, user, LETTERS_OF_USER_MAX];
     let params = [&letter.cells()[..], &more].concat();
@@ -86,7 +92,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, letter: &Letter) -> MysqlResult<()> {
         values(&params),
     );
     match added {
-        Err(MysqlFault::Refused(Refused::Duplicate)) => Ok(()),
-        added => added.map(drop),
+        Err(MysqlFault::Refused(Refused::Duplicate)) => Ok(1),
+        added => added,
     }
 }

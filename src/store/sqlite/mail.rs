@@ -15,8 +15,10 @@ use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenA
 const IS_DUE: &str = "SELECT 1 FROM mail WHERE due_at <= ? AND lease_until < ? LIMIT 1";
 
 impl Mail for Sqlite {
-    fn add_letters(&self, letters: &[Letter]) -> Result<()> {
-        Ok(self.write(WRITE_PATIENCE, |tx| letters.iter().try_for_each(|it| insert(tx, it)))?)
+    fn add_letters(&self, letters: &[Letter]) -> Result<usize> {
+        Ok(self.write(WRITE_PATIENCE, |tx| {
+            letters.iter().try_fold(0, |sum, it| Ok(sum + insert_if_room(tx, it)?))
+        })?)
     }
 
     fn ask_for_letters(
@@ -76,6 +78,10 @@ impl Mail for Sqlite {
 
 /// Adds a letter, unless too many wait.
 pub(super) fn insert(tx: &Transaction<'_>, letter: &Letter) -> SqliteResult<()> {
+    insert_if_room(tx, letter).map(drop)
+}
+
+fn insert_if_room(tx: &Transaction<'_>, letter: &Letter) -> SqliteResult<usize> {
     let more = cells![LETTERS_MAX, LETTERS_OF_USER_MAX];
     run(
         tx,
@@ -85,5 +91,4 @@ pub(super) fn insert(tx: &Transaction<'_>, letter: &Letter) -> SqliteResult<()> 
             AND (?3 = '' OR (SELECT count(*) FROM mail WHERE user_id = ?3) < ?12)",
         &[&letter.cells()[..], &more].concat(),
     )
-    .map(drop)
 }

@@ -133,6 +133,11 @@ pub(super) fn of_code(code: &str) -> &'static Text {
     ALL.into_iter().find(|it| it.code == code).unwrap_or(ALL[0])
 }
 
+/// The codes of all languages, the first one that of a mail to a user of whom no other is known.
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    ALL.into_iter().map(|it| it.code)
+}
+
 /// All languages.
 #[cfg(test)]
 pub(super) fn all() -> impl Iterator<Item = &'static Text> {

@@ -156,7 +156,8 @@ impl Conversation<'_> {
                         text => self.say(text),
                     }
                 }
-                "" | "QUIT" => return,
+                "QUIT" => return self.say("221 bye"),
+                "" => return,
                 _ => self.say("250 ok"),
             }
         }
@@ -248,4 +249,85 @@ fn tries_the_settings_and_says_what_the_relay_said() {
     assert!(code == Some(1) && told.contains("550") && told.contains("no such user"), "{told}");
     let (code, told) = run("--mail=smtp+plain://127.0.0.1:1");
     assert!(code == Some(1) && told.contains("is it running"), "{told}");
+}
+
+#[test]
+fn checks_whether_mail_would_be_taken_without_sending_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("test.db");
+    let server = start(folder.path(), &[&program(folder.path(), "")]);
+    drop(server);
+    let check = |flag: &str| {
+        let all = ["check", "--database", database.to_str().unwrap(), ORIGIN, FROM, flag];
+        let output = vestibule(&all).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (flag, told) = relay(|it| it.take("250 ok", "250 taken"));
+    let (code, said) = check(&flag);
+    assert!(code == Some(0) && !said.contains("takes no mail"), "{said}");
+    let heard: Vec<_> = told.try_iter().collect();
+    assert!(heard.iter().any(|it| it.starts_with("EHLO")), "{heard:?}");
+    assert!(!heard.iter().any(|it| it.starts_with("MAIL") || it.starts_with("DATA")), "{heard:?}");
+    let (flag, _told) = relay(|it| it.say("421 closed"));
+    for (flag, cause) in [
+        (&*flag, "421"),
+        ("--mail=smtp+plain://127.0.0.1:1", "127.0.0.1:1"),
+        ("--mail-command=/nowhere/sendmail -t", "no such file"),
+        ("--mail-command=/etc/passwd", "it is no program"),
+    ] {
+        let (code, said) = check(flag);
+        assert!(said.contains("takes no mail") && said.contains(cause), "{said}");
+        assert_eq!(code, Some(0), "nothing but mail waits for it: {said}");
+    }
+}
+
+#[test]
+fn mails_a_reset_link_for_an_operator_in_the_language_that_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[&program(folder.path(), "")]);
+    let database = folder.path().join("test.db");
+    let run = |words: &[&str]| {
+        let all = [words, &["--database", database.to_str().unwrap()]].concat();
+        let output = vestibule(&all).output().unwrap();
+        let [out, err] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+        (output.status.code(), out + &err)
+    };
+    let mail = ["user", "reset-link", "anna", "--mail", "--language=de"];
+    let (code, said) = run(&mail);
+    assert!(code == Some(0) && said.contains("waits") && !said.contains("token="), "{said}");
+    // The server has not been told and looks by itself; a sign-in page's form rings its bell.
+    server.post("/forgot", "name=another", None);
+    let mail_sent = wait_for("a mail", || mails(folder.path()).pop());
+    assert!(mail_sent.contains("Subject: Neues Passwort setzen"), "{mail_sent}");
+    assert_eq!(run(&["user", "email", "anna", "anna@example.com", "--unverified"]).0, Some(0));
+    let (code, said) = run(&mail);
+    assert!(code == Some(1) && said.contains("no verified e-mail address"), "{said}");
+    run(&["user", "disable", "anna"]);
+    let (code, said) = run(&mail);
+    assert!(code == Some(1) && said.contains("is disabled"), "{said}");
+    let (code, said) = run(&["user", "reset-link", "anna"]);
+    assert!(code == Some(2) && said.contains("--origin"), "{said}");
+    let (code, _) = run(&["user", "reset-link", "anna", "--mail", "--language=tlh"]);
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn sets_an_address_that_does_not_count_until_it_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[&program(folder.path(), "")]);
+    let database = folder.path().join("test.db");
+    let run = |words: &[&str]| {
+        let all = [words, &["--database", database.to_str().unwrap()]].concat();
+        String::from_utf8(vestibule(&all).output().unwrap().stdout).unwrap()
+    };
+    let unverified = ["user", "email", "anna", "anna@example.com", "--unverified"];
+    let said = run(&unverified);
+    assert!(said.contains("anna@example.com, not verified, now; before: anna@"), "{said}");
+    assert!(run(&unverified).contains("already; nothing is changed"));
+    assert!(run(&["user", "show", "anna"]).contains("anna@example.com, not verified"));
+    ask(&server);
+    assert_eq!(engine::raw(folder.path()).count("mail WHERE kind <> 'nothing'"), 0);
+    let said = run(&["user", "email", "anna", "anna@example.com"]);
+    assert!(said.contains("anna@example.com now"), "{said}");
+    assert!(!run(&["user", "show", "anna"]).contains("not verified"));
 }
