@@ -7,6 +7,7 @@ use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 pub use crate::base::canonical_name::canonical;
+use crate::base::email_address;
 
 /// The shortest name of a new account, in UTF-16 units (Lucia's guide).
 pub const UNITS_MIN: usize = 4;
@@ -46,6 +47,17 @@ impl Username {
     /// only because of white space at either end. Which account is meant, [`crate::auth::users::meant`] says.
     pub fn for_look_up(typed: &str) -> Option<Self> {
         Self::for_sign_in(typed).or_else(|| Self::for_sign_in(typed.trim()))
+    }
+
+    /// What is typed at sign-in where an address works as well as a name: as [`Username::for_look_up`] takes it, or
+    /// an e-mail address, without white space at either end. Whose it is, [`crate::auth::users::meant_by_address`] says.
+    pub fn or_address(typed: &str) -> Option<Self> {
+        let address = || {
+            let typed = typed.trim();
+            let it = Self { typed: typed.to_owned(), canonical: canonical(typed) };
+            email_address::is_address(typed).then_some(it)
+        };
+        Self::for_look_up(typed).or_else(address)
     }
 
     /// The name without white space at either end. `None` if it has none there, or is nothing else.

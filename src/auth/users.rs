@@ -10,7 +10,8 @@ use crate::base::email_address;
 use crate::base::password::Hasher;
 use crate::base::token;
 use crate::store::{
-    Error, Groups, KeyId, Letter, Result, Store, User, UserAdded, UserFilter, UserId, UserPage, UserRenamed,
+    Error, Groups, KeyId, Letter, Result, Store, User, UserAdded, UserFilter, UserId, UserPage,
+    UserRenamed,
 };
 
 /// The length of a user id, as in Lucia: 15 × log2(36) = 77.5 bits.
@@ -75,6 +76,19 @@ pub fn meant(store: &dyn Store, typed: Username) -> Result<Username> {
     let Some(trimmed) = typed.trimmed() else { return Ok(typed) };
     let is_known = store.user_of_key(&KeyId::username(typed.canonical()))?.is_some();
     Ok(if is_known { typed } else { trimmed })
+}
+
+/// The name that is meant at sign-in where an address works as well: the one that was typed if an account signs in
+/// with it, otherwise that of the one account which has it as its verified address. The same look-ups, whatever they
+/// find, and none without an `@`.
+pub fn meant_by_address(store: &dyn Store, typed: Username) -> Result<Username> {
+    if !typed.typed().contains('@') {
+        return Ok(typed);
+    }
+    let is_known = store.user_of_key(&KeyId::username(typed.canonical()))?.is_some();
+    let address = email_address::canonical(typed.typed().trim());
+    let owner = store.sign_in_name_of_email(&address)?.filter(|_| !is_known);
+    Ok(owner.and_then(|it| Username::for_sign_in(&it)).unwrap_or(typed))
 }
 
 /// The user whom a typed name means: the one of [`by_any_name`], or else of the name without white space at either

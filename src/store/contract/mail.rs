@@ -106,6 +106,31 @@ pub trait Mail: Statements {
         )
     }
 
+    /// The canonical name with which the one user signs in who has this canonical address, verified: of several names
+    /// their username, or else the first. `None` if there is no such user, if there are several, or if they sign in with
+    /// no name. One look-up, whatever it finds.
+    fn sign_in_name_of_email(&self, canonical: &str) -> Result<Option<String>> {
+        let found: Vec<Option<String>> = rows::all(
+            self,
+            // `;` is the character after `:`.
+            "SELECT coalesce(
+                      (SELECT user_key.id FROM user_key
+                        WHERE user_key.id = concat('username:', user.canonical_username)
+                          AND user_key.user_id = user.id),
+                      (SELECT min(user_key.id) FROM user_key
+                        WHERE user_key.user_id = user.id
+                          AND user_key.id >= 'username:' AND user_key.id < 'username;'))
+               FROM user
+              WHERE user.canonical_email = ? AND user.canonical_email <> ''
+                AND user.email_verified_at IS NOT NULL LIMIT 2",
+            &cells![canonical],
+        )?;
+        Ok(match &*found {
+            [Some(id)] => id.strip_prefix("username:").map(str::to_owned),
+            _ => None,
+        })
+    }
+
     /// Adds a one-time token that is mailed. Those of its user with its purpose that were made before stay valid,
     /// but of the mailed ones `most` at most, this one included; the earliest ends.
     /// [`OneTimeTokenAdded::NoUser`] if the user is gone.

@@ -12,9 +12,8 @@ use crate::store::{Allowance, CountId, Letter, Mail, OneTimeToken, OneTimeTokenA
 
 impl Mail for Mysql {
     fn add_letters(&self, letters: &[Letter]) -> Result<usize> {
-        Ok(self.write(|tx| {
-            letters.iter().try_fold(0, |sum, it| Ok(sum + insert_if_room(tx, it)?))
-        })?)
+        Ok(self
+            .write(|tx| letters.iter().try_fold(0, |sum, it| Ok(sum + insert_if_room(tx, it)?)))?)
     }
 
     // If the connection breaks during the commit, what is asked for may be counted again and the letter be one

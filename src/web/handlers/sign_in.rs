@@ -259,6 +259,7 @@ fn name(form: SignForm, call: &Call<'_>) -> Option<Username> {
     let typed = call.field("username")?;
     match form {
         SignForm::SignUp => Username::for_sign_up(&typed),
+        SignForm::SignIn if call.site.settings.has_mail => Username::or_address(&typed),
         SignForm::SignIn => Username::for_look_up(&typed),
     }
 }
@@ -266,7 +267,13 @@ fn name(form: SignForm, call: &Call<'_>) -> Option<Username> {
 /// The name in a form; at sign-in the one that is meant by it.
 fn meant(form: SignForm, call: &Call<'_>) -> Result<Option<Username>, Error> {
     match (form, name(form, call)) {
-        (SignForm::SignIn, Some(name)) => users::meant(call.store(), name).map(Some),
+        (SignForm::SignIn, Some(name)) => {
+            let name = users::meant(call.store(), name)?;
+            if call.site.settings.has_mail {
+                return users::meant_by_address(call.store(), name).map(Some);
+            }
+            Ok(Some(name))
+        }
         (_, name) => Ok(name),
     }
 }

@@ -154,7 +154,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
         (going_on(t.sign_up_to_go_on_to, filled))
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
-            (username(frame, filled, Some(t.bad_username.hint)))
+            (username(filled, t.username, Some(t.bad_username.hint)))
             (password(frame, filled, "new-password", Some(advice(t).hint)))
             (next_field(filled.next.map(Target::as_str)))
             @if let Some(invite) = filled.invite {
@@ -172,11 +172,13 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
 /// The form to sign in.
 pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
     let t = frame.text;
+    // A verified address works there as well.
+    let label = if filled.has_mail { t.name_or_address } else { t.username };
     let body = html! {
         (going_on(t.sign_in_to_go_on_to, filled))
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
-            (username(frame, filled, None))
+            (username(filled, label, None))
             (password(frame, filled, "current-password", None))
             (remember_me(frame, remember))
             (next_field(filled.next.map(Target::as_str)))
@@ -371,11 +373,11 @@ fn with_next(frame: Frame<'_>, path: &'static str, filled: &Filled<'_>) -> Strin
     redirect::way(&frame.prefix.at(path).to_string(), filled.next.map(Target::as_str))
 }
 
-fn username(frame: Frame<'_>, filled: &Filled<'_>, advice: Option<&str>) -> Markup {
+fn username(filled: &Filled<'_>, label: &str, advice: Option<&str>) -> Markup {
     let wrong = filled.is_wrong(Field::Username);
     let described_by = described_by(wrong.then_some("refusal"), advice.map(|_| "username-advice"));
     html! {
-        label for="username" { (frame.text.username) }
+        label for="username" { (label) }
         // No maxlength on either field: a browser would silently cut pasted text.
         input #username name="username" value=(filled.username) required
             autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false" dir="auto"

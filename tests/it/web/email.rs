@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use vestibule::auth::users;
+use vestibule::web::Settings;
 use vestibule::web::http::Response;
 use vestibule::web::mail::Outgoing;
 
 use super::forgotten::{
-    MINUTE, addresses, ask as ask_for_reset, link, sent, set_password, sign_up, user, with_mail,
+    MINUTE, addresses, ask as ask_for_reset, link, sent, set_email, set_password, sign_up, user,
+    with_mail,
 };
 use crate::engine;
-use crate::visit::{MORNING, Visit, body, plain, way};
+use crate::visit::{MORNING, Visit, body, of_example, plain, way};
 
 const PASSWORD: &str = "correct horse";
 const NEW: &str = "New@Example.com";
@@ -325,4 +327,90 @@ fn exists_with_mail_alone() {
         assert_eq!((visit.get(path).status, visit.post(path, &[]).status), (404, 404), "{path}");
     }
     assert!(!body(&visit.ask("GET", "/account", &[HTML], "")).contains("/account/email"));
+}
+
+// Signing in with an address.
+
+fn try_sign_in(visit: &mut Visit, name: &str, password: &str) -> Response {
+    visit.forget_everything();
+    visit.post("/login", &[("username", name), ("password", password)])
+}
+
+#[test]
+fn signs_in_with_the_address_of_exactly_one_account_once_it_is_verified() {
+    let mut visit = with_mail();
+    for address in ["anna@example.com", " ANNA@Example.com ", "Anna@Example.com"] {
+        assert_eq!(try_sign_in(&mut visit, address, PASSWORD).status, 302, "{address}");
+        let data = visit.ask("GET", "/", &[("Accept", "application/json")], "");
+        assert!(body(&data).contains("\"username\":\"anna\""), "{}", body(&data));
+    }
+    let long = format!("{}@example.com", "a".repeat(240));
+    set_email(&visit, "anna", &long);
+    assert_eq!(try_sign_in(&mut visit, &long, PASSWORD).status, 302, "longer than a name may be");
+    visit.raw().run("UPDATE user SET email_verified_at = NULL");
+    assert_eq!(try_sign_in(&mut visit, &long, PASSWORD).status, 400, "it is not verified");
+    set_email(&visit, "anna", "anna@example.com");
+    sign_up(&mut visit, "twin");
+    set_email(&visit, "twin", "Anna@example.com");
+    let answer = try_sign_in(&mut visit, "anna@example.com", PASSWORD);
+    assert_eq!(plain(&answer), (400, "Incorrect username or password"), "two have it");
+    assert_eq!(try_sign_in(&mut visit, "anna", PASSWORD).status, 302);
+    let mut without = Visit::with_ann();
+    set_email(&without, "anna", "anna@example.com");
+    assert_eq!(try_sign_in(&mut without, "anna@example.com", PASSWORD).status, 400, "no mail");
+    assert_eq!(try_sign_in(&mut without, &long, PASSWORD).status, 400, "no name");
+}
+
+#[test]
+fn takes_what_is_a_name_for_that_account_whoever_has_it_as_an_address() {
+    let mut visit = with_mail();
+    sign_up(&mut visit, "bert@example.com");
+    set_email(&visit, "anna", "bert@example.com");
+    let answer = try_sign_in(&mut visit, "Bert@example.com", PASSWORD);
+    assert_eq!(answer.status, 302);
+    let data = visit.ask("GET", "/", &[("Accept", "application/json")], "");
+    assert!(body(&data).contains("\"username\":\"bert@example.com\""), "{}", body(&data));
+}
+
+#[test]
+fn tells_nobody_which_addresses_there_are() {
+    let mut visit = with_mail();
+    sign_up(&mut visit, "unverified");
+    set_email(&visit, "unverified", "unverified@example.com");
+    visit.raw().run("UPDATE user SET email_verified_at = NULL WHERE username = 'unverified'");
+    let names =
+        ["anna@example.com", "unverified@example.com", "nobody@example.com", "anna", "nobody"];
+    let answers = names.map(|name| {
+        let before = visit.site.hashes_computed();
+        let answer = try_sign_in(&mut visit, name, "wrong");
+        assert_eq!(visit.site.hashes_computed(), before + 1, "{name}");
+        (answer.status, answer.headers, answer.body)
+    });
+    assert!(answers.iter().all(|it| *it == answers[0]));
+}
+
+#[test]
+fn counts_failures_with_an_address_as_those_of_the_name() {
+    let mut visit = with_mail();
+    let mut wrong = 0;
+    while try_sign_in(&mut visit, "anna@example.com", "wrong").status == 400 {
+        wrong += 1;
+        assert!(wrong < 50);
+    }
+    assert_eq!(try_sign_in(&mut visit, "ANNA", PASSWORD).status, 429);
+    assert_eq!(try_sign_in(&mut visit, "bert@example.com", "wrong").status, 400);
+}
+
+#[test]
+fn says_that_an_address_will_do_where_it_does() {
+    for (settings, label) in [
+        (Settings { has_mail: true, ..of_example() }, ">Username or e-mail address<"),
+        (of_example(), ">Username<"),
+    ] {
+        let mut visit = Visit::with(settings);
+        let page = visit.ask("GET", "/login", &[HTML], "");
+        assert!(body(&page).contains(label), "{}", body(&page));
+        let page = visit.ask("GET", "/signup", &[HTML], "");
+        assert!(body(&page).contains(">Username<"), "{}", body(&page));
+    }
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use vestibule::base::clock::Moment;
 use vestibule::store::{
-    AccessTokenAdded, Count, CountId, Letter, OneTimeToken, OneTimeTokenAdded, Purpose, SessionStart, SessionStarted,
-    User, UserId,
+    AccessTokenAdded, Count, CountId, Letter, OneTimeToken, OneTimeTokenAdded, Purpose,
+    SessionStart, SessionStarted, User, UserId,
 };
 
 use super::{Desk, MANY, TODAY, access_token, hash, reset_link, session, user, with_ann};
@@ -149,7 +149,8 @@ pub fn queues_a_mail_with_what_it_tells_of_or_not_at_all(desk: &Desk) {
 pub fn deletes_the_mails_of_a_deleted_user_and_no_others(desk: &Desk) {
     with_ann(desk);
     desk.store.add_letters(&[letter("m1", "ann", 1), letter("m2", "bob", 1)]).unwrap();
-    let notice = |id: &str| Letter { address: "ann@example.com".to_owned(), ..letter(id, "ann", 1) };
+    let notice =
+        |id: &str| Letter { address: "ann@example.com".to_owned(), ..letter(id, "ann", 1) };
     let ann = user("ann").id;
     assert_eq!(desk.store.delete_user(&ann, None, Some(&notice("m3"))), Ok(true));
     assert_eq!(ids(desk), ["m2", "m3"], "what tells of it stays");
@@ -247,4 +248,28 @@ pub fn verifies_an_address_once_for_its_user_and_tells_the_one_before(desk: &Des
     store.add_mailed_token(&third, 3).unwrap();
     store.disable_user(&ann, "", at(9)).unwrap();
     assert_eq!(store.verify_email(&third.id, &ann, None, at(9)), Ok(false));
+}
+
+pub fn finds_the_name_with_which_the_one_owner_of_an_address_signs_in(desk: &Desk) {
+    let of = |name: &str| User {
+        email: "Ann@Example.com".to_owned(),
+        email_verified_at: Some(TODAY),
+        ..user(name)
+    };
+    let store = &desk.store;
+    let find = || store.sign_in_name_of_email("ann@example.com").unwrap();
+    assert_eq!((find(), store.sign_in_name_of_email("")), (None, Ok(None)));
+    store.add_user(&of("ann"), &[]).unwrap();
+    assert_eq!(find(), None, "she signs in with no name");
+    let ann = user("ann").id;
+    for (name, found) in [("zoe", "zoe"), ("bea", "bea"), ("ann", "ann")] {
+        store.add_sign_in_name(&ann, name, at(9)).unwrap();
+        assert_eq!(find().as_deref(), Some(found));
+    }
+    store.set_email(&ann, "ann@example.com", None, None).unwrap();
+    assert_eq!(find(), None, "it is not verified");
+    store.set_email(&ann, "ann@example.com", Some(TODAY), None).unwrap();
+    assert_eq!(find().as_deref(), Some("ann"));
+    store.add_user(&of("twin"), &[]).unwrap();
+    assert_eq!(find(), None, "two have it");
 }

@@ -43,6 +43,7 @@ use listings::{
 use mail::{
     counts_what_is_asked_for_and_lets_through_what_may_be_sent,
     deletes_the_mails_of_a_deleted_user_and_no_others,
+    finds_the_name_with_which_the_one_owner_of_an_address_signs_in,
     finds_the_users_of_an_address_whatever_its_case,
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended,
     keeps_the_last_mailed_links_good_beside_the_one_of_an_operator,
@@ -387,6 +388,7 @@ suite! {
     replaces_the_groups_that_a_user_is_in_and_no_others
     counts_what_is_asked_for_and_lets_through_what_may_be_sent
     deletes_the_mails_of_a_deleted_user_and_no_others
+    finds_the_name_with_which_the_one_owner_of_an_address_signs_in
     finds_the_users_of_an_address_whatever_its_case
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended
     keeps_the_last_mailed_links_good_beside_the_one_of_an_operator
@@ -544,7 +546,10 @@ fn admits_all_users_or_none_and_leaves_those_alone_who_are_here(desk: &Desk) {
 fn lets_no_client_in_by_what_was_written_under_an_older_epoch(desk: &Desk) {
     let session = with_ann(desk);
     let token = access_token("ann", 1_000);
-    assert_eq!(desk.store.add_access_token(&token, &session.id, MANY, None), Ok(AccessTokenAdded::Done));
+    assert_eq!(
+        desk.store.add_access_token(&token, &session.id, MANY, None),
+        Ok(AccessTokenAdded::Done)
+    );
     assert!(
         is_alive(desk, &session) && desk.store.user_of_access_token(&token.id).unwrap().is_some()
     );
@@ -794,7 +799,10 @@ fn sets_the_password_of_a_user_on_every_key_that_has_one_and_on_every_sign_in_na
         give_key(desk, how, ("github", &id("1")), None);
         give_key(desk, how, ("USERNAME", &id("1")), None);
         let token = access_token(how, 50);
-        assert_eq!(desk.store.add_access_token(&token, &live.id, 9, None), Ok(AccessTokenAdded::Done));
+        assert_eq!(
+            desk.store.add_access_token(&token, &live.id, 9, None),
+            Ok(AccessTokenAdded::Done)
+        );
         let (link, next) = (reset_link(how, 50), session(how, [1, 2, 3]));
         assert_eq!(desk.store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
         let (before, new, now) = (epoch_of(desk, how), hash("$new"), Moment::from_millis(9));
@@ -1000,7 +1008,11 @@ fn keeps_no_link_of_a_user_who_was_shut_out_or_has_another_name_or_address(desk:
     let link = reset_link("ann", 50);
     assert_eq!(store.add_one_time_token(&link), Ok(OneTimeTokenAdded::Done));
     desk.raw().run("UPDATE user SET disabled_at = 5");
-    assert_eq!(store.reset_password(&link.id, &hash("$two"), None, now), Ok(false), "shut out meanwhile");
+    assert_eq!(
+        store.reset_password(&link.id, &hash("$two"), None, now),
+        Ok(false),
+        "shut out meanwhile"
+    );
     assert_eq!(hashes_of(desk, "ann"), ["username:ann $one"]);
 }
 
@@ -1412,7 +1424,10 @@ fn ends_access_tokens_with_the_password_and_with_the_user(desk: &Desk) {
         let live = session(end, [1, 2, 3]);
         sign_up(&*desk.store, end, &live);
         let token = access_token(end, 50);
-        assert_eq!(desk.store.add_access_token(&token, &live.id, 2, None), Ok(AccessTokenAdded::Done));
+        assert_eq!(
+            desk.store.add_access_token(&token, &live.id, 2, None),
+            Ok(AccessTokenAdded::Done)
+        );
         match end {
             "password" => drop(desk.store.set_password(&user(end).id, Some(&hash("$two")))),
             "change" => {
@@ -2114,7 +2129,11 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     assert_eq!(emails, ["Ann@Example.com"], "set by an operator, and so verified");
     let at = Moment::from_millis;
     assert_eq!(again.reset_password(&link.id, &hash("$late"), None, at(51)), Ok(false));
-    assert_eq!(again.reset_password(&link.id, &hash("$two"), None, at(50)), Ok(true), "a living link");
+    assert_eq!(
+        again.reset_password(&link.id, &hash("$two"), None, at(50)),
+        Ok(true),
+        "a living link"
+    );
     assert_eq!(again.reset_password(&link.id, &hash("$three"), None, at(50)), Ok(false));
     assert_eq!(desk.count("one_time_token"), 0, "one without a user is left out");
     assert_eq!(again.delete_user(&user("ann").id, Some(LATER), None), Ok(true));
