@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 
+use mio::Token;
 use mio::event::Event as Readiness;
-use mio::{Registry, Token};
 
 use super::connection::{Connection, Phase};
 use super::head::Persistence;
@@ -40,7 +40,7 @@ pub(super) struct BackendConnection {
 
 impl BackendConnection {
     pub(super) fn connect(lane: &LaneState, index: usize, generation: u64) -> io::Result<Self> {
-        let stream = mio::net::UnixStream::connect(&lane.path)?.into();
+        let stream = Stream::Unix(mio::net::UnixStream::connect(&lane.path)?);
         Ok(Self {
             stream,
             lane: index,
@@ -60,13 +60,12 @@ impl BackendConnection {
         self.outbox.extend_from_slice(job);
     }
 
-    /// Writes as much as the socket takes; when it takes more, an event comes. `false` if the connection is
-    /// broken.
-    pub(super) fn write_on(&mut self, registry: &Registry) -> bool {
+    /// Writes as much as the socket takes. `false` if the connection is broken.
+    pub(super) fn write_on(&mut self) -> bool {
         while self.sent < self.outbox.len() {
             match moved(|| self.stream.write(&self.outbox[self.sent..])) {
                 Moved::Bytes(count) => self.sent += count,
-                Moved::Later => return self.stream.await_room(registry).is_ok(),
+                Moved::Later => return true,
                 Moved::Gone => return false,
             }
         }
@@ -135,8 +134,7 @@ impl Gate {
             self.lanes[index].queue.take(client);
         }
         // Only now, so that requests on the same connection go in one write.
-        let registry = self.poll.registry();
-        let broken = |key: &usize| !self.backends[*key].write_on(registry);
+        let broken = |key: &usize| !self.backends[*key].write_on();
         let broken: Vec<_> = self.lanes[index].backends.iter().copied().filter(broken).collect();
         for key in broken {
             self.fail_backend(key);
@@ -212,7 +210,7 @@ impl Gate {
 
     pub(super) fn handle_backend(&mut self, key: usize, event: &Readiness) {
         let Some(backend) = self.backends.get_mut(key) else { return };
-        let mut is_sound = !event.is_writable() || backend.write_on(self.poll.registry());
+        let mut is_sound = !event.is_writable() || backend.write_on();
         let is_ending = event.is_read_closed() || event.is_error();
         if event.is_readable() || is_ending {
             is_sound &= backend.read_on(&mut self.scratch, is_ending);

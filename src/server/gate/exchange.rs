@@ -144,10 +144,7 @@ impl Gate {
         let is_last = self.closing.is_some() && connection.reader.is_empty();
         match connection.write_on() {
             Some(Moved::Gone) => self.close(key),
-            Some(_) => match connection.stream.await_room(self.poll.registry()) {
-                Ok(()) => return false,
-                Err(_) => self.close(key),
-            },
+            Some(_) => return false,
             None if connection.then == Then::Close || is_last => self.begin_close(key),
             None => {
                 connection.phase = Phase::Reading;

@@ -129,9 +129,9 @@ impl Listener {
                 // With two writes, the second would wait 40 ms until the client acknowledges the first. If
                 // the connection is already gone, reading it finds out.
                 let _ = stream.set_nodelay(true);
-                Ok((stream.into(), Some(peer.ip().to_canonical())))
+                Ok((Stream::Tcp(stream), Some(peer.ip().to_canonical())))
             }
-            Self::Unix(listener, _) => Ok((listener.accept()?.0.into(), None)),
+            Self::Unix(listener, _) => Ok((Stream::Unix(listener.accept()?.0), None)),
         }
     }
 

@@ -357,7 +357,7 @@ mod tests {
         let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
         here.set_nonblocking(true).unwrap();
         let before = gate.connections.len();
-        let stream = Stream::from(mio::net::UnixStream::from_std(here));
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(here));
         gate.admit(stream, Some(from.parse().unwrap()));
         (there, gate.connections.len() > before)
     }
@@ -402,7 +402,7 @@ mod tests {
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
         );
         there.write_all(request.as_bytes()).unwrap();
-        let stream = Stream::from(mio::net::UnixStream::from_std(here));
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(here));
         gate.admit(stream, Some("10.0.0.1".parse().unwrap()));
         there
     }
