@@ -166,6 +166,20 @@ export async function register(check, browser) {
             }
         });
 
+        flow("ends nothing by the second click of a double click that led to the page", async (visitor, page) => {
+            const username = freeUsername();
+            await visitor.signUp(username);
+            const button = page.locator(`${formTo("/logout")} button`);
+            const { x, y, width, height } = await button.boundingBox();
+            await visitor.open("/");
+            await page.mouse.click(x + width / 2, y + height / 2);
+            await page.waitForTimeout(300);
+            assert.equal(await visitor.path(), "/");
+            assert.ok((await page.textContent("main")).includes(username));
+            await button.click();
+            assert.equal(await visitor.path(), "/login");
+        });
+
         flow("keeps two tabs in step", async (visitor, page) => {
             const username = freeUsername();
             await visitor.signUp(username);
