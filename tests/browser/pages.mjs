@@ -595,7 +595,12 @@ const outside = (page) =>
 
 const moves = (page) =>
     page.evaluate(() => {
-        const isStill = ({ transitionDuration, animationName }) => transitionDuration === "0s" && animationName === "none";
+        // An animation that decides only when a button can be pressed moves nothing.
+        const rules = [...document.styleSheets].flatMap((it) => [...it.cssRules]).filter((it) => it instanceof CSSKeyframesRule);
+        const changes = ({ cssRules }) => [...cssRules].flatMap((it) => [...it.style]);
+        const still = rules.filter((it) => changes(it).every((name) => name === "pointer-events")).map((it) => it.name);
+        const isStill = ({ transitionDuration, animationName }) =>
+            transitionDuration === "0s" && ["none", ...still].includes(animationName);
         return [...document.querySelectorAll("*")].filter((it) => !isStill(getComputedStyle(it))).length;
     });
 
