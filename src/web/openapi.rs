@@ -105,6 +105,7 @@ fn operation(
     let mut statuses = vec![400, 408, 413, 414, 431, 500, 503];
     statuses.extend(is_for_users.then_some(401));
     statuses.extend(fields.map(|_| 403));
+    statuses.extend(route.is_optional().then_some(404));
     if fields.is_some_and(|it| !it.is_empty()) && !matches!(route.methods, Methods::Button(..)) {
         statuses.push(415);
     }

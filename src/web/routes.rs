@@ -354,6 +354,11 @@ impl Route {
         self
     }
 
+    /// Whether only some sites have it, as their settings say.
+    pub(super) const fn is_optional(&self) -> bool {
+        self.when.is_some()
+    }
+
     fn is_on(&self, site: &Site) -> bool {
         self.when.is_none_or(|when| when(site))
     }
