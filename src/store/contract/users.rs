@@ -10,7 +10,8 @@ use crate::store::{
     UserFilter, UserId, UserOrder, UserPage, UserRenamed,
 };
 
-/// What is selected of the users that a [`UserFilter`] lets through, and what follows.
+/// What is selected of the users that a [`UserFilter`] lets through, and what follows. Not `NOT IN` for the users without
+/// a password: MariaDB would fill a temporary table with all others, which takes three times as long as to look each up.
 macro_rules! listed_users {
     ($what:literal, $rest:literal) => { listed_users!(@ [$what] [$rest]) };
     ($rest:literal) => { listed_users!(@ [user_columns!()] [$rest]) };
@@ -21,8 +22,9 @@ macro_rules! listed_users {
             " FROM user
               WHERE (? IS NULL OR instr(concat(',', user.group_names, ','), ?) > 0)
                 AND (? = 0 OR user.disabled_at IS NOT NULL)
-                AND (? = 0 OR user.id NOT IN
-                      (SELECT user_id FROM user_key WHERE hashed_password IS NOT NULL))
+                AND (? = 0 OR (SELECT 1 FROM user_key
+                                WHERE user_key.user_id = user.id
+                                  AND user_key.hashed_password IS NOT NULL LIMIT 1) IS NULL)
                 AND (? IS NULL OR user.id = ? OR instr(user.canonical_username, ?) > 0
                       OR instr(lower(user.email), ?) > 0
                       OR user.id IN (SELECT user_id FROM user_key

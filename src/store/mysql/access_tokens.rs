@@ -30,7 +30,7 @@ impl AccessTokens for Mysql {
             if count.len() > most as usize {
                 return Err(MysqlFault::Refused(Refused::TooMany));
             }
-            letter.map_or(Ok(()), |it| mail::insert(tx, it))
+            mail::insert(tx, letter)
         }))
     }
 

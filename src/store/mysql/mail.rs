@@ -30,7 +30,7 @@ impl Mail for Mysql {
                 let is_allowed = change_if(tx, *id, &|before| allowance(at, before))?;
                 allowed.push(is_allowed);
                 if let Some(letter) = letter {
-                    insert(tx, &letter.if_allowed(is_allowed))?;
+                    insert(tx, Some(&letter.if_allowed(is_allowed)))?;
                 }
             }
             Ok(allowed)
@@ -74,9 +74,9 @@ impl Mail for Mysql {
     }
 }
 
-/// Adds a letter, unless too many wait. One that an earlier try has added stays.
-pub(super) fn insert(tx: &mut Tx<'_>, letter: &Letter) -> MysqlResult<()> {
-    insert_if_room(tx, letter).map(drop)
+/// Adds a letter, if there is one, unless too many wait. One that an earlier try has added stays.
+pub(super) fn insert(tx: &mut Tx<'_>, letter: Option<&Letter>) -> MysqlResult<()> {
+    letter.map_or(Ok(()), |it| insert_if_room(tx, it).map(drop))
 }
 
 fn insert_if_room(tx: &mut Tx<'_>, letter: &Letter) -> MysqlResult<usize> {

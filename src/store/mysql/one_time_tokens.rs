@@ -55,9 +55,7 @@ impl OneTimeTokens for Mysql {
                 return Ok(false);
             }
             put_password(tx, &user, Some(hash))?;
-            if let Some(letter) = letter {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter)?;
             Ok(true)
         });
         match done {
@@ -96,9 +94,7 @@ impl OneTimeTokens for Mysql {
             delete_all_of(tx, user.as_str())?;
             put_email(tx, user, &found, Some(now))?;
             address = Some(found);
-            if let Some(letter) = letter {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter)?;
             Ok(true)
         })?)
     }

@@ -92,9 +92,7 @@ impl Users for Mysql {
             }
             one_time_tokens::delete_all_of(tx, id.as_str())?;
             put_email(tx, id, email, verified_at)?;
-            if let Some(letter) = letter {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter)?;
             Ok(true)
         })?)
     }
@@ -155,9 +153,7 @@ impl Users for Mysql {
             delete_rows_of(tx, id.as_str(), |_| true)?;
             let met = tx.run("DELETE FROM user WHERE id = ?", (id.as_str(),))?;
             let is_deleted = met > 0 || tx.may_be_applied;
-            if let Some(letter) = letter.filter(|_| is_deleted) {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter.filter(|_| is_deleted))?;
             Ok(is_deleted)
         })?)
     }

@@ -41,7 +41,7 @@ impl AccessTokens for Sqlite {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT epoch FROM user WHERE id = ?2))",
                 &token.cells(),
             )?;
-            letter.map_or(Ok(()), |it| mail::insert(tx, it))
+            mail::insert(tx, letter)
         }))
     }
 

@@ -23,6 +23,9 @@ use crate::base::new_file::{folder_of, with_suffix};
 use crate::store::engine::OpenMode;
 use crate::store::{Error, HALF_COPIED_TEXT, Patience};
 
+/// How long another process is left to finish opening or closing a file, before it is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// "vest", in the header of every file of ours.
 pub(crate) const APPLICATION_ID: i32 = 0x7665_7374;
 
@@ -197,7 +200,7 @@ pub(super) fn is_foreign_log_in_use(path: &Path) -> bool {
     // at this moment is not seen at every look.
     (0..3).all(|turn| {
         if turn > 0 {
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(LOOK_AGAIN);
         }
         is_used(&with_suffix(path, "-shm")) && !is_used(path)
     })
@@ -576,7 +579,7 @@ fn patiently(mut step: impl FnMut() -> rusqlite::Result<()>) -> FileResult<()> {
                 if err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && Instant::now() < deadline =>
             {
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(LOOK_AGAIN);
             }
             done => return Ok(done?),
         }

@@ -39,7 +39,7 @@ impl Mail for Sqlite {
                     upsert(tx, id, count)?;
                 }
                 if let Some(letter) = letter {
-                    insert(tx, &letter.if_allowed(after.is_some()))?;
+                    insert(tx, Some(&letter.if_allowed(after.is_some())))?;
                 }
             }
             if is_due {
@@ -76,9 +76,9 @@ impl Mail for Sqlite {
     }
 }
 
-/// Adds a letter, unless too many wait.
-pub(super) fn insert(tx: &Transaction<'_>, letter: &Letter) -> SqliteResult<()> {
-    insert_if_room(tx, letter).map(drop)
+/// Adds a letter, if there is one, unless too many wait.
+pub(super) fn insert(tx: &Transaction<'_>, letter: Option<&Letter>) -> SqliteResult<()> {
+    letter.map_or(Ok(()), |it| insert_if_room(tx, it).map(drop))
 }
 
 fn insert_if_room(tx: &Transaction<'_>, letter: &Letter) -> SqliteResult<usize> {

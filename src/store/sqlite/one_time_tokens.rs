@@ -39,9 +39,7 @@ impl OneTimeTokens for Sqlite {
             )?;
             let Some(user) = owner else { return Ok(false) };
             put_password(tx, &user, Some(hash))?;
-            if let Some(letter) = letter {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter)?;
             Ok(true)
         });
         match done {
@@ -65,9 +63,7 @@ impl OneTimeTokens for Sqlite {
             let Some(address) = address else { return Ok(false) };
             delete_all_of(tx, user)?;
             put_email(tx, user, &address, Some(now))?;
-            if let Some(letter) = letter {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter)?;
             Ok(true)
         })?)
     }

@@ -133,7 +133,7 @@ pub(super) fn insert_session(
     if let Some(device) = &entry.device {
         devices::upsert(tx, device)?;
     }
-    entry.letter.as_ref().map_or(Ok(()), |it| mail::insert(tx, it))
+    mail::insert(tx, entry.letter.as_ref())
 }
 
 pub(super) fn insert_session_row(tx: &Transaction<'_>, session: &Session) -> SqliteResult<()> {

@@ -85,9 +85,7 @@ impl Users for Sqlite {
         Ok(self.write(WRITE_PATIENCE, |tx| {
             let is_there = put_email(tx, id, email, verified_at)? > 0;
             one_time_tokens::delete_all_of(tx, id)?;
-            if let Some(letter) = letter.filter(|_| is_there) {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter.filter(|_| is_there))?;
             Ok(is_there)
         })?)
     }
@@ -146,9 +144,7 @@ impl Users for Sqlite {
                 "DELETE FROM mail WHERE user_id = ?1 AND EXISTS (SELECT 1 FROM user WHERE id = ?1)";
             run(tx, sql, &cells![id])?;
             let is_deleted = run(tx, "DELETE FROM user WHERE id = ?", &cells![id])? > 0;
-            if let Some(letter) = letter.filter(|_| is_deleted) {
-                mail::insert(tx, letter)?;
-            }
+            mail::insert(tx, letter.filter(|_| is_deleted))?;
             Ok(is_deleted)
         })?)
     }
