@@ -214,7 +214,7 @@ impl Quota {
     }
 }
 
-/// A count whose span has not ended. One of the future, as the clock was set back, counts no more.
+/// A count whose span has not ended. One of the future, as the clock was set back, does not count.
 fn counting(count: Option<Count>, now: Moment) -> Option<Count> {
     count.filter(|it| it.last_at.has_passed(now) && now < it.until)
 }

@@ -13,13 +13,14 @@ pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     if let Some(refusal) = refuse_check_at_home(call) {
         return Ok(refusal);
     }
-    if call.wants() == Wants::Json {
+    let wants = call.wants();
+    if wants == Wants::Json {
         return Ok(Response::json(200, &json::profile(call.resumed, call.now)));
     }
     let (user, session) = (call.user(), call.session());
     let shown = call.site.settings.apps.iter().filter(|it| it.is_shown_to(&user.groups));
     // Scripts get what the guide has, and no more.
-    let person = (call.wants() == Wants::Html).then(|| Whereabouts {
+    let person = (wants == Wants::Html).then(|| Whereabouts {
         browser: &session.place.browser,
         since: Told { at: session.created_at, now: call.now },
         apps: shown.collect(),

@@ -50,6 +50,7 @@ pub(super) fn in_future(frame: Frame<'_>, told: Told) -> Markup {
 
 fn exactly(id: Option<&str>, at: Moment, words: &str) -> Markup {
     let exact = at.second();
-    let title = exact.replace('T', " ").replace('Z', " UTC");
-    html! { time id=[id] datetime=(exact) title=(title) { (words) } }
+    let (day, rest) = exact.split_at(10);
+    let clock = &rest[1..9];
+    html! { time id=[id] datetime=(exact) title={ (day) " " (clock) " UTC" } { (words) } }
 }
