@@ -1,8 +1,10 @@
-//! Values that know nothing of vestibule: passwords, tokens, origins, base URLs, prefixes of addresses,
+//! Values that know nothing of vestibule: passwords, tokens, one-time codes, origins, base URLs, prefixes of addresses,
 //! moments, files, canonical names and the fields of a log.
 
 pub mod password;
 pub mod token;
+pub mod totp;
+pub mod recovery_code;
 pub mod email_address;
 pub mod ip_prefix;
 pub mod origin;

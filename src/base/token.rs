@@ -40,7 +40,7 @@ impl Token {
         for round in 0..=u8::MAX {
             // The token has a fixed length, so no two inputs are the same bytes.
             let block = blake2b_256(&[self.0.as_bytes(), &[round], text.as_bytes()].concat());
-            let fair = block.iter().filter_map(|&byte| character(byte));
+            let fair = block.iter().filter_map(|&byte| character(ALPHABET, byte));
             derived.extend(fair.take(TOKEN_LENGTH - derived.len()));
             if derived.len() == TOKEN_LENGTH {
                 break;
@@ -57,15 +57,21 @@ impl Token {
     /// The form in which the database holds it. A fast hash without salt suffices for a secret of 206
     /// random bits (OWASP ASVS 6.5.2; the Copenhagen Book).
     pub fn hash(&self) -> TokenHash {
-        TokenHash(blake2b_256(self.0.as_bytes()))
+        TokenHash::of(&self.0)
     }
 }
 
-/// BLAKE2b-256 of a [`Token`]: the primary key of a session, an access token or a link.
+/// BLAKE2b-256 of a [`Token`] or of another random secret: the primary key of a session, an access token, a link
+/// or a recovery code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
+    /// The hash of a secret of at least 112 random bits.
+    pub(super) fn of(secret: &str) -> Self {
+        Self(blake2b_256(secret.as_bytes()))
+    }
+
     /// A hash as it was stored.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -94,10 +100,15 @@ impl TokenHash {
 ///
 /// Panics if that source fails: the kernel refuses only before it is seeded, in early boot.
 pub fn random_text(length: usize) -> String {
+    random_text_of(ALPHABET, length)
+}
+
+/// `length` characters of an alphabet, as for [`random_text`].
+pub(super) fn random_text_of<const N: usize>(alphabet: &[u8; N], length: usize) -> String {
     let mut text = String::with_capacity(length);
     while text.len() < length {
         let bytes: [u8; 64] = random_bytes();
-        let fair = bytes.iter().filter_map(|&byte| character(byte));
+        let fair = bytes.iter().filter_map(|&byte| character(alphabet, byte));
         text.extend(fair.take(length - text.len()));
     }
     text
@@ -138,9 +149,10 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// 252 is the largest multiple of 36 in a byte: bytes above it would favour the first characters.
-fn character(byte: u8) -> Option<char> {
-    (byte < 252).then(|| char::from(ALPHABET[usize::from(byte % 36)]))
+/// Bytes above the largest multiple of `N`, which is 252 for 36 characters, would favour the first characters.
+fn character<const N: usize>(alphabet: &[u8; N], byte: u8) -> Option<char> {
+    let byte = usize::from(byte);
+    (byte < 256 / N * N).then(|| char::from(alphabet[byte % N]))
 }
 
 fn blake2b_256(bytes: &[u8]) -> [u8; 32] {
@@ -184,9 +196,11 @@ mod tests {
 
     #[test]
     fn draws_no_character_from_the_bytes_that_would_favour_some() {
-        assert_eq!(character(251), Some('9'));
-        assert_eq!(character(252), None);
-        assert_eq!(character(255), None);
+        assert_eq!(character(ALPHABET, 251), Some('9'));
+        assert_eq!(character(ALPHABET, 252), None);
+        assert_eq!(character(ALPHABET, 255), None);
+        assert_eq!(character(b"abc", 254), Some('c'));
+        assert_eq!(character(b"abc", 255), None);
     }
 
     #[test]

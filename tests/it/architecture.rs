@@ -11,7 +11,7 @@ use crate::binary::vestibule;
 
 /// Libraries that one noun or layer alone may name, and which. Replacing one is then a change in one place.
 /// rusqlite has two homes: `cli/import` reads the files of other programs, which is no matter of the store.
-const HOMES: [(&str, &[&str]); 29] = [
+const HOMES: [(&str, &[&str]); 32] = [
     ("tiny_http", &["server/workers"]),
     ("signal_hook", &["server/mod"]),
     ("mio", &["server/gate"]),
@@ -31,6 +31,9 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("sha_crypt", &["base/password"]),
     ("blake2", &["base/token"]),
     ("rand", &["base/token"]),
+    ("hmac", &["base/totp"]),
+    ("sha1", &["base/totp"]),
+    ("data_encoding", &["base/totp"]),
     ("httpdate", &["web/http"]),
     ("humantime", &["cli/serve", "server/log", "base/clock"]),
     ("maud", &["web/pages", "web/http", "web/mod", "web/call"]),
@@ -243,6 +246,9 @@ fn writes_to_standard_output_in_one_place_that_sees_it_fail() {
 fn gives_no_secret_a_face_that_could_be_printed() {
     for (noun, name) in [
         ("base/token", "pub struct Token("),
+        ("base/totp", "pub struct TotpSecret("),
+        ("base/totp", "pub struct TotpCode("),
+        ("base/recovery_code", "pub struct RecoveryCode("),
         ("base/password", "pub struct Password {"),
         ("base/password", "pub struct PasswordHash("),
         ("web/http", "pub struct Request {"),
