@@ -5,6 +5,8 @@ pub mod password;
 pub mod token;
 pub mod totp;
 pub mod recovery_code;
+pub mod mac;
+pub mod sealing;
 pub mod email_address;
 pub mod ip_prefix;
 pub mod origin;
