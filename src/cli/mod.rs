@@ -25,6 +25,7 @@ pub mod serve;
 mod user;
 mod password;
 mod keys;
+mod sealing_key;
 mod unlock;
 mod session;
 mod access_token;
@@ -75,6 +76,7 @@ use self::output::{Output, Printout};
 use self::proxy_config::ProxyArgs;
 use self::records::record_of;
 use self::restore::RestoreArgs;
+use self::sealing_key::SealingKeyArgs;
 use self::serve::ServeArgs;
 use self::session::SessionArgs;
 pub use self::table::printable;
@@ -116,6 +118,9 @@ pub enum Command {
 
     /// List and revoke access tokens.
     Token(TokenArgs),
+
+    /// Make keys that seal secrets in the database.
+    Key(SealingKeyArgs),
 
     #[cfg(feature = "mail")]
     /// Test whether mail can be sent, and manage the mail that waits.
@@ -301,6 +306,7 @@ impl Command {
             Self::User(args) => console.tell(user::run(*args, as_json, secrets::password, now)),
             Self::Session(args) => console.tell(session::run(args, as_json, now)),
             Self::Invite(args) => console.tell(invite::run(args, as_json, now)),
+            Self::Key(args) => console.report(sealing_key::run(&args)),
             #[cfg(feature = "mail")]
             Self::Mail(args) => console.tell(mail::run(*args, as_json, now)),
             Self::Token(args) => console.tell(access_token::run(args, as_json, now)),

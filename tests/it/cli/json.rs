@@ -21,7 +21,7 @@ fn commands() -> Vec<&'static str> {
 /// The lines of a command with `--json`, where it ends well.
 fn data(folder: &Path, line: &str) -> Vec<Value> {
     let words: Vec<_> = line.split(' ').chain(["--json"]).collect();
-    let has_database = !["copy", "proxy-config", "version", "manual"].contains(&words[0]);
+    let has_database = !["copy", "key", "proxy-config", "version", "manual"].contains(&words[0]);
     let output = if has_database {
         run(folder, &words, "three unrelated words\n")
     } else {
@@ -97,6 +97,7 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
         (&format!("export {export} --sessions"), held),
         ("migrate", json!({ "changed": false, "is_current": true })),
         ("migrate --check", json!({ "is_current": true })),
+        ("key new seal.key", json!({ "file": "seal.key" })),
         ("manual man", json!({ "folder": "man" })),
         ("version", json!({ "version": env!("CARGO_PKG_VERSION") })),
         (&format!("proxy-config nginx {config}"), json!({ "proxy": "nginx" })),

@@ -31,6 +31,7 @@ mod kill;
 mod migrate;
 mod output;
 mod proxy;
+mod sealing_key;
 mod terminal;
 mod unusable;
 mod wrong_usage;

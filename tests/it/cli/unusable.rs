@@ -50,6 +50,8 @@ fn says_what_to_do_about_a_file_that_is_not_there_or_no_file() {
         ("restore folder --yes --database test.db", "it is a folder"),
         ("backup none/copy.db --database test.db", no_folder),
         ("export none/people --database test.db", no_folder),
+        ("key new none/key", no_folder),
+        ("key new text", "it exists already and is not overwritten"),
         ("manual none", "there is no such folder; make it first"),
         ("user list --database folder", "it is a folder"),
         ("user list --database text/x", "a part of its path is a file"),
