@@ -16,7 +16,8 @@
 CREATE TABLE user (
     -- 15 random characters a-z0-9 (77 bits), never sequential and never reused; made by src/auth/users.rs.
     id                 TEXT    NOT NULL PRIMARY KEY CHECK (length(id) > 0),
-    -- The username as first typed, which pages show. 4 to 31 UTF-16 code units at sign-up.
+    -- The username as first typed, which pages show. 4 to 31 UTF-16 code units at sign-up, or
+    -- with --names address an e-mail address of 6 to 254 bytes, with its domain in ASCII.
     username           TEXT    NOT NULL,
     -- The form in which usernames are compared: NFKC(lower(upper(NFKC(username)))); unique. Computed by
     -- src/auth/usernames.rs only: SQLite's own lower() is limited to ASCII and is never used.

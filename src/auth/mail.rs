@@ -165,7 +165,7 @@ pub fn ask_for_reset(
 /// The accounts with this name, or this address. There are two look-ups, whatever was typed.
 fn named(store: &dyn Store, typed: &str) -> Result<Vec<User>> {
     let typed = typed.trim();
-    let name = Username::for_look_up(typed);
+    let name = Username::or_address(typed).map(|it| it.plain().unwrap_or(it));
     let by_name = store.user_by_name(name.as_ref().map_or("", Username::canonical))?;
     let canonical = email_address::canonical(typed);
     let by_address = store.users_by_email(&canonical, ACCOUNTS_MAX)?;

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::auth::usernames::{Username, bare};
+use crate::auth::usernames::{Username, bare, canonical};
 use crate::base::clock::Moment;
 use crate::store::{Result, Store};
 
@@ -90,6 +90,8 @@ pub struct Reserved {
     names: BTreeSet<String>,
     /// As [`bare`] has them: reserved with any combining marks and punctuation.
     bare: BTreeSet<String>,
+    /// The domain of the site: e-mail addresses there are reserved with the names before their `@`.
+    domain: Option<String>,
 }
 
 impl Reserved {
@@ -102,20 +104,24 @@ impl Reserved {
             if line.is_empty() {
                 continue;
             }
-            let name = Username::for_sign_in(line)
-                .ok_or_else(|| format!("line {} is no name of 1 to 31 characters", at + 1))?;
-            names.insert(name.canonical().to_owned());
+            let name = Username::or_address(line).ok_or_else(|| {
+                format!("line {} is no name of 1 to 31 characters and no e-mail address", at + 1)
+            })?;
+            names.insert(name.plain().unwrap_or(name).canonical().to_owned());
             if at >= LINES_MAX {
                 return Err(format!("it has more than {LINES_MAX} lines"));
             }
         }
-        Ok(Self { names, bare: BTreeSet::new() })
+        Ok(Self { names, ..Self::default() })
     }
 
     /// Adds the built-in names of roles, and reserves with every name in the set those that differ from it only by
-    /// combining marks or punctuation, such as `ádmin`, `_admin_` and `ad.min`.
+    /// combining marks or punctuation, such as `ádmin`, `_admin_` and `ad.min`. `domain` is the registrable domain of
+    /// the site, if it has one: there, and under it, `admin@example.com` is reserved as `admin` is. What is before the
+    /// `@` of other addresses says nothing of a role here.
     #[must_use]
-    pub fn and_roles(mut self) -> Self {
+    pub fn and_roles(mut self, domain: Option<&str>) -> Self {
+        self.domain = domain.map(canonical);
         self.names.extend(ROLES.map(str::to_owned));
         self.bare = self.names.iter().map(|it| bare(it)).filter(|it| !it.is_empty()).collect();
         self
@@ -123,7 +129,17 @@ impl Reserved {
 
     /// Whether this name is in the set, in any spelling.
     pub fn has(&self, name: &Username) -> bool {
-        self.names.contains(name.canonical()) || self.bare.contains(&bare(name.canonical()))
+        let is_listed = |it: &str| self.names.contains(it) || self.bare.contains(&bare(it));
+        let name = name.canonical();
+        is_listed(name) || self.mailbox_here(name).is_some_and(is_listed)
+    }
+
+    /// What is before the `@` of an address under the domain of the site, without what a mail server ignores there.
+    fn mailbox_here<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let (mailbox, host) = name.split_once('@')?;
+        let rest = host.strip_suffix(self.domain.as_deref()?)?;
+        let is_here = rest.is_empty() || rest.ends_with('.');
+        is_here.then(|| mailbox.split_once('+').map_or(mailbox, |(before, _)| before))
     }
 }
 
@@ -186,11 +202,35 @@ mod tests {
         for role in ROLES {
             assert_eq!(usernames::canonical(role), role);
         }
-        let roles = Reserved::default().and_roles();
+        let roles = Reserved::default().and_roles(None);
         for spelling in ["admin", "Admin", "ＡＤＭＩＮ", "POSTMASTER", "ａdministrator"] {
             assert!(roles.has(&name(spelling)), "{spelling}");
         }
         assert!(!roles.has(&name("anna")) && !Reserved::default().has(&name("admin")));
+    }
+
+    #[test]
+    fn reserves_the_mailboxes_of_an_office_at_the_domain_of_the_site() {
+        let roles = Reserved::read("boss\nceo@example.org").unwrap().and_roles(Some("example.com"));
+        let has = |typed: &str| roles.has(&Username::new_address(typed).unwrap());
+        for reserved in [
+            "admin@example.com",
+            "Post.Master@Example.com",
+            "root@mail.example.com",
+            "admin+1@example.com",
+            "boss@example.com",
+            "CEO@example.org",
+        ] {
+            assert!(has(reserved), "{reserved}");
+        }
+        for free in [
+            "anna@example.com",
+            "info@example.org",
+            "admin@notexample.com",
+            "admin@example.com.evil.example",
+        ] {
+            assert!(!has(free), "{free}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::auth::mail::{self, LetterKind};
 use crate::auth::names::{self, Reserved, Rest};
 use crate::auth::sessions::{self, Periods, Started};
 use crate::auth::throttle::{self, Subject, ThrottleLimits};
-use crate::auth::usernames::Username;
+use crate::auth::usernames::{NameKind, Username};
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::{Password, PasswordHash};
@@ -33,6 +33,8 @@ pub struct Rules {
     pub rest: Rest,
     /// Names that only the operator can assign.
     pub reserved: Reserved,
+    /// What the names of new accounts are.
+    pub names: NameKind,
 }
 
 /// What is known of the caller before authentication. It holds a secret and so has no `Debug`.
@@ -111,6 +113,7 @@ pub fn sign_up(
         return Ok(SignUp::NameTaken);
     }
     let mut user = users::new(name, now);
+    user.email = rules.names.email(name);
     if let Some(invite) = &caller.invite {
         user.groups = invite.groups.clone();
     }

@@ -15,6 +15,53 @@ pub const UNITS_MIN: usize = 4;
 /// The longest name, in UTF-16 units, at sign-up and at sign-in (Lucia's guide).
 pub const UNITS_MAX: usize = 31;
 
+/// The shortest e-mail address that a new account may have as its name, as in `a@b.de`.
+const ADDRESS_BYTES_MIN: usize = 6;
+
+/// What the names of new accounts are on a site. Accounts from before another choice keep their names, and sign in
+/// with them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum NameKind {
+    /// Any name, see [`Username::for_sign_up`].
+    #[default]
+    Name,
+    /// An e-mail address, see [`Username::new_address`].
+    Address,
+}
+
+impl NameKind {
+    /// A name for a new account. `None` if `typed` is not such a name.
+    pub fn for_sign_up(self, typed: &str) -> Option<Username> {
+        match self {
+            Self::Name => Username::for_sign_up(typed),
+            Self::Address => Username::new_address(typed),
+        }
+    }
+
+    /// A name that an account from elsewhere keeps: that of an account here, and where names are addresses an address
+    /// of any length as well. `None` if it has to get another one.
+    pub fn for_import(self, typed: &str) -> Option<Username> {
+        let address = || Username::new_address(typed).filter(|_| self == Self::Address);
+        address().or_else(|| Username::for_sign_in(typed))
+    }
+
+    /// The e-mail address that an account has by its name, which counts once it is verified; empty: none.
+    pub fn email(self, name: &Username) -> String {
+        match self {
+            Self::Name => String::new(),
+            Self::Address => email_address::typed(name.typed()).unwrap_or_default(),
+        }
+    }
+
+    /// The word for it among the settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Address => "address",
+        }
+    }
+}
+
 /// A name as it was typed, and its canonical form, by which names are compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Username {
@@ -32,15 +79,25 @@ impl Username {
         if acceptable { Self::for_sign_in(typed) } else { None }
     }
 
+    /// A name for a new account where names are e-mail addresses: one to which mail can be sent, without white space at
+    /// either end and with its domain in ASCII, of 6 to 254 characters. `None` if `typed` is not such an address.
+    pub fn new_address(typed: &str) -> Option<Self> {
+        let address = email_address::typed(typed)?;
+        (address.len() >= ADDRESS_BYTES_MIN).then(|| Self::of_account(&address))
+    }
+
+    /// The name of an account that exists, whatever rule it was created under.
+    pub fn of_account(name: &str) -> Self {
+        Self { typed: name.to_owned(), canonical: canonical(name) }
+    }
+
     /// A name that an account may have: 1 to 31 UTF-16 units. `None` if `typed` is not such a name.
     ///
     /// It is less strict than [`Username::for_sign_up`], as in Lucia's guide, so that stricter rules for
     /// new names never lock out the owner of an old one.
     pub fn for_sign_in(typed: &str) -> Option<Self> {
         let units = typed.encode_utf16().count();
-        (1..=UNITS_MAX)
-            .contains(&units)
-            .then(|| Self { typed: typed.to_owned(), canonical: canonical(typed) })
+        (1..=UNITS_MAX).contains(&units).then(|| Self::of_account(typed))
     }
 
     /// A name with which an account is looked up: as [`Username::for_sign_in`] takes it, and one that is too long
@@ -49,21 +106,24 @@ impl Username {
         Self::for_sign_in(typed).or_else(|| Self::for_sign_in(typed.trim()))
     }
 
-    /// What is typed at sign-in where an address works as well as a name: as [`Username::for_look_up`] takes it, or
-    /// an e-mail address, without white space at either end. Whose it is, [`crate::auth::users::meant_by_address`] says.
+    /// What may be the name or the e-mail address of an account: as [`Username::for_look_up`] takes it, or an address
+    /// of any length, without white space at either end. Whose it is, [`crate::auth::users::meant_by_address`] says.
     pub fn or_address(typed: &str) -> Option<Self> {
         let address = || {
             let typed = typed.trim();
-            let it = Self { typed: typed.to_owned(), canonical: canonical(typed) };
-            email_address::is_address(typed).then_some(it)
+            let is_one = email_address::is_address(typed);
+            if is_one { Some(Self::of_account(typed)) } else { address_in_ascii(typed) }
         };
         Self::for_look_up(typed).or_else(address)
     }
 
-    /// The name without white space at either end. `None` if it has none there, or is nothing else.
-    pub fn trimmed(&self) -> Option<Self> {
+    /// The name that is meant if no account has it as it was typed: without white space at either end, and an e-mail
+    /// address with its domain in ASCII. `None` if it is written so already, or is nothing but white space.
+    pub fn plain(&self) -> Option<Self> {
         let trimmed = self.typed.trim();
-        if trimmed.len() < self.typed.len() { Self::for_sign_in(trimmed) } else { None }
+        address_in_ascii(trimmed).or_else(|| {
+            if trimmed.len() < self.typed.len() { Self::or_address(trimmed) } else { None }
+        })
     }
 
     /// The name as it was typed: what pages show.
@@ -82,6 +142,15 @@ impl Username {
 pub fn bare(canonical: &str) -> String {
     let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(canonical);
     apart.chars().filter(|it| it.is_alphanumeric() && !is_mark(*it)).collect()
+}
+
+/// An e-mail address whose domain is typed in another script, with it in ASCII, as names have it. `None` if it is none.
+fn address_in_ascii(trimmed: &str) -> Option<Username> {
+    if trimmed.is_ascii() {
+        None
+    } else {
+        email_address::typed(trimmed).as_deref().map(Username::of_account)
+    }
 }
 
 /// Characters that look blank although their properties do not say so: the blank Braille pattern, the
@@ -205,8 +274,81 @@ mod tests {
         ] {
             let name = Username::for_look_up(typed);
             assert_eq!(name.as_ref().map(Username::typed), exact, "{typed:?}");
-            let found = name.and_then(|it| it.trimmed());
+            let found = name.and_then(|it| it.plain());
             assert_eq!(found.as_ref().map(Username::typed), trimmed, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn takes_for_a_new_address_what_mail_can_be_sent_to() {
+        let named = |typed: &str| NameKind::Address.for_sign_up(typed);
+        let longest = format!("{}@example.com", "a".repeat(242));
+        for (typed, name, canonical) in [
+            (" Ann@Example.com ", "Ann@Example.com", "ann@example.com"),
+            ("ann@b\u{fc}cher.example", "ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example"),
+            ("ann@\u{ff45}xample.com", "ann@example.com", "ann@example.com"),
+            ("ann@example\u{3002}com", "ann@example.com", "ann@example.com"),
+            ("a@b.de", "a@b.de", "a@b.de"),
+            (&longest, &longest, &longest),
+        ] {
+            let found = named(typed).unwrap();
+            assert_eq!((found.typed(), found.canonical()), (name, canonical), "{typed:?}");
+        }
+        for typed in [
+            "",
+            "anna",
+            "a@b.d",
+            "ann@example",
+            "ann@example.com.",
+            "ann@example..com",
+            "@example.com",
+            "m\u{131}ke@example.com",
+            "\u{17f}am@example.com",
+            "\u{ff41}nn@example.com",
+            "ann\u{200b}@example.com",
+            "ann@example.com\r\nX: y",
+            "ann,ben@example.com",
+            &format!("a{longest}"),
+        ] {
+            assert_eq!(named(typed), None, "{typed:?}");
+        }
+        assert!(NameKind::Name.for_sign_up("anna").is_some());
+    }
+
+    #[test]
+    fn looks_up_an_address_in_every_way_in_which_it_is_typed() {
+        let long = format!("{}@b\u{fc}cher.example", "a".repeat(40));
+        for (typed, name) in [
+            ("ann@b\u{fc}cher.example", "ann@xn--bcher-kva.example".to_owned()),
+            (" Ann@B\u{dc}CHER.example ", "ann@xn--bcher-kva.example".to_owned()),
+            (&long, format!("{}@xn--bcher-kva.example", "a".repeat(40))),
+            (
+                &format!(" {}@Example.com", "a".repeat(40)),
+                format!("{}@example.com", "a".repeat(40)),
+            ),
+        ] {
+            let typed = Username::or_address(typed).unwrap();
+            let plain = typed.plain().unwrap_or(typed);
+            assert_eq!(plain.canonical(), name);
+        }
+        assert_eq!(Username::or_address("ann@example.com").unwrap().plain(), None);
+        assert_eq!(Username::or_address(&"a".repeat(32)), None);
+        assert_eq!(Username::or_address(&format!("{}@example.com", "a".repeat(243))), None);
+    }
+
+    #[test]
+    fn keeps_the_name_of_an_account_from_elsewhere_if_it_can() {
+        let long = format!("{}@example.com", "a".repeat(40));
+        for (typed, of_names, of_addresses) in [
+            ("Ann@Example.com", Some("Ann@Example.com"), Some("Ann@Example.com")),
+            (&*long, None, Some(&*long)),
+            ("anna", Some("anna"), Some("anna")),
+            (&*"a".repeat(32), None, None),
+        ] {
+            for (kind, name) in [(NameKind::Name, of_names), (NameKind::Address, of_addresses)] {
+                let found = kind.for_import(typed);
+                assert_eq!(found.as_ref().map(Username::typed), name, "{typed} {kind:?}");
+            }
         }
     }
 

@@ -22,17 +22,17 @@ const GROUP_BYTES_MAX: usize = 63;
 const GROUPS_MAX: usize = 100;
 const GROUPS_BYTES_MAX: usize = 2_048;
 
-/// Creates a user in these groups, with a key or without. The user is stored only if the outcome is
-/// [`UserAdded::Done`].
+/// Creates a user in these groups and with this e-mail address, which is not verified, with a key or without. The user
+/// is stored only if the outcome is [`UserAdded::Done`].
 pub fn create_in_groups(
     store: &dyn Store,
     hasher: &Hasher,
     username: &Username,
-    groups: Groups,
+    (groups, email): (Groups, String),
     key: Option<&NewKey<'_>>,
     now: Moment,
 ) -> Result<(UserAdded, User)> {
-    let user = User { groups, ..new(username, now) };
+    let user = User { groups, email, ..new(username, now) };
     let keys: Vec<_> = key.map(|key| keys::new(hasher, &user.id, key)).into_iter().collect();
     Ok((store.add_user(&user, &keys)?, user))
 }
@@ -46,7 +46,7 @@ pub fn create(
     key: Option<&NewKey<'_>>,
     now: Moment,
 ) -> Result<Option<User>> {
-    let (added, user) = create_in_groups(store, hasher, username, Groups::default(), key, now)?;
+    let (added, user) = create_in_groups(store, hasher, username, Default::default(), key, now)?;
     Ok((added == UserAdded::Done).then_some(user))
 }
 
@@ -69,13 +69,13 @@ pub fn by_any_name(store: &dyn Store, username: &Username) -> Result<Option<User
     Ok(owner.map(|(user, _)| user))
 }
 
-/// The name that is meant at sign-in: as it is typed if an account signs in with it, and otherwise without white
-/// space at either end, which keyboards of phones add. One look-up, whatever it finds, and none without such white
-/// space.
+/// The name that is meant at sign-in: as it is typed if an account signs in with it, and otherwise the plain one, see
+/// [`Username::plain`]: keyboards of phones add white space. One look-up, whatever it finds, and none if the name is
+/// plain as it is typed.
 pub fn meant(store: &dyn Store, typed: Username) -> Result<Username> {
-    let Some(trimmed) = typed.trimmed() else { return Ok(typed) };
+    let Some(plain) = typed.plain() else { return Ok(typed) };
     let is_known = store.user_of_key(&KeyId::username(typed.canonical()))?.is_some();
-    Ok(if is_known { typed } else { trimmed })
+    Ok(if is_known { typed } else { plain })
 }
 
 /// The name that is meant at sign-in where an address works as well: the one that was typed if an account signs in
@@ -88,14 +88,13 @@ pub fn meant_by_address(store: &dyn Store, typed: Username) -> Result<Username> 
     let is_known = store.user_of_key(&KeyId::username(typed.canonical()))?.is_some();
     let address = email_address::canonical(typed.typed().trim());
     let owner = store.sign_in_name_of_email(&address)?.filter(|_| !is_known);
-    Ok(owner.and_then(|it| Username::for_sign_in(&it)).unwrap_or(typed))
+    Ok(owner.map_or(typed, |it| Username::of_account(&it)))
 }
 
-/// The user whom a typed name means: the one of [`by_any_name`], or else of the name without white space at either
-/// end.
+/// The user whom a typed name means: the one of [`by_any_name`], or else of the plain name, see [`Username::plain`].
 pub fn by_typed_name(store: &dyn Store, typed: &Username) -> Result<Option<User>> {
-    match (by_any_name(store, typed)?, typed.trimmed()) {
-        (None, Some(trimmed)) => by_any_name(store, &trimmed),
+    match (by_any_name(store, typed)?, typed.plain()) {
+        (None, Some(plain)) => by_any_name(store, &plain),
         (found, _) => Ok(found),
     }
 }

@@ -48,9 +48,14 @@ pub fn typed(text: &str) -> Option<String> {
     is_deliverable(&address).then_some(address)
 }
 
-/// The form in which addresses are compared: in lower case. Empty for a text that is no address.
+/// The form in which addresses are compared: in lower case, with the domain in ASCII. Empty for a text that is no
+/// address.
 pub fn canonical(text: &str) -> String {
-    if is_address(text) { text.to_ascii_lowercase() } else { String::new() }
+    match text.is_ascii() {
+        true if is_address(text) => text.to_ascii_lowercase(),
+        true => String::new(),
+        false => typed(text).unwrap_or_default().to_ascii_lowercase(),
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +121,7 @@ mod tests {
     #[test]
     fn compares_addresses_in_lower_case() {
         assert_eq!(canonical("Ann@Example.COM"), "ann@example.com");
+        assert_eq!(canonical("Ann@B\u{dc}CHER.example"), "ann@xn--bcher-kva.example");
         // Their lower case is `i` and `s` under some rules: such a text is no address.
         for twin in ["m\u{131}ke@example.com", "\u{17f}am@example.com", "\u{ff41}nn@example.com"] {
             assert_eq!(canonical(twin), "", "{twin:?}");

@@ -5,12 +5,12 @@
 //! one line that says what would do.
 
 use super::table::printable;
-use crate::auth::usernames::Username;
+use crate::auth::usernames::{NameKind, Username};
 use crate::auth::users;
 use crate::store::{Groups, KeyId};
 
-/// Bytes of a key's id, at most.
-const KEY_BYTES_MAX: usize = 255;
+/// Bytes of a key's id, at most. The longest name to sign in with fits.
+const KEY_BYTES_MAX: usize = 263;
 
 /// Characters of a note or a reason, at most: the audit log has room for two of them in one record.
 const NOTE_CHARACTERS_MAX: usize = 1_000;
@@ -26,14 +26,24 @@ pub(super) fn user(text: &str) -> Result<String, String> {
     }
 }
 
-/// A name for an account.
-pub(super) fn new_name(text: &str) -> Result<Username, String> {
-    Username::for_sign_up(text).ok_or_else(|| "a name has 4 to 31 visible characters".to_owned())
+/// A name for an account, by the rule of `--names`.
+pub(super) fn new_name(kind: NameKind, text: &str) -> Result<Username, String> {
+    let rule = match kind {
+        NameKind::Name if Username::new_address(text).is_some() => {
+            "a name has 4 to 31 visible characters; --names address takes e-mail addresses of any length"
+        }
+        NameKind::Name => "a name has 4 to 31 visible characters",
+        NameKind::Address => {
+            "with --names address a name is an e-mail address, as in anna@example.com"
+        }
+    };
+    kind.for_sign_up(text).ok_or_else(|| rule.to_owned())
 }
 
 /// A name that an account may have had.
 pub(super) fn old_name(text: &str) -> Result<Username, String> {
-    Username::for_look_up(text).ok_or_else(|| "a name has 1 to 31 characters".to_owned())
+    let name = Username::or_address(text);
+    name.ok_or_else(|| "a name has 1 to 31 characters, or is an e-mail address".to_owned())
 }
 
 /// Groups, separated by commas; none in an empty text.
@@ -71,15 +81,8 @@ pub(super) fn key(text: &str) -> Result<KeyId, String> {
     };
     let fits = |_: &KeyId| text.len() <= KEY_BYTES_MAX && !text.contains(char::is_control);
     id.filter(fits).ok_or_else(|| {
-        "a key is provider:id, as github:1234567 or username:anna, of 255 bytes at most".to_owned()
+        "a key is provider:id, as github:1234567 or username:anna, of 263 bytes at most".to_owned()
     })
-}
-
-/// A key for an account, which may be a name to sign in with.
-pub(super) fn new_key(text: &str) -> Result<KeyId, String> {
-    let id = key(text)?;
-    id.sign_in_name().map_or(Ok(()), |name| new_name(name).map(drop))?;
-    Ok(id)
 }
 
 /// An e-mail address, or an empty text for none.

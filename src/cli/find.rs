@@ -22,12 +22,12 @@ pub(super) fn find(store: &dyn Store, text: &str) -> Result<User, String> {
     look_up(store, text)?.ok_or_else(none)
 }
 
-/// The user with this name, in any spelling, or else without white space at either end, or else with this id. A
+/// The user with this name, in any spelling, or else with the plain form of it, or else with this id. A
 /// text that is the name of one user and the id of another is refused: users choose their names, and the command
 /// may be meant for the other user.
 pub(super) fn look_up(store: &dyn Store, text: &str) -> Result<Option<User>, String> {
     let fault = |err: crate::store::Error| err.to_string();
-    let by_name = match Username::for_look_up(text) {
+    let by_name = match Username::or_address(text) {
         Some(name) => users::by_typed_name(store, &name).map_err(fault)?,
         None => None,
     };
@@ -53,10 +53,10 @@ pub(super) fn ids_on_record(store: &dyn Store, text: &str) -> Result<Vec<String>
     if audit::knows(store, text).map_err(fault)? {
         return Ok(vec![text.to_owned()]);
     }
-    let name = Username::for_look_up(text);
-    let trimmed = name.as_ref().and_then(Username::trimmed);
+    let name = Username::or_address(text);
+    let plain = name.as_ref().and_then(Username::plain);
     let mut ids = Vec::new();
-    for name in [name, trimmed].into_iter().flatten() {
+    for name in [name, plain].into_iter().flatten() {
         if ids.is_empty() {
             ids = audit::former_users(store, &name).map_err(fault)?;
         }

@@ -13,10 +13,10 @@ use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::keys::{self, NewKey};
 use crate::auth::names::Rest;
-use crate::auth::usernames::Username;
+use crate::auth::usernames::{NameKind, Username};
 use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher, PasswordHash};
-use crate::cli::serve::NameRestArgs;
+use crate::cli::serve::{NameKindArgs, NameRestArgs};
 use crate::store::{Key, KeyAdded, KeyId, Store, User};
 
 /// What can be done with the keys of a user.
@@ -38,9 +38,12 @@ pub enum KeyAction {
         #[command(flatten)]
         user: UserArg,
         /// The provider, a colon, and the ID of the user there. For a sign-in name: username, a colon, and 4 to 31
-        /// visible characters, from which leading and trailing white space is removed.
-        #[arg(value_name = "PROVIDER:ID", value_parser = account_values::new_key)]
+        /// visible characters, or with --names address an e-mail address; leading and trailing white space is removed.
+        #[arg(value_name = "PROVIDER:ID", value_parser = account_values::key)]
         key: KeyId,
+        /// What a sign-in name is.
+        #[command(flatten)]
+        kind: NameKindArgs,
     },
     /// Remove a key of a user. The user's sessions, access tokens and reset links end. A sign-in name stays reserved
     /// for the time of --name-rest.
@@ -58,6 +61,17 @@ pub enum KeyAction {
     },
 }
 
+/// Refuses a sign-in name that cannot be one, whatever the database holds.
+pub(super) fn check(action: &KeyAction) -> Result<(), String> {
+    match action {
+        KeyAction::Add { key, kind, .. } => {
+            let name = key.sign_in_name();
+            name.map_or(Ok(()), |it| account_values::new_name(kind.names, it).map(drop))
+        }
+        KeyAction::List { .. } | KeyAction::Remove { .. } => Ok(()),
+    }
+}
+
 /// Adds or removes a key.
 pub(super) fn change(
     store: &dyn Store,
@@ -65,7 +79,9 @@ pub(super) fn change(
     now: Moment,
 ) -> Result<ChangeReport, String> {
     match action {
-        KeyAction::Add { user, key } => add(store, &find(store, &user.name)?, &key, now),
+        KeyAction::Add { user, key, kind } => {
+            add(store, &find(store, &user.name)?, (&key, kind.names), now)
+        }
         KeyAction::Remove { user, key, rest } => {
             remove(store, &find(store, &user.name)?, &key, rest.rest(), now)
         }
@@ -74,10 +90,15 @@ pub(super) fn change(
 }
 
 /// Adds a key: a sign-in name with the password that the user has, or what another provider knows them as.
-fn add(store: &dyn Store, user: &User, id: &KeyId, now: Moment) -> Result<ChangeReport, String> {
+fn add(
+    store: &dyn Store,
+    user: &User,
+    (id, names): (&KeyId, NameKind),
+    now: Moment,
+) -> Result<ChangeReport, String> {
     let text = printable(id.as_str());
     let written = if let Some(name) = id.sign_in_name() {
-        let name = account_values::new_name(name)?;
+        let name = account_values::new_name(names, name)?;
         keys::add_sign_in_name(store, &user.id, &name, now)
     } else {
         let hasher = Hasher::new(1, Cost::OWASP);
@@ -174,11 +195,11 @@ fn kind(key: &Key) -> Option<&'static str> {
     key.hashed_password.as_ref().map(PasswordHash::kind)
 }
 
-/// The key of this user that has this id; a name in any spelling, or else without white space at either end.
+/// The key of this user that has this id; a name in any spelling, or else its plain form.
 fn one_of(store: &dyn Store, user: &User, id: &KeyId) -> Result<Option<Key>, String> {
-    let name = id.sign_in_name().and_then(Username::for_look_up);
-    let trimmed = name.as_ref().and_then(Username::trimmed);
-    let named = [name, trimmed].into_iter().flatten().map(|it| KeyId::username(it.canonical()));
+    let name = id.sign_in_name().and_then(Username::or_address);
+    let plain = name.as_ref().and_then(Username::plain);
+    let named = [name, plain].into_iter().flatten().map(|it| KeyId::username(it.canonical()));
     let all = of(store, user)?;
     let found = |id: &KeyId| all.iter().find(|it| it.id == *id).cloned();
     Ok(std::iter::once(id.clone()).chain(named).find_map(|id| found(&id)))

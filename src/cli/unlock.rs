@@ -74,7 +74,7 @@ fn unlock_network(
     user: Option<&User>,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let by_name = match (user, Username::for_look_up(typed)) {
+    let by_name = match (user, Username::or_address(typed)) {
         (Some(user), _) => forget_user(store, user, now)?,
         (None, Some(name)) => forget_name(store, &name, now)?,
         (None, None) => 0,
@@ -102,8 +102,8 @@ fn unlock_network(
 
 /// The name is not put on record as it is: it may be a password in the wrong place.
 fn unlock_name(store: &dyn Store, typed: &str, now: Moment) -> Result<ChangeReport, Failure> {
-    let name = Username::for_look_up(typed).ok_or_else(|| {
-        let rule = "names have 1 to 31 characters, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48";
+    let name = Username::or_address(typed).ok_or_else(|| {
+        let rule = "names have 1 to 31 characters or are e-mail addresses, and networks are written as in 10.1.0.0/16 or 2001:db8:1::/48";
         Failure::usage(rule.to_owned())
     })?;
     let forgotten = forget_name(store, &name, now)?;
@@ -125,7 +125,7 @@ fn forget_name(store: &dyn Store, name: &Username, now: Moment) -> Result<u32, S
     forgotten.map_err(|err| err.to_string())
 }
 
-/// Attempts are counted without white space at either end where no account has the name.
+/// Attempts are counted under the plain form of the name where no account has it.
 fn counted_as(name: &Username) -> Username {
-    name.trimmed().unwrap_or_else(|| name.clone())
+    name.plain().unwrap_or_else(|| name.clone())
 }

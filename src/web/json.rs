@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::auth::access_tokens;
 use crate::auth::sessions::{self, Resumed, Started, State};
+use crate::auth::usernames::NameKind;
 use crate::base::clock::Moment;
 use crate::store::{AccessToken, Session, User};
 use crate::web::http::Response;
@@ -97,10 +98,11 @@ pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
 }
 
 /// The fields of a sign-up or sign-in form.
-pub(super) fn form(is_signed_in: bool, shortest: usize) -> Value {
+pub(super) fn form(is_signed_in: bool, shortest: usize, names: NameKind) -> Value {
     json!({
         "signed_in": is_signed_in,
         "fields": ["username", "password"],
+        "username_is": names.as_str(),
         "password_characters_min": shortest,
     })
 }

@@ -180,6 +180,7 @@ fn schema(shape: Shape) -> Value {
         Shape::SignForm => object(&[
             ("signed_in", kind("boolean")),
             ("fields", array(&kind("string"))),
+            ("username_is", json!({ "enum": ["name", "address"] })),
             ("password_characters_min", kind("integer")),
         ]),
         Shape::Admitted => {

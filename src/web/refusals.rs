@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::auth::events::Event;
 use crate::auth::keys;
 use crate::auth::password_policy::{Flaw, Policy};
+use crate::auth::usernames::NameKind;
 use crate::store::UserId;
 use crate::web::call::{Answered, Call, SignedInCall};
 use crate::web::handlers::sign_in::SignForm;
@@ -22,14 +23,14 @@ pub(super) enum Refusal {
     InvalidJson,
     /// The form has too many fields.
     TooManyFields,
-    /// The username is missing or malformed.
-    InvalidUsername(SignForm),
+    /// The username is missing or malformed, where accounts have names of this kind.
+    InvalidUsername(SignForm, NameKind),
     /// The password is missing or of an impossible length.
     InvalidPassword,
     /// The policy does not allow the password.
     WeakPassword(Flaw, Policy),
-    /// Another account has the username, or it rests or is reserved.
-    NameTaken,
+    /// Another account has the username, which is of this kind, or it rests or is reserved.
+    NameTaken(NameKind),
     /// Visitors cannot create accounts on this site.
     SignUpClosed,
     /// Creating an account requires an invitation.
@@ -96,15 +97,13 @@ impl Refusal {
             Self::TooManyFields => {
                 row(413, (413, "too_large"), "too_many_fields", Username, |t| t.too_many_fields)
             }
-            Self::InvalidUsername(SignForm::SignUp) => {
-                row(400, (422, "invalid_username"), "invalid_username", Username, |t| {
-                    t.bad_username
-                })
-            }
-            Self::InvalidUsername(SignForm::SignIn) => {
-                row(400, (422, "invalid_username"), "invalid_username", Username, |t| {
-                    t.bad_username_at_sign_in
-                })
+            Self::InvalidUsername(form, kind) => {
+                let message: MessageKey = match (form, kind) {
+                    (_, NameKind::Address) => |t| t.bad_address_as_name,
+                    (SignForm::SignUp, NameKind::Name) => |t| t.bad_username,
+                    (SignForm::SignIn, NameKind::Name) => |t| t.bad_username_at_sign_in,
+                };
+                row(400, (422, "invalid_username"), "invalid_username", Username, message)
             }
             Self::InvalidPassword => {
                 row(400, (422, "invalid_password"), "invalid_password", Password, |t| {
@@ -115,8 +114,12 @@ impl Refusal {
                 let message = messages::of_flaw(*flaw, *policy);
                 row(400, (422, "invalid_password"), "invalid_password", Password, message)
             }
-            Self::NameTaken => {
-                row(400, (409, "username_taken"), "name_taken", Username, |t| t.name_taken)
+            Self::NameTaken(kind) => {
+                let message: MessageKey = match kind {
+                    NameKind::Name => |t| t.name_taken,
+                    NameKind::Address => |t| t.address_as_name_taken,
+                };
+                row(400, (409, "username_taken"), "name_taken", Username, message)
             }
             Self::SignUpClosed => {
                 row(403, (403, "forbidden"), "closed", Username, |t| t.sign_up_closed)
@@ -179,7 +182,7 @@ impl Refusal {
     /// Whether a double click can cause it, after the first click created the account: the name is taken,
     /// the invitation used up, or the limit on accounts reached.
     pub(super) const fn may_be_second_click(&self) -> bool {
-        matches!(self, Self::NameTaken | Self::BadInvitation | Self::TooManyAttempts(_))
+        matches!(self, Self::NameTaken(_) | Self::BadInvitation | Self::TooManyAttempts(_))
     }
 
     /// A page with the message, in place of a form.

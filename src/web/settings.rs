@@ -9,8 +9,9 @@ use crate::auth::invitations::SignUps;
 use crate::auth::names::Reserved;
 use crate::auth::password_policy::Policy;
 use crate::auth::sign_in::Rules;
+use crate::auth::usernames::{NameKind, Username};
 use crate::base::base_url::PathPrefix;
-use crate::base::origin::{Domain, Origin};
+use crate::base::origin::{Domain, Origin, own_domain};
 use crate::store::Groups;
 use crate::web::cross_origin;
 use crate::web::handlers::forward_auth::{Alias, IdentityHeaders};
@@ -23,7 +24,7 @@ pub struct Settings {
     pub rule: cross_origin::Rule,
     /// The path prefix of every address of the site.
     pub prefix: PathPrefix,
-    /// The lifetimes of sessions, the limits on attempts, and the names that cannot be taken.
+    /// The lifetimes of sessions, the limits on attempts, which names accounts have, and which cannot be taken.
     pub rules: Rules,
     /// Reverse proxies that are trusted to report the client address.
     pub trusted_proxies: Vec<IpNet>,
@@ -68,7 +69,19 @@ impl Settings {
     /// letter, and only the operator's list is reserved.
     pub fn reserved(&self) -> Reserved {
         let listed = self.rules.reserved.clone();
-        if self.rule.own.is_some() { listed.and_roles() } else { listed }
+        match &self.rule.own {
+            Some(own) => listed.and_roles(own_domain(own.host())),
+            None => listed,
+        }
+    }
+
+    /// What may be the name of an account, typed at sign-in. `None` if it can be none on this site.
+    pub fn name_at_sign_in(&self, typed: &str) -> Option<Username> {
+        if self.has_mail || self.rules.names == NameKind::Address {
+            Username::or_address(typed)
+        } else {
+            Username::for_look_up(typed)
+        }
     }
 }
 

@@ -51,7 +51,12 @@ impl Visit {
 
     /// The site of an earlier visit, started again.
     pub fn over(folder: TempDir) -> Self {
-        Self::open(folder, Settings::default())
+        Self::over_with(folder, Settings::default())
+    }
+
+    /// The site of an earlier visit, started again with other settings.
+    pub fn over_with(folder: TempDir, settings: Settings) -> Self {
+        Self::open(folder, settings)
     }
 
     /// A site over the file `test.db` in this folder, whatever the other tests run on.

@@ -77,7 +77,8 @@ impl Policy {
             return None;
         }
         let folded = usernames::canonical(password.reveal());
-        if folded == name.canonical() || site.contains(&folded) {
+        let mailbox = name.canonical().split('@').next();
+        if folded == name.canonical() || Some(&*folded) == mailbox || site.contains(&folded) {
             Some(Flaw::Name)
         } else if is_common(&folded) {
             Some(Flaw::Common)

@@ -10,6 +10,7 @@ use super::foreign_db::{
 use super::table_text::delimiter;
 use super::{CsvOptions, ImportOrder, Source};
 use crate::cli::database::DatabaseArgs;
+use crate::cli::serve::NameKindArgs;
 
 /// `vestibule import`.
 #[derive(Args)]
@@ -235,6 +236,10 @@ struct ImportOptions {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
+    /// What names are.
+    #[command(flatten)]
+    kind: NameKindArgs,
+
     /// Where the database is.
     #[command(flatten)]
     database: DatabaseArgs,
@@ -263,9 +268,20 @@ impl ImportArgs {
             }
             SourceArgs::Vestibule { file, options } => (Source::Vestibule, file, options),
         };
-        let ImportOptions { dry_run, skip_conflicts, rename, report, database } = options;
+        let ImportOptions { dry_run, skip_conflicts, rename, report, kind, database } = options;
+        let names = kind.names;
         let database = database.check()?;
-        Ok(ImportOrder { source, file, dry_run, skip_conflicts, json, rename, report, database })
+        Ok(ImportOrder {
+            source,
+            file,
+            dry_run,
+            skip_conflicts,
+            json,
+            names,
+            rename,
+            report,
+            database,
+        })
     }
 }
 

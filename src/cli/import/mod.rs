@@ -32,6 +32,7 @@ use super::records::of_command;
 use super::terminal::watched;
 use super::{Access, Failure, counted, open_at};
 use crate::auth::events::Event;
+use crate::auth::usernames::NameKind;
 use crate::base::clock::Moment;
 use crate::base::file_fault::writing;
 use crate::base::log_fields;
@@ -114,6 +115,8 @@ pub struct ImportOrder {
     pub skip_conflicts: bool,
     /// Report as JSON.
     pub json: bool,
+    /// What the names of users are.
+    pub names: NameKind,
     /// The file with new names for users whose names cannot be kept.
     pub rename: Option<PathBuf>,
     /// Where to list all users, if anywhere.
@@ -164,9 +167,9 @@ pub fn bring(
     report.is_dry_run = order.dry_run;
     let mut candidates = read(order, input, &mut report, now, progress)?;
     if let Some(path) = &order.rename {
-        rename::rename(&mut candidates, path)?;
+        rename::rename(&mut candidates, path, order.names)?;
     }
-    let (users, about) = split(validate::validate(candidates, &mut report, now));
+    let (users, about) = split(validate::validate(candidates, order.names, &mut report, now));
     admit(order, &users, about, &mut report, now, progress)?;
     let refusal = is_refused(order, &report).then(|| {
         format!(

@@ -12,7 +12,7 @@ use super::report::cut;
 use super::table_text::TableText;
 use super::text_file::TextFile;
 use super::validate::name_at_source;
-use crate::auth::usernames::{Username, canonical};
+use crate::auth::usernames::{NameKind, Username, canonical};
 use crate::store::KeyId;
 
 /// First lines that are headings.
@@ -21,12 +21,13 @@ const HEADINGS: [[&str; 2]; 3] =
 
 /// Gives new names to the people whom the file at `path` lists: on each line an old name, or the id of a
 /// person without a name, and a new name. An error is one line that says which line is wrong.
-pub(super) fn rename(all: &mut [Candidate], path: &Path) -> Result<(), String> {
+pub(super) fn rename(all: &mut [Candidate], path: &Path, names: NameKind) -> Result<(), String> {
     let mut table = TableText::open(TextFile::open_to("rename by", path)?, None, |_| false)?;
     let mut renames: HashMap<usize, NewName> = HashMap::new();
     let people = OldNames::of(all);
     while let Some((line, row)) = table.next()? {
-        let read = new_name(&people, line, &row.iter().map(str::trim).collect::<Vec<_>>());
+        let row: Vec<_> = row.iter().map(str::trim).collect();
+        let read = new_name(&people, names, line, &row);
         let at_line = |why: String| format!("line {line}: {why}");
         let Some((at, new)) = read.map_err(|why| table.fault(&at_line(why)))? else { continue };
         if let Some(NewName { line: first, .. }) = renames.insert(at, new) {
@@ -48,6 +49,7 @@ struct NewName {
 /// Whom a line means, by their place among all, and their new name. `None`: it is a heading.
 fn new_name(
     people: &OldNames<'_>,
+    names: NameKind,
     line: u64,
     row: &[&str],
 ) -> Result<Option<(usize, NewName)>, String> {
@@ -60,8 +62,11 @@ fn new_name(
         }
         found => found?,
     };
-    let name = Username::for_sign_up(new).ok_or_else(|| {
-        format!("{} has not 4 to 31 visible characters, as a new name must", cut(new))
+    let name = names.for_sign_up(new).ok_or_else(|| match names {
+        NameKind::Name => {
+            format!("{} has not 4 to 31 visible characters, as a new name must", cut(new))
+        }
+        NameKind::Address => format!("{} is no e-mail address, as a new name must be", cut(new)),
     })?;
     Ok(Some((at, NewName { name, line })))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::candidate::{Candidate, CandidateKey, CandidateSession};
 use super::reasons::{Reason, ReasonKind, SourceRow};
 use super::report::{PersonAtSource, Report};
-use crate::auth::usernames::Username;
+use crate::auth::usernames::{NameKind, Username, canonical};
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
@@ -26,18 +26,29 @@ pub(super) struct Arrival {
 }
 
 /// Prepares the users who can be imported, and notes in the report who and what cannot.
-pub(super) fn validate(all: Vec<Candidate>, report: &mut Report, now: Moment) -> Vec<Arrival> {
-    let arrivals: Vec<_> = all.into_iter().filter_map(|it| arrival(it, report, now)).collect();
+pub(super) fn validate(
+    all: Vec<Candidate>,
+    names: NameKind,
+    report: &mut Report,
+    now: Moment,
+) -> Vec<Arrival> {
+    let arrivals: Vec<_> =
+        all.into_iter().filter_map(|it| arrival(it, names, report, now)).collect();
     without_collisions(arrivals, report)
 }
 
 /// A user as they are imported. `None` if they cannot be; then the report says why.
-fn arrival(mut candidate: Candidate, report: &mut Report, now: Moment) -> Option<Arrival> {
+fn arrival(
+    mut candidate: Candidate,
+    names: NameKind,
+    report: &mut Report,
+    now: Moment,
+) -> Option<Arrival> {
     let (keys, sessions) = (candidate.keys.len(), candidate.sessions.len());
     let (id, shown) = (candidate.id.clone(), candidate.name.clone());
     let row = candidate.row.clone();
     let mut reasons = std::mem::take(&mut candidate.reasons);
-    match prepare(candidate, &mut reasons, report, now) {
+    match prepare(candidate, names, (&mut reasons, report), now) {
         Ok(user) => Some(Arrival { user, row, reasons }),
         Err(why) => {
             let person = PersonAtSource { id, name: shown.unwrap_or_default(), row };
@@ -49,8 +60,8 @@ fn arrival(mut candidate: Candidate, report: &mut Report, now: Moment) -> Option
 
 fn prepare(
     candidate: Candidate,
-    reasons: &mut Vec<Reason>,
-    report: &mut Report,
+    names: NameKind,
+    (reasons, report): (&mut Vec<Reason>, &mut Report),
     now: Moment,
 ) -> Result<ImportedUser, String> {
     match &candidate.id {
@@ -63,7 +74,8 @@ fn prepare(
     if let Some(why) = candidate.fault {
         return Err(why);
     }
-    let username = name(&candidate)?;
+    let is_ours = candidate.keys.iter().any(|it| matches!(it, CandidateKey::Ours(_)));
+    let username = name(&candidate, names)?;
     let mut user = users::new(&username, candidate.created_at.unwrap_or(now));
     let is_known_by_name = candidate.id.is_none();
     if let Some(id) = candidate.id {
@@ -72,10 +84,13 @@ fn prepare(
     user.groups = candidate.groups;
     user.email_verified_at =
         (!candidate.email.is_empty() && !candidate.is_email_unverified).then_some(now);
-    user.email = candidate.email;
+    user.email = match candidate.email {
+        email if email.is_empty() && !is_ours => names.email(&username),
+        email => email,
+    };
     user.disabled_at = candidate.disabled_at;
     user.disabled_reason = candidate.disabled_reason;
-    let keys = candidate.keys.into_iter().map(|it| key(it, &user.id, &username));
+    let keys = candidate.keys.into_iter().map(|it| key(it, &user.id, (&username, names)));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let mut seen = HashSet::with_capacity(keys.len());
     if let Some(key) = keys.iter().find(|key| !seen.insert(&key.id)) {
@@ -129,22 +144,40 @@ pub(super) fn name_at_source(candidate: &Candidate) -> Option<&str> {
 }
 
 /// The name that a user gets: the one that they have, if it is valid here.
-// Where the names of a site are addresses, longer ones will fit too; whether they do is decided here alone.
-fn name(candidate: &Candidate) -> Result<Username, String> {
+fn name(candidate: &Candidate, names: NameKind) -> Result<Username, String> {
     let typed =
         name_at_source(candidate).ok_or("has no name; --rename FILE gives one by the id")?;
-    let fits = Username::for_sign_in(typed);
-    Ok(fits.ok_or("has a name of more than 31 characters; --rename FILE gives another")?)
+    let ours = KeyId::username(&canonical(typed));
+    let is_ours = |it: &CandidateKey| matches!(it, CandidateKey::Ours(key) if key.id == ours);
+    match names.for_import(typed) {
+        // Exactly as it was where it comes from vestibule.
+        Some(_) if candidate.keys.iter().any(is_ours) => Ok(Username::of_account(typed)),
+        Some(name) => Ok(name),
+        None => Err(format!("has a name of more than 31 characters; {}", way_out(typed))),
+    }
+}
+
+/// What an operator can do about a name, or a sign-in name, that is too long.
+fn way_out(typed: &str) -> &'static str {
+    if Username::new_address(typed).is_some() {
+        "--names address keeps it, and --rename FILE gives another"
+    } else {
+        "--rename FILE gives another"
+    }
 }
 
 /// A `username:` key is kept under the canonical name, as sign-in looks for it there.
-fn key(old: CandidateKey, user: &UserId, username: &Username) -> Result<Key, String> {
+fn key(
+    old: CandidateKey,
+    user: &UserId,
+    (username, names): (&Username, NameKind),
+) -> Result<Key, String> {
     let (id, hash) = match old {
         CandidateKey::Ours(key) => return Ok(key),
         CandidateKey::OfName { hash } => (KeyId::username(username.canonical()), hash),
         CandidateKey::Of { provider, id, hash } if provider == "username" => {
-            let name = Username::for_sign_in(&id)
-                .ok_or("has a username key that is empty or of more than 31 characters; --rename FILE gives another")?;
+            let why = "has a username key that is empty or of more than 31 characters";
+            let name = names.for_import(&id).ok_or_else(|| format!("{why}; {}", way_out(&id)))?;
             (KeyId::username(name.canonical()), hash)
         }
         CandidateKey::Of { provider, id, hash } => {

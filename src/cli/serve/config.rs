@@ -150,6 +150,7 @@ fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("cookie_domain", domain.map_or("none", Domain::as_str).to_owned()),
         ("trusted_proxy", list(web.trusted_proxies.iter().map(ToString::to_string).collect())),
         ("signup", format!("{:?}", web.sign_ups).to_lowercase()),
+        ("names", rules.names.as_str().to_owned()),
         ("name_rest", written(rules.rest.length())),
         ("password_policy", web.policy().name().to_owned()),
         ("mail", web.has_mail.to_string()),
@@ -185,9 +186,9 @@ impl ServeArgs {
             server.mail = self.mail.check(own.is_some())?;
         }
         let (look, css_flaws) = self.branding.check()?;
-        let (rest, reserved) = self.accounts.names.check()?;
+        let (names, rest, reserved) = self.accounts.names.check()?;
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
-        let rules = Rules { periods, limits, rest, reserved };
+        let rules = Rules { periods, limits, rest, reserved, names };
         Ok(Config {
             listen: self.network.listen,
             socket_mode: self.network.socket_mode,

@@ -22,7 +22,7 @@ use ipnet::IpNet;
 
 pub use config::Config;
 pub(super) use config::refuse_foreign;
-pub use names::NameRestArgs;
+pub use names::{NameKindArgs, NameRestArgs};
 
 use self::branding::BrandingArgs;
 use self::config::ConfigWarning;
@@ -229,7 +229,7 @@ struct AccountArgs {
     #[arg(default_value = "open", help_heading = ACCOUNTS)]
     signup: SignUps,
 
-    /// How long names rest, and which are reserved.
+    /// What names are, how long they rest, and which are reserved.
     #[command(flatten)]
     names: NameArgs,
 

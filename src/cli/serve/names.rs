@@ -8,6 +8,24 @@ use clap::Args;
 use super::parse::PERIOD_MAX;
 use super::{ACCOUNTS, branding};
 use crate::auth::names::{Reserved, Rest};
+use crate::auth::usernames::NameKind;
+
+/// What names are.
+#[derive(Args)]
+pub struct NameKindArgs {
+    /// What the usernames of new accounts are: name (4 to 31 visible characters) or address (e-mail addresses of 6
+    /// to 254 characters). Accounts that exist keep their names. The commands that add, rename and import users take
+    /// names by the same rule, so set the variable for them as for the server.
+    #[arg(long, env = "VESTIBULE_NAMES", value_name = "KIND", value_parser = kind)]
+    #[arg(default_value = "name", help_heading = ACCOUNTS)]
+    pub(crate) names: NameKind,
+}
+
+fn kind(text: &str) -> Result<NameKind, String> {
+    let all = [NameKind::Name, NameKind::Address];
+    let found = all.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "write name or address".to_owned())
+}
 
 /// How long names rest.
 #[derive(Args)]
@@ -29,13 +47,18 @@ impl NameRestArgs {
 /// Which names are refused at sign-up.
 #[derive(Args)]
 pub(super) struct NameArgs {
+    /// What they are.
+    #[command(flatten)]
+    kind: NameKindArgs,
+
     /// How long names rest.
     #[command(flatten)]
     rest: NameRestArgs,
 
     /// File of usernames that are refused at sign-up, one a line; # begins a comment. With an --origin
     /// they are added to a built-in list of administrative names such as admin, root and postmaster, and
-    /// each also reserves what differs from it only by accents or punctuation.
+    /// each also reserves what differs from it only by accents or punctuation, and as an e-mail address the name at
+    /// the site's own domain.
     /// `vestibule user add` accepts them all.
     #[arg(long, env = "VESTIBULE_RESERVED_NAMES", value_name = "FILE", help_heading = ACCOUNTS)]
     reserved_names: Option<PathBuf>,
@@ -43,7 +66,7 @@ pub(super) struct NameArgs {
 
 impl NameArgs {
     /// Reads the file. An error is one line that says what would do.
-    pub(super) fn check(&self) -> Result<(Rest, Reserved), String> {
+    pub(super) fn check(&self) -> Result<(NameKind, Rest, Reserved), String> {
         let reserved = match &self.reserved_names {
             Some(path) => {
                 let flag = format!("--reserved-names {}", path.display());
@@ -53,7 +76,7 @@ impl NameArgs {
             }
             None => Reserved::default(),
         };
-        Ok((self.rest.rest(), reserved))
+        Ok((self.kind.names, self.rest.rest(), reserved))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::auth::keys::{self as auth_keys, NewKey};
 use crate::auth::names::{self, Rest};
 use crate::auth::throttle;
 use crate::auth::user_status::OpenAccess;
-use crate::auth::usernames::Username;
+use crate::auth::usernames::{NameKind, Username};
 use crate::auth::users;
 use crate::base::clock::Moment;
 use crate::base::password::{Cost, Hasher};
@@ -40,9 +40,9 @@ pub(super) fn see_that_it_can_be_added(
 /// Creates an account. Opens the database last, so that none is created for a user who cannot be added.
 pub(super) fn add(
     open: impl FnOnce() -> Result<Box<dyn Store>, String>,
-    name: &Username,
+    (name, kind, groups): (&Username, NameKind, Groups),
     password: Option<&str>,
-    (groups, rules): (Groups, &PasswordArgs),
+    rules: &PasswordArgs,
     now: Moment,
 ) -> Result<ChangeReport, String> {
     let password = password.map(|typed| rules.accept(typed, name)).transpose()?;
@@ -51,7 +51,8 @@ pub(super) fn add(
     let hasher = Hasher::new(1, Cost::OWASP);
     let id = KeyId::username(name.canonical());
     let key = NewKey { id: &id, password: password.as_ref() };
-    let created = users::create_in_groups(store, &hasher, name, groups, Some(&key), now);
+    let about = (groups, kind.email(name));
+    let created = users::create_in_groups(store, &hasher, name, about, Some(&key), now);
     let (added, user) = created.map_err(|err| err.to_string())?;
     match added {
         UserAdded::Done => {}
@@ -86,8 +87,7 @@ pub(super) fn set_password(
     rules: &PasswordArgs,
     now: Moment,
 ) -> Result<ChangeReport, String> {
-    let name = Username::for_sign_in(&user.username).ok_or("the name is none to sign in with")?;
-    let password = rules.accept(typed, &name)?;
+    let password = rules.accept(typed, &Username::of_account(&user.username))?;
     let hasher = Hasher::new(1, Cost::OWASP);
     let open = open_access(store, user, now)?;
     let written = auth_keys::set_password(store, &hasher, &user.id, Some(&password));
@@ -180,8 +180,8 @@ pub(super) fn free(
     now: Moment,
 ) -> Result<ChangeReport, String> {
     let fault = |err: store::Error| err.to_string();
-    let (typed, trimmed) = (name.typed(), name.trimmed());
-    for name in std::iter::once(name).chain(&trimmed) {
+    let (typed, plain) = (name.typed(), name.plain());
+    for name in std::iter::once(name).chain(&plain) {
         if names::free(store, name).map_err(fault)? {
             let handle = audit::name_handle(store, name.canonical());
             record_of(store, Event::UserFree, &[(audit::NAME, &handle)], now)?;

@@ -22,8 +22,8 @@ use crate::base::base_url::BaseUrl;
 use crate::base::clock::Moment;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::output::Printout;
-use crate::cli::serve::NameRestArgs;
 use crate::cli::serve::parse::base_url;
+use crate::cli::serve::{NameKindArgs, NameRestArgs};
 use crate::store::{Groups, Store};
 use crate::web::messages::languages;
 
@@ -53,9 +53,12 @@ pub enum UserAction {
     /// only line.
     #[command(after_help = "Example:\n  vestibule user add anna --groups staff")]
     Add {
-        /// The username: 4 to 31 visible characters. Leading and trailing white space is removed.
-        #[arg(value_parser = account_values::new_name)]
-        name: Username,
+        /// The username: 4 to 31 visible characters, or with --names address an e-mail address. Leading and trailing
+        /// white space is removed.
+        name: String,
+        /// What the name is.
+        #[command(flatten)]
+        kind: NameKindArgs,
         /// Create the account without a password.
         #[arg(long)]
         no_password: bool,
@@ -93,9 +96,12 @@ pub enum UserAction {
         /// The user.
         #[command(flatten)]
         user: UserArg,
-        /// The new username: 4 to 31 visible characters. Leading and trailing white space is removed.
-        #[arg(value_parser = account_values::new_name)]
-        new_name: Username,
+        /// The new username: 4 to 31 visible characters, or with --names address an e-mail address. Leading and
+        /// trailing white space is removed.
+        new_name: String,
+        /// What the new name is.
+        #[command(flatten)]
+        kind: NameKindArgs,
         /// How long the old name rests.
         #[command(flatten)]
         rest: NameRestArgs,
@@ -241,12 +247,19 @@ pub(super) fn run(
     let UserArgs { database, action } = args;
     let open = |access| open(&database, access);
     let done = match action {
-        UserAction::Add { name, no_password, groups, rules } => {
+        UserAction::Add { name, kind, no_password, groups, rules } => {
+            let name = new_name(&kind, &name)?;
             let see = || change::see_that_it_can_be_added(&database, &name);
             let ask = || see().and_then(|()| ask(name.typed()));
             let password = if no_password { None } else { Some(ask()?) };
             let (open, password) = (|| open(Access::Add), password.as_deref());
-            change::add(open, &name, password, (groups, &rules), now)?.text(json)
+            let user = (&name, kind.names, groups);
+            change::add(open, user, password, &rules, now)?.text(json)
+        }
+        UserAction::Rename { user, new_name: name, kind, rest } => {
+            let name = new_name(&kind, &name)?;
+            let store = &*open(Access::Change)?;
+            change::rename(store, &find(store, &user.name)?, &name, rest.rest(), now)?.text(json)
         }
         UserAction::List(args) => list::run(&*open(Access::Read)?, &args, json)?,
         UserAction::Show { user } => {
@@ -277,9 +290,19 @@ pub(super) fn run(
             let store = &*open(Access::Read)?;
             keys::list(store, &find(store, &user.name)?, json)?
         }
-        action => change(&*open(Access::Change)?, action, ask, now)?.text(json),
+        action => {
+            if let UserAction::Key { action } = &action {
+                keys::check(action).map_err(Failure::usage)?;
+            }
+            change(&*open(Access::Change)?, action, ask, now)?.text(json)
+        }
     };
     Ok(done.into())
+}
+
+/// A name for an account, or what is wrong with it.
+fn new_name(kind: &NameKindArgs, typed: &str) -> Result<Username, Failure> {
+    account_values::new_name(kind.names, typed).map_err(Failure::usage)
 }
 
 fn change(
@@ -296,9 +319,6 @@ fn change(
             Ok(change::set_password(store, &found, &typed, &rules, now)?)
         }
         UserAction::Key { action } => Ok(keys::change(store, action, now)?),
-        UserAction::Rename { user, new_name, rest } => {
-            Ok(change::rename(store, &find(&user)?, &new_name, rest.rest(), now)?)
-        }
         UserAction::Delete { user, yes, rest } => {
             Ok(change::delete(store, &find(&user)?, yes, rest.rest(), now)?)
         }
@@ -316,6 +336,7 @@ fn change(
         }
         UserAction::Enable { user } => Ok(access::enable(store, &find(&user)?, now)?),
         UserAction::Add { .. }
+        | UserAction::Rename { .. }
         | UserAction::List(_)
         | UserAction::Show { .. }
         | UserAction::Groups { groups: None, .. }

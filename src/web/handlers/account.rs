@@ -85,7 +85,7 @@ fn read_change(call: &SignedInCall<'_>) -> Result<(Password, Password), Refusal>
     let present = read("current_password").ok_or(Refusal::IncorrectPassword)?;
     let new = read("password").ok_or(Refusal::InvalidPassword)?;
     // An old username may be invalid by today's rules; it must not be the password all the same.
-    check_new_password(call, &new, Username::for_sign_in(&call.user().username).as_ref())?;
+    check_new_password(call, &new, Some(&Username::of_account(&call.user().username)))?;
     Ok((present, new))
 }
 

@@ -17,17 +17,21 @@ use crate::web::pages::{self, Alert};
 use crate::web::refusals::Refusal;
 
 pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
+    let names = call.site.settings.rules.names;
     Ok(match call.wants() {
         Wants::Json => Response::json(200, &json!({ "accepted": false })),
-        Wants::Html | Wants::Text => call.page(200, |frame| pages::forgotten(frame, "", None)),
+        Wants::Html | Wants::Text => {
+            call.page(200, |frame| pages::forgotten(frame, names, "", None))
+        }
     })
 }
 
 pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
+    let names = call.site.settings.rules.names;
     let typed =
         call.field("name").filter(|it| !it.trim().is_empty() && it.len() <= ASKED_BYTES_MAX);
     let Some(typed) = typed else {
-        return refuse(call, &Refusal::InvalidUsername(SignForm::SignIn));
+        return refuse(call, &Refusal::InvalidUsername(SignForm::SignIn, names));
     };
     let is_one = |it: &IpAddr| client_ip::is_one_client(*it, &call.site.settings.trusted_proxies);
     let client = call.client().filter(is_one);
@@ -50,7 +54,8 @@ fn accepted(call: &Call<'_>) -> Response {
 /// The form as it was sent, with this status.
 pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
     let typed = call.field("name").unwrap_or(Cow::Borrowed(""));
-    call.page(status, |frame| pages::forgotten(frame, &typed, Some(alert)))
+    let names = call.site.settings.rules.names;
+    call.page(status, |frame| pages::forgotten(frame, names, &typed, Some(alert)))
 }
 
 fn refuse(call: &Call<'_>, refusal: &Refusal) -> Answered {

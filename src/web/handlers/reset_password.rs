@@ -85,7 +85,7 @@ fn typed_password(call: &Call<'_>) -> Option<Password> {
 
 fn read(call: &Call<'_>, user: &User) -> Result<Password, Refusal> {
     let password = typed_password(call).ok_or(Refusal::InvalidPassword)?;
-    check_new_password(call, &password, Username::for_sign_in(&user.username).as_ref())?;
+    check_new_password(call, &password, Some(&Username::of_account(&user.username)))?;
     Ok(password)
 }
 

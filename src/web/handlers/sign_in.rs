@@ -123,7 +123,10 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
                 SignForm::SignUp => call.site.settings.policy().shortest(),
                 SignForm::SignIn => 1,
             };
-            Response::json(200, &json::form(requester.resumed.is_some(), shortest))
+            Response::json(
+                200,
+                &json::form(requester.resumed.is_some(), shortest, call.site.settings.rules.names),
+            )
         }
         Some(_) => lead_on(call, next.as_ref(), "/"),
         None if form == SignForm::SignIn && is_first_visit(call)? => lead_to_sign_up(call),
@@ -134,6 +137,7 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
                 invite: invite.as_deref(),
                 is_open: call.site.settings.sign_ups == SignUps::Open,
                 has_mail: call.site.settings.has_mail,
+                names: call.site.settings.rules.names,
                 ..Filled::default()
             };
             let page = page(form, call, 200, &filled, call.site.settings.remember());
@@ -258,9 +262,8 @@ fn may_be_invited(call: &Call<'_>) -> bool {
 fn name(form: SignForm, call: &Call<'_>) -> Option<Username> {
     let typed = call.field("username")?;
     match form {
-        SignForm::SignUp => Username::for_sign_up(&typed),
-        SignForm::SignIn if call.site.settings.has_mail => Username::or_address(&typed),
-        SignForm::SignIn => Username::for_look_up(&typed),
+        SignForm::SignUp => call.site.settings.rules.names.for_sign_up(&typed),
+        SignForm::SignIn => call.site.settings.name_at_sign_in(&typed),
     }
 }
 
@@ -284,7 +287,7 @@ fn read(
     call: &Call<'_>,
     name: Option<Username>,
 ) -> Result<(Username, Password), Refusal> {
-    let name = name.ok_or(Refusal::InvalidUsername(form))?;
+    let name = name.ok_or(Refusal::InvalidUsername(form, call.site.settings.rules.names))?;
     let typed = call.field("password");
     let password = typed.and_then(|typed| password_policy::read(&typed));
     let password = password.ok_or(Refusal::InvalidPassword)?;
@@ -318,7 +321,7 @@ fn try_credentials(
     let refused = match form {
         SignForm::SignUp => match sign_in::sign_up(auth, name, password, caller, call.now)? {
             SignUp::Admitted(admission) => return Ok(Submitted::Admitted(admission)),
-            SignUp::NameTaken => Refusal::NameTaken,
+            SignUp::NameTaken => Refusal::NameTaken(auth.rules.names),
             SignUp::NotInvited => Refusal::BadInvitation,
             SignUp::Wait(wait) => Refusal::TooManyAttempts(wait),
         },
@@ -403,6 +406,7 @@ fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Res
         invite: invite.as_deref(),
         is_open: call.site.settings.sign_ups == SignUps::Open,
         has_mail: call.site.settings.has_mail,
+        names: call.site.settings.rules.names,
     };
     // The box is shown as it was submitted.
     let remember = match call.site.settings.remember() {
@@ -424,7 +428,7 @@ fn note_of_refusal(
         SignForm::SignIn => Event::LoginFail,
     };
     let username = call.field("username").unwrap_or_default();
-    let name = name.cloned().or_else(|| Username::for_look_up(&username));
+    let name = name.cloned().or_else(|| Username::or_address(&username));
     let canonical = name.map(|it| it.canonical().to_owned());
     let name = canonical.as_deref().unwrap_or(&username);
     let note = Note::of(refusal.event(event))

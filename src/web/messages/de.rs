@@ -251,7 +251,15 @@ pub static DE: Text = Text {
 
     bad_username: told("Ungültiger Benutzername", "4 bis 31 sichtbare Zeichen."),
     bad_username_at_sign_in: told("Ungültiger Benutzername", "Namen haben 1 bis 31 Zeichen."),
+    bad_address_as_name: told(
+        "Ungültiger Benutzername",
+        "Eine E-Mail-Adresse in der Form name@example.com.",
+    ),
     name_taken: told("Benutzername schon vergeben", "Bitte einen anderen wählen."),
+    address_as_name_taken: told(
+        "Benutzername schon vergeben",
+        "Wenn es Ihr Konto ist, melden Sie sich an.",
+    ),
     bad_password: told("Ungültiges Passwort", "Passwörter haben 1 bis 255 Zeichen."),
     short_password_of_minimal: told("Ungültiges Passwort", "Mindestens 6 Zeichen."),
     short_password_of_standard: told(

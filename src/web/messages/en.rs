@@ -187,7 +187,9 @@ pub struct Text {
     // Why a form comes back.
     pub bad_username: Message,
     pub bad_username_at_sign_in: Message,
+    pub bad_address_as_name: Message,
     pub name_taken: Message,
+    pub address_as_name_taken: Message,
     pub bad_password: Message,
     pub short_password_of_minimal: Message,
     pub short_password_of_standard: Message,
@@ -476,7 +478,9 @@ pub static EN: Text = Text {
 
     bad_username: told("Invalid username", "4 to 31 visible characters."),
     bad_username_at_sign_in: told("Invalid username", "Usernames have 1 to 31 characters."),
+    bad_address_as_name: told("Invalid username", "An e-mail address, as in name@example.com."),
     name_taken: told("Username already taken", "Please choose another."),
+    address_as_name_taken: told("Username already taken", "If the account is yours, sign in."),
     bad_password: told("Invalid password", "Passwords have 1 to 255 characters."),
     short_password_of_minimal: told("Invalid password", "At least 6 characters."),
     short_password_of_standard: told(

@@ -253,7 +253,15 @@ pub static FR: Text = Text {
         "Nom d’utilisateur non valide",
         "Les noms d’utilisateur ont 1 à 31 caractères.",
     ),
+    bad_address_as_name: told(
+        "Nom d’utilisateur non valide",
+        "Une adresse e-mail, comme nom@example.com.",
+    ),
     name_taken: told("Nom d’utilisateur déjà pris", "Choisissez-en un autre."),
+    address_as_name_taken: told(
+        "Nom d’utilisateur déjà pris",
+        "Si ce compte est le vôtre, connectez-vous.",
+    ),
     bad_password: told("Mot de passe non valide", "Les mots de passe ont 1 à 255 caractères."),
     short_password_of_minimal: told("Mot de passe non valide", "Au moins 6 caractères."),
     short_password_of_standard: told(

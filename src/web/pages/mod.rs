@@ -23,6 +23,7 @@ use self::branding::Look;
 pub use self::moments::{Told, Wait};
 use self::moments::{ago, try_again};
 use self::paging::PageOfList;
+use crate::auth::usernames::NameKind;
 use crate::base::base_url::{PathPrefix, SiteAddress};
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
@@ -119,6 +120,8 @@ pub struct Filled<'a> {
     pub is_open: bool,
     /// Whether a forgotten password can be replaced by a link that is mailed.
     pub has_mail: bool,
+    /// What the names of accounts are.
+    pub names: NameKind,
 }
 
 /// Whether the sign-in form has a "Stay signed in" box.
@@ -150,11 +153,15 @@ impl Filled<'_> {
 /// The form to create an account, with `advice` on passwords.
 pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Markup {
     let t = frame.text;
+    let (label, rule) = match filled.names {
+        NameKind::Name => (t.username, t.bad_username),
+        NameKind::Address => (t.email, t.bad_address_as_name),
+    };
     let body = html! {
         (going_on(t.sign_up_to_go_on_to, filled))
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
-            (username(filled, t.username, Some(t.bad_username.hint)))
+            (username(filled, label, Some(rule.hint)))
             (password(frame, filled, "new-password", Some(advice(t).hint)))
             (next_field(filled.next.map(Target::as_str)))
             @if let Some(invite) = filled.invite {
@@ -172,8 +179,12 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
 /// The form to sign in.
 pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Markup {
     let t = frame.text;
-    // A verified address works there as well.
-    let label = if filled.has_mail { t.name_or_address } else { t.username };
+    let label = match filled.names {
+        NameKind::Address => t.email,
+        // A verified address works there as well.
+        NameKind::Name if filled.has_mail => t.name_or_address,
+        NameKind::Name => t.username,
+    };
     let body = html! {
         (going_on(t.sign_in_to_go_on_to, filled))
         form method="post" {
@@ -197,14 +208,16 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
     page(frame, t.sign_in, &body)
 }
 
-/// The form that asks for a link by mail.
-pub fn forgotten(frame: Frame<'_>, typed: &str, refusal: Option<Alert>) -> Markup {
+/// The form that asks for a link by mail, where the names of accounts are of this kind. An address can be typed in any
+/// case, and a name is one that an account from before may have.
+pub fn forgotten(frame: Frame<'_>, names: NameKind, typed: &str, refusal: Option<Alert>) -> Markup {
     let t = frame.text;
+    let label = if names == NameKind::Address { t.email } else { t.name_or_address };
     let body = html! {
         p.aside { (t.forgot_advice) }
         form method="post" action=(frame.at("/forgot")) {
             (alert(frame, refusal, "refusal"))
-            label for="name" { (t.name_or_address) }
+            label for="name" { (label) }
             input #name name="name" value=(typed) required autofocus
                 autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
                 aria-invalid=[refusal.map(|_| "true")]
@@ -379,7 +392,9 @@ fn username(filled: &Filled<'_>, label: &str, advice: Option<&str>) -> Markup {
     html! {
         label for="username" { (label) }
         // No maxlength on either field: a browser would silently cut pasted text.
-        input #username name="username" value=(filled.username) required
+        // Browsers and phones offer other keys and other suggestions for an address.
+        input #username type=[(filled.names == NameKind::Address).then_some("email")]
+            name="username" value=(filled.username) required
             autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false" dir="auto"
             autofocus[filled.is_focused(Field::Username)]
             aria-invalid=[wrong.then_some("true")]
@@ -537,6 +552,7 @@ mod tests {
             invite: Some(hostile),
             is_open: true,
             has_mail: true,
+            names: NameKind::Name,
         };
         let pages = [
             sign_up(frame(), &filled, |t| t.bad_password),

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::Value;
 use tempfile::TempDir;
+use vestibule::auth::usernames::NameKind;
 use vestibule::base::clock::Moment;
 use vestibule::cli::import::foreign_db::{LuciaTables, lucia_v2};
 use vestibule::cli::import::{self, ImportOrder, ImportOutcome, Source};
@@ -66,6 +67,7 @@ impl Move {
             dry_run: false,
             skip_conflicts: false,
             json: true,
+            names: NameKind::Name,
             rename: None,
             report: None,
             database: database.into(),
@@ -276,6 +278,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
         dry_run: false,
         skip_conflicts: false,
         json: true,
+        names: NameKind::Name,
         rename: None,
         report: None,
         database: Database::File(visit.folder.path().join("test.db")),

@@ -1,5 +1,7 @@
 //! What an operator types, with the real program.
 
+#[cfg(feature = "import")]
+mod addresses;
 mod admin;
 mod answers;
 pub(crate) mod backup;

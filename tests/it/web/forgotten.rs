@@ -203,7 +203,7 @@ fn writes_to_the_stored_address_and_never_to_a_twin_that_was_typed() {
     for twin in [
         "m\u{131}ke.simms@example.com",
         "mike.\u{17f}imms@example.com",
-        "mike.simms@exampl\u{ff45}.com",
+        "mike.simms@exampl\u{454}.com",
         "mike.simms@example.com@evil.example",
         "mike.simms@example.com\r\nBcc: eve@evil.example",
         "mike.simms@example.com,eve@evil.example",
@@ -211,8 +211,12 @@ fn writes_to_the_stored_address_and_never_to_a_twin_that_was_typed() {
         assert_eq!(ask(&mut visit, twin).0, 200);
         assert_eq!(addresses(&visit), [""; 0], "{twin:?}");
     }
-    assert_eq!(ask(&mut visit, " MIKE.simms@EXAMPLE.com ").0, 200);
-    assert_eq!(addresses(&visit), ["Mike.Simms@example.com"]);
+    // The last one names the same domain, for every program that knows its other scripts (RFC 5891).
+    for spelling in [" MIKE.simms@EXAMPLE.com ", "mike.simms@exampl\u{ff45}.com"] {
+        assert_eq!(ask(&mut visit, spelling).0, 200);
+        assert_eq!(addresses(&visit), ["Mike.Simms@example.com"]);
+        visit.wait(5 * MINUTE);
+    }
 }
 
 /// A text of ASCII characters as both engines write it, with those that no quotes can hold.

@@ -1,6 +1,7 @@
 //! The site as a function, and what visitors meet.
 
 mod account;
+mod addresses;
 mod busy;
 mod clocks;
 mod data;

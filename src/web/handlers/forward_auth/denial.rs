@@ -3,7 +3,8 @@
 use super::checks::Protocol;
 use super::{has_known_parameters, may_be_the_clients, original, own, plainly};
 use crate::auth::events::Event;
-use crate::auth::{usernames, users};
+use crate::auth::usernames::Username;
+use crate::auth::users;
 use crate::base::origin::Origin;
 use crate::store::User;
 use crate::web::call::{Answered, Call};
@@ -46,10 +47,15 @@ pub(super) fn is_open_to(user: &User, check: Protocol, request: &Request) -> Res
         }
     }
     let names = list("users")?;
-    let is_listed = names.is_none_or(|names| {
-        names.iter().any(|it| usernames::canonical(it) == user.canonical_username)
-    });
+    let is_listed = names.is_none_or(|names| names.iter().any(|it| user_has_name(user, it)));
     if is_listed { Ok(()) } else { Err(Denial::NotListed) }
+}
+
+/// Whether a user has this name, in any spelling.
+fn user_has_name(user: &User, name: &str) -> bool {
+    let name = Username::of_account(name);
+    let is_theirs = |it: &Username| it.canonical() == user.canonical_username;
+    is_theirs(&name) || name.plain().as_ref().is_some_and(is_theirs)
 }
 
 /// The response for a signed-in user who may not access the app.

@@ -101,7 +101,7 @@ pub(in crate::web) fn hashes(site: &Site, request: &Request, now: Moment) -> boo
         && may_check(site, request)
         && basic(request)
             .and_then(|(name, typed)| {
-                Some((Username::for_look_up(&name)?, password_policy::read(&typed)?, typed))
+                Some((Username::or_address(&name)?, password_policy::read(&typed)?, typed))
             })
             .is_some_and(|(name, password, typed)| {
                 access_tokens::read(&typed).is_none() && !site.memory.has(&name, &password, now)
@@ -184,7 +184,7 @@ fn who(call: &Call<'_>, check: Protocol) -> Result<Who, Error> {
         return by_access_token(call, &token, None);
     }
     let Some((name, typed)) = basic(request) else { return Ok(Who::Stranger) };
-    let name = Username::for_look_up(&name);
+    let name = Username::or_address(&name);
     let name = name.map(|it| users::meant(call.store(), it)).transpose()?;
     let (Some(name), Some(password)) = (name.clone(), password_policy::read(&typed)) else {
         return Ok(Who::Refused { reason: "bad_credentials", name, user: None });
