@@ -45,7 +45,10 @@ CREATE TABLE user (
     canonical_email    TEXT    NOT NULL DEFAULT '',
     -- When the address was found to be the user's: by a link that was sent to it, or by the operator who set
     -- it. NULL: it is not verified, or there is none.
-    email_verified_at  INTEGER
+    email_verified_at  INTEGER,
+    -- Since when a second factor is asked for after the password; NULL: none is set up. A row in `totp` exists if and
+    -- only if it is.
+    second_factor_since INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX user_by_email ON user (canonical_email) WHERE canonical_email <> '';
@@ -93,6 +96,9 @@ CREATE TABLE user_session (
     address          TEXT    NOT NULL DEFAULT '',
     -- The user's epoch when the session started.
     epoch            INTEGER NOT NULL DEFAULT 0,
+    -- When both factors were given in it, or in the browser in which it started; 0: never. While its user has a
+    -- second factor, a session with 0 is not valid.
+    second_at        INTEGER NOT NULL DEFAULT 0,
     CHECK (active_expires <= idle_expires AND idle_expires <= absolute_expires)
 ) STRICT, WITHOUT ROWID;
 
@@ -115,7 +121,9 @@ CREATE TABLE access_token (
     -- When it was last used, accurate to ten minutes; NULL: never.
     used_at    INTEGER,
     -- The user's epoch when it was created.
-    epoch      INTEGER NOT NULL DEFAULT 0
+    epoch      INTEGER NOT NULL DEFAULT 0,
+    -- `second_at` of the session in which it was created.
+    second_at  INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX access_token_by_user ON access_token (user_id);
@@ -133,16 +141,19 @@ CREATE TABLE one_time_token (
     user_id    TEXT    NOT NULL REFERENCES user (id),
     -- What the token does. `reset_password`: sets a new password; an operator creates it with
     -- `vestibule user reset-link`, or its user by mail. `verify_email`: shows that an address is the user's.
-    -- Both are valid for one hour.
+    -- Both are valid for one hour. `second_step`: a sign-in after the right password that waits for the second
+    -- factor, valid for ten minutes.
     purpose    TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
     -- The last moment at which it is valid.
     expires_at INTEGER NOT NULL,
     -- The user's epoch when it was created. It is valid only while the user still has this epoch.
     epoch      INTEGER NOT NULL,
-    -- What the purpose needs to know beside the user: the address, for `verify_email`; else empty.
+    -- What the purpose needs to know beside the user: the address, for `verify_email`; how the sign-in is to go
+    -- on, for `second_step`; else empty.
     detail     TEXT    NOT NULL DEFAULT '',
-    -- 0: an operator has made it. Else it was mailed, and takes the place of an earlier one in this slot.
+    -- 0: an operator has made it. Else it was mailed or belongs to a sign-in, and takes the place of an earlier one
+    -- in this slot.
     slot       INTEGER NOT NULL DEFAULT 0,
     UNIQUE (user_id, purpose, slot)
 ) STRICT, WITHOUT ROWID;
@@ -239,12 +250,35 @@ CREATE TABLE device (
     user_id      TEXT    NOT NULL REFERENCES user (id),
     -- The last sign-in to this account from there. The device is known for a year from then.
     last_used_at INTEGER NOT NULL,
+    -- When both factors were given there by a user who wanted this browser to be remembered; 0: never. For
+    -- --second-factor-remember from then, the password is enough there.
+    second_at    INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (id, user_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX device_by_user ON device (user_id, last_used_at);
 
 CREATE INDEX device_by_end ON device (last_used_at);
+
+-- Authenticator apps, whose codes (TOTP, RFC 6238) are the second factor. A row exists once the first code was right.
+CREATE TABLE totp (
+    user_id    TEXT    NOT NULL PRIMARY KEY REFERENCES user (id),
+    -- The shared secret: 0x00 and the secret; or 0x01, 24 bytes of nonce, the sealed secret and its tag.
+    secret     BLOB    NOT NULL CHECK (length(secret) BETWEEN 11 AND 128),
+    -- The last time step (Unix time / 30 s) of which a code was accepted: no code of it or of one before is.
+    last_step  INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Recovery codes, each of which replaces the second factor once. A row is deleted with its use.
+CREATE TABLE recovery_code (
+    -- BLAKE2b-256 of the code.
+    id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id    TEXT    NOT NULL REFERENCES user (id),
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recovery_code_by_user ON recovery_code (user_id);
 
 -- Failed sign-in attempts. Rows are deleted on success, or once they no longer matter: see
 -- src/auth/throttle.rs.

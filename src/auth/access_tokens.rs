@@ -88,6 +88,7 @@ pub fn create(
         created_at: now,
         expires_at: now.after(life.min(LIFE_MAX)),
         used_at: None,
+        second_at: session.second_at,
     };
     Ok(match store.add_access_token(&record, &session.id, MOST, notice)? {
         AccessTokenAdded::Done => Made::Done(token, Box::new(record)),

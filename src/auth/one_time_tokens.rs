@@ -18,6 +18,7 @@ use crate::store::{Letter, OneTimeToken, OneTimeTokenAdded, Result, Store, User,
 pub const fn life(purpose: Purpose) -> Duration {
     match purpose {
         Purpose::ResetPassword | Purpose::VerifyEmail => Duration::from_secs(60 * 60),
+        Purpose::SecondStep => Duration::from_secs(10 * 60),
     }
 }
 

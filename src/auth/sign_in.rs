@@ -363,8 +363,12 @@ fn subject(
 }
 
 fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> SessionStart {
-    let device =
-        device.map(|it| Device { id: it.hash(), user_id: user.clone(), last_used_at: now });
+    let device = device.map(|it| Device {
+        id: it.hash(),
+        user_id: user.clone(),
+        last_used_at: now,
+        second_at: Moment::NEVER,
+    });
     SessionStart {
         replaced: caller.presented,
         device,

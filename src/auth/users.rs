@@ -246,6 +246,7 @@ pub(crate) fn new(username: &Username, now: Moment) -> User {
         email_verified_at: None,
         disabled_at: None,
         disabled_reason: String::new(),
+        second_factor_since: None,
     }
 }
 

@@ -27,10 +27,13 @@ pub const LEAP_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 const PRINTED_MAX: u64 = 253_402_300_799_999;
 
 /// A point in time: milliseconds since 1970-01-01 00:00 UTC, the unit Lucia stores expiries in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Moment(i64);
 
 impl Moment {
+    /// Stands for what never happened: it is stored as 0.
+    pub const NEVER: Self = Self(0);
+
     /// The current time of the system clock. A clock that is set before 1970 reads as 1970.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

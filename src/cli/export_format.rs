@@ -196,6 +196,7 @@ fn read_person(mut fields: Fields) -> Result<ExportedUser, String> {
         email,
         disabled_at: fields.or_null("disabled_at", Value::as_i64)?.map(Moment::from_millis),
         disabled_reason: fields.text("disabled_reason")?,
+        second_factor_since: None,
     };
     let attributes = match fields.take("attributes", |it| Some(it.clone()))? {
         Value::String(text) => text,
@@ -240,6 +241,7 @@ fn read_session(mut fields: Fields, user: &UserId) -> Result<Session, String> {
             browser: fields.text("browser")?,
             address: fields.text("address")?,
         },
+        second_at: Moment::NEVER,
     };
     fields.end()?;
     let ends = [session.active_expires, session.idle_expires, session.absolute_expires];
@@ -331,6 +333,7 @@ mod tests {
             email_verified_at: Some(moment(-5)),
             disabled_at: Some(moment(i64::MAX)),
             disabled_reason: "left".to_owned(),
+            second_factor_since: None,
         };
         let hash = Some(PasswordHash::from_stored("$x".to_owned()));
         let key = |name: &str, hashed_password| Key {
@@ -353,6 +356,7 @@ mod tests {
                 address: "::1".to_owned(),
                 is_transient: true,
             },
+            second_at: Moment::NEVER,
         };
         ExportedUser { user, attributes: attributes.to_owned(), keys, sessions: vec![session] }
     }

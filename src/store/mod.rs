@@ -26,24 +26,24 @@ use std::time::Duration;
 pub use address::{Cluster, Database, Tls};
 pub use contract::{
     AccessTokens, Allowance, AuditLog, Bulk, Copies, Devices, Invitations, Keys, Mail, Maintenance,
-    Names, OneTimeTokens, RecordOfImport, Sessions, Tended, Throttle, Users,
+    Names, OneTimeTokens, RecordOfImport, SecondFactors, Sessions, Tended, Throttle, Users,
 };
 pub use engine::{is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, schema};
 pub use listing::{ListedRecord, RecordFilter, UserFilter, UserOrder, UserPage};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
 pub use outcomes::{
-    AccessTokenAdded, KeyAdded, OneTimeTokenAdded, PasswordChanged, PasswordSet, SessionStarted,
-    SignedUp, UserAdded, UserRenamed,
+    AccessTokenAdded, KeyAdded, OneTimeTokenAdded, PasswordChanged, PasswordSet, SecondFactorOn,
+    SecondFactorSet, SecondStepDone, SessionStarted, SignedUp, UserAdded, UserRenamed,
 };
 pub use patience::Patience;
 pub use progress::Progress;
 #[cfg(feature = "import")]
 pub(crate) use progress::tell;
 pub use records::{
-    AccessToken, ClientInfo, Count, CountId, Credentials, Device, Epoch, ExportedUser, Groups,
-    ImportStatus, ImportedUser, Invite, Key, KeyId, Letter, NameHash, OneTimeToken, Purpose,
-    Record, RestingName, Session, SessionStart, Use, User, UserId,
+    AccessToken, ClientInfo, Count, CountId, Credentials, Device, Epoch, ExportedUser, FactorProof,
+    Groups, ImportStatus, ImportedUser, Invite, Key, KeyId, Letter, NameHash, OneTimeToken,
+    Purpose, Record, RestingName, Session, SessionStart, Totp, Use, User, UserId,
 };
 #[cfg(feature = "import")]
 pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};
@@ -174,6 +174,7 @@ pub trait Store:
     + Sessions
     + AccessTokens
     + OneTimeTokens
+    + SecondFactors
     + Mail
     + Invitations
     + Throttle

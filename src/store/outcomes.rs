@@ -15,6 +15,8 @@ pub(super) enum Refused {
     NotInvited,
     /// The limit on their number is reached.
     TooMany,
+    /// A code was used before, or is none of the user's.
+    UsedCode,
 }
 
 impl From<Refused> for Error {
@@ -26,6 +28,7 @@ impl From<Refused> for Error {
             Refused::Resting => "a name rests",
             Refused::NotInvited => "an invitation is not good any more",
             Refused::TooMany => "there are too many rows",
+            Refused::UsedCode => "a code was used before",
         };
         Self::Broken(cause.to_owned())
     }
@@ -155,5 +158,36 @@ outcome! {
     OneTimeTokenAdded {
         /// There is no such user.
         NoUser = NoUser,
+    }
+}
+
+outcome! {
+    /// The outcome of a sign-in with both factors.
+    SecondStepDone {
+        /// The sign-in that waited is gone, or the user is gone or disabled, or their credentials have changed since the
+        /// password was verified.
+        Gone = NoUser,
+        /// The code was used before, or is none of the user's; or the user has a second factor already.
+        UsedCode = UsedCode | Duplicate,
+    }
+}
+
+outcome! {
+    /// The outcome of turning the second factor on.
+    SecondFactorOn {
+        /// The user has one already.
+        AlreadyOn = Duplicate,
+        /// The session has ended, or the user is gone or disabled.
+        SessionEnded = NoUser,
+    }
+}
+
+outcome! {
+    /// The outcome of turning the second factor off, or of replacing recovery codes.
+    SecondFactorSet {
+        /// The user has none, or is gone.
+        NotOn = NoUser,
+        /// The code was used before, or is none of the user's.
+        UsedCode = UsedCode,
     }
 }

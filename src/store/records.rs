@@ -79,6 +79,8 @@ pub struct User {
     /// Since when the account is disabled; `None`: it is enabled.
     pub disabled_at: Option<Moment>,
     pub disabled_reason: String,
+    /// Since when a second factor is asked for after the password; `None`: none is set up.
+    pub second_factor_since: Option<Moment>,
 }
 
 impl User {
@@ -122,6 +124,8 @@ pub struct AccessToken {
     pub expires_at: Moment,
     /// When it was last used, accurate to ten minutes; `None`: never.
     pub used_at: Option<Moment>,
+    /// When both factors were given in the session that created it, or in the browser before; 0: never.
+    pub second_at: Moment,
 }
 
 /// A way to sign in. It holds a hash and so has no `Debug`.
@@ -206,6 +210,8 @@ pub struct Session {
     pub seen_at: Moment,
     /// The browser and address by which its owner recognises it.
     pub place: ClientInfo,
+    /// When both factors were given in it, or in the browser in which it started; 0: never.
+    pub second_at: Moment,
 }
 
 /// What a user recognises a session by.
@@ -225,6 +231,8 @@ pub enum Purpose {
     ResetPassword,
     /// Shows that the address in `detail` is the user's.
     VerifyEmail,
+    /// A sign-in after the right password, which waits for the second factor.
+    SecondStep,
 }
 
 impl Purpose {
@@ -233,6 +241,7 @@ impl Purpose {
         match self {
             Self::ResetPassword => "reset_password",
             Self::VerifyEmail => "verify_email",
+            Self::SecondStep => "second_step",
         }
     }
 }
@@ -250,6 +259,28 @@ pub struct OneTimeToken {
     pub expires_at: Moment,
     /// What the purpose needs to know in addition to the user; empty: nothing.
     pub detail: String,
+}
+
+/// An authenticator app, which shows codes (TOTP, RFC 6238). It holds a secret and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Totp {
+    pub user_id: UserId,
+    /// The shared secret as it is stored, in the clear or sealed.
+    pub secret: Vec<u8>,
+    /// The last time step (Unix time / 30 s) of which a code was accepted: no code of it or of one before is.
+    pub last_step: i64,
+    /// When it was set up.
+    pub created_at: Moment,
+}
+
+/// What proves that the second factor was given. It is used up. It holds a hash and so has no `Debug`.
+#[derive(Clone, Copy)]
+pub enum FactorProof<'a> {
+    /// A code of the user's app that belongs to this time step.
+    Step(i64),
+    RecoveryCode(TokenHash),
+    /// A right code of an app that is set up by this, with these recovery codes. The user has none yet.
+    NewApp(&'a Totp, &'a [TokenHash]),
 }
 
 /// A mail that waits to be sent. It contains nothing secret: the token of its link is made when it is written.
@@ -339,6 +370,8 @@ pub struct Device {
     pub user_id: UserId,
     /// The last sign-in to the account from there.
     pub last_used_at: Moment,
+    /// When both factors were given there by a user who wanted the browser to be remembered; 0: never.
+    pub second_at: Moment,
 }
 
 /// The id of what failures are counted under.
@@ -435,6 +468,8 @@ pub struct SessionStart {
     pub cleared: Option<CountId>,
     /// The device, new or known.
     pub device: Option<Device>,
+    /// When both factors were given; 0: only one was.
+    pub second_at: Moment,
     /// A mail about it, which is queued with it.
     pub letter: Option<Letter>,
 }

@@ -6,7 +6,7 @@
 
 use super::records::{
     AccessToken, ClientInfo, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, Letter,
-    NameHash, OneTimeToken, Purpose, Record, RestingName, Session, User, UserId,
+    NameHash, OneTimeToken, Purpose, Record, RestingName, Session, Totp, User, UserId,
 };
 use super::{Error, Result};
 use crate::base::clock::Moment;
@@ -17,7 +17,8 @@ use crate::base::token::TokenHash;
 macro_rules! user_columns {
     () => {
         "user.id, user.username, user.canonical_username, user.created_at, user.group_names, \
-         user.email, user.email_verified_at, user.disabled_at, user.disabled_reason"
+         user.email, user.email_verified_at, user.disabled_at, user.disabled_reason, \
+         user.second_factor_since"
     };
 }
 
@@ -34,7 +35,7 @@ macro_rules! session_columns {
         "user_session.id, user_session.user_id, user_session.active_expires, \
          user_session.idle_expires, user_session.absolute_expires, user_session.created_at, \
          user_session.proven_at, user_session.seen_at, user_session.is_transient, \
-         user_session.browser, user_session.address"
+         user_session.browser, user_session.address, user_session.second_at"
     };
 }
 
@@ -42,7 +43,7 @@ macro_rules! session_columns {
 macro_rules! access_token_columns {
     () => {
         "access_token.id, access_token.user_id, access_token.name, access_token.created_at, \
-         access_token.expires_at, access_token.used_at"
+         access_token.expires_at, access_token.used_at, access_token.second_at"
     };
 }
 
@@ -144,6 +145,12 @@ impl<'a> From<&'a str> for Cell<'a> {
     }
 }
 
+impl<'a> From<&'a [u8]> for Cell<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
 impl<'a> From<&'a String> for Cell<'a> {
     fn from(text: &'a String) -> Self {
         Self::Text(text)
@@ -222,6 +229,9 @@ pub trait Cells {
 
     /// Takes bytes that fill `bytes` exactly. Any other length is an error.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()>;
+
+    /// Takes bytes of any number. NULL is an error.
+    fn bytes(&mut self) -> Result<Vec<u8>>;
 }
 
 /// A value that is read from the cells of a row.
@@ -342,6 +352,7 @@ impl FromCells for User {
             email_verified_at: FromCells::read(row)?,
             disabled_at: FromCells::read(row)?,
             disabled_reason: row.text()?,
+            second_factor_since: FromCells::read(row)?,
         })
     }
 }
@@ -372,6 +383,7 @@ impl FromCells for Session {
                 browser: row.text()?,
                 address: row.text()?,
             },
+            second_at: FromCells::read(row)?,
         })
     }
 }
@@ -385,6 +397,7 @@ impl FromCells for AccessToken {
             created_at: FromCells::read(row)?,
             expires_at: FromCells::read(row)?,
             used_at: FromCells::read(row)?,
+            second_at: FromCells::read(row)?,
         })
     }
 }
@@ -436,6 +449,18 @@ impl FromCells for Device {
             id: FromCells::read(row)?,
             user_id: FromCells::read(row)?,
             last_used_at: FromCells::read(row)?,
+            second_at: FromCells::read(row)?,
+        })
+    }
+}
+
+impl FromCells for Totp {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            user_id: FromCells::read(row)?,
+            secret: row.bytes()?,
+            last_step: FromCells::read(row)?,
+            created_at: FromCells::read(row)?,
         })
     }
 }
@@ -470,8 +495,8 @@ pub(super) trait ToCells<const N: usize> {
     fn cells(&self) -> [Cell<'_>; N];
 }
 
-impl ToCells<9> for User {
-    fn cells(&self) -> [Cell<'_>; 9] {
+impl ToCells<10> for User {
+    fn cells(&self) -> [Cell<'_>; 10] {
         cells![
             &self.id,
             &self.username,
@@ -482,6 +507,7 @@ impl ToCells<9> for User {
             self.email_verified_at,
             self.disabled_at,
             &self.disabled_reason,
+            self.second_factor_since,
         ]
     }
 }
@@ -492,8 +518,8 @@ impl ToCells<3> for Key {
     }
 }
 
-impl ToCells<11> for Session {
-    fn cells(&self) -> [Cell<'_>; 11] {
+impl ToCells<12> for Session {
+    fn cells(&self) -> [Cell<'_>; 12] {
         cells![
             &self.id,
             &self.user_id,
@@ -506,6 +532,7 @@ impl ToCells<11> for Session {
             self.place.is_transient,
             &self.place.browser,
             &self.place.address,
+            self.second_at,
         ]
     }
 }
@@ -572,9 +599,15 @@ impl ToCells<3> for RestingName {
     }
 }
 
-impl ToCells<3> for Device {
-    fn cells(&self) -> [Cell<'_>; 3] {
-        cells![&self.id, &self.user_id, self.last_used_at]
+impl ToCells<4> for Device {
+    fn cells(&self) -> [Cell<'_>; 4] {
+        cells![&self.id, &self.user_id, self.last_used_at, self.second_at]
+    }
+}
+
+impl ToCells<4> for Totp {
+    fn cells(&self) -> [Cell<'_>; 4] {
+        cells![&self.user_id, &*self.secret, self.last_step, self.created_at]
     }
 }
 

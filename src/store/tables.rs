@@ -12,10 +12,13 @@ pub(super) enum ColumnKind {
     MaybeInt,
     Text,
     MaybeText,
+    /// Bytes of this number.
     Bytes(usize),
+    /// Bytes of any number.
+    Blob,
 }
 
-use ColumnKind::{Bytes, Int, MaybeInt, MaybeText, Text};
+use ColumnKind::{Blob, Bytes, Int, MaybeInt, MaybeText, Text};
 
 /// A table of the database.
 pub(super) struct StoredTable {
@@ -46,7 +49,7 @@ const PLAIN: StoredTable = StoredTable {
 };
 
 /// All tables. A table comes after those that its rows refer to.
-pub(super) const ALL: [StoredTable; 13] = [
+pub(super) const ALL: [StoredTable; 15] = [
     StoredTable { name: "secret", columns: &[("name", Text), ("value", Bytes(32))], ..PLAIN },
     StoredTable {
         name: "user",
@@ -60,6 +63,7 @@ pub(super) const ALL: [StoredTable; 13] = [
             ("email_verified_at", MaybeInt),
             ("disabled_at", MaybeInt),
             ("disabled_reason", Text),
+            ("second_factor_since", MaybeInt),
             ("attributes", Text),
             ("epoch", Int),
             ("canonical_email", Text),
@@ -88,6 +92,7 @@ pub(super) const ALL: [StoredTable; 13] = [
             ("is_transient", Int),
             ("browser", Text),
             ("address", Text),
+            ("second_at", Int),
             ("epoch", Int),
         ],
         has_owner: true,
@@ -105,6 +110,7 @@ pub(super) const ALL: [StoredTable; 13] = [
             ("created_at", Int),
             ("expires_at", Int),
             ("used_at", MaybeInt),
+            ("second_at", Int),
             ("epoch", Int),
         ],
         has_owner: true,
@@ -171,8 +177,21 @@ pub(super) const ALL: [StoredTable; 13] = [
     },
     StoredTable {
         name: "device",
-        columns: &[("id", Bytes(32)), ("user_id", Text), ("last_used_at", Int)],
+        columns: &[("id", Bytes(32)), ("user_id", Text), ("last_used_at", Int), ("second_at", Int)],
         keys: 2,
+        has_owner: true,
+        ..PLAIN
+    },
+    StoredTable {
+        name: "totp",
+        columns: &[("user_id", Text), ("secret", Blob), ("last_step", Int), ("created_at", Int)],
+        has_owner: true,
+        counted_as: Some("authenticator_apps"),
+        ..PLAIN
+    },
+    StoredTable {
+        name: "recovery_code",
+        columns: &[("id", Bytes(32)), ("user_id", Text), ("created_at", Int)],
         has_owner: true,
         ..PLAIN
     },
@@ -319,6 +338,7 @@ impl Row {
                     row.fill(&mut bytes)?;
                     OwnedCell::Bytes(bytes)
                 }
+                Blob => OwnedCell::Bytes(row.bytes()?),
             })
         };
         let cells = ALL[table].columns.iter().map(cell).collect::<Result<_>>()?;

@@ -9,6 +9,31 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use vestibule::store::{self, Database, Store, TABLES};
 
+/// Takes from a file what the schemas after 11 have added, but for the slots of one-time tokens.
+pub const TO_SCHEMA_11: [&str; 10] = [
+    "DROP TABLE totp",
+    "DROP TABLE recovery_code",
+    "ALTER TABLE user DROP COLUMN second_factor_since",
+    "ALTER TABLE user_session DROP COLUMN second_at",
+    "ALTER TABLE access_token DROP COLUMN second_at",
+    "ALTER TABLE device DROP COLUMN second_at",
+    "DROP TABLE mail",
+    "DROP INDEX user_by_email",
+    "ALTER TABLE user DROP COLUMN canonical_email",
+    "ALTER TABLE user DROP COLUMN email_verified_at",
+];
+
+/// As [`TO_SCHEMA_11`], on servers.
+#[cfg(feature = "mysql")]
+pub const TO_SCHEMA_11_ON_SERVERS: [&str; 6] = [
+    "DROP TABLE mail, totp, recovery_code",
+    "ALTER TABLE user DROP KEY user_by_email, DROP COLUMN canonical_email, DROP COLUMN email_verified_at",
+    "ALTER TABLE user DROP COLUMN second_factor_since",
+    "ALTER TABLE user_session DROP COLUMN second_at",
+    "ALTER TABLE access_token DROP COLUMN second_at",
+    "ALTER TABLE device DROP COLUMN second_at",
+];
+
 /// The database of a test, which has this folder to itself. All who open one folder meet in it.
 pub fn open(folder: &Path) -> Box<dyn Store> {
     #[cfg(feature = "mysql")]

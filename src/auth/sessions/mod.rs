@@ -312,6 +312,7 @@ pub(crate) fn new(periods: &Periods, user: &UserId, entry: &SessionStart, now: M
         proven_at: now,
         seen_at: now,
         place: entry.place.clone(),
+        second_at: entry.second_at,
     };
     Started { token, session }
 }

@@ -252,6 +252,7 @@ fn session(old: CandidateSession, user: &UserId, now: Moment) -> SessionFate {
         proven_at: Moment::from_millis(0),
         seen_at: now,
         place: ClientInfo::default(),
+        second_at: Moment::NEVER,
     })
 }
 

@@ -93,7 +93,7 @@ pub trait Devices: Statements {
     fn devices_of(&self, user: &UserId) -> Result<Vec<Device>> {
         rows::all(
             self,
-            "SELECT id, user_id, last_used_at FROM device WHERE user_id = ?
+            "SELECT id, user_id, last_used_at, second_at FROM device WHERE user_id = ?
               ORDER BY last_used_at DESC, id",
             &cells![user],
         )

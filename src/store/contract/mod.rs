@@ -7,6 +7,7 @@
 
 mod mail;
 mod maintenance;
+mod second_factors;
 mod sessions;
 mod users;
 
@@ -16,6 +17,11 @@ pub(super) use mail::{
 };
 pub use maintenance::{
     AuditLog, Bulk, Copies, Devices, Maintenance, RecordOfImport, Tended, Throttle,
+};
+pub use second_factors::SecondFactors;
+pub(super) use second_factors::{
+    END_OTHER_FACTORS, FORGET_BROWSERS, SECOND_STEPS_MAX, USE_RECOVERY_CODE, USE_SECOND_STEP,
+    USE_STEP,
 };
 pub(super) use sessions::ADDRESS_OF_TOKEN;
 pub use sessions::{AccessTokens, Invitations, OneTimeTokens, Sessions};

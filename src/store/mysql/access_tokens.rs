@@ -49,8 +49,8 @@ impl AccessTokens for Mysql {
 /// Adds a token, if the session is its owner's and neither was invalidated meanwhile.
 fn insert(tx: &mut Tx<'_>, token: &AccessToken, session: &TokenHash) -> MysqlResult<()> {
     let met = tx.run(
-        "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, epoch)
-         SELECT ?, user.id, ?, ?, ?, ?, user.epoch
+        "INSERT INTO access_token (id, user_id, name, created_at, expires_at, used_at, second_at, epoch)
+         SELECT ?, user.id, ?, ?, ?, ?, user_session.second_at, user.epoch
            FROM user_session JOIN user ON user.id = user_session.user_id
                 AND user.epoch = user_session.epoch
           WHERE user_session.id = ? AND user.id = ? LOCK IN SHARE MODE",

@@ -171,7 +171,7 @@ fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
     insert_rows(
         tx,
         "user (id, username, canonical_username, created_at, group_names, email, email_verified_at,
-               disabled_at, disabled_reason, attributes, canonical_email)",
+               disabled_at, disabled_reason, second_factor_since, attributes, canonical_email)",
         users,
     )?;
     let keys = people.iter().flat_map(|it| &it.keys).map(|it| it.cells().to_vec());
@@ -180,7 +180,7 @@ fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
     insert_rows(
         tx,
         "user_session (id, user_id, active_expires, idle_expires, absolute_expires, created_at,
-                       proven_at, seen_at, is_transient, browser, address)",
+                       proven_at, seen_at, is_transient, browser, address, second_at)",
         sessions,
     )
 }

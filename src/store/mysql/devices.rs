@@ -15,12 +15,13 @@ impl Devices for Mysql {
     }
 }
 
-/// Adds a device or notes that it was used. Beyond [`DEVICES_MAX`] of a user, those of the future are
+/// Adds a device or notes that it was used; the moment of both factors never moves back. Beyond [`DEVICES_MAX`] of a user, those of the future are
 /// deleted first, then the oldest.
 pub(super) fn upsert(tx: &mut Tx<'_>, device: &Device) -> MysqlResult<()> {
     tx.run(
-        "INSERT INTO device (id, user_id, last_used_at) VALUES (?, ?, ?)
-         ON DUPLICATE KEY UPDATE last_used_at = VALUES(last_used_at)",
+        "INSERT INTO device (id, user_id, last_used_at, second_at) VALUES (?, ?, ?, ?)
+         ON DUPLICATE KEY UPDATE last_used_at = VALUES(last_used_at),
+                                 second_at = GREATEST(second_at, VALUES(second_at))",
         values(&device.cells()),
     )?;
     let beyond: Vec<TokenHash> = tx.all(

@@ -29,6 +29,7 @@ mod maintenance;
 mod names;
 mod one_time_tokens;
 mod schema;
+mod second_factors;
 mod sessions;
 mod throttle;
 mod users;
@@ -319,6 +320,10 @@ impl Cells for MysqlCells<'_> {
         }
         bytes.copy_from_slice(&found);
         Ok(())
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>> {
+        self.take()
     }
 }
 

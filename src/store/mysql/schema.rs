@@ -16,7 +16,7 @@ use crate::store::{Cluster, Error, Result, newer, older};
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// The newest version of the schema, the same as that of a file.
-const NEWEST: u32 = 12;
+const NEWEST: u32 = 13;
 
 /// The first version that existed on this engine.
 const FIRST: u32 = 7;
@@ -98,6 +98,28 @@ const STEPS: &[(u32, &str)] = &[
              lease_until  BIGINT         NOT NULL DEFAULT 0,
              KEY mail_by_due (due_at),
              KEY mail_by_user (user_id)
+         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
+    (13, "ALTER TABLE user ADD COLUMN second_factor_since BIGINT"),
+    (13, "ALTER TABLE user_session ADD COLUMN second_at BIGINT NOT NULL DEFAULT 0"),
+    (13, "ALTER TABLE access_token ADD COLUMN second_at BIGINT NOT NULL DEFAULT 0"),
+    (13, "ALTER TABLE device ADD COLUMN second_at BIGINT NOT NULL DEFAULT 0"),
+    (
+        13,
+        "CREATE TABLE IF NOT EXISTS totp (
+             user_id    VARBINARY(255) NOT NULL PRIMARY KEY,
+             secret     VARBINARY(128) NOT NULL,
+             last_step  BIGINT         NOT NULL,
+             created_at BIGINT         NOT NULL
+         ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    ),
+    (
+        13,
+        "CREATE TABLE IF NOT EXISTS recovery_code (
+             id         VARBINARY(32)  NOT NULL PRIMARY KEY,
+             user_id    VARBINARY(255) NOT NULL,
+             created_at BIGINT         NOT NULL,
+             KEY recovery_code_by_user (user_id)
          ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     ),
 ];

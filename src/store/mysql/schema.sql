@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS user (
     epoch              BIGINT          NOT NULL DEFAULT 0,
     canonical_email    VARBINARY(1024) NOT NULL DEFAULT '',
     email_verified_at  BIGINT,
+    second_factor_since BIGINT,
     KEY user_by_email (canonical_email)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -44,6 +45,7 @@ CREATE TABLE IF NOT EXISTS user_session (
     browser          VARCHAR(1024)  NOT NULL DEFAULT '',
     address          VARCHAR(255)   NOT NULL DEFAULT '',
     epoch            BIGINT         NOT NULL DEFAULT 0,
+    second_at        BIGINT         NOT NULL DEFAULT 0,
     KEY user_session_by_user (user_id),
     KEY user_session_by_end (idle_expires)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -56,6 +58,7 @@ CREATE TABLE IF NOT EXISTS access_token (
     expires_at BIGINT         NOT NULL,
     used_at    BIGINT,
     epoch      BIGINT         NOT NULL DEFAULT 0,
+    second_at  BIGINT         NOT NULL DEFAULT 0,
     KEY access_token_by_user (user_id),
     KEY access_token_by_end (expires_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -118,9 +121,24 @@ CREATE TABLE IF NOT EXISTS device (
     id           VARBINARY(32)  NOT NULL,
     user_id      VARBINARY(255) NOT NULL,
     last_used_at BIGINT         NOT NULL,
+    second_at    BIGINT         NOT NULL DEFAULT 0,
     PRIMARY KEY (id, user_id),
     KEY device_by_user (user_id, last_used_at),
     KEY device_by_end (last_used_at)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS totp (
+    user_id    VARBINARY(255) NOT NULL PRIMARY KEY,
+    secret     VARBINARY(128) NOT NULL,
+    last_step  BIGINT         NOT NULL,
+    created_at BIGINT         NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS recovery_code (
+    id         VARBINARY(32)  NOT NULL PRIMARY KEY,
+    user_id    VARBINARY(255) NOT NULL,
+    created_at BIGINT         NOT NULL,
+    KEY recovery_code_by_user (user_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS throttle (

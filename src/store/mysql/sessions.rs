@@ -4,7 +4,7 @@ use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, devices, mail, values};
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::outcomes::Refused;
-use crate::store::rows::{ToCells, USER_OF_SESSION};
+use crate::store::rows::{ToCells, USER_OF_SESSION, cells};
 use crate::store::{
     AccessTokens, Result, Session, SessionStart, SessionStarted, Sessions, Use, User, UserId,
 };
@@ -28,18 +28,7 @@ impl Sessions for Mysql {
                 return Ok(());
             }
             insert_session(tx, session, entry)?;
-            let beyond: Vec<TokenHash> = tx.all(
-                "SELECT id FROM user_session WHERE user_id = ?
-                  ORDER BY id = ? DESC, created_at > ?, created_at DESC, id
-                  LIMIT 1000000 OFFSET ?",
-                (
-                    session.user_id.as_str(),
-                    blob(session.id.as_bytes()),
-                    session.created_at.latest_past().millis(),
-                    most,
-                ),
-            )?;
-            beyond.iter().try_for_each(|id| delete_session(tx, id).map(drop))
+            end_beyond(tx, session, most)
         }))
     }
 
@@ -107,8 +96,8 @@ impl Sessions for Mysql {
     }
 }
 
-/// Adds a session under its user's epoch, if that is the one of the proof: one statement reads and writes
-/// it, so that a simultaneous change of password ends this session too.
+/// Adds a session under its user's epoch, if that is the one of the proof, and with both factors if the user has
+/// two: one statement reads and writes it, so that a simultaneous change of password ends this session too.
 pub(super) fn insert_session(
     tx: &mut Tx<'_>,
     session: &Session,
@@ -116,14 +105,16 @@ pub(super) fn insert_session(
 ) -> MysqlResult<()> {
     // The user's id is selected from the table.
     let [id, user_id, rest @ ..] = session.cells();
-    let params = [&[id], &rest[..], &[user_id, entry.proof.into()]].concat();
+    let proof = cells![user_id, entry.proof, session.second_at];
+    let params = [&[id], &rest[..], &proof].concat();
     let met = tx.run(
         "INSERT INTO user_session
            (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
-            seen_at, is_transient, browser, address, epoch)
-         SELECT ?, user.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, user.epoch
+            seen_at, is_transient, browser, address, second_at, epoch)
+         SELECT ?, user.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, user.epoch
            FROM user
           WHERE user.id = ? AND user.disabled_at IS NULL AND user.epoch = IFNULL(?, user.epoch)
+            AND (user.second_factor_since IS NULL OR ? > 0)
                 LOCK IN SHARE MODE",
         values(&params),
     )?;
@@ -142,6 +133,18 @@ pub(super) fn insert_session(
         devices::upsert(tx, device)?;
     }
     mail::insert(tx, entry.letter.as_ref())
+}
+
+/// Ends sessions of a user until `most` are left, those of the future and the oldest first.
+pub(super) fn end_beyond(tx: &mut Tx<'_>, session: &Session, most: u32) -> MysqlResult<()> {
+    let latest = session.created_at.latest_past();
+    let beyond: Vec<TokenHash> = tx.all(
+        "SELECT id FROM user_session WHERE user_id = ?
+          ORDER BY id = ? DESC, created_at > ?, created_at DESC, id
+          LIMIT 1000000 OFFSET ?",
+        values(&cells![&session.user_id, &session.id, latest, most]),
+    )?;
+    beyond.iter().try_for_each(|id| delete_session(tx, id).map(drop))
 }
 
 pub(super) fn has_session(tx: &mut Tx<'_>, id: &TokenHash) -> MysqlResult<bool> {

@@ -224,9 +224,9 @@ fn insert_user(tx: &mut Tx<'_>, user: &User) -> MysqlResult<()> {
     let canonical_email = email_address::canonical(&user.email);
     tx.run(
         "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
-                           email_verified_at, disabled_at, disabled_reason, attributes,
-                           canonical_email)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+                           email_verified_at, disabled_at, disabled_reason, second_factor_since,
+                           attributes, canonical_email)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
         values(&[&user.cells()[..], &cells![&canonical_email]].concat()),
     )?;
     Ok(())

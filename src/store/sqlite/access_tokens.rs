@@ -37,9 +37,9 @@ impl AccessTokens for Sqlite {
             run(
                 tx,
                 "INSERT INTO access_token
-                   (id, user_id, name, created_at, expires_at, used_at, epoch)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT epoch FROM user WHERE id = ?2))",
-                &token.cells(),
+                   (id, user_id, name, created_at, expires_at, used_at, second_at, epoch)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, second_at, epoch FROM user_session WHERE id = ?7",
+                &[&token.cells()[..], &cells![session]].concat(),
             )?;
             mail::insert(tx, letter)
         }))

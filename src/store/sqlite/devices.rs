@@ -21,13 +21,13 @@ impl Devices for Sqlite {
     }
 }
 
-/// Adds a device or notes that it was used. Beyond [`DEVICES_MAX`] of a user, those of the future are
+/// Adds a device or notes that it was used; the moment of both factors never moves back. Beyond [`DEVICES_MAX`] of a user, those of the future are
 /// deleted first, then the oldest.
 pub(super) fn upsert(tx: &Transaction<'_>, device: &Device) -> SqliteResult<()> {
     run(
         tx,
-        "INSERT INTO device (id, user_id, last_used_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (id, user_id) DO UPDATE SET last_used_at = ?3",
+        "INSERT INTO device (id, user_id, last_used_at, second_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (id, user_id) DO UPDATE SET last_used_at = ?3, second_at = max(second_at, ?4)",
         &device.cells(),
     )?;
     run(

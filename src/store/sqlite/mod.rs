@@ -18,6 +18,7 @@ mod names;
 mod one_time_tokens;
 mod place;
 mod schema;
+mod second_factors;
 mod sessions;
 mod throttle;
 mod users;
@@ -370,6 +371,10 @@ impl Cells for SqliteCells<'_, '_> {
             _ => Err(Error::Broken(format!("an id is not {} bytes long", bytes.len()))),
         }
     }
+
+    fn bytes(&mut self) -> Result<Vec<u8>> {
+        self.take()
+    }
 }
 
 impl ToSql for Cell<'_> {
@@ -528,6 +533,7 @@ mod tests {
             email_verified_at: None,
             disabled_at: None,
             disabled_reason: String::new(),
+            second_factor_since: None,
         }
     }
 
@@ -542,6 +548,7 @@ mod tests {
             proven_at: Moment::from_millis(0),
             seen_at: Moment::from_millis(0),
             place: ClientInfo::default(),
+            second_at: Moment::NEVER,
         }
     }
 

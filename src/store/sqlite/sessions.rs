@@ -21,15 +21,7 @@ impl Sessions for Sqlite {
     ) -> Result<SessionStarted> {
         SessionStarted::of(self.write(WRITE_PATIENCE, |tx| {
             insert_session(tx, session, entry)?;
-            run(
-                tx,
-                "DELETE FROM user_session WHERE id IN
-                   (SELECT id FROM user_session WHERE user_id = ?
-                     ORDER BY id = ? DESC, created_at > ?, created_at DESC, id
-                     LIMIT -1 OFFSET ?)",
-                &cells![&session.user_id, &session.id, session.created_at.latest_past(), most],
-            )?;
-            Ok(())
+            end_beyond(tx, session, most)
         }))
     }
 
@@ -113,11 +105,12 @@ pub(super) fn insert_session(
     session: &Session,
     entry: &SessionStart,
 ) -> SqliteResult<()> {
-    // A user who was disabled while the password was compared must not get a session, and a proof under
-    // outdated credentials is void.
-    let sql = "SELECT epoch FROM user WHERE id = ? AND disabled_at IS NULL";
-    let epoch: Epoch =
-        first(tx, sql, &cells![&session.user_id])?.ok_or(SqliteFault::Refused(Refused::NoUser))?;
+    // A user who was disabled while the password was compared must not get a session, nor one who has set up
+    // a second factor meanwhile, and a proof under outdated credentials is void.
+    let sql = "SELECT epoch FROM user WHERE id = ? AND disabled_at IS NULL
+                  AND (second_factor_since IS NULL OR ? > 0)";
+    let params = cells![&session.user_id, session.second_at];
+    let epoch: Epoch = first(tx, sql, &params)?.ok_or(SqliteFault::Refused(Refused::NoUser))?;
     if entry.proof.is_some_and(|proven| proven != epoch) {
         return Err(SqliteFault::Refused(Refused::NoUser));
     }
@@ -136,13 +129,26 @@ pub(super) fn insert_session(
     mail::insert(tx, entry.letter.as_ref())
 }
 
+/// Ends sessions of a user until `most` are left, those of the future and the oldest first.
+pub(super) fn end_beyond(tx: &Transaction<'_>, session: &Session, most: u32) -> SqliteResult<()> {
+    run(
+        tx,
+        "DELETE FROM user_session WHERE id IN
+           (SELECT id FROM user_session WHERE user_id = ?
+             ORDER BY id = ? DESC, created_at > ?, created_at DESC, id
+             LIMIT -1 OFFSET ?)",
+        &cells![&session.user_id, &session.id, session.created_at.latest_past(), most],
+    )?;
+    Ok(())
+}
+
 pub(super) fn insert_session_row(tx: &Transaction<'_>, session: &Session) -> SqliteResult<()> {
     run(
         tx,
         "INSERT INTO user_session
            (id, user_id, active_expires, idle_expires, absolute_expires, created_at, proven_at,
-            seen_at, is_transient, browser, address, epoch)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+            seen_at, is_transient, browser, address, second_at, epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
                  ifnull((SELECT epoch FROM user WHERE id = ?2), 0))",
         &session.cells(),
     )?;

@@ -196,9 +196,9 @@ pub(super) fn insert_user(tx: &Transaction<'_>, user: &User, attributes: &str) -
     run(
         tx,
         "INSERT INTO user (id, username, canonical_username, created_at, group_names, email,
-                           email_verified_at, disabled_at, disabled_reason, attributes,
-                           canonical_email)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                           email_verified_at, disabled_at, disabled_reason, second_factor_since,
+                           attributes, canonical_email)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[&user.cells()[..], &more].concat(),
     )
     .map(drop)

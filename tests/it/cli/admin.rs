@@ -616,9 +616,9 @@ fn puts_a_backup_back_without_its_access_tokens_be_it_of_an_older_schema() {
     said(&run(folder.path(), &restore, ""));
     assert!(said(&run(folder.path(), &["token", "list", "anna", "--json"], "")).is_empty());
     let raw = rusqlite::Connection::open(&copy).unwrap();
+    raw.execute_batch(&crate::engine::TO_SCHEMA_11.join(";")).unwrap();
     raw.execute_batch(
-        "DROP TABLE mail; DROP INDEX user_by_email; ALTER TABLE user DROP COLUMN canonical_email;
-         ALTER TABLE user DROP COLUMN email_verified_at; DROP TABLE invite; DROP TABLE resting_name; DROP TABLE one_time_token; DROP TABLE clock; ALTER TABLE user DROP COLUMN attributes;
+        "DROP TABLE invite; DROP TABLE resting_name; DROP TABLE one_time_token; DROP TABLE clock; ALTER TABLE user DROP COLUMN attributes;
          ALTER TABLE user DROP COLUMN epoch; ALTER TABLE user_session DROP COLUMN epoch;
          ALTER TABLE access_token DROP COLUMN epoch;
          PRAGMA user_version = 3;",

@@ -33,7 +33,7 @@ pub fn make(path: &Path, users: u32) {
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {users})
            INSERT INTO user (id, username, canonical_username, created_at)
            SELECT 'n' || i, 'N' || i, 'n' || i, i FROM n;
-         INSERT INTO user_session SELECT randomblob(32), id, 1, 2, 3, 4, 5, 6, 0, '', '', 0 FROM user;"
+         INSERT INTO user_session SELECT randomblob(32), id, 1, 2, 3, 4, 5, 6, 0, '', '', 0, 0 FROM user;"
     ))
     .unwrap();
 }
@@ -88,7 +88,7 @@ fn leave_log(database: &Path) {
     raw.execute_batch(
         "INSERT INTO user (id, username, canonical_username, created_at)
            VALUES ('logged', 'Logged', 'logged', 1);
-         INSERT INTO user_session VALUES (randomblob(32), 'logged', 1, 2, 3, 4, 5, 6, 0, '', '', 0);",
+         INSERT INTO user_session VALUES (randomblob(32), 'logged', 1, 2, 3, 4, 5, 6, 0, '', '', 0, 0);",
     )
     .unwrap();
     drop(raw);

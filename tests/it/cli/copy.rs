@@ -16,30 +16,33 @@ use crate::engine;
 /// are written at once.
 const EVERYTHING: &str = r#"
     INSERT INTO user (id, username, canonical_username, created_at, group_names, email, disabled_at,
-      disabled_reason, attributes, epoch, canonical_email, email_verified_at) VALUES
-      ('1', 'Ann' || char(0) || 'a', 'anna', 5, 'admin,staff', 'a@example.com', NULL, '', '{ "n":"Ä"}', 3, 'a@example.com', 6),
-      ('2', '', 'bob' || char(10), -1, '', '', 7, 'left', '', 9223372036854775807, '', NULL);
+      disabled_reason, attributes, epoch, canonical_email, email_verified_at,
+      second_factor_since) VALUES
+      ('1', 'Ann' || char(0) || 'a', 'anna', 5, 'admin,staff', 'a@example.com', NULL, '', '{ "n":"Ä"}', 3, 'a@example.com', 6, 10),
+      ('2', '', 'bob' || char(10), -1, '', '', 7, 'left', '', 9223372036854775807, '', NULL, NULL);
     INSERT INTO user_key VALUES ('username:anna', '1', 's2:x:y'), ('email:a:b@x', '1', NULL),
       ('username:😀 ', '2', '$argon2id$…');
     INSERT INTO user_session VALUES
-      (zeroblob(32), '1', 1, 2, 3, 4, 5, 6, 1, 'Firefox on Linux', '::1', 3),
-      (randomblob(32), '1', -3, -2, -1, 0, 0, 0, 0, '', '', 2);
-    INSERT INTO access_token VALUES (randomblob(32), '1', 'backup ', 1, 2, 3, 3),
-      (randomblob(32), '2', '', 1, 2, NULL, 0);
+      (zeroblob(32), '1', 1, 2, 3, 4, 5, 6, 1, 'Firefox on Linux', '::1', 3, 11),
+      (randomblob(32), '1', -3, -2, -1, 0, 0, 0, 0, '', '', 2, 0);
+    INSERT INTO access_token VALUES (randomblob(32), '1', 'backup ', 1, 2, 3, 3, 12),
+      (randomblob(32), '2', '', 1, 2, NULL, 0, 0);
     INSERT INTO one_time_token VALUES (randomblob(32), '2', 'reset_password', 1, 9223372036854775807, -2, 'ä', 0),
       (zeroblob(32), '2', 'reset_password', 1, 2, 0, '', 3);
     INSERT INTO mail VALUES ('m', 'reset', '1', 'a@example.com', 'de', '{"x":"Ä"}', 1, 2, 3, '451', 'lease', 4);
     INSERT INTO invite VALUES (randomblob(32), 'for "Zoë"', 'staff', 4294967295, 1, 5, 6),
       (randomblob(32), '', '', 1, 0, 5, 6);
     INSERT INTO resting_name VALUES (randomblob(16), NULL, 7), (zeroblob(16), '1', -1);
-    INSERT INTO device VALUES (zeroblob(32), '1', 8), (zeroblob(32), '2', 9);
+    INSERT INTO device VALUES (zeroblob(32), '1', 8, 13), (zeroblob(32), '2', 9, 0);
+    INSERT INTO totp VALUES ('1', randomblob(128), -14, 15);
+    INSERT INTO recovery_code VALUES (zeroblob(32), '1', 16), (randomblob(32), '1', 17);
     INSERT INTO throttle VALUES (randomblob(16), 4294967295, 1, 2), (zeroblob(16), 0, 3, -4);
     INSERT INTO audit VALUES (-5, 1, 'login_ok', '1', '::1', 's', 'r', 'a=1'),
       (7, 0, '', NULL, NULL, NULL, NULL, ''), (9223372036854775000, 2, 'x', '', '', '', '', 'ü');
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
       INSERT INTO user (id, username, canonical_username, created_at)
       SELECT 'n' || i, 'N' || i, 'n' || i, i FROM n;
-    INSERT INTO user_session SELECT randomblob(32), id, 1, 2, 3, 4, 5, 6, 0, '', '', 0
+    INSERT INTO user_session SELECT randomblob(32), id, 1, 2, 3, 4, 5, 6, 0, '', '', 0, 0
       FROM user WHERE id LIKE 'n%';"#;
 
 /// A database with everything in it, and a place for another one.

@@ -23,9 +23,9 @@ fn of_schema_3(folder: &Path) -> PathBuf {
 /// Takes from a file what has been added since the release with schema 3.
 pub fn to_schema_3(path: &Path) {
     let raw = Connection::open(path).unwrap();
+    raw.execute_batch(&engine::TO_SCHEMA_11.join(";")).unwrap();
     raw.execute_batch(
-        "DROP TABLE mail; DROP INDEX user_by_email; ALTER TABLE user DROP COLUMN canonical_email;
-         ALTER TABLE user DROP COLUMN email_verified_at; DROP TABLE invite; DROP TABLE resting_name; DROP TABLE one_time_token; DROP TABLE clock; ALTER TABLE user DROP COLUMN attributes;
+        "DROP TABLE invite; DROP TABLE resting_name; DROP TABLE one_time_token; DROP TABLE clock; ALTER TABLE user DROP COLUMN attributes;
          ALTER TABLE user DROP COLUMN epoch; ALTER TABLE user_session DROP COLUMN epoch;
          ALTER TABLE access_token DROP COLUMN epoch;
          PRAGMA user_version = 3;",

@@ -316,10 +316,9 @@ fn frees_no_name_by_a_restore() {
     user(&["rename", "bobo", "bobby"]);
     // A backup from before there was such a table, in the place of one that cannot be read.
     let raw = rusqlite::Connection::open(&copy).unwrap();
+    raw.execute_batch(&engine::TO_SCHEMA_11.join(";")).unwrap();
     raw.execute_batch(
-        "DROP TABLE mail; DROP INDEX user_by_email; ALTER TABLE user DROP COLUMN canonical_email;
-         ALTER TABLE user DROP COLUMN email_verified_at;
-         DROP TABLE resting_name; DROP TABLE one_time_token; DROP TABLE clock;
+        "DROP TABLE resting_name; DROP TABLE one_time_token; DROP TABLE clock;
          CREATE TABLE ticket (id BLOB, user_id TEXT, created_at INTEGER, expires_at INTEGER);
          PRAGMA user_version = 7;",
     )

@@ -5,7 +5,7 @@ use vestibule::store::{self, Database};
 
 use super::{Left, Scene, Snapshot, Task, USERS, write_export};
 use crate::cli::copy::refusal;
-use crate::engine::{Raw, server};
+use crate::engine::{Raw, TO_SCHEMA_11_ON_SERVERS, server};
 
 /// The address of the scene's own database, without the password.
 fn address(it: &Scene) -> String {
@@ -71,9 +71,10 @@ fn brings_all_users_over_or_none() {
 /// The tables of the first schema that servers have had, in which no user is yet.
 fn to_schema_7(it: &Scene) {
     let mut raw = raw(it);
+    for sql in TO_SCHEMA_11_ON_SERVERS {
+        raw.run(sql);
+    }
     for sql in [
-        "DROP TABLE mail",
-        "ALTER TABLE user DROP KEY user_by_email, DROP COLUMN canonical_email, DROP COLUMN email_verified_at",
         "DROP TABLE resting_name",
         "DROP TABLE one_time_token",
         "DROP TABLE clock",

@@ -212,7 +212,8 @@ pub fn finds_the_browsers_of_a_user_and_sessions_by_what_their_ids_are(desk: &De
     }
     for millis in [5, 9, 7] {
         let (id, user_id) = (Token::random().hash(), user("ann").id);
-        let device = Some(Device { id, user_id, last_used_at: at(millis) });
+        let device =
+            Some(Device { id, user_id, last_used_at: at(millis), second_at: Moment::NEVER });
         let entry = SessionStart { device, ..SessionStart::default() };
         store.start_session(&session("ann", [1, 2, 3]), MANY, &entry).unwrap();
     }

@@ -8,6 +8,7 @@ mod bulk;
 mod listings;
 mod mail;
 mod nodes;
+mod second_factors;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -24,9 +25,9 @@ use vestibule::store::{
     UserId, UserPage, UserRenamed,
 };
 
+use crate::engine::{self, Raw, TO_SCHEMA_11};
 #[cfg(feature = "mysql")]
-use crate::engine::server;
-use crate::engine::{self, Raw};
+use crate::engine::{TO_SCHEMA_11_ON_SERVERS, server};
 use bulk::{
     brings_no_user_over_when_a_name_is_taken_in_the_middle,
     keeps_no_user_waiting_while_a_great_many_arrive,
@@ -75,6 +76,17 @@ use nodes::{
     shows_a_sign_out_at_once_to_another_node,
     shows_every_record_once_to_a_reader_who_follows_while_all_nodes_add_some,
     uses_a_reset_link_once_on_whichever_node,
+};
+use second_factors::{
+    admits_one_of_many_who_give_one_code_at_the_same_moment,
+    ends_a_sign_in_that_waits_with_the_credentials_or_its_time,
+    ends_everything_else_of_a_user_who_turns_a_second_factor_on, lets_ten_sign_ins_of_a_user_wait,
+    replaces_recovery_codes_and_forgets_browsers, sets_up_an_app_while_signing_in,
+    signs_in_with_both_factors_once,
+    starts_no_session_with_the_password_alone_while_there_is_a_second_factor,
+    takes_the_recovery_code_of_no_other_user,
+    turns_a_second_factor_off_with_a_code_or_by_an_operator,
+    turns_no_second_factor_on_in_a_session_that_has_ended,
 };
 
 /// More sessions than any test has.
@@ -159,12 +171,7 @@ impl Room for File {
     }
 
     fn set_schema(&self, number: u32) {
-        for sql in [
-            "DROP TABLE mail",
-            "DROP INDEX user_by_email",
-            "ALTER TABLE user DROP COLUMN canonical_email",
-            "ALTER TABLE user DROP COLUMN email_verified_at",
-        ] {
+        for sql in TO_SCHEMA_11 {
             self.raw().run(sql);
         }
         if number >= 9 {
@@ -219,10 +226,9 @@ impl Room for Servers {
     }
 
     fn set_schema(&self, number: u32) {
-        self.raw().run("DROP TABLE mail");
-        self.raw().run("ALTER TABLE user DROP KEY user_by_email");
-        self.raw()
-            .run("ALTER TABLE user DROP COLUMN canonical_email, DROP COLUMN email_verified_at");
+        for sql in TO_SCHEMA_11_ON_SERVERS {
+            self.raw().run(sql);
+        }
         if number >= 9 {
             self.raw().run(
                 "ALTER TABLE one_time_token DROP KEY one_time_token_by_slot, DROP COLUMN slot,
@@ -388,6 +394,17 @@ suite! {
     replaces_the_groups_that_a_user_is_in_and_no_others
     counts_what_is_asked_for_and_lets_through_what_may_be_sent
     deletes_the_mails_of_a_deleted_user_and_no_others
+    ends_everything_else_of_a_user_who_turns_a_second_factor_on
+    turns_no_second_factor_on_in_a_session_that_has_ended
+    starts_no_session_with_the_password_alone_while_there_is_a_second_factor
+    signs_in_with_both_factors_once
+    takes_the_recovery_code_of_no_other_user
+    ends_a_sign_in_that_waits_with_the_credentials_or_its_time
+    lets_ten_sign_ins_of_a_user_wait
+    admits_one_of_many_who_give_one_code_at_the_same_moment
+    sets_up_an_app_while_signing_in
+    turns_a_second_factor_off_with_a_code_or_by_an_operator
+    replaces_recovery_codes_and_forgets_browsers
     finds_the_name_with_which_the_one_owner_of_an_address_signs_in
     finds_the_users_of_an_address_whatever_its_case
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended
@@ -421,6 +438,7 @@ pub fn user(name: &str) -> User {
         email_verified_at: None,
         disabled_at: None,
         disabled_reason: String::new(),
+        second_factor_since: None,
     }
 }
 
@@ -448,6 +466,7 @@ pub fn session(name: &str, until: [i64; 3]) -> Session {
         proven_at: Moment::from_millis(0),
         seen_at: Moment::from_millis(0),
         place: ClientInfo::default(),
+        second_at: Moment::NEVER,
     }
 }
 
@@ -459,6 +478,7 @@ fn access_token(name: &str, expires_at: i64) -> AccessToken {
         created_at: Moment::from_millis(1),
         expires_at: Moment::from_millis(expires_at),
         used_at: None,
+        second_at: Moment::NEVER,
     }
 }
 
@@ -1161,8 +1181,12 @@ fn deletes_dead_sessions_in_batches_and_no_living_one(desk: &Desk) {
 fn knows_a_browser_by_account_until_it_was_not_used_for_long(desk: &Desk) {
     with_ann(desk);
     let secret = Token::random().hash();
-    let used =
-        |at| Device { id: secret, user_id: user("ann").id, last_used_at: Moment::from_millis(at) };
+    let used = |at| Device {
+        id: secret,
+        user_id: user("ann").id,
+        last_used_at: Moment::from_millis(at),
+        second_at: Moment::NEVER,
+    };
     let sign_in = |at| {
         let entry = SessionStart { device: Some(used(at)), ..SessionStart::default() };
         desk.store.start_session(&session("ann", [1, 2, 3]), MANY, &entry).unwrap();
@@ -1280,8 +1304,12 @@ fn knows_no_browser_and_keeps_no_session_of_the_future_before_others(desk: &Desk
     with_ann(desk);
     let store = &desk.store;
     let sign_in = |at: Moment| {
-        let device =
-            Device { id: Token::random().hash(), user_id: user("ann").id, last_used_at: at };
+        let device = Device {
+            id: Token::random().hash(),
+            user_id: user("ann").id,
+            last_used_at: at,
+            second_at: Moment::NEVER,
+        };
         let session = Session { created_at: at, ..session("ann", [END, END, END]) };
         let secret = device.id;
         let entry = SessionStart { device: Some(device), ..SessionStart::default() };
@@ -1623,7 +1651,12 @@ fn forgets_the_browsers_first_that_were_used_least_lately(desk: &Desk) {
     let secrets: Vec<_> = (0..103).map(|_| Token::random().hash()).collect();
     for (at, secret) in (0..).zip(&secrets) {
         let (id, user_id) = (*secret, user("ann").id);
-        let device = Some(Device { id, user_id, last_used_at: Moment::from_millis(at) });
+        let device = Some(Device {
+            id,
+            user_id,
+            last_used_at: Moment::from_millis(at),
+            second_at: Moment::NEVER,
+        });
         let entry = SessionStart { device, ..SessionStart::default() };
         desk.store.start_session(&session("ann", [1, 2, 3]), 2, &entry).unwrap();
     }
@@ -2246,6 +2279,7 @@ fn counts_what_there_is(desk: &Desk) {
         ("sessions", 1),
         ("access_tokens", 1),
         ("resting_names", 1),
+        ("authenticator_apps", 0),
     ];
     assert_eq!(desk.store.counts(), Ok(counts));
     assert_eq!(desk.store.probe(), Ok(()));
@@ -2288,8 +2322,12 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
         let name = format!("{n}{text}");
         let live = session(&name, [-1, 2, i64::MAX]);
         let id = CountId::new([u8::try_from(n).unwrap(); 16]);
-        let device =
-            Device { id: live.id, user_id: user(&name).id, last_used_at: user("").created_at };
+        let device = Device {
+            id: live.id,
+            user_id: user(&name).id,
+            last_used_at: user("").created_at,
+            second_at: Moment::NEVER,
+        };
         let entry = SessionStart { device: Some(device), ..SessionStart::default() };
         let done = store.sign_up(&user(&name), &key(&name), &live, None, &entry);
         assert_eq!(done, Ok(SignedUp::Done));

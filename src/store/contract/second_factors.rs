@@ -1,0 +1,110 @@
+//! Second factors: authenticator apps, recovery codes, and sign-ins that wait for one of them.
+
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
+use crate::store::rows::{self, Statements, cells};
+use crate::store::{
+    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SecondFactorOn,
+    SecondFactorSet, SecondStepDone, Session, SessionStart, Totp, UserId,
+};
+
+/// The most sign-ins of one user that wait for the second factor. Beyond it the earliest ends.
+pub(in crate::store) const SECOND_STEPS_MAX: u32 = 10;
+
+/// Takes a step of a user's app, with the step, the user and the step again: it and all before it are used up.
+pub(in crate::store) const USE_STEP: &str =
+    "UPDATE totp SET last_step = ? WHERE user_id = ? AND last_step < ?";
+
+/// Takes a recovery code of a user.
+pub(in crate::store) const USE_RECOVERY_CODE: &str =
+    "DELETE FROM recovery_code WHERE id = ? AND user_id = ?";
+
+/// Takes a sign-in that waits, with its id, its user and a moment that is given twice.
+pub(in crate::store) const USE_SECOND_STEP: &str = "DELETE FROM one_time_token
+      WHERE id = ? AND user_id = ? AND purpose = 'second_step' AND expires_at >= ? AND created_at <= ?
+        AND epoch = (SELECT epoch FROM user WHERE user.id = one_time_token.user_id)";
+
+/// What ends when a user's second factor is turned on or off: each statement is given the user.
+pub(in crate::store) const END_OTHER_FACTORS: [&str; 4] = [
+    "DELETE FROM totp WHERE user_id = ?",
+    "DELETE FROM recovery_code WHERE user_id = ?",
+    "DELETE FROM one_time_token WHERE purpose = 'second_step' AND user_id = ?",
+    FORGET_BROWSERS,
+];
+
+/// Lets the password alone be enough in no browser of a user any more.
+pub(in crate::store) const FORGET_BROWSERS: &str =
+    "UPDATE device SET second_at = 0 WHERE user_id = ?";
+
+/// Second factors. Each method that writes is one transaction, so that of any number of simultaneous calls with
+/// one code, on any number of servers, one succeeds.
+pub trait SecondFactors: Statements {
+    /// The authenticator app of a user. `None` if they have none.
+    fn totp_of(&self, user: &UserId) -> Result<Option<Totp>> {
+        let sql = "SELECT user_id, secret, last_step, created_at FROM totp WHERE user_id = ?";
+        rows::one(self, sql, &cells![user])
+    }
+
+    /// The unused recovery codes of a user, in the order of their hashes.
+    fn recovery_codes_of(&self, user: &UserId) -> Result<Vec<TokenHash>> {
+        let sql = "SELECT id FROM recovery_code WHERE user_id = ? ORDER BY id";
+        rows::all(self, sql, &cells![user])
+    }
+
+    /// Adds a token for [`crate::store::Purpose::SecondStep`], and clears a failure count. Those before it stay
+    /// valid, ten at most. [`OneTimeTokenAdded::NoUser`] if the user is gone or disabled, or has another epoch than
+    /// `proof`.
+    fn begin_second_step(
+        &self,
+        token: &OneTimeToken,
+        proof: Epoch,
+        cleared: Option<&CountId>,
+    ) -> Result<OneTimeTokenAdded>;
+
+    /// Uses up a token for [`crate::store::Purpose::SecondStep`] and what proves the second factor, and starts a
+    /// session as [`super::Sessions::start_session`] does. Nothing is used up unless all of it succeeds.
+    fn finish_second_step(
+        &self,
+        id: &TokenHash,
+        proof: &FactorProof<'_>,
+        session: &Session,
+        most: u32,
+        entry: &SessionStart,
+    ) -> Result<SecondStepDone>;
+
+    /// Turns the second factor of a user on, with new recovery codes. Ends all their sessions, all sign-ins that
+    /// wait for a second factor, and forgets their devices; then starts a session in the place of `entry.replaced`,
+    /// which must be live.
+    fn turn_second_factor_on(
+        &self,
+        totp: &Totp,
+        codes: &[TokenHash],
+        session: &Session,
+        entry: &SessionStart,
+    ) -> Result<SecondFactorOn>;
+
+    /// Turns the second factor of a user off, uses up its proof and queues a letter. Without a proof, as an operator
+    /// does it, all sessions of the user end as well.
+    fn turn_second_factor_off(
+        &self,
+        user: &UserId,
+        proof: Option<&FactorProof<'_>>,
+        letter: Option<&Letter>,
+    ) -> Result<SecondFactorSet>;
+
+    /// Replaces the recovery codes of a user, uses up a proof of the second factor, asks for it again in every
+    /// browser, and queues a letter.
+    fn replace_recovery_codes(
+        &self,
+        user: &UserId,
+        codes: &[TokenHash],
+        proof: &FactorProof<'_>,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<SecondFactorSet>;
+
+    /// Asks for the second factor again in every browser of a user, and returns in how many.
+    fn forget_browsers(&self, user: &UserId) -> Result<usize> {
+        self.execute(FORGET_BROWSERS, &cells![user])
+    }
+}

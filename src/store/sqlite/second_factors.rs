@@ -1,0 +1,161 @@
+//! The statements for second factors.
+
+use rusqlite::Transaction;
+
+use super::sessions::{end_beyond, insert_session};
+use super::{
+    Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, exists, mail, one_time_tokens, run,
+};
+use crate::base::clock::Moment;
+use crate::base::token::TokenHash;
+use crate::store::contract::{
+    EMPTY_SLOT, END_OTHER_FACTORS, FORGET_BROWSERS, SECOND_STEPS_MAX, SLOTS_OF_TOKENS,
+    USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP, token_slot,
+};
+use crate::store::outcomes::Refused;
+use crate::store::rows::{ToCells, cells};
+use crate::store::{
+    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SecondFactorOn,
+    SecondFactorSet, SecondFactors, SecondStepDone, Session, SessionStart, Totp, UserId,
+};
+
+impl SecondFactors for Sqlite {
+    fn begin_second_step(
+        &self,
+        token: &OneTimeToken,
+        proof: Epoch,
+        cleared: Option<&CountId>,
+    ) -> Result<OneTimeTokenAdded> {
+        let (user, purpose) = (&token.user_id, token.purpose);
+        OneTimeTokenAdded::of(self.write(WRITE_PATIENCE, |tx| {
+            let sql = "SELECT 1 FROM user WHERE id = ? AND epoch = ? AND disabled_at IS NULL";
+            refuse_unless(exists(tx, sql, &cells![user, proof])?, Refused::NoUser)?;
+            if let Some(id) = cleared {
+                run(tx, "DELETE FROM throttle WHERE id = ?", &cells![id])?;
+            }
+            let slots: Vec<u32> = all(tx, SLOTS_OF_TOKENS, &cells![user, purpose])?;
+            let slot = token_slot(&slots, SECOND_STEPS_MAX);
+            run(tx, EMPTY_SLOT, &cells![user, purpose, slot])?;
+            one_time_tokens::insert(tx, token, slot)
+        }))
+    }
+
+    fn finish_second_step(
+        &self,
+        id: &TokenHash,
+        proof: &FactorProof<'_>,
+        session: &Session,
+        most: u32,
+        entry: &SessionStart,
+    ) -> Result<SecondStepDone> {
+        let (user, now) = (&session.user_id, session.created_at);
+        SecondStepDone::of(self.write(WRITE_PATIENCE, |tx| {
+            let params = cells![id, user, now, now.latest_past()];
+            refuse_unless(run(tx, USE_SECOND_STEP, &params)? > 0, Refused::NoUser)?;
+            use_proof(tx, user, proof)?;
+            insert_session(tx, session, entry)?;
+            end_beyond(tx, session, most)
+        }))
+    }
+
+    fn turn_second_factor_on(
+        &self,
+        totp: &Totp,
+        codes: &[TokenHash],
+        session: &Session,
+        entry: &SessionStart,
+    ) -> Result<SecondFactorOn> {
+        SecondFactorOn::of(self.write(WRITE_PATIENCE, |tx| {
+            let sql = "SELECT 1 FROM user_session JOIN user ON user.id = user_session.user_id
+                              AND user.epoch = user_session.epoch
+                        WHERE user_session.id = ? AND user.id = ?";
+            let is_live = exists(tx, sql, &cells![entry.replaced.as_ref(), &totp.user_id])?;
+            refuse_unless(is_live, Refused::NoUser)?;
+            put_app(tx, totp, codes)?;
+            insert_session(tx, session, entry)
+        }))
+    }
+
+    fn turn_second_factor_off(
+        &self,
+        user: &UserId,
+        proof: Option<&FactorProof<'_>>,
+        letter: Option<&Letter>,
+    ) -> Result<SecondFactorSet> {
+        SecondFactorSet::of(self.write(WRITE_PATIENCE, |tx| {
+            let sql = "UPDATE user SET second_factor_since = NULL
+                        WHERE id = ? AND second_factor_since IS NOT NULL";
+            refuse_unless(run(tx, sql, &cells![user])? > 0, Refused::NoUser)?;
+            match proof {
+                Some(proof) => use_proof(tx, user, proof)?,
+                None => drop(run(tx, "DELETE FROM user_session WHERE user_id = ?", &cells![user])?),
+            }
+            end_factors(tx, user)?;
+            mail::insert(tx, letter)
+        }))
+    }
+
+    fn replace_recovery_codes(
+        &self,
+        user: &UserId,
+        codes: &[TokenHash],
+        proof: &FactorProof<'_>,
+        letter: Option<&Letter>,
+        now: Moment,
+    ) -> Result<SecondFactorSet> {
+        SecondFactorSet::of(self.write(WRITE_PATIENCE, |tx| {
+            let is_on = exists(tx, "SELECT 1 FROM totp WHERE user_id = ?", &cells![user])?;
+            refuse_unless(is_on, Refused::NoUser)?;
+            use_proof(tx, user, proof)?;
+            run(tx, "DELETE FROM recovery_code WHERE user_id = ?", &cells![user])?;
+            insert_codes(tx, user, codes, now)?;
+            run(tx, FORGET_BROWSERS, &cells![user])?;
+            mail::insert(tx, letter)
+        }))
+    }
+}
+
+fn refuse_unless(is_met: bool, refused: Refused) -> SqliteResult<()> {
+    if is_met { Ok(()) } else { Err(SqliteFault::Refused(refused)) }
+}
+
+fn use_proof(tx: &Transaction<'_>, user: &UserId, proof: &FactorProof<'_>) -> SqliteResult<()> {
+    let rows = match proof {
+        FactorProof::Step(step) => run(tx, USE_STEP, &cells![*step, user, *step])?,
+        FactorProof::RecoveryCode(id) => run(tx, USE_RECOVERY_CODE, &cells![id, user])?,
+        FactorProof::NewApp(totp, codes) => return put_app(tx, totp, codes),
+    };
+    refuse_unless(rows > 0, Refused::UsedCode)
+}
+
+/// Sets up an app for a user who has none. Ends all their sessions and forgets their devices.
+fn put_app(tx: &Transaction<'_>, totp: &Totp, codes: &[TokenHash]) -> SqliteResult<()> {
+    let user = &totp.user_id;
+    let sql =
+        "UPDATE user SET second_factor_since = ? WHERE id = ? AND second_factor_since IS NULL";
+    let is_new = run(tx, sql, &cells![totp.created_at, user])? > 0;
+    refuse_unless(is_new, Refused::Duplicate)?;
+    end_factors(tx, user)?;
+    for sql in
+        ["DELETE FROM user_session WHERE user_id = ?", "DELETE FROM device WHERE user_id = ?"]
+    {
+        run(tx, sql, &cells![user])?;
+    }
+    let sql = "INSERT INTO totp (user_id, secret, last_step, created_at) VALUES (?, ?, ?, ?)";
+    run(tx, sql, &totp.cells())?;
+    insert_codes(tx, user, codes, totp.created_at)
+}
+
+fn end_factors(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<()> {
+    END_OTHER_FACTORS.iter().try_for_each(|sql| run(tx, sql, &cells![user]).map(drop))
+}
+
+fn insert_codes(
+    tx: &Transaction<'_>,
+    user: &UserId,
+    codes: &[TokenHash],
+    now: Moment,
+) -> SqliteResult<()> {
+    let sql = "INSERT INTO recovery_code (id, user_id, created_at) VALUES (?, ?, ?)";
+    codes.iter().try_for_each(|id| run(tx, sql, &cells![id, user, now]).map(drop))
+}
