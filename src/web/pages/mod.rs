@@ -12,6 +12,7 @@ pub mod branding;
 pub mod access_tokens;
 pub mod moments;
 pub mod paging;
+pub mod qr_code;
 pub mod repeat;
 pub mod sessions;
 
