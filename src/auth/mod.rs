@@ -9,6 +9,7 @@ pub mod access_tokens;
 pub mod verified_passwords;
 pub mod invitations;
 pub mod one_time_tokens;
+pub mod enrolments;
 pub mod names;
 pub mod users;
 pub mod usernames;
