@@ -14,9 +14,9 @@ use crate::base::token::{Token, TokenHash};
 use crate::store::{ClientInfo, Error, Session, Store, Use, User};
 use crate::web::http::{Cookie, Form, Note, Request, Response, SESSION_COOKIES, Wants};
 use crate::web::messages::{self, MessageKey};
-use crate::web::notices::{self, Notice};
 use crate::web::pages::Frame;
 use crate::web::redirect::Target;
+use crate::web::status_messages::{self, StatusMessage};
 use crate::web::{Site, next, user_agent};
 
 /// The name of Lucia's cookie, which ours has as well over plain http.
@@ -303,10 +303,10 @@ impl<'a> Call<'a> {
     }
 
     /// Makes the next page in a browser tell what was done. For scripts, the response stays as it is.
-    pub(super) fn telling(&self, response: Response, notice: Notice) -> Response {
+    pub(super) fn telling(&self, response: Response, message: StatusMessage) -> Response {
         match self.wants() {
             Wants::Html => {
-                let cookie = notices::leave(&self.site.notice_cookie, notice, self.now);
+                let cookie = status_messages::leave(&self.site.message_cookie, message, self.now);
                 response.with("Set-Cookie", cookie)
             }
             Wants::Text | Wants::Json => response,

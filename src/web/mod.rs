@@ -6,13 +6,13 @@
 mod call;
 mod handlers;
 pub(crate) mod json;
-mod notices;
 pub mod mail;
 pub mod openapi;
 mod refusals;
 mod repeat;
 mod routes;
 mod settings;
+mod status_messages;
 pub mod pages;
 pub mod messages;
 pub mod cross_origin;
@@ -51,9 +51,9 @@ use crate::web::http::{
     Cookie, CookieKind, Method, Note, Problem, Request, Response, Wants, session_cookie,
 };
 use crate::web::messages::{EN, MessageKey};
-use crate::web::notices::Notice;
 use crate::web::pages::{Alert, Field, Frame, Wait};
 use crate::web::redirect::{Allowed, Target};
+use crate::web::status_messages::StatusMessage;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
@@ -105,7 +105,7 @@ pub struct Site {
     /// The cookie with the device token.
     device_cookie: CookieKind,
     /// The cookie that tells the next page what an action has done.
-    notice_cookie: CookieKind,
+    message_cookie: CookieKind,
     /// The cookie that brings a new access token to the page that shows it.
     new_token_cookie: CookieKind,
     /// The cache of passwords that scripts send with each request.
@@ -140,7 +140,7 @@ impl Site {
                 domain: None,
                 path: "/".to_owned(),
             },
-            notice_cookie: notices::cookie(secure),
+            message_cookie: status_messages::cookie(secure),
             new_token_cookie: access_tokens::cookie(secure, &settings.prefix),
             settings,
             memory: VerifiedPasswords::default(),
@@ -313,14 +313,14 @@ impl Site {
     fn page(&self, request: &Request, status: u16, draw: impl FnOnce(Frame) -> Markup) -> Response {
         // No action leads to the home page, which is the page that is asked for most.
         let is_home = self.path(&request.path) == Some("/");
-        let notice = if status == 200 && !is_home {
-            notices::find(&self.notice_cookie, request)
+        let message = if status == 200 && !is_home {
+            status_messages::find(&self.message_cookie, request)
         } else {
             None
         };
-        let page = self.draw(request, status, "", notice, draw);
-        match notice {
-            Some(_) => page.with("Set-Cookie", self.notice_cookie.clear()),
+        let page = self.draw(request, status, "", message, draw);
+        match message {
+            Some(_) => page.with("Set-Cookie", self.message_cookie.clear()),
             None => page,
         }
     }
@@ -345,7 +345,7 @@ impl Site {
         request: &Request,
         status: u16,
         origin: &str,
-        notice: Option<Notice>,
+        message: Option<StatusMessage>,
         draw: impl FnOnce(Frame) -> Markup,
     ) -> Response {
         // Scripts always get English, on which they may depend.
@@ -358,7 +358,7 @@ impl Site {
             look: &self.settings.look,
             origin,
             prefix: &self.settings.prefix,
-            notice: notice.map(|it| it.sentence(text)),
+            message: message.map(|it| it.sentence(text)),
         };
         Response::html(status, draw(frame))
             .with("Content-Language", text.code)

@@ -31,7 +31,7 @@ pub struct Visit {
     /// The cookie by which the site knows the browser.
     pub device: Option<String>,
     /// The cookie by which the next page tells what was done.
-    pub notice: Option<String>,
+    pub message: Option<String>,
     /// The cookie that brings a new access token to the next page.
     pub new_token: Option<String>,
     /// Where it comes from.
@@ -78,7 +78,7 @@ impl Visit {
             now: MORNING,
             cookie: None,
             device: None,
-            notice: None,
+            message: None,
             new_token: None,
             peer: None,
             headers: Vec::new(),
@@ -142,8 +142,8 @@ impl Visit {
             let kept = (!rest.contains("Max-Age=0")).then(|| pair.to_owned());
             if pair.contains("auth_device=") {
                 self.device = kept;
-            } else if pair.contains("auth_notice=") {
-                self.notice = kept;
+            } else if pair.contains("auth_message=") {
+                self.message = kept;
             } else if pair.contains("auth_new_token=") {
                 self.new_token = kept;
             } else {
@@ -171,7 +171,7 @@ impl Visit {
         let mut all = self.headers.clone();
         all.extend(headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
         let cookies =
-            [&self.cookie, &self.device, &self.notice, &self.new_token].into_iter().flatten();
+            [&self.cookie, &self.device, &self.message, &self.new_token].into_iter().flatten();
         all.extend(cookies.map(|pair| ("Cookie".to_owned(), pair.clone())));
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Request {

@@ -15,11 +15,11 @@ use crate::store::{AccessToken, Error};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Cookie, CookieKind, Form, Method, Response, Wants};
 use crate::web::json;
-use crate::web::notices::Notice;
 use crate::web::pages::Told;
 use crate::web::pages::access_tokens::{self as pages, Page, TokenRow};
 use crate::web::pages::paging::{self, PageOfList};
 use crate::web::refusals::Refusal;
+use crate::web::status_messages::StatusMessage;
 
 const HERE: &str = "/account/tokens";
 
@@ -94,7 +94,7 @@ pub(in crate::web) fn revoke(call: &SignedInCall<'_>) -> Answered {
             let here = paging::address(HERE, call.field("page").as_deref());
             let response = call.done(&here, &json!({ "revoked": 1 }));
             let note = call.note(Event::TokenRevoke).with("token", record.id.handle());
-            call.telling(response, Notice::AccessTokenRevoked).noting(note)
+            call.telling(response, StatusMessage::AccessTokenRevoked).noting(note)
         }
         None => call.problem(404, |t| t.no_token),
     })

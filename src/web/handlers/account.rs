@@ -17,11 +17,11 @@ use crate::store::{ClientInfo, Error};
 use crate::web::call::{Answered, Call, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
-use crate::web::notices::Notice;
 use crate::web::pages::Alert;
 use crate::web::pages::account::{self as pages, Account, AccountForm};
 use crate::web::refusals::Refusal;
 use crate::web::routes;
+use crate::web::status_messages::StatusMessage;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
     Ok(match call.wants() {
@@ -55,7 +55,7 @@ pub(in crate::web) fn delete(call: &SignedInCall<'_>) -> Answered {
     let response = call.done("/login", &json!({ "deleted": true }));
     let handle = audit::name_handle(call.store(), &call.user().canonical_username);
     let note = call.note(Event::AccountDelete).with(audit::NAME, handle);
-    Ok(call.telling(call.forget(response), Notice::AccountDeleted).noting(note))
+    Ok(call.telling(call.forget(response), StatusMessage::AccountDeleted).noting(note))
 }
 
 fn try_change(call: &SignedInCall<'_>) -> Result<Result<Response, Refusal>, Error> {
@@ -72,7 +72,7 @@ fn try_change(call: &SignedInCall<'_>) -> Result<Result<Response, Refusal>, Erro
             let cookie = call.site.session_cookie(&started.token, &started.session, call.now);
             let data = json::admitted(call.user(), &started, call.now);
             let response = call.done("/account", &data).with("Set-Cookie", cookie);
-            let response = call.telling(response, Notice::PasswordChanged);
+            let response = call.telling(response, StatusMessage::PasswordChanged);
             Ok(response.noting(call.note(Event::PasswordChange)))
         }
         Change::Refused(_) => Err(Refusal::IncorrectPassword),

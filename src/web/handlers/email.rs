@@ -13,11 +13,11 @@ use crate::base::token::Token;
 use crate::store::Error;
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
-use crate::web::notices::Notice;
 use crate::web::openapi::{kind, object, or_null};
 use crate::web::pages::Alert;
 use crate::web::pages::email::{self as pages, EmailPage};
 use crate::web::refusals::Refusal;
+use crate::web::status_messages::StatusMessage;
 
 const HERE: &str = "/account/email";
 
@@ -68,7 +68,7 @@ fn ask(call: &SignedInCall<'_>, address: &str) -> Answered {
         AddressAsked::Done => {
             let response = call.done(HERE, &json!({ "mailed": true }));
             let note = call.note(Event::EmailAsked);
-            Ok(call.telling(response, Notice::LinkSent).noting(note))
+            Ok(call.telling(response, StatusMessage::LinkSent).noting(note))
         }
         AddressAsked::Wait(wait) => refuse(call, &Refusal::TooManyAttempts(wait)),
     }
@@ -78,7 +78,7 @@ fn remove(call: &SignedInCall<'_>) -> Answered {
     let notice = call.notice(LetterKind::EmailChanged, call.user());
     email::remove(call.store(), call.user(), notice.as_ref())?;
     let response = call.done(HERE, &json!({ "mailed": false }));
-    Ok(call.telling(response, Notice::EmailRemoved).noting(call.note(Event::EmailRemove)))
+    Ok(call.telling(response, StatusMessage::EmailRemoved).noting(call.note(Event::EmailRemove)))
 }
 
 pub(in crate::web) fn show_link(call: &SignedInCall<'_>) -> Answered {
@@ -100,7 +100,7 @@ pub(in crate::web) fn verify(call: &SignedInCall<'_>) -> Answered {
         return Ok(bad_link(call));
     }
     let response = call.done("/account", &json!({ "verified": true }));
-    Ok(call.telling(response, Notice::EmailVerified).noting(call.note(Event::EmailVerify)))
+    Ok(call.telling(response, StatusMessage::EmailVerified).noting(call.note(Event::EmailVerify)))
 }
 
 /// The link of this request and its address, if it is valid and the user's own.

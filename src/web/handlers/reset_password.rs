@@ -14,9 +14,9 @@ use crate::base::token::Token;
 use crate::store::User;
 use crate::web::call::{Answered, Call};
 use crate::web::http::{Note, Response, Wants};
-use crate::web::notices::Notice;
 use crate::web::pages::{self, Alert};
 use crate::web::refusals::Refusal;
+use crate::web::status_messages::StatusMessage;
 
 pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
     let Some(token) = token(call) else { return Ok(bad_link(call)) };
@@ -56,7 +56,7 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
     let link = (&token, notice.as_ref());
     Ok(if one_time_tokens::reset_password(store, hasher, link, &password, call.now)? {
         let response = call.done("/login", &json!({ "reset": true }));
-        call.telling(response, Notice::PasswordSet).noting(note(Event::PasswordReset))
+        call.telling(response, StatusMessage::PasswordSet).noting(note(Event::PasswordReset))
     } else {
         bad_link(call)
     })

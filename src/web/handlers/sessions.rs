@@ -11,11 +11,11 @@ use crate::store::{Error, Session};
 use crate::web::call::{Answered, SignedInCall};
 use crate::web::http::{Response, Wants};
 use crate::web::json;
-use crate::web::notices::Notice;
 use crate::web::pages::paging::{self, PageOfList};
 use crate::web::pages::sessions::{self as pages, BrowserSessions, SessionRow, SessionsPage};
 use crate::web::pages::{Alert, Told};
 use crate::web::refusals::Refusal;
+use crate::web::status_messages::StatusMessage;
 
 const HERE: &str = "/account/sessions";
 
@@ -40,9 +40,9 @@ pub(in crate::web) fn end(call: &SignedInCall<'_>) -> Answered {
     let note = call.note(Event::SessionEnd).with("ended", session.id.handle());
     let data = json!({ "ended": 1 });
     let response = if session.id == call.session().id {
-        call.telling(call.forget(call.done("/login", &data)), Notice::SignedOut)
+        call.telling(call.forget(call.done("/login", &data)), StatusMessage::SignedOut)
     } else {
-        call.telling(call.done(&here(call), &data), Notice::SessionEnded)
+        call.telling(call.done(&here(call), &data), StatusMessage::SessionEnded)
     };
     Ok(response.noting(note))
 }
@@ -53,7 +53,7 @@ pub(in crate::web) fn end_others(call: &SignedInCall<'_>) -> Answered {
     }
     let count = sessions::end_others(call.store(), call.session())?;
     let response = call.done(HERE, &json!({ "ended": count }));
-    let response = call.telling(response, Notice::OtherSessionsEnded);
+    let response = call.telling(response, StatusMessage::OtherSessionsEnded);
     // Without any other session, nothing has happened that belongs in the log.
     Ok(match count {
         0 => response,

@@ -21,10 +21,10 @@ use crate::store::{Error, Invite, UserId};
 use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
 use crate::web::handlers::forward_auth::portal_target;
 use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
-use crate::web::notices::Notice;
 use crate::web::pages::{self, Alert, Filled, Remember};
 use crate::web::redirect::{self, Target};
 use crate::web::refusals::Refusal;
+use crate::web::status_messages::StatusMessage;
 use crate::web::{client_ip, json, leading_to};
 
 /// How long after a sign-up the same form may arrive again by a double click.
@@ -100,7 +100,7 @@ pub(in crate::web) fn sign_out(call: &SignedInCall<'_>) -> Answered {
     sessions::end(call.store(), &call.session().id)?;
     let data = || json!({ "signed_in": false });
     let response = done(call, data, call.next().as_ref(), "/login");
-    let response = call.telling(call.forget(response), Notice::SignedOut);
+    let response = call.telling(call.forget(response), StatusMessage::SignedOut);
     let response = call.noting_refused_next(response.noting(call.note(Event::Logout)));
     Ok(match call.requester.credential {
         Credential::LegacyCookie(_) => call.without_legacy_cookie(response),

@@ -52,7 +52,7 @@ pub struct Frame<'a> {
     /// The path prefix of every address of the site.
     pub prefix: &'a PathPrefix,
     /// What the action before this page has done.
-    pub notice: Option<&'static str>,
+    pub message: Option<&'static str>,
 }
 
 impl<'a> Frame<'a> {
@@ -497,7 +497,7 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
                 main {
                     (mark(frame))
                     h1 { (title) }
-                    @if let Some(notice) = frame.notice { p.notice role="status" { (notice) } }
+                    @if let Some(message) = frame.message { p.message role="status" { (message) } }
                     (body)
                 }
             }
@@ -540,7 +540,7 @@ mod tests {
     static PREFIX: LazyLock<PathPrefix> = LazyLock::new(PathPrefix::default);
 
     fn frame() -> Frame<'static> {
-        Frame { text: &EN, look: &LOOK, origin: "", prefix: &PREFIX, notice: None }
+        Frame { text: &EN, look: &LOOK, origin: "", prefix: &PREFIX, message: None }
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn browser(settings: Settings) -> Visit {
 
 fn told(visit: &mut Visit, path: &str) -> Option<String> {
     let answer = visit.get(path);
-    let (_, rest) = body(&answer).split_once("<p class=\"notice\" role=\"status\">")?;
+    let (_, rest) = body(&answer).split_once("<p class=\"message\" role=\"status\">")?;
     Some(rest.split_once('<').unwrap().0.to_owned())
 }
 
@@ -60,13 +60,13 @@ fn says_it_on_the_next_page_that_is_shown_and_not_on_an_error() {
 }
 
 #[test]
-fn takes_no_notice_from_the_address_and_none_that_it_does_not_know() {
+fn takes_no_message_from_the_address_and_none_that_it_does_not_know() {
     let mut visit = Visit::new().send("Accept", "text/html");
-    for path in ["/login?notice=password_changed", "/login?auth_notice=password_changed"] {
+    for path in ["/login?message=password_changed", "/login?auth_message=password_changed"] {
         assert_eq!(told(&mut visit, path), None);
     }
     for value in ["", "hello", "PASSWORD_CHANGED", "password_changed%20", "<b>x</b>"] {
-        visit.notice = Some(format!("auth_notice={value}"));
+        visit.message = Some(format!("auth_message={value}"));
         assert_eq!(told(&mut visit, "/login"), None, "{value}");
     }
 }
@@ -77,16 +77,16 @@ fn leaves_scripts_nothing() {
     let answer = script.post("/logout", &[]);
     let set: Vec<_> = answer.headers.iter().filter(|(name, _)| *name == "Set-Cookie").collect();
     assert_eq!(set.len(), 1, "the session cookie alone: {set:?}");
-    assert_eq!(script.notice, None);
+    assert_eq!(script.message, None);
 }
 
 #[test]
 fn keeps_it_for_this_host_and_a_minute() {
     let mut visit = browser(of_example()).send("Origin", "https://auth.example.com");
     let answer = visit.post("/logout", &[]);
-    let set = answer.headers.iter().find(|(_, value)| value.contains("auth_notice="));
+    let set = answer.headers.iter().find(|(_, value)| value.contains("auth_message="));
     let set = &*set.unwrap().1;
-    assert!(set.starts_with("__Host-auth_notice=signed_out; Path=/; Secure; HttpOnly"), "{set}");
+    assert!(set.starts_with("__Host-auth_message=signed_out; Path=/; Secure; HttpOnly"), "{set}");
     assert!(set.ends_with("Max-Age=60") && !set.contains("Domain"), "{set}");
 }
 
@@ -97,5 +97,5 @@ fn renews_a_session_beside_it() {
     visit.wait(Duration::from_secs(25 * 60 * 60));
     let answer = visit.get("/account/sessions");
     let set = |name: &str| answer.headers.iter().any(|(_, value)| value.starts_with(name));
-    assert!(set("auth_session=") && set("auth_notice=;"), "{:?}", answer.headers);
+    assert!(set("auth_session=") && set("auth_message=;"), "{:?}", answer.headers);
 }

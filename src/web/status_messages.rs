@@ -1,6 +1,6 @@
-//! Notices: what an action has done, told on the page after the redirect.
+//! Status messages (WCAG 4.1.3): what an action has done, told on the page after the redirect.
 //!
-//! The notice travels in a short-lived cookie and never in the address, so that a link cannot make this site say
+//! A message travels in a short-lived cookie and never in the address, so that a link cannot make this site say
 //! that a password was changed. It is a word of a fixed list, and is removed as soon as it is shown. Scripts get
 //! none.
 
@@ -10,12 +10,12 @@ use super::http::{Cookie, CookieKind, Request};
 use super::messages::Text;
 use crate::base::clock::Moment;
 
-/// How long a browser keeps a notice that no page has shown.
+/// How long a browser keeps a message that no page has shown.
 const LIFE: Duration = Duration::from_secs(60);
 
 /// What an action has done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Notice {
+pub(super) enum StatusMessage {
     SignedOut,
     PasswordChanged,
     /// It was set by a reset link.
@@ -30,7 +30,7 @@ pub(super) enum Notice {
     EmailRemoved,
 }
 
-impl Notice {
+impl StatusMessage {
     const ALL: [Self; 10] = [
         Self::SignedOut,
         Self::PasswordChanged,
@@ -77,23 +77,23 @@ impl Notice {
     }
 }
 
-/// The cookie that carries a notice. It is for this host alone.
+/// The cookie that carries a status message. It is for this host alone.
 pub(super) fn cookie(is_secure: bool) -> CookieKind {
-    let name = if is_secure { "__Host-auth_notice" } else { "auth_notice" };
+    let name = if is_secure { "__Host-auth_message" } else { "auth_message" };
     CookieKind { name, secure: is_secure, domain: None, path: "/".to_owned() }
 }
 
-/// The value of `Set-Cookie` that leaves a notice for the next page.
-pub(super) fn leave(cookie: &CookieKind, notice: Notice, now: Moment) -> String {
-    cookie.set(notice.word(), now.after(LIFE), now)
+/// The value of `Set-Cookie` that leaves a message for the next page.
+pub(super) fn leave(cookie: &CookieKind, message: StatusMessage, now: Moment) -> String {
+    cookie.set(message.word(), now.after(LIFE), now)
 }
 
-/// The notice that a request brings, if there is one.
-pub(super) fn find(cookie: &CookieKind, request: &Request) -> Option<Notice> {
+/// The status message that a request brings, if there is one.
+pub(super) fn find(cookie: &CookieKind, request: &Request) -> Option<StatusMessage> {
     // Nearly every page is asked for without one, and a search is cheaper than reading all cookies.
     if !request.values("cookie").any(|it| it.contains(cookie.name)) {
         return None;
     }
     let Cookie::Value(word) = request.cookie(cookie.name) else { return None };
-    Notice::ALL.into_iter().find(|it| it.word() == word)
+    StatusMessage::ALL.into_iter().find(|it| it.word() == word)
 }
