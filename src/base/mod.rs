@@ -16,5 +16,5 @@ pub mod file_fault;
 pub mod clock;
 pub mod canonical_name;
 pub mod log_fields;
-#[cfg(any(feature = "mysql", feature = "doctor"))]
+#[cfg(any(feature = "mysql", feature = "doctor", feature = "mail"))]
 pub mod tls_fault;

@@ -116,7 +116,9 @@ fn test(address: &str, args: MailArgs, as_json: bool, now: Moment) -> Result<Str
         text: "This mail was sent by vestibule mail test. Mail to users arrives like this one.\n",
         at: now,
     };
-    match config.send(&message) {
+    let mut delivery = None;
+    config.send(&message, |it| delivery = Some(it));
+    match delivery.ok_or_else(|| "the mail was not tried".to_owned())? {
         Delivery::Sent => {
             let sentence =
                 format!("{place} has taken a mail from {} to {address}", config.from.address());

@@ -142,6 +142,8 @@ impl Shared {
 
     fn stop(&self) {
         self.is_left.store(true, Ordering::Release);
+        #[cfg(feature = "mail")]
+        self.bell.wait_for_end();
         let left = Patience::Until(Instant::now() + USES_WAIT);
         // Uses that are lost here are noted the next time.
         while left.during(|| self.site.write_uses()).is_ok_and(|count| count > 0) {}

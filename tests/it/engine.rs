@@ -70,7 +70,8 @@ pub fn everything(folder: &Path) -> Vec<u8> {
         TABLES.into_iter().flat_map(of).flatten().flatten().flatten().collect()
     } else {
         let files = std::fs::read_dir(folder).unwrap();
-        files.flat_map(|it| std::fs::read(it.unwrap().path()).unwrap()).collect()
+        let files = files.map(|it| it.unwrap().path()).filter(|it| it.is_file());
+        files.flat_map(|it| std::fs::read(it).unwrap()).collect()
     };
     assert!(!all.is_empty(), "nothing was written down");
     all

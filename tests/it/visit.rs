@@ -61,8 +61,13 @@ impl Visit {
 
     /// A site over the file `test.db` in this folder, whatever the other tests run on.
     pub fn over_file(folder: TempDir) -> Self {
+        Self::over_file_with(folder, Settings::default())
+    }
+
+    /// The same with these settings.
+    pub fn over_file_with(folder: TempDir, settings: Settings) -> Self {
         let store = engine::file(&folder.path().join("test.db"));
-        Self::of(folder, store, Settings::default())
+        Self::of(folder, store, settings)
     }
 
     fn open(folder: TempDir, settings: Settings) -> Self {

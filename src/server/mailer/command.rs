@@ -79,8 +79,9 @@ impl MailProgram {
         };
         match (ended.code(), ended.signal()) {
             (Some(0), _) => Delivery::Sent,
-            (Some(NO_USER), _) => Delivery::Refused { outcome: "exit_67", said: String::new() },
-            (Some(NO_HOST), _) => Delivery::Refused { outcome: "exit_68", said: String::new() },
+            (Some(code @ (NO_USER | NO_HOST)), _) => {
+                Delivery::Refused { outcome: format!("exit_{code}"), said: String::new() }
+            }
             (Some(code), _) => {
                 failed(&format!("exit_{code}"), format!("{} ended with {code}", self.path()))
             }

@@ -5,11 +5,13 @@
 //! and any server may go on with it. The log never has an address or a link.
 
 mod command;
+mod message;
+mod refusal;
 mod smtp;
 
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -20,13 +22,18 @@ use crate::store::Error;
 use crate::web::mail::{NextMail, Outgoing};
 
 pub use command::MailProgram;
-pub use smtp::{Relay, RelayAddress, Sender};
+pub use message::Sender;
+pub use smtp::{Relay, RelayAddress};
 
 /// How often the queue is looked at: another server may have written to it, or one may be due again.
 const LOOK: Duration = Duration::from_secs(15);
 
 /// How long sending one mail may take, with all that a relay may draw out. Shorter than the lease of a mail.
 const SENDING_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// How long a server that stops waits for the mail that it is sending: without a note that this was sent, another server
+/// would send it again.
+const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// A mail that has waited for this long is told of in the log, and how often.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -64,15 +71,12 @@ impl MailConfig {
         }
     }
 
-    /// Sends a message to an address.
-    pub fn send(&self, message: &MailMessage<'_>) -> Delivery {
-        let built = match self.from.build(message) {
-            Ok(built) => built,
-            Err(cause) => return Delivery::Refused { outcome: "malformed", said: cause },
-        };
-        match &self.way {
-            MailWay::Relay(relay) => relay.send(&built),
-            MailWay::Program(program) => program.send(&built.formatted()),
+    /// Sends a message to an address, and tells once what became of it.
+    pub fn send(&self, message: &MailMessage<'_>, tell: impl FnOnce(Delivery)) {
+        match (self.from.build(message), &self.way) {
+            (Ok(built), MailWay::Relay(relay)) => relay.send(&built, tell),
+            (Ok(built), MailWay::Program(program)) => tell(program.send(&built.formatted())),
+            (Err(said), _) => tell(Delivery::Refused { outcome: "malformed".to_owned(), said }),
         }
     }
 }
@@ -93,15 +97,17 @@ pub enum Delivery {
     /// The other side has taken it.
     Sent,
     /// It will never be taken, and trying again is no use.
-    Refused { outcome: &'static str, said: String },
+    Refused { outcome: String, said: String },
     /// It was not taken now, or it is not known whether it was.
     Failed { outcome: String, said: String },
 }
 
-/// Wakes the thread that sends mail.
+/// Wakes the thread that sends mail, and waits for it at the end.
 #[derive(Default)]
 pub(super) struct MailBell {
     sleeper: OnceLock<Thread>,
+    has_ended: Mutex<bool>,
+    ends: Condvar,
 }
 
 impl MailBell {
@@ -111,13 +117,34 @@ impl MailBell {
             sleeper.unpark();
         }
     }
+
+    /// Waits until the mail that is being sent is sent and noted, when no other is to be begun.
+    pub(super) fn wait_for_end(&self) {
+        if self.sleeper.get().is_some() {
+            self.ring();
+            let ended = self.has_ended.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(self.ends.wait_timeout_while(ended, STOP_MAX, |ended| !*ended));
+        }
+    }
+
+    fn end(&self) {
+        *self.has_ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.ends.notify_all();
+    }
 }
 
 /// Sends what is due until shutdown, on a thread of its own.
 pub(super) fn run(shared: &Shared, config: &MailConfig) {
     // No other thread sets it.
     let _ = shared.bell.sleeper.set(thread::current());
-    let mut mailer = Mailer { shared, config, hung: None, last_said: String::new(), told_at: None };
+    let mut mailer = Mailer {
+        shared,
+        config,
+        hung: None,
+        unnoted: None,
+        last_said: String::new(),
+        told_at: None,
+    };
     while !shared.is_left.load(Ordering::Acquire) {
         // A database that is busy or away is told of elsewhere; the mails wait.
         if let Err(Error::Broken(cause)) = mailer.send_all() {
@@ -126,6 +153,15 @@ pub(super) fn run(shared: &Shared, config: &MailConfig) {
         mailer.tell_if_stuck();
         thread::park_timeout(LOOK);
     }
+    let _ = mailer.note();
+    shared.bell.end();
+}
+
+/// A mail that was tried, and what became of it.
+struct TriedMail {
+    mail: Outgoing,
+    delivery: Delivery,
+    took: Duration,
 }
 
 struct Mailer<'a> {
@@ -133,6 +169,9 @@ struct Mailer<'a> {
     config: &'a MailConfig,
     /// A try that did not end in time, and may still be running.
     hung: Option<JoinHandle<()>>,
+    /// One of which the database could not be told. No other is sent before: if it was taken, another server sends it
+    /// again when the lease ends.
+    unnoted: Option<TriedMail>,
     /// What the other side said last when it did not take a mail.
     last_said: String,
     told_at: Option<Instant>,
@@ -140,13 +179,19 @@ struct Mailer<'a> {
 
 impl Mailer<'_> {
     fn send_all(&mut self) -> Result<(), Error> {
+        self.note()?;
         while !self.shared.is_left.load(Ordering::Acquire) {
             if self.hung.as_ref().is_some_and(|it| !it.is_finished()) {
                 return Ok(());
             }
             self.hung = None;
             match self.shared.site.next_mail(Moment::now())? {
-                NextMail::Send(mail) => self.send(&mail)?,
+                NextMail::Send(mail) => {
+                    let began = Instant::now();
+                    let delivery = self.within_time(&mail);
+                    self.unnoted = Some(TriedMail { mail, delivery, took: began.elapsed() });
+                    self.note()?;
+                }
                 NextMail::GivenUp { id, kind, user_id } => {
                     let facts = [("id", &*id), ("kind", &kind), ("uid", &user_id)];
                     self.say("mail_given_up", &facts);
@@ -157,25 +202,30 @@ impl Mailer<'_> {
         Ok(())
     }
 
-    fn send(&mut self, mail: &Outgoing) -> Result<(), Error> {
-        let began = Instant::now();
-        let delivery = self.within_time(mail);
-        let micros = began.elapsed().as_micros().to_string();
-        let facts = [("id", mail.id()), ("kind", mail.kind()), ("uid", mail.user_id())];
-        let site = &self.shared.site;
-        match delivery {
-            Delivery::Sent => {
-                site.mail_done(mail)?;
-                self.say("mail_sent", &[&facts[..], &[("us", &*micros)]].concat());
+    /// Notes what became of a mail, in the database and in the log.
+    fn note(&mut self) -> Result<(), Error> {
+        let Some(tried) = self.unnoted.take() else { return Ok(()) };
+        let noted = match &tried.delivery {
+            Delivery::Sent | Delivery::Refused { .. } => self.shared.site.mail_done(&tried.mail),
+            Delivery::Failed { outcome, .. } => {
+                self.shared.site.mail_failed(&tried.mail, outcome, Moment::now())
             }
+        };
+        if noted.is_err() {
+            self.unnoted = Some(tried);
+            return noted;
+        }
+        let TriedMail { mail, delivery, took } = tried;
+        let micros = took.as_micros().to_string();
+        let facts = [("id", mail.id()), ("kind", mail.kind()), ("uid", mail.user_id())];
+        match delivery {
+            Delivery::Sent => self.say("mail_sent", &[&facts[..], &[("us", &*micros)]].concat()),
             Delivery::Refused { outcome, said } => {
-                site.mail_done(mail)?;
                 let said = without_addresses(&said);
-                let more = [("outcome", outcome), ("said", &*said), ("us", &*micros)];
+                let more = [("outcome", &*outcome), ("said", &*said), ("us", &*micros)];
                 self.say("mail_refused", &[&facts[..], &more].concat());
             }
             Delivery::Failed { outcome, said } => {
-                site.mail_failed(mail, &outcome, Moment::now())?;
                 self.last_said = without_addresses(&said);
                 let more = [("outcome", &*outcome), ("said", &*self.last_said), ("us", &*micros)];
                 self.say("mail_failed", &[&facts[..], &more].concat());
@@ -193,7 +243,7 @@ impl Mailer<'_> {
         let work = move || {
             let message = MailMessage { id: &id, to: &to, subject, text: &text, at: Moment::now() };
             // If this comes too late, it is not known to have been sent.
-            let _ = tell.send(config.send(&message));
+            config.send(&message, |delivery| drop(tell.send(delivery)));
         };
         let failed =
             |outcome: &str, said: String| Delivery::Failed { outcome: outcome.to_owned(), said };

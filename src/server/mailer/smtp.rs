@@ -1,27 +1,30 @@
-//! A relay that takes mail by SMTP, and the message as it is sent: the home of the library for mail.
+//! A relay that takes mail by SMTP: its address, the connection to it, and the conversation about one mail.
 
 use std::fmt::Write;
-use std::net::IpAddr;
-use std::time::{Duration, UNIX_EPOCH};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
-use lettre::message::header::{
-    ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue,
-};
-use lettre::message::{Body, Mailbox, SinglePart};
-use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{
-    Certificate, CertificateStore, Tls, TlsParameters, TlsParametersBuilder,
+    Certificate, CertificateStore, SmtpConnection, TlsParameters, TlsParametersBuilder,
 };
+use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{SmtpTransport, Transport};
+use lettre::transport::smtp::response::Response;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::{Delivery, MailMessage};
-use crate::base::email_address;
+use super::Delivery;
+use super::refusal::{self, SmtpStep};
+use crate::base::tls_fault::TlsFault;
 
 /// How long the relay may take for the connection and for each answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// How long it may take to say goodbye, when the mail is no longer at stake.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
 /// What is said of an address of a relay that cannot be read.
 const WRITE_IT: &str = "write it as in smtps://USER@mail.example.com (port 465) or smtp://USER@mail.example.com \
@@ -30,9 +33,21 @@ const WRITE_IT: &str = "write it as in smtps://USER@mail.example.com (port 465) 
 /// A relay. It may hold a password and so has no `Debug`.
 #[derive(Clone)]
 pub struct Relay {
-    transport: SmtpTransport,
+    host: String,
+    port: u16,
+    tls: RelayTls,
+    credentials: Option<Credentials>,
     /// Where it is, without a user: for the log.
     place: String,
+}
+
+/// When TLS begins.
+#[derive(Clone)]
+enum RelayTls {
+    Never,
+    AtOnce(TlsParameters),
+    /// With STARTTLS, without which nothing is sent.
+    Later(TlsParameters),
 }
 
 /// The address of a relay as the operator writes it, not yet with its password.
@@ -116,17 +131,15 @@ impl RelayAddress {
             (None, None) => None,
         };
         let tls = match self.scheme {
-            RelayScheme::Plain => Tls::None,
-            RelayScheme::Smtps => Tls::Wrapper(tls(&self.host, authorities)?),
-            RelayScheme::Smtp => Tls::Required(tls(&self.host, authorities)?),
+            RelayScheme::Plain => RelayTls::Never,
+            RelayScheme::Smtps => RelayTls::AtOnce(tls(&self.host, authorities)?),
+            RelayScheme::Smtp => RelayTls::Later(tls(&self.host, authorities)?),
         };
-        let builder = SmtpTransport::builder_dangerous(&self.host).port(self.port).tls(tls);
-        let builder = builder.timeout(Some(ANSWER_MAX)).hello_name(ClientId::default());
-        let builder = match credentials {
-            Some(credentials) => builder.credentials(credentials),
-            None => builder,
+        let place = match self.host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{}", self.port),
+            Err(_) => format!("{}:{}", self.host, self.port),
         };
-        Ok(Relay { transport: builder.build(), place: format!("{}:{}", self.host, self.port) })
+        Ok(Relay { host: self.host, port: self.port, tls, credentials, place })
     }
 }
 
@@ -158,33 +171,121 @@ impl Relay {
     }
 
     pub(super) fn try_out(&self) -> Result<(), String> {
-        match self.transport.test_connection() {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("it does not answer as a relay does".to_owned()),
-            Err(err) => Err(chain(&err)),
+        let mut connection = self.connect().map_err(|it| it.said)?;
+        let _ = connection.set_timeout(Some(GOODBYE_MAX));
+        let _ = connection.command(Quit);
+        Ok(())
+    }
+
+    /// Sends a message, and tells what became of it before saying goodbye: what is not noted by then is sent again
+    /// should the server be killed.
+    pub(super) fn send(&self, message: &lettre::Message, tell: impl FnOnce(Delivery)) {
+        match self.connect() {
+            Ok(mut connection) => {
+                let done = hand_over(&mut connection, message);
+                tell(done.map_or_else(SmtpFault::into_delivery, |()| Delivery::Sent));
+                let _ = connection.set_timeout(Some(GOODBYE_MAX));
+                connection.abort();
+            }
+            Err(fault) => tell(fault.into_delivery()),
         }
     }
 
-    pub(super) fn send(&self, message: &lettre::Message) -> Delivery {
-        let Err(err) = self.transport.send(message) else { return Delivery::Sent };
-        let said = chain(&err);
-        let code = err.status().map(|it| it.to_string());
-        if let Some(outcome) = code.as_deref().and_then(refusal) {
-            return Delivery::Refused { outcome, said };
+    /// Connects, with TLS and the sign-in as they were asked for.
+    fn connect(&self) -> Result<SmtpConnection, SmtpFault> {
+        let at = |step| move |err: Error| SmtpFault::of(step, &err);
+        let hello = ClientId::default();
+        let at_once = match &self.tls {
+            RelayTls::AtOnce(tls) => Some(tls),
+            RelayTls::Never | RelayTls::Later(_) => None,
+        };
+        let host = (&*self.host, self.port);
+        let mut connection = SmtpConnection::connect(host, Some(ANSWER_MAX), &hello, at_once, None)
+            .map_err(at(SmtpStep::Connect))?;
+        if let RelayTls::Later(tls) = &self.tls {
+            connection.starttls(tls, &hello).map_err(at(SmtpStep::Connect))?;
         }
-        let kind = match (err.is_tls(), err.is_client()) {
+        if let Some(credentials) = &self.credentials {
+            connection.auth(DEFAULT_MECHANISMS, credentials).map_err(at(SmtpStep::SignIn))?;
+        }
+        Ok(connection)
+    }
+}
+
+/// The conversation about one mail. Each answer has the code that belongs to it: one too many, put in front of the
+/// answers while they were not encrypted yet, would move all that follow.
+fn hand_over(connection: &mut SmtpConnection, message: &lettre::Message) -> Result<(), SmtpFault> {
+    let envelope = message.envelope();
+    let sender = Mail::new(envelope.from().cloned(), Vec::new());
+    expect(SmtpStep::Sender, "250", connection.command(sender))?;
+    for recipient in envelope.to() {
+        let recipient = Rcpt::new(recipient.clone(), Vec::new());
+        expect(SmtpStep::Recipient, "25", connection.command(recipient))?;
+    }
+    expect(SmtpStep::Data, "354", connection.command(Data))?;
+    expect(SmtpStep::Text, "2", connection.message(&message.formatted()))
+}
+
+fn expect(step: SmtpStep, code: &str, answer: Result<Response, Error>) -> Result<(), SmtpFault> {
+    let answer = answer.map_err(|err| SmtpFault::of(step, &err))?;
+    let given = answer.code().to_string();
+    if given.starts_with(code) {
+        return Ok(());
+    }
+    let said = format!("{}: it answers {given} where {code} belongs", step.text());
+    Err(SmtpFault { step, reply: None, kind: "relay", text: String::new(), said })
+}
+
+/// Why a mail was not taken, and where the conversation was then.
+struct SmtpFault {
+    step: SmtpStep,
+    /// The code of the reply, if the relay refused.
+    reply: Option<String>,
+    /// What failed, if it did not.
+    kind: &'static str,
+    /// What the relay said after the code.
+    text: String,
+    /// All of it in words.
+    said: String,
+}
+
+impl SmtpFault {
+    fn of(step: SmtpStep, err: &Error) -> Self {
+        let reply = err.status().map(|it| it.to_string());
+        let cause = std::error::Error::source(err);
+        let text = cause.map(ToString::to_string).unwrap_or_default();
+        let io = cause.and_then(|it| it.downcast_ref::<io::Error>());
+        let tls = io.and_then(TlsFault::of_io);
+        let is_late = |it: &io::Error| {
+            matches!(it.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+        };
+        let kind = match (err.is_tls() || tls.is_some(), err.is_client()) {
             (true, _) => "tls",
             (_, true) => "relay",
             _ => "connection",
         };
-        Delivery::Failed { outcome: code.unwrap_or_else(|| kind.to_owned()), said }
+        let what = match (&reply, tls) {
+            (Some(reply), _) => format!("{reply} {text}"),
+            (None, Some(tls)) => tls.text().to_owned(),
+            (None, None) if io.is_some_and(is_late) => {
+                format!("no answer within {} seconds", ANSWER_MAX.as_secs())
+            }
+            (None, None) => chain(err),
+        };
+        let said = format!("{}: {}", step.text(), what.trim_end());
+        Self { step, reply, kind, text, said }
     }
-}
 
-/// The status by which a relay says that this recipient, or this mail, will never be taken (RFC 5321 § 4.2.3). Other
-/// statuses of this class are about the relay, the sign-in to it or its set-up, and may change.
-fn refusal(code: &str) -> Option<&'static str> {
-    ["550", "551", "552", "553", "556"].into_iter().find(|it| *it == code)
+    fn into_delivery(self) -> Delivery {
+        let Self { step, reply, kind, text, said } = self;
+        match reply {
+            Some(outcome) if refusal::is_for_good(step, &outcome, &text) => {
+                Delivery::Refused { outcome, said }
+            }
+            Some(outcome) => Delivery::Failed { outcome, said },
+            None => Delivery::Failed { outcome: kind.to_owned(), said },
+        }
+    }
 }
 
 /// An error with its causes, which the library keeps apart.
@@ -200,69 +301,9 @@ fn chain(err: &dyn std::error::Error) -> String {
     text
 }
 
-/// Whom mails are from: `Name <address>`, or an address alone.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sender {
-    mailbox: Mailbox,
-}
-
-/// Says that no person sent it, so that no program answers (RFC 3834).
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
-}
-
-impl Sender {
-    /// Reads a sender. `None` if it is none to which mail could be sent.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mailbox: Mailbox = text.parse().ok()?;
-        let is_good = email_address::is_deliverable(mailbox.email.as_ref())
-            && text.chars().all(|it| !it.is_control());
-        is_good.then_some(Self { mailbox })
-    }
-
-    /// The address alone.
-    pub fn address(&self) -> &str {
-        self.mailbox.email.as_ref()
-    }
-
-    pub(super) fn build(&self, message: &MailMessage<'_>) -> Result<lettre::Message, String> {
-        let address = message.to.parse().map_err(|_| "the address cannot be used".to_owned())?;
-        let id = format!("<{}@{}>", message.id, self.mailbox.email.domain());
-        let at = u64::try_from(message.at.millis()).unwrap_or(0);
-        let body = Body::new_with_encoding(
-            message.text.to_owned(),
-            ContentTransferEncoding::QuotedPrintable,
-        );
-        let body = body.map_err(|_| "the text cannot be encoded".to_owned())?;
-        lettre::Message::builder()
-            .from(self.mailbox.clone())
-            .to(Mailbox::new(None, address))
-            .subject(message.subject)
-            .date(UNIX_EPOCH + Duration::from_millis(at))
-            .message_id(Some(id))
-            .header(AutoSubmitted)
-            .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body))
-            .map_err(|err| err.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::clock::Moment;
 
     #[test]
     fn reads_the_address_of_a_relay_and_says_what_would_do() {
@@ -296,51 +337,5 @@ mod tests {
         assert!(open("smtps://mail.example.com", Some("secret")).is_err());
         let relay = RelayAddress::parse("smtps://mail.example.com").unwrap();
         assert!(relay.open(None, Some(b"no certificate")).is_err());
-    }
-
-    #[test]
-    fn writes_a_message_that_no_program_answers_and_a_reader_can_decode() {
-        let from = Sender::parse("Türsteher <no-reply@example.com>").unwrap();
-        let text = "Grüße an anna\n\nhttps://auth.example.com/a?b=c\n";
-        let at = Moment::from_rfc3339("2026-11-24T08:00:00.000Z").unwrap();
-        let message = MailMessage {
-            id: "abc",
-            to: "anna@example.com",
-            subject: "Neues Passwort für dich",
-            text,
-            at,
-        };
-        let built = String::from_utf8(from.build(&message).unwrap().formatted()).unwrap();
-        for line in [
-            "To: anna@example.com\r\n",
-            "Message-ID: <abc@example.com>\r\n",
-            "Auto-Submitted: auto-generated\r\n",
-            "MIME-Version: 1.0\r\n",
-            "Content-Type: text/plain; charset=utf-8\r\n",
-            "Content-Transfer-Encoding: quoted-printable\r\n",
-            "Date: Tue, 24 Nov 2026 08:00:00 +0000\r\n",
-            "Gr=C3=BC=C3=9Fe an anna\r\n",
-        ] {
-            assert!(built.contains(line), "{line} is not in {built}");
-        }
-        assert!(built.is_ascii());
-    }
-
-    #[test]
-    fn refuses_a_sender_that_is_none() {
-        for bad in
-            ["", "Vestibule", "a@localhost", "Name <a@b>", "a@example.com\r\nBcc: b@example.com"]
-        {
-            assert!(Sender::parse(bad).is_none(), "{bad:?}");
-        }
-        assert_eq!(Sender::parse("a@example.com").unwrap().address(), "a@example.com");
-    }
-
-    #[test]
-    fn gives_up_what_is_refused_for_good_and_nothing_else() {
-        for code in ["421", "450", "451", "452", "454", "530", "535", "554", "500"] {
-            assert_eq!(refusal(code), None, "{code}");
-        }
-        assert_eq!(refusal("550"), Some("550"));
     }
 }

@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use vestibule::store::WRITE_PATIENCE;
 
 use crate::binary::{Binary, PATIENCE, vestibule};
 use crate::engine;
@@ -29,7 +32,7 @@ fn program(folder: &Path, more: &str) -> String {
 }
 
 /// Waits until something is there.
-fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -106,6 +109,58 @@ fn keeps_a_mail_that_a_program_does_not_take() {
     assert_eq!(run(&["list"]), (Some(0), "no mail waits\n".to_owned()));
 }
 
+/// A program that says so in the file `started` when it has a mail, and takes it when there is the file `go`.
+fn waiting_program(folder: &Path) -> String {
+    let wait = "touch {0}/started; while [ ! -e {0}/go ]; do sleep 0.02; done";
+    program(folder, &wait.replace("{0}", folder.to_str().unwrap()))
+}
+
+fn wait_until_started(folder: &Path) {
+    wait_for("the program", || folder.join("started").exists().then_some(()));
+}
+
+#[test]
+fn notes_the_mail_that_it_is_sending_before_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start(folder.path(), &[&waiting_program(folder.path())]);
+    ask(&server);
+    wait_until_started(folder.path());
+    server.signal(Signal::TERM);
+    let is_closed = || TcpStream::connect(server.address).is_err().then_some(());
+    wait_for("the end of requests", is_closed);
+    fs::write(folder.path().join("go"), "").unwrap();
+    assert!(server.wait().success());
+    assert_eq!(mails(folder.path()).len(), 1);
+    assert_eq!(
+        engine::raw_file(&folder.path().join("test.db")).count("mail"),
+        0,
+        "it is not sent twice"
+    );
+}
+
+// Attack 14: what was sent is not sent again because the database could not be told.
+#[test]
+fn sends_a_mail_once_though_the_database_is_busy_when_it_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[&waiting_program(folder.path())]);
+    ask(&server);
+    wait_until_started(folder.path());
+    let mut raw = engine::raw_file(&folder.path().join("test.db"));
+    raw.run("BEGIN IMMEDIATE");
+    fs::write(folder.path().join("go"), "").unwrap();
+    // The server gives the note of it up for now, and every page answers meanwhile.
+    let began = Instant::now();
+    while began.elapsed() < WRITE_PATIENCE + Duration::from_secs(2) {
+        assert_eq!(server.get("/login", None).status, 200);
+    }
+    assert_eq!(mails(folder.path()).len(), 1);
+    raw.run("COMMIT");
+    assert_eq!(server.post("/forgot", "name=another", None).status, 200);
+    wait_for("the note", || server.logged().contains("ev=mail_sent").then_some(()));
+    wait_for("an empty queue", || (raw.count("mail") == 0).then_some(()));
+    assert_eq!(mails(folder.path()).len(), 1, "{}", server.stop());
+}
+
 /// A relay that plays a part in the conversation of each connection, and tells what it was sent.
 fn relay(part: fn(&mut Conversation<'_>)) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -142,11 +197,18 @@ impl Conversation<'_> {
 
     /// Takes a mail, with these answers to the recipient and to the text.
     fn take(&mut self, recipient: &str, text: &str) {
+        self.take_from("250 ok", recipient, text);
+    }
+
+    /// The same with an answer to the sender. Whatever signs in is let in.
+    fn take_from(&mut self, sender: &str, recipient: &str, text: &str) {
         self.say("220 relay");
         loop {
             let line = self.hear();
             match line.split([' ', ':', '\r']).next().unwrap_or_default() {
-                "EHLO" => self.say("250 relay"),
+                "EHLO" => self.say("250-relay\r\n250 AUTH PLAIN"),
+                "AUTH" => self.say("235 welcome"),
+                "MAIL" => self.say(sender),
                 "RCPT" => self.say(recipient),
                 "DATA" => {
                     self.say("354 go on");
@@ -200,13 +262,53 @@ fn tries_again_whatever_a_relay_does_and_gives_up_what_it_refuses() {
             "mail_refused",
             "outcome=550",
         ),
+        (|it| it.take("550 5.7.1 no relaying", ""), "mail_failed", "outcome=550"),
+        (|it| it.take("552 5.2.2 full", ""), "mail_failed", "outcome=552"),
+        (|it| it.take_from("550 5.1.8 bad sender", "", ""), "mail_failed", "outcome=550"),
         (|it| it.take("250 ok", "554 no"), "mail_failed", "outcome=554"),
+        (|it| it.take("250 ok", "550 5.7.1 looks like spam"), "mail_failed", "outcome=550"),
+        (|it| it.take("250 ok", "550 5.1.1 unknown"), "mail_refused", "outcome=550"),
         (|it| it.take("250 ok", ""), "mail_failed", "outcome="),
         (|_| {}, "mail_failed", "outcome="),
         (|it| it.say("not smtp"), "mail_failed", "outcome="),
     ] {
         let (line, _) = outcome(part, event);
         assert!(line.contains(word) && !line.contains("anna@"), "{line}");
+    }
+}
+
+// Attack 16.
+#[test]
+fn keeps_tokens_and_the_password_of_the_relay_out_of_log_and_database_and_addresses_out_of_the_log()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    fs::write(&password, "hunter2 of the relay\n").unwrap();
+    // Taken; refused; kept, so that it waits with the token of its last try.
+    for (part, event) in [
+        ((|it| it.take("250 ok", "250 taken")) as fn(&mut Conversation<'_>), "mail_sent"),
+        (|it| it.take("550 <anna@example.com> unknown", ""), "mail_refused"),
+        (|it| it.take("250 ok", "451 <anna@example.com> later"), "mail_failed"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (flag, told) = relay(part);
+        let flag = flag.replace("//", "//sender@");
+        let secret = format!("--mail-password-file={}", password.display());
+        let server = start(folder.path(), &[&flag, &secret]);
+        ask(&server);
+        wait_for(event, || server.logged().contains(&format!("ev={event}")).then_some(()));
+        let heard: String = told.try_iter().collect();
+        // `\0sender\0hunter2 of the relay`
+        assert!(heard.contains("AUTH PLAIN AHNlbmRlcgBodW50ZXIyIG9mIHRoZSByZWxheQ=="), "{heard}");
+        let kept = String::from_utf8_lossy(&engine::everything(folder.path())).into_owned();
+        let log = server.stop();
+        let whole = heard.replace("=\r\n", "");
+        let token = whole.split("token=3D").nth(1).map(|it| it.lines().next().unwrap());
+        assert_eq!(token.is_some(), event != "mail_refused", "{whole}");
+        for secret in ["hunter2", "token="].into_iter().chain(token) {
+            assert!(!kept.contains(secret) && !log.contains(secret), "{secret} in {log}");
+        }
+        assert!(!log.contains('@') && !log.contains("sender"), "{log}");
     }
 }
 
