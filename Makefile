@@ -1,6 +1,7 @@
 # make run      build and serve on http://127.0.0.1:8080
 # make test     everything there is to pass: format, lints, tests
 # make test-recipes  the apps in examples/ on their real frameworks, and the commands of their guide: some five minutes
+# make test-mail  mail with real relays, Postfix, a browser, and kills of the server that sends: some three minutes
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
 # make test-kill  commands that write, killed at fifty moments each, on SQLite and MariaDB: some fifteen minutes
 # make pictures  take the pictures in docs/pages anew, with headless Chromium
@@ -8,7 +9,7 @@
 # make bench-isolation  measure whether requests wait for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
-.PHONY: help run test test-recipes test-cluster test-kill pictures bench release
+.PHONY: help run test test-recipes test-mail test-cluster test-kill pictures bench release
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -24,6 +25,10 @@ test-recipes:
 	tests/recipes/run.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule" "$${CARGO_TARGET_DIR:-target}/debug/examples/echo"
 	tests/recipes/document.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule" "$${CARGO_TARGET_DIR:-target}/debug/examples/echo"
 	tests/recipes/openapi.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule"
+
+test-mail:
+	cargo build --locked --quiet --bin vestibule
+	tests/mail/run.sh "$${CARGO_TARGET_DIR:-target}/debug/vestibule"
 
 test-cluster:
 	tests/cluster.sh

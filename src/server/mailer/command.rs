@@ -140,8 +140,7 @@ mod tests {
     fn outcome(delivery: &Delivery) -> &str {
         match delivery {
             Delivery::Sent => "sent",
-            Delivery::Refused { outcome, .. } => outcome,
-            Delivery::Failed { outcome, .. } => outcome,
+            Delivery::Refused { outcome, .. } | Delivery::Failed { outcome, .. } => outcome,
         }
     }
 
