@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
-const PARTS: [&str; 4] = ["head", "form", "cookie", "answer"];
+const PARTS: [&str; 5] = ["head", "form", "cookie", "answer", "check"];
 
 /// How much more is a regression.
 const TOLERANCE: f64 = 1.1;

@@ -2,6 +2,7 @@
 //! under valgrind, which counts instructions: see benches/instructions.rs.
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher};
@@ -73,24 +74,57 @@ fn part_of(part: &str, folder: &std::path::Path) -> Box<dyn FnMut()> {
                 black_box(answer.write(false, NOW));
             })
         }
-        _ => panic!("head, form, cookie or answer"),
+        "check" => {
+            let (site, request) = checked(folder);
+            Box::new(move || {
+                let answer = site.answer(black_box(&request), NOW);
+                assert_eq!(answer.status, 200);
+                black_box(answer.write(false, NOW));
+            })
+        }
+        _ => panic!("head, form, cookie, answer or check"),
     }
 }
 
 /// A site, and a request for the profile of a signed-in user.
 fn signed_in(folder: &std::path::Path) -> (Site, Request) {
-    let store = Sqlite::open(&folder.join("pure.db")).expect("a database");
-    let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-    let site = Site::new(Box::new(store), Hasher::new(1, cost), Settings::default());
-    let kind = ("Content-Type", "application/x-www-form-urlencoded");
-    let answer = site.answer(&request(Method::Post, "/signup", &[kind], FORM), NOW);
-    let cookie = answer.value("Set-Cookie").and_then(|it| it.split(';').next()).expect("a cookie");
-    let request = request(Method::Get, "/", &[("Cookie", cookie)], "");
+    let (site, cookie) = site_with_user(folder, Settings::default());
+    let request = request(Method::Get, "/", &[("Cookie", &cookie)], "");
     (site, request)
 }
 
+/// A site behind nginx, and the check of a signed-in user's request, with the headers of docs/nginx.md.
+fn checked(folder: &std::path::Path) -> (Site, Request) {
+    let proxy = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let settings = Settings { trusted_proxies: vec![proxy.into()], ..Settings::default() };
+    let (site, cookie) = site_with_user(folder, settings);
+    let headers = [
+        ("Host", "auth.example.com"),
+        ("Cookie", &cookie),
+        ("X-Original-URL", "https://app.example.com/reports/2026?page=2"),
+        ("X-Original-Method", "GET"),
+        ("X-Forwarded-For", "192.0.2.7"),
+    ];
+    let check = Request {
+        headers: headers.iter().map(owned).collect(),
+        peer: Some(proxy),
+        ..request(Method::Get, "/auth/nginx", &[], "")
+    };
+    (site, check)
+}
+
+/// A site with one user, and the cookie of that user's session.
+fn site_with_user(folder: &std::path::Path, settings: Settings) -> (Site, String) {
+    let store = Sqlite::open(&folder.join("pure.db")).expect("a database");
+    let cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+    let site = Site::new(Box::new(store), Hasher::new(1, cost), settings);
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    let answer = site.answer(&request(Method::Post, "/signup", &[kind], FORM), NOW);
+    let cookie = answer.value("Set-Cookie").and_then(|it| it.split(';').next()).expect("a cookie");
+    (site, cookie.to_owned())
+}
+
 fn request(method: Method, path: &str, more: &[(&str, &str)], body: &str) -> Request {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     Request {
         method,
         path: path.to_owned(),
@@ -99,4 +133,8 @@ fn request(method: Method, path: &str, more: &[(&str, &str)], body: &str) -> Req
         body: body.as_bytes().to_vec(),
         peer: None,
     }
+}
+
+fn owned((name, value): &(&str, &str)) -> (String, String) {
+    ((*name).to_owned(), (*value).to_owned())
 }
