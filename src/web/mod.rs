@@ -284,8 +284,8 @@ impl Site {
     /// not counted: no page can make a browser send that header to us.
     fn is_cross_origin(&self, request: &Request) -> bool {
         let is_bearer =
-            request.bearer().is_some() && request.cookie(self.cookie.name) == Cookie::Absent;
-        !is_bearer && cross_origin::is_cross_origin(request, &self.settings.rule)
+            || request.bearer().is_some() && request.cookie(self.cookie.name) == Cookie::Absent;
+        cross_origin::is_cross_origin(request, &self.settings.rule) && !is_bearer()
     }
 
     /// The value of `Set-Cookie` for this session.

@@ -19,10 +19,9 @@ impl Request {
     pub fn cookie(&self, name: &str) -> Cookie<'_> {
         let mut found = Cookie::Absent;
         for pair in self.values("cookie").flat_map(|value| value.split(';')) {
-            let Some((given, value)) = pair.split_once('=') else { continue };
-            if given.trim_matches([' ', '\t']) != name {
-                continue;
-            }
+            let rest = pair.trim_start_matches([' ', '\t']).strip_prefix(name);
+            let rest = rest.map(|it| it.trim_start_matches([' ', '\t']));
+            let Some(value) = rest.and_then(|it| it.strip_prefix('=')) else { continue };
             let value = value.trim_matches([' ', '\t']);
             found = match found {
                 Cookie::Absent => Cookie::Value(value),
@@ -127,7 +126,13 @@ mod tests {
         assert_eq!(cookie("a=1; auth_session=abc; b=2").as_deref(), Some("abc"));
         assert_eq!(cookie("a=1;auth_session=abc;b").as_deref(), Some("abc"));
         assert_eq!(cookie("auth_session=a=b").as_deref(), Some("a=b"));
-        assert_eq!(cookie("xauth_session=abc; auth_session_=d; AUTH_SESSION=e"), None);
+        assert_eq!(cookie("a; \tauth_session \t= abc\t; b=2").as_deref(), Some("abc"));
+        assert_eq!(
+            cookie(
+                "xauth_session=abc; auth_session_=d; AUTH_SESSION=e; auth_session x=f; auth_session"
+            ),
+            None
+        );
         assert_eq!(cookie(""), None);
     }
 

@@ -27,13 +27,15 @@ impl Default for Form<'_> {
 }
 
 impl<'a> Form<'a> {
-    fn pairs(self) -> Box<dyn Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + 'a> {
-        match self {
-            Self::Encoded(text) => Box::new(form_urlencoded::parse(text)),
-            Self::Json(fields) => Box::new(fields.iter().map(|(name, value)| {
-                (Cow::Borrowed(name.as_ref()), Cow::Borrowed(value.as_ref()))
-            })),
-        }
+    fn pairs(self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+        let (encoded, json) = match self {
+            Self::Encoded(text) => (text, &[][..]),
+            Self::Json(fields) => (&[][..], fields),
+        };
+        let borrowed = |(name, value): &'a (Cow<'a, str>, Cow<'a, str>)| {
+            (Cow::Borrowed(name.as_ref()), Cow::Borrowed(value.as_ref()))
+        };
+        form_urlencoded::parse(encoded).chain(json.iter().map(borrowed))
     }
 
     /// The names of all fields, in the order in which they were sent.

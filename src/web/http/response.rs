@@ -1,6 +1,10 @@
 //! Responses, and what the log says about them.
 
 use std::borrow::Cow;
+use std::io::Write;
+use std::time::SystemTime;
+
+use httpdate::HttpDate;
 
 use crate::auth::events::{Event, LogLevel};
 use crate::base::clock::Moment;
@@ -87,19 +91,21 @@ impl Response {
     /// up to the owner of the connection.
     pub fn write(&self, is_to_head: bool, now: Moment) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1_024 + self.body.len());
-        let mut push = |parts: &[&str]| {
-            for part in parts {
-                bytes.extend_from_slice(part.as_bytes());
-            }
-        };
-        let status = self.status.to_string();
-        push(&["HTTP/1.1 ", &status, " ", reason(self.status)]);
-        push(&["\r\nDate: ", &httpdate::fmt_http_date(now.into())]);
-        push(&["\r\nContent-Length: ", &self.body.len().to_string(), "\r\n"]);
+        let (status, date) = (self.status, HttpDate::from(SystemTime::from(now)));
+        let length = self.body.len();
+        write!(
+            bytes,
+            "HTTP/1.1 {status} {}\r\nDate: {date}\r\nContent-Length: {length}\r\n",
+            reason(status)
+        )
+        .expect("a list in memory takes all");
         for (name, value) in &self.headers {
-            push(&[name, ": ", value, "\r\n"]);
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
         }
-        push(&["\r\n"]);
+        bytes.extend_from_slice(b"\r\n");
         if !is_to_head {
             bytes.extend_from_slice(&self.body);
         }
