@@ -150,10 +150,10 @@ pub(super) fn all() -> impl Iterator<Item = &'static Text> {
 pub fn preferred<'a>(values: impl Iterator<Item = &'a str>) -> &'static Text {
     // The preference for each, and by `*` for all others; among equals the first one named wins.
     let (mut liked, mut others) = ([None; ALL.len()], None);
-    let ranges = values.flat_map(|value| value.split(',')).take(RANGES_MAX);
-    for (place, (tag, quality)) in ranges.filter_map(range).enumerate() {
+    let ranges = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    for (place, (tag, quality)) in ranges.take(RANGES_MAX).filter_map(range).enumerate() {
         let found = match tag {
-            "*" => Some(&mut others),
+            b"*" => Some(&mut others),
             _ => find(tag).map(|it| &mut liked[it]),
         };
         if let Some(found) = found {
@@ -166,43 +166,52 @@ pub fn preferred<'a>(values: impl Iterator<Item = &'a str>) -> &'static Text {
 }
 
 /// A language range and its weight in thousandths. `None` if it cannot be parsed.
-fn range(text: &str) -> Option<(&str, u16)> {
-    let space = [' ', '\t'];
-    let (tag, quality) = match text.split_once(';') {
-        Some((tag, weight)) => (tag, quality(weight.trim_matches(space))?),
+fn range(text: &[u8]) -> Option<(&[u8], u16)> {
+    let (tag, quality) = match text.iter().position(|byte| *byte == b';') {
+        Some(end) => (&text[..end], quality(trimmed(&text[end + 1..]))?),
         None => (text, 1_000),
     };
-    let tag = tag.trim_matches(space);
-    let is_subtag = |it: &str| {
-        (1..=8).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    let is_tag = tag.len() <= RANGE_BYTES_MAX && tag.split('-').all(is_subtag);
-    (tag == "*" || is_tag).then_some((tag, quality))
+    let tag = trimmed(tag);
+    let is_subtag =
+        |it: &[u8]| (1..=8).contains(&it.len()) && it.iter().all(u8::is_ascii_alphanumeric);
+    let is_tag = || tag.len() <= RANGE_BYTES_MAX && tag.split(|byte| *byte == b'-').all(is_subtag);
+    (tag == b"*" || is_tag()).then_some((tag, quality))
 }
 
 /// Parses a weight into thousandths (RFC 9110 § 12.4.2).
-fn quality(weight: &str) -> Option<u16> {
-    let value = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q="))?;
-    let (whole, part) = value.split_once('.').unwrap_or((value, ""));
-    if part.len() > 3 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+fn quality(weight: &[u8]) -> Option<u16> {
+    let (whole, part) = match weight {
+        [b'q' | b'Q', b'=', whole] => (whole, &[][..]),
+        [b'q' | b'Q', b'=', whole, b'.', part @ ..] => (whole, part),
+        _ => return None,
+    };
+    if part.len() > 3 || !part.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let thousandths = part.bytes().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'))
+    let thousandths = part.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'))
         * [1_000, 100, 10, 1][part.len()];
     match whole {
-        "0" => Some(thousandths),
-        "1" if thousandths == 0 => Some(1_000),
+        b'0' => Some(thousandths),
+        b'1' if thousandths == 0 => Some(1_000),
         _ => None,
     }
 }
 
+/// Without the white space around it (RFC 9110 § 5.6.3).
+fn trimmed(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
 /// The index of the language that a range names, itself or shortened subtag by subtag.
-fn find(tag: &str) -> Option<usize> {
+fn find(tag: &[u8]) -> Option<usize> {
     let mut rest = tag;
     loop {
-        match ALL.iter().position(|text| text.code.eq_ignore_ascii_case(rest)) {
+        match ALL.iter().position(|text| text.code.as_bytes().eq_ignore_ascii_case(rest)) {
             Some(found) => return Some(found),
-            None => rest = rest.rsplit_once('-')?.0,
+            None => rest = &rest[..rest.iter().rposition(|byte| *byte == b'-')?],
         }
     }
 }
