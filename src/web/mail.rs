@@ -90,7 +90,7 @@ impl Site {
         let link = format!("{own}{}{page}?token={token}", self.settings.prefix);
         let name = shown_name(&due.name);
         let (browser, client) = (due.browser(), due.client());
-        let browser = browser_in(text, &browser);
+        let browser = browser_in(text, &browser).concat();
         let facts = [
             ("name", &*name),
             ("site", host),

@@ -10,6 +10,7 @@ pub mod email;
 pub mod forbidden;
 pub mod branding;
 pub mod access_tokens;
+mod joined;
 pub mod moments;
 pub mod paging;
 pub mod qr_code;
@@ -18,14 +19,15 @@ pub mod sessions;
 
 use std::borrow::Cow;
 
-use maud::{DOCTYPE, Markup, Render, html};
+use maud::{DOCTYPE, Markup, html};
 
 use self::branding::Look;
+use self::joined::Joined;
 pub use self::moments::{Told, Wait};
 use self::moments::{ago, try_again};
 use self::paging::PageOfList;
 use crate::auth::usernames::NameKind;
-use crate::base::base_url::{PathPrefix, SiteAddress};
+use crate::base::base_url::PathPrefix;
 use crate::base::token;
 use crate::web::messages::{MessageKey, Template, Text};
 use crate::web::redirect::{self, Target};
@@ -56,24 +58,10 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The address of a path of the site, for links and forms.
-    fn at(&self, path: &'a str) -> impl Render + use<'a> {
-        Address { origin: self.origin, path: self.prefix.at(path) }
-    }
-}
-
-/// An address of the site, with its origin on the host of an app.
-struct Address<'a> {
-    origin: &'a str,
-    path: SiteAddress<'a>,
-}
-
-impl Render for Address<'_> {
-    fn render_to(&self, page: &mut String) {
-        self.origin.render_to(page);
-        for part in self.path.parts() {
-            part.render_to(page);
-        }
+    /// The address of a path of the site, for links and forms. On the host of an app, it begins with the origin.
+    fn at(&self, path: &'a str) -> Joined<'a, 3> {
+        let [prefix, path] = self.prefix.at(path).parts();
+        Joined([self.origin, prefix, path])
     }
 }
 
@@ -274,13 +262,24 @@ pub fn profile(
 ) -> Markup {
     let t = frame.text;
     let body = html! {
-        p.fact { (t.user_id_is) (user_id) }
+        p.fact { (Joined([t.user_id_is, user_id])) }
         p.fact {
-            (t.username_is)
+            (Joined([t.username_is]))
             @if person.is_some() { bdi { (username) } } @else { (username) }
         }
         @match person {
-            Some(it) => (whereabouts(frame, it)),
+            Some(it) => {
+                @if !it.apps.is_empty() { (apps(frame, it)) }
+                p.aside {
+                    (sessions::browser(frame, it.browser))
+                    br;
+                    (t.signed_in_at) (ago(frame, it.since))
+                    br;
+                    a href=(frame.at("/account/sessions")) { (Joined([t.see_sessions])) }
+                }
+                p.aside { a href=(frame.at("/account")) { (t.account) } }
+                form method="post" action=(frame.at("/logout")) { button.quiet { (t.sign_out) } }
+            }
             None => {
                 form method="post" action=(frame.at("/logout")) { button { (t.sign_out) } }
                 p.aside { a href=(frame.at("/account")) { (t.account) } }
@@ -288,22 +287,6 @@ pub fn profile(
         }
     };
     page(frame, t.profile, &body)
-}
-
-fn whereabouts(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
-    let t = frame.text;
-    html! {
-        @if !it.apps.is_empty() { (apps(frame, it)) }
-        p.aside {
-            (sessions::browser(frame, it.browser))
-            br;
-            (t.signed_in_at) (ago(frame, it.since))
-            br;
-            a href=(frame.at("/account/sessions")) { (t.see_sessions) }
-        }
-        p.aside { a href=(frame.at("/account")) { (t.account) } }
-        form method="post" action=(frame.at("/logout")) { button.quiet { (t.sign_out) } }
-    }
 }
 
 fn apps(frame: Frame<'_>, it: &Whereabouts<'_>) -> Markup {
@@ -489,34 +472,27 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width";
                 meta name="robots" content="noindex";
-                title { (title) " · " (frame.look.title) }
-                link rel="icon" type=(icon_kind) href=(frame.at(icon_href));
+                title { (Joined([title, " · ", &frame.look.title])) }
+                link rel="icon" type=(Joined([icon_kind])) href=(frame.at(icon_href));
                 link rel="stylesheet" href=(frame.at(&frame.look.style_href));
             }
             body {
                 main {
-                    (mark(frame))
+                    // The logo: the operator's, or the built-in door in an arch.
+                    @match frame.look.logo_href() {
+                        // The title stands beside it.
+                        Some(href) => img.mark src=(frame.at(href)) alt="";,
+                        None => svg.mark viewBox="0 0 48 48" aria-hidden="true" {
+                            path d="M5 46V23a19 19 0 0 1 38 0v23zM8 43h32V23a16 16 0 0 0-32 0zM15 45V23a9 9 0 0 1 18 0v22z" {}
+                        },
+                    }
+                    @if frame.look.is_named { p.house { (frame.look.title) } }
                     h1 { (title) }
                     @if let Some(message) = frame.message { p.message role="status" { (message) } }
                     (body)
                 }
             }
         }
-    }
-}
-
-/// The logo: the operator's, or the built-in door in an arch.
-fn mark(frame: Frame<'_>) -> Markup {
-    let look = frame.look;
-    html! {
-        @match look.logo_href() {
-            // The title stands beside it.
-            Some(href) => img.mark src=(frame.at(href)) alt="";,
-            None => svg.mark viewBox="0 0 48 48" aria-hidden="true" {
-                path d="M5 46V23a19 19 0 0 1 38 0v23zM8 43h32V23a16 16 0 0 0-32 0zM15 45V23a9 9 0 0 1 18 0v22z" {}
-            },
-        }
-        @if look.is_named { p.house { (look.title) } }
     }
 }
 

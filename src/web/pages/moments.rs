@@ -5,6 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::Frame;
+use super::joined::Joined;
 use crate::base::clock::Moment;
 use crate::web::messages::Template;
 
@@ -50,7 +51,10 @@ pub(super) fn in_future(frame: Frame<'_>, told: Told) -> Markup {
 
 fn exactly(id: Option<&str>, at: Moment, words: &str) -> Markup {
     let exact = at.second();
-    let (day, rest) = exact.split_at(10);
-    let clock = &rest[1..9];
-    html! { time id=[id] datetime=(exact) title={ (day) " " (clock) " UTC" } { (words) } }
+    let (day, clock) = (&exact[..10], &exact[11..19]);
+    html! {
+        time id=[id] datetime=(Joined([exact.as_str()])) title=(Joined([day, " ", clock, " UTC"])) {
+            (Joined([words]))
+        }
+    }
 }

@@ -1,9 +1,8 @@
 //! The page on which users see and end their sessions.
 
-use std::borrow::Cow;
-
 use maud::{Markup, html};
 
+use super::joined::Joined;
 use super::moments::{Told, ago, ago_with_id};
 use super::paging::{self, PageOfList};
 use super::{Alert, Frame, alert, page};
@@ -93,15 +92,18 @@ fn session(frame: Frame<'_>, heading: &str, row: &SessionRow) -> Markup {
 }
 
 /// The browser's description in the language of the page.
-pub(super) fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Cow<'a, str> {
-    browser_in(frame.text, name)
+pub(super) fn browser<'a>(frame: Frame<'_>, name: &'a str) -> Joined<'a, 3> {
+    Joined(browser_in(frame.text, name))
 }
 
-/// A browser and its system in a language.
-pub(in crate::web) fn browser_in<'a>(text: &Text, name: &'a str) -> Cow<'a, str> {
-    match name.split_once(" on ") {
-        _ if name.is_empty() => text.unknown_browser.into(),
-        Some((product, system)) => format!("{product}{}{system}", text.on_system).into(),
-        None => name.into(),
+/// A browser and its system in a language, in parts that follow one another.
+pub(in crate::web) fn browser_in<'a>(text: &Text, name: &'a str) -> [&'a str; 3] {
+    const ON: &str = " on ";
+    // Names are short: to look at each place takes less than what `str::find` prepares.
+    let on = name.as_bytes().windows(ON.len()).position(|it| it == ON.as_bytes());
+    match on {
+        _ if name.is_empty() => [text.unknown_browser, "", ""],
+        Some(at) => [&name[..at], text.on_system, &name[at + ON.len()..]],
+        None => [name, "", ""],
     }
 }
