@@ -43,10 +43,7 @@ pub fn ask(
     now: Moment,
 ) -> Result<AddressAsked> {
     let id = |thing: String| mail::count_id(store, &thing);
-    let ids = [
-        id(format!("verify-by:{}", user.id.as_str())),
-        id(format!("verify-to:{}", email_address::canonical(address))),
-    ];
+    let ids = [id(format!("verify-by:{}", user.id.as_str())), id(to_address(address))];
     let letter = mail::verification(user, address, language, now);
     let is_open = Cell::new(true);
     let quotas = [OF_USER, TO_ADDRESS];
@@ -65,6 +62,27 @@ pub fn ask(
     let wait = |id: &CountId, quota: &Quota| Ok(quota.wait(store.count(id)?, now));
     let waits: Result<Vec<_>> = ids.iter().zip(&quotas).map(|(id, it)| wait(id, it)).collect();
     Ok(AddressAsked::Wait(waits?.into_iter().max().unwrap_or_default()))
+}
+
+/// The letter that goes out with a new account that has an address: with a link that verifies it. `None`: the
+/// account has none, or too many were sent there today, so the user asks for one later.
+pub(super) fn at_sign_up(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    (user, language): (&User, &str),
+    now: Moment,
+) -> Result<Option<Letter>> {
+    if !email_address::is_deliverable(&user.email) {
+        return Ok(None);
+    }
+    let letter = mail::verification(user, &user.email, language, now);
+    let is_counted = mail::count_one(store, limits, &TO_ADDRESS, &to_address(&user.email), now)?;
+    Ok(is_counted.then_some(letter))
+}
+
+/// What is counted for one address, whichever user asks.
+fn to_address(address: &str) -> String {
+    format!("verify-to:{}", email_address::canonical(address))
 }
 
 /// The user of a link and the address that it verifies. `None` if it is not valid.

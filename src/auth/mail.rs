@@ -299,11 +299,23 @@ pub(super) fn of_new_browser(
     let Some(letter) = notice(LetterKind::NewBrowser, user, language, place, now) else {
         return Ok(None);
     };
-    let id = count_id(store, &format!("new-browser:{}", user.id.as_str()));
-    let Some(first) = NEW_BROWSERS.after(store.count(&id)?, now) else { return Ok(None) };
-    let after = |_: usize, before| NEW_BROWSERS.after(before, now).unwrap_or(first);
+    let thing = format!("new-browser:{}", user.id.as_str());
+    Ok(count_one(store, limits, &NEW_BROWSERS, &thing, now)?.then_some(letter))
+}
+
+/// Counts one more letter about a thing. `false`: it may not be sent, as the quota is used up.
+pub(super) fn count_one(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    quota: &Quota,
+    thing: &str,
+    now: Moment,
+) -> Result<bool> {
+    let id = count_id(store, thing);
+    let Some(first) = quota.after(store.count(&id)?, now) else { return Ok(false) };
+    let after = |_: usize, before| quota.after(before, now).unwrap_or(first);
     store.change_counts(&[id], &after, limits.rows)?;
-    Ok(Some(letter))
+    Ok(true)
 }
 
 /// A mail whose turn it is, and what it needs to be written. It holds the token of its link and so has no

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::auth::Authenticator;
 use crate::auth::devices::{self, DEVICE_LIFE};
+use crate::auth::email;
 use crate::auth::keys::{self, NewKey, Proof, ProofFailure, Proven};
 use crate::auth::mail::{self, LetterKind};
 use crate::auth::names::{self, Reserved, Rest};
@@ -50,6 +51,10 @@ pub struct Caller {
     pub place: ClientInfo,
     /// The invitation they presented, if they are signing up.
     pub invite: Option<Invite>,
+    /// The e-mail address that they give when they sign up. `None`: the one of their name, if that is an address.
+    pub email: Option<String>,
+    /// The language of a mail that verifies the address of a new account. `None`: none is sent.
+    pub letters: Option<&'static str>,
     /// The language of notices that tell the user what was done. `None`: none is mailed.
     pub notices: Option<&'static str>,
 }
@@ -113,14 +118,17 @@ pub fn sign_up(
         return Ok(SignUp::NameTaken);
     }
     let mut user = users::new(name, now);
-    user.email = rules.names.email(name);
+    user.email = caller.email.clone().unwrap_or_else(|| rules.names.email(name));
     if let Some(invite) = &caller.invite {
         user.groups = invite.groups.clone();
     }
     let id = KeyId::username(name.canonical());
     let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
     let device = devices::of(store, caller)?;
-    let entry = entry(caller, device.as_ref(), &user.id, now);
+    let mut entry = entry(caller, device.as_ref(), &user.id, now);
+    if let Some(language) = caller.letters {
+        entry.letter = email::at_sign_up(store, &rules.limits, (&user, language), now)?;
+    }
     let started = sessions::new(&rules.periods, &user.id, &entry, now);
     let invite = caller.invite.as_ref().map(|it| it.id);
     match store.sign_up(&user, &key, &started.session, invite.as_ref(), &entry)? {

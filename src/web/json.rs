@@ -98,10 +98,10 @@ pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
 }
 
 /// The fields of a sign-up or sign-in form.
-pub(super) fn form(is_signed_in: bool, shortest: usize, names: NameKind) -> Value {
+pub(super) fn form(is_signed_in: bool, fields: &[&str], names: NameKind, shortest: usize) -> Value {
     json!({
         "signed_in": is_signed_in,
-        "fields": ["username", "password"],
+        "fields": fields,
         "username_is": names.as_str(),
         "password_characters_min": shortest,
     })

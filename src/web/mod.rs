@@ -31,7 +31,7 @@ use maud::Markup;
 pub use handlers::forward_auth::{Alias, IdentityHeaders, check_paths};
 use routes::HEALTH;
 pub use routes::{CHANGE_PASSWORD, page_paths};
-pub use settings::{App, Settings};
+pub use settings::{App, Settings, SignUpEmail};
 
 use handlers::forward_auth::LedBack;
 use handlers::{access_tokens, forward_auth, health};

@@ -46,6 +46,8 @@ pub struct Settings {
     pub basic_auth: bool,
     /// Who may create an account.
     pub sign_ups: SignUps,
+    /// Whether the sign-up form asks for an e-mail address.
+    pub sign_up_email: SignUpEmail,
     /// Whether mail can be sent: users can ask for a link that sets a new password.
     pub has_mail: bool,
     /// Whether users are told by mail what happens to their account.
@@ -81,6 +83,26 @@ impl Settings {
             Username::or_address(typed)
         } else {
             Username::for_look_up(typed)
+        }
+    }
+}
+
+/// Whether the sign-up form asks for an e-mail address beside the name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SignUpEmail {
+    #[default]
+    Off,
+    Optional,
+    Required,
+}
+
+impl SignUpEmail {
+    /// The word for it among the settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
         }
     }
 }

@@ -154,6 +154,7 @@ fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("name_rest", written(rules.rest.length())),
         ("password_policy", web.policy().name().to_owned()),
         ("mail", web.has_mail.to_string()),
+        ("signup_email", web.sign_up_email.as_str().to_owned()),
         ("active", written(active)),
         ("idle", written(idle)),
         ("absolute", written(absolute)),
@@ -187,6 +188,8 @@ impl ServeArgs {
         }
         let (look, css_flaws) = self.branding.check()?;
         let (names, rest, reserved) = self.accounts.names.check()?;
+        #[cfg(feature = "mail")]
+        let sign_up_email = self.sign_up_email.check(server.mail.is_some(), names)?;
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
         let rules = Rules { periods, limits, rest, reserved, names };
         Ok(Config {
@@ -207,6 +210,10 @@ impl ServeArgs {
                 identity,
                 basic_auth: self.apps.basic_auth,
                 sign_ups: self.accounts.signup,
+                #[cfg(feature = "mail")]
+                sign_up_email,
+                #[cfg(not(feature = "mail"))]
+                sign_up_email: crate::web::SignUpEmail::default(),
                 #[cfg(feature = "mail")]
                 has_mail: server.mail.is_some(),
                 #[cfg(not(feature = "mail"))]

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::MAIL;
+use crate::auth::usernames::NameKind;
 use crate::base::file_fault::reading;
 use crate::cli::secrets::password_in;
 use crate::server::mailer::{MailConfig, MailProgram, MailWay, RelayAddress, Sender};
+use crate::web::SignUpEmail;
 
 /// The variable that holds the password for the relay.
 pub(in crate::cli) const PASSWORD_VARIABLE: &str = "VESTIBULE_MAIL_PASSWORD";
@@ -59,6 +61,47 @@ pub struct NoticeArgs {
     #[arg(long, env = "VESTIBULE_NOTICES", value_name = "CHOICE", value_parser = on_or_off)]
     #[arg(default_value = "on", action = clap::ArgAction::Set, help_heading = MAIL)]
     pub(super) notices: bool,
+}
+
+/// Whether new accounts have an address.
+#[derive(Args)]
+pub struct SignUpEmailArgs {
+    /// Whether the sign-up form asks for an e-mail address: off, optional or required. The account is created at once,
+    /// and a link that verifies the address is mailed; until it is used, the address does not count. Not with --names
+    /// address, as the username is one there.
+    #[arg(long, env = "VESTIBULE_SIGNUP_EMAIL", value_name = "CHOICE", value_parser = sign_up_email)]
+    #[arg(default_value = "off", help_heading = MAIL)]
+    signup_email: SignUpEmail,
+}
+
+impl SignUpEmailArgs {
+    /// Checks the setting beside the others. An error is one line that says what would do.
+    pub(super) fn check(self, has_mail: bool, names: NameKind) -> Result<SignUpEmail, String> {
+        let choice = self.signup_email;
+        if choice == SignUpEmail::Off {
+            return Ok(choice);
+        }
+        if names == NameKind::Address {
+            return Err(format!(
+                "--signup-email {} asks for an address beside the username, which is one already with --names \
+                 address; leave it off",
+                choice.as_str()
+            ));
+        }
+        if !has_mail {
+            return Err(format!(
+                "--signup-email {} needs --mail or --mail-command, which send the link",
+                choice.as_str()
+            ));
+        }
+        Ok(choice)
+    }
+}
+
+fn sign_up_email(text: &str) -> Result<SignUpEmail, String> {
+    let all = [SignUpEmail::Off, SignUpEmail::Optional, SignUpEmail::Required];
+    let found = all.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "write off, optional or required".to_owned())
 }
 
 fn on_or_off(text: &str) -> Result<bool, String> {
@@ -161,6 +204,18 @@ mod tests {
     fn takes_on_and_off_for_notices() {
         assert_eq!((on_or_off("on"), on_or_off("off")), (Ok(true), Ok(false)));
         assert!(on_or_off("true").unwrap_err().contains("on or off"));
+    }
+
+    #[test]
+    fn asks_for_an_address_at_sign_up_where_a_link_can_be_sent_and_the_name_is_none() {
+        let args = |text| SignUpEmailArgs { signup_email: sign_up_email(text).unwrap() };
+        let (name, address) = (NameKind::Name, NameKind::Address);
+        assert_eq!(args("off").check(false, address), Ok(SignUpEmail::Off));
+        assert_eq!(args("optional").check(true, name), Ok(SignUpEmail::Optional));
+        assert_eq!(args("required").check(true, name), Ok(SignUpEmail::Required));
+        assert!(args("required").check(false, name).unwrap_err().contains("--mail-command"));
+        assert!(args("optional").check(true, address).unwrap_err().contains("leave it off"));
+        assert!(sign_up_email("on").unwrap_err().contains("required"));
     }
 
     #[test]

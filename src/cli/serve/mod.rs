@@ -107,6 +107,10 @@ pub struct ServeArgs {
     #[command(flatten)]
     notices: mail::NoticeArgs,
 
+    #[cfg(feature = "mail")]
+    #[command(flatten)]
+    sign_up_email: mail::SignUpEmailArgs,
+
     #[command(flatten)]
     log: LogArgs,
 

@@ -15,15 +15,17 @@ use crate::auth::sessions;
 use crate::auth::sign_in::{self, Admission, Caller, SignIn, SignUp};
 use crate::auth::usernames::Username;
 use crate::auth::users;
+use crate::base::email_address;
 use crate::base::password::Password;
 use crate::base::token::{Token, TokenHash};
 use crate::store::{Error, Invite, UserId};
 use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
 use crate::web::handlers::forward_auth::portal_target;
 use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
-use crate::web::pages::{self, Alert, Filled, Remember};
+use crate::web::pages::{self, Alert, EmailInput, Filled, Remember};
 use crate::web::redirect::{self, Target};
 use crate::web::refusals::Refusal;
+use crate::web::settings::SignUpEmail;
 use crate::web::status_messages::StatusMessage;
 use crate::web::{client_ip, json, leading_to};
 
@@ -123,10 +125,10 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
                 SignForm::SignUp => call.site.settings.policy().shortest(),
                 SignForm::SignIn => 1,
             };
-            Response::json(
-                200,
-                &json::form(requester.resumed.is_some(), shortest, call.site.settings.rules.names),
-            )
+            let is_signed_in = requester.resumed.is_some();
+            let names = call.site.settings.rules.names;
+            let data = json::form(is_signed_in, fields(form, call), names, shortest);
+            Response::json(200, &data)
         }
         Some(_) => lead_on(call, next.as_ref(), "/"),
         None if form == SignForm::SignIn && is_first_visit(call)? => lead_to_sign_up(call),
@@ -138,6 +140,7 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
                 is_open: call.site.settings.sign_ups == SignUps::Open,
                 has_mail: call.site.settings.has_mail,
                 names: call.site.settings.rules.names,
+                email: email_input(form, call, ""),
                 ..Filled::default()
             };
             let page = page(form, call, 200, &filled, call.site.settings.remember());
@@ -183,6 +186,7 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
     let presented = requester.token().map(Token::hash);
     let mut caller = caller(form, call, presented);
     caller.place.is_transient = is_transient(call.fields);
+    caller.email = email(form, call).ok().flatten();
     caller.invite = match invitation {
         Ok(invite) => invite,
         Err(refusal) => return Ok(not_invited(call, &refusal)),
@@ -288,6 +292,7 @@ fn read(
     name: Option<Username>,
 ) -> Result<(Username, Password), Refusal> {
     let name = name.ok_or(Refusal::InvalidUsername(form, call.site.settings.rules.names))?;
+    email(form, call)?;
     let typed = call.field("password");
     let password = typed.and_then(|typed| password_policy::read(&typed));
     let password = password.ok_or(Refusal::InvalidPassword)?;
@@ -295,6 +300,32 @@ fn read(
         check_new_password(call, &password, Some(&name))?;
     }
     Ok((name, password))
+}
+
+/// The e-mail address in a sign-up form, if it asks for one.
+fn email(form: SignForm, call: &Call<'_>) -> Result<Option<String>, Refusal> {
+    let asked =
+        if form == SignForm::SignUp { call.site.settings.sign_up_email } else { SignUpEmail::Off };
+    let typed = call.field("email");
+    match (asked, typed.as_deref().map_or("", str::trim)) {
+        (SignUpEmail::Off, _) | (SignUpEmail::Optional, "") => Ok(None),
+        (_, typed) => email_address::typed(typed).map(Some).ok_or(Refusal::InvalidEmail),
+    }
+}
+
+/// The field for an e-mail address, if the form has one, filled with what was typed.
+fn email_input<'a>(form: SignForm, call: &Call<'_>, typed: &'a str) -> Option<EmailInput<'a>> {
+    let asked = call.site.settings.sign_up_email;
+    let is_there = form == SignForm::SignUp && asked != SignUpEmail::Off;
+    is_there.then_some(EmailInput { typed, is_required: asked == SignUpEmail::Required })
+}
+
+/// The names of the fields of a form.
+fn fields(form: SignForm, call: &Call<'_>) -> &'static [&'static str] {
+    match email_input(form, call, "") {
+        Some(_) => &["username", "email", "password"],
+        None => &["username", "password"],
+    }
 }
 
 /// Checks a new password against the operator's policy.
@@ -354,6 +385,8 @@ pub(in crate::web) fn caller(
         address: call.client().filter(is_one).filter(|_| is_counted),
         place: call.place(),
         invite: None,
+        email: None,
+        letters: settings.has_mail.then(|| call.language()),
         notices: settings.has_notices.then(|| call.language()),
     }
 }
@@ -399,6 +432,7 @@ fn refuse(form: SignForm, call: &Call<'_>, name: Option<&Username>, refusal: &Re
 fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Response {
     let (next, invite) = (call.next(), call.field("invite"));
     let username = call.field("username").unwrap_or_default();
+    let email = call.field("email").unwrap_or_default();
     let filled = Filled {
         username: &username,
         refusal: Some(alert),
@@ -407,6 +441,7 @@ fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Res
         is_open: call.site.settings.sign_ups == SignUps::Open,
         has_mail: call.site.settings.has_mail,
         names: call.site.settings.rules.names,
+        email: email_input(form, call, &email),
     };
     // The box is shown as it was submitted.
     let remember = match call.site.settings.remember() {

@@ -70,6 +70,8 @@ pub static DE: Text = Text {
     is_not_verified: "nicht bestätigt",
     new_email: "Neue E-Mail-Adresse",
     email_advice: "Dorthin geht ein Link. Die Adresse gilt, sobald er benutzt ist; bis dahin bleibt die bisherige.",
+    email_is_verified: "Ein Link, der sie bestätigt, geht dorthin.",
+    email_is_optional: "Freiwillig. Ein Link, der sie bestätigt, geht dorthin.",
     remove_email: "Adresse entfernen",
     is_it_yours: "Gehört diese Adresse zu diesem Konto?",
     it_is_mine: "Ja, Adresse bestätigen",

@@ -70,6 +70,8 @@ pub static FR: Text = Text {
     is_not_verified: "non vérifiée",
     new_email: "Nouvelle adresse e-mail",
     email_advice: "Un lien y est envoyé. L’adresse compte une fois le lien utilisé\u{a0}; d’ici là, la précédente reste.",
+    email_is_verified: "Un lien qui la vérifie y est envoyé.",
+    email_is_optional: "Facultative. Un lien qui la vérifie y est envoyé.",
     remove_email: "Supprimer l’adresse",
     is_it_yours: "Est-ce votre adresse\u{a0}?",
     it_is_mine: "Oui, c’est la mienne",

@@ -111,6 +111,16 @@ pub struct Filled<'a> {
     pub has_mail: bool,
     /// What the names of accounts are.
     pub names: NameKind,
+    /// The field for an e-mail address; `None`: the form asks for none.
+    pub email: Option<EmailInput<'a>>,
+}
+
+/// A field for the e-mail address of a new account.
+#[derive(Clone, Copy)]
+pub struct EmailInput<'a> {
+    /// What was entered before.
+    pub typed: &'a str,
+    pub is_required: bool,
 }
 
 /// Whether the sign-in form has a "Stay signed in" box.
@@ -151,6 +161,7 @@ pub fn sign_up(frame: Frame<'_>, filled: &Filled<'_>, advice: MessageKey) -> Mar
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
             (username(filled, label, Some(rule.hint)))
+            @if let Some(input) = filled.email { (email_of_account(frame, filled, input)) }
             (password(frame, filled, "new-password", Some(advice(t).hint)))
             (next_field(filled.next.map(Target::as_str)))
             @if let Some(invite) = filled.invite {
@@ -387,6 +398,21 @@ fn username(filled: &Filled<'_>, label: &str, advice: Option<&str>) -> Markup {
     }
 }
 
+fn email_of_account(frame: Frame<'_>, filled: &Filled<'_>, input: EmailInput<'_>) -> Markup {
+    let t = frame.text;
+    let wrong = filled.is_wrong(Field::Email);
+    let advice = if input.is_required { t.email_is_verified } else { t.email_is_optional };
+    html! {
+        label for="email" { (t.email) }
+        input #email type="email" name="email" value=(input.typed) required[input.is_required]
+            autocomplete="email"
+            autofocus[filled.is_focused(Field::Email)]
+            aria-invalid=[wrong.then_some("true")]
+            aria-describedby=[described_by(wrong.then_some("refusal"), Some("email-advice"))];
+        p.hint #email-advice { (advice) }
+    }
+}
+
 /// The ids of the texts that describe a field: the refusal, and the hint.
 fn described_by(refusal: Option<&str>, advice: Option<&str>) -> Option<String> {
     let ids = [refusal, advice].into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -530,6 +556,7 @@ mod tests {
             is_open: true,
             has_mail: true,
             names: NameKind::Name,
+            email: Some(EmailInput { typed: hostile, is_required: true }),
         };
         let pages = [
             sign_up(frame(), &filled, |t| t.bad_password),

@@ -2,9 +2,11 @@
 
 use vestibule::auth::sign_in::Rules;
 use vestibule::auth::usernames::NameKind;
-use vestibule::web::Settings;
 use vestibule::web::http::Response;
+use vestibule::web::mail::Outgoing;
+use vestibule::web::{Settings, SignUpEmail};
 
+use super::forgotten::{link, sent};
 use crate::visit::{Visit, basic, body, of_example, plain, way};
 
 const PASSWORD: &str = "three unrelated words";
@@ -231,5 +233,133 @@ fn holds_a_new_password_of_a_user_with_a_long_name_to_the_policy() {
         let fields = [("current_password", PASSWORD), ("password", weak)];
         let answer = visit.post("/account/password", &fields);
         assert_eq!(plain(&answer), (400, "Invalid password"), "{weak}");
+    }
+}
+
+#[test]
+fn mails_a_link_with_a_new_account_whose_name_is_an_address() {
+    let mut visit = Visit::with(Settings { has_mail: true, ..of_addresses() });
+    assert_eq!(way(&sign_up(&mut visit, "Ann@Example.com")), (302, Some("/")));
+    let mails = sent(&visit);
+    assert_eq!(
+        mails.iter().map(|it| (it.kind(), it.to())).collect::<Vec<_>>(),
+        [("verify", "Ann@Example.com")]
+    );
+    let token = link(&mails[0]);
+    let token = token.split_once("token=").unwrap().1;
+    assert_eq!(visit.post("/verify", &[("token", token)]).status, 302);
+    let check = visit.ask("GET", "/auth/forward", &[], "");
+    assert_eq!(check.value("Remote-Email"), Some("Ann@Example.com"));
+    assert_eq!(visit.post("/forgot", &[("name", "ann@example.com")]).status, 200);
+    assert_eq!(sent(&visit)[0].kind(), "reset");
+}
+
+#[test]
+fn floods_no_address_with_links_by_new_accounts() {
+    let settings = of_example();
+    let settings = Settings { has_mail: true, sign_up_email: SignUpEmail::Required, ..settings };
+    let mut visit = Visit::with(settings);
+    for at in 0..5 {
+        visit.forget_everything();
+        let (name, email) =
+            (format!("anna{at}"), ["ann@b\u{fc}cher.example", "ANN@xn--bcher-kva.example"][at % 2]);
+        let fields = [("username", &*name), ("email", email), ("password", PASSWORD)];
+        assert_eq!(visit.post("/signup", &fields).status, 302, "the account is made in any case");
+    }
+    assert_eq!((sent(&visit).len(), visit.count("user")), (3, 5));
+}
+
+fn asking(choice: SignUpEmail) -> Visit {
+    Visit::with(Settings { has_mail: true, sign_up_email: choice, ..of_example() })
+}
+
+#[test]
+fn asks_for_an_address_beside_the_name_as_the_operator_says() {
+    for (choice, attribute, fields) in [
+        (SignUpEmail::Off, None, "[\"username\",\"password\"]"),
+        (SignUpEmail::Optional, Some(false), "[\"username\",\"email\",\"password\"]"),
+        (SignUpEmail::Required, Some(true), "[\"username\",\"email\",\"password\"]"),
+    ] {
+        let mut visit = asking(choice);
+        let page = visit.ask("GET", "/signup", &[PAGE], "");
+        let input = |is_required| {
+            let required = if is_required { " required" } else { "" };
+            format!(
+                "<input id=\"email\" type=\"email\" name=\"email\" value=\"\"{required} autocomplete=\"email\""
+            )
+        };
+        let has = |is_required| body(&page).contains(&input(is_required));
+        let found = [true, false].into_iter().find(|it| has(*it));
+        assert_eq!(found, attribute, "{}", body(&page));
+        let form = visit.ask("GET", "/signup", &[("Accept", "application/json")], "");
+        assert!(body(&form).contains(fields), "{}", body(&form));
+        let page = visit.ask("GET", "/login", &[PAGE], "");
+        assert!(!body(&page).contains("type=\"email\""));
+    }
+}
+
+#[test]
+fn makes_the_account_at_once_and_mails_a_link_to_the_address() {
+    for (choice, email, status) in [
+        (SignUpEmail::Off, "no address", 302),
+        (SignUpEmail::Optional, "", 302),
+        (SignUpEmail::Optional, "  ", 302),
+        (SignUpEmail::Optional, "ann", 400),
+        (SignUpEmail::Optional, " Ann@Example.com ", 302),
+        (SignUpEmail::Required, "", 400),
+        (SignUpEmail::Required, "ann@example.com\r\nBcc: eve@evil.example", 400),
+        (SignUpEmail::Required, "\u{ff41}nn@example.com", 400),
+        (SignUpEmail::Required, "Ann@Example.com", 302),
+    ] {
+        let mut visit = asking(choice);
+        let fields = [("username", "anna"), ("email", email), ("password", PASSWORD)];
+        let answer = visit.post("/signup", &fields);
+        assert_eq!(answer.status, status, "{choice:?} {email:?}: {}", body(&answer));
+        if status == 400 {
+            assert_eq!(plain(&answer), (400, "Invalid e-mail address"));
+            assert_eq!(visit.count("user"), 0);
+            continue;
+        }
+        let stored = if email.contains('@') { vec!["Ann@Example.com"] } else { vec![] };
+        assert_eq!(sent(&visit).iter().map(Outgoing::to).collect::<Vec<_>>(), stored);
+        assert!(visit.is_signed_in());
+        let check = visit.ask("GET", "/auth/forward", &[], "");
+        assert_eq!(check.value("Remote-Email"), Some(""), "it does not count yet");
+    }
+}
+
+#[test]
+fn shows_the_form_again_with_the_address_and_what_is_wrong_with_it() {
+    let mut visit = asking(SignUpEmail::Required);
+    let body_of = |visit: &mut Visit, fields: &str| {
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let answer = visit.ask("POST", "/signup", &[PAGE, form], fields);
+        body(&answer).to_owned()
+    };
+    let page = body_of(&mut visit, "username=anna&email=%3Cann&password=three+unrelated+words");
+    assert!(
+        page.contains(
+            "value=\"&lt;ann\" required autocomplete=\"email\" autofocus aria-invalid=\"true\""
+        ),
+        "{page}"
+    );
+    let page = body_of(&mut visit, "username=anna&email=ann%40example.com&password=x");
+    assert!(
+        page.contains("value=\"ann@example.com\" required autocomplete=\"email\" aria-describedby"),
+        "{page}"
+    );
+    let json = [("Content-Type", "application/json"), ("Accept", "application/json")];
+    let data = "{\"username\":\"anna\",\"email\":\"ann\",\"password\":\"three unrelated words\"}";
+    let answer = visit.ask("POST", "/signup", &json, data);
+    assert!(
+        answer.status == 422 && body(&answer).contains("\"invalid_email\""),
+        "{}",
+        body(&answer)
+    );
+    // An address that an account has is told to no stranger.
+    for name in ["anna", "bertha"] {
+        visit.forget_everything();
+        let fields = [("username", name), ("email", "ann@example.com"), ("password", PASSWORD)];
+        assert_eq!(visit.post("/signup", &fields).status, 302, "{name}");
     }
 }
