@@ -94,6 +94,18 @@ events! {
     LoginFail = "login_fail", Limited;
     /// An attempt was refused without checking the password, after too many failures.
     Throttled = "throttled", Limited;
+    /// A user gave the right password, and the sign-in waits for the second factor.
+    LoginPending = "login_pending", Always;
+    /// A second factor was refused; `reason` says why.
+    SecondFactorFail = "second_factor_fail", Limited;
+    /// A user turned their second factor on.
+    SecondFactorOn = "second_factor_on", Always;
+    /// A second factor was turned off, by its user or by the operator.
+    SecondFactorOff = "second_factor_off", Always;
+    /// A user replaced their recovery codes.
+    RecoveryCodesNew = "recovery_codes_new", Always;
+    /// A user let the second factor be asked for again in every browser.
+    BrowsersForgotten = "browsers_forgotten", Always;
     /// A user signed out.
     Logout = "logout", Always;
     /// A session, or all but one, was ended by its owner or by the operator.

@@ -57,6 +57,8 @@ pub enum ProofFailure {
     UnreadableHash(UserId),
     /// The password is right, but this user is disabled.
     Disabled(UserId),
+    /// The password is right, and this user has to give a second factor as well.
+    SecondFactorDue(UserId),
 }
 
 /// Adds a key to a user. [`KeyAdded::Taken`] if any user has a key with this id; [`KeyAdded::NameReserved`]

@@ -35,13 +35,21 @@ pub enum LetterKind {
     NewBrowser,
     /// A notice: an access token was created.
     AccessTokenMade,
+    /// A notice: the second factor was turned on.
+    SecondFactorOn,
+    /// A notice: the second factor was turned off, by its user or an operator.
+    SecondFactorOff,
+    /// A notice: the account was signed in to with a recovery code.
+    RecoveryCodeUsed,
+    /// A notice: after the right password, several codes were wrong.
+    PasswordKnown,
     /// A notice: the account was deleted.
     AccountDeleted,
 }
 
 impl LetterKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Reset,
         Self::Verify,
         Self::EmailAsked,
@@ -49,6 +57,10 @@ impl LetterKind {
         Self::PasswordChanged,
         Self::NewBrowser,
         Self::AccessTokenMade,
+        Self::SecondFactorOn,
+        Self::SecondFactorOff,
+        Self::RecoveryCodeUsed,
+        Self::PasswordKnown,
         Self::AccountDeleted,
     ];
 
@@ -62,6 +74,10 @@ impl LetterKind {
             Self::PasswordChanged => "password_changed",
             Self::NewBrowser => "new_browser",
             Self::AccessTokenMade => "access_token_made",
+            Self::SecondFactorOn => "second_factor_on",
+            Self::SecondFactorOff => "second_factor_off",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::PasswordKnown => "password_known",
             Self::AccountDeleted => "account_deleted",
         }
     }

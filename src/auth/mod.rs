@@ -16,6 +16,7 @@ pub mod usernames;
 pub mod keys;
 pub mod devices;
 pub mod sessions;
+pub mod second_factors;
 pub mod password_policy;
 pub mod throttle;
 pub mod audit;
@@ -28,6 +29,7 @@ pub mod housekeeping;
 
 use crate::auth::sign_in::Rules;
 use crate::base::password::Hasher;
+use crate::base::sealing::SealingKey;
 use crate::store::Store;
 
 /// What authentication needs: the accounts, the hasher, and the operator's rules. A site has one for as
@@ -38,12 +40,14 @@ pub struct Authenticator {
     pub hasher: Hasher,
     /// The operator's rules for all accounts.
     pub rules: Rules,
+    /// The key with which the secrets of authenticator apps are sealed; `None`: they are stored in the clear.
+    pub sealing_key: Option<SealingKey>,
 }
 
 impl Authenticator {
     /// An authenticator for the accounts in this store.
     pub fn new(store: Box<dyn Store>, hasher: Hasher, rules: Rules) -> Self {
-        Self { store, hasher, rules }
+        Self { store, hasher, rules, sealing_key: None }
     }
 
     /// The store with the accounts.

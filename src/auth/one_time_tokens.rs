@@ -1,5 +1,6 @@
 //! One-time tokens, which each do one thing for their user: reset links, with which users set a new
-//! password without knowing the current one, and the links that verify an address.
+//! password without knowing the current one, the links that verify an address, and sign-ins that wait for the
+//! second factor.
 //!
 //! Decides how long a token is valid and what it may do. An operator creates a reset link and hands it over, or
 //! its user asks for one by mail. Using it does not sign the user in: they still have to (OWASP Forgot Password Cheat
@@ -49,7 +50,12 @@ pub(super) fn create_mailed(
     Ok((added == OneTimeTokenAdded::Done).then_some(token))
 }
 
-fn new(user: &UserId, (purpose, detail): (Purpose, &str), now: Moment) -> (Token, OneTimeToken) {
+/// A token for this user that is not stored yet.
+pub(super) fn new(
+    user: &UserId,
+    (purpose, detail): (Purpose, &str),
+    now: Moment,
+) -> (Token, OneTimeToken) {
     let token = Token::random();
     let record = OneTimeToken {
         id: token.hash(),

@@ -11,6 +11,7 @@ use crate::auth::email;
 use crate::auth::keys::{self, NewKey, Proof, ProofFailure, Proven};
 use crate::auth::mail::{self, LetterKind};
 use crate::auth::names::{self, Reserved, Rest};
+use crate::auth::second_factors::{self, SecondFactorRules, SecondStep};
 use crate::auth::sessions::{self, Periods, Started};
 use crate::auth::throttle::{self, Subject, ThrottleLimits};
 use crate::auth::usernames::{NameKind, Username};
@@ -34,6 +35,8 @@ pub struct Rules {
     pub rest: Rest,
     /// Names that only the operator can assign.
     pub reserved: Reserved,
+    /// Who has to have a second factor.
+    pub second_factors: SecondFactorRules,
     /// What the names of new accounts are.
     pub names: NameKind,
 }
@@ -76,6 +79,9 @@ pub struct Admission {
 pub enum SignUp {
     /// The account was created, and its owner is signed in.
     Admitted(Box<Admission>),
+    /// The account was created, and its owner has to set up a second factor to be signed in. With the invitation that
+    /// was used.
+    SecondStep(Box<SecondStep>, Option<TokenHash>),
     /// An account has this name in some spelling, or it rests or is reserved. Nothing was written.
     NameTaken,
     /// The invitation is no longer valid. Nothing was written.
@@ -88,6 +94,8 @@ pub enum SignUp {
 pub enum SignIn {
     /// The password is right, and a session has started.
     Admitted(Box<Admission>),
+    /// The password is right, and the sign-in waits for the second factor.
+    SecondStep(Box<SecondStep>),
     /// Name or password is wrong. Only the operator is told which.
     Refused(ProofFailure),
     /// Too many attempts have failed. The password was not checked, and nothing was counted.
@@ -124,21 +132,43 @@ pub fn sign_up(
     }
     let id = KeyId::username(name.canonical());
     let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
+    let invite = caller.invite.as_ref().map(|it| it.id);
+    let is_due = rules.second_factors.is_due(&user);
     let device = devices::of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     if let Some(language) = caller.letters {
         entry.letter = email::at_sign_up(store, &rules.limits, (&user, language), now)?;
     }
-    let started = sessions::new(&rules.periods, &user.id, &entry, now);
-    let invite = caller.invite.as_ref().map(|it| it.id);
-    match store.sign_up(&user, &key, &started.session, invite.as_ref(), &entry)? {
+    let started = (!is_due).then(|| sessions::new(&rules.periods, &user.id, &entry, now));
+    let session = started.as_ref().map(|it| &it.session);
+    match store.sign_up(&user, &key, session, invite.as_ref(), &entry)? {
         SignedUp::Done => {}
         SignedUp::NameTaken => return Ok(SignUp::NameTaken),
         SignedUp::NotInvited => return Ok(SignUp::NotInvited),
     }
     // The account exists; that the count could not be written must not turn it into an error.
     drop(throttle::note(store, &rules.limits, &subject, now));
-    Ok(SignUp::Admitted(Box::new(Admission { user, started, device, invite })))
+    match started {
+        Some(started) => {
+            Ok(SignUp::Admitted(Box::new(Admission { user, started, device, invite })))
+        }
+        None => begin_after_sign_up(auth, user, caller, invite, now),
+    }
+}
+
+/// Begins the second step of the first sign-in to an account that was just created. If it is gone already, the visitor
+/// is told that the name is taken: they can sign in.
+fn begin_after_sign_up(
+    auth: &Authenticator,
+    user: User,
+    caller: &Caller,
+    invite: Option<TokenHash>,
+    now: Moment,
+) -> Result<SignUp> {
+    let key = KeyId::username(&user.canonical_username);
+    let Some(found) = auth.store().credentials_of_key(&key)? else { return Ok(SignUp::NameTaken) };
+    let begun = second_factors::begin(auth, (user, found.epoch), caller, None, now)?;
+    Ok(begun.map_or(SignUp::NameTaken, |it| SignUp::SecondStep(Box::new(it), invite)))
 }
 
 /// Signs a user in by name and password. The new session has a new token.
@@ -164,10 +194,17 @@ pub fn with_password(
             PasswordCheck::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
             PasswordCheck::Wait(wait) => return Ok(SignIn::Wait(wait)),
         };
+    let Some(second_at) = second_at(auth, &user, caller, now)? else {
+        let begun = second_factors::begin(auth, (user, epoch), caller, cleared, now)?;
+        // Without one, the account was deleted or disabled meanwhile, or its password changed.
+        let refused = SignIn::Refused(ProofFailure::UnknownKey);
+        return Ok(begun.map_or(refused, |it| SignIn::SecondStep(Box::new(it))));
+    };
     let device = devices::of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = cleared;
     entry.proof = Some(epoch);
+    entry.second_at = second_at;
     if let Some(language) = caller.notices.filter(|_| known.is_none()) {
         let whom = (&user, language);
         entry.letter = mail::of_new_browser(store, &rules.limits, whom, &caller.place, now)?;
@@ -179,6 +216,22 @@ pub fn with_password(
         // Meanwhile the account was deleted or disabled, or its password changed.
         None => SignIn::Refused(ProofFailure::UnknownKey),
     })
+}
+
+/// When both factors were given, for a session that begins with the password alone: see
+/// [`SecondFactorRules::second_at`].
+fn second_at(
+    auth: &Authenticator,
+    user: &User,
+    caller: &Caller,
+    now: Moment,
+) -> Result<Option<Moment>> {
+    let rules = &auth.rules.second_factors;
+    let in_browser = match user.second_factor_since {
+        Some(_) => second_factors::device_of(auth, user, caller, now)?.map(|it| it.second_at),
+        None => None,
+    };
+    Ok(rules.second_at(user, in_browser.unwrap_or(Moment::NEVER), now))
 }
 
 /// The result of a signed-in user's giving the password again.
@@ -249,6 +302,7 @@ pub fn change_password(
     let device = devices::known(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     entry.cleared = subject.cleared_by_success();
+    entry.second_at = session.second_at;
     let notice =
         |language| mail::notice(LetterKind::PasswordChanged, user, language, &caller.place, now);
     entry.letter = caller.notices.and_then(notice);
@@ -286,6 +340,10 @@ pub fn identify(
     let known = known_device(store, name.canonical(), caller, now)?;
     let subject = subject(store, rules, name.canonical(), (caller, known.as_ref()));
     Ok(match verify_password(auth, Whose::Name(name), password, &subject, now)? {
+        PasswordCheck::Proven(proven) if rules.second_factors.is_due(&proven.user) => {
+            // The password is right, and so is not counted; the caller is told what a wrong one gets.
+            Identification::Refused(ProofFailure::SecondFactorDue(proven.user.id))
+        }
         PasswordCheck::Proven(proven) => {
             throttle::clear(store, &subject)?;
             Identification::User(Box::new(proven.user), proven.hash)
@@ -370,7 +428,13 @@ fn subject(
     Subject::sign_in(store, &rules.limits, canonical, known, caller.address)
 }
 
-fn entry(caller: &Caller, device: Option<&Token>, user: &UserId, now: Moment) -> SessionStart {
+/// What is written with a session of this user that begins in the caller's browser.
+pub(super) fn entry(
+    caller: &Caller,
+    device: Option<&Token>,
+    user: &UserId,
+    now: Moment,
+) -> SessionStart {
     let device = device.map(|it| Device {
         id: it.hash(),
         user_id: user.clone(),

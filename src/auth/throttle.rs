@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
 use crate::base::token::{self, TokenHash};
-use crate::store::{Count, CountId, Error, KeyId, Result, Store, User};
+use crate::store::{Count, CountId, Error, KeyId, Result, Store, User, UserId};
 
 /// The limits that an operator may set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,6 +96,19 @@ impl Subject {
             ));
         }
         Self { things }
+    }
+
+    /// Giving a code of this user's app to sign in: counted under the account, whatever sign-in it is for, or under the
+    /// device if that is known to the account; and under the address if it stands for one client.
+    pub fn second_factor(
+        store: &dyn Store,
+        limits: &ThrottleLimits,
+        user: &UserId,
+        device: Option<&TokenHash>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        // No name has a colon, so this is no count of a name.
+        Self::sign_in(store, limits, &second_factor_of(user), device, address)
     }
 
     /// Giving the password again in this session. It has a count of its own: guesses at the name, from
@@ -181,8 +194,12 @@ pub fn note(
 /// in its sessions. Returns how many of them still counted.
 pub fn forget_user(store: &dyn Store, user: &User, now: Moment) -> Result<u32> {
     let sessions = store.sessions_of(&user.id)?;
-    let in_sessions: Vec<_> = sessions.iter().map(|it| session_count(store, &it.id)).collect();
-    let forgotten = forget_failures(store, &in_sessions, now)?;
+    let mut counts: Vec<_> = sessions.iter().map(|it| session_count(store, &it.id)).collect();
+    let second = second_factor_of(&user.id);
+    counts.push(name_count(store, &second));
+    let devices = store.devices_of(&user.id)?;
+    counts.extend(devices.iter().map(|it| device_count(store, &it.id, &second)));
+    let forgotten = forget_failures(store, &counts, now)?;
     names_of(store, user)?
         .iter()
         .try_fold(forgotten, |sum, name| Ok(sum.saturating_add(forget(store, name, now)?)))
@@ -386,6 +403,11 @@ fn name_count(store: &dyn Store, canonical: &str) -> CountId {
 /// What attempts for a name are counted under, from a browser that is known to the account.
 fn device_count(store: &dyn Store, device: &TokenHash, canonical: &str) -> CountId {
     count_id(store, &format!("device:{}:{canonical}", token::hex(device.as_bytes())))
+}
+
+/// What stands for the second factor of a user in the place of a name.
+fn second_factor_of(user: &UserId) -> String {
+    format!("second:{}", user.as_str())
 }
 
 /// What attempts to give the password again in a session are counted under.

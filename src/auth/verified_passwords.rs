@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::auth::second_factors::SecondFactorRules;
 use crate::auth::usernames::Username;
 use crate::base::clock::Moment;
 use crate::base::password::{Password, PasswordHash};
@@ -24,7 +25,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// Passwords verified a short while ago, as keyed hashes under a random key that is never stored. Each is
 /// remembered with the stored hash that it matched: an entry is void as soon as the user has another hash,
-/// is disabled or is deleted.
+/// is disabled or is deleted, or a second factor is due, for which the password alone is not enough.
 pub struct VerifiedPasswords {
     key: [u8; 32],
     entries: Mutex<HashMap<[u8; 16], Remembered>>,
@@ -54,7 +55,7 @@ impl VerifiedPasswords {
     /// One read.
     pub fn get(
         &self,
-        store: &dyn Store,
+        (store, rules): (&dyn Store, &SecondFactorRules),
         name: &Username,
         password: &Password,
         now: Moment,
@@ -67,7 +68,8 @@ impl VerifiedPasswords {
         let Some((key, hash)) = remembered else { return Ok(None) };
         // An entry that no longer holds is removed.
         let found = store.user_of_key(&key)?.filter(|(user, key)| {
-            key.hashed_password.as_ref() == Some(&hash) && user.disabled_at.is_none()
+            let is_whole = user.disabled_at.is_none() && !rules.is_due(user);
+            is_whole && key.hashed_password.as_ref() == Some(&hash)
         });
         if found.is_none() {
             self.entries().remove(&self.id(name, password));

@@ -196,8 +196,8 @@ impl<'a> Call<'a> {
     ) -> Result<Requester, Error> {
         let mut requester = Requester { credential, resumed: None };
         if let Some(token) = requester.token() {
-            let periods = &self.site.auth.rules.periods;
-            let found = sessions::recognise(self.store(), periods, token, self.now)?;
+            let rules = &self.site.auth.rules;
+            let found = sessions::recognise(self.store(), rules, token, self.now)?;
             requester.resumed = found.map(limit).map(|it| {
                 let is_noted = it.to_note.is_none_or(|it| self.site.uses.note(it));
                 it.resumed(is_noted)

@@ -35,12 +35,17 @@ pub(super) fn refusal(
     say: MessageKey,
     wait: Option<u64>,
 ) -> Response {
-    let Message { title, hint } = say(&EN);
-    let mut data = json!({ "error": error, "message": format!("{title}. {hint}") });
+    let mut data = self::error(error, say);
     if let Some(seconds) = wait {
         data["retry_after"] = seconds.into();
     }
     Response::json(status, &data)
+}
+
+/// The fields of every error: a word for scripts, a sentence for people.
+pub(super) fn error(word: &str, say: MessageKey) -> Value {
+    let Message { title, hint } = say(&EN);
+    json!({ "error": word, "message": format!("{title}. {hint}") })
 }
 
 /// A check that denies a signed-in user access: to which app, if that is known, and the groups whose members have

@@ -124,6 +124,10 @@ const fn of_kind(text: &Text, kind: LetterKind) -> (&MailText, &'static str) {
         LetterKind::PasswordChanged => (&text.password_changed_mail, ""),
         LetterKind::NewBrowser => (&text.new_browser_mail, ""),
         LetterKind::AccessTokenMade => (&text.token_created_mail, ""),
+        LetterKind::SecondFactorOn => (&text.second_factor_on_mail, ""),
+        LetterKind::SecondFactorOff => (&text.second_factor_off_mail, ""),
+        LetterKind::RecoveryCodeUsed => (&text.recovery_code_used_mail, ""),
+        LetterKind::PasswordKnown => (&text.password_known_mail, ""),
         LetterKind::AccountDeleted => (&text.account_deleted_mail, ""),
     }
 }

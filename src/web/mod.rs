@@ -34,7 +34,7 @@ pub use routes::{CHANGE_PASSWORD, page_paths};
 pub use settings::{App, Settings, SignUpEmail};
 
 use handlers::forward_auth::LedBack;
-use handlers::{access_tokens, forward_auth, health};
+use handlers::{access_tokens, forward_auth, health, second_step};
 
 use crate::auth::events::{Audited, Event};
 use crate::auth::password_policy::{Flaw, site_words};
@@ -104,6 +104,8 @@ pub struct Site {
     cookie: CookieKind,
     /// The cookie with the device token.
     device_cookie: CookieKind,
+    /// The cookie with the token of a sign-in that waits for the second factor.
+    pending_cookie: CookieKind,
     /// The cookie that tells the next page what an action has done.
     message_cookie: CookieKind,
     /// The cookie that brings a new access token to the page that shows it.
@@ -141,6 +143,7 @@ impl Site {
                 path: "/".to_owned(),
             },
             message_cookie: status_messages::cookie(secure),
+            pending_cookie: second_step::cookie(secure),
             new_token_cookie: access_tokens::cookie(secure, &settings.prefix),
             settings,
             memory: VerifiedPasswords::default(),

@@ -109,9 +109,11 @@ fn operation(
     if fields.is_some_and(|it| !it.is_empty()) && !matches!(route.methods, Methods::Button(..)) {
         statuses.push(415);
     }
-    // A page behind a link may be refused as well.
-    let is_of_link = route.json.writes.is_some_and(|(_, fields)| fields.contains(&("token", true)));
-    if fields.is_some() || is_of_link {
+    // A page behind a link, or of a sign-in that waits, may be refused as well.
+    let is_of_token = route.json.writes.is_some_and(|(_, fields)| {
+        fields.contains(&("token", true)) || fields.contains(&("pending", false))
+    });
+    if fields.is_some() || is_of_token {
         statuses.extend(route.json.refusals);
     }
     statuses.sort_unstable();

@@ -91,7 +91,10 @@ impl TargetRefusal {
 /// be: proxies have limits for an address, and a form whose POST is refused has it in its own.
 pub fn way(form: &str, next: Option<&str>) -> String {
     match next {
-        Some(next) => format!("{form}?next={}", utf8_percent_encode(next, ENCODED)),
+        Some(next) => {
+            let separator = if form.contains('?') { '&' } else { '?' };
+            format!("{form}{separator}next={}", utf8_percent_encode(next, ENCODED))
+        }
         None => form.to_owned(),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::auth::events::Event;
 use crate::auth::keys;
 use crate::auth::password_policy::{Flaw, Policy};
+use crate::auth::second_factors::CodeFailure;
 use crate::auth::usernames::NameKind;
 use crate::store::UserId;
 use crate::web::call::{Answered, Call, SignedInCall};
@@ -41,6 +42,10 @@ pub(super) enum Refusal {
     IncorrectCredentials(keys::ProofFailure),
     /// The current password is wrong.
     IncorrectPassword,
+    /// The second factor is missing or malformed.
+    InvalidCode,
+    /// The second factor is wrong, for this user.
+    IncorrectCode(CodeFailure, UserId),
     /// The password was not given in this session lately, and is not in the request.
     PasswordRequired,
     /// Too many attempts have failed; the next one is allowed after this time.
@@ -80,12 +85,13 @@ const fn reason_of(why: &keys::ProofFailure) -> &'static str {
         keys::ProofFailure::UnknownKey | keys::ProofFailure::WrongPassword => "bad_credentials",
         keys::ProofFailure::UnreadableHash(_) => "unreadable_hash",
         keys::ProofFailure::Disabled(_) => "disabled",
+        keys::ProofFailure::SecondFactorDue(_) => "second_factor",
     }
 }
 
 impl Refusal {
     fn facts(&self) -> Facts {
-        use Field::{Current, Days, Email, Name, Password, Username};
+        use Field::{Code, Current, Days, Email, Name, Password, Username};
         match self {
             Self::UnsupportedBody => {
                 let json = (415, "unsupported_media_type");
@@ -139,6 +145,12 @@ impl Refusal {
                 let message: MessageKey = |t| t.incorrect_password;
                 row(400, (401, "incorrect_credentials"), "bad_credentials", Current, message)
             }
+            Self::InvalidCode => {
+                row(400, (422, "invalid_code"), "invalid_code", Code, |t| t.bad_code)
+            }
+            Self::IncorrectCode(why, _) => {
+                row(400, (401, "incorrect_code"), why.reason(), Code, |t| t.incorrect_code)
+            }
             Self::PasswordRequired => {
                 row(403, (403, "password_required"), "not_fresh", Current, |t| t.password_required)
             }
@@ -168,8 +180,19 @@ impl Refusal {
     pub(super) const fn user(&self) -> Option<&UserId> {
         match self {
             Self::IncorrectCredentials(
-                keys::ProofFailure::UnreadableHash(user) | keys::ProofFailure::Disabled(user),
-            ) => Some(user),
+                keys::ProofFailure::UnreadableHash(user)
+                | keys::ProofFailure::Disabled(user)
+                | keys::ProofFailure::SecondFactorDue(user),
+            )
+            | Self::IncorrectCode(_, user) => Some(user),
+            _ => None,
+        }
+    }
+
+    /// By how many time steps a clock is wrong, if that is why.
+    pub(super) const fn clock_steps(&self) -> Option<i64> {
+        match self {
+            Self::IncorrectCode(CodeFailure::WrongClock(steps), _) => Some(*steps),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@
 use super::call::{Answered, Call, SignedInCall, forget_pages};
 use super::handlers::{
     access_tokens, account, activity, assets, email, forgotten, forward_auth, health, profile,
-    reauthentication, reset_password, session, sessions, sign_in,
+    reauthentication, reset_password, second_step, session, sessions, sign_in,
 };
 use super::openapi::{FormField, JsonResponses, Shape};
 use super::{Lane, Site};
@@ -45,6 +45,14 @@ pub(super) const ROUTES: &[Route] = &[
         .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT])
         .refusing(&[401, 422, 429])
         .when_busy(sign_in::sign_in_again),
+    form("/login/second", Anyone(second_step::show), Anyone(second_step::submit), |t| t.sign_in)
+        .reading(Shape::Of(second_step::schema))
+        .writing(
+            Shape::Admitted,
+            &[("code", true), ("pending", false), ("remember_browser", false), NEXT],
+        )
+        .refusing(&[401, 422, 429])
+        .when_busy(second_step::show_again),
     button("/logout", Anyone(sign_in::show_sign_out), SignedIn(sign_in::sign_out), |t| t.sign_out)
         .hiding_cross_origin()
         .done_without_session()
@@ -622,6 +630,6 @@ mod tests {
     fn lets_only_users_write_except_at_the_forms_that_lead_in() {
         let takes_posts = ROUTES.iter().filter(|it| it.takes_posts() && !is_for_users(it));
         let paths: Vec<_> = takes_posts.map(|it| it.path).collect();
-        assert_eq!(paths, ["/signup", "/login", "/forgot", "/reset"]);
+        assert_eq!(paths, ["/signup", "/login", "/login/second", "/forgot", "/reset"]);
     }
 }

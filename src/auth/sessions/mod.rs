@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub use uses::Uses;
 
+use crate::auth::sign_in::Rules;
 use crate::base::clock::Moment;
 use crate::base::token::{Token, TokenHash};
 use crate::store::{
@@ -146,22 +147,25 @@ pub fn start(
 }
 
 /// The living session of this token, its user, and the use to be noted if one is due. `None` if there is no
-/// such session, if it is dead, or if the user is disabled. One read, and no write.
+/// such session, if it is dead, if the user is disabled, or if a second factor is due that was not given in it. One
+/// read, and no write.
 pub fn recognise(
     store: &dyn Store,
-    periods: &Periods,
+    rules: &Rules,
     token: &Token,
     now: Moment,
 ) -> Result<Option<Recognised>> {
     let Some((user, session)) = store.user_of_session(&token.hash())? else { return Ok(None) };
-    if user.disabled_at.is_some() {
+    let lacks_factor = session.second_at == Moment::NEVER && rules.second_factors.is_due(&user);
+    if user.disabled_at.is_some() || lacks_factor {
         return Ok(None);
     }
     let to_note = match state(&session, now) {
         State::Dead => return Ok(None),
         State::Active => use_to_note(&session, now),
         State::Idle => {
-            let (active_expires, idle_expires) = expiries(periods, session.absolute_expires, now);
+            let (active_expires, idle_expires) =
+                expiries(&rules.periods, session.absolute_expires, now);
             Some(Use::Renewal { id: session.id, active_expires, idle_expires, at: now })
         }
     };
@@ -183,11 +187,11 @@ fn use_to_note(session: &Session, now: Moment) -> Option<Use> {
 /// caller that must not wait for the write uses [`recognise`] and [`Uses`].
 pub fn resume(
     store: &dyn Store,
-    periods: &Periods,
+    rules: &Rules,
     token: &Token,
     now: Moment,
 ) -> Result<Option<Resumed>> {
-    let Some(found) = recognise(store, periods, token, now)? else { return Ok(None) };
+    let Some(found) = recognise(store, rules, token, now)? else { return Ok(None) };
     let noted = match &found.to_note {
         None => Ok(true),
         Some(Use::Renewal { id, active_expires, idle_expires, at }) => {

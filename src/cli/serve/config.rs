@@ -7,6 +7,7 @@ use super::identity_headers::identity_headers;
 use super::parse::written;
 use super::{COUNT_DEFAULT_MAX, OriginArgs, PeriodArgs, ServeArgs, ThrottleArgs};
 use crate::auth::invitations::SignUps;
+use crate::auth::second_factors::SecondFactorRules;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
@@ -191,7 +192,8 @@ impl ServeArgs {
         #[cfg(feature = "mail")]
         let sign_up_email = self.sign_up_email.check(server.mail.is_some(), names)?;
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
-        let rules = Rules { periods, limits, rest, reserved, names };
+        let second_factors = SecondFactorRules::default();
+        let rules = Rules { periods, limits, rest, reserved, second_factors, names };
         Ok(Config {
             listen: self.network.listen,
             socket_mode: self.network.socket_mode,

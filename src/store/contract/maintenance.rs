@@ -71,6 +71,22 @@ pub trait Devices: Statements {
         )
     }
 
+    /// This device, if it has signed in to the account of this user since `earliest`, and not in the future.
+    fn device_of(
+        &self,
+        id: &TokenHash,
+        user: &UserId,
+        earliest: Moment,
+        now: Moment,
+    ) -> Result<Option<Device>> {
+        rows::one(
+            self,
+            "SELECT id, user_id, last_used_at, second_at FROM device
+              WHERE id = ? AND user_id = ? AND last_used_at BETWEEN ? AND ?",
+            &cells![id, user, earliest, now.latest_past()],
+        )
+    }
+
     /// Whether this device token was issued, for any account.
     fn knows_device(&self, id: &TokenHash) -> Result<bool> {
         rows::exists(self, "SELECT 1 FROM device WHERE id = ? LIMIT 1", &cells![id])

@@ -41,14 +41,14 @@ pub trait Users: Statements {
     /// or a sign-in name among the keys, rests when the user is created.
     fn add_user(&self, user: &User, keys: &[Key]) -> Result<UserAdded>;
 
-    /// Adds a user with a key and a first session, uses the invitation in `entry`, if any, and does what
+    /// Adds a user with a key and a first session, if they get one, uses the invitation in `entry`, if any, and does what
     /// else `entry` says, all or nothing. Of any number of simultaneous calls for one name exactly one is
     /// [`SignedUp::Done`], and of those with one invitation as many as it has uses left.
     fn sign_up(
         &self,
         user: &User,
         key: &Key,
-        session: &Session,
+        session: Option<&Session>,
         invite: Option<&TokenHash>,
         entry: &SessionStart,
     ) -> Result<SignedUp>;

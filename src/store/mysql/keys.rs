@@ -5,6 +5,7 @@ use super::{
 };
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
+use crate::store::contract::FORGET_BROWSERS;
 use crate::store::outcomes::Refused;
 use crate::store::records::renaming;
 use crate::store::rows::key_columns;
@@ -142,6 +143,7 @@ pub(super) fn put_password(
             done => done?,
         }
     }
+    tx.run(FORGET_BROWSERS, (user.as_str(),))?;
     end_everything_of(tx, user.as_str())
 }
 

@@ -32,7 +32,7 @@ impl Users for Mysql {
         &self,
         user: &User,
         key: &Key,
-        session: &Session,
+        session: Option<&Session>,
         invite: Option<&TokenHash>,
         entry: &SessionStart,
     ) -> Result<SignedUp> {
@@ -46,7 +46,10 @@ impl Users for Mysql {
             }
             self.insert_new_user(tx, user)?;
             insert_key(tx, key)?;
-            insert_session(tx, session, entry)
+            match session {
+                Some(session) => insert_session(tx, session, entry),
+                None => mail::insert(tx, entry.letter.as_ref()),
+            }
         });
         SignedUp::of(done)
     }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
+use crate::store::contract::FORGET_BROWSERS;
 use crate::store::outcomes::Refused;
 use crate::store::records::renaming;
 use crate::store::rows::{ToCells, cells, key_columns};
@@ -117,6 +118,7 @@ pub(super) fn put_password(
             done => done?,
         }
     }
+    run(tx, FORGET_BROWSERS, &cells![user])?;
     end_everything_of(tx, user)
 }
 

@@ -32,7 +32,7 @@ impl Users for Sqlite {
         &self,
         user: &User,
         key: &Key,
-        session: &Session,
+        session: Option<&Session>,
         invite: Option<&TokenHash>,
         entry: &SessionStart,
     ) -> Result<SignedUp> {
@@ -42,7 +42,10 @@ impl Users for Sqlite {
             }
             self.insert_new_user(tx, user)?;
             insert_key(tx, key)?;
-            insert_session(tx, session, entry)
+            match session {
+                Some(session) => insert_session(tx, session, entry),
+                None => mail::insert(tx, entry.letter.as_ref()),
+            }
         });
         SignedUp::of(done)
     }

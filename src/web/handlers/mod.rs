@@ -13,6 +13,7 @@ pub(super) mod health;
 pub(super) mod profile;
 pub(super) mod reauthentication;
 pub(super) mod reset_password;
+pub(super) mod second_step;
 pub(super) mod session;
 pub(super) mod sessions;
 pub(super) mod sign_in;

@@ -11,16 +11,19 @@ use crate::auth::devices;
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::{self, Flaw};
+use crate::auth::second_factors::SecondStep;
 use crate::auth::sessions;
 use crate::auth::sign_in::{self, Admission, Caller, SignIn, SignUp};
 use crate::auth::usernames::Username;
 use crate::auth::users;
+use crate::base::clock::Moment;
 use crate::base::email_address;
 use crate::base::password::Password;
 use crate::base::token::{Token, TokenHash};
-use crate::store::{Error, Invite, UserId};
+use crate::store::{Error, Invite, User, UserId};
 use crate::web::call::{Answered, Call, Credential, SignedInCall, note_of};
 use crate::web::handlers::forward_auth::portal_target;
+use crate::web::handlers::second_step;
 use crate::web::http::{Cookie, Form, Method, Note, Response, Wants};
 use crate::web::pages::{self, Alert, EmailInput, Filled, Remember};
 use crate::web::redirect::{self, Target};
@@ -42,6 +45,8 @@ pub(in crate::web) enum SignForm {
 /// The outcome of a form.
 enum Submitted {
     Admitted(Box<Admission>),
+    /// The second factor is due. With the invitation that was used, if an account was created.
+    Waiting(Box<SecondStep>, Option<TokenHash>),
     Refused(Refusal),
 }
 
@@ -198,6 +203,7 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
     };
     let refusal = match submitted {
         Submitted::Admitted(admission) => return Ok(admit(form, call, &admission)),
+        Submitted::Waiting(step, invite) => return ask_further(form, call, &step, invite),
         Submitted::Refused(refusal) => refusal,
     };
     let again = match form {
@@ -207,6 +213,9 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
     let response = match again {
         Some(Submitted::Admitted(admission)) => {
             return Ok(admit(SignForm::SignIn, call, &admission));
+        }
+        Some(Submitted::Waiting(step, _)) => {
+            return ask_further(SignForm::SignIn, call, &step, None);
         }
         // The response is that of the first refusal; the log says that a password was tried.
         Some(Submitted::Refused(tried)) => {
@@ -352,12 +361,14 @@ fn try_credentials(
     let refused = match form {
         SignForm::SignUp => match sign_in::sign_up(auth, name, password, caller, call.now)? {
             SignUp::Admitted(admission) => return Ok(Submitted::Admitted(admission)),
+            SignUp::SecondStep(step, invite) => return Ok(Submitted::Waiting(step, invite)),
             SignUp::NameTaken => Refusal::NameTaken(auth.rules.names),
             SignUp::NotInvited => Refusal::BadInvitation,
             SignUp::Wait(wait) => Refusal::TooManyAttempts(wait),
         },
         SignForm::SignIn => match sign_in::with_password(auth, name, password, caller, call.now)? {
             SignIn::Admitted(admission) => return Ok(Submitted::Admitted(admission)),
+            SignIn::SecondStep(step) => return Ok(Submitted::Waiting(step, None)),
             SignIn::Refused(why) => Refusal::IncorrectCredentials(why),
             SignIn::Wait(wait) => Refusal::TooManyAttempts(wait),
         },
@@ -394,20 +405,50 @@ pub(in crate::web) fn caller(
 // Responses.
 
 fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
-    let Admission { user, started, device, invite } = admission;
-    let next = call.next();
-    let event = if form == SignForm::SignUp { Event::SignupOk } else { Event::LoginOk };
-    let note = note_of(event, user, &started.session);
+    let Admission { user, started, invite, .. } = admission;
     let note = match form {
         SignForm::SignUp => {
-            note.with(audit::NAME, audit::name_handle(call.store(), &user.canonical_username))
+            of_new_account(call, note_of(Event::SignupOk, user, &started.session), user)
         }
-        SignForm::SignIn => note,
+        SignForm::SignIn => {
+            let note = note_of(Event::LoginOk, user, &started.session);
+            // The browser was remembered.
+            let has_both = started.session.second_at != Moment::NEVER;
+            if has_both { note.with("by", "password+remembered") } else { note }
+        }
     };
-    let note = match invite {
+    admitted(call, admission, of_invitation(note, *invite))
+}
+
+fn of_new_account(call: &Call<'_>, note: Note, user: &User) -> Note {
+    note.with(audit::NAME, audit::name_handle(call.store(), &user.canonical_username))
+}
+
+fn of_invitation(note: Note, invite: Option<TokenHash>) -> Note {
+    match invite {
         Some(invite) => note.with("invite", invite.handle()),
         None => note,
+    }
+}
+
+/// Asks for the second factor after the right password.
+fn ask_further(
+    form: SignForm,
+    call: &Call<'_>,
+    step: &SecondStep,
+    invite: Option<TokenHash>,
+) -> Answered {
+    let note = match form {
+        SignForm::SignUp => of_new_account(call, Note::of(Event::SignupOk), &step.user),
+        SignForm::SignIn => Note::of(Event::LoginPending),
     };
+    second_step::ask(call, step, of_invitation(note, invite))
+}
+
+/// The response with the cookies of a session that has started.
+pub(super) fn admitted(call: &Call<'_>, admission: &Admission, note: Note) -> Response {
+    let Admission { user, started, device, .. } = admission;
+    let next = call.next();
     let response = done(call, || json::admitted(user, started, call.now), next.as_ref(), "/");
     let cookie = call.site.session_cookie(&started.token, &started.session, call.now);
     let response = response.with("Set-Cookie", cookie).noting(note);

@@ -141,6 +141,44 @@ pub static DE: Text = Text {
                Wer das nicht selbst war, sollte jetzt das Passwort ändern. Damit enden alle\n\
                Zugriffstoken.\n",
     },
+    second_factor_on_mail: MailText {
+        subject: "Der zweite Faktor wurde eingeschaltet",
+        body: "Die Anmeldung verlangt jetzt neben dem Passwort einen Code aus einer App. Alle\n\
+               anderen Browser wurden abgemeldet.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte sofort den Betreibern der Website Bescheid\n\
+               geben.\n",
+    },
+    second_factor_off_mail: MailText {
+        subject: "Der zweite Faktor wurde ausgeschaltet",
+        body: "Zur Anmeldung genügt jetzt wieder das Passwort.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte jetzt das Passwort ändern und den zweiten\n\
+               Faktor wieder einschalten.\n",
+    },
+    recovery_code_used_mail: MailText {
+        subject: "Ein Wiederherstellungscode wurde benutzt",
+        body: "Bei einer Anmeldung wurde ein Wiederherstellungscode statt eines Codes aus der\n\
+               App eingegeben. Er ist damit verbraucht.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte jetzt das Passwort ändern und neue\n\
+               Wiederherstellungscodes erzeugen.\n",
+    },
+    password_known_mail: MailText {
+        subject: "Jemand kennt das Passwort",
+        body: "Jemand hat mehrmals das richtige Passwort eingegeben und jedes Mal einen\n\
+               falschen Code. Eine Anmeldung war das nicht.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Wer das nicht selbst war, sollte jetzt das Passwort ändern.\n",
+    },
     account_deleted_mail: MailText {
         subject: "Das Konto wurde gelöscht",
         body: "Das Konto wurde mit allem gelöscht, was dazu gespeichert war.\n\
@@ -150,6 +188,17 @@ pub static DE: Text = Text {
                Wer das nicht selbst war, sollte sich sofort an die Verwaltung der Website\n\
                wenden.\n",
     },
+
+    second_factor: "Zweiter Faktor",
+    enter_code: "Code eingeben",
+    app_code: "Code aus der App",
+    code_advice: "Sechs Ziffern aus der App auf dem Telefon.",
+    use_recovery_code: "Stattdessen einen Wiederherstellungscode eingeben",
+    recovery_code: "Wiederherstellungscode",
+    recovery_code_advice: "Einer der Codes, die beim Einschalten des zweiten Faktors angezeigt wurden. Jeder gilt einmal.",
+    use_app: "Stattdessen einen Code aus der App eingeben",
+    start_again: "Von vorn beginnen",
+    remember_browser: "In diesem Browser eine Zeit lang nicht nach einem Code fragen",
 
     unknown_browser: "Unbekannter Browser",
     on_system: " unter ",
@@ -295,6 +344,12 @@ pub static DE: Text = Text {
         "Bitte eine Weile warten und dann noch einmal versuchen.",
     ),
     bad_email: told("Ungültige E-Mail-Adresse", "Bitte in der Form name@example.com schreiben."),
+    second_factor_required: told("Ein zweiter Faktor ist nötig", "Bitte auch einen Code angeben."),
+    bad_code: told(
+        "Ungültiger Code",
+        "Ein Code aus der App hat sechs Ziffern, ein Wiederherstellungscode 24 Buchstaben und Ziffern.",
+    ),
+    incorrect_code: told("Falscher Code", "Jeder Code gilt einmal. Bitte den nächsten abwarten."),
     bad_token_name: told(
         "Ungültige Bezeichnung",
         "1 bis 60 Zeichen, an denen das Token wiederzuerkennen ist.",

@@ -76,7 +76,23 @@ pub struct Text {
     pub password_changed_mail: MailText,
     pub new_browser_mail: MailText,
     pub token_created_mail: MailText,
+    pub second_factor_on_mail: MailText,
+    pub second_factor_off_mail: MailText,
+    pub recovery_code_used_mail: MailText,
+    pub password_known_mail: MailText,
     pub account_deleted_mail: MailText,
+
+    // The second factor.
+    pub second_factor: &'static str,
+    pub enter_code: &'static str,
+    pub app_code: &'static str,
+    pub code_advice: &'static str,
+    pub use_recovery_code: &'static str,
+    pub recovery_code: &'static str,
+    pub recovery_code_advice: &'static str,
+    pub use_app: &'static str,
+    pub start_again: &'static str,
+    pub remember_browser: &'static str,
 
     // Sessions.
     pub unknown_browser: &'static str,
@@ -204,6 +220,9 @@ pub struct Text {
     pub password_required: Message,
     pub too_many_attempts: Message,
     pub bad_email: Message,
+    pub second_factor_required: Message,
+    pub bad_code: Message,
+    pub incorrect_code: Message,
     pub bad_token_name: Message,
     pub bad_token_life: Message,
     pub too_many_tokens: Message,
@@ -371,6 +390,42 @@ pub static EN: Text = Text {
                \n\
                If it was not you, change your password now: that ends all access tokens.\n",
     },
+    second_factor_on_mail: MailText {
+        subject: "The second factor was turned on",
+        body: "Signing in to your account now takes a code from an app as well as the\n\
+               password. All other browsers were signed out.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, please tell the administrator of the site at once.\n",
+    },
+    second_factor_off_mail: MailText {
+        subject: "The second factor was turned off",
+        body: "Signing in to your account now takes the password alone.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, change your password now and turn the second factor on\n\
+               again.\n",
+    },
+    recovery_code_used_mail: MailText {
+        subject: "A recovery code was used",
+        body: "Your account was signed in to with a recovery code in place of a code from the\n\
+               app. That code is used up.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, change your password now and make new recovery codes.\n",
+    },
+    password_known_mail: MailText {
+        subject: "Someone knows your password",
+        body: "Someone gave your password several times, and each time a wrong code. They\n\
+               were not let in.\n\
+               \n\
+               {facts}\n\
+               \n\
+               If it was not you, change your password now.\n",
+    },
     account_deleted_mail: MailText {
         subject: "Your account was deleted",
         body: "Your account was deleted with all that was stored about you.\n\
@@ -379,6 +434,17 @@ pub static EN: Text = Text {
                \n\
                If it was not you, please tell the administrator of the site at once.\n",
     },
+
+    second_factor: "Second factor",
+    enter_code: "Enter your code",
+    app_code: "Code from the app",
+    code_advice: "Six digits from the app on your phone.",
+    use_recovery_code: "Use a recovery code instead",
+    recovery_code: "Recovery code",
+    recovery_code_advice: "One of the codes that you noted when you turned the second factor on. Each works once.",
+    use_app: "Use a code from the app instead",
+    start_again: "Start again",
+    remember_browser: "Do not ask for a code in this browser for a while",
 
     unknown_browser: "Unknown browser",
     on_system: " on ",
@@ -512,6 +578,15 @@ pub static EN: Text = Text {
     password_required: told("Password required", "To continue, please enter your password again."),
     too_many_attempts: told("Too many attempts", "Please wait a while and try again."),
     bad_email: told("Invalid e-mail address", "Please write it as in name@example.com."),
+    second_factor_required: told(
+        "A second factor is required",
+        "Send a code as well, to /login/second or with the password.",
+    ),
+    bad_code: told(
+        "Invalid code",
+        "A code from the app has six digits, and a recovery code 24 letters and digits.",
+    ),
+    incorrect_code: told("Incorrect code", "Each code works once. Please wait for the next one."),
     bad_token_name: told("Invalid name", "1 to 60 characters, by which you can recognise it."),
     bad_token_life: told("Invalid expiry", "Please choose 1 to 366 days."),
     too_many_tokens: told("Too many access tokens", "Please revoke one that you no longer need."),

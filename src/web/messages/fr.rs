@@ -140,6 +140,43 @@ pub static FR: Text = Text {
                Si ce n’était pas vous, changez votre mot de passe maintenant\u{a0}: cela met fin à\n\
                tous les jetons d’accès.\n",
     },
+    second_factor_on_mail: MailText {
+        subject: "Le second facteur a été activé",
+        body: "Pour vous connecter, il faut désormais un code d’une application en plus du\n\
+               mot de passe. Tous les autres navigateurs ont été déconnectés.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, prévenez tout de suite l’administrateur du site.\n",
+    },
+    second_factor_off_mail: MailText {
+        subject: "Le second facteur a été désactivé",
+        body: "Pour vous connecter, le mot de passe suffit de nouveau.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, changez votre mot de passe maintenant et activez de\n\
+               nouveau le second facteur.\n",
+    },
+    recovery_code_used_mail: MailText {
+        subject: "Un code de secours a été utilisé",
+        body: "Une connexion à votre compte s’est faite avec un code de secours au lieu d’un\n\
+               code de l’application. Ce code ne peut plus servir.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, changez votre mot de passe maintenant et créez de\n\
+               nouveaux codes de secours.\n",
+    },
+    password_known_mail: MailText {
+        subject: "Quelqu’un connaît votre mot de passe",
+        body: "Quelqu’un a donné plusieurs fois votre mot de passe, et chaque fois un code\n\
+               incorrect. La connexion a été refusée.\n\
+               \n\
+               {facts}\n\
+               \n\
+               Si ce n’était pas vous, changez votre mot de passe maintenant.\n",
+    },
     account_deleted_mail: MailText {
         subject: "Votre compte a été supprimé",
         body: "Votre compte a été supprimé, avec tout ce qui y était enregistré.\n\
@@ -148,6 +185,17 @@ pub static FR: Text = Text {
                \n\
                Si ce n’était pas vous, prévenez tout de suite l’administrateur du site.\n",
     },
+
+    second_factor: "Second facteur",
+    enter_code: "Saisissez votre code",
+    app_code: "Code de l’application",
+    code_advice: "Six chiffres, dans l’application de votre téléphone.",
+    use_recovery_code: "Utiliser plutôt un code de secours",
+    recovery_code: "Code de secours",
+    recovery_code_advice: "L’un des codes notés lors de l’activation du second facteur. Chacun sert une seule fois.",
+    use_app: "Utiliser plutôt un code de l’application",
+    start_again: "Recommencer",
+    remember_browser: "Ne plus demander de code dans ce navigateur pendant un certain temps",
 
     unknown_browser: "Navigateur inconnu",
     on_system: " sous ",
@@ -294,6 +342,12 @@ pub static FR: Text = Text {
     ),
     too_many_attempts: told("Trop de tentatives", "Patientez un moment, puis réessayez."),
     bad_email: told("Adresse e-mail invalide", "Écrivez-la comme dans nom@example.com."),
+    second_factor_required: told("Un second facteur est nécessaire", "Donnez aussi un code."),
+    bad_code: told(
+        "Code non valide",
+        "Un code de l’application a six chiffres, un code de secours 24 lettres et chiffres.",
+    ),
+    incorrect_code: told("Code incorrect", "Chaque code sert une seule fois. Attendez le suivant."),
     bad_token_name: told("Libellé non valide", "1 à 60 caractères, pour le reconnaître."),
     bad_token_life: told("Durée non valide", "Choisissez de 1 à 366 jours."),
     too_many_tokens: told("Trop de jetons d’accès", "Révoquez-en un dont vous n’avez plus besoin."),

@@ -5,6 +5,7 @@
 //! through maud's escaping; nothing is ever pre-escaped.
 
 pub mod account;
+pub mod second_factor;
 pub mod activity;
 pub mod email;
 pub mod forbidden;
@@ -75,6 +76,8 @@ pub enum Field {
     Current,
     /// An e-mail address.
     Email,
+    /// A code of an app, or a recovery code.
+    Code,
     /// The name of an access token.
     Name,
     /// In how many days an access token expires.

@@ -65,7 +65,7 @@ impl Hall {
     }
 
     fn resume(&self, token: &Token, now: Moment) -> Option<sessions::Resumed> {
-        sessions::resume(self.auth.store(), &self.auth.rules.periods, token, now).unwrap()
+        sessions::resume(self.auth.store(), &self.auth.rules, token, now).unwrap()
     }
 }
 

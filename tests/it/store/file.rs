@@ -27,7 +27,9 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         let store = engine::file(&folder.path().join("test.db"));
         let session = session("ann", [1, 2, 3]);
-        store.sign_up(&user("ann"), &key("ann"), &session, None, &SessionStart::default()).unwrap();
+        store
+            .sign_up(&user("ann"), &key("ann"), Some(&session), None, &SessionStart::default())
+            .unwrap();
         (Self { folder, store }, session)
     }
 

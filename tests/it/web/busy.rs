@@ -3,7 +3,7 @@
 use std::os::unix::fs::FileExt;
 
 use vestibule::web::http::{Problem, Response};
-use vestibule::web::{Settings, openapi};
+use vestibule::web::{Settings, SignUpEmail, openapi};
 
 use crate::engine;
 use crate::visit::{Visit, body, of_example, plain, told, way};
@@ -11,7 +11,8 @@ use crate::visit::{Visit, body, of_example, plain, told, way};
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
 fn browser() -> Visit {
-    let settings = Settings { basic_auth: true, has_mail: true, ..of_example() };
+    let sign_up_email = SignUpEmail::Optional;
+    let settings = Settings { basic_auth: true, has_mail: true, sign_up_email, ..of_example() };
     Visit::with(settings).send("Accept", "text/html").send("Origin", "https://auth.example.com")
 }
 
@@ -86,6 +87,7 @@ fn has_such_a_page_for_every_form() {
         // A reset link has the form of a token.
         let typed = |name: &str| match path.as_str() {
             "/reset" if name == "token" => "a".repeat(40),
+            "/login/second" if name == "remember_browser" => "yes".to_owned(),
             _ => format!("typed_{name}"),
         };
         let form: Vec<_> = names.iter().map(|name| format!("{name}={}", typed(name))).collect();
@@ -98,7 +100,7 @@ fn has_such_a_page_for_every_form() {
         );
         let fields = fields(body(&page));
         for name in names.iter().filter(|it| *it != "next" || path.starts_with("/account")) {
-            let is_secret = ["password", "current_password"].contains(&&**name);
+            let is_secret = ["password", "current_password", "code"].contains(&&**name);
             let expected = if is_secret { String::new() } else { typed(name) };
             assert!(fields.contains(&(name.clone(), expected)), "{path}: {fields:?}");
         }

@@ -216,7 +216,8 @@ fn by_access_token(call: &Call<'_>, token: &Token, name: Option<Username>) -> Re
 
 fn by_password(call: &Call<'_>, name: Username, password: &Password) -> Result<Who, Error> {
     let Site { auth, memory, .. } = call.site;
-    if let Some(user) = memory.get(auth.store(), &name, password, call.now)? {
+    let stored = (auth.store(), &auth.rules.second_factors);
+    if let Some(user) = memory.get(stored, &name, password, call.now)? {
         return Ok(Who::Known(Box::new(user)));
     }
     let caller = caller(SignForm::SignIn, call, None);

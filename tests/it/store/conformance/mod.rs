@@ -423,7 +423,8 @@ fn with_ann(desk: &Desk) -> Session {
 }
 
 fn sign_up(store: &dyn Store, name: &str, session: &Session) {
-    let done = store.sign_up(&user(name), &key(name), session, None, &SessionStart::default());
+    let done =
+        store.sign_up(&user(name), &key(name), Some(session), None, &SessionStart::default());
     assert_eq!(done, Ok(SignedUp::Done));
 }
 
@@ -619,7 +620,7 @@ fn writes_neither_user_nor_session_when_the_key_is_taken(desk: &Desk) {
     let done = desk.store.sign_up(
         &user("bob"),
         &stolen,
-        &session("bob", [1, 2, 3]),
+        Some(&session("bob", [1, 2, 3])),
         None,
         &SessionStart::default(),
     );
@@ -630,7 +631,7 @@ fn writes_neither_user_nor_session_when_the_key_is_taken(desk: &Desk) {
 fn ends_the_replaced_session_when_a_user_signs_up(desk: &Desk) {
     let before = with_ann(desk);
     let after = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &after, None, &replacing(&before)).unwrap();
+    desk.store.sign_up(&user("bob"), &key("bob"), Some(&after), None, &replacing(&before)).unwrap();
     assert!(!is_alive(desk, &before));
     assert!(is_alive(desk, &after));
 }
@@ -773,7 +774,9 @@ fn gives_no_key_and_no_session_to_a_user_who_does_not_exist(desk: &Desk) {
 fn ends_every_session_of_the_user_whose_password_changes(desk: &Desk) {
     let anns = with_ann(desk);
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &SessionStart::default()).unwrap();
+    desk.store
+        .sign_up(&user("bob"), &key("bob"), Some(&bobs), None, &SessionStart::default())
+        .unwrap();
     let ann = user("ann").id;
     assert_eq!(desk.store.set_password(&ann, Some(&hash("$two"))), Ok(PasswordSet::Done));
     assert!(!is_alive(desk, &anns));
@@ -1067,7 +1070,9 @@ fn starts_a_session_and_ends_the_one_it_replaces(desk: &Desk) {
 fn sweeps_a_users_dead_sessions_when_they_sign_in(desk: &Desk) {
     let old = with_ann(desk);
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &SessionStart::default()).unwrap();
+    desk.store
+        .sign_up(&user("bob"), &key("bob"), Some(&bobs), None, &SessionStart::default())
+        .unwrap();
     let start = |at| {
         let new = Session { created_at: Moment::from_millis(at), ..session("ann", [90, 90, 90]) };
         desk.store.start_session(&new, MANY, &SessionStart::default()).unwrap();
@@ -1138,7 +1143,9 @@ fn ends_one_session_or_all_of_one_user(desk: &Desk) {
     let second = session("ann", [1, 2, 3]);
     desk.store.start_session(&second, MANY, &SessionStart::default()).unwrap();
     let bobs = session("bob", [1, 2, 3]);
-    desk.store.sign_up(&user("bob"), &key("bob"), &bobs, None, &SessionStart::default()).unwrap();
+    desk.store
+        .sign_up(&user("bob"), &key("bob"), Some(&bobs), None, &SessionStart::default())
+        .unwrap();
     assert_eq!(desk.store.sessions_of(&user("ann").id).unwrap().len(), 2);
     assert_eq!(desk.store.end_session(&first.id), Ok(true));
     assert_eq!(desk.store.end_session(&first.id), Ok(false));
@@ -1263,8 +1270,13 @@ fn takes_no_link_or_invitation_that_is_made_in_the_future(desk: &Desk) {
         assert_eq!(store.invites(NOW).unwrap().contains(&it), is_good, "{name}");
         let user = User { created_at: NOW, ..user(name) };
         let session = session(name, [1, 2, 3]);
-        let done =
-            store.sign_up(&user, &key(name), &session, Some(&it.id), &SessionStart::default());
+        let done = store.sign_up(
+            &user,
+            &key(name),
+            Some(&session),
+            Some(&it.id),
+            &SessionStart::default(),
+        );
         let expected = if is_good { SignedUp::Done } else { SignedUp::NotInvited };
         assert_eq!(done, Ok(expected), "{name}");
     }
@@ -1583,7 +1595,7 @@ fn takes_an_invitation_until_its_uses_or_its_time_are_over(desk: &Desk) {
         desk.store.sign_up(
             &user(name),
             &key(name),
-            &session,
+            Some(&session),
             Some(&it.id),
             &SessionStart::default(),
         )
@@ -1611,7 +1623,7 @@ fn keeps_one_invitation_for_the_first_account_while_there_is_none(desk: &Desk) {
     assert!(desk.store.invite(&new.id, at(7)).unwrap().is_none());
     let session = session("bob", [1, 2, 3]);
     let entry = SessionStart::default();
-    let done = desk.store.sign_up(&user("bob"), &key("bob"), &session, Some(&new.id), &entry);
+    let done = desk.store.sign_up(&user("bob"), &key("bob"), Some(&session), Some(&new.id), &entry);
     assert_eq!(done, Ok(SignedUp::NotInvited));
     assert_eq!(desk.store.add_first_invite(&first()), Ok(false));
     assert_eq!(desk.count("user"), 1);
@@ -1816,7 +1828,7 @@ fn keeps_every_moment_there_is(desk: &Desk) {
         let who = User { created_at: now, disabled_at: None, ..user(&name) };
         let session =
             Session { created_at: now, proven_at: now, seen_at: now, ..session(&name, [at; 3]) };
-        let done = store.sign_up(&who, &key(&name), &session, None, &SessionStart::default());
+        let done = store.sign_up(&who, &key(&name), Some(&session), None, &SessionStart::default());
         assert_eq!(done, Ok(SignedUp::Done), "{at}");
         assert!(store.user_of_session(&session.id).unwrap() == Some((who.clone(), session)));
         let who = User { disabled_at: Some(now), ..who };
@@ -1976,7 +1988,8 @@ fn add(desk: &Desk, name: &str, now: Moment) -> UserAdded {
     let key = Key { user_id: user.id.clone(), ..key(name) };
     let done = desk.store.add_user(&user, &[]).unwrap();
     if done == UserAdded::NameReserved {
-        let signed_up = desk.store.sign_up(&user, &key, &live, None, &SessionStart::default());
+        let signed_up =
+            desk.store.sign_up(&user, &key, Some(&live), None, &SessionStart::default());
         assert_eq!(signed_up, Ok(SignedUp::NameTaken), "{name}");
         assert_eq!(desk.store.user(&user.id), Ok(None), "nothing is written");
     }
@@ -2329,7 +2342,7 @@ fn copies_every_row_as_it_is_into_another_database(desk: &Desk) {
             second_at: Moment::NEVER,
         };
         let entry = SessionStart { device: Some(device), ..SessionStart::default() };
-        let done = store.sign_up(&user(&name), &key(&name), &live, None, &entry);
+        let done = store.sign_up(&user(&name), &key(&name), Some(&live), None, &entry);
         assert_eq!(done, Ok(SignedUp::Done));
         store.set_password(&user(&name).id, Some(&hash(text))).unwrap();
         let live = session(&name, [-1, 2, i64::MAX]);

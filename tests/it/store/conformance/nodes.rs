@@ -70,7 +70,7 @@ fn try_to_sign_up(
     let key = Key { user_id: mine.id.clone(), ..key(name) };
     let session = Session { user_id: mine.id.clone(), ..session(name, [1, 2, 3]) };
     let invite = invite.map(|it| &it.id);
-    patiently(desk, || node.sign_up(&mine, &key, &session, invite, &SessionStart::default()))
+    patiently(desk, || node.sign_up(&mine, &key, Some(&session), invite, &SessionStart::default()))
 }
 
 fn won(outcomes: &[SignedUp]) -> usize {
@@ -172,7 +172,7 @@ pub fn counts_every_one_of_many_failures_at_the_same_moment(desk: &Desk) {
     }
     let entry = SessionStart { cleared: Some(ids[0]), ..SessionStart::default() };
     let session = session("ann", [1, 2, 3]);
-    desk.store.sign_up(&user("ann"), &key("ann"), &session, None, &entry).unwrap();
+    desk.store.sign_up(&user("ann"), &key("ann"), Some(&session), None, &entry).unwrap();
     assert_eq!(desk.node(1).count(&ids[0]), Ok(None));
     assert_eq!(desk.count("throttle"), 1);
 }

@@ -298,7 +298,7 @@ pub fn replaces_recovery_codes_and_forgets_browsers(desk: &Desk) {
     assert_eq!(store.forget_browsers(&ann), Ok(1));
     assert_eq!(store.devices_of(&ann).unwrap()[0].second_at, Moment::NEVER);
     let bob = (user("bob"), key("bob"), session("bob", [60, 70, 80]));
-    let done = store.sign_up(&bob.0, &bob.1, &bob.2, None, &SessionStart::default());
+    let done = store.sign_up(&bob.0, &bob.1, Some(&bob.2), None, &SessionStart::default());
     assert_eq!(done, Ok(SignedUp::Done));
     let none =
         store.replace_recovery_codes(&bob.0.id, &codes(), &FactorProof::Step(1), None, at(9));
