@@ -70,6 +70,16 @@ impl RecordField {
             &[Event::LoginFail, Event::Throttled],
             "`basic`: the password came with a check, by HTTP Basic",
         ),
+        Self::text(
+            "by",
+            &[Event::LoginOk],
+            "the factors: `password+totp`, `password+recovery`, or `password+remembered` in a browser that both were given in before",
+        ),
+        Self::text(
+            "by",
+            &[Event::SecondFactorOn],
+            "`sign_in`: it was set up while signing in, as it is required",
+        ),
         Self {
             name: "by",
             is_number: false,
@@ -109,6 +119,11 @@ impl RecordField {
             "the key, as in `username:anna`; with a handle for the name once the user is deleted",
         ),
         Self::number("keys", &[Event::Import, Event::Export], "how many keys"),
+        Self::number(
+            "left",
+            &[Event::LoginOk],
+            "how many recovery codes the user has left, if one was used",
+        ),
         Self::text("mailed", &[Event::ResetLink], "`true` if the link is mailed and not printed"),
         Self::text(
             "name",
@@ -155,6 +170,7 @@ impl RecordField {
                 Event::SignupFail,
                 Event::LoginFail,
                 Event::Throttled,
+                Event::SecondFactorFail,
                 Event::SessionEndFail,
                 Event::ReauthFail,
                 Event::PasswordChangeFail,
@@ -195,6 +211,11 @@ impl RecordField {
             "sessions_left_out",
             &[Event::Restore],
             "the sessions of the backup that were not restored",
+        ),
+        Self::text(
+            "steps",
+            &[Event::SecondFactorFail],
+            "by how many steps of 30 seconds a clock is wrong; ahead with `+`",
         ),
         Self::text("to", &[Event::UserRename], "the new name; a handle once the user is deleted"),
         Self::text("to", &[Event::Copy], "the database that it was copied to"),

@@ -34,6 +34,8 @@ pub struct Visit {
     pub message: Option<String>,
     /// The cookie that brings a new access token to the next page.
     pub new_token: Option<String>,
+    /// The cookie of a sign-in that waits for the second factor.
+    pub pending: Option<String>,
     /// Where it comes from.
     pub peer: Option<IpAddr>,
     /// What it sends with every request.
@@ -85,6 +87,7 @@ impl Visit {
             device: None,
             message: None,
             new_token: None,
+            pending: None,
             peer: None,
             headers: Vec::new(),
         }
@@ -151,6 +154,8 @@ impl Visit {
                 self.message = kept;
             } else if pair.contains("auth_new_token=") {
                 self.new_token = kept;
+            } else if pair.contains("auth_pending=") {
+                self.pending = kept;
             } else {
                 self.cookie = kept;
             }
@@ -175,8 +180,9 @@ impl Visit {
     ) -> Request {
         let mut all = self.headers.clone();
         all.extend(headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        let cookies =
-            [&self.cookie, &self.device, &self.message, &self.new_token].into_iter().flatten();
+        let cookies = [&self.cookie, &self.device, &self.message, &self.new_token, &self.pending]
+            .into_iter()
+            .flatten();
         all.extend(cookies.map(|pair| ("Cookie".to_owned(), pair.clone())));
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Request {
