@@ -1,6 +1,6 @@
-//! Whether the app is open at the addresses of checks. The guides of other gates exempt some of them on the app's own
-//! host; what is left of such an exemption lets every request through, or answers for the gate. Where the check itself
-//! answers a client, the client may say what only the proxy should: the address, the groups, who it is.
+//! Whether the app is open at the paths of check endpoints. The guides of other gates exempt some of these paths on the
+//! app's own host. An exemption that was left behind lets every request through, or exposes the check itself; then a
+//! client can send what only the proxy should: the original address, the required groups, the user.
 
 use url::Url;
 
@@ -11,15 +11,15 @@ use crate::base::token::random_text;
 use crate::web::check_paths;
 use crate::web::http::SESSION_COOKIES;
 
-/// Where oauth2-proxy's guides have the sign-in on the app's host. What is there leads to the sign-in page as well.
+/// The sign-in paths of oauth2-proxy's guides on the app's host. They lead to the sign-in page, as the checks do.
 const SIGN_IN: [&str; 2] = ["/oauth2/sign_in", "/oauth2/start"];
 
-/// What is wrong with an address at which the check answers clients, and what to do.
+/// The finding about an address at which the check answers clients, and the advice.
 const OPEN_CHECK: &str = "is answered by the check itself, to which a client may say what it wants; let only the proxy \
                           itself ask the gate (in nginx, internal; in that location)";
 
 impl Examination<'_> {
-    /// Follows a link to each address of a check at the app, where the app is guarded and has its host to itself.
+    /// Follows a link to each check endpoint on the app's host, if the app is guarded and has the host to itself.
     pub(super) fn visit_check_addresses(&mut self, visits: &[Visit]) {
         let Some(first) = visits.first().filter(|it| it.guard.is_shut()) else { return };
         if self.plan.app.path() != "/" {
@@ -39,7 +39,7 @@ impl Examination<'_> {
             } else if guard.is_shut()
                 || (guard == Guard::Open(404) && (is_shared || self.is_of_vestibule(&url)))
             {
-                // The sign-in has closed what it has itself.
+                // It is guarded, or the 404 is one of the sign-in itself.
                 shut += 1;
             } else {
                 let finding = verdict::navigation(&what, &guard, None);
@@ -54,8 +54,8 @@ impl Examination<'_> {
         }
     }
 
-    /// Whether vestibule answers at this address of the app, as where its guide passes a folder on to another gate: it
-    /// clears a session cookie that is none of its own.
+    /// Whether vestibule answers at this address of the app, as it does where a guide passes a whole folder on to the
+    /// gate. It is recognised by clearing an invalid session cookie.
     fn is_of_vestibule(&self, url: &Url) -> bool {
         SESSION_COOKIES.iter().any(|name| {
             let value = format!("{name}={}", random_text(40));
@@ -65,8 +65,8 @@ impl Examination<'_> {
     }
 }
 
-/// Whether a check answers a client: in words for the proxy, or with a link that leads back to what the check was told
-/// in place of the address that was asked for.
+/// Whether this is the answer of a check to a client: the error meant for the proxy, or a redirect that does not lead
+/// back to the address that was asked for.
 fn answers_as_check(url: &Url, guard: &Guard, reply: &Reply) -> bool {
     match guard {
         Guard::Locked(401) => reply.body.contains("not_signed_in"),

@@ -1,6 +1,6 @@
-//! The session's cookie, as a browser takes and sends it (RFC 6265bis §§ 5.7, 5.8.3).
+//! The session cookie, as a browser stores and sends it (RFC 6265bis §§ 5.7, 5.8.3).
 //!
-//! Decides whether a browser keeps a cookie at all, to which addresses it then sends it, and what else is
+//! Decides whether a browser stores a cookie at all, to which addresses it sends it, and what else is
 //! wrong with it. Pure.
 
 use std::net::IpAddr;
@@ -11,16 +11,16 @@ use super::wire::Reply;
 use crate::base::origin::is_public_suffix;
 use crate::web::http::SESSION_COOKIES;
 
-/// A cookie as an answer sets it. Its value may be a secret.
+/// A cookie that a response sets. Its value may be a secret.
 pub(super) struct SetCookie {
     pub name: String,
     pub value: String,
-    /// Names in lower case, and values.
+    /// Attribute names in lower case, with their values.
     attributes: Vec<(String, String)>,
 }
 
 impl SetCookie {
-    /// Reads one `Set-Cookie`.
+    /// Parses the value of a `Set-Cookie` header.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(';').map(|part| part.split_once('=').unwrap_or((part, "")));
         let (name, value) = parts.next()?;
@@ -32,7 +32,7 @@ impl SetCookie {
     }
 
     fn attribute(&self, name: &str) -> Option<&str> {
-        // The last one counts.
+        // If an attribute is repeated, browsers use the last one.
         let found = self.attributes.iter().rev().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_str())
     }
@@ -41,7 +41,7 @@ impl SetCookie {
         self.attribute(name).is_some()
     }
 
-    /// Whether it makes a browser forget the cookie.
+    /// Whether it makes browsers delete the cookie.
     fn clears(&self) -> bool {
         self.attribute("max-age").is_some_and(|it| it.parse().is_ok_and(|it: i64| it <= 0))
     }
@@ -52,13 +52,13 @@ impl SetCookie {
         (!domain.is_empty()).then(|| domain.to_owned())
     }
 
-    /// The domain for whose hosts it is; `None`: for the host alone that has set it. A browser takes a
-    /// public suffix that is the host itself for no domain.
+    /// The domain whose hosts all receive the cookie; `None`: only the host that set it. If the domain is a
+    /// public suffix and the host itself, browsers treat the cookie as one without a domain.
     fn shared_domain(&self, host: &str) -> Option<String> {
         self.domain().filter(|domain| domain != host || !is_public_suffix(domain))
     }
 
-    /// Why a browser would not keep it when `from` sets it; `None`: it would.
+    /// Why browsers refuse the cookie when `from` sets it; `None`: they accept it.
     pub fn refusal(&self, from: &Url) -> Option<String> {
         let (name, from_host) = (&self.name, host(from));
         let is_https = from.scheme() == "https";
@@ -97,7 +97,7 @@ impl SetCookie {
         None
     }
 
-    /// Whether a browser that has got it from `from` sends it to `to`.
+    /// Whether a browser that received the cookie from `from` sends it to `to`.
     pub fn is_sent(&self, from: &Url, to: &Url) -> bool {
         let (from_host, to_host) = (host(from), host(to));
         let is_for_host = match self.shared_domain(&from_host) {
@@ -108,8 +108,8 @@ impl SetCookie {
         self.refusal(from).is_none() && is_for_host && is_for_scheme && self.is_for_path(to.path())
     }
 
-    /// Whether an answer shows that it was received: by its value, or by its name with any value. What the answer
-    /// itself sets is not looked at.
+    /// Whether a response shows that the cookie was received: it contains the value, or the name with any value. Its
+    /// own `Set-Cookie` headers do not count.
     pub fn is_shown(&self, reply: &Reply) -> bool {
         let headers =
             reply.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("set-cookie"));
@@ -120,8 +120,8 @@ impl SetCookie {
     }
 
     fn is_for_path(&self, path: &str) -> bool {
-        // Without a path it would be for the folder of the page that has set it, which for a sign-in page
-        // is everything.
+        // The default path is the folder of the page that set the cookie: for the sign-in page, the whole
+        // site.
         let Some(own) = self.attribute("path").filter(|it| it.starts_with('/')) else {
             return true;
         };
@@ -130,7 +130,8 @@ impl SetCookie {
     }
 }
 
-/// Whether a text has this cookie with a value, whole, cut or masked, and not one whose name only ends alike.
+/// Whether a text contains this cookie's name and a value, be it whole, truncated or masked. A longer name that only
+/// ends like this one does not count.
 fn shows_pair(text: &str, name: &str) -> bool {
     let is_of_name = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '.');
     let is_of_value = |it: char| it.is_alphanumeric() || matches!(it, '*' | '.' | '…');
@@ -140,19 +141,19 @@ fn shows_pair(text: &str, name: &str) -> bool {
     })
 }
 
-/// The session's cookie of this name that an answer clears.
+/// The session cookie of this name that a response clears, if it does.
 pub(super) fn cleared(reply: &Reply, name: &str) -> Option<SetCookie> {
     let mut cookies = reply.values("set-cookie").filter_map(SetCookie::parse);
     cookies.find(|it| it.name == name && it.clears())
 }
 
-/// The session's cookie that an answer sets.
+/// The session cookie that a response sets, if it does.
 pub(super) fn session(reply: &Reply) -> Option<SetCookie> {
     let is_session = |it: &SetCookie| SESSION_COOKIES.contains(&&*it.name) && !it.clears();
     reply.values("set-cookie").filter_map(SetCookie::parse).find(is_session)
 }
 
-/// What is wrong with a session's cookie that `sign_in` sets and `app` has to receive.
+/// What is wrong with a session cookie that `sign_in` sets and that has to reach `app`.
 pub(super) fn flaws(cookie: &SetCookie, sign_in: &Url, app: &Url) -> Vec<String> {
     let name = &cookie.name;
     let mut flaws = Vec::new();
@@ -160,7 +161,7 @@ pub(super) fn flaws(cookie: &SetCookie, sign_in: &Url, app: &Url) -> Vec<String>
         flaws.push(format!("the cookie {name} is not HttpOnly, so scripts can steal it; set it"));
     }
     if let Some(refusal) = cookie.refusal(sign_in) {
-        // What else it has means nothing then.
+        // Browsers do not store the cookie, so its other attributes do not matter.
         flaws.push(refusal);
         return flaws;
     }
@@ -183,7 +184,7 @@ pub(super) fn flaws(cookie: &SetCookie, sign_in: &Url, app: &Url) -> Vec<String>
     flaws
 }
 
-/// Why a browser that keeps the cookie would not send it to the app, whatever the path.
+/// Why browsers that store the cookie would not send it to the app, whatever the path.
 fn host_flaw(cookie: &SetCookie, sign_in: &str, app: &str) -> Option<String> {
     let name = &cookie.name;
     match cookie.shared_domain(sign_in) {
@@ -199,7 +200,7 @@ fn host_flaw(cookie: &SetCookie, sign_in: &str, app: &str) -> Option<String> {
     }
 }
 
-/// Whether a host is the domain or below it. An address is below nothing.
+/// Whether a host is the domain or one of its subdomains. An IP address has no subdomains.
 fn is_within(host: &str, domain: &str) -> bool {
     let is_address = || host.starts_with('[') || host.parse::<IpAddr>().is_ok();
     let is_below = || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
@@ -327,7 +328,7 @@ mod tests {
                 false,
                 false,
             ),
-            // The host itself may be one: it alone gets the cookie.
+            // The host itself may be a public suffix: then it alone receives the cookie.
             (
                 "auth_session=x; Domain=github.io",
                 "https://github.io/",

@@ -14,7 +14,7 @@ use crate::base::file_fault::reading;
 use crate::cli::secrets::password_of;
 use crate::cli::serve::parse::{base_url, period};
 
-/// The settings of `vestibule doctor`, each for itself.
+/// The flags of `vestibule doctor`, before they are checked together.
 #[allow(rustdoc::bare_urls)]
 #[derive(Args)]
 pub struct DoctorArgs {
@@ -58,8 +58,8 @@ pub struct DoctorArgs {
 }
 
 impl DoctorArgs {
-    /// Checks the settings together and reads what they name: the file of authorities, and the
-    /// password from `input`. An error is one line that says what would do.
+    /// Checks the flags together, and reads the file of authorities and, from `input`, the
+    /// password. An error is one line that says what would be accepted.
     pub fn check(self, input: &mut impl Read) -> Result<DoctorPlan, String> {
         let read = |path: PathBuf| {
             fs::read(&path)
@@ -133,7 +133,7 @@ mod tests {
     use crate::cli::Command;
     use crate::cli::command_line::{CommandLine, Unread};
 
-    /// What `vestibule doctor` with these arguments, and this on standard input, comes to.
+    /// The plan of `vestibule doctor` with these arguments and this standard input.
     fn examine(arguments: &[&str], input: &str) -> Result<DoctorPlan, String> {
         let words = ["vestibule", "doctor"].iter().chain(arguments).map(OsString::from);
         match CommandLine::read(words).map_err(Unread::into_text)?.command {

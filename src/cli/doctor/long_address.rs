@@ -1,5 +1,5 @@
-//! Whether a long address comes back: it is guarded, the sign-in page is told it, and that page's own address, which
-//! is longer still, is answered as well.
+//! Whether visitors return to a long address after signing in: the address is guarded, the sign-in page is told the
+//! whole of it, and the address of that page, which is longer still, is answered too.
 
 use url::Url;
 
@@ -7,15 +7,15 @@ use super::verdict::{self, Guard};
 use super::wire::{Question, Reply};
 use super::{Examination, Visit, asked, leads_to_sign_up, of_site, without_query};
 
-/// How long the addresses are that are tried, in bytes, each in case the app's proxy takes none that is longer. nginx
-/// reads the first, and each is shorter than the address of the sign-in page that is told the next.
+/// The lengths of the addresses that are tried, in bytes, until the app's proxy accepts one. nginx accepts the first.
+/// Each is shorter than the address of the sign-in page with the next one in its query.
 const ADDRESS_BYTES: [usize; 9] = [7_500, 6_000, 4_800, 3_900, 3_200, 2_600, 2_000, 1_600, 1_300];
 
-/// What it is full of: parts that grow when they are written into a parameter, and parts that need not.
+/// The filling of the query: characters that grow when they are percent-encoded, and some that need not.
 const PART: &str = "&x=%C3%A4,a,b,c/d";
 
 impl Examination<'_> {
-    /// Follows a long address of this path to the sign-in page, and asks for that page as well if it answers otherwise.
+    /// Follows a long address at this path to the sign-in page. With `asks_page`, that page is requested as well.
     pub(super) fn follow_long(&mut self, visit: &Visit, asks_page: bool) {
         let Some((url, reply)) = self.ask_longest(visit) else { return };
         let what = with_length(visit, &url);
@@ -41,9 +41,9 @@ impl Examination<'_> {
         }
     }
 
-    /// The longest of the addresses tried that the app's proxy takes at all. One that it does not take is refused with
-    /// or without a gate; but where it takes a shorter one, a front end with the same limit for the sign-in page, whose
-    /// address is longer, loses that.
+    /// The longest of the tried addresses that the app's proxy accepts, and its answer. A longer one is refused with or
+    /// without a gate. But the address of the sign-in page is longer than the one it leads back to, so a proxy with the
+    /// same limit in front of the sign-in page may refuse that page.
     fn ask_longest(&mut self, visit: &Visit) -> Option<(Url, Reply)> {
         let mut refused = None;
         for length in ADDRESS_BYTES {
@@ -63,8 +63,8 @@ impl Examination<'_> {
         None
     }
 
-    /// What leads on from the sign-in has a long Location as well: after a sign-in it is the address itself. Without a
-    /// session, the profile leads to the sign-in page, whose address is longer than its own.
+    /// Examines whether the proxy of the sign-in passes on a long `Location`, as there is one after signing in: the
+    /// address to return to. The redirect from an account page to the sign-in page shows it without a session.
     fn ask_long_location(&mut self, page: &Url) {
         let login = Url::parse(without_query(page)).expect("it is an address without its query");
         let profile = of_site(&login, "/account");
@@ -90,7 +90,7 @@ impl Examination<'_> {
             status @ 500.. => self.report.tell(Err(format!(
                 "{what} answered {status}, as would a sign-in that leads back to a long address; {advice}"
             ))),
-            // The limit of its address is told where it is the page's.
+            // The request itself was too long: that limit is reported for the sign-in page.
             _ => {}
         }
     }
@@ -102,7 +102,7 @@ impl Examination<'_> {
             format!("GET {short} with an address of {length} bytes, to which {what} leads,")
         };
         let Some(reply) = self.ask(&asked(page), &Question::navigation(page)) else { return };
-        // Without an account, the way leads on to the form for the first one.
+        // On a site without accounts, the sign-in page redirects to the form for the first one.
         let form = reply.values("location").next().and_then(|it| page.join(it).ok());
         let reply = match form.filter(|_| leads_to_sign_up(page, &reply)) {
             Some(form) => match self.ask(&asked(&form), &Question::navigation(&form)) {
@@ -131,12 +131,12 @@ fn with_length(visit: &Visit, url: &Url) -> String {
     format!("GET {} with an address of {} bytes", visit.path, url.as_str().len())
 }
 
-/// An address at this path, as long as this.
+/// An address at this path with this many bytes.
 fn long(app: &Url, path: &str, length: usize) -> Url {
     let mut url = asked(app, path);
     let begun = url.as_str().len();
     let rest: String = PART.chars().cycle().take(length.saturating_sub(begun)).collect();
-    // An escape that is cut off would be written anew by some proxies.
+    // Some proxies would encode a truncated escape again.
     let whole = rest.rfind('&').map_or("", |at| &rest[..at]);
     let filled = format!("{whole}{}", "z".repeat(rest.len() - whole.len()));
     let query = format!("{}{filled}", url.query().unwrap_or_default());

@@ -1,12 +1,12 @@
-//! An examination from outside: does the reverse proxy in front of an app let a client past?
+//! An examination from outside: does the reverse proxy in front of an app let clients past the gate?
 //!
-//! Decides what is asked, and in which order: first as a visitor who follows a link, then with
-//! headers that only the proxy should send, then as a form, a script and a WebSocket; then what
-//! the sign-in page does, and last, with a session, what the app really receives. It speaks HTTP as
-//! any stranger would and knows nothing of the server's inside: what it finds holds for the whole
-//! set-up, whatever each part is configured to do.
+//! Decides which requests are sent, and in which order: first those of a visitor who follows a link,
+//! then some with headers that only the proxy should send, then a form, a script and a WebSocket; then
+//! those for the sign-in page; and last, with a session, those that show what the app really receives.
+//! It is an ordinary HTTP client and knows nothing of the server's configuration, so its findings hold
+//! for the whole set-up, however each part is configured.
 //!
-//! Nothing is changed but by signing in and out again, which is done only if that is asked for.
+//! The only thing it changes is to sign in and out again, and only if the operator asks for that.
 
 mod check_addresses;
 mod cookie;
@@ -43,17 +43,17 @@ use silence::Silence;
 use verdict::{Forged, Guard};
 use wire::{Casing, Question, Reply, Wire};
 
-/// What every address is asked with: gates lose the rest behind `&`, and decode once too often.
+/// The query of every request: some gates lose what follows `&`, or decode once too often.
 const QUERY: &str = "doctor=1&plus=a%20b&utf8=%C3%A9";
 
 const CASINGS: [Casing; 3] = [Casing::Lower, Casing::Title, Casing::Upper];
 
-/// What a sample of the handshake of RFC 6455 holds; any 16 bytes will do.
+/// The key of the sample handshake in RFC 6455; any 16 bytes will do.
 const SOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A user to sign in as. It holds a password, so it cannot be printed.
 pub struct DoctorCredentials {
-    /// The user name.
+    /// The username.
     pub name: String,
     /// The password.
     pub password: String,
@@ -61,26 +61,26 @@ pub struct DoctorCredentials {
 
 /// What is to be examined.
 pub struct DoctorPlan {
-    /// The app, as a browser reaches it.
+    /// The URL at which browsers reach the app.
     pub app: Url,
-    /// More paths of its host.
+    /// More paths on the app's host.
     pub paths: Vec<String>,
-    /// The headers by which the gate names people to the app.
+    /// The headers that tell the app who the user is.
     pub identity: Vec<String>,
-    /// Certificate authorities to trust as well, in PEM.
+    /// Additional certificate authorities to trust, in PEM.
     pub ca: Option<Vec<u8>>,
-    /// Where hosts are, whatever the name service says.
+    /// Addresses of hosts, which take precedence over DNS.
     pub pins: Vec<Pin>,
-    /// Who signs in, if a user does.
+    /// The user to sign in as; `None`: nothing is examined with a session.
     pub credentials: Option<DoctorCredentials>,
-    /// The sign-in page, and the only place that a password is sent to; `None`: not known.
+    /// The sign-in page, which is the only place the password is sent to; `None`: not known.
     pub login: Option<Url>,
-    /// How long one answer may take.
+    /// The time limit for one response.
     pub timeout: Duration,
 }
 
 impl DoctorArgs {
-    /// `vestibule doctor`: prints each finding as it is made; the exit code says whether anything is wrong.
+    /// Runs `vestibule doctor`: prints each finding as it is made. The exit code is 1 if anything is wrong.
     pub(super) fn run(self, as_json: bool, out: &mut Output) -> Result<ExitCode, Failure> {
         let plan = self.check(&mut std::io::stdin().lock()).map_err(Failure::usage)?;
         let findings = examine(&plan, as_json, out).map_err(Failure::usage)?;
@@ -88,8 +88,8 @@ impl DoctorArgs {
     }
 }
 
-/// Examines the set-up, tells each finding in one line, of JSON or for people, and returns how many
-/// things are wrong. An error says that the plan cannot be carried out; nothing was asked then.
+/// Examines the set-up, writes each finding as one line, of text or JSON, and returns the number of
+/// faults. An error means that the plan cannot be carried out, and no request was sent.
 pub(super) fn examine(
     plan: &DoctorPlan,
     as_json: bool,
@@ -104,12 +104,12 @@ pub(super) fn examine(
     Ok(examination.report.close())
 }
 
-/// Whether nothing that goes to this host crosses a network.
+/// Whether the host is this machine, so that requests to it cross no network.
 pub fn is_near(url: &Url) -> bool {
     verdict::is_loopback(url)
 }
 
-/// A path of the app, and what stands before it for a visitor without a session.
+/// A path of the app, and how it is guarded against a visitor without a session.
 struct Visit {
     path: String,
     url: Url,
@@ -157,14 +157,14 @@ impl Examination<'_> {
         self.examine_session(&login, is_vestibule, &visits);
     }
 
-    /// Asks, where no answer is a finding.
+    /// Sends a request. If there is no response, that is reported as a fault.
     fn ask(&mut self, what: &str, question: &Question) -> Option<Reply> {
         match self.wire.ask(question) {
             Ok(reply) => Some(reply),
             Err(silence) => {
                 let Silence { cause, advice } = silence;
                 let text = format!("{what} got no answer: {cause}; {advice}");
-                // Among paths of the app, one of another host needs its host.
+                // The report lists paths of the app, so an address on another host keeps its host.
                 let is_of_app = question.url.host() == self.plan.app.host();
                 let place =
                     if is_of_app { question.url.path() } else { without_query(&question.url) };
@@ -174,7 +174,7 @@ impl Examination<'_> {
         }
     }
 
-    /// What is left out at paths that are open, and what may have been meant.
+    /// Reports what is not examined at open paths, and hints at what the operator may have intended.
     fn tell_open(&mut self, visits: &[Visit]) {
         let left_out: Vec<_> =
             visits.iter().filter(|it| !it.guard.is_shut()).map(|it| &*it.path).collect();
@@ -193,8 +193,8 @@ impl Examination<'_> {
         }
     }
 
-    /// A path that may be all that is meant to be guarded: one that the operator named, or else a placeholder. The
-    /// app's own path is what is examined already.
+    /// A path that may be the only part of the app to be guarded: a guarded one that the operator named, or else a
+    /// placeholder. The app's own path is already being examined.
     fn guarded_part(&self, visits: &[Visit]) -> String {
         let own = self.plan.app.path();
         let is_part = |it: &&Visit| {
@@ -208,8 +208,8 @@ impl Examination<'_> {
 
     // A visitor who follows a link.
 
-    /// Follows a link to each path. If the first does not answer, nothing else will. `None`: this is the sign-in,
-    /// and there is no app to examine.
+    /// Follows a link to each path. If the first gets no response, the others are not tried. `None`: the address is
+    /// that of the sign-in, so there is no app to examine.
     fn visit(&mut self) -> Option<Vec<Visit>> {
         let mut visits: Vec<Visit> = Vec::new();
         for path in paths(self.plan) {
@@ -237,8 +237,8 @@ impl Examination<'_> {
         Some(visits)
     }
 
-    /// The gate leads people who go to a page to the sign-in page. Where one gets 401 or 403 instead
-    /// while others are led there, the app may have said so.
+    /// Reports the paths that answer 401 or 403. The gate redirects page loads to the sign-in page; if it
+    /// does so at other paths, such an answer may come from the app behind it.
     fn tell_locked(&mut self, visits: &[Visit]) {
         let leads = visits.iter().any(|it| it.guard.page().is_some());
         for Visit { path, guard, .. } in visits {
@@ -262,7 +262,7 @@ impl Examination<'_> {
         }
     }
 
-    /// Nothing led to a sign-in page.
+    /// Reports that no path led to a sign-in page, if some are guarded.
     fn miss_sign_in(&mut self, visits: &[Visit]) {
         let mut shut = visits.iter().map(|it| &it.guard).filter(|it| it.is_shut()).peekable();
         if shut.peek().is_none() {
@@ -279,8 +279,8 @@ impl Examination<'_> {
         self.report.tell(Err(format!("{text}; {advice}")));
     }
 
-    /// Asks for addresses of one host as a browser does that is given no scheme: by http, at port 80. A closed port 80
-    /// is no fault. What is as it should be is told of the first address, which speaks for the host.
+    /// Requests addresses of one host over plain http at port 80, as browsers may do if a user types no scheme. A
+    /// closed port is no fault. What is right is reported for the first address alone.
     fn ask_port_80(&mut self, urls: &[&Url]) {
         for (number, url) in urls.iter().enumerate() {
             let Some(clear) = port_80::address(url) else { return };
@@ -315,7 +315,7 @@ impl Examination<'_> {
         self.forge_each(visit, what, &addresses, &[Casing::Title], advice);
     }
 
-    /// Sends them all at once; only if that changes something, each by itself to find which did.
+    /// Sends all forged headers at once; if that changes the answer, each one alone, to find the cause.
     fn forge_each(
         &mut self,
         visit: &Visit,
@@ -338,7 +338,7 @@ impl Examination<'_> {
                 if let Some(change) = verdict::forgery(&visit.guard, &guard) {
                     is_found = true;
                     let text = format!("{what}: {change}; {advice}");
-                    // Each header is a fault of its own.
+                    // Each header is a separate fault.
                     self.report.tell(Err(text));
                 }
             }
@@ -401,7 +401,7 @@ impl Examination<'_> {
 
     // The sign-in page.
 
-    /// Returns whether vestibule answers there.
+    /// Examines the sign-in page, and returns whether vestibule answers there.
     fn ask_sign_in(&mut self, login: &Url) -> bool {
         let what = format!("GET {login}");
         let Some(reply) = self.ask(&what, &Question::navigation(login)) else { return false };
@@ -412,7 +412,7 @@ impl Examination<'_> {
                 "{what} answered {status}; see that vestibule runs, and at the address that the proxy passes requests \
                  on to"
             )),
-            // Without an account there is none to sign in to.
+            // A site without accounts leads to the form for the first one.
             302 if leads_on => {
                 Ok(format!("{what} leads to the sign-up page, as there is no account yet"))
             }
@@ -439,8 +439,8 @@ impl Examination<'_> {
         is_vestibule
     }
 
-    /// The server shows its cookie's attributes to any client by clearing one that opens nothing.
-    /// Returns whether it did.
+    /// Examines the attributes of the session cookie, which the server shows to any client when it clears
+    /// an invalid one. Returns whether it cleared one.
     fn check_cookie(&mut self, login: &Url) -> bool {
         let mut is_cleared = false;
         for name in SESSION_COOKIES {
@@ -481,7 +481,7 @@ impl Examination<'_> {
             return self.report.tell(Ok(format!("{what} from outside is an address of the app")));
         }
         self.report.tell(match status {
-            // A client that is not let through is answered all the same.
+            // 401 is an answer of the check too: the endpoint is reachable.
             status @ (200..=399 | 401) => Err(format!(
                 "{what} from outside answered {status}; let only the proxy itself ask the gate (in \
                  nginx: location = {} {{ return 404; }})",
@@ -491,8 +491,8 @@ impl Examination<'_> {
         });
     }
 
-    /// Whether the app answers at this address, on a host that the sign-in shares with it: as at any other
-    /// address of the same folder.
+    /// Whether the app answers at this address, if it shares the host with the sign-in: the status is that of a random
+    /// address in the same folder.
     fn is_of_app(&mut self, url: &Url, status: u16) -> bool {
         if origin(url) != origin(&self.plan.app) {
             return false;
@@ -504,8 +504,8 @@ impl Examination<'_> {
     }
 }
 
-/// The paths to try: the app's own, those below it at which proxies are often told to make an
-/// exception, and what the operator names.
+/// The paths to try: the app's own, some below it that proxies often exempt, and those that the
+/// operator named.
 fn paths(plan: &DoctorPlan) -> Vec<String> {
     let own = plan.app.path();
     let base = own.trim_end_matches('/');
@@ -521,7 +521,7 @@ fn paths(plan: &DoctorPlan) -> Vec<String> {
     paths
 }
 
-/// The address to ask for at a path.
+/// The URL to request at a path: with the test query.
 fn asked(app: &Url, path: &str) -> Url {
     let mut url = at(app, path);
     let query = url.query().map_or(QUERY.to_owned(), |own| format!("{own}&{QUERY}"));
@@ -529,19 +529,19 @@ fn asked(app: &Url, path: &str) -> Url {
     url
 }
 
-/// Another path, which begins with a slash, of the same host.
+/// The URL of another path, which begins with a slash, on the same host.
 fn at(url: &Url, path: &str) -> Url {
     let whole = format!("{}{path}", origin(url));
     Url::parse(&whole).expect("an origin and a path make an address")
 }
 
-/// Another path of the site whose sign-in page this is: the site may have a path prefix.
+/// The URL of another path of the site with this sign-in page. The site may have a path prefix.
 fn of_site(page: &Url, path: &str) -> Url {
     let prefix = page.path().strip_suffix("/login").unwrap_or_default();
     at(page, &format!("{prefix}{path}"))
 }
 
-/// Whether the sign-in page leads on to the form for the first account.
+/// Whether the sign-in page redirects to the form for the first account.
 fn leads_to_sign_up(login: &Url, reply: &Reply) -> bool {
     let to = reply.values("location").next().and_then(|it| login.join(it).ok());
     to.is_some_and(|mut to| {
@@ -550,7 +550,7 @@ fn leads_to_sign_up(login: &Url, reply: &Reply) -> bool {
     })
 }
 
-/// The address of a page, without what it is asked.
+/// A URL without its query and fragment.
 fn without_query(url: &Url) -> &str {
     url.as_str().split(['?', '#']).next().unwrap_or_default()
 }

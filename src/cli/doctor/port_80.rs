@@ -1,24 +1,24 @@
 //! What a host answers without TLS, at port 80.
 //!
-//! A browser that is given a name alone, or an old link, may ask there first. Decides which answers lead it to https,
-//! to the very address. Pure: from an answer to a finding.
+//! A browser may try it first, if a user types no scheme or follows an old link. Decides which responses lead to the
+//! same address over https. Pure: from a response to a finding.
 
 use url::Url;
 
 use super::verdict::Finding;
 use super::wire::Reply;
 
-/// What to do about each fault.
+/// The advice for every fault.
 const ADVICE: &str = "let port 80 redirect to https, as in what proxy-config prints";
 
-/// The address at port 80, if this one is at the default port of https.
+/// The same address at port 80; `None` unless this one is at the default port of https.
 pub(super) fn address(url: &Url) -> Option<Url> {
     let is_usual = url.scheme() == "https" && url.port().is_none();
     let mut clear = url.clone();
     (is_usual && clear.set_scheme("http").is_ok()).then_some(clear)
 }
 
-/// What the answer to `GET clear` means, where `url` is the same address by https.
+/// The finding for the response to `GET clear`, where `url` is the same address over https.
 pub(super) fn judge(url: &Url, clear: &Url, reply: &Reply) -> Finding {
     let what = format!("GET {clear}");
     let location = reply.values("location").next();

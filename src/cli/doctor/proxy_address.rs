@@ -1,4 +1,4 @@
-//! Whether vestibule takes the proxy's address for that of every client, as it does where it trusts no proxy.
+//! Whether vestibule takes the proxy's address for that of every client, as it does if it trusts no proxy.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use super::wire::{Question, Reply};
 use super::{Examination, of_site};
 
 impl Examination<'_> {
-    /// Where vestibule believes no proxy, every client has the proxy's address.
+    /// Examines which client address vestibule sees: without a trusted proxy, it is the proxy's for every client.
     pub(super) fn check_proxy(&mut self, login: &Url, cookie: &str) {
         if self.wire.leads_to_loopback(login) {
-            // Then it is this client's own address.
+            // A loopback address is then this client's own.
             return;
         }
         let question = Question::bare("GET", &of_site(login, "/whoami"));
@@ -23,7 +23,7 @@ impl Examination<'_> {
     }
 }
 
-/// What it means that a client from another machine, with this answer to `/whoami`, has a loopback address.
+/// The finding for a client on another machine to which `/whoami` shows a loopback address.
 fn unbelieved_proxy(whoami: &Reply) -> Option<String> {
     let address: IpAddr = whoami.body.trim().parse().ok()?;
     (whoami.status == 200 && address.to_canonical().is_loopback()).then(|| {

@@ -1,4 +1,4 @@
-//! The report: a line for each finding, as it is made. What is wrong in one way at several paths is one finding.
+//! The report: a line for each finding, as it is made. The same fault at several paths is one finding.
 
 use std::io::Write;
 
@@ -8,11 +8,11 @@ use super::verdict::Finding;
 use crate::cli::printable;
 use crate::cli::terminal::Emphasis;
 
-/// What was found so far.
+/// The findings so far.
 pub(super) struct Findings<'a> {
     out: &'a mut dyn Write,
     as_json: bool,
-    /// Each thing is told once, however often it is met.
+    /// What was reported: each finding is, once.
     told: Vec<Finding>,
     held: Vec<Held>,
     good: usize,
@@ -20,7 +20,7 @@ pub(super) struct Findings<'a> {
     skipped: usize,
 }
 
-/// What is wrong, and with which paths beside the one that the text is about.
+/// A fault, and the paths that have it beside the one in its text.
 struct Held {
     stage: &'static str,
     text: String,
@@ -28,7 +28,7 @@ struct Held {
 }
 
 impl<'a> Findings<'a> {
-    /// A report of lines of JSON, or for people.
+    /// A report that is written to `out`, as lines of text or JSON.
     pub fn to(out: &'a mut dyn Write, as_json: bool) -> Self {
         Self { out, as_json, told: Vec::new(), held: Vec::new(), good: 0, bad: 0, skipped: 0 }
     }
@@ -39,9 +39,9 @@ impl<'a> Findings<'a> {
             drop(writeln!(self.out, "{data}"));
             return;
         }
-        // What was found is told in words of the host that is examined: they must not move the cursor.
+        // Findings quote the examined host, whose words must not control the terminal.
         let text = printable(text);
-        // The owner of `out` finds out whether it could be written; the exit code tells the findings in any case.
+        // A failed write is noticed by the owner of `out`; the exit code reports faults in any case.
         let kind = emphasis.print(&format!("{kind:<4}"));
         drop(writeln!(self.out, "{kind}  {text}"));
     }
@@ -63,8 +63,8 @@ impl<'a> Findings<'a> {
         self.told.push(finding);
     }
 
-    /// Tells what is as it should be, and holds what is wrong until [`Findings::release`]: with the same advice at
-    /// the same stage of the examination it is one fault, at several paths.
+    /// Reports what is right at once, and holds faults back until [`Findings::release`]: those with the same advice at
+    /// the same stage of the examination are one fault at several paths.
     pub fn tell_at(&mut self, stage: &'static str, path: &str, finding: Finding) {
         let Err(text) = finding else { return self.tell(finding) };
         let is_same = |it: &&mut Held| it.stage == stage && advice(&it.text) == advice(&text);
@@ -75,7 +75,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Tells what was held.
+    /// Reports the faults that were held back.
     pub fn release(&mut self) {
         for Held { text, others, .. } in std::mem::take(&mut self.held) {
             self.tell(Err(match &others[..] {
@@ -90,7 +90,7 @@ impl<'a> Findings<'a> {
         self.line("skip", Emphasis::Warning, text);
     }
 
-    /// What may have been meant otherwise. It is not counted.
+    /// Hints at what the operator may have intended. It does not count as a finding.
     pub fn hint(&mut self, text: &str) {
         self.line("hint", Emphasis::Warning, text);
     }
@@ -108,7 +108,7 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// What a finding says is to be done.
+/// The advice in the text of a finding.
 fn advice(text: &str) -> &str {
     text.split_once("; ").map_or(text, |(_, advice)| advice)
 }

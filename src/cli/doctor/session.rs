@@ -1,4 +1,4 @@
-//! The examination with a session: what the app receives with a session, and that signing out ends it.
+//! The examination with a session: what the app receives, and whether signing out ends the session.
 
 use serde_json::Value;
 use url::{Url, form_urlencoded};
@@ -8,34 +8,35 @@ use super::verdict::{self, Guard};
 use super::wire::{Question, Reply};
 use super::{CASINGS, DoctorCredentials, Examination, Visit, is_near, of_site, origin, pairs};
 
-/// An address that no client of ours has (RFC 5737).
+/// An address that no real client has (RFC 5737).
 const FOREIGN_ADDRESS: &str = "203.0.113.77";
 
-/// What comes of a path with a session.
+/// The result of requesting a path with a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Entry {
-    /// The report has it.
+    /// It is in the report.
     Told,
-    /// The user may not enter.
+    /// The user is denied access.
     Denied,
-    /// The same, and the page leads to no sign-out.
+    /// The user is denied access, and the page has no link to sign out.
     DeadEnd,
-    /// The app lets the user in, and its answer does not show what it receives.
+    /// The app lets the user in, but its response does not show what it received.
     Unseen,
 }
 
-/// A session of the user who signed in. It holds its cookie, so it cannot be printed.
+/// A session of the user to sign in as. It holds the cookie, so it cannot be printed.
 struct TriedSession<'a> {
     login: &'a Url,
     set: SetCookie,
-    /// The cookie as a browser sends it.
+    /// The value of the `Cookie` header.
     cookie: String,
-    /// By what the app may name the user.
+    /// What an app may call the user.
     names: Vec<String>,
 }
 
 impl Examination<'_> {
-    /// Examines what the app receives with a session, if that is asked for; that it cannot be is a fault then.
+    /// Examines what the app receives with a session, if the operator asks for it. If it cannot be examined, that is a
+    /// fault.
     pub(super) fn examine_session(&mut self, login: &Url, is_vestibule: bool, visits: &[Visit]) {
         let what = "what the app receives with a session";
         let Some(credentials) = &self.plan.credentials else {
@@ -44,12 +45,13 @@ impl Examination<'_> {
         match self.obstacle(login) {
             Some(obstacle) => self.report.tell(Err(format!("{what} is not examined: {obstacle}"))),
             None if is_vestibule => self.sign_in(login, credentials, visits),
-            // Why not is told already.
+            // The reason is in the report.
             None => self.report.skip(&format!("{what}: vestibule does not answer at {login}")),
         }
     }
 
-    /// Why no password is sent to this page: the app alone says where it is, and a password goes to no stranger.
+    /// Why the password is not sent to this page: only the app names it and the operator named another one, or it would
+    /// cross the network in clear. `None`: it may be sent.
     fn obstacle(&self, login: &Url) -> Option<String> {
         if let Some(named) = self.plan.login.as_ref().filter(|it| *it != login) {
             let [named, led] = [named, login].map(|it| it.as_str().trim_end_matches("/login"));
@@ -66,7 +68,7 @@ impl Examination<'_> {
         })
     }
 
-    /// Signs in, looks at each path with the session, and signs out again.
+    /// Signs in, examines each path with the session, and signs out again.
     fn sign_in(&mut self, login: &Url, credentials: &DoctorCredentials, visits: &[Visit]) {
         let Some(session) = self.begin_session(login, credentials) else { return };
         let reached = |it: &&Visit| session.set.is_sent(login, &it.url);
@@ -84,7 +86,7 @@ impl Examination<'_> {
             self.leave_out("GET", unreached.into_iter(), &why);
         }
         self.enter_all(&reached, &session);
-        // The session is there, whatever a browser would make of its cookie, and has to end.
+        // The session exists even if browsers would refuse its cookie, so it is ended in any case.
         self.check_address(login, &session.cookie);
         self.check_proxy(login, &session.cookie);
         self.check_way_out(login, &session.cookie);
@@ -92,7 +94,7 @@ impl Examination<'_> {
         self.sign_out(login, &origin(login), &session.cookie, &reached);
     }
 
-    /// Signs in.
+    /// Signs in. `None`: it failed, which is in the report.
     fn begin_session<'a>(
         &mut self,
         login: &'a Url,
@@ -122,7 +124,7 @@ impl Examination<'_> {
         Some(TriedSession { login, set, cookie, names })
     }
 
-    /// Asks the app at each path as its user.
+    /// Requests each path with the session, and reports what is not seen there.
     fn enter_all(&mut self, visits: &[&Visit], session: &TriedSession<'_>) {
         let entries: Vec<_> = visits.iter().map(|it| (*it, self.enter(it, session))).collect();
         self.report.release();
@@ -132,12 +134,12 @@ impl Examination<'_> {
         self.leave_out("what reaches the app at", unseen, why);
     }
 
-    /// Tells where the user may not enter. Where that is everywhere, nothing was examined.
+    /// Reports where the user is denied access. If that is everywhere, it is a fault: nothing was examined.
     fn tell_denied(&mut self, entries: &[(&Visit, Entry)]) {
         let is_denied = |it: Entry| matches!(it, Entry::Denied | Entry::DeadEnd);
         let denied = entries.iter().filter(|(_, it)| is_denied(*it)).map(|(it, _)| *it);
         let why = "with a session: it answers 403 to this user; put the user into a group that the proxy admits";
-        // What answers 403 to all says nothing of this user.
+        // A path that answers 403 without a session too tells nothing about this user.
         let is_guarded = |it: &Visit| it.guard.is_shut() && it.guard != Guard::Locked(403);
         let guarded: Vec<_> = entries.iter().filter(|(it, _)| is_guarded(it)).collect();
         if guarded.is_empty() || guarded.iter().any(|(_, it)| !is_denied(*it)) {
@@ -158,7 +160,7 @@ impl Examination<'_> {
         self.report.release();
     }
 
-    /// Tells in one line what was not examined at these paths, if there are any.
+    /// Reports in one line what was not examined at these paths, if there are any.
     fn leave_out<'a>(&mut self, what: &str, visits: impl Iterator<Item = &'a Visit>, why: &str) {
         let paths: Vec<_> = visits.map(|it| &*it.path).collect();
         if !paths.is_empty() {
@@ -166,11 +168,11 @@ impl Examination<'_> {
         }
     }
 
-    /// By what the app may name the user: the id, and the name in its two forms.
+    /// What an app may call the user: the id, and the username in both forms.
     fn names(&mut self, login: &Url, typed: &str, cookie: &str) -> Vec<String> {
         let url = of_site(login, "/session");
         let question = Question::bare("GET", &url).with(&[("Cookie", cookie)]);
-        // Where it does not answer, the name that was typed has to do.
+        // Without an answer, only the name that the operator gave is known.
         let reply = self.wire.ask(&question).ok();
         let data = reply.and_then(|it: Reply| serde_json::from_str::<Value>(&it.body).ok());
         let field = |name| Some(data.as_ref()?["user"][name].as_str()?.to_owned());
@@ -178,7 +180,7 @@ impl Examination<'_> {
         fields.chain([typed.to_owned()]).collect()
     }
 
-    /// Asks the app as its user, and sends what only the gate should.
+    /// Requests a path with the session, and then with forged headers that only the gate should send.
     fn enter(&mut self, visit: &Visit, session: &TriedSession<'_>) -> Entry {
         let what = format!("GET {} with a session", visit.path);
         let question = Question::navigation(&visit.url).with(&[("Cookie", &*session.cookie)]);
@@ -197,8 +199,8 @@ impl Examination<'_> {
         self.forge_identity(&what, visit, &session.cookie, is_named)
     }
 
-    /// The session is for the sign-in and the gate alone. An app on the origin of the sign-in may be one that asks it
-    /// who the visitor is, with the cookie.
+    /// Reports an app that receives the session cookie, which is for the sign-in and the gate alone. An app on the
+    /// origin of the sign-in may need it: it can ask there who the visitor is.
     fn check_kept_back(
         &mut self,
         what: &str,
@@ -217,7 +219,7 @@ impl Examination<'_> {
         self.report.tell_at("session cookie", &visit.path, Err(text));
     }
 
-    /// Sends what names a user, which only the gate should, to a path that lets this user in.
+    /// Sends forged identity headers, which only the gate should send, to a path that lets this user in.
     fn forge_identity(&mut self, what: &str, visit: &Visit, cookie: &str, is_named: bool) -> Entry {
         let Visit { path, url, .. } = visit;
         let question = || Question::navigation(url).with(&[("Cookie", cookie)]);
@@ -245,8 +247,8 @@ impl Examination<'_> {
         Entry::Told
     }
 
-    /// The server counts guesses by address, so no client may choose its own. The session that was begun with a forged
-    /// one tells its owner which address was believed.
+    /// Examines whether a client can choose its address, by which failed attempts are counted. The session was started
+    /// with a forged one, and the list of sessions shows which address was believed.
     fn check_address(&mut self, login: &Url, cookie: &str) {
         let what = format!("POST {login} with a forged X-Forwarded-For");
         let url = of_site(login, "/account/sessions");
@@ -282,7 +284,7 @@ impl Examination<'_> {
         let what = format!("GET {} with the session that has ended", visit.path);
         let question = Question::navigation(&visit.url).with(&[("Cookie", cookie)]);
         let Some(reply) = self.ask(&what, &question) else { return };
-        // Who is denied access is still in.
+        // A 403 with the session alone means that the session is still valid.
         let guard = Guard::of(&reply);
         let is_out = guard.is_shut() && (guard != Guard::Locked(403) || guard == visit.guard);
         self.report.tell(if is_out {

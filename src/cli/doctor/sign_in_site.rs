@@ -1,4 +1,4 @@
-//! Whether the address that is examined is no app but the sign-in itself.
+//! Whether the examined address belongs to the sign-in itself and not to an app.
 
 use serde_json::Value;
 use url::Url;
@@ -8,12 +8,12 @@ use super::{Examination, cookie, of_site, origin, without_query};
 use crate::base::token::random_text;
 use crate::web::http::SESSION_COOKIES;
 
-/// The pages that the sign-in shows or leads to where there is no session.
+/// The pages that the sign-in site shows or leads to without a session.
 const PAGES: [&str; 2] = ["/login", "/signup"];
 
 impl Examination<'_> {
-    /// Tells that the sign-in answers at this address, if it does. An app with a sign-in of its own is not taken for
-    /// it, nor is one that shares the host with it: there `/healthz` is the app's.
+    /// Whether the sign-in itself answers at this address, which is reported as a fault. An app with its own sign-in is
+    /// not mistaken for it, nor is an app on the same host: there `/healthz` belongs to the app.
     pub(super) fn is_sign_in_site(&mut self, what: &str, url: &Url, reply: &Reply) -> bool {
         let Some(login) = login_of(url, reply) else { return false };
         if !self.is_healthy_vestibule(&login) {
@@ -43,8 +43,8 @@ impl Examination<'_> {
     }
 }
 
-/// The sign-in page of the site that answers here, if it is one: it shows that page, or leads to it by a path alone.
-/// The gate in front of an app leads there by a whole address.
+/// The sign-in page of the site that answers here. `None` unless the response is that page, or redirects to it on the
+/// same host by a path: the gate in front of an app redirects to a whole URL.
 fn login_of(url: &Url, reply: &Reply) -> Option<Url> {
     let page = match reply.status {
         200 => url.clone(),

@@ -1,4 +1,4 @@
-//! Why there is no answer: one short cause, and one piece of advice. Pure.
+//! Why there was no response: one short cause, and one piece of advice. Pure.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::base::tls_fault::{CertificateFlaw, TlsFault};
 
-/// That nothing answers, and what to do about it.
+/// The cause of a missing response, and what to do about it.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Silence {
     pub cause: String,
@@ -20,7 +20,7 @@ impl Silence {
         Self { cause: cause.into(), advice: advice.into() }
     }
 
-    /// What an error means when this URL was asked for.
+    /// The meaning of an error from a request for this URL.
     pub fn of(err: &Error, url: &Url, timeout: Duration) -> Self {
         match err {
             Error::HostNotFound => {
@@ -98,7 +98,7 @@ fn of_flaw(flaw: CertificateFlaw, url: &Url) -> String {
     }
 }
 
-/// The flag that says where a host is.
+/// The flag that gives the address of a host.
 fn resolve(url: &Url) -> String {
     format!("--resolve {}:ADDRESS", place(url))
 }

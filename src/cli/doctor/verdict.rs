@@ -1,7 +1,7 @@
-//! What an answer means. Pure: from answers to findings.
+//! The meaning of a response. Pure: from responses to findings.
 //!
-//! Decides what a guarded app may answer and what has to be done about anything else. Every
-//! finding says what is wrong and, after a semicolon, what to do.
+//! Decides which responses a guarded app may give, and what to do about any other. Every fault says
+//! what is wrong and, after a semicolon, what to do.
 
 use url::Url;
 
@@ -10,29 +10,29 @@ use crate::base::origin;
 use crate::cli::proxy_config::other_spellings;
 use crate::web::next::NEXT_NAMES;
 
-/// A host that belongs to no site (RFC 2606). Named in what is forged, and so easy to find again.
+/// A reserved host name (RFC 2606) that forged headers contain, so that it can be found in responses.
 pub(super) const STRANGER: &str = "evil.example";
 
-/// What is found: that something is as it should be, or what is wrong and what to do.
+/// What was found: that something is right, or what is wrong and what to do.
 pub(super) type Finding = Result<String, String>;
 
-/// What stands before a path, as one answer shows it.
+/// How a path is guarded, as one response shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Guard {
-    /// The way to a sign-in page: its address without the query, and where it leads back to.
+    /// A redirect to a sign-in page: the URL without its query, and the address that it leads back to.
     SignIn { status: u16, page: Url, back: Option<String> },
-    /// A way to a sign-in page that says no host.
+    /// A redirect to a sign-in page that names no host.
     Relative(String),
     /// 401 or 403.
     Locked(u16),
     /// 5xx.
     Broken(u16),
-    /// Anything else is not the gate's answer.
+    /// Any other status: the response is not the gate's.
     Open(u16),
 }
 
 impl Guard {
-    /// Reads an answer.
+    /// Reads it from a response.
     pub fn of(reply: &Reply) -> Self {
         match reply.status {
             status @ (401 | 403) => Self::Locked(status),
@@ -63,7 +63,7 @@ impl Guard {
         }
     }
 
-    /// Whether no request gets past it without a session.
+    /// Whether it keeps out requests without a session.
     pub fn is_shut(&self) -> bool {
         matches!(self, Self::SignIn { .. } | Self::Locked(_))
     }
@@ -72,7 +72,7 @@ impl Guard {
         matches!(self, Self::SignIn { page, back, .. } if page == to && back.as_deref() == to_back)
     }
 
-    /// The sign-in page it leads to.
+    /// The sign-in page that it leads to, if it does.
     pub fn page(&self) -> Option<&Url> {
         match self {
             Self::SignIn { page, .. } => Some(page),
@@ -85,18 +85,18 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-/// Whether it is a sign-in page's address: by its path, or because it is told where to lead back.
+/// Whether a URL is that of a sign-in page: by its path, or by a parameter with the address to lead back to.
 fn leads_to_sign_in(page: &Url) -> bool {
     page.path().ends_with("/login") || back_of(page).is_some()
 }
 
-/// Where a sign-in page is told to lead back to.
+/// The address that a sign-in page is to lead back to, if its URL has one.
 pub(super) fn back_of(page: &Url) -> Option<String> {
     let value = |name| page.query_pairs().find(|(given, _)| given == name);
     NEXT_NAMES.iter().find_map(|name| value(*name)).map(|(_, value)| value.into_owned())
 }
 
-/// What a visitor who follows a link to the app without a session should meet. `others` is the
+/// Judges the response to a visitor without a session who follows a link to the app. `others` is the
 /// sign-in page that another path leads to.
 pub(super) fn navigation(what: &str, guard: &Guard, others: Option<&Url>) -> Finding {
     match guard {
@@ -119,7 +119,7 @@ pub(super) fn navigation(what: &str, guard: &Guard, others: Option<&Url>) -> Fin
     }
 }
 
-/// What is wrong with an answer that is not the gate's.
+/// The fault in a response that is not the gate's.
 fn unguarded(what: &str, guard: &Guard) -> String {
     match guard {
         Guard::Relative(location) => format!(
@@ -150,7 +150,7 @@ fn unguarded(what: &str, guard: &Guard) -> String {
     }
 }
 
-/// Whether the sign-in page is told the very address that was asked for.
+/// Judges whether the sign-in page is told exactly the address that was requested.
 pub(super) fn way_back(what: &str, asked: &Url, page: &Url, back: Option<&str>) -> Finding {
     let Some(back) = back else {
         return Err(format!(
@@ -158,7 +158,7 @@ pub(super) fn way_back(what: &str, asked: &Url, page: &Url, back: Option<&str>) 
              and hand the gate's own Location on to the browser, unchanged"
         ));
     };
-    // A path is enough where both are on one origin.
+    // On the same origin, a path is enough.
     if page.join(back).is_ok_and(|it| it == *asked) {
         return Ok(format!("{what} tells the sign-in page the whole address"));
     }
@@ -179,7 +179,7 @@ pub(super) fn way_back(what: &str, asked: &Url, page: &Url, back: Option<&str>) 
     Err(format!("{what}: the address to lead back to became {back} from {asked}; {advice}"))
 }
 
-/// What a forged header changed. `None`: nothing, or the proxy refused the request for it.
+/// The effect of a forged header. `None`: there is none, or the proxy refused the request.
 pub(super) fn forgery(plain: &Guard, forged: &Guard) -> Option<String> {
     match forged {
         Guard::Locked(_) | Guard::Open(400 | 431) => None,
@@ -194,7 +194,7 @@ pub(super) fn forgery(plain: &Guard, forged: &Guard) -> Option<String> {
     }
 }
 
-/// What a visitor who posts a form without a session should meet.
+/// Judges the response to a form that is posted without a session.
 pub(super) fn post(what: &str, guard: &Guard) -> Finding {
     match guard {
         Guard::Locked(status) => Ok(format!("{what} without a session answers {status}")),
@@ -213,7 +213,7 @@ pub(super) fn post(what: &str, guard: &Guard) -> Finding {
     }
 }
 
-/// What a script or a socket without a session should meet: they cannot sign in on a page.
+/// Judges the response to a script or a WebSocket without a session: a sign-in page is of no use to them.
 pub(super) fn machine(what: &str, guard: &Guard) -> Finding {
     match guard {
         Guard::Locked(status) => Ok(format!("{what} without a session answers {status}")),
@@ -225,8 +225,8 @@ pub(super) fn machine(what: &str, guard: &Guard) -> Finding {
     }
 }
 
-/// What a user with a session meets at the app. `None`: the app is not for them, which says
-/// nothing.
+/// Judges the response of the app to a user with a session. `None`: the user is denied access, which
+/// shows nothing about the set-up.
 pub(super) fn admission(what: &str, guard: &Guard) -> Option<Finding> {
     Some(match guard {
         Guard::Locked(403) => return None,
@@ -241,24 +241,24 @@ pub(super) fn admission(what: &str, guard: &Guard) -> Option<Finding> {
     })
 }
 
-/// Whether the host is this machine, where nothing crosses a network.
+/// Whether the host is this machine, so that requests to it cross no network.
 pub(super) fn is_loopback(url: &Url) -> bool {
     url.host().is_some_and(|it| origin::is_loopback(&it))
 }
 
-/// A header that is forged, with a value by which it is known again.
+/// A forged header, with a value that can be recognised in a response.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Forged {
     pub name: String,
-    /// The header that it may be taken for.
+    /// The header that an app may take it for.
     pub means: String,
     pub value: String,
-    /// What to look for in an answer.
+    /// The text to look for in a response.
     pub mark: String,
 }
 
-/// Every spelling of the headers by which the gate names people to the app. Apps behind CGI or WSGI
-/// see no difference between `-`, `_` and often `.`.
+/// Every spelling of the headers that tell the app who the user is. Apps behind CGI or WSGI cannot tell
+/// `-` from `_`, and often not from `.` either.
 pub(super) fn forged_identity(names: &[String], mark: &str) -> Vec<Forged> {
     let all = |means: &String| {
         let all = std::iter::once(means.clone()).chain(other_spellings(means));
@@ -274,7 +274,7 @@ pub(super) fn forged_identity(names: &[String], mark: &str) -> Vec<Forged> {
     spellings.into_iter().enumerate().map(forged).collect()
 }
 
-/// The headers by which proxies tell what was asked for, as a client may send them.
+/// The headers in which proxies report the original request, forged by a client.
 pub(super) fn forged_addresses() -> Vec<Forged> {
     [
         ("X-Forwarded-Host", STRANGER.to_owned()),
@@ -294,7 +294,7 @@ pub(super) fn forged_addresses() -> Vec<Forged> {
     .into()
 }
 
-/// The forged headers that an answer shows the app to have received.
+/// The forged headers that the app received, as a response shows.
 pub(super) fn shown<'a>(reply: &Reply, forged: &'a [Forged]) -> Vec<&'a Forged> {
     let headers = reply.headers.iter().map(|(_, value)| value.to_lowercase());
     let texts: Vec<_> = headers.chain([reply.body.to_lowercase()]).collect();
@@ -302,7 +302,7 @@ pub(super) fn shown<'a>(reply: &Reply, forged: &'a [Forged]) -> Vec<&'a Forged> 
     forged.iter().filter(is_shown).collect()
 }
 
-/// What it means that the app received forged headers.
+/// The fault of an app that received forged headers.
 pub(super) fn receipt(what: &str, forged: &[&Forged]) -> String {
     let names: Vec<_> = forged.iter().map(|it| &*it.name).collect();
     let meaning = if forged.iter().any(|it| it.name == it.means) {
@@ -317,7 +317,7 @@ pub(super) fn receipt(what: &str, forged: &[&Forged]) -> String {
     )
 }
 
-/// Whether the app shows that it knows the user: one of these words is in its answer.
+/// Whether the app shows that it knows the user: its response contains one of these words.
 pub(super) fn names_user(reply: &Reply, words: &[String]) -> bool {
     let texts = reply.headers.iter().map(|(_, value)| value).chain([&reply.body]);
     let texts: Vec<_> = texts.map(|it| it.to_lowercase()).collect();
@@ -332,7 +332,7 @@ pub(super) fn names_user(reply: &Reply, words: &[String]) -> bool {
     })
 }
 
-/// Why the sign-in has begun no session.
+/// The fault of a sign-in that started no session.
 pub(super) fn no_session(what: &str, reply: &Reply) -> String {
     let advice = match reply.status {
         429 => "wait, or let the user try again at once with vestibule user unlock",
@@ -343,7 +343,7 @@ pub(super) fn no_session(what: &str, reply: &Reply) -> String {
     format!("{what} gave no session: {}; {advice}", refusal(reply))
 }
 
-/// What a user who could not sign in is told, fit for one line.
+/// The status and the sentence of a refused sign-in, shortened to one line.
 fn refusal(reply: &Reply) -> String {
     let line = reply.body.lines().next().unwrap_or_default();
     let text: String = line.chars().filter(|it| !it.is_control()).take(80).collect();

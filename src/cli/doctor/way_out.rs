@@ -1,5 +1,5 @@
-//! Whether a user can leave: the page with the sign-out button, to which the links of apps lead and that of the page
-//! for users without access.
+//! Whether a user can sign out: the page with the sign-out button, to which links of apps and of the page for denied
+//! users lead.
 
 use url::Url;
 
@@ -8,15 +8,15 @@ use super::wire::{Question, Reply};
 use super::{Examination, Visit, asked, of_site};
 
 impl Examination<'_> {
-    /// Follows a sign-out link as an app would have it, with a session.
+    /// Follows a sign-out link as an app would show it, with a session.
     pub(super) fn check_way_out(&mut self, login: &Url, cookie: &str) {
         let mut out = of_site(login, "/logout");
         out.query_pairs_mut().append_pair("next", self.plan.app.as_str());
         self.follow_way_out("a sign-out link", &out, cookie);
     }
 
-    /// Looks at the page for a user without access, and follows its link. Returns whether it has one, without
-    /// which it may be the app's own page.
+    /// Examines the page for a user who is denied access, and follows its sign-out link. Returns whether it has one; a
+    /// page without one may be the app's own.
     pub(super) fn leave_denied(
         &mut self,
         visit: &Visit,
@@ -49,7 +49,7 @@ impl Examination<'_> {
     }
 }
 
-/// What the answer to a sign-out link with a session means.
+/// Judges the response to a sign-out link with a session.
 fn judge(what: &str, out: &Url, reply: &Reply) -> Finding {
     let page = super::without_query(out);
     let advice = "let its proxy pass GET and POST of this path on to vestibule, with the query";
@@ -74,7 +74,7 @@ fn judge(what: &str, out: &Url, reply: &Reply) -> Finding {
     }
 }
 
-/// The absolute addresses to which a page has links.
+/// The absolute URLs that a page links to.
 fn links(page: &str) -> impl Iterator<Item = Url> {
     let hrefs = page.split("href=\"").skip(1).filter_map(|it| it.split_once('"'));
     hrefs.filter_map(|(it, _)| Url::parse(&it.replace("&amp;", "&")).ok())

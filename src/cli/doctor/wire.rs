@@ -1,11 +1,9 @@
-//! Questions over the network, and the answers as plain values.
+//! Requests over the network, and the responses as plain values.
 //!
-//! Decides which certificates are trusted, where a host name leads and how the names of headers
-//! are spelled on the wire. Follows no redirect and keeps no cookie: what an answer means is for
-//! others to say.
+//! Decides which certificates are trusted, which address a host name has and how the names of headers
+//! are spelled on the wire. Follows no redirect, keeps no cookie and judges no response.
 //!
-//! LIMIT: only HTTP/1.1 is spoken, so that what a proxy does with HTTP/2 and HTTP/3 alone stays
-//! unseen.
+//! LIMIT: it speaks only HTTP/1.1, so what a proxy does only with HTTP/2 or HTTP/3 is not seen.
 
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -24,25 +22,25 @@ use url::Url;
 use super::silence::Silence;
 use crate::base::tls_fault::{CertificateFlaw, TlsFault};
 
-/// The most of an answer's body that is read.
+/// The most bytes that are read of a response's body.
 const BODY_BYTES_MAX: u64 = 256 * 1_024;
 
-/// Some gates send only what looks like a browser to their sign-in page.
+/// Some gates redirect a client to their sign-in page only if it looks like a browser.
 const USER_AGENT: &str = concat!("Mozilla/5.0 (vestibule doctor ", env!("CARGO_PKG_VERSION"), ")");
 
-/// Where a host and port lead, whatever the name service says.
+/// The address of a host and port, which takes precedence over DNS.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pin {
     /// The host name, in lower case.
     pub host: String,
     /// The port.
     pub port: u16,
-    /// The address to connect to in its place.
+    /// The address to connect to.
     pub address: IpAddr,
 }
 
-/// How the names of headers are written on the wire. They mean the same, but not every program
-/// that filters them knows that.
+/// How the names of headers are spelled on the wire. They are case-insensitive, but not every program
+/// that filters them treats them so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Casing {
     /// `remote-user`
@@ -63,7 +61,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// What a browser asks for when a visitor follows a link.
+    /// The request of a browser whose user follows a link.
     pub fn navigation(url: &Url) -> Self {
         let accept = "text/html,application/xhtml+xml,*/*;q=0.8";
         let headers = [
@@ -75,33 +73,33 @@ impl Question {
         Self::bare("GET", url).with(&headers)
     }
 
-    /// Nothing but a method and an address.
+    /// A request without headers and body.
     pub fn bare(method: &'static str, url: &Url) -> Self {
         let (headers, body) = (Vec::new(), None);
         Self { method, url: url.clone(), headers, body, casing: Casing::Title }
     }
 
-    /// Adds headers.
+    /// The same request with more headers.
     pub fn with<T: AsRef<str>>(mut self, headers: &[(T, T)]) -> Self {
         let owned = headers.iter().map(|(name, it)| (name.as_ref().into(), it.as_ref().into()));
         self.headers.extend(owned);
         self
     }
 
-    /// Adds a form.
+    /// The same request with an encoded form as its body.
     pub fn form(mut self, body: String) -> Self {
         self.body = Some(body);
         self.with(&[("Content-Type", "application/x-www-form-urlencoded")])
     }
 
-    /// Spells its headers in this way.
+    /// The same request with the names of its headers spelled like this.
     pub fn spelled(mut self, casing: Casing) -> Self {
         self.casing = casing;
         self
     }
 }
 
-/// An answer. It may hold a session's cookie, so it cannot be printed.
+/// A response. It may hold a session cookie, so it cannot be printed.
 pub(super) struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -109,14 +107,14 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The values of a header, in the order they came.
+    /// The values of a header, in the order in which they were sent.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let named = move |it: &&(String, String)| it.0.eq_ignore_ascii_case(name);
         self.headers.iter().filter(named).map(|(_, value)| value.as_str())
     }
 }
 
-/// The way to the network.
+/// The HTTP client.
 pub(super) struct Wire {
     /// Tried in turn until one trusts the server.
     roots: Vec<RootCerts>,
@@ -125,8 +123,8 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Trusts what browsers trust, and the authorities in `ca`, which is PEM. An error says that
-    /// none is in there.
+    /// A client that trusts the authorities that browsers trust, and those in `ca`, which is PEM. An error
+    /// means that `ca` holds none.
     pub fn new(ca: Option<&[u8]>, pins: Vec<Pin>, timeout: Duration) -> Result<Self, String> {
         let mut roots = Vec::new();
         if let Some(pem) = ca {
@@ -144,19 +142,19 @@ impl Wire {
         Ok(Self { roots, pins, timeout })
     }
 
-    /// Asks, on a connection of its own.
+    /// Sends a request on a new connection, and returns the response, or why there is none.
     pub fn ask(&self, question: &Question) -> Result<Reply, Silence> {
         let mut asked = self.roots.iter().map(|roots| self.ask_trusting(roots, question));
         let first = asked.next().expect("browsers' authorities are always there");
         let answer = match first {
-            // Other faults of a certificate do not depend on the authorities that are trusted.
+            // Only this fault of a certificate depends on which authorities are trusted.
             Err(err) if is_about_trust(&err) => asked.next().unwrap_or(Err(err)),
             other => other,
         };
         answer.map_err(|err| Silence::of(&err, &question.url, self.timeout))
     }
 
-    /// Whether a connection for this address may stay on this machine, by its loopback address.
+    /// Whether a connection to this URL may stay on this machine, over a loopback address.
     pub fn leads_to_loopback(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
@@ -186,7 +184,7 @@ impl Wire {
     fn agent(&self, roots: &RootCerts, casing: Casing) -> Agent {
         let config = Agent::config_builder()
             .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
-            // The question is what the set-up answers, not what an outgoing proxy in between does.
+            // The set-up is examined, and not an outgoing proxy in between.
             .proxy(None)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -207,13 +205,13 @@ fn reply(answer: http::Response<ureq::Body>) -> Reply {
     let headers = headers.collect();
     let mut bytes = Vec::new();
     if !head.status.is_informational() {
-        // What came until it broke off or took too long is enough: some pages never end.
+        // What arrived before an error or the time limit is enough: some responses never end.
         drop(body.into_reader().take(BODY_BYTES_MAX).read_to_end(&mut bytes));
     }
     Reply { status: head.status.as_u16(), headers, body: text(&bytes) }
 }
 
-/// Whether the server's certificate is from an authority that was not trusted.
+/// Whether the server's certificate is from an authority that is not trusted.
 fn is_about_trust(err: &Error) -> bool {
     let fault = match err {
         Error::Rustls(err) => Some(TlsFault::of(err)),
@@ -223,7 +221,7 @@ fn is_about_trust(err: &Error) -> bool {
     matches!(fault, Some(TlsFault::Certificate(CertificateFlaw::UnknownIssuer)))
 }
 
-/// Looks names up, except those that are pinned.
+/// Resolves host names by DNS, except those that are pinned.
 #[derive(Debug)]
 struct PinnedNames {
     pins: Vec<Pin>,
@@ -242,7 +240,7 @@ impl Resolver for PinnedNames {
         let pinned = |port| {
             self.pins.iter().find(|it| it.host.eq_ignore_ascii_case(host) && it.port == port)
         };
-        // Where https is, port 80 is as well.
+        // A pin for https applies to port 80 of the host as well.
         let pin = pinned(port).or_else(|| pinned(443).filter(|_| port == 80));
         match pin {
             Some(pin) => {
@@ -252,7 +250,7 @@ impl Resolver for PinnedNames {
             }
             None => {
                 DefaultResolver::default().resolve(uri, config, timeout).map_err(|err| match err {
-                    // The system's resolver has no kind of error of its own.
+                    // The system's resolver reports an unknown host as an I/O error.
                     Error::Io(_) => Error::HostNotFound,
                     other => other,
                 })
@@ -261,7 +259,7 @@ impl Resolver for PinnedNames {
     }
 }
 
-/// Writes the names of headers as [`Casing`] says: the library writes them in lower case.
+/// Spells the names of headers as [`Casing`] says: the library writes them in lower case.
 #[derive(Debug)]
 struct Pen(Casing);
 
@@ -307,11 +305,11 @@ impl Transport for RecasedTransport {
     }
 }
 
-/// How far the head of a request is written.
+/// The position in the head of a request that is being written.
 #[derive(Clone, Copy, Debug)]
 enum HeadPosition {
     FirstLine,
-    /// At the beginning of a header's name or of a word in it.
+    /// The beginning of a header's name, or of a word in it.
     Word,
     Name,
     Value,
@@ -325,7 +323,7 @@ struct Hand {
 }
 
 impl Hand {
-    /// Rewrites the next bytes of a request, which may be cut anywhere.
+    /// Respells the names in the next bytes of a request, which may begin and end anywhere.
     fn rewrite(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             let is_first = matches!(self.place, HeadPosition::Word);
