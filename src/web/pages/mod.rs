@@ -279,7 +279,7 @@ pub fn profile(
         p.fact { (Joined([t.user_id_is, user_id])) }
         p.fact {
             (Joined([t.username_is]))
-            @if person.is_some() { bdi { (username) } } @else { (username) }
+            @if person.is_some() { bdi { (Joined([username])) } } @else { (username) }
         }
         @match person {
             Some(it) => {
@@ -287,12 +287,14 @@ pub fn profile(
                 p.aside {
                     (sessions::browser(frame, it.browser))
                     br;
-                    (t.signed_in_at) (ago(frame, it.since))
+                    (Joined([t.signed_in_at])) (ago(frame, it.since))
                     br;
                     a href=(frame.at("/account/sessions")) { (Joined([t.see_sessions])) }
                 }
-                p.aside { a href=(frame.at("/account")) { (t.account) } }
-                form method="post" action=(frame.at("/logout")) { button.quiet { (t.sign_out) } }
+                p.aside { a href=(frame.at("/account")) { (Joined([t.account])) } }
+                form method="post" action=(frame.at("/logout")) {
+                    button.quiet { (Joined([t.sign_out])) }
+                }
             }
             None => {
                 form method="post" action=(frame.at("/logout")) { button { (t.sign_out) } }
@@ -516,7 +518,7 @@ fn page(frame: Frame<'_>, title: &str, body: &Markup) -> Markup {
                         },
                     }
                     @if frame.look.is_named { p.house { (frame.look.title) } }
-                    h1 { (title) }
+                    h1 { (Joined([title])) }
                     @if let Some(message) = frame.message { p.message role="status" { (message) } }
                     (body)
                 }
