@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,19 +63,11 @@ impl MailProgram {
             // A program that does not read tells so by its exit code. A message fits into a pipe.
             let _ = input.write_all(message);
         }
-        let deadline = Instant::now() + self.patience;
-        let ended = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if Instant::now() < deadline => thread::sleep(LOOK),
-                Ok(None) | Err(_) => {
-                    kill(&mut child);
-                    return failed(
-                        "timeout",
-                        format!("{} was killed after {:?}", self.path(), self.patience),
-                    );
-                }
-            }
+        let Some(ended) = self.wait(&mut child) else {
+            return failed(
+                "timeout",
+                format!("{} was killed after {:?}", self.path(), self.patience),
+            );
         };
         match (ended.code(), ended.signal()) {
             (Some(0), _) => Delivery::Sent,
@@ -91,6 +83,21 @@ impl MailProgram {
                     &format!("signal_{signal}"),
                     format!("{} was killed by signal {signal}", self.path()),
                 )
+            }
+        }
+    }
+
+    /// Waits until the program ends. `None`: it was killed, as it did not end in time.
+    fn wait(&self, child: &mut Child) -> Option<ExitStatus> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < deadline => thread::sleep(LOOK),
+                Ok(None) | Err(_) => {
+                    kill(child);
+                    return None;
+                }
             }
         }
     }
