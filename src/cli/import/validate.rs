@@ -64,13 +64,7 @@ fn prepare(
     (reasons, report): (&mut Vec<Reason>, &mut Report),
     now: Moment,
 ) -> Result<ImportedUser, String> {
-    match &candidate.id {
-        Some(id) if id.is_empty() => return Err("has an empty id".to_owned()),
-        Some(id) if id.contains(char::is_control) => {
-            return Err("has an id with control characters in it".to_owned());
-        }
-        _ => {}
-    }
+    check_id(candidate.id.as_deref())?;
     if let Some(why) = candidate.fault {
         return Err(why);
     }
@@ -99,6 +93,17 @@ fn prepare(
     note(&keys, &username, reasons);
     let sessions = sessions(candidate.sessions, &user, reasons, report, now);
     Ok(ImportedUser { user, is_known_by_name, attributes: candidate.attributes, keys, sessions })
+}
+
+/// Whether the id of a user at the source can be theirs here as well.
+fn check_id(id: Option<&str>) -> Result<(), String> {
+    match id {
+        Some("") => Err("has an empty id".to_owned()),
+        Some(id) if id.contains(char::is_control) => {
+            Err("has an id with control characters in it".to_owned())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The sessions that are imported.
