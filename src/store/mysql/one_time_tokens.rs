@@ -44,14 +44,7 @@ impl OneTimeTokens for Mysql {
             )?;
             let Some(user) = found else { return Ok(false) };
             owner = Some(user.clone());
-            lock_user(tx, user.as_str())?;
-            // The epoch shows that an older process, which does not know this table, has set a password.
-            let is_valid = "SELECT 1 FROM user JOIN one_time_token AS it ON it.user_id = user.id
-                                AND it.epoch = user.epoch
-                             WHERE user.id = ? AND user.disabled_at IS NULL AND it.id = ?";
-            if !tx.exists(is_valid, (user.as_str(), blob(id.as_bytes())))?
-                || tx.run("DELETE FROM one_time_token WHERE id = ?", (blob(id.as_bytes()),))? == 0
-            {
+            if !use_reset_link(tx, id, &user)? {
                 return Ok(false);
             }
             put_password(tx, &user, Some(hash))?;
@@ -98,6 +91,19 @@ impl OneTimeTokens for Mysql {
             Ok(true)
         })?)
     }
+}
+
+/// Uses a reset link up. `false`: it is no longer valid for this user.
+fn use_reset_link(tx: &mut Tx<'_>, id: &TokenHash, user: &UserId) -> MysqlResult<bool> {
+    lock_user(tx, user.as_str())?;
+    // The epoch shows that an older process, which does not know this table, has set a password.
+    let is_valid = "SELECT 1 FROM user JOIN one_time_token AS it ON it.user_id = user.id
+                        AND it.epoch = user.epoch
+                     WHERE user.id = ? AND user.disabled_at IS NULL AND it.id = ?";
+    if !tx.exists(is_valid, (user.as_str(), blob(id.as_bytes())))? {
+        return Ok(false);
+    }
+    Ok(tx.run("DELETE FROM one_time_token WHERE id = ?", (blob(id.as_bytes()),))? > 0)
 }
 
 /// Whether the user has this address, verified at this moment.
