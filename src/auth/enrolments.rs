@@ -13,12 +13,16 @@ use crate::base::clock::Moment;
 use crate::base::mac::{self, MAC_BYTES};
 use crate::base::token::TokenHash;
 use crate::base::totp::TotpSecret;
+use crate::store::Store;
 
 /// How long a form is valid.
 pub const LIFE: Duration = Duration::from_secs(15 * 60);
 
 /// What separates these authentication codes from all others under the key.
 const PURPOSE: &str = "enrolment";
+
+/// What separates the key of forms from all other uses of the database's own key.
+const KEY_PURPOSE: &str = "enrolment key";
 
 /// Characters of a form's text, at most.
 const TEXT_BYTES_MAX: usize = 256;
@@ -33,8 +37,14 @@ pub enum Enrolment {
     Forged,
 }
 
+/// The key of the forms of all servers on one database. It follows from a key that only the database has, and does not
+/// tell it.
+pub fn key(store: &dyn Store) -> [u8; 32] {
+    mac::code(store.handle_key(), KEY_PURPOSE, &[])
+}
+
 /// The text that the form carries in a hidden field. `owner` is the hash of the session, or of the pending sign-in, in
-/// which the form is shown; it is valid there alone. `key` is a random one that only the servers have.
+/// which the form is shown; it is valid there alone.
 ///
 /// The text contains the secret, which the page shows as well.
 pub fn write(key: &[u8; 32], owner: &TokenHash, secret: &TotpSecret, now: Moment) -> String {

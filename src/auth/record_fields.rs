@@ -77,8 +77,8 @@ impl RecordField {
         ),
         Self::text(
             "by",
-            &[Event::SecondFactorOn],
-            "`sign_in`: it was set up while signing in, as it is required",
+            &[Event::SecondFactorOn, Event::SecondFactorOff],
+            "`sign_in`: it was set up while signing in, as it is required; `owner`: its user turned it off",
         ),
         Self {
             name: "by",

@@ -499,6 +499,11 @@ fn with_proof(
     })
 }
 
+/// Asks a user for the second factor again in every browser.
+pub fn forget_browsers(auth: &Authenticator, user: &UserId) -> Result<()> {
+    auth.store().forget_browsers(user).map(drop)
+}
+
 /// How many recovery codes a user has left.
 pub fn recovery_codes_left(auth: &Authenticator, user: &UserId) -> Result<usize> {
     Ok(auth.store().recovery_codes_of(user)?.len())

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::handlers::enrolments::recovery_codes_field;
 use super::routes::{Handler, Methods, ROUTES, Route};
 
 /// What a route answers with 200 to a client that accepts JSON.
@@ -14,6 +15,8 @@ pub(super) enum Shape {
     CurrentSession,
     SignForm,
     Admitted,
+    /// With recovery codes where an app was set up.
+    AdmittedByTwo,
     ResetForm,
     Sessions,
     AccessTokens,
@@ -105,7 +108,7 @@ fn operation(
     let mut statuses = vec![400, 408, 413, 414, 431, 500, 503];
     statuses.extend(is_for_users.then_some(401));
     statuses.extend(fields.map(|_| 403));
-    statuses.extend(route.is_optional().then_some(404));
+    statuses.extend((route.is_optional() || route.is_for_some()).then_some(404));
     if fields.is_some_and(|it| !it.is_empty()) && !matches!(route.methods, Methods::Button(..)) {
         statuses.push(415);
     }
@@ -157,10 +160,11 @@ const fn meaning(status: u16) -> &'static str {
         400 => "The request cannot be understood, or its body is not a JSON object of strings.",
         401 => "Not signed in, or a wrong name or password.",
         403 => {
-            "Another site sent the form, the password is required once more, or sign-up is not open."
+            "Another site sent the form, the password is required once more, sign-up is not open, or a second \
+             factor has to stay."
         }
         404 => "There is no such thing.",
-        409 => "The username is taken.",
+        409 => "The username is taken, or the second factor is on or off already.",
         408 => "The request did not arrive in time.",
         413 => "The body or the number of fields is too large.",
         414 => "The target is too long.",
@@ -185,14 +189,8 @@ fn schema(shape: Shape) -> Value {
             ("username_is", json!({ "enum": ["name", "address"] })),
             ("password_characters_min", kind("integer")),
         ]),
-        Shape::Admitted => {
-            let fields = [
-                ("user", reference("User")),
-                ("session", reference("Session")),
-                ("token", kind("string")),
-            ];
-            optional(object(&fields), &[("next", kind("string"))])
-        }
+        Shape::Admitted => admitted(),
+        Shape::AdmittedByTwo => optional(admitted(), &[recovery_codes_field()]),
         Shape::ResetForm => {
             object(&[("username", kind("string")), ("password_characters_min", kind("integer"))])
         }
@@ -205,6 +203,13 @@ fn schema(shape: Shape) -> Value {
         Shape::Of(describe) => describe(),
         Shape::Done(field, what) => object(&[(field, kind(what))]),
     }
+}
+
+fn admitted() -> Value {
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let fields =
+        [("user", reference("User")), ("session", reference("Session")), ("token", kind("string"))];
+    optional(object(&fields), &[("next", kind("string"))])
 }
 
 fn error() -> Value {
@@ -286,7 +291,7 @@ pub(super) fn object(fields: &[(&str, Value)]) -> Value {
 }
 
 /// The same object, which may have these fields as well.
-fn optional(mut object: Value, fields: &[(&str, Value)]) -> Value {
+pub(super) fn optional(mut object: Value, fields: &[(&str, Value)]) -> Value {
     for (name, schema) in fields {
         object["properties"][*name] = schema.clone();
     }

@@ -46,6 +46,16 @@ pub(super) enum Refusal {
     InvalidCode,
     /// The second factor is wrong, for this user.
     IncorrectCode(CodeFailure, UserId),
+    /// The form that sets up an app is too old, or, if `is_forged`, was not made for this session.
+    EnrolmentTooOld {
+        is_forged: bool,
+    },
+    /// The second factor is turned on already.
+    SecondFactorOn,
+    /// The user has no second factor.
+    SecondFactorOff,
+    /// The user has to have a second factor.
+    SecondFactorNeeded,
     /// The password was not given in this session lately, and is not in the request.
     PasswordRequired,
     /// Too many attempts have failed; the next one is allowed after this time.
@@ -91,7 +101,7 @@ const fn reason_of(why: &keys::ProofFailure) -> &'static str {
 
 impl Refusal {
     fn facts(&self) -> Facts {
-        use Field::{Code, Current, Days, Email, Name, Password, Username};
+        use Field::{Code, Current, Days, Email, Name, Nothing, Password, Username};
         match self {
             Self::UnsupportedBody => {
                 let json = (415, "unsupported_media_type");
@@ -151,6 +161,25 @@ impl Refusal {
             Self::IncorrectCode(why, _) => {
                 row(400, (401, "incorrect_code"), why.reason(), Code, |t| t.incorrect_code)
             }
+            Self::EnrolmentTooOld { is_forged } => {
+                let reason = if *is_forged { "enrolment_forged" } else { "enrolment_expired" };
+                row(400, (422, "enrolment_expired"), reason, Code, |t| t.enrolment_too_old)
+            }
+            Self::SecondFactorOn => {
+                row(400, (409, "second_factor_on"), "second_factor_on", Nothing, |t| {
+                    t.second_factor_on
+                })
+            }
+            Self::SecondFactorOff => {
+                row(400, (409, "second_factor_off"), "second_factor_off", Nothing, |t| {
+                    t.second_factor_off
+                })
+            }
+            Self::SecondFactorNeeded => {
+                row(403, (403, "second_factor_needed"), "needed", Nothing, |t| {
+                    t.second_factor_needed
+                })
+            }
             Self::PasswordRequired => {
                 row(403, (403, "password_required"), "not_fresh", Current, |t| t.password_required)
             }
@@ -194,6 +223,14 @@ impl Refusal {
         match self {
             Self::IncorrectCode(CodeFailure::WrongClock(steps), _) => Some(*steps),
             _ => None,
+        }
+    }
+
+    /// Adds to an event by how much a clock is wrong, if that is why.
+    pub(super) fn noting_clock(&self, note: Note) -> Note {
+        match self.clock_steps() {
+            Some(steps) => note.with("steps", format!("{steps:+}")),
+            None => note,
         }
     }
 

@@ -10,10 +10,14 @@ use super::leading_to;
 use super::messages::Phrase;
 use super::pages::Alert;
 use super::pages::repeat::{self as pages, Repeat};
+use super::pages::second_factor::CodeKind;
 use super::routes::Route;
 
 /// The fields with a password, in the order of the pages.
 const PASSWORDS: [&str; 2] = ["current_password", "password"];
+
+/// The field with a code of the second factor.
+const CODE: &str = "code";
 
 /// The fields that pages send and scripts do not.
 const OF_PAGES: [&str; 3] = ["username", "key", "page"];
@@ -28,16 +32,23 @@ pub(super) fn form(
 ) -> Response {
     let declared = route.json.writes.map_or(&[][..], |(_, fields)| fields);
     let declared = || declared.iter().map(|(name, _)| *name);
-    let kept = declared().chain(OF_PAGES).filter(|it| !PASSWORDS.contains(it));
+    let is_secret = |it: &&str| PASSWORDS.contains(it) || *it == CODE;
+    let kept = declared().chain(OF_PAGES).filter(|it| !is_secret(it));
     let kept: Vec<(&'static str, Cow<'_, str>)> =
         kept.filter_map(|name| Some((name, call.field(name)?))).collect();
     let is_asked = |name: &&str| declared().any(|it| it == *name) && call.fields.has(name);
     let form = Repeat {
         action: &call.request.target(),
         kept,
+        code: is_asked(&CODE).then(|| code_kind(declared())),
         passwords: PASSWORDS.into_iter().filter(is_asked).collect(),
         words,
     };
     let page = call.page(status, |frame| pages::form(frame, alert, &form));
     leading_to(page, call.next().as_ref())
+}
+
+/// What the field for a code takes in a form with these fields.
+fn code_kind(mut fields: impl Iterator<Item = &'static str>) -> CodeKind {
+    if fields.any(|it| it == "enrolment") { CodeKind::App } else { CodeKind::Either }
 }

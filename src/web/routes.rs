@@ -7,7 +7,7 @@
 use super::call::{Answered, Call, SignedInCall, forget_pages};
 use super::handlers::{
     access_tokens, account, activity, assets, email, forgotten, forward_auth, health, profile,
-    reauthentication, reset_password, second_step, session, sessions, sign_in,
+    reauthentication, reset_password, second_factor, second_step, session, sessions, sign_in,
 };
 use super::openapi::{FormField, JsonResponses, Shape};
 use super::{Lane, Site};
@@ -48,8 +48,8 @@ pub(super) const ROUTES: &[Route] = &[
     form("/login/second", Anyone(second_step::show), Anyone(second_step::submit), |t| t.sign_in)
         .reading(Shape::Of(second_step::schema))
         .writing(
-            Shape::Admitted,
-            &[("code", true), ("pending", false), ("remember_browser", false), NEXT],
+            Shape::AdmittedByTwo,
+            &[CODE, ("enrolment", false), ("pending", false), ("remember_browser", false), NEXT],
         )
         .refusing(&[401, 422, 429])
         .when_busy(second_step::show_again),
@@ -107,6 +107,48 @@ pub(super) const ROUTES: &[Route] = &[
         .writing(Shape::Done("mailed", "boolean"), &[("email", true), AGAIN])
         .refusing(&[422, 429])
         .when(|site| site.settings.has_mail),
+    form(
+        "/account/second-factor",
+        SignedIn(second_factor::show),
+        SignedIn(second_factor::submit),
+        |t| t.turn_on,
+    )
+    .linked(|t| t.second_factor, |t| t.see_second_factor)
+    .hashing(CURRENT_PASSWORD)
+    .reading(Shape::Of(second_factor::schema))
+    .writing(Shape::AdmittedByTwo, &[("enrolment", true), CODE, AGAIN, NEXT])
+    .refusing(&[409, 422, 429])
+    .when_for(second_factor::is_for),
+    post(
+        "/account/second-factor/recovery-codes",
+        "/account/second-factor",
+        SignedIn(second_factor::replace_codes),
+        |t| t.new_recovery_codes,
+    )
+    .hashing(CURRENT_PASSWORD)
+    .writing(Shape::Of(second_factor::schema_of_codes), &[CODE, AGAIN])
+    .refusing(&[409, 422, 429])
+    .when_for(second_factor::is_for),
+    post(
+        "/account/second-factor/forget-browsers",
+        "/account/second-factor",
+        SignedIn(second_factor::forget_browsers),
+        |t| t.forget_browsers,
+    )
+    .hashing(CURRENT_PASSWORD)
+    .writing(Shape::Done("forgotten", "boolean"), &[AGAIN])
+    .refusing(&[409, 422, 429])
+    .when_for(second_factor::is_for),
+    post(
+        "/account/second-factor/off",
+        "/account/second-factor",
+        SignedIn(second_factor::turn_off),
+        |t| t.turn_off,
+    )
+    .hashing(CURRENT_PASSWORD)
+    .writing(Shape::Done("second_factor", "boolean"), &[CODE, AGAIN])
+    .refusing(&[409, 422, 429])
+    .when_for(second_factor::is_for),
     get("/account/sessions", SignedIn(sessions::show))
         .linked(|t| t.sessions, |t| t.see_sessions)
         .reading(Shape::Sessions),
@@ -156,6 +198,7 @@ pub(super) const ROUTES: &[Route] = &[
 
 const NAME: FormField = ("username", true);
 const PASSWORD: FormField = ("password", true);
+const CODE: FormField = ("code", true);
 const NEXT: FormField = ("next", false);
 /// The password once more, where it was not given lately.
 const AGAIN: FormField = ("current_password", false);
@@ -184,9 +227,10 @@ pub fn page_paths() -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// The sections of the account page that lead to other pages of this site.
-pub(super) fn account_links(site: &Site) -> Vec<AccountLink> {
-    ROUTES.iter().filter(|it| it.is_on(site)).filter_map(|it| it.link).collect()
+/// The sections of a user's account page that lead to other pages of this site.
+pub(super) fn account_links(call: &SignedInCall<'_>) -> Vec<AccountLink> {
+    let is_there = |it: &&Route| it.is_on(call.site) && it.is_for(call);
+    ROUTES.iter().filter(is_there).filter_map(|it| it.link).collect()
 }
 
 /// An address of the site and what is done there.
@@ -210,6 +254,8 @@ pub(super) struct Route {
     when_busy: Option<FormAgain>,
     /// Whether the route exists on a site; `None`: on every site.
     pub(super) when: Option<fn(&Site) -> bool>,
+    /// Whether the route exists for a signed-in user; `None`: for every one.
+    when_for: Option<fn(&SignedInCall<'_>) -> bool>,
     /// Whether it is an address of oauth2-proxy, on the host of each app.
     is_of_oauth2_proxy: bool,
 }
@@ -297,6 +343,7 @@ const fn route(path: &'static str, methods: Methods) -> Route {
         json: JsonResponses::NONE,
         when_busy: None,
         when: None,
+        when_for: None,
         is_of_oauth2_proxy: false,
     }
 }
@@ -360,6 +407,20 @@ impl Route {
     const fn when(mut self, condition: fn(&Site) -> bool) -> Self {
         self.when = Some(condition);
         self
+    }
+
+    const fn when_for(mut self, condition: fn(&SignedInCall<'_>) -> bool) -> Self {
+        self.when_for = Some(condition);
+        self
+    }
+
+    /// Whether it exists for some users only.
+    pub(super) const fn is_for_some(&self) -> bool {
+        self.when_for.is_some()
+    }
+
+    fn is_for(&self, call: &SignedInCall<'_>) -> bool {
+        self.when_for.is_none_or(|when| when(call))
     }
 
     /// Whether only some sites have it, as their settings say.
@@ -469,7 +530,8 @@ fn run(handler: &Handler, route: &Route, call: Call<'_>) -> Answered {
         SignedIn(handle) => {
             let requester = call.requester()?;
             let response = match SignedInCall::of(call, &requester) {
-                Some(signed_in) => handle(&signed_in)?,
+                Some(signed_in) if route.is_for(&signed_in) => handle(&signed_in)?,
+                Some(_) => call.problem(404, |t| t.not_found),
                 None => refuse_unauthenticated(&call, route),
             };
             Ok(call.with_cookie(response, &requester))

@@ -28,10 +28,12 @@ pub(super) enum StatusMessage {
     LinkSent,
     EmailVerified,
     EmailRemoved,
+    SecondFactorOff,
+    BrowsersForgotten,
 }
 
 impl StatusMessage {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::SignedOut,
         Self::PasswordChanged,
         Self::PasswordSet,
@@ -42,6 +44,8 @@ impl StatusMessage {
         Self::LinkSent,
         Self::EmailVerified,
         Self::EmailRemoved,
+        Self::SecondFactorOff,
+        Self::BrowsersForgotten,
     ];
 
     /// The word in the cookie.
@@ -57,6 +61,8 @@ impl StatusMessage {
             Self::LinkSent => "link_sent",
             Self::EmailVerified => "email_verified",
             Self::EmailRemoved => "email_removed",
+            Self::SecondFactorOff => "second_factor_off",
+            Self::BrowsersForgotten => "browsers_forgotten",
         }
     }
 
@@ -73,6 +79,8 @@ impl StatusMessage {
             Self::LinkSent => text.link_is_sent,
             Self::EmailVerified => text.your_email_verified,
             Self::EmailRemoved => text.your_email_removed,
+            Self::SecondFactorOff => text.second_factor_is_off,
+            Self::BrowsersForgotten => text.browsers_are_forgotten,
         }
     }
 }

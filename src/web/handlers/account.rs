@@ -8,10 +8,12 @@ use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::mail::LetterKind;
 use crate::auth::password_policy::{self, Flaw};
+use crate::auth::second_factors;
 use crate::auth::sign_in::{self, Caller, Change};
 use crate::auth::usernames::Username;
 use crate::auth::users;
 use crate::base::password::Password;
+use crate::base::recovery_code::RECOVERY_CODES;
 use crate::base::token::Token;
 use crate::store::{ClientInfo, Error};
 use crate::web::call::{Answered, Call, SignedInCall};
@@ -24,10 +26,10 @@ use crate::web::routes;
 use crate::web::status_messages::StatusMessage;
 
 pub(in crate::web) fn show(call: &SignedInCall<'_>) -> Answered {
-    Ok(match call.wants() {
-        Wants::Json => Response::json(200, &json::profile(call.resumed, call.now)),
+    match call.wants() {
+        Wants::Json => Ok(Response::json(200, &json::profile(call.resumed, call.now))),
         Wants::Html | Wants::Text => page(call, 200, None),
-    })
+    }
 }
 
 /// Leads password managers to the page where a password is changed (W3C, A Well-Known URL for Changing Passwords).
@@ -89,7 +91,8 @@ fn read_change(call: &SignedInCall<'_>) -> Result<(Password, Password), Refusal>
     Ok((present, new))
 }
 
-fn caller_again(call: &SignedInCall<'_>) -> Caller {
+/// The caller whose session is replaced by another, which ends with the browser if this one does.
+pub(super) fn caller_again(call: &SignedInCall<'_>) -> Caller {
     let presented = call.requester.token().map(Token::hash);
     let caller = caller(SignForm::SignIn, call, presented);
     let is_transient = call.session().place.is_transient;
@@ -99,17 +102,23 @@ fn caller_again(call: &SignedInCall<'_>) -> Caller {
 /// Shows the account page again, with the form that was refused.
 fn refuse(call: &SignedInCall<'_>, form: AccountForm, event: Event, refusal: &Refusal) -> Answered {
     let response =
-        refusal.response(call, |status, alert| Ok(page(call, status, Some((form, alert)))))?;
+        refusal.response(call, |status, alert| page(call, status, Some((form, alert))))?;
     Ok(response.noting(refusal.note(call, event)))
 }
 
-fn page(call: &SignedInCall<'_>, status: u16, refused: Option<(AccountForm, Alert)>) -> Response {
+fn page(call: &SignedInCall<'_>, status: u16, refused: Option<(AccountForm, Alert)>) -> Answered {
+    let user = call.user();
+    let left = match user.second_factor_since {
+        Some(_) => second_factors::recovery_codes_left(&call.site.auth, &user.id)?,
+        None => RECOVERY_CODES,
+    };
     let account = Account {
-        username: &call.user().username,
+        username: &user.username,
         advice: call.site.advice_on(Flaw::TooShort),
         has_tokens: call.site.settings.basic_auth,
-        links: routes::account_links(call.site),
+        codes_left: Some(left).filter(|it| *it < RECOVERY_CODES),
+        links: routes::account_links(call),
         refused,
     };
-    call.page(status, |frame| pages::account(frame, &account))
+    Ok(call.page(status, |frame| pages::account(frame, &account)))
 }

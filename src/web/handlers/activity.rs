@@ -87,6 +87,12 @@ fn text_of(event: Event) -> Option<Phrase> {
         Event::UserKeyAdd => |t| t.key_added,
         Event::UserKeyRemove => |t| t.key_removed,
         Event::ResetLink => |t| t.reset_link_created,
+        Event::LoginPending => |t| t.code_asked_for,
+        Event::SecondFactorFail => |t| t.code_refused,
+        Event::SecondFactorOn => |t| t.second_factor_turned_on,
+        Event::SecondFactorOff => |t| t.second_factor_turned_off,
+        Event::RecoveryCodesNew => |t| t.recovery_codes_created,
+        Event::BrowsersForgotten => |t| t.browsers_forgotten,
         _ => return None,
     })
 }

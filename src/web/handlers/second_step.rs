@@ -4,20 +4,24 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::sign_in::{SignForm, admitted, caller};
+use super::enrolments::{self, SetUp, show_codes};
+use super::sign_in::{SignForm, admitted, caller, with_session};
 use crate::auth::events::Event;
 use crate::auth::second_factors::{self, Finished, Given, GivenCode, Means, SecondStep, Waiting};
 use crate::auth::sign_in::Admission;
+use crate::base::recovery_code::RecoveryCode;
 use crate::base::token::Token;
-use crate::store::Error;
+use crate::base::totp::TotpCode;
+use crate::store::{Error, User};
 use crate::web::call::{Answered, Call, note_of};
 use crate::web::http::{Cookie, CookieKind, Method, Note, Response, Wants};
-use crate::web::json;
-use crate::web::openapi::{array, kind, object};
+use crate::web::openapi::{array, kind, object, optional};
 use crate::web::pages::Alert;
+use crate::web::pages::enrolments::SetUpForm;
 use crate::web::pages::second_factor::{self as pages, CodeForm};
 use crate::web::redirect::{self, Target};
 use crate::web::refusals::Refusal;
+use crate::web::{json, leading_to};
 
 const HERE: &str = "/login/second";
 
@@ -38,6 +42,11 @@ pub(super) fn ask(call: &Call<'_>, step: &SecondStep, note: Note) -> Answered {
         Wants::Json => {
             let mut data = json::error("second_factor_required", |t| t.second_factor_required);
             data["pending"] = step.token.reveal().into();
+            // A script without cookies has no other way to the secret.
+            if step.user.second_factor_since.is_none() {
+                let set_up = SetUp::new(call, &step.token.hash());
+                data["set_up"] = set_up.json(call, &step.user.username);
+            }
             data["factors"] = factors(step.user.second_factor_since.is_none());
             data["expires_at"] = expires_at.rfc3339().into();
             Response::json(401, &data)
@@ -58,22 +67,26 @@ fn factors(sets_up: bool) -> Value {
 }
 
 pub(in crate::web) fn show(call: &Call<'_>) -> Answered {
-    let Some(waiting) = waiting(call)? else { return Ok(gone(call)) };
-    Ok(match call.wants() {
-        Wants::Json => {
-            let data = json!({
-                "username": waiting.user.username,
-                "factors": factors(waiting.sets_up()),
-            });
+    let Some((token, waiting)) = waiting(call)? else { return Ok(gone(call)) };
+    let set_up = waiting.sets_up().then(|| SetUp::new(call, &token.hash()));
+    let username = &*waiting.user.username;
+    Ok(match (call.wants(), &set_up) {
+        (Wants::Json, _) => {
+            let fields = set_up.as_ref().map(|it| it.json(call, username));
+            let mut data = fields.unwrap_or_else(|| json!({}));
+            data["username"] = username.into();
+            data["factors"] = factors(set_up.is_some());
             Response::json(200, &data)
         }
-        Wants::Html | Wants::Text => page(call, 200, None),
+        (Wants::Html | Wants::Text, Some(set_up)) => set_up_page(call, set_up, username, 200, None),
+        (Wants::Html | Wants::Text, None) => page(call, 200, None),
     })
 }
 
-/// The response to `GET` in JSON, for docs/openapi.json.
+/// The response to `GET` in JSON, for docs/openapi.json: with a secret where an app has to be set up.
 pub(in crate::web) fn schema() -> Value {
-    object(&[("username", kind("string")), ("factors", array(&kind("string")))])
+    let always = object(&[("username", kind("string")), ("factors", array(&kind("string")))]);
+    optional(always, &enrolments::fields())
 }
 
 pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
@@ -85,18 +98,23 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
 
 /// The form of a request that was not processed.
 pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> Response {
-    page(call, status, Some(alert))
+    if call.field("enrolment").is_none() {
+        return page(call, status, Some(alert));
+    }
+    let pending = pending(call);
+    enrolments::form_again(call, &set_up_form(call, pending.as_deref(), Some(alert)), status)
 }
 
 fn finish(call: &Call<'_>, token: &Token) -> Answered {
+    let auth = &call.site.auth;
+    match second_factors::waiting(auth, token, call.now)? {
+        Some(waiting) if waiting.sets_up() => return set_up(call, token, &waiting.user),
+        Some(_) => {}
+        None => return Ok(gone(call)),
+    }
     let typed = call.field("code").unwrap_or_default();
     let Some(code) = GivenCode::read(&typed) else { return refuse(call, &Refusal::InvalidCode) };
-    let presented = call.requester()?.token().map(Token::hash);
-    let caller = caller(SignForm::SignIn, call, presented);
-    let remembers = call.field("remember_browser").is_some();
-    let auth = &call.site.auth;
-    let given = Given::Code(code);
-    Ok(match second_factors::finish(auth, token, &given, (&caller, remembers), call.now)? {
+    Ok(match give(call, token, &Given::Code(code))? {
         Finished::Admitted(admission, means) => admit(call, &admission, means),
         Finished::Refused(failure, user) => {
             return refuse(call, &Refusal::IncorrectCode(failure, user));
@@ -104,6 +122,58 @@ fn finish(call: &Call<'_>, token: &Token) -> Answered {
         Finished::Wait(wait, _) => return refuse(call, &Refusal::TooManyAttempts(wait)),
         Finished::Gone => gone(call),
     })
+}
+
+fn give(call: &Call<'_>, token: &Token, given: &Given<'_>) -> Result<Finished, Error> {
+    let presented = call.requester()?.token().map(Token::hash);
+    let caller = caller(SignForm::SignIn, call, presented);
+    let remembers = call.field("remember_browser").is_some();
+    let auth = &call.site.auth;
+    second_factors::finish(auth, token, given, (&caller, remembers), call.now)
+}
+
+/// Finishes the sign-in of a user who has to have a second factor and has none: they set up an app.
+fn set_up(call: &Call<'_>, token: &Token, user: &User) -> Answered {
+    let owner = token.hash();
+    let refuse = |set_up: &SetUp, refusal: &Refusal| {
+        let username = &*user.username;
+        let draw = |status, alert| Ok(set_up_page(call, set_up, username, status, Some(alert)));
+        Ok(noting(refusal, refusal.response(call, draw)?))
+    };
+    let set_up = match SetUp::of_form(call, &owner) {
+        Ok(set_up) => set_up,
+        Err(refusal) => return refuse(&SetUp::new(call, &owner), &refusal),
+    };
+    let Some(code) = call.field("code").and_then(|it| TotpCode::read(&it)) else {
+        return refuse(&set_up, &Refusal::InvalidCode);
+    };
+    let codes = RecoveryCode::new_set();
+    Ok(match give(call, token, &Given::NewApp(&set_up.secret, code, &codes))? {
+        Finished::Admitted(admission, _) => admit_with_codes(call, &admission, &codes),
+        Finished::Refused(failure, id) => {
+            return refuse(&set_up, &Refusal::IncorrectCode(failure, id));
+        }
+        Finished::Wait(wait, _) => return refuse(&set_up, &Refusal::TooManyAttempts(wait)),
+        Finished::Gone => gone(call),
+    })
+}
+
+/// The response that shows the recovery codes, this once, and signs the user in.
+fn admit_with_codes(call: &Call<'_>, admission: &Admission, codes: &[RecoveryCode]) -> Response {
+    let Admission { user, started, .. } = admission;
+    let next = call.next();
+    let home = call.site.settings.prefix.at("/").to_string();
+    let data = || {
+        let mut data = json::admitted(user, started, call.now);
+        if let Some(next) = &next {
+            data["next"] = next.as_str().into();
+        }
+        data
+    };
+    let onward = next.as_ref().map_or(&*home, Target::as_str);
+    let response = with_session(call, admission, show_codes(call, codes, onward, data));
+    let note = note_of(Event::SecondFactorOn, user, &started.session).with("by", "sign_in");
+    response.with("Set-Cookie", call.site.pending_cookie.clear()).noting(note)
 }
 
 fn admit(call: &Call<'_>, admission: &Admission, means: Means) -> Response {
@@ -114,18 +184,17 @@ fn admit(call: &Call<'_>, admission: &Admission, means: Means) -> Response {
             let note = note(Event::LoginOk).with("by", "password+recovery");
             note.with("left", left.to_string())
         }
-        Means::SetUp => note(Event::SecondFactorOn).with("by", "sign_in"),
+        Means::SetUp => note(Event::LoginOk),
     };
     let response = admitted(call, admission, note);
     response.with("Set-Cookie", call.site.pending_cookie.clear())
 }
 
-/// The sign-in that waits under the token of this request.
-fn waiting(call: &Call<'_>) -> Result<Option<Waiting>, Error> {
-    match token(call) {
-        Some(token) => second_factors::waiting(&call.site.auth, &token, call.now),
-        None => Ok(None),
-    }
+/// The token of this request, and the sign-in that waits under it.
+fn waiting(call: &Call<'_>) -> Result<Option<(Token, Waiting)>, Error> {
+    let Some(token) = token(call) else { return Ok(None) };
+    let found = second_factors::waiting(&call.site.auth, &token, call.now)?;
+    Ok(found.map(|it| (token, it)))
 }
 
 /// The token of the sign-in that waits: a field for scripts without cookies, or else the cookie.
@@ -164,23 +233,50 @@ fn gone(call: &Call<'_>) -> Response {
 
 fn refuse(call: &Call<'_>, refusal: &Refusal) -> Answered {
     let response = refusal.response(call, |status, alert| Ok(page(call, status, Some(alert))))?;
+    Ok(noting(refusal, response))
+}
+
+fn noting(refusal: &Refusal, response: Response) -> Response {
     let note = Note::of(refusal.event(Event::SecondFactorFail)).with("reason", refusal.reason());
-    let note = match refusal.clock_steps() {
-        Some(steps) => note.with("steps", format!("{steps:+}")),
-        None => note,
-    };
-    Ok(response.noting(super::sign_in::noting_user(note, refusal.user())))
+    response.noting(super::sign_in::noting_user(refusal.noting_clock(note), refusal.user()))
+}
+
+fn set_up_page(
+    call: &Call<'_>,
+    set_up: &SetUp,
+    username: &str,
+    status: u16,
+    refusal: Option<Alert>,
+) -> Response {
+    let pending = pending(call);
+    set_up.page(call, (username, &set_up_form(call, pending.as_deref(), refusal)), status)
+}
+
+fn set_up_form<'a>(
+    call: &Call<'_>,
+    pending: Option<&'a str>,
+    refusal: Option<Alert>,
+) -> SetUpForm<'a> {
+    SetUpForm { at_sign_in: Some(remember(call)), pending, ..SetUpForm::at(HERE, refusal) }
+}
+
+/// Whether the browser can be remembered, and whether that box is ticked.
+fn remember(call: &Call<'_>) -> (bool, bool) {
+    let can_remember = !call.site.auth.rules.second_factors.remember.is_zero();
+    (can_remember, call.field("remember_browser").is_some())
 }
 
 fn page(call: &Call<'_>, status: u16, refusal: Option<Alert>) -> Response {
     let (next, pending) = (call.next(), pending(call));
+    let (can_remember, remembers) = remember(call);
     let form = CodeForm {
         takes_recovery_code: call.request.parameters().field("with").as_deref() == Some("recovery"),
-        can_remember: !call.site.auth.rules.second_factors.remember.is_zero(),
-        remembers: call.field("remember_browser").is_some(),
+        can_remember,
+        remembers,
         pending: pending.as_deref(),
         next: next.as_ref(),
         refusal,
     };
-    call.page(status, |frame| pages::code(frame, &form))
+    // The response to the form redirects there.
+    leading_to(call.page(status, |frame| pages::code(frame, &form)), next.as_ref())
 }

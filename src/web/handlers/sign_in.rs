@@ -447,11 +447,17 @@ fn ask_further(
 
 /// The response with the cookies of a session that has started.
 pub(super) fn admitted(call: &Call<'_>, admission: &Admission, note: Note) -> Response {
-    let Admission { user, started, device, .. } = admission;
+    let Admission { user, started, .. } = admission;
     let next = call.next();
     let response = done(call, || json::admitted(user, started, call.now), next.as_ref(), "/");
+    with_session(call, admission, response).noting(note)
+}
+
+/// Adds the cookies of a session that has started.
+pub(super) fn with_session(call: &Call<'_>, admission: &Admission, response: Response) -> Response {
+    let Admission { started, device, .. } = admission;
     let cookie = call.site.session_cookie(&started.token, &started.session, call.now);
-    let response = response.with("Set-Cookie", cookie).noting(note);
+    let response = response.with("Set-Cookie", cookie);
     match device {
         Some(device) => {
             let expires = call.now.after(devices::DEVICE_LIFE);

@@ -36,6 +36,8 @@ pub struct Account<'a> {
     pub advice: MessageKey,
     /// Whether the site has access tokens (`--basic-auth`).
     pub has_tokens: bool,
+    /// How many recovery codes are left, if some of them are used.
+    pub codes_left: Option<usize>,
     /// The other pages about the account, in their order.
     pub links: Vec<AccountLink>,
     /// The form that was refused, and why. Passwords are never shown again.
@@ -53,6 +55,7 @@ pub fn account(frame: Frame<'_>, it: &Account<'_>) -> Markup {
     let t = frame.text;
     let body = html! {
         p.aside { (t.signed_in_as) bdi { strong { (it.username) } } }
+        @if let Some(left) = it.codes_left { p.aside { (t.codes_left) (left) } }
         (change_password(frame, it))
         @for link in &it.links {
             // Not a landmark of its own, unlike the forms: a name would say the heading twice.

@@ -55,6 +55,11 @@ impl Look {
         }
     }
 
+    /// The title, if the operator has set one.
+    pub fn own_title(&self) -> Option<&str> {
+        self.is_named.then_some(&*self.title)
+    }
+
     /// The stylesheet that is served.
     pub fn style(&self) -> Cow<'static, [u8]> {
         self.style.clone().into_bytes().into()

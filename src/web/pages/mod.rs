@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod second_factor;
+pub mod enrolments;
 pub mod activity;
 pub mod email;
 pub mod forbidden;

@@ -22,6 +22,7 @@ mod prefix;
 mod reload;
 mod renewal;
 mod reset;
+mod second_factor;
 mod second_step;
 mod session;
 mod sign_out;

@@ -54,7 +54,7 @@ fn compare(all: &Value, schema: &Value, answer: &Value, at: &str) {
     }
 }
 
-fn check(all: &Value, method: &str, path: &str, answer: &Response) {
+pub(super) fn check(all: &Value, method: &str, path: &str, answer: &Response) {
     let schema = described(all, method, path, answer.status);
     compare(all, &schema, &data(answer), &format!("{method} {path} {}", answer.status));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use vestibule::auth::access_tokens::MOST;
 use vestibule::base::base_url::BaseUrl;
 use vestibule::base::origin::Origin;
+use vestibule::base::totp::{TimeStep, TotpSecret};
 use vestibule::store::{Groups, Record};
 use vestibule::web::cross_origin::Rule;
 use vestibule::web::http::Response;
@@ -14,6 +15,8 @@ use vestibule::web::{App, Settings};
 use crate::visit::{Visit, body};
 
 const BYTES_MAX: usize = 10_240;
+/// Of a page with a QR code.
+const QR_BYTES_MAX: usize = 15_360;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -22,6 +25,7 @@ const LONG_NAME: &str = "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\
 const PASSWORD: &str = "three unrelated words";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 const SAMSUNG: &str = "Mozilla/5.0 (Linux; Android 14) SamsungBrowser/26.0 Chrome/122.0.0.0";
+const SECOND_FACTOR: &str = "/account/second-factor";
 const LANGUAGES: [&str; 3] = ["en", "de", "fr"];
 
 /// A site at the root of its host, and one below a long path.
@@ -163,7 +167,8 @@ fn keeps_access_tokens_light_that_have_the_longest_names() {
 fn keeps_every_page_about_an_account_with_a_long_history_light() {
     let all = description();
     let pages = all["paths"].as_object().unwrap().iter().filter(|(_, it)| it.get("get").is_some());
-    let pages: Vec<_> = pages.filter(|(path, _)| path.starts_with("/account")).collect();
+    let is_light = |path: &str| path.starts_with("/account") && path != SECOND_FACTOR;
+    let pages: Vec<_> = pages.filter(|(path, _)| is_light(path)).collect();
     for mut visit in sites() {
         let home = visit.get(&at(&visit, "/"));
         let (_, rest) = body(&home).split_once("User id: ").unwrap();
@@ -218,6 +223,41 @@ fn keeps_the_other_pages_light() {
             let page = visit.post(&at(&visit, path), &fields);
             assert!(page.status == 400 && weight(&visit, &page) <= BYTES_MAX, "{path}");
         }
+    }
+}
+
+#[test]
+fn keeps_the_pages_of_the_second_factor_light() {
+    for mut visit in sites() {
+        visit.wait(MINUTE * 11);
+        let path = at(&visit, SECOND_FACTOR);
+        for language in LANGUAGES {
+            let page = visit.ask("GET", &path, &[("Accept-Language", language)], "");
+            let bytes = weight(&visit, &page);
+            println!("{bytes} {language} {path} with a QR code");
+            assert!(body(&page).contains("role=\"img\"") && bytes <= QR_BYTES_MAX, "{bytes}");
+        }
+        let page = visit.get(&path);
+        let form = body(&page).split_once("name=\"enrolment\" value=\"").unwrap().1;
+        let enrolment = form.split('"').next().unwrap().to_owned();
+        let secret = body(&page).split("<code>").nth(1).unwrap().split('<').next().unwrap();
+        let secret = TotpSecret::from_base32(secret).unwrap();
+        let code = secret.code_at(TimeStep::of(visit.now)).reveal();
+        let fields = [("enrolment", &*enrolment), ("code", &code), ("current_password", PASSWORD)];
+        let page = visit.post(&path, &fields);
+        let bytes = weight(&visit, &page);
+        println!("{bytes} recovery codes");
+        assert!(page.status == 200 && bytes <= BYTES_MAX, "{bytes}");
+        visit.wait(MINUTE * 11);
+        weigh(&mut visit, SECOND_FACTOR);
+        for form in ["/recovery-codes", "/off"] {
+            let page = visit.post(&format!("{path}{form}"), &[("code", "123456")]);
+            let bytes = weight(&visit, &page);
+            println!("{bytes} {form}");
+            assert!(page.status == 403 && bytes <= BYTES_MAX, "{bytes}");
+        }
+        visit.raw().run("DELETE FROM recovery_code WHERE id = (SELECT MIN(id) FROM recovery_code)");
+        weigh(&mut visit, "/account");
     }
 }
 
