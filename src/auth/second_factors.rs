@@ -35,6 +35,17 @@ pub enum Demand {
     Required,
 }
 
+impl Demand {
+    /// The value of `--second-factor`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+}
+
 /// The operator's rules for second factors.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SecondFactorRules {

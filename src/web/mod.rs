@@ -127,8 +127,10 @@ impl Site {
         let name = session_cookie(secure, domain.is_some());
         let device_name = if secure { "__Host-auth_device" } else { "auth_device" };
         let rules = Rules { reserved: settings.reserved(), ..settings.rules.clone() };
+        let mut auth = Authenticator::new(store, hasher, rules);
+        auth.sealing_key.clone_from(&settings.sealing_key);
         Self {
-            auth: Authenticator::new(store, hasher, rules),
+            auth,
             allowed: Allowed {
                 own: own.cloned(),
                 apps: settings.apps.iter().map(|it| it.origin.clone()).collect(),

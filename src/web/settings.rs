@@ -12,6 +12,7 @@ use crate::auth::sign_in::Rules;
 use crate::auth::usernames::{NameKind, Username};
 use crate::base::base_url::PathPrefix;
 use crate::base::origin::{Domain, Origin, own_domain};
+use crate::base::sealing::SealingKey;
 use crate::store::Groups;
 use crate::web::cross_origin;
 use crate::web::handlers::forward_auth::{Alias, IdentityHeaders};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub identity: IdentityHeaders,
     /// Whether checks accept passwords and access tokens.
     pub basic_auth: bool,
+    /// The key with which the secrets of authenticator apps are sealed; `None`: they are stored in the clear.
+    pub sealing_key: Option<SealingKey>,
     /// Who may create an account.
     pub sign_ups: SignUps,
     /// Whether the sign-up form asks for an e-mail address.

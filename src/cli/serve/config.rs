@@ -7,12 +7,12 @@ use super::identity_headers::identity_headers;
 use super::parse::written;
 use super::{COUNT_DEFAULT_MAX, OriginArgs, PeriodArgs, ServeArgs, ThrottleArgs};
 use crate::auth::invitations::SignUps;
-use crate::auth::second_factors::SecondFactorRules;
 use crate::auth::sessions::Periods;
 use crate::auth::sign_in::Rules;
 use crate::auth::throttle;
 use crate::base::base_url::PathPrefix;
 use crate::base::origin::{Domain, Origin, own_domain};
+use crate::base::sealing::SealingKey;
 use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
 #[cfg(feature = "mail")]
@@ -138,6 +138,7 @@ const SAID_ALWAYS: [&str; 5] =
 fn facts(web: &Settings) -> Vec<(&'static str, String)> {
     let Settings { rule, rules, prefix, .. } = web;
     let domain = web.cookie_domain.as_ref();
+    let second = &rules.second_factors;
     let Periods { active, idle, absolute, most, .. } = rules.periods;
     let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(",") };
     vec![
@@ -154,6 +155,10 @@ fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("names", rules.names.as_str().to_owned()),
         ("name_rest", written(rules.rest.length())),
         ("password_policy", web.policy().name().to_owned()),
+        ("second_factor", second.demand.as_str().to_owned()),
+        ("second_factor_groups", list(second.groups.iter().map(str::to_owned).collect())),
+        ("second_factor_remember", written(second.remember)),
+        ("sealing_key", web.sealing_key.as_ref().map_or("none".to_owned(), SealingKey::handle)),
         ("mail", web.has_mail.to_string()),
         ("signup_email", web.sign_up_email.as_str().to_owned()),
         ("active", written(active)),
@@ -192,7 +197,7 @@ impl ServeArgs {
         #[cfg(feature = "mail")]
         let sign_up_email = self.sign_up_email.check(server.mail.is_some(), names)?;
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
-        let second_factors = SecondFactorRules::default();
+        let (second_factors, sealing_key) = self.second_factor.check()?;
         let rules = Rules { periods, limits, rest, reserved, second_factors, names };
         Ok(Config {
             listen: self.network.listen,
@@ -211,6 +216,7 @@ impl ServeArgs {
                 aliases: self.apps.alias,
                 identity,
                 basic_auth: self.apps.basic_auth,
+                sealing_key,
                 sign_ups: self.accounts.signup,
                 #[cfg(feature = "mail")]
                 sign_up_email,
@@ -377,10 +383,12 @@ fn refuse_unreached(own: &Origin, domain: Option<&Domain>, app: &Origin) -> Resu
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::super::parse::listen;
     use super::*;
     use crate::auth::password_policy::Policy;
+    use crate::auth::second_factors::{Demand, SecondFactorRules};
     use crate::cli::Command;
     use crate::cli::command_line::{CommandLine, Unread};
 
@@ -543,6 +551,10 @@ mod tests {
             ("--remember=maybe", "ticked, unticked"),
             ("--signup=maybe", "open, invite or closed"),
             ("--socket-mode=9", "660"),
+            ("--second-factor=maybe", "off, optional or required"),
+            ("--second-factor-groups=Ops", "a-z"),
+            ("--second-factor-remember=soon", "30d, or 0"),
+            ("--second-factor-remember=9999999d", "3650d"),
             ("--connections=0", "from 1 to"),
             ("--connections-per-address=x", "from 1 to"),
             ("--head-bytes=16383", "from 16384 to 262144"),
@@ -606,6 +618,48 @@ mod tests {
             ["X-WEBAUTH-USER", "Remote-Id", "Remote-Name", "Remote-Groups", "X-WEBAUTH-EMAIL"];
         assert_eq!(names, expected);
         assert!(refused(&["--identity-header=user=Remote-id"]).contains("remote-id"));
+    }
+
+    #[test]
+    fn reads_who_has_to_have_a_second_factor_and_for_how_long_a_browser_is_remembered() {
+        let rules = |flags: &[&str]| check(flags).unwrap().web.rules.second_factors;
+        assert_eq!(rules(&[]), SecondFactorRules::default());
+        let flags = [
+            "--second-factor=optional",
+            "--second-factor-groups=staff, admin",
+            "--second-factor-remember=0",
+        ];
+        let all = rules(&flags);
+        assert_eq!((all.demand, all.groups.as_str()), (Demand::Optional, "admin,staff"));
+        assert_eq!(all.remember, std::time::Duration::ZERO);
+        assert_eq!(rules(&["--second-factor=required"]).demand, Demand::Required);
+        assert_eq!(rules(&["--second-factor=off"]).demand, Demand::Off);
+        let told = check(&flags).unwrap().facts_at_start();
+        for (name, value) in
+            [("second_factor_groups", "admin,staff"), ("second_factor_remember", "0s")]
+        {
+            assert!(told.contains(&(name, value.to_owned())), "{told:?}");
+        }
+        let told = refused(&["--second-factor=off", "--second-factor-groups=admin"]);
+        assert!(told.contains("--second-factor optional") && told.contains("admin"), "{told}");
+    }
+
+    #[test]
+    fn reads_the_key_that_seals_secrets_and_tells_no_more_than_its_handle() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let key = SealingKey::random();
+        std::fs::write(&path, key.reveal()).unwrap();
+        let set = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        let flag = format!("--seal-key-file={}", path.display());
+        set(0o644);
+        assert!(refused(&[&flag]).contains("chmod 600"), "{}", refused(&[&flag]));
+        set(0o600);
+        let config = check(&[&flag]).unwrap();
+        assert!(config.facts_at_start().contains(&("sealing_key", key.handle())));
+        assert!(config.web.sealing_key.is_some_and(|it| it.handle() == key.handle()));
+        let none = refused(&["--seal-key-file=/none/there"]);
+        assert!(none.starts_with("--seal-key-file: cannot read /none/there"), "{none}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod names;
 mod own_css;
 pub(super) mod parse;
 mod reach;
+mod second_factor;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 pub use config::Config;
 pub(super) use config::refuse_foreign;
 pub use names::{NameKindArgs, NameRestArgs};
+pub use second_factor::SealKeyArgs;
 
 use self::branding::BrandingArgs;
 use self::config::ConfigWarning;
@@ -33,6 +35,7 @@ use self::parse::{
     network, number, origin, period, policy, remember, signup,
 };
 use self::reach::Reach;
+use self::second_factor::SecondFactorArgs;
 use super::Failure;
 use super::database::{DatabaseArgs, is_to_be_made, made, patiently, place, told};
 use super::output::{Output, Printout};
@@ -66,6 +69,7 @@ pub(in crate::cli) const DATABASE: &str = "Database";
 const ORIGIN: &str = "Origin";
 const APPS: &str = "Apps behind the sign-in";
 const ACCOUNTS: &str = "Accounts";
+const SECOND_FACTOR: &str = "Second factor";
 const SESSIONS: &str = "Sessions";
 const GUESSING: &str = "Throttling and audit log";
 #[cfg(feature = "mail")]
@@ -92,6 +96,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     accounts: AccountArgs,
+
+    #[command(flatten)]
+    second_factor: SecondFactorArgs,
 
     #[command(flatten)]
     sessions: PeriodArgs,
