@@ -203,6 +203,7 @@ impl RecordField {
                 Event::UserDelete,
                 Event::UserDisable,
                 Event::UserKeyRemove,
+                Event::SecondFactorOff,
             ],
             "the sessions that ended with it",
         ),

@@ -19,8 +19,9 @@ use crate::base::sealing::StoredSecret;
 use crate::base::token::{Token, TokenHash};
 use crate::base::totp::{CodeMatch, TimeStep, TotpCode, TotpSecret};
 use crate::store::{
-    CountId, Device, Epoch, Error, FactorProof, Groups, Letter, OneTimeTokenAdded, Purpose, Result,
-    SecondFactorOn, SecondFactorSet, SecondStepDone, Session, Totp, User, UserId,
+    ClientInfo, CountId, Device, Epoch, Error, FactorProof, Groups, Letter, OneTimeTokenAdded,
+    Purpose, Result, SecondFactorOn, SecondFactorSet, SecondStepDone, Session, Store, Totp, User,
+    UserId,
 };
 
 /// Who has to have a second factor.
@@ -466,6 +467,42 @@ pub fn turn_off(
 ) -> Result<Changed> {
     with_proof(auth, (user, session), code, now, |proof| {
         auth.store().turn_second_factor_off(&user.id, Some(proof), notice)
+    })
+}
+
+/// The result of turning a second factor off for a user who has lost it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TurnedOff {
+    /// It is off. `is_told`: a mail to the user was queued.
+    Done {
+        /// Whether a mail to the user was queued.
+        is_told: bool,
+    },
+    /// There is none.
+    NotOn,
+    /// There is no such user.
+    NoUser,
+}
+
+/// Turns the second factor of a user off without a code, as an operator does for a user who has lost it. All
+/// sessions of the user end, wrong codes are forgotten, and their verified address is told in this language.
+pub fn turn_off_for(
+    store: &dyn Store,
+    user: &User,
+    language: &str,
+    now: Moment,
+) -> Result<TurnedOff> {
+    let place = ClientInfo::default();
+    let letter = mail::notice(LetterKind::SecondFactorOff, user, language, &place, now);
+    Ok(match store.turn_second_factor_off(&user.id, None, letter.as_ref())? {
+        SecondFactorSet::Done => {
+            throttle::forget_codes(store, &user.id, now)?;
+            TurnedOff::Done { is_told: letter.is_some() }
+        }
+        SecondFactorSet::NotOn | SecondFactorSet::UsedCode if store.user(&user.id)?.is_none() => {
+            TurnedOff::NoUser
+        }
+        SecondFactorSet::NotOn | SecondFactorSet::UsedCode => TurnedOff::NotOn,
     })
 }
 

@@ -194,15 +194,26 @@ pub fn note(
 /// in its sessions. Returns how many of them still counted.
 pub fn forget_user(store: &dyn Store, user: &User, now: Moment) -> Result<u32> {
     let sessions = store.sessions_of(&user.id)?;
-    let mut counts: Vec<_> = sessions.iter().map(|it| session_count(store, &it.id)).collect();
-    let second = second_factor_of(&user.id);
-    counts.push(name_count(store, &second));
-    let devices = store.devices_of(&user.id)?;
-    counts.extend(devices.iter().map(|it| device_count(store, &it.id, &second)));
-    let forgotten = forget_failures(store, &counts, now)?;
+    let counts: Vec<_> = sessions.iter().map(|it| session_count(store, &it.id)).collect();
+    let forgotten =
+        forget_failures(store, &counts, now)?.saturating_add(forget_codes(store, &user.id, now)?);
     names_of(store, user)?
         .iter()
         .try_fold(forgotten, |sum, name| Ok(sum.saturating_add(forget(store, name, now)?)))
+}
+
+/// Clears the failures for the codes of a user's app, on all devices known to the account. Returns how many of them
+/// still counted.
+pub(super) fn forget_codes(store: &dyn Store, user: &UserId, now: Moment) -> Result<u32> {
+    forget_failures(store, &counts_of_codes(store, user)?, now)
+}
+
+/// What the codes of a user's app are counted under: the account, and each device that is known to it.
+fn counts_of_codes(store: &dyn Store, user: &UserId) -> Result<Vec<CountId>> {
+    let second = second_factor_of(user);
+    let devices = store.devices_of(user)?;
+    let of_devices = devices.iter().map(|it| device_count(store, &it.id, &second));
+    Ok(of_devices.chain([name_count(store, &second)]).collect())
 }
 
 /// Failed attempts at an account that still count.
@@ -240,6 +251,15 @@ pub fn failed_attempts(
         }
     }
     Ok((elsewhere, in_known))
+}
+
+/// The wrong codes of a user's app, from all browsers.
+pub fn failed_codes(store: &dyn Store, user: &UserId, now: Moment) -> Result<FailedAttempts> {
+    let mut failed = FailedAttempts::default();
+    for id in counts_of_codes(store, user)? {
+        failed.add(store.count(&id)?, now);
+    }
+    Ok(failed)
 }
 
 /// The canonical names under which attempts at an account are counted: the user's own, and every sign-in name.

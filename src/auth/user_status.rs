@@ -21,6 +21,37 @@ pub struct UserStatus {
     pub open: OpenAccess,
     /// The browsers that are known to the account.
     pub known_browsers: usize,
+    /// What there is beside the password; `None`: the password is enough.
+    pub second_factor: Option<SecondFactorStatus>,
+}
+
+/// The second factor of one account at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SecondFactorStatus {
+    /// Since when it is asked for.
+    pub since: Moment,
+    /// The authenticator apps.
+    pub apps: usize,
+    /// The recovery codes that are not used.
+    pub recovery_codes: usize,
+    /// The known browsers that the user wanted to be remembered when both factors were given in them.
+    pub remembered_browsers: usize,
+    /// The wrong codes, from all browsers.
+    pub failed: FailedAttempts,
+}
+
+impl SecondFactorStatus {
+    fn of(store: &dyn Store, user: &User, now: Moment) -> Result<Option<Self>> {
+        let Some(since) = user.second_factor_since else { return Ok(None) };
+        let devices = devices::of_user(store, &user.id, now)?;
+        Ok(Some(Self {
+            since,
+            apps: usize::from(store.totp_of(&user.id)?.is_some()),
+            recovery_codes: store.recovery_codes_of(&user.id)?.len(),
+            remembered_browsers: devices.iter().filter(|it| it.second_at != Moment::NEVER).count(),
+            failed: throttle::failed_codes(store, &user.id, now)?,
+        }))
+    }
 }
 
 /// What gives access to an account at a moment, beside its password.
@@ -54,6 +85,7 @@ impl UserStatus {
             failed_in_known,
             open: OpenAccess::of(store, user, now)?,
             known_browsers: devices::of_user(store, &user.id, now)?.len(),
+            second_factor: SecondFactorStatus::of(store, user, now)?,
         })
     }
 }

@@ -241,7 +241,7 @@ mod tests {
             (
                 "user --database x",
                 "name one of the commands of vestibule user: add, list, passwd, rename, key, delete, free, \
-                 reset-link, unlock, show, groups, email, disable, enable",
+                 reset-link, second-factor, unlock, show, groups, email, disable, enable",
             ),
             ("user list --jsn", "vestibule user list does not take --jsn; did you mean --json?"),
             ("user list -json", "vestibule user list does not take -json; did you mean --json?"),

@@ -117,6 +117,8 @@ impl Serialize for UserData<'_> {
         object.serialize_entry("email", &or_null(&user.email))?;
         object.serialize_entry("groups", &user.groups.iter().collect::<Vec<_>>())?;
         object.serialize_entry("id", user.id.as_str())?;
+        let since = user.second_factor_since.map(Moment::rfc3339);
+        object.serialize_entry("second_factor_since", &since)?;
         // As the reports of all other commands name it.
         object.serialize_entry("user_id", user.id.as_str())?;
         object.serialize_entry("username", &user.username)?;

@@ -5,9 +5,10 @@ pub(super) mod change;
 mod groups;
 mod links;
 mod list;
+mod second_factor;
 mod show;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use self::groups::GroupChanges;
 use self::list::ListArgs;
@@ -160,7 +161,24 @@ pub enum UserAction {
         #[arg(value_parser = clap::builder::PossibleValuesParser::new(languages()))]
         language: String,
     },
-    /// Clear the failed attempts for a name, or from an IP address or a network. The next attempt need not wait.
+    /// Turn the second factor of a user off who has lost it: the app and the recovery codes are deleted, and all
+    /// sessions end. The password alone then signs in; where a second factor is required, the user sets up a new
+    /// one when they sign in. Be sure who asks for it. A verified address is told by mail.
+    #[command(after_help = "Example:\n  vestibule user second-factor anna off")]
+    SecondFactor {
+        /// The user.
+        #[command(flatten)]
+        user: UserArg,
+        /// What to do. Users turn it on themselves, on the page of the account.
+        #[arg(value_name = "ACTION", value_enum)]
+        action: SecondFactorAction,
+        /// The language of the mail.
+        #[arg(long, value_name = "LANGUAGE", default_value = "en")]
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(languages()))]
+        language: String,
+    },
+    /// Clear the failed attempts for a name, wrong codes of its authenticator app included, or from an IP address or a
+    /// network. The next attempt need not wait.
     #[command(after_help = "Examples:\n  vestibule user unlock anna\n  \
         vestibule user unlock 203.0.113.7\n  vestibule user unlock 2001:db8:1::/48")]
     Unlock {
@@ -169,8 +187,8 @@ pub enum UserAction {
         #[arg(value_name = "NAME|ADDRESS|NETWORK", value_parser = account_values::user)]
         name: String,
     },
-    /// Show a user: names, keys, groups, last sign-in, failed attempts and the current wait, sessions, access tokens
-    /// and known browsers.
+    /// Show a user: names, keys, groups, last sign-in, failed attempts and the current wait, second factor, sessions,
+    /// access tokens and known browsers.
     #[command(after_help = "Example:\n  vestibule user show anna --json")]
     Show {
         /// The user.
@@ -234,6 +252,13 @@ pub enum UserAction {
         #[command(flatten)]
         user: UserArg,
     },
+}
+
+/// What an operator can do with the second factor of a user.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SecondFactorAction {
+    /// Turn it off.
+    Off,
 }
 
 /// Does what was asked for, and returns what to print. `ask` gets the password for a name from the
@@ -333,6 +358,9 @@ fn change(
         UserAction::Disable { user, reason, replace_reason } => {
             let reason = (reason.as_deref(), replace_reason);
             Ok(access::disable(store, &find(&user)?, reason, now)?)
+        }
+        UserAction::SecondFactor { user, action: SecondFactorAction::Off, language } => {
+            Ok(second_factor::turn_off(store, &find(&user)?, &language, now)?)
         }
         UserAction::Enable { user } => Ok(access::enable(store, &find(&user)?, now)?),
         UserAction::Add { .. }

@@ -8,7 +8,7 @@ use crate::auth::throttle::FailedAttempts;
 use crate::auth::user_status::UserStatus;
 use crate::base::clock::Moment;
 use crate::cli::change_report::ChangeReport;
-use crate::cli::table::printable;
+use crate::cli::table::{counted, printable};
 use crate::cli::{Done, keys};
 use crate::store::{Store, User};
 
@@ -63,12 +63,25 @@ fn rows(user: &User, status: &UserStatus) -> Vec<(&'static str, String)> {
     if failed_in_known.attempts > 0 {
         rows.push(("  known browsers", failed(*failed_in_known)));
     }
+    rows.extend(second_factor(status));
     rows.extend([
         ("sessions", open.sessions.to_string()),
         ("access tokens", open.access_tokens.to_string()),
         ("known browsers", status.known_browsers.to_string()),
     ]);
     rows
+}
+
+/// The second factor, and where it is on, what there is of it.
+fn second_factor(status: &UserStatus) -> Vec<(&'static str, String)> {
+    let Some(it) = status.second_factor else { return vec![("second factor", "none".to_owned())] };
+    vec![
+        ("second factor", format!("since {}", it.since.rfc3339())),
+        ("  apps", it.apps.to_string()),
+        ("  recovery codes", format!("{} left", it.recovery_codes)),
+        ("  remembered in", counted(it.remembered_browsers, "browser")),
+        ("  wrong codes", failed(it.failed)),
+    ]
 }
 
 fn all_data(user: &User, status: &UserStatus, attributes: &str) -> Value {
@@ -87,6 +100,12 @@ fn all_data(user: &User, status: &UserStatus, attributes: &str) -> Value {
     data["sessions"] = open.sessions.into();
     data["access_tokens"] = open.access_tokens.into();
     data["known_browsers"] = status.known_browsers.into();
+    let second = status.second_factor;
+    data["authenticator_apps"] = second.map_or(0, |it| it.apps).into();
+    data["recovery_codes_left"] = second.map_or(0, |it| it.recovery_codes).into();
+    data["remembered_browsers"] = second.map_or(0, |it| it.remembered_browsers).into();
+    data["failed_codes"] = second.map_or(0, |it| it.failed.attempts).into();
+    data["wait_seconds_for_codes"] = second.map_or(0, |it| seconds(it.failed)).into();
     // What an import has written; should another program have, it is shown as the text it is.
     data["attributes"] = match attributes {
         "" => Value::Null,

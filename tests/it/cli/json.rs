@@ -77,6 +77,7 @@ fn told_to_scripts(folder: &Path) -> Vec<(String, Value)> {
         ("user groups carola", json!({ "groups": ["staff"] })),
         ("user email carola c@example.com", json!({ "changed": true })),
         ("user disable carola", json!({ "changed": true })),
+        ("user second-factor carola off", json!({ "changed": false })),
         ("user enable carola", json!({ "changed": true })),
         ("user reset-link carola --origin https://a.test", json!({ "username": "carola" })),
         ("user delete carola --yes", json!({ "access_tokens_ended": 0 })),

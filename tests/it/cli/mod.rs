@@ -34,6 +34,7 @@ mod migrate;
 mod output;
 mod proxy;
 mod sealing_key;
+mod second_factor;
 mod terminal;
 mod unusable;
 mod wrong_usage;
