@@ -55,6 +55,7 @@ step tests/galera.sh start
 
 step conformance
 step cluster race "$binary"
+step cluster mail "$binary"
 # The second in any case: it may say more about what is wrong.
 failed=0
 for order in same own; do

@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! cluster race BINARY [--names 1000]
+//! cluster mail BINARY [--mails 300]
 //! cluster faults BINARY [--seconds 300] [--seed NUMBER] [--only kill|pause|shutdown|part|deafen|cut]
 //!                       [--harm user|key|name|session|sign-out|node]
-//! both: [--order same|own] [--database FILE]
+//! all: [--order same|own] [--database FILE]
 //! ```
 //!
 //! BINARY is `vestibule`. The cluster is the one that `tests/galera.sh` has started under the same
@@ -22,6 +23,7 @@ mod clients;
 mod dice;
 mod faults;
 mod ledger;
+mod mail;
 mod race;
 mod server;
 mod store;
@@ -46,11 +48,20 @@ use web::SERVERS;
 /// looked at.
 const SIGN_INS_AGAIN: usize = 300;
 
+/// What is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trial {
+    Race,
+    Mail,
+    Faults,
+}
+
 /// What is to be done.
 struct Plan {
-    is_race: bool,
+    trial: Trial,
     binary: PathBuf,
     names: usize,
+    mails: usize,
     seconds: u64,
     seed: u64,
     order: Order,
@@ -78,17 +89,19 @@ fn main() -> ExitCode {
 }
 
 fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
-    let is_race = match words.next().as_deref() {
-        Some("race") => true,
-        Some("faults") => false,
-        _ => return Err("race or faults?".to_owned()),
+    let trial = match words.next().as_deref() {
+        Some("race") => Trial::Race,
+        Some("mail") => Trial::Mail,
+        Some("faults") => Trial::Faults,
+        _ => return Err("race, mail or faults?".to_owned()),
     };
     let binary = words.next().ok_or("which binary?")?.into();
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut plan = Plan {
-        is_race,
+        trial,
         binary,
         names: 1_000,
+        mails: 300,
         seconds: 300,
         seed: since_1970.as_secs(),
         order: Order::Own,
@@ -101,6 +114,7 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
         let wrong = |_| format!("{flag} {value} is no number");
         match flag.as_str() {
             "--names" => plan.names = value.parse().map_err(wrong)?,
+            "--mails" => plan.mails = value.parse().map_err(wrong)?,
             "--seconds" => plan.seconds = value.parse().map_err(wrong)?,
             "--seed" => plan.seed = value.parse().map_err(wrong)?,
             "--order" if value == "same" => plan.order = Order::Same,
@@ -117,24 +131,34 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
 /// Whether nothing was breached.
 fn run(plan: &Plan) -> Result<bool, String> {
     let folder = tempfile::tempdir().map_err(|err| err.to_string())?;
-    let name = if plan.is_race { "t_race" } else { "t_faults" };
+    let name = match plan.trial {
+        Trial::Race => "t_race",
+        Trial::Mail => "t_mail",
+        Trial::Faults => "t_faults",
+    };
     let store = match &plan.database {
         Some(path) => Store::File(path.clone()),
         None => Store::new_in_cluster(name),
     };
     println!("seed {}", plan.seed);
-    let mut servers = Servers::start(&plan.binary, folder.path(), &store, plan.order);
+    let flags = match plan.trial {
+        Trial::Mail => mail::flags(folder.path()),
+        Trial::Race | Trial::Faults => Vec::new(),
+    };
+    let mut servers = Servers::start(&plan.binary, folder.path(), (&store, plan.order), &flags);
     let ports = servers.ports;
     let (watch, mut dice) = (Watch::new(), Dice::new(plan.seed));
-    if plan.is_race {
+    if plan.trial == Trial::Race {
         race::run(&watch, ports, &store, plan.names);
+    } else if plan.trial == Trial::Mail {
+        mail::run(&watch, &mut servers, &store, plan.mails)?;
     } else {
         let ledger = load(plan, &watch, ports, &store, &mut dice)?;
         println!("audit at {:.1} s", watch.now().as_secs_f64());
         audit::audit(&watch, ports, &store, &ledger);
         audit::sign_in(&watch, ports, &ledger.some(SIGN_INS_AGAIN, &mut dice));
     }
-    for server in servers.ended() {
+    for server in servers.ended().into_iter().filter(|_| plan.trial != Trial::Mail) {
         watch.breach(watch::Breach::Unexpected, format!("server {server} has ended by itself"));
     }
     let complaints = servers.complaints();

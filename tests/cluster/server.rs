@@ -16,13 +16,19 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 /// They run until this goes out of scope.
 pub struct Servers {
     children: Vec<Child>,
+    folder: PathBuf,
     logs: Vec<PathBuf>,
     pub ports: [u16; SERVERS],
 }
 
 impl Servers {
-    /// Starts them at the same moment, with no limit that this load would meet.
-    pub fn start(binary: &Path, folder: &Path, store: &Store, order: Order) -> Self {
+    /// Starts them at the same moment, with no limit that this load would meet, and with these flags.
+    pub fn start(
+        binary: &Path,
+        folder: &Path,
+        (store, order): (&Store, Order),
+        flags: &[String],
+    ) -> Self {
         let logs: Vec<_> = (0..SERVERS).map(|it| folder.join(format!("server-{it}.log"))).collect();
         let start = |(server, log): (usize, &PathBuf)| {
             let mut command = Command::new(binary);
@@ -30,13 +36,14 @@ impl Servers {
                 command.env_remove(name);
             }
             command.args(["serve", "--listen=127.0.0.1:0", "--throttle-address-free=1000000"]);
+            command.args(flags);
             command.env("VESTIBULE_DATABASE", store.address(server, order));
             command.stdin(Stdio::null()).stdout(Stdio::null());
             command.stderr(File::create(log).expect("the folder is ours"));
             command.spawn().expect("the binary is built")
         };
         let children = logs.iter().enumerate().map(start).collect();
-        let mut all = Self { children, logs, ports: [0; SERVERS] };
+        let mut all = Self { children, folder: folder.to_owned(), logs, ports: [0; SERVERS] };
         for server in 0..SERVERS {
             all.ports[server] = all.wait_for_port(server);
         }
@@ -56,6 +63,17 @@ impl Servers {
             assert!(!ended && !is_late, "server {server} does not start:\n{log}");
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Where their files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Kills one with `kill -9`.
+    pub fn kill(&mut self, server: usize) {
+        self.children[server].kill().expect("our child");
+        self.children[server].wait().expect("our child");
     }
 
     /// Which of them have ended by themselves.

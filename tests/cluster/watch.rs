@@ -38,18 +38,21 @@ pub enum Breach {
     Unequal,
     /// `/healthz` was slow, or did not answer.
     Unwell,
+    /// A mail was sent twice, though no server died in it.
+    SentTwice,
     /// An answer that the contract does not have.
     Unexpected,
 }
 
 impl Breach {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Lost,
         Self::Resurrected,
         Self::TakenTwice,
         Self::TakenWithoutOwner,
         Self::Unequal,
         Self::Unwell,
+        Self::SentTwice,
         Self::Unexpected,
     ];
 
@@ -61,6 +64,7 @@ impl Breach {
             Self::TakenWithoutOwner => "names taken without an owner",
             Self::Unequal => "unequal",
             Self::Unwell => "/healthz slow or silent",
+            Self::SentTwice => "mails sent twice",
             Self::Unexpected => "answers out of contract",
         }
     }
