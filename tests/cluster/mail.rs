@@ -52,7 +52,8 @@ pub fn run(
     if matches!(store, Store::Cluster { .. }) {
         script(&["kill", &node])?;
         println!("{:6.1} s  kill of node {node}, the one in use", watch.now().as_secs_f64());
-        thread::sleep(Duration::from_secs(3));
+        // Longer than the others need to leave it.
+        thread::sleep(Duration::from_secs(8));
         script(&["rejoin", &node])?;
         script(&["settle"])?;
         println!("{:6.1} s  all nodes are whole", watch.now().as_secs_f64());

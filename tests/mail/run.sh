@@ -82,6 +82,7 @@ part 'kill -9 of the server that sends, on SQLite' "$python" -B kill.py "$binary
 if command -v mariadbd >/dev/null; then
     url=$(../mariadb.sh start "$database" | tail -n 1)
     part 'kill -9 of the server that sends, on MariaDB' "$python" -B kill.py "$binary" "$work" "$kills" "$url"
+    part 'a database that is away' "$python" -B away.py "$binary" "$work" "$url" "$(cat "$database/pid")"
 else
     echo 'NOT TRIED: MariaDB'
 fi

@@ -31,6 +31,9 @@ const LOOK: Duration = Duration::from_secs(15);
 /// How long sending one mail may take, with all that a relay may draw out. Shorter than the lease of a mail.
 const SENDING_MAX: Duration = Duration::from_secs(5 * 60);
 
+/// How many tries that did not end in time may still be running. More would be of a relay that lets none end.
+const HUNG_MAX: usize = 3;
+
 /// How long a server that stops waits for the mail that it is sending: without a note that this was sent, another server
 /// would send it again.
 const STOP_MAX: Duration = Duration::from_secs(10);
@@ -140,7 +143,7 @@ pub(super) fn run(shared: &Shared, config: &MailConfig) {
     let mut mailer = Mailer {
         shared,
         config,
-        hung: None,
+        hung: Vec::new(),
         unnoted: None,
         last_said: String::new(),
         told_at: None,
@@ -167,8 +170,8 @@ struct TriedMail {
 struct Mailer<'a> {
     shared: &'a Shared,
     config: &'a MailConfig,
-    /// A try that did not end in time, and may still be running.
-    hung: Option<JoinHandle<()>>,
+    /// Tries that did not end in time, and may still be running.
+    hung: Vec<JoinHandle<()>>,
     /// One of which the database could not be told. No other is sent before: if it was taken, another server sends it
     /// again when the lease ends.
     unnoted: Option<TriedMail>,
@@ -181,10 +184,10 @@ impl Mailer<'_> {
     fn send_all(&mut self) -> Result<(), Error> {
         self.note()?;
         while !self.shared.is_left.load(Ordering::Acquire) {
-            if self.hung.as_ref().is_some_and(|it| !it.is_finished()) {
+            self.hung.retain(|it| !it.is_finished());
+            if self.hung.len() >= HUNG_MAX {
                 return Ok(());
             }
-            self.hung = None;
             match self.shared.site.next_mail(Moment::now())? {
                 NextMail::Send(mail) => {
                     let began = Instant::now();
@@ -254,7 +257,7 @@ impl Mailer<'_> {
         match told.recv_timeout(SENDING_MAX) {
             Ok(delivery) => delivery,
             Err(RecvTimeoutError::Timeout) => {
-                self.hung = Some(thread);
+                self.hung.push(thread);
                 failed("timeout", "it did not end in five minutes".to_owned())
             }
             Err(RecvTimeoutError::Disconnected) => failed("panic", String::new()),
