@@ -33,9 +33,10 @@ class Killer(Part):
 
     def kill(self, step):
         if self.step == step:
-            self.step = None
-            os.kill(self.site.server.pid, signal.SIGKILL)
-            self.site.server.wait()
+            # The next server takes its place as soon as this one has ended.
+            server, self.step = self.site.server, None
+            os.kill(server.pid, signal.SIGKILL)
+            server.wait()
 
     async def answer(self, server, step, usual):
         if step == "TEXT":
