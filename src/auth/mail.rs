@@ -118,6 +118,9 @@ const RESETS: Quota = Quota { gap: Duration::from_secs(5 * 60), most: 10, span: 
 /// How often one account is told of a sign-in from a browser that is not known.
 const NEW_BROWSERS: Quota = Quota { gap: Duration::ZERO, most: 10, span: DAY };
 
+/// How often one account is told that someone knows its password.
+const KNOWN_PASSWORDS: Quota = Quota { gap: Duration::ZERO, most: 1, span: DAY };
+
 /// How many mailed links of one user are good at once: an earlier mail may arrive later.
 const LINKS_MAX: u32 = 3;
 
@@ -317,6 +320,25 @@ pub(super) fn of_new_browser(
     };
     let thing = format!("new-browser:{}", user.id.as_str());
     Ok(count_one(store, limits, &NEW_BROWSERS, &thing, now)?.then_some(letter))
+}
+
+/// Queues a notice that someone gives wrong codes after the right password, if the user has a verified address and had
+/// none today.
+pub(super) fn tell_of_known_password(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    (user, language): (&User, &str),
+    place: &ClientInfo,
+    now: Moment,
+) -> Result<()> {
+    let Some(letter) = notice(LetterKind::PasswordKnown, user, language, place, now) else {
+        return Ok(());
+    };
+    let thing = format!("known-password:{}", user.id.as_str());
+    if count_one(store, limits, &KNOWN_PASSWORDS, &thing, now)? {
+        store.add_letters(&[letter])?;
+    }
+    Ok(())
 }
 
 /// Counts one more letter about a thing. `false`: it may not be sent, as the quota is used up.

@@ -267,7 +267,10 @@ pub fn finish(
         }
         Given::Code(code) => match verify(auth, &user.id, *code, &subject, now)? {
             Verified::Right(proof, means) => (proof, means),
-            Verified::Refused(failure) => return Ok(Finished::Refused(failure, user.id)),
+            Verified::Refused(failure) => {
+                tell_of_known_password(auth, &user, caller, &subject, now)?;
+                return Ok(Finished::Refused(failure, user.id));
+            }
             Verified::Wait(wait) => return Ok(Finished::Wait(wait, user.id)),
         },
     };
@@ -296,6 +299,27 @@ pub fn finish(
             Finished::Refused(CodeFailure::UsedCode, user.id)
         }
     })
+}
+
+/// How many wrong codes after the right password the user is told of.
+const TOLD_AFTER: u32 = 5;
+
+/// Tells a user by mail that someone knows their password, once that someone has given several wrong codes.
+fn tell_of_known_password(
+    auth: &Authenticator,
+    user: &User,
+    caller: &Caller,
+    subject: &Subject,
+    now: Moment,
+) -> Result<()> {
+    let (store, limits) = (auth.store(), &auth.rules.limits);
+    let (Some(language), Some(id)) = (caller.notices, subject.cleared_by_success()) else {
+        return Ok(());
+    };
+    if store.count(&id)?.is_none_or(|it| it.failures < TOLD_AFTER) {
+        return Ok(());
+    }
+    mail::tell_of_known_password(store, limits, (user, language), &caller.place, now)
 }
 
 /// The notice of a sign-in, if there is one: of the second factor that is set up, of a recovery code that is used, or

@@ -413,3 +413,23 @@ fn takes_a_session_without_a_second_factor_for_none_once_it_is_required() {
     assert!(strict.cookie.is_none());
     assert_eq!((strict.count("user"), strict.count("user_session")), (2, 1));
 }
+
+#[test]
+fn tells_an_owner_once_a_day_that_someone_gives_wrong_codes_after_the_right_password() {
+    let mut it = Scene::with(Settings { has_mail: true, has_notices: true, ..of_example() });
+    it.visit.raw().run("UPDATE user SET email = 'a@example.com', email_verified_at = 1");
+    let letters = |it: &Scene| {
+        it.visit.raw().texts("SELECT kind FROM mail WHERE kind = 'password_known'").len()
+    };
+    for number in 1..=4 {
+        let wrong = it.wrong_code();
+        it.sign_in(&wrong);
+        assert_eq!(letters(&it), 0, "{number}");
+    }
+    for _ in 0..3 {
+        let wrong = it.wrong_code();
+        assert_eq!(it.sign_in(&wrong).status, 400);
+        it.visit.wait(Duration::from_secs(60));
+    }
+    assert_eq!(letters(&it), 1);
+}
