@@ -5,6 +5,7 @@ mod auth;
 mod binary;
 mod cli;
 mod engine;
+mod second_factor;
 mod server;
 mod setup;
 mod store;

@@ -4,4 +4,5 @@ mod audit;
 mod gate;
 #[cfg(feature = "mail")]
 mod mail;
+mod second_factor;
 mod serve;

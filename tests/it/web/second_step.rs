@@ -7,14 +7,13 @@ use vestibule::auth::one_time_tokens::{self, Purpose};
 use vestibule::auth::second_factors::{Demand, SecondFactorRules};
 use vestibule::auth::sign_in::Rules;
 use vestibule::base::recovery_code::RecoveryCode;
-use vestibule::base::sealing::StoredSecret;
 use vestibule::base::token::{Token, hex};
 use vestibule::base::totp::{TimeStep, TotpSecret};
-use vestibule::store::{SecondFactorOn, Session, SessionStart, Totp};
 use vestibule::web::Settings;
 use vestibule::web::http::Response;
 
 use crate::engine;
+use crate::second_factor;
 use crate::visit::{Visit, body, of_example, plain, told, way};
 
 const STEP: Duration = Duration::from_secs(30);
@@ -46,22 +45,9 @@ impl Scene {
     /// Turns the second factor of the signed-in user on.
     fn turn_on(&mut self) -> Vec<RecoveryCode> {
         let store = engine::open(self.visit.folder.path());
-        let id = Token::parse(&self.visit.token()).unwrap().hash();
-        let (user, session) = store.user_of_session(&id).unwrap().unwrap();
-        let token = Token::random();
-        let stored = StoredSecret::new(&self.secret, user.id.as_str(), None);
-        let totp = Totp {
-            user_id: user.id,
-            secret: stored.as_stored().to_vec(),
-            last_step: TimeStep::of(self.visit.now).number() - 1,
-            created_at: self.visit.now,
-        };
-        let codes = RecoveryCode::new_set();
-        let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
-        let new = Session { id: token.hash(), second_at: self.visit.now, ..session };
-        let entry = SessionStart { replaced: Some(id), ..SessionStart::default() };
-        let done = store.turn_second_factor_on(&totp, &hashes, &new, &entry);
-        assert_eq!(done, Ok(SecondFactorOn::Done));
+        let session = Token::parse(&self.visit.token()).unwrap();
+        let (token, codes) =
+            second_factor::turn_on(&*store, &session, &self.secret, self.visit.now);
         self.visit.cookie = Some(format!("auth_session={}", token.reveal()));
         codes.to_vec()
     }
