@@ -107,26 +107,27 @@ pub fn read(text: &str) -> Option<Token> {
     Token::parse(text.strip_prefix(PREFIX)?)
 }
 
-/// The user of this access token, and a use to be noted if it is due. `None` if the token does not exist or
-/// has expired, or if the user is disabled. One read, and no write.
+/// The user of this access token, its record, and a use to be noted if it is due. `None` if the token does not exist
+/// or has expired, or if the user is disabled. One read, and no write.
 pub fn recognise(
     store: &dyn Store,
     token: &Token,
     now: Moment,
-) -> Result<Option<(User, Option<Use>)>> {
+) -> Result<Option<(User, AccessToken, Option<Use>)>> {
     let Some((user, record)) = store.user_of_access_token(&token.hash())? else { return Ok(None) };
     if is_ended(&record, now) || user.disabled_at.is_some() {
         return Ok(None);
     }
     let is_news =
         record.used_at.is_none_or(|it| it.after(SEEN_EVERY) <= now || !it.has_passed(now));
-    Ok(Some((user, is_news.then_some(Use::AccessToken { id: record.id, at: now }))))
+    let to_note = is_news.then_some(Use::AccessToken { id: record.id, at: now });
+    Ok(Some((user, record, to_note)))
 }
 
 /// The user of this access token. `None` if the token does not exist or has expired, or if the user is
 /// disabled. One read, and at most one write in ten minutes.
 pub fn user_of(store: &dyn Store, token: &Token, now: Moment) -> Result<Option<User>> {
-    let Some((user, to_note)) = recognise(store, token, now)? else { return Ok(None) };
+    let Some((user, _, to_note)) = recognise(store, token, now)? else { return Ok(None) };
     if let Some(used) = to_note {
         // A use that cannot be noted now, as the database is busy, is noted the next time.
         match store.touch_access_token(used.id(), now) {

@@ -105,7 +105,7 @@ impl RecordField {
         Self::text("groups", &[Event::CheckDenied], "the groups of which the user is in none"),
         Self::text(
             "hint",
-            &[Event::CheckRefused, Event::CsrfReject],
+            &[Event::CheckDenied, Event::CheckRefused, Event::CsrfReject],
             "what the operator can do about it",
         ),
         Self::text(
@@ -152,7 +152,7 @@ impl RecordField {
         ),
         Self::text(
             "next_refused",
-            &[Event::SignupOk, Event::LoginOk, Event::Logout],
+            &[Event::SignupOk, Event::LoginOk, Event::Logout, Event::CheckDenied],
             "the origin of an address to go to that was left out",
         ),
         Self::text("note", &[Event::InviteNew], "the note of the invitation"),

@@ -85,9 +85,8 @@ impl SecondFactorRules {
 
     /// Whether a browser in which both factors were given at this moment is still remembered.
     fn remember_since(&self, second_at: Moment, now: Moment) -> bool {
-        second_at != Moment::NEVER
+        was_given(second_at, now)
             && now <= second_at.after(self.remember)
-            && second_at.has_passed(now)
             && !self.remember.is_zero()
     }
 
@@ -100,6 +99,12 @@ impl SecondFactorRules {
         let has_one = user.second_factor_since.is_some();
         (has_one && self.remember_since(in_browser, now)).then_some(in_browser)
     }
+}
+
+/// Whether both factors were given at this moment, which a session or an access token has kept: it is not
+/// [`Moment::NEVER`], and does not lie in the future.
+pub fn was_given(second_at: Moment, now: Moment) -> bool {
+    second_at != Moment::NEVER && second_at.has_passed(now)
 }
 
 /// What a visitor gives as the second factor.

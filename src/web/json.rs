@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::auth::access_tokens;
+use crate::auth::second_factors;
 use crate::auth::sessions::{self, Resumed, Started, State};
 use crate::auth::usernames::NameKind;
 use crate::base::clock::Moment;
@@ -64,6 +65,13 @@ pub(super) fn denied(app: Option<&str>, groups: &[&str]) -> Response {
     Response::json(403, &data)
 }
 
+/// A check that lets in sessions with a second factor alone: to which app, if that is known.
+pub(super) fn second_factor_needed(status: u16, app: Option<&str>) -> Response {
+    let mut data = error("second_factor_needed", |t| t.second_factor_missing);
+    data["app"] = app.into();
+    Response::json(status, &data)
+}
+
 /// A user who has just signed in, with the only copy of the session's token.
 pub(super) fn admitted(user: &User, started: &Started, now: Moment) -> Value {
     json!({
@@ -82,6 +90,8 @@ pub(super) fn profile(it: &Resumed, now: Moment) -> Value {
 /// `version`.
 pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
     let Resumed { user, session, .. } = it;
+    let second_at = session.second_at;
+    let second_at = second_factors::was_given(second_at, now).then_some(second_at);
     json!({
         "version": 1,
         "user": {
@@ -96,6 +106,7 @@ pub(super) fn current_session(it: &Resumed, now: Moment) -> Value {
             "handle": session.id.public_handle(),
             "created_at": session.created_at.rfc3339(),
             "password_at": sessions::password_at(session, now).map(Moment::rfc3339),
+            "second_factor_at": second_at.map(Moment::rfc3339),
             "expires_at": session.idle_expires.rfc3339(),
             "absolute_expires": session.absolute_expires.rfc3339(),
         },

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use maud::Markup;
 
-pub use handlers::forward_auth::{Alias, IdentityHeaders, check_paths};
+pub use handlers::forward_auth::{Alias, IdentityHeaders, SECOND_FACTOR_REQUIRED, check_paths};
 use routes::HEALTH;
 pub use routes::{CHANGE_PASSWORD, page_paths};
 pub use settings::{App, Settings, SignUpEmail};

@@ -246,6 +246,7 @@ fn current_session() -> Value {
         ("handle", kind("string")),
         ("created_at", moment()),
         ("password_at", or_null(moment())),
+        ("second_factor_at", or_null(moment())),
         ("expires_at", moment()),
         ("absolute_expires", moment()),
     ]);

@@ -15,6 +15,7 @@ use crate::cli::serve::identity_headers::{IdentityField, identity_header, identi
 use crate::cli::serve::parse::{app, base_url, domain, listen, network};
 use crate::cli::serve::refuse_foreign;
 use crate::server::gate::Listen;
+use crate::web::SECOND_FACTOR_REQUIRED;
 use crate::web::http::session_cookie;
 
 /// Where Debian's web servers and the guides of certbot have their files.
@@ -93,6 +94,11 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "NAME,...")]
     users: Option<String>,
 
+    /// Admit only users who sign in with a second factor, and access tokens made in such a session. A browser of a user
+    /// without one is led to the page where it is set up.
+    #[arg(long)]
+    second_factor: bool,
+
     /// Folder below which the ACME client puts the answers to HTTP-01 challenges, for nginx and Apache: they are
     /// served without a check, on port 80 and 443. [default: /var/www/html]
     #[arg(long, value_name = "DIR", value_parser = path)]
@@ -130,6 +136,7 @@ impl ProxyArgs {
         let plan = ProxyPlan {
             identity: identity_headers(&self.identity_header)?,
             query: self.query()?,
+            needs_second_factor: self.second_factor,
             command: self.command(),
             cookie: session_cookie(true, self.cookie_domain.is_some()),
             shared: self.same_host.then(|| SharedHost {
@@ -268,6 +275,10 @@ impl ProxyArgs {
                 return Err("--users: name users, with commas between them".to_owned());
             }
             query.append_pair("users", &names.join(","));
+        }
+        if self.second_factor {
+            let (name, value) = SECOND_FACTOR_REQUIRED;
+            query.append_pair(name, value);
         }
         Ok(query.finish())
     }

@@ -30,7 +30,7 @@ use crate::base::file_fault::writing;
 use crate::base::new_file::NewFile;
 use crate::base::origin::Origin;
 use crate::server::gate::Listen;
-use crate::web::{IdentityHeaders, check_paths};
+use crate::web::{IdentityHeaders, SECOND_FACTOR_REQUIRED, check_paths};
 
 pub use flags::ProxyArgs;
 pub use shared_host::{GuardedPath, SharedHost};
@@ -109,6 +109,8 @@ pub struct ProxyPlan {
     pub identity: IdentityHeaders,
     /// The parameters of the checks: who is admitted; empty: every signed-in user.
     pub query: String,
+    /// Whether they demand a second factor, which the response to a script says without a redirect.
+    pub needs_second_factor: bool,
     /// Whether checks take passwords and access tokens.
     pub basic_auth: bool,
     /// Certificate and key, if the proxy does not obtain them itself.
@@ -207,10 +209,16 @@ impl ProxyPlan {
 
     /// The comment that says what the configuration is for, and whom it admits.
     fn remark(&self) -> String {
-        let warning = if self.query.is_empty() {
-            "# Every user is admitted, and anyone can sign up unless --signup is invite or closed. --groups and --users\n# restrict that.\n"
-        } else {
-            ""
+        let (demand, _) = SECOND_FACTOR_REQUIRED;
+        let names_users = |it: &str| !it.is_empty() && !it.starts_with(demand);
+        let warning = match self.query.split('&').any(names_users) {
+            true => "",
+            false if self.needs_second_factor => {
+                "# Every user with a second factor is admitted, and anyone can sign up and set one up unless --signup is\n# invite or closed. --groups and --users restrict that.\n"
+            }
+            false => {
+                "# Every user is admitted, and anyone can sign up unless --signup is invite or closed. --groups and --users\n# restrict that.\n"
+            }
         };
         format!("# It is for\n#   {}\n{warning}", self.command)
     }

@@ -318,19 +318,40 @@ fn check_locations(plan: &ProxyPlan, unchecked: &str) -> String {
 
 /// The check.
 fn check(plan: &ProxyPlan) -> String {
-    let authorization = if plan.basic_auth {
-        "
+    let kinds = match (plan.basic_auth, plan.needs_second_factor) {
+        (true, false) => {
+            "
         # Credentials, and what tells programs that may be challenged for some from browsers.
         proxy_set_header Authorization $http_authorization;
         proxy_set_header Accept $http_accept;
         proxy_set_header Origin $http_origin;
         proxy_set_header Sec-Fetch-Mode $http_sec_fetch_mode;
         proxy_set_header User-Agent $http_user_agent;"
-    } else {
-        ""
+        }
+        (true, true) => {
+            "
+        # Credentials, and what tells programs from browsers: some may be challenged for credentials, and none is led to
+        # the page where a second factor is set up.
+        proxy_set_header Authorization $http_authorization;
+        proxy_set_header Accept $http_accept;
+        proxy_set_header Origin $http_origin;
+        proxy_set_header Sec-Fetch-Mode $http_sec_fetch_mode;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header User-Agent $http_user_agent;
+        proxy_set_header X-Requested-With $http_x_requested_with;"
+        }
+        (false, true) => {
+            "
+        # What tells browsers, which are led to the page where a second factor is set up, from programs.
+        proxy_set_header Accept $http_accept;
+        proxy_set_header Sec-Fetch-Mode $http_sec_fetch_mode;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header X-Requested-With $http_x_requested_with;"
+        }
+        (false, false) => "",
     };
     // nginx answers a 401 with this status, and only a redirect may carry the cookie.
-    ask(plan, "/auth/nginx", &plan.check_query("", "$vestibule_sends"), authorization)
+    ask(plan, "/auth/nginx", &plan.check_query("", "$vestibule_sends"), kinds)
 }
 
 /// The page for a user whom the check denies access.

@@ -291,6 +291,7 @@ pub static DE: Text = Text {
     open_to_groups: Template("Zugang haben Mitglieder einer dieser Gruppen: ", "."),
     ask_administrator: "Bitte bei der Verwaltung dieser Website nachfragen.",
     with_another_account: "Mit einem anderen Konto anmelden",
+    set_second_factor_up: "Einen zweiten Faktor einrichten",
     two_cookies_sent: "Der Browser schickt zwei Sitzungs-Cookies, und nur eines davon kann das richtige sein.",
     clear_cookies_and: Template("Bitte die Cookies dieser Website löschen und ", "."),
     sign_in_again: "neu anmelden",
@@ -400,6 +401,10 @@ pub static DE: Text = Text {
     signed_out: told("Abgemeldet", "Die Sitzung war schon beendet; dieser Browser ist abgemeldet."),
     unauthorized: told("Nicht angemeldet", "Die Anmeldung fehlt oder gilt nicht mehr."),
     closed: told("Nicht erlaubt", "Dieses Konto hat hier keinen Zugang."),
+    second_factor_missing: told(
+        "Ein zweiter Faktor ist nötig",
+        "Zugang gibt es hier nur mit einer Anmeldung mit zweitem Faktor.",
+    ),
     two_cookies: told("Nicht erlaubt", "Es gibt zwei Sitzungs-Cookies; bitte beide löschen."),
     sign_up_closed: told(
         "Keine neuen Konten",

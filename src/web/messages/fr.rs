@@ -289,6 +289,7 @@ pub static FR: Text = Text {
     open_to_groups: Template("Les membres de l’un de ces groupes y ont accès\u{a0}: ", "."),
     ask_administrator: "Adressez-vous à l’administrateur de ce site.",
     with_another_account: "Se connecter avec un autre compte",
+    set_second_factor_up: "Configurer un second facteur",
     two_cookies_sent: "Votre navigateur a envoyé deux cookies de session, dont un seul peut être le vôtre.",
     clear_cookies_and: Template("Effacez les cookies de ce site, puis ", "."),
     sign_in_again: "connectez-vous de nouveau",
@@ -391,6 +392,10 @@ pub static FR: Text = Text {
         "La session était déjà terminée\u{a0}; ce navigateur est déconnecté.",
     ),
     closed: told("Interdit", "Vous n’avez pas accès à cette page."),
+    second_factor_missing: told(
+        "Un second facteur est nécessaire",
+        "L’accès est réservé aux utilisateurs connectés avec un second facteur.",
+    ),
     two_cookies: told(
         "Interdit",
         "Votre navigateur a envoyé deux cookies de session. Effacez les cookies de ce site.",

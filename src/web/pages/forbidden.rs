@@ -35,6 +35,22 @@ pub fn denied(frame: Frame<'_>, denied: &Denied<'_>) -> Markup {
     page(frame, t.closed.title, &body)
 }
 
+/// For a signed-in user without a second factor, where an app is open only to sessions with one. `set_up` is the URL of
+/// the page where it is set up; `None`: users cannot.
+pub fn second_factor_needed(frame: Frame<'_>, username: &str, set_up: Option<&str>) -> Markup {
+    let t = frame.text;
+    let body = html! {
+        p.fact { (t.signed_in_as) bdi { strong { (username) } } }
+        p.fact { (t.second_factor_missing.hint) }
+        @match (set_up, &frame.look.help) {
+            (Some(set_up), _) => p.aside { a href=(set_up) { (t.set_second_factor_up) } },
+            (None, Some(help)) => p.aside { (help) },
+            (None, None) => p.aside { (t.ask_administrator) },
+        }
+    };
+    page(frame, t.second_factor_missing.title, &body)
+}
+
 /// For a visitor without a session whose proxy shows this page instead of following its redirect. `way_in` is the
 /// URL of the sign-in page.
 pub fn sign_in_first(frame: Frame<'_>, way_in: &str) -> Markup {

@@ -301,6 +301,52 @@ fn guards_several_apps_and_tells_who_may_see_them() {
 }
 
 #[test]
+fn demands_a_second_factor_at_every_check_and_tells_nginx_scripts_from_browsers() {
+    for (proxy, parts) in [
+        (
+            "nginx",
+            &[
+                "/auth/nginx?second_factor=required;",
+                "/auth/denied?second_factor=required;",
+                "proxy_set_header Accept $http_accept;\n        proxy_set_header Sec-Fetch-Mode",
+                "proxy_set_header Upgrade $http_upgrade;\n        proxy_set_header X-Requested-With",
+            ][..],
+        ),
+        ("caddy", &["uri /auth/forward?second_factor=required\n"]),
+        ("traefik", &["/auth/forward?cookies=filtered&second_factor=required\""]),
+        ("haproxy", &["/auth/forward?cookies=filtered&second_factor=required 127"]),
+        ("apache", &["VESTIBULE_CHECK=/auth/forward?cookies=filtered&second_factor=required\""]),
+        ("envoy", &["/auth/envoy/cookies=filtered&second_factor=required\""]),
+    ] {
+        let text = configuration(proxy, &with(&["--second-factor"]));
+        for part in parts.iter().chain(&["# Every user with a second factor is admitted, and"]) {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        let text = configuration(proxy, &with(&["--second-factor", "--groups=staff"]));
+        assert!(text.contains("groups=staff&second_factor=required"), "{text}");
+        assert!(!text.contains("# Every user"), "{text}");
+        assert!(!configuration(proxy, &EXAMPLE).contains("second_factor"));
+    }
+    let shared = ["--origin=https://example.com/auth", "--same-host", "--second-factor"];
+    for (proxy, check) in [
+        ("nginx", "/auth/auth/nginx?renew=$vestibule_sends&second_factor=required;"),
+        ("caddy", "uri /auth/auth/forward?renew=302&second_factor=required\n"),
+        ("traefik", "/auth/auth/forward?renew=302&second_factor=required\""),
+        ("haproxy", "/auth/auth/forward?renew=302&second_factor=required 127"),
+    ] {
+        let text = configuration(proxy, &shared);
+        assert!(text.contains(check), "{check} is not in {text}");
+    }
+    let text = configuration("nginx", &with(&["--second-factor", "--basic-auth"]));
+    for name in ["Accept", "Sec-Fetch-Mode", "Upgrade", "X-Requested-With", "Authorization"] {
+        let set = format!("        proxy_set_header {name} $http_");
+        let check = text.split("location = /_vestibule {").nth(1).unwrap();
+        let check = check.split("    }\n").next().unwrap();
+        assert_eq!(check.matches(&set).count(), 1, "{name} in {check}");
+    }
+}
+
+#[test]
 fn leaves_challenges_of_certificate_authorities_to_a_folder_before_anything() {
     let text = configuration("nginx", &EXAMPLE);
     let challenge =

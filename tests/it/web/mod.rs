@@ -23,6 +23,7 @@ mod reload;
 mod renewal;
 mod reset;
 mod second_factor;
+mod second_factor_checks;
 mod second_step;
 mod session;
 mod sign_out;

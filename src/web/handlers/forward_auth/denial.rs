@@ -1,10 +1,14 @@
 //! Who may access an app, and what a user is told who may not.
 
 use super::checks::Protocol;
-use super::{has_known_parameters, may_be_the_clients, original, own, plainly};
+use super::{
+    Identified, has_known_parameters, may_be_the_clients, original, own, plainly, second_factor,
+};
 use crate::auth::events::Event;
+use crate::auth::second_factors::was_given;
 use crate::auth::usernames::Username;
 use crate::auth::users;
+use crate::base::clock::Moment;
 use crate::base::origin::Origin;
 use crate::store::User;
 use crate::web::call::{Answered, Call};
@@ -21,17 +25,27 @@ pub(super) enum Denial {
     NotInGroup(Vec<String>),
     /// The check names users, and not this one.
     NotListed,
+    /// The check lets in users with a second factor alone, and none was given.
+    NoSecondFactor,
     /// The parameters of the check are not valid, so that every user is denied.
     BadParameters,
+    /// As [`Denial::BadParameters`], because of the one that demands a second factor.
+    BadSecondFactor,
 }
 
 /// Whether the parameters of a check let this user through. If they are not valid, no user is let through.
 /// A restriction applies wherever it comes from.
-pub(super) fn is_open_to(user: &User, check: Protocol, request: &Request) -> Result<(), Denial> {
+pub(super) fn is_open_to(
+    known: &Identified,
+    check: Protocol,
+    request: &Request,
+    now: Moment,
+) -> Result<(), Denial> {
     if !has_known_parameters(check, request) {
         return Err(Denial::BadParameters);
     }
-    let asked = request.parameters();
+    let (asked, user) = (request.parameters(), &known.user);
+    let needs_second_factor = second_factor::is_demanded(request)?;
     let list = |name: &str| -> Result<Option<Vec<String>>, Denial> {
         if !asked.has(name) {
             return Ok(None);
@@ -48,7 +62,13 @@ pub(super) fn is_open_to(user: &User, check: Protocol, request: &Request) -> Res
     }
     let names = list("users")?;
     let is_listed = names.is_none_or(|names| names.iter().any(|it| user_has_name(user, it)));
-    if is_listed { Ok(()) } else { Err(Denial::NotListed) }
+    match () {
+        () if !is_listed => Err(Denial::NotListed),
+        () if needs_second_factor && !was_given(known.second_at, now) => {
+            Err(Denial::NoSecondFactor)
+        }
+        () => Ok(()),
+    }
 }
 
 /// Whether a user has this name, in any spelling.
@@ -62,16 +82,23 @@ fn user_has_name(user: &User, name: &str) -> bool {
 pub(super) fn deny(call: &Call<'_>, check: Protocol, user: &User, why: &Denial) -> Response {
     let reason = match why {
         Denial::NotInGroup(_) | Denial::NotListed => "not_in_group_or_list",
+        Denial::NoSecondFactor => "no_second_factor",
         // Caddy forwards the client's query if its configuration has no question mark; the log names this
         // cause.
-        Denial::BadParameters if may_be_the_clients(call.request) => "parameters_of_the_client",
-        Denial::BadParameters => "unreadable_parameters",
+        Denial::BadParameters | Denial::BadSecondFactor if may_be_the_clients(call.request) => {
+            "parameters_of_the_client"
+        }
+        Denial::BadParameters | Denial::BadSecondFactor => "unreadable_parameters",
     };
     let note = Note::of(Event::CheckDenied).with("uid", user.id.as_str()).with("reason", reason);
     let app = target_of(call, check).as_ref().and_then(|it| app_of(call, it));
     let note = note.with("app", app.as_deref().unwrap_or("unknown"));
     let groups = groups_of(call, Some(why));
     let note = if groups.is_empty() { note } else { note.with("groups", groups.join(",")) };
+    let note = match second_factor::hint(call, why) {
+        Some(hint) => note.with("hint", hint),
+        None => note,
+    };
     page(call, check, user, Some(why)).noting(note)
 }
 
@@ -90,8 +117,9 @@ pub(super) fn explain(call: &Call<'_>, check: Protocol) -> Answered {
     }
     Ok(match call.requester_of_check(|_| false)?.resumed {
         Some(resumed) => {
-            let why = is_open_to(&resumed.user, check, call.request).err();
-            page(call, check, &resumed.user, why.as_ref())
+            let known = resumed.into();
+            let why = is_open_to(&known, check, call.request, call.now).err();
+            page(call, check, &known.user, why.as_ref())
         }
         None => match call.wants() {
             Wants::Html => call.site.page_elsewhere(call.request, 403, |frame| {
@@ -108,6 +136,9 @@ pub(super) fn explain(call: &Call<'_>, check: Protocol) -> Answered {
 fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> Response {
     let target = target_of(call, check);
     let app = target.as_ref().and_then(|it| app_of(call, it));
+    if let Some(Denial::NoSecondFactor) = why {
+        return second_factor::explain(call, user, (app.as_deref(), target.as_ref()));
+    }
     let groups = groups_of(call, why);
     match call.wants() {
         Wants::Html => {

@@ -12,6 +12,7 @@ mod client_kind;
 mod denial;
 mod identity;
 mod renewal;
+mod second_factor;
 
 pub(in crate::web) use aliases::{
     lead_to_sign_in, lead_to_sign_out, portal_target, refuse_check_at_home,
@@ -19,6 +20,7 @@ pub(in crate::web) use aliases::{
 pub use checks::{Alias, check_paths};
 pub use identity::IdentityHeaders;
 pub(in crate::web) use renewal::LedBack;
+pub use second_factor::SECOND_FACTOR_REQUIRED;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -31,6 +33,7 @@ use crate::auth::access_tokens;
 use crate::auth::audit;
 use crate::auth::events::Event;
 use crate::auth::password_policy;
+use crate::auth::sessions::Resumed;
 use crate::auth::sign_in::{self, Identification};
 use crate::auth::usernames::Username;
 use crate::auth::users;
@@ -45,12 +48,12 @@ use crate::web::redirect::{self, Target};
 use crate::web::refusals::{Refusal, seconds_of};
 use checks::{Original, Protocol, Turn};
 use client_kind::{is_navigation, is_plainly_no_browser};
-use denial::{clear_up, deny, is_open_to};
+use denial::{Denial, clear_up, deny, is_open_to};
 use identity::let_through;
 
 /// The requester, as found out by a check.
 enum Who {
-    Known(Box<User>),
+    Known(Box<Identified>),
     /// A user whose session was renewed just now, and whose browser is to learn of it.
     Renewed(Box<Requester>),
     Stranger,
@@ -65,6 +68,28 @@ enum Who {
     /// There are two session cookies. At the sign-in page only one of them may apply, so a redirect there
     /// could lead back here, in an endless loop.
     Confused,
+}
+
+/// A user whom a check may let through.
+struct Identified {
+    user: User,
+    /// When both factors were given in the session, or in that in which the access token was made.
+    second_at: Moment,
+    /// Whether it is a session, in which the pages of this site can be opened.
+    has_session: bool,
+}
+
+impl Identified {
+    /// By name and password alone.
+    fn by_password(user: User) -> Self {
+        Self { user, second_at: Moment::NEVER, has_session: false }
+    }
+}
+
+impl From<Resumed> for Identified {
+    fn from(it: Resumed) -> Self {
+        Self { user: it.user, second_at: it.session.second_at, has_session: true }
+    }
 }
 
 /// The response to a check; `None` if the request is not one.
@@ -142,15 +167,16 @@ fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
     {
         return Ok(with_cookies(call, let_through(site, check, None)));
     }
-    let user = match who(call, check)? {
-        Who::Known(user) => user,
+    let known = match who(call, check)? {
+        Who::Known(known) => known,
         Who::Renewed(requester) => return Ok(renewal::lead_back(call, check, &requester)),
         Who::Confused => return Ok(clear_up(call)),
         who => return Ok(send_away(call, check, method, who)),
     };
-    Ok(match is_open_to(&user, check, request) {
-        Ok(()) => with_cookies(call, let_through(site, check, Some(&user))),
-        Err(why) => deny(call, check, &user, &why),
+    Ok(match is_open_to(&known, check, request, call.now) {
+        Ok(()) => with_cookies(call, let_through(site, check, Some(&known.user))),
+        Err(Denial::NoSecondFactor) => second_factor::demand(call, check, method, &known),
+        Err(why) => deny(call, check, &known.user, &why),
     })
 }
 
@@ -175,7 +201,7 @@ fn who(call: &Call<'_>, check: Protocol) -> Result<Who, Error> {
         return Ok(Who::Renewed(Box::new(requester)));
     }
     if let Some(resumed) = requester.resumed {
-        return Ok(Who::Known(Box::new(resumed.user)));
+        return Ok(Who::Known(Box::new(resumed.into())));
     }
     if !site.settings.basic_auth {
         return Ok(Who::Stranger);
@@ -203,11 +229,12 @@ fn by_access_token(call: &Call<'_>, token: &Token, name: Option<Username>) -> Re
         None => true,
         Some(named) => named.as_ref().is_some_and(|it| it.id == user.id),
     };
-    Ok(match found.filter(|(user, _)| is_theirs(user)) {
-        Some((user, to_note)) => {
+    Ok(match found.filter(|(user, ..)| is_theirs(user)) {
+        Some((user, record, to_note)) => {
             // A use that does not fit into the queue is noted the next time.
             to_note.map(|it| call.site.uses.note(it));
-            Who::Known(Box::new(user))
+            let second_at = record.second_at;
+            Who::Known(Box::new(Identified { user, second_at, has_session: false }))
         }
         // Tokens cannot be guessed, so this does not count as a failed attempt.
         None => Who::Refused { reason: "bad_access_token", name, user: None },
@@ -218,13 +245,13 @@ fn by_password(call: &Call<'_>, name: Username, password: &Password) -> Result<W
     let Site { auth, memory, .. } = call.site;
     let stored = (auth.store(), &auth.rules.second_factors);
     if let Some(user) = memory.get(stored, &name, password, call.now)? {
-        return Ok(Who::Known(Box::new(user)));
+        return Ok(Who::Known(Box::new(Identified::by_password(user))));
     }
     let caller = caller(SignForm::SignIn, call, None);
     Ok(match sign_in::identify(auth, &name, password, &caller, call.now)? {
         Identification::User(user, hash) => {
             memory.remember(&name, password, hash, call.now);
-            Who::Known(user)
+            Who::Known(Box::new(Identified::by_password(*user)))
         }
         Identification::Refused(why) => {
             let refusal = Refusal::IncorrectCredentials(why);
@@ -409,7 +436,17 @@ fn is_asked(request: &Request, name: &str, value: &str) -> bool {
 /// may come from the client, who could otherwise copy it to remove it.
 fn has_known_parameters(check: Protocol, request: &Request) -> bool {
     let own = check.groups.unwrap_or("groups");
-    let known = ["groups", "users", "basic", "preflight", "cookies", "renew", "rd", own];
+    let known = [
+        "groups",
+        "users",
+        second_factor::PARAMETER,
+        "basic",
+        "preflight",
+        "cookies",
+        "renew",
+        "rd",
+        own,
+    ];
     request.parameters().names().all(|name| known.contains(&&*name))
 }
 
