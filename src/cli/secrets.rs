@@ -30,6 +30,37 @@ pub fn password_of(input: &mut impl Read) -> Result<String, String> {
     }
 }
 
+/// A password, as the first line of `input`, and a code of the second factor, if there is a line behind it. An error is
+/// one line that says what would do.
+pub fn password_and_code_of(input: &mut impl Read) -> Result<(String, Option<String>), String> {
+    let mut bytes = Vec::new();
+    let read = input.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|err| format!("cannot read the password from standard input: {err}"))?;
+    let end = bytes.iter().position(|it| *it == b'\n').map_or(bytes.len(), |at| at + 1);
+    let (first, rest) = bytes.split_at(end);
+    let password = password_of(&mut &*first)?;
+    match only_line(&String::from_utf8_lossy(rest)).map(str::trim) {
+        Some("") => Ok((password, None)),
+        Some(code) => Ok((password, Some(code.to_owned()))),
+        None => Err("standard input has more than two lines; give the password, and a code of the second factor \
+                     below it"
+            .to_owned()),
+    }
+}
+
+/// The password for this name: asked for at a terminal, where it is not shown; else the first line of standard input,
+/// with a code of the second factor, if there is one below it.
+pub(super) fn password_and_code(name: &str) -> Result<(String, Option<String>), String> {
+    if !std::io::stdin().is_terminal() {
+        return password_and_code_of(&mut std::io::stdin().lock());
+    }
+    let typed = rpassword::prompt_password(format!("Password for {name}: "));
+    match typed.map_err(|err| format!("cannot read the password: {err}"))? {
+        typed if typed.is_empty() => Err("no password was typed".to_owned()),
+        typed => Ok((typed, None)),
+    }
+}
+
 /// The password that a file consists of. An error is one line that says what would do.
 pub(super) fn password_in(path: &Path) -> Result<String, String> {
     let file = path.display();
@@ -66,6 +97,29 @@ pub(super) fn password(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn takes_a_code_below_a_password_and_nothing_else() {
+        for (input, expected) in [
+            (&b"correct horse"[..], Ok(("correct horse", None))),
+            (b" correct horse\r\n\r\n", Ok((" correct horse", None))),
+            (b"correct horse\n 123 456 \r\n", Ok(("correct horse", Some("123 456")))),
+            (b"correct horse\n123456\n654321\n", Err("more than two lines")),
+            (b"correct\rhorse\n123456\n", Err("more than one line")),
+            (b"\n123456\n", Err("as one line")),
+            (b"", Err("as one line")),
+            (&[b'x'; 5_000], Err("more than 4096 bytes")),
+        ] {
+            let read = password_and_code_of(&mut &*input);
+            match (&read, expected) {
+                (Ok((password, code)), Ok(expected)) => {
+                    assert_eq!((&**password, code.as_deref()), expected);
+                }
+                (Err(told), Err(why)) if told.contains(why) => {}
+                _ => panic!("{read:?}"),
+            }
+        }
+    }
 
     #[test]
     fn takes_a_password_only_if_nothing_follows_it() {

@@ -40,6 +40,17 @@ pub(super) fn confirm(what: &str, is_confirmed: bool) -> Result<(), String> {
     if typed.trim() == "yes" { Ok(()) } else { Err("nothing was done".to_owned()) }
 }
 
+/// A line that the operator types after this question. `None`: there is no terminal, or nothing was typed.
+pub(super) fn ask(question: &str) -> Option<String> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return None;
+    }
+    let mut typed = String::new();
+    drop(write!(std::io::stderr(), "{question}"));
+    std::io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut typed).ok()?;
+    Some(typed.trim().to_owned()).filter(|it| !it.is_empty())
+}
+
 /// Prints a note in one line on standard error.
 pub(super) fn note(text: &str) {
     drop(writeln!(std::io::stderr(), "vestibule: {}", printable(text)));

@@ -1,7 +1,6 @@
 //! The settings of `vestibule doctor`.
 
 use std::fs;
-use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +10,6 @@ use url::Url;
 use super::{DoctorCredentials, DoctorPlan, Pin, is_near};
 use crate::base::base_url::BaseUrl;
 use crate::base::file_fault::reading;
-use crate::cli::secrets::password_of;
 use crate::cli::serve::parse::{base_url, period};
 
 /// The flags of `vestibule doctor`, before they are checked together.
@@ -43,8 +41,9 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = pin)]
     resolve: Vec<Pin>,
 
-    /// Sign in as this user, look at what the app receives, and sign out again; needs --origin. The
-    /// password is read from standard input, as its only line.
+    /// Sign in as this user, look at what the app receives, and sign out again; needs --origin. The password comes from a
+    /// prompt, or from standard input as its first line. A code of the second factor, of the app or a recovery code, comes
+    /// from a prompt, or from the line below the password; each run uses one up.
     #[arg(long, value_name = "NAME", requires = "origin")]
     sign_in: Option<String>,
 
@@ -58,15 +57,20 @@ pub struct DoctorArgs {
 }
 
 impl DoctorArgs {
-    /// Checks the flags together, and reads the file of authorities and, from `input`, the
-    /// password. An error is one line that says what would be accepted.
-    pub fn check(self, input: &mut impl Read) -> Result<DoctorPlan, String> {
+    /// Checks the flags together, and reads the file of authorities and, by `read_password`, the password of the user
+    /// with a code of the second factor, if there is one. An error is one line that says what would be accepted.
+    pub fn check(
+        self,
+        read_password: impl FnOnce(&str) -> Result<(String, Option<String>), String>,
+    ) -> Result<DoctorPlan, String> {
         let read = |path: PathBuf| {
             fs::read(&path)
                 .map_err(|err| format!("cannot read {}: {}", path.display(), reading(&err)))
         };
-        let credentials =
-            |name| Ok::<_, String>(DoctorCredentials { name, password: password_of(input)? });
+        let credentials = |name: String| {
+            let (password, code) = read_password(&name)?;
+            Ok::<_, String>(DoctorCredentials { name, password, code })
+        };
         Ok(DoctorPlan {
             app: self.app,
             paths: self.path,
@@ -132,12 +136,15 @@ mod tests {
     use super::*;
     use crate::cli::Command;
     use crate::cli::command_line::{CommandLine, Unread};
+    use crate::cli::secrets::password_and_code_of;
 
     /// The plan of `vestibule doctor` with these arguments and this standard input.
     fn examine(arguments: &[&str], input: &str) -> Result<DoctorPlan, String> {
         let words = ["vestibule", "doctor"].iter().chain(arguments).map(OsString::from);
         match CommandLine::read(words).map_err(Unread::into_text)?.command {
-            Some(Command::Doctor(args)) => args.check(&mut input.as_bytes()),
+            Some(Command::Doctor(args)) => {
+                args.check(|_| password_and_code_of(&mut input.as_bytes()))
+            }
             _ => Err("another command".to_owned()),
         }
     }

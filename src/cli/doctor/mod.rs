@@ -15,6 +15,7 @@ mod long_address;
 mod port_80;
 mod proxy_address;
 mod report;
+mod second_factor;
 mod session;
 mod sign_in_site;
 mod silence;
@@ -33,6 +34,7 @@ pub use wire::Pin;
 
 use super::Failure;
 use super::output::Output;
+use super::secrets;
 use crate::base::token::{hex, random_bytes, random_text};
 use crate::web::check_paths;
 use crate::web::http::SESSION_COOKIES;
@@ -57,6 +59,8 @@ pub struct DoctorCredentials {
     pub name: String,
     /// The password.
     pub password: String,
+    /// A code of the second factor, if the operator gave one.
+    pub code: Option<String>,
 }
 
 /// What is to be examined.
@@ -82,7 +86,7 @@ pub struct DoctorPlan {
 impl DoctorArgs {
     /// Runs `vestibule doctor`: prints each finding as it is made. The exit code is 1 if anything is wrong.
     pub(super) fn run(self, as_json: bool, out: &mut Output) -> Result<ExitCode, Failure> {
-        let plan = self.check(&mut std::io::stdin().lock()).map_err(Failure::usage)?;
+        let plan = self.check(secrets::password_and_code).map_err(Failure::usage)?;
         let findings = examine(&plan, as_json, out).map_err(Failure::usage)?;
         Ok(ExitCode::from(u8::from(findings > 0)))
     }

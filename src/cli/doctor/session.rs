@@ -20,6 +20,8 @@ enum Entry {
     Denied,
     /// The user is denied access, and the page has no link to sign out.
     DeadEnd,
+    /// The path is open only to sessions with a second factor, and this session has none.
+    NeedsFactor,
     /// The app lets the user in, but its response does not show what it received.
     Unseen,
 }
@@ -32,6 +34,13 @@ struct TriedSession<'a> {
     cookie: String,
     /// What an app may call the user.
     names: Vec<String>,
+}
+
+/// A form of the sign-in at `login`, sent as a browser would send it, and with an address that no client has.
+pub(super) fn sign_in_form(login: &Url, to: &Url, form: String) -> Question {
+    let headers =
+        [("Origin", &*origin(login)), ("Accept", "*/*"), ("X-Forwarded-For", FOREIGN_ADDRESS)];
+    Question::bare("POST", to).form(form).with(&headers)
 }
 
 impl Examination<'_> {
@@ -100,19 +109,13 @@ impl Examination<'_> {
         login: &'a Url,
         credentials: &DoctorCredentials,
     ) -> Option<TriedSession<'a>> {
-        let DoctorCredentials { name, password } = credentials;
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("username", name)
-            .append_pair("password", password)
-            .finish();
+        let DoctorCredentials { name, password, code } = credentials;
+        let fields = [("username", name), ("password", password)];
+        let fields = fields.into_iter().chain(code.as_ref().map(|it| ("code", it)));
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let what = format!("POST {login} as {name}");
-        let origin = origin(login);
-        let question = Question::bare("POST", login).form(form).with(&[
-            ("Origin", &*origin),
-            ("Accept", "*/*"),
-            ("X-Forwarded-For", FOREIGN_ADDRESS),
-        ]);
-        let reply = self.ask(&what, &question)?;
+        let reply = self.ask(&what, &sign_in_form(login, login, form))?;
+        let reply = self.give_second_factor(&what, login, credentials, reply)?;
         let Some(set) = cookie::session(&reply) else {
             self.report.tell(Err(verdict::no_session(&what, &reply)));
             return None;
@@ -129,6 +132,7 @@ impl Examination<'_> {
         let entries: Vec<_> = visits.iter().map(|it| (*it, self.enter(it, session))).collect();
         self.report.release();
         self.tell_denied(&entries);
+        self.tell_demanding(&entries);
         let unseen = entries.iter().filter(|(_, it)| *it == Entry::Unseen).map(|(it, _)| *it);
         let why = "is not seen: its answers there do not name the user; add a page that does, with --path";
         self.leave_out("what reaches the app at", unseen, why);
@@ -138,7 +142,8 @@ impl Examination<'_> {
     fn tell_denied(&mut self, entries: &[(&Visit, Entry)]) {
         let is_denied = |it: Entry| matches!(it, Entry::Denied | Entry::DeadEnd);
         let denied = entries.iter().filter(|(_, it)| is_denied(*it)).map(|(it, _)| *it);
-        let why = "with a session: it answers 403 to this user; put the user into a group that the proxy admits";
+        let why = "with a session: it answers 403 to this user, and check_denied in vestibule's log says why; put the user into \
+                   a group that the proxy admits or correct the address of the check";
         // A path that answers 403 without a session too tells nothing about this user.
         let is_guarded = |it: &Visit| it.guard.is_shut() && it.guard != Guard::Locked(403);
         let guarded: Vec<_> = entries.iter().filter(|(it, _)| is_guarded(it)).collect();
@@ -156,6 +161,29 @@ impl Examination<'_> {
         for Visit { path, .. } in denied {
             let text = format!("GET {path} {why}, or sign in another user");
             self.report.tell_at("denial", path, Err(text));
+        }
+        self.report.release();
+    }
+
+    /// Reports the paths that are open only to sessions with a second factor, where this session has none. If all are,
+    /// nothing was examined.
+    fn tell_demanding(&mut self, entries: &[(&Visit, Entry)]) {
+        let demanding =
+            entries.iter().filter(|(_, it)| *it == Entry::NeedsFactor).map(|(it, _)| *it);
+        let why = "with a session: it demands a second factor, and this user has none; sign in a user who has one";
+        let mut others =
+            entries.iter().filter(|(it, entry)| it.guard.is_shut() && *entry != Entry::NeedsFactor);
+        if let Some((Visit { path, .. }, _)) = others.next() {
+            if demanding.clone().next().is_some() {
+                self.report.hint(&format!(
+                    "GET {path} demands no second factor of this user, and other paths do; if it is meant to, guard it \
+                     by the same check"
+                ));
+            }
+            return self.leave_out("GET", demanding, why);
+        }
+        for Visit { path, .. } in demanding {
+            self.report.tell_at("second factor", path, Err(format!("GET {path} {why}")));
         }
         self.report.release();
     }
@@ -185,6 +213,9 @@ impl Examination<'_> {
         let what = format!("GET {} with a session", visit.path);
         let question = Question::navigation(&visit.url).with(&[("Cookie", &*session.cookie)]);
         let Some(reply) = self.ask(&what, &question) else { return Entry::Told };
+        if self.demands_second_factor(&what, visit, session.login, &reply) {
+            return Entry::NeedsFactor;
+        }
         let Some(finding) = verdict::admission(&what, &Guard::of(&reply)) else {
             let leads_out = self.leave_denied(visit, session.login, &session.cookie, &reply);
             return if leads_out { Entry::Denied } else { Entry::DeadEnd };

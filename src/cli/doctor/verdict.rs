@@ -338,7 +338,7 @@ pub(super) fn no_session(what: &str, reply: &Reply) -> String {
         429 => "wait, or let the user try again at once with vestibule user unlock",
         403 => "see csrf_reject in vestibule's log: its --origin is not where browsers reach it",
         500.. => "see vestibule's log",
-        _ => "check the name and the password",
+        _ => "check the name, the password, and the code of the second factor if there is one",
     };
     format!("{what} gave no session: {}; {advice}", refusal(reply))
 }

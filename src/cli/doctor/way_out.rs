@@ -75,7 +75,7 @@ fn judge(what: &str, out: &Url, reply: &Reply) -> Finding {
 }
 
 /// The absolute URLs that a page links to.
-fn links(page: &str) -> impl Iterator<Item = Url> {
+pub(super) fn links(page: &str) -> impl Iterator<Item = Url> {
     let hrefs = page.split("href=\"").skip(1).filter_map(|it| it.split_once('"'));
     hrefs.filter_map(|(it, _)| Url::parse(&it.replace("&amp;", "&")).ok())
 }

@@ -86,18 +86,8 @@ pub struct ProxyArgs {
     #[arg(long, env = "VESTIBULE_BASIC_AUTH", value_parser = FalseyValueParser::new())]
     basic_auth: bool,
 
-    /// Admit only members of one of these groups, comma-separated.
-    #[arg(long, value_name = "GROUP,...")]
-    groups: Option<String>,
-
-    /// Admit only these users, comma-separated.
-    #[arg(long, value_name = "NAME,...")]
-    users: Option<String>,
-
-    /// Admit only users who sign in with a second factor, and access tokens made in such a session. A browser of a user
-    /// without one is led to the page where it is set up.
-    #[arg(long)]
-    second_factor: bool,
+    #[command(flatten)]
+    admitted: AdmittedUsers,
 
     /// Folder below which the ACME client puts the answers to HTTP-01 challenges, for nginx and Apache: they are
     /// served without a check, on port 80 and 443. [default: /var/www/html]
@@ -121,6 +111,50 @@ pub struct ProxyArgs {
     certificate_key: Option<String>,
 }
 
+/// Whom the checks let through; without any of these, every user.
+#[derive(Args)]
+struct AdmittedUsers {
+    /// Admit only members of one of these groups, comma-separated.
+    #[arg(long, value_name = "GROUP,...")]
+    groups: Option<String>,
+
+    /// Admit only these users, comma-separated.
+    #[arg(long, value_name = "NAME,...")]
+    users: Option<String>,
+
+    /// Admit only users who sign in with a second factor, and access tokens made in such a session. A browser of a user
+    /// without one is led to the page where it is set up.
+    #[arg(long)]
+    second_factor: bool,
+}
+
+impl AdmittedUsers {
+    /// Who is let through, as the checks understand it. A list without a name is a mistake, and would
+    /// otherwise admit every user.
+    fn query(&self) -> Result<String, String> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if let Some(text) = &self.groups {
+            let groups = users::groups(text).filter(|it| !it.as_str().is_empty()).ok_or(
+                "--groups: name groups of 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
+            )?;
+            query.append_pair("groups", groups.as_str());
+        }
+        if let Some(text) = &self.users {
+            let names: Vec<_> =
+                text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+            if names.is_empty() {
+                return Err("--users: name users, with commas between them".to_owned());
+            }
+            query.append_pair("users", &names.join(","));
+        }
+        if self.second_factor {
+            let (name, value) = SECOND_FACTOR_REQUIRED;
+            query.append_pair(name, value);
+        }
+        Ok(query.finish())
+    }
+}
+
 impl ProxyArgs {
     /// Checks the settings together. An error is one line that says what would do.
     pub fn check(mut self) -> Result<(ProxyKind, ProxyPlan), String> {
@@ -135,8 +169,8 @@ impl ProxyArgs {
         self.refuse_for(kind)?;
         let plan = ProxyPlan {
             identity: identity_headers(&self.identity_header)?,
-            query: self.query()?,
-            needs_second_factor: self.second_factor,
+            query: self.admitted.query()?,
+            needs_second_factor: self.admitted.second_factor,
             command: self.command(),
             cookie: session_cookie(true, self.cookie_domain.is_some()),
             shared: self.same_host.then(|| SharedHost {
@@ -256,31 +290,6 @@ impl ProxyArgs {
             )),
             _ => Ok(()),
         }
-    }
-
-    /// Who is let through, as the checks understand it. A list without a name is a mistake, and would
-    /// otherwise admit every user.
-    fn query(&self) -> Result<String, String> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        if let Some(text) = &self.groups {
-            let groups = users::groups(text).filter(|it| !it.as_str().is_empty()).ok_or(
-                "--groups: name groups of 1 to 63 characters of a-z, 0-9, dots, hyphens and underscores",
-            )?;
-            query.append_pair("groups", groups.as_str());
-        }
-        if let Some(text) = &self.users {
-            let names: Vec<_> =
-                text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
-            if names.is_empty() {
-                return Err("--users: name users, with commas between them".to_owned());
-            }
-            query.append_pair("users", &names.join(","));
-        }
-        if self.second_factor {
-            let (name, value) = SECOND_FACTOR_REQUIRED;
-            query.append_pair(name, value);
-        }
-        Ok(query.finish())
     }
 
     /// The command that serves what this is written for.

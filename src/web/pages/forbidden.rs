@@ -36,8 +36,12 @@ pub fn denied(frame: Frame<'_>, denied: &Denied<'_>) -> Markup {
 }
 
 /// For a signed-in user without a second factor, where an app is open only to sessions with one. `set_up` is the URL of
-/// the page where it is set up; `None`: users cannot.
-pub fn second_factor_needed(frame: Frame<'_>, username: &str, set_up: Option<&str>) -> Markup {
+/// the page where it is set up; `None`: the user cannot. `way_out` is that of the page with the sign-out button.
+pub fn second_factor_needed(
+    frame: Frame<'_>,
+    username: &str,
+    (set_up, way_out): (Option<&str>, &str),
+) -> Markup {
     let t = frame.text;
     let body = html! {
         p.fact { (t.signed_in_as) bdi { strong { (username) } } }
@@ -47,6 +51,7 @@ pub fn second_factor_needed(frame: Frame<'_>, username: &str, set_up: Option<&st
             (None, Some(help)) => p.aside { (help) },
             (None, None) => p.aside { (t.ask_administrator) },
         }
+        p.aside { a href=(way_out) { (t.with_another_account) } }
     };
     page(frame, t.second_factor_missing.title, &body)
 }

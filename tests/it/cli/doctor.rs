@@ -66,6 +66,11 @@ enum Fault {
     LongLocationCut,
     CheckAtApp,
     SilentSite,
+    FactorAsked,
+    FactorNotSetUp,
+    FactorDemanded,
+    FactorPartlyDemanded,
+    FactorDemandLost,
 }
 
 /// A request as it came.
@@ -246,6 +251,17 @@ impl Server {
                 &format!("<a href=\"{out}\">Sign in with another account</a>"),
             );
         }
+        let demands = [Fault::FactorDemanded, Fault::FactorDemandLost].contains(&self.fault)
+            || (self.has(Fault::FactorPartlyDemanded) && asked.path() != "/api/");
+        if demands {
+            let url = format!("http://{}{}", asked.value("host"), asked.target);
+            let encoded: String = byte_serialize(url.as_bytes()).collect();
+            let next =
+                if self.has(Fault::FactorDemandLost) { "" } else { &format!("?next={encoded}") };
+            let page =
+                format!("http://auth.town.localhost:{}/account/second-factor{next}", self.port);
+            return answer(302, &[("Location", &page)], "");
+        }
         let refuses = self.has(Fault::DeniedDeadEnd)
             || (self.has(Fault::PartlyAdmitted) && asked.path() == "/");
         if refuses {
@@ -347,7 +363,19 @@ impl Server {
                 let page = format!("<!DOCTYPE html><title>Sign in</title>{next}");
                 answer(200, &headers, &page)
             }
-            ("POST", "/login") if is_ours && asked.body == FORM => {
+            ("POST", "/login")
+                if self.has(Fault::FactorNotSetUp)
+                    || (self.has(Fault::FactorAsked) && asked.body == FORM) =>
+            {
+                let pending = "auth_pending=x; Path=/; HttpOnly";
+                answer(302, &[("Set-Cookie", pending), ("Location", "/login/second")], "")
+            }
+            ("POST", "/login")
+                if is_ours
+                    && (asked.body == FORM
+                        || (self.has(Fault::FactorAsked)
+                            && asked.body == format!("{FORM}&code=123456"))) =>
+            {
                 self.is_signed_in.store(true, Ordering::SeqCst);
                 let told = asked.value("x-forwarded-for");
                 let believed = if self.has(Fault::AddressBelieved) { told } else { "127.0.0.1" };

@@ -80,6 +80,8 @@ fn turn_on(visit: &mut Visit) -> TotpSecret {
         address: None,
         place: ClientInfo::default(),
         invite: None,
+        email: None,
+        letters: None,
         notices: None,
     };
     let (whose, codes) = ((&found.user, &found.session), RecoveryCode::new_set());

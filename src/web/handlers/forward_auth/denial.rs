@@ -142,10 +142,7 @@ fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> 
     let groups = groups_of(call, why);
     match call.wants() {
         Wants::Html => {
-            let way_out = redirect::way(
-                &format!("{}/logout", own(call.site)),
-                target.as_ref().map(Target::as_str),
-            );
+            let way_out = way_out(call, target.as_ref());
             let denied = Denied {
                 username: &user.username,
                 app: app.as_deref(),
@@ -166,8 +163,13 @@ fn page(call: &Call<'_>, check: Protocol, user: &User, why: Option<&Denial>) -> 
     }
 }
 
+/// The address of the page with the sign-out button, which leads back to the original URL.
+pub(super) fn way_out(call: &Call<'_>, target: Option<&Target>) -> String {
+    redirect::way(&format!("{}/logout", own(call.site)), target.map(Target::as_str))
+}
+
 /// The original URL, if it belongs to an app.
-fn target_of(call: &Call<'_>, check: Protocol) -> Option<Target> {
+pub(super) fn target_of(call: &Call<'_>, check: Protocol) -> Option<Target> {
     original(call.request, check).and_then(|it| call.site.allowed.address(&it))
 }
 

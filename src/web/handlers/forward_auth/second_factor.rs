@@ -5,10 +5,8 @@
 
 use super::checks::{Protocol, Turn};
 use super::client_kind::is_navigation;
-use super::denial::{Denial, deny};
-use super::{
-    Identified, OriginalMethod, may_be_the_clients, noting_lost_way, original, own, plainly,
-};
+use super::denial::{Denial, deny, target_of, way_out};
+use super::{Identified, OriginalMethod, may_be_the_clients, noting_lost_way, own, plainly};
 use crate::auth::second_factors::SecondFactorRules;
 use crate::store::User;
 use crate::web::call::Call;
@@ -48,7 +46,7 @@ pub(super) fn demand(
     let is_page = is_navigation(call.request);
     // nginx may pass on nothing that tells a browser from a script, and decides by itself.
     let may_be_page = is_page || call.request.value("accept").is_none();
-    let way = || way(call, target(call, check).as_ref());
+    let way = || way(call, target_of(call, check).as_ref());
     let response = match check.turn {
         _ if !known.has_session || !can_set_up => return denied,
         Turn::Lead(status) if is_page => {
@@ -73,8 +71,10 @@ pub(super) fn explain(
         Wants::Html => {
             let rules = &call.site.auth.rules.second_factors;
             let set_up = can_set_up(rules, user).then(|| way(call, target));
+            let way_out = way_out(call, target);
             call.site.page_elsewhere(call.request, 403, |frame| {
-                forbidden::second_factor_needed(frame, &user.username, set_up.as_deref())
+                let ways = (set_up.as_deref(), &*way_out);
+                forbidden::second_factor_needed(frame, &user.username, ways)
             })
         }
         Wants::Json => json::second_factor_needed(403, app),
@@ -99,11 +99,6 @@ pub(super) fn hint(call: &Call<'_>, why: &Denial) -> Option<&'static str> {
 /// password, without it.
 fn can_set_up(rules: &SecondFactorRules, user: &User) -> bool {
     rules.is_offered() && user.second_factor_since.is_none()
-}
-
-/// The original URL, if it belongs to an app.
-fn target(call: &Call<'_>, check: Protocol) -> Option<Target> {
-    original(call.request, check).and_then(|it| call.site.allowed.address(&it))
 }
 
 /// The address of the page where a second factor is set up, which leads on to the original URL.

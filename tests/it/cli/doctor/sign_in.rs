@@ -24,13 +24,52 @@ fn finds_an_app_that_receives_the_session_cookie() {
 #[test]
 fn finds_a_user_who_may_not_enter() {
     let (report, code) = Town::with(Fault::NotAdmitted).examine(&["--sign-in=anna"], PASSWORD);
-    let expected = "FAIL  GET / with a session: it answers 403 to this user; put the user into a group that the proxy \
-                    admits, or sign in another user (likewise /api/, ";
+    let expected = "FAIL  GET / with a session: it answers 403 to this user, and check_denied in vestibule's log says why; \
+                    put the user into a group that the proxy admits or correct the address of the check, or sign in \
+                    another user (likewise /api/, ";
     assert!(report.contains(expected) && report.contains("/logout ends the session"), "{report}");
     assert_eq!((report.matches("FAIL").count(), code), (1, 1), "{report}");
     let (report, code) = Town::with(Fault::PartlyAdmitted).examine(&["--sign-in=anna"], PASSWORD);
     assert!(report.contains("skip  GET / with a session: it answers 403"), "{report}");
     assert_eq!(code, 0, "{report}");
+}
+
+#[test]
+fn signs_in_with_the_code_below_the_password() {
+    let town = Town::with(Fault::FactorAsked);
+    let (report, code) = town.examine(&["--sign-in=anna"], "correct horse\n123456\n");
+    assert!(report.contains("as anna gave a session"), "{report}");
+    assert!(!report.contains("123456") && code == 0, "{report}");
+    finds(
+        Fault::FactorAsked,
+        &["asks for a second factor; write a code of the app, or a recovery"],
+    );
+    let (report, code) = town.examine(&["--sign-in=anna"], "correct horse\n654321\n");
+    assert!(report.contains("gave no session: 400 Incorrect"), "{report}");
+    assert!(report.contains("and the code of the second factor"), "{report}");
+    assert!(!report.contains("654321") && code == 1, "{report}");
+    let town = Town::with(Fault::FactorNotSetUp);
+    let (report, code) = town.examine(&["--sign-in=anna"], "correct horse\n123456\n");
+    assert!(report.contains("that is not set up yet; sign in once in a browser"), "{report}");
+    assert_eq!(code, 1, "{report}");
+}
+
+#[test]
+fn finds_where_an_app_demands_a_second_factor_that_the_user_lacks() {
+    let demand =
+        "GET / with a session: it demands a second factor, and this user has none; sign in";
+    finds(Fault::FactorDemanded, &[demand, "(likewise /api/, "]);
+    let (report, _) = Town::with(Fault::FactorDemanded).examine(&["--sign-in=anna"], PASSWORD);
+    assert!(report.matches("FAIL").count() == 1 && !report.contains("gets through"), "{report}");
+    finds(
+        Fault::FactorDemandLost,
+        &["/account/second-factor, and not back from there to what was"],
+    );
+    let (report, code) =
+        Town::with(Fault::FactorPartlyDemanded).examine(&["--sign-in=anna"], PASSWORD);
+    assert!(report.contains("skip  GET /, "), "{report}");
+    let hint = "hint  GET /api/ demands no second factor of this user, and other paths do; if it";
+    assert!(report.contains(hint) && code == 0, "{report}");
 }
 
 #[test]
