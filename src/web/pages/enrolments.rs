@@ -100,6 +100,8 @@ fn shown(frame: Frame<'_>, it: NewSecret<'_>) -> Markup {
 pub fn recovery_codes(frame: Frame<'_>, codes: &[String], next: &str) -> Markup {
     let t = frame.text;
     let body = html! {
+        // The longest word of a heading of the first rank has to fit a phone.
+        h2 { (t.recovery_codes) }
         p role="status" { (t.recovery_codes_advice) }
         p.token {
             code {
@@ -111,5 +113,5 @@ pub fn recovery_codes(frame: Frame<'_>, codes: &[String], next: &str) -> Markup 
         }
         p.apps { a href=(next) { (t.go_on) } }
     };
-    page(frame, t.recovery_codes, &body)
+    page(frame, t.second_factor, &body)
 }
