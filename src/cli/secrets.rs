@@ -32,6 +32,7 @@ pub fn password_of(input: &mut impl Read) -> Result<String, String> {
 
 /// A password, as the first line of `input`, and a code of the second factor, if there is a line behind it. An error is
 /// one line that says what would do.
+#[cfg(feature = "doctor")]
 pub fn password_and_code_of(input: &mut impl Read) -> Result<(String, Option<String>), String> {
     let mut bytes = Vec::new();
     let read = input.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes);
@@ -50,6 +51,7 @@ pub fn password_and_code_of(input: &mut impl Read) -> Result<(String, Option<Str
 
 /// The password for this name: asked for at a terminal, where it is not shown; else the first line of standard input,
 /// with a code of the second factor, if there is one below it.
+#[cfg(feature = "doctor")]
 pub(super) fn password_and_code(name: &str) -> Result<(String, Option<String>), String> {
     if !std::io::stdin().is_terminal() {
         return password_and_code_of(&mut std::io::stdin().lock());
@@ -99,6 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(feature = "doctor")]
     fn takes_a_code_below_a_password_and_nothing_else() {
         for (input, expected) in [
             (&b"correct horse"[..], Ok(("correct horse", None))),

@@ -41,6 +41,7 @@ pub(super) fn confirm(what: &str, is_confirmed: bool) -> Result<(), String> {
 }
 
 /// A line that the operator types after this question. `None`: there is no terminal, or nothing was typed.
+#[cfg(feature = "doctor")]
 pub(super) fn ask(question: &str) -> Option<String> {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return None;
