@@ -235,6 +235,8 @@ CREATE INDEX resting_name_by_end ON resting_name (expires_at);
 CREATE TABLE secret (
     -- The purpose. `handle`: the key of the hashes that stand for names and addresses in the log, in
     -- `throttle` and in `resting_name`, so that none of them reveals what was typed into the wrong field.
+    -- `seal`: not a key, but a hash of the one with which secrets in `totp` are sealed, so that a wrong one is
+    -- noticed at start; `seal_before`: of the one before it, while they are sealed anew.
     -- `copy`: not a key; it marks a database into which a copy was started and not finished.
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL CHECK (length(value) = 32)

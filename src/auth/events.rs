@@ -216,6 +216,8 @@ events! {
     Backup = "backup", Always;
     /// The operator restored a backup.
     Restore = "restore", Always;
+    /// The operator sealed secrets with a key, or unsealed them.
+    KeyApply = "key_apply", Always;
     /// A server started, with these settings; those that are left out have their defaults.
     Settings = "settings", Always;
     /// The clock was set back.

@@ -97,6 +97,7 @@ impl RecordField {
             &[Event::Import, Event::Copy, Event::Restore],
             "where it came from: the kind of source, the database or the file",
         ),
+        Self::text("from", &[Event::KeyApply], "the handle of the key before"),
         Self::text(
             "groups",
             &[Event::UserAdd, Event::UserGroups, Event::InviteNew],
@@ -194,6 +195,7 @@ impl RecordField {
         ),
         Self::number("records", &[Event::AuditLimited], "how many records were left out"),
         Self::number("rows", &[Event::Copy], "how many rows were copied"),
+        Self::number("secrets", &[Event::KeyApply], "how many secrets were written anew"),
         Self::number("seconds", &[Event::ClockWentBack], "by how much the clock went back"),
         Self::number(
             "sessions",
@@ -220,6 +222,7 @@ impl RecordField {
         ),
         Self::text("to", &[Event::UserRename], "the new name; a handle once the user is deleted"),
         Self::text("to", &[Event::Copy], "the database that it was copied to"),
+        Self::text("to", &[Event::KeyApply], "the handle of the new key"),
         Self::text(
             "token",
             &[Event::TokenMake, Event::TokenRevoke],

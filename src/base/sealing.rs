@@ -22,11 +22,11 @@ use crate::base::totp::TotpSecret;
 /// Bytes of a nonce: enough for random ones never to repeat.
 const NONCE_BYTES: usize = 24;
 
-/// The first byte of a secret in the clear.
-const CLEAR: u8 = 0;
+/// The first byte of a stored secret in the clear.
+pub const CLEAR: u8 = 0;
 
-/// The first byte of a sealed secret.
-const SEALED: u8 = 1;
+/// The first byte of a stored secret that is sealed.
+pub const SEALED: u8 = 1;
 
 /// Bytes of a file with a key, at most.
 const FILE_BYTES_MAX: u64 = 256;

@@ -8,8 +8,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::database::place;
+use super::sealing_key::told;
 use super::terminal::Emphasis;
 use super::{Access, Failure, counted, open_at, printable};
+use crate::auth::sealing;
 use crate::base::new_file::with_suffix;
 use crate::cli::serve::{Config, ServeArgs};
 use crate::store;
@@ -77,6 +79,12 @@ impl CheckReport {
             notes.push("others could read the database; its mode is 600 now".to_owned());
         }
         notes.extend(store.oddities().map_err(text)?);
+        let key = config.web.sealing_key.as_ref();
+        let (sealed, clear) = sealing::counts(&*store).map_err(text)?;
+        faults.extend(sealing::mismatch(&*store, key).map_err(text)?.map(|it| told(&it, key)));
+        notes.extend(key.filter(|_| clear > 0).map(|_| in_the_clear(clear)));
+        let mut counts = store.counts().map_err(text)?;
+        counts.push(("sealed_secrets", sealed));
         #[cfg(feature = "mail")]
         notes.extend(config.server.mail.as_ref().and_then(untaken_mail));
         Ok(Self {
@@ -86,7 +94,7 @@ impl CheckReport {
             versions,
             settings: effective(config, written),
             given,
-            counts: store.counts().map_err(text)?,
+            counts,
             notes,
             faults,
         })
@@ -185,6 +193,12 @@ fn typed(text: &str) -> Value {
         (_, Ok(number)) => number.into(),
         _ => text.into(),
     }
+}
+
+/// Says so where secrets were stored before there was a key.
+fn in_the_clear(count: i64) -> String {
+    let secrets = counted(count, "secret");
+    format!("{secrets} of authenticator apps in the clear; vestibule key apply seals what is there")
 }
 
 /// Says so where no mail would be taken. It is no fault: nothing but mail waits for it.

@@ -119,7 +119,7 @@ pub enum Command {
     /// List and revoke access tokens.
     Token(TokenArgs),
 
-    /// Make keys that seal secrets in the database.
+    /// Make keys that seal secrets in the database, and replace them.
     Key(SealingKeyArgs),
 
     #[cfg(feature = "mail")]
@@ -306,7 +306,7 @@ impl Command {
             Self::User(args) => console.tell(user::run(*args, as_json, secrets::password, now)),
             Self::Session(args) => console.tell(session::run(args, as_json, now)),
             Self::Invite(args) => console.tell(invite::run(args, as_json, now)),
-            Self::Key(args) => console.report(sealing_key::run(&args)),
+            Self::Key(args) => console.report(sealing_key::run(&args, now)),
             #[cfg(feature = "mail")]
             Self::Mail(args) => console.tell(mail::run(*args, as_json, now)),
             Self::Token(args) => console.tell(access_token::run(args, as_json, now)),

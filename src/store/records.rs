@@ -246,6 +246,36 @@ impl Purpose {
     }
 }
 
+/// What is known of the key that seals secrets: rows of `secret` that reveal no key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SealRow {
+    /// The check value of the key with which secrets are sealed.
+    Current,
+    /// The check value of the key before it, while secrets are sealed anew.
+    Previous,
+}
+
+impl SealRow {
+    /// The name of the row.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Current => "seal",
+            Self::Previous => "seal_before",
+        }
+    }
+}
+
+/// A stored secret that is written in another form. It holds secrets and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretChange {
+    /// The user whose app it is of.
+    pub user_id: UserId,
+    /// What is stored.
+    pub before: Vec<u8>,
+    /// What is to be stored.
+    pub after: Vec<u8>,
+}
+
 /// A token that does one thing for its user, once. It holds the hash of a token and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OneTimeToken {

@@ -39,6 +39,7 @@ use self::second_factor::SecondFactorArgs;
 use super::Failure;
 use super::database::{DatabaseArgs, is_to_be_made, made, patiently, place, told};
 use super::output::{Output, Printout};
+use super::sealing_key;
 use crate::auth::events::{Event, LogLevel};
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::Policy;
@@ -408,6 +409,7 @@ impl ServeArgs {
         let is_new = is_to_be_made(&config.database);
         let opened = patiently(&config.database, || store::open(&config.database));
         let store = opened.map_err(|err| told(&config.database, &err))?;
+        sealing_key::claim(&*store, config.web.sealing_key.as_ref())?;
         let listeners = Listeners::open(&config.listen, config.socket_mode)?;
         server::prove_threads(&config.server.limits)?;
         let log = Arc::new(Log::to(std::io::stderr()));

@@ -20,8 +20,8 @@ pub use maintenance::{
 };
 pub use second_factors::SecondFactors;
 pub(super) use second_factors::{
-    END_OTHER_FACTORS, FORGET_BROWSERS, SECOND_STEPS_MAX, USE_RECOVERY_CODE, USE_SECOND_STEP,
-    USE_STEP,
+    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, END_OTHER_FACTORS, FORGET_BROWSERS, SECOND_STEPS_MAX,
+    USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP,
 };
 pub(super) use sessions::ADDRESS_OF_TOKEN;
 pub use sessions::{AccessTokens, Invitations, OneTimeTokens, Sessions};

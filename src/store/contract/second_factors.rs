@@ -4,8 +4,9 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::{self, Statements, cells};
 use crate::store::{
-    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SecondFactorOn,
-    SecondFactorSet, SecondStepDone, Session, SessionStart, Totp, UserId,
+    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SealRow,
+    SecondFactorOn, SecondFactorSet, SecondStepDone, SecretChange, Session, SessionStart, Totp,
+    UserId,
 };
 
 /// The most sign-ins of one user that wait for the second factor. Beyond it the earliest ends.
@@ -23,6 +24,17 @@ pub(in crate::store) const USE_RECOVERY_CODE: &str =
 pub(in crate::store) const USE_SECOND_STEP: &str = "DELETE FROM one_time_token
       WHERE id = ? AND user_id = ? AND purpose = 'second_step' AND expires_at >= ? AND created_at <= ?
         AND epoch = (SELECT epoch FROM user WHERE user.id = one_time_token.user_id)";
+
+/// Writes a secret in another form, with that, the user and the form before.
+pub(in crate::store) const CHANGE_SECRET: &str =
+    "UPDATE totp SET secret = ? WHERE user_id = ? AND secret = ?";
+
+/// Adds a row of `secret`, with its name and value.
+pub(in crate::store) const ADD_SEAL: &str = "INSERT INTO secret (name, value) VALUES (?, ?)";
+
+/// Deletes what is known of the key that seals secrets.
+pub(in crate::store) const DELETE_SEAL: &str =
+    "DELETE FROM secret WHERE name IN ('seal', 'seal_before')";
 
 /// What ends when a user's second factor is turned on or off: each statement is given the user.
 pub(in crate::store) const END_OTHER_FACTORS: [&str; 4] = [
@@ -102,6 +114,50 @@ pub trait SecondFactors: Statements {
         letter: Option<&Letter>,
         now: Moment,
     ) -> Result<SecondFactorSet>;
+
+    /// Up to `limit` apps of users whose ids come after this one, in the order of their ids.
+    fn apps_after(&self, user: Option<&UserId>, limit: u32) -> Result<Vec<Totp>> {
+        let sql = "SELECT user_id, secret, last_step, created_at FROM totp WHERE user_id > ?
+                    ORDER BY user_id LIMIT ?";
+        rows::all(self, sql, &cells![user.map_or("", UserId::as_str), limit])
+    }
+
+    /// How many apps have a secret whose first byte is this one.
+    fn apps_of_kind(&self, first: u8) -> Result<i64> {
+        let sql = "SELECT count(*) FROM totp WHERE substr(secret, 1, 1) = ?";
+        Ok(rows::one(self, sql, &cells![&[first][..]])?.unwrap_or_default())
+    }
+
+    /// The first app, in the order of the users' ids, with a secret whose first byte is this one.
+    fn first_app_of_kind(&self, first: u8) -> Result<Option<Totp>> {
+        let sql = "SELECT user_id, secret, last_step, created_at FROM totp
+                    WHERE substr(secret, 1, 1) = ? ORDER BY user_id LIMIT 1";
+        rows::one(self, sql, &cells![&[first][..]])
+    }
+
+    /// Writes secrets in another form, each if it is stored as it was, and returns how many. All or nothing if it
+    /// fails.
+    fn change_secrets(&self, changes: &[SecretChange]) -> Result<usize>;
+
+    /// What is known of the key that seals secrets. `None`: nothing.
+    fn seal(&self, row: SealRow) -> Result<Option<[u8; 32]>> {
+        let mut found = None;
+        let sql = "SELECT value FROM secret WHERE name = ?";
+        self.query(sql, &cells![row.name()], &mut |cells| {
+            cells.fill(found.insert([0; 32]))?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Replaces what is known of the key that seals secrets, if [`SealRow::Current`] is `before`. `false`: it is not,
+    /// and nothing is changed.
+    fn change_seal(
+        &self,
+        before: Option<&[u8; 32]>,
+        current: Option<&[u8; 32]>,
+        previous: Option<&[u8; 32]>,
+    ) -> Result<bool>;
 
     /// Asks for the second factor again in every browser of a user, and returns in how many.
     fn forget_browsers(&self, user: &UserId) -> Result<usize> {

@@ -5,14 +5,15 @@ use super::{Mysql, MysqlFault, MysqlResult, Tx, blob, lock_user, mail, one_time_
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::contract::{
-    EMPTY_SLOT, END_OTHER_FACTORS, FORGET_BROWSERS, SECOND_STEPS_MAX, SLOTS_OF_TOKENS,
-    USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP, token_slot,
+    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, EMPTY_SLOT, END_OTHER_FACTORS, FORGET_BROWSERS,
+    SECOND_STEPS_MAX, SLOTS_OF_TOKENS, USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP, token_slot,
 };
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SecondFactorOn,
-    SecondFactorSet, SecondFactors, SecondStepDone, Session, SessionStart, Totp, UserId,
+    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SealRow,
+    SecondFactorOn, SecondFactorSet, SecondFactors, SecondStepDone, SecretChange, Session,
+    SessionStart, Totp, UserId,
 };
 
 // Every method locks the row of the user first: that of another server waits, or has a conflict and is run again.
@@ -132,6 +133,45 @@ impl SecondFactors for Mysql {
             tx.run(FORGET_BROWSERS, (user.as_str(),))?;
             mail::insert(tx, letter)
         }))
+    }
+
+    fn change_secrets(&self, changes: &[SecretChange]) -> Result<usize> {
+        let written = self.write(|tx| {
+            changes.iter().try_fold(0, |sum, it| {
+                let params = cells![&*it.after, &it.user_id, &*it.before];
+                Ok(sum + tx.run(CHANGE_SECRET, values(&params))?)
+            })
+        });
+        Ok(written?)
+    }
+
+    fn change_seal(
+        &self,
+        before: Option<&[u8; 32]>,
+        current: Option<&[u8; 32]>,
+        previous: Option<&[u8; 32]>,
+    ) -> Result<bool> {
+        let changed = self.write(|tx| {
+            // The row that is always there is locked, as no other can be where there is none yet.
+            tx.rows("SELECT 1 FROM secret WHERE name = 'handle' FOR UPDATE", ())?;
+            let sql = "SELECT value FROM secret WHERE name = ?";
+            let found: Vec<TokenHash> = tx.all(sql, (SealRow::Current.name(),))?;
+            let found = found.first().map(TokenHash::as_bytes);
+            if tx.may_be_applied && found == current {
+                return Ok(true);
+            }
+            if found != before {
+                return Ok(false);
+            }
+            tx.run(DELETE_SEAL, ())?;
+            for (row, value) in [(SealRow::Current, current), (SealRow::Previous, previous)] {
+                if let Some(value) = value {
+                    tx.run(ADD_SEAL, (row.name(), blob(value)))?;
+                }
+            }
+            Ok(true)
+        });
+        Ok(changed?)
     }
 }
 

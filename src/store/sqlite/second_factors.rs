@@ -9,14 +9,15 @@ use super::{
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::contract::{
-    EMPTY_SLOT, END_OTHER_FACTORS, FORGET_BROWSERS, SECOND_STEPS_MAX, SLOTS_OF_TOKENS,
-    USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP, token_slot,
+    ADD_SEAL, CHANGE_SECRET, DELETE_SEAL, EMPTY_SLOT, END_OTHER_FACTORS, FORGET_BROWSERS,
+    SECOND_STEPS_MAX, SLOTS_OF_TOKENS, USE_RECOVERY_CODE, USE_SECOND_STEP, USE_STEP, token_slot,
 };
 use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
-    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SecondFactorOn,
-    SecondFactorSet, SecondFactors, SecondStepDone, Session, SessionStart, Totp, UserId,
+    CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SealRow,
+    SecondFactorOn, SecondFactorSet, SecondFactors, SecondStepDone, SecretChange, Session,
+    SessionStart, Totp, UserId,
 };
 
 impl SecondFactors for Sqlite {
@@ -112,6 +113,39 @@ impl SecondFactors for Sqlite {
             run(tx, FORGET_BROWSERS, &cells![user])?;
             mail::insert(tx, letter)
         }))
+    }
+
+    fn change_secrets(&self, changes: &[SecretChange]) -> Result<usize> {
+        let written = self.write(WRITE_PATIENCE, |tx| {
+            changes.iter().try_fold(0, |sum, it| {
+                let params = cells![&*it.after, &it.user_id, &*it.before];
+                Ok(sum + run(tx, CHANGE_SECRET, &params)?)
+            })
+        });
+        Ok(written?)
+    }
+
+    fn change_seal(
+        &self,
+        before: Option<&[u8; 32]>,
+        current: Option<&[u8; 32]>,
+        previous: Option<&[u8; 32]>,
+    ) -> Result<bool> {
+        let changed = self.write(WRITE_PATIENCE, |tx| {
+            let sql = "SELECT value FROM secret WHERE name = ?";
+            let found: Vec<TokenHash> = all(tx, sql, &cells![SealRow::Current.name()])?;
+            if found.first().map(TokenHash::as_bytes) != before {
+                return Ok(false);
+            }
+            run(tx, DELETE_SEAL, &[])?;
+            for (row, value) in [(SealRow::Current, current), (SealRow::Previous, previous)] {
+                if let Some(value) = value {
+                    run(tx, ADD_SEAL, &cells![row.name(), &value[..]])?;
+                }
+            }
+            Ok(true)
+        });
+        Ok(changed?)
     }
 }
 

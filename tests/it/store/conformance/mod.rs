@@ -80,13 +80,15 @@ use nodes::{
 use second_factors::{
     admits_one_of_many_who_give_one_code_at_the_same_moment,
     ends_a_sign_in_that_waits_with_the_credentials_or_its_time,
-    ends_everything_else_of_a_user_who_turns_a_second_factor_on, lets_ten_sign_ins_of_a_user_wait,
+    ends_everything_else_of_a_user_who_turns_a_second_factor_on,
+    knows_with_which_key_secrets_are_sealed, lets_ten_sign_ins_of_a_user_wait,
     replaces_recovery_codes_and_forgets_browsers, sets_up_an_app_while_signing_in,
     signs_in_with_both_factors_once,
     starts_no_session_with_the_password_alone_while_there_is_a_second_factor,
     takes_the_recovery_code_of_no_other_user,
     turns_a_second_factor_off_with_a_code_or_by_an_operator,
     turns_no_second_factor_on_in_a_session_that_has_ended,
+    writes_each_secret_in_another_form_if_it_is_as_it_was,
 };
 
 /// More sessions than any test has.
@@ -405,6 +407,8 @@ suite! {
     sets_up_an_app_while_signing_in
     turns_a_second_factor_off_with_a_code_or_by_an_operator
     replaces_recovery_codes_and_forgets_browsers
+    knows_with_which_key_secrets_are_sealed
+    writes_each_secret_in_another_form_if_it_is_as_it_was
     finds_the_name_with_which_the_one_owner_of_an_address_signs_in
     finds_the_users_of_an_address_whatever_its_case
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended

@@ -3,9 +3,9 @@
 use vestibule::base::clock::Moment;
 use vestibule::base::token::{Token, TokenHash};
 use vestibule::store::{
-    Device, Epoch, FactorProof, KeyId, OneTimeToken, OneTimeTokenAdded, Purpose, SecondFactorOn,
-    SecondFactorSet, SecondStepDone, Session, SessionStart, SessionStarted, SignedUp, Store, Totp,
-    UserId,
+    Device, Epoch, FactorProof, KeyId, OneTimeToken, OneTimeTokenAdded, Purpose, SealRow,
+    SecondFactorOn, SecondFactorSet, SecondStepDone, SecretChange, Session, SessionStart,
+    SessionStarted, SignedUp, Store, Totp, UserId,
 };
 
 use super::{Desk, access_token, hash, key, session, sign_up, user, with_ann};
@@ -303,4 +303,61 @@ pub fn replaces_recovery_codes_and_forgets_browsers(desk: &Desk) {
     let none =
         store.replace_recovery_codes(&bob.0.id, &codes(), &FactorProof::Step(1), None, at(9));
     assert_eq!(none, Ok(SecondFactorSet::NotOn));
+}
+
+pub fn knows_with_which_key_secrets_are_sealed(desk: &Desk) {
+    let store = &*desk.store;
+    let seals = || [SealRow::Current, SealRow::Previous].map(|it| store.seal(it).unwrap());
+    let (one, two) = ([1; 32], [2; 32]);
+    assert_eq!(seals(), [None, None]);
+    assert_eq!(store.change_seal(Some(&one), Some(&two), None), Ok(false));
+    assert_eq!(seals(), [None, None]);
+    assert_eq!(store.change_seal(None, Some(&one), None), Ok(true));
+    assert_eq!(store.change_seal(None, Some(&two), None), Ok(false), "another server was first");
+    assert_eq!(store.change_seal(Some(&one), Some(&two), Some(&one)), Ok(true));
+    assert_eq!(seals(), [Some(two), Some(one)]);
+    assert_eq!(store.change_seal(Some(&two), Some(&two), None), Ok(true));
+    assert_eq!(seals(), [Some(two), None]);
+    assert_eq!(store.change_seal(Some(&two), None, None), Ok(true));
+    assert_eq!(seals(), [None, None]);
+}
+
+pub fn writes_each_secret_in_another_form_if_it_is_as_it_was(desk: &Desk) {
+    with_factor(desk);
+    let store = &*desk.store;
+    let bob = session("bob", [60, 70, 80]);
+    sign_up(store, "bob", &bob);
+    let live = with_both("bob");
+    store.turn_second_factor_on(&app("bob"), &codes(), &live, &instead_of(&bob)).unwrap();
+
+    let ids = |after: Option<&str>, limit| {
+        let after = after.map(|it| user(it).id);
+        let apps = store.apps_after(after.as_ref(), limit).unwrap();
+        apps.into_iter().map(|it| it.user_id).collect::<Vec<_>>()
+    };
+    let [ann_id, bob_id] = ["ann", "bob"].map(|it| user(it).id);
+    let both = if ann_id.as_str() < bob_id.as_str() {
+        [ann_id.clone(), bob_id.clone()]
+    } else {
+        [bob_id.clone(), ann_id.clone()]
+    };
+    assert_eq!(ids(None, 9), both);
+    assert_eq!(ids(None, 1), both[..1]);
+    assert!(store.apps_after(Some(&both[1]), 9).unwrap().is_empty());
+
+    assert_eq!((store.apps_of_kind(7), store.apps_of_kind(1)), (Ok(2), Ok(0)));
+    assert!(store.first_app_of_kind(1).unwrap().is_none());
+    let change = |id: &UserId, before: u8, after: u8| SecretChange {
+        user_id: id.clone(),
+        before: vec![before; 21],
+        after: vec![after; 61],
+    };
+    let changes = [change(&ann_id, 7, 1), change(&bob_id, 8, 1)];
+    assert_eq!(store.change_secrets(&changes), Ok(1), "bob's is another one");
+    assert_eq!((store.apps_of_kind(7), store.apps_of_kind(1)), (Ok(1), Ok(1)));
+    let first = store.first_app_of_kind(1).unwrap().unwrap();
+    assert!(first.user_id == ann_id && first.secret == [1; 61]);
+    let kept = store.totp_of(&ann_id).unwrap().unwrap();
+    assert_eq!((kept.last_step, kept.created_at), (100, at(2)));
+    assert_eq!(store.change_secrets(&[]), Ok(0));
 }
