@@ -355,8 +355,8 @@ enum Verified {
     Wait(Duration),
 }
 
-/// The one place where a code is compared: for a code of an app the throttle is asked first, and a failure is counted
-/// under `subject`.
+/// The one place where a code is compared. A code of an app is counted under `subject` before it is looked at, and its
+/// success clears that: nothing holds up many codes at the same moment as a slow hash does passwords.
 fn verify(
     auth: &Authenticator,
     user: &UserId,
@@ -376,7 +376,12 @@ fn verify(
             });
         }
     };
-    if let Some(wait) = throttle::wait(store, &auth.rules.limits, subject, now)? {
+    let limits = &auth.rules.limits;
+    let wait = match throttle::wait(store, limits, subject, now)? {
+        None => throttle::take(store, limits, subject, now)?,
+        wait => wait,
+    };
+    if let Some(wait) = wait {
         return Ok(Verified::Wait(wait));
     }
     let failure = match store.totp_of(user)? {
@@ -395,7 +400,7 @@ fn verify(
 }
 
 fn note_failure(auth: &Authenticator, subject: &Subject, now: Moment) -> Result<()> {
-    throttle::note(auth.store(), &auth.rules.limits, subject, now)
+    throttle::note_taken(auth.store(), &auth.rules.limits, subject.clone(), now)
 }
 
 /// The secret of an app in the clear.

@@ -7,6 +7,7 @@
 //! The counts are in the store, so that neither a restart nor a second server forgets them. Knows nothing
 //! of HTTP.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ enum Strategy {
 }
 
 /// What an attempt is counted under.
+#[derive(Clone)]
 pub struct Subject {
     things: Vec<(CountId, Strategy)>,
 }
@@ -173,6 +175,38 @@ pub fn wait(
         longest = longest.max(wait_of(limits, *strategy, &as_of(count, now), now));
     }
     Ok(longest)
+}
+
+/// Counts an attempt before it is looked at, under the name or device of `subject`, unless it has to wait: then returns
+/// for how long, and counts nothing. So of many attempts at the same moment no more are looked at than of as many one
+/// after the other, where no slow hash holds them up. A success clears the count. One transaction.
+pub fn take(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    subject: &Subject,
+    now: Moment,
+) -> Result<Option<Duration>> {
+    let Some(id) = subject.cleared_by_success() else { return Ok(None) };
+    let longest = Cell::new(None);
+    let allowance = |_: usize, before: Option<Count>| {
+        let before = before.map(|it| as_of(it, now));
+        longest.set(before.and_then(|it| wait_of(limits, Strategy::Backoff, &it, now)));
+        longest.get().is_none().then(|| after(limits, Strategy::Backoff, before, now))
+    };
+    drop(store.ask_for_letters(&[(id, None)], &allowance, limits.rows)?);
+    Ok(longest.get())
+}
+
+/// Counts the failure of an attempt that was counted by [`take`] under what that leaves out: the address.
+pub fn note_taken(
+    store: &dyn Store,
+    limits: &ThrottleLimits,
+    subject: Subject,
+    now: Moment,
+) -> Result<()> {
+    let mut others = subject;
+    others.things.retain(|(_, strategy)| *strategy != Strategy::Backoff);
+    note(store, limits, &others, now)
 }
 
 /// Counts a failed attempt, or a created account. One write, or none if there is nothing to count it under.

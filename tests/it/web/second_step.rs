@@ -216,6 +216,26 @@ fn slows_guesses_at_codes_per_account_and_shuts_no_owner_out() {
     assert_eq!(it.sign_in(&code).status, 302);
 }
 
+/// Attack 3, all at the same moment.
+#[test]
+fn looks_at_no_more_codes_at_the_same_moment_than_one_after_the_other() {
+    let mut it = Scene::new();
+    it.give_password();
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let body = format!("code={}", it.wrong_code());
+    let requests: Vec<_> =
+        (0..24).map(|_| it.visit.request("POST", "/login/second", &form, &body)).collect();
+    let (site, now) = (&it.visit.site, it.visit.now);
+    let statuses: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> =
+            requests.iter().map(|it| scope.spawn(move || site.answer(it, now).status)).collect();
+        all.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    let looked_at = statuses.iter().filter(|it| **it == 400).count();
+    assert_eq!(looked_at, 6, "{statuses:?}");
+    assert!(statuses.iter().all(|it| [400, 429].contains(it)), "{statuses:?}");
+}
+
 /// Attack 5.
 #[test]
 fn takes_a_recovery_code_once_however_it_is_written() {
