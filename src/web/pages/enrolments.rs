@@ -106,7 +106,8 @@ pub fn recovery_codes(frame: Frame<'_>, codes: &[String], next: &str) -> Markup 
         p.token {
             code {
                 @for (place, code) in codes.iter().enumerate() {
-                    @if place > 0 { br; }
+                    // On a phone, a code takes two lines.
+                    @if place > 0 { br; br; }
                     (code)
                 }
             }

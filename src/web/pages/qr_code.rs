@@ -20,7 +20,8 @@ pub fn svg(text: &str, label: &str) -> Option<Markup> {
     let size = modules + 2 * QUIET;
     Some(html! {
         // A stroke lies on both sides of its line, so the picture begins half a module above the first.
-        svg viewBox={ "0 -.5 " (size) " " (size) } width="100%"
+        // As a block, it has no room for descenders below it.
+        svg viewBox={ "0 -.5 " (size) " " (size) } width="100%" display="block"
             role="img" aria-label=(label) shape-rendering="crispEdges" {
             // Within SVG, an element that is not closed would contain what follows it.
             rect y="-.5" width=(size) height=(size) fill="#fff" {}

@@ -107,7 +107,7 @@ fn turns_it_on_and_shows_the_recovery_codes_once() {
     let page = post_html(&mut visit, HERE, &fields);
     assert_eq!((page.status, page.note.event.name()), (200, "second_factor_on"));
     assert_ne!(visit.token(), before, "the token is a new one");
-    let shown: Vec<_> = between(&page, "<code>", "</code>").split("<br>").collect();
+    let shown: Vec<_> = between(&page, "<code>", "</code>").split("<br><br>").collect();
     assert_eq!(shown.len(), 8);
     assert!(shown.iter().all(|it| it.len() == 27), "{shown:?}");
     assert!(body(&page).contains("href=\"/account\""), "{}", body(&page));
@@ -343,7 +343,7 @@ fn replaces_the_recovery_codes_and_counts_those_that_are_left() {
     let page = visit.ask("GET", "/account", &[HTML], "");
     assert!(body(&page).contains("Recovery codes left: 7"), "{}", body(&page));
     let page = post_html(&mut visit, &path, &[("code", &new[4])]);
-    let shown: Vec<_> = between(&page, "<code>", "</code>").split("<br>").collect();
+    let shown: Vec<_> = between(&page, "<code>", "</code>").split("<br><br>").collect();
     assert_eq!((page.status, shown.len()), (200, 8));
     let page = visit.ask("GET", "/account", &[HTML], "");
     assert!(!body(&page).contains("Recovery codes left"), "{}", body(&page));
@@ -529,7 +529,7 @@ fn asks_living_sessions_for_one_once_it_is_required_and_sets_it_up_while_signing
         ("next", "/account/sessions"),
     ];
     let page = post_html(&mut visit, "/login/second", &fields);
-    assert_eq!(between(&page, "<code>", "</code>").split("<br>").count(), 8);
+    assert_eq!(between(&page, "<code>", "</code>").split("<br><br>").count(), 8);
     assert!(body(&page).contains("href=\"/account/sessions\""), "{}", body(&page));
     assert!(told(&page).starts_with("second_factor_on"), "{}", told(&page));
     assert!(visit.pending.is_none() && visit.is_signed_in());
