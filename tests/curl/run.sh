@@ -21,7 +21,7 @@ start() {
     database=$work/$1.db
     shift
     flags="${*:+, with $*}"
-    "$binary" serve --listen 127.0.0.1:0 --database "$database" "$@" 2>"$log" &
+    "$binary" serve --listen 127.0.0.1:0 --database "$database" --second-factor-groups "$REQUIRED" "$@" 2>"$log" &
     servers="$servers $!"
     tries=0
     until url=$(sed -n 's/.*ev=listening address=\([^ ]*\).*/http:\/\/\1/p' "$log") && [ -n "$url" ]; do
@@ -42,7 +42,7 @@ run_all() {
 }
 
 ran=0
-export BINARY="$binary"
+export BINARY="$binary" REQUIRED=two-factors
 for prefix in "" /auth; do
     if [ -z "$prefix" ]; then
         start plain
