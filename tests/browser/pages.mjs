@@ -38,6 +38,8 @@ export async function register(check, browser) {
     writeFileSync(css, LOOKS["two sets by a media query"]);
     const site = await serve("--password-policy", "standard", "--basic-auth", "--throttle-free", "3");
     const plain = await serve();
+    const strict = await serve("--second-factor", "required");
+    await inhabit(strict);
     await inhabit(site);
     await inhabit(plain);
     const invite = await serve("--signup", "invite");
@@ -266,6 +268,10 @@ export async function register(check, browser) {
         await visitor.open(SECOND_FACTOR);
         await visitor.send({ code: "12345" }, `form:has([name=enrolment])`);
     }, { status: 400, bytes: QR_BYTES_MAX });
+    state("a second factor, set up while signing in", strict, async (visitor) => {
+        await visitor.open("/signup");
+        await visitor.send({ username: freeUsername(), password: PASSWORD });
+    }, { bytes: QR_BYTES_MAX });
     state("a second factor, its recovery codes", site, setUp);
     state("a second factor that is on", site, withSecondFactor);
     state("a second factor, new recovery codes refused", site, async (visitor) => {

@@ -4,6 +4,7 @@
 
 import { availableParallelism } from "node:os";
 
+import * as factors from "./factors.mjs";
 import * as flows from "./flows.mjs";
 import * as looks from "./looks.mjs";
 import * as managers from "./managers.mjs";
@@ -15,7 +16,7 @@ const LONGEST = 120_000;
 const began = Date.now();
 const browser = await browse();
 const checks = [];
-for (const part of [pages, looks, flows, managers]) {
+for (const part of [pages, looks, flows, factors, managers]) {
     await part.register((name, body) => checks.push({ name, body }), browser);
 }
 const wanted = checks.filter(({ name }) => name.includes(process.argv[2] ?? ""));
