@@ -59,6 +59,8 @@ pub enum ProofFailure {
     Disabled(UserId),
     /// The password is right, and this user has to give a second factor as well.
     SecondFactorDue(UserId),
+    /// The password is right, but this user has to verify their e-mail address first.
+    Unverified(UserId),
 }
 
 /// Adds a key to a user. [`KeyAdded::Taken`] if any user has a key with this id; [`KeyAdded::NameReserved`]

@@ -233,6 +233,11 @@ impl RecordField {
         Self::number("uses", &[Event::InviteNew], "how many accounts can be created with it"),
         Self::text(
             "verified",
+            &[Event::LoginOk, Event::LoginPending],
+            "`true` if it came behind the link that verifies the user's e-mail address",
+        ),
+        Self::text(
+            "verified",
             &[Event::UserEmail],
             "`false` if the address does not count until its user has verified it",
         ),

@@ -17,6 +17,7 @@ use crate::auth::throttle::{self, Subject, ThrottleLimits};
 use crate::auth::usernames::{NameKind, Username};
 use crate::auth::users;
 use crate::base::clock::Moment;
+use crate::base::email_address;
 use crate::base::password::{Password, PasswordHash};
 use crate::base::token::{Token, TokenHash};
 use crate::store::{
@@ -39,6 +40,15 @@ pub struct Rules {
     pub second_factors: SecondFactorRules,
     /// What the names of new accounts are.
     pub names: NameKind,
+    /// Whether users with an e-mail address have to verify it before they sign in.
+    pub verifies_first: bool,
+}
+
+impl Rules {
+    /// Whether a user has to verify their address before they sign in. Accounts without an address need not.
+    pub fn has_to_verify(&self, user: &User) -> bool {
+        self.verifies_first && !user.email.is_empty() && user.email_verified_at.is_none()
+    }
 }
 
 /// What is known of the caller before authentication. It holds a secret and so has no `Debug`.
@@ -56,8 +66,10 @@ pub struct Caller {
     pub invite: Option<Invite>,
     /// The e-mail address that they give when they sign up. `None`: the one of their name, if that is an address.
     pub email: Option<String>,
-    /// The language of a mail that verifies the address of a new account. `None`: none is sent.
+    /// The language of a mail that verifies the address of an account. `None`: none is sent.
     pub letters: Option<&'static str>,
+    /// The token of a link that verifies the address of the account that they sign in to.
+    pub link: Option<Token>,
     /// The language of notices that tell the user what was done. `None`: none is mailed.
     pub notices: Option<&'static str>,
 }
@@ -82,6 +94,8 @@ pub enum SignUp {
     /// The account was created, and its owner has to set up a second factor to be signed in. With the invitation that
     /// was used.
     SecondStep(Box<SecondStep>, Option<TokenHash>),
+    /// The account was created, with this invitation, if any. Its owner signs in once they have verified its address.
+    ToVerify(Box<User>, Option<TokenHash>),
     /// An account has this name in some spelling, or it rests or is reserved. Nothing was written.
     NameTaken,
     /// The invitation is no longer valid. Nothing was written.
@@ -133,13 +147,15 @@ pub fn sign_up(
     let id = KeyId::username(name.canonical());
     let key = keys::new(hasher, &user.id, &NewKey { id: &id, password: Some(password) });
     let invite = caller.invite.as_ref().map(|it| it.id);
+    let has_to_verify = rules.has_to_verify(&user);
     let is_due = rules.second_factors.is_due(&user);
     let device = devices::of(store, caller)?;
     let mut entry = entry(caller, device.as_ref(), &user.id, now);
     if let Some(language) = caller.letters {
         entry.letter = email::at_sign_up(store, &rules.limits, (&user, language), now)?;
     }
-    let started = (!is_due).then(|| sessions::new(&rules.periods, &user.id, &entry, now));
+    let started =
+        (!is_due && !has_to_verify).then(|| sessions::new(&rules.periods, &user.id, &entry, now));
     let session = started.as_ref().map(|it| &it.session);
     match store.sign_up(&user, &key, session, invite.as_ref(), &entry)? {
         SignedUp::Done => {}
@@ -152,6 +168,7 @@ pub fn sign_up(
         Some(started) => {
             Ok(SignUp::Admitted(Box::new(Admission { user, started, device, invite })))
         }
+        None if has_to_verify => Ok(SignUp::ToVerify(Box::new(user), invite)),
         None => begin_after_sign_up(auth, user, caller, invite, now),
     }
 }
@@ -194,6 +211,10 @@ pub fn with_password(
             PasswordCheck::Refused(refusal) => return Ok(SignIn::Refused(refusal)),
             PasswordCheck::Wait(wait) => return Ok(SignIn::Wait(wait)),
         };
+    let is_verified_now = rules.has_to_verify(&user);
+    if is_verified_now && !verify_address(auth, &user, caller, now)? {
+        return Ok(SignIn::Refused(ProofFailure::Unverified(user.id)));
+    }
     let Some(second_at) = second_at(auth, &user, caller, now)? else {
         let begun = second_factors::begin(auth, (user, epoch), caller, cleared, now)?;
         // Without one, the account was deleted or disabled meanwhile, or its password changed.
@@ -205,7 +226,7 @@ pub fn with_password(
     entry.cleared = cleared;
     entry.proof = Some(epoch);
     entry.second_at = second_at;
-    if let Some(language) = caller.notices.filter(|_| known.is_none()) {
+    if let Some(language) = caller.notices.filter(|_| known.is_none() && !is_verified_now) {
         let whom = (&user, language);
         entry.letter = mail::of_new_browser(store, &rules.limits, whom, &caller.place, now)?;
     }
@@ -232,6 +253,22 @@ fn second_at(
         None => None,
     };
     Ok(rules.second_at(user, in_browser.unwrap_or(Moment::NEVER), now))
+}
+
+/// Verifies the address of a user, who has proven their password, by the link that they followed. `false`: they have
+/// followed none that is valid, and are mailed another one, as often as the limits allow.
+fn verify_address(auth: &Authenticator, user: &User, caller: &Caller, now: Moment) -> Result<bool> {
+    let store = auth.store();
+    if let Some(link) = &caller.link
+        && email::verify(store, user, link, None, now)?
+    {
+        return Ok(true);
+    }
+    if let Some(language) = caller.letters.filter(|_| email_address::is_deliverable(&user.email)) {
+        let to = (&*user.email, language);
+        email::ask(store, &auth.rules.limits, user, to, None, now)?;
+    }
+    Ok(false)
 }
 
 /// The result of a signed-in user's giving the password again.
@@ -340,6 +377,9 @@ pub fn identify(
     let known = known_device(store, name.canonical(), caller, now)?;
     let subject = subject(store, rules, name.canonical(), (caller, known.as_ref()));
     Ok(match verify_password(auth, Whose::Name(name), password, &subject, now)? {
+        PasswordCheck::Proven(proven) if rules.has_to_verify(&proven.user) => {
+            Identification::Refused(ProofFailure::Unverified(proven.user.id))
+        }
         PasswordCheck::Proven(proven) if rules.second_factors.is_due(&proven.user) => {
             // The password is right, and so is not counted; the caller is told what a wrong one gets.
             Identification::Refused(ProofFailure::SecondFactorDue(proven.user.id))

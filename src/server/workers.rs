@@ -201,7 +201,7 @@ impl Shared {
         self.notice_forwarded(request, now);
         self.note(method, request, answer, began);
         #[cfg(feature = "mail")]
-        if queues_mail(answer.note.event) {
+        if queues_mail(&answer.note) {
             self.bell.ring();
         }
         bytes
@@ -360,18 +360,22 @@ fn remove_stale(parent: &Path) {
 
 /// Whether a mail may have been queued with this.
 #[cfg(feature = "mail")]
-const fn queues_mail(event: Event) -> bool {
-    matches!(
-        event,
-        Event::ResetAsked
-            | Event::EmailAsked
-            | Event::EmailVerify
-            | Event::EmailRemove
-            | Event::PasswordChange
-            | Event::PasswordReset
-            | Event::TokenMake
-            | Event::AccountDelete
-    )
+fn queues_mail(note: &Note) -> bool {
+    let is_unverified = || note.fields.iter().any(|it| *it == ("reason", "unverified".to_owned()));
+    match note.event {
+        // The password was right, and another link is needed.
+        Event::LoginFail => is_unverified(),
+        Event::SignupOk
+        | Event::ResetAsked
+        | Event::EmailAsked
+        | Event::EmailVerify
+        | Event::EmailRemove
+        | Event::PasswordChange
+        | Event::PasswordReset
+        | Event::TokenMake
+        | Event::AccountDelete => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub(super) enum Shape {
     Admitted,
     /// With recovery codes where an app was set up.
     AdmittedByTwo,
+    /// A sign-up, after which an address may have to be verified first.
+    SignedUp,
     ResetForm,
     Sessions,
     AccessTokens,
@@ -191,6 +193,16 @@ fn schema(shape: Shape) -> Value {
         ]),
         Shape::Admitted => admitted(),
         Shape::AdmittedByTwo => optional(admitted(), &[recovery_codes_field()]),
+        Shape::SignedUp => {
+            let fields = [
+                ("user", reference("User")),
+                ("session", reference("Session")),
+                ("token", kind("string")),
+                ("next", kind("string")),
+                ("mailed", kind("boolean")),
+            ];
+            optional(object(&[]), &fields)
+        }
         Shape::ResetForm => {
             object(&[("username", kind("string")), ("password_characters_min", kind("integer"))])
         }

@@ -40,6 +40,8 @@ pub(super) enum Refusal {
     BadInvitation,
     /// Name or password is wrong. Only the operator is told which.
     IncorrectCredentials(keys::ProofFailure),
+    /// The password is right, and this user has to verify their e-mail address first.
+    Unverified(UserId),
     /// The current password is wrong.
     IncorrectPassword,
     /// The second factor is missing or malformed.
@@ -96,6 +98,7 @@ const fn reason_of(why: &keys::ProofFailure) -> &'static str {
         keys::ProofFailure::UnreadableHash(_) => "unreadable_hash",
         keys::ProofFailure::Disabled(_) => "disabled",
         keys::ProofFailure::SecondFactorDue(_) => "second_factor",
+        keys::ProofFailure::Unverified(_) => "unverified",
     }
 }
 
@@ -150,6 +153,9 @@ impl Refusal {
                 row(400, (401, "incorrect_credentials"), reason_of(why), Password, |t| {
                     t.incorrect_credentials
                 })
+            }
+            Self::Unverified(_) => {
+                row(403, (403, "unverified"), "unverified", Password, |t| t.verify_first)
             }
             Self::IncorrectPassword => {
                 let message: MessageKey = |t| t.incorrect_password;
@@ -211,8 +217,10 @@ impl Refusal {
             Self::IncorrectCredentials(
                 keys::ProofFailure::UnreadableHash(user)
                 | keys::ProofFailure::Disabled(user)
-                | keys::ProofFailure::SecondFactorDue(user),
+                | keys::ProofFailure::SecondFactorDue(user)
+                | keys::ProofFailure::Unverified(user),
             )
+            | Self::Unverified(user)
             | Self::IncorrectCode(_, user) => Some(user),
             _ => None,
         }

@@ -36,13 +36,13 @@ pub(super) const ROUTES: &[Route] = &[
     form("/signup", Anyone(sign_in::show_sign_up), Anyone(sign_in::sign_up), |t| t.sign_up)
         .hashing(Hashes::If(sign_in::sign_up_hashes))
         .reading(Shape::SignForm)
-        .writing(Shape::Admitted, &[NAME, ("email", false), PASSWORD, NEXT, ("invite", false)])
+        .writing(Shape::SignedUp, &[NAME, ("email", false), PASSWORD, NEXT, ("invite", false)])
         .refusing(&[409, 422, 429])
         .when_busy(sign_in::sign_up_again),
     form("/login", Anyone(sign_in::show_sign_in), Anyone(sign_in::sign_in), |t| t.sign_in)
         .hashing(Hashes::If(sign_in::sign_in_hashes))
         .reading(Shape::SignForm)
-        .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT])
+        .writing(Shape::Admitted, &[NAME, PASSWORD, NEXT, ("verify", false)])
         .refusing(&[401, 422, 429])
         .when_busy(sign_in::sign_in_again),
     form("/login/second", Anyone(second_step::show), Anyone(second_step::submit), |t| t.sign_in)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every script in this folder against four servers: one to try out and one with an https origin, each
-# at the root of its host and below a path of it.
+# at the root of its host and below a path of it; and addresses.sh against a fifth one.
 # run.sh BINARY
 set -eu
 cd "$(dirname "$0")"
@@ -34,7 +34,7 @@ start() {
 # run_all COOKIE POLICY runs all scripts against the server that was started last, below $prefix of its host.
 run_all() {
     for script in *.sh; do
-        case $script in run.sh | check.sh) continue ;; esac
+        case $script in run.sh | check.sh | addresses.sh) continue ;; esac
         printf '\n-- %s%s\n' "$script" "$flags"
         URL=$url$prefix COOKIE=$1 POLICY=$2 VESTIBULE_DATABASE=$database sh "$script"
         ran=$((ran + 1))
@@ -54,4 +54,12 @@ for prefix in "" /auth; do
     start "origin${prefix:+-below}" --origin "https://auth.test$prefix"
     run_all __Host-auth_session standard
 done
+# A site with other forms.
+prefix="" MAIL=$work/mail
+export MAIL
+start addresses --origin https://auth.test --names address --verify-before-sign-in \
+    --mail-command "$(command -v tee) $MAIL" --mail-from 'Test <test@auth.test>'
+printf '\n-- addresses.sh%s\n' "$flags"
+URL=$url COOKIE=__Host-auth_session POLICY=standard sh addresses.sh
+ran=$((ran + 1))
 printf '\nAll curl scripts passed: %d runs.\n' "$ran"

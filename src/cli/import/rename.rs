@@ -36,7 +36,7 @@ pub(super) fn rename(all: &mut [Candidate], path: &Path, names: NameKind) -> Res
     }
     check(all, &renames).map_err(|why| table.fault(&why))?;
     for (at, new) in renames {
-        apply(&mut all[at], &new.name);
+        apply(&mut all[at], &new.name, names);
     }
     Ok(())
 }
@@ -133,14 +133,14 @@ fn check(all: &[Candidate], renames: &HashMap<usize, NewName>) -> Result<(), Str
 }
 
 /// Gives a person a new name, with which they sign in as they did with the old one.
-fn apply(candidate: &mut Candidate, name: &Username) {
+fn apply(candidate: &mut Candidate, name: &Username, names: NameKind) {
     let old = name_at_source(candidate).unwrap_or_default().to_owned();
     let folded = canonical(&old);
     for key in &mut candidate.keys {
         match key {
             CandidateKey::Of { provider, id, hash }
                 if provider == "username"
-                    && (canonical(id) == folded || Username::for_sign_in(id).is_none()) =>
+                    && (canonical(id) == folded || names.for_import(id).is_none()) =>
             {
                 *key = CandidateKey::OfName { hash: hash.take() };
             }

@@ -161,6 +161,7 @@ fn facts(web: &Settings) -> Vec<(&'static str, String)> {
         ("sealing_key", web.sealing_key.as_ref().map_or("none".to_owned(), SealingKey::handle)),
         ("mail", web.has_mail.to_string()),
         ("signup_email", web.sign_up_email.as_str().to_owned()),
+        ("verify_before_sign_in", rules.verifies_first.to_string()),
         ("active", written(active)),
         ("idle", written(idle)),
         ("absolute", written(absolute)),
@@ -195,10 +196,14 @@ impl ServeArgs {
         let (look, css_flaws) = self.branding.check()?;
         let (names, rest, reserved) = self.accounts.names.check()?;
         #[cfg(feature = "mail")]
-        let sign_up_email = self.sign_up_email.check(server.mail.is_some(), names)?;
+        let (sign_up_email, verifies_first) =
+            self.sign_up_email.check(server.mail.is_some(), names)?;
+        #[cfg(not(feature = "mail"))]
+        let (sign_up_email, verifies_first) = <(crate::web::SignUpEmail, bool)>::default();
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
         let (second_factors, sealing_key) = self.second_factor.check()?;
-        let rules = Rules { periods, limits, rest, reserved, second_factors, names };
+        let rules =
+            Rules { periods, limits, rest, reserved, second_factors, names, verifies_first };
         Ok(Config {
             listen: self.network.listen,
             socket_mode: self.network.socket_mode,
@@ -218,10 +223,7 @@ impl ServeArgs {
                 basic_auth: self.apps.basic_auth,
                 sealing_key,
                 sign_ups: self.accounts.signup,
-                #[cfg(feature = "mail")]
                 sign_up_email,
-                #[cfg(not(feature = "mail"))]
-                sign_up_email: crate::web::SignUpEmail::default(),
                 #[cfg(feature = "mail")]
                 has_mail: server.mail.is_some(),
                 #[cfg(not(feature = "mail"))]

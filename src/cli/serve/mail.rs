@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use super::MAIL;
 use crate::auth::usernames::NameKind;
@@ -72,11 +73,40 @@ pub struct SignUpEmailArgs {
     #[arg(long, env = "VESTIBULE_SIGNUP_EMAIL", value_name = "CHOICE", value_parser = sign_up_email)]
     #[arg(default_value = "off", help_heading = MAIL)]
     signup_email: SignUpEmail,
+
+    /// Users have to verify their e-mail address before they can sign in: a sign-up mails a link and starts no session,
+    /// and the first sign-in is behind the link. Every new account needs an address for that: --names address or
+    /// --signup-email required.
+    #[arg(long, env = "VESTIBULE_VERIFY_BEFORE_SIGN_IN", value_parser = FalseyValueParser::new())]
+    #[arg(help_heading = MAIL)]
+    verify_before_sign_in: bool,
 }
 
 impl SignUpEmailArgs {
-    /// Checks the setting beside the others. An error is one line that says what would do.
-    pub(super) fn check(self, has_mail: bool, names: NameKind) -> Result<SignUpEmail, String> {
+    /// Checks the settings beside the others: whether an address is asked for, and whether it is verified first. An
+    /// error is one line that says what would do.
+    pub(super) fn check(
+        &self,
+        has_mail: bool,
+        names: NameKind,
+    ) -> Result<(SignUpEmail, bool), String> {
+        let choice = self.choice(has_mail, names)?;
+        if self.verify_before_sign_in && !has_mail {
+            return Err(
+                "--verify-before-sign-in needs --mail or --mail-command, which send the link"
+                    .to_owned(),
+            );
+        }
+        let has_address = names == NameKind::Address || choice == SignUpEmail::Required;
+        if self.verify_before_sign_in && !has_address {
+            return Err("--verify-before-sign-in needs an address of every new account: set --names address or \
+                        --signup-email required"
+                .to_owned());
+        }
+        Ok((choice, self.verify_before_sign_in))
+    }
+
+    fn choice(&self, has_mail: bool, names: NameKind) -> Result<SignUpEmail, String> {
         let choice = self.signup_email;
         if choice == SignUpEmail::Off {
             return Ok(choice);
@@ -208,14 +238,33 @@ mod tests {
 
     #[test]
     fn asks_for_an_address_at_sign_up_where_a_link_can_be_sent_and_the_name_is_none() {
-        let args = |text| SignUpEmailArgs { signup_email: sign_up_email(text).unwrap() };
+        let args = |text| SignUpEmailArgs {
+            signup_email: sign_up_email(text).unwrap(),
+            verify_before_sign_in: false,
+        };
         let (name, address) = (NameKind::Name, NameKind::Address);
-        assert_eq!(args("off").check(false, address), Ok(SignUpEmail::Off));
-        assert_eq!(args("optional").check(true, name), Ok(SignUpEmail::Optional));
-        assert_eq!(args("required").check(true, name), Ok(SignUpEmail::Required));
+        assert_eq!(args("off").check(false, address), Ok((SignUpEmail::Off, false)));
+        assert_eq!(args("optional").check(true, name), Ok((SignUpEmail::Optional, false)));
+        assert_eq!(args("required").check(true, name), Ok((SignUpEmail::Required, false)));
         assert!(args("required").check(false, name).unwrap_err().contains("--mail-command"));
         assert!(args("optional").check(true, address).unwrap_err().contains("leave it off"));
         assert!(sign_up_email("on").unwrap_err().contains("required"));
+    }
+
+    #[test]
+    fn verifies_first_where_every_new_account_has_an_address() {
+        let check = |text, has_mail, names| {
+            let signup_email = sign_up_email(text).unwrap();
+            SignUpEmailArgs { signup_email, verify_before_sign_in: true }.check(has_mail, names)
+        };
+        let (name, address) = (NameKind::Name, NameKind::Address);
+        assert_eq!(check("off", true, address), Ok((SignUpEmail::Off, true)));
+        assert_eq!(check("required", true, name), Ok((SignUpEmail::Required, true)));
+        assert!(check("off", false, address).unwrap_err().contains("--mail-command"));
+        for choice in ["off", "optional"] {
+            let told = check(choice, true, name).unwrap_err();
+            assert!(told.contains("--names address or --signup-email required"), "{told}");
+        }
     }
 
     #[test]

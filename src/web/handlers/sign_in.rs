@@ -10,6 +10,7 @@ use crate::auth::audit;
 use crate::auth::devices;
 use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
+use crate::auth::keys::ProofFailure;
 use crate::auth::password_policy::{self, Flaw};
 use crate::auth::second_factors::SecondStep;
 use crate::auth::sessions;
@@ -47,6 +48,8 @@ enum Submitted {
     Admitted(Box<Admission>),
     /// The second factor is due. With the invitation that was used, if an account was created.
     Waiting(Box<SecondStep>, Option<TokenHash>),
+    /// The account was created, with this invitation, and its owner has to verify its address.
+    ToVerify(Box<User>, Option<TokenHash>),
     Refused(Refusal),
 }
 
@@ -139,9 +142,11 @@ fn show(form: SignForm, call: &Call<'_>) -> Answered {
         None if form == SignForm::SignIn && is_first_visit(call)? => lead_to_sign_up(call),
         None => {
             let invite = call.field("invite");
+            let verify = verification(call);
             let filled = Filled {
                 next: next.as_ref(),
                 invite: invite.as_deref(),
+                verify: verify.as_ref().map(Token::reveal),
                 is_open: call.site.settings.sign_ups == SignUps::Open,
                 has_mail: call.site.settings.has_mail,
                 names: call.site.settings.rules.names,
@@ -160,6 +165,12 @@ pub(in crate::web) fn lead_to(call: &Call<'_>) -> Response {
     let is_home = call.site.path(&call.request.path) == Some("/");
     if let Some(target) = portal_target(call).filter(|_| is_home) {
         return call.site.redirect(&redirect::way("/login", Some(target.as_str())));
+    }
+    if call.site.path(&call.request.path) == Some("/verify")
+        && call.site.settings.rules.verifies_first
+        && let Some(token) = call.field("token").and_then(|it| Token::parse(&it))
+    {
+        return call.site.redirect(&format!("/login?verify={}", token.reveal()));
     }
     if is_home || call.wants() != Wants::Html {
         return call.site.redirect("/login");
@@ -204,6 +215,10 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
     let refusal = match submitted {
         Submitted::Admitted(admission) => return Ok(admit(form, call, &admission)),
         Submitted::Waiting(step, invite) => return ask_further(form, call, &step, invite),
+        Submitted::ToVerify(user, invite) => {
+            let response = mailed(call).noting(note_of_unverified(call, &user, invite));
+            return Ok(call.with_cookie(response, &requester));
+        }
         Submitted::Refused(refusal) => refusal,
     };
     let again = match form {
@@ -217,12 +232,15 @@ fn submit(form: SignForm, call: &Call<'_>) -> Answered {
         Some(Submitted::Waiting(step, _)) => {
             return ask_further(SignForm::SignIn, call, &step, None);
         }
+        Some(Submitted::Refused(tried @ Refusal::Unverified(_))) => {
+            mailed(call).noting(note_of_refusal(SignForm::SignIn, call, name.as_ref(), &tried))
+        }
         // The response is that of the first refusal; the log says that a password was tried.
         Some(Submitted::Refused(tried)) => {
             let note = note_of_refusal(SignForm::SignIn, call, name.as_ref(), &tried);
             refuse(form, call, name.as_ref(), &refusal)?.noting(note)
         }
-        None => refuse(form, call, name.as_ref(), &refusal)?,
+        Some(Submitted::ToVerify(..)) | None => refuse(form, call, name.as_ref(), &refusal)?,
     };
     Ok(call.with_cookie(response, &requester))
 }
@@ -239,7 +257,8 @@ fn submit_again(call: &Call<'_>, name: Option<Username>) -> Result<Option<Submit
     if call.field("by_page").is_none() || !is_new {
         return Ok(None);
     }
-    let mut caller = caller(SignForm::SignIn, call, None);
+    // The first click has mailed a link, if one is needed.
+    let mut caller = Caller { letters: None, ..caller(SignForm::SignIn, call, None) };
     caller.place.is_transient = is_transient(call.fields);
     try_credentials(SignForm::SignIn, call, &name, &password, &caller).map(Some)
 }
@@ -269,6 +288,12 @@ fn may_be_invited(call: &Call<'_>) -> bool {
         Some(invite) => Token::parse(&invite).is_some(),
         None => call.site.settings.sign_ups == SignUps::Open,
     }
+}
+
+/// The token of a link that verifies an address, where that comes before signing in.
+fn verification(call: &Call<'_>) -> Option<Token> {
+    let is_wanted = call.site.settings.rules.verifies_first;
+    call.field("verify").filter(|_| is_wanted).and_then(|it| Token::parse(&it))
 }
 
 /// The name in a form, if it is well-formed.
@@ -362,6 +387,7 @@ fn try_credentials(
         SignForm::SignUp => match sign_in::sign_up(auth, name, password, caller, call.now)? {
             SignUp::Admitted(admission) => return Ok(Submitted::Admitted(admission)),
             SignUp::SecondStep(step, invite) => return Ok(Submitted::Waiting(step, invite)),
+            SignUp::ToVerify(user, invite) => return Ok(Submitted::ToVerify(user, invite)),
             SignUp::NameTaken => Refusal::NameTaken(auth.rules.names),
             SignUp::NotInvited => Refusal::BadInvitation,
             SignUp::Wait(wait) => Refusal::TooManyAttempts(wait),
@@ -369,6 +395,7 @@ fn try_credentials(
         SignForm::SignIn => match sign_in::with_password(auth, name, password, caller, call.now)? {
             SignIn::Admitted(admission) => return Ok(Submitted::Admitted(admission)),
             SignIn::SecondStep(step) => return Ok(Submitted::Waiting(step, None)),
+            SignIn::Refused(ProofFailure::Unverified(user)) => Refusal::Unverified(user),
             SignIn::Refused(why) => Refusal::IncorrectCredentials(why),
             SignIn::Wait(wait) => Refusal::TooManyAttempts(wait),
         },
@@ -398,6 +425,7 @@ pub(in crate::web) fn caller(
         invite: None,
         email: None,
         letters: settings.has_mail.then(|| call.language()),
+        link: verification(call),
         notices: settings.has_notices.then(|| call.language()),
     }
 }
@@ -411,7 +439,7 @@ fn admit(form: SignForm, call: &Call<'_>, admission: &Admission) -> Response {
             of_new_account(call, note_of(Event::SignupOk, user, &started.session), user)
         }
         SignForm::SignIn => {
-            let note = note_of(Event::LoginOk, user, &started.session);
+            let note = behind_link(call, note_of(Event::LoginOk, user, &started.session));
             // The browser was remembered.
             let has_both = started.session.second_at != Moment::NEVER;
             if has_both { note.with("by", "password+remembered") } else { note }
@@ -431,6 +459,11 @@ fn of_invitation(note: Note, invite: Option<TokenHash>) -> Note {
     }
 }
 
+/// Notes that a sign-in came with the link that verifies an address.
+fn behind_link(call: &Call<'_>, note: Note) -> Note {
+    if verification(call).is_some() { note.with("verified", "true") } else { note }
+}
+
 /// Asks for the second factor after the right password.
 fn ask_further(
     form: SignForm,
@@ -440,7 +473,7 @@ fn ask_further(
 ) -> Answered {
     let note = match form {
         SignForm::SignUp => of_new_account(call, Note::of(Event::SignupOk), &step.user),
-        SignForm::SignIn => Note::of(Event::LoginPending),
+        SignForm::SignIn => behind_link(call, Note::of(Event::LoginPending)),
     };
     second_step::ask(call, step, of_invitation(note, invite))
 }
@@ -468,6 +501,20 @@ pub(super) fn with_session(call: &Call<'_>, admission: &Admission, response: Res
     }
 }
 
+/// The record of an account that was created and whose owner has to verify the address first.
+fn note_of_unverified(call: &Call<'_>, user: &User, invite: Option<TokenHash>) -> Note {
+    let note = noting_user(Note::of(Event::SignupOk), Some(&user.id));
+    of_invitation(of_new_account(call, note, user), invite)
+}
+
+/// The response to a sign-up whose owner has to verify the address first.
+fn mailed(call: &Call<'_>) -> Response {
+    match call.wants() {
+        Wants::Json => Response::json(200, &json!({ "mailed": true })),
+        Wants::Html | Wants::Text => call.problem(200, |t| t.link_is_mailed),
+    }
+}
+
 /// Shows a person the form again, with what they typed; a script gets the message alone.
 fn refuse(form: SignForm, call: &Call<'_>, name: Option<&Username>, refusal: &Refusal) -> Answered {
     let draw = |status, alert| Ok(show_again(form, call, status, alert));
@@ -478,6 +525,7 @@ fn refuse(form: SignForm, call: &Call<'_>, name: Option<&Username>, refusal: &Re
 /// The form with what was typed, but for the password.
 fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Response {
     let (next, invite) = (call.next(), call.field("invite"));
+    let verify = verification(call);
     let username = call.field("username").unwrap_or_default();
     let email = call.field("email").unwrap_or_default();
     let filled = Filled {
@@ -485,6 +533,7 @@ fn show_again(form: SignForm, call: &Call<'_>, status: u16, alert: Alert) -> Res
         refusal: Some(alert),
         next: next.as_ref(),
         invite: invite.as_deref(),
+        verify: verify.as_ref().map(Token::reveal),
         is_open: call.site.settings.sign_ups == SignUps::Open,
         has_mail: call.site.settings.has_mail,
         names: call.site.settings.rules.names,

@@ -72,6 +72,12 @@ pub static DE: Text = Text {
     email_advice: "Dorthin geht ein Link. Die Adresse gilt, sobald er benutzt ist; bis dahin bleibt die bisherige.",
     email_is_verified: "Ein Link, der sie bestätigt, geht dorthin.",
     email_is_optional: "Freiwillig. Ein Link, der sie bestätigt, geht dorthin.",
+    link_is_mailed: told(
+        "Ein Link ist per Mail unterwegs",
+        "Bitte innerhalb einer Stunde öffnen und sich anmelden: Damit ist die E-Mail-Adresse bestätigt. Auch im \
+         Spam-Ordner nachsehen.",
+    ),
+    sign_in_to_verify: "Mit der Anmeldung wird die E-Mail-Adresse bestätigt.",
     remove_email: "Adresse entfernen",
     is_it_yours: "Gehört diese Adresse zu diesem Konto?",
     it_is_mine: "Ja, Adresse bestätigen",
@@ -359,6 +365,10 @@ pub static DE: Text = Text {
     incorrect_credentials: told(
         "Benutzername oder Passwort falsch",
         "Bitte beides prüfen und noch einmal versuchen.",
+    ),
+    verify_first: told(
+        "Die E-Mail-Adresse ist noch nicht bestätigt",
+        "Ein Link ist dorthin unterwegs. Bitte innerhalb einer Stunde öffnen und sich dort anmelden.",
     ),
     incorrect_password: told("Passwort falsch", "Bitte prüfen und noch einmal versuchen."),
     password_required: told(

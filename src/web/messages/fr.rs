@@ -72,6 +72,12 @@ pub static FR: Text = Text {
     email_advice: "Un lien y est envoyé. L’adresse compte une fois le lien utilisé\u{a0}; d’ici là, la précédente reste.",
     email_is_verified: "Un lien qui la vérifie y est envoyé.",
     email_is_optional: "Facultative. Un lien qui la vérifie y est envoyé.",
+    link_is_mailed: told(
+        "Un lien vous a été envoyé par e-mail",
+        "Ouvrez-le dans l’heure et connectez-vous\u{a0}: cela vérifie votre adresse e-mail. Regardez aussi dans les \
+         indésirables.",
+    ),
+    sign_in_to_verify: "Connectez-vous pour vérifier votre adresse e-mail.",
     remove_email: "Supprimer l’adresse",
     is_it_yours: "Est-ce votre adresse\u{a0}?",
     it_is_mine: "Oui, c’est la mienne",
@@ -360,6 +366,10 @@ pub static FR: Text = Text {
     incorrect_credentials: told(
         "Nom d’utilisateur ou mot de passe incorrect",
         "Vérifiez les deux et réessayez.",
+    ),
+    verify_first: told(
+        "Votre adresse e-mail n’est pas vérifiée",
+        "Un lien y a été envoyé. Ouvrez-le dans l’heure et connectez-vous.",
     ),
     incorrect_password: told("Mot de passe incorrect", "Vérifiez-le et réessayez."),
     password_required: told(

@@ -109,6 +109,8 @@ pub struct Filled<'a> {
     pub next: Option<&'a Target>,
     /// The token of the invitation in the link.
     pub invite: Option<&'a str>,
+    /// The token of the link that verifies the address of the account that is signed in to.
+    pub verify: Option<&'a str>,
     /// Whether anyone may create an account. If not, no link leads to the sign-up form.
     pub is_open: bool,
     /// Whether a forgotten password can be replaced by a link that is mailed.
@@ -191,10 +193,14 @@ pub fn sign_in(frame: Frame<'_>, filled: &Filled<'_>, remember: Remember) -> Mar
     };
     let body = html! {
         (going_on(t.sign_in_to_go_on_to, filled))
+        @if filled.verify.is_some() { p.aside { (t.sign_in_to_verify) } }
         form method="post" {
             (alert(frame, filled.refusal, "refusal"))
             (username(filled, label, None))
             (password(frame, filled, "current-password", None))
+            @if let Some(token) = filled.verify {
+                input type="hidden" name="verify" value=(token);
+            }
             (remember_me(frame, remember))
             (next_field(filled.next.map(Target::as_str)))
             button { (t.sign_in) }
@@ -559,6 +565,7 @@ mod tests {
             refusal: None,
             next: None,
             invite: Some(hostile),
+            verify: Some(hostile),
             is_open: true,
             has_mail: true,
             names: NameKind::Name,

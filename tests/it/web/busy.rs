@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 
+use vestibule::auth::sign_in::Rules;
 use vestibule::web::http::{Problem, Response};
 use vestibule::web::{Settings, SignUpEmail, openapi};
 
@@ -11,8 +12,10 @@ use crate::visit::{Visit, body, of_example, plain, told, way};
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
 fn browser() -> Visit {
-    let sign_up_email = SignUpEmail::Optional;
-    let settings = Settings { basic_auth: true, has_mail: true, sign_up_email, ..of_example() };
+    browser_of(Settings { basic_auth: true, has_mail: true, ..of_example() })
+}
+
+fn browser_of(settings: Settings) -> Visit {
     Visit::with(settings).send("Accept", "text/html").send("Origin", "https://auth.example.com")
 }
 
@@ -77,17 +80,26 @@ fn keeps_what_was_typed_and_never_a_password_in_a_form_that_can_be_sent_again() 
 
 #[test]
 fn has_such_a_page_for_every_form() {
-    let visit = browser();
+    let example = of_example();
+    // All that a form may ask for.
+    let visit = browser_of(Settings {
+        basic_auth: true,
+        has_mail: true,
+        sign_up_email: SignUpEmail::Required,
+        rules: Rules { verifies_first: true, ..example.rules.clone() },
+        ..example
+    });
     let document = openapi::description();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let Some(post) = methods.get("post") else { continue };
         let media = &post["requestBody"]["content"]["application/x-www-form-urlencoded"];
         let names = media["schema"]["properties"].as_object();
         let names: Vec<_> = names.into_iter().flatten().map(|(name, _)| name.clone()).collect();
-        // A reset link has the form of a token.
+        // A link has the form of a token.
         let typed = |name: &str| match path.as_str() {
             "/reset" if name == "token" => "a".repeat(40),
             "/login/second" if name == "remember_browser" => "yes".to_owned(),
+            "/login" if name == "verify" => "a".repeat(40),
             _ => format!("typed_{name}"),
         };
         let form: Vec<_> = names.iter().map(|name| format!("{name}={}", typed(name))).collect();

@@ -30,4 +30,5 @@ mod sign_out;
 mod site;
 mod status_messages;
 mod tokens;
+mod verify_first;
 mod weight;

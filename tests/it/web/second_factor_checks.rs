@@ -82,6 +82,7 @@ fn turn_on(visit: &mut Visit) -> TotpSecret {
         invite: None,
         email: None,
         letters: None,
+        link: None,
         notices: None,
     };
     let (whose, codes) = ((&found.user, &found.session), RecoveryCode::new_set());

@@ -244,7 +244,8 @@ fn by_access_token(call: &Call<'_>, token: &Token, name: Option<Username>) -> Re
 fn by_password(call: &Call<'_>, name: Username, password: &Password) -> Result<Who, Error> {
     let Site { auth, memory, .. } = call.site;
     let stored = (auth.store(), &auth.rules.second_factors);
-    if let Some(user) = memory.get(stored, &name, password, call.now)? {
+    let known = memory.get(stored, &name, password, call.now)?;
+    if let Some(user) = known.filter(|it| !auth.rules.has_to_verify(it)) {
         return Ok(Who::Known(Box::new(Identified::by_password(user))));
     }
     let caller = caller(SignForm::SignIn, call, None);

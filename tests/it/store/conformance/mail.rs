@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use vestibule::base::clock::Moment;
 use vestibule::store::{
     AccessTokenAdded, Count, CountId, Letter, OneTimeToken, OneTimeTokenAdded, Purpose,
-    SessionStart, SessionStarted, User, UserId,
+    SessionStart, SessionStarted, SignedUp, User, UserId,
 };
 
-use super::{Desk, MANY, TODAY, access_token, hash, reset_link, session, user, with_ann};
+use super::{Desk, MANY, TODAY, access_token, hash, key, reset_link, session, user, with_ann};
 
 const fn at(millis: i64) -> Moment {
     Moment::from_millis(millis)
@@ -272,4 +272,20 @@ pub fn finds_the_name_with_which_the_one_owner_of_an_address_signs_in(desk: &Des
     assert_eq!(find().as_deref(), Some("ann"));
     store.add_user(&of("twin"), &[]).unwrap();
     assert_eq!(find(), None, "two have it");
+}
+
+pub fn makes_an_account_without_a_session_and_its_mail_or_neither(desk: &Desk) {
+    let store = &desk.store;
+    let user = User { email: "Ann@Example.com".to_owned(), ..user("ann") };
+    let sign_up = |name: &str| {
+        let letter = letter(name, "ann", 5);
+        let entry = SessionStart { letter: Some(letter), ..SessionStart::default() };
+        store.sign_up(&user, &key("ann"), None, None, &entry)
+    };
+    assert_eq!(sign_up("one"), Ok(SignedUp::Done));
+    assert_eq!(sign_up("two"), Ok(SignedUp::NameTaken));
+    assert_eq!([desk.count("user"), desk.count("user_key"), desk.count("user_session")], [1, 1, 0]);
+    assert_eq!(ids(desk), ["one"]);
+    let found = store.users_by_email("ann@example.com", 5).unwrap();
+    assert!(found.len() == 1 && found[0].email_verified_at.is_none());
 }

@@ -48,8 +48,10 @@ use mail::{
     finds_the_users_of_an_address_whatever_its_case,
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended,
     keeps_the_last_mailed_links_good_beside_the_one_of_an_operator,
-    lets_no_flood_of_mails_fill_the_disk, queues_a_mail_with_what_it_tells_of_or_not_at_all,
-    sends_each_mail_from_one_node, verifies_an_address_once_for_its_user_and_tells_the_one_before,
+    lets_no_flood_of_mails_fill_the_disk,
+    makes_an_account_without_a_session_and_its_mail_or_neither,
+    queues_a_mail_with_what_it_tells_of_or_not_at_all, sends_each_mail_from_one_node,
+    verifies_an_address_once_for_its_user_and_tells_the_one_before,
 };
 use nodes::{
     counts_every_one_of_many_failures_at_the_same_moment,
@@ -414,6 +416,7 @@ suite! {
     gives_a_mail_to_one_server_at_a_time_and_again_when_its_lease_has_ended
     keeps_the_last_mailed_links_good_beside_the_one_of_an_operator
     lets_no_flood_of_mails_fill_the_disk
+    makes_an_account_without_a_session_and_its_mail_or_neither
     queues_a_mail_with_what_it_tells_of_or_not_at_all
     sends_each_mail_from_one_node
     verifies_an_address_once_for_its_user_and_tells_the_one_before
