@@ -16,20 +16,32 @@ pub fn is_address(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
 }
 
-/// Whether mail can be sent to this address: it is one, its domain is a name with a dot in it, and no part of it
-/// means something else in the header of a mail.
+/// The most bytes before the `@` (RFC 5321 § 4.5.3.1.1).
+const LOCAL_BYTES_MAX: usize = 64;
+
+/// The most bytes of a label of a domain (RFC 1035 § 2.3.4).
+const LABEL_BYTES_MAX: usize = 63;
+
+/// Whether mail can be sent to this address: it is one, both parts of it have a form and a length that mail servers
+/// take, its domain is a name with a dot in it, and no part of it means something else in the header of a mail.
 pub fn is_deliverable(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let is_name = matches!(Host::parse(domain), Ok(Host::Domain(name)) if name == domain.to_ascii_lowercase());
     let is_label = |it: &str| {
-        !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        (1..=LABEL_BYTES_MAX).contains(&it.len())
+            && !it.starts_with('-')
+            && !it.ends_with('-')
+            && it.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
+    let is_atom = |it: &str| !it.is_empty();
     let is_odd = |it: char| "\"<>()[]\\:;%".contains(it);
     is_address(text)
         && is_name
         && domain.contains('.')
         && domain.split('.').all(is_label)
         && !local.contains(is_odd)
+        && local.len() <= LOCAL_BYTES_MAX
+        && local.split('.').all(is_atom)
 }
 
 /// Reads an address that a user types, to which mail can be sent: white space at either end is dropped, and a domain
@@ -72,9 +84,13 @@ mod tests {
 
     #[test]
     fn sends_no_mail_to_what_a_header_or_a_relay_could_read_otherwise() {
-        for good in
-            ["ann@example.com", "Ann.O'Neil+x=y@Mail.Example.COM", "a@xn--bcher-kva.example"]
-        {
+        let longest = format!("{}@{}.com", "a".repeat(64), "b".repeat(63));
+        for good in [
+            "ann@example.com",
+            "Ann.O'Neil+x=y@Mail.Example.COM",
+            "a@xn--bcher-kva.example",
+            &*longest,
+        ] {
             assert!(is_deliverable(good), "{good:?}");
         }
         for bad in [
@@ -88,6 +104,13 @@ mod tests {
             "ann@exam_ple..com",
             "ann@b\u{fc}cher.example",
             "ann\u{131}@example.com",
+            ".ann@example.com",
+            "ann.@example.com",
+            "an..n@example.com",
+            "ann@-example.com",
+            "ann@example-.com",
+            &format!("{}@example.com", "a".repeat(65)),
+            &format!("ann@{}.com", "a".repeat(64)),
         ] {
             assert!(!is_deliverable(bad), "{bad:?}");
         }

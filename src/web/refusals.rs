@@ -155,7 +155,7 @@ impl Refusal {
                 })
             }
             Self::Unverified(_) => {
-                row(403, (403, "unverified"), "unverified", Password, |t| t.verify_first)
+                row(403, (403, "unverified"), "unverified", Nothing, |t| t.verify_first)
             }
             Self::IncorrectPassword => {
                 let message: MessageKey = |t| t.incorrect_password;

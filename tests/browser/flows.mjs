@@ -49,6 +49,28 @@ export async function register(check, browser) {
         await visitor.leave();
     });
 
+    const verifying = await serveWithMail("--names", "address", "--verify-before-sign-in");
+    for (const language of ["en", "de", "fr"]) {
+        check(`leads from sign-up with an address to the profile by the link in a mail, in ${language}`, async () => {
+            const visitor = await visit(browser, verifying, { locale: language });
+            const username = `${freeUsername()}@Example.com`;
+            const password = "three unrelated words";
+            await visitor.open("/signup");
+            assert.equal(await visitor.focused(), "username");
+            await visitor.send({ username, password });
+            assert.equal(await visitor.path(), "/signup");
+            await visitor.open("/login");
+            await visitor.send({ username, password });
+            assert.equal(await visitor.path(), "/login");
+            await visitor.open(linkIn(verifying, await mailTo(verifying, username)));
+            assert.match(await visitor.path(), /^\/login\?verify=/);
+            await visitor.send({ username, password });
+            assert.equal(await visitor.path(), "/");
+            await visitor.open("/account/email");
+            assert.ok((await visitor.page.textContent("main")).includes(username));
+            await visitor.leave();
+        });
+    }
     const mailing = await serveWithMail();
     for (const language of ["en", "de", "fr"]) {
         check(`leads from a forgotten password to a new one by the link in a mail, in ${language}`, async () => {

@@ -52,6 +52,8 @@ export async function register(check, browser) {
     await inhabit(many);
     const mailing = await serveWithMail("--basic-auth");
     await inhabit(mailing);
+    const verifying = await serveWithMail("--names", "address", "--verify-before-sign-in");
+    const asking = await serveWithMail("--signup-email", "optional");
     const busy = await serve("--hashers", "1");
     await inhabit(busy);
 
@@ -145,6 +147,24 @@ export async function register(check, browser) {
     state("an e-mail address, verified", mailing, async (visitor) => {
         await enterAddress(visitor, mailing, known);
         await visitor.click("form button");
+    });
+    state("sign-up with an address as the name", verifying, open("/signup"));
+    state("sign-up with an address as the name, refused", verifying, enter("/signup", { username: "anna@example", password: PASSWORD }), { status: 400 });
+    state("sign-up with an address as the name, a link is mailed", verifying, enterNewAddress);
+    state("sign-up with an address beside the name", asking, open("/signup"));
+    state("sign-up with an address beside the name, refused", asking, enter("/signup", { username: "anna", email: "anna@example", password: PASSWORD }), { status: 400 });
+    state("sign-in with an address that is not verified", verifying, async (visitor) => {
+        const address = await enterNewAddress(visitor);
+        await visitor.open("/login");
+        await visitor.send({ username: address, password: PASSWORD });
+    }, { status: 403 });
+    state("sign-in behind the link that verifies an address", verifying, async (visitor) => {
+        await visitor.open(linkIn(verifying, await mailTo(verifying, await enterNewAddress(visitor))));
+    });
+    state("the profile of a user with a long address", verifying, async (visitor) => {
+        const address = await enterNewAddress(visitor, "W".repeat(40), `${"w".repeat(60)}.`.repeat(2));
+        await visitor.open(linkIn(verifying, await mailTo(verifying, address)));
+        await visitor.send({ username: address, password: PASSWORD });
     });
     state("the profile", site, known);
     state("the profile of a user with a long name", site, async (visitor) => {
@@ -485,6 +505,14 @@ async function enterAddress(visitor, site, known) {
     await visitor.open("/account/email");
     await visitor.send({ email: address }, formTo("/account/email"));
     await visitor.open(linkIn(site, await mailTo(site, address)));
+}
+
+/** Signs up with an address whose two parts begin so, and returns it. */
+async function enterNewAddress(visitor, begins = "", domain = "") {
+    const address = `${begins}${freeUsername()}@${domain}example.com`;
+    await visitor.open("/signup");
+    await visitor.send({ username: address, password: PASSWORD });
+    return address;
 }
 
 async function signInElsewhere(site, username, times) {

@@ -73,6 +73,7 @@ impl Sender {
 mod tests {
     use super::*;
     use crate::base::clock::Moment;
+    use proptest::prelude::*;
 
     #[test]
     fn writes_a_message_that_no_program_answers_and_a_reader_can_decode() {
@@ -100,6 +101,21 @@ mod tests {
             assert!(built.contains(line), "{line} is not in {built}");
         }
         assert!(built.is_ascii());
+    }
+
+    proptest! {
+        // What the library refuses would be dropped after a page had said that it is on its way.
+        #[test]
+        fn sends_to_every_address_to_which_mail_is_said_to_be_sent(
+            local in "[a-zA-Z0-9!#$&'*+/=?^_`{|}~.-]{1,66}",
+            domain in "[a-zA-Z0-9.-]{1,66}[.][a-z]{1,5}",
+        ) {
+            let address = format!("{local}@{domain}");
+            if email_address::is_deliverable(&address) {
+                prop_assert!(address.parse::<Mailbox>().is_ok(), "{address}");
+                prop_assert!(address.parse::<lettre::Address>().is_ok(), "{address}");
+            }
+        }
     }
 
     #[test]

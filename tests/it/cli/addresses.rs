@@ -162,3 +162,64 @@ fn keeps_addresses_exactly_through_export_copy_and_backup() {
     let saved = copied.path().join("saved.db");
     said(&run(folder, &["backup", saved.to_str().unwrap()], ""));
 }
+
+/// Databases of Lucia v2 with e-mail keys, Lucia v3 and better-auth, in which two people have this address and another.
+fn databases(long: &str) -> [(&'static str, String); 3] {
+    [
+        (
+            "lucia",
+            format!(
+                "CREATE TABLE user (id TEXT NOT NULL PRIMARY KEY, email TEXT);
+                 CREATE TABLE user_key (id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, hashed_password TEXT);
+                 CREATE TABLE user_session (id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL,
+                                            active_expires INTEGER NOT NULL, idle_expires INTEGER NOT NULL);
+                 INSERT INTO user VALUES ('1', '{long}'), ('2', 'bob@example.com');
+                 INSERT INTO user_key SELECT 'email:' || lower(email), id, '{BCRYPT}' FROM user;"
+            ),
+        ),
+        (
+            "lucia-v3",
+            format!(
+                "CREATE TABLE user (id TEXT NOT NULL PRIMARY KEY, email TEXT, password_hash TEXT);
+                 CREATE TABLE session (id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, expires_at INTEGER NOT NULL);
+                 INSERT INTO user VALUES ('1', '{long}', '{BCRYPT}'), ('2', 'bob@example.com', '{BCRYPT}');"
+            ),
+        ),
+        (
+            "better-auth",
+            format!(
+                "CREATE TABLE user (id TEXT, email TEXT, emailVerified INTEGER);
+                 CREATE TABLE account (providerId TEXT, accountId TEXT, userId TEXT, password TEXT);
+                 INSERT INTO user VALUES ('1', '{long}', 1), ('2', 'bob@example.com', 0);
+                 INSERT INTO account SELECT 'credential', id, id, '{BCRYPT}' FROM user;"
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn brings_users_over_from_other_programs_whose_names_are_addresses() {
+    let long = long();
+    for (source, sql) in databases(&long) {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let theirs = folder.join("theirs.db");
+        Connection::open(&theirs).unwrap().execute_batch(&sql).unwrap();
+        let words = ["import", source, theirs.to_str().unwrap()];
+        assert_eq!(run(folder, &words, "").status.code(), Some(1), "{source}: too long for a name");
+        said(&on_addresses(folder, &words, ""));
+        let server = Binary::start(folder, &["--names=address"]);
+        for name in [long.to_uppercase().replace('@', "%40"), "bob%40example.com".to_owned()] {
+            assert_eq!(sign_in(&server, &name, "open+sesame"), 302, "{source} {name}");
+        }
+        let raw = Connection::open(folder.join("test.db")).unwrap();
+        let sql = "SELECT group_concat(email || ' ' || ifnull(email_verified_at > 0, 0), ';')
+                     FROM (SELECT * FROM user ORDER BY canonical_username)";
+        let told: String = raw.query_row(sql, [], |row| row.get(0)).unwrap();
+        let is_verified = i32::from(source == "better-auth");
+        assert_eq!(
+            told.to_lowercase(),
+            format!("{} {is_verified};bob@example.com 0", long.to_lowercase())
+        );
+    }
+}

@@ -105,6 +105,7 @@ fn says_that_an_address_is_not_verified_to_who_knows_the_password_alone() {
     let form = format!("username={ANN}&password={}", PASSWORD.replace(' ', "+"));
     let page = visit.ask("POST", "/login", &[PAGE, FORM], &form);
     assert!(page.status == 403 && body(&page).contains(UNVERIFIED.1), "{}", body(&page));
+    assert!(!body(&page).contains("aria-invalid"), "nothing that was typed is wrong");
     let data = visit.ask("POST", "/login", &[JSON, FORM], &form);
     assert!(
         data.status == 403 && body(&data).contains("\"error\":\"unverified\""),
