@@ -102,6 +102,14 @@ const fn reason_of(why: &keys::ProofFailure) -> &'static str {
     }
 }
 
+fn of_bad_name(form: SignForm, kind: NameKind) -> MessageKey {
+    match (form, kind) {
+        (_, NameKind::Address) => |t| t.bad_address_as_name,
+        (SignForm::SignUp, NameKind::Name) => |t| t.bad_username,
+        (SignForm::SignIn, NameKind::Name) => |t| t.bad_username_at_sign_in,
+    }
+}
+
 impl Refusal {
     fn facts(&self) -> Facts {
         use Field::{Code, Current, Days, Email, Name, Nothing, Password, Username};
@@ -117,11 +125,7 @@ impl Refusal {
                 row(413, (413, "too_large"), "too_many_fields", Username, |t| t.too_many_fields)
             }
             Self::InvalidUsername(form, kind) => {
-                let message: MessageKey = match (form, kind) {
-                    (_, NameKind::Address) => |t| t.bad_address_as_name,
-                    (SignForm::SignUp, NameKind::Name) => |t| t.bad_username,
-                    (SignForm::SignIn, NameKind::Name) => |t| t.bad_username_at_sign_in,
-                };
+                let message = of_bad_name(*form, *kind);
                 row(400, (422, "invalid_username"), "invalid_username", Username, message)
             }
             Self::InvalidPassword => {
