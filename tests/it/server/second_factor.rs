@@ -1,7 +1,9 @@
 //! A server that is killed between the password and the code.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 use rustix::process::Signal;
 use vestibule::base::clock::Moment;
@@ -14,6 +16,20 @@ use crate::second_factor;
 
 /// How often the server is killed, each time a little later.
 const KILLS: u32 = 50;
+
+/// Sends the right password, and returns whether the sign-in waits for a code; `false` if the server was killed.
+fn give_password(address: SocketAddr) -> bool {
+    let body = "username=anna&password=correct+horse";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nConnection: close";
+    let head = format!("POST /login HTTP/1.1\r\nHost: x\r\n{form}\r\n");
+    let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let mut answer = String::new();
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let sent = stream.write_all(request.as_bytes());
+    let read = sent.and_then(|()| stream.read_to_string(&mut answer));
+    drop(read);
+    answer.contains("/login/second")
+}
 
 #[test]
 fn leaves_no_session_when_it_is_killed_between_the_password_and_the_code() {
@@ -28,22 +44,19 @@ fn leaves_no_session_when_it_is_killed_between_the_password_and_the_code() {
     drop(store);
     let mut raw = engine::raw_file(&folder.path().join("test.db"));
     raw.run("DELETE FROM user_session");
+    let server = Binary::start(folder.path(), &[]);
+    let began = Instant::now();
+    assert!(give_password(server.address), "the sign-in waits");
+    // The last kills are later than the answer.
+    let pause = began.elapsed() * 5 / 4 / KILLS;
+    server.stop();
+    raw.run("DELETE FROM one_time_token");
     let mut waited = 0;
     for kill in 0..KILLS {
         let mut server = Binary::start(folder.path(), &[]);
         let address = server.address;
-        let client = thread::spawn(move || {
-            let body = "username=anna&password=correct+horse";
-            let form = "Content-Type: application/x-www-form-urlencoded\r\nConnection: close";
-            let head = format!("POST /login HTTP/1.1\r\nHost: x\r\n{form}\r\n");
-            let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
-            let mut stream = std::net::TcpStream::connect(address).unwrap();
-            std::io::Write::write_all(&mut stream, request.as_bytes()).ok();
-            let mut answer = String::new();
-            std::io::Read::read_to_string(&mut stream, &mut answer).ok();
-            answer.contains("/login/second")
-        });
-        thread::sleep(Duration::from_millis(4) * kill);
+        let client = thread::spawn(move || give_password(address));
+        thread::sleep(pause * kill);
         server.signal(Signal::KILL);
         server.wait();
         waited += u32::from(client.join().unwrap());
