@@ -37,11 +37,14 @@ pub(in crate::store) const DELETE_SEAL: &str =
     "DELETE FROM secret WHERE name IN ('seal', 'seal_before')";
 
 /// What ends when a user's second factor is turned on or off: each statement is given the user.
-pub(in crate::store) const END_OTHER_FACTORS: [&str; 4] = [
+pub(in crate::store) const END_OTHER_FACTORS: [&str; 6] = [
     "DELETE FROM totp WHERE user_id = ?",
     "DELETE FROM recovery_code WHERE user_id = ?",
     "DELETE FROM one_time_token WHERE purpose = 'second_step' AND user_id = ?",
     FORGET_BROWSERS,
+    // Both factors of before prove nothing where a second factor is demanded.
+    "UPDATE user_session SET second_at = 0 WHERE user_id = ?",
+    "UPDATE access_token SET second_at = 0 WHERE user_id = ?",
 ];
 
 /// Lets the password alone be enough in no browser of a user any more.
@@ -95,7 +98,8 @@ pub trait SecondFactors: Statements {
         entry: &SessionStart,
     ) -> Result<SecondFactorOn>;
 
-    /// Turns the second factor of a user off, uses up its proof and queues a letter. Without a proof, as an operator
+    /// Turns the second factor of a user off, uses up its proof and queues a letter. Their sessions and access tokens
+    /// count as never having had both factors. Without a proof, as an operator
     /// does it, all sessions of the user end as well.
     fn turn_second_factor_off(
         &self,

@@ -253,13 +253,17 @@ pub fn turns_a_second_factor_off_with_a_code_or_by_an_operator(desk: &Desk) {
     };
     let entry = SessionStart { device: Some(remembered), ..SessionStart::default() };
     store.start_session(&with_both("ann"), 9, &entry).unwrap();
+    let token = access_token("ann", 50);
+    store.add_access_token(&token, &live.id, 9, None).unwrap();
     assert_eq!(off(Some(&FactorProof::Step(100))), Ok(SecondFactorSet::UsedCode));
     assert_eq!(desk.count("totp"), 1);
     assert_eq!(off(Some(&FactorProof::RecoveryCode(codes[0]))), Ok(SecondFactorSet::Done));
     assert_eq!((desk.count("totp"), desk.count("recovery_code")), (0, 0));
     assert_eq!(store.devices_of(&ann).unwrap()[0].second_at, Moment::NEVER);
-    let (user, _) = store.user_of_session(&live.id).unwrap().unwrap();
+    let (user, session) = store.user_of_session(&live.id).unwrap().unwrap();
+    let made = store.user_of_access_token(&token.id).unwrap().unwrap().1;
     assert_eq!(user.second_factor_since, None);
+    assert_eq!([session.second_at, made.second_at], [Moment::NEVER; 2]);
     assert_eq!(off(Some(&FactorProof::Step(105))), Ok(SecondFactorSet::NotOn));
     let codes = self::codes();
     let live_again = with_both("ann");
