@@ -13,6 +13,7 @@ use std::path::Path;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
 use data_encoding::HEXLOWER_PERMISSIVE;
+use pbkdf2::sha2::{Digest, Sha256};
 
 use crate::base::file_fault::reading;
 use crate::base::mac;
@@ -47,6 +48,11 @@ impl SealingKey {
     /// The key that has these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The key that another program makes of a text: its SHA-256.
+    pub fn of_text(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
     }
 
     /// The key in a file that other users cannot read. An error is one line about the file, with what to do.
@@ -106,6 +112,11 @@ impl SealingKey {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
         let payload = Payload { msg: sealed, aad: bound_to };
         self.cipher().decrypt(&XNonce::from(*nonce), payload).ok()
+    }
+
+    /// The secret that another program has encrypted as [`SealingKey::seal`] does, bound to nothing, in hex digits.
+    pub fn unseal_hex(&self, digits: &str) -> Option<Vec<u8>> {
+        self.unseal(&HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?, b"")
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

@@ -7,15 +7,19 @@ use clap::Args;
 
 use super::change_report::ChangeReport;
 use super::database::place;
+use super::sealing_key::see_that_it_fits;
+use super::serve::SealKeyArgs;
 use super::terminal::Meter;
 use super::{Access, counted, open, record_of};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::base::file_fault::writing;
 use crate::base::new_file::NewFile;
+use crate::base::sealing::{SealingKey, StoredSecret};
+use crate::base::totp::TotpSecret;
 use crate::cli::database::DatabaseArgs;
 use crate::cli::export_format::{self, ExportCounts, LINE_BYTES_MAX};
-use crate::store::Store;
+use crate::store::{ExportedUser, Store};
 
 /// `vestibule export`.
 #[derive(Args)]
@@ -24,7 +28,8 @@ use crate::store::Store;
     vestibule export | gzip > people.jsonl.gz\n\n\
     The first line says what follows, then there is one line per user, and the last line has their number; \
     times are milliseconds since 1970. `vestibule import vestibule FILE` reads it back. It holds password \
-    hashes, and with --sessions the hashes of session tokens: keep it as private as the database.\n\
+    hashes, the secrets of authenticator apps in the clear, for which sealed ones need --seal-key-file, and with \
+    --sessions the hashes of session tokens: keep it more private than the database.\n\
     It does not hold access tokens, invitations, reset links, reserved names, known browsers and the audit \
     log; a `vestibule backup` does.")]
 pub struct ExportArgs {
@@ -39,6 +44,10 @@ pub struct ExportArgs {
     /// Include live sessions, so that users stay signed in.
     #[arg(long)]
     pub(crate) sessions: bool,
+
+    /// The key that opens the secrets of authenticator apps.
+    #[command(flatten)]
+    pub(crate) key: SealKeyArgs,
 }
 
 /// `vestibule export`: writes all users to the file, and returns what is in it; or to `out` if none is
@@ -57,12 +66,14 @@ pub fn run(
                 .to_owned(),
         );
     }
+    let key = flags.key.read()?;
     let store = open(&flags.database, Access::Read)?;
     let store = &*store;
+    see_that_it_fits(store, key.as_ref()).map_err(|it| it.text)?;
     let living = flags.sessions.then_some(now);
     let counts = match file {
-        None => write(store, out, living, now)?,
-        Some(path) => write_file(store, path, living, now)?,
+        None => write(store, key.as_ref(), out, living, now)?,
+        Some(path) => write_file(store, key.as_ref(), path, living, now)?,
     };
     let ExportCounts { users, keys, sessions } = counts;
     let [said_users, said_keys, said_sessions] = [users, keys, sessions].map(|it| it.to_string());
@@ -82,6 +93,7 @@ pub fn run(
 /// Writes all users into a new file that no other user of the machine may read.
 fn write_file(
     store: &dyn Store,
+    key: Option<&SealingKey>,
     path: &Path,
     living: Option<Moment>,
     now: Moment,
@@ -89,9 +101,19 @@ fn write_file(
     let failed =
         |err: std::io::Error| format!("cannot write {}: {}", path.display(), writing(&err));
     let file = NewFile::create(path).map_err(failed)?;
-    let counts = write(store, &mut file.file(), living, now)?;
+    let counts = write(store, key, &mut file.file(), living, now)?;
     file.finish().map_err(failed)?;
     Ok(counts)
+}
+
+/// The secret of the app of a user in the clear, if they have one.
+fn secret_of(it: &ExportedUser, key: Option<&SealingKey>) -> Result<Option<TotpSecret>, String> {
+    let Some(factor) = &it.second_factor else { return Ok(None) };
+    let user = it.user.id.as_str();
+    let stored = StoredSecret::from_stored(factor.totp.secret.clone());
+    let todo = "vestibule user second-factor turns it off";
+    let failed = |fault| format!("the second factor of user {user}: {fault}; {todo}");
+    stored.open(user, key).map(Some).map_err(failed)
 }
 
 /// How many users there are.
@@ -103,6 +125,7 @@ fn users(store: &dyn Store) -> Result<u64, String> {
 
 fn write(
     store: &dyn Store,
+    key: Option<&SealingKey>,
     out: &mut dyn Write,
     living: Option<Moment>,
     now: Moment,
@@ -115,9 +138,17 @@ fn write(
     let mut fault = None;
     let (mut meter, total) = (Meter::new(), users(store)?);
     let shown = store.each_user(living, &mut |it| {
-        let line = export_format::person(&it, has_sessions);
+        let line = secret_of(&it, key)
+            .map(|secret| export_format::person(&it, secret.as_ref(), has_sessions));
         counts.add(&it);
         meter.tell("users exported", counts.users, Some(total));
+        let line = match line {
+            Ok(line) => line,
+            Err(why) => {
+                fault = Some(why);
+                return false;
+            }
+        };
         fault = if line.len() > LINE_BYTES_MAX {
             Some(format!("user {} has more to them than a line takes", it.user.id.as_str()))
         } else {

@@ -8,8 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
+use crate::base::sealing::StoredSecret;
 use crate::base::token::{self, TokenHash};
-use crate::store::{ClientInfo, ExportedUser, Groups, Key, KeyId, Session, User, UserId};
+use crate::base::totp::TotpSecret;
+use crate::store::{
+    ClientInfo, ExportedUser, Groups, Key, KeyId, SecondFactor, Session, Totp, User, UserId,
+};
 
 /// The version of the format. A program that knows only lower ones must not read the file.
 const FORMAT: u64 = 1;
@@ -67,8 +71,8 @@ pub fn header(has_sessions: bool, now: Moment) -> String {
     json!({ "vestibule_export": about }).to_string()
 }
 
-/// The line of a user.
-pub fn person(it: &ExportedUser, has_sessions: bool) -> String {
+/// The line of a user. `secret`: that of their app, in the clear.
+pub fn person(it: &ExportedUser, secret: Option<&TotpSecret>, has_sessions: bool) -> String {
     let user = &it.user;
     let mut data = json!({
         "id": user.id.as_str(),
@@ -85,6 +89,17 @@ pub fn person(it: &ExportedUser, has_sessions: bool) -> String {
     // Of a verified address, and of none, nothing is said, so that an older vestibule reads the line.
     if user.verified_email() != user.email {
         data["email_verified"] = false.into();
+    }
+    // Of the first second factor on, an older vestibule refuses the file rather than leave it out.
+    if let (Some(since), Some((secret, factor))) =
+        (user.second_factor_since, secret.zip(it.second_factor.as_ref()))
+    {
+        data["second_factor"] = json!({
+            "since": since.millis(),
+            "totp": secret.base32(),
+            "last_step": factor.totp.last_step,
+            "recovery_codes": factor.recovery_codes.iter().map(|it| token::hex(it.as_bytes())).collect::<Vec<_>>(),
+        });
     }
     if has_sessions {
         data["sessions"] = it.sessions.iter().map(session).collect();
@@ -127,7 +142,7 @@ fn key(it: &Key) -> Value {
 }
 
 fn session(it: &Session) -> Value {
-    json!({
+    let mut data = json!({
         "id": token::hex(it.id.as_bytes()),
         "active_expires": it.active_expires.millis(),
         "idle_expires": it.idle_expires.millis(),
@@ -138,7 +153,12 @@ fn session(it: &Session) -> Value {
         "is_transient": it.place.is_transient,
         "browser": it.place.browser,
         "address": it.place.address,
-    })
+    });
+    // An older vestibule reads a session without a second factor.
+    if it.second_at != Moment::NEVER {
+        data["second_at"] = it.second_at.millis().into();
+    }
+    data
 }
 
 /// Reads a line. An error says what is wrong with it, without repeating anything of it.
@@ -186,6 +206,9 @@ fn read_person(mut fields: Fields) -> Result<ExportedUser, String> {
     let email = fields.text("email")?;
     let created_at = fields.moment("created_at")?;
     let is_unverified = fields.0.remove("email_verified").is_some_and(|it| it == false);
+    let second = fields.0.remove("second_factor");
+    let second = second.map(|it| read_second_factor(Fields::of(it)?, &id)).transpose()?;
+    let (second_factor_since, second_factor) = second.unzip();
     let user = User {
         id: id.clone(),
         username: fields.text("username")?,
@@ -196,7 +219,7 @@ fn read_person(mut fields: Fields) -> Result<ExportedUser, String> {
         email,
         disabled_at: fields.or_null("disabled_at", Value::as_i64)?.map(Moment::from_millis),
         disabled_reason: fields.text("disabled_reason")?,
-        second_factor_since: None,
+        second_factor_since,
     };
     let attributes = match fields.take("attributes", |it| Some(it.clone()))? {
         Value::String(text) => text,
@@ -210,7 +233,26 @@ fn read_person(mut fields: Fields) -> Result<ExportedUser, String> {
     let sessions = sessions.into_iter().map(|it| read_session(Fields::of(it)?, &id));
     let sessions = sessions.collect::<Result<_, _>>()?;
     fields.end()?;
-    Ok(ExportedUser { user, attributes, keys, sessions })
+    Ok(ExportedUser { user, attributes, keys, sessions, second_factor })
+}
+
+/// Since when there is a second factor, and what it is, with its secret in the clear.
+fn read_second_factor(mut fields: Fields, user: &UserId) -> Result<(Moment, SecondFactor), String> {
+    let since = fields.moment("since")?;
+    let secret = TotpSecret::from_base32(&fields.text("totp")?)
+        .map_err(|why| format!("the secret of an app {why}"))?;
+    let totp = Totp {
+        user_id: user.clone(),
+        secret: StoredSecret::new(&secret, user.as_str(), None).as_stored().to_vec(),
+        last_step: fields.take("last_step", Value::as_i64)?,
+        created_at: since,
+    };
+    let code = |it: Value| it.as_str().and_then(unhex).map(TokenHash::from_bytes);
+    let codes = fields.list("recovery_codes")?.into_iter().map(code);
+    let codes: Option<Vec<_>> = codes.collect();
+    let recovery_codes = codes.ok_or("the hash of a recovery code is not 64 hex digits")?;
+    fields.end()?;
+    Ok((since, SecondFactor { totp, recovery_codes }))
 }
 
 fn read_key(mut fields: Fields, user: &UserId) -> Result<Key, String> {
@@ -241,7 +283,11 @@ fn read_session(mut fields: Fields, user: &UserId) -> Result<Session, String> {
             browser: fields.text("browser")?,
             address: fields.text("address")?,
         },
-        second_at: Moment::NEVER,
+        second_at: if fields.0.contains_key("second_at") {
+            fields.moment("second_at")?
+        } else {
+            Moment::NEVER
+        },
     };
     fields.end()?;
     let ends = [session.active_expires, session.idle_expires, session.absolute_expires];
@@ -358,7 +404,8 @@ mod tests {
             },
             second_at: Moment::NEVER,
         };
-        ExportedUser { user, attributes: attributes.to_owned(), keys, sessions: vec![session] }
+        let attributes = attributes.to_owned();
+        ExportedUser { user, attributes, keys, sessions: vec![session], second_factor: None }
     }
 
     #[test]
@@ -374,11 +421,11 @@ mod tests {
             "null",
         ] {
             let all = departure(attributes);
-            let line = person(&all, true);
+            let line = person(&all, None, true);
             assert!(!line.contains('\n'));
             let Ok(Line::Person(again)) = read(&line) else { panic!("{line}") };
             assert!(*again == all, "{line}");
-            assert_eq!(person(&again, true), line);
+            assert_eq!(person(&again, None, true), line);
         }
         let now = Moment::from_millis(7);
         assert!(matches!(read(&header(true, now)), Ok(Line::Header { has_sessions: true })));
@@ -388,7 +435,7 @@ mod tests {
 
     #[test]
     fn reads_nothing_that_it_does_not_know_whole() {
-        let good = person(&departure(""), true);
+        let good = person(&departure(""), None, true);
         let bad = [
             ("\"email\":\"a@b\"", "\"email\":7"),
             ("\"email\":\"a@b\",", ""),

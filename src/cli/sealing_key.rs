@@ -187,6 +187,11 @@ pub(super) fn told(mismatch: &SealMismatch, key: Option<&SealingKey>) -> String 
     }
 }
 
+/// Refuses a key that does not go with the secrets in the database.
+pub(super) fn see_that_it_fits(store: &dyn Store, key: Option<&SealingKey>) -> Result<(), Failure> {
+    refuse(sealing::mismatch(store, key), key)
+}
+
 /// Notes the key of a server that starts, or of a command that stores secrets; refuses one that does not go with those
 /// in the database.
 pub(super) fn claim(store: &dyn Store, key: Option<&SealingKey>) -> Result<(), Failure> {

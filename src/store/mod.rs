@@ -43,8 +43,8 @@ pub(crate) use progress::tell;
 pub use records::{
     AccessToken, ClientInfo, Count, CountId, Credentials, Device, Epoch, ExportedUser, FactorProof,
     Groups, ImportStatus, ImportedUser, Invite, Key, KeyId, Letter, NameHash, OneTimeToken,
-    Purpose, Record, RestingName, SealRow, SecretChange, Session, SessionStart, Totp, Use, User,
-    UserId,
+    Purpose, Record, RestingName, SealRow, SecondFactor, SecretChange, Session, SessionStart, Totp,
+    Use, User, UserId,
 };
 #[cfg(feature = "import")]
 pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};

@@ -504,6 +504,15 @@ pub struct SessionStart {
     pub letter: Option<Letter>,
 }
 
+/// The second factor of a user. It holds a secret and so has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// The authenticator app.
+    pub totp: Totp,
+    /// The hashes of the recovery codes that are not used.
+    pub recovery_codes: Vec<TokenHash>,
+}
+
 /// A user to be imported. It holds hashes of passwords and tokens and so has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImportedUser {
@@ -517,6 +526,8 @@ pub struct ImportedUser {
     pub keys: Vec<Key>,
     /// Their sessions.
     pub sessions: Vec<Session>,
+    /// Their second factor, if [`User::second_factor_since`] says that there is one.
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// What exists already of a user who is to be imported.
@@ -557,6 +568,8 @@ pub struct ExportedUser {
     pub keys: Vec<Key>,
     /// Their sessions, oldest first.
     pub sessions: Vec<Session>,
+    /// Their second factor; the recovery codes are in the order of their hashes.
+    pub second_factor: Option<SecondFactor>,
 }
 
 #[cfg(test)]

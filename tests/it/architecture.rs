@@ -26,7 +26,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("argon2", &["base/password"]),
     ("scrypt", &["base/password"]),
     ("bcrypt", &["base/password"]),
-    ("pbkdf2", &["base/password"]),
+    ("pbkdf2", &["base/password", "base/sealing"]),
     ("md5", &["base/password"]),
     ("sha_crypt", &["base/password"]),
     ("blake2", &["base/token", "base/mac"]),

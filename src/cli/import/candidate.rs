@@ -5,7 +5,10 @@
 use super::reasons::{Reason, SourceRow};
 use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
-use crate::store::{Groups, Key, Session};
+use crate::base::sealing::StoredSecret;
+use crate::base::token::TokenHash;
+use crate::base::totp::TotpSecret;
+use crate::store::{Groups, Key, SecondFactor, Session, Totp, UserId};
 
 /// A user with keys and sessions. It holds tokens and hashes and so has no `Debug`.
 #[derive(Default)]
@@ -32,12 +35,45 @@ pub(super) struct Candidate {
     pub(super) keys: Vec<CandidateKey>,
     /// Their sessions.
     pub(super) sessions: Vec<CandidateSession>,
+    /// Their second factor, if they have one.
+    pub(super) second_factor: Option<CandidateFactor>,
     /// Where they are in the source.
     pub(super) row: SourceRow,
     /// What the source found that the operator should know of them.
     pub(super) reasons: Vec<Reason>,
     /// Why they cannot be imported, if that is known from reading the source. It follows their name in a sentence.
     pub(super) fault: Option<String>,
+}
+
+/// A second factor in the source. It holds a secret and so has no `Debug`.
+pub(super) struct CandidateFactor {
+    /// The secret of the app.
+    pub(super) secret: TotpSecret,
+    /// Since when it is asked for; `None`: from now on.
+    pub(super) since: Option<Moment>,
+    /// The last step that is used up; `None`: that is not known.
+    pub(super) last_step: Option<i64>,
+    /// The hashes of the recovery codes.
+    pub(super) recovery_codes: Vec<TokenHash>,
+}
+
+impl CandidateFactor {
+    /// A second factor of another system, whose recovery codes stay there.
+    pub(super) const fn of(secret: TotpSecret) -> Self {
+        Self { secret, since: None, last_step: None, recovery_codes: Vec::new() }
+    }
+
+    /// The record of the user with this id, with the secret in the clear, and since when there is a second factor.
+    pub(super) fn record(self, user: &UserId, now: Moment) -> (Moment, SecondFactor) {
+        let since = self.since.unwrap_or(now);
+        let totp = Totp {
+            user_id: user.clone(),
+            secret: StoredSecret::new(&self.secret, user.as_str(), None).as_stored().to_vec(),
+            last_step: self.last_step.unwrap_or_default(),
+            created_at: since,
+        };
+        (since, SecondFactor { totp, recovery_codes: self.recovery_codes })
+    }
 }
 
 /// The hash, if a password can be verified by it; else the reason why not is added.

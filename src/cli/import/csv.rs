@@ -8,7 +8,7 @@ use csv::StringRecord;
 use serde_json::Value;
 
 use super::attributes::{self, is_secret};
-use super::candidate::{Candidate, CandidateKey, verifiable};
+use super::candidate::{Candidate, CandidateFactor, CandidateKey, verifiable};
 use super::disabled::{self, DisabledColumn, normal};
 use super::groups;
 use super::moments::{TimeUnit, Timestamp, has_passed, moment};
@@ -18,6 +18,7 @@ use super::table_text::TableText;
 use super::text_file::TextFile;
 use crate::auth::users;
 use crate::base::clock::Moment;
+use crate::base::totp::TotpSecret;
 use crate::store::{Groups, Progress, tell};
 
 /// The operator's options for a table.
@@ -30,6 +31,8 @@ pub struct CsvOptions {
     pub hash: Option<String>,
     pub email: Option<String>,
     pub groups: Option<String>,
+    /// The column of the secrets of authenticator apps; `None`: it is found by its heading.
+    pub totp: Option<String>,
     /// Columns that are attributes, whatever their headings.
     pub attributes: Vec<String>,
 }
@@ -40,6 +43,7 @@ const HASHES: &[&str] = &["hash", "passwordhash", "hashedpassword"];
 const IDS: &[&str] = &["id"];
 const EMAILS: &[&str] = &["email"];
 const GROUPS: &[&str] = &["groups"];
+const TOTPS: &[&str] = &["totp"];
 const CREATED: &[&str] = &["createdat", "datejoined"];
 const DISABLED_REASONS: &[&str] =
     &["disabledreason", "banreason", "bannedreason", "blockedreason", "suspendedreason"];
@@ -60,7 +64,7 @@ pub(super) fn read(
     progress: Progress<'_>,
 ) -> Result<Vec<Candidate>, String> {
     let is_known = |heading: &str| {
-        let all = [USERNAMES, HASHES, IDS, EMAILS, GROUPS, CREATED];
+        let all = [USERNAMES, HASHES, IDS, EMAILS, GROUPS, CREATED, TOTPS];
         all.iter().any(|known| known.contains(&&*normal(heading)))
             || options.named().any(|it| it == heading)
     };
@@ -92,7 +96,7 @@ pub(super) fn read(
 impl CsvOptions {
     /// Every column that is named.
     fn named(&self) -> impl Iterator<Item = &str> {
-        let single = [&self.username, &self.hash, &self.email, &self.groups];
+        let single = [&self.username, &self.hash, &self.email, &self.groups, &self.totp];
         single.into_iter().flatten().chain(&self.attributes).map(String::as_str)
     }
 }
@@ -104,6 +108,7 @@ struct CsvColumns {
     id: Option<usize>,
     email: Option<usize>,
     groups: Option<usize>,
+    totp: Option<usize>,
     created: Option<usize>,
     disabled: Vec<(usize, String, DisabledColumn)>,
     disabled_reason: Option<usize>,
@@ -125,9 +130,10 @@ impl CsvColumns {
         let id = headings.find(None, "", IDS)?;
         let email = headings.find(options.email.as_deref(), "--email", EMAILS)?;
         let groups = headings.find(options.groups.as_deref(), "--groups", GROUPS)?;
+        let totp = headings.find(options.totp.as_deref(), "--totp", TOTPS)?;
         let (created, disabled_reason) =
             (headings.first(CREATED), headings.first(DISABLED_REASONS));
-        let known = [Some(username), Some(hash), id, email, groups, created, disabled_reason];
+        let known = [Some(username), Some(hash), id, email, groups, totp, created, disabled_reason];
         let (mut disabled, mut others, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
         for (at, name) in headings.names.iter().enumerate() {
             let is_kept = options.attributes.contains(name);
@@ -144,6 +150,7 @@ impl CsvColumns {
             id,
             email,
             groups,
+            totp,
             created,
             disabled,
             disabled_reason,
@@ -179,7 +186,9 @@ impl CsvColumns {
         if let Some(why) = &disabled_reason {
             reasons.push(Reason::about(ReasonKind::Disabled, why.clone()));
         }
+        let factor = of(self.totp).and_then(|it| second_factor(it, &mut reasons));
         Ok(Candidate {
+            second_factor: factor,
             id: of(self.id).map(str::to_owned),
             name: of(Some(self.username)).map(str::to_owned),
             created_at,
@@ -217,6 +226,17 @@ impl CsvColumns {
         }
         let given = self.disabled_reason.map(|at| value(row, at)).filter(|it| !it.is_empty());
         Ok(first.map(|(since, why)| (since, given.map_or(why, str::to_owned))))
+    }
+}
+
+/// The second factor with this secret, in base32 or as an `otpauth:` address; else the reason why not is added.
+fn second_factor(text: &str, reasons: &mut Vec<Reason>) -> Option<CandidateFactor> {
+    match TotpSecret::read(text) {
+        Ok(secret) => Some(CandidateFactor::of(secret)),
+        Err(fault) => {
+            reasons.push(Reason::about(ReasonKind::SecondFactorLeftOut, fault.to_string()));
+            None
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use super::foreign_db::{
 use super::table_text::delimiter;
 use super::{CsvOptions, ImportOrder, Source};
 use crate::cli::database::DatabaseArgs;
-use crate::cli::serve::NameKindArgs;
+use crate::cli::secrets::password_in;
+use crate::cli::serve::{NameKindArgs, SealKeyArgs};
 
 /// `vestibule import`.
 #[derive(Args)]
@@ -96,7 +97,7 @@ enum SourceArgs {
         vestibule import better-auth app.db --tables user=users,account=accounts --username email\n\n\
         FILE is only read, and may be in use. An e-mail address is kept only if the source marks it as \
         verified. Other columns are kept as attributes, unless their name suggests a password or a \
-        secret.")]
+        secret. With --secret-file users keep their authenticator apps; backup codes stay behind.")]
     BetterAuth {
         /// The better-auth database.
         #[arg(value_name = "FILE")]
@@ -115,6 +116,11 @@ enum SourceArgs {
         /// Column with the password hashes in the account table. [default: password]
         #[arg(long, value_name = "COLUMN")]
         hash: Option<String>,
+
+        /// File with the secret of better-auth, its BETTER_AUTH_SECRET: with it, the second factors of users who have
+        /// verified one are imported. Without it they are left behind.
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
 
         #[command(flatten)]
         options: ImportOptions,
@@ -141,7 +147,8 @@ enum SourceArgs {
         printf 'username,hash,groups\\nanna,%s,staff;admin\\n' \"$(openssl passwd -6)\" | vestibule import csv -\n  \
         vestibule import csv wordpress.csv --username user_login --hash user_pass --email user_email\n\n\
         The first line names the columns: username, and one of hash, password_hash or hashed_password. \
-        Optional are id, email, groups (separated by ; or ,), created_at and disabled. Other columns are kept \
+        Optional are id, email, groups (separated by ; or ,), totp (the secret of an authenticator app, in base32 or as \
+        an otpauth: address), created_at and disabled. Other columns are kept \
         as attributes, unless their name suggests a password or a secret. Values may be separated by commas, \
         semicolons, tabs or vertical bars; a value that contains the separator must be in quotation marks. Spaces \
         around values are ignored, and NULL and \\N mean that there is no value.\n\
@@ -203,6 +210,10 @@ struct CsvArgs {
     #[arg(long, value_name = "COLUMN")]
     groups: Option<String>,
 
+    /// Column with the secrets of authenticator apps, in base32 or as otpauth: addresses. [default: totp]
+    #[arg(long, value_name = "COLUMN")]
+    totp: Option<String>,
+
     /// Column that is kept as an attribute, whatever its name suggests; may be repeated.
     #[arg(long, value_name = "COLUMN")]
     attribute: Vec<String>,
@@ -210,8 +221,8 @@ struct CsvArgs {
 
 impl From<CsvArgs> for CsvOptions {
     fn from(args: CsvArgs) -> Self {
-        let CsvArgs { delimiter, username, hash, email, groups, attribute } = args;
-        Self { delimiter, username, hash, email, groups, attributes: attribute }
+        let CsvArgs { delimiter, username, hash, email, groups, totp, attribute } = args;
+        Self { delimiter, username, hash, email, groups, totp, attributes: attribute }
     }
 }
 
@@ -243,6 +254,10 @@ struct ImportOptions {
     /// Where the database is.
     #[command(flatten)]
     database: DatabaseArgs,
+
+    /// The key that seals the secrets of authenticator apps.
+    #[command(flatten)]
+    key: SealKeyArgs,
 }
 
 impl ImportArgs {
@@ -257,10 +272,11 @@ impl ImportArgs {
                     (tables.unwrap_or_default(), ColumnChoice { username, hash });
                 (Source::LuciaV3 { tables, columns }, file, options)
             }
-            SourceArgs::BetterAuth { file, tables, username, hash, options } => {
+            SourceArgs::BetterAuth { file, tables, username, hash, secret_file, options } => {
                 let (tables, columns) =
                     (tables.unwrap_or_default(), ColumnChoice { username, hash });
-                (Source::BetterAuth { tables, columns }, file, options)
+                let secret = secret_file.as_deref().map(password_in).transpose()?;
+                (Source::BetterAuth { tables, columns, secret }, file, options)
             }
             SourceArgs::Htpasswd { file, options } => (Source::Htpasswd, file, options),
             SourceArgs::Csv { file, columns, options } => {
@@ -268,7 +284,9 @@ impl ImportArgs {
             }
             SourceArgs::Vestibule { file, options } => (Source::Vestibule, file, options),
         };
-        let ImportOptions { dry_run, skip_conflicts, rename, report, kind, database } = options;
+        let ImportOptions { dry_run, skip_conflicts, rename, report, kind, database, key } =
+            options;
+        let sealing_key = key.read()?;
         let names = kind.names;
         let database = database.check()?;
         Ok(ImportOrder {
@@ -281,6 +299,7 @@ impl ImportArgs {
             rename,
             report,
             database,
+            sealing_key,
         })
     }
 }

@@ -29,14 +29,17 @@ use std::process::ExitCode;
 
 use super::output::Output;
 use super::records::of_command;
+use super::sealing_key::told;
 use super::terminal::watched;
 use super::{Access, Failure, counted, open_at};
 use crate::auth::events::Event;
+use crate::auth::sealing;
 use crate::auth::usernames::NameKind;
 use crate::base::clock::Moment;
 use crate::base::file_fault::writing;
 use crate::base::log_fields;
 use crate::base::new_file::NewFile;
+use crate::base::sealing::{SealingKey, StoredSecret};
 use crate::store::{self, Database, ImportStatus, ImportedUser, Progress, Record, Store};
 use candidate::Candidate;
 pub use csv::CsvOptions;
@@ -69,6 +72,8 @@ pub enum Source {
         tables: TableNames,
         /// Its columns, as far as they are not found.
         columns: ColumnChoice,
+        /// The secret by which secrets of apps are encrypted; `None`: second factors are left behind.
+        secret: Option<String>,
     },
     /// What `htpasswd` of Apache writes.
     Htpasswd,
@@ -123,6 +128,8 @@ pub struct ImportOrder {
     pub report: Option<PathBuf>,
     /// The server's database.
     pub database: Database,
+    /// The key with which secrets are sealed; `None`: they are stored in the clear.
+    pub sealing_key: Option<SealingKey>,
 }
 
 /// The outcome of an import.
@@ -169,7 +176,8 @@ pub fn bring(
     if let Some(path) = &order.rename {
         rename::rename(&mut candidates, path, order.names)?;
     }
-    let (users, about) = split(validate::validate(candidates, order.names, &mut report, now));
+    let arrivals = validate::validate(candidates, order.names, &mut report, now);
+    let (users, about) = split(arrivals, order.sealing_key.as_ref());
     admit(order, &users, about, &mut report, now, progress)?;
     let refusal = is_refused(order, &report).then(|| {
         format!(
@@ -204,6 +212,14 @@ fn admit(
     // An import that is only tried creates no database, and leaves the tables of an existing one as they are.
     let only_looks = order.dry_run || is_refused(order, report);
     let store = open(&order.database, only_looks)?;
+    let key = order.sealing_key.as_ref();
+    if let Some(store) = store.as_deref().filter(|_| users.iter().any(has_second_factor)) {
+        let mismatch =
+            if only_looks { sealing::mismatch(store, key) } else { sealing::claim(store, key) };
+        if let Some(mismatch) = mismatch.map_err(text)? {
+            return Err(told(&mismatch, key));
+        }
+    }
     let standings = match &store {
         None => vec![ImportStatus::New; users.len()],
         Some(store) if only_looks => store.import_status(users, now).map_err(text)?,
@@ -216,6 +232,10 @@ fn admit(
         report.count(user, about, standing);
     }
     Ok(())
+}
+
+const fn has_second_factor(it: &ImportedUser) -> bool {
+    it.second_factor.is_some()
 }
 
 /// What the audit log keeps of an import; `None`: no user is new.
@@ -242,8 +262,19 @@ fn record_of(
 type About = (SourceRow, Vec<Reason>);
 
 /// What the store gets, and what the report keeps of each user.
-fn split(arrivals: Vec<Arrival>) -> (Vec<ImportedUser>, Vec<About>) {
-    arrivals.into_iter().map(|it| (it.user, (it.row, it.reasons))).unzip()
+fn split(arrivals: Vec<Arrival>, key: Option<&SealingKey>) -> (Vec<ImportedUser>, Vec<About>) {
+    arrivals.into_iter().map(|it| (sealed(it.user, key), (it.row, it.reasons))).unzip()
+}
+
+/// The user with the secret of their app sealed, if there is a key.
+fn sealed(mut user: ImportedUser, key: Option<&SealingKey>) -> ImportedUser {
+    if let Some(factor) = user.second_factor.as_mut().filter(|_| key.is_some()) {
+        let id = user.user.id.as_str();
+        let stored = StoredSecret::from_stored(std::mem::take(&mut factor.totp.secret));
+        let secret = stored.open(id, None).expect("an import has it in the clear");
+        factor.totp.secret = StoredSecret::new(&secret, id, key).as_stored().to_vec();
+    }
+    user
 }
 
 /// The file of `--report`, which gets its name when it is complete.
@@ -304,8 +335,9 @@ fn read(
         Source::LuciaV3 { tables, columns } => {
             foreign_db::lucia_v3(&order.file, tables, columns, now, progress)
         }
-        Source::BetterAuth { tables, columns } => {
-            foreign_db::better_auth(&order.file, tables, columns, now, progress)
+        Source::BetterAuth { tables, columns, secret } => {
+            let secret = secret.as_deref();
+            foreign_db::better_auth(&order.file, tables, columns, secret, now, progress)
         }
         Source::Htpasswd => {
             return htpasswd::read(TextFile::open(&order.file, input)?, report, progress);

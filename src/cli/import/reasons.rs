@@ -88,6 +88,8 @@ pub(super) enum ReasonKind {
     CreatedNow,
     /// Sessions that were left out.
     SessionLeftOut,
+    /// A second factor that was left out.
+    SecondFactorLeftOut,
     /// Groups that were left out.
     GroupLeftOut,
     /// The operator gave another name.
@@ -156,6 +158,11 @@ impl ReasonKind {
                 "session_left_out",
                 "sessions left out",
                 "with sessions that were left out: they sign in again",
+            ],
+            Self::SecondFactorLeftOut => [
+                "second_factor_left_out",
+                "a second factor left out",
+                "with a second factor that was left out: the password alone signs them in",
             ],
             Self::GroupLeftOut => [
                 "group_left_out",

@@ -9,12 +9,20 @@ use std::io::{self, BufWriter, Write};
 use serde_json::{Map, Value, json};
 
 use super::reasons::{Reason, ReasonKind, SourceRow};
+use crate::base::clock::Moment;
 use crate::base::password::PasswordHash;
 use crate::cli::{counted, printable};
 use crate::store::{ImportStatus, ImportedUser};
 
 /// Why the keys and sessions of a user in conflict are not imported.
 const OF_CONFLICT: &str = "of users who cannot come over";
+
+/// What users do who come over without recovery codes.
+const WITHOUT_CODES: &str =
+    "second factors without recovery codes: their users make new ones on the page of the account";
+
+/// What becomes of sessions in which no second factor was given.
+const ASKED_AGAIN: &str = "sessions without a second factor: where one is required (--second-factor), their users sign in again";
 
 /// The most characters that are shown of a name or a reason.
 const CUT: usize = 200;
@@ -34,6 +42,10 @@ pub(super) struct ImportTally {
 impl ImportTally {
     pub(super) fn leave_out(&mut self, count: usize, why: &'static str) {
         self.left_out.add(count, why);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.new + self.already_there == 0 && self.left_out.0.is_empty()
     }
 
     fn json(&self, is_written: bool) -> Value {
@@ -201,6 +213,7 @@ pub(super) struct Report {
     pub(super) users: ImportTally,
     pub(super) keys: ImportTally,
     pub(super) sessions: ImportTally,
+    pub(super) second_factors: ImportTally,
     /// Sessions that had ended.
     pub(super) dead: usize,
     /// What is to be said of the source rather than of a user.
@@ -269,6 +282,7 @@ impl Report {
                 self.users.new += 1;
                 self.keys.new += it.keys.len();
                 self.sessions.new += it.sessions.len();
+                self.count_second_factor(it);
                 let mut hashes = it.keys.iter().filter_map(|key| key.hashed_password.as_ref());
                 self.without_password += usize::from(!hashes.any(PasswordHash::is_readable));
                 self.count_reasons(&reasons);
@@ -282,11 +296,22 @@ impl Report {
                 let why = "of users who are here already";
                 self.keys.leave_out(it.keys.len() - keys, why);
                 self.sessions.leave_out(it.sessions.len() - sessions, why);
+                self.second_factors.leave_out(usize::from(it.second_factor.is_some()), why);
                 // They are left as they are, so whatever the source says of them changes nothing.
                 self.list(PersonAtSource::of(it, row), PersonOutcome::AlreadyThere, Vec::new());
             }
             conflict => self.refuse_arrival(it, row, why_taken(conflict)),
         }
+    }
+
+    fn count_second_factor(&mut self, it: &ImportedUser) {
+        if let Some(factor) = &it.second_factor {
+            self.second_factors.new += 1;
+            let has_none = usize::from(factor.recovery_codes.is_empty());
+            self.notes.add(has_none, WITHOUT_CODES);
+        }
+        let asked = it.sessions.iter().filter(|it| it.second_at == Moment::NEVER);
+        self.notes.add(asked.count(), ASKED_AGAIN);
     }
 
     fn count_reasons(&mut self, reasons: &[Reason]) {
@@ -338,6 +363,7 @@ impl Report {
             "users": self.users.json(self.is_written),
             "keys": self.keys.json(self.is_written),
             "sessions": self.sessions.json(self.is_written),
+            "second_factors": self.second_factors.json(self.is_written),
             "dead_sessions": self.dead,
             "notes": self.counted_notes().collect::<BTreeMap<_, _>>(),
             "remarks": self.remarks,
@@ -367,6 +393,9 @@ impl Report {
         text += &self.users.line("users", self.is_written);
         text += &self.keys.line("keys", self.is_written);
         text += &self.sessions.line("sessions", self.is_written);
+        if !self.second_factors.is_empty() {
+            text += &self.second_factors.line("factors", self.is_written);
+        }
         let mut line = |what: &str, said: String| {
             writeln!(text, "{what:<10}{said}").expect("a text takes all");
         };

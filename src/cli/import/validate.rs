@@ -92,7 +92,11 @@ fn prepare(
     }
     note(&keys, &username, reasons);
     let sessions = sessions(candidate.sessions, &user, reasons, report, now);
-    Ok(ImportedUser { user, is_known_by_name, attributes: candidate.attributes, keys, sessions })
+    let factor = candidate.second_factor.map(|it| it.record(&user.id, now));
+    let (since, second_factor) = factor.unzip();
+    user.second_factor_since = since;
+    let attributes = candidate.attributes;
+    Ok(ImportedUser { user, is_known_by_name, attributes, keys, sessions, second_factor })
 }
 
 /// Whether the id of a user at the source can be theirs here as well.

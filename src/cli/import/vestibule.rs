@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::candidate::{Candidate, CandidateKey, CandidateSession};
+use super::candidate::{Candidate, CandidateFactor, CandidateKey, CandidateSession};
 use super::reasons::SourceRow;
 use super::text_file::TextFile;
 use crate::auth::usernames;
 use crate::auth::users;
+use crate::base::clock::Moment;
+use crate::base::sealing::StoredSecret;
 use crate::cli::export_format::{self, ExportCounts, Line};
-use crate::store::{ExportedUser, KeyId, Progress, tell};
+use crate::store::{ExportedUser, KeyId, Progress, SecondFactor, tell};
 
 /// All users in the text. It is refused unless it is whole: a part of it would look like all.
 pub(super) fn read(
@@ -73,9 +75,17 @@ fn candidate(it: ExportedUser) -> Candidate {
         attributes: it.attributes,
         keys: it.keys.into_iter().map(CandidateKey::Ours).collect(),
         sessions: it.sessions.into_iter().map(CandidateSession::Ours).collect(),
+        second_factor: factor(it.second_factor, user.second_factor_since),
         fault,
         ..Candidate::default()
     }
+}
+
+fn factor(found: Option<SecondFactor>, since: Option<Moment>) -> Option<CandidateFactor> {
+    let SecondFactor { totp, recovery_codes } = found?;
+    let stored = StoredSecret::from_stored(totp.secret);
+    let secret = stored.open(totp.user_id.as_str(), None).ok()?;
+    Some(CandidateFactor { secret, since, last_step: Some(totp.last_step), recovery_codes })
 }
 
 /// What is wrong with a user whom `vestibule export` cannot have written: the line may have been edited by hand.

@@ -21,7 +21,7 @@ use crate::store::rows::{
 };
 use crate::store::{
     Bulk, ExportedUser, ImportStatus, ImportedUser, Key, KeyId, NameHash, Progress, RecordOfImport,
-    Result, Session,
+    Result, SecondFactor, Session, Totp, UserId,
 };
 
 /// Users who are looked up, passed on or added at once.
@@ -182,7 +182,15 @@ fn insert(tx: &mut Tx<'_>, people: &[&ImportedUser]) -> MysqlResult<()> {
         "user_session (id, user_id, active_expires, idle_expires, absolute_expires, created_at,
                        proven_at, seen_at, is_transient, browser, address, second_at)",
         sessions,
-    )
+    )?;
+    let factors = || people.iter().filter_map(|it| it.second_factor.as_ref());
+    let apps = factors().map(|it| it.totp.cells().to_vec());
+    insert_rows(tx, "totp (user_id, secret, last_step, created_at)", apps)?;
+    let codes = factors().flat_map(|it| {
+        let (user, made) = (&it.totp.user_id, it.totp.created_at);
+        it.recovery_codes.iter().map(move |id| cells![id, user, made].to_vec())
+    });
+    insert_rows(tx, "recovery_code (id, user_id, created_at)", codes)
 }
 
 /// Adds rows with many rows to a statement. `table` names the table and its columns.
@@ -372,6 +380,7 @@ fn departures_after(
         attributes,
         keys: Vec::new(),
         sessions: Vec::new(),
+        second_factor: None,
     };
     let mut people: Vec<_> = found.into_iter().map(departure).collect();
     let places: HashMap<String, usize> =
@@ -386,7 +395,21 @@ fn departures_after(
             people[places[session.user_id.as_str()]].sessions.push(session);
         })?;
     }
+    let sql = "SELECT user_id, secret, last_step, created_at FROM totp WHERE user_id IN";
+    each_of(tx, sql, ids(), &mut |totp: Totp| {
+        let place = places[totp.user_id.as_str()];
+        people[place].second_factor = Some(SecondFactor { totp, recovery_codes: Vec::new() });
+    })?;
+    let sql = "SELECT user_id, id FROM recovery_code WHERE user_id IN";
+    each_of(tx, sql, ids(), &mut |(user, id): (UserId, TokenHash)| {
+        if let Some(factor) = &mut people[places[user.as_str()]].second_factor {
+            factor.recovery_codes.push(id);
+        }
+    })?;
     for it in &mut people {
+        if let Some(factor) = &mut it.second_factor {
+            factor.recovery_codes.sort_unstable_by_key(|it| *it.as_bytes());
+        }
         it.keys.sort_unstable_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
         it.sessions.sort_unstable_by_key(|it| (it.created_at.millis(), *it.id.as_bytes()));
     }

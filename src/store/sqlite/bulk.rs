@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::{
     Sqlite, SqliteFault, SqliteResult, WRITE_PATIENCE, all, audit, exists, first, insert_key,
-    insert_session_row, insert_user, names, record,
+    insert_session_row, insert_user, names, record, second_factors,
 };
 use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
@@ -142,6 +142,9 @@ impl<'a> NewRows<'a> {
             insert_session_row(tx, it)?;
             tell(progress, "sessions written", at + 1);
         }
+        for it in self.users.iter().filter_map(|it| it.second_factor.as_ref()) {
+            second_factors::insert(tx, &it.totp, &it.recovery_codes)?;
+        }
         Ok(())
     }
 }
@@ -209,7 +212,11 @@ fn show(
             Some(now) => living_of(conn, &user, now)?,
             None => Vec::new(),
         };
-        if !each(ExportedUser { user, attributes, keys, sessions }) {
+        let second_factor = match user.second_factor_since {
+            Some(_) => second_factors::of_user(conn, &user.id)?,
+            None => None,
+        };
+        if !each(ExportedUser { user, attributes, keys, sessions, second_factor }) {
             break;
         }
     }

@@ -1,6 +1,6 @@
 //! The statements for second factors.
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use super::sessions::{end_beyond, insert_session};
 use super::{
@@ -16,8 +16,8 @@ use crate::store::outcomes::Refused;
 use crate::store::rows::{ToCells, cells};
 use crate::store::{
     CountId, Epoch, FactorProof, Letter, OneTimeToken, OneTimeTokenAdded, Result, SealRow,
-    SecondFactorOn, SecondFactorSet, SecondFactors, SecondStepDone, SecretChange, Session,
-    SessionStart, Totp, UserId,
+    SecondFactor, SecondFactorOn, SecondFactorSet, SecondFactors, SecondStepDone, SecretChange,
+    Session, SessionStart, Totp, UserId,
 };
 
 impl SecondFactors for Sqlite {
@@ -175,9 +175,23 @@ fn put_app(tx: &Transaction<'_>, totp: &Totp, codes: &[TokenHash]) -> SqliteResu
     {
         run(tx, sql, &cells![user])?;
     }
+    insert(tx, totp, codes)
+}
+
+/// Adds an app and recovery codes of a user who has none.
+pub(super) fn insert(tx: &Transaction<'_>, totp: &Totp, codes: &[TokenHash]) -> SqliteResult<()> {
     let sql = "INSERT INTO totp (user_id, secret, last_step, created_at) VALUES (?, ?, ?, ?)";
     run(tx, sql, &totp.cells())?;
-    insert_codes(tx, user, codes, totp.created_at)
+    insert_codes(tx, &totp.user_id, codes, totp.created_at)
+}
+
+/// The second factor of a user, if there is one.
+pub(super) fn of_user(conn: &Connection, user: &UserId) -> SqliteResult<Option<SecondFactor>> {
+    let sql = "SELECT user_id, secret, last_step, created_at FROM totp WHERE user_id = ?";
+    let Some(totp) = all::<Totp>(conn, sql, &cells![user])?.pop() else { return Ok(None) };
+    let sql = "SELECT id FROM recovery_code WHERE user_id = ? ORDER BY id";
+    let recovery_codes = all(conn, sql, &cells![user])?;
+    Ok(Some(SecondFactor { totp, recovery_codes }))
 }
 
 fn end_factors(tx: &Transaction<'_>, user: &UserId) -> SqliteResult<()> {

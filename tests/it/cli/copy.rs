@@ -34,7 +34,7 @@ const EVERYTHING: &str = r#"
       (randomblob(32), '', '', 1, 0, 5, 6);
     INSERT INTO resting_name VALUES (randomblob(16), NULL, 7), (zeroblob(16), '1', -1);
     INSERT INTO device VALUES (zeroblob(32), '1', 8, 13), (zeroblob(32), '2', 9, 0);
-    INSERT INTO totp VALUES ('1', randomblob(128), -14, 15);
+    INSERT INTO totp VALUES ('1', unhex('00' || hex(randomblob(20))), -14, 15);
     INSERT INTO recovery_code VALUES (zeroblob(32), '1', 16), (randomblob(32), '1', 17);
     INSERT INTO throttle VALUES (randomblob(16), 4294967295, 1, 2), (zeroblob(16), 0, 3, -4);
     INSERT INTO audit VALUES (-5, 1, 'login_ok', '1', '::1', 's', 'r', 'a=1'),

@@ -71,6 +71,7 @@ impl Move {
             rename: None,
             report: None,
             database: database.into(),
+            sealing_key: None,
         };
         Self { folder, order, input: Vec::new() }
     }
@@ -282,6 +283,7 @@ fn brings_back_no_session_that_was_ended_and_no_password_that_was_changed() {
         rename: None,
         report: None,
         database: Database::File(visit.folder.path().join("test.db")),
+        sealing_key: None,
     };
     let outcome = import::bring(&again, &mut std::io::empty(), now, &mut |_, _| {}).unwrap();
     let report: Value = serde_json::from_str(&outcome.report).unwrap();

@@ -287,3 +287,29 @@ fn is_told_about_columns_on_the_command_line() {
     let wrong = vestibule(&["import", "csv", file, "--delimiter", "~~"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn brings_over_second_factors_and_says_of_each_that_it_cannot_bring_why() {
+    let it = csv("username,hash,totp\n\
+         anna,BCRYPT,GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n\
+         bert,BCRYPT,otpauth://totp/x:bert?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=x\n\
+         carl,BCRYPT,otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=8\n\
+         dora,BCRYPT,no secret!\n\
+         emil,BCRYPT,\n");
+    let report = it.done(NOW);
+    assert_eq!(report["second_factors"]["imported"], 2);
+    let why = |name: &str| {
+        let of = report["people"].as_array().unwrap().iter().find(|it| it["username"] == name);
+        of.map(|it| it["reasons"].to_string()).unwrap_or_default()
+    };
+    for name in ["carl", "dora"] {
+        assert!(why(name).contains("second_factor_left_out"), "{report}");
+        assert!(!why(name).contains("GEZDGNBV") && !why(name).contains("no secret"), "{name}");
+    }
+    assert!(report["notes"].to_string().contains("without recovery codes"), "{report}");
+    let on = "SELECT username FROM user WHERE second_factor_since IS NOT NULL ORDER BY 1";
+    assert_eq!(it.texts(on), ["anna", "bert"]);
+    let secrets = "SELECT hex(secret) FROM totp";
+    let expected = "003132333435363738393031323334353637383930";
+    assert_eq!(it.texts(secrets), [expected, expected]);
+}

@@ -30,7 +30,7 @@ fn import(name: &str) -> (Move, Vec<Value>, Moment) {
     let source = match about["source"].as_str().unwrap() {
         "lucia" => Source::Lucia { tables: None, username: None },
         "lucia-v3" => Source::LuciaV3 { tables, columns },
-        "better-auth" => Source::BetterAuth { tables, columns },
+        "better-auth" => Source::BetterAuth { tables, columns, secret: None },
         other => panic!("{other}"),
     };
     let made = Moment::from_millis(about["made_at_ms"].as_i64().unwrap());

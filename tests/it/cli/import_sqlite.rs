@@ -10,6 +10,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use vestibule::base::clock::Moment;
+use vestibule::base::sealing::SealingKey;
+use vestibule::base::token::hex;
 use vestibule::cli::import::Source;
 use vestibule::cli::import::foreign_db::{ColumnChoice, NameSource, TableNames};
 
@@ -51,7 +53,11 @@ pub fn lucia_v3() -> Source {
 }
 
 pub fn better_auth() -> Source {
-    Source::BetterAuth { tables: TableNames::default(), columns: ColumnChoice::default() }
+    Source::BetterAuth {
+        tables: TableNames::default(),
+        columns: ColumnChoice::default(),
+        secret: None,
+    }
 }
 
 /// Out of a database with these tables.
@@ -352,7 +358,7 @@ fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_fo
     assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), ["ann", "bob@x"]);
     for (username, shown) in [("nick", ["Annie", "Bob"]), ("email", ["ann@x", "bob@x"])] {
         let tables = names(&[("user", "members"), ("account", "accounts"), ("session", "")]);
-        let source = Source::BetterAuth { tables, columns: named_by(Some(username)) };
+        let source = Source::BetterAuth { tables, columns: named_by(Some(username)), secret: None };
         let it = with_tables(source, USERS);
         it.done(NOW);
         assert_eq!(it.texts("SELECT username FROM user ORDER BY id"), shown);
@@ -360,7 +366,11 @@ fn finds_the_tables_of_better_auth_under_other_names_and_takes_another_column_fo
         let first = it.texts("SELECT attributes FROM user ORDER BY id");
         assert_eq!(serde_json::from_str::<Value>(&first[0]).unwrap()["username"], "ann");
     }
-    let source = Source::BetterAuth { tables: names(&[]), columns: named_by(Some("username")) };
+    let source = Source::BetterAuth {
+        tables: names(&[]),
+        columns: named_by(Some("username")),
+        secret: None,
+    };
     let report = with_tables(source, USERS).refused();
     assert_eq!(
         report["conflicts"][0]["why"], "has no name; --rename FILE gives one by the id",
@@ -507,4 +517,46 @@ fn says_in_one_clean_line_what_is_wrong_with_a_hostile_file() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && told.lines().count() == 1, "{told}");
     assert!(!told.contains('\u{1b}') && told.contains("\u{fffd}[2J"), "{told}");
+}
+
+#[test]
+fn brings_over_the_apps_of_better_auth_that_are_verified_and_turned_on() {
+    // As `symmetricEncrypt` of better-auth writes it.
+    let key = SealingKey::of_text("a better secret");
+    let stored = |secret: &str, before: &str| {
+        let sealed = key.seal(secret.as_bytes(), b"");
+        before.to_owned() + &hex(&sealed)
+    };
+    let secret = "abcdefghijklmnopqrstuvwxyzABCDEF";
+    let tables = format!(
+        "CREATE TABLE user (id, email, emailVerified, username, twoFactorEnabled);
+         CREATE TABLE account (providerId, accountId, userId, password);
+         CREATE TABLE twoFactor (id, secret, backupCodes, userId, verified);
+         INSERT INTO user VALUES ('1', 'a@x', 1, 'anna', 1), ('2', 'b@x', 1, 'bert', 1),
+           ('3', 'c@x', 1, 'carl', 0), ('4', 'd@x', 1, 'dora', 1), ('5', 'e@x', 1, 'emil', 1);
+         INSERT INTO account SELECT 'credential', id, id, 'x' FROM user;
+         INSERT INTO twoFactor VALUES ('a', '{0}', '', '1', 1), ('b', '{1}', '', '2', 1),
+           ('c', '{0}', '', '3', 1), ('d', '{0}', '', '4', 0), ('e', 'ff', '', '5', 1);",
+        stored(secret, ""),
+        stored(secret, "$ba$2$"),
+    );
+    let with = |secret: Option<&str>| {
+        let (tables, columns) = (TableNames::default(), ColumnChoice::default());
+        Source::BetterAuth { tables, columns, secret: secret.map(str::to_owned) }
+    };
+    let it = with_tables(with(Some("a better secret")), &tables);
+    let report = it.done(NOW);
+    assert_eq!(report["second_factors"]["imported"], 2);
+    assert_eq!(report["left_behind"], json!({}));
+    assert!(report["people"].to_string().contains("second_factor_left_out"), "{report}");
+    let found = "SELECT user_id || substr(secret, 2) FROM totp ORDER BY 1";
+    assert_eq!(it.texts(found), [format!("1{secret}"), format!("2{secret}")]);
+
+    let it = with_tables(with(None), &tables);
+    assert_eq!(it.done(NOW)["left_behind"], json!({ "twoFactor": 5 }));
+    assert_eq!(it.texts("SELECT user_id FROM totp"), [""; 0]);
+    let it = with_tables(with(Some("another")), &tables);
+    let told = it.done(NOW);
+    assert_eq!(told["second_factors"]["imported"], 0);
+    assert!(told["people"].to_string().contains("--secret-file does not open it"), "{told}");
 }

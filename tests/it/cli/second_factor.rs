@@ -10,8 +10,8 @@ use vestibule::base::recovery_code::RecoveryCode;
 use vestibule::base::sealing::{SealingKey, StoredSecret};
 use vestibule::base::totp::{TimeStep, TotpSecret};
 
-use super::admin::{run, said};
-use crate::binary::{Answer, Binary};
+use super::admin::{refusal, run, said};
+use crate::binary::{Answer, Binary, vestibule};
 
 /// A database of a test, opened beside the server.
 pub fn raw(folder: &Path) -> Connection {
@@ -128,4 +128,45 @@ fn turns_the_second_factor_of_a_user_off_who_has_lost_it() {
         serde_json::from_str(&said(&run(folder, &[&off[..], &["--json"]].concat(), ""))).unwrap();
     assert_eq!((&again["changed"], &again["sessions_ended"]), (&json!(false), &json!(0)));
     assert_eq!(raw.query_row("SELECT count(*) FROM mail", [], |row| row.get::<_, i64>(0)), Ok(1));
+}
+
+#[test]
+fn takes_second_factors_along_when_users_are_exported_and_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["one", "two"] {
+        said(&vestibule(&["key", "new", &path(name)]).output().unwrap());
+    }
+    let key = SealingKey::read_file(&folder.path().join("one")).ok().unwrap();
+    let server = Binary::start(old.path(), &[]);
+    server.sign_up("anna");
+    let secret = TotpSecret::random();
+    give_app(old.path(), "anna", &secret, Some(&key));
+    server.stop();
+    let flags = [format!("--seal-key-file={}", path("one")), path("people")];
+    let export = ["export", "--sessions", &flags[1]];
+    let told = refusal(&run(old.path(), &export, ""));
+    assert!(told.contains("no key is given: set --seal-key-file"), "{told}");
+    said(&run(old.path(), &[&export[..], &[&flags[0]]].concat(), ""));
+    let other = format!("--seal-key-file={}", path("two"));
+    said(&run(new.path(), &["import", "vestibule", &path("people"), &other], ""));
+
+    let rows = |folder: &Path| {
+        let sql = "SELECT hex(recovery_code.id) || second_factor_since || last_step
+                     FROM recovery_code JOIN user ON user.id = recovery_code.user_id
+                          JOIN totp ON totp.user_id = user.id ORDER BY 1";
+        let raw = raw(folder);
+        let mut statement = raw.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(old.path()).len(), 2);
+    assert_eq!(rows(new.path()), rows(old.path()));
+    let stored: Vec<u8> =
+        raw(new.path()).query_row("SELECT secret FROM totp", [], |row| row.get(0)).unwrap();
+    assert!(StoredSecret::from_stored(stored).is_sealed());
+    let server = Binary::start(new.path(), &[&other]);
+    assert_eq!(sign_in_with(&server, "anna", "123456").status, 400);
+    assert_eq!(sign_in_with(&server, "anna", &code_now(&secret)).status, 302);
 }

@@ -11,6 +11,7 @@ use super::cells::rows;
 use super::hashes::hash_column;
 use super::names::{NameSource, name_by_keys};
 use super::tables::{ColumnSet, OWNER, Table, named, only, optional, row_count};
+use super::two_factors;
 use super::users::{UserColumns, users};
 use super::{ColumnChoice, ForeignDb, ForeignKey, OddRow, ReadResult, RowOf, TableNames, read};
 use crate::base::clock::Moment;
@@ -20,7 +21,7 @@ use crate::store::Progress;
 const PROGRAM: &str = "better-auth";
 
 /// What the tables are called in messages and with `--tables`.
-pub const BETTER_AUTH_TABLES: [&str; 3] = ["user", "account", "session"];
+pub const BETTER_AUTH_TABLES: [&str; 4] = ["user", "account", "session", "twoFactor"];
 
 const USER: ColumnSet = &[&["id"], &["email"], &["emailVerified", "email_verified"]];
 const ACCOUNT: ColumnSet = &[&["providerId", "provider_id"], &["accountId", "account_id"], OWNER];
@@ -42,6 +43,7 @@ pub(in crate::cli::import) fn better_auth(
     path: &Path,
     names: &TableNames,
     columns: &ColumnChoice,
+    secret: Option<&str>,
     now: Moment,
     progress: Progress<'_>,
 ) -> Result<ForeignDb, String> {
@@ -66,9 +68,31 @@ pub(in crate::cli::import) fn better_auth(
         if let Some(table) = session {
             sealed_sessions.insert(SIGNED, row_count(conn, table)?);
         }
-        let found = [Some(user), Some(account), session].map(|it| it.map(|it| it.name.clone()));
-        let tables = BETTER_AUTH_TABLES.into_iter().zip(found).collect();
-        Ok(ForeignDb { tables, users, keys, sealed_sessions, odd, ..ForeignDb::default() })
+        let two_factor = optional(
+            names.get("twoFactor"),
+            all,
+            |it| it.has(two_factors::COLUMNS),
+            two_factors::COLUMNS,
+        )?;
+        let two_factor = two_factor.filter(|_| secret.is_some());
+        let mut second_factors = Vec::new();
+        if let (Some(table), Some(secret)) = (two_factor, secret) {
+            second_factors = two_factors::read(conn, (user, table), secret)?;
+        }
+        let found =
+            [Some(user), Some(account), session, two_factor].map(|it| it.map(|it| it.name.clone()));
+        let mut tables: Vec<_> = BETTER_AUTH_TABLES.into_iter().zip(found).collect();
+        // Without the secret nothing is looked for there.
+        tables.truncate(if secret.is_some() { BETTER_AUTH_TABLES.len() } else { 3 });
+        Ok(ForeignDb {
+            tables,
+            users,
+            keys,
+            sealed_sessions,
+            second_factors,
+            odd,
+            ..ForeignDb::default()
+        })
     })
 }
 

@@ -6,7 +6,7 @@ use base64ct::{Base64, Encoding};
 use serde_json::Value;
 
 use super::super::attributes::{self, is_secret};
-use super::super::candidate::{Candidate, CandidateKey, CandidateSession};
+use super::super::candidate::{Candidate, CandidateFactor, CandidateKey, CandidateSession};
 use super::super::reasons::{Reason, ReasonKind};
 use super::super::report::Report;
 use super::hashes::is_hash;
@@ -41,6 +41,17 @@ pub(in crate::cli::import) fn candidates(
         match owners.get(&session.user_id) {
             Some(&at) => add_session(&mut all[at], session),
             None => report.sessions.leave_out(1, "of no user"),
+        }
+    }
+    for (user, secret) in old.second_factors {
+        match (owners.get(&user), secret) {
+            (Some(&at), Ok(secret)) => {
+                all[at].second_factor = Some(CandidateFactor::of(secret));
+            }
+            (Some(&at), Err(why)) => {
+                all[at].reasons.push(Reason::about(ReasonKind::SecondFactorLeftOut, why));
+            }
+            (None, _) => report.second_factors.leave_out(1, "of no user"),
         }
     }
     for row in old.odd {

@@ -12,6 +12,7 @@ mod lucia_v2;
 mod lucia_v3;
 mod names;
 mod tables;
+mod two_factors;
 mod users;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use rusqlite::Connection;
 
 use super::reasons::{Reason, SourceRow};
 use crate::base::clock::Moment;
+use crate::base::totp::TotpSecret;
 use tables::Table;
 
 pub(super) use better_auth::better_auth;
@@ -48,6 +50,8 @@ pub struct ForeignDb {
     pub sealed_sessions: BTreeMap<&'static str, usize>,
     /// Other tables with rows that belong to users, and how many: they are not imported.
     pub left_behind: Vec<(String, usize)>,
+    /// The second factors that could be opened, or why not, by the ids of users.
+    second_factors: Vec<(String, Result<TotpSecret, String>)>,
     /// Rows of keys and sessions that cannot be read.
     odd: Vec<OddRow>,
 }

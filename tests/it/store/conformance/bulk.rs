@@ -26,6 +26,7 @@ fn arrivals() -> Vec<ImportedUser> {
             attributes: String::new(),
             keys: vec![key(&name)],
             sessions: if n < 50 { vec![session(&name, [4, 5, 6])] } else { Vec::new() },
+            second_factor: None,
         }
     };
     (0..MANY_MORE).map(arrival).collect()

@@ -547,6 +547,7 @@ fn admits_all_users_or_none_and_leaves_those_alone_who_are_here(desk: &Desk) {
         attributes: attributes.to_owned(),
         keys: vec![key(name)],
         sessions: vec![session(name, [4, 5, 6])],
+        second_factor: None,
     };
     let ann = ImportedUser { sessions: vec![there], ..arrival("ann", "{}") };
     let stranger = ImportedUser { user: User { id: user("ann").id, ..user("eve") }, ..ann.clone() };
@@ -1428,6 +1429,7 @@ fn admits_many_of_whom_much_is_known(desk: &Desk) {
         attributes: attributes.clone(),
         keys: vec![key(&format!("n{n}"))],
         sessions: Vec::new(),
+        second_factor: None,
     };
     let all: Vec<_> = (0..300).map(arrival).collect();
     let standings = desk.store.import_users(&all, false, TODAY, &|_| None, &mut |_, _| {}).unwrap();
@@ -2134,6 +2136,7 @@ fn admits_no_user_whose_name_is_reserved(desk: &Desk) {
         attributes: String::new(),
         keys: vec![key(name)],
         sessions: Vec::new(),
+        second_factor: None,
     };
     let all = [arrival("ann"), arrival("bob")];
     let admit =
