@@ -1,5 +1,5 @@
 //! What the real programs wrote: databases of Lucia v2 with e-mail keys, of Lucia v3 with Drizzle and with Prisma, and
-//! of better-auth with bans; hashes of Apache's htpasswd, PHP, libsodium and Argon2's own tool.
+//! of better-auth with bans and with second factors; hashes of Apache's htpasswd, PHP, libsodium and Argon2's own tool.
 //! `tests/data/producers/` has them, what is in them, and the scripts that made them.
 
 use std::fs;
@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::base::clock::Moment;
+use vestibule::base::totp::{TimeStep, TotpSecret};
 use vestibule::cli::import::foreign_db::{ColumnChoice, TableNames};
 use vestibule::cli::import::{CsvOptions, Source};
 
 use crate::cli::import::{Move, counts, raw, sign_in};
-use crate::visit::body;
+use crate::visit::{body, way};
 
 fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/producers").join(name)
@@ -30,7 +31,10 @@ fn import(name: &str) -> (Move, Vec<Value>, Moment) {
     let source = match about["source"].as_str().unwrap() {
         "lucia" => Source::Lucia { tables: None, username: None },
         "lucia-v3" => Source::LuciaV3 { tables, columns },
-        "better-auth" => Source::BetterAuth { tables, columns, secret: None },
+        "better-auth" => {
+            let secret = about["secret"].as_str().map(str::to_owned);
+            Source::BetterAuth { tables, columns, secret }
+        }
         other => panic!("{other}"),
     };
     let made = Moment::from_millis(about["made_at_ms"].as_i64().unwrap());
@@ -125,6 +129,31 @@ fn brings_over_what_lucia_v3_with_prisma_has_written() {
 #[test]
 fn brings_over_what_better_auth_with_bans_has_written() {
     comes_over("better-auth-admin");
+}
+
+/// The codes of an app that better-auth has set up are asked for, and work.
+#[test]
+fn takes_the_codes_of_the_apps_that_better_auth_has_set_up() {
+    let (it, users, now) = import("better-auth-two-factor");
+    let report = it.done(now);
+    assert_eq!(counts(&report, "users"), (4, 0), "{report}");
+    assert_eq!(report["second_factors"]["imported"], 2, "{report}");
+    let mut visit = it.visit(now);
+    for user in &users {
+        let [name, password] = ["username", "password"].map(|field| user[field].as_str().unwrap());
+        let asked = visit.post("/login", &[("username", name), ("password", password)]);
+        if user["is_on"] != true {
+            assert_eq!(way(&asked), (302, Some("/")), "{name}");
+            visit.forget_everything();
+            continue;
+        }
+        assert_eq!(way(&asked), (302, Some("/login/second")), "{name}");
+        let app = TotpSecret::from_uri(user["uri"].as_str().unwrap()).unwrap();
+        let code = app.code_at(TimeStep::of(visit.now)).reveal();
+        assert_eq!(visit.post("/login/second", &[("code", &*code)]).status, 302, "{name}");
+        assert!(visit.is_signed_in());
+        visit.forget_everything();
+    }
 }
 
 /// Brings the people of a text over, and signs in all users whose hash can be verified, with the password that was
