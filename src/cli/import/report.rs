@@ -18,11 +18,10 @@ use crate::store::{ImportStatus, ImportedUser};
 const OF_CONFLICT: &str = "of users who cannot come over";
 
 /// What users do who come over without recovery codes.
-const WITHOUT_CODES: &str =
-    "second factors without recovery codes: their users make new ones on the page of the account";
+const WITHOUT_CODES: &str = "of the second factors came without recovery codes, which users make on the page of their account";
 
 /// What becomes of sessions in which no second factor was given.
-const ASKED_AGAIN: &str = "sessions without a second factor: where one is required (--second-factor), their users sign in again";
+const ASKED_AGAIN: &str = "of the sessions came without a second factor: where one is required (--second-factor), their users sign in again";
 
 /// The most characters that are shown of a name or a reason.
 const CUT: usize = 200;
