@@ -27,7 +27,7 @@ use crate::store::{
 /// Who has to have a second factor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Demand {
-    /// None can be set up. Users who have one already are still asked for it: a setting lets nobody in with less.
+    /// None can be set up. Users who have one already are still asked for it: no setting makes the password alone enough.
     Off,
     /// Users decide for themselves.
     #[default]
@@ -242,8 +242,8 @@ pub enum Given<'a> {
 /// browser to be remembered, the password alone is enough in it for [`SecondFactorRules::remember`].
 ///
 /// Wrong codes count under the account, whatever sign-in, cookie and address they come with, or under the browser if
-/// it is known to the account; and under the address. Recovery codes are not counted, as nobody guesses them: an owner
-/// under attack still has a way in (NIST SP 800-63B-4 § 3.2.2).
+/// it is known to the account; and under the address. Recovery codes are too long to be guessed and are not
+/// counted: an owner under attack still has a way in (NIST SP 800-63B-4 § 3.2.2).
 pub fn finish(
     auth: &Authenticator,
     token: &Token,

@@ -186,7 +186,7 @@ pub(super) const ALL: [StoredTable; 15] = [
         name: "totp",
         columns: &[("user_id", Text), ("secret", Blob), ("last_step", Int), ("created_at", Int)],
         has_owner: true,
-        counted_as: Some("authenticator_apps"),
+        counted_as: Some("second_factors"),
         ..PLAIN
     },
     StoredTable {

@@ -2302,7 +2302,7 @@ fn counts_what_there_is(desk: &Desk) {
         ("sessions", 1),
         ("access_tokens", 1),
         ("resting_names", 1),
-        ("authenticator_apps", 0),
+        ("second_factors", 0),
     ];
     assert_eq!(desk.store.counts(), Ok(counts));
     assert_eq!(desk.store.probe(), Ok(()));
