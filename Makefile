@@ -1,5 +1,6 @@
 # make run      build and serve on http://127.0.0.1:8080
-# make test     everything there is to pass: format, lints, tests
+# make test     format, lints, and all tests but those below: some fifteen minutes from nothing
+# make test-browser  every page in headless Chromium, at the root and below a path: some ten minutes
 # make test-recipes  the apps in examples/ on their real frameworks, and the commands of their guide: some five minutes
 # make test-mail  mail with real relays, Postfix, a browser, and kills of the server that sends: some three minutes
 # make test-cluster  the store on a real cluster whose nodes fail: as root, some fifteen minutes
@@ -9,7 +10,7 @@
 # make bench-isolation  measure whether requests wait for the writes and hashes of others: half a minute
 # make release  the binary, at target/release/vestibule, with completions and manual pages beside it
 
-.PHONY: help run test test-recipes test-mail test-cluster test-kill pictures bench release
+.PHONY: help run test test-browser test-recipes test-mail test-cluster test-kill pictures bench release
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -19,6 +20,11 @@ run:
 
 test:
 	tests/run.sh
+
+test-browser:
+	tests/setup.sh
+	cargo build --release --locked --quiet
+	tests/browser/run.sh "$${CARGO_TARGET_DIR:-target}/release/vestibule"
 
 test-recipes:
 	cargo build --locked --quiet --bin vestibule --example echo
