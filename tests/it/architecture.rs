@@ -487,7 +487,27 @@ fn knows_no_event_by_its_text_but_where_events_are_listed() {
 
 #[test]
 fn describes_this_version_in_the_changelog() {
-    let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
     let changelog = read("CHANGELOG.md");
-    assert!(changelog.lines().any(|line| line.starts_with(&heading)), "{heading} is missing");
+    let beginning = format!("## {} - ", env!("CARGO_PKG_VERSION"));
+    let date = changelog.lines().find_map(|line| line.strip_prefix(&beginning));
+    let date = date.unwrap_or_else(|| panic!("{beginning}YYYY-MM-DD is missing"));
+    let midnight = humantime::parse_rfc3339(&format!("{date}T00:00:00Z"));
+    assert!(midnight.is_ok(), "{date} is not a date as in 2026-11-29");
+}
+
+/// By the headings of keepachangelog.com, from which packages take what they say is new.
+#[test]
+fn says_each_thing_once_in_the_changelog_below_a_heading_that_is_known() {
+    let kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
+    let changelog = read("CHANGELOG.md");
+    for version in changelog.split("\n## ").skip(1) {
+        let (of, _) = version.split_once('\n').unwrap();
+        let headings: Vec<_> = version.lines().filter_map(|it| it.strip_prefix("### ")).collect();
+        let known: Vec<_> = kinds.into_iter().filter(|it| headings.contains(it)).collect();
+        assert_eq!(headings, known, "the headings of {of} are others, or in another order");
+    }
+    let mut bullets: Vec<_> = changelog.lines().filter(|line| line.starts_with("- ")).collect();
+    bullets.sort_unstable();
+    let twice = bullets.windows(2).find(|pair| pair[0] == pair[1]);
+    assert_eq!(twice, None, "a merge has doubled it");
 }
