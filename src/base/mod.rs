@@ -4,6 +4,7 @@
 pub mod password;
 pub mod token;
 pub mod totp;
+pub mod webauthn;
 pub mod recovery_code;
 pub mod mac;
 pub mod sealing;

@@ -11,7 +11,7 @@ use crate::binary::vestibule;
 
 /// Libraries that one noun or layer alone may name, and which. Replacing one is then a change in one place.
 /// rusqlite has two homes: `cli/import` reads the files of other programs, which is no matter of the store.
-const HOMES: [(&str, &[&str]); 33] = [
+const HOMES: [(&str, &[&str]); 34] = [
     ("tiny_http", &["server/workers"]),
     ("signal_hook", &["server/mod"]),
     ("mio", &["server/gate"]),
@@ -33,13 +33,25 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("rand", &["base/token"]),
     ("hmac", &["base/totp"]),
     ("sha1", &["base/totp"]),
-    ("data_encoding", &["base/totp", "base/sealing", "auth/enrolments"]),
+    ("data_encoding", &["base/totp", "base/sealing", "base/webauthn", "auth/enrolments"]),
+    ("ring", &["base/webauthn"]),
     ("chacha20poly1305", &["base/sealing"]),
     ("httpdate", &["web/http"]),
     ("humantime", &["cli/serve", "server/log", "base/clock"]),
     ("maud", &["web/pages", "web/http", "web/mod", "web/call"]),
     ("csv", &["cli/import"]),
-    ("serde_json", &["web/call", "web/handlers", "web/json", "web/openapi", "web/http", "cli"]),
+    (
+        "serde_json",
+        &[
+            "base/webauthn",
+            "web/call",
+            "web/handlers",
+            "web/json",
+            "web/openapi",
+            "web/http",
+            "cli",
+        ],
+    ),
     ("ipnet", &["server/gate", "cli/serve", "web/client_ip", "web/settings"]),
     ("ureq", &["cli/doctor"]),
     ("strsim", &["cli/environment", "cli/nearest"]),

@@ -2,12 +2,14 @@
 
 mod architecture;
 mod auth;
+mod base;
 mod binary;
 mod cli;
 mod engine;
 mod second_factor;
 mod server;
 mod setup;
+mod soft_authenticator;
 mod store;
 mod visit;
 mod web;
