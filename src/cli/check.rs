@@ -7,14 +7,14 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::database::place;
+use super::database::{patiently, place};
 use super::sealing_key::told;
 use super::terminal::Emphasis;
-use super::{Access, Failure, counted, open_at, printable};
+use super::{Access, Failure, counted, database, open_at, printable};
 use crate::auth::sealing;
-use crate::base::new_file::with_suffix;
+use crate::base::new_file::{folder_of, with_suffix};
 use crate::cli::serve::{Config, ServeArgs};
-use crate::store;
+use crate::store::{self, Database, Preparation};
 
 /// `vestibule check`.
 #[derive(Args)]
@@ -51,6 +51,8 @@ struct CheckReport {
     /// Where the database is, and how many bytes it and its write-ahead log have, where it is a file.
     database: String,
     sizes: Option<(u64, u64)>,
+    /// What serve does to it when it starts; what it holds is read only where that is nothing.
+    preparation: Preparation,
     listen: Vec<String>,
     versions: Vec<(&'static str, String)>,
     /// All settings of `serve` but the two above, in the order of its help.
@@ -64,40 +66,50 @@ struct CheckReport {
 
 impl CheckReport {
     fn of(config: &Config, written: Vec<WrittenSetting>) -> Result<Self, String> {
-        let text = |err: store::Error| err.to_string();
+        let file = config.database.file();
+        let is_open = || file.and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
         // Before it is opened, which may change both.
-        let was_open = config.database.file().and_then(mode).is_some_and(|mode| mode & 0o077 != 0);
-        let sizes = config.database.file().map(|it| (length(it), length(&with_suffix(it, "-wal"))));
-        let store = open_at(&config.database, Access::Read)?;
-        let mut versions = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-        versions.extend(store.versions().map_err(text)?);
-        let given = written.iter().filter_map(|it| it.source.clone()).collect();
-        let mut faults = store.faults().map_err(text)?;
-        faults.extend(config.database.file().and_then(exposed_folder));
-        let mut notes: Vec<_> = config.warnings().into_iter().map(|it| it.told()).collect();
-        if was_open {
-            notes.push("others could read the database; its mode is 600 now".to_owned());
-        }
-        notes.extend(store.oddities().map_err(text)?);
-        let key = config.web.sealing_key.as_ref();
-        let (sealed, clear) = sealing::counts(&*store).map_err(text)?;
-        faults.extend(sealing::mismatch(&*store, key).map_err(text)?.map(|it| told(&it, key)));
-        notes.extend(key.filter(|_| clear > 0).map(|_| in_the_clear(clear)));
-        let mut counts = store.counts().map_err(text)?;
-        counts.push(("sealed_secrets", sealed));
-        #[cfg(feature = "mail")]
-        notes.extend(config.server.mail.as_ref().and_then(untaken_mail));
-        Ok(Self {
+        let was_open = is_open();
+        let sizes = file.map(|it| (length(it), length(&with_suffix(it, "-wal"))));
+        let mut report = Self {
             database: place(&config.database),
             sizes,
+            preparation: preparation(&config.database)?,
             listen: config.listen.iter().map(ToString::to_string).collect(),
-            versions,
+            versions: vec![("version", env!("CARGO_PKG_VERSION").to_owned())],
+            given: written.iter().filter_map(|it| it.source.clone()).collect(),
             settings: effective(config, written),
-            given,
-            counts,
-            notes,
-            faults,
-        })
+            counts: Vec::new(),
+            notes: config.warnings().into_iter().map(|it| it.told()).collect(),
+            faults: file.and_then(exposed_folder).into_iter().collect(),
+        };
+        match report.preparation {
+            Preparation::Nothing => report.read(config)?,
+            Preparation::Make => report.versions.push(("schema", "0".to_owned())),
+            Preparation::Upgrade { from, .. } => report.versions.push(("schema", from.to_string())),
+        }
+        if was_open && !is_open() {
+            report.notes.push("others could read the database; its mode is 600 now".to_owned());
+        }
+        #[cfg(feature = "mail")]
+        report.notes.extend(config.server.mail.as_ref().and_then(untaken_mail));
+        Ok(report)
+    }
+
+    /// Adds what the database holds, and what is not in order in it.
+    fn read(&mut self, config: &Config) -> Result<(), String> {
+        let text = |err: store::Error| err.to_string();
+        let store = open_at(&config.database, Access::Read)?;
+        self.versions.extend(store.versions().map_err(text)?);
+        self.counts = store.counts().map_err(text)?;
+        self.notes.extend(store.oddities().map_err(text)?);
+        self.faults.extend(store.faults().map_err(text)?);
+        let key = config.web.sealing_key.as_ref();
+        let (sealed, clear) = sealing::counts(&*store).map_err(text)?;
+        self.faults.extend(sealing::mismatch(&*store, key).map_err(text)?.map(|it| told(&it, key)));
+        self.notes.extend(key.filter(|_| clear > 0).map(|_| in_the_clear(clear)));
+        self.counts.push(("sealed_secrets", sealed));
+        Ok(())
     }
 
     fn json(&self) -> String {
@@ -117,6 +129,11 @@ impl CheckReport {
             "notes": self.notes,
             "faults": self.faults,
             "in_order": self.faults.is_empty(),
+            "at_start": match self.preparation {
+                Preparation::Nothing => "nothing",
+                Preparation::Make => "make",
+                Preparation::Upgrade { .. } => "upgrade",
+            },
         });
         for (name, version) in &self.versions {
             data[*name] = typed(version);
@@ -159,11 +176,31 @@ impl CheckReport {
         let others =
             "the settings of a running server; vestibule check --help says how to check with them";
         text += &line("not looked at", others);
-        text + &match self.faults.len() {
-            0 => Emphasis::Good.print("the database is in order"),
-            _ => Emphasis::Bad.print("the database is NOT in order"),
-        } + "\n"
+        text + &self.verdict() + "\n"
     }
+
+    /// The last line.
+    fn verdict(&self) -> String {
+        let good = match self.preparation {
+            _ if !self.faults.is_empty() => {
+                return Emphasis::Bad.print("the database is NOT in order");
+            }
+            Preparation::Nothing => "the database is in order".to_owned(),
+            Preparation::Make => {
+                "there is no database yet: vestibule serve makes it when it starts".to_owned()
+            }
+            Preparation::Upgrade { from, to } => format!(
+                "the database is older: vestibule serve upgrades it from schema {from} to {to} when it starts"
+            ),
+        };
+        Emphasis::Good.print(&good)
+    }
+}
+
+/// What serve will do to the database when it starts. An error is one line.
+fn preparation(database: &Database) -> Result<Preparation, String> {
+    let found = patiently(database, || store::preparation(database));
+    found.map_err(|err| database::told(database, &err))
 }
 
 /// What the settings come to: what the program makes of them, or else how they are written.
@@ -228,7 +265,10 @@ fn mode(path: &Path) -> Option<u32> {
 
 /// Says so where every user of the machine may write to the folder: they could replace the database by another file.
 fn exposed_folder(database: &Path) -> Option<String> {
-    let folder = database.canonicalize().ok()?.parent()?.to_owned();
+    let folder = match database.canonicalize() {
+        Ok(whole) => whole.parent()?.to_owned(),
+        Err(_) => folder_of(database).canonicalize().ok()?,
+    };
     let mode = mode(&folder)?;
     // In a folder like /tmp people can touch only what is theirs.
     let is_sticky = mode & 0o1000 != 0;

@@ -166,7 +166,8 @@ pub enum Command {
             env $(systemctl show vestibule -p Environment --value) vestibule check\n  \
             (set -a; . /etc/vestibule.env; vestibule check)\n\n\
             It checks its own flags and environment, and the database; it asks no running server, whose settings may \
-            differ. Like every command that opens a database file, it removes the access of other users to it (mode \
+            differ. Where there is no database yet, or one with an older schema, it says what serve will do at its start, \
+            changes nothing, and all is in order unless that could not be done. Like every command that opens a database file, it removes the access of other users to it (mode \
             0600), and says so in a note. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \
             wrong.")]
     Check(Box<CheckArgs>),

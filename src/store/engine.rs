@@ -26,12 +26,42 @@ impl OpenMode {
     }
 }
 
+/// What a server does to the tables of a database when it starts on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Preparation {
+    /// Nothing: they have the newest schema.
+    Nothing,
+    /// It makes them, and the file where there is none.
+    Make,
+    /// It upgrades them.
+    Upgrade {
+        /// The version of the schema they have.
+        from: u32,
+        /// The newest one.
+        to: u32,
+    },
+}
+
+impl Preparation {
+    /// What a schema of the first of these versions needs to become the second, the newest; 0: there are no tables.
+    pub(super) const fn of((version, newest): (u32, u32)) -> Self {
+        match version {
+            0 => Self::Make,
+            _ if version < newest => Self::Upgrade { from: version, to: newest },
+            _ => Self::Nothing,
+        }
+    }
+}
+
 /// The address of a database on an engine.
 pub(super) trait Engine {
     fn open(&self, mode: OpenMode) -> Result<Box<dyn Store>>;
 
     /// The version of its schema, and that of the newest one. Nothing is changed.
     fn schema(&self) -> Result<(u32, u32)>;
+
+    /// What a server does to it when it starts. Nothing is changed.
+    fn preparation(&self) -> Result<Preparation>;
 
     /// Upgrades it to the newest schema, and returns the versions before and after.
     fn migrate(&self) -> Result<(u32, u32)>;
@@ -96,6 +126,12 @@ pub fn is_in_use(database: &Database) -> Option<bool> {
 /// exist is refused; a database without tables on a server has version 0.
 pub fn schema(database: &Database) -> Result<(u32, u32)> {
     database.engine()?.schema()
+}
+
+/// What a server will do to a database when it starts on it. Nothing is changed. A file that could not be made, or that
+/// is to be upgraded and is damaged or half copied, is refused, and so is a newer schema.
+pub fn preparation(database: &Database) -> Result<Preparation> {
+    database.engine()?.preparation()
 }
 
 /// Upgrades a database to the newest schema, as [`open`] does, and returns the versions before and after;

@@ -28,7 +28,10 @@ pub use contract::{
     AccessTokens, Allowance, AuditLog, Bulk, Copies, Devices, Invitations, Keys, Mail, Maintenance,
     Names, OneTimeTokens, RecordOfImport, SecondFactors, Sessions, Tended, Throttle, Users,
 };
-pub use engine::{is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, schema};
+pub use engine::{
+    Preparation, is_in_use, migrate, open, open_beside, open_for_copy, open_to_read, preparation,
+    schema,
+};
 pub use listing::{ListedRecord, RecordFilter, UserFilter, UserOrder, UserPage};
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;

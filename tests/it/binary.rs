@@ -1,8 +1,11 @@
 //! The real program: started, asked over HTTP, stopped and killed.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -30,6 +33,23 @@ pub fn vestibule(arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// The user `nobody`, if the tests are run by root.
+pub const NOBODY: u32 = 65_534;
+
+/// The program with these arguments, by a user whom modes of files hold back: root may do everything, so there it is
+/// another one, with a copy of the program in `folder`, which that user can reach.
+pub fn vestibule_of_another(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = vestibule(arguments);
+    if rustix::process::geteuid().is_root() {
+        let program = folder.join("vestibule");
+        std::fs::copy(self::program(), &program).unwrap();
+        std::fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+        command = Command::new(program);
+        command.env_clear().args(arguments).stdin(Stdio::null()).uid(NOBODY).gid(NOBODY);
+    }
     command
 }
 

@@ -40,7 +40,7 @@ use std::time::Duration;
 use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
-use super::engine::{Engine, OpenMode};
+use super::engine::{Engine, OpenMode, Preparation};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store};
@@ -195,6 +195,10 @@ impl Engine for Cluster {
 
     fn schema(&self) -> Result<(u32, u32)> {
         schema::schema(self)
+    }
+
+    fn preparation(&self) -> Result<Preparation> {
+        schema::schema(self).map(Preparation::of)
     }
 
     fn migrate(&self) -> Result<(u32, u32)> {

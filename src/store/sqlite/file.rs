@@ -149,28 +149,32 @@ pub(super) fn inspected(path: &Path) -> crate::store::Result<Connection> {
     let opened = || -> FileResult<Connection> {
         let whole = path.canonicalize()?;
         match inspect(&whole)? {
-            FileState::Ours { .. } => {}
-            FileState::Nothing | FileState::New | FileState::Zeros => return broken("it is empty"),
+            FileState::Ours { .. } => read_only(&whole),
+            FileState::Nothing | FileState::New | FileState::Zeros => broken("it is empty"),
         }
-        refuse_left_log(&whole)?;
-        if length(&with_suffix(&whole, "-journal")) > 0 {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let conn = Connection::open_with_flags(&whole, flags)?;
-            configure(&conn)?;
-            if schema::version(&conn)? == 0 {
-                return broken("it is empty");
-            }
-            return Ok(conn);
-        }
-        // SQLite would put a log beside it, and leave it there.
-        let has_log = with_suffix(&whole, "-wal").exists();
-        if !has_log && header(&whole)?.is_some_and(|it| it[19] == 2) {
-            return Ok(open_immutable(&whole)?);
-        }
-        Ok(open_reader(&whole)?)
     };
     opened()
         .map_err(|refusal| Error::Broken(format!("cannot read {}: {}", path.display(), refusal.0)))
+}
+
+/// A connection to a file of vestibule's as [`inspected`] opens it. `path` is absolute and without symbolic links.
+pub(super) fn read_only(path: &Path) -> FileResult<Connection> {
+    refuse_left_log(path)?;
+    if length(&with_suffix(path, "-journal")) > 0 {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        configure(&conn)?;
+        if schema::version(&conn)? == 0 {
+            return broken("it is empty");
+        }
+        return Ok(conn);
+    }
+    // SQLite would put a log beside it, and leave it there.
+    let has_log = with_suffix(path, "-wal").exists();
+    if !has_log && header(path)?.is_some_and(|it| it[19] == 2) {
+        return Ok(open_immutable(path)?);
+    }
+    Ok(open_reader(path)?)
 }
 
 /// A connection that reads the file without its log or journal, and neither takes nor respects locks.
@@ -230,7 +234,7 @@ pub(super) fn migrate(path: &Path) -> crate::store::Result<(u32, u32)> {
 
 /// What is at the path before it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum FileState {
+pub(super) enum FileState {
     Nothing,
     /// An empty file, or one whose first transaction was cut off: its tables are to be created.
     New,
@@ -244,7 +248,7 @@ enum FileState {
 
 /// Resolves the path, so that a relative one keeps its meaning, a name like `:memory:` is a file, and the files that
 /// SQLite keeps beside the database are looked for where they are.
-fn find(path: &Path) -> FileResult<PathBuf> {
+pub(super) fn find(path: &Path) -> FileResult<PathBuf> {
     if let Ok(whole) = path.canonicalize() {
         return Ok(whole);
     }
@@ -280,7 +284,7 @@ pub(super) fn destination(path: &Path) -> crate::store::Result<PathBuf> {
 }
 
 /// Reads the file's first 100 bytes, which are the header of SQLite's file format.
-fn inspect(path: &Path) -> FileResult<FileState> {
+pub(super) fn inspect(path: &Path) -> FileResult<FileState> {
     // Checked before it is opened, as opening a pipe would wait for a process that writes to it.
     let about = match fs::metadata(path) {
         Ok(about) => about,
@@ -434,7 +438,7 @@ fn make_anew(path: &Path) -> FileResult<FileState> {
 }
 
 /// Refuses a file on a network file system: the log needs shared memory, which these do not have.
-fn refuse_network(path: &Path) -> FileResult<()> {
+pub(super) fn refuse_network(path: &Path) -> FileResult<()> {
     // The magic numbers of NFS, SMB 1 (CIFS) and SMB 2, from statfs(2).
     const NETWORKS: [i64; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
     let kind = rustix::fs::statfs(path).map_err(std::io::Error::from)?.f_type;
@@ -540,7 +544,7 @@ fn check_whole(conn: &Connection, path: &Path) -> FileResult<()> {
 }
 
 /// Refuses a damaged file, and says so if only the log is damaged.
-fn damaged<T>(path: &Path, damage: &str) -> FileResult<T> {
+pub(super) fn damaged<T>(path: &Path, damage: &str) -> FileResult<T> {
     let log = with_suffix(path, "-wal");
     if length(&log) > 0 && open_immutable(path).and_then(|it| self::damage(&it)) == Ok(None) {
         return broken(format!(

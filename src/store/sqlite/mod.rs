@@ -17,6 +17,7 @@ mod maintenance;
 mod names;
 mod one_time_tokens;
 mod place;
+mod preparation;
 mod schema;
 mod second_factors;
 mod sessions;
@@ -33,7 +34,7 @@ use rusqlite::{
     Connection, ErrorCode, Row, Transaction, TransactionBehavior, ffi, params_from_iter,
 };
 
-use super::engine::{Engine, OpenMode};
+use super::engine::{Engine, OpenMode, Preparation};
 use super::outcomes::{Refused, TxFailure};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
 use super::tables::{self, StoredTable};
@@ -238,6 +239,10 @@ impl Engine for PathBuf {
 
     fn schema(&self) -> Result<(u32, u32)> {
         file::schema(self)
+    }
+
+    fn preparation(&self) -> Result<Preparation> {
+        preparation::preparation(self)
     }
 
     fn migrate(&self) -> Result<(u32, u32)> {

@@ -74,7 +74,6 @@ fn leaves_an_older_database_to_the_byte_to_commands_that_only_read() {
         &["user", "list"][..],
         &["user", "show", "anna"],
         &["user", "key", "list", "anna"],
-        &["check"],
         &["audit"],
         &["export", "-"],
         &["import", "csv", table.to_str().unwrap(), "--dry-run"],

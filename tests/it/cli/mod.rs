@@ -5,6 +5,7 @@ mod addresses;
 mod admin;
 mod answers;
 pub(crate) mod backup;
+mod check;
 pub(crate) mod copy;
 #[cfg(feature = "doctor")]
 mod doctor;
@@ -30,7 +31,7 @@ mod import_sqlite;
 mod import_text;
 mod json;
 mod kill;
-mod migrate;
+pub(crate) mod migrate;
 mod output;
 mod proxy;
 mod sealing_key;

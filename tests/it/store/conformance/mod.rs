@@ -20,9 +20,9 @@ use vestibule::base::token::{Token, hex};
 use vestibule::store::{
     self, AccessToken, AccessTokenAdded, ClientInfo, Count, CountId, Database, Device, Epoch,
     Error, Groups, ImportStatus, ImportedUser, Invite, Key, KeyAdded, KeyId, ListedRecord,
-    OneTimeToken, OneTimeTokenAdded, PasswordChanged, PasswordSet, Purpose, Record, RecordFilter,
-    Session, SessionStart, SessionStarted, SignedUp, Store, Use, User, UserAdded, UserFilter,
-    UserId, UserPage, UserRenamed,
+    OneTimeToken, OneTimeTokenAdded, PasswordChanged, PasswordSet, Preparation, Purpose, Record,
+    RecordFilter, Session, SessionStart, SessionStarted, SignedUp, Store, Use, User, UserAdded,
+    UserFilter, UserId, UserPage, UserRenamed,
 };
 
 use crate::engine::{self, Raw, TO_SCHEMA_11};
@@ -1968,6 +1968,7 @@ fn makes_and_changes_no_table_for_one_who_only_reads(desk: &Desk) {
     };
     let number = || store::schema(&database).map_or(0, |(number, _)| number);
     refusal();
+    assert_eq!(store::preparation(&database), Ok(Preparation::Make));
     assert_eq!(number(), 0, "no table was made");
     drop(store::open(&database).unwrap());
     let newest = number();
@@ -1986,6 +1987,7 @@ fn makes_and_changes_no_table_for_one_who_only_reads(desk: &Desk) {
     assert!(refusal().contains("vestibule migrate"));
     assert_eq!(number(), older);
     set(newest);
+    assert_eq!(store::preparation(&database), Ok(Preparation::Nothing));
     assert_eq!(store::open_to_read(&database).unwrap().counts().unwrap()[0], ("users", 0));
 }
 
@@ -2178,6 +2180,8 @@ fn brings_a_database_of_the_first_schema_of_servers_up_to_date(desk: &Desk) {
     }
     desk.room.set_schema(7);
     assert_eq!(store::schema(&desk.room.database(1)), Ok((7, newest)));
+    let upgrade = Preparation::Upgrade { from: 7, to: newest };
+    assert_eq!(store::preparation(&desk.room.database(1)), Ok(upgrade));
     let again = store::open(&desk.room.database(1)).unwrap();
     assert_eq!(store::schema(&desk.room.database(1)), Ok((newest, newest)));
     let found = again.users_by_email("ann@example.com", 2).unwrap();
