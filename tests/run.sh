@@ -67,7 +67,11 @@ not_tried="$not_tried$(sed -n 's/^NOT TRIED: / /p' "$work/log" | sed 's/$/./' | 
 proxies=$(grep -c '^ok' "$work/log")
 step tests/fail2ban.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
 cat "$work/log"
+step tests/packages/run.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"
+cat "$work/log"
+not_tried="$not_tried$(sed -n 's/^NOT TRIED: / /p' "$work/log" | sed 's/$/./' | tr -d '\n')"
+packages=$(grep -c '^ok' "$work/log")
 
 [ -z "$not_tried" ] || echo "Not tried:$not_tried"
-printf '\nAll passed: %d tests ran, %d of them on MariaDB, %d were ignored; curl checked %d answers, and %d behind proxies.\n' \
-    "$tests" "$on_mariadb" "$ignored" "$checks" "$proxies"
+printf '\nAll passed: %d tests ran, %d of them on MariaDB, %d were ignored; curl checked %d answers, and %d behind proxies; %d checks of packages.\n' \
+    "$tests" "$on_mariadb" "$ignored" "$checks" "$proxies" "$packages"
