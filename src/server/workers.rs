@@ -361,7 +361,7 @@ fn remove_stale(parent: &Path) {
 /// Whether a mail may have been queued with this.
 #[cfg(feature = "mail")]
 fn queues_mail(note: &Note) -> bool {
-    let is_unverified = || note.fields.iter().any(|it| *it == ("reason", "unverified".to_owned()));
+    let is_unverified = || note.reason() == Some("unverified");
     match note.event {
         // The password was right, and another link is needed.
         Event::LoginFail => is_unverified(),

@@ -118,10 +118,10 @@ impl<'a> Call<'a> {
     pub(super) fn noting_refused(&self, mut response: Response, address: &str) -> Response {
         let Some(refused) = self.site.allowed.refusal(address) else { return response };
         if response.note == Note::default() {
-            let note = Note::of(Event::NextRefused).with("reason", refused.reason);
+            let note = Note::of(Event::NextRefused).because(refused.reason);
             return response.noting(note.with("origin", refused.origin).with("hint", refused.hint));
         }
-        response.note.fields.push(("next_refused", refused.origin));
+        response.note.fields.push(("next_refused", refused.origin.into()));
         response
     }
 

@@ -10,6 +10,7 @@ pub mod mail;
 pub mod openapi;
 mod refusals;
 mod repeat;
+mod route_row;
 mod routes;
 mod settings;
 mod status_messages;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use maud::Markup;
 
 pub use handlers::forward_auth::{Alias, IdentityHeaders, SECOND_FACTOR_REQUIRED, check_paths};
+pub use route_row::RouteRow;
 use routes::HEALTH;
 pub use routes::{CHANGE_PASSWORD, page_paths};
 pub use settings::{App, Settings, SignUpEmail};
@@ -91,6 +93,20 @@ pub enum Lane {
     Write,
     /// It hashes a password: about 15 ms of work. Most such requests write as well.
     Hash,
+}
+
+impl Lane {
+    /// Every lane, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Hash];
+
+    /// Its name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Hash => "hash",
+        }
+    }
 }
 
 /// The site. Shared by all workers.
@@ -169,12 +185,13 @@ impl Site {
         if let Some(response) = forward_auth::answer(self, request, now) {
             return response;
         }
-        let answered = routes::answer(self, request, now);
+        let row = routes::row(self, &request.path);
+        let answered = routes::answer(self, request, row.route(), now);
         let response = answered.unwrap_or_else(|err| {
             let form = self.form_after(request, &err, now);
             self.failure(request, form, &err)
         });
-        self.dress(noting_browser(response, request))
+        self.dress(noting_browser(response, request)).of(row)
     }
 
     /// Whether [`Site::answer_at_once`] may have a response to a request like this. It is called for every
@@ -189,7 +206,7 @@ impl Site {
     pub fn answer_at_once(&self, request: &Request) -> Option<Response> {
         let is_known = self.may_answer_at_once(request.method, &request.path);
         (is_known && !self.is_cross_origin(request))
-            .then(|| self.dress(health::status(self, request)))
+            .then(|| self.dress(health::status(self, request)).of(self.row(request)))
     }
 
     /// The path of a request without the site's prefix. `None` if it is not below the prefix. Where password managers
@@ -231,7 +248,14 @@ impl Site {
             Problem::Busy => self.busy(request, request.and_then(|it| self.busy_form(it, now))),
             Problem::Failed => self.unknown_error(request),
         };
-        self.dress(forward_auth::refuse(self, request, answer.noting(Note::of(problem.event()))))
+        let answer = answer.noting(Note::of(problem.event()));
+        let row = request.map_or(RouteRow::OTHER, |it| self.row(it));
+        self.dress(forward_auth::refuse(self, request, answer)).of(row)
+    }
+
+    /// The row of the tables that a request meets.
+    fn row(&self, request: &Request) -> RouteRow {
+        forward_auth::row(self, request).unwrap_or_else(|| routes::row(self, &request.path))
     }
 
     /// Deletes a batch of expired rows, and returns how many: 0 means that none is left.
@@ -275,9 +299,14 @@ impl Site {
         audit::last(self.auth.store())
     }
 
-    /// The number of password hashes computed so far: for tests, which must not measure time.
+    /// The number of password hashes computed so far.
     pub fn hashes_computed(&self) -> u64 {
         self.auth.hasher.computed()
+    }
+
+    /// The number of password hashes that are being computed now.
+    pub fn hashes_running(&self) -> usize {
+        self.auth.hasher.running()
     }
 
     /// Closes the database at shutdown.
@@ -465,7 +494,7 @@ fn noting_browser(mut response: Response, request: &Request) -> Response {
         && let Some(browser) = request.value("user-agent").map(user_agent::name)
         && !browser.is_empty()
     {
-        response.note.fields.push((audit::BROWSER, browser));
+        response.note.fields.push((audit::BROWSER, browser.into()));
     }
     response
 }

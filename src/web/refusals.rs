@@ -292,7 +292,7 @@ impl Refusal {
 
     /// The event for the log, for a refusal of a signed-in user.
     pub(super) fn note(&self, call: &SignedInCall<'_>, event: Event) -> Note {
-        call.note(self.event(event)).with("reason", self.reason())
+        call.note(self.event(event)).because(self.reason())
     }
 }
 

@@ -22,6 +22,7 @@ use crate::web::pages::account::AccountLink;
 use crate::web::pages::{Alert, NextStep};
 use crate::web::refusals::Refusal;
 use crate::web::repeat;
+use crate::web::route_row::RouteRow;
 
 /// The path for monitoring: whether the server works.
 pub(super) const HEALTH: &str = "/healthz";
@@ -447,15 +448,26 @@ impl Route {
     }
 }
 
-/// The route at this path, if this site has it.
-fn find(site: &Site, path: &str) -> Option<&'static Route> {
-    let path = site.path(path)?;
-    ROUTES.iter().find(|it| it.path == path).filter(|it| it.is_on(site))
+/// The row of the route at this path; [`RouteRow::OTHER`] if this site has none there.
+pub(super) fn row(site: &Site, path: &str) -> RouteRow {
+    let found = site.path(path).and_then(|path| {
+        ROUTES.iter().position(|it| it.path == path).filter(|&at| ROUTES[at].is_on(site))
+    });
+    found.map_or(RouteRow::OTHER, RouteRow::of_route)
 }
 
-/// Answers a request that is not a check.
-pub(super) fn answer(site: &Site, request: &Request, now: Moment) -> Answered {
-    let route = find(site, &request.path);
+/// The route at this path, if this site has it.
+fn find(site: &Site, path: &str) -> Option<&'static Route> {
+    row(site, path).route()
+}
+
+/// Answers a request that is not a check; `route` is what [`row`] has found for it.
+pub(super) fn answer(
+    site: &Site,
+    request: &Request,
+    route: Option<&Route>,
+    now: Moment,
+) -> Answered {
     let call = Call::with_parameters(site, request, now);
     if site.is_cross_origin(request) {
         return Ok(refuse_cross_origin(&call, route));
@@ -563,7 +575,7 @@ fn refuse_cross_origin(call: &Call<'_>, route: Option<&Route>) -> Response {
     };
     let OriginMismatch { reason, origin, expected, hint } =
         cross_origin::mismatch(call.request, &call.site.settings.rule);
-    let note = Note::of(Event::CsrfReject).with("reason", reason).with("origin", origin);
+    let note = Note::of(Event::CsrfReject).because(reason).with("origin", origin);
     response.noting(note.with("expected", expected).with("hint", hint))
 }
 
@@ -574,7 +586,7 @@ fn unreadable(call: &Call<'_>, why: Unreadable) -> Answered {
         Unreadable::Json => Refusal::InvalidJson,
         Unreadable::TooManyFields => Refusal::TooManyFields,
     };
-    let note = Note::of(Event::BadRequest).with("reason", refusal.reason());
+    let note = Note::of(Event::BadRequest).because(refusal.reason());
     let response = refusal.response(call, |status, alert| Ok(call.problem(status, alert.say)))?;
     Ok(response.noting(note))
 }

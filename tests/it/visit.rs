@@ -217,7 +217,7 @@ impl Visit {
 /// Every field that the audit log would keep of an answer is documented for its event.
 fn assert_is_listed(note: &Note) {
     let kept = note.fields.iter().filter(|(name, _)| !matches!(*name, "uid" | "sess"));
-    let kept: Vec<_> = kept.map(|(name, value)| (*name, value.as_str())).collect();
+    let kept: Vec<_> = kept.map(|(name, value)| (*name, &**value)).collect();
     let record = Record {
         request: Some("abcd-1".to_owned()),
         ..Record::of_program(note.event.name(), log_fields::text(&kept), MORNING)

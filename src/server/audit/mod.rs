@@ -142,7 +142,7 @@ fn cause(note: &Note, client: Option<ClientPrefix>) -> Cause {
 
 fn record(note: &Note, address: Option<IpAddr>, request: &dyn Display, now: Moment) -> Record {
     let others = note.fields.iter().filter(|(name, _)| !matches!(*name, "uid" | "sess"));
-    let others: Vec<_> = others.map(|(name, value)| (*name, value.as_str())).collect();
+    let others: Vec<_> = others.map(|(name, value)| (*name, &**value)).collect();
     Record {
         at: now,
         event: note.event.name().to_owned(),
@@ -155,7 +155,10 @@ fn record(note: &Note, address: Option<IpAddr>, request: &dyn Display, now: Mome
 }
 
 fn field(note: &Note, name: &str) -> Option<String> {
-    note.fields.iter().find(|(given, _)| *given == name).map(|(_, value)| value.clone())
+    note.fields
+        .iter()
+        .find(|(given, _)| *given == name)
+        .map(|(_, value)| value.clone().into_owned())
 }
 
 fn write_all(site: &Site, log: &Log, entries: &Receiver<AuditEntry>, waiting: &AtomicUsize) {

@@ -61,6 +61,6 @@ pub(in crate::web) fn show_again(call: &Call<'_>, status: u16, alert: Alert) -> 
 fn refuse(call: &Call<'_>, refusal: &Refusal) -> Answered {
     let draw = |status, alert| Ok(show_again(call, status, alert));
     let response = refusal.response(call, draw)?;
-    let note = Note::of(refusal.event(Event::ResetAskedFail)).with("reason", refusal.reason());
+    let note = Note::of(refusal.event(Event::ResetAskedFail)).because(refusal.reason());
     Ok(response.noting(note))
 }

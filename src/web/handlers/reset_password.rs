@@ -47,7 +47,7 @@ pub(in crate::web) fn submit(call: &Call<'_>) -> Answered {
             let response = refusal.response(call, |status, alert| {
                 Ok(page(call, status, Some(&user), &token, Some(alert)))
             })?;
-            let note = note(Event::PasswordResetFail).with("reason", refusal.reason());
+            let note = note(Event::PasswordResetFail).because(refusal.reason());
             return Ok(response.noting(note));
         }
     };

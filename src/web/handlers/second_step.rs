@@ -237,7 +237,7 @@ fn refuse(call: &Call<'_>, refusal: &Refusal) -> Answered {
 }
 
 fn noting(refusal: &Refusal, response: Response) -> Response {
-    let note = Note::of(refusal.event(Event::SecondFactorFail)).with("reason", refusal.reason());
+    let note = Note::of(refusal.event(Event::SecondFactorFail)).because(refusal.reason());
     response.noting(super::sign_in::noting_user(refusal.noting_clock(note), refusal.user()))
 }
 

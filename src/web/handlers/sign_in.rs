@@ -563,7 +563,7 @@ fn note_of_refusal(
     let canonical = name.map(|it| it.canonical().to_owned());
     let name = canonical.as_deref().unwrap_or(&username);
     let note = Note::of(refusal.event(event))
-        .with("reason", refusal.reason())
+        .because(refusal.reason())
         .with("name", audit::name_handle(call.store(), name));
     let tried_on = match (form, &canonical) {
         (SignForm::SignIn, Some(canonical)) => tried_on(call, canonical),
@@ -605,7 +605,7 @@ fn not_invited(call: &Call<'_>, refusal: &Refusal) -> Response {
     let page = refusal.page(call);
     // A request that only shows a form has not failed.
     match call.request.method {
-        Method::Post => page.noting(Note::of(Event::SignupFail).with("reason", refusal.reason())),
+        Method::Post => page.noting(Note::of(Event::SignupFail).because(refusal.reason())),
         _ => page,
     }
 }

@@ -12,7 +12,7 @@ mod response;
 pub use cookie::{Cookie, CookieKind, SESSION_COOKIES, session_cookie};
 pub use form::{FIELDS_MAX, Form, FormBody, Unreadable};
 pub use request::{BODY_BYTES_MAX, Method, Problem, Request, Wants};
-pub use response::{Note, Response};
+pub use response::{Note, Response, STATUSES, status_number};
 
 /// A POST with these headers and this body.
 #[cfg(test)]

@@ -160,6 +160,34 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Every problem.
+    pub const ALL: [Self; 9] = [
+        Self::Malformed,
+        Self::TooSlow,
+        Self::TooLarge,
+        Self::TargetTooLong,
+        Self::Expectation,
+        Self::HeadTooLarge,
+        Self::Version,
+        Self::Busy,
+        Self::Failed,
+    ];
+
+    /// Its word in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::TooSlow => "too_slow",
+            Self::TooLarge => "too_large",
+            Self::TargetTooLong => "target_too_long",
+            Self::Expectation => "expectation",
+            Self::HeadTooLarge => "head_too_large",
+            Self::Version => "version",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+
     /// What the log says about a request with this problem.
     pub const fn event(self) -> Event {
         match self {

@@ -8,6 +8,7 @@ use httpdate::HttpDate;
 
 use crate::auth::events::{Event, LogLevel};
 use crate::base::clock::Moment;
+use crate::web::RouteRow;
 
 /// A response, before it is framed for a connection.
 pub struct Response {
@@ -18,6 +19,8 @@ pub struct Response {
     pub body: Cow<'static, [u8]>,
     /// What the log says about it.
     pub note: Note,
+    /// The row of the site's tables that the request met.
+    pub row: RouteRow,
 }
 
 impl Response {
@@ -75,6 +78,13 @@ impl Response {
         self
     }
 
+    /// Sets the row of the site's tables that the request met.
+    #[must_use]
+    pub const fn of(mut self, row: RouteRow) -> Self {
+        self.row = row;
+        self
+    }
+
     /// Sets what the log says, unless it is set already.
     #[must_use]
     pub fn noting_if_plain(self, note: Note) -> Self {
@@ -116,35 +126,60 @@ impl Response {
         // Room for the headers that every response has.
         let mut headers = Vec::with_capacity(16);
         headers.push(("Content-Type", kind.into()));
-        Self { status, headers, body, note: Note::default() }
+        Self { status, headers, body, note: Note::default(), row: RouteRow::OTHER }
     }
 }
 
-/// The reason phrase of a status code (RFC 9110 § 15, RFC 6585). Clients ignore it.
-const fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        302 => "Found",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        409 => "Conflict",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        417 => "Expectation Failed",
-        422 => "Unprocessable Content",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        503 => "Service Unavailable",
-        505 => "HTTP Version Not Supported",
-        _ => "",
+/// Every status that responses have, with its reason phrase (RFC 9110 § 15, RFC 6585), which clients ignore; and 0
+/// for any other.
+const REASONS: [(u16, &str); 22] = [
+    (200, "OK"),
+    (202, "Accepted"),
+    (302, "Found"),
+    (307, "Temporary Redirect"),
+    (400, "Bad Request"),
+    (401, "Unauthorized"),
+    (403, "Forbidden"),
+    (404, "Not Found"),
+    (405, "Method Not Allowed"),
+    (408, "Request Timeout"),
+    (409, "Conflict"),
+    (413, "Content Too Large"),
+    (414, "URI Too Long"),
+    (415, "Unsupported Media Type"),
+    (417, "Expectation Failed"),
+    (422, "Unprocessable Content"),
+    (429, "Too Many Requests"),
+    (431, "Request Header Fields Too Large"),
+    (500, "Internal Server Error"),
+    (503, "Service Unavailable"),
+    (505, "HTTP Version Not Supported"),
+    (0, ""),
+];
+
+/// Every status that responses have; the last, 0, stands for any other.
+pub const STATUSES: [u16; REASONS.len()] = {
+    let mut statuses = [0; REASONS.len()];
+    let mut at = 0;
+    while at < REASONS.len() {
+        statuses[at] = REASONS[at].0;
+        at += 1;
     }
+    statuses
+};
+
+/// The number of a status in [`STATUSES`].
+pub fn status_number(status: u16) -> usize {
+    STATUSES.iter().position(|it| *it == status).unwrap_or(STATUSES.len() - 1)
 }
+
+/// The reason phrase of a status code.
+fn reason(status: u16) -> &'static str {
+    REASONS.iter().find(|(it, _)| *it == status).map_or("", |(_, phrase)| phrase)
+}
+
+/// The name of the field with the reason.
+const REASON: &str = "reason";
 
 /// What the log says about a response: an event and its fields. Never a password, a token, a cookie, a
 /// body, or a username that does not exist.
@@ -155,7 +190,7 @@ pub struct Note {
     /// The lowest level at which the log has it.
     pub level: LogLevel,
     /// Field names and values. The log escapes them.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl Default for Note {
@@ -179,8 +214,23 @@ impl Note {
     /// Adds a field to the note.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.fields.push((name, value.into()));
+        self.fields.push((name, Cow::Owned(value.into())));
         self
+    }
+
+    /// Adds the field `reason`: one of the program's own words, by which metrics count.
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.fields.push((REASON, Cow::Borrowed(reason)));
+        self
+    }
+
+    /// The word that [`Note::because`] has added.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.fields.iter().find_map(|(name, value)| match value {
+            Cow::Borrowed(word) if *name == REASON => Some(*word),
+            _ => None,
+        })
     }
 }
 

@@ -280,10 +280,10 @@ fn refuses_json_that_is_no_object_of_strings_and_every_other_kind_of_body() {
     let answer = visit.ask("POST", "/login", &german, "x");
     assert!(answer.status == 415 && body(&answer).contains("<h1>Unbekanntes Format</h1>"));
     assert_eq!(answer.note.event.name(), "bad_request");
-    assert_eq!(answer.note.fields, [("reason", "unsupported_body".to_owned())]);
+    assert_eq!(answer.note.fields, [("reason", "unsupported_body".into())]);
     let answer = visit.ask("POST", "/login", &[JSON], "[]");
     assert_eq!(plain(&answer), (400, "Invalid JSON"));
-    assert_eq!(answer.note.fields, [("reason", "invalid_json".to_owned())]);
+    assert_eq!(answer.note.fields, [("reason", "invalid_json".into())]);
 }
 
 /// A page of another site can send JSON only after a preflight, which no answer of ours allows.

@@ -85,7 +85,7 @@ fn signs_a_new_user_in_behind_the_link_that_is_mailed() {
     assert!(body(&page).contains(&hidden), "{}", body(&page));
     let answer = sign_in_by(&mut visit, token, ANN, PASSWORD);
     assert_eq!((way(&answer), answer.note.event.name()), ((302, Some("/")), "login_ok"));
-    assert!(answer.note.fields.contains(&("verified", "true".to_owned())));
+    assert!(answer.note.fields.contains(&("verified", "true".into())));
     let check = visit.ask("GET", "/auth/forward", &[], "");
     assert_eq!(check.value("Remote-Email"), Some(ANN));
     assert_eq!(kinds(&sent(&visit)), [], "the first browser is no news");
@@ -100,7 +100,7 @@ fn says_that_an_address_is_not_verified_to_who_knows_the_password_alone() {
     }
     let answer = sign_in(&mut visit, ANN, PASSWORD);
     assert_eq!(plain(&answer), UNVERIFIED);
-    assert!(answer.note.fields.contains(&("reason", "unverified".to_owned())));
+    assert!(answer.note.fields.contains(&("reason", "unverified".into())));
     assert!(visit.cookie.is_none() && visit.count("user_session") == 0);
     let form = format!("username={ANN}&password={}", PASSWORD.replace(' ', "+"));
     let page = visit.ask("POST", "/login", &[PAGE, FORM], &form);

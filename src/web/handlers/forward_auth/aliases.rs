@@ -59,7 +59,7 @@ pub(in crate::web) fn refuse_check_at_home(call: &Call<'_>) -> Option<Response> 
     let is_own =
         Origin::parse(&format!("https://{asked}")).is_some_and(|it| it.host() == own.host());
     let hint = "give the proxy the address of a check: /auth/forward, or /oauth2/auth behind an errors middleware";
-    let note = Note::of(Event::CheckRefused).with("reason", "not_a_check").with("hint", hint);
+    let note = Note::of(Event::CheckRefused).because("not_a_check").with("hint", hint);
     (!is_own).then(|| Response::text(403, "Forbidden").noting(note))
 }
 

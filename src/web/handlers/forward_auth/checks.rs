@@ -4,8 +4,8 @@
 //! The site, `proxy-config` and `doctor` all use this table.
 
 use crate::base::origin::Origin;
-use crate::web::Site;
 use crate::web::http::{Method, Request};
+use crate::web::{RouteRow, Site};
 
 /// Other gates whose check endpoints are answered, so that migrating from one needs only a change of host
 /// name.
@@ -176,17 +176,24 @@ pub fn check_paths() -> impl Iterator<Item = &'static str> {
     ENDPOINTS.iter().map(|it| it.path)
 }
 
-/// The check at the path of this request, if it is one.
-pub(super) fn find(site: &Site, request: &Request) -> Option<Protocol> {
+/// How many rows checks have: those of the table, and one for those of Envoy.
+pub(in crate::web) const CHECK_ROWS: usize = ENDPOINTS.len() + 1;
+
+/// The paths of the rows of checks; that of Envoy's is where its folder begins.
+pub(in crate::web) fn check_row_paths() -> impl Iterator<Item = &'static str> {
+    check_paths().chain([ENVOY])
+}
+
+/// The check at the path of this request, with its row, if it is one.
+pub(super) fn find(site: &Site, request: &Request) -> Option<(RouteRow, Protocol)> {
     let aliases = &site.settings.aliases;
-    let is_answered = |it: &&Endpoint| it.of.is_none_or(|alias| aliases.contains(&alias));
+    let is_answered = |it: &Endpoint| it.of.is_none_or(|alias| aliases.contains(&alias));
     let path = site.path(&request.path)?;
     if path.strip_prefix(ENVOY).is_some_and(|it| it.contains('/')) {
-        return Some(FORWARD);
+        return Some((RouteRow::of_check(ENDPOINTS.len()), FORWARD));
     }
-    let at = ENDPOINTS.iter().filter(is_answered).find(|it| it.path == path)?;
-    match at.check_with_rd {
-        Some(check) if request.parameters().has("rd") => Some(check),
-        _ => Some(at.check),
-    }
+    let mut all = ENDPOINTS.iter().enumerate();
+    let (number, at) = all.find(|(_, it)| it.path == path && is_answered(it))?;
+    let with_rd = at.check_with_rd.filter(|_| request.parameters().has("rd"));
+    Some((RouteRow::of_check(number), with_rd.unwrap_or(at.check)))
 }

@@ -90,7 +90,7 @@ pub(super) fn deny(call: &Call<'_>, check: Protocol, user: &User, why: &Denial) 
         }
         Denial::BadParameters | Denial::BadSecondFactor => "unreadable_parameters",
     };
-    let note = Note::of(Event::CheckDenied).with("uid", user.id.as_str()).with("reason", reason);
+    let note = Note::of(Event::CheckDenied).with("uid", user.id.as_str()).because(reason);
     let app = target_of(call, check).as_ref().and_then(|it| app_of(call, it));
     let note = note.with("app", app.as_deref().unwrap_or("unknown"));
     let groups = groups_of(call, Some(why));
@@ -105,7 +105,7 @@ pub(super) fn deny(call: &Call<'_>, check: Protocol, user: &User, why: &Denial) 
 /// Asks a visitor to delete a session cookie: one was set by another host of the domain, or under earlier
 /// settings.
 pub(super) fn clear_up(call: &Call<'_>) -> Response {
-    let note = Note::of(Event::CheckRefused).with("reason", "two_session_cookies");
+    let note = Note::of(Event::CheckRefused).because("two_session_cookies");
     two_cookies(call).noting(note)
 }
 

@@ -18,6 +18,7 @@ pub(in crate::web) use aliases::{
     lead_to_sign_in, lead_to_sign_out, portal_target, refuse_check_at_home,
 };
 pub use checks::{Alias, check_paths};
+pub(in crate::web) use checks::{CHECK_ROWS, check_row_paths};
 pub use identity::IdentityHeaders;
 pub(in crate::web) use renewal::LedBack;
 pub use second_factor::SECOND_FACTOR_REQUIRED;
@@ -41,11 +42,11 @@ use crate::base::clock::Moment;
 use crate::base::password::Password;
 use crate::base::token::Token;
 use crate::store::{Error, User, UserId};
-use crate::web::Site;
 use crate::web::call::{Answered, Call, Requester};
 use crate::web::http::{Cookie, Note, Request, Response, Wants};
 use crate::web::redirect::{self, Target};
 use crate::web::refusals::{Refusal, seconds_of};
+use crate::web::{RouteRow, Site};
 use checks::{Original, Protocol, Turn};
 use client_kind::{is_navigation, is_plainly_no_browser};
 use denial::{Denial, clear_up, deny, is_open_to};
@@ -94,16 +95,17 @@ impl From<Resumed> for Identified {
 
 /// The response to a check; `None` if the request is not one.
 pub(in crate::web) fn answer(site: &Site, request: &Request, now: Moment) -> Option<Response> {
-    let check = checks::find(site, request)?;
+    let (row, check) = checks::find(site, request)?;
     let of_envoy = checks::of_envoy(site, request);
     let request = of_envoy.as_ref().unwrap_or(request);
     let call = Call::with_parameters(site, request, now);
     let answered = answer_check(&call, check);
     let response = answered.unwrap_or_else(|err| closed(check, site.failure(request, None, &err)));
-    Some(match response.status {
+    let response = match response.status {
         200..300 => response.with("Cache-Control", "no-store"),
         _ => site.dress(response),
-    })
+    };
+    Some(response.of(row))
 }
 
 /// The response to a request that is not processed: if it is a check, with a status that the proxy
@@ -114,9 +116,14 @@ pub(in crate::web) fn refuse(
     response: Response,
 ) -> Response {
     match request.and_then(|request| checks::find(site, request)) {
-        Some(check) => closed(check, response),
+        Some((_, check)) => closed(check, response),
         None => response,
     }
+}
+
+/// The row of a check; `None` if the request is not one.
+pub(in crate::web) fn row(site: &Site, request: &Request) -> Option<RouteRow> {
+    checks::find(site, request).map(|(row, _)| row)
 }
 
 /// Whether the request is a check that has to hash a password.
@@ -154,7 +161,7 @@ fn is_set_up(site: &Site) -> bool {
 fn answer_check(call: &Call<'_>, check: Protocol) -> Answered {
     let Call { site, request, .. } = *call;
     if !may_check(site, request) {
-        let note = Note::of(Event::CheckRefused).with("reason", "not_a_trusted_proxy");
+        let note = Note::of(Event::CheckRefused).because("not_a_trusted_proxy");
         return Ok(plainly(403, "Forbidden").noting(note));
     }
     if matches!(check.turn, Turn::Explain) {
@@ -289,12 +296,12 @@ fn send_away(call: &Call<'_>, check: Protocol, method: OriginalMethod<'_>, who: 
     match who {
         Who::Known(_) | Who::Renewed(_) | Who::Stranger | Who::Confused => response,
         Who::Wait(wait, name) => {
-            let note = Note::of(Event::Throttled).with("reason", "throttled").with("by", "basic");
+            let note = Note::of(Event::Throttled).because("throttled").with("by", "basic");
             let note = noting_try(call, note, Some(&name), None);
             response.with("Retry-After", seconds_of(wait).to_string()).noting(note)
         }
         Who::Refused { reason, name, user } => {
-            let note = Note::of(Event::LoginFail).with("reason", reason).with("by", "basic");
+            let note = Note::of(Event::LoginFail).because(reason).with("by", "basic");
             response.noting(noting_try(call, note, name.as_ref(), user))
         }
     }
@@ -353,8 +360,7 @@ fn noting_lost_way(call: &Call<'_>, check: Protocol, response: Response) -> Resp
     match original(call.request, check) {
         Some(address) if !address.starts_with('/') => call.noting_refused(response, &address),
         _ => {
-            let note =
-                Note::of(Event::NextRefused).with("reason", "not_reported").with("origin", "none");
+            let note = Note::of(Event::NextRefused).because("not_reported").with("origin", "none");
             response.noting_if_plain(
                 note.with("hint", format!("let the proxy set {headers}, whole and once")),
             )
