@@ -35,8 +35,9 @@ grep -E '^(test |running|test result|.*Running|.*Doc-tests)' "$work/log"
 tests=$(awk '/^test result: ok/ { ran += $4 } END { print ran }' "$work/log")
 ignored=$(awk '/^test result: ok/ { ignored += $8 } END { print ignored }' "$work/log")
 
+# What a test could not try it says in its output.
+not_tried=$(sed -n 's/.*NOT TRIED: / /p' "$work/log" | sort -u | sed 's/$/./' | tr -d '\n')
 # What uses the store alone, or the site in process, once more on MariaDB.
-not_tried=
 on_mariadb=0
 if PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null; then
     step tests/mariadb.sh start "$server"
@@ -54,7 +55,7 @@ if PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null; then
     ignored=$((ignored - conformed))
     tests/mariadb.sh stop "$server"
 else
-    not_tried=' MariaDB.'
+    not_tried="$not_tried MariaDB."
 fi
 
 step tests/curl/run.sh "${CARGO_TARGET_DIR:-$PWD/target}/debug/vestibule"

@@ -9,7 +9,7 @@ needed="cc:gcc curl:curl awk:mawk openssl:openssl fail2ban-regex:fail2ban nginx:
     chromium:chromium node:nodejs npm:npm oathtool:oathtool zbarimg:zbar-tools python3:python3"
 # Without these the rest can be tried all the same.
 wanted="mariadbd:mariadb-server haproxy:haproxy apache2:apache2 apache2:lua-socket
-    skopeo:skopeo umoci:umoci"
+    skopeo:skopeo umoci:umoci promtool:prometheus"
 
 # The test of this script has a root of its own.
 root=${SETUP_ROOT:-}

@@ -67,6 +67,12 @@ macro_rules! events {
                 !matches!(self, Self::Health)
             }
 
+            /// Whether it can be the event of a request. The others are those of the operator's commands and of the
+            /// program itself.
+            pub const fn is_of_request(self) -> bool {
+                self as usize <= Self::Health as usize
+            }
+
             /// The lowest level at which the log has it, unless it is a check that let a request through.
             pub const fn level(self) -> LogLevel {
                 match self {
@@ -176,6 +182,8 @@ events! {
     Request = "request", Never;
     /// A health check. It is not logged.
     Health = "health", Never;
+
+    // What is above can be the event of a request, and what follows can not.
     /// The operator added a user.
     UserAdd = "user_add", Always;
     /// The operator set a user's password.
@@ -234,6 +242,16 @@ mod tests {
     fn gives_every_event_a_name_of_its_own() {
         let names: std::collections::HashSet<_> = Event::ALL.iter().map(|it| it.name()).collect();
         assert_eq!(names.len(), Event::ALL.len());
+    }
+
+    #[test]
+    fn tells_the_events_of_requests_from_those_of_commands() {
+        let commands = Event::ALL.iter().filter(|it| it.description().starts_with("The operator"));
+        let program = [Event::Settings, Event::ClockWentBack, Event::AuditLimited];
+        let others: Vec<_> = commands.chain(&program).collect();
+        for event in Event::ALL {
+            assert_eq!(event.is_of_request(), !others.contains(&event), "{event:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod workers;
 mod housekeeping;
 pub mod audit;
 pub mod log;
+pub mod metrics;
 #[cfg(feature = "mail")]
 pub mod mailer;
 
@@ -39,6 +40,7 @@ use crate::base::token;
 use crate::server::audit::Audit;
 use crate::server::gate::{Gate, GateEvent, GateHandle, GateLimits, Listeners};
 use crate::server::log::{LineKind, Log};
+use crate::server::metrics::{Metrics, MetricsListener};
 use crate::store::Patience;
 use crate::web::{Lane, Site};
 
@@ -53,12 +55,12 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const RECOVERY: Duration = Duration::from_millis(50);
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
 
-/// Threads beside those of the lanes: log, audit log, signals, gate, housekeeping, uses, farewell and two for mail;
-/// and some in reserve.
-pub(crate) const OWN_THREADS: usize = 12;
+/// Threads beside those of the lanes: log, audit log, signals, gate, housekeeping, uses, farewell, two for mail and
+/// those for metrics; and some in reserve.
+pub(crate) const OWN_THREADS: usize = 12 + metrics::THREADS;
 
 /// Descriptors for everything but connections, workers and the database.
-const DESCRIPTORS_SPARE: usize = 16;
+const DESCRIPTORS_SPARE: usize = 16 + 1 + metrics::THREADS;
 
 /// With room for fewer connections than this, the server does not start.
 const CONNECTIONS_MIN: usize = 4;
@@ -96,6 +98,8 @@ struct Shared {
     log: Arc<Log>,
     log_level: LogLevel,
     audit: Audit,
+    /// `None`: nothing is counted.
+    metrics: Option<Arc<Metrics>>,
     requests: AtomicU64,
     /// A random prefix of request ids, different in each run.
     run: String,
@@ -108,13 +112,14 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(site: Arc<Site>, log: Arc<Log>, log_level: LogLevel) -> Self {
+    fn new(site: Arc<Site>, log: Arc<Log>, log_level: LogLevel, metrics: Option<Metrics>) -> Self {
         let audit = Audit::of(site.clone(), log.clone());
         Self {
             site,
             log,
             log_level,
             audit,
+            metrics: metrics.map(Arc::new),
             requests: AtomicU64::new(0),
             run: token::random_text(4),
             ignored_forwarded: AtomicBool::new(false),
@@ -162,9 +167,11 @@ impl Shared {
 }
 
 /// Serves the site until SIGTERM, SIGINT, SIGQUIT or SIGHUP, then ends what is in flight and folds the database's
-/// log into its file. `ready` is called once, when requests are answered. An error is one line for the operator.
+/// log into its file. With a listener for metrics, what happens is counted and shown there. `ready` is called once,
+/// when requests are answered. An error is one line for the operator.
 pub fn serve(
     listeners: Listeners,
+    scrapes: Option<MetricsListener>,
     setup: ServerConfig,
     site: Site,
     log: Arc<Log>,
@@ -177,14 +184,17 @@ pub fn serve(
     note_panics(log.clone(), tell.clone());
 
     let site = Arc::new(site);
-    let shared = Arc::new(Shared::new(site.clone(), log, setup.log_level));
+    let metrics = scrapes.as_ref().map(|_| Metrics::new(limits.clone(), Moment::now()));
+    let shared = Arc::new(Shared::new(site.clone(), log, setup.log_level, metrics));
     let workers =
         Workers { shared: shared.clone(), private, limits: limits.clone(), tell: tell.clone() };
     let first = workers.start(1).map_err(|err| format!("cannot start the workers: {err}"))?;
+    let _socket_file = scrapes.map(|it| metrics::start(&shared, it)).transpose()?;
     shared.say_addresses(&listeners.addresses(), setup.url.as_deref());
     let notify = tell.clone();
     let notify = move |it| drop(notify.send(SupervisorEvent::Gate(it)));
-    let (gate, gate_handle) = Gate::new(listeners, limits, site, shared.log.clone(), notify)
+    let counting = (shared.log.clone(), shared.metrics.clone());
+    let (gate, gate_handle) = Gate::new(listeners, limits, site, counting, notify)
         .map_err(|err| format!("cannot open the gate: {err}"))?;
     gate_handle.follow(first.workers.clone());
     // Before the first request is answered, so that the number of threads is constant from then on.
@@ -239,7 +249,7 @@ pub fn serve_without_gate(
 ) -> io::Result<()> {
     // Linux passes the option on to accepted sockets.
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
-    let shared = Arc::new(Shared::new(Arc::new(site), log, LogLevel::Checks));
+    let shared = Arc::new(Shared::new(Arc::new(site), log, LogLevel::Checks, None));
     let (tell, _events) = mpsc::channel();
     let pool = Pool::open(&shared, listener.into(), (workers, Lane::Hash), 1, &tell)?;
     // An error means that the sender is gone: then this ends as well.

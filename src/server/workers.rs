@@ -169,7 +169,12 @@ impl Shared {
             (Lane::Write | Lane::Hash, None) => Patience::Usual,
         };
         let method = incoming.method().as_str();
-        let finish = |answer: &Response| self.finish(method, &request, answer, (began, now));
+        let finish = |answer: &Response| {
+            if let Some(metrics) = &self.metrics {
+                metrics.count_response(answer, lane);
+            }
+            self.finish(method, &request, answer, (began, now))
+        };
         let bytes = survive(
             || {
                 finish(&if !is_whole {

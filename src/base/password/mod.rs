@@ -177,6 +177,7 @@ pub struct Hasher {
     returned: Condvar,
     /// Held while a costly hash of another system is computed: the memory has room for one.
     costly_turn: Mutex<()>,
+    at_once: usize,
     computed: AtomicU64,
 }
 
@@ -201,6 +202,7 @@ impl Hasher {
             blocks: Mutex::new(vec![Vec::new(); at_once.max(1)]),
             returned: Condvar::new(),
             costly_turn: Mutex::new(()),
+            at_once: at_once.max(1),
             computed: AtomicU64::new(0),
         }
     }
@@ -248,6 +250,11 @@ impl Hasher {
     /// The number of hashes computed so far. Tests compare it to see that two answers cost the same.
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
+    }
+
+    /// The number of hashes that are being computed now.
+    pub fn running(&self) -> usize {
+        self.at_once - self.free().len()
     }
 
     /// Compares a password with an Argon2 hash, the NFKC form first, as our own hashes are of that form. A

@@ -26,6 +26,8 @@ use crate::web::cross_origin::Rule;
 pub struct Config {
     /// Where to listen.
     pub listen: Vec<Listen>,
+    /// Where to show metrics; `None`: nowhere.
+    pub metrics: Option<Listen>,
     /// The mode of a Unix socket.
     pub socket_mode: u32,
     /// Where the database is.
@@ -100,7 +102,8 @@ impl Config {
 
     /// The settings that matter for security.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        facts(&self.web)
+        let metrics = self.metrics.as_ref().map(|it| ("metrics", it.to_string()));
+        facts(&self.web).into_iter().chain(metrics).collect()
     }
 
     /// Where the relay is that takes mail: host and port. `None`: a program takes it, or no mail is sent.
@@ -179,6 +182,9 @@ impl ServeArgs {
         for listen in &self.network.listen {
             refuse_clear_text(listen, is_https || self.network.insecure_http)?;
         }
+        if let Some(listen) = &self.network.metrics {
+            refuse_open_metrics(listen, self.network.insecure_http)?;
+        }
         self.sessions.refuse_contradiction()?;
         let apps: Vec<_> = self.apps.app.iter().map(|it| it.origin.clone()).collect();
         refuse_foreign(own, self.apps.cookie_domain.as_ref(), &apps)?;
@@ -206,6 +212,7 @@ impl ServeArgs {
             Rules { periods, limits, rest, reserved, second_factors, names, verifies_first };
         Ok(Config {
             listen: self.network.listen,
+            metrics: self.network.metrics,
             socket_mode: self.network.socket_mode,
             database,
             web: Settings {
@@ -328,6 +335,18 @@ fn refuse_clear_text(listen: &Listen, may: bool) -> Result<(), String> {
         Listen::Tcp(address) if !address.ip().is_loopback() && !may => Err(format!(
             "other machines can reach {address}, and without an https --origin passwords would \
              cross the network in clear; set --origin, or --insecure-http if that is meant"
+        )),
+        Listen::Tcp(_) | Listen::Unix(_) => Ok(()),
+    }
+}
+
+/// Refuses to show metrics on an address that other machines can reach, unless the operator allows it: they are sent in
+/// the clear, whatever the origin is, and to any client.
+fn refuse_open_metrics(listen: &Listen, may: bool) -> Result<(), String> {
+    match listen {
+        Listen::Tcp(address) if !address.ip().is_loopback() && !may => Err(format!(
+            "other machines can reach {address}, and --metrics shows them to any client over plain http; use              127.0.0.1:{port} or unix:/path, or set --insecure-http if that is meant",
+            port = address.port()
         )),
         Listen::Tcp(_) | Listen::Unix(_) => Ok(()),
     }
@@ -520,6 +539,23 @@ mod tests {
         let seconds = [limits.request, limits.idle, limits.answer].map(|it| it.as_secs());
         assert_eq!((seconds, limits.trusted_proxies.len()), ([1, 2, 3], 2));
         assert_eq!(config.socket_mode, 0o600);
+        assert_eq!(config.metrics, None);
+    }
+
+    #[test]
+    fn shows_metrics_to_this_machine_alone_unless_the_operator_means_it() {
+        for address in ["127.0.0.1:9464", "[::1]:0", "unix:/run/metrics.sock"] {
+            let config = check(&[&format!("--metrics={address}")]).unwrap();
+            assert_eq!(config.metrics.as_ref().map(ToString::to_string).as_deref(), Some(address));
+            assert!(config.facts_at_start().contains(&("metrics", address.to_owned())));
+        }
+        // An origin with TLS changes nothing: metrics are not behind its proxy.
+        let open = ["--metrics=0.0.0.0:9464", "--origin=https://auth.example.com"];
+        let said = refused(&open);
+        assert!(said.contains("127.0.0.1:9464 or unix:/path, or set --insecure-http"), "{said}");
+        assert!(check(&[open[0], open[1], "--insecure-http"]).is_ok());
+        assert!(refused(&["--metrics=9464"]).contains("127.0.0.1:8080 or unix:/path"));
+        assert!(!check(&[]).unwrap().facts().iter().any(|(name, _)| *name == "metrics"));
     }
 
     #[test]

@@ -52,6 +52,7 @@ use crate::base::token::Token;
 use crate::server;
 use crate::server::gate::{self, Listen, Listeners};
 use crate::server::log::{LineKind, Log};
+use crate::server::metrics::MetricsListener;
 use crate::store::{self, Record};
 use crate::web::pages::Remember;
 use crate::web::{Alias, App, Site};
@@ -147,6 +148,13 @@ struct NetworkArgs {
     #[arg(long, env = "VESTIBULE_SOCKET_MODE", value_name = "MODE", value_parser = mode)]
     #[arg(default_value = "660", help_heading = NETWORK)]
     socket_mode: u32,
+
+    /// Where to show metrics in the text format of Prometheus, at /metrics: ADDR:PORT, or unix:/path for a Unix socket
+    /// with the mode of --socket-mode. The address has to be a loopback address unless --insecure-http is set. Without
+    /// it nothing is counted.
+    #[arg(long, env = "VESTIBULE_METRICS", value_name = "ADDRESS", value_parser = listen)]
+    #[arg(help_heading = NETWORK)]
+    metrics: Option<Listen>,
 
     /// Reverse proxies whose X-Forwarded-For is trusted: addresses or networks such as 127.0.0.1 or 10.0.0.0/8,
     /// comma-separated. The client address they report is used in the log and for throttling, and `GET /whoami` shows
@@ -411,6 +419,9 @@ impl ServeArgs {
         let store = opened.map_err(|err| told(&config.database, &err))?;
         sealing_key::claim(&*store, config.web.sealing_key.as_ref())?;
         let listeners = Listeners::open(&config.listen, config.socket_mode)?;
+        let metrics = config.metrics.as_ref();
+        let metrics =
+            metrics.map(|it| MetricsListener::open(it, config.socket_mode)).transpose()?;
         server::prove_threads(&config.server.limits)?;
         let log = Arc::new(Log::to(std::io::stderr()));
         let hasher = Hasher::new(config.server.limits.hashers, Cost::OWASP);
@@ -443,7 +454,7 @@ impl ServeArgs {
                 out.print(reach.line() + "\n");
             }
         };
-        Ok(server::serve(listeners, config.server, site, log.clone(), ready)?)
+        Ok(server::serve(listeners, metrics, config.server, site, log.clone(), ready)?)
     }
 }
 

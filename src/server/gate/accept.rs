@@ -12,6 +12,7 @@ use super::response_frame;
 use super::stream::Stream;
 use super::{ACCEPT_PAUSE, ACCEPTED_A_TURN, FAREWELL, FIRST_KEY, Gate, LAST_CALL};
 use crate::base::ip_prefix::ClientPrefix;
+use crate::server::metrics::ConnectionRefusal;
 use crate::web::http::Problem;
 
 impl Gate {
@@ -53,15 +54,18 @@ impl Gate {
             self.evict(Duration::ZERO);
         }
         if self.connections.len() >= self.limits.connections {
-            return self.turn_away(stream);
+            return self.turn_away(stream, ConnectionRefusal::Full);
         }
         let client = peer.filter(|it| !self.is_exempt(*it)).map(ClientPrefix::from);
         if let Some(client) = client {
             let count = self.per_client.entry(client).or_default();
             if *count >= self.limits.connections_per_address {
-                return self.turn_away(stream);
+                return self.turn_away(stream, ConnectionRefusal::Client);
             }
             *count += 1;
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.count_accepted();
         }
         let entry = self.connections.vacant_entry();
         let key = entry.key();
@@ -80,7 +84,10 @@ impl Gate {
     }
 
     /// Answers that the server is busy, if that fits into the first packet, and closes the connection.
-    pub(super) fn turn_away(&mut self, mut stream: Stream) {
+    pub(super) fn turn_away(&mut self, mut stream: Stream, why: ConnectionRefusal) {
+        if let Some(metrics) = &self.metrics {
+            metrics.count_refused_connection(why);
+        }
         self.note("turned_away", &[]);
         let said = self.site.refuse(Problem::Busy, None, false);
         let _ = stream.write(&response_frame::with_connection(&said.bytes, Persistence::Closed));
@@ -99,6 +106,9 @@ impl Gate {
         waiting.select_nth_unstable(count - 1);
         for &(_, key) in &waiting[..count] {
             self.close(key);
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.count_evicted(count);
         }
         self.note("evicted", &[("connections", &count.to_string())]);
     }

@@ -229,6 +229,7 @@ impl Gate {
     fn deliver_all(&mut self, key: usize) -> bool {
         loop {
             let backend = &mut self.backends[key];
+            let lane = backend.lane;
             let (in_flight, answer) = match backend.next() {
                 Ok(Some(found)) => found,
                 Ok(None) => return true,
@@ -240,6 +241,9 @@ impl Gate {
                 let wanted = connection.persistence;
                 let persistence = if self.closing.is_some() { Persistence::Closed } else { wanted };
                 let deadline = self.now + self.limits.answer;
+                if let Some(metrics) = &self.metrics {
+                    metrics.count_duration(lane, self.now - connection.arrived);
+                }
                 let connection = &mut self.connections[id.connection];
                 if persistence == Persistence::Kept {
                     connection.begin_to_write(answer, persistence, deadline);
@@ -251,7 +255,7 @@ impl Gate {
             if !std::mem::replace(&mut backend.is_proven, true)
                 && backend.generation == self.generation
             {
-                self.lanes[backend.lane].unproven = false;
+                self.lanes[lane].unproven = false;
             }
             self.drive(id.connection);
         }

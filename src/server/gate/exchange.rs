@@ -92,6 +92,7 @@ impl Gate {
         let request = head.request(body, self.connections[key].peer);
         let is_to_head = head.method() == Method::Head;
         let Some(said) = self.site.answer_at_once(&request, is_to_head) else { return false };
+        self.count(&said);
         if said.status != 200 {
             let status = said.status.to_string();
             self.note(said.event.name(), &[("status", &status), ("path", head.path())]);
@@ -122,8 +123,19 @@ impl Gate {
         let client = request.and_then(|it| self.site.client(it)).or(connection.peer);
         let client = client.map_or("-".to_owned(), |it| it.to_string());
         let said = self.site.refuse(problem, request, connection.is_to_head);
+        self.count(&said);
+        if let Some(metrics) = &self.metrics {
+            metrics.count_problem(problem);
+        }
         self.note(problem.event().name(), &[("status", &said.status.to_string()), ("ip", &client)]);
         self.say(key, &said, persistence);
+    }
+
+    /// Counts a response from the gate itself.
+    fn count(&self, said: &GateResponse) {
+        if let Some(metrics) = &self.metrics {
+            metrics.count_at_gate(said.row, said.status, said.event);
+        }
     }
 
     /// Starts to write a response from the gate itself.

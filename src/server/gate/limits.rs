@@ -74,6 +74,11 @@ impl GateLimits {
         self.workers + WRITERS + self.hashers + 3
     }
 
+    /// The longest queue of each lane, in their order.
+    pub fn waiting_max(&self) -> [usize; LANES] {
+        self.lanes().map(|(_, bounds)| bounds.waiting)
+    }
+
     /// The number of workers of each lane, and its limits.
     pub(super) fn lanes(&self) -> [(usize, Bounds); LANES] {
         let reads = Bounds {

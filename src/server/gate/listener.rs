@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
@@ -24,7 +25,7 @@ pub enum Listen {
 
 impl Listen {
     /// What to do where nothing can listen there, as far as the error says.
-    fn advice(&self, err: &io::Error) -> &'static str {
+    pub(in crate::server) fn advice(&self, err: &io::Error) -> &'static str {
         match (err.kind(), self) {
             (ErrorKind::AddrInUse, _) => {
                 "; another program listens there already: end it, or name another address with --listen"
@@ -75,12 +76,16 @@ impl Listeners {
 /// A public socket.
 pub(super) enum Listener {
     Tcp(mio::net::TcpListener),
-    /// The path is given if the socket file is ours to remove.
-    Unix(mio::net::UnixListener, Option<SocketFile>),
+    /// The file is given if it is ours to remove.
+    Unix(
+        mio::net::UnixListener,
+        #[expect(dead_code, reason = "it removes the file when it is dropped")] Option<SocketFile>,
+    ),
 }
 
-/// The file of a Unix socket of ours, identified by its inode: another server may have replaced it.
-pub(super) struct SocketFile {
+/// The file of a Unix socket of ours, identified by its inode: another server may have replaced it. It is removed when
+/// this is dropped.
+pub(in crate::server) struct SocketFile {
     path: PathBuf,
     inode: (u64, u64),
 }
@@ -91,12 +96,9 @@ impl Listener {
         match listen {
             Listen::Tcp(address) => Ok(Self::Tcp(mio::net::TcpListener::bind(*address)?)),
             Listen::Unix(path) => {
-                remove_stale(path)?;
-                let listener = mio::net::UnixListener::bind(path)?;
-                fs::set_permissions(path, Permissions::from_mode(mode))?;
-                let about = fs::symlink_metadata(path)?;
-                let file = SocketFile { path: path.clone(), inode: (about.dev(), about.ino()) };
-                Ok(Self::Unix(listener, Some(file)))
+                let (listener, file) = bind_unix(path, mode)?;
+                listener.set_nonblocking(true)?;
+                Ok(Self::Unix(mio::net::UnixListener::from_std(listener), Some(file)))
             }
         }
     }
@@ -143,14 +145,12 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Self::Unix(_, Some(file)) = self {
-            let is_ours = |it: fs::Metadata| (it.dev(), it.ino()) == file.inode;
-            if fs::symlink_metadata(&file.path).is_ok_and(is_ours) {
-                // One that cannot be removed is replaced at the next start.
-                let _ = fs::remove_file(&file.path);
-            }
+        let is_ours = |it: fs::Metadata| (it.dev(), it.ino()) == self.inode;
+        if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
+            // One that cannot be removed is replaced at the next start.
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -173,11 +173,23 @@ impl std::fmt::Display for Listener {
     }
 }
 
+/// Starts to listen on a Unix socket with this mode, which replaces one left by a killed server.
+pub(in crate::server) fn bind_unix(
+    path: &Path,
+    mode: u32,
+) -> io::Result<(UnixListener, SocketFile)> {
+    remove_stale(path)?;
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    let about = fs::symlink_metadata(path)?;
+    Ok((listener, SocketFile { path: path.to_owned(), inode: (about.dev(), about.ino()) }))
+}
+
 /// Removes a socket file left by a killed process. One that a process listens on, or any other file, is
 /// left alone: binding will fail.
 pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
-    match std::os::unix::net::UnixStream::connect(path) {
+    match UnixStream::connect(path) {
         Err(err) if is_socket && err.kind() == ErrorKind::ConnectionRefused => {
             fs::remove_file(path)
         }

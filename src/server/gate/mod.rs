@@ -46,6 +46,7 @@ use slab::Slab;
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
 use crate::server::log::{LineKind, Log};
+use crate::server::metrics::Metrics;
 use crate::web::Site;
 use crate::web::http::Problem;
 
@@ -58,6 +59,7 @@ use lane::LaneState;
 pub use limits::{CONNECTIONS_MAX, GateLimits, WRITERS};
 use listener::Listener;
 pub use listener::{Listen, Listeners};
+pub(super) use listener::{SocketFile, bind_unix};
 use site_calls::SiteCalls;
 
 /// The most bytes that all connections together may hold. Beyond it, the request that has been arriving the
@@ -107,6 +109,7 @@ pub struct Gate {
     notify: Box<dyn Fn(GateEvent) + Send>,
     site: SiteCalls,
     log: Arc<Log>,
+    metrics: Option<Arc<Metrics>>,
     limits: GateLimits,
     listeners: Vec<Listener>,
     /// The listeners at which a connection may be waiting.
@@ -132,11 +135,11 @@ pub struct Gate {
 
 impl Gate {
     /// A gate behind these listeners. `notify` is called from its thread and must not block.
-    pub fn new(
+    pub(super) fn new(
         listeners: Listeners,
         limits: GateLimits,
         site: Arc<Site>,
-        log: Arc<Log>,
+        (log, metrics): (Arc<Log>, Option<Arc<Metrics>>),
         notify: impl Fn(GateEvent) + Send + 'static,
     ) -> io::Result<(Self, GateHandle)> {
         let poll = Poll::new()?;
@@ -151,6 +154,7 @@ impl Gate {
             notify: Box::new(notify),
             site: SiteCalls::of(site),
             log,
+            metrics,
             lanes: limits.lanes().map(|(_, bounds)| LaneState::new(bounds)),
             limits,
             ready: vec![true; listeners.len()],
@@ -193,6 +197,10 @@ impl Gate {
                 self.drive(key);
             }
             (0..LANES).for_each(|index| self.dispatch(index));
+            // When none is left, it may be long until something happens.
+            if self.now >= self.check_at || self.connections.is_empty() {
+                self.show_state();
+            }
             if self.now >= self.check_at {
                 self.check_deadlines();
             }
@@ -303,6 +311,16 @@ impl Gate {
         }
     }
 
+    /// Writes down for metrics what is open and what waits.
+    fn show_state(&self) {
+        let Some(metrics) = &self.metrics else { return };
+        metrics.gate().set_connections(self.connections.len());
+        for (index, lane) in self.lanes.iter().enumerate() {
+            let in_flight = lane.backends.iter().map(|&key| self.backends[key].in_flight.len());
+            metrics.gate().set_lane(index, lane.queue.len(), in_flight.sum());
+        }
+    }
+
     fn note(&self, event: &str, fields: &[(&str, &str)]) {
         self.log.write(LineKind::Request, event, fields, Moment::now());
     }
@@ -349,7 +367,7 @@ mod tests {
             hashers: 1,
         };
         let log = Arc::new(Log::to(io::sink()));
-        Gate::new(Listeners(Vec::new()), limits, site, log, |_| {}).unwrap().0
+        Gate::new(Listeners(Vec::new()), limits, site, (log, None), |_| {}).unwrap().0
     }
 
     /// A connection from this address: the client's end, and whether it was accepted.

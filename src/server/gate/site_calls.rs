@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::web::http::{Method, Problem, Request, Response};
-use crate::web::{Lane, Site};
+use crate::web::{Lane, RouteRow, Site};
 
 /// The site, with every call guarded against panics.
 pub(super) struct SiteCalls {
@@ -75,12 +75,13 @@ pub(super) struct GateResponse {
     pub(super) bytes: Vec<u8>,
     pub(super) status: u16,
     pub(super) event: Event,
+    pub(super) row: RouteRow,
 }
 
 impl GateResponse {
     fn of(answer: &Response, is_to_head: bool) -> Self {
         let bytes = answer.write(is_to_head, Moment::now());
-        Self { bytes, status: answer.status, event: answer.note.event }
+        Self { bytes, status: answer.status, event: answer.note.event, row: answer.row }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod gate;
+mod metrics;
 #[cfg(feature = "mail")]
 mod mail;
 mod second_factor;
