@@ -13,6 +13,7 @@ use vestibule::cli::command_line::CommandLine;
 use vestibule::server;
 use vestibule::server::gate::Listen;
 use vestibule::server::log::{LineKind, Log};
+use vestibule::server::program_events::ProgramEvent;
 use vestibule::store;
 use vestibule::web::Site;
 
@@ -24,9 +25,9 @@ fn main() {
     let listener = TcpListener::bind(address).expect("an address that is free");
     let store = store::open(&config.database).expect("a database");
     let site = Site::new(store, Hasher::new(config.server.limits.hashers, Cost::OWASP), config.web);
-    let log = Arc::new(Log::to(std::io::stderr()));
+    let log = Arc::new(Log::to(std::io::stderr(), config.log));
     let address = listener.local_addr().expect("it is bound").to_string();
-    log.write(LineKind::Program, "listening", &[("address", &address)], Moment::now());
+    log.write(LineKind::Program, ProgramEvent::Listening, &[("address", &address)], Moment::now());
     // It runs until it is killed.
     let (_tell, stop) = mpsc::channel();
     server::serve_without_gate(listener, config.server.limits.workers, site, log, &stop)

@@ -47,7 +47,9 @@ fn main() -> ExitCode {
         (ended, _) => ended,
     };
     ended.unwrap_or_else(|Failure { code, text }| {
-        complain(&text);
+        if !text.is_empty() {
+            complain(&text);
+        }
         ExitCode::from(code)
     })
 }

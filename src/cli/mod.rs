@@ -13,6 +13,7 @@ mod wrong_usage;
 mod manual;
 mod account_values;
 pub mod output;
+mod journal;
 mod terminal;
 mod secrets;
 mod database;
@@ -100,7 +101,8 @@ pub enum Command {
             true or false. A flag takes precedence, and an empty variable counts as not set. A \
             VESTIBULE_ variable that is not a setting of any command is refused, except for those that Kubernetes \
             sets for services. There is no configuration file.\n\n\
-            The log goes to standard error, one logfmt line per event. SIGTERM, SIGINT, SIGQUIT and \
+            The log goes to standard error, one line per event, and so does why the server could not start; \
+            a terminal has that as text. SIGTERM, SIGINT, SIGQUIT and \
             SIGHUP stop the server once requests in flight are answered; under nohup SIGHUP is ignored. SIGUSR1 \
             and SIGUSR2 are ignored.\n\n\
             Exit codes: 0 stopped as asked; \
@@ -226,14 +228,27 @@ pub enum Command {
 pub struct Failure {
     /// The exit code.
     pub code: u8,
-    /// The line, without the name of the program.
+    /// The line, without the name of the program; empty if the log has it.
     pub text: String,
 }
 
 impl Failure {
+    /// The exit code of wrong usage.
+    const USAGE: u8 = 2;
+
     /// What was typed is wrong, whatever the database holds.
     pub const fn usage(text: String) -> Self {
-        Self { code: 2, text }
+        Self { code: Self::USAGE, text }
+    }
+
+    /// What the log says already.
+    const fn logged(code: u8) -> Self {
+        Self { code, text: String::new() }
+    }
+
+    /// Whether what was typed is wrong.
+    const fn is_usage(&self) -> bool {
+        self.code == Self::USAGE
     }
 }
 

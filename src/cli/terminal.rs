@@ -6,8 +6,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::journal::mark;
 use super::output::Output;
 use super::printable;
+use crate::auth::events::Priority;
 #[cfg(feature = "import")]
 use crate::store::Progress;
 
@@ -54,13 +56,15 @@ pub(super) fn ask(question: &str) -> Option<String> {
 
 /// Prints a note in one line on standard error.
 pub(super) fn note(text: &str) {
-    drop(writeln!(std::io::stderr(), "vestibule: {}", printable(text)));
+    let mark = mark(Priority::Notice);
+    drop(writeln!(std::io::stderr(), "{mark}vestibule: {}", printable(text)));
 }
 
 /// Says why a command ends with an error, in one line.
 pub fn complain(text: &str) {
     let name = Emphasis::Bad.tell("vestibule:");
-    drop(writeln!(std::io::stderr(), "{name} {}", printable(text)));
+    let mark = mark(Priority::Error);
+    drop(writeln!(std::io::stderr(), "{mark}{name} {}", printable(text)));
 }
 
 /// Does `work`, and says on a terminal what is waited for if it takes longer than an operator expects.

@@ -11,6 +11,7 @@ use crate::base::clock::{ClockJudge, ClockWorth, Moment, Watch};
 use crate::base::log_fields;
 use crate::server::Shared;
 use crate::server::log::{LineKind, Log};
+use crate::server::program_events::ProgramEvent;
 use crate::store::{self, Record, Tended};
 use crate::web::Site;
 
@@ -44,8 +45,8 @@ pub(super) fn run(shared: &Shared, leave: &Receiver<()>) {
         }
         match shared.site.tend() {
             Tended::Unchanged => {}
-            Tended::Lost(cause) => shared.say("db_lost", &[("cause", &cause)]),
-            Tended::Recovered => shared.say("db_recovered", &[]),
+            Tended::Lost(cause) => shared.say(ProgramEvent::DbLost, &[("cause", &cause)]),
+            Tended::Recovered => shared.say(ProgramEvent::DbRecovered, &[]),
         }
         shared.audit.settle(Moment::now());
         let wait = TEND.min(sweep_at.saturating_duration_since(Instant::now()));
@@ -65,12 +66,12 @@ fn sweep_if_believed(shared: &Shared, judge: &mut ClockJudge, now: Moment) -> Du
                 let seconds = by.as_secs().to_string();
                 let hint = "no server ran for so long, or the clock is wrong: nothing is deleted until one has \
                             run for an hour without a restart";
-                shared.say("sweep_held", &[("seconds", &seconds), ("hint", hint)]);
+                shared.say(ProgramEvent::SweepHeld, &[("seconds", &seconds), ("hint", hint)]);
             }
             SWEEP
         }
         Err(err) => {
-            shared.say("sweep_failed", &[("cause", &err.to_string())]);
+            shared.say(ProgramEvent::SweepFailed, &[("cause", &err.to_string())]);
             SWEEP
         }
     }
@@ -105,7 +106,12 @@ pub fn compare_clock(site: &Site, log: &Log, now: Moment) {
     if site.clock_believed_at() == Ok(None)
         && let Err(err) = site.believe_clock(None, last.at.min(now))
     {
-        log.write(LineKind::Program, "sweep_failed", &[("cause", &err.to_string())], now);
+        log.write(
+            LineKind::Program,
+            ProgramEvent::SweepFailed,
+            &[("cause", &err.to_string())],
+            now,
+        );
     }
 }
 
@@ -114,10 +120,15 @@ pub fn compare_clock(site: &Site, log: &Log, now: Moment) {
 fn tell_step_back(site: &Site, log: &Log, step: Duration, now: Moment) {
     let seconds = step.as_secs().to_string();
     let facts = [("seconds", &*seconds)];
-    log.write(LineKind::Program, Event::ClockWentBack.name(), &facts, now);
+    log.write(LineKind::Program, Event::ClockWentBack, &facts, now);
     let record = Record::of_program(Event::ClockWentBack.name(), log_fields::text(&facts), now);
     if let Err(err) = site.keep(&[record]) {
-        log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
+        log.write(
+            LineKind::Program,
+            ProgramEvent::AuditFailed,
+            &[("cause", &err.to_string())],
+            now,
+        );
     }
 }
 
@@ -132,7 +143,12 @@ pub(super) fn write_uses(shared: &Shared) {
             }
             Err(err) => {
                 let facts = [("cause", &*err.to_string())];
-                shared.log.write(LineKind::Request, "uses_failed", &facts, Moment::now());
+                shared.log.write(
+                    LineKind::Request,
+                    ProgramEvent::UsesFailed,
+                    &facts,
+                    Moment::now(),
+                );
                 thread::sleep(USES_PAUSE);
             }
         }
@@ -144,12 +160,12 @@ fn sweep(shared: &Shared) -> Duration {
     match shared.site.sweep(Moment::now()) {
         Ok(0) => SWEEP,
         Ok(count) => {
-            shared.say("swept", &[("rows", &count.to_string())]);
+            shared.say(ProgramEvent::Swept, &[("rows", &count.to_string())]);
             Duration::ZERO
         }
         Err(err) => {
             // Expired rows do no harm; the next round deletes them.
-            shared.say("sweep_failed", &[("cause", &err.to_string())]);
+            shared.say(ProgramEvent::SweepFailed, &[("cause", &err.to_string())]);
             SWEEP
         }
     }

@@ -1,11 +1,12 @@
-//! The operator's log: one line for each event, in logfmt, on standard error.
+//! The operator's log: one line for each event, in logfmt or JSON, on standard error.
 //!
-//! Decides how a line looks. Never delays a request: lines go through a bounded queue to a thread of its
+//! Decides how a line looks, and which lines there are. Never delays a request: lines go through a bounded queue to a thread of its
 //! own. When standard error is closed, full or slow, lines are lost and counted, and the service goes on
-//! (OWASP Logging Cheat Sheet). Knows no event by name.
+//! (OWASP Logging Cheat Sheet). Knows the names of no events but those about itself.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -13,8 +14,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::auth::events::{Event, LogLevel, Priority};
+use crate::auth::record_fields::RecordField;
 use crate::base::clock::Moment;
 use crate::base::log_fields;
+use crate::server::program_events::ProgramEvent;
 
 /// The most lines that wait to be written.
 const LINES_WAITING_MAX: usize = 1_024;
@@ -23,6 +27,122 @@ const LINES_WAITING_MAX: usize = 1_024;
 /// counted, so that a flood of one kind cannot hide another.
 pub const LINES_A_SECOND_MAX: u64 = 100;
 
+/// The fields that are numbers in JSON, beside those that are in records of the audit log. The rule is one of names, so
+/// that a key has the same type in every line: an id of digits stays a text.
+pub const NUMBERS: [&str; 5] = ["connections", "lines", "status", "us", "wanted"];
+
+/// The longest reason for which the server cannot serve, in characters.
+const CAUSE_CHARS_MAX: usize = 4_096;
+
+/// Bytes of a line, for most of them.
+const LINE_BYTES: usize = 256;
+
+/// How a line is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// `ts=… level=info ev=request method=GET`: keys and values as in <https://brandur.org/logfmt>.
+    Logfmt,
+    /// `{"ts":"…","level":"info","ev":"request","method":"GET"}`: an object, with the keys of logfmt in their order.
+    Json,
+}
+
+impl LogFormat {
+    /// Every format, the default first.
+    pub const ALL: [Self; 2] = [Self::Logfmt, Self::Json];
+
+    /// The value of `--log-format`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logfmt => "logfmt",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Which lines a log has, and how they are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogConfig {
+    /// How a line is written.
+    pub format: LogFormat,
+    /// How much the log has.
+    pub level: LogLevel,
+    /// Whether each line begins with its priority, as in `<4>`, which journald reads and takes away: sd-daemon(3).
+    pub has_priorities: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Logfmt, level: LogLevel::Checks, has_priorities: false }
+    }
+}
+
+impl LogConfig {
+    /// A line, with its line feed: the time, the priority and name of the event, and the fields, of which long values
+    /// are cut.
+    fn line(self, event: LogEvent, fields: &[(&str, &str)], now: Moment) -> String {
+        self.line_within(event, fields, log_fields::VALUE_CHARS_MAX, now)
+    }
+
+    /// The line that says why the server cannot serve: whole, as no client has caused it.
+    pub fn last_line(self, cause: &str, now: Moment) -> String {
+        let event = ProgramEvent::ServeFailed.into();
+        self.line_within(event, &[("cause", cause)], CAUSE_CHARS_MAX, now)
+    }
+
+    fn line_within(
+        self,
+        LogEvent { name, priority }: LogEvent,
+        fields: &[(&str, &str)],
+        most: usize,
+        now: Moment,
+    ) -> String {
+        let (time, level) = (now.rfc3339(), priority.as_str());
+        let mut line = String::with_capacity(LINE_BYTES);
+        if self.has_priorities {
+            write!(line, "<{}>", priority.severity()).expect("a String takes all");
+        }
+        match self.format {
+            LogFormat::Logfmt => {
+                let head = format_args!("ts={time} level={level} ev={name}");
+                line.write_fmt(head).expect("a String takes all");
+                log_fields::append(&mut line, fields, most);
+                line.push('\n');
+            }
+            LogFormat::Json => {
+                let head = format_args!(r#"{{"ts":"{time}","level":"{level}","ev":"{name}""#);
+                line.write_fmt(head).expect("a String takes all");
+                log_fields::append_json(&mut line, fields, most, is_number);
+                line.push_str("}\n");
+            }
+        }
+        line
+    }
+}
+
+/// Whether the field with this name is a number in JSON.
+pub fn is_number(name: &str) -> bool {
+    NUMBERS.contains(&name) || RecordField::is_number(name)
+}
+
+/// An event as the log knows it.
+#[derive(Clone, Copy)]
+pub struct LogEvent {
+    name: &'static str,
+    priority: Priority,
+}
+
+impl From<Event> for LogEvent {
+    fn from(event: Event) -> Self {
+        Self { name: event.name(), priority: event.priority() }
+    }
+}
+
+impl From<ProgramEvent> for LogEvent {
+    fn from(event: ProgramEvent) -> Self {
+        Self { name: event.name(), priority: event.priority() }
+    }
+}
+
 /// Whether the number of lines is limited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineKind {
@@ -30,12 +150,13 @@ pub enum LineKind {
     Program,
     /// About a request: limited to [`LINES_A_SECOND_MAX`].
     Request,
-    /// About a request that [`Log::admits`] has admitted.
+    /// About a request, if [`Log::has`] and [`Log::admits`] have said so.
     Admitted,
 }
 
 /// Accepts lines for the log. Shared by all threads.
 pub struct Log {
+    config: LogConfig,
     queue: SyncSender<LogEntry>,
     lost: AtomicU64,
     /// Lines of each kind in the current second. Events and reasons are constants, so there are a few
@@ -51,19 +172,34 @@ enum LogEntry {
 
 impl Log {
     /// A log that writes to `out`, on a thread of its own.
-    pub fn to(out: impl Write + Send + 'static) -> Self {
+    pub fn to(out: impl Write + Send + 'static, config: LogConfig) -> Self {
         let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
         thread::spawn(move || write_all(out, &entries));
-        Self { queue, lost: AtomicU64::new(0), limits: LogLimits::default() }
+        Self { config, queue, lost: AtomicU64::new(0), limits: LogLimits::default() }
     }
 
-    /// Adds a line: the time, `event` and the fields. If there is no room, it is counted as lost.
-    pub fn write(&self, kind: LineKind, event: &str, fields: &[(&str, &str)], now: Moment) {
-        if kind == LineKind::Request && !self.admits(event, fields, now) {
+    /// Adds a line, if the log has the event at its level. If there is no room, it is counted as lost.
+    pub fn write(
+        &self,
+        kind: LineKind,
+        event: impl Into<LogEvent>,
+        fields: &[(&str, &str)],
+        now: Moment,
+    ) {
+        let event = event.into();
+        if kind != LineKind::Admitted && !self.has(LogLevel::of(event.priority)) {
+            return;
+        }
+        if kind == LineKind::Request && !self.admits(event.name, fields, now) {
             return;
         }
         self.tell_lost(now);
-        self.queue(line(event, fields, now));
+        self.queue(self.config.line(event, fields, now));
+    }
+
+    /// Whether the log has lines that it has from this level on.
+    pub fn has(&self, level: LogLevel) -> bool {
+        level <= self.config.level
     }
 
     /// Writes the counts of lines that were left out, and waits until everything is written, for `patience`
@@ -94,14 +230,15 @@ impl Log {
     fn tell_left_out(&self, thing: &str, lines: u64, now: Moment) {
         if lines > 0 {
             let facts = [("of", thing), ("lines", &lines.to_string())];
-            self.queue(line("log_limited", &facts, now));
+            self.queue(self.config.line(ProgramEvent::LogLimited.into(), &facts, now));
         }
     }
 
     fn tell_lost(&self, now: Moment) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            self.queue(line("log_lost", &[("lines", &lost.to_string())], now));
+            let facts = [("lines", &*lost.to_string())];
+            self.queue(self.config.line(ProgramEvent::LogLost.into(), &facts, now));
         }
     }
 
@@ -172,14 +309,6 @@ fn write_all(mut out: impl Write, entries: &Receiver<LogEntry>) {
     }
 }
 
-/// `ts=2026-11-24T08:00:00.000Z ev=login_ok uid=…`, with its line feed.
-fn line(event: &str, fields: &[(&str, &str)], now: Moment) -> String {
-    let mut line = format!("ts={} ev={event}", now.rfc3339());
-    log_fields::append(&mut line, fields);
-    line.push('\n');
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,28 +335,58 @@ mod tests {
     }
 
     #[test]
-    fn writes_one_line_an_event() {
-        let paper = Paper::default();
-        let log = Log::to(paper.clone());
-        log.write(LineKind::Program, "start", &[("version", "1"), ("path", "/a b")], NOW);
-        log.write(LineKind::Program, "stop", &[], NOW);
+    fn writes_one_line_an_event_in_either_format() {
+        let with = |format, has_priorities| {
+            let paper = Paper::default();
+            let config = LogConfig { format, has_priorities, ..LogConfig::default() };
+            let log = Log::to(paper.clone(), config);
+            let fields = [("version", "1"), ("path", "/a b"), ("lines", "7")];
+            log.write(LineKind::Program, ProgramEvent::Start, &fields, NOW);
+            log.write(LineKind::Request, Event::DbError, &[], NOW);
+            read(&paper, &log)
+        };
         assert_eq!(
-            read(&paper, &log),
-            "ts=2026-11-24T08:00:00.123Z ev=start version=1 path=\"/a b\"\n\
-             ts=2026-11-24T08:00:00.123Z ev=stop\n"
+            with(LogFormat::Logfmt, false),
+            "ts=2026-11-24T08:00:00.123Z level=notice ev=start version=1 path=\"/a b\" lines=7\n\
+             ts=2026-11-24T08:00:00.123Z level=error ev=db_error\n"
         );
+        let json = "{\"ts\":\"2026-11-24T08:00:00.123Z\",\"level\":\"notice\",\"ev\":\"start\",\
+                    \"version\":\"1\",\"path\":\"/a b\",\"lines\":7}\n\
+                    {\"ts\":\"2026-11-24T08:00:00.123Z\",\"level\":\"error\",\"ev\":\"db_error\"}\n";
+        assert_eq!(with(LogFormat::Json, false), json);
+        let marked = format!("<5>{}", json.replace("\n{", "\n<3>{"));
+        assert_eq!(with(LogFormat::Json, true), marked, "journald takes the mark away");
+    }
+
+    #[test]
+    fn has_of_the_program_and_the_gate_what_its_level_says() {
+        let with = |level| {
+            let paper = Paper::default();
+            let log = Log::to(paper.clone(), LogConfig { level, ..LogConfig::default() });
+            log.write(LineKind::Program, ProgramEvent::Start, &[], NOW);
+            log.write(LineKind::Program, ProgramEvent::WorkersDeaf, &[], NOW);
+            log.write(LineKind::Request, Event::BadRequest, &[], NOW);
+            log.write(LineKind::Request, Event::Overload, &[], NOW);
+            let text = read(&paper, &log);
+            let names = text.lines().map(|it| it.rsplit_once("ev=").unwrap().1.to_owned());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(with(LogLevel::Warnings), "workers_deaf overload");
+        for level in [LogLevel::Events, LogLevel::Requests, LogLevel::Checks] {
+            assert_eq!(with(level), "start workers_deaf bad_request overload");
+        }
     }
 
     #[test]
     fn counts_what_it_leaves_out_in_a_flood() {
         let paper = Paper::default();
-        let log = Log::to(paper.clone());
+        let log = Log::to(paper.clone(), LogConfig::default());
         for _ in 0..250 {
-            log.write(LineKind::Request, "request", &[], NOW);
-            log.write(LineKind::Request, "login_fail", &[("reason", "invalid_username")], NOW);
+            log.write(LineKind::Request, Event::Request, &[], NOW);
+            log.write(LineKind::Request, Event::LoginFail, &[("reason", "invalid_username")], NOW);
         }
-        log.write(LineKind::Request, "login_fail", &[("reason", "bad_credentials")], NOW);
-        log.write(LineKind::Request, "request", &[], NOW.after(Duration::from_secs(1)));
+        log.write(LineKind::Request, Event::LoginFail, &[("reason", "bad_credentials")], NOW);
+        log.write(LineKind::Request, Event::Request, &[], NOW.after(Duration::from_secs(1)));
         let text = read(&paper, &log);
         assert_eq!(text.matches("ev=request").count(), 101);
         assert_eq!(text.matches("reason=bad_credentials").count(), 1, "another reason drowns it");
@@ -253,15 +412,15 @@ mod tests {
     #[test]
     fn never_waits_for_a_reader_that_does_not_read() {
         let (gate, paper) = (Arc::new(Mutex::new(())), Paper::default());
-        let log = Log::to(Stuck(gate.clone(), paper.clone()));
+        let log = Log::to(Stuck(gate.clone(), paper.clone()), LogConfig::default());
         let closed = gate.lock().unwrap();
         for _ in 0..2_000 {
-            log.write(LineKind::Program, "start", &[], NOW);
+            log.write(LineKind::Program, ProgramEvent::Start, &[], NOW);
         }
         drop(closed);
         log.flush(Duration::from_secs(10), NOW);
         while log.lost.load(Ordering::Relaxed) > 0 {
-            log.write(LineKind::Program, "after", &[], NOW);
+            log.write(LineKind::Program, ProgramEvent::Swept, &[], NOW);
         }
         assert!(read(&paper, &log).contains("ev=log_lost lines="));
     }
@@ -281,11 +440,11 @@ mod tests {
 
     #[test]
     fn goes_on_when_standard_error_is_closed() {
-        let log = Log::to(Closed);
+        let log = Log::to(Closed, LogConfig::default());
         for _ in 0..10 {
-            log.write(LineKind::Program, "start", &[], NOW);
+            log.write(LineKind::Program, ProgramEvent::Start, &[], NOW);
         }
         log.flush(Duration::from_secs(10), NOW);
-        log.write(LineKind::Program, "stop", &[], NOW);
+        log.write(LineKind::Program, ProgramEvent::Stop, &[], NOW);
     }
 }

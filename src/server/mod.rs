@@ -13,6 +13,7 @@ mod housekeeping;
 pub mod audit;
 pub mod log;
 pub mod metrics;
+pub mod program_events;
 #[cfg(feature = "mail")]
 pub mod mailer;
 
@@ -34,13 +35,13 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
-use crate::auth::events::LogLevel;
 use crate::base::clock::Moment;
 use crate::base::token;
 use crate::server::audit::Audit;
 use crate::server::gate::{Gate, GateEvent, GateHandle, GateLimits, Listeners};
 use crate::server::log::{LineKind, Log};
 use crate::server::metrics::{Metrics, MetricsListener};
+use crate::server::program_events::ProgramEvent;
 use crate::store::Patience;
 use crate::web::{Lane, Site};
 
@@ -71,8 +72,6 @@ pub struct ServerConfig {
     pub limits: GateLimits,
     /// The site's public URL, if it differs from the address listened on: for the log.
     pub url: Option<String>,
-    /// How much the log has of requests.
-    pub log_level: LogLevel,
     /// Folders for the private sockets; the first that works is used.
     pub private_folders: Vec<PathBuf>,
     /// How mail is sent; `None`: none is.
@@ -96,7 +95,6 @@ enum SupervisorEvent {
 struct Shared {
     site: Arc<Site>,
     log: Arc<Log>,
-    log_level: LogLevel,
     audit: Audit,
     /// `None`: nothing is counted.
     metrics: Option<Arc<Metrics>>,
@@ -112,12 +110,11 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(site: Arc<Site>, log: Arc<Log>, log_level: LogLevel, metrics: Option<Metrics>) -> Self {
+    fn new(site: Arc<Site>, log: Arc<Log>, metrics: Option<Metrics>) -> Self {
         let audit = Audit::of(site.clone(), log.clone());
         Self {
             site,
             log,
-            log_level,
             audit,
             metrics: metrics.map(Arc::new),
             requests: AtomicU64::new(0),
@@ -129,7 +126,7 @@ impl Shared {
         }
     }
 
-    fn say(&self, event: &str, fields: &[(&str, &str)]) {
+    fn say(&self, event: ProgramEvent, fields: &[(&str, &str)]) {
         self.log.write(LineKind::Program, event, fields, Moment::now());
     }
 
@@ -141,7 +138,7 @@ impl Shared {
                 None if address.starts_with("unix:") => "-".to_owned(),
                 None => format!("http://{address}"),
             };
-            self.say("listening", &[("address", address), ("url", &url)]);
+            self.say(ProgramEvent::Listening, &[("address", address), ("url", &url)]);
         }
     }
 
@@ -154,14 +151,14 @@ impl Shared {
         while left.during(|| self.site.write_uses()).is_ok_and(|count| count > 0) {}
         let lost = self.audit.flush(Duration::from_secs(3), Moment::now());
         if lost > 0 {
-            self.say("audit_lost", &[("records", &lost.to_string())]);
+            self.say(ProgramEvent::AuditLost, &[("records", &lost.to_string())]);
         }
         if let Err(err) = self.site.close() {
-            self.say("db_error", &[("cause", &err.to_string())]);
+            self.say(ProgramEvent::DbCloseFailed, &[("cause", &err.to_string())]);
         }
         // The counts of left-out lines come before the last line.
         self.log.flush(Duration::from_secs(1), Moment::now());
-        self.say("stop", &[]);
+        self.say(ProgramEvent::Stop, &[]);
         self.log.flush(Duration::from_secs(1), Moment::now());
     }
 }
@@ -185,7 +182,7 @@ pub fn serve(
 
     let site = Arc::new(site);
     let metrics = scrapes.as_ref().map(|_| Metrics::new(limits.clone(), Moment::now()));
-    let shared = Arc::new(Shared::new(site.clone(), log, setup.log_level, metrics));
+    let shared = Arc::new(Shared::new(site.clone(), log, metrics));
     let workers =
         Workers { shared: shared.clone(), private, limits: limits.clone(), tell: tell.clone() };
     let first = workers.start(1).map_err(|err| format!("cannot start the workers: {err}"))?;
@@ -249,7 +246,7 @@ pub fn serve_without_gate(
 ) -> io::Result<()> {
     // Linux passes the option on to accepted sockets.
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)?;
-    let shared = Arc::new(Shared::new(Arc::new(site), log, LogLevel::Checks, None));
+    let shared = Arc::new(Shared::new(Arc::new(site), log, None));
     let (tell, _events) = mpsc::channel();
     let pool = Pool::open(&shared, listener.into(), (workers, Lane::Hash), 1, &tell)?;
     // An error means that the sender is gone: then this ends as well.
@@ -279,7 +276,7 @@ fn fit_descriptors(mut limits: GateLimits, log: &Log) -> Result<GateLimits, Stri
     if room < limits.connections {
         let (wanted, room) = (limits.connections.to_string(), room.to_string());
         let facts = [("wanted", &*wanted), ("connections", &*room)];
-        log.write(LineKind::Program, "few_descriptors", &facts, Moment::now());
+        log.write(LineKind::Program, ProgramEvent::FewDescriptors, &facts, Moment::now());
     }
     limits.connections = limits.connections.min(room);
     Ok(limits)
@@ -313,7 +310,9 @@ impl Supervisor {
             match self.events.recv_timeout(wait) {
                 Ok(SupervisorEvent::Stop) => self.begin_to_stop(),
                 Ok(SupervisorEvent::Deaf(number, cause)) if number == self.present() => {
-                    self.workers.shared.say("workers_deaf", &[("cause", &cause.to_string())]);
+                    self.workers
+                        .shared
+                        .say(ProgramEvent::WorkersDeaf, &[("cause", &cause.to_string())]);
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
                 Ok(SupervisorEvent::Panicked) => {
@@ -322,7 +321,7 @@ impl Supervisor {
                 Ok(SupervisorEvent::Gate(GateEvent::Unreachable(number)))
                     if number == self.present() =>
                 {
-                    self.workers.shared.say("workers_unreachable", &[]);
+                    self.workers.shared.say(ProgramEvent::WorkersUnreachable, &[]);
                     replace_at.get_or_insert_with(|| Instant::now() + pause);
                 }
                 Ok(SupervisorEvent::Gate(GateEvent::Left(number))) => self.shut_down_before(number),
@@ -355,7 +354,7 @@ impl Supervisor {
         // If this thread cannot be started, the gate keeps its own time limit.
         let _ = spawn("farewell", move || {
             thread::sleep(FAREWELL);
-            shared.say("farewell_cut", &[]);
+            shared.say(ProgramEvent::FarewellCut, &[]);
             shared.stop();
             std::process::exit(0);
         });
@@ -370,7 +369,9 @@ impl Supervisor {
                 true
             }
             Err(err) => {
-                self.workers.shared.say("workers_missing", &[("cause", &err.to_string())]);
+                self.workers
+                    .shared
+                    .say(ProgramEvent::WorkersMissing, &[("cause", &err.to_string())]);
                 false
             }
         }
@@ -486,7 +487,7 @@ fn is_ignored(signal: i32) -> bool {
 fn note_panics(log: Arc<Log>, tell: Sender<SupervisorEvent>) {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map_or("unknown".to_owned(), ToString::to_string);
-        log.write(LineKind::Request, "panicked", &[("at", &place)], Moment::now());
+        log.write(LineKind::Request, ProgramEvent::Panicked, &[("at", &place)], Moment::now());
         // Our own threads have names, and catch their panics.
         if thread::current().name().is_none() {
             let _ = tell.send(SupervisorEvent::Panicked);

@@ -24,6 +24,7 @@ use crate::base::clock::Moment;
 use crate::base::token;
 use crate::server::gate::{self, GateLimits, WorkerSockets};
 use crate::server::log::LineKind;
+use crate::server::program_events::ProgramEvent;
 use crate::server::{Shared, SupervisorEvent, spawn};
 use crate::store::Patience;
 use crate::web::Lane;
@@ -225,7 +226,7 @@ impl Shared {
         let peer = request.peer.map_or("unix".to_owned(), |it| it.to_string());
         let hint = "if it is your reverse proxy, name it with --trusted-proxy";
         let facts = [("peer", &*peer), ("hint", hint)];
-        self.log.write(LineKind::Program, "forwarded_for_ignored", &facts, now);
+        self.log.write(LineKind::Program, ProgramEvent::ForwardedForIgnored, &facts, now);
     }
 
     /// Logs one line for a request: its event, and the facts of request and response. Never a form field, a
@@ -241,7 +242,7 @@ impl Shared {
         self.audit.keep(&answer.note, client, &number, now);
         let mut facts: Vec<_> = fields.iter().map(|(name, value)| (*name, &**value)).collect();
         // Most pages under load are not logged, so what the line needs is only put together for one that is.
-        if *level > self.log_level || !self.log.admits(event.name(), &facts, now) {
+        if !self.log.has(*level) || !self.log.admits(event.name(), &facts, now) {
             return;
         }
         let status = answer.status.to_string();
@@ -256,7 +257,7 @@ impl Shared {
             ("ip", &address),
             ("rid", &number),
         ]);
-        self.log.write(LineKind::Admitted, event.name(), &facts, now);
+        self.log.write(LineKind::Admitted, *event, &facts, now);
     }
 }
 

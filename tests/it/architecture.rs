@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vestibule::auth::events::{Audited, Event};
+use vestibule::auth::events::{Audited, Event, Priority};
 use vestibule::auth::record_fields::{FieldEvents, RecordField};
+use vestibule::server::log::{NUMBERS, is_number};
+use vestibule::server::program_events::ProgramEvent;
 
 use crate::binary::vestibule;
 
@@ -426,22 +428,63 @@ fn names_only_flags_that_exist() {
 #[test]
 fn documents_every_event_as_the_program_has_it() {
     let text = read("docs/operating.md");
-    let documented: Vec<_> = text
-        .lines()
-        .skip_while(|line| !line.starts_with("| event |"))
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .collect();
+    let documented = table_under("### Events of requests and commands", &text);
     let row = |event: &Event| {
         let kept = match event.audited() {
             Audited::Always => "always",
             Audited::Limited => "with an allowance",
             Audited::Never => "no",
         };
-        format!("| `{}` | {} | {kept} |", event.name(), event.description())
+        let level = event.priority().as_str();
+        format!("| `{}` | {level} | {} | {kept} |", event.name(), event.description())
     };
     let rows: Vec<_> = Event::ALL.iter().map(row).collect();
     assert_eq!(documented, rows, "the table in docs/operating.md is not that of auth/events.rs");
+}
+
+#[test]
+fn documents_every_event_of_the_server_as_the_program_has_it() {
+    let text = read("docs/operating.md");
+    let row = |it: &ProgramEvent| {
+        format!("| `{}` | {} | {} |", it.name(), it.priority().as_str(), it.description())
+    };
+    let rows: Vec<_> = ProgramEvent::ALL.iter().map(row).collect();
+    assert_eq!(
+        table_under("### Events of the server", &text),
+        rows,
+        "the table in docs/operating.md is not that of server/program_events.rs"
+    );
+}
+
+#[test]
+fn gives_no_event_of_the_server_the_name_of_another() {
+    let names = Event::ALL.iter().map(|it| it.name());
+    let all: Vec<_> = names.chain(ProgramEvent::ALL.iter().map(|it| it.name())).collect();
+    let different: std::collections::HashSet<_> = all.iter().collect();
+    assert_eq!(different.len(), all.len());
+}
+
+#[test]
+fn documents_the_levels_of_lines_and_the_fields_that_are_numbers() {
+    let text = read("docs/operating.md");
+    let row = |it: &Priority| format!("| `{}` | {} |", it.as_str(), it.severity());
+    let rows = table_under("### Levels and priorities", &text);
+    assert_eq!(rows.len(), Priority::ALL.len());
+    for (row, expected) in rows.iter().zip(Priority::ALL.iter().map(row)) {
+        assert!(row.starts_with(&expected), "{row}: {expected}");
+    }
+    let names = NUMBERS.map(|it| format!("`{it}`")).join(", ");
+    assert!(text.contains(&names), "docs/operating.md names other numbers than {names}");
+    for it in RecordField::ALL {
+        assert_eq!(it.is_number, is_number(it.name), "{} is of two types", it.name);
+    }
+}
+
+/// The rows of the first table behind this heading.
+fn table_under<'a>(heading: &str, text: &'a str) -> Vec<&'a str> {
+    let lines = text.lines().skip_while(|line| *line != heading);
+    let table = lines.skip_while(|line| !line.starts_with('|')).skip(2);
+    table.take_while(|line| line.starts_with('|')).collect()
 }
 
 #[test]

@@ -88,9 +88,10 @@ impl Binary {
         let read = Arc::clone(&log);
         let reader = thread::spawn(move || {
             for line in lines {
-                if let Some((_, rest)) = line.split_once("ev=listening address=") {
+                let begins = ["ev=listening address=", r#""ev":"listening","address":""#];
+                if let Some((_, rest)) = begins.iter().find_map(|it| line.split_once(it)) {
                     // Where it is a Unix socket, the caller knows its path.
-                    let address = rest.split(' ').next().unwrap().parse();
+                    let address = rest.split([' ', '"']).next().unwrap().parse();
                     let _ = tell.send(address.unwrap_or(([127, 0, 0, 1], 0).into()));
                 }
                 let mut log = read.lock().unwrap();

@@ -15,8 +15,10 @@ use crate::base::origin::{Domain, Origin, own_domain};
 use crate::base::sealing::SealingKey;
 use crate::server::ServerConfig;
 use crate::server::gate::{self, Listen};
+use crate::server::log::LogConfig;
 #[cfg(feature = "mail")]
 use crate::server::mailer::MailWay;
+use crate::server::program_events::ProgramEvent;
 use crate::store::Database;
 use crate::web::Settings;
 use crate::web::client_ip;
@@ -36,6 +38,8 @@ pub struct Config {
     pub web: Settings,
     /// The settings of the server.
     pub server: ServerConfig,
+    /// The log, whose format and level are settings.
+    pub log: LogConfig,
     /// What in the operator's stylesheet cannot work.
     pub css_flaws: Vec<String>,
 }
@@ -45,27 +49,27 @@ impl Config {
     /// `vestibule check` before.
     pub fn warnings(&self) -> Vec<ConfigWarning> {
         let wide = self.wide_proxies().map(|networks| ConfigWarning {
-            event: "trusted_proxy_wide",
+            event: ProgramEvent::TrustedProxyWide,
             about: Some(("networks", networks)),
             hint: "any client that connects from there can claim any address; name your proxies alone",
         });
         let warning = |event, hint| ConfigWarning { event, about: None, hint };
         let open = self.has_open_apps().then(|| {
             warning(
-                "open_signup",
+                ProgramEvent::OpenSignup,
                 "any visitor can create an account, and a check that names no users or groups lets every account \
                  through; --signup invite or closed keeps strangers out",
             )
         });
         let clear = self.is_in_clear().then(|| {
             warning(
-                "http_origin",
+                ProgramEvent::HttpOrigin,
                 "browsers send passwords and cookies across the network in clear; an https --origin keeps \
                  them private",
             )
         });
         let css = (!self.css_flaws.is_empty()).then(|| ConfigWarning {
-            event: "css_flaws",
+            event: ProgramEvent::CssFlaws,
             about: Some(("flaws", self.css_flaws.join("; "))),
             hint: "rules of --css that have no effect; docs/look.md says what has one",
         });
@@ -118,8 +122,8 @@ impl Config {
 
 /// A risk in settings that are allowed.
 pub struct ConfigWarning {
-    /// The name of the line in the log.
-    pub event: &'static str,
+    /// What the log calls it.
+    pub event: ProgramEvent,
     /// What it is about, if it needs more than the hint.
     pub about: Option<(&'static str, String)>,
     /// What may happen, and what to do.
@@ -208,6 +212,7 @@ impl ServeArgs {
         let (sign_up_email, verifies_first) = <(crate::web::SignUpEmail, bool)>::default();
         let (periods, limits) = (self.sessions.periods(), self.throttle.limits());
         let (second_factors, sealing_key) = self.second_factor.check()?;
+        let log = self.log.config();
         let rules =
             Rules { periods, limits, rest, reserved, second_factors, names, verifies_first };
         Ok(Config {
@@ -242,6 +247,7 @@ impl ServeArgs {
                 look,
             },
             server,
+            log,
             css_flaws,
         })
     }
@@ -262,7 +268,6 @@ impl ServeArgs {
                 hashers: capacity.hashers.unwrap_or(cores),
             },
             url: self.origin.origin.as_ref().map(ToString::to_string),
-            log_level: self.log.log_level,
             private_folders: private_folders(database),
             #[cfg(feature = "mail")]
             mail: None,
@@ -585,7 +590,8 @@ mod tests {
             ("--password-policy=none", "seed, standard or nist"),
             ("--workers=0", "from 1 to"),
             ("--hashers=many", "from 1 to"),
-            ("--log-level=debug", "checks, requests or events"),
+            ("--log-level=debug", "checks, requests, events or warnings"),
+            ("--log-format=text", "logfmt or json"),
             ("--remember=maybe", "ticked, unticked"),
             ("--signup=maybe", "open, invite or closed"),
             ("--socket-mode=9", "660"),

@@ -6,6 +6,7 @@
 mod branding;
 mod config;
 pub(super) mod identity_headers;
+mod log;
 #[cfg(feature = "mail")]
 pub(super) mod mail;
 mod names;
@@ -14,6 +15,7 @@ pub(super) mod parse;
 mod reach;
 mod second_factor;
 
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,18 +31,20 @@ pub use second_factor::SealKeyArgs;
 use self::branding::BrandingArgs;
 use self::config::ConfigWarning;
 use self::identity_headers::{IdentityField, identity_header};
+use self::log::LogArgs;
 use self::names::NameArgs;
 use self::parse::{
-    alias, base_url, connections, count, domain, head_bytes, listen, log_level, mode, named_app,
-    network, number, origin, period, policy, remember, signup,
+    alias, base_url, connections, count, domain, head_bytes, listen, mode, named_app, network,
+    number, origin, period, policy, remember, signup,
 };
 use self::reach::Reach;
 use self::second_factor::SecondFactorArgs;
 use super::Failure;
 use super::database::{DatabaseArgs, is_to_be_made, made, patiently, place, told};
+use super::journal;
 use super::output::{Output, Printout};
 use super::sealing_key;
-use crate::auth::events::{Event, LogLevel};
+use crate::auth::events::Event;
 use crate::auth::invitations::{self, SignUps};
 use crate::auth::password_policy::Policy;
 use crate::base::base_url::BaseUrl;
@@ -53,6 +57,7 @@ use crate::server;
 use crate::server::gate::{self, Listen, Listeners};
 use crate::server::log::{LineKind, Log};
 use crate::server::metrics::MetricsListener;
+use crate::server::program_events::ProgramEvent;
 use crate::store::{self, Record};
 use crate::web::pages::Remember;
 use crate::web::{Alias, App, Site};
@@ -349,17 +354,6 @@ struct ThrottleArgs {
     signup_every: Duration,
 }
 
-/// What the log has. Refusals and everything else that concerns security are always in it.
-#[derive(Args)]
-struct LogArgs {
-    /// What the log contains: checks (a line for every request), requests (all but the checks that let a request
-    /// through, of which an app causes one for each of its images) or events (only events with a name of their own,
-    /// such as `login_ok` and `check_denied`). The audit log does not depend on it.
-    #[arg(long, env = "VESTIBULE_LOG_LEVEL", value_name = "LEVEL", value_parser = log_level)]
-    #[arg(default_value = "checks", help_heading = LOG)]
-    log_level: LogLevel,
-}
-
 /// How much the server takes on at once, and how long it waits.
 #[derive(Args)]
 struct CapacityArgs {
@@ -410,39 +404,49 @@ struct CapacityArgs {
 }
 
 impl ServeArgs {
-    /// Opens the database, listens, and serves until it is told to stop. `clock` is read whenever the time is
-    /// needed.
+    /// Checks the settings and serves with them. What goes wrong from then on is a line of the log, unless it is a
+    /// terminal that would show it. `clock` is read whenever the time is needed.
     pub(super) fn run(self, out: &mut Output, clock: fn() -> Moment) -> Result<(), Failure> {
-        let config = self.check().map_err(Failure::usage)?;
-        let is_new = is_to_be_made(&config.database);
-        let opened = patiently(&config.database, || store::open(&config.database));
-        let store = opened.map_err(|err| told(&config.database, &err))?;
-        sealing_key::claim(&*store, config.web.sealing_key.as_ref())?;
-        let listeners = Listeners::open(&config.listen, config.socket_mode)?;
-        let metrics = config.metrics.as_ref();
-        let metrics =
-            metrics.map(|it| MetricsListener::open(it, config.socket_mode)).transpose()?;
-        server::prove_threads(&config.server.limits)?;
-        let log = Arc::new(Log::to(std::io::stderr()));
-        let hasher = Hasher::new(config.server.limits.hashers, Cost::OWASP);
-        let opening = Opening::of(&config, is_new);
-        let reach = Reach::of(config.server.url.as_deref(), &listeners.addresses());
-        let first = invitations::create_first(&*store, config.web.sign_ups, clock());
-        let site = Site::new(store, hasher, config.web);
-        opening.log(&site, &log, clock());
-        let mut link = match first {
-            Ok(token) => token.map(|it| first_link(&reach, &it)),
-            // Another server may hold the lock; then it has created the link.
-            Err(err) => {
-                let cause = ("cause", &*err.to_string());
-                log.write(LineKind::Program, "no_first_link", &[cause], clock());
-                None
+        let mut config = self.check().map_err(Failure::usage)?;
+        config.log.has_priorities = journal::has_standard_error();
+        let log = config.log;
+        config.serve(out, clock).map_err(|failure| {
+            if failure.is_usage() || io::stderr().is_terminal() {
+                return failure;
             }
-        };
+            // The exit code tells it where this cannot be written.
+            drop(io::stderr().write_all(log.last_line(&failure.text, clock()).as_bytes()));
+            Failure::logged(failure.code)
+        })
+    }
+}
+
+impl Config {
+    /// Opens the database, listens, and serves until it is told to stop.
+    fn serve(self, out: &mut Output, clock: fn() -> Moment) -> Result<(), Failure> {
+        let is_new = is_to_be_made(&self.database);
+        let opened = patiently(&self.database, || store::open(&self.database));
+        let store = opened.map_err(|err| told(&self.database, &err))?;
+        sealing_key::claim(&*store, self.web.sealing_key.as_ref())?;
+        let listeners = Listeners::open(&self.listen, self.socket_mode)?;
+        let metrics = self.metrics.as_ref();
+        let metrics = metrics.map(|it| MetricsListener::open(it, self.socket_mode)).transpose()?;
+        server::prove_threads(&self.server.limits)?;
+        let log = Arc::new(Log::to(io::stderr(), self.log));
+        let hasher = Hasher::new(self.server.limits.hashers, Cost::OWASP);
+        let opening = Opening::of(&self, is_new);
+        let reach = Reach::of(self.server.url.as_deref(), &listeners.addresses());
+        let first = invitations::create_first(&*store, self.web.sign_ups, clock());
+        let site = Site::new(store, hasher, self.web);
+        opening.log(&site, &log, clock());
+        if let Err(err) = &first {
+            tell_no_link(&log, err, clock());
+        }
+        let mut link = first.ok().flatten().map(|it| first_link(&reach, &it));
         let is_terminal = Output::is_terminal();
         if let Some(link) = link.take_if(|_| !is_terminal) {
             out.print(link);
-            out.check()?;
+            out.check().inspect_err(|_| log.flush(FLUSH_WAIT, clock()))?;
         }
         let ready = || {
             if is_terminal {
@@ -454,7 +458,9 @@ impl ServeArgs {
                 out.print(reach.line() + "\n");
             }
         };
-        Ok(server::serve(listeners, metrics, config.server, site, log.clone(), ready)?)
+        let served = server::serve(listeners, metrics, self.server, site, log.clone(), ready);
+        // Why it ended comes after the lines before.
+        Ok(served.inspect_err(|_| log.flush(FLUSH_WAIT, clock()))?)
     }
 }
 
@@ -479,25 +485,41 @@ impl Opening {
 
     fn log(&self, site: &Site, log: &Log, now: Moment) {
         let version = ("version", env!("CARGO_PKG_VERSION"));
-        log.write(LineKind::Program, "start", &[version, ("database", &*self.database)], now);
+        log.write(
+            LineKind::Program,
+            ProgramEvent::Start,
+            &[version, ("database", &*self.database)],
+            now,
+        );
         if let Some(hint) = &self.made {
-            log.write(LineKind::Program, "db_made", &[("hint", hint)], now);
+            log.write(LineKind::Program, ProgramEvent::DbMade, &[("hint", hint)], now);
         }
         let settings = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
         let settings: Vec<_> = settings.collect();
-        log.write(LineKind::Program, "settings", &settings, now);
+        log.write(LineKind::Program, Event::Settings, &settings, now);
         for ConfigWarning { event, about, hint } in &self.warnings {
             let about = about.iter().map(|(name, text)| (*name, text.as_str()));
             let facts: Vec<_> = about.chain([("hint", *hint)]).collect();
-            log.write(LineKind::Program, event, &facts, now);
+            log.write(LineKind::Program, *event, &facts, now);
         }
         server::compare_clock(site, log, now);
         let record = Record::of_program(Event::Settings.name(), log_fields::text(&settings), now);
         if let Err(err) = site.keep(&[record]) {
             // Another server may hold the lock; that is no reason not to serve.
-            log.write(LineKind::Program, "audit_failed", &[("cause", &err.to_string())], now);
+            log.write(
+                LineKind::Program,
+                ProgramEvent::AuditFailed,
+                &[("cause", &err.to_string())],
+                now,
+            );
         }
     }
+}
+
+/// Logs that there is no link for the first account. Another server may hold the lock; then it has created the link.
+fn tell_no_link(log: &Log, err: &store::Error, now: Moment) {
+    let cause = ("cause", &*err.to_string());
+    log.write(LineKind::Program, ProgramEvent::NoFirstLink, &[cause], now);
 }
 
 /// The link for the first account, where sign-up is not open and there are no users yet. It goes to standard

@@ -13,6 +13,7 @@ use crate::auth::users;
 use crate::base::base_url::BaseUrl;
 use crate::base::origin::{Domain, Origin, is_public_suffix};
 use crate::server::gate::{self, Listen};
+use crate::server::log::LogFormat;
 use crate::store::Groups;
 use crate::web::pages::Remember;
 use crate::web::{Alias, App};
@@ -147,9 +148,13 @@ pub(in crate::cli) fn signup(text: &str) -> Result<SignUps, String> {
 }
 
 pub(in crate::cli) fn log_level(text: &str) -> Result<LogLevel, String> {
-    let all = [LogLevel::Checks, LogLevel::Requests, LogLevel::Events];
-    let found = all.into_iter().find(|it| it.as_str() == text);
-    found.ok_or_else(|| "it must be checks, requests or events".to_owned())
+    let found = LogLevel::ALL.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "it must be checks, requests, events or warnings".to_owned())
+}
+
+pub(in crate::cli) fn log_format(text: &str) -> Result<LogFormat, String> {
+    let found = LogFormat::ALL.into_iter().find(|it| it.as_str() == text);
+    found.ok_or_else(|| "it must be logfmt or json".to_owned())
 }
 
 pub(in crate::cli) fn remember(text: &str) -> Result<Remember, String> {

@@ -21,6 +21,7 @@ use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
 use crate::base::log_fields;
 use crate::server::log::{LineKind, Log};
+use crate::server::program_events::ProgramEvent;
 use crate::store::{Error, Record};
 use crate::web::Site;
 use crate::web::http::Note;
@@ -189,7 +190,7 @@ fn write(site: &Site, log: &Log, records: &[Record]) {
     while let Err(err) = site.keep(records) {
         if pause == RETRY {
             let facts = [("records", &*records.len().to_string()), ("cause", &err.to_string())];
-            log.write(LineKind::Request, "audit_failed", &facts, Moment::now());
+            log.write(LineKind::Request, ProgramEvent::AuditFailed, &facts, Moment::now());
         }
         if !matches!(err, Error::Unavailable(_)) {
             return;
@@ -203,6 +204,7 @@ fn write(site: &Site, log: &Log, records: &[Record]) {
 mod tests {
     use super::*;
     use crate::base::password::{Cost, Hasher};
+    use crate::server::log::LogConfig;
     use crate::store::{AuditLog, Sqlite};
     use crate::web::Settings;
     use std::path::{Path, PathBuf};
@@ -216,7 +218,8 @@ mod tests {
         let path = folder.path().join("a.db");
         let hasher = Hasher::new(1, Cost { memory_kib: 64, passes: 1, lanes: 1 });
         let site = Site::new(Box::new(Sqlite::open(&path).unwrap()), hasher, Settings::default());
-        let audit = Audit::of(Arc::new(site), Arc::new(Log::to(std::io::sink())));
+        let audit =
+            Audit::of(Arc::new(site), Arc::new(Log::to(std::io::sink(), LogConfig::default())));
         (folder, path, audit)
     }
 

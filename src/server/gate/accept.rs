@@ -13,6 +13,7 @@ use super::stream::Stream;
 use super::{ACCEPT_PAUSE, ACCEPTED_A_TURN, FAREWELL, FIRST_KEY, Gate, LAST_CALL};
 use crate::base::ip_prefix::ClientPrefix;
 use crate::server::metrics::ConnectionRefusal;
+use crate::server::program_events::ProgramEvent;
 use crate::web::http::Problem;
 
 impl Gate {
@@ -38,7 +39,7 @@ impl Gate {
                 if matches!(err.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
             Err(err) => {
                 // Out of descriptors or memory: free one, and wait a little.
-                self.note("accept_failed", &[("cause", &err.to_string())]);
+                self.note(ProgramEvent::AcceptFailed, &[("cause", &err.to_string())]);
                 // The kernel reports this even if no connection is waiting, so connections that have just
                 // arrived stay.
                 self.evict(ACCEPT_PAUSE);
@@ -88,7 +89,7 @@ impl Gate {
         if let Some(metrics) = &self.metrics {
             metrics.count_refused_connection(why);
         }
-        self.note("turned_away", &[]);
+        self.note(ProgramEvent::TurnedAway, &[]);
         let said = self.site.refuse(Problem::Busy, None, false);
         let _ = stream.write(&response_frame::with_connection(&said.bytes, Persistence::Closed));
     }
@@ -110,7 +111,7 @@ impl Gate {
         if let Some(metrics) = &self.metrics {
             metrics.count_evicted(count);
         }
-        self.note("evicted", &[("connections", &count.to_string())]);
+        self.note(ProgramEvent::Evicted, &[("connections", &count.to_string())]);
     }
 
     /// Accepts the connections that already wait, closes the listeners, and closes connections without a

@@ -95,7 +95,7 @@ impl Gate {
         self.count(&said);
         if said.status != 200 {
             let status = said.status.to_string();
-            self.note(said.event.name(), &[("status", &status), ("path", head.path())]);
+            self.note(said.event, &[("status", &status), ("path", head.path())]);
         }
         self.say(key, &said, head.persistence);
         true
@@ -127,7 +127,7 @@ impl Gate {
         if let Some(metrics) = &self.metrics {
             metrics.count_problem(problem);
         }
-        self.note(problem.event().name(), &[("status", &said.status.to_string()), ("ip", &client)]);
+        self.note(problem.event(), &[("status", &said.status.to_string()), ("ip", &client)]);
         self.say(key, &said, persistence);
     }
 

@@ -45,7 +45,7 @@ use slab::Slab;
 
 use crate::base::clock::Moment;
 use crate::base::ip_prefix::ClientPrefix;
-use crate::server::log::{LineKind, Log};
+use crate::server::log::{LineKind, Log, LogEvent};
 use crate::server::metrics::Metrics;
 use crate::web::Site;
 use crate::web::http::Problem;
@@ -321,7 +321,7 @@ impl Gate {
         }
     }
 
-    fn note(&self, event: &str, fields: &[(&str, &str)]) {
+    fn note(&self, event: impl Into<LogEvent>, fields: &[(&str, &str)]) {
         self.log.write(LineKind::Request, event, fields, Moment::now());
     }
 }
@@ -345,6 +345,7 @@ mod tests {
     use super::stream::Stream;
     use super::*;
     use crate::base::password::{Cost, Hasher};
+    use crate::server::log::LogConfig;
     use crate::store::Sqlite;
     use crate::web::Settings;
     use std::io::Write;
@@ -366,7 +367,7 @@ mod tests {
             workers: 1,
             hashers: 1,
         };
-        let log = Arc::new(Log::to(io::sink()));
+        let log = Arc::new(Log::to(io::sink(), LogConfig::default()));
         Gate::new(Listeners(Vec::new()), limits, site, (log, None), |_| {}).unwrap().0
     }
 

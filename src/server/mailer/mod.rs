@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::base::clock::Moment;
 use crate::server::Shared;
 use crate::server::log::LineKind;
+use crate::server::program_events::ProgramEvent;
 use crate::store::Error;
 use crate::web::mail::{NextMail, Outgoing};
 
@@ -151,7 +152,7 @@ pub(super) fn run(shared: &Shared, config: &MailConfig) {
     while !shared.is_left.load(Ordering::Acquire) {
         // A database that is busy or away is told of elsewhere; the mails wait.
         if let Err(Error::Broken(cause)) = mailer.send_all() {
-            shared.say("mail_error", &[("cause", &cause)]);
+            shared.say(ProgramEvent::MailError, &[("cause", &cause)]);
         }
         mailer.tell_if_stuck();
         thread::park_timeout(LOOK);
@@ -197,7 +198,7 @@ impl Mailer<'_> {
                 }
                 NextMail::GivenUp { id, kind, user_id } => {
                     let facts = [("id", &*id), ("kind", &kind), ("uid", &user_id)];
-                    self.say("mail_given_up", &facts);
+                    self.say(ProgramEvent::MailGivenUp, &facts);
                 }
                 NextMail::None => return Ok(()),
             }
@@ -222,16 +223,18 @@ impl Mailer<'_> {
         let micros = took.as_micros().to_string();
         let facts = [("id", mail.id()), ("kind", mail.kind()), ("uid", mail.user_id())];
         match delivery {
-            Delivery::Sent => self.say("mail_sent", &[&facts[..], &[("us", &*micros)]].concat()),
+            Delivery::Sent => {
+                self.say(ProgramEvent::MailSent, &[&facts[..], &[("us", &*micros)]].concat());
+            }
             Delivery::Refused { outcome, said } => {
                 let said = without_addresses(&said);
                 let more = [("outcome", &*outcome), ("said", &*said), ("us", &*micros)];
-                self.say("mail_refused", &[&facts[..], &more].concat());
+                self.say(ProgramEvent::MailRefused, &[&facts[..], &more].concat());
             }
             Delivery::Failed { outcome, said } => {
                 self.last_said = without_addresses(&said);
                 let more = [("outcome", &*outcome), ("said", &*self.last_said), ("us", &*micros)];
-                self.say("mail_failed", &[&facts[..], &more].concat());
+                self.say(ProgramEvent::MailFailed, &[&facts[..], &more].concat());
             }
         }
         Ok(())
@@ -277,13 +280,13 @@ impl Mailer<'_> {
             let hint =
                 "vestibule mail list shows what waits, vestibule mail test ADDRESS each step";
             self.say(
-                "mail_stuck",
+                ProgramEvent::MailStuck,
                 &[("seconds", &seconds), ("said", &self.last_said), ("hint", hint)],
             );
         }
     }
 
-    fn say(&self, event: &str, facts: &[(&str, &str)]) {
+    fn say(&self, event: ProgramEvent, facts: &[(&str, &str)]) {
         self.shared.log.write(LineKind::Program, event, facts, Moment::now());
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
 use crate::server::gate::{GateLimits, SocketFile};
+use crate::server::program_events::ProgramEvent;
 use crate::server::{Shared, start_thread};
 use crate::web::http::{Note, Problem, Response};
 use crate::web::{Lane, RouteRow};
@@ -112,7 +113,7 @@ pub(super) fn start(
     listener: MetricsListener,
 ) -> Result<Option<SocketFile>, String> {
     let MetricsListener { socket, address, file } = listener;
-    shared.say("metrics", &[("address", &address)]);
+    shared.say(ProgramEvent::Metrics, &[("address", &address)]);
     let socket = Arc::new(socket);
     for _ in 0..THREADS {
         let (shared, socket) = (shared.clone(), socket.clone());

@@ -2,6 +2,7 @@
 
 mod audit;
 mod gate;
+mod log;
 mod metrics;
 #[cfg(feature = "mail")]
 mod mail;
