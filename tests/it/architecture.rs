@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vestibule::auth::events::{Audited, Event, Priority};
+use vestibule::auth::events::{Audited, Event, LogLevel, Priority};
 use vestibule::auth::record_fields::{FieldEvents, RecordField};
 use vestibule::server::log::{NUMBERS, is_number};
 use vestibule::server::program_events::ProgramEvent;
@@ -473,6 +473,10 @@ fn documents_the_levels_of_lines_and_the_fields_that_are_numbers() {
     for (row, expected) in rows.iter().zip(Priority::ALL.iter().map(row)) {
         assert!(row.starts_with(&expected), "{row}: {expected}");
     }
+    let levels = text.lines().skip_while(|line| !line.starts_with("| `--log-level` |")).skip(2);
+    for (level, row) in LogLevel::ALL.iter().zip(levels) {
+        assert!(row.starts_with(&format!("| `{}` |", level.as_str())), "{row}: {level:?}");
+    }
     let names = NUMBERS.map(|it| format!("`{it}`")).join(", ");
     assert!(text.contains(&names), "docs/operating.md names other numbers than {names}");
     for it in RecordField::ALL {
@@ -515,13 +519,16 @@ fn documents_every_field_of_a_record_as_the_program_has_it() {
 #[test]
 fn filters_for_events_that_exist() {
     let filter = read("contrib/fail2ban/filter.conf");
-    let names = filter.split("ev=(?:").nth(1).unwrap().split(')').next().unwrap().split('|');
     let mut events = 0;
-    for name in names.map(|it| it.split(' ').next().unwrap()) {
-        assert!(Event::ALL.iter().any(|it| it.name() == name), "there is no event {name}");
-        events += 1;
+    // One pattern for each format.
+    for pattern in ["%(_logfmt)s(?:", "%(_json)s(?:"] {
+        let names = filter.split(pattern).nth(1).unwrap().split(')').next().unwrap().split('|');
+        for name in names.map(|it| it.split([' ', '"']).next().unwrap()) {
+            assert!(Event::ALL.iter().any(|it| it.name() == name), "there is no event {name}");
+            events += 1;
+        }
     }
-    assert_eq!(events, 3, "the test no longer sees the events");
+    assert_eq!(events, 6, "the test no longer sees the events");
 }
 
 #[test]
