@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mio::Token;
 
-use super::connection::{Connection, Phase};
+use super::connection::Connection;
 use super::head::Persistence;
 use super::response_frame;
 use super::stream::Stream;
@@ -114,21 +114,33 @@ impl Gate {
         self.note(ProgramEvent::Evicted, &[("connections", &count.to_string())]);
     }
 
-    /// Accepts the connections that already wait, closes the listeners, and closes connections without a
-    /// request.
+    /// Begins to stop: every answer is the last one on its connection.
+    ///
+    /// Where the next server gets the listening sockets, a client that keeps its connection learns so from an answer
+    /// instead of a connection that is closed while its next request, perhaps one that must not be repeated, is on
+    /// its way. Elsewhere that would only prolong the time in which no server listens.
     pub(super) fn stop(&mut self) {
         if self.closing.is_some() {
             return;
         }
-        for at in 0..self.listeners.len() {
-            self.ready[at] = true;
-            while self.ready[at] && self.accept_after.is_none() {
-                self.accept(at);
-            }
+        self.closing = Some(self.now + FAREWELL);
+        let is_kept = |it: &Connection| it.serial > 0 && it.is_without_request();
+        if self.listeners_outlive_us && self.connections.iter().any(|(_, it)| is_kept(it)) {
+            self.last_call = Some(self.now + LAST_CALL);
+        } else {
+            self.stop_accepting();
+        }
+    }
+
+    /// Closes the listeners, and connections without a request. Connections that wait to be accepted are left to the
+    /// next server, or else accepted before.
+    pub(super) fn stop_accepting(&mut self) {
+        self.last_call = None;
+        if !self.listeners_outlive_us {
+            self.accept_waiting();
         }
         self.listeners.clear();
         self.ready.clear();
-        self.closing = Some(self.now + FAREWELL);
         let keys: Vec<_> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             // One last read: a request may have arrived whose event has not.
@@ -137,12 +149,21 @@ impl Gate {
             }
             self.drive(key);
             let Some(connection) = self.connections.get_mut(key) else { continue };
-            if connection.phase == Phase::Reading && connection.reader.is_empty() {
+            if connection.is_without_request() {
                 if connection.serial == 0 {
                     connection.deadline = connection.deadline.min(self.now + LAST_CALL);
                 } else {
-                    self.close(key);
+                    self.dismiss(key);
                 }
+            }
+        }
+    }
+
+    fn accept_waiting(&mut self) {
+        for at in 0..self.listeners.len() {
+            self.ready[at] = true;
+            while self.ready[at] && self.accept_after.is_none() {
+                self.accept(at);
             }
         }
     }

@@ -111,6 +111,11 @@ impl Connection {
         matches!(self.phase, Phase::Reading | Phase::Lingering)
     }
 
+    /// Whether nothing of a request has arrived since the last response.
+    pub(super) const fn is_without_request(&self) -> bool {
+        matches!(self.phase, Phase::Reading) && self.reader.is_empty()
+    }
+
     /// Whether it waits for the response to this request.
     pub(super) fn is_away_with(&self, id: RequestId) -> bool {
         self.phase == Phase::Away && self.serial == id.serial

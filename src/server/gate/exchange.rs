@@ -11,7 +11,7 @@ use super::head::{Head, Persistence};
 use super::request_reader::{RequestReader, RequestStep};
 use super::site_calls::GateResponse;
 use super::stream::{self, Moved};
-use super::{Gate, response_frame};
+use super::{Gate, LAST_CALL, response_frame};
 use crate::web::http::{Method, Problem, Request};
 
 /// How long input is discarded after the last response, and how much of it.
@@ -153,11 +153,14 @@ impl Gate {
 
     fn write_on(&mut self, key: usize) -> bool {
         let connection = &mut self.connections[key];
-        let is_last = self.closing.is_some() && connection.reader.is_empty();
+        let has_stopped = self.closing.is_some() && self.last_call.is_none();
+        let is_last = has_stopped && connection.reader.is_empty();
         match connection.write_on() {
             Some(Moved::Gone) => self.close(key),
             Some(_) => return false,
-            None if connection.then == Then::Close || is_last => self.begin_close(key),
+            None if connection.then == Then::Close || is_last => {
+                self.begin_close(key, LINGER);
+            }
             None => {
                 connection.phase = Phase::Reading;
                 connection.since = self.now;
@@ -170,15 +173,25 @@ impl Gate {
     }
 
     /// Closes a connection so that its last response arrives: closing it with unread input would reset it,
-    /// and the client might not see the response.
-    fn begin_close(&mut self, key: usize) {
+    /// and the client might not see the response. Input is discarded for as long as `linger`.
+    fn begin_close(&mut self, key: usize, linger: Duration) {
         let connection = &mut self.connections[key];
         if connection.stream.shut().is_err() {
             return self.close(key);
         }
         connection.phase = Phase::Lingering;
         connection.since = self.now;
-        connection.deadline = self.now + LINGER;
+        connection.deadline = self.now + linger;
+    }
+
+    /// Closes a connection without a request while the server stops. Where that costs no client its place, a request
+    /// that is on its way meets an end of the connection and no reset.
+    pub(super) fn dismiss(&mut self, key: usize) {
+        if self.listeners_outlive_us {
+            self.begin_close(key, LAST_CALL);
+        } else {
+            self.close(key);
+        }
     }
 
     fn drain(&mut self, key: usize) -> bool {

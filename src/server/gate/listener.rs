@@ -49,7 +49,11 @@ impl std::fmt::Display for Listen {
 }
 
 /// The public sockets, before any connection is accepted.
-pub struct Listeners(pub(super) Vec<Listener>);
+pub struct Listeners {
+    pub(super) all: Vec<Listener>,
+    /// A service manager holds them as well: what waits there when this process ends is left to the next one.
+    pub(super) outlive_us: bool,
+}
 
 impl Listeners {
     /// Starts to listen. Sockets passed by a service manager replace `listen`. Unix sockets get the mode
@@ -58,18 +62,19 @@ impl Listeners {
         let inherited =
             Listener::inherited().map_err(|err| format!("cannot use the sockets passed: {err}"))?;
         if !inherited.is_empty() {
-            return Ok(Self(inherited));
+            return Ok(Self { all: inherited, outlive_us: true });
         }
         let open = |it: &Listen| {
             Listener::open(it, mode)
                 .map_err(|err| format!("cannot listen on {it}: {err}{}", it.advice(&err)))
         };
-        listen.iter().map(open).collect::<Result<_, _>>().map(Self)
+        let all = listen.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { all, outlive_us: false })
     }
 
     /// The addresses as text, with the real port where 0 was asked for.
     pub fn addresses(&self) -> Vec<String> {
-        self.0.iter().map(ToString::to_string).collect()
+        self.all.iter().map(ToString::to_string).collect()
     }
 }
 

@@ -76,7 +76,7 @@ const WORK: Duration = Duration::from_secs(20);
 /// At shutdown, how long the gate stays open for requests and responses in transit.
 const FAREWELL: Duration = Duration::from_secs(9);
 
-/// At shutdown, how long a new connection may take to send its first request.
+/// At shutdown, how long a connection may take to send one more request.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// How often deadlines are checked, and so how exactly they are kept.
@@ -112,6 +112,8 @@ pub struct Gate {
     metrics: Option<Arc<Metrics>>,
     limits: GateLimits,
     listeners: Vec<Listener>,
+    /// Another process holds the listening sockets as well, and passes them to the next server.
+    listeners_outlive_us: bool,
     /// The listeners at which a connection may be waiting.
     ready: Vec<bool>,
     accept_after: Option<Instant>,
@@ -131,6 +133,8 @@ pub struct Gate {
     check_at: Instant,
     /// When the gate closes for good, once it is told to stop.
     closing: Option<Instant>,
+    /// When it stops accepting connections, once it is told to stop; `None`: it is not told to, or has done so.
+    last_call: Option<Instant>,
 }
 
 impl Gate {
@@ -145,7 +149,7 @@ impl Gate {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (tell, commands) = mpsc::channel();
-        let Listeners(mut listeners) = listeners;
+        let Listeners { all: mut listeners, outlive_us } = listeners;
         register(&poll, &mut listeners)?;
         let now = Instant::now();
         let gate = Self {
@@ -159,6 +163,7 @@ impl Gate {
             limits,
             ready: vec![true; listeners.len()],
             listeners,
+            listeners_outlive_us: outlive_us,
             accept_after: None,
             connections: Slab::new(),
             per_client: HashMap::new(),
@@ -172,6 +177,7 @@ impl Gate {
             now,
             check_at: now,
             closing: None,
+            last_call: None,
         };
         Ok((gate, GateHandle { commands: tell, waker }))
     }
@@ -306,8 +312,12 @@ impl Gate {
                     self.answer(key, Problem::Busy, None);
                     self.drive(key);
                 }
+                Phase::Reading if self.closing.is_some() => self.dismiss(key),
                 Phase::Reading | Phase::Writing | Phase::Lingering => self.close(key),
             }
+        }
+        if self.last_call.is_some_and(|at| self.now >= at) {
+            self.stop_accepting();
         }
     }
 
@@ -368,7 +378,8 @@ mod tests {
             hashers: 1,
         };
         let log = Arc::new(Log::to(io::sink(), LogConfig::default()));
-        Gate::new(Listeners(Vec::new()), limits, site, (log, None), |_| {}).unwrap().0
+        let none = Listeners { all: Vec::new(), outlive_us: false };
+        Gate::new(none, limits, site, (log, None), |_| {}).unwrap().0
     }
 
     /// A connection from this address: the client's end, and whether it was accepted.

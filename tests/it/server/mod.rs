@@ -6,5 +6,6 @@ mod log;
 mod metrics;
 #[cfg(feature = "mail")]
 mod mail;
+mod restart;
 mod second_factor;
 mod serve;
