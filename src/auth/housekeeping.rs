@@ -6,7 +6,7 @@ use crate::auth::{
     Authenticator, access_tokens, devices, invitations, names, one_time_tokens, sessions, throttle,
 };
 use crate::base::clock::Moment;
-use crate::store::{Result, Store, Tended};
+use crate::store::{Census, Result, Store, Strain, Tended};
 
 /// The most rows deleted in one transaction, so that no other write waits long for it.
 pub const BATCH_MAX: u32 = 500;
@@ -54,6 +54,21 @@ pub fn is_remote(store: &dyn Store) -> bool {
 /// The time limit for a whole request. One that has not been started by then is refused as busy.
 pub fn patience(store: &dyn Store) -> Duration {
     store.patience()
+}
+
+/// How much there is in the database at this moment.
+pub fn census(store: &dyn Store, now: Moment) -> Result<Census> {
+    store.census(now)
+}
+
+/// The faults of the database, and the waits for its locks, since it was opened.
+pub fn strain(store: &dyn Store) -> Strain {
+    store.strain()
+}
+
+/// The schema version, and the version of the engine.
+pub fn versions(store: &dyn Store) -> Result<[(&'static str, String); 2]> {
+    store.versions()
 }
 
 /// Checks the connections to the database, and returns what has changed.

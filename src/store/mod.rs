@@ -19,6 +19,7 @@ mod progress;
 mod records;
 mod rows;
 mod sqlite;
+mod strain;
 mod tables;
 
 use std::time::Duration;
@@ -44,16 +45,17 @@ pub use progress::Progress;
 #[cfg(feature = "import")]
 pub(crate) use progress::tell;
 pub use records::{
-    AccessToken, ClientInfo, Count, CountId, Credentials, Device, Epoch, ExportedUser, FactorProof,
-    Groups, ImportStatus, ImportedUser, Invite, Key, KeyId, Letter, NameHash, OneTimeToken,
-    Purpose, Record, RestingName, SealRow, SecondFactor, SecretChange, Session, SessionStart, Totp,
-    Use, User, UserId,
+    AccessToken, Census, ClientInfo, Count, CountId, Credentials, Device, Epoch, ExportedUser,
+    FactorProof, Groups, ImportStatus, ImportedUser, Invite, Key, KeyId, Letter, NameHash,
+    OneTimeToken, Purpose, Record, RestingName, SealRow, SecondFactor, SecretChange, Session,
+    SessionStart, Totp, Use, User, UserId,
 };
 #[cfg(feature = "import")]
 pub(crate) use sqlite::file::{APPLICATION_ID, open_immutable};
 pub use sqlite::{
     PageProgress, READER_CACHE_KIB, Restored, Sqlite, back_up, refuse_in_use, restore,
 };
+pub use strain::Strain;
 pub use tables::{Row, TABLES};
 
 /// How long a write to a file waits for its turn before it is given up as [`Error::Unavailable`]; less if

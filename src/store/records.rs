@@ -572,6 +572,19 @@ pub struct ExportedUser {
     pub second_factor: Option<SecondFactor>,
 }
 
+/// How much there is in a database, for metrics.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Census {
+    /// Accounts.
+    pub users: i64,
+    /// Sessions that have not ended.
+    pub sessions: i64,
+    /// Mails that wait.
+    pub mails: i64,
+    /// When the mail was queued that has waited for longest; `None`: none waits.
+    pub oldest_mail: Option<Moment>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,8 @@
 //! so that an engine can avoid dynamic dispatch where that matters.
 
 use super::records::{
-    AccessToken, ClientInfo, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId, Letter,
-    NameHash, OneTimeToken, Purpose, Record, RestingName, Session, Totp, User, UserId,
+    AccessToken, Census, ClientInfo, Count, CountId, Device, Epoch, Groups, Invite, Key, KeyId,
+    Letter, NameHash, OneTimeToken, Purpose, Record, RestingName, Session, Totp, User, UserId,
 };
 use super::{Error, Result};
 use crate::base::clock::Moment;
@@ -289,6 +289,17 @@ impl FromCells for Moment {
 impl FromCells for Option<Moment> {
     fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
         Ok(row.maybe_int()?.map(Moment::from_millis))
+    }
+}
+
+impl FromCells for Census {
+    fn read<C: Cells + ?Sized>(row: &mut C) -> Result<Self> {
+        Ok(Self {
+            users: FromCells::read(row)?,
+            sessions: FromCells::read(row)?,
+            mails: FromCells::read(row)?,
+            oldest_mail: FromCells::read(row)?,
+        })
     }
 }
 

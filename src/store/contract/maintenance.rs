@@ -7,8 +7,8 @@ use crate::base::clock::Moment;
 use crate::base::token::TokenHash;
 use crate::store::rows::{self, Cell, Statements, cells, record_columns};
 use crate::store::{
-    Count, CountId, Device, ExportedUser, ImportStatus, ImportedUser, KeyId, ListedRecord,
-    Progress, Record, RecordFilter, Result, Row, TABLES, UserId, name_handles, tables,
+    Census, Count, CountId, Device, ExportedUser, ImportStatus, ImportedUser, KeyId, ListedRecord,
+    Progress, Record, RecordFilter, Result, Row, Strain, TABLES, UserId, name_handles, tables,
 };
 
 /// Failure counts.
@@ -326,6 +326,18 @@ pub trait Maintenance: Statements {
         let counts = numbers(self, &tables::counting_some(), tables::counted().count())?;
         Ok(tables::counted().zip(counts).collect())
     }
+
+    /// How much there is at this moment. Every session that has not ended is read, by an index.
+    fn census(&self, now: Moment) -> Result<Census> {
+        let sql = "SELECT (SELECT count(*) FROM user),
+                          (SELECT count(*) FROM user_session WHERE idle_expires >= ?),
+                          (SELECT count(*) FROM mail WHERE kind <> 'nothing'),
+                          (SELECT min(created_at) FROM mail WHERE kind <> 'nothing')";
+        Ok(rows::one(self, sql, &cells![now])?.unwrap_or_default())
+    }
+
+    /// The faults and waits since the database was opened. Waits for nothing.
+    fn strain(&self) -> Strain;
 
     /// The schema version, and the version of the engine.
     fn versions(&self) -> Result<[(&'static str, String); 2]>;

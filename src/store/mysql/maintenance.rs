@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Mysql, MysqlResult, PATIENCE, Tx};
 use crate::store::tables::ALL;
-use crate::store::{Error, Maintenance, Result, Tended, odd_names, shared_names};
+use crate::store::{Error, Maintenance, Result, Strain, Tended, odd_names, shared_names};
 
 impl Maintenance for Mysql {
     fn handle_key(&self) -> &[u8; 32] {
@@ -29,6 +29,10 @@ impl Maintenance for Mysql {
     fn tend(&self) -> Tended {
         self.pool.tend();
         Tended::Unchanged
+    }
+
+    fn strain(&self) -> Strain {
+        self.strain.total()
     }
 
     fn versions(&self) -> Result<[(&'static str, String); 2]> {

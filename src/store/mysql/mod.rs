@@ -35,13 +35,14 @@ mod throttle;
 mod users;
 
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql::prelude::{FromValue, Queryable};
 use mysql::{Conn, Params, Row, Value};
 
 use super::engine::{Engine, OpenMode, Preparation};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
+use super::strain::StrainCounter;
 use super::tables::{self, StoredTable};
 use super::{Cluster, Error, HALF_COPIED_TEXT, Result, Store};
 use crate::base::clock::Moment;
@@ -59,6 +60,7 @@ pub struct Mysql {
     handle_key: [u8; 32],
     /// Failures counted since the rows were last counted.
     uncounted: AtomicU32,
+    strain: StrainCounter,
 }
 
 impl Mysql {
@@ -100,7 +102,12 @@ impl Mysql {
         let pool = ClusterPool::of(cluster, answer_timeout)?;
         pool.connect_any()?;
         // Lets the first failure check the number of rows.
-        Ok(Self { pool, handle_key: [0; 32], uncounted: AtomicU32::new(u32::MAX / 2) })
+        Ok(Self {
+            pool,
+            handle_key: [0; 32],
+            uncounted: AtomicU32::new(u32::MAX / 2),
+            strain: StrainCounter::default(),
+        })
     }
 
     /// Runs statements that change nothing.
@@ -157,10 +164,24 @@ impl Mysql {
         &self,
         tries: Tries,
         kind: TxKind,
+        work: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
+    ) -> MysqlResult<T> {
+        self.until_done_uncounted(tries, kind, work).inspect_err(|fault| {
+            if let MysqlFault::Error(err) = fault {
+                self.strain.note(err);
+            }
+        })
+    }
+
+    fn until_done_uncounted<T>(
+        &self,
+        tries: Tries,
+        kind: TxKind,
         mut work: impl FnMut(&mut Tx<'_>) -> MysqlResult<T>,
     ) -> MysqlResult<T> {
         let mut attempts = Attempts::of(tries, kind, self.pool.is_reached());
         loop {
+            let began = Instant::now();
             let (host, fault) = match self.pool.borrow() {
                 Ok(mut lease) => {
                     let host = lease.host;
@@ -177,7 +198,12 @@ impl Mysql {
                 }
                 Err(fault) => (None, fault),
             };
+            let is_lost = matches!(fault, MysqlFault::Conflict(_));
             let pause = attempts.note(fault);
+            if is_lost {
+                let pause = pause.as_ref().copied().unwrap_or_default();
+                self.strain.note_wait(began.elapsed() + pause);
+            }
             if let Some(host) = host.filter(|_| attempts.doubt_server()) {
                 self.pool.fail_over(host);
             }

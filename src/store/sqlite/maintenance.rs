@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 
 use super::{Sqlite, SqliteFault, WRITE_PATIENCE, Writer, exists, file, schema};
 use crate::store::engine::OpenMode;
-use crate::store::{Error, Maintenance, Result, Tended, odd_names, shared_names};
+use crate::store::{Error, Maintenance, Result, Strain, Tended, odd_names, shared_names};
 
 impl Maintenance for Sqlite {
     fn handle_key(&self) -> &[u8; 32] {
@@ -29,6 +29,10 @@ impl Maintenance for Sqlite {
 
     fn tend(&self) -> Tended {
         self.look_after_place()
+    }
+
+    fn strain(&self) -> Strain {
+        self.strain.total()
     }
 
     fn versions(&self) -> Result<[(&'static str, String); 2]> {

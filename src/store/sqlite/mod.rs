@@ -37,6 +37,7 @@ use rusqlite::{
 use super::engine::{Engine, OpenMode, Preparation};
 use super::outcomes::{Refused, TxFailure};
 use super::rows::{Cell, Cells, FromCells, Statements, cells};
+use super::strain::StrainCounter;
 use super::tables::{self, StoredTable};
 use super::{Error, Patience, RENEWAL_PATIENCE, Result, Store, UserId, WRITE_PATIENCE};
 use crate::base::clock::Moment;
@@ -64,6 +65,7 @@ pub struct Sqlite {
     is_older: AtomicBool,
     /// Failures counted since the rows were last counted.
     uncounted: AtomicU32,
+    strain: StrainCounter,
 }
 
 /// The connections for reading.
@@ -98,6 +100,7 @@ impl Sqlite {
             is_older: AtomicBool::new(opened.key_of_older.is_some()),
             // Lets the first failure check the number of rows.
             uncounted: AtomicU32::new(u32::MAX / 2),
+            strain: StrainCounter::default(),
             path: opened.path,
             place: RwLock::new(opened.place),
             readers: Mutex::default(),
@@ -110,6 +113,10 @@ impl Sqlite {
     /// Runs one read on a connection that no other thread uses meanwhile. After an error the connection is
     /// closed.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> SqliteResult<T>) -> Result<T> {
+        self.read_uncounted(query).inspect_err(|err| self.strain.note(err))
+    }
+
+    fn read_uncounted<T>(&self, query: impl FnOnce(&Connection) -> SqliteResult<T>) -> Result<T> {
         if self.is_older() {
             let mut writer = self.writer(WRITE_PATIENCE)?;
             let upgraded = self.begin(&mut writer)?;
@@ -172,6 +179,18 @@ impl Sqlite {
         patience: Duration,
         unit: impl FnOnce(&Transaction<'_>) -> SqliteResult<T>,
     ) -> SqliteResult<T> {
+        self.write_uncounted(patience, unit).inspect_err(|fault| {
+            if let SqliteFault::Error(err) = fault {
+                self.strain.note(err);
+            }
+        })
+    }
+
+    fn write_uncounted<T>(
+        &self,
+        patience: Duration,
+        unit: impl FnOnce(&Transaction<'_>) -> SqliteResult<T>,
+    ) -> SqliteResult<T> {
         if let Some(cause) = self.lost() {
             // At once: a process that is killed before the next check would leave the log beside another
             // file.
@@ -180,8 +199,10 @@ impl Sqlite {
             }
             return Err(Error::Unavailable(cause).into());
         }
+        let waiting = self.strain.waiting();
         let mut writer = self.writer(patience)?;
         let tx = self.begin(&mut writer)?;
+        drop(waiting);
         self.see_that_it_is_there()?;
         let changes = tx.total_changes();
         let value = unit(&tx)?;

@@ -9,6 +9,7 @@ mod listings;
 mod mail;
 mod nodes;
 mod second_factors;
+mod strain;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -91,6 +92,10 @@ use second_factors::{
     turns_a_second_factor_off_with_a_code_or_by_an_operator,
     turns_no_second_factor_on_in_a_session_that_has_ended,
     writes_each_secret_in_another_form_if_it_is_as_it_was,
+};
+use strain::{
+    counts_a_wait_for_a_lock_and_each_kind_of_fault,
+    counts_users_sessions_that_have_not_ended_and_mails_that_wait,
 };
 
 /// More sessions than any test has.
@@ -355,6 +360,8 @@ suite! {
     tells_the_records_of_one_user_the_latest_first
     shows_every_user_once_with_what_is_theirs
     counts_what_there_is
+    counts_users_sessions_that_have_not_ended_and_mails_that_wait
+    counts_a_wait_for_a_lock_and_each_kind_of_fault
     makes_and_changes_no_table_for_one_who_only_reads
     gives_a_renewal_up_soon_that_would_hold_a_page_up
     lets_one_of_many_who_sign_up_for_a_name_win_on_whichever_node
