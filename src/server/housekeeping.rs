@@ -48,6 +48,9 @@ pub(super) fn run(shared: &Shared, leave: &Receiver<()>) {
             Tended::Lost(cause) => shared.say(ProgramEvent::DbLost, &[("cause", &cause)]),
             Tended::Recovered => shared.say(ProgramEvent::DbRecovered, &[]),
         }
+        if let Some(metrics) = &shared.metrics {
+            metrics.survey(&shared.site, Moment::now());
+        }
         shared.audit.settle(Moment::now());
         let wait = TEND.min(sweep_at.saturating_duration_since(Instant::now()));
         if leave.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {

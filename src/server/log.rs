@@ -159,6 +159,9 @@ pub struct Log {
     config: LogConfig,
     queue: SyncSender<LogEntry>,
     lost: AtomicU64,
+    /// Lines that were lost, and lines that were left out, since the start.
+    lost_in_all: AtomicU64,
+    limited_in_all: AtomicU64,
     /// Lines of each kind in the current second. Events and reasons are constants, so there are a few
     /// dozen.
     limits: LogLimits,
@@ -175,7 +178,14 @@ impl Log {
     pub fn to(out: impl Write + Send + 'static, config: LogConfig) -> Self {
         let (queue, entries) = mpsc::sync_channel(LINES_WAITING_MAX);
         thread::spawn(move || write_all(out, &entries));
-        Self { config, queue, lost: AtomicU64::new(0), limits: LogLimits::default() }
+        Self {
+            config,
+            queue,
+            lost: AtomicU64::new(0),
+            lost_in_all: AtomicU64::new(0),
+            limited_in_all: AtomicU64::new(0),
+            limits: LogLimits::default(),
+        }
     }
 
     /// Adds a line, if the log has the event at its level. If there is no room, it is counted as lost.
@@ -227,8 +237,19 @@ impl Log {
         is_admitted
     }
 
+    /// How many lines were lost since the start.
+    pub fn lines_lost(&self) -> u64 {
+        self.lost_in_all.load(Ordering::Relaxed)
+    }
+
+    /// How many lines were left out since the start, as there were too many of one kind in a second that is over.
+    pub fn lines_limited(&self) -> u64 {
+        self.limited_in_all.load(Ordering::Relaxed)
+    }
+
     fn tell_left_out(&self, thing: &str, lines: u64, now: Moment) {
         if lines > 0 {
+            self.limited_in_all.fetch_add(lines, Ordering::Relaxed);
             let facts = [("of", thing), ("lines", &lines.to_string())];
             self.queue(self.config.line(ProgramEvent::LogLimited.into(), &facts, now));
         }
@@ -247,6 +268,7 @@ impl Log {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
+                self.lost_in_all.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -393,6 +415,7 @@ mod tests {
         assert!(text.contains("ev=log_limited of=request lines=150\n"), "{text}");
         let rest = "ev=log_limited of=login_fail:invalid_username lines=150\n";
         assert_eq!(text.matches(rest).count(), 1, "counted until the end: {text}");
+        assert_eq!((log.lines_limited(), log.lines_lost()), (300, 0), "for metrics");
     }
 
     /// Blocks until its gate is opened, as a full pipe does.
@@ -423,6 +446,7 @@ mod tests {
             log.write(LineKind::Program, ProgramEvent::Swept, &[], NOW);
         }
         assert!(read(&paper, &log).contains("ev=log_lost lines="));
+        assert!(log.lines_lost() > 0, "it is not forgotten");
     }
 
     /// Fails as a closed descriptor does.

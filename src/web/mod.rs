@@ -48,7 +48,7 @@ use crate::base::clock::Moment;
 use crate::base::origin::Origin;
 use crate::base::password::Hasher;
 use crate::base::token::Token;
-use crate::store::{Error, Record, Session, Store, Tended};
+use crate::store::{Census, Error, Record, Session, Store, Strain, Tended};
 use crate::web::http::{
     Cookie, CookieKind, Method, Note, Problem, Request, Response, Wants, session_cookie,
 };
@@ -307,6 +307,31 @@ impl Site {
     /// The number of password hashes that are being computed now.
     pub fn hashes_running(&self) -> usize {
         self.auth.hasher.running()
+    }
+
+    /// Whether it sends mail.
+    pub const fn has_mail(&self) -> bool {
+        self.settings.has_mail
+    }
+
+    /// Whether the database can be read, as far as that is known without waiting.
+    pub fn can_read(&self) -> bool {
+        housekeeping::probe(self.auth.store()).is_ok()
+    }
+
+    /// How much there is in the database at this moment. It may take long, so it is not for a request to ask.
+    pub fn census(&self, now: Moment) -> Result<Census, Error> {
+        housekeeping::census(self.auth.store(), now)
+    }
+
+    /// The faults of the database, and the waits for its locks, since it was opened. Waits for nothing.
+    pub fn strain(&self) -> Strain {
+        housekeeping::strain(self.auth.store())
+    }
+
+    /// The schema version, and the version of the engine.
+    pub fn versions(&self) -> Result<[(&'static str, String); 2], Error> {
+        housekeeping::versions(self.auth.store())
     }
 
     /// Closes the database at shutdown.

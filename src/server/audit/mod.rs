@@ -46,7 +46,9 @@ pub struct Audit {
     queue: SyncSender<AuditEntry>,
     /// The number of records that are queued or being written.
     waiting: Arc<AtomicUsize>,
+    /// Records that were lost, and those that were left out, since the start.
     lost: AtomicU64,
+    limited: AtomicU64,
     allowances: Allowances,
 }
 
@@ -63,7 +65,13 @@ impl Audit {
         let waiting = Arc::new(AtomicUsize::new(0));
         let written = waiting.clone();
         thread::spawn(move || write_all(&site, &log, &entries, &written));
-        Self { queue, waiting, lost: AtomicU64::new(0), allowances: Allowances::default() }
+        Self {
+            queue,
+            waiting,
+            lost: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
+            allowances: Allowances::default(),
+        }
     }
 
     /// Keeps the event of a response, if it is one for the audit log.
@@ -93,8 +101,24 @@ impl Audit {
         self.tell(self.allowances.settle(now), now);
     }
 
+    /// How many records were lost since the start.
+    pub fn records_lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// How many records were left out since the start, in minutes that are over.
+    pub fn records_limited(&self) -> u64 {
+        self.limited.load(Ordering::Relaxed)
+    }
+
+    /// How many records are queued or being written.
+    pub fn records_waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     fn tell(&self, all: Vec<LeftOut>, now: Moment) {
         for LeftOut { cause, event, records } in all {
+            self.limited.fetch_add(records, Ordering::Relaxed);
             let detail =
                 log_fields::text(&[("of", event.name()), ("records", &records.to_string())]);
             let mut record = Record::of_program(Event::AuditLimited.name(), detail, now);
@@ -128,7 +152,7 @@ impl Audit {
             let _ = told.recv_timeout(patience);
         }
         let waiting = u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
-        self.lost.swap(0, Ordering::Relaxed) + waiting
+        self.records_lost() + waiting
     }
 }
 
@@ -243,6 +267,7 @@ mod tests {
         audit.keep(&Note::of(Event::CsrfReject), address, &"r", NOW);
         audit.keep(&Note::of(Event::Throttled), address, &"r", NOW.after(LONG));
         assert_eq!(audit.flush(LONG, NOW), 0);
+        assert_eq!((audit.records_limited(), audit.records_waiting()), (150, 0));
         let records = records(&path);
         let count = |event: &str| records.iter().filter(|it| it.event == event).count();
         assert_eq!([count("throttled"), count("login_ok"), count("csrf_reject")], [101, 250, 1]);

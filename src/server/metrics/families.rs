@@ -5,8 +5,11 @@
 use super::Metrics;
 use super::counters::{ConnectionRefusal, lane_name};
 use super::exposition::Samples;
+use super::survey::Counted;
 use crate::auth::events::Event;
+use crate::base::clock::Moment;
 use crate::server::Shared;
+use crate::store::Strain;
 use crate::web::Lane;
 use crate::web::http::Problem;
 
@@ -35,13 +38,22 @@ pub struct Family {
 pub(super) struct ReportSource<'a> {
     metrics: &'a Metrics,
     shared: &'a Shared,
+    counted: Option<Counted>,
+    strain: Strain,
+    now: Moment,
 }
 
 /// What a scrape gets.
 pub(super) fn report(shared: &Shared) -> String {
     let mut text = String::new();
     if let Some(metrics) = &shared.metrics {
-        let source = ReportSource { metrics, shared };
+        let source = ReportSource {
+            metrics,
+            shared,
+            counted: metrics.survey.read(),
+            strain: shared.site.strain(),
+            now: Moment::now(),
+        };
         for family in FAMILIES {
             (family.samples)(&source, &mut Samples::of(family, &mut text));
         }
@@ -77,6 +89,24 @@ pub const FAMILIES: &[Family] = &[
         "When the server was started, in seconds since 1970.",
         |it, to| to.add(&[], seconds(it.metrics.started.millis())),
     ),
+    counter(
+        "vestibule_audit_records_limited_total",
+        &[],
+        "Records that the audit log left out, as a user or a client had used up an allowance; counted when its minute is over.",
+        |it, to| to.add(&[], it.shared.audit.records_limited()),
+    ),
+    counter(
+        "vestibule_audit_records_lost_total",
+        &[],
+        "Records of the audit log that were lost, as the database took none for too long.",
+        |it, to| to.add(&[], it.shared.audit.records_lost()),
+    ),
+    gauge(
+        "vestibule_audit_records_waiting",
+        &[],
+        "Records of the audit log that are not in the database yet.",
+        |it, to| to.add(&[], it.shared.audit.records_waiting()),
+    ),
     gauge("vestibule_build_info", &["version"], "Always 1; the version is a label.", |_, to| {
         to.add(&[env!("CARGO_PKG_VERSION")], 1);
     }),
@@ -110,6 +140,52 @@ pub const FAMILIES: &[Family] = &[
                 to.add(&[why.as_str()], it.metrics.connections_refused[why as usize].get());
             }
         },
+    ),
+    gauge(
+        "vestibule_database_counted_timestamp_seconds",
+        &[],
+        "When users, sessions and mails were counted last, in seconds since 1970: every minute while this is looked at.",
+        |it, to| it.of_counted(to, |to, counted| to.add(&[], seconds(counted.at.millis()))),
+    ),
+    counter(
+        "vestibule_database_faults_total",
+        &["kind"],
+        "Failed statements: unavailable (locked, full or not reachable, nothing written), unknown (it may be written) \
+         or broken (damaged, or not to be used).",
+        |it, to| {
+            to.add(&["unavailable"], it.strain.unavailable);
+            to.add(&["unknown"], it.strain.unknown);
+            to.add(&["broken"], it.strain.broken);
+        },
+    ),
+    gauge(
+        "vestibule_database_info",
+        &["engine", "engine_version", "schema"],
+        "Always 1; what the database is, as vestibule check says it, is in the labels.",
+        |it, to| {
+            it.of_counted(to, |to, Counted { versions: [(_, schema), (engine, version)], .. }| {
+                to.add(&[engine, version, schema], 1);
+            });
+        },
+    ),
+    gauge(
+        "vestibule_database_up",
+        &[],
+        "Whether the database could be read a few seconds ago, as for GET /healthz: 1 or 0.",
+        |it, to| to.add(&[], u8::from(it.metrics.survey.is_up())),
+    ),
+    counter(
+        "vestibule_database_wait_seconds_total",
+        &[],
+        "How long writes waited for others in all.",
+        |it, to| to.add(&[], it.strain.waited.as_secs_f64()),
+    ),
+    counter(
+        "vestibule_database_waits_total",
+        &[],
+        "How often a write waited for another one: a millisecond or more for the lock of a file, or until it was run again \
+         on a server, as it had lost.",
+        |it, to| to.add(&[], it.strain.waits),
     ),
     counter(
         "vestibule_events_total",
@@ -176,6 +252,32 @@ pub const FAMILIES: &[Family] = &[
         },
     ),
     counter(
+        "vestibule_log_lines_limited_total",
+        &[],
+        "Lines that the log left out, as there were more than a hundred of one kind in a second; counted when it is over.",
+        |it, to| to.add(&[], it.shared.log.lines_limited()),
+    ),
+    counter(
+        "vestibule_log_lines_lost_total",
+        &[],
+        "Lines of the log that were lost, as standard error took none for too long.",
+        |it, to| to.add(&[], it.shared.log.lines_lost()),
+    ),
+    gauge(
+        "vestibule_mail_oldest_seconds",
+        &[],
+        "How long the mail has waited that was queued first; 0: none waits.",
+        |it, to| {
+            it.of_mail(to, |to, counted| {
+                let since = counted.census.oldest_mail;
+                to.add(&[], since.map_or(0, |at| at.until(it.now).as_secs()));
+            });
+        },
+    ),
+    gauge("vestibule_mail_queued", &[], "Mails that wait.", |it, to| {
+        it.of_mail(to, |to, counted| to.add(&[], counted.census.mails));
+    }),
+    counter(
         "vestibule_refusals_total",
         &["event", "reason"],
         "Events with a reason, by both; a pair appears when it has happened.",
@@ -208,7 +310,29 @@ pub const FAMILIES: &[Family] = &[
             });
         },
     ),
+    gauge("vestibule_sessions", &[], "Sessions that have not ended.", |it, to| {
+        it.of_counted(to, |to, counted| to.add(&[], counted.census.sessions));
+    }),
+    gauge("vestibule_users", &[], "Accounts.", |it, to| {
+        it.of_counted(to, |to, counted| to.add(&[], counted.census.users));
+    }),
 ];
+
+impl ReportSource<'_> {
+    /// Adds what was counted, if anything was.
+    fn of_counted(&self, to: &mut Samples<'_>, add: impl FnOnce(&mut Samples<'_>, &Counted)) {
+        if let Some(counted) = &self.counted {
+            add(to, counted);
+        }
+    }
+
+    /// Adds what was counted of mails, where the server sends any.
+    fn of_mail(&self, to: &mut Samples<'_>, add: impl FnOnce(&mut Samples<'_>, &Counted)) {
+        if self.shared.site.has_mail() {
+            self.of_counted(to, add);
+        }
+    }
+}
 
 const HASH: usize = Lane::Hash as usize;
 

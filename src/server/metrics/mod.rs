@@ -5,12 +5,14 @@
 //! of a table of the program (a route, an event, a status), so nothing that a client sends becomes a label: no name,
 //! no address, no path.
 //!
-//! `families` is the table of all metrics, `counters` what is counted, `exposition` the format, `listener` the socket.
+//! `families` is the table of all metrics, `counters` what is counted, `survey` what the database is asked for,
+//! `exposition` the format, `listener` the socket.
 
 mod counters;
 mod exposition;
 mod families;
 mod listener;
+mod survey;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +23,14 @@ use crate::server::gate::{GateLimits, SocketFile};
 use crate::server::program_events::ProgramEvent;
 use crate::server::{Shared, start_thread};
 use crate::web::http::{Note, Problem, Response};
-use crate::web::{Lane, RouteRow};
+use crate::web::{Lane, RouteRow, Site};
 
 pub(super) use counters::{ConnectionRefusal, GateState};
 use counters::{Counter, DurationHistogram, EventTallies, RequestTallies};
 pub use families::{FAMILIES, Family, FamilyKind};
 pub use listener::MetricsListener;
 pub(super) use listener::THREADS;
+use survey::Survey;
 
 /// Everything that is counted. Shared by all threads.
 pub(super) struct Metrics {
@@ -43,6 +46,7 @@ pub(super) struct Metrics {
     connections_evicted: Counter,
     connections_refused: [Counter; ConnectionRefusal::ALL.len()],
     gate: GateState,
+    survey: Survey,
 }
 
 impl Metrics {
@@ -59,6 +63,7 @@ impl Metrics {
             connections_evicted: Counter::default(),
             connections_refused: Default::default(),
             gate: GateState::default(),
+            survey: Survey::default(),
         }
     }
 
@@ -94,6 +99,11 @@ impl Metrics {
 
     pub(super) fn count_evicted(&self, connections: usize) {
         self.connections_evicted.add(u64::try_from(connections).unwrap_or(u64::MAX));
+    }
+
+    /// Asks the database for what metrics show of it; to be called every few seconds, as it may block.
+    pub(super) fn survey(&self, site: &Site, now: Moment) {
+        self.survey.renew(site, now);
     }
 
     /// What the gate has open, and what waits in its lanes, at present.

@@ -11,6 +11,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use vestibule::auth::events::Event;
+use vestibule::base::clock::Moment;
+use vestibule::server::metrics::{FAMILIES, Family, FamilyKind};
+
 use crate::binary::{Answer, Binary, PATIENCE};
 
 const WRONG: &str = "username=anna&password=wrong+horse";
@@ -305,4 +309,211 @@ fn listens_and_counts_nothing_unless_metrics_are_asked_for() {
     assert_eq!(threads(&server), 0);
     let (server, _) = start(folder.path(), &[]);
     assert!(threads(&server) > 1);
+}
+
+#[test]
+fn counts_users_sessions_and_mails_of_the_database_and_says_which_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::start(folder.path(), &[]);
+    server.sign_up("anna");
+    server.sign_up("bobo");
+    server.stop();
+    let (_server, address) = start(folder.path(), &[]);
+    // It is counted at the start, on a thread that does other work as well.
+    until(address, |found| found.contains_key("vestibule_users"));
+    let text = scrape(address).body;
+    let found = samples(&text);
+    assert_eq!((found["vestibule_users"], found["vestibule_sessions"]), (2, 2));
+    assert_eq!(found["vestibule_database_up"], 1);
+    assert!(
+        text.contains("vestibule_database_info{engine=\"sqlite\",engine_version=\"3."),
+        "{text}"
+    );
+    assert!(found["vestibule_database_counted_timestamp_seconds"] > 1_700_000_000);
+    assert!(!text.contains("vestibule_mail"), "without mail there is no queue");
+}
+
+#[cfg(feature = "mail")]
+#[test]
+fn shows_how_many_mails_wait_and_for_how_long() {
+    let folder = tempfile::tempdir().unwrap();
+    // No program listens on this port.
+    let mail = [
+        "--origin=http://127.0.0.1:9",
+        "--mail=smtp+plain://127.0.0.1:1",
+        "--mail-from=a@example.com",
+    ];
+    let (server, address) = start(folder.path(), &mail);
+    until(address, |found| found.get("vestibule_mail_queued") == Some(&0));
+    assert_eq!(samples(&scrape(address).body)["vestibule_mail_oldest_seconds"], 0);
+    server.stop();
+    let mut raw = crate::engine::raw_file(&folder.path().join("test.db"));
+    let columns = "id, kind, user_id, address, language, detail, created_at, due_at, tries, last_outcome, lease, lease_until";
+    let hour_ago = Moment::now().before(Duration::from_secs(3_600)).millis();
+    raw.run(&format!(
+        "INSERT INTO mail ({columns}) VALUES ('m', 'reset', 'u', '', 'en', '', {hour_ago}, {}, 0, '', '', 0)",
+        i64::MAX
+    ));
+    let (_server, address) = start(folder.path(), &mail);
+    until(address, |found| found.get("vestibule_mail_queued") == Some(&1));
+    let age = samples(&scrape(address).body)["vestibule_mail_oldest_seconds"];
+    assert!((3_600..4_000).contains(&age), "{age}");
+}
+
+#[test]
+fn shows_faults_and_waits_of_a_locked_database_while_it_is_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, address) = start(folder.path(), &[]);
+    let cookie = server.sign_up("anna");
+    let mut other = crate::engine::raw_file(&folder.path().join("test.db"));
+    other.run("BEGIN IMMEDIATE");
+    let began = Instant::now();
+    thread::scope(|scope| {
+        let server = &server;
+        let busy = scope.spawn(move || server.post("/login", WRONG, None).status);
+        while !busy.is_finished() {
+            let asked = Instant::now();
+            assert_eq!(scrape(address).status, 200);
+            assert!(asked.elapsed() < Duration::from_secs(2), "a scrape waits for no lock");
+        }
+        assert_eq!(busy.join().unwrap(), 503);
+    });
+    assert!(began.elapsed() > Duration::from_secs(1), "it was refused before it waited");
+    let found = samples(&scrape(address).body);
+    assert_eq!(found["vestibule_events_total{event=\"db_busy\"}"], 1);
+    assert!(found["vestibule_database_faults_total{kind=\"unavailable\"}"] >= 1, "{found:?}");
+    assert_eq!(found["vestibule_database_faults_total{kind=\"broken\"}"], 0);
+    assert!(found["vestibule_database_waits_total"] >= 1);
+    assert!(found["vestibule_database_wait_seconds_total"] >= 1);
+    other.run("ROLLBACK");
+    assert!(server.is_signed_in(&cookie));
+}
+
+#[test]
+fn shows_how_many_records_wait_for_a_locked_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, address) = start(folder.path(), &[]);
+    let mut other = crate::engine::raw_file(&folder.path().join("test.db"));
+    other.run("BEGIN IMMEDIATE");
+    server.post("/login", "username=anna&password=", None);
+    until(address, |found| found["vestibule_audit_records_waiting"] == 1);
+    assert_eq!(samples(&scrape(address).body)["vestibule_audit_records_lost_total"], 0);
+    other.run("ROLLBACK");
+    until(address, |found| found["vestibule_audit_records_waiting"] == 0);
+}
+
+/// The files that name metrics, events and words of labels.
+const NAMING: [(&str, &str); 3] = [
+    ("docs/metrics.md", include_str!("../../../docs/metrics.md")),
+    ("contrib/grafana/vestibule.json", include_str!("../../../contrib/grafana/vestibule.json")),
+    ("contrib/prometheus/alerts.yml", include_str!("../../../contrib/prometheus/alerts.yml")),
+];
+
+/// The words that consist of the letters of metrics.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|it: char| !it.is_ascii_lowercase() && it != '_')
+}
+
+#[test]
+fn names_only_metrics_that_there_are_in_documents_dashboard_and_alerts() {
+    let has = |name: &str| FAMILIES.iter().any(|it| it.name == name);
+    let is_of_histogram = |name: &str| {
+        let parts = ["_bucket", "_sum", "_count"].iter();
+        parts.filter_map(|part| name.strip_suffix(part)).any(|name| {
+            FAMILIES.iter().any(|it| it.name == name && it.kind == FamilyKind::Histogram)
+        })
+    };
+    for (file, text) in NAMING {
+        let mut names = 0;
+        for name in words(text).filter(|it| it.starts_with("vestibule_")) {
+            assert!(has(name) || is_of_histogram(name), "{file}: there is no metric {name}");
+            names += 1;
+        }
+        assert!(names > 10, "{file}: the test no longer sees the names");
+    }
+}
+
+#[test]
+fn names_only_events_that_there_are_in_dashboard_and_alerts() {
+    for (file, text) in &NAMING[1..] {
+        let mut events = 0;
+        let text = text.replace("\\\"", "\"");
+        for list in text.split("event=").skip(1) {
+            let list = list.trim_start_matches('~').trim_start_matches('"');
+            for name in list.split('"').next().unwrap().split('|') {
+                let is_there = |it: &&Event| it.is_of_request() && it.name() == name;
+                assert!(Event::ALL.iter().any(|it| is_there(&it)), "{file}: no event is {name}");
+                events += 1;
+            }
+        }
+        assert!(events > 5, "{file}: the test no longer sees the events");
+    }
+}
+
+#[test]
+fn documents_every_metric_as_the_program_has_it() {
+    let text = NAMING[0].1;
+    let table = text.lines().skip_while(|line| !line.starts_with("| metric |")).skip(2);
+    let documented: Vec<_> = table.take_while(|line| line.starts_with('|')).collect();
+    let row = |it: &Family| {
+        let kind = match it.kind {
+            FamilyKind::Counter => "counter",
+            FamilyKind::Gauge => "gauge",
+            FamilyKind::Histogram => "histogram",
+        };
+        let labels: Vec<_> = it.labels.iter().map(|it| format!("`{it}`")).collect();
+        let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+        format!("| `{}` | {kind} | {labels} | {} |", it.name, it.help)
+    };
+    let rows: Vec<_> = FAMILIES.iter().map(row).collect();
+    assert_eq!(documented, rows, "the table has to be\n\n{}\n\n", rows.join("\n"));
+}
+
+#[test]
+fn documents_every_alert() {
+    let names = |text: &'static str| {
+        let parts = text.split("Vestibule").skip(1);
+        let names = parts.map(|it| it.split(|it: char| !it.is_ascii_alphabetic()).next().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    let alerts = names(NAMING[2].1);
+    assert!(alerts.len() > 5);
+    assert_eq!(names(NAMING[0].1), alerts);
+}
+
+#[test]
+fn has_a_dashboard_that_imports_into_any_grafana() {
+    let dashboard: serde_json::Value = serde_json::from_str(NAMING[1].1).unwrap();
+    assert_eq!((&dashboard["id"], dashboard["schemaVersion"].as_u64()), (&().into(), Some(39)));
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    assert!(variables.iter().any(|it| it["name"] == "datasource" && it["type"] == "datasource"));
+    let panels = dashboard["panels"].as_array().unwrap();
+    let (mut ids, mut places) = (BTreeSet::new(), BTreeSet::new());
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{panel}");
+        let grid = &panel["gridPos"];
+        assert!(places.insert((grid["x"].as_u64(), grid["y"].as_u64())), "{panel}");
+        assert!(grid["x"].as_u64().unwrap() + grid["w"].as_u64().unwrap() <= 24, "{panel}");
+        if panel["type"] == "row" {
+            continue;
+        }
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{panel}");
+        assert!(!panel["description"].as_str().unwrap().is_empty());
+        let targets = panel["targets"].as_array().unwrap();
+        assert!(targets.iter().all(|it| it["expr"].as_str().unwrap().contains("$instance")));
+    }
+    assert!(panels.len() > 15);
+}
+
+#[test]
+fn has_alerts_that_prometheus_takes_and_that_are_raised_when_they_should_be() {
+    for arguments in [
+        ["check", "rules", "contrib/prometheus/alerts.yml"],
+        ["check", "config", "contrib/prometheus/scrape.yml"],
+        ["test", "rules", "tests/prometheus/alerts_test.yml"],
+    ] {
+        let Some(mut promtool) = promtool(&arguments) else { return };
+        let output = promtool.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
 }
