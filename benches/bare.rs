@@ -4,12 +4,14 @@
 //! same flags; of the limits none means anything to it.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use vestibule::base::clock::Moment;
 use vestibule::base::password::{Cost, Hasher};
 use vestibule::cli::Command;
 use vestibule::cli::command_line::CommandLine;
+use vestibule::cli::settings_file::DEFAULT_SETTINGS;
 use vestibule::server;
 use vestibule::server::gate::Listen;
 use vestibule::server::log::{LineKind, Log};
@@ -18,7 +20,8 @@ use vestibule::store;
 use vestibule::web::Site;
 
 fn main() {
-    let line = CommandLine::read(std::env::args_os()).expect("flags of vestibule serve");
+    let line = CommandLine::read(std::env::args_os(), Path::new(DEFAULT_SETTINGS))
+        .expect("flags of vestibule serve");
     let Some(Command::Serve(flags)) = line.command else { panic!("nothing but serve") };
     let config = flags.check().expect("flags that fit together");
     let Listen::Tcp(address) = config.listen[0] else { panic!("TCP alone") };

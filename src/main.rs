@@ -1,7 +1,7 @@
 //! vestibule: the entrance to your web app as one binary.
 //!
-//! `vestibule serve` opens the database, listens, and answers until it is told to stop. All settings come from flags
-//! or the environment (`vestibule serve --help`); all data is in one SQLite file, or on MariaDB servers; the log goes
+//! `vestibule serve` opens the database, listens, and answers until it is told to stop. All settings come from flags,
+//! the environment or a file of variables (`vestibule serve --help`); all data is in one SQLite file, or on MariaDB servers; the log goes
 //! to standard error. Commands such as `vestibule user` work on the same database meanwhile; `vestibule import`
 //! brings users over from another system, and `vestibule export` writes them out; `vestibule copy` copies everything
 //! into another database; `vestibule proxy-config` writes the configuration of a reverse proxy that asks the server,
@@ -22,18 +22,20 @@
 //! To audit it, read `lib.rs` first: it lists the layers in reading order and says what each of them
 //! must not know.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use vestibule::base::clock::Moment;
 use vestibule::cli::command_line::{CommandLine, Unread};
 use vestibule::cli::output::Output;
+use vestibule::cli::settings_file::DEFAULT_SETTINGS;
 use vestibule::cli::{Failure, complain};
 use vestibule::server;
 
 fn main() -> ExitCode {
     server::handle_file_size_limit();
     let mut out = Output::standard();
-    let ended = match CommandLine::read(std::env::args_os()) {
+    let ended = match CommandLine::read(std::env::args_os(), Path::new(DEFAULT_SETTINGS)) {
         Ok(command) => command.run(&mut out, Moment::now),
         Err(Unread::Help(text)) => {
             out.print(text);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::database::{patiently, place};
 use super::sealing_key::told;
 use super::terminal::Emphasis;
+use super::variables::Variables;
 use super::{Access, Failure, counted, database, open_at, printable};
 use crate::auth::sealing;
 use crate::base::new_file::{folder_of, with_suffix};
@@ -23,6 +24,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub settings: ServeArgs,
 
+    /// The settings file.
+    #[command(flatten)]
+    pub variables: Variables,
+
     /// The settings as they are written, in the order of the help.
     #[arg(skip)]
     pub written: Vec<WrittenSetting>,
@@ -34,14 +39,67 @@ pub struct WrittenSetting {
     pub name: String,
     /// `None`: there is none, and no default.
     pub value: Option<String>,
-    /// The flag or the variable by which it was given.
-    pub source: Option<String>,
+    /// Where it was given.
+    pub source: SettingSource,
+}
+
+/// Where a setting was given.
+pub enum SettingSource {
+    /// On the command line, by this flag.
+    Flag(String),
+    /// In the environment, by this variable.
+    Variable(String),
+    /// In a settings file.
+    File {
+        /// The variable.
+        variable: String,
+        /// Where the file is.
+        path: PathBuf,
+        /// The number of the line.
+        line: usize,
+    },
+    /// Nowhere.
+    Default,
+}
+
+impl SettingSource {
+    /// The flag or the variable; `None`: it was not given.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Flag(name) | Self::Variable(name) | Self::File { variable: name, .. } => {
+                Some(name)
+            }
+            Self::Default => None,
+        }
+    }
+
+    /// The place, for the operator.
+    fn place(&self) -> String {
+        match self {
+            Self::Flag(name) | Self::Variable(name) => name.clone(),
+            Self::File { path, line, .. } => format!("{} line {line}", path.display()),
+            Self::Default => "default".to_owned(),
+        }
+    }
+
+    /// The place, for scripts.
+    fn data(&self) -> Value {
+        match self {
+            Self::Flag(name) => json!({ "from": "flag", "name": name }),
+            Self::Variable(name) => json!({ "from": "variable", "name": name }),
+            Self::File { variable, path, line } => {
+                json!({ "from": "file", "name": variable, "file": path.display().to_string(), "line": line })
+            }
+            Self::Default => json!({ "from": "default" }),
+        }
+    }
 }
 
 /// `vestibule check`: returns the report, and whether all is in order.
 pub(super) fn run(args: CheckArgs, as_json: bool) -> Result<(String, bool), Failure> {
     let config = args.settings.check().map_err(Failure::usage)?;
-    let report = CheckReport::of(&config, args.written)?;
+    let mut report = CheckReport::of(&config, args.written)?;
+    report.settings_file = args.variables.file().map(|it| it.path().display().to_string());
     let text = if as_json { report.json() } else { report.text() };
     Ok((text, report.faults.is_empty()))
 }
@@ -55,10 +113,9 @@ struct CheckReport {
     preparation: Preparation,
     listen: Vec<String>,
     versions: Vec<(&'static str, String)>,
-    /// All settings of `serve` but the two above, in the order of its help.
-    settings: Vec<(String, String)>,
-    /// The flags and variables by which settings were given.
-    given: Vec<String>,
+    settings_file: Option<String>,
+    /// All settings of `serve` with their sources, in the order of its help.
+    settings: Vec<(String, String, SettingSource)>,
     counts: Vec<(&'static str, i64)>,
     notes: Vec<String>,
     faults: Vec<String>,
@@ -77,7 +134,7 @@ impl CheckReport {
             preparation: preparation(&config.database)?,
             listen: config.listen.iter().map(ToString::to_string).collect(),
             versions: vec![("version", env!("CARGO_PKG_VERSION").to_owned())],
-            given: written.iter().filter_map(|it| it.source.clone()).collect(),
+            settings_file: None,
             settings: effective(config, written),
             counts: Vec::new(),
             notes: config.warnings().into_iter().map(|it| it.told()).collect(),
@@ -113,7 +170,7 @@ impl CheckReport {
     }
 
     fn json(&self) -> String {
-        let settings = self.settings.iter().map(|(name, text)| match &**name {
+        let settings = self.shown().map(|(name, text, _)| match &**name {
             // What a visitor reads is a text, whatever is in it.
             "title" | "help_text" => (&**name, text.clone().into()),
             name => (name, typed(text)),
@@ -123,7 +180,9 @@ impl CheckReport {
             "database_bytes": self.sizes.map(|(database, _)| database),
             "log_bytes": self.sizes.map(|(_, log)| log),
             "listen": self.listen,
-            "given": self.given,
+            "settings_file": self.settings_file,
+            "given": self.settings.iter().filter_map(|it| it.2.name()).collect::<Vec<_>>(),
+            "sources": self.settings.iter().map(|it| (&*it.0, it.2.data())).collect::<BTreeMap<_, _>>(),
             "settings": settings.collect::<BTreeMap<_, _>>(),
             "counts": self.counts.iter().copied().collect::<BTreeMap<_, _>>(),
             "notes": self.notes,
@@ -143,7 +202,8 @@ impl CheckReport {
 
     /// What stands above the settings.
     fn heading(&self) -> String {
-        match &*self.given {
+        let given: Vec<_> = self.settings.iter().filter_map(|it| it.2.name()).collect();
+        match &*given {
             [] => "all of serve's; none is given, so they have their defaults:".to_owned(),
             given => format!(
                 "all of serve's; given are {}, and the others have their defaults:",
@@ -152,19 +212,33 @@ impl CheckReport {
         }
     }
 
+    /// The settings that are shown in a list: all but those that stand above it.
+    fn shown(&self) -> impl Iterator<Item = &(String, String, SettingSource)> {
+        self.settings.iter().filter(|it| !["database", "listen"].contains(&&*it.0))
+    }
+
+    /// Where a setting was given, as it stands behind its value.
+    fn source(&self, name: &str) -> String {
+        let found = self.settings.iter().find(|it| it.0 == name);
+        let given = found.filter(|it| it.2.name().is_some());
+        given.map_or(String::new(), |it| format!("  ({})", it.2.place()))
+    }
+
     fn text(&self) -> String {
-        let mut rows = vec![("database", self.database.clone())];
+        let mut rows = vec![("database", self.database.clone() + &self.source("database"))];
         if let Some((database, log)) = self.sizes {
             rows.extend([("size", size(database)), ("log_size", size(log))]);
         }
         rows.extend(self.versions.iter().cloned());
         rows.extend(self.counts.iter().map(|(name, count)| (*name, count.to_string())));
-        rows.push(("listen", self.listen.join(",")));
+        rows.push(("listen", self.listen.join(",") + &self.source("listen")));
+        rows.extend(self.settings_file.clone().map(|it| ("settings_file", it)));
         let line = |name: &str, it: &str| format!("{name:<18}{}\n", printable(it));
         let mut text: String = rows.iter().map(|(name, it)| line(name, it)).collect();
         text += &line("settings", &self.heading());
-        let shown = self.settings.iter().map(|(name, it)| line(&format!("  {name:<24}"), it));
-        text.extend(shown);
+        text.extend(self.shown().map(|(name, it, _)| {
+            line(&format!("  {name:<24}"), &(it.clone() + &self.source(name)))
+        }));
         for (kind, emphasis, all) in
             [("note", Emphasis::Warning, &self.notes), ("FAULT", Emphasis::Bad, &self.faults)]
         {
@@ -204,7 +278,10 @@ fn preparation(database: &Database) -> Result<Preparation, String> {
 }
 
 /// What the settings come to: what the program makes of them, or else how they are written.
-fn effective(config: &Config, written: Vec<WrittenSetting>) -> Vec<(String, String)> {
+fn effective(
+    config: &Config,
+    written: Vec<WrittenSetting>,
+) -> Vec<(String, String, SettingSource)> {
     let limits = &config.server.limits;
     let mut facts = config.facts();
     facts
@@ -216,11 +293,14 @@ fn effective(config: &Config, written: Vec<WrittenSetting>) -> Vec<(String, Stri
     }
     let told = |it: WrittenSetting| {
         let fact = facts.iter().find(|(name, _)| *name == it.name).map(|(_, fact)| fact.clone());
-        (it.name, fact.or(it.value).unwrap_or_else(|| "none".to_owned()))
+        let value = match &*it.name {
+            // Shown by themselves, and the database without a password that is in its address.
+            "database" | "listen" => String::new(),
+            _ => fact.or(it.value).unwrap_or_else(|| "none".to_owned()),
+        };
+        (it.name, value, it.source)
     };
-    // The database is shown without a password that is in its address.
-    let is_shown = |it: &WrittenSetting| !["database", "listen"].contains(&&*it.name);
-    written.into_iter().filter(is_shown).map(told).collect()
+    written.into_iter().map(told).collect()
 }
 
 /// What a setting comes to, numbers as numbers.

@@ -1,17 +1,18 @@
 //! The command line: how it is read, and what its help says.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use super::change_report::ChangeReport;
-use super::check::WrittenSetting;
+use super::given::GivenSettings;
 use super::output::Output;
-use super::{Command, Console, Failure, database, environment, manual, wrong_usage};
+use super::settings_file::DEFAULT_SETTINGS;
+use super::variables::{SETTINGS, SETTINGS_VARIABLE, Variables};
+use super::{Command, Console, Failure, database, environment, wrong_usage};
 use crate::base::clock::Moment;
 
 /// What `vestibule` alone says.
@@ -35,12 +36,13 @@ const BEGINNING: &[&str] = &[
              them who they are and lets them out.",
     after_help = "Example:\n  # try it out on http://127.0.0.1:8080\n  vestibule serve\n\n\
                   Every command except restore and copy can be used while the server runs, on the same --database \
-                  (or VESTIBULE_DATABASE). Run it as the user that the server runs as; while the server runs, root \
+                  (or VESTIBULE_DATABASE), or with the same --settings. Run it as the user that the server runs as; while the server runs, root \
                   will do as well. A change takes effect at the next request and is recorded in the audit log; so are backups and copies.\n\n\
-                  A setting that serve has too, such as --origin, is read from the same environment variable. \
+                  A setting that serve has too, such as --origin, is read from the same environment variable, or from \
+                  the settings file (--settings). \
                   Passwords come from a prompt or from standard input. With --json a command prints one \
                   object per line. Exit codes: 0 done; 1 not done, or the output could not be written; 2 wrong \
-                  usage: the command line or the environment is invalid, whatever the database contains, as with a \
+                  usage: the command line, the environment or the settings file is invalid, whatever the database contains, as with a \
                   malformed name, group, key, handle or date. It is no error if the reader closes the pipe early, as \
                   head does, unless an export or a new link is lost.",
     max_term_width = 100,
@@ -76,28 +78,32 @@ impl Unread {
 }
 
 impl CommandLine {
-    /// Reads the command line and the environment.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Unread> {
+    /// Reads the command line, the environment and the settings file. `default_settings`: the file that is read where
+    /// neither another one nor a database is named.
+    pub fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+        default_settings: &Path,
+    ) -> Result<Self, Unread> {
         let words: Vec<_> = arguments.into_iter().collect();
         let is_in_short = words.iter().any(|it| it == "-h");
-        let shown = if is_in_short { shorten(definition()) } else { definition() };
-        let matches = forget_empty(shown).try_get_matches_from(&words);
-        if let Err(err) = &matches
+        let shown = || if is_in_short { shorten(definition()) } else { definition() };
+        if let Err(err) = forget_empty(shown()).try_get_matches_from(&words)
             && !err.use_stderr()
         {
             return Err(Unread::Help(err.to_string()));
         }
         // Before what is wrong on the command line, which may lack what a misspelt variable says.
         environment::check(&definition(), std::env::vars_os()).map_err(Unread::Wrong)?;
+        let given = GivenSettings::read(&words, default_settings).map_err(Unread::Wrong)?;
         let mut fault = None;
-        let line = matches.and_then(|it| {
+        let line = given.matches(shown()).and_then(|it| {
             let mut line = Self::from_arg_matches(&it)?;
             fault = database_fault(&it);
             line.as_json = wants_json(&it);
             if let (Some(Command::Check(args)), Some((_, it))) =
                 (&mut line.command, it.subcommand())
             {
-                args.written = written_settings(it);
+                args.written = given.written(it);
             }
             Ok(line)
         });
@@ -111,7 +117,7 @@ impl CommandLine {
             {
                 help(words.into_iter().skip(1)).map_or_else(Unread::Wrong, Unread::Help)
             }
-            _ => Unread::Wrong(wrong_usage::sentence(&err, &words)),
+            _ => Unread::Wrong(wrong_usage::sentence(&err, &words) + &given.places(&err)),
         })
     }
 
@@ -131,29 +137,9 @@ fn database_fault(matches: &ArgMatches) -> Option<String> {
     let Some((_, below)) = matches.subcommand() else {
         let Ok(Some(database)) = matches.try_get_one::<OsString>("database") else { return None };
         let file = matches.try_get_one::<PathBuf>("database_password_file").ok().flatten();
-        return database::check(database, file.map(|it| &**it)).err();
+        return database::check(database, file.map(|it| &**it), &Variables::of(matches)).err();
     };
     database_fault(below)
-}
-
-/// The settings of `check` as they are written, in the order of its help.
-fn written_settings(matches: &ArgMatches) -> Vec<WrittenSetting> {
-    let program = definition();
-    let check = program.find_subcommand("check").expect("it is a command");
-    let settings = check.get_arguments().filter(|arg| arg.get_env().is_some());
-    let written = settings.filter_map(|arg| {
-        let id = arg.get_id().as_str();
-        let source = match matches.value_source(id) {
-            Some(ValueSource::CommandLine) => Some(format!("--{}", arg.get_long()?)),
-            Some(ValueSource::EnvVariable) => Some(arg.get_env()?.to_string_lossy().into_owned()),
-            _ => None,
-        };
-        let values = matches.get_raw(id).unwrap_or_default().map(|it| it.to_string_lossy());
-        let value = values.collect::<Vec<_>>().join(",");
-        let value = if value.is_empty() { manual::default_in_text(arg) } else { Some(value) };
-        Some(WrittenSetting { name: id.to_owned(), value, source })
-    });
-    written.collect()
 }
 
 /// The help of the command that these words name, or of the program if there are none.
@@ -190,7 +176,20 @@ const WITHOUT_JSON: [&str; 3] = ["serve", "completions", "help"];
 
 /// The command line, with what every command has.
 pub(super) fn definition() -> clap::Command {
-    tell_exit_codes(offer_help(CommandLine::command().mut_subcommands(offer_json)))
+    let program = CommandLine::command().arg(settings()).mut_subcommands(offer_json);
+    tell_exit_codes(offer_help(program))
+}
+
+/// The flag of all commands that names a settings file.
+fn settings() -> Arg {
+    let help = format!(
+        "File with settings: lines VESTIBULE_NAME=VALUE, as systemd reads them with EnvironmentFile=. A flag takes \
+         precedence over a variable, and a variable over the file. [default: {DEFAULT_SETTINGS}, if it is there and no \
+         --database is given]"
+    );
+    let flag = Arg::new(SETTINGS).long(SETTINGS).env(SETTINGS_VARIABLE).value_name("FILE");
+    let flag = flag.value_parser(clap::value_parser!(PathBuf)).help_heading("Settings");
+    flag.global(true).hide_env_values(true).help(help)
 }
 
 /// A command and those below it with the flag, which may stand before their names as well.
@@ -257,7 +256,7 @@ fn tell_exit_codes(command: clap::Command) -> clap::Command {
 }
 
 /// Drops empty environment variables from a command and its subcommands.
-fn forget_empty(command: clap::Command) -> clap::Command {
+pub(super) fn forget_empty(command: clap::Command) -> clap::Command {
     command.mut_args(forget_if_empty).mut_subcommands(forget_empty)
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::records::of_command;
 use super::terminal::Meter;
+use super::variables::Variables;
 use super::{Done, Failure, record_of, see_that_it_is_there, table};
 use crate::auth::events::Event;
 use crate::base::clock::Moment;
@@ -47,6 +48,10 @@ pub struct CopyArgs {
     /// File with the password for the servers of --to.
     #[arg(long, value_name = "FILE")]
     to_password_file: Option<PathBuf>,
+
+    /// Where the password may be as well.
+    #[command(flatten)]
+    variables: Variables,
 }
 
 /// What is to be copied.
@@ -63,8 +68,9 @@ impl CopyArgs {
     }
 
     fn order(self) -> Result<Copying, String> {
-        let from = read("from", &self.from, self.from_password_file.as_deref(), true)?;
-        let to = read("to", &self.to, self.to_password_file.as_deref(), true)?;
+        let (from_file, to_file) = (&self.from_password_file, &self.to_password_file);
+        let from = read("from", &self.from, from_file.as_deref(), &self.variables, true)?;
+        let to = read("to", &self.to, to_file.as_deref(), &self.variables, true)?;
         if from.is_same(&to) {
             return Err(format!("--from and --to are one database, {from}"));
         }

@@ -12,6 +12,7 @@ use rustix::process::geteuid;
 use super::secrets::password_in;
 use super::serve::DATABASE;
 use super::terminal::{note, waiting};
+use super::variables::Variables;
 use crate::store::{self, Database, Store};
 
 /// The variable that holds the password for the database's server. There is no such flag, as every user
@@ -37,27 +38,36 @@ pub struct DatabaseArgs {
     #[arg(long, env = "VESTIBULE_DATABASE_PASSWORD_FILE", value_name = "FILE", global = true)]
     #[arg(help_heading = DATABASE)]
     database_password_file: Option<PathBuf>,
+
+    /// Where the password may be as well.
+    #[command(flatten)]
+    variables: Variables,
 }
 
 impl DatabaseArgs {
     /// The database with its password, or one line that says what to do.
     pub(crate) fn check(&self) -> Result<Database, String> {
-        check(&self.database, self.database_password_file.as_deref())
+        check(&self.database, self.database_password_file.as_deref(), &self.variables)
     }
 }
 
 /// The database of `--database` with its password, or one line that says what to do.
-pub(super) fn check(text: &OsStr, password_file: Option<&Path>) -> Result<Database, String> {
-    read("database", text, password_file, is_in_arguments())
+pub(super) fn check(
+    text: &OsStr,
+    password_file: Option<&Path>,
+    variables: &Variables,
+) -> Result<Database, String> {
+    read("database", text, password_file, variables, is_in_arguments())
 }
 
 /// A database as the flag `--database` names it, or another of this name, with the password that
-/// `--database-password-file` or the environment has for it. `is_shown`: the address came from a flag, which
+/// `--database-password-file` or a variable has for it. `is_shown`: the address came from a flag, which
 /// every user of the machine can read.
 pub(super) fn read(
     flag: &str,
     text: &OsStr,
     password_file: Option<&Path>,
+    variables: &Variables,
     is_shown: bool,
 ) -> Result<Database, String> {
     let mut database = match text.to_str() {
@@ -82,8 +92,7 @@ pub(super) fn read(
     }
     if let Some(file) = password_file {
         cluster.password = Some(password_in(file)?);
-    } else if let Some(password) = std::env::var(PASSWORD_VARIABLE).ok().filter(|it| !it.is_empty())
-    {
+    } else if let Some(password) = variables.get(PASSWORD_VARIABLE) {
         cluster.password = Some(password);
     }
     Ok(database)

@@ -1,4 +1,4 @@
-//! The environment: every variable that begins with `VESTIBULE_` has to be a setting.
+//! The environment and the settings file: every variable that begins with `VESTIBULE_` has to be a setting.
 //!
 //! A misspelt one would otherwise be ignored, and the server would run with a default that its operator
 //! believes to have changed.
@@ -11,6 +11,8 @@ use clap::Command;
 
 use super::database::PASSWORD_VARIABLE;
 use super::nearest::nearest;
+use super::settings_file::{Assignment, SettingsFile};
+use super::variables::SETTINGS_VARIABLE;
 
 /// What the names of all settings begin with.
 const PREFIX: &str = "VESTIBULE_";
@@ -37,18 +39,61 @@ pub(super) fn check(
     let known = names(command);
     let texts = variables.map(|(name, value)| [name, value].map(|it| it.to_string_lossy().into()));
     let mut stray: Vec<_> = texts
-        .filter(|[name, _]: &[String; 2]| !known.contains(name) && is_meant_for_us(name, &known))
-        .filter(|[name, value]| !is_service_link(name, value))
+        .filter(|[name, value]: &[String; 2]| is_stray(name, value, &known))
         .map(|[name, _]| name)
         .collect();
     stray.sort();
     let Some(name) = stray.first() else { return Ok(()) };
-    let advice = match (meant(name, &known), flag_without_variable(name, command)) {
+    Err(format!("{name:?} in the environment is no setting; {}", advice(name, &known, command)))
+}
+
+/// Refuses a line of the settings file whose name is no setting, as [`check`] does, and one whose name is none at all.
+/// Names of other programs, which systemd sets too, are let pass.
+pub(super) fn check_file(command: &Command, file: &SettingsFile) -> Result<(), String> {
+    let known = names(command);
+    for Assignment { line, name, value } in file.assignments() {
+        let place = file.place(*line);
+        if is_stray(name, value, &known) {
+            let advice = advice(name, &known, command);
+            return Err(format!("{name:?} in {place} is no setting; {advice}"));
+        }
+        if name == SETTINGS_VARIABLE {
+            return Err(format!("{place}: a settings file cannot name another one; remove {name}"));
+        }
+        if !is_name(name) {
+            let why = match name.split_once(char::is_whitespace) {
+                Some(("export", _)) => "export belongs into a shell's script; write NAME=VALUE",
+                _ if name.starts_with('\u{feff}') => {
+                    "the file begins with a byte order mark; save it as UTF-8 without one"
+                }
+                _ => "a name consists of letters, digits and _, and does not begin with a digit",
+            };
+            return Err(format!("{place}: {name:?} is no name of a variable: {why}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a variable is meant for us and is no setting.
+fn is_stray(name: &str, value: &str, known: &BTreeSet<String>) -> bool {
+    !known.contains(name) && is_meant_for_us(name, known) && !is_service_link(name, value)
+}
+
+/// What to do about a variable that is no setting.
+fn advice(name: &str, known: &BTreeSet<String>, command: &Command) -> String {
+    match (meant(name, known), flag_without_variable(name, command)) {
         (_, Some(flag)) => format!("{flag} has no variable, so give it as a flag"),
         (Some(meant), None) => format!("did you mean {meant}?"),
         (None, None) => "vestibule serve --help lists the settings".to_owned(),
-    };
-    Err(format!("{name:?} in the environment is no setting; {advice}"))
+    }
+}
+
+/// Whether this can be the name of a variable.
+fn is_name(name: &str) -> bool {
+    let is_of_name = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
+    name.bytes().all(is_of_name)
+        && !name.starts_with(|it: char| it.is_ascii_digit())
+        && !name.is_empty()
 }
 
 /// Whether a variable is one of ours, rightly spelt or not: its name begins with our prefix, whatever the

@@ -7,6 +7,9 @@
 //! request, and leaves a record in the audit log.
 
 pub mod command_line;
+pub mod settings_file;
+pub mod variables;
+mod given;
 mod environment;
 mod nearest;
 mod wrong_usage;
@@ -97,10 +100,15 @@ pub enum Command {
             # behind a reverse proxy that ends TLS and passes everything on to 127.0.0.1:8080\n  \
             vestibule serve --origin https://auth.example.com --trusted-proxy 127.0.0.1 \
             --database /var/lib/vestibule/vestibule.db\n\n\
-            Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen; a switch is set to \
-            true or false. A flag takes precedence, and an empty variable counts as not set. A \
+            Every flag can be set in the environment instead, as VESTIBULE_LISTEN for --listen, or by such a line of the \
+            settings file; a switch is set to true or false. A flag takes precedence over the environment, and the \
+            environment over the file; an empty variable counts as not set. A \
             VESTIBULE_ variable that is not a setting of any command is refused, except for those that Kubernetes \
-            sets for services. There is no configuration file.\n\n\
+            sets for services.\n\n\
+            The settings file is read as systemd reads an EnvironmentFile=: lines NAME=VALUE, with # or ; before a \
+            comment, quotes around what has spaces at its ends, and no variables in values. What systemd would ignore, as a \
+            line without =, is refused, and so is a file that others may write, or may read although it holds a password. \
+            Names that do not begin with VESTIBULE_ are left to systemd.\n\n\
             The log goes to standard error, one line per event, and so does why the server could not start; \
             a terminal has that as text. SIGTERM, SIGINT, SIGQUIT and \
             SIGHUP stop the server once requests in flight are answered; under nohup SIGHUP is ignored. SIGUSR1 \
@@ -164,10 +172,11 @@ pub enum Command {
     /// Check the settings of serve, and the database: versions, integrity, orphaned rows, file permissions.
     #[command(after_help = "Example:\n  \
             vestibule check --origin https://auth.example.com --database /var/lib/vestibule/vestibule.db\n  \
-            # with what a systemd unit sets by Environment=, or by EnvironmentFile=\n  \
-            env $(systemctl show vestibule -p Environment --value) vestibule check\n  \
-            (set -a; . /etc/vestibule.env; vestibule check)\n\n\
-            It checks its own flags and environment, and the database; it asks no running server, whose settings may \
+            # with what a systemd unit sets by EnvironmentFile=, or by Environment=\n  \
+            vestibule check --settings /etc/vestibule/settings\n  \
+            env $(systemctl show vestibule -p Environment --value) vestibule check\n\n\
+            It checks the settings that it is given itself, says where each of them was given, and checks the database; it \
+            asks no running server, whose settings may \
             differ. Where there is no database yet, or one with an older schema, it says what serve will do at its start, \
             changes nothing, and all is in order unless that could not be done. Like every command that opens a database file, it removes the access of other users to it (mode \
             0600), and says so in a note. Prints one line per finding. Exit codes: 0 all in order; 1 the database is not; 2 a setting is \

@@ -201,6 +201,8 @@ fn context(err: &Error, kind: ContextKind) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::command_line::{CommandLine, Unread};
     use super::*;
 
@@ -208,7 +210,7 @@ mod tests {
     fn compare(all: &[(&str, &str)]) {
         for (line, expected) in all {
             let words = ["vestibule"].into_iter().chain(line.split(' '));
-            let read = CommandLine::read(words.map(OsString::from));
+            let read = CommandLine::read(words.map(OsString::from), Path::new("/nowhere"));
             assert_eq!(read.map_err(Unread::into_text).err().as_deref(), Some(*expected));
         }
     }

@@ -132,6 +132,7 @@ fn pin(text: &str) -> Result<Pin, String> {
 mod tests {
     use std::ffi::OsString;
     use std::net::IpAddr;
+    use std::path::Path;
 
     use super::*;
     use crate::cli::Command;
@@ -141,7 +142,7 @@ mod tests {
     /// The plan of `vestibule doctor` with these arguments and this standard input.
     fn examine(arguments: &[&str], input: &str) -> Result<DoctorPlan, String> {
         let words = ["vestibule", "doctor"].iter().chain(arguments).map(OsString::from);
-        match CommandLine::read(words).map_err(Unread::into_text)?.command {
+        match CommandLine::read(words, Path::new("/nowhere")).map_err(Unread::into_text)?.command {
             Some(Command::Doctor(args)) => {
                 args.check(|_| password_and_code_of(&mut input.as_bytes()))
             }

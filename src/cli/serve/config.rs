@@ -421,7 +421,7 @@ mod tests {
     /// What `vestibule serve` with these flags comes to.
     fn check(flags: &[&str]) -> Result<Config, String> {
         let words = ["vestibule", "serve"].iter().chain(flags).map(OsString::from);
-        match CommandLine::read(words).map_err(Unread::into_text)?.command {
+        match CommandLine::read(words, Path::new("/nowhere")).map_err(Unread::into_text)?.command {
             Some(Command::Serve(args)) => args.check(),
             _ => Err("another command".to_owned()),
         }

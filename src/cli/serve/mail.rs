@@ -10,6 +10,7 @@ use super::MAIL;
 use crate::auth::usernames::NameKind;
 use crate::base::file_fault::reading;
 use crate::cli::secrets::password_in;
+use crate::cli::variables::Variables;
 use crate::server::mailer::{MailConfig, MailProgram, MailWay, RelayAddress, Sender};
 use crate::web::SignUpEmail;
 
@@ -52,6 +53,10 @@ pub struct MailArgs {
     /// Sender of the mail, as in Example <no-reply@example.com>.
     #[arg(long, env = "VESTIBULE_MAIL_FROM", value_name = "SENDER", help_heading = MAIL)]
     mail_from: Option<String>,
+
+    /// Where the password may be as well.
+    #[command(flatten)]
+    variables: Variables,
 }
 
 /// What serve alone mails.
@@ -191,7 +196,7 @@ impl MailArgs {
             RelayAddress::parse(text).map_err(|cause| format!("--mail cannot be used: {cause}"))?;
         let password = match &self.mail_password_file {
             Some(path) => Some(password_in(path)?),
-            None => std::env::var(PASSWORD_VARIABLE).ok().filter(|it| !it.is_empty()),
+            None => self.variables.get(PASSWORD_VARIABLE),
         };
         let authorities = match &self.mail_ca {
             Some(path) => Some(
@@ -216,6 +221,7 @@ mod tests {
             mail_ca: None,
             mail_command: owned(command),
             mail_from: owned(from),
+            variables: Variables::default(),
         }
     }
 

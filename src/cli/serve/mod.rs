@@ -1,6 +1,7 @@
-//! `vestibule serve`: its settings, as flags and in the environment, and how the server is started with them.
+//! `vestibule serve`: its settings, as flags, in the environment and in a settings file, and how the server is started
+//! with them.
 //!
-//! There is no configuration file. The settings are checked once, into one [`Config`] (`config.rs`), and nothing
+//! The settings are checked once, into one [`Config`] (`config.rs`), and nothing
 //! else reads flags or the environment.
 
 mod branding;

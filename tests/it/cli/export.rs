@@ -56,7 +56,11 @@ impl Exported {
 fn export(database: &Path, sessions: bool, now: Moment) -> String {
     let words = ["vestibule", "export", "--database", database.to_str().unwrap()];
     let words = words.iter().copied().chain(sessions.then_some("--sessions"));
-    let line = vestibule::cli::command_line::CommandLine::read(words.map(Into::into)).unwrap();
+    let line = vestibule::cli::command_line::CommandLine::read(
+        words.map(Into::into),
+        Path::new("/nowhere"),
+    )
+    .unwrap();
     let Some(vestibule::cli::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
     vestibule::cli::export::run(&flags, &mut out, false, now).unwrap();
@@ -238,7 +242,8 @@ fn shows_no_hash_on_a_terminal() {
     let there = Exported::new();
     let words =
         ["vestibule", "export", "--database", there.database().to_str().unwrap()].map(Into::into);
-    let line = vestibule::cli::command_line::CommandLine::read(words).unwrap();
+    let line =
+        vestibule::cli::command_line::CommandLine::read(words, Path::new("/nowhere")).unwrap();
     let Some(vestibule::cli::Command::Export(flags)) = line.command else { panic!() };
     let mut out = Vec::new();
     assert!(vestibule::cli::export::run(&flags, &mut out, true, MORNING).is_err());

@@ -36,6 +36,7 @@ mod output;
 mod proxy;
 mod sealing_key;
 mod second_factor;
+mod settings;
 mod terminal;
 mod unusable;
 mod wrong_usage;
