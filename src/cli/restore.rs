@@ -87,6 +87,7 @@ fn told(restored: &Restored, database: &Database, from: &str) -> ChangeReport {
             .with("from", from)
             .with("sessions_left_out", restored.sessions)
             .with("names_reserved", restored.names)
+            .with("schema", restored.schemas[1])
             .with("kept", kept.clone());
     let names = match restored.names {
         Some(0) => None,
@@ -94,8 +95,17 @@ fn told(restored: &Restored, database: &Database, from: &str) -> ChangeReport {
         Some(count) => Some(format!("{count} names stay reserved")),
         None => Some("the names of accounts there could not be read, and none is reserved".into()),
     };
+    let schema = match restored.schemas {
+        [before, after, _] if before < after => Some(format!(
+            "it was upgraded from schema {before} to {after}, as the older one cannot reserve names"
+        )),
+        [_, schema, newest] if schema < newest => Some(format!(
+            "it has schema {schema} again, which vestibule serve upgrades to {newest}"
+        )),
+        _ => None,
+    };
     let kept = kept.into_iter().map(|it| format!("what was there before is {it}"));
-    for sentence in names.into_iter().chain(kept) {
+    for sentence in names.into_iter().chain(schema).chain(kept) {
         report = report.and(sentence);
     }
     report

@@ -58,6 +58,9 @@ pub struct Restored {
     /// How many names are reserved because an account had them in the replaced database. `None`: that
     /// database could not be read.
     pub names: Option<usize>,
+    /// The version of the schema that the backup has, that the database has now, and the newest one: one that is too
+    /// old to reserve names is upgraded where there are some.
+    pub schemas: [u32; 3],
 }
 
 /// Replaces the database `to` by a copy of the backup `from`, with the owner, group and mode of the
@@ -91,11 +94,12 @@ pub fn restore(
     drop(take_over(to)?);
     let names = kept_names(to, &source);
     let fresh = NewFile::beside(to).map_err(failed)?;
-    let (sessions, names) = copy_into(&source, fresh.part(), progress, |copy| {
+    let before = schema::version(&source).map_err(SqliteFault::from)?;
+    let (sessions, names, after) = copy_into(&source, fresh.part(), progress, |copy| {
         let sessions = if keeps_sessions { 0 } else { leave_sessions_out(copy)? };
         put_on_record(copy, &record(sessions))?;
         let names = names.as_ref().map(|names| keep_names(copy, names, rests_until)).transpose()?;
-        Ok((sessions, names))
+        Ok((sessions, names, schema::version(copy)?))
     })
     .map_err(|err| failed(io::Error::other(err.to_string())))?;
     give_owner(&fresh, to).map_err(failed)?;
@@ -103,7 +107,7 @@ pub fn restore(
     let kept = move_aside(to, now).map_err(failed)?;
     fresh.replace().map_err(failed)?;
     drop(held);
-    Ok(Restored { sessions, kept, names })
+    Ok(Restored { sessions, kept, names, schemas: [before, after, schema::newest()] })
 }
 
 /// Adds a record to the audit log, which the first schema does not have.
@@ -125,7 +129,7 @@ fn kept_names(to: &Path, backup: &Connection) -> Option<Kept> {
     names::kept_of(&replaced, backup).ok()
 }
 
-/// Reserves names in a copy, which is first upgraded, as older schemas have no table for them.
+/// Reserves names in a copy, which is first upgraded if its schema has no table for them.
 fn keep_names(
     copy: &mut Connection,
     names: &Kept,
@@ -134,7 +138,9 @@ fn keep_names(
     if names.is_empty() {
         return Ok(0);
     }
-    schema::upgrade(copy).map_err(|refusal| refusal.0)?;
+    if !copy.table_exists(None, "resting_name")? {
+        schema::upgrade(copy).map_err(|refusal| refusal.0)?;
+    }
     let tx = copy.transaction()?;
     let count = names.keep(&tx, rests_until)?;
     tx.commit()?;
